@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The dataplane's only face: workers that open, look up, seal and forward, and the tables they do
+// it by. Every function here is for one thread, the control thread, unless it says otherwise;
+// nothing here waits for a worker. What the workers hold is changed by RCU publication and by
+// messages on single-producer rings, never under them.
+//
+// Numbers: a worker is 0..workers-1, a port 0..XY_DP_PORTS-1, a peer 0..max_peers-1 (the control
+// plane chooses), a session is named by its receiver index as it stands on the wire.
+#pragma once
+
+#include "base/err.h"
+#include "base/ip.h"
+#include "base/time.h"
+#include "drops.h"
+#include "noise/wg.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	XY_DP_WORKERS = 64,
+	XY_DP_PORTS = 16,
+	XY_DP_NO_PEER = UINT16_MAX + 1, // peers are below this
+	XY_DP_HELD_PER_PEER = 128,	// packets that wait for a session, per peer and worker
+};
+
+struct xy_dp;
+
+struct xy_dp_config {
+	const char *name;   // instance: [A-Za-z0-9._-]{1,32}
+	unsigned workers;   // 1..XY_DP_WORKERS
+	const int *cpus;    // workers entries, or NULL: automatic (the last CPUs we may run on)
+	bool poll;	    // never sleep
+	uint32_t max_peers, max_sessions, max_routes;
+	uint32_t max_packet; // largest overlay packet, bytes; 1280..9216 (sizes the mbufs)
+	struct xy_wg_limits limits;
+	struct xy_addr node_addr; // ours: the source of ICMPv6 errors
+	struct xy_addr node_addr_v4; // v4-mapped source of ICMPv4 errors; unspecified = 192.0.0.8
+};
+
+// Starts EAL, makes graphs and pools; workers start with xy_dp_start. Errors name the remedy.
+int xy_dp_create(const struct xy_dp_config *cfg, struct xy_dp **out, struct xy_err *err);
+int xy_dp_start(struct xy_dp *dp, struct xy_err *err);
+void xy_dp_destroy(struct xy_dp *dp); // stops the workers first
+
+// Readable when xy_dp_poll has something to do.
+int xy_dp_event_fd(const struct xy_dp *dp);
+// Anything that the control plane wants to do with old memory: call it a few times a second as well.
+void xy_dp_housekeep(struct xy_dp *dp);
+
+// --- ports
+
+struct xy_dp_port_config {
+	struct xy_addr address; // unspecified: dual stack where there is IPv6
+	uint16_t port;		// 0 = any free one (told back by _port_info)
+	uint32_t fwmark;
+};
+
+struct xy_dp_port_info {
+	const char *driver; // "socket"
+	struct xy_addr address;
+	uint16_t port;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed, tx_errors;
+};
+
+// -EADDRINUSE and the like come with a text that names address, port and remedy.
+int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsigned *port,
+		   struct xy_err *err);
+void xy_dp_port_del(struct xy_dp *dp, unsigned port);
+int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out); // -ENOENT
+
+// --- host interface
+
+// Opens the TUN with one queue per worker. name may be "" (kernel chooses) and comes back. Link
+// state, addresses, MTU and routes are the caller's (netlink). -EPERM, -EBUSY with a text.
+int xy_dp_host_open(struct xy_dp *dp, char name[static 16], struct xy_err *err);
+void xy_dp_host_close(struct xy_dp *dp);
+
+// --- peers and adjacencies
+
+struct xy_dp_peer {
+	bool leaf; // its packets must come from a source that xy_dp_source_set gave it
+	unsigned port;
+	struct xy_endpoint remote; // port 0: not known (yet): packets are held
+	struct xy_addr local;	   // source to send from; unspecified: the kernel chooses
+	uint32_t mtu; // underlay path MTU, bytes; overlay packets above mtu - 60/80 are too big
+};
+
+// Adds or changes a peer; workers see the whole of it at once. -ENOSPC, -ENOMEM.
+int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg);
+// Forgets it, its sessions and what is held for it. Routes to it must be gone.
+void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer);
+// Packets held for it are dropped (`no_session`): the handshake was given up.
+void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer);
+
+struct xy_dp_peer_stats {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; // bytes of overlay packets
+	xy_nsec rx_any, rx_data, tx_any, tx_data; // as xy_wg_activity; monotonic clock
+};
+// Over all of the peer's sessions since it was added (sessions that are gone count on).
+int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out);
+
+// --- sessions
+
+// A receiver index for a handshake under way; the slot is taken until _del. -ENOSPC.
+int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index);
+// Keys for a reserved index: from now on it receives. owner: worker that has its replay window
+// (the one where the handshake's packets arrive). remote_index as on the wire.
+struct xy_dp_session_keys {
+	uint8_t send[XY_WG_KEY_LEN], recv[XY_WG_KEY_LEN]; // wiped by the caller after the call
+	uint32_t remote_index;
+	unsigned owner;
+	xy_nsec born;
+};
+int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_session_keys *keys);
+// The peer's packets are sealed in this session from now on; held ones are sent.
+int xy_dp_session_use(struct xy_dp *dp, uint32_t index);
+// Unlink, grace period, wipe, free. Reserved ones too.
+void xy_dp_session_del(struct xy_dp *dp, uint32_t index);
+// Orders one keepalive (an empty transport message).
+int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index);
+// Hands the replay window to another worker: stop, grace period, start; packets that arrive
+// meanwhile wait in rings.
+int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker);
+
+struct xy_dp_session_stats {
+	uint32_t peer;
+	unsigned owner;
+	xy_nsec born;
+	uint64_t tx_counter;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t handed_over; // arrived at another worker than the owner
+	unsigned handed_from; // the worker that handed most, for _move
+	xy_nsec rx_any, rx_data, tx_any, tx_data;
+};
+int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_session_stats *out);
+
+// --- routes
+
+enum xy_dp_route_kind {
+	XY_DP_ROUTE_PEER = 1, // to a peer
+	XY_DP_ROUTE_HOST,     // to the host interface
+	XY_DP_ROUTE_REJECT,   // drop with ICMP no route
+};
+
+struct xy_dp_route {
+	enum xy_dp_route_kind kind;
+	uint32_t peer;
+};
+
+// /64s inside 200::/7 go to the exact table, all else (and shorter ones) to the LPM; longer than /64
+// inside 200::/7 is allowed only inside our own /64 (a leaf's address), else -EINVAL. Changes are
+// seen at xy_dp_route_commit. -ENOSPC when full (counted).
+int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
+		    const struct xy_dp_route *route);
+int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix);
+void xy_dp_route_commit(struct xy_dp *dp);
+struct xy_dp_route_info {
+	uint32_t count, limit;
+	size_t bytes;
+	uint64_t refused;
+};
+void xy_dp_route_info(const struct xy_dp *dp, struct xy_dp_route_info *out);
+
+// Which peer may send from a source (leaves; longest prefix wins). Same rules, same commit.
+int xy_dp_source_set(struct xy_dp *dp, const struct xy_prefix *prefix, uint32_t peer);
+int xy_dp_source_del(struct xy_dp *dp, const struct xy_prefix *prefix);
+// Sources that only we may have: our own /64 and addresses. From any peer: dropped `spoofed`, save
+// where a leaf holds a longer source of its own inside.
+int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix);
+
+// --- packets between the control plane and the workers
+
+enum xy_dp_event_type {
+	XY_DP_PUNT,    // a handshake message (types 1 to 3)
+	XY_DP_WANT,    // a packet waits for a session with this peer
+	XY_DP_ROAM,    // an authenticated packet of this session came from another endpoint
+	XY_DP_FIRST,   // the first authenticated packet of this session
+	XY_DP_NUDGE,   // the counter passed REKEY_AFTER_MESSAGES, or the session's age its limits
+	XY_DP_MTU,     // the kernel refused a datagram to this peer for its size
+};
+
+struct xy_dp_event {
+	enum xy_dp_event_type type;
+	unsigned worker; // where it arose
+	unsigned port;
+	uint32_t peer;	 // WANT, ROAM, FIRST, NUDGE, MTU
+	uint32_t index;	 // session: ROAM, FIRST, NUDGE
+	struct xy_endpoint remote; // PUNT, ROAM
+	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
+	const uint8_t *data; // PUNT: valid during the callback
+	size_t len;
+};
+
+// Calls fn for at most max events; control packets first. Returns how many.
+unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
+		    void (*fn)(void *arg, const struct xy_dp_event *ev), void *arg);
+
+// Sends a datagram (a handshake message). local: unspecified = the kernel's choice. -ENOBUFS,
+// -EINVAL (too long).
+int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote,
+	       const struct xy_addr *local, const void *data, size_t len);
+
+// --- what is going on (any value may be a burst old)
+
+// One list gives each term of the accounting identity its field, name and sign:
+//   rx + host_rx + ring_in + generated + split
+//     = tx + host_tx + ring_out + punted + consumed + merged + drops + held
+#define XY_DP_ACCOUNTS(X)                                                                          \
+	X(rx, +, "datagrams taken from ports")                                                     \
+	X(host_rx, +, "packets read from the host interface")                                      \
+	X(ring_in, +, "packets taken from another thread's ring")                                  \
+	X(generated, +, "packets made here: keepalives, ICMP errors")                              \
+	X(split, +, "packets more, by cutting segments of the host")                               \
+	X(tx, -, "datagrams put on ports")                                                         \
+	X(host_tx, -, "packets written to the host interface")                                     \
+	X(ring_out, -, "packets handed to another worker")                                         \
+	X(punted, -, "packets handed to the control plane")                                        \
+	X(consumed, -, "packets that ended here as meant: keepalives")                             \
+	X(merged, -, "packets fewer, by joining segments for the host")                            \
+	X(drops, -, "packets dropped, by the reasons beside")                                      \
+	X(held, -, "packets waiting now for a session")
+
+struct xy_dp_worker_stats {
+#define X(name, sign, help) uint64_t name;
+	XY_DP_ACCOUNTS(X)
+#undef X
+	uint64_t drop[XY_DROP_COUNT];
+	uint64_t walks, busy_walks, sleeps;
+	uint64_t busy_cycles, total_cycles; // TSC
+	int cpu;
+	bool alive; // it walked since the last call
+};
+int xy_dp_worker_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_worker_stats *out);
+// The identity's left side minus its right; 0 at a quiet moment.
+int64_t xy_dp_accounts_balance(const struct xy_dp_worker_stats *s);
+
+struct xy_dp_node_stats {
+	const char *name;
+	uint64_t calls, packets, cycles; // TSC
+};
+// Fills up to max nodes of one worker's graph; returns how many there are.
+unsigned xy_dp_graph_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_node_stats *out,
+			   unsigned max);
+// The graph's edges, for docs and `show graph --dot`: calls fn for each (node, next).
+void xy_dp_graph_edges(void (*fn)(void *arg, const char *node, const char *next), void *arg);
+
+unsigned xy_dp_workers(const struct xy_dp *dp);
+uint64_t xy_dp_tsc_hz(const struct xy_dp *dp);
+const char *xy_dp_memory(const struct xy_dp *dp); // "hugepages" or "no hugepages (...)"

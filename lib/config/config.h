@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The config file as a checked struct. Pure: text in, struct or error out; names are not resolved,
+// files named in it are not opened here. Any thread; free with xy_config_free. Errors say line, key
+// and remedy. Syntax: libconfig.
+#pragma once
+
+#include "base/err.h"
+#include "base/ip.h"
+#include "identity/identity.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	XY_NAME_LEN = 32,	 // peer names: [A-Za-z0-9._-]{1,32}
+	XY_CONFIG_ENDPOINTS = 8, // per peer
+	XY_CONFIG_CPUS = 64,
+	XY_CONFIG_PORTS = 16,
+	XY_CONFIG_PREFIXES = 1024, // per peer
+};
+
+#define XY_PORT_DEFAULT 51820
+
+enum xy_config_driver { XY_DRIVER_SOCKET };
+enum xy_config_idle { XY_IDLE_ADAPTIVE, XY_IDLE_POLL };
+enum xy_log_level { XY_LOG_ERROR, XY_LOG_WARN, XY_LOG_INFO, XY_LOG_DEBUG };
+
+struct xy_config_port {
+	enum xy_config_driver driver;
+	struct xy_addr address; // unspecified = every address, both families
+	uint16_t port;
+	int line;
+};
+
+struct xy_config_endpoint {
+	char text[272];	    // "host:port" as written
+	char host[256];
+	uint16_t port;
+};
+
+struct xy_config_peer {
+	char name[XY_NAME_LEN + 1];
+	struct xy_key key; // X25519
+	bool leaf;	   // a plain WireGuard device
+	bool has_psk;
+	uint8_t psk[32];   // secret; a leaf's own, or overriding the network secret
+	unsigned endpoint_count;
+	struct xy_config_endpoint endpoints[XY_CONFIG_ENDPOINTS];
+	unsigned keepalive; // seconds, 0 = off, at most 65535
+	unsigned allowed_count; // leaf only: what it may send from, and what is routed to it
+	struct xy_prefix *allowed;
+	int line;
+};
+
+struct xy_config_route {
+	struct xy_prefix prefix;
+	unsigned peer;	// index into peers
+	int line;
+};
+
+struct xy_config {
+	char key_file[4096]; // default /etc/xylem/key
+	bool has_network_secret;
+	uint8_t network_secret[32]; // secret
+	unsigned port_count;
+	struct xy_config_port ports[XY_CONFIG_PORTS]; // default: one socket on 51820
+	uint32_t fwmark; // 0 = none
+
+	struct {
+		bool enabled;	      // tun = false or --no-tun
+		char name[16];	      // default xylem0
+		unsigned mtu;	      // 0 = computed
+		unsigned address_count; // more addresses for the interface (IPv4, our /64)
+		struct xy_prefix addresses[16]; // address with its length, host bits kept
+	} host;
+
+	struct {
+		unsigned count; // default 1
+		unsigned cpu_count; // 0 = automatic
+		int cpus[XY_CONFIG_CPUS];
+		enum xy_config_idle idle;
+	} workers;
+
+	uint32_t max_peers, max_sessions, max_routes; // 1024, 4096, 65536
+	enum xy_log_level log_level;
+	struct {
+		unsigned mode;	 // telemetry socket, default 0660
+		char group[64];	 // default none
+	} telemetry;
+
+	unsigned peer_count;
+	struct xy_config_peer *peers;
+	unsigned route_count;
+	struct xy_config_route *routes;
+};
+
+// Defaults alone (what an empty file means).
+void xy_config_init(struct xy_config *c);
+// name is for the error text ("xylem.conf:12: ..."). The text need not be NUL-terminated.
+int xy_config_parse(const char *name, const char *text, size_t len, struct xy_config *out,
+		    struct xy_err *err);
+int xy_config_load(const char *path, struct xy_config *out, struct xy_err *err);
+void xy_config_free(struct xy_config *c); // wipes secrets
+
+// A commented example that parses to the defaults plus one sample of everything commented out.
+extern const char xy_config_example[];

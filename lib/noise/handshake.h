@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s as WireGuard uses it (paper, section 5.4), in steps. A step
+// with an X25519 in it is pure and takes copies, so that it can run on a helper thread; its result
+// is handed back to the control thread, which checks that the peer has not moved on meanwhile.
+// Nothing is owned; every struct with secrets is wiped by its _wipe or by sodium_memzero.
+//
+//   initiator                                   responder
+//   xy_hs_initiation_create  (2 DH) -- msg 1 -> xy_hs_initiation_open     (1 DH: who is it?)
+//                                               xy_hs_initiation_verify   (0 DH: static-static is
+//                                                                          precomputed per peer)
+//   xy_hs_response_consume   (2 DH) <- msg 2 -- xy_hs_response_create     (2 DH)
+//   both: xy_hs_keys
+#pragma once
+
+#include "noise/wg.h"
+
+// Our static key and what is derived from it once.
+struct xy_hs_local {
+	uint8_t sk[XY_WG_KEY_LEN]; // secret
+	uint8_t pk[XY_WG_KEY_LEN];
+};
+
+// A peer as the handshake sees it.
+struct xy_hs_remote {
+	uint8_t pk[XY_WG_KEY_LEN];
+	uint8_t psk[XY_WG_KEY_LEN]; // secret; zeros when there is none
+	uint8_t ss[XY_WG_KEY_LEN];  // secret: X25519(our static, their static)
+};
+
+// The symmetric state, secret.
+struct xy_hs_state {
+	uint8_t hash[XY_WG_HASH_LEN];
+	uint8_t chain[XY_WG_HASH_LEN];
+	uint8_t e_sk[XY_WG_KEY_LEN]; // our ephemeral (initiator, responder)
+	uint8_t re[XY_WG_KEY_LEN];   // their ephemeral
+	uint32_t local_index, remote_index; // as on the wire
+};
+
+struct xy_hs_keys {
+	uint8_t send[XY_WG_KEY_LEN], recv[XY_WG_KEY_LEN];
+};
+
+// Fills ss. -EBADMSG when the key is not canonical or the result is all zero (small order).
+int xy_hs_remote_init(const struct xy_hs_local *local, const uint8_t pk[static XY_WG_KEY_LEN],
+		      const uint8_t psk[static XY_WG_KEY_LEN], struct xy_hs_remote *out);
+
+// Message 1 without its macs (xy_cookie_macs_add does these). ephemeral_sk is 32 random bytes (a
+// test gives fixed ones), timestamp a TAI64N. -EBADMSG on a zero result.
+int xy_hs_initiation_create(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			    const uint8_t ephemeral_sk[static XY_WG_KEY_LEN],
+			    const uint8_t timestamp[static XY_WG_TAI64N_LEN], uint32_t local_index,
+			    struct xy_hs_state *state, struct xy_wg_initiation *msg);
+
+// Message 1 up to the initiator's static key. -EBADMSG when it does not open.
+int xy_hs_initiation_open(const struct xy_hs_local *local, const struct xy_wg_initiation *msg,
+			  struct xy_hs_state *state, uint8_t remote_pk[static XY_WG_KEY_LEN]);
+// The rest of message 1, once the peer is known. No DH.
+int xy_hs_initiation_verify(const struct xy_hs_remote *remote, const struct xy_wg_initiation *msg,
+			    struct xy_hs_state *state,
+			    uint8_t timestamp[static XY_WG_TAI64N_LEN]);
+
+// Message 2 without its macs, and the responder's keys.
+int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state *state,
+			  const uint8_t ephemeral_sk[static XY_WG_KEY_LEN], uint32_t local_index,
+			  struct xy_wg_response *msg, struct xy_hs_keys *keys);
+// Message 2 at the initiator, and the initiator's keys. state is unchanged on failure (a forged
+// response must not end a handshake).
+int xy_hs_response_consume(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			   struct xy_hs_state *state, const struct xy_wg_response *msg,
+			   struct xy_hs_keys *keys);
+
+// TAI64N of a Unix time, with the nanoseconds rounded down to 2^24 ns as WireGuard does (so that it
+// is no oracle of the clock).
+void xy_tai64n(uint64_t unix_sec, uint32_t nsec, uint8_t out[static XY_WG_TAI64N_LEN]);

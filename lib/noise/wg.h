@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// All of WireGuard's protocol numbers and message layouts on one page (Donenfeld, "WireGuard: Next
+// Generation Kernel Network Tunnel", 2017, sections 5 and 6). Any thread.
+#pragma once
+
+#include "base/time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum xy_wg_type {
+	XY_WG_INITIATION = 1,
+	XY_WG_RESPONSE = 2,
+	XY_WG_COOKIE_REPLY = 3,
+	XY_WG_DATA = 4,
+};
+
+enum {
+	XY_WG_KEY_LEN = 32,
+	XY_WG_TAG_LEN = 16,
+	XY_WG_HASH_LEN = 32,
+	XY_WG_MAC_LEN = 16,
+	XY_WG_COOKIE_LEN = 16,
+	XY_WG_COOKIE_NONCE_LEN = 24,
+	XY_WG_TAI64N_LEN = 12,
+
+	XY_WG_DATA_HEADER_LEN = 16,
+	XY_WG_DATA_OVERHEAD = XY_WG_DATA_HEADER_LEN + XY_WG_TAG_LEN, // 32
+	XY_WG_PAD = 16,
+	XY_WG_LINK_OVERHEAD_V4 = 20 + 8 + XY_WG_DATA_OVERHEAD, // 60
+	XY_WG_LINK_OVERHEAD_V6 = 40 + 8 + XY_WG_DATA_OVERHEAD, // 80
+};
+
+struct xy_wg_macs {
+	uint8_t mac1[XY_WG_MAC_LEN];
+	uint8_t mac2[XY_WG_MAC_LEN];
+};
+
+struct xy_wg_initiation {
+	uint8_t type, reserved[3];
+	uint32_t sender; // little endian on the wire, opaque to us
+	uint8_t ephemeral[XY_WG_KEY_LEN];
+	uint8_t static_box[XY_WG_KEY_LEN + XY_WG_TAG_LEN];
+	uint8_t timestamp_box[XY_WG_TAI64N_LEN + XY_WG_TAG_LEN];
+	struct xy_wg_macs macs;
+} __attribute__((packed));
+_Static_assert(sizeof(struct xy_wg_initiation) == 148, "message 1");
+
+struct xy_wg_response {
+	uint8_t type, reserved[3];
+	uint32_t sender, receiver;
+	uint8_t ephemeral[XY_WG_KEY_LEN];
+	uint8_t empty_box[XY_WG_TAG_LEN];
+	struct xy_wg_macs macs;
+} __attribute__((packed));
+_Static_assert(sizeof(struct xy_wg_response) == 92, "message 2");
+
+struct xy_wg_cookie_reply {
+	uint8_t type, reserved[3];
+	uint32_t receiver;
+	uint8_t nonce[XY_WG_COOKIE_NONCE_LEN];
+	uint8_t cookie_box[XY_WG_COOKIE_LEN + XY_WG_TAG_LEN];
+} __attribute__((packed));
+_Static_assert(sizeof(struct xy_wg_cookie_reply) == 64, "message 3");
+
+struct xy_wg_data {
+	uint8_t type, reserved[3];
+	uint32_t receiver;
+	uint64_t counter; // little endian
+	uint8_t box[];
+} __attribute__((packed));
+_Static_assert(sizeof(struct xy_wg_data) == XY_WG_DATA_HEADER_LEN, "message 4");
+
+// Section 6.1. Durations are a struct so that a test can shorten them; the default is the paper's.
+struct xy_wg_limits {
+	xy_nsec rekey_after_time;     // 120 s
+	xy_nsec reject_after_time;    // 180 s
+	xy_nsec rekey_attempt_time;   // 90 s
+	xy_nsec rekey_timeout;	      // 5 s
+	xy_nsec rekey_timeout_jitter; // up to 333 ms, added at random
+	xy_nsec keepalive_timeout;    // 10 s
+	uint64_t rekey_after_messages;	// 2^60
+	uint64_t reject_after_messages; // 2^64 - 2^13 - 1
+};
+extern const struct xy_wg_limits xy_wg_limits_default;
+
+// Which kind of message this is, by type byte, reserved bytes and length alone; 0 when it is none.
+enum xy_wg_type xy_wg_classify(const uint8_t *msg, size_t len);
