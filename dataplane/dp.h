@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The dataplane as a whole: what the control thread owns and the workers read. Each field says who
+// writes it. dataplane/ only.
+#pragma once
+
+#include "host/host.h"
+#include "noise/index.h"
+#include "port/port.h"
+#include "table/exact.h"
+#include "table/lpm.h"
+#include "worker.h"
+
+#include <rte_rcu_qsbr.h>
+
+struct xy_session;
+struct xy_peer_slot;
+struct xy_retired;
+
+struct xy_own { // sources that only we may have; published by RCU
+	unsigned count;
+	struct {
+		struct xy_addr addr, mask;
+	} prefix[32];
+};
+
+struct xy_tables { // a forwarding or a source table: control rw, workers look up under RCU
+	struct xy_exact *mesh;
+	struct xy_lpm *v6, *v4;
+};
+
+struct xy_dp {
+	struct xy_dp_config cfg;
+	unsigned workers;
+	struct xy_worker *worker[XY_DP_WORKERS];
+	struct rte_mempool *pool;
+	struct rte_rcu_qsbr *rcu;
+	int event_fd;
+	uint32_t control_waiting; // workers exchange it to 0 and write event_fd
+	uint32_t stop;
+	uint32_t session_epoch; // rises when held packets may go or must be dropped
+
+	struct xy_port_list *ports; // RCU
+	struct xy_host *host;	    // RCU
+	struct xy_own *own;	    // RCU
+
+	struct xy_tables routes, sources;
+	struct xy_reclaim reclaim; // hands table memory to retire
+	uint64_t routes_refused;
+
+	struct xy_session *session; // [session_mask + 1], reserved memory, pages come with use
+	uint32_t session_mask;
+	struct xy_index_key index_key;
+	struct xy_peer_slot *peer; // [max_peers]
+
+	struct xy_retired *retired_head, *retired_tail; // control: in order of their tokens
+	char memory[64];
+};
+
+// Frees ptr by fn(dp, ptr) once no worker can hold it. Control thread; never fails (waits for the grace
+// period itself when it cannot allocate).
+void xy_dp_retire(struct xy_dp *dp, void *ptr, void (*fn)(struct xy_dp *dp, void *ptr));

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port: where workers take datagrams from and put them to. One queue per worker. Drivers fill in
+// the operations; the nodes port_rx and port_tx walk the list that the control thread publishes.
+#pragma once
+
+#include "worker.h"
+
+struct xy_port;
+
+struct xy_port_ops {
+	const char *driver;
+	// Takes up to n datagrams: data = UDP payload, xy_packet remote, local, port and ecn are set.
+	// Datagrams that do not fit a buffer are dropped and counted here. Worker w only.
+	uint16_t (*rx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
+				 uint16_t n);
+	// Sends to xy_packet remote from local with ecn. Sent packets are the port's to free. Returns how
+	// many were sent; the others come to the front of pkts with xy_packet verdict = drop reason.
+	uint16_t (*tx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
+				 uint16_t n);
+	void (*close)(struct xy_port *port); // no worker can see it any more
+};
+
+struct xy_port_counters { // per worker, one line: workers rw (own), control ro
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_errors;
+} __rte_cache_aligned;
+
+struct xy_port {
+	const struct xy_port_ops *ops;
+	unsigned id;
+	struct xy_addr address;
+	uint16_t udp_port;
+	unsigned workers;
+	struct xy_port_counters *counters; // [workers]
+	void *driver_data;
+};
+
+struct xy_port_list { // published by RCU; NULL where a number is free
+	struct xy_port *port[XY_DP_PORTS];
+};
+
+// Opens a socket port with one SO_REUSEPORT socket per worker, registered with each worker's
+// wake-up set. Control thread. The port is not yet in the list.
+int xy_port_socket_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsigned id,
+			struct xy_port **out, struct xy_err *err);
+// Datagrams that the kernel dropped for want of room, over all queues (SO_RXQ_OVFL or
+// SO_MEMINFO). Control thread.
+uint64_t xy_port_socket_missed(const struct xy_port *port);
+
+int xy_port_worker_init(struct xy_worker *w); // scratch memory; control thread, before start
+void xy_port_worker_fini(struct xy_worker *w);

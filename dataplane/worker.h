@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A worker: one thread, one graph, its rings, counters and scratch memory. Everything here is its
+// own; others read the counters and put onto the rings.
+#pragma once
+
+#include "dataplane.h"
+#include "packet.h"
+
+#include <intel-ipsec-mb.h>
+#include <rte_graph.h>
+#include <rte_graph_worker.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+struct xy_hold;
+struct xy_session_use;
+
+struct xy_worker {
+	struct xy_dp *dp;
+	unsigned id;
+	unsigned lcore;
+	int cpu; // pinned to, or -1
+	struct rte_graph *graph;
+	struct rte_mempool *pool;
+	IMB_MGR *mb;
+	xy_nsec now; // read once a walk; nodes use this
+
+	struct rte_ring *from_control;		   // 16-byte elements, single producer, single consumer
+	struct rte_ring *to_control;		   // likewise
+	struct rte_ring *handover[XY_DP_WORKERS]; // from worker i (ours too) to us; mbufs
+	int wake_fd;	  // eventfd
+	int epoll_fd;	  // what may wake us: wake_fd, ports, host queue
+	uint32_t sleeping; // set before the last look around, cleared by who wakes us
+
+	struct xy_session_use *use; // per session slot, our share
+	uint32_t *handed;	    // per session slot: packets that we handed to its owner
+	struct xy_hold *hold;	    // packets waiting for sessions
+	uint64_t icmp_tokens;	    // ICMP errors that may be made now, and since when
+	xy_nsec icmp_refill;
+	bool busy; // this walk moved something
+
+	// Read by the control thread: one writer, relaxed stores.
+	struct xy_dp_worker_stats stats __rte_cache_aligned;
+	void *host_scratch, *port_scratch; // of host/ and port/, made by their _worker_init
+};
+
+// One writer, so a plain addition stored whole is enough for readers.
+#define XY_COUNT(w, field, n)                                                                      \
+	__atomic_store_n(&(w)->stats.field, (w)->stats.field + (n), __ATOMIC_RELAXED)
+
+static inline void xy_count_drop(struct xy_worker *w, enum xy_drop reason, uint64_t n)
+{
+	XY_COUNT(w, drop[reason], n);
+	XY_COUNT(w, drops, n);
+}
+
+static inline struct xy_worker *xy_node_worker(const struct rte_node *node)
+{
+	struct xy_worker *w;
+	memcpy(&w, node->ctx, sizeof(w));
+	return w;
+}
+
+// n buffers from the worker's pool, data empty and XY_HEADROOM before it, from = XY_PEER_NONE; all
+// or none (-ENOBUFS, counted by the caller).
+int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n);
+// Wakes a worker that sleeps; any thread. Costs a load when it does not.
+void xy_worker_wake(struct xy_worker *w);
+// Adds or removes a descriptor that wakes this worker (level triggered, readable). Control thread.
+int xy_worker_watch(struct xy_worker *w, int fd);
+void xy_worker_unwatch(struct xy_worker *w, int fd);
