@@ -15,6 +15,7 @@
 struct xy_session;
 struct xy_peer_slot;
 struct xy_retired;
+struct xy_slots;
 
 struct xy_own { // sources that only we may have; published by RCU
 	unsigned count;
@@ -49,6 +50,7 @@ struct xy_dp {
 
 	struct xy_session *session; // [session_mask + 1], reserved memory, pages come with use
 	uint32_t session_mask;
+	struct xy_slots *slots; // control: free ones
 	struct xy_index_key index_key;
 	struct xy_peer_slot *peer; // [max_peers]
 
@@ -56,6 +58,8 @@ struct xy_dp {
 	char memory[64];
 };
 
-// Frees ptr by fn(dp, ptr) once no worker can hold it. Control thread; never fails (waits for the grace
-// period itself when it cannot allocate).
+// Frees ptr by fn(dp, ptr) once no worker can hold it. Control thread; never fails (waits for the
+// grace period itself when it cannot allocate).
 void xy_dp_retire(struct xy_dp *dp, void *ptr, void (*fn)(struct xy_dp *dp, void *ptr));
+// What held packets wait for may have changed: workers look again. Control thread.
+void xy_dp_epoch_raise(struct xy_dp *dp);

@@ -14,19 +14,20 @@ enum {
 	XY_BURST = 64,	   // nodes work in chunks of this
 };
 
-#define XY_PEER_NONE UINT32_MAX // from the host, or made here
+#define XY_PEER_NONE UINT32_MAX	      // from the host
+#define XY_PEER_SELF (UINT32_MAX - 1) // made here (ICMP errors, keepalives)
 
 struct xy_packet {
 	struct xy_endpoint remote; // underlay: where from, or where to
 	struct xy_addr local;	   // underlay: the address it was sent to, or is to be sent from
 	uint64_t counter;	   // of the transport message (wg_open, wg_seal)
-	uint32_t from;		   // peer that sent it, or XY_PEER_NONE
+	uint32_t from;		   // peer that sent it, or XY_PEER_NONE or XY_PEER_SELF
 	uint32_t index;		   // receiver index as on the wire; wg_seal: not used
 	uint32_t next;		   // peer to send it to (route, wg_seal)
 	uint8_t port;		   // received on, or to be sent on
 	uint8_t ecn;		   // outer ECN bits, received or to be sent
 	uint8_t version;	   // of the overlay packet: 4 or 6; 0 = keepalive
-	uint8_t verdict;	   // reason (enum xy_drop) or error (enum xy_icmp_error) for the next node
+	uint8_t verdict; // reason (enum xy_drop) or error (enum xy_icmp_error) for the next node
 };
 _Static_assert(sizeof(struct xy_packet) <= 64, "one cache line");
 

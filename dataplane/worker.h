@@ -25,11 +25,11 @@ struct xy_worker {
 	IMB_MGR *mb;
 	xy_nsec now; // read once a walk; nodes use this
 
-	struct rte_ring *from_control;		   // 16-byte elements, single producer, single consumer
-	struct rte_ring *to_control;		   // likewise
+	struct rte_ring *from_control; // 16-byte elements, single producer, single consumer
+	struct rte_ring *to_control;   // likewise
 	struct rte_ring *handover[XY_DP_WORKERS]; // from worker i (ours too) to us; mbufs
-	int wake_fd;	  // eventfd
-	int epoll_fd;	  // what may wake us: wake_fd, ports, host queue
+	int wake_fd;				  // eventfd
+	int epoll_fd;				  // what may wake us: wake_fd, ports, host queue
 	uint32_t sleeping; // set before the last look around, cleared by who wakes us
 
 	struct xy_session_use *use; // per session slot, our share
@@ -42,11 +42,12 @@ struct xy_worker {
 	// Read by the control thread: one writer, relaxed stores.
 	struct xy_dp_worker_stats stats __rte_cache_aligned;
 	void *host_scratch, *port_scratch; // of host/ and port/, made by their _worker_init
+	uint64_t walks_seen;		   // control: at the last xy_dp_worker_stats
 };
 
 // One writer, so a plain addition stored whole is enough for readers.
-#define XY_COUNT(w, field, n)                                                                      \
-	__atomic_store_n(&(w)->stats.field, (w)->stats.field + (n), __ATOMIC_RELAXED)
+#define XY_SET(place, value)  __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)
+#define XY_COUNT(w, field, n) XY_SET((w)->stats.field, (w)->stats.field + (n))
 
 static inline void xy_count_drop(struct xy_worker *w, enum xy_drop reason, uint64_t n)
 {

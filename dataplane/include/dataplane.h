@@ -28,14 +28,14 @@ enum {
 struct xy_dp;
 
 struct xy_dp_config {
-	const char *name;   // instance: [A-Za-z0-9._-]{1,32}
-	unsigned workers;   // 1..XY_DP_WORKERS
-	const int *cpus;    // workers entries, or NULL: automatic (the last CPUs we may run on)
-	bool poll;	    // never sleep
+	const char *name; // instance: [A-Za-z0-9._-]{1,32}
+	unsigned workers; // 1..XY_DP_WORKERS
+	const int *cpus;  // workers entries, or NULL: automatic (the last CPUs we may run on)
+	bool poll;	  // never sleep
 	uint32_t max_peers, max_sessions, max_routes;
 	uint32_t max_packet; // largest overlay packet, bytes; 1280..9216 (sizes the mbufs)
 	struct xy_wg_limits limits;
-	struct xy_addr node_addr; // ours: the source of ICMPv6 errors
+	struct xy_addr node_addr;    // ours: the source of ICMPv6 errors
 	struct xy_addr node_addr_v4; // v4-mapped source of ICMPv4 errors; unspecified = 192.0.0.8
 };
 
@@ -46,7 +46,8 @@ void xy_dp_destroy(struct xy_dp *dp); // stops the workers first
 
 // Readable when xy_dp_poll has something to do.
 int xy_dp_event_fd(const struct xy_dp *dp);
-// Anything that the control plane wants to do with old memory: call it a few times a second as well.
+// Anything that the control plane wants to do with old memory: call it a few times a second as
+// well.
 void xy_dp_housekeep(struct xy_dp *dp);
 
 // --- ports
@@ -96,7 +97,7 @@ void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer);
 
 struct xy_dp_peer_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; // bytes of overlay packets
-	xy_nsec rx_any, rx_data, tx_any, tx_data; // as xy_wg_activity; monotonic clock
+	xy_nsec rx_any, rx_data, tx_any, tx_data;	     // as xy_wg_activity; monotonic clock
 };
 // Over all of the peer's sessions since it was added (sessions that are gone count on).
 int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out);
@@ -149,9 +150,9 @@ struct xy_dp_route {
 	uint32_t peer;
 };
 
-// /64s inside 200::/7 go to the exact table, all else (and shorter ones) to the LPM; longer than /64
-// inside 200::/7 is allowed only inside our own /64 (a leaf's address), else -EINVAL. Changes are
-// seen at xy_dp_route_commit. -ENOSPC when full (counted).
+// /64s inside 200::/7 go to the exact table, all else (and shorter ones) to the LPM; longer than
+// /64 inside 200::/7 is allowed only inside our own /64 (a leaf's address), else -EINVAL. Changes
+// are seen at xy_dp_route_commit. -ENOSPC when full (counted).
 int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route);
 int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix);
@@ -173,23 +174,23 @@ int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix);
 // --- packets between the control plane and the workers
 
 enum xy_dp_event_type {
-	XY_DP_PUNT,    // a handshake message (types 1 to 3)
-	XY_DP_WANT,    // a packet waits for a session with this peer
-	XY_DP_ROAM,    // an authenticated packet of this session came from another endpoint
-	XY_DP_FIRST,   // the first authenticated packet of this session
-	XY_DP_NUDGE,   // the counter passed REKEY_AFTER_MESSAGES, or the session's age its limits
-	XY_DP_MTU,     // the kernel refused a datagram to this peer for its size
+	XY_DP_PUNT,  // a handshake message (types 1 to 3)
+	XY_DP_WANT,  // a packet waits for a session with this peer
+	XY_DP_ROAM,  // an authenticated packet of this session came from another endpoint
+	XY_DP_FIRST, // the first authenticated packet of this session
+	XY_DP_NUDGE, // the counter passed REKEY_AFTER_MESSAGES, or the session's age its limits
+	XY_DP_MTU,   // the kernel refused a datagram to this peer for its size
 };
 
 struct xy_dp_event {
 	enum xy_dp_event_type type;
 	unsigned worker; // where it arose
 	unsigned port;
-	uint32_t peer;	 // WANT, ROAM, FIRST, NUDGE, MTU
-	uint32_t index;	 // session: ROAM, FIRST, NUDGE
+	uint32_t peer;		   // WANT, ROAM, FIRST, NUDGE, MTU
+	uint32_t index;		   // session: ROAM, FIRST, NUDGE
 	struct xy_endpoint remote; // PUNT, ROAM
 	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
-	const uint8_t *data; // PUNT: valid during the callback
+	const uint8_t *data;	   // PUNT: valid during the callback
 	size_t len;
 };
 
@@ -207,19 +208,19 @@ int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote
 // One list gives each term of the accounting identity its field, name and sign:
 //   rx + host_rx + ring_in + generated + split
 //     = tx + host_tx + ring_out + punted + consumed + merged + drops + held
-#define XY_DP_ACCOUNTS(X)                                                                          \
-	X(rx, +, "datagrams taken from ports")                                                     \
-	X(host_rx, +, "packets read from the host interface")                                      \
-	X(ring_in, +, "packets taken from another thread's ring")                                  \
-	X(generated, +, "packets made here: keepalives, ICMP errors")                              \
-	X(split, +, "packets more, by cutting segments of the host")                               \
-	X(tx, -, "datagrams put on ports")                                                         \
-	X(host_tx, -, "packets written to the host interface")                                     \
-	X(ring_out, -, "packets handed to another worker")                                         \
-	X(punted, -, "packets handed to the control plane")                                        \
-	X(consumed, -, "packets that ended here as meant: keepalives")                             \
-	X(merged, -, "packets fewer, by joining segments for the host")                            \
-	X(drops, -, "packets dropped, by the reasons beside")                                      \
+#define XY_DP_ACCOUNTS(X)                                               \
+	X(rx, +, "datagrams taken from ports")                          \
+	X(host_rx, +, "packets read from the host interface")           \
+	X(ring_in, +, "packets taken from another thread's ring")       \
+	X(generated, +, "packets made here: keepalives, ICMP errors")   \
+	X(split, +, "packets more, by cutting segments of the host")    \
+	X(tx, -, "datagrams put on ports")                              \
+	X(host_tx, -, "packets written to the host interface")          \
+	X(ring_out, -, "packets handed to another worker")              \
+	X(punted, -, "packets handed to the control plane")             \
+	X(consumed, -, "packets that ended here as meant: keepalives")  \
+	X(merged, -, "packets fewer, by joining segments for the host") \
+	X(drops, -, "packets dropped, by the reasons beside")           \
 	X(held, -, "packets waiting now for a session")
 
 struct xy_dp_worker_stats {

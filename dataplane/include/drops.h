@@ -4,42 +4,43 @@
 #pragma once
 
 // X(NAME, name, text)
-#define XY_DROPS(X)                                                                                \
-	X(NOT_WIREGUARD, not_wireguard, "datagram that is no WireGuard message (type or length)")   \
-	X(UNKNOWN_INDEX, unknown_index, "receiver index that names no session")                    \
-	X(SESSION_EXPIRED, session_expired, "session older than REJECT_AFTER_TIME or used up")      \
-	X(BAD_TAG, bad_tag, "authentication failed: forged, damaged or wrong key")                  \
-	X(REPLAY, replay, "counter seen before or behind the window")                              \
-	X(BAD_INNER, bad_inner, "opened packet is no valid IPv4 or IPv6")                          \
-	X(BAD_ECN, bad_ecn, "congestion mark over a packet that cannot carry it (RFC 6040)")        \
-	X(SOURCE_NOT_ALLOWED, source_not_allowed, "leaf sent from an address outside its `allowed`") \
-	X(SPOOFED, spoofed, "peer sent from an address of ours, or from a martian one")             \
-	X(NOT_FORWARDED, not_forwarded, "link-local or multicast destination: never forwarded")     \
-	X(HOP_LIMIT, hop_limit, "hop limit reached zero")                                          \
-	X(NO_ROUTE, no_route, "no route to the destination")                                       \
-	X(SAME_PEER, same_peer, "would go back to the peer that it came from")                     \
-	X(TOO_BIG, too_big, "larger than the next link can carry")                                 \
-	X(NO_SESSION, no_session, "no session with the next hop, and none came in time")           \
-	X(HOLD_FULL, hold_full, "too many packets wait for a session with this peer")              \
-	X(NO_ENDPOINT, no_endpoint, "next hop has no known endpoint")                              \
-	X(TX_FAILED, tx_failed, "the kernel refused the datagram")                                 \
-	X(TX_FULL, tx_full, "transmit queue full")                                                 \
-	X(UNDERLAY_MTU, underlay_mtu, "datagram larger than the underlay carries")                  \
-	X(HOST_DOWN, host_down, "for this host, but it has no interface")                          \
-	X(HOST_FULL, host_full, "host interface did not take the packet")                          \
-	X(HOST_BAD, host_bad, "host interface gave a packet that is no valid IPv4 or IPv6")         \
-	X(RING_FULL, ring_full, "hand-over ring to another worker full")                           \
-	X(PUNT_FULL, punt_full, "ring to the control plane full")                                  \
-	X(NO_BUFFER, no_buffer, "mempool exhausted")                                               \
-	X(ICMP_LIMITED, icmp_limited, "ICMP error not sent: rate limit")                           \
-	X(PORT_GONE, port_gone, "port was removed")                                                \
+#define XY_DROPS(X)                                                                               \
+	X(NOT_WIREGUARD, not_wireguard, "datagram that is no WireGuard message (type or length)") \
+	X(UNKNOWN_INDEX, unknown_index, "receiver index that names no session")                   \
+	X(SESSION_EXPIRED, session_expired, "session older than REJECT_AFTER_TIME or used up")    \
+	X(BAD_TAG, bad_tag, "authentication failed: forged, damaged or wrong key")                \
+	X(REPLAY, replay, "counter seen before or behind the window")                             \
+	X(BAD_INNER, bad_inner, "opened packet is no valid IPv4 or IPv6")                         \
+	X(BAD_ECN, bad_ecn, "congestion mark over a packet that cannot carry it (RFC 6040)")      \
+	X(SOURCE_NOT_ALLOWED, source_not_allowed,                                                 \
+	  "leaf sent from an address outside its `allowed`")                                      \
+	X(SPOOFED, spoofed, "peer sent from an address of ours, or from a martian one")           \
+	X(NOT_FORWARDED, not_forwarded, "link-local or multicast destination: never forwarded")   \
+	X(HOP_LIMIT, hop_limit, "hop limit reached zero")                                         \
+	X(NO_ROUTE, no_route, "no route to the destination")                                      \
+	X(SAME_PEER, same_peer, "would go back to the peer that it came from")                    \
+	X(TOO_BIG, too_big, "larger than the next link can carry")                                \
+	X(NO_SESSION, no_session, "no session with the next hop, and none came in time")          \
+	X(HOLD_FULL, hold_full, "too many packets wait for a session with this peer")             \
+	X(NO_ENDPOINT, no_endpoint, "next hop has no known endpoint")                             \
+	X(TX_FAILED, tx_failed, "the kernel refused the datagram")                                \
+	X(TX_FULL, tx_full, "transmit queue full")                                                \
+	X(UNDERLAY_MTU, underlay_mtu, "datagram larger than the underlay carries")                \
+	X(HOST_DOWN, host_down, "for this host, but it has no interface")                         \
+	X(HOST_FULL, host_full, "host interface did not take the packet")                         \
+	X(HOST_BAD, host_bad, "host interface gave a packet that is no valid IPv4 or IPv6")       \
+	X(RING_FULL, ring_full, "hand-over ring to another worker full")                          \
+	X(PUNT_FULL, punt_full, "ring to the control plane full")                                 \
+	X(NO_BUFFER, no_buffer, "mempool exhausted")                                              \
+	X(ICMP_LIMITED, icmp_limited, "ICMP error not sent: rate limit")                          \
+	X(PORT_GONE, port_gone, "port was removed")                                               \
 	X(STALE, stale, "session or peer changed while the packet was on its way")
 
 enum xy_drop {
 #define X(NAME, name, text) XY_DROP_##NAME,
 	XY_DROPS(X)
 #undef X
-	XY_DROP_COUNT
+		XY_DROP_COUNT
 };
 
 extern const char *const xy_drop_name[XY_DROP_COUNT];

@@ -9,12 +9,13 @@ struct xy_port;
 
 struct xy_port_ops {
 	const char *driver;
-	// Takes up to n datagrams: data = UDP payload, xy_packet remote, local, port and ecn are set.
-	// Datagrams that do not fit a buffer are dropped and counted here. Worker w only.
+	// Takes up to n datagrams: data = UDP payload, xy_packet remote, local, port and ecn are
+	// set. Datagrams that do not fit a buffer are dropped and counted here. Worker w only.
 	uint16_t (*rx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
 				 uint16_t n);
-	// Sends to xy_packet remote from local with ecn. Sent packets are the port's to free. Returns how
-	// many were sent; the others come to the front of pkts with xy_packet verdict = drop reason.
+	// Sends to xy_packet remote from local with ecn. Sent packets are the port's to free.
+	// Returns how many were sent; the others come to the front of pkts with xy_packet verdict =
+	// drop reason.
 	uint16_t (*tx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
 				 uint16_t n);
 	void (*close)(struct xy_port *port); // no worker can see it any more

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The dataplane's life, its ports and host interface, and packets between it and the control plane.
+#include "dp.h"
+
+#include "eal.h"
+#include "event.h"
+#include "fib.h"
+#include "peer.h"
+#include "retire.h"
+#include "run.h"
+#include "session.h"
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_malloc.h>
+#include <rte_ring_elem.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define BUFFERS_BASE	   4095 // mbufs, and per worker; powers of two less one waste no memory
+#define BUFFERS_PER_WORKER 4096
+#define BUFFER_CACHE	   256
+
+static uint32_t buffer_count(const struct xy_dp_config *cfg)
+{
+	return BUFFERS_BASE + cfg->workers * BUFFERS_PER_WORKER;
+}
+
+static uint32_t buffer_room(const struct xy_dp_config *cfg)
+{
+	uint32_t data = XY_HEADROOM + XY_WG_DATA_HEADER_LEN + cfg->max_packet + XY_WG_PAD +
+			XY_WG_TAG_LEN + XY_TAILROOM;
+	return RTE_ALIGN_CEIL(data, 64u);
+}
+
+static int config_check(const struct xy_dp_config *c, struct xy_err *err)
+{
+	if (c->workers < 1 || c->workers > XY_DP_WORKERS)
+		return xy_err_set(err, EINVAL, "workers: %u is not in 1..%d", c->workers,
+				  XY_DP_WORKERS);
+	if (c->max_packet < 1280 || c->max_packet > 9216)
+		return xy_err_set(err, EINVAL, "largest packet: %u is not in 1280..9216",
+				  c->max_packet);
+	if (c->max_peers < 1 || c->max_peers > UINT16_MAX + 1)
+		return xy_err_set(err, EINVAL, "max_peers: %u is not in 1..65536", c->max_peers);
+	if (c->max_sessions < 4 || c->max_sessions > (1u << 20))
+		return xy_err_set(err, EINVAL, "max_sessions: %u is not in 4..1048576",
+				  c->max_sessions);
+	return 0;
+}
+
+static int pool_create(struct xy_dp *dp, struct xy_err *err)
+{
+	dp->pool = rte_pktmbuf_pool_create("packets", buffer_count(&dp->cfg), BUFFER_CACHE,
+					   sizeof(struct xy_packet),
+					   (uint16_t)buffer_room(&dp->cfg), SOCKET_ID_ANY);
+	if (!dp->pool)
+		return xy_err_set(err, ENOMEM, "no memory for %u packet buffers (%s): %s",
+				  buffer_count(&dp->cfg), dp->memory, rte_strerror(rte_errno));
+	return 0;
+}
+
+static int rcu_create(struct xy_dp *dp, struct xy_err *err)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(dp->workers);
+	dp->rcu = rte_zmalloc("rcu", size, RTE_CACHE_LINE_SIZE);
+	if (!dp->rcu || rte_rcu_qsbr_init(dp->rcu, dp->workers))
+		return xy_err_set(err, ENOMEM, "no memory for RCU");
+	return 0;
+}
+
+static int workers_alloc(struct xy_dp *dp, struct xy_err *err)
+{
+	for (unsigned i = 0; i < dp->workers; i++) {
+		struct xy_worker *w = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*w));
+		if (!w)
+			return xy_err_set(err, ENOMEM, "no memory for worker %u", i);
+		memset(w, 0, sizeof(*w));
+		w->dp = dp;
+		w->id = i;
+		w->epoll_fd = w->wake_fd = -1;
+		dp->worker[i] = w;
+	}
+	return 0;
+}
+
+static int parts_create(struct xy_dp *dp, struct xy_err *err)
+{
+	int r = workers_alloc(dp, err);
+	size_t need = xy_eal_memory_need(&dp->cfg, buffer_count(&dp->cfg), buffer_room(&dp->cfg));
+	r = r ? r : xy_eal_start(dp, need, err);
+	r = r ? r : pool_create(dp, err);
+	r = r ? r : rcu_create(dp, err);
+	r = r ? r : xy_sessions_init(dp, err);
+	r = r ? r : xy_peers_init(dp, err);
+	r = r ? r : xy_fib_init(dp, err);
+	for (unsigned i = 0; !r && i < dp->workers; i++)
+		r = xy_worker_init(dp->worker[i], err);
+	return r;
+}
+
+int xy_dp_create(const struct xy_dp_config *cfg, struct xy_dp **out, struct xy_err *err)
+{
+	int r = config_check(cfg, err);
+	if (r)
+		return r;
+	struct xy_dp *dp = calloc(1, sizeof(*dp));
+	if (!dp)
+		return xy_err_set(err, ENOMEM, "no memory for the dataplane");
+	dp->cfg = *cfg;
+	dp->workers = cfg->workers;
+	dp->control_waiting = 1;
+	xy_retire_init(dp);
+	dp->ports = calloc(1, sizeof(*dp->ports));
+	dp->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (!dp->ports || dp->event_fd < 0)
+		r = xy_err_set(err, ENOMEM, "no memory or descriptors for the dataplane");
+	r = r ? r : parts_create(dp, err);
+	if (r) {
+		xy_dp_destroy(dp);
+		return r;
+	}
+	*out = dp;
+	return 0;
+}
+
+int xy_dp_start(struct xy_dp *dp, struct xy_err *err)
+{
+	for (unsigned i = 0; i < dp->workers; i++) {
+		int r = rte_eal_remote_launch(xy_worker_main, dp->worker[i], dp->worker[i]->lcore);
+		if (r)
+			return xy_err_set(err, -r, "worker %u does not start: %s", i, strerror(-r));
+	}
+	return 0;
+}
+
+static void workers_stop(struct xy_dp *dp)
+{
+	__atomic_store_n(&dp->stop, 1, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < dp->workers; i++)
+		if (dp->worker[i] && dp->worker[i]->wake_fd >= 0)
+			xy_worker_wake(dp->worker[i]);
+	if (dp->rcu)
+		rte_eal_mp_wait_lcore();
+}
+
+void xy_dp_destroy(struct xy_dp *dp)
+{
+	if (!dp)
+		return;
+	workers_stop(dp);
+	for (unsigned i = 0; dp->ports && i < XY_DP_PORTS; i++)
+		xy_dp_port_del(dp, i);
+	xy_dp_host_close(dp);
+	if (dp->rcu)
+		xy_retire_run(dp, true);
+	for (unsigned i = 0; i < dp->workers; i++)
+		if (dp->worker[i] && dp->pool)
+			xy_worker_fini(dp->worker[i]);
+	xy_fib_fini(dp);
+	if (dp->rcu)
+		xy_retire_run(dp, true); // what the tables gave back
+	xy_peers_fini(dp);
+	xy_sessions_fini(dp);
+	rte_free(dp->rcu);
+	rte_mempool_free(dp->pool);
+	for (unsigned i = 0; i < dp->workers; i++)
+		free(dp->worker[i]);
+	if (dp->event_fd >= 0)
+		close(dp->event_fd);
+	if (dp->memory[0])
+		xy_eal_stop();
+	free(dp->ports);
+	free(dp);
+}
+
+int xy_dp_event_fd(const struct xy_dp *dp)
+{
+	return dp->event_fd;
+}
+
+void xy_dp_housekeep(struct xy_dp *dp)
+{
+	xy_retire_run(dp, false);
+}
+
+// --- ports
+
+static int ports_publish(struct xy_dp *dp, unsigned id, struct xy_port *port)
+{
+	struct xy_port_list *list = malloc(sizeof(*list)), *old = dp->ports;
+	if (!list)
+		return -ENOMEM;
+	*list = *old;
+	list->port[id] = port;
+	__atomic_store_n(&dp->ports, list, __ATOMIC_RELEASE);
+	xy_dp_retire_free(dp, old);
+	return 0;
+}
+
+int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsigned *port,
+		   struct xy_err *err)
+{
+	struct xy_port *p;
+	unsigned id = 0;
+	while (id < XY_DP_PORTS && dp->ports->port[id])
+		id++;
+	if (id == XY_DP_PORTS)
+		return xy_err_set(err, ENOSPC, "no more than %d ports", XY_DP_PORTS);
+	int r = xy_port_socket_open(dp, cfg, id, &p, err);
+	if (r)
+		return r;
+	r = ports_publish(dp, id, p);
+	if (r) {
+		p->ops->close(p);
+		return xy_err_set(err, -r, "no memory for a port");
+	}
+	*port = id;
+	return 0;
+}
+
+static void port_close(struct xy_dp *dp, void *ptr)
+{
+	(void)dp;
+	struct xy_port *p = ptr;
+	p->ops->close(p);
+}
+
+void xy_dp_port_del(struct xy_dp *dp, unsigned port)
+{
+	struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
+	if (p && ports_publish(dp, port, NULL) == 0)
+		xy_dp_retire(dp, p, port_close);
+}
+
+int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out)
+{
+	const struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
+	if (!p)
+		return -ENOENT;
+	*out = (struct xy_dp_port_info){.driver = p->ops->driver,
+					.address = p->address,
+					.port = p->udp_port,
+					.rx_missed = xy_port_socket_missed(p)};
+	for (unsigned i = 0; i < p->workers; i++) {
+		const struct xy_port_counters *c = &p->counters[i];
+		out->rx_packets += __atomic_load_n(&c->rx_packets, __ATOMIC_RELAXED);
+		out->rx_bytes += __atomic_load_n(&c->rx_bytes, __ATOMIC_RELAXED);
+		out->tx_packets += __atomic_load_n(&c->tx_packets, __ATOMIC_RELAXED);
+		out->tx_bytes += __atomic_load_n(&c->tx_bytes, __ATOMIC_RELAXED);
+		out->tx_errors += __atomic_load_n(&c->tx_errors, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+// --- host interface
+
+int xy_dp_host_open(struct xy_dp *dp, char name[static 16], struct xy_err *err)
+{
+	struct xy_host *host;
+	if (dp->host)
+		return xy_err_set(err, EEXIST, "the host interface is open already");
+	int r = xy_host_open(dp, name, &host, err);
+	if (r)
+		return r;
+	memcpy(name, host->name, sizeof(host->name));
+	__atomic_store_n(&dp->host, host, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void host_close(struct xy_dp *dp, void *ptr)
+{
+	(void)dp;
+	xy_host_close(ptr);
+}
+
+void xy_dp_host_close(struct xy_dp *dp)
+{
+	struct xy_host *host = dp->host;
+	__atomic_store_n(&dp->host, NULL, __ATOMIC_RELEASE);
+	xy_dp_retire(dp, host, host_close);
+}
+
+// --- packets between the control plane and the workers
+
+static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_msg *msg,
+		     struct xy_dp_event *ev)
+{
+	*ev = (struct xy_dp_event){
+		.type = (enum xy_dp_event_type)msg->type, .worker = worker, .port = msg->port};
+	if (msg->m) {
+		ev->remote = xy_packet(msg->m)->remote;
+		ev->local = xy_packet(msg->m)->local;
+	}
+	switch (ev->type) {
+	case XY_DP_PUNT:
+		ev->data = rte_pktmbuf_mtod(msg->m, const uint8_t *);
+		ev->len = msg->m->data_len;
+		break;
+	case XY_DP_WANT:
+	case XY_DP_MTU:
+		ev->peer = msg->arg;
+		break;
+	case XY_DP_ROAM:
+	case XY_DP_FIRST:
+	case XY_DP_NUDGE:
+		ev->index = msg->arg;
+		break;
+	}
+	const struct xy_session *s = ev->index ? xy_session_find_rcu(dp, ev->index) : NULL;
+	if (s)
+		ev->peer = s->peer;
+}
+
+static bool is_for_session(enum xy_dp_event_type type)
+{
+	return type == XY_DP_ROAM || type == XY_DP_FIRST || type == XY_DP_NUDGE;
+}
+
+static unsigned poll_worker(struct xy_dp *dp, unsigned worker, unsigned max,
+			    void (*fn)(void *arg, const struct xy_dp_event *ev), void *arg)
+{
+	struct xy_msg msg;
+	unsigned n = 0;
+	while (n < max &&
+	       rte_ring_sc_dequeue_elem(dp->worker[worker]->to_control, &msg, sizeof(msg)) == 0) {
+		struct xy_dp_event ev;
+		event_of(dp, worker, &msg, &ev);
+		if (!is_for_session(ev.type) || xy_session_find_rcu(dp, ev.index))
+			fn(arg, &ev);
+		rte_pktmbuf_free(msg.m);
+		n++;
+	}
+	return n;
+}
+
+unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
+		    void (*fn)(void *arg, const struct xy_dp_event *ev), void *arg)
+{
+	uint64_t wakes;
+	unsigned n = 0;
+	while (read(dp->event_fd, &wakes, sizeof(wakes)) > 0)
+		;
+	// Said before the look, so that what comes after it wakes us.
+	__atomic_store_n(&dp->control_waiting, 1, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < dp->workers && n < max; i++)
+		n += poll_worker(dp, i, max - n, fn, arg);
+	if (n == max) { // more may wait: be called again
+		uint64_t one = 1;
+		ssize_t r = write(dp->event_fd, &one, sizeof(one));
+		(void)r;
+	}
+	return n;
+}
+
+int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote,
+	       const struct xy_addr *local, const void *data, size_t len)
+{
+	if (len > dp->cfg.max_packet || port >= XY_DP_PORTS)
+		return -EINVAL;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
+	if (!m)
+		return -ENOBUFS;
+	m->data_off = XY_HEADROOM;
+	memcpy(rte_pktmbuf_append(m, (uint16_t)len), data, len);
+	struct xy_packet *p = xy_packet(m);
+	*p = (struct xy_packet){.remote = *remote,
+				.from = XY_PEER_SELF,
+				.next = XY_PEER_NONE,
+				.port = (uint8_t)port};
+	if (local)
+		p->local = *local;
+	return xy_order_put(dp->worker[0], XY_ORDER_SEND, (uint8_t)port, 0, m);
+}

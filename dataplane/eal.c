@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "eal.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#define HUGEPAGE   (UINT64_C(2) << 20)
+#define ARGS	   24
+#define LCORES_LEN 4096
+
+// With fewer CPUs than this, automatic placement pins nobody: a polling thread that shares its only
+// CPU with another daemon's is slower than one that the scheduler may move.
+#define PIN_FROM_CPUS 4
+
+size_t xy_eal_memory_need(const struct xy_dp_config *cfg, uint32_t buffers, uint32_t buffer_size)
+{
+	// mbuf, private area, mempool object header and trailer; ring and per-lcore caches.
+	size_t pool = (size_t)buffers * (sizeof(struct rte_mbuf) + 64 + 128 + buffer_size + 64 + 8);
+	size_t worker = (size_t)3 << 20; // graph, streams, rings
+	size_t rings = (size_t)cfg->workers * cfg->workers * (32 << 10);
+	return pool + cfg->workers * worker + rings + ((size_t)8 << 20);
+}
+
+static unsigned long read_number(const char *path)
+{
+	unsigned long n = 0;
+	FILE *f = fopen(path, "re");
+	if (f) {
+		if (fscanf(f, "%lu", &n) != 1)
+			n = 0;
+		fclose(f);
+	}
+	return n;
+}
+
+// Enough free 2 MB pages, and the right to use them.
+static bool hugepages_fit(size_t need)
+{
+	unsigned long pages =
+		read_number("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+	return pages * HUGEPAGE >= need + 4 * HUGEPAGE;
+}
+
+static int place(struct xy_dp *dp, struct xy_err *err)
+{
+	cpu_set_t allowed;
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return xy_err_set(err, errno, "sched_getaffinity: %s", strerror(errno));
+	bool pin = CPU_COUNT(&allowed) >= PIN_FROM_CPUS || dp->cfg.poll;
+	int cpu = CPU_SETSIZE;
+	for (unsigned i = dp->workers; i-- > 0;) {
+		struct xy_worker *w = dp->worker[i];
+		w->lcore = i + 1;
+		w->cpu = -1;
+		if (dp->cfg.cpus) {
+			w->cpu = dp->cfg.cpus[i];
+			if (w->cpu < 0 || w->cpu >= CPU_SETSIZE || !CPU_ISSET(w->cpu, &allowed))
+				return xy_err_set(
+					err, EINVAL,
+					"worker %u: CPU %d is not one that this process may "
+					"run on; change workers.cpus in the config",
+					i, w->cpu);
+		} else if (pin && CPU_COUNT(&allowed) > (int)dp->workers) {
+			while (--cpu >= 0 && !CPU_ISSET(cpu, &allowed))
+				;
+			w->cpu = cpu;
+		}
+	}
+	return 0;
+}
+
+static int cpu_list(char *out, size_t size)
+{
+	cpu_set_t allowed;
+	int len = 0;
+	CPU_ZERO(&allowed);
+	sched_getaffinity(0, sizeof(allowed), &allowed);
+	for (int i = 0; i < CPU_SETSIZE && len < (int)size; i++)
+		if (CPU_ISSET(i, &allowed))
+			len += snprintf(out + len, size - (size_t)len, "%s%d", len ? "," : "", i);
+	return len;
+}
+
+// lcore 0 is the control thread, not pinned; lcore i + 1 is worker i.
+static void lcores(const struct xy_dp *dp, char out[static LCORES_LEN])
+{
+	char any[LCORES_LEN / 2];
+	cpu_list(any, sizeof(any));
+	int len = snprintf(out, LCORES_LEN, "--lcores=0@(%s)", any);
+	for (unsigned i = 0; i < dp->workers && len < LCORES_LEN; i++) {
+		const struct xy_worker *w = dp->worker[i];
+		if (w->cpu >= 0)
+			len += snprintf(out + len, LCORES_LEN - (size_t)len, ",%u@%d", w->lcore,
+					w->cpu);
+		else
+			len += snprintf(out + len, LCORES_LEN - (size_t)len, ",%u@(%s)", w->lcore,
+					any);
+	}
+}
+
+static int eal_init(struct xy_dp *dp, bool huge, size_t need)
+{
+	static char cores[LCORES_LEN], prefix[80],
+		memory[32]; // EAL keeps pointers into its arguments
+	char *argv[ARGS];
+	int argc = 0;
+
+	lcores(dp, cores);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=xylem-%s", dp->cfg.name);
+	snprintf(memory, sizeof(memory), "%zu", (need >> 20) + 1);
+	argv[argc++] = (char *)"xylemd";
+	argv[argc++] = cores;
+	argv[argc++] = prefix;
+	argv[argc++] = (char *)"--no-pci";
+	argv[argc++] = (char *)"--no-telemetry";
+	argv[argc++] = (char *)"--log-level=lib.eal:error";
+	argv[argc++] = (char *)"--log-level=lib.*:error";
+	if (huge) {
+		argv[argc++] = (char *)"--in-memory";
+		argv[argc++] = (char *)"--iova-mode=va";
+	} else {
+		argv[argc++] = (char *)"--no-huge";
+		argv[argc++] = (char *)"--no-shconf";
+		argv[argc++] = (char *)"-m";
+		argv[argc++] = memory;
+	}
+	argv[argc] = NULL;
+	return rte_eal_init(argc, argv);
+}
+
+int xy_eal_start(struct xy_dp *dp, size_t need, struct xy_err *err)
+{
+	bool huge = hugepages_fit(need);
+	int r = place(dp, err);
+	if (r)
+		return r;
+	if (huge)
+		snprintf(dp->memory, sizeof(dp->memory), "hugepages");
+	else
+		snprintf(dp->memory, sizeof(dp->memory), "no hugepages (%zu MiB heap)", need >> 20);
+	if (eal_init(dp, huge, need) < 0)
+		return xy_err_set(err, rte_errno ? rte_errno : EIO,
+				  "DPDK's EAL did not start (%s, %s): %s; its own message is above",
+				  dp->memory, dp->cfg.name, rte_strerror(rte_errno));
+	return 0;
+}
+
+void xy_eal_stop(void)
+{
+	rte_eal_cleanup();
+}

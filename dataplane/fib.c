@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Routes and allowed sources: which table a prefix belongs to, and how a value is packed. Control
+// thread; the lookups of workers are in graph/.
+#include "fib.h"
+
+#include "base/bytes.h"
+#include "retire.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+static int tables_create(struct xy_dp *dp, struct xy_tables *t)
+{
+	uint64_t seed;
+	randombytes_buf(&seed, sizeof(seed));
+	t->mesh = xy_exact_create(dp->cfg.max_routes, seed, &dp->reclaim);
+	t->v6 = xy_lpm_create(128, dp->cfg.max_routes, &dp->reclaim);
+	t->v4 = xy_lpm_create(32, dp->cfg.max_routes, &dp->reclaim);
+	return t->mesh && t->v6 && t->v4 ? 0 : -ENOMEM;
+}
+
+static void tables_destroy(struct xy_tables *t)
+{
+	if (t->mesh)
+		xy_exact_destroy(t->mesh);
+	if (t->v6)
+		xy_lpm_destroy(t->v6);
+	if (t->v4)
+		xy_lpm_destroy(t->v4);
+}
+
+int xy_fib_init(struct xy_dp *dp, struct xy_err *err)
+{
+	dp->own = calloc(1, sizeof(*dp->own));
+	if (!dp->own || tables_create(dp, &dp->routes) || tables_create(dp, &dp->sources))
+		return xy_err_set(err, ENOMEM, "no memory for the route tables");
+	return 0;
+}
+
+void xy_fib_fini(struct xy_dp *dp)
+{
+	tables_destroy(&dp->routes);
+	tables_destroy(&dp->sources);
+	free(dp->own);
+}
+
+// Our own /64 is looked up by longest prefix, so that leaves inside it can have addresses.
+static bool is_ours(const struct xy_dp *dp, const struct xy_prefix *p)
+{
+	return p->len >= 64 && memcmp(p->addr.b, dp->cfg.node_addr.b, 8) == 0;
+}
+
+static bool is_mesh64(const struct xy_dp *dp, const struct xy_prefix *p)
+{
+	return p->len == 64 && xy_addr_is_mesh(&p->addr) && !is_ours(dp, p);
+}
+
+static int table_set(struct xy_dp *dp, struct xy_tables *t, const struct xy_prefix *p,
+		     uint32_t value)
+{
+	if (is_mesh64(dp, p))
+		return xy_exact_set(t->mesh, xy_be64_load(p->addr.b), value);
+	if (p->len > 64 && xy_addr_is_mesh(&p->addr) && !is_ours(dp, p))
+		return -EINVAL;
+	if (xy_prefix_is_v4(p))
+		return xy_lpm_set(t->v4, p->addr.b + 12, p->len - 96, value);
+	return xy_lpm_set(t->v6, p->addr.b, p->len, value);
+}
+
+static int table_del(struct xy_dp *dp, struct xy_tables *t, const struct xy_prefix *p)
+{
+	if (is_mesh64(dp, p))
+		return xy_exact_del(t->mesh, xy_be64_load(p->addr.b));
+	if (xy_prefix_is_v4(p))
+		return xy_lpm_del(t->v4, p->addr.b + 12, p->len - 96);
+	return xy_lpm_del(t->v6, p->addr.b, p->len);
+}
+
+int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
+		    const struct xy_dp_route *route)
+{
+	if (route->kind == XY_DP_ROUTE_PEER && route->peer >= dp->cfg.max_peers)
+		return -EINVAL;
+	int r = table_set(dp, &dp->routes, prefix, xy_fib_pack(route));
+	if (r == -ENOSPC)
+		dp->routes_refused++;
+	return r;
+}
+
+int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix)
+{
+	return table_del(dp, &dp->routes, prefix);
+}
+
+void xy_dp_route_commit(struct xy_dp *dp)
+{
+	xy_lpm_commit(dp->routes.v6);
+	xy_lpm_commit(dp->routes.v4);
+	xy_lpm_commit(dp->sources.v6);
+	xy_lpm_commit(dp->sources.v4);
+}
+
+void xy_dp_route_info(const struct xy_dp *dp, struct xy_dp_route_info *out)
+{
+	const struct xy_tables *t = &dp->routes;
+	*out = (struct xy_dp_route_info){
+		.count = xy_exact_count(t->mesh) + xy_lpm_count(t->v6) + xy_lpm_count(t->v4),
+		.limit = dp->cfg.max_routes,
+		.bytes = xy_exact_bytes(t->mesh) + xy_lpm_bytes(t->v6) + xy_lpm_bytes(t->v4),
+		.refused = dp->routes_refused,
+	};
+}
+
+int xy_dp_source_set(struct xy_dp *dp, const struct xy_prefix *prefix, uint32_t peer)
+{
+	return peer < dp->cfg.max_peers ? table_set(dp, &dp->sources, prefix, peer) : -EINVAL;
+}
+
+int xy_dp_source_del(struct xy_dp *dp, const struct xy_prefix *prefix)
+{
+	return table_del(dp, &dp->sources, prefix);
+}
+
+int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix)
+{
+	struct xy_own *own = malloc(sizeof(*own)), *old = dp->own;
+	if (!own)
+		return -ENOMEM;
+	*own = *old;
+	if (own->count == RTE_DIM(own->prefix)) {
+		free(own);
+		return -ENOSPC;
+	}
+	struct xy_prefix ones = {.len = prefix->len};
+	memset(ones.addr.b, 0xff, sizeof(ones.addr.b));
+	xy_prefix_mask(&ones);
+	own->prefix[own->count].addr = prefix->addr;
+	own->prefix[own->count].mask = ones.addr;
+	own->count++;
+	__atomic_store_n(&dp->own, own, __ATOMIC_RELEASE);
+	xy_dp_retire_free(dp, old);
+	return 0;
+}

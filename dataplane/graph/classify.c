@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which kind of WireGuard message a datagram is: transport data to wg_open, handshakes to the
+// control plane, all else to a drop.
+#include "node.h"
+
+#include "base/bytes.h"
+#include "session.h"
+
+enum { OPEN, PUNT, DROP_NOT_WIREGUARD, EDGES };
+
+static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	switch (xy_wg_classify(data, m->data_len)) {
+	case XY_WG_DATA:
+		xy_packet(m)->index = xy_le32_load(data + offsetof(struct xy_wg_data, receiver));
+		rte_prefetch0(&dp->session[xy_session_slot(dp, xy_packet(m)->index)]);
+		return OPEN;
+	case XY_WG_INITIATION:
+	case XY_WG_RESPONSE:
+	case XY_WG_COOKIE_REPLY:
+		return PUNT;
+	}
+	return DROP_NOT_WIREGUARD;
+}
+
+static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
+		  unsigned n)
+{
+	rte_edge_t edge[XY_BURST];
+	for (unsigned i = 0; i < n; i++)
+		edge[i] = look(w->dp, xy_node_mbuf(objs[i]));
+	xy_node_pass(graph, node, objs, edge, n);
+}
+XY_NODE_CHUNKS(chunk)
+
+static struct rte_node_register classify = {
+	.name = "classify",
+	.process = process,
+	.nb_edges = EDGES,
+	.next_nodes =
+		{[OPEN] = "wg_open", [PUNT] = "punt", [DROP_NOT_WIREGUARD] = "drop_not_wireguard"},
+};
+RTE_NODE_REGISTER(classify);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "graph.h"
+
+#include <rte_errno.h>
+#include <rte_graph_worker.h>
+
+// A stream may take packets of several sources and of ICMP errors at once; grown here, before
+// traffic, because rte_graph grows a stream with realloc in the middle of a walk.
+#define STREAM_SIZE 1024
+
+static const char *const sources[] = {"ring_rx", "port_rx", "host_rx"};
+
+static void prepare(struct xy_worker *w)
+{
+	rte_node_t count;
+	rte_graph_off_t off;
+	struct rte_node *node;
+
+	rte_graph_foreach_node(count, off, w->graph, node)
+	{
+		memcpy(node->ctx, &w, sizeof(w));
+		if (node->size < STREAM_SIZE)
+			__rte_node_stream_alloc_size(w->graph, node, STREAM_SIZE);
+	}
+}
+
+static void name_of(const struct xy_worker *w, char name[static RTE_GRAPH_NAMESIZE])
+{
+	snprintf(name, RTE_GRAPH_NAMESIZE, "worker%u", w->id);
+}
+
+int xy_graph_create(struct xy_worker *w, struct xy_err *err)
+{
+	char name[RTE_GRAPH_NAMESIZE];
+	const char *patterns[RTE_DIM(sources)];
+	struct rte_graph_param param = {.socket_id = SOCKET_ID_ANY,
+					.nb_node_patterns = RTE_DIM(sources),
+					.node_patterns = patterns};
+
+	memcpy(patterns, sources, sizeof(patterns));
+	name_of(w, name);
+	if (rte_graph_create(name, &param) == RTE_GRAPH_ID_INVALID)
+		return xy_err_set(err, ENOMEM, "graph of worker %u: %s", w->id,
+				  rte_strerror(rte_errno));
+	w->graph = rte_graph_lookup(name);
+	prepare(w);
+	return 0;
+}
+
+void xy_graph_destroy(struct xy_worker *w)
+{
+	char name[RTE_GRAPH_NAMESIZE];
+	if (!w->graph)
+		return;
+	name_of(w, name);
+	rte_graph_destroy(rte_graph_from_name(name));
+	w->graph = NULL;
+}
+
+unsigned xy_dp_graph_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_node_stats *out,
+			   unsigned max)
+{
+	rte_node_t count;
+	rte_graph_off_t off;
+	struct rte_node *node;
+	unsigned n = 0;
+
+	if (worker >= dp->workers)
+		return 0;
+	rte_graph_foreach_node(count, off, dp->worker[worker]->graph, node)
+	{
+		if (n < max)
+			out[n] = (struct xy_dp_node_stats){.name = node->name,
+							   .calls = node->total_calls,
+							   .packets = node->total_objs,
+							   .cycles = node->total_cycles};
+		n++;
+	}
+	return n;
+}
+
+void xy_dp_graph_edges(void (*fn)(void *arg, const char *node, const char *next), void *arg)
+{
+	for (rte_node_t id = 0; !rte_node_is_invalid(id) && id < rte_node_max_count(); id++) {
+		char *next[64];
+		rte_edge_t edges = rte_node_edge_count(id);
+		if (edges > RTE_DIM(next) || rte_node_edge_get(id, NULL) > sizeof(next))
+			continue;
+		rte_node_edge_get(id, next);
+		for (rte_edge_t e = 0; e < edges; e++)
+			fn(arg, rte_node_id_to_name(id), next[e]);
+	}
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Answers a packet that cannot go on with an ICMP error, within a rate, and drops it under its
+// reason. xy_packet verdict: enum xy_icmp_error; counter: the MTU for TOO_BIG.
+#include "node.h"
+
+#include "wire/icmp.h"
+
+enum { ROUTE, DROP_HOP_LIMIT, DROP_NO_ROUTE, DROP_TOO_BIG, EDGES };
+
+// Errors per second and at once, per worker (RFC 4443 section 2.4 (f) asks for a token bucket).
+#define RATE  200
+#define BURST 50
+
+static const rte_edge_t reason[] = {
+	[XY_ICMP_TIME_EXCEEDED] = DROP_HOP_LIMIT, [XY_ICMP_NO_ROUTE] = DROP_NO_ROUTE,
+	[XY_ICMP_PROHIBITED] = DROP_NO_ROUTE,	  [XY_ICMP_ADDR_UNREACHABLE] = DROP_NO_ROUTE,
+	[XY_ICMP_TOO_BIG] = DROP_TOO_BIG,
+};
+
+static bool within_rate(struct xy_worker *w)
+{
+	uint64_t fresh = (w->now - w->icmp_refill) / (XY_SEC / RATE);
+	if (fresh) {
+		w->icmp_tokens = RTE_MIN(w->icmp_tokens + fresh, (uint64_t)BURST);
+		w->icmp_refill += fresh * (XY_SEC / RATE);
+	}
+	if (!w->icmp_tokens)
+		return false;
+	w->icmp_tokens--;
+	return true;
+}
+
+static struct xy_addr source(const struct xy_dp *dp, uint8_t version)
+{
+	if (version == 6)
+		return dp->cfg.node_addr;
+	if (!xy_addr_is_unspecified(&dp->cfg.node_addr_v4))
+		return dp->cfg.node_addr_v4;
+	return xy_addr_from_v4(UINT32_C(0xc0000008)); // 192.0.0.8, the dummy address of RFC 7600
+}
+
+static void answer(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w,
+		   struct rte_mbuf *m)
+{
+	const struct xy_packet *p = xy_packet(m);
+	const uint8_t *pkt = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct xy_addr from = source(w->dp, p->version);
+	struct rte_mbuf *reply;
+
+	if (p->from == XY_PEER_SELF || !xy_icmp_may_answer(pkt, m->data_len))
+		return;
+	if (!within_rate(w)) {
+		XY_COUNT(w, generated, 1);
+		xy_count_drop(w, XY_DROP_ICMP_LIMITED, 1);
+		return;
+	}
+	if (xy_buffers_alloc(w, &reply, 1))
+		return;
+	size_t len =
+		xy_icmp_error_build((enum xy_icmp_error)p->verdict, (uint32_t)p->counter, &from,
+				    pkt, m->data_len, rte_pktmbuf_mtod(reply, uint8_t *));
+	if (!len) {
+		rte_pktmbuf_free(reply);
+		return;
+	}
+	rte_pktmbuf_append(reply, (uint16_t)len);
+	xy_packet(reply)->from = XY_PEER_SELF;
+	xy_packet(reply)->version = p->version;
+	XY_COUNT(w, generated, 1);
+	rte_node_enqueue_x1(graph, node, ROUTE, reply);
+}
+
+static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
+		  unsigned n)
+{
+	rte_edge_t edge[XY_BURST];
+	for (unsigned i = 0; i < n; i++) {
+		answer(graph, node, w, xy_node_mbuf(objs[i]));
+		edge[i] = reason[xy_packet(xy_node_mbuf(objs[i]))->verdict];
+	}
+	xy_node_pass(graph, node, objs, edge, n);
+}
+XY_NODE_CHUNKS(chunk)
+
+static struct rte_node_register icmp_error = {
+	.name = "icmp_error",
+	.process = process,
+	.nb_edges = EDGES,
+	.next_nodes = {[ROUTE] = "route",
+		       [DROP_HOP_LIMIT] = "drop_hop_limit",
+		       [DROP_NO_ROUTE] = "drop_no_route",
+		       [DROP_TOO_BIG] = "drop_too_big"},
+};
+RTE_NODE_REGISTER(icmp_error);

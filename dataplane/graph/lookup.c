@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "lookup.h"
+
+#include "base/bytes.h"
+
+struct part { // some of a lookup's addresses, and where they stand in it
+	unsigned n;
+	unsigned at[XY_BURST];
+};
+
+static void mesh(const struct xy_tables *t, struct xy_lookup *l, const struct part *p)
+{
+	uint64_t key[XY_BURST];
+	uint32_t value[XY_BURST];
+	for (unsigned i = 0; i < p->n; i++)
+		key[i] = xy_be64_load(l->addr[p->at[i]]);
+	xy_exact_lookup_burst_rcu(t->mesh, key, value, p->n);
+	for (unsigned i = 0; i < p->n; i++)
+		l->value[p->at[i]] = value[i];
+}
+
+static void longest(const struct xy_lpm *t, struct xy_lookup *l, const struct part *p)
+{
+	const uint8_t *key[XY_BURST];
+	uint32_t value[XY_BURST];
+	for (unsigned i = 0; i < p->n; i++)
+		key[i] = l->addr[p->at[i]];
+	xy_lpm_lookup_burst_rcu(t, key, value, p->n);
+	for (unsigned i = 0; i < p->n; i++)
+		l->value[p->at[i]] = value[i];
+}
+
+void xy_lookup_run_rcu(const struct xy_tables *t, struct xy_lookup *l)
+{
+	struct part exact = {.n = 0}, v6 = {.n = 0}, v4 = {.n = 0};
+
+	for (unsigned i = 0; i < l->n; i++) {
+		l->value[i] = XY_TABLE_MISS;
+		if (l->v4[i])
+			v4.at[v4.n++] = i;
+		else if ((l->addr[i][0] & 0xfe) == 0x02) // 200::/7
+			exact.at[exact.n++] = i;
+		else
+			v6.at[v6.n++] = i;
+	}
+	if (exact.n)
+		mesh(t, l, &exact);
+	for (unsigned i = 0; i < exact.n; i++)
+		if (l->value[exact.at[i]] == XY_TABLE_MISS)
+			v6.at[v6.n++] = exact.at[i];
+	if (v6.n)
+		longest(t->v6, l, &v6);
+	if (v4.n)
+		longest(t->v4, l, &v4);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What graph nodes share. A node works through any number of objects in chunks of XY_BURST; for
+// each chunk it decides an edge per packet and then passes runs of one edge on together. Workers
+// only.
+#pragma once
+
+#include "dp.h"
+#include "event.h"
+
+#include <rte_graph_worker.h>
+
+static inline struct rte_mbuf *xy_node_mbuf(void *obj)
+{
+	return (struct rte_mbuf *)obj;
+}
+
+// Passes n objects on, each over its edge.
+static inline void xy_node_pass(struct rte_graph *graph, struct rte_node *node, void **objs,
+				const rte_edge_t *edge, unsigned n)
+{
+	for (unsigned i = 0; i < n;) {
+		unsigned run = i + 1;
+		while (run < n && edge[run] == edge[i])
+			run++;
+		rte_node_enqueue(graph, node, edge[i], &objs[i], (uint16_t)(run - i));
+		i = run;
+	}
+}
+
+// Runs chunk() over all objects, XY_BURST at a time.
+#define XY_NODE_CHUNKS(chunk)                                                                  \
+	static uint16_t process(struct rte_graph *graph, struct rte_node *node, void **objs,   \
+				uint16_t n)                                                    \
+	{                                                                                      \
+		struct xy_worker *w = xy_node_worker(node);                                    \
+		for (unsigned at = 0; at < n; at += XY_BURST)                                  \
+			chunk(graph, node, w, objs + at, RTE_MIN(n - at, (unsigned)XY_BURST)); \
+		return n;                                                                      \
+	}

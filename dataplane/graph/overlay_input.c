@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What came out of a link: is it an IP packet, may this peer send from that source, may it be
+// forwarded at all.
+#include "node.h"
+
+#include "lookup.h"
+#include "peer.h"
+#include "wire/inet.h"
+
+enum {
+	ROUTE,
+	DROP_BAD_INNER,
+	DROP_BAD_ECN,
+	DROP_SOURCE,
+	DROP_SPOOFED,
+	DROP_NOT_FORWARDED,
+	DROP_STALE,
+	EDGES,
+	LEAF = EDGES, // not an edge: its source is still to be looked up
+};
+
+static bool is_own(const struct xy_own *own, const struct xy_addr *a)
+{
+	for (unsigned i = 0; i < own->count; i++) {
+		uint64_t x[2], addr[2], mask[2];
+		memcpy(x, a->b, sizeof(x));
+		memcpy(addr, own->prefix[i].addr.b, sizeof(addr));
+		memcpy(mask, own->prefix[i].mask.b, sizeof(mask));
+		if ((((x[0] & mask[0]) ^ addr[0]) | ((x[1] & mask[1]) ^ addr[1])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_loopback(const struct xy_addr *a)
+{
+	static const struct xy_addr one = {.b = {[15] = 1}};
+	return xy_addr_is_v4(a) ? a->b[12] == 127 : xy_addr_eq(a, &one);
+}
+
+static bool is_martian(const struct xy_addr *a)
+{
+	return xy_addr_is_multicast(a) || xy_addr_is_unspecified(a) || is_loopback(a);
+}
+
+static bool is_local_scope(const struct xy_addr *a)
+{
+	return xy_addr_is_multicast(a) || xy_addr_is_link_local(a);
+}
+
+// Parses, trims the padding, merges ECN; then the addresses.
+static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rte_mbuf *m)
+{
+	uint8_t *pkt = rte_pktmbuf_mtod(m, uint8_t *);
+	struct xy_packet *p = xy_packet(m);
+	struct xy_inner inner;
+
+	if (xy_inner_parse(pkt, m->data_len, &inner))
+		return DROP_BAD_INNER;
+	p->version = inner.version;
+	rte_pktmbuf_trim(m, m->data_len - inner.total_len);
+	if (!xy_ecn_decap(pkt, inner.version, p->ecn))
+		return DROP_BAD_ECN;
+
+	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, p->from);
+	struct xy_addr src = xy_inner_src(pkt, inner.version);
+	struct xy_addr dst = xy_inner_dst(pkt, inner.version);
+	if (!a)
+		return DROP_STALE;
+	if (is_martian(&src))
+		return DROP_SPOOFED;
+	if (is_local_scope(&dst) || xy_addr_is_link_local(&src) || is_martian(&dst))
+		return DROP_NOT_FORWARDED;
+	if (a->leaf)
+		return LEAF;
+	return is_own(own, &src) ? DROP_SPOOFED : ROUTE;
+}
+
+// A leaf may send only from what it was given (longest prefix decides whose it is).
+static void check_leaves(struct xy_worker *w, void **objs, rte_edge_t *edge, unsigned n)
+{
+	struct xy_lookup l = {.n = 0};
+	unsigned at[XY_BURST];
+
+	for (unsigned i = 0; i < n; i++)
+		if (edge[i] == LEAF) {
+			at[l.n] = i;
+			xy_lookup_add(&l, xy_node_mbuf(objs[i]), XY_LOOKUP_SRC);
+		}
+	xy_lookup_run_rcu(&w->dp->sources, &l);
+	for (unsigned i = 0; i < l.n; i++) {
+		uint32_t from = xy_packet(xy_node_mbuf(objs[at[i]]))->from;
+		edge[at[i]] = l.value[i] == from ? ROUTE : DROP_SOURCE;
+	}
+}
+
+static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
+		  unsigned n)
+{
+	const struct xy_own *own = __atomic_load_n(&w->dp->own, __ATOMIC_ACQUIRE);
+	rte_edge_t edge[XY_BURST];
+	bool leaves = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		edge[i] = check(w, own, xy_node_mbuf(objs[i]));
+		leaves |= edge[i] == LEAF;
+	}
+	if (leaves)
+		check_leaves(w, objs, edge, n);
+	xy_node_pass(graph, node, objs, edge, n);
+}
+XY_NODE_CHUNKS(chunk)
+
+static struct rte_node_register overlay_input = {
+	.name = "overlay_input",
+	.process = process,
+	.nb_edges = EDGES,
+	.next_nodes = {[ROUTE] = "route",
+		       [DROP_BAD_INNER] = "drop_bad_inner",
+		       [DROP_BAD_ECN] = "drop_bad_ecn",
+		       [DROP_SOURCE] = "drop_source_not_allowed",
+		       [DROP_SPOOFED] = "drop_spoofed",
+		       [DROP_NOT_FORWARDED] = "drop_not_forwarded",
+		       [DROP_STALE] = "drop_stale"},
+};
+RTE_NODE_REGISTER(overlay_input);

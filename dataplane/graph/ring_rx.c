@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Source: what comes over rings. Orders of the control plane first, then held packets that may go,
+// then packets that other workers handed over.
+#include "hold.h"
+#include "node.h"
+
+#include "session.h"
+
+#include <rte_ring_elem.h>
+
+enum { PORT_TX, SEAL, OPEN, DROP_NO_SESSION, DROP_STALE, EDGES };
+
+static void order(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w,
+		  const struct xy_msg *msg)
+{
+	if (msg->type == XY_ORDER_SEND) {
+		XY_COUNT(w, ring_in, 1);
+		rte_node_enqueue_x1(graph, node, PORT_TX, msg->m);
+		return;
+	}
+	const struct xy_session *s = xy_session_find_rcu(w->dp, msg->arg);
+	struct xy_packet *p = xy_packet(msg->m);
+	XY_COUNT(w, generated, 1);
+	p->from = XY_PEER_SELF;
+	p->version = 0;
+	p->next = s ? s->peer : XY_PEER_NONE;
+	rte_node_enqueue_x1(graph, node, s ? SEAL : DROP_STALE, msg->m);
+}
+
+static unsigned take_orders(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w)
+{
+	struct xy_msg msg[XY_BURST];
+	unsigned n = rte_ring_sc_dequeue_burst_elem(w->from_control, msg, sizeof(msg[0]), XY_BURST,
+						    NULL);
+	for (unsigned i = 0; i < n; i++)
+		order(graph, node, w, &msg[i]);
+	return n;
+}
+
+static unsigned take_held(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w)
+{
+	struct rte_mbuf *m[XY_BURST];
+	uint8_t drop[XY_BURST];
+	if (!xy_hold_due(w->hold))
+		return 0;
+	unsigned n = xy_hold_take_rcu(w->hold, m, drop, XY_BURST, w->now);
+	for (unsigned i = 0; i < n; i++)
+		rte_node_enqueue_x1(graph, node, drop[i] ? DROP_NO_SESSION : SEAL, m[i]);
+	XY_SET(w->stats.held, xy_hold_count(w->hold));
+	return n;
+}
+
+static unsigned take_handed(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w)
+{
+	unsigned total = 0;
+	for (unsigned from = 0; from < w->dp->workers; from++) {
+		void *objs[XY_BURST];
+		unsigned n = rte_ring_sc_dequeue_burst(w->handover[from], objs, XY_BURST, NULL);
+		if (n)
+			rte_node_enqueue(graph, node, OPEN, objs, (uint16_t)n);
+		total += n;
+	}
+	XY_COUNT(w, ring_in, total);
+	return total;
+}
+
+static uint16_t process(struct rte_graph *graph, struct rte_node *node, void **objs, uint16_t n)
+{
+	struct xy_worker *w = xy_node_worker(node);
+	unsigned total = take_orders(graph, node, w);
+	(void)objs;
+	(void)n;
+	total += take_held(graph, node, w);
+	total += take_handed(graph, node, w);
+	if (total)
+		w->busy = true;
+	return (uint16_t)total;
+}
+
+static struct rte_node_register ring_rx = {
+	.name = "ring_rx",
+	.flags = RTE_NODE_SOURCE_F,
+	.process = process,
+	.nb_edges = EDGES,
+	.next_nodes = {[PORT_TX] = "port_tx",
+		       [SEAL] = "wg_seal",
+		       [OPEN] = "wg_open",
+		       [DROP_NO_SESSION] = "drop_no_session",
+		       [DROP_STALE] = "drop_stale"},
+};
+RTE_NODE_REGISTER(ring_rx);

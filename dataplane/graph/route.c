@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where an overlay packet goes: to a peer, to the host, or back as an ICMP error.
+#include "node.h"
+
+#include "fib.h"
+#include "lookup.h"
+#include "peer.h"
+#include "wire/icmp.h"
+
+enum { SEAL, HOST, ERROR, DROP_SAME_PEER, DROP_NOT_FORWARDED, EDGES };
+
+static rte_edge_t refuse(struct xy_packet *p, enum xy_icmp_error error)
+{
+	p->verdict = (uint8_t)error;
+	return ERROR;
+}
+
+static rte_edge_t to_peer(struct xy_worker *w, struct rte_mbuf *m, uint32_t peer)
+{
+	struct xy_packet *p = xy_packet(m);
+	uint8_t *pkt = rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (p->from == peer)
+		return DROP_SAME_PEER;
+	if (p->from < XY_PEER_SELF) { // the host's own packets had their hop in the kernel
+		if (pkt[p->version == 4 ? 8 : 7] <= 1)
+			return refuse(p, XY_ICMP_TIME_EXCEEDED);
+		xy_inner_hop(pkt, p->version);
+	}
+	p->next = peer;
+	rte_prefetch0(&w->dp->peer[peer]);
+	return SEAL;
+}
+
+// A packet that the host sent and that is for the host again has no one to go to.
+static rte_edge_t to_host(struct xy_packet *p)
+{
+	return p->from == XY_PEER_NONE ? refuse(p, XY_ICMP_ADDR_UNREACHABLE) : HOST;
+}
+
+static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value)
+{
+	switch (xy_fib_kind(value)) {
+	case XY_DP_ROUTE_PEER:
+		return to_peer(w, m, value & XY_FIB_PEER_MASK);
+	case XY_DP_ROUTE_HOST:
+		return to_host(xy_packet(m));
+	}
+	// The kernel sends router solicitations and the like into any interface: no error for
+	// these.
+	if (xy_packet(m)->from == XY_PEER_NONE) {
+		struct xy_addr dst =
+			xy_inner_dst(rte_pktmbuf_mtod(m, uint8_t *), xy_packet(m)->version);
+		if (xy_addr_is_multicast(&dst) || xy_addr_is_link_local(&dst))
+			return DROP_NOT_FORWARDED;
+	}
+	return refuse(xy_packet(m), XY_ICMP_NO_ROUTE);
+}
+
+static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
+		  unsigned n)
+{
+	rte_edge_t edge[XY_BURST];
+	struct xy_lookup l = {.n = 0};
+
+	for (unsigned i = 0; i < n; i++)
+		xy_lookup_add(&l, xy_node_mbuf(objs[i]), XY_LOOKUP_DST);
+	xy_lookup_run_rcu(&w->dp->routes, &l);
+	for (unsigned i = 0; i < n; i++)
+		edge[i] = decide(w, xy_node_mbuf(objs[i]), l.value[i]);
+	xy_node_pass(graph, node, objs, edge, n);
+}
+XY_NODE_CHUNKS(chunk)
+
+static struct rte_node_register route = {
+	.name = "route",
+	.process = process,
+	.nb_edges = EDGES,
+	.next_nodes = {[SEAL] = "wg_seal",
+		       [HOST] = "host_tx",
+		       [ERROR] = "icmp_error",
+		       [DROP_SAME_PEER] = "drop_same_peer",
+		       [DROP_NOT_FORWARDED] = "drop_not_forwarded"},
+};
+RTE_NODE_REGISTER(route);

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Seals overlay packets for their next peer (paper, section 5.4.6): session, counter, padding, AEAD
+// over the burst, and the adjacency that port_tx sends by.
+#include "node.h"
+
+#include "aead.h"
+#include "peer.h"
+#include "wire/icmp.h"
+
+enum { PORT_TX, HOLD, ERROR, DROP_TOO_BIG, DROP_NO_ENDPOINT, DROP_STALE, EDGES, ADMITTED = EDGES };
+
+struct burst {
+	struct xy_session *session[XY_BURST];
+	struct rte_mbuf *m[XY_BURST];
+	struct xy_aead_op op[XY_BURST];
+	unsigned at[XY_BURST];
+	unsigned n;
+};
+
+static rte_edge_t too_big(struct xy_packet *p, uint32_t limit)
+{
+	if (p->from == XY_PEER_SELF)
+		return DROP_TOO_BIG;
+	p->verdict = XY_ICMP_TOO_BIG;
+	p->counter = limit;
+	return ERROR;
+}
+
+static bool used_up(const struct xy_dp *dp, const struct xy_session *s)
+{
+	return __atomic_load_n(&s->tx_counter, __ATOMIC_RELAXED) >=
+	       dp->cfg.limits.reject_after_messages;
+}
+
+static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_session **session,
+			const struct xy_adjacency **adjacency)
+{
+	struct xy_packet *p = xy_packet(m);
+	if (p->next >= w->dp->cfg.max_peers)
+		return DROP_STALE;
+	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, p->next);
+	if (!a)
+		return DROP_STALE;
+	if (m->data_len > a->payload_max && a->remote.port)
+		return too_big(p, a->payload_max);
+	struct xy_session *s = xy_peer_session_rcu(w->dp, p->next, w->now);
+	if (!s || used_up(w->dp, s))
+		return p->version ? HOLD : DROP_STALE; // a keepalive is worth nothing later
+	if (!a->remote.port)
+		return DROP_NO_ENDPOINT;
+	rte_prefetch0(&s->tx_counter);
+	rte_prefetch0(s->send);
+	*session = s;
+	*adjacency = a;
+	return ADMITTED;
+}
+
+// Data up to the padded length (16, but never beyond what the link carries), header before, room
+// for the tag behind.
+static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_session *s,
+		    const struct xy_adjacency *a)
+{
+	struct xy_packet *p = xy_packet(m);
+	uint32_t len = m->data_len;
+	uint32_t padded = RTE_MIN(RTE_ALIGN_CEIL(len, (uint32_t)XY_WG_PAD), a->payload_max);
+	padded = RTE_MAX(padded, len);
+
+	p->remote = a->remote;
+	p->local = a->local;
+	p->port = (uint8_t)a->port;
+	p->ecn = len ? xy_ecn_encap(rte_pktmbuf_mtod(m, uint8_t *), p->version) : 0;
+	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + XY_WG_TAG_LEN)), 0, padded - len);
+	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, XY_WG_DATA_HEADER_LEN);
+	*msg = (struct xy_wg_data){.type = XY_WG_DATA, .receiver = s->remote_index};
+	b->session[b->n] = s;
+	b->m[b->n] = m;
+	b->at[b->n] = at;
+	b->op[b->n++] = (struct xy_aead_op){
+		.key = s->send, .data = msg->box, .len = padded, .tag = msg->box + padded};
+	p->counter = len; // until the sealing is done: for the statistics
+}
+
+static void nudge(struct xy_worker *w, struct xy_session *s)
+{
+	if (!__atomic_load_n(&s->tx_nudged, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&s->tx_nudged, 1, __ATOMIC_RELAXED) &&
+	    !xy_event_put(w, XY_DP_NUDGE, 0, s->index, NULL))
+		__atomic_store_n(&s->tx_nudged, 0, __ATOMIC_RELAXED);
+}
+
+// Numbers for each run of one session: one fetch-add, exactly the packets in it. What is reserved
+// here is sent in this burst, so a slow worker never falls behind the receiver's window by a kept
+// rest.
+static void number(struct xy_worker *w, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n;) {
+		struct xy_session *s = b->session[i];
+		unsigned run = 1;
+		while (i + run < b->n && b->session[i + run] == s)
+			run++;
+		uint64_t first = __atomic_fetch_add(&s->tx_counter, run, __ATOMIC_RELAXED);
+		if (first + run > w->dp->cfg.limits.rekey_after_messages)
+			nudge(w, s);
+		for (unsigned k = 0; k < run; k++) {
+			b->op[i + k].counter = first + k;
+			rte_pktmbuf_mtod(b->m[i + k], struct xy_wg_data *)->counter = first + k;
+		}
+		i += run;
+	}
+}
+
+static void account(struct xy_worker *w, const struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct xy_session_use *u = &w->use[xy_session_number(w->dp, b->session[i])];
+		uint64_t len = xy_packet(b->m[i])->counter;
+		XY_SET(u->tx_packets, u->tx_packets + 1);
+		XY_SET(u->tx_any, w->now);
+		if (len) {
+			XY_SET(u->tx_bytes, u->tx_bytes + len);
+			XY_SET(u->tx_data, w->now);
+		}
+	}
+}
+
+static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
+		  unsigned n)
+{
+	rte_edge_t edge[XY_BURST];
+	struct xy_session *session[XY_BURST];
+	const struct xy_adjacency *adjacency[XY_BURST];
+	struct burst b = {.n = 0};
+
+	for (unsigned i = 0; i < n; i++)
+		edge[i] = admit(w, xy_node_mbuf(objs[i]), &session[i], &adjacency[i]);
+	for (unsigned i = 0; i < n; i++)
+		if (edge[i] == ADMITTED) {
+			prepare(&b, i, xy_node_mbuf(objs[i]), session[i], adjacency[i]);
+			edge[i] = PORT_TX;
+		}
+	number(w, &b);
+	xy_aead_seal_burst(w->mb, b.op, b.n);
+	account(w, &b);
+	xy_node_pass(graph, node, objs, edge, n);
+}
+XY_NODE_CHUNKS(chunk)
+
+static struct rte_node_register wg_seal = {
+	.name = "wg_seal",
+	.process = process,
+	.nb_edges = EDGES,
+	.next_nodes = {[PORT_TX] = "port_tx",
+		       [HOLD] = "hold",
+		       [ERROR] = "icmp_error",
+		       [DROP_TOO_BIG] = "drop_too_big",
+		       [DROP_NO_ENDPOINT] = "drop_no_endpoint",
+		       [DROP_STALE] = "drop_stale"},
+};
+RTE_NODE_REGISTER(wg_seal);

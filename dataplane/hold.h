@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Packets that wait for a session with their next hop: per worker and peer, bounded, the oldest
+// dropped first. One worker's own.
+#pragma once
+
+#include "peer.h"
+
+struct xy_hold;
+
+struct xy_hold *xy_hold_create(struct xy_dp *dp);
+void xy_hold_destroy(struct xy_hold *h); // frees what is held
+
+// Keeps m for its `next` peer; what had to give way comes back (to be dropped as hold_full), or
+// NULL. *want: the control thread should hear of it (at most once a second per peer).
+struct rte_mbuf *xy_hold_put(struct xy_hold *h, struct rte_mbuf *m, xy_nsec now, bool *want);
+uint32_t xy_hold_count(const struct xy_hold *h);
+
+// When the control thread changed something (dp->session_epoch): takes out packets that can go now
+// (verdict 0) or must be dropped (verdict XY_DROP_NO_SESSION). Up to n; call again while it fills
+// n.
+unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *drop, unsigned n,
+			  xy_nsec now);
+bool xy_hold_due(const struct xy_hold *h);

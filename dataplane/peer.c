@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "peer.h"
+
+#include "memory.h"
+#include "retire.h"
+
+#include <stdlib.h>
+
+int xy_peers_init(struct xy_dp *dp, struct xy_err *err)
+{
+	dp->peer = xy_memory_reserve(dp->cfg.max_peers * sizeof(*dp->peer));
+	if (!dp->peer)
+		return xy_err_set(err, ENOMEM,
+				  "no memory for %u peers: lower max_peers in the config",
+				  dp->cfg.max_peers);
+	return 0;
+}
+
+void xy_peers_fini(struct xy_dp *dp)
+{
+	for (uint32_t i = 0; dp->peer && i < dp->cfg.max_peers; i++)
+		free(dp->peer[i].adjacency);
+	xy_memory_release(dp->peer, dp->cfg.max_peers * sizeof(*dp->peer));
+}
+
+// What fits between the underlay headers, WireGuard's header and its tag.
+static uint32_t payload_max(const struct xy_dp *dp, const struct xy_dp_peer *cfg)
+{
+	uint32_t overhead =
+		xy_addr_is_v4(&cfg->remote.addr) ? XY_WG_LINK_OVERHEAD_V4 : XY_WG_LINK_OVERHEAD_V6;
+	uint32_t room = cfg->mtu > overhead ? cfg->mtu - overhead : 0;
+	return RTE_MIN(room, dp->cfg.max_packet);
+}
+
+int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg)
+{
+	if (peer >= dp->cfg.max_peers)
+		return -ENOSPC;
+	struct xy_adjacency *a = malloc(sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	*a = (struct xy_adjacency){.remote = cfg->remote,
+				   .local = cfg->local,
+				   .payload_max = payload_max(dp, cfg),
+				   .port = cfg->port,
+				   .leaf = cfg->leaf};
+	struct xy_peer_slot *p = &dp->peer[peer];
+	struct xy_adjacency *old = p->adjacency;
+	if (!old)
+		p->incarnation++;
+	__atomic_store_n(&p->adjacency, a, __ATOMIC_RELEASE);
+	xy_dp_retire_free(dp, old);
+	xy_dp_epoch_raise(dp);
+	return 0;
+}
+
+void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer)
+{
+	if (peer >= dp->cfg.max_peers || !dp->peer[peer].adjacency)
+		return;
+	struct xy_peer_slot *p = &dp->peer[peer];
+	struct xy_adjacency *old = p->adjacency;
+	xy_sessions_del_peer(dp, peer);
+	__atomic_store_n(&p->adjacency, NULL, __ATOMIC_RELEASE);
+	xy_dp_retire_free(dp, old);
+	memset(&p->gone, 0, sizeof(p->gone));
+	p->incarnation++;
+	xy_dp_peer_release_held(dp, peer);
+}
+
+void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer)
+{
+	if (peer >= dp->cfg.max_peers)
+		return;
+	__atomic_add_fetch(&dp->peer[peer].hold_generation, 1, __ATOMIC_RELEASE);
+	xy_dp_epoch_raise(dp);
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "session.h"
+
+#include "event.h"
+#include "memory.h"
+#include "peer.h"
+#include "retire.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+// Free slots, oldest first, so that a generation comes back as late as possible.
+struct xy_slots {
+	uint32_t head, count;
+	uint32_t slot[];
+};
+
+static size_t sessions_size(const struct xy_dp *dp)
+{
+	return (size_t)(dp->session_mask + 1) * sizeof(struct xy_session);
+}
+
+int xy_sessions_init(struct xy_dp *dp, struct xy_err *err)
+{
+	dp->session_mask = rte_align32pow2(dp->cfg.max_sessions) - 1;
+	dp->session = xy_memory_reserve(sessions_size(dp));
+	dp->slots = calloc(1, sizeof(struct xy_slots) +
+				      (dp->session_mask + 1) * sizeof(dp->slots->slot[0]));
+	if (!dp->session || !dp->slots)
+		return xy_err_set(err, ENOMEM,
+				  "no memory for %u sessions: lower max_sessions in the config",
+				  dp->cfg.max_sessions);
+	dp->slots->count = dp->session_mask + 1;
+	for (uint32_t i = 0; i < dp->slots->count; i++)
+		dp->slots->slot[i] = i;
+	randombytes_buf(&dp->index_key, sizeof(dp->index_key));
+	return 0;
+}
+
+void xy_sessions_fini(struct xy_dp *dp)
+{
+	if (dp->session)
+		for (uint32_t i = 0; i <= dp->session_mask; i++)
+			if (dp->session[i].state != XY_SESSION_FREE)
+				sodium_memzero(&dp->session[i], sizeof(dp->session[i]));
+	xy_memory_release(dp->session, dp->session ? sessions_size(dp) : 0);
+	free(dp->slots);
+	sodium_memzero(&dp->index_key, sizeof(dp->index_key));
+}
+
+static bool slot_take(struct xy_dp *dp, uint32_t *slot)
+{
+	struct xy_slots *f = dp->slots;
+	if (!f->count)
+		return false;
+	*slot = f->slot[f->head];
+	f->head = (f->head + 1) & dp->session_mask;
+	f->count--;
+	return true;
+}
+
+static void slot_give(struct xy_dp *dp, uint32_t slot)
+{
+	struct xy_slots *f = dp->slots;
+	f->slot[(f->head + f->count++) & dp->session_mask] = slot;
+}
+
+// The session of an index in any state but free; control thread.
+static struct xy_session *session_any(const struct xy_dp *dp, uint32_t index)
+{
+	struct xy_session *s = &dp->session[xy_session_slot(dp, index)];
+	bool mine = s->index == index &&
+		    (s->state == XY_SESSION_RESERVED || s->state == XY_SESSION_LIVE);
+	return mine ? s : NULL;
+}
+
+int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index)
+{
+	uint32_t slot;
+	if (peer >= dp->cfg.max_peers || !dp->peer[peer].adjacency)
+		return -ENOENT;
+	if (!slot_take(dp, &slot))
+		return -ENOSPC;
+	struct xy_session *s = &dp->session[slot];
+	struct xy_peer_slot *p = &dp->peer[peer];
+	s->generation++;
+	s->index = xy_index_hide(&dp->index_key, s->generation * (dp->session_mask + 1) | slot);
+	s->peer = peer;
+	s->incarnation = p->incarnation;
+	s->next_of_peer = p->sessions;
+	p->sessions = slot + 1;
+	s->state = XY_SESSION_RESERVED;
+	*index = s->index;
+	return 0;
+}
+
+int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_session_keys *keys)
+{
+	struct xy_session *s = session_any(dp, index);
+	if (!s || s->state != XY_SESSION_RESERVED)
+		return -ENOENT;
+	memcpy(s->recv, keys->recv, sizeof(s->recv));
+	memcpy(s->send, keys->send, sizeof(s->send));
+	s->remote_index = keys->remote_index;
+	s->owner = keys->owner < dp->workers ? keys->owner : 0;
+	s->born = keys->born;
+	s->reject_at = keys->born + dp->cfg.limits.reject_after_time;
+	s->tx_counter = 0;
+	s->tx_nudged = 0;
+	s->roam_told = 0;
+	s->first_seen = false;
+	memset(&s->replay, 0, sizeof(s->replay));
+	__atomic_store_n(&s->state, XY_SESSION_LIVE, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void xy_dp_epoch_raise(struct xy_dp *dp)
+{
+	__atomic_add_fetch(&dp->session_epoch, 1, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < dp->workers; i++)
+		xy_worker_wake(dp->worker[i]);
+}
+
+int xy_dp_session_use(struct xy_dp *dp, uint32_t index)
+{
+	struct xy_session *s = session_any(dp, index);
+	if (!s || s->state != XY_SESSION_LIVE)
+		return -ENOENT;
+	__atomic_store_n(&dp->peer[s->peer].current, xy_session_number(dp, s) + 1,
+			 __ATOMIC_RELEASE);
+	xy_dp_epoch_raise(dp);
+	return 0;
+}
+
+static void use_add(struct xy_dp_peer_stats *sum, const struct xy_session_use *u)
+{
+#define ADD(f) sum->f += __atomic_load_n(&u->f, __ATOMIC_RELAXED)
+#define MAX(f) sum->f = RTE_MAX(sum->f, __atomic_load_n(&u->f, __ATOMIC_RELAXED))
+	ADD(rx_packets);
+	ADD(rx_bytes);
+	ADD(tx_packets);
+	ADD(tx_bytes);
+	MAX(rx_any);
+	MAX(rx_data);
+	MAX(tx_any);
+	MAX(tx_data);
+#undef ADD
+#undef MAX
+}
+
+static void session_sum(const struct xy_dp *dp, uint32_t slot, struct xy_dp_peer_stats *sum)
+{
+	for (unsigned i = 0; i < dp->workers; i++)
+		use_add(sum, &dp->worker[i]->use[slot]);
+}
+
+// After the grace period: no worker can hold the session, so its counts are final.
+static void session_release(struct xy_dp *dp, void *ptr)
+{
+	struct xy_session *s = ptr;
+	uint32_t slot = xy_session_number(dp, s), generation = s->generation;
+	struct xy_peer_slot *p = &dp->peer[s->peer];
+
+	if (p->incarnation == s->incarnation)
+		session_sum(dp, slot, &p->gone);
+	for (unsigned i = 0; i < dp->workers; i++) {
+		memset(&dp->worker[i]->use[slot], 0, sizeof(struct xy_session_use));
+		dp->worker[i]->handed[slot] = 0;
+	}
+	sodium_memzero(s, sizeof(*s));
+	s->generation = generation;
+	slot_give(dp, slot);
+}
+
+static void peer_unlink(struct xy_dp *dp, struct xy_session *s)
+{
+	struct xy_peer_slot *p = &dp->peer[s->peer];
+	uint32_t slot = xy_session_number(dp, s);
+	uint32_t *at = &p->sessions;
+
+	while (*at && *at != slot + 1)
+		at = &dp->session[*at - 1].next_of_peer;
+	if (*at)
+		*at = s->next_of_peer;
+	if (p->current == slot + 1)
+		__atomic_store_n(&p->current, 0, __ATOMIC_RELEASE);
+}
+
+static void session_kill(struct xy_dp *dp, struct xy_session *s)
+{
+	peer_unlink(dp, s);
+	__atomic_store_n(&s->state, XY_SESSION_DYING, __ATOMIC_RELEASE);
+	xy_dp_retire(dp, s, session_release);
+}
+
+void xy_dp_session_del(struct xy_dp *dp, uint32_t index)
+{
+	struct xy_session *s = session_any(dp, index);
+	if (s)
+		session_kill(dp, s);
+}
+
+void xy_sessions_del_peer(struct xy_dp *dp, uint32_t peer)
+{
+	while (dp->peer[peer].sessions)
+		session_kill(dp, &dp->session[dp->peer[peer].sessions - 1]);
+}
+
+int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
+{
+	struct xy_session *s = session_any(dp, index);
+	if (!s || s->state != XY_SESSION_LIVE)
+		return -ENOENT;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
+	if (!m)
+		return -ENOBUFS;
+	struct xy_worker *w = dp->worker[(s->owner & ~XY_OWNER_MOVING) % dp->workers];
+	return xy_order_put(w, XY_ORDER_KEEPALIVE, 0, index, m);
+}
+
+static void move_done(struct xy_dp *dp, void *ptr)
+{
+	(void)dp;
+	struct xy_session *s = ptr;
+	__atomic_fetch_and(&s->owner, ~XY_OWNER_MOVING, __ATOMIC_RELEASE);
+}
+
+int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker)
+{
+	struct xy_session *s = session_any(dp, index);
+	if (!s || s->state != XY_SESSION_LIVE)
+		return -ENOENT;
+	if (worker >= dp->workers)
+		return -EINVAL;
+	if (s->owner & XY_OWNER_MOVING)
+		return -EBUSY;
+	if (s->owner == worker)
+		return 0;
+	// From here on both workers put packets of this session on the new owner's rings; the old
+	// one may still be in a burst with the window until the grace period is over.
+	__atomic_store_n(&s->owner, worker | XY_OWNER_MOVING, __ATOMIC_RELEASE);
+	for (unsigned i = 0; i < dp->workers; i++)
+		__atomic_store_n(&dp->worker[i]->handed[xy_session_number(dp, s)], 0,
+				 __ATOMIC_RELAXED);
+	xy_dp_retire(dp, s, move_done);
+	return 0;
+}
+
+int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_session_stats *out)
+{
+	const struct xy_session *s = session_any(dp, index);
+	if (!s || s->state != XY_SESSION_LIVE)
+		return -ENOENT;
+	uint32_t slot = xy_session_number(dp, s), most = 0;
+	struct xy_dp_peer_stats sum = {0};
+
+	session_sum(dp, slot, &sum);
+	*out = (struct xy_dp_session_stats){
+		.peer = s->peer,
+		.owner = s->owner & ~XY_OWNER_MOVING,
+		.born = s->born,
+		.tx_counter = __atomic_load_n(&s->tx_counter, __ATOMIC_RELAXED),
+		.rx_packets = sum.rx_packets,
+		.rx_bytes = sum.rx_bytes,
+		.tx_packets = sum.tx_packets,
+		.tx_bytes = sum.tx_bytes,
+		.rx_any = sum.rx_any,
+		.rx_data = sum.rx_data,
+		.tx_any = sum.tx_any,
+		.tx_data = sum.tx_data,
+	};
+	for (unsigned i = 0; i < dp->workers; i++) {
+		uint32_t n = __atomic_load_n(&dp->worker[i]->handed[slot], __ATOMIC_RELAXED);
+		out->handed_over += n;
+		if (n > most) {
+			most = n;
+			out->handed_from = i;
+		}
+	}
+	return 0;
+}
+
+int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out)
+{
+	if (peer >= dp->cfg.max_peers || !dp->peer[peer].adjacency)
+		return -ENOENT;
+	*out = dp->peer[peer].gone;
+	for (uint32_t at = dp->peer[peer].sessions; at; at = dp->session[at - 1].next_of_peer)
+		session_sum(dp, at - 1, out);
+	return 0;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sessions as workers see them: one array access from the receiver index on the wire. The control
+// thread writes keys and state, the receive owner the replay window, transmitting workers the
+// counter; statistics are per worker, in lines of their own (struct xy_session_use).
+//
+// Life of a slot: FREE -> RESERVED (a handshake has its index) -> LIVE (keys are there; set last,
+// with release) -> FREE by unlinking, a grace period, wiping; only then may it be reserved again,
+// with the next generation.
+#pragma once
+
+#include "dp.h"
+#include "noise/replay.h"
+
+enum xy_session_state { XY_SESSION_FREE, XY_SESSION_RESERVED, XY_SESSION_LIVE, XY_SESSION_DYING };
+
+// In `owner` beside the worker's number: the grace period of a move is not over, so the new owner
+// must not touch the window yet.
+#define XY_OWNER_MOVING UINT32_C(0x80000000)
+
+struct xy_session {
+	// Control: rw, workers: ro. One line: what wg_open and wg_seal look at first.
+	uint32_t state;	       // enum xy_session_state; acquire / release
+	uint32_t index;	       // ours, as on the wire
+	uint32_t remote_index; // theirs, as on the wire
+	uint32_t peer;
+	uint32_t owner; // worker with the replay window, | XY_OWNER_MOVING
+	uint32_t generation;
+	uint32_t next_of_peer; // control only: slot + 1 of the peer's next session
+	uint32_t incarnation;  // control only: of the peer
+	xy_nsec born, reject_at;
+
+	// Control: rw, workers: ro.
+	uint8_t recv[XY_WG_KEY_LEN] __rte_cache_aligned;
+	uint8_t send[XY_WG_KEY_LEN];
+
+	// Transmitting workers: rw.
+	uint64_t tx_counter __rte_cache_aligned; // next to use; fetch-add
+	uint32_t tx_nudged;			 // NUDGE was sent; exchange
+
+	// Receive owner: rw.
+	xy_nsec roam_told __rte_cache_aligned;
+	bool first_seen;
+	struct xy_replay replay;
+};
+_Static_assert(offsetof(struct xy_session, recv) == 64, "line 1: keys");
+_Static_assert(offsetof(struct xy_session, tx_counter) == 128, "line 2: transmitters");
+_Static_assert(offsetof(struct xy_session, roam_told) == 192, "line 3: the owner");
+
+// One worker's share in one session: worker rw, control ro.
+struct xy_session_use {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	xy_nsec rx_any, rx_data, tx_any, tx_data;
+};
+_Static_assert(sizeof(struct xy_session_use) == 64, "one cache line");
+
+static inline uint32_t xy_session_slot(const struct xy_dp *dp, uint32_t index)
+{
+	return xy_index_show(&dp->index_key, index) & dp->session_mask;
+}
+
+// The live session of a receiver index, or NULL. Workers under RCU; control.
+static inline struct xy_session *xy_session_find_rcu(const struct xy_dp *dp, uint32_t index)
+{
+	struct xy_session *s = &dp->session[xy_session_slot(dp, index)];
+	if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != XY_SESSION_LIVE || s->index != index)
+		return NULL;
+	return s;
+}
+
+static inline uint32_t xy_session_number(const struct xy_dp *dp, const struct xy_session *s)
+{
+	return (uint32_t)(s - dp->session);
+}
+
+int xy_sessions_init(struct xy_dp *dp, struct xy_err *err);
+void xy_sessions_fini(struct xy_dp *dp);
+// Unlinks all sessions of a peer (xy_dp_peer_del).
+void xy_sessions_del_peer(struct xy_dp *dp, uint32_t peer);

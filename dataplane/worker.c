@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A worker's thread: walk the graph, report quiescence, and when nothing moves for a while, sleep
+// until a descriptor or a ring wakes it.
+#include "run.h"
+
+#include "aead.h"
+#include "graph/graph.h"
+#include "hold.h"
+#include "memory.h"
+#include "session.h"
+
+#include <rte_cycles.h>
+#include <rte_ring_elem.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_SIZE 1024		 // elements, each ring
+#define SPIN	  (50 * XY_USEC) // idle time before sleeping: a wake-up costs about 5 us
+#define SLEEP_MAX 500		 // ms: so that `alive` can be told of a sleeping worker
+
+static xy_nsec clock_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t); // vDSO: no system call
+	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
+}
+
+int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n)
+{
+	if (rte_pktmbuf_alloc_bulk(w->pool, out, n))
+		return -ENOBUFS;
+	for (unsigned i = 0; i < n; i++) {
+		out[i]->data_off = XY_HEADROOM;
+		xy_packet(out[i])->from = XY_PEER_NONE;
+	}
+	return 0;
+}
+
+// --- rings, descriptors
+
+static struct rte_ring *messages_create(const char *what, unsigned id)
+{
+	char name[RTE_RING_NAMESIZE];
+	snprintf(name, sizeof(name), "%s%u", what, id);
+	return rte_ring_create_elem(name, 16, RING_SIZE, SOCKET_ID_ANY,
+				    RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+static int rings_create(struct xy_worker *w)
+{
+	w->from_control = messages_create("order", w->id);
+	w->to_control = messages_create("event", w->id);
+	if (!w->from_control || !w->to_control)
+		return -ENOMEM;
+	for (unsigned from = 0; from < w->dp->workers; from++) {
+		char name[RTE_RING_NAMESIZE];
+		snprintf(name, sizeof(name), "hand%u_%u", from, w->id);
+		w->handover[from] = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY,
+						    RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (!w->handover[from])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void ring_drain(struct rte_ring *r)
+{
+	void *m;
+	while (r && rte_ring_sc_dequeue(r, &m) == 0)
+		rte_pktmbuf_free(m);
+}
+
+static void messages_drain(struct rte_ring *r)
+{
+	struct xy_msg msg;
+	while (r && rte_ring_sc_dequeue_elem(r, &msg, sizeof(msg)) == 0)
+		rte_pktmbuf_free(msg.m);
+}
+
+static void rings_destroy(struct xy_worker *w)
+{
+	messages_drain(w->from_control);
+	messages_drain(w->to_control);
+	rte_ring_free(w->from_control);
+	rte_ring_free(w->to_control);
+	for (unsigned from = 0; from < w->dp->workers; from++) {
+		ring_drain(w->handover[from]);
+		rte_ring_free(w->handover[from]);
+	}
+}
+
+int xy_worker_watch(struct xy_worker *w, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+void xy_worker_unwatch(struct xy_worker *w, int fd)
+{
+	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static int descriptors_create(struct xy_worker *w)
+{
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (w->epoll_fd < 0 || w->wake_fd < 0)
+		return -errno;
+	return xy_worker_watch(w, w->wake_fd);
+}
+
+// --- create, destroy
+
+static int parts_create(struct xy_worker *w)
+{
+	struct xy_dp *dp = w->dp;
+	w->pool = dp->pool;
+	w->mb = xy_aead_create();
+	w->use = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->use));
+	w->handed = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->handed));
+	w->hold = xy_hold_create(dp);
+	if (!w->mb || !w->use || !w->handed || !w->hold || rings_create(w))
+		return -ENOMEM;
+	int r = descriptors_create(w);
+	r = r ? r : xy_port_worker_init(w);
+	return r ? r : xy_host_worker_init(w);
+}
+
+int xy_worker_init(struct xy_worker *w, struct xy_err *err)
+{
+	int r = parts_create(w);
+	if (r)
+		return xy_err_set(err, -r, "worker %u: %s", w->id, strerror(-r));
+	return xy_graph_create(w, err);
+}
+
+void xy_worker_fini(struct xy_worker *w)
+{
+	xy_graph_destroy(w);
+	xy_host_worker_fini(w);
+	xy_port_worker_fini(w);
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	rings_destroy(w);
+	xy_hold_destroy(w->hold);
+	xy_memory_release(w->handed, (w->dp->session_mask + 1) * sizeof(*w->handed));
+	xy_memory_release(w->use, (w->dp->session_mask + 1) * sizeof(*w->use));
+	xy_aead_destroy(w->mb);
+}
+
+// --- sleeping
+
+void xy_worker_wake(struct xy_worker *w)
+{
+	// Pairs with the fence in fall_asleep: either we see `sleeping`, or it sees what we put.
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&w->sleeping, __ATOMIC_RELAXED) &&
+	    __atomic_exchange_n(&w->sleeping, 0, __ATOMIC_SEQ_CST)) {
+		uint64_t one = 1;
+		ssize_t r = write(w->wake_fd, &one, sizeof(one));
+		(void)r; // fails only when it would overflow, and then it is readable anyway
+	}
+}
+
+static bool rings_empty(const struct xy_worker *w)
+{
+	if (rte_ring_count(w->from_control))
+		return false;
+	for (unsigned i = 0; i < w->dp->workers; i++)
+		if (rte_ring_count(w->handover[i]))
+			return false;
+	return !xy_hold_due(w->hold);
+}
+
+static void fall_asleep(struct xy_worker *w)
+{
+	struct epoll_event ev[8];
+	uint64_t wakes;
+
+	__atomic_store_n(&w->sleeping, 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (rings_empty(w) && !__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
+		XY_COUNT(w, sleeps, 1);
+		epoll_wait(w->epoll_fd, ev, RTE_DIM(ev), SLEEP_MAX);
+	}
+	__atomic_store_n(&w->sleeping, 0, __ATOMIC_SEQ_CST);
+	while (read(w->wake_fd, &wakes, sizeof(wakes)) > 0)
+		;
+}
+
+// --- the loop
+
+static void walk(struct xy_worker *w)
+{
+	uint64_t start = rte_rdtsc();
+	w->now = clock_now();
+	w->busy = false;
+	rte_graph_walk(w->graph);
+	uint64_t spent = rte_rdtsc() - start;
+	XY_COUNT(w, walks, 1);
+	XY_COUNT(w, total_cycles, spent);
+	if (w->busy) {
+		XY_COUNT(w, busy_walks, 1);
+		XY_COUNT(w, busy_cycles, spent);
+	}
+}
+
+int xy_worker_main(void *arg)
+{
+	struct xy_worker *w = arg;
+	struct rte_rcu_qsbr *rcu = w->dp->rcu;
+	xy_nsec active = clock_now();
+
+	rte_rcu_qsbr_thread_register(rcu, w->id);
+	rte_rcu_qsbr_thread_online(rcu, w->id);
+	w->icmp_refill = active;
+	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
+		walk(w);
+		rte_rcu_qsbr_quiescent(rcu, w->id);
+		if (w->busy) {
+			active = w->now;
+		} else if (!w->dp->cfg.poll && w->now - active > SPIN) {
+			rte_rcu_qsbr_thread_offline(rcu, w->id);
+			fall_asleep(w);
+			rte_rcu_qsbr_thread_online(rcu, w->id);
+			active = clock_now();
+		}
+	}
+	rte_rcu_qsbr_thread_offline(rcu, w->id);
+	rte_rcu_qsbr_thread_unregister(rcu, w->id);
+	return 0;
+}
