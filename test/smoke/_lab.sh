@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2034
+# A lab of network namespaces: nodes joined by veth, xylemd and wireguard-go in them. Sourced by
+# _init.sh (tests) and by scripts/demo. Needs: LAB (a folder for files), LAB_PREFIX (of namespace and
+# instance names), XYLEMD and XYLEM (programs). Everything that it starts is in LAB_PIDS.
+
+LAB_PIDS=()
+declare -A LAB_PID LAB_KEY LAB_ADDR LAB_NET LAB_WG_KEY
+LAB_NODES=() LAB_DAEMONS=() LAB_LINKS=0
+
+# --- waiting
+
+# wait_for SECONDS COMMAND...: until it succeeds; 1 when the deadline passes first.
+wait_for() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -le $deadline ] || return 1
+    sleep 0.1
+  done
+}
+
+# --- nodes and wires
+
+# in_node NODE COMMAND...
+in_node() {
+  local node=$1
+  shift
+  nsenter --net="/run/netns/$LAB_PREFIX$node" -- "$@"
+}
+
+add_node() { # NODE...
+  local node
+  for node in "$@"; do
+    ip netns add "$LAB_PREFIX$node"
+    LAB_NODES+=("$node")
+    in_node "$node" ip link set lo up
+  done
+}
+
+# join A B [MTU]: a veth pair. The end in A is called to-B and the other to-A; wire number N (from 1)
+# has 10.9.N.1 and fd09:N::1 at A, .2 and ::2 at B.
+join() {
+  local a=$1 b=$2 mtu=${3:-1500} n
+  n=$((++LAB_LINKS))
+  ip -n "$LAB_PREFIX$a" link add "to-$b" mtu "$mtu" type veth \
+    peer name "to-$a" mtu "$mtu" netns "$LAB_PREFIX$b"
+  set_wire "$a" "to-$b" "10.9.$n.1/24" "fd09:$n::1/64"
+  set_wire "$b" "to-$a" "10.9.$n.2/24" "fd09:$n::2/64"
+  wait_for 10 pings "$a" "fd09:$n::2" # the kernel's own neighbour discovery has begun
+}
+set_wire() { # NODE INTERFACE IPV4/LEN IPV6/LEN
+  ip -n "$LAB_PREFIX$1" addr add "$3" dev "$2"
+  ip -n "$LAB_PREFIX$1" addr add "$4" dev "$2" nodad
+  ip -n "$LAB_PREFIX$1" link set "$2" up
+}
+
+# --- Xylem
+
+xylem() { "$XYLEM" "$@"; }
+
+# A key for NODE: LAB_KEY (public, base64), LAB_ADDR (overlay address), LAB_NET (its /64 without "/64").
+make_key() { # NODE...
+  local node facts
+  for node in "$@"; do
+    [ -e "$LAB/$node.key" ] || xylem genkey "$LAB/$node.key" >/dev/null
+    LAB_KEY[$node]=$(xylem pubkey "$LAB/$node.key")
+    facts=$(xylem inspect "${LAB_KEY[$node]}" --json)
+    LAB_ADDR[$node]=$(jq -r .address <<<"$facts")
+    LAB_NET[$node]=$(jq -r .prefix <<<"$facts" | sed 's|::/64$||')
+  done
+}
+
+# configure NODE <<EOF: the node's config file; its key file, and quiet defaults, come first.
+configure() {
+  {
+    echo "key_file = \"$LAB/$1.key\";"
+    cat
+  } >"$LAB/$1.conf"
+  chmod 600 "$LAB/$1.conf"
+}
+
+# start_node NODE [ARGUMENT...]: xylemd in NODE, and waits until it answers.
+start_node() {
+  local node=$1
+  shift
+  in_node "$node" "$XYLEMD" -c "$LAB/$node.conf" -n "$LAB_PREFIX$node" "$@" >>"$LAB/$node.log" 2>&1 &
+  LAB_PID[$node]=$! LAB_PIDS+=($!)
+  [[ " ${LAB_DAEMONS[*]:-} " == *" $node "* ]] || LAB_DAEMONS+=("$node")
+  wait_for 30 show "$node" node || {
+    echo "xylemd in $node did not come up:"
+    tail -n 20 "$LAB/$node.log"
+    return 1
+  }
+}
+
+# stop_node NODE [SIGNAL]: ends it and waits for its end; prints nothing.
+stop_node() {
+  kill "-${2:-TERM}" "${LAB_PID[$1]}" 2>/dev/null || true
+  wait_for 10 gone "${LAB_PID[$1]}"
+  wait "${LAB_PID[$1]}" 2>/dev/null || true
+  LAB_PID[$1]=
+}
+gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"; }
+
+show() { # NODE WHAT...: JSON
+  local node=$1
+  shift
+  xylem show "$@" --json -n "$LAB_PREFIX$node"
+}
+peer() { # NODE PEER FIELD: one value of a peer
+  show "$1" peers | jq -r --arg name "$2" ".peers[] | select(.name == \$name) | .$3"
+}
+drops() { # NODE REASON: how many
+  show "$1" drops | jq -r --arg reason "$2" '.drops[] | select(.reason == $reason) | .packets'
+}
+peer_up() { # NODE PEER
+  [ "$(peer "$1" "$2" state)" = up ]
+}
+balanced() { # NODE: the accounting identity holds in every worker
+  [ "$(show "$1" workers | jq -r '[.workers[].balance] | unique | join(",")')" = 0 ]
+}
+
+# --- wireguard-go
+
+# start_wg NODE PORT <<EOF: wireguard-go on interface wg-NODE; stdin has its [Peer] sections. Its key
+# is LAB_WG_KEY[NODE], made by make_wg_key before.
+make_wg_key() { # NODE...
+  local node
+  for node in "$@"; do
+    (umask 077 && wg genkey >"$LAB/$node.wgkey")
+    LAB_WG_KEY[$node]=$(wg pubkey <"$LAB/$node.wgkey")
+  done
+}
+start_wg() {
+  local node=$1 if=wg-$1
+  {
+    echo "[Interface]"
+    echo "PrivateKey = $(cat "$LAB/$node.wgkey")"
+    [ "$2" = 0 ] || echo "ListenPort = $2"
+    cat
+  } >"$LAB/$node.wg"
+  # Unlike the kernel's, it is no daemon here: the lab ends it.
+  LOG_LEVEL=verbose WG_PROCESS_FOREGROUND=1 in_node "$node" wireguard-go -f "$if" >"$LAB/$node.wg.log" 2>&1 &
+  LAB_PID[$node]=$! LAB_PIDS+=($!)
+  wait_for 10 in_node "$node" wg show "$if" || {
+    echo "wireguard-go in $node did not come up:"
+    tail -n 20 "$LAB/$node.wg.log"
+    return 1
+  }
+  in_node "$node" wg setconf "$if" "$LAB/$node.wg"
+  in_node "$node" ip link set "$if" up
+}
+wg_addr() { # NODE ADDRESS/LEN [ROUTE...]
+  local node=$1
+  local nodad=() route
+  [[ $2 != *:* ]] || nodad=(nodad)
+  ip -n "$LAB_PREFIX$node" addr add "$2" dev "wg-$node" "${nodad[@]}"
+  shift 2
+  for route in "$@"; do ip -n "$LAB_PREFIX$node" route add "$route" dev "wg-$node"; done
+}
+
+# --- traffic
+
+pings() { # NODE ADDRESS [PING ARGUMENT...]: one answer is enough
+  local node=$1 to=$2
+  shift 2
+  in_node "$node" ping -n -q -c 1 -W 1 "$@" "$to"
+}
+# flow NODE SERVER ADDRESS SECONDS [IPERF3 ARGUMENT...]: iperf3 from NODE to SERVER; the result's JSON
+# is $LAB/flow.json.
+flow() {
+  local node=$1 server=$2 to=$3 seconds=$4
+  shift 4
+  start_flow "$node" "$server" "$to" "$seconds" "$@"
+  end_flow
+}
+start_flow() {
+  local node=$1 server=$2 to=$3 seconds=$4
+  shift 4
+  in_node "$server" iperf3 -s -1 -p 5201 >"$LAB/iperf3-server.log" 2>&1 &
+  LAB_FLOW_SERVER=$! LAB_PIDS+=($!)
+  wait_for 10 listens "$server" 5201
+  in_node "$node" iperf3 -c "$to" -p 5201 -t "$seconds" -J "$@" >"$LAB/flow.json" 2>"$LAB/flow.err" &
+  LAB_FLOW=$! LAB_PIDS+=($!)
+}
+end_flow() {
+  local code=0
+  wait "$LAB_FLOW" || code=$?
+  kill "$LAB_FLOW_SERVER" 2>/dev/null || true
+  wait "$LAB_FLOW_SERVER" 2>/dev/null || true
+  [ "$code" -eq 0 ] || jq -r '.error // empty' "$LAB/flow.json" 2>/dev/null
+  return "$code"
+}
+listens() { in_node "$1" ss -Hltn "sport = :$2" | grep -q .; }
+flow_result() { jq -r "$1" "$LAB/flow.json"; }
+
+# capture NODE INTERFACE FILTER...: packets into $LAB/NODE-INTERFACE.pcap until the test ends.
+capture() {
+  local node=$1 if=$2
+  shift 2
+  in_node "$node" tcpdump -i "$if" -U -n -w "$LAB/$node-$if.pcap" "$@" >"$LAB/$node-$if.tcpdump" 2>&1 &
+  LAB_PID[capture-$node-$if]=$! LAB_PIDS+=($!)
+  wait_for 10 grep -q 'listening on' "$LAB/$node-$if.tcpdump"
+}
+end_capture() { # NODE INTERFACE
+  local pid=${LAB_PID[capture-$1-$2]}
+  kill -INT "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+}
+
+# --- the end
+
+lab_dump() {
+  local node what
+  for node in "${LAB_DAEMONS[@]:-}"; do
+    [ -n "$node" ] || continue
+    echo "--- $node: log"
+    tail -n 40 "$LAB/$node.log"
+    [ -n "${LAB_PID[$node]:-}" ] || continue
+    for what in node peers sessions workers drops routes ports; do
+      echo "--- $node: show $what"
+      timeout 5 "$XYLEM" show $what -n "$LAB_PREFIX$node" 2>&1 |
+        { [ $what = drops ] && grep -vE ' 0 ' || cat; }
+    done
+  done
+  for node in "${LAB_NODES[@]:-}"; do
+    [ -n "$node" ] || continue
+    echo "--- $node: interfaces"
+    ip -n "$LAB_PREFIX$node" -br addr
+    [ ! -e "$LAB/$node.wg.log" ] || {
+      echo "--- $node: wireguard-go"
+      tail -n 20 "$LAB/$node.wg.log"
+      in_node "$node" wg show "wg-$node"
+    }
+  done
+  for what in "$LAB"/*.pcap; do
+    [ -e "$what" ] || continue
+    echo "--- ${what##*/}"
+    tcpdump -n -r "$what" 2>/dev/null | tail -n 40
+  done
+}
+
+lab_down() {
+  local pid node
+  for pid in "${LAB_PIDS[@]:-}"; do [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; done
+  for pid in "${LAB_PIDS[@]:-}"; do
+    [ -z "$pid" ] || wait_for 5 gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
+  done
+  for node in "${LAB_NODES[@]:-}"; do [ -z "$node" ] || ip netns del "$LAB_PREFIX$node" 2>/dev/null || true; done
+}
