@@ -249,3 +249,51 @@ lab_down() {
   done
   for node in "${LAB_NODES[@]:-}"; do [ -z "$node" ] || ip netns del "$LAB_PREFIX$node" 2>/dev/null || true; done
 }
+
+# --- labs that several tests share
+
+# peer_text NAME KEY [SETTING...]: one entry of peers.
+peer_text() {
+  local name=$1 key=$2
+  shift 2
+  echo "{ name = \"$name\"; key = \"$key\"; $* }"
+}
+# a --(IPv4)-- r --(IPv6)-- b, each a Xylem node; a and b route the mesh to r. Further lines for a
+# config are in EXTRA_a, EXTRA_r, EXTRA_b. Wire 1 has MTU $1, wire 2 $2.
+relay_lab() {
+  add_node a r b
+  join a r "${1:-1500}"
+  join r b "${2:-1500}"
+  make_key a r b
+  configure r <<END
+peers = ( $(peer_text a "${LAB_KEY[a]}"), $(peer_text b "${LAB_KEY[b]}") );
+${EXTRA_r:-}
+END
+  configure a <<END
+peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.1.2:51820";') );
+routes = ( { prefix = "200::/7"; peer = "r"; } );
+${EXTRA_a:-}
+END
+  configure b <<END
+peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "[fd09:2::1]:51820";') );
+routes = ( { prefix = "200::/7"; peer = "r"; } );
+${EXTRA_b:-}
+END
+  start_node r
+  start_node a
+  start_node b
+}
+# leaf_text NAME SETTING...: a peer entry for the wireguard-go of NAME.
+leaf_text() {
+  local name=$1
+  shift
+  peer_text "$name" "${LAB_WG_KEY[$name]}" leaf = "true;" "$@"
+}
+# wg_peer NODE [LINE...]: a [Peer] section for a Xylem node.
+wg_peer() {
+  echo "[Peer]"
+  echo "PublicKey = ${LAB_KEY[$1]}"
+  echo "AllowedIPs = 200::/7, 10.1.0.0/24"
+  shift
+  printf '%s\n' "$@"
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The main job: a and b talk through the relay r.
+#
+#   a --(IPv4)-- r --(IPv6)-- b
+. "$(dirname "$0")/_init.sh"
+need "$XYLEMD" "$XYLEM" iperf3 jq traceroute
+
+relay_lab
+check_within 20 "a pings b through r" pings a "${LAB_ADDR[b]}"
+check "b pings a" pings b "${LAB_ADDR[a]}"
+check "a pings r" pings a "${LAB_ADDR[r]}"
+check "r shows both peers up" test "$(peer r a state),$(peer r b state)" = up,up
+
+hops=$(in_node a traceroute -6 -n -q 2 -w 3 -m 5 "${LAB_ADDR[b]}" | awk 'NR > 1 { print $2 }' | paste -sd,)
+check "traceroute shows r, then b" same "${LAB_ADDR[r]},${LAB_ADDR[b]}" "$hops"
+
+before=$(peer r b tx_packets)
+check "iperf3 runs from a to b" flow a b "${LAB_ADDR[b]}" 3
+echo "TCP through the relay, all on this machine: $(flow_result '.end.sum_received.bits_per_second / 1e6 | floor') Mbit/s"
+check "r counts what it carried" at_least $((before + 100)) "$(peer r b tx_packets)"
+check "iperf3 runs from b to a" flow b a "${LAB_ADDR[a]}" 2
+check "UDP runs, too" flow a b "${LAB_ADDR[b]}" 2 -u -b 5M -l 1200
+
+for what in node peers workers graph drops ports routes sessions; do
+  check "xylem show $what prints a table" test -n "$(xylem show $what -n r)"
+  check "and JSON" jq -e . <<<"$(show r $what)"
+done
+check "r has two workers' worth of nothing held" same 0 "$(show r workers | jq '[.workers[].held] | add')"

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A relay without privileges: no capability, --no-tun. With a TUN wanted it says what is missing.
+#
+#   a ---- r (no capabilities) ---- b
+. "$(dirname "$0")/_init.sh"
+need "$XYLEMD" "$XYLEM" setpriv
+
+add_node a r b
+join a r
+join r b
+make_key a r b
+for node in a b; do
+  wire=$([ $node = a ] && echo 10.9.1.2 || echo 10.9.2.1)
+  configure $node <<END
+peers = ( $(peer_text r "${LAB_KEY[r]}" "endpoint = \"$wire:51820\";") );
+routes = ( { prefix = "200::/7"; peer = "r"; } );
+END
+done
+configure r <<<"peers = ( $(peer_text a "${LAB_KEY[a]}"), $(peer_text b "${LAB_KEY[b]}") );"
+
+# As root: user nobody. Inside a user namespace there is none but us: no capabilities.
+drop=(setpriv --no-new-privs --bounding-set=-all --inh-caps=-all)
+if [ "$XY_LAB_INSIDE" = 0 ]; then
+  drop+=(--reuid=65534 --regid=65534 --clear-groups)
+  chown 65534:65534 "$LAB/r.key" "$LAB/r.conf"
+  chmod 755 "$LAB"
+fi
+mkdir -m 777 "$LAB/run"
+export XDG_RUNTIME_DIR=$LAB/run
+(in_node r "${drop[@]}" "$XYLEMD" -c "$LAB/r.conf" -n r >"$LAB/refused" 2>&1) && code=0 || code=$?
+check "with a TUN wanted it ends" same 1 "$code"
+check "and says what is missing" grep -qE 'CAP_NET_ADMIN|--no-tun' "$LAB/refused"
+
+in_node r "${drop[@]}" "$XYLEMD" -c "$LAB/r.conf" -n r --no-tun >"$LAB/r.log" 2>&1 &
+LAB_PID[r]=$! LAB_PIDS+=($!) LAB_DAEMONS+=(r)
+check_within 30 "without one it runs" show r node
+check "it says that it has no interface" same null "$(show r node | jq -r .interface)"
+unset XDG_RUNTIME_DIR
+start_node a
+start_node b
+check_within 20 "a pings b through it" pings a "${LAB_ADDR[b]}"
+export XDG_RUNTIME_DIR=$LAB/run

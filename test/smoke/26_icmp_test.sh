@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What a relay cannot forward it answers: too big, no route, hop limit; and counts it.
+#
+#   a --(1500)-- r --(1400)-- b
+. "$(dirname "$0")/_init.sh"
+need "$XYLEMD" "$XYLEM" traceroute
+
+EXTRA_a='host = { mtu = 1420; };' EXTRA_b='host = { mtu = 1280; };' EXTRA_r='host = { addresses = [ "10.1.0.1/24" ]; };'
+relay_lab 1500 1400
+check_within 20 "a pings b" pings a "${LAB_ADDR[b]}"
+
+answer() { # REGEX PING-ARGUMENT...
+  local regex=$1 out
+  shift
+  out=$(in_node a ping -n -c 2 -i 0.3 -W 1 "$@" 2>&1) || true
+  echo "$out"
+  grep -qiE "$regex" <<<"$out"
+}
+# 1400 - 80: what wire 2 carries.
+check "too big for the second link: the relay says 1320" answer 'too big.*1320|mtu ?= ?1320' -M 'do' -s 1352 "${LAB_ADDR[b]}"
+check "and counts it" at_least 1 "$(drops r too_big)"
+check "1320 bytes pass" pings a "${LAB_ADDR[b]}" -M 'do' -s 1272
+check "no route: the relay says so" answer 'no route|unreachable' 2ab:1:2:3::4
+check "and counts it" at_least 1 "$(drops r no_route)"
+check "hop limit: the relay says so" answer 'time exceeded|hop limit' -t 1 "${LAB_ADDR[b]}"
+check "and counts it" at_least 1 "$(drops r hop_limit)"
+
+# Errors are limited: a burst of 500 is not answered by 500.
+before=$(drops r icmp_limited)
+in_node a ping -n -q -i 0.002 -c 500 -W 1 2ab:1:2:3::4 >/dev/null 2>&1 || true
+check "a burst of errors is limited" at_least $((before + 1)) "$(drops r icmp_limited)"

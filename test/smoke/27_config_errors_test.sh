@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# xylemd --check: each mistake is named with its line, its key and a remedy; nothing is touched.
+. "$(dirname "$0")/_init.sh"
+need "$XYLEMD" "$XYLEM"
+
+make_key n p q
+check_text() { # REGEX: reads the config from stdin
+  local code=0
+  configure n # line 1 is key_file
+  timeout 20 "$XYLEMD" --check -c "$LAB/n.conf" >"$LAB/out" 2>&1 || code=$?
+  cat "$LAB/out"
+  [ "$code" -eq 1 ] && grep -qE "$1" "$LAB/out" && grep -q 'n\.conf' "$LAB/out"
+}
+good="peers = ( $(peer_text p "${LAB_KEY[p]}") );"
+configure n <<<"$good"
+check "a good file passes" "$XYLEMD" --check -c "$LAB/n.conf"
+check "unknown key" check_text ':2:.*(listn|unknown)' <<<'listn = 51820;'
+check "with the nearest known one" grep -q 'listen' "$LAB/out"
+check "wrong type" check_text ':3:.*(listen)' <<<$'# one\nlisten = "many";'
+check "out of range" check_text ':2:.*listen' <<<'listen = 70000;'
+check "no libconfig at all" check_text ':[23]:' <<<'peers = ( {{ );'
+check "bad key" check_text ':2:.*key' <<<'peers = ( { name = "p"; key = "abc"; } );'
+check "bad name" check_text ':2:.*name' <<<"peers = ( $(peer_text 'p q' "${LAB_KEY[p]}") );"
+check "bad prefix" check_text ':3:.*prefix' <<<"$good"$'\nroutes = ( { prefix = "2000::/129"; peer = "p"; } );'
+check "host bits set" check_text ':3:.*prefix.*2001:db8::/32|2001:db8::/32' <<<"$good"$'\nroutes = ( { prefix = "2001:db8::1/32"; peer = "p"; } );'
+check "route to nobody" check_text ':3:.*nobody' <<<"$good"$'\nroutes = ( { prefix = "2001:db8::/32"; peer = "nobody"; } );'
+check "duplicate peer name" check_text 'p.*' <<<"peers = ( $(peer_text p "${LAB_KEY[p]}"),
+  $(peer_text p "${LAB_KEY[q]}") );"
+check "duplicate key" check_text 'key' <<<"peers = ( $(peer_text p "${LAB_KEY[p]}"),
+  $(peer_text q "${LAB_KEY[p]}") );"
+check "a leaf without allowed" check_text 'allowed' <<<"peers = ( $(peer_text p "${LAB_KEY[p]}" 'leaf = true;') );"
+check "our own key as a peer" check_text 'own|key' <<<"peers = ( $(peer_text p "${LAB_KEY[n]}") );"
+
+chmod 644 "$LAB/n.key"
+configure n <<<"$good"
+code=0
+"$XYLEMD" --check -c "$LAB/n.conf" >"$LAB/out" 2>&1 || code=$?
+check "a key file that others can read is refused" same 1 "$code"
+check "with the remedy" grep -q 'chmod' "$LAB/out"
+chmod 600 "$LAB/n.key"
+wg_key='yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk='
+(umask 077 && echo "$wg_key" >"$LAB/bare.key")
+echo "key_file = \"$LAB/bare.key\";" >"$LAB/n.conf"
+code=0
+"$XYLEMD" --check -c "$LAB/n.conf" >"$LAB/out" 2>&1 || code=$?
+check "a bare WireGuard key is refused" same 1 "$code"
+check "because it cannot sign" grep -qE 'sign|genkey' "$LAB/out"
+code=0
+"$XYLEMD" --check -c "$LAB/absent.conf" >"$LAB/out" 2>&1 || code=$?
+check "a file that is not there is named" grep -q 'absent.conf' "$LAB/out"
+check "genkey never overwrites" test "$(xylem genkey "$LAB/n.key" >/dev/null 2>&1; echo $?)" = 1
