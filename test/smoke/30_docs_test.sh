@@ -11,8 +11,8 @@ configure n <<<''
 start_node n
 in_picture() {
   local node missing=0
-  for node in $(show n graph | jq -r '.nodes[].node' | sort -u); do
-    grep -qE ">${node#xy_}<" "$TOP/docs/graph.svg" || {
+  for node in $(show n graph | jq -r '.nodes[].node' | sort -u | grep -v '^drop_'); do
+    grep -q ">$node<" "$TOP/docs/graph.svg" || {
       echo "docs/graph.svg lacks $node"
       missing=1
     }

@@ -14,11 +14,10 @@ fail() {
 scripts/gen-docs --check || bad=1
 
 # The picture of the graph: each node that the code registers is a word in it.
-for node in $(grep -rhoE '^[[:space:]]*\.name = "xy_[a-z0-9_]+"' dataplane/graph dataplane 2>/dev/null |
-  grep -oE 'xy_[a-z0-9_]+' | sort -u); do
-  case $node in xy_drop_*) continue ;; esac
-  grep -qE ">${node#xy_}<" docs/graph.svg || fail "docs/graph.svg: node ${node#xy_} is missing"
-done
+while IFS= read -r node; do
+  grep -q ">$node<" docs/graph.svg || fail "docs/graph.svg: node $node is missing"
+done < <(grep -rhoE '\.name = "[a-z0-9_]+"' dataplane/graph dataplane/port dataplane/host |
+  sed 's/.*"\(.*\)"/\1/' | sort -u)
 
 if [ -n "${XYLEM:-}" ]; then
   "$XYLEM" genconf | cmp - config/xylem.conf.example ||
