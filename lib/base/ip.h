@@ -54,15 +54,17 @@ static inline bool xy_prefix_is_v4(const struct xy_prefix *p)
 }
 
 struct xy_addr xy_addr_from_v4(uint32_t host_order);
-bool xy_addr_is_multicast(const struct xy_addr *a); // ff00::/8, 224.0.0.0/4, 255.255.255.255
+bool xy_addr_is_multicast(const struct xy_addr *a);   // ff00::/8, 224.0.0.0/4, 255.255.255.255
 bool xy_addr_is_unspecified(const struct xy_addr *a); // :: or 0.0.0.0
 
 // Parsers take exactly the whole string; -EINVAL otherwise. A prefix without "/len" is a host
-// prefix; host bits that are set are refused with -EDOM (the caller tells which prefix was meant).
+// prefix; host bits that are set are refused with -EDOM, and *out holds them (an address with its
+// length; xy_prefix_mask gives the prefix that was meant).
 int xy_addr_parse(const char *s, struct xy_addr *out);
 int xy_prefix_parse(const char *s, struct xy_prefix *out);
-// "192.0.2.1:51820" or "[2001:db8::1]:51820" or "[fe80::1%eth0]:51820"; port 1..65535. A name
-// instead of an address gives -ENOENT (to be resolved by the caller; see xy_hostport_split).
+// "192.0.2.1:51820" or "[2001:db8::1]:51820" or "[fe80::1%2]:51820"; port 1..65535. A name
+// instead of an address, or an interface by its name ("[fe80::1%eth0]:51820"), gives -ENOENT (to be
+// resolved by the caller: xy_hostport_split, then getaddrinfo).
 int xy_endpoint_parse(const char *s, struct xy_endpoint *out);
 // Splits "host:port" or "[v6]:port" into its parts; port 1..65535 required.
 int xy_hostport_split(const char *s, char *host, size_t host_size, uint16_t *port);
@@ -72,6 +74,7 @@ const char *xy_addr_str(const struct xy_addr *a, char buf[static XY_ADDR_STRLEN]
 const char *xy_prefix_str(const struct xy_prefix *p, char buf[static XY_PREFIX_STRLEN]);
 const char *xy_endpoint_str(const struct xy_endpoint *e, char buf[static XY_ENDPOINT_STRLEN]);
 
+// The families are apart: ::/0 holds no IPv4 address, 0.0.0.0/0 no IPv6.
 bool xy_prefix_contains(const struct xy_prefix *p, const struct xy_addr *a);
 bool xy_prefix_covers(const struct xy_prefix *outer, const struct xy_prefix *inner);
 bool xy_prefix_eq(const struct xy_prefix *a, const struct xy_prefix *b);

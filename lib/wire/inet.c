@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "wire/inet.h"
+
+#include "base/bytes.h"
+#include "base/cursor.h"
+
+#include <errno.h>
+
+enum {
+	V4_TOS = 1,
+	V4_TTL = 8,
+	V4_CSUM = 10,
+	V4_SRC = 12,
+	V4_DST = 16,
+	V6_HOPS = 7,
+	V6_SRC = 8,
+	V6_DST = 24,
+};
+
+static int parse_v4(struct xy_cursor c, struct xy_inner *out)
+{
+	size_t len = xy_cursor_left(&c);
+	uint8_t first = xy_cursor_u8(&c);
+	out->version = 4;
+	out->header_len = (uint16_t)((first & 0xf) * 4);
+	out->traffic_class = xy_cursor_u8(&c);
+	out->total_len = xy_cursor_be16(&c);
+	xy_cursor_take(&c, 4); // id, fragment
+	out->hop_limit = xy_cursor_u8(&c);
+	out->protocol = xy_cursor_u8(&c);
+	xy_cursor_take(&c, 10); // checksum, addresses
+	if (c.bad || out->header_len < XY_IPV4_MIN_LEN || out->header_len > out->total_len ||
+	    out->total_len > len)
+		return -EBADMSG;
+	return 0;
+}
+
+static int parse_v6(struct xy_cursor c, struct xy_inner *out)
+{
+	size_t len = xy_cursor_left(&c);
+	uint32_t first = xy_cursor_be32(&c);
+	uint32_t total = XY_IPV6_LEN + (uint32_t)xy_cursor_be16(&c);
+	out->version = 6;
+	out->header_len = XY_IPV6_LEN;
+	out->traffic_class = (uint8_t)(first >> 20);
+	out->protocol = xy_cursor_u8(&c);
+	out->hop_limit = xy_cursor_u8(&c);
+	struct xy_addr src, dst;
+	xy_cursor_copy(&c, src.b, sizeof(src.b));
+	xy_cursor_copy(&c, dst.b, sizeof(dst.b));
+	if (c.bad || total > len || total > UINT16_MAX)
+		return -EBADMSG;
+	// v4-mapped addresses do not travel (RFC 6890), and here they would pass for IPv4.
+	if (xy_addr_is_v4(&src) || xy_addr_is_v4(&dst))
+		return -EBADMSG;
+	out->total_len = (uint16_t)total;
+	return 0;
+}
+
+int xy_inner_parse(const uint8_t *pkt, size_t len, struct xy_inner *out)
+{
+	struct xy_cursor c = xy_cursor(pkt, len), peek = c;
+	switch (xy_cursor_u8(&peek) >> 4) {
+	case 4:
+		return parse_v4(c, out);
+	case 6:
+		return parse_v6(c, out);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static struct xy_addr load_addr(const uint8_t *pkt, uint8_t version, unsigned v4, unsigned v6)
+{
+	struct xy_addr a;
+	if (version == 4)
+		return xy_addr_from_v4(xy_be32_load(pkt + v4));
+	memcpy(a.b, pkt + v6, sizeof(a.b));
+	return a;
+}
+
+struct xy_addr xy_inner_src(const uint8_t *pkt, uint8_t version)
+{
+	return load_addr(pkt, version, V4_SRC, V6_SRC);
+}
+
+struct xy_addr xy_inner_dst(const uint8_t *pkt, uint8_t version)
+{
+	return load_addr(pkt, version, V4_DST, V6_DST);
+}
+
+// RFC 1624, equation 3: HC' = ~(~HC + ~m + m').
+static void csum_update(uint8_t *csum, uint16_t was, uint16_t is)
+{
+	uint32_t sum = (uint16_t)~xy_be16_load(csum);
+	sum += (uint16_t)~was;
+	sum += is;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum += sum >> 16;
+	xy_be16_store(csum, (uint16_t)~sum);
+}
+
+void xy_inner_hop(uint8_t *pkt, uint8_t version)
+{
+	if (version == 6) {
+		pkt[V6_HOPS]--;
+		return;
+	}
+	uint16_t was = xy_be16_load(pkt + V4_TTL);
+	pkt[V4_TTL]--;
+	csum_update(pkt + V4_CSUM, was, xy_be16_load(pkt + V4_TTL));
+}
+
+uint8_t xy_ecn_encap(const uint8_t *pkt, uint8_t version)
+{
+	return (version == 4 ? pkt[V4_TOS] : pkt[1] >> 4) & XY_ECN_MASK;
+}
+
+static void set_ecn(uint8_t *pkt, uint8_t version, uint8_t ecn)
+{
+	if (version == 6) {
+		pkt[1] = (uint8_t)((pkt[1] & ~(XY_ECN_MASK << 4)) | ecn << 4);
+		return;
+	}
+	uint16_t was = xy_be16_load(pkt);
+	pkt[V4_TOS] = (uint8_t)((pkt[V4_TOS] & ~XY_ECN_MASK) | ecn);
+	csum_update(pkt + V4_CSUM, was, xy_be16_load(pkt));
+}
+
+// RFC 6040, figure 4: [inner][outer] -> what leaves, in the order not-ECT, ECT(1), ECT(0), CE.
+bool xy_ecn_decap(uint8_t *pkt, uint8_t version, uint8_t outer_ecn)
+{
+	enum { DROP = 4 };
+	static const uint8_t out[4][4] = {
+		{0, 0, 0, DROP},
+		{1, 1, 1, XY_ECN_CE},
+		{2, 1, 2, XY_ECN_CE},
+		{XY_ECN_CE, XY_ECN_CE, XY_ECN_CE, XY_ECN_CE},
+	};
+	uint8_t inner = xy_ecn_encap(pkt, version);
+	uint8_t ecn = out[inner][outer_ecn & XY_ECN_MASK];
+	if (ecn == DROP)
+		return false;
+	if (ecn != inner)
+		set_ecn(pkt, version, ecn);
+	return true;
+}
+
+static uint32_t fold32(uint64_t sum)
+{
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & UINT32_MAX) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint32_t)sum;
+}
+
+// The sum does not care for the byte order it is taken in (RFC 1071, section 2 (B)), nor for the
+// width of its words while carries are kept: 32-bit words into 64-bit lanes, which the compiler
+// turns into vector adds.
+uint32_t xy_csum_add(uint32_t sum, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint64_t acc = sum;
+	for (; len >= 64; p += 64, len -= 64) {
+		uint32_t w[16];
+		memcpy(w, p, sizeof(w));
+		for (unsigned i = 0; i < 16; i++)
+			acc += w[i];
+	}
+	for (; len >= 4; p += 4, len -= 4)
+		acc += xy_le32_load(p);
+	if (len & 2) {
+		acc += xy_le16_load(p);
+		p += 2;
+	}
+	if (len & 1)
+		acc += *p;
+	return fold32(acc);
+}
+
+uint16_t xy_csum_fold(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum += sum >> 16;
+	return (uint16_t)~sum;
+}
+
+// Both families in one: the two ::ffff of mapped addresses are 0xffff each, which is zero in ones'
+// complement, so IPv4's pseudo header (RFC 768) and IPv6's (RFC 8200, 8.1) come to the same sum.
+uint32_t xy_csum_pseudo(const struct xy_addr *src, const struct xy_addr *dst, uint8_t protocol,
+			uint32_t len)
+{
+	uint8_t tail[8] = {[7] = protocol};
+	xy_be32_store(tail, len);
+	uint32_t sum = xy_csum_add(0, src->b, sizeof(src->b));
+	sum = xy_csum_add(sum, dst->b, sizeof(dst->b));
+	return xy_csum_add(sum, tail, sizeof(tail));
+}

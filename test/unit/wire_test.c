@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "base/bytes.h"
+#include "unit.h"
+#include "wire/inet.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+// 16-bit words in network order, as RFC 1071 writes it.
+static uint16_t slow_sum(uint16_t start, const uint8_t *p, size_t len)
+{
+	uint64_t sum = start;
+	for (size_t i = 0; i < len; i++)
+		sum += i & 1 ? p[i] : (uint64_t)p[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+// Sums are the same when both are zero in ones' complement.
+static bool same_sum(uint16_t a, uint16_t b)
+{
+	return a % 0xffff == b % 0xffff;
+}
+
+static uint16_t stored(uint16_t folded) // as it lies in the packet -> host order
+{
+	return __builtin_bswap16(folded);
+}
+
+static void test_csum_vectors(void)
+{
+	// RFC 1071, section 3: the words sum to ddf2.
+	static const uint8_t rfc[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
+	CU_ASSERT_EQUAL(stored(xy_csum_fold(xy_csum_add(0, rfc, sizeof(rfc)))), 0x220d);
+	// An IPv4 header with its right checksum sums to zero.
+	static const uint8_t ip[] = {0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11,
+				     0xb8, 0x61, 0xc0, 0xa8, 0x00, 0x01, 0xc0, 0xa8, 0x00, 0xc7};
+	CU_ASSERT_EQUAL(xy_csum_fold(xy_csum_add(0, ip, sizeof(ip))), 0);
+	CU_ASSERT_EQUAL(xy_csum_fold(0), 0xffff);
+	CU_ASSERT_EQUAL(xy_csum_fold(UINT32_MAX), 0);
+}
+
+static void test_csum_random(void)
+{
+	static uint8_t buf[65536 + 8];
+	srand(2);
+	for (unsigned i = 0; i < sizeof(buf); i++)
+		buf[i] = (uint8_t)rand();
+	for (unsigned i = 0; i < 3000; i++) {
+		size_t len = i < 300 ? i : (size_t)(rand() % 65536), at = (size_t)(rand() % 8);
+		size_t cut = len ? (size_t)rand() % len & ~(size_t)1 : 0;
+		uint16_t want = slow_sum(0, buf + at, len);
+		uint32_t sum = xy_csum_add(0, buf + at, cut);
+		sum = xy_csum_add(sum, buf + at + cut, len - cut);
+		if (!same_sum((uint16_t)~stored(xy_csum_fold(sum)), want))
+			CU_FAIL("sum differs from the slow model");
+	}
+	memset(buf, 0xff, sizeof(buf));
+	CU_ASSERT(
+		same_sum((uint16_t)~stored(xy_csum_fold(xy_csum_add(UINT32_MAX, buf, 65536))), 0));
+}
+
+static void test_csum_pseudo(void)
+{
+	static const char *const pairs[][2] = {
+		{"192.0.2.1", "198.51.100.7"},
+		{"2001:db8::1", "2ab:1:2:3:4:5:6:7"},
+		{"255.255.255.255", "255.255.255.255"},
+	};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(pairs); i++) {
+		struct xy_addr s, d;
+		CU_ASSERT_EQUAL_FATAL(xy_addr_parse(pairs[i][0], &s), 0);
+		CU_ASSERT_EQUAL_FATAL(xy_addr_parse(pairs[i][1], &d), 0);
+		unsigned skip = xy_addr_is_v4(&s) ? 12 : 0;
+		uint8_t pseudo[40];
+		size_t n = 16 - skip;
+		memcpy(pseudo, s.b + skip, n);
+		memcpy(pseudo + n, d.b + skip, n);
+		xy_be32_store(pseudo + 2 * n, 65512);
+		xy_be32_store(pseudo + 2 * n + 4, XY_PROTO_UDP);
+		uint16_t want = slow_sum(0, pseudo, 2 * n + 8);
+		uint32_t got = xy_csum_pseudo(&s, &d, XY_PROTO_UDP, 65512);
+		CU_ASSERT(same_sum((uint16_t)~stored(xy_csum_fold(got)), want));
+	}
+}
+
+static size_t make_v4(uint8_t *p, unsigned ihl, unsigned total)
+{
+	memset(p, 0, 128);
+	p[0] = (uint8_t)(0x40 | ihl);
+	p[1] = 0xb9;
+	xy_be16_store(p + 2, (uint16_t)total);
+	p[8] = 63;
+	p[9] = XY_PROTO_UDP;
+	memcpy(p + 12, (uint8_t[]){192, 0, 2, 1, 198, 51, 100, 7}, 8);
+	xy_le16_store(p + 10, xy_csum_fold(xy_csum_add(0, p, 20)));
+	return total;
+}
+
+static size_t make_v6(uint8_t *p, unsigned payload)
+{
+	static const uint8_t addrs[32] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1, [16] = 0x02, [31] = 9};
+	memset(p, 0, 128);
+	xy_be32_store(p, 0x6b912345);
+	xy_be16_store(p + 4, (uint16_t)payload);
+	p[6] = XY_PROTO_E2E;
+	p[7] = 62;
+	memcpy(p + 8, addrs, sizeof(addrs));
+	return XY_IPV6_LEN + payload;
+}
+
+static void test_inner_v4(void)
+{
+	static const struct {
+		unsigned ihl, total, len;
+		bool good;
+	} t[] = {
+		{5, 20, 20, true},  {5, 28, 28, true},	{5, 28, 44, true}, // padding
+		{15, 60, 60, true}, {15, 64, 64, true}, {5, 28, 27, false},  {5, 20, 19, false},
+		{5, 19, 28, false}, {4, 28, 28, false}, {0, 28, 28, false},  {6, 20, 28, false},
+		{6, 24, 23, false}, {5, 0, 28, false},	{15, 60, 59, false}, {5, 65535, 128, false},
+		{5, 20, 1, false},  {5, 20, 0, false},
+	};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(t); i++) {
+		uint8_t p[128], *tight = malloc(t[i].len ? t[i].len : 1);
+		struct xy_inner in;
+		make_v4(p, t[i].ihl, t[i].total);
+		memcpy(tight, p, t[i].len); // so that ASan sees a read too far
+		CU_ASSERT_EQUAL(xy_inner_parse(tight, t[i].len, &in), t[i].good ? 0 : -EBADMSG);
+		free(tight);
+		if (!t[i].good)
+			continue;
+		CU_ASSERT_EQUAL(in.version, 4);
+		CU_ASSERT_EQUAL(in.header_len, t[i].ihl * 4);
+		CU_ASSERT_EQUAL(in.total_len, t[i].total);
+		CU_ASSERT_EQUAL(in.protocol, XY_PROTO_UDP);
+		CU_ASSERT_EQUAL(in.hop_limit, 63);
+		CU_ASSERT_EQUAL(in.traffic_class, 0xb9);
+	}
+}
+
+static void test_inner_v6(void)
+{
+	static const struct {
+		unsigned payload, len;
+		bool good;
+	} t[] = {
+		{0, 40, true},	{60, 100, true}, {60, 116, true},     {60, 99, false},
+		{0, 39, false}, {0, 1, false},	 {65535, 128, false},
+	};
+	uint8_t p[128];
+	struct xy_inner in;
+	for (size_t i = 0; i < XY_ARRAY_SIZE(t); i++) {
+		uint8_t *tight = malloc(t[i].len);
+		make_v6(p, t[i].payload);
+		memcpy(tight, p, t[i].len);
+		CU_ASSERT_EQUAL(xy_inner_parse(tight, t[i].len, &in), t[i].good ? 0 : -EBADMSG);
+		free(tight);
+		if (!t[i].good)
+			continue;
+		CU_ASSERT_EQUAL(in.version, 6);
+		CU_ASSERT_EQUAL(in.header_len, 40);
+		CU_ASSERT_EQUAL(in.total_len, t[i].payload + 40);
+		CU_ASSERT_EQUAL(in.protocol, XY_PROTO_E2E);
+		CU_ASSERT_EQUAL(in.hop_limit, 62);
+		CU_ASSERT_EQUAL(in.traffic_class, 0xb9);
+	}
+	uint8_t *big = calloc(1, 65536 + 40); // 40 + 65535 does not fit the field
+	make_v6(p, 65535 - 40);
+	memcpy(big, p, 40);
+	CU_ASSERT_EQUAL(xy_inner_parse(big, 65575, &in), 0);
+	CU_ASSERT_EQUAL(in.total_len, 65535);
+	xy_be16_store(big + 4, 65535 - 39);
+	CU_ASSERT_EQUAL(xy_inner_parse(big, 65575, &in), -EBADMSG);
+	free(big);
+}
+
+static void test_inner_other(void)
+{
+	uint8_t p[128];
+	struct xy_inner in;
+	make_v6(p, 0);
+	for (unsigned v = 0; v < 16; v++) {
+		p[0] = (uint8_t)(v << 4 | (p[0] & 0xf));
+		if (v != 4 && v != 6)
+			CU_ASSERT_EQUAL(xy_inner_parse(p, 40, &in), -EBADMSG);
+	}
+	// v4-mapped addresses inside IPv6 would be taken for IPv4.
+	struct xy_addr mapped = xy_addr_from_v4(0x0a000001);
+	make_v6(p, 0);
+	memcpy(p + 8, mapped.b, 16);
+	CU_ASSERT_EQUAL(xy_inner_parse(p, 40, &in), -EBADMSG);
+	make_v6(p, 0);
+	memcpy(p + 24, mapped.b, 16);
+	CU_ASSERT_EQUAL(xy_inner_parse(p, 40, &in), -EBADMSG);
+}
+
+static void test_inner_addrs(void)
+{
+	uint8_t p[128];
+	char buf[XY_ADDR_STRLEN];
+	make_v4(p, 5, 20);
+	struct xy_addr a = xy_inner_src(p, 4);
+	CU_ASSERT_STRING_EQUAL(xy_addr_str(&a, buf), "192.0.2.1");
+	a = xy_inner_dst(p, 4);
+	CU_ASSERT_STRING_EQUAL(xy_addr_str(&a, buf), "198.51.100.7");
+	make_v6(p, 0);
+	a = xy_inner_src(p, 6);
+	CU_ASSERT_STRING_EQUAL(xy_addr_str(&a, buf), "2001:db8::1");
+	a = xy_inner_dst(p, 6);
+	CU_ASSERT_STRING_EQUAL(xy_addr_str(&a, buf), "200::9");
+}
+
+static bool v4_csum_good(const uint8_t *p)
+{
+	return slow_sum(0, p, 20) == 0xffff;
+}
+
+static void test_hop(void)
+{
+	uint8_t p[128];
+	srand(3);
+	// All sums that the rest of a header can have: RFC 1624's corner cases are among them.
+	for (unsigned i = 0; i < 200000; i++) {
+		make_v4(p, 5, 20);
+		xy_be16_store(p + 4, (uint16_t)i);
+		p[8] = (uint8_t)(1 + i % 255);
+		xy_be16_store(p + 10, 0);
+		xy_le16_store(p + 10, xy_csum_fold(xy_csum_add(0, p, 20)));
+		uint8_t was = p[8];
+		xy_inner_hop(p, 4);
+		if (p[8] != was - 1 || !v4_csum_good(p))
+			CU_FAIL("hop limit or checksum wrong");
+	}
+	make_v4(p, 5, 20);
+	p[10] ^= 0x40;
+	xy_inner_hop(p, 4);
+	CU_ASSERT_FALSE(v4_csum_good(p)); // a wrong one stays wrong
+	make_v6(p, 0);
+	xy_inner_hop(p, 6);
+	CU_ASSERT_EQUAL(p[7], 61);
+}
+
+static void test_ecn(void)
+{
+	// RFC 6040, figure 4, with 0 = not-ECT, 1 = ECT(1), 2 = ECT(0), 3 = CE; -1 = drop.
+	static const struct {
+		uint8_t inner, outer;
+		int out;
+	} t[] = {
+		{0, 0, 0}, {0, 2, 0}, {0, 1, 0}, {0, 3, -1}, {2, 0, 2}, {2, 2, 2},
+		{2, 1, 1}, {2, 3, 3}, {1, 0, 1}, {1, 2, 1},  {1, 1, 1}, {1, 3, 3},
+		{3, 0, 3}, {3, 2, 3}, {3, 1, 3}, {3, 3, 3},
+	};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(t); i++) {
+		for (uint8_t version = 4; version <= 6; version += 2) {
+			uint8_t p[128], was[128];
+			if (version == 4) {
+				make_v4(p, 5, 20);
+				p[1] = 0xb8 | t[i].inner;
+				xy_be16_store(p + 10, 0);
+				xy_le16_store(p + 10, xy_csum_fold(xy_csum_add(0, p, 20)));
+			} else {
+				make_v6(p, 0);
+				p[1] = (uint8_t)(0x81 | t[i].inner << 4);
+			}
+			memcpy(was, p, sizeof(p));
+			CU_ASSERT_EQUAL(xy_ecn_encap(p, version), t[i].inner);
+			CU_ASSERT_EQUAL(xy_ecn_decap(p, version, t[i].outer), t[i].out >= 0);
+			uint8_t want = t[i].out >= 0 ? (uint8_t)t[i].out : t[i].inner;
+			CU_ASSERT_EQUAL(xy_ecn_encap(p, version), want);
+			if (version == 4) {
+				CU_ASSERT(v4_csum_good(p));
+				CU_ASSERT_EQUAL(p[1] & ~3, 0xb8);
+				memcpy(p + 10, was + 10, 2);
+			}
+			p[1] = was[1]; // and nothing else has changed
+			CU_ASSERT_EQUAL(memcmp(p, was, sizeof(p)), 0);
+		}
+	}
+}
+
+XY_UNIT_MAIN("wire", {"checksum vectors", test_csum_vectors}, {"checksum random", test_csum_random},
+	     {"pseudo header", test_csum_pseudo}, {"inner IPv4", test_inner_v4},
+	     {"inner IPv6", test_inner_v6}, {"inner other", test_inner_other},
+	     {"inner addresses", test_inner_addrs}, {"hop limit", test_hop}, {"ECN", test_ecn})
