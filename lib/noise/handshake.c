@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "noise/handshake.h"
+
+#include "base/bytes.h"
+#include "noise/blake2s.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+static const char construction[] = "Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
+static const char identifier[] = "WireGuard v1 zx2c4 Jason@zx2c4.com";
+// Each key of a handshake seals one message, so its counter is always 0.
+static const uint8_t zero_nonce[crypto_aead_chacha20poly1305_IETF_NPUBBYTES];
+
+static void mix_hash(struct xy_hs_state *s, const void *data, size_t len)
+{
+	xy_blake2s(s->hash, sizeof(s->hash), data, len, s->hash);
+}
+
+// chain = KDF1(chain, input)
+static void mix_chain(struct xy_hs_state *s, const uint8_t input[static XY_WG_KEY_LEN])
+{
+	xy_blake2s_kdf(s->chain, input, XY_WG_KEY_LEN, 1, (uint8_t *[]){s->chain});
+}
+
+// (chain, key) = KDF2(chain, input)
+static void mix_key(struct xy_hs_state *s, const uint8_t input[static XY_WG_KEY_LEN],
+		    uint8_t key[static XY_WG_KEY_LEN])
+{
+	xy_blake2s_kdf(s->chain, input, XY_WG_KEY_LEN, 2, (uint8_t *[]){s->chain, key});
+}
+
+// (chain, tau, key) = KDF3(chain, psk); hash takes tau
+static void mix_psk(struct xy_hs_state *s, const uint8_t psk[static XY_WG_KEY_LEN],
+		    uint8_t key[static XY_WG_KEY_LEN])
+{
+	uint8_t tau[XY_WG_HASH_LEN];
+	xy_blake2s_kdf(s->chain, psk, XY_WG_KEY_LEN, 3, (uint8_t *[]){s->chain, tau, key});
+	mix_hash(s, tau, sizeof(tau));
+	sodium_memzero(tau, sizeof(tau));
+}
+
+// Below 2^255 - 19 with the high bit clear, as every X25519 result is. RFC 7748 would have us mask
+// and reduce; but then one key has several names, and a node is its key.
+static bool is_canonical(const uint8_t pk[static XY_WG_KEY_LEN])
+{
+	if (pk[31] != 0x7f)
+		return pk[31] < 0x7f;
+	for (int i = 30; i > 0; i--)
+		if (pk[i] != 0xff)
+			return true;
+	return pk[0] < 0xed;
+}
+
+static int dh(const uint8_t sk[static XY_WG_KEY_LEN], const uint8_t pk[static XY_WG_KEY_LEN],
+	      uint8_t out[static XY_WG_KEY_LEN])
+{
+	// libsodium fails on an all-zero result
+	if (!is_canonical(pk) || crypto_scalarmult(out, sk, pk) != 0)
+		return -EBADMSG;
+	return 0;
+}
+
+static int mix_dh(struct xy_hs_state *s, const uint8_t sk[static XY_WG_KEY_LEN],
+		  const uint8_t pk[static XY_WG_KEY_LEN])
+{
+	uint8_t shared[XY_WG_KEY_LEN];
+	int rc = dh(sk, pk, shared);
+	if (rc == 0)
+		mix_chain(s, shared);
+	sodium_memzero(shared, sizeof(shared));
+	return rc;
+}
+
+static int mix_dh_key(struct xy_hs_state *s, const uint8_t sk[static XY_WG_KEY_LEN],
+		      const uint8_t pk[static XY_WG_KEY_LEN], uint8_t key[static XY_WG_KEY_LEN])
+{
+	uint8_t shared[XY_WG_KEY_LEN];
+	int rc = dh(sk, pk, shared);
+	if (rc == 0)
+		mix_key(s, shared, key);
+	sodium_memzero(shared, sizeof(shared));
+	return rc;
+}
+
+// Both sides mix the ephemeral the same way: into the hash, and as KDF1 (5.4.2: the psk variant).
+static void mix_ephemeral(struct xy_hs_state *s, const uint8_t pk[static XY_WG_KEY_LEN])
+{
+	mix_hash(s, pk, XY_WG_KEY_LEN);
+	mix_chain(s, pk);
+}
+
+static void seal(struct xy_hs_state *s, const uint8_t key[static XY_WG_KEY_LEN],
+		 const uint8_t *plain, size_t len, uint8_t *box)
+{
+	crypto_aead_chacha20poly1305_ietf_encrypt(box, NULL, plain, len, s->hash, sizeof(s->hash),
+						  NULL, zero_nonce, key);
+	mix_hash(s, box, len + XY_WG_TAG_LEN);
+}
+
+static int open_box(struct xy_hs_state *s, const uint8_t key[static XY_WG_KEY_LEN],
+		    const uint8_t *box, size_t box_len, uint8_t *plain)
+{
+	if (crypto_aead_chacha20poly1305_ietf_decrypt(plain, NULL, NULL, box, box_len, s->hash,
+						      sizeof(s->hash), zero_nonce, key) != 0)
+		return -EBADMSG;
+	mix_hash(s, box, box_len);
+	return 0;
+}
+
+static void state_init(struct xy_hs_state *s, const uint8_t responder_pk[static XY_WG_KEY_LEN])
+{
+	memset(s, 0, sizeof(*s));
+	xy_blake2s(construction, sizeof(construction) - 1, NULL, 0, s->chain);
+	xy_blake2s(s->chain, sizeof(s->chain), identifier, sizeof(identifier) - 1, s->hash);
+	mix_hash(s, responder_pk, XY_WG_KEY_LEN);
+}
+
+// What a finished handshake leaves: the indices. The zero ephemeral marks it as finished.
+static void state_finish(struct xy_hs_state *s)
+{
+	sodium_memzero(s->hash, sizeof(s->hash));
+	sodium_memzero(s->chain, sizeof(s->chain));
+	sodium_memzero(s->e_sk, sizeof(s->e_sk));
+	sodium_memzero(s->re, sizeof(s->re));
+}
+
+int xy_hs_remote_init(const struct xy_hs_local *local, const uint8_t pk[static XY_WG_KEY_LEN],
+		      const uint8_t psk[static XY_WG_KEY_LEN], struct xy_hs_remote *out)
+{
+	struct xy_hs_remote r;
+	int rc = dh(local->sk, pk, r.ss);
+	if (rc == 0) {
+		memcpy(r.pk, pk, sizeof(r.pk));
+		memcpy(r.psk, psk, sizeof(r.psk));
+		*out = r;
+	}
+	sodium_memzero(&r, sizeof(r));
+	return rc;
+}
+
+int xy_hs_initiation_create(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			    const uint8_t ephemeral_sk[static XY_WG_KEY_LEN],
+			    const uint8_t timestamp[static XY_WG_TAI64N_LEN], uint32_t local_index,
+			    struct xy_hs_state *state, struct xy_wg_initiation *msg)
+{
+	uint8_t key[XY_WG_KEY_LEN];
+	memset(msg, 0, sizeof(*msg));
+	msg->type = XY_WG_INITIATION;
+	msg->sender = local_index;
+	state_init(state, remote->pk);
+	state->local_index = local_index;
+	memcpy(state->e_sk, ephemeral_sk, sizeof(state->e_sk));
+	int rc = crypto_scalarmult_base(msg->ephemeral, state->e_sk) ? -EBADMSG : 0;
+	mix_ephemeral(state, msg->ephemeral);
+	if (rc == 0)
+		rc = mix_dh_key(state, state->e_sk, remote->pk, key); // es
+	if (rc == 0) {
+		seal(state, key, local->pk, sizeof(local->pk), msg->static_box);
+		mix_key(state, remote->ss, key); // ss
+		seal(state, key, timestamp, XY_WG_TAI64N_LEN, msg->timestamp_box);
+	} else {
+		sodium_memzero(state, sizeof(*state));
+	}
+	sodium_memzero(key, sizeof(key));
+	return rc;
+}
+
+int xy_hs_initiation_open(const struct xy_hs_local *local, const struct xy_wg_initiation *msg,
+			  struct xy_hs_state *state, uint8_t remote_pk[static XY_WG_KEY_LEN])
+{
+	uint8_t key[XY_WG_KEY_LEN];
+	state_init(state, local->pk);
+	state->remote_index = msg->sender;
+	memcpy(state->re, msg->ephemeral, sizeof(state->re));
+	mix_ephemeral(state, state->re);
+	int rc = mix_dh_key(state, local->sk, state->re, key); // es
+	if (rc == 0)
+		rc = open_box(state, key, msg->static_box, sizeof(msg->static_box), remote_pk);
+	if (rc == 0 && !is_canonical(remote_pk))
+		rc = -EBADMSG;
+	if (rc != 0)
+		sodium_memzero(state, sizeof(*state));
+	sodium_memzero(key, sizeof(key));
+	return rc;
+}
+
+int xy_hs_initiation_verify(const struct xy_hs_remote *remote, const struct xy_wg_initiation *msg,
+			    struct xy_hs_state *state, uint8_t timestamp[static XY_WG_TAI64N_LEN])
+{
+	uint8_t key[XY_WG_KEY_LEN];
+	mix_key(state, remote->ss, key); // ss
+	int rc = open_box(state, key, msg->timestamp_box, sizeof(msg->timestamp_box), timestamp);
+	if (rc != 0)
+		sodium_memzero(state, sizeof(*state));
+	sodium_memzero(key, sizeof(key));
+	return rc;
+}
+
+// Section 5.4.5: the initiator sends with the first key and receives with the second.
+static void keys_derive(const struct xy_hs_state *s, bool initiator, struct xy_hs_keys *keys)
+{
+	uint8_t *first = initiator ? keys->send : keys->recv;
+	uint8_t *second = initiator ? keys->recv : keys->send;
+	xy_blake2s_kdf(s->chain, NULL, 0, 2, (uint8_t *[]){first, second});
+}
+
+int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state *state,
+			  const uint8_t ephemeral_sk[static XY_WG_KEY_LEN], uint32_t local_index,
+			  struct xy_wg_response *msg, struct xy_hs_keys *keys)
+{
+	uint8_t key[XY_WG_KEY_LEN];
+	memset(msg, 0, sizeof(*msg));
+	msg->type = XY_WG_RESPONSE;
+	msg->sender = local_index;
+	msg->receiver = state->remote_index;
+	state->local_index = local_index;
+	memcpy(state->e_sk, ephemeral_sk, sizeof(state->e_sk));
+	int rc = crypto_scalarmult_base(msg->ephemeral, state->e_sk) ? -EBADMSG : 0;
+	mix_ephemeral(state, msg->ephemeral);
+	if (rc == 0)
+		rc = mix_dh(state, state->e_sk, state->re); // ee
+	if (rc == 0)
+		rc = mix_dh(state, state->e_sk, remote->pk); // se
+	if (rc == 0) {
+		mix_psk(state, remote->psk, key);
+		seal(state, key, NULL, 0, msg->empty_box);
+		keys_derive(state, false, keys);
+	}
+	state_finish(state);
+	sodium_memzero(key, sizeof(key));
+	return rc;
+}
+
+static int response_open(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			 struct xy_hs_state *s, const struct xy_wg_response *msg)
+{
+	uint8_t key[XY_WG_KEY_LEN];
+	mix_ephemeral(s, msg->ephemeral);
+	int rc = mix_dh(s, s->e_sk, msg->ephemeral); // ee
+	if (rc == 0)
+		rc = mix_dh(s, local->sk, msg->ephemeral); // se
+	if (rc == 0) {
+		mix_psk(s, remote->psk, key);
+		rc = open_box(s, key, msg->empty_box, sizeof(msg->empty_box), NULL);
+	}
+	sodium_memzero(key, sizeof(key));
+	return rc;
+}
+
+int xy_hs_response_consume(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			   struct xy_hs_state *state, const struct xy_wg_response *msg,
+			   struct xy_hs_keys *keys)
+{
+	// A state that was finished or wiped has chain and ephemeral that anybody knows: whoever
+	// picks msg->ephemeral could answer it. So it takes nothing.
+	if (sodium_is_zero(state->e_sk, sizeof(state->e_sk)) || msg->receiver != state->local_index)
+		return -EBADMSG;
+	struct xy_hs_state s = *state;
+	int rc = response_open(local, remote, &s, msg);
+	if (rc == 0) {
+		keys_derive(&s, true, keys);
+		state->remote_index = msg->sender;
+		state_finish(state);
+	}
+	sodium_memzero(&s, sizeof(s));
+	return rc;
+}
+
+void xy_tai64n(uint64_t unix_sec, uint32_t nsec, uint8_t out[static XY_WG_TAI64N_LEN])
+{
+	// 2^62 is TAI64's origin; 10 s is TAI - UTC in 1970, which WireGuard keeps for ever
+	xy_be64_store(out, (UINT64_C(1) << 62) + 10 + unix_sec);
+	xy_be32_store(out + 8, nsec & ~UINT32_C(0xffffff));
+}

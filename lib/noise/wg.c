@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "noise/wg.h"
+
+#include "base/cursor.h"
+
+const struct xy_wg_limits xy_wg_limits_default = {
+	.rekey_after_time = 120 * XY_SEC,
+	.reject_after_time = 180 * XY_SEC,
+	.rekey_attempt_time = 90 * XY_SEC,
+	.rekey_timeout = 5 * XY_SEC,
+	.rekey_timeout_jitter = 333 * XY_MSEC,
+	.keepalive_timeout = 10 * XY_SEC,
+	.rekey_after_messages = UINT64_C(1) << 60,
+	.reject_after_messages = UINT64_MAX - (UINT64_C(1) << 13),
+};
+
+enum xy_wg_type xy_wg_classify(const uint8_t *msg, size_t len)
+{
+	struct xy_cursor c = xy_cursor(msg, len);
+	uint8_t type = xy_cursor_u8(&c);
+	uint8_t reserved[3];
+	xy_cursor_copy(&c, reserved, sizeof(reserved));
+	if (c.bad || (reserved[0] | reserved[1] | reserved[2]))
+		return 0;
+	switch (type) {
+	case XY_WG_INITIATION:
+		return len == sizeof(struct xy_wg_initiation) ? XY_WG_INITIATION : 0;
+	case XY_WG_RESPONSE:
+		return len == sizeof(struct xy_wg_response) ? XY_WG_RESPONSE : 0;
+	case XY_WG_COOKIE_REPLY:
+		return len == sizeof(struct xy_wg_cookie_reply) ? XY_WG_COOKIE_REPLY : 0;
+	case XY_WG_DATA: // no multiple of 16: padding stops at the link's MTU
+		return len >= XY_WG_DATA_OVERHEAD ? XY_WG_DATA : 0;
+	default:
+		return 0;
+	}
+}
