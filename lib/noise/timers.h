@@ -25,7 +25,7 @@ enum xy_wg_action { // bits
 	XY_WG_DO_GIVE_UP = 1 << 2,    // REKEY_ATTEMPT_TIME is over: drop what is held
 	XY_WG_DO_EXPIRE = 1 << 3,     // 3 x REJECT_AFTER_TIME: forget all sessions and the handshake
 	XY_WG_DO_NEXT_ENDPOINT = 1 << 4, // this attempt was not answered: try the peer's next endpoint
-	XY_WG_DO_REJECT = 1 << 5,     // the current session is too old or too used to send in
+	XY_WG_DO_REJECT = 1 << 5,     // the current session is too old or too used to send in; once
 };
 
 struct xy_wg_timers {
@@ -44,15 +44,20 @@ struct xy_wg_timers {
 	struct xy_wg_activity seen; // at the last run
 	xy_nsec keepalive_at;  // passive keepalive, 0 = off
 	xy_nsec new_handshake_at; // sent data and heard nothing, 0 = off
-	xy_nsec persistent_at; // 0 = off
+	xy_nsec persistent_at; // 0 = at the first run, XY_NEVER = off
 	xy_nsec expire_at;     // 0 = off
+	xy_nsec ran_at;	       // the last run
+	xy_nsec jitter;	       // as last given
 };
 
 void xy_wg_timers_init(struct xy_wg_timers *t, const struct xy_wg_limits *limits,
 		       xy_nsec persistent_keepalive);
 
 // Events. want: a packet waits and there is no session to send it in (at most one initiation per
-// REKEY_TIMEOUT comes of it). jitter: random, in [0, rekey_timeout_jitter].
+// REKEY_TIMEOUT comes of it; one that is too early is made by a later _run). initiation_sent: each
+// one that went out, retries too. jitter: random, in [0, rekey_timeout_jitter]. session: a session
+// became current, by the response (initiator: send in it at once, held packets or an empty one, so
+// that the peer may use it) or by its first packet (responder). Look at _deadline after each.
 uint32_t xy_wg_timers_want(struct xy_wg_timers *t, xy_nsec now);
 void xy_wg_timers_initiation_sent(struct xy_wg_timers *t, xy_nsec now, xy_nsec jitter);
 void xy_wg_timers_session(struct xy_wg_timers *t, xy_nsec now, bool initiator);
