@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/bytes.h"
 #include "unit.h"
+#include "wire/icmp.h"
 #include "wire/inet.h"
 
 #include <errno.h>
@@ -281,7 +282,149 @@ static void test_ecn(void)
 	}
 }
 
+static bool icmp_csum_good(const uint8_t *p, size_t len)
+{
+	if (p[0] >> 4 == 4)
+		return v4_csum_good(p) && slow_sum(0, p + 20, len - 20) == 0xffff;
+	uint8_t pseudo[40] = {[39] = XY_PROTO_ICMPV6};
+	memcpy(pseudo, p + 8, 32);
+	xy_be16_store(pseudo + 34, (uint16_t)(len - 40));
+	return slow_sum(slow_sum(0, pseudo, 40), p + 40, len - 40) == 0xffff;
+}
+
+static void test_icmp_build(void)
+{
+	static const struct {
+		enum xy_icmp_error error;
+		uint8_t v4[2], v6[2];
+	} t[] = {
+		{XY_ICMP_TIME_EXCEEDED, {11, 0}, {3, 0}},
+		{XY_ICMP_NO_ROUTE, {3, 0}, {1, 0}},
+		{XY_ICMP_PROHIBITED, {3, 13}, {1, 1}},
+		{XY_ICMP_ADDR_UNREACHABLE, {3, 1}, {1, 3}},
+		{XY_ICMP_TOO_BIG, {3, 4}, {2, 0}},
+	};
+	static uint8_t p[2000], out[XY_ICMP_ERROR_MAX];
+	struct xy_addr from4 = xy_addr_from_v4(0x0a000001), from6;
+	CU_ASSERT_EQUAL(xy_addr_parse("2e4::1", &from6), 0);
+	for (size_t i = 0; i < XY_ARRAY_SIZE(t); i++) {
+		for (unsigned len = 100; len <= 1500; len += 7) {
+			bool big = t[i].error == XY_ICMP_TOO_BIG;
+			make_v4(p, 5, len);
+			size_t n = xy_icmp_error_build(t[i].error, 70000, &from4, p, len + 9, out);
+			CU_ASSERT_EQUAL_FATAL(n, len + 28 < 576 ? len + 28 : 576);
+			CU_ASSERT(out[20] == t[i].v4[0] && out[21] == t[i].v4[1]);
+			CU_ASSERT_EQUAL(xy_be32_load(out + 24), big ? 65535 : 0);
+			CU_ASSERT_EQUAL(xy_be16_load(out + 2), n);
+			CU_ASSERT_EQUAL(memcmp(out + 28, p, n - 28), 0);
+			CU_ASSERT_EQUAL(memcmp(out + 16, p + 12, 4), 0);
+			CU_ASSERT(icmp_csum_good(out, n));
+			CU_ASSERT_EQUAL(xy_icmp_error_build(t[i].error, 0, &from6, p, len, out), 0);
+
+			make_v6(p, len - 40);
+			n = xy_icmp_error_build(t[i].error, 1280, &from6, p, len + 9, out);
+			CU_ASSERT_EQUAL_FATAL(n, len + 48 < 1280 ? len + 48 : 1280);
+			CU_ASSERT(out[40] == t[i].v6[0] && out[41] == t[i].v6[1]);
+			CU_ASSERT_EQUAL(xy_be32_load(out + 44), big ? 1280 : 0);
+			CU_ASSERT_EQUAL(xy_be16_load(out + 4), n - 40);
+			CU_ASSERT_EQUAL(memcmp(out + 48, p, n - 48), 0);
+			CU_ASSERT_EQUAL(memcmp(out + 24, p + 8, 16), 0);
+			CU_ASSERT(icmp_csum_good(out, n));
+			CU_ASSERT_EQUAL(xy_icmp_error_build(t[i].error, 0, &from4, p, len, out), 0);
+			CU_ASSERT_FALSE(xy_icmp_may_answer(out, n)); // no error about an error
+		}
+	}
+}
+
+static void test_icmp_may_answer_v4(void)
+{
+	static const struct {
+		uint8_t at, value[4], n;
+		bool yes;
+	} t[] = {
+		{0, {0x45}, 1, true},		{6, {0x20, 0}, 2, true}, // a first fragment
+		{6, {0x20, 1}, 2, false},				 // a later one
+		{6, {0x1f, 0}, 2, false},	{12, {0, 0, 0, 0}, 4, false},
+		{12, {127, 0, 0, 1}, 4, false}, {12, {224, 0, 0, 1}, 4, false},
+		{12, {240, 0, 0, 1}, 4, false}, {12, {255, 255, 255, 255}, 4, false},
+		{16, {224, 0, 0, 1}, 4, false}, {16, {255, 255, 255, 255}, 4, false},
+		{0, {0x44}, 1, false},
+	};
+	uint8_t p[128];
+	for (size_t i = 0; i < XY_ARRAY_SIZE(t); i++) {
+		make_v4(p, 5, 60);
+		memcpy(p + t[i].at, t[i].value, t[i].n);
+		CU_ASSERT_EQUAL(xy_icmp_may_answer(p, 60), t[i].yes);
+	}
+	for (unsigned type = 0; type < 20; type++) {
+		bool error = type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+		for (unsigned ihl = 5; ihl <= 6; ihl++) {
+			make_v4(p, ihl, 60);
+			p[9] = XY_PROTO_ICMP;
+			p[ihl * 4] = (uint8_t)type;
+			CU_ASSERT_EQUAL(xy_icmp_may_answer(p, 60), !error);
+		}
+	}
+	make_v4(p, 5, 20);
+	p[9] = XY_PROTO_ICMP;
+	CU_ASSERT_FALSE(xy_icmp_may_answer(p, 20)); // no type to be seen
+}
+
+static void test_icmp_may_answer_v6(void)
+{
+	static const struct {
+		uint8_t next, rest[32]; // what follows the IPv6 header
+		bool yes;
+	} t[] = {
+		{XY_PROTO_E2E, {0}, true},
+		{XY_PROTO_TCP, {0}, true},
+		{59, {0}, true},
+		{XY_PROTO_ICMPV6, {128}, true},
+		{XY_PROTO_ICMPV6, {129}, true},
+		{XY_PROTO_ICMPV6, {1}, false},
+		{XY_PROTO_ICMPV6, {2}, false},
+		{XY_PROTO_ICMPV6, {127}, false},
+		{XY_PROTO_ICMPV6, {137}, false},
+		{0, {XY_PROTO_ICMPV6, 0, [8] = 1}, false}, // behind hop-by-hop
+		{0, {XY_PROTO_ICMPV6, 0, [8] = 128}, true},
+		{60, {XY_PROTO_ICMPV6, 1, [16] = 1}, false}, // 16 bytes of options
+		{60, {XY_PROTO_ICMPV6, 1, [16] = 128}, true},
+		{51, {XY_PROTO_ICMPV6, 1, [12] = 3}, false}, // AH counts in words
+		{51, {XY_PROTO_ICMPV6, 1, [12] = 128}, true},
+		{44, {XY_PROTO_TCP, 0, 0, 1}, true},  // first fragment
+		{44, {XY_PROTO_TCP, 0, 0, 8}, false}, // a later one
+		{44, {XY_PROTO_ICMPV6, 0, 0, 1, [8] = 4}, false},
+		{0, {60, 0, [8] = 44, 0, [16] = XY_PROTO_TCP, 0, 1, 0}, false},
+		{0, {XY_PROTO_TCP, 3}, true},  // just fits
+		{0, {XY_PROTO_TCP, 4}, false}, // chain runs out of the packet
+		{0, {XY_PROTO_ICMPV6, 3}, false},
+	};
+	uint8_t p[128];
+	for (size_t i = 0; i < XY_ARRAY_SIZE(t); i++) {
+		make_v6(p, 32);
+		p[6] = t[i].next;
+		memcpy(p + 40, t[i].rest, 32);
+		CU_ASSERT_EQUAL(xy_icmp_may_answer(p, 72), t[i].yes);
+	}
+	make_v6(p, 80); // ten hop-by-hop headers
+	p[6] = 0;
+	CU_ASSERT_FALSE(xy_icmp_may_answer(p, 120));
+	static const char *const bad[] = {"::", "::1", "ff02::1"};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(bad); i++) {
+		struct xy_addr a;
+		make_v6(p, 32);
+		xy_addr_parse(bad[i], &a);
+		memcpy(p + 8, a.b, 16);
+		CU_ASSERT_FALSE(xy_icmp_may_answer(p, 72));
+	}
+	make_v6(p, 32);
+	p[24] = 0xff;
+	CU_ASSERT_FALSE(xy_icmp_may_answer(p, 72));
+}
+
 XY_UNIT_MAIN("wire", {"checksum vectors", test_csum_vectors}, {"checksum random", test_csum_random},
 	     {"pseudo header", test_csum_pseudo}, {"inner IPv4", test_inner_v4},
 	     {"inner IPv6", test_inner_v6}, {"inner other", test_inner_other},
-	     {"inner addresses", test_inner_addrs}, {"hop limit", test_hop}, {"ECN", test_ecn})
+	     {"inner addresses", test_inner_addrs}, {"hop limit", test_hop}, {"ECN", test_ecn},
+	     {"ICMP errors", test_icmp_build}, {"ICMP about IPv4", test_icmp_may_answer_v4},
+	     {"ICMP about IPv6", test_icmp_may_answer_v6})
