@@ -28,8 +28,8 @@ check "the relay knows p's first address" grep -q '^10.9.1.1:' <<<"$(peer r p en
 
 sessions() { show r sessions | jq -r "[.sessions[] | select(.peer == \"$1\") | .index] | sort | join(\",\")"; }
 before=$(sessions p) started=$(peer r p rx_packets)
-in_node p ping -n -i 0.1 -c 80 "${LAB_ADDR[a]}" >"$LAB/ping" &
-pinging=$!
+spawn p "$LAB/ping" ping -n -i 0.1 -c 80 "${LAB_ADDR[a]}"
+pinging=$LAB_SPAWNED
 wait_for 10 at_least $((started + 10)) "$(peer r p rx_packets)" || true
 ip -n p addr del 10.9.1.1/24 dev to-r
 ip -n p addr add 10.9.1.77/24 dev to-r

@@ -25,7 +25,7 @@ wg_addr p "$leaf/128" 200::/7
 check_within 20 "p pings a" pings p "${LAB_ADDR[a]}"
 
 # The second worker shares its CPU with a loop that goes first.
-for task in /proc/"$(pgrep -f -n "$XYLEMD -c $LAB/a.conf")"/task/*; do
+for task in "/proc/${LAB_PID[a]}"/task/*; do
   if [ "$(taskset -cp "${task##*/}" | sed 's/.*: //')" = "$slow" ]; then
     renice -n 19 -p "${task##*/}" >/dev/null
   fi

@@ -16,8 +16,8 @@ listen = 51822; host = { name = "xylem2"; };
 peers = ( $(peer_text one "${LAB_KEY[one]}") );
 END
 start_here() { # NAME [ARGUMENT...]
-  in_node m "$XYLEMD" -c "$LAB/$1.conf" -n "$1" >"$LAB/$1.log" 2>&1 &
-  LAB_PID[$1]=$! LAB_PIDS+=($!) LAB_DAEMONS+=("$1")
+  spawn m "$LAB/$1.log" "$XYLEMD" -c "$LAB/$1.conf" -n "$1"
+  LAB_PID[$1]=$LAB_SPAWNED LAB_DAEMONS+=("$1")
 }
 start_here one
 start_here two

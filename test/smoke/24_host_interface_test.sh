@@ -36,8 +36,8 @@ check "and the node says so" same 1344 "$(show a node | jq .mtu)"
 check_within 20 "a pings b" pings a "${LAB_ADDR[b]}"
 
 pid=${LAB_PID[a]}
-kill -TERM "$pid"
 code=0
+kill -TERM "$pid"
 check_within 5 "SIGTERM ends it soon" gone "$pid"
 wait "$pid" || code=$?
 LAB_PID[a]=

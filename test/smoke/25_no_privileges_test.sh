@@ -28,12 +28,12 @@ if [ "$XY_LAB_INSIDE" = 0 ]; then
 fi
 mkdir -m 777 "$LAB/run"
 export XDG_RUNTIME_DIR=$LAB/run
-(in_node r "${drop[@]}" "$XYLEMD" -c "$LAB/r.conf" -n r >"$LAB/refused" 2>&1) && code=0 || code=$?
+(in_node r timeout 20 "${drop[@]}" "$XYLEMD" -c "$LAB/r.conf" -n r >"$LAB/refused" 2>&1) && code=0 || code=$?
 check "with a TUN wanted it ends" same 1 "$code"
 check "and says what is missing" grep -qE 'CAP_NET_ADMIN|--no-tun' "$LAB/refused"
 
-in_node r "${drop[@]}" "$XYLEMD" -c "$LAB/r.conf" -n r --no-tun >"$LAB/r.log" 2>&1 &
-LAB_PID[r]=$! LAB_PIDS+=($!) LAB_DAEMONS+=(r)
+spawn r "$LAB/r.log" "${drop[@]}" "$XYLEMD" -c "$LAB/r.conf" -n r --no-tun
+LAB_PID[r]=$LAB_SPAWNED LAB_DAEMONS+=(r)
 check_within 30 "without one it runs" show r node
 check "it says that it has no interface" same null "$(show r node | jq -r .interface)"
 unset XDG_RUNTIME_DIR

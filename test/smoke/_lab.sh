@@ -5,7 +5,7 @@
 # instance names), XYLEMD and XYLEM (programs). Everything that it starts is in LAB_PIDS.
 
 LAB_PIDS=()
-declare -A LAB_PID LAB_KEY LAB_ADDR LAB_NET LAB_WG_KEY
+declare -A LAB_PID=() LAB_KEY=() LAB_ADDR=() LAB_NET=() LAB_WG_KEY=()
 LAB_NODES=() LAB_DAEMONS=() LAB_LINKS=0
 
 # --- waiting
@@ -27,6 +27,22 @@ in_node() {
   local node=$1
   shift
   nsenter --net="/run/netns/$LAB_PREFIX$node" -- "$@"
+}
+
+# spawn NODE LOG COMMAND...: in the background; its process id (the program's own) is in LAB_SPAWNED.
+spawn() {
+  local node=$1 log=$2
+  shift 2
+  (exec nsenter --net="/run/netns/$LAB_PREFIX$node" -- "$@") >>"$log" 2>&1 </dev/null &
+  LAB_SPAWNED=$!
+  LAB_PIDS+=("$LAB_SPAWNED")
+}
+
+# end_process PID [SIGNAL]: ends it, by force after 10 seconds, and gives its exit code.
+end_process() {
+  kill "-${2:-TERM}" "$1" 2>/dev/null || true
+  wait_for 10 gone "$1" || kill -KILL "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null
 }
 
 add_node() { # NODE...
@@ -84,8 +100,8 @@ configure() {
 start_node() {
   local node=$1
   shift
-  in_node "$node" "$XYLEMD" -c "$LAB/$node.conf" -n "$LAB_PREFIX$node" "$@" >>"$LAB/$node.log" 2>&1 &
-  LAB_PID[$node]=$! LAB_PIDS+=($!)
+  spawn "$node" "$LAB/$node.log" "$XYLEMD" -c "$LAB/$node.conf" -n "$LAB_PREFIX$node" "$@"
+  LAB_PID[$node]=$LAB_SPAWNED
   [[ " ${LAB_DAEMONS[*]:-} " == *" $node "* ]] || LAB_DAEMONS+=("$node")
   wait_for 30 show "$node" node || {
     echo "xylemd in $node did not come up:"
@@ -96,9 +112,7 @@ start_node() {
 
 # stop_node NODE [SIGNAL]: ends it and waits for its end; prints nothing.
 stop_node() {
-  kill "-${2:-TERM}" "${LAB_PID[$1]}" 2>/dev/null || true
-  wait_for 10 gone "${LAB_PID[$1]}"
-  wait "${LAB_PID[$1]}" 2>/dev/null || true
+  end_process "${LAB_PID[$1]}" "${2:-TERM}" || true
   LAB_PID[$1]=
 }
 gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"; }
@@ -141,8 +155,8 @@ start_wg() {
     cat
   } >"$LAB/$node.wg"
   # Unlike the kernel's, it is no daemon here: the lab ends it.
-  LOG_LEVEL=verbose WG_PROCESS_FOREGROUND=1 in_node "$node" wireguard-go -f "$if" >"$LAB/$node.wg.log" 2>&1 &
-  LAB_PID[$node]=$! LAB_PIDS+=($!)
+  spawn "$node" "$LAB/$node.wg.log" env LOG_LEVEL=verbose WG_PROCESS_FOREGROUND=1 wireguard-go -f "$if"
+  LAB_PID[$node]=$LAB_SPAWNED
   wait_for 10 in_node "$node" wg show "$if" || {
     echo "wireguard-go in $node did not come up:"
     tail -n 20 "$LAB/$node.wg.log"
@@ -178,17 +192,17 @@ flow() {
 start_flow() {
   local node=$1 server=$2 to=$3 seconds=$4
   shift 4
-  in_node "$server" iperf3 -s -1 -p 5201 >"$LAB/iperf3-server.log" 2>&1 &
-  LAB_FLOW_SERVER=$! LAB_PIDS+=($!)
+  rm -f "$LAB/flow.json"
+  spawn "$server" "$LAB/iperf3-server.log" iperf3 -s -1 -p 5201
+  LAB_FLOW_SERVER=$LAB_SPAWNED
   wait_for 10 listens "$server" 5201
-  in_node "$node" iperf3 -c "$to" -p 5201 -t "$seconds" -J "$@" >"$LAB/flow.json" 2>"$LAB/flow.err" &
-  LAB_FLOW=$! LAB_PIDS+=($!)
+  spawn "$node" "$LAB/flow.json" timeout -k 5 $((seconds + 30)) iperf3 -c "$to" -p 5201 -t "$seconds" -J "$@"
+  LAB_FLOW=$LAB_SPAWNED
 }
 end_flow() {
   local code=0
   wait "$LAB_FLOW" || code=$?
-  kill "$LAB_FLOW_SERVER" 2>/dev/null || true
-  wait "$LAB_FLOW_SERVER" 2>/dev/null || true
+  end_process "$LAB_FLOW_SERVER" || true
   [ "$code" -eq 0 ] || jq -r '.error // empty' "$LAB/flow.json" 2>/dev/null
   return "$code"
 }
@@ -199,14 +213,12 @@ flow_result() { jq -r "$1" "$LAB/flow.json"; }
 capture() {
   local node=$1 if=$2
   shift 2
-  in_node "$node" tcpdump -i "$if" -U -n -w "$LAB/$node-$if.pcap" "$@" >"$LAB/$node-$if.tcpdump" 2>&1 &
-  LAB_PID[capture-$node-$if]=$! LAB_PIDS+=($!)
+  spawn "$node" "$LAB/$node-$if.tcpdump" tcpdump -i "$if" --immediate-mode -Z root -U -n -w "$LAB/$node-$if.pcap" "$@"
+  LAB_PID[capture-$node-$if]=$LAB_SPAWNED
   wait_for 10 grep -q 'listening on' "$LAB/$node-$if.tcpdump"
 }
 end_capture() { # NODE INTERFACE
-  local pid=${LAB_PID[capture-$1-$2]}
-  kill -INT "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
+  end_process "${LAB_PID[capture-$1-$2]}" || true
 }
 
 # --- the end
