@@ -39,6 +39,27 @@ struct xy_port_list { // published by RCU; NULL where a number is free
 	struct xy_port *port[XY_DP_PORTS];
 };
 
+// Drivers count by these: datagrams taken (those dropped for want of a buffer too), put and
+// refused. Worker w only.
+static inline void xy_port_count_rx(struct xy_port *port, struct xy_worker *w, uint64_t packets,
+				    uint64_t bytes)
+{
+	struct xy_port_counters *c = &port->counters[w->id];
+	XY_SET(c->rx_packets, c->rx_packets + packets);
+	XY_SET(c->rx_bytes, c->rx_bytes + bytes);
+	XY_COUNT(w, rx, packets);
+}
+
+static inline void xy_port_count_tx(struct xy_port *port, struct xy_worker *w, uint64_t packets,
+				    uint64_t bytes, uint64_t errors)
+{
+	struct xy_port_counters *c = &port->counters[w->id];
+	XY_SET(c->tx_packets, c->tx_packets + packets);
+	XY_SET(c->tx_bytes, c->tx_bytes + bytes);
+	XY_SET(c->tx_errors, c->tx_errors + errors);
+	XY_COUNT(w, tx, packets);
+}
+
 // Opens a socket port with one SO_REUSEPORT socket per worker, registered with each worker's
 // wake-up set. Control thread. The port is not yet in the list.
 int xy_port_socket_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsigned id,

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Opening and closing the TUN.
+#include "tun.h"
+
+#include "dp.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#ifndef TUN_F_USO4 // linux/if_tun.h before 6.2
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+#define DEVICE "/dev/net/tun"
+
+// --- one queue
+
+static int device_open(struct xy_err *err)
+{
+	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	switch (errno) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return xy_err_set(err, ENOENT,
+				  "TUN: there is no " DEVICE
+				  ": load the module (modprobe tun), give "
+				  "the container the device, or run with --no-tun");
+	case EACCES:
+	case EPERM:
+		return xy_err_set(err, EPERM,
+				  "TUN: " DEVICE " may not be opened: %s; run as root, or with "
+				  "--no-tun",
+				  strerror(errno));
+	}
+	return xy_err_set(err, errno, "TUN: " DEVICE ": %s", strerror(errno));
+}
+
+static int attach(int fd, char name[static IFNAMSIZ], int flags)
+{
+	struct ifreq r = {0};
+	memcpy(r.ifr_name, name, IFNAMSIZ);
+	r.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | flags);
+	if (ioctl(fd, TUNSETIFF, &r))
+		return -errno;
+	memcpy(name, r.ifr_name, IFNAMSIZ);
+	return 0;
+}
+
+static int attach_error(int error, const char *name, unsigned workers, struct xy_err *err)
+{
+	switch (error) {
+	case EPERM:
+		return xy_err_set(
+			err, error,
+			"TUN %s: making an interface needs CAP_NET_ADMIN; run as root, or "
+			"with --no-tun",
+			name);
+	case EBUSY:
+	case EINVAL:
+		return xy_err_set(
+			err, EBUSY,
+			"TUN %s: there is an interface of that name already, in use or of "
+			"another kind%s; stop who has it, delete it (ip link del %s), or "
+			"choose another name",
+			name, workers > 1 ? " (several workers need one of their own)" : "", name);
+	}
+	return xy_err_set(err, error, "TUN %s: %s", name, strerror(error));
+}
+
+// The first queue makes the interface (IFF_TUN_EXCL: of a multi-queue one, another daemon's, we
+// would become a further queue in silence). One that waits there for a single user, made by `ip
+// tuntap add`, is taken too: the kernel sees to it that nobody else has it.
+static int attach_first(struct xy_tun *t, int fd, struct xy_err *err)
+{
+	int queues = t->host.workers > 1 ? IFF_MULTI_QUEUE : 0;
+	int r = attach(fd, t->host.name, queues | IFF_TUN_EXCL);
+	if (r == -EBUSY && !queues)
+		r = attach(fd, t->host.name, 0);
+	return r ? attach_error(-r, t->host.name, t->host.workers, err) : 0;
+}
+
+static int set_offload(struct xy_tun *t, int fd, struct xy_err *err)
+{
+	unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+	int len = sizeof(struct xy_vnet);
+	t->uso = ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0;
+	if ((!t->uso && ioctl(fd, TUNSETOFFLOAD, tcp)) || ioctl(fd, TUNSETVNETHDRSZ, &len))
+		return xy_err_set(err, errno, "TUN %s: offloads: %s", t->host.name,
+				  strerror(errno));
+	return 0;
+}
+
+static int queue_open(struct xy_tun *t, unsigned i, struct xy_err *err)
+{
+	struct xy_tun_queue *q = &t->queue[i];
+	int fd = device_open(err);
+	if (fd < 0)
+		return fd;
+	t->host.fd[i] = fd;
+	int r = 0;
+	if (i == 0) {
+		r = attach_first(t, fd, err);
+		r = r ? r : set_offload(t, fd, err);
+	} else {
+		r = attach(fd, t->host.name, IFF_MULTI_QUEUE);
+		if (r)
+			return xy_err_set(err, -r, "TUN %s: queue %u: %s", t->host.name, i,
+					  strerror(-r));
+	}
+	if (r)
+		return r;
+	q->memory = malloc(XY_TUN_FRAME);
+	if (!q->memory)
+		return xy_err_set(err, ENOMEM, "TUN %s: no memory", t->host.name);
+	r = xy_worker_watch(t->dp->worker[i], fd);
+	if (r)
+		return xy_err_set(err, -r, "TUN %s: epoll: %s", t->host.name, strerror(-r));
+	q->watched = true;
+	return 0;
+}
+
+// --- the interface
+
+static struct xy_tun *tun_alloc(struct xy_dp *dp)
+{
+	struct xy_tun *t = calloc(1, sizeof(*t));
+	size_t size = dp->workers * sizeof(*t->queue);
+	if (!t)
+		return NULL;
+	t->queue = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
+	if (!t->queue) {
+		free(t);
+		return NULL;
+	}
+	memset(t->queue, 0, size);
+	t->dp = dp;
+	t->host.workers = dp->workers;
+	for (unsigned i = 0; i < XY_DP_WORKERS; i++)
+		t->host.fd[i] = -1;
+	return t;
+}
+
+static int name_check(const char *name, struct xy_err *err)
+{
+	if (strlen(name) >= IFNAMSIZ || strpbrk(name, "/%: \t\n"))
+		return xy_err_set(err, EINVAL,
+				  "TUN '%s': an interface name has at most %d characters, none of "
+				  "them / %% : or space",
+				  name, IFNAMSIZ - 1);
+	return 0;
+}
+
+int xy_host_open(struct xy_dp *dp, const char *name, struct xy_host **out, struct xy_err *err)
+{
+	int r = name_check(name, err);
+	if (r)
+		return r;
+	struct xy_tun *t = tun_alloc(dp);
+	if (!t)
+		return xy_err_set(err, ENOMEM, "TUN %s: no memory", name);
+	snprintf(t->host.name, sizeof(t->host.name), "%s", *name ? name : "xylem%d");
+	for (unsigned i = 0; !r && i < dp->workers; i++)
+		r = queue_open(t, i, err);
+	if (r) {
+		xy_host_close(&t->host);
+		return r;
+	}
+	*out = &t->host;
+	return 0;
+}
+
+void xy_host_close(struct xy_host *host)
+{
+	struct xy_tun *t = xy_tun(host);
+	for (unsigned i = 0; i < host->workers; i++) {
+		if (t->queue[i].watched)
+			xy_worker_unwatch(t->dp->worker[i], host->fd[i]);
+		if (host->fd[i] >= 0)
+			close(host->fd[i]);
+		free(t->queue[i].memory);
+	}
+	free(t->queue);
+	free(t);
+}

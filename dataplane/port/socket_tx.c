@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sending: a burst becomes messages, each a datagram or a train (UDP_SEGMENT) of datagrams to one
+// remote, and goes by sendmmsg straight from the buffers. What the kernel refuses as a train goes
+// again one by one.
+#include "socket.h"
+
+#include <netinet/udp.h>
+#include <stdlib.h>
+
+struct tx { // scratch of one worker
+	struct mmsghdr header[XY_BURST];
+	struct iovec iov[XY_BURST];
+	union xy_sockaddr to[XY_BURST];
+	uint64_t control[XY_BURST][XY_SOCKET_CONTROL / sizeof(uint64_t)];
+	uint8_t first[XY_BURST + 1]; // of the packets of each message
+};
+
+int xy_port_worker_init(struct xy_worker *w)
+{
+	w->port_scratch = aligned_alloc(RTE_CACHE_LINE_SIZE,
+					RTE_ALIGN_CEIL(sizeof(struct tx), RTE_CACHE_LINE_SIZE));
+	if (!w->port_scratch)
+		return -ENOMEM;
+	memset(w->port_scratch, 0, sizeof(struct tx));
+	return 0;
+}
+
+void xy_port_worker_fini(struct xy_worker *w)
+{
+	free(w->port_scratch);
+	w->port_scratch = NULL;
+}
+
+// --- making a message
+
+static socklen_t set_to(union xy_sockaddr *to, const struct xy_endpoint *remote, sa_family_t family)
+{
+	if (family == AF_INET && xy_addr_is_v4(&remote->addr)) {
+		to->v4 = (struct sockaddr_in){.sin_family = AF_INET,
+					      .sin_port = htons(remote->port)};
+		memcpy(&to->v4.sin_addr, remote->addr.b + 12, 4);
+		return sizeof(to->v4);
+	}
+	to->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+				       .sin6_port = htons(remote->port),
+				       .sin6_scope_id = remote->scope};
+	memcpy(&to->v6.sin6_addr, remote->addr.b, sizeof(remote->addr.b));
+	return sizeof(to->v6);
+}
+
+static void add_control(struct msghdr *h, int level, int type, const void *data, size_t len)
+{
+	struct cmsghdr *c = (struct cmsghdr *)((uint8_t *)h->msg_control + h->msg_controllen);
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), data, len);
+	h->msg_controllen += CMSG_SPACE(len);
+}
+
+static void add_local(struct msghdr *h, const struct xy_packet *p)
+{
+	if (xy_addr_is_v4(&p->local)) {
+		struct in_pktinfo info = {0};
+		memcpy(&info.ipi_spec_dst, p->local.b + 12, 4);
+		add_control(h, SOL_IP, IP_PKTINFO, &info, sizeof(info));
+	} else {
+		struct in6_pktinfo info = {.ipi6_ifindex = p->remote.scope};
+		memcpy(&info.ipi6_addr, p->local.b, sizeof(p->local.b));
+		add_control(h, SOL_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	}
+}
+
+static bool has_local(const struct xy_packet *p)
+{
+	return !xy_addr_is_unspecified(&p->local) &&
+	       xy_addr_is_v4(&p->local) == xy_addr_is_v4(&p->remote.addr);
+}
+
+// Ancillary data: where from, ECN (an IPv4 remote takes IP_TOS on either kind of socket), and the
+// datagrams' size if there are several.
+static void set_control(struct msghdr *h, const struct xy_packet *p, bool local, uint16_t size)
+{
+	h->msg_controllen = 0;
+	if (local && has_local(p))
+		add_local(h, p);
+	if (p->ecn) {
+		int ecn = p->ecn;
+		bool v4 = xy_addr_is_v4(&p->remote.addr);
+		add_control(h, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &ecn,
+			    sizeof(ecn));
+	}
+	if (size)
+		add_control(h, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));
+}
+
+// --- planning a burst
+
+// How many of the n packets go as one message.
+static unsigned train(const struct xy_socket_queue *q, struct rte_mbuf *const *pkts, unsigned n)
+{
+	const struct xy_packet *a = xy_packet(pkts[0]);
+	uint32_t size = pkts[0]->data_len, bytes = size;
+	unsigned i = 1;
+
+	if (!q->gso || size == 0)
+		return 1;
+	for (; i < RTE_MIN(n, (unsigned)XY_SOCKET_TRAIN); i++) {
+		const struct xy_packet *b = xy_packet(pkts[i]);
+		uint32_t len = pkts[i]->data_len;
+		if (len == 0 || len > size || bytes + len > XY_SOCKET_TRAIN_BYTES ||
+		    b->ecn != a->ecn || !xy_endpoint_eq(&a->remote, &b->remote) ||
+		    !xy_addr_eq(&a->local, &b->local))
+			break;
+		bytes += len;
+		if (len < size) // a shorter one ends it
+			return i + 1;
+	}
+	return i;
+}
+
+static void set_message(const struct xy_socket_queue *q, struct tx *tx, unsigned i,
+			struct rte_mbuf *const *pkts, unsigned first, unsigned count)
+{
+	struct msghdr *h = &tx->header[i].msg_hdr;
+	const struct xy_packet *p = xy_packet(pkts[first]);
+
+	tx->first[i] = (uint8_t)first;
+	for (unsigned k = first; k < first + count; k++) {
+		tx->iov[k].iov_base = rte_pktmbuf_mtod(pkts[k], void *);
+		tx->iov[k].iov_len = pkts[k]->data_len;
+	}
+	h->msg_name = &tx->to[i];
+	h->msg_namelen = set_to(&tx->to[i], &p->remote, q->family);
+	h->msg_iov = &tx->iov[first];
+	h->msg_iovlen = count;
+	h->msg_control = tx->control[i];
+	set_control(h, p, true, count > 1 ? pkts[first]->data_len : 0);
+}
+
+static unsigned plan(const struct xy_socket_queue *q, struct tx *tx, struct rte_mbuf *const *pkts,
+		     unsigned n)
+{
+	unsigned messages = 0;
+	for (unsigned at = 0; at < n; messages++) {
+		unsigned count = train(q, pkts + at, n - at);
+		set_message(q, tx, messages, pkts, at, count);
+		at += count;
+	}
+	tx->first[messages] = (uint8_t)n;
+	return messages;
+}
+
+// --- sending it, and what to do when the kernel refuses
+
+static int send_message(const struct xy_socket_queue *q, const struct msghdr *h)
+{
+	ssize_t r = sendmsg(q->fd, h, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (r < 0 && (errno == ECONNREFUSED || errno == EINTR)) // the first: an old ICMP error
+		r = sendmsg(q->fd, h, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return r < 0 ? errno : 0;
+}
+
+static bool may_be_local(int error) // an address or interface of ours that is gone
+{
+	return error == EINVAL || error == EADDRNOTAVAIL || error == ENODEV || error == ENXIO ||
+	       error == ENETUNREACH;
+}
+
+// Message i again, as it is or from an address that the kernel chooses.
+static int send_again(const struct xy_socket_queue *q, struct tx *tx, unsigned i,
+		      struct rte_mbuf *const *pkts, int error)
+{
+	struct msghdr *h = &tx->header[i].msg_hdr;
+	const struct rte_mbuf *m = pkts[tx->first[i]];
+	const struct xy_packet *p = xy_packet((struct rte_mbuf *)(uintptr_t)m);
+
+	if (error == ECONNREFUSED || error == EINTR)
+		error = send_message(q, h);
+	if (may_be_local(error) && has_local(p)) {
+		set_control(h, p, false, h->msg_iovlen > 1 ? m->data_len : 0);
+		error = send_message(q, h);
+	}
+	return error;
+}
+
+static enum xy_drop reason(int error)
+{
+	switch (error) {
+	case EMSGSIZE:
+		return XY_DROP_UNDERLAY_MTU;
+	case EAGAIN:
+	case ENOBUFS:
+	case ENOMEM:
+		return XY_DROP_TX_FULL;
+	}
+	return XY_DROP_TX_FAILED;
+}
+
+static uint64_t refuse(struct rte_mbuf *const *pkts, unsigned from, unsigned to, int error)
+{
+	for (unsigned k = from; k < to; k++)
+		xy_packet(pkts[k])->verdict = (uint8_t)reason(error);
+	return 0;
+}
+
+// The packets of a train one by one, through message slot i. Returns a bit per packet sent.
+static uint64_t send_singly(struct xy_socket_queue *q, struct tx *tx, unsigned i,
+			    struct rte_mbuf *const *pkts, unsigned end, int why)
+{
+	unsigned first = tx->first[i];
+	uint64_t sent = 0;
+
+	for (unsigned k = first; k < end; k++) {
+		set_message(q, tx, i, pkts, k, 1);
+		int error = send_message(q, &tx->header[i].msg_hdr);
+		if (error)
+			error = send_again(q, tx, i, pkts, error);
+		if (error)
+			refuse(pkts, k, k + 1, error);
+		else
+			sent |= UINT64_C(1) << k;
+	}
+	// A device without checksum offload says EIO; EINVAL is the train's own fault only if its
+	// packets pass without it.
+	if (why == EIO || (why == EINVAL && sent >> first & 1))
+		q->gso = false;
+	return sent;
+}
+
+static uint64_t salvage(struct xy_socket_queue *q, struct tx *tx, unsigned i,
+			struct rte_mbuf *const *pkts, int error)
+{
+	unsigned first = tx->first[i], end = tx->first[i + 1];
+	error = send_again(q, tx, i, pkts, error);
+	if (!error)
+		return (UINT64_MAX >> (63 - (end - 1))) & (UINT64_MAX << first);
+	if (end - first > 1 && (error == EIO || error == EINVAL || error == EMSGSIZE))
+		return send_singly(q, tx, i, pkts, end, error);
+	return refuse(pkts, first, end, error);
+}
+
+// Sends all messages; returns a bit per packet sent.
+static uint64_t send_all(struct xy_socket_queue *q, struct tx *tx, struct rte_mbuf *const *pkts,
+			 unsigned messages)
+{
+	uint64_t sent = 0;
+	for (unsigned i = 0; i < messages;) {
+		int r = sendmmsg(q->fd, tx->header + i, messages - i, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (r > 0) {
+			unsigned first = tx->first[i], end = tx->first[i + (unsigned)r];
+			sent |= (UINT64_MAX >> (63 - (end - 1))) & (UINT64_MAX << first);
+			i += (unsigned)r;
+		} else if (errno == EAGAIN) { // the buffer is full, for all that follow too
+			return sent | refuse(pkts, tx->first[i], tx->first[messages], EAGAIN);
+		} else {
+			sent |= salvage(q, tx, i, pkts, errno);
+			i++;
+		}
+	}
+	return sent;
+}
+
+// Frees what was sent; the others come to the front, in order. Returns how many were sent.
+static unsigned settle(struct rte_mbuf **pkts, unsigned n, uint64_t sent, uint64_t *bytes)
+{
+	unsigned left = 0;
+	for (unsigned k = 0; k < n; k++) {
+		if (sent >> k & 1) {
+			*bytes += pkts[k]->data_len;
+			rte_pktmbuf_free(pkts[k]);
+		} else {
+			pkts[left++] = pkts[k];
+		}
+	}
+	return n - left;
+}
+
+uint16_t xy_socket_tx_burst_rcu(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
+				uint16_t n)
+{
+	struct xy_socket_queue *q = xy_socket_queue(port, w->id);
+	struct tx *tx = w->port_scratch;
+	uint64_t bytes = 0;
+	unsigned failed = 0;
+
+	for (unsigned at = 0; at < n; at += XY_BURST) {
+		unsigned k = RTE_MIN(n - at, (unsigned)XY_BURST);
+		unsigned messages = plan(q, tx, pkts + at, k);
+		unsigned sent = settle(pkts + at, k, send_all(q, tx, pkts + at, messages), &bytes);
+		memmove(pkts + failed, pkts + at, (k - sent) * sizeof(*pkts));
+		failed += k - sent;
+	}
+	xy_port_count_tx(port, w, n - failed, bytes, failed);
+	return (uint16_t)(n - failed);
+}
