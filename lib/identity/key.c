@@ -63,24 +63,45 @@ bool xy_key_is_zero(const struct xy_key *k)
 	return sodium_is_zero(k->b, sizeof(k->b)) == 1;
 }
 
+// libsodium 1.0.18 takes some bytes above 0x7f for base64, so a changed character could pass as
+// another key: only the text that prints the same is the key's.
+static int decode_base64(const char *s, struct xy_key *k)
+{
+	size_t n = 0;
+	char again[XY_KEY_STRLEN];
+	if (sodium_base642bin(k->b, sizeof(k->b), s, BASE64_LEN, NULL, &n, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) < 0 ||
+	    n != sizeof(k->b))
+		return -EINVAL;
+	int rc = sodium_memcmp(xy_key_str(k, again), s, BASE64_LEN) == 0 ? 0 : -EINVAL;
+	sodium_memzero(again, sizeof(again));
+	return rc;
+}
+
+static int decode_hex(const char *s, struct xy_key *k)
+{
+	size_t n = 0;
+	if (sodium_hex2bin(k->b, sizeof(k->b), s, HEX_LEN, NULL, &n, NULL) < 0)
+		return -EINVAL;
+	return n == sizeof(k->b) ? 0 : -EINVAL;
+}
+
 // The text is not repeated in the error: it may be a private key in the wrong place.
 int xy_key_parse(const char *s, struct xy_key *out, struct xy_err *err)
 {
 	struct xy_key k;
-	size_t len = strlen(s), n = 0;
+	size_t len = strlen(s);
 	bool hex = len == HEX_LEN;
 	if (!hex && len != BASE64_LEN)
 		return xy_err_set(err, EINVAL,
 				  "the key has %zu characters; a key is 44 characters of base64 "
 				  "(as wg prints it) or 64 hex digits",
 				  len);
-	int rc = hex ? sodium_hex2bin(k.b, sizeof(k.b), s, len, NULL, &n, NULL)
-		     : sodium_base642bin(k.b, sizeof(k.b), s, len, NULL, &n, NULL,
-					 sodium_base64_VARIANT_ORIGINAL);
-	if (rc == 0 && n == sizeof(k.b))
+	int rc = hex ? decode_hex(s, &k) : decode_base64(s, &k);
+	if (rc == 0)
 		*out = k;
 	sodium_memzero(&k, sizeof(k));
-	if (rc == 0 && n == sizeof(k.b))
+	if (rc == 0)
 		return 0;
 	return xy_err_set(err, EINVAL,
 			  "the key is not %s; check it for missing or changed characters",

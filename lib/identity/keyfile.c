@@ -23,13 +23,16 @@ static bool starts_with(const char *text, size_t len, const char *with)
 
 static int decode_seed(const char *text, uint8_t seed[static 32])
 {
-	size_t n = 0;
-	if (sodium_base642bin(seed, 32, text, BASE64_LEN, NULL, &n, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) == 0 &&
-	    n == 32)
-		return 0;
-	sodium_memzero(seed, 32);
-	return -EINVAL;
+	struct xy_key k;
+	char s[BASE64_LEN + 1];
+	memcpy(s, text, BASE64_LEN);
+	s[BASE64_LEN] = '\0';
+	int rc = strlen(s) == BASE64_LEN ? xy_key_parse(s, &k, NULL) : -EINVAL;
+	if (rc == 0)
+		memcpy(seed, k.b, sizeof(k.b));
+	sodium_memzero(s, sizeof(s));
+	sodium_memzero(&k, sizeof(k));
+	return rc;
 }
 
 // What a file without our prefix is, as far as that can be told.

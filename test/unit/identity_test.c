@@ -62,6 +62,8 @@ static void test_key_text(void)
 		"uzm0o6Tv1w8+BeN4h2d+Au-9oUaB0KzTiCvA91R5LDI=", // the other alphabet
 		"uzm0o6Tv1w8+BeN4h2d+Au 9oUaB0KzTiCvA91R5LDI=",
 		"uzm0o6Tv1w8+BeN4h2d+Au+9oUaB0KzTiCvA91R5LDI=\n",
+		"uzm0o6Tv1w8+BeN4h2d+A\xf5+9oUaB0KzTiCvA91R5LDI=", // a flipped bit
+		"uzm0o6Tv1w8+BeN4h2d+Au+9oUaB0KzTiCvA91R5LD\xc9=",
 		"gb39b4a3a4efd70f3e05e37887677e02efbda14681d0acd3882bc0f754792c32",
 		"bb39b4a3a4efd70f3e05e37887677e02efbda14681d0acd3882bc0f754792c3",
 	};
@@ -139,6 +141,7 @@ static void test_keyfile_text(void)
 		{"xylem-key-v1: " SEED_TEXT "\n", "too long"},
 		{"xylem-key-v1:nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2B=\n", "damaged"},
 		{"xylem-key-v1:nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2AA\n", "damaged"},
+		{"xylem-key-v1:nWGxne/9WmC6hEr0\xebuwsxERJxWl7MmkZcDusAxyuf2A=\n", "damaged"},
 		{"xylem-key-v1:nWGxne*9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n", "damaged"},
 	};
 	for (size_t i = 0; i < XY_ARRAY_SIZE(t); i++) {
