@@ -215,6 +215,22 @@ static void test_cut_plain(void)
 	}
 }
 
+// A UDP sum that comes out as zero is sent as 0xffff, since zero says "none".
+static void test_cut_udp_zero_csum(void)
+{
+	struct made m = {.version = 6, .protocol = XY_PROTO_UDP, .payload = 30};
+	struct xy_vnet v = vnet_for(&m, 20);
+	struct xy_gso_cut cut;
+	uint32_t len = make(super, &m), one = 48 + 20;
+	CU_ASSERT_EQUAL(xy_gso_cut_begin(&cut, &v, super, len), 2);
+	CU_ASSERT_EQUAL(xy_gso_cut_next(&cut, 0, packet, one), (int)one);
+	xy_be16_store(super + 48, 0); // the first two bytes of the payload take up the rest
+	xy_gso_cut_next(&cut, 0, packet, one);
+	xy_be16_store(super + 48, xy_be16_load(packet + 46));
+	CU_ASSERT_EQUAL(xy_gso_cut_next(&cut, 0, packet, one), (int)one);
+	CU_ASSERT_EQUAL(xy_be16_load(packet + 46), 0xffff);
+}
+
 static void test_cut_refused(void)
 {
 	struct xy_gso_cut cut;
@@ -448,6 +464,6 @@ static void test_join_never(void)
 }
 
 XY_UNIT_MAIN("gso", {"cut, random", test_cut_random}, {"cut, plain", test_cut_plain},
-	     {"cut, refused", test_cut_refused}, {"join, then cut", test_join_then_cut},
-	     {"join, limits", test_join_limits}, {"join, header bytes", test_join_header_bytes},
-	     {"join, never", test_join_never})
+	     {"cut, UDP sum of zero", test_cut_udp_zero_csum}, {"cut, refused", test_cut_refused},
+	     {"join, then cut", test_join_then_cut}, {"join, limits", test_join_limits},
+	     {"join, header bytes", test_join_header_bytes}, {"join, never", test_join_never})
