@@ -25,9 +25,9 @@ struct xy_cookie_jar {
 };
 
 enum xy_mac_verdict {
-	XY_MAC_INVALID,		   // mac1 wrong: drop without a word
-	XY_MAC_VALID_NO_COOKIE,	   // mac1 right, mac2 absent or stale
-	XY_MAC_VALID_WITH_COOKIE,  // both right: the source address is real
+	XY_MAC_INVALID,		  // mac1 wrong: drop without a word
+	XY_MAC_VALID_NO_COOKIE,	  // mac1 right, mac2 absent or stale
+	XY_MAC_VALID_WITH_COOKIE, // both right: the source address is real
 };
 
 void xy_cookie_checker_init(struct xy_cookie_checker *c, const uint8_t pk[static XY_WG_KEY_LEN]);

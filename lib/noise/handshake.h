@@ -31,8 +31,8 @@ struct xy_hs_remote {
 struct xy_hs_state {
 	uint8_t hash[XY_WG_HASH_LEN];
 	uint8_t chain[XY_WG_HASH_LEN];
-	uint8_t e_sk[XY_WG_KEY_LEN]; // our ephemeral (initiator, responder)
-	uint8_t re[XY_WG_KEY_LEN];   // their ephemeral
+	uint8_t e_sk[XY_WG_KEY_LEN];	    // our ephemeral (initiator, responder)
+	uint8_t re[XY_WG_KEY_LEN];	    // their ephemeral
 	uint32_t local_index, remote_index; // as on the wire
 };
 
@@ -56,8 +56,7 @@ int xy_hs_initiation_open(const struct xy_hs_local *local, const struct xy_wg_in
 			  struct xy_hs_state *state, uint8_t remote_pk[static XY_WG_KEY_LEN]);
 // The rest of message 1, once the peer is known. No DH.
 int xy_hs_initiation_verify(const struct xy_hs_remote *remote, const struct xy_wg_initiation *msg,
-			    struct xy_hs_state *state,
-			    uint8_t timestamp[static XY_WG_TAI64N_LEN]);
+			    struct xy_hs_state *state, uint8_t timestamp[static XY_WG_TAI64N_LEN]);
 
 // Message 2 without its macs, and the responder's keys.
 int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state *state,

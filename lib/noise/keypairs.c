@@ -15,16 +15,25 @@ static void move(struct xy_keypairs *k, enum xy_keypair_slot from, enum xy_keypa
 {
 	drop(&k->slot[to], drops);
 	k->slot[to] = k->slot[from];
-	k->slot[to].overtaken = false;
+	k->slot[to].overtaken = k->slot[to].unheard = false;
 	k->slot[from] = (struct xy_keypair){0};
+}
+
+// Of current and previous stays the one that the peer sends in.
+static void current_retire(struct xy_keypairs *k, struct xy_keypair_drops *drops)
+{
+	struct xy_keypair *current = &k->slot[XY_KEYPAIR_CURRENT];
+	if (current->unheard && k->slot[XY_KEYPAIR_PREVIOUS].live)
+		drop(current, drops);
+	else if (current->live)
+		move(k, XY_KEYPAIR_CURRENT, XY_KEYPAIR_PREVIOUS, drops);
 }
 
 void xy_keypairs_initiated(struct xy_keypairs *k, uint32_t index, xy_nsec now,
 			   struct xy_keypair_drops *drops)
 {
 	drops->n = 0;
-	if (k->slot[XY_KEYPAIR_CURRENT].live)
-		move(k, XY_KEYPAIR_CURRENT, XY_KEYPAIR_PREVIOUS, drops);
+	current_retire(k, drops);
 	k->slot[XY_KEYPAIR_CURRENT] =
 		(struct xy_keypair){.index = index, .live = true, .initiator = true, .born = now};
 	k->slot[XY_KEYPAIR_NEXT].overtaken = k->slot[XY_KEYPAIR_NEXT].live;
@@ -46,10 +55,10 @@ bool xy_keypairs_received(struct xy_keypairs *k, uint32_t index, struct xy_keypa
 		return false;
 	if (next->overtaken) {
 		move(k, XY_KEYPAIR_NEXT, XY_KEYPAIR_PREVIOUS, drops);
+		k->slot[XY_KEYPAIR_CURRENT].unheard = true;
 		return false;
 	}
-	if (k->slot[XY_KEYPAIR_CURRENT].live)
-		move(k, XY_KEYPAIR_CURRENT, XY_KEYPAIR_PREVIOUS, drops);
+	current_retire(k, drops);
 	move(k, XY_KEYPAIR_NEXT, XY_KEYPAIR_CURRENT, drops);
 	return true;
 }

@@ -11,7 +11,8 @@
 // waiting in next. The peer sends in those, so they must not go; nor may the old current, in which
 // packets are still under way. So next stays where it is, but is overtaken: its first packet makes
 // it previous and leaves current alone. Each side then sends in the session that it began, and
-// receives in both. (Linux's WireGuard drops the old current instead, and what is under way in it.)
+// receives in both. From there, too, the session that goes first is the one that the peer does not
+// send in: current. (Linux's WireGuard drops the peer's instead, and what is under way in it.)
 #pragma once
 
 #include "base/time.h"
@@ -31,6 +32,7 @@ struct xy_keypair {
 	bool live;	// the slot is taken
 	bool initiator; // we began it
 	bool overtaken; // in next: a newer session became current
+	bool unheard;	// in current: the peer sends in previous
 	xy_nsec born;	// when its keys were derived
 };
 

@@ -19,13 +19,14 @@ struct xy_wg_activity {
 	uint64_t tx_counter; // messages sent in the current session
 };
 
-enum xy_wg_action { // bits
-	XY_WG_DO_INITIATE = 1 << 0,   // make and send an initiation (retries too)
-	XY_WG_DO_KEEPALIVE = 1 << 1,  // send an empty transport message in the current session
-	XY_WG_DO_GIVE_UP = 1 << 2,    // REKEY_ATTEMPT_TIME is over: drop what is held
-	XY_WG_DO_EXPIRE = 1 << 3,     // 3 x REJECT_AFTER_TIME: forget all sessions and the handshake
-	XY_WG_DO_NEXT_ENDPOINT = 1 << 4, // this attempt was not answered: try the peer's next endpoint
-	XY_WG_DO_REJECT = 1 << 5,     // the current session is too old or too used to send in; once
+enum xy_wg_action {		     // bits
+	XY_WG_DO_INITIATE = 1 << 0,  // make and send an initiation (retries too)
+	XY_WG_DO_KEEPALIVE = 1 << 1, // send an empty transport message in the current session
+	XY_WG_DO_GIVE_UP = 1 << 2,   // REKEY_ATTEMPT_TIME is over: drop what is held
+	XY_WG_DO_EXPIRE = 1 << 3,    // 3 x REJECT_AFTER_TIME: forget all sessions and the handshake
+	XY_WG_DO_NEXT_ENDPOINT =
+		1 << 4,		  // this attempt was not answered: try the peer's next endpoint
+	XY_WG_DO_REJECT = 1 << 5, // the current session is too old or too used to send in; once
 };
 
 struct xy_wg_timers {
@@ -42,12 +43,12 @@ struct xy_wg_timers {
 	bool late_rekey; // the one initiation for receiving in an old session was sent
 	// data
 	struct xy_wg_activity seen; // at the last run
-	xy_nsec keepalive_at;  // passive keepalive, 0 = off
-	xy_nsec new_handshake_at; // sent data and heard nothing, 0 = off
-	xy_nsec persistent_at; // 0 = at the first run, XY_NEVER = off
-	xy_nsec expire_at;     // 0 = off
-	xy_nsec ran_at;	       // the last run
-	xy_nsec jitter;	       // as last given
+	xy_nsec keepalive_at;	    // passive keepalive, 0 = off
+	xy_nsec new_handshake_at;   // sent data and heard nothing, 0 = off
+	xy_nsec persistent_at;	    // 0 = at the first run, XY_NEVER = off
+	xy_nsec expire_at;	    // 0 = off
+	xy_nsec ran_at;		    // the last run
+	xy_nsec jitter;		    // as last given
 };
 
 void xy_wg_timers_init(struct xy_wg_timers *t, const struct xy_wg_limits *limits,

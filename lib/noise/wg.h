@@ -74,12 +74,12 @@ _Static_assert(sizeof(struct xy_wg_data) == XY_WG_DATA_HEADER_LEN, "message 4");
 
 // Section 6.1. Durations are a struct so that a test can shorten them; the default is the paper's.
 struct xy_wg_limits {
-	xy_nsec rekey_after_time;     // 120 s
-	xy_nsec reject_after_time;    // 180 s
-	xy_nsec rekey_attempt_time;   // 90 s
-	xy_nsec rekey_timeout;	      // 5 s
-	xy_nsec rekey_timeout_jitter; // up to 333 ms, added at random
-	xy_nsec keepalive_timeout;    // 10 s
+	xy_nsec rekey_after_time;	// 120 s
+	xy_nsec reject_after_time;	// 180 s
+	xy_nsec rekey_attempt_time;	// 90 s
+	xy_nsec rekey_timeout;		// 5 s
+	xy_nsec rekey_timeout_jitter;	// up to 333 ms, added at random
+	xy_nsec keepalive_timeout;	// 10 s
 	uint64_t rekey_after_messages;	// 2^60
 	uint64_t reject_after_messages; // 2^64 - 2^13 - 1
 };
