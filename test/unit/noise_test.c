@@ -462,6 +462,20 @@ static void test_handshake_wrong_peer(void)
 	CU_ASSERT(xy_hs_response_consume(&p.i, &p.ir, &si, &m2, &keys) == -EBADMSG);
 }
 
+// A state that was wiped is known to everybody: with it anybody could make a response that opens.
+static void test_response_to_nothing(void)
+{
+	struct pair p;
+	struct xy_hs_state wiped = {.local_index = 7}, forger = {.remote_index = 7};
+	struct xy_wg_response m2;
+	struct xy_hs_keys keys;
+	uint8_t zero[32] = {0};
+	pair_init(&p, false);
+	crypto_scalarmult_base(forger.re, zero);
+	CU_ASSERT(xy_hs_response_create(&p.ri, &forger, p.er, 8, &m2, &keys) == 0);
+	CU_ASSERT(xy_hs_response_consume(&p.i, &p.ir, &wiped, &m2, &keys) == -EBADMSG);
+}
+
 static void test_bad_public_keys(void)
 {
 	static const char *const bad[] = {
@@ -925,6 +939,7 @@ XY_UNIT_MAIN("noise", {"BLAKE2s, HMAC", test_blake2s}, {"BLAKE2s, RFC 7693", tes
 	     {"handshake and model", test_handshake},
 	     {"handshake, each bit flipped", test_handshake_flips},
 	     {"handshake, wrong peer", test_handshake_wrong_peer},
+	     {"response to nothing", test_response_to_nothing},
 	     {"public keys that are none", test_bad_public_keys}, {"TAI64N", test_tai64n},
 	     {"classify", test_classify}, {"handshakes on threads", test_threads},
 	     {"cookie flow", test_cookie_flow}, {"cookie age", test_cookie_age},

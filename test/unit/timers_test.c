@@ -138,6 +138,21 @@ static const struct table tables[] = {
 	 {{1000, ANSWER}, {20000, TXD}, {20000, COUNT}, {20100, RXK}},
 	 {{20000, INI}}},
 	{"22 stopped is silent", 25, 1000, {{100, START}, {1000, STOP}}, {{0, INI}}},
+	{"23 received, then sent, in one poll",
+	 0,
+	 60,
+	 {{1000, START}, {20100, RXD}, {20200, TXK}},
+	 {}},
+	{"24 sent, then received, in one poll",
+	 0,
+	 60,
+	 {{1000, START}, {20100, TXK}, {20200, RXD}},
+	 {{30200, KEEP}}},
+	{"25 a new session ends the silence",
+	 0,
+	 60,
+	 {{1000, START}, {20000, TXD}, {22000, ANSWER}},
+	 {}},
 };
 
 struct seen_actions {
@@ -265,22 +280,36 @@ static void test_counter_limit(void)
 	CU_ASSERT(!(xy_wg_timers_run(&t, &a, 4 * XY_SEC) & XY_WG_DO_REJECT));
 }
 
-// Stamps that go back (the youngest session was deleted) are no news.
+// However short an attempt is, an old session asks for one alone while it receives.
+static void test_late_rekey_once(void)
+{
+	struct xy_wg_limits limits = xy_wg_limits_default;
+	struct xy_wg_timers t;
+	unsigned initiations = 0;
+	limits.rekey_attempt_time = XY_SEC;
+	xy_wg_timers_init(&t, &limits, 0);
+	xy_wg_timers_session(&t, XY_SEC, true);
+	for (xy_nsec now = 2 * XY_SEC; now < 180 * XY_SEC; now += XY_SEC / 2) {
+		struct xy_wg_activity a = {.rx_any = now, .rx_data = now};
+		initiations += (xy_wg_timers_run(&t, &a, now) & XY_WG_DO_INITIATE) != 0;
+	}
+	CU_ASSERT(initiations == 1);
+}
+
+// Stamps that go back (the youngest session was deleted) are no news, nor when they come again.
 static void test_stamps_back(void)
 {
 	struct xy_wg_timers t;
-	struct xy_wg_activity a = {.rx_any = 20 * XY_SEC, .rx_data = 20 * XY_SEC};
-	uint32_t actions = 0;
+	unsigned keepalives = 0;
 	xy_wg_timers_init(&t, &xy_wg_limits_default, 0);
 	xy_wg_timers_session(&t, XY_SEC, true);
-	actions |= xy_wg_timers_run(&t, &(struct xy_wg_activity){0}, 19 * XY_SEC);
-	actions |= xy_wg_timers_run(&t, &a, 20 * XY_SEC);
-	a = (struct xy_wg_activity){.tx_any = 21 * XY_SEC};
-	actions |= xy_wg_timers_run(&t, &a, 21 * XY_SEC);
-	a = (struct xy_wg_activity){.rx_any = 19 * XY_SEC, .rx_data = 19 * XY_SEC};
-	for (xy_nsec s = 22; s < 60; s++)
-		actions |= xy_wg_timers_run(&t, &a, s * XY_SEC);
-	CU_ASSERT(actions == 0);
+	for (xy_nsec s = 2; s < 60; s++) {
+		struct xy_wg_activity a = {.tx_any = 18 * XY_SEC};
+		if (s >= 20)
+			a.rx_any = a.rx_data = (s < 32 ? 20 : s < 34 ? 5 : 19) * XY_SEC;
+		keepalives += xy_wg_timers_run(&t, &a, s * XY_SEC) == XY_WG_DO_KEEPALIVE;
+	}
+	CU_ASSERT(keepalives == 1);
 }
 
 // ---- two peers ----
@@ -684,6 +713,7 @@ static void test_sim_outage(void)
 }
 
 XY_UNIT_MAIN("timers", {"tables", test_tables}, {"counter limit", test_counter_limit},
-	     {"stamps that go back", test_stamps_back}, {"two peers, clean pipe", test_sim_clean},
-	     {"two peers, lossy pipe", test_sim_lossy}, {"two peers, crossing", test_sim_crossing},
-	     {"two peers, idle", test_sim_idle}, {"two peers, outage", test_sim_outage})
+	     {"late rekey, once", test_late_rekey_once}, {"stamps that go back", test_stamps_back},
+	     {"two peers, clean pipe", test_sim_clean}, {"two peers, lossy pipe", test_sim_lossy},
+	     {"two peers, crossing", test_sim_crossing}, {"two peers, idle", test_sim_idle},
+	     {"two peers, outage", test_sim_outage})
