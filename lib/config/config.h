@@ -28,12 +28,12 @@ enum xy_log_level { XY_LOG_ERROR, XY_LOG_WARN, XY_LOG_INFO, XY_LOG_DEBUG };
 struct xy_config_port {
 	enum xy_config_driver driver;
 	struct xy_addr address; // unspecified = every address, both families
-	uint16_t port;
+	uint16_t port;		// 0 = any free one
 	int line;
 };
 
 struct xy_config_endpoint {
-	char text[272];	    // "host:port" as written
+	char text[272]; // "host:port" as written
 	char host[256];
 	uint16_t port;
 };
@@ -43,10 +43,10 @@ struct xy_config_peer {
 	struct xy_key key; // X25519
 	bool leaf;	   // a plain WireGuard device
 	bool has_psk;
-	uint8_t psk[32];   // secret; a leaf's own, or overriding the network secret
+	uint8_t psk[32]; // secret; a leaf's own, or overriding the network secret
 	unsigned endpoint_count;
 	struct xy_config_endpoint endpoints[XY_CONFIG_ENDPOINTS];
-	unsigned keepalive; // seconds, 0 = off, at most 65535
+	unsigned keepalive;	// seconds, 0 = off, at most 65535
 	unsigned allowed_count; // leaf only: what it may send from, and what is routed to it
 	struct xy_prefix *allowed;
 	int line;
@@ -54,7 +54,7 @@ struct xy_config_peer {
 
 struct xy_config_route {
 	struct xy_prefix prefix;
-	unsigned peer;	// index into peers
+	unsigned peer; // index into peers
 	int line;
 };
 
@@ -64,18 +64,18 @@ struct xy_config {
 	uint8_t network_secret[32]; // secret
 	unsigned port_count;
 	struct xy_config_port ports[XY_CONFIG_PORTS]; // default: one socket on 51820
-	uint32_t fwmark; // 0 = none
+	uint32_t fwmark;			      // 0 = none
 
 	struct {
-		bool enabled;	      // tun = false or --no-tun
-		char name[16];	      // default xylem0
-		unsigned mtu;	      // 0 = computed
-		unsigned address_count; // more addresses for the interface (IPv4, our /64)
+		bool enabled;			// tun = false or --no-tun
+		char name[16];			// default xylem0
+		unsigned mtu;			// 0 = computed
+		unsigned address_count;		// more addresses for the interface (IPv4, our /64)
 		struct xy_prefix addresses[16]; // address with its length, host bits kept
 	} host;
 
 	struct {
-		unsigned count; // default 1
+		unsigned count;	    // default 1
 		unsigned cpu_count; // 0 = automatic
 		int cpus[XY_CONFIG_CPUS];
 		enum xy_config_idle idle;
@@ -84,8 +84,8 @@ struct xy_config {
 	uint32_t max_peers, max_sessions, max_routes; // 1024, 4096, 65536
 	enum xy_log_level log_level;
 	struct {
-		unsigned mode;	 // telemetry socket, default 0660
-		char group[64];	 // default none
+		unsigned mode;	// telemetry socket, default 0660
+		char group[64]; // default none
 	} telemetry;
 
 	unsigned peer_count;
@@ -97,10 +97,13 @@ struct xy_config {
 // Defaults alone (what an empty file means).
 void xy_config_init(struct xy_config *c);
 // name is for the error text ("xylem.conf:12: ..."). The text need not be NUL-terminated.
+// On failure nothing is left in *out to free.
 int xy_config_parse(const char *name, const char *text, size_t len, struct xy_config *out,
 		    struct xy_err *err);
+// Reads PATH. -EPERM when it holds secrets and everyone may read it.
 int xy_config_load(const char *path, struct xy_config *out, struct xy_err *err);
 void xy_config_free(struct xy_config *c); // wipes secrets
 
-// A commented example that parses to the defaults plus one sample of everything commented out.
-extern const char xy_config_example[];
+// A commented example that parses to the defaults, with a sample of everything commented out.
+// malloc'd; NULL: no memory.
+char *xy_config_example(void);

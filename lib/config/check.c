@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What no key can say by itself: duplicates, and names that must exist. Sorting, not pairs: a file
+// may hold 65,536 peers.
+#include "config/read.h"
+
+#include <stdlib.h>
+
+struct entry {
+	const void *value; // what must be unique
+	const config_setting_t *at;
+};
+
+typedef int compare_fn(const struct entry *a, const struct entry *b);
+
+static int by_name(const struct entry *a, const struct entry *b)
+{
+	return strcmp(a->value, b->value);
+}
+
+static int by_key(const struct entry *a, const struct entry *b)
+{
+	return memcmp(a->value, b->value, XY_KEY_LEN);
+}
+
+static int by_prefix(const struct entry *a, const struct entry *b)
+{
+	const struct xy_prefix *p = a->value, *q = b->value;
+	int c = memcmp(p->addr.b, q->addr.b, sizeof(p->addr.b));
+	return c ? c : (int)p->len - (int)q->len;
+}
+
+static int by_port(const struct entry *a, const struct entry *b)
+{
+	const struct xy_config_port *p = a->value, *q = b->value;
+	int c = memcmp(p->address.b, q->address.b, sizeof(p->address.b));
+	return c ? c : (int)p->port - (int)q->port;
+}
+
+// qsort_r's order, and stable: the later one in the file is the duplicate.
+static int order(const void *a, const void *b, void *compare)
+{
+	const struct entry *x = a, *y = b;
+	int c = (*(compare_fn **)compare)(x, y);
+	if (c)
+		return c;
+	unsigned i = config_setting_source_line(x->at), j = config_setting_source_line(y->at);
+	return i < j ? -1 : i > j;
+}
+
+static int refuse_duplicate(struct xy_config_reader *r, const struct entry *first,
+			    const struct entry *again, const char *what)
+{
+	return xy_config_fail(r, again->at, NULL,
+			      "the same %s stands in line %u already; remove or change one", what,
+			      config_setting_source_line(first->at));
+}
+
+static int check_unique(struct xy_config_reader *r, struct entry *e, size_t n, compare_fn *compare,
+			const char *what)
+{
+	qsort_r(e, n, sizeof(*e), order, &compare);
+	for (size_t i = 1; i < n; i++)
+		if (compare(&e[i - 1], &e[i]) == 0)
+			return refuse_duplicate(r, &e[i - 1], &e[i], what);
+	return 0;
+}
+
+static const config_setting_t *member(const config_setting_t *s, const char *name)
+{
+	// libconfig 1.5's getters take no const
+	return config_setting_get_member((config_setting_t *)(uintptr_t)s, name);
+}
+
+static int check_leaves(struct xy_config_reader *r, const config_setting_t *peers)
+{
+	for (unsigned i = 0; i < r->c->peer_count; i++) {
+		const struct xy_config_peer *p = &r->c->peers[i];
+		const config_setting_t *s = config_setting_get_elem(peers, i);
+		if (p->leaf && !p->allowed_count)
+			return xy_config_fail(r, s, "allowed",
+					      "missing; a leaf needs the addresses it may have: "
+					      "allowed = [ \"10.1.0.5/32\" ];");
+		if (!p->leaf && member(s, "allowed"))
+			return xy_config_fail(r, member(s, "allowed"), NULL,
+					      "is for leaves; a node owns its /64 by its key. Add "
+					      "leaf = true; or use `routes`");
+	}
+	return 0;
+}
+
+static int check_peers(struct xy_config_reader *r, const config_setting_t *peers)
+{
+	unsigned n = r->c->peer_count;
+	struct entry *e = calloc(n ? n : 1, sizeof(*e));
+	if (!e)
+		return xy_config_fail(r, peers, NULL, "not enough memory to check it");
+	for (unsigned i = 0; i < n; i++)
+		e[i] = (struct entry){r->c->peers[i].name,
+				      member(config_setting_get_elem(peers, i), "name")};
+	int ret = check_unique(r, e, n, by_name, "name");
+	for (unsigned i = 0; i < n; i++)
+		e[i] = (struct entry){&r->c->peers[i].key,
+				      member(config_setting_get_elem(peers, i), "key")};
+	if (!ret)
+		ret = check_unique(r, e, n, by_key, "key");
+	free(e);
+	return ret ? ret : check_leaves(r, peers);
+}
+
+static int by_peer_name(const void *a, const void *b)
+{
+	return strcmp(((const struct entry *)a)->value, ((const struct entry *)b)->value);
+}
+
+// names is sorted; its values are the name fields of c->peers.
+static int find_peer(struct xy_config_reader *r, const struct entry *names,
+		     const config_setting_t *s, struct xy_config_route *route)
+{
+	struct entry want = {s->value.sval, NULL};
+	const struct entry *e =
+		bsearch(&want, names, r->c->peer_count, sizeof(*names), by_peer_name);
+	if (!e)
+		return xy_config_fail(r, s, NULL,
+				      "no peer is called \"%.32s\"; write a name that stands in "
+				      "`peers`",
+				      s->value.sval);
+	const struct xy_config_peer *p =
+		(const struct xy_config_peer *)((const char *)e->value -
+						offsetof(struct xy_config_peer, name));
+	if (p->leaf)
+		return xy_config_fail(
+			r, s, NULL, "\"%s\" is a leaf; put the prefix into its `allowed`", p->name);
+	route->peer = (unsigned)(p - r->c->peers);
+	return 0;
+}
+
+static int check_routes(struct xy_config_reader *r, const config_setting_t *routes)
+{
+	unsigned n = r->c->peer_count;
+	struct entry *names = calloc(n ? n : 1, sizeof(*names));
+	if (!names)
+		return xy_config_fail(r, routes, NULL, "not enough memory to check it");
+	for (unsigned i = 0; i < n; i++)
+		names[i].value = r->c->peers[i].name;
+	qsort(names, n, sizeof(*names), by_peer_name);
+	int ret = 0;
+	for (unsigned i = 0; !ret && i < r->c->route_count; i++)
+		ret = find_peer(r, names, member(config_setting_get_elem(routes, i), "peer"),
+				&r->c->routes[i]);
+	free(names);
+	return ret;
+}
+
+static size_t count_prefixes(const struct xy_config *c)
+{
+	size_t n = c->route_count;
+	for (unsigned i = 0; i < c->peer_count; i++)
+		n += c->peers[i].allowed_count;
+	return n;
+}
+
+static void collect_prefixes(const struct xy_config *c, const config_setting_t *peers,
+			     const config_setting_t *routes, struct entry *e)
+{
+	for (unsigned i = 0; i < c->peer_count; i++) {
+		const config_setting_t *all = member(config_setting_get_elem(peers, i), "allowed");
+		for (unsigned j = 0; j < c->peers[i].allowed_count; j++)
+			*e++ = (struct entry){&c->peers[i].allowed[j],
+					      config_setting_get_elem(all, j)};
+	}
+	for (unsigned i = 0; i < c->route_count; i++)
+		*e++ = (struct entry){&c->routes[i].prefix,
+				      member(config_setting_get_elem(routes, i), "prefix")};
+}
+
+static int check_prefixes(struct xy_config_reader *r, const config_setting_t *root,
+			  const config_setting_t *peers, const config_setting_t *routes)
+{
+	size_t n = count_prefixes(r->c);
+	if (n > r->c->max_routes)
+		return xy_config_fail(r, root, "max_routes",
+				      "%u are too few for the %zu prefixes of leaves and routes; "
+				      "raise it",
+				      r->c->max_routes, n);
+	struct entry *e = calloc(n ? n : 1, sizeof(*e));
+	if (!e)
+		return xy_config_fail(r, root, NULL, "not enough memory to check its prefixes");
+	collect_prefixes(r->c, peers, routes, e);
+	int ret = check_unique(r, e, n, by_prefix, "prefix");
+	free(e);
+	return ret;
+}
+
+static int check_ports(struct xy_config_reader *r, const config_setting_t *ports)
+{
+	struct entry e[XY_CONFIG_PORTS];
+	unsigned n = 0;
+	for (unsigned i = 0; ports && i < r->c->port_count; i++)
+		if (r->c->ports[i].port) // any number of free ones
+			e[n++] = (struct entry){&r->c->ports[i], config_setting_get_elem(ports, i)};
+	return check_unique(r, e, n, by_port, "address and port");
+}
+
+int xy_config_check(struct xy_config_reader *r, const config_setting_t *root)
+{
+	const config_setting_t *peers = member(root, "peers"), *routes = member(root, "routes");
+	int ret = check_ports(r, member(root, "ports"));
+	if (!ret)
+		ret = check_peers(r, peers ? peers : root);
+	if (!ret)
+		ret = check_routes(r, routes ? routes : root);
+	if (!ret)
+		ret = check_prefixes(r, root, peers, routes);
+	return ret;
+}

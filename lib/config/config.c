@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/config.h"
+#include "config/read.h"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 16 << 20 };
+
+void xy_config_init(struct xy_config *c)
+{
+	*c = (struct xy_config){
+		.key_file = "/etc/xylem/key",
+		.port_count = 1,
+		.ports[0] = {.driver = XY_DRIVER_SOCKET, .port = XY_PORT_DEFAULT},
+		.host = {.enabled = true, .name = "xylem0"},
+		.workers = {.count = 1, .idle = XY_IDLE_ADAPTIVE},
+		.max_peers = 1024,
+		.max_sessions = 4096,
+		.max_routes = 65536,
+		.log_level = XY_LOG_INFO,
+		.telemetry = {.mode = 0660},
+	};
+}
+
+void xy_config_free(struct xy_config *c)
+{
+	for (unsigned i = 0; i < c->peer_count; i++)
+		free(c->peers[i].allowed);
+	if (c->peers)
+		sodium_memzero(c->peers, c->peer_count * sizeof(*c->peers));
+	free(c->peers);
+	free(c->routes);
+	sodium_memzero(c, sizeof(*c));
+}
+
+// libconfig frees its strings as they are, and some are secrets. Its parser bounds the depth.
+static void wipe_strings(const config_setting_t *s)
+{
+	if (s->type == CONFIG_TYPE_STRING && s->value.sval)
+		sodium_memzero(s->value.sval, strlen(s->value.sval));
+	if (config_setting_is_aggregate(s))
+		for (int i = 0; i < config_setting_length(s); i++)
+			wipe_strings(config_setting_get_elem(s, (unsigned)i));
+}
+
+static int syntax_error(const char *name, const config_t *tree, struct xy_err *err)
+{
+	static const struct {
+		const char *theirs, *remedy;
+	} known[] = {
+		{"syntax error", "look here and at the line before: settings are `key = value;`, "
+				 "strings stand in double quotes, lists have commas between items"},
+		{"duplicate setting name", "a key is set twice; remove one"},
+		{"mismatched element type in array",
+		 "items of [ ] must be of one type, and no groups; lists of groups stand in ( )"},
+		{"memory exhausted", "nested too deep; no setting needs that"},
+	};
+	const char *what = config_error_text(tree) ? config_error_text(tree) : "cannot be read";
+	const char *remedy = "compare with `xylem genconf`";
+	for (size_t i = 0; i < XY_ARRAY_SIZE(known); i++)
+		if (strcmp(known[i].theirs, what) == 0)
+			remedy = known[i].remedy;
+	return xy_err_set(err, EINVAL, "%s:%d: %s; %s", name, config_error_line(tree), what,
+			  remedy);
+}
+
+static int read_tree(struct xy_config_reader *r, config_t *tree, const char *text)
+{
+	if (!config_read_string(tree, text))
+		return syntax_error(r->name, tree, r->err);
+	const config_setting_t *root = config_root_setting(tree);
+	int ret = xy_config_group_read(r, root, &xy_config_schema, r->c);
+	return ret ? ret : xy_config_check(r, root);
+}
+
+int xy_config_parse(const char *name, const char *text, size_t len, struct xy_config *out,
+		    struct xy_err *err)
+{
+	xy_config_init(out);
+	char *copy = NULL;
+	int ret = xy_config_text_prepare(name, text, len, &copy, err);
+	if (ret)
+		return ret;
+	config_t tree;
+	config_init(&tree);
+	struct xy_config_reader r = {name, out, err};
+	ret = read_tree(&r, &tree, copy);
+	wipe_strings(config_root_setting(&tree));
+	config_destroy(&tree);
+	xy_config_text_free(copy);
+	if (ret)
+		xy_config_free(out);
+	return ret;
+}
+
+static bool has_secret(const struct xy_config *c)
+{
+	bool any = c->has_network_secret;
+	for (unsigned i = 0; i < c->peer_count; i++)
+		any = any || c->peers[i].has_psk;
+	return any;
+}
+
+// -EFBIG when there is more than size bytes.
+static ssize_t read_all(int fd, char *to, size_t size)
+{
+	size_t n = 0;
+	for (;;) {
+		ssize_t got = read(fd, to + n, size - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		n += (size_t)got;
+		if (got == 0)
+			return (ssize_t)n;
+		if (n == size)
+			return -EFBIG;
+	}
+}
+
+static int refuse_open(const char *path, int code, struct xy_err *err)
+{
+	const char *remedy = code == ENOENT   ? "make one with: xylem genconf > FILE"
+			     : code == EACCES ? "run as a user that may read it"
+					      : "name a config file with -c";
+	return xy_err_set(err, code, "%s: %s; %s", path, strerror(code), remedy);
+}
+
+static int check_file(const char *path, const struct stat *st, struct xy_err *err)
+{
+	if (S_ISDIR(st->st_mode))
+		return refuse_open(path, EISDIR, err);
+	if (st->st_size >= FILE_MAX)
+		return xy_err_set(err, EFBIG, "%s: larger than %d MiB; name a config file with -c",
+				  path, FILE_MAX >> 20);
+	return 0;
+}
+
+static int load_fd(const char *path, int fd, const struct stat *st, struct xy_config *out,
+		   struct xy_err *err)
+{
+	// a pipe has no size
+	size_t size = S_ISREG(st->st_mode) ? (size_t)st->st_size + 1 : FILE_MAX;
+	char *text = malloc(size);
+	if (!text)
+		return xy_err_set(err, ENOMEM, "%s: not enough memory to read it", path);
+	ssize_t n = read_all(fd, text, size);
+	int ret = n < 0 ? refuse_open(path, (int)-n, err)
+			: xy_config_parse(path, text, (size_t)n, out, err);
+	sodium_memzero(text, n < 0 ? size : (size_t)n);
+	free(text);
+	if (ret || !S_ISREG(st->st_mode) || !(st->st_mode & (S_IROTH | S_IWOTH)) ||
+	    !has_secret(out))
+		return ret;
+	xy_config_free(out);
+	return xy_err_set(err, EPERM,
+			  "%s: holds secrets (network_secret or psk), but everyone may read it; "
+			  "run: chmod 600 %s",
+			  path, path);
+}
+
+int xy_config_load(const char *path, struct xy_config *out, struct xy_err *err)
+{
+	xy_config_init(out);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return refuse_open(path, errno, err);
+	struct stat st;
+	int ret = fstat(fd, &st) ? refuse_open(path, errno, err) : check_file(path, &st, err);
+	if (!ret)
+		ret = load_fd(path, fd, &st, out, err);
+	close(fd);
+	return ret;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The commented example, written from the tables: "# " begins prose, "#" alone a setting that one
+// may uncomment. The defaults are shown, and a sample where there is none.
+#include "config/config.h"
+#include "config/schema.h"
+
+#include <stdlib.h>
+
+static const char head[] =
+	"# Xylem's configuration. Every setting is optional: what is commented out shows the\n"
+	"# default, or an example. Remove the # before a line to change it. Check the file with:\n"
+	"#   xylemd --check -c FILE\n";
+
+static void indent(FILE *to, int depth)
+{
+	fputc('#', to);
+	for (int i = 0; i < depth; i++)
+		fputc('\t', to);
+}
+
+static void write_group(FILE *to, const struct xy_config_group *g, int depth);
+
+static void write_key(FILE *to, const struct xy_config_key *k, int depth)
+{
+	if (depth == 0)
+		fputc('\n', to);
+	fprintf(to, "# %*s%s\n", depth * 8, "", k->help);
+	if (k->alternative) {
+		fprintf(to, "# %*sOr: %s = %s;\n", depth * 8, "", k->name, k->sample);
+		return;
+	}
+	indent(to, depth);
+	if (!k->group) {
+		fprintf(to, "%s = %s;\n", k->name, k->sample ? k->sample : k->def);
+		return;
+	}
+	bool list = k->type == XY_CONFIG_GROUPS;
+	fprintf(to, "%s = %s\n", k->name, list ? "( {" : "{");
+	write_group(to, k->group, depth + 1);
+	indent(to, depth);
+	fprintf(to, "%s;\n", list ? "} )" : "}");
+}
+
+static void write_group(FILE *to, const struct xy_config_group *g, int depth)
+{
+	for (size_t i = 0; i < g->count; i++)
+		write_key(to, &g->keys[i], depth);
+}
+
+char *xy_config_example(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	if (!to)
+		return NULL;
+	fputs(head, to);
+	write_group(to, &xy_config_schema, 0);
+	if (fclose(to) == 0)
+		return text;
+	free(text);
+	return NULL;
+}

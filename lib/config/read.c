@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Walks a libconfig tree by the tables of schema.h.
+#include "config/read.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum { KEY_MAX = 32 }; // keys longer than this get no suggestion
+
+static const char *const type_names[] = {
+	[CONFIG_TYPE_NONE] = "nothing",	       [CONFIG_TYPE_GROUP] = "a group { ... }",
+	[CONFIG_TYPE_INT] = "an integer",      [CONFIG_TYPE_INT64] = "an integer",
+	[CONFIG_TYPE_FLOAT] = "a float",       [CONFIG_TYPE_STRING] = "a string",
+	[CONFIG_TYPE_BOOL] = "a boolean",      [CONFIG_TYPE_ARRAY] = "an array [ ... ]",
+	[CONFIG_TYPE_LIST] = "a list ( ... )",
+};
+
+static const char *const wanted_names[] = {
+	[XY_CONFIG_BOOL] = "true or false",
+	[XY_CONFIG_INT] = "an integer, without quotes",
+	[XY_CONFIG_STRING] = "a string in double quotes",
+	[XY_CONFIG_INTS] = "a list of integers: [ 1, 2 ]",
+	[XY_CONFIG_STRINGS] = "a list of strings: [ \"a\", \"b\" ]",
+	[XY_CONFIG_GROUP] = "a group: { key = value; }",
+	[XY_CONFIG_GROUPS] = "a list of groups: ( { key = value; }, { ... } )",
+};
+
+// The schema is three levels deep, and only settings that it knows (or their children) are named.
+static int path(const config_setting_t *s, char *to, size_t size)
+{
+	if (!s || !s->parent)
+		return 0;
+	int n = path(s->parent, to, size);
+	if (n < 0 || (size_t)n >= size)
+		return n;
+	const char *dot = n ? "." : "";
+	int more = s->name ? snprintf(to + n, size - (size_t)n, "%s%.40s", dot, s->name)
+			   : snprintf(to + n, size - (size_t)n, "%s[%d]", dot,
+				      config_setting_index(s));
+	return n + more;
+}
+
+int xy_config_fail(struct xy_config_reader *r, const config_setting_t *s, const char *key,
+		   const char *fmt, ...)
+{
+	char where[160] = "", what[400];
+	int n = path(s, where, sizeof(where));
+	if (key && n >= 0 && (size_t)n < sizeof(where))
+		snprintf(where + n, sizeof(where) - (size_t)n, "%s%s", n ? "." : "", key);
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return xy_err_set(r->err, EINVAL, "%s:%u: %s%s%s", r->name, config_setting_source_line(s),
+			  where, where[0] ? ": " : "", what);
+}
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned m = a < b ? a : b;
+	return m < c ? m : c;
+}
+
+// Levenshtein's; both at most KEY_MAX long.
+static unsigned edit_distance(const char *a, const char *b)
+{
+	unsigned row[KEY_MAX + 1], lb = (unsigned)strlen(b);
+	for (unsigned j = 0; j <= lb; j++)
+		row[j] = j;
+	for (unsigned i = 1; a[i - 1]; i++) {
+		unsigned diagonal = row[0];
+		row[0] = i;
+		for (unsigned j = 1; j <= lb; j++) {
+			unsigned above = row[j];
+			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[lb];
+}
+
+static const char *nearest_key(const struct xy_config_group *g, const char *name)
+{
+	const char *best = NULL;
+	unsigned least = (unsigned)(strlen(name) + 2) / 2;
+	if (strlen(name) > KEY_MAX)
+		return NULL;
+	for (size_t i = 0; i < g->count; i++) {
+		unsigned d = edit_distance(name, g->keys[i].name);
+		if (d < least) {
+			least = d;
+			best = g->keys[i].name;
+		}
+	}
+	return best;
+}
+
+static void list_keys(const struct xy_config_group *g, char *to, size_t size)
+{
+	size_t n = 0;
+	to[0] = 0;
+	for (size_t i = 0; i < g->count && n < size; i++)
+		n += (size_t)snprintf(to + n, size - n, "%s%s", i ? ", " : "", g->keys[i].name);
+}
+
+static int refuse_unknown(struct xy_config_reader *r, const config_setting_t *s,
+			  const struct xy_config_group *g)
+{
+	const char *near = nearest_key(g, s->name);
+	if (near)
+		return xy_config_fail(r, s, NULL, "unknown key; did you mean `%s`?", near);
+	char keys[200];
+	list_keys(g, keys, sizeof(keys));
+	return xy_config_fail(r, s, NULL, "unknown key; there are: %s", keys);
+}
+
+static bool is_list(const config_setting_t *s)
+{
+	return config_setting_is_array(s) || config_setting_is_list(s);
+}
+
+static bool is_int(const config_setting_t *s)
+{
+	return s->type == CONFIG_TYPE_INT || s->type == CONFIG_TYPE_INT64;
+}
+
+static bool type_fits(const config_setting_t *s, enum xy_config_type type)
+{
+	switch (type) {
+	case XY_CONFIG_BOOL:
+		return s->type == CONFIG_TYPE_BOOL;
+	case XY_CONFIG_INT:
+		return is_int(s);
+	case XY_CONFIG_STRING:
+		return s->type == CONFIG_TYPE_STRING && s->value.sval;
+	case XY_CONFIG_GROUP:
+		return config_setting_is_group(s);
+	case XY_CONFIG_GROUPS: // [ ] is libconfig's empty array as well
+		return config_setting_is_list(s) || (is_list(s) && config_setting_length(s) == 0);
+	case XY_CONFIG_INTS:
+	case XY_CONFIG_STRINGS:
+		return is_list(s);
+	}
+	return false;
+}
+
+static int check_type(struct xy_config_reader *r, const config_setting_t *s,
+		      enum xy_config_type type)
+{
+	if (type_fits(s, type))
+		return 0;
+	return xy_config_fail(r, s, NULL, "is %s; write %s", type_names[s->type],
+			      wanted_names[type]);
+}
+
+static int check_range(struct xy_config_reader *r, const config_setting_t *s,
+		       const struct xy_config_key *k)
+{
+	long long v = config_setting_get_int64(s);
+	if ((v >= k->min && v <= k->max) || (v == 0 && k->or_zero))
+		return 0;
+	return xy_config_fail(r, s, NULL, "%lld is out of range; write %s%lld to %lld", v,
+			      k->or_zero ? "0 or " : "", (long long)k->min, (long long)k->max);
+}
+
+static int read_int(struct xy_config_reader *r, const config_setting_t *s,
+		    const struct xy_config_key *k, void *base)
+{
+	int ret = check_range(r, s, k);
+	if (ret)
+		return ret;
+	uint64_t v = (uint64_t)config_setting_get_int64(s);
+	memcpy((char *)base + k->offset, &v, k->size); // little endian: the low bytes
+	return 0;
+}
+
+static int read_bool(const config_setting_t *s, const struct xy_config_key *k, void *base)
+{
+	bool v = config_setting_get_bool(s);
+	if (k->size)
+		memcpy((char *)base + k->offset, &v, sizeof(v));
+	return 0;
+}
+
+static int refuse_choice(struct xy_config_reader *r, const config_setting_t *s,
+			 const struct xy_config_key *k)
+{
+	char all[200];
+	size_t n = 0;
+	for (unsigned i = 0; k->choices[i] && n < sizeof(all); i++)
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s\"%s\"", i ? ", " : "",
+				      k->choices[i]);
+	return xy_config_fail(r, s, NULL, "\"%.40s\" is none of %s; write one of these",
+			      s->value.sval, all);
+}
+
+static int read_choice(struct xy_config_reader *r, const config_setting_t *s,
+		       const struct xy_config_key *k, void *base)
+{
+	for (unsigned i = 0; k->choices[i]; i++) {
+		if (strcmp(s->value.sval, k->choices[i]) == 0) {
+			memcpy((char *)base + k->offset, &i, k->size);
+			return 0;
+		}
+	}
+	return refuse_choice(r, s, k);
+}
+
+static int read_string(struct xy_config_reader *r, const config_setting_t *s,
+		       const struct xy_config_key *k, void *base)
+{
+	const char *v = s->value.sval;
+	if (k->choices)
+		return read_choice(r, s, k, base);
+	if (k->size == 0)
+		return 0;
+	if (strlen(v) >= k->size)
+		return xy_config_fail(r, s, NULL, "%zu characters; write at most %zu", strlen(v),
+				      k->size - 1);
+	memcpy((char *)base + k->offset, v, strlen(v) + 1);
+	return 0;
+}
+
+static int check_elements(struct xy_config_reader *r, const config_setting_t *s,
+			  const struct xy_config_key *k)
+{
+	enum xy_config_type type = k->type == XY_CONFIG_INTS ? XY_CONFIG_INT : XY_CONFIG_STRING;
+	int ret = 0;
+	for (int i = 0; !ret && i < config_setting_length(s); i++) {
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
+		ret = check_type(r, e, type);
+		if (!ret && type == XY_CONFIG_INT)
+			ret = check_range(r, e, k);
+	}
+	return ret;
+}
+
+static int read_value(struct xy_config_reader *r, const config_setting_t *s,
+		      const struct xy_config_key *k, void *base)
+{
+	switch (k->type) {
+	case XY_CONFIG_BOOL:
+		return read_bool(s, k, base);
+	case XY_CONFIG_INT:
+		return k->size ? read_int(r, s, k, base) : check_range(r, s, k);
+	case XY_CONFIG_STRING:
+		return read_string(r, s, k, base);
+	case XY_CONFIG_INTS:
+	case XY_CONFIG_STRINGS:
+		return check_elements(r, s, k);
+	case XY_CONFIG_GROUP:
+		return xy_config_group_read(r, s, k->group, (char *)base + k->offset);
+	case XY_CONFIG_GROUPS: // the store function has the array
+		return 0;
+	}
+	return 0;
+}
+
+static int read_key(struct xy_config_reader *r, const config_setting_t *s,
+		    const struct xy_config_key *k, void *base)
+{
+	int ret = check_type(r, s, k->type);
+	if (!ret)
+		ret = read_value(r, s, k, base);
+	if (!ret && k->store)
+		ret = k->store(r, s, base);
+	return ret;
+}
+
+static const struct xy_config_key *find_key(const struct xy_config_group *g, const char *name)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (strcmp(g->keys[i].name, name) == 0)
+			return &g->keys[i];
+	return NULL;
+}
+
+static int check_keys(struct xy_config_reader *r, const config_setting_t *s,
+		      const struct xy_config_group *g)
+{
+	for (int i = 0; i < config_setting_length(s); i++) {
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
+		if (!find_key(g, e->name))
+			return refuse_unknown(r, e, g);
+	}
+	return 0;
+}
+
+// Keys are read in the table's order, so that a store function may rely on what stands before it.
+int xy_config_group_read(struct xy_config_reader *r, const config_setting_t *s,
+			 const struct xy_config_group *g, void *base)
+{
+	int ret = check_keys(r, s, g);
+	for (size_t i = 0; !ret && i < g->count; i++) {
+		const struct xy_config_key *k = &g->keys[i];
+		// libconfig 1.5's getters take no const
+		const config_setting_t *e =
+			config_setting_get_member((config_setting_t *)(uintptr_t)s, k->name);
+		if (e)
+			ret = read_key(r, e, k, base);
+		else if (k->required)
+			ret = xy_config_fail(r, s, k->name, "missing; add: %s = %s;", k->name,
+					     k->sample);
+	}
+	return ret;
+}
+
+int xy_config_groups_read(struct xy_config_reader *r, const config_setting_t *s,
+			  const struct xy_config_group *g, void *items, size_t item_size)
+{
+	unsigned count = (unsigned)config_setting_length(s);
+	char *all = count ? calloc(count, item_size) : NULL;
+	if (count && !all)
+		return xy_config_fail(r, s, NULL, "not enough memory for %u entries", count);
+	memcpy(items, &all, sizeof(all)); // owned by the caller from here on, even half read
+	int ret = 0;
+	for (unsigned i = 0; !ret && i < count; i++) {
+		const config_setting_t *e = config_setting_get_elem(s, i);
+		ret = check_type(r, e, XY_CONFIG_GROUP);
+		if (!ret)
+			ret = xy_config_group_read(r, e, g, all + i * item_size);
+	}
+	return ret;
+}

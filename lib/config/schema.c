@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The keys, and what it takes to store those that are more than a number or a text.
+#include "config/schema.h"
+#include "config/read.h"
+
+#include <ctype.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+// Text in, or an error that never quotes the secret.
+static int read_secret(struct xy_config_reader *r, const config_setting_t *s,
+		       uint8_t out[static 32])
+{
+	const char *v = s->value.sval, *end = NULL;
+	size_t len = strlen(v), got = 0;
+	if (len == 64 && sodium_hex2bin(out, 32, v, len, NULL, &got, &end) == 0 && got == 32)
+		return 0;
+	if (len == 44 &&
+	    sodium_base642bin(out, 32, v, len, NULL, &got, &end, sodium_base64_VARIANT_ORIGINAL) ==
+		    0 &&
+	    got == 32)
+		return 0;
+	sodium_memzero(out, 32);
+	return xy_config_fail(r, s, NULL,
+			      "no secret of 32 bytes in base64 (%zu characters, 44 are right); "
+			      "make one with: wg genpsk",
+			      len);
+}
+
+static int store_network_secret(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	c->has_network_secret = true;
+	return read_secret(r, s, c->network_secret);
+}
+
+static int store_psk(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_peer *p = base;
+	p->has_psk = true;
+	return read_secret(r, s, p->psk);
+}
+
+static int store_key_file(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	if (s->value.sval[0])
+		return 0;
+	return xy_config_fail(r, s, NULL, "is empty; write the path of a key file (xylem genkey)");
+}
+
+static int store_listen(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	c->ports[0].port = (uint16_t)config_setting_get_int64(s);
+	c->ports[0].line = (int)config_setting_source_line(s);
+	return 0;
+}
+
+static int store_port_address(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_port *p = base;
+	if (xy_addr_parse(s->value.sval, &p->address) == 0)
+		return 0;
+	return xy_config_fail(r, s, NULL,
+			      "\"%.60s\" is no IP address; write one of this host's, or \"::\" "
+			      "for all of them",
+			      s->value.sval);
+}
+
+static int read_port(struct xy_config_reader *r, const config_setting_t *s,
+		     const struct xy_config_group *g, struct xy_config_port *p)
+{
+	*p = (struct xy_config_port){.driver = XY_DRIVER_SOCKET,
+				     .port = XY_PORT_DEFAULT,
+				     .line = (int)config_setting_source_line(s)};
+	if (!config_setting_is_group(s))
+		return xy_config_fail(r, s, NULL, "no group; write { port = %d; }",
+				      XY_PORT_DEFAULT);
+	return xy_config_group_read(r, s, g, p);
+}
+
+static const struct xy_config_group port_group, peer_group, route_group;
+
+static int store_ports(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	int n = config_setting_length(s), ret = 0;
+	if (config_setting_get_member(s->parent, "listen"))
+		return xy_config_fail(r, s, NULL,
+				      "`listen` is set too, and is short for one port; remove it");
+	if (n < 1 || n > XY_CONFIG_PORTS)
+		return xy_config_fail(r, s, NULL, "%d ports; write 1 to %d", n, XY_CONFIG_PORTS);
+	for (int i = 0; !ret && i < n; i++)
+		ret = read_port(r, config_setting_get_elem(s, (unsigned)i), &port_group,
+				&c->ports[i]);
+	c->port_count = (unsigned)n;
+	return ret;
+}
+
+// As the kernel's dev_valid_name() has it.
+static int store_host_name(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	const char *v = s->value.sval;
+	bool bad = !v[0] || strcmp(v, ".") == 0 || strcmp(v, "..") == 0;
+	for (; *v && !bad; v++)
+		bad = *v == '/' || *v == ':' || isspace((unsigned char)*v);
+	if (!bad)
+		return 0;
+	return xy_config_fail(r, s, NULL,
+			      "no interface name; write 1 to 15 characters without / : and blanks");
+}
+
+// "10.1.0.1/24": the address keeps its host bits.
+static int read_interface_address(const char *text, struct xy_prefix *out)
+{
+	char addr[XY_ADDR_STRLEN];
+	const char *slash = strchr(text, '/');
+	size_t n = slash ? (size_t)(slash - text) : strlen(text);
+	if (n >= sizeof(addr))
+		return -EINVAL;
+	memcpy(addr, text, n);
+	addr[n] = 0;
+	if (xy_addr_parse(addr, &out->addr))
+		return -EINVAL;
+	struct xy_prefix whole;
+	int ret = xy_prefix_parse(text, &whole);
+	if (ret == 0)
+		out->len = whole.len;
+	if (ret != -EDOM)
+		return ret;
+	unsigned long len = strtoul(slash + 1, NULL, 10);
+	out->len = (uint8_t)(xy_addr_is_v4(&out->addr) ? len + 96 : len);
+	return 0;
+}
+
+static int store_host_addresses(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	int n = config_setting_length(s);
+	if (n > (int)XY_ARRAY_SIZE(c->host.addresses))
+		return xy_config_fail(r, s, NULL, "%d addresses; write at most %zu", n,
+				      XY_ARRAY_SIZE(c->host.addresses));
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
+		if (read_interface_address(e->value.sval, &c->host.addresses[i]))
+			return xy_config_fail(r, e, NULL,
+					      "\"%.60s\" is no address with a prefix length; write "
+					      "for example \"10.1.0.1/24\"",
+					      e->value.sval);
+	}
+	c->host.address_count = (unsigned)n;
+	return 0;
+}
+
+// cpus comes after count in the table; without a count it says it.
+static int store_cpus(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	unsigned n = (unsigned)config_setting_length(s);
+	if (n > XY_CONFIG_CPUS)
+		return xy_config_fail(r, s, NULL, "%u CPUs; write at most %d", n, XY_CONFIG_CPUS);
+	for (unsigned i = 0; i < n; i++) {
+		c->workers.cpus[i] = config_setting_get_int_elem(s, (int)i);
+		for (unsigned j = 0; j < i; j++)
+			if (c->workers.cpus[i] == c->workers.cpus[j])
+				return xy_config_fail(r, s, NULL,
+						      "CPU %d stands there twice; a worker polls "
+						      "and needs one for itself",
+						      c->workers.cpus[i]);
+	}
+	if (n && !config_setting_get_member(s->parent, "count"))
+		c->workers.count = n;
+	if (n && n != c->workers.count)
+		return xy_config_fail(r, s, NULL,
+				      "%u CPUs for count = %u workers; give one each, or leave one "
+				      "of both out",
+				      n, c->workers.count);
+	c->workers.cpu_count = n;
+	return 0;
+}
+
+static int store_mode(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	const char *v = s->value.sval;
+	char *end;
+	unsigned long mode = strtoul(v, &end, 8);
+	if (!isdigit((unsigned char)v[0]) || *end || mode > 0777)
+		return xy_config_fail(r, s, NULL,
+				      "\"%.20s\" is no file mode; write octal digits, as \"0660\"",
+				      v);
+	c->telemetry.mode = (unsigned)mode;
+	return 0;
+}
+
+static int store_name(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	const char *v = s->value.sval;
+	bool bad = !v[0];
+	for (; *v && !bad; v++)
+		bad = !strchr("-._ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+			      *v);
+	if (!bad)
+		return 0;
+	return xy_config_fail(r, s, NULL, "\"%.40s\" is no name; use 1 to %d of A-Z a-z 0-9 . _ -",
+			      s->value.sval, XY_NAME_LEN);
+}
+
+static int store_key(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_peer *p = base;
+	struct xy_err why = {""};
+	if (xy_key_parse(s->value.sval, &p->key, &why))
+		return xy_config_fail(r, s, NULL, "%s", why.text);
+	if (xy_key_is_zero(&p->key))
+		return xy_config_fail(
+			r, s, NULL, "all zeros is no public key; write the peer's (xylem pubkey)");
+	return 0;
+}
+
+static int read_endpoint(struct xy_config_reader *r, const config_setting_t *s,
+			 struct xy_config_endpoint *e)
+{
+	const char *v = s->value.sval;
+	if (strlen(v) >= sizeof(e->text) ||
+	    xy_hostport_split(v, e->host, sizeof(e->host), &e->port) || !e->host[0])
+		return xy_config_fail(r, s, NULL,
+				      "\"%.60s\" is no endpoint; write \"host:port\", and an IPv6 "
+				      "address in brackets: \"[2001:db8::1]:%d\"",
+				      v, XY_PORT_DEFAULT);
+	memcpy(e->text, v, strlen(v) + 1);
+	return 0;
+}
+
+static int store_endpoint(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_peer *p = base;
+	p->endpoint_count = 1;
+	return read_endpoint(r, s, &p->endpoints[0]);
+}
+
+static int store_endpoints(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_peer *p = base;
+	int n = config_setting_length(s), ret = 0;
+	if (p->endpoint_count)
+		return xy_config_fail(r, s, NULL,
+				      "`endpoint` is set too; put all of them into `endpoints`");
+	if (n > XY_CONFIG_ENDPOINTS)
+		return xy_config_fail(r, s, NULL, "%d endpoints; write at most %d", n,
+				      XY_CONFIG_ENDPOINTS);
+	for (int i = 0; !ret && i < n; i++)
+		ret = read_endpoint(r, config_setting_get_elem(s, (unsigned)i), &p->endpoints[i]);
+	p->endpoint_count = (unsigned)n;
+	return ret;
+}
+
+static int refuse_host_bits(struct xy_config_reader *r, const config_setting_t *s)
+{
+	char meant[XY_PREFIX_STRLEN], host[XY_ADDR_STRLEN];
+	struct xy_prefix p = {0};
+	if (read_interface_address(s->value.sval, &p))
+		return xy_config_fail(r, s, NULL, "\"%.60s\" has host bits set", s->value.sval);
+	xy_addr_str(&p.addr, host);
+	xy_prefix_mask(&p);
+	return xy_config_fail(r, s, NULL,
+			      "\"%.60s\" has host bits set; write \"%s\" for the network or \"%s\" "
+			      "for the one address",
+			      s->value.sval, xy_prefix_str(&p, meant), host);
+}
+
+int xy_config_prefix_read(struct xy_config_reader *r, const config_setting_t *s,
+			  struct xy_prefix *out)
+{
+	int ret = xy_prefix_parse(s->value.sval, out);
+	if (ret == -EDOM)
+		return refuse_host_bits(r, s);
+	if (ret)
+		return xy_config_fail(r, s, NULL,
+				      "\"%.60s\" is no prefix; write for example \"10.1.0.0/24\" "
+				      "or \"2001:db8::/32\"",
+				      s->value.sval);
+	return 0;
+}
+
+static int store_allowed(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_peer *p = base;
+	int n = config_setting_length(s), ret = 0;
+	if (n > XY_CONFIG_PREFIXES)
+		return xy_config_fail(r, s, NULL, "%d prefixes; write at most %d", n,
+				      XY_CONFIG_PREFIXES);
+	if (n == 0)
+		return 0;
+	p->allowed = calloc((size_t)n, sizeof(*p->allowed));
+	if (!p->allowed)
+		return xy_config_fail(r, s, NULL, "not enough memory for %d prefixes", n);
+	for (int i = 0; !ret && i < n; i++)
+		ret = xy_config_prefix_read(r, config_setting_get_elem(s, (unsigned)i),
+					    &p->allowed[i]);
+	p->allowed_count = (unsigned)n;
+	return ret;
+}
+
+static int store_prefix(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_route *route = base;
+	int ret = xy_config_prefix_read(r, s, &route->prefix);
+	if (ret)
+		return ret;
+	if (xy_addr_is_mesh(&route->prefix.addr) && route->prefix.len > 64)
+		return xy_config_fail(
+			r, s, NULL,
+			"longer than /64 inside 200::/7, where a node owns its whole "
+			"/64; route that, or give a leaf the address in its `allowed`");
+	return 0;
+}
+
+static int store_peers(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	unsigned n = (unsigned)config_setting_length(s);
+	if (n > c->max_peers)
+		return xy_config_fail(r, s, NULL, "%u peers, but max_peers is %u; raise it", n,
+				      c->max_peers);
+	int ret = xy_config_groups_read(r, s, &peer_group, &c->peers, sizeof(*c->peers));
+	c->peer_count = c->peers ? n : 0;
+	for (unsigned i = 0; i < c->peer_count; i++)
+		c->peers[i].line = (int)config_setting_source_line(config_setting_get_elem(s, i));
+	return ret;
+}
+
+static int store_routes(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	unsigned n = (unsigned)config_setting_length(s);
+	if (n > c->max_routes)
+		return xy_config_fail(r, s, NULL, "%u routes, but max_routes is %u; raise it", n,
+				      c->max_routes);
+	int ret = xy_config_groups_read(r, s, &route_group, &c->routes, sizeof(*c->routes));
+	c->route_count = c->routes ? n : 0;
+	for (unsigned i = 0; i < c->route_count; i++)
+		c->routes[i].line = (int)config_setting_source_line(config_setting_get_elem(s, i));
+	return ret;
+}
+
+#define IN(type, field) \
+	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)NULL)->field)
+#define ROOT(field) IN(xy_config, field)
+#define PORT(field) IN(xy_config_port, field)
+#define PEER(field) IN(xy_config_peer, field)
+#define GROUP(title, table)                                                 \
+	{                                                                   \
+		.name = title, .keys = table, .count = XY_ARRAY_SIZE(table) \
+	}
+
+static const char *const driver_choices[] = {[XY_DRIVER_SOCKET] = "socket", NULL};
+static const char *const idle_choices[] = {
+	[XY_IDLE_ADAPTIVE] = "adaptive", [XY_IDLE_POLL] = "poll", NULL};
+static const char *const level_choices[] = {[XY_LOG_ERROR] = "error",
+					    [XY_LOG_WARN] = "warn",
+					    [XY_LOG_INFO] = "info",
+					    [XY_LOG_DEBUG] = "debug",
+					    NULL};
+
+// Samples: a documentation key (no one has its secret) and documentation addresses (RFC 5737,
+// RFC 3849).
+#define SAMPLE_RELAY_KEY "\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\""
+#define SAMPLE_SECRET	 "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
+
+// clang-format off
+static const struct xy_config_key port_keys[] = {
+	{.name = "driver", .type = XY_CONFIG_STRING, .choices = driver_choices, .def = "\"socket\"",
+	 PORT(driver), .help = "What takes the datagrams: plain UDP sockets of the kernel."},
+	{.name = "address", .type = XY_CONFIG_STRING, .def = "\"::\"", .store = store_port_address,
+	 .help = "The local address; \"::\" stands for all of them, IPv6 and IPv4."},
+	{.name = "port", .type = XY_CONFIG_INT, .max = 65535, .def = "51820", PORT(port),
+	 .help = "The UDP port; 0 takes any free one."},
+};
+
+static const struct xy_config_key host_keys[] = {
+	{.name = "name", .type = XY_CONFIG_STRING, .def = "\"xylem0\"", ROOT(host.name),
+	 .store = store_host_name, .help = "Name of the interface."},
+	{.name = "mtu", .type = XY_CONFIG_INT, .min = 1280, .max = 9216, .or_zero = true,
+	 .def = "0", ROOT(host.mtu),
+	 .help = "Its MTU in bytes; 0 computes it from the underlay's."},
+	{.name = "addresses", .type = XY_CONFIG_STRINGS, .def = "[ ]",
+	 .sample = "[ \"10.1.0.1/24\" ]", .store = store_host_addresses,
+	 .help = "More addresses for it, with prefix length: IPv4, or others of our own /64."},
+};
+
+static const struct xy_config_key worker_keys[] = {
+	{.name = "count", .type = XY_CONFIG_INT, .min = 1, .max = XY_CONFIG_CPUS, .def = "1",
+	 ROOT(workers.count), .help = "How many worker threads carry packets."},
+	{.name = "cpus", .type = XY_CONFIG_INTS, .max = 1023, .def = "[ ]", .sample = "[ 1 ]",
+	 .store = store_cpus,
+	 .help = "One CPU for each worker; without it the last ones we may run on."},
+	{.name = "idle", .type = XY_CONFIG_STRING, .choices = idle_choices, .def = "\"adaptive\"",
+	 ROOT(workers.idle),
+	 .help = "adaptive sleeps when there is no traffic; poll never does, and takes a whole CPU."},
+};
+
+static const struct xy_config_key log_keys[] = {
+	{.name = "level", .type = XY_CONFIG_STRING, .choices = level_choices, .def = "\"info\"",
+	 ROOT(log_level), .help = "The least level that is logged."},
+};
+
+static const struct xy_config_key telemetry_keys[] = {
+	{.name = "mode", .type = XY_CONFIG_STRING, .def = "\"0660\"", .store = store_mode,
+	 .help = "File mode of the telemetry socket, in octal; who may write to it may ask."},
+	{.name = "group", .type = XY_CONFIG_STRING, .def = "\"\"", .sample = "\"xylem\"",
+	 ROOT(telemetry.group), .help = "Group that owns the socket; \"\" leaves the daemon's own."},
+};
+
+static const struct xy_config_key peer_keys[] = {
+	{.name = "name", .type = XY_CONFIG_STRING, .required = true, .sample = "\"relay\"",
+	 PEER(name), .store = store_name,
+	 .help = "What routes, tables and logs call it: 1 to 32 of A-Z a-z 0-9 . _ -"},
+	{.name = "key", .type = XY_CONFIG_STRING, .required = true, .sample = SAMPLE_RELAY_KEY,
+	 .store = store_key, .help = "Its public key, as `xylem pubkey` or `wg pubkey` prints it."},
+	{.name = "endpoint", .type = XY_CONFIG_STRING, .sample = "\"relay.example.net:51820\"",
+	 .store = store_endpoint,
+	 .help = "Where to reach it, host:port; without one it has to come to us."},
+	{.name = "endpoints", .type = XY_CONFIG_STRINGS, .alternative = true,
+	 .sample = "[ \"192.0.2.1:51820\", \"[2001:db8::1]:51820\" ]", .store = store_endpoints,
+	 .help = "Up to 8 endpoints, tried in turn when one does not answer."},
+	{.name = "keepalive", .type = XY_CONFIG_INT, .max = 65535, .def = "0", .sample = "25",
+	 PEER(keepalive),
+	 .help = "Seconds between keepalives, to hold a NAT's mapping open (25 is usual); 0: none."},
+	{.name = "psk", .type = XY_CONFIG_STRING, .sample = SAMPLE_SECRET, .store = store_psk,
+	 .help = "Pre-shared key in base64; for a node it stands in place of network_secret."},
+	{.name = "leaf", .type = XY_CONFIG_BOOL, .alternative = true, .def = "false",
+	 .sample = "true", PEER(leaf),
+	 .help = "true: a plain WireGuard device that this node stands for; needs allowed."},
+	{.name = "allowed", .type = XY_CONFIG_STRINGS, .alternative = true,
+	 .sample = "[ \"10.1.0.5/32\" ]",
+	 .store = store_allowed,
+	 .help = "Leaves only: the prefixes that it may send from and that are routed to it."},
+};
+
+static const struct xy_config_key route_keys[] = {
+	{.name = "prefix", .type = XY_CONFIG_STRING, .required = true, .sample = "\"200::/7\"",
+	 .store = store_prefix, .help = "Destinations, as address/length."},
+	// stored by check.c, once all peers are known
+	{.name = "peer", .type = XY_CONFIG_STRING, .required = true, .sample = "\"relay\"",
+	 .help = "Name of the peer that they are sent to; no leaf."},
+};
+
+static const struct xy_config_group host_group = GROUP("host", host_keys);
+static const struct xy_config_group worker_group = GROUP("workers", worker_keys);
+static const struct xy_config_group log_group = GROUP("log", log_keys);
+static const struct xy_config_group telemetry_group = GROUP("telemetry", telemetry_keys);
+static const struct xy_config_group port_group = GROUP("ports", port_keys);
+static const struct xy_config_group peer_group = GROUP("peers", peer_keys);
+static const struct xy_config_group route_group = GROUP("routes", route_keys);
+
+// Limits stand before the lists that they limit: keys are read in this order.
+static const struct xy_config_key root_keys[] = {
+	{.name = "key_file", .type = XY_CONFIG_STRING, .def = "\"/etc/xylem/key\"", ROOT(key_file),
+	 .store = store_key_file, .help = "The node's secret key; `xylem genkey` makes one."},
+	{.name = "network_secret", .type = XY_CONFIG_STRING, .sample = SAMPLE_SECRET,
+	 .store = store_network_secret,
+	 .help = "Pre-shared key of all links between nodes, in base64 (`wg genpsk` makes one)."},
+	{.name = "listen", .type = XY_CONFIG_INT, .max = 65535, .def = "51820",
+	 .store = store_listen,
+	 .help = "UDP port on all addresses; 0 takes any free one."},
+	{.name = "ports", .type = XY_CONFIG_GROUPS, .alternative = true, .group = &port_group,
+	 .sample = "( { address = \"192.0.2.1\"; port = 51820; } )", .store = store_ports,
+	 .help = "Up to 16 ports with an address each, in place of listen."},
+	{.name = "fwmark", .type = XY_CONFIG_INT, .max = UINT32_MAX, .def = "0", ROOT(fwmark),
+	 .help = "Firewall mark of the datagrams we send, for policy routing; 0: none."},
+	{.name = "tun", .type = XY_CONFIG_BOOL, .def = "true", ROOT(host.enabled),
+	 .help = "Whether this host gets an interface; false: only forward."},
+	{.name = "host", .type = XY_CONFIG_GROUP, .group = &host_group,
+	 .help = "The interface of this host."},
+	{.name = "workers", .type = XY_CONFIG_GROUP, .group = &worker_group,
+	 .help = "The threads that carry packets."},
+	{.name = "max_peers", .type = XY_CONFIG_INT, .min = 1, .max = 65536, .def = "1024",
+	 ROOT(max_peers), .help = "Most peers at a time; memory is set aside by it."},
+	{.name = "max_sessions", .type = XY_CONFIG_INT, .min = 16, .max = 1 << 20, .def = "4096",
+	 ROOT(max_sessions), .help = "Most sessions at a time; a link uses up to three."},
+	{.name = "max_routes", .type = XY_CONFIG_INT, .min = 16, .max = 1 << 24, .def = "65536",
+	 ROOT(max_routes), .help = "Most routes at a time; more are refused, counted and logged."},
+	{.name = "log", .type = XY_CONFIG_GROUP, .group = &log_group, .help = "The log, on stderr."},
+	{.name = "telemetry", .type = XY_CONFIG_GROUP, .group = &telemetry_group,
+	 .help = "The socket that `xylem show` asks."},
+	{.name = "peers", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &peer_group,
+	 .store = store_peers, .help = "The nodes and WireGuard devices that we hold links to."},
+	{.name = "routes", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &route_group,
+	 .store = store_routes,
+	 .help = "Static routes; a node's own /64 and a leaf's allowed need none."},
+};
+// clang-format on
+
+const struct xy_config_group xy_config_schema = GROUP("top level", root_keys);
+
+static void describe_choices(const struct xy_config_key *k, char *buf, size_t size)
+{
+	size_t n = (size_t)snprintf(buf, size, "string: ");
+	for (unsigned i = 0; k->choices[i] && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? ", " : "", k->choices[i]);
+}
+
+const char *xy_config_type_str(const struct xy_config_key *k, char *buf, size_t size)
+{
+	static const char *const names[] = {
+		[XY_CONFIG_BOOL] = "boolean",
+		[XY_CONFIG_INT] = "integer",
+		[XY_CONFIG_STRING] = "string",
+		[XY_CONFIG_INTS] = "list of integers",
+		[XY_CONFIG_STRINGS] = "list of strings",
+		[XY_CONFIG_GROUP] = "group",
+		[XY_CONFIG_GROUPS] = "list of groups",
+	};
+	if (k->choices)
+		describe_choices(k, buf, size);
+	else if (k->type == XY_CONFIG_INT || k->type == XY_CONFIG_INTS)
+		snprintf(buf, size, "%s, %s%lld to %lld", names[k->type], k->or_zero ? "0 or " : "",
+			 (long long)k->min, (long long)k->max);
+	else
+		snprintf(buf, size, "%s", names[k->type]);
+	return buf;
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The config file: what is read, what is refused and in which words; the example and the defaults
+// against the tables; the man page against the tables.
+#include "config/config.h"
+#include "config/schema.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// libconfig 1.5 loses the string that it has read last when a syntax error follows.
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libconfig.so\n";
+}
+
+#define K1 "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+#define K2 "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
+#define S1 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+#define P1 "{ name = \"a\"; key = \"" K1 "\"; }"
+#define P2 "{ name = \"b\"; key = \"" K2 "\"; }"
+#define L2 "{ name = \"b\"; key = \"" K2 "\"; leaf = true; allowed = [ \"10.1.0.5/32\" ]; }"
+
+// where: "LINE: PATH: " (the beginning of the error after the file's name), part: of the rest.
+// NULL: it parses.
+static const struct {
+	const char *text, *where, *part;
+} table[] = {
+	/* 0*/ {"", NULL, NULL},
+	/* 1*/ {"# comment only\n", NULL, NULL},
+	/* 2*/ {"listen = 51821;", NULL, NULL},
+	/* 3*/ {"listen = 0xca6c;\nfwmark = 0xffffffff;", NULL, NULL},
+	/* 4*/ {"listen = 65536;", "1: listen: ", "65536 is out of range; write 0 to 65535"},
+	/* 5*/ {"listen = -1;", "1: listen: ", "-1 is out of range"},
+	/* 6*/ {"\nlisten = 4294967297;", "2: listen: ", "4294967297 is out of range"},
+	/* 7*/ {"listen = 99999999999999999999;", "1: ", "number too large"},
+	/* 8*/ {"listen = \"51820\";", "1: listen: ", "is a string; write an integer"},
+	/* 9*/ {"listen = 1.5;", "1: listen: ", "is a float; write an integer"},
+	/*10*/ {"\n\nlissten = 1;", "3: lissten: ", "did you mean `listen`?"},
+	/*11*/ {"zzzzzzzzzzzz = 1;", "1: zzzzzzzzzzzz: ", "there are: key_file, network_secret"},
+	/*12*/ {"tun = 1;", "1: tun: ", "is an integer; write true or false"},
+	/*13*/ {"host = { nmae = \"x\"; };", "1: host.nmae: ", "did you mean `name`?"},
+	/*14*/ {"host = { name = \"a/b\"; };", "1: host.name: ", "no interface name"},
+	/*15*/ {"host = { name = \"sixteen-letters-\"; };", "1: host.name: ", "at most 15"},
+	/*16*/ {"host = { mtu = 1279; };", "1: host.mtu: ", "write 0 or 1280 to 9216"},
+	/*17*/ {"host = { mtu = 0; };", NULL, NULL},
+	/*18*/
+	{"host = { addresses = [ \"10.1.0.1/24\", \"2001:db8::1/64\", \"10.2.0.1\" ]; };", NULL,
+	 NULL},
+	/*19*/
+	{"host = { addresses = [ \"10.1.0.1/33\" ]; };",
+	 "1: host.addresses.[0]: ", "no address with a prefix length"},
+	/*20*/
+	{"host = { addresses = [ 1 ]; };",
+	 "1: host.addresses.[0]: ", "is an integer; write a string"},
+	/*21*/ {"host = 1;", "1: host: ", "write a group"},
+	/*22*/ {"workers = { count = 0; };", "1: workers.count: ", "write 1 to 64"},
+	/*23*/ {"workers = { cpus = [ 1, 3 ]; };", NULL, NULL},
+	/*24*/
+	{"workers = { count = 1; cpus = [ 1, 3 ]; };",
+	 "1: workers.cpus: ", "2 CPUs for count = 1 workers"},
+	/*25*/ {"workers = { cpus = [ 1, 1 ]; };", "1: workers.cpus: ", "CPU 1 stands there twice"},
+	/*26*/
+	{"workers = { idle = \"lazy\"; };",
+	 "1: workers.idle: ", "\"lazy\" is none of \"adaptive\", \"poll\""},
+	/*27*/ {"log = { level = \"trace\"; };", "1: log.level: ", "write one of these"},
+	/*28*/ {"telemetry = { mode = \"0999\"; };", "1: telemetry.mode: ", "no file mode"},
+	/*29*/ {"telemetry = { mode = \"0600\"; group = \"adm\"; };", NULL, NULL},
+	/*30*/ {"key_file = \"\";", "1: key_file: ", "is empty"},
+	/*31*/ {"network_secret = \"" S1 "\";", NULL, NULL},
+	/*32*/ {"network_secret = \"hunter2\";", "1: network_secret: ", "make one with: wg genpsk"},
+	/*33*/ {"ports = ( { port = 1; }, { address = \"127.0.0.1\"; port = 1; } );", NULL, NULL},
+	/*34*/
+	{"ports = ( { port = 1; },\n { port = 1; } );",
+	 "2: ports.[1]: ", "the same address and port stands in line 1"},
+	/*35*/ {"ports = ( );", "1: ports: ", "0 ports; write 1 to 16"},
+	/*36*/ {"listen = 1;\nports = ( { port = 1; } );", "2: ports: ", "`listen` is set too"},
+	/*37*/
+	{"ports = ( { driver = \"dpdk\"; } );", "1: ports.[0].driver: ", "none of \"socket\""},
+	/*38*/
+	{"ports = ( { address = \"localhost\"; } );", "1: ports.[0].address: ", "no IP address"},
+	/*39*/ {"ports = ( 1 );", "1: ports.[0]: ", "no group"},
+	/*40*/ {"peers = ( " P1 ", " P2 " );", NULL, NULL},
+	/*41*/ {"peers = ( " P1 ", " L2 " );", NULL, NULL},
+	/*42*/
+	{"peers = ( " P1 ",\n" P1 " );", "2: peers.[1].name: ", "the same name stands in line 1"},
+	/*43*/
+	{"peers = ( " P1 ",\n{ name = \"c\"; key = \"" K1 "\"; } );",
+	 "2: peers.[1].key: ", "the same key stands in line 1"},
+	/*44*/ {"peers = ( { name = \"a\"; } );", "1: peers.[0].key: ", "missing; add: key ="},
+	/*45*/ {"peers = ( { key = \"" K1 "\"; } );", "1: peers.[0].name: ", "missing"},
+	/*46*/
+	{"peers = (\n" P1 ",\n{ name = \"b c\"; key = \"" K2 "\"; } );",
+	 "3: peers.[1].name: ", "\"b c\" is no name"},
+	/*47*/ {"peers = (\n{ name = \"a\";\n  key = \"abc\"; } );", "3: peers.[0].key: ", ""},
+	/*48*/
+	{"peers = ( { name = \"a\"; key = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"; "
+	 "} );",
+	 "1: peers.[0].key: ", ""},
+	/*49*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; allowed = [ \"10.0.0.0/8\" ]; } );",
+	 "1: peers.[0].allowed: ", "is for leaves"},
+	/*50*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; leaf = true; } );",
+	 "1: peers.[0].allowed: ", "missing; a leaf needs"},
+	/*51*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; leaf = true; allowed = [ ]; } );",
+	 "1: peers.[0].allowed: ", "missing"},
+	/*52*/
+	{"peers = ( { name = \"a\"; key = \"" K1
+	 "\"; leaf = true; allowed = [ \"10.1.0.5/24\" ]; } );",
+	 "1: peers.[0].allowed.[0]: ",
+	 "host bits set; write \"10.1.0.0/24\" for the network or \"10.1.0.5\""},
+	/*53*/
+	{"peers = ( { name = \"a\"; key = \"" K1
+	 "\"; leaf = true; allowed = [ \"10.1.0.0/24\",\n \"10.1.0.0/24\" ]; } );",
+	 "2: peers.[0].allowed.[1]: ", "the same prefix stands in line 1"},
+	/*54*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; endpoint = \"host\"; } );",
+	 "1: peers.[0].endpoint: ", "no endpoint; write \"host:port\""},
+	/*55*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; endpoint = \"relay.example.net:51820\"; "
+	 "} );",
+	 NULL, NULL},
+	/*56*/
+	{"peers = ( { name = \"a\"; key = \"" K1
+	 "\"; endpoint = \"h:1\"; endpoints = [ \"h:2\" ]; } );",
+	 "1: peers.[0].endpoints: ", "`endpoint` is set too"},
+	/*57*/
+	{"peers = ( { name = \"a\"; key = \"" K1
+	 "\"; endpoints = [ \"192.0.2.1:1\", \"[2001:db8::1]:2\" ]; keepalive = 25; psk = \"" S1
+	 "\"; } );",
+	 NULL, NULL},
+	/*58*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; keepalive = 65536; } );",
+	 "1: peers.[0].keepalive: ", "out of range"},
+	/*59*/ {"peers = [ 1 ];", "1: peers: ", "write a list of groups"},
+	/*60*/ {"peers = ( 1 );", "1: peers.[0]: ", "write a group"},
+	/*61*/
+	{"max_peers = 1;\npeers = ( " P1 ", " P2 " );",
+	 "2: peers: ", "2 peers, but max_peers is 1"},
+	/*62*/
+	{"peers = ( " P1 " );\nroutes = ( { prefix = \"200::/7\"; peer = \"a\"; } );", NULL, NULL},
+	/*63*/
+	{"peers = ( " P1 " );\nroutes = ( { prefix = \"200::/7\";\n peer = \"x\"; } );",
+	 "3: routes.[0].peer: ", "no peer is called \"x\""},
+	/*64*/
+	{"peers = ( " P1 " );\nroutes = ( { prefix = \"200::1/7\"; peer = \"a\"; } );",
+	 "2: routes.[0].prefix: ", "write \"200::/7\" for the network or \"200::1\""},
+	/*65*/
+	{"peers = ( " L2 " );\nroutes = ( { prefix = \"200::/7\"; peer = \"b\"; } );",
+	 "2: routes.[0].peer: ", "\"b\" is a leaf"},
+	/*66*/
+	{"peers = ( " P1 ", " L2 " );\nroutes = ( { prefix = \"10.1.0.5/32\"; peer = \"a\"; } "
+	 ");",
+	 "2: routes.[0].prefix: ", "the same prefix stands in line 1"},
+	/*67*/
+	{"peers = ( " P1 " );\nroutes = ( { prefix = \"200:1::/65\"; peer = \"a\"; } );",
+	 "2: routes.[0].prefix: ", "longer than /64"},
+	/*68*/ {"routes = ( { prefix = \"200::/7\"; } );", "1: routes.[0].peer: ", "missing"},
+	/*69*/ {"a = 1\n@include \"/etc/passwd\"\n", "2: ", "@include is not supported"},
+	/*70*/ {"# @include is only a word here\ntun = true;", NULL, NULL},
+	/*71*/ {"listen = 1;\nlisten = 2;", "2: ", "a key is set twice"},
+	/*72*/ {"listen = = 1;", "1: ", "syntax error"},
+	/*73*/ {"tun = true;\n/* open", "2: ", "comment that begins here"},
+	/*74*/ {"key_file = \"open", "1: ", "string that begins here"},
+	/*75*/ {"key_file = \"a\\\"b\"; # \"", NULL, NULL},
+	/*76*/ {"listen = 51820L; // L\n/* * */ fwmark = 00001;", NULL, NULL},
+	/*77*/ {"max_peers = 65537;", "1: max_peers: ", "out of range"},
+	/*78*/ {"max_routes = 1e5;", "1: ", ""},
+	/*79*/ {"workers = { cpus = [ 1, \"x\" ]; };", "1: ", "of one type"},
+};
+
+static void check_row(size_t i)
+{
+	struct xy_config c;
+	struct xy_err err = {""};
+	char where[64];
+	int ret = xy_config_parse("xylem.conf", table[i].text, strlen(table[i].text), &c, &err);
+	snprintf(where, sizeof(where), "xylem.conf:%s", table[i].where ? table[i].where : "");
+	bool right = table[i].where
+			     ? ret == -EINVAL && strncmp(err.text, where, strlen(where)) == 0 &&
+				       strstr(err.text + strlen(where), table[i].part)
+			     : ret == 0;
+	if (!right)
+		printf("\n  row %zu: %d \"%s\"\n", i, ret, err.text);
+	CU_ASSERT(right);
+	CU_ASSERT(!strstr(err.text, "hunter2"));
+	xy_config_free(&c);
+}
+
+static void test_table(void)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		check_row(i);
+}
+
+// Any length of the text is an end that must be survived; no byte beyond it is read (ASan).
+static void test_cut(void)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		for (size_t len = 0; len < strlen(table[i].text); len++) {
+			struct xy_config c;
+			struct xy_err err;
+			char *text = malloc(len ? len : 1);
+			memcpy(text, table[i].text, len);
+			if (xy_config_parse("t", text, len, &c, &err) == 0)
+				xy_config_free(&c);
+			free(text);
+		}
+	}
+}
+
+static void parse(const char *text, struct xy_config *c)
+{
+	struct xy_err err = {""};
+	int ret = xy_config_parse("t", text, strlen(text), c, &err);
+	if (ret)
+		printf("\n  %s\n", err.text);
+	CU_ASSERT_FATAL(ret == 0);
+}
+
+static void test_values(void)
+{
+	struct xy_config c;
+	char buf[XY_PREFIX_STRLEN], key[XY_KEY_STRLEN];
+	parse("key_file = \"/k\"; network_secret = \"" S1 "\"; fwmark = 0xfffffffe; tun = false;\n"
+	      "ports = ( { address = \"192.0.2.1\"; port = 7; }, { address = \"::1\"; } );\n"
+	      "host = { name = \"x0\"; mtu = 1400; addresses = [ \"10.1.0.1/24\", \"10.2.0.1\" ]; "
+	      "};\n"
+	      "workers = { cpus = [ 3, 5 ]; idle = \"poll\"; }; max_peers = 9; max_sessions = 99;\n"
+	      "max_routes = 999; log = { level = \"debug\"; };\n"
+	      "telemetry = { mode = \"0600\"; group = \"adm\"; };\n"
+	      "routes = ( { prefix = \"192.0.2.0/24\"; peer = \"z\"; } );\n"
+	      "peers = ( " L2 ",\n"
+	      "{ name = \"z\"; key = \"" K1 "\"; endpoints = [ \"h.example:1\", \"[::1]:2\" ]; \n"
+	      "keepalive = 25; psk = \"" S1 "\"; } );",
+	      &c);
+	CU_ASSERT_STRING_EQUAL(c.key_file, "/k");
+	CU_ASSERT(c.has_network_secret && c.network_secret[31] == 31);
+	CU_ASSERT(c.fwmark == 0xfffffffe && !c.host.enabled && c.host.mtu == 1400);
+	CU_ASSERT(c.port_count == 2 && c.ports[0].port == 7 && c.ports[1].port == XY_PORT_DEFAULT);
+	CU_ASSERT(c.ports[0].line == 2);
+	CU_ASSERT_STRING_EQUAL(c.host.name, "x0");
+	CU_ASSERT(c.host.address_count == 2 && c.host.addresses[0].len == 96 + 24);
+	CU_ASSERT(c.host.addresses[0].addr.b[15] == 1 && c.host.addresses[1].len == 128);
+	CU_ASSERT(c.workers.count == 2 && c.workers.cpu_count == 2 && c.workers.cpus[1] == 5);
+	CU_ASSERT(c.workers.idle == XY_IDLE_POLL && c.log_level == XY_LOG_DEBUG);
+	CU_ASSERT(c.max_peers == 9 && c.max_sessions == 99 && c.max_routes == 999);
+	CU_ASSERT(c.telemetry.mode == 0600);
+	CU_ASSERT_STRING_EQUAL(c.telemetry.group, "adm");
+	CU_ASSERT_FATAL(c.peer_count == 2 && c.route_count == 1 && c.routes[0].peer == 1);
+	CU_ASSERT_STRING_EQUAL(xy_prefix_str(&c.routes[0].prefix, buf), "192.0.2.0/24");
+	CU_ASSERT(c.peers[0].leaf && c.peers[0].allowed_count == 1 && !c.peers[0].has_psk);
+	CU_ASSERT_STRING_EQUAL(xy_prefix_str(&c.peers[0].allowed[0], buf), "10.1.0.5/32");
+	CU_ASSERT_STRING_EQUAL(xy_key_str(&c.peers[1].key, key), K1);
+	CU_ASSERT(c.peers[1].has_psk && c.peers[1].psk[1] == 1 && c.peers[1].keepalive == 25);
+	CU_ASSERT(c.peers[1].endpoint_count == 2 && c.peers[1].endpoints[1].port == 2);
+	CU_ASSERT_STRING_EQUAL(c.peers[1].endpoints[1].host, "::1");
+	CU_ASSERT_STRING_EQUAL(c.peers[1].endpoints[0].text, "h.example:1");
+	CU_ASSERT(c.peers[1].line == 9);
+	xy_config_free(&c);
+}
+
+// Line numbers of sources are not a setting.
+static bool same(struct xy_config *a, struct xy_config *b)
+{
+	for (unsigned i = 0; i < XY_CONFIG_PORTS; i++)
+		a->ports[i].line = b->ports[i].line = 0;
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static void check_defaults(const struct xy_config_group *g, const char *open, const char *close)
+{
+	struct xy_config c, d;
+	char text[512];
+	for (size_t i = 0; i < g->count; i++) {
+		const struct xy_config_key *k = &g->keys[i];
+		if (k->type == XY_CONFIG_GROUP) {
+			snprintf(text, sizeof(text), "%s = {", k->name);
+			check_defaults(k->group, text, "};");
+		}
+		if (strcmp(k->name, "ports") == 0)
+			check_defaults(k->group, "ports = ( {", "} );");
+		if (!k->def || g->name[0] == 'p') // peers have no default to compare with
+			continue;
+		snprintf(text, sizeof(text), "%s %s = %s; %s", open, k->name, k->def, close);
+		parse(text, &c);
+		xy_config_init(&d);
+		bool right = same(&c, &d);
+		if (!right)
+			printf("\n  not the default: %s\n", text);
+		CU_ASSERT(right);
+		xy_config_free(&c);
+	}
+}
+
+static void test_defaults(void)
+{
+	check_defaults(&xy_config_schema, "", "");
+}
+
+// Every "#setting" of the example without its #.
+static char *uncomment(const char *from)
+{
+	char *text = malloc(strlen(from) + 1), *to = text;
+	for (bool start = true; *from; from++) {
+		if (!(start && from[0] == '#' && from[1] != ' '))
+			*to++ = *from;
+		start = *from == '\n';
+	}
+	*to = 0;
+	return text;
+}
+
+static void test_example(void)
+{
+	struct xy_config c, d;
+	char *text = xy_config_example();
+	CU_ASSERT_FATAL(text != NULL);
+	parse(text, &c);
+	xy_config_init(&d);
+	CU_ASSERT(same(&c, &d));
+	xy_config_free(&c);
+	char *all = uncomment(text);
+	parse(all, &c);
+	CU_ASSERT(c.peer_count == 1 && c.route_count == 1 && c.has_network_secret);
+	CU_ASSERT(c.host.address_count == 1 && c.workers.cpu_count == 1);
+	xy_config_free(&c);
+	free(all);
+	free(text);
+}
+
+static int load(const char *text, mode_t mode, struct xy_err *err)
+{
+	char path[] = "/tmp/xylem-config-test-XXXXXX";
+	struct xy_config c;
+	int fd = mkstemp(path);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	fchmod(fd, mode);
+	close(fd);
+	int ret = xy_config_load(path, &c, err);
+	CU_ASSERT(ret == 0 || strstr(err->text, path));
+	unlink(path);
+	xy_config_free(&c);
+	return ret;
+}
+
+static void test_load(void)
+{
+	struct xy_err err = {""};
+	struct xy_config c;
+	CU_ASSERT(load("", 0644, &err) == 0);
+	CU_ASSERT(load("network_secret = \"" S1 "\";", 0640, &err) == 0);
+	CU_ASSERT(load("network_secret = \"" S1 "\";", 0644, &err) == -EPERM);
+	CU_ASSERT(strstr(err.text, "chmod 600") != NULL);
+	CU_ASSERT(load("peers = ( { name = \"a\"; key = \"" K1 "\"; psk = \"" S1 "\"; } );", 0604,
+		       &err) == -EPERM);
+	CU_ASSERT(load("\nlisten = x;", 0600, &err) == -EINVAL);
+	CU_ASSERT(xy_config_load("/nowhere/xylem.conf", &c, &err) == -ENOENT);
+	CU_ASSERT(strstr(err.text, "/nowhere/xylem.conf: ") && strstr(err.text, "genconf"));
+	CU_ASSERT(xy_config_load("/tmp", &c, &err) == -EISDIR);
+}
+
+static void test_nul(void)
+{
+	struct xy_config c;
+	struct xy_err err;
+	CU_ASSERT(xy_config_parse("t", "\n# a\0b", 6, &c, &err) == -EINVAL);
+	CU_ASSERT(strncmp(err.text, "t:2: a zero byte", 16) == 0);
+}
+
+XY_UNIT_MAIN("config", {"texts, each with its error", test_table},
+	     {"every text cut at every length", test_cut}, {"values arrive", test_values},
+	     {"documented defaults are the defaults", test_defaults},
+	     {"the example parses, commented and not", test_example},
+	     {"files: missing, readable by everyone", test_load}, {"a zero byte", test_nul})
