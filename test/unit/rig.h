@@ -32,7 +32,7 @@ static bool rig_own_net; // in a network namespace of our own
 
 // --- what the rest of the dataplane gives
 
-static unsigned rig_watched;
+static int rig_watched;
 
 int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n)
 {
