@@ -28,5 +28,5 @@ check "and counts it" at_least 1 "$(drops r hop_limit)"
 
 # Errors are limited: a burst of 500 is not answered by 500.
 before=$(drops r icmp_limited)
-in_node a ping -n -q -i 0.002 -c 500 -W 1 2ab:1:2:3::4 >/dev/null 2>&1 || true
+in_node a ping -n -q -l 500 -c 500 -W 1 2ab:1:2:3::4 >/dev/null 2>&1 || true
 check "a burst of errors is limited" at_least $((before + 1)) "$(drops r icmp_limited)"
