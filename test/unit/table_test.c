@@ -1,0 +1,693 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Both tables against slow models: arrays that are searched from end to end. Linked with
+// --wrap=malloc,aligned_alloc, so that an allocation can be made to fail.
+#include "table/exact.h"
+#include "table/exact_hash.h"
+#include "table/lpm.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// --- what the tests share
+
+static int fail_after = -1; // so many more allocations work; -1: all
+
+static bool may_allocate(void)
+{
+	if (fail_after < 0)
+		return true;
+	if (fail_after == 0)
+		return false;
+	fail_after--;
+	return true;
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+	return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__real_aligned_alloc(size_t align, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size)
+{
+	return may_allocate() ? __real_aligned_alloc(align, size) : NULL;
+}
+
+static uint64_t state;
+
+static uint64_t rnd(void)
+{
+	return xy_exact_splitmix(&state);
+}
+
+// Keeps what is retired until told otherwise: nothing may be retired while it can be reached, and
+// ASan sees whoever uses it after `let_go`.
+struct keeper {
+	struct xy_reclaim reclaim;
+	void **ptr;
+	size_t n, room, bytes;
+};
+
+static void keep(struct xy_reclaim *r, void *ptr, size_t size, void (*free_fn)(void *))
+{
+	struct keeper *k = (struct keeper *)r;
+	if (k->n == k->room) {
+		k->room = k->room ? 2 * k->room : 64;
+		k->ptr = realloc(k->ptr, k->room * sizeof(*k->ptr));
+		if (!k->ptr)
+			abort();
+	}
+	if (free_fn != free)
+		CU_FAIL_FATAL("retired for another function");
+	k->ptr[k->n++] = ptr;
+	k->bytes += size;
+}
+
+static void let_go(struct keeper *k)
+{
+	for (size_t i = 0; i < k->n; i++)
+		free(k->ptr[i]);
+	free(k->ptr);
+	*k = (struct keeper){.reclaim = {.retire = keep}};
+}
+
+static struct keeper keeper = {.reclaim = {.retire = keep}};
+
+// CU_ASSERT keeps a record of each: in loops of millions only failures are told.
+#define CHECK(what)                           \
+	do {                                  \
+		if (!(what))                  \
+			CU_FAIL_FATAL(#what); \
+	} while (0)
+
+// --- the exact table
+
+enum { KEYS = 30000 };
+
+struct exact_model {
+	struct xy_exact *t;
+	uint64_t key[KEYS];
+	uint32_t value[KEYS]; // XY_TABLE_MISS: not there
+	uint32_t count;
+};
+
+static struct exact_model em;
+
+static void exact_start(uint32_t limit, uint64_t seed)
+{
+	state = seed;
+	em.t = xy_exact_create(limit, seed, &keeper.reclaim);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(em.t);
+	em.count = 0;
+	for (unsigned i = 0; i < KEYS; i++) {
+		em.key[i] = i < 4 ? i * UINT64_C(0x5555555555555555) : rnd();
+		em.value[i] = XY_TABLE_MISS;
+	}
+}
+
+static void exact_check_walk_entry(void *arg, uint64_t key, uint32_t value)
+{
+	unsigned *seen = arg;
+	CHECK(value < 2 * KEYS);
+	CHECK(em.key[value % KEYS] == key && em.value[value % KEYS] == value);
+	++*seen;
+}
+
+static void exact_check(void)
+{
+	static uint32_t out[KEYS];
+	unsigned seen = 0;
+	xy_exact_lookup_burst_rcu(em.t, em.key, out, KEYS);
+	CHECK(memcmp(out, em.value, sizeof(out)) == 0);
+	CHECK(xy_exact_count(em.t) == em.count);
+	xy_exact_walk(em.t, exact_check_walk_entry, &seen);
+	CHECK(seen == em.count);
+}
+
+static int exact_model_set(unsigned i)
+{
+	uint32_t value = i + (rnd() & 1) * KEYS;
+	int r = xy_exact_set(em.t, em.key[i], value);
+	if (r < 0)
+		return r;
+	em.count += em.value[i] == XY_TABLE_MISS;
+	em.value[i] = value;
+	return 0;
+}
+
+static void exact_model_del(unsigned i)
+{
+	bool there = em.value[i] != XY_TABLE_MISS;
+	CHECK(xy_exact_del(em.t, em.key[i]) == (there ? 0 : -ENOENT));
+	em.count -= there;
+	em.value[i] = XY_TABLE_MISS;
+}
+
+// Random changes, of which `sets` of 8 add or replace.
+static void exact_churn(unsigned changes, unsigned keys, unsigned sets)
+{
+	for (unsigned n = 0; n < changes; n++) {
+		unsigned i = rnd() % keys;
+		if (rnd() % 8 < sets)
+			CHECK(exact_model_set(i) == 0);
+		else
+			exact_model_del(i);
+		CHECK(xy_exact_get(em.t, em.key[i]) == em.value[i]);
+		if (n % 8192 == 0)
+			exact_check();
+	}
+	exact_check();
+}
+
+static void test_exact_model(void)
+{
+	for (unsigned round = 0; round < 2; round++) {
+		exact_start(KEYS, round);
+		size_t empty = xy_exact_bytes(em.t);
+		CU_ASSERT(empty < 4096);
+		exact_churn(2000, 40, 5);
+		exact_churn(60000, KEYS, 7);
+		exact_churn(60000, KEYS, 4);
+		exact_churn(60000, KEYS, 1);
+		let_go(&keeper);
+		exact_check();
+		for (unsigned i = 0; i < KEYS; i++)
+			if (em.value[i] != XY_TABLE_MISS)
+				exact_model_del(i);
+		exact_check();
+		CU_ASSERT_EQUAL(xy_exact_bytes(em.t), empty);
+		xy_exact_destroy(em.t);
+		let_go(&keeper);
+	}
+}
+
+static void test_exact_bursts(void)
+{
+	uint32_t out[200];
+	exact_start(KEYS, 5);
+	for (unsigned i = 0; i < 150; i++)
+		CHECK(exact_model_set(i) == 0);
+	for (unsigned n = 0; n < 200; n++) {
+		memset(out, 0xaa, sizeof(out));
+		xy_exact_lookup_burst_rcu(em.t, em.key, out, n);
+		CHECK(memcmp(out, em.value, n * sizeof(out[0])) == 0);
+		CHECK(out[n] == 0xaaaaaaaa);
+	}
+	xy_exact_destroy(em.t);
+	let_go(&keeper);
+}
+
+static void test_exact_limit(void)
+{
+	exact_start(1000, 6);
+	for (unsigned i = 0; i < 1000; i++)
+		CHECK(exact_model_set(i) == 0);
+	CU_ASSERT_EQUAL(xy_exact_set(em.t, em.key[1000], 7), -ENOSPC);
+	CU_ASSERT_EQUAL(exact_model_set(999), 0); // a new value for a key that is there
+	exact_check();
+	exact_model_del(3);
+	CU_ASSERT_EQUAL(exact_model_set(1000), 0);
+	CU_ASSERT_EQUAL(xy_exact_set(em.t, em.key[3], 7), -ENOSPC);
+	CU_ASSERT_EQUAL(xy_exact_set(em.t, em.key[1], XY_TABLE_MISS), -EINVAL);
+	exact_check();
+	xy_exact_destroy(em.t);
+	xy_exact_destroy(NULL);
+	let_go(&keeper);
+}
+
+// Every small limit can be filled to the last entry.
+static void test_exact_every_limit(void)
+{
+	for (unsigned limit = 0; limit < 400; limit++) {
+		struct xy_exact *t = xy_exact_create(limit, limit, &keeper.reclaim);
+		for (unsigned i = 0; i < limit; i++)
+			CHECK(xy_exact_set(t, rnd(), i) == 0);
+		CHECK(xy_exact_set(t, rnd(), 1) == -ENOSPC);
+		xy_exact_destroy(t);
+		let_go(&keeper);
+	}
+}
+
+// Keys in steps, as a registry or a lazy user gives them, are as good as random ones.
+static void test_exact_steps(void)
+{
+	for (unsigned shift = 0; shift < 46; shift += 5) {
+		struct xy_exact *t = xy_exact_create(200000, shift, &keeper.reclaim);
+		for (uint64_t i = 0; i < 200000; i++)
+			CHECK(xy_exact_set(t, (UINT64_C(2) << 56) + (i << shift), (uint32_t)i) ==
+			      0);
+		CHECK(xy_exact_bytes(t) < 200000 * 24);
+		xy_exact_destroy(t);
+		let_go(&keeper);
+	}
+}
+
+// Somebody who knew the seed: his keys are refused when their place is full, memory stays small,
+// and what was there is still found.
+static void test_exact_aimed(void)
+{
+	exact_start(1000000, 7);
+	struct xy_exact_secret secret = xy_exact_secret(7);
+	for (unsigned i = 0; i < 2000; i++)
+		CHECK(exact_model_set(i) == 0);
+	unsigned taken = 0, refused = 0;
+	uint64_t first = 0;
+	for (uint64_t key = 0; taken + refused < 600; key++) {
+		if (xy_exact_hash(&secret, key) >> 48 != 0xabcd)
+			continue;
+		int r = xy_exact_set(em.t, key, 9);
+		CHECK(r == 0 || r == -ENOSPC);
+		first = taken ? first : key;
+		taken += r == 0;
+		refused += r < 0;
+	}
+	CU_ASSERT(taken > 200 && refused > 200);
+	CU_ASSERT(xy_exact_bytes(em.t) < 1000000);
+	CU_ASSERT_EQUAL(xy_exact_get(em.t, first), 9);
+	static uint32_t out[KEYS];
+	xy_exact_lookup_burst_rcu(em.t, em.key, out, KEYS);
+	CU_ASSERT(memcmp(out, em.value, sizeof(out)) == 0);
+	xy_exact_destroy(em.t);
+	let_go(&keeper);
+}
+
+// One key after the other whose two lines are the same: nothing can part them.
+static void test_exact_same_lines(void)
+{
+	struct xy_exact *t = xy_exact_create(1000000, 8, &keeper.reclaim);
+	struct xy_exact_secret secret = xy_exact_secret(8);
+	unsigned taken = 0, refused = 0;
+	for (uint64_t key = 0; taken + refused < 12; key++) {
+		uint64_t h = xy_exact_hash(&secret, key);
+		if ((h >> 49 | (h >> 27 & 31) << 20) != 0)
+			continue;
+		int r = xy_exact_set(t, key, 9);
+		CHECK(r == 0 || r == -ENOSPC);
+		taken += r == 0;
+		refused += r < 0;
+	}
+	CU_ASSERT(taken >= 10);
+	CU_ASSERT(xy_exact_bytes(t) < 1000000);
+	xy_exact_destroy(t);
+	let_go(&keeper);
+}
+
+static void test_exact_no_memory(void)
+{
+	fail_after = -1;
+	for (int n = 0; n < 3; n++) {
+		fail_after = n;
+		CU_ASSERT_PTR_NULL(xy_exact_create(10, 1, &keeper.reclaim));
+	}
+	fail_after = -1;
+	exact_start(KEYS, 9);
+	unsigned refused = 0;
+	for (unsigned i = 0; i < 12000; i++) {
+		fail_after = (int)(rnd() % 3);
+		int r = exact_model_set(i);
+		fail_after = -1;
+		CHECK(r == 0 || r == -ENOMEM);
+		if (r < 0) {
+			if (refused++ % 16 == 0)
+				exact_check();
+			CHECK(exact_model_set(i) == 0);
+		}
+	}
+	CU_ASSERT(refused > 10);
+	for (unsigned i = 0; i < 12000; i++) { // always works: memory stays a little longer
+		fail_after = (int)(rnd() % 3);
+		exact_model_del(i);
+		fail_after = -1;
+		if (i % 1024 == 0)
+			exact_check();
+	}
+	exact_check();
+	CU_ASSERT_EQUAL(exact_model_set(0), 0);
+	exact_check();
+	xy_exact_destroy(em.t);
+	let_go(&keeper);
+}
+
+// --- longest prefix match
+
+enum { PREFIXES = 700 };
+
+struct lpm_model {
+	struct xy_lpm *t;
+	unsigned bits, n;
+	struct {
+		uint8_t key[16], len;
+		uint32_t value;
+	} prefix[PREFIXES];
+};
+
+static struct lpm_model lm;
+
+static void lpm_start(unsigned bits, uint32_t limit, uint64_t seed)
+{
+	state = seed;
+	lm.bits = bits;
+	lm.n = 0;
+	lm.t = xy_lpm_create(bits, limit, &keeper.reclaim);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(lm.t);
+}
+
+static void lpm_finish(void)
+{
+	xy_lpm_destroy(lm.t);
+	let_go(&keeper);
+}
+
+static bool covers(const uint8_t *key, unsigned len, const uint8_t *address)
+{
+	for (unsigned i = 0; i < len; i++)
+		if ((key[i / 8] ^ address[i / 8]) >> (7 - i % 8) & 1)
+			return false;
+	return true;
+}
+
+static uint32_t lpm_model_lookup(const uint8_t *address)
+{
+	int best = -1;
+	for (unsigned i = 0; i < lm.n; i++)
+		if (covers(lm.prefix[i].key, lm.prefix[i].len, address) &&
+		    (best < 0 || lm.prefix[i].len > lm.prefix[best].len))
+			best = (int)i;
+	return best < 0 ? XY_TABLE_MISS : lm.prefix[best].value;
+}
+
+static int lpm_model_find(const uint8_t *key, unsigned len)
+{
+	for (unsigned i = 0; i < lm.n; i++)
+		if (lm.prefix[i].len == len && covers(key, len, lm.prefix[i].key))
+			return (int)i;
+	return -1;
+}
+
+// Addresses that share a lot: each 16 bits are one of a few, and now and then random.
+static void lpm_address(uint8_t *key)
+{
+	static const uint16_t few[] = {0x0000, 0xffff, 0x2001, 0x2002,
+				       0x2a00, 0xaaaa, 0x8000, 0x0001};
+	for (unsigned i = 0; i < 16; i += 2) {
+		uint16_t w = few[rnd() % (i < 4 ? 8 : 3)] ^ (rnd() % 8 ? 0 : 1U << rnd() % 16);
+		key[i] = (uint8_t)(w >> 8);
+		key[i + 1] = (uint8_t)w;
+	}
+}
+
+// Near one of the prefixes, so that all borders are met.
+static void lpm_near(uint8_t *key)
+{
+	if (lm.n == 0 || rnd() % 4 == 0) {
+		lpm_address(key);
+		return;
+	}
+	unsigned i = rnd() % lm.n, at = rnd() % lm.bits;
+	memcpy(key, lm.prefix[i].key, 16);
+	for (unsigned j = lm.prefix[i].len; j < lm.bits; j++)
+		key[j / 8] ^= (rnd() & 1) << (7 - j % 8);
+	if (rnd() & 1)
+		key[at / 8] ^= 128 >> at % 8;
+}
+
+static void lpm_check_lookups(unsigned n)
+{
+	uint8_t key[100][16];
+	const uint8_t *keys[100];
+	uint32_t out[100];
+	for (unsigned i = 0; i < n; i++) {
+		lpm_near(key[i]);
+		keys[i] = key[i];
+	}
+	xy_lpm_lookup_burst_rcu(lm.t, keys, out, n);
+	for (unsigned i = 0; i < n; i++)
+		CHECK(out[i] == lpm_model_lookup(keys[i]));
+}
+
+struct lpm_seen {
+	unsigned n, len;
+	uint8_t key[16];
+};
+
+static void lpm_check_walk_entry(void *arg, const uint8_t *key, uint8_t len, uint32_t value)
+{
+	struct lpm_seen *s = arg;
+	int i = lpm_model_find(key, len);
+	CHECK(i >= 0 && lm.prefix[i].value == value);
+	for (unsigned j = len; j < 128; j++)
+		CHECK(!(key[j / 8] >> (7 - j % 8) & 1));
+	if (s->n++) {
+		int order = memcmp(s->key, key, 16);
+		CHECK(order < 0 || (order == 0 && s->len < len));
+	}
+	memcpy(s->key, key, 16);
+	s->len = len;
+}
+
+static void lpm_check(void)
+{
+	struct lpm_seen seen = {0};
+	xy_lpm_commit(lm.t);
+	lpm_check_lookups(100);
+	CHECK(xy_lpm_count(lm.t) == lm.n);
+	xy_lpm_walk(lm.t, lpm_check_walk_entry, &seen);
+	CHECK(seen.n == lm.n);
+}
+
+static int lpm_model_set(const uint8_t *key, unsigned len)
+{
+	uint32_t value = (uint32_t)rnd() >> 1;
+	int r = xy_lpm_set(lm.t, key, (uint8_t)len, value);
+	if (r < 0)
+		return r;
+	int i = lpm_model_find(key, len);
+	if (i < 0) {
+		i = (int)lm.n++;
+		memcpy(lm.prefix[i].key, key, 16);
+		lm.prefix[i].len = (uint8_t)len;
+	}
+	lm.prefix[i].value = value;
+	return 0;
+}
+
+static int lpm_model_del(const uint8_t *key, unsigned len)
+{
+	int i = lpm_model_find(key, len), r = xy_lpm_del(lm.t, key, (uint8_t)len);
+	if (i < 0)
+		CHECK(r == -ENOENT);
+	if (r == 0)
+		lm.prefix[i] = lm.prefix[--lm.n];
+	return r;
+}
+
+static unsigned lpm_length(void)
+{
+	static const uint8_t usual[] = {0, 7, 8, 13, 16, 19, 24, 29, 32, 48, 64, 127, 128};
+	unsigned len = rnd() % 2 ? usual[rnd() % sizeof(usual)] : rnd() % (lm.bits + 1);
+	return len <= lm.bits ? len : lm.bits;
+}
+
+static void lpm_change(unsigned sets)
+{
+	uint8_t key[16];
+	lpm_near(key);
+	unsigned len = lpm_length();
+	if (rnd() % 8 < sets && lm.n < PREFIXES) {
+		CHECK(lpm_model_set(key, len) == 0);
+	} else if (lm.n && rnd() % 4) {
+		unsigned i = rnd() % lm.n;
+		memcpy(key, lm.prefix[i].key, 16);
+		len = lm.prefix[i].len;
+		CHECK(lpm_model_del(key, len) == 0);
+	} else {
+		lpm_model_del(key, len);
+	}
+	int i = lpm_model_find(key, len);
+	CHECK(xy_lpm_get(lm.t, key, (uint8_t)len) == (i < 0 ? XY_TABLE_MISS : lm.prefix[i].value));
+}
+
+static void lpm_clear(void)
+{
+	while (lm.n) {
+		unsigned i = rnd() % lm.n;
+		CHECK(xy_lpm_del(lm.t, lm.prefix[i].key, lm.prefix[i].len) == 0);
+		lm.prefix[i] = lm.prefix[--lm.n];
+		if (rnd() % 8 == 0)
+			lpm_check();
+	}
+	lpm_check();
+}
+
+static void lpm_against_model(unsigned bits)
+{
+	for (unsigned round = 0; round < 4; round++) {
+		lpm_start(bits, PREFIXES, 100 + round);
+		size_t empty = xy_lpm_bytes(lm.t);
+		CU_ASSERT(empty < 16384);
+		unsigned batch = 1 + (unsigned)rnd() % 8;
+		for (unsigned n = 0; n < 6000; n++) {
+			lpm_change(n < 2000 ? 7 : n < 4000 ? 4 : 2);
+			if (rnd() % batch == 0)
+				lpm_check();
+			if (n % 1000 == 0)
+				let_go(&keeper);
+		}
+		lpm_clear();
+		CU_ASSERT_EQUAL(xy_lpm_bytes(lm.t), empty);
+		lpm_finish();
+	}
+}
+
+static void test_lpm_model_v6(void)
+{
+	lpm_against_model(128);
+}
+
+static void test_lpm_model_v4(void)
+{
+	lpm_against_model(32);
+}
+
+// The prefixes of all lengths of one address: flipping bit i leaves the one of length i.
+static void lpm_every_length(unsigned bits, bool backwards)
+{
+	uint8_t key[16];
+	const uint8_t *keys[1] = {key};
+	uint32_t out;
+	lpm_start(bits, 129, bits);
+	for (unsigned i = 0; i < 16; i++)
+		key[i] = (uint8_t)rnd();
+	for (unsigned i = 0; i <= bits; i++) {
+		unsigned len = backwards ? bits - i : i;
+		CHECK(xy_lpm_set(lm.t, key, (uint8_t)len, len) == 0);
+	}
+	xy_lpm_commit(lm.t);
+	for (unsigned len = 0; len <= bits; len++) {
+		if (len < bits)
+			key[len / 8] ^= 128 >> len % 8;
+		xy_lpm_lookup_burst_rcu(lm.t, keys, &out, 1);
+		CHECK(out == len);
+		if (len < bits)
+			key[len / 8] ^= 128 >> len % 8;
+	}
+	for (unsigned len = bits + 1; len-- > 0;) {
+		CHECK(xy_lpm_del(lm.t, key, (uint8_t)len) == 0);
+		xy_lpm_commit(lm.t);
+		xy_lpm_lookup_burst_rcu(lm.t, keys, &out, 1);
+		CHECK(out == (len ? len - 1 : XY_TABLE_MISS));
+	}
+	lpm_finish();
+}
+
+static void test_lpm_every_length(void)
+{
+	for (unsigned backwards = 0; backwards < 2; backwards++) {
+		lpm_every_length(128, backwards);
+		lpm_every_length(32, backwards);
+	}
+}
+
+static void test_lpm_limit(void)
+{
+	uint8_t key[16] = {0x20};
+	lpm_start(128, 10, 1);
+	for (unsigned i = 0; i < 10; i++)
+		CU_ASSERT_EQUAL(xy_lpm_set(lm.t, key, (uint8_t)(8 * i), i), 0);
+	CU_ASSERT_EQUAL(xy_lpm_set(lm.t, key, 128, 1), -ENOSPC);
+	CU_ASSERT_EQUAL(xy_lpm_set(lm.t, key, 8, 42), 0);
+	CU_ASSERT_EQUAL(xy_lpm_get(lm.t, key, 8), 42);
+	CU_ASSERT_EQUAL(xy_lpm_del(lm.t, key, 9), -ENOENT);
+	CU_ASSERT_EQUAL(xy_lpm_del(lm.t, key, 8), 0);
+	CU_ASSERT_EQUAL(xy_lpm_set(lm.t, key, 128, 1), 0);
+	CU_ASSERT_EQUAL(xy_lpm_set(lm.t, key, 129, 1), -EINVAL);
+	CU_ASSERT_EQUAL(xy_lpm_del(lm.t, key, 129), -ENOENT);
+	CU_ASSERT_EQUAL(xy_lpm_set(lm.t, key, 128, XY_TABLE_MISS), -EINVAL);
+	lpm_finish();
+	xy_lpm_destroy(NULL);
+}
+
+// Whatever is done before the commit, readers' answers and what they stand on stay as they were.
+static void test_lpm_commit(void)
+{
+	enum { PROBES = 500 };
+	static uint8_t key[PROBES][16];
+	static const uint8_t *keys[PROBES];
+	static uint32_t before[PROBES], after[PROBES];
+	for (unsigned bits = 32; bits <= 128; bits += 96) {
+		lpm_start(bits, PREFIXES, 300 + bits);
+		for (unsigned round = 0; round < 60; round++) {
+			for (unsigned i = 0; i < PROBES; i++) {
+				lpm_near(key[i]);
+				keys[i] = key[i];
+			}
+			xy_lpm_lookup_burst_rcu(lm.t, keys, before, PROBES);
+			size_t retired = keeper.n;
+			for (unsigned n = 1 << rnd() % 8; n > 0; n--)
+				lpm_change(round < 40 ? 6 : 2);
+			CHECK(keeper.n == retired); // an old root still leads there
+			xy_lpm_lookup_burst_rcu(lm.t, keys, after, PROBES);
+			CHECK(memcmp(before, after, sizeof(after)) == 0);
+			xy_lpm_commit(lm.t);
+			xy_lpm_lookup_burst_rcu(lm.t, keys, after, PROBES);
+			for (unsigned i = 0; i < PROBES; i++)
+				CHECK(after[i] == lpm_model_lookup(keys[i]));
+			let_go(&keeper);
+		}
+		lpm_change(8); // left without commit
+		lpm_finish();
+	}
+}
+
+static void test_lpm_no_memory(void)
+{
+	uint8_t key[16];
+	unsigned refused = 0;
+	for (int n = 0; n < 2; n++) {
+		fail_after = n;
+		CU_ASSERT_PTR_NULL(xy_lpm_create(128, 10, &keeper.reclaim));
+	}
+	fail_after = -1;
+	lpm_start(128, PREFIXES, 11);
+	size_t empty = xy_lpm_bytes(lm.t);
+	for (unsigned n = 0; n < 6000; n++) {
+		lpm_near(key);
+		unsigned len = lpm_length();
+		bool del = lm.n == PREFIXES || (lm.n && rnd() % 3 == 0);
+		if (del) {
+			unsigned i = rnd() % lm.n;
+			memcpy(key, lm.prefix[i].key, 16);
+			len = lm.prefix[i].len;
+		}
+		fail_after = (int)(rnd() % 8);
+		int r = del ? lpm_model_del(key, len) : lpm_model_set(key, len);
+		fail_after = -1;
+		CHECK(r == 0 || r == -ENOMEM);
+		refused += r < 0;
+		if (r < 0 || n % 16 == 0)
+			lpm_check();
+	}
+	CU_ASSERT(refused > 100);
+	lpm_clear();
+	CU_ASSERT_EQUAL(xy_lpm_bytes(lm.t), empty);
+	lpm_finish();
+}
+
+XY_UNIT_MAIN("table", {"exact: random changes against a model", test_exact_model},
+	     {"exact: bursts of every size", test_exact_bursts},
+	     {"exact: the limit", test_exact_limit},
+	     {"exact: every small limit can be filled", test_exact_every_limit},
+	     {"exact: keys in steps", test_exact_steps},
+	     {"exact: keys aimed with the seed known", test_exact_aimed},
+	     {"exact: keys that nothing can part", test_exact_same_lines},
+	     {"exact: no memory changes nothing", test_exact_no_memory},
+	     {"lpm: random changes against a model, IPv6", test_lpm_model_v6},
+	     {"lpm: random changes against a model, IPv4", test_lpm_model_v4},
+	     {"lpm: every length on one path", test_lpm_every_length},
+	     {"lpm: the limit", test_lpm_limit},
+	     {"lpm: nothing is seen before the commit", test_lpm_commit},
+	     {"lpm: no memory changes nothing", test_lpm_no_memory})
