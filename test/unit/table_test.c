@@ -453,8 +453,10 @@ static void lpm_check(void)
 {
 	struct lpm_seen seen = {0};
 	xy_lpm_commit(lm.t);
-	lpm_check_lookups(100);
+	lpm_check_lookups(50);
 	CHECK(xy_lpm_count(lm.t) == lm.n);
+	if (lm.n > 20 && rnd() % 8)
+		return; // the walk is checked in steps of the number of prefixes squared
 	xy_lpm_walk(lm.t, lpm_check_walk_entry, &seen);
 	CHECK(seen.n == lm.n);
 }
