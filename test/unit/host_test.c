@@ -505,7 +505,7 @@ static void inject(unsigned s, const void *data, size_t len)
 	struct sockaddr_ll to = {.sll_family = AF_PACKET,
 				 .sll_protocol = htons(ETH_P_IP),
 				 .sll_ifindex = (int)if_nametoindex(side[s].host->name)};
-	CU_ASSERT_EQUAL(sendto(fd, data, len, 0, (struct sockaddr *)&to, sizeof(to)), len);
+	CU_ASSERT_EQUAL(sendto(fd, data, len, 0, (struct sockaddr *)&to, sizeof(to)), (ssize_t)len);
 	close(fd);
 }
 

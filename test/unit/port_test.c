@@ -215,6 +215,48 @@ static void test_train_is_datagrams(void)
 	finish(a, NULL);
 }
 
+// A link-local remote comes with its interface, and an answer from our own link-local address goes
+// back to it.
+static void test_link_local(void)
+{
+	struct {
+		struct in6_addr addr;
+		uint32_t len;
+		int index;
+	} r6 = {.len = 64, .index = (int)if_nametoindex("lo")};
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct rte_mbuf *m;
+	unsigned gone = 0;
+	inet_pton(AF_INET6, "fe80::77", &r6.addr);
+	if (!rig_own_net || ioctl(fd, SIOCSIFADDR, &r6)) {
+		fprintf(stderr, "skipped: ");
+		close(fd);
+		return;
+	}
+	close(fd);
+	start(1);
+	struct xy_port *a = opened("::", 0, 0), *b = opened("::", 0, 1);
+	struct xy_endpoint to = at("fe80::77", b->udp_port);
+	to.scope = (uint32_t)r6.index;
+	do { // the address is tentative for a moment
+		rig_pause();
+		m = made(5, 80, &to);
+		gone = sent(a, &m, 1);
+		if (!gone)
+			rig_drop(&rig.worker[0], &m, 1);
+	} while (!gone && a->counters[0].tx_errors < WAITS);
+	CU_ASSERT_EQUAL_FATAL(take(b, &m, 1), 1);
+	CU_ASSERT_EQUAL(xy_packet(m)->remote.scope, to.scope);
+	CU_ASSERT(xy_addr_eq(&xy_packet(m)->remote.addr, &to.addr));
+	CU_ASSERT(xy_addr_eq(&xy_packet(m)->local, &to.addr));
+	CU_ASSERT_EQUAL_FATAL(sent(b, &m, 1), 1);
+	CU_ASSERT_EQUAL_FATAL(take(a, &m, 1), 1);
+	CU_ASSERT(intact(m, 5, 80));
+	CU_ASSERT(xy_endpoint_eq(&xy_packet(m)->remote, &to));
+	rig_consume(&rig.worker[0], &m, 1);
+	finish(a, b);
+}
+
 static void marks(const char *to)
 {
 	struct rte_mbuf *m[12];
@@ -469,6 +511,7 @@ int main(void)
 		{"echo, both families", test_echo},
 		{"trains, byte by byte", test_trains},
 		{"a train is datagrams", test_train_is_datagrams},
+		{"link-local", test_link_local},
 		{"ECN both ways", test_ecn},
 		{"local address", test_local},
 		{"too long for the path", test_mtu},
