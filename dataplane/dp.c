@@ -25,7 +25,7 @@
 
 static uint32_t buffer_count(const struct xy_dp_config *cfg)
 {
-	return BUFFERS_BASE + cfg->workers * BUFFERS_PER_WORKER;
+	return cfg->buffers ? cfg->buffers : BUFFERS_BASE + cfg->workers * BUFFERS_PER_WORKER;
 }
 
 static uint32_t buffer_room(const struct xy_dp_config *cfg)
@@ -188,7 +188,7 @@ void xy_dp_housekeep(struct xy_dp *dp)
 
 // --- ports
 
-static int ports_publish(struct xy_dp *dp, unsigned id, struct xy_port *port)
+int xy_dp_port_publish(struct xy_dp *dp, unsigned id, struct xy_port *port)
 {
 	struct xy_port_list *list = malloc(sizeof(*list)), *old = dp->ports;
 	if (!list)
@@ -212,7 +212,7 @@ int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsign
 	int r = xy_port_socket_open(dp, cfg, id, &p, err);
 	if (r)
 		return r;
-	r = ports_publish(dp, id, p);
+	r = xy_dp_port_publish(dp, id, p);
 	if (r) {
 		p->ops->close(p);
 		return xy_err_set(err, -r, "no memory for a port");
@@ -231,7 +231,7 @@ static void port_close(struct xy_dp *dp, void *ptr)
 void xy_dp_port_del(struct xy_dp *dp, unsigned port)
 {
 	struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
-	if (p && ports_publish(dp, port, NULL) == 0)
+	if (p && xy_dp_port_publish(dp, port, NULL) == 0)
 		xy_dp_retire(dp, p, port_close);
 }
 

@@ -63,3 +63,5 @@ struct xy_dp {
 void xy_dp_retire(struct xy_dp *dp, void *ptr, void (*fn)(struct xy_dp *dp, void *ptr));
 // What held packets wait for may have changed: workers look again. Control thread.
 void xy_dp_epoch_raise(struct xy_dp *dp);
+// Puts a port (or NULL) at a number for the workers to see. Control thread.
+int xy_dp_port_publish(struct xy_dp *dp, unsigned id, struct xy_port *port);

@@ -34,6 +34,7 @@ struct xy_dp_config {
 	bool poll;	  // never sleep
 	uint32_t max_peers, max_sessions, max_routes;
 	uint32_t max_packet; // largest overlay packet, bytes; 1280..9216 (sizes the mbufs)
+	uint32_t buffers;    // packet buffers; 0: as many as the workers need
 	struct xy_wg_limits limits;
 	struct xy_addr node_addr;    // ours: the source of ICMPv6 errors
 	struct xy_addr node_addr_v4; // v4-mapped source of ICMPv4 errors; unspecified = 192.0.0.8

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ring.h"
+
+#include "dp.h"
+
+#include <stdlib.h>
+
+static uint16_t rx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
+			 uint16_t n)
+{
+	struct xy_port_ring *r = port->driver_data;
+	uint16_t take = (uint16_t)RTE_MIN((uint32_t)n, r->in_count);
+	memcpy(out, r->in, take * sizeof(*out));
+	r->in += take;
+	r->in_count -= take;
+	XY_COUNT(w, rx, take);
+	for (uint16_t i = 0; i < take; i++)
+		xy_packet(out[i])->port = (uint8_t)port->id;
+	return take;
+}
+
+static uint16_t tx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
+			 uint16_t n)
+{
+	struct xy_port_ring *r = port->driver_data;
+	uint16_t put = (uint16_t)RTE_MIN((uint32_t)n, r->out_max - r->out_count);
+	memcpy(r->out + r->out_count, pkts, put * sizeof(*pkts));
+	r->out_count += put;
+	XY_COUNT(w, tx, put);
+	for (uint16_t i = put; i < n; i++) {
+		xy_packet(pkts[i])->verdict = XY_DROP_TX_FULL;
+		pkts[i - put] = pkts[i];
+	}
+	return put;
+}
+
+static void close_port(struct xy_port *port)
+{
+	free(port->counters);
+	free(port);
+}
+
+static const struct xy_port_ops ops = {
+	.driver = "ring", .rx_burst_rcu = rx_burst, .tx_burst_rcu = tx_burst, .close = close_port};
+
+int xy_port_ring_open(struct xy_dp *dp, unsigned id, struct xy_port_ring *ring,
+		      struct xy_port **out, struct xy_err *err)
+{
+	struct xy_port *p = calloc(1, sizeof(*p));
+	struct xy_port_counters *c =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, dp->workers * sizeof(*c));
+	if (!p || !c) {
+		free(p);
+		free(c);
+		return xy_err_set(err, ENOMEM, "no memory for a ring port");
+	}
+	memset(c, 0, dp->workers * sizeof(*c));
+	*p = (struct xy_port){
+		.ops = &ops, .id = id, .workers = dp->workers, .counters = c, .driver_data = ring};
+	*out = p;
+	return 0;
+}
