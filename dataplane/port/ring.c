@@ -47,8 +47,7 @@ int xy_port_ring_open(struct xy_dp *dp, unsigned id, struct xy_port_ring *ring,
 		      struct xy_port **out, struct xy_err *err)
 {
 	struct xy_port *p = calloc(1, sizeof(*p));
-	struct xy_port_counters *c =
-		aligned_alloc(RTE_CACHE_LINE_SIZE, dp->workers * sizeof(*c));
+	struct xy_port_counters *c = aligned_alloc(RTE_CACHE_LINE_SIZE, dp->workers * sizeof(*c));
 	if (!p || !c) {
 		free(p);
 		free(c);

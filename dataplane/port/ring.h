@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A port in memory: datagrams come from one array of buffers and go to another. It has no driver, no
-// system call and no copy, so what is measured or tested through it is the graph itself. Not offered
-// in the config.
+// A port in memory: datagrams come from one array of buffers and go to another. It has no driver,
+// no system call and no copy, so what is measured or tested through it is the graph itself. Not
+// offered in the config.
 #pragma once
 
 #include "port.h"
 
-struct xy_port_ring { // driver_data; workers[0] alone uses it
+struct xy_port_ring {	      // driver_data; workers[0] alone uses it
 	struct rte_mbuf **in; // taken from the front
 	uint32_t in_count;
-	struct rte_mbuf **out; // put to the end
+	struct rte_mbuf **out;	     // put to the end
 	uint32_t out_count, out_max; // beyond: verdict tx_full
 };
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What forwarding costs, memory to memory: packets sealed under many sessions in, looked up, sealed for
-// the next hop out, through the daemon's own graph and nodes on one core. In the same run the bare
-// library opens and seals the same buffers, so "beyond AEAD" is what is ours. Every packet that comes
-// out is opened and compared; a drop or a wrong tag fails the run.
+// What forwarding costs, memory to memory: packets sealed under many sessions in, looked up, sealed
+// for the next hop out, through the daemon's own graph and nodes on one core. In the same run the
+// bare library opens and seals the same buffers, so "beyond AEAD" is what is ours. Every packet
+// that comes out is opened and compared; a drop or a wrong tag fails the run.
 #include "aead.h"
+#include "base/bytes.h"
 #include "dp.h"
 #include "fib.h"
 #include "graph/graph.h"
 #include "peer.h"
 #include "port/ring.h"
 #include "session.h"
-#include "base/bytes.h"
 #include "wire/inet.h"
 
 #include <rte_cycles.h>
@@ -33,11 +33,11 @@ struct bench {
 	struct xy_dp *dp;
 	struct xy_port_ring ring;
 	struct rte_mbuf *in[BUFFERS], *out[BUFFERS];
-	uint32_t *index;	  // per peer: our receiver index
-	uint8_t (*rx_key)[32];	  // per peer: they seal with it
-	uint8_t (*tx_key)[32];	  // per peer: they open with it
-	uint64_t *rx_counter;	  // per peer: next to send to us
-	uint64_t *route;	  // first 64 bits of each destination
+	uint32_t *index;       // per peer: our receiver index
+	uint8_t (*rx_key)[32]; // per peer: they seal with it
+	uint8_t (*tx_key)[32]; // per peer: they open with it
+	uint64_t *rx_counter;  // per peer: next to send to us
+	uint64_t *route;       // first 64 bits of each destination
 	uint32_t *route_peer;
 	IMB_MGR *mb;
 	uint64_t random;
@@ -144,8 +144,8 @@ static void setup(struct bench *b)
 
 // --- a round
 
-// An overlay packet of the load's size to a random route, from a peer that the route does not go back
-// to; xy_packet from remembers the peer for sealing.
+// An overlay packet of the load's size to a random route, from a peer that the route does not go
+// back to; xy_packet from remembers the peer for sealing.
 static void packet_make(struct bench *b, struct rte_mbuf *m)
 {
 	uint32_t route = (uint32_t)(next_random(b) % b->load.routes), from;
@@ -188,8 +188,8 @@ static void seal_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 	xy_aead_seal_burst(b->mb, op, n);
 }
 
-// The bare library over what came out: opens (and checks) each with its receiver's key, then seals it
-// again. Both together are what any forwarder must spend.
+// The bare library over what came out: opens (and checks) each with its receiver's key, then seals
+// it again. Both together are what any forwarder must spend.
 static void bare_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 {
 	struct xy_aead_op op[XY_BURST];
@@ -270,7 +270,8 @@ static void result_print(const struct bench *b, bool json, bool nodes)
 	double gbit = mpps * b->load.size * 8 / 1e3;
 	if (json) {
 		printf("{\"sessions\": %u, \"routes\": %u, \"size\": %u, \"mpps\": %.3f, "
-		       "\"gbit_s\": %.3f, \"cycles\": %.1f, \"aead_cycles\": %.1f, \"beyond\": %.1f, "
+		       "\"gbit_s\": %.3f, \"cycles\": %.1f, \"aead_cycles\": %.1f, \"beyond\": "
+		       "%.1f, "
 		       "\"ratio\": %.3f, \"nodes\": {",
 		       b->load.sessions, b->load.routes, b->load.size, mpps, gbit, per, aead,
 		       per - aead, per / aead);
@@ -284,7 +285,8 @@ static void result_print(const struct bench *b, bool json, bool nodes)
 		nodes_print(b, false);
 }
 
-// Each load in a process of its own: EAL starts once per process, and no load warms another's caches.
+// Each load in a process of its own: EAL starts once per process, and no load warms another's
+// caches.
 static int load_run(struct load load, unsigned rounds, bool json, bool nodes)
 {
 	fflush(stdout);
@@ -309,8 +311,8 @@ static int load_run(struct load load, unsigned rounds, bool json, bool nodes)
 int main(int argc, char **argv)
 {
 	static const uint32_t sizes[] = {64, 512, 1420};
-	static const struct load grid[] = {{1, 1, 0},	       {1, 1000, 0},	    {100, 1000, 0},
-					   {10000, 1000, 0},   {1, 1000000, 0},	    {10000, 1000000, 0}};
+	static const struct load grid[] = {{1, 1, 0},	     {1, 1000, 0},    {100, 1000, 0},
+					   {10000, 1000, 0}, {1, 1000000, 0}, {10000, 1000000, 0}};
 	bool brief = false, json = false, nodes = false;
 	int failed = 0;
 
@@ -320,8 +322,8 @@ int main(int argc, char **argv)
 		nodes |= strcmp(argv[i], "--nodes") == 0;
 	}
 	if (!json)
-		printf("%8s %9s %6s %8s %8s %8s %8s %8s %7s\n", "sessions", "routes", "bytes", "Mpps",
-		       "Gbit/s", "cycles", "aead", "beyond", "ratio");
+		printf("%8s %9s %6s %8s %8s %8s %8s %8s %7s\n", "sessions", "routes", "bytes",
+		       "Mpps", "Gbit/s", "cycles", "aead", "beyond", "ratio");
 	for (size_t i = 0; i < XY_ARRAY_SIZE(grid); i++)
 		for (size_t k = 0; k < XY_ARRAY_SIZE(sizes); k++) {
 			struct load load = grid[i];

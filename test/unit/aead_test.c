@@ -54,7 +54,8 @@ static void test_refuses(void)
 	uint8_t key[32], good[80], data[80];
 	randombytes_buf(key, sizeof(key));
 	randombytes_buf(good, 64);
-	struct xy_aead_op op = {.key = key, .counter = 7, .data = good, .len = 64, .tag = good + 64};
+	struct xy_aead_op op = {
+		.key = key, .counter = 7, .data = good, .len = 64, .tag = good + 64};
 	xy_aead_seal_burst(mb, &op, 1);
 	for (unsigned bit = 0; bit < sizeof(good) * 8; bit++) {
 		memcpy(data, good, sizeof(data));

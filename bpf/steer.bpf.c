@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The XDP program of an af_xdp port: our UDP into the AF_XDP socket of the queue that it came on,
+// all else to the kernel. What is ours is decided by lib/wire/steer.h. A queue without a socket
+// passes too.
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "wire/steer.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, 64); // queues
+	__type(key, __u32);
+	__type(value, __u32);
+} sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xy_steer_config);
+} config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256); // addresses of the interface
+	__type(key, struct xy_steer_addr);
+	__type(value, __u8);
+} addresses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XY_STEER_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} verdicts SEC(".maps");
+
+static __always_inline enum xy_steer decide(const uint8_t *frame, const uint8_t *end)
+{
+	struct xy_steer_found found = {};
+	const struct xy_steer_config *c;
+	__u32 zero = 0;
+
+	enum xy_steer v = xy_steer_form(frame, end, &found);
+	if (v != XY_STEER_OURS)
+		return v;
+	c = bpf_map_lookup_elem(&config, &zero);
+	if (!c || !xy_steer_port_is_ours(c, found.port))
+		return XY_STEER_OTHER_PORT;
+	return bpf_map_lookup_elem(&addresses, &found.dst) ? XY_STEER_OURS : XY_STEER_OTHER_ADDR;
+}
+
+static __always_inline int steer_frame(struct xdp_md *ctx)
+{
+	__u32 v = decide((const uint8_t *)(long)ctx->data, (const uint8_t *)(long)ctx->data_end);
+	__u64 *n = bpf_map_lookup_elem(&verdicts, &v);
+	if (n)
+		(*n)++;
+	if (v != XY_STEER_OURS)
+		return XDP_PASS;
+	return bpf_redirect_map(&sockets, ctx->rx_queue_index, XDP_PASS);
+}
+
+SEC("xdp")
+int steer(struct xdp_md *ctx)
+{
+	return steer_frame(ctx);
+}
+
+// The same for a card that gives frames in several buffers (jumbo frames): the headers are in the
+// first.
+SEC("xdp.frags")
+int steer_frags(struct xdp_md *ctx)
+{
+	return steer_frame(ctx);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";
