@@ -6,6 +6,7 @@
 #include "event.h"
 #include "fib.h"
 #include "peer.h"
+#include "port/af_xdp.h"
 #include "retire.h"
 #include "run.h"
 #include "session.h"
@@ -30,8 +31,10 @@ static uint32_t buffer_count(const struct xy_dp_config *cfg)
 
 static uint32_t buffer_room(const struct xy_dp_config *cfg)
 {
-	uint32_t data = XY_HEADROOM + XY_WG_DATA_HEADER_LEN + cfg->max_packet + XY_WG_PAD +
-			XY_WG_TAG_LEN + XY_TAILROOM;
+	// AF_XDP puts a frame 256 bytes into the buffer (XDP_PACKET_HEADROOM), with its own
+	// headers.
+	uint32_t data = 256 + XY_FRAME_HEADER_MAX + XY_WG_DATA_HEADER_LEN + cfg->max_packet +
+			XY_WG_PAD + XY_WG_TAG_LEN + XY_TAILROOM;
 	return RTE_ALIGN_CEIL(data, 64u);
 }
 
@@ -209,7 +212,8 @@ int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsign
 		id++;
 	if (id == XY_DP_PORTS)
 		return xy_err_set(err, ENOSPC, "no more than %d ports", XY_DP_PORTS);
-	int r = xy_port_socket_open(dp, cfg, id, &p, err);
+	int r = cfg->driver == XY_DP_AF_XDP ? xy_port_af_xdp_open(dp, cfg, id, &p, err)
+					    : xy_port_socket_open(dp, cfg, id, &p, err);
 	if (r)
 		return r;
 	r = xy_dp_port_publish(dp, id, p);
@@ -240,10 +244,16 @@ int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_inf
 	const struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
 	if (!p)
 		return -ENOENT;
+	bool card = strcmp(p->ops->driver, "af_xdp") == 0;
 	*out = (struct xy_dp_port_info){.driver = p->ops->driver,
+					.mode = card ? xy_port_af_xdp_mode(p) : "",
+					.queues = card ? xy_port_af_xdp_queues(p) : p->workers,
 					.address = p->address,
 					.port = p->udp_port,
-					.rx_missed = xy_port_socket_missed(p)};
+					.rx_missed = card ? xy_port_af_xdp_missed(p)
+							  : xy_port_socket_missed(p)};
+	if (card)
+		xy_port_af_xdp_verdicts(p, out->steered);
 	for (unsigned i = 0; i < p->workers; i++) {
 		const struct xy_port_counters *c = &p->counters[i];
 		out->rx_packets += __atomic_load_n(&c->rx_packets, __ATOMIC_RELAXED);
@@ -253,6 +263,15 @@ int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_inf
 		out->tx_errors += __atomic_load_n(&c->tx_errors, __ATOMIC_RELAXED);
 	}
 	return 0;
+}
+
+int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *addr,
+			 unsigned count)
+{
+	struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
+	if (!p || strcmp(p->ops->driver, "af_xdp") != 0)
+		return -ENOENT;
+	return xy_port_af_xdp_addresses(p, addr, count);
 }
 
 // --- host interface

@@ -3,6 +3,7 @@
 // to seal in. Control rw, workers ro.
 #pragma once
 
+#include "port/frame.h"
 #include "session.h"
 
 struct xy_adjacency {		   // immutable once published
@@ -11,6 +12,7 @@ struct xy_adjacency {		   // immutable once published
 	uint32_t payload_max; // largest overlay packet that the link carries, bytes
 	uint16_t port;
 	bool leaf;
+	struct xy_frame_header frame; // len 0: by the kernel's socket
 };
 
 struct xy_peer_slot {

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "drops.h"
 #include "noise/wg.h"
+#include "wire/steer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,14 +54,21 @@ void xy_dp_housekeep(struct xy_dp *dp);
 
 // --- ports
 
+enum xy_dp_driver { XY_DP_SOCKET, XY_DP_AF_XDP };
+
 struct xy_dp_port_config {
+	enum xy_dp_driver driver;
+	char interface[16];	// af_xdp: the card
 	struct xy_addr address; // unspecified: dual stack where there is IPv6
 	uint16_t port;		// 0 = any free one (told back by _port_info)
 	uint32_t fwmark;
 };
 
 struct xy_dp_port_info {
-	const char *driver; // "socket"
+	const char *driver;		  // "socket", "af_xdp"
+	const char *mode;		  // af_xdp: "native, copy" and the like; else ""
+	unsigned queues;		  // per port; socket: one per worker
+	uint64_t steered[XY_STEER_COUNT]; // af_xdp: what the XDP program decided
 	struct xy_addr address;
 	uint16_t port;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed, tx_errors;
@@ -71,6 +79,9 @@ int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsign
 		   struct xy_err *err);
 void xy_dp_port_del(struct xy_dp *dp, unsigned port);
 int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out); // -ENOENT
+// af_xdp: the addresses whose UDP is ours (v4-mapped for IPv4); none before the first call.
+int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *addr,
+			 unsigned count);
 
 // --- host interface
 
@@ -87,6 +98,11 @@ struct xy_dp_peer {
 	struct xy_endpoint remote; // port 0: not known (yet): packets are held
 	struct xy_addr local;	   // source to send from; unspecified: the kernel chooses
 	uint32_t mtu; // underlay path MTU, bytes; overlay packets above mtu - 60/80 are too big
+	// The next hop's hardware address and the card's own, where the port has a card and the
+	// kernel has resolved the neighbour; local is then an address of the card. Else the kernel
+	// sends.
+	bool resolved;
+	uint8_t next_mac[6], own_mac[6];
 };
 
 // Adds or changes a peer; workers see the whole of it at once. -ENOSPC, -ENOMEM.

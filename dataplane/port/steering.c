@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "steering.h"
+
+#include "base/time.h"
+#include "steer.skel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdlib.h>
+
+enum { CPUS_MAX = 1024, ADDRS_MAX = 256 };
+
+struct xy_steering {
+	struct steer *skel;
+	struct bpf_link *link;
+	int ifindex;
+	char interface[IF_NAMESIZE];
+	struct xy_addr addr[ADDRS_MAX];
+	unsigned addr_count;
+};
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	(void)level;
+	(void)fmt;
+	(void)ap;
+	return 0; // our own texts say it
+}
+
+int xy_steering_load(const char *interface, uint16_t first, uint16_t last, struct xy_steering **out,
+		     struct xy_err *err)
+{
+	struct xy_steer_config c = {first, last};
+	uint32_t zero = 0;
+	struct xy_steering *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return xy_err_set(err, ENOMEM, "%s: no memory", interface);
+	s->ifindex = (int)if_nametoindex(interface);
+	snprintf(s->interface, sizeof(s->interface), "%s", interface);
+	if (!s->ifindex) {
+		free(s);
+		return xy_err_set(err, ENODEV, "%s: no such interface", interface);
+	}
+	libbpf_set_print(quiet);
+	s->skel = steer__open_and_load();
+	if (!s->skel) {
+		int code = errno ? errno : EINVAL;
+		free(s);
+		return xy_err_set(err, code, "%s: the XDP program does not load: %s%s", interface,
+				  strerror(code),
+				  code == EPERM ? " (CAP_BPF and CAP_NET_ADMIN are needed)" : "");
+	}
+	if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.config), &zero, &c, BPF_ANY)) {
+		int code = errno;
+		xy_steering_free(s);
+		return xy_err_set(err, code, "%s: XDP configuration: %s", interface,
+				  strerror(code));
+	}
+	*out = s;
+	return 0;
+}
+
+static bool listed(const struct xy_addr *list, unsigned n, const struct xy_addr *a)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (xy_addr_eq(&list[i], a))
+			return true;
+	return false;
+}
+
+int xy_steering_addresses(struct xy_steering *s, const struct xy_addr *addr, unsigned count)
+{
+	int fd = bpf_map__fd(s->skel->maps.addresses);
+	uint8_t one = 1;
+	if (count > ADDRS_MAX)
+		return -ENOSPC;
+	for (unsigned i = 0; i < count; i++)
+		if (bpf_map_update_elem(fd, addr[i].b, &one, BPF_ANY))
+			return -errno;
+	for (unsigned i = 0; i < s->addr_count; i++)
+		if (!listed(addr, count, &s->addr[i]))
+			bpf_map_delete_elem(fd, s->addr[i].b);
+	memcpy(s->addr, addr, count * sizeof(*addr));
+	s->addr_count = count;
+	return 0;
+}
+
+int xy_steering_socket(struct xy_steering *s, uint32_t queue, int xsk_fd)
+{
+	uint32_t fd = (uint32_t)xsk_fd;
+	return bpf_map_update_elem(bpf_map__fd(s->skel->maps.sockets), &queue, &fd, BPF_ANY)
+		       ? -errno
+		       : 0;
+}
+
+int xy_steering_attach(struct xy_steering *s, struct xy_err *err)
+{
+	s->link = bpf_program__attach_xdp(s->skel->progs.steer, s->ifindex);
+	if (s->link)
+		return 0;
+	int code = errno;
+	if (code == EBUSY || code == EEXIST)
+		return xy_err_set(
+			err, EBUSY,
+			"%s has an XDP program already (see: ip link show dev %s); is another "
+			"xylemd running on it? One left behind goes by: ip link set dev %s xdp off",
+			s->interface, s->interface, s->interface);
+	return xy_err_set(err, code, "%s: attaching the XDP program: %s", s->interface,
+			  strerror(code));
+}
+
+void xy_steering_free(struct xy_steering *s)
+{
+	if (!s)
+		return;
+	if (s->link)
+		bpf_link__destroy(s->link);
+	steer__destroy(s->skel);
+	free(s);
+}
+
+const char *xy_steering_mode(const struct xy_steering *s)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	if (bpf_xdp_query(s->ifindex, 0, &q))
+		return "unknown";
+	switch (q.attach_mode) {
+	case XDP_ATTACHED_DRV:
+		return "native";
+	case XDP_ATTACHED_SKB:
+		return "generic";
+	case XDP_ATTACHED_HW:
+		return "offloaded";
+	}
+	return "none";
+}
+
+void xy_steering_counters(const struct xy_steering *s, uint64_t out[static XY_STEER_COUNT])
+{
+	uint64_t per_cpu[CPUS_MAX];
+	int cpus = libbpf_num_possible_cpus();
+	for (uint32_t v = 0; v < XY_STEER_COUNT; v++) {
+		out[v] = 0;
+		if (cpus > CPUS_MAX ||
+		    bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.verdicts), &v, per_cpu))
+			continue;
+		for (int i = 0; i < cpus; i++)
+			out[v] += per_cpu[i];
+	}
+}

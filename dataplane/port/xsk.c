@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "xsk.h"
+
+#include <rte_errno.h>
+#include <rte_mempool.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
+
+// Frames: the fill ring holds buffers away from the pool, so no more than an interrupt's worth.
+enum { RING = 1024, FILL = 1024, KICKS_MAX = 8 };
+
+// A UMEM is released by the kernel some time after its socket: 200 ms were always enough.
+#define BUSY_TRIES 20
+#define BUSY_PAUSE 50 // ms
+
+struct area {
+	uint8_t *start;
+	size_t len;
+	unsigned chunks;
+};
+
+static void area_of(struct rte_mempool *mp, void *opaque, struct rte_mempool_memhdr *mem,
+		    unsigned idx)
+{
+	struct area *a = opaque;
+	(void)mp;
+	(void)idx;
+	a->start = mem->addr;
+	a->len = mem->len;
+	a->chunks++;
+}
+
+static struct rte_mbuf *mbuf_at(const struct xy_xsk *x, uint64_t addr)
+{
+	return (struct rte_mbuf *)(x->base + xsk_umem__extract_addr(addr));
+}
+
+static uint64_t addr_of(const struct xy_xsk *x, const struct rte_mbuf *m)
+{
+	return (uint64_t)((const uint8_t *)m - x->base);
+}
+
+// The kernel writes a frame XDP_PACKET_HEADROOM (256) behind frame_headroom; we give it the mbuf
+// itself and its private area as that headroom, so the data lands 256 bytes into the buffer.
+static int umem_create(struct xy_xsk *x, struct xy_err *err)
+{
+	struct area a = {0};
+	rte_mempool_mem_iter(x->pool, area_of, &a);
+	uint32_t object = x->pool->elt_size;
+	if (a.chunks != 1 || object > 4096)
+		return xy_err_set(
+			err, EINVAL,
+			"AF_XDP wants packet buffers in one piece and below 4096 bytes (%u "
+			"pieces, %u bytes): more hugepages, or a smaller MTU",
+			a.chunks, object);
+	uintptr_t page = (uintptr_t)a.start & ~(uintptr_t)4095;
+	x->base = (uint8_t *)page;
+	struct xsk_umem_config cfg = {
+		.fill_size = FILL,
+		.comp_size = RING,
+		.frame_size = object,
+		.frame_headroom = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)),
+		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
+	};
+	size_t len = ((uintptr_t)a.start + a.len - page) & ~(size_t)4095;
+	int r = xsk_umem__create(&x->umem, x->base, len, &x->fill, &x->done, &cfg);
+	if (r)
+		return xy_err_set(err, -r,
+				  "packet buffers as AF_XDP memory: %s (CAP_NET_RAW and, beyond "
+				  "RLIMIT_MEMLOCK, CAP_IPC_LOCK are needed)",
+				  strerror(-r));
+	return 0;
+}
+
+static int socket_try(struct xy_xsk *x, const char *interface, uint32_t queue)
+{
+	struct xsk_socket_config cfg = {.rx_size = RING,
+					.tx_size = RING,
+					.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+					.bind_flags = XDP_USE_NEED_WAKEUP};
+	return xsk_socket__create(&x->socket, interface, queue, x->umem, &x->rx, &x->tx, &cfg);
+}
+
+static int socket_create(struct xy_xsk *x, const char *interface, uint32_t queue,
+			 struct xy_err *err)
+{
+	int r = socket_try(x, interface, queue);
+	for (int i = 0; r == -EBUSY && i < BUSY_TRIES; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = BUSY_PAUSE * 1000000L}, NULL);
+		r = socket_try(x, interface, queue);
+	}
+	if (r == -EBUSY)
+		return xy_err_set(
+			err, EBUSY,
+			"%s: queue %u has an AF_XDP socket already; is another xylemd running "
+			"on this interface?",
+			interface, queue);
+	if (r)
+		return xy_err_set(err, -r, "%s: AF_XDP socket on queue %u: %s", interface, queue,
+				  strerror(-r));
+	struct xdp_options o = {0};
+	socklen_t len = sizeof(o);
+	getsockopt(xsk_socket__fd(x->socket), SOL_XDP, XDP_OPTIONS, &o, &len);
+	x->zero_copy = o.flags & XDP_OPTIONS_ZEROCOPY;
+	return 0;
+}
+
+// Tops the fill ring up; with no buffers left the kernel drops, and counts it.
+static void refill(struct xy_xsk *x)
+{
+	struct rte_mbuf *m[XY_BURST];
+	uint32_t at = 0;
+	while (xsk_prod_nb_free(&x->fill, XY_BURST) >= XY_BURST) {
+		if (rte_pktmbuf_alloc_bulk(x->pool, m, XY_BURST))
+			return;
+		xsk_ring_prod__reserve(&x->fill, XY_BURST, &at);
+		for (unsigned i = 0; i < XY_BURST; i++) {
+			m[i]->tx_offload = x->owner;
+			*xsk_ring_prod__fill_addr(&x->fill, at + i) = addr_of(x, m[i]);
+		}
+		xsk_ring_prod__submit(&x->fill, XY_BURST);
+	}
+}
+
+int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,
+		uint64_t owner, struct xy_err *err)
+{
+	*x = (struct xy_xsk){.pool = pool, .owner = owner};
+	int r = umem_create(x, err);
+	r = r ? r : socket_create(x, interface, queue, err);
+	if (r) {
+		xy_xsk_close(x);
+		return r;
+	}
+	refill(x);
+	return 0;
+}
+
+static void give_back(struct rte_mempool *mp, void *opaque, void *obj, unsigned idx)
+{
+	struct rte_mbuf *m = obj;
+	(void)mp;
+	(void)idx;
+	if (m->tx_offload == *(uint64_t *)opaque) {
+		m->tx_offload = 0;
+		rte_pktmbuf_free(m);
+	}
+}
+
+void xy_xsk_close(struct xy_xsk *x)
+{
+	if (x->socket)
+		xsk_socket__delete(x->socket);
+	if (x->umem)
+		xsk_umem__delete(x->umem);
+	x->socket = NULL;
+	x->umem = NULL;
+	if (x->pool)
+		rte_mempool_obj_iter(x->pool, give_back, &x->owner);
+}
+
+uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
+{
+	uint32_t at = 0, got = xsk_ring_cons__peek(&x->rx, n, &at);
+	for (uint32_t i = 0; i < got; i++) {
+		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&x->rx, at + i);
+		struct rte_mbuf *m = mbuf_at(x, d->addr);
+		m->tx_offload = 0;
+		m->data_off = (uint16_t)(xsk_umem__extract_offset(d->addr) -
+					 sizeof(struct rte_mbuf) - sizeof(struct xy_packet));
+		m->data_len = (uint16_t)d->len;
+		m->pkt_len = d->len;
+		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
+		out[i] = m;
+	}
+	if (got) {
+		xsk_ring_cons__release(&x->rx, got);
+		refill(x);
+	}
+	if (xsk_ring_prod__needs_wakeup(&x->fill))
+		recvfrom(xsk_socket__fd(x->socket), NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	return (uint16_t)got;
+}
+
+void xy_xsk_reclaim(struct xy_xsk *x)
+{
+	struct rte_mbuf *m[XY_BURST];
+	uint32_t at = 0, got;
+	while (x->outstanding && (got = xsk_ring_cons__peek(&x->done, XY_BURST, &at))) {
+		for (uint32_t i = 0; i < got; i++) {
+			m[i] = mbuf_at(x, *xsk_ring_cons__comp_addr(&x->done, at + i));
+			m[i]->tx_offload = 0;
+		}
+		xsk_ring_cons__release(&x->done, got);
+		rte_pktmbuf_free_bulk(m, got);
+		x->outstanding -= got;
+	}
+}
+
+// Copy mode sends in the system call, 32 frames at most each; EAGAIN asks for another.
+static void kick(struct xy_xsk *x)
+{
+	for (int i = 0; i < KICKS_MAX && xsk_ring_prod__needs_wakeup(&x->tx); i++)
+		if (sendto(xsk_socket__fd(x->socket), NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0 ||
+		    (errno != EAGAIN && errno != EBUSY))
+			return;
+}
+
+uint16_t xy_xsk_tx_burst(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint32_t at = 0;
+	xy_xsk_reclaim(x);
+	n = (uint16_t)RTE_MIN((uint32_t)n, xsk_prod_nb_free(&x->tx, n));
+	n = (uint16_t)RTE_MIN((uint32_t)n, RING - x->outstanding); // room in the completion ring
+	if (!n)
+		return 0;
+	xsk_ring_prod__reserve(&x->tx, n, &at);
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		uint64_t offset = (uint64_t)(rte_pktmbuf_mtod(m, uint8_t *) - (uint8_t *)m);
+		m->tx_offload = x->owner;
+		*xsk_ring_prod__tx_desc(&x->tx, at + i) = (struct xdp_desc){
+			.addr = addr_of(x, m) | offset << XSK_UNALIGNED_BUF_OFFSET_SHIFT,
+			.len = m->data_len};
+	}
+	xsk_ring_prod__submit(&x->tx, n);
+	x->outstanding += n;
+	kick(x);
+	return n;
+}
+
+uint64_t xy_xsk_missed(const struct xy_xsk *x)
+{
+	struct xdp_statistics s = {0};
+	socklen_t len = sizeof(s);
+	if (getsockopt(xsk_socket__fd(x->socket), SOL_XDP, XDP_STATISTICS, &s, &len))
+		return 0;
+	return s.rx_dropped + s.rx_ring_full + s.rx_fill_ring_empty_descs;
+}
