@@ -6,7 +6,7 @@
 #include "event.h"
 #include "fib.h"
 #include "peer.h"
-#include "port/af_xdp.h"
+#include "port/card.h"
 #include "retire.h"
 #include "run.h"
 #include "session.h"
@@ -51,6 +51,8 @@ static int config_check(const struct xy_dp_config *c, struct xy_err *err)
 	if (c->max_sessions < 4 || c->max_sessions > (1u << 20))
 		return xy_err_set(err, EINVAL, "max_sessions: %u is not in 4..1048576",
 				  c->max_sessions);
+	if (c->device_count > XY_DP_PORTS)
+		return xy_err_set(err, EINVAL, "no more than %d DPDK devices", XY_DP_PORTS);
 	return 0;
 }
 
@@ -212,8 +214,9 @@ int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsign
 		id++;
 	if (id == XY_DP_PORTS)
 		return xy_err_set(err, ENOSPC, "no more than %d ports", XY_DP_PORTS);
-	int r = cfg->driver == XY_DP_AF_XDP ? xy_port_af_xdp_open(dp, cfg, id, &p, err)
-					    : xy_port_socket_open(dp, cfg, id, &p, err);
+	int r = cfg->driver == XY_DP_DPDK     ? xy_port_dpdk_open(dp, cfg, id, &p, err)
+		: cfg->driver == XY_DP_AF_XDP ? xy_port_af_xdp_open(dp, cfg, id, &p, err)
+					      : xy_port_socket_open(dp, cfg, id, &p, err);
 	if (r)
 		return r;
 	r = xy_dp_port_publish(dp, id, p);
@@ -239,21 +242,8 @@ void xy_dp_port_del(struct xy_dp *dp, unsigned port)
 		xy_dp_retire(dp, p, port_close);
 }
 
-int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out)
+static void counters_add(const struct xy_port *p, struct xy_dp_port_info *out)
 {
-	const struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
-	if (!p)
-		return -ENOENT;
-	bool card = strcmp(p->ops->driver, "af_xdp") == 0;
-	*out = (struct xy_dp_port_info){.driver = p->ops->driver,
-					.mode = card ? xy_port_af_xdp_mode(p) : "",
-					.queues = card ? xy_port_af_xdp_queues(p) : p->workers,
-					.address = p->address,
-					.port = p->udp_port,
-					.rx_missed = card ? xy_port_af_xdp_missed(p)
-							  : xy_port_socket_missed(p)};
-	if (card)
-		xy_port_af_xdp_verdicts(p, out->steered);
 	for (unsigned i = 0; i < p->workers; i++) {
 		const struct xy_port_counters *c = &p->counters[i];
 		out->rx_packets += __atomic_load_n(&c->rx_packets, __ATOMIC_RELAXED);
@@ -262,6 +252,28 @@ int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_inf
 		out->tx_bytes += __atomic_load_n(&c->tx_bytes, __ATOMIC_RELAXED);
 		out->tx_errors += __atomic_load_n(&c->tx_errors, __ATOMIC_RELAXED);
 	}
+}
+
+int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out)
+{
+	const struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
+	if (!p)
+		return -ENOENT;
+	const struct xy_card *card = xy_port_is_card(p) ? xy_card(p) : NULL;
+	*out = (struct xy_dp_port_info){.driver = card ? card->ops->driver : p->ops->driver,
+					.mode = card ? card->mode : "",
+					.interface = card ? card->interface : "",
+					.queues = card ? card->queues : p->workers,
+					.address = p->address,
+					.port = p->udp_port};
+	counters_add(p, out);
+	out->rx_missed = xy_port_socket_missed(card ? card->kernel : p);
+	if (card) {
+		counters_add(card->kernel, out);
+		out->rx_missed += card->ops->missed(card);
+		if (card->ops->steered)
+			card->ops->steered(card, out->steered);
+	}
 	return 0;
 }
 
@@ -269,9 +281,9 @@ int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *
 			 unsigned count)
 {
 	struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
-	if (!p || strcmp(p->ops->driver, "af_xdp") != 0)
+	if (!p || !xy_port_is_card(p))
 		return -ENOENT;
-	return xy_port_af_xdp_addresses(p, addr, count);
+	return xy_card(p)->ops->addresses(xy_card(p), addr, count);
 }
 
 // --- host interface

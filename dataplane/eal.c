@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define HUGEPAGE   (UINT64_C(2) << 20)
-#define ARGS	   24
+#define ARGS	   (24 + 2 * XY_DP_PORTS)
 #define LCORES_LEN 4096
 
 // With fewer CPUs than this, automatic placement pins nobody: a polling thread that shares its only
@@ -101,6 +101,26 @@ static void lcores(const struct xy_dp *dp, char out[static LCORES_LEN])
 	}
 }
 
+static bool is_pci(const char *device) // 0000:3b:00.0 or 3b:00.0
+{
+	return strspn(device, "0123456789abcdefABCDEF:.") == strlen(device) && strchr(device, ':');
+}
+
+// Only what the config names: no card is probed that another program may hold.
+static int devices(const struct xy_dp *dp, char **argv, int argc)
+{
+	bool pci = false;
+	for (unsigned i = 0; i < dp->cfg.device_count; i++) {
+		bool p = is_pci(dp->cfg.devices[i]);
+		argv[argc++] = (char *)(uintptr_t)(p ? "-a" : "--vdev");
+		argv[argc++] = (char *)(uintptr_t)dp->cfg.devices[i];
+		pci |= p;
+	}
+	if (!pci)
+		argv[argc++] = (char *)"--no-pci";
+	return argc;
+}
+
 static int eal_init(struct xy_dp *dp, bool huge, size_t need)
 {
 	static char cores[LCORES_LEN], prefix[80],
@@ -114,7 +134,7 @@ static int eal_init(struct xy_dp *dp, bool huge, size_t need)
 	argv[argc++] = (char *)"xylemd";
 	argv[argc++] = cores;
 	argv[argc++] = prefix;
-	argv[argc++] = (char *)"--no-pci";
+	argc = devices(dp, argv, argc);
 	argv[argc++] = (char *)"--no-telemetry";
 	argv[argc++] = (char *)"--log-level=lib.eal:error";
 	argv[argc++] = (char *)"--log-level=lib.*:error";

@@ -17,9 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RING_SIZE 1024		 // elements, each ring
-#define SPIN	  (50 * XY_USEC) // idle time before sleeping: a wake-up costs about 5 us
-#define SLEEP_MAX 500		 // ms: so that `alive` can be told of a sleeping worker
+#define RING_SIZE 1024		   // elements, each ring
+#define SPIN	  (50 * XY_USEC)   // idle time before sleeping: a wake-up costs about 5 us
+#define NAP_MAX	  (500 * 1000000L) // ns: so that `alive` can be told of a sleeping worker
+#define NAP_BLIND (100 * 1000L)	   // ns: with queues that no descriptor tells of
 
 static xy_nsec clock_now(void)
 {
@@ -181,12 +182,14 @@ static void fall_asleep(struct xy_worker *w)
 {
 	struct epoll_event ev[8];
 	uint64_t wakes;
+	long nap = __atomic_load_n(&w->blind, __ATOMIC_RELAXED) ? NAP_BLIND : NAP_MAX;
 
 	__atomic_store_n(&w->sleeping, 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (rings_empty(w) && !__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
 		XY_COUNT(w, sleeps, 1);
-		epoll_wait(w->epoll_fd, ev, RTE_DIM(ev), SLEEP_MAX);
+		epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), &(struct timespec){.tv_nsec = nap},
+			     NULL);
 	}
 	__atomic_store_n(&w->sleeping, 0, __ATOMIC_SEQ_CST);
 	while (read(w->wake_fd, &wakes, sizeof(wakes)) > 0)

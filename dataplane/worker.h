@@ -30,6 +30,7 @@ struct xy_worker {
 	struct rte_ring *handover[XY_DP_WORKERS]; // from worker i (ours too) to us; mbufs
 	int wake_fd;				  // eventfd
 	int epoll_fd;				  // what may wake us: wake_fd, ports, host queue
+	uint32_t blind;				  // control: queues that no descriptor tells of
 	uint32_t sleeping; // set before the last look around, cleared by who wakes us
 
 	struct xy_session_use *use; // per session slot, our share

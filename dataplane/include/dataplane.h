@@ -34,8 +34,10 @@ struct xy_dp_config {
 	const int *cpus;  // workers entries, or NULL: automatic (the last CPUs we may run on)
 	bool poll;	  // never sleep
 	uint32_t max_peers, max_sessions, max_routes;
-	uint32_t max_packet; // largest overlay packet, bytes; 1280..9216 (sizes the mbufs)
-	uint32_t buffers;    // packet buffers; 0: as many as the workers need
+	uint32_t max_packet;   // largest overlay packet, bytes; 1280..9216 (sizes the mbufs)
+	uint32_t buffers;      // packet buffers; 0: as many as the workers need
+	unsigned device_count; // DPDK devices for ports: PCI addresses or vdev strings
+	const char *const *devices;
 	struct xy_wg_limits limits;
 	struct xy_addr node_addr;    // ours: the source of ICMPv6 errors
 	struct xy_addr node_addr_v4; // v4-mapped source of ICMPv4 errors; unspecified = 192.0.0.8
@@ -54,11 +56,12 @@ void xy_dp_housekeep(struct xy_dp *dp);
 
 // --- ports
 
-enum xy_dp_driver { XY_DP_SOCKET, XY_DP_AF_XDP };
+enum xy_dp_driver { XY_DP_SOCKET, XY_DP_AF_XDP, XY_DP_DPDK };
 
 struct xy_dp_port_config {
 	enum xy_dp_driver driver;
-	char interface[16];	// af_xdp: the card
+	char interface[16];	// af_xdp: the card; dpdk: the TAP that stands for it ("": any name)
+	char device[128];	// dpdk: as in xy_dp_config devices
 	struct xy_addr address; // unspecified: dual stack where there is IPv6
 	uint16_t port;		// 0 = any free one (told back by _port_info)
 	uint32_t fwmark;
@@ -67,6 +70,7 @@ struct xy_dp_port_config {
 struct xy_dp_port_info {
 	const char *driver;		  // "socket", "af_xdp"
 	const char *mode;		  // af_xdp: "native, copy" and the like; else ""
+	const char *interface;		  // the card's in the kernel; socket: ""
 	unsigned queues;		  // per port; socket: one per worker
 	uint64_t steered[XY_STEER_COUNT]; // af_xdp: what the XDP program decided
 	struct xy_addr address;

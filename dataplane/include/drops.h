@@ -33,6 +33,8 @@
 	X(PUNT_FULL, punt_full, "ring to the control plane full")                                 \
 	X(NO_BUFFER, no_buffer, "mempool exhausted")                                              \
 	X(ICMP_LIMITED, icmp_limited, "ICMP error not sent: rate limit")                          \
+	X(EXCEPTION_LIMITED, exception_limited,                                                   \
+	  "frame for the host, beyond the rate of the port's TAP")                                \
 	X(PORT_GONE, port_gone, "port was removed")                                               \
 	X(STALE, stale, "session or peer changed while the packet was on its way")
 

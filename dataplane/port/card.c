@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "card.h"
+
+#include "dp.h"
+#include "frame.h"
+#include "peer.h"
+
+#include <stdlib.h>
+
+// Calls between looks at the kernel's socket while frames come: one system call per so many bursts.
+#define KERNEL_EVERY 32
+
+// --- receive
+
+static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
+			 struct rte_mbuf **out, uint16_t n)
+{
+	struct rte_mbuf *m[XY_BURST];
+	uint16_t got = c->ops->rx(c, queue, m, RTE_MIN(n, (uint16_t)XY_BURST)), kept = 0;
+	uint64_t bytes = 0;
+	for (uint16_t i = 0; i < got; i++) {
+		if ((c->ops->is_ours && !c->ops->is_ours(c, m[i])) || !xy_frame_take_off(m[i])) {
+			c->ops->exception(c, w, m[i]);
+			continue;
+		}
+		xy_packet(m[i])->port = (uint8_t)c->port->id;
+		xy_packet(m[i])->from = XY_PEER_NONE;
+		bytes += m[i]->data_len;
+		out[kept++] = m[i];
+	}
+	xy_port_count_rx(c->port, w, got, bytes);
+	if (c->ops->tend)
+		c->ops->tend(c, w, queue);
+	return kept;
+}
+
+static uint16_t rx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
+			 uint16_t n)
+{
+	struct xy_card *c = xy_card(port);
+	uint16_t got = 0;
+	for (unsigned q = w->id; q < c->queues && got < n; q += port->workers)
+		got = (uint16_t)(got + rx_queue(c, w, q, out + got, (uint16_t)(n - got)));
+	if (got == n || (got && ++c->turn[w->id].skipped < KERNEL_EVERY))
+		return got;
+	c->turn[w->id].skipped = 0;
+	return (uint16_t)(got + c->kernel->ops->rx_burst_rcu(c->kernel, w, out + got,
+							     (uint16_t)(n - got)));
+}
+
+// --- transmit
+
+static const struct xy_frame_header *header_of(const struct xy_port *port,
+					       const struct xy_worker *w, struct rte_mbuf *m)
+{
+	uint32_t peer = xy_packet(m)->next;
+	if (peer >= w->dp->cfg.max_peers)
+		return NULL;
+	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, peer);
+	return a && a->frame.len && a->port == port->id ? &a->frame : NULL;
+}
+
+static uint16_t tx_frames(struct xy_card *c, struct xy_worker *w, struct rte_mbuf **m, uint16_t n)
+{
+	uint64_t bytes = 0;
+	for (uint16_t i = 0; i < n; i++) // before they are the driver's
+		bytes += m[i]->data_len;
+	uint16_t sent = c->ops->tx(c, w->id, m, n);
+	for (uint16_t i = sent; i < n; i++) {
+		xy_packet(m[i])->verdict = XY_DROP_TX_FULL;
+		bytes -= m[i]->data_len;
+	}
+	xy_port_count_tx(c->port, w, sent, bytes, (uint64_t)(n - sent));
+	return sent;
+}
+
+// A worker without a queue of its own sends by the kernel's socket.
+static uint16_t tx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
+			 uint16_t n)
+{
+	struct xy_card *c = xy_card(port);
+	struct rte_mbuf *frame[XY_BURST], *plain[XY_BURST];
+	uint16_t frames = 0, plains = 0, failed = 0;
+	bool queue = w->id < c->queues;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct xy_frame_header *h = queue ? header_of(port, w, pkts[i]) : NULL;
+		if (h) {
+			xy_frame_put_on(pkts[i], h);
+			frame[frames++] = pkts[i];
+		} else {
+			plain[plains++] = pkts[i];
+		}
+	}
+	uint16_t sent = frames ? tx_frames(c, w, frame, frames) : 0;
+	for (uint16_t i = sent; i < frames; i++)
+		pkts[failed++] = frame[i];
+	sent = plains ? c->kernel->ops->tx_burst_rcu(c->kernel, w, plain, plains) : 0;
+	for (uint16_t i = 0; i < plains - sent; i++)
+		pkts[failed++] = plain[i];
+	return (uint16_t)(n - failed);
+}
+
+// --- life
+
+static void close_port(struct xy_port *port)
+{
+	struct xy_card *c = xy_card(port);
+	c->ops->close(c);
+}
+
+static const struct xy_port_ops ops = {
+	.driver = "card", .rx_burst_rcu = rx_burst, .tx_burst_rcu = tx_burst, .close = close_port};
+
+bool xy_port_is_card(const struct xy_port *port)
+{
+	return port->ops == &ops;
+}
+
+int xy_card_port_make(struct xy_dp *dp, struct xy_card *card, const struct xy_dp_port_config *cfg,
+		      unsigned id, struct xy_err *err)
+{
+	struct xy_port *p = calloc(1, sizeof(*p));
+	struct xy_port_counters *counters =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, dp->workers * sizeof(*counters));
+	if (!p || !counters) {
+		free(p);
+		free(counters);
+		return xy_err_set(err, ENOMEM, "%s: no memory for a port", card->interface);
+	}
+	memset(counters, 0, dp->workers * sizeof(*counters));
+	*p = (struct xy_port){.ops = &ops,
+			      .id = id,
+			      .workers = dp->workers,
+			      .counters = counters,
+			      .driver_data = card};
+	card->dp = dp;
+	card->port = p;
+	int r = xy_port_socket_open(dp, cfg, id, &card->kernel, err);
+	if (r)
+		return r;
+	p->address = card->kernel->address;
+	p->udp_port = card->kernel->udp_port;
+	return 0;
+}
+
+void xy_card_port_free(struct xy_card *card)
+{
+	if (card->kernel)
+		card->kernel->ops->close(card->kernel);
+	if (card->port)
+		free(card->port->counters);
+	free(card->port);
+}
