@@ -15,6 +15,7 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_ring_elem.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -56,11 +57,37 @@ static int config_check(const struct xy_dp_config *c, struct xy_err *err)
 	return 0;
 }
 
+// As rte_pktmbuf_pool_create, but that without hugepages a buffer may lie across 4 KB pages: kept
+// inside them, each would take a page of its own, twice the memory. A card's IOMMU sees virtual
+// addresses there, so nothing needs them contiguous.
+static struct rte_mempool *buffers_create(const struct xy_dp *dp)
+{
+	uint32_t room = buffer_room(&dp->cfg);
+	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = (uint16_t)room,
+						   .mbuf_priv_size = sizeof(struct xy_packet)};
+	struct rte_mempool *mp = rte_mempool_create_empty(
+		"packets", buffer_count(&dp->cfg),
+		(unsigned)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet) + room), BUFFER_CACHE,
+		sizeof(private), SOCKET_ID_ANY,
+		rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	if (!mp)
+		return NULL;
+	if (rte_mempool_set_ops_byname(mp, rte_mbuf_best_mempool_ops(), NULL)) {
+		rte_mempool_free(mp);
+		return NULL;
+	}
+	rte_pktmbuf_pool_init(mp, &private);
+	if (rte_mempool_populate_default(mp) < 0) {
+		rte_mempool_free(mp);
+		return NULL;
+	}
+	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+	return mp;
+}
+
 static int pool_create(struct xy_dp *dp, struct xy_err *err)
 {
-	dp->pool = rte_pktmbuf_pool_create("packets", buffer_count(&dp->cfg), BUFFER_CACHE,
-					   sizeof(struct xy_packet),
-					   (uint16_t)buffer_room(&dp->cfg), SOCKET_ID_ANY);
+	dp->pool = buffers_create(dp);
 	if (!dp->pool)
 		return xy_err_set(err, ENOMEM, "no memory for %u packet buffers (%s): %s",
 				  buffer_count(&dp->cfg), dp->memory, rte_strerror(rte_errno));

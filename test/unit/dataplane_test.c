@@ -40,12 +40,21 @@ static struct xy_endpoint endpoint(uint32_t who)
 	return e;
 }
 
+// Both workers pass a quiescent point, so everything retired so far is freed.
+static void grace(void)
+{
+	rte_rcu_qsbr_quiescent(dp->rcu, 0);
+	rte_rcu_qsbr_quiescent(dp->rcu, 1);
+	xy_retire_run(dp, false);
+	CU_ASSERT_PTR_NULL_FATAL(dp->retired_head);
+}
+
 static void session_new(uint32_t who, unsigned owner, bool use)
 {
 	struct xy_dp_session_keys k = {.remote_index = 100 + who, .owner = owner, .born = NOW};
 	if (peer[who].index)
 		xy_dp_session_del(dp, peer[who].index);
-	xy_retire_run(dp, true);
+	grace();
 	randombytes_buf(peer[who].to_us, 32);
 	randombytes_buf(peer[who].from_us, 32);
 	peer[who].counter = 0;
@@ -86,9 +95,8 @@ static void seal(uint32_t who, struct rte_mbuf *m)
 	uint32_t len = m->data_len, padded = RTE_ALIGN_CEIL(len, 16u);
 	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + 16)), 0, padded - len);
 	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, sizeof(*msg));
-	*msg = (struct xy_wg_data){.type = XY_WG_DATA,
-				   .receiver = peer[who].index,
-				   .counter = peer[who].counter++};
+	*msg = (struct xy_wg_data){
+		.type = XY_WG_DATA, .receiver = peer[who].index, .counter = peer[who].counter++};
 	struct xy_aead_op op = {.key = peer[who].to_us,
 				.counter = msg->counter,
 				.data = msg->box,
@@ -617,7 +625,7 @@ static void test_indices_run_out(void)
 	CU_ASSERT_EQUAL(xy_dp_session_reserve(dp, NODE_A, &extra), -ENOSPC);
 	for (unsigned i = 0; i < n; i++)
 		xy_dp_session_del(dp, index[i]);
-	xy_retire_run(dp, true);
+	grace();
 	CU_ASSERT_EQUAL(xy_dp_session_reserve(dp, NODE_A, &extra), 0);
 	for (unsigned i = 0; i < n; i++)
 		CU_ASSERT_NOT_EQUAL(extra, index[i]); // another generation
