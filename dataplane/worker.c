@@ -221,7 +221,6 @@ int xy_worker_main(void *arg)
 
 	rte_rcu_qsbr_thread_register(rcu, w->id);
 	rte_rcu_qsbr_thread_online(rcu, w->id);
-	w->icmp_refill = active;
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
 		walk(w);
 		rte_rcu_qsbr_quiescent(rcu, w->id);

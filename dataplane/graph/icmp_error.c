@@ -19,6 +19,10 @@ static const rte_edge_t reason[] = {
 
 static bool within_rate(struct xy_worker *w)
 {
+	if (!w->icmp_refill) { // the first ever: a full bucket
+		w->icmp_tokens = BURST;
+		w->icmp_refill = w->now;
+	}
 	uint64_t fresh = (w->now - w->icmp_refill) / (XY_SEC / RATE);
 	if (fresh) {
 		w->icmp_tokens = RTE_MIN(w->icmp_tokens + fresh, (uint64_t)BURST);
