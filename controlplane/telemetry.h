@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The telemetry socket: DPDK telemetry's protocol (SOCK_SEQPACKET; a greeting, then one JSON reply
+// for each request "/command,params") on the control thread's loop. Reads only. Control thread
+// alone; what create gives is freed by close.
+#pragma once
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <uv.h>
+
+struct xy_telemetry;
+
+enum {
+	XY_TELEMETRY_CLIENTS = 32,     // when more come, the one idle for longest goes
+	XY_TELEMETRY_REQUEST = 1024,   // bytes; longer requests get an error
+	XY_TELEMETRY_OUTPUT = 1 << 20, // largest reply; less where the kernel gives less
+};
+
+// The object that answers; what was wrong as xy_telemetry_error. params: what stands behind the
+// first comma, or NULL. NULL means no memory.
+typedef json_t *xy_telemetry_handler(void *arg, const char *params);
+
+struct xy_telemetry_config {
+	const char *instance; // for texts
+	const char *path;     // of the socket; its folder exists
+	unsigned mode;
+	const char *group; // NULL or "": as it is
+};
+
+// A socket that a killed daemon left is replaced. -EADDRINUSE: the instance runs already.
+int xy_telemetry_create(uv_loop_t *loop, const struct xy_telemetry_config *cfg,
+			struct xy_telemetry **out, struct xy_err *err);
+// command begins with "/"; it and help must stay. -EEXIST, -ENOMEM.
+int xy_telemetry_register(struct xy_telemetry *t, const char *command, const char *help,
+			  xy_telemetry_handler *handler, void *arg);
+// Removes the socket, closes all clients; memory goes when the loop has closed its handles.
+void xy_telemetry_close(struct xy_telemetry *t);
+
+__attribute__((format(printf, 1, 2))) json_t *xy_telemetry_error(const char *fmt, ...);
