@@ -161,11 +161,13 @@ int xy_eal_start(struct xy_dp *dp, size_t need, struct xy_err *err)
 		snprintf(dp->memory, sizeof(dp->memory), "hugepages");
 	else
 		snprintf(dp->memory, sizeof(dp->memory), "no hugepages (%zu MiB heap)", need >> 20);
-	if (eal_init(dp, huge, need) < 0)
-		return xy_err_set(err, rte_errno ? rte_errno : EIO,
-				  "DPDK's EAL did not start (%s, %s): %s; its own message is above",
-				  dp->memory, dp->cfg.name, rte_strerror(rte_errno));
-	return 0;
+	if (eal_init(dp, huge, need) >= 0)
+		return 0;
+	r = xy_err_set(err, rte_errno ? rte_errno : EIO,
+		       "DPDK's EAL did not start (%s, %s): %s; its own message is above",
+		       dp->memory, dp->cfg.name, rte_strerror(rte_errno));
+	dp->memory[0] = '\0'; // nothing to stop
+	return r;
 }
 
 void xy_eal_stop(void)

@@ -6,9 +6,8 @@
 #include "dataplane.h"
 #include "packet.h"
 
+#include "compat.h"
 #include <intel-ipsec-mb.h>
-#include <rte_graph.h>
-#include <rte_graph_worker.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
 

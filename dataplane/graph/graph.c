@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "graph.h"
 
+#include "compat.h"
 #include <rte_errno.h>
-#include <rte_graph_worker.h>
 
 // A stream may take packets of several sources and of ICMP errors at once; grown here, before
 // traffic, because rte_graph grows a stream with realloc in the middle of a walk.

@@ -7,7 +7,7 @@
 #include "dp.h"
 #include "event.h"
 
-#include <rte_graph_worker.h>
+#include "compat.h"
 
 static inline struct rte_mbuf *xy_node_mbuf(void *obj)
 {
