@@ -453,6 +453,7 @@ static _Atomic uint32_t *find(const struct xy_exact *t, uint64_t h, uint64_t key
 {
 	uint64_t ref = group_of(dir_of(t), h);
 	struct line *l = &group_at(ref)[first_line(ref, h)];
+	__builtin_prefetch(group_at(ref), 1); // the count of the group, which a change needs next
 	_Atomic uint32_t *slot = line_find(l, key);
 	if (!slot && atomic_load_explicit(&l->spilled, memory_order_relaxed))
 		slot = line_find(&group_at(ref)[second_line(ref, h)], key);

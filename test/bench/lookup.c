@@ -1,0 +1,666 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a lookup and a change cost against the size of the table, and beside what there is: rte_hash
+// (lock-free) for the exact table, rte_fib (DIR-24-8) for IPv4; for IPv6 a plain binary trie. All
+// in one run, on one core, in bursts of 64, uniformly random destinations that are in the table.
+// Fails when the largest size costs more than 3 times the smallest: per lookup, or per change after
+// other work. Changes in a row are told beside it: there a thousand entries never leave the nearest
+// caches, and one cache miss, the least that a change of a large table costs, is several times
+// that.
+//   bench_lookup [--short] [--json]
+#include "base/bytes.h"
+#include "table/exact.h"
+#include "table/exact_hash.h"
+#include "table/lpm.h"
+
+#include <pthread.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_fib.h>
+#include <rte_hash.h>
+#include <rte_hash_crc.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { OTHER_WORK = 4 << 20, BURST = 64, BATCH = 256, ROUNDS = 7, SIZES = 4, MOST_RATIO = 3 };
+
+static bool is_json, failed;
+static cpu_set_t others; // CPUs that the measuring thread leaves free
+static unsigned probes = 1 << 20, changes = 200 * BATCH;
+static uint64_t state = 1;
+
+static uint64_t rnd(void)
+{
+	return xy_exact_splitmix(&state);
+}
+
+static void *must(void *p, const char *what)
+{
+	if (!p) {
+		fprintf(stderr, "bench lookup: no memory for %s\n", what);
+		exit(2);
+	}
+	return p;
+}
+
+// --- one table under test, whatever it is
+
+struct route {
+	uint8_t key[16], len;
+};
+
+// One entry out, another in.
+struct swap {
+	uint64_t old_key, new_key;
+	struct route old_route, new_route;
+};
+
+struct table {
+	const char *name, *rival;
+	unsigned bits, n;
+	void *ours, *theirs;
+	uint64_t *keys;	     // exact: what is in it
+	struct route *route; // lpm: what is in it
+	const void *probe;   // destinations: keys, or pointers to addresses
+	void (*look_ours)(const struct table *t, unsigned at, uint32_t *out);
+	void (*look_theirs)(const struct table *t, unsigned at, uint32_t *out);
+	void (*prepare)(struct table *t, unsigned i, struct swap *s); // of entry i
+	void (*change)(struct table *t, const struct swap *s);	      // made and published
+	size_t bytes;
+	double ours_ns, theirs_ns, change_ns, warm_ns, worst_ns, busy_changes, busy_mlookups;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+static double ns(uint64_t cycles)
+{
+	return (double)cycles * 1e9 / (double)rte_get_tsc_hz();
+}
+
+// --- what was retired: freed outside of what is timed, after the reader has passed
+
+static struct retired {
+	struct xy_reclaim reclaim;
+	void **ptr;
+	size_t n, room;
+} retired;
+
+static _Atomic uint64_t passes;
+static _Atomic bool reading;
+
+static void retire(struct xy_reclaim *r, void *ptr, size_t size, void (*free_fn)(void *))
+{
+	struct retired *k = (struct retired *)r;
+	if (k->n == k->room) {
+		k->room = k->room ? 2 * k->room : 4096;
+		k->ptr = must(realloc(k->ptr, k->room * sizeof(*k->ptr)), "what was replaced");
+	}
+	k->ptr[k->n++] = ptr;
+}
+
+static void free_retired(void)
+{
+	uint64_t seen = atomic_load(&passes);
+	while (atomic_load(&reading) && atomic_load(&passes) - seen < 2)
+		sched_yield();
+	while (retired.n)
+		free(retired.ptr[--retired.n]);
+}
+
+// --- exact
+
+static void exact_ours(const struct table *t, unsigned at, uint32_t *out)
+{
+	xy_exact_lookup_burst_rcu(t->ours, (const uint64_t *)t->probe + at, out, BURST);
+}
+
+static void exact_theirs(const struct table *t, unsigned at, uint32_t *out)
+{
+	const void *key[BURST];
+	int32_t place[BURST];
+	for (unsigned i = 0; i < BURST; i++)
+		key[i] = (const uint64_t *)t->probe + at + i;
+	rte_hash_lookup_bulk(t->theirs, key, BURST, place);
+	memcpy(out, place, sizeof(place));
+}
+
+static void exact_prepare(struct table *t, unsigned i, struct swap *s)
+{
+	s->old_key = t->keys[i];
+	s->new_key = t->keys[i] = rnd();
+}
+
+static void exact_change(struct table *t, const struct swap *s)
+{
+	if (xy_exact_del(t->ours, s->old_key) || xy_exact_set(t->ours, s->new_key, 1))
+		abort();
+}
+
+static struct rte_hash *hash_rival(const struct table *t)
+{
+	struct rte_hash_parameters p = {
+		.name = "bench",
+		.entries = t->n * 5 / 4,
+		.key_len = sizeof(uint64_t),
+		.hash_func = rte_hash_crc,
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF,
+	};
+	struct rte_hash *h = must(rte_hash_create(&p), "rte_hash");
+	for (unsigned i = 0; i < t->n; i++)
+		if (rte_hash_add_key(h, &t->keys[i]) < 0)
+			abort();
+	return h;
+}
+
+static void exact_make(struct table *t)
+{
+	uint64_t *probe = must(malloc(probes * sizeof(*probe)), "probes");
+	t->keys = must(malloc(t->n * sizeof(*t->keys)), "keys");
+	t->ours = must(xy_exact_create(t->n, 42, &retired.reclaim), "the table");
+	for (unsigned i = 0; i < t->n; i++) {
+		t->keys[i] = rnd();
+		if (xy_exact_set(t->ours, t->keys[i], i))
+			abort();
+	}
+	free_retired();
+	for (unsigned i = 0; i < probes; i++)
+		probe[i] = t->keys[rnd() % (t->n / 2)];
+	t->probe = probe;
+	t->bytes = xy_exact_bytes(t->ours);
+	t->theirs = hash_rival(t);
+	t->look_ours = exact_ours;
+	t->look_theirs = exact_theirs;
+	t->prepare = exact_prepare;
+	t->change = exact_change;
+}
+
+static void exact_free(struct table *t)
+{
+	xy_exact_destroy(t->ours);
+	rte_hash_free(t->theirs);
+	free(t->keys);
+	free((void *)t->probe);
+}
+
+// --- prefixes of realistic lengths and neighbourhoods
+
+struct share {
+	uint8_t len;
+	unsigned percent;
+};
+
+static uint8_t pick_length(unsigned bits)
+{
+	static const struct share v4[] = {{24, 60}, {22, 11}, {23, 10}, {21, 5}, {20, 5},
+					  {19, 3},  {18, 2},  {16, 2},	{17, 1}, {15, 1}};
+	static const struct share v6[] = {{48, 46}, {32, 12}, {44, 11}, {40, 9}, {36, 5},
+					  {29, 4},  {46, 4},  {47, 3},	{33, 3}, {64, 3}};
+	const struct share *s = bits == 32 ? v4 : v6;
+	unsigned at = (unsigned)(rnd() % 100);
+	while (at >= s->percent)
+		at -= s++->percent;
+	return s->len;
+}
+
+// Two of three lie in the block of one that is there already, as an origin's prefixes do.
+static struct route pick_route(unsigned bits, const struct route *known, unsigned n)
+{
+	static const uint8_t registry[] = {0x20, 0x24, 0x26, 0x28, 0x2a, 0x2c};
+	struct route r = {.len = pick_length(bits)};
+	xy_be64_store(r.key, rnd());
+	xy_be64_store(r.key + 8, rnd());
+	r.key[0] = (uint8_t)(bits == 32 ? 1 + rnd() % 223 : registry[rnd() % sizeof(registry)]);
+	if (n && rnd() % 3)
+		memcpy(r.key, known[rnd() % n].key, bits == 32 ? 2 : 4);
+	for (unsigned i = r.len; i < 128; i++)
+		r.key[i / 8] &= (uint8_t) ~(128 >> i % 8);
+	return r;
+}
+
+static struct route new_route(const struct table *t, unsigned n)
+{
+	struct route r;
+	do
+		r = pick_route(t->bits, t->route, n);
+	while (xy_lpm_get(t->ours, r.key, r.len) != XY_TABLE_MISS);
+	return r;
+}
+
+static void lpm_ours(const struct table *t, unsigned at, uint32_t *out)
+{
+	xy_lpm_lookup_burst_rcu(t->ours, (const uint8_t *const *)t->probe + at, out, BURST);
+}
+
+static void lpm_prepare(struct table *t, unsigned i, struct swap *s)
+{
+	s->old_route = t->route[i];
+	s->new_route = t->route[i] = new_route(t, t->n);
+}
+
+// Two of one batch may name the same new prefix, of which then one is there to delete.
+static void lpm_change(struct table *t, const struct swap *s)
+{
+	int r = xy_lpm_del(t->ours, s->old_route.key, s->old_route.len);
+	if ((r && r != -ENOENT) || xy_lpm_set(t->ours, s->new_route.key, s->new_route.len, 1))
+		abort();
+	xy_lpm_commit(t->ours);
+}
+
+static void fib_theirs(const struct table *t, unsigned at, uint32_t *out)
+{
+	const uint8_t *const *key = (const uint8_t *const *)t->probe + at;
+	uint32_t address[BURST];
+	uint64_t hop[BURST];
+	for (unsigned i = 0; i < BURST; i++)
+		address[i] = xy_be32_load(key[i]);
+	rte_fib_lookup_bulk(t->theirs, address, hop, BURST);
+	for (unsigned i = 0; i < BURST; i++)
+		out[i] = (uint32_t)hop[i];
+}
+
+static struct rte_fib *fib_rival(const struct table *t)
+{
+	struct rte_fib_conf c = {
+		.type = RTE_FIB_DIR24_8,
+		.default_nh = 0xffffff,
+		.max_routes = (int)t->n + 1,
+		.dir24_8 = {.nh_sz = RTE_FIB_DIR24_8_4B, .num_tbl8 = 256},
+	};
+	struct rte_fib *f = must(rte_fib_create("bench", SOCKET_ID_ANY, &c), "rte_fib");
+	for (unsigned i = 0; i < t->n; i++)
+		if (rte_fib_add(f, xy_be32_load(t->route[i].key), t->route[i].len, i & 0xffff))
+			abort();
+	return f;
+}
+
+struct trie {
+	struct trie *child[2];
+	uint32_t value;
+};
+
+static struct trie *trie_new(void)
+{
+	struct trie *n = must(calloc(1, sizeof(*n)), "the binary trie");
+	n->value = XY_TABLE_MISS;
+	return n;
+}
+
+static struct trie *trie_rival(const struct table *t)
+{
+	struct trie *root = trie_new();
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct route *r = &t->route[i];
+		struct trie *n = root;
+		for (unsigned j = 0; j < r->len; j++) {
+			struct trie **next = &n->child[r->key[j / 8] >> (7 - j % 8) & 1];
+			if (!*next)
+				*next = trie_new();
+			n = *next;
+		}
+		n->value = i & 0xffff;
+	}
+	return root;
+}
+
+static void trie_free(struct trie *n)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (n->child[i])
+			trie_free(n->child[i]);
+	free(n);
+}
+
+static void trie_theirs(const struct table *t, unsigned at, uint32_t *out)
+{
+	for (unsigned i = 0; i < BURST; i++) {
+		const uint8_t *key = ((const uint8_t *const *)t->probe)[at + i];
+		const struct trie *n = t->theirs;
+		out[i] = XY_TABLE_MISS;
+		for (unsigned j = 0; n; j++) {
+			out[i] = n->value != XY_TABLE_MISS ? n->value : out[i];
+			n = j < t->bits ? n->child[key[j / 8] >> (7 - j % 8) & 1] : NULL;
+		}
+	}
+}
+
+static void lpm_fill(struct table *t)
+{
+	t->route = must(calloc(t->n, sizeof(*t->route)), "prefixes");
+	t->ours = must(xy_lpm_create(t->bits, t->n, &retired.reclaim), "the table");
+	for (unsigned i = 0; i < t->n; i++) {
+		t->route[i] = new_route(t, i);
+		if (xy_lpm_set(t->ours, t->route[i].key, t->route[i].len, i & 0xffff))
+			abort();
+	}
+	xy_lpm_commit(t->ours);
+	free_retired();
+	t->bytes = xy_lpm_bytes(t->ours);
+}
+
+// A random host in a random prefix.
+static void fill_address(const struct route *r, uint8_t *address)
+{
+	xy_be64_store(address, rnd());
+	xy_be64_store(address + 8, rnd());
+	memcpy(address, r->key, r->len / 8);
+	if (r->len % 8) {
+		uint8_t host = (uint8_t)(0xff >> r->len % 8);
+		uint8_t *a = &address[r->len / 8];
+		*a = (uint8_t)((*a & host) | r->key[r->len / 8]);
+	}
+}
+
+static void lpm_probes(struct table *t)
+{
+	uint8_t(*address)[16] = must(malloc((size_t)probes * 16), "probes");
+	const uint8_t **probe = must(malloc(probes * sizeof(*probe)), "probes");
+	for (unsigned i = 0; i < probes; i++) {
+		fill_address(&t->route[rnd() % (t->n / 2)], address[i]);
+		probe[i] = address[i];
+	}
+	t->probe = probe;
+}
+
+static void lpm_make(struct table *t)
+{
+	lpm_fill(t);
+	lpm_probes(t);
+	t->look_ours = lpm_ours;
+	t->prepare = lpm_prepare;
+	t->change = lpm_change;
+	if (t->bits == 32) {
+		t->theirs = fib_rival(t);
+		t->look_theirs = fib_theirs;
+	} else {
+		t->theirs = trie_rival(t);
+		t->look_theirs = trie_theirs;
+	}
+}
+
+static void lpm_free(struct table *t)
+{
+	xy_lpm_destroy(t->ours);
+	if (t->bits == 32)
+		rte_fib_free(t->theirs);
+	else
+		trie_free(t->theirs);
+	free((void *)*(const uint8_t *const *)t->probe);
+	free((void *)t->probe);
+	free(t->route);
+}
+
+// --- measuring
+
+typedef void look_fn(const struct table *t, unsigned at, uint32_t *out);
+
+// CPU time, so that what else runs on the machine counts little.
+static double cpu_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static double pass(const struct table *t, look_fn *look)
+{
+	uint32_t out[BURST];
+	double begin = cpu_ns();
+	for (unsigned at = 0; at < probes; at += BURST)
+		look(t, at, out);
+	return (cpu_ns() - begin) / probes;
+}
+
+static bool same_answer(const struct table *t, uint32_t ours, uint32_t theirs)
+{
+	if (t->bits)
+		return ours == theirs;
+	return ours != XY_TABLE_MISS && (int32_t)theirs >= 0; // rte_hash tells a place of its own
+}
+
+static void same_answers(const struct table *t)
+{
+	uint32_t ours[BURST], theirs[BURST];
+	for (unsigned at = 0; at < probes; at += BURST) {
+		t->look_ours(t, at, ours);
+		t->look_theirs(t, at, theirs);
+		for (unsigned i = 0; i < BURST; i++)
+			if (!same_answer(t, ours[i], theirs[i])) {
+				fprintf(stderr, "bench lookup: %s at %u entries: wrong answer\n",
+					t->name, t->n);
+				exit(1);
+			}
+	}
+}
+
+// Ours and theirs in turn, so that both see the same noise; medians.
+static void measure_lookups(struct table *t)
+{
+	double ours[ROUNDS], theirs[ROUNDS];
+	same_answers(t);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		ours[i] = pass(t, t->look_ours);
+		theirs[i] = pass(t, t->look_theirs);
+	}
+	qsort(ours, ROUNDS, sizeof(*ours), by_value);
+	qsort(theirs, ROUNDS, sizeof(*theirs), by_value);
+	t->ours_ns = ours[ROUNDS / 2];
+	t->theirs_ns = theirs[ROUNDS / 2];
+}
+
+// Changes fall on the half of the entries that no destination lies in. They are chosen ahead, so
+// that what is timed is the table's work alone.
+static void prepare_batch(struct table *t, struct swap *s)
+{
+	for (unsigned i = 0; i < BATCH; i++)
+		t->prepare(t, (unsigned)(t->n / 2 + rnd() % (t->n / 2)), &s[i]);
+}
+
+// Drives the table out of the caches of one core, as what the control thread does between two
+// changes would.
+static void other_work(void)
+{
+	static uint64_t memory[OTHER_WORK / sizeof(uint64_t)];
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(memory); i += 8)
+		memory[i]++;
+}
+
+// Single changes, one after the other or each after other work: the median; the worst may be an
+// interrupt's.
+static double measure_changes(struct table *t, bool after_work, double *worst)
+{
+	struct swap s[BATCH];
+	unsigned n = after_work ? changes / 8 : changes;
+	double *cost = must(malloc(n * sizeof(*cost)), "samples"), median;
+	for (unsigned i = 0; i < n; i++) {
+		if (i % BATCH == 0)
+			prepare_batch(t, s);
+		if (after_work)
+			other_work();
+		uint64_t begin = rte_rdtsc_precise();
+		t->change(t, &s[i % BATCH]);
+		cost[i] = ns(rte_rdtsc_precise() - begin);
+		if (i % BATCH == BATCH - 1)
+			free_retired();
+	}
+	free_retired();
+	qsort(cost, n, sizeof(*cost), by_value);
+	median = cost[n / 2];
+	*worst = cost[n - 1];
+	free(cost);
+	return median;
+}
+
+static void *reader(void *arg)
+{
+	const struct table *t = arg;
+	uint32_t out[BURST];
+	sched_setaffinity(0, sizeof(others), &others); // EAL bound the thread that made us
+	while (atomic_load_explicit(&reading, memory_order_relaxed)) {
+		uint64_t n = atomic_load_explicit(&passes, memory_order_relaxed);
+		t->look_ours(t, (unsigned)(n * BURST % probes), out);
+		atomic_store_explicit(&passes, n + 1, memory_order_release);
+	}
+	return NULL;
+}
+
+// Changes per second while a reader runs on another CPU, freeing included, and its lookups.
+static void measure_busy(struct table *t)
+{
+	struct swap s[BATCH];
+	pthread_t thread;
+	uint64_t cycles = 0;
+	atomic_store(&passes, 0);
+	atomic_store(&reading, true);
+	if (pthread_create(&thread, NULL, reader, t))
+		abort();
+	while (atomic_load(&passes) == 0)
+		sched_yield();
+	uint64_t first = atomic_load(&passes), begin = rte_rdtsc_precise();
+	for (unsigned i = 0; i < changes; i += BATCH) {
+		prepare_batch(t, s);
+		uint64_t at = rte_rdtsc_precise();
+		for (unsigned j = 0; j < BATCH; j++)
+			t->change(t, &s[j]);
+		if (retired.n > 4096)
+			free_retired();
+		cycles += rte_rdtsc_precise() - at;
+	}
+	double all = ns(rte_rdtsc_precise() - begin);
+	t->busy_changes = changes / ns(cycles) * 1e9;
+	t->busy_mlookups = (double)(atomic_load(&passes) - first) * BURST / all * 1e3;
+	atomic_store(&reading, false);
+	pthread_join(thread, NULL);
+	free_retired();
+}
+
+// --- telling
+
+static const char *cpu_name(void)
+{
+	static char line[256];
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	while (f && fgets(line, sizeof(line), f) && strncmp(line, "model name", 10) != 0)
+		;
+	if (f)
+		fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	char *colon = strchr(line, ':');
+	return colon ? colon + 2 : "unknown";
+}
+
+static void tell_head(void)
+{
+	if (is_json) {
+		printf("{\"bench\": \"lookup\", \"cpu\": \"%s\", \"rows\": [", cpu_name());
+		return;
+	}
+	printf("%s; one core, bursts of %u\n"
+	       "a change is one entry out and one in: the median after other work, the median and "
+	       "the worst of %u in a row\n"
+	       "%-6s %8s %10s  %-20s %9s %9s %9s %10s   with a reader: %10s %10s\n",
+	       cpu_name(), BURST, changes, "table", "entries", "Mlookup/s", "rival's", "bytes/ent",
+	       "change ns", "in a row", "worst ns", "changes/s", "Mlookup/s");
+}
+
+static void tell(const struct table *t)
+{
+	static bool after;
+	if (is_json)
+		printf("%s\n  {\"table\": \"%s\", \"entries\": %u, \"mlookups\": %.2f, \"rival\": "
+		       "\"%s\", \"rival_mlookups\": %.2f, \"bytes_per_entry\": %.1f, "
+		       "\"change_ns\": %.0f, \"change_in_a_row_ns\": %.0f, \"worst_change_ns\": "
+		       "%.0f, "
+		       "\"changes_with_reader\": %.0f, \"mlookups_with_writer\": %.2f}",
+		       after ? "," : "", t->name, t->n, 1e3 / t->ours_ns, t->rival,
+		       1e3 / t->theirs_ns, (double)t->bytes / t->n, t->change_ns, t->warm_ns,
+		       t->worst_ns, t->busy_changes, t->busy_mlookups);
+	else
+		printf("%-6s %8u %10.1f  %7.1f %-12s %9.1f %9.0f %9.0f %10.0f %28.0f %10.1f\n",
+		       t->name, t->n, 1e3 / t->ours_ns, 1e3 / t->theirs_ns, t->rival,
+		       (double)t->bytes / t->n, t->change_ns, t->warm_ns, t->worst_ns,
+		       t->busy_changes, t->busy_mlookups);
+	fflush(stdout);
+	after = true;
+}
+
+static void check(const char *table, const char *what, double small, double large)
+{
+	bool good = large <= MOST_RATIO * small;
+	failed |= !good;
+	fprintf(is_json ? stderr : stdout,
+		"%s - %s: a %s at the largest size costs %.2f times one at the smallest (at most "
+		"%u)\n",
+		good ? "ok" : "not ok", table, what, large / small, MOST_RATIO);
+}
+
+static void run(const char *name, const char *rival, unsigned bits, const unsigned size[SIZES])
+{
+	struct table t[SIZES];
+	double unused;
+	for (unsigned i = 0; i < SIZES; i++) {
+		t[i] = (struct table){.name = name, .rival = rival, .bits = bits, .n = size[i]};
+		(bits ? lpm_make : exact_make)(&t[i]);
+		measure_lookups(&t[i]);
+		t[i].warm_ns = measure_changes(&t[i], false, &t[i].worst_ns);
+		t[i].change_ns = measure_changes(&t[i], true, &unused);
+		measure_busy(&t[i]);
+		(bits ? lpm_free : exact_free)(&t[i]);
+		tell(&t[i]);
+	}
+	check(name, "lookup", t[0].ours_ns, t[SIZES - 1].ours_ns);
+	check(name, "change", t[0].change_ns, t[SIZES - 1].change_ns);
+	fprintf(is_json ? stderr : stdout,
+		"     %s: in a row, with the small table in the cache: %.2f\n", name,
+		t[SIZES - 1].warm_ns / t[0].warm_ns);
+}
+
+static void options(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--short") == 0) {
+			probes = 1 << 18;
+			changes = 40 * BATCH;
+		} else if (strcmp(argv[i], "--json") == 0) {
+			is_json = true;
+		} else {
+			fprintf(stderr,
+				"bench lookup: unknown argument '%s'; use [--short] [--json]\n",
+				argv[i]);
+			exit(2);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const unsigned million[SIZES] = {1000, 10000, 100000, 1000000};
+	static const unsigned v6[SIZES] = {1000, 10000, 100000, 200000};
+	static char *eal[] = {"bench", "--no-huge", "--no-shconf", "--no-pci",	   "--no-telemetry",
+			      "-m",    "1024",	    "--log-level", "lib.eal:error"};
+	options(argc, argv);
+	sched_getaffinity(0, sizeof(others), &others);
+	if (rte_eal_init(XY_ARRAY_SIZE(eal), eal) < 0) {
+		fprintf(stderr, "bench lookup: DPDK does not start: %s\n", rte_strerror(rte_errno));
+		return 2;
+	}
+	if (CPU_COUNT(&others) > 1)
+		CPU_CLR(sched_getcpu(), &others);
+	retired.reclaim.retire = retire;
+	tell_head();
+	run("exact", "rte_hash", 0, million);
+	run("lpm6", "binary trie", 128, v6);
+	run("lpm4", "rte_fib", 32, million);
+	if (is_json)
+		printf("\n], \"passed\": %s}\n", failed ? "false" : "true");
+	free(retired.ptr);
+	rte_eal_cleanup();
+	return failed;
+}
