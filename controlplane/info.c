@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What links tell about themselves.
+#include "link.h"
+
+unsigned xy_links_count(const struct xy_links *l)
+{
+	return l->count;
+}
+
+unsigned xy_links_after(const struct xy_links *l, const char *after)
+{
+	unsigned from = 0, to = l->count;
+	while (after && from < to) {
+		unsigned mid = from + (to - from) / 2;
+		if (strcmp(l->link[l->order[mid]]->name, after) <= 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+static enum xy_link_state state_of(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+{
+	if (xy_link_is_up(l, k, now))
+		return XY_LINK_UP;
+	if (!k->remote.port)
+		return XY_LINK_NO_ENDPOINT;
+	return k->timers.attempt_start ? XY_LINK_HANDSHAKE : XY_LINK_DOWN;
+}
+
+static unsigned sessions_of(const struct xy_link *k)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < XY_KEYPAIR_SLOTS; i++)
+		n += k->keypairs.slot[i].live;
+	return n;
+}
+
+void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out)
+{
+	const struct xy_link *k = l->link[l->order[at]];
+	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
+	*out = (struct xy_link_info){
+		.name = k->name,
+		.key = k->key,
+		.leaf = k->leaf,
+		.state = state_of(l, k, now),
+		.remote = k->remote,
+		.endpoint_count = k->endpoints.count,
+		.endpoints = k->endpoints.text,
+		.last_handshake = k->last_handshake,
+		.session_born = current ? current->born : 0,
+		.mtu = xy_link_room(k),
+		.keepalive = k->keepalive,
+		.allowed_count = k->allowed_count,
+		.allowed = k->allowed,
+		.sessions = sessions_of(k),
+		.handshakes_sent = k->sent,
+		.handshakes_failed = k->failed,
+	};
+	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
+}
+
+unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link_session out[3])
+{
+	static const char *const use[XY_KEYPAIR_SLOTS] = {[XY_KEYPAIR_PREVIOUS] = "previous",
+							  [XY_KEYPAIR_CURRENT] = "current",
+							  [XY_KEYPAIR_NEXT] = "next"};
+	const struct xy_link *k = l->link[l->order[at]];
+	unsigned n = 0;
+	for (unsigned i = 0; i < XY_KEYPAIR_SLOTS; i++) {
+		const struct xy_keypair *p = &k->keypairs.slot[i];
+		if (p->live)
+			out[n++] = (struct xy_link_session){
+				.index = p->index, .initiator = p->initiator, .use = use[i]};
+	}
+	return n;
+}
+
+const struct xy_link_route *xy_links_routes(const struct xy_links *l, unsigned *count)
+{
+	*count = l->route_count;
+	return l->route;
+}
+
+const char *xy_links_name(const struct xy_links *l, uint32_t slot)
+{
+	return slot < l->cfg.max_peers && l->link[slot] ? l->link[slot]->name : NULL;
+}
+
+uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which)
+{
+	return l->drop[which];
+}

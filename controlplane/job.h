@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A step of a handshake that costs X25519 operations, as a job for a helper thread. The helper
+// calls run and touches nothing but the job and the constant local key; everything else about it
+// belongs to the control thread. Jobs live in a fixed pool and are wiped when they go back.
+#pragma once
+
+#include "dataplane.h"
+#include "noise/handshake.h"
+
+enum xy_job_type {
+	XY_JOB_INITIATE, // make message 1
+	XY_JOB_OPEN,	 // message 1: who is it?
+	XY_JOB_RESPOND,	 // make message 2 and keys
+	XY_JOB_CONSUME,	 // message 2: keys
+};
+
+struct xy_job {
+	enum xy_job_type type;
+	bool stranger; // not known to come from a peer: the first to be refused
+	int result;    // of run
+	struct xy_job *next_free;
+
+	uint32_t slot;	       // of the link it is for, but for OPEN
+	uint64_t serial;       // the link's: a later link in the same slot is another
+	unsigned worker, port; // where the message came in
+	struct xy_endpoint remote;
+	struct xy_addr local;
+
+	const struct xy_hs_local *ours;
+	struct xy_hs_remote theirs;
+	struct xy_hs_state state;
+	struct xy_hs_keys keys;
+	uint8_t ephemeral[XY_WG_KEY_LEN];
+	uint8_t timestamp[XY_WG_TAI64N_LEN];
+	uint8_t pk[XY_WG_KEY_LEN]; // OPEN: the initiator
+	uint32_t index;		   // our receiver index
+	struct xy_wg_initiation initiation;
+	struct xy_wg_response response;
+};
+
+enum {
+	XY_JOBS = 256,		// under way at once
+	XY_JOBS_STRANGERS = 32, // of these for strangers: about 2 ms of waiting for a known peer
+};
+
+struct xy_jobs {
+	struct xy_job job[XY_JOBS];
+	struct xy_job *free;
+	unsigned used, strangers;
+};
+
+void xy_jobs_init(struct xy_jobs *jobs);
+struct xy_job *xy_job_take(struct xy_jobs *jobs, bool stranger); // NULL when there is none left
+void xy_job_give(struct xy_jobs *jobs, struct xy_job *job);	 // wipes it
+void xy_job_run(struct xy_job *job);				 // any thread

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the files of links share: one peer's link, and the set of them. Control thread only.
+#pragma once
+
+#include "heap.h"
+#include "links.h"
+#include "log.h"
+#include "map.h"
+#include "noise/cookie.h"
+#include "noise/keypairs.h"
+#include "noise/limiter.h"
+#include "noise/timers.h"
+
+enum {
+	XY_ENDPOINT_ADDRESSES = 4, // taken from one name
+	XY_CANDIDATES = XY_CONFIG_ENDPOINTS * XY_ENDPOINT_ADDRESSES,
+};
+
+struct xy_candidate {
+	struct xy_endpoint at;
+	unsigned endpoint; // which of the configured ones
+};
+
+// Where a peer may be: the addresses of its configured endpoints, and where it was last heard from.
+struct xy_endpoints {
+	unsigned count;
+	struct xy_config_endpoint *text;    // [count]
+	xy_nsec asked[XY_CONFIG_ENDPOINTS]; // when the name was last resolved; 0 = never
+	bool asking[XY_CONFIG_ENDPOINTS];
+	unsigned candidates;
+	struct xy_candidate candidate[XY_CANDIDATES];
+	struct xy_endpoint learned; // port 0: none
+};
+
+// Our own handshake as initiator. Its index is reserved in the dataplane in all states but NONE.
+enum xy_link_hs {
+	XY_LINK_HS_NONE,
+	XY_LINK_HS_CREATING,  // message 1 is being made
+	XY_LINK_HS_SENT,      // message 1 is out
+	XY_LINK_HS_CONSUMING, // a response is being opened
+};
+
+struct xy_link {
+	struct xy_heap_node timer; // first: the heap's node is the link
+	uint32_t slot;
+	uint64_t serial;
+	char name[XY_NAME_LEN + 1];
+	struct xy_key key;
+	bool leaf;
+	unsigned keepalive;
+	unsigned allowed_count;
+	struct xy_prefix *allowed;
+	struct xy_hs_remote hs_remote;
+	struct xy_cookie_jar jar;
+	struct xy_wg_timers timers;
+	struct xy_keypairs keypairs;
+
+	struct xy_endpoints endpoints;
+	struct xy_endpoint remote; // in use; port 0: none
+	struct xy_addr local;
+	unsigned port;
+	uint32_t mtu;	  // underlay
+	xy_nsec start_at; // when to initiate unasked; XY_NEVER
+
+	enum xy_link_hs hs;
+	struct xy_hs_state hs_state;
+	uint32_t hs_index;
+	bool responding;		     // a RESPOND job is under way
+	uint8_t timestamp[XY_WG_TAI64N_LEN]; // newest that was accepted
+	xy_nsec initiation_seen;
+
+	xy_nsec last_handshake;
+	uint64_t moved_rx; // packets of the current session when its owner was last judged
+	uint64_t moved_handed;
+	uint32_t moved_index;
+	uint64_t sent, failed;
+	bool told_up;
+	struct xy_log_limit quiet;
+	uint32_t mark; // of the plan that wants it
+};
+
+struct xy_links {
+	struct xy_links_config cfg;
+	struct xy_dp *dp;
+	struct xy_hs_local ours;
+	struct xy_cookie_checker checker;
+	struct xy_limiter known, cookied; // see admit() in handshake.c
+	struct xy_load load;
+	struct xy_jobs jobs;
+
+	struct xy_link **link; // [max_peers], by slot
+	uint32_t count;
+	uint32_t *order;     // [count] slots by name
+	uint32_t *free_slot; // [max_peers], a stack
+	uint32_t free_count;
+	struct xy_map by_key, by_index, by_serial, by_remote;
+	uint8_t hash_key[16]; // secret: strangers choose keys and addresses
+	struct xy_heap timers;
+	uint64_t serial;
+	uint32_t mark;
+
+	struct xy_link_route *route; // sorted
+	unsigned route_count;
+	bool own_told; // xy_dp_source_own was called
+
+	uint64_t drop[XY_LINK_DROP_COUNT];
+	struct xy_log_limit log_unknown, log_no_index, log_bad;
+};
+
+static inline void xy_links_drop(struct xy_links *l, enum xy_link_drop why)
+{
+	l->drop[why]++;
+}
+
+// --- links.c
+struct xy_link *xy_link_find(const struct xy_links *l, uint32_t slot, uint64_t serial);
+struct xy_link *xy_link_by_key(const struct xy_links *l, const uint8_t pk[XY_WG_KEY_LEN]);
+struct xy_link *xy_link_by_index(const struct xy_links *l, uint32_t index);
+void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now);
+void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nsec now);
+bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
+
+// --- peers.c: one link's life
+uint64_t xy_links_hash(const struct xy_links *l, const void *data, size_t len);
+int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_nsec now,
+		struct xy_link **out);
+int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
+		   xy_nsec now);
+void xy_link_remove(struct xy_links *l, struct xy_link *k);
+
+// --- handshake.c
+void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now);
+void xy_link_handshake_end(struct xy_links *l, struct xy_link *k); // gives its index back
+void xy_links_punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
+
+// --- sessions.c
+int xy_link_session_reserve(struct xy_links *l, struct xy_link *k, uint32_t *index, xy_nsec now);
+void xy_link_session_free(struct xy_links *l, uint32_t index);
+void xy_link_session_begun(struct xy_links *l, struct xy_link *k, const struct xy_job *job,
+			   bool initiator, xy_nsec now);
+void xy_link_session_first(struct xy_links *l, struct xy_link *k, uint32_t index, xy_nsec now);
+void xy_link_sessions_clear(struct xy_links *l, struct xy_link *k);
+void xy_link_sessions_expire(struct xy_links *l, struct xy_link *k, xy_nsec now);
+xy_nsec xy_link_sessions_deadline(const struct xy_links *l, const struct xy_link *k);
+void xy_link_session_place(struct xy_links *l, struct xy_link *k); // moves its replay window
+void xy_link_activity(struct xy_links *l, struct xy_link *k, struct xy_wg_activity *out);
+
+// --- endpoints.c
+int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
+			  xy_nsec now);
+void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k);
+void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now); // names
+// The attempt was not answered: the next place where it may be.
+void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now);
+// An authenticated message came from there.
+void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
+			    const struct xy_endpoint *remote, const struct xy_addr *local);
+// Tells the dataplane, with the path MTU asked again.
+int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
+bool xy_link_mtu_ask(struct xy_links *l, struct xy_link *k); // true: it changed
+uint32_t xy_link_room(const struct xy_link *k); // for an overlay packet; 0: no endpoint
+
+// --- routes.c
+int xy_links_routes_set(struct xy_links *l, const struct xy_plan *plan, struct xy_err *err);
+void xy_links_routes_drop(struct xy_links *l); // those to peers that the plan does not want

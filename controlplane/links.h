@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Links: the control side of WireGuard. Peers, handshakes in both roles, cookies, timers, sessions,
+// endpoints, routes. No loop, no socket, no clock in it: time comes with each call, what needs a
+// thread or the network goes out through xy_links_ops. Control thread only. The strings and tables
+// that it hands out stay its own and are good until the next call.
+#pragma once
+
+#include "base/err.h"
+#include "identity/identity.h"
+#include "job.h"
+#include "plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// What is dropped or refused here, in the order of the checks: name and text for `show drops`.
+#define XY_LINK_DROPS(X)                                                                         \
+	X(HS_MALFORMED, hs_malformed, "handshake message of wrong type or length")               \
+	X(HS_BAD_MAC, hs_bad_mac, "handshake message with a wrong mac1: meant for another key")  \
+	X(HS_COOKIE, hs_cookie, "handshake answered with a cookie: under load")                  \
+	X(HS_LIMITED, hs_limited, "handshakes from one source above its rate")                   \
+	X(HS_BUSY, hs_busy, "handshake dropped: helper queue full")                              \
+	X(HS_BAD, hs_bad, "handshake message that does not open: wrong key or secret")           \
+	X(HS_UNKNOWN_KEY, hs_unknown_key, "handshake from a key that is no peer")                \
+	X(HS_REPLAY, hs_replay, "initiation seen before (time stamp not newer)")                 \
+	X(HS_FLOOD, hs_flood, "initiations of one peer above 50 a second")                       \
+	X(HS_UNASKED, hs_unasked, "response or cookie to nothing that we asked")                 \
+	X(HS_OVERLAY, hs_overlay, "handshake or packet from an underlay address in the overlay") \
+	X(HS_NO_INDEX, hs_no_index, "no free session: raise max_sessions")                       \
+	X(HS_UNSENT, hs_unsent, "handshake message that could not be queued for sending")
+
+enum xy_link_drop {
+#define X(NAME, name, text) XY_LINK_DROP_##NAME,
+	XY_LINK_DROPS(X)
+#undef X
+		XY_LINK_DROP_COUNT
+};
+extern const char *const xy_link_drop_name[XY_LINK_DROP_COUNT];
+extern const char *const xy_link_drop_text[XY_LINK_DROP_COUNT];
+
+struct xy_links_ops {
+	void *arg;
+	// Has xy_job_run called on a helper and, on the control thread, xy_links_job_done after.
+	// Takes the job in any case.
+	void (*run)(void *arg, struct xy_job *job);
+	void (*random)(void *arg, void *buf, size_t len);
+	void (*wall)(void *arg, uint64_t *unix_sec, uint32_t *nsec);
+	// Starts to resolve host; xy_links_resolved(serial, endpoint, ...) follows, also on
+	// failure.
+	void (*resolve)(void *arg, uint64_t serial, unsigned endpoint, const char *host,
+			uint16_t port);
+	// Path MTU of the underlay to there, bytes; 0 = not known.
+	uint32_t (*path_mtu)(void *arg, const struct xy_endpoint *remote);
+};
+
+struct xy_links_config {
+	struct xy_dp *dp; // its ports are there already
+	const struct xy_identity *identity;
+	struct xy_wg_limits limits;
+	uint32_t max_peers;
+	unsigned stranger_rate, stranger_burst; // handshakes before cookies are asked; 0 = default
+	struct xy_links_ops ops;
+};
+
+struct xy_links;
+
+int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, struct xy_err *err);
+// No job may be under way. Peers and routes in the dataplane go with the dataplane.
+void xy_links_destroy(struct xy_links *l);
+
+// What changes from the present state to the plan: peers that are in both keep their sessions.
+// host: packets for us go to the host interface (they are dropped as `host_down` while it is not
+// there). On an error as much of the plan as fits is in force.
+int xy_links_apply(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err);
+
+void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
+void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now);
+void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned endpoint,
+		       const struct xy_endpoint *found, unsigned count, xy_nsec now);
+// Runs timers that are due, at most `max` links; call again at xy_links_deadline.
+void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now);
+xy_nsec xy_links_deadline(const struct xy_links *l);
+// Asks for the path MTU of at most max links again, from *from (0 at first) on; true: there are
+// more.
+bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max);
+// The smallest room for an overlay packet in any link, bytes; 0: no link has an endpoint.
+uint32_t xy_links_room(const struct xy_links *l);
+// Handshake jobs under way.
+unsigned xy_links_jobs(const struct xy_links *l);
+
+// --- what is going on
+
+enum xy_link_state { XY_LINK_UP, XY_LINK_HANDSHAKE, XY_LINK_DOWN, XY_LINK_NO_ENDPOINT };
+
+struct xy_link_info {
+	const char *name;
+	struct xy_key key;
+	bool leaf;
+	enum xy_link_state state;
+	struct xy_endpoint remote; // port 0: none
+	unsigned endpoint_count;
+	const struct xy_config_endpoint *endpoints;
+	xy_nsec last_handshake; // 0 = never
+	xy_nsec session_born;	// 0 = none
+	uint32_t mtu;		// of overlay packets; 0 = no endpoint
+	unsigned keepalive;
+	unsigned allowed_count;
+	const struct xy_prefix *allowed;
+	unsigned sessions;
+	uint64_t handshakes_sent, handshakes_failed;
+	struct xy_dp_peer_stats stats;
+};
+
+unsigned xy_links_count(const struct xy_links *l);
+// Links are numbered by name, 0..count-1. The first whose name is behind `after` (NULL: 0).
+unsigned xy_links_after(const struct xy_links *l, const char *after);
+void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out);
+
+struct xy_link_session {
+	uint32_t index;
+	bool initiator;
+	const char *use; // "previous", "current", "next"
+};
+unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link_session out[3]);
+
+enum xy_route_source { XY_ROUTE_STATIC, XY_ROUTE_PEER, XY_ROUTE_OWN, XY_ROUTE_LEAF };
+struct xy_link_route {
+	struct xy_prefix prefix;
+	struct xy_dp_route route;
+	enum xy_route_source source;
+};
+// Sorted by prefix.
+const struct xy_link_route *xy_links_routes(const struct xy_links *l, unsigned *count);
+const char *xy_links_name(const struct xy_links *l, uint32_t slot); // NULL: no such peer
+uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A checked config with what takes time to compute from it: the static-static secret of every peer.
+// Made at start, and at a reload on a helper thread; taken over by the control thread whole. The
+// maker owns it until xy_plan_free, which wipes it.
+#pragma once
+
+#include "config/config.h"
+#include "noise/handshake.h"
+
+struct xy_plan {
+	struct xy_config config;
+	struct xy_hs_remote *remote; // [config.peer_count]
+};
+
+// Reads path and checks what only this node can: our own key as a peer, keys that no handshake can
+// be done with, endpoints inside the overlay. -EINVAL and the like, with a text.
+int xy_plan_load(const char *path, const struct xy_identity *id, struct xy_plan *out,
+		 struct xy_err *err);
+// The same for a config that is there already, which it takes over, also on failure.
+int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
+		 struct xy_plan *out, struct xy_err *err);
+void xy_plan_free(struct xy_plan *p);
