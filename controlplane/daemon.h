@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The daemon: its parts, and the order in which main.c brings them up and down. Control thread
+// only, but for what runs on libuv's helpers (xy_job_run, reading the config, resolving names).
+#pragma once
+
+#include "lag.h"
+#include "links.h"
+#include "log.h"
+#include "netlink.h"
+#include "plan.h"
+
+#include <uv.h>
+
+struct xy_telemetry;
+struct xy_helpers;
+
+struct xy_worker_view { // sampled once a second
+	double busy;
+	bool alive;
+	uint64_t busy_cycles, total_cycles, walks;
+};
+
+struct xy_daemon {
+	// as started
+	const char *config_path, *name;
+	bool no_tun;
+	struct xy_wg_limits limits;
+	struct xy_identity id;
+	struct xy_plan plan;
+	xy_nsec started;
+	uint32_t max_packet; // largest overlay packet, bytes
+
+	struct xy_dp *dp;
+	struct xy_links *links;
+	struct xy_helpers *helpers;
+	struct xy_telemetry *telemetry;
+
+	// host interface
+	struct xy_netlink netlink;
+	bool netlink_open, host_open;
+	char host_name[16];
+	unsigned host_index;
+	uint32_t host_mtu;
+	unsigned kernel_route_count;
+	struct xy_prefix *kernel_routes; // sorted; those of ours in the kernel, 200::/7 aside
+
+	// loop
+	uv_loop_t loop;
+	uv_poll_t dp_poll, netlink_poll;
+	uv_timer_t links_timer, tick_timer, mtu_timer;
+	uv_signal_t sigterm, sigint, sighup;
+	uv_prepare_t prepare;
+	uv_check_t check;
+	bool loop_open, stopping;
+	xy_nsec turn_began, tick_due;
+	struct xy_lag lag;
+	struct xy_worker_view worker[XY_DP_WORKERS];
+	unsigned ticks;
+	unsigned mtu_from; // how far the links were asked
+	bool mtu_stale;	   // the kernel's routes changed: ask again, a moment later
+};
+
+xy_nsec xy_now(void);
+
+// --- loop.c
+int xy_loop_open(struct xy_daemon *d, struct xy_err *err);  // without handles
+int xy_loop_start(struct xy_daemon *d, struct xy_err *err); // handles: dataplane, signals, timers
+void xy_loop_run(struct xy_daemon *d);			    // until SIGTERM or SIGINT
+void xy_loop_close(struct xy_daemon *d);
+void xy_loop_rearm(struct xy_daemon *d); // after anything that may have changed a deadline
+
+// --- helpers.c: jobs, names, and reading the config anew, on libuv's pool
+int xy_helpers_open(struct xy_daemon *d, struct xy_err *err);
+void xy_helpers_close(struct xy_daemon *d); // the loop has run out
+void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops);
+bool xy_helpers_idle(const struct xy_daemon *d); // no name is being resolved
+void xy_reload_begin(struct xy_daemon *d);
+
+// --- interface.c: the host interface
+int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 200::/7
+void xy_interface_down(struct xy_daemon *d);
+void xy_interface_mtu_update(struct xy_daemon *d);
+void xy_interface_routes_update(struct xy_daemon *d); // in the kernel, as the links have them
+
+// --- show.c
+int xy_show_register(struct xy_daemon *d, struct xy_err *err);
+void xy_show_sample(struct xy_daemon *d);

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What runs beside the loop, on libuv's pool: handshake steps (bounded by their own pool), names,
+// and reading the config anew. Results come back on the control thread.
+#include "daemon.h"
+
+#include "base/bytes.h"
+#include "notify.h"
+#include "pmtu.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct work {
+	uv_work_t req;
+	struct xy_daemon *d;
+	struct xy_job *job;
+	struct work *next_free;
+};
+
+struct name {
+	uv_getaddrinfo_t req;
+	struct xy_daemon *d;
+	uint64_t serial;
+	unsigned endpoint;
+	uint16_t port;
+};
+
+struct reload {
+	uv_work_t req;
+	struct xy_daemon *d;
+	struct xy_plan plan;
+	struct xy_err err;
+	int result;
+};
+
+struct xy_helpers {
+	struct work work[XY_JOBS];
+	struct work *free;
+	unsigned names; // being resolved
+	bool reloading, reload_again;
+};
+
+// --- handshake steps
+
+static void job_run(uv_work_t *req)
+{
+	xy_job_run(((struct work *)req)->job);
+}
+
+static void job_done(uv_work_t *req, int status)
+{
+	struct work *w = (struct work *)req;
+	struct xy_daemon *d = w->d;
+	struct xy_job *job = w->job;
+	w->next_free = d->helpers->free;
+	d->helpers->free = w;
+	if (status)
+		job->result = -ECANCELED;
+	xy_links_job_done(d->links, job, xy_now());
+	xy_loop_rearm(d);
+}
+
+static void run(void *arg, struct xy_job *job)
+{
+	struct xy_daemon *d = arg;
+	struct work *w = d->helpers->free; // there are as many as jobs
+	d->helpers->free = w->next_free;
+	w->job = job;
+	uv_queue_work(&d->loop, &w->req, job_run, job_done); // fails only without job_run
+}
+
+// --- names
+
+static void endpoint_from(const struct sockaddr *sa, uint16_t port, struct xy_endpoint *out)
+{
+	*out = (struct xy_endpoint){.port = port};
+	if (sa->sa_family == AF_INET) {
+		out->addr =
+			xy_addr_from_v4(ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr));
+		return;
+	}
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+	memcpy(out->addr.b, &in6->sin6_addr, 16);
+	if (xy_addr_is_link_local(&out->addr))
+		out->scope = in6->sin6_scope_id;
+}
+
+static void name_done(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
+{
+	struct name *n = (struct name *)req;
+	struct xy_daemon *d = n->d;
+	struct xy_endpoint found[8];
+	unsigned count = 0;
+
+	for (struct addrinfo *i = all; !status && i && count < XY_ARRAY_SIZE(found); i = i->ai_next)
+		if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
+			endpoint_from(i->ai_addr, n->port, &found[count++]);
+	d->helpers->names--;
+	if (!d->stopping) {
+		xy_links_resolved(d->links, n->serial, n->endpoint, found, count, xy_now());
+		xy_loop_rearm(d);
+	}
+	uv_freeaddrinfo(all);
+	free(n);
+}
+
+static void resolve(void *arg, uint64_t serial, unsigned endpoint, const char *host, uint16_t port)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
+	struct xy_daemon *d = arg;
+	struct name *n = calloc(1, sizeof(*n));
+	if (!n)
+		return;
+	*n = (struct name){.d = d, .serial = serial, .endpoint = endpoint, .port = port};
+	if (uv_getaddrinfo(&d->loop, &n->req, name_done, host, NULL, &hints))
+		free(n);
+	else
+		d->helpers->names++;
+}
+
+// --- the config, anew
+
+static void reload_run(uv_work_t *req)
+{
+	struct reload *r = (struct reload *)req;
+	r->result = xy_plan_load(r->d->config_path, &r->d->id, &r->plan, &r->err);
+}
+
+#define KEEP(old, new, field, key)                                                                \
+	do {                                                                                      \
+		if (memcmp(&(old)->field, &(new)->field, sizeof((old)->field)) != 0)              \
+			xy_log_warn("reload: %s has changed; it takes effect at a restart", key); \
+		memcpy(&(new)->field, &(old)->field, sizeof((old)->field));                       \
+	} while (0)
+
+// What is built at start stays as it was started, and is named. (memcmp of these is sound: a config
+// is zeroed before it is filled.)
+static void keep_fixed(const struct xy_config *old, struct xy_config *new)
+{
+	KEEP(old, new, key_file, "key_file");
+	KEEP(old, new, port_count, "the number of ports");
+	for (unsigned i = 0; i < old->port_count; i++) {
+		new->ports[i].line = old->ports[i].line;
+		KEEP(old, new, ports[i], "a port");
+	}
+	KEEP(old, new, fwmark, "fwmark");
+	KEEP(old, new, host, "host or tun");
+	KEEP(old, new, workers, "workers");
+	KEEP(old, new, max_peers, "max_peers");
+	KEEP(old, new, max_sessions, "max_sessions");
+	KEEP(old, new, max_routes, "max_routes");
+	KEEP(old, new, telemetry, "telemetry");
+}
+
+static void take_over(struct xy_daemon *d, struct xy_plan *plan)
+{
+	struct xy_err err;
+	keep_fixed(&d->plan.config, &plan->config);
+	if (xy_links_apply(d->links, plan, xy_now(), &err))
+		xy_log_error("reload: %s", err.text);
+	xy_plan_free(&d->plan);
+	d->plan = *plan;
+	xy_log_level_set(d->plan.config.log_level);
+	xy_interface_routes_update(d);
+	xy_interface_mtu_update(d);
+	xy_log_info("reloaded %s: %u peers", d->config_path, xy_links_count(d->links));
+}
+
+static void reload_done(uv_work_t *req, int status)
+{
+	struct reload *r = (struct reload *)req;
+	struct xy_daemon *d = r->d;
+	bool good = !status && !r->result;
+	if (good && !d->stopping)
+		take_over(d, &r->plan);
+	else if (good)
+		xy_plan_free(&r->plan);
+	else if (!status)
+		xy_log_error("reload: %s; the old config stays in force", r->err.text);
+	sodium_memzero(r, sizeof(*r));
+	free(r);
+	xy_loop_rearm(d);
+	d->helpers->reloading = false;
+	if (d->helpers->reload_again && !d->stopping) {
+		d->helpers->reload_again = false;
+		xy_reload_begin(d);
+		return;
+	}
+	xy_notify("READY=1");
+}
+
+void xy_reload_begin(struct xy_daemon *d)
+{
+	if (d->helpers->reloading) {
+		d->helpers->reload_again = true;
+		return;
+	}
+	struct reload *r = calloc(1, sizeof(*r));
+	if (!r) {
+		xy_log_error("reload: no memory");
+		return;
+	}
+	r->d = d;
+	d->helpers->reloading = true;
+	xy_notify("RELOADING=1");
+	uv_queue_work(&d->loop, &r->req, reload_run, reload_done);
+}
+
+// --- the rest of what links need
+
+static void random_bytes(void *arg, void *buf, size_t len)
+{
+	randombytes_buf(buf, len);
+}
+
+static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	*unix_sec = (uint64_t)t.tv_sec;
+	*nsec = (uint32_t)t.tv_nsec;
+}
+
+static uint32_t path_mtu(void *arg, const struct xy_endpoint *remote)
+{
+	const struct xy_daemon *d = arg;
+	return xy_pmtu_get(remote, d->plan.config.fwmark);
+}
+
+void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)
+{
+	*ops = (struct xy_links_ops){.arg = d,
+				     .run = run,
+				     .random = random_bytes,
+				     .wall = wall,
+				     .resolve = resolve,
+				     .path_mtu = path_mtu};
+}
+
+int xy_helpers_open(struct xy_daemon *d, struct xy_err *err)
+{
+	struct xy_helpers *h = calloc(1, sizeof(*h));
+	if (!h)
+		return xy_err_set(err, ENOMEM, "no memory for helpers");
+	for (unsigned i = 0; i < XY_JOBS; i++) {
+		h->work[i].d = d;
+		h->work[i].next_free = h->free;
+		h->free = &h->work[i];
+	}
+	d->helpers = h;
+	return 0;
+}
+
+void xy_helpers_close(struct xy_daemon *d)
+{
+	if (d->helpers && xy_helpers_idle(d))
+		free(d->helpers); // else a name is still being resolved, and its end looks here
+	d->helpers = NULL;
+}
+
+bool xy_helpers_idle(const struct xy_daemon *d)
+{
+	return !d->helpers || !d->helpers->names;
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The host interface: TUN, our address, MTU, and the kernel's routes into the overlay. The TUN is
+// not persistent: when the process ends, however it ends, all of it is gone.
+#include "daemon.h"
+
+#include <net/if.h>
+#include <stdlib.h>
+
+#define MTU_MIN	     1280 // RFC 8200
+#define MTU_DEFAULT  1344 // 1500 - 80 - 72, rounded down to 16
+#define E2E_OVERHEAD 72	  // the layer from end to end, 40 + 16 + 16
+#define ROUND	     16	  // WireGuard's padding
+
+static const struct xy_prefix mesh = {.addr.b = {0x02}, .len = 7};
+
+// The smallest underlay less link and end-to-end overheads, unless the config says otherwise.
+static uint32_t mtu_wanted(const struct xy_daemon *d)
+{
+	uint32_t room = xy_links_room(d->links), most = d->max_packet;
+	if (d->plan.config.host.mtu)
+		return d->plan.config.host.mtu;
+	if (!room)
+		return MTU_DEFAULT;
+	room = room > E2E_OVERHEAD ? (room - E2E_OVERHEAD) / ROUND * ROUND : 0;
+	room = room > most ? most : room;
+	return room < MTU_MIN ? MTU_MIN : room;
+}
+
+void xy_interface_mtu_update(struct xy_daemon *d)
+{
+	uint32_t mtu = mtu_wanted(d);
+	if (!d->host_open || mtu == d->host_mtu)
+		return;
+	int r = xy_netlink_link_set(&d->netlink, d->host_index, mtu, true);
+	if (r) {
+		xy_log_warn("%s: MTU %u: %s", d->host_name, mtu, strerror(-r));
+		return;
+	}
+	if (d->host_mtu)
+		xy_log_info("%s: MTU %u -> %u", d->host_name, d->host_mtu, mtu);
+	d->host_mtu = mtu;
+}
+
+static int address_add(struct xy_daemon *d, const struct xy_prefix *a, struct xy_err *err)
+{
+	char text[XY_PREFIX_STRLEN];
+	int r = xy_netlink_address_add(&d->netlink, d->host_index, a);
+	if (!r)
+		return 0;
+	const char *why = strerror(-r);
+	if (r == -EACCES)
+		why = "IPv6 is switched off: sysctl net.ipv6.conf.all.disable_ipv6=0";
+	return xy_err_set(err, -r, "%s: address %s: %s", d->host_name, xy_prefix_str(a, text), why);
+}
+
+static int addresses_add(struct xy_daemon *d, struct xy_err *err)
+{
+	const struct xy_config *c = &d->plan.config;
+	struct xy_prefix own = {.addr = d->id.addr, .len = 64};
+	int r = address_add(d, &own, err);
+	for (unsigned i = 0; !r && i < c->host.address_count; i++)
+		r = address_add(d, &c->host.addresses[i], err);
+	return r;
+}
+
+static int mesh_route_add(struct xy_daemon *d, struct xy_err *err)
+{
+	int r = xy_netlink_route_add(&d->netlink, d->host_index, &mesh);
+	if (!r)
+		return 0;
+	return xy_err_set(err, -r, "%s: route 200::/7: %s", d->host_name, strerror(-r));
+}
+
+static int configure(struct xy_daemon *d, struct xy_err *err)
+{
+	d->host_index = if_nametoindex(d->host_name);
+	if (!d->host_index)
+		return xy_err_set(err, ENODEV, "%s: the interface is not there", d->host_name);
+	xy_netlink_link_quiet(&d->netlink, d->host_index); // without it: a few drops more
+	xy_interface_mtu_update(d);
+	if (!d->host_mtu)
+		return xy_err_set(err, EPERM,
+				  "%s: cannot be brought up: needs CAP_NET_ADMIN; run as root, "
+				  "or with --no-tun",
+				  d->host_name);
+	int r = addresses_add(d, err);
+	return r ? r : mesh_route_add(d, err);
+}
+
+int xy_interface_up(struct xy_daemon *d, struct xy_err *err)
+{
+	if (d->no_tun || !d->plan.config.host.enabled)
+		return 0;
+	memcpy(d->host_name, d->plan.config.host.name, sizeof(d->host_name));
+	int r = xy_dp_host_open(d->dp, d->host_name, err);
+	if (r)
+		return r;
+	d->host_open = true;
+	r = configure(d, err);
+	if (r)
+		xy_interface_down(d);
+	return r;
+}
+
+void xy_interface_down(struct xy_daemon *d)
+{
+	if (d->host_open)
+		xy_dp_host_close(d->dp);
+	d->host_open = false;
+	free(d->kernel_routes);
+	d->kernel_routes = NULL;
+	d->kernel_route_count = 0;
+}
+
+// --- the kernel's routes for what lies outside 200::/7
+
+// A default route would take the underlay with it: that step is the user's.
+static bool is_for_kernel(const struct xy_link_route *r)
+{
+	unsigned bits = xy_prefix_is_v4(&r->prefix) ? r->prefix.len - 96 : r->prefix.len;
+	return r->route.kind == XY_DP_ROUTE_PEER && bits > 0 &&
+	       !xy_prefix_covers(&mesh, &r->prefix);
+}
+
+static int compare(const struct xy_prefix *a, const struct xy_prefix *b)
+{
+	int c = memcmp(a->addr.b, b->addr.b, sizeof(a->addr.b));
+	return c ? c : (int)a->len - (int)b->len;
+}
+
+static void kernel_set(struct xy_daemon *d, const struct xy_prefix *p, bool there)
+{
+	char text[XY_PREFIX_STRLEN];
+	int r = there ? xy_netlink_route_add(&d->netlink, d->host_index, p)
+		      : xy_netlink_route_del(&d->netlink, d->host_index, p);
+	if (r && r != -ESRCH)
+		xy_log_warn("%s: kernel route %s: %s", d->host_name, xy_prefix_str(p, text),
+			    strerror(-r));
+}
+
+void xy_interface_routes_update(struct xy_daemon *d)
+{
+	unsigned count, n = 0, i = 0, k = 0;
+	const struct xy_link_route *all = xy_links_routes(d->links, &count);
+	struct xy_prefix *want = d->host_open ? calloc(count + 1, sizeof(*want)) : NULL;
+	if (!want)
+		return;
+	for (unsigned j = 0; j < count; j++)
+		if (is_for_kernel(&all[j]))
+			want[n++] = all[j].prefix;
+	while (i < d->kernel_route_count || k < n) { // both sorted
+		int c = i == d->kernel_route_count ? 1
+			: k == n		   ? -1
+						   : compare(&d->kernel_routes[i], &want[k]);
+		if (c < 0)
+			kernel_set(d, &d->kernel_routes[i], false);
+		if (c > 0)
+			kernel_set(d, &want[k], true);
+		i += c <= 0;
+		k += c >= 0;
+	}
+	free(d->kernel_routes);
+	d->kernel_routes = want;
+	d->kernel_route_count = n;
+}

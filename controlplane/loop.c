@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The event loop: what wakes the control thread, and how long each turn of it took.
+#include "daemon.h"
+
+#include <time.h>
+
+#define EVENTS_PER_TURN	 128 // of the dataplane; at about 5 us each far below 2 ms
+#define LINKS_PER_TURN	 128
+#define TICKS_PER_SECOND (XY_SEC / XY_LAG_TICK)
+#define MTU_PER_TURN	 64 // a socket each, about 10 us
+#define MTU_INTERVAL_MS	 30000
+#define MTU_SETTLE_MS	 200 // after a change in the kernel's routes: they come in bursts
+
+xy_nsec xy_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
+}
+
+static void on_links(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	xy_links_run(d->links, LINKS_PER_TURN, xy_now());
+	xy_loop_rearm(d);
+}
+
+void xy_loop_rearm(struct xy_daemon *d)
+{
+	xy_nsec at = xy_links_deadline(d->links), now = xy_now();
+	if (d->stopping)
+		return;
+	if (at == XY_NEVER) {
+		uv_timer_stop(&d->links_timer);
+		return;
+	}
+	// Rounded up: a timer that fires early would find nothing to do and spin.
+	uint64_t ms = at > now ? (at - now + XY_MSEC - 1) / XY_MSEC : 0;
+	uv_update_time(&d->loop);
+	uv_timer_start(&d->links_timer, on_links, ms, 0);
+}
+
+static void on_event(void *arg, const struct xy_dp_event *ev)
+{
+	struct xy_daemon *d = arg;
+	xy_links_event(d->links, ev, xy_now());
+	if (ev->type == XY_DP_MTU)
+		d->mtu_stale = true;
+}
+
+static void on_dp(uv_poll_t *poll, int status, int events)
+{
+	struct xy_daemon *d = poll->data;
+	xy_dp_poll(d->dp, EVENTS_PER_TURN, on_event, d);
+	xy_loop_rearm(d);
+}
+
+static void on_mtu(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	bool more = xy_links_mtu_refresh(d->links, &d->mtu_from, MTU_PER_TURN);
+	if (!more) {
+		d->mtu_from = 0;
+		xy_interface_mtu_update(d);
+	}
+	uv_timer_start(timer, on_mtu, more ? 1 : MTU_INTERVAL_MS, 0);
+}
+
+static void on_netlink(uv_poll_t *poll, int status, int events)
+{
+	struct xy_daemon *d = poll->data;
+	if (xy_netlink_drain(&d->netlink))
+		d->mtu_stale = true;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	xy_nsec now = xy_now();
+	if (now > d->tick_due)
+		xy_lag_note(&d->lag, now - d->tick_due);
+	xy_lag_tick(&d->lag);
+	d->tick_due = now + XY_LAG_TICK;
+	xy_dp_housekeep(d->dp);
+	if (++d->ticks % TICKS_PER_SECOND == 0)
+		xy_show_sample(d);
+	if (d->mtu_stale && !d->mtu_from) {
+		d->mtu_stale = false;
+		uv_timer_start(&d->mtu_timer, on_mtu, MTU_SETTLE_MS, 0);
+	}
+	uv_update_time(&d->loop);
+	uv_timer_start(timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
+}
+
+static void on_check(uv_check_t *check)
+{
+	struct xy_daemon *d = check->data;
+	d->turn_began = xy_now();
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+	struct xy_daemon *d = prepare->data;
+	if (d->turn_began)
+		xy_lag_note(&d->lag, xy_now() - d->turn_began);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void on_stop(uv_signal_t *signal, int number)
+{
+	struct xy_daemon *d = signal->data;
+	xy_log_info("%s: stopping", number == SIGINT ? "SIGINT" : "SIGTERM");
+	d->stopping = true;
+	uv_stop(&d->loop);
+}
+
+static void on_reload(uv_signal_t *signal, int number)
+{
+	xy_reload_begin(signal->data);
+}
+
+int xy_loop_open(struct xy_daemon *d, struct xy_err *err)
+{
+	int r = uv_loop_init(&d->loop);
+	if (r)
+		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
+	d->loop_open = true;
+	return 0;
+}
+
+static int watch(struct xy_daemon *d)
+{
+	int r = uv_poll_init(&d->loop, &d->dp_poll, xy_dp_event_fd(d->dp));
+	d->dp_poll.data = d;
+	r = r ? r : uv_poll_start(&d->dp_poll, UV_READABLE, on_dp);
+	if (r || !d->netlink_open)
+		return r;
+	r = uv_poll_init(&d->loop, &d->netlink_poll, xy_netlink_fd(&d->netlink));
+	d->netlink_poll.data = d;
+	return r ? r : uv_poll_start(&d->netlink_poll, UV_READABLE, on_netlink);
+}
+
+static int catch (struct xy_daemon *d)
+{
+	int r = uv_signal_init(&d->loop, &d->sigterm);
+	r = r ? r : uv_signal_init(&d->loop, &d->sigint);
+	r = r ? r : uv_signal_init(&d->loop, &d->sighup);
+	d->sigterm.data = d->sigint.data = d->sighup.data = d;
+	r = r ? r : uv_signal_start(&d->sigterm, on_stop, SIGTERM);
+	r = r ? r : uv_signal_start(&d->sigint, on_stop, SIGINT);
+	return r ? r : uv_signal_start(&d->sighup, on_reload, SIGHUP);
+}
+
+static int measure(struct xy_daemon *d)
+{
+	int r = uv_prepare_init(&d->loop, &d->prepare);
+	r = r ? r : uv_check_init(&d->loop, &d->check);
+	d->prepare.data = d->check.data = d;
+	r = r ? r : uv_prepare_start(&d->prepare, on_prepare);
+	return r ? r : uv_check_start(&d->check, on_check);
+}
+
+static int tick(struct xy_daemon *d)
+{
+	int r = uv_timer_init(&d->loop, &d->links_timer);
+	r = r ? r : uv_timer_init(&d->loop, &d->tick_timer);
+	r = r ? r : uv_timer_init(&d->loop, &d->mtu_timer);
+	d->links_timer.data = d->tick_timer.data = d->mtu_timer.data = d;
+	d->tick_due = xy_now() + XY_LAG_TICK;
+	r = r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
+	return r ? r : uv_timer_start(&d->mtu_timer, on_mtu, MTU_INTERVAL_MS, 0);
+}
+
+int xy_loop_start(struct xy_daemon *d, struct xy_err *err)
+{
+	int r = watch(d);
+	r = r ? r : catch (d);
+	r = r ? r : measure(d);
+	r = r ? r : tick(d);
+	if (r)
+		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
+	xy_loop_rearm(d);
+	return 0;
+}
+
+void xy_loop_run(struct xy_daemon *d)
+{
+	uv_run(&d->loop, UV_RUN_DEFAULT);
+}
+
+// What helpers still work on comes back first (a handshake: microseconds); a name that is being
+// resolved is not waited for.
+void xy_loop_close(struct xy_daemon *d)
+{
+	if (!d->loop_open)
+		return;
+	d->stopping = true;
+	uv_walk(&d->loop, close_handle, NULL);
+	xy_nsec end = xy_now() + XY_SEC / 2;
+	do {
+		uv_run(&d->loop, UV_RUN_NOWAIT);
+	} while (uv_loop_alive(&d->loop) && (d->links && xy_links_jobs(d->links)) &&
+		 xy_now() < end);
+	while (uv_run(&d->loop, UV_RUN_NOWAIT) && xy_helpers_idle(d) && xy_now() < end)
+		;
+	uv_loop_close(&d->loop);
+	d->loop_open = false;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// xylemd: options, then each part up in order, and down again.
+#include "daemon.h"
+
+#include "notify.h"
+#include "pmtu.h"
+#include "rundir.h"
+#include "telemetry.h"
+#include "test_limits.h"
+
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PACKET_MIN 1500
+#define PACKET_MAX 9216
+
+static const char usage[] =
+	"usage: xylemd [-c FILE] [-n NAME] [--check] [--no-tun]\n"
+	"  -c, --config FILE  config file (default /etc/xylem/xylem.conf)\n"
+	"  -n, --name NAME    instance, where several share a machine (default xylem)\n"
+	"      --check        check config and key, touch nothing\n"
+	"      --no-tun       no host interface: relay only, needs no privileges\n"
+	"      --version\n"
+	"      --help\n";
+
+struct options {
+	bool check, done;
+	int code;
+};
+
+static struct options options_read(struct xy_daemon *d, int argc, char **argv)
+{
+	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+					      {"name", required_argument, NULL, 'n'},
+					      {"check", no_argument, NULL, 'k'},
+					      {"no-tun", no_argument, NULL, 't'},
+					      {"version", no_argument, NULL, 'v'},
+					      {"help", no_argument, NULL, 'h'},
+					      {0}};
+	struct options o = {0};
+	int c;
+	d->config_path = "/etc/xylem/xylem.conf";
+	d->name = "xylem";
+	while ((c = getopt_long(argc, argv, "c:n:h", longs, NULL)) >= 0) {
+		switch (c) {
+		case 'c':
+			d->config_path = optarg;
+			break;
+		case 'n':
+			d->name = optarg;
+			break;
+		case 'k':
+			o.check = true;
+			break;
+		case 't':
+			d->no_tun = true;
+			break;
+		case 'v':
+			puts("xylemd " XY_VERSION);
+			return (struct options){.done = true};
+		case 'h':
+			fputs(usage, stdout);
+			return (struct options){.done = true};
+		default:
+			fputs(usage, stderr);
+			return (struct options){.done = true, .code = 2};
+		}
+	}
+	if (optind == argc && xy_instance_name_ok(d->name))
+		return o;
+	if (optind < argc)
+		fprintf(stderr, "xylemd: %s: not an option\n", argv[optind]);
+	else
+		fprintf(stderr, "xylemd: -n %s: a name has 1 to %d of [A-Za-z0-9._-]\n", d->name,
+			XY_NAME_LEN);
+	fputs(usage, stderr);
+	return (struct options){.done = true, .code = 2};
+}
+
+// The key file is named in the config, and the config is checked against the key.
+static int config_read(struct xy_daemon *d, struct xy_err *err)
+{
+	struct xy_config config;
+	int r = xy_config_load(d->config_path, &config, err);
+	if (r)
+		return r;
+	r = xy_keyfile_load(config.key_file, &d->id, err);
+	if (r) {
+		xy_config_free(&config);
+		return r;
+	}
+	return xy_plan_make(d->config_path, &config, &d->id, &d->plan, err);
+}
+
+// Room for what the underlay here carries, so that jumbo frames are of use where there are some.
+static uint32_t packet_most(const struct xy_config *c)
+{
+	uint32_t most = xy_mtu_largest();
+	most = c->host.mtu > most ? c->host.mtu : most;
+	most = most < PACKET_MIN ? PACKET_MIN : most;
+	return most > PACKET_MAX ? PACKET_MAX : most;
+}
+
+static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
+{
+	const struct xy_config *c = &d->plan.config;
+	struct xy_dp_config dp = {.name = d->name,
+				  .workers = c->workers.count,
+				  .cpus = c->workers.cpu_count ? c->workers.cpus : NULL,
+				  .poll = c->workers.idle == XY_IDLE_POLL,
+				  .max_peers = c->max_peers,
+				  .max_sessions = c->max_sessions,
+				  .max_routes = c->max_routes,
+				  .max_packet = d->max_packet = packet_most(c),
+				  .limits = d->limits,
+				  .node_addr = d->id.addr};
+	for (unsigned i = 0; i < c->host.address_count; i++)
+		if (xy_addr_is_v4(&c->host.addresses[i].addr))
+			dp.node_addr_v4 = c->host.addresses[i].addr;
+	return xy_dp_create(&dp, &d->dp, err);
+}
+
+static int ports_up(struct xy_daemon *d, struct xy_err *err)
+{
+	const struct xy_config *c = &d->plan.config;
+	int r = 0;
+	for (unsigned i = 0; !r && i < c->port_count; i++) {
+		unsigned id;
+		struct xy_dp_port_config port = {.address = c->ports[i].address,
+						 .port = c->ports[i].port,
+						 .fwmark = c->fwmark};
+		r = xy_dp_port_add(d->dp, &port, &id, err);
+	}
+	return r;
+}
+
+static int links_up(struct xy_daemon *d, struct xy_err *err)
+{
+	struct xy_links_config cfg = {.dp = d->dp,
+				      .identity = &d->id,
+				      .limits = d->limits,
+				      .max_peers = d->plan.config.max_peers};
+	xy_helpers_ops(d, &cfg.ops);
+	int r = xy_links_create(&cfg, &d->links, err);
+	return r ? r : xy_links_apply(d->links, &d->plan, xy_now(), err);
+}
+
+static int telemetry_up(struct xy_daemon *d, struct xy_err *err)
+{
+	const struct xy_config *c = &d->plan.config;
+	char path[XY_RUNDIR_LEN + sizeof("/" XY_RUNDIR_TELEMETRY)];
+	struct xy_rundir dir;
+	int r = xy_rundir_make(d->name, &dir, err);
+	if (r)
+		return r;
+	snprintf(path, sizeof(path), "%s/" XY_RUNDIR_TELEMETRY, dir.path);
+	struct xy_telemetry_config cfg = {.instance = d->name,
+					  .path = path,
+					  .mode = c->telemetry.mode,
+					  .group = c->telemetry.group};
+	r = xy_telemetry_create(&d->loop, &cfg, &d->telemetry, err);
+	return r ? r : xy_show_register(d, err);
+}
+
+static int up(struct xy_daemon *d, struct xy_err *err)
+{
+	int r = xy_loop_open(d, err);
+	r = r ? r : telemetry_up(d, err); // first: it finds another of our name
+	r = r ? r : xy_netlink_open(&d->netlink, err);
+	d->netlink_open = !r;
+	r = r ? r : dataplane_up(d, err);
+	r = r ? r : ports_up(d, err);
+	r = r ? r : xy_helpers_open(d, err);
+	r = r ? r : links_up(d, err);
+	r = r ? r : xy_interface_up(d, err);
+	r = r ? r : xy_loop_start(d, err);
+	return r ? r : xy_dp_start(d->dp, err);
+}
+
+static void down(struct xy_daemon *d)
+{
+	if (d->telemetry)
+		xy_telemetry_close(d->telemetry);
+	xy_loop_close(d);
+	xy_interface_down(d);
+	xy_dp_destroy(d->dp); // no worker runs from here on
+	xy_links_destroy(d->links);
+	xy_netlink_close(&d->netlink);
+	bool idle = xy_helpers_idle(d);
+	xy_helpers_close(d);
+	xy_plan_free(&d->plan);
+	xy_identity_wipe(&d->id);
+	if (!idle) // exit() would wait for a name that does not resolve
+		_exit(EXIT_SUCCESS);
+}
+
+static void say_ready(const struct xy_daemon *d)
+{
+	char addr[XY_ADDR_STRLEN], key[XY_KEY_STRLEN];
+	xy_log_info("ready: %s, address %s, key %s, %u peers, interface %s, %u workers, %s",
+		    d->name, xy_addr_str(&d->id.addr, addr), xy_key_str(&d->id.x25519, key),
+		    xy_links_count(d->links), d->host_open ? d->host_name : "none",
+		    xy_dp_workers(d->dp), xy_dp_memory(d->dp));
+	xy_notify("READY=1");
+}
+
+int main(int argc, char **argv)
+{
+	static struct xy_daemon d;
+	struct xy_err err = {0};
+	struct options o = options_read(&d, argc, argv);
+
+	if (o.done)
+		return o.code;
+	if (sodium_init() < 0) {
+		fputs("xylemd: libsodium does not start\n", stderr);
+		return EXIT_FAILURE;
+	}
+	d.limits = xy_wg_limits_default;
+	d.started = xy_now();
+	int r = xy_limits_from_environment(&d.limits, &err);
+	r = r ? r : config_read(&d, &err);
+	if (r || o.check) {
+		fprintf(r ? stderr : stdout, "%s\n", r ? err.text : "ok");
+		xy_plan_free(&d.plan);
+		xy_identity_wipe(&d.id);
+		return r ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
+	xy_log_init(d.plan.config.log_level);
+	r = up(&d, &err);
+	if (!r) {
+		xy_interface_routes_update(&d);
+		say_ready(&d);
+		xy_loop_run(&d);
+		xy_notify("STOPPING=1");
+	} else {
+		xy_log_error("%s", err.text);
+	}
+	down(&d);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
