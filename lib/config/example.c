@@ -18,15 +18,25 @@ static void indent(FILE *to, int depth)
 		fputc('\t', to);
 }
 
+// In a group prose stays a comment when the # of the line is removed.
+static void prose(FILE *to, int depth)
+{
+	if (depth)
+		indent(to, depth);
+	fputs("# ", to);
+}
+
 static void write_group(FILE *to, const struct xy_config_group *g, int depth);
 
 static void write_key(FILE *to, const struct xy_config_key *k, int depth)
 {
 	if (depth == 0)
 		fputc('\n', to);
-	fprintf(to, "# %*s%s\n", depth * 8, "", k->help);
+	prose(to, depth);
+	fprintf(to, "%s\n", k->help);
 	if (k->alternative) {
-		fprintf(to, "# %*sOr: %s = %s;\n", depth * 8, "", k->name, k->sample);
+		prose(to, depth);
+		fprintf(to, "Or: %s = %s;\n", k->name, k->sample);
 		return;
 	}
 	indent(to, depth);

@@ -7,12 +7,21 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+// Samples: a documentation key (no one has its secret) and documentation addresses (RFC 5737,
+// RFC 3849).
+#define SAMPLE_RELAY_KEY "\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\""
+#define SAMPLE_SECRET	 "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
+
 // Text in, or an error that never quotes the secret.
 static int read_secret(struct xy_config_reader *r, const config_setting_t *s,
 		       uint8_t out[static 32])
 {
 	const char *v = s->value.sval, *end = NULL;
 	size_t len = strlen(v), got = 0;
+	if (strncmp(v, SAMPLE_SECRET + 1, 44) == 0)
+		return xy_config_fail(r, s, NULL,
+				      "is the example's, which everyone knows; make one with: wg "
+				      "genpsk");
 	if (len == 64 && sodium_hex2bin(out, 32, v, len, NULL, &got, &end) == 0 && got == 32)
 		return 0;
 	if (len == 44 &&
@@ -362,11 +371,6 @@ static const char *const level_choices[] = {[XY_LOG_ERROR] = "error",
 					    [XY_LOG_INFO] = "info",
 					    [XY_LOG_DEBUG] = "debug",
 					    NULL};
-
-// Samples: a documentation key (no one has its secret) and documentation addresses (RFC 5737,
-// RFC 3849).
-#define SAMPLE_RELAY_KEY "\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\""
-#define SAMPLE_SECRET	 "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
 
 // clang-format off
 static const struct xy_config_key port_keys[] = {

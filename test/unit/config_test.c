@@ -18,13 +18,14 @@ const char *__lsan_default_suppressions(void)
 	return "leak:libconfig.so\n";
 }
 
-#define K1 "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
-#define K2 "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
-#define S1 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define K1	       "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+#define K2	       "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
+#define S1	       "IAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define EXAMPLE_SECRET "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
-#define P1 "{ name = \"a\"; key = \"" K1 "\"; }"
-#define P2 "{ name = \"b\"; key = \"" K2 "\"; }"
-#define L2 "{ name = \"b\"; key = \"" K2 "\"; leaf = true; allowed = [ \"10.1.0.5/32\" ]; }"
+#define P1	       "{ name = \"a\"; key = \"" K1 "\"; }"
+#define P2	       "{ name = \"b\"; key = \"" K2 "\"; }"
+#define L2	       "{ name = \"b\"; key = \"" K2 "\"; leaf = true; allowed = [ \"10.1.0.5/32\" ]; }"
 
 // where: "LINE: PATH: " (the beginning of the error after the file's name), part: of the rest.
 // NULL: it parses.
@@ -173,7 +174,8 @@ static const struct {
 	/*76*/ {"listen = 51820L; // L\n/* * */ fwmark = 00001;", NULL, NULL},
 	/*77*/ {"max_peers = 65537;", "1: max_peers: ", "out of range"},
 	/*78*/ {"max_routes = 1e5;", "1: ", ""},
-	/*79*/ {"workers = { cpus = [ 1, \"x\" ]; };", "1: ", "of one type"},
+	/*79*/ {"network_secret = \"" EXAMPLE_SECRET "\";", "1: network_secret: ", "the example's"},
+	/*80*/ {"workers = { cpus = [ 1, \"x\" ]; };", "1: ", "of one type"},
 };
 
 static void check_row(size_t i)
@@ -305,7 +307,7 @@ static void test_defaults(void)
 	check_defaults(&xy_config_schema, "", "");
 }
 
-// Every "#setting" of the example without its #.
+// Every "#setting" of the example without its #, and with a secret of one's own.
 static char *uncomment(const char *from)
 {
 	char *text = malloc(strlen(from) + 1), *to = text;
@@ -315,6 +317,8 @@ static char *uncomment(const char *from)
 		start = *from == '\n';
 	}
 	*to = 0;
+	for (char *at = text; (at = strstr(at, EXAMPLE_SECRET));)
+		memcpy(at, S1, strlen(S1));
 	return text;
 }
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Inside the command line: one thread, everything is freed at the latest by exit. Exit codes: 0
+// done, 1 it failed, 2 it was called wrongly.
+#pragma once
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+// argv[0] is the command's own name.
+int xy_cli_genkey(int argc, char **argv);
+int xy_cli_pubkey(int argc, char **argv);
+int xy_cli_inspect(int argc, char **argv);
+int xy_cli_show(int argc, char **argv);
+
+// "xylem: TEXT" on stderr, returns CLI_FAILED, or CLI_USAGE with a hint at the help.
+__attribute__((format(printf, 1, 2))) int xy_cli_fail(const char *fmt, ...);
+__attribute__((format(printf, 1, 2))) int xy_cli_misuse(const char *fmt, ...);
+
+// client.c: one connection to a running instance.
+struct xy_client {
+	int fd;
+	size_t max;
+	char *buf;
+};
+int xy_client_open(struct xy_client *c, const char *instance, struct xy_err *err);
+void xy_client_close(struct xy_client *c);
+// The object inside {"COMMAND": {...}}; what the daemon answers as error comes as -EREMOTE.
+int xy_client_ask(struct xy_client *c, const char *request, json_t **out, struct xy_err *err);
+// The same for a command that may answer in pages: follows `next`, joins the lists in it.
+int xy_client_ask_all(struct xy_client *c, const char *command, json_t **out, struct xy_err *err);
+
+// table.c: aligned columns.
+enum xy_align { XY_LEFT, XY_RIGHT };
+enum xy_colour { XY_PLAIN, XY_GREEN, XY_YELLOW, XY_RED, XY_DIM };
+struct xy_table;
+struct xy_table *xy_table_new(unsigned columns);
+void xy_table_column(struct xy_table *t, const char *title, enum xy_align align);
+// Cells come row by row; text is copied, control characters in it become "?".
+void xy_table_cell(struct xy_table *t, const char *text, enum xy_colour colour);
+void xy_table_print(struct xy_table *t, FILE *to, bool colour); // and frees it
+
+// views.c: a reply as tables. before: the reply `seconds` ago for rates, or NULL.
+struct xy_view;
+const struct xy_view *xy_view_find(const char *name);
+const char *xy_view_command(const struct xy_view *v);
+void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *before, double seconds,
+		   FILE *to, bool colour);
+// "node, peers, ..." for texts.
+const char *xy_view_names(char *buf, size_t size);

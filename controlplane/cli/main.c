@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// xylem: the command line.
+#include "base/bytes.h"
+#include "cli/cli.h"
+#include "config/config.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int help(int argc, char **argv);
+static int genconf(int argc, char **argv);
+static int version(int argc, char **argv);
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *usage, *help;
+} commands[] = {
+	{"genkey", xy_cli_genkey, "genkey [FILE]",
+	 "make a secret key (/etc/xylem/key), print its public key and address"},
+	{"pubkey", xy_cli_pubkey, "pubkey [FILE|-]", "print the public key of a key file"},
+	{"inspect", xy_cli_inspect, "inspect [KEY] [--json]",
+	 "print what follows from a public key, or from our own: address, /64"},
+	{"genconf", genconf, "genconf", "print a commented example of the config file"},
+	{"show", xy_cli_show, "show WHAT [--json] [-n NAME] [-w SECONDS]",
+	 "ask a running daemon: node, peers, workers, graph, drops, ports, routes, sessions"},
+	{"help", help, "help", "print this"},
+	{"--help", help, NULL, NULL},
+	{"-h", help, NULL, NULL},
+	{"--version", version, "--version", "print the version"},
+};
+
+int xy_cli_fail(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("xylem: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return CLI_FAILED;
+}
+
+int xy_cli_misuse(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("xylem: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputs("; see: xylem help\n", stderr);
+	va_end(ap);
+	return CLI_USAGE;
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: xylem COMMAND [ARGUMENT...]\n\n", to);
+	for (size_t i = 0; i < XY_ARRAY_SIZE(commands); i++)
+		if (commands[i].usage)
+			fprintf(to, "  %s\n        %s\n", commands[i].usage, commands[i].help);
+}
+
+static int help(int argc, char **argv)
+{
+	usage(stdout);
+	return CLI_OK;
+}
+
+static int version(int argc, char **argv)
+{
+	puts("xylem " XY_VERSION);
+	return CLI_OK;
+}
+
+static int genconf(int argc, char **argv)
+{
+	if (argc > 1)
+		return xy_cli_misuse("genconf takes no argument, but got \"%s\"", argv[1]);
+	char *text = xy_config_example();
+	if (!text)
+		return xy_cli_fail("not enough memory");
+	fputs(text, stdout);
+	free(text);
+	return CLI_OK;
+}
+
+// A full disk or a closed pipe is an error as well.
+static int finish(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	return xy_cli_fail("cannot write the output: %s", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	if (sodium_init() < 0)
+		return xy_cli_fail("libsodium does not start");
+	if (argc < 2) {
+		usage(stderr);
+		return CLI_USAGE;
+	}
+	for (size_t i = 0; i < XY_ARRAY_SIZE(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return finish(commands[i].run(argc - 1, argv + 1));
+	return xy_cli_misuse("there is no command \"%s\"", argv[1]);
+}

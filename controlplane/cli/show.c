@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// show: what a running daemon says, once or again and again.
+#include "cli/cli.h"
+#include "rundir.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct show {
+	const struct xy_view *view;
+	const char *instance;
+	bool json, dot;
+	double wait; // seconds between two; 0: once
+};
+
+static int parse_wait(const char *text, double *out)
+{
+	char *end;
+	*out = strtod(text, &end);
+	if (end == text || *end || !(*out >= 0.1 && *out <= 86400))
+		return xy_cli_misuse("-w %s: write seconds, 0.1 to 86400", text);
+	return 0;
+}
+
+static int parse_option(struct show *s, int argc, char **argv, int *i)
+{
+	const char *o = argv[*i];
+	if (strcmp(o, "--json") == 0)
+		s->json = true;
+	else if (strcmp(o, "--dot") == 0)
+		s->dot = true;
+	else if (strcmp(o, "-n") != 0 && strcmp(o, "-w") != 0)
+		return xy_cli_misuse("show does not know \"%s\"", o);
+	else if (*i + 1 == argc)
+		return xy_cli_misuse("%s needs a value", o);
+	else if (strcmp(o, "-w") == 0)
+		return parse_wait(argv[++*i], &s->wait);
+	else
+		s->instance = argv[++*i];
+	return 0;
+}
+
+static int parse(struct show *s, int argc, char **argv)
+{
+	char names[160];
+	const char *what = NULL;
+	int ret = 0;
+	for (int i = 1; !ret && i < argc; i++) {
+		if (argv[i][0] == '-')
+			ret = parse_option(s, argc, argv, &i);
+		else if (what)
+			ret = xy_cli_misuse("show takes one list at a time, not \"%s\" as well",
+					    argv[i]);
+		else
+			what = argv[i];
+	}
+	if (ret)
+		return ret;
+	s->view = what ? xy_view_find(what) : NULL;
+	if (!s->view)
+		return xy_cli_misuse("show %s: there is %s", what ? what : "what?",
+				     xy_view_names(names, sizeof(names)));
+	if (s->dot && strcmp(what, "graph") != 0)
+		return xy_cli_misuse("--dot is for show graph");
+	if (!xy_instance_name_ok(s->instance))
+		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", s->instance);
+	return 0;
+}
+
+static void print(const struct show *s, const json_t *now, const json_t *before, double seconds)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	const char *no = getenv("NO_COLOR");
+	if (s->json) {
+		json_dumpf(now, stdout, s->wait > 0 ? JSON_COMPACT : JSON_INDENT(2));
+		putchar('\n');
+	} else {
+		if (before)
+			fputs(terminal ? "\033[H\033[J" : "\n", stdout);
+		xy_view_print(s->view, now, before, seconds, stdout, terminal && !(no && *no));
+	}
+	fflush(stdout);
+}
+
+static int ask(const struct show *s, json_t **out, struct xy_err *err)
+{
+	struct xy_client c;
+	char request[64];
+	int ret = xy_client_open(&c, s->instance, err);
+	if (ret)
+		return ret;
+	snprintf(request, sizeof(request), "%s%s", xy_view_command(s->view), s->dot ? ",dot" : "");
+	ret = xy_client_ask_all(&c, request, out, err);
+	xy_client_close(&c);
+	return ret;
+}
+
+static double clock_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void pause_for(double seconds)
+{
+	struct timespec t = {.tv_sec = (time_t)seconds};
+	t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
+	nanosleep(&t, NULL);
+}
+
+static int print_dot(const json_t *reply)
+{
+	const char *text = json_string_value(json_object_get(reply, "dot"));
+	if (!text)
+		return xy_cli_fail("the daemon gave no graph");
+	fputs(text, stdout);
+	if (text[0] && text[strlen(text) - 1] != '\n')
+		putchar('\n');
+	return CLI_OK;
+}
+
+int xy_cli_show(int argc, char **argv)
+{
+	struct show s = {.instance = "xylem"};
+	struct xy_err err = {""};
+	json_t *now = NULL, *before = NULL;
+	double then = 0;
+	int ret = parse(&s, argc, argv);
+	while (!ret) {
+		double at = clock_now();
+		if (ask(&s, &now, &err)) {
+			ret = xy_cli_fail("%s", err.text);
+			break;
+		}
+		if (s.dot)
+			ret = print_dot(now);
+		else
+			print(&s, now, before, at - then);
+		json_decref(before);
+		before = now;
+		then = at;
+		if (s.wait <= 0 || ferror(stdout))
+			break;
+		pause_for(s.wait);
+	}
+	json_decref(before);
+	return ret;
+}

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which fields of a reply become which columns, and in which form.
+#include "base/bytes.h"
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum form {
+	TEXT,	 // a string; null: "-"
+	STATE,	 // a string with a colour
+	NUMBER,	 // as it is
+	COUNT,	 // a counter; per second when repeated
+	TRAFFIC, // a counter of bytes; bits per second when repeated
+	BYTES,	 // a size
+	SPAN,	 // seconds
+	SHARE,	 // 0..1 as percent
+	DECIMAL, // one digit behind the point
+	MICRO,	 // microseconds
+	YES_NO,
+	LIST, // strings
+};
+
+struct column {
+	const char *title, *key;
+	enum form form;
+	enum xy_align align;
+};
+
+struct xy_view {
+	const char *name, *command;
+	const char *list; // the key of its list; NULL: the reply is one thing, a row for each field
+	unsigned ids;	  // so many columns name a row
+	const struct column *columns;
+	size_t count;
+};
+
+static const struct column node[] = {
+	{"name", "name", TEXT, XY_LEFT},
+	{"version", "version", TEXT, XY_LEFT},
+	{"process", "pid", NUMBER, XY_LEFT},
+	{"address", "address", TEXT, XY_LEFT},
+	{"its /64", "prefix", TEXT, XY_LEFT},
+	{"public key", "public_key", TEXT, XY_LEFT},
+	{"signs as", "ed25519_key", TEXT, XY_LEFT},
+	{"uptime", "uptime", SPAN, XY_LEFT},
+	{"interface", "interface", TEXT, XY_LEFT},
+	{"MTU", "mtu", NUMBER, XY_LEFT},
+	{"memory", "memory", TEXT, XY_LEFT},
+	{"resident", "rss_bytes", BYTES, XY_LEFT},
+	{"workers", "workers", NUMBER, XY_LEFT},
+	{"peers", "peers", NUMBER, XY_LEFT},
+	{"peers up", "peers_up", NUMBER, XY_LEFT},
+	{"sessions", "sessions", NUMBER, XY_LEFT},
+	{"routes", "routes", NUMBER, XY_LEFT},
+	{"route limit", "route_limit", NUMBER, XY_LEFT},
+	{"route memory", "route_bytes", BYTES, XY_LEFT},
+	{"loop lag p99", "loop_lag_p99_us", MICRO, XY_LEFT},
+	{"loop lag max", "loop_lag_max_us", MICRO, XY_LEFT},
+	{"warnings", "warnings", LIST, XY_LEFT},
+};
+
+static const struct column peers[] = {
+	{"NAME", "name", TEXT, XY_LEFT},
+	{"KIND", "kind", TEXT, XY_LEFT},
+	{"STATE", "state", STATE, XY_LEFT},
+	{"ENDPOINT", "endpoint", TEXT, XY_LEFT},
+	{"HANDSHAKE", "last_handshake", SPAN, XY_RIGHT},
+	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},
+	{"TX", "tx_bytes", TRAFFIC, XY_RIGHT},
+	{"MTU", "mtu", NUMBER, XY_RIGHT},
+	{"FAILED", "handshakes_failed", NUMBER, XY_RIGHT},
+};
+
+static const struct column workers[] = {
+	{"WORKER", "worker", NUMBER, XY_RIGHT}, {"CPU", "cpu", NUMBER, XY_RIGHT},
+	{"ALIVE", "alive", YES_NO, XY_LEFT},	{"BUSY", "busy", SHARE, XY_RIGHT},
+	{"RX", "rx", COUNT, XY_RIGHT},		{"HOST RX", "host_rx", COUNT, XY_RIGHT},
+	{"TX", "tx", COUNT, XY_RIGHT},		{"HOST TX", "host_tx", COUNT, XY_RIGHT},
+	{"PUNTED", "punted", COUNT, XY_RIGHT},	{"DROPS", "drops", COUNT, XY_RIGHT},
+	{"HELD", "held", NUMBER, XY_RIGHT},	{"BALANCE", "balance", NUMBER, XY_RIGHT},
+};
+
+static const struct column graph[] = {
+	{"WORKER", "worker", NUMBER, XY_RIGHT},
+	{"NODE", "node", TEXT, XY_LEFT},
+	{"CALLS", "calls", COUNT, XY_RIGHT},
+	{"PACKETS", "packets", COUNT, XY_RIGHT},
+	{"PACKETS/CALL", "packets_per_call", DECIMAL, XY_RIGHT},
+	{"CYCLES/PACKET", "cycles_per_packet", DECIMAL, XY_RIGHT},
+};
+
+static const struct column drops[] = {
+	{"REASON", "reason", TEXT, XY_LEFT},
+	{"PACKETS", "packets", COUNT, XY_RIGHT},
+	{"MEANING", "text", TEXT, XY_LEFT},
+};
+
+static const struct column ports[] = {
+	{"PORT", "port", NUMBER, XY_RIGHT},
+	{"DRIVER", "driver", TEXT, XY_LEFT},
+	{"ADDRESS", "address", TEXT, XY_LEFT},
+	{"UDP", "udp_port", NUMBER, XY_RIGHT},
+	{"RX PACKETS", "rx_packets", COUNT, XY_RIGHT},
+	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},
+	{"TX PACKETS", "tx_packets", COUNT, XY_RIGHT},
+	{"TX", "tx_bytes", TRAFFIC, XY_RIGHT},
+	{"MISSED", "rx_missed", COUNT, XY_RIGHT},
+	{"TX ERRORS", "tx_errors", COUNT, XY_RIGHT},
+};
+
+static const struct column routes[] = {
+	{"PREFIX", "prefix", TEXT, XY_LEFT},
+	{"KIND", "kind", TEXT, XY_LEFT},
+	{"PEER", "peer", TEXT, XY_LEFT},
+	{"SOURCE", "source", TEXT, XY_LEFT},
+};
+
+static const struct column sessions[] = {
+	{"INDEX", "index", TEXT, XY_LEFT},
+	{"PEER", "peer", TEXT, XY_LEFT},
+	{"USE", "use", TEXT, XY_LEFT},
+	{"ROLE", "role", TEXT, XY_LEFT},
+	{"OWNER", "owner", NUMBER, XY_RIGHT},
+	{"AGE", "age", SPAN, XY_RIGHT},
+	{"RX PACKETS", "rx_packets", COUNT, XY_RIGHT},
+	{"TX PACKETS", "tx_packets", COUNT, XY_RIGHT},
+	{"TX COUNTER", "tx_counter", NUMBER, XY_RIGHT},
+	{"HANDED", "handed_over", COUNT, XY_RIGHT},
+};
+
+#define VIEW(n, list, ids)                                       \
+	{                                                        \
+#n, "/xylem/" #n, list, ids, n, XY_ARRAY_SIZE(n) \
+	}
+static const struct xy_view views[] = {
+	VIEW(node, NULL, 0),	   VIEW(peers, "peers", 1),	  VIEW(workers, "workers", 1),
+	VIEW(graph, "nodes", 2),   VIEW(drops, "drops", 1),	  VIEW(ports, "ports", 1),
+	VIEW(routes, "routes", 1), VIEW(sessions, "sessions", 2),
+};
+
+const struct xy_view *xy_view_find(const char *name)
+{
+	for (size_t i = 0; i < XY_ARRAY_SIZE(views); i++)
+		if (strcmp(views[i].name, name) == 0)
+			return &views[i];
+	return NULL;
+}
+
+const char *xy_view_command(const struct xy_view *v)
+{
+	return v->command;
+}
+
+const char *xy_view_names(char *buf, size_t size)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < XY_ARRAY_SIZE(views) && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? ", " : "", views[i].name);
+	return buf;
+}
+
+// --- forms
+
+static void scaled(char *to, size_t size, double v, double step, const char *const *units)
+{
+	unsigned i = 0;
+	for (; v >= step && units[i + 1]; i++)
+		v /= step;
+	snprintf(to, size, i && v < 100 ? "%.1f %s" : "%.0f %s", v, units[i]);
+}
+
+static void form_bytes(char *to, size_t size, double v)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", NULL};
+	scaled(to, size, v, 1024, units);
+}
+
+static void form_bits(char *to, size_t size, double v)
+{
+	static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", NULL};
+	scaled(to, size, v, 1000, units);
+}
+
+static void form_span(char *to, size_t size, double v)
+{
+	unsigned long s = v > 0 ? (unsigned long)v : 0;
+	if (s < 60)
+		snprintf(to, size, "%lu s", s);
+	else if (s < 3600)
+		snprintf(to, size, "%lu min %lu s", s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(to, size, "%lu h %lu min", s / 3600, s / 60 % 60);
+	else
+		snprintf(to, size, "%lu d %lu h", s / 86400, s / 3600 % 24);
+}
+
+static void form_number(char *to, size_t size, const json_t *v)
+{
+	if (json_is_integer(v))
+		snprintf(to, size, "%lld", (long long)json_integer_value(v));
+	else
+		snprintf(to, size, "%.1f", json_number_value(v));
+}
+
+// A counter that fell belongs to something new: no rate.
+static bool rate_of(const json_t *v, const json_t *before, double seconds, double *out)
+{
+	if (!json_is_number(before) || seconds <= 0)
+		return false;
+	*out = (json_number_value(v) - json_number_value(before)) / seconds;
+	return *out >= 0;
+}
+
+static void form_counter(char *to, size_t size, enum form form, const json_t *v,
+			 const json_t *before, double seconds)
+{
+	double rate;
+	bool has_rate = rate_of(v, before, seconds, &rate);
+	if (form == TRAFFIC && has_rate)
+		form_bits(to, size, rate * 8);
+	else if (form == TRAFFIC)
+		form_bytes(to, size, json_number_value(v));
+	else if (has_rate)
+		snprintf(to, size, "%.0f/s", rate);
+	else
+		form_number(to, size, v);
+}
+
+static void form_numeric(char *to, size_t size, enum form form, const json_t *v)
+{
+	double d = json_number_value(v);
+	switch (form) {
+	case BYTES:
+		form_bytes(to, size, d);
+		break;
+	case SPAN:
+		form_span(to, size, d);
+		break;
+	case SHARE:
+		snprintf(to, size, "%.0f %%", d * 100);
+		break;
+	case DECIMAL:
+		snprintf(to, size, "%.1f", d);
+		break;
+	case MICRO:
+		snprintf(to, size, "%.0f us", d);
+		break;
+	default:
+		form_number(to, size, v);
+	}
+}
+
+static void form_value(char *to, size_t size, enum form form, const json_t *v, const json_t *before,
+		       double seconds)
+{
+	if (json_is_string(v))
+		snprintf(to, size, "%s", json_string_value(v));
+	else if (json_is_boolean(v))
+		snprintf(to, size, "%s", json_is_true(v) ? "yes" : "no");
+	else if (!json_is_number(v))
+		snprintf(to, size, "-");
+	else if (form == COUNT || form == TRAFFIC)
+		form_counter(to, size, form, v, before, seconds);
+	else
+		form_numeric(to, size, form, v);
+}
+
+static enum xy_colour colour_of(const struct column *c, const json_t *v)
+{
+	const char *text = json_string_value(v);
+	if (c->form == YES_NO)
+		return json_is_false(v) ? XY_RED : XY_PLAIN;
+	if (strcmp(c->key, "balance") == 0)
+		return json_integer_value(v) ? XY_YELLOW : XY_PLAIN;
+	if (c->form != STATE || !text)
+		return XY_PLAIN;
+	if (strcmp(text, "up") == 0)
+		return XY_GREEN;
+	return strcmp(text, "handshake") == 0 ? XY_YELLOW : XY_RED;
+}
+
+// --- tables
+
+static void print_list(struct xy_table *t, const struct column *c, const json_t *list)
+{
+	size_t n = json_array_size(list);
+	for (size_t i = 0; i < n; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		xy_table_cell(t, i ? "" : c->title, XY_DIM);
+		xy_table_cell(t, text ? text : "-", XY_YELLOW);
+	}
+}
+
+static void print_fields(const struct xy_view *v, const json_t *now, FILE *to, bool colour)
+{
+	char text[512];
+	struct xy_table *t = xy_table_new(2);
+	for (size_t i = 0; i < v->count; i++) {
+		const struct column *c = &v->columns[i];
+		const json_t *value = json_object_get(now, c->key);
+		if (c->form == LIST) {
+			print_list(t, c, value);
+			continue;
+		}
+		form_value(text, sizeof(text), c->form, value, NULL, 0);
+		xy_table_cell(t, c->title, XY_DIM);
+		xy_table_cell(t, text, XY_PLAIN);
+	}
+	xy_table_print(t, to, colour);
+}
+
+static bool same_row(const struct xy_view *v, const json_t *a, const json_t *b)
+{
+	for (unsigned i = 0; i < v->ids; i++)
+		if (!json_equal(json_object_get(a, v->columns[i].key),
+				json_object_get(b, v->columns[i].key)))
+			return false;
+	return true;
+}
+
+// Lists keep their order, so a row is mostly found where it was, or a little further.
+static const json_t *find_before(const struct xy_view *v, const json_t *row, const json_t *before,
+				 size_t *hint)
+{
+	size_t n = json_array_size(before);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *old = json_array_get(before, (*hint + i) % n);
+		if (same_row(v, row, old)) {
+			*hint = (*hint + i + 1) % n;
+			return old;
+		}
+	}
+	return NULL;
+}
+
+static void print_row(const struct xy_view *v, struct xy_table *t, const json_t *row,
+		      const json_t *before, double seconds)
+{
+	char text[512];
+	for (size_t i = 0; i < v->count; i++) {
+		const struct column *c = &v->columns[i];
+		const json_t *value = json_object_get(row, c->key);
+		const json_t *old = before ? json_object_get(before, c->key) : NULL;
+		form_value(text, sizeof(text), c->form, value, old, seconds);
+		xy_table_cell(t, text, colour_of(c, value));
+	}
+}
+
+void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *before, double seconds,
+		   FILE *to, bool colour)
+{
+	if (!v->list) {
+		print_fields(v, now, to, colour);
+		return;
+	}
+	const json_t *rows = json_object_get(now, v->list);
+	const json_t *old = before ? json_object_get(before, v->list) : NULL;
+	struct xy_table *t = xy_table_new((unsigned)v->count);
+	size_t hint = 0;
+	for (size_t i = 0; i < v->count; i++)
+		xy_table_column(t, v->columns[i].title, v->columns[i].align);
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		print_row(v, t, row, old ? find_before(v, row, old, &hint) : NULL, seconds);
+	}
+	xy_table_print(t, to, colour);
+}
