@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line as its user has it: the program is run ($XYLEM), against a telemetry server with
+// fixed answers in a child process. Words, exit codes, tables, pages, files.
+#include "rundir.h"
+#include "telemetry.h"
+#include "unit.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NODE "xylem-cli-test"
+
+static char dir[] = "/tmp/xylem-cli-XXXXXX", out[1 << 16];
+
+// --- the server
+
+static json_t *answer_peers(void *arg, const char *params)
+{
+	static const char *const pages[] = {
+		"{\"peers\":[{\"name\":\"a\",\"kind\":\"mesh\",\"state\":\"up\",\"endpoint\":"
+		"\"192.0.2.1:51820\",\"last_handshake\":75,\"rx_bytes\":2048,\"tx_bytes\":5,"
+		"\"mtu\":1420,\"handshakes_failed\":0}],\"next\":\"a\"}",
+		"{\"peers\":[{\"name\":\"b\\u001b[2J\",\"kind\":\"leaf\",\"state\":\"no endpoint\","
+		"\"endpoint\":null,\"last_handshake\":null,\"rx_bytes\":0,\"tx_bytes\":1073741824,"
+		"\"mtu\":1420,\"handshakes_failed\":3}],\"next\":null}",
+	};
+	return json_loads(pages[params != NULL], 0, NULL);
+}
+
+static json_t *answer_workers(void *arg, const char *params)
+{
+	static int rx;
+	rx += 1000;
+	return json_pack("{s:[{s:i,s:i,s:b,s:f,s:i,s:i}]}", "workers", "worker", 0, "cpu", 1,
+			 "alive", 1, "busy", 0.25, "rx", rx, "balance", 0);
+}
+
+static json_t *answer_graph(void *arg, const char *params)
+{
+	if (params)
+		return json_pack("{s:s}", "dot", "digraph xylem {}");
+	return json_pack("{s:i,s:[]}", "tsc_hz", 1, "nodes");
+}
+
+static json_t *answer_drops(void *arg, const char *params)
+{
+	return xy_telemetry_error("out of order");
+}
+
+static void serve(int ready)
+{
+	uv_loop_t loop;
+	struct xy_rundir run;
+	struct xy_telemetry *t;
+	struct xy_err err;
+	char path[128];
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(run.path, sizeof(run.path), "%s/xylem", dir);
+	mkdir(run.path, 0755);
+	snprintf(run.path, sizeof(run.path), "%s/xylem/" NODE, dir);
+	mkdir(run.path, 0755);
+	snprintf(path, sizeof(path), "%s/xylem/" NODE "/" XY_RUNDIR_TELEMETRY, dir);
+	struct xy_telemetry_config cfg = {.instance = NODE, .path = path, .mode = 0600};
+	uv_loop_init(&loop);
+	if (xy_telemetry_create(&loop, &cfg, &t, &err))
+		_exit(1);
+	xy_telemetry_register(t, "/xylem/peers", "", answer_peers, NULL);
+	xy_telemetry_register(t, "/xylem/workers", "", answer_workers, NULL);
+	xy_telemetry_register(t, "/xylem/graph", "", answer_graph, NULL);
+	xy_telemetry_register(t, "/xylem/drops", "", answer_drops, NULL);
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static pid_t start_server(void)
+{
+	int fd[2];
+	char byte;
+	CU_ASSERT_FATAL(pipe(fd) == 0);
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		serve(fd[1]);
+		_exit(0);
+	}
+	close(fd[1]);
+	CU_ASSERT_FATAL(read(fd[0], &byte, 1) == 1);
+	close(fd[0]);
+	return pid;
+}
+
+// --- the program
+
+// Runs "xylem ARGUMENTS" through the shell; what it says on either channel is in `out`.
+__attribute__((format(printf, 1, 2))) static int run(const char *fmt, ...)
+{
+	char args[512], command[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(args, sizeof(args), fmt, ap);
+	va_end(ap);
+	snprintf(command, sizeof(command), "'%s' 2>&1 %s", getenv("XYLEM"), args);
+	FILE *p = popen(command, "r");
+	CU_ASSERT_FATAL(p != NULL);
+	size_t n = fread(out, 1, sizeof(out) - 1, p);
+	out[n] = 0;
+	int status = pclose(p);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect(int line, int code, int want, const char *part)
+{
+	bool right = code == want && strstr(out, part);
+	if (!right)
+		printf("\n  line %d: exit %d, expected %d and \"%s\" in:\n%s\n", line, code, want,
+		       part, out);
+	CU_ASSERT(right);
+}
+
+#define EXPECT(want, part, ...) expect(__LINE__, run(__VA_ARGS__), want, part)
+
+static void test_words(void)
+{
+	EXPECT(2, "usage: xylem COMMAND", " ");
+	EXPECT(0, "usage: xylem COMMAND", "help");
+	EXPECT(0, "xylem " XY_VERSION, "--version");
+	EXPECT(2, "there is no command \"shwo\"", "shwo");
+	EXPECT(2, "there is node, peers, workers", "show");
+	EXPECT(2, "show paers: there is node, peers", "show paers");
+	EXPECT(2, "one list at a time", "show node peers");
+	EXPECT(2, "-n needs a value", "show node -n");
+	EXPECT(2, "write seconds", "show node -w soon");
+	EXPECT(2, "-n ../x: use", "show node -n ../x");
+	EXPECT(2, "--dot is for show graph", "show node --dot");
+	EXPECT(2, "does not know \"--jason\"", "show node --jason");
+	EXPECT(1, "no daemon answers as instance nobody-is-here", "show node -n nobody-is-here");
+	EXPECT(1, "start xylemd", "show node -n nobody-is-here");
+	EXPECT(1, "cannot write the output", "genconf >/dev/full");
+}
+
+static void test_keys(void)
+{
+	struct stat st;
+	char key[128], path[128];
+	snprintf(path, sizeof(path), "%s/keys/key", dir);
+	EXPECT(0, "public key  ", "genkey %s", path);
+	snprintf(key, sizeof(key), "%.44s\n", strstr(out, "public key  ") + 12);
+	CU_ASSERT(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600);
+	EXPECT(0, key, "pubkey %s", path);
+	EXPECT(0, key, "pubkey - <%s", path);
+	EXPECT(1, path, "genkey %s", path);
+	EXPECT(0, key, "pubkey %s", path); // it is the first one still
+	EXPECT(1, "genkey", "pubkey %s.none", path);
+	unlink(path);
+	*strrchr(path, '/') = 0;
+	CU_ASSERT(stat(path, &st) == 0 && (st.st_mode & 07777) == 0700);
+	rmdir(path);
+}
+
+// The design's vector.
+static void test_inspect(void)
+{
+#define HEX "a47c1d6f2a15b2c670d3a88fbe0aeb301ced12f7bcb4c8e3aa877b20f8559c02"
+	EXPECT(0, "\"address\": \"27f:b2c5:a944:4dad:9cb1:da4:8bf7:7e65\"",
+	       "inspect " HEX " --json");
+	EXPECT(0, "\"prefix\": \"27f:b2c5:a944:4dad::/64\"", "inspect --json " HEX);
+	EXPECT(0, "\"link_local\": \"fe80::9cb1:da4:8bf7:7e65\"", "inspect --json " HEX);
+	EXPECT(0, "address     27f:b2c5:a944:4dad:9cb1:da4:8bf7:7e65\n", "inspect " HEX);
+	EXPECT(1, "64 hex digits", "inspect abc");
+	EXPECT(2, "does not know", "inspect --hex");
+}
+
+static void test_show(void)
+{
+	EXPECT(0,
+	       "NAME   KIND  STATE        ENDPOINT          HANDSHAKE       RX       TX   MTU  "
+	       "FAILED\n"
+	       "a      mesh  up           192.0.2.1:51820  1 min 15 s  2.0 KiB      5 B  1420      "
+	       " 0\n"
+	       "b?[2J  leaf  no endpoint  -                         -      0 B  1.0 GiB  1420      "
+	       " 3\n",
+	       "show peers -n " NODE);
+	EXPECT(0, "0    1  yes    25 %", "show workers -n " NODE);
+	EXPECT(0, "digraph xylem {}\n", "show graph --dot -n " NODE);
+	EXPECT(1, "the daemon says: out of order", "show drops -n " NODE);
+	EXPECT(1, "the daemon says: no such command", "show ports -n " NODE);
+	CU_ASSERT(strstr(out, "\033") == NULL); // no terminal, no colour
+}
+
+static void test_json(void)
+{
+	CU_ASSERT(run("show peers --json -n " NODE) == 0);
+	json_t *o = json_loads(out, 0, NULL);
+	CU_ASSERT_FATAL(o != NULL);
+	CU_ASSERT(json_array_size(json_object_get(o, "peers")) == 2); // both pages
+	CU_ASSERT(json_is_null(json_object_get(o, "next")));
+	json_decref(o);
+}
+
+// The second table has rates; head ends the repetition after it.
+static void test_repeat(void)
+{
+	run("show workers -w 0.1 -n " NODE " | head -n 5");
+	CU_ASSERT(strstr(out, "/s") != NULL);
+	run("show workers -w 0.1 --json -n " NODE " | head -n 2");
+	CU_ASSERT(strchr(out, '\n') != NULL && strchr(out, '\n')[1] == '{');
+}
+
+static void all(void (*const fn[])(void))
+{
+	pid_t pid = start_server();
+	for (; *fn; fn++)
+		(*fn)();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void test_server(void)
+{
+	all((void (*const[])(void)){test_show, test_json, test_repeat, NULL});
+	// what a killed one leaves: nobody answers
+	EXPECT(1, "Connection refused", "show peers -n " NODE);
+}
+
+static void tidy(void)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/xylem/" NODE "/" XY_RUNDIR_TELEMETRY, dir);
+	unlink(path);
+	*strrchr(path, '/') = 0;
+	rmdir(path);
+	*strrchr(path, '/') = 0;
+	rmdir(path);
+	CU_ASSERT(rmdir(dir) == 0);
+}
+
+static void prepare(void)
+{
+	CU_ASSERT_FATAL(getenv("XYLEM") != NULL && mkdtemp(dir) != NULL);
+	setenv("XDG_RUNTIME_DIR", dir, 1);
+}
+
+XY_UNIT_MAIN("cli", {"a folder", prepare}, {"words and exit codes", test_words},
+	     {"genkey, pubkey", test_keys}, {"inspect", test_inspect},
+	     {"show, against a server", test_server}, {"nothing stays", tidy})

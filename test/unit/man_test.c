@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The man pages against the program: each key of the config's tables is documented in its group
+// with type, default and meaning, and no other; each command of `xylem help` stands in its
+// synopsis. $SOURCE is the tree, $XYLEM the program.
+#include "config/schema.h"
+#include "unit.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char page[1 << 17];
+
+static void load(const char *name)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/docs/man/%s", getenv("SOURCE"), name);
+	FILE *f = fopen(path, "r");
+	CU_ASSERT_FATAL(f != NULL);
+	page[fread(page, 1, sizeof(page) - 1, f)] = 0;
+	fclose(f);
+}
+
+static void entry_of(const struct xy_config_key *k, char *to, size_t size)
+{
+	char type[120];
+	xy_config_type_str(k, type, sizeof(type));
+	if (k->required)
+		snprintf(to, size, "\n.It Ic %s\n%s\n(%s; required)\n", k->name, k->help, type);
+	else if (k->def)
+		snprintf(to, size, "\n.It Ic %s\n%s\n(%s; default: %s)\n", k->name, k->help, type,
+			 k->def);
+	else
+		snprintf(to, size, "\n.It Ic %s\n%s\n(%s)\n", k->name, k->help, type);
+}
+
+// The page has a subsection for each group, in the order of this walk.
+static unsigned check_group(const struct xy_config_group *g, const char **at)
+{
+	char text[1024];
+	unsigned count = 0;
+	snprintf(text, sizeof(text), "\n.Ss %s\n", g->name);
+	const char *section = strstr(*at, text);
+	if (!section)
+		printf("\n  missing or out of order:%s", text);
+	CU_ASSERT_FATAL(section != NULL);
+	const char *end = strstr(section + 1, "\n.S");
+	for (size_t i = 0; i < g->count; i++, count++) {
+		entry_of(&g->keys[i], text, sizeof(text));
+		const char *found = strstr(section, text);
+		bool right = found && (!end || found < end);
+		if (!right)
+			printf("\n  missing in %s:%s", g->name, text);
+		CU_ASSERT(right);
+	}
+	*at = section;
+	for (size_t i = 0; i < g->count; i++)
+		if (g->keys[i].group)
+			count += check_group(g->keys[i].group, at);
+	return count;
+}
+
+static void test_keys(void)
+{
+	load("xylem.conf.5");
+	const char *at = page;
+	unsigned documented = 0, keys = check_group(&xy_config_schema, &at);
+	for (const char *p = page; (p = strstr(p, "\n.It Ic ")); p++)
+		documented++;
+	CU_ASSERT(documented == keys);
+}
+
+// "  show WHAT [--json]" of the help is "xylem show WHAT [--json]" in the page's comment lines.
+static void test_commands(void)
+{
+	char line[256], want[300], command[512];
+	unsigned count = 0;
+	load("xylem.8");
+	snprintf(command, sizeof(command), "'%s' help", getenv("XYLEM"));
+	FILE *p = popen(command, "r");
+	CU_ASSERT_FATAL(p != NULL);
+	while (fgets(line, sizeof(line), p)) {
+		if (strncmp(line, "  ", 2) != 0 || isspace((unsigned char)line[2]))
+			continue;
+		snprintf(want, sizeof(want), "\n.\\\" usage: %s", line + 2);
+		CU_ASSERT(strstr(page, want) != NULL);
+		snprintf(want, sizeof(want), "\n.It Cm %.*s", (int)strcspn(line + 2, " \n"),
+			 line + 2);
+		if (line[2] != '-' && !strstr(page, want))
+			printf("\n  missing: %s\n", want);
+		CU_ASSERT(line[2] == '-' || strstr(page, want) != NULL);
+		count++;
+	}
+	CU_ASSERT(pclose(p) == 0 && count >= 6);
+}
+
+XY_UNIT_MAIN("man", {"xylem.conf.5: every key", test_keys},
+	     {"xylem.8: every command", test_commands})
