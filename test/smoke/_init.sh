@@ -104,12 +104,28 @@ check_accounts() {
   done
 }
 
+# Each daemon that still runs ends when it is told to, with exit code 0 (a sanitizer's findings count).
+check_exits() {
+  local node code
+  for node in "${LAB_DAEMONS[@]:-}"; do
+    [ -n "$node" ] && [ -n "${LAB_PID[$node]:-}" ] || continue
+    code=0
+    end_process "${LAB_PID[$node]}" 2>/dev/null || code=$?
+    LAB_PID[$node]=
+    [ $code -eq 0 ] || {
+      echo "not ok - $TEST: $node ends cleanly (exit code $code)"
+      return 1
+    }
+  done
+}
+
 finish() {
   local code=$?
   trap - EXIT ERR
   set +e
   if [ $code -eq 0 ]; then
     (check_accounts) || code=1
+    [ $code -ne 0 ] || check_exits || code=1
   fi
   [ $code -eq 0 ] && [ -z "${VERBOSE:-}" ] || lab_dump
   if [ -n "${INTERACTIVE:-}" ]; then
