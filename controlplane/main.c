@@ -186,8 +186,8 @@ static void down(struct xy_daemon *d)
 		xy_telemetry_close(d->telemetry);
 	xy_loop_close(d);
 	xy_interface_down(d);
-	xy_dp_destroy(d->dp); // no worker runs from here on
-	xy_links_destroy(d->links);
+	xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
+	xy_dp_destroy(d->dp);	    // no worker runs from here on
 	xy_netlink_close(&d->netlink);
 	bool idle = xy_helpers_idle(d);
 	xy_helpers_close(d);

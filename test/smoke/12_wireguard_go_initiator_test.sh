@@ -30,8 +30,8 @@ check_within 20 "wireguard-go pings the gateway" pings p "${LAB_ADDR[r]}"
 check_within 20 "and what lies behind it" pings p "${LAB_ADDR[b]}"
 check "b pings the leaf" pings b "$leaf"
 check "the gateway shows a leaf that is up" same leaf,up "$(peer r p kind),$(peer r p state)"
-check "the gateway was the responder" same responder \
-  "$(show r sessions | jq -r '[.sessions[] | select(.peer == "p" and .use == "current") | .role] | first')"
+check "the gateway answered its handshake" grep -qx responder \
+  <<<"$(show r sessions | jq -r '.sessions[] | select(.peer == "p") | .role')"
 check "wireguard-go saw a handshake" at_least 1 "$(in_node p wg show wg-p latest-handshakes | awk '{ print $2 }')"
 check "iperf3 runs from the leaf" flow p b "${LAB_ADDR[b]}" 2
 check "iperf3 runs to the leaf" flow b p "$leaf" 2

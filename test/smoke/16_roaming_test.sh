@@ -30,7 +30,8 @@ sessions() { show r sessions | jq -r "[.sessions[] | select(.peer == \"$1\") | .
 before=$(sessions p) started=$(peer r p rx_packets)
 spawn p "$LAB/ping" ping -n -i 0.1 -c 80 "${LAB_ADDR[a]}"
 pinging=$LAB_SPAWNED
-wait_for 10 at_least $((started + 10)) "$(peer r p rx_packets)" || true
+flows() { at_least $((started + 10)) "$(peer r p rx_packets)"; }
+check_within 10 "packets flow" flows
 ip -n p addr del 10.9.1.1/24 dev to-r
 ip -n p addr add 10.9.1.77/24 dev to-r
 moved() { [[ $(peer r p endpoint) == 10.9.1.77:* ]]; }

@@ -49,4 +49,6 @@ check "because it cannot sign" grep -qE 'sign|genkey' "$LAB/out"
 code=0
 "$XYLEMD" --check -c "$LAB/absent.conf" >"$LAB/out" 2>&1 || code=$?
 check "a file that is not there is named" grep -q 'absent.conf' "$LAB/out"
-check "genkey never overwrites" test "$(xylem genkey "$LAB/n.key" >/dev/null 2>&1; echo $?)" = 1
+before=$(cat "$LAB/n.key")
+check_not "genkey does not take a file that is there" xylem genkey "$LAB/n.key"
+check "and leaves it as it is" same "$before" "$(cat "$LAB/n.key")"
