@@ -162,4 +162,5 @@ uint32_t xy_link_room(const struct xy_link *k); // for an overlay packet; 0: no 
 
 // --- routes.c
 int xy_links_routes_set(struct xy_links *l, const struct xy_plan *plan, struct xy_err *err);
+void xy_links_routes_clear(struct xy_links *l);
 void xy_links_routes_drop(struct xy_links *l); // those to peers that the plan does not want

@@ -80,6 +80,7 @@ void xy_links_destroy(struct xy_links *l)
 {
 	if (!l)
 		return;
+	xy_links_routes_clear(l);
 	for (uint32_t i = 0; l->link && i < l->cfg.max_peers; i++)
 		if (l->link[i])
 			xy_link_remove(l, l->link[i]);

@@ -65,12 +65,12 @@ struct xy_links_config {
 struct xy_links;
 
 int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, struct xy_err *err);
-// No job may be under way. Peers and routes in the dataplane go with the dataplane.
+// No job may be under way. Its peers and routes are taken out of the dataplane, which is still
+// there.
 void xy_links_destroy(struct xy_links *l);
 
-// What changes from the present state to the plan: peers that are in both keep their sessions.
-// host: packets for us go to the host interface (they are dropped as `host_down` while it is not
-// there). On an error as much of the plan as fits is in force.
+// What changes from the present state to the plan: peers that are in both keep their sessions. On
+// an error as much of the plan as fits is in force.
 int xy_links_apply(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err);
 
 void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);

@@ -199,3 +199,11 @@ void xy_links_routes_drop(struct xy_links *l)
 	l->route_count = kept;
 	xy_dp_route_commit(l->dp);
 }
+
+void xy_links_routes_clear(struct xy_links *l)
+{
+	for (unsigned i = 0; i < l->route_count; i++)
+		withdraw(l, &l->route[i]);
+	l->route_count = 0;
+	xy_dp_route_commit(l->dp);
+}
