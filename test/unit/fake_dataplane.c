@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "fake_dataplane.h"
+
+#include "base/bytes.h"
+
+struct packet { // a transport message in clear
+	struct xy_wg_data header;
+	uint8_t key[32];
+	uint8_t payload; // 0: a keepalive
+	uint8_t pad[7];
+} __attribute__((packed));
+
+void fake_init(struct xy_dp *dp, const xy_nsec *now)
+{
+	*dp = (struct xy_dp){.now = now,
+			     .limits = xy_wg_limits_default,
+			     .workers = 1,
+			     .session_limit = FAKE_SESSIONS};
+}
+
+static struct fake_session *session_of(const struct xy_dp *dp, uint32_t index)
+{
+	for (unsigned i = 0; i < FAKE_SESSIONS; i++)
+		if (dp->session[i].taken && dp->session[i].index == index)
+			return (struct fake_session *)&dp->session[i];
+	return NULL;
+}
+
+unsigned fake_sessions(const struct xy_dp *dp)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < FAKE_SESSIONS; i++)
+		n += dp->session[i].taken;
+	return n;
+}
+
+static void seal(struct xy_dp *dp, struct fake_session *s, uint8_t payload)
+{
+	struct fake_peer *p = &dp->peer[s->peer];
+	struct packet m = {.header = {.type = XY_WG_DATA, .receiver = s->remote_index},
+			   .payload = payload};
+	m.header.counter = s->tx_counter++;
+	memcpy(m.key, s->send, 32);
+	p->stats.tx_packets++;
+	p->stats.tx_any = *dp->now;
+	if (payload)
+		p->stats.tx_data = *dp->now;
+	if (p->cfg.remote.port)
+		dp->transmit(dp->arg, &p->cfg.remote, &m, sizeof(m));
+}
+
+void fake_data(struct xy_dp *dp, uint32_t peer)
+{
+	struct fake_peer *p = &dp->peer[peer];
+	struct fake_session *s = p->current ? session_of(dp, p->current) : NULL;
+	if (s && *dp->now - s->born < dp->limits.reject_after_time) {
+		seal(dp, s, 1);
+		return;
+	}
+	p->held++;
+	if (p->wanted && *dp->now - p->wanted < XY_SEC)
+		return;
+	p->wanted = *dp->now;
+	struct xy_dp_event ev = {.type = XY_DP_WANT, .peer = peer};
+	dp->event(dp->arg, &ev);
+}
+
+static void opened(struct xy_dp *dp, struct fake_session *s, const struct xy_endpoint *from,
+		   const struct packet *m)
+{
+	struct fake_peer *p = &dp->peer[s->peer];
+	struct xy_dp_event ev = {.peer = s->peer, .index = s->index, .remote = *from};
+	p->stats.rx_packets++;
+	p->stats.rx_any = *dp->now;
+	s->rx_packets++;
+	if (m->payload) {
+		p->stats.rx_data = *dp->now;
+		p->data_rx++;
+	}
+	bool moved = !xy_endpoint_eq(&p->cfg.remote, from);
+	if (!s->first_seen) {
+		s->first_seen = true;
+		ev.type = XY_DP_FIRST;
+		dp->event(dp->arg, &ev);
+	}
+	if (moved) {
+		ev.type = XY_DP_ROAM;
+		dp->event(dp->arg, &ev);
+	}
+}
+
+void fake_receive(struct xy_dp *dp, const struct xy_endpoint *from, const void *data, size_t len)
+{
+	struct packet m;
+	if (len != sizeof(m) || *(const uint8_t *)data != XY_WG_DATA) {
+		struct xy_dp_event ev = {
+			.type = XY_DP_PUNT, .remote = *from, .data = data, .len = len};
+		dp->event(dp->arg, &ev);
+		return;
+	}
+	memcpy(&m, data, sizeof(m));
+	struct fake_session *s = session_of(dp, m.header.receiver);
+	if (s && s->live && memcmp(s->recv, m.key, 32) == 0 &&
+	    *dp->now - s->born < dp->limits.reject_after_time)
+		opened(dp, s, from, &m);
+}
+
+// --- dataplane.h
+
+int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg)
+{
+	if (peer >= FAKE_PEERS)
+		return -ENOSPC;
+	dp->peer[peer].there = true;
+	dp->peer[peer].cfg = *cfg;
+	return 0;
+}
+
+void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer)
+{
+	for (unsigned i = 0; i < FAKE_SESSIONS; i++)
+		if (dp->session[i].taken && dp->session[i].peer == peer)
+			dp->session[i].taken = false;
+	for (unsigned i = 0; i < FAKE_ROUTES; i++)
+		dp->dangling += dp->route[i].there && dp->route[i].route.peer == peer &&
+				dp->route[i].route.kind == XY_DP_ROUTE_PEER;
+	dp->peer[peer] = (struct fake_peer){0};
+}
+
+void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer)
+{
+	dp->peer[peer].released += dp->peer[peer].held;
+	dp->peer[peer].held = 0;
+}
+
+int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out)
+{
+	*out = dp->peer[peer].stats;
+	return dp->peer[peer].there ? 0 : -ENOENT;
+}
+
+int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index)
+{
+	if (peer >= FAKE_PEERS || !dp->peer[peer].there)
+		return -ENOENT;
+	for (unsigned i = 0; i < dp->session_limit; i++)
+		if (!dp->session[i].taken) {
+			*index = ++dp->last_index * UINT32_C(2654435761);
+			dp->session[i] =
+				(struct fake_session){.taken = true, .index = *index, .peer = peer};
+			return 0;
+		}
+	return -ENOSPC;
+}
+
+int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_session_keys *keys)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s || s->live)
+		return -ENOENT;
+	s->live = true;
+	memcpy(s->send, keys->send, 32);
+	memcpy(s->recv, keys->recv, 32);
+	s->remote_index = keys->remote_index;
+	s->owner = keys->owner;
+	s->born = keys->born;
+	return 0;
+}
+
+int xy_dp_session_use(struct xy_dp *dp, uint32_t index)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s || !s->live)
+		return -ENOENT;
+	struct fake_peer *p = &dp->peer[s->peer];
+	p->current = index;
+	for (; p->held; p->held--)
+		seal(dp, s, 1);
+	return 0;
+}
+
+void xy_dp_session_del(struct xy_dp *dp, uint32_t index)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s)
+		return;
+	if (dp->peer[s->peer].current == index)
+		dp->peer[s->peer].current = 0;
+	s->taken = false;
+}
+
+int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s || !s->live)
+		return -ENOENT;
+	seal(dp, s, 0);
+	return 0;
+}
+
+int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s)
+		return -ENOENT;
+	s->owner = worker;
+	s->handed_over = 0;
+	dp->moves++;
+	return 0;
+}
+
+int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_session_stats *out)
+{
+	const struct fake_session *s = session_of(dp, index);
+	if (!s || !s->live)
+		return -ENOENT;
+	*out = (struct xy_dp_session_stats){.peer = s->peer,
+					    .owner = s->owner,
+					    .born = s->born,
+					    .tx_counter = s->tx_counter,
+					    .rx_packets = s->rx_packets,
+					    .handed_over = s->handed_over,
+					    .handed_from = s->handed_from};
+	return 0;
+}
+
+static struct fake_route *place(struct fake_route *table, const struct xy_prefix *p)
+{
+	struct fake_route *spare = NULL;
+	for (unsigned i = 0; i < FAKE_ROUTES; i++) {
+		if (table[i].there && xy_prefix_eq(&table[i].prefix, p))
+			return &table[i];
+		if (!table[i].there && !spare)
+			spare = &table[i];
+	}
+	return spare;
+}
+
+const struct fake_route *fake_route_find(const struct fake_route *table, const char *prefix)
+{
+	struct xy_prefix p;
+	if (xy_prefix_parse(prefix, &p))
+		return NULL;
+	for (unsigned i = 0; i < FAKE_ROUTES; i++)
+		if (table[i].there && xy_prefix_eq(&table[i].prefix, &p))
+			return &table[i];
+	return NULL;
+}
+
+unsigned fake_route_count(const struct fake_route *table)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < FAKE_ROUTES; i++)
+		n += table[i].there;
+	return n;
+}
+
+static int put(struct fake_route *table, const struct xy_prefix *prefix, struct xy_dp_route route)
+{
+	struct fake_route *r = place(table, prefix);
+	if (!r)
+		return -ENOSPC;
+	*r = (struct fake_route){.there = true, .prefix = *prefix, .route = route};
+	return 0;
+}
+
+static int take(struct fake_route *table, const struct xy_prefix *prefix)
+{
+	struct fake_route *r = place(table, prefix);
+	if (!r || !r->there)
+		return -ENOENT;
+	r->there = false;
+	return 0;
+}
+
+int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
+		    const struct xy_dp_route *route)
+{
+	return put(dp->route, prefix, *route);
+}
+
+int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix)
+{
+	return take(dp->route, prefix);
+}
+
+void xy_dp_route_commit(struct xy_dp *dp)
+{
+	dp->commits++;
+}
+
+int xy_dp_source_set(struct xy_dp *dp, const struct xy_prefix *prefix, uint32_t peer)
+{
+	return put(dp->source, prefix, (struct xy_dp_route){.peer = peer});
+}
+
+int xy_dp_source_del(struct xy_dp *dp, const struct xy_prefix *prefix)
+{
+	return take(dp->source, prefix);
+}
+
+int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix)
+{
+	dp->own++;
+	return 0;
+}
+
+int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out)
+{
+	*out = (struct xy_dp_port_info){.driver = "fake"};
+	return port == 0 ? 0 : -ENOENT;
+}
+
+int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote,
+	       const struct xy_addr *local, const void *data, size_t len)
+{
+	dp->sends++;
+	if (dp->send_fails)
+		return -ENOBUFS;
+	dp->transmit(dp->arg, remote, data, len);
+	return 0;
+}
+
+unsigned xy_dp_workers(const struct xy_dp *dp)
+{
+	return dp->workers;
+}

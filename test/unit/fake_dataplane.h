@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A dataplane in memory, as links see one: sessions, peers and routes are kept in arrays, datagrams
+// are handed to the test, nothing is encrypted (a transport message carries its key in clear, and
+// is taken for authentic when the key is right). One thread; the test owns it.
+#pragma once
+
+#include "dataplane.h"
+
+enum { FAKE_PEERS = 16, FAKE_SESSIONS = 64, FAKE_ROUTES = 64, FAKE_WORKERS = 4 };
+
+struct fake_session {
+	uint32_t index, peer, remote_index;
+	bool taken, live, first_seen;
+	uint8_t send[32], recv[32];
+	unsigned owner;
+	xy_nsec born;
+	uint64_t tx_counter, rx_packets, handed_over;
+	unsigned handed_from;
+};
+
+struct fake_peer {
+	bool there;
+	struct xy_dp_peer cfg;
+	uint32_t current; // session index, 0 = none
+	unsigned held;	  // packets
+	unsigned released;
+	xy_nsec wanted;
+	struct xy_dp_peer_stats stats;
+	uint64_t data_rx; // packets with a payload
+};
+
+struct fake_route {
+	bool there;
+	struct xy_prefix prefix;
+	struct xy_dp_route route;
+};
+
+struct xy_dp {
+	const xy_nsec *now;
+	struct xy_endpoint self; // where its datagrams come from
+	struct xy_wg_limits limits;
+	unsigned workers, session_limit, sends, commits, moves;
+	struct fake_session session[FAKE_SESSIONS];
+	struct fake_peer peer[FAKE_PEERS];
+	struct fake_route route[FAKE_ROUTES], source[FAKE_ROUTES];
+	unsigned own;
+	uint32_t last_index;
+	unsigned dangling; // routes to a peer that was deleted
+	bool send_fails;
+	// set by the test
+	void *arg;
+	void (*transmit)(void *arg, const struct xy_endpoint *to, const void *data, size_t len);
+	void (*event)(void *arg, const struct xy_dp_event *ev);
+};
+
+void fake_init(struct xy_dp *dp, const xy_nsec *now);
+// A packet of the host for this peer: sealed and sent, or held and asked for.
+void fake_data(struct xy_dp *dp, uint32_t peer);
+// A datagram from the network.
+void fake_receive(struct xy_dp *dp, const struct xy_endpoint *from, const void *data, size_t len);
+unsigned fake_sessions(const struct xy_dp *dp); // taken
+const struct fake_route *fake_route_find(const struct fake_route *table, const char *prefix);
+unsigned fake_route_count(const struct fake_route *table);

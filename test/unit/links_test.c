@@ -1,0 +1,956 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control side of links, whole, on virtual time: nodes with fake dataplanes on a small network
+// whose every datagram the test may lose, delay, keep or send again.
+#include "unit.h"
+
+#include "fake_dataplane.h"
+#include "lag.h"
+#include "link.h"
+#include "test_limits.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+enum { NODES = 3, QUEUE = 4096, KEPT = 64 };
+
+struct node {
+	struct xy_dp dp;
+	struct xy_identity id;
+	struct xy_links *links;
+	struct xy_plan plan;
+	char key[XY_KEY_STRLEN];
+	bool jobs_wait; // helpers do nothing until told
+	struct xy_job *waiting[XY_JOBS];
+	unsigned waiting_count, resolves;
+	uint64_t resolve_serial;
+	unsigned resolve_endpoint;
+	uint32_t mtu;
+};
+
+struct datagram {
+	xy_nsec at;
+	struct xy_endpoint from, to;
+	uint8_t data[256];
+	size_t len;
+};
+
+static struct {
+	xy_nsec now;
+	struct node node[NODES];
+	struct datagram queue[QUEUE];
+	unsigned queued;
+	xy_nsec delay;
+	bool (*lose)(const struct datagram *d);
+	unsigned sent[5];	    // by type
+	struct datagram kept[KEPT]; // initiations, as they were sent
+	unsigned kept_count;
+	uint64_t random;
+} w;
+
+static struct xy_endpoint at(const char *text)
+{
+	struct xy_endpoint e = {0};
+	CU_ASSERT_FATAL(xy_endpoint_parse(text, &e) == 0);
+	return e;
+}
+
+// --- what links ask of the outside
+
+static void random_bytes(void *arg, void *buf, size_t len)
+{
+	uint8_t *b = buf; // xorshift: seeded, so that a failure comes again
+	for (size_t i = 0; i < len; i++) {
+		w.random ^= w.random << 13;
+		w.random ^= w.random >> 7;
+		w.random ^= w.random << 17;
+		b[i] = (uint8_t)(w.random >> 24);
+	}
+}
+
+static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
+{
+	*unix_sec = 1700000000 + w.now / XY_SEC;
+	*nsec = (uint32_t)(w.now % XY_SEC);
+}
+
+static void finish(struct node *n, struct xy_job *job)
+{
+	xy_job_run(job);
+	xy_links_job_done(n->links, job, w.now);
+}
+
+static void run_job(void *arg, struct xy_job *job)
+{
+	struct node *n = arg;
+	n->waiting[n->waiting_count++] = job;
+}
+
+static void resolve(void *arg, uint64_t serial, unsigned endpoint, const char *host, uint16_t port)
+{
+	struct node *n = arg;
+	n->resolves++;
+	n->resolve_serial = serial;
+	n->resolve_endpoint = endpoint;
+}
+
+static uint32_t path_mtu(void *arg, const struct xy_endpoint *remote)
+{
+	return ((struct node *)arg)->mtu;
+}
+
+static void on_event(void *arg, const struct xy_dp_event *ev)
+{
+	xy_links_event(((struct node *)arg)->links, ev, w.now);
+}
+
+static void transmit(void *arg, const struct xy_endpoint *to, const void *data, size_t len)
+{
+	struct node *n = arg;
+	struct datagram d = {.at = w.now + w.delay, .from = n->dp.self, .to = *to, .len = len};
+	CU_ASSERT_FATAL(len <= sizeof(d.data) && w.queued < QUEUE);
+	memcpy(d.data, data, len);
+	if (d.data[0] < 5)
+		w.sent[d.data[0]]++;
+	if (d.data[0] == XY_WG_INITIATION && w.kept_count < KEPT)
+		w.kept[w.kept_count++] = d;
+	if (!w.lose || !w.lose(&d))
+		w.queue[w.queued++] = d;
+}
+
+// --- the world
+
+static void node_make(struct node *n, unsigned number, unsigned rate)
+{
+	char self[32];
+	uint8_t seed[32];
+	struct xy_links_config cfg;
+	snprintf(self, sizeof(self), "192.0.2.%u:51820", number + 1);
+	random_bytes(NULL, seed, sizeof(seed));
+	CU_ASSERT_FATAL(xy_identity_from_seed(seed, &n->id) == 0);
+	xy_key_str(&n->id.x25519, n->key);
+	fake_init(&n->dp, &w.now);
+	n->dp.self = at(self);
+	n->dp.arg = n;
+	n->dp.transmit = transmit;
+	n->dp.event = on_event;
+	cfg = (struct xy_links_config){.dp = &n->dp,
+				       .identity = &n->id,
+				       .limits = xy_wg_limits_default,
+				       .max_peers = 8,
+				       .stranger_rate = rate,
+				       .stranger_burst = rate,
+				       .ops = {.arg = n,
+					       .run = run_job,
+					       .random = random_bytes,
+					       .wall = wall,
+					       .resolve = resolve,
+					       .path_mtu = path_mtu}};
+	CU_ASSERT_FATAL(xy_links_create(&cfg, &n->links, NULL) == 0);
+}
+
+static void world_make_rated(unsigned rate)
+{
+	xy_log_init(XY_LOG_ERROR);
+	memset(&w, 0, sizeof(w));
+	w.now = 1000 * XY_SEC;
+	w.delay = 10 * XY_MSEC;
+	w.random = 88172645463325252;
+	for (unsigned i = 0; i < NODES; i++)
+		node_make(&w.node[i], i, rate);
+}
+
+static void world_make(void)
+{
+	world_make_rated(0);
+}
+
+static void jobs_finish(struct node *n)
+{
+	while (n->waiting_count) {
+		struct xy_job *job = n->waiting[0];
+		memmove(n->waiting, n->waiting + 1, --n->waiting_count * sizeof(n->waiting[0]));
+		finish(n, job);
+	}
+}
+
+static void world_end(void)
+{
+	for (unsigned i = 0; i < NODES; i++) {
+		jobs_finish(&w.node[i]);
+		CU_ASSERT_EQUAL(xy_links_jobs(w.node[i].links), 0);
+		CU_ASSERT_EQUAL(w.node[i].links->jobs.strangers, 0);
+		xy_links_destroy(w.node[i].links);
+		CU_ASSERT_EQUAL(fake_sessions(&w.node[i].dp), 0);
+		CU_ASSERT_EQUAL(w.node[i].dp.dangling, 0);
+		CU_ASSERT_EQUAL(fake_route_count(w.node[i].dp.route), 0);
+		xy_plan_free(&w.node[i].plan);
+	}
+}
+
+static int apply(struct node *n, const char *text, struct xy_err *err)
+{
+	struct xy_config config;
+	struct xy_plan plan;
+	int r = xy_config_parse("test", text, strlen(text), &config, err);
+	CU_ASSERT_EQUAL_FATAL(r, 0);
+	r = xy_plan_make("test", &config, &n->id, &plan, err);
+	if (r)
+		return r;
+	r = xy_links_apply(n->links, &plan, w.now, err);
+	xy_plan_free(&n->plan);
+	n->plan = plan;
+	return r;
+}
+
+// peers: "{ name = \"b\"; key = \"%s\"; endpoint = ... }" with the key of `other` filled in.
+static void configure(struct node *n, const struct node *other, const char *top, const char *more)
+{
+	char text[2048];
+	struct xy_err err = {0};
+	snprintf(text, sizeof(text), "%s peers = ( { name = \"peer\"; key = \"%s\"; %s } );", top,
+		 other->key, more);
+	if (apply(n, text, &err))
+		CU_FAIL_FATAL("config refused");
+}
+
+static void deliver(const struct datagram *d)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		if (xy_endpoint_eq(&w.node[i].dp.self, &d->to))
+			fake_receive(&w.node[i].dp, &d->from, d->data, d->len);
+}
+
+static void network_step(void)
+{
+	for (unsigned i = 0; i < w.queued;) {
+		if (w.queue[i].at > w.now) {
+			i++;
+			continue;
+		}
+		struct datagram d = w.queue[i];
+		memmove(&w.queue[i], &w.queue[i + 1], (--w.queued - i) * sizeof(d));
+		deliver(&d);
+	}
+}
+
+static void step(void)
+{
+	network_step();
+	for (unsigned i = 0; i < NODES; i++) {
+		if (!w.node[i].jobs_wait)
+			jobs_finish(&w.node[i]);
+		xy_links_run(w.node[i].links, 100, w.now);
+	}
+}
+
+static xy_nsec next_time(void)
+{
+	xy_nsec next = XY_NEVER;
+	for (unsigned i = 0; i < NODES; i++) {
+		xy_nsec t = xy_links_deadline(w.node[i].links);
+		next = t < next ? t : next;
+		if (w.node[i].waiting_count && !w.node[i].jobs_wait)
+			next = w.now;
+	}
+	for (unsigned i = 0; i < w.queued; i++)
+		next = w.queue[i].at < next ? w.queue[i].at : next;
+	return next;
+}
+
+static void run_for(xy_nsec time)
+{
+	xy_nsec end = w.now + time;
+	unsigned turns = 0;
+	for (;;) {
+		xy_nsec next = next_time();
+		if (next > end)
+			break;
+		turns = next > w.now ? 0 : turns + 1;
+		CU_ASSERT_FATAL(turns < 1000); // nothing spins
+		w.now = next > w.now ? next : w.now;
+		step();
+	}
+	w.now = end;
+}
+
+static struct xy_link_info info(const struct node *n)
+{
+	struct xy_link_info k;
+	CU_ASSERT_FATAL(xy_links_count(n->links) > 0);
+	xy_links_info(n->links, 0, w.now, &k);
+	return k;
+}
+
+static bool is_up(const struct node *n)
+{
+	return info(n).state == XY_LINK_UP;
+}
+
+static bool is_at(const struct node *n, const struct xy_endpoint *where)
+{
+	struct xy_link_info k = info(n);
+	return xy_endpoint_eq(&k.remote, where);
+}
+
+static uint64_t drops(const struct node *n, enum xy_link_drop why)
+{
+	return xy_links_drops(n->links, why);
+}
+
+#define A	     (&w.node[0])
+#define B	     (&w.node[1])
+#define C	     (&w.node[2])
+#define SECRET	     "network_secret = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\";"
+#define OTHER_SECRET "network_secret = \"BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\";"
+#define LEAF	     "{ name = \"phone\"; key = \"%s\"; leaf = true; allowed = [ %s ]; }"
+#define TO_B	     "endpoint = \"192.0.2.2:51820\";"
+#define TO_A	     "endpoint = \"192.0.2.1:51820\";"
+
+static void pair_up(void)
+{
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A));
+	CU_ASSERT(is_up(B));
+}
+
+// --- tests
+
+static void test_handshake(void)
+{
+	struct xy_link_session s[3];
+	world_make();
+	configure(B, A, SECRET, "");
+	CU_ASSERT_EQUAL(info(B).state, XY_LINK_NO_ENDPOINT);
+	configure(A, B, SECRET, TO_B);
+	CU_ASSERT_EQUAL(info(A).state, XY_LINK_DOWN);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	CU_ASSERT(is_at(B, &A->dp.self)); // learned
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], 1);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], 1);
+	CU_ASSERT_EQUAL(xy_links_sessions(A->links, 0, s), 1);
+	CU_ASSERT(s[0].initiator);
+	CU_ASSERT_EQUAL(xy_links_sessions(B->links, 0, s), 1);
+	CU_ASSERT(!s[0].initiator);
+	fake_data(&A->dp, 0);
+	fake_data(&B->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 1);
+	CU_ASSERT_EQUAL(A->dp.peer[0].data_rx, 1);
+	CU_ASSERT_EQUAL(fake_sessions(&A->dp), 1);
+	world_end();
+}
+
+static unsigned to_lose;
+static bool lose_initiations(const struct datagram *d)
+{
+	return d->data[0] == XY_WG_INITIATION && to_lose && to_lose--;
+}
+
+static void test_retransmission(void)
+{
+	world_make();
+	to_lose = 3;
+	w.lose = lose_initiations;
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, TO_B);
+	run_for(15 * XY_SEC);
+	CU_ASSERT(!is_up(A));
+	CU_ASSERT_EQUAL(info(A).state, XY_LINK_HANDSHAKE);
+	fake_data(&A->dp, 0); // waits for the session
+	run_for(3 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	CU_ASSERT_EQUAL(info(A).handshakes_sent, 4);
+	CU_ASSERT_EQUAL(info(A).handshakes_failed, 3);
+	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 1);
+	world_end();
+}
+
+static bool lose_all(const struct datagram *d)
+{
+	return true;
+}
+
+static void test_give_up_and_again(void)
+{
+	world_make();
+	w.lose = lose_all;
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	fake_data(&A->dp, 0);
+	run_for(110 * XY_SEC);
+	CU_ASSERT(A->dp.peer[0].released >= 1); // what waited was dropped
+	unsigned sent = w.sent[XY_WG_INITIATION];
+	CU_ASSERT(sent >= 17 && sent <= 24);
+	w.lose = NULL;
+	run_for(15 * XY_SEC); // a mesh link goes on trying
+	CU_ASSERT(is_up(A) && is_up(B));
+	world_end();
+}
+
+static void test_rekey(void)
+{
+	unsigned packets = 0;
+	world_make();
+	pair_up();
+	for (; packets < 400; packets++) {
+		fake_data(&A->dp, 0);
+		fake_data(&B->dp, 0);
+		CU_ASSERT_EQUAL(A->dp.peer[0].held, 0); // no gap
+		CU_ASSERT_EQUAL(B->dp.peer[0].held, 0);
+		run_for(XY_SEC);
+		CU_ASSERT(fake_sessions(&A->dp) <= 3 && fake_sessions(&B->dp) <= 3);
+	}
+	CU_ASSERT_EQUAL(A->dp.peer[0].data_rx, packets);
+	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, packets);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] >= 4 && w.sent[XY_WG_INITIATION] <= 5);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], w.sent[XY_WG_RESPONSE]);
+	world_end();
+}
+
+static void test_idle(void)
+{
+	world_make();
+	pair_up();
+	run_for(600 * XY_SEC);
+	CU_ASSERT(!is_up(A) && !is_up(B));
+	CU_ASSERT_EQUAL(fake_sessions(&A->dp), 0); // expired
+	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
+	CU_ASSERT_EQUAL(xy_links_deadline(B->links), XY_NEVER); // silent
+	fake_data(&A->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 1);
+	world_end();
+}
+
+static void test_simultaneous(void)
+{
+	world_make();
+	w.delay = 300 * XY_MSEC;
+	configure(A, B, SECRET, TO_B);
+	configure(B, A, SECRET, TO_A);
+	fake_data(&A->dp, 0);
+	fake_data(&B->dp, 0);
+	run_for(5 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], 2);
+	for (unsigned i = 0; i < 50; i++) {
+		fake_data(&A->dp, 0);
+		fake_data(&B->dp, 0);
+		run_for(XY_SEC);
+	}
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(A->dp.peer[0].data_rx, 51);
+	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 51);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] <= 3); // no storm
+	world_end();
+}
+
+static void test_cookie(void)
+{
+	world_make_rated(1);
+	configure(B, A, SECRET, "");
+	configure(C, B, SECRET, TO_B); // B does not know C: a stranger that eats the bucket
+	run_for(2 * XY_SEC);
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_UNKNOWN_KEY) >= 1);
+	while (!xy_load_is(&B->links->load, w.now)) { // B is under load
+		deliver(&w.kept[0]);
+		step();
+	}
+	configure(A, B, SECRET, TO_B);
+	A->links->link[0]->start_at = w.now;
+	xy_link_schedule(A->links, A->links->link[0], w.now);
+	run_for(100 * XY_MSEC);
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_COOKIE) >= 1);
+	CU_ASSERT(w.sent[XY_WG_COOKIE_REPLY] >= 1);
+	CU_ASSERT(!is_up(A));
+	CU_ASSERT(A->links->link[0]->jar.cookie_birth != 0);
+	for (unsigned i = 0; i < 60; i++) { // still under load, but A has its cookie now
+		deliver(&w.kept[0]);
+		run_for(100 * XY_MSEC);
+	}
+	CU_ASSERT(is_up(A) && is_up(B));
+	world_end();
+}
+
+static void test_cookie_limited(void)
+{
+	world_make_rated(1);
+	configure(B, A, SECRET, "");
+	configure(C, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	for (unsigned i = 0; i < 100 && !C->links->link[0]->jar.cookie_birth; i++) {
+		deliver(&w.kept[0]); // keeps B under load until C is asked for a cookie
+		run_for(100 * XY_MSEC);
+	}
+	unsigned before = w.kept_count;
+	for (unsigned i = 0; i < 100 && w.kept_count == before; i++) {
+		deliver(&w.kept[0]);
+		run_for(100 * XY_MSEC);
+	}
+	CU_ASSERT_FATAL(w.kept_count > before); // this one shows its cookie
+	uint64_t asked = drops(B, XY_LINK_DROP_HS_COOKIE);
+	for (unsigned i = 0; i < 20; i++) {
+		deliver(&w.kept[before]);
+		step();
+	}
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_COOKIE), asked);
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_LIMITED) >= 14); // a cookie buys 5 at once
+	world_end();
+}
+
+static void test_wrong_secret(void)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, OTHER_SECRET, TO_B);
+	for (unsigned i = 0; i < 60; i++) {
+		fake_data(&A->dp, 0);
+		fake_data(&B->dp, 0);
+		run_for(XY_SEC);
+	}
+	CU_ASSERT(!is_up(A) && !is_up(B));
+	CU_ASSERT(drops(A, XY_LINK_DROP_HS_BAD) > 0);
+	CU_ASSERT_EQUAL(A->dp.peer[0].data_rx + B->dp.peer[0].data_rx, 0);
+	world_end();
+}
+
+static void test_unknown_key(void)
+{
+	world_make();
+	configure(B, C, SECRET, "");
+	configure(A, B, SECRET, TO_B);
+	run_for(20 * XY_SEC);
+	CU_ASSERT(!is_up(A));
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_UNKNOWN_KEY) >= 3);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE] + w.sent[XY_WG_COOKIE_REPLY], 0);
+	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
+	world_end();
+}
+
+static void test_wrong_mac(void)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	struct datagram d = w.kept[0];
+	d.data[120] ^= 1; // mac1
+	deliver(&d);
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_BAD_MAC), 1);
+	CU_ASSERT_EQUAL(B->waiting_count, 0); // and no X25519 was spent
+	d.len--;
+	deliver(&d);
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_MALFORMED), 1);
+	world_end();
+}
+
+static void test_replay(void)
+{
+	world_make();
+	pair_up();
+	run_for(XY_SEC);
+	unsigned responses = w.sent[XY_WG_RESPONSE];
+	struct datagram d = w.kept[0];
+	d.from = C->dp.self; // and its sender would move the endpoint
+	deliver(&d);
+	step();
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_REPLAY), 1);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], responses);
+	CU_ASSERT(is_at(B, &A->dp.self));
+	world_end();
+}
+
+static void test_roaming(void)
+{
+	world_make();
+	pair_up();
+	A->dp.self = at("198.51.100.7:4242");
+	fake_data(&A->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT(is_at(B, &A->dp.self));
+	fake_data(&B->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(A->dp.peer[0].data_rx, 1);
+	const struct xy_endpoint before = A->dp.self;
+	A->dp.self = at("[200::1]:51820"); // an underlay inside the overlay
+	fake_data(&A->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT(is_at(B, &before));
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_OVERLAY) >= 1);
+	world_end();
+}
+
+static void test_failover(void)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET,
+		  "endpoints = [ \"203.0.113.1:1\", \"203.0.113.2:2\", \"192.0.2.2:51820\" ];");
+	run_for(15 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	CU_ASSERT_EQUAL(info(A).handshakes_failed, 2);
+	B->dp.self = at("203.0.113.1:1"); // B moves to the first and is silent
+	for (unsigned i = 0; i < 60; i++) {
+		fake_data(&A->dp, 0);
+		run_for(XY_SEC);
+	}
+	CU_ASSERT(is_at(A, &B->dp.self));
+	CU_ASSERT(is_up(A));
+	world_end();
+}
+
+static void test_name(void)
+{
+	const struct xy_endpoint inside = at("[200::5]:51820"), right = at("192.0.2.2:51820");
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, "endpoint = \"b.example.net:51820\";");
+	CU_ASSERT_EQUAL(A->resolves, 1);
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL(info(A).state, XY_LINK_NO_ENDPOINT);
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_endpoint, NULL, 0, w.now);
+	run_for(30 * XY_SEC);
+	CU_ASSERT_EQUAL(A->resolves, 2); // asked again
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_endpoint, &inside, 1, w.now);
+	CU_ASSERT_EQUAL(info(A).state, XY_LINK_NO_ENDPOINT); // an overlay address is none
+	run_for(30 * XY_SEC);
+	CU_ASSERT_EQUAL(A->resolves, 3);
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_endpoint, &right, 1, w.now);
+	xy_links_resolved(A->links, A->resolve_serial + 99, 0, &right, 1, w.now); // nobody's
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A));
+	world_end();
+}
+
+static void test_removed_with_jobs(void)
+{
+	struct xy_err err;
+	world_make();
+	configure(B, A, SECRET, "");
+	B->jobs_wait = true;
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL_FATAL(B->waiting_count, 1);
+	finish(B, B->waiting[0]); // opened; now the response is under way
+	B->waiting_count--;
+	B->waiting[0] = B->waiting[1];
+	CU_ASSERT_EQUAL_FATAL(B->waiting_count, 1);
+	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 1);
+	CU_ASSERT_EQUAL(apply(B, "", &err), 0);
+	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
+	jobs_finish(B);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], 0);
+	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
+	CU_ASSERT_EQUAL(B->links->by_index.count, 0);
+
+	configure(B, A, SECRET, ""); // again, and another peer in the slot meanwhile
+	run_for(5 * XY_SEC);
+	CU_ASSERT_EQUAL_FATAL(B->waiting_count, 1);
+	finish(B, B->waiting[0]);
+	B->waiting_count--;
+	B->waiting[0] = B->waiting[1];
+	CU_ASSERT_EQUAL(apply(B, "", &err), 0);
+	configure(B, C, SECRET, "");
+	jobs_finish(B);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], 0);
+	A->jobs_wait = true; // and as initiator
+	run_for(10 * XY_SEC);
+	CU_ASSERT_EQUAL_FATAL(A->waiting_count, 1);
+	CU_ASSERT_EQUAL(apply(A, "", &err), 0);
+	configure(A, C, SECRET, TO_B); // another peer in the same slot
+	jobs_finish(A);
+	CU_ASSERT_EQUAL(A->links->link[0]->hs, XY_LINK_HS_NONE);
+	CU_ASSERT_EQUAL(A->links->by_index.count, fake_sessions(&A->dp));
+	world_end();
+}
+
+static void test_no_index(void)
+{
+	world_make();
+	B->dp.session_limit = 0;
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, TO_B);
+	run_for(4 * XY_SEC);
+	CU_ASSERT(!is_up(A));
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_NO_INDEX), 1);
+	B->dp.session_limit = FAKE_SESSIONS;
+	A->dp.session_limit = 0;
+	run_for(10 * XY_SEC);
+	CU_ASSERT(!is_up(A));
+	CU_ASSERT(drops(A, XY_LINK_DROP_HS_NO_INDEX) >= 1);
+	A->dp.session_limit = FAKE_SESSIONS;
+	run_for(10 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	world_end();
+}
+
+static void test_strangers_first(void)
+{
+	world_make();
+	configure(B, A, SECRET, TO_A);
+	configure(A, B, SECRET, TO_B);
+	configure(C, B, SECRET, TO_B);
+	B->jobs_wait = true;
+	run_for(2 * XY_SEC);
+	struct datagram of_c = w.kept[0], of_a = w.kept[0];
+	for (unsigned i = 0; i < w.kept_count; i++) {
+		if (xy_endpoint_eq(&w.kept[i].from, &C->dp.self))
+			of_c = w.kept[i];
+		if (xy_endpoint_eq(&w.kept[i].from, &A->dp.self))
+			of_a = w.kept[i];
+	}
+	for (unsigned i = 0; i < 80; i++)
+		deliver(&of_c);
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_BUSY) >= 40);
+	uint64_t busy = drops(B, XY_LINK_DROP_HS_BUSY);
+	unsigned waiting = B->waiting_count;
+	deliver(&of_a); // a known peer still gets through
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_BUSY), busy);
+	CU_ASSERT_EQUAL(B->waiting_count, waiting + 1);
+	B->jobs_wait = false;
+	run_for(10 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	world_end();
+}
+
+static void test_reload(void)
+{
+	char text[2048];
+	struct xy_err err;
+	struct xy_link_info k;
+	world_make();
+	pair_up();
+	uint32_t current = A->dp.peer[0].current;
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 2); // our own /64 and the peer's
+	CU_ASSERT_EQUAL(A->dp.own, 1);
+
+	char peer[256], phone[256];
+	snprintf(peer, sizeof(peer), "{ name = \"peer\"; key = \"%s\"; " TO_B "}", B->key);
+	snprintf(phone, sizeof(phone), LEAF, C->key, "\"10.1.0.5/32\", \"10.2.0.0/16\"");
+	snprintf(text, sizeof(text),
+		 SECRET
+		 "peers = ( %s, %s ); routes = ( { prefix = \"200::/7\"; peer = \"peer\"; } );",
+		 phone, peer);
+	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
+	CU_ASSERT_EQUAL(A->dp.peer[0].current, current); // the session stayed
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 5);
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.source), 2);
+	const struct fake_route *r = fake_route_find(A->dp.route, "10.2.0.0/16");
+	CU_ASSERT(r && r->route.kind == XY_DP_ROUTE_PEER && r->route.peer == 1);
+	CU_ASSERT_EQUAL(xy_links_after(A->links, NULL), 0);
+	CU_ASSERT_EQUAL(xy_links_after(A->links, "peer"), 1);
+	CU_ASSERT_EQUAL(xy_links_after(A->links, "phone"), 2);
+	xy_links_info(A->links, 1, w.now, &k);
+	CU_ASSERT(k.leaf && k.allowed_count == 2 && strcmp(k.name, "phone") == 0);
+
+	snprintf(phone, sizeof(phone), LEAF, C->key, "\"10.1.0.5/32\"");
+	snprintf(text, sizeof(text), SECRET "peers = ( %s, %s );", phone, peer);
+	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 3);
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.source), 1);
+	CU_ASSERT_PTR_NULL(fake_route_find(A->dp.route, "10.2.0.0/16"));
+	CU_ASSERT_EQUAL(A->dp.peer[0].current, current);
+
+	snprintf(text, sizeof(text), OTHER_SECRET "peers = ( %s );", peer);
+	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
+	CU_ASSERT_EQUAL(fake_sessions(&A->dp), 0); // another secret: begun anew
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 2);
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.source), 0);
+	CU_ASSERT_EQUAL(xy_links_count(A->links), 1);
+	world_end();
+}
+
+static void test_refused(void)
+{
+	char text[512];
+	struct xy_err err;
+	world_make();
+	snprintf(text, sizeof(text), "peers = ( { name = \"me\"; key = \"%s\"; } );", A->key);
+	CU_ASSERT_EQUAL(apply(A, text, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "our own key"));
+	snprintf(text, sizeof(text),
+		 "peers = ( { name = \"b\"; key = \"%s\"; endpoint = \"[3ff::1]:51820\"; } );",
+		 B->key);
+	CU_ASSERT_EQUAL(apply(A, text, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "overlay"));
+	world_end();
+}
+
+static void test_move(void)
+{
+	world_make();
+	B->dp.workers = 2;
+	pair_up();
+	struct fake_session *s = &B->dp.session[0];
+	run_for(XY_SEC);
+	s->rx_packets += 100; // most at the owner
+	s->handed_over += 10;
+	s->handed_from = 1;
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL(B->dp.moves, 0);
+	s->rx_packets += 100;
+	s->handed_over += 90;
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL(B->dp.moves, 1);
+	CU_ASSERT_EQUAL(s->owner, 1);
+	run_for(10 * XY_SEC);
+	CU_ASSERT_EQUAL(B->dp.moves, 1);
+	world_end();
+}
+
+static void test_mtu(void)
+{
+	unsigned from = 0;
+	world_make();
+	A->mtu = 1400;
+	pair_up();
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1400);
+	CU_ASSERT_EQUAL(info(A).mtu, 1340);
+	A->mtu = 1500;
+	CU_ASSERT(!xy_links_mtu_refresh(A->links, &from, 10));
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1500);
+	CU_ASSERT_EQUAL(xy_links_room(A->links), 1440);
+	A->mtu = 600; // never below what IPv6 needs
+	struct xy_dp_event ev = {.type = XY_DP_MTU, .peer = 0};
+	xy_links_event(A->links, &ev, w.now);
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1280);
+	world_end();
+}
+
+// Events that name what is not there must do nothing.
+static void test_strange_events(void)
+{
+	world_make();
+	pair_up();
+	for (int type = XY_DP_PUNT; type <= XY_DP_MTU; type++) {
+		struct xy_dp_event ev = {.type = (enum xy_dp_event_type)type,
+					 .peer = XY_DP_NO_PEER,
+					 .index = 0x12345678,
+					 .remote = C->dp.self};
+		xy_links_event(B->links, &ev, w.now);
+		ev.peer = 5;
+		xy_links_event(B->links, &ev, w.now);
+	}
+	CU_ASSERT(is_at(B, &A->dp.self));
+	B->dp.send_fails = true;
+	run_for(200 * XY_SEC);
+	world_end();
+}
+
+static void test_heap(void)
+{
+	enum { N = 200 };
+	static struct xy_heap_node node[N];
+	struct xy_heap h;
+	world_make();
+	CU_ASSERT_FATAL(xy_heap_init(&h, N) == 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint32_t r[2];
+		xy_nsec least = XY_NEVER;
+		random_bytes(NULL, r, sizeof(r));
+		xy_heap_set(&h, &node[r[0] % N], r[1] % 5 ? r[1] % 1000 : XY_NEVER);
+		for (unsigned k = 0; k < N; k++)
+			if (node[k].pos && node[k].at < least)
+				least = node[k].at;
+		const struct xy_heap_node *first = xy_heap_first(&h);
+		CU_ASSERT_EQUAL_FATAL(first ? first->at : XY_NEVER, least);
+	}
+	xy_heap_fini(&h);
+	world_end();
+}
+
+static void test_map(void)
+{
+	enum { KEYS = 500 };
+	static uint32_t model[KEYS]; // 0 = not there
+	struct xy_map m;
+	uint32_t count = 0;
+	world_make();
+	CU_ASSERT_FATAL(xy_map_init(&m) == 0);
+	for (unsigned i = 0; i < 50000; i++) {
+		uint32_t r[2], value = 0;
+		random_bytes(NULL, r, sizeof(r));
+		uint64_t key = r[0] % KEYS;
+		if (r[1] % 3) {
+			count += !model[key];
+			model[key] = r[1] | 1;
+			CU_ASSERT_FATAL(xy_map_set(&m, key, model[key]) == 0);
+		} else {
+			count -= model[key] != 0;
+			model[key] = 0;
+			xy_map_del(&m, key);
+		}
+		key = r[1] % KEYS;
+		bool there = xy_map_get(&m, key, &value);
+		CU_ASSERT_FATAL(there == (model[key] != 0) && (!there || value == model[key]));
+		CU_ASSERT_EQUAL_FATAL(m.count, count);
+	}
+	xy_map_fini(&m);
+	world_end();
+}
+
+static void test_limits(void)
+{
+	struct xy_wg_limits l = xy_wg_limits_default;
+	struct xy_err err;
+	CU_ASSERT_EQUAL(
+		xy_limits_parse("rekey_after=3,reject_after=4.5,rekey_messages=1000", &l, &err), 0);
+	CU_ASSERT_EQUAL(l.rekey_after_time, 3 * XY_SEC);
+	CU_ASSERT_EQUAL(l.reject_after_time, 4500 * XY_MSEC);
+	CU_ASSERT_EQUAL(l.rekey_after_messages, 1000);
+	CU_ASSERT_EQUAL(l.rekey_timeout, xy_wg_limits_default.rekey_timeout);
+	CU_ASSERT_EQUAL(xy_limits_parse("rekey_after=x", &l, &err), -EINVAL);
+	CU_ASSERT_EQUAL(xy_limits_parse("rekey_after=0", &l, &err), -EINVAL);
+	CU_ASSERT_EQUAL(xy_limits_parse("none=1", &l, &err), -EINVAL);
+}
+
+static void test_lag(void)
+{
+	static struct xy_lag lag;
+	xy_nsec p99, max;
+	xy_lag_get(&lag, &p99, &max);
+	CU_ASSERT(p99 == 0 && max == 0);
+	for (unsigned i = 1; i <= 1000; i++) { // the last 600 stay: 401..1000
+		xy_lag_note(&lag, 1);
+		xy_lag_note(&lag, i);
+		xy_lag_tick(&lag);
+	}
+	xy_lag_get(&lag, &p99, &max);
+	CU_ASSERT_EQUAL(max, 1000);
+	CU_ASSERT_EQUAL(p99, 994);
+}
+
+static void test_log_limit(void)
+{
+	struct xy_log_limit l = {0};
+	unsigned long missed;
+	CU_ASSERT(xy_log_limit_pass(&l, XY_SEC, &missed) && missed == 0);
+	CU_ASSERT(!xy_log_limit_pass(&l, 2 * XY_SEC, &missed));
+	CU_ASSERT(!xy_log_limit_pass(&l, 3 * XY_SEC, &missed));
+	CU_ASSERT(xy_log_limit_pass(&l, 12 * XY_SEC, &missed) && missed == 2);
+}
+
+XY_UNIT_MAIN("links", {"handshake in both roles", test_handshake},
+	     {"loss and retransmission", test_retransmission},
+	     {"giving up, and trying again", test_give_up_and_again},
+	     {"rekey without a gap", test_rekey}, {"an idle link goes silent", test_idle},
+	     {"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
+	     {"a cookie buys little", test_cookie_limited},
+	     {"wrong secret carries nothing", test_wrong_secret},
+	     {"unknown key is ignored", test_unknown_key},
+	     {"wrong mac1 costs nothing", test_wrong_mac}, {"replayed initiation", test_replay},
+	     {"roaming", test_roaming}, {"endpoint failover", test_failover},
+	     {"endpoint by name", test_name},
+	     {"peer removed with jobs under way", test_removed_with_jobs},
+	     {"indices exhausted", test_no_index},
+	     {"strangers are refused first", test_strangers_first},
+	     {"reload by the difference", test_reload}, {"refused configs", test_refused},
+	     {"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
+	     {"events of what is not there", test_strange_events},
+	     {"heap against a scan", test_heap}, {"map against an array", test_map},
+	     {"limits for tests", test_limits}, {"loop lag", test_lag},
+	     {"log limits", test_log_limit})
