@@ -300,7 +300,7 @@ static uint64_t drops(const struct node *n, enum xy_link_drop why)
 #define A	     (&w.node[0])
 #define B	     (&w.node[1])
 #define C	     (&w.node[2])
-#define SECRET	     "network_secret = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\";"
+#define SECRET	     "network_secret = \"CAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\";"
 #define OTHER_SECRET "network_secret = \"BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\";"
 #define LEAF	     "{ name = \"phone\"; key = \"%s\"; leaf = true; allowed = [ %s ]; }"
 #define TO_B	     "endpoint = \"192.0.2.2:51820\";"
