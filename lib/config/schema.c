@@ -18,7 +18,7 @@ static int read_secret(struct xy_config_reader *r, const config_setting_t *s,
 {
 	const char *v = s->value.sval, *end = NULL;
 	size_t len = strlen(v), got = 0;
-	if (strncmp(v, SAMPLE_SECRET + 1, 44) == 0)
+	if (strncmp(v, &SAMPLE_SECRET[1], 44) == 0)
 		return xy_config_fail(r, s, NULL,
 				      "is the example's, which everyone knows; make one with: wg "
 				      "genpsk");
