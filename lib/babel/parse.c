@@ -120,6 +120,12 @@ static struct xy_prefix make_prefix(uint8_t ae, uint8_t plen, const uint8_t raw[
 	return p;
 }
 
+// IPv6 prefixes inside ::ffff:0:0/96 are refused: in our tables they would be IPv4.
+static bool mapped_v6(uint8_t ae, const struct xy_prefix *p)
+{
+	return ae == XY_BABEL_AE_V6 && xy_prefix_is_v4(p);
+}
+
 static bool parse_ack_request(struct xy_cursor *c, struct xy_babel_tlv *t)
 {
 	struct subs subs;
@@ -249,6 +255,8 @@ static bool parse_update(struct xy_cursor *c, struct xy_babel_state *s, struct x
 	if (!parse_subs(c, &subs) || u->interval == 0)
 		return false;
 	u->prefix = make_prefix(ae, plen, raw);
+	if (mapped_v6(ae, &u->prefix))
+		return false;
 	u->has_rid = s->has_rid;
 	u->rid = s->rid;
 	u->has_origin = subs.has_origin;
@@ -270,7 +278,7 @@ static bool parse_route_request(struct xy_cursor *c, struct xy_babel_request *r)
 	if (!parse_prefix(c, NULL, ae, plen, 0, raw))
 		return false;
 	r->prefix = make_prefix(ae, plen, raw);
-	return parse_subs(c, &subs);
+	return parse_subs(c, &subs) && !mapped_v6(ae, &r->prefix);
 }
 
 static bool parse_seqno_request(struct xy_cursor *c, struct xy_babel_request *r)
@@ -286,7 +294,8 @@ static bool parse_seqno_request(struct xy_cursor *c, struct xy_babel_request *r)
 	if (!parse_prefix(c, NULL, ae, plen, 0, raw)) // AE 0 fails here too
 		return false;
 	r->prefix = make_prefix(ae, plen, raw);
-	return parse_subs(c, &subs) && r->hops != 0 && rid_valid(r->rid);
+	return parse_subs(c, &subs) && r->hops != 0 && rid_valid(r->rid) &&
+	       !mapped_v6(ae, &r->prefix);
 }
 
 static bool parse_body(struct xy_babel_parser *p, struct xy_cursor *c, struct xy_babel_tlv *t)

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Life, events in, actions out, timers.
+#include "babel/state.h"
+
+#include <stdlib.h>
+
+// ---- actions ----
+
+struct xy_babel_action *action_add(struct xy_babel *b, enum xy_babel_action_kind kind)
+{
+	static struct xy_babel_action lost; // without memory an action is lost as a packet may be
+	if (b->action_count == b->action_size) {
+		size_t size = b->action_size ? 2 * b->action_size : 16;
+		void *actions = realloc(b->actions, size * sizeof(*b->actions));
+		if (!actions)
+			return &lost;
+		b->actions = actions;
+		b->action_size = size;
+	}
+	struct action *a = &b->actions[b->action_count++];
+	memset(a, 0, sizeof(*a));
+	a->a.kind = kind;
+	return &a->a;
+}
+
+void action_send(struct xy_babel *b, struct neigh *n, bool multicast, const uint8_t *data,
+		 size_t len)
+{
+	if (b->byte_size - b->byte_count < len) {
+		size_t size = 2 * b->byte_size + len;
+		void *bytes = realloc(b->bytes, size);
+		if (!bytes)
+			return;
+		b->bytes = bytes;
+		b->byte_size = size;
+	}
+	struct xy_babel_action *a = action_add(b, XY_BABEL_SEND);
+	memcpy(b->bytes + b->byte_count, data, len);
+	a->send.link = n->id;
+	a->send.multicast = multicast;
+	a->send.to = multicast ? xy_babel_group : n->addr;
+	a->send.len = len;
+	b->actions[b->action_count - 1].offset = b->byte_count;
+	b->byte_count += len;
+	n->info.packets_sent++;
+	n->info.bytes_sent += len;
+}
+
+const struct xy_babel_action *xy_babel_action(struct xy_babel *b)
+{
+	if (b->action_at == b->action_count) {
+		b->action_at = b->action_count = 0;
+		return NULL;
+	}
+	struct action *a = &b->actions[b->action_at++];
+	if (a->a.kind == XY_BABEL_SEND)
+		a->a.send.data = b->bytes + a->offset;
+	return &a->a;
+}
+
+void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
+	    const struct xy_prefix *p, const struct xy_key *key)
+{
+	struct xy_babel_action *a = action_add(b, XY_BABEL_NOTICE);
+	a->notice.code = code;
+	a->notice.link = n ? n->id : XY_BABEL_LINKS;
+	if (p)
+		a->notice.prefix = *p;
+	if (key)
+		a->notice.key = *key;
+}
+
+// ---- timers ----
+
+static uint32_t *timer_place(void *owner, uint32_t ref)
+{
+	struct xy_babel *b = owner;
+	uint32_t i = ref & ((UINT32_C(1) << TIMER_SHIFT) - 1);
+	switch ((enum timer)(ref >> TIMER_SHIFT)) {
+	case T_ROUTE:
+		return &ROUTE(b, i)->tpos;
+	case T_SOURCE:
+		return &SOURCE(b, i)->tpos;
+	case T_DEST:
+		return &DEST(b, i)->tpos;
+	case T_REQ:
+		return &REQ(b, i)->tpos;
+	case T_NEIGH:
+		return &b->neighs[i]->tpos;
+	case T_ORIGIN:
+		return &ORIGIN(b, i)->tpos;
+	case T_OWN:
+		return &OWN(b, i)->tpos;
+	case T_WANT:
+		return &WANT(b, i)->tpos;
+	case T_INTEREST:
+		return &INTEREST(b, i)->tpos;
+	case T_GLOBAL:
+		break;
+	}
+	return &b->global_tpos;
+}
+
+void timer_set(struct xy_babel *b, enum timer kind, uint32_t i, xy_nsec at)
+{
+	heap_set(&b->timers, (uint32_t)kind << TIMER_SHIFT | i, at);
+}
+
+void timer_stop(struct xy_babel *b, enum timer kind, uint32_t i)
+{
+	heap_stop(&b->timers, (uint32_t)kind << TIMER_SHIFT | i);
+}
+
+xy_nsec timer_at(const struct xy_babel *b, uint32_t tpos)
+{
+	return tpos ? b->timers.entries[tpos - 1].at : XY_NEVER;
+}
+
+void global_at(struct xy_babel *b, xy_nsec at)
+{
+	if (at < timer_at(b, b->global_tpos))
+		timer_set(b, T_GLOBAL, 0, at);
+}
+
+xy_nsec jitter(struct xy_babel *b, xy_nsec around)
+{
+	b->random ^= b->random << 13; // xorshift64: spreads packets, guards nothing
+	b->random ^= b->random >> 7;
+	b->random ^= b->random << 17;
+	return around - around / 4 + b->random % (around / 2 + 1);
+}
+
+static void fire(struct xy_babel *b, uint32_t ref)
+{
+	uint32_t i = ref & ((UINT32_C(1) << TIMER_SHIFT) - 1);
+	switch ((enum timer)(ref >> TIMER_SHIFT)) {
+	case T_ROUTE:
+		route_timer(b, i);
+		break;
+	case T_SOURCE:
+		source_expire(b, i);
+		break;
+	case T_DEST:
+		dest_timer(b, i);
+		break;
+	case T_REQ:
+		request_timer(b, i);
+		break;
+	case T_NEIGH:
+		neigh_timer(b, b->neighs[i]);
+		break;
+	case T_ORIGIN:
+		origin_timer(b, i);
+		break;
+	case T_OWN:
+		own_timer(b, i);
+		break;
+	case T_WANT:
+		want_timer(b, i);
+		break;
+	case T_INTEREST:
+		interest_timer(b, i);
+		break;
+	case T_GLOBAL:
+		own_global(b);
+		start_check(b);
+		break;
+	}
+}
+
+void sweep_start(struct xy_babel *b)
+{
+	b->sweeping = true;
+	b->sweep = 1;
+}
+
+// Selects anew for every destination, a slice at a time.
+static void sweep(struct xy_babel *b, unsigned *budget)
+{
+	for (; b->sweeping && *budget > 0; b->sweep++, --*budget) {
+		if (b->sweep > b->dests.top)
+			b->sweeping = false;
+		else if (DEST(b, b->sweep)->prefix.len != 0xff)
+			dest_select(b, b->sweep);
+	}
+}
+
+static bool bulk_left(const struct xy_babel *b)
+{
+	if (b->sweeping)
+		return true;
+	FOR_NEIGHS(b, n)
+	if (n->walking)
+		return true;
+	return false;
+}
+
+static void bulk(struct xy_babel *b)
+{
+	unsigned budget = BUDGET;
+	FOR_NEIGHS(b, n)
+	if (n->walking && budget > 0)
+		neigh_walk(b, n, &budget);
+	sweep(b, &budget);
+	if (bulk_left(b))
+		global_at(b, b->now);
+}
+
+// After every event: what changed is on its way to those who have not seen it.
+void xy_babel_leave(struct xy_babel *b)
+{
+	if (!b->touched)
+		return;
+	b->touched = false;
+	FOR_NEIGHS(b, n)
+	if (n->usable && !n->fresh)
+		send_soon(b, n, 20 * XY_MSEC);
+}
+
+void xy_babel_enter(struct xy_babel *b, xy_nsec now)
+{
+	if (now > b->now)
+		b->now = now;
+	if (b->action_at == b->action_count) {
+		b->action_at = b->action_count = 0;
+		b->byte_count = 0;
+	}
+}
+
+void xy_babel_poll(struct xy_babel *b, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	bulk(b);
+	// Bounded: what a timer sets for now is left to the next call.
+	for (unsigned n = 0; n < BUDGET && b->timers.count; n++) {
+		struct heap_entry e = b->timers.entries[0];
+		if (e.at > b->now)
+			break;
+		heap_stop(&b->timers, e.ref);
+		fire(b, e.ref);
+	}
+	xy_babel_leave(b);
+	if (bulk_left(b))
+		global_at(b, b->now);
+}
+
+xy_nsec xy_babel_deadline(const struct xy_babel *b)
+{
+	return b->timers.count ? b->timers.entries[0].at : XY_NEVER;
+}
+
+// ---- links ----
+
+struct neigh *neigh_of(const struct xy_babel *b, uint32_t link)
+{
+	return link < b->neigh_size ? b->neighs[link] : NULL;
+}
+
+static bool room_for(struct xy_babel *b, uint16_t link)
+{
+	if (link < b->neigh_size)
+		return true;
+	uint32_t size = b->neigh_size ? b->neigh_size : 8;
+	while (size <= link)
+		size *= 2;
+	struct neigh **neighs = realloc(b->neighs, size * sizeof(*neighs));
+	if (!neighs)
+		return false;
+	memset(neighs + b->neigh_size, 0, (size - b->neigh_size) * sizeof(*neighs));
+	b->neighs = neighs;
+	b->neigh_size = size;
+	return true;
+}
+
+static const struct xy_prefix *copy_list(const struct xy_prefix *list, unsigned n)
+{
+	struct xy_prefix *copy = calloc(n + 1u, sizeof(*copy));
+	if (copy && n)
+		memcpy(copy, list, n * sizeof(*copy));
+	return copy;
+}
+
+static void neigh_free(struct neigh *n)
+{
+	free((void *)n->c.accept);
+	free((void *)n->c.announce);
+	free(n->items);
+	free(n);
+}
+
+static void fill_defaults(struct xy_babel_link *c)
+{
+	if (!c->cost)
+		c->cost = XY_BABEL_COST;
+	if (!c->mtu)
+		c->mtu = 1232;
+	if (c->mtu < 512)
+		c->mtu = 512; // RFC 8966 section 4
+	if (!c->max_origins)
+		c->max_origins = c->trust == XY_BABEL_OPEN ? XY_BABEL_OPEN_ORIGINS : 65536;
+	if (!c->max_routes)
+		c->max_routes = 16 * c->max_origins;
+}
+
+static bool covers_mesh(const struct xy_babel_link *c)
+{
+	static const struct xy_prefix mesh = {.addr = {.b = {0x02}}, .len = 7};
+	for (unsigned i = 0; i < c->announce_count; i++)
+		if (xy_prefix_covers(&c->announce[i], &mesh))
+			return true;
+	return !c->announce;
+}
+
+int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_link *c, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	if (link >= XY_BABEL_LINKS)
+		return -ERANGE;
+	if (neigh_of(b, link))
+		return -EEXIST;
+	if (!room_for(b, link))
+		return -ENOMEM;
+	struct neigh *n = calloc(1, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	bool aggregate = c->stub || (c->plain && covers_mesh(c));
+	n->id = link;
+	n->c = *c;
+	n->c.accept = copy_list(c->accept, c->accept_count);
+	n->c.announce = c->announce ? copy_list(c->announce, c->announce_count) : NULL;
+	if (!n->c.accept || (c->announce && !n->c.announce)) {
+		neigh_free(n);
+		return -ENOMEM;
+	}
+	fill_defaults(&n->c);
+	n->txcost = n->rxcost = n->cost = XY_BABEL_INFINITY;
+	n->hello_seqno = (uint16_t)jitter(b, 60000);
+	n->fresh = true;
+	n->tokens = 16 * 64;
+	b->neighs[link] = n;
+	b->neigh_count++;
+	if (aggregate)
+		own_aggregate(b);
+	return 0;
+}
+
+void xy_babel_link_remove(struct xy_babel *b, uint16_t link, xy_nsec now)
+{
+	struct neigh *n = neigh_of(b, link);
+	if (!n)
+		return;
+	xy_babel_link_down(b, link, now);
+	neigh_drain(b, n);
+	wait_cancel_all(b, n);
+	request_forget(b, n);
+	interest_forget(b, n);
+	timer_stop(b, T_NEIGH, link);
+	b->neighs[link] = NULL;
+	b->neigh_count--;
+	neigh_free(n);
+}
+
+void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	struct neigh *n = neigh_of(b, link);
+	if (!n || n->up)
+		return;
+	neigh_drain(b, n);
+	n->up = true;
+	n->addr = n->c.remote;
+	n->hello_at = b->now;
+	n->hellos_sent = 0;
+	neigh_arm(b, n);
+}
+
+void xy_babel_link_down(struct xy_babel *b, uint16_t link, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	struct neigh *n = neigh_of(b, link);
+	if (!n || !n->up)
+		return;
+	n->up = false;
+	neigh_forget(b, n);
+	timer_stop(b, T_NEIGH, link);
+	start_check(b);
+	xy_babel_leave(b);
+}
+
+void xy_babel_link_cost(struct xy_babel *b, uint16_t link, uint16_t cost, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	struct neigh *n = neigh_of(b, link);
+	if (!n)
+		return;
+	n->c.cost = cost ? cost : XY_BABEL_COST;
+	neigh_cost(b, n);
+	xy_babel_leave(b);
+}
+
+// ---- packets ----
+
+static bool source_valid(const struct neigh *n, const struct xy_addr *from)
+{
+	if (!xy_addr_is_link_local(from) || xy_addr_eq(from, &n->c.local))
+		return false;
+	return xy_addr_is_unspecified(&n->c.remote) || xy_addr_eq(from, &n->c.remote);
+}
+
+static void receive_tlv(struct xy_babel *b, struct neigh *n, const struct xy_babel_tlv *t,
+			struct xy_babel_hello *hello)
+{
+	switch (t->type) {
+	case XY_BABEL_ACK:
+		send_ack(b, n, t->ack.opaque);
+		break;
+	case XY_BABEL_HELLO:
+		*hello = t->hello;
+		neigh_hello(b, n, &t->hello);
+		break;
+	case XY_BABEL_IHU:
+		if (t->ihu.any || xy_addr_eq(&t->ihu.address, &n->c.local))
+			neigh_ihu(b, n, &t->ihu, hello);
+		break;
+	case XY_BABEL_UPDATE:
+		update_receive(b, n, &t->update);
+		break;
+	case XY_BABEL_ROUTE_REQUEST:
+		request_route(b, n, &t->request);
+		break;
+	case XY_BABEL_SEQNO_REQUEST:
+		request_seqno(b, n, &t->request);
+		break;
+	default:
+		break;
+	}
+}
+
+void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *from,
+		      const void *data, size_t len, xy_nsec now)
+{
+	struct xy_babel_parser p;
+	struct xy_babel_tlv t;
+	struct xy_babel_hello hello = {0};
+	int ack = -1;
+	xy_babel_enter(b, now);
+	struct neigh *n = neigh_of(b, link);
+	if (!n || !n->up)
+		return;
+	if (!source_valid(n, from) || xy_babel_parse(&p, data, len, from) < 0) {
+		refuse(b, n, XY_BABEL_REFUSED_PACKET);
+		return;
+	}
+	n->info.packets_received++;
+	n->info.bytes_received += len;
+	if (n->heard && !xy_addr_eq(&n->addr, from))
+		neigh_forget(b, n); // another router behind the same link
+	n->addr = *from;
+	if (n->walking && n->walk && n->gen != ROUTE(b, n->walk)->gen)
+		neigh_drain(b, n);
+	n->skipped = false;
+	while (xy_babel_parse_next(&p, &t)) {
+		if (t.type == XY_BABEL_ACK_REQUEST)
+			ack = t.ack.opaque;
+		else
+			receive_tlv(b, n, &t, &hello);
+	}
+	n->info.refused[XY_BABEL_REFUSED_MALFORMED] += p.ignored;
+	// No Acknowledgment for a packet that was not taken in full: it will be sent again.
+	if (ack >= 0 && !n->skipped)
+		send_item(b, n, &(struct item){.type = XY_BABEL_ACK, .opaque = (uint16_t)ack});
+	neigh_arm(b, n);
+	xy_babel_leave(b);
+}
+
+// ---- life ----
+
+struct xy_babel *xy_babel_new(const struct xy_babel_config *c, xy_nsec now)
+{
+	struct xy_babel *b = calloc(1, sizeof(*b));
+	if (!b)
+		return NULL;
+	b->c = *c;
+	if (!b->c.max_routes)
+		b->c.max_routes = 1 << 20;
+	if (!b->c.max_origins)
+		b->c.max_origins = 1 << 17;
+	if (!b->c.hello_interval)
+		b->c.hello_interval = 4 * XY_SEC;
+	b->now = b->start = now;
+	b->random = xy_le64_load(c->secret) ^ xy_le64_load(c->secret + 8);
+	b->random |= 1;
+	b->timers.place = timer_place;
+	b->timers.owner = b;
+	b->epoch = c->epoch;
+	b->rid = xy_babel_router_id(&c->key, c->epoch);
+	b->starting = true;
+	table_init(b);
+	global_at(b, now + START_WAIT);
+	return b;
+}
+
+void xy_babel_free(struct xy_babel *b)
+{
+	if (!b)
+		return;
+	FOR_NEIGHS(b, n)
+	neigh_free(n);
+	free(b->neighs);
+	table_clear(b);
+	free(b->accept);
+	free(b->actions);
+	free(b->bytes);
+	free(b);
+}
+
+int xy_babel_accept(struct xy_babel *b, const struct xy_babel_accept *list, unsigned n, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	struct xy_babel_accept *copy = calloc(n + 1u, sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	if (n)
+		memcpy(copy, list, n * sizeof(*copy));
+	free(b->accept);
+	b->accept = copy;
+	b->accept_count = n;
+	sweep_start(b);
+	global_at(b, b->now);
+	return 0;
+}

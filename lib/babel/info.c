@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What users look at. Reads only.
+#include "babel/state.h"
+
+int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_link_info *out)
+{
+	const struct neigh *n = neigh_of(b, link);
+	if (!n)
+		return -ENOENT;
+	*out = n->info;
+	out->up = n->up;
+	out->heard = n->heard;
+	out->address = n->addr;
+	out->rxcost = n->rxcost;
+	out->txcost = n->txcost;
+	out->cost = n->cost;
+	out->hellos = n->hist[0] | n->hist[1];
+	out->rtt = n->rtt;
+	out->routes = n->route_count;
+	out->origins = n->origin_count;
+	out->waiting = n->wait_count;
+	return 0;
+}
+
+static void origin_of(const struct xy_babel *b, uint32_t proof, struct xy_babel_entry *e)
+{
+	if (!proof)
+		return;
+	const struct proof *p = PROOF(b, proof);
+	e->has_key = true;
+	e->key = ORIGIN(b, p->origin)->x25519;
+	e->epoch = p->epoch;
+	e->tag = p->tag;
+	e->external = p->flags & XY_BABEL_ORIGIN_EXTERNAL;
+}
+
+static void describe(const struct xy_babel *b, const struct dest *d, uint32_t i, xy_nsec now,
+		     struct xy_babel_entry *e)
+{
+	const struct route *r = ROUTE(b, i);
+	uint32_t s = source_find(b, d, r->rid);
+	*e = (struct xy_babel_entry){.prefix = d->prefix,
+				     .selected = d->selected == i,
+				     .feasible = route_feasible(b, r),
+				     .used = dest_used(b, d, r),
+				     .link = r->neigh,
+				     .metric = route_metric(b, r),
+				     .refmetric = r->refmetric,
+				     .seqno = r->seqno,
+				     .rid = r->rid,
+				     .age = (xy_nsec)(uint32_t)(centiseconds(now) - r->heard) * 10 *
+					    XY_MSEC,
+				     .fd_metric = XY_BABEL_INFINITY};
+	if (s) {
+		e->fd_seqno = SOURCE(b, s)->seqno;
+		e->fd_metric = SOURCE(b, s)->metric;
+	}
+	origin_of(b, r->proof, e);
+}
+
+static void describe_own(const struct xy_babel *b, const struct dest *d, struct xy_babel_entry *e)
+{
+	const struct own *o = OWN(b, d->own);
+	*e = (struct xy_babel_entry){.prefix = d->prefix,
+				     .own = true,
+				     .selected = !o->external,
+				     .feasible = true,
+				     .used = true,
+				     .link = XY_BABEL_LINKS,
+				     .metric = o->external ? d->metric : 0,
+				     .seqno = o->seqno,
+				     .rid = o->rid,
+				     .has_key = true,
+				     .key = b->c.key,
+				     .epoch = o->epoch,
+				     .tag = o->tag,
+				     .external = o->external,
+				     .fd_metric = XY_BABEL_INFINITY};
+}
+
+unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
+			 struct xy_babel_entry *out, unsigned max, xy_nsec now)
+{
+	uint32_t dest = dest_find(b, p);
+	unsigned n = 0;
+	if (!dest)
+		return 0;
+	const struct dest *d = DEST(b, dest);
+	if (d->own && n++ < max)
+		describe_own(b, d, &out[n - 1]);
+	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext)
+		if (n++ < max)
+			describe(b, d, i, now, &out[n - 1]);
+	return n;
+}
+
+bool xy_babel_walk(const struct xy_babel *b, uint32_t *cursor, struct xy_prefix *out)
+{
+	while (*cursor < b->dests.top) {
+		const struct dest *d = DEST(b, ++*cursor);
+		if (d->prefix.len == 0xff || (!d->routes && !d->own))
+			continue;
+		*out = d->prefix;
+		return true;
+	}
+	return false;
+}
+
+static size_t memory(const struct xy_babel *b)
+{
+	const struct pool *pools[] = {
+		&b->dests, &b->routes, &b->sources, &b->proofs, &b->origins,   &b->jobs,  &b->waits,
+		&b->owns,  &b->outs,   &b->reqs,    &b->wants,	&b->interests, &b->shares};
+	const struct map *maps[] = {&b->dest_map, &b->route_map, &b->proof_map, &b->origin_map,
+				    &b->x_map,	  &b->rid_map,	 &b->job_map,	&b->wait_map,
+				    &b->out_map,  &b->req_map,	 &b->want_map,	&b->interest_map,
+				    &b->share_map};
+	size_t bytes = sizeof(*b) + b->timers.size * sizeof(*b->timers.entries) +
+		       b->log.size * sizeof(*b->log.entries) + b->byte_size +
+		       b->action_size * sizeof(*b->actions);
+	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
+		bytes += pool_bytes(pools[i]);
+	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
+		bytes += maps[i]->buckets ? (maps[i]->mask + 1) * sizeof(uint32_t) : 0;
+	return bytes + b->neigh_count * sizeof(struct neigh);
+}
+
+void xy_babel_stats(const struct xy_babel *b, struct xy_babel_stats *out)
+{
+	*out = b->stats;
+	out->epoch = b->epoch;
+	out->rid = b->rid;
+	out->starting = b->starting;
+	out->prefixes = b->dests.used;
+	out->routes = b->routes.used;
+	out->sources = b->sources.used;
+	out->origins = b->origins.used;
+	out->claims = b->proofs.used;
+	out->jobs = b->jobs.used;
+	out->requests = b->reqs.used;
+	out->links = b->neigh_count;
+	for (uint32_t i = 1; i <= b->dests.top; i++)
+		out->selected += DEST(b, i)->prefix.len != 0xff && DEST(b, i)->valid;
+	out->bytes = memory(b);
+}

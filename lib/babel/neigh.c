@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Neighbours: Hello history (RFC 8966 appendix A.1), 2-out-of-3 link sensing (A.2.1), IHU, RTT
+// (RFC 9616), and walks over a neighbour's routes in slices.
+#include "babel/state.h"
+
+enum { MULTICAST, UNICAST };
+
+static const uint32_t RTT_MIN = 10000, RTT_MAX = 120000; // microseconds (RFC 9616 section 4.2)
+static const uint32_t RTT_PENALTY = 150;
+static const uint32_t STAMP_MAX = 180000000; // timestamps older than 3 minutes say nothing
+
+static bool two_of_three(uint16_t hist)
+{
+	return __builtin_popcount(hist >> 13) >= 2;
+}
+
+static uint32_t rtt_penalty(uint32_t rtt)
+{
+	if (rtt <= RTT_MIN)
+		return 0;
+	if (rtt >= RTT_MAX)
+		return RTT_PENALTY;
+	return RTT_PENALTY * (rtt - RTT_MIN) / (RTT_MAX - RTT_MIN);
+}
+
+static uint16_t measured_cost(const struct neigh *n)
+{
+	if (!n->heard || n->rxcost == XY_BABEL_INFINITY || n->txcost == XY_BABEL_INFINITY)
+		return XY_BABEL_INFINITY;
+	uint32_t cost = n->c.cost;
+	if (n->c.plain && n->txcost > cost)
+		cost = n->txcost; // what a stock router thinks of the way to it
+	if (!n->c.no_rtt)
+		cost += rtt_penalty(n->rtt);
+	return cost < XY_BABEL_INFINITY ? (uint16_t)cost : XY_BABEL_INFINITY;
+}
+
+// Jitter of a few per cent moves nothing: each change walks all routes of the neighbour.
+static bool cost_moved(uint16_t old, uint16_t new, uint16_t configured)
+{
+	uint16_t least = configured / 8 > 8 ? configured / 8 : 8;
+	if (old == XY_BABEL_INFINITY || new == XY_BABEL_INFINITY)
+		return old != new;
+	return abs(new - old) >= least || (new == configured &&old != new);
+}
+
+static void became_usable(struct xy_babel *b, struct neigh *n)
+{
+	n->usable = true;
+	if (n->fresh) {
+		n->wildcard_due = n->full_due = true;
+	} else {
+		send_dump(b, n);
+	}
+	send_soon(b, n, 0);
+}
+
+static void walk_start(struct xy_babel *b, struct neigh *n)
+{
+	n->walking = n->routes != 0;
+	n->walk = n->routes;
+	global_at(b, b->now);
+}
+
+void neigh_cost(struct xy_babel *b, struct neigh *n)
+{
+	n->rxcost = two_of_three(n->hist[MULTICAST]) || two_of_three(n->hist[UNICAST])
+			    ? n->c.cost
+			    : XY_BABEL_INFINITY;
+	uint16_t cost = measured_cost(n);
+	if (!cost_moved(n->cost, cost, n->c.cost))
+		return;
+	n->cost = cost;
+	if (cost == XY_BABEL_INFINITY)
+		n->usable = false;
+	else if (!n->usable)
+		became_usable(b, n);
+	walk_start(b, n);
+}
+
+// Takes the neighbour's routes one by one: those retracted all at once go, the others are selected
+// again with its present cost.
+void neigh_walk(struct xy_babel *b, struct neigh *n, unsigned *budget)
+{
+	while (n->walk && *budget > 0) {
+		uint32_t i = n->walk;
+		struct route *r = ROUTE(b, i);
+		uint32_t dest = r->dest;
+		n->walk = r->nnext;
+		--*budget;
+		if (r->gen != n->gen)
+			route_drop(b, i);
+		dest_select(b, dest);
+		dest_release(b, dest);
+	}
+	n->walking = n->walk != 0;
+}
+
+void neigh_drain(struct xy_babel *b, struct neigh *n)
+{
+	unsigned budget = UINT32_MAX;
+	if (n->walking)
+		neigh_walk(b, n, &budget);
+}
+
+void neigh_retract_all(struct xy_babel *b, struct neigh *n)
+{
+	wait_cancel_all(b, n);
+	if (!n->routes)
+		return;
+	neigh_drain(b, n);
+	n->gen++;
+	walk_start(b, n);
+}
+
+static void hello_reset(struct neigh *n)
+{
+	memset(n->hist, 0, sizeof(n->hist));
+	memset(n->hello_seen, 0, sizeof(n->hello_seen));
+	n->hello_due[0] = n->hello_due[1] = n->ihu_due = 0;
+	n->txcost = n->rxcost = XY_BABEL_INFINITY;
+	n->has_stamp = false;
+	n->rtt = 0;
+}
+
+void neigh_forget(struct xy_babel *b, struct neigh *n)
+{
+	hello_reset(n);
+	n->heard = false;
+	n->usable = false;
+	n->cost = XY_BABEL_INFINITY;
+	send_forget(b, n);
+	neigh_retract_all(b, n);
+}
+
+static void first_hello(struct xy_babel *b, struct neigh *n)
+{
+	n->heard = true;
+	n->fresh = true;
+	n->hellos_sent = 0; // answer fast: the link is usable one round trip from here
+	n->hello_at = b->now;
+}
+
+// RFC 8966 appendix A.1. false: the neighbour restarted.
+static bool hello_history(struct neigh *n, int kind, uint16_t seqno)
+{
+	int16_t ahead = (int16_t)(uint16_t)(seqno - n->expect[kind]);
+	if (n->hello_seen[kind]) {
+		if (ahead > 16 || ahead < -16)
+			return false;
+		if (ahead < 0)
+			n->hist[kind] = (uint16_t)(n->hist[kind] << -ahead); // undo history
+		else
+			n->hist[kind] = (uint16_t)(n->hist[kind] >> ahead);
+	}
+	n->hist[kind] = (uint16_t)(n->hist[kind] >> 1 | 0x8000);
+	n->expect[kind] = seqno + 1;
+	n->hello_seen[kind] = true;
+	return true;
+}
+
+static void hello_stamp(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h)
+{
+	n->has_stamp = h->has_time;
+	n->stamp_theirs = h->time;
+	n->stamp_ours = (uint32_t)(b->now / XY_USEC);
+}
+
+void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h)
+{
+	int kind = h->flags & XY_BABEL_HELLO_UNICAST ? UNICAST : MULTICAST;
+	if (!n->heard)
+		first_hello(b, n);
+	if (!hello_history(n, kind, h->seqno)) {
+		neigh_forget(b, n);
+		first_hello(b, n);
+		hello_history(n, kind, h->seqno);
+	}
+	if (h->interval) {
+		n->hello_interval[kind] = h->interval * 10 * XY_MSEC;
+		n->hello_due[kind] = b->now + n->hello_interval[kind] * 3 / 2;
+	}
+	if (!n->has_stamp || !h->has_time)
+		hello_stamp(b, n, h); // else after the IHU of this packet has used the older one
+	neigh_cost(b, n);
+}
+
+// RTT = (t2 - t1) - (t2' - t1'), modulo 2^32 (RFC 9616 section 3.2).
+static void rtt_sample(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
+		       const struct xy_babel_hello *hello)
+{
+	uint32_t now = (uint32_t)(b->now / XY_USEC);
+	uint32_t ours = now - ihu->origin_time, theirs = hello->time - ihu->receive_time;
+	if (ours > STAMP_MAX || theirs > STAMP_MAX || theirs > ours)
+		return;
+	uint32_t sample = ours - theirs;
+	// The smoothing constant 0.836 of RFC 9616 section 4.1.
+	n->rtt = n->rtt ? (uint32_t)(((uint64_t)n->rtt * 836 + (uint64_t)sample * 164) / 1000)
+			: sample;
+	if (!n->rtt)
+		n->rtt = 1;
+}
+
+void neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
+	       const struct xy_babel_hello *hello)
+{
+	n->txcost = ihu->rxcost;
+	n->ihu_due = b->now + ihu->interval * 10 * XY_MSEC * 7 / 2;
+	if (ihu->has_time && hello->has_time && !n->c.no_rtt)
+		rtt_sample(b, n, ihu, hello);
+	if (hello->has_time)
+		hello_stamp(b, n, hello);
+	neigh_cost(b, n);
+}
+
+static void hello_missed(struct xy_babel *b, struct neigh *n, int kind)
+{
+	if (!n->hello_due[kind] || n->hello_due[kind] > b->now)
+		return;
+	n->hist[kind] >>= 1;
+	n->expect[kind]++;
+	n->hello_due[kind] = b->now + n->hello_interval[kind];
+	if (n->hist[kind] == 0)
+		n->hello_due[kind] = 0;
+	if (n->hist[MULTICAST] || n->hist[UNICAST])
+		neigh_cost(b, n);
+	else if (n->heard)
+		neigh_forget(b, n);
+}
+
+static xy_nsec hello_pause(struct xy_babel *b, const struct neigh *n)
+{
+	// The first ones follow quickly (they may come ahead of time, RFC 8966 section 3.4.1), so
+	// that a link is usable after three exchanges and not after twelve seconds.
+	if (n->hellos_sent < 5)
+		return jitter(b, 200 * XY_MSEC);
+	return b->c.hello_interval - jitter(b, b->c.hello_interval / 20);
+}
+
+void neigh_timer(struct xy_babel *b, struct neigh *n)
+{
+	if (!n->up)
+		return;
+	hello_missed(b, n, MULTICAST);
+	hello_missed(b, n, UNICAST);
+	if (n->ihu_due && n->ihu_due <= b->now) {
+		n->ihu_due = 0;
+		n->txcost = XY_BABEL_INFINITY;
+		neigh_cost(b, n);
+	}
+	if (n->hello_at <= b->now) {
+		send_hello(b, n);
+		n->hello_at = b->now + hello_pause(b, n);
+	}
+	send_timers(b, n);
+	neigh_arm(b, n);
+}
+
+static void sooner(xy_nsec *at, xy_nsec t)
+{
+	if (t && t < *at)
+		*at = t;
+}
+
+void neigh_arm(struct xy_babel *b, struct neigh *n)
+{
+	xy_nsec at = n->hello_at;
+	if (!n->up)
+		return;
+	sooner(&at, n->hello_due[MULTICAST]);
+	sooner(&at, n->hello_due[UNICAST]);
+	sooner(&at, n->ihu_due);
+	sooner(&at, send_deadline(n));
+	timer_set(b, T_NEIGH, n->id, at);
+}
+
+// The wait at start (design: what was known about feasibility is lost): nothing learned is
+// installed until every neighbour has acknowledged our wildcard retraction, or 10 s are over.
+void start_check(struct xy_babel *b)
+{
+	if (!b->starting)
+		return;
+	if (b->now - b->start < START_WAIT) {
+		unsigned up = 0;
+		FOR_NEIGHS(b, n)
+		{
+			if (n->up && (!n->heard || n->fresh)) {
+				global_at(b, b->start + START_WAIT);
+				return;
+			}
+			up += n->up;
+		}
+		if (!up) {
+			global_at(b, b->start + START_WAIT);
+			return;
+		}
+	}
+	b->starting = false;
+	notice(b, XY_BABEL_NOTICE_STARTED, NULL, NULL, NULL);
+	sweep_start(b);
+	global_at(b, b->now);
+}

@@ -1,0 +1,602 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Origins and their epochs, claims on their way through verification, and the proofs that remain.
+#include "babel/state.h"
+
+uint32_t origin_find(const struct xy_babel *b, const uint8_t ed25519[32])
+{
+	uint32_t i = map_first(&b->origin_map, hash_bytes(b, ed25519, 32));
+	while (i && memcmp(ORIGIN(b, i)->ed25519.b, ed25519, 32) != 0)
+		i = map_next(&b->origin_map, i);
+	return i;
+}
+
+uint32_t origin_by_key(const struct xy_babel *b, const struct xy_key *x25519)
+{
+	uint32_t i = map_first(&b->x_map, hash_bytes(b, x25519->b, 32));
+	while (i && memcmp(ORIGIN(b, i)->x25519.b, x25519->b, 32) != 0)
+		i = map_next(&b->x_map, i);
+	return i;
+}
+
+bool origin_has_rid(const struct xy_babel *b, uint64_t rid)
+{
+	uint64_t key[2] = {rid, 0};
+	uint32_t i = map_first(&b->rid_map, hash_bytes(b, key, sizeof(key)));
+	while (i && ORIGIN(b, i)->rid != rid)
+		i = map_next(&b->rid_map, i);
+	return i != 0;
+}
+
+// ---- life of an origin ----
+
+static void dead_unlink(struct xy_babel *b, uint32_t i)
+{
+	struct origin *o = ORIGIN(b, i);
+	if (!o->dead)
+		return;
+	*(o->dprev ? &ORIGIN(b, o->dprev)->dnext : &b->dead.head) = o->dnext;
+	*(o->dnext ? &ORIGIN(b, o->dnext)->dprev : &b->dead.tail) = o->dprev;
+	o->dead = false;
+	o->dnext = o->dprev = 0;
+}
+
+static void dead_append(struct xy_babel *b, uint32_t i)
+{
+	struct origin *o = ORIGIN(b, i);
+	dead_unlink(b, i);
+	o->dead = true;
+	o->dead_since = b->now;
+	o->dprev = b->dead.tail;
+	*(o->dprev ? &ORIGIN(b, o->dprev)->dnext : &b->dead.head) = i;
+	b->dead.tail = i;
+	timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
+}
+
+static void origin_free(struct xy_babel *b, uint32_t i)
+{
+	dead_unlink(b, i);
+	timer_stop(b, T_ORIGIN, i);
+	map_remove(&b->origin_map, i);
+	map_remove(&b->x_map, i);
+	map_remove(&b->rid_map, i);
+	pool_give(&b->origins, i);
+}
+
+// Full: the key that has been without a route for the longest time goes, unless it is preferred.
+static void make_room(struct xy_babel *b)
+{
+	uint32_t i = b->dead.head;
+	while (i && ORIGIN(b, i)->prefer)
+		i = ORIGIN(b, i)->dnext;
+	if (i)
+		origin_free(b, i);
+}
+
+static uint32_t origin_add(struct xy_babel *b, const uint8_t ed25519[32], const struct xy_key *x)
+{
+	if (b->origins.used >= b->origins.limit)
+		make_room(b);
+	uint32_t i = pool_take(&b->origins);
+	if (!i)
+		return 0;
+	struct origin *o = ORIGIN(b, i);
+	memcpy(o->ed25519.b, ed25519, 32);
+	o->x25519 = *x;
+	if (!map_insert(&b->origin_map, i) || !map_insert(&b->x_map, i) ||
+	    !map_insert(&b->rid_map, i)) {
+		origin_free(b, i);
+		return 0;
+	}
+	dead_append(b, i);
+	return i;
+}
+
+void xy_babel_origin_prefer(struct xy_babel *b, const struct xy_key *x25519, bool on)
+{
+	static const uint8_t unknown[32];
+	uint32_t i = origin_by_key(b, x25519);
+	if (!i && on) {
+		// Its Ed25519 form comes with its first claim; until then it is known by this one.
+		i = origin_add(b, unknown, x25519);
+	}
+	if (i && (on || ORIGIN(b, i)->prefer))
+		ORIGIN(b, i)->prefer += on ? 1 : UINT32_MAX;
+}
+
+// ---- what a neighbour brings ----
+
+static uint32_t share_find(const struct xy_babel *b, const struct neigh *n, uint32_t origin)
+{
+	struct share key = {.origin = origin, .neigh = n->id};
+	uint32_t i = map_first(&b->share_map, b->share_map.hash(b, &key));
+	while (i && (SHARE(b, i)->origin != origin || SHARE(b, i)->neigh != n->id))
+		i = map_next(&b->share_map, i);
+	return i;
+}
+
+// An eighth of the limit is kept for origins with a session, a pin or a config entry.
+bool origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin)
+{
+	uint32_t limit = n->c.max_origins;
+	if (origin && share_find(b, n, origin))
+		return true;
+	if (!origin || !ORIGIN(b, origin)->prefer)
+		limit -= limit / 8;
+	return n->origin_count < limit;
+}
+
+void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin)
+{
+	uint32_t i = share_find(b, n, origin);
+	if (!i) {
+		i = pool_take(&b->shares);
+		if (!i)
+			return;
+		SHARE(b, i)->origin = origin;
+		SHARE(b, i)->neigh = n->id;
+		map_insert(&b->share_map, i);
+		n->origin_count++;
+	}
+	SHARE(b, i)->count++;
+}
+
+void share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin)
+{
+	uint32_t i = share_find(b, n, origin);
+	if (!i || --SHARE(b, i)->count)
+		return;
+	map_remove(&b->share_map, i);
+	pool_give(&b->shares, i);
+	n->origin_count--;
+	n->limit_told = false;
+}
+
+// ---- proofs ----
+
+void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out)
+{
+	*out = (struct xy_babel_claim){
+		.prefix = DEST(b, p->dest)->prefix,
+		.rid = p->rid,
+		.seqno = p->seqno,
+		.origin = {.flags = p->flags, .epoch = p->epoch, .tag = p->tag}};
+	memcpy(out->origin.key, ORIGIN(b, p->origin)->ed25519.b, 32);
+	memcpy(out->origin.signature, p->signature, 64);
+}
+
+static uint32_t proof_find(const struct xy_babel *b, uint32_t dest, uint32_t origin,
+			   const struct xy_babel_claim *c)
+{
+	struct proof key = {.rid = c->rid, .dest = dest, .seqno = c->seqno};
+	uint32_t i = map_first(&b->proof_map, b->proof_map.hash(b, &key));
+	for (; i; i = map_next(&b->proof_map, i)) {
+		const struct proof *p = PROOF(b, i);
+		if (p->dest == dest && p->origin == origin && p->rid == c->rid &&
+		    p->seqno == c->seqno && p->flags == c->origin.flags &&
+		    p->epoch == c->origin.epoch && p->tag == c->origin.tag)
+			return i;
+	}
+	return 0;
+}
+
+static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
+			  const struct xy_babel_claim *c)
+{
+	uint32_t i = proof_find(b, dest, origin, c);
+	if (i)
+		return i;
+	i = pool_take(&b->proofs);
+	if (!i)
+		return 0;
+	struct proof *p = PROOF(b, i);
+	struct origin *o = ORIGIN(b, origin);
+	*p = (struct proof){.rid = c->rid,
+			    .dest = dest,
+			    .origin = origin,
+			    .seqno = c->seqno,
+			    .flags = c->origin.flags,
+			    .epoch = c->origin.epoch,
+			    .tag = c->origin.tag,
+			    .onext = o->proofs};
+	memcpy(p->signature, c->origin.signature, 64);
+	if (!map_insert(&b->proof_map, i)) {
+		pool_give(&b->proofs, i);
+		return 0;
+	}
+	if (p->onext)
+		PROOF(b, p->onext)->oprev = i;
+	o->proofs = i;
+	o->proof_count++;
+	dead_unlink(b, origin);
+	if (!o->retire_at)
+		timer_stop(b, T_ORIGIN, origin);
+	return i;
+}
+
+void proof_hold(struct xy_babel *b, uint32_t i)
+{
+	PROOF(b, i)->refs++;
+}
+
+static void proof_free(struct xy_babel *b, uint32_t i)
+{
+	struct proof *p = PROOF(b, i);
+	struct origin *o = ORIGIN(b, p->origin);
+	*(p->oprev ? &PROOF(b, p->oprev)->onext : &o->proofs) = p->onext;
+	if (p->onext)
+		PROOF(b, p->onext)->oprev = p->oprev;
+	if (--o->proof_count == 0)
+		dead_append(b, p->origin);
+	map_remove(&b->proof_map, i);
+	pool_give(&b->proofs, i);
+}
+
+void proof_drop(struct xy_babel *b, uint32_t i)
+{
+	if (--PROOF(b, i)->refs == 0)
+		proof_free(b, i);
+}
+
+// ---- epochs ----
+
+// Drops the routes of a proof and lets what they led to choose again.
+static void proof_retire(struct xy_babel *b, uint32_t i)
+{
+	uint32_t dest = PROOF(b, i)->dest, next;
+	struct dest *d = DEST(b, dest);
+	d->users++; // keeps it while its routes go
+	proof_hold(b, i);
+	for (uint32_t r = d->routes; r; r = next) {
+		next = ROUTE(b, r)->dnext;
+		if (ROUTE(b, r)->proof != i)
+			continue;
+		send_answer(b, neigh_of(b, ROUTE(b, r)->neigh), PROOF(b, i)->origin);
+		route_drop(b, r);
+	}
+	dest_select(b, dest);
+	proof_drop(b, i);
+	d->users--;
+	dest_release(b, dest);
+}
+
+static void retire_older(struct xy_babel *b, uint32_t origin, uint32_t only_dest)
+{
+	const struct origin *o = ORIGIN(b, origin);
+	for (uint32_t i = o->proofs, next; i; i = next) {
+		next = PROOF(b, i)->onext;
+		if (PROOF(b, i)->epoch < o->epoch && (!only_dest || PROOF(b, i)->dest == only_dest))
+			proof_retire(b, i);
+	}
+}
+
+static void raise_epoch(struct xy_babel *b, uint32_t origin, const struct xy_babel_claim *c)
+{
+	struct origin *o = ORIGIN(b, origin);
+	map_remove(&b->rid_map, origin);
+	o->epoch = c->origin.epoch;
+	o->rid = c->rid;
+	map_insert(&b->rid_map, origin);
+	o->shown = *c;
+	if (o->proof_count) {
+		o->retire_at = b->now + RETIRE;
+		timer_set(b, T_ORIGIN, origin, o->retire_at);
+	}
+}
+
+// The /64 of the key shows an epoch better than a mapping: nobody else announces it, so that a
+// retraction with this claim takes nothing away.
+static void show_better(struct origin *o, const struct xy_babel_claim *c)
+{
+	if (c->origin.epoch == o->epoch && xy_addr_is_mesh(&c->prefix.addr) &&
+	    !xy_addr_is_mesh(&o->shown.prefix.addr))
+		o->shown = *c;
+}
+
+void origin_timer(struct xy_babel *b, uint32_t i)
+{
+	struct origin *o = ORIGIN(b, i);
+	if (o->retire_at) {
+		o->retire_at = 0;
+		retire_older(b, i, 0);
+	}
+	if (o->proof_count)
+		return;
+	if (b->now - o->dead_since >= ORIGIN_GC && !o->prefer)
+		origin_free(b, i);
+	else
+		timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
+}
+
+// The newest signature that we hold, in a retraction: harmless to whoever is honest, and it shows
+// an origin that lost its state where to go on.
+static void answer_old(struct xy_babel *b, struct neigh *n, uint32_t origin)
+{
+	struct origin *o = ORIGIN(b, origin);
+	refuse(b, n, XY_BABEL_REFUSED_OLD_EPOCH);
+	if (o->answered && b->now - o->answered < ANSWER_PAUSE) {
+		n->skipped = true; // no Acknowledgment: it says so again, and is answered then
+		return;
+	}
+	o->answered = b->now;
+	send_answer(b, n, origin);
+}
+
+// ---- verification ----
+
+static uint32_t wait_find(const struct xy_babel *b, const struct neigh *n,
+			  const struct xy_prefix *p)
+{
+	uint32_t i = map_first(&b->wait_map, hash_bytes(b, p, sizeof(*p)) + n->id);
+	while (i && (WAIT(b, i)->neigh != n->id ||
+		     !xy_prefix_eq(&JOB(b, WAIT(b, i)->job)->claim.prefix, p)))
+		i = map_next(&b->wait_map, i);
+	return i;
+}
+
+static void wait_free(struct xy_babel *b, uint32_t i)
+{
+	map_remove(&b->wait_map, i);
+	neigh_of(b, WAIT(b, i)->neigh)->wait_count--;
+	pool_give(&b->waits, i);
+}
+
+static void wait_drop(struct xy_babel *b, uint32_t i)
+{
+	for (uint32_t *at = &JOB(b, WAIT(b, i)->job)->waits; *at; at = &WAIT(b, *at)->next)
+		if (*at == i) {
+			*at = WAIT(b, i)->next;
+			break;
+		}
+	wait_free(b, i);
+}
+
+void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p)
+{
+	uint32_t i = n->wait_count ? wait_find(b, n, p) : 0;
+	if (i)
+		wait_drop(b, i);
+}
+
+void wait_cancel_all(struct xy_babel *b, struct neigh *n)
+{
+	for (uint32_t k = 0; n->wait_count && b->wait_map.buckets && k <= b->wait_map.mask; k++)
+		for (uint32_t i = b->wait_map.buckets[k], next; i; i = next) {
+			next = map_next(&b->wait_map, i);
+			if (WAIT(b, i)->neigh == n->id)
+				wait_drop(b, i);
+		}
+}
+
+static bool same_claim(const struct xy_babel_claim *a, const struct xy_babel_claim *c)
+{
+	return xy_prefix_eq(&a->prefix, &c->prefix) && a->rid == c->rid && a->seqno == c->seqno &&
+	       a->origin.flags == c->origin.flags && a->origin.epoch == c->origin.epoch &&
+	       a->origin.tag == c->origin.tag && !memcmp(a->origin.key, c->origin.key, 32) &&
+	       !memcmp(a->origin.signature, c->origin.signature, 64);
+}
+
+static uint32_t job_find(const struct xy_babel *b, const struct xy_babel_claim *c)
+{
+	uint32_t i = map_first(&b->job_map, hash_bytes(b, c->origin.signature, 64));
+	while (i && !same_claim(&JOB(b, i)->claim, c))
+		i = map_next(&b->job_map, i);
+	return i;
+}
+
+static uint32_t job_get(struct xy_babel *b, const struct xy_babel_claim *c)
+{
+	uint32_t i = job_find(b, c);
+	if (i)
+		return i;
+	i = pool_take(&b->jobs);
+	if (!i)
+		return 0;
+	struct job *j = JOB(b, i);
+	j->claim = *c;
+	j->serial = ++b->serial;
+	if (!map_insert(&b->job_map, i)) {
+		pool_give(&b->jobs, i);
+		return 0;
+	}
+	struct xy_babel_action *a = action_add(b, XY_BABEL_VERIFY);
+	a->verify.id = (uint64_t)j->serial << 32 | i;
+	a->verify.claim = *c;
+	b->stats.verifications++;
+	return i;
+}
+
+static void wait_add(struct xy_babel *b, struct neigh *n, const struct xy_babel_claim *c,
+		     const struct xy_babel_update *u)
+{
+	wait_cancel(b, n, &c->prefix);
+	uint32_t job = n->wait_count < WAITS ? job_get(b, c) : 0;
+	uint32_t i = job ? pool_take(&b->waits) : 0;
+	if (!i) {
+		n->skipped = true;
+		refuse(b, n, XY_BABEL_REFUSED_BUSY);
+		return;
+	}
+	struct job *j = JOB(b, job);
+	*WAIT(b, i) = (struct wait){.job = job,
+				    .next = j->waits,
+				    .neigh = n->id,
+				    .metric = u->metric,
+				    .interval = u->interval};
+	if (!map_insert(&b->wait_map, i)) {
+		pool_give(&b->waits, i);
+		return;
+	}
+	j->waits = i;
+	n->wait_count++;
+}
+
+static bool about_us(struct xy_babel *b, struct neigh *n, const struct xy_babel_claim *c,
+		     const struct xy_babel_update *u)
+{
+	if (memcmp(c->origin.key, b->c.ed25519.b, 32) != 0)
+		return false;
+	uint32_t dest = dest_find(b, &c->prefix);
+	uint32_t own = dest ? DEST(b, dest)->own : 0;
+	uint16_t seqno = own ? OWN(b, own)->want_seqno : b->max_seqno;
+	if (c->origin.epoch > b->epoch ||
+	    (c->origin.epoch == b->epoch && c->seqno > seqno && c->seqno > b->max_seqno))
+		wait_add(b, n, c, u);
+	return true;
+}
+
+// What is known of the key already spares the verification. true: refused.
+static bool known_bad(struct xy_babel *b, struct neigh *n, const struct xy_babel_claim *c,
+		      uint32_t origin)
+{
+	const struct origin *o = ORIGIN(b, origin);
+	if (xy_addr_is_mesh(&c->prefix.addr)) {
+		struct xy_prefix own = xy_key_prefix(&o->x25519);
+		if (!xy_prefix_eq(&own, &c->prefix)) {
+			refuse(b, n, XY_BABEL_REFUSED_NOT_OWNER);
+			return true;
+		}
+	}
+	if (c->origin.epoch < o->epoch) {
+		answer_old(b, n, origin);
+		return true;
+	}
+	if (c->origin.epoch == o->epoch && c->rid != o->rid) {
+		refuse(b, n, XY_BABEL_REFUSED_BAD_ROUTER_ID);
+		return true;
+	}
+	return false;
+}
+
+static bool has_room(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t origin)
+{
+	if (dest && route_find(b, dest, n))
+		return true;
+	if (n->route_count + n->wait_count >= n->c.max_routes) {
+		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+		return false;
+	}
+	if (!origin_room(b, n, origin)) {
+		refuse(b, n, XY_BABEL_REFUSED_ORIGIN_LIMIT);
+		return false;
+	}
+	return true;
+}
+
+void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+{
+	struct xy_babel_claim c = {u->prefix, u->rid, u->seqno, u->origin};
+	bool finite = u->metric != XY_BABEL_INFINITY;
+	if (c.origin.epoch == UINT32_MAX) {
+		refuse(b, n, XY_BABEL_REFUSED_BAD_EPOCH);
+		return;
+	}
+	if (about_us(b, n, &c, u))
+		return;
+	uint32_t origin = origin_find(b, c.origin.key), dest = dest_find(b, &c.prefix);
+	if (origin && known_bad(b, n, &c, origin))
+		return;
+	if (!finite && (!origin || c.origin.epoch <= ORIGIN(b, origin)->epoch))
+		return; // a retraction that teaches nothing new
+	uint32_t proof = origin && dest ? proof_find(b, dest, origin, &c) : 0;
+	if (finite && proof) {
+		b->stats.cached++;
+		update_apply(b, n, &c.prefix, proof, c.rid, c.seqno, u->metric, u->interval);
+	} else if (has_room(b, n, dest, origin)) {
+		wait_add(b, n, &c, u);
+	}
+}
+
+static enum xy_babel_refusal why(int result)
+{
+	switch (result) {
+	case -EINVAL:
+		return XY_BABEL_REFUSED_BAD_KEY;
+	case -EPERM:
+		return XY_BABEL_REFUSED_NOT_OWNER;
+	case -ESTALE:
+		return XY_BABEL_REFUSED_BAD_ROUTER_ID;
+	default:
+		return XY_BABEL_REFUSED_BAD_SIGNATURE;
+	}
+}
+
+// A preferred key was known by its X25519 form alone.
+static uint32_t complete(struct xy_babel *b, const uint8_t ed25519[32], const struct xy_key *x)
+{
+	uint32_t i = origin_by_key(b, x);
+	if (!i)
+		return origin_add(b, ed25519, x);
+	map_remove(&b->origin_map, i);
+	memcpy(ORIGIN(b, i)->ed25519.b, ed25519, 32);
+	map_insert(&b->origin_map, i);
+	return i;
+}
+
+static void apply_wait(struct xy_babel *b, const struct xy_babel_claim *c, uint32_t origin,
+		       const struct wait *w)
+{
+	struct neigh *n = neigh_of(b, w->neigh);
+	if (c->origin.epoch < ORIGIN(b, origin)->epoch) {
+		answer_old(b, n, origin);
+		return;
+	}
+	if (w->metric == XY_BABEL_INFINITY)
+		return;
+	uint32_t dest = dest_get(b, &c->prefix);
+	uint32_t proof = dest ? proof_add(b, dest, origin, c) : 0;
+	if (!proof) {
+		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+		return;
+	}
+	DEST(b, dest)->users++;
+	proof_hold(b, proof);
+	update_apply(b, n, &c->prefix, proof, c->rid, c->seqno, w->metric, w->interval);
+	proof_drop(b, proof);
+	DEST(b, dest)->users--;
+	dest_release(b, dest);
+}
+
+static void verified(struct xy_babel *b, struct job *j, int result, const struct xy_key *x25519)
+{
+	uint32_t origin = 0;
+	bool ours = !memcmp(j->claim.origin.key, b->c.ed25519.b, 32);
+	if (result == 0 && ours)
+		own_seen(b, &j->claim);
+	if (result == 0 && !ours) {
+		origin = origin_find(b, j->claim.origin.key);
+		if (!origin)
+			origin = complete(b, j->claim.origin.key, x25519);
+		b->stats.verified++;
+	}
+	if (origin && (j->claim.origin.epoch > ORIGIN(b, origin)->epoch || !ORIGIN(b, origin)->rid))
+		raise_epoch(b, origin, &j->claim);
+	else if (origin)
+		show_better(ORIGIN(b, origin), &j->claim);
+	while (j->waits) {
+		uint32_t i = j->waits;
+		struct wait w = *WAIT(b, i);
+		j->waits = w.next;
+		wait_free(b, i);
+		if (origin)
+			apply_wait(b, &j->claim, origin, &w);
+		else if (result)
+			refuse(b, neigh_of(b, w.neigh), why(result));
+	}
+	uint32_t dest = origin ? dest_find(b, &j->claim.prefix) : 0;
+	if (dest) // the older route of the same prefix goes at once
+		retire_older(b, origin, dest);
+}
+
+void xy_babel_verified(struct xy_babel *b, uint64_t id, int result, const struct xy_key *x25519,
+		       xy_nsec now)
+{
+	uint32_t i = (uint32_t)id;
+	xy_babel_enter(b, now);
+	if (!i || i > b->jobs.top || JOB(b, i)->serial != id >> 32)
+		return;
+	verified(b, JOB(b, i), result, x25519);
+	map_remove(&b->job_map, i);
+	JOB(b, i)->serial = 0;
+	pool_give(&b->jobs, i);
+	xy_babel_leave(b);
+}

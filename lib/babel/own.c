@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What we announce: our prefixes, plain routes that we bring into the mesh, the aggregate; seqnos
+// and epochs. The seqno is kept per prefix: a source is (prefix, router-id), so a request moves
+// one prefix and costs one signature.
+#include "babel/state.h"
+
+#include <sodium.h>
+
+enum { SEQNO_LAST = 32767 }; // the epoch rises before a seqno passes it
+
+bool own_rid(const struct xy_babel *b, uint64_t rid)
+{
+	bool found = rid == b->rid;
+	for (size_t i = 0; i < XY_ARRAY_SIZE(b->old_rids); i++)
+		found |= rid == b->old_rids[i];
+	return found;
+}
+
+void own_current(const struct own *o, uint64_t *rid, uint16_t *seqno)
+{
+	*rid = o->ready ? o->rid : 0;
+	*seqno = o->seqno;
+}
+
+// ---- epochs ----
+
+static void ask_epoch(struct xy_babel *b, uint32_t above)
+{
+	uint32_t want = above + 1;
+	if (b->epoch_asked >= want || above >= UINT32_MAX - 1)
+		return;
+	b->epoch_asked = want;
+	action_add(b, XY_BABEL_SAVE_EPOCH)->epoch = want;
+	b->stats.raises++;
+}
+
+static void sign(struct xy_babel *b, uint32_t i);
+
+void xy_babel_epoch_saved(struct xy_babel *b, uint32_t epoch, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	if (epoch <= b->epoch || epoch != b->epoch_asked)
+		return;
+	b->old_rids[b->old_rid_at++ % XY_ARRAY_SIZE(b->old_rids)] = b->rid;
+	b->epoch = epoch;
+	b->rid = xy_babel_router_id(&b->c.key, epoch);
+	b->max_seqno = 0;
+	for (uint32_t i = 1; i <= b->owns.top; i++) {
+		if (!OWN(b, i)->live)
+			continue;
+		OWN(b, i)->want_seqno = 0;
+		sign(b, i);
+	}
+	xy_babel_leave(b);
+}
+
+// Somebody shows our key with an epoch or a seqno above ours: our state was lost, or a second node
+// has our key. We go above it, at most once a minute.
+void own_seen(struct xy_babel *b, const struct xy_babel_claim *c)
+{
+	if (c->origin.epoch < b->epoch || (c->origin.epoch == b->epoch && c->seqno <= b->max_seqno))
+		return;
+	bool again = b->epoch_raised != 0;
+	if (c->origin.epoch > b->lost_epoch)
+		b->lost_epoch = c->origin.epoch;
+	if (again && b->now - b->epoch_raised < EPOCH_PAUSE) {
+		b->lost_pending = true;
+		global_at(b, b->epoch_raised + EPOCH_PAUSE);
+		return;
+	}
+	b->epoch_raised = b->now;
+	b->lost_pending = false;
+	notice(b, again ? XY_BABEL_NOTICE_TWO_NODES : XY_BABEL_NOTICE_EPOCH_LOST, NULL, &c->prefix,
+	       &b->c.key);
+	ask_epoch(b, c->origin.epoch);
+}
+
+static void raise_withdrawn(struct xy_babel *b)
+{
+	if (!b->withdrawn)
+		return;
+	xy_nsec next = b->withdraw_raised + WITHDRAW_PAUSE;
+	if (b->withdraw_raised && b->now < next) {
+		global_at(b, next);
+		return;
+	}
+	b->withdrawn = false;
+	b->withdraw_raised = b->now;
+	ask_epoch(b, b->epoch > b->epoch_asked ? b->epoch : b->epoch_asked);
+}
+
+void own_global(struct xy_babel *b)
+{
+	raise_withdrawn(b);
+	if (!b->lost_pending)
+		return;
+	if (b->now - b->epoch_raised < EPOCH_PAUSE) {
+		global_at(b, b->epoch_raised + EPOCH_PAUSE);
+		return;
+	}
+	b->lost_pending = false;
+	if (b->lost_epoch < b->epoch)
+		return;
+	b->epoch_raised = b->now;
+	notice(b, XY_BABEL_NOTICE_TWO_NODES, NULL, NULL, &b->c.key);
+	ask_epoch(b, b->lost_epoch);
+}
+
+// ---- signatures ----
+
+static void announce_new(struct xy_babel *b, uint32_t i, bool new_source)
+{
+	struct own *o = OWN(b, i);
+	if (new_source)
+		log_touch(b, o->dest);
+	request_check(b, o->dest);
+}
+
+static void sign(struct xy_babel *b, uint32_t i)
+{
+	struct own *o = OWN(b, i);
+	if (o->aggregate) {
+		bool new_source = !o->ready || o->rid != b->rid;
+		o->rid = b->rid;
+		o->seqno = o->want_seqno;
+		o->ready = true;
+		announce_new(b, i, new_source);
+		return;
+	}
+	o->serial = ++b->serial;
+	o->signing = true;
+	o->next = (struct xy_babel_claim){
+		.prefix = DEST(b, o->dest)->prefix,
+		.rid = b->rid,
+		.seqno = o->want_seqno,
+		.origin = {.flags = o->external ? XY_BABEL_ORIGIN_EXTERNAL : 0,
+			   .epoch = b->epoch,
+			   .tag = o->tag}};
+	memcpy(o->next.origin.key, b->c.ed25519.b, 32);
+	struct xy_babel_action *a = action_add(b, XY_BABEL_SIGN);
+	a->sign.id = (uint64_t)o->serial << 32 | i;
+	a->sign.claim = o->next;
+}
+
+void xy_babel_signed(struct xy_babel *b, uint64_t id, const uint8_t signature[static 64],
+		     xy_nsec now)
+{
+	uint32_t i = (uint32_t)id;
+	xy_babel_enter(b, now);
+	if (!i || i > b->owns.top)
+		return;
+	struct own *o = OWN(b, i);
+	if (!o->live || !o->signing || o->serial != id >> 32)
+		return;
+	bool new_source = !o->ready || o->rid != o->next.rid;
+	o->signing = false;
+	o->ready = true;
+	o->rid = o->next.rid;
+	o->seqno = o->next.seqno;
+	o->epoch = o->next.origin.epoch;
+	memcpy(o->signature, signature, 64);
+	announce_new(b, i, new_source);
+	xy_babel_leave(b);
+}
+
+static void raise_seqno(struct xy_babel *b, uint32_t i)
+{
+	struct own *o = OWN(b, i);
+	o->wanted = false;
+	o->raised = b->now;
+	if (o->want_seqno >= SEQNO_LAST) {
+		ask_epoch(b, b->epoch);
+		return;
+	}
+	o->want_seqno++;
+	if (o->want_seqno > b->max_seqno)
+		b->max_seqno = o->want_seqno;
+	sign(b, i);
+}
+
+// Raised by one, whatever was asked for (RFC 8966 section 3.8.1.2), at most once in 4 s.
+bool own_request(struct xy_babel *b, uint32_t i, uint16_t seqno)
+{
+	struct own *o = OWN(b, i);
+	if (!o->ready || !seqno_above(seqno, o->want_seqno))
+		return o->signing;
+	if (o->wanted)
+		return true;
+	if (o->raised && b->now - o->raised < SEQNO_PAUSE) {
+		o->wanted = true;
+		timer_set(b, T_OWN, i, o->raised + SEQNO_PAUSE);
+		return true;
+	}
+	raise_seqno(b, i);
+	return true;
+}
+
+void own_timer(struct xy_babel *b, uint32_t i)
+{
+	if (OWN(b, i)->wanted)
+		raise_seqno(b, i);
+}
+
+// ---- prefixes ----
+
+static uint32_t own_add(struct xy_babel *b, uint32_t dest)
+{
+	uint32_t i = pool_take(&b->owns);
+	if (!i)
+		return 0;
+	struct own *o = OWN(b, i);
+	o->live = true;
+	o->dest = dest;
+	// Not below what was announced for it in this epoch, were it announced before.
+	o->want_seqno = b->max_seqno;
+	DEST(b, dest)->own = i;
+	return i;
+}
+
+void own_drop(struct xy_babel *b, uint32_t i)
+{
+	struct own *o = OWN(b, i);
+	timer_stop(b, T_OWN, i);
+	DEST(b, o->dest)->own = 0;
+	o->live = o->signing = false;
+	pool_give(&b->owns, i);
+}
+
+uint32_t own_external(struct xy_babel *b, uint32_t dest, uint32_t tag)
+{
+	uint32_t i = own_add(b, dest);
+	if (!i)
+		return 0;
+	OWN(b, i)->external = true;
+	OWN(b, i)->tag = tag;
+	sign(b, i);
+	return i;
+}
+
+void own_aggregate(struct xy_babel *b)
+{
+	static const struct xy_prefix mesh = {.addr = {.b = {0x02}}, .len = 7};
+	uint32_t dest = dest_get(b, &mesh);
+	if (!dest || DEST(b, dest)->own)
+		return;
+	uint32_t i = own_add(b, dest);
+	if (!i)
+		return;
+	OWN(b, i)->aggregate = true;
+	sign(b, i);
+}
+
+int xy_babel_announce(struct xy_babel *b, const struct xy_prefix *p, xy_nsec now)
+{
+	struct xy_prefix mine = xy_key_prefix(&b->c.key);
+	xy_babel_enter(b, now);
+	if (xy_addr_is_mesh(&p->addr) && p->len >= 7 && !xy_prefix_eq(p, &mine))
+		return -EPERM;
+	uint32_t dest = dest_get(b, p);
+	if (!dest)
+		return -ENOMEM;
+	struct dest *d = DEST(b, dest);
+	if (d->own && !OWN(b, d->own)->external)
+		return -EEXIST;
+	if (d->own)
+		own_drop(b, d->own);
+	uint32_t i = own_add(b, dest);
+	if (!i)
+		return -ENOMEM;
+	sign(b, i);
+	dest_select(b, dest);
+	xy_babel_leave(b);
+	return 0;
+}
+
+int xy_babel_withdraw(struct xy_babel *b, const struct xy_prefix *p, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	uint32_t dest = dest_find(b, p), i = dest ? DEST(b, dest)->own : 0;
+	if (!i || OWN(b, i)->external || OWN(b, i)->aggregate)
+		return -ENOENT;
+	own_drop(b, i);
+	dest_withdrawn(b, dest);
+	b->withdrawn = true;
+	raise_withdrawn(b);
+	xy_babel_leave(b);
+	return 0;
+}

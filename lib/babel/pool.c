@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "babel/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void pool_init(struct pool *p, size_t object, uint32_t limit)
+{
+	*p = (struct pool){.object = (object + 7) & ~(size_t)7, .limit = limit};
+}
+
+void pool_clear(struct pool *p)
+{
+	for (uint32_t i = 0; i < p->chunk_count; i++)
+		free(p->chunks[i]);
+	free(p->chunks);
+	p->chunks = NULL;
+	p->chunk_count = p->top = p->free = p->used = 0;
+}
+
+static bool grow(struct pool *p)
+{
+	uint32_t n = p->chunk_count;
+	if ((n & (n - 1)) == 0) { // the list of chunks doubles
+		void *list = realloc(p->chunks, (n ? 2 * (size_t)n : 1) * sizeof(*p->chunks));
+		if (!list)
+			return false;
+		p->chunks = list;
+	}
+	p->chunks[n] = malloc(POOL_CHUNK * p->object);
+	if (!p->chunks[n])
+		return false;
+	p->chunk_count++;
+	return true;
+}
+
+uint32_t pool_take(struct pool *p)
+{
+	if (p->used >= p->limit)
+		return 0;
+	uint32_t i = p->free;
+	if (i) {
+		p->free = *(uint32_t *)pool_at(p, i);
+	} else {
+		if (p->top == p->chunk_count * POOL_CHUNK && !grow(p))
+			return 0;
+		i = ++p->top;
+	}
+	p->used++;
+	memset(pool_at(p, i), 0, p->object);
+	return i;
+}
+
+void pool_give(struct pool *p, uint32_t i)
+{
+	*(uint32_t *)pool_at(p, i) = p->free;
+	p->free = i;
+	p->used--;
+}
+
+size_t pool_bytes(const struct pool *p)
+{
+	return (size_t)p->chunk_count * POOL_CHUNK * p->object;
+}
+
+void map_init(struct map *m, struct pool *p, size_t next,
+	      uint32_t (*hash)(const void *owner, const void *object), const void *owner)
+{
+	*m = (struct map){.pool = p, .next = next, .hash = hash, .owner = owner};
+}
+
+void map_clear(struct map *m)
+{
+	free(m->buckets);
+	m->buckets = NULL;
+	m->mask = m->count = 0;
+}
+
+static uint32_t *next_of(const struct map *m, uint32_t i)
+{
+	return (uint32_t *)((uint8_t *)pool_at(m->pool, i) + m->next);
+}
+
+static uint32_t *bucket_of(const struct map *m, uint32_t i)
+{
+	return &m->buckets[m->hash(m->owner, pool_at(m->pool, i)) & m->mask];
+}
+
+static bool rehash(struct map *m, uint32_t size)
+{
+	uint32_t *old = m->buckets, old_size = old ? m->mask + 1 : 0;
+	uint32_t *buckets = calloc(size, sizeof(*buckets));
+	if (!buckets)
+		return old != NULL; // longer chains, no harm
+	m->buckets = buckets;
+	m->mask = size - 1;
+	for (uint32_t k = 0; k < old_size; k++)
+		for (uint32_t i = old[k], next; i; i = next) {
+			uint32_t *to = bucket_of(m, i);
+			next = *next_of(m, i);
+			*next_of(m, i) = *to;
+			*to = i;
+		}
+	free(old);
+	return true;
+}
+
+bool map_insert(struct map *m, uint32_t i)
+{
+	if (!m->buckets ? !rehash(m, 16) : m->count > m->mask && !rehash(m, 2 * (m->mask + 1)))
+		return false;
+	uint32_t *to = bucket_of(m, i);
+	*next_of(m, i) = *to;
+	*to = i;
+	m->count++;
+	return true;
+}
+
+void map_remove(struct map *m, uint32_t i)
+{
+	for (uint32_t *at = bucket_of(m, i); *at; at = next_of(m, *at))
+		if (*at == i) {
+			*at = *next_of(m, i);
+			m->count--;
+			return;
+		}
+}
+
+void heap_clear(struct heap *h)
+{
+	free(h->entries);
+	h->entries = NULL;
+	h->count = h->size = 0;
+}
+
+// Positions are kept plus one: 0 means not in the heap.
+static void put(struct heap *h, uint32_t at, struct heap_entry e)
+{
+	h->entries[at] = e;
+	*h->place(h->owner, e.ref) = at + 1;
+}
+
+static void sift_up(struct heap *h, uint32_t at, struct heap_entry e)
+{
+	for (; at > 0 && h->entries[(at - 1) / 2].at > e.at; at = (at - 1) / 2)
+		put(h, at, h->entries[(at - 1) / 2]);
+	put(h, at, e);
+}
+
+static void sift_down(struct heap *h, uint32_t at, struct heap_entry e)
+{
+	for (uint32_t child; (child = 2 * at + 1) < h->count; at = child) {
+		if (child + 1 < h->count && h->entries[child + 1].at < h->entries[child].at)
+			child++;
+		if (h->entries[child].at >= e.at)
+			break;
+		put(h, at, h->entries[child]);
+	}
+	put(h, at, e);
+}
+
+void heap_set(struct heap *h, uint32_t ref, xy_nsec at)
+{
+	struct heap_entry e = {at, ref};
+	uint32_t pos = *h->place(h->owner, ref);
+	if (pos) {
+		if (at < h->entries[pos - 1].at)
+			sift_up(h, pos - 1, e);
+		else
+			sift_down(h, pos - 1, e);
+		return;
+	}
+	if (h->count == h->size) {
+		uint32_t size = h->size ? 2 * h->size : 32;
+		void *entries = realloc(h->entries, size * sizeof(*h->entries));
+		if (!entries)
+			return; // no timer for it: the object stays until something else ends it
+		h->entries = entries;
+		h->size = size;
+	}
+	sift_up(h, h->count++, e);
+}
+
+void heap_stop(struct heap *h, uint32_t ref)
+{
+	uint32_t *place = h->place(h->owner, ref), pos = *place;
+	if (!pos)
+		return;
+	*place = 0;
+	struct heap_entry last = h->entries[--h->count];
+	if (pos - 1 == h->count)
+		return;
+	if (pos - 1 > 0 && h->entries[(pos - 2) / 2].at > last.at)
+		sift_up(h, pos - 1, last);
+	else
+		sift_down(h, pos - 1, last);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Memory of the routing table: objects numbered from 1 in chunks that never move, hash chains and
+// a timer heap over those numbers (half the size of pointers). One thread; nothing is shared.
+#pragma once
+
+#include "base/time.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { POOL_CHUNK = 64 };
+
+struct pool {
+	uint8_t **chunks;
+	size_t object; // bytes, at least 4
+	uint32_t chunk_count, top, free, used, limit;
+};
+
+void pool_init(struct pool *p, size_t object, uint32_t limit);
+void pool_clear(struct pool *p);
+uint32_t pool_take(struct pool *p); // a zeroed object; 0 at the limit or without memory
+void pool_give(struct pool *p, uint32_t i);
+size_t pool_bytes(const struct pool *p);
+
+static inline void *pool_at(const struct pool *p, uint32_t i)
+{
+	return p->chunks[(i - 1) / POOL_CHUNK] + (i - 1) % POOL_CHUNK * p->object;
+}
+
+// Chained hashing: each object holds the number of the next one at offset `next`.
+struct map {
+	struct pool *pool;
+	size_t next;
+	uint32_t (*hash)(const void *owner, const void *object);
+	const void *owner;
+	uint32_t *buckets;
+	uint32_t mask, count;
+};
+
+void map_init(struct map *m, struct pool *p, size_t next,
+	      uint32_t (*hash)(const void *owner, const void *object), const void *owner);
+void map_clear(struct map *m);
+bool map_insert(struct map *m, uint32_t i); // false: no memory
+void map_remove(struct map *m, uint32_t i);
+
+static inline uint32_t map_first(const struct map *m, uint32_t hash)
+{
+	return m->buckets ? m->buckets[hash & m->mask] : 0;
+}
+
+static inline uint32_t map_next(const struct map *m, uint32_t i)
+{
+	return *(uint32_t *)((uint8_t *)pool_at(m->pool, i) + m->next);
+}
+
+// A binary heap of deadlines; `place` gives where the owner of a reference keeps its position.
+struct heap {
+	struct heap_entry {
+		xy_nsec at;
+		uint32_t ref;
+	} * entries;
+	uint32_t count, size;
+	uint32_t *(*place)(void *owner, uint32_t ref);
+	void *owner;
+};
+
+void heap_clear(struct heap *h);
+void heap_set(struct heap *h, uint32_t ref, xy_nsec at); // adds or moves
+void heap_stop(struct heap *h, uint32_t ref);

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Route and seqno requests (RFC 8966 section 3.8): answered, forwarded once, asked again, limited.
+#include "babel/state.h"
+
+enum { HOPS = 64, RESENDS = 3, TOKENS_PER_SECOND = 32, TOKENS_MAX = 256 };
+static const xy_nsec REDUNDANT = 1500 * XY_MSEC; // a copy of a request that we just forwarded
+static const xy_nsec FORWARD_LIFE = 12 * XY_SEC;
+
+static bool allowed(struct xy_babel *b, struct neigh *n)
+{
+	uint64_t earned = (b->now - n->tokens_at) / (XY_SEC / (16 * TOKENS_PER_SECOND));
+	n->tokens_at += earned * (XY_SEC / (16 * TOKENS_PER_SECOND));
+	n->tokens = n->tokens + earned > 16 * TOKENS_MAX ? 16 * TOKENS_MAX
+							 : (uint32_t)(n->tokens + earned);
+	if (n->tokens < 16) {
+		refuse(b, n, XY_BABEL_REFUSED_REQUEST_LIMIT);
+		return false;
+	}
+	n->tokens -= 16;
+	return true;
+}
+
+static void answer(struct xy_babel *b, struct neigh *n, uint32_t dest, const struct xy_prefix *p)
+{
+	if (dest && send_told(b, n, DEST(b, dest)) && n->usable && !n->fresh)
+		send_one(b, n, dest);
+	else
+		send_raw(b, n,
+			 &(struct xy_babel_update){.prefix = *p, .metric = XY_BABEL_INFINITY});
+}
+
+void request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r)
+{
+	if (!allowed(b, n))
+		return;
+	if (r->wildcard) {
+		send_dump(b, n);
+		return;
+	}
+	uint32_t dest = dest_find(b, &r->prefix);
+	if (dest && n->c.stub && DEST(b, dest)->valid)
+		interest_add(b, dest, n);
+	answer(b, n, dest, &r->prefix);
+}
+
+// ---- the list of requests ----
+
+static uint32_t req_find(const struct xy_babel *b, uint32_t dest, uint64_t rid)
+{
+	struct req key = {.rid = rid, .dest = dest};
+	uint32_t i = map_first(&b->req_map, b->req_map.hash(b, &key));
+	while (i && (REQ(b, i)->dest != dest || REQ(b, i)->rid != rid))
+		i = map_next(&b->req_map, i);
+	return i;
+}
+
+static uint32_t req_add(struct xy_babel *b, uint32_t dest, uint64_t rid)
+{
+	uint32_t i = pool_take(&b->reqs);
+	if (!i)
+		return 0;
+	struct req *r = REQ(b, i);
+	struct dest *d = DEST(b, dest);
+	r->dest = dest;
+	r->rid = rid;
+	if (!map_insert(&b->req_map, i)) {
+		pool_give(&b->reqs, i);
+		return 0;
+	}
+	r->dnext = d->reqs;
+	d->reqs = i;
+	d->users++;
+	return i;
+}
+
+static void req_free(struct xy_babel *b, uint32_t i)
+{
+	struct req *r = REQ(b, i);
+	uint32_t dest = r->dest;
+	for (uint32_t *at = &DEST(b, dest)->reqs; *at; at = &REQ(b, *at)->dnext)
+		if (*at == i) {
+			*at = r->dnext;
+			break;
+		}
+	timer_stop(b, T_REQ, i);
+	map_remove(&b->req_map, i);
+	pool_give(&b->reqs, i);
+	DEST(b, dest)->users--;
+	dest_release(b, dest);
+}
+
+static void remember(struct req *r, const struct neigh *n)
+{
+	for (unsigned i = 0; i < r->behalf_count; i++)
+		if (r->behalf[i] == n->id)
+			return;
+	if (r->behalf_count < XY_ARRAY_SIZE(r->behalf))
+		r->behalf[r->behalf_count++] = n->id;
+}
+
+void request_forget(struct xy_babel *b, const struct neigh *n)
+{
+	for (uint32_t k = 0; b->req_map.buckets && k <= b->req_map.mask; k++)
+		for (uint32_t i = b->req_map.buckets[k]; i; i = map_next(&b->req_map, i)) {
+			struct req *r = REQ(b, i);
+			for (unsigned j = 0; j < r->behalf_count; j++)
+				if (r->behalf[j] == n->id)
+					r->behalf[j--] = r->behalf[--r->behalf_count];
+		}
+}
+
+// ---- asking ----
+
+static void send_request(struct xy_babel *b, struct neigh *n, const struct req *r, uint8_t hops)
+{
+	send_item(b, n,
+		  &(struct item){.type = XY_BABEL_SEQNO_REQUEST,
+				 .request = {.prefix = DEST(b, r->dest)->prefix,
+					     .seqno = r->seqno,
+					     .hops = hops,
+					     .rid = r->rid}});
+}
+
+static void send_to_all(struct xy_babel *b, uint32_t i)
+{
+	const struct req *r = REQ(b, i);
+	for (uint32_t k = DEST(b, r->dest)->routes; k; k = ROUTE(b, k)->dnext)
+		if (route_metric(b, ROUTE(b, k)) != XY_BABEL_INFINITY)
+			send_request(b, neigh_of(b, ROUTE(b, k)->neigh), r, HOPS);
+}
+
+void request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
+		 struct neigh *only)
+{
+	uint32_t i = req_find(b, dest, rid);
+	if (i && REQ(b, i)->own && !seqno_above(seqno, REQ(b, i)->seqno))
+		return; // asked, and asked again by its timer
+	if (!i)
+		i = req_add(b, dest, rid);
+	if (!i)
+		return;
+	struct req *r = REQ(b, i);
+	r->own = true;
+	r->seqno = seqno;
+	r->tries = 0;
+	r->hops = HOPS;
+	r->since = b->now;
+	timer_set(b, T_REQ, i, b->now + REQUEST_FIRST);
+	b->stats.seqno_requests++;
+	if (only)
+		send_request(b, only, r, HOPS);
+	else
+		send_to_all(b, i);
+}
+
+void request_timer(struct xy_babel *b, uint32_t i)
+{
+	struct req *r = REQ(b, i);
+	if (!r->own || ++r->tries > RESENDS) {
+		req_free(b, i);
+		return;
+	}
+	timer_set(b, T_REQ, i, b->now + (REQUEST_FIRST << r->tries));
+	send_to_all(b, i);
+}
+
+// ---- answering ----
+
+static bool current(const struct xy_babel *b, const struct dest *d, uint64_t *rid, uint16_t *seqno)
+{
+	if (d->own) {
+		own_current(OWN(b, d->own), rid, seqno);
+		return *rid != 0;
+	}
+	*rid = d->rid;
+	*seqno = d->seqno;
+	return d->valid;
+}
+
+static bool satisfied(uint64_t rid, uint16_t seqno, uint64_t want_rid, uint16_t want)
+{
+	return rid != want_rid || !seqno_above(want, seqno);
+}
+
+void request_check(struct xy_babel *b, uint32_t dest)
+{
+	struct dest *d = DEST(b, dest);
+	uint64_t rid;
+	uint16_t seqno;
+	if (!d->reqs || !current(b, d, &rid, &seqno))
+		return;
+	d->users++;
+	for (uint32_t i = d->reqs, next; i; i = next) {
+		struct req *r = REQ(b, i);
+		next = r->dnext;
+		if (!satisfied(rid, seqno, r->rid, r->seqno))
+			continue;
+		for (unsigned k = 0; k < r->behalf_count; k++) {
+			struct neigh *n = neigh_of(b, r->behalf[k]);
+			if (n && n->usable && !n->fresh)
+				send_one(b, n, dest);
+		}
+		req_free(b, i);
+	}
+	d->users--;
+}
+
+// The next hop of a route to it that does not lead back: a feasible one if there is one; a repeated
+// request goes another way when it can.
+static struct neigh *choose_hop(struct xy_babel *b, const struct dest *d, const struct neigh *from,
+				unsigned turn)
+{
+	struct neigh *feasible[8], *other[8];
+	unsigned nf = 0, no = 0;
+	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext) {
+		const struct route *r = ROUTE(b, i);
+		if (r->neigh == from->id || route_metric(b, r) == XY_BABEL_INFINITY)
+			continue;
+		if (route_feasible(b, r) && nf < XY_ARRAY_SIZE(feasible)) {
+			feasible[nf++] = neigh_of(b, r->neigh);
+			if (i == d->selected && nf > 1) {
+				feasible[nf - 1] = feasible[0];
+				feasible[0] = neigh_of(b, r->neigh);
+			}
+		} else if (no < XY_ARRAY_SIZE(other)) {
+			other[no++] = neigh_of(b, r->neigh);
+		}
+	}
+	if (nf)
+		return feasible[turn % nf];
+	return no ? other[turn % no] : NULL;
+}
+
+static void forward(struct xy_babel *b, struct neigh *from, uint32_t dest,
+		    const struct xy_babel_request *q)
+{
+	uint32_t i = req_find(b, dest, q->rid);
+	bool known = i != 0;
+	if (!known)
+		i = req_add(b, dest, q->rid);
+	if (!i)
+		return;
+	struct req *r = REQ(b, i);
+	bool covered = known && !seqno_above(q->seqno, r->seqno);
+	remember(r, from);
+	if (covered && b->now - r->since < REDUNDANT)
+		return; // on its way already
+	if (!covered)
+		r->seqno = q->seqno;
+	unsigned turn = known && !r->own ? ++r->tries : 0;
+	r->since = b->now;
+	if (!r->own)
+		timer_set(b, T_REQ, i, b->now + FORWARD_LIFE);
+	struct neigh *to = q->hops >= 2 ? choose_hop(b, DEST(b, dest), from, turn) : NULL;
+	if (!to)
+		return;
+	b->stats.forwarded++;
+	send_request(b, to, r, q->hops - 1);
+}
+
+void request_seqno(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *q)
+{
+	uint64_t rid;
+	uint16_t seqno;
+	uint32_t dest = dest_find(b, &q->prefix);
+	if (!allowed(b, n) || !dest)
+		return;
+	struct dest *d = DEST(b, dest);
+	if (current(b, d, &rid, &seqno) && satisfied(rid, seqno, q->rid, q->seqno)) {
+		answer(b, n, dest, &q->prefix);
+		return;
+	}
+	if (d->own && q->rid == b->rid) {
+		if (!own_request(b, d->own, q->seqno))
+			return;
+		uint32_t i = req_find(b, dest, q->rid);
+		if (!i)
+			i = req_add(b, dest, q->rid);
+		if (!i)
+			return;
+		// By one at most: the answer to a request that asks for more is the next one.
+		REQ(b, i)->seqno = (uint16_t)(OWN(b, d->own)->seqno + 1);
+		remember(REQ(b, i), n);
+		timer_set(b, T_REQ, i, b->now + FORWARD_LIFE);
+		return;
+	}
+	if (d->valid && !d->own && send_told(b, n, d))
+		forward(b, n, dest, q);
+}

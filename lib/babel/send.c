@@ -1,0 +1,736 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What goes to a neighbour: Hellos, small TLVs, and Updates in packets that ask for an
+// Acknowledgment. At most SLOTS of those are under way, so acknowledgments pace full tables; a
+// lost one is sent again, with what is true by then.
+#include "babel/state.h"
+
+enum { LOG_STEPS = 4096, PACKET_MAX = 9000 };
+static const xy_nsec RTO_MIN = 200 * XY_MSEC, RTO_MAX = 3 * XY_SEC;
+static const xy_nsec AGAIN = 1500 * XY_MSEC; // after a change overtook a copy in flight
+static const xy_nsec GAVE_UP = 16 * XY_SEC;  // after TRIES copies
+static const xy_nsec DUMP_PAUSE = 5 * XY_SEC;
+
+enum advert { ADVERT_NOT, ADVERT_RETRACT, ADVERT_FINITE };
+
+// ---- what a neighbour is told ----
+
+static bool in_announce(const struct neigh *n, const struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < n->c.announce_count; i++)
+		if (xy_prefix_covers(&n->c.announce[i], p))
+			return true;
+	return false;
+}
+
+static enum advert advert_own(const struct neigh *n, const struct dest *d, const struct own *o)
+{
+	if (!o->ready)
+		return ADVERT_NOT;
+	if (o->aggregate)
+		return n->c.plain || n->c.stub ? ADVERT_FINITE : ADVERT_NOT;
+	if (!o->external)
+		return ADVERT_FINITE;
+	if (d->hops[0] == n->id)
+		return ADVERT_RETRACT;
+	if (n->c.plain && (o->tag == n->c.tag || !in_announce(n, &d->prefix)))
+		return ADVERT_NOT; // never back into the domain that it came from
+	return ADVERT_FINITE;
+}
+
+static bool plain_may_know(const struct xy_babel *b, const struct neigh *n, const struct dest *d)
+{
+	if (xy_addr_is_mesh(&d->prefix.addr) || !in_announce(n, &d->prefix))
+		return false;
+	if (!d->valid)
+		return true;
+	const struct proof *p = PROOF(b, d->announced);
+	return dest_used(b, d, ROUTE(b, d->selected)) &&
+	       !(p->flags & XY_BABEL_ORIGIN_EXTERNAL && p->tag == n->c.tag);
+}
+
+static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
+{
+	const struct dest *d = DEST(b, dest);
+	if (d->own)
+		return advert_own(n, d, OWN(b, d->own));
+	if (b->c.stub)
+		return d->held ? ADVERT_RETRACT : ADVERT_NOT; // no transit; own prefixes withdrawn
+	if (n->c.stub && !interest_find(b, dest, n))
+		return ADVERT_NOT;
+	if (d->valid && (!d->selected || !d->announced))
+		return ADVERT_NOT; // unsigned and not ours to sign
+	if (n->c.plain && !plain_may_know(b, n, d))
+		return ADVERT_NOT;
+	if (!d->valid || d->hops[0] == n->id) // split horizon, said aloud
+		return ADVERT_RETRACT;
+	return ADVERT_FINITE;
+}
+
+bool send_told(struct xy_babel *b, struct neigh *n, const struct dest *d)
+{
+	return advert(b, n, dest_find(b, &d->prefix)) != ADVERT_NOT;
+}
+
+static uint16_t interval_cs(const struct xy_babel *b, const struct neigh *n)
+{
+	xy_nsec interval = b->c.update_interval;
+	if (!interval)
+		interval = n->c.plain ? 60 * XY_SEC : 600 * XY_SEC;
+	xy_nsec cs = interval / (10 * XY_MSEC);
+	return cs < 65534 ? (uint16_t)cs : 65534;
+}
+
+static void fill_own(const struct xy_babel *b, const struct neigh *n, const struct dest *d,
+		     struct xy_babel_update *u)
+{
+	const struct own *o = OWN(b, d->own);
+	u->rid = o->rid;
+	u->seqno = o->seqno;
+	u->metric = o->external ? d->metric : 0;
+	u->has_origin = !n->c.plain && !o->aggregate;
+	u->origin = (struct xy_babel_origin){.flags = o->external ? XY_BABEL_ORIGIN_EXTERNAL : 0,
+					     .epoch = o->epoch,
+					     .tag = o->tag};
+	memcpy(u->origin.key, b->c.ed25519.b, 32);
+	memcpy(u->origin.signature, o->signature, 64);
+}
+
+static void fill_learned(const struct xy_babel *b, const struct neigh *n, const struct dest *d,
+			 struct xy_babel_update *u)
+{
+	struct xy_babel_claim c;
+	proof_claim(b, PROOF(b, d->announced), &c);
+	u->rid = d->rid;
+	u->seqno = d->seqno;
+	u->metric = d->metric;
+	u->has_origin = !n->c.plain;
+	u->origin = c.origin;
+}
+
+static void fill(const struct xy_babel *b, const struct neigh *n, const struct dest *d,
+		 enum advert what, struct xy_babel_update *u)
+{
+	*u = (struct xy_babel_update){
+		.prefix = d->prefix, .interval = interval_cs(b, n), .metric = XY_BABEL_INFINITY};
+	if (n->c.plain && xy_prefix_is_v4(&d->prefix) && xy_addr_is_v4(&n->c.local_v4))
+		u->next_hop = n->c.local_v4;
+	if (what != ADVERT_FINITE)
+		return;
+	u->has_rid = true;
+	if (d->own)
+		fill_own(b, n, d, u);
+	else
+		fill_learned(b, n, d, u);
+}
+
+// ---- Updates on their way ----
+
+static void list_unlink(struct xy_babel *b, struct list *l, struct out *o)
+{
+	*(o->prev ? &OUT(b, o->prev)->next : &l->head) = o->next;
+	*(o->next ? &OUT(b, o->next)->prev : &l->tail) = o->prev;
+	o->next = o->prev = 0;
+}
+
+static void list_append(struct xy_babel *b, struct list *l, uint32_t i)
+{
+	struct out *o = OUT(b, i);
+	o->prev = l->tail;
+	o->next = 0;
+	*(o->prev ? &OUT(b, o->prev)->next : &l->head) = i;
+	l->tail = i;
+}
+
+static struct list *list_of(struct neigh *n, const struct out *o)
+{
+	if (o->state == OUT_FLIGHT)
+		return &n->slots[o->slot].outs;
+	return o->state == OUT_LATER ? &n->later : &n->queue;
+}
+
+static uint32_t out_find(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
+{
+	struct out key = {.dest = dest, .neigh = n->id};
+	uint32_t i = map_first(&b->out_map, b->out_map.hash(b, &key));
+	while (i && (OUT(b, i)->dest != dest || OUT(b, i)->neigh != n->id))
+		i = map_next(&b->out_map, i);
+	return i;
+}
+
+static uint32_t out_get(struct xy_babel *b, struct neigh *n, uint32_t dest)
+{
+	uint32_t i = out_find(b, n, dest);
+	if (i) {
+		list_unlink(b, list_of(n, OUT(b, i)), OUT(b, i));
+		return i;
+	}
+	i = pool_take(&b->outs);
+	if (!i)
+		return 0;
+	OUT(b, i)->dest = dest;
+	OUT(b, i)->neigh = n->id;
+	if (!map_insert(&b->out_map, i)) {
+		pool_give(&b->outs, i);
+		return 0;
+	}
+	DEST(b, dest)->pending++;
+	return i;
+}
+
+// Not in any list any more.
+static void out_free(struct xy_babel *b, uint32_t i)
+{
+	uint32_t dest = OUT(b, i)->dest;
+	map_remove(&b->out_map, i);
+	pool_give(&b->outs, i);
+	DEST(b, dest)->pending--;
+	dest_release(b, dest);
+}
+
+static void out_queue(struct xy_babel *b, struct neigh *n, uint32_t i)
+{
+	OUT(b, i)->state = OUT_QUEUED;
+	list_append(b, &n->queue, i);
+}
+
+static void out_later(struct xy_babel *b, struct neigh *n, uint32_t i, xy_nsec delay)
+{
+	struct out *o = OUT(b, i);
+	o->state = OUT_LATER;
+	o->tries = 0;
+	o->due = b->now + delay;
+	list_append(b, &n->later, i);
+	if (!n->later_due || o->due < n->later_due)
+		n->later_due = o->due;
+}
+
+void send_one(struct xy_babel *b, struct neigh *n, uint32_t dest)
+{
+	uint32_t i = out_find(b, n, dest);
+	if (i && OUT(b, i)->state == OUT_QUEUED)
+		return;
+	bool flying = i && OUT(b, i)->state == OUT_FLIGHT;
+	i = out_get(b, n, dest);
+	if (!i)
+		return;
+	OUT(b, i)->overlap |= flying;
+	OUT(b, i)->tries = 0;
+	out_queue(b, n, i);
+	send_soon(b, n, 10 * XY_MSEC);
+}
+
+void send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin)
+{
+	uint32_t dest = n->fresh ? 0 : dest_get(b, &ORIGIN(b, origin)->shown.prefix);
+	if (!dest)
+		return;
+	if (advert(b, n, dest) == ADVERT_FINITE) { // a mapping that another origin has as well
+		const struct xy_babel_claim *c = &ORIGIN(b, origin)->shown;
+		send_raw(b, n,
+			 &(struct xy_babel_update){.prefix = c->prefix,
+						   .metric = XY_BABEL_INFINITY,
+						   .has_rid = true,
+						   .rid = c->rid,
+						   .seqno = c->seqno,
+						   .has_origin = true,
+						   .origin = c->origin});
+	}
+	send_one(b, n, dest);
+	uint32_t i = out_find(b, n, dest);
+	if (i)
+		OUT(b, i)->origin = origin;
+	else
+		dest_release(b, dest);
+}
+
+static void list_clear(struct xy_babel *b, struct list *l)
+{
+	while (l->head) {
+		uint32_t i = l->head;
+		list_unlink(b, l, OUT(b, i));
+		out_free(b, i);
+	}
+}
+
+void send_forget(struct xy_babel *b, struct neigh *n)
+{
+	list_clear(b, &n->queue);
+	list_clear(b, &n->later);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		list_clear(b, &n->slots[i].outs);
+		n->slots[i].used = false;
+	}
+	n->item_count = 0;
+	n->flush_at = n->later_due = n->dump_due = n->dumped = 0;
+	n->dumping = n->dump_again = n->wildcard_due = n->full_due = false;
+	n->wildcard_tries = 0;
+	n->fresh = true;
+	n->cursor = log_end(b);
+}
+
+// ---- full tables ----
+
+void send_dump(struct xy_babel *b, struct neigh *n)
+{
+	if (n->fresh)
+		return; // one comes with the acknowledgment
+	if (n->dumping) {
+		n->dump_again = true;
+		return;
+	}
+	if (n->dumped && b->now - n->dumped < DUMP_PAUSE) {
+		n->dump_due = n->dumped + DUMP_PAUSE;
+		return;
+	}
+	n->dumping = true;
+	n->dump_again = false;
+	n->dump_due = 0;
+	n->dump_at = b->log.base;
+	n->dump_end = n->cursor;
+	send_soon(b, n, 0);
+}
+
+static void dump_done(struct xy_babel *b, struct neigh *n)
+{
+	xy_nsec interval = interval_cs(b, n) * 10 * XY_MSEC;
+	n->dumping = false;
+	n->dumped = b->now;
+	n->dump_due = b->now + (n->dump_again ? DUMP_PAUSE : interval - jitter(b, interval / 8));
+	n->dump_again = false;
+}
+
+// It has nothing of ours any more: now it gets everything.
+static void wildcard_done(struct xy_babel *b, struct neigh *n)
+{
+	n->fresh = false;
+	n->wildcard_due = false;
+	n->cursor = log_end(b);
+	send_dump(b, n);
+	start_check(b);
+}
+
+// ---- packets ----
+
+struct packet {
+	struct xy_babel_builder b;
+	uint8_t data[PACKET_MAX];
+	struct slot *slot;
+	unsigned slot_index, outs;
+	unsigned steps; // through the log, left
+};
+
+static void packet_open(struct neigh *n, struct packet *p)
+{
+	size_t size = n->c.mtu < PACKET_MAX ? n->c.mtu : PACKET_MAX;
+	xy_babel_build(&p->b, p->data, size, &n->c.local);
+	p->slot = NULL;
+	p->outs = 0;
+}
+
+static void packet_send(struct xy_babel *b, struct neigh *n, struct packet *p, bool multicast)
+{
+	if (!xy_babel_build_empty(&p->b))
+		action_send(b, n, multicast, p->data, xy_babel_build_end(&p->b));
+}
+
+void send_hello(struct xy_babel *b, struct neigh *n)
+{
+	struct packet p;
+	uint16_t interval = (uint16_t)(b->c.hello_interval / (10 * XY_MSEC));
+	packet_open(n, &p);
+	xy_babel_build_hello(&p.b, &(struct xy_babel_hello){
+					   .seqno = n->hello_seqno++,
+					   .interval = interval,
+					   .has_time = !n->c.no_rtt,
+					   .time = (uint32_t)(b->now / XY_USEC),
+				   });
+	if (n->heard)
+		xy_babel_build_ihu(&p.b, &(struct xy_babel_ihu){
+						 .address = n->addr,
+						 .rxcost = n->rxcost,
+						 .interval = (uint16_t)(3 * interval),
+						 .has_time = n->has_stamp && !n->c.no_rtt,
+						 .origin_time = n->stamp_theirs,
+						 .receive_time = n->stamp_ours,
+					 });
+	n->hellos_sent++;
+	packet_send(b, n, &p, true);
+}
+
+static bool add_item(struct packet *p, const struct item *item)
+{
+	switch (item->type) {
+	case XY_BABEL_ACK:
+		return xy_babel_build_ack(&p->b, item->opaque);
+	case XY_BABEL_ROUTE_REQUEST:
+		return xy_babel_build_route_request(&p->b, &item->request);
+	case XY_BABEL_SEQNO_REQUEST:
+		return xy_babel_build_seqno_request(&p->b, &item->request);
+	case XY_BABEL_UPDATE:
+		return xy_babel_build_update(&p->b, &item->update);
+	default:
+		return true;
+	}
+}
+
+static void add_items(struct neigh *n, struct packet *p)
+{
+	unsigned done = 0;
+	while (done < n->item_count && add_item(p, &n->items[done]))
+		done++;
+	n->item_count -= done;
+	if (n->item_count)
+		memmove(n->items, n->items + done, n->item_count * sizeof(*n->items));
+}
+
+static xy_nsec rto(const struct neigh *n, unsigned tries)
+{
+	xy_nsec t = n->ack_rtt ? 3 * (xy_nsec)n->ack_rtt * XY_USEC : 2 * RTO_MIN;
+	if (t < RTO_MIN)
+		t = RTO_MIN;
+	t <<= tries;
+	return t < RTO_MAX ? t : RTO_MAX;
+}
+
+static bool open_slot(struct xy_babel *b, struct neigh *n, struct packet *p)
+{
+	for (unsigned i = 0; i < SLOTS && !p->slot; i++)
+		if (!n->slots[i].used) {
+			p->slot = &n->slots[i];
+			p->slot_index = i;
+		}
+	if (!p->slot)
+		return false;
+	*p->slot = (struct slot){.opaque = n->opaque};
+	uint16_t interval = (uint16_t)(rto(n, 0) / (10 * XY_MSEC));
+	if (!xy_babel_build_ack_request(&p->b, n->opaque, interval)) {
+		p->slot = NULL;
+		return false;
+	}
+	n->opaque++;
+	return true;
+}
+
+static void close_slot(struct xy_babel *b, struct neigh *n, struct packet *p)
+{
+	struct slot *s = p->slot;
+	s->used = true;
+	s->sent = b->now;
+	s->due = b->now + rto(n, s->tries);
+}
+
+enum added { ADDED, NOTHING, FULL };
+
+// A retraction that answers an older epoch carries the newest signature that we hold: harmless to
+// whoever is honest, and it shows an origin that lost its state where to go on.
+static bool add_claim(const struct xy_babel *b, const struct neigh *n, uint32_t dest,
+		      struct xy_babel_update *u)
+{
+	uint32_t i = out_find(b, n, dest);
+	uint32_t origin = i ? OUT(b, i)->origin : 0;
+	if (!origin || !xy_prefix_eq(&ORIGIN(b, origin)->shown.prefix, &u->prefix))
+		return false;
+	const struct xy_babel_claim *c = &ORIGIN(b, origin)->shown;
+	u->has_rid = u->has_origin = true;
+	u->rid = c->rid;
+	u->seqno = c->seqno;
+	u->origin = c->origin;
+	return true;
+}
+
+static enum added add_update(struct xy_babel *b, struct neigh *n, struct packet *p, uint32_t dest)
+{
+	const struct dest *d = DEST(b, dest);
+	struct xy_babel_update u;
+	enum advert what = advert(b, n, dest);
+	fill(b, n, d, what, &u);
+	if (what != ADVERT_FINITE && !add_claim(b, n, dest, &u) && what == ADVERT_NOT)
+		return NOTHING;
+	// Before it is sent, and rather too early than too late (RFC 8966 section 3.7.3).
+	if (what == ADVERT_FINITE && !d->own && !source_update(b, dest, u.rid, u.seqno, u.metric))
+		return NOTHING;
+	if (!xy_babel_build_update(&p->b, &u))
+		return FULL;
+	n->info.updates_sent++;
+	return ADDED;
+}
+
+// The copy is in the packet: it waits for the acknowledgment.
+static void fly(struct xy_babel *b, struct neigh *n, struct packet *p, uint32_t dest)
+{
+	uint32_t i = out_find(b, n, dest);
+	bool flying = i && OUT(b, i)->state == OUT_FLIGHT;
+	i = out_get(b, n, dest);
+	if (!i)
+		return;
+	struct out *o = OUT(b, i);
+	o->overlap |= flying;
+	o->state = OUT_FLIGHT;
+	o->slot = (uint8_t)p->slot_index;
+	if (o->tries > p->slot->tries)
+		p->slot->tries = o->tries;
+	list_append(b, &p->slot->outs, i);
+	p->outs++;
+}
+
+static bool fill_from_queue(struct xy_babel *b, struct neigh *n, struct packet *p)
+{
+	while (n->queue.head) {
+		uint32_t i = n->queue.head, dest = OUT(b, i)->dest;
+		enum added result = add_update(b, n, p, dest);
+		if (result == FULL)
+			return false;
+		if (result == ADDED) {
+			fly(b, n, p, dest);
+			continue;
+		}
+		list_unlink(b, &n->queue, OUT(b, i));
+		out_free(b, i);
+	}
+	return true;
+}
+
+// Walks the log from *at to end. A full table says nothing of what is lost: who gets one has no
+// such route, or was told.
+static bool fill_from_log(struct xy_babel *b, struct neigh *n, struct packet *p, uint64_t *at,
+			  uint64_t end)
+{
+	if (*at < b->log.base)
+		*at = b->log.base;
+	for (; *at < end; ++*at) {
+		uint32_t dest = b->log.entries[*at - b->log.base];
+		if (p->steps == 0)
+			return false;
+		p->steps--;
+		if (!dest)
+			continue;
+		enum added result = add_update(b, n, p, dest);
+		if (result == FULL)
+			return false;
+		if (result == ADDED)
+			fly(b, n, p, dest);
+	}
+	return true;
+}
+
+static bool fill_updates(struct xy_babel *b, struct neigh *n, struct packet *p)
+{
+	if (!fill_from_queue(b, n, p) || !fill_from_log(b, n, p, &n->cursor, log_end(b)))
+		return false;
+	if (!n->dumping)
+		return true;
+	if (!fill_from_log(b, n, p, &n->dump_at, n->dump_end))
+		return false;
+	dump_done(b, n);
+	return true;
+}
+
+static void add_updates(struct xy_babel *b, struct neigh *n, struct packet *p, bool *more)
+{
+	struct xy_babel_builder before = p->b;
+	bool work = n->queue.head || n->cursor < log_end(b) || n->dumping;
+	*more = false;
+	if (!work || !n->usable || n->fresh || !open_slot(b, n, p))
+		return;
+	*more = !fill_updates(b, n, p);
+	if (p->outs)
+		close_slot(b, n, p);
+	else
+		p->b = before; // nothing to acknowledge
+}
+
+// The start of a conversation: what we said before is void, and what it has we want.
+static void send_wildcard(struct xy_babel *b, struct neigh *n)
+{
+	struct packet p;
+	packet_open(n, &p);
+	if (!open_slot(b, n, &p))
+		return;
+	p.slot->wildcard = n->wildcard_due;
+	p.slot->full = n->full_due;
+	p.slot->tries = (uint8_t)n->wildcard_tries++;
+	struct xy_babel_update all = {
+		.wildcard = true, .interval = interval_cs(b, n), .metric = XY_BABEL_INFINITY};
+	if (n->wildcard_due)
+		xy_babel_build_update(&p.b, &all);
+	if (n->full_due)
+		xy_babel_build_route_request(&p.b, &(struct xy_babel_request){.wildcard = true});
+	n->wildcard_due = n->full_due = false;
+	close_slot(b, n, &p);
+	packet_send(b, n, &p, false);
+}
+
+void send_full_request(struct xy_babel *b, struct neigh *n)
+{
+	n->full_due = true;
+	n->wildcard_tries = 0;
+	send_soon(b, n, 0);
+}
+
+void send_flush(struct xy_babel *b, struct neigh *n)
+{
+	struct packet p = {.steps = LOG_STEPS};
+	bool more = true;
+	n->flush_at = 0;
+	if ((n->wildcard_due || n->full_due) && n->usable)
+		send_wildcard(b, n);
+	for (unsigned i = 0; i < SLOTS && (more || n->item_count); i++) {
+		packet_open(n, &p);
+		add_items(n, &p);
+		add_updates(b, n, &p, &more);
+		packet_send(b, n, &p, false);
+	}
+	if (n->item_count || (more && p.steps == 0))
+		send_soon(b, n, XY_MSEC);
+}
+
+void send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay)
+{
+	if (!n->flush_at || b->now + delay < n->flush_at)
+		n->flush_at = b->now + delay;
+	neigh_arm(b, n);
+}
+
+void send_item(struct xy_babel *b, struct neigh *n, const struct item *item)
+{
+	if (n->item_count == n->item_size) {
+		unsigned size = n->item_size ? 2 * n->item_size : 4;
+		void *items = size <= ITEMS ? realloc(n->items, size * sizeof(*n->items)) : NULL;
+		if (!items)
+			return; // as if the packet had been lost
+		n->items = items;
+		n->item_size = size;
+	}
+	n->items[n->item_count++] = *item;
+	send_soon(b, n, 5 * XY_MSEC);
+}
+
+void send_raw(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+{
+	struct item item = {.type = XY_BABEL_UPDATE, .update = *u};
+	item.update.interval = interval_cs(b, n);
+	send_item(b, n, &item);
+}
+
+// ---- acknowledgments ----
+
+static void measure(struct xy_babel *b, struct neigh *n, const struct slot *s)
+{
+	uint32_t sample = (uint32_t)((b->now - s->sent) / XY_USEC) + 1;
+	n->ack_rtt = n->ack_rtt ? (7 * n->ack_rtt + sample) / 8 : sample;
+}
+
+static void delivered(struct xy_babel *b, struct neigh *n, struct slot *s)
+{
+	while (s->outs.head) {
+		uint32_t i = s->outs.head;
+		struct out *o = OUT(b, i);
+		list_unlink(b, &s->outs, o);
+		if (o->overlap) { // an older copy may still arrive: say it once more
+			o->overlap = false;
+			out_later(b, n, i, AGAIN);
+		} else {
+			out_free(b, i);
+		}
+	}
+}
+
+void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct slot *s = &n->slots[i];
+		if (!s->used || s->opaque != opaque)
+			continue;
+		if (s->tries == 0)
+			measure(b, n, s);
+		s->used = false;
+		delivered(b, n, s);
+		if (s->wildcard && n->fresh)
+			wildcard_done(b, n);
+		if (s->full || s->wildcard)
+			n->wildcard_tries = 0;
+		send_soon(b, n, 0);
+	}
+}
+
+static void undelivered(struct xy_babel *b, struct neigh *n, struct slot *s)
+{
+	s->used = false;
+	n->info.resent++;
+	while (s->outs.head) {
+		uint32_t i = s->outs.head;
+		struct out *o = OUT(b, i);
+		list_unlink(b, &s->outs, o);
+		if (++o->tries >= TRIES)
+			out_later(b, n, i, GAVE_UP);
+		else
+			out_queue(b, n, i);
+	}
+	if (s->full && n->wildcard_tries < 4 * TRIES)
+		n->full_due = true;
+	if (!s->wildcard || !n->fresh)
+		return;
+	if (n->wildcard_tries < TRIES)
+		n->wildcard_due = true;
+	else
+		wildcard_done(b, n);
+}
+
+static void later_timers(struct xy_babel *b, struct neigh *n)
+{
+	if (!n->later_due || n->later_due > b->now)
+		return;
+	n->later_due = 0;
+	for (uint32_t i = n->later.head, next; i; i = next) {
+		struct out *o = OUT(b, i);
+		next = o->next;
+		if (o->due > b->now) {
+			if (!n->later_due || o->due < n->later_due)
+				n->later_due = o->due;
+			continue;
+		}
+		list_unlink(b, &n->later, o);
+		out_queue(b, n, i);
+		n->flush_at = b->now;
+	}
+}
+
+void send_timers(struct xy_babel *b, struct neigh *n)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (n->slots[i].used && n->slots[i].due <= b->now) {
+			undelivered(b, n, &n->slots[i]);
+			n->flush_at = b->now;
+		}
+	later_timers(b, n);
+	if (n->dump_due && n->dump_due <= b->now && n->usable) {
+		n->dump_due = 0;
+		send_dump(b, n);
+	}
+	if (n->flush_at && n->flush_at <= b->now)
+		send_flush(b, n);
+}
+
+xy_nsec send_deadline(const struct neigh *n)
+{
+	xy_nsec at = XY_NEVER;
+	xy_nsec own[] = {n->flush_at, n->later_due, n->usable ? n->dump_due : 0};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(own); i++)
+		if (own[i] && own[i] < at)
+			at = own[i];
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (n->slots[i].used && n->slots[i].due < at)
+			at = n->slots[i].due;
+	return at;
+}
+
+// Has every neighbour that may follow us acknowledged the last word on this prefix?
+bool send_reached_all(struct xy_babel *b, const struct dest *d)
+{
+	if (d->pending)
+		return false;
+	FOR_NEIGHS(b, n)
+	if (n->heard && !n->fresh && n->cursor < d->version)
+		return false;
+	return true;
+}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The state behind babel.h. One thread; all objects live in pools and are named by number, 0 for
+// none. Who uses what:
+//   dest    a prefix: its routes, what is selected, what was announced
+//   route   what one neighbour said about a dest (RFC 8966 section 3.2.6), 64 bytes at most
+//   source  a feasibility distance (3.2.5), chained to its dest
+//   proof   a verified claim; all routes with the same (prefix, router-id, seqno) share it
+//   origin  a key with the highest epoch seen
+//   job     a claim on its way through verification; wait: an Update that waits for one
+//   own     what we announce; out: an Update on its way to one neighbour; req: a seqno request
+#pragma once
+
+#include "babel/babel.h"
+#include "babel/pool.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+	HELLO_CS = 400,
+	SLOTS = 8,	   // Update packets on their way to one neighbour
+	TRIES = 5,	   // copies of one (RFC 8966 section 3.7.2)
+	BUDGET = 512,	   // bulk steps per poll: under 1 ms
+	ITEMS = 256,	   // small TLVs that wait for one neighbour
+	WAITS = 4096,	   // Updates that wait for verification, per neighbour
+	JOBS = 65536,	   // all together
+	SOURCES = 64,	   // feasibility distances of one prefix
+	WANTS = 1000,	   // destinations a stub asks for at a time
+	INTERESTS = 65536, // answers that a relay remembers for one stub
+};
+
+static const xy_nsec DEST_TICK = 2 * XY_SEC;	    // reselection while a better route ripens
+static const xy_nsec LONG_TICK = 30 * XY_SEC;	    // while a better route is unfeasible
+static const xy_nsec HOLD_MAX = 200 * XY_SEC;	    // of a retracted prefix, without answers
+static const xy_nsec SOURCE_GC = 180 * XY_SEC;	    // RFC 8966 appendix B
+static const xy_nsec REQUEST_FIRST = 2 * XY_SEC;    // doubled, three times
+static const xy_nsec SEQNO_PAUSE = 4 * XY_SEC;	    // between raises of a prefix's seqno
+static const xy_nsec EPOCH_PAUSE = 60 * XY_SEC;	    // between raises because of a lost epoch
+static const xy_nsec WITHDRAW_PAUSE = 600 * XY_SEC; // between raises because of a withdrawal
+static const xy_nsec RETIRE = 60 * XY_SEC;	    // of routes under an older epoch
+static const xy_nsec ANSWER_PAUSE = 4 * XY_SEC;	    // between answers to an old epoch
+static const xy_nsec START_WAIT = 10 * XY_SEC;
+static const xy_nsec ORIGIN_GC = 86400 * XY_SEC;
+
+struct list {
+	uint32_t head, tail;
+};
+
+struct route {
+	uint32_t dest, proof; // proof 0: unsigned
+	uint32_t hnext, dnext, dprev, nnext, nprev, tpos;
+	uint64_t rid;
+	uint32_t heard; // centiseconds: last update
+	uint16_t neigh, seqno, refmetric, interval;
+	uint16_t smooth;    // RFC 8966 appendix A.3
+	uint16_t smooth_at; // seconds
+	uint16_t gen;	    // another one than its neighbour's: retracted with all the others
+	uint16_t doubt_seqno, doubt_metric; // an unfeasible update that was not taken yet
+	uint8_t asked, doubted;
+};
+static_assert(sizeof(struct route) <= 64, "100,000 routes from each of 16 neighbours");
+
+struct source {
+	uint64_t rid;
+	uint32_t dest, next, tpos;
+	uint16_t seqno, metric;
+};
+
+struct dest {
+	struct xy_prefix prefix;
+	bool held;    // retracted, and not yet everywhere
+	bool told;    // a ROUTE action is standing
+	bool unfound; // no feasible route, and asked
+	uint8_t hop_count;
+	uint8_t source_count;
+	uint32_t hnext, tpos, routes, route_count, selected, own, sources, reqs;
+	uint32_t pending;   // out objects
+	uint32_t users;	    // requests, interests, wants
+	uint32_t announced; // proof shown by the last ROUTE action
+	uint64_t version;   // position in the log + 1; 0 = not in it
+	uint64_t rid;	    // of what is selected
+	uint16_t seqno, metric, logged_metric;
+	uint16_t hops[XY_BABEL_HOPS];
+	bool valid; // something is selected
+	xy_nsec held_since;
+};
+
+struct proof {
+	uint64_t rid;
+	uint32_t hnext, dest, origin, onext, oprev, refs, epoch, tag;
+	uint16_t seqno;
+	uint8_t flags;
+	uint8_t signature[64];
+};
+
+struct origin {
+	struct xy_key ed25519, x25519;
+	uint32_t hnext, xnext, rnext, tpos;
+	uint32_t dnext, dprev; // among those without a live route, oldest first
+	uint32_t proofs, proof_count;
+	bool dead;
+	uint32_t epoch, prefer;
+	uint64_t rid;		     // in that epoch
+	struct xy_babel_claim shown; // the claim that showed it
+	xy_nsec answered, retire_at, dead_since;
+};
+
+struct job {
+	struct xy_babel_claim claim;
+	uint32_t hnext, waits, serial;
+};
+
+struct wait {
+	uint32_t job, next, hnext;
+	uint16_t neigh, metric, interval;
+};
+
+struct own {
+	uint32_t dest, tpos, serial;
+	bool live, wanted; // wanted: a raise waits for its turn
+	bool external, aggregate, ready, signing;
+	uint32_t tag;
+	uint64_t rid;		    // as announced now
+	uint16_t seqno, want_seqno; // as announced now, and as asked for
+	uint32_t epoch;
+	struct xy_babel_claim next; // at the signer
+	uint8_t signature[64];
+	xy_nsec raised;
+};
+
+enum out_state { OUT_QUEUED, OUT_FLIGHT, OUT_LATER };
+
+struct out {
+	uint32_t dest, hnext, prev, next;
+	uint16_t neigh;
+	uint8_t state, tries, slot;
+	uint32_t origin; // carry its newest claim, should this be a retraction
+	bool overlap;	 // changed again before the copy in flight was acknowledged
+	xy_nsec due;
+};
+
+struct req {
+	uint32_t dest, hnext, dnext, tpos;
+	uint64_t rid;
+	uint16_t seqno, tries;
+	uint8_t hops, behalf_count;
+	bool own;
+	uint16_t behalf[8];
+	xy_nsec since;
+};
+
+struct want {
+	struct xy_prefix prefix;
+	uint32_t hnext, tpos;
+	uint8_t state, tries;
+	xy_nsec asked, used;
+};
+
+struct interest {
+	uint32_t dest, hnext, tpos;
+	uint16_t neigh;
+};
+
+struct share { // routes of one origin that one neighbour brought
+	uint32_t origin, hnext, count;
+	uint16_t neigh;
+};
+
+struct item { // a small TLV that waits for the next packet
+	enum xy_babel_type type;
+	uint16_t opaque;
+	union {
+		struct xy_babel_request request;
+		struct xy_babel_update update;
+	};
+};
+
+struct slot {
+	uint16_t opaque;
+	bool used, wildcard, full; // what the packet carries besides Updates
+	uint8_t tries;
+	struct list outs;
+	xy_nsec sent, due;
+};
+
+struct neigh {
+	uint32_t tpos;
+	uint16_t id;
+	struct xy_babel_link c;
+	bool up, heard, fresh; // fresh: has not acknowledged our wildcard retraction
+	bool usable;	       // cost finite
+	struct xy_addr addr;
+	// Hellos, multicast and unicast (RFC 8966 appendix A.1)
+	uint16_t hist[2], expect[2];
+	xy_nsec hello_interval[2], hello_due[2], ihu_due;
+	bool hello_seen[2];
+	uint16_t txcost, rxcost, cost;
+	uint16_t hello_seqno, hellos_sent;
+	xy_nsec hello_at;
+	// RFC 9616
+	bool has_stamp;
+	uint32_t stamp_theirs, stamp_ours, rtt;
+	// routes
+	uint32_t routes, route_count, origin_count, wait_count;
+	uint16_t gen;
+	uint32_t walk; // bulk walk over the routes; next one
+	bool walking, limit_told;
+	// Updates to it
+	uint64_t cursor, dump_at, dump_end;
+	bool dumping, dump_again, wildcard_due, full_due; // full: ask for its table
+	xy_nsec dump_due, dumped, flush_at, later_due;
+	unsigned wildcard_tries;
+	uint32_t ack_rtt; // microseconds
+	struct slot slots[SLOTS];
+	struct list queue, later;
+	uint16_t opaque;
+	struct item *items;
+	unsigned item_count, item_size;
+	bool skipped; // an Update of the packet at hand was refused for lack of room: no Ack
+	uint32_t interest_count;
+	// requests: tokens of 1/16
+	uint32_t tokens;
+	xy_nsec tokens_at;
+	struct xy_babel_link_info info;
+};
+
+enum timer {
+	T_ROUTE,
+	T_SOURCE,
+	T_DEST,
+	T_REQ,
+	T_NEIGH,
+	T_ORIGIN,
+	T_OWN,
+	T_WANT,
+	T_INTEREST,
+	T_GLOBAL
+};
+enum { TIMER_SHIFT = 28 };
+
+struct action {
+	struct xy_babel_action a;
+	size_t offset; // SEND: into bytes
+};
+
+struct log {
+	uint32_t *entries;
+	uint64_t base;
+	uint32_t count, size, live;
+};
+
+struct xy_babel {
+	struct xy_babel_config c;
+	xy_nsec now, start, global_at;
+	uint32_t global_tpos;
+	uint64_t random;
+	bool starting, ending; // ending: the wait is over, destinations are walked
+	struct pool dests, routes, sources, proofs, origins, jobs, waits, owns, outs, reqs, wants,
+		interests, shares;
+	struct map dest_map, route_map, proof_map, origin_map, x_map, rid_map, job_map, wait_map,
+		out_map, req_map, want_map, interest_map, share_map;
+	struct heap timers;
+	struct log log;
+	struct list dead; // origins without a live route, oldest first
+	bool touched;
+	uint32_t serial, sweep; // sweep: next dest of a walk over all of them
+	bool sweeping;
+	// epoch
+	uint32_t epoch, epoch_asked;
+	uint64_t rid, old_rids[8];
+	unsigned old_rid_at;
+	uint16_t max_seqno;
+	bool withdrawn, lost_pending;
+	uint32_t lost_epoch;
+	xy_nsec epoch_raised, withdraw_raised;
+	uint32_t aggregate_dest;
+	struct xy_babel_accept *accept;
+	unsigned accept_count;
+	unsigned asking;       // wants not answered yes
+	struct neigh **neighs; // by link
+	uint32_t neigh_size;
+	unsigned neigh_count;
+	struct action *actions;
+	size_t action_at, action_count, action_size;
+	uint8_t *bytes;
+	size_t byte_count, byte_size;
+	struct xy_babel_action given;
+	struct xy_babel_stats stats;
+};
+
+#define DEST(b, i)     ((struct dest *)pool_at(&(b)->dests, (i)))
+#define ROUTE(b, i)    ((struct route *)pool_at(&(b)->routes, (i)))
+#define SOURCE(b, i)   ((struct source *)pool_at(&(b)->sources, (i)))
+#define PROOF(b, i)    ((struct proof *)pool_at(&(b)->proofs, (i)))
+#define ORIGIN(b, i)   ((struct origin *)pool_at(&(b)->origins, (i)))
+#define JOB(b, i)      ((struct job *)pool_at(&(b)->jobs, (i)))
+#define WAIT(b, i)     ((struct wait *)pool_at(&(b)->waits, (i)))
+#define OWN(b, i)      ((struct own *)pool_at(&(b)->owns, (i)))
+#define OUT(b, i)      ((struct out *)pool_at(&(b)->outs, (i)))
+#define REQ(b, i)      ((struct req *)pool_at(&(b)->reqs, (i)))
+#define WANT(b, i)     ((struct want *)pool_at(&(b)->wants, (i)))
+#define INTEREST(b, i) ((struct interest *)pool_at(&(b)->interests, (i)))
+#define SHARE(b, i)    ((struct share *)pool_at(&(b)->shares, (i)))
+
+static inline bool seqno_above(uint16_t a, uint16_t b) // a > b, modulo 2^16
+{
+	return (int16_t)(uint16_t)(a - b) > 0;
+}
+
+static inline uint32_t centiseconds(xy_nsec t)
+{
+	return (uint32_t)(t / (10 * XY_MSEC));
+}
+
+// babel.c: timers and actions. Every event begins with enter and ends with leave.
+void xy_babel_enter(struct xy_babel *b, xy_nsec now);
+void xy_babel_leave(struct xy_babel *b);
+void timer_set(struct xy_babel *b, enum timer kind, uint32_t i, xy_nsec at);
+void timer_stop(struct xy_babel *b, enum timer kind, uint32_t i);
+xy_nsec timer_at(const struct xy_babel *b, uint32_t tpos);
+xy_nsec jitter(struct xy_babel *b, xy_nsec around); // 3/4 to 5/4 of it
+struct xy_babel_action *action_add(struct xy_babel *b, enum xy_babel_action_kind kind);
+void action_send(struct xy_babel *b, struct neigh *n, bool multicast, const uint8_t *data,
+		 size_t len);
+void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
+	    const struct xy_prefix *p, const struct xy_key *key);
+uint32_t hash_bytes(const struct xy_babel *b, const void *data, size_t len);
+void global_at(struct xy_babel *b, xy_nsec at);
+void sweep_start(struct xy_babel *b);
+struct neigh *neigh_of(const struct xy_babel *b, uint32_t link);
+#define FOR_NEIGHS(b, n)                                           \
+	for (uint32_t n##_i = 0; n##_i < (b)->neigh_size; n##_i++) \
+		for (struct neigh *n = (b)->neighs[n##_i]; n; n = NULL)
+
+// table.c
+void table_init(struct xy_babel *b);
+void table_clear(struct xy_babel *b);
+uint32_t dest_find(const struct xy_babel *b, const struct xy_prefix *p);
+uint32_t dest_get(struct xy_babel *b, const struct xy_prefix *p); // finds or makes; 0: full
+void dest_release(struct xy_babel *b, uint32_t i);		  // frees it when nothing needs it
+uint32_t route_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n);
+uint32_t route_add(struct xy_babel *b, uint32_t dest, struct neigh *n); // 0: full
+void route_drop(struct xy_babel *b, uint32_t i);			// does not reselect
+uint32_t source_find(const struct xy_babel *b, const struct dest *d, uint64_t rid);
+bool source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
+		   uint16_t metric);
+void source_expire(struct xy_babel *b, uint32_t i);
+void log_touch(struct xy_babel *b, uint32_t dest);
+void log_remove(struct xy_babel *b, uint32_t dest);
+uint64_t log_end(const struct xy_babel *b);
+
+// neigh.c
+void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h);
+void neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
+	       const struct xy_babel_hello *hello);
+void neigh_timer(struct xy_babel *b, struct neigh *n);
+void neigh_arm(struct xy_babel *b, struct neigh *n);
+void neigh_forget(struct xy_babel *b, struct neigh *n); // it lost its state, or we lose it
+void neigh_cost(struct xy_babel *b, struct neigh *n);
+void neigh_retract_all(struct xy_babel *b, struct neigh *n);
+void neigh_walk(struct xy_babel *b, struct neigh *n, unsigned *budget);
+void neigh_drain(struct xy_babel *b, struct neigh *n); // finishes a walk at once
+void start_check(struct xy_babel *b);
+
+// select.c
+uint16_t route_metric(const struct xy_babel *b, const struct route *r);
+bool route_feasible(const struct xy_babel *b, const struct route *r);
+bool update_feasible(const struct xy_babel *b, const struct dest *d, uint64_t rid, uint16_t seqno,
+		     uint16_t metric);
+bool dest_used(const struct xy_babel *b, const struct dest *d, const struct route *r);
+void dest_select(struct xy_babel *b, uint32_t dest);
+void dest_timer(struct xy_babel *b, uint32_t dest);
+void dest_withdrawn(struct xy_babel *b, uint32_t dest); // our own prefix is gone
+
+// update.c
+void refuse(struct xy_babel *b, struct neigh *n, enum xy_babel_refusal why);
+void update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
+void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint32_t proof,
+		  uint64_t rid, uint16_t seqno, uint16_t metric, uint16_t interval);
+void route_timer(struct xy_babel *b, uint32_t i);
+
+// origin.c: keys, claims, verification
+uint32_t origin_find(const struct xy_babel *b, const uint8_t ed25519[32]);
+uint32_t origin_by_key(const struct xy_babel *b, const struct xy_key *x25519);
+bool origin_has_rid(const struct xy_babel *b, uint64_t rid);
+void origin_timer(struct xy_babel *b, uint32_t i);
+bool origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin);
+void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin);
+void share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin);
+void proof_hold(struct xy_babel *b, uint32_t i);
+void proof_drop(struct xy_babel *b, uint32_t i);
+void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
+void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p);
+void wait_cancel_all(struct xy_babel *b, struct neigh *n);
+void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out);
+
+// own.c
+uint32_t own_external(struct xy_babel *b, uint32_t dest, uint32_t tag);
+void own_drop(struct xy_babel *b, uint32_t i);
+void own_current(const struct own *o, uint64_t *rid, uint16_t *seqno);
+bool own_request(struct xy_babel *b, uint32_t i, uint16_t seqno); // true: it will be raised
+void own_timer(struct xy_babel *b, uint32_t i);
+void own_seen(struct xy_babel *b, const struct xy_babel_claim *c); // verified, under our key
+bool own_rid(const struct xy_babel *b, uint64_t rid);		   // ours, now or before
+void own_aggregate(struct xy_babel *b);
+void own_global(struct xy_babel *b);
+
+// send.c
+void send_flush(struct xy_babel *b, struct neigh *n);
+void send_hello(struct xy_babel *b, struct neigh *n);
+void send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay);
+void send_item(struct xy_babel *b, struct neigh *n, const struct item *item);
+void send_one(struct xy_babel *b, struct neigh *n, uint32_t dest); // an Update of its own
+void send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin);
+void send_raw(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
+void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque);
+void send_dump(struct xy_babel *b, struct neigh *n);
+void send_full_request(struct xy_babel *b, struct neigh *n); // until it is acknowledged
+void send_forget(struct xy_babel *b, struct neigh *n);
+void send_timers(struct xy_babel *b, struct neigh *n);
+xy_nsec send_deadline(const struct neigh *n);
+bool send_reached_all(struct xy_babel *b, const struct dest *d);
+bool send_told(struct xy_babel *b, struct neigh *n, const struct dest *d); // is it told of d?
+
+// request.c
+void request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r);
+void request_seqno(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r);
+// Asks for a route of (dest, rid) with this seqno: at one neighbour, or at all that have one.
+void request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
+		 struct neigh *only);
+void request_check(struct xy_babel *b, uint32_t dest); // answers those that wait for it
+void request_timer(struct xy_babel *b, uint32_t i);
+void request_forget(struct xy_babel *b, const struct neigh *n);
+
+// stub.c
+uint32_t interest_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n);
+void interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n);
+void interest_timer(struct xy_babel *b, uint32_t i);
+void interest_forget(struct xy_babel *b, struct neigh *n);
+void want_answer(struct xy_babel *b, const struct xy_prefix *p, bool found);
+void want_timer(struct xy_babel *b, uint32_t i);

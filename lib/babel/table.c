@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Destinations, routes, feasibility distances, and the log of what changed: every neighbour reads
+// the log at its own pace, so a change costs the same with one neighbour as with a thousand.
+#include "babel/state.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+uint32_t hash_bytes(const struct xy_babel *b, const void *data, size_t len)
+{
+	uint8_t out[crypto_shorthash_BYTES];
+	crypto_shorthash(out, data, len, b->c.secret);
+	return xy_le32_load(out);
+}
+
+static uint32_t hash_two(const struct xy_babel *b, uint64_t x, uint64_t y)
+{
+	uint64_t key[2] = {x, y};
+	return hash_bytes(b, key, sizeof(key));
+}
+
+static uint32_t hash_prefix(const struct xy_babel *b, const struct xy_prefix *p)
+{
+	return hash_bytes(b, p, sizeof(*p)); // 17 bytes without padding
+}
+
+static_assert(sizeof(struct xy_prefix) == 17, "hashed as it lies");
+
+static uint32_t dest_hash(const void *b, const void *o)
+{
+	return hash_prefix(b, &((const struct dest *)o)->prefix);
+}
+
+static uint32_t mix(uint32_t dest, uint32_t neigh) // our own numbers: nobody chooses them
+{
+	uint64_t x = ((uint64_t)dest << 16 | neigh) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(x >> 32);
+}
+
+static uint32_t route_hash(const void *b, const void *o)
+{
+	return mix(((const struct route *)o)->dest, ((const struct route *)o)->neigh);
+}
+
+static uint32_t out_hash(const void *b, const void *o)
+{
+	return mix(((const struct out *)o)->dest, ((const struct out *)o)->neigh);
+}
+
+static uint32_t interest_hash(const void *b, const void *o)
+{
+	return mix(((const struct interest *)o)->dest, ((const struct interest *)o)->neigh);
+}
+
+static uint32_t share_hash(const void *b, const void *o)
+{
+	return mix(((const struct share *)o)->origin, ((const struct share *)o)->neigh);
+}
+
+static uint32_t proof_hash(const void *b, const void *o)
+{
+	const struct proof *p = o;
+	return hash_two(b, p->rid, (uint64_t)p->dest << 16 | p->seqno);
+}
+
+static uint32_t origin_hash(const void *b, const void *o)
+{
+	return hash_bytes(b, ((const struct origin *)o)->ed25519.b, 32);
+}
+
+static uint32_t x_hash(const void *b, const void *o)
+{
+	return hash_bytes(b, ((const struct origin *)o)->x25519.b, 32);
+}
+
+static uint32_t rid_hash(const void *b, const void *o)
+{
+	return hash_two(b, ((const struct origin *)o)->rid, 0);
+}
+
+static uint32_t job_hash(const void *b, const void *o)
+{
+	return hash_bytes(b, ((const struct job *)o)->claim.origin.signature, 64);
+}
+
+static uint32_t wait_hash(const void *owner, const void *o)
+{
+	const struct xy_babel *b = owner;
+	const struct wait *w = o;
+	return hash_prefix(b, &JOB(b, w->job)->claim.prefix) + w->neigh;
+}
+
+static uint32_t req_hash(const void *b, const void *o)
+{
+	return hash_two(b, ((const struct req *)o)->rid, ((const struct req *)o)->dest);
+}
+
+static uint32_t want_hash(const void *b, const void *o)
+{
+	return hash_prefix(b, &((const struct want *)o)->prefix);
+}
+
+void table_init(struct xy_babel *b)
+{
+	uint32_t routes = b->c.max_routes, origins = b->c.max_origins;
+	pool_init(&b->dests, sizeof(struct dest), routes);
+	pool_init(&b->routes, sizeof(struct route), routes);
+	pool_init(&b->sources, sizeof(struct source), 2 * routes);
+	pool_init(&b->proofs, sizeof(struct proof), routes);
+	pool_init(&b->origins, sizeof(struct origin), origins);
+	pool_init(&b->jobs, sizeof(struct job), JOBS);
+	pool_init(&b->waits, sizeof(struct wait), 4 * JOBS);
+	pool_init(&b->owns, sizeof(struct own), routes);
+	pool_init(&b->outs, sizeof(struct out), 1 << 22);
+	pool_init(&b->reqs, sizeof(struct req), 1 << 16);
+	pool_init(&b->wants, sizeof(struct want), 1 << 16);
+	pool_init(&b->interests, sizeof(struct interest), 1 << 20);
+	pool_init(&b->shares, sizeof(struct share), routes);
+	map_init(&b->dest_map, &b->dests, offsetof(struct dest, hnext), dest_hash, b);
+	map_init(&b->route_map, &b->routes, offsetof(struct route, hnext), route_hash, b);
+	map_init(&b->proof_map, &b->proofs, offsetof(struct proof, hnext), proof_hash, b);
+	map_init(&b->origin_map, &b->origins, offsetof(struct origin, hnext), origin_hash, b);
+	map_init(&b->x_map, &b->origins, offsetof(struct origin, xnext), x_hash, b);
+	map_init(&b->rid_map, &b->origins, offsetof(struct origin, rnext), rid_hash, b);
+	map_init(&b->job_map, &b->jobs, offsetof(struct job, hnext), job_hash, b);
+	map_init(&b->wait_map, &b->waits, offsetof(struct wait, hnext), wait_hash, b);
+	map_init(&b->out_map, &b->outs, offsetof(struct out, hnext), out_hash, b);
+	map_init(&b->req_map, &b->reqs, offsetof(struct req, hnext), req_hash, b);
+	map_init(&b->want_map, &b->wants, offsetof(struct want, hnext), want_hash, b);
+	map_init(&b->interest_map, &b->interests, offsetof(struct interest, hnext), interest_hash,
+		 b);
+	map_init(&b->share_map, &b->shares, offsetof(struct share, hnext), share_hash, b);
+}
+
+void table_clear(struct xy_babel *b)
+{
+	struct pool *pools[] = {&b->dests, &b->routes,	  &b->sources, &b->proofs, &b->origins,
+				&b->jobs,  &b->waits,	  &b->owns,    &b->outs,   &b->reqs,
+				&b->wants, &b->interests, &b->shares};
+	struct map *maps[] = {&b->dest_map, &b->route_map, &b->proof_map, &b->origin_map,
+			      &b->x_map,    &b->rid_map,   &b->job_map,	  &b->wait_map,
+			      &b->out_map,  &b->req_map,   &b->want_map,  &b->interest_map,
+			      &b->share_map};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
+		pool_clear(pools[i]);
+	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
+		map_clear(maps[i]);
+	heap_clear(&b->timers);
+	free(b->log.entries);
+}
+
+// ---- destinations ----
+
+uint32_t dest_find(const struct xy_babel *b, const struct xy_prefix *p)
+{
+	uint32_t i = map_first(&b->dest_map, hash_prefix(b, p));
+	while (i && !xy_prefix_eq(&DEST(b, i)->prefix, p))
+		i = map_next(&b->dest_map, i);
+	return i;
+}
+
+uint32_t dest_get(struct xy_babel *b, const struct xy_prefix *p)
+{
+	uint32_t i = dest_find(b, p);
+	if (i)
+		return i;
+	i = pool_take(&b->dests);
+	if (!i)
+		return 0;
+	DEST(b, i)->prefix = *p;
+	DEST(b, i)->logged_metric = XY_BABEL_INFINITY;
+	if (!map_insert(&b->dest_map, i)) {
+		pool_give(&b->dests, i);
+		return 0;
+	}
+	return i;
+}
+
+void dest_release(struct xy_babel *b, uint32_t i)
+{
+	struct dest *d = DEST(b, i);
+	if (d->routes || d->own || d->sources || d->pending || d->users || d->held || d->valid)
+		return;
+	log_remove(b, i);
+	timer_stop(b, T_DEST, i);
+	map_remove(&b->dest_map, i);
+	memset(&d->prefix, 0, sizeof(d->prefix));
+	d->prefix.len = 0xff; // free, for walks
+	pool_give(&b->dests, i);
+}
+
+// ---- routes ----
+
+uint32_t route_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n)
+{
+	uint32_t i = map_first(&b->route_map, mix(dest, n->id));
+	while (i && (ROUTE(b, i)->dest != dest || ROUTE(b, i)->neigh != n->id))
+		i = map_next(&b->route_map, i);
+	return i;
+}
+
+uint32_t route_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
+{
+	uint32_t i = pool_take(&b->routes);
+	if (!i)
+		return 0;
+	struct route *r = ROUTE(b, i);
+	struct dest *d = DEST(b, dest);
+	r->dest = dest;
+	r->neigh = n->id;
+	r->gen = n->gen;
+	r->refmetric = XY_BABEL_INFINITY;
+	if (!map_insert(&b->route_map, i)) {
+		pool_give(&b->routes, i);
+		return 0;
+	}
+	r->dnext = d->routes;
+	if (r->dnext)
+		ROUTE(b, r->dnext)->dprev = i;
+	d->routes = i;
+	d->route_count++;
+	r->nnext = n->routes;
+	if (r->nnext)
+		ROUTE(b, r->nnext)->nprev = i;
+	n->routes = i;
+	n->route_count++;
+	return i;
+}
+
+static void unlink_dest(struct xy_babel *b, uint32_t i, struct route *r)
+{
+	struct dest *d = DEST(b, r->dest);
+	if (r->dprev)
+		ROUTE(b, r->dprev)->dnext = r->dnext;
+	else
+		d->routes = r->dnext;
+	if (r->dnext)
+		ROUTE(b, r->dnext)->dprev = r->dprev;
+	d->route_count--;
+	if (d->selected == i)
+		d->selected = 0;
+}
+
+static void unlink_neigh(struct xy_babel *b, uint32_t i, struct route *r, struct neigh *n)
+{
+	if (n->walk == i)
+		n->walk = r->nnext;
+	if (r->nprev)
+		ROUTE(b, r->nprev)->nnext = r->nnext;
+	else
+		n->routes = r->nnext;
+	if (r->nnext)
+		ROUTE(b, r->nnext)->nprev = r->nprev;
+	n->route_count--;
+}
+
+void route_drop(struct xy_babel *b, uint32_t i)
+{
+	struct route *r = ROUTE(b, i);
+	struct neigh *n = neigh_of(b, r->neigh);
+	unlink_dest(b, i, r);
+	unlink_neigh(b, i, r, n);
+	if (r->proof) {
+		share_drop(b, n, PROOF(b, r->proof)->origin);
+		proof_drop(b, r->proof);
+	}
+	timer_stop(b, T_ROUTE, i);
+	map_remove(&b->route_map, i);
+	pool_give(&b->routes, i);
+}
+
+// ---- feasibility distances ----
+
+uint32_t source_find(const struct xy_babel *b, const struct dest *d, uint64_t rid)
+{
+	uint32_t i = d->sources;
+	while (i && SOURCE(b, i)->rid != rid)
+		i = SOURCE(b, i)->next;
+	return i;
+}
+
+// RFC 8966 section 3.7.3: before a finite update is sent.
+bool source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno, uint16_t metric)
+{
+	struct dest *d = DEST(b, dest);
+	uint32_t i = source_find(b, d, rid);
+	struct source *s;
+	if (!i) {
+		i = pool_take(&b->sources);
+		if (!i)
+			return false; // it must not be sent then
+		s = SOURCE(b, i);
+		*s = (struct source){.rid = rid,
+				     .dest = dest,
+				     .next = d->sources,
+				     .seqno = seqno,
+				     .metric = metric};
+		d->sources = i;
+		d->source_count++;
+	}
+	s = SOURCE(b, i);
+	if (seqno_above(seqno, s->seqno)) {
+		s->seqno = seqno;
+		s->metric = metric;
+	} else if (seqno == s->seqno && metric < s->metric) {
+		s->metric = metric;
+	}
+	timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
+	return true;
+}
+
+// A distance is kept while somebody may still follow what it stands for: while we announce it, and
+// until every neighbour has acknowledged what replaced it.
+void source_expire(struct xy_babel *b, uint32_t i)
+{
+	struct source *s = SOURCE(b, i);
+	uint32_t dest = s->dest;
+	struct dest *d = DEST(b, dest);
+	if ((d->valid && d->rid == s->rid) || d->pending || d->held) {
+		timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
+		return;
+	}
+	for (uint32_t *at = &d->sources; *at; at = &SOURCE(b, *at)->next)
+		if (*at == i) {
+			*at = s->next;
+			break;
+		}
+	d->source_count--;
+	timer_stop(b, T_SOURCE, i);
+	pool_give(&b->sources, i);
+	dest_release(b, dest);
+}
+
+// ---- the log ----
+
+uint64_t log_end(const struct xy_babel *b)
+{
+	return b->log.base + b->log.count;
+}
+
+static uint64_t moved(const struct log *log, const uint32_t *before, uint64_t base, uint64_t cursor)
+{
+	if (cursor < log->base)
+		return base;
+	uint64_t at = cursor - log->base;
+	return base + before[at < log->count ? at : log->count];
+}
+
+// Throws out what was overtaken. Cursors move to the same place among what is left.
+static bool compact(struct xy_babel *b)
+{
+	struct log *log = &b->log;
+	uint32_t *before = malloc((log->count + 1) * sizeof(*before)), n = 0;
+	uint64_t base = log_end(b);
+	if (!before)
+		return false;
+	for (uint32_t i = 0; i < log->count; i++) {
+		before[i] = n;
+		if (!log->entries[i])
+			continue;
+		DEST(b, log->entries[i])->version = base + n + 1;
+		log->entries[n++] = log->entries[i];
+	}
+	before[log->count] = n;
+	FOR_NEIGHS(b, neigh)
+	{
+		neigh->cursor = moved(log, before, base, neigh->cursor);
+		neigh->dump_at = moved(log, before, base, neigh->dump_at);
+		neigh->dump_end = moved(log, before, base, neigh->dump_end);
+	}
+	log->base = base;
+	log->count = n;
+	free(before);
+	return true;
+}
+
+static bool log_room(struct xy_babel *b)
+{
+	struct log *log = &b->log;
+	if (log->count < log->size)
+		return true;
+	if (log->size && log->live <= log->size / 2)
+		return compact(b);
+	uint32_t size = log->size ? 2 * log->size : 64;
+	uint32_t *entries = realloc(log->entries, size * sizeof(*entries));
+	if (!entries)
+		return false;
+	log->entries = entries;
+	log->size = size;
+	return true;
+}
+
+void log_remove(struct xy_babel *b, uint32_t dest)
+{
+	struct dest *d = DEST(b, dest);
+	if (!d->version)
+		return;
+	b->log.entries[d->version - 1 - b->log.base] = 0;
+	b->log.live--;
+	d->version = 0;
+}
+
+void log_touch(struct xy_babel *b, uint32_t dest)
+{
+	log_remove(b, dest);
+	if (!log_room(b))
+		return;
+	b->log.entries[b->log.count++] = dest;
+	b->log.live++;
+	DEST(b, dest)->version = log_end(b);
+	b->touched = true;
+}

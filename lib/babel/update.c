@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Updates from neighbours: what may come from whom, and RFC 8966 section 3.5.3.
+#include "babel/state.h"
+
+void refuse(struct xy_babel *b, struct neigh *n, enum xy_babel_refusal why)
+{
+	n->info.refused[why]++;
+	if (why != XY_BABEL_REFUSED_ORIGIN_LIMIT && why != XY_BABEL_REFUSED_ROUTE_LIMIT)
+		return;
+	if (!n->limit_told)
+		notice(b, XY_BABEL_NOTICE_LIMIT, n, NULL, NULL);
+	n->limit_told = true;
+}
+
+// Never routed (RFC 8966 appendix C, and what else is no place to send packets to).
+static bool martian(const struct xy_prefix *p)
+{
+	static const struct xy_prefix table[] = {
+		{{.b = {0xfe, 0x80}}, 10}, // link-local
+		{{.b = {0xff}}, 8},	   // multicast
+		{{.b = {[15] = 1}}, 128},  // loopback
+		{{.b = {[15] = 0}}, 128},  // unspecified
+		{{.b = {[10] = 0xff, [11] = 0xff, [12] = 127}}, 104},
+		{{.b = {[10] = 0xff, [11] = 0xff, [12] = 224}}, 100},
+		{{.b = {[10] = 0xff, [11] = 0xff}}, 128},
+	};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(table); i++)
+		if (xy_prefix_covers(&table[i], p))
+			return true;
+	return false;
+}
+
+static bool is_aggregate(const struct xy_prefix *p)
+{
+	return p->len == 7 && p->addr.b[0] == 0x02;
+}
+
+static bool listed(const struct xy_prefix *list, unsigned n, const struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (xy_prefix_covers(&list[i], p))
+			return true;
+	return false;
+}
+
+static void retract(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p)
+{
+	wait_cancel(b, n, p);
+	uint32_t dest = dest_find(b, p), i = dest ? route_find(b, dest, n) : 0;
+	if (i) {
+		route_drop(b, i);
+		dest_select(b, dest);
+	}
+	if (!dest || !DEST(b, dest)->valid)
+		want_answer(b, p, false);
+	if (i)
+		dest_release(b, dest);
+}
+
+static void wildcard(struct xy_babel *b, struct neigh *n)
+{
+	bool had = n->routes || n->wait_count;
+	neigh_retract_all(b, n);
+	// A delayed copy of one may have hit what was announced after it: ask for all again.
+	if (had && n->heard)
+		send_full_request(b, n);
+}
+
+static void receive_plain(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+{
+	if (xy_addr_is_mesh(&u->prefix.addr) && u->prefix.len >= 7)
+		refuse(b, n, XY_BABEL_REFUSED_UNSIGNED);
+	else if (!listed(n->c.accept, n->c.accept_count, &u->prefix))
+		refuse(b, n, XY_BABEL_REFUSED_NOT_ACCEPTED);
+	else if (own_rid(b, u->rid) || origin_has_rid(b, u->rid))
+		refuse(b, n, XY_BABEL_REFUSED_REFLECTED);
+	else
+		update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
+}
+
+static void receive_mesh(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+{
+	if (is_aggregate(&u->prefix) && !u->has_origin && b->c.stub && n->c.relay)
+		update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
+	else if (xy_addr_is_mesh(&u->prefix.addr) && u->prefix.len >= 7 && u->prefix.len != 64)
+		refuse(b, n, XY_BABEL_REFUSED_MESH_PREFIX);
+	else if (!u->has_origin)
+		refuse(b, n, XY_BABEL_REFUSED_UNSIGNED);
+	else
+		claim_receive(b, n, u);
+}
+
+void update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+{
+	n->info.updates_received++;
+	if (u->wildcard) {
+		wildcard(b, n);
+		return;
+	}
+	if (martian(&u->prefix)) {
+		refuse(b, n, XY_BABEL_REFUSED_MARTIAN);
+		return;
+	}
+	if (u->metric == XY_BABEL_INFINITY) {
+		retract(b, n, &u->prefix);
+		if (u->has_origin && u->has_rid && !n->c.plain)
+			claim_receive(b, n, u); // it may tell of a higher epoch
+		return;
+	}
+	if (n->c.plain)
+		receive_plain(b, n, u);
+	else
+		receive_mesh(b, n, u);
+}
+
+// How long a route lasts without news: 3.5 intervals (RFC 8966 appendix B). First the neighbour is
+// asked, at seven eighths of it (section 3.8.2.3).
+static xy_nsec hold_time(const struct route *r)
+{
+	if (r->interval == 0xffff)
+		return XY_NEVER / 4;
+	return r->interval * 10 * XY_MSEC * 7 / 2;
+}
+
+void route_timer(struct xy_babel *b, uint32_t i)
+{
+	struct route *r = ROUTE(b, i);
+	struct neigh *n = neigh_of(b, r->neigh);
+	uint32_t dest = r->dest;
+	if (r->doubted) { // no new seqno came: it is what it is
+		r->doubted = 0;
+		r->seqno = r->doubt_seqno;
+		r->refmetric = r->doubt_metric;
+		timer_set(b, T_ROUTE, i, b->now + hold_time(r) - hold_time(r) / 8);
+		dest_select(b, dest);
+		return;
+	}
+	if (!r->asked) {
+		r->asked = 1;
+		timer_set(b, T_ROUTE, i, b->now + hold_time(r) / 8);
+		send_item(b, n,
+			  &(struct item){.type = XY_BABEL_ROUTE_REQUEST,
+					 .request = {.prefix = DEST(b, dest)->prefix}});
+		return;
+	}
+	route_drop(b, i);
+	dest_select(b, dest);
+	dest_release(b, dest);
+}
+
+static void route_heard(struct xy_babel *b, uint32_t i, uint16_t interval)
+{
+	struct route *r = ROUTE(b, i);
+	r->interval = interval;
+	r->heard = centiseconds(b->now);
+	r->asked = r->doubted = 0;
+	timer_set(b, T_ROUTE, i, b->now + hold_time(r) - hold_time(r) / 8);
+}
+
+static uint32_t ask_seqno(const struct xy_babel *b, const struct dest *d, uint64_t rid)
+{
+	uint32_t s = source_find(b, d, rid);
+	return s ? SOURCE(b, s)->seqno + 1u : 0;
+}
+
+// RFC 8966 section 3.8.2.2: an unfeasible update for the route in use, or for one that would be
+// better, is worth a new seqno.
+static void want_feasible(struct xy_babel *b, struct neigh *n, uint32_t dest, uint64_t rid,
+			  uint16_t metric, bool selected)
+{
+	struct dest *d = DEST(b, dest);
+	uint32_t would = (uint32_t)metric + n->cost;
+	if (!d->valid || !n->usable || (!selected && would + would / 16 + 8 >= d->metric))
+		return;
+	request_ask(b, dest, rid, (uint16_t)ask_seqno(b, d, rid), n);
+}
+
+// Two keys for one /64: the one that is known stays while its route lives.
+static bool collides(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t proof)
+{
+	const struct dest *d = DEST(b, dest);
+	if (!proof || !xy_addr_is_mesh(&d->prefix.addr))
+		return false;
+	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext) {
+		uint32_t other = ROUTE(b, i)->proof;
+		if (!other || PROOF(b, other)->origin == PROOF(b, proof)->origin)
+			continue;
+		refuse(b, n, XY_BABEL_REFUSED_COLLISION);
+		notice(b, XY_BABEL_NOTICE_COLLISION, n, &d->prefix,
+		       &ORIGIN(b, PROOF(b, proof)->origin)->x25519);
+		return true;
+	}
+	return false;
+}
+
+static uint32_t new_route(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t proof)
+{
+	if (n->route_count >= n->c.max_routes) {
+		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+		return 0;
+	}
+	if (proof && !origin_room(b, n, PROOF(b, proof)->origin)) {
+		refuse(b, n, XY_BABEL_REFUSED_ORIGIN_LIMIT);
+		return 0;
+	}
+	uint32_t i = route_add(b, dest, n);
+	if (!i)
+		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+	return i;
+}
+
+static void set_proof(struct xy_babel *b, struct neigh *n, struct route *r, uint32_t proof)
+{
+	if (r->proof == proof)
+		return;
+	uint32_t old = r->proof;
+	if (proof) {
+		proof_hold(b, proof);
+		share_add(b, n, PROOF(b, proof)->origin);
+	}
+	r->proof = proof;
+	if (old) {
+		share_drop(b, n, PROOF(b, old)->origin);
+		proof_drop(b, old);
+	}
+}
+
+// A selected route gets an unfeasible update: what we hold stays true in the sense that matters
+// (the neighbour's distance only fell since), so it stays for a minute while a new seqno is asked
+// for, instead of a hole at once.
+static bool doubt(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t i, uint64_t rid,
+		  uint16_t seqno, uint16_t metric)
+{
+	struct route *r = ROUTE(b, i);
+	if (DEST(b, dest)->selected != i || r->rid != rid)
+		return false;
+	want_feasible(b, n, dest, rid, metric, true);
+	if (!r->doubted) {
+		r->doubted = 1;
+		timer_set(b, T_ROUTE, i, b->now + 20 * XY_SEC);
+	}
+	r->doubt_seqno = seqno;
+	r->doubt_metric = metric;
+	return true;
+}
+
+static void fill(struct xy_babel *b, struct neigh *n, uint32_t i, uint32_t proof, uint64_t rid,
+		 uint16_t seqno, uint16_t metric)
+{
+	struct route *r = ROUTE(b, i);
+	bool first = r->refmetric == XY_BABEL_INFINITY;
+	set_proof(b, n, r, proof);
+	r->gen = n->gen;
+	r->rid = rid;
+	r->seqno = seqno;
+	r->refmetric = metric;
+	if (first) {
+		r->smooth = route_metric(b, r);
+		r->smooth_at = (uint16_t)(b->now / XY_SEC);
+	}
+}
+
+void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint32_t proof,
+		  uint64_t rid, uint16_t seqno, uint16_t metric, uint16_t interval)
+{
+	wait_cancel(b, n, p);
+	uint32_t dest = dest_get(b, p);
+	if (!dest) {
+		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+		return;
+	}
+	struct dest *d = DEST(b, dest);
+	uint32_t i = route_find(b, dest, n);
+	bool feasible = update_feasible(b, d, rid, seqno, metric);
+	if (d->source_count >= SOURCES && !source_find(b, d, rid)) {
+		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+	} else if (!collides(b, n, dest, proof)) {
+		if (i && !feasible && doubt(b, n, dest, i, rid, seqno, metric))
+			return;
+		if (!i)
+			i = new_route(b, n, dest, proof);
+		if (i) {
+			fill(b, n, i, proof, rid, seqno, metric);
+			route_heard(b, i, interval);
+			dest_select(b, dest);
+			if (!feasible)
+				want_feasible(b, n, dest, rid, metric, false);
+			want_answer(b, p, d->valid);
+		}
+	}
+	dest_release(b, dest);
+}
