@@ -36,7 +36,10 @@ static uint32_t buffer_room(const struct xy_dp_config *cfg)
 	// headers.
 	uint32_t data = 256 + XY_FRAME_HEADER_MAX + XY_WG_DATA_HEADER_LEN + cfg->max_packet +
 			XY_WG_PAD + XY_WG_TAG_LEN + XY_TAILROOM;
-	return RTE_ALIGN_CEIL(data, 64u);
+	// It also takes none below 2 KB (XDP_UMEM_MIN_CHUNK_SIZE), with what stands before the
+	// room.
+	uint32_t least = 2048 - (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet));
+	return RTE_ALIGN_CEIL(RTE_MAX(data, least), 64u);
 }
 
 static int config_check(const struct xy_dp_config *c, struct xy_err *err)

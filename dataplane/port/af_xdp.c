@@ -61,8 +61,8 @@ static void exception(struct xy_card *card, struct xy_worker *w, struct rte_mbuf
 
 static void tend(struct xy_card *card, struct xy_worker *w, unsigned queue)
 {
-	(void)w;
-	xy_xsk_reclaim(&af_xdp(card)->xsk[queue]);
+	if (xy_xsk_tend(&af_xdp(card)->xsk[queue]))
+		w->busy = true; // no descriptor would tell
 }
 
 static uint64_t missed(const struct xy_card *card)

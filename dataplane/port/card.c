@@ -5,12 +5,21 @@
 #include "frame.h"
 #include "peer.h"
 
+#include <net/if.h>
 #include <stdlib.h>
 
 // Calls between looks at the kernel's socket while frames come: one system call per so many bursts.
 #define KERNEL_EVERY 32
 
 // --- receive
+
+static void claim(const struct xy_card *c, struct xy_packet *p)
+{
+	p->port = (uint8_t)c->port->id;
+	p->from = XY_PEER_NONE;
+	if (xy_addr_is_link_local(&p->remote.addr))
+		p->remote.scope = c->ifindex;
+}
 
 static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
 			 struct rte_mbuf **out, uint16_t n)
@@ -23,8 +32,7 @@ static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
 			c->ops->exception(c, w, m[i]);
 			continue;
 		}
-		xy_packet(m[i])->port = (uint8_t)c->port->id;
-		xy_packet(m[i])->from = XY_PEER_NONE;
+		claim(c, xy_packet(m[i]));
 		bytes += m[i]->data_len;
 		out[kept++] = m[i];
 	}
@@ -34,18 +42,35 @@ static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
 	return kept;
 }
 
+// Its queues in turn, each call beginning at another: a full one must not starve the next.
+static uint16_t rx_queues(struct xy_card *c, struct xy_worker *w, unsigned call,
+			  struct rte_mbuf **out, uint16_t n)
+{
+	unsigned workers = c->port->workers;
+	unsigned own = w->id < c->queues ? (c->queues - w->id - 1) / workers + 1 : 0;
+	uint16_t got = 0;
+	for (unsigned i = 0; i < own && got < n; i++) {
+		unsigned q = w->id + (call + i) % own * workers;
+		got = (uint16_t)(got + rx_queue(c, w, q, out + got, (uint16_t)(n - got)));
+	}
+	return got;
+}
+
+static uint16_t rx_kernel(struct xy_card *c, struct xy_worker *w, struct rte_mbuf **out, uint16_t n)
+{
+	return c->kernel->ops->rx_burst_rcu(c->kernel, w, out, n);
+}
+
 static uint16_t rx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
 			 uint16_t n)
 {
 	struct xy_card *c = xy_card(port);
+	unsigned call = c->turn[w->id].calls++;
 	uint16_t got = 0;
-	for (unsigned q = w->id; q < c->queues && got < n; q += port->workers)
-		got = (uint16_t)(got + rx_queue(c, w, q, out + got, (uint16_t)(n - got)));
-	if (got == n || (got && ++c->turn[w->id].skipped < KERNEL_EVERY))
-		return got;
-	c->turn[w->id].skipped = 0;
-	return (uint16_t)(got + c->kernel->ops->rx_burst_rcu(c->kernel, w, out + got,
-							     (uint16_t)(n - got)));
+	if (call % KERNEL_EVERY == 0) // first, or full queues would leave it no room
+		got = rx_kernel(c, w, out, n);
+	got = (uint16_t)(got + rx_queues(c, w, call, out + got, (uint16_t)(n - got)));
+	return got ? got : rx_kernel(c, w, out, n);
 }
 
 // --- transmit
@@ -136,6 +161,7 @@ int xy_card_port_make(struct xy_dp *dp, struct xy_card *card, const struct xy_dp
 			      .driver_data = card};
 	card->dp = dp;
 	card->port = p;
+	card->ifindex = if_nametoindex(card->interface);
 	int r = xy_port_socket_open(dp, cfg, id, &card->kernel, err);
 	if (r)
 		return r;

@@ -35,7 +35,7 @@ struct ours { // published by RCU
 struct dpdk {
 	struct xy_card card;
 	uint16_t ethdev;
-	bool started;
+	bool found, started;
 	int tap;
 	struct ours *ours;
 	unsigned tap_turn; // of the worker with queue 0
@@ -78,11 +78,11 @@ static bool is_ours(const struct xy_card *card, const struct rte_mbuf *m)
 
 static bool within_rate(struct dpdk *d, const struct xy_worker *w)
 {
-	uint64_t fresh = (w->now - d->rate[w->id].refill) / (XY_SEC / EXCEPTION_RATE);
+	uint64_t since = w->now - d->rate[w->id].refill, fresh = since / (XY_SEC / EXCEPTION_RATE);
 	if (fresh) {
 		d->rate[w->id].tokens =
 			RTE_MIN(d->rate[w->id].tokens + fresh, (uint64_t)EXCEPTION_BURST);
-		d->rate[w->id].refill = w->now;
+		d->rate[w->id].refill = w->now - since % (XY_SEC / EXCEPTION_RATE);
 	}
 	if (!d->rate[w->id].tokens)
 		return false;
@@ -182,11 +182,13 @@ static int tap_ioctls(struct dpdk *d, int ctl)
 		return -errno;
 	memcpy(d->card.interface, ifr.ifr_name, sizeof(d->card.interface));
 	// The card's own hardware address, so that what the host answers is right on the wire.
-	rte_eth_macaddr_get(d->ethdev, &mac);
-	ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-	memcpy(ifr.ifr_hwaddr.sa_data, mac.addr_bytes, sizeof(mac.addr_bytes));
-	if (ioctl(ctl, SIOCSIFHWADDR, &ifr))
-		return -errno;
+	// Some vdevs have none; then the TAP's is as good as any.
+	if (rte_eth_macaddr_get(d->ethdev, &mac) == 0 && rte_is_valid_assigned_ether_addr(&mac)) {
+		ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+		memcpy(ifr.ifr_hwaddr.sa_data, mac.addr_bytes, sizeof(mac.addr_bytes));
+		if (ioctl(ctl, SIOCSIFHWADDR, &ifr))
+			return -errno;
+	}
 	rte_eth_dev_get_mtu(d->ethdev, &mtu);
 	ifr.ifr_mtu = mtu;
 	if (ioctl(ctl, SIOCSIFMTU, &ifr))
@@ -264,6 +266,7 @@ static int device_find(struct dpdk *d, const char *device, struct xy_err *err)
 				  "%s: DPDK has no such device; a card must be bound to vfio-pci "
 				  "(dpdk-devbind.py), a vdev be one that DPDK was built with",
 				  device);
+	d->found = true;
 	return 0;
 }
 
@@ -286,6 +289,8 @@ static void close_card(struct xy_card *card)
 		watch(d, false);
 		rte_eth_dev_stop(d->ethdev);
 	}
+	if (d->found) // while there is a pool that its buffers can go back to
+		rte_eth_dev_close(d->ethdev);
 	if (d->tap >= 0)
 		close(d->tap);
 	xy_card_port_free(card);

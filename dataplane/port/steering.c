@@ -10,12 +10,13 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { CPUS_MAX = 1024, ADDRS_MAX = 256 };
 
 struct xy_steering {
 	struct steer *skel;
-	struct bpf_link *link;
+	int link; // descriptor of the bpf_link, or -1
 	int ifindex;
 	char interface[IF_NAMESIZE];
 	struct xy_addr addr[ADDRS_MAX];
@@ -39,6 +40,7 @@ int xy_steering_load(const char *interface, uint16_t first, uint16_t last, struc
 
 	if (!s)
 		return xy_err_set(err, ENOMEM, "%s: no memory", interface);
+	s->link = -1;
 	s->ifindex = (int)if_nametoindex(interface);
 	snprintf(s->interface, sizeof(s->interface), "%s", interface);
 	if (!s->ifindex) {
@@ -97,12 +99,21 @@ int xy_steering_socket(struct xy_steering *s, uint32_t queue, int xsk_fd)
 		       : 0;
 }
 
+static int link_create(struct xy_steering *s, int prog, uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, o, .flags = flags);
+	s->link = bpf_link_create(prog, s->ifindex, BPF_XDP, &o);
+	return s->link < 0 ? -1 : 0;
+}
+
 int xy_steering_attach(struct xy_steering *s, struct xy_err *err)
 {
-	s->link = bpf_program__attach_xdp(s->skel->progs.steer, s->ifindex);
-	if (s->link)
+	int prog = bpf_program__fd(s->skel->progs.steer), code = 0;
+	if (link_create(s, prog, 0) == 0) // native where the driver can
 		return 0;
-	int code = errno;
+	code = errno;
+	if (code != EBUSY && code != EEXIST && link_create(s, prog, XDP_FLAGS_SKB_MODE) == 0)
+		return 0;
 	if (code == EBUSY || code == EEXIST)
 		return xy_err_set(
 			err, EBUSY,
@@ -117,8 +128,8 @@ void xy_steering_free(struct xy_steering *s)
 {
 	if (!s)
 		return;
-	if (s->link)
-		bpf_link__destroy(s->link);
+	if (s->link >= 0)
+		close(s->link);
 	steer__destroy(s->skel);
 	free(s);
 }

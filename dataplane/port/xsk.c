@@ -14,6 +14,13 @@
 // Frames: the fill ring holds buffers away from the pool, so no more than an interrupt's worth.
 enum { RING = 1024, FILL = 1024, KICKS_MAX = 8 };
 
+// What the kernel takes as a chunk: XDP_UMEM_MIN_CHUNK_SIZE, and a page.
+enum { CHUNK_MIN = 2048, CHUNK_MAX = 4096 };
+
+// Frames on their way in copy mode count against it, about 2 KB each; the default (208 KB) would
+// stop a full ring half way.
+#define SEND_BYTES (4 << 20)
+
 // A UMEM is released by the kernel some time after its socket: 200 ms were always enough.
 #define BUSY_TRIES 20
 #define BUSY_PAUSE 50 // ms
@@ -52,12 +59,13 @@ static int umem_create(struct xy_xsk *x, struct xy_err *err)
 	struct area a = {0};
 	rte_mempool_mem_iter(x->pool, area_of, &a);
 	uint32_t object = x->pool->elt_size;
-	if (a.chunks != 1 || object > 4096)
+	if (a.chunks != 1 || object < CHUNK_MIN || object > CHUNK_MAX)
 		return xy_err_set(
 			err, EINVAL,
-			"AF_XDP wants packet buffers in one piece and below 4096 bytes (%u "
-			"pieces, %u bytes): more hugepages, or a smaller MTU",
-			a.chunks, object);
+			"AF_XDP wants packet buffers in one piece, of %d to %d bytes (they are in "
+			"%u, of %u): set a smaller MTU, reserve more hugepages, or use "
+			"driver = \"socket\"",
+			CHUNK_MIN, CHUNK_MAX, a.chunks, object);
 	uintptr_t page = (uintptr_t)a.start & ~(uintptr_t)4095;
 	x->base = (uint8_t *)page;
 	struct xsk_umem_config cfg = {
@@ -67,7 +75,9 @@ static int umem_create(struct xy_xsk *x, struct xy_err *err)
 		.frame_headroom = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)),
 		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
 	};
-	size_t len = ((uintptr_t)a.start + a.len - page) & ~(size_t)4095;
+	// Not cut to whole pages: the last buffer would lie beyond the end, and the kernel refuse
+	// it.
+	size_t len = (uintptr_t)a.start + a.len - page;
 	int r = xsk_umem__create(&x->umem, x->base, len, &x->fill, &x->done, &cfg);
 	if (r)
 		return xy_err_set(err, -r,
@@ -105,8 +115,11 @@ static int socket_create(struct xy_xsk *x, const char *interface, uint32_t queue
 				  strerror(-r));
 	struct xdp_options o = {0};
 	socklen_t len = sizeof(o);
-	getsockopt(xsk_socket__fd(x->socket), SOL_XDP, XDP_OPTIONS, &o, &len);
+	int fd = xsk_socket__fd(x->socket), bytes = SEND_BYTES;
+	getsockopt(fd, SOL_XDP, XDP_OPTIONS, &o, &len);
 	x->zero_copy = o.flags & XDP_OPTIONS_ZEROCOPY;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	return 0;
 }
 
@@ -178,16 +191,28 @@ uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
 		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
 		out[i] = m;
 	}
-	if (got) {
+	if (got)
 		xsk_ring_cons__release(&x->rx, got);
-		refill(x);
-	}
+	refill(x); // also without frames: a ring that ran dry when buffers were short brings none
 	if (xsk_ring_prod__needs_wakeup(&x->fill))
 		recvfrom(xsk_socket__fd(x->socket), NULL, 0, MSG_DONTWAIT, NULL, NULL);
 	return (uint16_t)got;
 }
 
-void xy_xsk_reclaim(struct xy_xsk *x)
+// Copy mode sends in the system call, 32 frames at most each; EAGAIN asks for another.
+static void kick(struct xy_xsk *x)
+{
+	x->unsent = false;
+	for (int i = 0; i < KICKS_MAX && xsk_ring_prod__needs_wakeup(&x->tx); i++) {
+		if (sendto(xsk_socket__fd(x->socket), NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
+			return;
+		x->unsent = errno == EAGAIN || errno == EBUSY;
+		if (!x->unsent)
+			return;
+	}
+}
+
+static void reclaim(struct xy_xsk *x)
 {
 	struct rte_mbuf *m[XY_BURST];
 	uint32_t at = 0, got;
@@ -202,19 +227,18 @@ void xy_xsk_reclaim(struct xy_xsk *x)
 	}
 }
 
-// Copy mode sends in the system call, 32 frames at most each; EAGAIN asks for another.
-static void kick(struct xy_xsk *x)
+bool xy_xsk_tend(struct xy_xsk *x)
 {
-	for (int i = 0; i < KICKS_MAX && xsk_ring_prod__needs_wakeup(&x->tx); i++)
-		if (sendto(xsk_socket__fd(x->socket), NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0 ||
-		    (errno != EAGAIN && errno != EBUSY))
-			return;
+	reclaim(x);
+	if (x->unsent)
+		kick(x);
+	return x->unsent;
 }
 
 uint16_t xy_xsk_tx_burst(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
 {
 	uint32_t at = 0;
-	xy_xsk_reclaim(x);
+	reclaim(x);
 	n = (uint16_t)RTE_MIN((uint32_t)n, xsk_prod_nb_free(&x->tx, n));
 	n = (uint16_t)RTE_MIN((uint32_t)n, RING - x->outstanding); // room in the completion ring
 	if (!n)
@@ -240,5 +264,7 @@ uint64_t xy_xsk_missed(const struct xy_xsk *x)
 	socklen_t len = sizeof(s);
 	if (getsockopt(xsk_socket__fd(x->socket), SOL_XDP, XDP_STATISTICS, &s, &len))
 		return 0;
-	return s.rx_dropped + s.rx_ring_full + s.rx_fill_ring_empty_descs;
+	// rx_fill_ring_empty_descs counts looks at an empty ring: in copy mode the frames of
+	// rx_dropped once more.
+	return s.rx_dropped + s.rx_ring_full;
 }

@@ -18,6 +18,7 @@ struct xy_xsk {
 	uint64_t owner;	      // marks buffers that the kernel has (mbuf tx_offload)
 	uint32_t outstanding; // sent and not yet given back
 	bool zero_copy;
+	bool unsent; // the kernel left frames in the ring: ask again
 };
 
 // -EBUSY: the queue has an AF_XDP socket already (the text says by whom it may be); -EINVAL: the
@@ -30,5 +31,6 @@ void xy_xsk_close(struct xy_xsk *x);
 uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n);
 // Returns how many were taken (they belong to the kernel until done); the others stay the caller's.
 uint16_t xy_xsk_tx_burst(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n);
-void xy_xsk_reclaim(struct xy_xsk *x);		// buffers that the kernel has sent
+// Between bursts: takes back buffers that were sent. True: some wait to be sent, call again soon.
+bool xy_xsk_tend(struct xy_xsk *x);
 uint64_t xy_xsk_missed(const struct xy_xsk *x); // frames that the kernel dropped for want of room
