@@ -18,8 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef RIG_BUFFERS
 #define RIG_BUFFERS 2047
-#define RIG_ROOM    (XY_HEADROOM + 2048)
+#endif
+#define RIG_ROOM (XY_HEADROOM + 2048)
 
 struct rig {
 	struct xy_dp dp;
@@ -101,20 +103,35 @@ static inline bool rig_link_up(const char *name, int mtu)
 	return ok;
 }
 
-static inline int rig_start(const char *name)
+static inline void rig_net(const char *name)
 {
-	char *argv[] = {
-		(char *)(uintptr_t)name, "--no-huge",	      "--no-pci", "--no-shconf", "-m", "64",
-		"--no-telemetry",	 "--log-level=error", NULL};
 	rig_own_net = rig_net_enter() && rig_link_up("lo", 1500);
 	if (!rig_own_net)
 		fprintf(stderr, "%s: no network namespace of our own: some cases are skipped\n",
 			name);
-	if (rte_eal_init(RTE_DIM(argv) - 1, argv) < 0)
+}
+
+static inline int rig_eal(const char *name, const char *const *vdevs, unsigned count)
+{
+	char *argv[32] = {
+		(char *)(uintptr_t)name, "--no-huge",	     "--no-pci", "--no-shconf", "-m", "64",
+		"--no-telemetry",	 "--log-level=error"};
+	int argc = 8;
+	for (unsigned i = 0; i < count; i++) {
+		argv[argc++] = "--vdev";
+		argv[argc++] = (char *)(uintptr_t)vdevs[i];
+	}
+	if (rte_eal_init(argc, argv) < 0)
 		return 2;
 	rig_pool = rte_pktmbuf_pool_create("rig", RIG_BUFFERS, 0, sizeof(struct xy_packet),
 					   RIG_ROOM, SOCKET_ID_ANY);
 	return rig_pool ? 0 : 2;
+}
+
+static inline int rig_start(const char *name)
+{
+	rig_net(name);
+	return rig_eal(name, NULL, 0);
 }
 
 // --- a dataplane of bare workers

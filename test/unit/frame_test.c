@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames put on and taken off: round trips, checksums against a slow model, and frames that are not
+// what they say.
+#include "rig.h"
+
+#include "base/bytes.h"
+#include "port/frame.h"
+#include "wire/inet.h"
+
+static const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 1}, mac_b[6] = {2, 0, 0, 0, 0, 2};
+
+static struct xy_addr addr(const char *s)
+{
+	struct xy_addr a = {0};
+	CU_ASSERT_EQUAL_FATAL(xy_addr_parse(s, &a), 0);
+	return a;
+}
+
+static struct xy_frame_header header(const char *local, const char *remote)
+{
+	struct xy_frame_header h;
+	struct xy_addr from = addr(local);
+	struct xy_endpoint to = {.addr = addr(remote), .port = 0x1234};
+	CU_ASSERT_EQUAL_FATAL(xy_frame_header_make(&h, mac_b, mac_a, &from, 0xabcd, &to), 0);
+	return h;
+}
+
+static struct rte_mbuf *made(unsigned len, unsigned seed, uint8_t ecn)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(rig_pool);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	m->data_off = XY_HEADROOM;
+	uint8_t *data = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)len);
+	for (unsigned i = 0; i < len; i++)
+		data[i] = (uint8_t)(i * 7 + seed * 13 + (i >> 8));
+	memset(xy_packet(m), 0, sizeof(struct xy_packet));
+	xy_packet(m)->ecn = ecn;
+	return m;
+}
+
+// RFC 1071 as it is written: 16-bit words, one after the other, carries at once.
+static uint32_t slow_sum(uint32_t sum, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		sum += (uint32_t)(i % 2 ? p[i] : p[i] << 8);
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	return sum;
+}
+
+static void check_v4(const uint8_t *ip, unsigned len, uint8_t ecn)
+{
+	CU_ASSERT_EQUAL(ip[0], 0x45);
+	CU_ASSERT_EQUAL(ip[1], ecn);
+	CU_ASSERT_EQUAL(xy_be16_load(ip + 2), 20 + 8 + len);
+	CU_ASSERT_EQUAL(xy_be16_load(ip + 6), 0x4000);
+	CU_ASSERT_EQUAL(slow_sum(0, ip, 20), 0xffff);
+	CU_ASSERT_EQUAL(xy_be16_load(ip + 20 + 4), 8 + len);
+	CU_ASSERT_EQUAL(xy_be16_load(ip + 20 + 6), 0);
+}
+
+static void check_v6(const uint8_t *ip, unsigned len, uint8_t ecn)
+{
+	uint8_t tail[8] = {0, 0, (uint8_t)((8 + len) >> 8), (uint8_t)(8 + len), 0, 0, 0, 17};
+	CU_ASSERT_EQUAL(xy_be16_load(ip), 0x6000 | ecn << 4);
+	CU_ASSERT_EQUAL(xy_be16_load(ip + 4), 8 + len);
+	CU_ASSERT_EQUAL(ip[6], 17);
+	CU_ASSERT_EQUAL(xy_be16_load(ip + 40 + 4), 8 + len);
+	CU_ASSERT_NOT_EQUAL(xy_be16_load(ip + 40 + 6), 0);
+	uint32_t sum = slow_sum(slow_sum(0, ip + 8, 32), tail, sizeof(tail));
+	CU_ASSERT_EQUAL(slow_sum(sum, ip + 40, 8 + len), 0xffff);
+}
+
+static void round_trip(const char *local, const char *remote, unsigned len, uint8_t ecn)
+{
+	struct xy_frame_header h = header(local, remote);
+	struct rte_mbuf *m = made(len, len + ecn, ecn), *copy = made(len, len + ecn, ecn);
+	struct xy_addr from = addr(local), to = addr(remote);
+	bool v4 = xy_addr_is_v4(&from);
+	unsigned overhead = v4 ? 42 : 62;
+
+	xy_frame_put_on(m, &h);
+	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	CU_ASSERT_EQUAL(m->data_len, len + overhead);
+	CU_ASSERT(memcmp(frame, mac_b, 6) == 0 && memcmp(frame + 6, mac_a, 6) == 0);
+	CU_ASSERT_EQUAL(xy_be16_load(frame + overhead - 8), 0xabcd);
+	CU_ASSERT_EQUAL(xy_be16_load(frame + overhead - 6), 0x1234);
+	if (v4)
+		check_v4(frame + 14, len, ecn);
+	else
+		check_v6(frame + 14, len, ecn);
+
+	if (m->data_len < 60) // as Ethernet pads
+		memset(rte_pktmbuf_append(m, (uint16_t)(60 - m->data_len)), 0xee,
+		       60u - len - overhead);
+	memset(xy_packet(m), 0x5a, sizeof(struct xy_packet));
+	CU_ASSERT_FATAL(xy_frame_take_off(m));
+	struct xy_packet *p = xy_packet(m);
+	CU_ASSERT_EQUAL(m->data_len, len);
+	CU_ASSERT_EQUAL(m->pkt_len, len);
+	CU_ASSERT(memcmp(rte_pktmbuf_mtod(m, void *), rte_pktmbuf_mtod(copy, void *), len) == 0);
+	CU_ASSERT(xy_addr_eq(&p->remote.addr, &from));
+	CU_ASSERT_EQUAL(p->remote.port, 0xabcd);
+	CU_ASSERT_EQUAL(p->remote.scope, 0);
+	CU_ASSERT(xy_addr_eq(&p->local, &to));
+	CU_ASSERT_EQUAL(p->ecn, ecn);
+	rte_pktmbuf_free(m);
+	rte_pktmbuf_free(copy);
+}
+
+static void test_round_trip(void)
+{
+	for (unsigned len = 0; len < 1460; len += len < 70 ? 1 : 89)
+		for (uint8_t ecn = 0; ecn < 4; ecn++) {
+			round_trip("192.0.2.1", "198.51.100.254", len, ecn);
+			round_trip("2001:db8::1", "2001:db8:ffff::fffe", len, ecn);
+		}
+	round_trip("255.255.255.254", "255.255.255.253", 1400, 3);
+	round_trip("fe80::1", "fe80::2", 32, 0);
+}
+
+// A sum that comes out as zero is sent as 0xffff: zero says "none" (RFC 8200 section 8.1).
+static void test_zero_sum(void)
+{
+	struct xy_frame_header h = header("2001:db8::1", "2001:db8::2");
+	struct rte_mbuf *m = made(2, 0, 0);
+	unsigned zero = 0;
+	for (unsigned v = 0; v < 65536; v++) {
+		xy_be16_store(rte_pktmbuf_mtod(m, uint8_t *), (uint16_t)v);
+		xy_frame_put_on(m, &h);
+		const uint8_t *udp = rte_pktmbuf_mtod(m, const uint8_t *) + 54;
+		CU_ASSERT_NOT_EQUAL_FATAL(xy_be16_load(udp + 6), 0);
+		zero += xy_be16_load(udp + 6) == 0xffff;
+		rte_pktmbuf_adj(m, 62);
+	}
+	CU_ASSERT(zero > 0);
+	rte_pktmbuf_free(m);
+}
+
+static void test_make_refuses(void)
+{
+	struct xy_frame_header h;
+	struct xy_addr v4 = addr("192.0.2.1"), v6 = addr("2001:db8::1");
+	struct xy_endpoint to4 = {.addr = v4, .port = 9}, to6 = {.addr = v6, .port = 9};
+	struct xy_endpoint none = {.addr = v4};
+	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 1, &to6), -EINVAL);
+	CU_ASSERT_EQUAL(h.len, 0);
+	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v6, 1, &to4), -EINVAL);
+	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 1, &none), -EINVAL);
+	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 0, &to4), -EINVAL);
+}
+
+// One byte of a good frame changed, or its end cut off.
+static bool taken(const char *local, const char *remote, unsigned at, int value, unsigned keep)
+{
+	struct xy_frame_header h = header(local, remote);
+	struct rte_mbuf *m = made(32, 1, 0);
+	xy_frame_put_on(m, &h);
+	if (value >= 0)
+		rte_pktmbuf_mtod(m, uint8_t *)[at] = (uint8_t)value;
+	if (keep < m->data_len)
+		rte_pktmbuf_trim(m, (uint16_t)(m->data_len - keep));
+	bool r = xy_frame_take_off(m);
+	rte_pktmbuf_free(m);
+	return r;
+}
+
+static void test_take_off_refuses(void)
+{
+	const char *a4 = "192.0.2.1", *b4 = "192.0.2.2", *a6 = "2001:db8::1", *b6 = "2001:db8::2";
+	enum { ALL = 9999, UDP4 = 34, UDP6 = 54 };
+	CU_ASSERT(taken(a4, b4, 0, -1, ALL));
+	CU_ASSERT(taken(a6, b6, 0, -1, ALL));
+	for (unsigned keep = 0; keep < 42 + 32; keep++)
+		CU_ASSERT_FALSE(taken(a4, b4, 0, -1, keep));
+	for (unsigned keep = 0; keep < 62 + 32; keep++)
+		CU_ASSERT_FALSE(taken(a6, b6, 0, -1, keep));
+	CU_ASSERT_FALSE(taken(a4, b4, 13, 6, ALL));	    // ARP
+	CU_ASSERT_FALSE(taken(a4, b4, 14, 0x46, ALL));	    // options
+	CU_ASSERT_FALSE(taken(a4, b4, 20, 0x20, ALL));	    // more fragments
+	CU_ASSERT_FALSE(taken(a4, b4, 23, 6, ALL));	    // TCP
+	CU_ASSERT_FALSE(taken(a4, b4, UDP4 + 5, 7, ALL));   // shorter than its own header
+	CU_ASSERT_FALSE(taken(a4, b4, UDP4 + 5, 41, ALL));  // longer than the frame
+	CU_ASSERT_FALSE(taken(a4, b4, UDP4 + 4, 255, ALL)); // much longer
+	CU_ASSERT_FALSE(taken(a6, b6, 20, 44, ALL));	    // fragment header
+	CU_ASSERT_FALSE(taken(a6, b6, UDP6 + 5, 41, ALL));
+	CU_ASSERT(taken(a4, b4, UDP4 + 5, 8, ALL)); // empty, the rest is padding
+}
+
+int main(void)
+{
+	static const struct xy_unit_case cases[] = {
+		{"round trip", test_round_trip},
+		{"sums of zero", test_zero_sum},
+		{"templates that cannot be", test_make_refuses},
+		{"frames that are not ours", test_take_off_refuses},
+	};
+	int r = rig_start("frame_test");
+	return r ? r : xy_unit_run("frame", cases, RTE_DIM(cases));
+}
