@@ -33,7 +33,7 @@ in_node() {
 spawn() {
   local node=$1 log=$2
   shift 2
-  (exec nsenter --net="/run/netns/$LAB_PREFIX$node" -- "$@") >>"$log" 2>&1 </dev/null &
+  (exec nsenter --net="/run/netns/$LAB_PREFIX$node" -- "$@") >>"$log" 2>&1 </dev/null 9>&- & # 9: the demo's lock
   LAB_SPAWNED=$!
   LAB_PIDS+=("$LAB_SPAWNED")
 }
