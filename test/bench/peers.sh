@@ -1,0 +1,346 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2034  # _lab.sh reads what is set for it
+# Xylem's relay beside others', in one run: scripts/bench peers [--short] [--json].
+#
+#   A --(IPv4, 1500)-- R --(IPv4, 1500)-- B     three namespaces, veth; each system in turn
+#
+# R is the middle node. In Xylem and in the WireGuard programs it opens each packet and seals it
+# again; in yggdrasil the payload stays sealed from A to B and the links over TCP have no cipher.
+# Nothing is pinned: A, R, B, both iperf3 and the kernel share the machine's CPUs, alike for all.
+# A check fails when nothing arrived or when the relay's own counters do not show it.
+# Programs are taken from PATH, so a newer build that stands first is what is measured. ONLY='a|b' in
+# the environment measures some of them, and KEEP=1 leaves configs and logs in /tmp/xylem-bench.*.
+if [ -z "${XY_BENCH_INSIDE:-}" ]; then
+  own=(unshare --mount --net --pid --fork --kill-child --mount-proc)
+  [ "$(id -u)" -eq 0 ] || own+=(--user --map-root-user)
+  why=$("${own[@]}" true 2>&1) || {
+    echo "bench peers: no namespaces here ($why); run it as root" >&2
+    exit 1
+  }
+  XY_BENCH_INSIDE=1 exec "${own[@]}" bash "$0" "$@"
+fi
+
+set -Eeuo pipefail
+export LC_ALL=C.UTF-8
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
+BUILD=$TOP/${BUILD:-build}
+XYLEMD=$BUILD/xylemd XYLEM=$BUILD/xylem
+LAB_PREFIX=
+LAB=$(mktemp -d /tmp/xylem-bench.XXXXXX)
+# Sockets and namespace names are ours alone: /run is a fresh one.
+mount -t tmpfs tmpfs /run
+mkdir -p /run/netns /run/wireguard
+. "$TOP/test/smoke/_lab.sh"
+
+json='' pings=40 tcp_seconds=10 udp_seconds=4 udp_sizes='64 512 1300'
+for arg in "$@"; do
+  case $arg in
+  --json) json=1 ;;
+  --short) pings=20 tcp_seconds=3 udp_seconds=1 ;;
+  *)
+    echo "bench peers: unknown argument '$arg'; use [--short] [--json]" >&2
+    exit 2
+    ;;
+  esac
+done
+failed=0
+note() { printf '[%3d s] %s\n' $SECONDS "$*" >&2; }
+end() {
+  local code=$?
+  trap - EXIT ERR
+  set +e
+  lab_down
+  [ -n "${KEEP:-}" ] || rm -rf "$LAB"
+  exit $code
+}
+trap end EXIT
+trap 'note "bench peers: line $LINENO failed: $BASH_COMMAND"' ERR
+
+# --- the systems: NAME_up brings one up and sets DEST (B's address), RELAY (R's process), TUN (A's
+# interface); NAME_carried prints the bytes that R's own counters say went to B
+
+xylem_up() { # DRIVER
+  local node
+  local -A cards=([A]='to-R' [R]='to-A to-B' [B]='to-R')
+  make_key A R B
+  {
+    xylem_ports "$1" "${cards[R]}"
+    echo "peers = ( $(peer_text A "${LAB_KEY[A]}"), $(peer_text B "${LAB_KEY[B]}") );"
+    echo 'log = { level = "warn"; };'
+  } | configure R
+  for node in A B; do
+    {
+      xylem_ports "$1" "${cards[$node]}"
+      echo "peers = ( $(peer_text R "${LAB_KEY[R]}" "endpoint = \"$(relay_wire $node):51820\";") );"
+      echo 'routes = ( { prefix = "200::/7"; peer = "R"; } );'
+    } | configure $node
+  done
+  for node in R A B; do xylem_start $node || return 1; done
+  DEST=${LAB_ADDR[B]} RELAY=${LAB_PID[R]}
+}
+xylem_start() { # NODE: as start_node, but one that refuses is not waited for
+  spawn "$1" "$LAB/$1.log" "$XYLEMD" -c "$LAB/$1.conf" -n "$1"
+  LAB_PID[$1]=$LAB_SPAWNED
+  wait_for 30 answers_or_gone "$1" && show "$1" node >/dev/null 2>&1 || {
+    tail -n 3 "$LAB/$1.log" >&2
+    return 1
+  }
+}
+answers_or_gone() { show "$1" node || gone "${LAB_PID[$1]}"; }
+relay_wire() { if [ "$1" = A ]; then echo 10.9.1.2; else echo 10.9.2.1; fi; }
+xylem_ports() { # DRIVER INTERFACES
+  local if list=
+  [ "$1" != socket ] || return 0
+  for if in $2; do list+="${list:+, }{ interface = \"$if\"; driver = \"$1\"; port = 51820; }"; done
+  echo "ports = ( $list );"
+}
+xylem_carried() { peer R B tx_bytes; }
+
+tunnel_up() { # PROGRAM ARGUMENT...: any userspace WireGuard that `wg` can talk to
+  local node
+  local -A host=([A]=a [R]=f [B]=b)
+  make_wg_key A R B
+  for node in A R B; do
+    {
+      printf '[Interface]\nPrivateKey = %s\nListenPort = 51820\n' "$(cat "$LAB/$node.wgkey")"
+      if [ $node = R ]; then
+        printf '[Peer]\nPublicKey = %s\nAllowedIPs = fd77::%s/128\n' "${LAB_WG_KEY[A]}" a "${LAB_WG_KEY[B]}" b
+      else
+        printf '[Peer]\nPublicKey = %s\nAllowedIPs = fd77::/64\nEndpoint = %s:51820\nPersistentKeepalive = 5\n' \
+          "${LAB_WG_KEY[R]}" "$(relay_wire $node)"
+      fi
+    } >"$LAB/$node.wg"
+    spawn $node "$LAB/$node.wg.log" env WG_PROCESS_FOREGROUND=1 "$@" "wg-$node"
+    LAB_PID[$node]=$LAB_SPAWNED
+    wait_for 10 in_node $node wg show "wg-$node" || {
+      tail -n 5 "$LAB/$node.wg.log" >&2
+      return 1
+    }
+    in_node $node wg setconf "wg-$node" "$LAB/$node.wg"
+    ip -n "$LAB_PREFIX$node" addr add "fd77::${host[$node]}/64" dev "wg-$node" nodad
+    ip -n "$LAB_PREFIX$node" link set "wg-$node" mtu 1420 up
+  done
+  in_node R sysctl -qw net.ipv6.conf.all.forwarding=1
+  DEST=fd77::b RELAY=${LAB_PID[R]}
+}
+tunnel_carried() { in_node R wg show wg-R transfer | awk -v key="${LAB_WG_KEY[B]}" '$1 == key { print $3 }'; }
+
+yggdrasil_up() { # MTU
+  local node peers listen
+  for node in R A B; do
+    peers='[]' listen='[]'
+    if [ $node = R ]; then
+      listen='["tcp://0.0.0.0:9001"]'
+    else
+      peers="[\"tcp://$(relay_wire $node):9001\"]"
+    fi
+    yggdrasil -genconf -json | jq --arg admin "unix://$LAB/$node.ygg" --argjson mtu "$1" \
+      --argjson peers "$peers" --argjson listen "$listen" '.AdminListen = $admin | .IfMTU = $mtu |
+        .Peers = $peers | .Listen = $listen | .MulticastInterfaces = [] | .IfName = "ygg"' >"$LAB/$node.yggconf"
+    spawn $node "$LAB/$node.ygg.log" yggdrasil -useconffile "$LAB/$node.yggconf"
+    LAB_PID[$node]=$LAB_SPAWNED
+    wait_for 10 test -S "$LAB/$node.ygg" || {
+      tail -n 5 "$LAB/$node.ygg.log" >&2
+      return 1
+    }
+  done
+  DEST=$(yggdrasil -useconffile "$LAB/B.yggconf" -address) RELAY=${LAB_PID[R]}
+}
+# All that R sent to both: its admin socket does not name peers by node in the same way in every release.
+yggdrasil_carried() {
+  yggdrasilctl -endpoint="unix://$LAB/R.ygg" -json getPeers | jq '[.. | objects | .bytes_sent? // empty] | add'
+}
+
+mycelium_up() {
+  local node
+  for node in R A B; do
+    local peers=()
+    [ $node = R ] || peers=(--peers "tcp://$(relay_wire $node):9651")
+    spawn $node "$LAB/$node.mycelium.log" mycelium --key-file "$LAB/$node.mycelium" --tun-name mycelium \
+      --disable-peer-discovery --no-metrics "${peers[@]}"
+    LAB_PID[$node]=$LAB_SPAWNED
+    wait_for 10 in_node $node ip link show mycelium || {
+      tail -n 5 "$LAB/$node.mycelium.log" >&2
+      return 1
+    }
+  done
+  DEST=$(mycelium inspect --json --key-file "$LAB/B.mycelium" | jq -r .address) RELAY=${LAB_PID[R]}
+}
+wire_carried() { ip -n "${LAB_PREFIX}R" -j -s link show to-B | jq '.[0].stats64.tx.bytes'; } # no counter of its own
+
+# NAME|LABEL|PROGRAM|UP COMMAND|CARRIED COMMAND
+systems='xylem-socket|Xylem, sockets|xylemd|xylem_up socket|xylem_carried
+xylem-af_xdp|Xylem, af_xdp|xylemd|xylem_up af_xdp|xylem_carried
+wireguard-go|wireguard-go|wireguard-go|tunnel_up wireguard-go -f|tunnel_carried
+boringtun|boringtun|boringtun-cli|tunnel_up boringtun-cli -f --disable-drop-privileges|tunnel_carried
+yggdrasil|yggdrasil|yggdrasil|yggdrasil_up 65535|yggdrasil_carried
+yggdrasil-1420|yggdrasil, IfMTU 1420|yggdrasil|yggdrasil_up 1420|yggdrasil_carried
+mycelium|mycelium|mycelium|mycelium_up|wire_carried'
+
+version_of() { # PROGRAM
+  local path text
+  case $1 in
+  xylemd)
+    "$XYLEM" --version
+    return
+    ;;
+  yggdrasil) text=$(yggdrasil -version | sed -n 's/^Build version: //p') ;;
+  *) text=$("$1" --version 2>&1 | grep -oE '[0-9]+\.[0-9]+[0-9.]*' | head -n 1 || true) ;;
+  esac
+  path=$(command -v "$1")
+  if [ -z "$text" ] || [ "$text" = unknown ]; then
+    text=$(dpkg-query -S "$path" 2>/dev/null | cut -d: -f1 | head -n 1 |
+      xargs -r dpkg-query -W -f '${Version}' || true)
+  fi
+  echo "${text:-unknown}"
+}
+
+# --- measuring one
+
+cpu_seconds() { # PID: user and system time of all its threads
+  local stat
+  stat=$(cat "/proc/$1/stat")
+  awk -v hz="$(getconf CLK_TCK)" '{ printf "%.2f\n", ($12 + $13) / hz }' <<<"${stat##*) }"
+}
+
+rtt_ms() {
+  in_node A ping -n -c "$pings" -i 0.05 "$DEST" | grep -oP 'time=\K[0-9.]+' | sort -n |
+    awk '{ t[NR] = $1 } END { print NR ? t[int((NR + 1) / 2)] : "null" }'
+}
+
+# run CARRIED WHAT SECONDS SIZE [IPERF3 ARGUMENT...]: a flow from A to B, of UDP payloads of SIZE or ("")
+# TCP; its figures as JSON in $LAB/run.json.
+run() {
+  local carried=$1 what=$2 seconds=$3 size=$4 cpu before bytes sent
+  shift 4
+  before=$($carried) cpu=$(cpu_seconds "$RELAY")
+  flow A B "$DEST" "$seconds" "$@" >&2 || {
+    note "not ok - $what: iperf3 failed"
+    return 1
+  }
+  cpu=$(awk -v a="$cpu" -v b="$(cpu_seconds "$RELAY")" 'BEGIN { print b - a }')
+  sleep 0.3 # counters that are published a moment later
+  sent=$(($($carried) - before))
+  # iperf3's warnings come before the JSON. What it calls lost are gaps that the receiver saw; bytes are
+  # what it got.
+  sed -n '/^{/,$p' "$LAB/flow.json" | jq --argjson cpu "$cpu" --argjson sent "$sent" --arg size "$size" '
+    .end as $e | $e.sum_received as $r | ($size | tonumber? // null) as $size |
+    {bytes: $r.bytes, seconds: $r.seconds, relay_bytes: $sent, relay_cpu_s: $cpu,
+     mbit_s: ($r.bytes * 8 / $r.seconds / 1e6), cpu_s_per_gb: ($cpu / $r.bytes * 1e9)} +
+    if $size then {packets: ($r.bytes / $size), kpps: ($r.bytes / $size / $r.seconds / 1e3),
+     cpu_s_per_mpkt: ($cpu / $r.bytes * $size * 1e6), offered_kpps: ($e.sum.packets / $e.sum.seconds / 1e3)}
+    else {} end' >"$LAB/run.json"
+  bytes=$(jq '.bytes | floor' "$LAB/run.json")
+  if [ "$bytes" -lt 100000 ] || [ "$sent" -lt "$bytes" ]; then
+    note "not ok - $what: $bytes bytes arrived, of which the relay says it sent $sent"
+    return 1
+  fi
+}
+
+# UDP of one size: as much as iperf3 can send, then a fifth more than came through, which leaves the
+# CPUs to those who carry it; the better of the two counts.
+run_udp() { # CARRIED WHAT SIZE
+  local rate
+  run "$1" "$2" "$udp_seconds" "$3" -u -b 0 -l "$3" || return 1
+  mv "$LAB/run.json" "$LAB/flood.json"
+  rate=$(jq --argjson size "$3" '.kpps * 1200 * $size * 8 | floor' "$LAB/flood.json")
+  run "$1" "$2" "$udp_seconds" "$3" -u -b "$rate" -l "$3" || return 1
+  jq -s 'max_by(.kpps)' "$LAB/run.json" "$LAB/flood.json" >"$LAB/best.json"
+  mv "$LAB/best.json" "$LAB/run.json"
+}
+
+measure() { # NAME LABEL PROGRAM CARRIED
+  local size ok=0 if
+  if=$(in_node A ip -o route get "$DEST" | grep -oP 'dev \K\S+')
+  jq -n --arg name "$1" --arg title "$2" --arg version "$(version_of "$3")" \
+    --argjson mtu "$(ip -n "${LAB_PREFIX}A" -j link show "$if" | jq '.[0].mtu')" --argjson rtt "$(rtt_ms)" \
+    '{name: $name, label: $title, version: $version, mtu: $mtu, rtt_ms: $rtt}' >"$LAB/row.json"
+  add() { jq --slurpfile run "$LAB/run.json" --arg key "$1" '.[$key] = $run[0]' "$LAB/row.json" >"$LAB/row.new" && mv "$LAB/row.new" "$LAB/row.json"; }
+  if run "$4" "$2: TCP" "$tcp_seconds" ""; then add tcp; else ok=1; fi
+  for size in $udp_sizes; do
+    if run_udp "$4" "$2: UDP $size" "$size"; then add "udp$size"; else ok=1; fi
+  done
+  return $ok
+}
+
+bring_down() {
+  local pid
+  for pid in "${LAB_PIDS[@]:-}"; do [ -z "$pid" ] || end_process "$pid" || true; done
+  LAB_PIDS=() LAB_PID=()
+}
+
+one() { # NAME LABEL PROGRAM UP CARRIED
+  if [ "$3" != xylemd ] && ! command -v "$3" >/dev/null; then
+    note "    $2: $3 is not on PATH"
+    return 0
+  fi
+  note "==> $2"
+  if ! $4 || ! wait_for 30 pings A "$DEST"; then
+    if [ "$1" = xylem-af_xdp ]; then
+      note "    skipped: no AF_XDP port here (it needs root and a kernel with it)"
+    else
+      note "not ok - $2: it did not come up"
+      failed=1
+    fi
+  else
+    measure "$1" "$2" "$3" "$5" || failed=1
+    cat "$LAB/row.json" >>"$LAB/rows.json"
+  fi
+  bring_down
+}
+
+# --- the report
+
+table() {
+  jq -r -s '
+    def cell($x): if $x == null then "-" elif ($x | type) == "string" then $x
+      elif $x >= 100 then ($x | round | tostring) elif $x >= 10 then ($x * 10 | round / 10 | tostring)
+      else ($x * 100 | round / 100 | tostring) end;
+    def ratio($x; $y): if $x == null or $y == null or $y == 0 then "" else " x\(cell($x / $y))" end;
+    .[0] as $x |
+    ["system", "version", "MTU", "RTT ms", "TCP Mbit/s", "CPU-s/GB", "UDP 64 kpps", "CPU-s/Mpkt", "UDP 512 kpps",
+     "CPU-s/Mpkt", "UDP 1300 kpps", "CPU-s/Mpkt"],
+    (.[] as $s | [$s.label, $s.version, cell($s.mtu), cell($s.rtt_ms) + ratio($s.rtt_ms; $x.rtt_ms),
+     cell($s.tcp.mbit_s) + ratio($s.tcp.mbit_s; $x.tcp.mbit_s),
+     cell($s.tcp.cpu_s_per_gb) + ratio($s.tcp.cpu_s_per_gb; $x.tcp.cpu_s_per_gb),
+     ("udp64", "udp512", "udp1300" | . as $k |
+       cell($s[$k].kpps) + ratio($s[$k].kpps; $x[$k].kpps),
+       cell($s[$k].cpu_s_per_mpkt) + ratio($s[$k].cpu_s_per_mpkt; $x[$k].cpu_s_per_mpkt))])
+    | @tsv' "$LAB/rows.json" | column -t -s $'\t'
+}
+
+machine() {
+  local cpu
+  cpu=$(awk -F': ' '/^model name/ { n = $2 } /^cpu family/ { f = $2 } /^model\t/ { m = $2 }
+    END { printf "%s (family %s, model %s)", n, f, m }' /proc/cpuinfo)
+  jq -n --arg cpu "$cpu" --argjson cpus "$(nproc)" --arg kernel "$(uname -r)" \
+    --arg load "$(cut -d' ' -f1 /proc/loadavg)" '{bench: "peers", cpu: $cpu, cpus: $cpus, kernel: $kernel,
+     load_before: ($load | tonumber),
+     placement: "nothing pinned; A, R, B, iperf3 and the kernel share all CPUs"}' >"$LAB/machine.json"
+}
+
+machine
+add_node A R B
+join A R
+join R B
+: >"$LAB/rows.json"
+[ -z "${ONLY:-}" ] || systems=$(grep -E "^($ONLY)\|" <<<"$systems")
+while IFS='|' read -r name label program up carried; do
+  one "$name" "$label" "$program" "$up" "$carried" </dev/null
+done <<<"$systems"
+
+if [ -n "$json" ]; then
+  jq -s --slurpfile machine "$LAB/machine.json" --argjson failed $failed \
+    '$machine[0] + {rows: ., passed: ($failed == 0)}' "$LAB/rows.json"
+else
+  jq -r '"CPU: \(.cpu), \(.cpus) of them for everything: \(.placement); Linux \(.kernel), load before \(.load_before)"' \
+    "$LAB/machine.json"
+  table
+  cat <<'END'
+xN: that many times Xylem on sockets. CPU-s: user and system time of the relay's own process, for each GB or million
+packets that arrived at B. What the kernel does in softirq (veth, UDP, forwarding) counts for whom it interrupts: most
+of it for the process that sends. UDP: packets a second that arrived at B, as many as came through.
+END
+fi
+exit $failed
