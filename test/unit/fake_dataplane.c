@@ -4,7 +4,9 @@
 #include "base/bytes.h"
 
 struct packet { // a transport message in clear
-	struct xy_wg_data header;
+	uint8_t type, reserved[3];
+	uint32_t receiver;
+	uint64_t counter;
 	uint8_t key[32];
 	uint8_t payload; // 0: a keepalive
 	uint8_t pad[7];
@@ -37,9 +39,8 @@ unsigned fake_sessions(const struct xy_dp *dp)
 static void seal(struct xy_dp *dp, struct fake_session *s, uint8_t payload)
 {
 	struct fake_peer *p = &dp->peer[s->peer];
-	struct packet m = {.header = {.type = XY_WG_DATA, .receiver = s->remote_index},
-			   .payload = payload};
-	m.header.counter = s->tx_counter++;
+	struct packet m = {.type = XY_WG_DATA, .receiver = s->remote_index, .payload = payload};
+	m.counter = s->tx_counter++;
 	memcpy(m.key, s->send, 32);
 	p->stats.tx_packets++;
 	p->stats.tx_any = *dp->now;
@@ -99,7 +100,7 @@ void fake_receive(struct xy_dp *dp, const struct xy_endpoint *from, const void *
 		return;
 	}
 	memcpy(&m, data, sizeof(m));
-	struct fake_session *s = session_of(dp, m.header.receiver);
+	struct fake_session *s = session_of(dp, m.receiver);
 	if (s && s->live && memcmp(s->recv, m.key, 32) == 0 &&
 	    *dp->now - s->born < dp->limits.reject_after_time)
 		opened(dp, s, from, &m);
