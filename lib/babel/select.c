@@ -237,6 +237,8 @@ static void starve(struct xy_babel *b, uint32_t dest)
 		if (route_metric(b, r) == XY_BABEL_INFINITY || !s)
 			continue;
 		request_ask(b, dest, r->rid, (uint16_t)(SOURCE(b, s)->seqno + 1), NULL);
+		if (!d->tpos) // and again, should all copies of the request be lost
+			timer_set(b, T_DEST, dest, b->now + LONG_TICK);
 	}
 }
 
@@ -342,6 +344,7 @@ void dest_timer(struct xy_babel *b, uint32_t dest)
 	}
 	d->held = false;
 	tell(b, d, XY_BABEL_GONE);
+	dest_select(b, dest);
 	dest_release(b, dest);
 }
 

@@ -626,12 +626,10 @@ static void delivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 		uint32_t i = s->outs.head;
 		struct out *o = OUT(b, i);
 		list_unlink(b, &s->outs, o);
-		if (o->overlap) { // an older copy may still arrive: say it once more
-			o->overlap = false;
+		if (o->overlap) // an older copy may still arrive: said once more, a while later
 			out_later(b, n, i, AGAIN);
-		} else {
+		else
 			out_free(b, i);
-		}
 	}
 }
 
@@ -661,6 +659,7 @@ static void undelivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 		uint32_t i = s->outs.head;
 		struct out *o = OUT(b, i);
 		list_unlink(b, &s->outs, o);
+		o->overlap = true; // late is not lost
 		if (++o->tries >= TRIES)
 			out_later(b, n, i, GAVE_UP);
 		else
@@ -690,6 +689,7 @@ static void later_timers(struct xy_babel *b, struct neigh *n)
 			continue;
 		}
 		list_unlink(b, &n->later, o);
+		o->overlap = false;
 		out_queue(b, n, i);
 		n->flush_at = b->now;
 	}

@@ -328,6 +328,7 @@ void source_expire(struct xy_babel *b, uint32_t i)
 	d->source_count--;
 	timer_stop(b, T_SOURCE, i);
 	pool_give(&b->sources, i);
+	dest_select(b, dest); // what was unfeasible may be feasible now
 	dest_release(b, dest);
 }
 
