@@ -284,7 +284,7 @@ void start_check(struct xy_babel *b)
 		unsigned up = 0;
 		FOR_NEIGHS(b, n)
 		{
-			if (n->up && (!n->heard || n->fresh)) {
+			if (n->up && !n->acked) {
 				global_at(b, b->start + START_WAIT);
 				return;
 			}

@@ -22,21 +22,21 @@ static bool allowed(struct xy_babel *b, struct neigh *n)
 
 static void answer(struct xy_babel *b, struct neigh *n, uint32_t dest, const struct xy_prefix *p)
 {
-	if (dest && send_told(b, n, DEST(b, dest)) && n->usable && !n->fresh)
-		send_one(b, n, dest);
-	else
+	if (!dest || !send_told(b, n, DEST(b, dest)))
 		send_raw(b, n,
 			 &(struct xy_babel_update){.prefix = *p, .metric = XY_BABEL_INFINITY});
+	else if (!n->fresh) // else it gets the full table soon
+		send_one(b, n, dest);
 }
 
 void request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r)
 {
-	if (!allowed(b, n))
-		return;
-	if (r->wildcard) {
+	if (r->wildcard) { // has a limit of its own
 		send_dump(b, n);
 		return;
 	}
+	if (!allowed(b, n))
+		return;
 	uint32_t dest = dest_find(b, &r->prefix);
 	if (dest && n->c.stub && DEST(b, dest)->valid)
 		interest_add(b, dest, n);
@@ -197,7 +197,7 @@ void request_check(struct xy_babel *b, uint32_t dest)
 			continue;
 		for (unsigned k = 0; k < r->behalf_count; k++) {
 			struct neigh *n = neigh_of(b, r->behalf[k]);
-			if (n && n->usable && !n->fresh)
+			if (n && !n->fresh)
 				send_one(b, n, dest);
 		}
 		req_free(b, i);

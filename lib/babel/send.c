@@ -27,7 +27,9 @@ static enum advert advert_own(const struct neigh *n, const struct dest *d, const
 	if (!o->ready)
 		return ADVERT_NOT;
 	if (o->aggregate)
-		return n->c.plain || n->c.stub ? ADVERT_FINITE : ADVERT_NOT;
+		return n->c.stub || (n->c.plain && (!n->c.announce || in_announce(n, &d->prefix)))
+			       ? ADVERT_FINITE
+			       : ADVERT_NOT;
 	if (!o->external)
 		return ADVERT_FINITE;
 	if (d->hops[0] == n->id)
@@ -224,7 +226,8 @@ void send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin)
 	uint32_t dest = n->fresh ? 0 : dest_get(b, &ORIGIN(b, origin)->shown.prefix);
 	if (!dest)
 		return;
-	if (advert(b, n, dest) == ADVERT_FINITE) { // a mapping that another origin has as well
+	// A mapping may be announced by another origin as well, whose signature we pass on.
+	if (!xy_addr_is_mesh(&DEST(b, dest)->prefix.addr) && advert(b, n, dest) == ADVERT_FINITE) {
 		const struct xy_babel_claim *c = &ORIGIN(b, origin)->shown;
 		send_raw(b, n,
 			 &(struct xy_babel_update){.prefix = c->prefix,
@@ -265,6 +268,7 @@ void send_forget(struct xy_babel *b, struct neigh *n)
 	n->dumping = n->dump_again = n->wildcard_due = n->full_due = false;
 	n->wildcard_tries = 0;
 	n->fresh = true;
+	n->acked = false;
 	n->cursor = log_end(b);
 }
 
@@ -643,6 +647,7 @@ void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
 			measure(b, n, s);
 		s->used = false;
 		delivered(b, n, s);
+		n->acked |= s->wildcard;
 		if (s->wildcard && n->fresh)
 			wildcard_done(b, n);
 		if (s->full || s->wildcard)

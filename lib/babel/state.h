@@ -187,8 +187,10 @@ struct neigh {
 	uint32_t tpos;
 	uint16_t id;
 	struct xy_babel_link c;
-	bool up, heard, fresh; // fresh: has not acknowledged our wildcard retraction
-	bool usable;	       // cost finite
+	bool up, heard;
+	bool fresh;  // our wildcard retraction is still on its way to it
+	bool acked;  // it has acknowledged that
+	bool usable; // cost finite
 	struct xy_addr addr;
 	// Hellos, multicast and unicast (RFC 8966 appendix A.1)
 	uint16_t hist[2], expect[2];

@@ -1,0 +1,1108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The routing machine against neighbours that the test plays, packet by packet, on virtual time and
+// with real keys: feasibility, signatures, epochs, limits, plain domains, stubs.
+#include "unit.h"
+
+#include "babel/babel.h"
+
+#include <sodium.h>
+
+enum { LINKS = 5, ROUTES = 4096, UPDATES = 4096 };
+
+struct heard_update { // what the node told a neighbour
+	uint16_t link;
+	struct xy_babel_update u;
+	xy_nsec at;
+};
+
+struct rig {
+	struct xy_babel *b;
+	struct xy_identity me;
+	xy_nsec now;
+	struct xy_babel_link links[LINKS];
+	struct xy_addr peers[LINKS];
+	bool mute[LINKS]; // does not acknowledge
+	uint16_t hello[LINKS];
+	bool up[LINKS];
+	struct xy_babel_route last; // the last ROUTE action
+	unsigned route_actions, verifies, signs, route_requests, seqno_requests, wildcards, acks;
+	struct xy_babel_request last_request;
+	uint16_t last_request_link;
+	uint32_t saved_epoch;
+	unsigned notices[8];
+	struct heard_update *updates;
+	unsigned update_count;
+	bool hold_verify; // keeps VERIFY actions back
+	struct {
+		uint64_t id;
+		struct xy_babel_claim claim;
+	} held[64];
+	unsigned held_count;
+};
+
+static struct xy_identity identity(uint8_t n)
+{
+	struct xy_identity id;
+	uint8_t seed[32] = {n, 0xa5};
+	CU_ASSERT_EQUAL_FATAL(xy_identity_from_seed(seed, &id), 0);
+	return id;
+}
+
+static struct xy_prefix prefix(const char *s)
+{
+	struct xy_prefix p;
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse(s, &p), 0);
+	return p;
+}
+
+// ---- the neighbours ----
+
+static void from_peer(struct rig *r, uint16_t link, struct xy_babel_builder *p)
+{
+	xy_babel_receive(r->b, link, &r->peers[link], p->data, xy_babel_build_end(p), r->now);
+}
+
+static void greet(struct rig *r, uint16_t link)
+{
+	uint8_t data[256];
+	struct xy_babel_builder p;
+	xy_babel_build(&p, data, sizeof(data), &r->peers[link]);
+	xy_babel_build_hello(&p,
+			     &(struct xy_babel_hello){.seqno = r->hello[link]++, .interval = 400});
+	xy_babel_build_ihu(&p, &(struct xy_babel_ihu){.address = r->links[link].local,
+						      .rxcost = 96,
+						      .interval = 1200});
+	from_peer(r, link, &p);
+}
+
+static void heard(struct rig *r, uint16_t link, const struct xy_babel_tlv *t)
+{
+	switch (t->type) {
+	case XY_BABEL_UPDATE:
+		if (t->update.wildcard)
+			r->wildcards++;
+		else if (r->update_count < UPDATES)
+			r->updates[r->update_count++] =
+				(struct heard_update){link, t->update, r->now};
+		break;
+	case XY_BABEL_ROUTE_REQUEST:
+		r->route_requests += !t->request.wildcard;
+		r->last_request = t->request;
+		r->last_request_link = link;
+		break;
+	case XY_BABEL_SEQNO_REQUEST:
+		r->seqno_requests++;
+		r->last_request = t->request;
+		r->last_request_link = link;
+		break;
+	case XY_BABEL_ACK:
+		r->acks++;
+		break;
+	default:
+		break;
+	}
+}
+
+static void to_peer(struct rig *r, const struct xy_babel_action *a)
+{
+	struct xy_babel_parser p;
+	struct xy_babel_tlv t;
+	uint16_t link = a->send.link;
+	int ack = -1;
+	CU_ASSERT_EQUAL_FATAL(xy_babel_parse(&p, a->send.data, a->send.len, &r->links[link].local),
+			      0);
+	CU_ASSERT_TRUE(a->send.len <= 1232);
+	while (xy_babel_parse_next(&p, &t))
+		if (t.type == XY_BABEL_ACK_REQUEST)
+			ack = t.ack.opaque;
+		else
+			heard(r, link, &t);
+	CU_ASSERT_EQUAL(p.ignored, 0);
+	if (ack < 0 || r->mute[link])
+		return;
+	uint8_t data[16];
+	struct xy_babel_builder out;
+	xy_babel_build(&out, data, sizeof(data), &r->peers[link]);
+	xy_babel_build_ack(&out, (uint16_t)ack);
+	from_peer(r, link, &out);
+}
+
+static void verify(struct rig *r, const struct xy_babel_action *a)
+{
+	struct xy_key x = {0};
+	r->verifies++;
+	if (r->hold_verify) {
+		CU_ASSERT_TRUE_FATAL(r->held_count < XY_ARRAY_SIZE(r->held));
+		r->held[r->held_count].id = a->verify.id;
+		r->held[r->held_count++].claim = a->verify.claim;
+		return;
+	}
+	int result = xy_babel_claim_verify(&a->verify.claim, &x);
+	xy_babel_verified(r->b, a->verify.id, result, &x, r->now);
+}
+
+static void act(struct rig *r)
+{
+	const struct xy_babel_action *next;
+	while ((next = xy_babel_action(r->b))) {
+		struct xy_babel_action a = *next;
+		uint8_t data[2048];
+		switch (a.kind) {
+		case XY_BABEL_SEND:
+			memcpy(data, a.send.data, a.send.len);
+			a.send.data = data;
+			to_peer(r, &a);
+			break;
+		case XY_BABEL_ROUTE:
+			r->last = a.route;
+			r->route_actions++;
+			break;
+		case XY_BABEL_VERIFY:
+			verify(r, &a);
+			break;
+		case XY_BABEL_SIGN:
+			r->signs++;
+			xy_babel_claim_sign(&a.sign.claim, r->me.ed25519_sk);
+			xy_babel_signed(r->b, a.sign.id, a.sign.claim.origin.signature, r->now);
+			break;
+		case XY_BABEL_SAVE_EPOCH:
+			r->saved_epoch = a.epoch;
+			xy_babel_epoch_saved(r->b, a.epoch, r->now);
+			break;
+		case XY_BABEL_NOTICE:
+			r->notices[a.notice.code]++;
+			break;
+		}
+	}
+}
+
+// Time passes; the neighbours say Hello every 4 s.
+static void pass(struct rig *r, xy_nsec span)
+{
+	xy_nsec end = r->now + span;
+	xy_nsec hello = r->now + 2 * XY_SEC;
+	act(r);
+	while (xy_babel_deadline(r->b) <= end || hello <= end) {
+		xy_nsec at = xy_babel_deadline(r->b);
+		if (hello < at) {
+			r->now = hello;
+			hello += 4 * XY_SEC;
+			for (uint16_t i = 0; i < LINKS; i++)
+				if (r->up[i])
+					greet(r, i);
+		} else {
+			r->now = at > r->now ? at : r->now;
+			xy_babel_poll(r->b, r->now);
+		}
+		act(r);
+	}
+	r->now = end;
+}
+
+static void link_up(struct rig *r, uint16_t link)
+{
+	CU_ASSERT_EQUAL_FATAL(xy_babel_link_add(r->b, link, &r->links[link], r->now), 0);
+	xy_babel_link_up(r->b, link, r->now);
+	r->up[link] = true;
+	for (int i = 0; i < 3; i++) {
+		greet(r, link);
+		act(r);
+	}
+}
+
+static struct rig *rig_new(bool stub)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+	r->me = identity(1);
+	r->now = 1000 * XY_SEC;
+	r->updates = calloc(UPDATES, sizeof(*r->updates));
+	struct xy_babel_config c = {.key = r->me.x25519,
+				    .ed25519 = r->me.ed25519,
+				    .epoch = 1000,
+				    .secret = {1, 2, 3},
+				    .stub = stub};
+	r->b = xy_babel_new(&c, r->now);
+	struct xy_prefix own = xy_key_prefix(&r->me.x25519);
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &own, r->now), 0);
+	for (uint16_t i = 0; i < LINKS; i++) {
+		r->peers[i] = (struct xy_addr){.b = {0xfe, 0x80, [14] = 1, [15] = (uint8_t)i}};
+		r->links[i].local =
+			(struct xy_addr){.b = {0xfe, 0x80, [14] = 2, [15] = (uint8_t)i}};
+		r->links[i].no_rtt = true;
+	}
+	return r;
+}
+
+static void rig_free(struct rig *r)
+{
+	xy_babel_free(r->b);
+	free(r->updates);
+	free(r);
+}
+
+// A rig with n mesh links up and the wait at start over.
+static struct rig *rig_up(unsigned n)
+{
+	struct rig *r = rig_new(false);
+	for (uint16_t i = 0; i < n; i++)
+		link_up(r, i);
+	pass(r, 15 * XY_SEC);
+	return r;
+}
+
+static struct xy_babel_update claim_update(const struct xy_identity *id, const struct xy_prefix *p,
+					   uint32_t epoch, uint16_t seqno, uint16_t metric)
+{
+	struct xy_babel_claim c = {.prefix = *p,
+				   .rid = xy_babel_router_id(&id->x25519, epoch),
+				   .seqno = seqno,
+				   .origin = {.epoch = epoch}};
+	memcpy(c.origin.key, id->ed25519.b, 32);
+	xy_babel_claim_sign(&c, id->ed25519_sk);
+	return (struct xy_babel_update){.prefix = *p,
+					.interval = 6000,
+					.seqno = seqno,
+					.metric = metric,
+					.has_rid = true,
+					.rid = c.rid,
+					.has_origin = true,
+					.origin = c.origin};
+}
+
+static void tell(struct rig *r, uint16_t link, const struct xy_babel_update *u)
+{
+	uint8_t data[512];
+	struct xy_babel_builder p;
+	xy_babel_build(&p, data, sizeof(data), &r->peers[link]);
+	CU_ASSERT_TRUE_FATAL(xy_babel_build_update(&p, u));
+	from_peer(r, link, &p);
+	act(r);
+}
+
+static void announce(struct rig *r, uint16_t link, const struct xy_identity *id, uint32_t epoch,
+		     uint16_t seqno, uint16_t metric)
+{
+	struct xy_prefix p = xy_key_prefix(&id->x25519);
+	struct xy_babel_update u = claim_update(id, &p, epoch, seqno, metric);
+	tell(r, link, &u);
+}
+
+static void retract(struct rig *r, uint16_t link, const struct xy_prefix *p)
+{
+	tell(r, link,
+	     &(struct xy_babel_update){
+		     .prefix = *p, .interval = 6000, .metric = XY_BABEL_INFINITY});
+}
+
+// The last thing the node said to a neighbour about a prefix; NULL: nothing.
+static const struct xy_babel_update *said(const struct rig *r, uint16_t link,
+					  const struct xy_prefix *p)
+{
+	for (unsigned i = r->update_count; i > 0; i--)
+		if (r->updates[i - 1].link == link && xy_prefix_eq(&r->updates[i - 1].u.prefix, p))
+			return &r->updates[i - 1].u;
+	return NULL;
+}
+
+static uint64_t refused(const struct rig *r, uint16_t link, enum xy_babel_refusal why)
+{
+	struct xy_babel_link_info info;
+	CU_ASSERT_EQUAL_FATAL(xy_babel_link_info(r->b, link, &info), 0);
+	return info.refused[why];
+}
+
+// Metric of the selected route; 0xffff: none.
+static uint16_t metric_to(const struct rig *r, const struct xy_prefix *p)
+{
+	struct xy_babel_entry e[LINKS + 1];
+	unsigned n = xy_babel_lookup(r->b, p, e, LINKS + 1, r->now);
+	for (unsigned i = 0; i < n; i++)
+		if (e[i].selected)
+			return e[i].metric;
+	return XY_BABEL_INFINITY;
+}
+
+// ---- claims ----
+
+// Fixed bytes: an implementation in another language can check itself against these.
+static void test_claim_vector(void)
+{
+	struct xy_identity id = identity(7);
+	struct xy_prefix p = prefix("192.0.2.0/24");
+	struct xy_babel_claim c = {.prefix = p,
+				   .rid = xy_babel_router_id(&id.x25519, 0x01020304),
+				   .seqno = 0x0506,
+				   .origin = {.flags = 1, .epoch = 0x01020304, .tag = 0x0708090a}};
+	uint8_t bytes[XY_BABEL_CLAIM_BYTES], want[] = "xylem-route-v1\x01\x01\x01\x02\x03\x04";
+	memcpy(c.origin.key, id.ed25519.b, 32);
+	CU_ASSERT_EQUAL(xy_babel_claim_bytes(&c, bytes), 14 + 42 + 27);
+	CU_ASSERT_EQUAL(memcmp(bytes, want, 20), 0);
+	CU_ASSERT_EQUAL(memcmp(bytes + 20, id.ed25519.b, 32), 0);
+	CU_ASSERT_EQUAL(xy_be32_load(bytes + 52), 0x0708090a);
+	CU_ASSERT_EQUAL(bytes[56], 24 + 96);
+	CU_ASSERT_EQUAL(memcmp(bytes + 57, p.addr.b, 16), 0);
+	CU_ASSERT_EQUAL(xy_be64_load(bytes + 73), c.rid);
+	CU_ASSERT_EQUAL(xy_be16_load(bytes + 81), 0x0506);
+
+	// router-id: BLAKE2b of eight bytes, which is not the start of a longer one.
+	uint8_t in[12 + 32 + 4], out[8];
+	memcpy(in, "xylem-rid-v1", 12);
+	memcpy(in + 12, id.x25519.b, 32);
+	xy_be32_store(in + 44, 0x01020304);
+	crypto_generichash_blake2b_state st;
+	crypto_generichash_blake2b_init(&st, NULL, 0, 8);
+	crypto_generichash_blake2b_update(&st, in, sizeof(in));
+	crypto_generichash_blake2b_final(&st, out, 8);
+	CU_ASSERT_EQUAL(xy_be64_load(out), c.rid);
+}
+
+static void test_claim_verify(void)
+{
+	struct xy_identity id = identity(7), other = identity(8);
+	struct xy_prefix mine = xy_key_prefix(&id.x25519), theirs = xy_key_prefix(&other.x25519);
+	struct xy_babel_update u = claim_update(&id, &mine, 5, 3, 0);
+	struct xy_babel_claim good = {mine, u.rid, 3, u.origin}, c;
+	struct xy_key x;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&good, &x), 0);
+	CU_ASSERT_EQUAL(memcmp(&x, &id.x25519, 32), 0);
+	c = good, c.seqno++;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), -EBADMSG);
+	c = good, c.rid++;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), -ESTALE);
+	c = good, c.origin.epoch++;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), -ESTALE);
+	c = good, c.origin.flags = 2;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), -EBADMSG);
+	c = good, c.prefix = theirs;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), -EPERM);
+	c = good, c.prefix.len = 65;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), -EPERM);
+	c = good, memset(c.origin.key, 0, 32);
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), -EINVAL);
+	c = good, c.origin.signature[63] ^= 1;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), -EBADMSG);
+}
+
+static void test_epoch_first(void)
+{
+	CU_ASSERT_EQUAL(xy_babel_epoch_first(0, 1700000000), 1700000000);
+	CU_ASSERT_EQUAL(xy_babel_epoch_first(1800000000, 1700000000), 1800000001);
+	CU_ASSERT_EQUAL(xy_babel_epoch_first(UINT32_MAX - 1, 0), UINT32_MAX - 1);
+	CU_ASSERT_EQUAL(xy_babel_epoch_first(0, UINT64_MAX), UINT32_MAX - 1);
+}
+
+// ---- the machine ----
+
+static void test_own_is_announced(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_prefix own = xy_key_prefix(&r->me.x25519);
+	const struct xy_babel_update *u = said(r, 1, &own);
+	struct xy_key x;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(u);
+	CU_ASSERT_EQUAL(u->metric, 0);
+	struct xy_babel_claim c = {u->prefix, u->rid, u->seqno, u->origin};
+	CU_ASSERT_TRUE(u->has_origin && u->origin.epoch == 1000 &&
+		       xy_babel_claim_verify(&c, &x) == 0);
+	CU_ASSERT_TRUE(r->wildcards >= 2);
+	struct xy_prefix foreign = prefix("200::/64");
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &foreign, r->now), -EPERM);
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &own, r->now), -EEXIST);
+	rig_free(r);
+}
+
+static void test_learn_relay_retract(void)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	announce(r, 0, &far, 50, 1, 100);
+	CU_ASSERT_TRUE(r->last.kind == XY_BABEL_VIA && r->last.metric == 196 && r->last.used);
+	CU_ASSERT_TRUE(r->last.hop_count == 1 && r->last.hops[0] == 0 && r->last.has_key);
+	CU_ASSERT_EQUAL(memcmp(&r->last.key, &far.x25519, 32), 0);
+	pass(r, XY_SEC);
+	const struct xy_babel_update *u = said(r, 1, &p);
+	CU_ASSERT_TRUE_FATAL(u && u->metric == 196 && u->has_origin);
+	struct xy_babel_claim c = {u->prefix, u->rid, u->seqno, u->origin};
+	struct xy_key x;
+	CU_ASSERT_EQUAL(xy_babel_claim_verify(&c, &x), 0); // the origin's own signature
+	u = said(r, 0, &p);
+	CU_ASSERT_TRUE(!u || u->metric == XY_BABEL_INFINITY); // split horizon
+
+	// Retracted: unreachable until neighbour 1 and 2 have acknowledged, then gone.
+	r->mute[2] = true;
+	retract(r, 0, &p);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_UNREACHABLE);
+	pass(r, 3 * XY_SEC);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_UNREACHABLE);
+	u = said(r, 1, &p);
+	CU_ASSERT_TRUE(u && u->metric == XY_BABEL_INFINITY);
+	r->mute[2] = false;
+	pass(r, 30 * XY_SEC);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_GONE);
+	rig_free(r);
+}
+
+// RFC 8966 section 3.5.1, as a table: after (seqno 5, metric 196) was announced.
+static void test_feasibility(void)
+{
+	static const struct {
+		uint16_t seqno, metric;
+		bool feasible;
+	} table[] = {
+		{5, 195, true},	  {5, 196, false}, {5, 300, false},   {6, 300, true},
+		{6, 60000, true}, {4, 10, false},  {32772, 10, true}, {32774, 10, false},
+	};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(table); i++) {
+		struct rig *r = rig_up(2);
+		struct xy_identity far = identity(9);
+		struct xy_prefix p = xy_key_prefix(&far.x25519);
+		struct xy_babel_entry e[4];
+		announce(r, 0, &far, 50, 5, 100);
+		pass(r, XY_SEC);
+		announce(r, 1, &far, 50, table[i].seqno, table[i].metric);
+		unsigned n = xy_babel_lookup(r->b, &p, e, 4, r->now);
+		CU_ASSERT_EQUAL_FATAL(n, 2);
+		for (unsigned k = 0; k < n; k++)
+			if (e[k].link == 1)
+				CU_ASSERT_EQUAL(e[k].feasible, table[i].feasible);
+		rig_free(r);
+	}
+}
+
+// All feasible routes gone, an unfeasible one there: a seqno request goes to it, with the feasible
+// distance's seqno plus one, and is repeated; the answer is taken.
+static void test_starvation(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	announce(r, 0, &far, 50, 5, 100);
+	pass(r, XY_SEC);
+	announce(r, 1, &far, 50, 5, 500);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->seqno_requests, 0);
+	retract(r, 0, &p);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	CU_ASSERT_EQUAL(r->seqno_requests, 1);
+	CU_ASSERT_TRUE(r->last_request_link == 1 && r->last_request.seqno == 6 &&
+		       xy_prefix_eq(&r->last_request.prefix, &p));
+	pass(r, 7 * XY_SEC);
+	CU_ASSERT_EQUAL(r->seqno_requests, 3); // after 2 s and 4 more
+	announce(r, 1, &far, 50, 6, 500);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 596);
+	rig_free(r);
+}
+
+static void ask_seqno(struct rig *r, uint16_t link, const struct xy_prefix *p, uint64_t rid,
+		      uint16_t seqno)
+{
+	uint8_t data[128];
+	struct xy_babel_builder b;
+	struct xy_babel_request q = {.prefix = *p, .seqno = seqno, .hops = 64, .rid = rid};
+	xy_babel_build(&b, data, sizeof(data), &r->peers[link]);
+	xy_babel_build_seqno_request(&b, &q);
+	from_peer(r, link, &b);
+	act(r);
+}
+
+// Forwarded once to the next hop, a copy is not, the answer goes back to who asked.
+static void test_forwarded_request(void)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	uint64_t rid = xy_babel_router_id(&far.x25519, 50);
+	announce(r, 0, &far, 50, 5, 100);
+	pass(r, XY_SEC);
+	ask_seqno(r, 1, &p, rid, 6);
+	ask_seqno(r, 2, &p, rid, 6);
+	pass(r, XY_SEC / 2);
+	CU_ASSERT_EQUAL(r->seqno_requests, 1);
+	CU_ASSERT_TRUE(r->last_request_link == 0 && r->last_request.hops == 63);
+	ask_seqno(r, 1, &p, rid, 5); // satisfied: answered at once
+	pass(r, XY_SEC / 2);
+	CU_ASSERT_EQUAL(said(r, 1, &p)->seqno, 5);
+	announce(r, 0, &far, 50, 6, 100);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 1, &p)->seqno, 6);
+	CU_ASSERT_EQUAL(said(r, 2, &p)->seqno, 6);
+	rig_free(r);
+}
+
+// Ours rises by one per request, at most once in 4 s.
+static void test_own_seqno(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_prefix own = xy_key_prefix(&r->me.x25519);
+	uint64_t rid = xy_babel_router_id(&r->me.x25519, 1000);
+	ask_seqno(r, 0, &own, rid, 100);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 0, &own)->seqno, 1);
+	ask_seqno(r, 0, &own, rid, 100);
+	ask_seqno(r, 1, &own, rid, 100);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 0, &own)->seqno, 1);
+	pass(r, 3 * XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 0, &own)->seqno, 2);
+	CU_ASSERT_EQUAL(said(r, 1, &own)->seqno, 2);
+	rig_free(r);
+}
+
+static void test_refusals(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_identity far = identity(9), other = identity(10);
+	struct xy_prefix p = xy_key_prefix(&far.x25519), q = xy_key_prefix(&other.x25519);
+	struct xy_babel_update good = claim_update(&far, &p, 50, 1, 100), u;
+	static const char *const martians[] = {"fe80::/64",   "ff00::/8", "127.0.0.1/32",
+					       "224.0.0.0/8", "::1/128",  "0.0.0.0/32"};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(martians); i++) {
+		struct xy_prefix m = prefix(martians[i]);
+		u = claim_update(&far, &m, 50, 1, 100);
+		tell(r, 0, &u);
+	}
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_MARTIAN), XY_ARRAY_SIZE(martians));
+	u = good, u.has_origin = false;
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_UNSIGNED), 1);
+	u = good, u.prefix.len = 65;
+	tell(r, 0, &u);
+	u = good, u.prefix = prefix("200::/7"), u.has_origin = false; // we are no stub
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_MESH_PREFIX), 2);
+	u = good, u.prefix = q;
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_NOT_OWNER), 1);
+	u = good, u.origin.epoch = UINT32_MAX;
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_BAD_EPOCH), 1);
+	u = good, u.rid++;
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_BAD_ROUTER_ID), 1);
+	u = good, u.origin.signature[0] ^= 1;
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_BAD_SIGNATURE), 1);
+	u = good, memset(u.origin.key, 0, 32);
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_BAD_KEY), 1);
+	CU_ASSERT_EQUAL(r->route_actions, 0);
+	tell(r, 0, &good);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	// A wrong update never overwrites a valid entry.
+	u = good, u.metric = 1, u.seqno = 2;
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_BAD_SIGNATURE), 2);
+	rig_free(r);
+}
+
+// Verified once per claim, whoever brings it; a retraction overtakes what waits.
+static void test_verification(void)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	struct xy_key x;
+	r->hold_verify = true;
+	announce(r, 0, &far, 50, 1, 100);
+	announce(r, 1, &far, 50, 1, 50);
+	announce(r, 0, &far, 50, 1, 90);
+	CU_ASSERT_EQUAL(r->verifies, 1);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	retract(r, 1, &p);
+	int result = xy_babel_claim_verify(&r->held[0].claim, &x);
+	xy_babel_verified(r->b, r->held[0].id, result, &x, r->now);
+	xy_babel_verified(r->b, r->held[0].id, result, &x, r->now); // a second time: ignored
+	xy_babel_verified(r->b, 77, result, &x, r->now);
+	act(r);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 186);
+	announce(r, 2, &far, 50, 1, 10); // known: no verification
+	CU_ASSERT_EQUAL(r->verifies, 1);
+	CU_ASSERT_EQUAL(metric_to(r, &p) < 186 ? 106 : 186, metric_to(r, &p));
+	rig_free(r);
+}
+
+static void test_epochs(void)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519), m = prefix("2001:db8:5::/48");
+	struct xy_babel_update map = claim_update(&far, &m, 50, 1, 100);
+	announce(r, 0, &far, 50, 9, 100);
+	tell(r, 0, &map);
+	pass(r, XY_SEC);
+	// A higher epoch: the older route of the prefix goes at once, others of the key after 60 s.
+	announce(r, 1, &far, 51, 0, 300);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 396);
+	struct xy_babel_entry e[4];
+	CU_ASSERT_EQUAL(xy_babel_lookup(r->b, &p, e, 4, r->now), 1);
+	CU_ASSERT_EQUAL(metric_to(r, &m), 196);
+	pass(r, 55 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &m), 196);
+	pass(r, 10 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &m), XY_BABEL_INFINITY);
+	// A lower one is refused, and answered with the newest signature, once in 4 s.
+	unsigned before = r->update_count, answers = 0;
+	for (int i = 0; i < 3; i++) {
+		announce(r, 2, &far, 50, 9, 10);
+		pass(r, XY_SEC / 4);
+	}
+	CU_ASSERT_EQUAL(refused(r, 2, XY_BABEL_REFUSED_OLD_EPOCH), 3);
+	for (unsigned i = before; i < r->update_count; i++)
+		answers += r->updates[i].link == 2 && r->updates[i].u.origin.epoch == 51;
+	CU_ASSERT_EQUAL(answers, 1);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 396);
+	rig_free(r);
+}
+
+// Our own key shown with an epoch above ours: we go above it, and at most once a minute.
+static void test_lost_epoch(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_prefix own = xy_key_prefix(&r->me.x25519);
+	struct xy_babel_update u = claim_update(&r->me, &own, 2000, 7, XY_BABEL_INFINITY);
+	tell(r, 0, &u);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 2001);
+	CU_ASSERT_EQUAL(said(r, 1, &own)->origin.epoch, 2001);
+	CU_ASSERT_EQUAL(said(r, 1, &own)->seqno, 0);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_EPOCH_LOST], 1);
+	u = claim_update(&r->me, &own, 3000, 7, 5);
+	tell(r, 0, &u);
+	pass(r, 30 * XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 2001);
+	pass(r, 40 * XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 3001);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_TWO_NODES], 1);
+	// In our own epoch, a seqno that we never used.
+	pass(r, 70 * XY_SEC);
+	u = claim_update(&r->me, &own, 3001, 50, 5);
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(r->saved_epoch, 3002);
+	// A forged one is nothing.
+	u = claim_update(&r->me, &own, 4000, 50, 5);
+	u.origin.signature[5] ^= 1;
+	tell(r, 0, &u);
+	pass(r, 70 * XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 3002);
+	rig_free(r);
+}
+
+static void test_withdrawal(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_prefix a = prefix("2001:db8:a::/48"), c = prefix("2001:db8:c::/48");
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &a, r->now), 0);
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &c, r->now), 0);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 0, &a)->metric, 0);
+	CU_ASSERT_EQUAL(xy_babel_withdraw(r->b, &a, r->now), 0);
+	CU_ASSERT_EQUAL(xy_babel_withdraw(r->b, &a, r->now), -ENOENT);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 0, &a)->metric, XY_BABEL_INFINITY);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1001);
+	CU_ASSERT_EQUAL(said(r, 0, &c)->origin.epoch, 1001);
+	CU_ASSERT_EQUAL(xy_babel_withdraw(r->b, &c, r->now), 0);
+	pass(r, 500 * XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1001);
+	pass(r, 110 * XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1002);
+	rig_free(r);
+}
+
+static void test_collision(void)
+{
+	// Two keys for one /64 cannot be made here; for a mapping it is allowed, and `accept` says
+	// whose is used.
+	struct rig *r = rig_up(2);
+	struct xy_identity one = identity(9), two = identity(10);
+	struct xy_prefix m = prefix("2001:db8:5::/48");
+	struct xy_babel_update u1 = claim_update(&one, &m, 50, 1, 100);
+	struct xy_babel_update u2 = claim_update(&two, &m, 60, 1, 500);
+	tell(r, 0, &u1);
+	tell(r, 1, &u2);
+	CU_ASSERT_EQUAL(metric_to(r, &m), 196);
+	CU_ASSERT_FALSE(r->last.used);
+	struct xy_babel_accept list = {two.x25519, prefix("2001:db8::/32")};
+	CU_ASSERT_EQUAL(xy_babel_accept(r->b, &list, 1, r->now), 0);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &m), 596);
+	CU_ASSERT_TRUE(r->last.used && !memcmp(&r->last.key, &two.x25519, 32));
+	rig_free(r);
+}
+
+// At a limit what is held stays, what is new is refused; an eighth is kept for preferred origins.
+static void test_limits(void)
+{
+	struct rig *r = rig_new(false);
+	r->links[0].trust = XY_BABEL_OPEN;
+	link_up(r, 0);
+	link_up(r, 1);
+	pass(r, 15 * XY_SEC);
+	struct xy_identity wanted = identity(99);
+	xy_babel_origin_prefer(r->b, &wanted.x25519, true);
+	for (uint8_t i = 0; i < 20; i++) {
+		struct xy_identity id = identity((uint8_t)(20 + i));
+		announce(r, 0, &id, 50, 1, 100);
+	}
+	struct xy_babel_link_info info;
+	xy_babel_link_info(r->b, 0, &info);
+	CU_ASSERT_EQUAL(info.origins, 14);
+	CU_ASSERT_EQUAL(info.refused[XY_BABEL_REFUSED_ORIGIN_LIMIT], 6);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_LIMIT], 1);
+	announce(r, 0, &wanted, 50, 1, 100);
+	// Known to us as preferred only once its claim was seen: from the other neighbour.
+	announce(r, 1, &wanted, 50, 1, 100);
+	announce(r, 0, &wanted, 50, 1, 100);
+	xy_babel_link_info(r->b, 0, &info);
+	CU_ASSERT_EQUAL(info.origins, 15);
+	struct xy_identity first = identity(20);
+	struct xy_prefix p = xy_key_prefix(&first.x25519);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	rig_free(r);
+}
+
+// Nothing learned is installed before every neighbour has acknowledged, or 10 s are over.
+static void test_start_wait(void)
+{
+	struct rig *r = rig_new(false);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	r->mute[0] = true;
+	link_up(r, 0);
+	pass(r, XY_SEC);
+	announce(r, 0, &far, 50, 1, 100);
+	pass(r, 8 * XY_SEC + XY_SEC / 2);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_STARTED], 0);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_STARTED], 1);
+	rig_free(r);
+
+	r = rig_new(false);
+	link_up(r, 0);
+	announce(r, 0, &far, 50, 1, 100);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196); // acknowledged: no wait
+	rig_free(r);
+}
+
+static void test_equal_cost(void)
+{
+	struct rig *r = rig_up(4);
+	struct xy_identity far = identity(9);
+	announce(r, 0, &far, 50, 1, 100);
+	announce(r, 1, &far, 50, 1, 100);
+	announce(r, 2, &far, 50, 1, 101);
+	announce(r, 3, &far, 50, 2, 100); // another seqno is another distance
+	CU_ASSERT_EQUAL(r->last.hop_count, 2);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	CU_ASSERT_EQUAL(r->last.hops[1], 1);
+	xy_babel_link_down(r->b, 0, r->now);
+	r->up[0] = false;
+	pass(r, XY_SEC);
+	CU_ASSERT_TRUE(r->last.hop_count >= 1 && r->last.hops[0] != 0);
+	rig_free(r);
+}
+
+// RFC 8966 appendix A.3: a better route is taken when it has been better for a while.
+static void test_hysteresis(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	announce(r, 0, &far, 50, 5, 300);
+	announce(r, 1, &far, 50, 6, 400);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 396);
+	announce(r, 1, &far, 50, 6, 250); // better now, not yet for long
+	CU_ASSERT_EQUAL(metric_to(r, &p), 396);
+	pass(r, 60 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 346);
+	rig_free(r);
+}
+
+static void plain_update(struct rig *r, uint16_t link, const struct xy_prefix *p, uint64_t rid,
+			 uint16_t metric)
+{
+	tell(r, link,
+	     &(struct xy_babel_update){.prefix = *p,
+				       .interval = 1600,
+				       .seqno = 1,
+				       .metric = metric,
+				       .has_rid = true,
+				       .rid = rid});
+}
+
+static void test_plain_domain(void)
+{
+	static const struct xy_prefix accept[] = {{{.b = {0x20, 0x01, 0x0d, 0xb8}}, 32}};
+	struct rig *r = rig_new(false);
+	struct xy_identity far = identity(9);
+	for (uint16_t i = 1; i <= 2; i++) { // two links into one domain
+		r->links[i].plain = true;
+		r->links[i].tag = 42;
+		r->links[i].accept = accept;
+		r->links[i].accept_count = 1;
+	}
+	r->links[3] = r->links[1]; // and one into another, which is told what we accept
+	r->links[3].local.b[15] = 3;
+	r->links[3].tag = 43;
+	r->links[3].announce = accept;
+	r->links[3].announce_count = 1;
+	for (uint16_t i = 0; i < 4; i++)
+		link_up(r, i);
+	pass(r, 15 * XY_SEC);
+	struct xy_prefix in = prefix("2001:db8:7::/48"), out = prefix("2001:db9::/48"),
+			 mesh = prefix("200::/7"), own = xy_key_prefix(&r->me.x25519),
+			 remote = xy_key_prefix(&far.x25519);
+	plain_update(r, 1, &in, 0x1234, 200);
+	plain_update(r, 1, &out, 0x1234, 200);
+	plain_update(r, 1, &remote, 0x1234, 200);
+	announce(r, 0, &far, 50, 1, 100);
+	plain_update(r, 2, &in, xy_babel_router_id(&far.x25519, 50), 1);
+	plain_update(r, 2, &in, xy_babel_router_id(&r->me.x25519, 1000), 1);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(refused(r, 1, XY_BABEL_REFUSED_NOT_ACCEPTED), 1);
+	CU_ASSERT_EQUAL(refused(r, 1, XY_BABEL_REFUSED_UNSIGNED), 1);
+	CU_ASSERT_EQUAL(refused(r, 2, XY_BABEL_REFUSED_REFLECTED), 2);
+	CU_ASSERT_EQUAL(metric_to(r, &in), 296);
+	// Into the mesh under our own key, with flag and tag; its metric goes on.
+	const struct xy_babel_update *u = said(r, 0, &in);
+	struct xy_key x;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(u);
+	struct xy_babel_claim c = {u->prefix, u->rid, u->seqno, u->origin};
+	CU_ASSERT_TRUE(u->metric == 296 && u->origin.flags == XY_BABEL_ORIGIN_EXTERNAL &&
+		       u->origin.tag == 42 && xy_babel_claim_verify(&c, &x) == 0);
+	// Never back into its domain; the other one hears of it, unsigned.
+	u = said(r, 2, &in);
+	CU_ASSERT_TRUE(!u || u->metric == XY_BABEL_INFINITY);
+	u = said(r, 3, &in);
+	CU_ASSERT_TRUE(u && u->metric == 296 && !u->has_origin);
+	// By default a plain neighbour hears 200::/7 and our own prefixes, and no other node's.
+	CU_ASSERT_TRUE(said(r, 1, &mesh) && !said(r, 1, &mesh)->has_origin);
+	CU_ASSERT_PTR_NOT_NULL(said(r, 1, &own));
+	CU_ASSERT_PTR_NULL(said(r, 1, &remote));
+	CU_ASSERT_PTR_NULL(said(r, 3, &mesh)); // its own list does not name it
+	CU_ASSERT_PTR_NULL(said(r, 0, &mesh));
+	// The same prefix out of the mesh, brought in by another gateway of that domain.
+	retract(r, 1, &in);
+	struct xy_babel_claim g = {.prefix = in,
+				   .rid = xy_babel_router_id(&far.x25519, 50),
+				   .seqno = 2,
+				   .origin = {.flags = 1, .epoch = 50, .tag = 42}};
+	memcpy(g.origin.key, far.ed25519.b, 32);
+	xy_babel_claim_sign(&g, far.ed25519_sk);
+	struct xy_babel_accept list = {far.x25519, in};
+	xy_babel_accept(r->b, &list, 1, r->now);
+	tell(r, 0,
+	     &(struct xy_babel_update){.prefix = in,
+				       .interval = 6000,
+				       .seqno = 2,
+				       .metric = 5,
+				       .has_rid = true,
+				       .rid = g.rid,
+				       .has_origin = true,
+				       .origin = g.origin});
+	pass(r, 5 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &in), 101);
+	u = said(r, 1, &in);
+	CU_ASSERT_TRUE(!u || u->metric == XY_BABEL_INFINITY);
+	u = said(r, 3, &in);
+	CU_ASSERT_TRUE(u && u->metric == 101);
+	rig_free(r);
+}
+
+static void request_route(struct rig *r, uint16_t link, const struct xy_prefix *p)
+{
+	uint8_t data[64];
+	struct xy_babel_builder b;
+	xy_babel_build(&b, data, sizeof(data), &r->peers[link]);
+	xy_babel_build_route_request(&b, &(struct xy_babel_request){.prefix = *p});
+	from_peer(r, link, &b);
+	act(r);
+}
+
+// Both answers of a relay to its stub, and what it remembers.
+static void test_relay_of_stub(void)
+{
+	struct rig *r = rig_new(false);
+	r->links[1].stub = true;
+	link_up(r, 0);
+	link_up(r, 1);
+	pass(r, 15 * XY_SEC);
+	struct xy_identity far = identity(9), other = identity(10), none = identity(11);
+	struct xy_prefix p = xy_key_prefix(&far.x25519), q = xy_key_prefix(&other.x25519),
+			 z = xy_key_prefix(&none.x25519), mesh = prefix("200::/7");
+	announce(r, 0, &far, 50, 1, 100);
+	announce(r, 0, &other, 50, 1, 100);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_TRUE(said(r, 1, &mesh) && !said(r, 1, &mesh)->has_origin);
+	CU_ASSERT_PTR_NULL(said(r, 1, &p));
+	request_route(r, 1, &p);
+	request_route(r, 1, &z);
+	pass(r, XY_SEC);
+	CU_ASSERT_TRUE(said(r, 1, &p) && said(r, 1, &p)->metric == 196 &&
+		       said(r, 1, &p)->has_origin);
+	CU_ASSERT_TRUE(said(r, 1, &z) && said(r, 1, &z)->metric == XY_BABEL_INFINITY);
+	CU_ASSERT_PTR_NULL(said(r, 1, &q));
+	announce(r, 0, &far, 50, 2, 500);
+	announce(r, 0, &other, 50, 2, 500);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 1, &p)->metric, 596); // remembered: the change is sent
+	CU_ASSERT_PTR_NULL(said(r, 1, &q));
+	rig_free(r);
+}
+
+static void test_stub(void)
+{
+	struct rig *r = rig_new(true);
+	r->links[0].relay = true;
+	link_up(r, 0);
+	link_up(r, 1);
+	pass(r, 15 * XY_SEC);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519), mesh = prefix("200::/7");
+	struct xy_babel_update aggregate = {.prefix = mesh,
+					    .interval = 6000,
+					    .metric = 0,
+					    .has_rid = true,
+					    .rid = 5,
+					    .seqno = 1};
+	tell(r, 1, &aggregate); // not named as our relay
+	CU_ASSERT_EQUAL(refused(r, 1, XY_BABEL_REFUSED_MESH_PREFIX), 1);
+	tell(r, 0, &aggregate);
+	CU_ASSERT_TRUE(r->last.kind == XY_BABEL_VIA && r->last.prefix.len == 7 && !r->last.has_key);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_PTR_NULL(said(r, 1, &mesh)); // never passed on
+
+	CU_ASSERT_EQUAL(xy_babel_want(r->b, &far.addr, r->now), -EAGAIN);
+	pass(r, XY_SEC / 10);
+	CU_ASSERT_EQUAL(r->route_requests, 1);
+	CU_ASSERT_TRUE(r->last_request_link == 0 && xy_prefix_eq(&r->last_request.prefix, &p));
+	announce(r, 0, &far, 50, 1, 100);
+	CU_ASSERT_EQUAL(xy_babel_want(r->b, &far.addr, r->now), 0);
+	pass(r, XY_SEC);
+	CU_ASSERT_PTR_NULL(said(r, 1, &p)); // no transit
+	pass(r, 320 * XY_SEC);		    // unused: let go
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+
+	// A no is kept for 10 s.
+	CU_ASSERT_EQUAL(xy_babel_want(r->b, &far.addr, r->now), -EAGAIN);
+	retract(r, 0, &p);
+	CU_ASSERT_EQUAL(xy_babel_want(r->b, &far.addr, r->now), -ENETUNREACH);
+	pass(r, 9 * XY_SEC);
+	CU_ASSERT_EQUAL(xy_babel_want(r->b, &far.addr, r->now), -ENETUNREACH);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(xy_babel_want(r->b, &far.addr, r->now), -EAGAIN);
+
+	// A scan fills nothing.
+	unsigned refusals = 0;
+	for (unsigned i = 0; i < 5000; i++) {
+		struct xy_addr a = {.b = {0x03, 1, (uint8_t)(i >> 8), (uint8_t)i}};
+		refusals += xy_babel_want(r->b, &a, r->now) == -ENOBUFS;
+	}
+	CU_ASSERT_EQUAL(refusals, 5000 - 999);
+	rig_free(r);
+}
+
+// RFC 9616 section 3.2: 40 ms there and back, 1 s at the other end.
+static void test_rtt(void)
+{
+	struct rig *r = rig_new(false);
+	r->links[0].no_rtt = false;
+	CU_ASSERT_EQUAL(xy_babel_link_add(r->b, 0, &r->links[0], r->now), 0);
+	xy_babel_link_up(r->b, 0, r->now);
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t data[128];
+		struct xy_babel_builder p;
+		uint32_t ours = (uint32_t)(r->now / XY_USEC), theirs = 0xfffff000u + i * 2000000;
+		r->now += 20 * XY_MSEC + XY_SEC + 20 * XY_MSEC;
+		xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+		xy_babel_build_hello(&p, &(struct xy_babel_hello){.seqno = (uint16_t)i,
+								  .interval = 400,
+								  .has_time = true,
+								  .time = theirs + 1000000});
+		xy_babel_build_ihu(&p, &(struct xy_babel_ihu){.any = true,
+							      .rxcost = 96,
+							      .interval = 1200,
+							      .has_time = true,
+							      .origin_time = ours,
+							      .receive_time = theirs});
+		from_peer(r, 0, &p);
+		act(r);
+	}
+	struct xy_babel_link_info info;
+	xy_babel_link_info(r->b, 0, &info);
+	CU_ASSERT_EQUAL(info.rtt, 40000);
+	// 96 plus 150 * (40 - 10) / (120 - 10)
+	CU_ASSERT_EQUAL(info.cost, 96 + 40);
+	rig_free(r);
+}
+
+// A neighbour that goes silent: two of three Hellos, then its routes, then itself.
+static void test_silence(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	struct xy_babel_link_info info;
+	announce(r, 0, &far, 50, 1, 100);
+	pass(r, XY_SEC);
+	r->up[0] = false;
+	pass(r, 6 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	pass(r, 14 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	pass(r, 80 * XY_SEC);
+	xy_babel_link_info(r->b, 0, &info);
+	CU_ASSERT_TRUE(!info.heard && info.routes == 0);
+	rig_free(r);
+}
+
+// A table that one neighbour brings and takes back: linear, and everything is given back.
+static void test_many(void)
+{
+	struct rig *r = rig_new(false);
+	static const struct xy_prefix all[] = {{.len = 0}};
+	r->links[0].plain = true;
+	r->links[0].accept = all;
+	r->links[0].accept_count = 1;
+	link_up(r, 0);
+	pass(r, 15 * XY_SEC);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct xy_prefix p = {
+			{.b = {0x20, 0x01, 0x0d, 0xb8, 0, (uint8_t)(i >> 8), 0, (uint8_t)i}}, 64};
+		plain_update(r, 0, &p, 77, 100);
+	}
+	struct xy_babel_stats s;
+	xy_babel_stats(r->b, &s);
+	CU_ASSERT_EQUAL(s.routes, 20000);
+	CU_ASSERT_EQUAL(s.selected, 20000);
+	xy_babel_link_down(r->b, 0, r->now);
+	r->up[0] = false;
+	pass(r, 600 * XY_SEC);
+	xy_babel_stats(r->b, &s);
+	CU_ASSERT_EQUAL(s.routes, 0);
+	CU_ASSERT_TRUE(s.prefixes <= 2); // our own and the aggregate
+	CU_ASSERT_EQUAL(s.sources, 0);
+	rig_free(r);
+}
+
+XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
+	     {"claim: verification", test_claim_verify}, {"epoch at start", test_epoch_first},
+	     {"own prefix is announced", test_own_is_announced},
+	     {"learn, relay, retract, hold", test_learn_relay_retract},
+	     {"feasibility, numbered table", test_feasibility}, {"starvation", test_starvation},
+	     {"forwarded seqno request", test_forwarded_request}, {"own seqno", test_own_seqno},
+	     {"refusals", test_refusals}, {"verification", test_verification},
+	     {"epochs of others", test_epochs}, {"our epoch lost", test_lost_epoch},
+	     {"withdrawal", test_withdrawal}, {"several origins and accept", test_collision},
+	     {"limits", test_limits}, {"wait at start", test_start_wait},
+	     {"equal cost", test_equal_cost}, {"hysteresis", test_hysteresis},
+	     {"plain domains", test_plain_domain}, {"relay of a stub", test_relay_of_stub},
+	     {"stub", test_stub}, {"RTT", test_rtt}, {"silence", test_silence},
+	     {"many routes", test_many})
