@@ -356,6 +356,60 @@ static void test_claim_vector(void)
 	CU_ASSERT_EQUAL(xy_be64_load(out), c.rid);
 }
 
+static void check_hex(const uint8_t *data, size_t len, const char *hex)
+{
+	CU_ASSERT_EQUAL(strlen(hex), 2 * len);
+	for (size_t i = 0; i < len && hex[2 * i]; i++) {
+		unsigned v = 0;
+		sscanf(hex + 2 * i, "%2x", &v);
+		CU_ASSERT_EQUAL(data[i], v);
+	}
+}
+
+// The vectors that docs/wire-format.md publishes: seed 00 01 .. 1f, epoch 0x65000000, seqno 1.
+static void test_claim_published(void)
+{
+	static const struct {
+		const char *prefix;
+		uint8_t flags;
+		uint32_t tag;
+		const char *bytes, *signature;
+	} table[] = {
+		{"3fc:4218:2ede:2bd::/64", 0, 0,
+		 "78796c656d2d726f7574652d763101006500000003a107bff3ce10be1d70dd18e74bc09967e4d6309"
+		 "ba50d"
+		 "5f1ddc8664125531b84003fc42182ede02bd00000000000000002c71a3353d4686570001",
+		 "d512aba4007805bca03ecbc99861b077c9b3a878ad72d03314af0f7262a94079f764289d60f6fba90"
+		 "48134"
+		 "f361015550e28f29af69db7cd922e993705c536f00"},
+		{"192.0.2.0/24", 1, 42,
+		 "78796c656d2d726f7574652d763101016500000003a107bff3ce10be1d70dd18e74bc09967e4d6309"
+		 "ba50d"
+		 "5f1ddc8664125531b80000002a7800000000000000000000ffffc00002002c71a3353d4686570001",
+		 "ee2564328ee811a44043bae182fba182160c691467e9db6418fe405f047f842573d1ed5c45e9cd5c8"
+		 "5c28b"
+		 "5ebc39c03044ecdfa7b2cf058d15dba5ca5815d000"},
+	};
+	struct xy_identity id;
+	uint8_t seed[32], bytes[XY_BABEL_CLAIM_BYTES];
+	for (uint8_t i = 0; i < 32; i++)
+		seed[i] = i;
+	CU_ASSERT_EQUAL_FATAL(xy_identity_from_seed(seed, &id), 0);
+	for (size_t i = 0; i < XY_ARRAY_SIZE(table); i++) {
+		struct xy_babel_claim c = {.prefix = prefix(table[i].prefix),
+					   .seqno = 1,
+					   .rid = xy_babel_router_id(&id.x25519, 0x65000000),
+					   .origin = {.flags = table[i].flags,
+						      .epoch = 0x65000000,
+						      .tag = table[i].tag}};
+		memcpy(c.origin.key, id.ed25519.b, 32);
+		CU_ASSERT_EQUAL(c.rid, 0x2c71a3353d468657);
+		check_hex(bytes, xy_babel_claim_bytes(&c, bytes), table[i].bytes);
+		xy_babel_claim_sign(&c, id.ed25519_sk);
+		check_hex(c.origin.signature, 64, table[i].signature);
+	}
+}
+
 static void test_claim_verify(void)
 {
 	struct xy_identity id = identity(7), other = identity(8);
@@ -1093,6 +1147,7 @@ static void test_many(void)
 }
 
 XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
+	     {"claim: published vectors", test_claim_published},
 	     {"claim: verification", test_claim_verify}, {"epoch at start", test_epoch_first},
 	     {"own prefix is announced", test_own_is_announced},
 	     {"learn, relay, retract, hold", test_learn_relay_retract},
