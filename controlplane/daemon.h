@@ -8,6 +8,7 @@
 #include "log.h"
 #include "netlink.h"
 #include "plan.h"
+#include "watchdog.h"
 
 #include <uv.h>
 
@@ -55,6 +56,7 @@ struct xy_daemon {
 	xy_nsec turn_began, tick_due;
 	struct xy_lag lag;
 	struct xy_worker_view worker[XY_DP_WORKERS];
+	struct xy_watchdog watchdog;
 	unsigned ticks;
 	unsigned mtu_from; // how far the links were asked
 	bool mtu_stale;	   // the kernel's routes changed: ask again, a moment later

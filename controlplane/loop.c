@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The event loop: what wakes the control thread, and how long each turn of it took.
 #include "daemon.h"
+#include "notify.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #define EVENTS_PER_TURN	 128 // of the dataplane; at about 5 us each far below 2 ms
@@ -73,6 +75,28 @@ static void on_netlink(uv_poll_t *poll, int status, int events)
 		d->mtu_stale = true;
 }
 
+static void look_at_workers(struct xy_daemon *d, xy_nsec now)
+{
+	unsigned workers = xy_dp_workers(d->dp);
+	for (unsigned i = 0; i < workers; i++) {
+		switch (xy_watchdog_see(&d->watchdog, i, d->worker[i].walks, now)) {
+		case XY_WATCHDOG_GOT_STUCK:
+			xy_log_error(
+				"worker %u is stuck: no walk for %u s, so its queues stand still; "
+				"see what its thread rte-worker-%u waits for, or restart",
+				i, (unsigned)(XY_WATCHDOG_STUCK / XY_SEC), i + 1);
+			break;
+		case XY_WATCHDOG_GOT_FREE:
+			xy_log_warn("worker %u walks again", i);
+			break;
+		case XY_WATCHDOG_SAME:
+			break;
+		}
+	}
+	if (xy_watchdog_ping_due(&d->watchdog, workers, now))
+		xy_notify("WATCHDOG=1");
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
@@ -82,8 +106,10 @@ static void on_tick(uv_timer_t *timer)
 	xy_lag_tick(&d->lag);
 	d->tick_due = now + XY_LAG_TICK;
 	xy_dp_housekeep(d->dp);
-	if (++d->ticks % TICKS_PER_SECOND == 0)
+	if (++d->ticks % TICKS_PER_SECOND == 0) {
 		xy_show_sample(d);
+		look_at_workers(d, now);
+	}
 	if (d->mtu_stale && !d->mtu_from) {
 		d->mtu_stale = false;
 		uv_timer_start(&d->mtu_timer, on_mtu, MTU_SETTLE_MS, 0);
@@ -172,6 +198,7 @@ static int tick(struct xy_daemon *d)
 	r = r ? r : uv_timer_init(&d->loop, &d->mtu_timer);
 	d->links_timer.data = d->tick_timer.data = d->mtu_timer.data = d;
 	d->tick_due = xy_now() + XY_LAG_TICK;
+	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_now());
 	r = r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
 	return r ? r : uv_timer_start(&d->mtu_timer, on_mtu, MTU_INTERVAL_MS, 0);
 }

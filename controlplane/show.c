@@ -59,12 +59,8 @@ static void warn(json_t *to, bool wrong, const char *text)
 static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info *routes)
 {
 	json_t *list = json_array();
-	struct xy_dp_worker_stats s;
-	bool dead = false;
-	for (unsigned i = 0; i < xy_dp_workers(d->dp); i++)
-		if (xy_dp_worker_stats(d->dp, i, &s) == 0)
-			dead |= s.walks == 0 && xy_now() - d->started > 10 * XY_SEC;
-	warn(list, dead, "a worker does not run: see the log");
+	warn(list, xy_watchdog_stuck(&d->watchdog, xy_dp_workers(d->dp)) > 0,
+	     "a worker is stuck: see the log");
 	warn(list, routes->refused > 0, "routes were refused: raise max_routes");
 	warn(list, xy_links_drops(d->links, XY_LINK_DROP_HS_NO_INDEX) > 0,
 	     "handshakes found no free session: raise max_sessions");

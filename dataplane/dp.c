@@ -24,6 +24,7 @@
 #define BUFFERS_BASE	   4095 // mbufs, and per worker; powers of two less one waste no memory
 #define BUFFERS_PER_WORKER 4096
 #define BUFFER_CACHE	   256
+#define STOP_MAX	   1000 // ms that a worker may take to end
 
 static uint32_t buffer_count(const struct xy_dp_config *cfg)
 {
@@ -171,21 +172,31 @@ int xy_dp_start(struct xy_dp *dp, struct xy_err *err)
 	return 0;
 }
 
-static void workers_stop(struct xy_dp *dp)
+// False: one is stuck, and nothing that it may look at can be freed.
+static bool workers_stop(struct xy_dp *dp)
 {
 	__atomic_store_n(&dp->stop, 1, __ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < dp->workers; i++)
 		if (dp->worker[i] && dp->worker[i]->wake_fd >= 0)
 			xy_worker_wake(dp->worker[i]);
-	if (dp->rcu)
-		rte_eal_mp_wait_lcore();
+	if (!dp->rcu)
+		return true;
+	for (unsigned i = 0; i < dp->workers; i++)
+		for (unsigned ms = 0; rte_eal_get_lcore_state(dp->worker[i]->lcore) == RUNNING;
+		     ms++) {
+			if (ms == STOP_MAX)
+				return false;
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		}
+	return true;
 }
 
 void xy_dp_destroy(struct xy_dp *dp)
 {
 	if (!dp)
 		return;
-	workers_stop(dp);
+	if (!workers_stop(dp))
+		return; // the process ends now, and the kernel frees all of it
 	for (unsigned i = 0; dp->ports && i < XY_DP_PORTS; i++)
 		xy_dp_port_del(dp, i);
 	xy_dp_host_close(dp);

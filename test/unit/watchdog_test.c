@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// When a worker counts as stuck, and when the service manager hears that all is well.
+#include "unit.h"
+#include "watchdog.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void test_stuck_and_free(void)
+{
+	struct xy_watchdog w;
+	xy_watchdog_init(&w, NULL, NULL, 100 * XY_SEC);
+	static const struct {
+		unsigned at; // s
+		uint64_t walks;
+		enum xy_watchdog_news want;
+	} steps[] = {
+		{100, 0, XY_WATCHDOG_SAME},	 {101, 5, XY_WATCHDOG_SAME},
+		{102, 6, XY_WATCHDOG_SAME},	 {104, 6, XY_WATCHDOG_SAME},
+		{105, 6, XY_WATCHDOG_GOT_STUCK}, {106, 6, XY_WATCHDOG_SAME},
+		{107, 7, XY_WATCHDOG_GOT_FREE},	 {108, 8, XY_WATCHDOG_SAME},
+	};
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		CU_ASSERT_EQUAL(xy_watchdog_see(&w, 1, steps[i].walks, steps[i].at * XY_SEC),
+				steps[i].want);
+		CU_ASSERT_EQUAL(xy_watchdog_stuck(&w, 2), steps[i].at == 105 || steps[i].at == 106);
+	}
+}
+
+static void test_pings(void)
+{
+	struct xy_watchdog w;
+	char pid[32];
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	xy_watchdog_init(&w, "4000000", pid, 0); // 4 s: a ping every 2 s
+	CU_ASSERT(!xy_watchdog_ping_due(&w, 1, XY_SEC));
+	CU_ASSERT(xy_watchdog_ping_due(&w, 1, 2 * XY_SEC));
+	CU_ASSERT(!xy_watchdog_ping_due(&w, 1, 3 * XY_SEC));
+	xy_watchdog_see(&w, 0, 0, 4 * XY_SEC);
+	CU_ASSERT(!xy_watchdog_ping_due(&w, 1, 4 * XY_SEC)); // stuck: let it run out
+	xy_watchdog_see(&w, 0, 1, 5 * XY_SEC);
+	CU_ASSERT(xy_watchdog_ping_due(&w, 1, 5 * XY_SEC));
+}
+
+static void test_environment(void)
+{
+	static const char *const odd[] = {"", "x", "12x", "0"};
+	struct xy_watchdog w;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		xy_watchdog_init(&w, odd[i], NULL, 0);
+		CU_ASSERT_EQUAL(w.interval, 0);
+	}
+	xy_watchdog_init(&w, "4000000", "1", 0); // for another process
+	CU_ASSERT_EQUAL(w.interval, 0);
+}
+
+XY_UNIT_MAIN("watchdog", {"stuck and free again", test_stuck_and_free},
+	     {"pings to the service manager", test_pings}, {"odd environment", test_environment})
