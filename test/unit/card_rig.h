@@ -29,7 +29,7 @@ void xy_dp_retire(struct xy_dp *dp, void *ptr, void (*fn)(struct xy_dp *dp, void
 
 // --- the machine
 
-static inline int sh(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static inline int sh(const char *fmt, ...)
 {
 	char cmd[512];
 	va_list ap;
