@@ -223,7 +223,7 @@ void send_one(struct xy_babel *b, struct neigh *n, uint32_t dest)
 
 void send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
-	uint32_t dest = n->fresh ? 0 : dest_get(b, &ORIGIN(b, origin)->shown.prefix);
+	uint32_t dest = dest_get(b, &ORIGIN(b, origin)->shown.prefix);
 	if (!dest)
 		return;
 	// A mapping may be announced by another origin as well, whose signature we pass on.
