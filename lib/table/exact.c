@@ -39,6 +39,7 @@ enum {
 	GROW_AT = 4,	     // entries a line, on average
 	MERGE_ENTRIES = 100, // in two groups that become one; a split leaves over 200
 	MAX_DEPTH = 27,	     // enough for 2^32 entries
+	DEPTH_UNIT = 512,    // in a note: above MAX_ENTRIES
 	LANES = 64, // a million entries, Zen 5: 8, 16, 32, 64 lanes do 36, 52, 84, 106 M lookups/s
 };
 
@@ -47,9 +48,10 @@ struct line {
 	_Atomic uint32_t value[SLOTS];
 	_Atomic uint8_t spilled; // a key of this line lies in its second one
 	uint8_t used;		 // writer's: slots that have a key
-	uint16_t note; // writer's: first line of a group: its live entries; second: its depth
+	uint16_t note; // writer's, in a group's first line: live entries, and its depth above
 };
 static_assert(sizeof(struct line) == LINE, "a line is a cache line");
+static_assert(MAX_ENTRIES < DEPTH_UNIT && (MAX_DEPTH + 1) * DEPTH_UNIT <= UINT16_MAX, "a note");
 
 struct dir {
 	unsigned depth; // 2^depth slots
@@ -113,14 +115,15 @@ static inline uint64_t group_of(const struct dir *d, uint64_t h)
 	return atomic_load_explicit(&d->slot[dir_index(d->depth, h)], memory_order_acquire);
 }
 
+// Both in one line: a change then touches two lines of its group, and they are fetched together.
 static uint32_t live(uint64_t ref)
 {
-	return group_at(ref)[0].note;
+	return group_at(ref)[0].note & (DEPTH_UNIT - 1);
 }
 
 static unsigned depth_of(uint64_t ref)
 {
-	return group_at(ref)[1].note;
+	return group_at(ref)[0].note / DEPTH_UNIT;
 }
 
 static struct dir *dir_of(const struct xy_exact *t)
@@ -203,7 +206,7 @@ static uint64_t group_new(unsigned lines, unsigned depth)
 	for (unsigned i = 0; i < lines; i++)
 		for (unsigned j = 0; j < SLOTS; j++)
 			atomic_init(&g[i].value[j], XY_TABLE_MISS);
-	g[1].note = (uint16_t)depth;
+	g[0].note = (uint16_t)(depth * DEPTH_UNIT);
 	return (uintptr_t)g | lines;
 }
 
