@@ -36,7 +36,8 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 {
 	if (peer >= dp->cfg.max_peers)
 		return -ENOSPC;
-	struct xy_adjacency *a = malloc(sizeof(*a));
+	// What workers compare and copy for each packet is in its first line.
+	struct xy_adjacency *a = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
 	*a = (struct xy_adjacency){.remote = cfg->remote,

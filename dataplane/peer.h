@@ -13,7 +13,8 @@ struct xy_adjacency {		   // immutable once published
 	uint16_t port;
 	bool leaf;
 	struct xy_frame_header frame; // len 0: by the kernel's socket
-};
+} __rte_cache_aligned;
+_Static_assert(offsetof(struct xy_adjacency, frame) <= 64, "one line is prefetched");
 
 struct xy_peer_slot {
 	struct xy_adjacency *adjacency; // RCU; NULL: no such peer

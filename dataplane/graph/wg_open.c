@@ -47,7 +47,8 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy
 	return ADMITTED;
 }
 
-static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_session *s)
+static void prepare(struct xy_worker *w, struct burst *b, unsigned at, struct rte_mbuf *m,
+		    struct xy_session *s)
 {
 	struct xy_wg_data *msg = rte_pktmbuf_mtod(m, struct xy_wg_data *);
 	uint32_t len = m->data_len - XY_WG_DATA_OVERHEAD;
@@ -64,6 +65,8 @@ static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_
 					    .tag = msg->box + len};
 	rte_prefetch0(&s->replay.bitmap[msg->counter / 64 % XY_REPLAY_WORDS]);
 	rte_prefetch0(&s->roam_told);
+	rte_prefetch0(&w->use[xy_session_number(w->dp, s)]);
+	rte_prefetch0(&w->dp->peer[s->peer]);
 }
 
 static bool moved(const struct xy_adjacency *a, const struct xy_packet *p)
@@ -134,9 +137,11 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	for (unsigned i = 0; i < n; i++) {
 		edge[i] = admit(w, xy_node_mbuf(objs[i]), session[i]);
 		if (edge[i] == ADMITTED)
-			prepare(&b, i, xy_node_mbuf(objs[i]), session[i]);
+			prepare(w, &b, i, xy_node_mbuf(objs[i]), session[i]);
 	}
 	xy_aead_open_burst(w->mb, b.op, b.n);
+	for (unsigned i = 0; i < b.n; i++)
+		rte_prefetch0(xy_adjacency_rcu(w->dp, b.session[i]->peer));
 	for (unsigned i = 0; i < b.n; i++)
 		edge[b.at[i]] = finish(w, b.m[i], b.session[i], &b.op[i]);
 	xy_node_pass(graph, node, objs, edge, n);

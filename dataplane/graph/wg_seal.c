@@ -48,11 +48,27 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_sessi
 		return p->version ? HOLD : DROP_STALE; // a keepalive is worth nothing later
 	if (!a->remote.port)
 		return DROP_NO_ENDPOINT;
-	rte_prefetch0(&s->tx_counter);
-	rte_prefetch0(s->send);
 	*session = s;
 	*adjacency = a;
 	return ADMITTED;
+}
+
+// What admit() will look at, for all of a burst before it does: two loads away from the packet.
+static void fetch(const struct xy_worker *w, void **objs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t peer = xy_packet(xy_node_mbuf(objs[i]))->next;
+		if (peer >= w->dp->cfg.max_peers)
+			continue;
+		uint32_t slot = __atomic_load_n(&w->dp->peer[peer].current, __ATOMIC_RELAXED);
+		rte_prefetch0(xy_adjacency_rcu(w->dp, peer));
+		if (slot) {
+			rte_prefetch0(&w->dp->session[slot - 1]);
+			rte_prefetch0(&w->dp->session[slot - 1].tx_counter);
+			rte_prefetch0(w->dp->session[slot - 1].send);
+			rte_prefetch0(&w->use[slot - 1]);
+		}
+	}
 }
 
 // Data up to the padded length (16, but never beyond what the link carries), header before, room
@@ -131,6 +147,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	const struct xy_adjacency *adjacency[XY_BURST];
 	struct burst b = {.n = 0};
 
+	fetch(w, objs, n);
 	for (unsigned i = 0; i < n; i++)
 		edge[i] = admit(w, xy_node_mbuf(objs[i]), &session[i], &adjacency[i]);
 	for (unsigned i = 0; i < n; i++)
