@@ -65,6 +65,9 @@ struct xy_dp_port_config {
 	struct xy_addr address; // unspecified: dual stack where there is IPv6
 	uint16_t port;		// 0 = any free one (told back by _port_info)
 	uint32_t fwmark;
+	// The kernel's socket beside a card is for its interface alone, so that several cards share
+	// an address and port.
+	bool shared;
 };
 
 struct xy_dp_port_info {

@@ -162,7 +162,9 @@ int xy_card_port_make(struct xy_dp *dp, struct xy_card *card, const struct xy_dp
 	card->dp = dp;
 	card->port = p;
 	card->ifindex = if_nametoindex(card->interface);
-	int r = xy_port_socket_open(dp, cfg, id, &card->kernel, err);
+	struct xy_dp_port_config beside = *cfg;
+	memcpy(beside.interface, card->interface, sizeof(beside.interface));
+	int r = xy_port_socket_open(dp, &beside, id, &card->kernel, err);
 	if (r)
 		return r;
 	p->address = card->kernel->address;

@@ -70,11 +70,21 @@ static int set_mark(int fd, uint32_t mark, struct xy_err *err)
 	return 0;
 }
 
+static int set_interface(int fd, const struct xy_dp_port_config *cfg, struct xy_err *err)
+{
+	socklen_t len = (socklen_t)strlen(cfg->interface);
+	if (cfg->shared && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, cfg->interface, len))
+		return xy_err_set(err, errno, "UDP socket on %s: %s", cfg->interface,
+				  strerror(errno));
+	return 0;
+}
+
 static int set_options(struct xy_socket_queue *q, const struct xy_dp_port_config *cfg,
 		       struct xy_err *err)
 {
 	int r = set_needed(q->fd, q->family, err);
 	r = r ? r : set_mark(q->fd, cfg->fwmark, err);
+	r = r ? r : set_interface(q->fd, cfg, err);
 	if (r)
 		return r;
 	set_buffer(q->fd, SO_RCVBUFFORCE, SO_RCVBUF);

@@ -29,13 +29,6 @@ static int by_prefix(const struct entry *a, const struct entry *b)
 	return c ? c : (int)p->len - (int)q->len;
 }
 
-static int by_port(const struct entry *a, const struct entry *b)
-{
-	const struct xy_config_port *p = a->value, *q = b->value;
-	int c = memcmp(p->address.b, q->address.b, sizeof(p->address.b));
-	return c ? c : (int)p->port - (int)q->port;
-}
-
 // qsort_r's order, and stable: the later one in the file is the duplicate.
 static int order(const void *a, const void *b, void *compare)
 {
@@ -191,14 +184,43 @@ static int check_prefixes(struct xy_config_reader *r, const config_setting_t *ro
 	return ret;
 }
 
+static bool is_same_port(const struct xy_config_port *p, const struct xy_config_port *q)
+{
+	return p->port && p->port == q->port && xy_addr_eq(&p->address, &q->address);
+}
+
+static bool is_same_card(const struct xy_config_port *p, const struct xy_config_port *q)
+{
+	if (p->driver != q->driver || p->driver == XY_DRIVER_SOCKET)
+		return false;
+	return strcmp(p->device, q->device) == 0 &&
+	       (p->device[0] || strcmp(p->interface, q->interface) == 0);
+}
+
+// Ports on cards may share an address and port: each is for its card.
+static int check_two_ports(struct xy_config_reader *r, struct xy_config_port *p,
+			   struct xy_config_port *q, const config_setting_t *ports)
+{
+	const struct entry first = {p, config_setting_get_elem(ports, (unsigned)(p - r->c->ports))};
+	const struct entry again = {q, config_setting_get_elem(ports, (unsigned)(q - r->c->ports))};
+	bool cards = p->driver != XY_DRIVER_SOCKET && q->driver != XY_DRIVER_SOCKET;
+	if (is_same_card(p, q))
+		return refuse_duplicate(r, &first, &again, "card");
+	if (!is_same_port(p, q))
+		return 0;
+	if (!cards)
+		return refuse_duplicate(r, &first, &again, "address and port");
+	p->shared = q->shared = true;
+	return 0;
+}
+
 static int check_ports(struct xy_config_reader *r, const config_setting_t *ports)
 {
-	struct entry e[XY_CONFIG_PORTS];
-	unsigned n = 0;
+	int ret = 0;
 	for (unsigned i = 0; ports && i < r->c->port_count; i++)
-		if (r->c->ports[i].port) // any number of free ones
-			e[n++] = (struct entry){&r->c->ports[i], config_setting_get_elem(ports, i)};
-	return check_unique(r, e, n, by_port, "address and port");
+		for (unsigned j = 0; !ret && j < i; j++)
+			ret = check_two_ports(r, &r->c->ports[j], &r->c->ports[i], ports);
+	return ret;
 }
 
 int xy_config_check(struct xy_config_reader *r, const config_setting_t *root)

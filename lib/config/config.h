@@ -21,7 +21,7 @@ enum {
 
 #define XY_PORT_DEFAULT 51820
 
-enum xy_config_driver { XY_DRIVER_SOCKET };
+enum xy_config_driver { XY_DRIVER_SOCKET, XY_DRIVER_AF_XDP, XY_DRIVER_DPDK };
 enum xy_config_idle { XY_IDLE_ADAPTIVE, XY_IDLE_POLL };
 enum xy_log_level { XY_LOG_ERROR, XY_LOG_WARN, XY_LOG_INFO, XY_LOG_DEBUG };
 
@@ -29,6 +29,10 @@ struct xy_config_port {
 	enum xy_config_driver driver;
 	struct xy_addr address; // unspecified = every address, both families
 	uint16_t port;		// 0 = any free one
+	char interface[16];	// af_xdp: the card; dpdk: its TAP, "" = any name
+	char device[128];	// dpdk: PCI address or vdev
+	// Another port has this address and port: each is for its interface alone.
+	bool shared;
 	int line;
 };
 

@@ -12,6 +12,11 @@
 #define SAMPLE_RELAY_KEY "\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\""
 #define SAMPLE_SECRET	 "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
 
+static const char *const driver_choices[] = {[XY_DRIVER_SOCKET] = "socket",
+					     [XY_DRIVER_AF_XDP] = "af_xdp",
+					     [XY_DRIVER_DPDK] = "dpdk",
+					     NULL};
+
 // Text in, or an error that never quotes the secret.
 static int read_secret(struct xy_config_reader *r, const config_setting_t *s,
 		       uint8_t out[static 32])
@@ -76,6 +81,46 @@ static int store_port_address(struct xy_config_reader *r, const config_setting_t
 			      s->value.sval);
 }
 
+static int refuse_for(struct xy_config_reader *r, const config_setting_t *s, const char *key,
+		      const char *driver)
+{
+	return xy_config_fail(r, s, key,
+			      "has no meaning for driver = \"%s\"; remove it, or change "
+			      "the driver",
+			      driver);
+}
+
+// Which keys a driver wants, and which it does not.
+static int check_port(struct xy_config_reader *r, const config_setting_t *s,
+		      const struct xy_config_port *p)
+{
+	const char *driver = driver_choices[p->driver];
+	if (p->driver == XY_DRIVER_AF_XDP && !p->interface[0])
+		return xy_config_fail(r, s, "interface",
+				      "missing; driver = \"af_xdp\" needs the "
+				      "card: interface = \"eth0\";");
+	if (p->driver == XY_DRIVER_DPDK && !p->device[0])
+		return xy_config_fail(r, s, "device",
+				      "missing; driver = \"dpdk\" needs the card's "
+				      "PCI address or a vdev: device = \"0000:3b:00.0\";");
+	if (p->driver == XY_DRIVER_SOCKET && p->interface[0])
+		return refuse_for(r, s, "interface", driver);
+	if (p->driver != XY_DRIVER_DPDK && p->device[0])
+		return refuse_for(r, s, "device", driver);
+	return 0;
+}
+
+static int store_device(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	const char *v = s->value.sval;
+	if (v[0] && v[0] != ',' && v[0] != '-' && !v[strcspn(v, " \t\n")])
+		return 0;
+	return xy_config_fail(r, s, NULL,
+			      "\"%.60s\" is no device; write a PCI address, as "
+			      "\"0000:3b:00.0\", or a vdev, as \"net_tap0,iface=x0\"",
+			      v);
+}
+
 static int read_port(struct xy_config_reader *r, const config_setting_t *s,
 		     const struct xy_config_group *g, struct xy_config_port *p)
 {
@@ -85,7 +130,8 @@ static int read_port(struct xy_config_reader *r, const config_setting_t *s,
 	if (!config_setting_is_group(s))
 		return xy_config_fail(r, s, NULL, "no group; write { port = %d; }",
 				      XY_PORT_DEFAULT);
-	return xy_config_group_read(r, s, g, p);
+	int ret = xy_config_group_read(r, s, g, p);
+	return ret ? ret : check_port(r, s, p);
 }
 
 static const struct xy_config_group port_group, peer_group, route_group;
@@ -363,7 +409,6 @@ static int store_routes(struct xy_config_reader *r, const config_setting_t *s, v
 		.name = title, .keys = table, .count = XY_ARRAY_SIZE(table) \
 	}
 
-static const char *const driver_choices[] = {[XY_DRIVER_SOCKET] = "socket", NULL};
 static const char *const idle_choices[] = {
 	[XY_IDLE_ADAPTIVE] = "adaptive", [XY_IDLE_POLL] = "poll", NULL};
 static const char *const level_choices[] = {[XY_LOG_ERROR] = "error",
@@ -375,7 +420,15 @@ static const char *const level_choices[] = {[XY_LOG_ERROR] = "error",
 // clang-format off
 static const struct xy_config_key port_keys[] = {
 	{.name = "driver", .type = XY_CONFIG_STRING, .choices = driver_choices, .def = "\"socket\"",
-	 PORT(driver), .help = "What takes the datagrams: plain UDP sockets of the kernel."},
+	 PORT(driver),
+	 .help = "socket: plain UDP sockets; af_xdp: a card that stays the kernel's; dpdk: one that "
+		 "is DPDK's."},
+	{.name = "interface", .type = XY_CONFIG_STRING, .alternative = true,
+	 .sample = "\"eth0\"", PORT(interface), .store = store_host_name,
+	 .help = "af_xdp: the card; dpdk: name of the TAP that stands for the card in the kernel."},
+	{.name = "device", .type = XY_CONFIG_STRING, .alternative = true,
+	 .sample = "\"0000:3b:00.0\"", PORT(device), .store = store_device,
+	 .help = "dpdk: PCI address of a card bound to vfio-pci, or a vdev with its arguments."},
 	{.name = "address", .type = XY_CONFIG_STRING, .def = "\"::\"", .store = store_port_address,
 	 .help = "The local address; \"::\" stands for all of them, IPv6 and IPv4."},
 	{.name = "port", .type = XY_CONFIG_INT, .max = 65535, .def = "51820", PORT(port),
@@ -470,7 +523,7 @@ static const struct xy_config_key root_keys[] = {
 	 .help = "UDP port on all addresses; 0 takes any free one."},
 	{.name = "ports", .type = XY_CONFIG_GROUPS, .alternative = true, .group = &port_group,
 	 .sample = "( { address = \"192.0.2.1\"; port = 51820; } )", .store = store_ports,
-	 .help = "Up to 16 ports with an address each, in place of listen."},
+	 .help = "Up to 16 ports with a driver and an address each, in place of listen."},
 	{.name = "fwmark", .type = XY_CONFIG_INT, .max = UINT32_MAX, .def = "0", ROOT(fwmark),
 	 .help = "Firewall mark of the datagrams we send, for policy routing; 0: none."},
 	{.name = "tun", .type = XY_CONFIG_BOOL, .def = "true", ROOT(host.enabled),

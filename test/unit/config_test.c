@@ -82,7 +82,8 @@ static const struct {
 	/*35*/ {"ports = ( );", "1: ports: ", "0 ports; write 1 to 16"},
 	/*36*/ {"listen = 1;\nports = ( { port = 1; } );", "2: ports: ", "`listen` is set too"},
 	/*37*/
-	{"ports = ( { driver = \"dpdk\"; } );", "1: ports.[0].driver: ", "none of \"socket\""},
+	{"ports = ( { driver = \"rdma\"; } );",
+	 "1: ports.[0].driver: ", "none of \"socket\", \"af_xdp\", \"dpdk\""},
 	/*38*/
 	{"ports = ( { address = \"localhost\"; } );", "1: ports.[0].address: ", "no IP address"},
 	/*39*/ {"ports = ( 1 );", "1: ports.[0]: ", "no group"},
@@ -176,6 +177,40 @@ static const struct {
 	/*78*/ {"max_routes = 1e5;", "1: ", ""},
 	/*79*/ {"network_secret = \"" EXAMPLE_SECRET "\";", "1: network_secret: ", "the example's"},
 	/*80*/ {"workers = { cpus = [ 1, \"x\" ]; };", "1: ", "of one type"},
+	/*68*/
+	{"ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; },\n"
+	 "{ driver = \"dpdk\"; device = \"net_tap0,iface=x\"; interface = \"xport0\"; },\n"
+	 "{ driver = \"dpdk\"; device = \"0000:3b:00.0\"; port = 9; } );",
+	 NULL, NULL},
+	/*69*/
+	{"ports = ( { driver = \"af_xdp\"; } );",
+	 "1: ports.[0].interface: ", "missing; driver = \"af_xdp\" needs the card"},
+	/*70*/
+	{"ports = ( { driver = \"dpdk\"; } );",
+	 "1: ports.[0].device: ", "missing; driver = \"dpdk\" needs the card's PCI address"},
+	/*71*/
+	{"ports = ( { interface = \"eth0\"; } );",
+	 "1: ports.[0].interface: ", "has no meaning for driver = \"socket\""},
+	/*72*/
+	{"ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; device = \"x\"; } );",
+	 "1: ports.[0].device: ", "has no meaning for driver = \"af_xdp\""},
+	/*73*/
+	{"ports = ( { driver = \"af_xdp\"; interface = \"a/b\"; } );",
+	 "1: ports.[0].interface: ", "no interface name"},
+	/*74*/
+	{"ports = ( { driver = \"dpdk\"; device = \"net_tap0 -x\"; } );",
+	 "1: ports.[0].device: ", "no device"},
+	/*75*/
+	{"ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; },\n"
+	 "{ driver = \"af_xdp\"; interface = \"eth0\"; port = 7; } );",
+	 "2: ports.[1]: ", "the same card stands in line 1"},
+	/*76*/
+	{"ports = ( { driver = \"dpdk\"; device = \"net_null0\"; interface = \"x\"; },\n"
+	 "{ driver = \"dpdk\"; device = \"net_null0\"; port = 7; } );",
+	 "2: ports.[1]: ", "the same card stands in line 1"},
+	/*77*/
+	{"ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; },\n{ port = 51820; } );",
+	 "2: ports.[1]: ", "the same address and port stands in line 1"},
 };
 
 static void check_row(size_t i)
@@ -225,6 +260,26 @@ static void parse(const char *text, struct xy_config *c)
 	if (ret)
 		printf("\n  %s\n", err.text);
 	CU_ASSERT_FATAL(ret == 0);
+}
+
+static void test_cards(void)
+{
+	struct xy_config c;
+	parse("ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; },\n"
+	      "{ driver = \"af_xdp\"; interface = \"eth1\"; },\n"
+	      "{ driver = \"dpdk\"; device = \"net_tap0,iface=x\"; interface = \"xport0\"; "
+	      "address = \"192.0.2.1\"; },\n"
+	      "{ port = 7; } );",
+	      &c);
+	CU_ASSERT_EQUAL_FATAL(c.port_count, 4);
+	CU_ASSERT(c.ports[0].driver == XY_DRIVER_AF_XDP && c.ports[2].driver == XY_DRIVER_DPDK);
+	CU_ASSERT_STRING_EQUAL(c.ports[1].interface, "eth1");
+	CU_ASSERT_STRING_EQUAL(c.ports[2].interface, "xport0");
+	CU_ASSERT_STRING_EQUAL(c.ports[2].device, "net_tap0,iface=x");
+	CU_ASSERT(c.ports[0].shared && c.ports[1].shared);
+	CU_ASSERT(!c.ports[2].shared && !c.ports[3].shared);
+	CU_ASSERT(c.ports[3].driver == XY_DRIVER_SOCKET && !c.ports[3].interface[0]);
+	xy_config_free(&c);
 }
 
 static void test_values(void)
@@ -382,6 +437,7 @@ static void test_nul(void)
 
 XY_UNIT_MAIN("config", {"texts, each with its error", test_table},
 	     {"every text cut at every length", test_cut}, {"values arrive", test_values},
+	     {"ports on cards", test_cards},
 	     {"documented defaults are the defaults", test_defaults},
 	     {"the example parses, commented and not", test_example},
 	     {"files: missing, readable by everyone", test_load}, {"a zero byte", test_nul})
