@@ -12,6 +12,7 @@
 
 #include <uv.h>
 
+struct xy_ports;
 struct xy_telemetry;
 struct xy_helpers;
 
@@ -32,6 +33,7 @@ struct xy_daemon {
 	uint32_t max_packet; // largest overlay packet, bytes
 
 	struct xy_dp *dp;
+	struct xy_ports *ports;
 	struct xy_links *links;
 	struct xy_helpers *helpers;
 	struct xy_telemetry *telemetry;

@@ -56,7 +56,14 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 			       .remote = k->remote,
 			       .local = k->local,
 			       .mtu = k->mtu};
-	return xy_dp_peer_set(l->dp, k->slot, &p);
+	if (l->cfg.ops.adjacency)
+		l->cfg.ops.adjacency(l->cfg.ops.arg, &p);
+	if (memcmp(&p, &k->told, sizeof(p)) == 0)
+		return 0;
+	int r = xy_dp_peer_set(l->dp, k->slot, &p);
+	if (!r)
+		k->told = p;
+	return r;
 }
 
 static uint64_t remote_hash(const struct xy_links *l, const struct xy_endpoint *e)

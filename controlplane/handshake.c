@@ -38,7 +38,7 @@ static struct xy_job *job_for(struct xy_links *l, struct xy_link *k, enum xy_job
 	job->serial = k->serial;
 	job->ours = &l->ours;
 	job->theirs = k->hs_remote;
-	job->port = k->port;
+	job->port = k->told.port;
 	job->remote = k->remote;
 	job->local = k->local;
 	return job;

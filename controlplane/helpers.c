@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "notify.h"
 #include "pmtu.h"
+#include "ports.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -235,7 +236,8 @@ void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 				     .random = random_bytes,
 				     .wall = wall,
 				     .resolve = resolve,
-				     .path_mtu = path_mtu};
+				     .path_mtu = path_mtu,
+				     .adjacency = xy_ports_adjacency};
 }
 
 int xy_helpers_open(struct xy_daemon *d, struct xy_err *err)

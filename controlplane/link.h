@@ -59,8 +59,9 @@ struct xy_link {
 	struct xy_endpoint remote; // in use; port 0: none
 	struct xy_addr local;
 	unsigned port;
-	uint32_t mtu;	  // underlay
-	xy_nsec start_at; // when to initiate unasked; XY_NEVER
+	uint32_t mtu;		// underlay
+	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
+	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
 
 	enum xy_link_hs hs;
 	struct xy_hs_state hs_state;

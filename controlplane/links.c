@@ -284,7 +284,7 @@ bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max)
 {
 	for (; *from < l->count && max; (*from)++, max--) {
 		struct xy_link *k = l->link[l->order[*from]];
-		if (k->remote.port && xy_link_mtu_ask(l, k))
+		if (k->remote.port)
 			xy_link_endpoint_publish(l, k);
 	}
 	return *from < l->count;

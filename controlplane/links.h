@@ -51,6 +51,9 @@ struct xy_links_ops {
 			uint16_t port);
 	// Path MTU of the underlay to there, bytes; 0 = not known.
 	uint32_t (*path_mtu)(void *arg, const struct xy_endpoint *remote);
+	// Completes what the dataplane is told of a peer by what the kernel knows of the way there:
+	// the port, our address, the next hop. NULL: nothing to add.
+	void (*adjacency)(void *arg, struct xy_dp_peer *peer);
 };
 
 struct xy_links_config {
@@ -80,8 +83,8 @@ void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned endpoint,
 // Runs timers that are due, at most `max` links; call again at xy_links_deadline.
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now);
 xy_nsec xy_links_deadline(const struct xy_links *l);
-// Asks for the path MTU of at most max links again, from *from (0 at first) on; true: there are
-// more.
+// Asks for the path MTU and the adjacency of at most max links again, from *from (0 at first) on;
+// true: there are more.
 bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max);
 // The smallest room for an overlay packet in any link, bytes; 0: no link has an endpoint.
 uint32_t xy_links_room(const struct xy_links *l);

@@ -2,6 +2,7 @@
 // The event loop: what wakes the control thread, and how long each turn of it took.
 #include "daemon.h"
 #include "notify.h"
+#include "ports.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -209,6 +210,8 @@ int xy_loop_start(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : catch (d);
 	r = r ? r : measure(d);
 	r = r ? r : tick(d);
+	if (!r && (r = xy_ports_start(d, err)))
+		return r;
 	if (r)
 		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
 	xy_loop_rearm(d);

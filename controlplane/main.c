@@ -4,6 +4,7 @@
 
 #include "notify.h"
 #include "pmtu.h"
+#include "ports.h"
 #include "rundir.h"
 #include "telemetry.h"
 #include "test_limits.h"
@@ -106,6 +107,7 @@ static uint32_t packet_most(const struct xy_config *c)
 
 static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 {
+	static const char *devices[XY_CONFIG_PORTS]; // EAL keeps them
 	const struct xy_config *c = &d->plan.config;
 	struct xy_dp_config dp = {.name = d->name,
 				  .workers = c->workers.count,
@@ -114,27 +116,15 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 				  .max_peers = c->max_peers,
 				  .max_sessions = c->max_sessions,
 				  .max_routes = c->max_routes,
-				  .max_packet = d->max_packet = packet_most(c),
+				  .max_packet = packet_most(c),
 				  .limits = d->limits,
 				  .node_addr = d->id.addr};
 	for (unsigned i = 0; i < c->host.address_count; i++)
 		if (xy_addr_is_v4(&c->host.addresses[i].addr))
 			dp.node_addr_v4 = c->host.addresses[i].addr;
+	xy_ports_prepare(c, &dp, devices);
+	d->max_packet = dp.max_packet;
 	return xy_dp_create(&dp, &d->dp, err);
-}
-
-static int ports_up(struct xy_daemon *d, struct xy_err *err)
-{
-	const struct xy_config *c = &d->plan.config;
-	int r = 0;
-	for (unsigned i = 0; !r && i < c->port_count; i++) {
-		unsigned id;
-		struct xy_dp_port_config port = {.address = c->ports[i].address,
-						 .port = c->ports[i].port,
-						 .fwmark = c->fwmark};
-		r = xy_dp_port_add(d->dp, &port, &id, err);
-	}
-	return r;
 }
 
 static int links_up(struct xy_daemon *d, struct xy_err *err)
@@ -172,7 +162,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	d->netlink_open = !r;
 	r = r ? r : dataplane_up(d, err);
-	r = r ? r : ports_up(d, err);
+	r = r ? r : xy_ports_open(d, err);
 	r = r ? r : xy_helpers_open(d, err);
 	r = r ? r : links_up(d, err);
 	r = r ? r : xy_interface_up(d, err);
@@ -188,6 +178,7 @@ static void down(struct xy_daemon *d)
 	xy_interface_down(d);
 	xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
 	xy_dp_destroy(d->dp);	    // no worker runs from here on
+	xy_ports_close(d);
 	xy_netlink_close(&d->netlink);
 	bool idle = xy_helpers_idle(d);
 	xy_helpers_close(d);

@@ -444,9 +444,16 @@ static json_t *show_drops(void *arg, const char *params)
 static json_t *port_json(unsigned port, const struct xy_dp_port_info *info)
 {
 	char text[XY_ADDR_STRLEN];
-	json_t *o = json_object();
+	json_t *o = json_object(), *steered = json_object();
+#define X(NAME, name, text) \
+	json_object_set_new(steered, #name, number(info->steered[XY_STEER_##NAME]));
+	XY_STEERS(X)
+#undef X
 	json_object_set_new(o, "port", number(port));
 	json_object_set_new(o, "driver", json_string(info->driver));
+	json_object_set_new(o, "mode", json_string(info->mode));
+	json_object_set_new(o, "interface", json_string(info->interface));
+	json_object_set_new(o, "queues", number(info->queues));
 	json_object_set_new(o, "address", json_string(xy_addr_str(&info->address, text)));
 	json_object_set_new(o, "udp_port", number(info->port));
 	json_object_set_new(o, "rx_packets", number(info->rx_packets));
@@ -455,6 +462,7 @@ static json_t *port_json(unsigned port, const struct xy_dp_port_info *info)
 	json_object_set_new(o, "tx_bytes", number(info->tx_bytes));
 	json_object_set_new(o, "rx_missed", number(info->rx_missed));
 	json_object_set_new(o, "tx_errors", number(info->tx_errors));
+	json_object_set_new(o, "steered", steered);
 	return o;
 }
 

@@ -28,7 +28,8 @@
 
 static uint32_t buffer_count(const struct xy_dp_config *cfg)
 {
-	return cfg->buffers ? cfg->buffers : BUFFERS_BASE + cfg->workers * BUFFERS_PER_WORKER;
+	uint32_t n = cfg->buffers ? cfg->buffers : BUFFERS_BASE + cfg->workers * BUFFERS_PER_WORKER;
+	return n + cfg->more_buffers;
 }
 
 static uint32_t buffer_room(const struct xy_dp_config *cfg)

@@ -97,15 +97,12 @@ static const struct column drops[] = {
 };
 
 static const struct column ports[] = {
-	{"PORT", "port", NUMBER, XY_RIGHT},
-	{"DRIVER", "driver", TEXT, XY_LEFT},
-	{"ADDRESS", "address", TEXT, XY_LEFT},
-	{"UDP", "udp_port", NUMBER, XY_RIGHT},
-	{"RX PACKETS", "rx_packets", COUNT, XY_RIGHT},
-	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},
-	{"TX PACKETS", "tx_packets", COUNT, XY_RIGHT},
-	{"TX", "tx_bytes", TRAFFIC, XY_RIGHT},
-	{"MISSED", "rx_missed", COUNT, XY_RIGHT},
+	{"PORT", "port", NUMBER, XY_RIGHT},	     {"DRIVER", "driver", TEXT, XY_LEFT},
+	{"INTERFACE", "interface", TEXT, XY_LEFT},   {"MODE", "mode", TEXT, XY_LEFT},
+	{"QUEUES", "queues", NUMBER, XY_RIGHT},	     {"ADDRESS", "address", TEXT, XY_LEFT},
+	{"UDP", "udp_port", NUMBER, XY_RIGHT},	     {"RX PACKETS", "rx_packets", COUNT, XY_RIGHT},
+	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},	     {"TX PACKETS", "tx_packets", COUNT, XY_RIGHT},
+	{"TX", "tx_bytes", TRAFFIC, XY_RIGHT},	     {"MISSED", "rx_missed", COUNT, XY_RIGHT},
 	{"TX ERRORS", "tx_errors", COUNT, XY_RIGHT},
 };
 

@@ -36,6 +36,7 @@ struct xy_dp_config {
 	uint32_t max_peers, max_sessions, max_routes;
 	uint32_t max_packet;   // largest overlay packet, bytes; 1280..9216 (sizes the mbufs)
 	uint32_t buffers;      // packet buffers; 0: as many as the workers need
+	uint32_t more_buffers; // on top, for what the queues of cards keep
 	unsigned device_count; // DPDK devices for ports: PCI addresses or vdev strings
 	const char *const *devices;
 	struct xy_wg_limits limits;

@@ -8,6 +8,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <rte_ether.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -122,10 +123,31 @@ static int queue_open(struct af_xdp *x, unsigned q, struct xy_err *err)
 	return r ? xy_err_set(err, -r, "%s: queue %u: %s", x->card.interface, q, strerror(-r)) : 0;
 }
 
+static int mtu_check(const struct xy_dp *dp, const char *interface, struct xy_err *err)
+{
+	struct ifreq ifr = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int most = (int)xy_xsk_frame_max(dp->pool) - RTE_ETHER_HDR_LEN;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", interface);
+	int r = fd < 0 || ioctl(fd, SIOCGIFMTU, &ifr) ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	if (r)
+		return xy_err_set(err, -r, "%s: %s", interface,
+				  r == -ENODEV ? "no such interface" : strerror(-r));
+	if (ifr.ifr_mtu > most)
+		return xy_err_set(err, EMSGSIZE,
+				  "%s: MTU %d, but an AF_XDP buffer holds %d: ip link set dev %s "
+				  "mtu %d, or use driver = \"socket\"",
+				  interface, ifr.ifr_mtu, most, interface, most);
+	return 0;
+}
+
 static int card_open(struct xy_dp *dp, struct af_xdp *x, const struct xy_dp_port_config *cfg,
 		     unsigned id, struct xy_err *err)
 {
-	int r = xy_card_port_make(dp, &x->card, cfg, id, err);
+	int r = mtu_check(dp, x->card.interface, err);
+	r = r ? r : xy_card_port_make(dp, &x->card, cfg, id, err);
 	uint16_t port = r ? 0 : x->card.port->udp_port;
 	r = r ? r : xy_steering_load(x->card.interface, port, port, &x->steering, err);
 	for (unsigned q = 0; !r && q < x->card.queues; q++)

@@ -140,6 +140,13 @@ static void refill(struct xy_xsk *x)
 	}
 }
 
+uint32_t xy_xsk_frame_max(const struct rte_mempool *pool)
+{
+	uint32_t before = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)) +
+			  XDP_PACKET_HEADROOM;
+	return RTE_MIN(pool->elt_size, (uint32_t)CHUNK_MAX) - before;
+}
+
 int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,
 		uint64_t owner, struct xy_err *err)
 {

@@ -21,6 +21,8 @@ struct xy_xsk {
 	bool unsent; // the kernel left frames in the ring: ask again
 };
 
+// The longest frame that a buffer of the pool holds, bytes.
+uint32_t xy_xsk_frame_max(const struct rte_mempool *pool);
 // -EBUSY: the queue has an AF_XDP socket already (the text says by whom it may be); -EINVAL: the
 // pool's buffers are no UMEM.
 int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,

@@ -374,11 +374,11 @@ static void test_refused(void)
 // Native where the driver can, else generic: a veth whose peer's frames may be too long for native.
 static void test_mode(void)
 {
+	struct xy_err err;
 	start(1);
 	struct xy_port *port = opened(OURS);
 	CU_ASSERT_STRING_EQUAL(xy_card(port)->mode, "native, copy");
 	finish(port);
-	CU_ASSERT_EQUAL(sh("ip link set c0 mtu 9000"), 0);
 	CU_ASSERT_EQUAL(sh_there("ip link set k0 mtu 9000"), 0);
 	start(1);
 	port = opened(OURS);
@@ -392,6 +392,13 @@ static void test_mode(void)
 	rig_consume(&rig.worker[0], &m, 1);
 	close(fd);
 	finish(port);
+	// Frames longer than a buffer would be lost one by one: refused at once.
+	CU_ASSERT_EQUAL(sh("ip link set c0 mtu 9000"), 0);
+	start(1);
+	CU_ASSERT_EQUAL(try_open(OURS, 3, &port, &err), -EMSGSIZE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "c0: MTU 9000"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "ip link set dev c0 mtu"));
+	finish(NULL);
 	CU_ASSERT_EQUAL(sh("ip link set c0 mtu 1500"), 0);
 	CU_ASSERT_EQUAL(sh_there("ip link set k0 mtu 1500"), 0);
 }

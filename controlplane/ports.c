@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ports.h"
+
+#include "daemon.h"
+#include "underlay.h"
+
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	ADDRESSES = 256, // of one card
+	// A frame with its headers, and what stands before it, must fit a page.
+	PACKET_MAX_AF_XDP = 3456,
+	QUEUE_BUFFERS = 2048, // a queue keeps so many at most: 1024 to fill, 1024 on their way
+	SETTLE_MS = 50,	      // changes in the kernel come in bursts
+	BATCH = 16,	   // links per turn: each takes three requests of the kernel, about 60 us
+	KEEP_SECONDS = 10, // the kernel does not see our traffic; its neighbours age in 30 s
+};
+
+struct card {
+	struct xy_dp_port_config cfg;
+	bool open, told; // told: that it does not open
+	unsigned id, ifindex;
+	unsigned count;
+	struct xy_addr address[ADDRESSES];
+};
+
+struct xy_ports {
+	struct xy_underlay *underlay; // NULL: no port is on a card
+	unsigned cards;
+	struct card card[XY_CONFIG_PORTS];
+	uv_poll_t poll;
+	uv_timer_t settle, second;
+	unsigned seconds, from;
+	bool again; // something changed while links were asked
+	bool keep;  // this round keeps neighbours alive
+};
+
+// --- before the dataplane starts
+
+static unsigned queues_of(const char *interface)
+{
+	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
+	struct ifreq ifr = {.ifr_data = (void *)&ch};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", interface);
+	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &ifr))
+		ch.combined_count = 1;
+	if (fd >= 0)
+		close(fd);
+	return ch.combined_count + ch.rx_count;
+}
+
+void xy_ports_prepare(const struct xy_config *c, struct xy_dp_config *dp, const char **devices)
+{
+	unsigned queues = 0;
+	dp->devices = devices;
+	for (unsigned i = 0; i < c->port_count; i++) {
+		const struct xy_config_port *p = &c->ports[i];
+		if (p->driver == XY_DRIVER_DPDK) {
+			devices[dp->device_count++] = p->device;
+			queues += dp->workers;
+		}
+		if (p->driver == XY_DRIVER_AF_XDP) {
+			queues += queues_of(p->interface);
+			if (dp->max_packet > PACKET_MAX_AF_XDP)
+				dp->max_packet = PACKET_MAX_AF_XDP;
+		}
+	}
+	dp->more_buffers = queues * QUEUE_BUFFERS;
+}
+
+// --- one card
+
+static void addresses_follow(struct xy_daemon *d, struct card *c)
+{
+	struct xy_addr now[ADDRESSES];
+	int n = xy_underlay_addresses(d->ports->underlay, c->ifindex, now, ADDRESSES);
+	if (n < 0)
+		return;
+	unsigned count = n > ADDRESSES ? ADDRESSES : (unsigned)n;
+	if (count == c->count && memcmp(now, c->address, count * sizeof(*now)) == 0)
+		return;
+	c->count = count;
+	memcpy(c->address, now, count * sizeof(*now));
+	int r = xy_dp_port_addresses(d->dp, c->id, now, count);
+	if (r)
+		xy_log_warn("%s: addresses: %s", c->cfg.interface, strerror(-r));
+}
+
+static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
+{
+	struct xy_dp_port_info info;
+	int r = xy_dp_port_add(d->dp, &c->cfg, &c->id, err);
+	if (r)
+		return r;
+	xy_dp_port_info(d->dp, c->id, &info);
+	c->open = true;
+	c->told = false;
+	c->count = 0;
+	c->ifindex = if_nametoindex(info.interface);
+	addresses_follow(d, c);
+	xy_log_info("port %u: %s on %s (%s), %u queues, UDP port %u", c->id, info.driver,
+		    info.interface, info.mode, info.queues, info.port);
+	return 0;
+}
+
+static bool is_gone(const struct card *c)
+{
+	return c->open && c->cfg.driver == XY_DP_AF_XDP &&
+	       if_nametoindex(c->cfg.interface) != c->ifindex;
+}
+
+static void cards_follow(struct xy_daemon *d)
+{
+	for (unsigned i = 0; i < d->ports->cards; i++) {
+		struct card *c = &d->ports->card[i];
+		if (is_gone(c)) {
+			xy_log_warn("%s: the interface is gone; its port waits for it",
+				    c->cfg.interface);
+			xy_dp_port_del(d->dp, c->id);
+			c->open = false;
+		}
+		if (c->open)
+			addresses_follow(d, c);
+	}
+}
+
+static void cards_retry(struct xy_daemon *d)
+{
+	for (unsigned i = 0; i < d->ports->cards; i++) {
+		struct card *c = &d->ports->card[i];
+		struct xy_err err;
+		if (c->open || !if_nametoindex(c->cfg.interface))
+			continue;
+		if (card_open(d, c, &err) && !c->told) {
+			c->told = true;
+			xy_log_warn("%s; trying again every second", err.text);
+		}
+		d->ports->again = true;
+	}
+}
+
+// --- where peers are
+
+static struct card *card_at(struct xy_ports *p, unsigned ifindex, const struct xy_addr *remote)
+{
+	for (unsigned i = 0; i < p->cards; i++) {
+		struct card *c = &p->card[i];
+		bool any = xy_addr_is_unspecified(&c->cfg.address);
+		if (c->open && c->ifindex == ifindex &&
+		    (any || xy_addr_is_v4(&c->cfg.address) == xy_addr_is_v4(remote)))
+			return c;
+	}
+	return NULL;
+}
+
+static bool has_address(const struct card *c, const struct xy_addr *a)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		if (xy_addr_eq(&c->address[i], a))
+			return true;
+	return false;
+}
+
+static bool is_card(const struct xy_ports *p, unsigned port)
+{
+	for (unsigned i = 0; i < p->cards; i++)
+		if (p->card[i].id == port)
+			return true;
+	return false;
+}
+
+// The way leads over no card: a socket sends, where there is one.
+static void go_by_socket(const struct xy_daemon *d, struct xy_dp_peer *peer)
+{
+	struct xy_dp_port_info info;
+	if (!is_card(d->ports, peer->port))
+		return;
+	for (unsigned i = 0; i < XY_DP_PORTS; i++)
+		if (!is_card(d->ports, i) && xy_dp_port_info(d->dp, i, &info) == 0 &&
+		    (xy_addr_is_unspecified(&info.address) ||
+		     xy_addr_is_v4(&info.address) == xy_addr_is_v4(&peer->remote.addr))) {
+			peer->port = i;
+			return;
+		}
+}
+
+static void go_by_card(struct card *c, const struct xy_underlay_path *path, struct xy_dp_peer *peer)
+{
+	peer->port = c->id;
+	if (!has_address(c, &peer->local))
+		peer->local = path->source;
+	peer->resolved = path->resolved && has_address(c, &peer->local);
+	memcpy(peer->next_mac, path->next_mac, sizeof(peer->next_mac));
+	memcpy(peer->own_mac, path->own_mac, sizeof(peer->own_mac));
+	if (path->mtu && path->mtu < peer->mtu)
+		peer->mtu = path->mtu;
+}
+
+void xy_ports_adjacency(void *arg, struct xy_dp_peer *peer)
+{
+	struct xy_daemon *d = arg;
+	struct xy_ports *p = d->ports;
+	struct xy_underlay_path path;
+	if (!p || !p->underlay || !peer->remote.port ||
+	    xy_underlay_path(p->underlay, &peer->remote, &path))
+		return;
+	struct card *c = card_at(p, path.ifindex, &peer->remote.addr);
+	if (!c) {
+		go_by_socket(d, peer);
+		return;
+	}
+	if (p->keep || !path.resolved)
+		xy_underlay_use(p->underlay, &path);
+	go_by_card(c, &path, peer);
+}
+
+// --- following the kernel
+
+static void on_settle(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	struct xy_ports *p = d->ports;
+	if (!p->from) {
+		p->again = false;
+		cards_follow(d);
+	}
+	if (xy_links_mtu_refresh(d->links, &p->from, BATCH)) {
+		uv_timer_start(timer, on_settle, 1, 0);
+		return;
+	}
+	p->from = 0;
+	p->keep = false;
+	xy_interface_mtu_update(d);
+	xy_loop_rearm(d);
+	if (p->again)
+		uv_timer_start(timer, on_settle, SETTLE_MS, 0);
+}
+
+static void ask_again(struct xy_daemon *d)
+{
+	d->ports->again = true;
+	if (!uv_is_active((uv_handle_t *)&d->ports->settle))
+		uv_timer_start(&d->ports->settle, on_settle, SETTLE_MS, 0);
+}
+
+static void on_underlay(uv_poll_t *poll, int status, int events)
+{
+	struct xy_daemon *d = poll->data;
+	if (xy_underlay_changed(d->ports->underlay))
+		ask_again(d);
+}
+
+static void on_second(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	struct xy_ports *p = d->ports;
+	cards_retry(d);
+	if (++p->seconds % KEEP_SECONDS == 0)
+		p->keep = p->again = true;
+	if (p->again)
+		ask_again(d);
+}
+
+int xy_ports_start(struct xy_daemon *d, struct xy_err *err)
+{
+	struct xy_ports *p = d->ports;
+	if (!p->underlay)
+		return 0;
+	int r = uv_poll_init(&d->loop, &p->poll, xy_underlay_fd(p->underlay));
+	r = r ? r : uv_timer_init(&d->loop, &p->settle);
+	r = r ? r : uv_timer_init(&d->loop, &p->second);
+	p->poll.data = p->settle.data = p->second.data = d;
+	r = r ? r : uv_poll_start(&p->poll, UV_READABLE, on_underlay);
+	r = r ? r : uv_timer_start(&p->second, on_second, 1000, 1000);
+	if (r)
+		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
+	ask_again(d);
+	return 0;
+}
+
+// --- life
+
+static void config_of(const struct xy_config *c, unsigned i, struct xy_dp_port_config *out)
+{
+	static const enum xy_dp_driver drivers[] = {[XY_DRIVER_SOCKET] = XY_DP_SOCKET,
+						    [XY_DRIVER_AF_XDP] = XY_DP_AF_XDP,
+						    [XY_DRIVER_DPDK] = XY_DP_DPDK};
+	const struct xy_config_port *p = &c->ports[i];
+	*out = (struct xy_dp_port_config){.driver = drivers[p->driver],
+					  .address = p->address,
+					  .port = p->port,
+					  .fwmark = c->fwmark,
+					  .shared = p->shared};
+	memcpy(out->interface, p->interface, sizeof(out->interface));
+	memcpy(out->device, p->device, sizeof(out->device));
+}
+
+static int port_open(struct xy_daemon *d, unsigned i, struct xy_err *err)
+{
+	struct xy_ports *p = d->ports;
+	struct xy_dp_port_config cfg;
+	unsigned id;
+	config_of(&d->plan.config, i, &cfg);
+	if (cfg.driver == XY_DP_SOCKET)
+		return xy_dp_port_add(d->dp, &cfg, &id, err);
+	int r = p->underlay ? 0 : xy_underlay_open(cfg.fwmark, &p->underlay, err);
+	struct card *c = &p->card[p->cards++];
+	c->cfg = cfg;
+	return r ? r : card_open(d, c, err);
+}
+
+int xy_ports_open(struct xy_daemon *d, struct xy_err *err)
+{
+	int r = 0;
+	d->ports = calloc(1, sizeof(*d->ports));
+	if (!d->ports)
+		return xy_err_set(err, ENOMEM, "no memory for ports");
+	for (unsigned i = 0; !r && i < d->plan.config.port_count; i++)
+		r = port_open(d, i, err);
+	return r;
+}
+
+void xy_ports_close(struct xy_daemon *d)
+{
+	if (d->ports)
+		xy_underlay_close(d->ports->underlay);
+	free(d->ports);
+	d->ports = NULL;
+}

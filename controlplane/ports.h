@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The daemon's ports: opened from the config, and those on cards kept in step with the kernel:
+// their addresses, the next hop to each peer, interfaces that go and come back. Control thread
+// only.
+#pragma once
+
+#include "dataplane.h"
+
+struct xy_config;
+struct xy_daemon;
+struct xy_ports;
+
+// Fills in what the dataplane must know of the ports before they open: devices, buffers, the
+// largest packet. devices has room for XY_CONFIG_PORTS.
+void xy_ports_prepare(const struct xy_config *c, struct xy_dp_config *dp, const char **devices);
+int xy_ports_open(struct xy_daemon *d, struct xy_err *err);  // needs the dataplane
+int xy_ports_start(struct xy_daemon *d, struct xy_err *err); // follows the kernel on d->loop
+void xy_ports_close(struct xy_daemon *d);		     // the loop is closed
+// As xy_links_ops adjacency.
+void xy_ports_adjacency(void *arg, struct xy_dp_peer *peer);
