@@ -302,7 +302,7 @@ static void own_prefix(struct xy_babel *b, uint32_t dest)
 	struct dest *d = DEST(b, dest);
 	d->selected = 0;
 	d->hop_count = 0;
-	d->held = d->valid = false;
+	d->held = d->valid = d->was_own = false;
 	if (d->told)
 		tell(b, d, XY_BABEL_GONE);
 }
@@ -351,6 +351,7 @@ void dest_timer(struct xy_babel *b, uint32_t dest)
 // Our own prefix was withdrawn: told to everyone like any other loss.
 void dest_withdrawn(struct xy_babel *b, uint32_t dest)
 {
+	DEST(b, dest)->was_own = true;
 	lose(b, dest);
 	dest_select(b, dest);
 }

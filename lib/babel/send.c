@@ -34,20 +34,22 @@ static enum advert advert_own(const struct neigh *n, const struct dest *d, const
 		return ADVERT_FINITE;
 	if (d->hops[0] == n->id)
 		return ADVERT_RETRACT;
-	if (n->c.plain && (o->tag == n->c.tag || !in_announce(n, &d->prefix)))
-		return ADVERT_NOT; // never back into the domain that it came from
-	return ADVERT_FINITE;
+	if (n->c.plain && !in_announce(n, &d->prefix))
+		return ADVERT_NOT;
+	return n->c.plain && o->tag == n->c.tag ? ADVERT_RETRACT : ADVERT_FINITE;
 }
 
-static bool plain_may_know(const struct xy_babel *b, const struct neigh *n, const struct dest *d)
+// What a plain neighbour may have heard of before is retracted, what it never may is not named.
+static enum advert advert_plain(const struct xy_babel *b, const struct neigh *n,
+				const struct dest *d)
 {
 	if (xy_addr_is_mesh(&d->prefix.addr) || !in_announce(n, &d->prefix))
-		return false;
-	if (!d->valid)
-		return true;
+		return d->was_own ? ADVERT_RETRACT : ADVERT_NOT;
+	if (!d->valid || !dest_used(b, d, ROUTE(b, d->selected)))
+		return ADVERT_RETRACT;
 	const struct proof *p = PROOF(b, d->announced);
-	return dest_used(b, d, ROUTE(b, d->selected)) &&
-	       !(p->flags & XY_BABEL_ORIGIN_EXTERNAL && p->tag == n->c.tag);
+	bool back = p->flags & XY_BABEL_ORIGIN_EXTERNAL && p->tag == n->c.tag;
+	return back ? ADVERT_RETRACT : ADVERT_FINITE; // never back into the domain it came from
 }
 
 static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
@@ -55,14 +57,12 @@ static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint3
 	const struct dest *d = DEST(b, dest);
 	if (d->own)
 		return advert_own(n, d, OWN(b, d->own));
-	if (b->c.stub)
-		return d->held ? ADVERT_RETRACT : ADVERT_NOT; // no transit; own prefixes withdrawn
-	if (n->c.stub && !interest_find(b, dest, n))
-		return ADVERT_NOT;
 	if (d->valid && (!d->selected || !d->announced))
 		return ADVERT_NOT; // unsigned and not ours to sign
-	if (n->c.plain && !plain_may_know(b, n, d))
-		return ADVERT_NOT;
+	if (n->c.plain)
+		return b->c.stub && !d->was_own ? ADVERT_NOT : advert_plain(b, n, d);
+	if (b->c.stub || (n->c.stub && !interest_find(b, dest, n)))
+		return d->was_own && !d->valid ? ADVERT_RETRACT : ADVERT_NOT;
 	if (!d->valid || d->hops[0] == n->id) // split horizon, said aloud
 		return ADVERT_RETRACT;
 	return ADVERT_FINITE;

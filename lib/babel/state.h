@@ -68,6 +68,7 @@ struct source {
 
 struct dest {
 	struct xy_prefix prefix;
+	bool was_own; // withdrawn by us: everyone is told
 	bool held;    // retracted, and not yet everywhere
 	bool told;    // a ROUTE action is standing
 	bool unfound; // no feasible route, and asked

@@ -940,6 +940,13 @@ static void test_plain_domain(void)
 	CU_ASSERT_TRUE(said(r, 1, &mesh) && !said(r, 1, &mesh)->has_origin);
 	CU_ASSERT_PTR_NOT_NULL(said(r, 1, &own));
 	CU_ASSERT_PTR_NULL(said(r, 1, &remote));
+	struct xy_prefix extra = prefix("2001:dbf::/48");
+	xy_babel_announce(r->b, &extra, r->now);
+	pass(r, XY_SEC);
+	CU_ASSERT_TRUE(said(r, 1, &extra) && said(r, 1, &extra)->metric == 0);
+	xy_babel_withdraw(r->b, &extra, r->now);
+	pass(r, XY_SEC);
+	CU_ASSERT_TRUE(said(r, 1, &extra)->metric == XY_BABEL_INFINITY);
 	CU_ASSERT_PTR_NULL(said(r, 3, &mesh)); // its own list does not name it
 	CU_ASSERT_PTR_NULL(said(r, 0, &mesh));
 	// The same prefix out of the mesh, brought in by another gateway of that domain.
