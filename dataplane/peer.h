@@ -32,6 +32,13 @@ static inline const struct xy_adjacency *xy_adjacency_rcu(const struct xy_dp *dp
 	return __atomic_load_n(&dp->peer[peer].adjacency, __ATOMIC_ACQUIRE);
 }
 
+// REJECT_AFTER_MESSAGES (paper, section 6.2): a nonce must never come again.
+static inline bool xy_session_used_up(const struct xy_dp *dp, const struct xy_session *s)
+{
+	return __atomic_load_n(&s->tx_counter, __ATOMIC_RELAXED) >=
+	       dp->cfg.limits.reject_after_messages;
+}
+
 // The session to seal in, or NULL when there is none that may still send.
 static inline struct xy_session *xy_peer_session_rcu(const struct xy_dp *dp, uint32_t peer,
 						     xy_nsec now)
@@ -41,7 +48,7 @@ static inline struct xy_session *xy_peer_session_rcu(const struct xy_dp *dp, uin
 		return NULL;
 	struct xy_session *s = &dp->session[slot - 1];
 	if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != XY_SESSION_LIVE ||
-	    now >= s->reject_at || s->peer != peer)
+	    now >= s->reject_at || s->peer != peer || xy_session_used_up(dp, s))
 		return NULL;
 	return s;
 }

@@ -26,12 +26,6 @@ static rte_edge_t too_big(struct xy_packet *p, uint32_t limit)
 	return ERROR;
 }
 
-static bool used_up(const struct xy_dp *dp, const struct xy_session *s)
-{
-	return __atomic_load_n(&s->tx_counter, __ATOMIC_RELAXED) >=
-	       dp->cfg.limits.reject_after_messages;
-}
-
 static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_session **session,
 			const struct xy_adjacency **adjacency)
 {
@@ -44,7 +38,7 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_sessi
 	if (m->data_len > a->payload_max && a->remote.port)
 		return too_big(p, a->payload_max);
 	struct xy_session *s = xy_peer_session_rcu(w->dp, p->next, w->now);
-	if (!s || used_up(w->dp, s))
+	if (!s)
 		return p->version ? HOLD : DROP_STALE; // a keepalive is worth nothing later
 	if (!a->remote.port)
 		return DROP_NO_ENDPOINT;

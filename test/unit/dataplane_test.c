@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "dp.h"
 #include "event.h"
+#include "hold.h"
 #include "peer.h"
 #include "port/ring.h"
 #include "retire.h"
@@ -564,7 +565,8 @@ static void test_counter_limits(void)
 	seal(NODE_A, m);
 	feed(m);
 	CU_ASSERT_EQUAL(run(), 0);
-	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 1); // used up: waits for the next session
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 1);	   // used up: waits for the next session
+	CU_ASSERT_FALSE(xy_hold_due(dp->worker[0]->hold)); // and is not tried again and again
 	session_new(NODE_B, 0, true);
 	CU_ASSERT_EQUAL(run(), 1);
 	settle();
