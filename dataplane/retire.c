@@ -26,6 +26,7 @@ static void retire(struct xy_dp *dp, struct xy_retired what)
 	what.token = rte_rcu_qsbr_start(dp->rcu);
 	struct xy_retired *r = malloc(sizeof(*r));
 	if (!r) { // no memory to remember it: wait here, workers pass in microseconds
+		xy_retire_run(dp, true); // in order: a move ends before its session is freed
 		rte_rcu_qsbr_check(dp->rcu, what.token, true);
 		finish(dp, &what);
 		return;
