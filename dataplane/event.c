@@ -6,6 +6,11 @@
 #include <rte_ring_elem.h>
 #include <unistd.h>
 
+// Every datagram of a burst may be refused, and each telling costs the control thread some system
+// calls and the ring a place that handshakes want.
+#define MTU_INTERVAL	  XY_MSEC
+#define MTU_INTERVAL_SAME (100 * XY_MSEC) // about one peer
+
 // Wakes the control thread when it said that it waits; one system call per wake-up, none while it
 // is busy.
 static void control_wake(struct xy_dp *dp)
@@ -31,8 +36,13 @@ bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port,
 
 void xy_event_mtu(struct xy_worker *w, uint32_t peer)
 {
-	xy_event_put(w, XY_DP_MTU, 0, peer,
-		     NULL); // a full ring: the next refused datagram tells again
+	xy_nsec pause = peer == w->mtu_peer ? MTU_INTERVAL_SAME : MTU_INTERVAL;
+	if (w->mtu_told && w->now - w->mtu_told < pause)
+		return;
+	if (!xy_event_put(w, XY_DP_MTU, 0, peer, NULL))
+		return; // a full ring: the next refused datagram tells again
+	w->mtu_told = w->now;
+	w->mtu_peer = peer;
 }
 
 int xy_order_put(struct xy_worker *w, enum xy_order type, uint8_t port, uint32_t arg,

@@ -21,7 +21,7 @@ enum xy_order {		    // control -> worker
 // Worker -> control. False when the ring is full (the caller keeps m).
 bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port, uint32_t arg,
 		  struct rte_mbuf *m);
-// The kernel refused a datagram to this peer for its size.
+// The kernel refused a datagram to this peer for its size; told at a bounded rate.
 void xy_event_mtu(struct xy_worker *w, uint32_t peer);
 // Control -> worker; frees m and returns -ENOBUFS when the ring is full.
 int xy_order_put(struct xy_worker *w, enum xy_order type, uint8_t port, uint32_t arg,

@@ -37,6 +37,8 @@ struct xy_worker {
 	struct xy_hold *hold;	    // packets waiting for sessions
 	uint64_t icmp_tokens;	    // ICMP errors that may be made now, and since when
 	xy_nsec icmp_refill;
+	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer
+	uint32_t mtu_peer;
 	bool busy; // this walk moved something
 
 	// Read by the control thread: one writer, relaxed stores.
