@@ -418,8 +418,10 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 		;
 	// Said before the look, so that what comes after it wakes us.
 	__atomic_store_n(&dp->control_waiting, 1, __ATOMIC_SEQ_CST);
+	// Another worker first each time, so that a flood on one does not silence the others.
+	unsigned first = dp->poll_first++ % dp->workers;
 	for (unsigned i = 0; i < dp->workers && n < max; i++)
-		n += poll_worker(dp, i, max - n, fn, arg);
+		n += poll_worker(dp, (first + i) % dp->workers, max - n, fn, arg);
 	if (n == max) { // more may wait: be called again
 		uint64_t one = 1;
 		ssize_t r = write(dp->event_fd, &one, sizeof(one));

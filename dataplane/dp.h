@@ -37,6 +37,7 @@ struct xy_dp {
 	struct rte_rcu_qsbr *rcu;
 	int event_fd;
 	uint32_t control_waiting; // workers exchange it to 0 and write event_fd
+	unsigned poll_first;	  // control: the worker whose events come first at the next poll
 	uint32_t stop;
 	uint32_t session_epoch; // rises when held packets may go or must be dropped
 

@@ -603,6 +603,43 @@ static void test_control_datagrams(void)
 	CU_ASSERT_EQUAL(xy_dp_send(dp, 0, &to, NULL, msg, 60000), -EINVAL);
 }
 
+// However much one worker has to tell, the other is heard.
+static void test_events_fair(void)
+{
+	for (unsigned i = 0; i < 20; i++)
+		CU_ASSERT(xy_event_put(dp->worker[0], XY_DP_WANT, 0, NODE_A, NULL));
+	CU_ASSERT(xy_event_put(dp->worker[1], XY_DP_MTU, 0, NODE_B, NULL));
+	memset(seen, 0, sizeof(seen));
+	for (unsigned i = 0; i < 2; i++)
+		CU_ASSERT_EQUAL(xy_dp_poll(dp, 4, on_event, NULL), 4);
+	CU_ASSERT_EQUAL(seen[XY_DP_MTU], 1);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_MTU] + seen[XY_DP_WANT], 13);
+}
+
+// A burst of datagrams too large for the underlay is one event.
+static void test_mtu_events(void)
+{
+	struct xy_worker *w = dp->worker[0];
+	w->now = NOW + XY_SEC;
+	for (unsigned i = 0; i < 64; i++)
+		xy_event_mtu(w, NODE_A);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_MTU], 1);
+	CU_ASSERT_EQUAL(last.peer, NODE_A);
+	w->now += XY_MSEC;
+	xy_event_mtu(w, NODE_A); // not yet
+	xy_event_mtu(w, NODE_B);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_MTU], 1);
+	CU_ASSERT_EQUAL(last.peer, NODE_B);
+	w->now += 100 * XY_MSEC;
+	xy_event_mtu(w, NODE_B);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_MTU], 1);
+	settle();
+}
+
 static void test_peer_del(void)
 {
 	struct xy_prefix p = {.addr = at_b, .len = 64};
@@ -653,5 +690,6 @@ XY_UNIT_MAIN("dataplane", {"create", test_create}, {"relay, every length", test_
 	     {"ICMP rate", test_icmp_limit}, {"hold and release", test_hold},
 	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
-	     {"control datagrams", test_control_datagrams}, {"peer deleted", test_peer_del},
+	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},
+	     {"events, MTU", test_mtu_events}, {"peer deleted", test_peer_del},
 	     {"indices run out", test_indices_run_out}, {"destroy", test_destroy})
