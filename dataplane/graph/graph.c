@@ -57,6 +57,16 @@ void xy_graph_destroy(struct xy_worker *w)
 	w->graph = NULL;
 }
 
+// The worker adds to these in rte_graph_walk meanwhile: read once, whole, never twice.
+static struct xy_dp_node_stats stats_of(const struct rte_node *node)
+{
+	return (struct xy_dp_node_stats){
+		.name = node->name,
+		.calls = __atomic_load_n(&node->total_calls, __ATOMIC_RELAXED),
+		.packets = __atomic_load_n(&node->total_objs, __ATOMIC_RELAXED),
+		.cycles = __atomic_load_n(&node->total_cycles, __ATOMIC_RELAXED)};
+}
+
 unsigned xy_dp_graph_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_node_stats *out,
 			   unsigned max)
 {
@@ -70,10 +80,7 @@ unsigned xy_dp_graph_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp
 	rte_graph_foreach_node(count, off, dp->worker[worker]->graph, node)
 	{
 		if (n < max)
-			out[n] = (struct xy_dp_node_stats){.name = node->name,
-							   .calls = node->total_calls,
-							   .packets = node->total_objs,
-							   .cycles = node->total_cycles};
+			out[n] = stats_of(node);
 		n++;
 	}
 	return n;
