@@ -170,7 +170,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	return r ? r : xy_dp_start(d->dp, err);
 }
 
-static void down(struct xy_daemon *d)
+static void down(struct xy_daemon *d, int code)
 {
 	if (d->telemetry)
 		xy_telemetry_close(d->telemetry);
@@ -185,7 +185,7 @@ static void down(struct xy_daemon *d)
 	xy_plan_free(&d->plan);
 	xy_identity_wipe(&d->id);
 	if (!idle) // exit() would wait for a name that does not resolve
-		_exit(EXIT_SUCCESS);
+		_exit(code);
 }
 
 static void say_ready(const struct xy_daemon *d)
@@ -230,6 +230,7 @@ int main(int argc, char **argv)
 	} else {
 		xy_log_error("%s", err.text);
 	}
-	down(&d);
-	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+	int code = r ? EXIT_FAILURE : EXIT_SUCCESS;
+	down(&d, code);
+	return code;
 }
