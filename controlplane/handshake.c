@@ -144,7 +144,11 @@ static bool is_newer(struct xy_links *l, struct xy_link *k, const struct xy_job 
 static void respond(struct xy_links *l, struct xy_link *k, const struct xy_job *opened, xy_nsec now)
 {
 	uint32_t index;
-	if (k->responding || xy_link_session_reserve(l, k, &index, now))
+	if (k->responding) { // the initiator asks again
+		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+		return;
+	}
+	if (xy_link_session_reserve(l, k, &index, now))
 		return;
 	struct xy_job *job = job_for(l, k, XY_JOB_RESPOND);
 	if (!job) {
