@@ -247,7 +247,8 @@ static void peer_event(struct xy_links *l, struct xy_link *k, const struct xy_dp
 		       xy_nsec now)
 {
 	if (ev->type == XY_DP_MTU) {
-		xy_link_endpoint_publish(l, k);
+		if (xy_link_mtu_ask(l, k))
+			xy_link_endpoint_publish(l, k);
 		return;
 	}
 	if (!k->remote.port)
