@@ -39,7 +39,7 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 	if (k->keepalive != p->keepalive) {
 		k->keepalive = p->keepalive;
 		k->timers.persistent_keepalive = p->keepalive * XY_SEC;
-		k->timers.persistent_at = p->keepalive ? now : 0;
+		k->timers.persistent_at = p->keepalive ? now : XY_NEVER;
 	}
 	int r = allowed_set(k, p);
 	r = r ? r : xy_link_endpoints_set(l, k, p, now);
