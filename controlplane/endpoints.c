@@ -16,13 +16,18 @@ static bool usable(const struct xy_endpoint *e)
 	       !xy_addr_is_unspecified(&e->addr);
 }
 
+// "::" is both families, 0.0.0.0 IPv4 alone.
+static bool reaches(const struct xy_addr *port, const struct xy_addr *remote)
+{
+	bool any = xy_addr_is_unspecified(port) && !xy_addr_is_v4(port);
+	return any || xy_addr_is_v4(port) == xy_addr_is_v4(remote);
+}
+
 static unsigned port_for(const struct xy_links *l, const struct xy_endpoint *remote)
 {
 	struct xy_dp_port_info info;
 	for (unsigned i = 0; i < XY_DP_PORTS; i++)
-		if (xy_dp_port_info(l->dp, i, &info) == 0 &&
-		    (xy_addr_is_unspecified(&info.address) ||
-		     xy_addr_is_v4(&info.address) == xy_addr_is_v4(&remote->addr)))
+		if (xy_dp_port_info(l->dp, i, &info) == 0 && reaches(&info.address, &remote->addr))
 			return i;
 	return 0;
 }
@@ -141,14 +146,20 @@ static bool is_name(const struct xy_config_endpoint *c)
 	return xy_endpoint_parse(c->text, &literal) != 0;
 }
 
+// What a resolver is given to answer to: the endpoint, and of which edition of the config.
+static unsigned question(const struct xy_endpoints *e, unsigned i)
+{
+	return e->edition * XY_CONFIG_ENDPOINTS + i;
+}
+
 static void ask(struct xy_links *l, struct xy_link *k, unsigned i, xy_nsec now)
 {
 	struct xy_endpoints *e = &k->endpoints;
 	if (e->asking[i] || (e->asked[i] && now - e->asked[i] < RESOLVE_INTERVAL))
 		return;
-	e->asking[i] = true;
 	e->asked[i] = now;
-	l->cfg.ops.resolve(l->cfg.ops.arg, k->serial, i, e->text[i].host, e->text[i].port);
+	e->asking[i] = l->cfg.ops.resolve(l->cfg.ops.arg, k->serial, question(e, i),
+					  e->text[i].host, e->text[i].port) == 0;
 }
 
 void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now)
@@ -181,15 +192,16 @@ void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now)
 		go_to(l, k, &e->candidate[0].at);
 }
 
-void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned endpoint,
+void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 		       const struct xy_endpoint *found, unsigned count, xy_nsec now)
 {
+	unsigned endpoint = asked % XY_CONFIG_ENDPOINTS;
 	struct xy_endpoint good[XY_ENDPOINT_ADDRESSES];
 	unsigned n = 0;
 	uint32_t slot;
 	struct xy_link *k = xy_map_get(&l->by_serial, serial, &slot) ? l->link[slot] : NULL;
 
-	if (!k || endpoint >= k->endpoints.count)
+	if (!k || endpoint >= k->endpoints.count || asked != question(&k->endpoints, endpoint))
 		return;
 	k->endpoints.asking[endpoint] = false;
 	for (unsigned i = 0; i < count && n < XY_ENDPOINT_ADDRESSES; i++)
@@ -250,7 +262,10 @@ int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy
 		memcpy(text, p->endpoints, p->endpoint_count * sizeof(*text));
 	}
 	free(e->text);
-	*e = (struct xy_endpoints){.count = p->endpoint_count, .text = text, .learned = learned};
+	*e = (struct xy_endpoints){.count = p->endpoint_count,
+				   .edition = e->edition + 1,
+				   .text = text,
+				   .learned = learned};
 	literals_add(e);
 	if (!k->remote.port && e->candidates)
 		go_to(l, k, &e->candidate[0].at);

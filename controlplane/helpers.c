@@ -23,7 +23,7 @@ struct name {
 	uv_getaddrinfo_t req;
 	struct xy_daemon *d;
 	uint64_t serial;
-	unsigned endpoint;
+	unsigned asked;
 	uint16_t port;
 };
 
@@ -99,25 +99,28 @@ static void name_done(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
 			endpoint_from(i->ai_addr, n->port, &found[count++]);
 	d->helpers->names--;
 	if (!d->stopping) {
-		xy_links_resolved(d->links, n->serial, n->endpoint, found, count, xy_now());
+		xy_links_resolved(d->links, n->serial, n->asked, found, count, xy_now());
 		xy_loop_rearm(d);
 	}
 	uv_freeaddrinfo(all);
 	free(n);
 }
 
-static void resolve(void *arg, uint64_t serial, unsigned endpoint, const char *host, uint16_t port)
+static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port)
 {
 	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
 	struct xy_daemon *d = arg;
 	struct name *n = calloc(1, sizeof(*n));
 	if (!n)
-		return;
-	*n = (struct name){.d = d, .serial = serial, .endpoint = endpoint, .port = port};
-	if (uv_getaddrinfo(&d->loop, &n->req, name_done, host, NULL, &hints))
+		return -ENOMEM;
+	*n = (struct name){.d = d, .serial = serial, .asked = asked, .port = port};
+	int r = uv_getaddrinfo(&d->loop, &n->req, name_done, host, NULL, &hints);
+	if (r) {
 		free(n);
-	else
-		d->helpers->names++;
+		return r;
+	}
+	d->helpers->names++;
+	return 0;
 }
 
 // --- the config, anew

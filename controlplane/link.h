@@ -24,6 +24,7 @@ struct xy_candidate {
 // Where a peer may be: the addresses of its configured endpoints, and where it was last heard from.
 struct xy_endpoints {
 	unsigned count;
+	unsigned edition;		    // of the texts: an answer to an older one is void
 	struct xy_config_endpoint *text;    // [count]
 	xy_nsec asked[XY_CONFIG_ENDPOINTS]; // when the name was last resolved; 0 = never
 	bool asking[XY_CONFIG_ENDPOINTS];

@@ -45,10 +45,9 @@ struct xy_links_ops {
 	void (*run)(void *arg, struct xy_job *job);
 	void (*random)(void *arg, void *buf, size_t len);
 	void (*wall)(void *arg, uint64_t *unix_sec, uint32_t *nsec);
-	// Starts to resolve host; xy_links_resolved(serial, endpoint, ...) follows, also on
-	// failure.
-	void (*resolve)(void *arg, uint64_t serial, unsigned endpoint, const char *host,
-			uint16_t port);
+	// Starts to resolve host. 0: xy_links_resolved(serial, asked, ...) follows, with count 0
+	// when there is no such name, and not from within. -errno: it does not follow.
+	int (*resolve)(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port);
 	// Path MTU of the underlay to there, bytes; 0 = not known.
 	uint32_t (*path_mtu)(void *arg, const struct xy_endpoint *remote);
 	// Completes what the dataplane is told of a peer by what the kernel knows of the way there:
@@ -78,7 +77,7 @@ int xy_links_apply(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, 
 
 void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
 void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now);
-void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned endpoint,
+void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 		       const struct xy_endpoint *found, unsigned count, xy_nsec now);
 // Runs timers that are due, at most `max` links; call again at xy_links_deadline.
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now);

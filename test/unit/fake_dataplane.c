@@ -17,6 +17,7 @@ void fake_init(struct xy_dp *dp, const xy_nsec *now)
 	*dp = (struct xy_dp){.now = now,
 			     .limits = xy_wg_limits_default,
 			     .workers = 1,
+			     .ports = 1,
 			     .session_limit = FAKE_SESSIONS};
 }
 
@@ -308,8 +309,10 @@ int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix)
 
 int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out)
 {
-	*out = (struct xy_dp_port_info){.driver = "fake"};
-	return port == 0 ? 0 : -ENOENT;
+	if (port >= dp->ports)
+		return -ENOENT;
+	*out = (struct xy_dp_port_info){.driver = "fake", .address = dp->port_address[port]};
+	return 0;
 }
 
 int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote,

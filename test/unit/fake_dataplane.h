@@ -43,7 +43,8 @@ struct xy_dp {
 	struct fake_session session[FAKE_SESSIONS];
 	struct fake_peer peer[FAKE_PEERS];
 	struct fake_route route[FAKE_ROUTES], source[FAKE_ROUTES];
-	unsigned own;
+	unsigned own, ports;
+	struct xy_addr port_address[2];
 	uint32_t last_index;
 	unsigned dangling; // routes to a peer that was deleted
 	bool send_fails;

@@ -23,7 +23,8 @@ struct node {
 	struct xy_job *waiting[XY_JOBS];
 	unsigned waiting_count, resolves;
 	uint64_t resolve_serial;
-	unsigned resolve_endpoint;
+	unsigned resolve_asked;
+	bool resolve_fails;
 	uint32_t mtu;
 };
 
@@ -85,12 +86,13 @@ static void run_job(void *arg, struct xy_job *job)
 	n->waiting[n->waiting_count++] = job;
 }
 
-static void resolve(void *arg, uint64_t serial, unsigned endpoint, const char *host, uint16_t port)
+static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port)
 {
 	struct node *n = arg;
 	n->resolves++;
 	n->resolve_serial = serial;
-	n->resolve_endpoint = endpoint;
+	n->resolve_asked = asked;
+	return n->resolve_fails ? -ENOMEM : 0;
 }
 
 static uint32_t path_mtu(void *arg, const struct xy_endpoint *remote)
@@ -612,17 +614,81 @@ static void test_name(void)
 	CU_ASSERT_EQUAL(A->resolves, 1);
 	run_for(2 * XY_SEC);
 	CU_ASSERT_EQUAL(info(A).state, XY_LINK_NO_ENDPOINT);
-	xy_links_resolved(A->links, A->resolve_serial, A->resolve_endpoint, NULL, 0, w.now);
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, NULL, 0, w.now);
 	run_for(30 * XY_SEC);
 	CU_ASSERT_EQUAL(A->resolves, 2); // asked again
-	xy_links_resolved(A->links, A->resolve_serial, A->resolve_endpoint, &inside, 1, w.now);
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, &inside, 1, w.now);
 	CU_ASSERT_EQUAL(info(A).state, XY_LINK_NO_ENDPOINT); // an overlay address is none
 	run_for(30 * XY_SEC);
 	CU_ASSERT_EQUAL(A->resolves, 3);
-	xy_links_resolved(A->links, A->resolve_serial, A->resolve_endpoint, &right, 1, w.now);
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, &right, 1, w.now);
 	xy_links_resolved(A->links, A->resolve_serial + 99, 0, &right, 1, w.now); // nobody's
 	run_for(2 * XY_SEC);
 	CU_ASSERT(is_up(A));
+	world_end();
+}
+
+// A resolver that could not even be asked is asked again.
+static void test_name_not_asked(void)
+{
+	const struct xy_endpoint right = at("192.0.2.2:51820");
+	world_make();
+	configure(B, A, SECRET, "");
+	A->resolve_fails = true;
+	configure(A, B, SECRET, "endpoint = \"b.example.net:51820\";");
+	run_for(60 * XY_SEC);
+	CU_ASSERT(A->resolves > 2);
+	A->resolve_fails = false;
+	run_for(30 * XY_SEC);
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, &right, 1, w.now);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A));
+	world_end();
+}
+
+// The answer to a question of the old config says nothing about the new one's endpoint.
+static void test_name_too_late(void)
+{
+	const struct xy_endpoint old = at("192.0.2.99:51820");
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, "endpoint = \"b.example.net:51820\";");
+	configure(A, B, SECRET, TO_B);
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, &old, 1, w.now);
+	const struct xy_endpoints *e = &A->links->link[0]->endpoints;
+	CU_ASSERT_EQUAL_FATAL(e->candidates, 1);
+	CU_ASSERT(xy_endpoint_eq(&e->candidate[0].at, &B->dp.self));
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A));
+	world_end();
+}
+
+// A keepalive that the config no longer has is not sent one last time, nor is a handshake begun.
+static void test_keepalive_off(void)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, TO_B "keepalive = 25;");
+	run_for(40 * XY_SEC);
+	CU_ASSERT(is_up(A));
+	uint64_t sent = A->dp.peer[0].stats.tx_packets;
+	configure(A, B, SECRET, TO_B);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(A->dp.peer[0].stats.tx_packets, sent);
+	world_end();
+}
+
+// 0.0.0.0 is IPv4 alone: an IPv6 peer is sent to from the other port.
+static void test_port_of_family(void)
+{
+	const struct xy_endpoint six = at("[2001:db8::2]:51820");
+	world_make();
+	A->dp.ports = 2;
+	CU_ASSERT_EQUAL(xy_addr_parse("0.0.0.0", &A->dp.port_address[0]), 0);
+	CU_ASSERT_EQUAL(xy_addr_parse("2001:db8::1", &A->dp.port_address[1]), 0);
+	configure(A, B, SECRET, "endpoint = \"[2001:db8::2]:51820\";");
+	CU_ASSERT(is_at(A, &six));
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.port, 1);
 	world_end();
 }
 
@@ -934,23 +1000,23 @@ static void test_log_limit(void)
 	CU_ASSERT(xy_log_limit_pass(&l, 12 * XY_SEC, &missed) && missed == 2);
 }
 
-XY_UNIT_MAIN("links", {"handshake in both roles", test_handshake},
-	     {"loss and retransmission", test_retransmission},
-	     {"giving up, and trying again", test_give_up_and_again},
-	     {"rekey without a gap", test_rekey}, {"an idle link goes silent", test_idle},
-	     {"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
-	     {"a cookie buys little", test_cookie_limited},
-	     {"wrong secret carries nothing", test_wrong_secret},
-	     {"unknown key is ignored", test_unknown_key},
-	     {"wrong mac1 costs nothing", test_wrong_mac}, {"replayed initiation", test_replay},
-	     {"roaming", test_roaming}, {"endpoint failover", test_failover},
-	     {"endpoint by name", test_name},
-	     {"peer removed with jobs under way", test_removed_with_jobs},
-	     {"indices exhausted", test_no_index},
-	     {"strangers are refused first", test_strangers_first},
-	     {"reload by the difference", test_reload}, {"refused configs", test_refused},
-	     {"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
-	     {"events of what is not there", test_strange_events},
-	     {"heap against a scan", test_heap}, {"map against an array", test_map},
-	     {"limits for tests", test_limits}, {"loop lag", test_lag},
-	     {"log limits", test_log_limit})
+XY_UNIT_MAIN(
+	"links", {"handshake in both roles", test_handshake},
+	{"loss and retransmission", test_retransmission},
+	{"giving up, and trying again", test_give_up_and_again},
+	{"rekey without a gap", test_rekey}, {"an idle link goes silent", test_idle},
+	{"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
+	{"a cookie buys little", test_cookie_limited},
+	{"wrong secret carries nothing", test_wrong_secret},
+	{"unknown key is ignored", test_unknown_key}, {"wrong mac1 costs nothing", test_wrong_mac},
+	{"replayed initiation", test_replay}, {"roaming", test_roaming},
+	{"endpoint failover", test_failover}, {"endpoint by name", test_name},
+	{"name, not asked", test_name_not_asked}, {"name, answered too late", test_name_too_late},
+	{"keepalive switched off", test_keepalive_off}, {"port of the family", test_port_of_family},
+	{"peer removed with jobs under way", test_removed_with_jobs},
+	{"indices exhausted", test_no_index}, {"strangers are refused first", test_strangers_first},
+	{"reload by the difference", test_reload}, {"refused configs", test_refused},
+	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
+	{"events of what is not there", test_strange_events}, {"heap against a scan", test_heap},
+	{"map against an array", test_map}, {"limits for tests", test_limits},
+	{"loop lag", test_lag}, {"log limits", test_log_limit})
