@@ -45,6 +45,8 @@ struct xy_dp {
 	struct xy_host *host;	    // RCU
 	struct xy_own *own;	    // RCU
 
+	uint64_t xsk_owners; // control: AF_XDP sockets that were ever opened
+
 	struct xy_tables routes, sources;
 	struct xy_reclaim reclaim; // hands table memory to retire
 	uint64_t routes_refused;

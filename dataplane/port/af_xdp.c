@@ -112,8 +112,9 @@ static const struct xy_card_ops ops = {.driver = "af_xdp",
 static int queue_open(struct af_xdp *x, unsigned q, struct xy_err *err)
 {
 	struct xy_dp *dp = x->card.dp;
-	// Marks the buffers that this socket holds, among all sockets of the process.
-	uint64_t owner = (uint64_t)(x->card.port->id + 1) << 32 | (q + 1);
+	// Marks the buffers that this socket holds, among all sockets ever: an old one of the same
+	// port and queue may still wait for its grace period, and then frees what bears its mark.
+	uint64_t owner = ++dp->xsk_owners;
 	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, dp->pool, owner, err);
 	if (r)
 		return r;
