@@ -247,8 +247,7 @@ static void peer_event(struct xy_links *l, struct xy_link *k, const struct xy_dp
 		       xy_nsec now)
 {
 	if (ev->type == XY_DP_MTU) {
-		if (xy_link_mtu_ask(l, k))
-			xy_link_endpoint_publish(l, k);
+		xy_link_endpoint_publish(l, k); // what did not change is not told again
 		return;
 	}
 	if (!k->remote.port)
