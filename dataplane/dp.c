@@ -41,6 +41,8 @@ static uint32_t buffer_room(const struct xy_dp_config *cfg)
 	// It also takes none below 2 KB (XDP_UMEM_MIN_CHUNK_SIZE), with what stands before the
 	// room.
 	uint32_t least = 2048 - (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet));
+	if (cfg->device_count) // drivers of cards count in buffers of 2 KB and the usual headroom
+		least = RTE_MBUF_DEFAULT_BUF_SIZE;
 	return RTE_ALIGN_CEIL(RTE_MAX(data, least), 64u);
 }
 
