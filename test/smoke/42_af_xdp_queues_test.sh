@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Two queues and two workers on AF_XDP; on one side of the relay sockets. Each flow stays in order,
+# and both workers have their share.
+#
+#   a1, a2 (sockets) ==(one wire, two queues)== r (AF_XDP, two workers) ---- b (sockets)
+. "$(dirname "$0")/_init.sh"
+need "$XYLEMD" "$XYLEM" iperf3 jq
+[ "$XY_LAB_INSIDE" -eq 0 ] || skip "AF_XDP needs root"
+
+add_node a r b
+ip -n "${LAB_PREFIX}a" link add to-r numrxqueues 2 numtxqueues 2 type veth \
+  peer name to-a numrxqueues 2 numtxqueues 2 netns "${LAB_PREFIX}r"
+set_wire a to-r 10.9.1.1/24 fd09:1::1/64
+set_wire r to-a 10.9.1.2/24 fd09:1::2/64
+LAB_LINKS=1
+join r b
+make_key r b
+nodes=()
+for i in 1 2 3 4 5 6 7 8; do
+  make_key "a$i"
+  nodes+=("a$i")
+done
+peers=$(peer_text b "${LAB_KEY[b]}")
+for node in "${nodes[@]}"; do peers+=", $(peer_text "$node" "${LAB_KEY[$node]}")"; done
+configure r <<END
+ports = ( { driver = "af_xdp"; interface = "to-a"; }, { port = 51821; } );
+workers = { count = 2; };
+peers = ( $peers );
+END
+configure b <<END
+peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "[fd09:2::1]:51821";') );
+routes = ( { prefix = "200::/7"; peer = "r"; } );
+END
+start_node r
+start_node b
+# Several daemons in a, each with its own UDP port, so that the wire has several flows.
+for i in 1 2 3 4 5 6 7 8; do
+  configure "a$i" <<END
+listen = $((52000 + i));
+host = { name = "xylem$i"; };
+peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.1.2:51820"; keepalive = 1;') );
+routes = ( { prefix = "200::/7"; peer = "r"; } );
+END
+  spawn a "$LAB/a$i.log" "$XYLEMD" -c "$LAB/a$i.conf" -n "a$i"
+done
+all_up() { [ "$(show r peers | jq '[.peers[] | select(.state == "up")] | length')" = 9 ]; }
+check_within 40 "eight nodes behind one wire, and b, are up" all_up
+check "r's card has two queues" same 2 "$(show r ports | jq '.ports[] | select(.driver == "af_xdp") | .queues')"
+for i in 1 2 3 4 5 6 7 8; do
+  in_node a ip -6 route replace "${LAB_ADDR[b]}" dev "xylem$i" table "10$i"
+  in_node a ip -6 rule add from "${LAB_ADDR[a$i]}" table "10$i"
+done
+share() { show r workers | jq "[.workers[].rx] | min"; }
+before=$(share)
+for i in 1 2 3 4 5 6 7 8; do
+  spawn b "$LAB/server$i.log" iperf3 -s -1 -p $((5300 + i))
+  servers[i]=$LAB_SPAWNED
+done
+for i in 1 2 3 4 5 6 7 8; do
+  wait_for 10 listens b $((5300 + i))
+  spawn a "$LAB/flow$i.json" timeout 40 iperf3 -c "${LAB_ADDR[b]}" -B "${LAB_ADDR[a$i]}" -p $((5300 + i)) \
+    -t 4 -u -b 4M -l 1000 -J
+  flows[i]=$LAB_SPAWNED
+done
+for i in 1 2 3 4 5 6 7 8; do
+  wait "${flows[i]}" || true
+  end_process "${servers[i]}" || true
+  check "flow $i arrived in order" same 0 "$(jq '.end.streams[0].udp.out_of_order' "$LAB/flow$i.json")"
+  check "and without loss" same 0 "$(jq '.end.sum.lost_packets' "$LAB/flow$i.json")"
+done
+check "both workers took their share" at_least $((before + 1000)) "$(share)"
+show r workers | jq -r '.workers[] | "worker \(.worker): \(.rx) received, \(.ring_in) handed over"'
+check_accounts
