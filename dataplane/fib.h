@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How a route is packed into a table's 32-bit value: kind in the top two bits, peer below.
+// How a route is packed into a table's 32-bit value: kind in the top two bits, peer below. Packing:
+// any thread; the tables' begin and end: the control thread, without workers.
 #pragma once
 
 #include "dp.h"

@@ -2,7 +2,8 @@
 // A port on frames: what af_xdp and dpdk ports have in common. Queues give and take Ethernet
 // frames; beside them a kernel UDP socket on the same address and port reserves it, takes what does
 // not come by a queue (fragments, tags) and sends what has no resolved next hop yet (handshakes
-// among it, so that the kernel resolves neighbours for us).
+// among it, so that the kernel resolves neighbours for us). A queue is one worker's; all else is
+// the control thread's. The driver owns the card, and frees it, its port and its buffers in close.
 #pragma once
 
 #include "port.h"
