@@ -212,18 +212,19 @@ static struct neigh *choose_hop(struct xy_babel *b, const struct dest *d, const 
 {
 	struct neigh *feasible[8], *other[8];
 	unsigned nf = 0, no = 0;
+	// The selected one first, however many there are: only there a new seqno helps who asked.
+	if (d->selected && ROUTE(b, d->selected)->neigh != from->id)
+		feasible[nf++] = neigh_of(b, ROUTE(b, d->selected)->neigh);
 	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext) {
 		const struct route *r = ROUTE(b, i);
-		if (r->neigh == from->id || route_metric(b, r) == XY_BABEL_INFINITY)
+		if (i == d->selected || r->neigh == from->id ||
+		    route_metric(b, r) == XY_BABEL_INFINITY)
 			continue;
-		if (route_feasible(b, r) && nf < XY_ARRAY_SIZE(feasible)) {
+		if (!route_feasible(b, r)) {
+			if (no < XY_ARRAY_SIZE(other))
+				other[no++] = neigh_of(b, r->neigh);
+		} else if (nf < XY_ARRAY_SIZE(feasible)) {
 			feasible[nf++] = neigh_of(b, r->neigh);
-			if (i == d->selected && nf > 1) {
-				feasible[nf - 1] = feasible[0];
-				feasible[0] = neigh_of(b, r->neigh);
-			}
-		} else if (no < XY_ARRAY_SIZE(other)) {
-			other[no++] = neigh_of(b, r->neigh);
 		}
 	}
 	if (nf)
