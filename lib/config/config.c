@@ -3,12 +3,13 @@
 #include "config/read.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 16 << 20 };
+enum { FILE_MAX = 16 << 20, PIPE_WAIT_MS = 2000 };
 
 void xy_config_init(struct xy_config *c)
 {
@@ -105,16 +106,23 @@ static bool has_secret(const struct xy_config *c)
 	return any;
 }
 
+// A pipe may be somebody's <(command), which writes later, or a FIFO that nobody ever writes to.
+static bool is_readable_soon(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	return poll(&p, 1, PIPE_WAIT_MS) > 0;
+}
+
 // -EFBIG when there is more than size bytes.
 static ssize_t read_all(int fd, char *to, size_t size)
 {
 	size_t n = 0;
 	for (;;) {
 		ssize_t got = read(fd, to + n, size - n);
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && (errno == EINTR || (errno == EAGAIN && is_readable_soon(fd))))
 			continue;
 		if (got < 0)
-			return -errno;
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		n += (size_t)got;
 		if (got == 0)
 			return (ssize_t)n;
@@ -141,6 +149,12 @@ static int check_file(const char *path, const struct stat *st, struct xy_err *er
 	return 0;
 }
 
+// Half an editor's or a full disk's write; taken for a config it would remove all peers.
+static int refuse_empty(const char *path, struct xy_err *err)
+{
+	return xy_err_set(err, ENODATA, "%s: is empty; make one with: xylem genconf > FILE", path);
+}
+
 static int load_fd(const char *path, int fd, const struct stat *st, struct xy_config *out,
 		   struct xy_err *err)
 {
@@ -150,8 +164,9 @@ static int load_fd(const char *path, int fd, const struct stat *st, struct xy_co
 	if (!text)
 		return xy_err_set(err, ENOMEM, "%s: not enough memory to read it", path);
 	ssize_t n = read_all(fd, text, size);
-	int ret = n < 0 ? refuse_open(path, (int)-n, err)
-			: xy_config_parse(path, text, (size_t)n, out, err);
+	int ret = n < 0	   ? refuse_open(path, (int)-n, err)
+		  : n == 0 ? refuse_empty(path, err)
+			   : xy_config_parse(path, text, (size_t)n, out, err);
 	sodium_memzero(text, n < 0 ? size : (size_t)n);
 	free(text);
 	if (ret || !S_ISREG(st->st_mode) || !(st->st_mode & (S_IROTH | S_IWOTH)) ||
@@ -167,7 +182,8 @@ static int load_fd(const char *path, int fd, const struct stat *st, struct xy_co
 int xy_config_load(const char *path, struct xy_config *out, struct xy_err *err)
 {
 	xy_config_init(out);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	// O_NONBLOCK: a FIFO in its place must hold neither the start nor a helper for good.
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return refuse_open(path, errno, err);
 	struct stat st;

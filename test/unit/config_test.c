@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -415,7 +416,9 @@ static void test_load(void)
 {
 	struct xy_err err = {""};
 	struct xy_config c;
-	CU_ASSERT(load("", 0644, &err) == 0);
+	CU_ASSERT(load("# all as it comes\n", 0644, &err) == 0);
+	CU_ASSERT(load("", 0644, &err) == -ENODATA); // cut short by an editor, or by a full disk
+	CU_ASSERT(strstr(err.text, "is empty") != NULL);
 	CU_ASSERT(load("network_secret = \"" S1 "\";", 0640, &err) == 0);
 	CU_ASSERT(load("network_secret = \"" S1 "\";", 0644, &err) == -EPERM);
 	CU_ASSERT(strstr(err.text, "chmod 600") != NULL);
@@ -425,6 +428,25 @@ static void test_load(void)
 	CU_ASSERT(xy_config_load("/nowhere/xylem.conf", &c, &err) == -ENOENT);
 	CU_ASSERT(strstr(err.text, "/nowhere/xylem.conf: ") && strstr(err.text, "genconf"));
 	CU_ASSERT(xy_config_load("/tmp", &c, &err) == -EISDIR);
+}
+
+// A FIFO that nobody writes to must not hold the start, nor a helper at a reload.
+static void test_fifo(void)
+{
+	char dir[] = "/tmp/xylem-config-test-XXXXXX", path[64];
+	struct xy_err err = {""};
+	struct xy_config c;
+	CU_ASSERT_FATAL(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	CU_ASSERT_FATAL(mkfifo(path, 0600) == 0);
+	CU_ASSERT(xy_config_load(path, &c, &err) == -ENODATA); // no writer
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	CU_ASSERT(xy_config_load(path, &c, &err) == -ETIMEDOUT); // one who is silent
+	CU_ASSERT(write(fd, "listen = 1;", 11) == 11);
+	CU_ASSERT(xy_config_load(path, &c, &err) == -ETIMEDOUT); // and one who does not end
+	close(fd);
+	unlink(path);
+	rmdir(dir);
 }
 
 static void test_nul(void)
@@ -440,4 +462,5 @@ XY_UNIT_MAIN("config", {"texts, each with its error", test_table},
 	     {"ports on cards", test_cards},
 	     {"documented defaults are the defaults", test_defaults},
 	     {"the example parses, commented and not", test_example},
-	     {"files: missing, readable by everyone", test_load}, {"a zero byte", test_nul})
+	     {"files: missing, readable by everyone", test_load}, {"a FIFO for a file", test_fifo},
+	     {"a zero byte", test_nul})
