@@ -4,6 +4,7 @@
 // meanwhile.
 #include "link.h"
 
+#include "base/bytes.h"
 #include "base/cursor.h"
 
 #include <sodium.h>
@@ -49,12 +50,26 @@ static void submit(struct xy_links *l, struct xy_job *job)
 	l->cfg.ops.run(l->cfg.ops.arg, job);
 }
 
-static void stamp(struct xy_links *l, uint8_t out[XY_WG_TAI64N_LEN])
+// The next time stamp that is newer as peers see it: they are cut to 2^24 ns.
+static void stamp_after(const uint8_t last[XY_WG_TAI64N_LEN], uint8_t out[XY_WG_TAI64N_LEN])
+{
+	uint64_t sec = xy_be64_load(last);
+	uint32_t nsec = xy_be32_load(last + 8) + (UINT32_C(1) << 24);
+	xy_be64_store(out, nsec < XY_SEC ? sec : sec + 1);
+	xy_be32_store(out + 8, nsec < XY_SEC ? nsec : 0);
+}
+
+// A peer refuses what is not newer than the last: a clock that is set back must not cut us off
+// until it has caught up.
+static void stamp(struct xy_links *l, struct xy_link *k, uint8_t out[XY_WG_TAI64N_LEN])
 {
 	uint64_t sec;
 	uint32_t nsec;
 	l->cfg.ops.wall(l->cfg.ops.arg, &sec, &nsec);
 	xy_tai64n(sec, nsec, out);
+	if (memcmp(out, k->stamped, sizeof(k->stamped)) <= 0)
+		stamp_after(k->stamped, out);
+	memcpy(k->stamped, out, sizeof(k->stamped));
 }
 
 static void send_message(struct xy_links *l, const struct xy_job *job, struct xy_cookie_jar *jar,
@@ -88,7 +103,7 @@ void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	k->hs = XY_LINK_HS_CREATING;
 	k->hs_index = job->index = index;
 	l->cfg.ops.random(l->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
-	stamp(l, job->timestamp);
+	stamp(l, k, job->timestamp);
 	submit(l, job);
 }
 

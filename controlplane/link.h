@@ -69,6 +69,7 @@ struct xy_link {
 	uint32_t hs_index;
 	bool responding;		     // a RESPOND job is under way
 	uint8_t timestamp[XY_WG_TAI64N_LEN]; // newest that was accepted
+	uint8_t stamped[XY_WG_TAI64N_LEN];   // newest that was sent
 	xy_nsec initiation_seen;
 
 	xy_nsec last_handshake;

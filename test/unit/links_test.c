@@ -46,6 +46,7 @@ static struct {
 	struct datagram kept[KEPT]; // initiations, as they were sent
 	unsigned kept_count;
 	uint64_t random;
+	uint64_t set_back; // the wall clock, by so many seconds
 } w;
 
 static struct xy_endpoint at(const char *text)
@@ -70,7 +71,7 @@ static void random_bytes(void *arg, void *buf, size_t len)
 
 static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 {
-	*unix_sec = 1700000000 + w.now / XY_SEC;
+	*unix_sec = 1700000000 + w.now / XY_SEC - w.set_back;
 	*nsec = (uint32_t)(w.now % XY_SEC);
 }
 
@@ -409,6 +410,23 @@ static void test_rekey(void)
 	CU_ASSERT_EQUAL(A->dp.peer[0].data_rx, packets);
 	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, packets);
 	CU_ASSERT(w.sent[XY_WG_INITIATION] >= 4 && w.sent[XY_WG_INITIATION] <= 5);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], w.sent[XY_WG_RESPONSE]);
+	world_end();
+}
+
+// Time stamps must be newer than the last at the peer, whatever happens to our clock.
+static void test_clock_back(void)
+{
+	world_make();
+	pair_up();
+	w.set_back = 24 * 3600;
+	for (unsigned packets = 0; packets < 400; packets++) {
+		fake_data(&A->dp, 0);
+		fake_data(&B->dp, 0);
+		CU_ASSERT_EQUAL(A->dp.peer[0].held, 0); // no gap
+		run_for(XY_SEC);
+	}
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_REPLAY), 0);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], w.sent[XY_WG_RESPONSE]);
 	world_end();
 }
@@ -1009,9 +1027,10 @@ XY_UNIT_MAIN(
 	{"a cookie buys little", test_cookie_limited},
 	{"wrong secret carries nothing", test_wrong_secret},
 	{"unknown key is ignored", test_unknown_key}, {"wrong mac1 costs nothing", test_wrong_mac},
-	{"replayed initiation", test_replay}, {"roaming", test_roaming},
-	{"endpoint failover", test_failover}, {"endpoint by name", test_name},
-	{"name, not asked", test_name_not_asked}, {"name, answered too late", test_name_too_late},
+	{"replayed initiation", test_replay}, {"a clock that is set back", test_clock_back},
+	{"roaming", test_roaming}, {"endpoint failover", test_failover},
+	{"endpoint by name", test_name}, {"name, not asked", test_name_not_asked},
+	{"name, answered too late", test_name_too_late},
 	{"keepalive switched off", test_keepalive_off}, {"port of the family", test_port_of_family},
 	{"peer removed with jobs under way", test_removed_with_jobs},
 	{"indices exhausted", test_no_index}, {"strangers are refused first", test_strangers_first},
