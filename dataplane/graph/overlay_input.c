@@ -43,9 +43,15 @@ static bool is_martian(const struct xy_addr *a)
 	return xy_addr_is_multicast(a) || xy_addr_is_unspecified(a) || is_loopback(a);
 }
 
+// RFC 4291 section 2.5.6, RFC 3927 section 2.7
+static bool is_link_local(const struct xy_addr *a)
+{
+	return xy_addr_is_v4(a) ? a->b[12] == 169 && a->b[13] == 254 : xy_addr_is_link_local(a);
+}
+
 static bool is_local_scope(const struct xy_addr *a)
 {
-	return xy_addr_is_multicast(a) || xy_addr_is_link_local(a);
+	return xy_addr_is_multicast(a) || is_link_local(a);
 }
 
 // Parses, trims the padding, merges ECN; then the addresses.
@@ -69,7 +75,7 @@ static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rt
 		return DROP_STALE;
 	if (is_martian(&src))
 		return DROP_SPOOFED;
-	if (is_local_scope(&dst) || xy_addr_is_link_local(&src) || is_martian(&dst))
+	if (is_local_scope(&dst) || is_link_local(&src) || is_martian(&dst))
 		return DROP_NOT_FORWARDED;
 	if (a->leaf)
 		return LEAF;
