@@ -41,6 +41,7 @@ struct xy_daemon {
 	// host interface
 	struct xy_netlink netlink;
 	bool netlink_open, host_open;
+	bool host_lost; // somebody deleted the interface
 	char host_name[16];
 	unsigned host_index;
 	uint32_t host_mtu;
@@ -83,6 +84,7 @@ void xy_reload_begin(struct xy_daemon *d);
 // --- interface.c: the host interface
 int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 200::/7
 void xy_interface_down(struct xy_daemon *d);
+void xy_interface_check(struct xy_daemon *d); // once a second: is it still there?
 void xy_interface_mtu_update(struct xy_daemon *d);
 void xy_interface_routes_update(struct xy_daemon *d); // in the kernel, as the links have them
 

@@ -32,6 +32,7 @@ struct reload {
 	struct xy_daemon *d;
 	struct xy_plan plan;
 	struct xy_err err;
+	struct xy_err key; // what is wrong with the key file, if anything
 	int result;
 };
 
@@ -125,10 +126,25 @@ static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host,
 
 // --- the config, anew
 
+// A key is read at start alone; a file that no longer holds it is told now, not at the restart.
+static void key_look(struct reload *r)
+{
+	struct xy_identity id;
+	if (xy_keyfile_load(r->plan.config.key_file, &id, &r->key))
+		return;
+	if (memcmp(&id.x25519, &r->d->id.x25519, sizeof(id.x25519)) != 0)
+		xy_err_set(&r->key, ESTALE,
+			   "key file %.200s: holds another key now; it takes effect at a restart",
+			   r->plan.config.key_file);
+	xy_identity_wipe(&id);
+}
+
 static void reload_run(uv_work_t *req)
 {
 	struct reload *r = (struct reload *)req;
 	r->result = xy_plan_load(r->d->config_path, &r->d->id, &r->plan, &r->err);
+	if (!r->result)
+		key_look(r);
 }
 
 #define KEEP(old, new, field, key)                                                                \
@@ -176,6 +192,8 @@ static void reload_done(uv_work_t *req, int status)
 	struct reload *r = (struct reload *)req;
 	struct xy_daemon *d = r->d;
 	bool good = !status && !r->result;
+	if (good && r->key.text[0])
+		xy_log_warn("reload: %s", r->key.text);
 	if (good && !d->stopping)
 		take_over(d, &r->plan);
 	else if (good)

@@ -66,7 +66,11 @@ static int addresses_add(struct xy_daemon *d, struct xy_err *err)
 static int mesh_route_add(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = xy_netlink_route_add(&d->netlink, d->host_index, &mesh);
-	if (!r)
+	if (r == -EEXIST) // two daemons on one machine
+		xy_log_warn("%s: 200::/7 leads to another interface already, and stays there; of "
+			    "the overlay this one gets its own /64",
+			    d->host_name);
+	if (!r || r == -EEXIST)
 		return 0;
 	return xy_err_set(err, -r, "%s: route 200::/7: %s", d->host_name, strerror(-r));
 }
@@ -102,6 +106,17 @@ int xy_interface_up(struct xy_daemon *d, struct xy_err *err)
 	return r;
 }
 
+void xy_interface_check(struct xy_daemon *d)
+{
+	char name[IF_NAMESIZE];
+	if (!d->host_open || d->host_lost || if_indextoname(d->host_index, name))
+		return;
+	d->host_lost = true;
+	xy_log_error("%s: somebody deleted the interface; this host has no way into the overlay "
+		     "until xylemd is restarted",
+		     d->host_name);
+}
+
 void xy_interface_down(struct xy_daemon *d)
 {
 	if (d->host_open)
@@ -133,7 +148,11 @@ static void kernel_set(struct xy_daemon *d, const struct xy_prefix *p, bool ther
 	char text[XY_PREFIX_STRLEN];
 	int r = there ? xy_netlink_route_add(&d->netlink, d->host_index, p)
 		      : xy_netlink_route_del(&d->netlink, d->host_index, p);
-	if (r && r != -ESRCH)
+	if (r == -EEXIST)
+		xy_log_warn("%s: kernel route %s: there is one already, and it stays; this host "
+			    "does not use ours",
+			    d->host_name, xy_prefix_str(p, text));
+	else if (r && r != -ESRCH)
 		xy_log_warn("%s: kernel route %s: %s", d->host_name, xy_prefix_str(p, text),
 			    strerror(-r));
 }

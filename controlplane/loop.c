@@ -110,6 +110,7 @@ static void on_tick(uv_timer_t *timer)
 	if (++d->ticks % TICKS_PER_SECOND == 0) {
 		xy_show_sample(d);
 		look_at_workers(d, now);
+		xy_interface_check(d);
 	}
 	if (d->mtu_stale && !d->mtu_from) {
 		d->mtu_stale = false;

@@ -13,10 +13,13 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define PACKET_MIN 1500
-#define PACKET_MAX 9216
+#define PACKET_MIN	 1500
+#define PACKET_MAX	 9216
+#define FILES_MIN	 96
+#define FILES_PER_WORKER 8
 
 static const char usage[] =
 	"usage: xylemd [-c FILE] [-n NAME] [--check] [--no-tun]\n"
@@ -127,6 +130,24 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 	return xy_dp_create(&dp, &d->dp, err);
 }
 
+// EAL aborts where it gets no descriptor. Each worker has a handful; telemetry's clients have some.
+static int files_check(const struct xy_config *c, struct xy_err *err)
+{
+	struct rlimit most;
+	rlim_t need = FILES_MIN + FILES_PER_WORKER * c->workers.count;
+	if (getrlimit(RLIMIT_NOFILE, &most) || most.rlim_cur >= need)
+		return 0;
+	if (most.rlim_max >= need) {
+		most.rlim_cur = need;
+		return setrlimit(RLIMIT_NOFILE, &most) ? -errno : 0;
+	}
+	return xy_err_set(err, EMFILE,
+			  "only %llu files may be open, and %u workers need %llu; raise it: "
+			  "ulimit -n, or LimitNOFILE= in the service",
+			  (unsigned long long)most.rlim_max, c->workers.count,
+			  (unsigned long long)need);
+}
+
 static int links_up(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_links_config cfg = {.dp = d->dp,
@@ -157,7 +178,8 @@ static int telemetry_up(struct xy_daemon *d, struct xy_err *err)
 
 static int up(struct xy_daemon *d, struct xy_err *err)
 {
-	int r = xy_loop_open(d, err);
+	int r = files_check(&d->plan.config, err);
+	r = r ? r : xy_loop_open(d, err);
 	r = r ? r : telemetry_up(d, err); // first: it finds another of our name
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	d->netlink_open = !r;

@@ -156,7 +156,7 @@ static int route(struct xy_netlink *n, uint16_t type, uint16_t flags, unsigned i
 
 int xy_netlink_route_add(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *prefix)
 {
-	return route(n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, ifindex, prefix);
+	return route(n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, prefix);
 }
 
 int xy_netlink_route_del(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *prefix)

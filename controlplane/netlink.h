@@ -29,5 +29,6 @@ int xy_netlink_link_quiet(struct xy_netlink *n, unsigned ifindex);
 int xy_netlink_link_set(struct xy_netlink *n, unsigned ifindex, uint32_t mtu, bool up);
 // host bits are kept: the address is one, its length is of the network it is in.
 int xy_netlink_address_add(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *address);
+// -EEXIST where another has one: it may be what the underlay runs on, and is never replaced.
 int xy_netlink_route_add(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *prefix);
 int xy_netlink_route_del(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *prefix);

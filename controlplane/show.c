@@ -66,6 +66,7 @@ static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info
 	     "handshakes found no free session: raise max_sessions");
 	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
+	warn(list, d->host_lost, "the host interface was deleted: restart xylemd");
 	return list;
 }
 

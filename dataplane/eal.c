@@ -6,6 +6,7 @@
 #include <rte_log.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define HUGEPAGE   (UINT64_C(2) << 20)
 #define ARGS	   (24 + 2 * XY_DP_PORTS)
@@ -172,5 +173,8 @@ int xy_eal_start(struct xy_dp *dp, size_t need, struct xy_err *err)
 
 void xy_eal_stop(void)
 {
+	char folder[PATH_MAX]; // EAL's own, under /run/dpdk; it never removes it
+	snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
 	rte_eal_cleanup();
+	rmdir(folder);
 }

@@ -134,7 +134,8 @@ int xy_worker_init(struct xy_worker *w, struct xy_err *err)
 {
 	int r = parts_create(w);
 	if (r)
-		return xy_err_set(err, -r, "worker %u: %s", w->id, strerror(-r));
+		return xy_err_set(err, -r, "worker %u: %s%s", w->id, strerror(-r),
+				  r == -ENOMEM ? "; lower workers.count or max_sessions" : "");
 	return xy_graph_create(w, err);
 }
 
