@@ -39,6 +39,11 @@ static int no_daemon(const char *instance, const char *path, int code, struct xy
 				  "%s: permission denied; run as root, or as a member of the group "
 				  "that telemetry.group in the config names",
 				  path);
+	if (code == EAGAIN) // it listens, but takes nobody
+		return xy_err_set(err, code,
+				  "the daemon of instance %s does not answer: timed out; look at "
+				  "its log, or restart it",
+				  instance);
 	return xy_err_set(
 		err, code,
 		"no daemon answers as instance %s (%.110s: %s); start xylemd, or name the "

@@ -8,6 +8,7 @@
   _attack.py replay IN OUT SECONDS                             what goes out of IN, again and disordered
   _attack.py inner INTERFACE SOURCE VICTIM OWN NODE            hostile packets into a tunnel
   _attack.py host INTERFACE SOURCE DESTINATION                 hostile packets of the host, GSO too
+  _attack.py telemetry garbage|half|slow|churn SOCKET          bad clients
 Each prints how many it sent.
 """
 import ctypes, hashlib, ipaddress, itertools, os, random, socket, struct, sys, time
@@ -283,5 +284,60 @@ def host(interface, src, dst):
     return sent
 
 
+def client(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 5, 0))
+    s.connect(path)
+    return s
+
+
+def client_garbage(path):
+    asked = 0
+    for request in [os.urandom(100), b"\0", b"/", b"/help", b",", b"\n", b"/xylem/peers," + b"x" * 900, b"/xylem/peers,\xff\xfe",
+                    b"A" * 1024, b"A" * 100000, b"/xylem/graph,%s%n"] * 30:
+        with client(path) as s:
+            s.recv(4096)
+            s.send(request)
+            asked += len(s.recv(1 << 21)) > 0
+    return asked
+
+
+def client_half(path):
+    for _ in range(200):
+        with client(path) as s:
+            s.recv(4096)
+            s.send(b"/xylem/drops")
+            s.shutdown(socket.SHUT_WR)
+            s.recv(1 << 21)
+        with client(path) as s:
+            s.send(b"/xylem/drops")
+    return 400
+
+
+def client_slow(path):
+    all_of = [client(path) for _ in range(40)]
+    sent = 0
+    for s in all_of:
+        try:
+            while s.send(b"/xylem/drops", socket.MSG_DONTWAIT):
+                sent += 1
+        except OSError:
+            pass
+    time.sleep(0.5)
+    return sent
+
+
+def client_churn(path):
+    end, n = time.monotonic() + 2, 0
+    while time.monotonic() < end:
+        client(path).close()
+        n += 1
+    return n
+
+
+def telemetry(kind, path):
+    return {"garbage": client_garbage, "half": client_half, "slow": client_slow, "churn": client_churn}[kind](path)
+
+
 if __name__ == "__main__":
-    print({"flood": flood, "replay": replay, "inner": inner, "host": host}[sys.argv[1]](*sys.argv[2:]), "sent")
+    print({"flood": flood, "replay": replay, "inner": inner, "host": host, "telemetry": telemetry}[sys.argv[1]](*sys.argv[2:]), "sent")

@@ -36,7 +36,6 @@ check_within 20 "b pings p" pings b "$leaf"
 
 attack() { in_node x "$TOP/test/smoke/_attack.py" "$@"; }
 spawn b "$LAB/ping" ping -n -i 0.05 "$leaf"
-LAB_PID[ping]=$LAB_SPAWNED
 answered() { grep -c 'bytes from' "$LAB/ping" || true; }
 rss() { show a node | jq .rss_bytes; }
 current() { show a sessions | jq -r "[.sessions[] | select(.peer == \"$1\" and .use == \"current\") | .index] | first"; }
