@@ -63,4 +63,5 @@ check_not "nor on the other" kernel_has_program r to-b
 check_not "no interface" ip -n "${LAB_PREFIX}r" link show xylem0
 check "no route" test -z "$(ip -n "${LAB_PREFIX}r" -6 route show 200::/7)"
 start_node r
-check_within 40 "started again, r carries on" pings a "${LAB_ADDR[b]}"
+check_within 40 "started again, b finds it" pings b "${LAB_ADDR[r]}"
+check_within 40 "and r carries on" pings a "${LAB_ADDR[b]}"
