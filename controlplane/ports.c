@@ -16,7 +16,7 @@ enum {
 	ADDRESSES = 256, // of one card
 	// A frame with its headers, and what stands before it, must fit a page.
 	PACKET_MAX_AF_XDP = 3456,
-	QUEUE_BUFFERS = 2048, // a queue keeps so many at most: 1024 to fill, 1024 on their way
+	QUEUE_BUFFERS = 4096, // a queue keeps so many at most: 2048 to fill, 2048 on their way
 	SETTLE_MS = 50,	      // changes in the kernel come in bursts
 	BATCH = 16,	   // links per turn: each takes three requests of the kernel, about 60 us
 	KEEP_SECONDS = 10, // the kernel does not see our traffic; its neighbours age in 30 s

@@ -12,7 +12,7 @@
 #endif
 
 // Frames: the fill ring holds buffers away from the pool, so no more than an interrupt's worth.
-enum { RING = 1024, FILL = 1024, KICKS_MAX = 8 };
+enum { RING = 2048, FILL = 2048, KICKS_MAX = 8 };
 
 // What the kernel takes as a chunk: XDP_UMEM_MIN_CHUNK_SIZE, and a page.
 enum { CHUNK_MIN = 2048, CHUNK_MAX = 4096 };

@@ -3,7 +3,7 @@
 // end of the wire, and peers with an adjacency. One thread.
 #pragma once
 
-#define RIG_BUFFERS 6143 // AF_XDP keeps 1024 for each queue
+#define RIG_BUFFERS 8191 // AF_XDP keeps 2048 for each queue
 #include "rig.h"
 
 #include "peer.h"
