@@ -8,6 +8,7 @@
 #include "log.h"
 #include "netlink.h"
 #include "plan.h"
+#include "rundir.h"
 #include "watchdog.h"
 
 #include <uv.h>
@@ -36,6 +37,7 @@ struct xy_daemon {
 	struct xy_ports *ports;
 	struct xy_links *links;
 	struct xy_helpers *helpers;
+	struct xy_rundir rundir;
 	struct xy_telemetry *telemetry;
 
 	// host interface

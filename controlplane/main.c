@@ -5,7 +5,6 @@
 #include "notify.h"
 #include "pmtu.h"
 #include "ports.h"
-#include "rundir.h"
 #include "telemetry.h"
 #include "test_limits.h"
 
@@ -163,11 +162,10 @@ static int telemetry_up(struct xy_daemon *d, struct xy_err *err)
 {
 	const struct xy_config *c = &d->plan.config;
 	char path[XY_RUNDIR_LEN + sizeof("/" XY_RUNDIR_TELEMETRY)];
-	struct xy_rundir dir;
-	int r = xy_rundir_make(d->name, &dir, err);
+	int r = xy_rundir_make(d->name, &d->rundir, err);
 	if (r)
 		return r;
-	snprintf(path, sizeof(path), "%s/" XY_RUNDIR_TELEMETRY, dir.path);
+	snprintf(path, sizeof(path), "%s/" XY_RUNDIR_TELEMETRY, d->rundir.path);
 	struct xy_telemetry_config cfg = {.instance = d->name,
 					  .path = path,
 					  .mode = c->telemetry.mode,
@@ -206,6 +204,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_helpers_close(d);
 	xy_plan_free(&d->plan);
 	xy_identity_wipe(&d->id);
+	xy_rundir_remove(&d->rundir);
 	if (!idle) // exit() would wait for a name that does not resolve
 		_exit(code);
 }
@@ -213,7 +212,7 @@ static void down(struct xy_daemon *d, int code)
 static void say_ready(const struct xy_daemon *d)
 {
 	char addr[XY_ADDR_STRLEN], key[XY_KEY_STRLEN];
-	xy_log_info("ready: %s, address %s, key %s, %u peers, interface %s, %u workers, %s",
+	xy_log_info("ready: %s, address %s, key %s, peers: %u, interface: %s, workers: %u, %s",
 		    d->name, xy_addr_str(&d->id.addr, addr), xy_key_str(&d->id.x25519, key),
 		    xy_links_count(d->links), d->host_open ? d->host_name : "none",
 		    xy_dp_workers(d->dp), xy_dp_memory(d->dp));
@@ -234,15 +233,19 @@ int main(int argc, char **argv)
 	}
 	d.limits = xy_wg_limits_default;
 	d.started = xy_now();
+	xy_log_init(XY_LOG_INFO); // until the config says otherwise
 	int r = xy_limits_from_environment(&d.limits, &err);
 	r = r ? r : config_read(&d, &err);
 	if (r || o.check) {
-		fprintf(r ? stderr : stdout, "%s\n", r ? err.text : "ok");
+		if (r && !o.check)
+			xy_log_error("%s", err.text);
+		else
+			fprintf(r ? stderr : stdout, "%s\n", r ? err.text : "ok");
 		xy_plan_free(&d.plan);
 		xy_identity_wipe(&d.id);
 		return r ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
-	xy_log_init(d.plan.config.log_level);
+	xy_log_level_set(d.plan.config.log_level);
 	r = up(&d, &err);
 	if (!r) {
 		xy_interface_routes_update(&d);

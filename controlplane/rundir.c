@@ -77,6 +77,12 @@ static int make_both(const char *path)
 	return ret && ret != -EACCES ? ret : make(path);
 }
 
+void xy_rundir_remove(const struct xy_rundir *dir)
+{
+	if (dir->path[0])
+		rmdir(dir->path);
+}
+
 int xy_rundir_make(const char *name, struct xy_rundir *out, struct xy_err *err)
 {
 	struct xy_rundir dirs[XY_RUNDIR_MAX];

@@ -23,5 +23,7 @@ bool xy_instance_name_ok(const char *name);
 unsigned xy_rundir_list(const char *name, struct xy_rundir out[static XY_RUNDIR_MAX]);
 // Makes the first folder that we may (mode 0755). err names the last that failed.
 int xy_rundir_make(const char *name, struct xy_rundir *out, struct xy_err *err);
+// Removes it, unless something is in it. The folder above stays: other instances share it.
+void xy_rundir_remove(const struct xy_rundir *dir);
 // Is the folder one that we trust: ours or root's, and no link?
 bool xy_rundir_trusted(const struct xy_rundir *dir);

@@ -43,6 +43,7 @@ wait "$pid" || code=$?
 LAB_PID[a]=
 check "with exit code 0" same 0 "$code"
 check "and leaves nothing" nothing_is_left
+check_not "not even its folders in /run" ls -d /run/xylem/a /run/dpdk/xylem-a
 
 start_node a
 check_within 10 "a restart works" interface_is_there

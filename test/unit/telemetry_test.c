@@ -287,7 +287,23 @@ static void test_rundir(void)
 		  !xy_instance_name_ok("123456789012345678901234567890123"));
 }
 
+// A daemon that ended leaves no folder; what others put there stays.
+static void test_rundir_remove(void)
+{
+	char base[] = "/tmp/xylem-rundir-XXXXXX";
+	struct xy_rundir run = {""};
+	xy_rundir_remove(&run);
+	CU_ASSERT_FATAL(mkdtemp(base) != NULL);
+	snprintf(run.path, sizeof(run.path), "%s/n", base);
+	CU_ASSERT(mkdir(run.path, 0755) == 0);
+	CU_ASSERT(rmdir(base) != 0);
+	xy_rundir_remove(&run);
+	CU_ASSERT(access(run.path, F_OK) != 0);
+	CU_ASSERT(access(base, F_OK) == 0 && rmdir(base) == 0);
+}
+
 XY_UNIT_MAIN("telemetry", {"greeting", test_greeting}, {"requests", test_requests},
 	     {"sizes", test_sizes}, {"a client that does not read", test_slow_client},
 	     {"too many clients", test_too_many}, {"clients that go", test_gone_clients},
-	     {"the socket's file", test_path}, {"folders", test_rundir})
+	     {"the socket's file", test_path}, {"folders", test_rundir},
+	     {"a folder that goes", test_rundir_remove})
