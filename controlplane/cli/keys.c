@@ -36,8 +36,8 @@ int xy_cli_genkey(int argc, char **argv)
 	struct xy_identity id;
 	struct xy_err err = {""};
 	char key[XY_KEY_STRLEN], addr[XY_ADDR_STRLEN];
-	if (argc > 2 || (file[0] == '-' && file[1]))
-		return xy_cli_misuse("genkey takes one FILE at most");
+	if (argc > 2 || file[0] == '-' || !file[0])
+		return xy_cli_misuse("genkey takes one FILE at most, and prints no secret");
 	int ret = make_folder(file);
 	if (ret)
 		return ret;
@@ -70,9 +70,10 @@ int xy_cli_pubkey(int argc, char **argv)
 	char key[XY_KEY_STRLEN];
 	if (argc > 2 || (file[0] == '-' && file[1]))
 		return xy_cli_misuse("pubkey takes one FILE at most, or - for standard input");
-	int ret = strcmp(file, "-") == 0 ? read_stdin(&id, &err) : xy_keyfile_load(file, &id, &err);
+	bool from_stdin = strcmp(file, "-") == 0;
+	int ret = from_stdin ? read_stdin(&id, &err) : xy_keyfile_load(file, &id, &err);
 	if (ret)
-		return xy_cli_fail("%s", err.text);
+		return xy_cli_fail("%s%s", from_stdin ? "standard input: " : "", err.text);
 	puts(xy_key_str(&id.x25519, key));
 	xy_identity_wipe(&id);
 	return CLI_OK;

@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int help(int argc, char **argv);
 static int genconf(int argc, char **argv);
@@ -23,7 +24,7 @@ static const struct {
 	{"inspect", xy_cli_inspect, "inspect [KEY] [--json]",
 	 "print what follows from a public key, or from our own: address, /64"},
 	{"genconf", genconf, "genconf", "print a commented example of the config file"},
-	{"show", xy_cli_show, "show WHAT [--json] [-n NAME] [-w SECONDS]",
+	{"show", xy_cli_show, "show WHAT [--json] [--dot] [-n NAME] [-w SECONDS]",
 	 "ask a running daemon: node, peers, workers, graph, drops, ports, routes, sessions"},
 	{"help", help, "help", "print this"},
 	{"--help", help, NULL, NULL},
@@ -31,11 +32,19 @@ static const struct {
 	{"--version", version, "--version", "print the version"},
 };
 
+// Who speaks: in red, where it is a person who reads.
+static void say_who(void)
+{
+	const char *no_colour = getenv("NO_COLOR");
+	bool red = isatty(STDERR_FILENO) && !(no_colour && *no_colour);
+	fputs(red ? "\033[31mxylem\033[0m: " : "xylem: ", stderr);
+}
+
 int xy_cli_fail(const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	fputs("xylem: ", stderr);
+	say_who();
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
 	va_end(ap);
@@ -46,19 +55,24 @@ int xy_cli_misuse(const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	fputs("xylem: ", stderr);
+	say_who();
 	vfprintf(stderr, fmt, ap);
 	fputs("; see: xylem help\n", stderr);
 	va_end(ap);
 	return CLI_USAGE;
 }
 
+static void usage_of(size_t i, FILE *to)
+{
+	if (commands[i].usage)
+		fprintf(to, "  %s\n        %s\n", commands[i].usage, commands[i].help);
+}
+
 static void usage(FILE *to)
 {
 	fputs("usage: xylem COMMAND [ARGUMENT...]\n\n", to);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(commands); i++)
-		if (commands[i].usage)
-			fprintf(to, "  %s\n        %s\n", commands[i].usage, commands[i].help);
+		usage_of(i, to);
 }
 
 static int help(int argc, char **argv)
@@ -85,6 +99,24 @@ static int genconf(int argc, char **argv)
 	return CLI_OK;
 }
 
+// "xylem COMMAND --help", wherever it stands.
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int run(size_t i, int argc, char **argv)
+{
+	if (!asks_for_help(argc, argv))
+		return commands[i].run(argc - 1, argv + 1);
+	fputs("usage: xylem COMMAND [ARGUMENT...]\n\n", stdout);
+	usage_of(i, stdout);
+	return CLI_OK;
+}
+
 // A full disk or a closed pipe is an error as well.
 static int finish(int code)
 {
@@ -103,6 +135,6 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < XY_ARRAY_SIZE(commands); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return finish(commands[i].run(argc - 1, argv + 1));
+			return finish(run(i, argc, argv));
 	return xy_cli_misuse("there is no command \"%s\"", argv[1]);
 }

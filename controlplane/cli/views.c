@@ -344,6 +344,14 @@ static void print_row(const struct xy_view *v, struct xy_table *t, const json_t 
 	}
 }
 
+// A drop node that was never called says nothing here; `show drops` and --json have them all.
+static bool is_idle_drop(const json_t *row)
+{
+	const char *name = json_string_value(json_object_get(row, "node"));
+	return name && strncmp(name, "drop_", 5) == 0 &&
+	       json_integer_value(json_object_get(row, "calls")) == 0;
+}
+
 void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *before, double seconds,
 		   FILE *to, bool colour)
 {
@@ -359,6 +367,8 @@ void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *bef
 		xy_table_column(t, v->columns[i].title, v->columns[i].align);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
+		if (is_idle_drop(row))
+			continue;
 		print_row(v, t, row, old ? find_before(v, row, old, &hint) : NULL, seconds);
 	}
 	xy_table_print(t, to, colour);

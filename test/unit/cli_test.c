@@ -45,7 +45,9 @@ static json_t *answer_graph(void *arg, const char *params)
 {
 	if (params)
 		return json_pack("{s:s}", "dot", "digraph xylem {}");
-	return json_pack("{s:i,s:[]}", "tsc_hz", 1, "nodes");
+	return json_pack("{s:i,s:[{s:i,s:s,s:i}{s:i,s:s,s:i}]}", "tsc_hz", 1, "nodes", "worker", 0,
+			 "node", "drop_replay", "calls", 0, "worker", 0, "node", "drop_stale",
+			 "calls", 1);
 }
 
 static json_t *answer_drops(void *arg, const char *params)
@@ -130,6 +132,11 @@ static void test_words(void)
 {
 	EXPECT(2, "usage: xylem COMMAND", " ");
 	EXPECT(0, "usage: xylem COMMAND", "help");
+	EXPECT(0, "  genkey [FILE]", "genkey --help");
+	EXPECT(0, "  show WHAT", "show peers -h");
+	EXPECT(2, "genkey takes one FILE", "genkey -");
+	EXPECT(2, "genkey takes one FILE", "genkey ''");
+	EXPECT(1, "standard input: is empty", "pubkey - </dev/null");
 	EXPECT(0, "xylem " XY_VERSION, "--version");
 	EXPECT(2, "there is no command \"shwo\"", "shwo");
 	EXPECT(2, "there is node, peers, workers", "show");
@@ -189,6 +196,8 @@ static void test_show(void)
 	       "show peers -n " NODE);
 	EXPECT(0, "0    1  yes    25 %", "show workers -n " NODE);
 	EXPECT(0, "digraph xylem {}\n", "show graph --dot -n " NODE);
+	EXPECT(0, "drop_stale", "show graph -n " NODE);
+	CU_ASSERT(strstr(out, "drop_replay") == NULL); // never called
 	EXPECT(1, "the daemon says: out of order", "show drops -n " NODE);
 	EXPECT(1, "the daemon says: no such command", "show ports -n " NODE);
 	CU_ASSERT(strstr(out, "\033") == NULL); // no terminal, no colour
