@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The man pages against the program: each key of the config's tables is documented in its group
 // with type, default and meaning, and no other; each command of `xylem help` stands in its
-// synopsis. $SOURCE is the tree, $XYLEM the program.
+// synopsis, each option of `xylemd --help` in its page. $SOURCE is the tree, $XYLEM and $XYLEMD the
+// programs.
 #include "config/schema.h"
 #include "unit.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,5 +96,34 @@ static void test_commands(void)
 	CU_ASSERT(pclose(p) == 0 && count >= 6);
 }
 
+// "      --check        check ..." of the help has its ".It Fl ... -check" in the page.
+static void test_options(void)
+{
+	char line[256], want[64], command[512];
+	unsigned count = 0;
+	load("xylemd.8");
+	snprintf(command, sizeof(command), "'%s' --help", getenv("XYLEMD"));
+	FILE *p = popen(command, "r");
+	CU_ASSERT_FATAL(p != NULL);
+	while (fgets(line, sizeof(line), p)) {
+		const char *option = strstr(line, "--");
+		if (line[0] != ' ' || !option)
+			continue;
+		bool found = false;
+		int len = snprintf(want, sizeof(want), "%.*s", (int)strcspn(option + 1, " \n"),
+				   option + 1);
+		for (const char *at = page; !found && (at = strstr(at, "\n.It Fl ")); at++) {
+			const char *there = strstr(at, want);
+			found = there && there < at + 1 + strcspn(at + 1, "\n") &&
+				!isalnum((unsigned char)there[len]);
+		}
+		if (!found)
+			printf("\n  missing: -%s\n", want);
+		CU_ASSERT(found);
+		count++;
+	}
+	CU_ASSERT(pclose(p) == 0 && count >= 5);
+}
+
 XY_UNIT_MAIN("man", {"xylem.conf.5: every key", test_keys},
-	     {"xylem.8: every command", test_commands})
+	     {"xylem.8: every command", test_commands}, {"xylemd.8: every option", test_options})
