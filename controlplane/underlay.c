@@ -15,13 +15,14 @@ struct xy_underlay {
 	unsigned seq;
 };
 
-static const unsigned groups[] = {RTNLGRP_LINK,	      RTNLGRP_NEIGH,	   RTNLGRP_IPV4_IFADDR,
+static const unsigned groups[] = {RTNLGRP_LINK,	       RTNLGRP_NEIGH,	   RTNLGRP_IPV4_IFADDR,
 				  RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
 				  RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE};
 
 static struct mnl_socket *socket_open(bool watch)
 {
-	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | (watch ? SOCK_NONBLOCK : 0));
+	struct mnl_socket *s =
+		mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | (watch ? SOCK_NONBLOCK : 0));
 	if (!s)
 		return NULL;
 	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID)) {
@@ -153,7 +154,8 @@ static int on_route(const struct nlmsghdr *h, void *arg)
 {
 	struct xy_underlay_path *p = arg;
 	const struct nlattr *attr, *metric;
-	mnl_attr_for_each(attr, h, sizeof(struct rtmsg)) {
+	mnl_attr_for_each(attr, h, sizeof(struct rtmsg))
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case RTA_OIF:
 			p->ifindex = mnl_attr_get_u32(attr);
@@ -168,9 +170,9 @@ static int on_route(const struct nlmsghdr *h, void *arg)
 			get_addr(attr, &p->source);
 			break;
 		case RTA_METRICS:
-			mnl_attr_for_each_nested(metric, attr)
-				if (mnl_attr_get_type(metric) == RTAX_MTU)
-					p->mtu = mnl_attr_get_u32(metric);
+			mnl_attr_for_each_nested(metric,
+						 attr) if (mnl_attr_get_type(metric) == RTAX_MTU)
+				p->mtu = mnl_attr_get_u32(metric);
 			break;
 		}
 	}
@@ -201,7 +203,8 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);
 	const struct nlattr *attr;
 	p->ethernet = ifi->ifi_type == ARPHRD_ETHER;
-	mnl_attr_for_each(attr, h, sizeof(*ifi)) {
+	mnl_attr_for_each(attr, h, sizeof(*ifi))
+	{
 		uint16_t type = mnl_attr_get_type(attr);
 		if (type == IFLA_MTU && (!p->mtu || mnl_attr_get_u32(attr) < p->mtu))
 			p->mtu = mnl_attr_get_u32(attr);
@@ -230,7 +233,8 @@ static int on_neighbour(const struct nlmsghdr *h, void *arg)
 	struct xy_underlay_path *p = arg;
 	const struct ndmsg *nd = mnl_nlmsg_get_payload(h);
 	const struct nlattr *attr;
-	mnl_attr_for_each(attr, h, sizeof(*nd)) {
+	mnl_attr_for_each(attr, h, sizeof(*nd))
+	{
 		if (mnl_attr_get_type(attr) == NDA_LLADDR && mnl_attr_get_payload_len(attr) == 6 &&
 		    (nd->ndm_state & USABLE)) {
 			memcpy(p->next_mac, mnl_attr_get_payload(attr), 6);
@@ -270,14 +274,15 @@ void xy_underlay_use(struct xy_underlay *u, const struct xy_underlay_path *path)
 	struct ndmsg *nd;
 	if (!path->ethernet)
 		return;
-	struct nlmsghdr *h = request(u, buf, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_ACK, sizeof(*nd),
-				     &nd);
+	struct nlmsghdr *h =
+		request(u, buf, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_ACK, sizeof(*nd), &nd);
 	nd->ndm_family = family_of(&path->next_hop);
 	nd->ndm_ifindex = (int)path->ifindex;
 	nd->ndm_state = NUD_NONE;
 	nd->ndm_flags = NTF_USE;
 	put_addr(h, NDA_DST, &path->next_hop);
-	answer(u, h, NULL, NULL); // without the right to: the kernel resolves it when its socket sends
+	answer(u, h, NULL,
+	       NULL); // without the right to: the kernel resolves it when its socket sends
 }
 
 // --- addresses
@@ -295,9 +300,11 @@ static int on_address(const struct nlmsghdr *h, void *arg)
 	struct xy_addr a;
 	if (ifa->ifa_index != l->ifindex)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, h, sizeof(*ifa)) {
+	mnl_attr_for_each(attr, h, sizeof(*ifa))
+	{
 		uint16_t type = mnl_attr_get_type(attr);
-		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !found)) // point to point: LOCAL is ours
+		if (type == IFA_LOCAL ||
+		    (type == IFA_ADDRESS && !found)) // point to point: LOCAL is ours
 			found = attr;
 	}
 	if (found && get_addr(found, &a)) {
@@ -308,13 +315,13 @@ static int on_address(const struct nlmsghdr *h, void *arg)
 	return MNL_CB_OK;
 }
 
-int xy_underlay_addresses(struct xy_underlay *u, unsigned ifindex, struct xy_addr *out, unsigned max)
+int xy_underlay_addresses(struct xy_underlay *u, unsigned ifindex, struct xy_addr *out,
+			  unsigned max)
 {
 	struct address_list l = {.ifindex = ifindex, .max = max, .out = out};
 	char buf[512];
 	struct ifaddrmsg *ifa;
-	struct nlmsghdr *h =
-		request(u, buf, RTM_GETADDR, NLM_F_DUMP, sizeof(*ifa), &ifa);
+	struct nlmsghdr *h = request(u, buf, RTM_GETADDR, NLM_F_DUMP, sizeof(*ifa), &ifa);
 	ifa->ifa_family = AF_UNSPEC;
 	int r = answer(u, h, on_address, &l);
 	return r ? r : (int)l.count;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where an endpoint lies in the underlay, as the kernel sees it: route (with our mark), source address,
-// next hop and its hardware address, MTU. Answers come from netlink at once; changes of routes, rules,
-// neighbours, links and addresses are told by a descriptor. Control thread; owns its sockets.
+// Where an endpoint lies in the underlay, as the kernel sees it: route (with our mark), source
+// address, next hop and its hardware address, MTU. Answers come from netlink at once; changes of
+// routes, rules, neighbours, links and addresses are told by a descriptor. Control thread; owns its
+// sockets.
 #pragma once
 
 #include "base/err.h"
@@ -17,9 +18,9 @@ struct xy_underlay_path {
 	unsigned ifindex;
 	struct xy_addr next_hop; // the endpoint itself when it is on the link
 	struct xy_addr source;
-	uint32_t mtu;	 // of the route, else of the link, bytes
-	bool ethernet;	 // the link has hardware addresses
-	bool resolved;	 // next_mac is known and thought to be good
+	uint32_t mtu;  // of the route, else of the link, bytes
+	bool ethernet; // the link has hardware addresses
+	bool resolved; // next_mac is known and thought to be good
 	uint8_t next_mac[6], own_mac[6];
 };
 

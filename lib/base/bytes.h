@@ -9,24 +9,24 @@
 #error "Xylem runs on x86-64: little endian"
 #endif
 
-#define XY_LOAD_STORE(bits)                                                                        \
-	static inline uint##bits##_t xy_le##bits##_load(const void *p)                             \
-	{                                                                                          \
-		uint##bits##_t v;                                                                  \
-		memcpy(&v, p, sizeof(v));                                                          \
-		return v;                                                                          \
-	}                                                                                          \
-	static inline void xy_le##bits##_store(void *p, uint##bits##_t v)                          \
-	{                                                                                          \
-		memcpy(p, &v, sizeof(v));                                                          \
-	}                                                                                          \
-	static inline uint##bits##_t xy_be##bits##_load(const void *p)                             \
-	{                                                                                          \
-		return __builtin_bswap##bits(xy_le##bits##_load(p));                               \
-	}                                                                                          \
-	static inline void xy_be##bits##_store(void *p, uint##bits##_t v)                          \
-	{                                                                                          \
-		xy_le##bits##_store(p, __builtin_bswap##bits(v));                                  \
+#define XY_LOAD_STORE(bits)                                               \
+	static inline uint##bits##_t xy_le##bits##_load(const void *p)    \
+	{                                                                 \
+		uint##bits##_t v;                                         \
+		memcpy(&v, p, sizeof(v));                                 \
+		return v;                                                 \
+	}                                                                 \
+	static inline void xy_le##bits##_store(void *p, uint##bits##_t v) \
+	{                                                                 \
+		memcpy(p, &v, sizeof(v));                                 \
+	}                                                                 \
+	static inline uint##bits##_t xy_be##bits##_load(const void *p)    \
+	{                                                                 \
+		return __builtin_bswap##bits(xy_le##bits##_load(p));      \
+	}                                                                 \
+	static inline void xy_be##bits##_store(void *p, uint##bits##_t v) \
+	{                                                                 \
+		xy_le##bits##_store(p, __builtin_bswap##bits(v));         \
 	}
 
 XY_LOAD_STORE(16)

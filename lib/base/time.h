@@ -7,8 +7,8 @@
 
 typedef uint64_t xy_nsec;
 
-#define XY_USEC UINT64_C(1000)
-#define XY_MSEC (1000 * XY_USEC)
-#define XY_SEC	(1000 * XY_MSEC)
+#define XY_USEC	 UINT64_C(1000)
+#define XY_MSEC	 (1000 * XY_USEC)
+#define XY_SEC	 (1000 * XY_MSEC)
 
 #define XY_NEVER UINT64_MAX // a deadline that does not come

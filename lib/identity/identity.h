@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define XY_KEY_LEN    32
-#define XY_KEY_STRLEN 45 // base64 of 32 bytes and the NUL
+#define XY_KEY_LEN	   32
+#define XY_KEY_STRLEN	   45 // base64 of 32 bytes and the NUL
 
 #define XY_KEY_FILE_PREFIX "xylem-key-v1:" // then base64 of the seed and a newline, mode 0600
 
@@ -20,12 +20,12 @@ struct xy_key {
 };
 
 struct xy_identity {
-	uint8_t seed[32];      // secret
+	uint8_t seed[32];	// secret
 	uint8_t ed25519_sk[64]; // secret (libsodium's layout: seed || public)
-	struct xy_key ed25519;  // public
-	uint8_t x25519_sk[32];  // secret, clamped
-	struct xy_key x25519;   // public: the WireGuard static key, the node's name
-	struct xy_addr addr;    // in 200::/7
+	struct xy_key ed25519;	// public
+	uint8_t x25519_sk[32];	// secret, clamped
+	struct xy_key x25519;	// public: the WireGuard static key, the node's name
+	struct xy_addr addr;	// in 200::/7
 };
 
 // Derives everything from the seed. -EINVAL never happens for a random seed.

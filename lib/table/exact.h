@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The exact table of /64s: the first 64 bits of an address -> a 32-bit value. One writer, any number
-// of lock-free readers inside RCU read sections. Extendible hashing, so one change touches one
-// bucket group, never the whole table.
+// The exact table of /64s: the first 64 bits of an address -> a 32-bit value. One writer, any
+// number of lock-free readers inside RCU read sections. Extendible hashing, so one change touches
+// one bucket group, never the whole table.
 #pragma once
 
 #include "table/reclaim.h"
@@ -17,8 +17,8 @@ struct xy_exact;
 struct xy_exact *xy_exact_create(uint32_t limit, uint64_t seed, struct xy_reclaim *reclaim);
 void xy_exact_destroy(struct xy_exact *t); // no reader may be left
 
-// Writer. set adds or replaces; 0, -ENOSPC or -ENOMEM. del: 0 or -ENOENT. key: the 64 bits as loaded
-// big-endian (xy_be64_load). value must not be XY_TABLE_MISS.
+// Writer. set adds or replaces; 0, -ENOSPC or -ENOMEM. del: 0 or -ENOENT. key: the 64 bits as
+// loaded big-endian (xy_be64_load). value must not be XY_TABLE_MISS.
 int xy_exact_set(struct xy_exact *t, uint64_t key, uint32_t value);
 int xy_exact_del(struct xy_exact *t, uint64_t key);
 uint32_t xy_exact_get(const struct xy_exact *t, uint64_t key); // writer's view, or XY_TABLE_MISS

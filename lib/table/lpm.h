@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Longest prefix match for IPv6 and IPv4 -> a 32-bit value. One writer, lock-free readers inside RCU
-// read sections. A multibit trie of immutable nodes: a change copies the nodes on its path, shares
-// the rest, and is seen at once by one pointer swap at _commit; what was replaced goes to reclaim.
+// Longest prefix match for IPv6 and IPv4 -> a 32-bit value. One writer, lock-free readers inside
+// RCU read sections. A multibit trie of immutable nodes: a change copies the nodes on its path,
+// shares the rest, and is seen at once by one pointer swap at _commit; what was replaced goes to
+// reclaim.
 #pragma once
 
 #include "base/ip.h"

@@ -44,8 +44,8 @@ int xy_gso_cut_next(const struct xy_gso_cut *cut, unsigned i, uint8_t *out, uint
 // segments but the last of one size; UDP: same size but the last, checksum present and right.
 // A flow key lets the caller find a candidate quickly.
 struct xy_gro_item {
-	uint8_t *pkt;  // headers and payload, contiguous
-	uint32_t len;  // so far
+	uint8_t *pkt;	   // headers and payload, contiguous
+	uint32_t len;	   // so far
 	uint32_t next_seq; // TCP
 	uint16_t hdr_len, l3_len;
 	uint16_t size;	// payload of the first packet

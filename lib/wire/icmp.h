@@ -5,11 +5,11 @@
 #include "wire/inet.h"
 
 enum xy_icmp_error {
-	XY_ICMP_TIME_EXCEEDED, // v4 11/0, v6 3/0
-	XY_ICMP_NO_ROUTE,      // v4 3/0, v6 1/0
-	XY_ICMP_PROHIBITED,    // v4 3/13, v6 1/1
+	XY_ICMP_TIME_EXCEEDED,	  // v4 11/0, v6 3/0
+	XY_ICMP_NO_ROUTE,	  // v4 3/0, v6 1/0
+	XY_ICMP_PROHIBITED,	  // v4 3/13, v6 1/1
 	XY_ICMP_ADDR_UNREACHABLE, // v4 3/1, v6 1/3
-	XY_ICMP_TOO_BIG,       // v4 3/4 with the MTU, v6 2/0
+	XY_ICMP_TOO_BIG,	  // v4 3/4 with the MTU, v6 2/0
 };
 
 #define XY_ICMP_ERROR_MAX 1280 // v6: as much of the packet as fits in the minimum MTU; v4: 576

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The underlay as the kernel tells it, in a network namespace of the test's own: routes, marks, source
-// addresses, next hops, MTU, neighbours, and that changes are noticed.
+// The underlay as the kernel tells it, in a network namespace of the test's own: routes, marks,
+// source addresses, next hops, MTU, neighbours, and that changes are noticed.
 #include "underlay.h"
 #include "unit.h"
 
@@ -130,8 +130,9 @@ static void test_close(void)
 }
 
 static const struct xy_unit_case cases[] = {
-	{"open", test_open},	     {"paths", test_paths},	{"fwmark", test_mark},
-	{"neighbours", test_neighbours}, {"changes", test_changes}, {"addresses", test_addresses},
+	{"open", test_open},	   {"paths", test_paths},
+	{"fwmark", test_mark},	   {"neighbours", test_neighbours},
+	{"changes", test_changes}, {"addresses", test_addresses},
 	{"close", test_close},
 };
 

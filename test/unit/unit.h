@@ -30,9 +30,9 @@ static inline int xy_unit_run(const char *suite, const struct xy_unit_case *case
 	return failed || ran != n;
 }
 
-#define XY_UNIT_MAIN(suite, ...)                                                                   \
-	int main(void)                                                                             \
-	{                                                                                          \
-		static const struct xy_unit_case cases[] = {__VA_ARGS__};                          \
-		return xy_unit_run(suite, cases, sizeof(cases) / sizeof(cases[0]));                \
+#define XY_UNIT_MAIN(suite, ...)                                                    \
+	int main(void)                                                              \
+	{                                                                           \
+		static const struct xy_unit_case cases[] = {__VA_ARGS__};           \
+		return xy_unit_run(suite, cases, sizeof(cases) / sizeof(cases[0])); \
 	}
