@@ -16,18 +16,12 @@ static bool usable(const struct xy_endpoint *e)
 	       !xy_addr_is_unspecified(&e->addr);
 }
 
-// "::" is both families, 0.0.0.0 IPv4 alone.
-static bool reaches(const struct xy_addr *port, const struct xy_addr *remote)
-{
-	bool any = xy_addr_is_unspecified(port) && !xy_addr_is_v4(port);
-	return any || xy_addr_is_v4(port) == xy_addr_is_v4(remote);
-}
-
 static unsigned port_for(const struct xy_links *l, const struct xy_endpoint *remote)
 {
 	struct xy_dp_port_info info;
 	for (unsigned i = 0; i < XY_DP_PORTS; i++)
-		if (xy_dp_port_info(l->dp, i, &info) == 0 && reaches(&info.address, &remote->addr))
+		if (xy_dp_port_info(l->dp, i, &info) == 0 &&
+		    xy_addr_reaches(&info.address, &remote->addr))
 			return i;
 	return 0;
 }

@@ -152,9 +152,7 @@ static struct card *card_at(struct xy_ports *p, unsigned ifindex, const struct x
 {
 	for (unsigned i = 0; i < p->cards; i++) {
 		struct card *c = &p->card[i];
-		bool any = xy_addr_is_unspecified(&c->cfg.address);
-		if (c->open && c->ifindex == ifindex &&
-		    (any || xy_addr_is_v4(&c->cfg.address) == xy_addr_is_v4(remote)))
+		if (c->open && c->ifindex == ifindex && xy_addr_reaches(&c->cfg.address, remote))
 			return c;
 	}
 	return NULL;
@@ -184,8 +182,7 @@ static void go_by_socket(const struct xy_daemon *d, struct xy_dp_peer *peer)
 		return;
 	for (unsigned i = 0; i < XY_DP_PORTS; i++)
 		if (!is_card(d->ports, i) && xy_dp_port_info(d->dp, i, &info) == 0 &&
-		    (xy_addr_is_unspecified(&info.address) ||
-		     xy_addr_is_v4(&info.address) == xy_addr_is_v4(&peer->remote.addr))) {
+		    xy_addr_reaches(&info.address, &peer->remote.addr)) {
 			peer->port = i;
 			return;
 		}

@@ -57,6 +57,13 @@ struct xy_addr xy_addr_from_v4(uint32_t host_order);
 bool xy_addr_is_multicast(const struct xy_addr *a);   // ff00::/8, 224.0.0.0/4, 255.255.255.255
 bool xy_addr_is_unspecified(const struct xy_addr *a); // :: or 0.0.0.0
 
+// May a socket bound to `local` send to `remote`? "::" is both families, 0.0.0.0 IPv4 alone.
+static inline bool xy_addr_reaches(const struct xy_addr *local, const struct xy_addr *remote)
+{
+	bool any = xy_addr_is_unspecified(local) && !xy_addr_is_v4(local);
+	return any || xy_addr_is_v4(local) == xy_addr_is_v4(remote);
+}
+
 // Parsers take exactly the whole string; -EINVAL otherwise. A prefix without "/len" is a host
 // prefix; host bits that are set are refused with -EDOM, and *out holds them (an address with its
 // length; xy_prefix_mask gives the prefix that was meant).

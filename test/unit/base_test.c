@@ -295,7 +295,26 @@ static void test_cursor(void)
 	CU_ASSERT_EQUAL(xy_cursor_u8(&c), 0); // and stays bad
 }
 
-XY_UNIT_MAIN("base", {"address text", test_addr_text},
+static void test_reaches(void)
+{
+	static const struct {
+		const char *local, *remote;
+		bool want;
+	} rows[] = {
+		{"::", "192.0.2.1", true},	     {"::", "2001:db8::1", true},
+		{"0.0.0.0", "192.0.2.1", true},	     {"0.0.0.0", "2001:db8::1", false},
+		{"192.0.2.9", "192.0.2.1", true},    {"192.0.2.9", "2001:db8::1", false},
+		{"2001:db8::9", "192.0.2.1", false},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct xy_addr local, remote;
+		CU_ASSERT_EQUAL_FATAL(xy_addr_parse(rows[i].local, &local), 0);
+		CU_ASSERT_EQUAL_FATAL(xy_addr_parse(rows[i].remote, &remote), 0);
+		CU_ASSERT_EQUAL(xy_addr_reaches(&local, &remote), rows[i].want);
+	}
+}
+
+XY_UNIT_MAIN("base", {"which port reaches whom", test_reaches}, {"address text", test_addr_text},
 	     {"address text against libc", test_addr_against_libc},
 	     {"address kinds", test_addr_kinds}, {"prefix text", test_prefix_text},
 	     {"endpoint text", test_endpoint_text}, {"host and port", test_hostport},
