@@ -3,6 +3,7 @@
 #include "unit.h"
 #include "wire/icmp.h"
 #include "wire/inet.h"
+#include "wire/udp6.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -422,9 +423,54 @@ static void test_icmp_may_answer_v6(void)
 	CU_ASSERT_FALSE(xy_icmp_may_answer(p, 72));
 }
 
+// "hi" from ::1 to itself, ports 4660 and 6696; the sum by RFC 1071 on paper.
+static void test_udp6(void)
+{
+	static const uint8_t packet[] = {0x6c, 0x00, 0x00, 0x00, 0x00, 0x0a, 0x11, 0x40, 0,   0,
+					 0,    0,    0,	   0,	 0,    0,    0,	   0,	 0,   0,
+					 0,    0,    0,	   1,	 0,    0,    0,	   0,	 0,   0,
+					 0,    0,    0,	   0,	 0,    0,    0,	   0,	 0,   1,
+					 0x12, 0x34, 0x1a, 0x28, 0x00, 0x0a, 0x6b, 0x13, 'h', 'i'};
+	struct xy_udp6 u;
+	uint8_t copy[sizeof(packet)], made[sizeof(packet)];
+	CU_ASSERT_FATAL(xy_udp6_parse(packet, sizeof(packet), &u) == 0);
+	CU_ASSERT(u.src_port == 4660 && u.dst_port == 6696 && u.len == 2);
+	CU_ASSERT(u.hop_limit == 64 && u.traffic_class == 0xc0 && memcmp(u.data, "hi", 2) == 0);
+	CU_ASSERT(xy_udp6_build(&u, made, sizeof(made)) == sizeof(packet));
+	CU_ASSERT(memcmp(made, packet, sizeof(packet)) == 0);
+	CU_ASSERT(xy_udp6_build(&u, made, sizeof(made) - 1) == 0);
+	for (size_t len = 0; len < sizeof(packet); len++)
+		CU_ASSERT(xy_udp6_parse(packet, len, &u) == -EBADMSG);
+	// Each bit of what the sum covers, and of version, length and next header.
+	for (unsigned bit = 0; bit < 8 * sizeof(packet); bit++) {
+		bool free = (bit >= 4 && bit < 32) || (bit >= 56 && bit < 64); // class, label, hops
+		memcpy(copy, packet, sizeof(packet));
+		copy[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+		CU_ASSERT(xy_udp6_parse(copy, sizeof(copy), &u) == (free ? 0 : -EBADMSG));
+	}
+	memcpy(copy, packet, sizeof(packet));
+	copy[46] = copy[47] = 0; // no checksum
+	CU_ASSERT(xy_udp6_parse(copy, sizeof(copy), &u) == -EBADMSG);
+}
+
+// A sum of zero is sent as ffff (RFC 8200, 8.1).
+static void test_udp6_zero(void)
+{
+	struct xy_udp6 u = {.src_port = 1, .dst_port = 2, .hop_limit = 1}, got;
+	uint8_t made[XY_UDP6_HEADERS + 2], word[2] = {0};
+	u.data = word;
+	u.len = sizeof(word);
+	CU_ASSERT_FATAL(xy_udp6_build(&u, made, sizeof(made)) == sizeof(made));
+	memcpy(word, made + 46, 2); // then the rest sums to zero
+	CU_ASSERT(xy_udp6_build(&u, made, sizeof(made)) == sizeof(made));
+	CU_ASSERT(xy_be16_load(made + 46) == 0xffff);
+	CU_ASSERT(xy_udp6_parse(made, sizeof(made), &got) == 0);
+}
+
 XY_UNIT_MAIN("wire", {"checksum vectors", test_csum_vectors}, {"checksum random", test_csum_random},
 	     {"pseudo header", test_csum_pseudo}, {"inner IPv4", test_inner_v4},
 	     {"inner IPv6", test_inner_v6}, {"inner other", test_inner_other},
 	     {"inner addresses", test_inner_addrs}, {"hop limit", test_hop}, {"ECN", test_ecn},
 	     {"ICMP errors", test_icmp_build}, {"ICMP about IPv4", test_icmp_may_answer_v4},
-	     {"ICMP about IPv6", test_icmp_may_answer_v6})
+	     {"ICMP about IPv6", test_icmp_may_answer_v6}, {"UDP in IPv6", test_udp6},
+	     {"UDP checksum of zero", test_udp6_zero})
