@@ -23,6 +23,15 @@ struct xy_worker_view { // sampled once a second
 	uint64_t busy_cycles, total_cycles, walks;
 };
 
+struct xy_kernel_change {
+	struct xy_prefix prefix;
+	bool there;
+};
+struct xy_kernel_queue { // changes of the kernel's routes, in order
+	unsigned at, count, room;
+	struct xy_kernel_change *v;
+};
+
 struct xy_daemon {
 	// as started
 	const char *config_path, *name;
@@ -47,13 +56,13 @@ struct xy_daemon {
 	char host_name[16];
 	unsigned host_index;
 	uint32_t host_mtu;
-	unsigned kernel_route_count;
-	struct xy_prefix *kernel_routes; // sorted; those of ours in the kernel, 200::/7 aside
+	struct xy_kernel_queue kernel;
 
 	// loop
 	uv_loop_t loop;
 	uv_poll_t dp_poll, netlink_poll;
 	uv_timer_t links_timer, tick_timer, mtu_timer;
+	uv_idle_t kernel_idle;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_prepare_t prepare;
 	uv_check_t check;
@@ -74,7 +83,8 @@ int xy_loop_open(struct xy_daemon *d, struct xy_err *err);  // without handles
 int xy_loop_start(struct xy_daemon *d, struct xy_err *err); // handles: dataplane, signals, timers
 void xy_loop_run(struct xy_daemon *d);			    // until SIGTERM or SIGINT
 void xy_loop_close(struct xy_daemon *d);
-void xy_loop_rearm(struct xy_daemon *d); // after anything that may have changed a deadline
+void xy_loop_rearm(struct xy_daemon *d);	// after anything that may have changed a deadline
+void xy_loop_kernel_later(struct xy_daemon *d); // there are changes of the kernel's routes
 
 // --- helpers.c: jobs, names, and reading the config anew, on libuv's pool
 int xy_helpers_open(struct xy_daemon *d, struct xy_err *err);
@@ -88,7 +98,8 @@ int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 2
 void xy_interface_down(struct xy_daemon *d);
 void xy_interface_check(struct xy_daemon *d); // once a second: is it still there?
 void xy_interface_mtu_update(struct xy_daemon *d);
-void xy_interface_routes_update(struct xy_daemon *d); // in the kernel, as the links have them
+// Brings at most max changes of the table of routes to the kernel; true: there are more.
+bool xy_interface_routes_run(struct xy_daemon *d, unsigned max);
 
 // --- show.c
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);

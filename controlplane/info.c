@@ -78,10 +78,9 @@ unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link
 	return n;
 }
 
-const struct xy_link_route *xy_links_routes(const struct xy_links *l, unsigned *count)
+struct xy_rib *xy_links_rib(struct xy_links *l)
 {
-	*count = l->route_count;
-	return l->route;
+	return &l->rib;
 }
 
 const char *xy_links_name(const struct xy_links *l, uint32_t slot)

@@ -91,21 +91,6 @@ static int configure(struct xy_daemon *d, struct xy_err *err)
 	return r ? r : mesh_route_add(d, err);
 }
 
-int xy_interface_up(struct xy_daemon *d, struct xy_err *err)
-{
-	if (d->no_tun || !d->plan.config.host.enabled)
-		return 0;
-	memcpy(d->host_name, d->plan.config.host.name, sizeof(d->host_name));
-	int r = xy_dp_host_open(d->dp, d->host_name, err);
-	if (r)
-		return r;
-	d->host_open = true;
-	r = configure(d, err);
-	if (r)
-		xy_interface_down(d);
-	return r;
-}
-
 void xy_interface_check(struct xy_daemon *d)
 {
 	char name[IF_NAMESIZE];
@@ -117,30 +102,16 @@ void xy_interface_check(struct xy_daemon *d)
 		     d->host_name);
 }
 
-void xy_interface_down(struct xy_daemon *d)
-{
-	if (d->host_open)
-		xy_dp_host_close(d->dp);
-	d->host_open = false;
-	free(d->kernel_routes);
-	d->kernel_routes = NULL;
-	d->kernel_route_count = 0;
-}
-
 // --- the kernel's routes for what lies outside 200::/7
 
 // A default route would take the underlay with it: that step is the user's.
-static bool is_for_kernel(const struct xy_link_route *r)
+static bool is_for_kernel(const struct xy_rib_route *r)
 {
-	unsigned bits = xy_prefix_is_v4(&r->prefix) ? r->prefix.len - 96 : r->prefix.len;
-	return r->route.kind == XY_DP_ROUTE_PEER && bits > 0 &&
+	unsigned bits = 0;
+	if (r)
+		bits = xy_prefix_is_v4(&r->prefix) ? r->prefix.len - 96 : r->prefix.len;
+	return bits > 0 && r->route.kind == XY_DP_ROUTE_PEER &&
 	       !xy_prefix_covers(&mesh, &r->prefix);
-}
-
-static int compare(const struct xy_prefix *a, const struct xy_prefix *b)
-{
-	int c = memcmp(a->addr.b, b->addr.b, sizeof(a->addr.b));
-	return c ? c : (int)a->len - (int)b->len;
 }
 
 static void kernel_set(struct xy_daemon *d, const struct xy_prefix *p, bool there)
@@ -157,28 +128,78 @@ static void kernel_set(struct xy_daemon *d, const struct xy_prefix *p, bool ther
 			    strerror(-r));
 }
 
-void xy_interface_routes_update(struct xy_daemon *d)
+static bool kernel_later(struct xy_daemon *d, const struct xy_prefix *p, bool there)
 {
-	unsigned count, n = 0, i = 0, k = 0;
-	const struct xy_link_route *all = xy_links_routes(d->links, &count);
-	struct xy_prefix *want = d->host_open ? calloc(count + 1, sizeof(*want)) : NULL;
-	if (!want)
-		return;
-	for (unsigned j = 0; j < count; j++)
-		if (is_for_kernel(&all[j]))
-			want[n++] = all[j].prefix;
-	while (i < d->kernel_route_count || k < n) { // both sorted
-		int c = i == d->kernel_route_count ? 1
-			: k == n		   ? -1
-						   : compare(&d->kernel_routes[i], &want[k]);
-		if (c < 0)
-			kernel_set(d, &d->kernel_routes[i], false);
-		if (c > 0)
-			kernel_set(d, &want[k], true);
-		i += c <= 0;
-		k += c >= 0;
+	struct xy_kernel_queue *q = &d->kernel;
+	if (q->count == q->room) {
+		unsigned room = q->room ? 2 * q->room : 64;
+		void *v = reallocarray(q->v, room, sizeof(*q->v));
+		if (!v)
+			return false;
+		q->v = v;
+		q->room = room;
 	}
-	free(d->kernel_routes);
-	d->kernel_routes = want;
-	d->kernel_route_count = n;
+	q->v[q->count++] = (struct xy_kernel_change){.prefix = *p, .there = there};
+	return true;
+}
+
+static void on_route(void *arg, const struct xy_rib_route *was, const struct xy_rib_route *is)
+{
+	struct xy_daemon *d = arg;
+	bool there = is_for_kernel(is);
+	if (is_for_kernel(was) == there)
+		return;
+	if (!kernel_later(d, is ? &is->prefix : &was->prefix, there))
+		xy_log_error("%s: no memory for a kernel route", d->host_name);
+	xy_loop_kernel_later(d);
+}
+
+bool xy_interface_routes_run(struct xy_daemon *d, unsigned max)
+{
+	struct xy_kernel_queue *q = &d->kernel;
+	for (; q->at < q->count && max; q->at++, max--)
+		kernel_set(d, &q->v[q->at].prefix, q->v[q->at].there);
+	if (q->at < q->count)
+		return true;
+	q->at = q->count = 0;
+	return false;
+}
+
+static void routes_follow(struct xy_daemon *d)
+{
+	struct xy_rib *rib = xy_links_rib(d->links);
+	const struct xy_rib_route *r = NULL;
+	while ((r = xy_rib_after(rib, r ? &r->prefix : NULL)))
+		if (is_for_kernel(r))
+			kernel_set(d, &r->prefix, true);
+	rib->tell = on_route;
+	rib->arg = d;
+}
+
+int xy_interface_up(struct xy_daemon *d, struct xy_err *err)
+{
+	if (d->no_tun || !d->plan.config.host.enabled)
+		return 0;
+	memcpy(d->host_name, d->plan.config.host.name, sizeof(d->host_name));
+	int r = xy_dp_host_open(d->dp, d->host_name, err);
+	if (r)
+		return r;
+	d->host_open = true;
+	r = configure(d, err);
+	if (r)
+		xy_interface_down(d);
+	else
+		routes_follow(d);
+	return r;
+}
+
+void xy_interface_down(struct xy_daemon *d)
+{
+	if (d->host_open)
+		xy_dp_host_close(d->dp); // the kernel's routes go with it
+	if (d->links)
+		xy_links_rib(d->links)->tell = NULL;
+	d->host_open = false;
+	free(d->kernel.v);
+	d->kernel = (struct xy_kernel_queue){0};
 }

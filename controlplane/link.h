@@ -102,7 +102,8 @@ struct xy_links {
 	uint64_t serial;
 	uint32_t mark;
 
-	struct xy_link_route *route; // sorted
+	struct xy_rib rib;
+	struct xy_rib_route *route; // those of the config, sorted by prefix and source
 	unsigned route_count;
 	bool own_told; // xy_dp_source_own was called
 

@@ -63,6 +63,7 @@ int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, st
 		return xy_err_set(err, ENOMEM, "no memory for links");
 	l->cfg = *cfg;
 	l->dp = cfg->dp;
+	xy_rib_init(&l->rib, cfg->dp);
 	memcpy(l->ours.sk, cfg->identity->x25519_sk, sizeof(l->ours.sk));
 	memcpy(l->ours.pk, cfg->identity->x25519.b, sizeof(l->ours.pk));
 	xy_jobs_init(&l->jobs);

@@ -9,6 +9,7 @@
 #include "identity/identity.h"
 #include "job.h"
 #include "plan.h"
+#include "rib.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -125,13 +126,7 @@ struct xy_link_session {
 };
 unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link_session out[3]);
 
-enum xy_route_source { XY_ROUTE_STATIC, XY_ROUTE_PEER, XY_ROUTE_OWN, XY_ROUTE_LEAF };
-struct xy_link_route {
-	struct xy_prefix prefix;
-	struct xy_dp_route route;
-	enum xy_route_source source;
-};
-// Sorted by prefix.
-const struct xy_link_route *xy_links_routes(const struct xy_links *l, unsigned *count);
+// The routes; whoever learns some puts them in here.
+struct xy_rib *xy_links_rib(struct xy_links *l);
 const char *xy_links_name(const struct xy_links *l, uint32_t slot); // NULL: no such peer
 uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which);

@@ -11,6 +11,7 @@
 #define LINKS_PER_TURN	 128
 #define TICKS_PER_SECOND (XY_SEC / XY_LAG_TICK)
 #define MTU_PER_TURN	 64 // a socket each, about 10 us
+#define KERNEL_PER_TURN	 64 // routes, about 20 us each
 #define MTU_INTERVAL_MS	 30000
 #define MTU_SETTLE_MS	 200 // after a change in the kernel's routes: they come in bursts
 
@@ -67,6 +68,20 @@ static void on_mtu(uv_timer_t *timer)
 		xy_interface_mtu_update(d);
 	}
 	uv_timer_start(timer, on_mtu, more ? 1 : MTU_INTERVAL_MS, 0);
+}
+
+// An idle handle gives the rest of the loop its turn between two slices; a timer of 0 ms would not.
+static void on_kernel(uv_idle_t *idle)
+{
+	struct xy_daemon *d = idle->data;
+	if (!xy_interface_routes_run(d, KERNEL_PER_TURN))
+		uv_idle_stop(idle);
+}
+
+void xy_loop_kernel_later(struct xy_daemon *d)
+{
+	if (!d->stopping)
+		uv_idle_start(&d->kernel_idle, on_kernel);
 }
 
 static void on_netlink(uv_poll_t *poll, int status, int events)
@@ -198,7 +213,9 @@ static int tick(struct xy_daemon *d)
 	int r = uv_timer_init(&d->loop, &d->links_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->tick_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->mtu_timer);
+	r = r ? r : uv_idle_init(&d->loop, &d->kernel_idle);
 	d->links_timer.data = d->tick_timer.data = d->mtu_timer.data = d;
+	d->kernel_idle.data = d;
 	d->tick_due = xy_now() + XY_LAG_TICK;
 	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_now());
 	r = r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);

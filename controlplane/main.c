@@ -248,7 +248,6 @@ int main(int argc, char **argv)
 	xy_log_level_set(d.plan.config.log_level);
 	r = up(&d, &err);
 	if (!r) {
-		xy_interface_routes_update(&d);
 		say_ready(&d);
 		xy_loop_run(&d);
 		xy_notify("STOPPING=1");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Routes and allowed sources that follow from the config: a sorted table beside the dataplane's,
-// changed by the difference.
+// Routes and allowed sources that follow from the config: a sorted list, of which the difference to
+// the one before goes into the table of routes.
 #include "link.h"
 
 #include <stdlib.h>
 
 struct list {
-	struct xy_link_route *v;
+	struct xy_rib_route *v;
 	unsigned n, room;
 };
 
@@ -15,24 +15,22 @@ static int add(struct list *t, const struct xy_prefix *prefix, enum xy_dp_route_
 {
 	if (t->n == t->room) {
 		unsigned room = t->room ? t->room * 2 : 64;
-		struct xy_link_route *v = reallocarray(t->v, room, sizeof(*v));
+		struct xy_rib_route *v = reallocarray(t->v, room, sizeof(*v));
 		if (!v)
 			return -ENOMEM;
 		t->v = v;
 		t->room = room;
 	}
-	t->v[t->n++] = (struct xy_link_route){
-		.prefix = *prefix, .route = {.kind = kind, .peer = peer}, .source = source};
+	t->v[t->n++] = (struct xy_rib_route){
+		.prefix = *prefix, .source = source, .route = {.kind = kind, .peer = peer}};
 	return 0;
 }
 
-// By prefix; where two want one prefix, what the user wrote comes first and wins.
 static int compare(const void *a, const void *b)
 {
-	const struct xy_link_route *x = a, *y = b;
+	const struct xy_rib_route *x = a, *y = b;
 	int c = memcmp(x->prefix.addr.b, y->prefix.addr.b, sizeof(x->prefix.addr.b));
-	if (!c)
-		c = (x->prefix.len > y->prefix.len) - (x->prefix.len < y->prefix.len);
+	c = c ? c : (int)x->prefix.len - (int)y->prefix.len;
 	return c ? c : (int)x->source - (int)y->source;
 }
 
@@ -42,7 +40,7 @@ static void sort_unique(struct list *t)
 	if (t->n)
 		qsort(t->v, t->n, sizeof(*t->v), compare);
 	for (unsigned i = 0; i < t->n; i++)
-		if (!kept || !xy_prefix_eq(&t->v[i].prefix, &t->v[kept - 1].prefix))
+		if (!kept || compare(&t->v[i], &t->v[kept - 1]) != 0)
 			t->v[kept++] = t->v[i];
 	t->n = kept;
 }
@@ -98,17 +96,17 @@ static int wanted(const struct xy_links *l, const struct xy_plan *plan, struct l
 	return r;
 }
 
-static void withdraw(struct xy_links *l, const struct xy_link_route *r)
+static void withdraw(struct xy_links *l, const struct xy_rib_route *r)
 {
-	xy_dp_route_del(l->dp, &r->prefix);
+	xy_rib_del(&l->rib, &r->prefix, r->source);
 	if (r->source == XY_ROUTE_LEAF)
 		xy_dp_source_del(l->dp, &r->prefix);
 }
 
-static int install(struct xy_links *l, const struct xy_link_route *r, struct xy_err *err)
+static int install(struct xy_links *l, const struct xy_rib_route *r, struct xy_err *err)
 {
 	char prefix[XY_PREFIX_STRLEN];
-	int e = xy_dp_route_set(l->dp, &r->prefix, &r->route);
+	int e = xy_rib_set(&l->rib, r);
 	if (!e && r->source == XY_ROUTE_LEAF)
 		e = xy_dp_source_set(l->dp, &r->prefix, r->route.peer);
 	if (!e)
@@ -124,16 +122,9 @@ static int install(struct xy_links *l, const struct xy_link_route *r, struct xy_
 			  e == -ENOSPC ? "; raise max_routes and restart" : "");
 }
 
-static bool is_equal(const struct xy_link_route *a, const struct xy_link_route *b)
+static bool is_equal(const struct xy_rib_route *a, const struct xy_rib_route *b)
 {
-	return a->route.kind == b->route.kind && a->route.peer == b->route.peer &&
-	       a->source == b->source;
-}
-
-static int prefix_compare(const struct xy_link_route *a, const struct xy_link_route *b)
-{
-	int c = memcmp(a->prefix.addr.b, b->prefix.addr.b, sizeof(a->prefix.addr.b));
-	return c ? c : (a->prefix.len > b->prefix.len) - (a->prefix.len < b->prefix.len);
+	return a->route.kind == b->route.kind && a->route.peer == b->route.peer;
 }
 
 // Both sorted: what is only in the old goes, what is new or other is set. Goes on after an error.
@@ -142,11 +133,9 @@ static int merge(struct xy_links *l, const struct list *t, struct xy_err *err)
 	unsigned i = 0, k = 0;
 	int result = 0;
 	while (i < l->route_count || k < t->n) {
-		int c = i == l->route_count ? 1
-			: k == t->n	    ? -1
-					    : prefix_compare(&l->route[i], &t->v[k]);
+		int c = i == l->route_count ? 1 : k == t->n ? -1 : compare(&l->route[i], &t->v[k]);
 		bool same = c == 0 && is_equal(&l->route[i], &t->v[k]);
-		if (c <= 0 && !same)
+		if (c < 0)
 			withdraw(l, &l->route[i]);
 		if (c >= 0 && !same && !result)
 			result = install(l, &t->v[k], err);
@@ -179,7 +168,7 @@ int xy_links_routes_set(struct xy_links *l, const struct xy_plan *plan, struct x
 		return r;
 	}
 	r = merge(l, &t, err);
-	xy_dp_route_commit(l->dp);
+	xy_rib_commit(&l->rib);
 	free(l->route);
 	l->route = t.v;
 	l->route_count = t.n;
@@ -190,14 +179,14 @@ void xy_links_routes_drop(struct xy_links *l)
 {
 	unsigned kept = 0;
 	for (unsigned i = 0; i < l->route_count; i++) {
-		const struct xy_link_route *r = &l->route[i];
+		const struct xy_rib_route *r = &l->route[i];
 		if (r->route.kind == XY_DP_ROUTE_PEER && l->link[r->route.peer]->mark != l->mark)
 			withdraw(l, r);
 		else
 			l->route[kept++] = *r;
 	}
 	l->route_count = kept;
-	xy_dp_route_commit(l->dp);
+	xy_rib_commit(&l->rib);
 }
 
 void xy_links_routes_clear(struct xy_links *l)
@@ -205,5 +194,5 @@ void xy_links_routes_clear(struct xy_links *l)
 	for (unsigned i = 0; i < l->route_count; i++)
 		withdraw(l, &l->route[i]);
 	l->route_count = 0;
-	xy_dp_route_commit(l->dp);
+	xy_rib_clear(&l->rib);
 }

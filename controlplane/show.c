@@ -250,11 +250,12 @@ static json_t *show_sessions(void *arg, const char *params)
 static const char *const kind_text[] = {
 	[XY_DP_ROUTE_PEER] = "peer", [XY_DP_ROUTE_HOST] = "host", [XY_DP_ROUTE_REJECT] = "reject"};
 static const char *const source_text[] = {[XY_ROUTE_STATIC] = "static",
-					  [XY_ROUTE_PEER] = "peer",
 					  [XY_ROUTE_OWN] = "own",
-					  [XY_ROUTE_LEAF] = "leaf"};
+					  [XY_ROUTE_LEAF] = "leaf",
+					  [XY_ROUTE_LEARNED] = "learned",
+					  [XY_ROUTE_PEER] = "peer"};
 
-static json_t *route_json(const struct xy_daemon *d, const struct xy_link_route *r)
+static json_t *route_json(const struct xy_daemon *d, const struct xy_rib_route *r)
 {
 	char text[XY_PREFIX_STRLEN];
 	bool peer = r->route.kind == XY_DP_ROUTE_PEER;
@@ -266,46 +267,24 @@ static json_t *route_json(const struct xy_daemon *d, const struct xy_link_route 
 	return o;
 }
 
-static bool is_behind(const struct xy_link_route *r, const struct xy_prefix *cursor)
-{
-	int c = memcmp(r->prefix.addr.b, cursor->addr.b, sizeof(cursor->addr.b));
-	return c > 0 || (c == 0 && r->prefix.len > cursor->len);
-}
-
-static unsigned routes_after(const struct xy_link_route *r, unsigned count,
-			     const struct xy_prefix *cursor)
-{
-	unsigned from = 0, to = count;
-	while (from < to) {
-		unsigned mid = from + (to - from) / 2;
-		if (is_behind(&r[mid], cursor))
-			to = mid;
-		else
-			from = mid + 1;
-	}
-	return from;
-}
-
 static json_t *show_routes(void *arg, const char *params)
 {
 	const struct xy_daemon *d = arg;
-	unsigned count, at = 0;
-	const struct xy_link_route *r = xy_links_routes(d->links, &count);
+	const struct xy_rib *rib = xy_links_rib(d->links);
+	const struct xy_rib_route *r, *last = NULL;
 	struct xy_prefix cursor;
 	char text[XY_PREFIX_STRLEN];
-	json_t *list = json_array();
 
-	if (params && xy_prefix_parse(params, &cursor)) {
-		json_decref(list);
+	if (params && xy_prefix_parse(params, &cursor))
 		return xy_telemetry_error("'%s' is no prefix; give the `next` of the page before",
 					  params);
+	json_t *list = json_array();
+	for (r = xy_rib_after(rib, params ? &cursor : NULL); r && json_array_size(list) < PAGE;
+	     r = xy_rib_after(rib, &r->prefix)) {
+		json_array_append_new(list, route_json(d, r));
+		last = r;
 	}
-	if (params)
-		at = routes_after(r, count, &cursor);
-	for (; at < count && json_array_size(list) < PAGE; at++)
-		json_array_append_new(list, route_json(d, &r[at]));
-	bool more = at < count && at > 0;
-	return page("routes", list, TEXT(more ? xy_prefix_str(&r[at - 1].prefix, text) : NULL));
+	return page("routes", list, TEXT(r ? xy_prefix_str(&last->prefix, text) : NULL));
 }
 
 // --- /xylem/workers, /xylem/graph, /xylem/drops, /xylem/ports

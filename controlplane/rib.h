@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table of routes: what each source wants for a prefix. The first source in order of precedence
+// is in force in the dataplane, and whoever listens is told. Kept in order of prefix, so that lists
+// come in pages; a change costs log n, whatever the size. Control thread only; the routes that it
+// hands out are its own, good until the next change.
+#pragma once
+
+#include "dataplane.h"
+
+// By precedence: what the user wrote, what is ours, a leaf's addresses, what routing learned, and
+// last a node's own /64 by its link alone.
+enum xy_route_source {
+	XY_ROUTE_STATIC,
+	XY_ROUTE_OWN,
+	XY_ROUTE_LEAF,
+	XY_ROUTE_LEARNED,
+	XY_ROUTE_PEER,
+	XY_ROUTE_SOURCES
+};
+
+struct xy_rib_route {
+	struct xy_prefix prefix;
+	enum xy_route_source source;
+	struct xy_dp_route route;
+};
+
+struct xy_rib_node;
+
+struct xy_rib {
+	struct xy_dp *dp;
+	struct xy_rib_node *root;
+	uint32_t count; // of all sources
+	uint64_t random;
+	bool changed; // since the last commit
+	// What is in force for a prefix changes from `was` to `is`; NULL: nothing. May be NULL.
+	void (*tell)(void *arg, const struct xy_rib_route *was, const struct xy_rib_route *is);
+	void *arg;
+};
+
+void xy_rib_init(struct xy_rib *rib, struct xy_dp *dp);
+void xy_rib_clear(struct xy_rib *rib); // out of the dataplane, too, and committed
+
+// Adds or changes what r->source wants. -ENOMEM; or as xy_dp_route_set: then it stands here, and
+// is not in force.
+int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r);
+void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source);
+void xy_rib_commit(struct xy_rib *rib); // workers see the changes since the last
+
+// What one source wants; NULL: nothing.
+const struct xy_rib_route *xy_rib_get(const struct xy_rib *rib, const struct xy_prefix *p,
+				      enum xy_route_source source);
+// What is in force for exactly this prefix, and for the one behind it (p NULL: the first).
+const struct xy_rib_route *xy_rib_best(const struct xy_rib *rib, const struct xy_prefix *p);
+const struct xy_rib_route *xy_rib_after(const struct xy_rib *rib, const struct xy_prefix *p);
