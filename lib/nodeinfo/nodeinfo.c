@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "nodeinfo/nodeinfo.h"
+#include "base/cursor.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { HEAD = 20, FLAG_TELLS = 1, FLAG_MORE = 2 };
+
+bool xy_nodeinfo_text_ok(const char *text, size_t len)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+~-";
+	for (size_t i = 0; i < len; i++)
+		if (!text[i] || !strchr(allowed, text[i]))
+			return false;
+	return len <= XY_NODEINFO_TEXT_LEN;
+}
+
+bool xy_nodeinfo_is_reply(const void *data, size_t len)
+{
+	struct xy_cursor c = xy_cursor(data, len);
+	xy_cursor_u8(&c);
+	return xy_cursor_u8(&c) & XY_NODEINFO_REPLY;
+}
+
+// --- reading
+
+static bool head_read(struct xy_cursor *c, uint8_t *kind, uint8_t nonce[static 16])
+{
+	uint8_t version = xy_cursor_u8(c);
+	*kind = xy_cursor_u8(c);
+	xy_cursor_be16(c);
+	xy_cursor_copy(c, nonce, XY_NODEINFO_NONCE_LEN);
+	return version == XY_NODEINFO_VERSION;
+}
+
+int xy_nodeinfo_request_read(const void *data, size_t len, struct xy_nodeinfo_request *out)
+{
+	struct xy_cursor c = xy_cursor(data, len);
+	*out = (struct xy_nodeinfo_request){.len = len};
+	bool known = head_read(&c, &out->kind, out->nonce);
+	known = known && (out->kind == XY_NODEINFO_INFO || out->kind == XY_NODEINFO_NEXT);
+	xy_cursor_copy(&c, &out->addr, sizeof(out->addr));
+	if (c.bad || len > XY_NODEINFO_REQUEST_MAX)
+		return -EBADMSG;
+	return known ? 0 : -ENOTSUP;
+}
+
+static void text_read(struct xy_cursor *c, char out[static XY_NODEINFO_TEXT_LEN + 1])
+{
+	uint8_t len = xy_cursor_u8(c);
+	const uint8_t *text = xy_cursor_take(c, len);
+	if (!text || !xy_nodeinfo_text_ok((const char *)text, len)) {
+		c->bad = true;
+		return;
+	}
+	memcpy(out, text, len);
+	out[len] = 0;
+}
+
+// Ascending and in the mesh, so that a page can neither repeat a node nor lead back.
+static bool neighbours_ok(const struct xy_nodeinfo_info *i)
+{
+	for (unsigned k = 0; k < i->count; k++) {
+		const struct xy_addr *a = &i->neighbour[k].addr;
+		if (!xy_addr_is_mesh(a))
+			return false;
+		if (k && memcmp(a, &i->neighbour[k - 1].addr, sizeof(*a)) <= 0)
+			return false;
+	}
+	return i->count <= i->total && (i->count || !i->more);
+}
+
+static void info_read(struct xy_cursor *c, struct xy_nodeinfo_info *i)
+{
+	text_read(c, i->name);
+	text_read(c, i->version);
+	uint8_t flags = xy_cursor_u8(c);
+	i->tells_neighbours = flags & FLAG_TELLS;
+	i->more = flags & FLAG_MORE;
+	i->total = xy_cursor_be16(c);
+	uint8_t count = xy_cursor_u8(c);
+	if (count > XY_NODEINFO_PAGE)
+		c->bad = true;
+	for (; !c->bad && i->count < count; i->count++) {
+		struct xy_nodeinfo_neighbour *n = &i->neighbour[i->count];
+		xy_cursor_copy(c, &n->addr, sizeof(n->addr));
+		n->cost = xy_cursor_be16(c);
+		n->rtt_us = xy_cursor_be32(c);
+	}
+	c->bad = c->bad || !neighbours_ok(i);
+}
+
+static void next_read(struct xy_cursor *c, struct xy_nodeinfo_next *n)
+{
+	text_read(c, n->name);
+	n->result = xy_cursor_u8(c);
+	n->metric = xy_cursor_be16(c);
+	xy_cursor_copy(c, &n->hop, sizeof(n->hop));
+	if (n->result < XY_NODEINFO_HERE || n->result > XY_NODEINFO_NONE)
+		c->bad = true;
+	if (n->result == XY_NODEINFO_VIA && !xy_addr_is_mesh(&n->hop))
+		c->bad = true;
+}
+
+int xy_nodeinfo_reply_read(const void *data, size_t len, struct xy_nodeinfo_reply *out)
+{
+	struct xy_cursor c = xy_cursor(data, len);
+	memset(out, 0, sizeof(*out));
+	bool known = head_read(&c, &out->kind, out->nonce);
+	if (c.bad || !(out->kind & XY_NODEINFO_REPLY))
+		return -EBADMSG;
+	out->kind &= (uint8_t)~XY_NODEINFO_REPLY;
+	if (known && out->kind == XY_NODEINFO_INFO)
+		info_read(&c, &out->info);
+	else if (known && out->kind == XY_NODEINFO_NEXT)
+		next_read(&c, &out->next);
+	else
+		return -ENOTSUP;
+	return c.bad ? -EBADMSG : 0;
+}
+
+// --- writing
+
+static uint8_t *head_write(uint8_t *p, uint8_t kind, const uint8_t nonce[static 16])
+{
+	*p++ = XY_NODEINFO_VERSION;
+	*p++ = kind;
+	xy_be16_store(p, 0);
+	memcpy(p + 2, nonce, XY_NODEINFO_NONCE_LEN);
+	return p + 2 + XY_NODEINFO_NONCE_LEN;
+}
+
+size_t xy_nodeinfo_request_write(const struct xy_nodeinfo_request *r,
+				 uint8_t out[static XY_NODEINFO_REQUEST_MAX])
+{
+	memset(out, 0, r->len);
+	uint8_t *p = head_write(out, r->kind, r->nonce);
+	memcpy(p, &r->addr, sizeof(r->addr));
+	return r->len;
+}
+
+static uint8_t *text_write(uint8_t *p, const char *text)
+{
+	size_t len = strnlen(text, XY_NODEINFO_TEXT_LEN);
+	*p++ = (uint8_t)len;
+	memcpy(p, text, len);
+	return p + len;
+}
+
+static uint8_t *neighbour_write(uint8_t *p, const struct xy_nodeinfo_neighbour *n)
+{
+	memcpy(p, &n->addr, sizeof(n->addr));
+	xy_be16_store(p + 16, n->cost);
+	xy_be32_store(p + 18, n->rtt_us);
+	return p + XY_NODEINFO_NEIGHBOUR_LEN;
+}
+
+// How many of the page fit into a reply of so many bytes.
+static unsigned page_fits(const struct xy_nodeinfo_info *i, size_t room)
+{
+	size_t fixed = XY_NODEINFO_INFO_LEN - 2 * XY_NODEINFO_TEXT_LEN + strlen(i->name) +
+		       strlen(i->version);
+	size_t fits = (room - fixed) / XY_NODEINFO_NEIGHBOUR_LEN;
+	return i->count < fits ? i->count : (unsigned)fits;
+}
+
+static uint8_t *info_write(uint8_t *p, const struct xy_nodeinfo_info *i, size_t room)
+{
+	unsigned count = i->tells_neighbours ? page_fits(i, room) : 0;
+	bool more = i->tells_neighbours && (i->more || count < i->count);
+	p = text_write(p, i->name);
+	p = text_write(p, i->version);
+	*p++ = (uint8_t)((i->tells_neighbours ? FLAG_TELLS : 0) | (more && count ? FLAG_MORE : 0));
+	xy_be16_store(p, i->tells_neighbours ? i->total : 0);
+	p += 2;
+	*p++ = (uint8_t)count;
+	for (unsigned k = 0; k < count; k++)
+		p = neighbour_write(p, &i->neighbour[k]);
+	return p;
+}
+
+static uint8_t *next_write(uint8_t *p, const struct xy_nodeinfo_next *n)
+{
+	p = text_write(p, n->name);
+	*p++ = n->result;
+	xy_be16_store(p, n->metric);
+	memcpy(p + 2, &n->hop, sizeof(n->hop));
+	return p + 2 + sizeof(n->hop);
+}
+
+size_t xy_nodeinfo_reply_write(const struct xy_nodeinfo_request *to,
+			       const struct xy_nodeinfo_reply *r,
+			       uint8_t out[static XY_NODEINFO_REPLY_MAX])
+{
+	bool info = r->kind == XY_NODEINFO_INFO;
+	size_t room = to->len < XY_NODEINFO_REPLY_MAX ? to->len : XY_NODEINFO_REPLY_MAX;
+	if (room < (info ? XY_NODEINFO_INFO_LEN : XY_NODEINFO_NEXT_LEN))
+		return 0;
+	uint8_t *p = head_write(out, r->kind | XY_NODEINFO_REPLY, to->nonce);
+	p = info ? info_write(p, &r->info, room) : next_write(p, &r->next);
+	return (size_t)(p - out);
+}
