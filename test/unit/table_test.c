@@ -275,6 +275,29 @@ static void test_exact_aimed(void)
 	let_go(&keeper);
 }
 
+// With enough keys on each branch beside the aimed ones every split parts something: only the bound
+// on the depth keeps the directory from growing to the depth at which they differ.
+static void test_exact_aimed_deep(void)
+{
+	enum { LIMIT = 2000, SAME = 16 };
+	struct xy_exact *t = xy_exact_create(LIMIT, 7, &keeper.reclaim);
+	struct xy_exact_secret secret = xy_exact_secret(7);
+	unsigned beside[SAME] = {0}, aimed = 0;
+	for (uint64_t key = 0; aimed < 400; key++) {
+		uint64_t h = xy_exact_hash(&secret, key);
+		unsigned same = h ? (unsigned)__builtin_clzll(h) : 64;
+		if (same < SAME && beside[same]++ >= 40)
+			continue;
+		int r = xy_exact_set(t, key, 9);
+		CHECK(r == 0 || r == -ENOSPC);
+		aimed += same >= SAME;
+	}
+	CU_ASSERT(xy_exact_count(t) > 250);
+	CU_ASSERT(xy_exact_bytes(t) < 100000);
+	xy_exact_destroy(t);
+	let_go(&keeper);
+}
+
 // One key after the other whose two lines are the same: nothing can part them.
 static void test_exact_same_lines(void)
 {
@@ -594,6 +617,28 @@ static void test_lpm_every_length(void)
 	}
 }
 
+// A prefix that came and went leaves the table as it was: nodes that it parted are joined again.
+static void test_lpm_no_trace(void)
+{
+	lpm_start(128, 100, 11);
+	uint8_t far[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 1};
+	CU_ASSERT_EQUAL(xy_lpm_set(lm.t, far, 64, 1), 0);
+	xy_lpm_commit(lm.t);
+	size_t before = xy_lpm_bytes(lm.t);
+	for (unsigned len = 17; len < 128; len++) {
+		uint8_t key[16];
+		memcpy(key, far, sizeof(key));
+		if (len <= 64) // beside it; longer ones lie below
+			key[(len - 1) / 8] ^= (uint8_t)(0x80 >> (len - 1) % 8);
+		CHECK(xy_lpm_set(lm.t, key, (uint8_t)len, 2) == 0);
+		xy_lpm_commit(lm.t);
+		CHECK(xy_lpm_del(lm.t, key, (uint8_t)len) == 0);
+		xy_lpm_commit(lm.t);
+		CHECK(xy_lpm_bytes(lm.t) == before);
+	}
+	lpm_finish();
+}
+
 static void test_lpm_limit(void)
 {
 	uint8_t key[16] = {0x20};
@@ -685,11 +730,13 @@ XY_UNIT_MAIN("table", {"exact: random changes against a model", test_exact_model
 	     {"exact: every small limit can be filled", test_exact_every_limit},
 	     {"exact: keys in steps", test_exact_steps},
 	     {"exact: keys aimed with the seed known", test_exact_aimed},
+	     {"exact: aimed keys beside others", test_exact_aimed_deep},
 	     {"exact: keys that nothing can part", test_exact_same_lines},
 	     {"exact: no memory changes nothing", test_exact_no_memory},
 	     {"lpm: random changes against a model, IPv6", test_lpm_model_v6},
 	     {"lpm: random changes against a model, IPv4", test_lpm_model_v4},
 	     {"lpm: every length on one path", test_lpm_every_length},
 	     {"lpm: the limit", test_lpm_limit},
+	     {"lpm: a prefix that went leaves no trace", test_lpm_no_trace},
 	     {"lpm: nothing is seen before the commit", test_lpm_commit},
 	     {"lpm: no memory changes nothing", test_lpm_no_memory})
