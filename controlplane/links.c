@@ -278,6 +278,10 @@ void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec no
 		if (k && xy_keypairs_find(&k->keypairs, ev->index) != XY_KEYPAIR_SLOTS)
 			session_event(l, k, ev, now);
 		break;
+	case XY_DP_OVERLAY:
+	case XY_DP_ASK:
+	case XY_DP_USED:
+		break; // routing's
 	}
 }
 

@@ -2,6 +2,7 @@
 // The dataplane's life, its ports and host interface, and packets between it and the control plane.
 #include "dp.h"
 
+#include "base/bytes.h"
 #include "eal.h"
 #include "event.h"
 #include "fib.h"
@@ -10,6 +11,7 @@
 #include "retire.h"
 #include "run.h"
 #include "session.h"
+#include "wire/inet.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -365,11 +367,16 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 {
 	*ev = (struct xy_dp_event){
 		.type = (enum xy_dp_event_type)msg->type, .worker = worker, .port = msg->port};
-	if (msg->m) {
+	if (msg->type != XY_DP_ASK && msg->type != XY_DP_USED && msg->m) {
 		ev->remote = xy_packet(msg->m)->remote;
 		ev->local = xy_packet(msg->m)->local;
 	}
 	switch (ev->type) {
+	case XY_DP_OVERLAY:
+		ev->peer = xy_packet(msg->m)->from;
+		if (ev->peer >= dp->cfg.max_peers)
+			ev->peer = XY_DP_NO_PEER;
+		/* fall through */
 	case XY_DP_PUNT:
 		ev->data = rte_pktmbuf_mtod(msg->m, const uint8_t *);
 		ev->len = msg->m->data_len;
@@ -383,30 +390,66 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 	case XY_DP_NUDGE:
 		ev->index = msg->arg;
 		break;
+	case XY_DP_ASK:
+	case XY_DP_USED:
+		xy_be64_store(ev->addr.b, msg->net);
+		break;
 	}
 	const struct xy_session *s = ev->index ? xy_session_find_rcu(dp, ev->index) : NULL;
 	if (s)
 		ev->peer = s->peer;
 }
 
-static bool is_for_session(enum xy_dp_event_type type)
+// Does what the event is about still exist? A peer's number may be another's by now, its session's
+// index may not.
+static bool is_current(const struct xy_dp *dp, const struct xy_msg *msg,
+		       const struct xy_dp_event *ev)
 {
-	return type == XY_DP_ROAM || type == XY_DP_FIRST || type == XY_DP_NUDGE;
+	switch (ev->type) {
+	case XY_DP_ROAM:
+	case XY_DP_FIRST:
+	case XY_DP_NUDGE:
+		return xy_session_find_rcu(dp, ev->index);
+	case XY_DP_OVERLAY:
+		return ev->peer == XY_DP_NO_PEER ||
+		       xy_session_find_rcu(dp, xy_packet(msg->m)->index);
+	default:
+		return true;
+	}
 }
 
-static unsigned poll_worker(struct xy_dp *dp, unsigned worker, unsigned max,
-			    void (*fn)(void *arg, const struct xy_dp_event *ev), void *arg)
+struct reader { // of events
+	struct xy_dp *dp;
+	unsigned first; // worker
+	void (*fn)(void *arg, const struct xy_dp_event *ev);
+	void *arg;
+};
+
+static unsigned ring_read(const struct reader *r, unsigned worker, struct rte_ring *ring,
+			  unsigned max)
 {
 	struct xy_msg msg;
 	unsigned n = 0;
-	while (n < max &&
-	       rte_ring_sc_dequeue_elem(dp->worker[worker]->to_control, &msg, sizeof(msg)) == 0) {
+	while (n < max && rte_ring_sc_dequeue_elem(ring, &msg, sizeof(msg)) == 0) {
 		struct xy_dp_event ev;
-		event_of(dp, worker, &msg, &ev);
-		if (!is_for_session(ev.type) || xy_session_find_rcu(dp, ev.index))
-			fn(arg, &ev);
-		rte_pktmbuf_free(msg.m);
+		event_of(r->dp, worker, &msg, &ev);
+		if (is_current(r->dp, &msg, &ev))
+			r->fn(r->arg, &ev);
+		xy_event_punt_taken(r->dp, &msg);
+		xy_msg_free(&msg);
 		n++;
+	}
+	return n;
+}
+
+// Another worker first each time, so that a flood on one does not silence the others.
+static unsigned rings_read(const struct reader *r, bool punts, unsigned max)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < r->dp->workers && n < max; i++) {
+		unsigned id = (r->first + i) % r->dp->workers;
+		struct xy_worker *w = r->dp->worker[id];
+		n += ring_read(r, id, punts ? w->punts : w->to_control, max - n);
 	}
 	return n;
 }
@@ -420,10 +463,11 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 		;
 	// Said before the look, so that what comes after it wakes us.
 	__atomic_store_n(&dp->control_waiting, 1, __ATOMIC_SEQ_CST);
-	// Another worker first each time, so that a flood on one does not silence the others.
-	unsigned first = dp->poll_first++ % dp->workers;
-	for (unsigned i = 0; i < dp->workers && n < max; i++)
-		n += poll_worker(dp, (first + i) % dp->workers, max - n, fn, arg);
+	struct reader reader = {
+		.dp = dp, .first = dp->poll_first++ % dp->workers, .fn = fn, .arg = arg};
+	n += rings_read(&reader, false, max - max / 4);
+	n += rings_read(&reader, true, max - n);
+	n += rings_read(&reader, false, max - n);
 	if (n == max) { // more may wait: be called again
 		uint64_t one = 1;
 		ssize_t r = write(dp->event_fd, &one, sizeof(one));
@@ -450,4 +494,20 @@ int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote
 	if (local)
 		p->local = *local;
 	return xy_order_put(dp->worker[0], XY_ORDER_SEND, (uint8_t)port, 0, m);
+}
+
+int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size_t len)
+{
+	struct xy_inner inner;
+	if (len > dp->cfg.max_packet || (peer != XY_DP_NO_PEER && peer >= dp->cfg.max_peers))
+		return -EINVAL;
+	if (xy_inner_parse(packet, len, &inner) || inner.version != 6 || inner.total_len != len)
+		return -EINVAL;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
+	if (!m)
+		return -ENOBUFS;
+	m->data_off = XY_HEADROOM;
+	memcpy(rte_pktmbuf_append(m, (uint16_t)len), packet, len);
+	return xy_order_put(dp->worker[0], XY_ORDER_OVERLAY, 0,
+			    peer == XY_DP_NO_PEER ? XY_PEER_NONE : peer, m);
 }

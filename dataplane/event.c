@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event.h"
 
-#include "dp.h"
+#include "peer.h"
 
 #include <rte_ring_elem.h>
 #include <unistd.h>
@@ -10,6 +10,10 @@
 // calls and the ring a place that handshakes want.
 #define MTU_INTERVAL	  XY_MSEC
 #define MTU_INTERVAL_SAME (100 * XY_MSEC) // about one peer
+
+#define RING_OVERLAY	  (XY_RING_SIZE / 2) // more packets for the control plane than this wait not
+#define RING_SERVICE	  (XY_RING_SIZE / 4)
+#define RING_NEIGHBOUR	  (XY_RING_SIZE / 8) // of one neighbour, over all workers
 
 // Wakes the control thread when it said that it waits; one system call per wake-up, none while it
 // is busy.
@@ -23,15 +27,62 @@ static void control_wake(struct xy_dp *dp)
 	}
 }
 
-bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port, uint32_t arg,
-		  struct rte_mbuf *m)
+static bool put(struct xy_worker *w, struct rte_ring *ring, struct xy_msg *msg)
 {
-	struct xy_msg msg = {.type = type, .port = port, .arg = arg, .m = m};
-	if (rte_ring_sp_enqueue_elem(w->to_control, &msg, sizeof(msg)))
+	if (rte_ring_sp_enqueue_elem(ring, msg, sizeof(*msg)))
 		return false;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	control_wake(w->dp);
 	return true;
+}
+
+bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port, uint32_t arg,
+		  struct rte_mbuf *m)
+{
+	return put(w, w->to_control,
+		   &(struct xy_msg){.type = type, .port = port, .arg = arg, .m = m});
+}
+
+bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net)
+{
+	return put(w, w->to_control, &(struct xy_msg){.type = type, .net = net});
+}
+
+void xy_msg_free(const struct xy_msg *msg)
+{
+	if (msg->type != XY_DP_ASK && msg->type != XY_DP_USED)
+		rte_pktmbuf_free(msg->m);
+}
+
+// Packets that others send must leave room for what workers tell (WANT, FIRST, ROAM), the service's
+// for Babel's, and one neighbour's for the others'.
+bool xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m)
+{
+	struct xy_msg msg = {.port = xy_packet(m)->port, .punt = (uint16_t)kind, .m = m};
+	msg.type = kind == XY_PUNT_MESSAGE ? XY_DP_PUNT : XY_DP_OVERLAY;
+	if (kind == XY_PUNT_MESSAGE)
+		return put(w, w->punts, &msg);
+	if (rte_ring_count(w->to_control) >=
+	    (kind == XY_PUNT_ROUTING ? RING_OVERLAY : RING_SERVICE))
+		return false;
+	if (kind == XY_PUNT_SERVICE)
+		return put(w, w->to_control, &msg);
+
+	uint32_t *waiting = &w->dp->peer[xy_packet(m)->from].overlay_waiting;
+	if (__atomic_load_n(waiting, __ATOMIC_RELAXED) >= RING_NEIGHBOUR)
+		return false;
+	__atomic_add_fetch(waiting, 1, __ATOMIC_RELAXED); // before the control thread can take it
+	if (put(w, w->to_control, &msg))
+		return true;
+	__atomic_sub_fetch(waiting, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg)
+{
+	if (msg->type == XY_DP_OVERLAY && msg->punt == XY_PUNT_ROUTING)
+		__atomic_sub_fetch(&dp->peer[xy_packet(msg->m)->from].overlay_waiting, 1,
+				   __ATOMIC_RELAXED);
 }
 
 void xy_event_mtu(struct xy_worker *w, uint32_t peer)

@@ -4,23 +4,44 @@
 
 #include "worker.h"
 
+#define XY_RING_SIZE 1024 // elements of each ring between threads
+
 struct xy_msg {
 	uint8_t type; // enum xy_dp_event_type, or enum xy_order
 	uint8_t port;
-	uint16_t spare;
-	uint32_t arg;	    // peer or index
-	struct rte_mbuf *m; // or NULL
+	uint16_t punt; // enum xy_punt, of an OVERLAY
+	uint32_t arg;  // peer or index
+	union {
+		struct rte_mbuf *m; // or NULL
+		uint64_t net;	    // XY_DP_ASK, XY_DP_USED: the /64, as xy_be64_load gives it
+	};
 };
 _Static_assert(sizeof(struct xy_msg) == 16, "ring element");
 
 enum xy_order {		    // control -> worker
 	XY_ORDER_SEND,	    // m: a datagram for port_tx
 	XY_ORDER_KEEPALIVE, // m: an empty buffer; arg: session index
+	XY_ORDER_OVERLAY,   // m: an inner packet; arg: peer, or XY_PEER_NONE to be routed
 };
+
+// What `punt` takes (xy_packet verdict).
+enum xy_punt {
+	XY_PUNT_MESSAGE, // a handshake message or probe
+	XY_PUNT_ROUTING, // a peer's Babel packet
+	XY_PUNT_SERVICE, // for our service port
+};
+
+void xy_msg_free(const struct xy_msg *msg); // what an event that nobody wants carries
 
 // Worker -> control. False when the ring is full (the caller keeps m).
 bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port, uint32_t arg,
 		  struct rte_mbuf *m);
+// One /64 (ASK, USED) in place of a buffer.
+bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net);
+// A packet for the control plane, of that kind; within the kind's share of the ring.
+bool xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m);
+// The control thread took a packet of this kind.
+void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg);
 // The kernel refused a datagram to this peer for its size; told at a bounded rate.
 void xy_event_mtu(struct xy_worker *w, uint32_t peer);
 // Control -> worker; frees m and returns -ENOBUFS when the ring is full.

@@ -11,7 +11,7 @@ struct xy_adjacency {		   // immutable once published
 	struct xy_addr local;
 	uint32_t payload_max; // largest overlay packet that the link carries, bytes
 	uint16_t port;
-	bool leaf;
+	bool leaf, routing;
 	struct xy_frame_header frame; // len 0: by the kernel's socket
 } __rte_cache_aligned;
 _Static_assert(offsetof(struct xy_adjacency, frame) <= 64, "one line is prefetched");
@@ -20,6 +20,8 @@ struct xy_peer_slot {
 	struct xy_adjacency *adjacency; // RCU; NULL: no such peer
 	uint32_t current;		// session slot + 1 to seal in; 0 = none
 	uint32_t hold_generation;	// held packets of an older one are dropped
+
+	uint32_t overlay_waiting; // Babel packets on the rings: workers add, control subtracts
 
 	// Control only.
 	uint32_t incarnation;

@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RING_SIZE 1024		   // elements, each ring
 #define SPIN	  (50 * XY_USEC)   // idle time before sleeping: a wake-up costs about 5 us
 #define NAP_MAX	  (500 * 1000000L) // ns: so that `alive` can be told of a sleeping worker
 #define NAP_BLIND (100 * 1000L)	   // ns: with queues that no descriptor tells of
@@ -46,7 +45,7 @@ static struct rte_ring *messages_create(const char *what, unsigned id)
 {
 	char name[RTE_RING_NAMESIZE];
 	snprintf(name, sizeof(name), "%s%u", what, id);
-	return rte_ring_create_elem(name, 16, RING_SIZE, SOCKET_ID_ANY,
+	return rte_ring_create_elem(name, 16, XY_RING_SIZE, SOCKET_ID_ANY,
 				    RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
@@ -54,12 +53,13 @@ static int rings_create(struct xy_worker *w)
 {
 	w->from_control = messages_create("order", w->id);
 	w->to_control = messages_create("event", w->id);
-	if (!w->from_control || !w->to_control)
+	w->punts = messages_create("punt", w->id);
+	if (!w->from_control || !w->to_control || !w->punts)
 		return -ENOMEM;
 	for (unsigned from = 0; from < w->dp->workers; from++) {
 		char name[RTE_RING_NAMESIZE];
 		snprintf(name, sizeof(name), "hand%u_%u", from, w->id);
-		w->handover[from] = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY,
+		w->handover[from] = rte_ring_create(name, XY_RING_SIZE, SOCKET_ID_ANY,
 						    RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (!w->handover[from])
 			return -ENOMEM;
@@ -78,15 +78,17 @@ static void messages_drain(struct rte_ring *r)
 {
 	struct xy_msg msg;
 	while (r && rte_ring_sc_dequeue_elem(r, &msg, sizeof(msg)) == 0)
-		rte_pktmbuf_free(msg.m);
+		xy_msg_free(&msg);
 }
 
 static void rings_destroy(struct xy_worker *w)
 {
 	messages_drain(w->from_control);
 	messages_drain(w->to_control);
+	messages_drain(w->punts);
 	rte_ring_free(w->from_control);
 	rte_ring_free(w->to_control);
+	rte_ring_free(w->punts);
 	for (unsigned from = 0; from < w->dp->workers; from++) {
 		ring_drain(w->handover[from]);
 		rte_ring_free(w->handover[from]);

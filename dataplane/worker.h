@@ -25,7 +25,8 @@ struct xy_worker {
 	xy_nsec now; // read once a walk; nodes use this
 
 	struct rte_ring *from_control; // 16-byte elements, single producer, single consumer
-	struct rte_ring *to_control;   // likewise
+	struct rte_ring *to_control;   // likewise: what is told of known peers
+	struct rte_ring *punts;	       // likewise: what strangers can make us tell
 	struct rte_ring *handover[XY_DP_WORKERS]; // from worker i (ours too) to us; mbufs
 	int wake_fd;				  // eventfd
 	int epoll_fd;				  // what may wake us: wake_fd, ports, host queue

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which kind of WireGuard message a datagram is: transport data to wg_open, handshakes to the
-// control plane, all else to a drop.
+// Which kind of WireGuard message a datagram is: transport data to wg_open, handshakes and probes
+// to the control plane, all else to a drop.
 #include "node.h"
 
 #include "base/bytes.h"
 #include "session.h"
 
 enum { OPEN, PUNT, DROP_NOT_WIREGUARD, EDGES };
+enum { PROBE_ASK = 0x80, PROBE_ANSWER = 0x81, PROBE_LEN = 132 };
+
+// A node that knows an endpoint but no key asks there for it: docs/wire-format.md.
+static bool is_probe(const uint8_t *data, size_t len)
+{
+	return len == PROBE_LEN && xy_be32_load(data) << 8 == 0 &&
+	       (data[0] == PROBE_ASK || data[0] == PROBE_ANSWER);
+}
 
 static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
 {
@@ -19,6 +27,11 @@ static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
 	case XY_WG_INITIATION:
 	case XY_WG_RESPONSE:
 	case XY_WG_COOKIE_REPLY:
+		xy_packet(m)->verdict = XY_PUNT_MESSAGE;
+		return PUNT;
+	}
+	if (is_probe(data, m->data_len)) {
+		xy_packet(m)->verdict = XY_PUNT_MESSAGE;
 		return PUNT;
 	}
 	return DROP_NOT_WIREGUARD;

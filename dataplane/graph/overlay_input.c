@@ -7,8 +7,11 @@
 #include "peer.h"
 #include "wire/inet.h"
 
+enum { BABEL_PORT = 6696 }; // RFC 8966, section 4
+
 enum {
 	ROUTE,
+	PUNT,
 	DROP_BAD_INNER,
 	DROP_BAD_ECN,
 	DROP_SOURCE,
@@ -54,6 +57,27 @@ static bool is_local_scope(const struct xy_addr *a)
 	return xy_addr_is_multicast(a) || is_link_local(a);
 }
 
+// RFC 8966, section 4: from a link-local address, to one or to ff02::1:6.
+static bool is_babel(const struct rte_mbuf *m, const struct xy_addr *src, const struct xy_addr *dst)
+{
+	static const struct xy_addr group = {.b = {0xff, 2, [13] = 1, [15] = 6}};
+	struct xy_inner_ports ports;
+	return xy_addr_is_link_local(src) &&
+	       (xy_addr_is_link_local(dst) || xy_addr_eq(dst, &group)) &&
+	       xy_inner_ports(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &ports) &&
+	       ports.protocol == XY_PROTO_UDP && ports.src == BABEL_PORT && ports.dst == BABEL_PORT;
+}
+
+// Of link scope: for Babel where it is spoken with this peer, else nobody's.
+static rte_edge_t local_scope(const struct xy_adjacency *a, struct rte_mbuf *m,
+			      const struct xy_addr *src, const struct xy_addr *dst)
+{
+	if (!a->routing || !is_babel(m, src, dst))
+		return DROP_NOT_FORWARDED;
+	xy_packet(m)->verdict = XY_PUNT_ROUTING;
+	return PUNT;
+}
+
 // Parses, trims the padding, merges ECN; then the addresses.
 static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rte_mbuf *m)
 {
@@ -75,7 +99,9 @@ static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rt
 		return DROP_STALE;
 	if (is_martian(&src))
 		return DROP_SPOOFED;
-	if (is_local_scope(&dst) || is_link_local(&src) || is_martian(&dst))
+	if (is_local_scope(&dst) || is_link_local(&src))
+		return local_scope(a, m, &src, &dst);
+	if (is_martian(&dst))
 		return DROP_NOT_FORWARDED;
 	if (a->leaf)
 		return LEAF;
@@ -122,6 +148,7 @@ static struct rte_node_register overlay_input = {
 	.process = process,
 	.nb_edges = EDGES,
 	.next_nodes = {[ROUTE] = "route",
+		       [PUNT] = "punt",
 		       [DROP_BAD_INNER] = "drop_bad_inner",
 		       [DROP_BAD_ECN] = "drop_bad_ecn",
 		       [DROP_SOURCE] = "drop_source_not_allowed",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Handshake messages to the control plane.
+// Packets to the control plane: handshake messages, probes, Babel, its service inside the mesh.
 #include "node.h"
 
 enum { DROP_PUNT_FULL, EDGES };
@@ -9,7 +9,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
-		if (xy_event_put(w, XY_DP_PUNT, xy_packet(m)->port, 0, m))
+		if (xy_event_punt(w, (enum xy_punt)xy_packet(m)->verdict, m))
 			XY_COUNT(w, punted, 1);
 		else
 			rte_node_enqueue_x1(graph, node, DROP_PUNT_FULL, m);

@@ -4,27 +4,45 @@
 #include "hold.h"
 #include "node.h"
 
-#include "session.h"
+#include "peer.h"
 
 #include <rte_ring_elem.h>
 
-enum { PORT_TX, SEAL, OPEN, DROP_NO_SESSION, DROP_STALE, EDGES };
+enum { PORT_TX, SEAL, OPEN, ROUTE, DROP_NO_SESSION, DROP_STALE, EDGES };
+
+static rte_edge_t keepalive(struct xy_worker *w, const struct xy_msg *msg)
+{
+	const struct xy_session *s = xy_session_find_rcu(w->dp, msg->arg);
+	struct xy_packet *p = xy_packet(msg->m);
+	p->from = XY_PEER_SELF;
+	p->version = 0;
+	p->next = s ? s->peer : XY_PEER_NONE;
+	return s ? SEAL : DROP_STALE;
+}
+
+// What routing says to a neighbour is worth nothing later: no session, no wait.
+static rte_edge_t overlay(struct xy_worker *w, const struct xy_msg *msg)
+{
+	struct xy_packet *p = xy_packet(msg->m);
+	p->from = XY_PEER_SELF;
+	p->version = 6;
+	p->next = msg->arg;
+	if (msg->arg == XY_PEER_NONE)
+		return ROUTE;
+	return xy_peer_session_rcu(w->dp, msg->arg, w->now) ? SEAL : DROP_NO_SESSION;
+}
 
 static void order(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w,
 		  const struct xy_msg *msg)
 {
+	rte_edge_t edge = PORT_TX;
 	if (msg->type == XY_ORDER_SEND) {
 		XY_COUNT(w, ring_in, 1);
-		rte_node_enqueue_x1(graph, node, PORT_TX, msg->m);
-		return;
+	} else {
+		XY_COUNT(w, generated, 1);
+		edge = msg->type == XY_ORDER_OVERLAY ? overlay(w, msg) : keepalive(w, msg);
 	}
-	const struct xy_session *s = xy_session_find_rcu(w->dp, msg->arg);
-	struct xy_packet *p = xy_packet(msg->m);
-	XY_COUNT(w, generated, 1);
-	p->from = XY_PEER_SELF;
-	p->version = 0;
-	p->next = s ? s->peer : XY_PEER_NONE;
-	rte_node_enqueue_x1(graph, node, s ? SEAL : DROP_STALE, msg->m);
+	rte_node_enqueue_x1(graph, node, edge, msg->m);
 }
 
 static unsigned take_orders(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w)
@@ -85,6 +103,7 @@ static struct rte_node_register ring_rx = {
 	.next_nodes = {[PORT_TX] = "port_tx",
 		       [SEAL] = "wg_seal",
 		       [OPEN] = "wg_open",
+		       [ROUTE] = "route",
 		       [DROP_NO_SESSION] = "drop_no_session",
 		       [DROP_STALE] = "drop_stale"},
 };

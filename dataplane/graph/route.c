@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where an overlay packet goes: to a peer, to the host, or back as an ICMP error.
+// Where an overlay packet goes: to a peer, to the host, to the control plane, or back as an ICMP
+// error.
 #include "node.h"
 
 #include "fib.h"
@@ -7,7 +8,7 @@
 #include "peer.h"
 #include "wire/icmp.h"
 
-enum { SEAL, HOST, ERROR, DROP_SAME_PEER, DROP_NOT_FORWARDED, EDGES };
+enum { SEAL, HOST, PUNT, ERROR, DROP_SAME_PEER, DROP_NOT_FORWARDED, EDGES };
 
 static rte_edge_t refuse(struct xy_packet *p, enum xy_icmp_error error)
 {
@@ -32,9 +33,25 @@ static rte_edge_t to_peer(struct xy_worker *w, struct rte_mbuf *m, uint32_t peer
 	return SEAL;
 }
 
-// A packet that the host sent and that is for the host again has no one to go to.
-static rte_edge_t to_host(struct xy_packet *p)
+static bool is_service(const struct xy_dp *dp, struct rte_mbuf *m)
 {
+	const uint8_t *pkt = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct xy_inner_ports ports;
+	if (!dp->cfg.service_port || xy_packet(m)->version != 6)
+		return false;
+	struct xy_addr dst = xy_inner_dst(pkt, 6);
+	return xy_addr_eq(&dst, &dp->cfg.node_addr) && xy_inner_ports(pkt, m->data_len, &ports) &&
+	       ports.protocol == XY_PROTO_UDP && ports.dst == dp->cfg.service_port;
+}
+
+// A packet that the host sent and that is for the host again has no one to go to.
+static rte_edge_t to_host(const struct xy_dp *dp, struct rte_mbuf *m)
+{
+	struct xy_packet *p = xy_packet(m);
+	if (is_service(dp, m)) {
+		p->verdict = XY_PUNT_SERVICE;
+		return PUNT;
+	}
 	return p->from == XY_PEER_NONE ? refuse(p, XY_ICMP_ADDR_UNREACHABLE) : HOST;
 }
 
@@ -44,7 +61,7 @@ static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value
 	case XY_DP_ROUTE_PEER:
 		return to_peer(w, m, value & XY_FIB_PEER_MASK);
 	case XY_DP_ROUTE_HOST:
-		return to_host(xy_packet(m));
+		return to_host(w->dp, m);
 	}
 	// The kernel sends router solicitations and the like into any interface: no error for
 	// these.
@@ -78,6 +95,7 @@ static struct rte_node_register route = {
 	.nb_edges = EDGES,
 	.next_nodes = {[SEAL] = "wg_seal",
 		       [HOST] = "host_tx",
+		       [PUNT] = "punt",
 		       [ERROR] = "icmp_error",
 		       [DROP_SAME_PEER] = "drop_same_peer",
 		       [DROP_NOT_FORWARDED] = "drop_not_forwarded"},

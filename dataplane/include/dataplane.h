@@ -24,6 +24,9 @@ enum {
 	XY_DP_PORTS = 16,
 	XY_DP_NO_PEER = UINT16_MAX + 1, // peers are below this
 	XY_DP_HELD_PER_PEER = 128,	// packets that wait for a session, per peer and worker
+	XY_DP_HOPS = 4,			// next hops of equal cost
+	XY_DP_ASKED_PER_NET = 8,	// packets that wait for a route, per /64 over all workers
+	XY_DP_ASKED_ALL = 1000,		// and in all
 };
 
 struct xy_dp;
@@ -42,6 +45,7 @@ struct xy_dp_config {
 	struct xy_wg_limits limits;
 	struct xy_addr node_addr;    // ours: the source of ICMPv6 errors
 	struct xy_addr node_addr_v4; // v4-mapped source of ICMPv4 errors; unspecified = 192.0.0.8
+	uint16_t service_port; // UDP to node_addr at this port is the control plane's; 0: none
 };
 
 // Starts EAL, makes graphs and pools; workers start with xy_dp_start. Errors name the remedy.
@@ -101,7 +105,8 @@ void xy_dp_host_close(struct xy_dp *dp);
 // --- peers and adjacencies
 
 struct xy_dp_peer {
-	bool leaf; // its packets must come from a source that xy_dp_source_set gave it
+	bool leaf;    // its packets must come from a source that xy_dp_source_set gave it
+	bool routing; // Babel is spoken with it (XY_DP_OVERLAY)
 	unsigned port;
 	struct xy_endpoint remote; // port 0: not known (yet): packets are held
 	struct xy_addr local;	   // source to send from; unspecified: the kernel chooses
@@ -165,14 +170,19 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 // --- routes
 
 enum xy_dp_route_kind {
-	XY_DP_ROUTE_PEER = 1, // to a peer
+	XY_DP_ROUTE_PEER = 1, // to a peer, or spread over several
 	XY_DP_ROUTE_HOST,     // to the host interface
 	XY_DP_ROUTE_REJECT,   // drop with ICMP no route
+	XY_DP_ROUTE_ASK,      // wait for a better route (XY_DP_ASK); prefixes inside 200::/7 alone
 };
 
 struct xy_dp_route {
 	enum xy_dp_route_kind kind;
-	uint32_t peer;
+	uint32_t peer; // PEER with hop_count 0 or 1
+	// PEER, 2..XY_DP_HOPS: flows are spread over hops[], each flow stays on one. When one goes,
+	// the others keep their flows.
+	unsigned hop_count;
+	uint32_t hops[XY_DP_HOPS];
 };
 
 // /64s inside 200::/7 go to the exact table, all else (and shorter ones) to the LPM; longer than
@@ -199,27 +209,39 @@ int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix);
 // --- packets between the control plane and the workers
 
 enum xy_dp_event_type {
-	XY_DP_PUNT,  // a handshake message (types 1 to 3)
+	XY_DP_PUNT,  // a handshake message (types 1 to 3) or a probe (first byte 0x80 or 0x81)
 	XY_DP_WANT,  // a packet waits for a session with this peer
 	XY_DP_ROAM,  // an authenticated packet of this session came from another endpoint
 	XY_DP_FIRST, // the first authenticated packet of this session
 	XY_DP_NUDGE, // the counter passed REKEY_AFTER_MESSAGES, or the session's age its limits
 	XY_DP_MTU,   // the kernel refused a datagram to this peer for its size
+	// A whole IPv6 packet for the control plane, its UDP checksum unchecked: from a peer with
+	// `routing`, fe80::/10 to fe80::/10 or ff02::1:6, UDP, both ports 6696 (RFC 8966, section
+	// 4); or from anyone to node_addr and service_port.
+	XY_DP_OVERLAY,
+	// A packet waits at a route of kind ASK: once a second per /64 and worker.
+	XY_DP_ASK,
+	// Traffic to this mesh /64 is routed to a peer: once a minute per /64 and worker, and only
+	// while a route of kind ASK exists.
+	XY_DP_USED,
 };
 
 struct xy_dp_event {
 	enum xy_dp_event_type type;
 	unsigned worker; // where it arose
 	unsigned port;
-	uint32_t peer;		   // WANT, ROAM, FIRST, NUDGE, MTU
+	uint32_t
+		peer; // WANT, ROAM, FIRST, NUDGE, MTU; OVERLAY: XY_DP_NO_PEER when it is our host's
 	uint32_t index;		   // session: ROAM, FIRST, NUDGE
 	struct xy_endpoint remote; // PUNT, ROAM
 	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
-	const uint8_t *data;	   // PUNT: valid during the callback
+	struct xy_addr addr;	   // ASK, USED: the /64, host bits 0
+	const uint8_t *data;	   // PUNT, OVERLAY: valid during the callback
 	size_t len;
 };
 
-// Calls fn for at most max events; control packets first. Returns how many.
+// Calls fn for at most max events: what is told of known peers first, but a quarter of max stays
+// for handshakes and probes (PUNT), which may be a known peer's too. Returns how many.
 unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 		    void (*fn)(void *arg, const struct xy_dp_event *ev), void *arg);
 
@@ -227,6 +249,10 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 // -EINVAL (too long).
 int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote,
 	       const struct xy_addr *local, const void *data, size_t len);
+// Sends an IPv6 packet of ours inside the overlay: sealed to that peer (without a session it is
+// dropped, `no_session`), or with XY_DP_NO_PEER routed by its destination as the host's packets
+// are. -ENOBUFS; -EINVAL (no whole IPv6 packet, too long, no such peer).
+int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size_t len);
 
 // --- what is going on (any value may be a burst old)
 

@@ -8,10 +8,13 @@
 
 enum {
 	V4_TOS = 1,
+	V4_FRAGMENT = 6,
+	V4_FRAGMENT_MASK = 0x3fff, // more fragments, and the offset
 	V4_TTL = 8,
 	V4_CSUM = 10,
 	V4_SRC = 12,
 	V4_DST = 16,
+	V6_NEXT = 6,
 	V6_HOPS = 7,
 	V6_SRC = 8,
 	V6_DST = 24,
@@ -68,6 +71,29 @@ int xy_inner_parse(const uint8_t *pkt, size_t len, struct xy_inner *out)
 	default:
 		return -EBADMSG;
 	}
+}
+
+bool xy_inner_ports(const uint8_t *pkt, size_t len, struct xy_inner_ports *out)
+{
+	struct xy_cursor c = xy_cursor(pkt, len);
+	uint8_t first = xy_cursor_u8(&c);
+	if (first >> 4 == 4) {
+		xy_cursor_take(&c, V4_FRAGMENT - 1);
+		uint16_t fragment = xy_cursor_be16(&c);
+		xy_cursor_take(&c, 1); // TTL
+		out->protocol = xy_cursor_u8(&c);
+		if (fragment & V4_FRAGMENT_MASK)
+			return false;
+		c = xy_cursor(pkt, len);
+		xy_cursor_take(&c, (first & 0xf) * 4u);
+	} else {
+		xy_cursor_take(&c, V6_NEXT - 1);
+		out->protocol = xy_cursor_u8(&c);
+		xy_cursor_take(&c, XY_IPV6_LEN - V6_NEXT - 1);
+	}
+	out->src = xy_cursor_be16(&c);
+	out->dst = xy_cursor_be16(&c);
+	return !c.bad && (out->protocol == XY_PROTO_TCP || out->protocol == XY_PROTO_UDP);
 }
 
 static struct xy_addr load_addr(const uint8_t *pkt, uint8_t version, unsigned v4, unsigned v6)

@@ -39,6 +39,13 @@ struct xy_inner {
 // checked here: forwarding updates it incrementally, so a wrong one stays wrong for its receiver.
 // 0 or -EBADMSG.
 int xy_inner_parse(const uint8_t *pkt, size_t len, struct xy_inner *out);
+// The ports of a packet that xy_inner_parse took: TCP or UDP at once after the IP header, and no
+// part of a fragmented one. False: it has none.
+struct xy_inner_ports {
+	uint8_t protocol;
+	uint16_t src, dst;
+};
+bool xy_inner_ports(const uint8_t *pkt, size_t len, struct xy_inner_ports *out);
 // Source or destination of a packet that xy_inner_parse took; IPv4 comes v4-mapped.
 struct xy_addr xy_inner_src(const uint8_t *pkt, uint8_t version);
 struct xy_addr xy_inner_dst(const uint8_t *pkt, uint8_t version);

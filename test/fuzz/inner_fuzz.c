@@ -37,6 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (in.total_len > len || in.header_len > in.total_len)
 			abort();
 		check_error(choice, pkt, len, in.version);
+		struct xy_inner_ports ports;
+		if (xy_inner_ports(pkt, in.total_len, &ports) &&
+		    (ports.protocol != in.protocol || in.header_len + 4 > in.total_len))
+			abort();
 		if (in.hop_limit > 0)
 			xy_inner_hop(pkt, in.version);
 		xy_ecn_decap(pkt, in.version, choice >> 6);

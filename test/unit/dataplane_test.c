@@ -15,6 +15,7 @@
 
 #include <sodium.h>
 
+enum { SERVICE = 7000, BABEL = 6696 };
 enum { NODE_A, NODE_B, LEAF, PEERS, OUT_MAX = 1024, LINK_MAX = 1420, NOW = 1000 };
 
 static struct xy_dp *dp;
@@ -167,14 +168,17 @@ static uint64_t drops(enum xy_drop reason)
 	return dp->worker[0]->stats.drop[reason] + dp->worker[1]->stats.drop[reason];
 }
 
-static unsigned seen[8];
+static unsigned seen[XY_DP_USED + 1];
 static struct xy_dp_event last;
+static uint8_t last_data[256];
 
 static void on_event(void *arg, const struct xy_dp_event *ev)
 {
 	(void)arg;
 	seen[ev->type]++;
 	last = *ev;
+	if (ev->data)
+		memcpy(last_data, ev->data, RTE_MIN(ev->len, sizeof(last_data)));
 }
 
 static void events(void)
@@ -225,7 +229,8 @@ static void test_create(void)
 				   .max_routes = 1000,
 				   .max_packet = 1500,
 				   .limits = xy_wg_limits_default,
-				   .node_addr = us};
+				   .node_addr = us,
+				   .service_port = SERVICE};
 	struct xy_port *port;
 
 	cfg.limits.rekey_after_messages = 200;
@@ -615,6 +620,18 @@ static void test_events_fair(void)
 	CU_ASSERT_EQUAL(seen[XY_DP_MTU], 1);
 	events();
 	CU_ASSERT_EQUAL(seen[XY_DP_MTU] + seen[XY_DP_WANT], 13);
+
+	// Known peers go first, but handshakes are heard beside whatever they tell.
+	for (unsigned i = 0; i < 20; i++) {
+		CU_ASSERT(xy_event_punt(dp->worker[0], XY_PUNT_MESSAGE, buffer()));
+		CU_ASSERT(xy_event_put(dp->worker[0], XY_DP_WANT, 0, NODE_A, NULL));
+	}
+	memset(seen, 0, sizeof(seen));
+	CU_ASSERT_EQUAL(xy_dp_poll(dp, 8, on_event, NULL), 8);
+	CU_ASSERT_EQUAL(seen[XY_DP_WANT], 6);
+	CU_ASSERT_EQUAL(seen[XY_DP_PUNT], 2);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_WANT] + seen[XY_DP_PUNT], 32);
 }
 
 // A burst of datagrams too large for the underlay is one event.
@@ -638,6 +655,232 @@ static void test_mtu_events(void)
 	events();
 	CU_ASSERT_EQUAL(seen[XY_DP_MTU], 1);
 	settle();
+}
+
+// --- packets of the control plane inside the mesh
+
+static const struct xy_addr link_a = {.b = {0xfe, 0x80, [15] = 0xa}};
+static const struct xy_addr link_us = {.b = {0xfe, 0x80, [15] = 1}};
+static const struct xy_addr babel_group = {.b = {0xff, 2, [13] = 1, [15] = 6}};
+
+static void peer_set(uint32_t who, bool routing)
+{
+	struct xy_dp_peer p = {.leaf = who == LEAF,
+			       .routing = routing,
+			       .remote = endpoint(who),
+			       .mtu = LINK_MAX + XY_WG_LINK_OVERHEAD_V4};
+	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, who, &p), 0);
+}
+
+static struct rte_mbuf *udp(const struct xy_addr *src, const struct xy_addr *dst, uint16_t sport,
+			    uint16_t dport, uint16_t len)
+{
+	struct rte_mbuf *m = packet(src, dst, 64, len);
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	xy_be16_store(p + 40, sport);
+	xy_be16_store(p + 42, dport);
+	return m;
+}
+
+// One packet from a peer that must come to the control plane, whole and without padding.
+static void expect_overlay(uint32_t from, struct rte_mbuf *m)
+{
+	uint64_t punted = dp->worker[0]->stats.punted;
+	uint8_t sent[256];
+	uint16_t len = m->data_len;
+	memcpy(sent, rte_pktmbuf_mtod(m, uint8_t *), len);
+	seal(from, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 1);
+	CU_ASSERT_EQUAL(last.peer, from);
+	CU_ASSERT_EQUAL(last.len, len);
+	CU_ASSERT_EQUAL(memcmp(last_data, sent, len), 0);
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.punted, punted + 1);
+	settle();
+}
+
+static void test_babel_packets(void)
+{
+	struct rte_mbuf *m;
+	session_new(NODE_A, 0, true);
+	session_new(LEAF, 0, true);
+	peer_set(NODE_A, true);
+	expect_overlay(NODE_A, udp(&link_a, &babel_group, BABEL, BABEL, 101));
+	expect_overlay(NODE_A, udp(&link_a, &link_us, BABEL, BABEL, 60));
+	expect_drop(NODE_A, udp(&link_a, &link_us, BABEL, 6697, 60), XY_DROP_NOT_FORWARDED);
+	expect_drop(NODE_A, udp(&link_a, &link_us, 6697, BABEL, 60), XY_DROP_NOT_FORWARDED);
+	expect_drop(NODE_A, udp(&at_a, &babel_group, BABEL, BABEL, 60), XY_DROP_NOT_FORWARDED);
+	expect_drop(NODE_A, udp(&link_a, &us, BABEL, BABEL, 60), XY_DROP_NOT_FORWARDED);
+	expect_drop(NODE_A, udp(&link_a, &at_b, BABEL, BABEL, 60), XY_DROP_NOT_FORWARDED);
+	m = udp(&link_a, &babel_group, BABEL, BABEL, 60);
+	rte_pktmbuf_mtod(m, uint8_t *)[24 + 15] = 1; // ff02::1:1
+	expect_drop(NODE_A, m, XY_DROP_NOT_FORWARDED);
+	m = udp(&link_a, &babel_group, BABEL, BABEL, 60);
+	rte_pktmbuf_mtod(m, uint8_t *)[6] = XY_PROTO_TCP;
+	expect_drop(NODE_A, m, XY_DROP_NOT_FORWARDED);
+	m = packet(&link_a, &babel_group, 64, 43); // ends inside the ports
+	expect_drop(NODE_A, m, XY_DROP_NOT_FORWARDED);
+	expect_drop(LEAF, udp(&link_a, &babel_group, BABEL, BABEL, 60), XY_DROP_NOT_FORWARDED);
+	peer_set(LEAF, true);
+	expect_overlay(LEAF, udp(&link_a, &babel_group, BABEL, BABEL, 60));
+	peer_set(LEAF, false);
+	peer_set(NODE_A, false);
+	expect_drop(NODE_A, udp(&link_a, &babel_group, BABEL, BABEL, 60), XY_DROP_NOT_FORWARDED);
+}
+
+static void test_service(void)
+{
+	struct xy_addr beside = us;
+	struct rte_mbuf *m;
+	beside.b[15] = 2;
+	expect_overlay(NODE_A, udp(&at_a, &us, 12345, SERVICE, 100));
+	expect_overlay(LEAF, udp(&leaf, &us, 12345, SERVICE, 100));
+	expect_drop(NODE_A, udp(&at_a, &us, SERVICE, 12345, 100), XY_DROP_HOST_DOWN);
+	expect_drop(NODE_A, udp(&at_a, &beside, 12345, SERVICE, 100), XY_DROP_HOST_DOWN);
+	m = udp(&at_a, &us, 12345, SERVICE, 100);
+	rte_pktmbuf_mtod(m, uint8_t *)[6] = 44; // a fragment is the host's
+	expect_drop(NODE_A, m, XY_DROP_HOST_DOWN);
+	m = udp(&at_a, &at_b, 12345, SERVICE, 100); // somebody else's
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 1);
+	settle();
+}
+
+// As bytes, for xy_dp_overlay_send.
+static const uint8_t *bytes(struct rte_mbuf *m)
+{
+	static uint8_t copy[2048];
+	memcpy(copy, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	rte_pktmbuf_free(m);
+	return copy;
+}
+
+static void test_overlay_send(void)
+{
+	uint64_t generated = dp->worker[0]->stats.generated, none = drops(XY_DROP_NO_SESSION);
+	const uint8_t *p = bytes(udp(&link_us, &babel_group, BABEL, BABEL, 100));
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, p, 100), 0);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT_EQUAL(open_sent(NODE_A, out[0]), 112);
+	CU_ASSERT_EQUAL(memcmp(rte_pktmbuf_mtod(out[0], uint8_t *), p, 100), 0); // hop limit too
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.generated, generated + 1);
+	settle();
+	session_new(NODE_A, 0, false);
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, p, 100), 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_NO_SESSION), none + 1);
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 0);
+	session_new(NODE_A, 0, true);
+	settle();
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, 16, p, 100), -EINVAL);
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, p, 99), -EINVAL);
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, p, 1501), -EINVAL);
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, "E", 1), -EINVAL);
+}
+
+static void test_overlay_routed(void)
+{
+	const uint8_t *p = bytes(udp(&us, &at_b, SERVICE, SERVICE, 100));
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, XY_DP_NO_PEER, p, 100), 0);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT_EQUAL(open_sent(NODE_B, out[0]), 112);
+	CU_ASSERT_EQUAL(memcmp(rte_pktmbuf_mtod(out[0], uint8_t *), p, 100), 0);
+	settle();
+	p = bytes(udp(&us, &us, SERVICE, SERVICE, 100)); // to ourselves
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, XY_DP_NO_PEER, p, 100), 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 1);
+	CU_ASSERT_EQUAL(last.peer, XY_DP_NO_PEER);
+	settle();
+	uint64_t before = drops(XY_DROP_NO_ROUTE);
+	p = bytes(udp(&us, &nowhere, SERVICE, SERVICE, 100));
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, XY_DP_NO_PEER, p, 100), 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_NO_ROUTE), before + 1);
+	settle();
+}
+
+// A neighbour that talks too much leaves room for another, and both for what workers tell.
+static void test_overlay_shares(void)
+{
+	enum { EACH = XY_RING_SIZE / 8 };
+	uint64_t full = drops(XY_DROP_PUNT_FULL);
+	peer_set(NODE_A, true);
+	peer_set(NODE_B, true);
+	for (unsigned who = NODE_A; who <= NODE_B; who++) {
+		session_new(who, 0, true);
+		for (int i = 0; i < EACH + 10; i++) {
+			struct rte_mbuf *m = udp(&link_a, &babel_group, BABEL, BABEL, 60);
+			seal(who, m);
+			feed(m);
+		}
+		CU_ASSERT_EQUAL(run(), 0);
+	}
+	CU_ASSERT_EQUAL(drops(XY_DROP_PUNT_FULL), full + 20);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 2 * EACH);
+	CU_ASSERT_EQUAL(seen[XY_DP_FIRST], 2);
+	settle();
+	expect_overlay(NODE_A, udp(&link_a, &babel_group, BABEL, BABEL, 60)); // room again
+	for (int i = 0; i < 2; i++) {
+		session_new(NODE_A, 0, true);
+		for (int k = 0; k < 150; k++) {
+			struct rte_mbuf *m = udp(&at_a, &us, BABEL, SERVICE, 60);
+			seal(NODE_A, m);
+			feed(m);
+		}
+		run();
+	}
+	CU_ASSERT_EQUAL(rte_ring_count(dp->worker[0]->to_control), XY_RING_SIZE / 4);
+	settle();
+	peer_set(NODE_A, false);
+	peer_set(NODE_B, false);
+}
+
+// What waits for the control plane when its session is deleted says nothing about the peer that
+// has the number next.
+static void test_overlay_stale(void)
+{
+	peer_set(NODE_A, true);
+	session_new(NODE_A, 0, true);
+	struct rte_mbuf *m = udp(&link_a, &babel_group, BABEL, BABEL, 60);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	session_new(NODE_A, 0, true);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 0);
+	CU_ASSERT_EQUAL(dp->peer[NODE_A].overlay_waiting, 0);
+	peer_set(NODE_A, false);
+	settle();
+}
+
+static void test_probes(void)
+{
+	static const struct {
+		uint8_t head[4], len;
+		bool taken;
+	} t[] = {{{0x80}, 132, true},	  {{0x81}, 132, true},	{{0x82}, 132, false},
+		 {{0x80}, 131, false},	  {{0x81}, 133, false}, {{0x80, 0, 0, 1}, 132, false},
+		 {{0x80, 1}, 132, false}, {{0x7f}, 132, false}};
+	for (unsigned i = 0; i < RTE_DIM(t); i++) {
+		uint64_t none = drops(XY_DROP_NOT_WIREGUARD);
+		struct rte_mbuf *m = buffer();
+		uint8_t *p = (uint8_t *)rte_pktmbuf_append(m, t[i].len);
+		memset(p, 0, t[i].len);
+		memcpy(p, t[i].head, 4);
+		xy_packet(m)->remote = endpoint(9);
+		feed(m);
+		CU_ASSERT_EQUAL(run(), 0);
+		events();
+		CU_ASSERT_EQUAL(seen[XY_DP_PUNT], t[i].taken);
+		CU_ASSERT_EQUAL(drops(XY_DROP_NOT_WIREGUARD), none + !t[i].taken);
+		settle();
+	}
 }
 
 static void test_peer_del(void)
@@ -691,5 +934,10 @@ XY_UNIT_MAIN("dataplane", {"create", test_create}, {"relay, every length", test_
 	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},
-	     {"events, MTU", test_mtu_events}, {"peer deleted", test_peer_del},
-	     {"indices run out", test_indices_run_out}, {"destroy", test_destroy})
+	     {"events, MTU", test_mtu_events}, {"Babel packets", test_babel_packets},
+	     {"service port", test_service}, {"packets of ours to a peer", test_overlay_send},
+	     {"packets of ours, routed", test_overlay_routed},
+	     {"shares of the ring to the control plane", test_overlay_shares},
+	     {"packets of a session that is gone", test_overlay_stale}, {"probes", test_probes},
+	     {"peer deleted", test_peer_del}, {"indices run out", test_indices_run_out},
+	     {"destroy", test_destroy})

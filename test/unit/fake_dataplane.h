@@ -39,7 +39,7 @@ struct xy_dp {
 	const xy_nsec *now;
 	struct xy_endpoint self; // where its datagrams come from
 	struct xy_wg_limits limits;
-	unsigned workers, session_limit, sends, commits, moves;
+	unsigned workers, session_limit, sends, overlay_sends, commits, moves;
 	struct fake_session session[FAKE_SESSIONS];
 	struct fake_peer peer[FAKE_PEERS];
 	struct fake_route route[FAKE_ROUTES], source[FAKE_ROUTES];
@@ -52,6 +52,8 @@ struct xy_dp {
 	void *arg;
 	void (*transmit)(void *arg, const struct xy_endpoint *to, const void *data, size_t len);
 	void (*event)(void *arg, const struct xy_dp_event *ev);
+	// xy_dp_overlay_send; NULL: nobody listens. peer: XY_DP_NO_PEER when it is to be routed.
+	void (*overlay)(void *arg, uint32_t peer, const void *packet, size_t len);
 };
 
 void fake_init(struct xy_dp *dp, const xy_nsec *now);

@@ -910,7 +910,7 @@ static void test_strange_events(void)
 {
 	world_make();
 	pair_up();
-	for (int type = XY_DP_PUNT; type <= XY_DP_MTU; type++) {
+	for (int type = XY_DP_PUNT; type <= XY_DP_USED; type++) {
 		struct xy_dp_event ev = {.type = (enum xy_dp_event_type)type,
 					 .peer = XY_DP_NO_PEER,
 					 .index = 0x12345678,

@@ -214,6 +214,40 @@ static void test_inner_addrs(void)
 	CU_ASSERT_STRING_EQUAL(xy_addr_str(&a, buf), "200::9");
 }
 
+static void test_inner_ports(void)
+{
+	struct xy_inner_ports ports;
+	uint8_t p[128];
+	for (unsigned ihl = 5; ihl <= 15; ihl += 10) {
+		size_t at = ihl * 4, len = make_v4(p, ihl, (unsigned)at + 8);
+		xy_be32_store(p + at, 0x12345678);
+		CU_ASSERT_TRUE_FATAL(xy_inner_ports(p, len, &ports));
+		CU_ASSERT(ports.src == 0x1234 && ports.dst == 0x5678);
+		CU_ASSERT_EQUAL(ports.protocol, XY_PROTO_UDP);
+		CU_ASSERT_FALSE(xy_inner_ports(p, at + 3, &ports));
+		p[6] = 0x40; // don't fragment
+		CU_ASSERT_TRUE(xy_inner_ports(p, len, &ports));
+		p[6] = 0x20; // the first fragment
+		CU_ASSERT_FALSE(xy_inner_ports(p, len, &ports));
+		p[6] = 0;
+		p[7] = 1; // the last
+		CU_ASSERT_FALSE(xy_inner_ports(p, len, &ports));
+		p[7] = 0;
+		p[9] = XY_PROTO_ICMP;
+		CU_ASSERT_FALSE(xy_inner_ports(p, len, &ports));
+	}
+	make_v6(p, 8);
+	xy_be32_store(p + 40, 0x12345678);
+	CU_ASSERT_FALSE(xy_inner_ports(p, 48, &ports)); // sealed
+	p[6] = XY_PROTO_TCP;
+	CU_ASSERT_TRUE_FATAL(xy_inner_ports(p, 44, &ports));
+	CU_ASSERT(ports.src == 0x1234 && ports.dst == 0x5678);
+	CU_ASSERT_EQUAL(ports.protocol, XY_PROTO_TCP);
+	CU_ASSERT_FALSE(xy_inner_ports(p, 43, &ports));
+	p[6] = 44; // a fragment
+	CU_ASSERT_FALSE(xy_inner_ports(p, 48, &ports));
+}
+
 static bool v4_csum_good(const uint8_t *p)
 {
 	return slow_sum(0, p, 20) == 0xffff;
@@ -470,7 +504,8 @@ static void test_udp6_zero(void)
 XY_UNIT_MAIN("wire", {"checksum vectors", test_csum_vectors}, {"checksum random", test_csum_random},
 	     {"pseudo header", test_csum_pseudo}, {"inner IPv4", test_inner_v4},
 	     {"inner IPv6", test_inner_v6}, {"inner other", test_inner_other},
-	     {"inner addresses", test_inner_addrs}, {"hop limit", test_hop}, {"ECN", test_ecn},
-	     {"ICMP errors", test_icmp_build}, {"ICMP about IPv4", test_icmp_may_answer_v4},
+	     {"inner addresses", test_inner_addrs}, {"inner ports", test_inner_ports},
+	     {"hop limit", test_hop}, {"ECN", test_ecn}, {"ICMP errors", test_icmp_build},
+	     {"ICMP about IPv4", test_icmp_may_answer_v4},
 	     {"ICMP about IPv6", test_icmp_may_answer_v6}, {"UDP in IPv6", test_udp6},
 	     {"UDP checksum of zero", test_udp6_zero})
