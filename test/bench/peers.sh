@@ -10,52 +10,11 @@
 # Nothing is pinned: A, R, B, both iperf3 and the kernel share the machine's CPUs, alike for all.
 # A check fails when nothing arrived or when the relay's own counters do not show it.
 # Programs are taken from PATH, so a newer build that stands first is what is measured. ONLY='a|b' in
-# the environment measures some of them, and KEEP=1 leaves configs and logs in /tmp/xylem-bench.*.
-if [ -z "${XY_BENCH_INSIDE:-}" ]; then
-  own=(unshare --mount --net --pid --fork --kill-child --mount-proc)
-  [ "$(id -u)" -eq 0 ] || own+=(--user --map-root-user)
-  why=$("${own[@]}" true 2>&1) || {
-    echo "bench peers: no namespaces here ($why); run it as root" >&2
-    exit 1
-  }
-  XY_BENCH_INSIDE=1 exec "${own[@]}" bash "$0" "$@"
-fi
+# the environment measures some of them.
+. "$(dirname "$0")/_init.sh"
 
-set -Eeuo pipefail
-export LC_ALL=C.UTF-8
-TOP=$(cd "$(dirname "$0")/../.." && pwd)
-BUILD=$TOP/${BUILD:-build}
-XYLEMD=$BUILD/xylemd XYLEM=$BUILD/xylem
-LAB_PREFIX=
-LAB=$(mktemp -d /tmp/xylem-bench.XXXXXX)
-# Sockets and namespace names are ours alone: /run is a fresh one.
-mount -t tmpfs tmpfs /run
-mkdir -p /run/netns /run/wireguard
-. "$TOP/test/smoke/_lab.sh"
-
-json='' pings=40 tcp_seconds=10 udp_seconds=4 udp_sizes='64 512 1300'
-for arg in "$@"; do
-  case $arg in
-  --json) json=1 ;;
-  --short) pings=20 tcp_seconds=3 udp_seconds=1 ;;
-  *)
-    echo "bench peers: unknown argument '$arg'; use [--short] [--json]" >&2
-    exit 2
-    ;;
-  esac
-done
-failed=0
-note() { printf '[%3d s] %s\n' $SECONDS "$*" >&2; }
-end() {
-  local code=$?
-  trap - EXIT ERR
-  set +e
-  lab_down
-  [ -n "${KEEP:-}" ] || rm -rf "$LAB"
-  exit $code
-}
-trap end EXIT
-trap 'note "bench peers: line $LINENO failed: $BASH_COMMAND"' ERR
+pings=40 tcp_seconds=10 udp_seconds=4 udp_sizes='64 512 1300'
+[ -z "$short" ] || pings=20 tcp_seconds=3 udp_seconds=1
 
 # --- the systems: NAME_up brings one up and sets DEST (B's address), RELAY (R's process), TUN (A's
 # interface); NAME_carried prints the bytes that R's own counters say went to B
@@ -79,15 +38,6 @@ xylem_up() { # DRIVER
   for node in R A B; do xylem_start $node || return 1; done
   DEST=${LAB_ADDR[B]} RELAY=${LAB_PID[R]}
 }
-xylem_start() { # NODE: as start_node, but one that refuses is not waited for
-  spawn "$1" "$LAB/$1.log" "$XYLEMD" -c "$LAB/$1.conf" -n "$1"
-  LAB_PID[$1]=$LAB_SPAWNED
-  wait_for 30 answers_or_gone "$1" && show "$1" node >/dev/null 2>&1 || {
-    tail -n 3 "$LAB/$1.log" >&2
-    return 1
-  }
-}
-answers_or_gone() { show "$1" node || gone "${LAB_PID[$1]}"; }
 relay_wire() { if [ "$1" = A ]; then echo 10.9.1.2; else echo 10.9.2.1; fi; }
 xylem_ports() { # DRIVER INTERFACES
   local if list=
@@ -178,24 +128,6 @@ yggdrasil|yggdrasil|yggdrasil|yggdrasil_up 65535|yggdrasil_carried
 yggdrasil-1420|yggdrasil, IfMTU 1420|yggdrasil|yggdrasil_up 1420|yggdrasil_carried
 mycelium|mycelium|mycelium|mycelium_up|wire_carried'
 
-version_of() { # PROGRAM
-  local path text
-  case $1 in
-  xylemd)
-    "$XYLEM" --version
-    return
-    ;;
-  yggdrasil) text=$(yggdrasil -version | sed -n 's/^Build version: //p') ;;
-  *) text=$("$1" --version 2>&1 | grep -oE '[0-9]+\.[0-9]+[0-9.]*' | head -n 1 || true) ;;
-  esac
-  path=$(command -v "$1")
-  if [ -z "$text" ] || [ "$text" = unknown ]; then
-    text=$(dpkg-query -S "$path" 2>/dev/null | cut -d: -f1 | head -n 1 |
-      xargs -r dpkg-query -W -f '${Version}' || true)
-  fi
-  echo "${text:-unknown}"
-}
-
 # --- measuring one
 
 cpu_seconds() { # PID: user and system time of all its threads
@@ -264,12 +196,6 @@ measure() { # NAME LABEL PROGRAM CARRIED
   return $ok
 }
 
-bring_down() {
-  local pid
-  for pid in "${LAB_PIDS[@]:-}"; do [ -z "$pid" ] || end_process "$pid" || true; done
-  LAB_PIDS=() LAB_PID=()
-}
-
 one() { # NAME LABEL PROGRAM UP CARRIED
   if [ "$3" != xylemd ] && ! command -v "$3" >/dev/null; then
     note "    $2: $3 is not on PATH"
@@ -293,11 +219,7 @@ one() { # NAME LABEL PROGRAM UP CARRIED
 # --- the report
 
 table() {
-  jq -r -s '
-    def cell($x): if $x == null then "-" elif ($x | type) == "string" then $x
-      elif $x >= 100 then ($x | round | tostring) elif $x >= 10 then ($x * 10 | round / 10 | tostring)
-      else ($x * 100 | round / 100 | tostring) end;
-    def ratio($x; $y): if $x == null or $y == null or $y == 0 then "" else " x\(cell($x / $y))" end;
+  jq -r -s "$JQ_CELL"'
     .[0] as $x |
     ["system", "version", "MTU", "RTT ms", "TCP Mbit/s", "CPU-s/GB", "UDP 64 kpps", "CPU-s/Mpkt", "UDP 512 kpps",
      "CPU-s/Mpkt", "UDP 1300 kpps", "CPU-s/Mpkt"],
@@ -310,17 +232,7 @@ table() {
     | @tsv' "$LAB/rows.json" | column -t -s $'\t'
 }
 
-machine() {
-  local cpu
-  cpu=$(awk -F': ' '/^model name/ { n = $2 } /^cpu family/ { f = $2 } /^model\t/ { m = $2 }
-    END { printf "%s (family %s, model %s)", n, f, m }' /proc/cpuinfo)
-  jq -n --arg cpu "$cpu" --argjson cpus "$(nproc)" --arg kernel "$(uname -r)" \
-    --arg load "$(cut -d' ' -f1 /proc/loadavg)" '{bench: "peers", cpu: $cpu, cpus: $cpus, kernel: $kernel,
-     load_before: ($load | tonumber),
-     placement: "nothing pinned; A, R, B, iperf3 and the kernel share all CPUs"}' >"$LAB/machine.json"
-}
-
-machine
+machine "nothing pinned; A, R, B, iperf3 and the kernel share all CPUs"
 add_node A R B
 join A R
 join R B
@@ -331,11 +243,9 @@ while IFS='|' read -r name label program up carried; do
 done <<<"$systems"
 
 if [ -n "$json" ]; then
-  jq -s --slurpfile machine "$LAB/machine.json" --argjson failed $failed \
-    '$machine[0] + {rows: ., passed: ($failed == 0)}' "$LAB/rows.json"
+  report_json
 else
-  jq -r '"CPU: \(.cpu), \(.cpus) of them for everything: \(.placement); Linux \(.kernel), load before \(.load_before)"' \
-    "$LAB/machine.json"
+  machine_text
   table
   cat <<'END'
 xN: that many times Xylem on sockets. CPU-s: user and system time of the relay's own process, for each GB or million
