@@ -9,6 +9,7 @@
 #include "netlink.h"
 #include "plan.h"
 #include "rundir.h"
+#include "state.h"
 #include "watchdog.h"
 
 #include <uv.h>
@@ -40,13 +41,17 @@ struct xy_daemon {
 	struct xy_identity id;
 	struct xy_plan plan;
 	xy_nsec started;
-	uint32_t max_packet; // largest overlay packet, bytes
+	int64_t clock_offset; // of tests, seconds
+	uint32_t max_packet;  // largest overlay packet, bytes
 
 	struct xy_dp *dp;
 	struct xy_ports *ports;
 	struct xy_links *links;
 	struct xy_helpers *helpers;
 	struct xy_rundir rundir;
+	struct xy_state *state;
+	unsigned places_from; // links whose place was noted
+	unsigned notes;
 	struct xy_telemetry *telemetry;
 
 	// host interface
@@ -90,8 +95,19 @@ void xy_loop_kernel_later(struct xy_daemon *d); // there are changes of the kern
 int xy_helpers_open(struct xy_daemon *d, struct xy_err *err);
 void xy_helpers_close(struct xy_daemon *d); // the loop has run out
 void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops);
+// work(what) on a helper, then done(what) here, also while the loop closes. arg is the daemon.
+void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
+bool xy_helpers_busy(const struct xy_daemon *d); // with what xy_helpers_run gave them
 bool xy_helpers_idle(const struct xy_daemon *d); // no name is being resolved
 void xy_reload_begin(struct xy_daemon *d);
+
+// --- memory.c: what is remembered from one start to the next
+int xy_memory_open(struct xy_daemon *d, struct xy_err *err);
+void xy_memory_close(struct xy_daemon *d);
+void xy_memory_stamp_floor(const struct xy_daemon *d, uint8_t out[static XY_WG_TAI64N_LEN]);
+void xy_memory_recall(struct xy_daemon *d); // tells the links where their peers were
+void xy_memory_note(struct xy_daemon *d);   // once a second: what is new
+void xy_memory_prune(struct xy_daemon *d);  // forgets peers that are gone
 
 // --- interface.c: the host interface
 int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 200::/7

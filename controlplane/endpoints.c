@@ -267,6 +267,19 @@ int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy
 	return 0;
 }
 
+void xy_links_place_set(struct xy_links *l, const struct xy_key *key,
+			const struct xy_endpoint *place, xy_nsec now)
+{
+	struct xy_link *k = xy_link_by_key(l, key->b);
+	if (!k || k->leaf || !usable(place))
+		return;
+	k->endpoints.learned = *place; // tried when the configured ones do not answer
+	if (!k->remote.port)
+		go_to(l, k, place);
+	xy_link_start_plan(l, k, now);
+	xy_link_schedule(l, k, now);
+}
+
 void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k)
 {
 	static const struct xy_endpoint none;

@@ -70,6 +70,8 @@ static void stamp(struct xy_links *l, struct xy_link *k, uint8_t out[XY_WG_TAI64
 	if (memcmp(out, k->stamped, sizeof(k->stamped)) <= 0)
 		stamp_after(k->stamped, out);
 	memcpy(k->stamped, out, sizeof(k->stamped));
+	if (memcmp(out, l->stamped, sizeof(l->stamped)) > 0)
+		memcpy(l->stamped, out, sizeof(l->stamped));
 }
 
 static void send_message(struct xy_links *l, const struct xy_job *job, struct xy_cookie_jar *jar,

@@ -40,6 +40,7 @@ struct xy_helpers {
 	struct work work[XY_JOBS];
 	struct work *free;
 	unsigned names; // being resolved
+	unsigned errands;
 	bool reloading, reload_again;
 };
 
@@ -70,6 +71,50 @@ static void run(void *arg, struct xy_job *job)
 	d->helpers->free = w->next_free;
 	w->job = job;
 	uv_queue_work(&d->loop, &w->req, job_run, job_done); // fails only without job_run
+}
+
+// --- anything else
+
+struct errand {
+	uv_work_t req;
+	struct xy_daemon *d;
+	void (*work)(void *what), (*done)(void *what);
+	void *what;
+};
+
+static void errand_run(uv_work_t *req)
+{
+	struct errand *e = (struct errand *)req;
+	e->work(e->what);
+}
+
+static void errand_done(uv_work_t *req, int status)
+{
+	struct errand *e = (struct errand *)req;
+	struct xy_daemon *d = e->d;
+	d->helpers->errands--;
+	e->done(e->what);
+	free(e);
+	xy_loop_rearm(d);
+}
+
+void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what)
+{
+	struct xy_daemon *d = arg;
+	struct errand *e = calloc(1, sizeof(*e));
+	if (!e) { // late is better than never
+		work(what);
+		done(what);
+		return;
+	}
+	*e = (struct errand){.d = d, .work = work, .done = done, .what = what};
+	d->helpers->errands++;
+	uv_queue_work(&d->loop, &e->req, errand_run, errand_done); // fails only without errand_run
+}
+
+bool xy_helpers_busy(const struct xy_daemon *d)
+{
+	return d->helpers && d->helpers->errands;
 }
 
 // --- names
@@ -159,6 +204,7 @@ static void reload_run(uv_work_t *req)
 static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 {
 	KEEP(old, new, key_file, "key_file");
+	KEEP(old, new, state, "state");
 	KEEP(old, new, port_count, "the number of ports");
 	for (unsigned i = 0; i < old->port_count; i++) {
 		new->ports[i].line = old->ports[i].line;
@@ -183,6 +229,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 	d->plan = *plan;
 	xy_log_level_set(d->plan.config.log_level);
 	xy_interface_mtu_update(d);
+	xy_memory_prune(d);
 	xy_log_info("reloaded %s, peers: %u", d->config_path, xy_links_count(d->links));
 }
 
@@ -237,9 +284,10 @@ static void random_bytes(void *arg, void *buf, size_t len)
 
 static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 {
+	const struct xy_daemon *d = arg;
 	struct timespec t;
 	clock_gettime(CLOCK_REALTIME, &t);
-	*unix_sec = (uint64_t)t.tv_sec;
+	*unix_sec = (uint64_t)(t.tv_sec + d->clock_offset);
 	*nsec = (uint32_t)t.tv_nsec;
 }
 

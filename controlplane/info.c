@@ -62,6 +62,25 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
 }
 
+bool xy_links_has(const struct xy_links *l, const struct xy_key *key)
+{
+	return xy_link_by_key(l, key->b) != NULL;
+}
+
+void xy_links_stamp(const struct xy_links *l, uint8_t out[static XY_WG_TAI64N_LEN])
+{
+	memcpy(out, l->stamped, sizeof(l->stamped));
+}
+
+bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
+		    struct xy_endpoint *out)
+{
+	const struct xy_link *k = l->link[l->order[at]];
+	*key = k->key;
+	*out = k->endpoints.learned;
+	return !k->leaf && out->port;
+}
+
 unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link_session out[3])
 {
 	static const char *const use[XY_KEYPAIR_SLOTS] = {[XY_KEYPAIR_PREVIOUS] = "previous",

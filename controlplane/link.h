@@ -107,6 +107,7 @@ struct xy_links {
 	unsigned route_count;
 	bool own_told; // xy_dp_source_own was called
 
+	uint8_t stamped[XY_WG_TAI64N_LEN]; // newest that was sent, to anyone
 	uint64_t drop[XY_LINK_DROP_COUNT];
 	struct xy_log_limit log_unknown, log_no_index, log_bad;
 };
@@ -131,6 +132,7 @@ int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_
 int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
 		   xy_nsec now);
 void xy_link_remove(struct xy_links *l, struct xy_link *k);
+void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now); // when to initiate
 
 // --- handshake.c
 void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now);

@@ -61,6 +61,8 @@ struct xy_links_config {
 	const struct xy_identity *identity;
 	struct xy_wg_limits limits;
 	uint32_t max_peers;
+	// No handshake of ours carries an older time stamp than this; zeros: none was sent yet.
+	uint8_t stamp_floor[XY_WG_TAI64N_LEN];
 	unsigned stranger_rate, stranger_burst; // handshakes before cookies are asked; 0 = default
 	struct xy_links_ops ops;
 };
@@ -88,6 +90,16 @@ xy_nsec xy_links_deadline(const struct xy_links *l);
 bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max);
 // The smallest room for an overlay packet in any link, bytes; 0: no link has an endpoint.
 uint32_t xy_links_room(const struct xy_links *l);
+// The newest time stamp that was sent; zeros: none.
+void xy_links_stamp(const struct xy_links *l, uint8_t out[static XY_WG_TAI64N_LEN]);
+// Where a configured node was last heard from, for the next start. False: it never was, or at is no
+// such node.
+bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
+		    struct xy_endpoint *out);
+// From the last start: it is tried there soon, after what the config says.
+void xy_links_place_set(struct xy_links *l, const struct xy_key *key,
+			const struct xy_endpoint *place, xy_nsec now);
+bool xy_links_has(const struct xy_links *l, const struct xy_key *key);
 // Handshake jobs under way.
 unsigned xy_links_jobs(const struct xy_links *l);
 

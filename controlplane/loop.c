@@ -10,8 +10,9 @@
 #define EVENTS_PER_TURN	 128 // of the dataplane; at about 5 us each far below 2 ms
 #define LINKS_PER_TURN	 128
 #define TICKS_PER_SECOND (XY_SEC / XY_LAG_TICK)
-#define MTU_PER_TURN	 64 // a socket each, about 10 us
-#define KERNEL_PER_TURN	 64 // routes, about 20 us each
+#define DISK_WAIT	 (5 * XY_SEC) // at the end, for a write that is under way
+#define MTU_PER_TURN	 64	      // a socket each, about 10 us
+#define KERNEL_PER_TURN	 64	      // routes, about 20 us each
 #define MTU_INTERVAL_MS	 30000
 #define MTU_SETTLE_MS	 200 // after a change in the kernel's routes: they come in bursts
 
@@ -126,6 +127,7 @@ static void on_tick(uv_timer_t *timer)
 		xy_show_sample(d);
 		look_at_workers(d, now);
 		xy_interface_check(d);
+		xy_memory_note(d);
 	}
 	if (d->mtu_stale && !d->mtu_from) {
 		d->mtu_stale = false;
@@ -241,19 +243,20 @@ void xy_loop_run(struct xy_daemon *d)
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 }
 
-// What helpers still work on comes back first (a handshake: microseconds); a name that is being
-// resolved is not waited for.
+// What helpers still work on comes back first (a handshake: microseconds; a write: the disk's
+// time); a name that is being resolved is not waited for.
 void xy_loop_close(struct xy_daemon *d)
 {
 	if (!d->loop_open)
 		return;
 	d->stopping = true;
 	uv_walk(&d->loop, close_handle, NULL);
-	xy_nsec end = xy_now() + XY_SEC / 2;
+	xy_nsec end = xy_now() + XY_SEC / 2, disk_end = xy_now() + DISK_WAIT;
 	do {
 		uv_run(&d->loop, UV_RUN_NOWAIT);
-	} while (uv_loop_alive(&d->loop) && (d->links && xy_links_jobs(d->links)) &&
-		 xy_now() < end);
+	} while (uv_loop_alive(&d->loop) &&
+		 ((d->links && xy_links_jobs(d->links) && xy_now() < end) ||
+		  (xy_helpers_busy(d) && xy_now() < disk_end)));
 	while (uv_run(&d->loop, UV_RUN_NOWAIT) && xy_helpers_idle(d) && xy_now() < end)
 		;
 	uv_loop_close(&d->loop);

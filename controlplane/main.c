@@ -154,8 +154,12 @@ static int links_up(struct xy_daemon *d, struct xy_err *err)
 				      .limits = d->limits,
 				      .max_peers = d->plan.config.max_peers};
 	xy_helpers_ops(d, &cfg.ops);
+	xy_memory_stamp_floor(d, cfg.stamp_floor);
 	int r = xy_links_create(&cfg, &d->links, err);
-	return r ? r : xy_links_apply(d->links, &d->plan, xy_now(), err);
+	r = r ? r : xy_links_apply(d->links, &d->plan, xy_now(), err);
+	if (!r)
+		xy_memory_recall(d);
+	return r;
 }
 
 static int telemetry_up(struct xy_daemon *d, struct xy_err *err)
@@ -179,6 +183,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	int r = files_check(&d->plan.config, err);
 	r = r ? r : xy_loop_open(d, err);
 	r = r ? r : telemetry_up(d, err); // first: it finds another of our name
+	r = r ? r : xy_memory_open(d, err);
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	d->netlink_open = !r;
 	r = r ? r : dataplane_up(d, err);
@@ -196,16 +201,17 @@ static void down(struct xy_daemon *d, int code)
 		xy_telemetry_close(d->telemetry);
 	xy_loop_close(d);
 	xy_interface_down(d);
+	xy_memory_close(d);
 	xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
 	xy_dp_destroy(d->dp);	    // no worker runs from here on
 	xy_ports_close(d);
 	xy_netlink_close(&d->netlink);
-	bool idle = xy_helpers_idle(d);
+	bool idle = xy_helpers_idle(d) && !xy_helpers_busy(d);
 	xy_helpers_close(d);
 	xy_plan_free(&d->plan);
 	xy_identity_wipe(&d->id);
 	xy_rundir_remove(&d->rundir);
-	if (!idle) // exit() would wait for a name that does not resolve
+	if (!idle) // exit() would wait for a name that does not resolve, or a disk that hangs
 		_exit(code);
 }
 
@@ -235,6 +241,7 @@ int main(int argc, char **argv)
 	d.started = xy_now();
 	xy_log_init(XY_LOG_INFO); // until the config says otherwise
 	int r = xy_limits_from_environment(&d.limits, &err);
+	r = r ? r : xy_clock_from_environment(&d.clock_offset, &err);
 	r = r ? r : config_read(&d, &err);
 	if (r || o.check) {
 		if (r && !o.check)

@@ -23,12 +23,12 @@ static int allowed_set(struct xy_link *k, const struct xy_config_peer *p)
 }
 
 // Initiate unasked: to every node whose endpoint is known, and to a leaf that is to be kept alive.
-static void start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now)
+void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	uint32_t random = 0;
 	l->cfg.ops.random(l->cfg.ops.arg, &random, sizeof(random));
 	k->start_at = XY_NEVER;
-	if (k->endpoints.count && (!k->leaf || k->keepalive))
+	if ((k->endpoints.count || k->endpoints.learned.port) && (!k->leaf || k->keepalive))
 		k->start_at = now + random % START_SPREAD;
 }
 
@@ -44,7 +44,7 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 	int r = allowed_set(k, p);
 	r = r ? r : xy_link_endpoints_set(l, k, p, now);
 	if (!r && !xy_link_is_up(l, k, now))
-		start_plan(l, k, now);
+		xy_link_start_plan(l, k, now);
 	xy_link_schedule(l, k, now);
 	return r;
 }
@@ -72,6 +72,7 @@ int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_
 	k->keepalive = p->keepalive;
 	k->start_at = XY_NEVER;
 	k->hs_remote = plan->remote[at];
+	memcpy(k->stamped, l->cfg.stamp_floor, sizeof(k->stamped));
 	xy_cookie_jar_init(&k->jar, p->key.b);
 	xy_wg_timers_init(&k->timers, &l->cfg.limits, p->keepalive * XY_SEC);
 	l->link[k->slot] = k;

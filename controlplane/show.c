@@ -66,6 +66,8 @@ static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info
 	     "handshakes found no free session: raise max_sessions");
 	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
+	warn(list, xy_state_lost(d->state), xy_state_lost(d->state));
+	warn(list, xy_state_unsaved(d->state), xy_state_unsaved(d->state));
 	warn(list, d->host_lost, "the host interface was deleted: restart xylemd");
 	return list;
 }
@@ -114,6 +116,8 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "route_limit", number(routes.limit));
 	json_object_set_new(o, "route_bytes", number(routes.bytes));
 	put_lag(o, d);
+	json_object_set_new(o, "state", json_string(xy_state_folder(d->state)));
+	json_object_set_new(o, "pins", number(xy_state_pins(d->state)));
 	json_object_set_new(o, "warnings", warnings(d, &routes));
 	return o;
 }

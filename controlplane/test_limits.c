@@ -56,3 +56,13 @@ int xy_limits_from_environment(struct xy_wg_limits *limits, struct xy_err *err)
 	const char *text = getenv("XYLEM_TEST_TIMERS");
 	return text ? xy_limits_parse(text, limits, err) : 0;
 }
+
+int xy_clock_from_environment(int64_t *offset, struct xy_err *err)
+{
+	const char *text = getenv("XYLEM_TEST_CLOCK");
+	char *end;
+	*offset = text ? strtoll(text, &end, 10) : 0;
+	if (!text || (end != text && !*end && *offset > -INT32_MAX && *offset < INT32_MAX))
+		return 0;
+	return xy_err_set(err, EINVAL, "XYLEM_TEST_CLOCK: '%s' is no number of seconds", text);
+}

@@ -64,6 +64,7 @@ struct xy_config_route {
 
 struct xy_config {
 	char key_file[4096]; // default /etc/xylem/key
+	char state[3800];    // the state folder; "": the instance's in /var/lib/xylem
 	bool has_network_secret;
 	uint8_t network_secret[32]; // secret
 	unsigned port_count;

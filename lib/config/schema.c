@@ -62,6 +62,15 @@ static int store_key_file(struct xy_config_reader *r, const config_setting_t *s,
 	return xy_config_fail(r, s, NULL, "is empty; write the path of a key file (xylem genkey)");
 }
 
+static int store_state(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	if (s->value.sval[0] == '/')
+		return 0;
+	return xy_config_fail(r, s, NULL,
+			      "\"%.60s\" does not begin with /; write the folder's whole path",
+			      s->value.sval);
+}
+
 static int store_listen(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
 	struct xy_config *c = base;
@@ -515,6 +524,10 @@ static const struct xy_config_group route_group = GROUP("routes", route_keys);
 static const struct xy_config_key root_keys[] = {
 	{.name = "key_file", .type = XY_CONFIG_STRING, .def = "\"/etc/xylem/key\"", ROOT(key_file),
 	 .store = store_key_file, .help = "The node's secret key; `xylem genkey` makes one."},
+	{.name = "state", .type = XY_CONFIG_STRING, .sample = "\"/var/lib/xylem/xylem\"",
+	 ROOT(state), .store = store_state,
+	 .help = "Folder for what is remembered over a restart; else /var/lib/xylem/ and the "
+		 "instance's name."},
 	{.name = "network_secret", .type = XY_CONFIG_STRING, .sample = SAMPLE_SECRET,
 	 .store = store_network_secret,
 	 .help = "Pre-shared key of all links between nodes, in base64 (`wg genpsk` makes one)."},

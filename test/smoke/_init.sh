@@ -30,6 +30,7 @@ LAB_PREFIX=
 LAB=$(mktemp -d "/tmp/xylem-$TEST.XXXXXX")
 # Sockets and namespace names are ours alone: /run is a fresh one.
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/lib # of the default state folder
 mkdir -p /run/netns /run/wireguard
 
 . "$TOP/test/smoke/_lab.sh"

@@ -87,10 +87,10 @@ make_key() { # NODE...
   done
 }
 
-# configure NODE <<EOF: the node's config file; its key file, and quiet defaults, come first.
+# configure NODE <<EOF: the node's config file; its key file and state folder come first.
 configure() {
   {
-    echo "key_file = \"$LAB/$1.key\";"
+    echo "key_file = \"$LAB/$1.key\"; state = \"$LAB/$1.state\";"
     cat
   } >"$LAB/$1.conf"
   chmod 600 "$LAB/$1.conf"

@@ -44,7 +44,7 @@ static const struct {
 	/* 8*/ {"listen = \"51820\";", "1: listen: ", "is a string; write an integer"},
 	/* 9*/ {"listen = 1.5;", "1: listen: ", "is a float; write an integer"},
 	/*10*/ {"\n\nlissten = 1;", "3: lissten: ", "did you mean `listen`?"},
-	/*11*/ {"zzzzzzzzzzzz = 1;", "1: zzzzzzzzzzzz: ", "there are: key_file, network_secret"},
+	/*11*/ {"zzzzzzzzzzzz = 1;", "1: zzzzzzzzzzzz: ", "there are: key_file, state"},
 	/*12*/ {"tun = 1;", "1: tun: ", "is an integer; write true or false"},
 	/*13*/ {"host = { nmae = \"x\"; };", "1: host.nmae: ", "did you mean `name`?"},
 	/*14*/ {"host = { name = \"a/b\"; };", "1: host.name: ", "no interface name"},
@@ -174,6 +174,8 @@ static const struct {
 	/*74*/ {"key_file = \"open", "1: ", "string that begins here"},
 	/*75*/ {"key_file = \"a\\\"b\"; # \"", NULL, NULL},
 	/*76*/ {"listen = 51820L; // L\n/* * */ fwmark = 00001;", NULL, NULL},
+	{"state = \"var/lib\";", "1: state: ", "does not begin with /"},
+	{"state = \"\";", "1: state: ", "does not begin with /"},
 	/*77*/ {"max_peers = 65537;", "1: max_peers: ", "out of range"},
 	/*78*/ {"max_routes = 1e5;", "1: ", ""},
 	/*79*/ {"network_secret = \"" EXAMPLE_SECRET "\";", "1: network_secret: ", "the example's"},
@@ -287,7 +289,8 @@ static void test_values(void)
 {
 	struct xy_config c;
 	char buf[XY_PREFIX_STRLEN], key[XY_KEY_STRLEN];
-	parse("key_file = \"/k\"; network_secret = \"" S1 "\"; fwmark = 0xfffffffe; tun = false;\n"
+	parse("key_file = \"/k\"; state = \"/s\"; network_secret = \"" S1
+	      "\"; fwmark = 0xfffffffe; tun = false;\n"
 	      "ports = ( { address = \"192.0.2.1\"; port = 7; }, { address = \"::1\"; } );\n"
 	      "host = { name = \"x0\"; mtu = 1400; addresses = [ \"10.1.0.1/24\", \"10.2.0.1\" ]; "
 	      "};\n"
@@ -300,6 +303,7 @@ static void test_values(void)
 	      "keepalive = 25; psk = \"" S1 "\"; } );",
 	      &c);
 	CU_ASSERT_STRING_EQUAL(c.key_file, "/k");
+	CU_ASSERT_STRING_EQUAL(c.state, "/s");
 	CU_ASSERT(c.has_network_secret && c.network_secret[31] == 31);
 	CU_ASSERT(c.fwmark == 0xfffffffe && !c.host.enabled && c.host.mtu == 1400);
 	CU_ASSERT(c.port_count == 2 && c.ports[0].port == 7 && c.ports[1].port == XY_PORT_DEFAULT);

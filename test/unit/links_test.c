@@ -122,15 +122,9 @@ static void transmit(void *arg, const struct xy_endpoint *to, const void *data, 
 
 // --- the world
 
-static void node_make(struct node *n, unsigned number, unsigned rate)
+static void node_start(struct node *n, const char *self, unsigned rate, const uint8_t *stamp_floor)
 {
-	char self[32];
-	uint8_t seed[32];
 	struct xy_links_config cfg;
-	snprintf(self, sizeof(self), "192.0.2.%u:51820", number + 1);
-	random_bytes(NULL, seed, sizeof(seed));
-	CU_ASSERT_FATAL(xy_identity_from_seed(seed, &n->id) == 0);
-	xy_key_str(&n->id.x25519, n->key);
 	fake_init(&n->dp, &w.now);
 	n->dp.self = at(self);
 	n->dp.arg = n;
@@ -148,7 +142,32 @@ static void node_make(struct node *n, unsigned number, unsigned rate)
 					       .wall = wall,
 					       .resolve = resolve,
 					       .path_mtu = path_mtu}};
+	if (stamp_floor)
+		memcpy(cfg.stamp_floor, stamp_floor, sizeof(cfg.stamp_floor));
 	CU_ASSERT_FATAL(xy_links_create(&cfg, &n->links, NULL) == 0);
+}
+
+static void node_make(struct node *n, unsigned number, unsigned rate)
+{
+	char self[32];
+	uint8_t seed[32];
+	snprintf(self, sizeof(self), "192.0.2.%u:51820", number + 1);
+	random_bytes(NULL, seed, sizeof(seed));
+	CU_ASSERT_FATAL(xy_identity_from_seed(seed, &n->id) == 0);
+	xy_key_str(&n->id.x25519, n->key);
+	node_start(n, self, rate, NULL);
+}
+
+// As after SIGKILL: nothing is left but the identity, and what the state folder had.
+static void node_restart(struct node *n, const uint8_t *stamp_floor)
+{
+	char self[XY_ENDPOINT_STRLEN];
+	while (n->waiting_count)
+		finish(n, n->waiting[--n->waiting_count]);
+	xy_links_destroy(n->links);
+	xy_plan_free(&n->plan);
+	xy_endpoint_str(&n->dp.self, self);
+	node_start(n, self, 0, stamp_floor);
 }
 
 static void world_make_rated(unsigned rate)
@@ -428,6 +447,56 @@ static void test_clock_back(void)
 	}
 	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_REPLAY), 0);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], w.sent[XY_WG_RESPONSE]);
+	world_end();
+}
+
+// After a restart our own memory of it is gone; the peer's is not.
+static void test_clock_back_restart(void)
+{
+	uint8_t stamp[XY_WG_TAI64N_LEN];
+	world_make();
+	pair_up();
+	xy_links_stamp(A->links, stamp);
+	w.set_back = 24 * 3600;
+	node_restart(A, NULL);
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(!is_up(A)); // what the state folder is for
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_REPLAY) > 0);
+	node_restart(A, stamp);
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A));
+	world_end();
+}
+
+// Neither side's config has an endpoint, but one remembers.
+static void test_place(void)
+{
+	struct xy_endpoint place, from_config = at("192.0.2.9:51820");
+	struct xy_key key;
+	world_make();
+	pair_up();
+	CU_ASSERT(xy_links_place(B->links, 0, &key, &place));
+	CU_ASSERT(xy_endpoint_eq(&place, &A->dp.self));
+	CU_ASSERT_EQUAL(memcmp(&key, &A->id.x25519, sizeof(key)), 0);
+	node_restart(A, NULL);
+	node_restart(B, NULL);
+	configure(A, B, SECRET, "");
+	configure(B, A, SECRET, "");
+	run_for(10 * XY_SEC);
+	CU_ASSERT_EQUAL(info(B).state, XY_LINK_NO_ENDPOINT);
+	CU_ASSERT(!xy_links_place(B->links, 0, &key, &place));
+	xy_links_place_set(B->links, &A->id.x25519, &A->dp.self, w.now);
+	xy_links_place_set(B->links, &C->id.x25519, &A->dp.self, w.now); // no peer
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(B) && is_up(A));
+	node_restart(B, NULL); // the config's comes first, the remembered one when it fails
+	configure(B, A, SECRET, "endpoint = \"192.0.2.9:51820\";");
+	xy_links_place_set(B->links, &A->id.x25519, &A->dp.self, w.now);
+	CU_ASSERT(is_at(B, &from_config));
+	run_for(20 * XY_SEC);
+	CU_ASSERT(is_up(B) && is_at(B, &A->dp.self));
 	world_end();
 }
 
@@ -1028,9 +1097,10 @@ XY_UNIT_MAIN(
 	{"wrong secret carries nothing", test_wrong_secret},
 	{"unknown key is ignored", test_unknown_key}, {"wrong mac1 costs nothing", test_wrong_mac},
 	{"replayed initiation", test_replay}, {"a clock that is set back", test_clock_back},
-	{"roaming", test_roaming}, {"endpoint failover", test_failover},
-	{"endpoint by name", test_name}, {"name, not asked", test_name_not_asked},
-	{"name, answered too late", test_name_too_late},
+	{"a clock that is set back, and a restart", test_clock_back_restart},
+	{"a place that is remembered", test_place}, {"roaming", test_roaming},
+	{"endpoint failover", test_failover}, {"endpoint by name", test_name},
+	{"name, not asked", test_name_not_asked}, {"name, answered too late", test_name_too_late},
 	{"keepalive switched off", test_keepalive_off}, {"port of the family", test_port_of_family},
 	{"peer removed with jobs under way", test_removed_with_jobs},
 	{"indices exhausted", test_no_index}, {"strangers are refused first", test_strangers_first},

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The daemon and its state folder: what the parts want remembered goes in, sliced, and out to the
+// disk at most once in ten seconds.
+#include "daemon.h"
+
+#include "base/bytes.h"
+
+#include <time.h>
+
+enum {
+	PLACES_PER_SECOND = 256,
+	SAVE_SECONDS = 10,
+	// What was sent since the last save is not known after a crash: with a clock that went
+	// back, the first stamp is so much newer than the saved one.
+	STAMP_MARGIN = 2 * SAVE_SECONDS,
+};
+
+int xy_memory_open(struct xy_daemon *d, struct xy_err *err)
+{
+	char folder[sizeof(d->plan.config.state)];
+	const char *set = d->plan.config.state;
+	struct xy_err why;
+	snprintf(folder, sizeof(folder), "%s%s", set[0] ? set : XY_STATE_BASE "/",
+		 set[0] ? "" : d->name);
+	if (xy_state_open(&d->state, folder, &why))
+		return xy_err_set(err, ENOMEM, "no memory for the state folder's content");
+	if (why.text[0])
+		xy_log_warn("%s", why.text);
+	return 0;
+}
+
+void xy_memory_stamp_floor(const struct xy_daemon *d, uint8_t out[static XY_WG_TAI64N_LEN])
+{
+	uint8_t now[XY_WG_TAI64N_LEN];
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	xy_tai64n((uint64_t)(t.tv_sec + d->clock_offset), (uint32_t)t.tv_nsec, now);
+	xy_state_stamp(d->state, out);
+	if (memcmp(now, out, XY_WG_TAI64N_LEN) > 0)
+		return;
+	xy_log_warn("the clock is behind the last handshake before this start; handshakes go on "
+		    "from there, but set the clock");
+	xy_be64_store(out, xy_be64_load(out) + STAMP_MARGIN);
+}
+
+void xy_memory_recall(struct xy_daemon *d)
+{
+	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
+		struct xy_link_info k;
+		struct xy_endpoint place;
+		xy_links_info(d->links, i, xy_now(), &k);
+		if (!k.leaf && xy_state_place(d->state, &k.key, &place))
+			xy_links_place_set(d->links, &k.key, &place, xy_now());
+	}
+	xy_memory_prune(d);
+	xy_state_ops_set(d->state, &(struct xy_state_ops){.arg = d, .run = xy_helpers_run});
+}
+
+static bool is_peer(void *arg, const struct xy_key *key)
+{
+	return xy_links_has(((struct xy_daemon *)arg)->links, key);
+}
+
+void xy_memory_prune(struct xy_daemon *d)
+{
+	xy_state_places_keep(d->state, is_peer, d);
+}
+
+static void places_note(struct xy_daemon *d, unsigned max)
+{
+	unsigned count = xy_links_count(d->links);
+	if (d->places_from >= count)
+		d->places_from = 0;
+	for (; max && d->places_from < count; max--, d->places_from++) {
+		struct xy_endpoint place;
+		struct xy_key key;
+		if (xy_links_place(d->links, d->places_from, &key, &place))
+			xy_state_place_set(d->state, &key, &place);
+	}
+}
+
+static void stamp_note(struct xy_daemon *d)
+{
+	uint8_t stamp[XY_WG_TAI64N_LEN];
+	xy_links_stamp(d->links, stamp);
+	xy_state_stamp_set(d->state, stamp);
+}
+
+void xy_memory_note(struct xy_daemon *d)
+{
+	places_note(d, PLACES_PER_SECOND);
+	if (++d->notes % SAVE_SECONDS)
+		return;
+	stamp_note(d);
+	xy_state_save(d->state);
+}
+
+void xy_memory_close(struct xy_daemon *d)
+{
+	if (!d->state)
+		return;
+	if (d->links) {
+		d->places_from = 0;
+		places_note(d, xy_links_count(d->links));
+		stamp_note(d);
+	}
+	xy_state_close(d->state);
+	d->state = NULL;
+}
