@@ -29,6 +29,7 @@ struct rig {
 	struct xy_babel_request last_request;
 	uint16_t last_request_link;
 	uint32_t saved_epoch;
+	uint16_t ack_asked, ack_opaque; // the last Acknowledgment Request, on a mute link
 	unsigned notices[8];
 	struct heard_update *updates;
 	unsigned update_count;
@@ -109,15 +110,18 @@ static void to_peer(struct rig *r, const struct xy_babel_action *a)
 	struct xy_babel_tlv t;
 	uint16_t link = a->send.link;
 	int ack = -1;
+	uint16_t within = 0;
 	CU_ASSERT_EQUAL_FATAL(xy_babel_parse(&p, a->send.data, a->send.len, &r->links[link].local),
 			      0);
 	CU_ASSERT_TRUE(a->send.len <= 1232);
 	while (xy_babel_parse_next(&p, &t))
 		if (t.type == XY_BABEL_ACK_REQUEST)
-			ack = t.ack.opaque;
+			ack = t.ack.opaque, within = t.ack.interval;
 		else
 			heard(r, link, &t);
 	CU_ASSERT_EQUAL(p.ignored, 0);
+	if (ack >= 0 && r->mute[link])
+		r->ack_asked = within, r->ack_opaque = (uint16_t)ack;
 	if (ack < 0 || r->mute[link])
 		return;
 	uint8_t data[16];
@@ -1124,6 +1128,31 @@ static void test_silence(void)
 	rig_free(r);
 }
 
+// babeld takes three fifths of the time that it is given to acknowledge: were it given more the
+// slower it is, it would be slower each time.
+static void test_slow_acks(void)
+{
+	struct rig *r = rig_up(1);
+	uint16_t first = 0;
+	r->mute[0] = true;
+	for (unsigned i = 0; i < 20; i++) {
+		struct xy_prefix p = {{.b = {0xfd, [7] = (uint8_t)i}}, 64};
+		uint8_t data[16];
+		struct xy_babel_builder out;
+		CU_ASSERT_EQUAL(xy_babel_announce(r->b, &p, r->now), 0);
+		r->ack_asked = 0;
+		pass(r, 50 * XY_MSEC);
+		first = first ? first : r->ack_asked;
+		CU_ASSERT_TRUE(r->ack_asked > 0 && r->ack_asked <= first);
+		pass(r, r->ack_asked * 6 * XY_MSEC);
+		xy_babel_build(&out, data, sizeof(data), &r->peers[0]);
+		xy_babel_build_ack(&out, r->ack_opaque);
+		from_peer(r, 0, &out);
+		act(r);
+	}
+	rig_free(r);
+}
+
 // A table that one neighbour brings and takes back: linear, and everything is given back.
 static void test_many(void)
 {
@@ -1167,4 +1196,4 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"equal cost", test_equal_cost}, {"hysteresis", test_hysteresis},
 	     {"plain domains", test_plain_domain}, {"relay of a stub", test_relay_of_stub},
 	     {"stub", test_stub}, {"RTT", test_rtt}, {"silence", test_silence},
-	     {"many routes", test_many})
+	     {"slow acknowledgements", test_slow_acks}, {"many routes", test_many})
