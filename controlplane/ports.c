@@ -4,18 +4,11 @@
 #include "daemon.h"
 #include "underlay.h"
 
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
-	ADDRESSES = 256, // of one card
-	// A frame with its headers, and what stands before it, must fit a page.
-	PACKET_MAX_AF_XDP = 3456,
+	ADDRESSES = 256,      // of one card
 	QUEUE_BUFFERS = 4096, // a queue keeps so many at most: 2048 to fill, 2048 on their way
 	SETTLE_MS = 50,	      // changes in the kernel come in bursts
 	BATCH = 16,	   // links per turn: each takes three requests of the kernel, about 60 us
@@ -43,35 +36,32 @@ struct xy_ports {
 
 // --- before the dataplane starts
 
-static unsigned queues_of(const char *interface)
+// Where one card has jumbo frames, packets of all af_xdp ports are copied: a buffer is one size.
+static unsigned af_xdp_prepare(const struct xy_config *c, struct xy_dp_config *dp)
 {
-	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
-	struct ifreq ifr = {.ifr_data = (void *)&ch};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", interface);
-	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &ifr))
-		ch.combined_count = 1;
-	if (fd >= 0)
-		close(fd);
-	return ch.combined_count + ch.rx_count;
+	unsigned queues = 0;
+	bool jumbo = false;
+	for (unsigned i = 0; i < c->port_count; i++)
+		if (c->ports[i].driver == XY_DRIVER_AF_XDP) {
+			queues += xy_dp_card_queues(c->ports[i].interface);
+			jumbo = jumbo || xy_dp_card_is_jumbo(c->ports[i].interface);
+		}
+	if (jumbo)
+		return 0;
+	if (queues && dp->max_packet > XY_DP_PACKET_PLAIN)
+		dp->max_packet = XY_DP_PACKET_PLAIN;
+	return queues;
 }
 
 void xy_ports_prepare(const struct xy_config *c, struct xy_dp_config *dp, const char **devices)
 {
-	unsigned queues = 0;
+	unsigned queues = af_xdp_prepare(c, dp);
 	dp->devices = devices;
-	for (unsigned i = 0; i < c->port_count; i++) {
-		const struct xy_config_port *p = &c->ports[i];
-		if (p->driver == XY_DRIVER_DPDK) {
-			devices[dp->device_count++] = p->device;
+	for (unsigned i = 0; i < c->port_count; i++)
+		if (c->ports[i].driver == XY_DRIVER_DPDK) {
+			devices[dp->device_count++] = c->ports[i].device;
 			queues += dp->workers;
 		}
-		if (p->driver == XY_DRIVER_AF_XDP) {
-			queues += queues_of(p->interface);
-			if (dp->max_packet > PACKET_MAX_AF_XDP)
-				dp->max_packet = PACKET_MAX_AF_XDP;
-		}
-	}
 	dp->more_buffers = queues * QUEUE_BUFFERS;
 }
 

@@ -27,6 +27,9 @@ enum {
 	XY_DP_HOPS = 4,			// next hops of equal cost
 	XY_DP_ASKED_PER_NET = 8,	// packets that wait for a route, per /64 over all workers
 	XY_DP_ASKED_ALL = 1000,		// and in all
+	// The largest max_packet whose frames, with what stands before them, fit a page: AF_XDP's
+	// largest buffer.
+	XY_DP_PACKET_PLAIN = 3456,
 };
 
 struct xy_dp;
@@ -47,6 +50,13 @@ struct xy_dp_config {
 	struct xy_addr node_addr_v4; // v4-mapped source of ICMPv4 errors; unspecified = 192.0.0.8
 	uint16_t service_port; // UDP to node_addr at this port is the control plane's; 0: none
 };
+
+// For a config before _create: an af_xdp port on this interface wants packets longer than a buffer
+// of AF_XDP holds (max_packet may then be as large as the MTU, and its queues keep no packet
+// buffers), or max_packet at most XY_DP_PACKET_PLAIN, and so many queues want buffers. An interface
+// that is not there counts as an ordinary one.
+bool xy_dp_card_is_jumbo(const char *interface);
+unsigned xy_dp_card_queues(const char *interface);
 
 // Starts EAL, makes graphs and pools; workers start with xy_dp_start. Errors name the remedy.
 int xy_dp_create(const struct xy_dp_config *cfg, struct xy_dp **out, struct xy_err *err);

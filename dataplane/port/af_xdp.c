@@ -2,24 +2,18 @@
 // A card that stays the kernel's: our UDP by AF_XDP, one socket per queue.
 #include "card.h"
 #include "dp.h"
+#include "netdev.h"
 #include "steering.h"
 #include "xsk.h"
 
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <rte_ether.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-enum { QUEUES_MAX = 64 }; // entries of the program's socket map
 
 struct af_xdp {
 	struct xy_card card;
 	struct xy_steering *steering;
 	struct xy_xsk *xsk; // [queues]
+	bool jumbo;	    // frames come and go in pieces
 };
 
 static struct af_xdp *af_xdp(const struct xy_card *card)
@@ -27,19 +21,9 @@ static struct af_xdp *af_xdp(const struct xy_card *card)
 	return (struct af_xdp *)(uintptr_t)card;
 }
 
-// Receive queues of a card: combined ones and receive-only ones (veth tells the latter).
-static unsigned queue_count(const char *interface)
+static struct xy_worker *worker_of(const struct xy_card *card, unsigned queue)
 {
-	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
-	struct ifreq ifr = {.ifr_data = (void *)&ch};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	unsigned n = 1;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", interface);
-	if (fd >= 0 && ioctl(fd, SIOCETHTOOL, &ifr) == 0 && ch.combined_count + ch.rx_count)
-		n = ch.combined_count + ch.rx_count;
-	if (fd >= 0)
-		close(fd);
-	return RTE_MIN(n, (unsigned)QUEUES_MAX);
+	return card->dp->worker[queue % card->dp->workers];
 }
 
 static uint16_t rx(struct xy_card *card, unsigned queue, struct rte_mbuf **out, uint16_t n)
@@ -60,10 +44,26 @@ static void exception(struct xy_card *card, struct xy_worker *w, struct rte_mbuf
 	rte_pktmbuf_free(m);
 }
 
+// Frames in pieces that did not become a packet. One longer than a buffer is no WireGuard message
+// of any link of ours.
+static void count_lost(const struct xy_card *card, struct xy_worker *w, struct xy_gather *g)
+{
+	uint64_t lost = (uint64_t)g->too_long + g->no_buffer;
+	if (!lost)
+		return;
+	xy_port_count_rx(card->port, w, lost, 0);
+	xy_count_drop(w, XY_DROP_NOT_WIREGUARD, g->too_long);
+	xy_count_drop(w, XY_DROP_NO_BUFFER, g->no_buffer);
+	g->too_long = g->no_buffer = 0;
+	w->busy = true;
+}
+
 static void tend(struct xy_card *card, struct xy_worker *w, unsigned queue)
 {
-	if (xy_xsk_tend(&af_xdp(card)->xsk[queue]))
+	struct xy_xsk *x = &af_xdp(card)->xsk[queue];
+	if (xy_xsk_tend(x))
 		w->busy = true; // no descriptor would tell
+	count_lost(card, w, &x->gather);
 }
 
 static uint64_t missed(const struct xy_card *card)
@@ -90,8 +90,7 @@ static void close_card(struct xy_card *card)
 	xy_steering_free(x->steering); // first: nothing is redirected into a closing socket
 	for (unsigned q = 0; x->xsk && q < card->queues; q++)
 		if (x->xsk[q].socket) {
-			xy_worker_unwatch(card->dp->worker[q % card->dp->workers],
-					  xsk_socket__fd(x->xsk[q].socket));
+			xy_worker_unwatch(worker_of(card, q), xsk_socket__fd(x->xsk[q].socket));
 			xy_xsk_close(&x->xsk[q]);
 		}
 	xy_card_port_free(card);
@@ -112,51 +111,77 @@ static const struct xy_card_ops ops = {.driver = "af_xdp",
 static int queue_open(struct af_xdp *x, unsigned q, struct xy_err *err)
 {
 	struct xy_dp *dp = x->card.dp;
+	struct xy_worker *w = worker_of(&x->card, q);
 	// Marks the buffers that this socket holds, among all sockets ever: an old one of the same
 	// port and queue may still wait for its grace period, and then frees what bears its mark.
 	uint64_t owner = ++dp->xsk_owners;
-	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, dp->pool, owner, err);
+	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, w->pool, owner, x->jumbo, err);
 	if (r)
 		return r;
 	int fd = xsk_socket__fd(x->xsk[q].socket);
 	r = xy_steering_socket(x->steering, q, fd);
-	r = r ? r : xy_worker_watch(dp->worker[q % dp->workers], fd);
+	r = r ? r : xy_worker_watch(w, fd);
 	return r ? xy_err_set(err, -r, "%s: queue %u: %s", x->card.interface, q, strerror(-r)) : 0;
 }
 
-static int mtu_check(const struct xy_dp *dp, const char *interface, struct xy_err *err)
+bool xy_dp_card_is_jumbo(const char *interface)
 {
-	struct ifreq ifr = {0};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int most = (int)xy_xsk_frame_max(dp->pool) - RTE_ETHER_HDR_LEN;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", interface);
-	int r = fd < 0 || ioctl(fd, SIOCGIFMTU, &ifr) ? -errno : 0;
-	if (fd >= 0)
-		close(fd);
-	if (r)
-		return xy_err_set(err, -r, "%s: %s", interface,
-				  r == -ENODEV ? "no such interface" : strerror(-r));
-	if (ifr.ifr_mtu > most)
+	return xy_netdev_mtu(interface) > XY_XSK_MTU_PLAIN;
+}
+
+unsigned xy_dp_card_queues(const char *interface)
+{
+	return xy_netdev_queues(interface);
+}
+
+static int mtu_refuse(const char *interface, int mtu, int most, bool copies, struct xy_err *err)
+{
+	if (copies)
 		return xy_err_set(err, EMSGSIZE,
-				  "%s: MTU %d, but an AF_XDP buffer holds %d: ip link set dev %s "
+				  "%s: MTU %d, but a packet buffer holds %d: ip link set dev %s "
 				  "mtu %d, or use driver = \"socket\"",
-				  interface, ifr.ifr_mtu, most, interface, most);
+				  interface, mtu, most, interface, most);
+	return xy_err_set(err, EMSGSIZE,
+			  "%s: MTU %d, but no card had more than %d when xylemd started: restart "
+			  "it, or ip link set dev %s mtu %d",
+			  interface, mtu, XY_XSK_MTU_PLAIN, interface, most);
+}
+
+static int mtu_check(struct af_xdp *x, struct xy_err *err)
+{
+	const char *interface = x->card.interface;
+	const struct rte_mempool *pool = worker_of(&x->card, 0)->pool;
+	bool copies = xy_xsk_copies(pool);
+	int most = (int)xy_xsk_frame_max(pool) - RTE_ETHER_HDR_LEN;
+	int mtu = xy_netdev_mtu(interface);
+	if (mtu < 0)
+		return xy_err_set(err, -mtu, "%s: %s", interface,
+				  mtu == -ENODEV ? "no such interface" : strerror(-mtu));
+	if (mtu > most)
+		return mtu_refuse(interface, mtu, most, copies, err);
+	x->jumbo = copies && mtu > XY_XSK_MTU_PLAIN;
+	x->card.frame_max = copies && !x->jumbo ? XY_XSK_CHUNK : UINT32_MAX;
 	return 0;
+}
+
+static void mode_text(struct af_xdp *x)
+{
+	snprintf(x->card.mode, sizeof(x->card.mode), "%s, %s%s", xy_steering_mode(x->steering),
+		 x->xsk[0].zero_copy ? "zero copy" : "copy", x->jumbo ? ", jumbo frames" : "");
 }
 
 static int card_open(struct xy_dp *dp, struct af_xdp *x, const struct xy_dp_port_config *cfg,
 		     unsigned id, struct xy_err *err)
 {
-	int r = mtu_check(dp, x->card.interface, err);
+	int r = mtu_check(x, err);
 	r = r ? r : xy_card_port_make(dp, &x->card, cfg, id, err);
 	uint16_t port = r ? 0 : x->card.port->udp_port;
-	r = r ? r : xy_steering_load(x->card.interface, port, port, &x->steering, err);
+	r = r ? r : xy_steering_load(x->card.interface, port, port, x->jumbo, &x->steering, err);
 	for (unsigned q = 0; !r && q < x->card.queues; q++)
 		r = queue_open(x, q, err);
 	r = r ? r : xy_steering_attach(x->steering, err);
 	if (!r)
-		snprintf(x->card.mode, sizeof(x->card.mode), "%s, %s",
-			 xy_steering_mode(x->steering), x->xsk[0].zero_copy ? "zero copy" : "copy");
+		mode_text(x);
 	return r;
 }
 
@@ -169,7 +194,7 @@ int xy_port_af_xdp_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, u
 	memset(x, 0, sizeof(*x));
 	x->card.ops = &ops;
 	x->card.dp = dp;
-	x->card.queues = queue_count(cfg->interface);
+	x->card.queues = xy_netdev_queues(cfg->interface);
 	snprintf(x->card.interface, sizeof(x->card.interface), "%s", cfg->interface);
 	x->xsk = calloc(x->card.queues, sizeof(*x->xsk));
 	int r = x->xsk ? card_open(dp, x, cfg, id, err)

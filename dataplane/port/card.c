@@ -75,14 +75,19 @@ static uint16_t rx_burst(struct xy_port *port, struct xy_worker *w, struct rte_m
 
 // --- transmit
 
-static const struct xy_frame_header *header_of(const struct xy_port *port,
-					       const struct xy_worker *w, struct rte_mbuf *m)
+// What goes in front of a packet that a queue can send, or NULL: then the kernel's socket does, and
+// says why not if it cannot. A worker without a queue of its own sends all by that socket.
+static const struct xy_frame_header *header_of(const struct xy_card *c, const struct xy_worker *w,
+					       struct rte_mbuf *m)
 {
 	uint32_t peer = xy_packet(m)->next;
-	if (peer >= w->dp->cfg.max_peers)
+	if (w->id >= c->queues || peer >= w->dp->cfg.max_peers)
 		return NULL;
 	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, peer);
-	return a && a->frame.len && a->port == port->id ? &a->frame : NULL;
+	return a && a->frame.len && a->port == c->port->id &&
+			       m->data_len + (uint32_t)a->frame.len <= c->frame_max
+		       ? &a->frame
+		       : NULL;
 }
 
 static uint16_t tx_frames(struct xy_card *c, struct xy_worker *w, struct rte_mbuf **m, uint16_t n)
@@ -99,17 +104,15 @@ static uint16_t tx_frames(struct xy_card *c, struct xy_worker *w, struct rte_mbu
 	return sent;
 }
 
-// A worker without a queue of its own sends by the kernel's socket.
 static uint16_t tx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
 			 uint16_t n)
 {
 	struct xy_card *c = xy_card(port);
 	struct rte_mbuf *frame[XY_BURST], *plain[XY_BURST];
 	uint16_t frames = 0, plains = 0, failed = 0;
-	bool queue = w->id < c->queues;
 
 	for (uint16_t i = 0; i < n; i++) {
-		const struct xy_frame_header *h = queue ? header_of(port, w, pkts[i]) : NULL;
+		const struct xy_frame_header *h = header_of(c, w, pkts[i]);
 		if (h) {
 			xy_frame_put_on(pkts[i], h);
 			frame[frames++] = pkts[i];

@@ -38,7 +38,8 @@ struct xy_card { // drivers embed it first
 	unsigned queues;    // queue q is worker (q % workers)'s
 	char interface[16]; // in the kernel: the card, or its TAP twin
 	char mode[48];
-	uint32_t ifindex; // of interface
+	uint32_t frame_max; // bytes that the driver sends at most
+	uint32_t ifindex;   // of interface
 	struct {
 		unsigned calls; // of rx: turns between queues and the kernel's socket
 	} __rte_cache_aligned turn[XY_DP_WORKERS];

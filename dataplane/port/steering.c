@@ -16,6 +16,7 @@ enum { CPUS_MAX = 1024, ADDRS_MAX = 256 };
 
 struct xy_steering {
 	struct steer *skel;
+	bool pieces;
 	int link; // descriptor of the bpf_link, or -1
 	int ifindex;
 	char interface[IF_NAMESIZE];
@@ -31,8 +32,24 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0; // our own texts say it
 }
 
-int xy_steering_load(const char *interface, uint16_t first, uint16_t last, struct xy_steering **out,
-		     struct xy_err *err)
+// Only the program that is wanted: kernels before 5.18 refuse to load the one for pieces.
+static struct steer *program_load(bool pieces)
+{
+	struct steer *skel = steer__open();
+	if (!skel)
+		return NULL;
+	bpf_program__set_autoload(skel->progs.steer, !pieces);
+	bpf_program__set_autoload(skel->progs.steer_frags, pieces);
+	int r = steer__load(skel);
+	if (r == 0)
+		return skel;
+	steer__destroy(skel);
+	errno = -r;
+	return NULL;
+}
+
+int xy_steering_load(const char *interface, uint16_t first, uint16_t last, bool pieces,
+		     struct xy_steering **out, struct xy_err *err)
 {
 	struct xy_steer_config c = {first, last};
 	uint32_t zero = 0;
@@ -41,6 +58,7 @@ int xy_steering_load(const char *interface, uint16_t first, uint16_t last, struc
 	if (!s)
 		return xy_err_set(err, ENOMEM, "%s: no memory", interface);
 	s->link = -1;
+	s->pieces = pieces;
 	s->ifindex = (int)if_nametoindex(interface);
 	snprintf(s->interface, sizeof(s->interface), "%s", interface);
 	if (!s->ifindex) {
@@ -48,7 +66,7 @@ int xy_steering_load(const char *interface, uint16_t first, uint16_t last, struc
 		return xy_err_set(err, ENODEV, "%s: no such interface", interface);
 	}
 	libbpf_set_print(quiet);
-	s->skel = steer__open_and_load();
+	s->skel = program_load(pieces);
 	if (!s->skel) {
 		int code = errno ? errno : EINVAL;
 		free(s);
@@ -108,7 +126,8 @@ static int link_create(struct xy_steering *s, int prog, uint32_t flags)
 
 int xy_steering_attach(struct xy_steering *s, struct xy_err *err)
 {
-	int prog = bpf_program__fd(s->skel->progs.steer), code = 0;
+	int code = 0,
+	    prog = bpf_program__fd(s->pieces ? s->skel->progs.steer_frags : s->skel->progs.steer);
 	if (link_create(s, prog, 0) == 0) // native where the driver can
 		return 0;
 	code = errno;

@@ -11,9 +11,10 @@
 
 struct xy_steering;
 
-// Loads and fills maps, attached to nothing yet. first..last: our UDP ports.
-int xy_steering_load(const char *interface, uint16_t first, uint16_t last, struct xy_steering **out,
-		     struct xy_err *err);
+// Loads and fills maps, attached to nothing yet. first..last: our UDP ports. pieces: frames may lie
+// in several buffers.
+int xy_steering_load(const char *interface, uint16_t first, uint16_t last, bool pieces,
+		     struct xy_steering **out, struct xy_err *err);
 // Addresses that are ours from now on (v4-mapped for IPv4).
 int xy_steering_addresses(struct xy_steering *s, const struct xy_addr *addr, unsigned count);
 int xy_steering_socket(struct xy_steering *s, uint32_t queue, int xsk_fd);

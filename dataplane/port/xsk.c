@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "xsk.h"
 
+#include "xsk_copy.h"
+
 #include <rte_errno.h>
 #include <rte_mempool.h>
 #include <sys/socket.h>
@@ -10,9 +12,11 @@
 #ifndef SOL_XDP
 #define SOL_XDP 283
 #endif
+#ifndef XDP_USE_SG // headers before Linux 6.6
+#define XDP_USE_SG (1 << 4)
+#endif
 
-// Frames: the fill ring holds buffers away from the pool, so no more than an interrupt's worth.
-enum { RING = 2048, FILL = 2048, KICKS_MAX = 8 };
+enum { KICKS_MAX = 8 };
 
 // What the kernel takes as a chunk: XDP_UMEM_MIN_CHUNK_SIZE, and a page.
 enum { CHUNK_MIN = 2048, CHUNK_MAX = 4096 };
@@ -54,7 +58,7 @@ static uint64_t addr_of(const struct xy_xsk *x, const struct rte_mbuf *m)
 
 // The kernel writes a frame XDP_PACKET_HEADROOM (256) behind frame_headroom; we give it the mbuf
 // itself and its private area as that headroom, so the data lands 256 bytes into the buffer.
-static int umem_create(struct xy_xsk *x, struct xy_err *err)
+static int umem_of_pool(struct xy_xsk *x, struct xy_err *err)
 {
 	struct area a = {0};
 	rte_mempool_mem_iter(x->pool, area_of, &a);
@@ -69,8 +73,8 @@ static int umem_create(struct xy_xsk *x, struct xy_err *err)
 	uintptr_t page = (uintptr_t)a.start & ~(uintptr_t)4095;
 	x->base = (uint8_t *)page;
 	struct xsk_umem_config cfg = {
-		.fill_size = FILL,
-		.comp_size = RING,
+		.fill_size = XY_XSK_RING,
+		.comp_size = XY_XSK_RING,
 		.frame_size = object,
 		.frame_headroom = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)),
 		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
@@ -89,10 +93,11 @@ static int umem_create(struct xy_xsk *x, struct xy_err *err)
 
 static int socket_try(struct xy_xsk *x, const char *interface, uint32_t queue)
 {
-	struct xsk_socket_config cfg = {.rx_size = RING,
-					.tx_size = RING,
-					.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-					.bind_flags = XDP_USE_NEED_WAKEUP};
+	struct xsk_socket_config cfg = {
+		.rx_size = XY_XSK_RING,
+		.tx_size = XY_XSK_RING,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = (uint16_t)(XDP_USE_NEED_WAKEUP | (x->pieces ? XDP_USE_SG : 0))};
 	return xsk_socket__create(&x->socket, interface, queue, x->umem, &x->rx, &x->tx, &cfg);
 }
 
@@ -110,6 +115,11 @@ static int socket_create(struct xy_xsk *x, const char *interface, uint32_t queue
 			"%s: queue %u has an AF_XDP socket already; is another xylemd running "
 			"on this interface?",
 			interface, queue);
+	if (r == -EINVAL && x->pieces)
+		return xy_err_set(err, EINVAL,
+				  "%s: this kernel has no AF_XDP for frames beyond a page (Linux "
+				  "6.6 has): ip link set dev %s mtu %d, or use driver = \"socket\"",
+				  interface, interface, XY_XSK_MTU_PLAIN);
 	if (r)
 		return xy_err_set(err, -r, "%s: AF_XDP socket on queue %u: %s", interface, queue,
 				  strerror(-r));
@@ -123,7 +133,8 @@ static int socket_create(struct xy_xsk *x, const char *interface, uint32_t queue
 	return 0;
 }
 
-// Tops the fill ring up; with no buffers left the kernel drops, and counts it.
+// Tops the fill ring up; with no buffers left the kernel drops, and counts it. The ring holds
+// buffers away from the pool, so it has room for no more than an interrupt's worth.
 static void refill(struct xy_xsk *x)
 {
 	struct rte_mbuf *m[XY_BURST];
@@ -140,24 +151,35 @@ static void refill(struct xy_xsk *x)
 	}
 }
 
+bool xy_xsk_copies(const struct rte_mempool *pool)
+{
+	return pool->elt_size > CHUNK_MAX;
+}
+
 uint32_t xy_xsk_frame_max(const struct rte_mempool *pool)
 {
+	if (xy_xsk_copies(pool))
+		return rte_pktmbuf_data_room_size((struct rte_mempool *)(uintptr_t)pool) -
+		       XY_HEADROOM;
 	uint32_t before = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)) +
 			  XDP_PACKET_HEADROOM;
-	return RTE_MIN(pool->elt_size, (uint32_t)CHUNK_MAX) - before;
+	return pool->elt_size - before;
 }
 
 int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,
-		uint64_t owner, struct xy_err *err)
+		uint64_t owner, bool pieces, struct xy_err *err)
 {
-	*x = (struct xy_xsk){.pool = pool, .owner = owner};
-	int r = umem_create(x, err);
+	*x = (struct xy_xsk){.pool = pool, .owner = owner, .pieces = pieces};
+	int r = xy_xsk_copies(pool) ? xy_xsk_copy_umem(x, err) : umem_of_pool(x, err);
 	r = r ? r : socket_create(x, interface, queue, err);
 	if (r) {
 		xy_xsk_close(x);
 		return r;
 	}
-	refill(x);
+	if (x->copy)
+		xy_xsk_copy_fill(x);
+	else
+		refill(x);
 	return 0;
 }
 
@@ -180,11 +202,13 @@ void xy_xsk_close(struct xy_xsk *x)
 		xsk_umem__delete(x->umem);
 	x->socket = NULL;
 	x->umem = NULL;
-	if (x->pool)
+	if (x->copy)
+		xy_xsk_copy_close(x);
+	else if (x->pool)
 		rte_mempool_obj_iter(x->pool, give_back, &x->owner);
 }
 
-uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
+static uint16_t take(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
 {
 	uint32_t at = 0, got = xsk_ring_cons__peek(&x->rx, n, &at);
 	for (uint32_t i = 0; i < got; i++) {
@@ -201,9 +225,15 @@ uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
 	if (got)
 		xsk_ring_cons__release(&x->rx, got);
 	refill(x); // also without frames: a ring that ran dry when buffers were short brings none
+	return (uint16_t)got;
+}
+
+uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
+{
+	uint16_t got = x->copy ? xy_xsk_copy_take(x, out, n) : take(x, out, n);
 	if (xsk_ring_prod__needs_wakeup(&x->fill))
 		recvfrom(xsk_socket__fd(x->socket), NULL, 0, MSG_DONTWAIT, NULL, NULL);
-	return (uint16_t)got;
+	return got;
 }
 
 // Copy mode sends in the system call, 32 frames at most each; EAGAIN asks for another.
@@ -236,18 +266,21 @@ static void reclaim(struct xy_xsk *x)
 
 bool xy_xsk_tend(struct xy_xsk *x)
 {
-	reclaim(x);
+	if (x->copy)
+		xy_xsk_copy_reclaim(x);
+	else
+		reclaim(x);
 	if (x->unsent)
 		kick(x);
 	return x->unsent;
 }
 
-uint16_t xy_xsk_tx_burst(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t put(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
 {
 	uint32_t at = 0;
 	reclaim(x);
 	n = (uint16_t)RTE_MIN((uint32_t)n, xsk_prod_nb_free(&x->tx, n));
-	n = (uint16_t)RTE_MIN((uint32_t)n, RING - x->outstanding); // room in the completion ring
+	n = (uint16_t)RTE_MIN((uint32_t)n, XY_XSK_RING - x->outstanding); // of the completion ring
 	if (!n)
 		return 0;
 	xsk_ring_prod__reserve(&x->tx, n, &at);
@@ -261,7 +294,14 @@ uint16_t xy_xsk_tx_burst(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
 	}
 	xsk_ring_prod__submit(&x->tx, n);
 	x->outstanding += n;
-	kick(x);
+	return n;
+}
+
+uint16_t xy_xsk_tx_burst(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
+{
+	n = x->copy ? xy_xsk_copy_put(x, pkts, n) : put(x, pkts, n);
+	if (n)
+		kick(x);
 	return n;
 }
 

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One AF_XDP socket: one queue of one card, its rings, and a UMEM laid over the packet pool, so
-// that a frame is a packet buffer from the moment the kernel fills it. Opened and closed by the
-// control thread; one worker receives and sends.
+// One AF_XDP socket: one queue of one card, its rings, and a UMEM. Usually that lies over the
+// packet pool, so that a frame is a packet buffer from the moment the kernel fills it. Where
+// packets may be longer than a page (the kernel's largest chunk) the UMEM has frames of its own,
+// and packets are copied to and from them, each from and into as many as it takes. Opened and
+// closed by the control thread; one worker receives and sends.
 #pragma once
 
+#include "gather.h"
 #include "worker.h"
 
 #include <xdp/xsk.h>
+
+enum {
+	XY_XSK_RING = 2048,  // frames, each of the four rings
+	XY_XSK_CHUNK = 4096, // of a UMEM of our own
+	// The largest MTU whose frames a driver holds in a page with all that stands around them:
+	// veth's limit, and of the order of all others'.
+	XY_XSK_MTU_PLAIN = 3506,
+};
 
 struct xy_xsk {
 	struct xsk_socket *socket;
@@ -19,14 +30,22 @@ struct xy_xsk {
 	uint32_t outstanding; // sent and not yet given back
 	bool zero_copy;
 	bool unsent; // the kernel left frames in the ring: ask again
+	bool pieces; // frames may come and go in several
+	bool copy;   // frames of our own; then:
+	struct xy_gather gather;
+	uint32_t free_count;	    // frames for sending that the kernel does not have
+	uint32_t free[XY_XSK_RING]; // their numbers
 };
 
+// Whether packets of this pool are copied: a buffer is more than the kernel takes as a chunk.
+bool xy_xsk_copies(const struct rte_mempool *pool);
 // The longest frame that a buffer of the pool holds, bytes.
 uint32_t xy_xsk_frame_max(const struct rte_mempool *pool);
-// -EBUSY: the queue has an AF_XDP socket already (the text says by whom it may be); -EINVAL: the
-// pool's buffers are no UMEM.
+// pieces: frames beyond a page are wanted (copying pools only; Linux 6.6). -EBUSY: the queue has an
+// AF_XDP socket already (the text says by whom it may be); -EINVAL: the pool's buffers are no UMEM,
+// or the kernel has no frames in pieces.
 int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,
-		uint64_t owner, struct xy_err *err);
+		uint64_t owner, bool pieces, struct xy_err *err);
 // Gives every buffer back that the kernel had.
 void xy_xsk_close(struct xy_xsk *x);
 

@@ -209,7 +209,7 @@ static inline int kernel_socket(const char *local, uint16_t udp_port)
 static inline void kernel_send(int fd, const char *to, uint16_t udp_port, unsigned number,
 			       unsigned len)
 {
-	uint8_t data[4096];
+	uint8_t data[16384];
 	union at a;
 	socklen_t size = at_make(&a, to, udp_port);
 	for (unsigned i = 0; i < len; i++)
@@ -225,7 +225,7 @@ static inline void kernel_send(int fd, const char *to, uint16_t udp_port, unsign
 // The next datagram of the socket is this one, from our port.
 static inline bool kernel_got(int fd, unsigned number, unsigned len, uint16_t from)
 {
-	uint8_t data[4096];
+	uint8_t data[16384];
 	union at a;
 	socklen_t size = sizeof(a);
 	ssize_t n = -1;

@@ -14,6 +14,7 @@
 #include <signal.h>
 
 static uint8_t mac_c0[6], mac_k0[6];
+static struct rte_mempool *jumbo_pool; // buffers longer than a page
 
 static void wire_make(unsigned queues)
 {
@@ -353,7 +354,7 @@ static void test_refused(void)
 	CU_ASSERT_FALSE(has_program());
 
 	start(1);
-	CU_ASSERT_EQUAL_FATAL(xy_steering_load("c0", 1, 2, &foreign, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(xy_steering_load("c0", 1, 2, false, &foreign, &err), 0);
 	CU_ASSERT_EQUAL_FATAL(xy_steering_attach(foreign, &err), 0);
 	CU_ASSERT_EQUAL(try_open(OURS, 4, &second, &err), -EBUSY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "XDP program already"));
@@ -396,7 +397,7 @@ static void test_mode(void)
 	CU_ASSERT_EQUAL(sh("ip link set c0 mtu 9000"), 0);
 	start(1);
 	CU_ASSERT_EQUAL(try_open(OURS, 3, &port, &err), -EMSGSIZE);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "c0: MTU 9000"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "c0: MTU 9000, but no card had more"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "ip link set dev c0 mtu"));
 	finish(NULL);
 	CU_ASSERT_EQUAL(sh("ip link set c0 mtu 1500"), 0);
@@ -510,6 +511,187 @@ static void test_removed(void)
 	finish(opened(OURS));
 }
 
+// --- jumbo frames
+
+enum { JUMBO_BUFFERS = 511, JUMBO_ROOM = XY_HEADROOM + 9014 };
+
+static void mtu_set(int mtu)
+{
+	CU_ASSERT_EQUAL_FATAL(sh("ip link set c0 mtu %d", mtu), 0);
+	enter(there);
+	CU_ASSERT_EQUAL(sh("ip link set k0 mtu %d", mtu), 0);
+	enter(here);
+}
+
+static struct xy_port *jumbo_opened(int mtu, const char *mode)
+{
+	mtu_set(mtu);
+	start(1);
+	rig.dp.pool = rig.worker[0].pool = jumbo_pool;
+	struct xy_port *port = opened(OURS);
+	CU_ASSERT_STRING_EQUAL(xy_card(port)->mode, mode);
+	return port;
+}
+
+static void jumbo_finish(struct xy_port *port)
+{
+	finish(port);
+	CU_ASSERT_EQUAL(rte_mempool_avail_count(jumbo_pool), JUMBO_BUFFERS);
+	mtu_set(1500);
+}
+
+// Sizes around the pieces' ends, both ways; packets of all sizes mixed.
+static void jumbo(const char *local, const char *remote, unsigned most)
+{
+	const unsigned sizes[] = {0,	1,    1400, 3700, 3798, 3799, 3840, 4034, 4054,
+				  4055, 5000, 7700, 8000, 8130, 8192, most, most};
+	struct rte_mbuf *m[RTE_DIM(sizes)];
+	struct xy_port *port = jumbo_opened(9000, "native, copy, jumbo frames");
+	int fd = kernel_socket(remote, 4000);
+	for (unsigned i = 0; i < RTE_DIM(sizes); i++)
+		kernel_send(fd, local, OURS, i, sizes[i]);
+	CU_ASSERT_EQUAL_FATAL(take(port, 0, m, RTE_DIM(sizes)), RTE_DIM(sizes));
+	for (unsigned i = 0; i < RTE_DIM(sizes); i++) {
+		CU_ASSERT(intact(m[i], i, sizes[i]));
+		CU_ASSERT(rte_pktmbuf_headroom(m[i]) >= XY_HEADROOM);
+	}
+	CU_ASSERT_EQUAL(steered(port, XY_STEER_OURS), RTE_DIM(sizes));
+	CU_ASSERT_EQUAL(xy_card(port)->kernel->counters[0].rx_packets, 0);
+	rig_consume(&rig.worker[0], m, RTE_DIM(sizes));
+
+	peer_at(port, local, remote, 4000, mac_k0, mac_c0);
+	for (unsigned i = 0; i < RTE_DIM(sizes); i++)
+		m[i] = made(0, i, sizes[i], 0, remote, 4000);
+	CU_ASSERT_EQUAL(port->ops->tx_burst_rcu(port, &rig.worker[0], m, RTE_DIM(sizes)),
+			RTE_DIM(sizes));
+	for (unsigned i = 0; i < RTE_DIM(sizes); i++)
+		CU_ASSERT(kernel_got(fd, i, sizes[i], OURS));
+	CU_ASSERT_EQUAL(port->counters[0].tx_packets, RTE_DIM(sizes));
+	CU_ASSERT_EQUAL(xy_card(port)->kernel->counters[0].tx_packets, 0);
+	close(fd);
+	jumbo_finish(port);
+}
+
+static void test_jumbo(void)
+{
+	jumbo("10.66.0.1", "10.66.0.2", 8972);
+	jumbo("fd66::1", "fd66::2", 8952);
+}
+
+// The MTU rose behind our back: what is longer than a buffer is a counted drop, what comes after
+// it is whole.
+static void test_jumbo_too_long(void)
+{
+	struct rte_mbuf *m;
+	struct xy_port *port = jumbo_opened(9000, "native, copy, jumbo frames");
+	struct xy_worker *w = &rig.worker[0];
+	int fd = kernel_socket("10.66.0.2", 4000);
+	mtu_set(15000);
+	for (unsigned i = 0; i < 3; i++)
+		kernel_send(fd, "10.66.0.1", OURS, i, 9000 + i * 2500);
+	kernel_send(fd, "10.66.0.1", OURS, 3, 8972);
+	CU_ASSERT_EQUAL_FATAL(take(port, 0, &m, 1), 1);
+	CU_ASSERT(intact(m, 3, 8972));
+	CU_ASSERT_EQUAL(w->stats.drop[XY_DROP_NOT_WIREGUARD], 3);
+	CU_ASSERT_EQUAL(w->stats.rx, 4);
+	CU_ASSERT_EQUAL(port->counters[0].rx_packets, 4);
+	rig_consume(w, &m, 1);
+	close(fd);
+	jumbo_finish(port);
+}
+
+// Beyond what the rings take: tx_full, and all that was taken arrives, in order.
+static void test_jumbo_full(void)
+{
+	enum { BURSTS = 60, LEN = 8900 };
+	struct rte_mbuf *m[XY_BURST];
+	int room = 64 << 20;
+	unsigned sent = 0, got = 0, refused = 0;
+	struct xy_port *port = jumbo_opened(9000, "native, copy, jumbo frames");
+	int fd = kernel_socket("10.66.0.2", 4000);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	peer_at(port, "10.66.0.1", "10.66.0.2", 4000, mac_k0, mac_c0);
+	for (unsigned b = 0; b < BURSTS; b++) {
+		for (unsigned i = 0; i < XY_BURST; i++)
+			m[i] = made(0, sent + i, LEN, 0, "10.66.0.2", 4000);
+		unsigned k = port->ops->tx_burst_rcu(port, &rig.worker[0], m, XY_BURST);
+		for (unsigned i = 0; i < XY_BURST - k; i++)
+			CU_ASSERT_EQUAL(xy_packet(m[i])->verdict, XY_DROP_TX_FULL);
+		rig_drop(&rig.worker[0], m, XY_BURST - k);
+		sent += k;
+		refused += XY_BURST - k;
+	}
+	for (; got < sent && kernel_got(fd, got, LEN, OURS); got++)
+		look(port, 0, m, 1);
+	CU_ASSERT_EQUAL(got, sent);
+	CU_ASSERT_EQUAL(rig.worker[0].stats.drop[XY_DROP_TX_FULL], refused);
+	close(fd);
+	jumbo_finish(port);
+}
+
+static void test_jumbo_no_buffers(void)
+{
+	static struct rte_mbuf *hoard[JUMBO_BUFFERS];
+	struct rte_mbuf *m;
+	struct xy_port *port = jumbo_opened(9000, "native, copy, jumbo frames");
+	struct xy_worker *w = &rig.worker[0];
+	int fd = kernel_socket("10.66.0.2", 4000);
+	CU_ASSERT_EQUAL_FATAL(rte_pktmbuf_alloc_bulk(jumbo_pool, hoard, JUMBO_BUFFERS), 0);
+	for (unsigned i = 0; i < 10; i++)
+		kernel_send(fd, "10.66.0.1", OURS, i, 8000);
+	for (unsigned i = 0; w->stats.drop[XY_DROP_NO_BUFFER] < 10 && i < WAITS; i++) {
+		CU_ASSERT_EQUAL(look(port, 0, &m, 1), 0);
+		rig_pause();
+	}
+	CU_ASSERT_EQUAL(w->stats.drop[XY_DROP_NO_BUFFER], 10);
+	CU_ASSERT_EQUAL(rig_balance(w), 0);
+	rte_pktmbuf_free_bulk(hoard, JUMBO_BUFFERS);
+	kernel_send(fd, "10.66.0.1", OURS, 10, 8000);
+	CU_ASSERT_EQUAL_FATAL(take(port, 0, &m, 1), 1);
+	CU_ASSERT(intact(m, 10, 8000));
+	rig_consume(w, &m, 1);
+	close(fd);
+	jumbo_finish(port);
+}
+
+// An ordinary card beside one with jumbo frames: copied, in one piece each; what is longer goes by
+// the kernel's socket.
+static void test_jumbo_beside(void)
+{
+	struct rte_mbuf *m[2];
+	struct xy_port *port = jumbo_opened(1500, "native, copy");
+	int fd = kernel_socket("10.66.0.2", 4000);
+	peer_at(port, "10.66.0.1", "10.66.0.2", 4000, mac_k0, mac_c0);
+	kernel_send(fd, "10.66.0.1", OURS, 1, 1472);
+	CU_ASSERT_EQUAL_FATAL(take(port, 0, m, 1), 1);
+	CU_ASSERT(intact(m[0], 1, 1472));
+	CU_ASSERT_EQUAL(steered(port, XY_STEER_OURS), 1);
+	rig_consume(&rig.worker[0], m, 1);
+	m[0] = made(0, 2, 1472, 0, "10.66.0.2", 4000);
+	m[1] = made(0, 3, 8000, 0, "10.66.0.2", 4000);
+	CU_ASSERT_EQUAL(port->ops->tx_burst_rcu(port, &rig.worker[0], m, 2), 1);
+	CU_ASSERT_EQUAL(xy_packet(m[0])->verdict, XY_DROP_UNDERLAY_MTU);
+	rig_drop(&rig.worker[0], m, 1);
+	CU_ASSERT(kernel_got(fd, 2, 1472, OURS));
+	CU_ASSERT_EQUAL(port->counters[0].tx_packets, 1);
+	close(fd);
+	jumbo_finish(port);
+}
+
+// Longer than any buffer; or there was no such card when the buffers were made.
+static void test_jumbo_refused(void)
+{
+	struct xy_port *port;
+	struct xy_err err = {{0}};
+	mtu_set(9001);
+	start(1);
+	rig.dp.pool = rig.worker[0].pool = jumbo_pool;
+	CU_ASSERT_EQUAL(try_open(OURS, 3, &port, &err), -EMSGSIZE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "c0: MTU 9001, but a packet buffer holds 9000"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "ip link set dev c0 mtu 9000"));
+	jumbo_finish(NULL);
+}
+
 static void test_wire(void)
 {
 	wire_make(1);
@@ -532,9 +714,20 @@ int main(void)
 		{"two queues, two workers", test_workers},
 		{"two queues, one worker", test_one_worker_two_queues},
 		{"removed while open", test_removed},
+		{"jumbo frames", test_jumbo},
+		{"jumbo frames, too long", test_jumbo_too_long},
+		{"jumbo frames, rings full", test_jumbo_full},
+		{"jumbo frames, no buffers", test_jumbo_no_buffers},
+		{"jumbo frames on another card", test_jumbo_beside},
+		{"jumbo frames refused", test_jumbo_refused},
 	};
 	rig_net("card_test");
 	int r = card_rig_start("card_test");
 	r = r ? r : rig_eal("card_test", NULL, 0);
+	jumbo_pool =
+		r ? NULL
+		  : rte_pktmbuf_pool_create("jumbo", JUMBO_BUFFERS, 0, sizeof(struct xy_packet),
+					    JUMBO_ROOM, SOCKET_ID_ANY);
+	r = r || jumbo_pool ? r : 2;
 	return r ? r : xy_unit_run("card", cases, RTE_DIM(cases));
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames put on and taken off: round trips, checksums against a slow model, and frames that are not
-// what they say.
+// what they say; frames that come in pieces.
 #include "rig.h"
 
 #include "base/bytes.h"
 #include "port/frame.h"
+#include "port/gather.h"
 #include "wire/inet.h"
 
 static const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 1}, mac_b[6] = {2, 0, 0, 0, 0, 2};
@@ -187,6 +188,116 @@ static void test_take_off_refuses(void)
 	CU_ASSERT(taken(a4, b4, UDP4 + 5, 8, ALL)); // empty, the rest is padding
 }
 
+// --- frames in pieces
+
+enum { PIECES = XY_GATHER_PIECES + 3, ROOM = RIG_ROOM - XY_HEADROOM };
+
+static uint8_t gather_data[(PIECES + 1) * (ROOM + 1)];
+
+static struct rte_mbuf *gather_give(struct xy_gather *g, const uint32_t len[], unsigned n)
+{
+	const uint8_t *at = gather_data;
+	struct rte_mbuf *m = NULL;
+	for (unsigned i = 0; i < n; i++) {
+		m = xy_gather_add(g, at, len[i], i + 1 < n);
+		if (i + 1 < n)
+			CU_ASSERT_PTR_NULL(m);
+		at += len[i];
+	}
+	return m;
+}
+
+static bool gather_intact(struct rte_mbuf *m, uint32_t len)
+{
+	return m->data_len == len && m->pkt_len == len && m->nb_segs == 1 && !m->next &&
+	       rte_pktmbuf_headroom(m) == XY_HEADROOM &&
+	       memcmp(rte_pktmbuf_mtod(m, void *), gather_data, len) == 0;
+}
+
+// Each row by itself, and with a good frame behind it, which is whole whatever came before.
+static void test_gather(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t len[PIECES];
+		unsigned count;
+		uint32_t whole; // 0: lost as too long
+	} rows[] = {
+		{"one piece", {1400}, 1, 1400},
+		{"an empty one", {0}, 1, 0},
+		{"two pieces", {1000, 3}, 2, 1003},
+		{"an empty piece between", {1000, 0, 3}, 3, 1003},
+		{"all the room, one piece", {ROOM}, 1, ROOM},
+		{"all the room, two pieces", {1, ROOM - 1}, 2, ROOM},
+		{"a byte more, one piece", {ROOM + 1}, 1, 0},
+		{"a byte more, in the last piece", {ROOM, 1}, 2, 0},
+		{"a byte more, pieces behind it", {ROOM, 1, 5, 7}, 4, 0},
+		{"far too long", {ROOM, ROOM, ROOM, ROOM, ROOM}, 5, 0},
+		{"as many pieces as can be",
+		 {[0 ... XY_GATHER_PIECES - 1] = 7},
+		 XY_GATHER_PIECES,
+		 7 * XY_GATHER_PIECES},
+		{"one piece too many", {[0 ... XY_GATHER_PIECES] = 7}, XY_GATHER_PIECES + 1, 0},
+		{"empty pieces without end", {1}, PIECES, 0},
+	};
+	struct xy_gather g = {.pool = rig_pool};
+	const uint32_t good[] = {700, 700, 5};
+	for (size_t i = 0; i < sizeof(gather_data); i++)
+		gather_data[i] = (uint8_t)(i * 7 + (i >> 8));
+	for (size_t i = 0; i < RTE_DIM(rows); i++) {
+		uint32_t lost = g.too_long;
+		struct rte_mbuf *m = gather_give(&g, rows[i].len, rows[i].count);
+		bool kept = rows[i].whole || rows[i].count == 1;
+		if (rows[i].len[0] > ROOM)
+			kept = false;
+		if ((m != NULL) != kept || g.too_long - lost != (kept ? 0 : 1) ||
+		    (m && !gather_intact(m, rows[i].whole))) {
+			fprintf(stderr, "%s\n", rows[i].name);
+			CU_FAIL("gathered wrongly");
+		}
+		rte_pktmbuf_free(m);
+		m = gather_give(&g, good, RTE_DIM(good));
+		CU_ASSERT_FATAL(m && gather_intact(m, 1405));
+		rte_pktmbuf_free(m);
+	}
+	CU_ASSERT_EQUAL(g.no_buffer, 0);
+	CU_ASSERT_EQUAL(rte_mempool_avail_count(rig_pool), RIG_BUFFERS);
+}
+
+// A chain that is cut off leaves nothing; what comes after it is a frame of its own.
+static void test_gather_cut(void)
+{
+	struct xy_gather g = {.pool = rig_pool};
+	CU_ASSERT_PTR_NULL(xy_gather_add(&g, gather_data, 1000, true));
+	xy_gather_end(&g);
+	CU_ASSERT_EQUAL(rte_mempool_avail_count(rig_pool), RIG_BUFFERS);
+	CU_ASSERT_PTR_NULL(xy_gather_add(&g, gather_data, ROOM + 1, true)); // skipping
+	xy_gather_end(&g);
+	CU_ASSERT_EQUAL(g.too_long, 1);
+	struct rte_mbuf *m = gather_give(&g, (const uint32_t[]){40, 2}, 2);
+	CU_ASSERT_FATAL(m && gather_intact(m, 42));
+	rte_pktmbuf_free(m);
+}
+
+// No buffer when a frame begins: all of it is lost, once; the next has one again.
+static void test_gather_no_buffer(void)
+{
+	static struct rte_mbuf *hoard[RIG_BUFFERS];
+	struct xy_gather g = {.pool = rig_pool};
+	const uint32_t len[] = {1000, 1000, 1000};
+	CU_ASSERT_EQUAL_FATAL(rte_pktmbuf_alloc_bulk(rig_pool, hoard, RIG_BUFFERS), 0);
+	CU_ASSERT_PTR_NULL(gather_give(&g, len, 1));
+	CU_ASSERT_EQUAL(g.no_buffer, 1);
+	CU_ASSERT_PTR_NULL(xy_gather_add(&g, gather_data, 1000, true));
+	rte_pktmbuf_free_bulk(hoard, RIG_BUFFERS);
+	CU_ASSERT_PTR_NULL(xy_gather_add(&g, gather_data, 500, false)); // its end
+	CU_ASSERT_EQUAL(g.no_buffer, 2);
+	CU_ASSERT_EQUAL(g.too_long, 0);
+	struct rte_mbuf *m = gather_give(&g, len, 2);
+	CU_ASSERT_FATAL(m && gather_intact(m, 2000));
+	rte_pktmbuf_free(m);
+}
+
 int main(void)
 {
 	static const struct xy_unit_case cases[] = {
@@ -194,6 +305,9 @@ int main(void)
 		{"sums of zero", test_zero_sum},
 		{"templates that cannot be", test_make_refuses},
 		{"frames that are not ours", test_take_off_refuses},
+		{"pieces", test_gather},
+		{"pieces, cut off", test_gather_cut},
+		{"pieces without a buffer", test_gather_no_buffer},
 	};
 	int r = rig_start("frame_test");
 	return r ? r : xy_unit_run("frame", cases, RTE_DIM(cases));

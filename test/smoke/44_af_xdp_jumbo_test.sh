@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Jumbo frames on AF_XDP: every node's port is on its card, and both wires carry 9000 bytes. Packets
+# of full size pass without one fragment in the underlay.
+#
+#   a --(IPv4, 9000)-- r --(IPv6, 9000)-- b
+. "$(dirname "$0")/_init.sh"
+need "$XYLEMD" "$XYLEM" iperf3 jq
+[ "$XY_LAB_INSIDE" -eq 0 ] || skip "AF_XDP needs root"
+
+card() { echo "{ driver = \"af_xdp\"; interface = \"$1\"; }"; }
+EXTRA_a="ports = ( $(card to-r) ); host = { mtu = 8840; };"
+EXTRA_b=$EXTRA_a
+EXTRA_r="ports = ( $(card to-a), $(card to-b) );"
+relay_lab 9000 9000
+check_within 20 "a pings b through r" pings a "${LAB_ADDR[b]}"
+check "all cards are native, with jumbo frames" same "native, copy, jumbo frames" \
+  "$(for node in a r b; do show $node ports | jq -r '.ports[].mode'; done | sort -u)"
+
+sizes() { # NODE ADDRESS: packets of a few sizes around the ends of frames, 48 bytes of them headers
+  local size
+  for size in 1280 1420 3640 3650 3660 3720 3760 3830 3860 4000 4030 4090 7400 7500 7700 8000 8839 8840; do
+    pings "$1" "$2" -M 'do' -s $((size - 48)) || {
+      echo "$size bytes did not pass"
+      return 1
+    }
+  done
+}
+steered() { # NODE VERDICT
+  show "$1" ports | jq "[.ports[].steered.$2] | add"
+}
+# Datagrams that a node's kernel sent; what goes by a card it does not see.
+kernel_sent() { in_node "$1" awk '/^Udp:/ && $5 ~ /[0-9]/ { print $5 }' /proc/net/snmp; }
+before=$(kernel_sent r)
+check "packets of all sizes from a to b" sizes a "${LAB_ADDR[b]}"
+check "and from b to a" sizes b "${LAB_ADDR[a]}"
+check "and to r itself" sizes a "${LAB_ADDR[r]}"
+check_not "no larger one" pings a "${LAB_ADDR[b]}" -M 'do' -s $((8841 - 48))
+
+taken=$(steered r ours)
+check "iperf3 runs from a to b" flow a b "${LAB_ADDR[b]}" 3
+echo "TCP through the relay on AF_XDP, jumbo frames: $(flow_result '.end.sum_received.bits_per_second / 1e6 | floor') Mbit/s"
+check "by large segments" at_least 8000 "$(flow_result '.start.tcp_mss_default')"
+check "r took it by AF_XDP" at_least $((taken + 1000)) "$(steered r ours)"
+check "UDP of nearly 8 KB runs, too" flow b a "${LAB_ADDR[a]}" 2 -u -b 20M -l 7800
+check "without loss" same 0 "$(flow_result .end.sum.lost_packets)"
+check "r sent all but handshakes by its cards" test $(($(kernel_sent r) - before)) -le 10
+
+for node in a r b; do
+  check "no fragment came to $node" same 0 "$(steered "$node" fragment)"
+done
+check "the kernels still talk on the same wires, in full size" pings a 10.9.1.2 -M 'do' -s 8972
