@@ -10,15 +10,15 @@
 static int allowed_set(struct xy_link *k, const struct xy_config_peer *p)
 {
 	struct xy_prefix *copy = NULL;
-	if (p->allowed_count) {
-		copy = calloc(p->allowed_count, sizeof(*copy));
+	if (p->allowed.count) {
+		copy = calloc(p->allowed.count, sizeof(*copy));
 		if (!copy)
 			return -ENOMEM;
-		memcpy(copy, p->allowed, p->allowed_count * sizeof(*copy));
+		memcpy(copy, p->allowed.v, p->allowed.count * sizeof(*copy));
 	}
 	free(k->allowed);
 	k->allowed = copy;
-	k->allowed_count = p->allowed_count;
+	k->allowed_count = p->allowed.count;
 	return 0;
 }
 

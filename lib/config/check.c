@@ -69,7 +69,7 @@ static int check_leaves(struct xy_config_reader *r, const config_setting_t *peer
 	for (unsigned i = 0; i < r->c->peer_count; i++) {
 		const struct xy_config_peer *p = &r->c->peers[i];
 		const config_setting_t *s = config_setting_get_elem(peers, i);
-		if (p->leaf && !p->allowed_count)
+		if (p->leaf && !p->allowed.count)
 			return xy_config_fail(r, s, "allowed",
 					      "missing; a leaf needs the addresses it may have: "
 					      "allowed = [ \"10.1.0.5/32\" ];");
@@ -78,6 +78,38 @@ static int check_leaves(struct xy_config_reader *r, const config_setting_t *peer
 					      "is for leaves; a node owns its /64 by its key. Add "
 					      "leaf = true; or use `routes`");
 	}
+	return 0;
+}
+
+// Which keys of Babel a kind of peer has.
+static int check_babel(struct xy_config_reader *r, const config_setting_t *peers)
+{
+	static const char *const plain[] = {"tag", "accept", "announce"};
+	bool relay = false;
+	for (unsigned i = 0; i < r->c->peer_count; i++) {
+		const struct xy_config_peer *p = &r->c->peers[i];
+		const config_setting_t *s = config_setting_get_elem(peers, i);
+		bool is_plain = p->leaf && xy_config_speaks(p);
+		for (unsigned k = 0; k < XY_ARRAY_SIZE(plain); k++)
+			if (!is_plain && member(s, plain[k]))
+				return xy_config_fail(r, member(s, plain[k]), NULL,
+						      "is for leaves that speak Babel; add babel = "
+						      "\"yes\"; to a leaf, or remove it");
+		if (p->leaf && (p->stub || p->relay))
+			return xy_config_fail(r, s, p->stub ? "stub" : "relay",
+					      "is between nodes; a leaf is told 200::/7 anyway. "
+					      "Remove it");
+		if (p->relay && !r->c->routing.stub)
+			return xy_config_fail(r, s, "relay",
+					      "this node keeps a table of its own and asks nobody; "
+					      "remove it, or set routing = { stub = true; };");
+		relay = relay || (p->relay && xy_config_speaks(p));
+	}
+	if (r->c->routing.stub && !relay)
+		return xy_config_fail(
+			r, peers, NULL,
+			"routing.stub is set, but there is nobody to ask; set relay = "
+			"true; for the peers that know the way");
 	return 0;
 }
 
@@ -97,7 +129,8 @@ static int check_peers(struct xy_config_reader *r, const config_setting_t *peers
 	if (!ret)
 		ret = check_unique(r, e, n, by_key, "key");
 	free(e);
-	return ret ? ret : check_leaves(r, peers);
+	ret = ret ? ret : check_leaves(r, peers);
+	return ret ? ret : check_babel(r, peers);
 }
 
 static int by_peer_name(const void *a, const void *b)
@@ -148,7 +181,7 @@ static size_t count_prefixes(const struct xy_config *c)
 {
 	size_t n = c->route_count;
 	for (unsigned i = 0; i < c->peer_count; i++)
-		n += c->peers[i].allowed_count;
+		n += c->peers[i].allowed.count;
 	return n;
 }
 
@@ -157,8 +190,8 @@ static void collect_prefixes(const struct xy_config *c, const config_setting_t *
 {
 	for (unsigned i = 0; i < c->peer_count; i++) {
 		const config_setting_t *all = member(config_setting_get_elem(peers, i), "allowed");
-		for (unsigned j = 0; j < c->peers[i].allowed_count; j++)
-			*e++ = (struct entry){&c->peers[i].allowed[j],
+		for (unsigned j = 0; j < c->peers[i].allowed.count; j++)
+			*e++ = (struct entry){&c->peers[i].allowed.v[j],
 					      config_setting_get_elem(all, j)};
 	}
 	for (unsigned i = 0; i < c->route_count; i++)

@@ -29,8 +29,13 @@ void xy_config_init(struct xy_config *c)
 
 void xy_config_free(struct xy_config *c)
 {
-	for (unsigned i = 0; i < c->peer_count; i++)
-		free(c->peers[i].allowed);
+	for (unsigned i = 0; i < c->peer_count; i++) {
+		free(c->peers[i].allowed.v);
+		free(c->peers[i].accept.v);
+		free(c->peers[i].announce.v);
+	}
+	free(c->routing.announce.v);
+	free(c->routing.accept);
 	if (c->peers)
 		sodium_memzero(c->peers, c->peer_count * sizeof(*c->peers));
 	free(c->peers);

@@ -42,6 +42,13 @@ struct xy_config_endpoint {
 	uint16_t port;
 };
 
+enum xy_config_speak { XY_SPEAK_AUTO, XY_SPEAK_YES, XY_SPEAK_NO }; // auto: nodes do, leaves not
+
+struct xy_config_prefixes {
+	unsigned count;
+	struct xy_prefix *v; // NULL: not set
+};
+
 struct xy_config_peer {
 	char name[XY_NAME_LEN + 1];
 	struct xy_key key; // X25519
@@ -50,10 +57,28 @@ struct xy_config_peer {
 	uint8_t psk[32]; // secret; a leaf's own, or overriding the network secret
 	unsigned endpoint_count;
 	struct xy_config_endpoint endpoints[XY_CONFIG_ENDPOINTS];
-	unsigned keepalive;	// seconds, 0 = off, at most 65535
-	unsigned allowed_count; // leaf only: what it may send from, and what is routed to it
-	struct xy_prefix *allowed;
+	unsigned keepalive;		   // seconds, 0 = off, at most 65535
+	struct xy_config_prefixes allowed; // leaf only: what it may send from, what is routed to it
+	enum xy_config_speak babel;
+	uint16_t cost;	      // of the link for Babel; 0 = default
+	uint32_t max_origins; // it may bring; 0 = default
+	bool stub;	      // it has no table of its own: we are its relay
+	bool relay;	      // it is our relay: we are a stub
+	// leaf with babel only: its domain, what is taken from it, what it is told
+	uint32_t tag;
+	struct xy_config_prefixes accept, announce;
 	int line;
+};
+
+// Does this node speak Babel with the peer?
+static inline bool xy_config_speaks(const struct xy_config_peer *p)
+{
+	return p->babel == XY_SPEAK_AUTO ? !p->leaf : p->babel == XY_SPEAK_YES;
+}
+
+struct xy_config_accept {  // key may announce prefix, and what is inside it
+	struct xy_key key; // X25519
+	struct xy_prefix prefix;
 };
 
 struct xy_config_route {
@@ -92,6 +117,13 @@ struct xy_config {
 		unsigned mode;	// telemetry socket, default 0660
 		char group[64]; // default none
 	} telemetry;
+
+	struct {
+		bool stub;			    // no table of our own: ask relays
+		struct xy_config_prefixes announce; // ours besides our /64
+		unsigned accept_count;
+		struct xy_config_accept *accept;
+	} routing;
 
 	unsigned peer_count;
 	struct xy_config_peer *peers;

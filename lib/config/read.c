@@ -25,7 +25,7 @@ static const char *const wanted_names[] = {
 	[XY_CONFIG_GROUPS] = "a list of groups: ( { key = value; }, { ... } )",
 };
 
-// The schema is three levels deep, and only settings that it knows (or their children) are named.
+// The schema is four levels deep, and only settings that it knows (or their children) are named.
 static int path(const config_setting_t *s, char *to, size_t size)
 {
 	if (!s || !s->parent)

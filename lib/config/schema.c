@@ -143,7 +143,7 @@ static int read_port(struct xy_config_reader *r, const config_setting_t *s,
 	return ret ? ret : check_port(r, s, p);
 }
 
-static const struct xy_config_group port_group, peer_group, route_group;
+static const struct xy_config_group accept_group, port_group, peer_group, route_group;
 
 static int store_ports(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
@@ -270,16 +270,25 @@ static int store_name(struct xy_config_reader *r, const config_setting_t *s, voi
 			      s->value.sval, XY_NAME_LEN);
 }
 
-static int store_key(struct xy_config_reader *r, const config_setting_t *s, void *base)
+static int read_key(struct xy_config_reader *r, const config_setting_t *s, struct xy_key *out)
 {
-	struct xy_config_peer *p = base;
 	struct xy_err why = {""};
-	if (xy_key_parse(s->value.sval, &p->key, &why))
+	if (xy_key_parse(s->value.sval, out, &why))
 		return xy_config_fail(r, s, NULL, "%s", why.text);
-	if (xy_key_is_zero(&p->key))
+	if (xy_key_is_zero(out))
 		return xy_config_fail(
 			r, s, NULL, "all zeros is no public key; write the peer's (xylem pubkey)");
 	return 0;
+}
+
+static int store_key(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return read_key(r, s, &((struct xy_config_peer *)base)->key);
+}
+
+static int store_accept_key(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return read_key(r, s, &((struct xy_config_accept *)base)->key);
 }
 
 static int read_endpoint(struct xy_config_reader *r, const config_setting_t *s,
@@ -347,22 +356,75 @@ int xy_config_prefix_read(struct xy_config_reader *r, const config_setting_t *s,
 	return 0;
 }
 
-static int store_allowed(struct xy_config_reader *r, const config_setting_t *s, void *base)
+static int read_prefixes(struct xy_config_reader *r, const config_setting_t *s,
+			 struct xy_config_prefixes *out)
 {
-	struct xy_config_peer *p = base;
 	int n = config_setting_length(s), ret = 0;
 	if (n > XY_CONFIG_PREFIXES)
 		return xy_config_fail(r, s, NULL, "%d prefixes; write at most %d", n,
 				      XY_CONFIG_PREFIXES);
-	if (n == 0)
-		return 0;
-	p->allowed = calloc((size_t)n, sizeof(*p->allowed));
-	if (!p->allowed)
+	out->v = calloc((size_t)n + 1, sizeof(*out->v)); // an empty list is one, too
+	if (!out->v)
 		return xy_config_fail(r, s, NULL, "not enough memory for %d prefixes", n);
 	for (int i = 0; !ret && i < n; i++)
-		ret = xy_config_prefix_read(r, config_setting_get_elem(s, (unsigned)i),
-					    &p->allowed[i]);
-	p->allowed_count = (unsigned)n;
+		ret = xy_config_prefix_read(r, config_setting_get_elem(s, (unsigned)i), &out->v[i]);
+	out->count = (unsigned)n;
+	return ret;
+}
+
+// Prefixes outside the mesh, where a key alone says who owns what.
+static int read_plain_prefixes(struct xy_config_reader *r, const config_setting_t *s,
+			       struct xy_config_prefixes *out)
+{
+	int ret = read_prefixes(r, s, out);
+	for (unsigned i = 0; !ret && i < out->count; i++)
+		if (xy_addr_is_mesh(&out->v[i].addr) && !xy_prefix_is_v4(&out->v[i]))
+			ret = xy_config_fail(r, config_setting_get_elem(s, i), NULL,
+					     "lies in 200::/7, where each /64 is its key's and "
+					     "nothing else is announced; remove it");
+	return ret;
+}
+
+static int store_allowed(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return read_prefixes(r, s, &((struct xy_config_peer *)base)->allowed);
+}
+
+static int store_accept(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return read_plain_prefixes(r, s, &((struct xy_config_peer *)base)->accept);
+}
+
+static int store_announce(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return read_prefixes(r, s, &((struct xy_config_peer *)base)->announce);
+}
+
+static int store_own_announce(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	if (config_setting_length(s) == 0)
+		return 0;
+	return read_plain_prefixes(r, s, &((struct xy_config *)base)->routing.announce);
+}
+
+static int store_own_accept(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	unsigned n = (unsigned)config_setting_length(s);
+	int ret = xy_config_groups_read(r, s, &accept_group, &c->routing.accept,
+					sizeof(*c->routing.accept));
+	c->routing.accept_count = c->routing.accept ? n : 0;
+	return ret;
+}
+
+static int store_accept_prefix(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_accept *a = base;
+	int ret = xy_config_prefix_read(r, s, &a->prefix);
+	if (!ret && xy_addr_is_mesh(&a->prefix.addr) && !xy_prefix_is_v4(&a->prefix))
+		ret = xy_config_fail(r, s, NULL,
+				     "lies in 200::/7, where each /64 is its key's without being "
+				     "accepted; remove this entry");
 	return ret;
 }
 
@@ -420,6 +482,8 @@ static int store_routes(struct xy_config_reader *r, const config_setting_t *s, v
 
 static const char *const idle_choices[] = {
 	[XY_IDLE_ADAPTIVE] = "adaptive", [XY_IDLE_POLL] = "poll", NULL};
+static const char *const speak_choices[] = {
+	[XY_SPEAK_AUTO] = "auto", [XY_SPEAK_YES] = "yes", [XY_SPEAK_NO] = "no", NULL};
 static const char *const level_choices[] = {[XY_LOG_ERROR] = "error",
 					    [XY_LOG_WARN] = "warn",
 					    [XY_LOG_INFO] = "info",
@@ -502,6 +566,52 @@ static const struct xy_config_key peer_keys[] = {
 	 .sample = "[ \"10.1.0.5/32\" ]",
 	 .store = store_allowed,
 	 .help = "Leaves only: the prefixes that it may send from and that are routed to it."},
+	{.name = "babel", .type = XY_CONFIG_STRING, .choices = speak_choices, .def = "\"auto\"",
+	 PEER(babel),
+	 .help = "Whether routes are exchanged with it; auto: with nodes yes, with leaves no."},
+	{.name = "cost", .type = XY_CONFIG_INT, .min = 1, .max = 65534, .def = "96", PEER(cost),
+	 .help = "What the link adds to a route's metric; traffic takes the least sum."},
+	{.name = "max_origins", .type = XY_CONFIG_INT, .min = 1, .max = 1 << 20, .def = "65536",
+	 PEER(max_origins), .help = "Of how many nodes it may bring routes."},
+	{.name = "stub", .type = XY_CONFIG_BOOL, .alternative = true, .def = "false",
+	 .sample = "true", PEER(stub),
+	 .help = "true: it keeps no table (its routing has stub = true) and asks this node."},
+	{.name = "relay", .type = XY_CONFIG_BOOL, .alternative = true, .def = "false",
+	 .sample = "true", PEER(relay),
+	 .help = "true: this node, a stub, asks it for routes."},
+	{.name = "tag", .type = XY_CONFIG_INT, .max = UINT32_MAX, .alternative = true, .def = "0",
+	 .sample = "7", PEER(tag),
+	 .help = "Leaves with babel only: number of the network behind it, the same at each gateway "
+		 "to it."},
+	{.name = "accept", .type = XY_CONFIG_STRINGS, .alternative = true, .def = "[ ]",
+	 .sample = "[ \"10.2.0.0/16\" ]", .store = store_accept,
+	 .help = "Leaves with babel only: the prefixes that are taken from it and brought into the "
+		 "mesh."},
+	{.name = "announce", .type = XY_CONFIG_STRINGS, .alternative = true,
+	 .def = "[ \"200::/7\" ]", .sample = "[ \"200::/7\", \"10.0.0.0/8\" ]",
+	 .store = store_announce,
+	 .help = "Leaves with babel only: what it is told besides our own prefixes."},
+};
+
+static const struct xy_config_key accept_keys[] = {
+	{.name = "key", .type = XY_CONFIG_STRING, .required = true, .sample = SAMPLE_RELAY_KEY,
+	 .store = store_accept_key, .help = "The node's public key."},
+	{.name = "prefix", .type = XY_CONFIG_STRING, .required = true,
+	 .sample = "\"10.2.0.0/16\"", .store = store_accept_prefix,
+	 .help = "What it may announce: this prefix and those inside it."},
+};
+
+static const struct xy_config_key routing_keys[] = {
+	{.name = "stub", .type = XY_CONFIG_BOOL, .def = "false", ROOT(routing.stub),
+	 .help = "true: keep no table, ask the peers with relay = true for each destination."},
+	{.name = "announce", .type = XY_CONFIG_STRINGS, .def = "[ ]",
+	 .sample = "[ \"10.1.0.0/16\" ]", .store = store_own_announce,
+	 .help = "Prefixes of ours besides our /64; they go to the leaf that has them, else to this "
+		 "host."},
+	{.name = "accept", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &accept_group,
+	 .store = store_own_accept,
+	 .help = "Which prefixes outside 200::/7 this node uses, and of whom; others are only passed "
+		 "on."},
 };
 
 static const struct xy_config_key route_keys[] = {
@@ -516,6 +626,8 @@ static const struct xy_config_group host_group = GROUP("host", host_keys);
 static const struct xy_config_group worker_group = GROUP("workers", worker_keys);
 static const struct xy_config_group log_group = GROUP("log", log_keys);
 static const struct xy_config_group telemetry_group = GROUP("telemetry", telemetry_keys);
+static const struct xy_config_group accept_group = GROUP("accept", accept_keys);
+static const struct xy_config_group routing_group = GROUP("routing", routing_keys);
 static const struct xy_config_group port_group = GROUP("ports", port_keys);
 static const struct xy_config_group peer_group = GROUP("peers", peer_keys);
 static const struct xy_config_group route_group = GROUP("routes", route_keys);
@@ -554,6 +666,8 @@ static const struct xy_config_key root_keys[] = {
 	{.name = "log", .type = XY_CONFIG_GROUP, .group = &log_group, .help = "The log, on stderr."},
 	{.name = "telemetry", .type = XY_CONFIG_GROUP, .group = &telemetry_group,
 	 .help = "The socket that `xylem show` asks."},
+	{.name = "routing", .type = XY_CONFIG_GROUP, .group = &routing_group,
+	 .help = "Babel, which finds the way to every node."},
 	{.name = "peers", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &peer_group,
 	 .store = store_peers, .help = "The nodes and WireGuard devices that we hold links to."},
 	{.name = "routes", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &route_group,

@@ -214,6 +214,46 @@ static const struct {
 	/*77*/
 	{"ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; },\n{ port = 51820; } );",
 	 "2: ports.[1]: ", "the same address and port stands in line 1"},
+	/*78*/
+	{"routing = { stub = true; };\npeers = ( { name = \"a\"; key = \"" K1 "\"; } );",
+	 "2: peers: ", "there is nobody to ask; set relay = true;"},
+	/*79*/
+	{"routing = { stub = true; };\n"
+	 "peers = ( { name = \"a\"; key = \"" K1 "\"; relay = true; cost = 65534; } );",
+	 NULL, NULL},
+	/*80*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; relay = true; } );",
+	 "1: peers.[0].relay: ", "set routing = { stub = true; };"},
+	/*81*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; tag = 7; } );",
+	 "1: peers.[0].tag: ", "is for leaves that speak Babel"},
+	/*82*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; leaf = true;\n"
+	 "allowed = [ \"10.1.0.5/32\" ]; accept = [ \"10.2.0.0/16\" ]; } );",
+	 "2: peers.[0].accept: ", "add babel = \"yes\";"},
+	/*83*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; leaf = true; babel = \"yes\"; tag = 7;\n"
+	 "allowed = [ \"10.1.0.5/32\" ]; accept = [ \"10.2.0.0/16\" ]; announce = [ ]; } );",
+	 NULL, NULL},
+	/*84*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; leaf = true; stub = true;\n"
+	 "allowed = [ \"10.1.0.5/32\" ]; } );",
+	 "1: peers.[0].stub: ", "is between nodes"},
+	/*85*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; cost = 65535; } );",
+	 "1: peers.[0].cost: ", "write 1 to 65534"},
+	/*86*/
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; babel = \"maybe\"; } );",
+	 "1: peers.[0].babel: ", "is none of \"auto\", \"yes\", \"no\""},
+	/*87*/
+	{"routing = { announce = [ \"10.1.0.0/16\",\n\"200::/16\" ]; };",
+	 "2: routing.announce.[1]: ", "lies in 200::/7"},
+	/*88*/
+	{"routing = { accept = ( { key = \"" K1 "\";\n prefix = \"300::/64\"; } ); };",
+	 "2: routing.accept.[0].prefix: ", "without being accepted"},
+	/*89*/
+	{"routing = { accept = ( { prefix = \"10.0.0.0/8\"; } ); };",
+	 "1: routing.accept.[0].key: ", "missing; add: key = "},
 };
 
 static void check_row(size_t i)
@@ -285,6 +325,32 @@ static void test_cards(void)
 	xy_config_free(&c);
 }
 
+static void test_routing(void)
+{
+	struct xy_config c;
+	parse("routing = { announce = [ \"10.1.0.0/16\" ]; accept = ( { key = \"" K1 "\"; "
+	      "prefix = \"10.2.0.0/16\"; } ); };\n"
+	      "peers = ( " L2 ", { name = \"n\"; key = \"" K1 "\"; cost = 7; max_origins = 9; "
+	      "stub = true; } );",
+	      &c);
+	CU_ASSERT_FATAL(c.routing.announce.count == 1 && c.routing.accept_count == 1);
+	CU_ASSERT(c.routing.announce.v[0].len == 96 + 16);
+	CU_ASSERT(c.routing.accept[0].prefix.addr.b[13] == 2);
+	CU_ASSERT(c.routing.accept[0].key.b[0] == c.peers[1].key.b[0]);
+	CU_ASSERT(!xy_config_speaks(&c.peers[0]) && xy_config_speaks(&c.peers[1]));
+	CU_ASSERT(c.peers[1].cost == 7 && c.peers[1].max_origins == 9 && c.peers[1].stub);
+	CU_ASSERT(!c.peers[1].announce.v);
+	xy_config_free(&c);
+	parse("peers = ( { name = \"a\"; key = \"" K1 "\"; leaf = true; babel = \"yes\"; "
+	      "tag = 7; allowed = [ \"10.1.0.5/32\" ]; accept = [ \"10.2.0.0/16\" ]; "
+	      "announce = [ ]; } );",
+	      &c);
+	CU_ASSERT(xy_config_speaks(&c.peers[0]) && c.peers[0].tag == 7);
+	CU_ASSERT(c.peers[0].accept.count == 1);
+	CU_ASSERT(c.peers[0].announce.v && !c.peers[0].announce.count); // told nothing but ours
+	xy_config_free(&c);
+}
+
 static void test_values(void)
 {
 	struct xy_config c;
@@ -318,8 +384,8 @@ static void test_values(void)
 	CU_ASSERT_STRING_EQUAL(c.telemetry.group, "adm");
 	CU_ASSERT_FATAL(c.peer_count == 2 && c.route_count == 1 && c.routes[0].peer == 1);
 	CU_ASSERT_STRING_EQUAL(xy_prefix_str(&c.routes[0].prefix, buf), "192.0.2.0/24");
-	CU_ASSERT(c.peers[0].leaf && c.peers[0].allowed_count == 1 && !c.peers[0].has_psk);
-	CU_ASSERT_STRING_EQUAL(xy_prefix_str(&c.peers[0].allowed[0], buf), "10.1.0.5/32");
+	CU_ASSERT(c.peers[0].leaf && c.peers[0].allowed.count == 1 && !c.peers[0].has_psk);
+	CU_ASSERT_STRING_EQUAL(xy_prefix_str(&c.peers[0].allowed.v[0], buf), "10.1.0.5/32");
 	CU_ASSERT_STRING_EQUAL(xy_key_str(&c.peers[1].key, key), K1);
 	CU_ASSERT(c.peers[1].has_psk && c.peers[1].psk[1] == 1 && c.peers[1].keepalive == 25);
 	CU_ASSERT(c.peers[1].endpoint_count == 2 && c.peers[1].endpoints[1].port == 2);
@@ -465,6 +531,7 @@ XY_UNIT_MAIN("config", {"texts, each with its error", test_table},
 	     {"every text cut at every length", test_cut}, {"values arrive", test_values},
 	     {"ports on cards", test_cards},
 	     {"documented defaults are the defaults", test_defaults},
+	     {"what routing is told", test_routing},
 	     {"the example parses, commented and not", test_example},
 	     {"files: missing, readable by everyone", test_load}, {"a FIFO for a file", test_fifo},
 	     {"a zero byte", test_nul})
