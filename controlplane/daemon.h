@@ -8,6 +8,7 @@
 #include "log.h"
 #include "netlink.h"
 #include "plan.h"
+#include "routing.h"
 #include "rundir.h"
 #include "state.h"
 #include "watchdog.h"
@@ -47,6 +48,7 @@ struct xy_daemon {
 	struct xy_dp *dp;
 	struct xy_ports *ports;
 	struct xy_links *links;
+	struct xy_routing *routing;
 	struct xy_helpers *helpers;
 	struct xy_rundir rundir;
 	struct xy_state *state;
@@ -66,8 +68,8 @@ struct xy_daemon {
 	// loop
 	uv_loop_t loop;
 	uv_poll_t dp_poll, netlink_poll;
-	uv_timer_t links_timer, tick_timer, mtu_timer;
-	uv_idle_t kernel_idle;
+	uv_timer_t links_timer, routing_timer, tick_timer, mtu_timer;
+	uv_idle_t routing_idle, kernel_idle;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_prepare_t prepare;
 	uv_check_t check;
@@ -98,6 +100,7 @@ void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops);
 // work(what) on a helper, then done(what) here, also while the loop closes. arg is the daemon.
 void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
 bool xy_helpers_busy(const struct xy_daemon *d); // with what xy_helpers_run gave them
+void xy_helpers_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops);
 bool xy_helpers_idle(const struct xy_daemon *d); // no name is being resolved
 void xy_reload_begin(struct xy_daemon *d);
 
@@ -105,9 +108,11 @@ void xy_reload_begin(struct xy_daemon *d);
 int xy_memory_open(struct xy_daemon *d, struct xy_err *err);
 void xy_memory_close(struct xy_daemon *d);
 void xy_memory_stamp_floor(const struct xy_daemon *d, uint8_t out[static XY_WG_TAI64N_LEN]);
-void xy_memory_recall(struct xy_daemon *d); // tells the links where their peers were
-void xy_memory_note(struct xy_daemon *d);   // once a second: what is new
-void xy_memory_prune(struct xy_daemon *d);  // forgets peers that are gone
+uint32_t xy_memory_epoch_first(struct xy_daemon *d);  // of this start, saved
+void xy_memory_epoch_save(void *arg, uint32_t epoch); // arg: the daemon
+void xy_memory_recall(struct xy_daemon *d);	      // tells the links where their peers were
+void xy_memory_note(struct xy_daemon *d);	      // once a second: what is new
+void xy_memory_prune(struct xy_daemon *d);	      // forgets peers that are gone
 
 // --- interface.c: the host interface
 int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 200::/7

@@ -51,6 +51,7 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 {
 	xy_link_mtu_ask(l, k);
 	struct xy_dp_peer p = {.leaf = k->leaf,
+			       .routing = k->routing,
 			       .port = k->port,
 			       .remote = k->remote,
 			       .local = k->local,

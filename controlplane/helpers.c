@@ -225,6 +225,8 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 	keep_fixed(&d->plan.config, &plan->config);
 	if (xy_links_apply(d->links, plan, xy_now(), &err))
 		xy_log_error("reload: %s", err.text);
+	if (xy_routing_apply(d->routing, plan, xy_now(), &err))
+		xy_log_error("reload: %s", err.text);
 	xy_plan_free(&d->plan);
 	d->plan = *plan;
 	xy_log_level_set(d->plan.config.log_level);
@@ -297,6 +299,37 @@ static uint32_t path_mtu(void *arg, const struct xy_endpoint *remote)
 	return xy_pmtu_get(remote, d->plan.config.fwmark);
 }
 
+static void routing(void *arg, uint32_t slot, enum xy_link_change what)
+{
+	const struct xy_daemon *d = arg;
+	if (d->routing) // else it begins after the links, or has ended before them
+		xy_routing_link(d->routing, slot, what, xy_now());
+}
+
+static void claims_work(void *job)
+{
+	xy_routing_job_run(job);
+}
+
+static void claims_done(void *what)
+{
+	struct xy_routing_job *job = what;
+	const struct xy_daemon *d = job->arg;
+	xy_routing_job_done(d->routing, job, xy_now());
+}
+
+static void claims_begin(void *arg, struct xy_routing_job *job)
+{
+	job->arg = arg;
+	xy_helpers_run(arg, claims_work, claims_done, job);
+}
+
+void xy_helpers_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops)
+{
+	*ops = (struct xy_routing_ops){
+		.arg = d, .run = claims_begin, .epoch_save = xy_memory_epoch_save};
+}
+
 void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 {
 	*ops = (struct xy_links_ops){.arg = d,
@@ -305,6 +338,7 @@ void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 				     .wall = wall,
 				     .resolve = resolve,
 				     .path_mtu = path_mtu,
+				     .routing = routing,
 				     .adjacency = xy_ports_adjacency};
 }
 

@@ -107,6 +107,19 @@ const char *xy_links_name(const struct xy_links *l, uint32_t slot)
 	return slot < l->cfg.max_peers && l->link[slot] ? l->link[slot]->name : NULL;
 }
 
+const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot)
+{
+	return slot < l->cfg.max_peers && l->link[slot] ? &l->link[slot]->key : NULL;
+}
+
+int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot)
+{
+	const struct xy_link *k = xy_link_by_key(l, key->b);
+	if (k)
+		*slot = k->slot;
+	return k ? 0 : -ENOENT;
+}
+
 uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which)
 {
 	return l->drop[which];

@@ -48,6 +48,7 @@ struct xy_link {
 	char name[XY_NAME_LEN + 1];
 	struct xy_key key;
 	bool leaf;
+	bool routing; // Babel is spoken with it
 	unsigned keepalive;
 	unsigned allowed_count;
 	struct xy_prefix *allowed;
@@ -124,6 +125,8 @@ struct xy_link *xy_link_by_index(const struct xy_links *l, uint32_t index);
 void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now);
 void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nsec now);
 bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
+void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now); // no session is left
+void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_change what);
 
 // --- peers.c: one link's life
 uint64_t xy_links_hash(const struct xy_links *l, const void *data, size_t len);

@@ -144,6 +144,22 @@ static xy_nsec again_at(struct xy_links *l, xy_nsec now)
 	return now + AGAIN_AFTER + random % (AGAIN_AFTER / 2);
 }
 
+void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_change what)
+{
+	if (k->routing && l->cfg.ops.routing)
+		l->cfg.ops.routing(l->cfg.ops.arg, k->slot, what);
+}
+
+// Without a session Babel cannot ask for one: what it sends is not held. So the link does.
+void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	if (k->routing && is_kept_up(k) && k->start_at == XY_NEVER)
+		k->start_at = again_at(l, now);
+	if (k->told_up)
+		xy_link_tell(l, k, XY_LINK_WENT_DOWN);
+	k->told_up = false;
+}
+
 static void give_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	char at[XY_ENDPOINT_STRLEN];
@@ -171,7 +187,7 @@ void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nse
 	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
 	if (actions & XY_WG_DO_EXPIRE) {
 		xy_link_sessions_clear(l, k);
-		k->told_up = false;
+		xy_link_down(l, k, now);
 		current = NULL;
 	}
 	if (actions & XY_WG_DO_GIVE_UP)

@@ -39,6 +39,8 @@ enum xy_link_drop {
 extern const char *const xy_link_drop_name[XY_LINK_DROP_COUNT];
 extern const char *const xy_link_drop_text[XY_LINK_DROP_COUNT];
 
+enum xy_link_change { XY_LINK_CAME_UP, XY_LINK_WENT_DOWN, XY_LINK_REMOVED };
+
 struct xy_links_ops {
 	void *arg;
 	// Has xy_job_run called on a helper and, on the control thread, xy_links_job_done after.
@@ -54,6 +56,9 @@ struct xy_links_ops {
 	// Completes what the dataplane is told of a peer by what the kernel knows of the way there:
 	// the port, our address, the next hop. NULL: nothing to add.
 	void (*adjacency)(void *arg, struct xy_dp_peer *peer);
+	// What became of a link that routing runs over. At REMOVED all routes to it have to go.
+	// NULL: nobody listens.
+	void (*routing)(void *arg, uint32_t slot, enum xy_link_change what);
 };
 
 struct xy_links_config {
@@ -140,5 +145,7 @@ unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link
 
 // The routes; whoever learns some puts them in here.
 struct xy_rib *xy_links_rib(struct xy_links *l);
-const char *xy_links_name(const struct xy_links *l, uint32_t slot); // NULL: no such peer
+const char *xy_links_name(const struct xy_links *l, uint32_t slot);	    // NULL: no such peer
+const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot); // NULL: no such peer
+int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot); // -ENOENT
 uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which);

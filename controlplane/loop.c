@@ -9,6 +9,7 @@
 
 #define EVENTS_PER_TURN	 128 // of the dataplane; at about 5 us each far below 2 ms
 #define LINKS_PER_TURN	 128
+#define ROUTING_PER_TURN 256 // actions, at most 4 us each
 #define TICKS_PER_SECOND (XY_SEC / XY_LAG_TICK)
 #define DISK_WAIT	 (5 * XY_SEC) // at the end, for a write that is under way
 #define MTU_PER_TURN	 64	      // a socket each, about 10 us
@@ -30,25 +31,61 @@ static void on_links(uv_timer_t *timer)
 	xy_loop_rearm(d);
 }
 
-void xy_loop_rearm(struct xy_daemon *d)
+static void routing_turn(struct xy_daemon *d)
 {
-	xy_nsec at = xy_links_deadline(d->links), now = xy_now();
-	if (d->stopping)
-		return;
+	xy_routing_run(d->routing, ROUTING_PER_TURN, xy_now());
+	xy_loop_rearm(d);
+}
+
+static void on_routing(uv_timer_t *timer)
+{
+	routing_turn(timer->data);
+}
+
+static void on_routing_left(uv_idle_t *idle)
+{
+	routing_turn(idle->data);
+}
+
+static void timer_arm(uv_timer_t *timer, uv_timer_cb fn, xy_nsec at, xy_nsec now)
+{
 	if (at == XY_NEVER) {
-		uv_timer_stop(&d->links_timer);
+		uv_timer_stop(timer);
 		return;
 	}
 	// Rounded up: a timer that fires early would find nothing to do and spin.
 	uint64_t ms = at > now ? (at - now + XY_MSEC - 1) / XY_MSEC : 0;
+	uv_timer_start(timer, fn, ms, 0);
+}
+
+// What is left of routing comes in the next turn: the links' timers are before it.
+static void routing_arm(struct xy_daemon *d, xy_nsec now)
+{
+	xy_nsec at = xy_routing_deadline(d->routing);
+	if (at <= now)
+		uv_idle_start(&d->routing_idle, on_routing_left);
+	else
+		uv_idle_stop(&d->routing_idle);
+	timer_arm(&d->routing_timer, on_routing, at <= now ? XY_NEVER : at, now);
+}
+
+void xy_loop_rearm(struct xy_daemon *d)
+{
+	xy_nsec now = xy_now();
+	if (d->stopping)
+		return;
 	uv_update_time(&d->loop);
-	uv_timer_start(&d->links_timer, on_links, ms, 0);
+	timer_arm(&d->links_timer, on_links, xy_links_deadline(d->links), now);
+	routing_arm(d, now);
 }
 
 static void on_event(void *arg, const struct xy_dp_event *ev)
 {
 	struct xy_daemon *d = arg;
-	xy_links_event(d->links, ev, xy_now());
+	if (ev->type == XY_DP_OVERLAY || ev->type == XY_DP_ASK || ev->type == XY_DP_USED)
+		xy_routing_event(d->routing, ev, xy_now());
+	else
+		xy_links_event(d->links, ev, xy_now());
 	if (ev->type == XY_DP_MTU)
 		d->mtu_stale = true;
 }
@@ -215,9 +252,11 @@ static int tick(struct xy_daemon *d)
 	int r = uv_timer_init(&d->loop, &d->links_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->tick_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->mtu_timer);
+	r = r ? r : uv_timer_init(&d->loop, &d->routing_timer);
+	r = r ? r : uv_idle_init(&d->loop, &d->routing_idle);
 	r = r ? r : uv_idle_init(&d->loop, &d->kernel_idle);
 	d->links_timer.data = d->tick_timer.data = d->mtu_timer.data = d;
-	d->kernel_idle.data = d;
+	d->routing_timer.data = d->routing_idle.data = d->kernel_idle.data = d;
 	d->tick_due = xy_now() + XY_LAG_TICK;
 	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_now());
 	r = r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
@@ -250,6 +289,8 @@ void xy_loop_close(struct xy_daemon *d)
 	if (!d->loop_open)
 		return;
 	d->stopping = true;
+	if (d->routing)
+		xy_routing_quit(d->routing);
 	uv_walk(&d->loop, close_handle, NULL);
 	xy_nsec end = xy_now() + XY_SEC / 2, disk_end = xy_now() + DISK_WAIT;
 	do {

@@ -107,6 +107,16 @@ static uint32_t packet_most(const struct xy_config *c)
 	return most > PACKET_MAX ? PACKET_MAX : most;
 }
 
+// The host interface's last IPv4 address; unspecified: none.
+static struct xy_addr node_v4(const struct xy_config *c)
+{
+	struct xy_addr a = {0};
+	for (unsigned i = 0; i < c->host.address_count; i++)
+		if (xy_addr_is_v4(&c->host.addresses[i].addr))
+			a = c->host.addresses[i].addr;
+	return a;
+}
+
 static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 {
 	static const char *devices[XY_CONFIG_PORTS]; // EAL keeps them
@@ -120,10 +130,8 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 				  .max_routes = c->max_routes,
 				  .max_packet = packet_most(c),
 				  .limits = d->limits,
-				  .node_addr = d->id.addr};
-	for (unsigned i = 0; i < c->host.address_count; i++)
-		if (xy_addr_is_v4(&c->host.addresses[i].addr))
-			dp.node_addr_v4 = c->host.addresses[i].addr;
+				  .node_addr = d->id.addr,
+				  .node_addr_v4 = node_v4(c)};
 	xy_ports_prepare(c, &dp, devices);
 	d->max_packet = dp.max_packet;
 	return xy_dp_create(&dp, &d->dp, err);
@@ -162,6 +170,24 @@ static int links_up(struct xy_daemon *d, struct xy_err *err)
 	return r;
 }
 
+static int routing_up(struct xy_daemon *d, struct xy_err *err)
+{
+	const struct xy_config *c = &d->plan.config;
+	struct xy_routing_config cfg = {
+		.dp = d->dp,
+		.links = d->links,
+		.identity = &d->id,
+		.epoch = xy_memory_epoch_first(d),
+		.max_peers = c->max_peers,
+		.stub = c->routing.stub,
+		.node_v4 = node_v4(c),
+	};
+	xy_helpers_routing_ops(d, &cfg.ops);
+	randombytes_buf(cfg.secret, sizeof(cfg.secret));
+	int r = xy_routing_create(&cfg, xy_now(), &d->routing, err);
+	return r ? r : xy_routing_apply(d->routing, &d->plan, xy_now(), err);
+}
+
 static int telemetry_up(struct xy_daemon *d, struct xy_err *err)
 {
 	const struct xy_config *c = &d->plan.config;
@@ -190,6 +216,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_ports_open(d, err);
 	r = r ? r : xy_helpers_open(d, err);
 	r = r ? r : links_up(d, err);
+	r = r ? r : routing_up(d, err);
 	r = r ? r : xy_interface_up(d, err);
 	r = r ? r : xy_loop_start(d, err);
 	return r ? r : xy_dp_start(d->dp, err);
@@ -202,6 +229,8 @@ static void down(struct xy_daemon *d, int code)
 	xy_loop_close(d);
 	xy_interface_down(d);
 	xy_memory_close(d);
+	xy_routing_destroy(d->routing);
+	d->routing = NULL;
 	xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
 	xy_dp_destroy(d->dp);	    // no worker runs from here on
 	xy_ports_close(d);

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 enum {
@@ -41,6 +42,41 @@ void xy_memory_stamp_floor(const struct xy_daemon *d, uint8_t out[static XY_WG_T
 	xy_log_warn("the clock is behind the last handshake before this start; handshakes go on "
 		    "from there, but set the clock");
 	xy_be64_store(out, xy_be64_load(out) + STAMP_MARGIN);
+}
+
+uint32_t xy_memory_epoch_first(struct xy_daemon *d)
+{
+	struct xy_err why;
+	uint64_t now = (uint64_t)((int64_t)time(NULL) + d->clock_offset);
+	uint32_t epoch = xy_babel_epoch_first(xy_state_epoch(d->state), now);
+	// Without it the network knows our epoch, and tells.
+	if (xy_state_epoch_save_now(d->state, epoch, &why) && !xy_state_lost(d->state))
+		xy_log_warn("%s", why.text);
+	return epoch;
+}
+
+struct epoch {
+	struct xy_daemon *d;
+	uint32_t epoch;
+};
+
+// Also when it could not be kept, which was said: the neighbours tell of it after a restart.
+static void epoch_saved(void *arg, int result)
+{
+	struct epoch *e = arg;
+	if (e->d->routing)
+		xy_routing_epoch_saved(e->d->routing, e->epoch, xy_now());
+	free(e);
+}
+
+void xy_memory_epoch_save(void *arg, uint32_t epoch)
+{
+	struct xy_daemon *d = arg;
+	struct epoch *e = malloc(sizeof(*e));
+	if (!e)
+		return; // it is asked for again
+	*e = (struct epoch){.d = d, .epoch = epoch};
+	xy_state_epoch_save(d->state, epoch, epoch_saved, e);
 }
 
 void xy_memory_recall(struct xy_daemon *d)

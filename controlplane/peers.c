@@ -32,10 +32,23 @@ void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now)
 		k->start_at = now + random % START_SPREAD;
 }
 
+// Whether Babel is spoken with it may change while the link is up.
+static void routing_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p)
+{
+	if (k->routing == xy_config_speaks(p))
+		return;
+	xy_link_tell(l, k, XY_LINK_REMOVED);
+	k->routing = !k->routing;
+	xy_link_endpoint_publish(l, k);
+	if (k->told_up)
+		xy_link_tell(l, k, XY_LINK_CAME_UP);
+}
+
 int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
 		   xy_nsec now)
 {
 	memcpy(k->name, p->name, sizeof(k->name));
+	routing_set(l, k, p);
 	if (k->keepalive != p->keepalive) {
 		k->keepalive = p->keepalive;
 		k->timers.persistent_keepalive = p->keepalive * XY_SEC;
@@ -69,6 +82,7 @@ int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_
 	k->serial = ++l->serial;
 	k->key = p->key;
 	k->leaf = p->leaf;
+	k->routing = xy_config_speaks(p);
 	k->keepalive = p->keepalive;
 	k->start_at = XY_NEVER;
 	k->hs_remote = plan->remote[at];
@@ -87,6 +101,7 @@ int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_
 
 void xy_link_remove(struct xy_links *l, struct xy_link *k)
 {
+	xy_link_tell(l, k, XY_LINK_REMOVED);
 	xy_link_handshake_end(l, k);
 	xy_link_sessions_clear(l, k);
 	xy_heap_set(&l->timers, &k->timer, XY_NEVER);

@@ -119,7 +119,10 @@ const struct xy_rib_route *xy_rib_after(const struct xy_rib *rib, const struct x
 
 static bool is_equal(const struct xy_dp_route *a, const struct xy_dp_route *b)
 {
-	return a->kind == b->kind && (a->kind != XY_DP_ROUTE_PEER || a->peer == b->peer);
+	if (a->kind != b->kind || a->kind != XY_DP_ROUTE_PEER)
+		return a->kind == b->kind;
+	return a->peer == b->peer && a->hop_count == b->hop_count &&
+	       memcmp(a->hops, b->hops, a->hop_count * sizeof(a->hops[0])) == 0;
 }
 
 // The dataplane and who listens follow what is in force now.

@@ -49,6 +49,7 @@ static void became_current(struct xy_links *l, struct xy_link *k, uint32_t index
 		char at[XY_ENDPOINT_STRLEN];
 		xy_log_info("peer %s: up, at %s", k->name, xy_endpoint_str(&k->remote, at));
 		k->told_up = true;
+		xy_link_tell(l, k, XY_LINK_CAME_UP);
 	}
 }
 
@@ -99,7 +100,7 @@ void xy_link_sessions_expire(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	let_go(l, &drops);
 	if (drops.n && k->told_up && !xy_keypairs_current(&k->keypairs)) {
 		xy_log_info("peer %s: down, its session ended", k->name);
-		k->told_up = false;
+		xy_link_down(l, k, now);
 	}
 }
 

@@ -26,6 +26,7 @@ struct node {
 	unsigned resolve_asked;
 	bool resolve_fails;
 	uint32_t mtu;
+	unsigned changes[XY_LINK_REMOVED + 1];
 };
 
 struct datagram {
@@ -101,6 +102,11 @@ static uint32_t path_mtu(void *arg, const struct xy_endpoint *remote)
 	return ((struct node *)arg)->mtu;
 }
 
+static void routing(void *arg, uint32_t slot, enum xy_link_change what)
+{
+	((struct node *)arg)->changes[what]++;
+}
+
 static void on_event(void *arg, const struct xy_dp_event *ev)
 {
 	xy_links_event(((struct node *)arg)->links, ev, w.now);
@@ -141,7 +147,8 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 					       .random = random_bytes,
 					       .wall = wall,
 					       .resolve = resolve,
-					       .path_mtu = path_mtu}};
+					       .path_mtu = path_mtu,
+					       .routing = routing}};
 	if (stamp_floor)
 		memcpy(cfg.stamp_floor, stamp_floor, sizeof(cfg.stamp_floor));
 	CU_ASSERT_FATAL(xy_links_create(&cfg, &n->links, NULL) == 0);
@@ -500,10 +507,15 @@ static void test_place(void)
 	world_end();
 }
 
+// Where no routing keeps a link busy it goes quiet, as WireGuard's does.
 static void test_idle(void)
 {
 	world_make();
-	pair_up();
+	configure(B, A, SECRET, "babel = \"no\";");
+	configure(A, B, SECRET, TO_B "babel = \"no\";");
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	CU_ASSERT(A->changes[XY_LINK_CAME_UP] == 0);
 	run_for(600 * XY_SEC);
 	CU_ASSERT(!is_up(A) && !is_up(B));
 	CU_ASSERT_EQUAL(fake_sessions(&A->dp), 0); // expired
@@ -512,6 +524,33 @@ static void test_idle(void)
 	fake_data(&A->dp, 0);
 	run_for(XY_SEC);
 	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 1);
+	world_end();
+}
+
+// A link that routing runs over is brought up again, whatever ended its sessions, and routing is
+// told each time.
+static void test_kept(void)
+{
+	world_make();
+	pair_up();
+	CU_ASSERT(A->dp.peer[0].cfg.routing);
+	CU_ASSERT(A->changes[XY_LINK_CAME_UP] == 1 && B->changes[XY_LINK_CAME_UP] == 1);
+	run_for(200 * XY_SEC); // nobody sends: the session ends after 180
+	CU_ASSERT_EQUAL(A->changes[XY_LINK_WENT_DOWN], 1);
+	CU_ASSERT_EQUAL(A->changes[XY_LINK_CAME_UP], 2);
+	CU_ASSERT(is_up(A) && is_up(B));
+	w.lose = lose_all;
+	run_for(2000 * XY_SEC);
+	CU_ASSERT(!is_up(A) && !is_up(B));
+	w.lose = NULL;
+	run_for(20 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	configure(A, B, SECRET, TO_B "babel = \"no\";"); // the link itself stays up
+	CU_ASSERT(is_up(A) && !A->dp.peer[0].cfg.routing);
+	CU_ASSERT_EQUAL(A->changes[XY_LINK_REMOVED], 1);
+	unsigned ups = A->changes[XY_LINK_CAME_UP];
+	configure(A, B, SECRET, TO_B);
+	CU_ASSERT(A->dp.peer[0].cfg.routing && A->changes[XY_LINK_CAME_UP] == ups + 1);
 	world_end();
 }
 
@@ -1092,6 +1131,7 @@ XY_UNIT_MAIN(
 	{"loss and retransmission", test_retransmission},
 	{"giving up, and trying again", test_give_up_and_again},
 	{"rekey without a gap", test_rekey}, {"an idle link goes silent", test_idle},
+	{"a link is kept up for routing", test_kept},
 	{"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
 	{"a cookie buys little", test_cookie_limited},
 	{"wrong secret carries nothing", test_wrong_secret},
