@@ -174,6 +174,15 @@ void sweep_start(struct xy_babel *b)
 	b->sweep = 1;
 }
 
+static void sweep_dest(struct xy_babel *b, uint32_t dest)
+{
+	DEST(b, dest)->users++; // it stays until it was looked at
+	dest_accept(b, dest);
+	dest_select(b, dest);
+	DEST(b, dest)->users--;
+	dest_release(b, dest);
+}
+
 // Selects anew for every destination, a slice at a time.
 static void sweep(struct xy_babel *b, unsigned *budget)
 {
@@ -181,7 +190,7 @@ static void sweep(struct xy_babel *b, unsigned *budget)
 		if (b->sweep > b->dests.top)
 			b->sweeping = false;
 		else if (DEST(b, b->sweep)->prefix.len != 0xff)
-			dest_select(b, b->sweep);
+			sweep_dest(b, b->sweep);
 	}
 }
 
@@ -300,6 +309,8 @@ static void fill_defaults(struct xy_babel_link *c)
 		c->max_origins = c->trust == XY_BABEL_OPEN ? XY_BABEL_OPEN_ORIGINS : 65536;
 	if (!c->max_routes)
 		c->max_routes = 16 * c->max_origins;
+	if (!c->max_prefixes)
+		c->max_prefixes = c->max_routes > 256 ? c->max_routes / 16 : 16;
 }
 
 static bool covers_mesh(const struct xy_babel_link *c)

@@ -89,7 +89,7 @@ uint32_t xy_babel_epoch_first(uint32_t saved, uint64_t unix_seconds);
 
 enum xy_babel_action_kind {
 	XY_BABEL_SEND,	     // one UDP datagram, port 6696 both ends, hop limit 1
-	XY_BABEL_ROUTE,	     // forwarding state of a prefix changed
+	XY_BABEL_ROUTE,	     // forwarding state of a prefix changed: the best of what we use
 	XY_BABEL_VERIFY,     // -> xy_babel_verified
 	XY_BABEL_SIGN,	     // -> xy_babel_signed
 	XY_BABEL_SAVE_EPOCH, // -> xy_babel_epoch_saved
@@ -109,8 +109,8 @@ struct xy_babel_route {
 	uint16_t hops[XY_BABEL_HOPS]; // links
 	uint16_t metric, seqno;
 	uint64_t rid;
-	bool used;    // for us: a /64 of the mesh, a plain route, or named by our accept list. What
-		      // is not used is passed on to neighbours, never followed by our own packets
+	bool used;    // always: a mapping that our accept list does not name is passed on to
+		      // neighbours, but no ROUTE action tells of it
 	bool has_key; // false: from a plain neighbour, or the aggregate
 	bool external;
 	struct xy_key key; // X25519 of the origin
@@ -181,6 +181,7 @@ struct xy_babel_link {
 	uint16_t mtu;		 // bytes of UDP payload (0: 1232)
 	uint32_t max_origins;	 // 0: 16 when open, else 65536
 	uint32_t max_routes;	 // 0: 16 per origin
+	uint32_t max_prefixes;	 // of one origin (0: a sixteenth of max_routes)
 	uint32_t tag;		 // plain: the domain behind it
 	struct xy_addr local;	 // our link-local address there
 	struct xy_addr remote;	 // its address (unspecified: learned from its first packet)
@@ -256,7 +257,10 @@ int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_
 
 struct xy_babel_entry { // one neighbour's route to a prefix, or our own
 	struct xy_prefix prefix;
-	bool own, selected, feasible, external, has_key, used;
+	bool own, feasible, external, has_key;
+	bool selected; // of its origin: outside 200::/7 there may be one per key
+	bool used;     // we may follow it: in the mesh, plain, or named by our accept list
+	bool followed; // the last ROUTE action is about it
 	uint16_t link, metric, refmetric, seqno;
 	uint64_t rid;
 	struct xy_key key;
@@ -275,7 +279,8 @@ struct xy_babel_stats {
 	uint32_t epoch;
 	uint64_t rid;
 	bool starting;
-	uint32_t prefixes, selected, routes, sources, origins, claims, jobs, requests, links;
+	uint32_t prefixes, mappings, selected, routes, sources, origins, claims, jobs, requests,
+		links;
 	size_t bytes; // memory held
 	uint64_t verifications, verified, cached, seqno_requests, forwarded, raises;
 };

@@ -263,7 +263,8 @@ bool xy_babel_build_update(struct xy_babel_builder *b, const struct xy_babel_upd
 	if (!establish)
 		omitted = common_octets(raw, b->state.prefix[ae], octets);
 
-	bool rid = (finite || u->has_origin) && !(b->state.has_rid && b->state.rid == u->rid);
+	bool rid = (finite || u->has_rid || u->has_origin) &&
+		   !(b->state.has_rid && b->state.rid == u->rid);
 	bool hop = finite && !xy_addr_is_unspecified(&u->next_hop) &&
 		   !same_hop(&b->state, v4_hop, &u->next_hop);
 	size_t body = 10 + octets - omitted + (u->has_origin ? 2 + origin_len(&u->origin) : 0);

@@ -29,7 +29,7 @@ static void origin_of(const struct xy_babel *b, uint32_t proof, struct xy_babel_
 	const struct proof *p = PROOF(b, proof);
 	e->has_key = true;
 	e->key = ORIGIN(b, p->origin)->x25519;
-	e->epoch = p->epoch;
+	e->epoch = ERA(b, p->era)->epoch;
 	e->tag = p->tag;
 	e->external = p->flags & XY_BABEL_ORIGIN_EXTERNAL;
 }
@@ -42,7 +42,7 @@ static void describe(const struct xy_babel *b, const struct dest *d, uint32_t i,
 	*e = (struct xy_babel_entry){.prefix = d->prefix,
 				     .selected = d->selected == i,
 				     .feasible = route_feasible(b, r),
-				     .used = dest_used(b, d, r),
+				     .used = dest_used(d),
 				     .link = r->neigh,
 				     .metric = route_metric(b, r),
 				     .refmetric = r->refmetric,
@@ -81,16 +81,20 @@ static void describe_own(const struct xy_babel *b, const struct dest *d, struct 
 unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 			 struct xy_babel_entry *out, unsigned max, xy_nsec now)
 {
-	uint32_t dest = dest_find(b, p);
+	uint32_t head = dest_find(b, p, 0);
 	unsigned n = 0;
-	if (!dest)
+	if (!head)
 		return 0;
-	const struct dest *d = DEST(b, dest);
-	if (d->own && n++ < max)
-		describe_own(b, d, &out[n - 1]);
-	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext)
-		if (n++ < max)
-			describe(b, d, i, now, &out[n - 1]);
+	const struct dest *h = DEST(b, head);
+	if (h->own && n++ < max)
+		describe_own(b, h, &out[n - 1]);
+	for (uint32_t k = head; k; k = kin_next(b, k))
+		for (uint32_t i = DEST(b, k)->routes; i; i = ROUTE(b, i)->dnext) {
+			if (n++ >= max)
+				continue;
+			describe(b, DEST(b, k), i, now, &out[n - 1]);
+			out[n - 1].followed = h->followed == k && DEST(b, k)->selected == i;
+		}
 	return n;
 }
 
@@ -98,7 +102,7 @@ bool xy_babel_walk(const struct xy_babel *b, uint32_t *cursor, struct xy_prefix 
 {
 	while (*cursor < b->dests.top) {
 		const struct dest *d = DEST(b, ++*cursor);
-		if (d->prefix.len == 0xff || (!d->routes && !d->own))
+		if (d->prefix.len == 0xff || d->origin || (!d->routes && !d->own && !d->kin))
 			continue;
 		*out = d->prefix;
 		return true;
@@ -108,11 +112,11 @@ bool xy_babel_walk(const struct xy_babel *b, uint32_t *cursor, struct xy_prefix 
 
 static size_t memory(const struct xy_babel *b)
 {
-	const struct pool *pools[] = {
-		&b->dests, &b->routes, &b->sources, &b->proofs, &b->origins,   &b->jobs,  &b->waits,
-		&b->owns,  &b->outs,   &b->reqs,    &b->wants,	&b->interests, &b->shares};
+	const struct pool *pools[] = {&b->dests, &b->routes, &b->sources,   &b->proofs, &b->origins,
+				      &b->eras,	 &b->jobs,   &b->waits,	    &b->owns,	&b->outs,
+				      &b->reqs,	 &b->wants,  &b->interests, &b->shares};
 	const struct map *maps[] = {&b->dest_map, &b->route_map, &b->proof_map, &b->origin_map,
-				    &b->x_map,	  &b->rid_map,	 &b->job_map,	&b->wait_map,
+				    &b->x_map,	  &b->era_map,	 &b->job_map,	&b->wait_map,
 				    &b->out_map,  &b->req_map,	 &b->want_map,	&b->interest_map,
 				    &b->share_map};
 	size_t bytes = sizeof(*b) + b->timers.size * sizeof(*b->timers.entries) +
@@ -131,7 +135,8 @@ void xy_babel_stats(const struct xy_babel *b, struct xy_babel_stats *out)
 	out->epoch = b->epoch;
 	out->rid = b->rid;
 	out->starting = b->starting;
-	out->prefixes = b->dests.used;
+	out->prefixes = b->dests.used - b->mappings;
+	out->mappings = b->mappings;
 	out->routes = b->routes.used;
 	out->sources = b->sources.used;
 	out->origins = b->origins.used;

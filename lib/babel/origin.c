@@ -18,13 +18,52 @@ uint32_t origin_by_key(const struct xy_babel *b, const struct xy_key *x25519)
 	return i;
 }
 
-bool origin_has_rid(const struct xy_babel *b, uint64_t rid)
+// ---- eras ----
+
+static uint32_t era_find(const struct xy_babel *b, uint64_t rid)
 {
-	uint64_t key[2] = {rid, 0};
-	uint32_t i = map_first(&b->rid_map, hash_bytes(b, key, sizeof(key)));
-	while (i && ORIGIN(b, i)->rid != rid)
-		i = map_next(&b->rid_map, i);
-	return i != 0;
+	struct era key = {.rid = rid};
+	uint32_t i = map_first(&b->era_map, b->era_map.hash(b, &key));
+	while (i && ERA(b, i)->rid != rid)
+		i = map_next(&b->era_map, i);
+	return i;
+}
+
+uint32_t origin_by_rid(const struct xy_babel *b, uint64_t rid)
+{
+	uint32_t i = era_find(b, rid);
+	return i ? ERA(b, i)->origin : 0;
+}
+
+// A reference more; 0: no memory.
+static uint32_t era_hold(struct xy_babel *b, uint32_t origin, const struct xy_babel_claim *c)
+{
+	uint32_t i = era_find(b, c->rid);
+	while (i && (ERA(b, i)->rid != c->rid || ERA(b, i)->origin != origin ||
+		     ERA(b, i)->epoch != c->origin.epoch))
+		i = map_next(&b->era_map, i);
+	if (!i) {
+		i = pool_take(&b->eras);
+		if (!i)
+			return 0;
+		ERA(b, i)->rid = c->rid;
+		ERA(b, i)->origin = origin;
+		ERA(b, i)->epoch = c->origin.epoch;
+		if (!map_insert(&b->era_map, i)) {
+			pool_give(&b->eras, i);
+			return 0;
+		}
+	}
+	ERA(b, i)->refs++;
+	return i;
+}
+
+static void era_drop(struct xy_babel *b, uint32_t i)
+{
+	if (!i || --ERA(b, i)->refs)
+		return;
+	map_remove(&b->era_map, i);
+	pool_give(&b->eras, i);
 }
 
 // ---- life of an origin ----
@@ -52,13 +91,28 @@ static void dead_append(struct xy_babel *b, uint32_t i)
 	timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
 }
 
+void origin_idle(struct xy_babel *b, uint32_t i)
+{
+	struct origin *o = ORIGIN(b, i);
+	bool idle = !o->proof_count && !o->dest_count;
+	if (idle == o->dead)
+		return;
+	if (idle) {
+		dead_append(b, i);
+		return;
+	}
+	dead_unlink(b, i);
+	if (!o->retire_at)
+		timer_stop(b, T_ORIGIN, i);
+}
+
 static void origin_free(struct xy_babel *b, uint32_t i)
 {
 	dead_unlink(b, i);
 	timer_stop(b, T_ORIGIN, i);
 	map_remove(&b->origin_map, i);
 	map_remove(&b->x_map, i);
-	map_remove(&b->rid_map, i);
+	era_drop(b, ORIGIN(b, i)->era);
 	pool_give(&b->origins, i);
 }
 
@@ -82,8 +136,7 @@ static uint32_t origin_add(struct xy_babel *b, const uint8_t ed25519[32], const 
 	struct origin *o = ORIGIN(b, i);
 	memcpy(o->ed25519.b, ed25519, 32);
 	o->x25519 = *x;
-	if (!map_insert(&b->origin_map, i) || !map_insert(&b->x_map, i) ||
-	    !map_insert(&b->rid_map, i)) {
+	if (!map_insert(&b->origin_map, i) || !map_insert(&b->x_map, i)) {
 		origin_free(b, i);
 		return 0;
 	}
@@ -114,15 +167,32 @@ static uint32_t share_find(const struct xy_babel *b, const struct neigh *n, uint
 	return i;
 }
 
+static bool preferred(const struct xy_babel *b, uint32_t origin)
+{
+	return origin && ORIGIN(b, origin)->prefer;
+}
+
 // An eighth of the limit is kept for origins with a session, a pin or a config entry.
 bool origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin)
 {
 	uint32_t limit = n->c.max_origins;
 	if (origin && share_find(b, n, origin))
 		return true;
-	if (!origin || !ORIGIN(b, origin)->prefer)
+	if (!preferred(b, origin))
 		limit -= limit / 8;
 	return n->origin_count < limit;
+}
+
+// An origin that brings many prefixes takes them from its own share; waiting counts against the
+// whole.
+bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t origin, uint32_t waiting)
+{
+	uint32_t share = origin ? share_find(b, n, origin) : 0, limit = n->c.max_routes;
+	if (share && SHARE(b, share)->count >= n->c.max_prefixes)
+		return false;
+	if (!n->c.plain && !preferred(b, origin))
+		limit -= limit / 8;
+	return n->route_count + waiting < limit;
 }
 
 void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin)
@@ -157,9 +227,9 @@ void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babe
 {
 	*out = (struct xy_babel_claim){
 		.prefix = DEST(b, p->dest)->prefix,
-		.rid = p->rid,
+		.rid = ERA(b, p->era)->rid,
 		.seqno = p->seqno,
-		.origin = {.flags = p->flags, .epoch = p->epoch, .tag = p->tag}};
+		.origin = {.flags = p->flags, .epoch = ERA(b, p->era)->epoch, .tag = p->tag}};
 	memcpy(out->origin.key, ORIGIN(b, p->origin)->ed25519.b, 32);
 	memcpy(out->origin.signature, p->signature, 64);
 }
@@ -167,13 +237,13 @@ void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babe
 static uint32_t proof_find(const struct xy_babel *b, uint32_t dest, uint32_t origin,
 			   const struct xy_babel_claim *c)
 {
-	struct proof key = {.rid = c->rid, .dest = dest, .seqno = c->seqno};
-	uint32_t i = map_first(&b->proof_map, b->proof_map.hash(b, &key));
+	struct proof key = {.dest = dest, .seqno = c->seqno, .era = era_find(b, c->rid)};
+	uint32_t i = key.era ? map_first(&b->proof_map, b->proof_map.hash(b, &key)) : 0;
 	for (; i; i = map_next(&b->proof_map, i)) {
 		const struct proof *p = PROOF(b, i);
-		if (p->dest == dest && p->origin == origin && p->rid == c->rid &&
+		if (p->dest == dest && p->origin == origin && p->era == key.era &&
 		    p->seqno == c->seqno && p->flags == c->origin.flags &&
-		    p->epoch == c->origin.epoch && p->tag == c->origin.tag)
+		    ERA(b, p->era)->epoch == c->origin.epoch && p->tag == c->origin.tag)
 			return i;
 	}
 	return 0;
@@ -186,20 +256,24 @@ static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
 	if (i)
 		return i;
 	i = pool_take(&b->proofs);
-	if (!i)
+	uint32_t era = i ? era_hold(b, origin, c) : 0;
+	if (!era) {
+		if (i)
+			pool_give(&b->proofs, i);
 		return 0;
+	}
 	struct proof *p = PROOF(b, i);
 	struct origin *o = ORIGIN(b, origin);
-	*p = (struct proof){.rid = c->rid,
-			    .dest = dest,
+	*p = (struct proof){.dest = dest,
 			    .origin = origin,
+			    .era = era,
 			    .seqno = c->seqno,
 			    .flags = c->origin.flags,
-			    .epoch = c->origin.epoch,
 			    .tag = c->origin.tag,
 			    .onext = o->proofs};
 	memcpy(p->signature, c->origin.signature, 64);
 	if (!map_insert(&b->proof_map, i)) {
+		era_drop(b, era);
 		pool_give(&b->proofs, i);
 		return 0;
 	}
@@ -207,9 +281,7 @@ static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
 		PROOF(b, p->onext)->oprev = i;
 	o->proofs = i;
 	o->proof_count++;
-	dead_unlink(b, origin);
-	if (!o->retire_at)
-		timer_stop(b, T_ORIGIN, origin);
+	origin_idle(b, origin);
 	return i;
 }
 
@@ -225,9 +297,12 @@ static void proof_free(struct xy_babel *b, uint32_t i)
 	*(p->oprev ? &PROOF(b, p->oprev)->onext : &o->proofs) = p->onext;
 	if (p->onext)
 		PROOF(b, p->onext)->oprev = p->oprev;
-	if (--o->proof_count == 0)
-		dead_append(b, p->origin);
+	if (o->retiring == i)
+		o->retiring = p->onext;
+	o->proof_count--;
+	origin_idle(b, p->origin);
 	map_remove(&b->proof_map, i);
+	era_drop(b, p->era);
 	pool_give(&b->proofs, i);
 }
 
@@ -239,43 +314,47 @@ void proof_drop(struct xy_babel *b, uint32_t i)
 
 // ---- epochs ----
 
-// Drops the routes of a proof and lets what they led to choose again.
-static void proof_retire(struct xy_babel *b, uint32_t i)
+// Drops the routes of a dest that are under an older epoch of the origin, and lets it choose again.
+static void retire_dest(struct xy_babel *b, uint32_t origin, uint32_t dest)
 {
-	uint32_t dest = PROOF(b, i)->dest, next;
 	struct dest *d = DEST(b, dest);
+	bool dropped = false;
 	d->users++; // keeps it while its routes go
-	proof_hold(b, i);
-	for (uint32_t r = d->routes; r; r = next) {
+	for (uint32_t r = d->routes, next; r; r = next) {
+		uint32_t p = ROUTE(b, r)->proof;
 		next = ROUTE(b, r)->dnext;
-		if (ROUTE(b, r)->proof != i)
+		if (!p || PROOF(b, p)->origin != origin ||
+		    ERA(b, PROOF(b, p)->era)->epoch >= ORIGIN(b, origin)->epoch)
 			continue;
-		send_answer(b, neigh_of(b, ROUTE(b, r)->neigh), PROOF(b, i)->origin);
+		send_answer(b, neigh_of(b, ROUTE(b, r)->neigh), origin);
 		route_drop(b, r);
+		dropped = true;
 	}
-	dest_select(b, dest);
-	proof_drop(b, i);
+	if (dropped)
+		dest_select(b, dest);
 	d->users--;
 	dest_release(b, dest);
 }
 
-static void retire_older(struct xy_babel *b, uint32_t origin, uint32_t only_dest)
+static void retire_older(struct xy_babel *b, uint32_t origin)
 {
-	const struct origin *o = ORIGIN(b, origin);
-	for (uint32_t i = o->proofs, next; i; i = next) {
-		next = PROOF(b, i)->onext;
-		if (PROOF(b, i)->epoch < o->epoch && (!only_dest || PROOF(b, i)->dest == only_dest))
-			proof_retire(b, i);
+	struct origin *o = ORIGIN(b, origin);
+	for (o->retiring = o->proofs; o->retiring;) {
+		const struct proof *p = PROOF(b, o->retiring);
+		o->retiring = p->onext; // whoever frees that one moves it on
+		if (ERA(b, p->era)->epoch < o->epoch)
+			retire_dest(b, origin, p->dest);
 	}
 }
 
 static void raise_epoch(struct xy_babel *b, uint32_t origin, const struct xy_babel_claim *c)
 {
 	struct origin *o = ORIGIN(b, origin);
-	map_remove(&b->rid_map, origin);
+	uint32_t old = o->era;
 	o->epoch = c->origin.epoch;
 	o->rid = c->rid;
-	map_insert(&b->rid_map, origin);
+	o->era = era_hold(b, origin, c);
+	era_drop(b, old);
 	o->shown = *c;
 	if (o->proof_count) {
 		o->retire_at = b->now + RETIRE;
@@ -297,9 +376,9 @@ void origin_timer(struct xy_babel *b, uint32_t i)
 	struct origin *o = ORIGIN(b, i);
 	if (o->retire_at) {
 		o->retire_at = 0;
-		retire_older(b, i, 0);
+		retire_older(b, i);
 	}
-	if (o->proof_count)
+	if (!o->dead)
 		return;
 	if (b->now - o->dead_since >= ORIGIN_GC && !o->prefer)
 		origin_free(b, i);
@@ -323,12 +402,19 @@ static void answer_old(struct xy_babel *b, struct neigh *n, uint32_t origin)
 
 // ---- verification ----
 
-static uint32_t wait_find(const struct xy_babel *b, const struct neigh *n,
-			  const struct xy_prefix *p)
+static bool waits_for(const struct xy_babel *b, const struct wait *w, const struct neigh *n,
+		      const struct xy_prefix *p, uint64_t rid)
 {
-	uint32_t i = map_first(&b->wait_map, hash_bytes(b, p, sizeof(*p)) + n->id);
-	while (i && (WAIT(b, i)->neigh != n->id ||
-		     !xy_prefix_eq(&JOB(b, WAIT(b, i)->job)->claim.prefix, p)))
+	const struct xy_babel_claim *c = &JOB(b, w->job)->claim;
+	return w->neigh == n->id && xy_prefix_eq(&c->prefix, p) &&
+	       (c->rid == rid || xy_addr_is_mesh(&p->addr));
+}
+
+static uint32_t wait_find(const struct xy_babel *b, const struct neigh *n,
+			  const struct xy_prefix *p, uint64_t rid)
+{
+	uint32_t i = map_first(&b->wait_map, wait_key(b, n->id, p, rid));
+	while (i && !waits_for(b, WAIT(b, i), n, p, rid))
 		i = map_next(&b->wait_map, i);
 	return i;
 }
@@ -350,9 +436,9 @@ static void wait_drop(struct xy_babel *b, uint32_t i)
 	wait_free(b, i);
 }
 
-void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p)
+void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint64_t rid)
 {
-	uint32_t i = n->wait_count ? wait_find(b, n, p) : 0;
+	uint32_t i = n->wait_count ? wait_find(b, n, p, rid) : 0;
 	if (i)
 		wait_drop(b, i);
 }
@@ -408,7 +494,7 @@ static uint32_t job_get(struct xy_babel *b, const struct xy_babel_claim *c)
 static void wait_add(struct xy_babel *b, struct neigh *n, const struct xy_babel_claim *c,
 		     const struct xy_babel_update *u)
 {
-	wait_cancel(b, n, &c->prefix);
+	wait_cancel(b, n, &c->prefix, c->rid);
 	uint32_t job = n->wait_count < WAITS ? job_get(b, c) : 0;
 	uint32_t i = job ? pool_take(&b->waits) : 0;
 	if (!i) {
@@ -435,7 +521,7 @@ static bool about_us(struct xy_babel *b, struct neigh *n, const struct xy_babel_
 {
 	if (memcmp(c->origin.key, b->c.ed25519.b, 32) != 0)
 		return false;
-	uint32_t dest = dest_find(b, &c->prefix);
+	uint32_t dest = dest_find(b, &c->prefix, 0);
 	uint32_t own = dest ? DEST(b, dest)->own : 0;
 	uint16_t seqno = own ? OWN(b, own)->want_seqno : b->max_seqno;
 	if (c->origin.epoch > b->epoch ||
@@ -471,7 +557,7 @@ static bool has_room(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_
 {
 	if (dest && route_find(b, dest, n))
 		return true;
-	if (n->route_count + n->wait_count >= n->c.max_routes) {
+	if (!route_room(b, n, origin, n->wait_count)) {
 		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return false;
 	}
@@ -492,7 +578,9 @@ void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_up
 	}
 	if (about_us(b, n, &c, u))
 		return;
-	uint32_t origin = origin_find(b, c.origin.key), dest = dest_find(b, &c.prefix);
+	uint32_t origin = origin_find(b, c.origin.key), dest = 0;
+	if (origin)
+		dest = dest_find(b, &c.prefix, origin);
 	if (origin && known_bad(b, n, &c, origin))
 		return;
 	if (!finite && (!origin || c.origin.epoch <= ORIGIN(b, origin)->epoch))
@@ -542,7 +630,7 @@ static void apply_wait(struct xy_babel *b, const struct xy_babel_claim *c, uint3
 	}
 	if (w->metric == XY_BABEL_INFINITY)
 		return;
-	uint32_t dest = dest_get(b, &c->prefix);
+	uint32_t dest = dest_get(b, &c->prefix, origin);
 	uint32_t proof = dest ? proof_add(b, dest, origin, c) : 0;
 	if (!proof) {
 		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
@@ -582,9 +670,9 @@ static void verified(struct xy_babel *b, struct job *j, int result, const struct
 		else if (result)
 			refuse(b, neigh_of(b, w.neigh), why(result));
 	}
-	uint32_t dest = origin ? dest_find(b, &j->claim.prefix) : 0;
+	uint32_t dest = origin ? dest_find(b, &j->claim.prefix, origin) : 0;
 	if (dest) // the older route of the same prefix goes at once
-		retire_older(b, origin, dest);
+		retire_dest(b, origin, dest);
 }
 
 void xy_babel_verified(struct xy_babel *b, uint64_t id, int result, const struct xy_key *x25519,

@@ -222,6 +222,7 @@ void own_drop(struct xy_babel *b, uint32_t i)
 	struct own *o = OWN(b, i);
 	timer_stop(b, T_OWN, i);
 	DEST(b, o->dest)->own = 0;
+	DEST(b, o->dest)->was_external |= o->external;
 	o->live = o->signing = false;
 	pool_give(&b->owns, i);
 }
@@ -240,7 +241,7 @@ uint32_t own_external(struct xy_babel *b, uint32_t dest, uint32_t tag)
 void own_aggregate(struct xy_babel *b)
 {
 	static const struct xy_prefix mesh = {.addr = {.b = {0x02}}, .len = 7};
-	uint32_t dest = dest_get(b, &mesh);
+	uint32_t dest = dest_get(b, &mesh, 0);
 	if (!dest || DEST(b, dest)->own)
 		return;
 	uint32_t i = own_add(b, dest);
@@ -256,7 +257,7 @@ int xy_babel_announce(struct xy_babel *b, const struct xy_prefix *p, xy_nsec now
 	xy_babel_enter(b, now);
 	if (xy_addr_is_mesh(&p->addr) && p->len >= 7 && !xy_prefix_eq(p, &mine))
 		return -EPERM;
-	uint32_t dest = dest_get(b, p);
+	uint32_t dest = dest_get(b, p, 0);
 	if (!dest)
 		return -ENOMEM;
 	struct dest *d = DEST(b, dest);
@@ -276,7 +277,7 @@ int xy_babel_announce(struct xy_babel *b, const struct xy_prefix *p, xy_nsec now
 int xy_babel_withdraw(struct xy_babel *b, const struct xy_prefix *p, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	uint32_t dest = dest_find(b, p), i = dest ? DEST(b, dest)->own : 0;
+	uint32_t dest = dest_find(b, p, 0), i = dest ? DEST(b, dest)->own : 0;
 	if (!i || OWN(b, i)->external || OWN(b, i)->aggregate)
 		return -ENOENT;
 	own_drop(b, i);

@@ -2,7 +2,7 @@
 // Route and seqno requests (RFC 8966 section 3.8): answered, forwarded once, asked again, limited.
 #include "babel/state.h"
 
-enum { HOPS = 64, RESENDS = 3, TOKENS_PER_SECOND = 32, TOKENS_MAX = 256 };
+enum { HOPS = 64, ANSWERS = 64, RESENDS = 3, TOKENS_PER_SECOND = 32, TOKENS_MAX = 256 };
 static const xy_nsec REDUNDANT = 1500 * XY_MSEC; // a copy of a request that we just forwarded
 static const xy_nsec FORWARD_LIFE = 12 * XY_SEC;
 
@@ -20,27 +20,44 @@ static bool allowed(struct xy_babel *b, struct neigh *n)
 	return true;
 }
 
-static void answer(struct xy_babel *b, struct neigh *n, uint32_t dest, const struct xy_prefix *p)
+static void answer(struct xy_babel *b, struct neigh *n, uint32_t dest)
 {
-	if (!dest || !send_told(b, n, DEST(b, dest)))
-		send_raw(b, n,
-			 &(struct xy_babel_update){.prefix = *p, .metric = XY_BABEL_INFINITY});
-	else if (!n->fresh) // else it gets the full table soon
+	if (!n->fresh) // else it gets the full table soon
 		send_one(b, n, dest);
 }
 
+// That we have no such route. Outside 200::/7 a retraction means the route under its router-id.
+static void answer_none(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p,
+			uint64_t rid)
+{
+	send_raw(b, n,
+		 &(struct xy_babel_update){.prefix = *p,
+					   .metric = XY_BABEL_INFINITY,
+					   .has_rid = !n->c.plain && !xy_addr_is_mesh(&p->addr),
+					   .rid = rid});
+}
+
+// A prefix outside 200::/7 is asked for with all its mappings, those that we use first.
 void request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r)
 {
+	unsigned answers = 0;
 	if (r->wildcard) { // has a limit of its own
 		send_dump(b, n);
 		return;
 	}
 	if (!allowed(b, n))
 		return;
-	uint32_t dest = dest_find(b, &r->prefix);
-	if (dest && n->c.stub && DEST(b, dest)->valid)
-		interest_add(b, dest, n);
-	answer(b, n, dest, &r->prefix);
+	uint32_t head = dest_find(b, &r->prefix, 0);
+	for (uint32_t k = head; k && answers < ANSWERS; k = kin_next(b, k)) {
+		if (n->c.stub && DEST(b, k)->valid)
+			interest_add(b, k, n);
+		if (!send_told(b, n, k))
+			continue;
+		answer(b, n, k);
+		answers++;
+	}
+	if (!answers)
+		answer_none(b, n, &r->prefix, b->rid);
 }
 
 // ---- the list of requests ----
@@ -198,7 +215,7 @@ void request_check(struct xy_babel *b, uint32_t dest)
 		for (unsigned k = 0; k < r->behalf_count; k++) {
 			struct neigh *n = neigh_of(b, r->behalf[k]);
 			if (n && !n->fresh)
-				send_one(b, n, dest);
+				send_one(b, n, n->c.plain ? head_of(b, dest) : dest);
 		}
 		req_free(b, i);
 	}
@@ -259,32 +276,48 @@ static void forward(struct xy_babel *b, struct neigh *from, uint32_t dest,
 	send_request(b, to, r, q->hops - 1);
 }
 
+// The destination that a request for (prefix, router-id) is about.
+static uint32_t meant(const struct xy_babel *b, const struct xy_prefix *p, uint64_t rid)
+{
+	if (xy_addr_is_mesh(&p->addr) || own_rid(b, rid))
+		return dest_find(b, p, 0);
+	return dest_find(b, p, origin_by_rid(b, rid));
+}
+
+// Raised by one at most: the answer to a request that asks for more is the next one.
+static void raise_own(struct xy_babel *b, struct neigh *n, uint32_t dest,
+		      const struct xy_babel_request *q)
+{
+	const struct dest *d = DEST(b, dest);
+	if (!own_request(b, d->own, q->seqno))
+		return;
+	uint32_t i = req_find(b, dest, q->rid);
+	if (!i)
+		i = req_add(b, dest, q->rid);
+	if (!i)
+		return;
+	REQ(b, i)->seqno = (uint16_t)(OWN(b, d->own)->seqno + 1);
+	remember(REQ(b, i), n);
+	timer_set(b, T_REQ, i, b->now + FORWARD_LIFE);
+}
+
 void request_seqno(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *q)
 {
 	uint64_t rid;
 	uint16_t seqno;
-	uint32_t dest = dest_find(b, &q->prefix);
-	if (!allowed(b, n) || !dest)
+	if (!allowed(b, n))
 		return;
-	struct dest *d = DEST(b, dest);
-	if (current(b, d, &rid, &seqno) && satisfied(rid, seqno, q->rid, q->seqno)) {
-		answer(b, n, dest, &q->prefix);
+	uint32_t dest = meant(b, &q->prefix, q->rid);
+	// A plain neighbour knows one source of a prefix, the one that is followed.
+	uint32_t as = dest && n->c.plain ? head_of(b, dest) : dest;
+	if (!dest || !send_told(b, n, as))
 		return;
-	}
-	if (d->own && q->rid == b->rid) {
-		if (!own_request(b, d->own, q->seqno))
-			return;
-		uint32_t i = req_find(b, dest, q->rid);
-		if (!i)
-			i = req_add(b, dest, q->rid);
-		if (!i)
-			return;
-		// By one at most: the answer to a request that asks for more is the next one.
-		REQ(b, i)->seqno = (uint16_t)(OWN(b, d->own)->seqno + 1);
-		remember(REQ(b, i), n);
-		timer_set(b, T_REQ, i, b->now + FORWARD_LIFE);
-		return;
-	}
-	if (d->valid && !d->own && send_told(b, n, d))
+	const struct dest *d = DEST(b, dest);
+	if ((as != dest && DEST(b, as)->followed != dest) ||
+	    (current(b, d, &rid, &seqno) && satisfied(rid, seqno, q->rid, q->seqno)))
+		answer(b, n, as);
+	else if (d->own && q->rid == b->rid)
+		raise_own(b, n, dest, q);
+	else if (d->valid && !d->own)
 		forward(b, n, dest, q);
 }

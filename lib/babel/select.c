@@ -38,11 +38,16 @@ static bool accepted(const struct xy_babel *b, const struct xy_prefix *p, const 
 
 // Inside 200::/7 the hash is the right; a plain route was let in by its link's accept list;
 // everything else needs ours.
-bool dest_used(const struct xy_babel *b, const struct dest *d, const struct route *r)
+bool dest_used(const struct dest *d)
 {
-	if (!r->proof || xy_addr_is_mesh(&d->prefix.addr))
-		return true;
-	return accepted(b, &d->prefix, &ORIGIN(b, PROOF(b, r->proof)->origin)->x25519);
+	return !d->origin || d->used;
+}
+
+void dest_accept(struct xy_babel *b, uint32_t dest)
+{
+	const struct dest *d = DEST(b, dest);
+	if (d->origin)
+		dest_use(b, dest, accepted(b, &d->prefix, &ORIGIN(b, d->origin)->x25519));
 }
 
 // The smoothed metric moves a sixteenth of the way each second: a time constant of about 16 s,
@@ -64,20 +69,12 @@ static uint16_t smoothed(struct xy_babel *b, struct route *r, uint16_t metric)
 struct choice {
 	uint32_t route;
 	uint16_t metric;
-	bool used;
 };
 
-static bool better(const struct choice *a, const struct choice *than)
-{
-	if (a->used != than->used)
-		return a->used;
-	return a->metric < than->metric;
-}
-
-static struct choice choice_of(const struct xy_babel *b, const struct dest *d, uint32_t i)
+static struct choice choice_of(const struct xy_babel *b, uint32_t i)
 {
 	const struct route *r = ROUTE(b, i);
-	struct choice c = {.route = i, .metric = route_metric(b, r), .used = dest_used(b, d, r)};
+	struct choice c = {.route = i, .metric = route_metric(b, r)};
 	if (c.metric == XY_BABEL_INFINITY || !route_feasible(b, r))
 		c.route = 0;
 	return c;
@@ -87,11 +84,18 @@ static struct choice best_of(struct xy_babel *b, const struct dest *d)
 {
 	struct choice best = {0};
 	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext) {
-		struct choice c = choice_of(b, d, i);
-		if (c.route && (!best.route || better(&c, &best)))
+		struct choice c = choice_of(b, i);
+		if (c.route && (!best.route || c.metric < best.metric))
 			best = c;
 	}
 	return best;
+}
+
+static bool newer_epoch(const struct xy_babel *b, uint32_t old, uint32_t new)
+{
+	if (!old || !new || PROOF(b, old)->origin != PROOF(b, new)->origin)
+		return false;
+	return ERA(b, PROOF(b, old)->era)->epoch < ERA(b, PROOF(b, new)->era)->epoch;
 }
 
 // Stays with the present route unless the better one is better now and has been (appendix A.3); a
@@ -99,12 +103,7 @@ static struct choice best_of(struct xy_babel *b, const struct dest *d)
 static bool worth_switching(struct xy_babel *b, const struct choice *from, const struct choice *to)
 {
 	struct route *old = ROUTE(b, from->route), *new = ROUTE(b, to->route);
-	if (from->used != to->used)
-		return to->used;
-	if (old->proof && new->proof &&
-	    PROOF(b, old->proof)->epoch <
-			    PROOF(b, new->proof)->epoch &&PROOF(b, old->proof)->origin ==
-		    PROOF(b, new->proof)->origin)
+	if (newer_epoch(b, old->proof, new->proof))
 		return true; // the older one is on its way out
 	uint16_t so = smoothed(b, old, from->metric), sn = smoothed(b, new, to->metric);
 	if (old->refmetric == 0 && to->metric + to->metric / 4 >= from->metric)
@@ -117,7 +116,7 @@ static struct choice choose(struct xy_babel *b, uint32_t dest)
 	struct dest *d = DEST(b, dest);
 	struct choice best = best_of(b, d), now = {0};
 	if (d->selected)
-		now = choice_of(b, d, d->selected);
+		now = choice_of(b, d->selected);
 	if (!best.route || !now.route || best.route == now.route)
 		return best;
 	if (worth_switching(b, &now, &best))
@@ -155,13 +154,12 @@ static void describe(const struct xy_babel *b, const struct route *r, struct xy_
 	out->has_key = true;
 	out->key = ORIGIN(b, p->origin)->x25519;
 	out->external = p->flags & XY_BABEL_ORIGIN_EXTERNAL;
-	out->epoch = p->epoch;
+	out->epoch = ERA(b, p->era)->epoch;
 	out->tag = p->tag;
 }
 
-static void tell_via(struct xy_babel *b, struct dest *d)
+static void tell_via(struct xy_babel *b, struct dest *h, const struct dest *d)
 {
-	const struct route *r = ROUTE(b, d->selected);
 	struct xy_babel_route *out = &action_add(b, XY_BABEL_ROUTE)->route;
 	*out = (struct xy_babel_route){.prefix = d->prefix,
 				       .kind = XY_BABEL_VIA,
@@ -169,17 +167,89 @@ static void tell_via(struct xy_babel *b, struct dest *d)
 				       .metric = d->metric,
 				       .seqno = d->seqno,
 				       .rid = d->rid,
-				       .used = dest_used(b, d, r)};
+				       .used = true};
 	memcpy(out->hops, d->hops, sizeof(out->hops));
-	describe(b, r, out);
-	d->told = true;
+	describe(b, ROUTE(b, d->selected), out);
+	h->told = true;
 }
 
-static void tell(struct xy_babel *b, struct dest *d, enum xy_babel_route_kind kind)
+static void tell(struct xy_babel *b, struct dest *h, enum xy_babel_route_kind kind)
 {
 	struct xy_babel_route *out = &action_add(b, XY_BABEL_ROUTE)->route;
-	*out = (struct xy_babel_route){.prefix = d->prefix, .kind = kind};
-	d->told = kind != XY_BABEL_GONE;
+	*out = (struct xy_babel_route){.prefix = h->prefix, .kind = kind};
+	h->told = kind != XY_BABEL_GONE;
+}
+
+// ---- which source of a prefix is followed ----
+
+static bool better(const struct xy_babel *b, uint32_t a, uint32_t than)
+{
+	return !than || DEST(b, a)->metric < DEST(b, than)->metric;
+}
+
+static uint32_t best_source(const struct xy_babel *b, uint32_t head)
+{
+	const struct dest *h = DEST(b, head);
+	uint32_t best = h->valid ? head : 0;
+	for (uint32_t k = h->kin; k && DEST(b, k)->used; k = DEST(b, k)->knext)
+		if (DEST(b, k)->valid && better(b, k, best))
+			best = k;
+	return best;
+}
+
+// A source that is better moves the flows once it has been better for a while.
+static bool ripe(struct xy_babel *b, uint32_t head, uint32_t best)
+{
+	struct dest *h = DEST(b, head);
+	const struct dest *now = DEST(b, h->followed);
+	if (!now->valid || !dest_used(now) || best == h->followed)
+		return true;
+	if (!better(b, best, h->followed)) {
+		h->ripening = false;
+		return false;
+	}
+	if (!h->ripening)
+		h->since = centiseconds(b->now);
+	h->ripening = true;
+	if (centiseconds(b->now) - h->since >= RIPE_CS)
+		return true;
+	if (!h->tpos)
+		timer_set(b, T_DEST, head, b->now + DEST_TICK);
+	return false;
+}
+
+static void hold(struct xy_babel *b, uint32_t dest)
+{
+	struct dest *d = DEST(b, dest);
+	d->held = true;
+	d->ripening = false;
+	d->since = centiseconds(b->now);
+	timer_set(b, T_DEST, dest, b->now + DEST_TICK / 2);
+}
+
+// After the selection of a dest: the route that packets take to its prefix. Of several keys that
+// announce it only those count that accept names, so that no other one can hide them.
+static void follow(struct xy_babel *b, uint32_t dest, bool changed)
+{
+	uint32_t head = head_of(b, dest);
+	struct dest *h = DEST(b, head);
+	if (h->own && !OWN(b, h->own)->external)
+		return;
+	uint32_t best = best_source(b, head), old = h->followed;
+	if (old && !ripe(b, head, best))
+		best = old;
+	if (best == old && !(best == dest && changed))
+		return;
+	h->followed = best;
+	if (best) {
+		h->held = h->ripening = false;
+		tell_via(b, h, DEST(b, best));
+	} else {
+		hold(b, head);
+		tell(b, h, XY_BABEL_UNREACHABLE);
+	}
+	if (best != old && ((best && best != head) || (old && old != head)))
+		log_touch(b, head); // plain neighbours hear of what is followed
 }
 
 // What we announce ourselves follows what is selected: a plain route is brought into the mesh.
@@ -188,6 +258,8 @@ static void follow_external(struct xy_babel *b, uint32_t dest)
 	struct dest *d = DEST(b, dest);
 	bool plain = false;
 	uint32_t tag = 0;
+	if (d->origin)
+		return;
 	if (d->selected && !ROUTE(b, d->selected)->proof) {
 		const struct neigh *n = neigh_of(b, ROUTE(b, d->selected)->neigh);
 		plain = n->c.plain;
@@ -219,12 +291,9 @@ static void lose(struct xy_babel *b, uint32_t dest)
 	d->valid = false;
 	d->hop_count = 0;
 	d->metric = d->logged_metric = XY_BABEL_INFINITY;
-	d->held = true;
-	d->held_since = b->now;
+	hold(b, dest);
 	follow_external(b, dest);
-	tell(b, d, XY_BABEL_UNREACHABLE);
 	log_touch(b, dest);
-	timer_set(b, T_DEST, dest, b->now + DEST_TICK / 2);
 }
 
 // RFC 8966 section 3.8.2.1: all feasible routes are gone, others are there.
@@ -262,11 +331,12 @@ static void take(struct xy_babel *b, uint32_t dest, const struct choice *c)
 	d->announced = r->proof;
 	memcpy(d->hops, hops, sizeof(hops));
 	follow_external(b, dest);
-	if (tell_it)
-		tell_via(b, d);
+	follow(b, dest, tell_it);
 	if (new_source || metric_moved(d->logged_metric, d->metric)) {
 		d->logged_metric = d->metric;
 		log_touch(b, dest);
+		if (d->origin && DEST(b, d->head)->followed == dest)
+			log_touch(b, d->head);
 	}
 	if (new_hop) { // split horizon turned: one must forget us, the other must hear from us
 		poison(b, dest, old_hop);
@@ -300,9 +370,9 @@ static void long_for(struct xy_babel *b, uint32_t dest)
 static void own_prefix(struct xy_babel *b, uint32_t dest)
 {
 	struct dest *d = DEST(b, dest);
-	d->selected = 0;
+	d->selected = d->followed = 0;
 	d->hop_count = 0;
-	d->held = d->valid = d->was_own = false;
+	d->held = d->ripening = d->valid = d->was_own = false;
 	if (d->told)
 		tell(b, d, XY_BABEL_GONE);
 }
@@ -324,9 +394,18 @@ void dest_select(struct xy_babel *b, uint32_t dest)
 		d->selected = 0;
 		if (d->valid)
 			lose(b, dest);
+		follow(b, dest, false);
 		starve(b, dest);
 	}
 	request_check(b, dest);
+}
+
+static bool kin_held(const struct xy_babel *b, const struct dest *d)
+{
+	uint32_t k = d->origin ? 0 : d->kin;
+	while (k && DEST(b, k)->used && !DEST(b, k)->held)
+		k = DEST(b, k)->knext;
+	return k && DEST(b, k)->used;
 }
 
 // A retracted prefix is held until every neighbour knows, so that no packet follows a shorter
@@ -338,12 +417,14 @@ void dest_timer(struct xy_babel *b, uint32_t dest)
 		dest_select(b, dest);
 		return;
 	}
-	if (!send_reached_all(b, d) && b->now - d->held_since < HOLD_MAX) {
+	if ((!send_reached_all(b, d) || kin_held(b, d)) &&
+	    centiseconds(b->now) - d->since < HOLD_MAX_CS) {
 		timer_set(b, T_DEST, dest, b->now + DEST_TICK / 2);
 		return;
 	}
 	d->held = false;
-	tell(b, d, XY_BABEL_GONE);
+	if (d->told && !d->followed)
+		tell(b, d, XY_BABEL_GONE);
 	dest_select(b, dest);
 	dest_release(b, dest);
 }
@@ -351,7 +432,10 @@ void dest_timer(struct xy_babel *b, uint32_t dest)
 // Our own prefix was withdrawn: told to everyone like any other loss.
 void dest_withdrawn(struct xy_babel *b, uint32_t dest)
 {
-	DEST(b, dest)->was_own = true;
+	struct dest *d = DEST(b, dest);
+	d->was_own = true;
 	lose(b, dest);
 	dest_select(b, dest);
+	if (!d->followed)
+		tell(b, d, XY_BABEL_UNREACHABLE);
 }

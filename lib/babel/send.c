@@ -4,7 +4,7 @@
 // lost one is sent again, with what is true by then.
 #include "babel/state.h"
 
-enum { LOG_STEPS = 4096, PACKET_MAX = 9000 };
+enum { LOG_STEPS = 4096, PACKET_MAX = 9000, NAMES = 1 + KEY_SOURCES };
 // What a neighbour is given to acknowledge, in centiseconds; how long its answer then takes on the
 // way is measured. It must not follow what was measured: babeld takes three fifths of what it is
 // given.
@@ -26,45 +26,57 @@ static bool in_announce(const struct neigh *n, const struct xy_prefix *p)
 	return false;
 }
 
-static enum advert advert_own(const struct neigh *n, const struct dest *d, const struct own *o)
+static enum advert advert_own(const struct neigh *n, const struct own *o)
 {
 	if (!o->ready)
 		return ADVERT_NOT;
-	if (o->aggregate)
-		return n->c.stub || (n->c.plain && (!n->c.announce || in_announce(n, &d->prefix)))
-			       ? ADVERT_FINITE
-			       : ADVERT_NOT;
-	if (!o->external)
-		return ADVERT_FINITE;
-	if (d->hops[0] == n->id)
-		return ADVERT_RETRACT;
-	if (n->c.plain && !in_announce(n, &d->prefix))
-		return ADVERT_NOT;
-	return n->c.plain && o->tag == n->c.tag ? ADVERT_RETRACT : ADVERT_FINITE;
+	return !o->aggregate || n->c.stub ? ADVERT_FINITE : ADVERT_NOT;
+}
+
+// A plain neighbour is told of what we follow ourselves, and never what came out of its own domain.
+static enum advert advert_followed(const struct xy_babel *b, const struct neigh *n,
+				   const struct dest *d)
+{
+	const struct own *o = d->own ? OWN(b, d->own) : NULL;
+	const struct dest *f = DEST(b, d->followed);
+	if (f->origin) {
+		const struct proof *p = PROOF(b, f->announced);
+		bool back = p->flags & XY_BABEL_ORIGIN_EXTERNAL && p->tag == n->c.tag;
+		return back ? ADVERT_RETRACT : ADVERT_FINITE;
+	}
+	if (!o || !o->ready)
+		return ADVERT_NOT; // not brought into the mesh: then it is not ours to tell
+	return f->hops[0] == n->id || o->tag == n->c.tag ? ADVERT_RETRACT : ADVERT_FINITE;
 }
 
 // What a plain neighbour may have heard of before is retracted, what it never may is not named.
 static enum advert advert_plain(const struct xy_babel *b, const struct neigh *n,
 				const struct dest *d)
 {
-	if (xy_addr_is_mesh(&d->prefix.addr) || !in_announce(n, &d->prefix))
+	const struct own *o = d->own ? OWN(b, d->own) : NULL;
+	if (d->origin)
+		return ADVERT_NOT;
+	if (o && o->aggregate)
+		return o->ready && (!n->c.announce || in_announce(n, &d->prefix)) ? ADVERT_FINITE
+										  : ADVERT_NOT;
+	if (o && !o->external)
+		return o->ready ? ADVERT_FINITE : ADVERT_NOT;
+	if (xy_addr_is_mesh(&d->prefix.addr) || !in_announce(n, &d->prefix) || b->c.stub)
 		return d->was_own ? ADVERT_RETRACT : ADVERT_NOT;
-	if (!d->valid || !dest_used(b, d, ROUTE(b, d->selected)))
-		return ADVERT_RETRACT;
-	const struct proof *p = PROOF(b, d->announced);
-	bool back = p->flags & XY_BABEL_ORIGIN_EXTERNAL && p->tag == n->c.tag;
-	return back ? ADVERT_RETRACT : ADVERT_FINITE; // never back into the domain it came from
+	return d->followed ? advert_followed(b, n, d) : ADVERT_RETRACT;
 }
 
 static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
 {
 	const struct dest *d = DEST(b, dest);
+	if (n->c.plain)
+		return advert_plain(b, n, d);
 	if (d->own)
-		return advert_own(n, d, OWN(b, d->own));
+		return advert_own(n, OWN(b, d->own));
+	if (!d->origin && !xy_addr_is_mesh(&d->prefix.addr))
+		return d->was_own || d->was_external ? ADVERT_RETRACT : ADVERT_NOT;
 	if (d->valid && (!d->selected || !d->announced))
 		return ADVERT_NOT; // unsigned and not ours to sign
-	if (n->c.plain)
-		return b->c.stub && !d->was_own ? ADVERT_NOT : advert_plain(b, n, d);
 	if (b->c.stub || (n->c.stub && !interest_find(b, dest, n)))
 		return d->was_own && !d->valid ? ADVERT_RETRACT : ADVERT_NOT;
 	if (!d->valid || d->hops[0] == n->id) // split horizon, said aloud
@@ -72,9 +84,9 @@ static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint3
 	return ADVERT_FINITE;
 }
 
-bool send_told(struct xy_babel *b, struct neigh *n, const struct dest *d)
+bool send_told(struct xy_babel *b, struct neigh *n, uint32_t dest)
 {
-	return advert(b, n, dest_find(b, &d->prefix)) != ADVERT_NOT;
+	return advert(b, n, dest) != ADVERT_NOT;
 }
 
 static uint16_t interval_cs(const struct xy_babel *b, const struct neigh *n)
@@ -113,20 +125,33 @@ static void fill_learned(const struct xy_babel *b, const struct neigh *n, const 
 	u->origin = c.origin;
 }
 
-static void fill(const struct xy_babel *b, const struct neigh *n, const struct dest *d,
-		 enum advert what, struct xy_babel_update *u)
+// The dest whose route an announcement of this one shows: a plain neighbour hears of a prefix what
+// we follow.
+static uint32_t shown_by(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
 {
-	*u = (struct xy_babel_update){
-		.prefix = d->prefix, .interval = interval_cs(b, n), .metric = XY_BABEL_INFINITY};
-	if (n->c.plain && xy_prefix_is_v4(&d->prefix) && xy_addr_is_v4(&n->c.local_v4))
-		u->next_hop = n->c.local_v4;
-	if (what != ADVERT_FINITE)
-		return;
+	const struct dest *d = DEST(b, dest);
+	bool own = d->own && !OWN(b, d->own)->external;
+	return n->c.plain && d->followed && !own ? d->followed : dest;
+}
+
+static void fill_finite(const struct xy_babel *b, const struct neigh *n, const struct dest *d,
+			struct xy_babel_update *u)
+{
 	u->has_rid = true;
 	if (d->own)
 		fill_own(b, n, d, u);
 	else
 		fill_learned(b, n, d, u);
+}
+
+static struct xy_babel_update retraction(const struct xy_babel *b, const struct neigh *n,
+					 const struct dest *d)
+{
+	struct xy_babel_update u = {
+		.prefix = d->prefix, .interval = interval_cs(b, n), .metric = XY_BABEL_INFINITY};
+	if (n->c.plain && xy_prefix_is_v4(&d->prefix) && xy_addr_is_v4(&n->c.local_v4))
+		u.next_hop = n->c.local_v4;
+	return u;
 }
 
 // ---- Updates on their way ----
@@ -227,21 +252,9 @@ void send_one(struct xy_babel *b, struct neigh *n, uint32_t dest)
 
 void send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
-	uint32_t dest = dest_get(b, &ORIGIN(b, origin)->shown.prefix);
+	uint32_t dest = dest_get(b, &ORIGIN(b, origin)->shown.prefix, origin);
 	if (!dest)
 		return;
-	// A mapping may be announced by another origin as well, whose signature we pass on.
-	if (!xy_addr_is_mesh(&DEST(b, dest)->prefix.addr) && advert(b, n, dest) == ADVERT_FINITE) {
-		const struct xy_babel_claim *c = &ORIGIN(b, origin)->shown;
-		send_raw(b, n,
-			 &(struct xy_babel_update){.prefix = c->prefix,
-						   .metric = XY_BABEL_INFINITY,
-						   .has_rid = true,
-						   .rid = c->rid,
-						   .seqno = c->seqno,
-						   .has_origin = true,
-						   .origin = c->origin});
-	}
 	send_one(b, n, dest);
 	uint32_t i = out_find(b, n, dest);
 	if (i)
@@ -445,16 +458,68 @@ static bool add_claim(const struct xy_babel *b, const struct neigh *n, uint32_t 
 	return true;
 }
 
+// Outside 200::/7 a retraction to a mesh node names a router-id: of all under which we may have
+// announced this. Feasibility distances are kept until whatever replaced them was acknowledged, so
+// they are that list; for our own announcement it is our router-ids.
+static unsigned names(const struct xy_babel *b, const struct dest *d, uint64_t rids[static NAMES])
+{
+	unsigned n = 0;
+	for (uint32_t i = d->sources; d->origin && i && n < NAMES; i = SOURCE(b, i)->next)
+		rids[n++] = SOURCE(b, i)->rid;
+	if (d->origin)
+		return n;
+	rids[n++] = b->rid;
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(b->old_rids); i++)
+		if (b->old_rids[i])
+			rids[n++] = b->old_rids[i];
+	return n;
+}
+
+static enum added add_named(struct xy_babel *b, struct neigh *n, struct packet *p, uint32_t dest,
+			    enum advert what, struct xy_babel_update *u)
+{
+	struct xy_babel_builder before = p->b;
+	uint64_t rids[NAMES];
+	unsigned count = what == ADVERT_RETRACT ? names(b, DEST(b, dest), rids) : 0;
+	bool claim = add_claim(b, n, dest, u), built = !claim || xy_babel_build_update(&p->b, u);
+	u->has_origin = false;
+	u->has_rid = true;
+	for (unsigned i = 0; i < count && built; i++) {
+		u->rid = rids[i];
+		built = xy_babel_build_update(&p->b, u);
+	}
+	if (!built) {
+		p->b = before;
+		return FULL;
+	}
+	n->info.updates_sent += count + claim;
+	return count || claim ? ADDED : NOTHING;
+}
+
+static enum added add_finite(struct xy_babel *b, struct neigh *n, struct packet *p, uint32_t dest,
+			     const struct xy_babel_update *u)
+{
+	// Before it is sent, and rather too early than too late (RFC 8966 section 3.7.3).
+	uint32_t from = shown_by(b, n, dest);
+	if (!DEST(b, from)->own && !source_update(b, from, u->rid, u->seqno, u->metric))
+		return NOTHING;
+	if (!xy_babel_build_update(&p->b, u))
+		return FULL;
+	n->info.updates_sent++;
+	return ADDED;
+}
+
 static enum added add_update(struct xy_babel *b, struct neigh *n, struct packet *p, uint32_t dest)
 {
-	const struct dest *d = DEST(b, dest);
-	struct xy_babel_update u;
+	struct xy_babel_update u = retraction(b, n, DEST(b, dest));
 	enum advert what = advert(b, n, dest);
-	fill(b, n, d, what, &u);
-	if (what != ADVERT_FINITE && !add_claim(b, n, dest, &u) && what == ADVERT_NOT)
-		return NOTHING;
-	// Before it is sent, and rather too early than too late (RFC 8966 section 3.7.3).
-	if (what == ADVERT_FINITE && !d->own && !source_update(b, dest, u.rid, u.seqno, u.metric))
+	if (what == ADVERT_FINITE) {
+		fill_finite(b, n, DEST(b, shown_by(b, n, dest)), &u);
+		return add_finite(b, n, p, dest, &u);
+	}
+	if (!n->c.plain && !xy_addr_is_mesh(&u.prefix.addr))
+		return add_named(b, n, p, dest, what, &u);
+	if (!add_claim(b, n, dest, &u) && what == ADVERT_NOT)
 		return NOTHING;
 	if (!xy_babel_build_update(&p->b, &u))
 		return FULL;

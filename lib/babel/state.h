@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The state behind babel.h. One thread; all objects live in pools and are named by number, 0 for
 // none. Who uses what:
-//   dest    a prefix: its routes, what is selected, what was announced
+//   dest    a prefix, or outside 200::/7 a mapping (prefix, origin key): its routes, what is
+//   selected,
+//           what was announced. A prefix there has a head, the dest without a key, that holds plain
+//           routes and our own announcement, lists the mappings (kin), and says which is followed
 //   route   what one neighbour said about a dest (RFC 8966 section 3.2.6), 64 bytes at most
 //   source  a feasibility distance (3.2.5), chained to its dest
 //   proof   a verified claim; all routes with the same (prefix, router-id, seqno) share it
-//   origin  a key with the highest epoch seen
+//   origin  a key with the highest epoch seen; era: one of its epochs and the router-id of that
 //   job     a claim on its way through verification; wait: an Update that waits for one
 //   own     what we announce; out: an Update on its way to one neighbour; req: a seqno request
 #pragma once
@@ -18,20 +21,22 @@
 
 enum {
 	HELLO_CS = 400,
-	SLOTS = 8,	   // Update packets on their way to one neighbour
-	TRIES = 5,	   // copies of one (RFC 8966 section 3.7.2)
-	BUDGET = 512,	   // bulk steps per poll: under 1 ms
-	ITEMS = 256,	   // small TLVs that wait for one neighbour
-	WAITS = 4096,	   // Updates that wait for verification, per neighbour
-	JOBS = 65536,	   // all together
-	SOURCES = 64,	   // feasibility distances of one prefix
-	WANTS = 1000,	   // destinations a stub asks for at a time
-	INTERESTS = 65536, // answers that a relay remembers for one stub
+	SLOTS = 8,	     // Update packets on their way to one neighbour
+	TRIES = 5,	     // copies of one (RFC 8966 section 3.7.2)
+	BUDGET = 512,	     // bulk steps per poll: under 1 ms
+	ITEMS = 256,	     // small TLVs that wait for one neighbour
+	WAITS = 4096,	     // Updates that wait for verification, per neighbour
+	JOBS = 65536,	     // all together
+	SOURCES = 64,	     // feasibility distances of one prefix
+	KEY_SOURCES = 8,     // of one mapping: all are named by one retraction
+	HOLD_MAX_CS = 20000, // centiseconds: of a retracted prefix, without answers
+	RIPE_CS = 1600,	     // until a better source of a prefix is followed
+	WANTS = 1000,	     // destinations a stub asks for at a time
+	INTERESTS = 65536,   // answers that a relay remembers for one stub
 };
 
 static const xy_nsec DEST_TICK = 2 * XY_SEC;	    // reselection while a better route ripens
 static const xy_nsec LONG_TICK = 30 * XY_SEC;	    // while a better route is unfeasible
-static const xy_nsec HOLD_MAX = 200 * XY_SEC;	    // of a retracted prefix, without answers
 static const xy_nsec SOURCE_GC = 180 * XY_SEC;	    // RFC 8966 appendix B
 static const xy_nsec REQUEST_FIRST = 2 * XY_SEC;    // doubled, three times
 static const xy_nsec SEQNO_PAUSE = 4 * XY_SEC;	    // between raises of a prefix's seqno
@@ -68,27 +73,43 @@ struct source {
 
 struct dest {
 	struct xy_prefix prefix;
-	bool was_own; // withdrawn by us: everyone is told
-	bool held;    // retracted, and not yet everywhere
-	bool told;    // a ROUTE action is standing
-	bool unfound; // no feasible route, and asked
+	bool was_own;	   // withdrawn by us: everyone is told
+	bool was_external; // brought into the mesh by us once: mesh neighbours are told
+	bool held;	   // retracted, and not yet everywhere
+	bool told;	   // a ROUTE action is standing
+	bool valid;	   // something is selected
 	uint8_t hop_count;
 	uint8_t source_count;
-	uint32_t hnext, tpos, routes, route_count, selected, own, sources, reqs;
+	uint32_t hnext, tpos, routes, selected, own, sources, reqs;
 	uint32_t pending;   // out objects
-	uint32_t users;	    // requests, interests, wants
-	uint32_t announced; // proof shown by the last ROUTE action
-	uint64_t version;   // position in the log + 1; 0 = not in it
-	uint64_t rid;	    // of what is selected
+	uint32_t users;	    // requests, interests, wants, kin
+	uint32_t announced; // proof of what is selected
+	uint32_t origin;    // of a mapping; 0: a prefix of 200::/7, or a head
+	union {
+		struct {
+			uint32_t followed;     // itself or one of its kin
+			uint32_t kin, kin_end; // mappings that accept names come first
+		};
+		struct {
+			uint32_t head, knext, kprev;
+		};
+	};
+	uint64_t version; // position in the log + 1; 0 = not in it
+	uint64_t rid;	  // of what is selected
 	uint16_t seqno, metric, logged_metric;
 	uint16_t hops[XY_BABEL_HOPS];
-	bool valid; // something is selected
-	xy_nsec held_since;
+	bool used;	// mapping: our accept list names it
+	bool ripening;	// head: a better mapping is known
+	uint32_t since; // centiseconds: held, or ripening
+};
+
+struct era {
+	uint64_t rid;
+	uint32_t origin, epoch, hnext, refs;
 };
 
 struct proof {
-	uint64_t rid;
-	uint32_t hnext, dest, origin, onext, oprev, refs, epoch, tag;
+	uint32_t hnext, dest, origin, era, onext, oprev, refs, tag;
 	uint16_t seqno;
 	uint8_t flags;
 	uint8_t signature[64];
@@ -96,11 +117,12 @@ struct proof {
 
 struct origin {
 	struct xy_key ed25519, x25519;
-	uint32_t hnext, xnext, rnext, tpos;
+	uint32_t hnext, xnext, tpos;
 	uint32_t dnext, dprev; // among those without a live route, oldest first
-	uint32_t proofs, proof_count;
+	uint32_t proofs, proof_count, dest_count;
+	uint32_t retiring; // proof that a walk over the older ones comes to next
 	bool dead;
-	uint32_t epoch, prefer;
+	uint32_t epoch, prefer, era;
 	uint64_t rid;		     // in that epoch
 	struct xy_babel_claim shown; // the claim that showed it
 	xy_nsec answered, retire_at, dead_since;
@@ -258,9 +280,9 @@ struct xy_babel {
 	uint32_t global_tpos;
 	uint64_t random;
 	bool starting, ending; // ending: the wait is over, destinations are walked
-	struct pool dests, routes, sources, proofs, origins, jobs, waits, owns, outs, reqs, wants,
-		interests, shares;
-	struct map dest_map, route_map, proof_map, origin_map, x_map, rid_map, job_map, wait_map,
+	struct pool dests, routes, sources, proofs, origins, eras, jobs, waits, owns, outs, reqs,
+		wants, interests, shares;
+	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,
 		out_map, req_map, want_map, interest_map, share_map;
 	struct heap timers;
 	struct log log;
@@ -268,9 +290,10 @@ struct xy_babel {
 	bool touched;
 	uint32_t serial, sweep; // sweep: next dest of a walk over all of them
 	bool sweeping;
+	uint32_t mappings; // dests with an origin
 	// epoch
 	uint32_t epoch, epoch_asked;
-	uint64_t rid, old_rids[8];
+	uint64_t rid, old_rids[KEY_SOURCES];
 	unsigned old_rid_at;
 	uint16_t max_seqno;
 	bool withdrawn, lost_pending;
@@ -296,6 +319,7 @@ struct xy_babel {
 #define SOURCE(b, i)   ((struct source *)pool_at(&(b)->sources, (i)))
 #define PROOF(b, i)    ((struct proof *)pool_at(&(b)->proofs, (i)))
 #define ORIGIN(b, i)   ((struct origin *)pool_at(&(b)->origins, (i)))
+#define ERA(b, i)      ((struct era *)pool_at(&(b)->eras, (i)))
 #define JOB(b, i)      ((struct job *)pool_at(&(b)->jobs, (i)))
 #define WAIT(b, i)     ((struct wait *)pool_at(&(b)->waits, (i)))
 #define OWN(b, i)      ((struct own *)pool_at(&(b)->owns, (i)))
@@ -304,6 +328,18 @@ struct xy_babel {
 #define WANT(b, i)     ((struct want *)pool_at(&(b)->wants, (i)))
 #define INTEREST(b, i) ((struct interest *)pool_at(&(b)->interests, (i)))
 #define SHARE(b, i)    ((struct share *)pool_at(&(b)->shares, (i)))
+
+// The dest that stands for the whole prefix.
+static inline uint32_t head_of(const struct xy_babel *b, uint32_t dest)
+{
+	return DEST(b, dest)->origin ? DEST(b, dest)->head : dest;
+}
+
+// The next dest of a prefix, after its head or one of its kin; 0 at the end.
+static inline uint32_t kin_next(const struct xy_babel *b, uint32_t dest)
+{
+	return DEST(b, dest)->origin ? DEST(b, dest)->knext : DEST(b, dest)->kin;
+}
 
 static inline bool seqno_above(uint16_t a, uint16_t b) // a > b, modulo 2^16
 {
@@ -338,9 +374,12 @@ struct neigh *neigh_of(const struct xy_babel *b, uint32_t link);
 // table.c
 void table_init(struct xy_babel *b);
 void table_clear(struct xy_babel *b);
-uint32_t dest_find(const struct xy_babel *b, const struct xy_prefix *p);
-uint32_t dest_get(struct xy_babel *b, const struct xy_prefix *p); // finds or makes; 0: full
-void dest_release(struct xy_babel *b, uint32_t i);		  // frees it when nothing needs it
+// origin 0: the prefix itself; inside 200::/7 there is nothing else, whatever the origin.
+uint32_t dest_find(const struct xy_babel *b, const struct xy_prefix *p, uint32_t origin);
+// Finds or makes; 0: full.
+uint32_t dest_get(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin);
+void dest_release(struct xy_babel *b, uint32_t i);	     // frees it when nothing needs it
+void dest_use(struct xy_babel *b, uint32_t dest, bool used); // accept names this mapping
 uint32_t route_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n);
 uint32_t route_add(struct xy_babel *b, uint32_t dest, struct neigh *n); // 0: full
 void route_drop(struct xy_babel *b, uint32_t i);			// does not reselect
@@ -351,6 +390,9 @@ void source_expire(struct xy_babel *b, uint32_t i);
 void log_touch(struct xy_babel *b, uint32_t dest);
 void log_remove(struct xy_babel *b, uint32_t dest);
 uint64_t log_end(const struct xy_babel *b);
+
+uint32_t wait_key(const struct xy_babel *b, uint16_t neigh, const struct xy_prefix *p,
+		  uint64_t rid);
 
 // neigh.c
 void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h);
@@ -370,7 +412,8 @@ uint16_t route_metric(const struct xy_babel *b, const struct route *r);
 bool route_feasible(const struct xy_babel *b, const struct route *r);
 bool update_feasible(const struct xy_babel *b, const struct dest *d, uint64_t rid, uint16_t seqno,
 		     uint16_t metric);
-bool dest_used(const struct xy_babel *b, const struct dest *d, const struct route *r);
+bool dest_used(const struct dest *d);
+void dest_accept(struct xy_babel *b, uint32_t dest); // looks at the accept list again
 void dest_select(struct xy_babel *b, uint32_t dest);
 void dest_timer(struct xy_babel *b, uint32_t dest);
 void dest_withdrawn(struct xy_babel *b, uint32_t dest); // our own prefix is gone
@@ -385,15 +428,17 @@ void route_timer(struct xy_babel *b, uint32_t i);
 // origin.c: keys, claims, verification
 uint32_t origin_find(const struct xy_babel *b, const uint8_t ed25519[32]);
 uint32_t origin_by_key(const struct xy_babel *b, const struct xy_key *x25519);
-bool origin_has_rid(const struct xy_babel *b, uint64_t rid);
+uint32_t origin_by_rid(const struct xy_babel *b, uint64_t rid); // in any epoch that has routes
+void origin_idle(struct xy_babel *b, uint32_t i);		// nothing lives of it, perhaps
 void origin_timer(struct xy_babel *b, uint32_t i);
 bool origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin);
+bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t origin, uint32_t waiting);
 void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin);
 void share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin);
 void proof_hold(struct xy_babel *b, uint32_t i);
 void proof_drop(struct xy_babel *b, uint32_t i);
 void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
-void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p);
+void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint64_t rid);
 void wait_cancel_all(struct xy_babel *b, struct neigh *n);
 void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out);
 
@@ -423,7 +468,7 @@ void send_forget(struct xy_babel *b, struct neigh *n);
 void send_timers(struct xy_babel *b, struct neigh *n);
 xy_nsec send_deadline(const struct neigh *n);
 bool send_reached_all(struct xy_babel *b, const struct dest *d);
-bool send_told(struct xy_babel *b, struct neigh *n, const struct dest *d); // is it told of d?
+bool send_told(struct xy_babel *b, struct neigh *n, uint32_t dest); // is it told of dest?
 
 // request.c
 void request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r);

@@ -121,7 +121,7 @@ int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, xy_nsec now)
 	struct xy_prefix p = {.addr = *a, .len = 64};
 	xy_babel_enter(b, now);
 	xy_prefix_mask(&p);
-	uint32_t dest = dest_find(b, &p), i = want_find(b, &p);
+	uint32_t dest = dest_find(b, &p, 0), i = want_find(b, &p);
 	bool have = dest && DEST(b, dest)->valid;
 	if (!b->c.stub || !xy_addr_is_mesh(a))
 		return have ? 0 : -ENETUNREACH;
@@ -158,7 +158,7 @@ void want_answer(struct xy_babel *b, const struct xy_prefix *p, bool found)
 // Nobody sends there any more: the table of a stub holds what it uses.
 static void let_go(struct xy_babel *b, uint32_t i)
 {
-	uint32_t dest = dest_find(b, &WANT(b, i)->prefix);
+	uint32_t dest = dest_find(b, &WANT(b, i)->prefix, 0);
 	want_free(b, i);
 	if (!dest || DEST(b, dest)->own)
 		return;

@@ -26,9 +26,15 @@ static uint32_t hash_prefix(const struct xy_babel *b, const struct xy_prefix *p)
 
 static_assert(sizeof(struct xy_prefix) == 17, "hashed as it lies");
 
+static uint32_t mapping_hash(const struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
+{
+	return hash_prefix(b, p) + origin * UINT32_C(0x9e3779b1); // our own numbers
+}
+
 static uint32_t dest_hash(const void *b, const void *o)
 {
-	return hash_prefix(b, &((const struct dest *)o)->prefix);
+	const struct dest *d = o;
+	return mapping_hash(b, &d->prefix, d->origin);
 }
 
 static uint32_t mix(uint32_t dest, uint32_t neigh) // our own numbers: nobody chooses them
@@ -60,7 +66,7 @@ static uint32_t share_hash(const void *b, const void *o)
 static uint32_t proof_hash(const void *b, const void *o)
 {
 	const struct proof *p = o;
-	return hash_two(b, p->rid, (uint64_t)p->dest << 16 | p->seqno);
+	return mix(p->dest, p->seqno) + p->era * UINT32_C(0x9e3779b1);
 }
 
 static uint32_t origin_hash(const void *b, const void *o)
@@ -73,9 +79,9 @@ static uint32_t x_hash(const void *b, const void *o)
 	return hash_bytes(b, ((const struct origin *)o)->x25519.b, 32);
 }
 
-static uint32_t rid_hash(const void *b, const void *o)
+static uint32_t era_hash(const void *b, const void *o)
 {
-	return hash_two(b, ((const struct origin *)o)->rid, 0);
+	return hash_two(b, ((const struct era *)o)->rid, 0);
 }
 
 static uint32_t job_hash(const void *b, const void *o)
@@ -83,11 +89,19 @@ static uint32_t job_hash(const void *b, const void *o)
 	return hash_bytes(b, ((const struct job *)o)->claim.origin.signature, 64);
 }
 
+// One Update waits per neighbour and prefix; outside 200::/7 one per router-id.
+uint32_t wait_key(const struct xy_babel *b, uint16_t neigh, const struct xy_prefix *p, uint64_t rid)
+{
+	uint32_t hash = hash_prefix(b, p) + neigh;
+	return xy_addr_is_mesh(&p->addr) ? hash : hash_two(b, rid, hash);
+}
+
 static uint32_t wait_hash(const void *owner, const void *o)
 {
 	const struct xy_babel *b = owner;
 	const struct wait *w = o;
-	return hash_prefix(b, &JOB(b, w->job)->claim.prefix) + w->neigh;
+	const struct xy_babel_claim *c = &JOB(b, w->job)->claim;
+	return wait_key(b, w->neigh, &c->prefix, c->rid);
 }
 
 static uint32_t req_hash(const void *b, const void *o)
@@ -103,11 +117,12 @@ static uint32_t want_hash(const void *b, const void *o)
 void table_init(struct xy_babel *b)
 {
 	uint32_t routes = b->c.max_routes, origins = b->c.max_origins;
-	pool_init(&b->dests, sizeof(struct dest), routes);
+	pool_init(&b->dests, sizeof(struct dest), 2 * routes);
 	pool_init(&b->routes, sizeof(struct route), routes);
 	pool_init(&b->sources, sizeof(struct source), 2 * routes);
 	pool_init(&b->proofs, sizeof(struct proof), routes);
 	pool_init(&b->origins, sizeof(struct origin), origins);
+	pool_init(&b->eras, sizeof(struct era), origins + routes);
 	pool_init(&b->jobs, sizeof(struct job), JOBS);
 	pool_init(&b->waits, sizeof(struct wait), 4 * JOBS);
 	pool_init(&b->owns, sizeof(struct own), routes);
@@ -121,7 +136,7 @@ void table_init(struct xy_babel *b)
 	map_init(&b->proof_map, &b->proofs, offsetof(struct proof, hnext), proof_hash, b);
 	map_init(&b->origin_map, &b->origins, offsetof(struct origin, hnext), origin_hash, b);
 	map_init(&b->x_map, &b->origins, offsetof(struct origin, xnext), x_hash, b);
-	map_init(&b->rid_map, &b->origins, offsetof(struct origin, rnext), rid_hash, b);
+	map_init(&b->era_map, &b->eras, offsetof(struct era, hnext), era_hash, b);
 	map_init(&b->job_map, &b->jobs, offsetof(struct job, hnext), job_hash, b);
 	map_init(&b->wait_map, &b->waits, offsetof(struct wait, hnext), wait_hash, b);
 	map_init(&b->out_map, &b->outs, offsetof(struct out, hnext), out_hash, b);
@@ -134,11 +149,11 @@ void table_init(struct xy_babel *b)
 
 void table_clear(struct xy_babel *b)
 {
-	struct pool *pools[] = {&b->dests, &b->routes,	  &b->sources, &b->proofs, &b->origins,
-				&b->jobs,  &b->waits,	  &b->owns,    &b->outs,   &b->reqs,
-				&b->wants, &b->interests, &b->shares};
+	struct pool *pools[] = {&b->dests, &b->routes, &b->sources,   &b->proofs, &b->origins,
+				&b->eras,  &b->jobs,   &b->waits,     &b->owns,	  &b->outs,
+				&b->reqs,  &b->wants,  &b->interests, &b->shares};
 	struct map *maps[] = {&b->dest_map, &b->route_map, &b->proof_map, &b->origin_map,
-			      &b->x_map,    &b->rid_map,   &b->job_map,	  &b->wait_map,
+			      &b->x_map,    &b->era_map,   &b->job_map,	  &b->wait_map,
 			      &b->out_map,  &b->req_map,   &b->want_map,  &b->interest_map,
 			      &b->share_map};
 	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
@@ -151,29 +166,93 @@ void table_clear(struct xy_babel *b)
 
 // ---- destinations ----
 
-uint32_t dest_find(const struct xy_babel *b, const struct xy_prefix *p)
+uint32_t dest_find(const struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
 {
-	uint32_t i = map_first(&b->dest_map, hash_prefix(b, p));
-	while (i && !xy_prefix_eq(&DEST(b, i)->prefix, p))
+	if (xy_addr_is_mesh(&p->addr))
+		origin = 0;
+	uint32_t i = map_first(&b->dest_map, mapping_hash(b, p, origin));
+	while (i && (DEST(b, i)->origin != origin || !xy_prefix_eq(&DEST(b, i)->prefix, p)))
 		i = map_next(&b->dest_map, i);
 	return i;
 }
 
-uint32_t dest_get(struct xy_babel *b, const struct xy_prefix *p)
+static uint32_t dest_add(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
 {
-	uint32_t i = dest_find(b, p);
-	if (i)
-		return i;
-	i = pool_take(&b->dests);
+	uint32_t i = pool_take(&b->dests);
 	if (!i)
 		return 0;
 	DEST(b, i)->prefix = *p;
+	DEST(b, i)->origin = origin;
 	DEST(b, i)->logged_metric = XY_BABEL_INFINITY;
 	if (!map_insert(&b->dest_map, i)) {
+		DEST(b, i)->prefix.len = 0xff;
 		pool_give(&b->dests, i);
 		return 0;
 	}
 	return i;
+}
+
+// Those that are used come first: whoever looks for them need not pass what others made up.
+static void kin_link(struct xy_babel *b, struct dest *h, uint32_t i)
+{
+	struct dest *d = DEST(b, i);
+	d->kprev = d->used ? 0 : h->kin_end;
+	d->knext = d->used ? h->kin : 0;
+	*(d->kprev ? &DEST(b, d->kprev)->knext : &h->kin) = i;
+	*(d->knext ? &DEST(b, d->knext)->kprev : &h->kin_end) = i;
+}
+
+static void kin_unlink(struct xy_babel *b, struct dest *h, const struct dest *d)
+{
+	*(d->kprev ? &DEST(b, d->kprev)->knext : &h->kin) = d->knext;
+	*(d->knext ? &DEST(b, d->knext)->kprev : &h->kin_end) = d->kprev;
+}
+
+void dest_use(struct xy_babel *b, uint32_t dest, bool used)
+{
+	struct dest *d = DEST(b, dest), *h = DEST(b, d->head);
+	if (d->used == used)
+		return;
+	kin_unlink(b, h, d);
+	d->used = used;
+	kin_link(b, h, dest);
+}
+
+static uint32_t mapping_add(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
+{
+	uint32_t head = dest_get(b, p, 0), i = head ? dest_add(b, p, origin) : 0;
+	if (!i) {
+		if (head)
+			dest_release(b, head);
+		return 0;
+	}
+	DEST(b, i)->head = head;
+	DEST(b, head)->users++;
+	kin_link(b, DEST(b, head), i);
+	b->mappings++;
+	ORIGIN(b, origin)->dest_count++;
+	origin_idle(b, origin);
+	dest_accept(b, i);
+	return i;
+}
+
+uint32_t dest_get(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
+{
+	uint32_t i = dest_find(b, p, origin);
+	if (i)
+		return i;
+	return origin && !xy_addr_is_mesh(&p->addr) ? mapping_add(b, p, origin) : dest_add(b, p, 0);
+}
+
+static void mapping_remove(struct xy_babel *b, const struct dest *d)
+{
+	uint32_t head = d->head;
+	kin_unlink(b, DEST(b, head), d);
+	DEST(b, head)->users--;
+	b->mappings--;
+	ORIGIN(b, d->origin)->dest_count--;
+	origin_idle(b, d->origin);
+	dest_release(b, head);
 }
 
 void dest_release(struct xy_babel *b, uint32_t i)
@@ -184,6 +263,8 @@ void dest_release(struct xy_babel *b, uint32_t i)
 	log_remove(b, i);
 	timer_stop(b, T_DEST, i);
 	map_remove(&b->dest_map, i);
+	if (d->origin)
+		mapping_remove(b, d);
 	memset(&d->prefix, 0, sizeof(d->prefix));
 	d->prefix.len = 0xff; // free, for walks
 	pool_give(&b->dests, i);
@@ -218,7 +299,6 @@ uint32_t route_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
 	if (r->dnext)
 		ROUTE(b, r->dnext)->dprev = i;
 	d->routes = i;
-	d->route_count++;
 	r->nnext = n->routes;
 	if (r->nnext)
 		ROUTE(b, r->nnext)->nprev = i;
@@ -236,7 +316,6 @@ static void unlink_dest(struct xy_babel *b, uint32_t i, struct route *r)
 		d->routes = r->dnext;
 	if (r->dnext)
 		ROUTE(b, r->dnext)->dprev = r->dprev;
-	d->route_count--;
 	if (d->selected == i)
 		d->selected = 0;
 }
@@ -316,7 +395,7 @@ void source_expire(struct xy_babel *b, uint32_t i)
 	struct source *s = SOURCE(b, i);
 	uint32_t dest = s->dest;
 	struct dest *d = DEST(b, dest);
-	if ((d->valid && d->rid == s->rid) || d->pending || d->held) {
+	if ((d->valid && d->rid == s->rid) || d->held || !send_reached_all(b, d)) {
 		timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
 		return;
 	}

@@ -43,10 +43,24 @@ static bool listed(const struct xy_prefix *list, unsigned n, const struct xy_pre
 	return false;
 }
 
-static void retract(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p)
+// Which of a neighbour's routes to a prefix a retraction means. Outside 200::/7 a mesh neighbour
+// may have one per key, and says by the router-id whose it was; one that is not known means nothing
+// that we hold.
+static uint32_t retracted(const struct xy_babel *b, const struct neigh *n,
+			  const struct xy_babel_update *u, uint32_t *dest)
 {
-	wait_cancel(b, n, p);
-	uint32_t dest = dest_find(b, p), i = dest ? route_find(b, dest, n) : 0;
+	bool named = !n->c.plain && !xy_addr_is_mesh(&u->prefix.addr);
+	uint32_t origin = named && u->has_rid ? origin_by_rid(b, u->rid) : 0;
+	*dest = named && !origin ? 0 : dest_find(b, &u->prefix, origin);
+	uint32_t i = *dest ? route_find(b, *dest, n) : 0;
+	return i && named && ROUTE(b, i)->rid != u->rid ? 0 : i;
+}
+
+static void retract(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+{
+	const struct xy_prefix *p = &u->prefix;
+	uint32_t dest, i = retracted(b, n, u, &dest);
+	wait_cancel(b, n, p, u->rid);
 	if (i) {
 		route_drop(b, i);
 		dest_select(b, dest);
@@ -72,7 +86,7 @@ static void receive_plain(struct xy_babel *b, struct neigh *n, const struct xy_b
 		refuse(b, n, XY_BABEL_REFUSED_UNSIGNED);
 	else if (!listed(n->c.accept, n->c.accept_count, &u->prefix))
 		refuse(b, n, XY_BABEL_REFUSED_NOT_ACCEPTED);
-	else if (own_rid(b, u->rid) || origin_has_rid(b, u->rid))
+	else if (own_rid(b, u->rid) || origin_by_rid(b, u->rid))
 		refuse(b, n, XY_BABEL_REFUSED_REFLECTED);
 	else
 		update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
@@ -102,7 +116,7 @@ void update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 		return;
 	}
 	if (u->metric == XY_BABEL_INFINITY) {
-		retract(b, n, &u->prefix);
+		retract(b, n, u);
 		if (u->has_origin && u->has_rid && !n->c.plain)
 			claim_receive(b, n, u); // it may tell of a higher epoch
 		return;
@@ -122,6 +136,21 @@ static xy_nsec hold_time(const struct route *r)
 	return r->interval * 10 * XY_MSEC * 7 / 2;
 }
 
+// A mapping is named by its router-id, and only seqno requests have one: for the seqno that we
+// have.
+static void ask_again(struct xy_babel *b, struct neigh *n, const struct route *r)
+{
+	const struct dest *d = DEST(b, r->dest);
+	struct item item = {.type = XY_BABEL_ROUTE_REQUEST, .request = {.prefix = d->prefix}};
+	if (d->origin) {
+		item.type = XY_BABEL_SEQNO_REQUEST;
+		item.request.hops = 1;
+		item.request.seqno = r->seqno;
+		item.request.rid = r->rid;
+	}
+	send_item(b, n, &item);
+}
+
 void route_timer(struct xy_babel *b, uint32_t i)
 {
 	struct route *r = ROUTE(b, i);
@@ -138,9 +167,7 @@ void route_timer(struct xy_babel *b, uint32_t i)
 	if (!r->asked) {
 		r->asked = 1;
 		timer_set(b, T_ROUTE, i, b->now + hold_time(r) / 8);
-		send_item(b, n,
-			  &(struct item){.type = XY_BABEL_ROUTE_REQUEST,
-					 .request = {.prefix = DEST(b, dest)->prefix}});
+		ask_again(b, n, r);
 		return;
 	}
 	route_drop(b, i);
@@ -195,7 +222,7 @@ static bool collides(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_
 
 static uint32_t new_route(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t proof)
 {
-	if (n->route_count >= n->c.max_routes) {
+	if (!route_room(b, n, proof ? PROOF(b, proof)->origin : 0, 0)) {
 		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return 0;
 	}
@@ -263,8 +290,8 @@ static void fill(struct xy_babel *b, struct neigh *n, uint32_t i, uint32_t proof
 void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint32_t proof,
 		  uint64_t rid, uint16_t seqno, uint16_t metric, uint16_t interval)
 {
-	wait_cancel(b, n, p);
-	uint32_t dest = dest_get(b, p);
+	wait_cancel(b, n, p, rid);
+	uint32_t dest = dest_get(b, p, proof ? PROOF(b, proof)->origin : 0);
 	if (!dest) {
 		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return;
@@ -272,7 +299,7 @@ void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p
 	struct dest *d = DEST(b, dest);
 	uint32_t i = route_find(b, dest, n);
 	bool feasible = update_feasible(b, d, rid, seqno, metric);
-	if (d->source_count >= SOURCES && !source_find(b, d, rid)) {
+	if (d->source_count >= (d->origin ? KEY_SOURCES : SOURCES) && !source_find(b, d, rid)) {
 		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 	} else if (!collides(b, n, dest, proof)) {
 		if (i && !feasible && doubt(b, n, dest, i, rid, seqno, metric))

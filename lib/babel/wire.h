@@ -165,7 +165,8 @@ bool xy_babel_build_ack(struct xy_babel_builder *b, uint16_t opaque);
 bool xy_babel_build_hello(struct xy_babel_builder *b, const struct xy_babel_hello *h);
 bool xy_babel_build_ihu(struct xy_babel_builder *b, const struct xy_babel_ihu *ihu);
 // A finite metric needs has_rid. IPv4 goes out as AE 1 when next_hop is IPv4, else as AE 4. A
-// retraction that carries an origin needs has_rid too: the signature covers the router-id.
+// retraction may have a router-id, and needs one when it carries an origin, whose signature covers
+// it.
 bool xy_babel_build_update(struct xy_babel_builder *b, const struct xy_babel_update *u);
 bool xy_babel_build_route_request(struct xy_babel_builder *b, const struct xy_babel_request *r);
 bool xy_babel_build_seqno_request(struct xy_babel_builder *b, const struct xy_babel_request *r);

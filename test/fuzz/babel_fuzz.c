@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Any bytes parse without harm, and what was understood, built again, is understood alike. The
 // same bytes then go to a node, on a mesh link and on a plain one, with a verifier that believes
-// every other claim.
+// every other claim, and whose keys the node accepts in turn.
 #include "babel/babel.h"
 
 #include <stdlib.h>
@@ -85,7 +85,11 @@ static void act(struct xy_babel *b, xy_nsec now)
 			memcpy(key.b, a->verify.claim.origin.key, 32);
 			key.b[31] ^= 1;
 			int result = a->verify.claim.origin.signature[0] & 1 ? -EBADMSG : 0;
-			xy_babel_verified(b, a->verify.id, result, &key, now);
+			struct xy_babel_accept accept = {.key = key}; // ::/0
+			uint64_t id = a->verify.id;
+			if (key.b[0] & 1)
+				xy_babel_accept(b, &accept, 1, now);
+			xy_babel_verified(b, id, result, &key, now);
 		} else if (a->kind == XY_BABEL_SIGN) {
 			xy_babel_signed(b, a->sign.id, signature, now);
 		} else if (a->kind == XY_BABEL_SAVE_EPOCH) {

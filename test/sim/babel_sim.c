@@ -2,9 +2,11 @@
 // Many Babel nodes on virtual time: seeded random graphs with loss, duplication, reordering, links
 // that fail silently or not, partitions, restarts with and without state. Two things are checked:
 // - at every change of forwarding state, for the prefix that changed: no loop when it has one
-//   origin; with several origins a loop must be gone within 60 s;
+//   origin; with several origins a loop must be gone within 60 s; for a mapping (prefix, key) there
+//   is never one;
 // - when the churn is over: every node reaches every other one, on a path not longer than what
-//   hysteresis allows.
+//   hysteresis allows, and the best of the gateways whose keys it accepts, though a hostile node
+//   announces their prefixes too, and others on the way accept nothing.
 // A failure prints its seed: babel_sim --seeds N-N -v shows it again.
 //   babel_sim [--seeds A-B] [--nodes MIN-MAX] [--quiet SECONDS] [-v] [--trace A-B]
 // --trace shows every packet between two nodes.
@@ -15,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_DEGREE = 64, ANYCAST = 2, UNREACHED = 0xffffff };
+enum { MAX_DEGREE = 64, ANYCAST = 2, GATEWAYS = 3, UNREACHED = 0xffffff };
 static const xy_nsec LOOP_LIFE = 60 * XY_SEC;
 
 struct edge {
@@ -42,7 +44,9 @@ struct node {
 	xy_nsec poll_at;
 	unsigned degree;
 	uint32_t edges[MAX_DEGREE];
-	struct hops *fib; // by destination: nodes, then anycast prefixes
+	struct hops *fib;	   // by destination: nodes, then anycast prefixes
+	uint32_t gateway[ANYCAST]; // origin of the route that is followed; UINT32_MAX: none
+	bool accepts;
 	uint32_t stamp;
 	uint64_t bytes, packets;
 };
@@ -72,7 +76,9 @@ struct sim {
 	uint32_t *table, mask; // prefix -> node
 	bool churning, lossy, failed, rtt;
 	unsigned anycast_count;
-	uint32_t anycast[ANYCAST][3]; // origins
+	uint32_t anycast[ANYCAST][GATEWAYS]; // origins
+	uint32_t hostile;		     // announces them as well; nobody accepts its key
+	bool all_accept;
 	xy_nsec loop_since[ANYCAST];
 	uint64_t events, changes, verifications;
 	uint64_t transient_loops;
@@ -151,6 +157,14 @@ static uint32_t node_of_key(const struct sim *s, const uint8_t ed25519[32])
 	return i < s->n && !memcmp(s->nodes[i].ed25519.b, ed25519, 32) ? i : UINT32_MAX;
 }
 
+static uint32_t node_of_x(const struct sim *s, const struct xy_key *x25519)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (!memcmp(&s->nodes[i].key, x25519, sizeof(*x25519)))
+			return i;
+	return UINT32_MAX;
+}
+
 static int verify_claim(const struct sim *s, const struct xy_babel_claim *c, struct xy_key *x)
 {
 	uint8_t sig[64];
@@ -215,7 +229,7 @@ static bool is_origin(const struct sim *s, uint32_t v, unsigned dest)
 {
 	if (dest < s->n)
 		return v == dest;
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < GATEWAYS; i++)
 		if (s->anycast[dest - s->n][i] == v)
 			return true;
 	return false;
@@ -335,13 +349,51 @@ static void check_loop(struct sim *s, uint32_t v, unsigned dest)
 	}
 }
 
+// Where node v sends what is for this key's mapping; UINT32_MAX: nowhere.
+static uint32_t mapping_hop(const struct sim *s, uint32_t v, unsigned anycast, uint32_t key)
+{
+	struct xy_babel_entry e[4 * MAX_DEGREE];
+	struct xy_prefix p = anycast_prefix(anycast);
+	if (!s->nodes[v].b)
+		return UINT32_MAX;
+	unsigned n = xy_babel_lookup(s->nodes[v].b, &p, e, XY_ARRAY_SIZE(e), s->now);
+	for (unsigned i = 0; i < n && i < XY_ARRAY_SIZE(e); i++)
+		if (e[i].selected && !e[i].own &&
+		    !memcmp(&e[i].key, &s->nodes[key].key, sizeof(e[i].key)))
+			return e[i].link;
+	return UINT32_MAX;
+}
+
+// A mapping has one origin: following it never leads in a circle, whatever else is announced.
+static void check_mapping(struct sim *s, unsigned anycast, uint32_t key)
+{
+	uint32_t base = s->stamp + 1;
+	s->stamp += s->n;
+	for (uint32_t v = 0; v < s->n; v++) {
+		uint32_t at = v, link;
+		while (at != key && s->nodes[at].stamp < base &&
+		       (link = mapping_hop(s, at, anycast, key)) != UINT32_MAX) {
+			s->nodes[at].stamp = base + v;
+			at = peer_of(s, at, link);
+		}
+		if (at != key && s->nodes[at].stamp == base + v) {
+			fail(s, "a mapping leads in a circle", v, s->n + anycast);
+			return;
+		}
+	}
+}
+
 static void check_anycast(struct sim *s)
 {
 	for (unsigned i = 0; i < s->anycast_count; i++) {
+		for (unsigned k = 0; k < GATEWAYS; k++)
+			check_mapping(s, i, s->anycast[i][k]);
+		if (s->hostile != UINT32_MAX)
+			check_mapping(s, i, s->hostile);
 		if (!s->loop_since[i])
 			continue;
 		bool found = false;
-		for (uint32_t v = 0; v < s->n && !found; v++)
+		for (uint32_t v = 0; v < s->n && !found && s->all_accept; v++)
 			found = loops(s, v, s->n + i);
 		if (!found)
 			s->loop_since[i] = 0;
@@ -384,6 +436,9 @@ static void take_route(struct sim *s, uint32_t v, const struct xy_babel_route *r
 	if (dest == UINT32_MAX)
 		return;
 	struct hops *h = &s->nodes[v].fib[dest];
+	if (dest >= s->n)
+		s->nodes[v].gateway[dest - s->n] =
+			r->kind == XY_BABEL_VIA ? node_of_x(s, &r->key) : UINT32_MAX;
 	h->kind = (uint8_t)r->kind + 1;
 	h->count = (uint8_t)r->hop_count;
 	for (unsigned i = 0; i < r->hop_count; i++)
@@ -482,6 +537,17 @@ static void settle(struct sim *s, uint32_t v)
 	later(s, v, EV_POLL, at, at - s->now, NULL);
 }
 
+static void accept_gateways(struct sim *s, uint32_t v)
+{
+	struct xy_babel_accept list[ANYCAST * GATEWAYS];
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->anycast_count; i++)
+		for (unsigned k = 0; k < GATEWAYS; k++)
+			list[n++] = (struct xy_babel_accept){s->nodes[s->anycast[i][k]].key,
+							     anycast_prefix(i)};
+	xy_babel_accept(s->nodes[v].b, list, n, s->now);
+}
+
 static void start_node(struct sim *s, uint32_t v)
 {
 	struct node *node = &s->nodes[v];
@@ -495,9 +561,12 @@ static void start_node(struct sim *s, uint32_t v)
 	xy_babel_announce(node->b, &node->prefix, s->now);
 	for (unsigned i = 0; i < s->anycast_count; i++) {
 		struct xy_prefix p = anycast_prefix(i);
-		if (is_origin(s, v, s->n + i))
+		node->gateway[i] = UINT32_MAX;
+		if (is_origin(s, v, s->n + i) || v == s->hostile)
 			xy_babel_announce(node->b, &p, s->now);
 	}
+	if (node->accepts)
+		accept_gateways(s, v);
 	for (unsigned i = 0; i < node->degree; i++) {
 		struct xy_babel_link l = {.cost = edge_of(s, node, i)->cost,
 					  .local = node->local,
@@ -516,6 +585,7 @@ static void stop_node(struct sim *s, uint32_t v)
 	node->b = NULL;
 	node->incarnation++;
 	memset(node->fib, 0, (s->n + ANYCAST) * sizeof(*node->fib));
+	memset(node->gateway, 0xff, sizeof(node->gateway));
 }
 
 static void restart_node(struct sim *s, uint32_t v, bool with_state)
@@ -645,10 +715,29 @@ static void distances(const struct sim *s, unsigned dest, uint32_t *dist)
 	free(queued);
 }
 
+// What is for a mapping goes to the gateway that the sender chose, by what each node on the way
+// knows of that gateway's key.
+static uint32_t walk_mapping(const struct sim *s, uint32_t v, unsigned anycast)
+{
+	uint32_t cost = 0, key = s->nodes[v].gateway[anycast], link;
+	for (unsigned i = 0; i <= s->n && key != UINT32_MAX; i++) {
+		if (v == key)
+			return is_origin(s, v, s->n + anycast) ? cost : UNREACHED;
+		link = mapping_hop(s, v, anycast, key);
+		if (link == UINT32_MAX)
+			break;
+		cost += edge_of(s, &s->nodes[v], link)->cost;
+		v = peer_of(s, v, link);
+	}
+	return UNREACHED;
+}
+
 // What following the first next hops costs; UNREACHED when it does not arrive.
 static uint32_t walk(const struct sim *s, uint32_t v, unsigned dest)
 {
 	uint32_t cost = 0;
+	if (dest >= s->n && !is_origin(s, v, dest))
+		return walk_mapping(s, v, dest - s->n);
 	for (unsigned i = 0; i <= s->n; i++) {
 		if (is_origin(s, v, dest))
 			return cost;
@@ -684,6 +773,12 @@ static void show_best(const struct sim *s, uint32_t v, unsigned dest, const uint
 	show_node(s, v, dest);
 }
 
+// Who accepts no gateway follows none, and the hostile node keeps what it attracts.
+static bool follows(const struct sim *s, uint32_t v)
+{
+	return s->nodes[v].accepts && v != s->hostile;
+}
+
 static bool converged(struct sim *s, bool say)
 {
 	uint32_t *dist = malloc(s->n * sizeof(*dist));
@@ -692,7 +787,7 @@ static bool converged(struct sim *s, bool say)
 		distances(s, d, dist);
 		for (uint32_t v = 0; v < s->n && good; v++) {
 			uint32_t got = s->nodes[v].b ? walk(s, v, d) : UNREACHED;
-			good = near_enough(s, got, dist[v]);
+			good = near_enough(s, got, dist[v]) || (d >= s->n && !follows(s, v));
 			if (good || !say)
 				continue;
 			printf("  cost %u, best %u\n", got, dist[v]);
@@ -863,6 +958,19 @@ static double settle_down(struct sim *s, xy_nsec limit, const char *phase)
 	return seconds(s->now - start);
 }
 
+static uint32_t pick_hostile(struct sim *s)
+{
+	for (unsigned tries = 0; tries < 100; tries++) {
+		uint32_t v = (uint32_t)below(s, s->n);
+		bool honest = true;
+		for (unsigned i = 0; i < s->anycast_count; i++)
+			honest &= !is_origin(s, v, s->n + i);
+		if (honest)
+			return v;
+	}
+	return UINT32_MAX;
+}
+
 struct result {
 	double boot, heal;
 	uint64_t bytes, rest, memory;
@@ -889,8 +997,12 @@ static bool run(uint64_t seed, unsigned n, unsigned quiet, struct result *r)
 	make_graph(&s);
 	s.anycast_count = n >= 4 ? (unsigned)below(&s, ANYCAST + 1) : 0;
 	for (unsigned i = 0; i < s.anycast_count; i++)
-		for (unsigned k = 0; k < 3; k++)
+		for (unsigned k = 0; k < GATEWAYS; k++)
 			s.anycast[i][k] = (uint32_t)below(&s, n);
+	s.all_accept = below(&s, 2);
+	for (uint32_t i = 0; i < n; i++)
+		s.nodes[i].accepts = s.all_accept || below(&s, 3) == 0;
+	s.hostile = s.anycast_count ? pick_hostile(&s) : UINT32_MAX;
 	for (uint32_t i = 0; i < n; i++)
 		later(&s, i, EV_START, 0, below(&s, 5 * XY_SEC), NULL);
 

@@ -770,24 +770,363 @@ static void test_withdrawal(void)
 	rig_free(r);
 }
 
-static void test_collision(void)
+// ---- several keys for one prefix ----
+
+// The selected route of one key; NULL: none.
+static const struct xy_babel_entry *by_key(const struct rig *r, const struct xy_prefix *p,
+					   const struct xy_identity *id)
 {
-	// Two keys for one /64 cannot be made here; for a mapping it is allowed, and `accept` says
-	// whose is used.
-	struct rig *r = rig_up(2);
-	struct xy_identity one = identity(9), two = identity(10);
-	struct xy_prefix m = prefix("2001:db8:5::/48");
-	struct xy_babel_update u1 = claim_update(&one, &m, 50, 1, 100);
-	struct xy_babel_update u2 = claim_update(&two, &m, 60, 1, 500);
-	tell(r, 0, &u1);
-	tell(r, 1, &u2);
-	CU_ASSERT_EQUAL(metric_to(r, &m), 196);
-	CU_ASSERT_FALSE(r->last.used);
-	struct xy_babel_accept list = {two.x25519, prefix("2001:db8::/32")};
-	CU_ASSERT_EQUAL(xy_babel_accept(r->b, &list, 1, r->now), 0);
+	static struct xy_babel_entry e[4 * LINKS];
+	unsigned n = xy_babel_lookup(r->b, p, e, XY_ARRAY_SIZE(e), r->now);
+	for (unsigned i = 0; i < n; i++)
+		if (e[i].selected && e[i].has_key && !memcmp(&e[i].key, &id->x25519, 32))
+			return &e[i];
+	return NULL;
+}
+
+// The last thing a neighbour was told about one key's mapping.
+static const struct xy_babel_update *said_of(const struct rig *r, uint16_t link,
+					     const struct xy_prefix *p, uint64_t rid)
+{
+	for (unsigned i = r->update_count; i > 0; i--) {
+		const struct heard_update *h = &r->updates[i - 1];
+		if (h->link == link && xy_prefix_eq(&h->u.prefix, p) && h->u.has_rid &&
+		    h->u.rid == rid)
+			return &h->u;
+	}
+	return NULL;
+}
+
+static void retract_named(struct rig *r, uint16_t link, const struct xy_prefix *p, uint64_t rid)
+{
+	tell(r, link,
+	     &(struct xy_babel_update){.prefix = *p,
+				       .interval = 6000,
+				       .metric = XY_BABEL_INFINITY,
+				       .has_rid = true,
+				       .rid = rid});
+}
+
+// Two gateways, honest `one` and hostile `two`, and a prefix that both announce.
+struct mapping {
+	struct rig *r;
+	struct xy_identity one, two;
+	uint64_t rid1, rid2;
+	struct xy_prefix p;
+	struct xy_babel_update u1, u2;
+};
+
+static struct mapping mapping_up(unsigned links, uint16_t metric1, uint16_t metric2)
+{
+	struct mapping m = {.r = rig_up(links),
+			    .one = identity(9),
+			    .two = identity(10),
+			    .p = prefix("10.0.0.0/8")};
+	m.rid1 = xy_babel_router_id(&m.one.x25519, 50);
+	m.rid2 = xy_babel_router_id(&m.two.x25519, 60);
+	m.u1 = claim_update(&m.one, &m.p, 50, 1, metric1);
+	m.u2 = claim_update(&m.two, &m.p, 60, 1, metric2);
+	return m;
+}
+
+static void accept_keys(struct mapping *m, bool one, bool two)
+{
+	struct xy_babel_accept list[2];
+	unsigned n = 0;
+	if (one)
+		list[n++] = (struct xy_babel_accept){m->one.x25519, m->p};
+	if (two)
+		list[n++] = (struct xy_babel_accept){m->two.x25519, m->p};
+	CU_ASSERT_EQUAL(xy_babel_accept(m->r->b, list, n, m->r->now), 0);
+	pass(m->r, XY_SEC);
+}
+
+// A node that accepts neither passes both on, each with its own signature and metric, and follows
+// none; whatever the hostile one says, the honest one stays as it is.
+static void test_no_shadow(void)
+{
+	struct mapping m = mapping_up(3, 300, 1);
+	struct rig *r = m.r;
+	tell(r, 0, &m.u1);
+	tell(r, 1, &m.u2);
+	tell(r, 0, &m.u2); // both by one neighbour, too
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(r->route_actions, 0);
+	const struct xy_babel_update *a = said_of(r, 2, &m.p, m.rid1);
+	CU_ASSERT_TRUE_FATAL(a && a->metric == 396 && a->has_origin);
+	CU_ASSERT_EQUAL(memcmp(a->origin.key, m.one.ed25519.b, 32), 0);
+	const struct xy_babel_update *b = said_of(r, 2, &m.p, m.rid2);
+	CU_ASSERT_TRUE_FATAL(b && b->metric == 97 && b->has_origin);
+	CU_ASSERT_TRUE(by_key(r, &m.p, &m.one) && by_key(r, &m.p, &m.one)->metric == 396);
+	CU_ASSERT_TRUE(by_key(r, &m.p, &m.two) && by_key(r, &m.p, &m.two)->metric == 97);
+	// More seqnos, a new epoch, a retraction under either router-id: nothing of it is the
+	// other's.
+	m.u2 = claim_update(&m.two, &m.p, 60, 900, 0);
+	tell(r, 1, &m.u2);
+	m.u2 = claim_update(&m.two, &m.p, 61, 0, 0);
+	tell(r, 1, &m.u2);
+	retract_named(r, 1, &m.p, m.rid1);
+	retract_named(r, 1, &m.p, m.rid2);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_TRUE(by_key(r, &m.p, &m.one) && by_key(r, &m.p, &m.one)->metric == 396);
+	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid1)->metric, 396);
+	CU_ASSERT_EQUAL(r->route_actions, 0);
+	accept_keys(&m, true, false);
+	CU_ASSERT_TRUE(r->last.kind == XY_BABEL_VIA && r->last.metric == 396 && r->last.used);
+	CU_ASSERT_EQUAL(memcmp(&r->last.key, &m.one.x25519, 32), 0);
+	rig_free(r);
+}
+
+// The route that packets take is the best of the accepted ones, changes at once when that one goes,
+// and back when the better one has been better for a while.
+static void test_failover(void)
+{
+	struct mapping m = mapping_up(3, 100, 500);
+	struct rig *r = m.r;
+	accept_keys(&m, true, true);
+	tell(r, 1, &m.u2);
+	tell(r, 0, &m.u1);
+	pass(r, 30 * XY_SEC);
+	CU_ASSERT_TRUE(r->last.metric == 196 && r->last.hops[0] == 0);
+	unsigned before = r->route_actions;
+	retract_named(r, 0, &m.p, m.rid1);
+	CU_ASSERT_EQUAL(r->route_actions, before + 1); // never unreachable in between
+	CU_ASSERT_TRUE(r->last.kind == XY_BABEL_VIA && r->last.metric == 596);
+	CU_ASSERT_EQUAL(memcmp(&r->last.key, &m.two.x25519, 32), 0);
+	pass(r, 2 * XY_SEC);
+	const struct xy_babel_update *u = said_of(r, 2, &m.p, m.rid1);
+	CU_ASSERT_TRUE(u && u->metric == XY_BABEL_INFINITY);
+	m.u1 = claim_update(&m.one, &m.p, 50, 2, 100);
+	tell(r, 0, &m.u1);
+	CU_ASSERT_EQUAL(r->last.metric, 596);
+	pass(r, 30 * XY_SEC);
+	CU_ASSERT_EQUAL(r->last.metric, 196);
+	// No key accepted any more: unreachable, then gone, and both are still passed on.
+	accept_keys(&m, false, false);
+	pass(r, 30 * XY_SEC);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_GONE);
+	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid1)->metric, 196);
+	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid2)->metric, 596);
+	rig_free(r);
+}
+
+// One neighbour brings both. A retraction means the one whose router-id it names.
+static void test_named_retraction(void)
+{
+	struct mapping m = mapping_up(2, 100, 500);
+	struct rig *r = m.r;
+	accept_keys(&m, true, true);
+	tell(r, 0, &m.u1);
+	tell(r, 0, &m.u2);
+	pass(r, 20 * XY_SEC);
+	retract(r, 0, &m.p);		       // names nobody
+	retract_named(r, 0, &m.p, 0x1234);     // somebody unknown
+	retract_named(r, 0, &m.p, m.rid1 + 1); // likewise
+	retract_named(r, 1, &m.p, m.rid1);     // what it never announced
+	CU_ASSERT_TRUE(by_key(r, &m.p, &m.one) && by_key(r, &m.p, &m.two));
+	retract_named(r, 0, &m.p, m.rid2);
+	CU_ASSERT_TRUE(by_key(r, &m.p, &m.one) && !by_key(r, &m.p, &m.two));
+	CU_ASSERT_EQUAL(r->last.metric, 196);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(said_of(r, 1, &m.p, m.rid1)->metric, 196);
+	CU_ASSERT_EQUAL(said_of(r, 1, &m.p, m.rid2)->metric, XY_BABEL_INFINITY);
+	// A route under an older epoch goes by that epoch's router-id, which we know still.
+	struct xy_prefix own = xy_key_prefix(&m.one.x25519);
+	struct xy_babel_update newer = claim_update(&m.one, &own, 51, 0, 100);
+	tell(r, 1, &newer);
+	retract_named(r, 0, &m.p, newer.rid);
+	CU_ASSERT_PTR_NOT_NULL(by_key(r, &m.p, &m.one));
+	retract_named(r, 0, &m.p, m.rid1);
+	CU_ASSERT_PTR_NULL(by_key(r, &m.p, &m.one));
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_UNREACHABLE);
+	// A retraction overtakes the Update that still waits for its verification.
+	r->hold_verify = true;
+	m.u2 = claim_update(&m.two, &m.p, 60, 3, 5);
+	tell(r, 0, &m.u2);
+	retract_named(r, 0, &m.p, m.rid2);
+	struct xy_key x;
+	int result = xy_babel_claim_verify(&r->held[0].claim, &x);
+	xy_babel_verified(r->b, r->held[0].id, result, &x, r->now);
+	CU_ASSERT_PTR_NULL(by_key(r, &m.p, &m.two));
+	// All that a neighbour announced goes by one wildcard.
+	r->hold_verify = false;
+	m.u2 = claim_update(&m.two, &m.p, 60, 4, 5);
+	tell(r, 0, &m.u2);
+	CU_ASSERT_PTR_NOT_NULL(by_key(r, &m.p, &m.two));
+	tell(r, 0,
+	     &(struct xy_babel_update){
+		     .wildcard = true, .interval = 6000, .metric = XY_BABEL_INFINITY});
 	pass(r, XY_SEC);
-	CU_ASSERT_EQUAL(metric_to(r, &m), 596);
-	CU_ASSERT_TRUE(r->last.used && !memcmp(&r->last.key, &two.x25519, 32));
+	CU_ASSERT_PTR_NULL(by_key(r, &m.p, &m.two));
+	rig_free(r);
+}
+
+static void request_route(struct rig *r, uint16_t link, const struct xy_prefix *p)
+{
+	uint8_t data[64];
+	struct xy_babel_builder b;
+	xy_babel_build(&b, data, sizeof(data), &r->peers[link]);
+	xy_babel_build_route_request(&b, &(struct xy_babel_request){.prefix = *p});
+	from_peer(r, link, &b);
+	act(r);
+}
+
+// A route request for the prefix is answered for every key, a seqno request for the one that it
+// names, and is forwarded to where that one came from.
+static void test_mapping_requests(void)
+{
+	struct mapping m = mapping_up(3, 100, 500);
+	struct rig *r = m.r;
+	tell(r, 0, &m.u1);
+	tell(r, 1, &m.u2);
+	pass(r, 2 * XY_SEC);
+	r->update_count = 0;
+	request_route(r, 2, &m.p);
+	pass(r, XY_SEC);
+	CU_ASSERT_TRUE(said_of(r, 2, &m.p, m.rid1) && said_of(r, 2, &m.p, m.rid2));
+	r->update_count = 0;
+	ask_seqno(r, 2, &m.p, m.rid2, 1);
+	pass(r, XY_SEC);
+	CU_ASSERT_PTR_NULL(said_of(r, 2, &m.p, m.rid1));
+	CU_ASSERT_PTR_NOT_NULL(said_of(r, 2, &m.p, m.rid2));
+	ask_seqno(r, 2, &m.p, m.rid2, 2);
+	pass(r, XY_SEC / 2);
+	CU_ASSERT_EQUAL(r->seqno_requests, 1);
+	CU_ASSERT_TRUE(r->last_request_link == 1 && r->last_request.rid == m.rid2);
+	m.u2 = claim_update(&m.two, &m.p, 60, 2, 500);
+	tell(r, 1, &m.u2);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid2)->seqno, 2);
+	CU_ASSERT_PTR_NULL(said_of(r, 2, &m.p, m.rid1));
+	ask_seqno(r, 2, &m.p, 0x1234, 2); // nobody's
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->seqno_requests, 1);
+	rig_free(r);
+}
+
+// What nobody refreshes is asked for by its router-id, and goes alone.
+static void test_mapping_expiry(void)
+{
+	struct mapping m = mapping_up(2, 100, 500);
+	struct rig *r = m.r;
+	tell(r, 0, &m.u1);
+	pass(r, 100 * XY_SEC);
+	tell(r, 0, &m.u2);
+	pass(r, 100 * XY_SEC); // of 210
+	CU_ASSERT_EQUAL(r->seqno_requests, 1);
+	CU_ASSERT_TRUE(r->last_request.rid == m.rid1 && r->last_request.seqno == 1);
+	pass(r, 20 * XY_SEC);
+	CU_ASSERT_TRUE(!by_key(r, &m.p, &m.one) && by_key(r, &m.p, &m.two));
+	rig_free(r);
+}
+
+// A plain neighbour knows one source of a prefix: the one that we follow.
+static void test_mapping_plain(void)
+{
+	static const struct xy_prefix ten[] = {{{.b = {[10] = 0xff, [11] = 0xff, [12] = 10}}, 104}};
+	struct mapping m = mapping_up(2, 100, 500);
+	struct rig *r = m.r;
+	r->links[3].plain = true;
+	r->links[3].announce = r->links[3].accept = ten;
+	r->links[3].announce_count = r->links[3].accept_count = 1;
+	r->links[3].tag = 7;
+	link_up(r, 3);
+	tell(r, 0, &m.u1);
+	tell(r, 1, &m.u2);
+	pass(r, 2 * XY_SEC);
+	const struct xy_babel_update *u = said(r, 3, &m.p);
+	CU_ASSERT_TRUE(!u || u->metric == XY_BABEL_INFINITY);
+	accept_keys(&m, false, true);
+	u = said(r, 3, &m.p);
+	CU_ASSERT_TRUE(u && u->metric == 596 && u->rid == m.rid2 && !u->has_origin);
+	accept_keys(&m, true, true);
+	pass(r, 30 * XY_SEC);
+	u = said(r, 3, &m.p);
+	CU_ASSERT_TRUE(u && u->metric == 196 && u->rid == m.rid1);
+	ask_seqno(r, 3, &m.p, m.rid1, 2); // its request goes to that origin
+	pass(r, XY_SEC / 2);
+	CU_ASSERT_TRUE(r->last_request_link == 0 && r->last_request.rid == m.rid1);
+	m.u1 = claim_update(&m.one, &m.p, 50, 2, 100);
+	tell(r, 0, &m.u1);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 3, &m.p)->seqno, 2);
+	retract_named(r, 0, &m.p, m.rid1);
+	pass(r, XY_SEC);
+	u = said(r, 3, &m.p);
+	CU_ASSERT_TRUE(u && u->metric == 596 && u->rid == m.rid2);
+	// Its own route is one more source, announced to the mesh under our key beside the others.
+	tell(r, 3,
+	     &(struct xy_babel_update){.prefix = m.p,
+				       .next_hop = r->peers[3],
+				       .interval = 1600,
+				       .metric = 50,
+				       .seqno = 1,
+				       .has_rid = true,
+				       .rid = 77});
+	pass(r, 40 * XY_SEC);
+	CU_ASSERT_TRUE(r->last.metric == 146 && r->last.hops[0] == 3 && !r->last.has_key);
+	uint64_t mine = xy_babel_router_id(&r->me.x25519, 1000);
+	u = said_of(r, 0, &m.p, mine);
+	CU_ASSERT_TRUE(u && u->metric == 146 && u->origin.tag == 7);
+	CU_ASSERT_EQUAL(said_of(r, 0, &m.p, m.rid2)->metric, 596);
+	CU_ASSERT_EQUAL(said(r, 3, &m.p)->metric, XY_BABEL_INFINITY);
+	retract(r, 3, &m.p);
+	pass(r, XY_SEC);
+	u = said_of(r, 0, &m.p, mine);
+	CU_ASSERT_TRUE(u && u->metric == XY_BABEL_INFINITY);
+	CU_ASSERT_TRUE(r->last.kind == XY_BABEL_VIA && r->last.metric == 596);
+	rig_free(r);
+}
+
+// Our own prefix hides what others say of it from ourselves alone.
+static void test_mapping_own(void)
+{
+	struct mapping m = mapping_up(2, 100, 500);
+	struct rig *r = m.r;
+	accept_keys(&m, true, false);
+	tell(r, 0, &m.u1);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_VIA);
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &m.p, r->now), 0);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_GONE);
+	m.u1.metric = 10;
+	tell(r, 0, &m.u1);
+	tell(r, 1, &m.u1);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_GONE);
+	uint64_t mine = xy_babel_router_id(&r->me.x25519, 1000);
+	CU_ASSERT_EQUAL(said_of(r, 1, &m.p, mine)->metric, 0);
+	CU_ASSERT_EQUAL(said_of(r, 1, &m.p, m.rid1)->metric, 106);
+	CU_ASSERT_EQUAL(xy_babel_withdraw(r->b, &m.p, r->now), 0);
+	pass(r, XY_SEC);
+	CU_ASSERT_TRUE(r->last.kind == XY_BABEL_VIA && r->last.metric == 106);
+	CU_ASSERT_EQUAL(said_of(r, 1, &m.p, mine)->metric, XY_BABEL_INFINITY);
+	CU_ASSERT_EQUAL(said_of(r, 1, &m.p, m.rid1)->metric, 106);
+	rig_free(r);
+}
+
+// An origin that announces what is not its own takes that from its own share of a link.
+static void test_mapping_limits(void)
+{
+	struct rig *r = rig_new(false);
+	r->links[0].max_routes = 64;
+	r->links[0].max_prefixes = 20;
+	link_up(r, 0);
+	pass(r, 15 * XY_SEC);
+	struct xy_identity two = identity(10), one = identity(9);
+	for (uint8_t i = 0; i < 40; i++) {
+		struct xy_prefix p = {{.b = {0x20, 1, 0xd, 0xb8, 0, i}}, 48};
+		struct xy_babel_update u = claim_update(&two, &p, 60, 1, 1);
+		tell(r, 0, &u);
+	}
+	struct xy_babel_link_info info;
+	xy_babel_link_info(r->b, 0, &info);
+	CU_ASSERT_EQUAL(info.routes, 20);
+	CU_ASSERT_EQUAL(info.refused[XY_BABEL_REFUSED_ROUTE_LIMIT], 20);
+	struct xy_prefix p = prefix("2001:db8:500::/48");
+	struct xy_babel_update u = claim_update(&one, &p, 50, 1, 100);
+	tell(r, 0, &u);
+	CU_ASSERT_PTR_NOT_NULL(by_key(r, &p, &one));
 	rig_free(r);
 }
 
@@ -979,16 +1318,6 @@ static void test_plain_domain(void)
 	u = said(r, 3, &in);
 	CU_ASSERT_TRUE(u && u->metric == 101);
 	rig_free(r);
-}
-
-static void request_route(struct rig *r, uint16_t link, const struct xy_prefix *p)
-{
-	uint8_t data[64];
-	struct xy_babel_builder b;
-	xy_babel_build(&b, data, sizeof(data), &r->peers[link]);
-	xy_babel_build_route_request(&b, &(struct xy_babel_request){.prefix = *p});
-	from_peer(r, link, &b);
-	act(r);
 }
 
 // Both answers of a relay to its stub, and what it remembers.
@@ -1191,9 +1520,16 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"forwarded seqno request", test_forwarded_request}, {"own seqno", test_own_seqno},
 	     {"refusals", test_refusals}, {"verification", test_verification},
 	     {"epochs of others", test_epochs}, {"our epoch lost", test_lost_epoch},
-	     {"withdrawal", test_withdrawal}, {"several origins and accept", test_collision},
-	     {"limits", test_limits}, {"wait at start", test_start_wait},
-	     {"equal cost", test_equal_cost}, {"hysteresis", test_hysteresis},
-	     {"plain domains", test_plain_domain}, {"relay of a stub", test_relay_of_stub},
-	     {"stub", test_stub}, {"RTT", test_rtt}, {"silence", test_silence},
-	     {"slow acknowledgements", test_slow_acks}, {"many routes", test_many})
+	     {"withdrawal", test_withdrawal}, {"mappings: no shadow", test_no_shadow},
+	     {"mappings: failover", test_failover},
+	     {"mappings: retraction names one", test_named_retraction},
+	     {"mappings: requests", test_mapping_requests},
+	     {"mappings: expiry", test_mapping_expiry},
+	     {"mappings: plain neighbours", test_mapping_plain},
+	     {"mappings: own prefix", test_mapping_own},
+	     {"mappings: share of an origin", test_mapping_limits}, {"limits", test_limits},
+	     {"wait at start", test_start_wait}, {"equal cost", test_equal_cost},
+	     {"hysteresis", test_hysteresis}, {"plain domains", test_plain_domain},
+	     {"relay of a stub", test_relay_of_stub}, {"stub", test_stub}, {"RTT", test_rtt},
+	     {"silence", test_silence}, {"slow acknowledgements", test_slow_acks},
+	     {"many routes", test_many})
