@@ -8,9 +8,6 @@
 
 _Static_assert(sizeof(((struct xy_limiter *)0)->key) == crypto_shorthash_KEYBYTES, "SipHash key");
 
-#define COST  (XY_SEC / XY_LIMITER_RATE)
-#define DEPTH (XY_LIMITER_BURST * COST)
-
 // The bucket as a virtual clock (ITU-T I.371's GCRA): a token moves full_at on by its cost, and
 // there is none when that would lead further than depth ahead of now.
 static bool take(xy_nsec *full_at, xy_nsec cost, xy_nsec depth, xy_nsec now)
@@ -22,10 +19,12 @@ static bool take(xy_nsec *full_at, xy_nsec cost, xy_nsec depth, xy_nsec now)
 	return true;
 }
 
-// The /64; of an IPv4 address, all of it. (The two meet in 0:ffff::/32, which is nobody's.)
+// The /64; of an IPv4 address, all of it, and of a link-local one what is not the same for all.
+// (That some of these meet is chance, or gains nothing: 0:ffff::/32 is nobody's.)
 static uint64_t source(const struct xy_addr *a)
 {
-	return xy_addr_is_v4(a) ? xy_be64_load(a->b + 8) : xy_be64_load(a->b);
+	bool low = xy_addr_is_v4(a) || xy_addr_is_link_local(a);
+	return xy_be64_load(low ? a->b + 8 : a->b);
 }
 
 static struct xy_limiter_bucket *set_find(struct xy_limiter *l, uint64_t src)
@@ -35,10 +34,18 @@ static struct xy_limiter_bucket *set_find(struct xy_limiter *l, uint64_t src)
 	return l->set[xy_le64_load(hash) % XY_LIMITER_SETS];
 }
 
-void xy_limiter_init(struct xy_limiter *l, const uint8_t key[static 16])
+void xy_limiter_init_rate(struct xy_limiter *l, const uint8_t key[static 16], xy_nsec interval,
+			  unsigned burst)
 {
 	memset(l, 0, sizeof(*l));
 	memcpy(l->key, key, sizeof(l->key));
+	l->cost = interval;
+	l->depth = burst * interval;
+}
+
+void xy_limiter_init(struct xy_limiter *l, const uint8_t key[static 16])
+{
+	xy_limiter_init_rate(l, key, XY_SEC / XY_LIMITER_RATE, XY_LIMITER_BURST);
 }
 
 bool xy_limiter_take(struct xy_limiter *l, const struct xy_addr *src, xy_nsec now)
@@ -47,14 +54,24 @@ bool xy_limiter_take(struct xy_limiter *l, const struct xy_addr *src, xy_nsec no
 	struct xy_limiter_bucket *set = set_find(l, id), *room = NULL;
 	for (unsigned i = 0; i < XY_LIMITER_WAYS; i++) {
 		if (set[i].source == id)
-			return take(&set[i].full_at, COST, DEPTH, now);
+			return take(&set[i].full_at, l->cost, l->depth, now);
 		if (set[i].full_at <= now) // full again: as good as none
 			room = &set[i];
 	}
 	if (!room)
 		return false;
 	*room = (struct xy_limiter_bucket){.source = id};
-	return take(&room->full_at, COST, DEPTH, now);
+	return take(&room->full_at, l->cost, l->depth, now);
+}
+
+void xy_bucket_init(struct xy_bucket *b, xy_nsec interval, unsigned burst)
+{
+	*b = (struct xy_bucket){.cost = interval, .depth = burst * interval};
+}
+
+bool xy_bucket_take(struct xy_bucket *b, xy_nsec now)
+{
+	return take(&b->full_at, b->cost, b->depth, now);
 }
 
 void xy_load_init(struct xy_load *l, unsigned rate, unsigned burst)

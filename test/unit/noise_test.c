@@ -800,6 +800,25 @@ static void test_limiter(void)
 	free(l);
 }
 
+// On a LAN all sources share fe80::/64, and are apart all the same.
+static void test_limiter_rate(void)
+{
+	static const uint8_t key[16] = {5};
+	struct xy_limiter *l = malloc(sizeof(*l));
+	struct xy_bucket b;
+	struct xy_addr one, two;
+	CU_ASSERT_FATAL(l && !xy_addr_parse("fe80::1", &one) && !xy_addr_parse("fe80::2", &two));
+	xy_limiter_init_rate(l, key, 4 * XY_SEC, 1);
+	CU_ASSERT(xy_limiter_take(l, &one, 10 * XY_SEC) && xy_limiter_take(l, &two, 10 * XY_SEC));
+	CU_ASSERT(!xy_limiter_take(l, &one, 14 * XY_SEC - 1));
+	CU_ASSERT(xy_limiter_take(l, &one, 14 * XY_SEC));
+	free(l);
+	xy_bucket_init(&b, XY_SEC / 10, 2);
+	CU_ASSERT(xy_bucket_take(&b, XY_SEC) && xy_bucket_take(&b, XY_SEC));
+	CU_ASSERT(!xy_bucket_take(&b, XY_SEC));
+	CU_ASSERT(xy_bucket_take(&b, XY_SEC + XY_SEC / 10));
+}
+
 static void test_load(void)
 {
 	struct xy_load l;
@@ -944,5 +963,6 @@ XY_UNIT_MAIN("noise", {"BLAKE2s, HMAC", test_blake2s}, {"BLAKE2s, RFC 7693", tes
 	     {"classify", test_classify}, {"handshakes on threads", test_threads},
 	     {"cookie flow", test_cookie_flow}, {"cookie age", test_cookie_age},
 	     {"key slots", test_keypairs}, {"key slots, crossing", test_keypairs_crossing},
-	     {"limiter", test_limiter}, {"load", test_load}, {"replay table", test_replay_table},
+	     {"limiter", test_limiter}, {"limiter on a LAN", test_limiter_rate},
+	     {"load", test_load}, {"replay table", test_replay_table},
 	     {"replay against a set", test_replay_random}, {"index permutation", test_index})
