@@ -21,7 +21,6 @@ struct xy_helpers;
 
 struct xy_worker_view { // sampled once a second
 	double busy;
-	bool alive;
 	uint64_t busy_cycles, total_cycles, walks;
 };
 

@@ -306,7 +306,7 @@ static json_t *worker_json(const struct xy_daemon *d, unsigned worker)
 		return o;
 	json_object_set_new(o, "worker", number(worker));
 	json_object_set_new(o, "cpu", json_integer(s.cpu));
-	json_object_set_new(o, "alive", json_boolean(d->worker[worker].alive));
+	json_object_set_new(o, "alive", json_boolean(!d->watchdog.worker[worker].stuck));
 	json_object_set_new(o, "busy", json_real(d->worker[worker].busy));
 #define X(name, sign, help) json_object_set_new(o, #name, number(s.name));
 	XY_DP_ACCOUNTS(X)
@@ -325,7 +325,6 @@ void xy_show_sample(struct xy_daemon *d)
 		if (xy_dp_worker_stats(d->dp, i, &s))
 			continue;
 		v->busy = share(s.busy_cycles - v->busy_cycles, s.total_cycles - v->total_cycles);
-		v->alive = s.walks != v->walks; // s.alive is since anyone's last look
 		v->walks = s.walks;
 		v->busy_cycles = s.busy_cycles;
 		v->total_cycles = s.total_cycles;

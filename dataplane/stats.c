@@ -15,8 +15,6 @@ int xy_dp_worker_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_wor
 	for (size_t i = 0; i < offsetof(struct xy_dp_worker_stats, cpu) / sizeof(uint64_t); i++)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	out->cpu = w->cpu;
-	out->alive = out->walks != w->walks_seen;
-	w->walks_seen = out->walks;
 	return 0;
 }
 

@@ -45,7 +45,6 @@ struct xy_worker {
 	// Read by the control thread: one writer, relaxed stores.
 	struct xy_dp_worker_stats stats __rte_cache_aligned;
 	void *host_scratch, *port_scratch; // of host/ and port/, made by their _worker_init
-	uint64_t walks_seen;		   // control: at the last xy_dp_worker_stats
 };
 
 // One writer, so a plain addition stored whole is enough for readers.

@@ -292,7 +292,6 @@ struct xy_dp_worker_stats {
 	uint64_t walks, busy_walks, sleeps;
 	uint64_t busy_cycles, total_cycles; // TSC
 	int cpu;
-	bool alive; // it walked since the last call
 };
 int xy_dp_worker_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_worker_stats *out);
 // The identity's left side minus its right; 0 at a quiet moment.
