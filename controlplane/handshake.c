@@ -74,11 +74,23 @@ static void stamp(struct xy_links *l, struct xy_link *k, uint8_t out[XY_WG_TAI64
 		memcpy(l->stamped, out, sizeof(l->stamped));
 }
 
+// The kernel's socket would send to the next hop that it chose, which need not be the one that
+// answers (xy_underlay_path).
+static bool goes_by_card(const struct xy_link *k, const struct xy_job *job)
+{
+	return k->told.resolved && xy_endpoint_eq(&k->told.remote, &job->remote) &&
+	       (xy_addr_is_unspecified(&job->local) || xy_addr_eq(&k->told.local, &job->local));
+}
+
 static void send_message(struct xy_links *l, const struct xy_job *job, struct xy_cookie_jar *jar,
 			 void *msg, size_t len, xy_nsec now)
 {
 	xy_cookie_macs_add(jar, msg, len, now);
-	if (xy_dp_send(l->dp, job->port, &job->remote, &job->local, msg, len))
+	const struct xy_link *k = xy_link_find(l, job->slot, job->serial);
+	int r = k && goes_by_card(k, job)
+			? xy_dp_peer_send(l->dp, k->slot, msg, len)
+			: xy_dp_send(l->dp, job->port, &job->remote, &job->local, msg, len);
+	if (r)
 		xy_links_drop(l, XY_LINK_DROP_HS_UNSENT);
 }
 

@@ -476,24 +476,43 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 	return n;
 }
 
-int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote,
-	       const struct xy_addr *local, const void *data, size_t len)
+static int send_datagram(struct xy_dp *dp, const struct xy_packet *how, const void *data,
+			 size_t len)
 {
-	if (len > dp->cfg.max_packet || port >= XY_DP_PORTS)
+	if (len > dp->cfg.max_packet || how->port >= XY_DP_PORTS)
 		return -EINVAL;
 	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
 	if (!m)
 		return -ENOBUFS;
 	m->data_off = XY_HEADROOM;
 	memcpy(rte_pktmbuf_append(m, (uint16_t)len), data, len);
-	struct xy_packet *p = xy_packet(m);
-	*p = (struct xy_packet){.remote = *remote,
+	*xy_packet(m) = *how;
+	return xy_order_put(dp->worker[0], XY_ORDER_SEND, how->port, 0, m);
+}
+
+int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote,
+	       const struct xy_addr *local, const void *data, size_t len)
+{
+	struct xy_packet how = {.remote = *remote,
 				.from = XY_PEER_SELF,
 				.next = XY_PEER_NONE,
-				.port = (uint8_t)port};
+				.port = (uint8_t)RTE_MIN(port, (unsigned)UINT8_MAX)};
 	if (local)
-		p->local = *local;
-	return xy_order_put(dp->worker[0], XY_ORDER_SEND, (uint8_t)port, 0, m);
+		how.local = *local;
+	return send_datagram(dp, &how, data, len);
+}
+
+int xy_dp_peer_send(struct xy_dp *dp, uint32_t peer, const void *data, size_t len)
+{
+	const struct xy_adjacency *a = peer < dp->cfg.max_peers ? xy_adjacency_rcu(dp, peer) : NULL;
+	if (!a || !a->remote.port)
+		return -ENOENT;
+	struct xy_packet how = {.remote = a->remote,
+				.local = a->local,
+				.from = XY_PEER_SELF,
+				.next = peer,
+				.port = (uint8_t)a->port};
+	return send_datagram(dp, &how, data, len);
 }
 
 int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size_t len)

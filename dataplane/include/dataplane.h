@@ -259,6 +259,9 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 // -EINVAL (too long).
 int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote,
 	       const struct xy_addr *local, const void *data, size_t len);
+// The same to a peer, where and as xy_dp_peer_set said: on a card by its next hop, not by the
+// kernel's socket. -ENOENT: no such peer, or it is nowhere.
+int xy_dp_peer_send(struct xy_dp *dp, uint32_t peer, const void *data, size_t len);
 // Sends an IPv6 packet of ours inside the overlay: sealed to that peer (without a session it is
 // dropped, `no_session`), or with XY_DP_NO_PEER routed by its destination as the host's packets
 // are. -ENOBUFS; -EINVAL (no whole IPv6 packet, too long, no such peer).

@@ -606,6 +606,15 @@ static void test_control_datagrams(void)
 	CU_ASSERT_EQUAL(last.len, sizeof(msg));
 	settle();
 	CU_ASSERT_EQUAL(xy_dp_send(dp, 0, &to, NULL, msg, 60000), -EINVAL);
+
+	CU_ASSERT_EQUAL(xy_dp_peer_send(dp, NODE_B, msg, sizeof(msg)), 0);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT_EQUAL(out[0]->data_len, sizeof(msg));
+	CU_ASSERT_EQUAL(xy_packet(out[0])->next, NODE_B); // a card looks up its next hop by this
+	CU_ASSERT(
+		xy_endpoint_eq(&xy_packet(out[0])->remote, &xy_adjacency_rcu(dp, NODE_B)->remote));
+	settle();
+	CU_ASSERT_EQUAL(xy_dp_peer_send(dp, UINT32_MAX, msg, sizeof(msg)), -ENOENT);
 }
 
 // However much one worker has to tell, the other is heard.

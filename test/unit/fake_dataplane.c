@@ -338,6 +338,11 @@ int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size
 	return 0;
 }
 
+int xy_dp_peer_send(struct xy_dp *dp, uint32_t peer, const void *data, size_t len)
+{
+	return xy_dp_send(dp, dp->peer[peer].cfg.port, &dp->peer[peer].cfg.remote, NULL, data, len);
+}
+
 unsigned xy_dp_workers(const struct xy_dp *dp)
 {
 	return dp->workers;
