@@ -3,10 +3,10 @@
 // only, but for what runs on libuv's helpers (xy_job_run, reading the config, resolving names).
 #pragma once
 
+#include "hostlink.h"
 #include "lag.h"
 #include "links.h"
 #include "log.h"
-#include "netlink.h"
 #include "plan.h"
 #include "routing.h"
 #include "rundir.h"
@@ -24,13 +24,9 @@ struct xy_worker_view { // sampled once a second
 	uint64_t busy_cycles, total_cycles, walks;
 };
 
-struct xy_kernel_change {
-	struct xy_prefix prefix;
-	bool there;
-};
 struct xy_kernel_queue { // changes of the kernel's routes, in order
 	unsigned at, count, room;
-	struct xy_kernel_change *v;
+	struct xy_hostlink_route *v;
 };
 
 struct xy_daemon {
@@ -57,7 +53,7 @@ struct xy_daemon {
 
 	// host interface
 	struct xy_netlink netlink;
-	bool netlink_open, host_open;
+	bool host_open;
 	bool host_lost; // somebody deleted the interface
 	char host_name[16];
 	unsigned host_index;
@@ -66,8 +62,8 @@ struct xy_daemon {
 
 	// loop
 	uv_loop_t loop;
-	uv_poll_t dp_poll, netlink_poll;
-	uv_timer_t links_timer, routing_timer, tick_timer, mtu_timer;
+	uv_poll_t dp_poll;
+	uv_timer_t links_timer, routing_timer, tick_timer;
 	uv_idle_t routing_idle, kernel_idle;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_prepare_t prepare;
@@ -78,8 +74,6 @@ struct xy_daemon {
 	struct xy_worker_view worker[XY_DP_WORKERS];
 	struct xy_watchdog watchdog;
 	unsigned ticks;
-	unsigned mtu_from; // how far the links were asked
-	bool mtu_stale;	   // the kernel's routes changed: ask again, a moment later
 };
 
 xy_nsec xy_now(void);
@@ -118,8 +112,8 @@ int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 2
 void xy_interface_down(struct xy_daemon *d);
 void xy_interface_check(struct xy_daemon *d); // once a second: is it still there?
 void xy_interface_mtu_update(struct xy_daemon *d);
-// Brings at most max changes of the table of routes to the kernel; true: there are more.
-bool xy_interface_routes_run(struct xy_daemon *d, unsigned max);
+// Brings the next changes of the table of routes to the kernel, about 1 ms; true: there are more.
+bool xy_interface_routes_run(struct xy_daemon *d);
 
 // --- show.c
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);

@@ -30,35 +30,32 @@ uint32_t xy_link_room(const struct xy_link *k)
 {
 	uint32_t overhead =
 		xy_addr_is_v4(&k->remote.addr) ? XY_WG_LINK_OVERHEAD_V4 : XY_WG_LINK_OVERHEAD_V6;
-	return k->remote.port && k->mtu > overhead ? k->mtu - overhead : 0;
+	return k->remote.port && k->told.mtu > overhead ? k->told.mtu - overhead : 0;
 }
 
-bool xy_link_mtu_ask(struct xy_links *l, struct xy_link *k)
+static bool is_told(const struct xy_dp_peer *a, const struct xy_dp_peer *b)
 {
-	uint32_t mtu = 0;
-	if (k->remote.port)
-		mtu = l->cfg.ops.path_mtu(l->cfg.ops.arg, &k->remote);
-	if (!mtu)
-		mtu = MTU_UNKNOWN;
-	if (mtu < MTU_MIN)
-		mtu = MTU_MIN;
-	bool changed = mtu != k->mtu;
-	k->mtu = mtu;
-	return changed;
+	return a->leaf == b->leaf && a->routing == b->routing && a->port == b->port &&
+	       xy_endpoint_eq(&a->remote, &b->remote) && xy_addr_eq(&a->local, &b->local) &&
+	       a->mtu == b->mtu && a->resolved == b->resolved &&
+	       memcmp(a->next_mac, b->next_mac, sizeof(a->next_mac)) == 0 &&
+	       memcmp(a->own_mac, b->own_mac, sizeof(a->own_mac)) == 0;
 }
 
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 {
-	xy_link_mtu_ask(l, k);
 	struct xy_dp_peer p = {.leaf = k->leaf,
 			       .routing = k->routing,
 			       .port = k->port,
 			       .remote = k->remote,
-			       .local = k->local,
-			       .mtu = k->mtu};
-	if (l->cfg.ops.adjacency)
-		l->cfg.ops.adjacency(l->cfg.ops.arg, &p);
-	if (memcmp(&p, &k->told, sizeof(p)) == 0)
+			       .local = k->local};
+	if (p.remote.port)
+		l->cfg.ops.path(l->cfg.ops.arg, &p);
+	if (!p.mtu)
+		p.mtu = MTU_UNKNOWN;
+	if (p.mtu < MTU_MIN)
+		p.mtu = MTU_MIN;
+	if (is_told(&p, &k->told))
 		return 0;
 	int r = xy_dp_peer_set(l->dp, k->slot, &p);
 	if (!r)

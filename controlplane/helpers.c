@@ -5,7 +5,6 @@
 
 #include "base/bytes.h"
 #include "notify.h"
-#include "pmtu.h"
 #include "ports.h"
 
 #include <sodium.h>
@@ -293,12 +292,6 @@ static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 	*nsec = (uint32_t)t.tv_nsec;
 }
 
-static uint32_t path_mtu(void *arg, const struct xy_endpoint *remote)
-{
-	const struct xy_daemon *d = arg;
-	return xy_pmtu_get(remote, d->plan.config.fwmark);
-}
-
 static void routing(void *arg, uint32_t slot, enum xy_link_change what)
 {
 	const struct xy_daemon *d = arg;
@@ -337,9 +330,8 @@ void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 				     .random = random_bytes,
 				     .wall = wall,
 				     .resolve = resolve,
-				     .path_mtu = path_mtu,
 				     .routing = routing,
-				     .adjacency = xy_ports_adjacency};
+				     .path = xy_ports_path};
 }
 
 int xy_helpers_open(struct xy_daemon *d, struct xy_err *err)

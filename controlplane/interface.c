@@ -31,7 +31,7 @@ void xy_interface_mtu_update(struct xy_daemon *d)
 	uint32_t mtu = mtu_wanted(d);
 	if (!d->host_open || mtu == d->host_mtu)
 		return;
-	int r = xy_netlink_link_set(&d->netlink, d->host_index, mtu, true);
+	int r = xy_hostlink_set(&d->netlink, d->host_index, mtu, true);
 	if (r) {
 		xy_log_warn("%s: MTU %u: %s", d->host_name, mtu, strerror(-r));
 		return;
@@ -44,7 +44,7 @@ void xy_interface_mtu_update(struct xy_daemon *d)
 static int address_add(struct xy_daemon *d, const struct xy_prefix *a, struct xy_err *err)
 {
 	char text[XY_PREFIX_STRLEN];
-	int r = xy_netlink_address_add(&d->netlink, d->host_index, a);
+	int r = xy_hostlink_address_add(&d->netlink, d->host_index, a);
 	if (!r)
 		return 0;
 	const char *why = strerror(-r);
@@ -65,7 +65,9 @@ static int addresses_add(struct xy_daemon *d, struct xy_err *err)
 
 static int mesh_route_add(struct xy_daemon *d, struct xy_err *err)
 {
-	int r = xy_netlink_route_add(&d->netlink, d->host_index, &mesh);
+	struct xy_hostlink_route to_mesh = {.prefix = mesh, .add = true};
+	xy_hostlink_routes(&d->netlink, d->host_index, &to_mesh, 1);
+	int r = to_mesh.result;
 	if (r == -EEXIST) // two daemons on one machine
 		xy_log_warn("%s: 200::/7 leads to another interface already, and stays there; of "
 			    "the overlay this one gets its own /64",
@@ -80,7 +82,7 @@ static int configure(struct xy_daemon *d, struct xy_err *err)
 	d->host_index = if_nametoindex(d->host_name);
 	if (!d->host_index)
 		return xy_err_set(err, ENODEV, "%s: the interface is not there", d->host_name);
-	xy_netlink_link_quiet(&d->netlink, d->host_index); // without it: a few drops more
+	xy_hostlink_quiet(&d->netlink, d->host_index); // without it: a few drops more
 	xy_interface_mtu_update(d);
 	if (!d->host_mtu)
 		return xy_err_set(err, EPERM,
@@ -114,18 +116,16 @@ static bool is_for_kernel(const struct xy_rib_route *r)
 	       !xy_prefix_covers(&mesh, &r->prefix);
 }
 
-static void kernel_set(struct xy_daemon *d, const struct xy_prefix *p, bool there)
+static void say_result(const struct xy_daemon *d, const struct xy_hostlink_route *r)
 {
 	char text[XY_PREFIX_STRLEN];
-	int r = there ? xy_netlink_route_add(&d->netlink, d->host_index, p)
-		      : xy_netlink_route_del(&d->netlink, d->host_index, p);
-	if (r == -EEXIST)
+	if (r->result == -EEXIST)
 		xy_log_warn("%s: kernel route %s: there is one already, and it stays; this host "
 			    "does not use ours",
-			    d->host_name, xy_prefix_str(p, text));
-	else if (r && r != -ESRCH)
-		xy_log_warn("%s: kernel route %s: %s", d->host_name, xy_prefix_str(p, text),
-			    strerror(-r));
+			    d->host_name, xy_prefix_str(&r->prefix, text));
+	else if (r->result && r->result != -ESRCH)
+		xy_log_warn("%s: kernel route %s: %s", d->host_name,
+			    xy_prefix_str(&r->prefix, text), strerror(-r->result));
 }
 
 static bool kernel_later(struct xy_daemon *d, const struct xy_prefix *p, bool there)
@@ -139,7 +139,7 @@ static bool kernel_later(struct xy_daemon *d, const struct xy_prefix *p, bool th
 		q->v = v;
 		q->room = room;
 	}
-	q->v[q->count++] = (struct xy_kernel_change){.prefix = *p, .there = there};
+	q->v[q->count++] = (struct xy_hostlink_route){.prefix = *p, .add = there};
 	return true;
 }
 
@@ -154,11 +154,14 @@ static void on_route(void *arg, const struct xy_rib_route *was, const struct xy_
 	xy_loop_kernel_later(d);
 }
 
-bool xy_interface_routes_run(struct xy_daemon *d, unsigned max)
+bool xy_interface_routes_run(struct xy_daemon *d)
 {
 	struct xy_kernel_queue *q = &d->kernel;
-	for (; q->at < q->count && max; q->at++, max--)
-		kernel_set(d, &q->v[q->at].prefix, q->v[q->at].there);
+	unsigned n = q->count - q->at < XY_HOSTLINK_BATCH ? q->count - q->at : XY_HOSTLINK_BATCH;
+	if (n)
+		xy_hostlink_routes(&d->netlink, d->host_index, &q->v[q->at], n);
+	for (; n; n--)
+		say_result(d, &q->v[q->at++]);
 	if (q->at < q->count)
 		return true;
 	q->at = q->count = 0;
@@ -170,8 +173,10 @@ static void routes_follow(struct xy_daemon *d)
 	struct xy_rib *rib = xy_links_rib(d->links);
 	const struct xy_rib_route *r = NULL;
 	while ((r = xy_rib_after(rib, r ? &r->prefix : NULL)))
-		if (is_for_kernel(r))
-			kernel_set(d, &r->prefix, true);
+		if (is_for_kernel(r) && !kernel_later(d, &r->prefix, true))
+			xy_log_error("%s: no memory for a kernel route", d->host_name);
+	while (xy_interface_routes_run(d))
+		;
 	rib->tell = on_route;
 	rib->arg = d;
 }

@@ -61,7 +61,6 @@ struct xy_link {
 	struct xy_endpoint remote; // in use; port 0: none
 	struct xy_addr local;
 	unsigned port;
-	uint32_t mtu;		// underlay
 	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
 	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
 
@@ -164,9 +163,8 @@ void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now);
 // An authenticated message came from there.
 void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
 			    const struct xy_endpoint *remote, const struct xy_addr *local);
-// Tells the dataplane, with the path MTU asked again.
+// Tells the dataplane, with the way there asked again; what did not change is not told again.
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
-bool xy_link_mtu_ask(struct xy_links *l, struct xy_link *k); // true: it changed
 uint32_t xy_link_room(const struct xy_link *k); // for an overlay packet; 0: no endpoint
 
 // --- routes.c

@@ -51,11 +51,9 @@ struct xy_links_ops {
 	// Starts to resolve host. 0: xy_links_resolved(serial, asked, ...) follows, with count 0
 	// when there is no such name, and not from within. -errno: it does not follow.
 	int (*resolve)(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port);
-	// Path MTU of the underlay to there, bytes; 0 = not known.
-	uint32_t (*path_mtu)(void *arg, const struct xy_endpoint *remote);
 	// Completes what the dataplane is told of a peer by what the kernel knows of the way there:
-	// the port, our address, the next hop. NULL: nothing to add.
-	void (*adjacency)(void *arg, struct xy_dp_peer *peer);
+	// the path MTU (0 as it comes = not known), the port, our address, the next hop.
+	void (*path)(void *arg, struct xy_dp_peer *peer);
 	// What became of a link that routing runs over. At REMOVED all routes to it have to go.
 	// NULL: nobody listens.
 	void (*routing)(void *arg, uint32_t slot, enum xy_link_change what);
@@ -90,7 +88,7 @@ void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 // Runs timers that are due, at most `max` links; call again at xy_links_deadline.
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now);
 xy_nsec xy_links_deadline(const struct xy_links *l);
-// Asks for the path MTU and the adjacency of at most max links again, from *from (0 at first) on;
+// Asks for the way to the peers of at most max links again, from *from (0 at first) on;
 // true: there are more.
 bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max);
 // The smallest room for an overlay packet in any link, bytes; 0: no link has an endpoint.

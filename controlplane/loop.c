@@ -12,10 +12,6 @@
 #define ROUTING_PER_TURN 256 // actions, at most 4 us each
 #define TICKS_PER_SECOND (XY_SEC / XY_LAG_TICK)
 #define DISK_WAIT	 (5 * XY_SEC) // at the end, for a write that is under way
-#define MTU_PER_TURN	 64	      // a socket each, about 10 us
-#define KERNEL_PER_TURN	 64	      // routes, about 20 us each
-#define MTU_INTERVAL_MS	 30000
-#define MTU_SETTLE_MS	 200 // after a change in the kernel's routes: they come in bursts
 
 xy_nsec xy_now(void)
 {
@@ -87,7 +83,7 @@ static void on_event(void *arg, const struct xy_dp_event *ev)
 	else
 		xy_links_event(d->links, ev, xy_now());
 	if (ev->type == XY_DP_MTU)
-		d->mtu_stale = true;
+		xy_ports_mtu_told(d);
 }
 
 static void on_dp(uv_poll_t *poll, int status, int events)
@@ -97,22 +93,11 @@ static void on_dp(uv_poll_t *poll, int status, int events)
 	xy_loop_rearm(d);
 }
 
-static void on_mtu(uv_timer_t *timer)
-{
-	struct xy_daemon *d = timer->data;
-	bool more = xy_links_mtu_refresh(d->links, &d->mtu_from, MTU_PER_TURN);
-	if (!more) {
-		d->mtu_from = 0;
-		xy_interface_mtu_update(d);
-	}
-	uv_timer_start(timer, on_mtu, more ? 1 : MTU_INTERVAL_MS, 0);
-}
-
 // An idle handle gives the rest of the loop its turn between two slices; a timer of 0 ms would not.
 static void on_kernel(uv_idle_t *idle)
 {
 	struct xy_daemon *d = idle->data;
-	if (!xy_interface_routes_run(d, KERNEL_PER_TURN))
+	if (!xy_interface_routes_run(d))
 		uv_idle_stop(idle);
 }
 
@@ -120,13 +105,6 @@ void xy_loop_kernel_later(struct xy_daemon *d)
 {
 	if (!d->stopping)
 		uv_idle_start(&d->kernel_idle, on_kernel);
-}
-
-static void on_netlink(uv_poll_t *poll, int status, int events)
-{
-	struct xy_daemon *d = poll->data;
-	if (xy_netlink_drain(&d->netlink))
-		d->mtu_stale = true;
 }
 
 static void look_at_workers(struct xy_daemon *d, xy_nsec now)
@@ -165,10 +143,6 @@ static void on_tick(uv_timer_t *timer)
 		look_at_workers(d, now);
 		xy_interface_check(d);
 		xy_memory_note(d);
-	}
-	if (d->mtu_stale && !d->mtu_from) {
-		d->mtu_stale = false;
-		uv_timer_start(&d->mtu_timer, on_mtu, MTU_SETTLE_MS, 0);
 	}
 	uv_update_time(&d->loop);
 	uv_timer_start(timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
@@ -219,12 +193,7 @@ static int watch(struct xy_daemon *d)
 {
 	int r = uv_poll_init(&d->loop, &d->dp_poll, xy_dp_event_fd(d->dp));
 	d->dp_poll.data = d;
-	r = r ? r : uv_poll_start(&d->dp_poll, UV_READABLE, on_dp);
-	if (r || !d->netlink_open)
-		return r;
-	r = uv_poll_init(&d->loop, &d->netlink_poll, xy_netlink_fd(&d->netlink));
-	d->netlink_poll.data = d;
-	return r ? r : uv_poll_start(&d->netlink_poll, UV_READABLE, on_netlink);
+	return r ? r : uv_poll_start(&d->dp_poll, UV_READABLE, on_dp);
 }
 
 static int catch (struct xy_daemon *d)
@@ -251,16 +220,14 @@ static int tick(struct xy_daemon *d)
 {
 	int r = uv_timer_init(&d->loop, &d->links_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->tick_timer);
-	r = r ? r : uv_timer_init(&d->loop, &d->mtu_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->routing_timer);
 	r = r ? r : uv_idle_init(&d->loop, &d->routing_idle);
 	r = r ? r : uv_idle_init(&d->loop, &d->kernel_idle);
-	d->links_timer.data = d->tick_timer.data = d->mtu_timer.data = d;
+	d->links_timer.data = d->tick_timer.data = d;
 	d->routing_timer.data = d->routing_idle.data = d->kernel_idle.data = d;
 	d->tick_due = xy_now() + XY_LAG_TICK;
 	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_now());
-	r = r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
-	return r ? r : uv_timer_start(&d->mtu_timer, on_mtu, MTU_INTERVAL_MS, 0);
+	return r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
 }
 
 int xy_loop_start(struct xy_daemon *d, struct xy_err *err)

@@ -3,10 +3,10 @@
 #include "daemon.h"
 
 #include "notify.h"
-#include "pmtu.h"
 #include "ports.h"
 #include "telemetry.h"
 #include "test_limits.h"
+#include "underlay.h"
 
 #include <getopt.h>
 #include <sodium.h>
@@ -99,9 +99,11 @@ static int config_read(struct xy_daemon *d, struct xy_err *err)
 }
 
 // Room for what the underlay here carries, so that jumbo frames are of use where there are some.
-static uint32_t packet_most(const struct xy_config *c)
+static uint32_t packet_most(struct xy_daemon *d)
 {
-	uint32_t most = xy_mtu_largest();
+	const struct xy_config *c = &d->plan.config;
+	const struct xy_underlay u = {.netlink = &d->netlink};
+	uint32_t most = xy_underlay_mtu_largest(&u);
 	most = c->host.mtu > most ? c->host.mtu : most;
 	most = most < PACKET_MIN ? PACKET_MIN : most;
 	return most > PACKET_MAX ? PACKET_MAX : most;
@@ -128,7 +130,7 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 				  .max_peers = c->max_peers,
 				  .max_sessions = c->max_sessions,
 				  .max_routes = c->max_routes,
-				  .max_packet = packet_most(c),
+				  .max_packet = packet_most(d),
 				  .limits = d->limits,
 				  .node_addr = d->id.addr,
 				  .node_addr_v4 = node_v4(c)};
@@ -211,7 +213,6 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : telemetry_up(d, err); // first: it finds another of our name
 	r = r ? r : xy_memory_open(d, err);
 	r = r ? r : xy_netlink_open(&d->netlink, err);
-	d->netlink_open = !r;
 	r = r ? r : dataplane_up(d, err);
 	r = r ? r : xy_ports_open(d, err);
 	r = r ? r : xy_helpers_open(d, err);

@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "netlink.h"
 
-#include <libmnl/libmnl.h>
-#include <linux/if.h>
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
+#include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define BUFFER 8192
+enum {
+	BUFFER = 32768,	    // the kernel's largest part of a dump
+	READS_PER_TURN = 64 // of changes, 2 us each; the descriptor stays readable
+};
 
-static struct mnl_socket *open_bound(unsigned groups)
+static const unsigned groups[] = {RTNLGRP_LINK,	      RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+				  RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
+				  RTNLGRP_IPV6_RULE,  RTNLGRP_NEXTHOP};
+
+static void watch(struct mnl_socket *s, unsigned group)
 {
-	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (s && mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID) < 0) {
+	int number = (int)group; // a kernel that does not know it has no such changes
+	mnl_socket_setsockopt(s, NETLINK_ADD_MEMBERSHIP, &number, sizeof(number));
+}
+
+static struct mnl_socket *open_bound(int flags)
+{
+	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | flags);
+	if (s && mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0) {
 		mnl_socket_close(s);
 		s = NULL;
 	}
@@ -23,143 +33,150 @@ static struct mnl_socket *open_bound(unsigned groups)
 
 int xy_netlink_open(struct xy_netlink *n, struct xy_err *err)
 {
-	*n = (struct xy_netlink){0};
-	n->ask = open_bound(0);
-	n->listen = n->ask ? open_bound(RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
-					RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
-			   : NULL;
-	if (n->listen)
-		return 0;
-	int e = errno;
-	xy_netlink_close(n);
-	return xy_err_set(err, e, "netlink socket: %s", strerror(e));
+	*n = (struct xy_netlink){.ask = open_bound(0)};
+	n->watch = n->ask ? open_bound(SOCK_NONBLOCK) : NULL;
+	if (!n->watch) {
+		int e = errno ? errno : EIO;
+		xy_netlink_close(n);
+		return xy_err_set(err, e, "netlink socket: %s", strerror(e));
+	}
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		watch(n->watch, groups[i]);
+	return 0;
 }
 
 void xy_netlink_close(struct xy_netlink *n)
 {
 	if (n->ask)
 		mnl_socket_close(n->ask);
-	if (n->listen)
-		mnl_socket_close(n->listen);
+	if (n->watch)
+		mnl_socket_close(n->watch);
 	*n = (struct xy_netlink){0};
 }
 
+// --- changes
+
 int xy_netlink_fd(const struct xy_netlink *n)
 {
-	return mnl_socket_get_fd(n->listen);
+	return mnl_socket_get_fd(n->watch);
 }
 
-bool xy_netlink_drain(struct xy_netlink *n)
+void xy_netlink_watch_neighbours(struct xy_netlink *n)
+{
+	watch(n->watch, RTNLGRP_NEIGH);
+}
+
+// Our own routes lead into the overlay, and no path of the underlay changes by them.
+static bool is_our_route(const struct xy_netlink *n, const struct nlmsghdr *h)
+{
+	return (h->nlmsg_type == RTM_NEWROUTE || h->nlmsg_type == RTM_DELROUTE) &&
+	       h->nlmsg_pid == mnl_socket_get_portid(n->ask);
+}
+
+bool xy_netlink_changed(struct xy_netlink *n)
 {
 	char buf[BUFFER];
-	bool changed = false;
-	// An overrun (ENOBUFS) is a change too: we do not know of what.
-	while (mnl_socket_recvfrom(n->listen, buf, sizeof(buf)) > 0 || errno == ENOBUFS) {
-		changed = true;
-		errno = 0;
+	bool any = false;
+	for (unsigned i = 0; i < READS_PER_TURN; i++) {
+		ssize_t got = mnl_socket_recvfrom(n->watch, buf, sizeof(buf));
+		if (got < 0 && errno != ENOBUFS)
+			break;
+		any |= got < 0; // ENOBUFS: changes were lost, which is a change as well
+		int left = (int)got;
+		for (struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left))
+			any |= !is_our_route(n, h);
 	}
-	return changed;
+	return any;
 }
 
-static struct nlmsghdr *begin(struct xy_netlink *n, char *buf, uint16_t type, uint16_t flags)
+// --- requests
+
+struct nlmsghdr *xy_netlink_request(struct xy_netlink *n, void *buf, uint16_t type, uint16_t flags,
+				    size_t extra, void *extra_out)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	h->nlmsg_type = type;
-	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
+	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
 	h->nlmsg_seq = ++n->seq;
+	*(void **)extra_out = mnl_nlmsg_put_extra_header(h, extra);
 	return h;
 }
 
-// The kernel works a request off and puts its answer on the socket before send returns.
-static int ask(struct xy_netlink *n, const struct nlmsghdr *h)
+int xy_netlink_answer(struct xy_netlink *n, const struct nlmsghdr *h, mnl_cb_t cb, void *arg)
 {
 	char buf[BUFFER];
 	unsigned port = mnl_socket_get_portid(n->ask);
+	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
 	if (mnl_socket_sendto(n->ask, h, h->nlmsg_len) < 0)
 		return -errno;
-	ssize_t got;
-	while ((got = mnl_socket_recvfrom(n->ask, buf, sizeof(buf))) > 0) {
-		int r = mnl_cb_run(buf, (size_t)got, n->seq, port, NULL, NULL);
-		if (r < 0 && errno != EPROTO) // EPROTO: the rest of an earlier answer
+	for (;;) {
+		ssize_t got = mnl_socket_recvfrom(n->ask, buf, sizeof(buf));
+		if (got < 0)
 			return -errno;
-		if (r == MNL_CB_STOP)
+		int r = mnl_cb_run(buf, (size_t)got, n->seq, port, cb, arg);
+		if (r < 0 && errno == EPROTO) // the rest of a dump that broke off
+			continue;
+		if (r < 0)
+			return -errno;
+		if (r == MNL_CB_STOP || !dump)
 			return 0;
 	}
-	return -errno;
 }
 
-int xy_netlink_link_quiet(struct xy_netlink *n, unsigned ifindex)
+// True for the last request's acknowledgment; a refusal is told of on the way.
+static bool is_done(const struct nlmsghdr *h, uint32_t last,
+		    void (*on_error)(void *arg, uint32_t seq, int error), void *arg)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+	if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < mnl_nlmsg_size(sizeof(*e)))
+		return false;
+	if (e->error)
+		on_error(arg, h->nlmsg_seq, e->error);
+	return h->nlmsg_seq == last;
+}
+
+int xy_netlink_answer_all(struct xy_netlink *n, const void *request, size_t len,
+			  void (*on_error)(void *arg, uint32_t seq, int error), void *arg)
 {
 	char buf[BUFFER];
-	struct nlmsghdr *h = begin(n, buf, RTM_NEWLINK, 0);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	m->ifi_family = AF_UNSPEC;
-	m->ifi_index = (int)ifindex;
-	struct nlattr *spec = mnl_attr_nest_start(h, IFLA_AF_SPEC);
-	struct nlattr *inet6 = mnl_attr_nest_start(h, AF_INET6);
-	mnl_attr_put_u8(h, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	mnl_attr_nest_end(h, inet6);
-	mnl_attr_nest_end(h, spec);
-	return ask(n, h);
+	if (mnl_socket_sendto(n->ask, request, len) < 0)
+		return -errno;
+	for (bool done = false; !done;) {
+		ssize_t got = mnl_socket_recvfrom(n->ask, buf, sizeof(buf));
+		if (got < 0)
+			return -errno;
+		int left = (int)got;
+		for (struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left))
+			done |= is_done(h, n->seq, on_error, arg);
+	}
+	return 0;
 }
 
-int xy_netlink_link_set(struct xy_netlink *n, unsigned ifindex, uint32_t mtu, bool up)
+// --- addresses
+
+uint8_t xy_netlink_family(const struct xy_addr *a)
 {
-	char buf[BUFFER];
-	struct nlmsghdr *h = begin(n, buf, RTM_NEWLINK, 0);
-	struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	m->ifi_family = AF_UNSPEC;
-	m->ifi_index = (int)ifindex;
-	m->ifi_change = up ? IFF_UP : 0;
-	m->ifi_flags = up ? IFF_UP : 0;
-	mnl_attr_put_u32(h, IFLA_MTU, mtu);
-	return ask(n, h);
+	return xy_addr_is_v4(a) ? AF_INET : AF_INET6;
 }
 
-static void put_addr(struct nlmsghdr *h, uint16_t attr, const struct xy_addr *a, bool v4)
+void xy_netlink_put_addr(struct nlmsghdr *h, uint16_t type, const struct xy_addr *a)
 {
-	mnl_attr_put(h, attr, v4 ? 4 : 16, v4 ? a->b + 12 : a->b);
+	bool v4 = xy_addr_is_v4(a);
+	mnl_attr_put(h, type, v4 ? 4 : 16, v4 ? a->b + 12 : a->b);
 }
 
-int xy_netlink_address_add(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *address)
+bool xy_netlink_get_addr(const struct nlattr *attr, struct xy_addr *out)
 {
-	char buf[BUFFER];
-	bool v4 = xy_addr_is_v4(&address->addr);
-	struct nlmsghdr *h = begin(n, buf, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
-	struct ifaddrmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	m->ifa_family = v4 ? AF_INET : AF_INET6;
-	m->ifa_prefixlen = (uint8_t)(v4 ? address->len - 96 : address->len);
-	m->ifa_index = ifindex;
-	m->ifa_flags = IFA_F_NODAD; // nobody else is on this link
-	put_addr(h, IFA_LOCAL, &address->addr, v4);
-	put_addr(h, IFA_ADDRESS, &address->addr, v4);
-	return ask(n, h);
-}
-
-static int route(struct xy_netlink *n, uint16_t type, uint16_t flags, unsigned ifindex,
-		 const struct xy_prefix *prefix)
-{
-	char buf[BUFFER];
-	bool v4 = xy_prefix_is_v4(prefix);
-	struct nlmsghdr *h = begin(n, buf, type, flags);
-	struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-	m->rtm_family = v4 ? AF_INET : AF_INET6;
-	m->rtm_dst_len = (uint8_t)(v4 ? prefix->len - 96 : prefix->len);
-	m->rtm_table = RT_TABLE_MAIN;
-	m->rtm_protocol = RTPROT_STATIC;
-	m->rtm_scope = v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
-	m->rtm_type = RTN_UNICAST;
-	put_addr(h, RTA_DST, &prefix->addr, v4);
-	mnl_attr_put_u32(h, RTA_OIF, ifindex);
-	return ask(n, h);
-}
-
-int xy_netlink_route_add(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *prefix)
-{
-	return route(n, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, ifindex, prefix);
-}
-
-int xy_netlink_route_del(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *prefix)
-{
-	return route(n, RTM_DELROUTE, 0, ifindex, prefix);
+	uint16_t len = mnl_attr_get_payload_len(attr);
+	const uint8_t *p = mnl_attr_get_payload(attr);
+	if (len == 4)
+		*out = xy_addr_from_v4((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+				       (uint32_t)p[2] << 8 | p[3]);
+	else if (len == 16)
+		memcpy(out->b, p, 16);
+	else
+		return false;
+	return true;
 }

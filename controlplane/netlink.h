@@ -1,34 +1,44 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What we ask of the kernel about its interfaces and routes. Control thread only. Everything that
-// is set here hangs on the host interface and is gone with it.
+// Talk with the kernel about links, addresses, routes and neighbours (rtnetlink): requests that are
+// answered at once, and a descriptor that tells of changes. Control thread only; what open makes is
+// freed by close.
 #pragma once
 
 #include "base/err.h"
 #include "base/ip.h"
 
+#include <libmnl/libmnl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct mnl_socket;
-
 struct xy_netlink {
-	struct mnl_socket *ask;	   // requests, answered at once
-	struct mnl_socket *listen; // changes of links, addresses and routes
-	uint32_t seq;
+	struct mnl_socket *ask;	  // requests
+	struct mnl_socket *watch; // changes of links, addresses, routes and rules
+	uint32_t seq;		  // of the last request
 };
 
 int xy_netlink_open(struct xy_netlink *n, struct xy_err *err);
 void xy_netlink_close(struct xy_netlink *n);
-int xy_netlink_fd(const struct xy_netlink *n); // readable: something changed
-// Reads what there is. True when something changed that may touch a path MTU.
-bool xy_netlink_drain(struct xy_netlink *n);
 
-// 0 or -errno of the kernel.
-// No link-local address of the kernel's making, so no router solicitations. Before it is up.
-int xy_netlink_link_quiet(struct xy_netlink *n, unsigned ifindex);
-int xy_netlink_link_set(struct xy_netlink *n, unsigned ifindex, uint32_t mtu, bool up);
-// host bits are kept: the address is one, its length is of the network it is in.
-int xy_netlink_address_add(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *address);
-// -EEXIST where another has one: it may be what the underlay runs on, and is never replaced.
-int xy_netlink_route_add(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *prefix);
-int xy_netlink_route_del(struct xy_netlink *n, unsigned ifindex, const struct xy_prefix *prefix);
+int xy_netlink_fd(const struct xy_netlink *n); // readable: something changed
+// Changes of neighbours are told as well, from now on.
+void xy_netlink_watch_neighbours(struct xy_netlink *n);
+// Reads what there is, a bounded share of it at a time. True when something changed that we did not
+// change by a request for a route of our own.
+bool xy_netlink_changed(struct xy_netlink *n);
+
+// Begins a request in buf, with a family header of `extra` bytes that *extra_out points to.
+struct nlmsghdr *xy_netlink_request(struct xy_netlink *n, void *buf, uint16_t type, uint16_t flags,
+				    size_t extra, void *extra_out);
+// Sends it and reads until the kernel is done; cb sees each part of the answer. 0 or -errno as the
+// kernel says.
+int xy_netlink_answer(struct xy_netlink *n, const struct nlmsghdr *h, mnl_cb_t cb, void *arg);
+// Sends several requests that stand in buf in a row; only the last one asks for an acknowledgment.
+// on_error is told which ones the kernel refused, by nlmsg_seq, and why (-errno).
+int xy_netlink_answer_all(struct xy_netlink *n, const void *buf, size_t len,
+			  void (*on_error)(void *arg, uint32_t seq, int error), void *arg);
+
+uint8_t xy_netlink_family(const struct xy_addr *a);
+void xy_netlink_put_addr(struct nlmsghdr *h, uint16_t type, const struct xy_addr *a);
+bool xy_netlink_get_addr(const struct nlattr *attr, struct xy_addr *out);

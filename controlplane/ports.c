@@ -13,6 +13,7 @@ enum {
 	SETTLE_MS = 50,	      // changes in the kernel come in bursts
 	BATCH = 16,	   // links per turn: each takes three requests of the kernel, about 60 us
 	KEEP_SECONDS = 10, // the kernel does not see our traffic; its neighbours age in 30 s
+	ASK_SECONDS = 30,  // what ICMP told of a path's MTU expires without a word
 };
 
 struct card {
@@ -24,14 +25,15 @@ struct card {
 };
 
 struct xy_ports {
-	struct xy_underlay *underlay; // NULL: no port is on a card
+	struct xy_underlay underlay;
 	unsigned cards;
 	struct card card[XY_CONFIG_PORTS];
 	uv_poll_t poll;
 	uv_timer_t settle, second;
 	unsigned seconds, from;
-	bool again; // something changed while links were asked
-	bool keep;  // this round keeps neighbours alive
+	bool again;	// something changed while links were asked
+	bool keep;	// this round keeps neighbours alive
+	bool mtu_stale; // a link's may have changed
 };
 
 // --- before the dataplane starts
@@ -70,7 +72,7 @@ void xy_ports_prepare(const struct xy_config *c, struct xy_dp_config *dp, const 
 static void addresses_follow(struct xy_daemon *d, struct card *c)
 {
 	struct xy_addr now[ADDRESSES];
-	int n = xy_underlay_addresses(d->ports->underlay, c->ifindex, now, ADDRESSES);
+	int n = xy_underlay_addresses(&d->ports->underlay, c->ifindex, now, ADDRESSES);
 	if (n < 0)
 		return;
 	unsigned count = n > ADDRESSES ? ADDRESSES : (unsigned)n;
@@ -186,25 +188,23 @@ static void go_by_card(struct card *c, const struct xy_underlay_path *path, stru
 	peer->resolved = path->resolved && has_address(c, &peer->local);
 	memcpy(peer->next_mac, path->next_mac, sizeof(peer->next_mac));
 	memcpy(peer->own_mac, path->own_mac, sizeof(peer->own_mac));
-	if (path->mtu && path->mtu < peer->mtu)
-		peer->mtu = path->mtu;
 }
 
-void xy_ports_adjacency(void *arg, struct xy_dp_peer *peer)
+void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 {
 	struct xy_daemon *d = arg;
 	struct xy_ports *p = d->ports;
 	struct xy_underlay_path path;
-	if (!p || !p->underlay || !peer->remote.port ||
-	    xy_underlay_path(p->underlay, &peer->remote, &path))
+	if (xy_underlay_path(&p->underlay, &peer->remote, p->cards > 0, &path))
 		return;
-	struct card *c = card_at(p, path.ifindex, &peer->remote.addr);
+	peer->mtu = path.mtu;
+	struct card *c = card_at(p, path.next.ifindex, &peer->remote.addr);
 	if (!c) {
 		go_by_socket(d, peer);
 		return;
 	}
 	if (p->keep || !path.resolved)
-		xy_underlay_use(p->underlay, &path);
+		xy_underlay_use(&p->underlay, &path);
 	go_by_card(c, &path, peer);
 }
 
@@ -237,11 +237,16 @@ static void ask_again(struct xy_daemon *d)
 		uv_timer_start(&d->ports->settle, on_settle, SETTLE_MS, 0);
 }
 
-static void on_underlay(uv_poll_t *poll, int status, int events)
+static void on_netlink(uv_poll_t *poll, int status, int events)
 {
 	struct xy_daemon *d = poll->data;
-	if (xy_underlay_changed(d->ports->underlay))
+	if (xy_netlink_changed(&d->netlink))
 		ask_again(d);
+}
+
+void xy_ports_mtu_told(struct xy_daemon *d)
+{
+	d->ports->mtu_stale = true;
 }
 
 static void on_second(uv_timer_t *timer)
@@ -249,8 +254,11 @@ static void on_second(uv_timer_t *timer)
 	struct xy_daemon *d = timer->data;
 	struct xy_ports *p = d->ports;
 	cards_retry(d);
-	if (++p->seconds % KEEP_SECONDS == 0)
+	if (++p->seconds % (p->cards ? KEEP_SECONDS : ASK_SECONDS) == 0)
 		p->keep = p->again = true;
+	if (p->mtu_stale)
+		xy_interface_mtu_update(d);
+	p->mtu_stale = false;
 	if (p->again)
 		ask_again(d);
 }
@@ -258,13 +266,11 @@ static void on_second(uv_timer_t *timer)
 int xy_ports_start(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_ports *p = d->ports;
-	if (!p->underlay)
-		return 0;
-	int r = uv_poll_init(&d->loop, &p->poll, xy_underlay_fd(p->underlay));
+	int r = uv_poll_init(&d->loop, &p->poll, xy_netlink_fd(&d->netlink));
 	r = r ? r : uv_timer_init(&d->loop, &p->settle);
 	r = r ? r : uv_timer_init(&d->loop, &p->second);
 	p->poll.data = p->settle.data = p->second.data = d;
-	r = r ? r : uv_poll_start(&p->poll, UV_READABLE, on_underlay);
+	r = r ? r : uv_poll_start(&p->poll, UV_READABLE, on_netlink);
 	r = r ? r : uv_timer_start(&p->second, on_second, 1000, 1000);
 	if (r)
 		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
@@ -297,10 +303,9 @@ static int port_open(struct xy_daemon *d, unsigned i, struct xy_err *err)
 	config_of(&d->plan.config, i, &cfg);
 	if (cfg.driver == XY_DP_SOCKET)
 		return xy_dp_port_add(d->dp, &cfg, &id, err);
-	int r = p->underlay ? 0 : xy_underlay_open(cfg.fwmark, &p->underlay, err);
 	struct card *c = &p->card[p->cards++];
 	c->cfg = cfg;
-	return r ? r : card_open(d, c, err);
+	return card_open(d, c, err);
 }
 
 int xy_ports_open(struct xy_daemon *d, struct xy_err *err)
@@ -309,15 +314,17 @@ int xy_ports_open(struct xy_daemon *d, struct xy_err *err)
 	d->ports = calloc(1, sizeof(*d->ports));
 	if (!d->ports)
 		return xy_err_set(err, ENOMEM, "no memory for ports");
+	d->ports->underlay =
+		(struct xy_underlay){.netlink = &d->netlink, .fwmark = d->plan.config.fwmark};
 	for (unsigned i = 0; !r && i < d->plan.config.port_count; i++)
 		r = port_open(d, i, err);
+	if (d->ports->cards)
+		xy_netlink_watch_neighbours(&d->netlink);
 	return r;
 }
 
 void xy_ports_close(struct xy_daemon *d)
 {
-	if (d->ports)
-		xy_underlay_close(d->ports->underlay);
 	free(d->ports);
 	d->ports = NULL;
 }

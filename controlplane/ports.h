@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The daemon's ports: opened from the config, and those on cards kept in step with the kernel:
-// their addresses, the next hop to each peer, interfaces that go and come back. Control thread
-// only.
+// The daemon's ports: opened from the config, and kept in step with the kernel: the path MTU to
+// each peer, and for those on cards their addresses, the next hop to each peer, interfaces that go
+// and come back. Control thread only.
 #pragma once
 
 #include "dataplane.h"
@@ -16,5 +16,7 @@ void xy_ports_prepare(const struct xy_config *c, struct xy_dp_config *dp, const 
 int xy_ports_open(struct xy_daemon *d, struct xy_err *err);  // needs the dataplane
 int xy_ports_start(struct xy_daemon *d, struct xy_err *err); // follows the kernel on d->loop
 void xy_ports_close(struct xy_daemon *d);		     // the loop is closed
-// As xy_links_ops adjacency.
-void xy_ports_adjacency(void *arg, struct xy_dp_peer *peer);
+// As xy_links_ops path.
+void xy_ports_path(void *arg, struct xy_dp_peer *peer);
+// A link was told that its path MTU may be another: the host interface's may be, too.
+void xy_ports_mtu_told(struct xy_daemon *d);

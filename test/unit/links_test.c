@@ -97,9 +97,9 @@ static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host,
 	return n->resolve_fails ? -ENOMEM : 0;
 }
 
-static uint32_t path_mtu(void *arg, const struct xy_endpoint *remote)
+static void path(void *arg, struct xy_dp_peer *peer)
 {
-	return ((struct node *)arg)->mtu;
+	peer->mtu = ((struct node *)arg)->mtu;
 }
 
 static void routing(void *arg, uint32_t slot, enum xy_link_change what)
@@ -147,7 +147,7 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 					       .random = random_bytes,
 					       .wall = wall,
 					       .resolve = resolve,
-					       .path_mtu = path_mtu,
+					       .path = path,
 					       .routing = routing}};
 	if (stamp_floor)
 		memcpy(cfg.stamp_floor, stamp_floor, sizeof(cfg.stamp_floor));

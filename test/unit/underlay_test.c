@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The underlay as the kernel tells it, in a network namespace of the test's own: routes, marks,
-// source addresses, next hops, MTU, neighbours, and that changes are noticed.
+// source addresses, next hops, MTU, neighbours, several next hops, and that changes are noticed;
+// and the routes that we put there.
+#include "hostlink.h"
 #include "underlay.h"
 #include "unit.h"
 
@@ -9,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct xy_underlay *u;
+static struct xy_netlink n;
+static struct xy_underlay u = {.netlink = &n, .fwmark = 7};
 
 static void sh(const char *cmd)
 {
@@ -31,9 +34,9 @@ static void expect(const char *dst, const char *next_hop, const char *source, ui
 	struct xy_underlay_path p;
 	struct xy_endpoint e = to(dst);
 	struct xy_addr a;
-	CU_ASSERT_EQUAL_FATAL(xy_underlay_path(u, &e, &p), 0);
+	CU_ASSERT_EQUAL_FATAL(xy_underlay_path(&u, &e, true, &p), 0);
 	xy_addr_parse(next_hop, &a);
-	CU_ASSERT(xy_addr_eq(&p.next_hop, &a));
+	CU_ASSERT(xy_addr_eq(&p.next.addr, &a));
 	xy_addr_parse(source, &a);
 	CU_ASSERT(xy_addr_eq(&p.source, &a));
 	CU_ASSERT_EQUAL(p.mtu, mtu);
@@ -46,8 +49,9 @@ static void test_open(void)
 	sh("ip link set lo up && ip link add a0 type veth peer name b0 && "
 	   "ip addr add 192.0.2.1/24 dev a0 && ip addr add 2001:db8::1/64 dev a0 nodad && "
 	   "ip link set a0 up && ip link set b0 up");
-	CU_ASSERT_EQUAL_FATAL(xy_underlay_open(7, &u, &err), 0);
-	while (xy_underlay_changed(u))
+	CU_ASSERT_EQUAL_FATAL(xy_netlink_open(&n, &err), 0);
+	xy_netlink_watch_neighbours(&n);
+	while (xy_netlink_changed(&n))
 		;
 }
 
@@ -57,7 +61,7 @@ static void test_paths(void)
 	struct xy_endpoint e = to("203.0.113.9");
 	expect("192.0.2.9", "192.0.2.9", "192.0.2.1", 1500);
 	expect("2001:db8::9", "2001:db8::9", "2001:db8::1", 1500);
-	CU_ASSERT_EQUAL(xy_underlay_path(u, &e, &p), -ENETUNREACH);
+	CU_ASSERT_EQUAL(xy_underlay_path(&u, &e, true, &p), -ENETUNREACH);
 	sh("ip route add default via 192.0.2.254");
 	expect("203.0.113.9", "192.0.2.254", "192.0.2.1", 1500);
 	sh("ip route add 203.0.113.0/25 via 192.0.2.253 mtu 1400");
@@ -82,15 +86,80 @@ static void test_neighbours(void)
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
 	struct xy_underlay_path p;
 	struct xy_endpoint e = to("192.0.2.9");
-	CU_ASSERT_EQUAL(xy_underlay_path(u, &e, &p), 0);
+	CU_ASSERT_EQUAL(xy_underlay_path(&u, &e, true, &p), 0);
 	CU_ASSERT(!p.resolved);
-	xy_underlay_use(u, &p); // the kernel asks on the wire: an entry appears, not resolved
+	xy_underlay_use(&u, &p); // the kernel asks on the wire: an entry appears, not resolved
 	sh("ip neigh show dev a0 | grep -q '192.0.2.9 '");
 	sh("ip neigh replace 192.0.2.9 lladdr 02:00:00:00:00:09 dev a0");
-	CU_ASSERT_EQUAL(xy_underlay_path(u, &e, &p), 0);
+	CU_ASSERT_EQUAL(xy_underlay_path(&u, &e, true, &p), 0);
 	CU_ASSERT(p.resolved);
 	CU_ASSERT(memcmp(p.next_mac, mac, 6) == 0);
 	CU_ASSERT(p.own_mac[0] || p.own_mac[5]);
+	xy_underlay_use(&u, &p);
+	sh("ip neigh show dev a0 | grep -q '192.0.2.9 .*PERMANENT'"); // the operator's stays
+}
+
+// The kernel's choice is taken while it answers, another while it does not, and it is not
+// forgotten.
+static void leaves_dead_hop(const char *dst, const char *one, const char *other)
+{
+	struct xy_underlay_path p;
+	struct xy_endpoint e = to(dst);
+	struct xy_addr hop[2];
+	char cmd[256], chosen[XY_ADDR_STRLEN];
+	xy_addr_parse(one, &hop[0]);
+	xy_addr_parse(other, &hop[1]);
+	CU_ASSERT_EQUAL_FATAL(xy_underlay_path(&u, &e, true, &p), 0);
+	unsigned kernels = xy_addr_eq(&p.next.addr, &hop[1]);
+	CU_ASSERT(xy_addr_eq(&p.next.addr, &hop[kernels]));
+	CU_ASSERT_EQUAL(p.left.ifindex, 0);
+
+	xy_addr_str(&hop[kernels], chosen);
+	snprintf(cmd, sizeof(cmd), "ip neigh del %s dev a0", chosen);
+	sh(cmd);
+	CU_ASSERT_EQUAL(xy_underlay_path(&u, &e, true, &p), 0);
+	CU_ASSERT(xy_addr_eq(&p.next.addr, &hop[!kernels]));
+	CU_ASSERT(p.resolved);
+	CU_ASSERT(xy_addr_eq(&p.left.addr, &hop[kernels]));
+	CU_ASSERT_EQUAL(p.left.ifindex, if_nametoindex("a0"));
+	xy_underlay_use(&u, &p); // asks for the one that was left as well
+	snprintf(cmd, sizeof(cmd), "ip neigh show dev a0 | grep -q '%s '", chosen);
+	sh(cmd);
+
+	snprintf(cmd, sizeof(cmd), "ip neigh replace %s lladdr 02:00:00:00:00:11 dev a0", chosen);
+	sh(cmd);
+	CU_ASSERT_EQUAL(xy_underlay_path(&u, &e, true, &p), 0);
+	CU_ASSERT(xy_addr_eq(&p.next.addr, &hop[kernels]));
+	CU_ASSERT_EQUAL(p.left.ifindex, 0);
+}
+
+static void test_multipath(void)
+{
+	sh("ip neigh replace 192.0.2.21 lladdr 02:00:00:00:00:21 dev a0 && "
+	   "ip neigh replace 192.0.2.22 lladdr 02:00:00:00:00:22 dev a0 && "
+	   "ip neigh replace 2001:db8::21 lladdr 02:00:00:00:00:21 dev a0 && "
+	   "ip neigh replace 2001:db8::22 lladdr 02:00:00:00:00:22 dev a0");
+	sh("ip route add 10.77.0.0/16 nexthop via 192.0.2.21 nexthop via 192.0.2.22");
+	leaves_dead_hop("10.77.0.1", "192.0.2.21", "192.0.2.22");
+	sh("ip route add 2001:db8:77::/48 nexthop via 2001:db8::21 nexthop via 2001:db8::22");
+	leaves_dead_hop("2001:db8:77::1", "2001:db8::21", "2001:db8::22");
+}
+
+static void test_nexthop_group(void)
+{
+	if (system("ip nexthop add id 21 via 192.0.2.21 dev a0")) {
+		puts("skipped: a kernel without nexthop objects");
+		return;
+	}
+	sh("ip nexthop add id 22 via 192.0.2.22 dev a0 && ip nexthop add id 20 group 21/22 && "
+	   "ip nexthop add id 23 via 2001:db8::21 dev a0 && "
+	   "ip nexthop add id 24 via 2001:db8::22 dev a0 && ip nexthop add id 25 group 23/24 && "
+	   "ip route add 10.78.0.0/16 nhid 20 && ip route add 2001:db8:78::/48 nhid 25");
+	leaves_dead_hop("10.78.0.1", "192.0.2.21", "192.0.2.22");
+	leaves_dead_hop("2001:db8:78::1", "2001:db8::21", "2001:db8::22");
+	sh("echo 0 >/proc/sys/net/ipv4/nexthop_compat_mode"); // the route names the group alone
+	leaves_dead_hop("10.78.0.2", "192.0.2.21", "192.0.2.22");
+	leaves_dead_hop("2001:db8:78::2", "2001:db8::21", "2001:db8::22");
 }
 
 static void test_changes(void)
@@ -102,37 +171,90 @@ static void test_changes(void)
 		"ip link set a0 mtu 1400",
 		"ip rule add fwmark 8 table 88",
 	};
-	while (xy_underlay_changed(u))
+	while (xy_netlink_changed(&n))
 		;
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		CU_ASSERT(!xy_underlay_changed(u));
+		CU_ASSERT(!xy_netlink_changed(&n));
 		sh(changes[i]);
-		CU_ASSERT(xy_underlay_changed(u));
+		CU_ASSERT(xy_netlink_changed(&n));
 	}
 }
 
 static void test_addresses(void)
 {
 	struct xy_addr a[16], want;
-	int n = xy_underlay_addresses(u, if_nametoindex("a0"), a, 16);
+	int count = xy_underlay_addresses(&u, if_nametoindex("a0"), a, 16);
 	bool found = false;
-	CU_ASSERT_FATAL(n >= 3 && n <= 16); // two IPv4, one IPv6 and a link-local
+	CU_ASSERT_FATAL(count >= 3 && count <= 16); // two IPv4, one IPv6 and a link-local
 	xy_addr_parse("192.0.2.2", &want);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < count; i++)
 		found |= xy_addr_eq(&a[i], &want);
 	CU_ASSERT(found);
-	CU_ASSERT_EQUAL(xy_underlay_addresses(u, 9999, a, 16), 0);
+	CU_ASSERT_EQUAL(xy_underlay_addresses(&u, 9999, a, 16), 0);
+}
+
+// --- routes of ours
+
+static struct xy_prefix prefix(unsigned i)
+{
+	struct xy_prefix p;
+	char text[40];
+	snprintf(text, sizeof(text), i % 2 ? "10.99.%u.0/24" : "2001:db8:99:%x::/64", i);
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse(text, &p), 0);
+	return p;
+}
+
+static unsigned kernel_count(void)
+{
+	unsigned lines = 0;
+	FILE *f = popen("(ip route show dev b0; ip -6 route show dev b0) | grep -c '99[.:]'", "r");
+	CU_ASSERT_FATAL(f && fscanf(f, "%u", &lines) <= 1);
+	pclose(f);
+	return lines;
+}
+
+// A batch is done whole, each refusal is told of the route that it is about, and our own routes are
+// no change of the underlay.
+static void test_route_batch(void)
+{
+	struct xy_hostlink_route r[XY_HOSTLINK_BATCH];
+	unsigned b0 = if_nametoindex("b0");
+	sh("ip route add 10.99.5.0/24 dev a0 && ip addr add 198.51.100.77/32 dev b0");
+	while (xy_netlink_changed(&n))
+		;
+	for (unsigned i = 0; i < XY_HOSTLINK_BATCH; i++)
+		r[i] = (struct xy_hostlink_route){.prefix = prefix(i), .add = true, .result = 1};
+	xy_hostlink_routes(&n, b0, r, XY_HOSTLINK_BATCH);
+	for (unsigned i = 0; i < XY_HOSTLINK_BATCH; i++)
+		CU_ASSERT_EQUAL(r[i].result, i == 5 ? -EEXIST : 0);
+	CU_ASSERT_EQUAL(kernel_count(), XY_HOSTLINK_BATCH - 1);
+	for (unsigned i = 0; i < XY_HOSTLINK_BATCH; i++)
+		r[i].add = false;
+	xy_hostlink_routes(&n, b0, r, XY_HOSTLINK_BATCH);
+	for (unsigned i = 0; i < XY_HOSTLINK_BATCH; i++)
+		CU_ASSERT_EQUAL(r[i].result, i == 5 ? -ESRCH : 0); // the other's stays
+	CU_ASSERT_EQUAL(kernel_count(), 0);
+	CU_ASSERT(!xy_netlink_changed(&n));
+	xy_hostlink_routes(&n, b0, r, 0);
+	sh("ip route show dev a0 | grep -q 10.99.5.0/24");
 }
 
 static void test_close(void)
 {
-	xy_underlay_close(u);
+	xy_netlink_close(&n);
 }
 
 static const struct xy_unit_case cases[] = {
-	{"open", test_open},	   {"paths", test_paths},
-	{"fwmark", test_mark},	   {"neighbours", test_neighbours},
-	{"changes", test_changes}, {"addresses", test_addresses},
+	{"open", test_open},
+	{"paths", test_paths},
+	{"fwmark", test_mark},
+	{"neighbours", test_neighbours},
+	{"multipath", test_multipath},
+	{"nexthop group", test_nexthop_group},
+	{"changes", test_changes},
+	{"addresses", test_addresses},
+	{"routes in a batch", test_route_batch},
+
 	{"close", test_close},
 };
 
