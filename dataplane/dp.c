@@ -6,6 +6,7 @@
 #include "eal.h"
 #include "event.h"
 #include "fib.h"
+#include "group.h"
 #include "peer.h"
 #include "port/card.h"
 #include "retire.h"
@@ -136,6 +137,7 @@ static int parts_create(struct xy_dp *dp, struct xy_err *err)
 	r = r ? r : rcu_create(dp, err);
 	r = r ? r : xy_sessions_init(dp, err);
 	r = r ? r : xy_peers_init(dp, err);
+	r = r ? r : xy_groups_init(dp, err);
 	r = r ? r : xy_fib_init(dp, err);
 	for (unsigned i = 0; !r && i < dp->workers; i++)
 		r = xy_worker_init(dp->worker[i], err);
@@ -213,6 +215,7 @@ void xy_dp_destroy(struct xy_dp *dp)
 	xy_fib_fini(dp);
 	if (dp->rcu)
 		xy_retire_run(dp, true); // what the tables gave back
+	xy_groups_fini(dp);
 	xy_peers_fini(dp);
 	xy_sessions_fini(dp);
 	rte_free(dp->rcu);

@@ -14,6 +14,7 @@
 
 struct xy_session;
 struct xy_peer_slot;
+struct xy_groups;
 struct xy_retired;
 struct xy_slots;
 
@@ -50,6 +51,8 @@ struct xy_dp {
 	struct xy_tables routes, sources;
 	struct xy_reclaim reclaim; // hands table memory to retire
 	uint64_t routes_refused;
+	struct xy_groups *groups; // reserved memory
+	uint64_t flow_key[2];	  // at random: which flow takes which of several next hops
 
 	struct xy_session *session; // [session_mask + 1], reserved memory, pages come with use
 	uint32_t session_mask;

@@ -4,6 +4,7 @@
 #include "fib.h"
 
 #include "base/bytes.h"
+#include "group.h"
 #include "retire.h"
 
 #include <sodium.h>
@@ -31,6 +32,7 @@ static void tables_destroy(struct xy_tables *t)
 
 int xy_fib_init(struct xy_dp *dp, struct xy_err *err)
 {
+	randombytes_buf(dp->flow_key, sizeof(dp->flow_key));
 	dp->own = calloc(1, sizeof(*dp->own));
 	if (!dp->own || tables_create(dp, &dp->routes) || tables_create(dp, &dp->sources))
 		return xy_err_set(err, ENOMEM, "no memory for the route tables");
@@ -76,12 +78,79 @@ static int table_del(struct xy_dp *dp, struct xy_tables *t, const struct xy_pref
 	return xy_lpm_del(t->v6, p->addr.b, p->len);
 }
 
+static uint32_t table_get(const struct xy_dp *dp, const struct xy_tables *t,
+			  const struct xy_prefix *p)
+{
+	if (is_mesh64(dp, p))
+		return xy_exact_get(t->mesh, xy_be64_load(p->addr.b));
+	if (xy_prefix_is_v4(p))
+		return xy_lpm_get(t->v4, p->addr.b + 12, p->len - 96);
+	return xy_lpm_get(t->v6, p->addr.b, p->len);
+}
+
+// A route's next hops in the order that names the set, each once.
+static void hops_sort(const struct xy_dp_route *route, struct xy_group *g)
+{
+	g->count = 0;
+	for (unsigned i = 0; i < route->hop_count; i++) {
+		uint32_t hop = route->hops[i], at = g->count;
+		for (; at && g->hop[at - 1] > hop; at--)
+			;
+		if (at && g->hop[at - 1] == hop)
+			continue;
+		memmove(&g->hop[at + 1], &g->hop[at], (g->count - at) * sizeof(hop));
+		g->hop[at] = hop;
+		g->count++;
+	}
+}
+
+static int hops_check(const struct xy_dp *dp, const struct xy_dp_route *route)
+{
+	if (route->hop_count > XY_DP_HOPS)
+		return -EINVAL;
+	for (unsigned i = 0; i < route->hop_count; i++)
+		if (route->hops[i] >= dp->cfg.max_peers)
+			return -EINVAL;
+	return route->hop_count > 1 || route->peer < dp->cfg.max_peers ? 0 : -EINVAL;
+}
+
+// A table's value for a route, with the reference that the table will hold.
+static int value_take(struct xy_dp *dp, const struct xy_dp_route *route, uint32_t *value)
+{
+	struct xy_group g;
+	int number = -1;
+	if (route->kind != XY_DP_ROUTE_PEER) {
+		*value = xy_fib_pack(route->kind, 0);
+		return 0;
+	}
+	if (hops_check(dp, route))
+		return -EINVAL;
+	hops_sort(route, &g);
+	if (route->hop_count > 1 && g.count > 1)
+		number = xy_group_take(dp, &g);
+	if (number >= 0)
+		*value = xy_fib_pack(XY_FIB_GROUP, (uint32_t)number);
+	else
+		*value = xy_fib_pack(XY_DP_ROUTE_PEER,
+				     route->hop_count > 1 ? route->hops[0] : route->peer);
+	return 0;
+}
+
+static void value_give(struct xy_dp *dp, uint32_t value)
+{
+	if (xy_fib_kind(value) == XY_FIB_GROUP)
+		xy_group_give(dp, xy_fib_arg(value));
+}
+
 int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route)
 {
-	if (route->kind == XY_DP_ROUTE_PEER && route->peer >= dp->cfg.max_peers)
-		return -EINVAL;
-	int r = table_set(dp, &dp->routes, prefix, xy_fib_pack(route));
+	uint32_t value, old = table_get(dp, &dp->routes, prefix);
+	int r = value_take(dp, route, &value);
+	if (r)
+		return r;
+	r = table_set(dp, &dp->routes, prefix, value);
+	value_give(dp, r ? value : old);
 	if (r == -ENOSPC)
 		dp->routes_refused++;
 	return r;
@@ -89,7 +158,11 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 
 int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix)
 {
-	return table_del(dp, &dp->routes, prefix);
+	uint32_t old = table_get(dp, &dp->routes, prefix);
+	int r = table_del(dp, &dp->routes, prefix);
+	if (r == 0)
+		value_give(dp, old);
+	return r;
 }
 
 void xy_dp_route_commit(struct xy_dp *dp)
@@ -98,6 +171,7 @@ void xy_dp_route_commit(struct xy_dp *dp)
 	xy_lpm_commit(dp->routes.v4);
 	xy_lpm_commit(dp->sources.v6);
 	xy_lpm_commit(dp->sources.v4);
+	xy_groups_commit(dp);
 }
 
 void xy_dp_route_info(const struct xy_dp *dp, struct xy_dp_route_info *out)

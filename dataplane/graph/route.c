@@ -6,6 +6,7 @@
 #include "fib.h"
 #include "lookup.h"
 #include "peer.h"
+#include "spread.h"
 #include "wire/icmp.h"
 
 enum { SEAL, HOST, PUNT, ERROR, DROP_SAME_PEER, DROP_NOT_FORWARDED, EDGES };
@@ -59,7 +60,9 @@ static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value
 {
 	switch (xy_fib_kind(value)) {
 	case XY_DP_ROUTE_PEER:
-		return to_peer(w, m, value & XY_FIB_PEER_MASK);
+		return to_peer(w, m, xy_fib_arg(value));
+	case XY_FIB_GROUP:
+		return to_peer(w, m, xy_spread(w->dp, m, xy_group_rcu(w->dp, xy_fib_arg(value))));
 	case XY_DP_ROUTE_HOST:
 		return to_host(w->dp, m);
 	}

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "dp.h"
 #include "event.h"
+#include "group.h"
 #include "hold.h"
 #include "peer.h"
 #include "port/ring.h"
@@ -16,7 +17,7 @@
 #include <sodium.h>
 
 enum { SERVICE = 7000, BABEL = 6696 };
-enum { NODE_A, NODE_B, LEAF, PEERS, OUT_MAX = 1024, LINK_MAX = 1420, NOW = 1000 };
+enum { NODE_A, NODE_B, LEAF, NODE_C, NODE_D, PEERS, OUT_MAX = 1024, LINK_MAX = 1420, NOW = 1000 };
 
 static struct xy_dp *dp;
 static struct xy_port_ring ring;
@@ -239,6 +240,9 @@ static void test_create(void)
 	if (r)
 		fprintf(stderr, "%s\n", err.text);
 	CU_ASSERT_EQUAL_FATAL(r, 0);
+	memcpy(dp->flow_key,
+	       (uint64_t[]){UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)},
+	       sizeof(dp->flow_key)); // where flows go, each time alike
 	CU_ASSERT_EQUAL_FATAL(xy_port_ring_open(dp, 0, &ring, &port, &err), 0);
 	xy_dp_port_publish(dp, 0, port);
 	for (unsigned i = 0; i < 2; i++) {
@@ -868,6 +872,176 @@ static void test_overlay_stale(void)
 	settle();
 }
 
+// --- several next hops
+
+static const struct xy_addr spread_net = {.b = {2, 0xee, [15] = 1}};
+
+static void route_over(const struct xy_addr *a, uint8_t len, unsigned count, const uint32_t *hops)
+{
+	struct xy_prefix p = {.addr = *a, .len = len};
+	struct xy_dp_route r = {.kind = XY_DP_ROUTE_PEER, .hop_count = count};
+	memcpy(r.hops, hops, count * sizeof(*hops));
+	xy_prefix_mask(&p);
+	CU_ASSERT_EQUAL_FATAL(xy_dp_route_set(dp, &p, &r), 0);
+	xy_dp_route_commit(dp);
+}
+
+static void unroute(const struct xy_addr *a, uint8_t len)
+{
+	struct xy_prefix p = {.addr = *a, .len = len};
+	xy_prefix_mask(&p);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &p), 0);
+	xy_dp_route_commit(dp);
+	grace();
+}
+
+static void sessions_new(void)
+{
+	for (uint32_t i = 0; i < PEERS; i++)
+		session_new(i, 0, true);
+}
+
+// The peer that one packet is sent to, by where it goes.
+static uint32_t taken_by(uint32_t from, struct rte_mbuf *m)
+{
+	uint32_t who = PEERS;
+	seal(from, m);
+	feed(m);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	for (uint32_t i = 0; i < PEERS; i++) {
+		struct xy_endpoint e = endpoint(i);
+		if (xy_endpoint_eq(&xy_packet(out[0])->remote, &e))
+			who = i;
+	}
+	CU_ASSERT(open_sent(who, out[0]) > 0);
+	free_out();
+	return who;
+}
+
+enum { FLOWS = 60 };
+
+// Which peers FLOWS flows take, and that each flow stays where it is.
+static void flows(uint32_t taken[FLOWS], unsigned count[PEERS])
+{
+	memset(count, 0, PEERS * sizeof(*count));
+	sessions_new();
+	for (unsigned i = 0; i < FLOWS; i++) {
+		for (uint16_t k = 0; k < 2; k++) {
+			struct rte_mbuf *m = udp(&at_a, &spread_net, (uint16_t)(1000 + i), 53,
+						 (uint16_t)(60 + k));
+			uint32_t who = taken_by(NODE_A, m);
+			CU_ASSERT(!k || who == taken[i]);
+			taken[i] = who;
+		}
+		count[taken[i]]++;
+	}
+	settle();
+}
+
+static void test_spread(void)
+{
+	uint32_t was[FLOWS], is[FLOWS], again[FLOWS];
+	unsigned n[PEERS];
+	route_over(&spread_net, 64, 3, (uint32_t[]){NODE_D, NODE_B, NODE_C});
+	flows(was, n);
+	CU_ASSERT(n[NODE_B] >= 5 && n[NODE_C] >= 5 && n[NODE_D] >= 5);
+	CU_ASSERT_EQUAL(n[NODE_B] + n[NODE_C] + n[NODE_D], FLOWS);
+	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_B, NODE_D});
+	flows(is, n);
+	for (unsigned i = 0; i < FLOWS; i++) // only the flows of the one that went have moved
+		CU_ASSERT(is[i] != NODE_C && (was[i] == NODE_C || is[i] == was[i]));
+	route_over(&spread_net, 64, 4, (uint32_t[]){NODE_B, NODE_C, NODE_D, NODE_B});
+	flows(again, n);
+	CU_ASSERT_EQUAL(memcmp(again, was, sizeof(was)), 0);
+	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_C, NODE_C}); // one, twice
+	flows(is, n);
+	CU_ASSERT_EQUAL(n[NODE_C], FLOWS);
+	unroute(&spread_net, 64);
+}
+
+// What has no ports is told apart by IPv6's label and the addresses; fragments stay together.
+static void test_spread_portless(void)
+{
+	unsigned n[PEERS] = {0};
+	uint32_t of_flow = PEERS;
+	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_B, NODE_C});
+	sessions_new();
+	for (unsigned i = 0; i < 40; i++) {
+		struct rte_mbuf *m = packet(&at_a, &spread_net, 64, 100);
+		uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+		p[6] = XY_PROTO_E2E;
+		xy_be32_store(p, 0x60000000 + i * 0x1111);
+		n[taken_by(NODE_A, m)]++;
+	}
+	CU_ASSERT(n[NODE_B] >= 5 && n[NODE_C] >= 5);
+	for (uint16_t i = 0; i < 20; i++) {
+		struct rte_mbuf *m = udp(&at_a, &spread_net, i, i, 100);
+		rte_pktmbuf_mtod(m, uint8_t *)[6] = 44;
+		uint32_t who = taken_by(NODE_A, m);
+		CU_ASSERT(!i || who == of_flow);
+		of_flow = who;
+	}
+	settle();
+	unroute(&spread_net, 64);
+}
+
+// Never back to where it came from while there is another.
+static void test_spread_back(void)
+{
+	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_A, NODE_B});
+	sessions_new();
+	for (uint16_t i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(taken_by(NODE_A, udp(&at_a, &spread_net, i, 53, 60)), NODE_B);
+	settle();
+	unroute(&spread_net, 64);
+}
+
+// Sets are shared, outlive the routes that workers may still see, and come back.
+static void test_groups(void)
+{
+	struct xy_dp_route bad = {.kind = XY_DP_ROUTE_PEER, .hop_count = XY_DP_HOPS + 1};
+	struct xy_prefix p = {.addr = {.b = {0x20, 1, 0xd, 0xb8}}, .len = 32};
+	uint32_t bc[] = {NODE_B, NODE_C};
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &p, &bad), -EINVAL);
+	bad.hop_count = 2;
+	bad.hops[1] = 16;
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &p, &bad), -EINVAL);
+
+	route_over(&p.addr, 32, 2, bc);
+	route_over(&spread_net, 64, 2, bc);
+	int number = xy_group_take(dp, &(struct xy_group){.count = 2, .hop = {NODE_B, NODE_C}});
+	xy_group_give(dp, (uint32_t)number);
+	unroute(&spread_net, 64);
+	CU_ASSERT_EQUAL(xy_group_rcu(dp, (uint32_t)number)->count, 2);
+	// The last reference goes, but workers see the table as it was until the commit.
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &p), 0);
+	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_C, NODE_D});
+	CU_ASSERT_NOT_EQUAL(
+		xy_group_take(dp, &(struct xy_group){.count = 2, .hop = {NODE_A, NODE_D}}), number);
+	grace(); // committed by route_over: now it may be used anew
+	CU_ASSERT_EQUAL(xy_group_take(dp, &(struct xy_group){.count = 2, .hop = {NODE_A, NODE_B}}),
+			number);
+	xy_group_give(dp, (uint32_t)number);
+	unroute(&spread_net, 64);
+}
+
+static void test_groups_run_out(void)
+{
+	struct xy_group g = {.count = XY_DP_HOPS};
+	unsigned n = 0, taken[PEERS];
+	uint32_t where[FLOWS];
+	for (uint32_t i = 0; i < XY_GROUPS + 10; i++) {
+		for (unsigned k = 0; k < XY_DP_HOPS; k++)
+			g.hop[k] = i * 10 + k;
+		n += xy_group_take(dp, &g) >= 0;
+	}
+	CU_ASSERT(n > XY_GROUPS - 10 && n < XY_GROUPS);		      // one is still taken
+	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_C, NODE_B}); // the first alone
+	flows(where, taken);
+	CU_ASSERT_EQUAL(taken[NODE_C], FLOWS);
+	unroute(&spread_net, 64);
+}
+
 static void test_probes(void)
 {
 	static const struct {
@@ -912,7 +1086,7 @@ static void test_indices_run_out(void)
 	unsigned n = 0;
 	while (n < 64 && xy_dp_session_reserve(dp, NODE_A, &index[n]) == 0)
 		n++;
-	CU_ASSERT(n >= 60);
+	CU_ASSERT(n >= 64 - PEERS);
 	CU_ASSERT_EQUAL(xy_dp_session_reserve(dp, NODE_A, &extra), -ENOSPC);
 	for (unsigned i = 0; i < n; i++)
 		xy_dp_session_del(dp, index[i]);
@@ -948,5 +1122,7 @@ XY_UNIT_MAIN("dataplane", {"create", test_create}, {"relay, every length", test_
 	     {"packets of ours, routed", test_overlay_routed},
 	     {"shares of the ring to the control plane", test_overlay_shares},
 	     {"packets of a session that is gone", test_overlay_stale}, {"probes", test_probes},
-	     {"peer deleted", test_peer_del}, {"indices run out", test_indices_run_out},
-	     {"destroy", test_destroy})
+	     {"spread over next hops", test_spread}, {"spread without ports", test_spread_portless},
+	     {"spread, not back", test_spread_back}, {"sets of next hops", test_groups},
+	     {"sets run out", test_groups_run_out}, {"peer deleted", test_peer_del},
+	     {"indices run out", test_indices_run_out}, {"destroy", test_destroy})
