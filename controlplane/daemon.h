@@ -15,6 +15,7 @@
 
 #include <uv.h>
 
+struct json_t;
 struct xy_ports;
 struct xy_telemetry;
 struct xy_helpers;
@@ -115,6 +116,9 @@ void xy_interface_mtu_update(struct xy_daemon *d);
 // Brings the next changes of the table of routes to the kernel, about 1 ms; true: there are more.
 bool xy_interface_routes_run(struct xy_daemon *d);
 
-// --- show.c
+// --- show.c, show_routing.c
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);
+int xy_show_routing_register(struct xy_daemon *d); // -errno
+// Adds what is wrong to a list for people.
+void xy_show_routing_warnings(const struct xy_daemon *d, struct json_t *list);
 void xy_show_sample(struct xy_daemon *d);

@@ -112,6 +112,11 @@ const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot)
 	return slot < l->cfg.max_peers && l->link[slot] ? &l->link[slot]->key : NULL;
 }
 
+uint32_t xy_links_slot_at(const struct xy_links *l, unsigned at)
+{
+	return l->order[at];
+}
+
 int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot)
 {
 	const struct xy_link *k = xy_link_by_key(l, key->b);

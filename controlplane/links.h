@@ -145,5 +145,6 @@ unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link
 struct xy_rib *xy_links_rib(struct xy_links *l);
 const char *xy_links_name(const struct xy_links *l, uint32_t slot);	    // NULL: no such peer
 const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot); // NULL: no such peer
+uint32_t xy_links_slot_at(const struct xy_links *l, unsigned at);
 int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot); // -ENOENT
 uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which);

@@ -7,12 +7,13 @@
 
 #include "dataplane.h"
 
-// By precedence: what the user wrote, what is ours, a leaf's addresses, what routing learned, and
-// last a node's own /64 by its link alone.
+// By precedence: what the user wrote, our addresses, a leaf's, what else we announce (a leaf may
+// have it), what routing learned, and last a node's own /64 by its link alone.
 enum xy_route_source {
 	XY_ROUTE_STATIC,
 	XY_ROUTE_OWN,
 	XY_ROUTE_LEAF,
+	XY_ROUTE_ANNOUNCED,
 	XY_ROUTE_LEARNED,
 	XY_ROUTE_PEER,
 	XY_ROUTE_SOURCES

@@ -84,6 +84,8 @@ static int wanted(const struct xy_links *l, const struct xy_plan *plan, struct l
 {
 	const struct xy_config *c = &plan->config;
 	int r = own_add(l, plan, t);
+	for (unsigned i = 0; !r && i < c->routing.announce.count; i++)
+		r = add(t, &c->routing.announce.v[i], XY_DP_ROUTE_HOST, 0, XY_ROUTE_ANNOUNCED);
 	for (uint32_t i = 0; !r && i < l->count; i++)
 		r = link_add(l->link[l->order[i]], t);
 	for (unsigned i = 0; !r && i < c->route_count; i++) {

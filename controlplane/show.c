@@ -4,26 +4,14 @@
 #include "daemon.h"
 
 #include "base/bytes.h"
-#include "telemetry.h"
+#include "show.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PAGE = 64, NODES = 128 };
-
-#define TEXT(s) ((s) ? json_string(s) : json_null())
-
-static json_t *number(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
-static json_t *seconds_since(xy_nsec then, xy_nsec now)
-{
-	return then ? number(now > then ? (now - then) / XY_SEC : 0) : json_null();
-}
+enum { NODES = 128 };
 
 // --- /xylem/node
 
@@ -68,6 +56,7 @@ static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info
 	     "the host interface is not there");
 	warn(list, xy_state_lost(d->state), xy_state_lost(d->state));
 	warn(list, xy_state_unsaved(d->state), xy_state_unsaved(d->state));
+	xy_show_routing_warnings(d, list);
 	warn(list, d->host_lost, "the host interface was deleted: restart xylemd");
 	return list;
 }
@@ -182,14 +171,6 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 	return o;
 }
 
-static json_t *page(const char *name, json_t *list, json_t *next)
-{
-	json_t *o = json_object();
-	json_object_set_new(o, name, list);
-	json_object_set_new(o, "next", next);
-	return o;
-}
-
 static json_t *next_link(const struct xy_daemon *d, unsigned at, unsigned first)
 {
 	struct xy_link_info k;
@@ -205,7 +186,7 @@ static json_t *show_peers(void *arg, const char *params)
 	unsigned first = xy_links_after(d->links, params), at;
 	xy_nsec now = xy_now();
 	json_t *list = json_array();
-	for (at = first; at < xy_links_count(d->links) && at - first < PAGE; at++)
+	for (at = first; at < xy_links_count(d->links) && at - first < XY_SHOW_PAGE; at++)
 		json_array_append_new(list, peer_json(d, at, now));
 	return page("peers", list, next_link(d, at, first));
 }
@@ -238,7 +219,8 @@ static json_t *show_sessions(void *arg, const char *params)
 	unsigned first = xy_links_after(d->links, params), at;
 	xy_nsec now = xy_now();
 	json_t *list = json_array();
-	for (at = first; at < xy_links_count(d->links) && json_array_size(list) < PAGE; at++) {
+	for (at = first; at < xy_links_count(d->links) && json_array_size(list) < XY_SHOW_PAGE;
+	     at++) {
 		struct xy_link_session s[3];
 		struct xy_link_info k;
 		unsigned n = xy_links_sessions(d->links, at, s);
@@ -247,48 +229,6 @@ static json_t *show_sessions(void *arg, const char *params)
 			json_array_append_new(list, session_json(d, k.name, &s[i], now));
 	}
 	return page("sessions", list, next_link(d, at, first));
-}
-
-// --- /xylem/routes
-
-static const char *const kind_text[] = {
-	[XY_DP_ROUTE_PEER] = "peer", [XY_DP_ROUTE_HOST] = "host", [XY_DP_ROUTE_REJECT] = "reject"};
-static const char *const source_text[] = {[XY_ROUTE_STATIC] = "static",
-					  [XY_ROUTE_OWN] = "own",
-					  [XY_ROUTE_LEAF] = "leaf",
-					  [XY_ROUTE_LEARNED] = "learned",
-					  [XY_ROUTE_PEER] = "peer"};
-
-static json_t *route_json(const struct xy_daemon *d, const struct xy_rib_route *r)
-{
-	char text[XY_PREFIX_STRLEN];
-	bool peer = r->route.kind == XY_DP_ROUTE_PEER;
-	json_t *o = json_object();
-	json_object_set_new(o, "prefix", json_string(xy_prefix_str(&r->prefix, text)));
-	json_object_set_new(o, "kind", json_string(kind_text[r->route.kind]));
-	json_object_set_new(o, "peer", TEXT(peer ? xy_links_name(d->links, r->route.peer) : NULL));
-	json_object_set_new(o, "source", json_string(source_text[r->source]));
-	return o;
-}
-
-static json_t *show_routes(void *arg, const char *params)
-{
-	const struct xy_daemon *d = arg;
-	const struct xy_rib *rib = xy_links_rib(d->links);
-	const struct xy_rib_route *r, *last = NULL;
-	struct xy_prefix cursor;
-	char text[XY_PREFIX_STRLEN];
-
-	if (params && xy_prefix_parse(params, &cursor))
-		return xy_telemetry_error("'%s' is no prefix; give the `next` of the page before",
-					  params);
-	json_t *list = json_array();
-	for (r = xy_rib_after(rib, params ? &cursor : NULL); r && json_array_size(list) < PAGE;
-	     r = xy_rib_after(rib, &r->prefix)) {
-		json_array_append_new(list, route_json(d, r));
-		last = r;
-	}
-	return page("routes", list, TEXT(r ? xy_prefix_str(&last->prefix, text) : NULL));
 }
 
 // --- /xylem/workers, /xylem/graph, /xylem/drops, /xylem/ports
@@ -471,7 +411,6 @@ int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 		{"/xylem/peers", "Peers and their links. Params: name to go on behind.",
 		 show_peers},
 		{"/xylem/sessions", "Sessions. Params: peer name to go on behind.", show_sessions},
-		{"/xylem/routes", "Routes. Params: prefix to go on behind.", show_routes},
 		{"/xylem/workers", "Workers: load and the terms of the accounting identity.",
 		 show_workers},
 		{"/xylem/graph", "Graph nodes: calls, packets, cycles. Params: dot for a picture.",
@@ -483,5 +422,6 @@ int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 	for (size_t i = 0; !r && i < XY_ARRAY_SIZE(command); i++)
 		r = xy_telemetry_register(d->telemetry, command[i].command, command[i].help,
 					  command[i].handler, d);
+	r = r ? r : xy_show_routing_register(d);
 	return r ? xy_err_set(err, -r, "telemetry: %s", strerror(-r)) : 0;
 }

@@ -48,6 +48,7 @@ void xy_table_print(struct xy_table *t, FILE *to, bool colour); // and frees it
 struct xy_view;
 const struct xy_view *xy_view_find(const char *name);
 const char *xy_view_command(const struct xy_view *v);
+const char *xy_view_about(const struct xy_view *v); // what it asks for; NULL: nothing
 void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *before, double seconds,
 		   FILE *to, bool colour);
 // "node, peers, ..." for texts.

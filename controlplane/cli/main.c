@@ -24,8 +24,9 @@ static const struct {
 	{"inspect", xy_cli_inspect, "inspect [KEY] [--json]",
 	 "print what follows from a public key, or from our own: address, /64"},
 	{"genconf", genconf, "genconf", "print a commented example of the config file"},
-	{"show", xy_cli_show, "show WHAT [--json] [--dot] [-n NAME] [-w SECONDS]",
-	 "ask a running daemon: node, peers, workers, graph, drops, ports, routes, sessions"},
+	{"show", xy_cli_show, "show WHAT [PREFIX] [--json] [--dot] [-n NAME] [-w SECONDS]",
+	 "ask a running daemon: node, peers, workers, graph, drops, ports, routes, sessions, "
+	 "neighbours, routing, route PREFIX"},
 	{"help", help, "help", "print this"},
 	{"--help", help, NULL, NULL},
 	{"-h", help, NULL, NULL},

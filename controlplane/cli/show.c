@@ -10,6 +10,7 @@
 
 struct show {
 	const struct xy_view *view;
+	const char *about; // what the view asks for
 	const char *instance;
 	bool json, dot;
 	double wait; // seconds between two; 0: once
@@ -44,17 +45,18 @@ static int parse_option(struct show *s, int argc, char **argv, int *i)
 
 static int parse(struct show *s, int argc, char **argv)
 {
-	char names[160];
+	char names[200];
 	const char *what = NULL;
 	int ret = 0;
 	for (int i = 1; !ret && i < argc; i++) {
 		if (argv[i][0] == '-')
 			ret = parse_option(s, argc, argv, &i);
-		else if (what)
-			ret = xy_cli_misuse("show takes one list at a time, not \"%s\" as well",
-					    argv[i]);
-		else
+		else if (!what)
 			what = argv[i];
+		else if (!s->about)
+			s->about = argv[i];
+		else
+			ret = xy_cli_misuse("show does not know \"%s\"", argv[i]);
 	}
 	if (ret)
 		return ret;
@@ -62,6 +64,10 @@ static int parse(struct show *s, int argc, char **argv)
 	if (!s->view)
 		return xy_cli_misuse("show %s: there is %s", what ? what : "what?",
 				     xy_view_names(names, sizeof(names)));
+	if (s->about && !xy_view_about(s->view))
+		return xy_cli_misuse("show takes one list at a time, not \"%s\" as well", s->about);
+	if (!s->about && xy_view_about(s->view))
+		return xy_cli_misuse("show %s: write %s behind it", what, xy_view_about(s->view));
 	if (s->dot && strcmp(what, "graph") != 0)
 		return xy_cli_misuse("--dot is for show graph");
 	if (!xy_instance_name_ok(s->instance))
@@ -87,11 +93,13 @@ static void print(const struct show *s, const json_t *now, const json_t *before,
 static int ask(const struct show *s, json_t **out, struct xy_err *err)
 {
 	struct xy_client c;
-	char request[64];
+	char request[256];
+	const char *about = s->dot ? "dot" : s->about;
 	int ret = xy_client_open(&c, s->instance, err);
 	if (ret)
 		return ret;
-	snprintf(request, sizeof(request), "%s%s", xy_view_command(s->view), s->dot ? ",dot" : "");
+	snprintf(request, sizeof(request), "%s%s%s", xy_view_command(s->view), about ? "," : "",
+		 about ? about : "");
 	ret = xy_client_ask_all(&c, request, out, err);
 	xy_client_close(&c);
 	return ret;

@@ -17,8 +17,11 @@ enum form {
 	SHARE,	 // 0..1 as percent
 	DECIMAL, // one digit behind the point
 	MICRO,	 // microseconds
-	YES_NO,
-	LIST, // strings
+	YES_NO,	 // no: in red
+	NOTE,	 // yes or no
+	LIST,	 // strings
+	JOIN,	 // strings in one cell
+	KEY,	 // the beginning of a key
 };
 
 struct column {
@@ -33,6 +36,8 @@ struct xy_view {
 	unsigned ids;	  // so many columns name a row
 	const struct column *columns;
 	size_t count;
+	const struct xy_view *below; // another list of the same reply
+	const char *about;	     // what it asks for, in the usage; NULL: nothing
 };
 
 static const struct column node[] = {
@@ -109,10 +114,61 @@ static const struct column ports[] = {
 };
 
 static const struct column routes[] = {
-	{"PREFIX", "prefix", TEXT, XY_LEFT},
-	{"KIND", "kind", TEXT, XY_LEFT},
+	{"PREFIX", "prefix", TEXT, XY_LEFT},	{"KIND", "kind", TEXT, XY_LEFT},
+	{"PEER", "peers", JOIN, XY_LEFT},	{"SOURCE", "source", TEXT, XY_LEFT},
+	{"METRIC", "metric", NUMBER, XY_RIGHT}, {"ORIGIN", "origin", KEY, XY_LEFT},
+	{"EPOCH", "epoch", NUMBER, XY_RIGHT},	{"AGE", "age", SPAN, XY_RIGHT},
+};
+
+static const struct column neighbours[] = {
+	{"PEER", "peer", TEXT, XY_LEFT},	  {"STATE", "state", STATE, XY_LEFT},
+	{"COST", "cost", NUMBER, XY_RIGHT},	  {"RX COST", "rxcost", NUMBER, XY_RIGHT},
+	{"TX COST", "txcost", NUMBER, XY_RIGHT},  {"RTT", "rtt_us", MICRO, XY_RIGHT},
+	{"HELLOS", "hellos", TEXT, XY_LEFT},	  {"ROUTES", "routes", NUMBER, XY_RIGHT},
+	{"ORIGINS", "origins", NUMBER, XY_RIGHT}, {"RX", "bytes_received", TRAFFIC, XY_RIGHT},
+	{"TX", "bytes_sent", TRAFFIC, XY_RIGHT},  {"REFUSED", "refused", COUNT, XY_RIGHT},
+};
+
+static const struct column refused[] = {
 	{"PEER", "peer", TEXT, XY_LEFT},
-	{"SOURCE", "source", TEXT, XY_LEFT},
+	{"REASON", "reason", TEXT, XY_LEFT},
+	{"COUNT", "count", COUNT, XY_RIGHT},
+	{"REFUSED BECAUSE", "text", TEXT, XY_LEFT},
+};
+
+static const struct column routing[] = {
+	{"epoch", "epoch", NUMBER, XY_LEFT},
+	{"router-id", "router_id", TEXT, XY_LEFT},
+	{"waiting for neighbours", "starting", NOTE, XY_LEFT},
+	{"neighbours", "neighbours", NUMBER, XY_LEFT},
+	{"prefixes known", "prefixes", NUMBER, XY_LEFT},
+	{"of these reachable", "selected", NUMBER, XY_LEFT},
+	{"routes, of all neighbours", "routes", NUMBER, XY_LEFT},
+	{"nodes that announce", "origins", NUMBER, XY_LEFT},
+	{"memory", "bytes", BYTES, XY_LEFT},
+	{"signatures verified", "verified", NUMBER, XY_LEFT},
+	{"known from before", "cached", NUMBER, XY_LEFT},
+	{"waiting for a helper", "waiting", NUMBER, XY_LEFT},
+	{"packets that were no Babel", "malformed", NUMBER, XY_LEFT},
+	{"routes without room", "refused", NUMBER, XY_LEFT},
+};
+
+static const struct column route[] = {
+	{"PREFIX", "prefix", TEXT, XY_LEFT},	 {"KIND", "kind", TEXT, XY_LEFT},
+	{"PEER", "peers", JOIN, XY_LEFT},	 {"SOURCE", "source", TEXT, XY_LEFT},
+	{"IN FORCE", "in_force", NOTE, XY_LEFT},
+};
+
+static const struct column babel[] = {
+	{"FROM", "peer", TEXT, XY_LEFT},
+	{"STATE", "state", TEXT, XY_LEFT},
+	{"METRIC", "metric", NUMBER, XY_RIGHT},
+	{"ITS METRIC", "refmetric", NUMBER, XY_RIGHT},
+	{"SEQNO", "seqno", NUMBER, XY_RIGHT},
+	{"FEASIBLE BELOW", "feasibility_metric", NUMBER, XY_RIGHT},
+	{"ORIGIN", "origin", TEXT, XY_LEFT},
+	{"EPOCH", "epoch", NUMBER, XY_RIGHT},
+	{"AGE", "age", SPAN, XY_RIGHT},
 };
 
 static const struct column sessions[] = {
@@ -128,14 +184,38 @@ static const struct column sessions[] = {
 	{"HANDED", "handed_over", COUNT, XY_RIGHT},
 };
 
-#define VIEW(n, list, ids)                                       \
-	{                                                        \
-#n, "/xylem/" #n, list, ids, n, XY_ARRAY_SIZE(n) \
+#define COLUMNS(n) .columns = n, .count = XY_ARRAY_SIZE(n)
+#define VIEW(n, l, i)                                                                \
+	{                                                                            \
+		.name = #n, .command = "/xylem/" #n, .list = l, .ids = i, COLUMNS(n) \
 	}
+
+static const struct xy_view below_neighbours = {.list = "refused", .ids = 2, COLUMNS(refused)};
+static const struct xy_view below_route = {.list = "babel", .ids = 1, COLUMNS(babel)};
+
 static const struct xy_view views[] = {
-	VIEW(node, NULL, 0),	   VIEW(peers, "peers", 1),	  VIEW(workers, "workers", 1),
-	VIEW(graph, "nodes", 2),   VIEW(drops, "drops", 1),	  VIEW(ports, "ports", 1),
-	VIEW(routes, "routes", 1), VIEW(sessions, "sessions", 2),
+	VIEW(node, NULL, 0),
+	VIEW(peers, "peers", 1),
+	VIEW(workers, "workers", 1),
+	VIEW(graph, "nodes", 2),
+	VIEW(drops, "drops", 1),
+	VIEW(ports, "ports", 1),
+	VIEW(routes, "routes", 1),
+	VIEW(sessions, "sessions", 2),
+	{.name = "neighbours",
+	 .command = "/xylem/neighbours",
+	 .list = "neighbours",
+	 .ids = 1,
+	 COLUMNS(neighbours),
+	 .below = &below_neighbours},
+	{.name = "routing", .command = "/xylem/routing", COLUMNS(routing)},
+	{.name = "route",
+	 .command = "/xylem/route",
+	 .list = "routes",
+	 .ids = 4,
+	 COLUMNS(route),
+	 .below = &below_route,
+	 .about = "PREFIX"},
 };
 
 const struct xy_view *xy_view_find(const char *name)
@@ -149,6 +229,11 @@ const struct xy_view *xy_view_find(const char *name)
 const char *xy_view_command(const struct xy_view *v)
 {
 	return v->command;
+}
+
+const char *xy_view_about(const struct xy_view *v)
+{
+	return v->about;
 }
 
 const char *xy_view_names(char *buf, size_t size)
@@ -250,10 +335,24 @@ static void form_numeric(char *to, size_t size, enum form form, const json_t *v)
 	}
 }
 
+static void form_list(char *to, size_t size, const json_t *v)
+{
+	size_t n = 0;
+	snprintf(to, size, "-");
+	for (size_t i = 0; i < json_array_size(v) && n < size; i++) {
+		const char *text = json_string_value(json_array_get(v, i));
+		n += (size_t)snprintf(to + n, size - n, "%s%s", i ? " " : "", text ? text : "?");
+	}
+}
+
 static void form_value(char *to, size_t size, enum form form, const json_t *v, const json_t *before,
 		       double seconds)
 {
-	if (json_is_string(v))
+	if (form == JOIN)
+		form_list(to, size, v);
+	else if (form == KEY && json_is_string(v))
+		snprintf(to, size, "%.8s...", json_string_value(v));
+	else if (json_is_string(v))
 		snprintf(to, size, "%s", json_string_value(v));
 	else if (json_is_boolean(v))
 		snprintf(to, size, "%s", json_is_true(v) ? "yes" : "no");
@@ -354,13 +453,9 @@ static bool is_idle_drop(const json_t *row)
 	       json_integer_value(json_object_get(row, "calls")) == 0;
 }
 
-void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *before, double seconds,
-		   FILE *to, bool colour)
+static void print_rows(const struct xy_view *v, const json_t *now, const json_t *before,
+		       double seconds, FILE *to, bool colour)
 {
-	if (!v->list) {
-		print_fields(v, now, to, colour);
-		return;
-	}
 	const json_t *rows = json_object_get(now, v->list);
 	const json_t *old = before ? json_object_get(before, v->list) : NULL;
 	struct xy_table *t = xy_table_new((unsigned)v->count);
@@ -374,4 +469,18 @@ void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *bef
 		print_row(v, t, row, old ? find_before(v, row, old, &hint) : NULL, seconds);
 	}
 	xy_table_print(t, to, colour);
+}
+
+void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *before, double seconds,
+		   FILE *to, bool colour)
+{
+	if (!v->list) {
+		print_fields(v, now, to, colour);
+		return;
+	}
+	print_rows(v, now, before, seconds, to, colour);
+	if (v->below && json_array_size(json_object_get(now, v->below->list))) {
+		fputc('\n', to);
+		print_rows(v->below, now, before, seconds, to, colour);
+	}
 }
