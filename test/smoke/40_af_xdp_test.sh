@@ -65,3 +65,32 @@ check "no route" test -z "$(ip -n "${LAB_PREFIX}r" -6 route show 200::/7)"
 start_node r
 check_within 40 "started again, b finds it" pings b "${LAB_ADDR[r]}"
 check_within 40 "and r carries on" pings a "${LAB_ADDR[b]}"
+
+# Cards at one end of a wire and sockets at the other, both ways round, in IPv4 and in IPv6.
+by() { # NODE DRIVER: restarts it
+  stop_node "$1"
+  sed -i '/^ports = /s/^/#/' "$LAB/$1.conf"
+  [ "$2" = socket ] || sed -i '/^#ports = /s/^#//' "$LAB/$1.conf"
+  start_node "$1"
+}
+drivers() { for node in a r b; do show "$node" ports | jq -r '.ports[0].driver'; done | xargs; }
+crosses() {
+  check "now by $1" same "$1" "$(drivers)"
+  check_within 40 "a pings b" pings a "${LAB_ADDR[b]}"
+  check_within 40 "b pings a" pings b "${LAB_ADDR[a]}"
+  check "iperf3 runs from a to b" flow a b "${LAB_ADDR[b]}" 1
+  check "and from b to a" flow a b "${LAB_ADDR[b]}" 1 -R
+  check_accounts
+}
+by a socket
+by b socket
+before=$(steered r ours)
+crosses "socket af_xdp socket"
+check "r takes it by AF_XDP" at_least $((before + 1000)) "$(steered r ours)"
+by r socket
+by a af_xdp
+by b af_xdp
+crosses "af_xdp socket af_xdp"
+for node in a b; do
+  check "$node takes it by AF_XDP" at_least 1000 "$(steered $node ours)"
+done

@@ -72,3 +72,20 @@ done
 check "both workers took their share" at_least $((before + 1000)) "$(share)"
 show r workers | jq -r '.workers[] | "worker \(.worker): \(.rx) received, \(.ring_in) handed over"'
 check_accounts
+
+# More than r takes: what was lost is counted, and nothing else is.
+spawn b "$LAB/flood-server.log" iperf3 -s -1 -p 5399
+flood_server=$LAB_SPAWNED
+check_within 10 "a server for a flood" listens b 5399
+for i in 1 2 3; do
+  spawn a "$LAB/flood$i.log" timeout 20 ping -n -q -f -s 900 -w 3 -I "${LAB_ADDR[a$((i + 1))]}" "${LAB_ADDR[b]}"
+done
+spawn a "$LAB/flood.json" timeout 40 iperf3 -c "${LAB_ADDR[b]}" -B "${LAB_ADDR[a1]}" -p 5399 -t 3 -u -b 0 -l 1000 -J
+code=0
+wait "$LAB_SPAWNED" || code=$?
+check "a flood" same 0 "$code"
+end_process "$flood_server" || true
+jq -r '.end.sum | "\(.packets) datagrams as fast as they go, \(.lost_packets) lost"' "$LAB/flood.json"
+show r ports | jq -r '.ports[] | "port \(.port // .id): \(.rx_missed) missed, \(.tx_errors) not sent"'
+check_within 20 "a1 still pings b" in_node a ping -n -q -c 1 -W 1 -I "${LAB_ADDR[a1]}" "${LAB_ADDR[b]}"
+check_accounts
