@@ -36,7 +36,7 @@ void action_send(struct xy_babel *b, struct neigh *n, bool multicast, const uint
 	}
 	struct xy_babel_action *a = action_add(b, XY_BABEL_SEND);
 	memcpy(b->bytes + b->byte_count, data, len);
-	a->send.link = n->id;
+	a->send.link = n->link;
 	a->send.multicast = multicast;
 	a->send.to = multicast ? xy_babel_group : n->addr;
 	a->send.len = len;
@@ -63,7 +63,7 @@ void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n
 {
 	struct xy_babel_action *a = action_add(b, XY_BABEL_NOTICE);
 	a->notice.code = code;
-	a->notice.link = n ? n->id : XY_BABEL_LINKS;
+	a->notice.link = n ? n->link : XY_BABEL_LINKS;
 	if (p)
 		a->notice.prefix = *p;
 	if (key)
@@ -184,9 +184,9 @@ static void sweep_dest(struct xy_babel *b, uint32_t dest)
 }
 
 // Selects anew for every destination, a slice at a time.
-static void sweep(struct xy_babel *b, unsigned *budget)
+static void sweep(struct xy_babel *b)
 {
-	for (; b->sweeping && *budget > 0; b->sweep++, --*budget) {
+	for (; b->sweeping && steps_left(b); b->sweep++, b->stats.steps++) {
 		if (b->sweep > b->dests.top)
 			b->sweeping = false;
 		else if (DEST(b, b->sweep)->prefix.len != 0xff)
@@ -196,23 +196,19 @@ static void sweep(struct xy_babel *b, unsigned *budget)
 
 static bool bulk_left(const struct xy_babel *b)
 {
-	if (b->sweeping)
-		return true;
-	FOR_NEIGHS(b, n)
-	if (n->walking)
-		return true;
-	return false;
+	return b->busy || b->sweeping || b->resign;
 }
 
 static void bulk(struct xy_babel *b)
 {
-	unsigned budget = BUDGET;
+	bool more = false;
+	b->until = b->stats.steps + BUDGET;
 	FOR_NEIGHS(b, n)
-	if (n->walking && budget > 0)
-		neigh_walk(b, n, &budget);
-	sweep(b, &budget);
-	if (bulk_left(b))
-		global_at(b, b->now);
+	if (b->busy)
+		more |= neigh_work(b, n);
+	b->busy = more;
+	own_resign(b);
+	sweep(b);
 }
 
 // After every event: what changed is on its way to those who have not seen it.
@@ -228,6 +224,7 @@ void xy_babel_leave(struct xy_babel *b)
 
 void xy_babel_enter(struct xy_babel *b, xy_nsec now)
 {
+	b->event++;
 	if (now > b->now)
 		b->now = now;
 	if (b->action_at == b->action_count) {
@@ -240,8 +237,9 @@ void xy_babel_poll(struct xy_babel *b, xy_nsec now)
 {
 	xy_babel_enter(b, now);
 	bulk(b);
-	// Bounded: what a timer sets for now is left to the next call.
-	for (unsigned n = 0; n < BUDGET && b->timers.count; n++) {
+	// Bounded: what is left over comes with the next call, which the deadline asks for at once.
+	b->until = b->stats.steps + BUDGET;
+	for (; b->timers.count && steps_left(b); b->stats.steps++) {
 		struct heap_entry e = b->timers.entries[0];
 		if (e.at > b->now)
 			break;
@@ -260,25 +258,57 @@ xy_nsec xy_babel_deadline(const struct xy_babel *b)
 
 // ---- links ----
 
-struct neigh *neigh_of(const struct xy_babel *b, uint32_t link)
+struct neigh *neigh_of(const struct xy_babel *b, uint32_t id)
 {
-	return link < b->neigh_size ? b->neighs[link] : NULL;
+	return id < b->neigh_size ? b->neighs[id] : NULL;
 }
 
-static bool room_for(struct xy_babel *b, uint16_t link)
+struct neigh *link_of(const struct xy_babel *b, uint32_t link)
 {
-	if (link < b->neigh_size)
-		return true;
-	uint32_t size = b->neigh_size ? b->neigh_size : 8;
-	while (size <= link)
-		size *= 2;
-	struct neigh **neighs = realloc(b->neighs, size * sizeof(*neighs));
+	uint32_t id = link < b->by_link_size ? b->by_link[link] : 0;
+	return id ? b->neighs[id - 1] : NULL;
+}
+
+// A zeroed array of at least `least`; *size tells how many it is.
+static void *grown(void *array, size_t object, uint32_t *size, uint32_t least)
+{
+	uint32_t new = *size ? *size : 8;
+	while (new < least)
+		new *= 2;
+	void *bigger = realloc(array, new *object);
+	if (!bigger)
+		return NULL;
+	memset((uint8_t *)bigger + *size * object, 0, (new - *size) * object);
+	*size = new;
+	return bigger;
+}
+
+// Our own number for a link, that it keeps until nothing hangs on it; -ENOMEM, -ERANGE.
+static int take_id(struct xy_babel *b)
+{
+	uint32_t id = 0;
+	while (id < b->neigh_size && b->neighs[id])
+		id++;
+	if (id > UINT16_MAX - 1)
+		return -ERANGE;
+	if (id < b->neigh_size)
+		return (int)id;
+	void *neighs = grown(b->neighs, sizeof(struct neigh *), &b->neigh_size, id + 1);
 	if (!neighs)
-		return false;
-	memset(neighs + b->neigh_size, 0, (size - b->neigh_size) * sizeof(*neighs));
+		return -ENOMEM;
 	b->neighs = neighs;
-	b->neigh_size = size;
-	return true;
+	return (int)id;
+}
+
+static int room_for(struct xy_babel *b, uint16_t link)
+{
+	if (link >= b->by_link_size) {
+		void *by_link = grown(b->by_link, sizeof(*b->by_link), &b->by_link_size, link + 1u);
+		if (!by_link)
+			return -ENOMEM;
+		b->by_link = by_link;
+	}
+	return take_id(b);
 }
 
 static const struct xy_prefix *copy_list(const struct xy_prefix *list, unsigned n)
@@ -327,15 +357,17 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 	xy_babel_enter(b, now);
 	if (link >= XY_BABEL_LINKS)
 		return -ERANGE;
-	if (neigh_of(b, link))
+	if (link_of(b, link))
 		return -EEXIST;
-	if (!room_for(b, link))
-		return -ENOMEM;
+	int id = room_for(b, link);
+	if (id < 0)
+		return id;
 	struct neigh *n = calloc(1, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
 	bool aggregate = c->stub || (c->plain && covers_mesh(c));
-	n->id = link;
+	n->id = (uint16_t)id;
+	n->link = link;
 	n->c = *c;
 	n->c.accept = copy_list(c->accept, c->accept_count);
 	n->c.announce = c->announce ? copy_list(c->announce, c->announce_count) : NULL;
@@ -348,7 +380,8 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 	n->hello_seqno = (uint16_t)jitter(b, 60000);
 	n->fresh = true;
 	n->tokens = 16 * 64;
-	b->neighs[link] = n;
+	b->neighs[id] = n;
+	b->by_link[link] = (uint16_t)(id + 1);
 	b->neigh_count++;
 	if (aggregate)
 		own_aggregate(b);
@@ -357,27 +390,29 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 
 void xy_babel_link_remove(struct xy_babel *b, uint16_t link, xy_nsec now)
 {
-	struct neigh *n = neigh_of(b, link);
+	struct neigh *n = link_of(b, link);
 	if (!n)
 		return;
 	xy_babel_link_down(b, link, now);
-	neigh_drain(b, n);
-	wait_cancel_all(b, n);
-	request_forget(b, n);
-	interest_forget(b, n);
-	timer_stop(b, T_NEIGH, link);
-	b->neighs[link] = NULL;
+	b->by_link[link] = 0;
 	b->neigh_count--;
+	n->removed = b->busy = true;
+	global_at(b, b->now);
+}
+
+// The last thing that named it is gone.
+void link_free(struct xy_babel *b, struct neigh *n)
+{
+	b->neighs[n->id] = NULL;
 	neigh_free(n);
 }
 
 void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = neigh_of(b, link);
+	struct neigh *n = link_of(b, link);
 	if (!n || n->up)
 		return;
-	neigh_drain(b, n);
 	n->up = true;
 	n->addr = n->c.remote;
 	n->hello_at = b->now;
@@ -388,12 +423,12 @@ void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now)
 void xy_babel_link_down(struct xy_babel *b, uint16_t link, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = neigh_of(b, link);
+	struct neigh *n = link_of(b, link);
 	if (!n || !n->up)
 		return;
 	n->up = false;
 	neigh_forget(b, n);
-	timer_stop(b, T_NEIGH, link);
+	timer_stop(b, T_NEIGH, n->id);
 	start_check(b);
 	xy_babel_leave(b);
 }
@@ -401,7 +436,7 @@ void xy_babel_link_down(struct xy_babel *b, uint16_t link, xy_nsec now)
 void xy_babel_link_cost(struct xy_babel *b, uint16_t link, uint16_t cost, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = neigh_of(b, link);
+	struct neigh *n = link_of(b, link);
 	if (!n)
 		return;
 	n->c.cost = cost ? cost : XY_BABEL_COST;
@@ -455,7 +490,7 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 	struct xy_babel_hello hello = {0};
 	int ack = -1;
 	xy_babel_enter(b, now);
-	struct neigh *n = neigh_of(b, link);
+	struct neigh *n = link_of(b, link);
 	if (!n || !n->up)
 		return;
 	if (!source_valid(n, from) || xy_babel_parse(&p, data, len, from) < 0) {
@@ -467,10 +502,8 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 	if (n->heard && !xy_addr_eq(&n->addr, from))
 		neigh_forget(b, n); // another router behind the same link
 	n->addr = *from;
-	if (n->walking && n->walk && n->gen != ROUTE(b, n->walk)->gen)
-		neigh_drain(b, n);
 	n->skipped = false;
-	while (xy_babel_parse_next(&p, &t)) {
+	for (; xy_babel_parse_next(&p, &t); b->stats.steps++) {
 		if (t.type == XY_BABEL_ACK_REQUEST)
 			ack = t.ack.opaque;
 		else
@@ -518,6 +551,7 @@ void xy_babel_free(struct xy_babel *b)
 	FOR_NEIGHS(b, n)
 	neigh_free(n);
 	free(b->neighs);
+	free(b->by_link);
 	table_clear(b);
 	free(b->accept);
 	free(b->actions);

@@ -6,7 +6,9 @@
 // How to drive it. Call an event function; then take actions with xy_babel_action() until it gives
 // NULL and carry them out; then sleep until xy_babel_deadline() or the next event, and call
 // xy_babel_poll() when the deadline has come. `now` never goes back. Work that would take long
-// (a neighbour with 100,000 routes went away) is cut into slices: the deadline is then simply now.
+// (a neighbour with 100,000 routes went away) is cut into slices: the deadline is then simply now,
+// and until it is later, routes may still name a link that was removed. No call takes more than a
+// few thousand of xy_babel_stats.steps.
 //
 // One thread at a time. Everything is owned by struct xy_babel; what an action points at lives
 // until the next call of any event function. Costs that the library leaves to the caller because
@@ -281,7 +283,9 @@ struct xy_babel_stats {
 	bool starting;
 	uint32_t prefixes, mappings, selected, routes, sources, origins, claims, jobs, requests,
 		links;
-	size_t bytes; // memory held
+	size_t bytes;	// memory held
+	uint64_t steps; // routes, log entries and the like looked at: what one call may do is
+			// bounded
 	uint64_t verifications, verified, cached, seqno_requests, forwarded, raises;
 };
 void xy_babel_stats(const struct xy_babel *b, struct xy_babel_stats *out);

@@ -4,7 +4,7 @@
 
 int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_link_info *out)
 {
-	const struct neigh *n = neigh_of(b, link);
+	const struct neigh *n = link_of(b, link);
 	if (!n)
 		return -ENOENT;
 	*out = n->info;
@@ -43,7 +43,7 @@ static void describe(const struct xy_babel *b, const struct dest *d, uint32_t i,
 				     .selected = d->selected == i,
 				     .feasible = route_feasible(b, r),
 				     .used = dest_used(d),
-				     .link = r->neigh,
+				     .link = neigh_of(b, r->neigh)->link,
 				     .metric = route_metric(b, r),
 				     .refmetric = r->refmetric,
 				     .seqno = r->seqno,
@@ -90,7 +90,7 @@ unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 		describe_own(b, h, &out[n - 1]);
 	for (uint32_t k = head; k; k = kin_next(b, k))
 		for (uint32_t i = DEST(b, k)->routes; i; i = ROUTE(b, i)->dnext) {
-			if (n++ >= max)
+			if (neigh_of(b, ROUTE(b, i)->neigh)->removed || n++ >= max)
 				continue;
 			describe(b, DEST(b, k), i, now, &out[n - 1]);
 			out[n - 1].followed = h->followed == k && DEST(b, k)->selected == i;
@@ -120,12 +120,12 @@ static size_t memory(const struct xy_babel *b)
 				    &b->out_map,  &b->req_map,	 &b->want_map,	&b->interest_map,
 				    &b->share_map};
 	size_t bytes = sizeof(*b) + b->timers.size * sizeof(*b->timers.entries) +
-		       b->log.size * sizeof(*b->log.entries) + b->byte_size +
+		       b->log.count * sizeof(struct log_chunk) + b->byte_size +
 		       b->action_size * sizeof(*b->actions);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
 		bytes += pool_bytes(pools[i]);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
-		bytes += maps[i]->buckets ? (maps[i]->mask + 1) * sizeof(uint32_t) : 0;
+		bytes += maps[i]->size * sizeof(uint32_t);
 	return bytes + b->neigh_count * sizeof(struct neigh);
 }
 
@@ -144,7 +144,6 @@ void xy_babel_stats(const struct xy_babel *b, struct xy_babel_stats *out)
 	out->jobs = b->jobs.used;
 	out->requests = b->reqs.used;
 	out->links = b->neigh_count;
-	for (uint32_t i = 1; i <= b->dests.top; i++)
-		out->selected += DEST(b, i)->prefix.len != 0xff && DEST(b, i)->valid;
+	out->selected = b->valid_count;
 	out->bytes = memory(b);
 }

@@ -57,8 +57,11 @@ static void became_usable(struct xy_babel *b, struct neigh *n)
 
 static void walk_start(struct xy_babel *b, struct neigh *n)
 {
-	n->walking = n->routes != 0;
-	n->walk = n->routes;
+	if (n->walk)
+		n->walk_again = true; // after this one, or it would never come to the end
+	else
+		n->walk = n->routes;
+	b->busy = true;
 	global_at(b, b->now);
 }
 
@@ -80,37 +83,58 @@ void neigh_cost(struct xy_babel *b, struct neigh *n)
 
 // Takes the neighbour's routes one by one: those retracted all at once go, the others are selected
 // again with its present cost.
-void neigh_walk(struct xy_babel *b, struct neigh *n, unsigned *budget)
+static bool walk(struct xy_babel *b, struct neigh *n)
 {
-	while (n->walk && *budget > 0) {
+	while (steps_left(b)) {
+		if (!n->walk && n->walk_again) {
+			n->walk = n->routes;
+			n->walk_again = false;
+		}
+		if (!n->walk)
+			return false;
 		uint32_t i = n->walk;
 		struct route *r = ROUTE(b, i);
 		uint32_t dest = r->dest;
 		n->walk = r->nnext;
-		--*budget;
+		b->stats.steps++;
 		if (r->gen != n->gen)
 			route_drop(b, i);
 		dest_select(b, dest);
 		dest_release(b, dest);
 	}
-	n->walking = n->walk != 0;
+	return true;
 }
 
-void neigh_drain(struct xy_babel *b, struct neigh *n)
+// Whatever was cut into slices. A link that was removed goes when nothing hangs on it any more;
+// Updates that are being verified say so themselves.
+bool neigh_work(struct xy_babel *b, struct neigh *n)
 {
-	unsigned budget = UINT32_MAX;
-	if (n->walking)
-		neigh_walk(b, n, &budget);
+	b->stats.steps++;
+	if (n->removed)
+		send_forget(b, n);
+	bool more = walk(b, n);
+	more |= send_trash(b, n);
+	if (!n->removed)
+		return more;
+	more |= interest_forget(b, n);
+	if (!more && !n->wait_count)
+		link_free(b, n);
+	return more;
 }
 
-void neigh_retract_all(struct xy_babel *b, struct neigh *n)
+// Routes and waiting Updates of an older generation are as good as gone. false: older ones are
+// still there, and so old that the numbers of generations come round.
+bool neigh_retract_all(struct xy_babel *b, struct neigh *n)
 {
-	wait_cancel_all(b, n);
-	if (!n->routes)
-		return;
-	neigh_drain(b, n);
+	if (!n->routes && !n->wait_count)
+		return true;
+	if (!n->walk)
+		n->old_gen = n->gen;
+	else if ((uint16_t)(n->gen + 1) == n->old_gen)
+		return false;
 	n->gen++;
 	walk_start(b, n);
+	return true;
 }
 
 static void hello_reset(struct neigh *n)
@@ -130,7 +154,10 @@ void neigh_forget(struct xy_babel *b, struct neigh *n)
 	n->usable = false;
 	n->cost = XY_BABEL_INFINITY;
 	send_forget(b, n);
-	neigh_retract_all(b, n);
+	while (!neigh_retract_all(b, n)) { // 65,535 retractions and no poll in between
+		b->until = UINT64_MAX;
+		walk(b, n);
+	}
 }
 
 static void first_hello(struct xy_babel *b, struct neigh *n)

@@ -102,7 +102,7 @@ void origin_idle(struct xy_babel *b, uint32_t i)
 		return;
 	}
 	dead_unlink(b, i);
-	if (!o->retire_at)
+	if (!o->retire_at && !o->retiring)
 		timer_stop(b, T_ORIGIN, i);
 }
 
@@ -320,7 +320,7 @@ static void retire_dest(struct xy_babel *b, uint32_t origin, uint32_t dest)
 	struct dest *d = DEST(b, dest);
 	bool dropped = false;
 	d->users++; // keeps it while its routes go
-	for (uint32_t r = d->routes, next; r; r = next) {
+	for (uint32_t r = d->routes, next; r; r = next, b->stats.steps++) {
 		uint32_t p = ROUTE(b, r)->proof;
 		next = ROUTE(b, r)->dnext;
 		if (!p || PROOF(b, p)->origin != origin ||
@@ -339,12 +339,15 @@ static void retire_dest(struct xy_babel *b, uint32_t origin, uint32_t dest)
 static void retire_older(struct xy_babel *b, uint32_t origin)
 {
 	struct origin *o = ORIGIN(b, origin);
-	for (o->retiring = o->proofs; o->retiring;) {
+	while (o->retiring && steps_left(b)) {
 		const struct proof *p = PROOF(b, o->retiring);
 		o->retiring = p->onext; // whoever frees that one moves it on
+		b->stats.steps++;
 		if (ERA(b, p->era)->epoch < o->epoch)
 			retire_dest(b, origin, p->dest);
 	}
+	if (o->retiring)
+		timer_set(b, T_ORIGIN, origin, b->now);
 }
 
 static void raise_epoch(struct xy_babel *b, uint32_t origin, const struct xy_babel_claim *c)
@@ -358,7 +361,8 @@ static void raise_epoch(struct xy_babel *b, uint32_t origin, const struct xy_bab
 	o->shown = *c;
 	if (o->proof_count) {
 		o->retire_at = b->now + RETIRE;
-		timer_set(b, T_ORIGIN, origin, o->retire_at);
+		if (!o->retiring)
+			timer_set(b, T_ORIGIN, origin, o->retire_at);
 	}
 }
 
@@ -374,15 +378,19 @@ static void show_better(struct origin *o, const struct xy_babel_claim *c)
 void origin_timer(struct xy_babel *b, uint32_t i)
 {
 	struct origin *o = ORIGIN(b, i);
-	if (o->retire_at) {
+	if (o->retire_at && o->retire_at <= b->now) {
 		o->retire_at = 0;
-		retire_older(b, i);
+		o->retiring = o->proofs;
 	}
-	if (!o->dead)
+	if (o->retiring)
+		retire_older(b, i);
+	if (o->retiring)
 		return;
-	if (b->now - o->dead_since >= ORIGIN_GC && !o->prefer)
+	if (o->retire_at)
+		timer_set(b, T_ORIGIN, i, o->retire_at);
+	else if (o->dead && b->now - o->dead_since >= ORIGIN_GC && !o->prefer)
 		origin_free(b, i);
-	else
+	else if (o->dead)
 		timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
 }
 
@@ -422,7 +430,11 @@ static uint32_t wait_find(const struct xy_babel *b, const struct neigh *n,
 static void wait_free(struct xy_babel *b, uint32_t i)
 {
 	map_remove(&b->wait_map, i);
-	neigh_of(b, WAIT(b, i)->neigh)->wait_count--;
+	struct neigh *n = neigh_of(b, WAIT(b, i)->neigh);
+	if (--n->wait_count == 0 && n->removed) {
+		b->busy = true; // it can go now
+		global_at(b, b->now);
+	}
 	pool_give(&b->waits, i);
 }
 
@@ -441,16 +453,6 @@ void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p,
 	uint32_t i = n->wait_count ? wait_find(b, n, p, rid) : 0;
 	if (i)
 		wait_drop(b, i);
-}
-
-void wait_cancel_all(struct xy_babel *b, struct neigh *n)
-{
-	for (uint32_t k = 0; n->wait_count && b->wait_map.buckets && k <= b->wait_map.mask; k++)
-		for (uint32_t i = b->wait_map.buckets[k], next; i; i = next) {
-			next = map_next(&b->wait_map, i);
-			if (WAIT(b, i)->neigh == n->id)
-				wait_drop(b, i);
-		}
 }
 
 static bool same_claim(const struct xy_babel_claim *a, const struct xy_babel_claim *c)
@@ -506,6 +508,7 @@ static void wait_add(struct xy_babel *b, struct neigh *n, const struct xy_babel_
 	*WAIT(b, i) = (struct wait){.job = job,
 				    .next = j->waits,
 				    .neigh = n->id,
+				    .gen = n->gen,
 				    .metric = u->metric,
 				    .interval = u->interval};
 	if (!map_insert(&b->wait_map, i)) {
@@ -628,8 +631,8 @@ static void apply_wait(struct xy_babel *b, const struct xy_babel_claim *c, uint3
 		answer_old(b, n, origin);
 		return;
 	}
-	if (w->metric == XY_BABEL_INFINITY)
-		return;
+	if (w->metric == XY_BABEL_INFINITY || w->gen != n->gen)
+		return; // it only told of the epoch, or was taken back meanwhile
 	uint32_t dest = dest_get(b, &c->prefix, origin);
 	uint32_t proof = dest ? proof_add(b, dest, origin, c) : 0;
 	if (!proof) {

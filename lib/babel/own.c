@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+enum { SIGN_STEPS = 8 };     // what a SIGN action costs
 enum { SEQNO_LAST = 32767 }; // the epoch rises before a seqno passes it
 
 bool own_rid(const struct xy_babel *b, uint64_t rid)
@@ -45,13 +46,24 @@ void xy_babel_epoch_saved(struct xy_babel *b, uint32_t epoch, xy_nsec now)
 	b->epoch = epoch;
 	b->rid = xy_babel_router_id(&b->c.key, epoch);
 	b->max_seqno = 0;
-	for (uint32_t i = 1; i <= b->owns.top; i++) {
-		if (!OWN(b, i)->live)
+	b->resign = 1;
+	global_at(b, b->now);
+}
+
+// What we announce gets its signature under the new epoch, a slice at a time; until then it stands
+// under the older one.
+void own_resign(struct xy_babel *b)
+{
+	for (; b->resign && b->resign <= b->owns.top && steps_left(b); b->resign++) {
+		struct own *o = OWN(b, b->resign);
+		b->stats.steps += SIGN_STEPS;
+		if (!o->live || (o->signing && o->next.origin.epoch == b->epoch))
 			continue;
-		OWN(b, i)->want_seqno = 0;
-		sign(b, i);
+		o->want_seqno = 0;
+		sign(b, b->resign);
 	}
-	xy_babel_leave(b);
+	if (b->resign > b->owns.top)
+		b->resign = 0;
 }
 
 // Somebody shows our key with an epoch or a seqno above ours: our state was lost, or a second node

@@ -73,7 +73,7 @@ void map_clear(struct map *m)
 {
 	free(m->buckets);
 	m->buckets = NULL;
-	m->mask = m->count = 0;
+	m->bucket_count = m->size = m->count = 0;
 }
 
 static uint32_t *next_of(const struct map *m, uint32_t i)
@@ -83,31 +83,45 @@ static uint32_t *next_of(const struct map *m, uint32_t i)
 
 static uint32_t *bucket_of(const struct map *m, uint32_t i)
 {
-	return &m->buckets[m->hash(m->owner, pool_at(m->pool, i)) & m->mask];
+	return &m->buckets[map_bucket(m, m->hash(m->owner, pool_at(m->pool, i)))];
 }
 
-static bool rehash(struct map *m, uint32_t size)
+static bool bucket_room(struct map *m)
 {
-	uint32_t *old = m->buckets, old_size = old ? m->mask + 1 : 0;
-	uint32_t *buckets = calloc(size, sizeof(*buckets));
+	if (m->bucket_count < m->size)
+		return true;
+	uint32_t size = m->size ? 2 * m->size : 16;
+	uint32_t *buckets = realloc(m->buckets, size * sizeof(*buckets));
 	if (!buckets)
-		return old != NULL; // longer chains, no harm
+		return false;
 	m->buckets = buckets;
-	m->mask = size - 1;
-	for (uint32_t k = 0; k < old_size; k++)
-		for (uint32_t i = old[k], next; i; i = next) {
-			uint32_t *to = bucket_of(m, i);
-			next = *next_of(m, i);
-			*next_of(m, i) = *to;
-			*to = i;
-		}
-	free(old);
+	m->size = size;
+	return true;
+}
+
+// One bucket more: what belongs there was in the bucket half the table below.
+static bool grow_by_one(struct map *m)
+{
+	if (!bucket_room(m))
+		return m->bucket_count != 0; // longer chains, no harm
+	uint32_t new = m->bucket_count++;
+	m->buckets[new] = 0;
+	if (!new)
+		return true;
+	uint32_t from = new ^ 1u << (31 - __builtin_clz(new)), i = m->buckets[from], next;
+	m->buckets[from] = 0;
+	for (; i; i = next) {
+		uint32_t *to = bucket_of(m, i);
+		next = *next_of(m, i);
+		*next_of(m, i) = *to;
+		*to = i;
+	}
 	return true;
 }
 
 bool map_insert(struct map *m, uint32_t i)
 {
-	if (!m->buckets ? !rehash(m, 16) : m->count > m->mask && !rehash(m, 2 * (m->mask + 1)))
+	if (m->count >= m->bucket_count && !grow_by_one(m))
 		return false;
 	uint32_t *to = bucket_of(m, i);
 	*next_of(m, i) = *to;

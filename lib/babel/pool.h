@@ -28,14 +28,15 @@ static inline void *pool_at(const struct pool *p, uint32_t i)
 	return p->chunks[(i - 1) / POOL_CHUNK] + (i - 1) % POOL_CHUNK * p->object;
 }
 
-// Chained hashing: each object holds the number of the next one at offset `next`.
+// Chained hashing: each object holds the number of the next one at offset `next`. It grows by one
+// bucket at a time (linear hashing), so no insertion ever moves the whole table.
 struct map {
 	struct pool *pool;
 	size_t next;
 	uint32_t (*hash)(const void *owner, const void *object);
 	const void *owner;
 	uint32_t *buckets;
-	uint32_t mask, count;
+	uint32_t bucket_count, size, count; // in use, allocated; objects
 };
 
 void map_init(struct map *m, struct pool *p, size_t next,
@@ -44,9 +45,16 @@ void map_clear(struct map *m);
 bool map_insert(struct map *m, uint32_t i); // false: no memory
 void map_remove(struct map *m, uint32_t i);
 
+static inline uint32_t map_bucket(const struct map *m, uint32_t hash)
+{
+	uint32_t mask = UINT32_MAX >> __builtin_clz(m->bucket_count);
+	uint32_t at = hash & mask;
+	return at < m->bucket_count ? at : at & mask >> 1;
+}
+
 static inline uint32_t map_first(const struct map *m, uint32_t hash)
 {
-	return m->buckets ? m->buckets[hash & m->mask] : 0;
+	return m->bucket_count ? m->buckets[map_bucket(m, hash)] : 0;
 }
 
 static inline uint32_t map_next(const struct map *m, uint32_t i)

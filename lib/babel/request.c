@@ -115,17 +115,6 @@ static void remember(struct req *r, const struct neigh *n)
 		r->behalf[r->behalf_count++] = n->id;
 }
 
-void request_forget(struct xy_babel *b, const struct neigh *n)
-{
-	for (uint32_t k = 0; b->req_map.buckets && k <= b->req_map.mask; k++)
-		for (uint32_t i = b->req_map.buckets[k]; i; i = map_next(&b->req_map, i)) {
-			struct req *r = REQ(b, i);
-			for (unsigned j = 0; j < r->behalf_count; j++)
-				if (r->behalf[j] == n->id)
-					r->behalf[j--] = r->behalf[--r->behalf_count];
-		}
-}
-
 // ---- asking ----
 
 static void send_request(struct xy_babel *b, struct neigh *n, const struct req *r, uint8_t hops)

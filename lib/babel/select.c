@@ -83,7 +83,7 @@ static struct choice choice_of(const struct xy_babel *b, uint32_t i)
 static struct choice best_of(struct xy_babel *b, const struct dest *d)
 {
 	struct choice best = {0};
-	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext) {
+	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext, b->stats.steps++) {
 		struct choice c = choice_of(b, i);
 		if (c.route && (!best.route || c.metric < best.metric))
 			best = c;
@@ -135,7 +135,8 @@ static unsigned next_hops(struct xy_babel *b, const struct dest *d, const struct
 	const struct route *s = ROUTE(b, c->route);
 	unsigned n = 0;
 	hops[n++] = s->neigh;
-	for (uint32_t i = d->routes; i && n < XY_BABEL_HOPS; i = ROUTE(b, i)->dnext) {
+	for (uint32_t i = d->routes; i && n < XY_BABEL_HOPS;
+	     i = ROUTE(b, i)->dnext, b->stats.steps++) {
 		const struct route *r = ROUTE(b, i);
 		if (i == c->route || r->rid != s->rid || r->seqno != s->seqno ||
 		    r->proof != s->proof || route_metric(b, r) != c->metric ||
@@ -168,7 +169,8 @@ static void tell_via(struct xy_babel *b, struct dest *h, const struct dest *d)
 				       .seqno = d->seqno,
 				       .rid = d->rid,
 				       .used = true};
-	memcpy(out->hops, d->hops, sizeof(out->hops));
+	for (unsigned i = 0; i < d->hop_count; i++)
+		out->hops[i] = neigh_of(b, d->hops[i])->link;
 	describe(b, ROUTE(b, d->selected), out);
 	h->told = true;
 }
@@ -187,11 +189,11 @@ static bool better(const struct xy_babel *b, uint32_t a, uint32_t than)
 	return !than || DEST(b, a)->metric < DEST(b, than)->metric;
 }
 
-static uint32_t best_source(const struct xy_babel *b, uint32_t head)
+static uint32_t best_source(struct xy_babel *b, uint32_t head)
 {
 	const struct dest *h = DEST(b, head);
 	uint32_t best = h->valid ? head : 0;
-	for (uint32_t k = h->kin; k && DEST(b, k)->used; k = DEST(b, k)->knext)
+	for (uint32_t k = h->kin; k && DEST(b, k)->used; k = DEST(b, k)->knext, b->stats.steps++)
 		if (DEST(b, k)->valid && better(b, k, best))
 			best = k;
 	return best;
@@ -288,10 +290,12 @@ static void poison(struct xy_babel *b, uint32_t dest, uint16_t neigh)
 static void lose(struct xy_babel *b, uint32_t dest)
 {
 	struct dest *d = DEST(b, dest);
+	b->valid_count -= d->valid;
 	d->valid = false;
 	d->hop_count = 0;
 	d->metric = d->logged_metric = XY_BABEL_INFINITY;
 	hold(b, dest);
+	sources_age(b, dest);
 	follow_external(b, dest);
 	log_touch(b, dest);
 }
@@ -300,7 +304,7 @@ static void lose(struct xy_babel *b, uint32_t dest)
 static void starve(struct xy_babel *b, uint32_t dest)
 {
 	const struct dest *d = DEST(b, dest);
-	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext) {
+	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext, b->stats.steps++) {
 		const struct route *r = ROUTE(b, i);
 		uint32_t s = source_find(b, d, r->rid);
 		if (route_metric(b, r) == XY_BABEL_INFINITY || !s)
@@ -322,6 +326,7 @@ static void take(struct xy_babel *b, uint32_t dest, const struct choice *c)
 		       d->rid != r->rid || d->announced != r->proof || d->metric != c->metric;
 	bool new_hop = was && hops[0] != old_hop;
 	d->selected = c->route;
+	b->valid_count += !d->valid;
 	d->valid = true;
 	d->held = false;
 	d->rid = r->rid;
@@ -330,6 +335,8 @@ static void take(struct xy_babel *b, uint32_t dest, const struct choice *c)
 	d->hop_count = (uint8_t)n;
 	d->announced = r->proof;
 	memcpy(d->hops, hops, sizeof(hops));
+	if (was && new_source)
+		sources_age(b, dest);
 	follow_external(b, dest);
 	follow(b, dest, tell_it);
 	if (new_source || metric_moved(d->logged_metric, d->metric)) {
@@ -350,7 +357,7 @@ static void long_for(struct xy_babel *b, uint32_t dest)
 {
 	const struct dest *d = DEST(b, dest);
 	uint32_t best = 0, metric = d->metric - d->metric / 16u;
-	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext) {
+	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext, b->stats.steps++) {
 		const struct route *r = ROUTE(b, i);
 		uint32_t m = route_metric(b, r) + 8u;
 		if (m >= metric || route_feasible(b, r))
@@ -372,7 +379,9 @@ static void own_prefix(struct xy_babel *b, uint32_t dest)
 	struct dest *d = DEST(b, dest);
 	d->selected = d->followed = 0;
 	d->hop_count = 0;
+	b->valid_count -= d->valid;
 	d->held = d->ripening = d->valid = d->was_own = false;
+	sources_age(b, dest);
 	if (d->told)
 		tell(b, d, XY_BABEL_GONE);
 }

@@ -4,7 +4,7 @@
 // lost one is sent again, with what is true by then.
 #include "babel/state.h"
 
-enum { LOG_STEPS = 4096, PACKET_MAX = 9000, NAMES = 1 + KEY_SOURCES };
+enum { LOG_STEPS = 512, PACKET_MAX = 9000, NAMES = 1 + KEY_SOURCES };
 // What a neighbour is given to acknowledge, in centiseconds; how long its answer then takes on the
 // way is measured. It must not follow what was measured: babeld takes three fifths of what it is
 // given.
@@ -174,12 +174,14 @@ static void list_append(struct xy_babel *b, struct list *l, uint32_t i)
 
 static struct list *list_of(struct neigh *n, const struct out *o)
 {
+	if (o->gen != n->out_gen)
+		return &n->trash;
 	if (o->state == OUT_FLIGHT)
 		return &n->slots[o->slot].outs;
-	return o->state == OUT_LATER ? &n->later : &n->queue;
+	return o->state == OUT_LATER ? &n->later[o->tries != 0] : &n->queue;
 }
 
-static uint32_t out_find(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
+static uint32_t out_any(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
 {
 	struct out key = {.dest = dest, .neigh = n->id};
 	uint32_t i = map_first(&b->out_map, b->out_map.hash(b, &key));
@@ -188,11 +190,24 @@ static uint32_t out_find(const struct xy_babel *b, const struct neigh *n, uint32
 	return i;
 }
 
+static uint32_t out_find(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
+{
+	uint32_t i = out_any(b, n, dest);
+	return i && OUT(b, i)->gen == n->out_gen ? i : 0;
+}
+
 static uint32_t out_get(struct xy_babel *b, struct neigh *n, uint32_t dest)
 {
-	uint32_t i = out_find(b, n, dest);
+	uint32_t i = out_any(b, n, dest);
 	if (i) {
-		list_unlink(b, list_of(n, OUT(b, i)), OUT(b, i));
+		struct out *o = OUT(b, i);
+		list_unlink(b, list_of(n, o), o);
+		if (o->gen != n->out_gen) { // as good as new
+			o->tries = 0;
+			o->overlap = false;
+			o->origin = 0;
+		}
+		o->gen = n->out_gen;
 		return i;
 	}
 	i = pool_take(&b->outs);
@@ -200,6 +215,7 @@ static uint32_t out_get(struct xy_babel *b, struct neigh *n, uint32_t dest)
 		return 0;
 	OUT(b, i)->dest = dest;
 	OUT(b, i)->neigh = n->id;
+	OUT(b, i)->gen = n->out_gen;
 	if (!map_insert(&b->out_map, i)) {
 		pool_give(&b->outs, i);
 		return 0;
@@ -224,13 +240,14 @@ static void out_queue(struct xy_babel *b, struct neigh *n, uint32_t i)
 	list_append(b, &n->queue, i);
 }
 
-static void out_later(struct xy_babel *b, struct neigh *n, uint32_t i, xy_nsec delay)
+// After AGAIN, or, when it was given up, after GAVE_UP.
+static void out_later(struct xy_babel *b, struct neigh *n, uint32_t i, bool gave_up)
 {
 	struct out *o = OUT(b, i);
 	o->state = OUT_LATER;
-	o->tries = 0;
-	o->due = b->now + delay;
-	list_append(b, &n->later, i);
+	o->tries = gave_up;
+	o->due = b->now + (gave_up ? GAVE_UP : AGAIN);
+	list_append(b, &n->later[gave_up], i);
 	if (!n->later_due || o->due < n->later_due)
 		n->later_due = o->due;
 }
@@ -263,22 +280,39 @@ void send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin)
 		dest_release(b, dest);
 }
 
-static void list_clear(struct xy_babel *b, struct list *l)
+static void list_join(struct xy_babel *b, struct list *to, struct list *from)
 {
-	while (l->head) {
-		uint32_t i = l->head;
-		list_unlink(b, l, OUT(b, i));
+	if (!from->head)
+		return;
+	*(to->tail ? &OUT(b, to->tail)->next : &to->head) = from->head;
+	OUT(b, from->head)->prev = to->tail;
+	to->tail = from->tail;
+	*from = (struct list){0};
+}
+
+bool send_trash(struct xy_babel *b, struct neigh *n)
+{
+	for (; n->trash.head && steps_left(b); b->stats.steps++) {
+		uint32_t i = n->trash.head;
+		list_unlink(b, &n->trash, OUT(b, i));
 		out_free(b, i);
 	}
+	return n->trash.head;
 }
 
 void send_forget(struct xy_babel *b, struct neigh *n)
 {
-	list_clear(b, &n->queue);
-	list_clear(b, &n->later);
+	list_join(b, &n->trash, &n->queue);
+	list_join(b, &n->trash, &n->later[0]);
+	list_join(b, &n->trash, &n->later[1]);
 	for (unsigned i = 0; i < SLOTS; i++) {
-		list_clear(b, &n->slots[i].outs);
+		list_join(b, &n->trash, &n->slots[i].outs);
 		n->slots[i].used = false;
+	}
+	n->out_gen++;
+	if (n->trash.head) {
+		b->busy = true;
+		global_at(b, b->now);
 	}
 	n->item_count = 0;
 	n->flush_at = n->later_due = n->dump_due = n->dumped = 0;
@@ -306,7 +340,7 @@ void send_dump(struct xy_babel *b, struct neigh *n)
 	n->dumping = true;
 	n->dump_again = false;
 	n->dump_due = 0;
-	n->dump_at = b->log.base;
+	n->dump_at = 0;
 	n->dump_end = n->cursor;
 	send_soon(b, n, 0);
 }
@@ -567,21 +601,18 @@ static bool fill_from_queue(struct xy_babel *b, struct neigh *n, struct packet *
 static bool fill_from_log(struct xy_babel *b, struct neigh *n, struct packet *p, uint64_t *at,
 			  uint64_t end)
 {
-	if (*at < b->log.base)
-		*at = b->log.base;
-	for (; *at < end; ++*at) {
-		uint32_t dest = b->log.entries[*at - b->log.base];
+	for (uint32_t dest; (dest = log_next(b, at)) && *at < end; ++*at) {
 		if (p->steps == 0)
 			return false;
 		p->steps--;
-		if (!dest)
-			continue;
+		b->stats.steps++;
 		enum added result = add_update(b, n, p, dest);
 		if (result == FULL)
 			return false;
 		if (result == ADDED)
 			fly(b, n, p, dest);
 	}
+	*at = end;
 	return true;
 }
 
@@ -658,8 +689,9 @@ void send_flush(struct xy_babel *b, struct neigh *n)
 
 void send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay)
 {
-	if (!n->flush_at || b->now + delay < n->flush_at)
-		n->flush_at = b->now + delay;
+	if (n->flush_at && n->flush_at <= b->now + delay)
+		return;
+	n->flush_at = b->now + delay;
 	neigh_arm(b, n);
 }
 
@@ -699,7 +731,7 @@ static void delivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 		struct out *o = OUT(b, i);
 		list_unlink(b, &s->outs, o);
 		if (o->overlap) // an older copy may still arrive: said once more, a while later
-			out_later(b, n, i, AGAIN);
+			out_later(b, n, i, false);
 		else
 			out_free(b, i);
 	}
@@ -734,7 +766,7 @@ static void undelivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 		list_unlink(b, &s->outs, o);
 		o->overlap = true; // late is not lost
 		if (++o->tries >= TRIES)
-			out_later(b, n, i, GAVE_UP);
+			out_later(b, n, i, true);
 		else
 			out_queue(b, n, i);
 	}
@@ -753,18 +785,18 @@ static void later_timers(struct xy_babel *b, struct neigh *n)
 	if (!n->later_due || n->later_due > b->now)
 		return;
 	n->later_due = 0;
-	for (uint32_t i = n->later.head, next; i; i = next) {
-		struct out *o = OUT(b, i);
-		next = o->next;
-		if (o->due > b->now) {
-			if (!n->later_due || o->due < n->later_due)
-				n->later_due = o->due;
-			continue;
+	for (unsigned k = 0; k < XY_ARRAY_SIZE(n->later); k++) {
+		uint32_t i;
+		for (; (i = n->later[k].head) && OUT(b, i)->due <= b->now && steps_left(b);
+		     b->stats.steps++) {
+			list_unlink(b, &n->later[k], OUT(b, i));
+			OUT(b, i)->overlap = false;
+			OUT(b, i)->tries = 0;
+			out_queue(b, n, i);
+			n->flush_at = b->now;
 		}
-		list_unlink(b, &n->later, o);
-		o->overlap = false;
-		out_queue(b, n, i);
-		n->flush_at = b->now;
+		if (i && (!n->later_due || OUT(b, i)->due < n->later_due))
+			n->later_due = OUT(b, i)->due;
 	}
 }
 
@@ -797,13 +829,24 @@ xy_nsec send_deadline(const struct neigh *n)
 	return at;
 }
 
+// How far everyone who may follow us has read the log; looked up once per event.
+static uint64_t reached(struct xy_babel *b)
+{
+	if (b->reached_event == b->event)
+		return b->reached;
+	b->reached_event = b->event;
+	b->reached = UINT64_MAX;
+	FOR_NEIGHS(b, n)
+	{
+		b->stats.steps++;
+		if (n->heard && !n->fresh && n->cursor < b->reached)
+			b->reached = n->cursor;
+	}
+	return b->reached;
+}
+
 // Has every neighbour that may follow us acknowledged the last word on this prefix?
 bool send_reached_all(struct xy_babel *b, const struct dest *d)
 {
-	if (d->pending)
-		return false;
-	FOR_NEIGHS(b, n)
-	if (n->heard && !n->fresh && n->cursor < d->version)
-		return false;
-	return true;
+	return !d->pending && reached(b) >= d->version;
 }

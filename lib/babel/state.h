@@ -23,7 +23,7 @@ enum {
 	HELLO_CS = 400,
 	SLOTS = 8,	     // Update packets on their way to one neighbour
 	TRIES = 5,	     // copies of one (RFC 8966 section 3.7.2)
-	BUDGET = 512,	     // bulk steps per poll: under 1 ms
+	BUDGET = 1024,	     // steps of bulk work, and of timers, per call: under 1 ms
 	ITEMS = 256,	     // small TLVs that wait for one neighbour
 	WAITS = 4096,	     // Updates that wait for verification, per neighbour
 	JOBS = 65536,	     // all together
@@ -135,7 +135,7 @@ struct job {
 
 struct wait {
 	uint32_t job, next, hnext;
-	uint16_t neigh, metric, interval;
+	uint16_t neigh, gen, metric, interval;
 };
 
 struct own {
@@ -155,7 +155,7 @@ enum out_state { OUT_QUEUED, OUT_FLIGHT, OUT_LATER };
 
 struct out {
 	uint32_t dest, hnext, prev, next;
-	uint16_t neigh;
+	uint16_t neigh, gen; // another one than its neighbour's: to be thrown away
 	uint8_t state, tries, slot;
 	uint32_t origin; // carry its newest claim, should this be a retraction
 	bool overlap;	 // changed again before the copy in flight was acknowledged
@@ -180,7 +180,7 @@ struct want {
 };
 
 struct interest {
-	uint32_t dest, hnext, tpos;
+	uint32_t dest, hnext, tpos, next, prev; // next, prev: of the same neighbour
 	uint16_t neigh;
 };
 
@@ -208,8 +208,9 @@ struct slot {
 
 struct neigh {
 	uint32_t tpos;
-	uint16_t id;
+	uint16_t id, link; // our number, which others hold on to, and the caller's
 	struct xy_babel_link c;
+	bool removed; // by the caller: what hangs on it goes in slices, then itself
 	bool up, heard;
 	bool fresh;  // our wildcard retraction is still on its way to it
 	bool acked;  // it has acknowledged that
@@ -228,8 +229,9 @@ struct neigh {
 	// routes
 	uint32_t routes, route_count, origin_count, wait_count;
 	uint16_t gen;
-	uint32_t walk; // bulk walk over the routes; next one
-	bool walking, limit_told;
+	uint16_t old_gen; // the oldest one that something may still have
+	uint32_t walk;	  // bulk walk over the routes; next one
+	bool walk_again, limit_told;
 	// Updates to it
 	uint64_t cursor, dump_at, dump_end;
 	bool dumping, dump_again, wildcard_due, full_due; // full: ask for its table
@@ -237,12 +239,13 @@ struct neigh {
 	unsigned wildcard_tries;
 	uint32_t ack_rtt; // microseconds
 	struct slot slots[SLOTS];
-	struct list queue, later;
+	uint16_t out_gen;
+	struct list queue, later[2], trash; // later: by due, one list per delay
 	uint16_t opaque;
 	struct item *items;
 	unsigned item_count, item_size;
 	bool skipped; // an Update of the packet at hand was refused for lack of room: no Ack
-	uint32_t interest_count;
+	uint32_t interests, interest_count;
 	// requests: tokens of 1/16
 	uint32_t tokens;
 	xy_nsec tokens_at;
@@ -268,10 +271,20 @@ struct action {
 	size_t offset; // SEND: into bytes
 };
 
-struct log {
-	uint32_t *entries;
+enum { LOG_CHUNK = 510 };
+
+struct log_chunk {
 	uint64_t base;
-	uint32_t count, size, live;
+	uint32_t count, live; // entries, and those among them that are no holes
+	struct {
+		uint32_t dest, offset; // 0: overtaken; position beyond base, rising
+	} entries[LOG_CHUNK];
+};
+
+struct log {
+	struct log_chunk **chunks;
+	uint32_t count, size;
+	uint64_t end;
 };
 
 struct xy_babel {
@@ -279,7 +292,7 @@ struct xy_babel {
 	xy_nsec now, start, global_at;
 	uint32_t global_tpos;
 	uint64_t random;
-	bool starting, ending; // ending: the wait is over, destinations are walked
+	bool starting;
 	struct pool dests, routes, sources, proofs, origins, eras, jobs, waits, owns, outs, reqs,
 		wants, interests, shares;
 	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,
@@ -288,9 +301,11 @@ struct xy_babel {
 	struct log log;
 	struct list dead; // origins without a live route, oldest first
 	bool touched;
-	uint32_t serial, sweep; // sweep: next dest of a walk over all of them
-	bool sweeping;
-	uint32_t mappings; // dests with an origin
+	uint32_t serial, sweep;		// sweep: next dest of a walk over all of them
+	bool sweeping, busy;		// busy: some neighbour has bulk work, perhaps
+	uint64_t until;			// where stats.steps may be when a call ends its bulk work
+	uint32_t resign;		// next own to be signed for a new epoch
+	uint32_t mappings, valid_count; // dests with an origin; with something selected
 	// epoch
 	uint32_t epoch, epoch_asked;
 	uint64_t rid, old_rids[KEY_SOURCES];
@@ -303,8 +318,11 @@ struct xy_babel {
 	struct xy_babel_accept *accept;
 	unsigned accept_count;
 	unsigned asking;       // wants not answered yes
-	struct neigh **neighs; // by link
+	struct neigh **neighs; // by id
 	uint32_t neigh_size;
+	uint16_t *by_link; // id + 1
+	uint32_t by_link_size;
+	uint64_t event, reached_event, reached; // how far all neighbours have read the log
 	unsigned neigh_count;
 	struct action *actions;
 	size_t action_at, action_count, action_size;
@@ -366,7 +384,14 @@ void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n
 uint32_t hash_bytes(const struct xy_babel *b, const void *data, size_t len);
 void global_at(struct xy_babel *b, xy_nsec at);
 void sweep_start(struct xy_babel *b);
-struct neigh *neigh_of(const struct xy_babel *b, uint32_t link);
+struct neigh *neigh_of(const struct xy_babel *b, uint32_t id);
+struct neigh *link_of(const struct xy_babel *b, uint32_t link);
+void link_free(struct xy_babel *b, struct neigh *n);
+
+static inline bool steps_left(const struct xy_babel *b)
+{
+	return b->stats.steps < b->until;
+}
 #define FOR_NEIGHS(b, n)                                           \
 	for (uint32_t n##_i = 0; n##_i < (b)->neigh_size; n##_i++) \
 		for (struct neigh *n = (b)->neighs[n##_i]; n; n = NULL)
@@ -390,6 +415,10 @@ void source_expire(struct xy_babel *b, uint32_t i);
 void log_touch(struct xy_babel *b, uint32_t dest);
 void log_remove(struct xy_babel *b, uint32_t dest);
 uint64_t log_end(const struct xy_babel *b);
+// The first entry at or after *at, whose position it becomes; 0 and the end when there is none.
+uint32_t log_next(const struct xy_babel *b, uint64_t *at);
+void log_clear(struct xy_babel *b);
+void sources_age(struct xy_babel *b, uint32_t dest);
 
 uint32_t wait_key(const struct xy_babel *b, uint16_t neigh, const struct xy_prefix *p,
 		  uint64_t rid);
@@ -402,9 +431,8 @@ void neigh_timer(struct xy_babel *b, struct neigh *n);
 void neigh_arm(struct xy_babel *b, struct neigh *n);
 void neigh_forget(struct xy_babel *b, struct neigh *n); // it lost its state, or we lose it
 void neigh_cost(struct xy_babel *b, struct neigh *n);
-void neigh_retract_all(struct xy_babel *b, struct neigh *n);
-void neigh_walk(struct xy_babel *b, struct neigh *n, unsigned *budget);
-void neigh_drain(struct xy_babel *b, struct neigh *n); // finishes a walk at once
+bool neigh_retract_all(struct xy_babel *b, struct neigh *n);
+bool neigh_work(struct xy_babel *b, struct neigh *n); // true: there is more
 void start_check(struct xy_babel *b);
 
 // select.c
@@ -439,7 +467,6 @@ void proof_hold(struct xy_babel *b, uint32_t i);
 void proof_drop(struct xy_babel *b, uint32_t i);
 void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
 void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint64_t rid);
-void wait_cancel_all(struct xy_babel *b, struct neigh *n);
 void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out);
 
 // own.c
@@ -452,6 +479,7 @@ void own_seen(struct xy_babel *b, const struct xy_babel_claim *c); // verified, 
 bool own_rid(const struct xy_babel *b, uint64_t rid);		   // ours, now or before
 void own_aggregate(struct xy_babel *b);
 void own_global(struct xy_babel *b);
+void own_resign(struct xy_babel *b); // a slice of it
 
 // send.c
 void send_flush(struct xy_babel *b, struct neigh *n);
@@ -465,6 +493,7 @@ void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque);
 void send_dump(struct xy_babel *b, struct neigh *n);
 void send_full_request(struct xy_babel *b, struct neigh *n); // until it is acknowledged
 void send_forget(struct xy_babel *b, struct neigh *n);
+bool send_trash(struct xy_babel *b, struct neigh *n); // true: there is more
 void send_timers(struct xy_babel *b, struct neigh *n);
 xy_nsec send_deadline(const struct neigh *n);
 bool send_reached_all(struct xy_babel *b, const struct dest *d);
@@ -478,12 +507,11 @@ void request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno
 		 struct neigh *only);
 void request_check(struct xy_babel *b, uint32_t dest); // answers those that wait for it
 void request_timer(struct xy_babel *b, uint32_t i);
-void request_forget(struct xy_babel *b, const struct neigh *n);
 
 // stub.c
 uint32_t interest_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n);
 void interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n);
 void interest_timer(struct xy_babel *b, uint32_t i);
-void interest_forget(struct xy_babel *b, struct neigh *n);
+bool interest_forget(struct xy_babel *b, struct neigh *n); // true: there is more
 void want_answer(struct xy_babel *b, const struct xy_prefix *p, bool found);
 void want_timer(struct xy_babel *b, uint32_t i);

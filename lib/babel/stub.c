@@ -29,6 +29,10 @@ void interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
 			pool_give(&b->interests, i);
 			return;
 		}
+		INTEREST(b, i)->next = n->interests;
+		if (n->interests)
+			INTEREST(b, n->interests)->prev = i;
+		n->interests = i;
 		n->interest_count++;
 		DEST(b, dest)->users++;
 	}
@@ -37,8 +41,13 @@ void interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
 
 void interest_timer(struct xy_babel *b, uint32_t i)
 {
-	uint32_t dest = INTEREST(b, i)->dest;
-	neigh_of(b, INTEREST(b, i)->neigh)->interest_count--;
+	const struct interest *t = INTEREST(b, i);
+	struct neigh *n = neigh_of(b, t->neigh);
+	uint32_t dest = t->dest;
+	*(t->prev ? &INTEREST(b, t->prev)->next : &n->interests) = t->next;
+	if (t->next)
+		INTEREST(b, t->next)->prev = t->prev;
+	n->interest_count--;
 	timer_stop(b, T_INTEREST, i);
 	map_remove(&b->interest_map, i);
 	pool_give(&b->interests, i);
@@ -46,14 +55,11 @@ void interest_timer(struct xy_babel *b, uint32_t i)
 	dest_release(b, dest);
 }
 
-void interest_forget(struct xy_babel *b, struct neigh *n)
+bool interest_forget(struct xy_babel *b, struct neigh *n)
 {
-	for (uint32_t k = 0; n->interest_count && k <= b->interest_map.mask; k++)
-		for (uint32_t i = b->interest_map.buckets[k], next; i; i = next) {
-			next = map_next(&b->interest_map, i);
-			if (INTEREST(b, i)->neigh == n->id)
-				interest_timer(b, i);
-		}
+	for (; n->interests && steps_left(b); b->stats.steps++)
+		interest_timer(b, n->interests);
+	return n->interests;
 }
 
 // ---- the stub: what traffic asks for ----

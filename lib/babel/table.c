@@ -161,7 +161,7 @@ void table_clear(struct xy_babel *b)
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
 		map_clear(maps[i]);
 	heap_clear(&b->timers);
-	free(b->log.entries);
+	log_clear(b);
 }
 
 // ---- destinations ----
@@ -384,8 +384,16 @@ bool source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seq
 	} else if (seqno == s->seqno && metric < s->metric) {
 		s->metric = metric;
 	}
-	timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
 	return true;
+}
+
+// What is announced keeps its distance, without a timer; the others of a dest begin to age when
+// its selection turns away from them.
+void sources_age(struct xy_babel *b, uint32_t dest)
+{
+	for (uint32_t i = DEST(b, dest)->sources; i; i = SOURCE(b, i)->next)
+		if (!SOURCE(b, i)->tpos)
+			timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
 }
 
 // A distance is kept while somebody may still follow what it stands for: while we announce it, and
@@ -395,7 +403,9 @@ void source_expire(struct xy_babel *b, uint32_t i)
 	struct source *s = SOURCE(b, i);
 	uint32_t dest = s->dest;
 	struct dest *d = DEST(b, dest);
-	if ((d->valid && d->rid == s->rid) || d->held || !send_reached_all(b, d)) {
+	if (d->valid && d->rid == s->rid)
+		return;
+	if (d->held || !send_reached_all(b, d)) {
 		timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
 		return;
 	}
@@ -412,81 +422,152 @@ void source_expire(struct xy_babel *b, uint32_t i)
 }
 
 // ---- the log ----
+// A position never changes, so cursors need no care. What was overtaken leaves a hole; a chunk that
+// is half holes is packed, and joined with its neighbours when it fits: each removal pays for it.
 
 uint64_t log_end(const struct xy_babel *b)
 {
-	return b->log.base + b->log.count;
+	return b->log.end;
 }
 
-static uint64_t moved(const struct log *log, const uint32_t *before, uint64_t base, uint64_t cursor)
+// The last chunk that begins at or before a position.
+static uint32_t chunk_of(const struct log *log, uint64_t at)
 {
-	if (cursor < log->base)
-		return base;
-	uint64_t at = cursor - log->base;
-	return base + before[at < log->count ? at : log->count];
-}
-
-// Throws out what was overtaken. Cursors move to the same place among what is left.
-static bool compact(struct xy_babel *b)
-{
-	struct log *log = &b->log;
-	uint32_t *before = malloc((log->count + 1) * sizeof(*before)), n = 0;
-	uint64_t base = log_end(b);
-	if (!before)
-		return false;
-	for (uint32_t i = 0; i < log->count; i++) {
-		before[i] = n;
-		if (!log->entries[i])
-			continue;
-		DEST(b, log->entries[i])->version = base + n + 1;
-		log->entries[n++] = log->entries[i];
+	uint32_t low = 0, high = log->count;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		if (log->chunks[middle]->base <= at)
+			low = middle;
+		else
+			high = middle;
 	}
-	before[log->count] = n;
-	FOR_NEIGHS(b, neigh)
-	{
-		neigh->cursor = moved(log, before, base, neigh->cursor);
-		neigh->dump_at = moved(log, before, base, neigh->dump_at);
-		neigh->dump_end = moved(log, before, base, neigh->dump_end);
-	}
-	log->base = base;
-	log->count = n;
-	free(before);
-	return true;
+	return low;
 }
 
-static bool log_room(struct xy_babel *b)
+// The first entry of a chunk at or after a position.
+static uint32_t entry_of(const struct log_chunk *c, uint64_t at)
 {
-	struct log *log = &b->log;
-	if (log->count < log->size)
-		return true;
-	if (log->size && log->live <= log->size / 2)
-		return compact(b);
-	uint32_t size = log->size ? 2 * log->size : 64;
-	uint32_t *entries = realloc(log->entries, size * sizeof(*entries));
-	if (!entries)
-		return false;
-	log->entries = entries;
-	log->size = size;
-	return true;
+	uint32_t low = 0, high = c->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (c->base + c->entries[middle].offset < at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void chunk_free(struct log *log, uint32_t k)
+{
+	free(log->chunks[k]);
+	memmove(&log->chunks[k], &log->chunks[k + 1], (--log->count - k) * sizeof(*log->chunks));
+}
+
+static void pack(struct log_chunk *c)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < c->count; i++)
+		if (c->entries[i].dest)
+			c->entries[n++] = c->entries[i];
+	c->count = n;
+}
+
+// Puts the entries of the next chunk behind those of this one, when they fit.
+static void join(struct log *log, uint32_t k)
+{
+	if (k + 1 >= log->count)
+		return;
+	struct log_chunk *c = log->chunks[k], *next = log->chunks[k + 1];
+	uint64_t apart = next->base - c->base;
+	if (c->live + next->live > LOG_CHUNK || apart > UINT32_MAX - LOG_CHUNK ||
+	    (next->count && apart + next->entries[next->count - 1].offset > UINT32_MAX))
+		return;
+	pack(c);
+	pack(next);
+	for (uint32_t i = 0; i < next->count; i++) {
+		c->entries[c->count] = next->entries[i];
+		c->entries[c->count++].offset += (uint32_t)apart;
+	}
+	c->live += next->live;
+	chunk_free(log, k + 1);
 }
 
 void log_remove(struct xy_babel *b, uint32_t dest)
 {
 	struct dest *d = DEST(b, dest);
+	struct log *log = &b->log;
 	if (!d->version)
 		return;
-	b->log.entries[d->version - 1 - b->log.base] = 0;
-	b->log.live--;
+	uint32_t k = chunk_of(log, d->version - 1);
+	struct log_chunk *c = log->chunks[k];
+	c->entries[entry_of(c, d->version - 1)].dest = 0;
 	d->version = 0;
+	if (--c->live == 0) {
+		chunk_free(log, k);
+	} else if (c->live < c->count / 2) {
+		b->stats.steps += c->count / 8;
+		pack(c);
+		join(log, k);
+		if (k > 0)
+			join(log, k - 1);
+	}
+}
+
+static struct log_chunk *chunk_add(struct log *log)
+{
+	if (log->count == log->size) {
+		uint32_t size = log->size ? 2 * log->size : 4;
+		void *chunks = realloc(log->chunks, size * sizeof(*log->chunks));
+		if (!chunks)
+			return NULL;
+		log->chunks = chunks;
+		log->size = size;
+	}
+	struct log_chunk *c = malloc(sizeof(*c));
+	if (!c)
+		return NULL;
+	c->base = log->end;
+	c->count = c->live = 0;
+	return log->chunks[log->count++] = c;
 }
 
 void log_touch(struct xy_babel *b, uint32_t dest)
 {
+	struct log *log = &b->log;
 	log_remove(b, dest);
-	if (!log_room(b))
+	struct log_chunk *c = log->count ? log->chunks[log->count - 1] : NULL;
+	if (!c || c->count == LOG_CHUNK || log->end - c->base >= UINT32_MAX - LOG_CHUNK)
+		c = chunk_add(log);
+	if (!c)
 		return;
-	b->log.entries[b->log.count++] = dest;
-	b->log.live++;
-	DEST(b, dest)->version = log_end(b);
+	c->entries[c->count].dest = dest;
+	c->entries[c->count++].offset = (uint32_t)(log->end++ - c->base);
+	c->live++;
+	DEST(b, dest)->version = log->end;
 	b->touched = true;
+}
+
+uint32_t log_next(const struct xy_babel *b, uint64_t *at)
+{
+	const struct log *log = &b->log;
+	for (uint32_t k = chunk_of(log, *at); k < log->count; k++) {
+		const struct log_chunk *c = log->chunks[k];
+		uint32_t i = entry_of(c, *at);
+		while (i < c->count && !c->entries[i].dest)
+			i++;
+		if (i == c->count)
+			continue;
+		*at = c->base + c->entries[i].offset;
+		return c->entries[i].dest;
+	}
+	*at = log->end;
+	return 0;
+}
+
+void log_clear(struct xy_babel *b)
+{
+	while (b->log.count)
+		free(b->log.chunks[--b->log.count]);
+	free(b->log.chunks);
 }

@@ -74,7 +74,11 @@ static void retract(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 static void wildcard(struct xy_babel *b, struct neigh *n)
 {
 	bool had = n->routes || n->wait_count;
-	neigh_retract_all(b, n);
+	if (!neigh_retract_all(b, n)) {
+		n->skipped = true;
+		refuse(b, n, XY_BABEL_REFUSED_BUSY);
+		return;
+	}
 	// A delayed copy of one may have hit what was announced after it: ask for all again.
 	if (had && n->heard)
 		send_full_request(b, n);
@@ -259,7 +263,7 @@ static bool doubt(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t i
 		  uint16_t seqno, uint16_t metric)
 {
 	struct route *r = ROUTE(b, i);
-	if (DEST(b, dest)->selected != i || r->rid != rid)
+	if (DEST(b, dest)->selected != i || r->rid != rid || r->gen != n->gen)
 		return false;
 	want_feasible(b, n, dest, rid, metric, true);
 	if (!r->doubted) {
@@ -275,7 +279,7 @@ static void fill(struct xy_babel *b, struct neigh *n, uint32_t i, uint32_t proof
 		 uint16_t seqno, uint16_t metric)
 {
 	struct route *r = ROUTE(b, i);
-	bool first = r->refmetric == XY_BABEL_INFINITY;
+	bool first = r->refmetric == XY_BABEL_INFINITY || r->gen != n->gen;
 	set_proof(b, n, r, proof);
 	r->gen = n->gen;
 	r->rid = rid;

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// No call computes for long, whatever happens to a large table: what would is cut into slices.
+// Steps are counted (routes, log entries, Updates looked at), never time, so the machine does not
+// matter. Each case prints its longest call for people to look at.
+#include "babel_rig.h"
+
+enum {
+	MANY = 20000,
+	STEPS = 4000, // two budgets and what one packet can bring; far below MANY
+};
+
+static const struct xy_prefix everything[] = {{.len = 0}};
+
+static struct xy_prefix nth(unsigned i)
+{
+	return (struct xy_prefix){
+		{.b = {0x20, 0x01, 0x0d, 0xb8, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}},
+		64};
+}
+
+static struct rig *load_rig(void)
+{
+	struct rig *r = rig_new(false);
+	r->believe = true;
+	for (uint16_t i = 0; i < 3; i++) { // 0 and 1 into plain domains, 2 and 3 in the mesh
+		r->links[i].plain = i < 2;
+		r->links[i].tag = i;
+		r->links[i].accept = r->links[i].announce = everything;
+		r->links[i].accept_count = r->links[i].announce_count = 1;
+	}
+	for (uint16_t i = 0; i < 4; i++) {
+		r->links[i].max_prefixes = 2 * MANY;
+		link_up(r, i);
+	}
+	pass(r, 15 * XY_SEC);
+	r->most_steps = 0;
+	r->longest = 0;
+	return r;
+}
+
+// Full packets of Updates, as fast as they are taken.
+static void feed(struct rig *r, uint16_t link, const struct xy_babel_update *like)
+{
+	uint8_t data[1232];
+	struct xy_babel_builder p;
+	for (unsigned i = 0; i < MANY;) {
+		xy_babel_build(&p, data, sizeof(data), &r->peers[link]);
+		for (; i < MANY; i++) {
+			struct xy_babel_update u = *like;
+			u.prefix = nth(i);
+			if (!xy_babel_build_update(&p, &u))
+				break;
+		}
+		from_peer(r, link, &p);
+		pass(r, 0);
+	}
+}
+
+static void feed_plain(struct rig *r, uint16_t link, uint16_t metric)
+{
+	feed(r, link,
+	     &(struct xy_babel_update){
+		     .interval = 60000, .seqno = 1, .metric = metric, .has_rid = true, .rid = 77});
+}
+
+// Mappings of one key that nobody verifies.
+static void feed_signed(struct rig *r, uint16_t link, uint32_t epoch, uint16_t metric)
+{
+	struct xy_babel_update u = {.interval = 60000,
+				    .seqno = 1,
+				    .metric = metric,
+				    .has_rid = true,
+				    .rid = 1000 + epoch,
+				    .has_origin = true,
+				    .origin = {.epoch = epoch, .key = {9}}};
+	feed(r, link, &u);
+}
+
+static unsigned routes(const struct rig *r)
+{
+	struct xy_babel_stats s;
+	xy_babel_stats(r->b, &s);
+	return s.routes;
+}
+
+static void bounded(struct rig *r, const char *what)
+{
+	printf("\n    %-28s %6llu steps, %.3f ms", what, (unsigned long long)r->most_steps,
+	       1e3 * r->longest);
+	CU_ASSERT_TRUE(r->most_steps > 0 && r->most_steps <= STEPS);
+	r->most_steps = 0;
+	r->longest = 0;
+}
+
+static void wildcard(struct rig *r, uint16_t link)
+{
+	tell(r, link,
+	     &(struct xy_babel_update){
+		     .wildcard = true, .interval = 6000, .metric = XY_BABEL_INFINITY});
+}
+
+// A neighbour brings its table; it is passed on; it is asked for again.
+static void test_table(void)
+{
+	struct rig *r = load_rig();
+	feed_plain(r, 0, 100);
+	bounded(r, "feed");
+	pass(r, 30 * XY_SEC);
+	bounded(r, "passed on to three");
+	CU_ASSERT_EQUAL(routes(r), MANY);
+	uint8_t data[32];
+	struct xy_babel_builder p;
+	xy_babel_build(&p, data, sizeof(data), &r->peers[2]);
+	xy_babel_build_route_request(&p, &(struct xy_babel_request){.wildcard = true});
+	from_peer(r, 2, &p);
+	pass(r, 30 * XY_SEC);
+	bounded(r, "full table");
+	begin(r);
+	xy_babel_link_cost(r->b, 0, 300, r->now);
+	done(r);
+	pass(r, 60 * XY_SEC);
+	bounded(r, "change of cost");
+	CU_ASSERT_TRUE(said(r, 2, &(struct xy_prefix){nth(7).addr, 64}) != NULL);
+	rig_free(r);
+}
+
+// The table goes: by a wildcard, with the link, with the link's removal while its number is taken
+// again, and what comes anew meanwhile is not lost.
+static void test_loss(void)
+{
+	struct rig *r = load_rig();
+	feed_plain(r, 0, 100);
+	pass(r, 30 * XY_SEC);
+	r->most_steps = 0;
+	wildcard(r, 0);
+	pass(r, 0);
+	bounded(r, "wildcard retraction");
+	CU_ASSERT_EQUAL(routes(r), 0);
+	feed_plain(r, 0, 90); // before everyone has heard of the retraction
+	wildcard(r, 0);
+	struct xy_prefix p = nth(3);
+	plain_update(r, 0, &p, 78, 100); // overtakes the slices
+	wildcard(r, 0);
+	plain_update(r, 0, &p, 78, 100);
+	pass(r, 30 * XY_SEC);
+	bounded(r, "retraction in flight");
+	CU_ASSERT_EQUAL(routes(r), 1);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	feed_plain(r, 0, 80);
+	begin(r);
+	xy_babel_link_down(r->b, 0, r->now);
+	done(r);
+	xy_babel_link_up(r->b, 0, r->now);
+	pass(r, 30 * XY_SEC);
+	bounded(r, "link down");
+	CU_ASSERT_EQUAL(routes(r), 0);
+	feed_plain(r, 0, 70);
+	feed_plain(r, 1, 300);
+	pass(r, 30 * XY_SEC);
+	begin(r);
+	xy_babel_link_remove(r->b, 0, r->now);
+	done(r);
+	link_up(r, 0);
+	struct xy_babel_link_info info;
+	CU_ASSERT_TRUE(xy_babel_link_info(r->b, 0, &info) == 0 && info.routes == 0);
+	plain_update(r, 0, &p, 79, 5);
+	pass(r, 30 * XY_SEC);
+	bounded(r, "link removed, added again");
+	CU_ASSERT_EQUAL(routes(r), MANY + 1);
+	xy_babel_link_remove(r->b, 1, r->now);
+	xy_babel_link_remove(r->b, 0, r->now);
+	r->up[0] = r->up[1] = false;
+	pass(r, 600 * XY_SEC);
+	bounded(r, "all removed, held, forgotten");
+	struct xy_babel_stats s;
+	xy_babel_stats(r->b, &s);
+	CU_ASSERT_TRUE(s.routes == 0 && s.sources == 0 && s.links == 2 && s.prefixes <= 2);
+	rig_free(r);
+}
+
+// Our epoch rises over all that we brought into the mesh.
+static void test_own_epoch(void)
+{
+	struct rig *r = load_rig();
+	feed_plain(r, 0, 100);
+	pass(r, 30 * XY_SEC);
+	struct xy_prefix mine = prefix("2001:db9::/48");
+	xy_babel_announce(r->b, &mine, r->now);
+	xy_babel_withdraw(r->b, &mine, r->now);
+	r->most_steps = 0;
+	unsigned before = r->signs;
+	pass(r, 60 * XY_SEC);
+	bounded(r, "our epoch");
+	CU_ASSERT_EQUAL(r->signs - before, MANY + 2); // and our /64; what is withdrawn, before that
+	rig_free(r);
+}
+
+// One origin with many mappings: accept lists, its new epoch, its end.
+static void test_mappings(void)
+{
+	struct rig *r = load_rig();
+	r->now += XY_SEC;
+	feed_signed(r, 2, 50, 100);
+	feed_signed(r, 3, 50, 200);
+	pass(r, 30 * XY_SEC);
+	bounded(r, "mappings from two");
+	CU_ASSERT_EQUAL(routes(r), 2 * MANY);
+	unsigned before = r->route_actions;
+	struct xy_babel_accept list = {.key = {{9}}};
+	begin(r);
+	xy_babel_accept(r->b, &list, 1, r->now);
+	done(r);
+	pass(r, XY_SEC);
+	bounded(r, "accepted");
+	CU_ASSERT_EQUAL(r->route_actions - before, MANY);
+	struct xy_babel_update u = {.prefix = nth(0),
+				    .interval = 60000,
+				    .metric = 100,
+				    .has_rid = true,
+				    .rid = 1051,
+				    .has_origin = true,
+				    .origin = {.epoch = 51, .key = {9}}};
+	tell(r, 2, &u);
+	pass(r, 30 * XY_SEC);
+	bounded(r, "its new epoch");
+	CU_ASSERT_TRUE(routes(r) >= 2 * MANY - 2);
+	pass(r, 40 * XY_SEC);
+	bounded(r, "its older routes retired");
+	CU_ASSERT_EQUAL(routes(r), 1);
+	CU_ASSERT_EQUAL(metric_to(r, &u.prefix), 196);
+	rig_free(r);
+}
+
+XY_UNIT_MAIN("babel_load", {"a table comes", test_table}, {"a table goes", test_loss},
+	     {"our epoch rises", test_own_epoch}, {"mappings", test_mappings})
