@@ -10,18 +10,17 @@
 #define MTU_MIN		 1280 // RFC 8200; below it no link is of use to us
 
 // The overlay cannot carry its own underlay.
-static bool usable(const struct xy_endpoint *e)
+bool xy_link_usable(const struct xy_endpoint *e)
 {
 	return e->port && !xy_addr_is_mesh(&e->addr) && !xy_addr_is_multicast(&e->addr) &&
 	       !xy_addr_is_unspecified(&e->addr);
 }
 
-static unsigned port_for(const struct xy_links *l, const struct xy_endpoint *remote)
+unsigned xy_links_port_to(const struct xy_dp *dp, const struct xy_addr *remote)
 {
 	struct xy_dp_port_info info;
 	for (unsigned i = 0; i < XY_DP_PORTS; i++)
-		if (xy_dp_port_info(l->dp, i, &info) == 0 &&
-		    xy_addr_reaches(&info.address, &remote->addr))
+		if (xy_dp_port_info(dp, i, &info) == 0 && xy_addr_reaches(&info.address, remote))
 			return i;
 	return 0;
 }
@@ -79,22 +78,37 @@ static void remote_set(struct xy_links *l, struct xy_link *k, const struct xy_en
 	    slot == k->slot)
 		xy_map_del(&l->by_remote, remote_hash(l, &k->remote));
 	k->remote = *remote;
-	if (remote->port)
+	if (remote->port && !k->provisional)
 		xy_map_set(&l->by_remote, remote_hash(l, remote), k->slot);
+}
+
+void xy_link_remote_known(struct xy_links *l, struct xy_link *k)
+{
+	struct xy_endpoint same = k->remote;
+	remote_set(l, k, &same);
+}
+
+struct xy_link *xy_link_by_remote(const struct xy_links *l, const struct xy_endpoint *remote)
+{
+	uint32_t slot;
+	if (!xy_map_get(&l->by_remote, remote_hash(l, remote), &slot) || !l->link[slot] ||
+	    !xy_endpoint_eq(&l->link[slot]->remote, remote))
+		return NULL;
+	return l->link[slot];
 }
 
 static void go_to(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *remote)
 {
 	remote_set(l, k, remote);
 	k->local = (struct xy_addr){0};
-	k->port = port_for(l, remote);
+	k->port = xy_links_port_to(l->dp, &remote->addr);
 	xy_link_endpoint_publish(l, k);
 }
 
 void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
 			    const struct xy_endpoint *remote, const struct xy_addr *local)
 {
-	if (!usable(remote)) {
+	if (!xy_link_usable(remote)) {
 		xy_links_drop(l, XY_LINK_DROP_HS_OVERLAY);
 		return;
 	}
@@ -197,7 +211,7 @@ void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 		return;
 	k->endpoints.asking[endpoint] = false;
 	for (unsigned i = 0; i < count && n < XY_ENDPOINT_ADDRESSES; i++)
-		if (usable(&found[i]))
+		if (xy_link_usable(&found[i]))
 			good[n++] = found[i];
 	if (!n) {
 		unsigned long missed;
@@ -224,7 +238,7 @@ static void literals_add(struct xy_endpoints *e)
 {
 	struct xy_endpoint literal;
 	for (unsigned i = 0; i < e->count; i++)
-		if (xy_endpoint_parse(e->text[i].text, &literal) == 0 && usable(&literal))
+		if (xy_endpoint_parse(e->text[i].text, &literal) == 0 && xy_link_usable(&literal))
 			candidates_of(e, i, &literal, 1);
 }
 
@@ -265,11 +279,17 @@ int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy
 	return 0;
 }
 
+void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at)
+{
+	k->endpoints.learned = *at;
+	go_to(l, k, at);
+}
+
 void xy_links_place_set(struct xy_links *l, const struct xy_key *key,
 			const struct xy_endpoint *place, xy_nsec now)
 {
 	struct xy_link *k = xy_link_by_key(l, key->b);
-	if (!k || k->leaf || !usable(place))
+	if (!k || k->leaf || !xy_link_usable(place))
 		return;
 	k->endpoints.learned = *place; // tried when the configured ones do not answer
 	if (!k->remote.port)

@@ -223,6 +223,10 @@ static void initiation_opened(struct xy_links *l, struct xy_job *job, xy_nsec no
 		return;
 	}
 	struct xy_link *k = xy_link_by_key(l, job->pk);
+	if (!k && xy_link_is_open_to(l, &job->remote)) {
+		xy_link_meet(l, job);
+		return;
+	}
 	if (!k) {
 		xy_links_drop(l, XY_LINK_DROP_HS_UNKNOWN_KEY);
 		log_unknown(l, job, now);
@@ -233,6 +237,11 @@ static void initiation_opened(struct xy_links *l, struct xy_job *job, xy_nsec no
 		log_bad(l, k->name, job, now);
 		return;
 	}
+	xy_link_answer(l, k, job, now);
+}
+
+void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now)
+{
 	if (!is_newer(l, k, job, now))
 		return;
 	memcpy(k->timestamp, job->timestamp, sizeof(k->timestamp));
@@ -260,6 +269,8 @@ void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now)
 	struct xy_link *k = xy_link_find(l, job->slot, job->serial);
 	if (job->type == XY_JOB_OPEN)
 		initiation_opened(l, job, now);
+	else if (job->type == XY_JOB_MEET)
+		xy_link_met(l, job, now);
 	else if (k && job->type == XY_JOB_INITIATE)
 		initiation_made(l, k, job, now);
 	else if (k && job->type == XY_JOB_RESPOND)
@@ -274,16 +285,6 @@ void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now)
 }
 
 // --- messages that come in
-
-static bool is_known(const struct xy_links *l, const struct xy_endpoint *src)
-{
-	uint8_t bytes[18];
-	uint32_t slot;
-	memcpy(bytes, src->addr.b, 16);
-	memcpy(bytes + 16, &src->port, 2);
-	return xy_map_get(&l->by_remote, xy_links_hash(l, bytes, sizeof(bytes)), &slot) &&
-	       l->link[slot] && xy_endpoint_eq(&l->link[slot]->remote, src);
-}
 
 static void send_cookie(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
 {
@@ -310,8 +311,9 @@ static bool admit(struct xy_links *l, const struct xy_dp_event *ev, bool *strang
 		xy_links_drop(l, XY_LINK_DROP_HS_BAD_MAC);
 		return false;
 	}
-	*stranger = !is_known(l, &ev->remote) || !xy_limiter_take(&l->known, &ev->remote.addr, now);
-	if (!*stranger || !xy_load_take(&l->load, now))
+	*stranger = !xy_link_by_remote(l, &ev->remote) ||
+		    !xy_limiter_take(&l->known, &ev->remote.addr, now);
+	if (!*stranger || (!xy_load_take(&l->load, now) && !xy_links_crowded(l)))
 		return true;
 	if (mac != XY_MAC_VALID_WITH_COOKIE) {
 		send_cookie(l, ev, now);

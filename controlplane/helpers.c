@@ -323,6 +323,12 @@ void xy_helpers_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops)
 		.arg = d, .run = claims_begin, .epoch_save = xy_memory_epoch_save};
 }
 
+static bool open_to(void *arg, const struct xy_endpoint *from)
+{
+	const struct xy_daemon *d = arg;
+	return d->plan.config.peering == XY_PEERING_OPEN;
+}
+
 void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 {
 	*ops = (struct xy_links_ops){.arg = d,
@@ -331,6 +337,7 @@ void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 				     .wall = wall,
 				     .resolve = resolve,
 				     .routing = routing,
+				     .open_to = open_to,
 				     .path = xy_ports_path};
 }
 

@@ -45,6 +45,8 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 		.name = k->name,
 		.key = k->key,
 		.leaf = k->leaf,
+		.open = k->open,
+		.provisional = k->provisional,
 		.state = state_of(l, k, now),
 		.remote = k->remote,
 		.endpoint_count = k->endpoints.count,
@@ -60,6 +62,18 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 		.handshakes_failed = k->failed,
 	};
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
+}
+
+bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now)
+{
+	const struct xy_link *k = xy_link_by_key(l, key->b);
+	return k && xy_link_is_up(l, k, now);
+}
+
+bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now)
+{
+	const struct xy_link *k = xy_link_by_remote(l, at);
+	return k && xy_link_is_up(l, k, now);
 }
 
 bool xy_links_has(const struct xy_links *l, const struct xy_key *key)
@@ -78,7 +92,7 @@ bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
 	const struct xy_link *k = l->link[l->order[at]];
 	*key = k->key;
 	*out = k->endpoints.learned;
-	return !k->leaf && out->port;
+	return !k->leaf && !k->open && out->port;
 }
 
 unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link_session out[3])

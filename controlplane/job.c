@@ -33,6 +33,17 @@ void xy_job_give(struct xy_jobs *jobs, struct xy_job *job)
 	jobs->free = job;
 }
 
+static int meet(struct xy_job *j)
+{
+	uint8_t psk[XY_WG_KEY_LEN];
+	memcpy(psk, j->theirs.psk, sizeof(psk));
+	int r = xy_hs_remote_init(j->ours, j->pk, psk, &j->theirs);
+	sodium_memzero(psk, sizeof(psk));
+	if (r || !j->asked)
+		return r;
+	return xy_hs_initiation_verify(&j->theirs, &j->initiation, &j->state, j->timestamp);
+}
+
 void xy_job_run(struct xy_job *j)
 {
 	switch (j->type) {
@@ -50,6 +61,9 @@ void xy_job_run(struct xy_job *j)
 	case XY_JOB_CONSUME:
 		j->result = xy_hs_response_consume(j->ours, &j->theirs, &j->state, &j->response,
 						   &j->keys);
+		break;
+	case XY_JOB_MEET:
+		j->result = meet(j);
 		break;
 	}
 }

@@ -12,15 +12,17 @@ enum xy_job_type {
 	XY_JOB_OPEN,	 // message 1: who is it?
 	XY_JOB_RESPOND,	 // make message 2 and keys
 	XY_JOB_CONSUME,	 // message 2: keys
+	XY_JOB_MEET,	 // a key that nobody configured: what a handshake with it needs
 };
 
 struct xy_job {
 	enum xy_job_type type;
+	bool asked;    // MEET: by its message 1, which is checked; else by its beacon
 	bool stranger; // not known to come from a peer: the first to be refused
 	int result;    // of run
 	struct xy_job *next_free;
 
-	uint32_t slot;	       // of the link it is for, but for OPEN
+	uint32_t slot;	       // of the link it is for, but for OPEN and MEET
 	uint64_t serial;       // the link's: a later link in the same slot is another
 	unsigned worker, port; // where the message came in
 	struct xy_endpoint remote;
@@ -32,7 +34,7 @@ struct xy_job {
 	struct xy_hs_keys keys;
 	uint8_t ephemeral[XY_WG_KEY_LEN];
 	uint8_t timestamp[XY_WG_TAI64N_LEN];
-	uint8_t pk[XY_WG_KEY_LEN]; // OPEN: the initiator
+	uint8_t pk[XY_WG_KEY_LEN]; // OPEN: the initiator; MEET
 	uint32_t index;		   // our receiver index
 	struct xy_wg_initiation initiation;
 	struct xy_wg_response response;

@@ -13,6 +13,7 @@
 
 enum {
 	XY_ENDPOINT_ADDRESSES = 4, // taken from one name
+	XY_LINK_PROVISIONAL = 64,
 	XY_CANDIDATES = XY_CONFIG_ENDPOINTS * XY_ENDPOINT_ADDRESSES,
 };
 
@@ -78,6 +79,9 @@ struct xy_link {
 	uint32_t moved_index;
 	uint64_t sent, failed;
 	bool told_up;
+	bool open;	    // nobody configured it: strangers.c
+	bool provisional;   // no transport message has come yet
+	xy_nsec open_since; // provisional: since when
 	struct xy_log_limit quiet;
 	uint32_t mark; // of the plan that wants it
 };
@@ -107,6 +111,12 @@ struct xy_links {
 	unsigned route_count;
 	bool own_told; // xy_dp_source_own was called
 
+	struct xy_link *provisional[XY_LINK_PROVISIONAL]; // oldest first
+	unsigned provisional_count;
+	uint32_t open_count, open_most; // confirmed ones
+	uint8_t open_psk[XY_WG_KEY_LEN];
+	struct xy_log_limit log_open_full;
+
 	uint8_t stamped[XY_WG_TAI64N_LEN]; // newest that was sent, to anyone
 	uint64_t drop[XY_LINK_DROP_COUNT];
 	struct xy_log_limit log_unknown, log_no_index, log_bad;
@@ -125,18 +135,36 @@ void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now);
 void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nsec now);
 bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
 void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now); // no session is left
+void xy_link_tell_up(struct xy_links *l, struct xy_link *k);
+struct xy_link *xy_link_by_remote(const struct xy_links *l, const struct xy_endpoint *remote);
 void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_change what);
 
 // --- peers.c: one link's life
 uint64_t xy_links_hash(const struct xy_links *l, const void *data, size_t len);
-int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_nsec now,
-		struct xy_link **out);
+int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
+		const struct xy_hs_remote *remote, xy_nsec now, struct xy_link **out);
+void xy_link_order_put(struct xy_links *l, struct xy_link *k); // into the list by name
+void xy_link_order_drop(struct xy_links *l, const struct xy_link *k);
 int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
 		   xy_nsec now);
 void xy_link_remove(struct xy_links *l, struct xy_link *k);
 void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now); // when to initiate
 
+// --- strangers.c: links that nobody configured
+bool xy_links_crowded(const struct xy_links *l); // so many strangers that cookies are asked
+bool xy_link_is_open_to(const struct xy_links *l, const struct xy_endpoint *from);
+void xy_link_meet(struct xy_links *l, const struct xy_job *opened); // its key is no peer's
+void xy_link_met(struct xy_links *l, struct xy_job *job, xy_nsec now);
+void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now); // it is there
+void xy_link_open_end(struct xy_links *l, struct xy_link *k); // before it is removed
+void xy_link_open_drop(struct xy_links *l, struct xy_link *k);
+bool xy_link_open_evict(struct xy_links *l); // a slot is needed; false: there is none to be had
+void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now); // it is configured now
+xy_nsec xy_link_open_ends(const struct xy_links *l, const struct xy_link *k); // XY_NEVER
+
 // --- handshake.c
+// Message 1, checked: if it is newer than the last, it is answered.
+void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now);
 void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now);
 void xy_link_handshake_end(struct xy_links *l, struct xy_link *k); // gives its index back
 void xy_links_punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
@@ -160,6 +188,10 @@ void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k);
 void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now); // names
 // The attempt was not answered: the next place where it may be.
 void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now);
+// It may be there.
+void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at);
+void xy_link_remote_known(struct xy_links *l, struct xy_link *k); // what it has is a peer's
+bool xy_link_usable(const struct xy_endpoint *e);
 // An authenticated message came from there.
 void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
 			    const struct xy_endpoint *remote, const struct xy_addr *local);

@@ -150,6 +150,14 @@ void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_chan
 		l->cfg.ops.routing(l->cfg.ops.arg, k->slot, what);
 }
 
+void xy_link_tell_up(struct xy_links *l, struct xy_link *k)
+{
+	char at[XY_ENDPOINT_STRLEN];
+	xy_log_info("peer %s: up, at %s", k->name, xy_endpoint_str(&k->remote, at));
+	k->told_up = true;
+	xy_link_tell(l, k, XY_LINK_CAME_UP);
+}
+
 // Without a session Babel cannot ask for one: what it sends is not held. So the link does.
 void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
@@ -209,7 +217,9 @@ void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	xy_nsec at = xy_wg_timers_deadline(&k->timers, now);
 	xy_nsec sessions = xy_link_sessions_deadline(l, k);
 	at = k->start_at < at ? k->start_at : at;
+	xy_nsec ends = xy_link_open_ends(l, k);
 	at = sessions < at ? sessions : at;
+	at = ends < at ? ends : at;
 	xy_heap_set(&l->timers, &k->timer, at);
 }
 
@@ -238,8 +248,13 @@ static void run(struct xy_links *l, struct xy_link *k, xy_nsec now)
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 {
 	struct xy_heap_node *n;
-	while (max-- && (n = xy_heap_first(&l->timers)) && n->at <= now)
-		run(l, (struct xy_link *)n, now);
+	while (max-- && (n = xy_heap_first(&l->timers)) && n->at <= now) {
+		struct xy_link *k = (struct xy_link *)n;
+		if (xy_link_open_ends(l, k) <= now)
+			xy_link_open_drop(l, k);
+		else
+			run(l, k, now);
+	}
 }
 
 xy_nsec xy_links_deadline(const struct xy_links *l)
@@ -251,9 +266,11 @@ xy_nsec xy_links_deadline(const struct xy_links *l)
 static void session_event(struct xy_links *l, struct xy_link *k, const struct xy_dp_event *ev,
 			  xy_nsec now)
 {
-	if (ev->type == XY_DP_FIRST)
+	if (ev->type == XY_DP_FIRST) {
 		xy_link_session_first(l, k, ev->index, now);
-	else if (ev->type == XY_DP_ROAM)
+		if (k->provisional)
+			xy_link_open_confirm(l, k, now);
+	} else if (ev->type == XY_DP_ROAM)
 		xy_link_endpoint_learn(l, k, ev->port, &ev->remote, &ev->local);
 	else
 		run(l, k, now);

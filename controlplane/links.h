@@ -23,6 +23,8 @@
 	X(HS_BUSY, hs_busy, "handshake dropped: helper queue full")                              \
 	X(HS_BAD, hs_bad, "handshake message that does not open: wrong key or secret")           \
 	X(HS_UNKNOWN_KEY, hs_unknown_key, "handshake from a key that is no peer")                \
+	X(HS_PROVISIONAL, hs_provisional, "stranger's link ended to make room for another")      \
+	X(HS_OPEN_FULL, hs_open_full, "no room for one more open peer: raise max_open_peers")    \
 	X(HS_REPLAY, hs_replay, "initiation seen before (time stamp not newer)")                 \
 	X(HS_FLOOD, hs_flood, "initiations of one peer above 50 a second")                       \
 	X(HS_UNASKED, hs_unasked, "response or cookie to nothing that we asked")                 \
@@ -57,6 +59,8 @@ struct xy_links_ops {
 	// What became of a link that routing runs over. At REMOVED all routes to it have to go.
 	// NULL: nobody listens.
 	void (*routing)(void *arg, uint32_t slot, enum xy_link_change what);
+	// May a stranger from there have a link? NULL: nobody.
+	bool (*open_to)(void *arg, const struct xy_endpoint *from);
 };
 
 struct xy_links_config {
@@ -102,6 +106,14 @@ bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
 // From the last start: it is tried there soon, after what the config says.
 void xy_links_place_set(struct xy_links *l, const struct xy_key *key,
 			const struct xy_endpoint *place, xy_nsec now);
+// A signed message, not older than some seconds, says that the node with this key is there. It is
+// tried where it is known and not up, or where peering is open. False: it is nobody for us.
+bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy_endpoint *at,
+		   xy_nsec now);
+bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now);
+bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now);
+// The port to send by.
+unsigned xy_links_port_to(const struct xy_dp *dp, const struct xy_addr *remote);
 bool xy_links_has(const struct xy_links *l, const struct xy_key *key);
 // Handshake jobs under way.
 unsigned xy_links_jobs(const struct xy_links *l);
@@ -114,6 +126,7 @@ struct xy_link_info {
 	const char *name;
 	struct xy_key key;
 	bool leaf;
+	bool open, provisional; // nobody configured it; and it is not known to be there
 	enum xy_link_state state;
 	struct xy_endpoint remote; // port 0: none
 	unsigned endpoint_count;

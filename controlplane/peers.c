@@ -69,11 +69,10 @@ static int enter(struct xy_links *l, struct xy_link *k)
 	return r ? r : xy_map_set(&l->by_serial, k->serial, k->slot);
 }
 
-int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_nsec now,
-		struct xy_link **out)
+int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
+		const struct xy_hs_remote *remote, xy_nsec now, struct xy_link **out)
 {
-	const struct xy_config_peer *p = &plan->config.peers[at];
-	if (!l->free_count)
+	if (!l->free_count && !xy_link_open_evict(l))
 		return -ENOSPC;
 	struct xy_link *k = calloc(1, sizeof(*k));
 	if (!k)
@@ -85,7 +84,7 @@ int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_
 	k->routing = xy_config_speaks(p);
 	k->keepalive = p->keepalive;
 	k->start_at = XY_NEVER;
-	k->hs_remote = plan->remote[at];
+	k->hs_remote = *remote;
 	memcpy(k->stamped, l->cfg.stamp_floor, sizeof(k->stamped));
 	xy_cookie_jar_init(&k->jar, p->key.b);
 	xy_wg_timers_init(&k->timers, &l->cfg.limits, p->keepalive * XY_SEC);
@@ -102,6 +101,7 @@ int xy_link_add(struct xy_links *l, const struct xy_plan *plan, unsigned at, xy_
 void xy_link_remove(struct xy_links *l, struct xy_link *k)
 {
 	xy_link_tell(l, k, XY_LINK_REMOVED);
+	xy_link_open_end(l, k);
 	xy_link_handshake_end(l, k);
 	xy_link_sessions_clear(l, k);
 	xy_heap_set(&l->timers, &k->timer, XY_NEVER);
@@ -127,11 +127,15 @@ static bool is_same(const struct xy_link *k, const struct xy_plan *plan, unsigne
 
 static void mark_wanted(struct xy_links *l, const struct xy_plan *plan)
 {
+	bool open = plan->config.peering != XY_PEERING_CLOSED;
 	l->mark++;
+	for (uint32_t i = 0; i < l->count; i++)
+		if (l->link[l->order[i]]->open && open)
+			l->link[l->order[i]]->mark = l->mark;
 	for (unsigned i = 0; i < plan->config.peer_count; i++) {
 		struct xy_link *k = xy_link_by_key(l, plan->config.peers[i].key.b);
-		if (k && is_same(k, plan, i))
-			k->mark = l->mark;
+		if (k)
+			k->mark = is_same(k, plan, i) ? l->mark : l->mark - 1;
 	}
 }
 
@@ -162,16 +166,56 @@ static void order_make(struct xy_links *l)
 	qsort_r(l->order, l->count, sizeof(*l->order), by_name, l);
 }
 
+static uint32_t order_place(const struct xy_links *l, const struct xy_link *k)
+{
+	uint32_t from = 0, to = l->count;
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+		if (by_name(&l->order[mid], &k->slot, (void *)(uintptr_t)l) < 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+void xy_link_order_put(struct xy_links *l, struct xy_link *k)
+{
+	uint32_t at = order_place(l, k);
+	memmove(&l->order[at + 1], &l->order[at], (l->count - at) * sizeof(*l->order));
+	l->order[at] = k->slot;
+	l->count++;
+}
+
+void xy_link_order_drop(struct xy_links *l, const struct xy_link *k)
+{
+	uint32_t at = order_place(l, k);
+	while (at < l->count && l->order[at] != k->slot) // of several with one name
+		at++;
+	if (at < l->count)
+		memmove(&l->order[at], &l->order[at + 1], (--l->count - at) * sizeof(*l->order));
+}
+
+static void open_set(struct xy_links *l, const struct xy_config *c)
+{
+	l->open_most = c->max_open_peers;
+	memcpy(l->open_psk, c->network_secret, sizeof(l->open_psk)); // zeros: none
+}
+
 static int bring_in(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err)
 {
 	int r = 0;
 	for (unsigned i = 0; !r && i < plan->config.peer_count; i++) {
 		const struct xy_config_peer *p = &plan->config.peers[i];
 		struct xy_link *k = xy_link_by_key(l, p->key.b);
-		if (k)
+		if (xy_key_is_zero(&p->key)) // not known yet
+			continue;
+		if (k) {
+			xy_link_open_adopt(l, k, now);
 			r = xy_link_change(l, k, p, now);
-		else
-			r = xy_link_add(l, plan, i, now, &k);
+		} else {
+			r = xy_link_add(l, p, &plan->remote[i], now, &k);
+		}
 		if (r)
 			return xy_err_set(err, -r, "peer %s: cannot be added: %s%s", p->name,
 					  strerror(-r),
@@ -183,6 +227,7 @@ static int bring_in(struct xy_links *l, const struct xy_plan *plan, xy_nsec now,
 
 int xy_links_apply(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err)
 {
+	open_set(l, &plan->config);
 	mark_wanted(l, plan);
 	xy_links_routes_drop(l); // no route may lead to a peer that is gone
 	remove_unwanted(l);

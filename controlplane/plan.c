@@ -40,7 +40,7 @@ static int peer_prepare(const char *path, const struct xy_config *c, unsigned i,
 				  path, p->line, p->name);
 	for (unsigned k = 0; !r && k < p->endpoint_count; k++)
 		r = endpoint_check(path, p, &p->endpoints[k], err);
-	if (r)
+	if (r || xy_key_is_zero(&p->key))
 		return r;
 	memcpy(local.sk, id->x25519_sk, sizeof(local.sk));
 	memcpy(local.pk, id->x25519.b, sizeof(local.pk));
@@ -72,6 +72,17 @@ int xy_plan_make(const char *path, struct xy_config *config, const struct xy_ide
 		r = peer_prepare(path, c, i, id, &out->remote[i], err);
 	if (r)
 		xy_plan_free(out);
+	return r;
+}
+
+int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
+		    const struct xy_identity *id, struct xy_err *err)
+{
+	struct xy_key old = p->config.peers[peer].key;
+	p->config.peers[peer].key = *key;
+	int r = peer_prepare("config", &p->config, peer, id, &p->remote[peer], err);
+	if (r)
+		p->config.peers[peer].key = old;
 	return r;
 }
 

@@ -19,4 +19,7 @@ int xy_plan_load(const char *path, const struct xy_identity *id, struct xy_plan 
 // The same for a config that is there already, which it takes over, also on failure.
 int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
 		 struct xy_plan *out, struct xy_err *err);
+// Sets the key of a peer that had none: an X25519 operation.
+int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
+		    const struct xy_identity *id, struct xy_err *err);
 void xy_plan_free(struct xy_plan *p);

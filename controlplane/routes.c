@@ -71,6 +71,8 @@ static int own_add(const struct xy_links *l, const struct xy_plan *plan, struct 
 static int link_add(const struct xy_link *k, struct list *t)
 {
 	int r = 0;
+	if (k->open) // strangers.c has its route
+		return 0;
 	if (!k->leaf) {
 		struct xy_prefix p = xy_key_prefix(&k->key);
 		return add(t, &p, XY_DP_ROUTE_PEER, k->slot, XY_ROUTE_PEER);

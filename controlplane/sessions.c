@@ -45,12 +45,8 @@ static void became_current(struct xy_links *l, struct xy_link *k, uint32_t index
 	xy_wg_timers_session(&k->timers, now, initiator);
 	k->last_handshake = now;
 	k->start_at = XY_NEVER;
-	if (!k->told_up) {
-		char at[XY_ENDPOINT_STRLEN];
-		xy_log_info("peer %s: up, at %s", k->name, xy_endpoint_str(&k->remote, at));
-		k->told_up = true;
-		xy_link_tell(l, k, XY_LINK_CAME_UP);
-	}
+	if (!k->told_up && !k->provisional)
+		xy_link_tell_up(l, k);
 }
 
 void xy_link_session_begun(struct xy_links *l, struct xy_link *k, const struct xy_job *job,

@@ -83,6 +83,10 @@ static void put_lag(json_t *o, const struct xy_daemon *d)
 	json_object_set_new(o, "loop_lag_max_us", number(max / XY_USEC));
 }
 
+static const char *const peering_text[] = {[XY_PEERING_CLOSED] = "closed",
+					   [XY_PEERING_OPEN] = "open",
+					   [XY_PEERING_LAN] = "open to the LAN"};
+
 static json_t *show_node(void *arg, const char *params)
 {
 	const struct xy_daemon *d = arg;
@@ -105,6 +109,7 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "route_limit", number(routes.limit));
 	json_object_set_new(o, "route_bytes", number(routes.bytes));
 	put_lag(o, d);
+	json_object_set_new(o, "peering", json_string(peering_text[d->plan.config.peering]));
 	json_object_set_new(o, "state", json_string(xy_state_folder(d->state)));
 	json_object_set_new(o, "pins", number(xy_state_pins(d->state)));
 	json_object_set_new(o, "warnings", warnings(d, &routes));
@@ -155,6 +160,10 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 	json_object_set_new(o, "key", json_string(xy_key_str(&k.key, text)));
 	json_object_set_new(o, "address", json_string(xy_addr_str(&addr, text)));
 	json_object_set_new(o, "kind", json_string(k.leaf ? "leaf" : "mesh"));
+	json_object_set_new(o, "peering",
+			    json_string(k.provisional ? "provisional"
+					: k.open      ? "open"
+						      : "configured"));
 	json_object_set_new(o, "state", json_string(state_text[k.state]));
 	json_object_set_new(o, "endpoint",
 			    TEXT(k.remote.port ? xy_endpoint_str(&k.remote, text) : NULL));

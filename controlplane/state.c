@@ -217,7 +217,6 @@ void xy_state_close(struct xy_state *s)
 	if (!s || s->writing)
 		return;
 	s->ops = none;
-	s->waiters = 0;
 	xy_state_save(s);
 	xy_statefile_free(&s->now);
 	free(s);

@@ -62,21 +62,18 @@ static const struct column node[] = {
 	{"route memory", "route_bytes", BYTES, XY_LEFT},
 	{"loop lag p99", "loop_lag_p99_us", MICRO, XY_LEFT},
 	{"loop lag max", "loop_lag_max_us", MICRO, XY_LEFT},
+	{"peering", "peering", TEXT, XY_LEFT},
 	{"state folder", "state", TEXT, XY_LEFT},
 	{"pinned keys", "pins", NUMBER, XY_LEFT},
 	{"warnings", "warnings", LIST, XY_LEFT},
 };
 
 static const struct column peers[] = {
-	{"NAME", "name", TEXT, XY_LEFT},
-	{"KIND", "kind", TEXT, XY_LEFT},
-	{"STATE", "state", STATE, XY_LEFT},
-	{"ENDPOINT", "endpoint", TEXT, XY_LEFT},
-	{"HANDSHAKE", "last_handshake", SPAN, XY_RIGHT},
-	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},
-	{"TX", "tx_bytes", TRAFFIC, XY_RIGHT},
-	{"MTU", "mtu", NUMBER, XY_RIGHT},
-	{"FAILED", "handshakes_failed", NUMBER, XY_RIGHT},
+	{"NAME", "name", TEXT, XY_LEFT},	 {"KIND", "kind", TEXT, XY_LEFT},
+	{"PEERING", "peering", TEXT, XY_LEFT},	 {"STATE", "state", STATE, XY_LEFT},
+	{"ENDPOINT", "endpoint", TEXT, XY_LEFT}, {"HANDSHAKE", "last_handshake", SPAN, XY_RIGHT},
+	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},	 {"TX", "tx_bytes", TRAFFIC, XY_RIGHT},
+	{"MTU", "mtu", NUMBER, XY_RIGHT},	 {"FAILED", "handshakes_failed", NUMBER, XY_RIGHT},
 };
 
 static const struct column workers[] = {

@@ -64,6 +64,33 @@ static const config_setting_t *member(const config_setting_t *s, const char *nam
 	return config_setting_get_member((config_setting_t *)(uintptr_t)s, name);
 }
 
+// A key that nobody wrote down is asked for: at one place, and of nodes alone.
+static int check_keyless(struct xy_config_reader *r, const config_setting_t *peers)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < r->c->peer_count; i++) {
+		const struct xy_config_peer *p = &r->c->peers[i];
+		const config_setting_t *s = config_setting_get_elem(peers, i);
+		if (!xy_key_is_zero(&p->key))
+			continue;
+		if (p->leaf)
+			return xy_config_fail(r, s, "key",
+					      "missing; a leaf cannot be asked for it. Write what "
+					      "`wg pubkey` prints there");
+		if (p->endpoint_count != 1)
+			return xy_config_fail(
+				r, s, "key",
+				"missing; write it (xylem pubkey, on the peer), or give "
+				"one endpoint to ask at: endpoint = \"host:port\";");
+		if (++count > XY_CONFIG_KEYLESS)
+			return xy_config_fail(r, s, "key",
+					      "missing, as in %d peers before; write it (xylem "
+					      "pubkey, on the peer)",
+					      XY_CONFIG_KEYLESS);
+	}
+	return 0;
+}
+
 static int check_leaves(struct xy_config_reader *r, const config_setting_t *peers)
 {
 	for (unsigned i = 0; i < r->c->peer_count; i++) {
@@ -123,12 +150,16 @@ static int check_peers(struct xy_config_reader *r, const config_setting_t *peers
 		e[i] = (struct entry){r->c->peers[i].name,
 				      member(config_setting_get_elem(peers, i), "name")};
 	int ret = check_unique(r, e, n, by_name, "name");
+	unsigned keys = 0;
 	for (unsigned i = 0; i < n; i++)
-		e[i] = (struct entry){&r->c->peers[i].key,
-				      member(config_setting_get_elem(peers, i), "key")};
+		if (!xy_key_is_zero(&r->c->peers[i].key))
+			e[keys++] =
+				(struct entry){&r->c->peers[i].key,
+					       member(config_setting_get_elem(peers, i), "key")};
 	if (!ret)
-		ret = check_unique(r, e, n, by_key, "key");
+		ret = check_unique(r, e, keys, by_key, "key");
 	free(e);
+	ret = ret ? ret : check_keyless(r, peers);
 	ret = ret ? ret : check_leaves(r, peers);
 	return ret ? ret : check_babel(r, peers);
 }

@@ -17,6 +17,8 @@ enum {
 	XY_CONFIG_CPUS = 64,
 	XY_CONFIG_PORTS = 16,
 	XY_CONFIG_PREFIXES = 1024, // per peer
+	XY_CONFIG_KEYLESS = 64,	   // peers without a key
+	XY_CONFIG_INTERFACES = 16, // that nodes are looked for on
 };
 
 #define XY_PORT_DEFAULT 51820
@@ -42,6 +44,9 @@ struct xy_config_endpoint {
 	uint16_t port;
 };
 
+// lan: open to those on the networks of our interfaces; what --autoconf sets.
+enum xy_config_peering { XY_PEERING_CLOSED, XY_PEERING_OPEN, XY_PEERING_LAN };
+
 enum xy_config_speak { XY_SPEAK_AUTO, XY_SPEAK_YES, XY_SPEAK_NO }; // auto: nodes do, leaves not
 
 struct xy_config_prefixes {
@@ -51,7 +56,7 @@ struct xy_config_prefixes {
 
 struct xy_config_peer {
 	char name[XY_NAME_LEN + 1];
-	struct xy_key key; // X25519
+	struct xy_key key; // X25519; zeros: to be asked for at its one endpoint
 	bool leaf;	   // a plain WireGuard device
 	bool has_psk;
 	uint8_t psk[32]; // secret; a leaf's own, or overriding the network secret
@@ -124,6 +129,14 @@ struct xy_config {
 		unsigned accept_count;
 		struct xy_config_accept *accept;
 	} routing;
+
+	enum xy_config_peering peering;
+	uint32_t max_open_peers; // 256
+	struct {
+		bool all; // every interface that can; not for the file
+		unsigned count;
+		char interfaces[XY_CONFIG_INTERFACES][16];
+	} discovery;
 
 	unsigned peer_count;
 	struct xy_config_peer *peers;

@@ -442,6 +442,28 @@ static int store_prefix(struct xy_config_reader *r, const config_setting_t *s, v
 	return 0;
 }
 
+static int store_interfaces(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	int n = config_setting_length(s), ret = 0;
+	if (n > XY_CONFIG_INTERFACES)
+		return xy_config_fail(r, s, NULL, "%d interfaces; write at most %d", n,
+				      XY_CONFIG_INTERFACES);
+	for (int i = 0; !ret && i < n; i++) {
+		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
+		size_t len = strlen(e->value.sval), size = sizeof(c->discovery.interfaces[0]);
+		ret = len < size ? store_host_name(r, e, base)
+				 : xy_config_fail(r, e, NULL,
+						  "\"%.60s\" is no interface name; write at most "
+						  "15 characters",
+						  e->value.sval);
+		if (!ret)
+			memcpy(c->discovery.interfaces[i], e->value.sval, len + 1);
+	}
+	c->discovery.count = (unsigned)n;
+	return ret;
+}
+
 static int store_peers(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
 	struct xy_config *c = base;
@@ -484,6 +506,8 @@ static const char *const idle_choices[] = {
 	[XY_IDLE_ADAPTIVE] = "adaptive", [XY_IDLE_POLL] = "poll", NULL};
 static const char *const speak_choices[] = {
 	[XY_SPEAK_AUTO] = "auto", [XY_SPEAK_YES] = "yes", [XY_SPEAK_NO] = "no", NULL};
+static const char *const peering_choices[] = {
+	[XY_PEERING_CLOSED] = "closed", [XY_PEERING_OPEN] = "open", NULL};
 static const char *const level_choices[] = {[XY_LOG_ERROR] = "error",
 					    [XY_LOG_WARN] = "warn",
 					    [XY_LOG_INFO] = "info",
@@ -546,8 +570,9 @@ static const struct xy_config_key peer_keys[] = {
 	{.name = "name", .type = XY_CONFIG_STRING, .required = true, .sample = "\"relay\"",
 	 PEER(name), .store = store_name,
 	 .help = "What routes, tables and logs call it: 1 to 32 of A-Z a-z 0-9 . _ -"},
-	{.name = "key", .type = XY_CONFIG_STRING, .required = true, .sample = SAMPLE_RELAY_KEY,
-	 .store = store_key, .help = "Its public key, as `xylem pubkey` or `wg pubkey` prints it."},
+	{.name = "key", .type = XY_CONFIG_STRING, .sample = SAMPLE_RELAY_KEY, .store = store_key,
+	 .help = "Its public key (`xylem pubkey`, `wg pubkey`); without one a node is asked at its "
+		 "endpoint, once."},
 	{.name = "endpoint", .type = XY_CONFIG_STRING, .sample = "\"relay.example.net:51820\"",
 	 .store = store_endpoint,
 	 .help = "Where to reach it, host:port; without one it has to come to us."},
@@ -622,6 +647,13 @@ static const struct xy_config_key route_keys[] = {
 	 .help = "Name of the peer that they are sent to; no leaf."},
 };
 
+static const struct xy_config_key discovery_keys[] = {
+	{.name = "interfaces", .type = XY_CONFIG_STRINGS, .def = "[ ]", .sample = "[ \"eth0\" ]",
+	 .store = store_interfaces,
+	 .help = "The interfaces on whose network this node tells of itself, and hears of others."},
+};
+
+static const struct xy_config_group discovery_group = GROUP("discovery", discovery_keys);
 static const struct xy_config_group host_group = GROUP("host", host_keys);
 static const struct xy_config_group worker_group = GROUP("workers", worker_keys);
 static const struct xy_config_group log_group = GROUP("log", log_keys);
@@ -668,6 +700,13 @@ static const struct xy_config_key root_keys[] = {
 	 .help = "The socket that `xylem show` asks."},
 	{.name = "routing", .type = XY_CONFIG_GROUP, .group = &routing_group,
 	 .help = "Babel, which finds the way to every node."},
+	{.name = "peering", .type = XY_CONFIG_STRING, .choices = peering_choices,
+	 .def = "\"closed\"", ROOT(peering),
+	 .help = "closed: links with the peers below only; open: with every node that asks."},
+	{.name = "max_open_peers", .type = XY_CONFIG_INT, .min = 1, .max = 65536, .def = "256",
+	 ROOT(max_open_peers), .help = "Most peers that stand not below, where peering is open."},
+	{.name = "discovery", .type = XY_CONFIG_GROUP, .group = &discovery_group,
+	 .help = "Finding nodes on a LAN: those below by their key, all where peering is open."},
 	{.name = "peers", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &peer_group,
 	 .store = store_peers, .help = "The nodes and WireGuard devices that we hold links to."},
 	{.name = "routes", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &route_group,

@@ -23,10 +23,12 @@ static char dir[] = "/tmp/xylem-cli-XXXXXX", out[1 << 16];
 static json_t *answer_peers(void *arg, const char *params)
 {
 	static const char *const pages[] = {
-		"{\"peers\":[{\"name\":\"a\",\"kind\":\"mesh\",\"state\":\"up\",\"endpoint\":"
+		"{\"peers\":[{\"name\":\"a\",\"kind\":\"mesh\",\"peering\":\"open\",\"state\":"
+		"\"up\",\"endpoint\":"
 		"\"192.0.2.1:51820\",\"last_handshake\":75,\"rx_bytes\":2048,\"tx_bytes\":5,"
 		"\"mtu\":1420,\"handshakes_failed\":0}],\"next\":\"a\"}",
-		"{\"peers\":[{\"name\":\"b\\u001b[2J\",\"kind\":\"leaf\",\"state\":\"no endpoint\","
+		"{\"peers\":[{\"name\":\"b\\u001b[2J\",\"kind\":\"leaf\",\"peering\":"
+		"\"configured\",\"state\":\"no endpoint\","
 		"\"endpoint\":null,\"last_handshake\":null,\"rx_bytes\":0,\"tx_bytes\":1073741824,"
 		"\"mtu\":1420,\"handshakes_failed\":3}],\"next\":null}",
 	};
@@ -187,11 +189,14 @@ static void test_inspect(void)
 static void test_show(void)
 {
 	EXPECT(0,
-	       "NAME   KIND  STATE        ENDPOINT          HANDSHAKE       RX       TX   MTU  "
+	       "NAME   KIND  PEERING     STATE        ENDPOINT          HANDSHAKE       RX       "
+	       "TX   MTU  "
 	       "FAILED\n"
-	       "a      mesh  up           192.0.2.1:51820  1 min 15 s  2.0 KiB      5 B  1420      "
+	       "a      mesh  open        up           192.0.2.1:51820  1 min 15 s  2.0 KiB      5 "
+	       "B  1420      "
 	       " 0\n"
-	       "b?[2J  leaf  no endpoint  -                         -      0 B  1.0 GiB  1420      "
+	       "b?[2J  leaf  configured  no endpoint  -                         -      0 B  1.0 "
+	       "GiB  1420      "
 	       " 3\n",
 	       "show peers -n " NODE);
 	EXPECT(0, "0    1  yes    25 %", "show workers -n " NODE);

@@ -95,7 +95,22 @@ static const struct {
 	/*43*/
 	{"peers = ( " P1 ",\n{ name = \"c\"; key = \"" K1 "\"; } );",
 	 "2: peers.[1].key: ", "the same key stands in line 1"},
-	/*44*/ {"peers = ( { name = \"a\"; } );", "1: peers.[0].key: ", "missing; add: key ="},
+	/*44*/ {"peers = ( { name = \"a\"; } );", "1: peers.[0].key: ", "missing; write it"},
+	{"peers = ( { name = \"a\"; endpoint = \"h:1\"; }, { name = \"b\"; endpoint = \"h:2\"; } "
+	 ");",
+	 NULL, NULL},
+	{"peers = ( { name = \"a\"; endpoints = [ \"h:1\", \"h:2\" ]; } );",
+	 "1: peers.[0].key: ", "give one endpoint to ask at"},
+	{"peers = ( { name = \"a\"; endpoint = \"h:1\"; leaf = true; allowed = [ \"10.0.0.0/8\" ]; "
+	 "} "
+	 ");",
+	 "1: peers.[0].key: ", "a leaf cannot be asked"},
+	{"peering = \"lan\";", "1: peering: ", "is none of"},
+	{"max_open_peers = 0;", "1: max_open_peers: ", "out of range"},
+	{"discovery = { interfaces = [ \"a b\" ]; };",
+	 "1: discovery.interfaces.[0]: ", "no interface name"},
+	{"discovery = { interfaces = [ \"sixteen-and-more\" ]; };",
+	 "1: discovery.interfaces.[0]: ", "at most 15"},
 	/*45*/ {"peers = ( { key = \"" K1 "\"; } );", "1: peers.[0].name: ", "missing"},
 	/*46*/
 	{"peers = (\n" P1 ",\n{ name = \"b c\"; key = \"" K2 "\"; } );",
@@ -362,6 +377,8 @@ static void test_values(void)
 	      "};\n"
 	      "workers = { cpus = [ 3, 5 ]; idle = \"poll\"; }; max_peers = 9; max_sessions = 99;\n"
 	      "max_routes = 999; log = { level = \"debug\"; };\n"
+	      "peering = \"open\"; max_open_peers = 7;\n"
+	      "discovery = { interfaces = [ \"eth0\", \"fifteen-letters\" ]; };\n"
 	      "telemetry = { mode = \"0600\"; group = \"adm\"; };\n"
 	      "routes = ( { prefix = \"192.0.2.0/24\"; peer = \"z\"; } );\n"
 	      "peers = ( " L2 ",\n"
@@ -381,6 +398,8 @@ static void test_values(void)
 	CU_ASSERT(c.workers.idle == XY_IDLE_POLL && c.log_level == XY_LOG_DEBUG);
 	CU_ASSERT(c.max_peers == 9 && c.max_sessions == 99 && c.max_routes == 999);
 	CU_ASSERT(c.telemetry.mode == 0600);
+	CU_ASSERT(c.peering == XY_PEERING_OPEN && c.max_open_peers == 7 && c.discovery.count == 2);
+	CU_ASSERT_STRING_EQUAL(c.discovery.interfaces[1], "fifteen-letters");
 	CU_ASSERT_STRING_EQUAL(c.telemetry.group, "adm");
 	CU_ASSERT_FATAL(c.peer_count == 2 && c.route_count == 1 && c.routes[0].peer == 1);
 	CU_ASSERT_STRING_EQUAL(xy_prefix_str(&c.routes[0].prefix, buf), "192.0.2.0/24");
@@ -391,7 +410,7 @@ static void test_values(void)
 	CU_ASSERT(c.peers[1].endpoint_count == 2 && c.peers[1].endpoints[1].port == 2);
 	CU_ASSERT_STRING_EQUAL(c.peers[1].endpoints[1].host, "::1");
 	CU_ASSERT_STRING_EQUAL(c.peers[1].endpoints[0].text, "h.example:1");
-	CU_ASSERT(c.peers[1].line == 9);
+	CU_ASSERT(c.peers[1].line == 11);
 	xy_config_free(&c);
 }
 

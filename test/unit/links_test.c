@@ -25,6 +25,7 @@ struct node {
 	uint64_t resolve_serial;
 	unsigned resolve_asked;
 	bool resolve_fails;
+	bool open; // to strangers
 	uint32_t mtu;
 	unsigned changes[XY_LINK_REMOVED + 1];
 };
@@ -107,6 +108,11 @@ static void routing(void *arg, uint32_t slot, enum xy_link_change what)
 	((struct node *)arg)->changes[what]++;
 }
 
+static bool open_to(void *arg, const struct xy_endpoint *from)
+{
+	return ((struct node *)arg)->open;
+}
+
 static void on_event(void *arg, const struct xy_dp_event *ev)
 {
 	xy_links_event(((struct node *)arg)->links, ev, w.now);
@@ -148,6 +154,7 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 					       .wall = wall,
 					       .resolve = resolve,
 					       .path = path,
+					       .open_to = open_to,
 					       .routing = routing}};
 	if (stamp_floor)
 		memcpy(cfg.stamp_floor, stamp_floor, sizeof(cfg.stamp_floor));
@@ -659,6 +666,271 @@ static void test_unknown_key(void)
 	world_end();
 }
 
+// --- open peering
+
+#define OPEN "peering = \"open\";"
+
+static void none(struct node *n, const char *top)
+{
+	char text[512];
+	struct xy_err err = {0};
+	snprintf(text, sizeof(text), "%s", top);
+	CU_ASSERT_FATAL(apply(n, text, &err) == 0);
+	n->open = n->plan.config.peering != XY_PEERING_CLOSED;
+}
+
+static bool has_route(const struct node *n, const struct node *to)
+{
+	char text[XY_PREFIX_STRLEN];
+	struct xy_prefix p = xy_key_prefix(&to->id.x25519);
+	return fake_route_find(n->dp.route, xy_prefix_str(&p, text)) != NULL;
+}
+
+static bool lose_transport(const struct datagram *d)
+{
+	return d->data[0] == XY_WG_DATA;
+}
+
+static void test_open(void)
+{
+	world_make();
+	none(B, OPEN);
+	configure(A, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	struct xy_link_info k = info(B);
+	CU_ASSERT(k.open && !k.provisional && !k.leaf && k.allowed_count == 0);
+	CU_ASSERT(strncmp(k.name, "open-", 5) == 0 && strncmp(k.name + 5, A->key, 4) == 0);
+	CU_ASSERT(has_route(B, A));
+	fake_data(&A->dp, 0);
+	fake_data(&B->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT(A->dp.peer[0].data_rx == 1 && B->dp.peer[0].data_rx == 1);
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_UNKNOWN_KEY), 0);
+	world_end();
+}
+
+// A handshake alone is no proof that somebody is there: it could be an old one, said again.
+static void test_open_needs_transport(void)
+{
+	world_make();
+	none(B, OPEN);
+	w.lose = lose_transport;
+	configure(A, B, "", TO_B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A));
+	CU_ASSERT_FATAL(xy_links_count(B->links) == 1);
+	CU_ASSERT(info(B).provisional && !has_route(B, A));
+	run_for(12 * XY_SEC);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 0);
+	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
+	struct datagram again = w.kept[0];
+	for (unsigned i = 0; i < 3;
+	     i++) { // the replay finds no memory of itself, and gains nothing
+		deliver(&again);
+		run_for(5 * XY_SEC);
+		CU_ASSERT(xy_links_count(B->links) == 0 || info(B).provisional);
+		CU_ASSERT(!has_route(B, A));
+	}
+	world_end();
+}
+
+static void test_open_secret(void)
+{
+	world_make();
+	none(B, OPEN SECRET);
+	configure(A, B, OTHER_SECRET, TO_B);
+	run_for(8 * XY_SEC);
+	CU_ASSERT(!is_up(A));
+	CU_ASSERT(xy_links_count(B->links) == 0 || info(B).provisional);
+	CU_ASSERT(!has_route(B, A));
+	configure(A, B, SECRET, TO_B);
+	run_for(15 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && has_route(B, A));
+	world_end();
+}
+
+// An initiation of a key of its own, as any stranger may send.
+static void stranger_asks(struct node *to, const char *from, uint8_t number)
+{
+	uint8_t seed[32] = {number, 77}, e[32] = {number, 78}, stamp[12] = {0x40};
+	static const uint8_t psk[32];
+	struct xy_identity id;
+	struct xy_hs_local local;
+	struct xy_hs_remote remote;
+	struct xy_hs_state state;
+	struct xy_wg_initiation msg;
+	struct xy_cookie_jar jar;
+	struct datagram d = {.from = at(from), .to = to->dp.self, .len = sizeof(msg)};
+	CU_ASSERT_FATAL(xy_identity_from_seed(seed, &id) == 0);
+	memcpy(local.sk, id.x25519_sk, 32);
+	memcpy(local.pk, id.x25519.b, 32);
+	CU_ASSERT_FATAL(xy_hs_remote_init(&local, to->id.x25519.b, psk, &remote) == 0);
+	stamp[11] = 1;
+	CU_ASSERT_FATAL(xy_hs_initiation_create(&local, &remote, e, stamp, number, &state, &msg) ==
+			0);
+	xy_cookie_jar_init(&jar, to->id.x25519.b);
+	xy_cookie_macs_add(&jar, (uint8_t *)&msg, sizeof(msg), w.now);
+	memcpy(d.data, &msg, sizeof(msg));
+	deliver(&d);
+	step();
+}
+
+static void test_open_bounded(void)
+{
+	char from[32];
+	world_make();
+	none(B, OPEN);
+	for (uint8_t i = 0; i < 2; i++) { // max_peers is 8: 4 provisional ones, cookies from 2 on
+		snprintf(from, sizeof(from), "198.51.100.%u:1", i + 1);
+		stranger_asks(B, from, i);
+	}
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 2);
+	stranger_asks(B, "198.51.100.9:1", 9);
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_COOKIE), 1); // show that you can hear us
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 2);
+	configure(A, B, "", TO_B); // who answers the cookie gets in
+	run_for(9 * XY_SEC);
+	CU_ASSERT(is_up(A) && has_route(B, A));
+	run_for(5 * XY_SEC);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 1); // the others were not heard of again
+	world_end();
+}
+
+static void test_open_oldest_out(void)
+{
+	world_make();
+	none(B, OPEN);
+	struct xy_links *l = B->links;
+	l->cfg.max_peers = 64; // for the bounds alone: cookies from 16 on
+	for (uint8_t i = 0; i < 12; i++)
+		stranger_asks(B, "198.51.100.1:1", i);
+	l->cfg.max_peers = 8;
+	CU_ASSERT(xy_links_count(l) <= 8); // of one source, or of all slots
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_PROVISIONAL) >= 4);
+	CU_ASSERT_EQUAL(l->provisional_count, xy_links_count(l));
+	run_for(11 * XY_SEC);
+	CU_ASSERT_EQUAL(xy_links_count(l), 0);
+	CU_ASSERT_EQUAL(l->free_count, 8);
+	world_end();
+}
+
+static void test_open_full(void)
+{
+	world_make();
+	none(B, OPEN "max_open_peers = 1;");
+	configure(A, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(is_up(A) && has_route(B, A));
+	configure(C, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(!has_route(B, C) && has_route(B, A));
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_OPEN_FULL) >= 1);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
+	world_end();
+}
+
+static void test_open_idle(void)
+{
+	world_make();
+	none(B, OPEN);
+	configure(A, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(has_route(B, A));
+	none(A, ""); // A is gone
+	run_for(300 * XY_SEC);
+	CU_ASSERT(xy_links_count(B->links) == 1 && has_route(B, A));
+	run_for(600 * XY_SEC);
+	CU_ASSERT(xy_links_count(B->links) == 0 && !has_route(B, A));
+	world_end();
+}
+
+// A reload closes peering, or names the peer; the latter keeps its session.
+static void test_open_reload(void)
+{
+	world_make();
+	none(B, OPEN);
+	configure(A, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	uint64_t handshakes = w.sent[XY_WG_RESPONSE];
+	configure(B, A, "", "");
+	CU_ASSERT(is_up(B) && !info(B).open && has_route(B, A));
+	CU_ASSERT_STRING_EQUAL(info(B).name, "peer");
+	run_for(5 * XY_SEC);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], handshakes);
+	none(B, OPEN);
+	CU_ASSERT(xy_links_count(B->links) == 0 && !has_route(B, A));
+	run_for(30 * XY_SEC);
+	fake_data(&A->dp, 0); // A's session is void; A finds out and asks again
+	run_for(60 * XY_SEC);
+	CU_ASSERT(xy_links_count(B->links) == 1 && has_route(B, A));
+	none(B, "");
+	CU_ASSERT(xy_links_count(B->links) == 0 && !has_route(B, A));
+	world_end();
+}
+
+// Config peers come first: a provisional one gives its slot.
+static void test_open_evicted(void)
+{
+	char text[1024], hex[XY_KEY_STRLEN];
+	struct xy_err err;
+	size_t len = 0;
+	world_make();
+	none(B, OPEN);
+	stranger_asks(B, "198.51.100.1:1", 1);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
+	len += (size_t)snprintf(text, sizeof(text), "%s peers = ( ", OPEN);
+	for (unsigned i = 0; i < 8; i++) {
+		struct xy_key key;
+		random_bytes(NULL, key.b, sizeof(key.b));
+		key.b[31] &= 0x7f;
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"%s{ name = \"p%u\"; key = \"%s\"; }", i ? ", " : "", i,
+					xy_key_str(&key, hex));
+	}
+	snprintf(text + len, sizeof(text) - len, " );");
+	CU_ASSERT_EQUAL(apply(B, text, &err), 0);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 8);
+	CU_ASSERT_EQUAL(B->links->provisional_count, 0);
+	world_end();
+}
+
+static void test_meet(void)
+{
+	world_make();
+	none(A, "");
+	CU_ASSERT(!xy_links_meet(A->links, &B->id.x25519, &B->dp.self, w.now)); // closed
+	CU_ASSERT(!xy_links_meet(A->links, &A->id.x25519, &B->dp.self, w.now)); // ourselves
+	none(A, OPEN);
+	none(B, OPEN);
+	CU_ASSERT(xy_links_meet(A->links, &B->id.x25519, &B->dp.self, w.now));
+	CU_ASSERT(xy_links_meet(B->links, &A->id.x25519, &A->dp.self, w.now)); // at once
+	run_for(5 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && has_route(A, B) && has_route(B, A));
+	CU_ASSERT(!info(A).provisional && !info(B).provisional);
+	CU_ASSERT(xy_links_up_at(A->links, &B->dp.self, w.now));
+	configure(C, A, "", ""); // C knows A's key, and no endpoint
+	CU_ASSERT(xy_links_meet(C->links, &A->id.x25519, &A->dp.self, w.now));
+	run_for(5 * XY_SEC);
+	CU_ASSERT(is_up(C) && has_route(A, C));
+	world_end();
+}
+
+// Nobody is where the beacon said: the slot is given back.
+static void test_meet_nobody(void)
+{
+	const struct xy_endpoint nowhere = at("192.0.2.77:51820");
+	world_make();
+	none(A, OPEN);
+	CU_ASSERT(xy_links_meet(A->links, &B->id.x25519, &nowhere, w.now));
+	run_for(2 * XY_SEC);
+	CU_ASSERT(info(A).provisional);
+	run_for(10 * XY_SEC);
+	CU_ASSERT_EQUAL(xy_links_count(A->links), 0);
+	CU_ASSERT_EQUAL(fake_sessions(&A->dp), 0);
+	world_end();
+}
+
 static void test_wrong_mac(void)
 {
 	world_make();
@@ -1135,8 +1407,17 @@ XY_UNIT_MAIN(
 	{"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
 	{"a cookie buys little", test_cookie_limited},
 	{"wrong secret carries nothing", test_wrong_secret},
-	{"unknown key is ignored", test_unknown_key}, {"wrong mac1 costs nothing", test_wrong_mac},
-	{"replayed initiation", test_replay}, {"a clock that is set back", test_clock_back},
+	{"unknown key is ignored", test_unknown_key}, {"open to a stranger", test_open},
+	{"open: a handshake alone is nothing", test_open_needs_transport},
+	{"open: with a network secret", test_open_secret},
+	{"open: strangers are bounded", test_open_bounded},
+	{"open: the oldest makes room", test_open_oldest_out},
+	{"open: max_open_peers", test_open_full}, {"open: an idle one goes", test_open_idle},
+	{"open: reloads", test_open_reload},
+	{"open: configured peers come first", test_open_evicted},
+	{"a beacon brings two together", test_meet}, {"a beacon of nobody", test_meet_nobody},
+	{"wrong mac1 costs nothing", test_wrong_mac}, {"replayed initiation", test_replay},
+	{"a clock that is set back", test_clock_back},
 	{"a clock that is set back, and a restart", test_clock_back_restart},
 	{"a place that is remembered", test_place}, {"roaming", test_roaming},
 	{"endpoint failover", test_failover}, {"endpoint by name", test_name},
