@@ -25,6 +25,7 @@ void xy_config_init(struct xy_config *c)
 		.log_level = XY_LOG_INFO,
 		.telemetry = {.mode = 0660},
 		.max_open_peers = 256,
+		.node_info = {.enabled = true},
 	};
 }
 

@@ -129,6 +129,11 @@ struct xy_config {
 		unsigned accept_count;
 		struct xy_config_accept *accept;
 	} routing;
+	struct {			    // what others inside the mesh are told
+		bool enabled;		    // true
+		char name[XY_NAME_LEN + 1]; // default none
+		bool neighbours, version;   // false
+	} node_info;
 
 	enum xy_config_peering peering;
 	uint32_t max_open_peers; // 256

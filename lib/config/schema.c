@@ -270,6 +270,12 @@ static int store_name(struct xy_config_reader *r, const config_setting_t *s, voi
 			      s->value.sval, XY_NAME_LEN);
 }
 
+// "" tells none.
+static int store_told_name(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return s->value.sval[0] ? store_name(r, s, base) : 0;
+}
+
 static int read_key(struct xy_config_reader *r, const config_setting_t *s, struct xy_key *out)
 {
 	struct xy_err why = {""};
@@ -566,6 +572,19 @@ static const struct xy_config_key telemetry_keys[] = {
 	 ROOT(telemetry.group), .help = "Group that owns the socket; \"\" leaves the daemon's own."},
 };
 
+static const struct xy_config_key info_keys[] = {
+	{.name = "enabled", .type = XY_CONFIG_BOOL, .def = "true", ROOT(node_info.enabled),
+	 .help = "Whether it answers; false: other nodes see no more than that it is silent."},
+	{.name = "name", .type = XY_CONFIG_STRING, .def = "\"\"", .sample = "\"relay-1.example.net\"",
+	 ROOT(node_info.name), .store = store_told_name,
+	 .help = "The name it gives itself: 1 to 32 of A-Z a-z 0-9 . _ - and \"\" for none."},
+	{.name = "neighbours", .type = XY_CONFIG_BOOL, .def = "false", .sample = "true",
+	 ROOT(node_info.neighbours),
+	 .help = "Whether it tells its neighbours, with cost and round-trip time of each link."},
+	{.name = "version", .type = XY_CONFIG_BOOL, .def = "false", .sample = "true",
+	 ROOT(node_info.version), .help = "Whether it tells the version of Xylem that it runs."},
+};
+
 static const struct xy_config_key peer_keys[] = {
 	{.name = "name", .type = XY_CONFIG_STRING, .required = true, .sample = "\"relay\"",
 	 PEER(name), .store = store_name,
@@ -660,6 +679,7 @@ static const struct xy_config_group log_group = GROUP("log", log_keys);
 static const struct xy_config_group telemetry_group = GROUP("telemetry", telemetry_keys);
 static const struct xy_config_group accept_group = GROUP("accept", accept_keys);
 static const struct xy_config_group routing_group = GROUP("routing", routing_keys);
+static const struct xy_config_group info_group = GROUP("node_info", info_keys);
 static const struct xy_config_group port_group = GROUP("ports", port_keys);
 static const struct xy_config_group peer_group = GROUP("peers", peer_keys);
 static const struct xy_config_group route_group = GROUP("routes", route_keys);
@@ -707,6 +727,8 @@ static const struct xy_config_key root_keys[] = {
 	 ROOT(max_open_peers), .help = "Most peers that stand not below, where peering is open."},
 	{.name = "discovery", .type = XY_CONFIG_GROUP, .group = &discovery_group,
 	 .help = "Finding nodes on a LAN: those below by their key, all where peering is open."},
+	{.name = "node_info", .type = XY_CONFIG_GROUP, .group = &info_group,
+	 .help = "What every node of the mesh may ask this one (`xylem show tree`, `xylem trace`)."},
 	{.name = "peers", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &peer_group,
 	 .store = store_peers, .help = "The nodes and WireGuard devices that we hold links to."},
 	{.name = "routes", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &route_group,

@@ -74,6 +74,8 @@ static const struct {
 	/*28*/ {"telemetry = { mode = \"0999\"; };", "1: telemetry.mode: ", "no file mode"},
 	/*29*/ {"telemetry = { mode = \"0600\"; group = \"adm\"; };", NULL, NULL},
 	/*30*/ {"key_file = \"\";", "1: key_file: ", "is empty"},
+	{"node_info = { enabled = false; name = \"\"; };", NULL, NULL},
+	{"node_info = { name = \"a b\"; };", "1: node_info.name: ", "is no name; use 1 to 32"},
 	/*31*/ {"network_secret = \"" S1 "\";", NULL, NULL},
 	/*32*/ {"network_secret = \"hunter2\";", "1: network_secret: ", "make one with: wg genpsk"},
 	/*33*/ {"ports = ( { port = 1; }, { address = \"127.0.0.1\"; port = 1; } );", NULL, NULL},
@@ -379,7 +381,8 @@ static void test_values(void)
 	      "max_routes = 999; log = { level = \"debug\"; };\n"
 	      "peering = \"open\"; max_open_peers = 7;\n"
 	      "discovery = { interfaces = [ \"eth0\", \"fifteen-letters\" ]; };\n"
-	      "telemetry = { mode = \"0600\"; group = \"adm\"; };\n"
+	      "telemetry = { mode = \"0600\"; group = \"adm\"; }; "
+	      "node_info = { name = \"n.1\"; neighbours = true; version = true; };\n"
 	      "routes = ( { prefix = \"192.0.2.0/24\"; peer = \"z\"; } );\n"
 	      "peers = ( " L2 ",\n"
 	      "{ name = \"z\"; key = \"" K1 "\"; endpoints = [ \"h.example:1\", \"[::1]:2\" ]; \n"
@@ -401,6 +404,8 @@ static void test_values(void)
 	CU_ASSERT(c.peering == XY_PEERING_OPEN && c.max_open_peers == 7 && c.discovery.count == 2);
 	CU_ASSERT_STRING_EQUAL(c.discovery.interfaces[1], "fifteen-letters");
 	CU_ASSERT_STRING_EQUAL(c.telemetry.group, "adm");
+	CU_ASSERT(c.node_info.enabled && c.node_info.neighbours && c.node_info.version);
+	CU_ASSERT_STRING_EQUAL(c.node_info.name, "n.1");
 	CU_ASSERT_FATAL(c.peer_count == 2 && c.route_count == 1 && c.routes[0].peer == 1);
 	CU_ASSERT_STRING_EQUAL(xy_prefix_str(&c.routes[0].prefix, buf), "192.0.2.0/24");
 	CU_ASSERT(c.peers[0].leaf && c.peers[0].allowed.count == 1 && !c.peers[0].has_psk);
