@@ -7,6 +7,7 @@
 #include "lag.h"
 #include "links.h"
 #include "log.h"
+#include "nodeinfo.h"
 #include "plan.h"
 #include "routing.h"
 #include "rundir.h"
@@ -46,6 +47,7 @@ struct xy_daemon {
 	struct xy_links *links;
 	struct xy_routing *routing;
 	struct xy_helpers *helpers;
+	struct xy_nodeinfo *nodeinfo;
 	struct xy_rundir rundir;
 	struct xy_state *state;
 	unsigned places_from; // links whose place was noted
@@ -64,7 +66,7 @@ struct xy_daemon {
 	// loop
 	uv_loop_t loop;
 	uv_poll_t dp_poll;
-	uv_timer_t links_timer, routing_timer, tick_timer;
+	uv_timer_t links_timer, routing_timer, nodeinfo_timer, tick_timer;
 	uv_idle_t routing_idle, kernel_idle;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_prepare_t prepare;
@@ -116,8 +118,14 @@ void xy_interface_mtu_update(struct xy_daemon *d);
 // Brings the next changes of the table of routes to the kernel, about 1 ms; true: there are more.
 bool xy_interface_routes_run(struct xy_daemon *d);
 
-// --- show.c, show_routing.c
+// --- mesh.c: node info
+int xy_mesh_up(struct xy_daemon *d, struct xy_err *err);
+void xy_mesh_down(struct xy_daemon *d);
+void xy_mesh_reload(struct xy_daemon *d);
+
+// --- show.c, show_mesh.c, show_routing.c
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);
+int xy_show_mesh_register(struct xy_daemon *d);	   // -errno
 int xy_show_routing_register(struct xy_daemon *d); // -errno
 // Adds what is wrong to a list for people.
 void xy_show_routing_warnings(const struct xy_daemon *d, struct json_t *list);

@@ -229,6 +229,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 	xy_plan_free(&d->plan);
 	d->plan = *plan;
 	xy_log_level_set(d->plan.config.log_level);
+	xy_mesh_reload(d);
 	xy_interface_mtu_update(d);
 	xy_memory_prune(d);
 	xy_log_info("reloaded %s, peers: %u", d->config_path, xy_links_count(d->links));

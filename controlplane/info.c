@@ -139,6 +139,15 @@ int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *
 	return k ? 0 : -ENOENT;
 }
 
+bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out)
+{
+	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	if (!k || k->leaf)
+		return false;
+	*out = xy_key_addr(&k->key);
+	return true;
+}
+
 uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which)
 {
 	return l->drop[which];

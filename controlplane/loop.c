@@ -27,6 +27,13 @@ static void on_links(uv_timer_t *timer)
 	xy_loop_rearm(d);
 }
 
+static void on_nodeinfo(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	xy_nodeinfo_run(d->nodeinfo, xy_now());
+	xy_loop_rearm(d);
+}
+
 static void routing_turn(struct xy_daemon *d)
 {
 	xy_routing_run(d->routing, ROUTING_PER_TURN, xy_now());
@@ -73,15 +80,26 @@ void xy_loop_rearm(struct xy_daemon *d)
 	uv_update_time(&d->loop);
 	timer_arm(&d->links_timer, on_links, xy_links_deadline(d->links), now);
 	routing_arm(d, now);
+	timer_arm(&d->nodeinfo_timer, on_nodeinfo, xy_nodeinfo_deadline(d->nodeinfo), now);
+}
+
+// To our own address: node info. Of link scope: routing.
+static bool is_for_node(const struct xy_daemon *d, const struct xy_dp_event *ev)
+{
+	struct xy_addr to = xy_inner_dst(ev->data, 6);
+	return xy_addr_eq(&to, &d->id.addr);
 }
 
 static void on_event(void *arg, const struct xy_dp_event *ev)
 {
 	struct xy_daemon *d = arg;
-	if (ev->type == XY_DP_OVERLAY || ev->type == XY_DP_ASK || ev->type == XY_DP_USED)
-		xy_routing_event(d->routing, ev, xy_now());
+	xy_nsec now = xy_now();
+	if (ev->type == XY_DP_OVERLAY && is_for_node(d, ev))
+		xy_nodeinfo_event(d->nodeinfo, ev->data, ev->len, now);
+	else if (ev->type == XY_DP_OVERLAY || ev->type == XY_DP_ASK || ev->type == XY_DP_USED)
+		xy_routing_event(d->routing, ev, now);
 	else
-		xy_links_event(d->links, ev, xy_now());
+		xy_links_event(d->links, ev, now);
 	if (ev->type == XY_DP_MTU)
 		xy_ports_mtu_told(d);
 }
@@ -219,11 +237,12 @@ static int measure(struct xy_daemon *d)
 static int tick(struct xy_daemon *d)
 {
 	int r = uv_timer_init(&d->loop, &d->links_timer);
+	r = r ? r : uv_timer_init(&d->loop, &d->nodeinfo_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->tick_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->routing_timer);
 	r = r ? r : uv_idle_init(&d->loop, &d->routing_idle);
 	r = r ? r : uv_idle_init(&d->loop, &d->kernel_idle);
-	d->links_timer.data = d->tick_timer.data = d;
+	d->links_timer.data = d->nodeinfo_timer.data = d->tick_timer.data = d;
 	d->routing_timer.data = d->routing_idle.data = d->kernel_idle.data = d;
 	d->tick_due = xy_now() + XY_LAG_TICK;
 	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_now());

@@ -133,7 +133,8 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 				  .max_packet = packet_most(d),
 				  .limits = d->limits,
 				  .node_addr = d->id.addr,
-				  .node_addr_v4 = node_v4(c)};
+				  .node_addr_v4 = node_v4(c),
+				  .service_port = XY_NODEINFO_PORT};
 	xy_ports_prepare(c, &dp, devices);
 	d->max_packet = dp.max_packet;
 	return xy_dp_create(&dp, &d->dp, err);
@@ -218,6 +219,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_helpers_open(d, err);
 	r = r ? r : links_up(d, err);
 	r = r ? r : routing_up(d, err);
+	r = r ? r : xy_mesh_up(d, err);
 	r = r ? r : xy_interface_up(d, err);
 	r = r ? r : xy_loop_start(d, err);
 	return r ? r : xy_dp_start(d->dp, err);
@@ -230,6 +232,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_loop_close(d);
 	xy_interface_down(d);
 	xy_memory_close(d);
+	xy_mesh_down(d);
 	xy_routing_destroy(d->routing);
 	d->routing = NULL;
 	xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane

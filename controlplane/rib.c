@@ -6,6 +6,11 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+const char *const xy_route_source_text[XY_ROUTE_SOURCES] = {
+	[XY_ROUTE_STATIC] = "static",	[XY_ROUTE_OWN] = "own",
+	[XY_ROUTE_LEAF] = "leaf",	[XY_ROUTE_ANNOUNCED] = "announced",
+	[XY_ROUTE_LEARNED] = "learned", [XY_ROUTE_PEER] = "peer"};
+
 struct xy_rib_node {
 	struct xy_rib_route r;
 	uint32_t rank;

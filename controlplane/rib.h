@@ -18,6 +18,7 @@ enum xy_route_source {
 	XY_ROUTE_PEER,
 	XY_ROUTE_SOURCES
 };
+extern const char *const xy_route_source_text[XY_ROUTE_SOURCES];
 
 struct xy_rib_route {
 	struct xy_prefix prefix;

@@ -369,6 +369,9 @@ static json_t *show_drops(void *arg, const char *params)
 	for (unsigned k = 0; k < XY_LINK_DROP_COUNT; k++)
 		put_drop(list, xy_link_drop_name[k], xy_links_drops(d->links, k),
 			 xy_link_drop_text[k]);
+	for (unsigned k = 0; k < XY_NODEINFO_DROP_COUNT; k++)
+		put_drop(list, xy_nodeinfo_drop_name[k], xy_nodeinfo_drops(d->nodeinfo, k),
+			 xy_nodeinfo_drop_text[k]);
 	json_object_set_new(o, "drops", list);
 	return o;
 }
@@ -432,5 +435,6 @@ int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 		r = xy_telemetry_register(d->telemetry, command[i].command, command[i].help,
 					  command[i].handler, d);
 	r = r ? r : xy_show_routing_register(d);
+	r = r ? r : xy_show_mesh_register(d);
 	return r ? xy_err_set(err, -r, "telemetry: %s", strerror(-r)) : 0;
 }

@@ -14,10 +14,6 @@ static const char *const kind_text[] = {[XY_DP_ROUTE_PEER] = "peer",
 					[XY_DP_ROUTE_HOST] = "host",
 					[XY_DP_ROUTE_REJECT] = "reject",
 					[XY_DP_ROUTE_ASK] = "ask"};
-static const char *const source_text[] = {
-	[XY_ROUTE_STATIC] = "static",	[XY_ROUTE_OWN] = "own",
-	[XY_ROUTE_LEAF] = "leaf",	[XY_ROUTE_ANNOUNCED] = "announced",
-	[XY_ROUTE_LEARNED] = "learned", [XY_ROUTE_PEER] = "peer"};
 
 static json_t *peer_name(const struct xy_daemon *d, uint32_t slot)
 {
@@ -106,7 +102,7 @@ static json_t *route_json(const struct xy_daemon *d, const struct xy_rib_route *
 	json_object_set_new(o, "kind", json_string(kind_text[r->route.kind]));
 	json_object_set_new(o, "peer", peer ? peer_name(d, r->route.peer) : json_null());
 	json_object_set_new(o, "peers", hops_json(d, &r->route));
-	json_object_set_new(o, "source", json_string(source_text[r->source]));
+	json_object_set_new(o, "source", json_string(xy_route_source_text[r->source]));
 	return o;
 }
 

@@ -16,10 +16,18 @@ int xy_cli_genkey(int argc, char **argv);
 int xy_cli_pubkey(int argc, char **argv);
 int xy_cli_inspect(int argc, char **argv);
 int xy_cli_show(int argc, char **argv);
+int xy_cli_trace(int argc, char **argv);
+
+// mesh.c: what `show` shows of the mesh beyond our links.
+int xy_cli_tree(const char *instance, bool json);
+int xy_cli_path(const char *instance, const char *to, bool json);
 
 // "xylem: TEXT" on stderr, returns CLI_FAILED, or CLI_USAGE with a hint at the help.
 __attribute__((format(printf, 1, 2))) int xy_cli_fail(const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) int xy_cli_misuse(const char *fmt, ...);
+
+bool xy_cli_colour(int fd); // a terminal, and nobody said no
+void *xy_cli_must(void *p); // ends the program when there is no memory
 
 // client.c: one connection to a running instance.
 struct xy_client {

@@ -24,21 +24,36 @@ static const struct {
 	{"inspect", xy_cli_inspect, "inspect [KEY] [--json]",
 	 "print what follows from a public key, or from our own: address, /64"},
 	{"genconf", genconf, "genconf", "print a commented example of the config file"},
-	{"show", xy_cli_show, "show WHAT [PREFIX] [--json] [--dot] [-n NAME] [-w SECONDS]",
+	{"show", xy_cli_show, "show WHAT [PREFIX|ADDRESS] [--json] [--dot] [-n NAME] [-w SECONDS]",
 	 "ask a running daemon: node, peers, workers, graph, drops, ports, routes, sessions, "
-	 "neighbours, routing, route PREFIX"},
+	 "neighbours, routing, route PREFIX, tree, path ADDRESS"},
+	{"trace", xy_cli_trace, "trace ADDRESS [--json] [-n NAME]",
+	 "ask each node on the way to an address for the next"},
 	{"help", help, "help", "print this"},
 	{"--help", help, NULL, NULL},
 	{"-h", help, NULL, NULL},
 	{"--version", version, "--version", "print the version"},
 };
 
+bool xy_cli_colour(int fd)
+{
+	const char *no = getenv("NO_COLOR");
+	return isatty(fd) && !(no && *no);
+}
+
+void *xy_cli_must(void *p)
+{
+	if (!p) {
+		xy_cli_fail("not enough memory");
+		exit(CLI_FAILED);
+	}
+	return p;
+}
+
 // Who speaks: in red, where it is a person who reads.
 static void say_who(void)
 {
-	const char *no_colour = getenv("NO_COLOR");
-	bool red = isatty(STDERR_FILENO) && !(no_colour && *no_colour);
-	fputs(red ? "\033[31mxylem\033[0m: " : "xylem: ", stderr);
+	fputs(xy_cli_colour(STDERR_FILENO) ? "\033[31mxylem\033[0m: " : "xylem: ", stderr);
 }
 
 int xy_cli_fail(const char *fmt, ...)

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 struct show {
-	const struct xy_view *view;
-	const char *about; // what the view asks for
+	const char *what, *about;   // about: what the view asks for, or the address of path
+	const struct xy_view *view; // NULL: tree or path
 	const char *instance;
 	bool json, dot;
 	double wait; // seconds between two; 0: once
@@ -43,49 +43,60 @@ static int parse_option(struct show *s, int argc, char **argv, int *i)
 	return 0;
 }
 
-static int parse(struct show *s, int argc, char **argv)
+static bool is(const struct show *s, const char *what)
+{
+	return s->what && strcmp(s->what, what) == 0;
+}
+
+static int check(struct show *s)
 {
 	char names[200];
-	const char *what = NULL;
-	int ret = 0;
-	for (int i = 1; !ret && i < argc; i++) {
-		if (argv[i][0] == '-')
-			ret = parse_option(s, argc, argv, &i);
-		else if (!what)
-			what = argv[i];
-		else if (!s->about)
-			s->about = argv[i];
-		else
-			ret = xy_cli_misuse("show does not know \"%s\"", argv[i]);
-	}
-	if (ret)
-		return ret;
-	s->view = what ? xy_view_find(what) : NULL;
-	if (!s->view)
-		return xy_cli_misuse("show %s: there is %s", what ? what : "what?",
+	bool path = is(s, "path");
+	s->view = s->what ? xy_view_find(s->what) : NULL;
+	if (!s->view && !path && !is(s, "tree"))
+		return xy_cli_misuse("show %s: there is %s, tree, path",
+				     s->what ? s->what : "what?",
 				     xy_view_names(names, sizeof(names)));
-	if (s->about && !xy_view_about(s->view))
+	const char *about = s->view ? xy_view_about(s->view) : path ? "ADDRESS" : NULL;
+	if (s->about && !about)
 		return xy_cli_misuse("show takes one list at a time, not \"%s\" as well", s->about);
-	if (!s->about && xy_view_about(s->view))
-		return xy_cli_misuse("show %s: write %s behind it", what, xy_view_about(s->view));
-	if (s->dot && strcmp(what, "graph") != 0)
+	if (!s->about && about)
+		return xy_cli_misuse("show %s: write %s behind it", s->what, about);
+	if (!s->view && s->wait > 0)
+		return xy_cli_misuse("-w is not for show %s, which takes a while by itself",
+				     s->what);
+	if (s->dot && !is(s, "graph"))
 		return xy_cli_misuse("--dot is for show graph");
 	if (!xy_instance_name_ok(s->instance))
 		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", s->instance);
 	return 0;
 }
 
+static int parse(struct show *s, int argc, char **argv)
+{
+	int ret = 0;
+	for (int i = 1; !ret && i < argc; i++) {
+		if (argv[i][0] == '-')
+			ret = parse_option(s, argc, argv, &i);
+		else if (!s->what)
+			s->what = argv[i];
+		else if (!s->about)
+			s->about = argv[i];
+		else
+			ret = xy_cli_misuse("show does not know \"%s\"", argv[i]);
+	}
+	return ret ? ret : check(s);
+}
+
 static void print(const struct show *s, const json_t *now, const json_t *before, double seconds)
 {
-	bool terminal = isatty(STDOUT_FILENO);
-	const char *no = getenv("NO_COLOR");
 	if (s->json) {
 		json_dumpf(now, stdout, s->wait > 0 ? JSON_COMPACT : JSON_INDENT(2));
 		putchar('\n');
 	} else {
 		if (before)
-			fputs(terminal ? "\033[H\033[J" : "\n", stdout);
-		xy_view_print(s->view, now, before, seconds, stdout, terminal && !(no && *no));
+			fputs(isatty(STDOUT_FILENO) ? "\033[H\033[J" : "\n", stdout);
+		xy_view_print(s->view, now, before, seconds, stdout, xy_cli_colour(STDOUT_FILENO));
 	}
 	fflush(stdout);
 }
@@ -137,6 +148,9 @@ int xy_cli_show(int argc, char **argv)
 	json_t *now = NULL, *before = NULL;
 	double then = 0;
 	int ret = parse(&s, argc, argv);
+	if (!ret && !s.view)
+		return s.about ? xy_cli_path(s.instance, s.about, s.json)
+			       : xy_cli_tree(s.instance, s.json);
 	while (!ret) {
 		double at = clock_now();
 		if (ask(&s, &now, &err)) {

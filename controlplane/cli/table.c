@@ -18,28 +18,19 @@ struct xy_table {
 	size_t count, room;
 };
 
-static void *must(void *p)
-{
-	if (!p) {
-		xy_cli_fail("not enough memory");
-		exit(CLI_FAILED);
-	}
-	return p;
-}
-
 struct xy_table *xy_table_new(unsigned columns)
 {
-	struct xy_table *t = must(calloc(1, sizeof(*t)));
+	struct xy_table *t = xy_cli_must(calloc(1, sizeof(*t)));
 	t->columns = columns;
-	t->align = must(calloc(columns, sizeof(*t->align)));
-	t->width = must(calloc(columns, sizeof(*t->width)));
+	t->align = xy_cli_must(calloc(columns, sizeof(*t->align)));
+	t->width = xy_cli_must(calloc(columns, sizeof(*t->width)));
 	return t;
 }
 
 // Names and endpoints are others' words: none may speak to the terminal.
 static char *printable(const char *text)
 {
-	char *copy = must(strdup(text));
+	char *copy = xy_cli_must(strdup(text));
 	for (char *p = copy; *p; p++)
 		if (iscntrl((unsigned char)*p))
 			*p = '?';
@@ -50,7 +41,7 @@ void xy_table_cell(struct xy_table *t, const char *text, enum xy_colour colour)
 {
 	if (t->count == t->room) {
 		t->room = t->room ? 2 * t->room : 64;
-		t->cells = must(realloc(t->cells, t->room * sizeof(*t->cells)));
+		t->cells = xy_cli_must(realloc(t->cells, t->room * sizeof(*t->cells)));
 	}
 	struct cell *c = &t->cells[t->count];
 	*c = (struct cell){printable(text), colour};

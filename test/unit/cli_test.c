@@ -57,6 +57,49 @@ static json_t *answer_drops(void *arg, const char *params)
 	return xy_telemetry_error("out of order");
 }
 
+// Done at the third ask, in two pages.
+static json_t *answer_tree(void *arg, const char *params)
+{
+	static int asked;
+	static const char *const pages[] = {
+		"{\"done\":true,\"cut\":true,\"nodes\":["
+		"{\"address\":\"200::1\",\"name\":null,\"state\":\"answered\",\"parent\":null,"
+		"\"neighbours\":2},"
+		"{\"address\":\"200::2\",\"name\":\"b\\u001b[2J\",\"state\":\"answered\","
+		"\"parent\":\"200::1\",\"cost\":96,\"rtt_us\":1234,\"version\":\"1\","
+		"\"neighbours\":null},"
+		"{\"address\":\"200::3\",\"state\":\"answered\",\"parent\":\"200::1\","
+		"\"neighbours\":1}],\"next\":\"1.3\"}",
+		"{\"done\":true,\"cut\":true,\"nodes\":["
+		"{\"address\":\"200::4\",\"state\":\"silent\",\"parent\":\"200::2\"},"
+		"{\"address\":\"200::5\",\"state\":\"not asked\",\"parent\":\"200::4\"},"
+		"{\"address\":\"200::6\",\"state\":\"silent\",\"parent\":\"200::6\"}],"
+		"\"next\":null}"};
+	if (!params && ++asked < 3)
+		return json_pack("{s:b,s:i,s:i,s:[],s:n}", "done", 0, "found", 3, "answered", 1,
+				 "nodes", "next");
+	return json_loads(pages[params != NULL], 0, NULL);
+}
+
+static json_t *answer_walk(void *arg, const char *params)
+{
+	static const char reply[] =
+		"{\"address\":\"200::9\",\"done\":true,\"end\":\"%s\",\"hops\":["
+		"{\"hop\":1,\"address\":\"200::2\",\"name\":\"b\",\"state\":\"answered\","
+		"\"after_gap\":false,\"rtt_us\":270,\"route\":\"via\",\"metric\":96},"
+		"{\"hop\":2,\"address\":\"200::9\",\"name\":null,\"state\":\"silent\","
+		"\"after_gap\":true,\"rtt_us\":null,\"route\":null,\"metric\":null}],"
+		"\"route\":{\"prefix\":\"200::/7\",\"source\":\"static\",\"peer\":\"p\","
+		"\"next_hop\":\"200::2\",\"metric\":null,\"origin\":null,\"epoch\":7}}";
+	char text[1024];
+	if (!params || strcmp(params, "200::1") == 0)
+		return json_pack("{s:s,s:b,s:s,s:[],s:n}", "address", "200::1", "done", 1, "end",
+				 params ? "reached" : "no route", "hops", "route");
+	snprintf(text, sizeof(text), reply,
+		 strcmp(params, "200::9") == 0 ? "no answer" : "reached");
+	return json_loads(text, 0, NULL);
+}
+
 static void serve(int ready)
 {
 	uv_loop_t loop;
@@ -78,6 +121,9 @@ static void serve(int ready)
 	xy_telemetry_register(t, "/xylem/workers", "", answer_workers, NULL);
 	xy_telemetry_register(t, "/xylem/graph", "", answer_graph, NULL);
 	xy_telemetry_register(t, "/xylem/drops", "", answer_drops, NULL);
+	xy_telemetry_register(t, "/xylem/tree", "", answer_tree, NULL);
+	xy_telemetry_register(t, "/xylem/path", "", answer_walk, NULL);
+	xy_telemetry_register(t, "/xylem/trace", "", answer_walk, NULL);
 	if (write(ready, "", 1) != 1)
 		_exit(1);
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -149,6 +195,14 @@ static void test_words(void)
 	EXPECT(2, "-n ../x: use", "show node -n ../x");
 	EXPECT(2, "--dot is for show graph", "show node --dot");
 	EXPECT(2, "does not know \"--jason\"", "show node --jason");
+	EXPECT(2, "show path: write ADDRESS behind it", "show path");
+	EXPECT(2, "one list at a time", "show tree peers");
+	EXPECT(2, "does not know \"x\"", "show path 200::1 x");
+	EXPECT(2, "-w is not for show tree", "show tree -w 1");
+	EXPECT(2, "\"relay\" is no address", "show path relay");
+	EXPECT(2, "trace needs an address", "trace --json");
+	EXPECT(2, "does not know \"200::2\"", "trace 200::1 200::2");
+	EXPECT(2, "-n ../x: use", "trace 200::1 -n ../x");
 	EXPECT(1, "no daemon answers as instance nobody-is-here", "show node -n nobody-is-here");
 	EXPECT(1, "start xylemd", "show node -n nobody-is-here");
 	EXPECT(1, "cannot write the output", "genconf >/dev/full");
@@ -208,6 +262,44 @@ static void test_show(void)
 	CU_ASSERT(strstr(out, "\033") == NULL); // no terminal, no colour
 }
 
+static void test_tree(void)
+{
+	EXPECT(0,
+	       "NODE                NAME   COST      RTT  VERSION  STATE\n"
+	       "200::1              -         -        -  -        this node\n"
+	       "|-- 200::2          b?[2J    96  1.23 ms  1        tells no neighbours\n"
+	       "|   `-- 200::4      -         -        -  -        no answer\n"
+	       "|       `-- 200::5  -         -        -  -        not asked\n"
+	       "`-- 200::3          -         -        -  -        answers\n"
+	       "There is more",
+	       "show tree -n " NODE);
+	CU_ASSERT(strstr(out, "200::6") == NULL);
+	CU_ASSERT(run("show tree --json -n " NODE) == 0);
+	json_t *o = json_loads(out, 0, NULL);
+	CU_ASSERT(json_array_size(json_object_get(o, "nodes")) == 6); // both pages
+	json_decref(o);
+}
+
+static void test_trace(void)
+{
+	EXPECT(1,
+	       "HOP  NODE    NAME      RTT  METRIC  STATE\n"
+	       "  1  200::2  b     0.27 ms      96  answers\n"
+	       "     ?       -           -       -  perhaps others between\n"
+	       "  2  200::9  -           -       -  no answer\n"
+	       "200::9 not reached: the last node does not answer",
+	       "trace 200:0::9 -n " NODE);
+	EXPECT(0, "200::9 reached\n", "trace 200::8 -n " NODE);
+	EXPECT(0, "it is this node, or behind it\n", "trace 200::1 -n " NODE);
+	EXPECT(1, "\"end\": \"no answer\"", "trace --json 200::9 -n " NODE);
+	EXPECT(0,
+	       "prefix    200::/7\nsource    static\npeer      p\nmetric    -\n"
+	       "next hop  200::2\norigin    -\nepoch     7\n\nHOP  NODE",
+	       "show path 200::9 -n " NODE);
+	EXPECT(0, "this node has no route to it\n", "show path 200::1 -n " NODE);
+	EXPECT(0, "\"route\": null", "show path 200::1 --json -n " NODE);
+}
+
 static void test_json(void)
 {
 	CU_ASSERT(run("show peers --json -n " NODE) == 0);
@@ -238,7 +330,8 @@ static void all(void (*const fn[])(void))
 
 static void test_server(void)
 {
-	all((void (*const[])(void)){test_show, test_json, test_repeat, NULL});
+	all((void (*const[])(void)){test_show, test_tree, test_trace, test_json, test_repeat,
+				    NULL});
 	// what a killed one leaves: nobody answers
 	EXPECT(1, "Connection refused", "show peers -n " NODE);
 }

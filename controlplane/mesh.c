@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Node info's place in the daemon: what it sends by, what it is told of links and routes, and its
+// timer.
+#include "daemon.h"
+
+#include <sodium.h>
+
+enum { LOOKUP = 64 }; // neighbours that announce one prefix
+
+static int send_packet(void *arg, const void *packet, size_t len)
+{
+	const struct xy_daemon *d = arg;
+	return xy_dp_overlay_send(d->dp, XY_DP_NO_PEER, packet, len);
+}
+
+static void random_bytes(void *arg, void *buf, size_t len)
+{
+	randombytes_buf(buf, len);
+}
+
+// As Babel measures the link; where it is not spoken, nothing is known of that.
+static void measure(const struct xy_daemon *d, const struct xy_key *key,
+		    struct xy_nodeinfo_neighbour *n)
+{
+	struct xy_babel_link_info b;
+	uint32_t slot;
+	if (xy_links_slot(d->links, key, &slot) || xy_routing_link_info(d->routing, slot, &b))
+		return;
+	n->cost = b.cost == XY_BABEL_INFINITY ? 0 : b.cost;
+	n->rtt_us = b.rtt;
+}
+
+static void neighbours(void *arg, xy_nodeinfo_each *each, void *to)
+{
+	const struct xy_daemon *d = arg;
+	xy_nsec now = xy_now();
+	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
+		struct xy_link_info k;
+		xy_links_info(d->links, i, now, &k);
+		if (k.leaf || k.state != XY_LINK_UP)
+			continue;
+		struct xy_nodeinfo_neighbour n = {.addr = xy_key_addr(&k.key)};
+		measure(d, &k.key, &n);
+		each(to, &n);
+	}
+}
+
+// The longest prefix that is routed, as the workers find it.
+static const struct xy_rib_route *find(const struct xy_rib *rib, const struct xy_addr *to)
+{
+	int shortest = xy_addr_is_v4(to) ? 96 : 0;
+	const struct xy_rib_route *r = NULL;
+	for (int len = 128; !r && len >= shortest; len--) {
+		struct xy_prefix p = {.addr = *to, .len = (uint8_t)len};
+		xy_prefix_mask(&p);
+		r = xy_rib_best(rib, &p);
+	}
+	return r;
+}
+
+static void via_peer(const struct xy_daemon *d, uint32_t slot, struct xy_nodeinfo_route *out)
+{
+	const char *name = xy_links_name(d->links, slot);
+	if (name)
+		snprintf(out->peer, sizeof(out->peer), "%s", name);
+	// Behind a leaf there is no further node.
+	out->result =
+		xy_links_node_addr(d->links, slot, &out->hop) ? XY_NODEINFO_VIA : XY_NODEINFO_HERE;
+}
+
+// The selected one of what neighbours announced.
+static void learned(const struct xy_daemon *d, const struct xy_prefix *p,
+		    struct xy_nodeinfo_route *out)
+{
+	struct xy_babel_entry e[LOOKUP];
+	unsigned n = xy_routing_lookup(d->routing, p, e, LOOKUP, xy_now());
+	for (unsigned i = 0; i < n && i < LOOKUP; i++) {
+		if (!e[i].selected || !e[i].used)
+			continue;
+		out->metric = e[i].metric;
+		out->has_key = e[i].has_key;
+		out->key = e[i].key;
+		out->epoch = e[i].epoch;
+	}
+}
+
+static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route *out)
+{
+	const struct xy_daemon *d = arg;
+	const struct xy_rib_route *r = find(xy_links_rib(d->links), to);
+	*out = (struct xy_nodeinfo_route){.result = XY_NODEINFO_NONE,
+					  .metric = XY_NODEINFO_UNKNOWN};
+	if (!r)
+		return;
+	out->prefix = r->prefix;
+	out->source = xy_route_source_text[r->source];
+	if (r->route.kind == XY_DP_ROUTE_HOST)
+		out->result = XY_NODEINFO_HERE;
+	if (r->route.kind == XY_DP_ROUTE_PEER)
+		via_peer(d, r->route.hop_count > 1 ? r->route.hops[0] : r->route.peer, out);
+	if (r->source == XY_ROUTE_LEARNED)
+		learned(d, &r->prefix, out);
+}
+
+static struct xy_nodeinfo_fields fields_of(const struct xy_config *c)
+{
+	struct xy_nodeinfo_fields f = {.enabled = c->node_info.enabled,
+				       .neighbours = c->node_info.neighbours,
+				       .version = c->node_info.version};
+	_Static_assert(sizeof(f.name) == sizeof(c->node_info.name), "a name is a name");
+	memcpy(f.name, c->node_info.name, sizeof(f.name));
+	return f;
+}
+
+int xy_mesh_up(struct xy_daemon *d, struct xy_err *err)
+{
+	struct xy_nodeinfo_config cfg = {.addr = d->id.addr,
+					 .version = XY_VERSION,
+					 .fields = fields_of(&d->plan.config),
+					 .ops = {.arg = d,
+						 .send = send_packet,
+						 .random = random_bytes,
+						 .neighbours = neighbours,
+						 .route = route}};
+	if (xy_nodeinfo_create(&cfg, &d->nodeinfo))
+		return xy_err_set(err, ENOMEM, "no memory for node info");
+	return 0;
+}
+
+void xy_mesh_down(struct xy_daemon *d)
+{
+	xy_nodeinfo_destroy(d->nodeinfo);
+	d->nodeinfo = NULL;
+}
+
+void xy_mesh_reload(struct xy_daemon *d)
+{
+	struct xy_nodeinfo_fields f = fields_of(&d->plan.config);
+	xy_nodeinfo_fields_set(d->nodeinfo, &f);
+}
