@@ -1,0 +1,714 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Whole control planes joined on virtual time: links, routing and the table of routes of four
+// nodes, with fake dataplanes between them whose wires the test may cut.
+#include "unit.h"
+
+#include "fake_dataplane.h"
+#include "log.h"
+#include "routing.h"
+#include "wire/udp6.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+enum { NODES = 4, QUEUE = 1024, SLOTS = 8, PACKET = 1280, TURN = 64 };
+
+struct node {
+	struct xy_dp dp;
+	struct xy_identity id;
+	struct xy_links *links;
+	struct xy_routing *routing;
+	struct xy_plan plan;
+	char key[XY_KEY_STRLEN], prefix[XY_PREFIX_STRLEN];
+	struct xy_job *job[XY_JOBS];
+	unsigned jobs;
+	struct xy_routing_job *claims[XY_ROUTING_JOBS];
+	unsigned claims_count;
+	bool claims_wait; // helpers verify nothing until told
+	bool stub;
+};
+
+struct packet { // on its way; peer: inside that link of `to`, else a datagram
+	xy_nsec at;
+	unsigned from, to;
+	bool overlay;
+	size_t len;
+	uint8_t data[PACKET];
+};
+
+static struct {
+	xy_nsec now;
+	struct node node[NODES];
+	bool cut[NODES][NODES];
+	struct packet queue[QUEUE];
+	unsigned queued;
+	uint64_t random;
+	unsigned most_turns;
+} w;
+
+#define A (&w.node[0])
+#define R (&w.node[1])
+#define S (&w.node[2])
+#define B (&w.node[3])
+
+static unsigned number_of(const struct node *n)
+{
+	return (unsigned)(n - w.node);
+}
+
+// --- what a node asks of the outside
+
+static void random_bytes(void *arg, void *buf, size_t len)
+{
+	uint8_t *b = buf; // xorshift: seeded, so that a failure comes again
+	for (size_t i = 0; i < len; i++) {
+		w.random ^= w.random << 13;
+		w.random ^= w.random >> 7;
+		w.random ^= w.random << 17;
+		b[i] = (uint8_t)(w.random >> 24);
+	}
+}
+
+static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
+{
+	*unix_sec = 1700000000 + w.now / XY_SEC;
+	*nsec = (uint32_t)(w.now % XY_SEC);
+}
+
+static void run_job(void *arg, struct xy_job *job)
+{
+	struct node *n = arg;
+	n->job[n->jobs++] = job;
+}
+
+static void run_claims(void *arg, struct xy_routing_job *job)
+{
+	struct node *n = arg;
+	CU_ASSERT_FATAL(n->claims_count < XY_ROUTING_JOBS); // bounded
+	CU_ASSERT_FATAL(job->count >= 1 && job->count <= XY_ROUTING_BATCH);
+	n->claims[n->claims_count++] = job;
+}
+
+static void epoch_save(void *arg, uint32_t epoch)
+{
+	xy_routing_epoch_saved(((struct node *)arg)->routing, epoch, w.now);
+}
+
+static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port)
+{
+	return -ENOENT;
+}
+
+static void path(void *arg, struct xy_dp_peer *peer)
+{
+	peer->mtu = 1500;
+}
+
+static void on_link(void *arg, uint32_t slot, enum xy_link_change what)
+{
+	struct node *n = arg;
+	if (n->routing)
+		xy_routing_link(n->routing, slot, what, w.now);
+}
+
+static void on_event(void *arg, const struct xy_dp_event *ev)
+{
+	xy_links_event(((struct node *)arg)->links, ev, w.now);
+}
+
+static void put(unsigned from, unsigned to, bool overlay, const void *data, size_t len)
+{
+	struct packet *p = &w.queue[w.queued];
+	CU_ASSERT_FATAL(len <= PACKET && w.queued < QUEUE);
+	if (w.cut[from][to])
+		return;
+	p->at = w.now + 5 * XY_MSEC;
+	p->from = from;
+	p->to = to;
+	p->overlay = overlay;
+	p->len = len;
+	memcpy(p->data, data, len);
+	w.queued++;
+}
+
+static void transmit(void *arg, const struct xy_endpoint *to, const void *data, size_t len)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		if (xy_endpoint_eq(&w.node[i].dp.self, to))
+			put(number_of(arg), i, false, data, len);
+}
+
+static struct node *node_with(const struct xy_key *key)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		if (memcmp(&w.node[i].id.x25519, key, sizeof(*key)) == 0)
+			return &w.node[i];
+	return NULL;
+}
+
+static void overlay(void *arg, uint32_t peer, const void *packet, size_t len)
+{
+	struct node *n = arg;
+	const struct xy_key *key = xy_links_key(n->links, peer);
+	CU_ASSERT_FATAL(key != NULL);
+	n->dp.peer[peer].stats.tx_any = n->dp.peer[peer].stats.tx_data = w.now;
+	put(number_of(n), number_of(node_with(key)), true, packet, len);
+}
+
+// --- the world
+
+static void dp_make(struct node *n)
+{
+	char self[32];
+	snprintf(self, sizeof(self), "192.0.2.%u:51820", number_of(n) + 1);
+	fake_init(&n->dp, &w.now);
+	CU_ASSERT_FATAL(xy_endpoint_parse(self, &n->dp.self) == 0);
+	n->dp.arg = n;
+	n->dp.transmit = transmit;
+	n->dp.event = on_event;
+	n->dp.overlay = overlay;
+}
+
+static void node_make(struct node *n)
+{
+	uint8_t seed[32];
+	random_bytes(NULL, seed, sizeof(seed));
+	CU_ASSERT_FATAL(xy_identity_from_seed(seed, &n->id) == 0);
+	xy_key_str(&n->id.x25519, n->key);
+	struct xy_prefix p = xy_key_prefix(&n->id.x25519);
+	xy_prefix_str(&p, n->prefix);
+	dp_make(n);
+}
+
+static void node_start(struct node *n, uint32_t epoch)
+{
+	struct xy_links_config links = {.dp = &n->dp,
+					.identity = &n->id,
+					.limits = xy_wg_limits_default,
+					.max_peers = SLOTS,
+					.ops = {.arg = n,
+						.run = run_job,
+						.random = random_bytes,
+						.wall = wall,
+						.resolve = resolve,
+						.path = path,
+						.routing = on_link}};
+	CU_ASSERT_FATAL(xy_links_create(&links, &n->links, NULL) == 0);
+	struct xy_routing_config routing = {
+		.dp = &n->dp,
+		.links = n->links,
+		.identity = &n->id,
+		.epoch = epoch,
+		.max_peers = SLOTS,
+		.stub = n->stub,
+		.ops = {.arg = n, .run = run_claims, .epoch_save = epoch_save}};
+	random_bytes(NULL, routing.secret, sizeof(routing.secret));
+	CU_ASSERT_FATAL(xy_routing_create(&routing, w.now, &n->routing, NULL) == 0);
+}
+
+static void world_make(void)
+{
+	xy_log_init(XY_LOG_ERROR);
+	memset(&w, 0, sizeof(w));
+	w.now = 1000 * XY_SEC;
+	w.random = 88172645463325252;
+	for (unsigned i = 0; i < NODES; i++)
+		node_make(&w.node[i]);
+}
+
+static void world_start(void)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		node_start(&w.node[i], 1700000000);
+}
+
+static void jobs_finish(struct node *n)
+{
+	while (n->jobs) {
+		struct xy_job *job = n->job[0];
+		memmove(n->job, n->job + 1, --n->jobs * sizeof(n->job[0]));
+		xy_job_run(job);
+		xy_links_job_done(n->links, job, w.now);
+	}
+}
+
+static void claims_finish(struct node *n)
+{
+	while (n->claims_count) {
+		struct xy_routing_job *job = n->claims[0];
+		n->claims[0] = n->claims[--n->claims_count];
+		xy_routing_job_run(job);
+		xy_routing_job_done(n->routing, job, w.now);
+	}
+}
+
+static void node_stop(struct node *n)
+{
+	jobs_finish(n);
+	xy_routing_quit(n->routing);
+	claims_finish(n);
+	CU_ASSERT_EQUAL(xy_routing_jobs(n->routing), 0);
+	xy_routing_destroy(n->routing);
+	n->routing = NULL;
+	xy_links_destroy(n->links);
+	CU_ASSERT_EQUAL(n->dp.dangling, 0);
+	CU_ASSERT_EQUAL(fake_route_count(n->dp.route), 0);
+	xy_plan_free(&n->plan);
+}
+
+static void world_end(void)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		node_stop(&w.node[i]);
+}
+
+// --- configs: "{ name = "r"; key = KEY_OF(R); endpoint = ...; }" by the letter of a node
+
+static const char *const name_of[NODES] = {"a", "r", "s", "b"};
+
+static size_t peer_text(const struct node *n, const struct node *to, const char *more, char *out,
+			size_t room)
+{
+	// The one with the lower number calls.
+	char endpoint[64] = "";
+	if (number_of(n) < number_of(to))
+		snprintf(endpoint, sizeof(endpoint), "endpoint = \"192.0.2.%u:51820\";",
+			 number_of(to) + 1);
+	return (size_t)snprintf(out, room, "{ name = \"%s\"; key = \"%s\"; %s %s }",
+				name_of[number_of(to)], to->key, endpoint, more);
+}
+
+// peers: letters, each followed by what is said of that peer.
+static void configure(struct node *n, const char *top, const char *peers[][2], unsigned count)
+{
+	static char text[8192];
+	struct xy_config config;
+	struct xy_plan plan;
+	struct xy_err err = {""};
+	size_t at = (size_t)snprintf(text, sizeof(text), "%s peers = ( ", top);
+	for (unsigned i = 0; i < count; i++) {
+		unsigned to = 0;
+		while (strcmp(name_of[to], peers[i][0]) != 0)
+			to++;
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s", i ? ", " : "");
+		at += peer_text(n, &w.node[to], peers[i][1], text + at, sizeof(text) - at);
+	}
+	snprintf(text + at, sizeof(text) - at, " );");
+	int r = xy_config_parse("test", text, strlen(text), &config, &err);
+	r = r ? r : xy_plan_make("test", &config, &n->id, &plan, &err);
+	r = r ? r : xy_links_apply(n->links, &plan, w.now, &err);
+	r = r ? r : xy_routing_apply(n->routing, &plan, w.now, &err);
+	if (r)
+		printf("\n  %s\n", err.text);
+	CU_ASSERT_FATAL(r == 0);
+	xy_plan_free(&n->plan);
+	n->plan = plan;
+}
+
+#define CONFIGURE(n, top, ...)                                                          \
+	do {                                                                            \
+		const char *peers[][2] = {__VA_ARGS__};                                 \
+		configure(n, top, peers, (unsigned)(sizeof(peers) / sizeof(peers[0]))); \
+	} while (0)
+
+// --- time
+
+static void deliver(const struct packet *p)
+{
+	struct node *n = &w.node[p->to], *from = &w.node[p->from];
+	uint32_t slot;
+	if (!p->overlay) {
+		fake_receive(&n->dp, &from->dp.self, p->data, p->len);
+		return;
+	}
+	if (xy_links_slot(n->links, &from->id.x25519, &slot) || !n->dp.peer[slot].cfg.routing)
+		return;
+	n->dp.peer[slot].stats.rx_any = n->dp.peer[slot].stats.rx_data = w.now;
+	struct xy_dp_event ev = {
+		.type = XY_DP_OVERLAY, .peer = slot, .data = p->data, .len = p->len};
+	xy_routing_event(n->routing, &ev, w.now);
+}
+
+static void network_step(void)
+{
+	for (unsigned i = 0; i < w.queued;) {
+		if (w.queue[i].at > w.now) {
+			i++;
+			continue;
+		}
+		struct packet p = w.queue[i];
+		memmove(&w.queue[i], &w.queue[i + 1], (--w.queued - i) * sizeof(p));
+		deliver(&p);
+	}
+}
+
+static void step(void)
+{
+	network_step();
+	for (unsigned i = 0; i < NODES; i++) {
+		struct node *n = &w.node[i];
+		jobs_finish(n);
+		if (!n->claims_wait)
+			claims_finish(n);
+		xy_links_run(n->links, 100, w.now);
+		if (xy_routing_deadline(n->routing) <= w.now)
+			xy_routing_run(n->routing, TURN, w.now);
+	}
+}
+
+static xy_nsec next_time(void)
+{
+	xy_nsec next = XY_NEVER;
+	for (unsigned i = 0; i < NODES; i++) {
+		const struct node *n = &w.node[i];
+		xy_nsec t = xy_links_deadline(n->links), u = xy_routing_deadline(n->routing);
+		next = t < next ? t : next;
+		next = u < next ? u : next;
+		if (n->jobs || (n->claims_count && !n->claims_wait))
+			next = w.now;
+	}
+	for (unsigned i = 0; i < w.queued; i++)
+		next = w.queue[i].at < next ? w.queue[i].at : next;
+	return next;
+}
+
+static void run_for(xy_nsec time)
+{
+	xy_nsec end = w.now + time;
+	unsigned turns = 0;
+	for (;;) {
+		xy_nsec next = next_time();
+		if (next > end)
+			break;
+		turns = next > w.now ? 0 : turns + 1;
+		w.most_turns = turns > w.most_turns ? turns : w.most_turns;
+		CU_ASSERT_FATAL(turns < 1000); // nothing spins
+		w.now = next > w.now ? next : w.now;
+		step();
+	}
+	w.now = end;
+}
+
+// --- what is looked at
+
+static uint32_t slot_of(const struct node *n, const struct node *peer)
+{
+	uint32_t slot = UINT32_MAX;
+	xy_links_slot(n->links, &peer->id.x25519, &slot);
+	return slot;
+}
+
+static const struct xy_dp_route *route_to(const struct node *n, const char *prefix)
+{
+	const struct fake_route *r = fake_route_find(n->dp.route, prefix);
+	return r ? &r->route : NULL;
+}
+
+// The one next hop of n towards a prefix is that peer.
+static bool goes_by(const struct node *n, const char *prefix, const struct node *peer)
+{
+	const struct xy_dp_route *r = route_to(n, prefix);
+	return r && r->kind == XY_DP_ROUTE_PEER && r->hop_count == 1 &&
+	       r->hops[0] == slot_of(n, peer) && r->peer == r->hops[0];
+}
+
+static struct xy_babel_link_info link_info(const struct node *n, const struct node *peer)
+{
+	struct xy_babel_link_info i = {0};
+	CU_ASSERT_EQUAL(xy_routing_link_info(n->routing, slot_of(n, peer), &i), 0);
+	return i;
+}
+
+static void line(void)
+{
+	CONFIGURE(R, "", {"a", ""}, {"b", ""});
+	CONFIGURE(A, "", {"r", ""});
+	CONFIGURE(B, "", {"r", ""});
+}
+
+// a over r (cost 96 each) or s (to_s, 96) to b.
+static void diamond(const char *to_s)
+{
+	CONFIGURE(R, "", {"a", ""}, {"b", ""});
+	CONFIGURE(S, "", {"a", to_s}, {"b", ""});
+	CONFIGURE(A, "", {"r", ""}, {"s", to_s});
+	CONFIGURE(B, "", {"r", ""}, {"s", ""});
+}
+
+// --- tests
+
+static void test_line(void)
+{
+	world_make();
+	world_start();
+	line();
+	run_for(20 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R) && goes_by(B, A->prefix, R));
+	CU_ASSERT(goes_by(A, R->prefix, R) && goes_by(R, B->prefix, B));
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 3); // ours and two others
+	run_for(3600 * XY_SEC);				   // rekeying and all
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	CU_ASSERT_EQUAL(link_info(A, R).hellos, 0xffff);
+	world_end();
+}
+
+static void test_moves(void)
+{
+	world_make();
+	world_start();
+	diamond("cost = 200;");
+	run_for(30 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R) && goes_by(B, A->prefix, R));
+	w.cut[0][1] = w.cut[1][0] = true;
+	run_for(30 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, S) && goes_by(B, A->prefix, S));
+	CU_ASSERT(goes_by(A, R->prefix, S)); // by way of s and b
+	w.cut[0][1] = w.cut[1][0] = false;
+	run_for(200 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R) && goes_by(A, R->prefix, R));
+	// b is gone: nobody sends there by a shorter prefix while it is told.
+	for (unsigned i = 0; i < NODES; i++)
+		w.cut[3][i] = w.cut[i][3] = true;
+	run_for(20 * XY_SEC);
+	const struct xy_dp_route *r = route_to(A, B->prefix);
+	CU_ASSERT(!r || r->kind == XY_DP_ROUTE_REJECT);
+	run_for(300 * XY_SEC);
+	CU_ASSERT(route_to(A, B->prefix) == NULL);
+	world_end();
+}
+
+static void test_equal_cost(void)
+{
+	world_make();
+	world_start();
+	diamond("");
+	run_for(60 * XY_SEC);
+	const struct xy_dp_route *r = route_to(A, B->prefix);
+	CU_ASSERT_FATAL(r && r->kind == XY_DP_ROUTE_PEER && r->hop_count == 2);
+	CU_ASSERT(r->hops[0] + r->hops[1] == slot_of(A, R) + slot_of(A, S));
+	CU_ASSERT(r->hops[0] != r->hops[1] && r->peer == r->hops[0]);
+	world_end();
+}
+
+// Helpers that are busy delay what they verify, and nothing else.
+static void test_slow_helpers(void)
+{
+	world_make();
+	world_start();
+	line();
+	A->claims_wait = true;
+	run_for(120 * XY_SEC);
+	CU_ASSERT(link_info(A, R).up && link_info(A, R).heard);
+	CU_ASSERT_EQUAL(link_info(A, R).hellos, 0xffff);
+	CU_ASSERT_EQUAL(link_info(R, A).hellos, 0xffff);
+	CU_ASSERT(route_to(A, B->prefix) == NULL); // not believed yet
+	A->claims_wait = false;
+	run_for(30 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
+static void test_prefixes(void)
+{
+	char accept[256];
+	world_make();
+	world_start();
+	line();
+	CONFIGURE(B, "routing = { announce = [ \"10.1.0.0/16\", \"10.3.0.0/16\" ]; };", {"r", ""});
+	snprintf(accept, sizeof(accept),
+		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.1.0.0/16\"; } ); };",
+		 B->key);
+	CONFIGURE(A, accept, {"r", ""});
+	run_for(60 * XY_SEC);
+	const struct xy_dp_route *r = route_to(B, "10.1.0.0/16");
+	CU_ASSERT(r && r->kind == XY_DP_ROUTE_HOST);
+	CU_ASSERT(goes_by(A, "10.1.0.0/16", R));
+	CU_ASSERT(route_to(A, "10.3.0.0/16") == NULL); // accepted by nobody
+	CU_ASSERT(route_to(R, "10.1.0.0/16") == NULL); // passed on, not used
+	CONFIGURE(A, "", {"r", ""});		       // no accept any more
+	run_for(10 * XY_SEC);
+	CU_ASSERT(route_to(A, "10.1.0.0/16") == NULL);
+	CONFIGURE(A, accept, {"r", ""});
+	run_for(10 * XY_SEC);
+	CU_ASSERT(goes_by(A, "10.1.0.0/16", R));
+	CONFIGURE(B, "", {"r", ""}); // withdrawn
+	CU_ASSERT(route_to(B, "10.1.0.0/16") == NULL);
+	run_for(10 * XY_SEC);
+	r = route_to(A, "10.1.0.0/16");
+	CU_ASSERT(!r || r->kind == XY_DP_ROUTE_REJECT);
+	run_for(300 * XY_SEC);
+	CU_ASSERT(route_to(A, "10.1.0.0/16") == NULL);
+	CU_ASSERT(goes_by(A, B->prefix, R)); // its epoch rose, its /64 stayed
+	CU_ASSERT_EQUAL(A->dp.peer[slot_of(A, R)].there, true);
+	world_end();
+}
+
+// A static route keeps its place, and what was learned takes it when it goes.
+static void test_precedence(void)
+{
+	char top[256];
+	world_make();
+	world_start();
+	diamond("cost = 200;");
+	snprintf(top, sizeof(top), "routes = ( { prefix = \"%s\"; peer = \"s\"; } );", B->prefix);
+	CONFIGURE(A, top, {"r", ""}, {"s", "cost = 200;"});
+	run_for(60 * XY_SEC);
+	const struct xy_dp_route *r = route_to(A, B->prefix);
+	CU_ASSERT(r && r->kind == XY_DP_ROUTE_PEER && r->peer == slot_of(A, S) && !r->hop_count);
+	CONFIGURE(A, "", {"r", ""}, {"s", "cost = 200;"});
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
+static void test_reload(void)
+{
+	world_make();
+	world_start();
+	diamond("cost = 200;");
+	run_for(80 * XY_SEC);
+	CU_ASSERT_EQUAL(link_info(A, R).hellos, 0xffff);
+	CONFIGURE(A, "", {"r", "cost = 1000;"}, {"s", "cost = 200;"});
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, S));
+	CU_ASSERT_EQUAL(link_info(A, R).hellos, 0xffff); // never interrupted
+	CONFIGURE(A, "", {"r", "babel = \"no\";"}, {"s", "cost = 200;"});
+	struct xy_babel_link_info none;
+	CU_ASSERT_EQUAL(xy_routing_link_info(A->routing, slot_of(A, R), &none), -ENOENT);
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, R->prefix, S)); // routing knows a way, the link alone does not count
+	CONFIGURE(A, "", {"s", "cost = 200;"});
+	CONFIGURE(A, "", {"r", ""}); // the only way there was
+	CU_ASSERT_EQUAL(A->dp.dangling, 0);
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
+static void ask(struct node *n, enum xy_dp_event_type type, const struct xy_addr *a)
+{
+	struct xy_dp_event ev = {.type = type, .addr = *a};
+	xy_routing_event(n->routing, &ev, w.now);
+}
+
+static void test_stub(void)
+{
+	world_make();
+	A->stub = true;
+	world_start();
+	CONFIGURE(R, "", {"a", "stub = true;"}, {"b", ""}, {"s", ""});
+	CONFIGURE(A, "routing = { stub = true; };", {"r", "relay = true;"});
+	CONFIGURE(B, "", {"r", ""});
+	CONFIGURE(S, "", {"r", ""});
+	run_for(60 * XY_SEC);
+	const struct xy_dp_route *r = route_to(A, "200::/7");
+	CU_ASSERT_FATAL(r && r->kind == XY_DP_ROUTE_ASK);
+	CU_ASSERT(route_to(A, B->prefix) == NULL && route_to(A, S->prefix) == NULL);
+	ask(A, XY_DP_ASK, &B->id.addr);
+	run_for(5 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R) && route_to(A, S->prefix) == NULL);
+	struct xy_addr nobody;
+	CU_ASSERT(xy_addr_parse("2ab:cdef::1", &nobody) == 0);
+	ask(A, XY_DP_ASK, &nobody);
+	run_for(9 * XY_SEC);
+	r = route_to(A, "2ab:cdef::/64");
+	CU_ASSERT(r && r->kind == XY_DP_ROUTE_REJECT);
+	run_for(15 * XY_SEC);
+	CU_ASSERT(route_to(A, "2ab:cdef::/64") == NULL);
+	for (unsigned i = 0; i < 6; i++) { // what is used stays
+		ask(A, XY_DP_USED, &B->id.addr);
+		run_for(60 * XY_SEC);
+	}
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	run_for(400 * XY_SEC);
+	CU_ASSERT(route_to(A, B->prefix) == NULL); // what is not is let go
+	world_end();
+}
+
+// A restart in the middle: with the epoch that follows, and with a lost one.
+static void test_restart(void)
+{
+	world_make();
+	world_start();
+	line();
+	run_for(30 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	for (unsigned lost = 0; lost < 2; lost++) { // then the network tells it
+		node_stop(B);
+		w.queued = 0;
+		dp_make(B);
+		node_start(B, lost ? 1 : 1700000100);
+		CONFIGURE(B, "", {"r", ""});
+		run_for(60 * XY_SEC);
+		CU_ASSERT(goes_by(B, A->prefix, R) && goes_by(A, B->prefix, R));
+	}
+	struct xy_routing_info i;
+	xy_routing_info(B->routing, &i);
+	CU_ASSERT(i.babel.epoch > 1700000100);
+	CU_ASSERT_EQUAL(i.notice[XY_BABEL_NOTICE_EPOCH_LOST], 1);
+	CU_ASSERT_EQUAL(i.notice[XY_BABEL_NOTICE_TWO_NODES], 0);
+	world_end();
+}
+
+static void send_raw(struct node *n, const struct node *peer, const struct xy_udp6 *u, bool spoil)
+{
+	uint8_t packet[PACKET];
+	size_t len = xy_udp6_build(u, packet, sizeof(packet));
+	if (spoil)
+		packet[len - 1] ^= 1;
+	struct xy_dp_event ev = {
+		.type = XY_DP_OVERLAY, .peer = slot_of(n, peer), .data = packet, .len = len};
+	xy_routing_event(n->routing, &ev, w.now);
+}
+
+static uint64_t malformed(const struct node *n)
+{
+	struct xy_routing_info i;
+	xy_routing_info(n->routing, &i);
+	return i.malformed;
+}
+
+static void test_strange_packets(void)
+{
+	static const uint8_t empty[4] = {42, 2};
+	world_make();
+	world_start();
+	line();
+	run_for(30 * XY_SEC);
+	struct xy_addr theirs = xy_key_link_local(&R->id.x25519);
+	struct xy_udp6 good = {.src = theirs,
+			       .dst = xy_babel_group,
+			       .src_port = XY_BABEL_PORT,
+			       .dst_port = XY_BABEL_PORT,
+			       .data = empty,
+			       .len = sizeof(empty)};
+	send_raw(A, R, &good, false);
+	CU_ASSERT_EQUAL(malformed(A), 0);
+	struct xy_udp6 u = good;
+	u.src_port = 1;
+	send_raw(A, R, &u, false);
+	u = good;
+	u.dst_port = 1;
+	send_raw(A, R, &u, false);
+	u = good;
+	u.src = R->id.addr;
+	send_raw(A, R, &u, false);
+	u = good;
+	u.dst = xy_key_link_local(&B->id.x25519);
+	send_raw(A, R, &u, false);
+	send_raw(A, R, &good, true);
+	CU_ASSERT_EQUAL(malformed(A), 5);
+	u = good; // somebody else's address on r's link: Babel's to refuse
+	u.src = xy_key_link_local(&B->id.x25519);
+	send_raw(A, R, &u, false);
+	CU_ASSERT_EQUAL(link_info(A, R).refused[XY_BABEL_REFUSED_PACKET], 1);
+	world_end();
+}
+
+XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
+	     {"a link dies, and is back; a node dies", test_moves},
+	     {"two ways of equal cost", test_equal_cost},
+	     {"helpers that are slow", test_slow_helpers},
+	     {"prefixes outside the mesh", test_prefixes},
+	     {"static before learned", test_precedence}, {"reload", test_reload},
+	     {"a stub asks", test_stub}, {"restart", test_restart},
+	     {"strange packets", test_strange_packets})
