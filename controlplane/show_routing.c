@@ -59,8 +59,10 @@ static const char *entry_state(const struct xy_babel_entry *e)
 		return "ours";
 	if (e->metric == XY_BABEL_INFINITY)
 		return "retracted";
+	if (e->selected && !e->used)
+		return "passed on: no accept of this node names it";
 	if (e->selected)
-		return e->used ? "used" : "passed on: no accept of this node names it";
+		return e->followed ? "used" : "another node's is better";
 	return e->feasible ? "worse" : "not feasible: it might lead back here";
 }
 
@@ -84,6 +86,7 @@ static json_t *entry_json(const struct xy_daemon *d, const struct xy_babel_entry
 	json_object_set_new(o, "selected", json_boolean(e->selected));
 	json_object_set_new(o, "feasible", json_boolean(e->feasible));
 	json_object_set_new(o, "used", json_boolean(e->used));
+	json_object_set_new(o, "followed", json_boolean(e->followed));
 	put_origin(o, e);
 	json_object_set_new(o, "refmetric", metric_json(e->refmetric));
 	json_object_set_new(o, "feasibility_seqno", number(e->fd_seqno));
@@ -113,7 +116,7 @@ static void put_learned(json_t *o, const struct xy_daemon *d, const struct xy_ri
 	if (r->source == XY_ROUTE_LEARNED)
 		n = xy_routing_lookup(d->routing, &r->prefix, all, ENTRIES, xy_now());
 	for (unsigned i = 0; i < n && i < ENTRIES; i++)
-		if (all[i].selected)
+		if (all[i].selected && all[i].followed)
 			put_origin(o, &all[i]);
 }
 
