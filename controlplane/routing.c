@@ -364,8 +364,13 @@ static void link_end(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	xy_babel_origin_prefer(r->babel, &k->key, false);
 	xy_babel_link_remove(r->babel, (uint16_t)slot, now);
 	k->there = false;
-	// No route may lead there from here on.
+	// Not in slices: no route may lead there when the peer is gone and its slot another's. It
+	// is the operator who removes a peer with many routes.
 	act_all(r, UINT32_MAX, now);
+	while (xy_babel_deadline(r->babel) <= now) {
+		xy_babel_poll(r->babel, now);
+		act_all(r, UINT32_MAX, now);
+	}
 }
 
 static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *key,
