@@ -38,7 +38,7 @@ static const char usage[] =
 	"  --want N               until it has N routes more than at the beginning\n"
 	"  --hold SECONDS         stay that long then (default 0 after --want, else for ever)\n"
 	"  --withdraw             then take all back, and wait until it has what it had\n"
-	"  --limit SECONDS        give up after so long (default 600)\n"
+	"  --limit SECONDS        give up waiting for routes after so long (default 600)\n"
 	"Exit code: 0, 1 when --want was not reached, 2 for a wrong option.\n";
 
 struct options {
@@ -364,11 +364,6 @@ struct run {
 	long routes, base;
 };
 
-static xy_nsec end_of(const struct run *r)
-{
-	return r->s.began + r->o->limit;
-}
-
 static long routes_now(const struct run *r)
 {
 	if (r->o->node)
@@ -400,11 +395,12 @@ static void step(struct run *r)
 // Until the neighbour has `want` routes (more or less of them), or time is up.
 static bool reach(struct run *r, long want, bool more, const char *event)
 {
+	xy_nsec limit = clock_now() + r->o->limit;
 	for (;;) {
 		look(r);
 		if (more ? r->routes >= want : r->routes <= want)
 			break;
-		if (stop || clock_now() > end_of(r)) {
+		if (stop || clock_now() > limit) {
 			tell(&r->s, "gave_up", ", \"routes\": %ld, \"wanted\": %ld", r->routes,
 			     want);
 			return false;
@@ -412,12 +408,15 @@ static bool reach(struct run *r, long want, bool more, const char *event)
 		step(r);
 	}
 	xy_nsec from = r->settled_at ? r->settled_at : r->s.first_update;
+	struct xy_babel_link_info info = {0};
+	xy_babel_link_info(r->s.b, SPEAKER_LINK, &info);
 	tell(&r->s, event,
 	     ", \"routes\": %ld, \"seconds\": %.3f, \"bytes_sent\": %" PRIu64
 	     ", \"bytes_received\": %" PRIu64 ", \"packets_sent\": %" PRIu64
-	     ", \"packets_received\": %" PRIu64,
+	     ", \"packets_received\": %" PRIu64 ", \"resent\": %" PRIu64,
 	     r->routes - r->base, from ? (double)(clock_now() - from) / XY_SEC : 0.0,
-	     r->s.bytes_sent, r->s.bytes_received, r->s.packets_sent, r->s.packets_received);
+	     r->s.bytes_sent, r->s.bytes_received, r->s.packets_sent, r->s.packets_received,
+	     info.resent);
 	return true;
 }
 
@@ -425,7 +424,7 @@ static void hold(struct run *r)
 {
 	bool forever = !r->o->has_hold && !r->o->want;
 	xy_nsec until = clock_now() + r->o->hold;
-	while (!stop && clock_now() <= end_of(r) && (forever || clock_now() < until))
+	while (!stop && (forever || clock_now() < until))
 		step(r);
 }
 
