@@ -147,6 +147,7 @@ static int settle(struct xy_rib *rib, const struct xy_rib_route *was, const stru
 
 int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 {
+	xy_dp_route_prefetch(rib->dp, &r->prefix);
 	const struct xy_rib_route *best = xy_rib_best(rib, &r->prefix);
 	struct xy_rib_route was;
 	struct xy_rib_node *n = *place(rib, &r->prefix, r->source);
@@ -168,6 +169,7 @@ int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source)
 {
+	xy_dp_route_prefetch(rib->dp, p);
 	struct xy_rib_node **at = place(rib, p, source);
 	if (!*at)
 		return;

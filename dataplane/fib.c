@@ -165,6 +165,12 @@ int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix)
 	return r;
 }
 
+void xy_dp_route_prefetch(const struct xy_dp *dp, const struct xy_prefix *prefix)
+{
+	if (is_mesh64(dp, prefix))
+		xy_exact_prefetch(dp->routes.mesh, xy_be64_load(prefix->addr.b));
+}
+
 void xy_dp_route_commit(struct xy_dp *dp)
 {
 	xy_lpm_commit(dp->routes.v6);

@@ -201,6 +201,9 @@ struct xy_dp_route {
 int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route);
 int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix);
+// A change of this prefix follows: its place in memory is fetched while the caller does other
+// things.
+void xy_dp_route_prefetch(const struct xy_dp *dp, const struct xy_prefix *prefix);
 void xy_dp_route_commit(struct xy_dp *dp);
 struct xy_dp_route_info {
 	uint32_t count, limit;

@@ -21,8 +21,8 @@ void xy_exact_destroy(struct xy_exact *t); // no reader may be left
 // loaded big-endian (xy_be64_load). value must not be XY_TABLE_MISS.
 int xy_exact_set(struct xy_exact *t, uint64_t key, uint32_t value);
 int xy_exact_del(struct xy_exact *t, uint64_t key);
-// A set or del of this key follows soon: whoever changes several keys says all of them first, and
-// pays for one cache miss, the least that a change of a large table costs, instead of each.
+// A set or del of this key follows soon: whoever says so ahead, or of several keys first, does
+// not wait for the cache miss that is the least that a change of a large table costs.
 void xy_exact_prefetch(const struct xy_exact *t, uint64_t key);
 uint32_t xy_exact_get(const struct xy_exact *t, uint64_t key); // writer's view, or XY_TABLE_MISS
 uint32_t xy_exact_count(const struct xy_exact *t);

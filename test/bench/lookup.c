@@ -138,7 +138,7 @@ static void exact_prepare(struct table *t, unsigned i, struct swap *s)
 	s->new_key = t->keys[i] = rnd();
 }
 
-// As the control plane changes routes: it has a batch, and says the next ones while at the first.
+// As the control plane changes routes: it says which one before it looks in its own table.
 static void exact_change(struct table *t, const struct swap *s)
 {
 	xy_exact_prefetch(t->ours, s->old_key);

@@ -286,6 +286,12 @@ int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix)
 	return take(dp->route, prefix);
 }
 
+void xy_dp_route_prefetch(const struct xy_dp *dp, const struct xy_prefix *prefix)
+{
+	(void)dp;
+	(void)prefix;
+}
+
 void xy_dp_route_commit(struct xy_dp *dp)
 {
 	dp->commits++;
