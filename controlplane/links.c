@@ -300,7 +300,8 @@ void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec no
 		break;
 	case XY_DP_WANT:
 	case XY_DP_MTU:
-		k = ev->peer < l->cfg.max_peers ? l->link[ev->peer] : NULL;
+		k = ev->peer < l->cfg.max_peers ? l->link[ev->peer]
+						: xy_link_by_remote(l, &ev->remote);
 		if (k)
 			peer_event(l, k, ev, now);
 		break;

@@ -40,7 +40,8 @@ struct xy_worker {
 	xy_nsec icmp_refill;
 	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer
 	uint32_t mtu_peer;
-	bool busy; // this walk moved something
+	xy_nsec mtu_heard; // the last event that an ICMP error said so
+	bool busy;	   // this walk moved something
 
 	// Read by the control thread: one writer, relaxed stores.
 	struct xy_dp_worker_stats stats __rte_cache_aligned;

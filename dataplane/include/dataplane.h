@@ -227,7 +227,9 @@ enum xy_dp_event_type {
 	XY_DP_ROAM,  // an authenticated packet of this session came from another endpoint
 	XY_DP_FIRST, // the first authenticated packet of this session
 	XY_DP_NUDGE, // the counter passed REKEY_AFTER_MESSAGES, or the session's age its limits
-	XY_DP_MTU,   // the kernel refused a datagram to this peer for its size
+	// The kernel refused a datagram to this peer for its size, or (peer XY_DP_NO_PEER) an ICMP
+	// error said that one to this remote was too large.
+	XY_DP_MTU,
 	// A whole IPv6 packet for the control plane, its UDP checksum unchecked: from a peer with
 	// `routing`, fe80::/10 to fe80::/10 or ff02::1:6, UDP, both ports 6696 (RFC 8966, section
 	// 4); or from anyone to node_addr and service_port.

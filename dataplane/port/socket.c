@@ -30,7 +30,8 @@ static void set_buffer(int fd, int force, int plain)
 		set_number(fd, SOL_SOCKET, plain, BUFFER_BYTES); // cut to net.core.*mem_max
 }
 
-// What the port cannot do without: a datagram's local address and ECN, and no silent fragments.
+// What the port cannot do without: a datagram's local address and ECN, no silent fragments, and to
+// be told of ICMP errors.
 static int set_needed(int fd, sa_family_t family, struct xy_err *err)
 {
 	static const struct {
@@ -40,9 +41,13 @@ static int set_needed(int fd, sa_family_t family, struct xy_err *err)
 	} need[] = {
 		{SOL_IPV6, IPV6_RECVPKTINFO, 1, true, "IPV6_RECVPKTINFO"},
 		{SOL_IPV6, IPV6_RECVTCLASS, 1, true, "IPV6_RECVTCLASS"},
-		{SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO, true, "IPV6_MTU_DISCOVER"},
+		// Never fragmented, and no smaller than the interface's MTU by the kernel's own
+		// opinion: an ICMP error, which anybody can forge, is ours to weigh.
+		{SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, true, "IPV6_MTU_DISCOVER"},
+		{SOL_IPV6, IPV6_RECVERR, 1, true, "IPV6_RECVERR"},
 		{SOL_IP, IP_RECVTOS, 1, false, "IP_RECVTOS"}, // on dual-stack sockets as well
-		{SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, false, "IP_MTU_DISCOVER"},
+		{SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE, false, "IP_MTU_DISCOVER"},
+		{SOL_IP, IP_RECVERR, 1, false, "IP_RECVERR"},
 	};
 	int r = family == AF_INET ? set_number(fd, SOL_IP, IP_PKTINFO, 1) : 0;
 	if (r)

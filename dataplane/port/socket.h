@@ -41,6 +41,7 @@ struct xy_socket_queue { // worker rw; fd, family, watched: control rw
 	sa_family_t family;
 	bool watched;
 	bool gso;	       // the kernel and the device take trains
+	bool errors;	       // ICMP errors may wait in the kernel
 	unsigned head, filled; // messages: the next to cut, all
 	unsigned waiting;      // datagrams in them that are not cut yet
 	unsigned per_message;  // most datagrams per message the last time
@@ -63,7 +64,12 @@ static inline struct xy_socket_queue *xy_socket_queue(struct xy_port *port, unsi
 	return &((struct xy_socket_port *)port->driver_data)->queue[worker];
 }
 
+void xy_socket_remote(struct xy_endpoint *remote, const union xy_sockaddr *from);
 void xy_socket_rx_init(struct xy_socket_queue *q); // points the headers at the slots
+// Could it be about an earlier datagram, by an ICMP error? The kernel says so once, at any call.
+bool xy_socket_is_old_error(int error);
+// Reads the ICMP errors that wait, a bounded number, and tells of path MTUs. Worker w only.
+void xy_socket_errors_read(struct xy_socket_queue *q, struct xy_worker *w, unsigned port);
 uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
 				uint16_t n);
 uint16_t xy_socket_tx_burst_rcu(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,

@@ -28,7 +28,7 @@ static struct xy_addr mapped(const struct in_addr *v4)
 	return xy_addr_from_v4(ntohl(v4->s_addr));
 }
 
-static void set_remote(struct xy_endpoint *remote, const union xy_sockaddr *from)
+void xy_socket_remote(struct xy_endpoint *remote, const union xy_sockaddr *from)
 {
 	if (from->any.sa_family == AF_INET) {
 		*remote = (struct xy_endpoint){.addr = mapped(&from->v4.sin_addr),
@@ -73,7 +73,7 @@ static void read_message(struct xy_socket_queue *q, unsigned slot)
 	struct msghdr *h = &q->header[slot].msg_hdr;
 
 	*msg = (struct xy_socket_message){.len = q->header[slot].msg_len, .size = XY_SOCKET_FRAME};
-	set_remote(&msg->remote, &q->from[slot]);
+	xy_socket_remote(&msg->remote, &q->from[slot]);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c))
 		read_control(msg, c);
 	// An empty datagram is one, too.
@@ -92,6 +92,7 @@ static bool take(struct xy_socket_queue *q, unsigned room)
 		q->header[i].msg_hdr.msg_controllen = sizeof(q->control[i]);
 	}
 	int r = recvmmsg(q->fd, q->header, ask, MSG_DONTWAIT, NULL);
+	q->errors |= r < 0 && xy_socket_is_old_error(errno);
 	q->head = 0;
 	q->filled = r > 0 ? (unsigned)r : 0;
 	q->per_message = 1;
@@ -192,6 +193,8 @@ uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 	uint16_t got = 0;
 	bool more = true;
 
+	if (q->errors)
+		xy_socket_errors_read(q, w, port->id);
 	while (t.packets < n) {
 		if (!q->waiting) {
 			if (!more)
@@ -202,7 +205,7 @@ uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 		}
 		got += move(q, port->id, w, out + got, (uint16_t)(n - t.packets), &t);
 	}
-	if (t.packets) {
+	if (t.packets || q->errors) {
 		w->busy = true; // also when all were dropped: more may wait here, unseen by epoll
 		xy_port_count_rx(port, w, t.packets, t.bytes);
 	}

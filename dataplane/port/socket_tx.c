@@ -153,11 +153,13 @@ static unsigned plan(const struct xy_socket_queue *q, struct tx *tx, struct rte_
 
 // --- sending it, and what to do when the kernel refuses
 
-static int send_message(const struct xy_socket_queue *q, const struct msghdr *h)
+static int send_message(struct xy_socket_queue *q, const struct msghdr *h)
 {
 	ssize_t r = sendmsg(q->fd, h, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (r < 0 && (errno == ECONNREFUSED || errno == EINTR)) // the first: an old ICMP error
+	if (r < 0 && (xy_socket_is_old_error(errno) || errno == EINTR)) {
+		q->errors = true;
 		r = sendmsg(q->fd, h, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
 	return r < 0 ? errno : 0;
 }
 
@@ -168,14 +170,14 @@ static bool may_be_local(int error) // an address or interface of ours that is g
 }
 
 // Message i again, as it is or from an address that the kernel chooses.
-static int send_again(const struct xy_socket_queue *q, struct tx *tx, unsigned i,
+static int send_again(struct xy_socket_queue *q, struct tx *tx, unsigned i,
 		      struct rte_mbuf *const *pkts, int error)
 {
 	struct msghdr *h = &tx->header[i].msg_hdr;
 	const struct rte_mbuf *m = pkts[tx->first[i]];
 	const struct xy_packet *p = xy_packet((struct rte_mbuf *)(uintptr_t)m);
 
-	if (error == ECONNREFUSED || error == EINTR)
+	if (xy_socket_is_old_error(error) || error == EINTR)
 		error = send_message(q, h);
 	if (may_be_local(error) && has_local(p)) {
 		set_control(h, p, false, h->msg_iovlen > 1 ? m->data_len : 0);
@@ -249,11 +251,13 @@ static uint64_t send_all(struct xy_socket_queue *q, struct tx *tx, struct rte_mb
 		int r = sendmmsg(q->fd, tx->header + i, messages - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (r > 0) {
 			unsigned first = tx->first[i], end = tx->first[i + (unsigned)r];
+			q->errors |= (unsigned)r < messages - i; // perhaps: it does not say why
 			sent |= (UINT64_MAX >> (63 - (end - 1))) & (UINT64_MAX << first);
 			i += (unsigned)r;
 		} else if (errno == EAGAIN) { // the buffer is full, for all that follow too
 			return sent | refuse(pkts, tx->first[i], tx->first[messages], EAGAIN);
 		} else {
+			q->errors |= xy_socket_is_old_error(errno);
 			sent |= salvage(q, tx, i, pkts, errno);
 			i++;
 		}

@@ -1282,6 +1282,13 @@ static void test_mtu(void)
 	struct xy_dp_event ev = {.type = XY_DP_MTU, .peer = 0};
 	xy_links_event(A->links, &ev, w.now);
 	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1280);
+	A->mtu = 1450;
+	ev = (struct xy_dp_event){.type = XY_DP_MTU, .peer = XY_DP_NO_PEER, .remote = C->dp.self};
+	xy_links_event(A->links, &ev, w.now); // no peer of ours is there
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1280);
+	ev.remote = B->dp.self;
+	xy_links_event(A->links, &ev, w.now);
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1450);
 	world_end();
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Socket ports over loopback (MTU 1500, in a namespace of the test's own): what goes in comes out,
 // with its addresses and marks, and each datagram is accounted for.
+#include "port/socket.h"
 #include "rig.h"
+
+#include "base/bytes.h"
 
 #include <arpa/inet.h>
 #include <netinet/udp.h>
+#include <rte_ip.h>
 
 #define WAITS 5000 // looks, 0.2 ms apart, until something must have come
 
@@ -384,6 +388,125 @@ static void test_refused(void)
 	finish(a, NULL);
 }
 
+// --- ICMP errors
+
+static bool has_errors(struct xy_port *p)
+{
+	struct pollfd f = {.fd = xy_socket_queue(p, 0)->fd};
+	poll(&f, 1, 0);
+	return f.revents & POLLERR;
+}
+
+static void errors_gone(struct xy_port *p)
+{
+	struct rte_mbuf *m;
+	for (unsigned i = 0; i < 1000 && has_errors(p); i++)
+		CU_ASSERT_EQUAL(p->ops->rx_burst_rcu(p, &rig.worker[0], &m, 1), 0);
+	CU_ASSERT_FALSE(has_errors(p)); // it would keep a worker from sleeping
+}
+
+// Errors about one remote, who has closed his port, cost no datagram to another.
+static void test_closed(void)
+{
+	enum { N = 40 };
+	struct rte_mbuf *m[2 * N];
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		const char *lo = v6 ? "::1" : "127.0.0.1";
+		start(1);
+		struct xy_port *a = opened("::", 0, 0), *b = opened("::", 0, 1);
+		struct xy_endpoint there = at(lo, b->udp_port), closed = at(lo, 9);
+		for (unsigned i = 0; i < N; i++) { // one at a time, and in bursts
+			m[0] = made(i, 64, &closed);
+			m[1] = made(i, 64, &there);
+			CU_ASSERT_EQUAL_FATAL(sent(a, m, 1), 1);
+			CU_ASSERT_EQUAL_FATAL(sent(a, m + 1, 1), 1);
+		}
+		CU_ASSERT(has_errors(a));
+		CU_ASSERT_EQUAL_FATAL(take(b, m, N), N);
+		rig_consume(&rig.worker[0], m, N);
+		for (unsigned i = 0; i < 2 * N; i++)
+			m[i] = made(i, 64, i % 2 ? &there : &closed);
+		CU_ASSERT_EQUAL_FATAL(sent(a, m, 2 * N), 2 * N);
+		CU_ASSERT_EQUAL_FATAL(take(b, m, N), N);
+		rig_consume(&rig.worker[0], m, N);
+		errors_gone(a);
+		CU_ASSERT_EQUAL(rig_too_big, 0);
+		finish(a, b);
+	}
+}
+
+// A router's "too big", about a datagram that this socket never sent: as when a card sent it.
+static void too_big_from_router(bool v6, uint16_t from, uint16_t to)
+{
+	uint8_t msg[8 + 40 + 8] = {3, 4, 0, 0, 0, 0, 1400 >> 8, 1400 & 0xff};
+	size_t ip = v6 ? 40 : 20, len = 8 + ip + 8;
+	uint8_t *quote = msg + 8;
+	if (v6) {
+		static const uint8_t head[] = {
+			2,    0, 0, 0, 0,	  0, 1400 >> 8, 1400 & 0xff, // ICMPv6
+			0x60, 0, 0, 0, 1400 >> 8, 8, 17,	64};
+		memcpy(msg, head, sizeof(head));
+		quote[8 + 15] = quote[24 + 15] = 1;
+	} else {
+		static const uint8_t head[] = {0x45, 0,	 1440 >> 8, 1440 & 0xff, 0, 0,	 0x40,
+					       0,    64, 17,	    0,		 0, 127, 0,
+					       0,    1,	 127,	    0,		 0, 1};
+		memcpy(quote, head, sizeof(head));
+		xy_be16_store(quote + 10, rte_be_to_cpu_16((uint16_t)~rte_raw_cksum(head, 20)));
+	}
+	xy_be16_store(quote + ip, from);
+	xy_be16_store(quote + ip + 2, to);
+	xy_be16_store(quote + ip + 4, 1400 - 40);
+	if (!v6)
+		xy_be16_store(msg + 2, rte_be_to_cpu_16((uint16_t)~rte_raw_cksum(msg, len)));
+	struct xy_endpoint lo = at(v6 ? "::1" : "127.0.0.1", 0);
+	union xy_sockaddr dst = {0};
+	if (v6) {
+		dst.v6.sin6_family = AF_INET6;
+		memcpy(&dst.v6.sin6_addr, lo.addr.b, 16);
+	} else {
+		dst.v4.sin_family = AF_INET;
+		memcpy(&dst.v4.sin_addr, lo.addr.b + 12, 4);
+	}
+	int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC,
+			v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(sendto(fd, msg, len, 0, &dst.any, v6 ? sizeof(dst.v6) : sizeof(dst.v4)),
+			(ssize_t)len);
+	close(fd);
+}
+
+static void test_too_big(void)
+{
+	if (!rig_own_net) {
+		fprintf(stderr, "skipped: ");
+		return;
+	}
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct xy_endpoint remote = at(v6 ? "::1" : "127.0.0.1", 4711);
+		struct rte_mbuf *m;
+		start(1);
+		struct xy_port *a = opened("::", 0, 0);
+		rig_too_big = 0;
+		too_big_from_router(v6, a->udp_port, 4711);
+		errors_gone(a);
+		CU_ASSERT_EQUAL(rig_too_big, 1);
+		CU_ASSERT(xy_endpoint_eq(&rig_too_big_at, &remote));
+		too_big_from_router(v6, (uint16_t)(a->udp_port ^ 1), 4711); // not about our port
+		CU_ASSERT_FALSE(has_errors(a));
+		// The kernel believes it; what the socket may send is the interface's MTU all the
+		// same.
+		struct xy_port *b = opened("::", 0, 1);
+		remote.port = b->udp_port;
+		m = made(7, 1440, &remote);
+		CU_ASSERT_EQUAL_FATAL(sent(a, &m, 1), 1);
+		CU_ASSERT_EQUAL_FATAL(take(b, &m, 1), 1);
+		rig_consume(&rig.worker[0], &m, 1);
+		rig_too_big = 0;
+		finish(a, b);
+	}
+}
+
 static void refused_open(const char *address, uint16_t udp_port, int error, const char *word)
 {
 	struct xy_dp_port_config cfg = {.address = addr(address), .port = udp_port};
@@ -519,6 +642,8 @@ int main(void)
 		{"local address", test_local},
 		{"too long for the path", test_mtu},
 		{"refused by the kernel", test_refused},
+		{"errors about another", test_closed},
+		{"too big, says a router", test_too_big},
 		{"busy port", test_busy},
 		{"flows over workers", test_workers},
 		{"no buffers", test_no_buffers},

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "dp.h"
+#include "event.h"
 #include "unit.h"
 
 #include <fcntl.h>
@@ -61,6 +62,17 @@ void xy_worker_unwatch(struct xy_worker *w, int fd)
 	(void)w;
 	(void)fd;
 	rig_watched--;
+}
+
+static unsigned rig_too_big; // ICMP errors about a datagram's size, and where the last was to go
+static struct xy_endpoint rig_too_big_at;
+
+void xy_event_mtu_at(struct xy_worker *w, uint8_t port, const struct xy_endpoint *remote)
+{
+	(void)w;
+	(void)port;
+	rig_too_big++;
+	rig_too_big_at = *remote;
 }
 
 // --- the machine
