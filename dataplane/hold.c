@@ -2,24 +2,25 @@
 #include "hold.h"
 
 #include "memory.h"
+#include "queue.h"
 
 #include <stdlib.h>
 
-struct queue {
-	struct rte_mbuf *head, *tail; // linked by mbuf->next
-	uint32_t count;
+struct line {
+	struct xy_queue queue;
 	uint32_t generation; // of the peer slot when it was first put to
 	xy_nsec wanted;
 };
 
 struct xy_hold {
 	struct xy_dp *dp;
-	struct queue *queue; // [max_peers], pages come with use
-	uint32_t *active;    // peers with something held
+	struct line *line; // [max_peers], pages come with use
+	uint32_t *active;  // peers with something held
 	uint32_t active_count, total, limit;
 	uint32_t epoch; // dp->session_epoch at the last look
 	uint32_t scan;	// where the last take stopped
-	bool again;	// it stopped because out was full
+	uint32_t hand;	// in active: who gave way last
+	bool again;	// the take stopped because out was full
 };
 
 struct xy_hold *xy_hold_create(struct xy_dp *dp)
@@ -30,23 +31,19 @@ struct xy_hold *xy_hold_create(struct xy_dp *dp)
 	h->dp = dp;
 	// A quarter of the pool over all workers: what waits must not starve what moves.
 	h->limit = dp->pool->size / 4 / dp->workers;
-	h->queue = xy_memory_reserve(dp->cfg.max_peers * sizeof(*h->queue));
+	h->line = xy_memory_reserve(dp->cfg.max_peers * sizeof(*h->line));
 	h->active = xy_memory_reserve(dp->cfg.max_peers * sizeof(*h->active));
-	if (!h->queue || !h->active) {
+	if (!h->line || !h->active) {
 		xy_hold_destroy(h);
 		return NULL;
 	}
 	return h;
 }
 
-static struct rte_mbuf *pop(struct xy_hold *h, struct queue *q)
+static struct rte_mbuf *take(struct xy_hold *h, struct line *l)
 {
-	struct rte_mbuf *m = q->head;
-	q->head = m->next;
-	m->next = NULL;
-	q->count--;
 	h->total--;
-	return m;
+	return xy_queue_take(&l->queue);
 }
 
 void xy_hold_destroy(struct xy_hold *h)
@@ -54,9 +51,9 @@ void xy_hold_destroy(struct xy_hold *h)
 	if (!h)
 		return;
 	for (uint32_t i = 0; i < h->active_count; i++)
-		while (h->queue[h->active[i]].count)
-			rte_pktmbuf_free(pop(h, &h->queue[h->active[i]]));
-	xy_memory_release(h->queue, h->dp->cfg.max_peers * sizeof(*h->queue));
+		while (h->line[h->active[i]].queue.count)
+			rte_pktmbuf_free(take(h, &h->line[h->active[i]]));
+	xy_memory_release(h->line, h->dp->cfg.max_peers * sizeof(*h->line));
 	xy_memory_release(h->active, h->dp->cfg.max_peers * sizeof(*h->active));
 	free(h);
 }
@@ -66,30 +63,57 @@ uint32_t xy_hold_count(const struct xy_hold *h)
 	return h->total;
 }
 
+static void active_remove(struct xy_hold *h, uint32_t at)
+{
+	h->active[at] = h->active[--h->active_count];
+}
+
+// The oldest packet of a peer that holds more than an equal share. There is one when all is full
+// and somebody holds less than that. The hand stays where it is while it finds something, so over
+// many packets it makes few steps.
+static struct rte_mbuf *evict(struct xy_hold *h, uint32_t share)
+{
+	for (;; h->hand++) {
+		if (h->hand >= h->active_count)
+			h->hand = 0;
+		struct line *l = &h->line[h->active[h->hand]];
+		if (l->queue.count > share)
+			return take(h, l);
+	}
+}
+
+// Whose packet gives way to one more in this line: nobody's, its own oldest, another's; or m, when
+// there are more lines than room.
+static struct rte_mbuf *make_room(struct xy_hold *h, struct line *l, struct rte_mbuf *m)
+{
+	uint32_t share = h->limit / (h->active_count + !l->queue.count);
+	if (l->queue.count >= XY_DP_HELD_PER_PEER)
+		return take(h, l);
+	if (h->total < h->limit)
+		return NULL;
+	if (l->queue.count < share)
+		return evict(h, share);
+	return l->queue.count ? take(h, l) : m;
+}
+
 struct rte_mbuf *xy_hold_put(struct xy_hold *h, struct rte_mbuf *m, xy_nsec now, bool *want)
 {
 	uint32_t peer = xy_packet(m)->next;
-	struct queue *q = &h->queue[peer];
-	struct rte_mbuf *out = NULL;
+	struct line *l = &h->line[peer];
+	bool empty = !l->queue.count;
 
-	*want = now - q->wanted >= XY_SEC || !q->wanted;
+	*want = now - l->wanted >= XY_SEC || !l->wanted;
 	if (*want)
-		q->wanted = now;
-	if (q->count >= XY_DP_HELD_PER_PEER)
-		out = pop(h, q);
-	else if (h->total >= h->limit)
+		l->wanted = now;
+	struct rte_mbuf *out = make_room(h, l, m);
+	if (out == m)
 		return m;
-	if (!q->count) {
-		q->generation =
+	if (empty) {
+		l->generation =
 			__atomic_load_n(&h->dp->peer[peer].hold_generation, __ATOMIC_ACQUIRE);
 		h->active[h->active_count++] = peer;
-		q->head = m;
-	} else {
-		q->tail->next = m;
 	}
-	m->next = NULL;
-	q->tail = m;
-	q->count++;
+	xy_queue_put(&l->queue, m);
 	h->total++;
 	// A session may have come between wg_seal's look and now.
 	h->again = h->again || xy_peer_session_rcu(h->dp, peer, now);
@@ -113,22 +137,22 @@ unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *dro
 	h->again = false;
 	while (h->scan < h->active_count) {
 		uint32_t peer = h->active[h->scan];
-		struct queue *q = &h->queue[peer];
-		bool stale = q->generation !=
+		struct line *l = &h->line[peer];
+		bool stale = l->generation !=
 			     __atomic_load_n(&h->dp->peer[peer].hold_generation, __ATOMIC_ACQUIRE);
 		if (!stale && !xy_peer_session_rcu(h->dp, peer, now)) {
 			h->scan++;
 			continue;
 		}
-		while (q->count && taken < n) {
+		while (l->queue.count && taken < n) {
 			drop[taken] = stale ? 1 : 0;
-			out[taken++] = pop(h, q);
+			out[taken++] = take(h, l);
 		}
-		if (q->count) {
+		if (l->queue.count) {
 			h->again = true;
 			return taken;
 		}
-		h->active[h->scan] = h->active[--h->active_count];
+		active_remove(h, h->scan);
 	}
 	return taken;
 }

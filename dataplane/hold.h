@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Packets that wait for a session with their next hop: per worker and peer, bounded, the oldest
-// dropped first. One worker's own.
+// dropped first; where all of them are too many, those of the peers with the most. One worker's
+// own.
 #pragma once
 
 #include "peer.h"
