@@ -41,6 +41,8 @@ struct xy_dp {
 	unsigned poll_first;	  // control: the worker whose events come first at the next poll
 	uint32_t stop;
 	uint32_t session_epoch; // rises when held packets may go or must be dropped
+	uint32_t route_epoch;	// rises when routes were committed
+	uint32_t ask_routes;	// control: routes of kind ASK; workers: is there one?
 
 	struct xy_port_list *ports; // RCU
 	struct xy_host *host;	    // RCU

@@ -114,12 +114,20 @@ static int hops_check(const struct xy_dp *dp, const struct xy_dp_route *route)
 	return route->hop_count > 1 || route->peer < dp->cfg.max_peers ? 0 : -EINVAL;
 }
 
+static void ask_count(struct xy_dp *dp, unsigned kind, int change)
+{
+	if (kind == XY_DP_ROUTE_ASK)
+		__atomic_store_n(&dp->ask_routes, dp->ask_routes + (uint32_t)change,
+				 __ATOMIC_RELAXED);
+}
+
 // A table's value for a route, with the reference that the table will hold.
 static int value_take(struct xy_dp *dp, const struct xy_dp_route *route, uint32_t *value)
 {
 	struct xy_group g;
 	int number = -1;
 	if (route->kind != XY_DP_ROUTE_PEER) {
+		ask_count(dp, route->kind, 1);
 		*value = xy_fib_pack(route->kind, 0);
 		return 0;
 	}
@@ -138,6 +146,7 @@ static int value_take(struct xy_dp *dp, const struct xy_dp_route *route, uint32_
 
 static void value_give(struct xy_dp *dp, uint32_t value)
 {
+	ask_count(dp, xy_fib_kind(value), -1);
 	if (xy_fib_kind(value) == XY_FIB_GROUP)
 		xy_group_give(dp, xy_fib_arg(value));
 }
@@ -146,6 +155,8 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route)
 {
 	uint32_t value, old = table_get(dp, &dp->routes, prefix);
+	if (route->kind == XY_DP_ROUTE_ASK && (prefix->len < 7 || !xy_addr_is_mesh(&prefix->addr)))
+		return -EINVAL;
 	int r = value_take(dp, route, &value);
 	if (r)
 		return r;
@@ -178,6 +189,13 @@ void xy_dp_route_commit(struct xy_dp *dp)
 	xy_lpm_commit(dp->sources.v6);
 	xy_lpm_commit(dp->sources.v4);
 	xy_groups_commit(dp);
+	// What waits for a route is looked at again. Pairs with the fence before a worker sleeps:
+	// we see what it holds, or it sees the epoch.
+	__atomic_add_fetch(&dp->route_epoch, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < dp->workers; i++)
+		if (__atomic_load_n(&dp->worker[i]->stats.held, __ATOMIC_RELAXED))
+			xy_worker_wake(dp->worker[i]);
 }
 
 void xy_dp_route_info(const struct xy_dp *dp, struct xy_dp_route_info *out)

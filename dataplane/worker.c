@@ -4,10 +4,12 @@
 #include "run.h"
 
 #include "aead.h"
+#include "ask.h"
 #include "graph/graph.h"
 #include "hold.h"
 #include "memory.h"
 #include "session.h"
+#include "used.h"
 
 #include <rte_cycles.h>
 #include <rte_ring_elem.h>
@@ -125,7 +127,9 @@ static int parts_create(struct xy_worker *w)
 	w->use = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->use));
 	w->handed = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->handed));
 	w->hold = xy_hold_create(dp);
-	if (!w->mb || !w->use || !w->handed || !w->hold || rings_create(w))
+	w->ask = xy_ask_create(dp);
+	w->used = xy_used_create();
+	if (!w->mb || !w->use || !w->handed || !w->hold || !w->ask || !w->used || rings_create(w))
 		return -ENOMEM;
 	int r = descriptors_create(w);
 	r = r ? r : xy_port_worker_init(w);
@@ -151,6 +155,8 @@ void xy_worker_fini(struct xy_worker *w)
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
 	rings_destroy(w);
+	xy_used_destroy(w->used);
+	xy_ask_destroy(w->ask);
 	xy_hold_destroy(w->hold);
 	xy_memory_release(w->handed, (w->dp->session_mask + 1) * sizeof(*w->handed));
 	xy_memory_release(w->use, (w->dp->session_mask + 1) * sizeof(*w->use));
@@ -178,7 +184,7 @@ static bool rings_empty(const struct xy_worker *w)
 	for (unsigned i = 0; i < w->dp->workers; i++)
 		if (rte_ring_count(w->handover[i]))
 			return false;
-	return !xy_hold_due(w->hold);
+	return !xy_hold_due(w->hold) && !xy_ask_due(w->ask, w->now);
 }
 
 static void fall_asleep(struct xy_worker *w)

@@ -11,8 +11,10 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+struct xy_ask;
 struct xy_hold;
 struct xy_session_use;
+struct xy_used;
 
 struct xy_worker {
 	struct xy_dp *dp;
@@ -36,6 +38,8 @@ struct xy_worker {
 	struct xy_session_use *use; // per session slot, our share
 	uint32_t *handed;	    // per session slot: packets that we handed to its owner
 	struct xy_hold *hold;	    // packets waiting for sessions
+	struct xy_ask *ask;	    // packets waiting for routes
+	struct xy_used *used;	    // mesh /64s in use, while there are routes to ask for
 	uint64_t icmp_tokens;	    // ICMP errors that may be made now, and since when
 	xy_nsec icmp_refill;
 	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Packets without a session to go in: kept, and the control plane is asked for a handshake. ring_rx
 // brings them back.
-#include "hold.h"
 #include "node.h"
 
 enum { DROP_HOLD_FULL, EDGES };
@@ -19,7 +18,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		if (out)
 			rte_node_enqueue_x1(graph, node, DROP_HOLD_FULL, out);
 	}
-	XY_SET(w->stats.held, xy_hold_count(w->hold));
+	xy_held_tell(w);
 }
 XY_NODE_CHUNKS(chunk)
 

@@ -4,8 +4,10 @@
 // only.
 #pragma once
 
+#include "ask.h"
 #include "dp.h"
 #include "event.h"
+#include "hold.h"
 
 #include "compat.h"
 
@@ -25,6 +27,12 @@ static inline void xy_node_pass(struct rte_graph *graph, struct rte_node *node, 
 		rte_node_enqueue(graph, node, edge[i], &objs[i], (uint16_t)(run - i));
 		i = run;
 	}
+}
+
+// After packets were held or released.
+static inline void xy_held_tell(struct xy_worker *w)
+{
+	XY_SET(w->stats.held, xy_hold_count(w->hold) + xy_ask_count(w->ask));
 }
 
 // Runs chunk() over all objects, XY_BURST at a time.

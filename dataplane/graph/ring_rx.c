@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Source: what comes over rings. Orders of the control plane first, then held packets that may go,
 // then packets that other workers handed over.
-#include "hold.h"
 #include "node.h"
 
 #include "peer.h"
 
 #include <rte_ring_elem.h>
 
-enum { PORT_TX, SEAL, OPEN, ROUTE, DROP_NO_SESSION, DROP_STALE, EDGES };
+enum { PORT_TX, SEAL, OPEN, ROUTE, DROP_NO_SESSION, DROP_NO_ANSWER, DROP_STALE, EDGES };
 
 static rte_edge_t keepalive(struct xy_worker *w, const struct xy_msg *msg)
 {
@@ -64,7 +63,20 @@ static unsigned take_held(struct rte_graph *graph, struct rte_node *node, struct
 	unsigned n = xy_hold_take_rcu(w->hold, m, drop, XY_BURST, w->now);
 	for (unsigned i = 0; i < n; i++)
 		rte_node_enqueue_x1(graph, node, drop[i] ? DROP_NO_SESSION : SEAL, m[i]);
-	XY_SET(w->stats.held, xy_hold_count(w->hold));
+	xy_held_tell(w);
+	return n;
+}
+
+static unsigned take_asked(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w)
+{
+	struct rte_mbuf *m[XY_BURST];
+	uint8_t drop[XY_BURST];
+	if (!xy_ask_due(w->ask, w->now))
+		return 0;
+	unsigned n = xy_ask_take_rcu(w->ask, m, drop, XY_BURST, w->now);
+	for (unsigned i = 0; i < n; i++)
+		rte_node_enqueue_x1(graph, node, drop[i] ? DROP_NO_ANSWER : ROUTE, m[i]);
+	xy_held_tell(w);
 	return n;
 }
 
@@ -89,6 +101,7 @@ static uint16_t process(struct rte_graph *graph, struct rte_node *node, void **o
 	(void)objs;
 	(void)n;
 	total += take_held(graph, node, w);
+	total += take_asked(graph, node, w);
 	total += take_handed(graph, node, w);
 	if (total)
 		w->busy = true;
@@ -105,6 +118,7 @@ static struct rte_node_register ring_rx = {
 		       [OPEN] = "wg_open",
 		       [ROUTE] = "route",
 		       [DROP_NO_SESSION] = "drop_no_session",
+		       [DROP_NO_ANSWER] = "drop_no_answer",
 		       [DROP_STALE] = "drop_stale"},
 };
 RTE_NODE_REGISTER(ring_rx);

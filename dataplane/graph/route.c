@@ -3,13 +3,15 @@
 // error.
 #include "node.h"
 
+#include "base/bytes.h"
 #include "fib.h"
 #include "lookup.h"
 #include "peer.h"
 #include "spread.h"
+#include "used.h"
 #include "wire/icmp.h"
 
-enum { SEAL, HOST, PUNT, ERROR, DROP_SAME_PEER, DROP_NOT_FORWARDED, EDGES };
+enum { SEAL, HOST, PUNT, ASK, ERROR, DROP_SAME_PEER, DROP_NOT_FORWARDED, EDGES };
 
 static rte_edge_t refuse(struct xy_packet *p, enum xy_icmp_error error)
 {
@@ -65,6 +67,8 @@ static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value
 		return to_peer(w, m, xy_spread(w->dp, m, xy_group_rcu(w->dp, xy_fib_arg(value))));
 	case XY_DP_ROUTE_HOST:
 		return to_host(w->dp, m);
+	case XY_DP_ROUTE_ASK:
+		return ASK;
 	}
 	// The kernel sends router solicitations and the like into any interface: no error for
 	// these.
@@ -75,6 +79,21 @@ static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value
 			return DROP_NOT_FORWARDED;
 	}
 	return refuse(xy_packet(m), XY_ICMP_NO_ROUTE);
+}
+
+// What this node's traffic goes to, where only such routes are kept.
+static void note_used(struct xy_worker *w, void **objs, const struct xy_lookup *l,
+		      const rte_edge_t *edge)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
+		struct xy_addr dst;
+		if (edge[i] != SEAL || xy_packet(m)->version != 6)
+			continue;
+		dst = xy_inner_dst(rte_pktmbuf_mtod(m, uint8_t *), 6);
+		if (xy_addr_is_mesh(&dst) && memcmp(dst.b, w->dp->cfg.node_addr.b, 8) != 0)
+			xy_used_note(w, xy_be64_load(dst.b));
+	}
 }
 
 static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
@@ -88,6 +107,8 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	xy_lookup_run_rcu(&w->dp->routes, &l);
 	for (unsigned i = 0; i < n; i++)
 		edge[i] = decide(w, xy_node_mbuf(objs[i]), l.value[i]);
+	if (__atomic_load_n(&w->dp->ask_routes, __ATOMIC_RELAXED))
+		note_used(w, objs, &l, edge);
 	xy_node_pass(graph, node, objs, edge, n);
 }
 XY_NODE_CHUNKS(chunk)
@@ -99,6 +120,7 @@ static struct rte_node_register route = {
 	.next_nodes = {[SEAL] = "wg_seal",
 		       [HOST] = "host_tx",
 		       [PUNT] = "punt",
+		       [ASK] = "ask",
 		       [ERROR] = "icmp_error",
 		       [DROP_SAME_PEER] = "drop_same_peer",
 		       [DROP_NOT_FORWARDED] = "drop_not_forwarded"},

@@ -290,7 +290,7 @@ int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size
 	X(consumed, -, "packets that ended here as meant: keepalives")  \
 	X(merged, -, "packets fewer, by joining segments for the host") \
 	X(drops, -, "packets dropped, by the reasons beside")           \
-	X(held, -, "packets waiting now for a session")
+	X(held, -, "packets waiting now for a session or a route")
 
 struct xy_dp_worker_stats {
 #define X(name, sign, help) uint64_t name;

@@ -21,7 +21,8 @@
 	X(SAME_PEER, same_peer, "would go back to the peer that it came from")                    \
 	X(TOO_BIG, too_big, "larger than the next link can carry")                                \
 	X(NO_SESSION, no_session, "no session with the next hop, and none came in time")          \
-	X(HOLD_FULL, hold_full, "too many packets wait for a session with this peer")             \
+	X(HOLD_FULL, hold_full, "too many packets wait for a session or for a route")             \
+	X(NO_ANSWER, no_answer, "no route came in time to where one must be asked for")           \
 	X(NO_ENDPOINT, no_endpoint, "next hop has no known endpoint")                             \
 	X(TX_FAILED, tx_failed, "the kernel refused the datagram")                                \
 	X(TX_FULL, tx_full, "transmit queue full")                                                \
