@@ -21,9 +21,11 @@ struct link {
 	bool there;  // in Babel
 	bool up;     // a session is there
 	bool open;   // of an open peer: no plan names it
+	bool plain;  // a leaf
 	bool wanted; // by the plan at hand
 	uint16_t cost;
-	uint8_t print[16]; // of its settings but cost
+	uint32_t max_origins;
+	uint8_t print[16]; // of its other settings
 	struct xy_key key;
 };
 
@@ -162,9 +164,29 @@ static void via(struct xy_routing *r, const struct xy_babel_route *b, struct xy_
 		*out = (struct xy_dp_route){.kind = XY_DP_ROUTE_ASK};
 }
 
+static uint32_t leaf_of(const struct xy_routing *r, const struct xy_rib_route *route)
+{
+	bool leaf =
+		route && route->route.kind == XY_DP_ROUTE_PEER && r->link[route->route.peer].plain;
+	return leaf ? route->route.peer : XY_DP_NO_PEER;
+}
+
+// What is routed to a leaf it may send from, unless the config gives that to one by `allowed`.
+static void source_follow(struct xy_routing *r, const struct xy_prefix *p, uint32_t was)
+{
+	uint32_t is = leaf_of(r, xy_rib_get(r->rib, p, XY_ROUTE_LEARNED));
+	if (is == was || xy_rib_get(r->rib, p, XY_ROUTE_LEAF))
+		return;
+	if (is == XY_DP_NO_PEER)
+		xy_dp_source_del(r->cfg.dp, p);
+	else
+		xy_dp_source_set(r->cfg.dp, p, is);
+}
+
 static void take_route(struct xy_routing *r, const struct xy_babel_route *b, xy_nsec now)
 {
 	struct xy_rib_route route = {.prefix = b->prefix, .source = XY_ROUTE_LEARNED};
+	uint32_t leaf = leaf_of(r, xy_rib_get(r->rib, &b->prefix, route.source));
 	if (b->kind == XY_BABEL_VIA && b->used)
 		via(r, b, &route.route);
 	// Only what we followed must not fall back to a shorter prefix; what is passed on for
@@ -175,6 +197,7 @@ static void take_route(struct xy_routing *r, const struct xy_babel_route *b, xy_
 		rib_put(r, &route, now);
 	else
 		xy_rib_del(r->rib, &b->prefix, route.source);
+	source_follow(r, &b->prefix, leaf);
 }
 
 // Nobody knows the way: for ten seconds packets get that as an answer, and do not ask. Marked by
@@ -383,7 +406,9 @@ static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *
 		return e;
 	k->there = true;
 	k->key = *key;
+	k->plain = c->plain;
 	k->cost = c->cost;
+	k->max_origins = c->max_origins;
 	xy_babel_origin_prefer(r->babel, key, true);
 	if (k->up)
 		xy_babel_link_up(r->babel, (uint16_t)slot, now);
@@ -450,11 +475,11 @@ static void list_print(crypto_generichash_state *s, const struct xy_prefix *v, u
 	}
 }
 
-// Two links with the same print differ in nothing but cost.
+// Two links with the same print differ in cost and limits at most.
 static void settings_print(const struct xy_babel_link *c, uint8_t out[static 16])
 {
 	crypto_generichash_state s;
-	uint32_t head[5] = {c->plain, c->stub, c->relay, c->max_origins, c->tag};
+	uint32_t head[4] = {c->plain, c->stub, c->relay, c->tag};
 	crypto_generichash_init(&s, NULL, 0, 16);
 	crypto_generichash_update(&s, (const uint8_t *)head, sizeof(head));
 	list_print(&s, c->accept, c->accept_count);
@@ -480,7 +505,10 @@ static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_confi
 	}
 	if (k->cost != c.cost)
 		xy_babel_link_cost(r->babel, (uint16_t)slot, c.cost, now);
+	if (k->max_origins != c.max_origins)
+		xy_babel_link_limit(r->babel, (uint16_t)slot, c.max_origins, now);
 	k->cost = c.cost;
+	k->max_origins = c.max_origins;
 	return 0;
 }
 

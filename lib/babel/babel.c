@@ -444,6 +444,21 @@ void xy_babel_link_cost(struct xy_babel *b, uint16_t link, uint16_t cost, xy_nse
 	xy_babel_leave(b);
 }
 
+void xy_babel_link_limit(struct xy_babel *b, uint16_t link, uint32_t max_origins, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	struct neigh *n = link_of(b, link);
+	if (!n)
+		return;
+	n->c.max_origins = max_origins;
+	n->c.max_routes = n->c.max_prefixes = 0;
+	fill_defaults(&n->c);
+	n->limit_told = false;
+	if (n->usable) // what was refused before
+		send_full_request(b, n);
+	xy_babel_leave(b);
+}
+
 // ---- packets ----
 
 static bool source_valid(const struct neigh *n, const struct xy_addr *from)

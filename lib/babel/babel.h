@@ -213,6 +213,8 @@ void xy_babel_link_remove(struct xy_babel *b, uint16_t link, xy_nsec now);
 void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now);
 void xy_babel_link_down(struct xy_babel *b, uint16_t link, xy_nsec now);
 void xy_babel_link_cost(struct xy_babel *b, uint16_t link, uint16_t cost, xy_nsec now);
+// As max_origins of struct xy_babel_link; its other limits follow. What is held stays.
+void xy_babel_link_limit(struct xy_babel *b, uint16_t link, uint32_t max_origins, xy_nsec now);
 
 // A datagram from the link. The caller has checked that both ports are 6696 (RFC 8966 section 4).
 void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *from,

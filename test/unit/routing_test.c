@@ -584,6 +584,29 @@ static void test_reload(void)
 	world_end();
 }
 
+// A limit refuses what is beyond it, and lets it in when it is raised.
+static void test_limit(void)
+{
+	world_make();
+	world_start();
+	CONFIGURE(R, "", {"a", ""}, {"b", ""}, {"s", ""});
+	CONFIGURE(S, "", {"r", ""});
+	CONFIGURE(B, "", {"r", ""});
+	CONFIGURE(A, "", {"r", "max_origins = 2;"});
+	run_for(120 * XY_SEC);
+	CU_ASSERT_EQUAL(link_info(A, R).origins, 2); // its own and one more
+	CU_ASSERT(!route_to(A, B->prefix) != !route_to(A, S->prefix));
+	CU_ASSERT(link_info(A, R).refused[XY_BABEL_REFUSED_ORIGIN_LIMIT] > 0);
+	struct xy_routing_info i;
+	xy_routing_info(A->routing, &i);
+	CU_ASSERT_EQUAL(i.notice[XY_BABEL_NOTICE_LIMIT], 1);
+	CONFIGURE(A, "", {"r", ""});
+	run_for(20 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R) && goes_by(A, S->prefix, R));
+	CU_ASSERT_EQUAL(link_info(A, R).hellos, 0xffff); // never interrupted
+	world_end();
+}
+
 static void ask(struct node *n, enum xy_dp_event_type type, const struct xy_addr *a)
 {
 	struct xy_dp_event ev = {.type = type, .addr = *a};
@@ -710,5 +733,5 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"helpers that are slow", test_slow_helpers},
 	     {"prefixes outside the mesh", test_prefixes},
 	     {"static before learned", test_precedence}, {"reload", test_reload},
-	     {"a stub asks", test_stub}, {"restart", test_restart},
+	     {"a limit", test_limit}, {"a stub asks", test_stub}, {"restart", test_restart},
 	     {"strange packets", test_strange_packets})
