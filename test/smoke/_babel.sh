@@ -29,9 +29,10 @@ add_net() { # NODE ADDRESS...
 start_babeld() {
   local node=$1 rid=$2 prefix rules=()
   shift 2
+  rm -f "$LAB/$node.babeld.pid" # of one that was killed
   for prefix in "$@"; do rules+=(-C "redistribute local ip $prefix allow"); done
   spawn "$node" "$LAB/$node.babeld.log" babeld -I "$LAB/$node.babeld.pid" -S "$LAB/$node.babeld.state" \
-    -G "$LAB/$node.babeld" -C "router-id $rid" -C 'default enable-timestamps true rtt-max 120' "${rules[@]}" \
+    -C "router-id $rid" -C 'default enable-timestamps true rtt-max 120' "${rules[@]}" \
     -C 'redistribute local deny' -h 1 -H 1 "wg-$node"
   LAB_PID["babel-$node"]=$LAB_SPAWNED
   wait_for 10 speaks_babel "$node"
@@ -158,4 +159,22 @@ END
   check_within 60 "and comes back with b" kernel_has p 10.1.0.9
   stop_babel p
   check_within 60 "when $router ends, its network goes" no_way b $v4
+}
+
+# --- meshpeer
+
+# start_meshpeer NODE PEER ENDPOINT ARGUMENT...: what it tells is in $LAB/NODE.json.
+start_meshpeer() {
+  local node=$1 peer=$2 endpoint=$3
+  shift 3
+  rm -f "$LAB/$node.json"
+  spawn "$node" "$LAB/$node.json" "$MESHPEER" --key "$LAB/$node.key" --peer "${LAB_KEY[$peer]}" \
+    --endpoint "$endpoint" --log "$@"
+  LAB_PID["meshpeer-$node"]=$LAB_SPAWNED
+}
+stop_meshpeer() { # NODE
+  end_process "${LAB_PID["meshpeer-$1"]}" || true
+}
+told() { # NODE PREFIX: meshpeer heard of it, with a signature
+  jq -c --arg prefix "$2" 'select(.event == "update" and .prefix == $prefix and .signed)' "$LAB/$1.json" | grep .
 }

@@ -382,13 +382,21 @@ static void look(struct run *r)
 	r->look_at = clock_now() + (took * 50 > 20 * XY_MSEC ? took * 50 : 20 * XY_MSEC);
 }
 
+// A second after both hear each other: what the machine says at its start must not take it back.
+static void attack_when_due(struct run *r, xy_nsec now)
+{
+	if (!r->attack_at && speaker_usable(&r->s))
+		r->attack_at = now + XY_SEC;
+	if (!r->attack_at || now < r->attack_at)
+		return;
+	r->attack->round(&r->attacker);
+	r->attack_at = now + r->o->every * XY_MSEC;
+}
+
 static void step(struct run *r)
 {
-	xy_nsec now = clock_now();
-	if (r->attack && speaker_heard_peer(&r->s) && now >= r->attack_at) {
-		r->attack->round(&r->attacker);
-		r->attack_at = now + r->o->every * XY_MSEC;
-	}
+	if (r->attack)
+		attack_when_due(r, clock_now());
 	speaker_step(&r->s, 10);
 }
 

@@ -55,10 +55,11 @@ const struct xy_babel_claim *speaker_heard(const struct speaker *s, const struct
 	return NULL;
 }
 
-bool speaker_heard_peer(const struct speaker *s)
+bool speaker_usable(const struct speaker *s)
 {
 	struct xy_babel_link_info info;
-	return s->linked && xy_babel_link_info(s->b, WIRE, &info) == 0 && info.heard;
+	return s->linked && xy_babel_link_info(s->b, WIRE, &info) == 0 &&
+	       info.cost != XY_BABEL_INFINITY;
 }
 
 static void record(struct speaker *s, const struct xy_babel_update *u)

@@ -40,8 +40,8 @@ void speaker_step(struct speaker *s, int ms);
 void speaker_withdraw(struct speaker *s);
 // A packet past the machine, to the neighbour alone.
 void speaker_raw(struct speaker *s, const void *data, size_t len);
-// Babel was spoken on the link.
-bool speaker_heard_peer(const struct speaker *s);
+// Both hear each other.
+bool speaker_usable(const struct speaker *s);
 // The newest claim heard for a prefix (record), or NULL.
 const struct xy_babel_claim *speaker_heard(const struct speaker *s, const struct xy_prefix *p);
 
