@@ -139,6 +139,12 @@ int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *
 	return k ? 0 : -ENOENT;
 }
 
+bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now)
+{
+	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	return k && xy_link_is_up(l, k, now);
+}
+
 bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out)
 {
 	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;

@@ -160,6 +160,7 @@ const char *xy_links_name(const struct xy_links *l, uint32_t slot);	    // NULL:
 const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot); // NULL: no such peer
 uint32_t xy_links_slot_at(const struct xy_links *l, unsigned at);
 int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot); // -ENOENT
+bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now);
 // The node address of that peer. False: no such peer, or a leaf, which has none.
 bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out);
 uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which);

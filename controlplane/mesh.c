@@ -18,29 +18,22 @@ static void random_bytes(void *arg, void *buf, size_t len)
 	randombytes_buf(buf, len);
 }
 
-// As Babel measures the link; where it is not spoken, nothing is known of that.
-static void measure(const struct xy_daemon *d, const struct xy_key *key,
-		    struct xy_nodeinfo_neighbour *n)
-{
-	struct xy_babel_link_info b;
-	uint32_t slot;
-	if (xy_links_slot(d->links, key, &slot) || xy_routing_link_info(d->routing, slot, &b))
-		return;
-	n->cost = b.cost == XY_BABEL_INFINITY ? 0 : b.cost;
-	n->rtt_us = b.rtt;
-}
-
+// Cost and round-trip time are as Babel measures them; where it is not spoken, nothing is known.
 static void neighbours(void *arg, xy_nodeinfo_each *each, void *to)
 {
 	const struct xy_daemon *d = arg;
 	xy_nsec now = xy_now();
 	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
-		struct xy_link_info k;
-		xy_links_info(d->links, i, now, &k);
-		if (k.leaf || k.state != XY_LINK_UP)
+		uint32_t slot = xy_links_slot_at(d->links, i);
+		struct xy_nodeinfo_neighbour n = {0};
+		struct xy_babel_link_info b;
+		if (!xy_links_is_up(d->links, slot, now) ||
+		    !xy_links_node_addr(d->links, slot, &n.addr))
 			continue;
-		struct xy_nodeinfo_neighbour n = {.addr = xy_key_addr(&k.key)};
-		measure(d, &k.key, &n);
+		if (xy_routing_link_info(d->routing, slot, &b) == 0) {
+			n.cost = b.cost == XY_BABEL_INFINITY ? 0 : b.cost;
+			n.rtt_us = b.rtt;
+		}
 		each(to, &n);
 	}
 }

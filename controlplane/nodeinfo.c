@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 enum { HOP_LIMIT = 64 };
+#define NEAR_AGE	    (1 * XY_SEC) // so that looking at all links costs the same however many ask
 #define PAGE_PAUSE	    (100 * XY_MSEC) // between pages of one node: below the rate that it answers at
 
 #define X(NAME, name, text) #name,
@@ -37,46 +38,65 @@ static void send_to(struct xy_nodeinfo *n, const struct xy_addr *to, const void 
 
 // --- answering
 
-// The lowest addresses above `after`, in order, out of neighbours that come in none.
-struct page {
-	struct xy_nodeinfo_info *info;
-	struct xy_addr after;
-};
-
-static int compare(const struct xy_addr *a, const struct xy_addr *b)
+static int compare(const void *a, const void *b)
 {
-	return memcmp(a->b, b->b, sizeof(a->b));
+	const struct xy_nodeinfo_neighbour *x = a, *y = b;
+	return memcmp(x->addr.b, y->addr.b, sizeof(x->addr.b));
 }
 
-static void page_add(void *to, const struct xy_nodeinfo_neighbour *n)
+static void near_add(void *to, const struct xy_nodeinfo_neighbour *told)
 {
-	struct page *p = to;
-	struct xy_nodeinfo_info *i = p->info;
-	i->total += i->total < UINT16_MAX;
-	if (compare(&n->addr, &p->after) <= 0)
+	struct xy_nodeinfo *n = to;
+	if (n->near_count < XY_NODEINFO_NEAR)
+		n->near[n->near_count++] = *told;
+}
+
+void xy_near_refresh(struct xy_nodeinfo *n, xy_nsec now)
+{
+	if (n->near_at && now < n->near_at + NEAR_AGE)
 		return;
-	if (i->count == XY_NODEINFO_PAGE) {
-		i->more = true;
-		if (compare(&n->addr, &i->neighbour[i->count - 1].addr) > 0)
-			return;
-		i->count--;
-	}
-	unsigned at = i->count++;
-	for (; at && compare(&n->addr, &i->neighbour[at - 1].addr) < 0; at--)
-		i->neighbour[at] = i->neighbour[at - 1];
-	i->neighbour[at] = *n;
+	n->near_at = now;
+	n->near_count = 0;
+	n->ops.neighbours(n->ops.arg, near_add, n);
+	qsort(n->near, n->near_count, sizeof(n->near[0]), compare);
 }
 
-static void answer_info(struct xy_nodeinfo *n, const struct xy_nodeinfo_request *q,
+// Number of the first neighbour above the address.
+static unsigned near_above(const struct xy_nodeinfo *n, const struct xy_addr *addr)
+{
+	struct xy_nodeinfo_neighbour key = {.addr = *addr};
+	unsigned from = 0, to = n->near_count;
+	while (from < to) {
+		unsigned mid = from + (to - from) / 2;
+		if (compare(&n->near[mid], &key) <= 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+static void page_fill(const struct xy_nodeinfo *n, const struct xy_addr *after,
+		      struct xy_nodeinfo_info *out)
+{
+	unsigned from = near_above(n, after), left = n->near_count - from;
+	out->total = (uint16_t)n->near_count;
+	out->count = left < XY_NODEINFO_PAGE ? left : XY_NODEINFO_PAGE;
+	out->more = left > out->count;
+	memcpy(out->neighbour, n->near + from, out->count * sizeof(out->neighbour[0]));
+}
+
+static void answer_info(struct xy_nodeinfo *n, const struct xy_nodeinfo_request *q, xy_nsec now,
 			struct xy_nodeinfo_info *out)
 {
-	struct page p = {.info = out, .after = q->addr};
 	memcpy(out->name, n->fields.name, sizeof(out->name));
 	if (n->fields.version)
 		strncpy(out->version, n->version, sizeof(out->version) - 1);
 	out->tells_neighbours = n->fields.neighbours;
-	if (n->fields.neighbours)
-		n->ops.neighbours(n->ops.arg, page_add, &p);
+	if (!n->fields.neighbours)
+		return;
+	xy_near_refresh(n, now);
+	page_fill(n, &q->addr, out);
 }
 
 static void answer_next(struct xy_nodeinfo *n, const struct xy_nodeinfo_request *q,
@@ -115,7 +135,7 @@ static void serve(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
 	}
 	r.kind = q.kind;
 	if (q.kind == XY_NODEINFO_INFO)
-		answer_info(n, &q, &r.info);
+		answer_info(n, &q, now, &r.info);
 	else
 		answer_next(n, &q, &r.next);
 	size_t len = xy_nodeinfo_reply_write(&q, &r, data);

@@ -17,6 +17,7 @@ enum {
 		200, // requests answered a second, from all; each /64 as xy_limiter has it
 	XY_NODEINFO_BURST = 50,
 	XY_NODEINFO_TRIES = 3,		   // of a request, a second each; then the node is silent
+	XY_NODEINFO_NEAR = 4096,	   // neighbours that are told
 	XY_NODEINFO_HOPS = 64,		   // of a walk
 	XY_NODEINFO_WALKS = 8,		   // at a time
 	XY_NODEINFO_NODES = 4096,	   // of a crawl
@@ -68,7 +69,8 @@ struct xy_nodeinfo_ops {
 	// An IPv6 packet of ours, to be routed by its destination. 0 or -errno.
 	int (*send)(void *arg, const void *packet, size_t len);
 	void (*random)(void *arg, void *buf, size_t len);
-	// Calls each for every node that we have a link to and that is up, in any order.
+	// Calls each for every node that we have a link to and that is up, in any order. Asked at
+	// most once a second, and of what comes only the first XY_NODEINFO_NEAR are taken.
 	void (*neighbours)(void *arg, xy_nodeinfo_each *each, void *to);
 	void (*route)(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route *out);
 };

@@ -214,11 +214,6 @@ void xy_crawl_free(struct xy_nodeinfo *n)
 	*c = (struct crawl){.shown.serial = c->shown.serial};
 }
 
-static void own_add(void *to, const struct xy_nodeinfo_neighbour *told)
-{
-	neighbour_add(to, 0, told);
-}
-
 static int begin(struct xy_nodeinfo *n, xy_nsec now)
 {
 	struct crawl *c = &n->crawl;
@@ -230,11 +225,13 @@ static int begin(struct xy_nodeinfo *n, xy_nsec now)
 	c->shown.serial++;
 	c->shown.began = c->next_start = now;
 	c->next = 1;
-	n->ops.neighbours(n->ops.arg, own_add, n);
+	xy_near_refresh(n, now);
+	for (unsigned i = 0; i < n->near_count; i++)
+		neighbour_add(n, 0, &n->near[i]);
 	struct xy_nodeinfo_node *us = &c->shown.node[0];
 	us->state = XY_NODEINFO_NODE_ANSWERED;
 	us->tells_neighbours = true;
-	us->total = us->taken < UINT16_MAX ? (uint16_t)us->taken : UINT16_MAX;
+	us->total = (uint16_t)n->near_count;
 	memcpy(us->name, n->fields.name, sizeof(us->name));
 	strncpy(us->version, n->version, sizeof(us->version) - 1);
 	return 0;

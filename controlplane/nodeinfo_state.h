@@ -46,6 +46,11 @@ struct xy_nodeinfo {
 	uint8_t hash_key[16]; // secret: strangers choose addresses
 	uint64_t drop[XY_NODEINFO_DROP_COUNT], answered;
 
+	// Our neighbours, ascending, as they were at near_at.
+	struct xy_nodeinfo_neighbour near[XY_NODEINFO_NEAR];
+	unsigned near_count;
+	xy_nsec near_at; // 0: not yet
+
 	struct ask ask[ASKS];
 	unsigned asking;
 	struct xy_nodeinfo_walk walk[XY_NODEINFO_WALKS];
@@ -56,6 +61,8 @@ struct xy_nodeinfo {
 // A question to a node, sent at `due` by run. False: no place.
 bool xy_ask_begin(struct xy_nodeinfo *n, const struct ask *what, xy_nsec due);
 void xy_ask_end_all(struct xy_nodeinfo *n, uint8_t owner);
+
+void xy_near_refresh(struct xy_nodeinfo *n, xy_nsec now);
 
 // --- nodeinfo_walk.c
 // reply NULL: the node is silent.

@@ -58,7 +58,7 @@ struct xy_nodeinfo_info {
 	char name[XY_NODEINFO_TEXT_LEN + 1], version[XY_NODEINFO_TEXT_LEN + 1]; // "": not told
 	bool tells_neighbours;
 	bool more;	// neighbours above the last of this page
-	uint16_t total; // of neighbours, up to 65535
+	uint16_t total; // of neighbours
 	unsigned count;
 	struct xy_nodeinfo_neighbour neighbour[XY_NODEINFO_PAGE]; // ascending
 };

@@ -30,8 +30,8 @@ static struct {
 	bool joined[NODES][NODES];
 	int forced[NODES]; // next hop, whatever the graph says; NONE
 	struct packet *queue;
-	unsigned queued, sent;
-	unsigned lose; // so many of each node's next packets
+	unsigned queued, sent, looked; // looked: at neighbours
+	unsigned lose;		       // so many of each node's next packets
 	uint64_t random;
 	// Takes what goes to an address that is no node's. True: it is answered.
 	void (*stranger)(const struct xy_udp6 *u);
@@ -90,6 +90,7 @@ static void neighbours(void *arg, xy_nodeinfo_each *each, void *to)
 {
 	const struct node *n = arg;
 	unsigned self = (unsigned)(n - w.node);
+	w.looked++;
 	for (unsigned k = w.count; k-- > 0;) { // not in order
 		struct xy_nodeinfo_neighbour told = {
 			.addr = addr_of(k), .cost = (uint16_t)(100 + k), .rtt_us = 7};
@@ -602,6 +603,7 @@ static void test_limits(void)
 		ask(1000 + i, XY_NODEINFO_PORT, 100);
 	CU_ASSERT(w.sent <= XY_NODEINFO_BURST && w.sent + 10 >= XY_NODEINFO_BURST);
 	CU_ASSERT(dropped(XY_NODEINFO_DROP_BUSY) >= 1000 - XY_NODEINFO_BURST);
+	CU_ASSERT(w.looked == 1);
 	w.now += XY_SEC; // and again
 	ask(9, XY_NODEINFO_PORT, 100);
 	CU_ASSERT(w.sent <= XY_NODEINFO_BURST + 1 && w.sent > XY_NODEINFO_BURST - 10);
@@ -713,6 +715,17 @@ static void test_liar_time(void)
 	end_world();
 }
 
+// More neighbours of our own than are taken.
+static void test_hub(void)
+{
+	liar_world();
+	liar.strangers = 5000;
+	const struct xy_nodeinfo_crawl *c = crawl(0);
+	CU_ASSERT(c->cut && c->node_count == XY_NODEINFO_NODES);
+	CU_ASSERT(c->node[0].total == XY_NODEINFO_NEAR);
+	end_world();
+}
+
 // The same page again and again.
 static void test_liar_back(void)
 {
@@ -761,4 +774,5 @@ XY_UNIT_MAIN("nodeinfo_mesh", {"a ring", test_ring}, {"pages", test_pages}, {"pa
 	     {"crawl: clients", test_crawl_clients}, {"refused", test_refused},
 	     {"limits", test_limits}, {"a liar", test_liar},
 	     {"a liar who leads back", test_liar_back}, {"forged replies", test_forged},
-	     {"a slow walk", test_walk_slow}, {"a liar and the clock", test_liar_time})
+	     {"a slow walk", test_walk_slow}, {"a liar and the clock", test_liar_time},
+	     {"a hub", test_hub})
