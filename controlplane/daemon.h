@@ -4,6 +4,7 @@
 #pragma once
 
 #include "hostlink.h"
+#include "join.h"
 #include "lag.h"
 #include "links.h"
 #include "log.h"
@@ -11,6 +12,7 @@
 #include "plan.h"
 #include "routing.h"
 #include "rundir.h"
+#include "setup.h"
 #include "state.h"
 #include "watchdog.h"
 
@@ -33,10 +35,12 @@ struct xy_kernel_queue { // changes of the kernel's routes, in order
 
 struct xy_daemon {
 	// as started
-	const char *config_path, *name;
+	struct xy_setup setup;
+	const char *config_path, *name; // the path: for people
 	bool no_tun;
 	struct xy_wg_limits limits;
 	struct xy_identity id;
+	struct xy_err key_lost; // why it is for this run alone; empty: it is not
 	struct xy_plan plan;
 	xy_nsec started;
 	int64_t clock_offset; // of tests, seconds
@@ -45,6 +49,7 @@ struct xy_daemon {
 	struct xy_dp *dp;
 	struct xy_ports *ports;
 	struct xy_links *links;
+	struct xy_join *join;
 	struct xy_routing *routing;
 	struct xy_helpers *helpers;
 	struct xy_nodeinfo *nodeinfo;
@@ -66,7 +71,7 @@ struct xy_daemon {
 	// loop
 	uv_loop_t loop;
 	uv_poll_t dp_poll;
-	uv_timer_t links_timer, routing_timer, nodeinfo_timer, tick_timer;
+	uv_timer_t links_timer, routing_timer, join_timer, nodeinfo_timer, tick_timer;
 	uv_idle_t routing_idle, kernel_idle;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_prepare_t prepare;
@@ -100,8 +105,18 @@ void xy_helpers_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops);
 bool xy_helpers_idle(const struct xy_daemon *d); // no name is being resolved
 void xy_reload_begin(struct xy_daemon *d);
 
+// As xy_join_ops resolve.
+int xy_helpers_join_resolve(void *arg, unsigned asked, const char *host, uint16_t port);
+// What d->plan, or one that replaces it, says of links and routes.
+int xy_plan_enforce(struct xy_daemon *d, struct xy_plan *plan, struct xy_err *err);
+
+// --- joiner.c
+int xy_joiner_up(struct xy_daemon *d, struct xy_err *err);
+void xy_joiner_down(struct xy_daemon *d);
+void xy_joiner_apply(struct xy_daemon *d, struct xy_plan *plan); // keys go into it that are known
+
 // --- memory.c: what is remembered from one start to the next
-int xy_memory_open(struct xy_daemon *d, struct xy_err *err);
+int xy_memory_open(struct xy_daemon *d, const struct xy_config *c, struct xy_err *err);
 void xy_memory_close(struct xy_daemon *d);
 void xy_memory_stamp_floor(const struct xy_daemon *d, uint8_t out[static XY_WG_TAI64N_LEN]);
 uint32_t xy_memory_epoch_first(struct xy_daemon *d);  // of this start, saved

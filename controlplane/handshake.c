@@ -223,7 +223,7 @@ static void initiation_opened(struct xy_links *l, struct xy_job *job, xy_nsec no
 		return;
 	}
 	struct xy_link *k = xy_link_by_key(l, job->pk);
-	if (!k && xy_link_is_open_to(l, &job->remote)) {
+	if (!k && xy_links_open_to(l, &job->remote)) {
 		xy_link_meet(l, job);
 		return;
 	}

@@ -21,7 +21,7 @@ struct work {
 struct name {
 	uv_getaddrinfo_t req;
 	struct xy_daemon *d;
-	uint64_t serial;
+	uint64_t serial; // of the link; 0: joining asks
 	unsigned asked;
 	uint16_t port;
 };
@@ -143,10 +143,11 @@ static void name_done(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
 		if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
 			endpoint_from(i->ai_addr, n->port, &found[count++]);
 	d->helpers->names--;
-	if (!d->stopping) {
+	if (!d->stopping && n->serial)
 		xy_links_resolved(d->links, n->serial, n->asked, found, count, xy_now());
-		xy_loop_rearm(d);
-	}
+	else if (!d->stopping)
+		xy_join_resolved(d->join, n->asked, found, count, xy_now());
+	xy_loop_rearm(d);
 	uv_freeaddrinfo(all);
 	free(n);
 }
@@ -168,12 +169,19 @@ static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host,
 	return 0;
 }
 
+int xy_helpers_join_resolve(void *arg, unsigned asked, const char *host, uint16_t port)
+{
+	return resolve(arg, 0, asked, host, port);
+}
+
 // --- the config, anew
 
 // A key is read at start alone; a file that no longer holds it is told now, not at the restart.
 static void key_look(struct reload *r)
 {
 	struct xy_identity id;
+	if (r->d->key_lost.text[0])
+		return;
 	if (xy_keyfile_load(r->plan.config.key_file, &id, &r->key))
 		return;
 	if (memcmp(&id.x25519, &r->d->id.x25519, sizeof(id.x25519)) != 0)
@@ -186,7 +194,10 @@ static void key_look(struct reload *r)
 static void reload_run(uv_work_t *req)
 {
 	struct reload *r = (struct reload *)req;
-	r->result = xy_plan_load(r->d->config_path, &r->d->id, &r->plan, &r->err);
+	struct xy_config config;
+	r->result = xy_setup_config(&r->d->setup, &config, &r->err);
+	if (!r->result)
+		r->result = xy_plan_make(r->d->config_path, &config, &r->d->id, &r->plan, &r->err);
 	if (!r->result)
 		key_look(r);
 }
@@ -218,13 +229,19 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 	KEEP(old, new, telemetry, "telemetry");
 }
 
+int xy_plan_enforce(struct xy_daemon *d, struct xy_plan *plan, struct xy_err *err)
+{
+	int r = xy_links_apply(d->links, plan, xy_now(), err);
+	int routing = xy_routing_apply(d->routing, plan, xy_now(), r ? NULL : err);
+	return r ? r : routing;
+}
+
 static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 {
 	struct xy_err err;
 	keep_fixed(&d->plan.config, &plan->config);
-	if (xy_links_apply(d->links, plan, xy_now(), &err))
-		xy_log_error("reload: %s", err.text);
-	if (xy_routing_apply(d->routing, plan, xy_now(), &err))
+	xy_joiner_apply(d, plan);
+	if (xy_plan_enforce(d, plan, &err))
 		xy_log_error("reload: %s", err.text);
 	xy_plan_free(&d->plan);
 	d->plan = *plan;

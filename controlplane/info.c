@@ -67,13 +67,13 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now)
 {
 	const struct xy_link *k = xy_link_by_key(l, key->b);
-	return k && xy_link_is_up(l, k, now);
+	return k && xy_link_is_well(l, k, now);
 }
 
 bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now)
 {
 	const struct xy_link *k = xy_link_by_remote(l, at);
-	return k && xy_link_is_up(l, k, now);
+	return k && xy_link_is_well(l, k, now);
 }
 
 bool xy_links_has(const struct xy_links *l, const struct xy_key *key)

@@ -134,6 +134,8 @@ struct xy_link *xy_link_by_index(const struct xy_links *l, uint32_t index);
 void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now);
 void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nsec now);
 bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
+bool xy_link_is_well(const struct xy_links *l, const struct xy_link *k,
+		     xy_nsec now);				       // nothing waits
 void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now); // no session is left
 void xy_link_tell_up(struct xy_links *l, struct xy_link *k);
 struct xy_link *xy_link_by_remote(const struct xy_links *l, const struct xy_endpoint *remote);
@@ -152,7 +154,6 @@ void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now); // 
 
 // --- strangers.c: links that nobody configured
 bool xy_links_crowded(const struct xy_links *l); // so many strangers that cookies are asked
-bool xy_link_is_open_to(const struct xy_links *l, const struct xy_endpoint *from);
 void xy_link_meet(struct xy_links *l, const struct xy_job *opened); // its key is no peer's
 void xy_link_met(struct xy_links *l, struct xy_job *job, xy_nsec now);
 void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now); // it is there
@@ -191,7 +192,6 @@ void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now);
 // It may be there.
 void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at);
 void xy_link_remote_known(struct xy_links *l, struct xy_link *k); // what it has is a peer's
-bool xy_link_usable(const struct xy_endpoint *e);
 // An authenticated message came from there.
 void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
 			    const struct xy_endpoint *remote, const struct xy_addr *local);

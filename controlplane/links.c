@@ -132,6 +132,12 @@ bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec no
 	return current && now - current->born < l->cfg.limits.reject_after_time;
 }
 
+// A session outlives the peer by minutes; a handshake that waits tells sooner.
+bool xy_link_is_well(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+{
+	return xy_link_is_up(l, k, now) && !k->timers.attempt_start;
+}
+
 static bool is_kept_up(const struct xy_link *k)
 {
 	return !k->leaf && k->endpoints.count;

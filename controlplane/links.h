@@ -110,6 +110,9 @@ void xy_links_place_set(struct xy_links *l, const struct xy_key *key,
 // tried where it is known and not up, or where peering is open. False: it is nobody for us.
 bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy_endpoint *at,
 		   xy_nsec now);
+bool xy_link_usable(const struct xy_endpoint *e); // as an underlay
+bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from);
+// Up, and no handshake waits for an answer.
 bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now);
 bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now);
 // The port to send by.

@@ -27,6 +27,13 @@ static void on_links(uv_timer_t *timer)
 	xy_loop_rearm(d);
 }
 
+static void on_join(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	xy_join_run(d->join, xy_now());
+	xy_loop_rearm(d);
+}
+
 static void on_nodeinfo(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
@@ -80,6 +87,7 @@ void xy_loop_rearm(struct xy_daemon *d)
 	uv_update_time(&d->loop);
 	timer_arm(&d->links_timer, on_links, xy_links_deadline(d->links), now);
 	routing_arm(d, now);
+	timer_arm(&d->join_timer, on_join, xy_join_deadline(d->join), now);
 	timer_arm(&d->nodeinfo_timer, on_nodeinfo, xy_nodeinfo_deadline(d->nodeinfo), now);
 }
 
@@ -96,6 +104,8 @@ static void on_event(void *arg, const struct xy_dp_event *ev)
 	xy_nsec now = xy_now();
 	if (ev->type == XY_DP_OVERLAY && is_for_node(d, ev))
 		xy_nodeinfo_event(d->nodeinfo, ev->data, ev->len, now);
+	else if (ev->type == XY_DP_PUNT && ev->len && ev->data[0] & 0x80)
+		xy_join_punt(d->join, ev, now);
 	else if (ev->type == XY_DP_OVERLAY || ev->type == XY_DP_ASK || ev->type == XY_DP_USED)
 		xy_routing_event(d->routing, ev, now);
 	else
@@ -238,11 +248,12 @@ static int tick(struct xy_daemon *d)
 {
 	int r = uv_timer_init(&d->loop, &d->links_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->nodeinfo_timer);
+	r = r ? r : uv_timer_init(&d->loop, &d->join_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->tick_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->routing_timer);
 	r = r ? r : uv_idle_init(&d->loop, &d->routing_idle);
 	r = r ? r : uv_idle_init(&d->loop, &d->kernel_idle);
-	d->links_timer.data = d->nodeinfo_timer.data = d->tick_timer.data = d;
+	d->links_timer.data = d->join_timer.data = d->nodeinfo_timer.data = d->tick_timer.data = d;
 	d->routing_timer.data = d->routing_idle.data = d->kernel_idle.data = d;
 	d->tick_due = xy_now() + XY_LAG_TICK;
 	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_now());

@@ -21,9 +21,13 @@
 #define FILES_PER_WORKER 8
 
 static const char usage[] =
-	"usage: xylemd [-c FILE] [-n NAME] [--check] [--no-tun]\n"
+	"usage: xylemd [-c FILE] [-n NAME] [--peer [KEY@]HOST:PORT]... [--autoconf] [--no-tun] "
+	"[--check]\n"
 	"  -c, --config FILE  config file (default /etc/xylem/xylem.conf)\n"
 	"  -n, --name NAME    instance, where several share a machine (default xylem)\n"
+	"      --peer [KEY@]HOST:PORT\n"
+	"                     one more peer; without its key it is asked for, and pinned\n"
+	"      --autoconf     find nodes on the LAN, and be found\n"
 	"      --check        check config and key, touch nothing\n"
 	"      --no-tun       no host interface: relay only, needs no privileges\n"
 	"      --version\n"
@@ -39,24 +43,40 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 					      {"name", required_argument, NULL, 'n'},
 					      {"check", no_argument, NULL, 'k'},
+					      {"peer", required_argument, NULL, 'p'},
+					      {"autoconf", no_argument, NULL, 'a'},
 					      {"no-tun", no_argument, NULL, 't'},
 					      {"version", no_argument, NULL, 'v'},
 					      {"help", no_argument, NULL, 'h'},
 					      {0}};
 	struct options o = {0};
 	int c;
-	d->config_path = "/etc/xylem/xylem.conf";
+	d->setup.path = "/etc/xylem/xylem.conf";
 	d->name = "xylem";
 	while ((c = getopt_long(argc, argv, "c:n:h", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'c':
-			d->config_path = optarg;
+			d->setup.path = optarg;
+			d->setup.path_given = true;
 			break;
 		case 'n':
 			d->name = optarg;
 			break;
 		case 'k':
 			o.check = true;
+			break;
+		case 'p':
+			if (d->setup.peer_count == XY_SETUP_PEERS) {
+				fprintf(stderr,
+					"xylemd: --peer: at most %d; write more into a config "
+					"file\n",
+					XY_SETUP_PEERS);
+				return (struct options){.done = true, .code = 2};
+			}
+			d->setup.peer[d->setup.peer_count++] = optarg;
+			break;
+		case 'a':
+			d->setup.autoconf = true;
 			break;
 		case 't':
 			d->no_tun = true;
@@ -84,17 +104,22 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 }
 
 // The key file is named in the config, and the config is checked against the key.
-static int config_read(struct xy_daemon *d, struct xy_err *err)
+static int config_read(struct xy_daemon *d, bool touch, struct xy_err *err)
 {
 	struct xy_config config;
-	int r = xy_config_load(d->config_path, &config, err);
+	d->setup.name = d->name;
+	d->config_path = xy_setup_has_file(&d->setup) ? d->setup.path : "command line";
+	int r = xy_setup_config(&d->setup, &config, err);
 	if (r)
 		return r;
-	r = xy_keyfile_load(config.key_file, &d->id, err);
+	r = touch ? xy_memory_open(d, &config, err) : 0;
+	r = r ? r : xy_setup_identity(&d->setup, &config, touch, &d->id, &d->key_lost, err);
 	if (r) {
 		xy_config_free(&config);
 		return r;
 	}
+	if (d->key_lost.text[0])
+		xy_log_warn("%s", d->key_lost.text);
 	return xy_plan_make(d->config_path, &config, &d->id, &d->plan, err);
 }
 
@@ -167,6 +192,7 @@ static int links_up(struct xy_daemon *d, struct xy_err *err)
 	xy_helpers_ops(d, &cfg.ops);
 	xy_memory_stamp_floor(d, cfg.stamp_floor);
 	int r = xy_links_create(&cfg, &d->links, err);
+	r = r ? r : xy_joiner_up(d, err);
 	r = r ? r : xy_links_apply(d->links, &d->plan, xy_now(), err);
 	if (!r)
 		xy_memory_recall(d);
@@ -212,7 +238,6 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	int r = files_check(&d->plan.config, err);
 	r = r ? r : xy_loop_open(d, err);
 	r = r ? r : telemetry_up(d, err); // first: it finds another of our name
-	r = r ? r : xy_memory_open(d, err);
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	r = r ? r : dataplane_up(d, err);
 	r = r ? r : xy_ports_open(d, err);
@@ -233,6 +258,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_interface_down(d);
 	xy_memory_close(d);
 	xy_mesh_down(d);
+	xy_joiner_down(d);
 	xy_routing_destroy(d->routing);
 	d->routing = NULL;
 	xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
@@ -275,12 +301,13 @@ int main(int argc, char **argv)
 	xy_log_init(XY_LOG_INFO); // until the config says otherwise
 	int r = xy_limits_from_environment(&d.limits, &err);
 	r = r ? r : xy_clock_from_environment(&d.clock_offset, &err);
-	r = r ? r : config_read(&d, &err);
+	r = r ? r : config_read(&d, !o.check, &err);
 	if (r || o.check) {
 		if (r && !o.check)
 			xy_log_error("%s", err.text);
 		else
 			fprintf(r ? stderr : stdout, "%s\n", r ? err.text : "ok");
+		xy_memory_close(&d);
 		xy_plan_free(&d.plan);
 		xy_identity_wipe(&d.id);
 		return r ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -16,13 +16,11 @@ enum {
 	STAMP_MARGIN = 2 * SAVE_SECONDS,
 };
 
-int xy_memory_open(struct xy_daemon *d, struct xy_err *err)
+int xy_memory_open(struct xy_daemon *d, const struct xy_config *c, struct xy_err *err)
 {
-	char folder[sizeof(d->plan.config.state)];
-	const char *set = d->plan.config.state;
+	char folder[XY_STATE_FOLDER_LEN];
 	struct xy_err why;
-	snprintf(folder, sizeof(folder), "%s%s", set[0] ? set : XY_STATE_BASE "/",
-		 set[0] ? "" : d->name);
+	xy_setup_folder(&d->setup, c, folder, sizeof(folder));
 	if (xy_state_open(&d->state, folder, &why))
 		return xy_err_set(err, ENOMEM, "no memory for the state folder's content");
 	if (why.text[0])

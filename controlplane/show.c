@@ -44,6 +44,40 @@ static void warn(json_t *to, bool wrong, const char *text)
 		json_array_append_new(to, json_string(text));
 }
 
+static void join_warnings(json_t *to, const struct xy_join *j)
+{
+	for (unsigned i = 0; i < xy_join_count(j); i++) {
+		struct xy_join_info k;
+		xy_join_info(j, i, &k);
+		warn(to, k.trouble, k.trouble);
+	}
+}
+
+// The config's peers without a key, and what is known of them.
+static json_t *joining(const struct xy_join *j)
+{
+	static const char *const text[] = {[XY_JOIN_ASKING] = "asking",
+					   [XY_JOIN_PINNED] = "pinned",
+					   [XY_JOIN_CHANGED] = "refused: another key",
+					   [XY_JOIN_OURSELVES] = "refused: this node itself",
+					   [XY_JOIN_TWICE] = "refused: twice in the config"};
+	json_t *list = json_array();
+	for (unsigned i = 0; i < xy_join_count(j); i++) {
+		struct xy_join_info k;
+		char key[XY_KEY_STRLEN];
+		json_t *o = json_object();
+		xy_join_info(j, i, &k);
+		json_object_set_new(o, "peer", json_string(k.name));
+		json_object_set_new(o, "endpoint", json_string(k.endpoint));
+		json_object_set_new(o, "state", json_string(text[k.state]));
+		json_object_set_new(o, "probes", number(k.tries));
+		json_object_set_new(o, "key",
+				    TEXT(xy_key_is_zero(&k.key) ? NULL : xy_key_str(&k.key, key)));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info *routes)
 {
 	json_t *list = json_array();
@@ -54,6 +88,8 @@ static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info
 	     "handshakes found no free session: raise max_sessions");
 	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
+	join_warnings(list, d->join);
+	warn(list, d->key_lost.text[0], d->key_lost.text);
 	warn(list, xy_state_lost(d->state), xy_state_lost(d->state));
 	warn(list, xy_state_unsaved(d->state), xy_state_unsaved(d->state));
 	xy_show_routing_warnings(d, list);
@@ -112,6 +148,7 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "peering", json_string(peering_text[d->plan.config.peering]));
 	json_object_set_new(o, "state", json_string(xy_state_folder(d->state)));
 	json_object_set_new(o, "pins", number(xy_state_pins(d->state)));
+	json_object_set_new(o, "joining", joining(d->join));
 	json_object_set_new(o, "warnings", warnings(d, &routes));
 	return o;
 }
@@ -369,6 +406,9 @@ static json_t *show_drops(void *arg, const char *params)
 	for (unsigned k = 0; k < XY_LINK_DROP_COUNT; k++)
 		put_drop(list, xy_link_drop_name[k], xy_links_drops(d->links, k),
 			 xy_link_drop_text[k]);
+	for (unsigned k = 0; k < XY_JOIN_DROP_COUNT; k++)
+		put_drop(list, xy_join_drop_name[k], xy_join_drops(d->join, k),
+			 xy_join_drop_text[k]);
 	for (unsigned k = 0; k < XY_NODEINFO_DROP_COUNT; k++)
 		put_drop(list, xy_nodeinfo_drop_name[k], xy_nodeinfo_drops(d->nodeinfo, k),
 			 xy_nodeinfo_drop_text[k]);

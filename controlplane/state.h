@@ -61,9 +61,9 @@ void xy_state_epoch_save(struct xy_state *s, uint32_t epoch, void (*done)(void *
 void xy_state_stamp(const struct xy_state *s, uint8_t out[static XY_WG_TAI64N_LEN]);
 void xy_state_stamp_set(struct xy_state *s, const uint8_t stamp[static XY_WG_TAI64N_LEN]);
 
-// --- which key answered at an endpoint, as it is written in the config
+// --- which key answered at an endpoint, as it is written in the config; the oldest makes room
 const struct xy_key *xy_state_pin(const struct xy_state *s, const char *endpoint); // NULL: none
-int xy_state_pin_set(struct xy_state *s, const char *endpoint, const struct xy_key *key); // -ENOSPC
+int xy_state_pin_set(struct xy_state *s, const char *endpoint, const struct xy_key *key);
 unsigned xy_state_pins(const struct xy_state *s);
 const char *xy_state_pin_at(const struct xy_state *s, unsigned i, struct xy_key *key);
 

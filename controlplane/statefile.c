@@ -32,8 +32,10 @@ void xy_statefile_free(struct xy_statefile *f)
 int xy_statefile_pin_add(struct xy_statefile *f, const char *endpoint, const struct xy_key *key)
 {
 	size_t len = strlen(endpoint);
-	if (f->pins == XY_STATE_PINS || len >= sizeof(f->pin->endpoint))
-		return -ENOSPC;
+	if (len >= sizeof(f->pin->endpoint) || endpoint[strcspn(endpoint, "\n")])
+		return -EINVAL;
+	if (f->pins == XY_STATE_PINS) // the oldest makes room
+		memmove(f->pin, f->pin + 1, --f->pins * sizeof(*f->pin));
 	struct xy_statefile_pin *p = reallocarray(f->pin, f->pins + 1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;

@@ -23,7 +23,7 @@ bool xy_links_crowded(const struct xy_links *l)
 	return l->provisional_count && l->provisional_count >= provisional_most(l) / 2;
 }
 
-bool xy_link_is_open_to(const struct xy_links *l, const struct xy_endpoint *from)
+bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from)
 {
 	return l->cfg.ops.open_to && l->cfg.ops.open_to(l->cfg.ops.arg, from);
 }
@@ -224,7 +224,7 @@ void xy_link_meet(struct xy_links *l, const struct xy_job *opened)
 static void meet_known(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at,
 		       xy_nsec now)
 {
-	if (k->leaf || xy_link_is_up(l, k, now))
+	if (k->leaf || xy_link_is_well(l, k, now))
 		return;
 	k->endpoints.learned = *at; // for when the present attempt is given up
 	if (k->hs != XY_LINK_HS_NONE && k->remote.port)
@@ -244,7 +244,7 @@ bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy
 		meet_known(l, k, at, now);
 		return true;
 	}
-	if (!xy_link_is_open_to(l, at))
+	if (!xy_links_open_to(l, at))
 		return false;
 	struct xy_job *job = job_new(l, key->b, at);
 	if (job)
@@ -256,7 +256,7 @@ static void met_asking(struct xy_links *l, struct xy_job *job, xy_nsec now)
 {
 	struct xy_link *k = xy_link_by_key(l, job->pk);
 	if (!k)
-		k = xy_link_is_open_to(l, &job->remote) ? add(l, job, now) : NULL;
+		k = xy_links_open_to(l, &job->remote) ? add(l, job, now) : NULL;
 	if (k)
 		xy_link_answer(l, k, job, now);
 }
@@ -265,7 +265,7 @@ static void met_beacon(struct xy_links *l, struct xy_job *job, xy_nsec now)
 {
 	struct xy_link *k = xy_link_by_key(l, job->pk);
 	if (!k)
-		k = xy_link_is_open_to(l, &job->remote) ? add(l, job, now) : NULL;
+		k = xy_links_open_to(l, &job->remote) ? add(l, job, now) : NULL;
 	if (k)
 		meet_known(l, k, &job->remote, now);
 }

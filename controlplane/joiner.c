@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Joining's place in the daemon: what it asks of the outside, and a plan put in force when a key
+// was found.
+#include "daemon.h"
+
+#include <sodium.h>
+
+static xy_nsec now(void *arg)
+{
+	return xy_now();
+}
+
+static void random_bytes(void *arg, void *buf, size_t len)
+{
+	randombytes_buf(buf, len);
+}
+
+static void found(void *arg)
+{
+	struct xy_daemon *d = arg;
+	struct xy_err err;
+	if (d->stopping)
+		return;
+	xy_join_fill(d->join, &d->plan);
+	if (xy_plan_enforce(d, &d->plan, &err))
+		xy_log_error("%s", err.text);
+	xy_loop_rearm(d);
+}
+
+int xy_joiner_up(struct xy_daemon *d, struct xy_err *err)
+{
+	struct xy_join_config cfg = {.dp = d->dp,
+				     .links = d->links,
+				     .identity = &d->id,
+				     .state = d->state,
+				     .ops = {.arg = d,
+					     .now = now,
+					     .run = xy_helpers_run,
+					     .random = random_bytes,
+					     .resolve = xy_helpers_join_resolve,
+					     .found = found}};
+	int r = xy_join_create(&cfg, &d->join, err);
+	if (!r)
+		xy_joiner_apply(d, &d->plan);
+	return r;
+}
+
+void xy_joiner_apply(struct xy_daemon *d, struct xy_plan *plan)
+{
+	xy_join_apply(d->join, plan, xy_now());
+	xy_join_fill(d->join, plan);
+}
+
+void xy_joiner_down(struct xy_daemon *d)
+{
+	if (d->join && !xy_join_jobs(d->join)) // else a helper still writes into it
+		xy_join_destroy(d->join);
+	d->join = NULL;
+}
