@@ -89,6 +89,7 @@ static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route 
 	out->source = xy_route_source_text[r->source];
 	if (r->route.kind == XY_DP_ROUTE_HOST)
 		out->result = XY_NODEINFO_HERE;
+	out->asks = r->route.kind == XY_DP_ROUTE_ASK;
 	if (r->route.kind == XY_DP_ROUTE_PEER)
 		via_peer(d, r->route.hop_count > 1 ? r->route.hops[0] : r->route.peer, out);
 	if (r->source == XY_ROUTE_LEARNED)

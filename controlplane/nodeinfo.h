@@ -56,8 +56,9 @@ struct xy_nodeinfo_route {	 // ours towards an address
 	const char *source;	 // "static", "learned", ...; NULL: no route. Static text
 	char peer[XY_NODEINFO_TEXT_LEN + 1]; // name of the peer it leads to; "": none
 	struct xy_addr hop;		     // VIA: the neighbour's node address
-	uint16_t metric;		     // or XY_NODEINFO_UNKNOWN
-	bool has_key;			     // of the node that announced it
+	bool asks;	 // NONE, until a relay has told a stub the way: a packet makes it ask
+	uint16_t metric; // or XY_NODEINFO_UNKNOWN
+	bool has_key;	 // of the node that announced it
 	struct xy_key key;
 	uint32_t epoch;
 };

@@ -103,7 +103,10 @@ static struct xy_nodeinfo_walk *begin(struct xy_nodeinfo *n, const struct xy_add
 		return NULL;
 	*w = (struct xy_nodeinfo_walk){.to = *to, .asked_at = now};
 	n->ops.route(n->ops.arg, to, &w->route);
-	go_on(n, w, w->route.result, &w->route.hop, now);
+	if (w->route.asks)
+		hop_add(n, w, to, true, now); // from then on there is a route
+	else
+		go_on(n, w, w->route.result, &w->route.hop, now);
 	return w;
 }
 

@@ -3,15 +3,16 @@
 # What nodes tell each other: show tree, show path and trace along a line, who is silent is drawn as
 # such, and a flood of requests is limited.
 #
-#   a -- b -- c -- d
+#   a -- b -- c -- d -- e (a stub, at the end)
 . "$(dirname "$0")/_init.sh"
 need "$XYLEMD" "$XYLEM" jq /usr/bin/python3
 
-add_node a b c d
+add_node a b c d e
 join a b
 join b c
 join c d
-make_key a b c d
+join d e
+make_key a b c d e
 
 told() { echo "node_info = { name = \"$1\"; neighbours = true; version = true; };"; }
 conf_a() {
@@ -36,7 +37,7 @@ END
 }
 conf_d() { # LINE
   configure d <<END
-peers = ( $(peer_text c "${LAB_KEY[c]}") );
+peers = ( $(peer_text c "${LAB_KEY[c]}"), $(peer_text e "${LAB_KEY[e]}" 'stub = true;') );
 $1
 END
 }
@@ -50,7 +51,7 @@ check_within 40 "a reaches d" pings a "${LAB_ADDR[d]}"
 names() { # addresses on stdin become the nodes' letters
   local text node
   text=$(cat)
-  for node in a b c d; do text=${text//${LAB_ADDR[$node]}/$node}; done
+  for node in a b c d e; do text=${text//${LAB_ADDR[$node]}/$node}; done
   echo "$text"
 }
 tree() { show "$1" tree | jq -r "$2" | names | paste -sd' '; }
@@ -120,3 +121,11 @@ limited() { at_least $((before + 800)) "$(drops d ni_limited)"; }
 check_within 10 "a flood of requests is limited and counted" limited
 check "its replies are nothing that a asked for" test "$(drops a ni_unasked)" -gt 0
 check_within 20 "a is answered again" is "reached" trace a d '.end'
+
+# A stub has no table: it asks for the way when there is a packet.
+configure e <<END
+peers = ( $(peer_text d "${LAB_KEY[d]}" 'endpoint = "10.9.4.1:51820"; relay = true;') );
+routing = { stub = true; };
+END
+start_node e
+check_within 40 "a stub traces the way, too" is "d c b a" trace e a '.hops[].address'

@@ -31,6 +31,7 @@ static struct {
 	int forced[NODES]; // next hop, whatever the graph says; NONE
 	struct packet *queue;
 	unsigned queued, sent, looked; // looked: at neighbours
+	bool asks;		       // node 0 is a stub that knows no way yet
 	unsigned lose;		       // so many of each node's next packets
 	uint64_t random;
 	// Takes what goes to an address that is no node's. True: it is answered.
@@ -129,6 +130,10 @@ static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route 
 	int dest = index_of(to), hop = NONE;
 	*out = (struct xy_nodeinfo_route){.result = XY_NODEINFO_NONE,
 					  .metric = XY_NODEINFO_UNKNOWN};
+	if (self == 0 && w.asks) {
+		out->asks = true;
+		return;
+	}
 	if (dest == (int)self) {
 		out->result = XY_NODEINFO_HERE;
 		return;
@@ -429,6 +434,20 @@ static void test_walk_gap(void)
 	k = walk(0, &plain);
 	CU_ASSERT(k->end == XY_NODEINFO_NO_ANSWER && k->count == 2);
 	CU_ASSERT(w.node[0].sent == before + 1 + XY_NODEINFO_TRIES);
+	end_world();
+}
+
+// A stub: the first packet to the destination makes it ask for the way.
+static void test_walk_stub(void)
+{
+	line(4);
+	w.asks = true;
+	const struct xy_nodeinfo_walk *k = walk_to(0, 3);
+	CU_ASSERT(k->end == XY_NODEINFO_REACHED && k->count == 1 && k->hop[0].after_gap);
+	w.asks = false;
+	run(w.now + 2 * XY_SEC);
+	k = walk_to(0, 3);
+	CU_ASSERT(k->end == XY_NODEINFO_REACHED && k->count == 3 && !k->hop[0].after_gap);
 	end_world();
 }
 
@@ -775,4 +794,4 @@ XY_UNIT_MAIN("nodeinfo_mesh", {"a ring", test_ring}, {"pages", test_pages}, {"pa
 	     {"limits", test_limits}, {"a liar", test_liar},
 	     {"a liar who leads back", test_liar_back}, {"forged replies", test_forged},
 	     {"a slow walk", test_walk_slow}, {"a liar and the clock", test_liar_time},
-	     {"a hub", test_hub})
+	     {"a hub", test_hub}, {"a stub", test_walk_stub})
