@@ -39,8 +39,10 @@ start_babeld q 02:00:00:00:00:00:00:02 fd77::/16
 check_within 60 "r hears q" via r $of_q q
 check "and stays with p" via r $both p
 check_within 30 "b goes by r" via b $both r
+check_within 20 "and reaches it" pings b fd77:9::1
 stop_babel p KILL
 check_within 60 "p falls silent: its route goes to q" via r $both q
+check_within 20 "b reaches it there" pings b fd77:9::1
 check_within 60 "and what only p had is gone" no_way r $of_p
 check "b still goes by r" via b $both r
 start_babeld p 02:00:00:00:00:00:00:01 fd77::/16

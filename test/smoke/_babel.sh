@@ -119,7 +119,7 @@ stock_router() { # babeld|bird ROUTER-ID
   $with_v4
   routing = { accept = ( { key = "${LAB_KEY[b]}"; prefix = "10.1.0.0/16"; } ); };
   peers = ( $(peer_text b "${LAB_KEY[b]}"),
-    $(leaf_text p "allowed = [ \"$leaf/128\", \"10.2.0.0/16\", \"fd77:2::/32\" ]; babel = \"yes\"; tag = 7;
+    $(leaf_text p "allowed = [ \"$leaf/128\" ]; babel = \"yes\"; tag = 7;
       accept = [ \"10.2.0.0/16\", \"fd77:2::/32\" ]; announce = [ \"200::/7\", \"10.1.0.0/16\" ];") );
 END
   configure b <<END
