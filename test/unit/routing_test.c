@@ -86,6 +86,7 @@ static void run_claims(void *arg, struct xy_routing_job *job)
 	struct node *n = arg;
 	CU_ASSERT_FATAL(n->claims_count < XY_ROUTING_JOBS); // bounded
 	CU_ASSERT_FATAL(job->count >= 1 && job->count <= XY_ROUTING_BATCH);
+	CU_ASSERT_FATAL(!n->claims_count || n->claims[0] != job);
 	n->claims[n->claims_count++] = job;
 }
 
@@ -283,7 +284,7 @@ static void configure(struct node *n, const char *top, const char *peers[][2], u
 {
 	static char text[8192];
 	struct xy_config config;
-	struct xy_plan plan;
+	struct xy_plan plan = {0};
 	struct xy_err err = {""};
 	size_t at = (size_t)snprintf(text, sizeof(text), "%s peers = ( ", top);
 	for (unsigned i = 0; i < count; i++) {
@@ -387,6 +388,8 @@ static void run_for(xy_nsec time)
 		step();
 	}
 	w.now = end;
+	for (unsigned i = 0; i < NODES; i++) // workers have seen it all
+		CU_ASSERT(!xy_links_rib(w.node[i].links)->changed);
 }
 
 // --- what is looked at
@@ -410,6 +413,17 @@ static bool goes_by(const struct node *n, const char *prefix, const struct node 
 	const struct xy_dp_route *r = route_to(n, prefix);
 	return r && r->kind == XY_DP_ROUTE_PEER && r->hop_count == 1 &&
 	       r->hops[0] == slot_of(n, peer) && r->peer == r->hops[0];
+}
+
+static bool becomes(const struct node *n, const char *prefix, enum xy_dp_route_kind kind,
+		    unsigned seconds)
+{
+	const struct xy_dp_route *r = NULL;
+	for (unsigned i = 0; i < seconds * 10 && (!r || r->kind != kind); i++) {
+		run_for(XY_SEC / 10);
+		r = route_to(n, prefix);
+	}
+	return r && r->kind == kind;
 }
 
 static struct xy_babel_link_info link_info(const struct node *n, const struct node *peer)
@@ -469,9 +483,7 @@ static void test_moves(void)
 	// b is gone: nobody sends there by a shorter prefix while it is told.
 	for (unsigned i = 0; i < NODES; i++)
 		w.cut[3][i] = w.cut[i][3] = true;
-	run_for(20 * XY_SEC);
-	const struct xy_dp_route *r = route_to(A, B->prefix);
-	CU_ASSERT(!r || r->kind == XY_DP_ROUTE_REJECT);
+	CU_ASSERT(becomes(A, B->prefix, XY_DP_ROUTE_REJECT, 60));
 	run_for(300 * XY_SEC);
 	CU_ASSERT(route_to(A, B->prefix) == NULL);
 	world_end();
@@ -495,9 +507,13 @@ static void test_slow_helpers(void)
 {
 	world_make();
 	world_start();
-	line();
+	CONFIGURE(R, "", {"a", ""}, {"b", ""}, {"s", ""});
+	CONFIGURE(A, "", {"r", ""});
+	CONFIGURE(B, "", {"r", ""});
 	A->claims_wait = true;
-	run_for(120 * XY_SEC);
+	run_for(60 * XY_SEC);
+	CONFIGURE(S, "routing = { announce = [ \"10.1.0.0/16\" ]; };", {"r", ""});
+	run_for(60 * XY_SEC);
 	CU_ASSERT(link_info(A, R).up && link_info(A, R).heard);
 	CU_ASSERT_EQUAL(link_info(A, R).hellos, 0xffff);
 	CU_ASSERT_EQUAL(link_info(R, A).hellos, 0xffff);
@@ -533,9 +549,7 @@ static void test_prefixes(void)
 	CU_ASSERT(goes_by(A, "10.1.0.0/16", R));
 	CONFIGURE(B, "", {"r", ""}); // withdrawn
 	CU_ASSERT(route_to(B, "10.1.0.0/16") == NULL);
-	run_for(10 * XY_SEC);
-	r = route_to(A, "10.1.0.0/16");
-	CU_ASSERT(!r || r->kind == XY_DP_ROUTE_REJECT);
+	CU_ASSERT(becomes(A, "10.1.0.0/16", XY_DP_ROUTE_REJECT, 20));
 	run_for(300 * XY_SEC);
 	CU_ASSERT(route_to(A, "10.1.0.0/16") == NULL);
 	CU_ASSERT(goes_by(A, B->prefix, R)); // its epoch rose, its /64 stayed
@@ -576,6 +590,9 @@ static void test_reload(void)
 	CU_ASSERT_EQUAL(xy_routing_link_info(A->routing, slot_of(A, R), &none), -ENOENT);
 	run_for(60 * XY_SEC);
 	CU_ASSERT(goes_by(A, R->prefix, S)); // routing knows a way, the link alone does not count
+	CONFIGURE(A, "", {"r", ""}, {"s", "cost = 200;"}); // over the session that is there
+	run_for(80 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
 	CONFIGURE(A, "", {"s", "cost = 200;"});
 	CONFIGURE(A, "", {"r", ""}); // the only way there was
 	CU_ASSERT_EQUAL(A->dp.dangling, 0);
