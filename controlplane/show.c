@@ -428,6 +428,7 @@ static json_t *port_json(unsigned port, const struct xy_dp_port_info *info)
 	json_object_set_new(o, "driver", json_string(info->driver));
 	json_object_set_new(o, "mode", json_string(info->mode));
 	json_object_set_new(o, "interface", json_string(info->interface));
+	json_object_set_new(o, "idle", json_string(info->idle));
 	json_object_set_new(o, "queues", number(info->queues));
 	json_object_set_new(o, "address", json_string(xy_addr_str(&info->address, text)));
 	json_object_set_new(o, "udp_port", number(info->port));

@@ -303,6 +303,13 @@ static void counters_add(const struct xy_port *p, struct xy_dp_port_info *out)
 	}
 }
 
+static const char *idle_text(const struct xy_dp *dp, const struct xy_card *card)
+{
+	if (dp->cfg.poll)
+		return "always polled";
+	return card && card->blind ? "polled, naps of " XY_WORKER_NAP_TEXT : "descriptor";
+}
+
 int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out)
 {
 	const struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
@@ -312,6 +319,7 @@ int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_inf
 	*out = (struct xy_dp_port_info){.driver = card ? card->ops->driver : p->ops->driver,
 					.mode = card ? card->mode : "",
 					.interface = card ? card->interface : "",
+					.idle = idle_text(dp, card),
 					.queues = card ? card->queues : p->workers,
 					.address = p->address,
 					.port = p->udp_port};

@@ -19,9 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN	  (50 * XY_USEC)   // idle time before sleeping: a wake-up costs about 5 us
-#define NAP_MAX	  (500 * 1000000L) // ns: so that `alive` can be told of a sleeping worker
-#define NAP_BLIND (100 * 1000L)	   // ns: with queues that no descriptor tells of
+#define SPIN	(50 * XY_USEC)	 // idle time before sleeping: a wake-up costs about 5 us
+#define NAP_MAX (500 * 1000000L) // ns: so that `alive` can be told of a sleeping worker
 
 static xy_nsec clock_now(void)
 {
@@ -187,22 +186,25 @@ static bool rings_empty(const struct xy_worker *w)
 	return !xy_hold_due(w->hold) && !xy_ask_due(w->ask, w->now);
 }
 
-static void fall_asleep(struct xy_worker *w)
+// True: something woke it, so that more may follow; false: the time was up.
+static bool fall_asleep(struct xy_worker *w)
 {
 	struct epoll_event ev[8];
 	uint64_t wakes;
-	long nap = __atomic_load_n(&w->blind, __ATOMIC_RELAXED) ? NAP_BLIND : NAP_MAX;
+	long nap = __atomic_load_n(&w->blind, __ATOMIC_RELAXED) ? XY_WORKER_NAP : NAP_MAX;
+	bool woken = true;
 
 	__atomic_store_n(&w->sleeping, 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (rings_empty(w) && !__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
 		XY_COUNT(w, sleeps, 1);
-		epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), &(struct timespec){.tv_nsec = nap},
-			     NULL);
+		woken = epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev),
+				     &(struct timespec){.tv_nsec = nap}, NULL) != 0;
 	}
 	__atomic_store_n(&w->sleeping, 0, __ATOMIC_SEQ_CST);
 	while (read(w->wake_fd, &wakes, sizeof(wakes)) > 0)
 		;
+	return woken;
 }
 
 // --- the loop
@@ -237,9 +239,10 @@ int xy_worker_main(void *arg)
 			active = w->now;
 		} else if (!w->dp->cfg.poll && w->now - active > SPIN) {
 			rte_rcu_qsbr_thread_offline(rcu, w->id);
-			fall_asleep(w);
+			bool woken = fall_asleep(w);
 			rte_rcu_qsbr_thread_online(rcu, w->id);
-			active = clock_now();
+			if (woken) // else one look around, and to sleep again
+				active = clock_now();
 		}
 	}
 	rte_rcu_qsbr_thread_offline(rcu, w->id);

@@ -16,6 +16,10 @@ struct xy_hold;
 struct xy_session_use;
 struct xy_used;
 
+// With queues that no descriptor tells of, ns: see docs/operating.md for what it costs.
+#define XY_WORKER_NAP	   100000L
+#define XY_WORKER_NAP_TEXT "100 us"
+
 struct xy_worker {
 	struct xy_dp *dp;
 	unsigned id;

@@ -77,12 +77,13 @@ static const struct column peers[] = {
 };
 
 static const struct column workers[] = {
-	{"WORKER", "worker", NUMBER, XY_RIGHT}, {"CPU", "cpu", NUMBER, XY_RIGHT},
-	{"ALIVE", "alive", YES_NO, XY_LEFT},	{"BUSY", "busy", SHARE, XY_RIGHT},
-	{"RX", "rx", COUNT, XY_RIGHT},		{"HOST RX", "host_rx", COUNT, XY_RIGHT},
-	{"TX", "tx", COUNT, XY_RIGHT},		{"HOST TX", "host_tx", COUNT, XY_RIGHT},
-	{"PUNTED", "punted", COUNT, XY_RIGHT},	{"DROPS", "drops", COUNT, XY_RIGHT},
-	{"HELD", "held", NUMBER, XY_RIGHT},	{"BALANCE", "balance", NUMBER, XY_RIGHT},
+	{"WORKER", "worker", NUMBER, XY_RIGHT},	  {"CPU", "cpu", NUMBER, XY_RIGHT},
+	{"ALIVE", "alive", YES_NO, XY_LEFT},	  {"BUSY", "busy", SHARE, XY_RIGHT},
+	{"SLEEPS", "sleeps", COUNT, XY_RIGHT},	  {"RX", "rx", COUNT, XY_RIGHT},
+	{"HOST RX", "host_rx", COUNT, XY_RIGHT},  {"TX", "tx", COUNT, XY_RIGHT},
+	{"HOST TX", "host_tx", COUNT, XY_RIGHT},  {"PUNTED", "punted", COUNT, XY_RIGHT},
+	{"DROPS", "drops", COUNT, XY_RIGHT},	  {"HELD", "held", NUMBER, XY_RIGHT},
+	{"BALANCE", "balance", NUMBER, XY_RIGHT},
 };
 
 static const struct column graph[] = {
@@ -107,7 +108,7 @@ static const struct column ports[] = {
 	{"UDP", "udp_port", NUMBER, XY_RIGHT},	     {"RX PACKETS", "rx_packets", COUNT, XY_RIGHT},
 	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},	     {"TX PACKETS", "tx_packets", COUNT, XY_RIGHT},
 	{"TX", "tx_bytes", TRAFFIC, XY_RIGHT},	     {"MISSED", "rx_missed", COUNT, XY_RIGHT},
-	{"TX ERRORS", "tx_errors", COUNT, XY_RIGHT},
+	{"TX ERRORS", "tx_errors", COUNT, XY_RIGHT}, {"IDLE", "idle", TEXT, XY_LEFT},
 };
 
 static const struct column routes[] = {

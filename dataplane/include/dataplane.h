@@ -89,6 +89,7 @@ struct xy_dp_port_info {
 	const char *driver;		  // "socket", "af_xdp"
 	const char *mode;		  // af_xdp: "native, copy" and the like; else ""
 	const char *interface;		  // the card's in the kernel; socket: ""
+	const char *idle;		  // how a worker with nothing to do learns of packets
 	unsigned queues;		  // per port; socket: one per worker
 	uint64_t steered[XY_STEER_COUNT]; // af_xdp: what the XDP program decided
 	struct xy_addr address;

@@ -39,6 +39,7 @@ struct xy_card { // drivers embed it first
 	char interface[16]; // in the kernel: the card, or its TAP twin
 	char mode[48];
 	uint32_t frame_max; // bytes that the driver sends at most
+	bool blind;	    // queues have no descriptor: their workers only nap
 	uint32_t ifindex;   // of interface
 	struct {
 		unsigned calls; // of rx: turns between queues and the kernel's socket

@@ -319,6 +319,7 @@ int xy_port_dpdk_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, uns
 	d->card.ops = &ops;
 	d->card.dp = dp;
 	d->card.frame_max = UINT32_MAX; // the device says so itself
+	d->card.blind = true;
 	snprintf(d->card.interface, sizeof(d->card.interface), "%s", cfg->interface);
 	d->ours = calloc(1, sizeof(*d->ours));
 	int r = d->ours ? device_find(d, cfg->device, err)
