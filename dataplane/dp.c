@@ -18,36 +18,12 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_malloc.h>
-#include <rte_mbuf_pool_ops.h>
 #include <rte_ring_elem.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BUFFERS_BASE	   4095 // mbufs, and per worker; powers of two less one waste no memory
-#define BUFFERS_PER_WORKER 4096
-#define BUFFER_CACHE	   256
-#define STOP_MAX	   1000 // ms that a worker may take to end
-
-static uint32_t buffer_count(const struct xy_dp_config *cfg)
-{
-	uint32_t n = cfg->buffers ? cfg->buffers : BUFFERS_BASE + cfg->workers * BUFFERS_PER_WORKER;
-	return n + cfg->more_buffers;
-}
-
-static uint32_t buffer_room(const struct xy_dp_config *cfg)
-{
-	// AF_XDP puts a frame 256 bytes into the buffer (XDP_PACKET_HEADROOM), with its own
-	// headers.
-	uint32_t data = 256 + XY_FRAME_HEADER_MAX + XY_WG_DATA_HEADER_LEN + cfg->max_packet +
-			XY_WG_PAD + XY_WG_TAG_LEN + XY_TAILROOM;
-	// It also takes none below 2 KB (XDP_UMEM_MIN_CHUNK_SIZE), with what stands before the
-	// room.
-	uint32_t least = 2048 - (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet));
-	if (cfg->device_count) // drivers of cards count in buffers of 2 KB and the usual headroom
-		least = RTE_MBUF_DEFAULT_BUF_SIZE;
-	return RTE_ALIGN_CEIL(RTE_MAX(data, least), 64u);
-}
+#define STOP_MAX 1000 // ms that a worker may take to end
 
 static int config_check(const struct xy_dp_config *c, struct xy_err *err)
 {
@@ -64,43 +40,6 @@ static int config_check(const struct xy_dp_config *c, struct xy_err *err)
 				  c->max_sessions);
 	if (c->device_count > XY_DP_PORTS)
 		return xy_err_set(err, EINVAL, "no more than %d DPDK devices", XY_DP_PORTS);
-	return 0;
-}
-
-// As rte_pktmbuf_pool_create, but that without hugepages a buffer may lie across 4 KB pages: kept
-// inside them, each would take a page of its own, twice the memory. A card's IOMMU sees virtual
-// addresses there, so nothing needs them contiguous.
-static struct rte_mempool *buffers_create(const struct xy_dp *dp)
-{
-	uint32_t room = buffer_room(&dp->cfg);
-	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = (uint16_t)room,
-						   .mbuf_priv_size = sizeof(struct xy_packet)};
-	struct rte_mempool *mp = rte_mempool_create_empty(
-		"packets", buffer_count(&dp->cfg),
-		(unsigned)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet) + room), BUFFER_CACHE,
-		sizeof(private), SOCKET_ID_ANY,
-		rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
-	if (!mp)
-		return NULL;
-	if (rte_mempool_set_ops_byname(mp, rte_mbuf_best_mempool_ops(), NULL)) {
-		rte_mempool_free(mp);
-		return NULL;
-	}
-	rte_pktmbuf_pool_init(mp, &private);
-	if (rte_mempool_populate_default(mp) < 0) {
-		rte_mempool_free(mp);
-		return NULL;
-	}
-	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
-	return mp;
-}
-
-static int pool_create(struct xy_dp *dp, struct xy_err *err)
-{
-	dp->pool = buffers_create(dp);
-	if (!dp->pool)
-		return xy_err_set(err, ENOMEM, "no memory for %u packet buffers (%s): %s",
-				  buffer_count(&dp->cfg), dp->memory, rte_strerror(rte_errno));
 	return 0;
 }
 
@@ -131,9 +70,10 @@ static int workers_alloc(struct xy_dp *dp, struct xy_err *err)
 static int parts_create(struct xy_dp *dp, struct xy_err *err)
 {
 	int r = workers_alloc(dp, err);
-	size_t need = xy_eal_memory_need(&dp->cfg, buffer_count(&dp->cfg), buffer_room(&dp->cfg));
+	size_t need =
+		xy_eal_memory_need(&dp->cfg, xy_pools_buffers(&dp->cfg), xy_pools_room(&dp->cfg));
 	r = r ? r : xy_eal_start(dp, need, err);
-	r = r ? r : pool_create(dp, err);
+	r = r ? r : xy_pools_create(dp, err);
 	r = r ? r : rcu_create(dp, err);
 	r = r ? r : xy_sessions_init(dp, err);
 	r = r ? r : xy_peers_init(dp, err);
@@ -210,7 +150,7 @@ void xy_dp_destroy(struct xy_dp *dp)
 	if (dp->rcu)
 		xy_retire_run(dp, true);
 	for (unsigned i = 0; i < dp->workers; i++)
-		if (dp->worker[i] && dp->pool)
+		if (dp->worker[i] && dp->worker[i]->pool)
 			xy_worker_fini(dp->worker[i]);
 	xy_fib_fini(dp);
 	if (dp->rcu)
@@ -219,7 +159,7 @@ void xy_dp_destroy(struct xy_dp *dp)
 	xy_peers_fini(dp);
 	xy_sessions_fini(dp);
 	rte_free(dp->rcu);
-	rte_mempool_free(dp->pool);
+	xy_pools_destroy(dp);
 	for (unsigned i = 0; i < dp->workers; i++)
 		free(dp->worker[i]);
 	if (dp->event_fd >= 0)
@@ -492,7 +432,7 @@ static int send_datagram(struct xy_dp *dp, const struct xy_packet *how, const vo
 {
 	if (len > dp->cfg.max_packet || how->port >= XY_DP_PORTS)
 		return -EINVAL;
-	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->worker[0]->pool);
 	if (!m)
 		return -ENOBUFS;
 	m->data_off = XY_HEADROOM;
@@ -533,7 +473,7 @@ int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size
 		return -EINVAL;
 	if (xy_inner_parse(packet, len, &inner) || inner.version != 6 || inner.total_len != len)
 		return -EINVAL;
-	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->worker[0]->pool);
 	if (!m)
 		return -ENOBUFS;
 	m->data_off = XY_HEADROOM;

@@ -5,6 +5,7 @@
 
 #include "host/host.h"
 #include "noise/index.h"
+#include "pools.h"
 #include "port/port.h"
 #include "table/exact.h"
 #include "table/lpm.h"
@@ -34,7 +35,7 @@ struct xy_dp {
 	struct xy_dp_config cfg;
 	unsigned workers;
 	struct xy_worker *worker[XY_DP_WORKERS];
-	struct rte_mempool *pool;
+	struct xy_pools pools;
 	struct rte_rcu_qsbr *rcu;
 	int event_fd;
 	uint32_t control_waiting; // workers exchange it to 0 and write event_fd

@@ -23,14 +23,17 @@ struct xy_hold {
 	bool again;	// the take stopped because out was full
 };
 
-struct xy_hold *xy_hold_create(struct xy_dp *dp)
+struct xy_hold *xy_hold_create(struct xy_dp *dp, const struct rte_mempool *pool)
 {
+	unsigned sharers = 0;
 	struct xy_hold *h = calloc(1, sizeof(*h));
 	if (!h)
 		return NULL;
 	h->dp = dp;
-	// A quarter of the pool over all workers: what waits must not starve what moves.
-	h->limit = dp->pool->size / 4 / dp->workers;
+	for (unsigned i = 0; i < dp->workers; i++)
+		sharers += dp->worker[i]->pool == pool;
+	// A quarter of the pool over its workers: what waits must not starve what moves.
+	h->limit = pool->size / 4 / sharers;
 	h->line = xy_memory_reserve(dp->cfg.max_peers * sizeof(*h->line));
 	h->active = xy_memory_reserve(dp->cfg.max_peers * sizeof(*h->active));
 	if (!h->line || !h->active) {

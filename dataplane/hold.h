@@ -8,7 +8,7 @@
 
 struct xy_hold;
 
-struct xy_hold *xy_hold_create(struct xy_dp *dp);
+struct xy_hold *xy_hold_create(struct xy_dp *dp, const struct rte_mempool *pool); // a worker's
 void xy_hold_destroy(struct xy_hold *h); // frees what is held
 
 // Keeps m for its `next` peer; what had to give way comes back (to be dropped as hold_full), or

@@ -211,10 +211,10 @@ int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
 	struct xy_session *s = session_any(dp, index);
 	if (!s || s->state != XY_SESSION_LIVE)
 		return -ENOENT;
-	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
+	struct xy_worker *w = dp->worker[(s->owner & ~XY_OWNER_MOVING) % dp->workers];
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
 	if (!m)
 		return -ENOBUFS;
-	struct xy_worker *w = dp->worker[(s->owner & ~XY_OWNER_MOVING) % dp->workers];
 	return xy_order_put(w, XY_ORDER_KEEPALIVE, 0, index, m);
 }
 

@@ -121,11 +121,10 @@ static int descriptors_create(struct xy_worker *w)
 static int parts_create(struct xy_worker *w)
 {
 	struct xy_dp *dp = w->dp;
-	w->pool = dp->pool;
 	w->mb = xy_aead_create();
 	w->use = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->use));
 	w->handed = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->handed));
-	w->hold = xy_hold_create(dp);
+	w->hold = xy_hold_create(dp, w->pool);
 	w->ask = xy_ask_create(dp);
 	w->used = xy_used_create();
 	if (!w->mb || !w->use || !w->handed || !w->hold || !w->ask || !w->used || rings_create(w))

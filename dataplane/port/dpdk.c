@@ -217,10 +217,13 @@ static int tap_open(struct dpdk *d, const char *device, struct xy_err *err)
 
 static int queues_setup(struct dpdk *d)
 {
+	const struct xy_dp *dp = d->card.dp;
 	int socket_id = rte_eth_dev_socket_id(d->ethdev);
+	struct rte_mempool *near = xy_pools_at(&dp->pools, socket_id);
 	for (uint16_t q = 0; q < d->card.queues; q++) {
+		struct rte_mempool *pool = near ? near : dp->worker[q % dp->workers]->pool;
 		int r = rte_eth_rx_queue_setup(d->ethdev, q, RX_DESC, (unsigned)socket_id, NULL,
-					       d->card.dp->pool);
+					       pool);
 		r = r ? r
 		      : rte_eth_tx_queue_setup(d->ethdev, q, TX_DESC, (unsigned)socket_id, NULL);
 		if (r)

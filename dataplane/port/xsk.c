@@ -4,6 +4,7 @@
 #include "xsk_copy.h"
 
 #include <rte_errno.h>
+#include <rte_memcpy.h>
 #include <rte_mempool.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -275,12 +276,38 @@ bool xy_xsk_tend(struct xy_xsk *x)
 	return x->unsent;
 }
 
+// A packet in a buffer of another node's pool lies outside of our UMEM: copied. NULL: no buffer.
+static struct rte_mbuf *own(const struct xy_xsk *x, struct rte_mbuf *m)
+{
+	if (likely(m->pool == x->pool))
+		return m;
+	struct rte_mbuf *copy = rte_pktmbuf_alloc(x->pool);
+	if (!copy)
+		return NULL;
+	copy->data_off = XY_HEADROOM;
+	rte_memcpy(rte_pktmbuf_append(copy, m->data_len), rte_pktmbuf_mtod(m, void *), m->data_len);
+	rte_pktmbuf_free(m);
+	return copy;
+}
+
+static uint16_t own_all(const struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = own(x, pkts[i]);
+		if (!m)
+			return i;
+		pkts[i] = m;
+	}
+	return n;
+}
+
 static uint16_t put(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
 {
 	uint32_t at = 0;
 	reclaim(x);
 	n = (uint16_t)RTE_MIN((uint32_t)n, xsk_prod_nb_free(&x->tx, n));
 	n = (uint16_t)RTE_MIN((uint32_t)n, XY_XSK_RING - x->outstanding); // of the completion ring
+	n = own_all(x, pkts, n);
 	if (!n)
 		return 0;
 	xsk_ring_prod__reserve(&x->tx, n, &at);

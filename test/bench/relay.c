@@ -206,7 +206,7 @@ static void setup(struct bench *b)
 		peer_make(b, i);
 	routes_make(b);
 	b->mb = xy_aead_create();
-	if (!b->mb || rte_pktmbuf_alloc_bulk(b->dp->pool, b->in, BUFFERS))
+	if (!b->mb || rte_pktmbuf_alloc_bulk(b->dp->worker[0]->pool, b->in, BUFFERS))
 		die("buffers", NULL);
 }
 

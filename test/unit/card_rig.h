@@ -87,7 +87,6 @@ static inline void start(unsigned workers)
 {
 	rig_init(&rig, workers, xy_port_worker_init, xy_port_worker_fini);
 	rig.dp.cfg.max_peers = 4;
-	rig.dp.pool = rig_pool;
 	rig.dp.peer = aligned_alloc(RTE_CACHE_LINE_SIZE, 4 * sizeof(*rig.dp.peer));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(rig.dp.peer);
 	memset(rig.dp.peer, 0, 4 * sizeof(*rig.dp.peer));

@@ -511,6 +511,34 @@ static void test_removed(void)
 	finish(opened(OURS));
 }
 
+// Buffers of another node's pool are not in the socket's memory: what is in them is sent all the
+// same, between others, and they go back to where they came from.
+static void test_other_pool(void)
+{
+	enum { N = 40, OTHERS = 31 };
+	struct rte_mbuf *m[N];
+	struct rte_mempool *other = rte_pktmbuf_pool_create(
+		"other", OTHERS, 0, sizeof(struct xy_packet), RIG_ROOM, SOCKET_ID_ANY);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+	start(1);
+	struct xy_port *port = opened(OURS);
+	int fd = kernel_socket("fd66::2", 4000);
+	peer_at(port, "fd66::1", "fd66::2", 4000, mac_k0, mac_c0);
+	for (unsigned i = 0; i < N; i++) {
+		rig.worker[0].pool = i % 2 ? other : rig_pool;
+		m[i] = made(0, i, i * 30, 0, "fd66::2", 4000);
+	}
+	rig.worker[0].pool = rig_pool;
+	CU_ASSERT_EQUAL(port->ops->tx_burst_rcu(port, &rig.worker[0], m, N), N);
+	for (unsigned i = 0; i < N; i++)
+		CU_ASSERT(kernel_got(fd, i, i * 30, OURS));
+	CU_ASSERT_EQUAL(rte_mempool_avail_count(other), OTHERS);
+	CU_ASSERT_EQUAL(port->counters[0].tx_packets, N);
+	close(fd);
+	finish(port);
+	rte_mempool_free(other);
+}
+
 // --- jumbo frames
 
 enum { JUMBO_BUFFERS = 511, JUMBO_ROOM = XY_HEADROOM + 9014 };
@@ -527,7 +555,7 @@ static struct xy_port *jumbo_opened(int mtu, const char *mode)
 {
 	mtu_set(mtu);
 	start(1);
-	rig.dp.pool = rig.worker[0].pool = jumbo_pool;
+	rig.worker[0].pool = jumbo_pool;
 	struct xy_port *port = opened(OURS);
 	CU_ASSERT_STRING_EQUAL(xy_card(port)->mode, mode);
 	return port;
@@ -685,7 +713,7 @@ static void test_jumbo_refused(void)
 	struct xy_err err = {{0}};
 	mtu_set(9001);
 	start(1);
-	rig.dp.pool = rig.worker[0].pool = jumbo_pool;
+	rig.worker[0].pool = jumbo_pool;
 	CU_ASSERT_EQUAL(try_open(OURS, 3, &port, &err), -EMSGSIZE);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "c0: MTU 9001, but a packet buffer holds 9000"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "ip link set dev c0 mtu 9000"));
@@ -714,6 +742,7 @@ int main(void)
 		{"two queues, two workers", test_workers},
 		{"two queues, one worker", test_one_worker_two_queues},
 		{"removed while open", test_removed},
+		{"buffers of another pool", test_other_pool},
 		{"jumbo frames", test_jumbo},
 		{"jumbo frames, too long", test_jumbo_too_long},
 		{"jumbo frames, rings full", test_jumbo_full},

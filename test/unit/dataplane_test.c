@@ -214,6 +214,106 @@ static void expect_drop(uint32_t from, struct rte_mbuf *m, enum xy_drop reason)
 
 // --- cases
 
+// Machines that are not here: which pools, where, and how many buffers in each.
+static void test_pools(void)
+{
+	enum { ANY = SOCKET_ID_ANY };
+	static const struct {
+		const char *name;
+		uint32_t buffers, more;
+		unsigned workers, devices;
+		int worker[12], device[2];
+		unsigned count;
+		int node[XY_POOLS];
+		uint32_t want[XY_POOLS];
+	} rows[] = {
+		{"one node", 0, 0, 2, 0, {ANY, ANY}, {0}, 1, {ANY}, {4095 + 2 * 4096}},
+		{"one node, as told, and cards",
+		 1000,
+		 4096,
+		 2,
+		 1,
+		 {ANY, ANY},
+		 {ANY},
+		 1,
+		 {ANY},
+		 {1000 + 4096}},
+		{"pinned to one of two", 0, 10, 2, 0, {1, 1}, {0}, 1, {1}, {4095 + 2 * 4096 + 10}},
+		{"two nodes", 0, 0, 2, 0, {0, 1}, {0}, 2, {0, 1}, {8191, 8191}},
+		{"worker 0 on the second", 0, 0, 2, 0, {1, 0}, {0}, 2, {1, 0}, {8191, 8191}},
+		{"unequal, as told",
+		 1000,
+		 100,
+		 3,
+		 0,
+		 {0, 1, 0},
+		 {0},
+		 2,
+		 {0, 1},
+		 {667 + 67, 334 + 34}},
+		{"a card where no worker is",
+		 0,
+		 500,
+		 1,
+		 1,
+		 {0},
+		 {1},
+		 2,
+		 {0, 1},
+		 {8191 + 500, 4095 + 500}},
+		{"cards with workers, or nowhere",
+		 0,
+		 0,
+		 2,
+		 2,
+		 {0, 1},
+		 {1, ANY},
+		 2,
+		 {0, 1},
+		 {8191, 8191}},
+		{"not pinned, beside a pinned one",
+		 0,
+		 0,
+		 2,
+		 0,
+		 {ANY, 1},
+		 {0},
+		 1,
+		 {1},
+		 {4095 + 2 * 4096}},
+		{"more nodes than pools",
+		 0,
+		 0,
+		 10,
+		 0,
+		 {0, 1, 2, 3, 4, 5, 6, 7, 8, 9},
+		 {0},
+		 8,
+		 {0, 1, 2, 3, 4, 5, 6, 7},
+		 {4095 + 3 * 4096, 8191, 8191, 8191, 8191, 8191, 8191, 8191}},
+	};
+	for (size_t i = 0; i < RTE_DIM(rows); i++) {
+		struct xy_dp_config cfg = {.workers = rows[i].workers,
+					   .buffers = rows[i].buffers,
+					   .more_buffers = rows[i].more};
+		struct xy_pools_places places = {.workers = rows[i].workers,
+						 .devices = rows[i].devices,
+						 .worker = rows[i].worker,
+						 .device = rows[i].device};
+		struct xy_pools p;
+		xy_pools_plan(&cfg, &places, &p);
+		bool right = p.count == rows[i].count;
+		for (unsigned j = 0; right && j < p.count; j++)
+			right = p.pool[j].node == rows[i].node[j] &&
+				p.pool[j].buffers == rows[i].want[j];
+		if (!right)
+			fprintf(stderr, "%s\n", rows[i].name);
+		CU_ASSERT(right);
+		if (p.count == 1)
+			CU_ASSERT_EQUAL(p.pool[0].buffers, xy_pools_buffers(&cfg));
+	}
+}
+
 static void route(const struct xy_addr *a, uint8_t len, enum xy_dp_route_kind kind, uint32_t to)
 {
 	struct xy_prefix p = {.addr = *a, .len = len};
@@ -487,8 +587,9 @@ static struct rte_mbuf *held_for(uint32_t who)
 // Whoever waits for most gives way when all of it is too much.
 static void test_hold_shared(void)
 {
-	struct xy_hold *h = xy_hold_create(dp);
-	uint32_t limit = dp->pool->size / 4 / 2, hogs = limit / XY_DP_HELD_PER_PEER + 1, n = 0;
+	struct xy_hold *h = xy_hold_create(dp, dp->worker[0]->pool);
+	uint32_t limit = dp->worker[0]->pool->size / 4 / 2, hogs = limit / XY_DP_HELD_PER_PEER + 1,
+		 n = 0;
 	unsigned gone[16] = {0};
 	bool want;
 	CU_ASSERT_TRUE_FATAL(hogs < 15);
@@ -1420,7 +1521,8 @@ static void test_destroy(void)
 	xy_dp_destroy(dp);
 }
 
-XY_UNIT_MAIN("dataplane", {"create", test_create}, {"relay, every length", test_relay},
+XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"create", test_create},
+	     {"relay, every length", test_relay},
 	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
 	     {"refused messages", test_refused_messages}, {"replay", test_replay},
 	     {"inner checks, sources", test_inner_checks}, {"ICMP errors", test_icmp},
