@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define ACCEPT_AGAIN_MS 200
+
 struct command {
 	const char *name, *help;
 	xy_telemetry_handler *handler;
@@ -30,6 +32,7 @@ struct client {
 struct xy_telemetry {
 	uv_loop_t *loop;
 	uv_poll_t poll;
+	uv_timer_t again; // to accept, when there was no descriptor left
 	int fd;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	struct command *commands;
@@ -256,10 +259,27 @@ static size_t grow_send_buffer(int fd)
 	return fits < XY_TELEMETRY_OUTPUT ? fits : XY_TELEMETRY_OUTPUT;
 }
 
+static void accept_client(uv_poll_t *poll, int status, int events);
+
+static void accept_again(uv_timer_t *timer)
+{
+	struct xy_telemetry *t = timer->data;
+	uv_poll_start(&t->poll, UV_READABLE, accept_client);
+}
+
+static bool is_want(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static void accept_client(uv_poll_t *poll, int status, int events)
 {
 	struct xy_telemetry *t = poll->data;
 	int fd = accept4(t->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 && is_want(errno)) { // the client waits on, and the loop would spin
+		uv_poll_stop(poll);
+		uv_timer_start(&t->again, accept_again, ACCEPT_AGAIN_MS, 0);
+	}
 	if (fd < 0)
 		return;
 	t->max_output = grow_send_buffer(fd);
@@ -347,8 +367,9 @@ static int watch(struct xy_telemetry *t, uv_loop_t *loop, struct xy_err *err)
 	int ret = uv_poll_init(loop, &t->poll, t->fd);
 	if (ret)
 		return xy_err_set(err, -ret, "%s: %s", t->path, uv_strerror(ret));
-	t->poll.data = t;
-	t->handles = 1;
+	uv_timer_init(loop, &t->again);
+	t->poll.data = t->again.data = t;
+	t->handles = 2;
 	uv_poll_start(&t->poll, UV_READABLE, accept_client);
 	return 0;
 }
@@ -415,6 +436,11 @@ int xy_telemetry_register(struct xy_telemetry *t, const char *command, const cha
 	return 0;
 }
 
+static void timer_closed(uv_handle_t *h)
+{
+	handle_closed(h->data);
+}
+
 static void listener_closed(uv_handle_t *h)
 {
 	struct xy_telemetry *t = h->data;
@@ -430,5 +456,6 @@ void xy_telemetry_close(struct xy_telemetry *t)
 	for (unsigned i = 0; i < XY_TELEMETRY_CLIENTS; i++)
 		if (t->clients[i])
 			client_drop(t->clients[i]);
+	uv_close((uv_handle_t *)&t->again, timer_closed);
 	uv_close((uv_handle_t *)&t->poll, listener_closed);
 }

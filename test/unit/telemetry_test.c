@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -302,8 +303,60 @@ static void test_rundir_remove(void)
 	CU_ASSERT(access(base, F_OK) == 0 && rmdir(base) == 0);
 }
 
+static void count_turn(uv_check_t *check)
+{
+	++*(unsigned *)check->data;
+}
+
+static void time_over(uv_timer_t *timer)
+{
+	uv_stop(timer->loop);
+}
+
+// A client that cannot be accepted for want of a descriptor: the loop rests meanwhile, and greets
+// him when there is one.
+static void test_no_files(void)
+{
+	struct rlimit was, none;
+	unsigned turns = 0;
+	char *text;
+	start();
+	int fd = dial();
+	uv_check_t check;
+	uv_timer_t over;
+	uv_check_init(&loop, &check);
+	uv_timer_init(&loop, &over);
+	check.data = &turns;
+	uv_check_start(&check, count_turn);
+	uv_run(&loop, UV_RUN_NOWAIT); // the loop has its own descriptors
+	ssize_t n = take(fd, &text);
+	CU_ASSERT(n > 0);
+	int second = dial();
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 3;
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turns = 0;
+	uv_timer_start(&over, time_over, 500, 0);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT(turns < 50); // it was every few microseconds
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &was), 0);
+	n = -1;
+	for (unsigned i = 0; n < 0 && i < 100; i++) {
+		uv_timer_start(&over, time_over, 50, 0);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		n = recv(second, text, 10, MSG_DONTWAIT);
+	}
+	CU_ASSERT(n > 0);
+	close(fd);
+	close(second);
+	uv_close((uv_handle_t *)&check, NULL);
+	uv_close((uv_handle_t *)&over, NULL);
+	stop();
+}
+
 XY_UNIT_MAIN("telemetry", {"greeting", test_greeting}, {"requests", test_requests},
 	     {"sizes", test_sizes}, {"a client that does not read", test_slow_client},
-	     {"too many clients", test_too_many}, {"clients that go", test_gone_clients},
-	     {"the socket's file", test_path}, {"folders", test_rundir},
-	     {"a folder that goes", test_rundir_remove})
+	     {"too many clients", test_too_many}, {"no descriptor left", test_no_files},
+	     {"clients that go", test_gone_clients}, {"the socket's file", test_path},
+	     {"folders", test_rundir}, {"a folder that goes", test_rundir_remove})
