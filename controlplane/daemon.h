@@ -132,6 +132,8 @@ void xy_interface_check(struct xy_daemon *d); // once a second: is it still ther
 void xy_interface_mtu_update(struct xy_daemon *d);
 // Brings the next changes of the table of routes to the kernel, about 1 ms; true: there are more.
 bool xy_interface_routes_run(struct xy_daemon *d);
+// There is a default route, which the kernel was not told of.
+bool xy_interface_default_left(const struct xy_daemon *d);
 
 // --- mesh.c: node info
 int xy_mesh_up(struct xy_daemon *d, struct xy_err *err);

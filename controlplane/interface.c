@@ -106,14 +106,38 @@ void xy_interface_check(struct xy_daemon *d)
 
 // --- the kernel's routes for what lies outside 200::/7
 
+static bool is_default(const struct xy_prefix *p)
+{
+	return p->len == (xy_prefix_is_v4(p) ? 96 : 0);
+}
+
 // A default route would take the underlay with it: that step is the user's.
 static bool is_for_kernel(const struct xy_rib_route *r)
 {
-	unsigned bits = 0;
-	if (r)
-		bits = xy_prefix_is_v4(&r->prefix) ? r->prefix.len - 96 : r->prefix.len;
-	return bits > 0 && r->route.kind == XY_DP_ROUTE_PEER &&
+	return r && r->route.kind == XY_DP_ROUTE_PEER && !is_default(&r->prefix) &&
 	       !xy_prefix_covers(&mesh, &r->prefix);
+}
+
+static void say_default(const struct xy_daemon *d, const struct xy_rib_route *r)
+{
+	char text[XY_PREFIX_STRLEN];
+	if (r && r->route.kind == XY_DP_ROUTE_PEER && is_default(&r->prefix))
+		xy_log_warn("%s: route %s is not put into the kernel, since the underlay would go "
+			    "with it: this host's own packets do not use it; docs/operating.md "
+			    "says how they can",
+			    d->host_name, xy_prefix_str(&r->prefix, text));
+}
+
+bool xy_interface_default_left(const struct xy_daemon *d)
+{
+	static const struct xy_prefix all[] = {{.len = 0},
+					       {.addr.b = {[10] = 0xff, [11] = 0xff}, .len = 96}};
+	for (unsigned i = 0; d->host_open && i < 2; i++) {
+		const struct xy_rib_route *r = xy_rib_best(xy_links_rib(d->links), &all[i]);
+		if (r && r->route.kind == XY_DP_ROUTE_PEER)
+			return true;
+	}
+	return false;
 }
 
 static void say_result(const struct xy_daemon *d, const struct xy_hostlink_route *r)
@@ -147,6 +171,8 @@ static void on_route(void *arg, const struct xy_rib_route *was, const struct xy_
 {
 	struct xy_daemon *d = arg;
 	bool there = is_for_kernel(is);
+	if (!was)
+		say_default(d, is);
 	if (is_for_kernel(was) == there)
 		return;
 	if (!kernel_later(d, is ? &is->prefix : &was->prefix, there))
@@ -172,9 +198,11 @@ static void routes_follow(struct xy_daemon *d)
 {
 	struct xy_rib *rib = xy_links_rib(d->links);
 	const struct xy_rib_route *r = NULL;
-	while ((r = xy_rib_after(rib, r ? &r->prefix : NULL)))
+	while ((r = xy_rib_after(rib, r ? &r->prefix : NULL))) {
+		say_default(d, r);
 		if (is_for_kernel(r) && !kernel_later(d, &r->prefix, true))
 			xy_log_error("%s: no memory for a kernel route", d->host_name);
+	}
 	while (xy_interface_routes_run(d))
 		;
 	rib->tell = on_route;

@@ -93,6 +93,8 @@ static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info
 	warn(list, xy_state_lost(d->state), xy_state_lost(d->state));
 	warn(list, xy_state_unsaved(d->state), xy_state_unsaved(d->state));
 	xy_show_routing_warnings(d, list);
+	warn(list, xy_interface_default_left(d),
+	     "a default route is not put into the kernel: see the log");
 	warn(list, d->host_lost, "the host interface was deleted: restart xylemd");
 	return list;
 }

@@ -26,11 +26,17 @@ END
 }
 configure r <<END
 peers = ( $(peer_text a "${LAB_KEY[a]}") );
+routes = ( { prefix = "::/0"; peer = "a"; } );
 END
 config_a 0
 start_node r
 start_node a
 check_within 20 "a pings r" pings a "${LAB_ADDR[r]}"
+
+check "a default route is not r's kernel's" test -z "$(ip -n "${LAB_PREFIX}r" -6 route show default dev xylem0)"
+check "and the log says so" grep -q 'route ::/0 is not put into the kernel' "$LAB/r.log"
+check "show node, too" grep -q 'a default route is not put' <<<"$(show r node | jq -r '.warnings[]')"
+check "a has no such warning" same "" "$(show a node | jq -r '.warnings[]')"
 
 in_kernel() { ip -n a -6 route show dev xylem0 | grep -c '^2001:db8:' || true; }
 has() { same "$1" "$(in_kernel)"; }
