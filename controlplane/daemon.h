@@ -82,6 +82,7 @@ struct xy_daemon {
 	struct xy_worker_view worker[XY_DP_WORKERS];
 	struct xy_watchdog watchdog;
 	unsigned ticks;
+	unsigned published; // seconds since the first snapshot for DPDK's telemetry; 0 = none yet
 };
 
 xy_nsec xy_now(void);
@@ -139,6 +140,9 @@ bool xy_interface_default_left(const struct xy_daemon *d);
 int xy_mesh_up(struct xy_daemon *d, struct xy_err *err);
 void xy_mesh_down(struct xy_daemon *d);
 void xy_mesh_reload(struct xy_daemon *d);
+
+// --- publish.c: for DPDK's own telemetry socket; once a second
+void xy_publish(struct xy_daemon *d);
 
 // --- show.c, show_mesh.c, show_routing.c
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);

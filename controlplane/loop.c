@@ -170,6 +170,7 @@ static void on_tick(uv_timer_t *timer)
 		xy_show_sample(d);
 		look_at_workers(d, now);
 		xy_interface_check(d);
+		xy_publish(d);
 		xy_memory_note(d);
 	}
 	uv_update_time(&d->loop);

@@ -9,6 +9,7 @@
 #include "underlay.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,6 +297,7 @@ int main(int argc, char **argv)
 		fputs("xylemd: libsodium does not start\n", stderr);
 		return EXIT_FAILURE;
 	}
+	signal(SIGPIPE, SIG_IGN); // DPDK writes to telemetry clients that have gone
 	d.limits = xy_wg_limits_default;
 	d.started = xy_now();
 	xy_log_init(XY_LOG_INFO); // until the config says otherwise

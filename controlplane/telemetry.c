@@ -124,6 +124,12 @@ static const struct command *find(const struct xy_telemetry *t, const char *name
 	return NULL;
 }
 
+json_t *xy_telemetry_answer(const struct xy_telemetry *t, const char *command)
+{
+	const struct command *c = find(t, command);
+	return c ? c->handler(c->arg, NULL) : NULL;
+}
+
 static json_t *answer_list(void *arg, const char *params)
 {
 	const struct xy_telemetry *t = arg;

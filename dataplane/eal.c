@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define HUGEPAGE   (UINT64_C(2) << 20)
-#define ARGS	   (24 + 2 * XY_DP_PORTS)
-#define LCORES_LEN 4096
+#define HUGEPAGE	 (UINT64_C(2) << 20)
+#define ARGS		 (24 + 2 * XY_DP_PORTS)
+#define LCORES_LEN	 4096
+#define TELEMETRY_SOCKET "/dpdk_telemetry.v2"
 
 // With fewer CPUs than this, automatic placement pins nobody: a polling thread that shares its only
 // CPU with another daemon's is slower than one that the scheduler may move.
@@ -136,7 +137,6 @@ static int eal_init(struct xy_dp *dp, bool huge, size_t need)
 	argv[argc++] = cores;
 	argv[argc++] = prefix;
 	argc = devices(dp, argv, argc);
-	argv[argc++] = (char *)"--no-telemetry";
 	argv[argc++] = (char *)"--log-level=lib.eal:error";
 	argv[argc++] = (char *)"--log-level=lib.*:error";
 	if (huge) {
@@ -173,8 +173,11 @@ int xy_eal_start(struct xy_dp *dp, size_t need, struct xy_err *err)
 
 void xy_eal_stop(void)
 {
-	char folder[PATH_MAX]; // EAL's own, under /run/dpdk; it never removes it
+	// EAL's own, under /run/dpdk (mode 0700); it removes neither the socket nor the folder.
+	char folder[PATH_MAX], telemetry[PATH_MAX + sizeof(TELEMETRY_SOCKET)];
 	snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
+	snprintf(telemetry, sizeof(telemetry), "%s" TELEMETRY_SOCKET, folder);
 	rte_eal_cleanup();
+	unlink(telemetry);
 	rmdir(folder);
 }

@@ -316,6 +316,13 @@ unsigned xy_dp_graph_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp
 // The graph's edges, for docs and `show graph --dot`: calls fn for each (node, next).
 void xy_dp_graph_edges(void (*fn)(void *arg, const char *node, const char *next), void *arg);
 
+// Answers a command of DPDK's own telemetry socket (dpdk-telemetry.py) with a snapshot, from now
+// until the next one. The outline has one line for each member of the answer: "=NAME NUMBER",
+// "-NAME NUMBER" (negative), "\"NAME TEXT" (ASCII, up to 127), "{NAME" up to a line "}" for an
+// object with members of its own; NAME of [A-Za-z0-9_]. help must stay. -ENOMEM, -ENOSPC.
+int xy_dp_telemetry_publish(const char *command, const char *help, const char *outline);
+bool xy_dp_telemetry_asked(void); // since the last call
+
 unsigned xy_dp_workers(const struct xy_dp *dp);
 uint64_t xy_dp_tsc_hz(const struct xy_dp *dp);
 const char *xy_dp_memory(const struct xy_dp *dp); // "hugepages" or "no hugepages (...)"
