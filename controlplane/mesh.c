@@ -24,15 +24,14 @@ static void neighbours(void *arg, xy_nodeinfo_each *each, void *to)
 	const struct xy_daemon *d = arg;
 	xy_nsec now = xy_now();
 	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
-		uint32_t slot = xy_links_slot_at(d->links, i);
-		struct xy_nodeinfo_neighbour n = {0};
+		struct xy_nodeinfo_near n = {.slot = xy_links_slot_at(d->links, i)};
 		struct xy_babel_link_info b;
-		if (!xy_links_is_up(d->links, slot, now) ||
-		    !xy_links_node_addr(d->links, slot, &n.addr))
+		if (!xy_links_is_up(d->links, n.slot, now) ||
+		    !xy_links_node_addr(d->links, n.slot, &n.told.addr))
 			continue;
-		if (xy_routing_link_info(d->routing, slot, &b) == 0) {
-			n.cost = b.cost == XY_BABEL_INFINITY ? 0 : b.cost;
-			n.rtt_us = b.rtt;
+		if (xy_routing_link_info(d->routing, n.slot, &b) == 0) {
+			n.told.cost = b.cost == XY_BABEL_INFINITY ? 0 : b.cost;
+			n.told.rtt_us = b.rtt;
 		}
 		each(to, &n);
 	}

@@ -40,15 +40,15 @@ static void send_to(struct xy_nodeinfo *n, const struct xy_addr *to, const void 
 
 static int compare(const void *a, const void *b)
 {
-	const struct xy_nodeinfo_neighbour *x = a, *y = b;
-	return memcmp(x->addr.b, y->addr.b, sizeof(x->addr.b));
+	const struct xy_nodeinfo_near *x = a, *y = b;
+	return memcmp(x->told.addr.b, y->told.addr.b, sizeof(x->told.addr.b));
 }
 
-static void near_add(void *to, const struct xy_nodeinfo_neighbour *told)
+static void near_add(void *to, const struct xy_nodeinfo_near *near)
 {
 	struct xy_nodeinfo *n = to;
 	if (n->near_count < XY_NODEINFO_NEAR)
-		n->near[n->near_count++] = *told;
+		n->near[n->near_count++] = *near;
 }
 
 void xy_near_refresh(struct xy_nodeinfo *n, xy_nsec now)
@@ -64,7 +64,7 @@ void xy_near_refresh(struct xy_nodeinfo *n, xy_nsec now)
 // Number of the first neighbour above the address.
 static unsigned near_above(const struct xy_nodeinfo *n, const struct xy_addr *addr)
 {
-	struct xy_nodeinfo_neighbour key = {.addr = *addr};
+	struct xy_nodeinfo_near key = {.told.addr = *addr};
 	unsigned from = 0, to = n->near_count;
 	while (from < to) {
 		unsigned mid = from + (to - from) / 2;
@@ -83,7 +83,8 @@ static void page_fill(const struct xy_nodeinfo *n, const struct xy_addr *after,
 	out->total = (uint16_t)n->near_count;
 	out->count = left < XY_NODEINFO_PAGE ? left : XY_NODEINFO_PAGE;
 	out->more = left > out->count;
-	memcpy(out->neighbour, n->near + from, out->count * sizeof(out->neighbour[0]));
+	for (unsigned i = 0; i < out->count; i++)
+		out->neighbour[i] = n->near[from + i].told;
 }
 
 static void answer_info(struct xy_nodeinfo *n, const struct xy_nodeinfo_request *q, xy_nsec now,

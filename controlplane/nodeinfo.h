@@ -63,7 +63,11 @@ struct xy_nodeinfo_route {	 // ours towards an address
 	uint32_t epoch;
 };
 
-typedef void xy_nodeinfo_each(void *to, const struct xy_nodeinfo_neighbour *n);
+struct xy_nodeinfo_near { // a neighbour of ours
+	struct xy_nodeinfo_neighbour told;
+	uint32_t slot; // of the link
+};
+typedef void xy_nodeinfo_each(void *to, const struct xy_nodeinfo_near *n);
 
 struct xy_nodeinfo_ops {
 	void *arg;
@@ -150,6 +154,7 @@ struct xy_nodeinfo_node {
 	enum xy_nodeinfo_node_state state;
 	bool tells_neighbours;
 	uint16_t total;	 // neighbours, as it says
+	uint32_t slot;	 // of our link to it; UINT32_MAX: none
 	uint32_t parent; // where it was seen first; ours is 0, and its own parent
 	uint32_t depth;
 	uint16_t cost;	      // of the link from the parent

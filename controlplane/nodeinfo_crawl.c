@@ -56,6 +56,7 @@ static uint32_t node_add(struct xy_nodeinfo *n, const struct xy_addr *addr, uint
 	}
 	s->node[s->node_count] = (struct xy_nodeinfo_node){
 		.addr = *addr,
+		.slot = NONE,
 		.parent = parent,
 		.depth = s->node_count ? s->node[parent].depth + 1 : 0,
 	};
@@ -214,6 +215,14 @@ void xy_crawl_free(struct xy_nodeinfo *n)
 	*c = (struct crawl){.shown.serial = c->shown.serial};
 }
 
+static void own_add(struct xy_nodeinfo *n, const struct xy_nodeinfo_near *near)
+{
+	neighbour_add(n, 0, &near->told);
+	uint32_t at = node_find(n, &near->told.addr);
+	if (at != NONE)
+		n->crawl.shown.node[at].slot = near->slot;
+}
+
 static int begin(struct xy_nodeinfo *n, xy_nsec now)
 {
 	struct crawl *c = &n->crawl;
@@ -227,7 +236,7 @@ static int begin(struct xy_nodeinfo *n, xy_nsec now)
 	c->next = 1;
 	xy_near_refresh(n, now);
 	for (unsigned i = 0; i < n->near_count; i++)
-		neighbour_add(n, 0, &n->near[i]);
+		own_add(n, &n->near[i]);
 	struct xy_nodeinfo_node *us = &c->shown.node[0];
 	us->state = XY_NODEINFO_NODE_ANSWERED;
 	us->tells_neighbours = true;

@@ -47,7 +47,7 @@ struct xy_nodeinfo {
 	uint64_t drop[XY_NODEINFO_DROP_COUNT], answered;
 
 	// Our neighbours, ascending, as they were at near_at.
-	struct xy_nodeinfo_neighbour near[XY_NODEINFO_NEAR];
+	struct xy_nodeinfo_near near[XY_NODEINFO_NEAR];
 	unsigned near_count;
 	xy_nsec near_at; // 0: not yet
 

@@ -45,12 +45,13 @@ static const char *const hop_text[] = {[XY_NODEINFO_ASKED] = "asked",
 static const char *const result_text[] = {
 	[XY_NODEINFO_HERE] = "here", [XY_NODEINFO_VIA] = "via", [XY_NODEINFO_NONE] = "none"};
 
-static json_t *hop_json(const struct xy_nodeinfo_hop *h, unsigned place)
+static json_t *hop_json(const struct xy_nodeinfo_hop *h, unsigned place, const char *peer)
 {
 	json_t *o = json_object();
 	json_object_set_new(o, "hop", number(place));
 	json_object_set_new(o, "address", addr_json(&h->addr));
 	json_object_set_new(o, "name", told(h->name));
+	json_object_set_new(o, "peer", told(peer));
 	json_object_set_new(o, "state", json_string(hop_text[h->state]));
 	json_object_set_new(o, "after_gap", json_boolean(h->after_gap));
 	json_object_set_new(o, "rtt_us", micro(h->rtt));
@@ -63,7 +64,8 @@ static json_t *walk_json(const struct xy_nodeinfo_walk *w)
 {
 	json_t *o = json_object(), *hops = json_array();
 	for (unsigned i = 0; i < w->count; i++)
-		json_array_append_new(hops, hop_json(&w->hop[i], i + 1));
+		json_array_append_new(hops, hop_json(&w->hop[i], i + 1,
+						     i || w->route.asks ? NULL : w->route.peer));
 	json_object_set_new(o, "address", addr_json(&w->to));
 	json_object_set_new(o, "done", json_boolean(w->end != XY_NODEINFO_WALKING));
 	json_object_set_new(o, "end", told(end_text[w->end]));
@@ -134,12 +136,13 @@ static const char *const node_text[] = {[XY_NODEINFO_NODE_NEW] = "not asked",
 					[XY_NODEINFO_NODE_ANSWERED] = "answered",
 					[XY_NODEINFO_NODE_SILENT] = "silent"};
 
-static json_t *node_json(const struct xy_nodeinfo_crawl *c, uint32_t at)
+static json_t *node_json(const struct xy_daemon *d, const struct xy_nodeinfo_crawl *c, uint32_t at)
 {
 	const struct xy_nodeinfo_node *n = &c->node[at];
 	json_t *o = json_object();
 	json_object_set_new(o, "address", addr_json(&n->addr));
 	json_object_set_new(o, "name", told(n->name));
+	json_object_set_new(o, "peer", TEXT(xy_links_name(d->links, n->slot)));
 	json_object_set_new(o, "version", told(n->version));
 	json_object_set_new(o, "state", json_string(node_text[n->state]));
 	json_object_set_new(o, "parent", at ? addr_json(&c->node[n->parent].addr) : json_null());
@@ -183,7 +186,7 @@ static json_t *crawl_page(struct xy_daemon *d, const struct xy_nodeinfo_crawl *c
 	json_t *o = crawl_json(c), *nodes = json_array(), *links = json_array();
 	for (uint32_t i = from; i < to; i++)
 		if (i < c->node_count)
-			json_array_append_new(nodes, node_json(c, i));
+			json_array_append_new(nodes, node_json(d, c, i));
 		else
 			json_array_append_new(links, link_json(c, i - c->node_count));
 	snprintf(next, sizeof(next), "%" PRIu32 ".%" PRIu32, c->serial, to);

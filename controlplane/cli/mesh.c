@@ -71,6 +71,17 @@ static void cell_text(struct xy_table *t, const json_t *o, const char *key)
 	xy_table_cell(t, text_of(o, key), XY_PLAIN);
 }
 
+// As it calls itself, or as our config calls it.
+static void cell_name(struct xy_table *t, const json_t *o)
+{
+	char text[80];
+	const char *peer = json_string_value(json_object_get(o, "peer"));
+	bool named = json_is_string(json_object_get(o, "name"));
+	snprintf(text, sizeof(text), named || !peer ? "%s" : "(%s)",
+		 named || !peer ? text_of(o, "name") : peer);
+	xy_table_cell(t, text, XY_PLAIN);
+}
+
 static void cell_number(struct xy_table *t, const json_t *o, const char *key)
 {
 	char text[32] = "-";
@@ -141,7 +152,7 @@ static void tree_row(struct tree *t, size_t at, const char *branch)
 	snprintf(first, size, "%s%s", branch, address);
 	xy_table_cell(t->table, first, XY_PLAIN);
 	free(first);
-	cell_text(t->table, node, "name");
+	cell_name(t->table, node);
 	cell_number(t->table, node, "cost");
 	cell_ms(t->table, node, "rtt_us");
 	cell_text(t->table, node, "version");
@@ -234,7 +245,7 @@ static void print_hops(const json_t *reply)
 			gap_row(t);
 		cell_number(t, hop, "hop");
 		cell_text(t, hop, "address");
-		cell_text(t, hop, "name");
+		cell_name(t, hop);
 		cell_ms(t, hop, "rtt_us");
 		cell_number(t, hop, "metric");
 		cell_hop_state(t, hop);

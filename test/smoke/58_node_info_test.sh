@@ -66,6 +66,7 @@ is() { # EXPECTED COMMAND...
 }
 
 check_within 20 "a's tree has the whole line" is "a:- b:a c:b d:c" parents a
+check "our peer is under its name in our config, too" is "null b null null" tree a '.nodes[].peer'
 check "each node is under its own name" is "null node-b node-c node-d" tree a '.nodes[].name'
 check "each node answers" is answered tree a '[.nodes[].state] | unique[]'
 check "with the cost of each link, and its round-trip time" is "96 true" \

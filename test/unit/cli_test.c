@@ -65,10 +65,12 @@ static json_t *answer_tree(void *arg, const char *params)
 		"{\"done\":true,\"cut\":true,\"nodes\":["
 		"{\"address\":\"200::1\",\"name\":null,\"state\":\"answered\",\"parent\":null,"
 		"\"neighbours\":2},"
-		"{\"address\":\"200::2\",\"name\":\"b\\u001b[2J\",\"state\":\"answered\","
+		"{\"address\":\"200::2\",\"peer\":\"x\",\"name\":\"b\\u001b[2J\",\"state\":"
+		"\"answered\","
 		"\"parent\":\"200::1\",\"cost\":96,\"rtt_us\":1234,\"version\":\"1\","
 		"\"neighbours\":null},"
-		"{\"address\":\"200::3\",\"state\":\"answered\",\"parent\":\"200::1\","
+		"{\"address\":\"200::3\",\"name\":null,\"peer\":\"p\",\"state\":\"answered\","
+		"\"parent\":\"200::1\","
 		"\"neighbours\":1}],\"next\":\"1.3\"}",
 		"{\"done\":true,\"cut\":true,\"nodes\":["
 		"{\"address\":\"200::4\",\"state\":\"silent\",\"parent\":\"200::2\"},"
@@ -270,7 +272,7 @@ static void test_tree(void)
 	       "|-- 200::2          b?[2J    96  1.23 ms  1        tells no neighbours\n"
 	       "|   `-- 200::4      -         -        -  -        no answer\n"
 	       "|       `-- 200::5  -         -        -  -        not asked\n"
-	       "`-- 200::3          -         -        -  -        answers\n"
+	       "`-- 200::3          (p)       -        -  -        answers\n"
 	       "There is more",
 	       "show tree -n " NODE);
 	CU_ASSERT(strstr(out, "200::6") == NULL);

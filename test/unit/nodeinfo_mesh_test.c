@@ -93,8 +93,7 @@ static void neighbours(void *arg, xy_nodeinfo_each *each, void *to)
 	unsigned self = (unsigned)(n - w.node);
 	w.looked++;
 	for (unsigned k = w.count; k-- > 0;) { // not in order
-		struct xy_nodeinfo_neighbour told = {
-			.addr = addr_of(k), .cost = (uint16_t)(100 + k), .rtt_us = 7};
+		struct xy_nodeinfo_near told = {{addr_of(k), (uint16_t)(100 + k), 7}, 1000 + k};
 		if (w.joined[self][k])
 			each(to, &told);
 	}
@@ -300,6 +299,7 @@ static void test_ring(void)
 		CU_ASSERT_FATAL(n != NULL);
 		CU_ASSERT(n->depth == (i < 4 ? i : 8 - i) && n->name[0] == (char)('a' + i));
 		CU_ASSERT(n->total == 2 && n->taken == 2 && n->tells_neighbours);
+		CU_ASSERT(n->slot == (n->depth == 1 ? 1000 + i : UINT32_MAX));
 		CU_ASSERT(i == 0 || (n->rtt == 2 * XY_MSEC && n->cost == 100 + i));
 		CU_ASSERT(i == 0 || (n->link_rtt_us == 7 && !strcmp(n->version, "1.2")));
 		CU_ASSERT(n->depth == 0 || c->node[n->parent].depth + 1 == n->depth);
@@ -677,10 +677,10 @@ static void lie(const struct xy_udp6 *u)
 
 static void liar_neighbour(void *arg, xy_nodeinfo_each *each, void *to)
 {
-	struct xy_nodeinfo_neighbour n = {.addr = addr_of(500), .cost = 96};
+	struct xy_nodeinfo_near n = {{addr_of(500), 96, 0}, 0};
 	each(to, &n);
 	for (unsigned i = 0; i < liar.strangers; i++) {
-		n.addr = addr_of(600 + i);
+		n.told.addr = addr_of(600 + i);
 		each(to, &n);
 	}
 }
