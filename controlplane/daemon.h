@@ -50,6 +50,7 @@ struct xy_daemon {
 	struct xy_ports *ports;
 	struct xy_links *links;
 	struct xy_join *join;
+	struct xy_discovery *discovery;
 	struct xy_routing *routing;
 	struct xy_helpers *helpers;
 	struct xy_nodeinfo *nodeinfo;

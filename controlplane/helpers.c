@@ -4,6 +4,7 @@
 #include "daemon.h"
 
 #include "base/bytes.h"
+#include "discovery.h"
 #include "notify.h"
 #include "ports.h"
 
@@ -344,7 +345,9 @@ void xy_helpers_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops)
 static bool open_to(void *arg, const struct xy_endpoint *from)
 {
 	const struct xy_daemon *d = arg;
-	return d->plan.config.peering == XY_PEERING_OPEN;
+	enum xy_config_peering peering = d->plan.config.peering;
+	return peering == XY_PEERING_OPEN ||
+	       (peering == XY_PEERING_LAN && xy_discovery_is_near(d, from));
 }
 
 void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The event loop: what wakes the control thread, and how long each turn of it took.
 #include "daemon.h"
+#include "discovery.h"
 #include "notify.h"
 #include "ports.h"
 
@@ -269,6 +270,8 @@ int xy_loop_start(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : tick(d);
 	if (!r && (r = xy_ports_start(d, err)))
 		return r;
+	if (!r && (r = xy_discovery_start(d, err)))
+		return r;
 	if (r)
 		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
 	xy_loop_rearm(d);
@@ -289,6 +292,7 @@ void xy_loop_close(struct xy_daemon *d)
 	d->stopping = true;
 	if (d->routing)
 		xy_routing_quit(d->routing);
+	xy_discovery_stop(d);
 	uv_walk(&d->loop, close_handle, NULL);
 	xy_nsec end = xy_now() + XY_SEC / 2, disk_end = xy_now() + DISK_WAIT;
 	do {

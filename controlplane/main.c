@@ -2,6 +2,7 @@
 // xylemd: options, then each part up in order, and down again.
 #include "daemon.h"
 
+#include "discovery.h"
 #include "notify.h"
 #include "ports.h"
 #include "telemetry.h"
@@ -259,6 +260,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_interface_down(d);
 	xy_memory_close(d);
 	xy_mesh_down(d);
+	xy_discovery_close(d);
 	xy_joiner_down(d);
 	xy_routing_destroy(d->routing);
 	d->routing = NULL;

@@ -4,6 +4,7 @@
 #include "daemon.h"
 
 #include "base/bytes.h"
+#include "discovery.h"
 #include "show.h"
 
 #include <inttypes.h>
@@ -121,6 +122,15 @@ static void put_lag(json_t *o, const struct xy_daemon *d)
 	json_object_set_new(o, "loop_lag_max_us", number(max / XY_USEC));
 }
 
+static json_t *discovery(const struct xy_daemon *d)
+{
+	json_t *list = json_array();
+	const char *name;
+	for (unsigned i = 0; (name = xy_discovery_interface(d, i)); i++)
+		json_array_append_new(list, json_string(name));
+	return list;
+}
+
 static const char *const peering_text[] = {[XY_PEERING_CLOSED] = "closed",
 					   [XY_PEERING_OPEN] = "open",
 					   [XY_PEERING_LAN] = "open to the LAN"};
@@ -151,6 +161,7 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "state", json_string(xy_state_folder(d->state)));
 	json_object_set_new(o, "pins", number(xy_state_pins(d->state)));
 	json_object_set_new(o, "joining", joining(d->join));
+	json_object_set_new(o, "discovery", discovery(d));
 	json_object_set_new(o, "warnings", warnings(d, &routes));
 	return o;
 }

@@ -63,6 +63,7 @@ static const struct column node[] = {
 	{"loop lag p99", "loop_lag_p99_us", MICRO, XY_LEFT},
 	{"loop lag max", "loop_lag_max_us", MICRO, XY_LEFT},
 	{"peering", "peering", TEXT, XY_LEFT},
+	{"discovery on", "discovery", LIST, XY_LEFT},
 	{"state folder", "state", TEXT, XY_LEFT},
 	{"pinned keys", "pins", NUMBER, XY_LEFT},
 	{"warnings", "warnings", LIST, XY_LEFT},
