@@ -47,6 +47,7 @@ struct node {
 	struct hops *fib;	   // by destination: nodes, then anycast prefixes
 	uint32_t gateway[ANYCAST]; // origin of the route that is followed; UINT32_MAX: none
 	bool accepts;
+	xy_nsec loop_since[ANYCAST]; // packets have gone in a circle through it
 	uint32_t stamp;
 	uint64_t bytes, packets;
 };
@@ -79,7 +80,6 @@ struct sim {
 	uint32_t anycast[ANYCAST][GATEWAYS]; // origins
 	uint32_t hostile;		     // announces them as well; nobody accepts its key
 	bool all_accept;
-	xy_nsec loop_since[ANYCAST];
 	uint64_t events, changes, verifications;
 	uint64_t transient_loops;
 };
@@ -343,8 +343,7 @@ static void check_loop(struct sim *s, uint32_t v, unsigned dest)
 	if (dest < s->n) {
 		fail(s, "loop", v, dest);
 		show_path(s, v, dest);
-	} else if (!s->loop_since[dest - s->n]) {
-		s->loop_since[dest - s->n] = s->now;
+	} else {
 		s->transient_loops++;
 	}
 }
@@ -383,6 +382,18 @@ static void check_mapping(struct sim *s, unsigned anycast, uint32_t key)
 	}
 }
 
+// Packets that are not bound to a key can meet nodes that chose differently; not for long.
+static void check_circle(struct sim *s, uint32_t v, unsigned anycast)
+{
+	xy_nsec *since = &s->nodes[v].loop_since[anycast];
+	if (!loops(s, v, s->n + anycast))
+		*since = 0;
+	else if (!*since)
+		*since = s->now;
+	else if (s->now - *since > LOOP_LIFE)
+		fail(s, "a loop of a prefix with several origins stays", v, s->n + anycast);
+}
+
 static void check_anycast(struct sim *s)
 {
 	for (unsigned i = 0; i < s->anycast_count; i++) {
@@ -390,15 +401,8 @@ static void check_anycast(struct sim *s)
 			check_mapping(s, i, s->anycast[i][k]);
 		if (s->hostile != UINT32_MAX)
 			check_mapping(s, i, s->hostile);
-		if (!s->loop_since[i])
-			continue;
-		bool found = false;
-		for (uint32_t v = 0; v < s->n && !found && s->all_accept; v++)
-			found = loops(s, v, s->n + i);
-		if (!found)
-			s->loop_since[i] = 0;
-		else if (s->now - s->loop_since[i] > LOOP_LIFE)
-			fail(s, "a loop of a prefix with several origins stays", 0, s->n + i);
+		for (uint32_t v = 0; v < s->n && s->all_accept; v++)
+			check_circle(s, v, i);
 	}
 }
 

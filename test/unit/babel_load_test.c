@@ -231,5 +231,96 @@ static void test_mappings(void)
 	rig_free(r);
 }
 
+// ---- a stub in a network of 10,000 ----
+
+enum { NODES = 10000, ACTIVE = 20 };
+
+static struct xy_key nth_key(unsigned i)
+{
+	return (struct xy_key){{1, (uint8_t)(i >> 8), (uint8_t)i, 5}};
+}
+
+static void feed_nodes(struct rig *r, uint16_t link)
+{
+	for (unsigned i = 0; i < NODES; i++) {
+		struct xy_key key = nth_key(i);
+		struct xy_babel_update u = {.prefix = xy_key_prefix(&key),
+					    .interval = 60000,
+					    .metric = 100,
+					    .has_rid = true,
+					    .rid = 5000 + i,
+					    .has_origin = true,
+					    .origin = {.epoch = 9}};
+		memcpy(u.origin.key, key.b, 32);
+		tell(r, link, &u);
+	}
+}
+
+static void together(struct rig *r, struct rig *s, xy_nsec span)
+{
+	static unsigned turn;
+	for (xy_nsec end = r->now + span; r->now < end;) {
+		pass(r, XY_SEC / 10);
+		s->now = s->now > r->now - XY_SEC / 10 ? s->now : r->now - XY_SEC / 10;
+		pass(s, r->now - s->now);
+		if (turn++ % 40 == 0)
+			greet(r, 0);
+	}
+}
+
+static struct xy_babel_stats stats(const struct rig *r)
+{
+	struct xy_babel_stats s;
+	xy_babel_stats(r->b, &s);
+	return s;
+}
+
+// It holds what it sends to, hears of changes there and of nothing else, and lets it go.
+static void test_stub_of_many(void)
+{
+	struct rig *r = rig_new(false), *s = rig_of(identity(2), true);
+	r->believe = s->believe = true;
+	r->links[1].stub = s->links[1].relay = true;
+	s->links[1].local.b[13] = 3;
+	r->joined[1] = s;
+	s->joined[1] = r;
+	link_up(r, 0);
+	for (struct rig *k = r; k; k = k == r ? s : NULL) {
+		CU_ASSERT_EQUAL(xy_babel_link_add(k->b, 1, &k->links[1], k->now), 0);
+		xy_babel_link_up(k->b, 1, k->now);
+	}
+	together(r, s, 15 * XY_SEC);
+	feed_nodes(r, 0);
+	together(r, s, 10 * XY_SEC);
+	CU_ASSERT_EQUAL(stats(r).routes, NODES + 1); // and the stub's own
+	CU_ASSERT_EQUAL(stats(s).routes, 2);	     // the aggregate, and the relay's own
+	for (unsigned i = 0; i < ACTIVE; i++) {
+		struct xy_key key = nth_key(17 * i);
+		struct xy_addr a = xy_key_addr(&key);
+		CU_ASSERT_EQUAL(xy_babel_want(s->b, &a, s->now), -EAGAIN);
+	}
+	together(r, s, 3 * XY_SEC);
+	CU_ASSERT_EQUAL(stats(s).routes, ACTIVE + 2);
+	printf("\n    relay %zu bytes, stub %zu", stats(r).bytes, stats(s).bytes);
+	CU_ASSERT_TRUE(stats(s).bytes < stats(r).bytes / 20);
+	unsigned before = s->route_actions;
+	struct xy_key key = nth_key(17);
+	struct xy_prefix p = xy_key_prefix(&key);
+	CU_ASSERT_EQUAL(metric_to(s, &p), 292);
+	retract(r, 0, &p);
+	key = nth_key(18);
+	struct xy_prefix q = xy_key_prefix(&key);
+	retract(r, 0, &q);
+	together(r, s, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(s, &p), XY_BABEL_INFINITY);
+	CU_ASSERT_TRUE(s->route_actions > before && s->route_actions <= before + 2);
+	together(r, s, 330 * XY_SEC);
+	CU_ASSERT_EQUAL(stats(s).routes, 2);
+	CU_ASSERT_TRUE(stats(r).routes >= NODES - 2);
+	rig_free(r);
+	rig_free(s);
+}
+
 XY_UNIT_MAIN("babel_load", {"a table comes", test_table}, {"a table goes", test_loss},
-	     {"our epoch rises", test_own_epoch}, {"mappings", test_mappings})
+	     {"our epoch rises", test_own_epoch}, {"mappings", test_mappings},
+	     {"a stub in a network of 10,000", test_stub_of_many})

@@ -24,7 +24,8 @@ struct rig {
 	xy_nsec now;
 	struct xy_babel_link links[LINKS];
 	struct xy_addr peers[LINKS];
-	bool mute[LINKS]; // does not acknowledge
+	struct rig *joined[LINKS]; // another node there, in place of a played one
+	bool mute[LINKS];	   // does not acknowledge
 	uint16_t hello[LINKS];
 	bool up[LINKS];
 	struct xy_babel_route last; // the last ROUTE action
@@ -140,6 +141,20 @@ static inline void heard(struct rig *r, uint16_t link, const struct xy_babel_tlv
 	}
 }
 
+static inline void act(struct rig *r);
+
+// Both ends have the same link number.
+static inline void to_joined(struct rig *r, const struct xy_babel_action *a)
+{
+	struct rig *other = r->joined[a->send.link];
+	other->now = r->now;
+	begin(other);
+	xy_babel_receive(other->b, a->send.link, &r->links[a->send.link].local, a->send.data,
+			 a->send.len, r->now);
+	done(other);
+	act(other);
+}
+
 static inline void to_peer(struct rig *r, const struct xy_babel_action *a)
 {
 	struct xy_babel_parser p;
@@ -197,7 +212,10 @@ static inline void act(struct rig *r)
 		case XY_BABEL_SEND:
 			memcpy(data, a.send.data, a.send.len);
 			a.send.data = data;
-			to_peer(r, &a);
+			if (r->joined[a.send.link])
+				to_joined(r, &a);
+			else
+				to_peer(r, &a);
 			break;
 		case XY_BABEL_ROUTE:
 			r->last = a.route;
@@ -261,10 +279,10 @@ static inline void link_up(struct rig *r, uint16_t link)
 	}
 }
 
-static inline struct rig *rig_new(bool stub)
+static inline struct rig *rig_of(struct xy_identity me, bool stub)
 {
 	struct rig *r = calloc(1, sizeof(*r));
-	r->me = identity(1);
+	r->me = me;
 	r->now = 1000 * XY_SEC;
 	r->updates = calloc(UPDATES, sizeof(*r->updates));
 	struct xy_babel_config c = {.key = r->me.x25519,
@@ -282,6 +300,11 @@ static inline struct rig *rig_new(bool stub)
 		r->links[i].no_rtt = true;
 	}
 	return r;
+}
+
+static inline struct rig *rig_new(bool stub)
+{
+	return rig_of(identity(1), stub);
 }
 
 static inline void rig_free(struct rig *r)
