@@ -113,7 +113,7 @@ void timer_stop(struct xy_babel *b, enum timer kind, uint32_t i)
 
 xy_nsec timer_at(const struct xy_babel *b, uint32_t tpos)
 {
-	return tpos ? b->timers.entries[tpos - 1].at : XY_NEVER;
+	return tpos ? heap_at(&b->timers, tpos - 1)->at : XY_NEVER;
 }
 
 void global_at(struct xy_babel *b, xy_nsec at)
@@ -216,10 +216,11 @@ void xy_babel_leave(struct xy_babel *b)
 {
 	if (!b->touched)
 		return;
-	b->touched = false;
+	xy_nsec delay = b->urgent ? URGENT : 10 * URGENT;
+	b->touched = b->urgent = false;
 	FOR_NEIGHS(b, n)
 	if (n->usable && !n->fresh)
-		send_soon(b, n, 20 * XY_MSEC);
+		send_soon(b, n, delay);
 }
 
 void xy_babel_enter(struct xy_babel *b, xy_nsec now)
@@ -240,7 +241,7 @@ void xy_babel_poll(struct xy_babel *b, xy_nsec now)
 	// Bounded: what is left over comes with the next call, which the deadline asks for at once.
 	b->until = b->stats.steps + BUDGET;
 	for (; b->timers.count && steps_left(b); b->stats.steps++) {
-		struct heap_entry e = b->timers.entries[0];
+		struct heap_entry e = *heap_at(&b->timers, 0);
 		if (e.at > b->now)
 			break;
 		heap_stop(&b->timers, e.ref);
@@ -253,7 +254,7 @@ void xy_babel_poll(struct xy_babel *b, xy_nsec now)
 
 xy_nsec xy_babel_deadline(const struct xy_babel *b)
 {
-	return b->timers.count ? b->timers.entries[0].at : XY_NEVER;
+	return b->timers.count ? heap_at(&b->timers, 0)->at : XY_NEVER;
 }
 
 // ---- links ----
@@ -551,6 +552,7 @@ struct xy_babel *xy_babel_new(const struct xy_babel_config *c, xy_nsec now)
 	b->random |= 1;
 	b->timers.place = timer_place;
 	b->timers.owner = b;
+	b->timers.entries.object = sizeof(struct heap_entry);
 	b->epoch = c->epoch;
 	b->rid = xy_babel_router_id(&c->key, c->epoch);
 	b->starting = true;

@@ -119,13 +119,13 @@ static size_t memory(const struct xy_babel *b)
 				    &b->x_map,	  &b->era_map,	 &b->job_map,	&b->wait_map,
 				    &b->out_map,  &b->req_map,	 &b->want_map,	&b->interest_map,
 				    &b->share_map};
-	size_t bytes = sizeof(*b) + b->timers.size * sizeof(*b->timers.entries) +
+	size_t bytes = sizeof(*b) + b->timers.entries.size * sizeof(struct heap_entry) +
 		       b->log.count * sizeof(struct log_chunk) + b->byte_size +
 		       b->action_size * sizeof(*b->actions);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
 		bytes += pool_bytes(pools[i]);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
-		bytes += maps[i]->size * sizeof(uint32_t);
+		bytes += maps[i]->buckets.size * sizeof(uint32_t);
 	return bytes + b->neigh_count * sizeof(struct neigh);
 }
 

@@ -124,7 +124,7 @@ static void announce_new(struct xy_babel *b, uint32_t i, bool new_source)
 {
 	struct own *o = OWN(b, i);
 	if (new_source)
-		log_touch(b, o->dest);
+		log_touch(b, o->dest, true);
 	request_check(b, o->dest);
 }
 

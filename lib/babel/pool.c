@@ -63,17 +63,40 @@ size_t pool_bytes(const struct pool *p)
 	return (size_t)p->chunk_count * POOL_CHUNK * p->object;
 }
 
+bool seq_grow(struct seq *s)
+{
+	uint32_t more = s->size ? s->size + SEQ_FIRST : SEQ_FIRST;
+	uint32_t k = 27 - (uint32_t)__builtin_clz(s->size + SEQ_FIRST);
+	if (k >= sizeof(s->parts) / sizeof(s->parts[0]))
+		return false;
+	s->parts[k] = malloc(more * s->object);
+	if (!s->parts[k])
+		return false;
+	s->size += more;
+	return true;
+}
+
+void seq_clear(struct seq *s)
+{
+	for (size_t k = 0; k < sizeof(s->parts) / sizeof(s->parts[0]); k++)
+		free(s->parts[k]);
+	*s = (struct seq){.object = s->object};
+}
+
 void map_init(struct map *m, struct pool *p, size_t next,
 	      uint32_t (*hash)(const void *owner, const void *object), const void *owner)
 {
-	*m = (struct map){.pool = p, .next = next, .hash = hash, .owner = owner};
+	*m = (struct map){.pool = p,
+			  .next = next,
+			  .hash = hash,
+			  .owner = owner,
+			  .buckets = {.object = sizeof(uint32_t)}};
 }
 
 void map_clear(struct map *m)
 {
-	free(m->buckets);
-	m->buckets = NULL;
-	m->bucket_count = m->size = m->count = 0;
+	seq_clear(&m->buckets);
+	m->bucket_count = m->count = 0;
 }
 
 static uint32_t *next_of(const struct map *m, uint32_t i)
@@ -81,35 +104,28 @@ static uint32_t *next_of(const struct map *m, uint32_t i)
 	return (uint32_t *)((uint8_t *)pool_at(m->pool, i) + m->next);
 }
 
-static uint32_t *bucket_of(const struct map *m, uint32_t i)
+static uint32_t *bucket_at(const struct map *m, uint32_t at)
 {
-	return &m->buckets[map_bucket(m, m->hash(m->owner, pool_at(m->pool, i)))];
+	return seq_at(&m->buckets, at);
 }
 
-static bool bucket_room(struct map *m)
+static uint32_t *bucket_of(const struct map *m, uint32_t i)
 {
-	if (m->bucket_count < m->size)
-		return true;
-	uint32_t size = m->size ? 2 * m->size : 16;
-	uint32_t *buckets = realloc(m->buckets, size * sizeof(*buckets));
-	if (!buckets)
-		return false;
-	m->buckets = buckets;
-	m->size = size;
-	return true;
+	return bucket_at(m, map_bucket(m, m->hash(m->owner, pool_at(m->pool, i))));
 }
 
 // One bucket more: what belongs there was in the bucket half the table below.
 static bool grow_by_one(struct map *m)
 {
-	if (!bucket_room(m))
+	if (m->bucket_count == m->buckets.size && !seq_grow(&m->buckets))
 		return m->bucket_count != 0; // longer chains, no harm
 	uint32_t new = m->bucket_count++;
-	m->buckets[new] = 0;
+	*bucket_at(m, new) = 0;
 	if (!new)
 		return true;
-	uint32_t from = new ^ 1u << (31 - __builtin_clz(new)), i = m->buckets[from], next;
-	m->buckets[from] = 0;
+	uint32_t *from = bucket_at(m, new ^ 1u << (31 - __builtin_clz(new)));
+	uint32_t i = *from, next;
+	*from = 0;
 	for (; i; i = next) {
 		uint32_t *to = bucket_of(m, i);
 		next = *next_of(m, i);
@@ -142,33 +158,32 @@ void map_remove(struct map *m, uint32_t i)
 
 void heap_clear(struct heap *h)
 {
-	free(h->entries);
-	h->entries = NULL;
-	h->count = h->size = 0;
+	seq_clear(&h->entries);
+	h->count = 0;
 }
 
 // Positions are kept plus one: 0 means not in the heap.
 static void put(struct heap *h, uint32_t at, struct heap_entry e)
 {
-	h->entries[at] = e;
+	*heap_at(h, at) = e;
 	*h->place(h->owner, e.ref) = at + 1;
 }
 
 static void sift_up(struct heap *h, uint32_t at, struct heap_entry e)
 {
-	for (; at > 0 && h->entries[(at - 1) / 2].at > e.at; at = (at - 1) / 2)
-		put(h, at, h->entries[(at - 1) / 2]);
+	for (; at > 0 && heap_at(h, (at - 1) / 2)->at > e.at; at = (at - 1) / 2)
+		put(h, at, *heap_at(h, (at - 1) / 2));
 	put(h, at, e);
 }
 
 static void sift_down(struct heap *h, uint32_t at, struct heap_entry e)
 {
 	for (uint32_t child; (child = 2 * at + 1) < h->count; at = child) {
-		if (child + 1 < h->count && h->entries[child + 1].at < h->entries[child].at)
+		if (child + 1 < h->count && heap_at(h, child + 1)->at < heap_at(h, child)->at)
 			child++;
-		if (h->entries[child].at >= e.at)
+		if (heap_at(h, child)->at >= e.at)
 			break;
-		put(h, at, h->entries[child]);
+		put(h, at, *heap_at(h, child));
 	}
 	put(h, at, e);
 }
@@ -178,20 +193,14 @@ void heap_set(struct heap *h, uint32_t ref, xy_nsec at)
 	struct heap_entry e = {at, ref};
 	uint32_t pos = *h->place(h->owner, ref);
 	if (pos) {
-		if (at < h->entries[pos - 1].at)
+		if (at < heap_at(h, pos - 1)->at)
 			sift_up(h, pos - 1, e);
 		else
 			sift_down(h, pos - 1, e);
 		return;
 	}
-	if (h->count == h->size) {
-		uint32_t size = h->size ? 2 * h->size : 32;
-		void *entries = realloc(h->entries, size * sizeof(*h->entries));
-		if (!entries)
-			return; // no timer for it: the object stays until something else ends it
-		h->entries = entries;
-		h->size = size;
-	}
+	if (h->count == h->entries.size && !seq_grow(&h->entries))
+		return; // no timer for it: the object stays until something else ends it
 	sift_up(h, h->count++, e);
 }
 
@@ -201,10 +210,10 @@ void heap_stop(struct heap *h, uint32_t ref)
 	if (!pos)
 		return;
 	*place = 0;
-	struct heap_entry last = h->entries[--h->count];
+	struct heap_entry last = *heap_at(h, --h->count);
 	if (pos - 1 == h->count)
 		return;
-	if (pos - 1 > 0 && h->entries[(pos - 2) / 2].at > last.at)
+	if (pos - 1 > 0 && heap_at(h, (pos - 2) / 2)->at > last.at)
 		sift_up(h, pos - 1, last);
 	else
 		sift_down(h, pos - 1, last);

@@ -28,6 +28,24 @@ static inline void *pool_at(const struct pool *p, uint32_t i)
 	return p->chunks[(i - 1) / POOL_CHUNK] + (i - 1) % POOL_CHUNK * p->object;
 }
 
+// An array that grows without moving or copying: each part is as large as all before it.
+struct seq {
+	uint8_t *parts[24];
+	size_t object;
+	uint32_t size;
+};
+
+enum { SEQ_FIRST = 16 };
+
+bool seq_grow(struct seq *s); // twice the size; false: no memory
+void seq_clear(struct seq *s);
+
+static inline void *seq_at(const struct seq *s, uint32_t i)
+{
+	uint32_t k = 27 - (uint32_t)__builtin_clz(i + SEQ_FIRST);
+	return s->parts[k] + (i + SEQ_FIRST - ((uint32_t)SEQ_FIRST << k)) * s->object;
+}
+
 // Chained hashing: each object holds the number of the next one at offset `next`. It grows by one
 // bucket at a time (linear hashing), so no insertion ever moves the whole table.
 struct map {
@@ -35,8 +53,8 @@ struct map {
 	size_t next;
 	uint32_t (*hash)(const void *owner, const void *object);
 	const void *owner;
-	uint32_t *buckets;
-	uint32_t bucket_count, size, count; // in use, allocated; objects
+	struct seq buckets;
+	uint32_t bucket_count, count; // buckets in use; objects
 };
 
 void map_init(struct map *m, struct pool *p, size_t next,
@@ -54,7 +72,7 @@ static inline uint32_t map_bucket(const struct map *m, uint32_t hash)
 
 static inline uint32_t map_first(const struct map *m, uint32_t hash)
 {
-	return m->bucket_count ? m->buckets[map_bucket(m, hash)] : 0;
+	return m->bucket_count ? *(uint32_t *)seq_at(&m->buckets, map_bucket(m, hash)) : 0;
 }
 
 static inline uint32_t map_next(const struct map *m, uint32_t i)
@@ -62,16 +80,23 @@ static inline uint32_t map_next(const struct map *m, uint32_t i)
 	return *(uint32_t *)((uint8_t *)pool_at(m->pool, i) + m->next);
 }
 
+struct heap_entry {
+	xy_nsec at;
+	uint32_t ref;
+};
+
 // A binary heap of deadlines; `place` gives where the owner of a reference keeps its position.
 struct heap {
-	struct heap_entry {
-		xy_nsec at;
-		uint32_t ref;
-	} * entries;
-	uint32_t count, size;
+	struct seq entries; // of struct heap_entry
+	uint32_t count;
 	uint32_t *(*place)(void *owner, uint32_t ref);
 	void *owner;
 };
+
+static inline struct heap_entry *heap_at(const struct heap *h, uint32_t i)
+{
+	return seq_at(&h->entries, i);
+}
 
 void heap_clear(struct heap *h);
 void heap_set(struct heap *h, uint32_t ref, xy_nsec at); // adds or moves

@@ -251,7 +251,7 @@ static void follow(struct xy_babel *b, uint32_t dest, bool changed)
 		tell(b, h, XY_BABEL_UNREACHABLE);
 	}
 	if (best != old && ((best && best != head) || (old && old != head)))
-		log_touch(b, head); // plain neighbours hear of what is followed
+		log_touch(b, head, true); // plain neighbours hear of what is followed
 }
 
 // What we announce ourselves follows what is selected: a plain route is brought into the mesh.
@@ -297,7 +297,7 @@ static void lose(struct xy_babel *b, uint32_t dest)
 	hold(b, dest);
 	sources_age(b, dest);
 	follow_external(b, dest);
-	log_touch(b, dest);
+	log_touch(b, dest, true);
 }
 
 // RFC 8966 section 3.8.2.1: all feasible routes are gone, others are there.
@@ -341,9 +341,9 @@ static void take(struct xy_babel *b, uint32_t dest, const struct choice *c)
 	follow(b, dest, tell_it);
 	if (new_source || metric_moved(d->logged_metric, d->metric)) {
 		d->logged_metric = d->metric;
-		log_touch(b, dest);
+		log_touch(b, dest, new_source);
 		if (d->origin && DEST(b, d->head)->followed == dest)
-			log_touch(b, d->head);
+			log_touch(b, d->head, new_source);
 	}
 	if (new_hop) { // split horizon turned: one must forget us, the other must hear from us
 		poison(b, dest, old_hop);

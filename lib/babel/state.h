@@ -35,6 +35,9 @@ enum {
 	INTERESTS = 65536,   // answers that a relay remembers for one stub
 };
 
+// A new or lost destination or source is told at once, several in one packet. A metric that moved
+// waits a little: while it finds its best path, each step on the way would be told.
+static const xy_nsec URGENT = 20 * XY_MSEC;
 static const xy_nsec DEST_TICK = 2 * XY_SEC;	    // reselection while a better route ripens
 static const xy_nsec LONG_TICK = 30 * XY_SEC;	    // while a better route is unfeasible
 static const xy_nsec SOURCE_GC = 180 * XY_SEC;	    // RFC 8966 appendix B
@@ -299,8 +302,8 @@ struct xy_babel {
 		out_map, req_map, want_map, interest_map, share_map;
 	struct heap timers;
 	struct log log;
-	struct list dead; // origins without a live route, oldest first
-	bool touched;
+	struct list dead;		// origins without a live route, oldest first
+	bool touched, urgent;		// the log; by more than a metric
 	uint32_t serial, sweep;		// sweep: next dest of a walk over all of them
 	bool sweeping, busy;		// busy: some neighbour has bulk work, perhaps
 	uint64_t until;			// where stats.steps may be when a call ends its bulk work
@@ -412,7 +415,7 @@ uint32_t source_find(const struct xy_babel *b, const struct dest *d, uint64_t ri
 bool source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
 		   uint16_t metric);
 void source_expire(struct xy_babel *b, uint32_t i);
-void log_touch(struct xy_babel *b, uint32_t dest);
+void log_touch(struct xy_babel *b, uint32_t dest, bool urgent);
 void log_remove(struct xy_babel *b, uint32_t dest);
 uint64_t log_end(const struct xy_babel *b);
 // The first entry at or after *at, whose position it becomes; 0 and the end when there is none.

@@ -532,7 +532,7 @@ static struct log_chunk *chunk_add(struct log *log)
 	return log->chunks[log->count++] = c;
 }
 
-void log_touch(struct xy_babel *b, uint32_t dest)
+void log_touch(struct xy_babel *b, uint32_t dest, bool urgent)
 {
 	struct log *log = &b->log;
 	log_remove(b, dest);
@@ -546,6 +546,7 @@ void log_touch(struct xy_babel *b, uint32_t dest)
 	c->live++;
 	DEST(b, dest)->version = log->end;
 	b->touched = true;
+	b->urgent |= urgent;
 }
 
 uint32_t log_next(const struct xy_babel *b, uint64_t *at)

@@ -1018,7 +1018,7 @@ static bool run(uint64_t seed, unsigned n, unsigned quiet, struct result *r)
 	s.churning = true;
 	s.lossy = true;
 	push(&s, (struct event){.at = s.now, .kind = EV_CHURN});
-	for (unsigned i = 0; i < 120 && !s.failed; i++) {
+	for (unsigned i = 0; i < (n > 200 ? 30 : 120) && !s.failed; i++) {
 		run_until(&s, s.now + XY_SEC);
 		check_anycast(&s);
 	}
