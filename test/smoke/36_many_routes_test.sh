@@ -46,8 +46,8 @@ config_a $ROUTES
 reload
 check_within 60 "the kernel has all $ROUTES" has $ROUTES
 echo "the longest turn: $(lag_max) us"
-# In one turn it was 1.3 seconds, on a fast machine that did nothing else.
-check "the control thread was never busy for half a second" at_least "$(lag_max)" 500000
+# In one turn the kernel alone took 1.3 seconds, on a fast machine that did nothing else.
+check "the control thread was never busy for a second" at_least "$(lag_max)" 1000000
 check "the link lives" pings a "${LAB_ADDR[r]}"
 
 # Another reload before the first is done, and a route that somebody put there in between.
@@ -59,4 +59,4 @@ reload
 check_within 60 "fewer routes: the kernel has those" has 300
 check "what somebody else put there stays" grep -q to-r <<<"$(ip -n a -6 route show 2001:db8:ffff::/48)"
 check_within 20 "and is told of" grep -q '2001:db8:ffff::/48: there is one already' "$LAB/a.log"
-check "no turn took half a second" at_least "$(lag_max)" 500000
+check "no turn took a second" at_least "$(lag_max)" 1000000
