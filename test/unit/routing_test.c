@@ -105,6 +105,11 @@ static void path(void *arg, struct xy_dp_peer *peer)
 	peer->mtu = 1500;
 }
 
+static bool open_to(void *arg, const struct xy_endpoint *from)
+{
+	return ((struct node *)arg)->plan.config.peering != XY_PEERING_CLOSED;
+}
+
 static void on_link(void *arg, uint32_t slot, enum xy_link_change what)
 {
 	struct node *n = arg;
@@ -193,6 +198,7 @@ static void node_start(struct node *n, uint32_t epoch)
 						.wall = wall,
 						.resolve = resolve,
 						.path = path,
+						.open_to = open_to,
 						.routing = on_link}};
 	CU_ASSERT_FATAL(xy_links_create(&links, &n->links, NULL) == 0);
 	struct xy_routing_config routing = {
@@ -624,6 +630,29 @@ static void test_limit(void)
 	world_end();
 }
 
+// A key that no config names, where peering is open: routed to like any other, within the limits of
+// an open peer, and without a trace when peering is closed.
+static void test_open(void)
+{
+	world_make();
+	world_start();
+	CONFIGURE(R, "peering = \"open\";", {"b", ""});
+	CONFIGURE(B, "", {"r", ""});
+	CONFIGURE(A, "", {"r", ""});
+	run_for(30 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R) && goes_by(B, A->prefix, R));
+	CU_ASSERT(goes_by(R, A->prefix, A) && link_info(R, A).up);
+	CONFIGURE(R, "peering = \"open\";", {"b", ""}); // a reload leaves it alone
+	CU_ASSERT_EQUAL(link_info(R, A).routes, 1);
+	CONFIGURE(R, "", {"b", ""});
+	CU_ASSERT_EQUAL(slot_of(R, A), UINT32_MAX);
+	CU_ASSERT_EQUAL(R->dp.dangling, 0);
+	run_for(60 * XY_SEC);
+	const struct xy_dp_route *r = route_to(B, A->prefix);
+	CU_ASSERT(!r || r->kind == XY_DP_ROUTE_REJECT);
+	world_end();
+}
+
 static void ask(struct node *n, enum xy_dp_event_type type, const struct xy_addr *a)
 {
 	struct xy_dp_event ev = {.type = type, .addr = *a};
@@ -750,5 +779,5 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"helpers that are slow", test_slow_helpers},
 	     {"prefixes outside the mesh", test_prefixes},
 	     {"static before learned", test_precedence}, {"reload", test_reload},
-	     {"a limit", test_limit}, {"a stub asks", test_stub}, {"restart", test_restart},
-	     {"strange packets", test_strange_packets})
+	     {"a limit", test_limit}, {"an open peer", test_open}, {"a stub asks", test_stub},
+	     {"restart", test_restart}, {"strange packets", test_strange_packets})
