@@ -11,13 +11,14 @@
 # babeld and BIRD are fed, too, by the same program on the same veth; and because they are seldom fed
 # by such, each is fed by its like as well (from its own table of static routes). Nothing is pinned.
 # A check fails when a route is missing; what takes longer than LIMIT seconds is said to and not
-# waited for. ONLY='a|b' in the environment measures some of the systems.
+# waited for. ONLY='a|b' in the environment measures some of the systems; REST is how many seconds of
+# rest are looked at.
 . "$(dirname "$0")/_init.sh"
 
 MESHPEER=$BUILD/test/tools/meshpeer
 CACHE=${CACHE:-/tmp/xylem-bench-claims.$(id -u)} # signing 100,000 claims takes a while: kept
-ours='1000 10000 40000 100000' theirs='1000 10000 40000' alike='1000 10000 40000' limit=${LIMIT:-600} rest=60 idle=10
-[ -z "$short" ] || ours='1000 10000' theirs='1000' alike='' limit=${LIMIT:-60} rest=5 idle=2
+ours='1000 10000 40000 100000' theirs='1000 10000 40000' alike='1000 10000 40000' limit=${LIMIT:-600} rest=${REST:-60} idle=10
+[ -z "$short" ] || ours='1000 10000' theirs='1000' alike='' limit=${LIMIT:-60} rest=${REST:-5} idle=2
 
 # --- the systems: NAME_up N brings R up for N routes and sets ROUTER (its process), FEED (how
 # meshpeer reaches it) and WATCH (where it sees R's routes)
