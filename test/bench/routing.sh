@@ -114,13 +114,22 @@ cpu_ms_per_minute() {
   sleep "$2"
   echo $((($(cpu_ns "$1") - from) * 60000 / ($(date +%s%N) - began)))
 }
+# Acknowledgements, and what is told onwards a little later: until two seconds take less than 10 ms.
+settle() { # PID
+  local i from
+  for ((i = 0; i < 20; i++)); do
+    from=$(cpu_ns "$1")
+    sleep 2
+    [ $(($(cpu_ns "$1") - from)) -gt 10000000 ] || return 0
+  done
+}
 event() { jq -c --arg event "$1" 'select(.event == $event)' "$LAB/feed.json"; }
 has_event() { [ -n "$(event "$1")" ]; }
 over() { has_event reached || has_event gave_up || gone "$FEEDER"; }
 
 feed_by_meshpeer() { # N
   spawn F "$LAB/feed.json" "$MESHPEER" --key "$LAB/F.key" "${FEED[@]}" "${WATCH[@]}" --want "$1" \
-    --limit "$limit" --hold $((rest + 60))
+    --limit "$limit" --hold $((rest + 90))
   FEEDER=$LAB_SPAWNED
   wait_for $((limit + 60)) over || true
 }
@@ -164,7 +173,7 @@ measure() { # NAME LABEL PROGRAM N
   cpu=$(($(cpu_ns "$ROUTER") - cpu)) memory=$(($(rss "$ROUTER") - memory))
   reached=$(event reached)
   if [ -n "$reached" ]; then
-    sleep 2 # the last acknowledgements
+    settle "$ROUTER"
     at_rest=$(cpu_ms_per_minute "$ROUTER" "$rest")
   fi
   jq -n --arg name "$1" --arg title "$2" --arg version "$(version_of "$3")" --argjson n "$4" --argjson limit "$limit" \
@@ -246,7 +255,7 @@ else
 seconds: from the first Update (fed by its like: from the first route) to the last route in force (Xylem's tables; the
 kernel's for babeld and BIRD); xN: that many times babeld's. bytes: Babel payloads into and out of the router until then.
 memory: growth of the process. CPU-s: user and system time of its process meanwhile; idle and at rest: milliseconds of it
-in a minute, before the table came and while it stands. lag: of the control plane's loop, since its start.
+in a minute, before the table came and while it stands, once what followed is over. lag: of the control plane's loop, since its start.
 END
 fi
 exit $failed
