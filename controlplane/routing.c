@@ -71,10 +71,12 @@ void xy_routing_job_run(struct xy_routing_job *job)
 
 static void queue_put(struct queue *q, uint64_t id, const struct xy_babel_claim *claim)
 {
-	if (q->at + q->count == q->room && q->at) {
+	// Half of it free at least: else each claim behind a full queue would move all of them.
+	bool full = q->at + q->count == q->room;
+	if (full && q->at && q->at >= q->count) {
 		memmove(q->v, q->v + q->at, q->count * sizeof(*q->v));
 		q->at = 0;
-	} else if (q->count == q->room) {
+	} else if (full) {
 		unsigned room = q->room ? 2 * q->room : 64;
 		void *v = reallocarray(q->v, room, sizeof(*q->v));
 		if (!v)
