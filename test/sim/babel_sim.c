@@ -8,9 +8,10 @@
 //   hysteresis allows, and the best of the gateways whose keys it accepts, though a hostile node
 //   announces their prefixes too, and others on the way accept nothing.
 // A failure prints its seed: babel_sim --seeds N-N -v shows it again.
-//   babel_sim [--seeds A-B] [--nodes MIN-MAX] [--quiet SECONDS] [-v] [--trace A-B]
-// --trace shows every packet between two nodes.
+//   babel_sim [--seeds A-B] [--nodes MIN-MAX] [--quiet SECONDS] [-v] [--trace A-B] [--pcap FILE]
+// --trace shows every packet between two nodes, --pcap writes all that are sent.
 #include "babel/babel.h"
+#include "wire/udp6.h"
 
 #include <getopt.h>
 #include <sodium.h>
@@ -86,6 +87,7 @@ struct sim {
 
 static bool verbose;
 static unsigned long trace[2] = {UINT32_MAX, UINT32_MAX};
+static FILE *capture; // what is sent, for other dissectors than ours
 
 static uint64_t rnd(struct sim *s)
 {
@@ -467,8 +469,39 @@ static void deliver(struct sim *s, uint32_t v, const struct xy_babel_action *a, 
 			       .len = (uint32_t)a->send.len});
 }
 
+// pcap of raw IP packets (LINKTYPE_RAW).
+static bool capture_open(const char *path)
+{
+	const struct {
+		uint32_t magic;
+		uint16_t major, minor;
+		uint32_t zone, accuracy, longest, link;
+	} head = {0xa1b2c3d4, 2, 4, 0, 0, 65535, 101};
+	capture = fopen(path, "wb");
+	return capture && fwrite(&head, sizeof(head), 1, capture) == 1;
+}
+
+static void capture_packet(const struct sim *s, uint32_t v, const struct xy_babel_action *a)
+{
+	uint8_t packet[XY_IPV6_MIN_MTU];
+	const struct xy_udp6 u = {.src = s->nodes[v].local,
+				  .dst = a->send.to,
+				  .src_port = XY_BABEL_PORT,
+				  .dst_port = XY_BABEL_PORT,
+				  .hop_limit = 1,
+				  .data = a->send.data,
+				  .len = a->send.len};
+	uint32_t len = (uint32_t)xy_udp6_build(&u, packet, sizeof(packet));
+	const uint32_t head[4] = {(uint32_t)(s->now / XY_SEC),
+				  (uint32_t)(s->now % XY_SEC / XY_USEC), len, len};
+	fwrite(head, sizeof(head), 1, capture);
+	fwrite(packet, len, 1, capture);
+}
+
 static void transmit(struct sim *s, uint32_t v, const struct xy_babel_action *a)
 {
+	if (capture)
+		capture_packet(s, v, a);
 	const struct edge *e = edge_of(s, &s->nodes[v], a->send.link);
 	s->nodes[v].bytes += a->send.len + 48;
 	s->nodes[v].packets++;
@@ -1084,11 +1117,10 @@ static void print_sizes(const struct result *sums, const unsigned *counts)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"seeds", required_argument, NULL, 's'},
-						{"nodes", required_argument, NULL, 'n'},
-						{"quiet", required_argument, NULL, 'q'},
-						{"trace", required_argument, NULL, 't'},
-						{0}};
+	static const struct option options[] = {
+		{"seeds", required_argument, NULL, 's'}, {"nodes", required_argument, NULL, 'n'},
+		{"quiet", required_argument, NULL, 'q'}, {"trace", required_argument, NULL, 't'},
+		{"pcap", required_argument, NULL, 'p'},	 {0}};
 	unsigned long first = 1, last = 60, least = 2, most = 64, quiet = 60;
 	struct result sums[16] = {0};
 	unsigned counts[16] = {0}, failures = 0;
@@ -1101,6 +1133,10 @@ int main(int argc, char **argv)
 			quiet = strtoul(optarg, NULL, 10);
 		else if (o == 't')
 			range(optarg, &trace[0], &trace[1]);
+		else if (o == 'p' && !capture_open(optarg))
+			return 2;
+		else if (o == 'p')
+			continue;
 		else if (o == 'v')
 			verbose = true;
 		else
@@ -1121,6 +1157,8 @@ int main(int argc, char **argv)
 		sums[size].memory += r.memory;
 		counts[size]++;
 	}
+	if (capture && fclose(capture))
+		failures++;
 	print_sizes(sums, counts);
 	printf("%s - sim: %lu seeds, %u failed\n", failures ? "not ok" : "ok", last - first + 1,
 	       failures);
