@@ -9,7 +9,7 @@ check "a network of eight nodes" "$BUILD/test/sim/babel_sim" --seeds 3 --nodes 8
 dissect() { # FILTER FIELD
   tshark -n -o udp.check_checksum:TRUE -r "$LAB/babel.pcap" -Y "$1" -T fields -e "$2" -E occurrence=a -E aggregator=' ' 2>/dev/null
 }
-kinds() { dissect babel "$1" | tr ' ' '\n' | sort -nu | tr '\n' ' '; }
+kinds() { dissect babel "$1" | tr ' ' '\n' | grep . | sort -nu | tr '\n' ' '; }
 total=$(dissect frame frame.number | wc -l)
 check "hundreds of packets" at_least 500 "$total"
 check "all of them Babel, version 2" same "$total" "$(dissect 'babel.magic == 42 && babel.version == 2' frame.number | wc -l)"
