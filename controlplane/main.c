@@ -211,6 +211,7 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 		.epoch = xy_memory_epoch_first(d),
 		.max_peers = c->max_peers,
 		.stub = c->routing.stub,
+		.no_rtt = xy_no_rtt_from_environment(),
 		.node_v4 = node_v4(c),
 	};
 	xy_helpers_routing_ops(d, &cfg.ops);

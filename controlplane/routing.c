@@ -421,7 +421,8 @@ static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *
 static void open_begin(struct xy_routing *r, uint32_t slot, xy_nsec now)
 {
 	const struct xy_key *key = xy_links_key(r->cfg.links, slot);
-	struct xy_babel_link c = {.trust = XY_BABEL_OPEN, .local = r->local};
+	struct xy_babel_link c = {
+		.trust = XY_BABEL_OPEN, .local = r->local, .no_rtt = r->cfg.no_rtt};
 	if (!key)
 		return;
 	c.remote = xy_key_link_local(key);
@@ -453,6 +454,7 @@ static void describe(const struct xy_routing *r, const struct xy_config_peer *p,
 	*out = (struct xy_babel_link){.plain = p->leaf,
 				      .stub = p->stub,
 				      .relay = p->relay,
+				      .no_rtt = r->cfg.no_rtt,
 				      .cost = p->cost ? p->cost : XY_BABEL_COST,
 				      .max_origins = p->max_origins,
 				      .tag = p->tag,

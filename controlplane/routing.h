@@ -47,6 +47,7 @@ struct xy_routing_config {
 	uint8_t secret[16];	// random
 	struct xy_addr node_v4; // of the host interface, v4-mapped; unspecified: none
 	bool stub;
+	bool no_rtt; // for tests: metrics that no delay changes
 	struct xy_routing_ops ops;
 };
 

@@ -57,6 +57,11 @@ int xy_limits_from_environment(struct xy_wg_limits *limits, struct xy_err *err)
 	return text ? xy_limits_parse(text, limits, err) : 0;
 }
 
+bool xy_no_rtt_from_environment(void)
+{
+	return getenv("XYLEM_TEST_NO_RTT");
+}
+
 int xy_clock_from_environment(int64_t *offset, struct xy_err *err)
 {
 	const char *text = getenv("XYLEM_TEST_CLOCK");
