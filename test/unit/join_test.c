@@ -217,7 +217,7 @@ static void world_end(void)
 static void configure(struct node *n, const char *text)
 {
 	struct xy_config config;
-	struct xy_plan plan;
+	struct xy_plan plan = {0};
 	struct xy_err err = {0};
 	if (xy_config_parse("test", text, strlen(text), &config, &err) ||
 	    xy_plan_make("test", &config, &n->id, &plan, &err)) {
