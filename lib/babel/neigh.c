@@ -106,7 +106,8 @@ static bool walk(struct xy_babel *b, struct neigh *n)
 }
 
 // Whatever was cut into slices. A link that was removed goes when nothing hangs on it any more;
-// Updates that are being verified say so themselves.
+// Updates and
+// claims that are being verified say so themselves.
 bool neigh_work(struct xy_babel *b, struct neigh *n)
 {
 	b->stats.steps++;
@@ -117,7 +118,7 @@ bool neigh_work(struct xy_babel *b, struct neigh *n)
 	if (!n->removed)
 		return more;
 	more |= interest_forget(b, n);
-	if (!more && !n->wait_count)
+	if (!more && !n->wait_count && !n->job_count)
 		link_free(b, n);
 	return more;
 }

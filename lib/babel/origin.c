@@ -427,14 +427,20 @@ static uint32_t wait_find(const struct xy_babel *b, const struct neigh *n,
 	return i;
 }
 
+static void may_go(struct xy_babel *b, const struct neigh *n)
+{
+	if (!n->removed || n->wait_count || n->job_count)
+		return;
+	b->busy = true;
+	global_at(b, b->now);
+}
+
 static void wait_free(struct xy_babel *b, uint32_t i)
 {
 	map_remove(&b->wait_map, i);
 	struct neigh *n = neigh_of(b, WAIT(b, i)->neigh);
-	if (--n->wait_count == 0 && n->removed) {
-		b->busy = true; // it can go now
-		global_at(b, b->now);
-	}
+	n->wait_count--;
+	may_go(b, n);
 	pool_give(&b->waits, i);
 }
 
@@ -471,21 +477,32 @@ static uint32_t job_find(const struct xy_babel *b, const struct xy_babel_claim *
 	return i;
 }
 
-static uint32_t job_get(struct xy_babel *b, const struct xy_babel_claim *c)
+// What is verified cannot be called back when the Update is replaced or retracted, so each claim
+// counts until it is done: else one prefix with ever new signatures would fill what all share.
+static bool job_room(const struct xy_babel *b, const struct neigh *n)
+{
+	bool open = n->c.trust == XY_BABEL_OPEN;
+	return n->job_count < (open ? OPEN_WAITS : WAITS) &&
+	       b->jobs.used < (open ? OPEN_JOBS : JOBS);
+}
+
+static uint32_t job_get(struct xy_babel *b, struct neigh *n, const struct xy_babel_claim *c)
 {
 	uint32_t i = job_find(b, c);
 	if (i)
 		return i;
-	i = pool_take(&b->jobs);
+	i = job_room(b, n) ? pool_take(&b->jobs) : 0;
 	if (!i)
 		return 0;
 	struct job *j = JOB(b, i);
 	j->claim = *c;
+	j->neigh = n->id;
 	j->serial = ++b->serial;
 	if (!map_insert(&b->job_map, i)) {
 		pool_give(&b->jobs, i);
 		return 0;
 	}
+	n->job_count++;
 	struct xy_babel_action *a = action_add(b, XY_BABEL_VERIFY);
 	a->verify.id = (uint64_t)j->serial << 32 | i;
 	a->verify.claim = *c;
@@ -493,11 +510,21 @@ static uint32_t job_get(struct xy_babel *b, const struct xy_babel_claim *c)
 	return i;
 }
 
+static void job_free(struct xy_babel *b, uint32_t i)
+{
+	struct neigh *n = neigh_of(b, JOB(b, i)->neigh);
+	n->job_count--;
+	may_go(b, n);
+	map_remove(&b->job_map, i);
+	JOB(b, i)->serial = 0;
+	pool_give(&b->jobs, i);
+}
+
 static void wait_add(struct xy_babel *b, struct neigh *n, const struct xy_babel_claim *c,
 		     const struct xy_babel_update *u)
 {
 	wait_cancel(b, n, &c->prefix, c->rid);
-	uint32_t job = n->wait_count < WAITS ? job_get(b, c) : 0;
+	uint32_t job = n->wait_count < WAITS ? job_get(b, n, c) : 0;
 	uint32_t i = job ? pool_take(&b->waits) : 0;
 	if (!i) {
 		n->skipped = true;
@@ -686,8 +713,6 @@ void xy_babel_verified(struct xy_babel *b, uint64_t id, int result, const struct
 	if (!i || i > b->jobs.top || JOB(b, i)->serial != id >> 32)
 		return;
 	verified(b, JOB(b, i), result, x25519);
-	map_remove(&b->job_map, i);
-	JOB(b, i)->serial = 0;
-	pool_give(&b->jobs, i);
+	job_free(b, i);
 	xy_babel_leave(b);
 }

@@ -41,7 +41,7 @@ struct rig {
 	struct {
 		uint64_t id;
 		struct xy_babel_claim claim;
-	} held[64];
+	} held[512];
 	unsigned held_count;
 	bool believe;		    // verifies nothing: for tests of many thousand claims
 	uint64_t steps, most_steps; // so far; of one call

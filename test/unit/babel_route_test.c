@@ -359,6 +359,59 @@ static void test_verification(void)
 	rig_free(r);
 }
 
+// One prefix with ever new signatures: the Update before is replaced, but not its verification.
+static void forge(struct rig *r, uint16_t link, struct xy_babel_update *u, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		u->origin.signature[0] = (uint8_t)i;
+		u->origin.signature[1] = (uint8_t)(i >> 8);
+		u->origin.signature[2] = (uint8_t)link;
+		tell(r, link, u);
+	}
+}
+
+static void test_forged_claims(void)
+{
+	struct rig *r = rig_new(false);
+	struct xy_identity far = identity(9), near = identity(10);
+	struct xy_prefix p = xy_key_prefix(&far.x25519), q = xy_key_prefix(&near.x25519);
+	struct xy_babel_update u = claim_update(&far, &p, 50, 1, 100);
+	struct xy_babel_stats s;
+	r->links[0].trust = XY_BABEL_OPEN;
+	for (uint16_t i = 0; i < 2; i++)
+		link_up(r, i);
+	pass(r, 15 * XY_SEC);
+	r->hold_verify = true;
+	forge(r, 0, &u, 1000);
+	CU_ASSERT_EQUAL(r->verifies, 256);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_BUSY), 1000 - 256);
+	announce(r, 1, &near, 50, 1, 100); // another is not kept waiting for room
+	CU_ASSERT_EQUAL(r->verifies, 257);
+	// The link ends meanwhile, and another takes its number; all comes to its end.
+	xy_babel_link_remove(r->b, 0, r->now);
+	r->up[0] = false;
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(xy_babel_link_add(r->b, 0, &r->links[0], r->now), 0);
+	for (unsigned i = 0; i < r->held_count; i++) {
+		struct xy_key x = {0};
+		int result = xy_babel_claim_verify(&r->held[i].claim, &x);
+		xy_babel_verified(r->b, r->held[i].id, result, &x, r->now);
+		act(r);
+	}
+	pass(r, XY_SEC);
+	xy_babel_stats(r->b, &s);
+	CU_ASSERT_EQUAL(s.jobs, 0);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	CU_ASSERT_EQUAL(metric_to(r, &q), 196);
+	r->hold_verify = false;
+	r->up[0] = true;
+	xy_babel_link_up(r->b, 0, r->now);
+	pass(r, 15 * XY_SEC);
+	announce(r, 0, &far, 50, 1, 100); // it has its room again
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	rig_free(r);
+}
+
 static void test_epochs(void)
 {
 	struct rig *r = rig_up(3);
@@ -1184,9 +1237,9 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"feasibility, numbered table", test_feasibility}, {"starvation", test_starvation},
 	     {"forwarded seqno request", test_forwarded_request}, {"own seqno", test_own_seqno},
 	     {"refusals", test_refusals}, {"verification", test_verification},
-	     {"epochs of others", test_epochs}, {"our epoch lost", test_lost_epoch},
-	     {"withdrawal", test_withdrawal}, {"mappings: no shadow", test_no_shadow},
-	     {"mappings: failover", test_failover},
+	     {"verification: forged claims", test_forged_claims}, {"epochs of others", test_epochs},
+	     {"our epoch lost", test_lost_epoch}, {"withdrawal", test_withdrawal},
+	     {"mappings: no shadow", test_no_shadow}, {"mappings: failover", test_failover},
 	     {"mappings: retraction names one", test_named_retraction},
 	     {"mappings: requests", test_mapping_requests},
 	     {"mappings: expiry", test_mapping_expiry},
