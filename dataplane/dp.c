@@ -143,7 +143,9 @@ void xy_dp_destroy(struct xy_dp *dp)
 	if (!dp)
 		return;
 	if (!workers_stop(dp))
-		return; // the process ends now, and the kernel frees all of it
+		// The process ends now, and the kernel frees all of it. Nothing is wiped: a worker
+		// that comes back in the middle of a burst must not seal with a key of zeros.
+		return;
 	for (unsigned i = 0; dp->ports && i < XY_DP_PORTS; i++)
 		xy_dp_port_del(dp, i);
 	xy_dp_host_close(dp);

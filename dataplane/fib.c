@@ -155,7 +155,7 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route)
 {
 	uint32_t value, old = table_get(dp, &dp->routes, prefix);
-	if (route->kind == XY_DP_ROUTE_ASK && (prefix->len < 7 || !xy_addr_is_mesh(&prefix->addr)))
+	if (route->kind == XY_DP_ROUTE_ASK && !xy_addr_is_mesh(&prefix->addr))
 		return -EINVAL;
 	int r = value_take(dp, route, &value);
 	if (r)

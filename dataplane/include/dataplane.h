@@ -61,7 +61,9 @@ unsigned xy_dp_card_queues(const char *interface);
 // Starts EAL, makes graphs and pools; workers start with xy_dp_start. Errors name the remedy.
 int xy_dp_create(const struct xy_dp_config *cfg, struct xy_dp **out, struct xy_err *err);
 int xy_dp_start(struct xy_dp *dp, struct xy_err *err);
-void xy_dp_destroy(struct xy_dp *dp); // stops the workers first
+// Stops the workers first. While one is stuck nothing that it may look at is freed: the process
+// must end then.
+void xy_dp_destroy(struct xy_dp *dp);
 
 // Readable when xy_dp_poll has something to do.
 int xy_dp_event_fd(const struct xy_dp *dp);

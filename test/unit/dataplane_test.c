@@ -609,6 +609,8 @@ static void test_hold_shared(void)
 		rte_pktmbuf_free(loser);
 	}
 	CU_ASSERT_EQUAL(gone[15], 5); // its own only above an equal share
+	for (uint32_t who = 0; who < hogs; who++)
+		CU_ASSERT(gone[who] <= XY_DP_HELD_PER_PEER - share);
 	CU_ASSERT_EQUAL(xy_hold_count(h), limit);
 	xy_hold_destroy(h);
 }
@@ -1131,6 +1133,10 @@ static void test_spread_back(void)
 	for (uint16_t i = 0; i < 20; i++)
 		CU_ASSERT_EQUAL(taken_by(NODE_A, udp(&at_a, &spread_net, i, 53, 60)), NODE_B);
 	settle();
+	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_B, NODE_D});
+	for (uint16_t i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(taken_by(NODE_D, udp(&at_a, &spread_net, i, 53, 60)), NODE_B);
+	settle();
 	unroute(&spread_net, 64);
 }
 
@@ -1159,6 +1165,14 @@ static void test_groups(void)
 	grace(); // committed by route_over: now it may be used anew
 	CU_ASSERT_EQUAL(xy_group_take(dp, &(struct xy_group){.count = 2, .hop = {NODE_A, NODE_B}}),
 			number);
+	// Given back and taken again between two commits: it stays.
+	xy_group_give(dp, (uint32_t)number);
+	CU_ASSERT_EQUAL(xy_group_take(dp, &(struct xy_group){.count = 2, .hop = {NODE_A, NODE_B}}),
+			number);
+	xy_dp_route_commit(dp);
+	grace();
+	CU_ASSERT_NOT_EQUAL(
+		xy_group_take(dp, &(struct xy_group){.count = 2, .hop = {NODE_B, NODE_D}}), number);
 	xy_group_give(dp, (uint32_t)number);
 	unroute(&spread_net, 64);
 }
@@ -1318,9 +1332,16 @@ static void test_ask_scan(void)
 	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 0);
 	CU_ASSERT_EQUAL(drops(XY_DROP_NO_ANSWER), late + ASKED_HERE - 20);
 	settle();
-	send_far(1000 + 1); // and there is room again
-	CU_ASSERT_EQUAL(run(), 0);
-	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 1);
+	late = drops(XY_DROP_NO_ANSWER);
+	for (unsigned i = 0; i < ASKED_HERE; i++) { // and there is room again, for the same ones
+		send_own(i);
+		run();
+	}
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, ASKED_HERE);
+	at += 10 * XY_SEC;
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_NO_ANSWER), late + ASKED_HERE);
 	for (unsigned i = 0; i < 40; i += 2) {
 		struct xy_addr to = far(1000 + i);
 		unroute(&to, 64);
@@ -1333,6 +1354,7 @@ static void test_ask_scan(void)
 static void test_used(void)
 {
 	struct xy_addr to = far(5);
+	at += 60 * XY_SEC; // whatever was told before
 	route(&to, 64, XY_DP_ROUTE_PEER, NODE_B);
 	xy_dp_route_commit(dp);
 	sessions_new();
