@@ -11,9 +11,14 @@
 #define MTU_INTERVAL	  XY_MSEC
 #define MTU_INTERVAL_SAME (100 * XY_MSEC) // about one peer
 
-#define RING_OVERLAY	  (XY_RING_SIZE / 2) // more packets for the control plane than this wait not
-#define RING_SERVICE	  (XY_RING_SIZE / 4)
-#define RING_NEIGHBOUR	  (XY_RING_SIZE / 8) // of one neighbour, over all workers
+#define RING_NEIGHBOUR	  (XY_RING_SIZE / 8) // packets of one neighbour, over all workers
+
+// So many wait, and no more of that kind are taken.
+static const unsigned ring_share[XY_PUNT_KINDS] = {
+	[XY_PUNT_ROUTING] = XY_RING_SIZE / 2,
+	[XY_PUNT_ROUTING_OPEN] = XY_RING_SIZE * 3 / 8,
+	[XY_PUNT_SERVICE] = XY_RING_SIZE / 4,
+};
 
 // Wakes the control thread when it said that it waits; one system call per wake-up, none while it
 // is busy.
@@ -55,15 +60,15 @@ void xy_msg_free(const struct xy_msg *msg)
 }
 
 // Packets that others send must leave room for what workers tell (WANT, FIRST, ROAM), the service's
-// for Babel's, and one neighbour's for the others'.
+// for Babel's, one neighbour's for the others', and strangers', of whom there may be any number
+// with one mind, for those of the config.
 bool xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m)
 {
 	struct xy_msg msg = {.port = xy_packet(m)->port, .punt = (uint16_t)kind, .m = m};
 	msg.type = kind == XY_PUNT_MESSAGE ? XY_DP_PUNT : XY_DP_OVERLAY;
 	if (kind == XY_PUNT_MESSAGE)
 		return put(w, w->punts, &msg);
-	if (rte_ring_count(w->to_control) >=
-	    (kind == XY_PUNT_ROUTING ? RING_OVERLAY : RING_SERVICE))
+	if (rte_ring_count(w->to_control) >= ring_share[kind])
 		return false;
 	if (kind == XY_PUNT_SERVICE)
 		return put(w, w->to_control, &msg);
@@ -80,7 +85,7 @@ bool xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m)
 
 void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg)
 {
-	if (msg->type == XY_DP_OVERLAY && msg->punt == XY_PUNT_ROUTING)
+	if (msg->type == XY_DP_OVERLAY && msg->punt != XY_PUNT_SERVICE)
 		__atomic_sub_fetch(&dp->peer[xy_packet(msg->m)->from].overlay_waiting, 1,
 				   __ATOMIC_RELAXED);
 }

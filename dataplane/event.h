@@ -28,7 +28,9 @@ enum xy_order {		    // control -> worker
 enum xy_punt {
 	XY_PUNT_MESSAGE, // a handshake message or probe
 	XY_PUNT_ROUTING, // a peer's Babel packet
+	XY_PUNT_ROUTING_OPEN,
 	XY_PUNT_SERVICE, // for our service port
+	XY_PUNT_KINDS
 };
 
 void xy_msg_free(const struct xy_msg *msg); // what an event that nobody wants carries

@@ -45,7 +45,8 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 				   .payload_max = payload_max(dp, cfg),
 				   .port = (uint16_t)cfg->port,
 				   .leaf = cfg->leaf,
-				   .routing = cfg->routing};
+				   .routing = cfg->routing,
+				   .open = cfg->open};
 	const struct xy_port *port = cfg->port < XY_DP_PORTS ? dp->ports->port[cfg->port] : NULL;
 	if (cfg->resolved && port) // else the kernel's socket sends
 		xy_frame_header_make(&a->frame, cfg->next_mac, cfg->own_mac, &cfg->local,

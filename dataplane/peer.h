@@ -11,7 +11,7 @@ struct xy_adjacency {		   // immutable once published
 	struct xy_addr local;
 	uint32_t payload_max; // largest overlay packet that the link carries, bytes
 	uint16_t port;
-	bool leaf, routing;
+	bool leaf, routing, open;
 	struct xy_frame_header frame; // len 0: by the kernel's socket
 } __rte_cache_aligned;
 _Static_assert(offsetof(struct xy_adjacency, frame) <= 64, "one line is prefetched");

@@ -120,6 +120,7 @@ void xy_dp_host_close(struct xy_dp *dp);
 struct xy_dp_peer {
 	bool leaf;    // its packets must come from a source that xy_dp_source_set gave it
 	bool routing; // Babel is spoken with it (XY_DP_OVERLAY)
+	bool open;    // nobody configured it: what it says comes after what others say
 	unsigned port;
 	struct xy_endpoint remote; // port 0: not known (yet): packets are held
 	struct xy_addr local;	   // source to send from; unspecified: the kernel chooses

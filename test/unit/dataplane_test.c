@@ -816,13 +816,19 @@ static const struct xy_addr link_a = {.b = {0xfe, 0x80, [15] = 0xa}};
 static const struct xy_addr link_us = {.b = {0xfe, 0x80, [15] = 1}};
 static const struct xy_addr babel_group = {.b = {0xff, 2, [13] = 1, [15] = 6}};
 
-static void peer_set(uint32_t who, bool routing)
+static void peer_set_open(uint32_t who, bool routing, bool open)
 {
 	struct xy_dp_peer p = {.leaf = who == LEAF,
 			       .routing = routing,
+			       .open = open,
 			       .remote = endpoint(who),
 			       .mtu = LINK_MAX + XY_WG_LINK_OVERHEAD_V4};
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, who, &p), 0);
+}
+
+static void peer_set(uint32_t who, bool routing)
+{
+	peer_set_open(who, routing, false);
 }
 
 static struct rte_mbuf *udp(const struct xy_addr *src, const struct xy_addr *dst, uint16_t sport,
@@ -992,6 +998,34 @@ static void test_overlay_shares(void)
 	settle();
 	peer_set(NODE_A, false);
 	peer_set(NODE_B, false);
+}
+
+// Any number of strangers together leave room for a neighbour of the config.
+static void test_overlay_strangers(void)
+{
+	enum { STRANGERS = XY_RING_SIZE * 3 / 8 };
+	struct xy_worker *worker = dp->worker[0];
+	peer_set_open(NODE_A, true, true);
+	session_new(NODE_A, 0, true);
+	for (int i = 0; i < STRANGERS; i++) // of other strangers
+		CU_ASSERT_FATAL(xy_event_put(worker, XY_DP_WANT, 0, NODE_B, NULL));
+	uint64_t full = drops(XY_DROP_PUNT_FULL);
+	struct rte_mbuf *m = udp(&link_a, &babel_group, BABEL, BABEL, 60);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_PUNT_FULL), full + 1);
+	peer_set(NODE_A, true);
+	m = udp(&link_a, &babel_group, BABEL, BABEL, 60);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_PUNT_FULL), full + 1);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 1);
+	CU_ASSERT_EQUAL(dp->peer[NODE_A].overlay_waiting, 0);
+	settle();
+	peer_set(NODE_A, false);
 }
 
 // What waits for the control plane when its session is deleted says nothing about the peer that
@@ -1556,6 +1590,7 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"create", test_create},
 	     {"service port", test_service}, {"packets of ours to a peer", test_overlay_send},
 	     {"packets of ours, routed", test_overlay_routed},
 	     {"shares of the ring to the control plane", test_overlay_shares},
+	     {"strangers leave room", test_overlay_strangers},
 	     {"packets of a session that is gone", test_overlay_stale}, {"probes", test_probes},
 	     {"spread over next hops", test_spread}, {"spread without ports", test_spread_portless},
 	     {"spread, not back", test_spread_back}, {"sets of next hops", test_groups},
