@@ -110,25 +110,42 @@ static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec
 	return k;
 }
 
+// Two keys for one /64: the one that is known stays.
+static bool is_taken(const struct xy_links *l, const struct xy_prefix *p)
+{
+	return xy_rib_get(&l->rib, p, XY_ROUTE_PEER) || xy_rib_get(&l->rib, p, XY_ROUTE_OWN);
+}
+
+static bool may_stay(struct xy_links *l, const struct xy_link *k, const struct xy_prefix *p,
+		     xy_nsec now)
+{
+	bool full = l->open_count >= l->open_most;
+	unsigned long missed;
+	if (!full && !is_taken(l, p))
+		return true;
+	xy_links_drop(l, full ? XY_LINK_DROP_HS_OPEN_FULL : XY_LINK_DROP_HS_COLLISION);
+	if (xy_log_limit_pass(&l->log_open_full, now, &missed))
+		xy_log_warn("%s: %s (%lu more like this)", k->name,
+			    full ? "no room for one more open peer: raise max_open_peers"
+				 : "its key has the /64 of another node: refused",
+			    missed);
+	return false;
+}
+
 void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
 	const struct xy_rib_route route = {.prefix = xy_key_prefix(&k->key),
 					   .source = XY_ROUTE_PEER,
 					   .route = {.kind = XY_DP_ROUTE_PEER, .peer = k->slot}};
-	if (l->open_count >= l->open_most) {
-		unsigned long missed;
-		xy_links_drop(l, XY_LINK_DROP_HS_OPEN_FULL);
-		if (xy_log_limit_pass(&l->log_open_full, now, &missed))
-			xy_log_warn("%s: no room for one more open peer: raise max_open_peers (%lu "
-				    "more like this)",
-				    k->name, missed);
+	if (!may_stay(l, k, &route.prefix, now)) {
 		k->open_since = now > PROVISIONAL_TIME ? now - PROVISIONAL_TIME : 0; // ends now
 		return;
 	}
 	provisional_end(l, k);
 	l->open_count++;
 	xy_link_remote_known(l, k);
+	xy_link_endpoint_publish(l, k);
 	xy_rib_set(&l->rib, &route);
 	xy_rib_commit(&l->rib);
 	xy_link_tell_up(l, k);
@@ -140,13 +157,15 @@ void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now)
 void xy_link_open_end(struct xy_links *l, struct xy_link *k)
 {
 	struct xy_prefix p = xy_key_prefix(&k->key);
+	const struct xy_rib_route *route = xy_rib_get(&l->rib, &p, XY_ROUTE_PEER);
 	if (!k->open)
 		return;
 	if (k->provisional) {
 		provisional_end(l, k);
 	} else {
 		l->open_count--;
-		xy_rib_del(&l->rib, &p, XY_ROUTE_PEER);
+		if (route && route->route.peer == k->slot) // else another's, of the config
+			xy_rib_del(&l->rib, &p, XY_ROUTE_PEER);
 		xy_rib_commit(&l->rib); // before its peer goes
 	}
 	k->open = false;
@@ -175,6 +194,7 @@ void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now)
 		return;
 	xy_link_open_end(l, k); // its route comes back with those of the config
 	xy_link_remote_known(l, k);
+	xy_link_endpoint_publish(l, k);
 	if (!told && xy_link_is_up(l, k, now))
 		xy_link_tell_up(l, k);
 }

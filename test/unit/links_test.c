@@ -700,6 +700,7 @@ static void test_open(void)
 	CU_ASSERT(is_up(A) && is_up(B));
 	struct xy_link_info k = info(B);
 	CU_ASSERT(k.open && !k.provisional && !k.leaf && k.allowed_count == 0);
+	CU_ASSERT(B->links->link[0]->told.open && !A->links->link[0]->told.open);
 	CU_ASSERT(strncmp(k.name, "open-", 5) == 0 && strncmp(k.name + 5, A->key, 4) == 0);
 	CU_ASSERT(has_route(B, A));
 	fake_data(&A->dp, 0);
@@ -830,6 +831,27 @@ static void test_open_full(void)
 	world_end();
 }
 
+// Another key of the same /64 takes nothing from the node that is known.
+static void test_open_collision(void)
+{
+	world_make();
+	none(B, OPEN);
+	struct xy_rib *rib = xy_links_rib(B->links);
+	struct xy_rib_route known = {.prefix = xy_key_prefix(&A->id.x25519),
+				     .source = XY_ROUTE_PEER,
+				     .route = {.kind = XY_DP_ROUTE_PEER, .peer = 5}};
+	CU_ASSERT_EQUAL(xy_rib_set(rib, &known), 0);
+	configure(A, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_COLLISION) >= 1);
+	none(A, "");
+	run_for(30 * XY_SEC);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 0);
+	const struct xy_rib_route *r = xy_rib_get(rib, &known.prefix, XY_ROUTE_PEER);
+	CU_ASSERT(r && r->route.peer == 5);
+	world_end();
+}
+
 static void test_open_idle(void)
 {
 	world_make();
@@ -855,6 +877,7 @@ static void test_open_reload(void)
 	uint64_t handshakes = w.sent[XY_WG_RESPONSE];
 	configure(B, A, "", "");
 	CU_ASSERT(is_up(B) && !info(B).open && has_route(B, A));
+	CU_ASSERT(!B->links->link[0]->told.open);
 	CU_ASSERT_STRING_EQUAL(info(B).name, "peer");
 	run_for(5 * XY_SEC);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], handshakes);
@@ -1419,8 +1442,9 @@ XY_UNIT_MAIN(
 	{"open: with a network secret", test_open_secret},
 	{"open: strangers are bounded", test_open_bounded},
 	{"open: the oldest makes room", test_open_oldest_out},
-	{"open: max_open_peers", test_open_full}, {"open: an idle one goes", test_open_idle},
-	{"open: reloads", test_open_reload},
+	{"open: max_open_peers", test_open_full},
+	{"open: two keys for one /64", test_open_collision},
+	{"open: an idle one goes", test_open_idle}, {"open: reloads", test_open_reload},
 	{"open: configured peers come first", test_open_evicted},
 	{"a beacon brings two together", test_meet}, {"a beacon of nobody", test_meet_nobody},
 	{"wrong mac1 costs nothing", test_wrong_mac}, {"replayed initiation", test_replay},
