@@ -155,9 +155,13 @@ void xy_join_fill(struct xy_join *j, struct xy_plan *plan)
 		t = find(j, p->endpoints[0].text);
 		if (!t || !t->has_key)
 			continue;
-		if (has(plan, &t->key))
+		if (has(plan, &t->key)) {
 			trouble(t, XY_JOIN_TWICE, &t->key);
-		else if (xy_plan_key_set(plan, i, &t->key, j->cfg.identity, &err))
+			continue;
+		}
+		if (t->state == XY_JOIN_TWICE)
+			good(t);
+		if (xy_plan_key_set(plan, i, &t->key, j->cfg.identity, &err))
 			xy_log_error("%s", err.text);
 	}
 }

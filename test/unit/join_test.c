@@ -398,6 +398,13 @@ static void test_ourselves_and_twice(void)
 	carry(B, A);
 	CU_ASSERT_EQUAL(info(A).state, XY_JOIN_TWICE);
 	CU_ASSERT_EQUAL(xy_links_count(A->links), 1);
+	configure(
+		A,
+		"peers = ( { name = \"c\"; endpoint = \"192.0.2.2:51820\"; } );"); // the other one
+										   // was removed,
+										   // as was asked
+	CU_ASSERT_EQUAL(info(A).state, XY_JOIN_PINNED);
+	CU_ASSERT_PTR_NULL(info(A).trouble);
 	world_end();
 }
 
