@@ -263,13 +263,16 @@ static void down(struct xy_daemon *d, int code)
 	xy_mesh_down(d);
 	xy_discovery_close(d);
 	xy_joiner_down(d);
-	xy_routing_destroy(d->routing);
+	bool idle =
+		xy_helpers_idle(d) && !xy_helpers_busy(d) && !(d->links && xy_links_jobs(d->links));
+	if (d->routing && !xy_routing_jobs(d->routing)) // else a helper still writes into it
+		xy_routing_destroy(d->routing);
 	d->routing = NULL;
-	xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
-	xy_dp_destroy(d->dp);	    // no worker runs from here on
+	if (d->links && !xy_links_jobs(d->links))
+		xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
+	xy_dp_destroy(d->dp);		    // no worker runs from here on
 	xy_ports_close(d);
 	xy_netlink_close(&d->netlink);
-	bool idle = xy_helpers_idle(d) && !xy_helpers_busy(d);
 	xy_helpers_close(d);
 	xy_plan_free(&d->plan);
 	xy_identity_wipe(&d->id);
