@@ -33,6 +33,12 @@ struct xy_kernel_queue { // changes of the kernel's routes, in order
 	struct xy_hostlink_route *v;
 };
 
+// Routes that are not put into the kernel, since it would send a link's datagrams by them.
+struct xy_kernel_withheld {
+	unsigned count;
+	struct xy_prefix v[64];
+};
+
 struct xy_daemon {
 	// as started
 	struct xy_setup setup;
@@ -68,6 +74,7 @@ struct xy_daemon {
 	unsigned host_index;
 	uint32_t host_mtu;
 	struct xy_kernel_queue kernel;
+	struct xy_kernel_withheld withheld;
 
 	// loop
 	uv_loop_t loop;
@@ -136,6 +143,9 @@ void xy_interface_mtu_update(struct xy_daemon *d);
 bool xy_interface_routes_run(struct xy_daemon *d);
 // There is a default route, which the kernel was not told of.
 bool xy_interface_default_left(const struct xy_daemon *d);
+// The kernel would send datagrams for an underlay address into our own interface: the route that
+// has it do so is taken back. False: it is none of ours.
+bool xy_interface_withhold(struct xy_daemon *d, const struct xy_addr *underlay);
 
 // --- mesh.c: node info
 int xy_mesh_up(struct xy_daemon *d, struct xy_err *err);

@@ -111,11 +111,20 @@ static bool is_default(const struct xy_prefix *p)
 	return p->len == (xy_prefix_is_v4(p) ? 96 : 0);
 }
 
+// Its place among those withheld; count: it is none.
+static unsigned withheld(const struct xy_daemon *d, const struct xy_prefix *p)
+{
+	unsigned i = 0;
+	while (i < d->withheld.count && !xy_prefix_eq(&d->withheld.v[i], p))
+		i++;
+	return i;
+}
+
 // A default route would take the underlay with it: that step is the user's.
-static bool is_for_kernel(const struct xy_rib_route *r)
+static bool is_for_kernel(const struct xy_daemon *d, const struct xy_rib_route *r)
 {
 	return r && r->route.kind == XY_DP_ROUTE_PEER && !is_default(&r->prefix) &&
-	       !xy_prefix_covers(&mesh, &r->prefix);
+	       !xy_prefix_covers(&mesh, &r->prefix) && withheld(d, &r->prefix) == d->withheld.count;
 }
 
 static void say_default(const struct xy_daemon *d, const struct xy_rib_route *r)
@@ -170,14 +179,42 @@ static bool kernel_later(struct xy_daemon *d, const struct xy_prefix *p, bool th
 static void on_route(void *arg, const struct xy_rib_route *was, const struct xy_rib_route *is)
 {
 	struct xy_daemon *d = arg;
-	bool there = is_for_kernel(is);
+	bool there = is_for_kernel(d, is), was_there = is_for_kernel(d, was);
+	unsigned at = is ? d->withheld.count : withheld(d, &was->prefix);
+	if (at < d->withheld.count)
+		d->withheld.v[at] = d->withheld.v[--d->withheld.count];
 	if (!was)
 		say_default(d, is);
-	if (is_for_kernel(was) == there)
+	if (was_there == there)
 		return;
 	if (!kernel_later(d, is ? &is->prefix : &was->prefix, there))
 		xy_log_error("%s: no memory for a kernel route", d->host_name);
 	xy_loop_kernel_later(d);
+}
+
+static void withhold(struct xy_daemon *d, const struct xy_prefix *p, const struct xy_addr *underlay)
+{
+	char text[XY_PREFIX_STRLEN], at[XY_ADDR_STRLEN];
+	if (d->withheld.count == XY_ARRAY_SIZE(d->withheld.v) || !kernel_later(d, p, false))
+		return; // it is found again
+	d->withheld.v[d->withheld.count++] = *p;
+	xy_loop_kernel_later(d);
+	xy_log_warn("%s: route %s is taken out of the kernel, since a link to %s would go with it: "
+		    "this host's own packets do not use it; set fwmark, and see docs/operating.md",
+		    d->host_name, xy_prefix_str(p, text), xy_addr_str(underlay, at));
+}
+
+bool xy_interface_withhold(struct xy_daemon *d, const struct xy_addr *underlay)
+{
+	const struct xy_rib_route *r = NULL;
+	int len = 128;
+	do {
+		r = xy_rib_covering(xy_links_rib(d->links), underlay, len);
+		len = r ? r->prefix.len - 1 : 0;
+	} while (r && !is_for_kernel(d, r));
+	if (r)
+		withhold(d, &r->prefix, underlay);
+	return r;
 }
 
 bool xy_interface_routes_run(struct xy_daemon *d)
@@ -200,7 +237,7 @@ static void routes_follow(struct xy_daemon *d)
 	const struct xy_rib_route *r = NULL;
 	while ((r = xy_rib_after(rib, r ? &r->prefix : NULL))) {
 		say_default(d, r);
-		if (is_for_kernel(r) && !kernel_later(d, &r->prefix, true))
+		if (is_for_kernel(d, r) && !kernel_later(d, &r->prefix, true))
 			xy_log_error("%s: no memory for a kernel route", d->host_name);
 	}
 	while (xy_interface_routes_run(d))
@@ -235,4 +272,5 @@ void xy_interface_down(struct xy_daemon *d)
 	d->host_open = false;
 	free(d->kernel.v);
 	d->kernel = (struct xy_kernel_queue){0};
+	d->withheld.count = 0;
 }

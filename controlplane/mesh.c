@@ -37,19 +37,6 @@ static void neighbours(void *arg, xy_nodeinfo_each *each, void *to)
 	}
 }
 
-// The longest prefix that is routed, as the workers find it.
-static const struct xy_rib_route *find(const struct xy_rib *rib, const struct xy_addr *to)
-{
-	int shortest = xy_addr_is_v4(to) ? 96 : 0;
-	const struct xy_rib_route *r = NULL;
-	for (int len = 128; !r && len >= shortest; len--) {
-		struct xy_prefix p = {.addr = *to, .len = (uint8_t)len};
-		xy_prefix_mask(&p);
-		r = xy_rib_best(rib, &p);
-	}
-	return r;
-}
-
 static void via_peer(const struct xy_daemon *d, uint32_t slot, struct xy_nodeinfo_route *out)
 {
 	const char *name = xy_links_name(d->links, slot);
@@ -79,7 +66,7 @@ static void learned(const struct xy_daemon *d, const struct xy_prefix *p,
 static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route *out)
 {
 	const struct xy_daemon *d = arg;
-	const struct xy_rib_route *r = find(xy_links_rib(d->links), to);
+	const struct xy_rib_route *r = xy_rib_covering(xy_links_rib(d->links), to, 128);
 	*out = (struct xy_nodeinfo_route){.result = XY_NODEINFO_NONE,
 					  .metric = XY_NODEINFO_UNKNOWN};
 	if (!r)

@@ -197,6 +197,9 @@ void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 	struct xy_underlay_path path;
 	if (xy_underlay_path(&p->underlay, &peer->remote, p->cards > 0, &path))
 		return;
+	if (d->host_open && path.next.ifindex == d->host_index &&
+	    xy_interface_withhold(d, &peer->remote.addr))
+		return; // asked again when the kernel has let it go
 	peer->mtu = path.mtu;
 	struct card *c = card_at(p, path.next.ifindex, &peer->remote.addr);
 	if (!c) {

@@ -116,6 +116,19 @@ const struct xy_rib_route *xy_rib_best(const struct xy_rib *rib, const struct xy
 	return r && xy_prefix_eq(&r->prefix, p) ? r : NULL;
 }
 
+const struct xy_rib_route *xy_rib_covering(const struct xy_rib *rib, const struct xy_addr *a,
+					   int len)
+{
+	int shortest = xy_addr_is_v4(a) ? 96 : 0;
+	const struct xy_rib_route *r = NULL;
+	for (; !r && len >= shortest; len--) {
+		struct xy_prefix p = {.addr = *a, .len = (uint8_t)len};
+		xy_prefix_mask(&p);
+		r = xy_rib_best(rib, &p);
+	}
+	return r;
+}
+
 const struct xy_rib_route *xy_rib_after(const struct xy_rib *rib, const struct xy_prefix *p)
 {
 	static const struct xy_prefix first;

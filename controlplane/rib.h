@@ -54,3 +54,7 @@ const struct xy_rib_route *xy_rib_get(const struct xy_rib *rib, const struct xy_
 // What is in force for exactly this prefix, and for the one behind it (p NULL: the first).
 const struct xy_rib_route *xy_rib_best(const struct xy_rib *rib, const struct xy_prefix *p);
 const struct xy_rib_route *xy_rib_after(const struct xy_rib *rib, const struct xy_prefix *p);
+// What is in force for the longest prefix of at most len bits (of IPv4 with the 96 before it) that
+// an address is in, as workers find it; NULL: nothing.
+const struct xy_rib_route *xy_rib_covering(const struct xy_rib *rib, const struct xy_addr *a,
+					   int len);

@@ -96,6 +96,8 @@ static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info
 	xy_show_routing_warnings(d, list);
 	warn(list, xy_interface_default_left(d),
 	     "a default route is not put into the kernel: see the log");
+	warn(list, d->withheld.count > 0,
+	     "a route is not put into the kernel, since a link would go with it: see the log");
 	warn(list, d->host_lost, "the host interface was deleted: restart xylemd");
 	return list;
 }

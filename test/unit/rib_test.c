@@ -3,6 +3,7 @@
 // force.
 #include "unit.h"
 
+#include "base/bytes.h"
 #include "fake_dataplane.h"
 #include "rib.h"
 
@@ -121,6 +122,37 @@ static void test_model(void)
 }
 
 // What the dataplane has no room for stands in the table all the same.
+static void covered_by(const char *addr, int len, const char *want)
+{
+	struct xy_addr a;
+	char text[XY_PREFIX_STRLEN];
+	CU_ASSERT_EQUAL_FATAL(xy_addr_parse(addr, &a), 0);
+	const struct xy_rib_route *r = xy_rib_covering(&w.rib, &a, len);
+	CU_ASSERT_STRING_EQUAL(r ? xy_prefix_str(&r->prefix, text) : "none", want);
+}
+
+static void test_covering(void)
+{
+	static const char *const there[] = {"::/0", "2001:db8::/32", "2001:db8::7/128",
+					    "10.0.0.0/8"};
+	memset(&w, 0, sizeof(w));
+	fake_init(&w.dp, &w.now);
+	xy_rib_init(&w.rib, &w.dp);
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(there); i++) {
+		struct xy_rib_route r = {.source = XY_ROUTE_LEARNED,
+					 .route = {.kind = XY_DP_ROUTE_HOST}};
+		CU_ASSERT_EQUAL_FATAL(xy_prefix_parse(there[i], &r.prefix), 0);
+		CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0);
+	}
+	covered_by("2001:db8::7", 128, "2001:db8::7/128");
+	covered_by("2001:db8::7", 127, "2001:db8::/32");
+	covered_by("2001:db8::7", 31, "::/0");
+	covered_by("2001:db8::7", -1, "none");
+	covered_by("10.9.9.9", 128, "10.0.0.0/8");
+	covered_by("10.9.9.9", 103, "none"); // ::/0 is none of IPv4's
+	xy_rib_clear(&w.rib);
+}
+
 static void test_full(void)
 {
 	memset(&w, 0, sizeof(w));
@@ -138,4 +170,5 @@ static void test_full(void)
 	CU_ASSERT_EQUAL(fake_route_count(w.dp.route), 0);
 }
 
-XY_UNIT_MAIN("rib", {"each step as the model has it", test_model}, {"a full dataplane", test_full})
+XY_UNIT_MAIN("rib", {"each step as the model has it", test_model},
+	     {"longest prefix", test_covering}, {"a full dataplane", test_full})
