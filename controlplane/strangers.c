@@ -174,17 +174,27 @@ void xy_link_open_end(struct xy_links *l, struct xy_link *k)
 void xy_link_open_drop(struct xy_links *l, struct xy_link *k)
 {
 	if (!k->provisional)
-		xy_log_info("peer %s: removed, it was idle", k->name);
+		xy_log_info("peer %s: removed, it was idle or had to make room", k->name);
 	xy_link_order_drop(l, k);
 	xy_link_remove(l, k);
 }
 
+static struct xy_link *quietest(const struct xy_links *l)
+{
+	struct xy_link *k = NULL;
+	for (uint32_t i = 0; l->open_count && i < l->cfg.max_peers; i++)
+		if (l->link[i] && l->link[i]->open &&
+		    (!k || l->link[i]->last_handshake < k->last_handshake))
+			k = l->link[i];
+	return k;
+}
+
 bool xy_link_open_evict(struct xy_links *l)
 {
-	if (!l->provisional_count)
-		return false;
-	xy_link_open_drop(l, l->provisional[0]);
-	return true;
+	struct xy_link *k = l->provisional_count ? l->provisional[0] : quietest(l);
+	if (k)
+		xy_link_open_drop(l, k);
+	return k;
 }
 
 void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now)

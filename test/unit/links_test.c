@@ -892,7 +892,7 @@ static void test_open_reload(void)
 	world_end();
 }
 
-// Config peers come first: a provisional one gives its slot.
+// Config peers come first: a provisional one gives its slot, and then one that is open.
 static void test_open_evicted(void)
 {
 	char text[1024], hex[XY_KEY_STRLEN];
@@ -900,8 +900,12 @@ static void test_open_evicted(void)
 	size_t len = 0;
 	world_make();
 	none(B, OPEN);
+	configure(A, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(has_route(B, A));
+	none(A, "");
 	stranger_asks(B, "198.51.100.1:1", 1);
-	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 2);
 	len += (size_t)snprintf(text, sizeof(text), "%s peers = ( ", OPEN);
 	for (unsigned i = 0; i < 8; i++) {
 		struct xy_key key;
@@ -914,7 +918,7 @@ static void test_open_evicted(void)
 	snprintf(text + len, sizeof(text) - len, " );");
 	CU_ASSERT_EQUAL(apply(B, text, &err), 0);
 	CU_ASSERT_EQUAL(xy_links_count(B->links), 8);
-	CU_ASSERT_EQUAL(B->links->provisional_count, 0);
+	CU_ASSERT(!B->links->provisional_count && !B->links->open_count && !has_route(B, A));
 	world_end();
 }
 
