@@ -20,8 +20,7 @@ struct waiter { // for the save of at least this edition
 struct writing { // a helper's while it writes; the state is the control thread's
 	struct xy_state *s;
 	char folder[XY_STATE_FOLDER_LEN];
-	char *text;
-	size_t len;
+	struct xy_statefile what;
 	uint64_t edition;
 	int result;
 	struct xy_err err;
@@ -116,10 +115,16 @@ int xy_state_open(struct xy_state **out, const char *folder, struct xy_err *why_
 
 // --- saving
 
+static void write_free(struct writing *w)
+{
+	xy_statefile_free(&w->what);
+	free(w);
+}
+
 static void write_run(void *what)
 {
 	struct writing *w = what;
-	w->result = xy_statefile_write(w->folder, w->text, w->len, &w->err);
+	w->result = xy_statefile_write(w->folder, &w->what, &w->err);
 }
 
 static void tell_waiters(struct xy_state *s, uint64_t edition, int result)
@@ -159,8 +164,7 @@ static void write_done(void *what)
 	note(s, w->result, &w->err);
 	uint64_t edition = w->edition;
 	int result = w->result;
-	free(w->text);
-	free(w);
+	write_free(w);
 	tell_waiters(s, edition, result);
 	if (s->waiters) // for what came while it wrote
 		xy_state_save(s);
@@ -174,8 +178,7 @@ static struct writing *write_prepare(struct xy_state *s)
 	w->s = s;
 	w->edition = s->edition;
 	memcpy(w->folder, s->folder, sizeof(w->folder));
-	w->text = xy_statefile_format(&s->now, &w->len);
-	if (w->text)
+	if (xy_statefile_copy(&s->now, &w->what) == 0)
 		return w;
 	free(w);
 	return NULL;
@@ -263,8 +266,7 @@ int xy_state_epoch_save_now(struct xy_state *s, uint32_t epoch, struct xy_err *e
 	note(s, r, &w->err);
 	if (r && err)
 		*err = w->err;
-	free(w->text);
-	free(w);
+	write_free(w);
 	return r;
 }
 

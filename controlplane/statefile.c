@@ -29,6 +29,30 @@ void xy_statefile_free(struct xy_statefile *f)
 	*f = (struct xy_statefile){0};
 }
 
+static int array_copy(void *to, const void *from, unsigned count, size_t size)
+{
+	void *copy = count ? malloc(count * size) : NULL;
+	if (count && !copy)
+		return -ENOMEM;
+	if (count)
+		memcpy(copy, from, count * size);
+	memcpy(to, &copy, sizeof(copy));
+	return 0;
+}
+
+int xy_statefile_copy(const struct xy_statefile *f, struct xy_statefile *out)
+{
+	*out = *f;
+	out->pin = NULL;
+	out->place = NULL;
+	out->place_room = f->places;
+	int r = array_copy(&out->pin, f->pin, f->pins, sizeof(*f->pin));
+	r = r ? r : array_copy(&out->place, f->place, f->places, sizeof(*f->place));
+	if (r)
+		xy_statefile_free(out);
+	return r;
+}
+
 int xy_statefile_pin_add(struct xy_statefile *f, const char *endpoint, const struct xy_key *key)
 {
 	size_t len = strlen(endpoint);
@@ -110,7 +134,8 @@ static void print_values(FILE *to, const struct xy_statefile *f)
 			xy_endpoint_str(&f->place[i].at, at));
 }
 
-char *xy_statefile_format(const struct xy_statefile *f, size_t *len)
+// NULL: no memory.
+static char *format(const struct xy_statefile *f, size_t *len)
 {
 	char line[SUM_LINE + 1], *text = NULL;
 	FILE *to = open_memstream(&text, len);
@@ -306,6 +331,15 @@ static int write_all(int fd, const char *text, size_t len)
 	return fsync(fd) ? -errno : 0;
 }
 
+static int write_text(int fd, const struct xy_statefile *f)
+{
+	size_t len;
+	char *text = format(f, &len);
+	int r = text ? write_all(fd, text, len) : -ENOMEM;
+	free(text);
+	return r;
+}
+
 static int folder_sync(const char *folder)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -316,13 +350,13 @@ static int folder_sync(const char *folder)
 	return r;
 }
 
-int xy_statefile_write(const char *folder, const char *text, size_t len, struct xy_err *err)
+int xy_statefile_write(const char *folder, const struct xy_statefile *f, struct xy_err *err)
 {
 	char path[PATH_LEN], beside[PATH_LEN];
 	path_of(folder, XY_STATEFILE_NAME, path);
 	path_of(folder, XY_STATEFILE_NAME ".new", beside);
 	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r = fd < 0 ? -errno : write_all(fd, text, len);
+	int r = fd < 0 ? -errno : write_text(fd, f);
 	if (fd >= 0)
 		close(fd);
 	if (!r && rename(beside, path))
