@@ -471,10 +471,7 @@ static json_t *show_ports(void *arg, const char *params)
 
 int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 {
-	static const struct {
-		const char *command, *help;
-		xy_telemetry_handler *handler;
-	} command[] = {
+	static const struct xy_telemetry_command command[] = {
 		{"/xylem/node", "This node: identity, interface, memory, counts.", show_node},
 		{"/xylem/peers", "Peers and their links. Params: name to go on behind.",
 		 show_peers},
@@ -486,10 +483,7 @@ int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 		{"/xylem/drops", "Drops by reason, workers and control plane.", show_drops},
 		{"/xylem/ports", "Ports and their counters.", show_ports},
 	};
-	int r = 0;
-	for (size_t i = 0; !r && i < XY_ARRAY_SIZE(command); i++)
-		r = xy_telemetry_register(d->telemetry, command[i].command, command[i].help,
-					  command[i].handler, d);
+	int r = xy_telemetry_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
 	r = r ? r : xy_show_routing_register(d);
 	r = r ? r : xy_show_mesh_register(d);
 	return r ? xy_err_set(err, -r, "telemetry: %s", strerror(-r)) : 0;

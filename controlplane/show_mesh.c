@@ -225,10 +225,7 @@ static json_t *show_tree(void *arg, const char *params)
 
 int xy_show_mesh_register(struct xy_daemon *d)
 {
-	static const struct {
-		const char *command, *help;
-		xy_telemetry_handler *handler;
-	} command[] = {
+	static const struct xy_telemetry_command command[] = {
 		{"/xylem/tree",
 		 "All nodes that can be found, from neighbour to neighbour. Ask until done. "
 		 "Params: "
@@ -238,9 +235,5 @@ int xy_show_mesh_register(struct xy_daemon *d)
 		 "Our route to an address, and the nodes on the way. Ask until done.", show_path},
 		{"/xylem/trace", "The nodes on the way to an address. Ask until done.", show_trace},
 	};
-	int r = 0;
-	for (size_t i = 0; !r && i < XY_ARRAY_SIZE(command); i++)
-		r = xy_telemetry_register(d->telemetry, command[i].command, command[i].help,
-					  command[i].handler, d);
-	return r;
+	return xy_telemetry_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
 }

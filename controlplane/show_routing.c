@@ -299,10 +299,7 @@ static json_t *show_routing(void *arg, const char *params)
 
 int xy_show_routing_register(struct xy_daemon *d)
 {
-	static const struct {
-		const char *command, *help;
-		xy_telemetry_handler *handler;
-	} command[] = {
+	static const struct xy_telemetry_command command[] = {
 		{"/xylem/routes", "Routes in force. Params: prefix to go on behind.", show_routes},
 		{"/xylem/route", "All that is known of one. Params: prefix or address.",
 		 show_route},
@@ -311,11 +308,7 @@ int xy_show_routing_register(struct xy_daemon *d)
 		 show_neighbours},
 		{"/xylem/routing", "Babel in sum.", show_routing},
 	};
-	int r = 0;
-	for (size_t i = 0; !r && i < XY_ARRAY_SIZE(command); i++)
-		r = xy_telemetry_register(d->telemetry, command[i].command, command[i].help,
-					  command[i].handler, d);
-	return r;
+	return xy_telemetry_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
 }
 
 void xy_show_routing_warnings(const struct xy_daemon *d, json_t *list)

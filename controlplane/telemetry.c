@@ -442,6 +442,15 @@ int xy_telemetry_register(struct xy_telemetry *t, const char *command, const cha
 	return 0;
 }
 
+int xy_telemetry_register_all(struct xy_telemetry *t, const struct xy_telemetry_command *v,
+			      unsigned count, void *arg)
+{
+	int r = 0;
+	for (unsigned i = 0; !r && i < count; i++)
+		r = xy_telemetry_register(t, v[i].command, v[i].help, v[i].handler, arg);
+	return r;
+}
+
 static void timer_closed(uv_handle_t *h)
 {
 	handle_closed(h->data);

@@ -34,6 +34,13 @@ int xy_telemetry_create(uv_loop_t *loop, const struct xy_telemetry_config *cfg,
 // command begins with "/"; it and help must stay. -EEXIST, -ENOMEM.
 int xy_telemetry_register(struct xy_telemetry *t, const char *command, const char *help,
 			  xy_telemetry_handler *handler, void *arg);
+struct xy_telemetry_command {
+	const char *command, *help;
+	xy_telemetry_handler *handler;
+};
+// Several; v itself need not stay.
+int xy_telemetry_register_all(struct xy_telemetry *t, const struct xy_telemetry_command *v,
+			      unsigned count, void *arg);
 // What the command answers without params; NULL: no such command, no memory. The caller's.
 json_t *xy_telemetry_answer(const struct xy_telemetry *t, const char *command);
 // Removes the socket, closes all clients; memory goes when the loop has closed its handles.
