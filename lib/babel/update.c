@@ -12,24 +12,6 @@ void refuse(struct xy_babel *b, struct neigh *n, enum xy_babel_refusal why)
 	n->limit_told = true;
 }
 
-// Never routed (RFC 8966 appendix C, and what else is no place to send packets to).
-static bool martian(const struct xy_prefix *p)
-{
-	static const struct xy_prefix table[] = {
-		{{.b = {0xfe, 0x80}}, 10}, // link-local
-		{{.b = {0xff}}, 8},	   // multicast
-		{{.b = {[15] = 1}}, 128},  // loopback
-		{{.b = {[15] = 0}}, 128},  // unspecified
-		{{.b = {[10] = 0xff, [11] = 0xff, [12] = 127}}, 104},
-		{{.b = {[10] = 0xff, [11] = 0xff, [12] = 224}}, 100},
-		{{.b = {[10] = 0xff, [11] = 0xff}}, 128},
-	};
-	for (size_t i = 0; i < XY_ARRAY_SIZE(table); i++)
-		if (xy_prefix_covers(&table[i], p))
-			return true;
-	return false;
-}
-
 static bool is_aggregate(const struct xy_prefix *p)
 {
 	return p->len == 7 && p->addr.b[0] == 0x02;
@@ -115,7 +97,7 @@ void update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 		wildcard(b, n);
 		return;
 	}
-	if (martian(&u->prefix)) {
+	if (xy_prefix_is_martian(&u->prefix)) {
 		refuse(b, n, XY_BABEL_REFUSED_MARTIAN);
 		return;
 	}

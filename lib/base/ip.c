@@ -34,6 +34,23 @@ bool xy_addr_is_unspecified(const struct xy_addr *a)
 	return xy_addr_eq(a, &zero);
 }
 
+bool xy_prefix_is_martian(const struct xy_prefix *p)
+{
+	static const struct xy_prefix table[] = {
+		{{.b = {0xfe, 0x80}}, 10}, // link-local
+		{{.b = {0xff}}, 8},	   // multicast
+		{{.b = {[15] = 1}}, 128},  // loopback
+		{{.b = {[15] = 0}}, 128},  // unspecified
+		{{.b = {[10] = 0xff, [11] = 0xff, [12] = 127}}, 104},
+		{{.b = {[10] = 0xff, [11] = 0xff, [12] = 224}}, 100},
+		{{.b = {[10] = 0xff, [11] = 0xff}}, 128},
+	};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(table); i++)
+		if (xy_prefix_covers(&table[i], p))
+			return true;
+	return false;
+}
+
 // 0..255 without leading zeros, which some programs read as octal.
 static const char *parse_octet(const char *s, uint8_t *out)
 {

@@ -56,6 +56,8 @@ static inline bool xy_prefix_is_v4(const struct xy_prefix *p)
 struct xy_addr xy_addr_from_v4(uint32_t host_order);
 bool xy_addr_is_multicast(const struct xy_addr *a);   // ff00::/8, 224.0.0.0/4, 255.255.255.255
 bool xy_addr_is_unspecified(const struct xy_addr *a); // :: or 0.0.0.0
+// Never routed (RFC 8966 appendix C, and what else is no place to send packets to).
+bool xy_prefix_is_martian(const struct xy_prefix *p);
 
 // May a socket bound to `local` send to `remote`? "::" is both families, 0.0.0.0 IPv4 alone.
 static inline bool xy_addr_reaches(const struct xy_addr *local, const struct xy_addr *remote)

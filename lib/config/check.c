@@ -109,7 +109,8 @@ static int check_leaves(struct xy_config_reader *r, const config_setting_t *peer
 }
 
 // Which keys of Babel a kind of peer has.
-static int check_babel(struct xy_config_reader *r, const config_setting_t *peers)
+static int check_babel(struct xy_config_reader *r, const config_setting_t *routing,
+		       const config_setting_t *peers)
 {
 	static const char *const plain[] = {"tag", "accept", "announce"};
 	bool relay = false;
@@ -133,14 +134,14 @@ static int check_babel(struct xy_config_reader *r, const config_setting_t *peers
 		relay = relay || (p->relay && xy_config_speaks(p));
 	}
 	if (r->c->routing.stub && !relay)
-		return xy_config_fail(
-			r, peers, NULL,
-			"routing.stub is set, but there is nobody to ask; set relay = "
-			"true; for the peers that know the way");
+		return xy_config_fail(r, member(routing, "stub"), NULL,
+				      "there is nobody to ask; set relay = true; for the peers "
+				      "that know the way");
 	return 0;
 }
 
-static int check_peers(struct xy_config_reader *r, const config_setting_t *peers)
+static int check_peers(struct xy_config_reader *r, const config_setting_t *root,
+		       const config_setting_t *peers)
 {
 	unsigned n = r->c->peer_count;
 	struct entry *e = calloc(n ? n : 1, sizeof(*e));
@@ -161,7 +162,7 @@ static int check_peers(struct xy_config_reader *r, const config_setting_t *peers
 	free(e);
 	ret = ret ? ret : check_keyless(r, peers);
 	ret = ret ? ret : check_leaves(r, peers);
-	return ret ? ret : check_babel(r, peers);
+	return ret ? ret : check_babel(r, member(root, "routing"), peers);
 }
 
 static int by_peer_name(const void *a, const void *b)
@@ -292,7 +293,7 @@ int xy_config_check(struct xy_config_reader *r, const config_setting_t *root)
 	const config_setting_t *peers = member(root, "peers"), *routes = member(root, "routes");
 	int ret = check_ports(r, member(root, "ports"));
 	if (!ret)
-		ret = check_peers(r, peers ? peers : root);
+		ret = check_peers(r, root, peers ? peers : root);
 	if (!ret)
 		ret = check_routes(r, routes ? routes : root);
 	if (!ret)

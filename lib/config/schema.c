@@ -378,16 +378,28 @@ static int read_prefixes(struct xy_config_reader *r, const config_setting_t *s,
 	return ret;
 }
 
+static int refuse_martian(struct xy_config_reader *r, const config_setting_t *s)
+{
+	return xy_config_fail(
+		r, s, NULL,
+		"\"%.60s\" is never routed (link-local, multicast, loopback); remove it",
+		s->value.sval);
+}
+
 // Prefixes outside the mesh, where a key alone says who owns what.
 static int read_plain_prefixes(struct xy_config_reader *r, const config_setting_t *s,
 			       struct xy_config_prefixes *out)
 {
 	int ret = read_prefixes(r, s, out);
-	for (unsigned i = 0; !ret && i < out->count; i++)
+	for (unsigned i = 0; !ret && i < out->count; i++) {
+		const config_setting_t *at = config_setting_get_elem(s, i);
 		if (xy_addr_is_mesh(&out->v[i].addr) && !xy_prefix_is_v4(&out->v[i]))
-			ret = xy_config_fail(r, config_setting_get_elem(s, i), NULL,
+			ret = xy_config_fail(r, at, NULL,
 					     "lies in 200::/7, where each /64 is its key's and "
 					     "nothing else is announced; remove it");
+		else if (xy_prefix_is_martian(&out->v[i]))
+			ret = refuse_martian(r, at);
+	}
 	return ret;
 }
 
@@ -431,6 +443,8 @@ static int store_accept_prefix(struct xy_config_reader *r, const config_setting_
 		ret = xy_config_fail(r, s, NULL,
 				     "lies in 200::/7, where each /64 is its key's without being "
 				     "accepted; remove this entry");
+	if (!ret && xy_prefix_is_martian(&a->prefix))
+		ret = refuse_martian(r, s);
 	return ret;
 }
 

@@ -233,7 +233,7 @@ static const struct {
 	 "2: ports.[1]: ", "the same address and port stands in line 1"},
 	/*78*/
 	{"routing = { stub = true; };\npeers = ( { name = \"a\"; key = \"" K1 "\"; } );",
-	 "2: peers: ", "there is nobody to ask; set relay = true;"},
+	 "1: routing.stub: ", "there is nobody to ask; set relay = true;"},
 	/*79*/
 	{"routing = { stub = true; };\n"
 	 "peers = ( { name = \"a\"; key = \"" K1 "\"; relay = true; cost = 65534; } );",
@@ -271,6 +271,12 @@ static const struct {
 	/*89*/
 	{"routing = { accept = ( { prefix = \"10.0.0.0/8\"; } ); };",
 	 "1: routing.accept.[0].key: ", "missing; add: key = "},
+	/*90*/
+	{"routing = { announce = [ \"fe80::/10\" ]; };",
+	 "1: routing.announce.[0]: ", "\"fe80::/10\" is never routed"},
+	/*91*/
+	{"routing = { accept = ( { key = \"" K1 "\"; prefix = \"224.0.0.0/4\"; } ); };",
+	 "1: routing.accept.[0].prefix: ", "is never routed"},
 };
 
 static void check_row(size_t i)
