@@ -52,6 +52,7 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 					      {"help", no_argument, NULL, 'h'},
 					      {0}};
 	struct options o = {0};
+	struct xy_err err;
 	int c;
 	d->setup.path = "/etc/xylem/xylem.conf";
 	d->name = "xylem";
@@ -68,14 +69,10 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 			o.check = true;
 			break;
 		case 'p':
-			if (d->setup.peer_count == XY_SETUP_PEERS) {
-				fprintf(stderr,
-					"xylemd: --peer: at most %d; write more into a config "
-					"file\n",
-					XY_SETUP_PEERS);
+			if (xy_setup_peer_add(&d->setup, optarg, &err)) {
+				fprintf(stderr, "xylemd: %s\n", err.text);
 				return (struct options){.done = true, .code = 2};
 			}
-			d->setup.peer[d->setup.peer_count++] = optarg;
 			break;
 		case 'a':
 			d->setup.autoconf = true;

@@ -93,6 +93,17 @@ static int peer_read(const struct xy_config *c, const char *text, struct xy_conf
 	return 0;
 }
 
+int xy_setup_peer_add(struct xy_setup *s, const char *text, struct xy_err *err)
+{
+	const struct xy_config none = {0};
+	struct xy_config_peer p = {0};
+	if (s->peer_count == XY_SETUP_PEERS)
+		return xy_err_set(err, E2BIG, "--peer: at most %d; write more into a config file",
+				  XY_SETUP_PEERS);
+	s->peer[s->peer_count++] = text;
+	return peer_read(&none, text, &p, err);
+}
+
 static int peer_add(struct xy_config *c, const char *text, struct xy_err *err)
 {
 	struct xy_config_peer *all, p = {0};

@@ -16,6 +16,8 @@ struct xy_setup {
 	const char *peer[XY_SETUP_PEERS]; // --peer: [KEY@]HOST:PORT
 };
 
+// One more --peer; a text that is none is refused, whatever the config says. It is kept as it is.
+int xy_setup_peer_add(struct xy_setup *s, const char *text, struct xy_err *err);
 // Is there a config file, or need there be one? Without one, --peer or --autoconf is config enough.
 bool xy_setup_has_file(const struct xy_setup *s);
 // The config whole, for the caller to free. Without a file its key is in the state folder.

@@ -52,3 +52,7 @@ check "a file that is not there is named" grep -q 'absent.conf' "$LAB/out"
 before=$(cat "$LAB/n.key")
 check_not "genkey does not take a file that is there" xylem genkey "$LAB/n.key"
 check "and leaves it as it is" same "$before" "$(cat "$LAB/n.key")"
+code=0
+timeout 20 "$XYLEMD" --check --peer 203.0.113.5 >"$LAB/out" 2>&1 || code=$?
+check "--peer without a port is a wrong command line" same 2 "$code"
+check "and says how it is written" grep -q 'host:port' "$LAB/out"
