@@ -79,6 +79,24 @@ static void add(struct xy_join *j, const struct xy_config_peer *p, xy_nsec now)
 		t->key = *pin;
 }
 
+// The config's word is above what answered first: should the key go from it again, the peer is
+// still the one that it named.
+static void repin(struct xy_join *j, const struct xy_config_peer *p)
+{
+	bool changed = false;
+	for (unsigned i = 0; i < p->endpoint_count; i++) {
+		const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[i].text);
+		if (!pin || memcmp(pin, &p->key, sizeof(*pin)) == 0)
+			continue;
+		xy_log_info("peer %s: its key in the config takes the place of the one pinned at "
+			    "%s",
+			    p->name, p->endpoints[i].text);
+		changed = xy_state_pin_set(j->cfg.state, p->endpoints[i].text, &p->key) == 0;
+	}
+	if (changed)
+		xy_state_save(j->cfg.state);
+}
+
 void xy_join_apply(struct xy_join *j, const struct xy_plan *plan, xy_nsec now)
 {
 	unsigned kept = 0;
@@ -86,6 +104,8 @@ void xy_join_apply(struct xy_join *j, const struct xy_plan *plan, xy_nsec now)
 	for (unsigned i = 0; i < plan->config.peer_count; i++) {
 		const struct xy_config_peer *p = &plan->config.peers[i];
 		struct xy_join_target *t;
+		if (!xy_key_is_zero(&p->key))
+			repin(j, p);
 		if (!xy_key_is_zero(&p->key) || !p->endpoint_count)
 			continue;
 		t = find(j, p->endpoints[0].text);

@@ -75,6 +75,9 @@ check_not "and nothing passes" pings a "${LAB_ADDR[r]}"
 stop_node a
 start_bare a --peer "${LAB_KEY[r]}@10.9.1.2:51820"
 check_within 20 "with the key on the command line it is taken" peer_up a 10.9.1.2-51820
+stop_node a
+start_bare a --peer 10.9.1.2:51820
+check_within 20 "and pinned in place of the old one" peer_up a 10.9.1.2-51820
 
 # closed
 stop_node a
