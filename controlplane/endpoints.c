@@ -106,8 +106,26 @@ static void go_to(struct xy_links *l, struct xy_link *k, const struct xy_endpoin
 	xy_link_endpoint_publish(l, k);
 }
 
+// Two nodes with one key take a link from each other at every handshake.
+static void say_moved(struct xy_link *k, const struct xy_endpoint *to, xy_nsec now)
+{
+	enum { OFTEN = 3 }; // in ten seconds; who roams does so once in a while
+	char at[XY_ENDPOINT_STRLEN];
+	unsigned long missed;
+	if (!xy_log_limit_pass(&k->moves, now, &missed))
+		return;
+	xy_endpoint_str(to, at);
+	if (missed < OFTEN)
+		xy_log_info("peer %s: moved to %s", k->name, at);
+	else
+		xy_log_warn("peer %s: moved to %s, and %lu times before: do two nodes have its "
+			    "key? Give each one of its own (xylem genkey)",
+			    k->name, at, missed);
+}
+
 void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
-			    const struct xy_endpoint *remote, const struct xy_addr *local)
+			    const struct xy_endpoint *remote, const struct xy_addr *local,
+			    xy_nsec now)
 {
 	if (!xy_link_usable(remote)) {
 		xy_links_drop(l, XY_LINK_DROP_HS_OVERLAY);
@@ -116,10 +134,8 @@ void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port
 	bool moved = !xy_endpoint_eq(&k->remote, remote);
 	if (!moved && xy_addr_eq(&k->local, local) && k->port == port)
 		return;
-	if (moved && k->told_up) {
-		char at[XY_ENDPOINT_STRLEN];
-		xy_log_info("peer %s: moved to %s", k->name, xy_endpoint_str(remote, at));
-	}
+	if (moved && k->told_up)
+		say_moved(k, remote, now);
 	remote_set(l, k, remote);
 	k->endpoints.learned = *remote;
 	k->local = *local;

@@ -151,7 +151,7 @@ static void response_opened(struct xy_links *l, struct xy_link *k, struct xy_job
 	}
 	k->hs = XY_LINK_HS_NONE; // its index is the session's from here on
 	sodium_memzero(&k->hs_state, sizeof(k->hs_state));
-	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local);
+	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local, now);
 	xy_link_session_begun(l, k, job, true, now);
 }
 
@@ -246,7 +246,7 @@ void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *
 		return;
 	memcpy(k->timestamp, job->timestamp, sizeof(k->timestamp));
 	k->initiation_seen = now;
-	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local);
+	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local, now);
 	respond(l, k, job, now);
 	xy_link_schedule(l, k, now);
 }

@@ -82,7 +82,7 @@ struct xy_link {
 	bool open;	    // nobody configured it: strangers.c
 	bool provisional;   // no transport message has come yet
 	xy_nsec open_since; // provisional: since when
-	struct xy_log_limit quiet;
+	struct xy_log_limit quiet, moves;
 	uint32_t mark; // of the plan that wants it
 };
 
@@ -194,7 +194,8 @@ void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy
 void xy_link_remote_known(struct xy_links *l, struct xy_link *k); // what it has is a peer's
 // An authenticated message came from there.
 void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
-			    const struct xy_endpoint *remote, const struct xy_addr *local);
+			    const struct xy_endpoint *remote, const struct xy_addr *local,
+			    xy_nsec now);
 // Tells the dataplane, with the way there asked again; what did not change is not told again.
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
 uint32_t xy_link_room(const struct xy_link *k); // for an overlay packet; 0: no endpoint

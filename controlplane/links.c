@@ -277,7 +277,7 @@ static void session_event(struct xy_links *l, struct xy_link *k, const struct xy
 		if (k->provisional)
 			xy_link_open_confirm(l, k, now);
 	} else if (ev->type == XY_DP_ROAM)
-		xy_link_endpoint_learn(l, k, ev->port, &ev->remote, &ev->local);
+		xy_link_endpoint_learn(l, k, ev->port, &ev->remote, &ev->local, now);
 	else
 		run(l, k, now);
 	xy_link_schedule(l, k, now);
