@@ -75,8 +75,9 @@ static int folder_check(const char *folder, struct xy_err *why)
 	if ((st.st_mode & S_IWOTH) || (st.st_uid != 0 && st.st_uid != geteuid()))
 		return xy_err_set(why, EPERM,
 				  "state folder %.200s: others may write to it, so it is not "
-				  "trusted and nothing is remembered; run: chown and chmod 700",
-				  folder);
+				  "trusted and nothing is remembered; give it to the daemon's user "
+				  "and run: chmod 700 %.200s",
+				  folder, folder);
 	return access(folder, R_OK | W_OK | X_OK) ? refuse_folder(folder, errno, why) : 0;
 }
 
