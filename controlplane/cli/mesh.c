@@ -272,6 +272,17 @@ static void print_end(const json_t *reply)
 			printf("%s %s\n", text_of(reply, "address"), ends[i].text);
 }
 
+static void print_way(const json_t *reply)
+{
+	if (json_array_size(json_object_get(reply, "hops"))) {
+		print_hops(reply);
+		print_end(reply);
+	} else {
+		puts(is(reply, "end", "reached") ? "it is this node, or behind it"
+						 : "this node has no route to it");
+	}
+}
+
 static void route_row(struct xy_table *t, const char *title, const char *text)
 {
 	xy_table_cell(t, title, XY_DIM);
@@ -321,8 +332,7 @@ int xy_cli_path(const char *instance, const char *to, bool json)
 	} else {
 		print_route(route);
 		putchar('\n');
-		print_hops(reply);
-		print_end(reply);
+		print_way(reply);
 	}
 	json_decref(reply);
 	return CLI_OK;
@@ -337,12 +347,8 @@ static int trace(const char *instance, const char *to, bool json)
 	bool reached = is(reply, "end", "reached");
 	if (json)
 		print_json(reply);
-	else if (json_array_size(json_object_get(reply, "hops")))
-		print_hops(reply);
 	else
-		puts(reached ? "it is this node, or behind it" : "this node has no route to it");
-	if (!json && json_array_size(json_object_get(reply, "hops")))
-		print_end(reply);
+		print_way(reply);
 	json_decref(reply);
 	return reached ? CLI_OK : CLI_FAILED;
 }
