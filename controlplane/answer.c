@@ -43,6 +43,27 @@ static void reply_send(struct xy_join *j, const struct xy_join_job *job)
 		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNSENT);
 }
 
+// A copied key file. A stranger on the LAN may as well repeat a beacon of ours: it is only said.
+static void twin_noted(struct xy_join *j, const struct xy_endpoint *at)
+{
+	enum { LASTS = 60 }; // seconds; several beacons' time
+	char text[XY_ENDPOINT_STRLEN];
+	xy_nsec now = j->cfg.ops.now(j->cfg.ops.arg);
+	bool told = now < j->twin_until;
+	xy_err_set(&j->twin, EEXIST,
+		   "the node at %s tells that it has our key: give each node one of its own (xylem "
+		   "genkey)",
+		   xy_endpoint_str(at, text));
+	j->twin_until = now + LASTS * XY_SEC;
+	if (!told)
+		xy_log_error("discovery: %s", j->twin.text);
+}
+
+const char *xy_join_twin(const struct xy_join *j, xy_nsec now)
+{
+	return now < j->twin_until ? j->twin.text : NULL;
+}
+
 static void done(void *what)
 {
 	struct xy_join_job *job = what;
@@ -53,6 +74,8 @@ static void done(void *what)
 		reply_send(j, job);
 	else if (job->work == XY_JOIN_CHECK_REPLY)
 		xy_join_learned(j, job);
+	else if (memcmp(&job->key, &j->cfg.identity->x25519, sizeof(job->key)) == 0)
+		twin_noted(j, &job->remote);
 	else if (!xy_links_meet(j->cfg.links, &job->key, &job->remote,
 				j->cfg.ops.now(j->cfg.ops.arg)))
 		xy_join_dropped(j, XY_JOIN_DROP_BEACON_NOBODY);
@@ -106,8 +129,9 @@ void xy_join_beacon(struct xy_join *j, const struct xy_endpoint *from, const voi
 		return;
 	}
 	at.port = b.port;
-	if (memcmp(&b.ed25519, &j->cfg.identity->ed25519, sizeof(b.ed25519)) == 0 ||
-	    xy_links_up_at(j->cfg.links, &at, now)) // ours, or nothing new
+	bool our_key = memcmp(&b.ed25519, &j->cfg.identity->ed25519, sizeof(b.ed25519)) == 0;
+	if (our_key ? j->cfg.ops.is_here(j->cfg.ops.arg, from)
+		    : xy_links_up_at(j->cfg.links, &at, now)) // ours, or nothing new
 		return;
 	if (!xy_limiter_take(&j->beacons, &from->addr, now) ||
 	    !xy_bucket_take(&j->all_beacons, now)) {

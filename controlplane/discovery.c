@@ -44,6 +44,8 @@ struct xy_discovery {
 	struct link link[LINKS];
 	unsigned prefixes;
 	struct xy_prefix prefix[PREFIXES]; // of the links' interfaces
+	unsigned addresses, asked;	   // asked for in that second
+	struct xy_addr address[PREFIXES];  // link-local ones of this host
 	struct xy_log_limit log;
 };
 
@@ -259,6 +261,17 @@ static void prefixes_note(struct xy_discovery *y, const struct ifaddrs *all)
 			y->prefixes++;
 }
 
+static void addresses_note(struct xy_discovery *y, const struct ifaddrs *all)
+{
+	y->addresses = 0;
+	for (const struct ifaddrs *i = all; i && y->addresses < PREFIXES; i = i->ifa_next) {
+		const struct sockaddr_in6 *sa = (const struct sockaddr_in6 *)i->ifa_addr;
+		if (sa && sa->sin6_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&sa->sin6_addr))
+			memcpy(y->address[y->addresses++].b, &sa->sin6_addr,
+			       sizeof(struct xy_addr));
+	}
+}
+
 static void scan(struct xy_daemon *d)
 {
 	struct xy_discovery *y = d->discovery;
@@ -274,6 +287,7 @@ static void scan(struct xy_daemon *d)
 		if (y->link[i].open && !y->link[i].wanted)
 			link_close(&y->link[i]);
 	prefixes_note(y, all);
+	addresses_note(y, all);
 	freeifaddrs(all);
 }
 
@@ -315,6 +329,28 @@ void xy_discovery_close(struct xy_daemon *d)
 {
 	free(d->discovery);
 	d->discovery = NULL;
+}
+
+static bool knows(const struct xy_discovery *y, const struct xy_addr *a)
+{
+	for (unsigned i = 0; i < y->addresses; i++)
+		if (xy_addr_eq(&y->address[i], a))
+			return true;
+	return y->addresses == PREFIXES; // there may be more
+}
+
+bool xy_discovery_is_here(const struct xy_daemon *d, const struct xy_endpoint *at)
+{
+	struct xy_discovery *y = d->discovery;
+	struct ifaddrs *all = NULL;
+	if (!y || knows(y, &at->addr))
+		return true;
+	if (y->asked == y->seconds || getifaddrs(&all)) // once a second, whoever beacons
+		return true;
+	y->asked = y->seconds;
+	addresses_note(y, all);
+	freeifaddrs(all);
+	return knows(y, &at->addr);
 }
 
 bool xy_discovery_is_near(const struct xy_daemon *d, const struct xy_endpoint *from)

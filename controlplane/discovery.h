@@ -15,5 +15,7 @@ void xy_discovery_stop(struct xy_daemon *d);			 // before the loop closes
 void xy_discovery_close(struct xy_daemon *d);			 // after
 // The interfaces' prefixes, for peering that is open to the LAN: is from on one of them?
 bool xy_discovery_is_near(const struct xy_daemon *d, const struct xy_endpoint *from);
+// Is it a link-local address of this host? In doubt it is.
+bool xy_discovery_is_here(const struct xy_daemon *d, const struct xy_endpoint *at);
 // The interfaces that it is on now. NULL behind the last.
 const char *xy_discovery_interface(const struct xy_daemon *d, unsigned at);

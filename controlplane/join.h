@@ -38,6 +38,8 @@ struct xy_join_ops {
 	int (*resolve)(void *arg, unsigned asked, const char *host, uint16_t port);
 	// A key has been found: xy_join_fill the plan, and put it in force.
 	void (*found)(void *arg);
+	// Is it an address of this host?
+	bool (*is_here)(void *arg, const struct xy_endpoint *at);
 };
 
 struct xy_join_config {
@@ -88,4 +90,6 @@ struct xy_join_info {
 };
 unsigned xy_join_count(const struct xy_join *j); // peers without a key in the config
 void xy_join_info(const struct xy_join *j, unsigned at, struct xy_join_info *out);
+// Who tells the LAN that it has our key, and what to do; NULL: nobody of late.
+const char *xy_join_twin(const struct xy_join *j, xy_nsec now);
 uint64_t xy_join_drops(const struct xy_join *j, enum xy_join_drop which);

@@ -2,6 +2,7 @@
 // Joining's place in the daemon: what it asks of the outside, and a plan put in force when a key
 // was found.
 #include "daemon.h"
+#include "discovery.h"
 
 #include <sodium.h>
 
@@ -27,6 +28,11 @@ static void found(void *arg)
 	xy_loop_rearm(d);
 }
 
+static bool is_here(void *arg, const struct xy_endpoint *at)
+{
+	return xy_discovery_is_here(arg, at);
+}
+
 int xy_joiner_up(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_join_config cfg = {.dp = d->dp,
@@ -38,7 +44,8 @@ int xy_joiner_up(struct xy_daemon *d, struct xy_err *err)
 					     .run = xy_helpers_run,
 					     .random = random_bytes,
 					     .resolve = xy_helpers_join_resolve,
-					     .found = found}};
+					     .found = found,
+					     .is_here = is_here}};
 	int r = xy_join_create(&cfg, &d->join, err);
 	if (!r)
 		xy_joiner_apply(d, &d->plan);

@@ -64,6 +64,8 @@ struct xy_join {
 	unsigned edition;
 	uint64_t drop[XY_JOIN_DROP_COUNT];
 	struct xy_log_limit log_joined;
+	struct xy_err twin; // who beacons with our key
+	xy_nsec twin_until;
 };
 
 static inline void xy_join_dropped(struct xy_join *j, enum xy_join_drop why)

@@ -52,6 +52,7 @@ static void join_warnings(json_t *to, const struct xy_join *j)
 		xy_join_info(j, i, &k);
 		warn(to, k.trouble, k.trouble);
 	}
+	warn(to, xy_join_twin(j, xy_now()), xy_join_twin(j, xy_now()));
 }
 
 // The config's peers without a key, and what is known of them.

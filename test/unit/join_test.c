@@ -91,6 +91,12 @@ static int resolve(void *arg, unsigned asked, const char *host, uint16_t port)
 	return 0;
 }
 
+static bool is_here(void *arg, const struct xy_endpoint *to)
+{
+	const struct xy_endpoint own = at("[fe80::1%3]:9999");
+	return arg && xy_addr_eq(&own.addr, &to->addr);
+}
+
 static void found(void *arg)
 {
 	struct node *n = arg;
@@ -175,7 +181,8 @@ static void node_make(struct node *n, uint8_t number, const char *self)
 					      .run = run,
 					      .random = random_bytes,
 					      .resolve = resolve,
-					      .found = found}};
+					      .found = found,
+					      .is_here = is_here}};
 	CU_ASSERT_FATAL(xy_join_create(&join, &n->join, NULL) == 0);
 }
 
@@ -516,6 +523,12 @@ static void test_beacon(void)
 	CU_ASSERT_EQUAL(drops(A, XY_JOIN_DROP_BEACON_NOBODY), 1); // A is closed
 	beacon_of(A, A, "[fe80::1%3]:9999");
 	CU_ASSERT_EQUAL(drops(A, XY_JOIN_DROP_BEACON_NOBODY), 1); // its own says nothing
+	CU_ASSERT_PTR_NULL(xy_join_twin(A->join, w.now));
+	beacon_of(A, A, "[fe80::9%3]:9999"); // another has its key
+	CU_ASSERT_PTR_NOT_NULL_FATAL(xy_join_twin(A->join, w.now));
+	CU_ASSERT_PTR_NOT_NULL(strstr(xy_join_twin(A->join, w.now), "fe80::9%3"));
+	CU_ASSERT_EQUAL(xy_links_count(A->links), 0);
+	CU_ASSERT_PTR_NULL(xy_join_twin(A->join, w.now + 60 * XY_SEC));
 	snprintf(text, sizeof(text), "peers = ( { name = \"b\"; key = \"%s\"; } );",
 		 xy_key_str(&B->id.x25519, key));
 	configure(A, text);
