@@ -86,14 +86,6 @@ int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
 	return r;
 }
 
-int xy_plan_load(const char *path, const struct xy_identity *id, struct xy_plan *out,
-		 struct xy_err *err)
-{
-	struct xy_config config;
-	int r = xy_config_load(path, &config, err);
-	return r ? r : xy_plan_make(path, &config, id, out, err);
-}
-
 void xy_plan_free(struct xy_plan *p)
 {
 	if (p->remote)

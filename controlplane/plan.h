@@ -12,11 +12,9 @@ struct xy_plan {
 	struct xy_hs_remote *remote; // [config.peer_count]
 };
 
-// Reads path and checks what only this node can: our own key as a peer, keys that no handshake can
-// be done with, endpoints inside the overlay. -EINVAL and the like, with a text.
-int xy_plan_load(const char *path, const struct xy_identity *id, struct xy_plan *out,
-		 struct xy_err *err);
-// The same for a config that is there already, which it takes over, also on failure.
+// Takes a config over, also on failure, and checks what only this node can: our own key as a peer,
+// keys that no handshake can be done with, endpoints inside the overlay. -EINVAL and the like, with
+// a text, which names path.
 int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
 		 struct xy_plan *out, struct xy_err *err);
 // Sets the key of a peer that had none: an X25519 operation.

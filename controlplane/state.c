@@ -327,12 +327,6 @@ unsigned xy_state_pins(const struct xy_state *s)
 	return s->now.pins;
 }
 
-const char *xy_state_pin_at(const struct xy_state *s, unsigned i, struct xy_key *key)
-{
-	*key = s->now.pin[i].key;
-	return s->now.pin[i].endpoint;
-}
-
 bool xy_state_place(const struct xy_state *s, const struct xy_key *key, struct xy_endpoint *out)
 {
 	unsigned at;

@@ -65,7 +65,6 @@ void xy_state_stamp_set(struct xy_state *s, const uint8_t stamp[static XY_WG_TAI
 const struct xy_key *xy_state_pin(const struct xy_state *s, const char *endpoint); // NULL: none
 int xy_state_pin_set(struct xy_state *s, const char *endpoint, const struct xy_key *key);
 unsigned xy_state_pins(const struct xy_state *s);
-const char *xy_state_pin_at(const struct xy_state *s, unsigned i, struct xy_key *key);
 
 // --- where a peer was last. Link-local endpoints are not kept: interfaces are numbered anew.
 bool xy_state_place(const struct xy_state *s, const struct xy_key *key, struct xy_endpoint *out);

@@ -275,9 +275,6 @@ struct xy_babel_entry { // one neighbour's route to a prefix, or our own
 // All entries of one prefix; returns how many there are (of which at most max are written).
 unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 			 struct xy_babel_entry *out, unsigned max, xy_nsec now);
-// Walks the prefixes in no particular order: start with *cursor = 0; false at the end. Prefixes
-// added or removed meanwhile may be missed, none is given twice.
-bool xy_babel_walk(const struct xy_babel *b, uint32_t *cursor, struct xy_prefix *out);
 
 struct xy_babel_stats {
 	uint32_t epoch;

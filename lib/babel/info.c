@@ -98,18 +98,6 @@ unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 	return n;
 }
 
-bool xy_babel_walk(const struct xy_babel *b, uint32_t *cursor, struct xy_prefix *out)
-{
-	while (*cursor < b->dests.top) {
-		const struct dest *d = DEST(b, ++*cursor);
-		if (d->prefix.len == 0xff || d->origin || (!d->routes && !d->own && !d->kin))
-			continue;
-		*out = d->prefix;
-		return true;
-	}
-	return false;
-}
-
 static size_t memory(const struct xy_babel *b)
 {
 	const struct pool *pools[] = {&b->dests, &b->routes, &b->sources,   &b->proofs, &b->origins,
