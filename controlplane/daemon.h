@@ -75,6 +75,7 @@ struct xy_daemon {
 	uint32_t host_mtu;
 	struct xy_kernel_queue kernel;
 	struct xy_kernel_withheld withheld;
+	struct xy_log_limit log_kernel;
 
 	// loop
 	uv_loop_t loop;

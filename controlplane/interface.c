@@ -149,16 +149,20 @@ bool xy_interface_default_left(const struct xy_daemon *d)
 	return false;
 }
 
-static void say_result(const struct xy_daemon *d, const struct xy_hostlink_route *r)
+// Limited: an accepted key may announce, and withdraw, any number of them.
+static void say_result(struct xy_daemon *d, const struct xy_hostlink_route *r)
 {
 	char text[XY_PREFIX_STRLEN];
-	if (r->result == -EEXIST)
-		xy_log_warn("%s: kernel route %s: there is one already, and it stays; this host "
-			    "does not use ours",
-			    d->host_name, xy_prefix_str(&r->prefix, text));
-	else if (r->result && r->result != -ESRCH)
-		xy_log_warn("%s: kernel route %s: %s", d->host_name,
-			    xy_prefix_str(&r->prefix, text), strerror(-r->result));
+	unsigned long missed;
+	if (!r->result || r->result == -ESRCH ||
+	    !xy_log_limit_pass(&d->log_kernel, xy_now(), &missed))
+		return;
+	xy_log_warn("%s: kernel route %s: %s (%lu more like this)", d->host_name,
+		    xy_prefix_str(&r->prefix, text),
+		    r->result == -EEXIST ? "there is one already, and it stays; this host does not "
+					   "use ours"
+					 : strerror(-r->result),
+		    missed);
 }
 
 static bool kernel_later(struct xy_daemon *d, const struct xy_prefix *p, bool there)
