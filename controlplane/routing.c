@@ -50,6 +50,8 @@ struct xy_routing {
 	struct xy_routing_job job[XY_ROUTING_JOBS];
 	unsigned jobs;
 	struct xy_config_prefixes announced;
+	struct xy_babel_accept *accepted; // whose origins are admitted first
+	unsigned accepted_count;
 	struct negative negative[NEGATIVES]; // a ring, oldest first
 	unsigned negative_at, negative_count;
 	uint64_t notice[XY_ROUTING_NOTICES], malformed, refused;
@@ -542,8 +544,17 @@ static int announce_apply(struct xy_routing *r, const struct xy_config_prefixes 
 		if (!has_prefix(&r->announced, &copy.v[i]))
 			e = xy_babel_announce(r->babel, &copy.v[i], now);
 	free(r->announced.v);
+	free(r->accepted);
 	r->announced = copy;
 	return e == -EEXIST ? 0 : e; // twice in the list
+}
+
+// A key that the user named is admitted before others where an origin limit is reached.
+static void accept_prefer(struct xy_routing *r, const struct xy_babel_accept *list, unsigned n,
+			  bool on)
+{
+	for (unsigned i = 0; i < n; i++)
+		xy_babel_origin_prefer(r->babel, &list[i].key, on);
 }
 
 static int accept_apply(struct xy_routing *r, const struct xy_config *c, xy_nsec now)
@@ -556,8 +567,16 @@ static int accept_apply(struct xy_routing *r, const struct xy_config *c, xy_nsec
 		list[i] = (struct xy_babel_accept){.key = c->routing.accept[i].key,
 						   .prefix = c->routing.accept[i].prefix};
 	int e = xy_babel_accept(r->babel, list, n, now);
-	free(list);
-	return e;
+	if (e) {
+		free(list);
+		return e;
+	}
+	accept_prefer(r, list, n, true); // before the old ones are let go
+	accept_prefer(r, r->accepted, r->accepted_count, false);
+	free(r->accepted);
+	r->accepted = list;
+	r->accepted_count = n;
+	return 0;
 }
 
 static int links_apply(struct xy_routing *r, const struct xy_config *c, xy_nsec now,
@@ -638,6 +657,7 @@ void xy_routing_destroy(struct xy_routing *r)
 	free(r->sign.v);
 	free(r->verify.v);
 	free(r->announced.v);
+	free(r->accepted);
 	free(r->link);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
