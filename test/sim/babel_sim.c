@@ -9,11 +9,15 @@
 //   announces their prefixes too, and others on the way accept nothing.
 // A failure prints its seed: babel_sim --seeds N-N -v shows it again.
 //   babel_sim [--seeds A-B] [--nodes MIN-MAX] [--quiet SECONDS] [-v] [--trace A-B] [--pcap FILE]
-// --trace shows every packet between two nodes, --pcap writes all that are sent.
+//             [--origins N]
+// --trace shows every packet between two nodes, --pcap writes all that are sent. With --origins the
+// first N nodes announce their /64 and the others only pass routes on: for very large networks, as
+// a node takes about a kilobyte for each.
 #include "babel/babel.h"
 #include "wire/udp6.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +91,8 @@ struct sim {
 
 static bool verbose;
 static unsigned long trace[2] = {UINT32_MAX, UINT32_MAX};
-static FILE *capture; // what is sent, for other dissectors than ours
+static unsigned long origins = ULONG_MAX; // how many nodes announce their /64
+static FILE *capture;			  // what is sent, for other dissectors than ours
 
 static uint64_t rnd(struct sim *s)
 {
@@ -595,7 +600,8 @@ static void start_node(struct sim *s, uint32_t v)
 	xy_le64_store(c.secret + 8, rnd(s));
 	node->b = xy_babel_new(&c, s->now);
 	node->poll_at = 0;
-	xy_babel_announce(node->b, &node->prefix, s->now);
+	if (v < origins)
+		xy_babel_announce(node->b, &node->prefix, s->now);
 	for (unsigned i = 0; i < s->anycast_count; i++) {
 		struct xy_prefix p = anycast_prefix(i);
 		node->gateway[i] = UINT32_MAX;
@@ -821,6 +827,8 @@ static bool converged(struct sim *s, bool say)
 	uint32_t *dist = malloc(s->n * sizeof(*dist));
 	bool good = true;
 	for (unsigned d = 0; d < s->n + s->anycast_count && good; d++) {
+		if (d < s->n && d >= origins)
+			continue;
 		distances(s, d, dist);
 		for (uint32_t v = 0; v < s->n && good; v++) {
 			uint32_t got = s->nodes[v].b ? walk(s, v, d) : UNREACHED;
@@ -1117,10 +1125,13 @@ static void print_sizes(const struct result *sums, const unsigned *counts)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"seeds", required_argument, NULL, 's'}, {"nodes", required_argument, NULL, 'n'},
-		{"quiet", required_argument, NULL, 'q'}, {"trace", required_argument, NULL, 't'},
-		{"pcap", required_argument, NULL, 'p'},	 {0}};
+	static const struct option options[] = {{"seeds", required_argument, NULL, 's'},
+						{"nodes", required_argument, NULL, 'n'},
+						{"quiet", required_argument, NULL, 'q'},
+						{"trace", required_argument, NULL, 't'},
+						{"pcap", required_argument, NULL, 'p'},
+						{"origins", required_argument, NULL, 'o'},
+						{0}};
 	unsigned long first = 1, last = 60, least = 2, most = 64, quiet = 60;
 	struct result sums[16] = {0};
 	unsigned counts[16] = {0}, failures = 0;
@@ -1137,6 +1148,8 @@ int main(int argc, char **argv)
 			return 2;
 		else if (o == 'p')
 			continue;
+		else if (o == 'o')
+			origins = strtoul(optarg, NULL, 10);
 		else if (o == 'v')
 			verbose = true;
 		else

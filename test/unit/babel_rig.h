@@ -10,7 +10,11 @@
 #include <sodium.h>
 #include <time.h>
 
-enum { LINKS = 5, ROUTES = 4096, UPDATES = 4096 };
+#ifndef RIG_LINKS
+#define RIG_LINKS 5
+#endif
+
+enum { LINKS = RIG_LINKS, ROUTES = 4096, UPDATES = 4096 };
 
 struct heard_update { // what the node told a neighbour
 	uint16_t link;
@@ -294,9 +298,11 @@ static inline struct rig *rig_of(struct xy_identity me, bool stub)
 	struct xy_prefix own = xy_key_prefix(&r->me.x25519);
 	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &own, r->now), 0);
 	for (uint16_t i = 0; i < LINKS; i++) {
-		r->peers[i] = (struct xy_addr){.b = {0xfe, 0x80, [14] = 1, [15] = (uint8_t)i}};
+		uint8_t high = (uint8_t)(i >> 8), low = (uint8_t)i;
+		r->peers[i] =
+			(struct xy_addr){.b = {0xfe, 0x80, [13] = high, [14] = 1, [15] = low}};
 		r->links[i].local =
-			(struct xy_addr){.b = {0xfe, 0x80, [14] = 2, [15] = (uint8_t)i}};
+			(struct xy_addr){.b = {0xfe, 0x80, [13] = high, [14] = 2, [15] = low}};
 		r->links[i].no_rtt = true;
 	}
 	return r;
