@@ -544,7 +544,6 @@ static int announce_apply(struct xy_routing *r, const struct xy_config_prefixes 
 		if (!has_prefix(&r->announced, &copy.v[i]))
 			e = xy_babel_announce(r->babel, &copy.v[i], now);
 	free(r->announced.v);
-	free(r->accepted);
 	r->announced = copy;
 	return e == -EEXIST ? 0 : e; // twice in the list
 }
