@@ -80,7 +80,7 @@ struct sim {
 	size_t heap_count, heap_size;
 	uint32_t stamp;
 	uint32_t *table, mask; // prefix -> node
-	bool churning, lossy, failed, rtt;
+	bool churning, lossy, failed, rtt, resting;
 	unsigned anycast_count;
 	uint32_t anycast[ANYCAST][GATEWAYS]; // origins
 	uint32_t hostile;		     // announces them as well; nobody accepts its key
@@ -352,6 +352,8 @@ static void check_loop(struct sim *s, uint32_t v, unsigned dest)
 		show_path(s, v, dest);
 	} else {
 		s->transient_loops++;
+		if (s->resting && s->all_accept)
+			fail(s, "a loop of a prefix with several origins returned", v, dest);
 	}
 }
 
@@ -1085,6 +1087,11 @@ static bool run(uint64_t seed, unsigned n, unsigned quiet, struct result *r)
 			continue;
 		xy_babel_stats(s.nodes[i].b, &st);
 		r->memory += st.bytes / n;
+	}
+	if (!s.failed && s.all_accept && s.anycast_count) {
+		run_until(&s, s.now + LOOP_LIFE);
+		s.resting = true; // what had to end has ended
+		run_until(&s, s.now + LOOP_LIFE);
 	}
 	if (verbose || s.failed)
 		printf("seed %llu: %u nodes, %u links, %llu events, %llu changes, %llu "
