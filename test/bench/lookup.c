@@ -3,9 +3,9 @@
 // (lock-free) for the exact table, rte_fib (DIR-24-8) for IPv4; for IPv6 a plain binary trie. All
 // in one run, on one core, in bursts of 64, uniformly random destinations that are in the table.
 // Fails when the largest size costs more than 3 times the smallest: per lookup, or per change after
-// other work. Changes in a row are told beside it: there a thousand entries never leave the nearest
-// caches, and one cache miss, the least that a change of a large table costs, is several times
-// that.
+// other work while a worker reads the table. Changes in a row are told beside it: there a thousand
+// entries never leave the nearest caches, and one cache miss, the least that a change of a large
+// table costs, is several times that.
 //   bench_lookup [--short] [--json]
 #include "base/bytes.h"
 #include "table/exact.h"
@@ -514,19 +514,28 @@ static void *reader(void *arg)
 	return NULL;
 }
 
-// Changes per second while a reader runs on another CPU, freeing included, and its lookups.
-static void measure_busy(struct table *t)
+static void start_reader(struct table *t, pthread_t *thread)
 {
-	struct swap s[BATCH];
-	pthread_t thread;
-	uint64_t cycles = 0;
 	atomic_store(&passes, 0);
 	atomic_store(&reading, true);
-	if (pthread_create(&thread, NULL, reader, t))
+	if (pthread_create(thread, NULL, reader, t))
 		abort();
 	while (atomic_load(&passes) == 0)
 		sched_yield();
-	uint64_t first = atomic_load(&passes), begin = rte_rdtsc_precise();
+}
+
+static void stop_reader(pthread_t thread)
+{
+	atomic_store(&reading, false);
+	pthread_join(thread, NULL);
+	free_retired();
+}
+
+// Changes per second, freeing included, and the reader's lookups beside them.
+static void measure_rate(struct table *t)
+{
+	struct swap s[BATCH];
+	uint64_t cycles = 0, first = atomic_load(&passes), begin = rte_rdtsc_precise();
 	for (unsigned i = 0; i < changes; i += BATCH) {
 		prepare_batch(t, s);
 		uint64_t at = rte_rdtsc_precise();
@@ -539,9 +548,17 @@ static void measure_busy(struct table *t)
 	double all = ns(rte_rdtsc_precise() - begin);
 	t->busy_changes = changes / ns(cycles) * 1e9;
 	t->busy_mlookups = (double)(atomic_load(&passes) - first) * BURST / all * 1e3;
-	atomic_store(&reading, false);
-	pthread_join(thread, NULL);
-	free_retired();
+}
+
+// As a node changes its tables: a worker reads them on another CPU all the while.
+static void measure_changes_with_reader(struct table *t)
+{
+	pthread_t thread;
+	double unused;
+	start_reader(t, &thread);
+	t->change_ns = measure_changes(t, true, &unused);
+	measure_rate(t);
+	stop_reader(thread);
 }
 
 // --- telling
@@ -607,14 +624,12 @@ static void check(const char *table, const char *what, double small, double larg
 static void run(const char *name, const char *rival, unsigned bits, const unsigned size[SIZES])
 {
 	struct table t[SIZES];
-	double unused;
 	for (unsigned i = 0; i < SIZES; i++) {
 		t[i] = (struct table){.name = name, .rival = rival, .bits = bits, .n = size[i]};
 		(bits ? lpm_make : exact_make)(&t[i]);
 		measure_lookups(&t[i]);
 		t[i].warm_ns = measure_changes(&t[i], false, &t[i].worst_ns);
-		t[i].change_ns = measure_changes(&t[i], true, &unused);
-		measure_busy(&t[i]);
+		measure_changes_with_reader(&t[i]);
 		(bits ? lpm_free : exact_free)(&t[i]);
 		tell(&t[i]);
 	}
