@@ -125,6 +125,15 @@ static void put_lag(json_t *o, const struct xy_daemon *d)
 	json_object_set_new(o, "loop_lag_max_us", number(max / XY_USEC));
 }
 
+static void put_clients(json_t *o, const struct xy_daemon *d)
+{
+	unsigned open;
+	uint64_t ended;
+	xy_telemetry_clients(d->telemetry, &open, &ended);
+	json_object_set_new(o, "telemetry_clients", number(open));
+	json_object_set_new(o, "telemetry_clients_ended", number(ended));
+}
+
 static json_t *discovery(const struct xy_daemon *d)
 {
 	json_t *list = json_array();
@@ -160,6 +169,7 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "route_limit", number(routes.limit));
 	json_object_set_new(o, "route_bytes", number(routes.bytes));
 	put_lag(o, d);
+	put_clients(o, d);
 	json_object_set_new(o, "peering", json_string(peering_text[d->plan.config.peering]));
 	json_object_set_new(o, "state", json_string(xy_state_folder(d->state)));
 	json_object_set_new(o, "pins", number(xy_state_pins(d->state)));

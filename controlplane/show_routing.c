@@ -144,19 +144,18 @@ static json_t *show_routes(void *arg, const char *params)
 
 // --- /xylem/route
 
-// The prefix itself, or the longest in force that holds the address.
-static void resolve(const struct xy_rib *rib, struct xy_prefix *p)
+// The longest prefix in force that holds all of p, or p itself: what packets there follow.
+static bool match(const struct xy_rib *rib, const struct xy_prefix *p, struct xy_prefix *out)
 {
-	struct xy_prefix outer = *p;
 	int shortest = xy_prefix_is_v4(p) ? 96 : 0;
+	*out = *p;
 	for (int len = p->len; len >= shortest; len--) {
-		outer.len = (uint8_t)len;
-		xy_prefix_mask(&outer);
-		if (xy_rib_best(rib, &outer)) {
-			*p = outer;
-			return;
-		}
+		out->len = (uint8_t)len;
+		xy_prefix_mask(out);
+		if (xy_rib_best(rib, out))
+			return true;
 	}
+	return false;
 }
 
 static json_t *candidates_json(const struct xy_daemon *d, const struct xy_prefix *p)
@@ -173,23 +172,36 @@ static json_t *candidates_json(const struct xy_daemon *d, const struct xy_prefix
 	return list;
 }
 
+static json_t *refuse_prefix(int why, const char *params, struct xy_prefix *p)
+{
+	char text[XY_PREFIX_STRLEN];
+	xy_prefix_mask(p);
+	if (why == -EDOM)
+		return xy_telemetry_error("'%s' has host bits set; ask for %s, or for the address "
+					  "without a length",
+					  params, xy_prefix_str(p, text));
+	return xy_telemetry_error("'%s' is neither a prefix nor an address", params);
+}
+
 static json_t *show_route(void *arg, const char *params)
 {
 	const struct xy_daemon *d = arg;
 	struct xy_babel_entry all[ENTRIES];
-	struct xy_prefix p;
+	struct xy_prefix p = {0}, in_force;
 	char text[XY_PREFIX_STRLEN];
 
-	if (!params || xy_prefix_parse(params, &p))
-		return xy_telemetry_error("'%s' is neither a prefix nor an address",
-					  params ? params : "");
-	if (!strchr(params, '/'))
-		resolve(xy_links_rib(d->links), &p);
+	int bad = params ? xy_prefix_parse(params, &p) : -EINVAL;
+	if (bad)
+		return refuse_prefix(bad, params ? params : "", &p);
+	bool matched = match(xy_links_rib(d->links), &p, &in_force);
+	if (matched && !strchr(params, '/'))
+		p = in_force;
 	unsigned n = xy_routing_lookup(d->routing, &p, all, ENTRIES, xy_now());
 	json_t *o = json_object(), *list = json_array();
 	for (unsigned i = 0; i < n && i < ENTRIES; i++)
 		json_array_append_new(list, entry_json(d, &all[i]));
 	json_object_set_new(o, "prefix", json_string(xy_prefix_str(&p, text)));
+	json_object_set_new(o, "match", TEXT(matched ? xy_prefix_str(&in_force, text) : NULL));
 	json_object_set_new(o, "routes", candidates_json(d, &p));
 	json_object_set_new(o, "babel", list);
 	return o;

@@ -40,6 +40,7 @@ struct xy_telemetry {
 	size_t max_output;
 	struct client *clients[XY_TELEMETRY_CLIENTS];
 	uint64_t turns;	  // counts arrivals and requests
+	uint64_t ended;	  // clients that made room for others
 	unsigned handles; // that the loop has not closed yet
 };
 
@@ -222,6 +223,19 @@ static void client_ready(uv_poll_t *poll, int status, int events)
 
 // --- the listening socket
 
+// It is told why, as its last message; a socket that does not take that is full of others.
+static void client_turn_away(struct client *c)
+{
+	char text[200];
+	int n = snprintf(text, sizeof(text),
+			 "{\"error\":\"more than %d clients are connected, and this one was idle "
+			 "for longest; try again, or end some (ss -xp shows whose they are)\"}",
+			 XY_TELEMETRY_CLIENTS);
+	c->t->ended++;
+	send(c->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	client_drop(c);
+}
+
 static unsigned free_slot(struct xy_telemetry *t)
 {
 	unsigned oldest = 0;
@@ -231,7 +245,7 @@ static unsigned free_slot(struct xy_telemetry *t)
 		if (t->clients[i]->last < t->clients[oldest]->last)
 			oldest = i;
 	}
-	client_drop(t->clients[oldest]);
+	client_turn_away(t->clients[oldest]);
 	return oldest;
 }
 
@@ -440,6 +454,14 @@ int xy_telemetry_register(struct xy_telemetry *t, const char *command, const cha
 	t->commands = more;
 	more[t->command_count++] = (struct command){command, help, handler, arg};
 	return 0;
+}
+
+void xy_telemetry_clients(const struct xy_telemetry *t, unsigned *open, uint64_t *ended)
+{
+	*open = 0;
+	for (unsigned i = 0; i < XY_TELEMETRY_CLIENTS; i++)
+		*open += t->clients[i] != NULL;
+	*ended = t->ended;
 }
 
 int xy_telemetry_register_all(struct xy_telemetry *t, const struct xy_telemetry_command *v,

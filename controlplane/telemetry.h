@@ -12,7 +12,7 @@
 struct xy_telemetry;
 
 enum {
-	XY_TELEMETRY_CLIENTS = 32,     // when more come, the one idle for longest goes
+	XY_TELEMETRY_CLIENTS = 32,     // when more come, the one idle for longest is told and goes
 	XY_TELEMETRY_REQUEST = 1024,   // bytes; longer requests get an error
 	XY_TELEMETRY_OUTPUT = 1 << 20, // largest reply; less where the kernel gives less
 };
@@ -41,6 +41,8 @@ struct xy_telemetry_command {
 // Several; v itself need not stay.
 int xy_telemetry_register_all(struct xy_telemetry *t, const struct xy_telemetry_command *v,
 			      unsigned count, void *arg);
+// How many are connected, and how many had to go since the start because others came.
+void xy_telemetry_clients(const struct xy_telemetry *t, unsigned *open, uint64_t *ended);
 // What the command answers without params; NULL: no such command, no memory. The caller's.
 json_t *xy_telemetry_answer(const struct xy_telemetry *t, const char *command);
 // Removes the socket, closes all clients; memory goes when the loop has closed its handles.

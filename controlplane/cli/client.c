@@ -75,15 +75,24 @@ static int dial_any(const char *instance, struct xy_err *err)
 	return no_daemon(instance, told, code, err);
 }
 
+static bool is_ended(int error)
+{
+	return error == EPIPE || error == ECONNRESET;
+}
+
 static int receive(struct xy_client *c, json_t **out, struct xy_err *err)
 {
-	ssize_t n = recv(c->fd, c->buf, c->max, 0);
 	json_error_t where;
+	ssize_t n = recv(c->fd, c->buf, c->max, 0);
+	if (n < 0 && is_ended(errno)) // told once; what was sent before the end comes after it
+		n = recv(c->fd, c->buf, c->max, 0);
 	if (n < 0)
 		return xy_err_set(err, errno, "the daemon does not answer: %s; look at its log",
 				  errno == EAGAIN ? "timed out" : strerror(errno));
 	if (n == 0)
-		return xy_err_set(err, ECONNRESET, "the daemon closed the connection; try again");
+		return xy_err_set(err, ECONNRESET,
+				  "the daemon ended the connection and did not say why; try again, "
+				  "and look at its log");
 	*out = json_loadb(c->buf, (size_t)n, 0, &where);
 	if (!*out)
 		return xy_err_set(err, EPROTO, "the daemon's answer is no JSON: %s", where.text);
@@ -129,9 +138,15 @@ void xy_client_close(struct xy_client *c)
 	*c = (struct xy_client){.fd = -1};
 }
 
-// {"COMMAND": X} -> X
+// {"COMMAND": X} -> X; {"error": TEXT} is the last word of a connection that the daemon ends.
 static int unwrap(json_t *reply, json_t **out, struct xy_err *err)
 {
+	const char *last = json_string_value(json_object_get(reply, "error"));
+	if (last) {
+		xy_err_set(err, EREMOTE, "the daemon says: %s", last);
+		json_decref(reply);
+		return -EREMOTE;
+	}
 	void *first = json_object_iter(reply);
 	json_t *inner = first ? json_incref(json_object_iter_value(first)) : NULL;
 	json_decref(reply);
@@ -153,7 +168,7 @@ static int unwrap(json_t *reply, json_t **out, struct xy_err *err)
 int xy_client_ask(struct xy_client *c, const char *request, json_t **out, struct xy_err *err)
 {
 	json_t *reply;
-	if (send(c->fd, request, strlen(request), MSG_NOSIGNAL) < 0)
+	if (send(c->fd, request, strlen(request), MSG_NOSIGNAL) < 0 && !is_ended(errno))
 		return xy_err_set(err, errno, "cannot ask the daemon: %s", strerror(errno));
 	int ret = receive(c, &reply, err);
 	return ret ? ret : unwrap(reply, out, err);

@@ -88,12 +88,33 @@ static int parse(struct show *s, int argc, char **argv)
 	return ret ? ret : check(s);
 }
 
+// show route of what is nowhere: an empty table would say as much, but nobody reads that.
+static bool is_absent(const struct show *s, const json_t *now)
+{
+	return is(s, "route") && !json_array_size(json_object_get(now, "routes")) &&
+	       !json_array_size(json_object_get(now, "babel"));
+}
+
+static int say_absent(const json_t *now)
+{
+	const char *prefix = json_string_value(json_object_get(now, "prefix"));
+	const char *match = json_string_value(json_object_get(now, "match"));
+	prefix = prefix ? prefix : "it";
+	if (match)
+		return xy_cli_fail("there is no route to %s itself; packets there follow that to "
+				   "%s: xylem show route %s",
+				   prefix, match, match);
+	return xy_cli_fail("there is no route to %s, and none that holds it: packets there are "
+			   "dropped as no_route",
+			   prefix);
+}
+
 static void print(const struct show *s, const json_t *now, const json_t *before, double seconds)
 {
 	if (s->json) {
 		json_dumpf(now, stdout, s->wait > 0 ? JSON_COMPACT : JSON_INDENT(2));
 		putchar('\n');
-	} else {
+	} else if (!is_absent(s, now)) {
 		if (before)
 			fputs(isatty(STDOUT_FILENO) ? "\033[H\033[J" : "\n", stdout);
 		xy_view_print(s->view, now, before, seconds, stdout, xy_cli_colour(STDOUT_FILENO));
@@ -161,11 +182,14 @@ int xy_cli_show(int argc, char **argv)
 			ret = print_dot(now);
 		else
 			print(&s, now, before, at - then);
+		int absent = is_absent(&s, now) ? say_absent(now) : 0;
 		json_decref(before);
 		before = now;
 		then = at;
-		if (s.wait <= 0 || ferror(stdout))
+		if (s.wait <= 0 || ferror(stdout)) {
+			ret = ret ? ret : absent;
 			break;
+		}
 		pause_for(s.wait);
 	}
 	json_decref(before);

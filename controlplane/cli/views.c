@@ -62,6 +62,8 @@ static const struct column node[] = {
 	{"route memory", "route_bytes", BYTES, XY_LEFT},
 	{"loop lag p99", "loop_lag_p99_us", MICRO, XY_LEFT},
 	{"loop lag max", "loop_lag_max_us", MICRO, XY_LEFT},
+	{"telemetry clients", "telemetry_clients", NUMBER, XY_LEFT},
+	{"telemetry clients ended", "telemetry_clients_ended", NUMBER, XY_LEFT},
 	{"peering", "peering", TEXT, XY_LEFT},
 	{"discovery on", "discovery", LIST, XY_LEFT},
 	{"state folder", "state", TEXT, XY_LEFT},

@@ -5,12 +5,15 @@
 #include "telemetry.h"
 #include "unit.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +58,16 @@ static json_t *answer_graph(void *arg, const char *params)
 static json_t *answer_drops(void *arg, const char *params)
 {
 	return xy_telemetry_error("out of order");
+}
+
+static json_t *answer_route(void *arg, const char *params)
+{
+	if (strcmp(params, "10.1.0.0/16") == 0)
+		return json_pack("{s:s,s:s,s:[{s:s,s:s,s:[s],s:s,s:b}],s:[]}", "prefix", params,
+				 "match", params, "routes", "prefix", params, "kind", "peer",
+				 "peers", "r", "source", "static", "in_force", 1, "babel");
+	return json_pack("{s:s,s:s?,s:[],s:[]}", "prefix", params, "match",
+			 params[3] == '1' ? "10.1.0.0/16" : NULL, "routes", "babel");
 }
 
 // Done at the third ask, in two pages.
@@ -123,6 +136,7 @@ static void serve(int ready)
 	xy_telemetry_register(t, "/xylem/workers", "", answer_workers, NULL);
 	xy_telemetry_register(t, "/xylem/graph", "", answer_graph, NULL);
 	xy_telemetry_register(t, "/xylem/drops", "", answer_drops, NULL);
+	xy_telemetry_register(t, "/xylem/route", "", answer_route, NULL);
 	xy_telemetry_register(t, "/xylem/tree", "", answer_tree, NULL);
 	xy_telemetry_register(t, "/xylem/path", "", answer_walk, NULL);
 	xy_telemetry_register(t, "/xylem/trace", "", answer_walk, NULL);
@@ -264,6 +278,60 @@ static void test_show(void)
 	CU_ASSERT(strstr(out, "\033") == NULL); // no terminal, no colour
 }
 
+static void test_route(void)
+{
+	EXPECT(0, "10.1.0.0/16  peer  r     static  yes\n", "show route 10.1.0.0/16 -n " NODE);
+	EXPECT(1, "there is no route to 10.2.0.0/16, and none that holds it",
+	       "show route 10.2.0.0/16 -n " NODE);
+	CU_ASSERT(strstr(out, "PREFIX") == NULL);
+	EXPECT(1, "packets there follow that to 10.1.0.0/16: xylem show route 10.1.0.0/16",
+	       "show route 10.1.2.0/24 -n " NODE);
+	EXPECT(1, "\"match\": null", "show route 10.2.0.0/16 --json -n " NODE);
+}
+
+// Greets, and ends the connection: with or without a word, before or behind the request.
+static void serve_rudely(int listener, const char *last, bool wait)
+{
+	static const char greeting[] = "{\"version\":\"x\",\"pid\":1,\"max_output_len\":65536}";
+	struct pollfd p = {.events = POLLIN};
+	p.fd = accept(listener, NULL, NULL);
+	send(p.fd, greeting, sizeof(greeting) - 1, 0);
+	if (wait)
+		poll(&p, 1, 10000);
+	if (last)
+		send(p.fd, last, strlen(last), 0);
+	close(p.fd);
+}
+
+static void test_ended(void)
+{
+	static const char last[] = "{\"error\":\"more than 32\"}";
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/xylem/rude", dir);
+	CU_ASSERT(mkdir(sun.sun_path, 0755) == 0);
+	strcat(sun.sun_path, "/" XY_RUNDIR_TELEMETRY);
+	CU_ASSERT_FATAL(bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 && listen(fd, 8) == 0);
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (int i = 0; i < 4; i++)
+			serve_rudely(fd, i < 2 ? last : NULL, i % 2);
+		_exit(0);
+	}
+	EXPECT(1, "the daemon says: more than 32", "show peers -n rude");
+	EXPECT(1, "the daemon says: more than 32", "show peers -n rude");
+	EXPECT(1, "ended the connection and did not say why", "show peers -n rude");
+	EXPECT(1, "ended the connection and did not say why", "show peers -n rude");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(fd);
+	unlink(sun.sun_path);
+	*strrchr(sun.sun_path, '/') = 0;
+	rmdir(sun.sun_path);
+}
+
 static void test_tree(void)
 {
 	EXPECT(0,
@@ -332,8 +400,8 @@ static void all(void (*const fn[])(void))
 
 static void test_server(void)
 {
-	all((void (*const[])(void)){test_show, test_tree, test_trace, test_json, test_repeat,
-				    NULL});
+	all((void (*const[])(void)){test_show, test_route, test_ended, test_tree, test_trace,
+				    test_json, test_repeat, NULL});
 	// what a killed one leaves: nobody answers
 	EXPECT(1, "Connection refused", "show peers -n " NODE);
 }

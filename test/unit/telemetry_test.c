@@ -202,13 +202,19 @@ static void test_slow_client(void)
 static void test_too_many(void)
 {
 	int fd[XY_TELEMETRY_CLIENTS + 1];
+	unsigned open;
+	uint64_t ended;
 	char *text;
 	start();
 	for (int i = 0; i < XY_TELEMETRY_CLIENTS; i++)
 		fd[i] = dial_greeted();
 	ask(fd[0], "/echo", "me"); // now the second is idle for longest
 	fd[XY_TELEMETRY_CLIENTS] = dial_greeted();
+	CU_ASSERT(take(fd[1], &text) > 0); // told why
+	CU_ASSERT(strncmp(text, "{\"error\":\"more than 32 clients", 30) == 0);
 	CU_ASSERT(take(fd[1], &text) == 0);
+	xy_telemetry_clients(server, &open, &ended);
+	CU_ASSERT(open == XY_TELEMETRY_CLIENTS && ended == 1);
 	ask(fd[0], "/echo", "me");
 	ask(fd[2], "/echo", "me");
 	ask(fd[XY_TELEMETRY_CLIENTS], "/echo", "me");
