@@ -232,6 +232,15 @@ static int queues_setup(struct dpdk *d)
 	return 0;
 }
 
+// The host listens on the TAP, so the card's filter does not learn of its groups; and neighbour
+// discovery asks by multicast (RFC 4861, section 4.3). A device that cannot tell them apart takes
+// all.
+static void hear_groups(uint16_t ethdev)
+{
+	if (rte_eth_allmulticast_enable(ethdev) == -ENOTSUP)
+		rte_eth_promiscuous_enable(ethdev);
+}
+
 static int device_start(struct dpdk *d, const char *device, struct xy_err *err)
 {
 	struct rte_eth_dev_info info;
@@ -254,6 +263,7 @@ static int device_start(struct dpdk *d, const char *device, struct xy_err *err)
 		return xy_err_set(err, -r, "%s: the device does not start: %s", device,
 				  strerror(-r));
 	d->started = true;
+	hear_groups(d->ethdev);
 	snprintf(d->card.mode, sizeof(d->card.mode), "%s%s", info.driver_name,
 		 conf.rxmode.mq_mode ? ", RSS" : "");
 	return 0;

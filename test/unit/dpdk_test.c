@@ -8,6 +8,7 @@
 #include "card_rig.h"
 
 #include <rte_dev.h>
+#include <rte_ethdev.h>
 
 #define PCAP_IN	 "in.pcap"
 #define PCAP_OUT "out.pcap"
@@ -101,12 +102,21 @@ static void host_path(struct xy_port *port, const char *local, const char *remot
 	CU_ASSERT(rig.worker[0].stats.host_rx >= from_host + 6);
 }
 
+// What is sent to a group of the host's passes the device's filter.
+static bool hears_groups(const char *name)
+{
+	uint16_t id;
+	CU_ASSERT_EQUAL_FATAL(rte_eth_dev_get_port_by_name(name, &id), 0);
+	return rte_eth_allmulticast_get(id) == 1 || rte_eth_promiscuous_get(id) == 1;
+}
+
 static void test_af_packet(void)
 {
 	uint8_t next[6];
 	begin(1);
 	struct xy_port *port = opened("net_af_packet0,iface=p0", "xport1", 1, OURS, "10.66.2.1");
 	CU_ASSERT_EQUAL(sh("ip addr add 10.66.2.1/24 dev xport1"), 0);
+	CU_ASSERT(hears_groups("net_af_packet0"));
 	mac_there("q0", next);
 	host_path(port, "10.66.2.1", "10.66.2.2");
 	both_ways(port, "10.66.2.1", "10.66.2.2", next);
@@ -128,6 +138,7 @@ static void test_tap(void)
 	CU_ASSERT_EQUAL(sh_there("ip link set xt0 address 02:00:00:00:03:02 && "
 				 "ip addr add 10.66.3.2/24 dev xt0 && ip link set xt0 up"),
 			0);
+	CU_ASSERT(hears_groups("net_tap0"));
 	mac_there("xt0", next);
 	host_path(port, "10.66.3.1", "10.66.3.2");
 	both_ways(port, "10.66.3.1", "10.66.3.2", next);
