@@ -3,6 +3,7 @@
 
 #include "xsk_copy.h"
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_memcpy.h>
 #include <rte_mempool.h>
@@ -92,13 +93,20 @@ static int umem_of_pool(struct xy_xsk *x, struct xy_err *err)
 	return 0;
 }
 
+// Zero copy wants each buffer within one piece of the card's memory: without hugepages, where they
+// lie across pages, the kernel passes such buffers over in both rings and never gives them back.
+static uint16_t bind_flags(const struct xy_xsk *x)
+{
+	return (uint16_t)(XDP_USE_NEED_WAKEUP | (x->pieces ? XDP_USE_SG : 0) |
+			  (x->copy || rte_eal_has_hugepages() ? 0 : XDP_COPY));
+}
+
 static int socket_try(struct xy_xsk *x, const char *interface, uint32_t queue)
 {
-	struct xsk_socket_config cfg = {
-		.rx_size = XY_XSK_RING,
-		.tx_size = XY_XSK_RING,
-		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.bind_flags = (uint16_t)(XDP_USE_NEED_WAKEUP | (x->pieces ? XDP_USE_SG : 0))};
+	struct xsk_socket_config cfg = {.rx_size = XY_XSK_RING,
+					.tx_size = XY_XSK_RING,
+					.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+					.bind_flags = bind_flags(x)};
 	return xsk_socket__create(&x->socket, interface, queue, x->umem, &x->rx, &x->tx, &cfg);
 }
 
