@@ -92,20 +92,31 @@ static bool listed(const struct xy_addr *list, unsigned n, const struct xy_addr 
 	return false;
 }
 
+// Those that go make room first: the map holds no more than one full set.
+static void forget_others(struct xy_steering *s, int fd, const struct xy_addr *addr, unsigned count)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < s->addr_count; i++)
+		if (listed(addr, count, &s->addr[i]) ||
+		    (bpf_map_delete_elem(fd, s->addr[i].b) && errno != ENOENT))
+			s->addr[kept++] = s->addr[i];
+	s->addr_count = kept;
+}
+
 int xy_steering_addresses(struct xy_steering *s, const struct xy_addr *addr, unsigned count)
 {
 	int fd = bpf_map__fd(s->skel->maps.addresses);
 	uint8_t one = 1;
 	if (count > ADDRS_MAX)
 		return -ENOSPC;
-	for (unsigned i = 0; i < count; i++)
-		if (bpf_map_update_elem(fd, addr[i].b, &one, BPF_ANY))
-			return -errno;
-	for (unsigned i = 0; i < s->addr_count; i++)
-		if (!listed(addr, count, &s->addr[i]))
-			bpf_map_delete_elem(fd, s->addr[i].b);
-	memcpy(s->addr, addr, count * sizeof(*addr));
-	s->addr_count = count;
+	forget_others(s, fd, addr, count);
+	for (unsigned i = 0; i < count; i++) {
+		if (listed(s->addr, s->addr_count, &addr[i]))
+			continue;
+		if (s->addr_count == ADDRS_MAX || bpf_map_update_elem(fd, addr[i].b, &one, BPF_ANY))
+			return s->addr_count == ADDRS_MAX ? -ENOSPC : -errno;
+		s->addr[s->addr_count++] = addr[i];
+	}
 	return 0;
 }
 

@@ -170,6 +170,35 @@ static void test_others(void)
 	finish(port);
 }
 
+static bool is_ours(struct xy_port *port, int from, const char *to)
+{
+	struct rte_mbuf *m;
+	uint64_t before = steered(port, XY_STEER_OURS);
+	kernel_send(from, to, OURS, 1, 20);
+	CU_ASSERT_EQUAL_FATAL(take(port, 0, &m, 1), 1);
+	rig_consume(&rig.worker[0], &m, 1);
+	return steered(port, XY_STEER_OURS) > before;
+}
+
+// As many addresses as the program's map holds may all be exchanged for others.
+static void test_all_addresses_change(void)
+{
+	static struct xy_addr set[2][256];
+	start(1);
+	struct xy_port *port = opened(OURS);
+	struct xy_card *card = xy_card(port);
+	int fd = kernel_socket("10.66.0.2", 4000);
+	for (unsigned i = 0; i < 512; i++)
+		set[i / 256][i % 256] = xy_addr_from_v4(0x0a420100 + i);
+	set[0][255] = addr("10.66.0.1");
+	for (unsigned i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(card->ops->addresses(card, set[i & 1], 256), 0);
+		CU_ASSERT_EQUAL(is_ours(port, fd, "10.66.0.1"), !(i & 1));
+	}
+	close(fd);
+	finish(port);
+}
+
 // Only UDP to the addresses of the last call; a removed one's comes by the kernel's socket.
 static void test_addresses(void)
 {
@@ -732,6 +761,7 @@ int main(void)
 		{"receive by AF_XDP", test_receive},
 		{"the kernel keeps the rest", test_others},
 		{"addresses change", test_addresses},
+		{"all addresses change", test_all_addresses_change},
 		{"transmit, resolved or not", test_transmit},
 		{"transmit more than a ring", test_transmit_many},
 		{"refused", test_refused},
