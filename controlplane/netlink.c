@@ -103,24 +103,39 @@ struct nlmsghdr *xy_netlink_request(struct xy_netlink *n, void *buf, uint16_t ty
 	return h;
 }
 
+// Something changed while the kernel told of it (NLM_F_DUMP_INTR). Taken off, as mnl_cb_run would
+// leave the rest of the dump unread, and the kernel refuse the next (-EBUSY) until it is.
+static bool is_interrupted(char *buf, ssize_t got)
+{
+	bool any = false;
+	int left = (int)got;
+	for (struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, left);
+	     h = mnl_nlmsg_next(h, &left)) {
+		any |= h->nlmsg_flags & NLM_F_DUMP_INTR;
+		h->nlmsg_flags &= (uint16_t)~NLM_F_DUMP_INTR;
+	}
+	return any;
+}
+
 int xy_netlink_answer(struct xy_netlink *n, const struct nlmsghdr *h, mnl_cb_t cb, void *arg)
 {
 	char buf[BUFFER];
 	unsigned port = mnl_socket_get_portid(n->ask);
-	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP, changed = false;
 	if (mnl_socket_sendto(n->ask, h, h->nlmsg_len) < 0)
 		return -errno;
 	for (;;) {
 		ssize_t got = mnl_socket_recvfrom(n->ask, buf, sizeof(buf));
 		if (got < 0)
 			return -errno;
+		changed |= dump && is_interrupted(buf, got);
 		int r = mnl_cb_run(buf, (size_t)got, n->seq, port, cb, arg);
 		if (r < 0 && errno == EPROTO) // the rest of a dump that broke off
 			continue;
 		if (r < 0)
 			return -errno;
 		if (r == MNL_CB_STOP || !dump)
-			return 0;
+			return changed ? -EINTR : 0;
 	}
 }
 

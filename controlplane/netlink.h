@@ -32,7 +32,7 @@ bool xy_netlink_changed(struct xy_netlink *n);
 struct nlmsghdr *xy_netlink_request(struct xy_netlink *n, void *buf, uint16_t type, uint16_t flags,
 				    size_t extra, void *extra_out);
 // Sends it and reads until the kernel is done; cb sees each part of the answer. 0 or -errno as the
-// kernel says.
+// kernel says; -EINTR: a list changed while it was read, so it may lack something.
 int xy_netlink_answer(struct xy_netlink *n, const struct nlmsghdr *h, mnl_cb_t cb, void *arg);
 // Sends several requests that stand in buf in a row; only the last one asks for an acknowledgment.
 // on_error is told which ones the kernel refused, by nlmsg_seq, and why (-errno).

@@ -73,8 +73,10 @@ static void addresses_follow(struct xy_daemon *d, struct card *c)
 {
 	struct xy_addr now[ADDRESSES];
 	int n = xy_underlay_addresses(&d->ports->underlay, c->ifindex, now, ADDRESSES);
-	if (n < 0)
+	if (n < 0) {
+		d->ports->again = true;
 		return;
+	}
 	unsigned count = n > ADDRESSES ? ADDRESSES : (unsigned)n;
 	if (count == c->count && memcmp(now, c->address, count * sizeof(*now)) == 0)
 		return;

@@ -16,6 +16,7 @@ enum {
 	REQUEST = 512, // bytes, more than any of them
 	HOPS = 32,     // of one route
 	INNER_MIN = 1280,
+	LINK_TRIES = 3, // when links come and go as they are read
 };
 
 static void via_addr(const struct nlattr *attr, struct xy_addr *out)
@@ -466,8 +467,12 @@ uint32_t xy_underlay_mtu_largest(const struct xy_underlay *u)
 {
 	char buf[REQUEST];
 	uint32_t largest = 0;
-	struct ifinfomsg *ifi;
-	struct nlmsghdr *h =
-		xy_netlink_request(u->netlink, buf, RTM_GETLINK, NLM_F_DUMP, sizeof(*ifi), &ifi);
-	return xy_netlink_answer(u->netlink, h, on_any_link, &largest) ? 0 : largest;
+	int r = -EINTR;
+	for (unsigned i = 0; r == -EINTR && i < LINK_TRIES; i++) {
+		struct ifinfomsg *ifi;
+		struct nlmsghdr *h = xy_netlink_request(u->netlink, buf, RTM_GETLINK, NLM_F_DUMP,
+							sizeof(*ifi), &ifi);
+		r = xy_netlink_answer(u->netlink, h, on_any_link, &largest);
+	}
+	return r && r != -EINTR ? 0 : largest;
 }

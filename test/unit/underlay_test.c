@@ -6,9 +6,12 @@
 #include "underlay.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct xy_netlink n;
@@ -239,6 +242,42 @@ static void test_route_batch(void)
 	sh("ip route show dev a0 | grep -q 10.99.5.0/24");
 }
 
+// A list that changes while it is read says so, or is whole; and the next reading works again.
+static void test_interrupted(void)
+{
+	static struct xy_addr a[2048];
+	unsigned whole = 0, changed = 0;
+	int r = 0;
+	sh("for i in $(seq 1 1500); do printf 'addr add fd01::%x/64 dev b0 nodad\n' $i; done | ip "
+	   "-batch -");
+	fflush(stdout);
+	pid_t pid = fork();
+	setpgid(pid, pid); // it and what it runs are killed together
+	if (pid == 0) {
+		setpgid(0, 0);
+		execlp("sh", "sh", "-c",
+		       "while :; do for i in $(seq 1 200); do echo addr add fd02::1/64 dev b0 "
+		       "nodad; "
+		       "echo addr del fd02::1/64 dev b0; done | ip -batch -; done",
+		       NULL);
+		_exit(127);
+	}
+	for (unsigned i = 0; i < 100000 && (!whole || changed < 20); i++) {
+		r = xy_underlay_addresses(&u, if_nametoindex("b0"), a, 2048);
+		whole += r >= 1500;
+		changed += r == -EINTR;
+		if (r < 1500 && r != -EINTR)
+			break;
+	}
+	kill(-pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (r < 1500 && r != -EINTR)
+		fprintf(stderr, "%d after %u whole, %u changed\n", r, whole, changed);
+	CU_ASSERT(r >= 1500 || r == -EINTR);
+	CU_ASSERT(changed > 0);
+	sh("ip addr flush dev b0 || ip addr flush dev b0"); // the last change may be under way
+}
+
 static void test_close(void)
 {
 	xy_netlink_close(&n);
@@ -253,6 +292,7 @@ static const struct xy_unit_case cases[] = {
 	{"nexthop group", test_nexthop_group},
 	{"changes", test_changes},
 	{"addresses", test_addresses},
+	{"addresses that change while read", test_interrupted},
 	{"routes in a batch", test_route_batch},
 
 	{"close", test_close},
