@@ -132,11 +132,12 @@ static void cards_retry(struct xy_daemon *d)
 		struct xy_err err;
 		if (c->open || !if_nametoindex(c->cfg.interface))
 			continue;
-		if (card_open(d, c, &err) && !c->told) {
+		if (card_open(d, c, &err) == 0) {
+			d->ports->again = true; // links may go by it
+		} else if (!c->told) {
 			c->told = true;
 			xy_log_warn("%s; trying again every second", err.text);
 		}
-		d->ports->again = true;
 	}
 }
 
