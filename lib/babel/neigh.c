@@ -177,7 +177,8 @@ static bool hello_history(struct neigh *n, int kind, uint16_t seqno)
 		if (ahead > 16 || ahead < -16)
 			return false;
 		if (ahead < 0)
-			n->hist[kind] = (uint16_t)(n->hist[kind] << -ahead); // undo history
+			n->hist[kind] =
+				(uint16_t)((uint32_t)n->hist[kind] << -ahead); // undo history
 		else
 			n->hist[kind] = (uint16_t)(n->hist[kind] >> ahead);
 	}
