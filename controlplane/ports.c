@@ -20,6 +20,7 @@ struct card {
 	struct xy_dp_port_config cfg;
 	bool open, told; // told: that it does not open
 	unsigned id, ifindex;
+	char name[IF_NAMESIZE]; // of the interface when it was opened
 	unsigned count;
 	struct xy_addr address[ADDRESSES];
 };
@@ -98,6 +99,7 @@ static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
 	c->told = false;
 	c->count = 0;
 	c->ifindex = if_nametoindex(info.interface);
+	snprintf(c->name, sizeof(c->name), "%s", info.interface);
 	addresses_follow(d, c);
 	xy_log_info("port %u: %s on %s (%s), %u queues, UDP port %u", c->id, info.driver,
 		    info.interface, info.mode, info.queues, info.port);
@@ -110,6 +112,18 @@ static bool is_gone(const struct card *c)
 	       if_nametoindex(c->cfg.interface) != c->ifindex;
 }
 
+// The TAP that stands for a card of DPDK's; its device cannot be opened twice.
+static void twin_check(struct card *c)
+{
+	char name[IF_NAMESIZE];
+	if (!c->open || c->told || c->cfg.driver != XY_DP_DPDK || if_indextoname(c->ifindex, name))
+		return;
+	c->told = true;
+	xy_log_error("%s: somebody deleted the TAP that stands for %s; nothing comes by that card "
+		     "until xylemd is restarted",
+		     c->name, c->cfg.device);
+}
+
 static void cards_follow(struct xy_daemon *d)
 {
 	for (unsigned i = 0; i < d->ports->cards; i++) {
@@ -120,6 +134,7 @@ static void cards_follow(struct xy_daemon *d)
 			xy_dp_port_del(d->dp, c->id);
 			c->open = false;
 		}
+		twin_check(c);
 		if (c->open)
 			addresses_follow(d, c);
 	}

@@ -37,6 +37,7 @@ struct dpdk {
 	uint16_t ethdev;
 	bool found, started;
 	int tap;
+	bool tap_gone; // somebody deleted it; of the worker with queue 0
 	struct ours *ours;
 	unsigned tap_turn; // of the worker with queue 0
 	struct {	   // per worker
@@ -102,6 +103,15 @@ static void exception(struct xy_card *card, struct xy_worker *w, struct rte_mbuf
 	rte_pktmbuf_free(m);
 }
 
+// A TAP that was deleted makes its descriptor readable for ever: taken out of the wake-up set.
+static void tap_failed(struct dpdk *d, struct xy_worker *w, int error)
+{
+	if (error != EBADFD && error != EFAULT)
+		return;
+	d->tap_gone = true;
+	xy_worker_unwatch(w, d->tap);
+}
+
 // One frame of the host's, or NULL when it has none.
 static struct rte_mbuf *read_tap(struct dpdk *d, struct xy_worker *w)
 {
@@ -110,6 +120,7 @@ static struct rte_mbuf *read_tap(struct dpdk *d, struct xy_worker *w)
 		return NULL;
 	ssize_t n = read(d->tap, rte_pktmbuf_mtod(m, void *), rte_pktmbuf_tailroom(m));
 	if (n <= 0) {
+		tap_failed(d, w, n < 0 ? errno : 0);
 		rte_pktmbuf_free(m);
 		return NULL;
 	}
@@ -122,7 +133,7 @@ static void tend(struct xy_card *card, struct xy_worker *w, unsigned queue)
 	struct dpdk *d = dpdk(card);
 	struct rte_mbuf *m[TAP_FRAMES];
 	uint16_t n = 0, sent;
-	if (queue != 0 || ++d->tap_turn < TAP_EVERY)
+	if (queue != 0 || d->tap_gone || ++d->tap_turn < TAP_EVERY)
 		return;
 	d->tap_turn = 0;
 	while (n < TAP_FRAMES && (m[n] = read_tap(d, w)))
@@ -291,7 +302,7 @@ static void watch(struct dpdk *d, bool on)
 				   __ATOMIC_RELAXED);
 	if (on)
 		xy_worker_watch(dp->worker[0], d->tap);
-	else
+	else if (!d->tap_gone)
 		xy_worker_unwatch(dp->worker[0], d->tap);
 }
 

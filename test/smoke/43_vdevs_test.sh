@@ -51,5 +51,9 @@ check "they have no descriptor: an idle worker naps" same "polled, naps of 100 u
 check "r shows its devices" same "net_af_packet xa,net_tap xb" \
   "$(show r ports | jq -r '[.ports[] | "\(.mode) \(.interface)"] | join(",")')"
 check_accounts
+ip -n "${LAB_PREFIX}r" link del xb
+said() { grep -q 'xb: somebody deleted the TAP that stands for net_tap0' "$LAB/r.log"; }
+check_within 10 "a twin that somebody deletes is said" said
+check "the other card goes on" pings a "${LAB_ADDR[r]}"
 stop_node r
 check_not "the twins went with r" ip -n "${LAB_PREFIX}r" link show xa

@@ -177,9 +177,15 @@ static void cross(struct xy_port *from, struct xy_port *to, const char *local, c
 
 static void test_ring(void)
 {
+	struct rte_mbuf *m;
 	begin(1);
 	struct xy_port *port = opened("net_ring0", "xport3", 2, OURS, "10.66.4.1");
 	cross(port, port, "10.66.4.1", "10.66.4.1");
+	int watched = rig_watched; // the deleted twin must not keep its worker awake
+	CU_ASSERT_EQUAL(sh("ip link del xport3"), 0);
+	for (unsigned i = 0; i < 64; i++)
+		CU_ASSERT_EQUAL(look(port, 0, &m, 1), 0);
+	CU_ASSERT_EQUAL(rig_watched, watched - 1);
 	finish(port);
 }
 
