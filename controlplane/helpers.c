@@ -240,6 +240,7 @@ int xy_plan_enforce(struct xy_daemon *d, struct xy_plan *plan, struct xy_err *er
 static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 {
 	struct xy_err err;
+	xy_plan_warn(plan, "reload: ");
 	keep_fixed(&d->plan.config, &plan->config);
 	xy_joiner_apply(d, plan);
 	if (xy_plan_enforce(d, plan, &err))

@@ -288,6 +288,13 @@ static void say_ready(const struct xy_daemon *d)
 	xy_notify("READY=1");
 }
 
+static void say_checked(const struct xy_config *c, const char *error)
+{
+	for (unsigned i = 0; !error && i < c->warning_count; i++)
+		fprintf(stderr, "warning: %s\n", c->warnings[i]);
+	fprintf(error ? stderr : stdout, "%s\n", error ? error : "ok");
+}
+
 int main(int argc, char **argv)
 {
 	static struct xy_daemon d;
@@ -311,13 +318,14 @@ int main(int argc, char **argv)
 		if (r && !o.check)
 			xy_log_error("%s", err.text);
 		else
-			fprintf(r ? stderr : stdout, "%s\n", r ? err.text : "ok");
+			say_checked(&d.plan.config, r ? err.text : NULL);
 		xy_memory_close(&d);
 		xy_plan_free(&d.plan);
 		xy_identity_wipe(&d.id);
 		return r ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	xy_log_level_set(d.plan.config.log_level);
+	xy_plan_warn(&d.plan, "");
 	r = up(&d, &err);
 	if (!r) {
 		say_ready(&d);

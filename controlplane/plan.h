@@ -13,11 +13,14 @@ struct xy_plan {
 };
 
 // Takes a config over, also on failure, and checks what only this node can: our own key as a peer,
-// keys that no handshake can be done with, endpoints inside the overlay. -EINVAL and the like, with
+// keys that no handshake can be done with, endpoints inside the overlay, addresses of our own /64
+// and of others'. -EINVAL and the like, with
 // a text, which names path.
 int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
 		 struct xy_plan *out, struct xy_err *err);
 // Sets the key of a peer that had none: an X25519 operation.
 int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
 		    const struct xy_identity *id, struct xy_err *err);
+// Logs what has no effect, with `before` in front of each.
+void xy_plan_warn(const struct xy_plan *p, const char *before);
 void xy_plan_free(struct xy_plan *p);

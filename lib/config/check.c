@@ -127,6 +127,10 @@ static int check_babel(struct xy_config_reader *r, const config_setting_t *routi
 			return xy_config_fail(r, s, p->stub ? "stub" : "relay",
 					      "is between nodes; a leaf is told 200::/7 anyway. "
 					      "Remove it");
+		if (p->stub && r->c->routing.stub)
+			return xy_config_fail(r, member(s, "stub"), NULL,
+					      "this node is a stub itself and knows no way to tell "
+					      "it; remove it, or routing.stub");
 		if (p->relay && !r->c->routing.stub)
 			return xy_config_fail(r, s, "relay",
 					      "this node keeps a table of its own and asks nobody; "
@@ -279,6 +283,25 @@ static int check_two_ports(struct xy_config_reader *r, struct xy_config_port *p,
 	return 0;
 }
 
+// Our own interface is no way to anybody: what goes there comes back.
+static int check_own_interface(struct xy_config_reader *r, const config_setting_t *root)
+{
+	static const char text[] = "is this node's own interface (host.name); name a card";
+	const config_setting_t *found = member(root, "discovery");
+	found = found ? member(found, "interfaces") : NULL;
+	for (unsigned i = 0; i < r->c->port_count; i++)
+		if (strcmp(r->c->ports[i].interface, r->c->host.name) == 0)
+			return xy_config_fail(
+				r,
+				member(config_setting_get_elem(member(root, "ports"), i),
+				       "interface"),
+				NULL, text);
+	for (unsigned i = 0; i < r->c->discovery.count; i++)
+		if (strcmp(r->c->discovery.interfaces[i], r->c->host.name) == 0)
+			return xy_config_fail(r, config_setting_get_elem(found, i), NULL, text);
+	return 0;
+}
+
 static int check_ports(struct xy_config_reader *r, const config_setting_t *ports)
 {
 	int ret = 0;
@@ -292,6 +315,8 @@ int xy_config_check(struct xy_config_reader *r, const config_setting_t *root)
 {
 	const config_setting_t *peers = member(root, "peers"), *routes = member(root, "routes");
 	int ret = check_ports(r, member(root, "ports"));
+	if (!ret && r->c->host.enabled)
+		ret = check_own_interface(r, root);
 	if (!ret)
 		ret = check_peers(r, root, peers ? peers : root);
 	if (!ret)

@@ -24,7 +24,7 @@ void xy_config_init(struct xy_config *c)
 		.max_routes = 65536,
 		.log_level = XY_LOG_INFO,
 		.telemetry = {.mode = 0660},
-		.max_open_peers = 256,
+		.max_open_peers = XY_CONFIG_OPEN_PEERS,
 		.node_info = {.enabled = true},
 	};
 }
@@ -36,6 +36,9 @@ void xy_config_free(struct xy_config *c)
 		free(c->peers[i].accept.v);
 		free(c->peers[i].announce.v);
 	}
+	for (unsigned i = 0; i < c->warning_count; i++)
+		free(c->warnings[i]);
+	free(c->warnings);
 	free(c->routing.announce.v);
 	free(c->routing.accept);
 	if (c->peers)
@@ -82,7 +85,10 @@ static int read_tree(struct xy_config_reader *r, config_t *tree, const char *tex
 		return syntax_error(r->name, tree, r->err);
 	const config_setting_t *root = config_root_setting(tree);
 	int ret = xy_config_group_read(r, root, &xy_config_schema, r->c);
-	return ret ? ret : xy_config_check(r, root);
+	ret = ret ? ret : xy_config_check(r, root);
+	if (!ret)
+		xy_config_weigh(r, root);
+	return ret;
 }
 
 int xy_config_parse(const char *name, const char *text, size_t len, struct xy_config *out,

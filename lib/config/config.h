@@ -19,6 +19,8 @@ enum {
 	XY_CONFIG_PREFIXES = 1024, // per peer
 	XY_CONFIG_KEYLESS = 64,	   // peers without a key
 	XY_CONFIG_INTERFACES = 16, // that nodes are looked for on
+	XY_CONFIG_WARNINGS = 32,   // that are said of one file
+	XY_CONFIG_OPEN_PEERS = 256,
 };
 
 #define XY_PORT_DEFAULT 51820
@@ -84,6 +86,7 @@ static inline bool xy_config_speaks(const struct xy_config_peer *p)
 struct xy_config_accept {  // key may announce prefix, and what is inside it
 	struct xy_key key; // X25519
 	struct xy_prefix prefix;
+	int line;
 };
 
 struct xy_config_route {
@@ -108,6 +111,7 @@ struct xy_config {
 		unsigned address_count;		// more addresses for the interface (IPv4, our /64)
 		struct xy_prefix addresses[16]; // address with its length, host bits kept
 	} host;
+	int host_line; // of its addresses
 
 	struct {
 		unsigned count;	    // default 1
@@ -136,7 +140,7 @@ struct xy_config {
 	} node_info;
 
 	enum xy_config_peering peering;
-	uint32_t max_open_peers; // 256
+	uint32_t max_open_peers; // XY_CONFIG_OPEN_PEERS
 	struct {
 		bool all; // every interface that can; not for the file
 		unsigned count;
@@ -147,6 +151,9 @@ struct xy_config {
 	struct xy_config_peer *peers;
 	unsigned route_count;
 	struct xy_config_route *routes;
+	// What has no effect, given the rest: "FILE:LINE: KEY: TEXT" each.
+	unsigned warning_count;
+	char **warnings;
 };
 
 // Defaults alone (what an empty file means).

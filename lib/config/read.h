@@ -34,3 +34,9 @@ int xy_config_prefix_read(struct xy_config_reader *r, const config_setting_t *s,
 
 // check.c: what no key can say by itself.
 int xy_config_check(struct xy_config_reader *r, const config_setting_t *root);
+
+// useless.c: what passes and has no effect. Said as xy_config_fail says an error, into c->warnings.
+__attribute__((format(printf, 3, 4))) void xy_config_warn(struct xy_config_reader *r,
+							  const config_setting_t *s,
+							  const char *fmt, ...);
+void xy_config_weigh(struct xy_config_reader *r, const config_setting_t *root);

@@ -174,6 +174,14 @@ static int store_host_name(struct xy_config_reader *r, const config_setting_t *s
 			      "no interface name; write 1 to 15 characters without / : and blanks");
 }
 
+static int refuse_martian(struct xy_config_reader *r, const config_setting_t *s)
+{
+	return xy_config_fail(
+		r, s, NULL,
+		"\"%.60s\" is never routed (link-local, multicast, loopback); remove it",
+		s->value.sval);
+}
+
 // "10.1.0.1/24": the address keeps its host bits.
 static int read_interface_address(const char *text, struct xy_prefix *out)
 {
@@ -211,8 +219,12 @@ static int store_host_addresses(struct xy_config_reader *r, const config_setting
 					      "\"%.60s\" is no address with a prefix length; write "
 					      "for example \"10.1.0.1/24\"",
 					      e->value.sval);
+		const struct xy_prefix one = {.addr = c->host.addresses[i].addr, .len = 128};
+		if (xy_prefix_is_martian(&one))
+			return refuse_martian(r, e);
 	}
 	c->host.address_count = (unsigned)n;
+	c->host_line = n ? (int)config_setting_source_line(s) : 0;
 	return 0;
 }
 
@@ -378,14 +390,6 @@ static int read_prefixes(struct xy_config_reader *r, const config_setting_t *s,
 	return ret;
 }
 
-static int refuse_martian(struct xy_config_reader *r, const config_setting_t *s)
-{
-	return xy_config_fail(
-		r, s, NULL,
-		"\"%.60s\" is never routed (link-local, multicast, loopback); remove it",
-		s->value.sval);
-}
-
 // Prefixes outside the mesh, where a key alone says who owns what.
 static int read_plain_prefixes(struct xy_config_reader *r, const config_setting_t *s,
 			       struct xy_config_prefixes *out)
@@ -405,7 +409,12 @@ static int read_plain_prefixes(struct xy_config_reader *r, const config_setting_
 
 static int store_allowed(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
-	return read_prefixes(r, s, &((struct xy_config_peer *)base)->allowed);
+	struct xy_config_prefixes *allowed = &((struct xy_config_peer *)base)->allowed;
+	int ret = read_prefixes(r, s, allowed);
+	for (unsigned i = 0; !ret && i < allowed->count; i++)
+		if (xy_prefix_is_martian(&allowed->v[i]))
+			ret = refuse_martian(r, config_setting_get_elem(s, i));
+	return ret;
 }
 
 static int store_accept(struct xy_config_reader *r, const config_setting_t *s, void *base)
@@ -432,6 +441,9 @@ static int store_own_accept(struct xy_config_reader *r, const config_setting_t *
 	int ret = xy_config_groups_read(r, s, &accept_group, &c->routing.accept,
 					sizeof(*c->routing.accept));
 	c->routing.accept_count = c->routing.accept ? n : 0;
+	for (unsigned i = 0; i < c->routing.accept_count; i++)
+		c->routing.accept[i].line =
+			(int)config_setting_source_line(config_setting_get_elem(s, i));
 	return ret;
 }
 
@@ -454,6 +466,8 @@ static int store_prefix(struct xy_config_reader *r, const config_setting_t *s, v
 	int ret = xy_config_prefix_read(r, s, &route->prefix);
 	if (ret)
 		return ret;
+	if (xy_prefix_is_martian(&route->prefix))
+		return refuse_martian(r, s);
 	if (xy_addr_is_mesh(&route->prefix.addr) && route->prefix.len > 64)
 		return xy_config_fail(
 			r, s, NULL,

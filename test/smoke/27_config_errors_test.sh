@@ -31,6 +31,24 @@ check "duplicate key" check_text 'key' <<<"peers = ( $(peer_text p "${LAB_KEY[p]
   $(peer_text q "${LAB_KEY[p]}") );"
 check "a leaf without allowed" check_text 'allowed' <<<"peers = ( $(peer_text p "${LAB_KEY[p]}" 'leaf = true;') );"
 check "our own key as a peer" check_text 'own|key' <<<"peers = ( $(peer_text p "${LAB_KEY[n]}") );"
+check "a leaf's address in another node's /64" check_text ':2:.*allowed.*not in this node' \
+  <<<"peers = ( $(peer_text p "${LAB_KEY[p]}" 'leaf = true; allowed = [ "'"${LAB_NET[q]}"'::5/128" ];') );"
+check "a leaf with the node's own address" check_text ':2:.*allowed.*own' \
+  <<<"peers = ( $(peer_text p "${LAB_KEY[p]}" 'leaf = true; allowed = [ "'"${LAB_ADDR[n]}"'/128" ];') );"
+check "a leaf with an address of the interface" check_text ':3:.*allowed 10.1.0.1/32.*own' <<<'host = { addresses = [ "10.1.0.1/24" ]; };
+peers = ( '"$(peer_text p "${LAB_KEY[p]}" 'leaf = true; allowed = [ "10.1.0.1/32" ];')"' );'
+check "another node's address for the interface" check_text ':2:.*addresses.*not in this node' \
+  <<<"host = { addresses = [ \"${LAB_NET[q]}::1/64\" ]; };"
+check "a route for our own /64" check_text ':3:.*own' \
+  <<<"$good"$'\n'"routes = ( { prefix = \"${LAB_NET[n]}::/64\"; peer = \"p\"; } );"
+check "prefixes accepted of ourselves" check_text ':2:.*our own key' \
+  <<<"routing = { accept = ( { key = \"${LAB_KEY[n]}\"; prefix = \"10.0.0.0/8\"; } ); };"
+check "an endpoint that is nobody's" check_text ':2:.*endpoint 224.0.0.1' \
+  <<<"peers = ( $(peer_text p "${LAB_KEY[p]}" 'endpoint = "224.0.0.1:51820";') );"
+configure n <<<$'tun = false;\nhost = { name = "x"; };'
+check "what has no effect passes" "$XYLEMD" --check -c "$LAB/n.conf"
+check "and is said, with its line" grep -q '^warning: .*n.conf:3: host.name: has no effect' \
+  <<<"$("$XYLEMD" --check -c "$LAB/n.conf" 2>&1)"
 
 chmod 644 "$LAB/n.key"
 configure n <<<"$good"

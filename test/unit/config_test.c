@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The config file: what is read, what is refused and in which words; the example and the defaults
 // against the tables; the man page against the tables.
+#include "base/bytes.h"
 #include "config/config.h"
 #include "config/schema.h"
 #include "unit.h"
@@ -277,7 +278,128 @@ static const struct {
 	/*91*/
 	{"routing = { accept = ( { key = \"" K1 "\"; prefix = \"224.0.0.0/4\"; } ); };",
 	 "1: routing.accept.[0].prefix: ", "is never routed"},
+	/*92*/
+	{"peers = ( " P1 " );\nroutes = ( { prefix = \"fe80::/10\"; peer = \"a\"; } );",
+	 "2: routes.[0].prefix: ", "is never routed"},
+	/*93*/
+	{"peers = ( { name = \"b\"; key = \"" K2 "\"; leaf = true;\n"
+	 "allowed = [ \"10.1.0.5/32\", \"127.0.0.0/8\" ]; } );",
+	 "2: peers.[0].allowed.[1]: ", "is never routed"},
+	/*94*/
+	{"host = { addresses = [ \"127.0.0.1/8\" ]; };",
+	 "1: host.addresses.[0]: ", "is never routed"},
+	/*95*/
+	{"routing = { stub = true; };\npeers = ( { name = \"a\"; key = \"" K1
+	 "\"; relay = true; },\n{ name = \"b\"; key = \"" K2 "\"; stub = true; } );",
+	 "3: peers.[1].stub: ", "this node is a stub itself"},
+	/*96*/
+	{"ports = ( { driver = \"af_xdp\";\n interface = \"xylem0\"; } );",
+	 "2: ports.[0].interface: ", "this node's own interface"},
+	/*97*/
+	{"host = { name = \"x\"; };\ndiscovery = { interfaces = [ \"eth0\", \"x\" ]; };",
+	 "2: discovery.interfaces.[1]: ", "this node's own interface"},
+	/*98*/
+	{"tun = false;\ndiscovery = { interfaces = [ \"xylem0\" ]; };", NULL, NULL},
 };
+
+// What passes and does nothing: each line of `warnings` is the beginning of one, and there are no
+// others.
+static const struct {
+	const char *text;
+	unsigned count;
+	const char *warnings[2];
+} useless[] = {
+	{"peers = ( " P1 ", " L2 " );\nrouting = { announce = [ \"10.1.0.0/16\" ]; };", 0, {0}},
+	{"tun = false;\nhost = { name = \"x\"; mtu = 1280; addresses = [ \"10.1.0.1/24\" ]; };",
+	 2,
+	 {"2: host.name: has no effect: tun = false", "2: host.mtu: has no effect: tun = false"}},
+	{"node_info = { enabled = false;\nname = \"x\"; };",
+	 1,
+	 {"2: node_info.name: has no effect: node_info.enabled = false"}},
+	{"node_info = { name = \"x\"; version = true; };", 0, {0}},
+	{"telemetry = { mode = \"0600\"; group = \"adm\"; };",
+	 1,
+	 {"1: telemetry.group: has no effect: telemetry.mode gives"}},
+	{"telemetry = { mode = \"0640\"; group = \"adm\"; };", 0, {0}},
+	{"max_open_peers = 7;", 1, {"1: max_open_peers: has no effect: peering is closed"}},
+	{"peering = \"open\"; max_open_peers = 7;", 0, {0}},
+	{"peering = \"open\"; max_peers = 8;\nmax_open_peers = 8; peers = ( " P1 " );",
+	 1,
+	 {"2: max_open_peers: 8, but max_peers = 8 leaves room for 7"}},
+	{"discovery = { interfaces = [ \"e\" ]; };",
+	 1,
+	 {"1: discovery.interfaces: has no effect: peering is closed"}},
+	{"discovery = { interfaces = [ \"e\",\n\"e\" ]; }; peers = ( " P1 " );",
+	 1,
+	 {"2: discovery.interfaces.[1]: has no effect: it stands"}},
+	{"peers = (\n" L2 " );\nrouting = { announce = [ \"10.1.0.0/16\" ]; };",
+	 1,
+	 {"3: routing.announce: has no effect: no peer"}},
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; babel = \"no\";\ncost = 5; stub = true; } );",
+	 2,
+	 {"2: peers.[0].cost: has no effect: babel = \"no\"",
+	  "2: peers.[0].stub: has no effect: babel = \"no\""}},
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; leaf = true; allowed = [ \"10.0.0.0/8\" ];\n"
+	 "max_origins = 5; } );",
+	 1,
+	 {"2: peers.[0].max_origins: has no effect: no routes are exchanged with a leaf"}},
+	{"peers = ( { name = \"a\"; key = \"" K1 "\"; endpoint = \"h:1\"; },\n"
+	 "{ name = \"b\"; key = \"" K2 "\"; endpoints = [ \"h:2\",\n\"h:2\", \"h:1\" ]; } );",
+	 2,
+	 {"3: peers.[1].endpoints.[2]: \"h:1\" is another peer's in line 1",
+	  "3: peers.[1].endpoints.[1]: \"h:2\" stands in line 2"}},
+	{"tun = false; routing = { announce = [ \"10.9.0.0/16\" ]; };\npeers = ( " P1 ", " L2 " );",
+	 1,
+	 {"1: routing.announce.[0]: what comes for it is dropped"}},
+	{"tun = false; routing = { announce = [ \"10.1.0.0/16\" ]; };\npeers = ( " P1 ", " L2 " );",
+	 0,
+	 {0}},
+	{"routing = { announce = [ \"10.9.0.0/16\",\n\"10.9.0.0/16\" ];\naccept = ( { key = \"" K1
+	 "\"; prefix = \"10.0.0.0/8\"; },\n{ key = \"" K1 "\"; prefix = \"10.0.0.0/8\"; } ); };",
+	 2,
+	 {"2: routing.announce.[1]: has no effect: it stands",
+	  "4: routing.accept.[1]: has no effect: the same key"}},
+	{"max_sessions = 16;\npeers = ( " P1 " );", 0, {0}},
+};
+
+static void check_useless(size_t i)
+{
+	struct xy_config c;
+	struct xy_err err = {""};
+	char want[300];
+	bool right = xy_config_parse("f", useless[i].text, strlen(useless[i].text), &c, &err) == 0;
+	right = right && c.warning_count == useless[i].count;
+	for (unsigned k = 0; right && k < c.warning_count; k++) {
+		snprintf(want, sizeof(want), "f:%s", useless[i].warnings[k]);
+		right = strncmp(c.warnings[k], want, strlen(want)) == 0;
+	}
+	if (!right)
+		printf("\n  row %zu: %s%u\n", i, err.text, c.warning_count);
+	for (unsigned k = 0; !right && k < c.warning_count; k++)
+		printf("  %s\n", c.warnings[k]);
+	CU_ASSERT(right);
+	xy_config_free(&c);
+}
+
+static void test_useless(void)
+{
+	for (size_t i = 0; i < XY_ARRAY_SIZE(useless); i++)
+		check_useless(i);
+}
+
+// Bounded, however many there are.
+static void test_many_useless(void)
+{
+	struct xy_config c;
+	struct xy_err err;
+	char text[8192] = "routing = { announce = [ \"10.0.0.0/8\"";
+	for (int i = 0; i < 100; i++)
+		strcat(text, ", \"10.0.0.0/8\"");
+	strcat(text, " ]; };");
+	CU_ASSERT_FATAL(xy_config_parse("f", text, strlen(text), &c, &err) == 0);
+	CU_ASSERT(c.warning_count == XY_CONFIG_WARNINGS);
+	xy_config_free(&c);
+}
 
 static void check_row(size_t i)
 {
@@ -558,6 +680,7 @@ static void test_nul(void)
 }
 
 XY_UNIT_MAIN("config", {"texts, each with its error", test_table},
+	     {"what has no effect", test_useless}, {"many of them", test_many_useless},
 	     {"every text cut at every length", test_cut}, {"values arrive", test_values},
 	     {"ports on cards", test_cards},
 	     {"documented defaults are the defaults", test_defaults},

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a file may say and what then does nothing, given the rest of it: no error, but the user
+// believes that it does something. Each is a warning with its line.
+#include "config/read.h"
+
+#include <stdlib.h>
+
+static const config_setting_t *member(const config_setting_t *s, const char *name)
+{
+	// libconfig 1.5's getters take no const
+	return s ? config_setting_get_member((config_setting_t *)(uintptr_t)s, name) : NULL;
+}
+
+void xy_config_warn(struct xy_config_reader *r, const config_setting_t *s, const char *fmt, ...)
+{
+	struct xy_config *c = r->c;
+	char text[300];
+	struct xy_err line, *err = r->err;
+	if (c->warning_count == XY_CONFIG_WARNINGS)
+		return;
+	if (!c->warnings)
+		c->warnings = calloc(XY_CONFIG_WARNINGS, sizeof(*c->warnings));
+	if (!c->warnings)
+		return; // the file means the same without
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->err = &line;
+	xy_config_fail(r, s, NULL, "%s", text);
+	r->err = err;
+	char *copy = strdup(line.text);
+	if (copy)
+		c->warnings[c->warning_count++] = copy;
+}
+
+// --- keys that another one switches off
+
+static bool no_interface(const struct xy_config *c)
+{
+	return !c->host.enabled;
+}
+
+static bool tells_nothing(const struct xy_config *c)
+{
+	return !c->node_info.enabled;
+}
+
+static bool no_group_rights(const struct xy_config *c)
+{
+	return c->telemetry.group[0] && !(c->telemetry.mode & 0070);
+}
+
+static bool is_closed(const struct xy_config *c)
+{
+	return c->peering == XY_PEERING_CLOSED;
+}
+
+// Nobody to exchange routes with; without any peer the command line may bring some.
+static bool no_routing(const struct xy_config *c)
+{
+	for (unsigned i = 0; i < c->peer_count; i++)
+		if (xy_config_speaks(&c->peers[i]))
+			return false;
+	return c->peer_count && is_closed(c);
+}
+
+static bool nobody_to_find(const struct xy_config *c)
+{
+	for (unsigned i = 0; i < c->peer_count; i++)
+		if (!c->peers[i].leaf && !xy_key_is_zero(&c->peers[i].key))
+			return false;
+	return c->discovery.count && is_closed(c);
+}
+
+static bool no_strangers(const struct xy_config *c)
+{
+	return is_closed(c) && c->max_open_peers != XY_CONFIG_OPEN_PEERS;
+}
+
+static const struct {
+	const char *group, *key; // group NULL: top level
+	bool (*is_off)(const struct xy_config *c);
+	const char *why;
+} switched[] = {
+	{"host", "name", no_interface, "tun = false, so there is no interface"},
+	{"host", "mtu", no_interface, "tun = false, so there is no interface"},
+	{"node_info", "name", tells_nothing, "node_info.enabled = false, so nothing is told"},
+	{"node_info", "neighbours", tells_nothing, "node_info.enabled = false, so nothing is told"},
+	{"node_info", "version", tells_nothing, "node_info.enabled = false, so nothing is told"},
+	{"telemetry", "group", no_group_rights,
+	 "telemetry.mode gives a group no rights; 0660 would"},
+	{"routing", "announce", no_routing, "no peer exchanges routes with this node"},
+	{"routing", "accept", no_routing, "no peer exchanges routes with this node"},
+	{"discovery", "interfaces", nobody_to_find,
+	 "peering is closed, and no node with a key stands in `peers`, so nobody can be found "
+	 "(but for xylemd --autoconf)"},
+	{NULL, "max_open_peers", no_strangers,
+	 "peering is closed, so there are none (but for xylemd --autoconf)"},
+};
+
+static void warn_off(struct xy_config_reader *r, const config_setting_t *s, const char *why)
+{
+	if (s)
+		xy_config_warn(r, s, "has no effect: %s", why);
+}
+
+static void weigh_switched(struct xy_config_reader *r, const config_setting_t *root)
+{
+	for (size_t i = 0; i < XY_ARRAY_SIZE(switched); i++)
+		if (switched[i].is_off(r->c))
+			warn_off(r,
+				 member(switched[i].group ? member(root, switched[i].group) : root,
+					switched[i].key),
+				 switched[i].why);
+}
+
+// --- peers
+
+static void weigh_silent(struct xy_config_reader *r, const config_setting_t *peer, bool leaf)
+{
+	static const char *const keys[] = {"cost", "max_origins", "stub", "relay"};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(keys); i++)
+		warn_off(r, member(peer, keys[i]),
+			 leaf ? "no routes are exchanged with a leaf, unless babel = \"yes\""
+			      : "babel = \"no\", so no routes are exchanged with it");
+}
+
+struct place {
+	const char *endpoint;
+	const config_setting_t *at;
+	unsigned peer;
+};
+
+static int by_endpoint(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	int c = strcmp(x->endpoint, y->endpoint);
+	unsigned i = config_setting_source_line(x->at), j = config_setting_source_line(y->at);
+	return c ? c : i < j ? -1 : i > j;
+}
+
+static unsigned collect_places(const struct xy_config *c, const config_setting_t *peers,
+			       struct place *to)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < c->peer_count; i++) {
+		const config_setting_t *s = config_setting_get_elem(peers, i);
+		const config_setting_t *all = member(s, "endpoints");
+		for (unsigned k = 0; k < c->peers[i].endpoint_count; k++)
+			to[n++] = (struct place){
+				c->peers[i].endpoints[k].text,
+				all ? config_setting_get_elem(all, k) : member(s, "endpoint"), i};
+	}
+	return n;
+}
+
+// One address and port is one daemon's, which has one key.
+static void weigh_endpoints(struct xy_config_reader *r, const config_setting_t *peers)
+{
+	size_t room = 0;
+	for (unsigned i = 0; i < r->c->peer_count; i++)
+		room += r->c->peers[i].endpoint_count;
+	struct place *all = calloc(room ? room : 1, sizeof(*all));
+	unsigned n = all ? collect_places(r->c, peers, all) : 0;
+	if (n)
+		qsort(all, n, sizeof(*all), by_endpoint);
+	for (unsigned i = 1; i < n; i++) {
+		const struct place *was = &all[i - 1], *is = &all[i];
+		if (strcmp(was->endpoint, is->endpoint) != 0)
+			continue;
+		xy_config_warn(r, is->at,
+			       is->peer == was->peer
+				       ? "\"%.60s\" stands in line %u already"
+				       : "\"%.60s\" is another peer's in line %u, and only one of "
+					 "both can answer there",
+			       is->endpoint, config_setting_source_line(was->at));
+	}
+	free(all);
+}
+
+static void weigh_peers(struct xy_config_reader *r, const config_setting_t *peers)
+{
+	for (unsigned i = 0; i < r->c->peer_count; i++)
+		if (!xy_config_speaks(&r->c->peers[i]))
+			weigh_silent(r, config_setting_get_elem(peers, i), r->c->peers[i].leaf);
+	weigh_endpoints(r, peers);
+}
+
+// --- lists
+
+static bool overlaps(const struct xy_prefix *a, const struct xy_prefix *b)
+{
+	return xy_prefix_covers(a, b) || xy_prefix_covers(b, a);
+}
+
+// What is announced comes here; a leaf, a route or the host must have it.
+static bool leads_on(const struct xy_config *c, const struct xy_prefix *p)
+{
+	if (c->host.enabled)
+		return true;
+	for (unsigned i = 0; i < c->route_count; i++)
+		if (overlaps(&c->routes[i].prefix, p))
+			return true;
+	for (unsigned i = 0; i < c->peer_count; i++)
+		for (unsigned k = 0; k < c->peers[i].allowed.count; k++)
+			if (overlaps(&c->peers[i].allowed.v[k], p))
+				return true;
+	return false;
+}
+
+static void weigh_announced(struct xy_config_reader *r, const config_setting_t *announce)
+{
+	const struct xy_config_prefixes *own = &r->c->routing.announce;
+	for (unsigned i = 0; i < own->count; i++) {
+		const config_setting_t *s = config_setting_get_elem(announce, i);
+		if (!leads_on(r->c, &own->v[i]))
+			xy_config_warn(r, s,
+				       "what comes for it is dropped: no leaf has it in its "
+				       "`allowed`, and this host has no interface (tun = false)");
+		for (unsigned k = 0; k < i; k++)
+			if (xy_prefix_eq(&own->v[i], &own->v[k]))
+				warn_off(r, s, "it stands in this list already");
+	}
+}
+
+static int by_mapping(const void *a, const void *b)
+{
+	const struct xy_config_accept *x = *(const struct xy_config_accept *const *)a;
+	const struct xy_config_accept *y = *(const struct xy_config_accept *const *)b;
+	int c = memcmp(&x->key, &y->key, sizeof(x->key));
+	c = c ? c : memcmp(&x->prefix.addr, &y->prefix.addr, sizeof(x->prefix.addr));
+	return c ? c : (int)x->prefix.len - (int)y->prefix.len;
+}
+
+static int by_mapping_and_place(const void *a, const void *b)
+{
+	const struct xy_config_accept *const *x = a, *const *y = b;
+	int c = by_mapping(a, b);
+	return c ? c : *x < *y ? -1 : *x > *y;
+}
+
+static void weigh_accepted(struct xy_config_reader *r, const config_setting_t *accept)
+{
+	unsigned n = r->c->routing.accept_count;
+	const struct xy_config_accept **all = calloc(n ? n : 1, sizeof(const void *));
+	for (unsigned i = 0; all && i < n; i++)
+		all[i] = &r->c->routing.accept[i];
+	if (all && n)
+		qsort(all, n, sizeof(const void *), by_mapping_and_place);
+	for (unsigned i = 1; all && i < n; i++)
+		if (by_mapping(&all[i - 1], &all[i]) == 0)
+			warn_off(r,
+				 config_setting_get_elem(accept,
+							 (unsigned)(all[i] - r->c->routing.accept)),
+				 "the same key and prefix stand in this list already");
+	free(all);
+}
+
+static void weigh_interfaces(struct xy_config_reader *r, const config_setting_t *list)
+{
+	for (unsigned i = 0; i < r->c->discovery.count; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(r->c->discovery.interfaces[i], r->c->discovery.interfaces[k]) ==
+			    0)
+				warn_off(r, config_setting_get_elem(list, i),
+					 "it stands in this list already");
+}
+
+// --- limits
+
+static void weigh_limits(struct xy_config_reader *r, const config_setting_t *root)
+{
+	const struct xy_config *c = r->c;
+	const config_setting_t *open = member(root, "max_open_peers");
+	uint64_t room = c->max_peers - c->peer_count;
+	if (open && !is_closed(c) && c->max_open_peers > room)
+		xy_config_warn(r, open,
+			       "%u, but max_peers = %u leaves room for %llu; raise max_peers",
+			       c->max_open_peers, c->max_peers, (unsigned long long)room);
+	if (3ULL * c->peer_count > c->max_sessions)
+		xy_config_warn(r,
+			       member(root, "max_sessions") ? member(root, "max_sessions")
+							    : member(root, "peers"),
+			       "%u peers use up to %u sessions, but max_sessions is %u; raise it",
+			       c->peer_count, 3 * c->peer_count, c->max_sessions);
+}
+
+void xy_config_weigh(struct xy_config_reader *r, const config_setting_t *root)
+{
+	const config_setting_t *routing = member(root, "routing");
+	weigh_switched(r, root);
+	weigh_peers(r, member(root, "peers"));
+	weigh_announced(r, member(routing, "announce"));
+	weigh_accepted(r, member(routing, "accept"));
+	weigh_interfaces(r, member(member(root, "discovery"), "interfaces"));
+	weigh_limits(r, root);
+}
