@@ -200,9 +200,11 @@ static bool fall_asleep(struct xy_worker *w)
 		woken = epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev),
 				     &(struct timespec){.tv_nsec = nap}, NULL) != 0;
 	}
-	__atomic_store_n(&w->sleeping, 0, __ATOMIC_SEQ_CST);
-	while (read(w->wake_fd, &wakes, sizeof(wakes)) > 0)
-		;
+	// Who found `sleeping` set has cleared it, and writes; if only after this read, the next
+	// sleep ends at once.
+	if (!__atomic_exchange_n(&w->sleeping, 0, __ATOMIC_SEQ_CST) || woken)
+		while (read(w->wake_fd, &wakes, sizeof(wakes)) > 0)
+			;
 	return woken;
 }
 
@@ -233,6 +235,7 @@ int xy_worker_main(void *arg)
 	rte_rcu_qsbr_thread_online(rcu, w->id);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
 		walk(w);
+		w->quiet = false;
 		rte_rcu_qsbr_quiescent(rcu, w->id);
 		if (w->busy) {
 			active = w->now;
@@ -240,7 +243,8 @@ int xy_worker_main(void *arg)
 			rte_rcu_qsbr_thread_offline(rcu, w->id);
 			bool woken = fall_asleep(w);
 			rte_rcu_qsbr_thread_online(rcu, w->id);
-			if (woken) // else one look around, and to sleep again
+			w->quiet = !woken; // one look at what has no descriptor, and to sleep again
+			if (woken)
 				active = clock_now();
 		}
 	}

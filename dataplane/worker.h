@@ -50,6 +50,7 @@ struct xy_worker {
 	uint32_t mtu_peer;
 	xy_nsec mtu_heard; // the last event that an ICMP error said so
 	bool busy;	   // this walk moved something
+	bool quiet; // it follows a sleep that ran its time: no watched descriptor has anything
 
 	// Read by the control thread: one writer, relaxed stores.
 	struct xy_dp_worker_stats stats __rte_cache_aligned;

@@ -113,6 +113,8 @@ uint16_t xy_host_rx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct 
 	struct xy_tun_queue *q = &xy_tun(host)->queue[w->id];
 	uint16_t got = 0;
 
+	if (w->quiet)
+		return 0;
 	// A frame that gives nothing counts as one: bad ones must not keep us here.
 	for (unsigned frames = 0; got < n && frames < n && q->watched; frames++) {
 		if (left(q) == 0 && !take(q, w, host->fd[w->id]))

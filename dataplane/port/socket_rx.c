@@ -193,6 +193,8 @@ uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 	uint16_t got = 0;
 	bool more = true;
 
+	if (w->quiet)
+		return 0;
 	if (q->errors)
 		xy_socket_errors_read(q, w, port->id);
 	while (t.packets < n) {

@@ -631,6 +631,26 @@ static void test_missed(void)
 	finish(b, NULL);
 }
 
+// What a sleep that ran its time has said, no system call asks again; what it has not waits.
+static void test_quiet(void)
+{
+	start(1);
+	struct xy_port *a = opened("127.0.0.1", 0, 1), *b = opened("127.0.0.1", 0, 2);
+	struct xy_endpoint to = at("127.0.0.1", b->udp_port);
+	struct rte_mbuf *m = made(1, 100, &to);
+	CU_ASSERT_EQUAL_FATAL(sent(a, &m, 1), 1);
+	rig.worker[0].quiet = true;
+	for (unsigned i = 0; i < 10; i++) {
+		CU_ASSERT_EQUAL(b->ops->rx_burst_rcu(b, &rig.worker[0], &m, 1), 0);
+		rig_pause();
+	}
+	rig.worker[0].quiet = false;
+	CU_ASSERT_EQUAL_FATAL(take(b, &m, 1), 1);
+	CU_ASSERT(intact(m, 1, 100));
+	rig_consume(&rig.worker[0], &m, 1);
+	finish(a, b);
+}
+
 int main(void)
 {
 	static const struct xy_unit_case cases[] = {
@@ -648,6 +668,7 @@ int main(void)
 		{"flows over workers", test_workers},
 		{"no buffers", test_no_buffers},
 		{"missed by the kernel", test_missed},
+		{"after a sleep that ran its time", test_quiet},
 	};
 	int r = rig_start("port_test");
 	return r ? r : xy_unit_run("port", cases, RTE_DIM(cases));
