@@ -81,11 +81,12 @@ struct xy_daemon {
 	uv_loop_t loop;
 	uv_poll_t dp_poll;
 	uv_timer_t links_timer, routing_timer, join_timer, nodeinfo_timer, tick_timer;
-	uv_idle_t routing_idle, kernel_idle;
+	uv_idle_t links_idle, routing_idle, kernel_idle;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_prepare_t prepare;
 	uv_check_t check;
 	bool loop_open, stopping;
+	bool enforcing; // d->plan is coming into force
 	xy_nsec turn_began, tick_due;
 	struct xy_lag lag;
 	struct xy_worker_view worker[XY_DP_WORKERS];
@@ -117,8 +118,10 @@ void xy_reload_begin(struct xy_daemon *d);
 
 // As xy_join_ops resolve.
 int xy_helpers_join_resolve(void *arg, unsigned asked, const char *host, uint16_t port);
-// What d->plan, or one that replaces it, says of links and routes.
-int xy_plan_enforce(struct xy_daemon *d, struct xy_plan *plan, struct xy_err *err);
+// What d->plan says of links and routes comes into force, in slices of the loop's turns; begun
+// anew when something in it changed meanwhile.
+void xy_enforce_begin(struct xy_daemon *d);
+void xy_enforce_look(struct xy_daemon *d); // is it done?
 
 // --- joiner.c
 int xy_joiner_up(struct xy_daemon *d, struct xy_err *err);

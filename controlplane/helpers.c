@@ -42,6 +42,7 @@ struct xy_helpers {
 	unsigned names; // being resolved
 	unsigned errands;
 	bool reloading, reload_again;
+	bool enforces; // the reload's plan
 };
 
 // --- handshake steps
@@ -230,28 +231,60 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 	KEEP(old, new, telemetry, "telemetry");
 }
 
-int xy_plan_enforce(struct xy_daemon *d, struct xy_plan *plan, struct xy_err *err)
+void xy_enforce_begin(struct xy_daemon *d)
 {
-	int r = xy_links_apply(d->links, plan, xy_now(), err);
-	int routing = xy_routing_apply(d->routing, plan, xy_now(), r ? NULL : err);
-	return r ? r : routing;
+	d->enforcing = true;
+	xy_links_apply_begin(d->links, &d->plan);
+	xy_loop_rearm(d);
 }
 
-static void take_over(struct xy_daemon *d, struct xy_plan *plan)
+// The next one, if it was asked for meanwhile.
+static void reload_end(struct xy_daemon *d)
 {
-	struct xy_err err;
-	xy_plan_warn(plan, "reload: ");
-	keep_fixed(&d->plan.config, &plan->config);
-	xy_joiner_apply(d, plan);
-	if (xy_plan_enforce(d, plan, &err))
-		xy_log_error("reload: %s", err.text);
-	xy_plan_free(&d->plan);
-	d->plan = *plan;
-	xy_log_level_set(d->plan.config.log_level);
+	d->helpers->reloading = false;
+	if (d->helpers->reload_again && !d->stopping) {
+		d->helpers->reload_again = false;
+		xy_reload_begin(d);
+		return;
+	}
+	xy_notify("READY=1");
+}
+
+static void reloaded(struct xy_daemon *d)
+{
 	xy_mesh_reload(d);
 	xy_interface_mtu_update(d);
 	xy_memory_prune(d);
 	xy_log_info("reloaded %s, peers: %u", d->config_path, xy_links_count(d->links));
+	reload_end(d);
+}
+
+void xy_enforce_look(struct xy_daemon *d)
+{
+	struct xy_err err;
+	if (!d->enforcing || xy_links_applying(d->links))
+		return;
+	d->enforcing = false;
+	int r = xy_links_apply_result(d->links, &err);
+	int routing = xy_routing_apply(d->routing, &d->plan, xy_now(), r ? NULL : &err);
+	if (r || routing)
+		xy_log_error("%s%s", d->helpers->enforces ? "reload: " : "", err.text);
+	if (d->helpers->enforces) {
+		d->helpers->enforces = false;
+		reloaded(d);
+	}
+}
+
+static void take_over(struct xy_daemon *d, struct xy_plan *plan)
+{
+	xy_plan_warn(plan, "reload: ");
+	keep_fixed(&d->plan.config, &plan->config);
+	xy_joiner_apply(d, plan);
+	xy_plan_free(&d->plan);
+	d->plan = *plan;
+	xy_log_level_set(d->plan.config.log_level);
+	d->helpers->enforces = true;
+	xy_enforce_begin(d);
 }
 
 static void reload_done(uv_work_t *req, int status)
@@ -269,14 +302,8 @@ static void reload_done(uv_work_t *req, int status)
 		xy_log_error("reload: %s; the old config stays in force", r->err.text);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
-	xy_loop_rearm(d);
-	d->helpers->reloading = false;
-	if (d->helpers->reload_again && !d->stopping) {
-		d->helpers->reload_again = false;
-		xy_reload_begin(d);
-		return;
-	}
-	xy_notify("READY=1");
+	if (!d->helpers->enforces)
+		reload_end(d);
 }
 
 void xy_reload_begin(struct xy_daemon *d)

@@ -145,6 +145,12 @@ bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now)
 	return k && xy_link_is_up(l, k, now);
 }
 
+bool xy_links_is_open(const struct xy_links *l, uint32_t slot)
+{
+	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	return k && k->open;
+}
+
 bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out)
 {
 	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;

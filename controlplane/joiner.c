@@ -19,13 +19,10 @@ static void random_bytes(void *arg, void *buf, size_t len)
 static void found(void *arg)
 {
 	struct xy_daemon *d = arg;
-	struct xy_err err;
 	if (d->stopping)
 		return;
 	xy_join_fill(d->join, &d->plan);
-	if (xy_plan_enforce(d, &d->plan, &err))
-		xy_log_error("%s", err.text);
-	xy_loop_rearm(d);
+	xy_enforce_begin(d);
 }
 
 static bool is_here(void *arg, const struct xy_endpoint *at)

@@ -86,6 +86,27 @@ struct xy_link {
 	uint32_t mark; // of the plan that wants it
 };
 
+// How far a plan has come into force: apply.c.
+enum xy_apply_phase {
+	XY_APPLY_NONE,
+	XY_APPLY_REMOVE, // links that it does not want
+	XY_APPLY_PEERS,
+	XY_APPLY_ROUTES,
+	XY_APPLY_SWEEP, // the routes of the plans before
+	XY_APPLY_WAIT,	// for the number of a link that was removed
+};
+
+struct xy_links_apply {
+	enum xy_apply_phase phase;
+	const struct xy_plan *plan;
+	unsigned list, at, nth; // where the phase is
+	struct xy_prefix swept; // up to this one
+	enum xy_route_source swept_source;
+	bool lacking; // a link that found no number
+	int result;   // of the first that failed
+	struct xy_err err;
+};
+
 struct xy_links {
 	struct xy_links_config cfg;
 	struct xy_dp *dp;
@@ -100,6 +121,8 @@ struct xy_links {
 	uint32_t *order;     // [count] slots by name
 	uint32_t *free_slot; // [max_peers], a stack
 	uint32_t free_count;
+	uint32_t *leaving; // [max_peers] slots of links that are gone, and routes are not
+	uint32_t leaving_count;
 	struct xy_map by_key, by_index, by_serial, by_remote;
 	uint8_t hash_key[16]; // secret: strangers choose keys and addresses
 	struct xy_heap timers;
@@ -107,8 +130,7 @@ struct xy_links {
 	uint32_t mark;
 
 	struct xy_rib rib;
-	struct xy_rib_route *route; // those of the config, sorted by prefix and source
-	unsigned route_count;
+	struct xy_links_apply apply;
 	bool own_told; // xy_dp_source_own was called
 
 	struct xy_link *provisional[XY_LINK_PROVISIONAL]; // oldest first
@@ -149,7 +171,9 @@ void xy_link_order_put(struct xy_links *l, struct xy_link *k); // into the list 
 void xy_link_order_drop(struct xy_links *l, const struct xy_link *k);
 int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
 		   xy_nsec now);
+// Its slot is free as soon as no route leads there, which may be later (xy_links_slots_free).
 void xy_link_remove(struct xy_links *l, struct xy_link *k);
+void xy_links_slots_free(struct xy_links *l); // what can be; commits the table of routes
 void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now); // when to initiate
 
 // --- strangers.c: links that nobody configured
@@ -200,7 +224,12 @@ void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
 uint32_t xy_link_room(const struct xy_link *k); // for an overlay packet; 0: no endpoint
 
-// --- routes.c
-int xy_links_routes_set(struct xy_links *l, const struct xy_plan *plan, struct xy_err *err);
+// --- apply.c
+void xy_links_apply_run(struct xy_links *l, unsigned max, xy_nsec now); // steps, a route each
+bool xy_links_apply_due(const struct xy_links *l);
+void xy_links_apply_failed(struct xy_links *l, int result, const struct xy_err *err);
+
+// --- routes.c: a step each; true: max is used up
+bool xy_links_routes_run(struct xy_links *l, unsigned *max);
+bool xy_links_routes_sweep(struct xy_links *l, unsigned *max);
 void xy_links_routes_clear(struct xy_links *l);
-void xy_links_routes_drop(struct xy_links *l); // those to peers that the plan does not want

@@ -25,7 +25,8 @@ const char *const xy_link_drop_text[XY_LINK_DROP_COUNT] = {
 static int tables_init(struct xy_links *l)
 {
 	uint32_t n = l->cfg.max_peers;
-	int r = xy_heap_init(&l->timers, n);
+	int r = xy_rib_init(&l->rib, l->dp, n);
+	r = r ? r : xy_heap_init(&l->timers, n);
 	r = r ? r : xy_map_init(&l->by_key);
 	r = r ? r : xy_map_init(&l->by_index);
 	r = r ? r : xy_map_init(&l->by_serial);
@@ -33,7 +34,8 @@ static int tables_init(struct xy_links *l)
 	l->link = calloc(n, sizeof(*l->link));
 	l->order = calloc(n, sizeof(*l->order));
 	l->free_slot = calloc(n, sizeof(*l->free_slot));
-	if (r || !l->link || !l->order || !l->free_slot)
+	l->leaving = calloc(n, sizeof(*l->leaving));
+	if (r || !l->link || !l->order || !l->free_slot || !l->leaving)
 		return -ENOMEM;
 	while (l->free_count < n) {
 		l->free_slot[l->free_count] = n - 1 - l->free_count;
@@ -63,7 +65,6 @@ int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, st
 		return xy_err_set(err, ENOMEM, "no memory for links");
 	l->cfg = *cfg;
 	l->dp = cfg->dp;
-	xy_rib_init(&l->rib, cfg->dp);
 	memcpy(l->ours.sk, cfg->identity->x25519_sk, sizeof(l->ours.sk));
 	memcpy(l->ours.pk, cfg->identity->x25519.b, sizeof(l->ours.pk));
 	xy_jobs_init(&l->jobs);
@@ -85,6 +86,9 @@ void xy_links_destroy(struct xy_links *l)
 	for (uint32_t i = 0; l->link && i < l->cfg.max_peers; i++)
 		if (l->link[i])
 			xy_link_remove(l, l->link[i]);
+	for (uint32_t i = 0; i < l->leaving_count; i++) // what routing held
+		xy_dp_peer_del(l->dp, l->leaving[i]);
+	xy_rib_fini(&l->rib);
 	xy_heap_fini(&l->timers);
 	xy_map_fini(&l->by_key);
 	xy_map_fini(&l->by_index);
@@ -93,7 +97,7 @@ void xy_links_destroy(struct xy_links *l)
 	free(l->link);
 	free(l->order);
 	free(l->free_slot);
-	free(l->route);
+	free(l->leaving);
 	sodium_memzero(l, sizeof(*l));
 	free(l);
 }
@@ -254,18 +258,23 @@ static void run(struct xy_links *l, struct xy_link *k, xy_nsec now)
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 {
 	struct xy_heap_node *n;
-	while (max-- && (n = xy_heap_first(&l->timers)) && n->at <= now) {
+	for (; max && (n = xy_heap_first(&l->timers)) && n->at <= now; max--) {
 		struct xy_link *k = (struct xy_link *)n;
 		if (xy_link_open_ends(l, k) <= now)
 			xy_link_open_drop(l, k);
 		else
 			run(l, k, now);
 	}
+	if (l->rib.freed)
+		xy_links_slots_free(l);
+	xy_links_apply_run(l, 2 * max, now);
 }
 
 xy_nsec xy_links_deadline(const struct xy_links *l)
 {
 	const struct xy_heap_node *n = xy_heap_first(&l->timers);
+	if (xy_links_apply_due(l) || (l->leaving_count && l->rib.freed))
+		return 0;
 	return n ? n->at : XY_NEVER;
 }
 
@@ -310,6 +319,8 @@ void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec no
 						: xy_link_by_remote(l, &ev->remote);
 		if (k)
 			peer_event(l, k, ev, now);
+		else if (ev->type == XY_DP_WANT && ev->peer < l->cfg.max_peers) // it is gone
+			xy_dp_peer_release_held(l->dp, ev->peer);
 		break;
 	case XY_DP_ROAM:
 	case XY_DP_FIRST:

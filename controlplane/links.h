@@ -57,8 +57,9 @@ struct xy_links_ops {
 	// Completes what the dataplane is told of a peer by what the kernel knows of the way there:
 	// the path MTU (0 as it comes = not known), the port, our address, the next hop.
 	void (*path)(void *arg, struct xy_dp_peer *peer);
-	// What became of a link that routing runs over. At REMOVED all routes to it have to go.
-	// NULL: nobody listens.
+	// What became of a link that routing runs over. After REMOVED all routes to it have to go
+	// soon; its slot is another's when none names it, and nobody holds it (rib.h). NULL: nobody
+	// listens.
 	void (*routing)(void *arg, uint32_t slot, enum xy_link_change what);
 	// May a stranger from there have a link? NULL: nobody.
 	bool (*open_to)(void *arg, const struct xy_endpoint *from);
@@ -85,12 +86,18 @@ void xy_links_destroy(struct xy_links *l);
 // What changes from the present state to the plan: peers that are in both keep their sessions. On
 // an error as much of the plan as fits is in force.
 int xy_links_apply(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err);
+// The same in slices, by xy_links_run: the plan must live, and stay where it is, until it is in
+// force. Another may begin, or the same again, before. Routes that stand in both are never gone.
+void xy_links_apply_begin(struct xy_links *l, const struct xy_plan *plan);
+bool xy_links_applying(const struct xy_links *l);
+int xy_links_apply_result(const struct xy_links *l, struct xy_err *err);
 
 void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
 void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now);
 void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 		       const struct xy_endpoint *found, unsigned count, xy_nsec now);
-// Runs timers that are due, at most `max` links; call again at xy_links_deadline.
+// Runs timers that are due, at most `max` links, and with what is left brings the plan on, two
+// steps (a route each) for a link; call again at xy_links_deadline, which may be now.
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now);
 xy_nsec xy_links_deadline(const struct xy_links *l);
 // Asks for the way to the peers of at most max links again, from *from (0 at first) on;
@@ -165,6 +172,7 @@ const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot); // N
 uint32_t xy_links_slot_at(const struct xy_links *l, unsigned at);
 int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot); // -ENOENT
 bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now);
+bool xy_links_is_open(const struct xy_links *l, uint32_t slot); // nobody configured it
 // The node address of that peer. False: no such peer, or a leaf, which has none.
 bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out);
 uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which);

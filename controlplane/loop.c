@@ -21,11 +21,21 @@ xy_nsec xy_now(void)
 	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
 }
 
+static void links_turn(struct xy_daemon *d)
+{
+	xy_links_run(d->links, LINKS_PER_TURN, xy_now());
+	xy_enforce_look(d);
+	xy_loop_rearm(d);
+}
+
 static void on_links(uv_timer_t *timer)
 {
-	struct xy_daemon *d = timer->data;
-	xy_links_run(d->links, LINKS_PER_TURN, xy_now());
-	xy_loop_rearm(d);
+	links_turn(timer->data);
+}
+
+static void on_links_left(uv_idle_t *idle)
+{
+	links_turn(idle->data);
 }
 
 static void on_join(uv_timer_t *timer)
@@ -69,15 +79,15 @@ static void timer_arm(uv_timer_t *timer, uv_timer_cb fn, xy_nsec at, xy_nsec now
 	uv_timer_start(timer, fn, ms, 0);
 }
 
-// What is left of routing comes in the next turn: the links' timers are before it.
-static void routing_arm(struct xy_daemon *d, xy_nsec now)
+// What is left of a slice comes in the next turn: the rest of the loop is before it.
+static void arm(uv_timer_t *timer, uv_timer_cb fn, uv_idle_t *idle, uv_idle_cb left, xy_nsec at,
+		xy_nsec now)
 {
-	xy_nsec at = xy_routing_deadline(d->routing);
 	if (at <= now)
-		uv_idle_start(&d->routing_idle, on_routing_left);
+		uv_idle_start(idle, left);
 	else
-		uv_idle_stop(&d->routing_idle);
-	timer_arm(&d->routing_timer, on_routing, at <= now ? XY_NEVER : at, now);
+		uv_idle_stop(idle);
+	timer_arm(timer, fn, at <= now ? XY_NEVER : at, now);
 }
 
 void xy_loop_rearm(struct xy_daemon *d)
@@ -86,8 +96,10 @@ void xy_loop_rearm(struct xy_daemon *d)
 	if (d->stopping)
 		return;
 	uv_update_time(&d->loop);
-	timer_arm(&d->links_timer, on_links, xy_links_deadline(d->links), now);
-	routing_arm(d, now);
+	arm(&d->links_timer, on_links, &d->links_idle, on_links_left, xy_links_deadline(d->links),
+	    now);
+	arm(&d->routing_timer, on_routing, &d->routing_idle, on_routing_left,
+	    xy_routing_deadline(d->routing), now);
 	timer_arm(&d->join_timer, on_join, xy_join_deadline(d->join), now);
 	timer_arm(&d->nodeinfo_timer, on_nodeinfo, xy_nodeinfo_deadline(d->nodeinfo), now);
 }
@@ -253,10 +265,12 @@ static int tick(struct xy_daemon *d)
 	r = r ? r : uv_timer_init(&d->loop, &d->join_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->tick_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->routing_timer);
+	r = r ? r : uv_idle_init(&d->loop, &d->links_idle);
 	r = r ? r : uv_idle_init(&d->loop, &d->routing_idle);
 	r = r ? r : uv_idle_init(&d->loop, &d->kernel_idle);
 	d->links_timer.data = d->join_timer.data = d->nodeinfo_timer.data = d->tick_timer.data = d;
 	d->routing_timer.data = d->routing_idle.data = d->kernel_idle.data = d;
+	d->links_idle.data = d;
 	d->tick_due = xy_now() + XY_LAG_TICK;
 	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_now());
 	return r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A link's life, and the step from one config to the next.
+// A link's life, and its number's, which goes on until no route leads there.
 #include "link.h"
 
 #include <sodium.h>
@@ -84,6 +84,7 @@ int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 	k->routing = xy_config_speaks(p);
 	k->keepalive = p->keepalive;
 	k->start_at = XY_NEVER;
+	k->mark = l->mark;
 	k->hs_remote = *remote;
 	memcpy(k->stamped, l->cfg.stamp_floor, sizeof(k->stamped));
 	xy_cookie_jar_init(&k->jar, p->key.b);
@@ -108,62 +109,40 @@ void xy_link_remove(struct xy_links *l, struct xy_link *k)
 	xy_map_del(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN));
 	xy_map_del(&l->by_serial, k->serial);
 	xy_link_endpoints_free(l, k);
-	xy_dp_peer_del(l->dp, k->slot);
 	l->link[k->slot] = NULL;
-	l->free_slot[l->free_count++] = k->slot;
+	l->leaving[l->leaving_count++] = k->slot;
 	free(k->allowed);
 	sodium_memzero(k, sizeof(*k));
 	free(k);
+	xy_links_slots_free(l);
 }
 
-// --- from one config to the next
-
-static bool is_same(const struct xy_link *k, const struct xy_plan *plan, unsigned at)
+// A route that leads there would be the next peer's: it comes after the last one.
+void xy_links_slots_free(struct xy_links *l)
 {
-	// Another pre-shared key or another kind: its sessions must not go on.
-	return k->leaf == plan->config.peers[at].leaf &&
-	       sodium_memcmp(&k->hs_remote, &plan->remote[at], sizeof(k->hs_remote)) == 0;
-}
-
-static void mark_wanted(struct xy_links *l, const struct xy_plan *plan)
-{
-	bool open = plan->config.peering != XY_PEERING_CLOSED;
-	l->mark++;
-	for (uint32_t i = 0; i < l->count; i++)
-		if (l->link[l->order[i]]->open && open)
-			l->link[l->order[i]]->mark = l->mark;
-	for (unsigned i = 0; i < plan->config.peer_count; i++) {
-		struct xy_link *k = xy_link_by_key(l, plan->config.peers[i].key.b);
-		if (k)
-			k->mark = is_same(k, plan, i) ? l->mark : l->mark - 1;
-	}
-}
-
-static void remove_unwanted(struct xy_links *l)
-{
-	for (uint32_t i = 0; i < l->count; i++) {
-		struct xy_link *k = l->link[l->order[i]];
-		if (k->mark == l->mark)
+	uint32_t kept = 0;
+	l->rib.freed = false;
+	if (!l->leaving_count)
+		return;
+	xy_rib_commit(&l->rib);
+	for (uint32_t i = 0; i < l->leaving_count; i++) {
+		uint32_t slot = l->leaving[i];
+		if (l->rib.uses[slot]) {
+			l->leaving[kept++] = slot;
 			continue;
-		xy_log_info("peer %s: removed", k->name);
-		xy_link_remove(l, k);
+		}
+		xy_dp_peer_del(l->dp, slot);
+		l->free_slot[l->free_count++] = slot;
 	}
-	l->count = 0; // until order is made again
+	l->leaving_count = kept;
 }
+
+// --- the list by name
 
 static int by_name(const void *a, const void *b, void *arg)
 {
 	const struct xy_links *l = arg;
 	return strcmp(l->link[*(const uint32_t *)a]->name, l->link[*(const uint32_t *)b]->name);
-}
-
-static void order_make(struct xy_links *l)
-{
-	l->count = 0;
-	for (uint32_t i = 0; i < l->cfg.max_peers; i++)
-		if (l->link[i])
-			l->order[l->count++] = i;
-	qsort_r(l->order, l->count, sizeof(*l->order), by_name, l);
 }
 
 static uint32_t order_place(const struct xy_links *l, const struct xy_link *k)
@@ -194,45 +173,4 @@ void xy_link_order_drop(struct xy_links *l, const struct xy_link *k)
 		at++;
 	if (at < l->count)
 		memmove(&l->order[at], &l->order[at + 1], (--l->count - at) * sizeof(*l->order));
-}
-
-static void open_set(struct xy_links *l, const struct xy_config *c)
-{
-	l->open_most = c->max_open_peers;
-	memcpy(l->open_psk, c->network_secret, sizeof(l->open_psk)); // zeros: none
-}
-
-static int bring_in(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err)
-{
-	int r = 0;
-	for (unsigned i = 0; !r && i < plan->config.peer_count; i++) {
-		const struct xy_config_peer *p = &plan->config.peers[i];
-		struct xy_link *k = xy_link_by_key(l, p->key.b);
-		if (xy_key_is_zero(&p->key)) // not known yet
-			continue;
-		if (k) {
-			xy_link_open_adopt(l, k, now);
-			r = xy_link_change(l, k, p, now);
-		} else {
-			r = xy_link_add(l, p, &plan->remote[i], now, &k);
-		}
-		if (r)
-			return xy_err_set(err, -r, "peer %s: cannot be added: %s%s", p->name,
-					  strerror(-r),
-					  r == -ENOSPC ? "; raise max_peers and restart" : "");
-		k->mark = l->mark;
-	}
-	return 0;
-}
-
-int xy_links_apply(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err)
-{
-	open_set(l, &plan->config);
-	mark_wanted(l, plan);
-	xy_links_routes_drop(l); // no route may lead to a peer that is gone
-	remove_unwanted(l);
-	int r = bring_in(l, plan, now, err);
-	order_make(l);
-	int routes = xy_links_routes_set(l, plan, r ? NULL : err);
-	return r ? r : routes;
 }

@@ -14,6 +14,7 @@ const char *const xy_route_source_text[XY_ROUTE_SOURCES] = {
 struct xy_rib_node {
 	struct xy_rib_route r;
 	uint32_t rank;
+	bool refused; // by the dataplane, when it was last set
 	struct xy_rib_node *left, *right;
 };
 
@@ -59,6 +60,37 @@ static void insert(struct xy_rib *rib, struct xy_rib_node *new)
 	rib->count++;
 }
 
+// --- who is named
+
+void xy_rib_hold(struct xy_rib *rib, uint32_t peer)
+{
+	if (peer < rib->peers)
+		rib->uses[peer]++;
+}
+
+void xy_rib_release(struct xy_rib *rib, uint32_t peer)
+{
+	if (peer < rib->peers && --rib->uses[peer] == 0)
+		rib->freed = true;
+}
+
+static void each_peer(struct xy_rib *rib, const struct xy_dp_route *r,
+		      void (*fn)(struct xy_rib *rib, uint32_t peer))
+{
+	if (r->kind != XY_DP_ROUTE_PEER)
+		return;
+	fn(rib, r->peer);
+	for (unsigned i = 0; i < r->hop_count; i++)
+		fn(rib, r->hops[i]);
+}
+
+static void route_put(struct xy_rib *rib, struct xy_rib_node *n, const struct xy_rib_route *r)
+{
+	each_peer(rib, &r->route, xy_rib_hold);
+	each_peer(rib, &n->r.route, xy_rib_release);
+	n->r = *r;
+}
+
 static struct xy_rib_node **place(struct xy_rib *rib, const struct xy_prefix *p, unsigned source)
 {
 	struct xy_rib_node **at = &rib->root;
@@ -84,6 +116,7 @@ static void take_out(struct xy_rib *rib, struct xy_rib_node **at)
 	}
 	*at = l ? l : r;
 	rib->count--;
+	each_peer(rib, &out->r.route, xy_rib_release);
 	free(out);
 }
 
@@ -135,6 +168,12 @@ const struct xy_rib_route *xy_rib_after(const struct xy_rib *rib, const struct x
 	return p ? bound(rib, p, XY_ROUTE_SOURCES) : bound(rib, &first, 0);
 }
 
+const struct xy_rib_route *xy_rib_next(const struct xy_rib *rib, const struct xy_prefix *p,
+				       enum xy_route_source source)
+{
+	return p ? bound(rib, p, source + 1) : xy_rib_after(rib, NULL);
+}
+
 static bool is_equal(const struct xy_dp_route *a, const struct xy_dp_route *b)
 {
 	if (a->kind != b->kind || a->kind != XY_DP_ROUTE_PEER)
@@ -144,13 +183,14 @@ static bool is_equal(const struct xy_dp_route *a, const struct xy_dp_route *b)
 }
 
 // The dataplane and who listens follow what is in force now.
-static int settle(struct xy_rib *rib, const struct xy_rib_route *was, const struct xy_prefix *p)
+static int settle(struct xy_rib *rib, const struct xy_rib_route *was, bool again,
+		  const struct xy_prefix *p)
 {
 	const struct xy_rib_route *is = xy_rib_best(rib, p);
 	int r = 0;
-	if (is && (!was || !is_equal(&was->route, &is->route)))
+	if (is && (!was || again || !is_equal(&was->route, &is->route)))
 		r = xy_dp_route_set(rib->dp, p, &is->route);
-	else if (was && !is)
+	if (was && (r || !is)) // what was must not outlive the peer that it leads to
 		xy_dp_route_del(rib->dp, p);
 	rib->changed = true;
 	if (rib->tell)
@@ -164,20 +204,26 @@ int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 	const struct xy_rib_route *best = xy_rib_best(rib, &r->prefix);
 	struct xy_rib_route was;
 	struct xy_rib_node *n = *place(rib, &r->prefix, r->source);
+	bool again = n && n->refused;
 
 	if (best)
 		was = *best;
 	if (n) {
-		n->r.route = r->route;
+		bool same = !again && is_equal(&n->r.route, &r->route);
+		route_put(rib, n, r);
+		if (same)
+			return 0;
 	} else {
 		n = calloc(1, sizeof(*n));
 		if (!n)
 			return -ENOMEM;
-		n->r = *r;
+		route_put(rib, n, r);
 		n->rank = rank(rib);
 		insert(rib, n);
 	}
-	return settle(rib, best ? &was : NULL, &r->prefix);
+	int e = settle(rib, best ? &was : NULL, again, &r->prefix);
+	n->refused = e;
+	return e;
 }
 
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source)
@@ -189,7 +235,7 @@ void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_sou
 	struct xy_prefix prefix = *p; // it may be the node's own
 	struct xy_rib_route was = *xy_rib_best(rib, &prefix);
 	take_out(rib, at);
-	settle(rib, &was, &prefix);
+	settle(rib, &was, false, &prefix);
 }
 
 void xy_rib_commit(struct xy_rib *rib)
@@ -199,11 +245,20 @@ void xy_rib_commit(struct xy_rib *rib)
 	rib->changed = false;
 }
 
-void xy_rib_init(struct xy_rib *rib, struct xy_dp *dp)
+int xy_rib_init(struct xy_rib *rib, struct xy_dp *dp, uint32_t peers)
 {
-	*rib = (struct xy_rib){.dp = dp};
+	*rib = (struct xy_rib){.dp = dp, .peers = peers};
 	randombytes_buf(&rib->random, sizeof(rib->random));
 	rib->random |= 1; // xorshift's one bad state
+	rib->uses = calloc(peers, sizeof(*rib->uses));
+	return rib->uses ? 0 : -ENOMEM;
+}
+
+void xy_rib_fini(struct xy_rib *rib)
+{
+	free(rib->uses);
+	rib->uses = NULL;
+	rib->peers = 0;
 }
 
 void xy_rib_clear(struct xy_rib *rib)

@@ -23,6 +23,7 @@ extern const char *const xy_route_source_text[XY_ROUTE_SOURCES];
 struct xy_rib_route {
 	struct xy_prefix prefix;
 	enum xy_route_source source;
+	uint32_t mark; // its owner's own, kept as it was given
 	struct xy_dp_route route;
 };
 
@@ -34,19 +35,28 @@ struct xy_rib {
 	uint32_t count; // of all sources
 	uint64_t random;
 	bool changed; // since the last commit
+	uint32_t peers;
+	uint32_t *uses; // [peers] routes of all sources that name the peer, and holds
+	bool freed;	// some peer's last use has gone; cleared by who looks
 	// What is in force for a prefix changes from `was` to `is`; NULL: nothing. May be NULL.
 	void (*tell)(void *arg, const struct xy_rib_route *was, const struct xy_rib_route *is);
 	void *arg;
 };
 
-void xy_rib_init(struct xy_rib *rib, struct xy_dp *dp);
+int xy_rib_init(struct xy_rib *rib, struct xy_dp *dp, uint32_t peers); // -ENOMEM
 void xy_rib_clear(struct xy_rib *rib); // out of the dataplane, too, and committed
+void xy_rib_fini(struct xy_rib *rib);  // cleared already
 
-// Adds or changes what r->source wants. -ENOMEM; or as xy_dp_route_set: then it stands here, and
-// is not in force.
+// Adds or changes what r->source wants; what is in force already is not told again. -ENOMEM; or as
+// xy_dp_route_set: then it stands here, and nothing is in force for the prefix.
 int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r);
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source);
 void xy_rib_commit(struct xy_rib *rib); // workers see the changes since the last
+
+// A peer's number may become another's when nothing here names the peer: no route of any source,
+// and no hold of somebody who may still bring one.
+void xy_rib_hold(struct xy_rib *rib, uint32_t peer);
+void xy_rib_release(struct xy_rib *rib, uint32_t peer);
 
 // What one source wants; NULL: nothing.
 const struct xy_rib_route *xy_rib_get(const struct xy_rib *rib, const struct xy_prefix *p,
@@ -54,6 +64,10 @@ const struct xy_rib_route *xy_rib_get(const struct xy_rib *rib, const struct xy_
 // What is in force for exactly this prefix, and for the one behind it (p NULL: the first).
 const struct xy_rib_route *xy_rib_best(const struct xy_rib *rib, const struct xy_prefix *p);
 const struct xy_rib_route *xy_rib_after(const struct xy_rib *rib, const struct xy_prefix *p);
+// What the first source behind this one wants, in force or not (p NULL: the first of all): for
+// walks in slices, between which the table may change.
+const struct xy_rib_route *xy_rib_next(const struct xy_rib *rib, const struct xy_prefix *p,
+				       enum xy_route_source source);
 // What is in force for the longest prefix of at most len bits (of IPv4 with the 96 before it) that
 // an address is in, as workers find it; NULL: nothing.
 const struct xy_rib_route *xy_rib_covering(const struct xy_rib *rib, const struct xy_addr *a,

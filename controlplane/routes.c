@@ -1,49 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Routes and allowed sources that follow from the config: a sorted list, of which the difference to
-// the one before goes into the table of routes.
+// Routes and allowed sources that follow from the config. Each is set in the table of routes with
+// the mark of the plan at hand; those of older marks go after. So what stands in both plans is in
+// force all the while, however many slices it takes.
 #include "link.h"
 
-#include <stdlib.h>
-
-struct list {
-	struct xy_rib_route *v;
-	unsigned n, room;
-};
-
-static int add(struct list *t, const struct xy_prefix *prefix, enum xy_dp_route_kind kind,
-	       uint32_t peer, enum xy_route_source source)
-{
-	if (t->n == t->room) {
-		unsigned room = t->room ? t->room * 2 : 64;
-		struct xy_rib_route *v = reallocarray(t->v, room, sizeof(*v));
-		if (!v)
-			return -ENOMEM;
-		t->v = v;
-		t->room = room;
-	}
-	t->v[t->n++] = (struct xy_rib_route){
-		.prefix = *prefix, .source = source, .route = {.kind = kind, .peer = peer}};
-	return 0;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const struct xy_rib_route *x = a, *y = b;
-	int c = memcmp(x->prefix.addr.b, y->prefix.addr.b, sizeof(x->prefix.addr.b));
-	c = c ? c : (int)x->prefix.len - (int)y->prefix.len;
-	return c ? c : (int)x->source - (int)y->source;
-}
-
-static void sort_unique(struct list *t)
-{
-	unsigned kept = 0;
-	if (t->n)
-		qsort(t->v, t->n, sizeof(*t->v), compare);
-	for (unsigned i = 0; i < t->n; i++)
-		if (!kept || compare(&t->v[i], &t->v[kept - 1]) != 0)
-			t->v[kept++] = t->v[i];
-	t->n = kept;
-}
+// --- what the plan wants, one by one
 
 // Our /64, and each further address of the interface as a host prefix.
 static int own_prefix(const struct xy_plan *plan, const struct xy_identity *id, unsigned i,
@@ -59,59 +20,91 @@ static int own_prefix(const struct xy_plan *plan, const struct xy_identity *id, 
 	return 0;
 }
 
-static int own_add(const struct xy_links *l, const struct xy_plan *plan, struct list *t)
+static bool own_next(const struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
 {
-	struct xy_prefix p;
-	int r = 0;
-	for (unsigned i = 0; !r && own_prefix(plan, l->cfg.identity, i, &p) == 0; i++)
-		r = add(t, &p, XY_DP_ROUTE_HOST, 0, XY_ROUTE_OWN);
-	return r;
+	out->source = XY_ROUTE_OWN;
+	out->route.kind = XY_DP_ROUTE_HOST;
+	return own_prefix(a->plan, l->cfg.identity, a->at++, &out->prefix) == 0;
 }
 
-static int link_add(const struct xy_link *k, struct list *t)
+static bool announced_next(struct xy_links_apply *a, struct xy_rib_route *out)
 {
-	int r = 0;
-	if (k->open) // strangers.c has its route
-		return 0;
-	if (!k->leaf) {
-		struct xy_prefix p = xy_key_prefix(&k->key);
-		return add(t, &p, XY_DP_ROUTE_PEER, k->slot, XY_ROUTE_PEER);
-	}
-	for (unsigned i = 0; !r && i < k->allowed_count; i++)
-		r = add(t, &k->allowed[i], XY_DP_ROUTE_PEER, k->slot, XY_ROUTE_LEAF);
-	return r;
+	const struct xy_config_prefixes *list = &a->plan->config.routing.announce;
+	if (a->at >= list->count)
+		return false;
+	out->source = XY_ROUTE_ANNOUNCED;
+	out->route.kind = XY_DP_ROUTE_HOST;
+	out->prefix = list->v[a->at++];
+	return true;
 }
 
-static int wanted(const struct xy_links *l, const struct xy_plan *plan, struct list *t)
+// A node's own /64; of a leaf, what it is allowed. An open peer's is strangers.c's.
+static bool link_route(const struct xy_link *k, unsigned n, struct xy_rib_route *out)
 {
-	const struct xy_config *c = &plan->config;
-	int r = own_add(l, plan, t);
-	for (unsigned i = 0; !r && i < c->routing.announce.count; i++)
-		r = add(t, &c->routing.announce.v[i], XY_DP_ROUTE_HOST, 0, XY_ROUTE_ANNOUNCED);
-	for (uint32_t i = 0; !r && i < l->count; i++)
-		r = link_add(l->link[l->order[i]], t);
-	for (unsigned i = 0; !r && i < c->route_count; i++) {
-		const struct xy_link *k = xy_link_by_key(l, c->peers[c->routes[i].peer].key.b);
-		if (k) // it is missing when it could not be added
-			r = add(t, &c->routes[i].prefix, XY_DP_ROUTE_PEER, k->slot,
-				XY_ROUTE_STATIC);
-	}
-	sort_unique(t);
-	return r;
+	if (k->open || n >= (k->leaf ? k->allowed_count : 1))
+		return false;
+	out->source = k->leaf ? XY_ROUTE_LEAF : XY_ROUTE_PEER;
+	out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};
+	out->prefix = k->leaf ? k->allowed[n] : xy_key_prefix(&k->key);
+	return true;
 }
+
+static bool link_next(const struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
+{
+	for (; a->at < l->cfg.max_peers; a->at++, a->nth = 0)
+		if (l->link[a->at] && link_route(l->link[a->at], a->nth++, out))
+			return true;
+	return false;
+}
+
+static bool static_next(const struct xy_links *l, struct xy_links_apply *a,
+			struct xy_rib_route *out)
+{
+	const struct xy_config *c = &a->plan->config;
+	while (a->at < c->route_count) {
+		const struct xy_config_route *r = &c->routes[a->at++];
+		const struct xy_link *k = xy_link_by_key(l, c->peers[r->peer].key.b);
+		if (!k) // it could not be added
+			continue;
+		out->source = XY_ROUTE_STATIC;
+		out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};
+		out->prefix = r->prefix;
+		return true;
+	}
+	return false;
+}
+
+static bool next(const struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
+{
+	enum { OWN, ANNOUNCED, LINKS, STATIC, END };
+	*out = (struct xy_rib_route){.mark = l->mark};
+	for (; a->list < END; a->list++, a->at = a->nth = 0)
+		if ((a->list == OWN && own_next(l, a, out)) ||
+		    (a->list == ANNOUNCED && announced_next(a, out)) ||
+		    (a->list == LINKS && link_next(l, a, out)) ||
+		    (a->list == STATIC && static_next(l, a, out)))
+			return true;
+	return false;
+}
+
+// --- into the table, and out of it
 
 static void withdraw(struct xy_links *l, const struct xy_rib_route *r)
 {
-	xy_rib_del(&l->rib, &r->prefix, r->source);
 	if (r->source == XY_ROUTE_LEAF)
 		xy_dp_source_del(l->dp, &r->prefix);
+	xy_rib_del(&l->rib, &r->prefix, r->source); // and r with it
 }
 
 static int install(struct xy_links *l, const struct xy_rib_route *r, struct xy_err *err)
 {
 	char prefix[XY_PREFIX_STRLEN];
+	const struct xy_rib_route *was = xy_rib_get(&l->rib, &r->prefix, r->source);
+	if (was && was->mark == r->mark) // twice in the config: the first one counts
+		return 0;
+	bool same = was && was->mark && was->route.peer == r->route.peer;
 	int e = xy_rib_set(&l->rib, r);
-	if (!e && r->source == XY_ROUTE_LEAF)
+	if (!e && !same && r->source == XY_ROUTE_LEAF)
 		e = xy_dp_source_set(l->dp, &r->prefix, r->route.peer);
 	if (!e)
 		return 0;
@@ -126,31 +119,6 @@ static int install(struct xy_links *l, const struct xy_rib_route *r, struct xy_e
 			  e == -ENOSPC ? "; raise max_routes and restart" : "");
 }
 
-static bool is_equal(const struct xy_rib_route *a, const struct xy_rib_route *b)
-{
-	return a->route.kind == b->route.kind && a->route.peer == b->route.peer;
-}
-
-// Both sorted: what is only in the old goes, what is new or other is set. Goes on after an error.
-static int merge(struct xy_links *l, const struct list *t, struct xy_err *err)
-{
-	unsigned i = 0, k = 0;
-	int result = 0;
-	while (i < l->route_count || k < t->n) {
-		int c = i == l->route_count ? 1 : k == t->n ? -1 : compare(&l->route[i], &t->v[k]);
-		bool same = c == 0 && is_equal(&l->route[i], &t->v[k]);
-		if (c < 0)
-			withdraw(l, &l->route[i]);
-		if (c >= 0 && !same && !result)
-			result = install(l, &t->v[k], err);
-		else if (c >= 0 && !same)
-			install(l, &t->v[k], NULL);
-		i += c <= 0;
-		k += c >= 0;
-	}
-	return result;
-}
-
 static int own_tell(struct xy_links *l, const struct xy_plan *plan, struct xy_err *err)
 {
 	struct xy_prefix p;
@@ -161,42 +129,46 @@ static int own_tell(struct xy_links *l, const struct xy_plan *plan, struct xy_er
 	return 0;
 }
 
-int xy_links_routes_set(struct xy_links *l, const struct xy_plan *plan, struct xy_err *err)
+bool xy_links_routes_run(struct xy_links *l, unsigned *max)
 {
-	struct list t = {0};
-	int r = own_tell(l, plan, err);
-	if (!r && wanted(l, plan, &t))
-		r = xy_err_set(err, ENOMEM, "no memory for routes");
-	if (r) {
-		free(t.v);
-		return r;
+	struct xy_links_apply *a = &l->apply;
+	struct xy_rib_route r;
+	struct xy_err err;
+	int e = own_tell(l, a->plan, &err);
+	if (e)
+		xy_links_apply_failed(l, e, &err);
+	for (; *max; --*max) {
+		if (!next(l, a, &r))
+			return false;
+		e = install(l, &r, &err);
+		if (e)
+			xy_links_apply_failed(l, e, &err);
 	}
-	r = merge(l, &t, err);
-	xy_rib_commit(&l->rib);
-	free(l->route);
-	l->route = t.v;
-	l->route_count = t.n;
-	return r;
+	return true;
 }
 
-void xy_links_routes_drop(struct xy_links *l)
+// What bears no mark is not the config's.
+bool xy_links_routes_sweep(struct xy_links *l, unsigned *max)
 {
-	unsigned kept = 0;
-	for (unsigned i = 0; i < l->route_count; i++) {
-		const struct xy_rib_route *r = &l->route[i];
-		if (r->route.kind == XY_DP_ROUTE_PEER && l->link[r->route.peer]->mark != l->mark)
+	struct xy_links_apply *a = &l->apply;
+	for (; *max; --*max) {
+		const struct xy_rib_route *r =
+			xy_rib_next(&l->rib, a->at ? &a->swept : NULL, a->swept_source);
+		if (!r)
+			return false;
+		a->at = 1;
+		a->swept = r->prefix;
+		a->swept_source = r->source;
+		if (r->mark && r->mark != l->mark)
 			withdraw(l, r);
-		else
-			l->route[kept++] = *r;
 	}
-	l->route_count = kept;
-	xy_rib_commit(&l->rib);
+	return true;
 }
 
 void xy_links_routes_clear(struct xy_links *l)
 {
-	for (unsigned i = 0; i < l->route_count; i++)
-		withdraw(l, &l->route[i]);
-	l->route_count = 0;
-	xy_rib_clear(&l->rib);
+	const struct xy_rib_route *r;
+	while ((r = xy_rib_next(&l->rib, NULL, 0)))
+		withdraw(l, r);
+	xy_rib_commit(&l->rib);
 }

@@ -113,7 +113,8 @@ static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec
 // Two keys for one /64: the one that is known stays.
 static bool is_taken(const struct xy_links *l, const struct xy_prefix *p)
 {
-	return xy_rib_get(&l->rib, p, XY_ROUTE_PEER) || xy_rib_get(&l->rib, p, XY_ROUTE_OWN);
+	const struct xy_rib_route *r = xy_rib_get(&l->rib, p, XY_ROUTE_PEER);
+	return (r && l->link[r->route.peer]) || xy_rib_get(&l->rib, p, XY_ROUTE_OWN);
 }
 
 static bool may_stay(struct xy_links *l, const struct xy_link *k, const struct xy_prefix *p,
@@ -154,21 +155,24 @@ void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now)
 		xy_dp_session_keepalive(l->dp, current->index);
 }
 
+static void end(struct xy_links *l, struct xy_link *k)
+{
+	if (k->provisional)
+		provisional_end(l, k);
+	else
+		l->open_count--;
+	k->open = false;
+}
+
 void xy_link_open_end(struct xy_links *l, struct xy_link *k)
 {
 	struct xy_prefix p = xy_key_prefix(&k->key);
 	const struct xy_rib_route *route = xy_rib_get(&l->rib, &p, XY_ROUTE_PEER);
 	if (!k->open)
 		return;
-	if (k->provisional) {
-		provisional_end(l, k);
-	} else {
-		l->open_count--;
-		if (route && route->route.peer == k->slot) // else another's, of the config
-			xy_rib_del(&l->rib, &p, XY_ROUTE_PEER);
-		xy_rib_commit(&l->rib); // before its peer goes
-	}
-	k->open = false;
+	end(l, k);
+	if (route && route->route.peer == k->slot) // else another's, of the config
+		xy_rib_del(&l->rib, &p, XY_ROUTE_PEER);
 }
 
 void xy_link_open_drop(struct xy_links *l, struct xy_link *k)
@@ -202,7 +206,7 @@ void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	bool told = !k->provisional;
 	if (!k->open)
 		return;
-	xy_link_open_end(l, k); // its route comes back with those of the config
+	end(l, k); // its route is the config's from here on
 	xy_link_remote_known(l, k);
 	xy_link_endpoint_publish(l, k);
 	if (!told && xy_link_is_up(l, k, now))

@@ -60,3 +60,13 @@ check_within 60 "fewer routes: the kernel has those" has 300
 check "what somebody else put there stays" grep -q to-r <<<"$(ip -n a -6 route show 2001:db8:ffff::/48)"
 check_within 20 "and is told of" grep -q '2001:db8:ffff::/48: there is one already' "$LAB/a.log"
 check "no turn took a second" at_least "$(lag_max)" 1000000
+
+# The end comes in the middle of a third.
+config_a $ROUTES
+reload
+under_way() { at_least 1000 "$(show a node | jq .routes)"; }
+check_within 30 "routes come again" under_way
+code=0
+end_process "${LAB_PID[a]}" || code=$?
+LAB_PID[a]=
+check "a ends at once, and cleanly" same 0 "$code"

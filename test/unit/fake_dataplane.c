@@ -278,11 +278,13 @@ static int take(struct fake_route *table, const struct xy_prefix *prefix)
 int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route)
 {
+	dp->route_changes++;
 	return put(dp->route, prefix, *route);
 }
 
 int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix)
 {
+	dp->route_changes++;
 	return take(dp->route, prefix);
 }
 

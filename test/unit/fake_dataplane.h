@@ -46,7 +46,8 @@ struct xy_dp {
 	unsigned own, ports;
 	struct xy_addr port_address[2];
 	uint32_t last_index;
-	unsigned dangling; // routes to a peer that was deleted
+	unsigned dangling;	// routes to a peer that was deleted
+	unsigned route_changes; // calls of xy_dp_route_set and _del
 	bool send_fails;
 	// set by the test
 	void *arg;

@@ -3,6 +3,7 @@
 // whose every datagram the test may lose, delay, keep or send again.
 #include "unit.h"
 
+#include "base/bytes.h"
 #include "fake_dataplane.h"
 #include "lag.h"
 #include "link.h"
@@ -835,20 +836,21 @@ static void test_open_full(void)
 static void test_open_collision(void)
 {
 	world_make();
-	none(B, OPEN);
+	configure(B, C, OPEN, "");
+	B->open = true;
 	struct xy_rib *rib = xy_links_rib(B->links);
 	struct xy_rib_route known = {.prefix = xy_key_prefix(&A->id.x25519),
 				     .source = XY_ROUTE_PEER,
-				     .route = {.kind = XY_DP_ROUTE_PEER, .peer = 5}};
+				     .route = {.kind = XY_DP_ROUTE_PEER, .peer = 0}};
 	CU_ASSERT_EQUAL(xy_rib_set(rib, &known), 0);
 	configure(A, B, "", TO_B);
 	run_for(3 * XY_SEC);
 	CU_ASSERT(drops(B, XY_LINK_DROP_HS_COLLISION) >= 1);
 	none(A, "");
 	run_for(30 * XY_SEC);
-	CU_ASSERT_EQUAL(xy_links_count(B->links), 0);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
 	const struct xy_rib_route *r = xy_rib_get(rib, &known.prefix, XY_ROUTE_PEER);
-	CU_ASSERT(r && r->route.peer == 5);
+	CU_ASSERT(r && r->route.peer == 0);
 	world_end();
 }
 
@@ -1255,6 +1257,156 @@ static void test_reload(void)
 	world_end();
 }
 
+// --- plans in slices
+
+enum { SLICE_ROUTES = 40 };
+
+// Two peers, and routes [from, to) by the one named.
+static void sliced_plan(struct node *n, unsigned from, unsigned to, const char *peer,
+			struct xy_plan *out)
+{
+	static char text[8192];
+	struct xy_config config;
+	struct xy_err err;
+	size_t at = (size_t)snprintf(text, sizeof(text),
+				     "peers = ( { name = \"b\"; key = \"%s\"; }, "
+				     "{ name = \"c\"; key = \"%s\"; } ); routes = ( ",
+				     B->key, C->key);
+	for (unsigned i = from; i < to; i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+				       "%s{ prefix = \"2001:db8:%x::/48\"; peer = \"%s\"; }",
+				       i > from ? ", " : "", i, peer);
+	snprintf(text + at, sizeof(text) - at, " );");
+	CU_ASSERT_EQUAL_FATAL(xy_config_parse("test", text, strlen(text), &config, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(xy_plan_make("test", &config, &n->id, out, &err), 0);
+}
+
+static const struct xy_dp_route *sliced_route(unsigned i)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "2001:db8:%x::/48", i);
+	const struct fake_route *r = fake_route_find(A->dp.route, text);
+	return r ? &r->route : NULL;
+}
+
+// One slice, within its bound; routes [from, to) are there before it and after.
+static void slice(unsigned from, unsigned to)
+{
+	unsigned before = A->dp.route_changes;
+	xy_links_run(A->links, 4, w.now);
+	CU_ASSERT(A->dp.route_changes - before <= 8);
+	for (unsigned i = from; i < to; i++)
+		CU_ASSERT_PTR_NOT_NULL_FATAL(sliced_route(i));
+	CU_ASSERT_EQUAL(A->dp.dangling, 0);
+}
+
+static unsigned slices(unsigned from, unsigned to)
+{
+	unsigned n = 0;
+	for (; xy_links_applying(A->links) && n < 1000; n++)
+		slice(from, to);
+	CU_ASSERT_EQUAL(xy_links_apply_result(A->links, NULL), 0);
+	return n;
+}
+
+// What stands in both plans is never gone, whoever it leads to; a plan may follow in the middle.
+static void test_slices(void)
+{
+	struct xy_plan plan[4];
+	world_make();
+	sliced_plan(A, 0, SLICE_ROUTES, "b", &plan[0]);
+	sliced_plan(A, 10, SLICE_ROUTES + 10, "c", &plan[1]);
+	sliced_plan(A, 20, SLICE_ROUTES, "b", &plan[2]);
+	sliced_plan(A, 20, 30, "c", &plan[3]);
+	xy_links_apply_begin(A->links, &plan[0]);
+	CU_ASSERT_EQUAL(xy_links_deadline(A->links), 0);
+	CU_ASSERT(slices(0, 0) >= SLICE_ROUTES / 8);
+	for (unsigned i = 0; i < SLICE_ROUTES; i++)
+		CU_ASSERT(sliced_route(i) && sliced_route(i)->peer == 0);
+
+	xy_links_apply_begin(A->links, &plan[1]);
+	for (unsigned i = 0; i < 6; i++)
+		slice(10, SLICE_ROUTES);
+	CU_ASSERT(xy_links_applying(A->links));
+	xy_links_apply_begin(A->links, &plan[2]); // in the middle: some go by b, some by c
+	slices(20, SLICE_ROUTES);
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 3 + SLICE_ROUTES - 20);
+	for (unsigned i = 20; i < SLICE_ROUTES; i++)
+		CU_ASSERT(sliced_route(i) && sliced_route(i)->peer == 0);
+
+	unsigned before = A->dp.route_changes;
+	xy_links_apply_begin(A->links, &plan[2]); // the same again
+	slices(20, SLICE_ROUTES);
+	CU_ASSERT_EQUAL(A->dp.route_changes, before);
+	xy_links_apply_begin(A->links, &plan[3]);
+	slice(20, 30);
+	world_end(); // in the middle
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(plan); i++)
+		xy_plan_free(&plan[i]);
+}
+
+// A peer that is removed may be added again at once: its old number is another's only when no route
+// names it any more.
+static void test_slot_of_the_gone(void)
+{
+	struct xy_rib_route learned = {.source = XY_ROUTE_LEARNED,
+				       .route = {.kind = XY_DP_ROUTE_PEER, .peer = 0}};
+	CU_ASSERT_EQUAL(xy_prefix_parse("2001:db8::/32", &learned.prefix), 0);
+	world_make();
+	pair_up();
+	struct xy_rib *rib = xy_links_rib(A->links);
+	CU_ASSERT_EQUAL(xy_rib_set(rib, &learned), 0);
+	none(A, "");
+	CU_ASSERT_EQUAL(xy_links_count(A->links), 0);
+	CU_ASSERT(A->dp.peer[0].there); // no dangling route
+	CU_ASSERT_EQUAL(fake_sessions(&A->dp), 0);
+	fake_data(&A->dp, 0);
+	CU_ASSERT(A->dp.peer[0].held == 0 && A->dp.peer[0].released == 1);
+
+	configure(A, B, SECRET, TO_B);
+	CU_ASSERT(A->dp.peer[0].there && A->dp.peer[1].there);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(is_up(A) && A->dp.peer[1].current && !A->dp.peer[0].current);
+	xy_rib_del(rib, &learned.prefix, XY_ROUTE_LEARNED);
+	CU_ASSERT_EQUAL(xy_links_deadline(A->links), 0);
+	xy_links_run(A->links, 1, w.now);
+	CU_ASSERT(!A->dp.peer[0].there && A->dp.peer[1].there);
+	CU_ASSERT(xy_links_deadline(A->links) > w.now);
+	world_end();
+}
+
+// All numbers are taken, one of them by a peer that has gone: who is new waits for it.
+static void test_slot_waited_for(void)
+{
+	struct xy_rib *rib;
+	world_make();
+	configure(A, B, "", TO_B);
+	rib = xy_links_rib(A->links);
+	xy_rib_hold(rib, 0);
+	A->links->free_count -= 7; // as if others had them
+	struct xy_plan plan;
+	sliced_plan(A, 0, 1, "c", &plan);
+	plan.config.peers[0] = plan.config.peers[1]; // c alone
+	plan.remote[0] = plan.remote[1];
+	plan.config.peer_count = 1;
+	plan.config.routes[0].peer = 0;
+	xy_links_apply_begin(A->links, &plan);
+	for (unsigned i = 0; i < 8; i++)
+		slice(0, 0);
+	CU_ASSERT(xy_links_applying(A->links) && xy_links_count(A->links) == 0);
+	CU_ASSERT(xy_links_deadline(A->links) > w.now); // and nothing spins
+	xy_rib_release(rib, 0);
+	CU_ASSERT_EQUAL(xy_links_deadline(A->links), 0);
+	slices(0, 0);
+	CU_ASSERT_EQUAL(xy_links_count(A->links), 1);
+	CU_ASSERT_PTR_NOT_NULL(sliced_route(0));
+	plan.config.peer_count = 2;
+	A->links->free_count += 7;
+	world_end();
+	memset(&plan.config.peers[0], 0, sizeof(plan.config.peers[0])); // it is there twice
+	xy_plan_free(&plan);
+}
+
 static void test_refused(void)
 {
 	char text[512];
@@ -1460,7 +1612,9 @@ XY_UNIT_MAIN(
 	{"keepalive switched off", test_keepalive_off}, {"port of the family", test_port_of_family},
 	{"peer removed with jobs under way", test_removed_with_jobs},
 	{"indices exhausted", test_no_index}, {"strangers are refused first", test_strangers_first},
-	{"reload by the difference", test_reload}, {"refused configs", test_refused},
+	{"reload by the difference", test_reload}, {"a plan in slices", test_slices},
+	{"a number that is still named", test_slot_of_the_gone},
+	{"a number that is waited for", test_slot_waited_for}, {"refused configs", test_refused},
 	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
 	{"events of what is not there", test_strange_events}, {"heap against a scan", test_heap},
 	{"map against an array", test_map}, {"limits for tests", test_limits},

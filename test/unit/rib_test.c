@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { PREFIXES = 24, STEPS = 20000 };
+enum { PREFIXES = 24, STEPS = 20000, PEERS = 4 };
 
 static struct {
 	xy_nsec now;
@@ -86,7 +86,7 @@ static void tell(void *arg, const struct xy_rib_route *was, const struct xy_rib_
 static void step(unsigned i, unsigned source)
 {
 	struct xy_rib_route r = {.prefix = prefix_at(i), .source = source};
-	r.route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = (unsigned)rand() % 4};
+	r.route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = (unsigned)rand() % PEERS};
 	if (rand() % 3) {
 		w.there[i][source] = true;
 		w.want[i][source] = r.route;
@@ -102,7 +102,7 @@ static void test_model(void)
 	srand(1);
 	memset(&w, 0, sizeof(w));
 	fake_init(&w.dp, &w.now);
-	xy_rib_init(&w.rib, &w.dp);
+	CU_ASSERT_EQUAL_FATAL(xy_rib_init(&w.rib, &w.dp, PEERS), 0);
 	w.rib.tell = tell;
 	for (unsigned n = 0; n < STEPS; n++) {
 		unsigned i = (unsigned)rand() % PREFIXES;
@@ -119,6 +119,7 @@ static void test_model(void)
 	xy_rib_clear(&w.rib);
 	CU_ASSERT_EQUAL(fake_route_count(w.dp.route), 0);
 	CU_ASSERT_EQUAL(w.rib.count, 0);
+	xy_rib_fini(&w.rib);
 }
 
 // What the dataplane has no room for stands in the table all the same.
@@ -137,7 +138,7 @@ static void test_covering(void)
 					    "10.0.0.0/8"};
 	memset(&w, 0, sizeof(w));
 	fake_init(&w.dp, &w.now);
-	xy_rib_init(&w.rib, &w.dp);
+	CU_ASSERT_EQUAL_FATAL(xy_rib_init(&w.rib, &w.dp, PEERS), 0);
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(there); i++) {
 		struct xy_rib_route r = {.source = XY_ROUTE_LEARNED,
 					 .route = {.kind = XY_DP_ROUTE_HOST}};
@@ -151,13 +152,14 @@ static void test_covering(void)
 	covered_by("10.9.9.9", 128, "10.0.0.0/8");
 	covered_by("10.9.9.9", 103, "none"); // ::/0 is none of IPv4's
 	xy_rib_clear(&w.rib);
+	xy_rib_fini(&w.rib);
 }
 
 static void test_full(void)
 {
 	memset(&w, 0, sizeof(w));
 	fake_init(&w.dp, &w.now);
-	xy_rib_init(&w.rib, &w.dp);
+	CU_ASSERT_EQUAL_FATAL(xy_rib_init(&w.rib, &w.dp, PEERS), 0);
 	struct xy_rib_route r = {.source = XY_ROUTE_LEARNED, .route = {.kind = XY_DP_ROUTE_HOST}};
 	for (unsigned i = 0; i < FAKE_ROUTES; i++) {
 		r.prefix = (struct xy_prefix){.addr.b = {0x20, 0x02, (uint8_t)i}, .len = 32};
@@ -168,6 +170,7 @@ static void test_full(void)
 	CU_ASSERT_PTR_NOT_NULL(xy_rib_best(&w.rib, &r.prefix));
 	xy_rib_clear(&w.rib);
 	CU_ASSERT_EQUAL(fake_route_count(w.dp.route), 0);
+	xy_rib_fini(&w.rib);
 }
 
 XY_UNIT_MAIN("rib", {"each step as the model has it", test_model},
