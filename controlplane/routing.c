@@ -21,7 +21,8 @@ struct link {
 	bool there;  // in Babel
 	bool up;     // a session is there
 	bool open;   // of an open peer: no plan names it
-	bool plain;  // a leaf
+	bool plain;  // a leaf; also while routes of what was here go
+	bool going;  // removed, and its number held until no route names it
 	bool wanted; // by the plan at hand
 	uint16_t cost;
 	uint32_t max_origins;
@@ -45,6 +46,7 @@ struct xy_routing {
 	struct xy_rib *rib;
 	struct xy_addr local; // our link-local address, the same on each link
 	struct link *link;    // [max_peers], by slot
+	uint32_t going;	      // links of that kind
 	bool pending;	      // actions are left
 	struct queue sign, verify;
 	struct xy_routing_job job[XY_ROUTING_JOBS];
@@ -331,6 +333,19 @@ static void act_all(struct xy_routing *r, unsigned max, xy_nsec now)
 	jobs_start(r);
 }
 
+static void going_release(struct xy_routing *r, xy_nsec now)
+{
+	if (!r->going || r->pending || xy_babel_deadline(r->babel) <= now)
+		return;
+	for (uint32_t i = 0; i < r->cfg.max_peers && r->going; i++) {
+		if (!r->link[i].going)
+			continue;
+		r->link[i].going = false;
+		r->going--;
+		xy_rib_release(r->rib, i);
+	}
+}
+
 void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 {
 	negatives_expire(r, now);
@@ -338,6 +353,7 @@ void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 	if (!r->pending && xy_babel_deadline(r->babel) <= now)
 		xy_babel_poll(r->babel, now);
 	act_all(r, max, now);
+	going_release(r, now);
 }
 
 xy_nsec xy_routing_deadline(const struct xy_routing *r)
@@ -389,15 +405,20 @@ static void link_end(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	if (!k->there)
 		return;
 	xy_babel_origin_prefer(r->babel, &k->key, false);
-	xy_babel_link_remove(r->babel, (uint16_t)slot, now);
+	xy_babel_link_remove(r->babel, (uint16_t)slot, now); // what it brought goes in slices
 	k->there = false;
-	// Not in slices: no route may lead there when the peer is gone and its slot another's. It
-	// is the operator who removes a peer with many routes.
-	act_all(r, UINT32_MAX, now);
-	while (xy_babel_deadline(r->babel) <= now) {
-		xy_babel_poll(r->babel, now);
-		act_all(r, UINT32_MAX, now);
+	r->pending = true;
+}
+
+// Until Babel is through with it, an action may still name the link.
+static void link_gone(struct xy_routing *r, uint32_t slot)
+{
+	struct link *k = &r->link[slot];
+	if (!k->going) {
+		xy_rib_hold(r->rib, slot);
+		r->going++;
 	}
+	*k = (struct link){.plain = k->plain, .going = true};
 }
 
 static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *key,
@@ -437,9 +458,10 @@ void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change wh
 	k->up = what == XY_LINK_CAME_UP;
 	if (what == XY_LINK_REMOVED) {
 		link_end(r, slot, now);
-		*k = (struct link){0};
+		link_gone(r, slot);
 	} else if (k->up && !k->there) {
-		open_begin(r, slot, now);
+		if (xy_links_is_open(r->cfg.links, slot)) // else its plan is on the way
+			open_begin(r, slot, now);
 	} else if (k->up) {
 		xy_babel_link_up(r->babel, (uint16_t)slot, now);
 	} else if (k->there) {

@@ -65,8 +65,9 @@ void xy_routing_destroy(struct xy_routing *r);
 int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec now,
 		     struct xy_err *err);
 
-// A link came up, went down, or is about to be removed: then no route leads there when this
-// returns. A link that no plan names is an open peer's.
+// A link came up, went down, or is about to be removed: then its routes go in slices, and its
+// number is held in the table of routes until they have. A link that no plan names is an open
+// peer's.
 void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now);
 // OVERLAY (to port 6696 of a link-local address or group), ASK, USED.
 void xy_routing_event(struct xy_routing *r, const struct xy_dp_event *ev, xy_nsec now);

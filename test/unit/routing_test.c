@@ -608,6 +608,49 @@ static void test_reload(void)
 }
 
 // A limit refuses what is beyond it, and lets it in when it is raised.
+// A peer that brought much is removed: what it brought goes in slices, and its number is nobody's
+// before; the same peer may come again meanwhile.
+static void test_removed(void)
+{
+	enum { PREFIXES = 40, SLICE = 4 };
+	static char announce[4096], accept[8192];
+	size_t at = 0;
+	world_make();
+	world_start();
+	for (unsigned i = 0; i < PREFIXES; i++)
+		at += (size_t)snprintf(announce + at, sizeof(announce) - at,
+				       "%s\"2001:db8:%x::/48\"", i ? ", " : "", i);
+	char top[8192];
+	snprintf(top, sizeof(top), "routing = { announce = [ %s ]; };", announce);
+	snprintf(accept, sizeof(accept),
+		 "routing = { accept = ( { key = \"%s\"; prefix = \"2001:db8::/32\"; } ); };",
+		 B->key);
+	CONFIGURE(B, top, {"r", ""});
+	CONFIGURE(R, accept, {"b", ""});
+	run_for(30 * XY_SEC);
+	uint32_t old = slot_of(R, B);
+	CU_ASSERT(goes_by(R, "2001:db8:7::/48", B));
+	unsigned there = fake_route_count(R->dp.route);
+	CU_ASSERT(there > PREFIXES);
+
+	CONFIGURE(R, accept, {"a", ""}); // no b
+	CONFIGURE(R, accept, {"b", ""}); // and b again
+	CU_ASSERT(slot_of(R, B) != old && R->dp.peer[old].there);
+	unsigned turns = 0;
+	while (R->dp.peer[old].there && turns++ < 1000) {
+		unsigned before = R->dp.route_changes;
+		xy_links_run(R->links, SLICE, w.now);
+		xy_routing_run(R->routing, SLICE, w.now);
+		CU_ASSERT(R->dp.route_changes - before <= 3 * SLICE);
+	}
+	CU_ASSERT(turns >= PREFIXES / SLICE && turns < 1000);
+	CU_ASSERT_EQUAL(R->dp.dangling, 0);
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(R, "2001:db8:7::/48", B));
+	CU_ASSERT_EQUAL(fake_route_count(R->dp.route), there);
+	world_end();
+}
+
 static void test_limit(void)
 {
 	world_make();
@@ -779,5 +822,6 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"helpers that are slow", test_slow_helpers},
 	     {"prefixes outside the mesh", test_prefixes},
 	     {"static before learned", test_precedence}, {"reload", test_reload},
-	     {"a limit", test_limit}, {"an open peer", test_open}, {"a stub asks", test_stub},
-	     {"restart", test_restart}, {"strange packets", test_strange_packets})
+	     {"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
+	     {"an open peer", test_open}, {"a stub asks", test_stub}, {"restart", test_restart},
+	     {"strange packets", test_strange_packets})
