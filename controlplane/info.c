@@ -20,13 +20,26 @@ unsigned xy_links_after(const struct xy_links *l, const char *after)
 	return from;
 }
 
-static enum xy_link_state state_of(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+// A lost packet or two is no silence: a peer that is there answers the second initiation.
+#define SILENT_AFTER (10 * XY_SEC)
+
+// A session outlives the peer by up to three minutes; what is not answered tells sooner.
+static bool is_silent(const struct xy_link *k, xy_nsec heard, xy_nsec now)
+{
+	xy_nsec asking = k->timers.attempt_start ? now - k->timers.attempt_start : 0;
+	return (k->unanswered || asking > SILENT_AFTER) && now - heard > SILENT_AFTER;
+}
+
+static enum xy_link_state state_of(const struct xy_links *l, const struct xy_link *k, xy_nsec heard,
+				   xy_nsec now)
 {
 	if (xy_link_is_up(l, k, now))
-		return XY_LINK_UP;
+		return is_silent(k, heard, now) ? XY_LINK_SILENT : XY_LINK_UP;
 	if (!k->remote.port)
 		return XY_LINK_NO_ENDPOINT;
-	return k->timers.attempt_start ? XY_LINK_HANDSHAKE : XY_LINK_DOWN;
+	if (k->timers.attempt_start)
+		return XY_LINK_HANDSHAKE;
+	return k->unanswered ? XY_LINK_DOWN : XY_LINK_IDLE;
 }
 
 static unsigned sessions_of(const struct xy_link *k)
@@ -47,7 +60,6 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 		.leaf = k->leaf,
 		.open = k->open,
 		.provisional = k->provisional,
-		.state = state_of(l, k, now),
 		.remote = k->remote,
 		.endpoint_count = k->endpoints.count,
 		.endpoints = k->endpoints.text,
@@ -62,6 +74,9 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 		.handshakes_failed = k->failed,
 	};
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
+	xy_nsec heard = out->stats.rx_any;
+	out->last_received = heard > k->last_handshake ? heard : k->last_handshake;
+	out->state = state_of(l, k, out->last_received, now);
 }
 
 bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now)

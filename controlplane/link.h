@@ -79,6 +79,7 @@ struct xy_link {
 	uint32_t moved_index;
 	uint64_t sent, failed;
 	bool told_up;
+	bool unanswered;    // the last attempt was given up
 	bool open;	    // nobody configured it: strangers.c
 	bool provisional;   // no transport message has come yet
 	xy_nsec open_since; // provisional: since when

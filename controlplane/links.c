@@ -183,6 +183,7 @@ static void give_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	char at[XY_ENDPOINT_STRLEN];
 	unsigned long missed;
 	xy_dp_peer_release_held(l->dp, k->slot);
+	k->unanswered = true;
 	if (k->hs == XY_LINK_HS_SENT)
 		xy_link_handshake_end(l, k);
 	if (is_kept_up(k))

@@ -131,7 +131,14 @@ unsigned xy_links_jobs(const struct xy_links *l);
 
 // --- what is going on
 
-enum xy_link_state { XY_LINK_UP, XY_LINK_HANDSHAKE, XY_LINK_DOWN, XY_LINK_NO_ENDPOINT };
+enum xy_link_state {
+	XY_LINK_UP,	   // a session, and nothing speaks against the peer being there
+	XY_LINK_SILENT,	   // a session, but no answer
+	XY_LINK_HANDSHAKE, // no session; the peer is being asked for one
+	XY_LINK_DOWN,	   // no session, and the peer did not answer when it was asked last
+	XY_LINK_IDLE,	   // no session, and nothing to send; it comes with the first packet
+	XY_LINK_NO_ENDPOINT,
+};
 
 struct xy_link_info {
 	const char *name;
@@ -143,6 +150,7 @@ struct xy_link_info {
 	unsigned endpoint_count;
 	const struct xy_config_endpoint *endpoints;
 	xy_nsec last_handshake; // 0 = never
+	xy_nsec last_received;	// 0 = never
 	xy_nsec session_born;	// 0 = none
 	uint32_t mtu;		// of overlay packets; 0 = no endpoint
 	unsigned keepalive;

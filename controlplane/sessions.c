@@ -44,6 +44,7 @@ static void became_current(struct xy_links *l, struct xy_link *k, uint32_t index
 	xy_dp_session_use(l->dp, index);
 	xy_wg_timers_session(&k->timers, now, initiator);
 	k->last_handshake = now;
+	k->unanswered = false;
 	k->start_at = XY_NEVER;
 	if (!k->told_up && !k->provisional)
 		xy_link_tell_up(l, k);

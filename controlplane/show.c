@@ -182,8 +182,10 @@ static json_t *show_node(void *arg, const char *params)
 // --- /xylem/peers, /xylem/sessions
 
 static const char *const state_text[] = {[XY_LINK_UP] = "up",
+					 [XY_LINK_SILENT] = "silent",
 					 [XY_LINK_HANDSHAKE] = "handshake",
 					 [XY_LINK_DOWN] = "down",
+					 [XY_LINK_IDLE] = "idle",
 					 [XY_LINK_NO_ENDPOINT] = "no endpoint"};
 
 static json_t *endpoints_json(const struct xy_link_info *k)
@@ -232,6 +234,7 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 			    TEXT(k.remote.port ? xy_endpoint_str(&k.remote, text) : NULL));
 	json_object_set_new(o, "endpoints", endpoints_json(&k));
 	json_object_set_new(o, "last_handshake", seconds_since(k.last_handshake, now));
+	json_object_set_new(o, "last_received", seconds_since(k.last_received, now));
 	put_traffic(o, &k);
 	json_object_set_new(o, "mtu", number(k.mtu));
 	json_object_set_new(o, "keepalive", number(k.keepalive));

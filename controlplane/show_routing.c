@@ -209,6 +209,17 @@ static json_t *show_route(void *arg, const char *params)
 
 // --- /xylem/neighbours
 
+static const char *neighbour_state(const struct xy_babel_link_info *i)
+{
+	if (!i->up)
+		return "down";
+	if (!i->heard)
+		return "not heard";
+	if (i->rxcost == XY_BABEL_INFINITY)
+		return "silent";
+	return i->cost == XY_BABEL_INFINITY ? "one way" : "up";
+}
+
 static json_t *neighbour_json(const char *name, const struct xy_babel_link_info *i)
 {
 	char text[XY_ADDR_STRLEN];
@@ -220,10 +231,7 @@ static json_t *neighbour_json(const char *name, const struct xy_babel_link_info 
 	}
 	snprintf(text, sizeof(text), "%04x", i->hellos);
 	json_object_set_new(o, "peer", json_string(name));
-	json_object_set_new(o, "state",
-			    json_string(!i->up	   ? "down"
-					: i->heard ? "up"
-						   : "not heard"));
+	json_object_set_new(o, "state", json_string(neighbour_state(i)));
 	json_object_set_new(o, "hellos", json_string(text));
 	json_object_set_new(o, "address",
 			    i->heard ? json_string(xy_addr_str(&i->address, text)) : json_null());

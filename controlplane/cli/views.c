@@ -376,6 +376,8 @@ static enum xy_colour colour_of(const struct column *c, const json_t *v)
 		return XY_PLAIN;
 	if (strcmp(text, "up") == 0)
 		return XY_GREEN;
+	if (strcmp(text, "idle") == 0)
+		return XY_PLAIN;
 	return strcmp(text, "handshake") == 0 ? XY_YELLOW : XY_RED;
 }
 

@@ -361,7 +361,7 @@ static void test_handshake(void)
 	configure(B, A, SECRET, "");
 	CU_ASSERT_EQUAL(info(B).state, XY_LINK_NO_ENDPOINT);
 	configure(A, B, SECRET, TO_B);
-	CU_ASSERT_EQUAL(info(A).state, XY_LINK_DOWN);
+	CU_ASSERT_EQUAL(info(A).state, XY_LINK_IDLE); // for a moment
 	run_for(2 * XY_SEC);
 	CU_ASSERT(is_up(A) && is_up(B));
 	CU_ASSERT(is_at(B, &A->dp.self)); // learned
@@ -525,13 +525,39 @@ static void test_idle(void)
 	CU_ASSERT(is_up(A) && is_up(B));
 	CU_ASSERT(A->changes[XY_LINK_CAME_UP] == 0);
 	run_for(600 * XY_SEC);
-	CU_ASSERT(!is_up(A) && !is_up(B));
+	CU_ASSERT(info(A).state == XY_LINK_IDLE && info(B).state == XY_LINK_IDLE);
 	CU_ASSERT_EQUAL(fake_sessions(&A->dp), 0); // expired
 	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
 	CU_ASSERT_EQUAL(xy_links_deadline(B->links), XY_NEVER); // silent
 	fake_data(&A->dp, 0);
 	run_for(XY_SEC);
 	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 1);
+	world_end();
+}
+
+// What an operator sees of a peer that dies: no answer within half a minute, no session after
+// three.
+static void test_silent(void)
+{
+	world_make();
+	pair_up();
+	w.lose = lose_all;
+	unsigned silent = 0, after = 0;
+	for (; after < 300 && info(A).state != XY_LINK_HANDSHAKE; after++) {
+		fake_data(&A->dp, 0);
+		run_for(XY_SEC);
+		CU_ASSERT(info(A).state != XY_LINK_IDLE && info(A).state != XY_LINK_DOWN);
+		silent += info(A).state == XY_LINK_SILENT;
+	}
+	CU_ASSERT(after > 150 && after < 200);		  // the session ends after 180
+	CU_ASSERT(silent > after - 35 && silent < after); // sent unanswered, then asked in vain
+	CU_ASSERT(w.now - info(A).last_received > 170 * XY_SEC);
+	while (info(A).state == XY_LINK_HANDSHAKE)
+		run_for(XY_SEC);
+	CU_ASSERT_EQUAL(info(A).state, XY_LINK_DOWN);
+	w.lose = NULL;
+	run_for(120 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
 	world_end();
 }
 
@@ -1589,7 +1615,7 @@ XY_UNIT_MAIN(
 	{"loss and retransmission", test_retransmission},
 	{"giving up, and trying again", test_give_up_and_again},
 	{"rekey without a gap", test_rekey}, {"an idle link goes silent", test_idle},
-	{"a link is kept up for routing", test_kept},
+	{"a peer that dies goes silent", test_silent}, {"a link is kept up for routing", test_kept},
 	{"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
 	{"a cookie buys little", test_cookie_limited},
 	{"wrong secret carries nothing", test_wrong_secret},
