@@ -167,12 +167,12 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "sessions", number(sessions));
 	json_object_set_new(o, "routes", number(routes.count));
 	json_object_set_new(o, "route_limit", number(routes.limit));
-	json_object_set_new(o, "route_bytes", number(routes.bytes));
+	json_object_set_new(o, "route_memory_bytes", number(routes.bytes));
 	put_lag(o, d);
 	put_clients(o, d);
 	json_object_set_new(o, "peering", json_string(peering_text[d->plan.config.peering]));
-	json_object_set_new(o, "state", json_string(xy_state_folder(d->state)));
-	json_object_set_new(o, "pins", number(xy_state_pins(d->state)));
+	json_object_set_new(o, "state_folder", json_string(xy_state_folder(d->state)));
+	json_object_set_new(o, "pinned_keys", number(xy_state_pins(d->state)));
 	json_object_set_new(o, "joining", joining(d->join));
 	json_object_set_new(o, "discovery", discovery(d));
 	json_object_set_new(o, "warnings", warnings(d, &routes));
@@ -415,7 +415,7 @@ static void put_drop(json_t *list, const char *reason, uint64_t packets, const c
 	json_t *o = json_object();
 	json_object_set_new(o, "reason", json_string(reason));
 	json_object_set_new(o, "packets", number(packets));
-	json_object_set_new(o, "text", json_string(text));
+	json_object_set_new(o, "meaning", json_string(text));
 	json_array_append_new(list, o);
 }
 

@@ -236,18 +236,18 @@ static json_t *neighbour_json(const char *name, const struct xy_babel_link_info 
 	json_object_set_new(o, "address",
 			    i->heard ? json_string(xy_addr_str(&i->address, text)) : json_null());
 	json_object_set_new(o, "cost", metric_json(i->cost));
-	json_object_set_new(o, "rxcost", metric_json(i->rxcost));
-	json_object_set_new(o, "txcost", metric_json(i->txcost));
+	json_object_set_new(o, "rx_cost", metric_json(i->rxcost));
+	json_object_set_new(o, "tx_cost", metric_json(i->txcost));
 	json_object_set_new(o, "rtt_us", i->rtt ? number(i->rtt) : json_null());
 	json_object_set_new(o, "routes", number(i->routes));
 	json_object_set_new(o, "origins", number(i->origins));
 	json_object_set_new(o, "waiting", number(i->waiting));
-	json_object_set_new(o, "packets_sent", number(i->packets_sent));
-	json_object_set_new(o, "bytes_sent", number(i->bytes_sent));
-	json_object_set_new(o, "packets_received", number(i->packets_received));
-	json_object_set_new(o, "bytes_received", number(i->bytes_received));
-	json_object_set_new(o, "updates_sent", number(i->updates_sent));
-	json_object_set_new(o, "updates_received", number(i->updates_received));
+	json_object_set_new(o, "tx_packets", number(i->packets_sent));
+	json_object_set_new(o, "tx_bytes", number(i->bytes_sent));
+	json_object_set_new(o, "rx_packets", number(i->packets_received));
+	json_object_set_new(o, "rx_bytes", number(i->bytes_received));
+	json_object_set_new(o, "tx_updates", number(i->updates_sent));
+	json_object_set_new(o, "rx_updates", number(i->updates_received));
 	json_object_set_new(o, "resent", number(i->resent));
 	json_object_set_new(o, "refused", number(refused));
 	json_object_set_new(o, "refusals", reasons);
@@ -263,7 +263,7 @@ static void put_refusals(json_t *list, const char *name, const struct xy_babel_l
 		json_object_set_new(o, "peer", json_string(name));
 		json_object_set_new(o, "reason", json_string(xy_babel_refusal_name(k)));
 		json_object_set_new(o, "count", number(i->refused[k]));
-		json_object_set_new(o, "text", json_string(xy_babel_refusal_text(k)));
+		json_object_set_new(o, "meaning", json_string(xy_babel_refusal_text(k)));
 		json_array_append_new(list, o);
 	}
 }
@@ -284,7 +284,7 @@ static json_t *show_neighbours(void *arg, const char *params)
 		put_refusals(refusals, last, &i);
 	}
 	json_t *o = page("neighbours", list, TEXT(at < count ? last : NULL));
-	json_object_set_new(o, "refused", refusals);
+	json_object_set_new(o, "refusals", refusals);
 	return o;
 }
 
@@ -301,19 +301,19 @@ static json_t *show_routing(void *arg, const char *params)
 	json_object_set_new(o, "starting", json_boolean(i.babel.starting));
 	json_object_set_new(o, "neighbours", number(i.babel.links));
 	json_object_set_new(o, "prefixes", number(i.babel.prefixes));
-	json_object_set_new(o, "selected", number(i.babel.selected));
+	json_object_set_new(o, "reachable", number(i.babel.selected));
 	json_object_set_new(o, "routes", number(i.babel.routes));
 	json_object_set_new(o, "origins", number(i.babel.origins));
-	json_object_set_new(o, "bytes", number(i.babel.bytes));
+	json_object_set_new(o, "memory_bytes", number(i.babel.bytes));
 	json_object_set_new(o, "verifications", number(i.babel.verifications));
-	json_object_set_new(o, "verified", number(i.babel.verified));
-	json_object_set_new(o, "cached", number(i.babel.cached));
-	json_object_set_new(o, "waiting", number(i.waiting));
+	json_object_set_new(o, "signatures_verified", number(i.babel.verified));
+	json_object_set_new(o, "signatures_known", number(i.babel.cached));
+	json_object_set_new(o, "signatures_waiting", number(i.waiting));
 	json_object_set_new(o, "seqno_requests", number(i.babel.seqno_requests));
 	json_object_set_new(o, "forwarded", number(i.babel.forwarded));
 	json_object_set_new(o, "raises", number(i.babel.raises));
-	json_object_set_new(o, "malformed", number(i.malformed));
-	json_object_set_new(o, "refused", number(i.refused));
+	json_object_set_new(o, "packets_malformed", number(i.malformed));
+	json_object_set_new(o, "routes_refused", number(i.refused));
 	return o;
 }
 

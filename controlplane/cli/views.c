@@ -3,8 +3,11 @@
 #include "base/bytes.h"
 #include "cli/cli.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { TITLE_LEN = 40 };
 
 enum form {
 	TEXT,	 // a string; null: "-"
@@ -14,6 +17,7 @@ enum form {
 	TRAFFIC, // a counter of bytes; bits per second when repeated
 	BYTES,	 // a size
 	SPAN,	 // seconds
+	AGO,	 // seconds since; null: never
 	SHARE,	 // 0..1 as percent
 	DECIMAL, // one digit behind the point
 	MICRO,	 // microseconds
@@ -24,8 +28,9 @@ enum form {
 	KEY,	 // the beginning of a key
 };
 
+// Its title follows from the key, so that a table and --json call a thing the same.
 struct column {
-	const char *title, *key;
+	const char *key;
 	enum form form;
 	enum xy_align align;
 };
@@ -36,153 +41,151 @@ struct xy_view {
 	unsigned ids;	  // so many columns name a row
 	const struct column *columns;
 	size_t count;
-	const struct xy_view *below; // another list of the same reply
+	const struct xy_view *below; // another list of the same reply, where it is not empty
 	const char *about;	     // what it asks for, in the usage; NULL: nothing
 };
 
 static const struct column node[] = {
-	{"name", "name", TEXT, XY_LEFT},
-	{"version", "version", TEXT, XY_LEFT},
-	{"process", "pid", NUMBER, XY_LEFT},
-	{"address", "address", TEXT, XY_LEFT},
-	{"its /64", "prefix", TEXT, XY_LEFT},
-	{"public key", "public_key", TEXT, XY_LEFT},
-	{"signs as", "ed25519_key", TEXT, XY_LEFT},
-	{"uptime", "uptime", SPAN, XY_LEFT},
-	{"interface", "interface", TEXT, XY_LEFT},
-	{"MTU", "mtu", NUMBER, XY_LEFT},
-	{"memory", "memory", TEXT, XY_LEFT},
-	{"resident", "rss_bytes", BYTES, XY_LEFT},
-	{"workers", "workers", NUMBER, XY_LEFT},
-	{"peers", "peers", NUMBER, XY_LEFT},
-	{"peers up", "peers_up", NUMBER, XY_LEFT},
-	{"sessions", "sessions", NUMBER, XY_LEFT},
-	{"routes", "routes", NUMBER, XY_LEFT},
-	{"route limit", "route_limit", NUMBER, XY_LEFT},
-	{"route memory", "route_bytes", BYTES, XY_LEFT},
-	{"loop lag p99", "loop_lag_p99_us", MICRO, XY_LEFT},
-	{"loop lag max", "loop_lag_max_us", MICRO, XY_LEFT},
-	{"telemetry clients", "telemetry_clients", NUMBER, XY_LEFT},
-	{"telemetry clients ended", "telemetry_clients_ended", NUMBER, XY_LEFT},
-	{"peering", "peering", TEXT, XY_LEFT},
-	{"discovery on", "discovery", LIST, XY_LEFT},
-	{"state folder", "state", TEXT, XY_LEFT},
-	{"pinned keys", "pins", NUMBER, XY_LEFT},
-	{"warnings", "warnings", LIST, XY_LEFT},
+	{"name", TEXT, XY_LEFT},
+	{"version", TEXT, XY_LEFT},
+	{"pid", NUMBER, XY_LEFT},
+	{"address", TEXT, XY_LEFT},
+	{"prefix", TEXT, XY_LEFT},
+	{"public_key", TEXT, XY_LEFT},
+	{"ed25519_key", TEXT, XY_LEFT},
+	{"uptime", SPAN, XY_LEFT},
+	{"interface", TEXT, XY_LEFT},
+	{"mtu", NUMBER, XY_LEFT},
+	{"memory", TEXT, XY_LEFT},
+	{"rss_bytes", BYTES, XY_LEFT},
+	{"workers", NUMBER, XY_LEFT},
+	{"peers", NUMBER, XY_LEFT},
+	{"peers_up", NUMBER, XY_LEFT},
+	{"sessions", NUMBER, XY_LEFT},
+	{"routes", NUMBER, XY_LEFT},
+	{"route_limit", NUMBER, XY_LEFT},
+	{"route_memory_bytes", BYTES, XY_LEFT},
+	{"loop_lag_p99_us", MICRO, XY_LEFT},
+	{"loop_lag_max_us", MICRO, XY_LEFT},
+	{"telemetry_clients", NUMBER, XY_LEFT},
+	{"telemetry_clients_ended", NUMBER, XY_LEFT},
+	{"peering", TEXT, XY_LEFT},
+	{"discovery", LIST, XY_LEFT},
+	{"state_folder", TEXT, XY_LEFT},
+	{"pinned_keys", NUMBER, XY_LEFT},
+	{"warnings", LIST, XY_LEFT},
+};
+
+static const struct column joining[] = {
+	{"peer", TEXT, XY_LEFT},      {"endpoint", TEXT, XY_LEFT}, {"state", TEXT, XY_LEFT},
+	{"probes", NUMBER, XY_RIGHT}, {"key", TEXT, XY_LEFT},
 };
 
 static const struct column peers[] = {
-	{"NAME", "name", TEXT, XY_LEFT},	 {"KIND", "kind", TEXT, XY_LEFT},
-	{"PEERING", "peering", TEXT, XY_LEFT},	 {"STATE", "state", STATE, XY_LEFT},
-	{"ENDPOINT", "endpoint", TEXT, XY_LEFT}, {"HANDSHAKE", "last_handshake", SPAN, XY_RIGHT},
-	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},	 {"TX", "tx_bytes", TRAFFIC, XY_RIGHT},
-	{"MTU", "mtu", NUMBER, XY_RIGHT},	 {"FAILED", "handshakes_failed", NUMBER, XY_RIGHT},
+	{"name", TEXT, XY_LEFT},
+	{"kind", TEXT, XY_LEFT},
+	{"peering", TEXT, XY_LEFT},
+	{"state", STATE, XY_LEFT},
+	{"endpoint", TEXT, XY_LEFT},
+	{"last_handshake", AGO, XY_RIGHT},
+	{"last_received", AGO, XY_RIGHT},
+	{"rx_bytes", TRAFFIC, XY_RIGHT},
+	{"tx_bytes", TRAFFIC, XY_RIGHT},
+	{"mtu", NUMBER, XY_RIGHT},
+	{"handshakes_failed", NUMBER, XY_RIGHT},
 };
 
 static const struct column workers[] = {
-	{"WORKER", "worker", NUMBER, XY_RIGHT},	  {"CPU", "cpu", NUMBER, XY_RIGHT},
-	{"ALIVE", "alive", YES_NO, XY_LEFT},	  {"BUSY", "busy", SHARE, XY_RIGHT},
-	{"SLEEPS", "sleeps", COUNT, XY_RIGHT},	  {"RX", "rx", COUNT, XY_RIGHT},
-	{"HOST RX", "host_rx", COUNT, XY_RIGHT},  {"TX", "tx", COUNT, XY_RIGHT},
-	{"HOST TX", "host_tx", COUNT, XY_RIGHT},  {"PUNTED", "punted", COUNT, XY_RIGHT},
-	{"DROPS", "drops", COUNT, XY_RIGHT},	  {"HELD", "held", NUMBER, XY_RIGHT},
-	{"BALANCE", "balance", NUMBER, XY_RIGHT},
+	{"worker", NUMBER, XY_RIGHT},  {"cpu", NUMBER, XY_RIGHT},   {"alive", YES_NO, XY_LEFT},
+	{"busy", SHARE, XY_RIGHT},     {"sleeps", COUNT, XY_RIGHT}, {"rx", COUNT, XY_RIGHT},
+	{"host_rx", COUNT, XY_RIGHT},  {"tx", COUNT, XY_RIGHT},	    {"host_tx", COUNT, XY_RIGHT},
+	{"punted", COUNT, XY_RIGHT},   {"drops", COUNT, XY_RIGHT},  {"held", NUMBER, XY_RIGHT},
+	{"balance", NUMBER, XY_RIGHT},
 };
 
 static const struct column graph[] = {
-	{"WORKER", "worker", NUMBER, XY_RIGHT},
-	{"NODE", "node", TEXT, XY_LEFT},
-	{"CALLS", "calls", COUNT, XY_RIGHT},
-	{"PACKETS", "packets", COUNT, XY_RIGHT},
-	{"PACKETS/CALL", "packets_per_call", DECIMAL, XY_RIGHT},
-	{"CYCLES/PACKET", "cycles_per_packet", DECIMAL, XY_RIGHT},
+	{"worker", NUMBER, XY_RIGHT},
+	{"node", TEXT, XY_LEFT},
+	{"calls", COUNT, XY_RIGHT},
+	{"packets", COUNT, XY_RIGHT},
+	{"packets_per_call", DECIMAL, XY_RIGHT},
+	{"cycles_per_packet", DECIMAL, XY_RIGHT},
 };
 
 static const struct column drops[] = {
-	{"REASON", "reason", TEXT, XY_LEFT},
-	{"PACKETS", "packets", COUNT, XY_RIGHT},
-	{"MEANING", "text", TEXT, XY_LEFT},
+	{"reason", TEXT, XY_LEFT},
+	{"packets", COUNT, XY_RIGHT},
+	{"meaning", TEXT, XY_LEFT},
 };
 
 static const struct column ports[] = {
-	{"PORT", "port", NUMBER, XY_RIGHT},	     {"DRIVER", "driver", TEXT, XY_LEFT},
-	{"INTERFACE", "interface", TEXT, XY_LEFT},   {"MODE", "mode", TEXT, XY_LEFT},
-	{"QUEUES", "queues", NUMBER, XY_RIGHT},	     {"ADDRESS", "address", TEXT, XY_LEFT},
-	{"UDP", "udp_port", NUMBER, XY_RIGHT},	     {"RX PACKETS", "rx_packets", COUNT, XY_RIGHT},
-	{"RX", "rx_bytes", TRAFFIC, XY_RIGHT},	     {"TX PACKETS", "tx_packets", COUNT, XY_RIGHT},
-	{"TX", "tx_bytes", TRAFFIC, XY_RIGHT},	     {"MISSED", "rx_missed", COUNT, XY_RIGHT},
-	{"TX ERRORS", "tx_errors", COUNT, XY_RIGHT}, {"IDLE", "idle", TEXT, XY_LEFT},
+	{"port", NUMBER, XY_RIGHT},	 {"driver", TEXT, XY_LEFT},
+	{"interface", TEXT, XY_LEFT},	 {"mode", TEXT, XY_LEFT},
+	{"queues", NUMBER, XY_RIGHT},	 {"address", TEXT, XY_LEFT},
+	{"udp_port", NUMBER, XY_RIGHT},	 {"rx_packets", COUNT, XY_RIGHT},
+	{"rx_bytes", TRAFFIC, XY_RIGHT}, {"tx_packets", COUNT, XY_RIGHT},
+	{"tx_bytes", TRAFFIC, XY_RIGHT}, {"rx_missed", COUNT, XY_RIGHT},
+	{"tx_errors", COUNT, XY_RIGHT},	 {"idle", TEXT, XY_LEFT},
 };
 
 static const struct column routes[] = {
-	{"PREFIX", "prefix", TEXT, XY_LEFT},	{"KIND", "kind", TEXT, XY_LEFT},
-	{"PEER", "peers", JOIN, XY_LEFT},	{"SOURCE", "source", TEXT, XY_LEFT},
-	{"METRIC", "metric", NUMBER, XY_RIGHT}, {"ORIGIN", "origin", KEY, XY_LEFT},
-	{"EPOCH", "epoch", NUMBER, XY_RIGHT},	{"AGE", "age", SPAN, XY_RIGHT},
+	{"prefix", TEXT, XY_LEFT},   {"kind", TEXT, XY_LEFT},	   {"peers", JOIN, XY_LEFT},
+	{"source", TEXT, XY_LEFT},   {"metric", NUMBER, XY_RIGHT}, {"origin", KEY, XY_LEFT},
+	{"epoch", NUMBER, XY_RIGHT}, {"age", SPAN, XY_RIGHT},
 };
 
 static const struct column neighbours[] = {
-	{"PEER", "peer", TEXT, XY_LEFT},	  {"STATE", "state", STATE, XY_LEFT},
-	{"COST", "cost", NUMBER, XY_RIGHT},	  {"RX COST", "rxcost", NUMBER, XY_RIGHT},
-	{"TX COST", "txcost", NUMBER, XY_RIGHT},  {"RTT", "rtt_us", MICRO, XY_RIGHT},
-	{"HELLOS", "hellos", TEXT, XY_LEFT},	  {"ROUTES", "routes", NUMBER, XY_RIGHT},
-	{"ORIGINS", "origins", NUMBER, XY_RIGHT}, {"RX", "bytes_received", TRAFFIC, XY_RIGHT},
-	{"TX", "bytes_sent", TRAFFIC, XY_RIGHT},  {"REFUSED", "refused", COUNT, XY_RIGHT},
+	{"peer", TEXT, XY_LEFT},	 {"state", STATE, XY_LEFT},
+	{"cost", NUMBER, XY_RIGHT},	 {"rx_cost", NUMBER, XY_RIGHT},
+	{"tx_cost", NUMBER, XY_RIGHT},	 {"rtt_us", MICRO, XY_RIGHT},
+	{"hellos", TEXT, XY_LEFT},	 {"routes", NUMBER, XY_RIGHT},
+	{"origins", NUMBER, XY_RIGHT},	 {"rx_bytes", TRAFFIC, XY_RIGHT},
+	{"tx_bytes", TRAFFIC, XY_RIGHT}, {"refused", COUNT, XY_RIGHT},
 };
 
 static const struct column refused[] = {
-	{"PEER", "peer", TEXT, XY_LEFT},
-	{"REASON", "reason", TEXT, XY_LEFT},
-	{"COUNT", "count", COUNT, XY_RIGHT},
-	{"REFUSED BECAUSE", "text", TEXT, XY_LEFT},
+	{"peer", TEXT, XY_LEFT},
+	{"reason", TEXT, XY_LEFT},
+	{"count", COUNT, XY_RIGHT},
+	{"meaning", TEXT, XY_LEFT},
 };
 
 static const struct column routing[] = {
-	{"epoch", "epoch", NUMBER, XY_LEFT},
-	{"router-id", "router_id", TEXT, XY_LEFT},
-	{"waiting for neighbours", "starting", NOTE, XY_LEFT},
-	{"neighbours", "neighbours", NUMBER, XY_LEFT},
-	{"prefixes known", "prefixes", NUMBER, XY_LEFT},
-	{"of these reachable", "selected", NUMBER, XY_LEFT},
-	{"routes, of all neighbours", "routes", NUMBER, XY_LEFT},
-	{"nodes that announce", "origins", NUMBER, XY_LEFT},
-	{"memory", "bytes", BYTES, XY_LEFT},
-	{"signatures verified", "verified", NUMBER, XY_LEFT},
-	{"known from before", "cached", NUMBER, XY_LEFT},
-	{"waiting for a helper", "waiting", NUMBER, XY_LEFT},
-	{"packets that were no Babel", "malformed", NUMBER, XY_LEFT},
-	{"routes without room", "refused", NUMBER, XY_LEFT},
+	{"epoch", NUMBER, XY_LEFT},
+	{"router_id", TEXT, XY_LEFT},
+	{"starting", NOTE, XY_LEFT},
+	{"neighbours", NUMBER, XY_LEFT},
+	{"prefixes", NUMBER, XY_LEFT},
+	{"reachable", NUMBER, XY_LEFT},
+	{"routes", NUMBER, XY_LEFT},
+	{"origins", NUMBER, XY_LEFT},
+	{"memory_bytes", BYTES, XY_LEFT},
+	{"signatures_verified", NUMBER, XY_LEFT},
+	{"signatures_known", NUMBER, XY_LEFT},
+	{"signatures_waiting", NUMBER, XY_LEFT},
+	{"packets_malformed", NUMBER, XY_LEFT},
+	{"routes_refused", NUMBER, XY_LEFT},
 };
 
 static const struct column route[] = {
-	{"PREFIX", "prefix", TEXT, XY_LEFT},	 {"KIND", "kind", TEXT, XY_LEFT},
-	{"PEER", "peers", JOIN, XY_LEFT},	 {"SOURCE", "source", TEXT, XY_LEFT},
-	{"IN FORCE", "in_force", NOTE, XY_LEFT},
+	{"prefix", TEXT, XY_LEFT}, {"kind", TEXT, XY_LEFT},	{"peers", JOIN, XY_LEFT},
+	{"source", TEXT, XY_LEFT}, {"in_force", NOTE, XY_LEFT},
 };
 
 static const struct column babel[] = {
-	{"FROM", "peer", TEXT, XY_LEFT},
-	{"STATE", "state", TEXT, XY_LEFT},
-	{"METRIC", "metric", NUMBER, XY_RIGHT},
-	{"ITS METRIC", "refmetric", NUMBER, XY_RIGHT},
-	{"SEQNO", "seqno", NUMBER, XY_RIGHT},
-	{"FEASIBLE BELOW", "feasibility_metric", NUMBER, XY_RIGHT},
-	{"ORIGIN", "origin", TEXT, XY_LEFT},
-	{"EPOCH", "epoch", NUMBER, XY_RIGHT},
-	{"AGE", "age", SPAN, XY_RIGHT},
+	{"peer", TEXT, XY_LEFT},      {"state", TEXT, XY_LEFT},
+	{"metric", NUMBER, XY_RIGHT}, {"refmetric", NUMBER, XY_RIGHT},
+	{"seqno", NUMBER, XY_RIGHT},  {"feasibility_metric", NUMBER, XY_RIGHT},
+	{"origin", TEXT, XY_LEFT},    {"epoch", NUMBER, XY_RIGHT},
+	{"age", SPAN, XY_RIGHT},
 };
 
 static const struct column sessions[] = {
-	{"INDEX", "index", TEXT, XY_LEFT},
-	{"PEER", "peer", TEXT, XY_LEFT},
-	{"USE", "use", TEXT, XY_LEFT},
-	{"ROLE", "role", TEXT, XY_LEFT},
-	{"OWNER", "owner", NUMBER, XY_RIGHT},
-	{"AGE", "age", SPAN, XY_RIGHT},
-	{"RX PACKETS", "rx_packets", COUNT, XY_RIGHT},
-	{"TX PACKETS", "tx_packets", COUNT, XY_RIGHT},
-	{"TX COUNTER", "tx_counter", NUMBER, XY_RIGHT},
-	{"HANDED", "handed_over", COUNT, XY_RIGHT},
+	{"index", TEXT, XY_LEFT},	  {"peer", TEXT, XY_LEFT},
+	{"use", TEXT, XY_LEFT},		  {"role", TEXT, XY_LEFT},
+	{"owner", NUMBER, XY_RIGHT},	  {"age", SPAN, XY_RIGHT},
+	{"rx_packets", COUNT, XY_RIGHT},  {"tx_packets", COUNT, XY_RIGHT},
+	{"tx_counter", NUMBER, XY_RIGHT}, {"handed_over", COUNT, XY_RIGHT},
 };
 
 #define COLUMNS(n) .columns = n, .count = XY_ARRAY_SIZE(n)
@@ -191,11 +194,12 @@ static const struct column sessions[] = {
 		.name = #n, .command = "/xylem/" #n, .list = l, .ids = i, COLUMNS(n) \
 	}
 
-static const struct xy_view below_neighbours = {.list = "refused", .ids = 2, COLUMNS(refused)};
+static const struct xy_view below_node = {.list = "joining", .ids = 1, COLUMNS(joining)};
+static const struct xy_view below_neighbours = {.list = "refusals", .ids = 2, COLUMNS(refused)};
 static const struct xy_view below_route = {.list = "babel", .ids = 1, COLUMNS(babel)};
 
 static const struct xy_view views[] = {
-	VIEW(node, NULL, 0),
+	{.name = "node", .command = "/xylem/node", COLUMNS(node), .below = &below_node},
 	VIEW(peers, "peers", 1),
 	VIEW(workers, "workers", 1),
 	VIEW(graph, "nodes", 2),
@@ -242,6 +246,22 @@ const char *xy_view_names(char *buf, size_t size)
 	size_t n = 0;
 	for (size_t i = 0; i < XY_ARRAY_SIZE(views) && n < size; i++)
 		n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? ", " : "", views[i].name);
+	return buf;
+}
+
+// "rx_missed" -> "rx missed", without a unit that the form shows: "rtt_us" -> "rtt".
+static const char *title_of(const struct column *c, bool list, char *buf, size_t size)
+{
+	static const char *const unit[] = {
+		[TRAFFIC] = "_bytes", [BYTES] = "_bytes", [MICRO] = "_us"};
+	const char *end = c->form < XY_ARRAY_SIZE(unit) ? unit[c->form] : NULL;
+	size_t n = strlen(c->key), cut = end ? strlen(end) : 0;
+	if (cut && n > cut && strcmp(c->key + n - cut, end) == 0)
+		n -= cut;
+	n = n < size ? n : size - 1;
+	for (size_t i = 0; i < n; i++)
+		buf[i] = c->key[i] == '_' ? ' ' : list ? (char)toupper(c->key[i]) : c->key[i];
+	buf[n] = 0;
 	return buf;
 }
 
@@ -320,6 +340,7 @@ static void form_numeric(char *to, size_t size, enum form form, const json_t *v)
 		form_bytes(to, size, d);
 		break;
 	case SPAN:
+	case AGO:
 		form_span(to, size, d);
 		break;
 	case SHARE:
@@ -358,7 +379,7 @@ static void form_value(char *to, size_t size, enum form form, const json_t *v, c
 	else if (json_is_boolean(v))
 		snprintf(to, size, "%s", json_is_true(v) ? "yes" : "no");
 	else if (!json_is_number(v))
-		snprintf(to, size, "-");
+		snprintf(to, size, form == AGO ? "never" : "-");
 	else if (form == COUNT || form == TRAFFIC)
 		form_counter(to, size, form, v, before, seconds);
 	else
@@ -383,29 +404,30 @@ static enum xy_colour colour_of(const struct column *c, const json_t *v)
 
 // --- tables
 
-static void print_list(struct xy_table *t, const struct column *c, const json_t *list)
+static void print_list(struct xy_table *t, const char *title, const json_t *list)
 {
 	size_t n = json_array_size(list);
 	for (size_t i = 0; i < n; i++) {
 		const char *text = json_string_value(json_array_get(list, i));
-		xy_table_cell(t, i ? "" : c->title, XY_DIM);
+		xy_table_cell(t, i ? "" : title, XY_DIM);
 		xy_table_cell(t, text ? text : "-", XY_YELLOW);
 	}
 }
 
 static void print_fields(const struct xy_view *v, const json_t *now, FILE *to, bool colour)
 {
-	char text[512];
+	char text[512], title[TITLE_LEN];
 	struct xy_table *t = xy_table_new(2);
 	for (size_t i = 0; i < v->count; i++) {
 		const struct column *c = &v->columns[i];
 		const json_t *value = json_object_get(now, c->key);
+		title_of(c, false, title, sizeof(title));
 		if (c->form == LIST) {
-			print_list(t, c, value);
+			print_list(t, title, value);
 			continue;
 		}
 		form_value(text, sizeof(text), c->form, value, NULL, 0);
-		xy_table_cell(t, c->title, XY_DIM);
+		xy_table_cell(t, title, XY_DIM);
 		xy_table_cell(t, text, XY_PLAIN);
 	}
 	xy_table_print(t, to, colour);
@@ -462,9 +484,11 @@ static void print_rows(const struct xy_view *v, const json_t *now, const json_t 
 	const json_t *rows = json_object_get(now, v->list);
 	const json_t *old = before ? json_object_get(before, v->list) : NULL;
 	struct xy_table *t = xy_table_new((unsigned)v->count);
+	char title[TITLE_LEN];
 	size_t hint = 0;
 	for (size_t i = 0; i < v->count; i++)
-		xy_table_column(t, v->columns[i].title, v->columns[i].align);
+		xy_table_column(t, title_of(&v->columns[i], true, title, sizeof(title)),
+				v->columns[i].align);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
 		if (is_idle_drop(row))
@@ -477,11 +501,10 @@ static void print_rows(const struct xy_view *v, const json_t *now, const json_t 
 void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *before, double seconds,
 		   FILE *to, bool colour)
 {
-	if (!v->list) {
+	if (v->list)
+		print_rows(v, now, before, seconds, to, colour);
+	else
 		print_fields(v, now, to, colour);
-		return;
-	}
-	print_rows(v, now, before, seconds, to, colour);
 	if (v->below && json_array_size(json_object_get(now, v->below->list))) {
 		fputc('\n', to);
 		print_rows(v->below, now, before, seconds, to, colour);

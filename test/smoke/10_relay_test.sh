@@ -26,4 +26,37 @@ for what in node peers workers graph drops ports routes sessions; do
   check "xylem show $what prints a table" test -n "$(xylem show $what -n r)"
   check "and JSON" jq -e . <<<"$(show r $what)"
 done
+# A title is the JSON key in words, but for a unit that the value shows.
+untitled() { # WHAT LIST: titles of the table that are no keys of the list's entries ("": of the reply)
+  local keys title titles
+  if [ -n "$2" ]; then
+    keys=$(show r "$1" | jq -r ".$2[] | keys[]")
+    titles=$(xylem show "$1" -n r | sed -n '1s/^ *//p' | sed 's/  \+/\n/g')
+  else
+    keys=$(show r "$1" | jq -r 'keys[]')
+    titles=$(xylem show "$1" -n r | sed '/^$/,$d; s/  .*//')
+  fi
+  [ -n "$titles" ] || echo "no table"
+  while read -r title; do
+    title=${title,,}
+    grep -qxE "${title// /_}(_us|_bytes)?" <<<"$keys" || echo "$title"
+  done <<<"$titles"
+}
+for what in 'node ' 'peers peers' 'workers workers' 'graph nodes' 'drops drops' 'ports ports' 'routes routes' 'sessions sessions' \
+  'neighbours neighbours' 'routing '; do
+  check "show ${what% *}: its titles are the keys of --json" same '' "$(untitled "${what% *}" "${what#* }")"
+done
+
+undocumented() { # WHAT LIST: keys that docs/wire-format.md does not have
+  local row key
+  row=$(grep -F "| \`/xylem/$1" "$TOP/docs/wire-format.md" | head -n 1)
+  for key in $(show r "$1" | jq -r "keys[], (.$2 // [] | .[0], .[-1] | objects) | if type == \"object\" then keys[] else . end" | sort -u); do
+    [ "$key" = next ] || grep -qw "$key" <<<"$row" || echo "$key"
+  done
+}
+for what in 'node joining' 'peers peers' 'workers workers' 'graph nodes' 'drops drops' 'ports ports' 'routes routes' 'sessions sessions' \
+  'neighbours neighbours' 'routing none'; do
+  check "docs/wire-format.md has the keys of ${what% *}" same '' "$(undocumented "${what% *}" "${what#* }")"
+done
+
 check "nothing is held at r" same 0 "$(show r workers | jq '[.workers[].held] | add')"

@@ -31,7 +31,7 @@ spawn f "$LAB/feed.log" timeout 200 "$meshpeer" --key "$LAB/f.key" --peer "${LAB
 feed=$LAB_SPAWNED
 check_within 120 "r has them all" has_routes r $routes
 check_within 120 "a, too" has_routes a $routes
-check "each was verified once" same $((routes + 2)) "$(routing r verified)"
+check "each was verified once" same $((routes + 2)) "$(routing r signatures_verified)"
 # What comes faster than it can be verified is put off: f sends it again.
 check "r refused none for good" same 0 "$(show r neighbours | jq '[.neighbours[].refusals | del(.busy)[]] | add')"
 check "the link to a is as it was" peer_up r a

@@ -28,7 +28,8 @@ static json_t *answer_peers(void *arg, const char *params)
 	static const char *const pages[] = {
 		"{\"peers\":[{\"name\":\"a\",\"kind\":\"mesh\",\"peering\":\"open\",\"state\":"
 		"\"up\",\"endpoint\":"
-		"\"192.0.2.1:51820\",\"last_handshake\":75,\"rx_bytes\":2048,\"tx_bytes\":5,"
+		"\"192.0.2.1:51820\",\"last_handshake\":75,\"last_received\":2,\"rx_bytes\":2048,"
+		"\"tx_bytes\":5,"
 		"\"mtu\":1420,\"handshakes_failed\":0}],\"next\":\"a\"}",
 		"{\"peers\":[{\"name\":\"b\\u001b[2J\",\"kind\":\"leaf\",\"peering\":"
 		"\"configured\",\"state\":\"no endpoint\","
@@ -53,6 +54,13 @@ static json_t *answer_graph(void *arg, const char *params)
 	return json_pack("{s:i,s:[{s:i,s:s,s:i}{s:i,s:s,s:i}]}", "tsc_hz", 1, "nodes", "worker", 0,
 			 "node", "drop_replay", "calls", 0, "worker", 0, "node", "drop_stale",
 			 "calls", 1);
+}
+
+static json_t *answer_node(void *arg, const char *params)
+{
+	return json_pack("{s:i,s:i,s:[{s:s,s:s,s:s,s:i,s:n}]}", "rss_bytes", 2048,
+			 "loop_lag_p99_us", 7, "joining", "peer", "p", "endpoint", "h:1", "state",
+			 "asking", "probes", 4, "key");
 }
 
 static json_t *answer_drops(void *arg, const char *params)
@@ -133,6 +141,7 @@ static void serve(int ready)
 	if (xy_telemetry_create(&loop, &cfg, &t, &err))
 		_exit(1);
 	xy_telemetry_register(t, "/xylem/peers", "", answer_peers, NULL);
+	xy_telemetry_register(t, "/xylem/node", "", answer_node, NULL);
 	xy_telemetry_register(t, "/xylem/workers", "", answer_workers, NULL);
 	xy_telemetry_register(t, "/xylem/graph", "", answer_graph, NULL);
 	xy_telemetry_register(t, "/xylem/drops", "", answer_drops, NULL);
@@ -259,17 +268,19 @@ static void test_inspect(void)
 static void test_show(void)
 {
 	EXPECT(0,
-	       "NAME   KIND  PEERING     STATE        ENDPOINT          HANDSHAKE       RX       "
-	       "TX   MTU  "
-	       "FAILED\n"
-	       "a      mesh  open        up           192.0.2.1:51820  1 min 15 s  2.0 KiB      5 "
-	       "B  1420      "
-	       " 0\n"
-	       "b?[2J  leaf  configured  no endpoint  -                         -      0 B  1.0 "
-	       "GiB  1420      "
-	       " 3\n",
+	       "NAME   KIND  PEERING     STATE        ENDPOINT         LAST HANDSHAKE  LAST "
+	       "RECEIVED       RX       TX   MTU  HANDSHAKES FAILED\n"
+	       "a      mesh  open        up           192.0.2.1:51820      1 min 15 s            "
+	       "2 s  2.0 KiB      5 B  1420                  0\n"
+	       "b?[2J  leaf  configured  no endpoint  -                         never          "
+	       "never      0 B  1.0 GiB  1420                  3\n",
 	       "show peers -n " NODE);
 	EXPECT(0, "0    1  yes    25 %", "show workers -n " NODE);
+	EXPECT(0, "rss                      2.0 KiB\n", "show node -n " NODE);
+	CU_ASSERT(strstr(out, "loop lag p99             7 us\n") != NULL);
+	CU_ASSERT(strstr(out, "route memory             -\n") != NULL);
+	CU_ASSERT(strstr(out, "\n\nPEER  ENDPOINT  STATE   PROBES  KEY\n"
+			      "p     h:1       asking       4  -\n") != NULL);
 	EXPECT(0, "digraph xylem {}\n", "show graph --dot -n " NODE);
 	EXPECT(0, "drop_stale", "show graph -n " NODE);
 	CU_ASSERT(strstr(out, "drop_replay") == NULL); // never called
@@ -280,7 +291,7 @@ static void test_show(void)
 
 static void test_route(void)
 {
-	EXPECT(0, "10.1.0.0/16  peer  r     static  yes\n", "show route 10.1.0.0/16 -n " NODE);
+	EXPECT(0, "10.1.0.0/16  peer  r      static  yes\n", "show route 10.1.0.0/16 -n " NODE);
 	EXPECT(1, "there is no route to 10.2.0.0/16, and none that holds it",
 	       "show route 10.2.0.0/16 -n " NODE);
 	CU_ASSERT(strstr(out, "PREFIX") == NULL);
