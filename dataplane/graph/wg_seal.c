@@ -5,9 +5,20 @@
 
 #include "aead.h"
 #include "peer.h"
+#include "wire/fragment.h"
 #include "wire/icmp.h"
 
-enum { PORT_TX, HOLD, ERROR, DROP_TOO_BIG, DROP_NO_ENDPOINT, DROP_STALE, EDGES, ADMITTED = EDGES };
+enum {
+	PORT_TX,
+	HOLD,
+	FRAGMENT,
+	ERROR,
+	DROP_TOO_BIG,
+	DROP_NO_ENDPOINT,
+	DROP_STALE,
+	EDGES,
+	ADMITTED = EDGES
+};
 
 struct burst {
 	struct xy_session *session[XY_BURST];
@@ -15,19 +26,28 @@ struct burst {
 	struct xy_aead_op op[XY_BURST];
 	unsigned at[XY_BURST];
 	unsigned n;
+	bool cut; // some are to be fragmented
 };
 
-static rte_edge_t too_big(struct xy_packet *p, uint32_t limit)
+// A packet that may be cut waits for its session whole.
+static rte_edge_t too_big(struct xy_worker *w, struct burst *b, struct rte_mbuf *m, uint32_t limit)
 {
+	struct xy_packet *p = xy_packet(m);
 	if (p->from == XY_PEER_SELF)
 		return DROP_TOO_BIG;
-	p->verdict = XY_ICMP_TOO_BIG;
 	p->counter = limit;
+	if (xy_fragment_allowed(rte_pktmbuf_mtod(m, const uint8_t *), p->version)) {
+		if (!xy_peer_session_rcu(w->dp, p->next, w->now))
+			return HOLD;
+		b->cut = true;
+		return FRAGMENT;
+	}
+	p->verdict = XY_ICMP_TOO_BIG;
 	return ERROR;
 }
 
-static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_session **session,
-			const struct xy_adjacency **adjacency)
+static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m,
+			struct xy_session **session, const struct xy_adjacency **adjacency)
 {
 	struct xy_packet *p = xy_packet(m);
 	if (p->next >= w->dp->cfg.max_peers)
@@ -36,7 +56,7 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_sessi
 	if (!a)
 		return DROP_STALE;
 	if (m->data_len > a->payload_max && a->remote.port)
-		return too_big(p, a->payload_max);
+		return too_big(w, b, m, a->payload_max);
 	struct xy_session *s = xy_peer_session_rcu(w->dp, p->next, w->now);
 	if (!s)
 		return p->version ? HOLD : DROP_STALE; // a keepalive is worth nothing later
@@ -61,6 +81,23 @@ static void fetch(const struct xy_worker *w, void **objs, unsigned n)
 			rte_prefetch0(&w->dp->session[slot - 1].tx_counter);
 			rte_prefetch0(w->dp->session[slot - 1].send);
 			rte_prefetch0(&w->use[slot - 1]);
+		}
+	}
+}
+
+// What follows a packet that is cut, to the same peer, goes round with it: a flow stays in order.
+// Peers are told apart by 64 bits; one more that goes round is but a little later.
+static void follow(void **objs, rte_edge_t *edge, unsigned n)
+{
+	uint64_t cut = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
+		uint64_t peer = UINT64_C(1) << (xy_packet(m)->next % 64);
+		if (edge[i] == FRAGMENT) {
+			cut |= peer;
+		} else if (edge[i] == ADMITTED && cut & peer) {
+			xy_packet(m)->counter = m->data_len; // fits
+			edge[i] = FRAGMENT;
 		}
 	}
 }
@@ -143,7 +180,9 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 
 	fetch(w, objs, n);
 	for (unsigned i = 0; i < n; i++)
-		edge[i] = admit(w, xy_node_mbuf(objs[i]), &session[i], &adjacency[i]);
+		edge[i] = admit(w, &b, xy_node_mbuf(objs[i]), &session[i], &adjacency[i]);
+	if (b.cut)
+		follow(objs, edge, n);
 	for (unsigned i = 0; i < n; i++)
 		if (edge[i] == ADMITTED) {
 			prepare(&b, i, xy_node_mbuf(objs[i]), session[i], adjacency[i]);
@@ -162,6 +201,7 @@ static struct rte_node_register wg_seal = {
 	.nb_edges = EDGES,
 	.next_nodes = {[PORT_TX] = "port_tx",
 		       [HOLD] = "hold",
+		       [FRAGMENT] = "fragment",
 		       [ERROR] = "icmp_error",
 		       [DROP_TOO_BIG] = "drop_too_big",
 		       [DROP_NO_ENDPOINT] = "drop_no_endpoint",

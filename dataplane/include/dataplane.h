@@ -286,7 +286,7 @@ int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size
 	X(host_rx, +, "packets read from the host interface")           \
 	X(ring_in, +, "packets taken from another thread's ring")       \
 	X(generated, +, "packets made here: keepalives, ICMP errors")   \
-	X(split, +, "packets more, by cutting segments of the host")    \
+	X(split, +, "packets more, by cutting segments and fragments")  \
 	X(tx, -, "datagrams put on ports")                              \
 	X(host_tx, -, "packets written to the host interface")          \
 	X(ring_out, -, "packets handed to another worker")              \
