@@ -10,7 +10,8 @@
 
 #define HUGEPAGE	 (UINT64_C(2) << 20)
 #define ARGS		 (24 + 2 * XY_DP_PORTS)
-#define LCORES_LEN	 4096
+#define CPUS_LEN	 4096 // bytes of a list: every second of CPU_SETSIZE takes 2,500
+#define LCORES_LEN	 ((XY_DP_WORKERS + 1) * (CPUS_LEN + 16))
 #define TELEMETRY_SOCKET "/dpdk_telemetry.v2"
 
 // With fewer CPUs than this, automatic placement pins nobody: a polling thread that shares its only
@@ -74,33 +75,41 @@ static int place(struct xy_dp *dp, struct xy_err *err)
 	return 0;
 }
 
-static int cpu_list(char *out, size_t size)
+// "0-3,8", as few bytes as it takes.
+static void cpu_list(const cpu_set_t *set, char out[static CPUS_LEN])
 {
-	cpu_set_t allowed;
 	int len = 0;
-	CPU_ZERO(&allowed);
-	sched_getaffinity(0, sizeof(allowed), &allowed);
-	for (int i = 0; i < CPU_SETSIZE && len < (int)size; i++)
-		if (CPU_ISSET(i, &allowed))
-			len += snprintf(out + len, size - (size_t)len, "%s%d", len ? "," : "", i);
-	return len;
+	out[0] = '\0';
+	for (int i = 0; i < CPU_SETSIZE && len < CPUS_LEN; i++) {
+		int last = i;
+		if (!CPU_ISSET(i, set))
+			continue;
+		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set))
+			last++;
+		len += snprintf(out + len, (size_t)(CPUS_LEN - len), "%s%d", len ? "," : "", i);
+		if (last > i && len < CPUS_LEN)
+			len += snprintf(out + len, (size_t)(CPUS_LEN - len), "-%d", last);
+		i = last;
+	}
 }
 
 // lcore 0 is the control thread, not pinned; lcore i + 1 is worker i.
-static void lcores(const struct xy_dp *dp, char out[static LCORES_LEN])
+char *xy_eal_lcores(const struct xy_dp *dp, const cpu_set_t *allowed)
 {
-	char any[LCORES_LEN / 2];
-	cpu_list(any, sizeof(any));
+	char any[CPUS_LEN], *out = malloc(LCORES_LEN);
+	if (!out)
+		return NULL;
+	cpu_list(allowed, any);
 	int len = snprintf(out, LCORES_LEN, "--lcores=0@(%s)", any);
-	for (unsigned i = 0; i < dp->workers && len < LCORES_LEN; i++) {
+	for (unsigned i = 0; i < dp->workers; i++) {
 		const struct xy_worker *w = dp->worker[i];
+		size_t room = (size_t)(LCORES_LEN - len);
 		if (w->cpu >= 0)
-			len += snprintf(out + len, LCORES_LEN - (size_t)len, ",%u@%d", w->lcore,
-					w->cpu);
+			len += snprintf(out + len, room, ",%u@%d", w->lcore, w->cpu);
 		else
-			len += snprintf(out + len, LCORES_LEN - (size_t)len, ",%u@(%s)", w->lcore,
-					any);
+			len += snprintf(out + len, room, ",%u@(%s)", w->lcore, any);
 	}
+	return out;
 }
 
 static bool is_pci(const char *device) // 0000:3b:00.0 or 3b:00.0
@@ -125,12 +134,19 @@ static int devices(const struct xy_dp *dp, char **argv, int argc)
 
 static int eal_init(struct xy_dp *dp, bool huge, size_t need)
 {
-	static char cores[LCORES_LEN], prefix[80],
-		memory[32]; // EAL keeps pointers into its arguments
+	static char *cores, prefix[80], memory[32]; // EAL keeps pointers into its arguments
+	cpu_set_t allowed;
 	char *argv[ARGS];
 	int argc = 0;
 
-	lcores(dp, cores);
+	CPU_ZERO(&allowed);
+	sched_getaffinity(0, sizeof(allowed), &allowed);
+	free(cores);
+	cores = xy_eal_lcores(dp, &allowed);
+	if (!cores) {
+		rte_errno = ENOMEM;
+		return -1;
+	}
 	snprintf(prefix, sizeof(prefix), "--file-prefix=xylem-%s", dp->cfg.name);
 	snprintf(memory, sizeof(memory), "%zu", (need >> 20) + 1);
 	argv[argc++] = (char *)"xylemd";

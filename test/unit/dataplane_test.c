@@ -4,6 +4,7 @@
 #include "aead.h"
 #include "base/bytes.h"
 #include "dp.h"
+#include "eal.h"
 #include "event.h"
 #include "group.h"
 #include "hold.h"
@@ -312,6 +313,36 @@ static void test_pools(void)
 		if (p.count == 1)
 			CU_ASSERT_EQUAL(p.pool[0].buffers, xy_pools_buffers(&cfg));
 	}
+}
+
+// Where threads may run, as EAL reads it: whole even where it is long.
+static void test_lcores(void)
+{
+	static struct xy_worker worker[XY_DP_WORKERS];
+	struct xy_dp many = {.workers = XY_DP_WORKERS};
+	cpu_set_t all, some;
+	CPU_ZERO(&all);
+	CPU_ZERO(&some);
+	for (unsigned i = 0; i < XY_DP_WORKERS; i++) {
+		worker[i] = (struct xy_worker){.lcore = i + 1, .cpu = i == 1 ? 7 : -1};
+		many.worker[i] = &worker[i];
+	}
+	for (unsigned i = 0; i < CPU_SETSIZE; i++) {
+		CPU_SET(i, &all);
+		if (i % 2)
+			CPU_SET(i, &some);
+	}
+	CPU_CLR(1, &all);
+	char *text = xy_eal_lcores(&many, &all);
+	static const char start[] = "--lcores=0@(0,2-1023),1@(0,2-1023),2@7,3@(0,2-1023),";
+	static const char end[] = ",64@(0,2-1023)", far_end[] = ",1021,1023)";
+	CU_ASSERT_EQUAL(strncmp(text, start, strlen(start)), 0);
+	CU_ASSERT_STRING_EQUAL(text + strlen(text) - strlen(end), end);
+	free(text);
+	text = xy_eal_lcores(&many, &some);
+	CU_ASSERT_STRING_EQUAL(text + strlen(text) - strlen(far_end), far_end);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, ",64@(1,3,5,"));
+	free(text);
 }
 
 static void route(const struct xy_addr *a, uint8_t len, enum xy_dp_route_kind kind, uint32_t to)
@@ -1796,7 +1827,7 @@ static void test_destroy(void)
 	xy_dp_destroy(dp);
 }
 
-XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"create", test_create},
+XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"create", test_create},
 	     {"relay, every length", test_relay},
 	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
 	     {"refused messages", test_refused_messages}, {"replay", test_replay},
