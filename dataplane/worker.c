@@ -12,6 +12,7 @@
 #include "used.h"
 
 #include <rte_cycles.h>
+#include <rte_malloc.h>
 #include <rte_ring_elem.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -50,6 +51,21 @@ static struct rte_ring *messages_create(const char *what, unsigned id)
 				    RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
+// In plain memory: rte_ring_create takes one of EAL's 2,560 memzones for each, and there are as
+// many as workers squared.
+static struct rte_ring *handover_create(unsigned from, unsigned to)
+{
+	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *r = rte_zmalloc("handover", (size_t)rte_ring_get_memsize(XY_RING_SIZE),
+					 RTE_CACHE_LINE_SIZE);
+	snprintf(name, sizeof(name), "hand%u_%u", from, to);
+	if (r && rte_ring_init(r, name, XY_RING_SIZE, RING_F_SP_ENQ | RING_F_SC_DEQ)) {
+		rte_free(r);
+		return NULL;
+	}
+	return r;
+}
+
 static int rings_create(struct xy_worker *w)
 {
 	w->from_control = messages_create("order", w->id);
@@ -58,10 +74,7 @@ static int rings_create(struct xy_worker *w)
 	if (!w->from_control || !w->to_control || !w->punts)
 		return -ENOMEM;
 	for (unsigned from = 0; from < w->dp->workers; from++) {
-		char name[RTE_RING_NAMESIZE];
-		snprintf(name, sizeof(name), "hand%u_%u", from, w->id);
-		w->handover[from] = rte_ring_create(name, XY_RING_SIZE, SOCKET_ID_ANY,
-						    RING_F_SP_ENQ | RING_F_SC_DEQ);
+		w->handover[from] = handover_create(from, w->id);
 		if (!w->handover[from])
 			return -ENOMEM;
 	}
@@ -92,7 +105,7 @@ static void rings_destroy(struct xy_worker *w)
 	rte_ring_free(w->punts);
 	for (unsigned from = 0; from < w->dp->workers; from++) {
 		ring_drain(w->handover[from]);
-		rte_ring_free(w->handover[from]);
+		rte_free(w->handover[from]);
 	}
 }
 
