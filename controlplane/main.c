@@ -21,6 +21,7 @@
 #define PACKET_MAX	 9216
 #define FILES_MIN	 96
 #define FILES_PER_WORKER 8
+#define FILES_PER_CARD	 16 // and one for each queue
 
 static const char usage[] =
 	"usage: xylemd [-c FILE] [-n NAME] [--peer [KEY@]HOST:PORT]... [--autoconf] [--no-tun] "
@@ -164,22 +165,33 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 	return xy_dp_create(&dp, &d->dp, err);
 }
 
-// EAL aborts where it gets no descriptor. Each worker has a handful; telemetry's clients have some.
+// Each worker has a handful, and a socket of each port; telemetry's clients have some.
+static rlim_t files_need(const struct xy_config *c)
+{
+	rlim_t need = FILES_MIN + (FILES_PER_WORKER + c->port_count) * c->workers.count;
+	for (unsigned i = 0; i < c->port_count; i++)
+		if (c->ports[i].driver == XY_DRIVER_AF_XDP)
+			need += FILES_PER_CARD + xy_dp_card_queues(c->ports[i].interface);
+	return need;
+}
+
+// EAL aborts where it gets no descriptor.
 static int files_check(const struct xy_config *c, struct xy_err *err)
 {
 	struct rlimit most;
-	rlim_t need = FILES_MIN + FILES_PER_WORKER * c->workers.count;
+	rlim_t need = files_need(c);
 	if (getrlimit(RLIMIT_NOFILE, &most) || most.rlim_cur >= need)
 		return 0;
 	if (most.rlim_max >= need) {
 		most.rlim_cur = need;
 		return setrlimit(RLIMIT_NOFILE, &most) ? -errno : 0;
 	}
-	return xy_err_set(err, EMFILE,
-			  "only %llu files may be open, and %u workers need %llu; raise it: "
-			  "ulimit -n, or LimitNOFILE= in the service",
-			  (unsigned long long)most.rlim_max, c->workers.count,
-			  (unsigned long long)need);
+	return xy_err_set(
+		err, EMFILE,
+		"only %llu files may be open, and %u workers on %u ports need %llu; raise "
+		"it: ulimit -n, or LimitNOFILE= in the service",
+		(unsigned long long)most.rlim_max, c->workers.count, c->port_count,
+		(unsigned long long)need);
 }
 
 static int links_up(struct xy_daemon *d, struct xy_err *err)

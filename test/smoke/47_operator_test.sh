@@ -63,6 +63,21 @@ for n in 16 64; do
   check "and it says so" grep -q 'LimitNOFILE' "$LAB/few.log"
 done
 
+# As many workers, and sockets for them, as the config allows.
+most() {
+  local pid
+  prlimit --nofile=1024: "$XYLEMD" -c "$LAB/most.conf" -n most --no-tun >"$LAB/most.log" 2>&1 &
+  pid=$!
+  wait_for 60 grep -q 'ready: most' "$LAB/most.log" || cat "$LAB/most.log"
+  end_process $pid
+}
+make_key most
+configure most <<END
+workers = { count = 64; };
+ports = ( $(printf '{ port = %d; },' {52001..52015}) { port = 52016; } );
+END
+check "64 workers on 16 ports start, and end" most
+
 stop_node r
 kill_loop() {
   local pause
