@@ -220,13 +220,19 @@ static const char *neighbour_state(const struct xy_babel_link_info *i)
 	return i->cost == XY_BABEL_INFINITY ? "one way" : "up";
 }
 
+// What came from us is no fault of who says it again, and is not refused in this sense.
+static bool is_fault(enum xy_babel_refusal why)
+{
+	return why != XY_BABEL_REFUSED_REFLECTED;
+}
+
 static json_t *neighbour_json(const char *name, const struct xy_babel_link_info *i)
 {
 	char text[XY_ADDR_STRLEN];
 	uint64_t refused = 0;
 	json_t *o = json_object(), *reasons = json_object();
 	for (unsigned k = 0; k < XY_BABEL_REFUSAL_COUNT; k++) {
-		refused += i->refused[k];
+		refused += is_fault(k) ? i->refused[k] : 0;
 		json_object_set_new(reasons, xy_babel_refusal_name(k), number(i->refused[k]));
 	}
 	snprintf(text, sizeof(text), "%04x", i->hellos);
@@ -250,6 +256,7 @@ static json_t *neighbour_json(const char *name, const struct xy_babel_link_info 
 	json_object_set_new(o, "rx_updates", number(i->updates_received));
 	json_object_set_new(o, "resent", number(i->resent));
 	json_object_set_new(o, "refused", number(refused));
+	json_object_set_new(o, "reflected", number(i->refused[XY_BABEL_REFUSED_REFLECTED]));
 	json_object_set_new(o, "refusals", reasons);
 	return o;
 }
@@ -257,7 +264,7 @@ static json_t *neighbour_json(const char *name, const struct xy_babel_link_info 
 static void put_refusals(json_t *list, const char *name, const struct xy_babel_link_info *i)
 {
 	for (unsigned k = 0; k < XY_BABEL_REFUSAL_COUNT; k++) {
-		if (!i->refused[k])
+		if (!i->refused[k] || !is_fault(k))
 			continue;
 		json_t *o = json_object();
 		json_object_set_new(o, "peer", json_string(name));

@@ -141,6 +141,7 @@ static const struct column neighbours[] = {
 	{"hellos", TEXT, XY_LEFT},	 {"routes", NUMBER, XY_RIGHT},
 	{"origins", NUMBER, XY_RIGHT},	 {"rx_bytes", TRAFFIC, XY_RIGHT},
 	{"tx_bytes", TRAFFIC, XY_RIGHT}, {"refused", COUNT, XY_RIGHT},
+	{"reflected", COUNT, XY_RIGHT},
 };
 
 static const struct column refused[] = {

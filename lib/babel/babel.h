@@ -50,7 +50,7 @@ extern const struct xy_addr xy_babel_group;
 	X(BAD_EPOCH, bad_epoch, "epoch 0xffffffff")                                                \
 	X(COLLISION, collision, "another key for a /64 that is in use")                            \
 	X(NOT_ACCEPTED, not_accepted, "plain route outside what this link's accept allows")        \
-	X(REFLECTED, reflected, "plain route with the router-id of a mesh origin")                 \
+	X(REFLECTED, reflected, "plain route that came from this mesh: ours, said back to us")     \
 	X(ORIGIN_LIMIT, origin_limit, "more origins than this link may bring")                     \
 	X(ROUTE_LIMIT, route_limit, "more routes than this link, an origin or the table may hold") \
 	X(BUSY, busy, "too many updates wait for verification")                                    \

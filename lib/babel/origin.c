@@ -2,6 +2,8 @@
 // Origins and their epochs, claims on their way through verification, and the proofs that remain.
 #include "babel/state.h"
 
+#include <sodium.h>
+
 uint32_t origin_find(const struct xy_babel *b, const uint8_t ed25519[32])
 {
 	uint32_t i = map_first(&b->origin_map, hash_bytes(b, ed25519, 32));
@@ -144,16 +146,23 @@ static uint32_t origin_add(struct xy_babel *b, const uint8_t ed25519[32], const 
 	return i;
 }
 
+// Preferred, and its Ed25519 form not known: that comes with its first claim.
+static bool is_unmet(const struct origin *o)
+{
+	return o->prefer && sodium_is_zero(o->ed25519.b, sizeof(o->ed25519.b));
+}
+
 void xy_babel_origin_prefer(struct xy_babel *b, const struct xy_key *x25519, bool on)
 {
 	static const uint8_t unknown[32];
 	uint32_t i = origin_by_key(b, x25519);
-	if (!i && on) {
-		// Its Ed25519 form comes with its first claim; until then it is known by this one.
+	if (!i && on)
 		i = origin_add(b, unknown, x25519);
-	}
-	if (i && (on || ORIGIN(b, i)->prefer))
-		ORIGIN(b, i)->prefer += on ? 1 : UINT32_MAX;
+	if (!i || (!on && !ORIGIN(b, i)->prefer))
+		return;
+	b->unmet -= is_unmet(ORIGIN(b, i));
+	ORIGIN(b, i)->prefer += on ? 1 : UINT32_MAX;
+	b->unmet += is_unmet(ORIGIN(b, i));
 }
 
 // ---- what a neighbour brings ----
@@ -167,9 +176,10 @@ static uint32_t share_find(const struct xy_babel *b, const struct neigh *n, uint
 	return i;
 }
 
+// An unknown key may be that of a preferred origin which was not met yet: verification will tell.
 static bool preferred(const struct xy_babel *b, uint32_t origin)
 {
-	return origin && ORIGIN(b, origin)->prefer;
+	return origin ? ORIGIN(b, origin)->prefer : b->unmet;
 }
 
 // An eighth of the limit is kept for origins with a session, a pin or a config entry.
@@ -644,6 +654,7 @@ static uint32_t complete(struct xy_babel *b, const uint8_t ed25519[32], const st
 	uint32_t i = origin_by_key(b, x);
 	if (!i)
 		return origin_add(b, ed25519, x);
+	b->unmet -= is_unmet(ORIGIN(b, i));
 	map_remove(&b->origin_map, i);
 	memcpy(ORIGIN(b, i)->ed25519.b, ed25519, 32);
 	map_insert(&b->origin_map, i);

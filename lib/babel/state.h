@@ -314,6 +314,7 @@ struct xy_babel {
 	uint32_t mappings, valid_count; // dests with an origin; with something selected
 	// epoch
 	uint32_t epoch, epoch_asked;
+	uint32_t unmet; // preferred origins that no claim has come of
 	uint64_t rid, old_rids[KEY_SOURCES];
 	unsigned old_rid_at;
 	uint16_t max_seqno;

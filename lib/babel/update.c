@@ -68,12 +68,14 @@ static void wildcard(struct xy_babel *b, struct neigh *n)
 
 static void receive_plain(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
 {
-	if (xy_addr_is_mesh(&u->prefix.addr) && u->prefix.len >= 7)
+	// First, since it is no fault: a stock babeld says again on a tunnel what it was told
+	// there.
+	if (own_rid(b, u->rid) || origin_by_rid(b, u->rid))
+		refuse(b, n, XY_BABEL_REFUSED_REFLECTED);
+	else if (xy_addr_is_mesh(&u->prefix.addr) && u->prefix.len >= 7)
 		refuse(b, n, XY_BABEL_REFUSED_UNSIGNED);
 	else if (!listed(n->c.accept, n->c.accept_count, &u->prefix))
 		refuse(b, n, XY_BABEL_REFUSED_NOT_ACCEPTED);
-	else if (own_rid(b, u->rid) || origin_by_rid(b, u->rid))
-		refuse(b, n, XY_BABEL_REFUSED_REFLECTED);
 	else
 		update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
 }

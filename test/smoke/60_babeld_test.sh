@@ -5,4 +5,9 @@
 . "$TOP/test/smoke/_babel.sh"
 need "$XYLEMD" "$XYLEM" wireguard-go wg babeld
 
+said_back() { # of the mesh's own routes, which babeld announces on the tunnel that it has them from
+  [ "$(neighbour r p reflected)" -gt 0 ]
+}
 stock_router babeld 02:00:00:00:00:00:00:01
+check "what babeld says back to r is counted" said_back
+check "and is no refusal" same "0 0" "$(neighbour r p '| "\(.refused) \(.refusals.unsigned)"')"

@@ -879,12 +879,17 @@ static void test_limits(void)
 	CU_ASSERT_EQUAL(info.origins, 14);
 	CU_ASSERT_EQUAL(info.refused[XY_BABEL_REFUSED_ORIGIN_LIMIT], 6);
 	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_LIMIT], 1);
-	announce(r, 0, &wanted, 50, 1, 100);
-	// Known to us as preferred only once its claim was seen: from the other neighbour.
-	announce(r, 1, &wanted, 50, 1, 100);
-	announce(r, 0, &wanted, 50, 1, 100);
+	announce(r, 0, &wanted, 50, 1, 100); // no other neighbour has told of it before
 	xy_babel_link_info(r->b, 0, &info);
 	CU_ASSERT_EQUAL(info.origins, 15);
+	struct xy_babel_stats s;
+	xy_babel_stats(r->b, &s);
+	uint64_t verified = s.verified;
+	struct xy_identity more = identity(60); // all that are preferred were met: no need to look
+	announce(r, 0, &more, 50, 1, 100);
+	xy_babel_stats(r->b, &s);
+	CU_ASSERT_EQUAL(s.verified, verified);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_ORIGIN_LIMIT), 7);
 	struct xy_identity first = identity(20);
 	struct xy_prefix p = xy_key_prefix(&first.x25519);
 	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
@@ -980,10 +985,13 @@ static void test_plain_domain(void)
 	announce(r, 0, &far, 50, 1, 100);
 	plain_update(r, 2, &in, xy_babel_router_id(&far.x25519, 50), 1);
 	plain_update(r, 2, &in, xy_babel_router_id(&r->me.x25519, 1000), 1);
+	plain_update(r, 2, &mesh, xy_babel_router_id(&r->me.x25519, 1000), 96); // as babeld does
+	plain_update(r, 2, &own, xy_babel_router_id(&r->me.x25519, 1000), 96);
 	pass(r, 2 * XY_SEC);
 	CU_ASSERT_EQUAL(refused(r, 1, XY_BABEL_REFUSED_NOT_ACCEPTED), 1);
 	CU_ASSERT_EQUAL(refused(r, 1, XY_BABEL_REFUSED_UNSIGNED), 1);
-	CU_ASSERT_EQUAL(refused(r, 2, XY_BABEL_REFUSED_REFLECTED), 2);
+	CU_ASSERT_EQUAL(refused(r, 2, XY_BABEL_REFUSED_REFLECTED), 4);
+	CU_ASSERT_EQUAL(refused(r, 2, XY_BABEL_REFUSED_UNSIGNED), 0);
 	CU_ASSERT_EQUAL(metric_to(r, &in), 296);
 	// Into the mesh under our own key, with flag and tag; its metric goes on.
 	const struct xy_babel_update *u = said(r, 0, &in);

@@ -772,6 +772,61 @@ static void send_raw(struct node *n, const struct node *peer, const struct xy_ud
 	xy_routing_event(n->routing, &ev, w.now);
 }
 
+// R tells A of an origin that is not there, by its own /64.
+static void tell_of(const struct xy_identity *id)
+{
+	struct xy_babel_claim c = {.prefix = xy_key_prefix(&id->x25519),
+				   .rid = xy_babel_router_id(&id->x25519, 7),
+				   .origin = {.epoch = 7}};
+	struct xy_addr theirs = xy_key_link_local(&R->id.x25519);
+	struct xy_babel_builder p;
+	uint8_t data[512];
+	memcpy(c.origin.key, id->ed25519.b, sizeof(c.origin.key));
+	xy_babel_claim_sign(&c, id->ed25519_sk);
+	xy_babel_build(&p, data, sizeof(data), &theirs);
+	xy_babel_build_update(&p, &(struct xy_babel_update){.prefix = c.prefix,
+							    .interval = 6000,
+							    .metric = 100,
+							    .has_rid = true,
+							    .rid = c.rid,
+							    .has_origin = true,
+							    .origin = c.origin});
+	struct xy_udp6 u = {.src = theirs,
+			    .dst = xy_babel_group,
+			    .src_port = XY_BABEL_PORT,
+			    .dst_port = XY_BABEL_PORT,
+			    .data = data,
+			    .len = xy_babel_build_end(&p)};
+	send_raw(A, R, &u, false);
+	run_for(XY_SEC);
+}
+
+// Where a limit is reached there is room left for whom `accept` names, and for nobody else.
+static void test_accept_prefers(void)
+{
+	struct xy_identity id[10];
+	char top[200], key[XY_KEY_STRLEN];
+	uint8_t seed[32] = {0};
+	for (unsigned i = 0; i < 10; i++) {
+		seed[0] = (uint8_t)(100 + i);
+		CU_ASSERT_FATAL(xy_identity_from_seed(seed, &id[i]) == 0);
+	}
+	snprintf(top, sizeof(top),
+		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.1.0.0/16\"; } ); };",
+		 xy_key_str(&id[9].x25519, key));
+	world_make();
+	world_start();
+	CONFIGURE(R, "", {"a", ""});
+	CONFIGURE(A, top, {"r", "max_origins = 8;"});
+	run_for(30 * XY_SEC);
+	for (unsigned i = 0; i < 8; i++) // r itself is one
+		tell_of(&id[i]);
+	CU_ASSERT_EQUAL(link_info(A, R).origins, 7);
+	tell_of(&id[9]);
+	CU_ASSERT_EQUAL(link_info(A, R).origins, 8);
+	world_end();
+}
+
 static uint64_t malformed(const struct node *n)
 {
 	struct xy_routing_info i;
@@ -823,5 +878,6 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"prefixes outside the mesh", test_prefixes},
 	     {"static before learned", test_precedence}, {"reload", test_reload},
 	     {"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
-	     {"an open peer", test_open}, {"a stub asks", test_stub}, {"restart", test_restart},
+	     {"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
+	     {"a stub asks", test_stub}, {"restart", test_restart},
 	     {"strange packets", test_strange_packets})
