@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "fake_dataplane.h"
+#include "fake_net.h"
 #include "joining.h"
 
 #include <sodium.h>
@@ -59,11 +60,7 @@ static xy_nsec now(void *arg)
 
 static void random_bytes(void *arg, void *buf, size_t len)
 {
-	uint8_t *b = buf;
-	for (size_t i = 0; i < len; i++) {
-		w.random = w.random * 6364136223846793005 + 1442695040888963407;
-		b[i] = (uint8_t)(w.random >> 56);
-	}
+	fake_random(&w.random, buf, len);
 }
 
 static void helpers_go(void)

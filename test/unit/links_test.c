@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "fake_dataplane.h"
+#include "fake_net.h"
 #include "lag.h"
 #include "link.h"
 #include "test_limits.h"
@@ -63,13 +64,7 @@ static struct xy_endpoint at(const char *text)
 
 static void random_bytes(void *arg, void *buf, size_t len)
 {
-	uint8_t *b = buf; // xorshift: seeded, so that a failure comes again
-	for (size_t i = 0; i < len; i++) {
-		w.random ^= w.random << 13;
-		w.random ^= w.random >> 7;
-		w.random ^= w.random << 17;
-		b[i] = (uint8_t)(w.random >> 24);
-	}
+	fake_random(&w.random, buf, len);
 }
 
 static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
@@ -259,15 +254,9 @@ static void deliver(const struct datagram *d)
 
 static void network_step(void)
 {
-	for (unsigned i = 0; i < w.queued;) {
-		if (w.queue[i].at > w.now) {
-			i++;
-			continue;
-		}
-		struct datagram d = w.queue[i];
-		memmove(&w.queue[i], &w.queue[i + 1], (--w.queued - i) * sizeof(d));
+	struct datagram d;
+	while (fake_net_take(w.queue, &w.queued, sizeof(d), w.now, &d))
 		deliver(&d);
-	}
 }
 
 static void step(void)
@@ -282,15 +271,13 @@ static void step(void)
 
 static xy_nsec next_time(void)
 {
-	xy_nsec next = XY_NEVER;
+	xy_nsec next = fake_net_next(w.queue, w.queued, sizeof(w.queue[0]));
 	for (unsigned i = 0; i < NODES; i++) {
 		xy_nsec t = xy_links_deadline(w.node[i].links);
 		next = t < next ? t : next;
 		if (w.node[i].waiting_count && !w.node[i].jobs_wait)
 			next = w.now;
 	}
-	for (unsigned i = 0; i < w.queued; i++)
-		next = w.queue[i].at < next ? w.queue[i].at : next;
 	return next;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Node info between nodes, on virtual time: nodes on a network of the test's, which routes by the
 // fewest hops and may lose and delay what it carries; and a liar, who answers by hand.
+#include "fake_net.h"
 #include "nodeinfo.h"
 #include "noise/limiter.h"
 #include "unit.h"
@@ -54,13 +55,7 @@ static int index_of(const struct xy_addr *a)
 
 static void random_bytes(void *arg, void *buf, size_t len)
 {
-	uint8_t *b = buf; // xorshift: seeded, so that a failure comes again
-	for (size_t i = 0; i < len; i++) {
-		w.random ^= w.random << 13;
-		w.random ^= w.random >> 7;
-		w.random ^= w.random << 17;
-		b[i] = (uint8_t)(w.random >> 24);
-	}
+	fake_random(&w.random, buf, len);
 }
 
 static void put(const void *data, size_t len)
@@ -209,9 +204,7 @@ static void deliver(const struct packet *p)
 
 static xy_nsec next_time(void)
 {
-	xy_nsec at = XY_NEVER;
-	for (unsigned i = 0; i < w.queued; i++)
-		at = w.queue[i].at < at ? w.queue[i].at : at;
+	xy_nsec at = fake_net_next(w.queue, w.queued, sizeof(w.queue[0]));
 	for (unsigned i = 0; i < w.count; i++) {
 		xy_nsec due = xy_nodeinfo_deadline(w.node[i].ni);
 		at = due < at ? due : at;
@@ -223,20 +216,14 @@ static xy_nsec next_time(void)
 static void run(xy_nsec until)
 {
 	xy_nsec at;
+	struct packet p;
 	unsigned turns = 0;
 	while ((at = next_time()) <= until && at != XY_NEVER) {
 		turns = at > w.now ? 0 : turns + 1;
 		CU_ASSERT_FATAL(turns < 100000); // it would spin
 		w.now = at > w.now ? at : w.now;
-		for (unsigned i = 0; i < w.queued;) {
-			if (w.queue[i].at > w.now) {
-				i++;
-				continue;
-			}
-			struct packet p = w.queue[i];
-			memmove(&w.queue[i], &w.queue[i + 1], (--w.queued - i) * sizeof(*w.queue));
+		while (fake_net_take(w.queue, &w.queued, sizeof(p), w.now, &p))
 			deliver(&p);
-		}
 		for (unsigned i = 0; i < w.count; i++)
 			if (xy_nodeinfo_deadline(w.node[i].ni) <= w.now)
 				xy_nodeinfo_run(w.node[i].ni, w.now);

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "fake_dataplane.h"
+#include "fake_net.h"
 #include "log.h"
 #include "routing.h"
 #include "wire/udp6.h"
@@ -60,13 +61,7 @@ static unsigned number_of(const struct node *n)
 
 static void random_bytes(void *arg, void *buf, size_t len)
 {
-	uint8_t *b = buf; // xorshift: seeded, so that a failure comes again
-	for (size_t i = 0; i < len; i++) {
-		w.random ^= w.random << 13;
-		w.random ^= w.random >> 7;
-		w.random ^= w.random << 17;
-		b[i] = (uint8_t)(w.random >> 24);
-	}
+	fake_random(&w.random, buf, len);
 }
 
 static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
@@ -338,15 +333,9 @@ static void deliver(const struct packet *p)
 
 static void network_step(void)
 {
-	for (unsigned i = 0; i < w.queued;) {
-		if (w.queue[i].at > w.now) {
-			i++;
-			continue;
-		}
-		struct packet p = w.queue[i];
-		memmove(&w.queue[i], &w.queue[i + 1], (--w.queued - i) * sizeof(p));
+	struct packet p;
+	while (fake_net_take(w.queue, &w.queued, sizeof(p), w.now, &p))
 		deliver(&p);
-	}
 }
 
 static void step(void)
@@ -365,7 +354,7 @@ static void step(void)
 
 static xy_nsec next_time(void)
 {
-	xy_nsec next = XY_NEVER;
+	xy_nsec next = fake_net_next(w.queue, w.queued, sizeof(w.queue[0]));
 	for (unsigned i = 0; i < NODES; i++) {
 		const struct node *n = &w.node[i];
 		xy_nsec t = xy_links_deadline(n->links), u = xy_routing_deadline(n->routing);
@@ -374,8 +363,6 @@ static xy_nsec next_time(void)
 		if (n->jobs || (n->claims_count && !n->claims_wait))
 			next = w.now;
 	}
-	for (unsigned i = 0; i < w.queued; i++)
-		next = w.queue[i].at < next ? w.queue[i].at : next;
 	return next;
 }
 
