@@ -4,6 +4,8 @@
 // up is asked again, and another key than the pinned one is refused, and said.
 #include "joining.h"
 
+#include "base/list.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -12,16 +14,8 @@
 #define CHECK_AFTER   (20 * XY_SEC) // a pinned one's link has had its time
 #define RESOLVE_AGAIN (10 * XY_SEC)
 
-const char *const xy_join_drop_name[XY_JOIN_DROP_COUNT] = {
-#define X(NAME, name, text) #name,
-	XY_JOIN_DROPS(X)
-#undef X
-};
-const char *const xy_join_drop_text[XY_JOIN_DROP_COUNT] = {
-#define X(NAME, name, text) text,
-	XY_JOIN_DROPS(X)
-#undef X
-};
+const char *const xy_join_drop_name[XY_JOIN_DROP_COUNT] = {XY_JOIN_DROPS(XY_LIST_NAME)};
+const char *const xy_join_drop_text[XY_JOIN_DROP_COUNT] = {XY_JOIN_DROPS(XY_LIST_TEXT)};
 
 // --- life
 

@@ -2,6 +2,8 @@
 // The set of links: making it, finding one, running what is due, and what the dataplane tells.
 #include "link.h"
 
+#include "base/list.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -11,16 +13,8 @@
 // A mesh link that nobody answered on is tried again after this, and half as much at random.
 #define AGAIN_AFTER (5 * XY_SEC)
 
-const char *const xy_link_drop_name[XY_LINK_DROP_COUNT] = {
-#define X(NAME, name, text) #name,
-	XY_LINK_DROPS(X)
-#undef X
-};
-const char *const xy_link_drop_text[XY_LINK_DROP_COUNT] = {
-#define X(NAME, name, text) text,
-	XY_LINK_DROPS(X)
-#undef X
-};
+const char *const xy_link_drop_name[XY_LINK_DROP_COUNT] = {XY_LINK_DROPS(XY_LIST_NAME)};
+const char *const xy_link_drop_text[XY_LINK_DROP_COUNT] = {XY_LINK_DROPS(XY_LIST_TEXT)};
 
 static int tables_init(struct xy_links *l)
 {

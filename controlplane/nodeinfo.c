@@ -2,19 +2,17 @@
 // Answering, and asking: one question is one place in a table, sent up to three times.
 #include "nodeinfo_state.h"
 
+#include "base/list.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 enum { HOP_LIMIT = 64 };
-#define NEAR_AGE	    (1 * XY_SEC) // so that looking at all links costs the same however many ask
-#define PAGE_PAUSE	    (100 * XY_MSEC) // between pages of one node: below the rate that it answers at
+#define NEAR_AGE   (1 * XY_SEC)	   // so that looking at all links costs the same however many ask
+#define PAGE_PAUSE (100 * XY_MSEC) // between pages of one node: below the rate that it answers at
 
-#define X(NAME, name, text) #name,
-const char *const xy_nodeinfo_drop_name[] = {XY_NODEINFO_DROPS(X)};
-#undef X
-#define X(NAME, name, text) text,
-const char *const xy_nodeinfo_drop_text[] = {XY_NODEINFO_DROPS(X)};
-#undef X
+const char *const xy_nodeinfo_drop_name[XY_NODEINFO_DROP_COUNT] = {XY_NODEINFO_DROPS(XY_LIST_NAME)};
+const char *const xy_nodeinfo_drop_text[XY_NODEINFO_DROP_COUNT] = {XY_NODEINFO_DROPS(XY_LIST_TEXT)};
 
 static void drop(struct xy_nodeinfo *n, enum xy_nodeinfo_drop why)
 {

@@ -3,6 +3,8 @@
 // picture.
 #include "node.h"
 
+#include "base/list.h"
+
 #define DROP_PREFIX "drop_"
 
 struct drop_ctx { // in node->ctx; the worker comes first, as in every node
@@ -11,17 +13,8 @@ struct drop_ctx { // in node->ctx; the worker comes first, as in every node
 };
 _Static_assert(sizeof(struct drop_ctx) <= RTE_NODE_CTX_SZ, "fits the node's context");
 
-const char *const xy_drop_name[XY_DROP_COUNT] = {
-#define X(NAME, name, text) #name,
-	XY_DROPS(X)
-#undef X
-};
-
-const char *const xy_drop_text[XY_DROP_COUNT] = {
-#define X(NAME, name, text) text,
-	XY_DROPS(X)
-#undef X
-};
+const char *const xy_drop_name[XY_DROP_COUNT] = {XY_DROPS(XY_LIST_NAME)};
+const char *const xy_drop_text[XY_DROP_COUNT] = {XY_DROPS(XY_LIST_TEXT)};
 
 static int init(const struct rte_graph *graph, struct rte_node *node)
 {

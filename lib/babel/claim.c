@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "babel/babel.h"
 
+#include "base/list.h"
+
 #include <sodium.h>
 
 static const char claim_domain[] = "xylem-route-v1", rid_domain[] = "xylem-rid-v1";
 
 const struct xy_addr xy_babel_group = {.b = {0xff, 0x02, [13] = 0x01, [15] = 0x06}};
 
-static const char *const refusal_names[] = {
-#define X(name, text, meaning) #text,
-	XY_BABEL_REFUSALS(X)
-#undef X
-};
-
-static const char *const refusal_texts[] = {
-#define X(name, text, meaning) meaning,
-	XY_BABEL_REFUSALS(X)
-#undef X
-};
+static const char *const refusal_names[] = {XY_BABEL_REFUSALS(XY_LIST_NAME)};
+static const char *const refusal_texts[] = {XY_BABEL_REFUSALS(XY_LIST_TEXT)};
 
 const char *xy_babel_refusal_name(enum xy_babel_refusal r)
 {

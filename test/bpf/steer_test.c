@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The steering program against a table of frames, run in the kernel by BPF_PROG_TEST_RUN, and the
 // same rows through the C parser: both must say the same, for both programs, at every truncation.
+#include "base/list.h"
 #include "steer.skel.h"
 #include "unit.h"
 #include "wire/steer.h"
@@ -15,11 +16,7 @@
 
 enum { PORT_FIRST = 51820, PORT_LAST = 51822, FRAME_MAX = 128, CPUS_MAX = 512 };
 
-static const char *const name_of[] = {
-#define X(NAME, name, text) #name,
-	XY_STEERS(X)
-#undef X
-};
+static const char *const name_of[] = {XY_STEERS(XY_LIST_NAME)};
 
 struct row {
 	const char *name;
