@@ -7,24 +7,8 @@
 need "$XYLEMD" "$XYLEM" wireguard-go wg iperf3
 export XYLEM_TEST_TIMERS="rekey_after=3,reject_after=9"
 
-add_node p a b
-join p a
-join a b
-make_key a b
-make_wg_key p
-leaf=${LAB_NET[a]}::5
-configure a <<END
-peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "10.9.2.2:51820";'),
-  $(leaf_text p "endpoint = \"10.9.1.1:51820\"; allowed = [ \"$leaf/128\" ];") );
-END
-configure b <<END
-peers = ( $(peer_text a "${LAB_KEY[a]}") );
-routes = ( { prefix = "200::/7"; peer = "a"; } );
-END
-start_node b
-start_node a
-start_wg p 51820 <<<"$(wg_peer a)"
-wg_addr p "$leaf/128" 200::/7
+leaf_lab 'endpoint = "10.9.1.1:51820";'
+leaf=$LAB_LEAF
 check_within 20 "a pings b" pings a "${LAB_ADDR[b]}"
 check_within 20 "a pings p" pings a "$leaf"
 

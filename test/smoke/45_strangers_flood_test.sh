@@ -9,28 +9,13 @@
 need "$XYLEMD" "$XYLEM" wireguard-go wg /usr/bin/python3
 export XYLEM_TEST_TIMERS="rekey_after=3,reject_after=9,rekey_timeout=1,jitter=0.2"
 
-add_node p a b x
-join p a
-join a b
+leaf_lab "" "Endpoint = 10.9.1.2:51820"
+leaf=$LAB_LEAF
+add_node x
 join x a
-make_key a b
-make_wg_key p
-leaf=${LAB_NET[a]}::5
-configure a <<END
-peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "10.9.2.2:51820";'),
-  $(leaf_text p "allowed = [ \"$leaf/128\" ];") );
-END
-configure b <<END
-peers = ( $(peer_text a "${LAB_KEY[a]}") );
-routes = ( { prefix = "200::/7"; peer = "a"; } );
-END
 # forged sources come in where no route leads back
 in_node a sh -c 'for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 >$f; done'
 ip -n x route add default via 10.9.3.2
-start_node b
-start_node a
-start_wg p 0 <<<"$(wg_peer a "Endpoint = 10.9.1.2:51820")"
-wg_addr p "$leaf/128" 200::/7
 check_within 20 "p pings b" pings p "${LAB_ADDR[b]}"
 check_within 20 "b pings p" pings b "$leaf"
 

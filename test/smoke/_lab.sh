@@ -315,3 +315,26 @@ wg_peer() {
   shift
   printf '%s\n' "$@"
 }
+# p (wireguard-go) --(wire 1)-- a --(wire 2)-- b, a and b Xylem nodes; p is a's leaf at LAB_LEAF, and b routes
+# the mesh to a. SETTING is of p at a, each LINE of a at p; one of them says who calls whom.
+leaf_lab() { # SETTING [LINE...]
+  add_node p a b
+  join p a
+  join a b
+  make_key a b
+  make_wg_key p
+  LAB_LEAF=${LAB_NET[a]}::5
+  configure a <<END
+peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "10.9.2.2:51820";'),
+  $(leaf_text p "$1 allowed = [ \"$LAB_LEAF/128\" ];") );
+END
+  configure b <<END
+peers = ( $(peer_text a "${LAB_KEY[a]}") );
+routes = ( { prefix = "200::/7"; peer = "a"; } );
+END
+  shift
+  start_node b
+  start_node a
+  start_wg p 51820 <<<"$(wg_peer a "$@")"
+  wg_addr p "$LAB_LEAF/128" 200::/7
+}
