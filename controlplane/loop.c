@@ -182,6 +182,7 @@ static void on_tick(uv_timer_t *timer)
 	if (++d->ticks % TICKS_PER_SECOND == 0) {
 		xy_show_sample(d);
 		look_at_workers(d, now);
+		xy_routing_check(d->routing, now);
 		xy_interface_check(d);
 		xy_publish(d);
 		xy_memory_note(d);

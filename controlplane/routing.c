@@ -11,6 +11,8 @@
 
 #define NEGATIVES     1024	    // of unanswered destinations; a stub asks for 1,000 at a time
 #define NEGATIVE_LIFE (10 * XY_SEC) // as lib/babel keeps them
+#define CHECKS	      1024	    // links looked at in a second
+#define TROUBLE_STAYS (30 * XY_SEC) // before it is said: a first exchange is over by then
 #define CS6	      0xc0	    // traffic class of routing protocols (RFC 4594)
 
 static_assert((int)XY_BABEL_HOPS == (int)XY_DP_HOPS, "next hops are passed on as they are");
@@ -26,6 +28,10 @@ struct link {
 	bool wanted; // by the plan at hand
 	uint16_t cost;
 	uint32_t max_origins;
+	bool stub, relay;
+	bool trouble_told;
+	const char *trouble; // who is a stub: both ends differ
+	xy_nsec trouble_since;
 	uint8_t print[16]; // of its other settings
 	struct xy_key key;
 };
@@ -56,6 +62,7 @@ struct xy_routing {
 	unsigned accepted_count;
 	struct negative negative[NEGATIVES]; // a ring, oldest first
 	unsigned negative_at, negative_count;
+	uint32_t checked; // where xy_routing_check goes on
 	uint64_t notice[XY_ROUTING_NOTICES], malformed, refused;
 	struct xy_log_limit log[XY_ROUTING_NOTICES], log_refused;
 };
@@ -434,6 +441,8 @@ static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *
 	k->plain = c->plain;
 	k->cost = c->cost;
 	k->max_origins = c->max_origins;
+	k->stub = c->stub;
+	k->relay = c->relay;
 	xy_babel_origin_prefer(r->babel, key, true);
 	if (k->up)
 		xy_babel_link_up(r->babel, (uint16_t)slot, now);
@@ -682,6 +691,57 @@ void xy_routing_destroy(struct xy_routing *r)
 	free(r->link);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
+}
+
+// --- who is a stub
+
+static const char *trouble_of(const struct xy_routing *r, uint32_t slot)
+{
+	const struct link *k = &r->link[slot];
+	struct xy_babel_link_info i;
+	if (!k->there || k->plain || xy_babel_link_info(r->babel, (uint16_t)slot, &i) || !i.up ||
+	    !i.heard)
+		return NULL;
+	if (k->stub && i.origins > 1) // a stub tells of itself alone
+		return "has a table of its own, but stub = true stands for it here, so it is told "
+		       "no routes; remove that, or set routing.stub there";
+	if (!r->cfg.stub && i.aggregate)
+		return "takes this node for a stub and tells it no routes; remove stub = true for "
+		       "this node there, or set routing.stub here";
+	if (k->relay && !i.aggregate)
+		return "does not know that this node is a stub, and tells it a whole table; set "
+		       "stub = true for this node there";
+	return NULL;
+}
+
+static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
+{
+	struct link *k = &r->link[slot];
+	const char *trouble = trouble_of(r, slot), *name = xy_links_name(r->cfg.links, slot);
+	if (trouble != k->trouble) {
+		k->trouble = trouble;
+		k->trouble_since = now;
+		k->trouble_told = false;
+	}
+	if (!trouble || k->trouble_told || now - k->trouble_since < TROUBLE_STAYS)
+		return;
+	k->trouble_told = true;
+	xy_log_warn("routing: peer %s %s", name ? name : "?", trouble);
+}
+
+void xy_routing_check(struct xy_routing *r, xy_nsec now)
+{
+	uint32_t n = r->cfg.max_peers < CHECKS ? r->cfg.max_peers : CHECKS;
+	while (n--) {
+		check_link(r, r->checked, now);
+		r->checked = (r->checked + 1) % r->cfg.max_peers;
+	}
+}
+
+const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot)
+{
+	const struct link *k = slot < r->cfg.max_peers ? &r->link[slot] : NULL;
+	return k && k->trouble_told ? k->trouble : NULL;
 }
 
 // --- what is going on

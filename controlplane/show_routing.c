@@ -287,7 +287,9 @@ static json_t *show_neighbours(void *arg, const char *params)
 		last = xy_links_name(d->links, slot);
 		if (xy_routing_link_info(d->routing, slot, &i))
 			continue;
-		json_array_append_new(list, neighbour_json(last, &i));
+		json_t *o = neighbour_json(last, &i);
+		json_object_set_new(o, "trouble", TEXT(xy_routing_trouble(d->routing, slot)));
+		json_array_append_new(list, o);
 		put_refusals(refusals, last, &i);
 	}
 	json_t *o = page("neighbours", list, TEXT(at < count ? last : NULL));
@@ -350,4 +352,12 @@ void xy_show_routing_warnings(const struct xy_daemon *d, json_t *list)
 	if (i.notice[XY_BABEL_NOTICE_LIMIT])
 		json_array_append_new(
 			list, json_string("a peer brings more origins than max_origins allows"));
+	for (unsigned at = 0; at < xy_links_count(d->links); at++) {
+		uint32_t slot = xy_links_slot_at(d->links, at);
+		const char *trouble = xy_routing_trouble(d->routing, slot);
+		if (trouble)
+			json_array_append_new(
+				list,
+				json_sprintf("peer %s %s", xy_links_name(d->links, slot), trouble));
+	}
 }

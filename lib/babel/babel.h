@@ -248,6 +248,7 @@ int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, xy_nsec now);
 
 struct xy_babel_link_info {
 	bool up, heard; // link; Babel spoken on it
+	bool aggregate; // it tells of 200::/7 as a whole: it takes us for a stub
 	struct xy_addr address;
 	uint16_t rxcost, txcost, cost;
 	uint16_t hellos; // the last 16, newest on top

@@ -42,6 +42,7 @@ static void retract(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 {
 	const struct xy_prefix *p = &u->prefix;
 	uint32_t dest, i = retracted(b, n, u, &dest);
+	n->info.aggregate &= !is_aggregate(p);
 	wait_cancel(b, n, p, u->rid);
 	if (i) {
 		route_drop(b, i);
@@ -56,6 +57,7 @@ static void retract(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 static void wildcard(struct xy_babel *b, struct neigh *n)
 {
 	bool had = n->routes || n->wait_count;
+	n->info.aggregate = false;
 	if (!neigh_retract_all(b, n)) {
 		n->skipped = true;
 		refuse(b, n, XY_BABEL_REFUSED_BUSY);
@@ -82,6 +84,7 @@ static void receive_plain(struct xy_babel *b, struct neigh *n, const struct xy_b
 
 static void receive_mesh(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
 {
+	n->info.aggregate |= is_aggregate(&u->prefix) && !u->has_origin;
 	if (is_aggregate(&u->prefix) && !u->has_origin && b->c.stub && n->c.relay)
 		update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
 	else if (xy_addr_is_mesh(&u->prefix.addr) && u->prefix.len >= 7 && u->prefix.len != 64)

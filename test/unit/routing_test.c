@@ -723,6 +723,55 @@ static void test_stub(void)
 	world_end();
 }
 
+static bool troubled(const struct node *n, const struct node *peer, const char *part)
+{
+	const char *text = xy_routing_trouble(n->routing, slot_of(n, peer));
+	return part ? text && strstr(text, part) : !text;
+}
+
+static void check_for(xy_nsec span)
+{
+	for (xy_nsec end = w.now + span; w.now < end;) {
+		run_for(XY_SEC);
+		for (unsigned i = 0; i < NODES; i++)
+			xy_routing_check(w.node[i].routing, w.now);
+	}
+}
+
+// Only one end has it that a is a stub; whose mistake it is, both say. With both right, neither.
+static void test_stub_mistaken(void)
+{
+	world_make();
+	world_start();
+	CONFIGURE(R, "", {"a", "stub = true;"}, {"b", ""});
+	CONFIGURE(B, "", {"r", ""});
+	CONFIGURE(S, "", {"a", ""});
+	CONFIGURE(A, "", {"r", ""}, {"s", ""});
+	check_for(25 * XY_SEC);
+	CU_ASSERT(troubled(A, R, NULL)); // it may pass
+	check_for(35 * XY_SEC);
+	CU_ASSERT(troubled(A, R, "takes this node for a stub") && troubled(A, S, NULL));
+	CU_ASSERT(troubled(R, A, "has a table of its own") && troubled(R, B, NULL));
+	CONFIGURE(R, "", {"a", ""}, {"b", ""});
+	check_for(60 * XY_SEC);
+	CU_ASSERT(troubled(A, R, NULL) && troubled(R, A, NULL));
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+
+	world_make();
+	A->stub = true;
+	world_start();
+	CONFIGURE(R, "", {"a", ""}, {"b", ""});
+	CONFIGURE(B, "", {"r", ""});
+	CONFIGURE(A, "routing = { stub = true; };", {"r", "relay = true;"});
+	check_for(60 * XY_SEC);
+	CU_ASSERT(troubled(A, R, "does not know that this node is a stub"));
+	CONFIGURE(R, "", {"a", "stub = true;"}, {"b", ""});
+	check_for(60 * XY_SEC);
+	CU_ASSERT(troubled(A, R, NULL) && troubled(R, A, NULL));
+	world_end();
+}
+
 // A restart in the middle: with the epoch that follows, and with a lost one.
 static void test_restart(void)
 {
@@ -866,5 +915,5 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"static before learned", test_precedence}, {"reload", test_reload},
 	     {"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
 	     {"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
-	     {"a stub asks", test_stub}, {"restart", test_restart},
-	     {"strange packets", test_strange_packets})
+	     {"a stub asks", test_stub}, {"a stub that is none", test_stub_mistaken},
+	     {"restart", test_restart}, {"strange packets", test_strange_packets})
