@@ -35,8 +35,9 @@ uint32_t xy_link_room(const struct xy_link *k)
 static bool is_told(const struct xy_dp_peer *a, const struct xy_dp_peer *b)
 {
 	return a->leaf == b->leaf && a->routing == b->routing && a->open == b->open &&
-	       a->port == b->port && xy_endpoint_eq(&a->remote, &b->remote) &&
-	       xy_addr_eq(&a->local, &b->local) && a->mtu == b->mtu && a->resolved == b->resolved &&
+	       a->provisional == b->provisional && a->port == b->port &&
+	       xy_endpoint_eq(&a->remote, &b->remote) && xy_addr_eq(&a->local, &b->local) &&
+	       a->mtu == b->mtu && a->resolved == b->resolved &&
 	       memcmp(a->next_mac, b->next_mac, sizeof(a->next_mac)) == 0 &&
 	       memcmp(a->own_mac, b->own_mac, sizeof(a->own_mac)) == 0;
 }
@@ -46,6 +47,7 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 	struct xy_dp_peer p = {.leaf = k->leaf,
 			       .routing = k->routing,
 			       .open = k->open,
+			       .provisional = k->provisional,
 			       .port = k->port,
 			       .remote = k->remote,
 			       .local = k->local};

@@ -395,14 +395,19 @@ static unsigned ring_read(const struct reader *r, unsigned worker, struct rte_ri
 	return n;
 }
 
+enum rings { TOLD, HANDSHAKES, STRANGERS };
+
 // Another worker first each time, so that a flood on one does not silence the others.
-static unsigned rings_read(const struct reader *r, bool punts, unsigned max)
+static unsigned rings_read(const struct reader *r, enum rings which, unsigned max)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < r->dp->workers && n < max; i++) {
 		unsigned id = (r->first + i) % r->dp->workers;
-		struct xy_worker *w = r->dp->worker[id];
-		n += ring_read(r, id, punts ? w->punts : w->to_control, max - n);
+		const struct xy_worker *w = r->dp->worker[id];
+		struct rte_ring *ring[] = {[TOLD] = w->to_control,
+					   [HANDSHAKES] = w->handshakes,
+					   [STRANGERS] = w->strangers};
+		n += ring_read(r, id, ring[which], max - n);
 	}
 	return n;
 }
@@ -418,9 +423,11 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 	__atomic_store_n(&dp->control_waiting, 1, __ATOMIC_SEQ_CST);
 	struct reader reader = {
 		.dp = dp, .first = dp->poll_first++ % dp->workers, .fn = fn, .arg = arg};
-	n += rings_read(&reader, false, max - max / 4);
-	n += rings_read(&reader, true, max - n);
-	n += rings_read(&reader, false, max - n);
+	n += rings_read(&reader, TOLD, max - max / 4);
+	n += rings_read(&reader, HANDSHAKES, max - max / 16 - n);
+	n += rings_read(&reader, STRANGERS, max - n);
+	n += rings_read(&reader, TOLD, max - n);
+	n += rings_read(&reader, HANDSHAKES, max - n);
 	if (n == max) { // more may wait: be called again
 		uint64_t one = 1;
 		ssize_t r = write(dp->event_fd, &one, sizeof(one));

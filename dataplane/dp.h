@@ -62,6 +62,9 @@ struct xy_dp {
 	struct xy_slots *slots; // control: free ones
 	struct xy_index_key index_key;
 	struct xy_peer_slot *peer; // [max_peers]
+	uint64_t *known;	   // [known_mask + 1] buckets: known.h
+	uint32_t known_mask;
+	uint8_t known_key[16];
 
 	struct xy_retired *retired_head, *retired_tail; // control: in order of their tokens
 	char memory[64];

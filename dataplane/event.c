@@ -13,6 +13,11 @@
 
 #define RING_NEIGHBOUR	  (XY_RING_SIZE / 8) // packets of one neighbour, over all workers
 
+// What strangers may bring in a second, over all workers: 5 us each, so a twentieth of the control
+// thread, and ten times what it answers before it asks for cookies.
+#define STRANGER_RATE  10000
+#define STRANGER_BURST 256
+
 // So many wait, and no more of that kind are taken.
 static const unsigned ring_share[XY_PUNT_KINDS] = {
 	[XY_PUNT_ROUTING] = XY_RING_SIZE / 2,
@@ -59,28 +64,50 @@ void xy_msg_free(const struct xy_msg *msg)
 		rte_pktmbuf_free(msg->m);
 }
 
+void xy_event_rates_init(struct xy_worker *w)
+{
+	xy_bucket_init(&w->stranger_rate, XY_SEC * w->dp->workers / STRANGER_RATE, STRANGER_BURST);
+}
+
+static enum xy_drop punt_stranger(struct xy_worker *w, struct xy_msg *msg)
+{
+	if (!xy_bucket_take(&w->stranger_rate, w->now))
+		return XY_DROP_STRANGER_RATE;
+	return put(w, w->strangers, msg) ? XY_DROP_COUNT : XY_DROP_STRANGER_FULL;
+}
+
+static enum xy_drop punt_routing(struct xy_worker *w, struct xy_msg *msg)
+{
+	uint32_t *waiting = &w->dp->peer[xy_packet(msg->m)->from].overlay_waiting;
+	if (__atomic_load_n(waiting, __ATOMIC_RELAXED) >= RING_NEIGHBOUR)
+		return XY_DROP_PUNT_FULL;
+	__atomic_add_fetch(waiting, 1, __ATOMIC_RELAXED); // before the control thread can take it
+	if (put(w, w->to_control, msg))
+		return XY_DROP_COUNT;
+	__atomic_sub_fetch(waiting, 1, __ATOMIC_RELAXED);
+	return XY_DROP_PUNT_FULL;
+}
+
 // Packets that others send must leave room for what workers tell (WANT, FIRST, ROAM), the service's
 // for Babel's, one neighbour's for the others', and strangers', of whom there may be any number
-// with one mind, for those of the config.
-bool xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m)
+// with one mind, for those of the config. Handshakes have rings of their own: one for peers', which
+// who forges a peer's address or has seen an index of ours can fill, and one for all others.
+enum xy_drop xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m)
 {
-	struct xy_msg msg = {.port = xy_packet(m)->port, .punt = (uint16_t)kind, .m = m};
-	msg.type = kind == XY_PUNT_MESSAGE ? XY_DP_PUNT : XY_DP_OVERLAY;
-	if (kind == XY_PUNT_MESSAGE)
-		return put(w, w->punts, &msg);
+	bool message = kind == XY_PUNT_STRANGER || kind == XY_PUNT_HANDSHAKE;
+	struct xy_msg msg = {.type = message ? XY_DP_PUNT : XY_DP_OVERLAY,
+			     .port = xy_packet(m)->port,
+			     .punt = (uint16_t)kind,
+			     .m = m};
+	if (kind == XY_PUNT_STRANGER)
+		return punt_stranger(w, &msg);
+	if (kind == XY_PUNT_HANDSHAKE)
+		return put(w, w->handshakes, &msg) ? XY_DROP_COUNT : XY_DROP_HANDSHAKE_FULL;
 	if (rte_ring_count(w->to_control) >= ring_share[kind])
-		return false;
+		return XY_DROP_PUNT_FULL;
 	if (kind == XY_PUNT_SERVICE)
-		return put(w, w->to_control, &msg);
-
-	uint32_t *waiting = &w->dp->peer[xy_packet(m)->from].overlay_waiting;
-	if (__atomic_load_n(waiting, __ATOMIC_RELAXED) >= RING_NEIGHBOUR)
-		return false;
-	__atomic_add_fetch(waiting, 1, __ATOMIC_RELAXED); // before the control thread can take it
-	if (put(w, w->to_control, &msg))
-		return true;
-	__atomic_sub_fetch(waiting, 1, __ATOMIC_RELAXED);
-	return false;
+		return put(w, w->to_control, &msg) ? XY_DROP_COUNT : XY_DROP_PUNT_FULL;
+	return punt_routing(w, &msg);
 }
 
 void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg)

@@ -26,8 +26,9 @@ enum xy_order {		    // control -> worker
 
 // What `punt` takes (xy_packet verdict).
 enum xy_punt {
-	XY_PUNT_MESSAGE, // a handshake message or probe
-	XY_PUNT_ROUTING, // a peer's Babel packet
+	XY_PUNT_STRANGER,  // a handshake message or a probe
+	XY_PUNT_HANDSHAKE, // a handshake message, likely a peer's
+	XY_PUNT_ROUTING,   // a peer's Babel packet
 	XY_PUNT_ROUTING_OPEN,
 	XY_PUNT_SERVICE, // for our service port
 	XY_PUNT_KINDS
@@ -40,8 +41,10 @@ bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port,
 		  struct rte_mbuf *m);
 // One /64 (ASK, USED) in place of a buffer.
 bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net);
-// A packet for the control plane, of that kind; within the kind's share of the ring.
-bool xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m);
+// A packet for the control plane, of that kind: within the kind's share of its ring, and within
+// the rate of strangers. XY_DROP_COUNT: it is taken; else why it is not (the caller keeps m).
+enum xy_drop xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m);
+void xy_event_rates_init(struct xy_worker *w);
 // The control thread took a packet of this kind.
 void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg);
 // The kernel refused a datagram to this peer for its size; told at a bounded rate.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "peer.h"
 
+#include "known.h"
 #include "memory.h"
 #include "retire.h"
 
@@ -9,7 +10,7 @@
 int xy_peers_init(struct xy_dp *dp, struct xy_err *err)
 {
 	dp->peer = xy_memory_reserve(dp->cfg.max_peers * sizeof(*dp->peer));
-	if (!dp->peer)
+	if (!dp->peer || xy_known_init(dp))
 		return xy_err_set(err, ENOMEM,
 				  "no memory for %u peers: lower max_peers in the config",
 				  dp->cfg.max_peers);
@@ -21,6 +22,7 @@ void xy_peers_fini(struct xy_dp *dp)
 	for (uint32_t i = 0; dp->peer && i < dp->cfg.max_peers; i++)
 		free(dp->peer[i].adjacency);
 	xy_memory_release(dp->peer, dp->cfg.max_peers * sizeof(*dp->peer));
+	xy_known_fini(dp);
 }
 
 // What fits between the underlay headers, WireGuard's header and its tag.
@@ -56,6 +58,7 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 	if (!old)
 		p->incarnation++;
 	__atomic_store_n(&p->adjacency, a, __ATOMIC_RELEASE);
+	xy_known_set(dp, &p->known, cfg->remote.port && !cfg->provisional ? &cfg->remote : NULL);
 	xy_dp_retire_free(dp, old);
 	xy_dp_epoch_raise(dp);
 	return 0;
@@ -69,6 +72,7 @@ void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer)
 	struct xy_adjacency *old = p->adjacency;
 	xy_sessions_del_peer(dp, peer);
 	__atomic_store_n(&p->adjacency, NULL, __ATOMIC_RELEASE);
+	xy_known_set(dp, &p->known, NULL);
 	xy_dp_retire_free(dp, old);
 	memset(&p->gone, 0, sizeof(p->gone));
 	p->incarnation++;

@@ -25,6 +25,7 @@ struct xy_peer_slot {
 
 	// Control only.
 	uint32_t incarnation;
+	uint64_t known;		      // where it is, among all peers' (known.h)
 	uint32_t sessions;	      // slot + 1, a list by next_of_peer
 	struct xy_dp_peer_stats gone; // of sessions that are no more
 } __rte_cache_aligned;

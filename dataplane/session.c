@@ -89,7 +89,7 @@ int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index)
 	s->incarnation = p->incarnation;
 	s->next_of_peer = p->sessions;
 	p->sessions = slot + 1;
-	s->state = XY_SESSION_RESERVED;
+	__atomic_store_n(&s->state, XY_SESSION_RESERVED, __ATOMIC_RELEASE); // after its index
 	*index = s->index;
 	return 0;
 }

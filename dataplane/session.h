@@ -67,6 +67,14 @@ static inline struct xy_session *xy_session_find_rcu(const struct xy_dp *dp, uin
 	return s;
 }
 
+// Did we give this index out, and is it not over: a handshake's that is under way, or a session's?
+static inline bool xy_session_is_ours_rcu(const struct xy_dp *dp, uint32_t index)
+{
+	const struct xy_session *s = &dp->session[xy_session_slot(dp, index)];
+	enum xy_session_state state = __atomic_load_n(&s->state, __ATOMIC_ACQUIRE);
+	return (state == XY_SESSION_RESERVED || state == XY_SESSION_LIVE) && s->index == index;
+}
+
 static inline uint32_t xy_session_number(const struct xy_dp *dp, const struct xy_session *s)
 {
 	return (uint32_t)(s - dp->session);

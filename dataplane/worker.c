@@ -70,8 +70,10 @@ static int rings_create(struct xy_worker *w)
 {
 	w->from_control = messages_create("order", w->id);
 	w->to_control = messages_create("event", w->id);
-	w->punts = messages_create("punt", w->id);
-	if (!w->from_control || !w->to_control || !w->punts)
+	w->handshakes = messages_create("handshake", w->id);
+	w->strangers = messages_create("stranger", w->id);
+	xy_event_rates_init(w);
+	if (!w->from_control || !w->to_control || !w->handshakes || !w->strangers)
 		return -ENOMEM;
 	for (unsigned from = 0; from < w->dp->workers; from++) {
 		w->handover[from] = handover_create(from, w->id);
@@ -99,10 +101,12 @@ static void rings_destroy(struct xy_worker *w)
 {
 	messages_drain(w->from_control);
 	messages_drain(w->to_control);
-	messages_drain(w->punts);
+	messages_drain(w->handshakes);
+	messages_drain(w->strangers);
 	rte_ring_free(w->from_control);
 	rte_ring_free(w->to_control);
-	rte_ring_free(w->punts);
+	rte_ring_free(w->handshakes);
+	rte_ring_free(w->strangers);
 	for (unsigned from = 0; from < w->dp->workers; from++) {
 		ring_drain(w->handover[from]);
 		rte_free(w->handover[from]);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "dataplane.h"
+#include "noise/limiter.h"
 #include "packet.h"
 
 #include "compat.h"
@@ -32,7 +33,9 @@ struct xy_worker {
 
 	struct rte_ring *from_control; // 16-byte elements, single producer, single consumer
 	struct rte_ring *to_control;   // likewise: what is told of known peers
-	struct rte_ring *punts;	       // likewise: what strangers can make us tell
+	struct rte_ring *handshakes;   // likewise: of peers
+	struct rte_ring *strangers;    // likewise: all else that anybody can make us tell
+	struct xy_bucket stranger_rate;
 	struct rte_ring *handover[XY_DP_WORKERS]; // from worker i (ours too) to us; mbufs
 	int wake_fd;				  // eventfd
 	int epoll_fd;				  // what may wake us: wake_fd, ports, host queue

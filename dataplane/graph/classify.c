@@ -4,6 +4,7 @@
 #include "node.h"
 
 #include "base/bytes.h"
+#include "known.h"
 #include "session.h"
 
 enum { OPEN, PUNT, DROP_NOT_WIREGUARD, EDGES };
@@ -16,6 +17,17 @@ static bool is_probe(const uint8_t *data, size_t len)
 	       (data[0] == PROBE_ASK || data[0] == PROBE_ANSWER);
 }
 
+// A flood of strangers must not crowd out peers: theirs is what comes from where one is, and what
+// answers an index of ours.
+static rte_edge_t punt(const struct xy_dp *dp, struct rte_mbuf *m, size_t receiver)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	bool theirs = receiver ? xy_session_is_ours_rcu(dp, xy_le32_load(data + receiver))
+			       : xy_known_has(dp, &xy_packet(m)->remote);
+	xy_packet(m)->verdict = theirs ? XY_PUNT_HANDSHAKE : XY_PUNT_STRANGER;
+	return PUNT;
+}
+
 static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -25,13 +37,14 @@ static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
 		rte_prefetch0(&dp->session[xy_session_slot(dp, xy_packet(m)->index)]);
 		return OPEN;
 	case XY_WG_INITIATION:
+		return punt(dp, m, 0);
 	case XY_WG_RESPONSE:
+		return punt(dp, m, offsetof(struct xy_wg_response, receiver));
 	case XY_WG_COOKIE_REPLY:
-		xy_packet(m)->verdict = XY_PUNT_MESSAGE;
-		return PUNT;
+		return punt(dp, m, offsetof(struct xy_wg_cookie_reply, receiver));
 	}
 	if (is_probe(data, m->data_len)) {
-		xy_packet(m)->verdict = XY_PUNT_MESSAGE;
+		xy_packet(m)->verdict = XY_PUNT_STRANGER;
 		return PUNT;
 	}
 	return DROP_NOT_WIREGUARD;

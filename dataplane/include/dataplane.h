@@ -118,9 +118,10 @@ void xy_dp_host_close(struct xy_dp *dp);
 // --- peers and adjacencies
 
 struct xy_dp_peer {
-	bool leaf;    // its packets must come from a source that xy_dp_source_set gave it
-	bool routing; // Babel is spoken with it (XY_DP_OVERLAY)
-	bool open;    // nobody configured it: what it says comes after what others say
+	bool leaf;	  // its packets must come from a source that xy_dp_source_set gave it
+	bool routing;	  // Babel is spoken with it (XY_DP_OVERLAY)
+	bool open;	  // nobody configured it: what it says comes after what others say
+	bool provisional; // and it is not known to be there: its handshakes are a stranger's
 	unsigned port;
 	struct xy_endpoint remote; // port 0: not known (yet): packets are held
 	struct xy_addr local;	   // source to send from; unspecified: the kernel chooses
@@ -259,8 +260,9 @@ struct xy_dp_event {
 	size_t len;
 };
 
-// Calls fn for at most max events: what is told of known peers first, but a quarter of max stays
-// for handshakes and probes (PUNT), which may be a known peer's too. Returns how many.
+// Calls fn for at most max events: what is told of known peers first, then handshakes (PUNT) that
+// are theirs, then strangers'; but a quarter of max stays for the latter two, and a quarter of that
+// for strangers. Returns how many.
 unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 		    void (*fn)(void *arg, const struct xy_dp_event *ev), void *arg);
 

@@ -11,7 +11,7 @@
 // xy_load: one bucket over all strangers. When it runs dry we are under load, until a second has
 // passed in which it did not: then only who shows a cookie is served.
 //
-// Control thread; the memory is the caller's (xy_limiter is 64 KB: not for a stack).
+// One thread each; the memory is the caller's (xy_limiter is 64 KB: not for a stack).
 #pragma once
 
 #include "base/ip.h"

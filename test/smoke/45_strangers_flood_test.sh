@@ -49,6 +49,9 @@ for reason in unknown_index hs_unasked; do
   check "counted as $reason" at_least 1 "$(drops a $reason)"
 done
 check_not "the link with b changed its keys meanwhile" same "$first" "$(current b)"
+for reason in handshake_full punt_full; do
+  check "of peers nothing was dropped as $reason" same 0 "$(drops a $reason)"
+done
 check "memory is bounded" at_least "$(rss)" $((before + 16 * 1048576))
 show a drops | jq -c '[.drops[] | select(.packets > 0) | {(.reason): .packets}] | add'
 check "the log does not run over" at_least "$(wc -l <"$LAB/a.log")" 100

@@ -807,7 +807,8 @@ static void test_events_fair(void)
 
 	// Known peers go first, but handshakes are heard beside whatever they tell.
 	for (unsigned i = 0; i < 20; i++) {
-		CU_ASSERT(xy_event_punt(dp->worker[0], XY_PUNT_MESSAGE, buffer()));
+		enum xy_punt kind = i % 2 ? XY_PUNT_STRANGER : XY_PUNT_HANDSHAKE;
+		CU_ASSERT_EQUAL(xy_event_punt(dp->worker[0], kind, buffer()), XY_DROP_COUNT);
 		CU_ASSERT(xy_event_put(dp->worker[0], XY_DP_WANT, 0, NODE_A, NULL));
 	}
 	memset(seen, 0, sizeof(seen));
@@ -816,6 +817,134 @@ static void test_events_fair(void)
 	CU_ASSERT_EQUAL(seen[XY_DP_PUNT], 2);
 	events();
 	CU_ASSERT_EQUAL(seen[XY_DP_WANT] + seen[XY_DP_PUNT], 32);
+}
+
+// --- whose handshakes
+
+enum { RING = XY_RING_SIZE - 1, BURST = 256 };
+
+static void feed_message(uint8_t type, uint32_t receiver, const struct xy_endpoint *from)
+{
+	union {
+		uint8_t type;
+		struct xy_wg_initiation initiation;
+		struct xy_wg_response response;
+		struct xy_wg_cookie_reply cookie;
+	} u = {.type = type};
+	size_t len = sizeof(u.initiation);
+	if (type == XY_WG_RESPONSE) {
+		u.response.receiver = rte_cpu_to_le_32(receiver);
+		len = sizeof(u.response);
+	} else if (type == XY_WG_COOKIE_REPLY) {
+		u.cookie.receiver = rte_cpu_to_le_32(receiver);
+		len = sizeof(u.cookie);
+	}
+	struct rte_mbuf *m = buffer();
+	memcpy(rte_pktmbuf_append(m, (uint16_t)len), &u, len);
+	xy_packet(m)->remote = *from;
+	feed(m);
+}
+
+static void feed_initiations(unsigned n, const struct xy_endpoint *from)
+{
+	for (; n; n--) {
+		feed_message(XY_WG_INITIATION, 0, from);
+		if (n % 32 == 1) // so that worker 0 takes them all
+			CU_ASSERT_EQUAL(run(), 0);
+	}
+}
+
+// Whether it came on the ring of peers' handshakes; that of strangers else.
+static bool is_peers(uint8_t type, uint32_t receiver, struct xy_endpoint from)
+{
+	const struct xy_worker *w = dp->worker[0];
+	feed_message(type, receiver, &from);
+	CU_ASSERT_EQUAL(run(), 0);
+	unsigned peers = rte_ring_count(w->handshakes), strangers = rte_ring_count(w->strangers);
+	CU_ASSERT_EQUAL(peers + strangers, 1);
+	settle();
+	return peers;
+}
+
+static void move_to(uint32_t who, uint32_t where, bool provisional)
+{
+	struct xy_dp_peer p = {.remote = endpoint(where),
+			       .open = provisional,
+			       .provisional = provisional,
+			       .mtu = LINK_MAX + XY_WG_LINK_OVERHEAD_V4};
+	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, who, &p), 0);
+}
+
+static void test_whose_handshakes(void)
+{
+	uint32_t live = peer[NODE_A].index, pending, ended;
+	settle();
+	CU_ASSERT(is_peers(XY_WG_INITIATION, 0, endpoint(NODE_A)));
+	CU_ASSERT(!is_peers(XY_WG_INITIATION, 0, endpoint(77)));
+	struct xy_endpoint port = endpoint(NODE_A);
+	port.port++;
+	CU_ASSERT(!is_peers(XY_WG_INITIATION, 0, port));
+	move_to(NODE_A, 77, false); // roams
+	CU_ASSERT(is_peers(XY_WG_INITIATION, 0, endpoint(77)));
+	CU_ASSERT(!is_peers(XY_WG_INITIATION, 0, endpoint(NODE_A)));
+	move_to(NODE_B, 77, false); // two at one place, then one
+	move_to(NODE_A, NODE_A, false);
+	CU_ASSERT(is_peers(XY_WG_INITIATION, 0, endpoint(77)));
+	move_to(NODE_B, NODE_B, true); // a stranger until it is known to be there
+	CU_ASSERT(!is_peers(XY_WG_INITIATION, 0, endpoint(77)));
+	CU_ASSERT(!is_peers(XY_WG_INITIATION, 0, endpoint(NODE_B)));
+	move_to(NODE_B, NODE_B, false);
+	CU_ASSERT(is_peers(XY_WG_INITIATION, 0, endpoint(NODE_B)));
+
+	CU_ASSERT_EQUAL(xy_dp_session_reserve(dp, NODE_A, &pending), 0);
+	CU_ASSERT_EQUAL(xy_dp_session_reserve(dp, NODE_A, &ended), 0);
+	xy_dp_session_del(dp, ended);
+	for (uint8_t type = XY_WG_RESPONSE; type <= XY_WG_COOKIE_REPLY; type++) {
+		CU_ASSERT(is_peers(type, live, endpoint(77)));
+		CU_ASSERT(is_peers(type, pending, endpoint(77)));
+		CU_ASSERT(!is_peers(type, ended, endpoint(77)));
+		CU_ASSERT(!is_peers(type, pending + 1, endpoint(NODE_A)));
+	}
+	xy_dp_session_del(dp, pending);
+	grace();
+}
+
+// Strangers come within their rate, and however many come, peers are heard, and first.
+static void test_strangers_flood(void)
+{
+	struct xy_worker *w = dp->worker[0];
+	uint64_t rate = drops(XY_DROP_STRANGER_RATE), full = drops(XY_DROP_STRANGER_FULL);
+	uint64_t peers = drops(XY_DROP_HANDSHAKE_FULL);
+	const struct xy_endpoint a = endpoint(NODE_A), stranger = endpoint(77);
+	at += XY_SEC;
+	feed_initiations(900, &stranger);
+	feed_initiations(1, &a);
+	CU_ASSERT_EQUAL(drops(XY_DROP_STRANGER_RATE), rate + 900 - BURST);
+	CU_ASSERT_EQUAL(rte_ring_count(w->strangers), BURST);
+	CU_ASSERT_EQUAL(rte_ring_count(w->handshakes), 1);
+	CU_ASSERT_EQUAL(xy_dp_poll(dp, 1, on_event, NULL), 1);
+	CU_ASSERT(xy_endpoint_eq(&last.remote, &a));
+	CU_ASSERT_EQUAL(xy_dp_poll(dp, 64, on_event, NULL), 64);
+	CU_ASSERT(xy_endpoint_eq(&last.remote, &stranger));
+	settle();
+
+	for (unsigned i = 0; i < 4; i++) { // the control thread does not come
+		at += XY_SEC;
+		feed_initiations(BURST, &stranger);
+	}
+	CU_ASSERT_EQUAL(drops(XY_DROP_STRANGER_FULL), full + 4 * BURST - RING);
+	feed_initiations(RING + 1, &a);
+	CU_ASSERT_EQUAL(drops(XY_DROP_HANDSHAKE_FULL), peers + 1);
+	CU_ASSERT_EQUAL(drops(XY_DROP_STRANGER_RATE), rate + 900 - BURST);
+	// Of both there is some in each turn.
+	memset(seen, 0, sizeof(seen));
+	CU_ASSERT_EQUAL(xy_dp_poll(dp, 128, on_event, NULL), 128);
+	CU_ASSERT_EQUAL(rte_ring_count(w->handshakes), RING - 120);
+	CU_ASSERT_EQUAL(rte_ring_count(w->strangers), RING - 8);
+	while (rte_ring_count(w->handshakes) + rte_ring_count(w->strangers))
+		settle();
+	at = NOW + 1;
+	xy_event_rates_init(w);
 }
 
 // A burst of datagrams too large for the underlay is one event.
@@ -1836,8 +1965,10 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},
-	     {"events, MTU", test_mtu_events}, {"Babel packets", test_babel_packets},
-	     {"service port", test_service}, {"packets of ours to a peer", test_overlay_send},
+	     {"whose handshakes", test_whose_handshakes},
+	     {"a flood of strangers", test_strangers_flood}, {"events, MTU", test_mtu_events},
+	     {"Babel packets", test_babel_packets}, {"service port", test_service},
+	     {"packets of ours to a peer", test_overlay_send},
 	     {"packets of ours, routed", test_overlay_routed},
 	     {"shares of the ring to the control plane", test_overlay_shares},
 	     {"strangers leave room", test_overlay_strangers},
