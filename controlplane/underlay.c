@@ -249,6 +249,7 @@ void xy_underlay_use(const struct xy_underlay *u, const struct xy_underlay_path 
 // --- several next hops
 
 struct hops {
+	const struct xy_addr *to; // where a hop without a gateway is
 	struct xy_underlay_hop hop[HOPS];
 	unsigned count;
 	uint32_t nexthop; // id of a nexthop object, 0 = none
@@ -256,8 +257,12 @@ struct hops {
 
 static void hop_add(struct hops *l, const struct xy_underlay_hop *hop, unsigned flags)
 {
-	if (l->count < HOPS && hop->ifindex && !(flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)))
-		l->hop[l->count++] = *hop;
+	if (l->count == HOPS || !hop->ifindex || flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN))
+		return;
+	l->hop[l->count] = *hop;
+	if (xy_addr_is_unspecified(&hop->addr))
+		l->hop[l->count].addr = *l->to;
+	l->count++;
 }
 
 static void on_multipath(const struct nlattr *multipath, struct hops *l)
@@ -352,7 +357,7 @@ static void ask_group(const struct xy_underlay *u, struct hops *l)
 static void ask_hops(const struct xy_underlay *u, const struct xy_endpoint *to, struct hops *l)
 {
 	char buf[REQUEST];
-	*l = (struct hops){0};
+	*l = (struct hops){.to = &to->addr};
 	struct nlmsghdr *h = route_request(u, buf, to, to->scope, RTM_F_FIB_MATCH);
 	if (xy_netlink_answer(u->netlink, h, on_fib_entry, l) == 0 && !l->count && l->nexthop)
 		ask_group(u, l);
@@ -372,9 +377,15 @@ static bool by_hop(const struct xy_underlay *u, const struct xy_endpoint *to,
 	return out->resolved;
 }
 
-// The kernel shares destinations out over a route's next hops; to one that does not answer it goes
-// on sending (fib_multipath_use_neigh = 0). Another that answers takes its share, each destination
-// beginning its search at another.
+static bool hop_eq(const struct xy_underlay_hop *a, const struct xy_underlay_hop *b)
+{
+	return a->ifindex == b->ifindex && xy_addr_eq(&a->addr, &b->addr);
+}
+
+// The kernel shares destinations out over a route's next hops; to one that does not answer, or
+// whose link is down, it goes on sending (fib_multipath_use_neigh, ignore_routes_with_linkdown =
+// 0). Another that answers takes its share, each destination beginning its search at another. When
+// none does, all are asked: one that was never used, or died before, is not known to the kernel.
 static void leave_dead_hop(const struct xy_underlay *u, const struct xy_endpoint *to,
 			   struct xy_underlay_path *p)
 {
@@ -382,13 +393,17 @@ static void leave_dead_hop(const struct xy_underlay *u, const struct xy_endpoint
 	struct hops l;
 	unsigned from = to->addr.b[15] ^ to->addr.b[7] ^ to->port;
 	ask_hops(u, to, &l);
-	for (unsigned i = 0; l.count > 1 && i < l.count; i++) {
-		if (by_hop(u, to, &l.hop[(from + i) % l.count], &other)) {
+	for (unsigned i = 0; i < l.count; i++) {
+		const struct xy_underlay_hop *hop = &l.hop[(from + i) % l.count];
+		if (!hop_eq(hop, &p->next) && by_hop(u, to, hop, &other)) {
 			other.left = p->next;
 			*p = other;
 			return;
 		}
 	}
+	for (unsigned i = 0; i < l.count; i++)
+		if (!hop_eq(&l.hop[i], &p->next)) // for that one, the caller does
+			use(u, &l.hop[i]);
 }
 
 int xy_underlay_path(const struct xy_underlay *u, const struct xy_endpoint *to, bool hardware,

@@ -34,7 +34,8 @@ struct xy_underlay_path {
 	uint8_t next_mac[6], own_mac[6];
 };
 
-// -ENETUNREACH and the like as the kernel says. hardware: the next hop's is wanted, too.
+// -ENETUNREACH and the like as the kernel says. hardware: the next hop's is wanted, too; where a
+// route has several and none is known, the kernel is asked to resolve the others.
 int xy_underlay_path(const struct xy_underlay *u, const struct xy_endpoint *to, bool hardware,
 		     struct xy_underlay_path *out);
 // Asks the kernel to resolve the next hop, or to keep it resolved: it does not see our traffic

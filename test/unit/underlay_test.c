@@ -136,6 +136,27 @@ static void leaves_dead_hop(const char *dst, const char *one, const char *other)
 	CU_ASSERT_EQUAL(p.left.ifindex, 0);
 }
 
+// None is known: the kernel asks for both on the wire, so that either may answer.
+static void asks_all_hops(const char *dst, const char *one, const char *other)
+{
+	struct xy_underlay_path p;
+	struct xy_endpoint e = to(dst);
+	char cmd[256];
+	snprintf(cmd, sizeof(cmd), "ip neigh del %s dev a0 && ip neigh del %s dev a0", one, other);
+	sh(cmd);
+	CU_ASSERT_EQUAL(xy_underlay_path(&u, &e, true, &p), 0);
+	CU_ASSERT(!p.resolved);
+	xy_underlay_use(&u, &p);
+	snprintf(cmd, sizeof(cmd),
+		 "ip neigh show dev a0 | grep -q '%s ' && ip neigh show dev a0 | grep -q '%s '",
+		 one, other);
+	sh(cmd);
+	snprintf(cmd, sizeof(cmd),
+		 "for a in %s %s; do ip neigh replace $a lladdr 02:00:00:00:00:21 dev a0; done",
+		 one, other);
+	sh(cmd);
+}
+
 static void test_multipath(void)
 {
 	sh("ip neigh replace 192.0.2.21 lladdr 02:00:00:00:00:21 dev a0 && "
@@ -146,6 +167,8 @@ static void test_multipath(void)
 	leaves_dead_hop("10.77.0.1", "192.0.2.21", "192.0.2.22");
 	sh("ip route add 2001:db8:77::/48 nexthop via 2001:db8::21 nexthop via 2001:db8::22");
 	leaves_dead_hop("2001:db8:77::1", "2001:db8::21", "2001:db8::22");
+	asks_all_hops("10.77.0.1", "192.0.2.21", "192.0.2.22");
+	asks_all_hops("2001:db8:77::1", "2001:db8::21", "2001:db8::22");
 }
 
 static void test_nexthop_group(void)
