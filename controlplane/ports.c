@@ -39,18 +39,25 @@ struct xy_ports {
 
 // --- before the dataplane starts
 
-// Where one card has jumbo frames, packets of all af_xdp ports are copied: a buffer is one size.
+// Where one card has jumbo frames, packets are copied to and from it, and buffers are longer than
+// AF_XDP takes: the ordinary ones beside it have others. Returns how many queues want usual
+// buffers.
 static unsigned af_xdp_prepare(const struct xy_config *c, struct xy_dp_config *dp)
 {
 	unsigned queues = 0;
 	bool jumbo = false;
-	for (unsigned i = 0; i < c->port_count; i++)
-		if (c->ports[i].driver == XY_DRIVER_AF_XDP) {
+	for (unsigned i = 0; i < c->port_count; i++) {
+		if (c->ports[i].driver != XY_DRIVER_AF_XDP)
+			continue;
+		if (xy_dp_card_is_jumbo(c->ports[i].interface))
+			jumbo = true;
+		else
 			queues += xy_dp_card_queues(c->ports[i].interface);
-			jumbo = jumbo || xy_dp_card_is_jumbo(c->ports[i].interface);
-		}
-	if (jumbo)
+	}
+	if (jumbo) {
+		dp->plain_buffers = queues * QUEUE_BUFFERS;
 		return 0;
+	}
 	if (queues && dp->max_packet > XY_DP_PACKET_PLAIN)
 		dp->max_packet = XY_DP_PACKET_PLAIN;
 	return queues;

@@ -70,8 +70,7 @@ static int workers_alloc(struct xy_dp *dp, struct xy_err *err)
 static int parts_create(struct xy_dp *dp, struct xy_err *err)
 {
 	int r = workers_alloc(dp, err);
-	size_t need =
-		xy_eal_memory_need(&dp->cfg, xy_pools_buffers(&dp->cfg), xy_pools_room(&dp->cfg));
+	size_t need = xy_eal_memory_need(&dp->cfg);
 	r = r ? r : xy_eal_start(dp, need, err);
 	r = r ? r : xy_pools_create(dp, err);
 	r = r ? r : rcu_create(dp, err);

@@ -18,10 +18,16 @@
 // CPU with another daemon's is slower than one that the scheduler may move.
 #define PIN_FROM_CPUS 4
 
-size_t xy_eal_memory_need(const struct xy_dp_config *cfg, uint32_t buffers, uint32_t buffer_size)
+// mbuf, private area, mempool object header and trailer; ring and per-lcore caches.
+static size_t pool_need(uint32_t buffers, uint32_t room)
 {
-	// mbuf, private area, mempool object header and trailer; ring and per-lcore caches.
-	size_t pool = (size_t)buffers * (sizeof(struct rte_mbuf) + 64 + 128 + buffer_size + 64 + 8);
+	return (size_t)buffers * (sizeof(struct rte_mbuf) + 64 + 128 + room + 64 + 8);
+}
+
+size_t xy_eal_memory_need(const struct xy_dp_config *cfg)
+{
+	size_t pool = pool_need(xy_pools_buffers(cfg), xy_pools_room(cfg)) +
+		      pool_need(xy_pools_plain(cfg), xy_pools_plain_room(cfg));
 	size_t worker = (size_t)3 << 20; // graph, streams, rings
 	size_t rings = (size_t)cfg->workers * cfg->workers * (32 << 10);
 	return pool + cfg->workers * worker + rings + ((size_t)8 << 20);

@@ -8,7 +8,7 @@
 #include <sched.h>
 
 // Bytes of hugepages or heap that the pools, graphs and rings will need.
-size_t xy_eal_memory_need(const struct xy_dp_config *cfg, uint32_t buffers, uint32_t buffer_size);
+size_t xy_eal_memory_need(const struct xy_dp_config *cfg);
 
 // EAL's argument for where the control thread and the workers (their lcore and cpu) may run; the
 // caller frees it. NULL: no memory.

@@ -21,18 +21,34 @@ uint32_t xy_pools_buffers(const struct xy_dp_config *cfg)
 	return n + cfg->more_buffers;
 }
 
-uint32_t xy_pools_room(const struct xy_dp_config *cfg)
+static uint32_t room_for(const struct xy_dp_config *cfg, uint32_t packet)
 {
 	// AF_XDP puts a frame 256 bytes into the buffer (XDP_PACKET_HEADROOM), with its own
 	// headers.
-	uint32_t data = 256 + XY_FRAME_HEADER_MAX + XY_WG_DATA_HEADER_LEN + cfg->max_packet +
-			XY_WG_PAD + XY_WG_TAG_LEN + XY_TAILROOM;
+	uint32_t data = 256 + XY_FRAME_HEADER_MAX + XY_WG_DATA_HEADER_LEN + packet + XY_WG_PAD +
+			XY_WG_TAG_LEN + XY_TAILROOM;
 	// It also takes none below 2 KB (XDP_UMEM_MIN_CHUNK_SIZE), with what stands before the
 	// room.
 	uint32_t least = 2048 - (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet));
 	if (cfg->device_count) // drivers of cards count in buffers of 2 KB and the usual headroom
 		least = RTE_MBUF_DEFAULT_BUF_SIZE;
 	return RTE_ALIGN_CEIL(RTE_MAX(data, least), 64u);
+}
+
+uint32_t xy_pools_room(const struct xy_dp_config *cfg)
+{
+	return room_for(cfg, cfg->max_packet);
+}
+
+uint32_t xy_pools_plain_room(const struct xy_dp_config *cfg)
+{
+	return room_for(cfg, XY_DP_PACKET_PLAIN);
+}
+
+uint32_t xy_pools_plain(const struct xy_dp_config *cfg)
+{
+	bool wanted = cfg->plain_buffers && cfg->max_packet > XY_DP_PACKET_PLAIN;
+	return wanted ? BUFFERS_BASE + cfg->plain_buffers : 0;
 }
 
 static unsigned pool_of(struct xy_pools *p, int node)
@@ -122,9 +138,8 @@ static void plan(struct xy_dp *dp, int worker[static XY_DP_WORKERS])
 // inside them, each would take a page of its own, twice the memory. A card's IOMMU sees virtual
 // addresses there, so nothing needs them contiguous.
 static struct rte_mempool *buffers_create(const struct xy_dp *dp, const char *name, uint32_t count,
-					  int node)
+					  uint32_t room, int node)
 {
-	uint32_t room = xy_pools_room(&dp->cfg);
 	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = (uint16_t)room,
 						   .mbuf_priv_size = sizeof(struct xy_packet)};
 	struct rte_mempool *mp = rte_mempool_create_empty(
@@ -146,20 +161,32 @@ static struct rte_mempool *buffers_create(const struct xy_dp *dp, const char *na
 	return mp;
 }
 
+static int no_memory(const struct xy_dp *dp, uint32_t buffers, struct xy_err *err)
+{
+	return xy_err_set(err, ENOMEM, "no memory for %u packet buffers (%s): %s", buffers,
+			  dp->memory, rte_strerror(rte_errno));
+}
+
 // A node without free hugepages of its own is better served from another than not at all.
 static int pool_create(struct xy_dp *dp, unsigned i, struct xy_err *err)
 {
 	struct xy_pool *p = &dp->pools.pool[i];
+	uint32_t room = xy_pools_room(&dp->cfg);
 	char name[32] = "packets";
 	if (i)
 		snprintf(name, sizeof(name), "packets%u", i);
-	p->mp = buffers_create(dp, name, p->buffers, p->node);
+	p->mp = buffers_create(dp, name, p->buffers, room, p->node);
 	if (!p->mp && p->node != SOCKET_ID_ANY)
-		p->mp = buffers_create(dp, name, p->buffers, SOCKET_ID_ANY);
-	if (!p->mp)
-		return xy_err_set(err, ENOMEM, "no memory for %u packet buffers (%s): %s",
-				  p->buffers, dp->memory, rte_strerror(rte_errno));
-	return 0;
+		p->mp = buffers_create(dp, name, p->buffers, room, SOCKET_ID_ANY);
+	return p->mp ? 0 : no_memory(dp, p->buffers, err);
+}
+
+static int plain_create(struct xy_dp *dp, struct xy_err *err)
+{
+	uint32_t count = xy_pools_plain(&dp->cfg), room = xy_pools_plain_room(&dp->cfg);
+	if (count)
+		dp->pools.plain = buffers_create(dp, "plain", count, room, SOCKET_ID_ANY);
+	return !count || dp->pools.plain ? 0 : no_memory(dp, count, err);
 }
 
 int xy_pools_create(struct xy_dp *dp, struct xy_err *err)
@@ -171,6 +198,9 @@ int xy_pools_create(struct xy_dp *dp, struct xy_err *err)
 		if (r)
 			return r;
 	}
+	int r = plain_create(dp, err);
+	if (r)
+		return r;
 	if (dp->pools.count > 1)
 		snprintf(dp->memory, sizeof(dp->memory), "hugepages, %u nodes", dp->pools.count);
 	for (unsigned i = 0; i < dp->workers; i++)
@@ -182,4 +212,5 @@ void xy_pools_destroy(struct xy_dp *dp)
 {
 	for (unsigned i = 0; i < dp->pools.count; i++)
 		rte_mempool_free(dp->pools.pool[i].mp);
+	rte_mempool_free(dp->pools.plain);
 }

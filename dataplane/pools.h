@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Packet buffers: one pool per NUMA node that has workers or DPDK devices, so that a worker's
 // buffers are in its own memory. On one node, or without hugepages (EAL's heap is in one place
-// then), one pool for all. Control thread; workers have theirs in xy_worker.
+// then), one pool for all. Where they are too long for AF_XDP, its ordinary cards have another one,
+// on any node. Control thread; workers have theirs in xy_worker.
 #pragma once
 
 #include "dataplane.h"
@@ -17,6 +18,7 @@ struct xy_pools {
 		uint32_t buffers;
 		struct rte_mempool *mp;
 	} pool[XY_POOLS];
+	struct rte_mempool *plain; // of the queues of ordinary AF_XDP cards beside a jumbo one
 };
 
 // Nodes by number; SOCKET_ID_ANY: a worker that is not pinned, a device that is nowhere.
@@ -31,6 +33,8 @@ void xy_pools_plan(const struct xy_dp_config *cfg, const struct xy_pools_places 
 		   struct xy_pools *out);
 uint32_t xy_pools_buffers(const struct xy_dp_config *cfg); // in all, on one node
 uint32_t xy_pools_room(const struct xy_dp_config *cfg);	   // bytes of data in each
+uint32_t xy_pools_plain(const struct xy_dp_config *cfg);   // buffers in the plain pool, 0: none
+uint32_t xy_pools_plain_room(const struct xy_dp_config *cfg);
 
 // Makes them and gives each worker its own; after EAL and before the workers' parts.
 int xy_pools_create(struct xy_dp *dp, struct xy_err *err);

@@ -43,6 +43,9 @@ struct xy_dp_config {
 	uint32_t max_packet;   // largest overlay packet, bytes; 1280..9216 (sizes the mbufs)
 	uint32_t buffers;      // packet buffers; 0: as many as the workers need
 	uint32_t more_buffers; // on top, for what the queues of cards keep
+	// Beside a jumbo card, for what the queues of ordinary af_xdp cards keep: buffers of a pool
+	// of their own, with room for XY_DP_PACKET_PLAIN.
+	uint32_t plain_buffers;
 	unsigned device_count; // DPDK devices for ports: PCI addresses or vdev strings
 	const char *const *devices;
 	struct xy_wg_limits limits;
@@ -52,9 +55,10 @@ struct xy_dp_config {
 };
 
 // For a config before _create: an af_xdp port on this interface wants packets longer than a buffer
-// of AF_XDP holds (max_packet may then be as large as the MTU, and its queues keep no packet
-// buffers), or max_packet at most XY_DP_PACKET_PLAIN, and so many queues want buffers. An interface
-// that is not there counts as an ordinary one.
+// of AF_XDP holds: max_packet may then be as large as the MTU, its queues keep no packet buffers,
+// and those of ordinary cards want plain_buffers. Without such a card max_packet is at most
+// XY_DP_PACKET_PLAIN, and so many queues want more_buffers. An interface that is not there counts
+// as an ordinary one.
 bool xy_dp_card_is_jumbo(const char *interface);
 unsigned xy_dp_card_queues(const char *interface);
 

@@ -14,6 +14,8 @@ struct af_xdp {
 	struct xy_steering *steering;
 	struct xy_xsk *xsk; // [queues]
 	bool jumbo;	    // frames come and go in pieces
+	// Whose buffers are the frames: the workers' own would be too long. NULL: the workers'.
+	struct rte_mempool *plain;
 };
 
 static struct af_xdp *af_xdp(const struct xy_card *card)
@@ -115,7 +117,8 @@ static int queue_open(struct af_xdp *x, unsigned q, struct xy_err *err)
 	// Marks the buffers that this socket holds, among all sockets ever: an old one of the same
 	// port and queue may still wait for its grace period, and then frees what bears its mark.
 	uint64_t owner = ++dp->xsk_owners;
-	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, w->pool, owner, x->jumbo, err);
+	struct rte_mempool *pool = x->plain ? x->plain : w->pool;
+	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, pool, owner, x->jumbo, err);
 	if (r)
 		return r;
 	int fd = xsk_socket__fd(x->xsk[q].socket);
@@ -147,6 +150,15 @@ static int mtu_refuse(const char *interface, int mtu, int most, bool copies, str
 			  interface, mtu, XY_XSK_MTU_PLAIN, interface, most);
 }
 
+// A card that had jumbo frames when xylemd started and has none any more finds no buffers meant for
+// it: enough of the others', or it has frames of its own.
+static struct rte_mempool *plain_of(const struct af_xdp *x)
+{
+	struct rte_mempool *plain = x->card.dp->pools.plain;
+	bool enough = plain && rte_mempool_avail_count(plain) >= x->card.queues * XY_XSK_RING;
+	return enough ? plain : NULL;
+}
+
 static int mtu_check(struct af_xdp *x, struct xy_err *err)
 {
 	const char *interface = x->card.interface;
@@ -160,14 +172,18 @@ static int mtu_check(struct af_xdp *x, struct xy_err *err)
 	if (mtu > most)
 		return mtu_refuse(interface, mtu, most, copies, err);
 	x->jumbo = copies && mtu > XY_XSK_MTU_PLAIN;
-	x->card.frame_max = copies && !x->jumbo ? XY_XSK_CHUNK : UINT32_MAX;
+	if (copies && !x->jumbo) {
+		x->plain = plain_of(x);
+		x->card.frame_max = x->plain ? xy_xsk_frame_max(x->plain) : XY_XSK_CHUNK;
+	}
 	return 0;
 }
 
 static void mode_text(struct af_xdp *x)
 {
+	const char *frames = x->jumbo ? ", jumbo frames" : x->xsk[0].copy ? ", own frames" : "";
 	snprintf(x->card.mode, sizeof(x->card.mode), "%s, %s%s", xy_steering_mode(x->steering),
-		 x->xsk[0].zero_copy ? "zero copy" : "copy", x->jumbo ? ", jumbo frames" : "");
+		 x->xsk[0].zero_copy ? "zero copy" : "copy", frames);
 }
 
 static int card_open(struct xy_dp *dp, struct af_xdp *x, const struct xy_dp_port_config *cfg,
@@ -194,6 +210,7 @@ int xy_port_af_xdp_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, u
 	memset(x, 0, sizeof(*x));
 	x->card.ops = &ops;
 	x->card.dp = dp;
+	x->card.frame_max = UINT32_MAX;
 	x->card.queues = xy_netdev_queues(cfg->interface);
 	snprintf(x->card.interface, sizeof(x->card.interface), "%s", cfg->interface);
 	x->xsk = calloc(x->card.queues, sizeof(*x->xsk));

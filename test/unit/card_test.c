@@ -7,6 +7,7 @@
 #include "card_rig.h"
 
 #include "port/steering.h"
+#include "port/xsk.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -711,17 +712,17 @@ static void test_jumbo_no_buffers(void)
 	jumbo_finish(port);
 }
 
-// An ordinary card beside one with jumbo frames: copied, in one piece each; what is longer goes by
-// the kernel's socket.
-static void test_jumbo_beside(void)
+// An ordinary card beside one with jumbo frames. In what it took there is `pool`; what is longer
+// than its MTU goes by the kernel's socket.
+static void beside(struct xy_port *port, const struct rte_mempool *pool)
 {
 	struct rte_mbuf *m[2];
-	struct xy_port *port = jumbo_opened(1500, "native, copy");
 	int fd = kernel_socket("10.66.0.2", 4000);
 	peer_at(port, "10.66.0.1", "10.66.0.2", 4000, mac_k0, mac_c0);
 	kernel_send(fd, "10.66.0.1", OURS, 1, 1472);
 	CU_ASSERT_EQUAL_FATAL(take(port, 0, m, 1), 1);
 	CU_ASSERT(intact(m[0], 1, 1472));
+	CU_ASSERT_PTR_EQUAL(m[0]->pool, pool);
 	CU_ASSERT_EQUAL(steered(port, XY_STEER_OURS), 1);
 	rig_consume(&rig.worker[0], m, 1);
 	m[0] = made(0, 2, 1472, 0, "10.66.0.2", 4000);
@@ -733,6 +734,36 @@ static void test_jumbo_beside(void)
 	CU_ASSERT_EQUAL(port->counters[0].tx_packets, 1);
 	close(fd);
 	jumbo_finish(port);
+	CU_ASSERT_EQUAL(rte_mempool_avail_count(rig_pool), RIG_BUFFERS);
+}
+
+// Its frames are buffers of the plain pool.
+static void test_jumbo_beside(void)
+{
+	mtu_set(1500);
+	start(1);
+	rig.worker[0].pool = jumbo_pool;
+	rig.dp.pools.plain = rig_pool;
+	struct xy_port *port = opened(OURS);
+	CU_ASSERT_STRING_EQUAL(xy_card(port)->mode, "native, copy");
+	beside(port, rig_pool);
+}
+
+// There is no such pool, or not enough in it: copied, in one piece each.
+static void test_jumbo_beside_copied(void)
+{
+	enum { LEFT = XY_XSK_RING - 1 };
+	static struct rte_mbuf *hoard[RIG_BUFFERS - LEFT];
+	beside(jumbo_opened(1500, "native, copy, own frames"), jumbo_pool);
+
+	CU_ASSERT_EQUAL_FATAL(rte_pktmbuf_alloc_bulk(rig_pool, hoard, RTE_DIM(hoard)), 0);
+	start(1);
+	rig.worker[0].pool = jumbo_pool;
+	rig.dp.pools.plain = rig_pool;
+	struct xy_port *port = opened(OURS);
+	rte_pktmbuf_free_bulk(hoard, RTE_DIM(hoard));
+	CU_ASSERT_STRING_EQUAL(xy_card(port)->mode, "native, copy, own frames");
+	beside(port, jumbo_pool);
 }
 
 // Longer than any buffer; or there was no such card when the buffers were made.
@@ -778,6 +809,7 @@ int main(void)
 		{"jumbo frames, rings full", test_jumbo_full},
 		{"jumbo frames, no buffers", test_jumbo_no_buffers},
 		{"jumbo frames on another card", test_jumbo_beside},
+		{"and no buffers for this one", test_jumbo_beside_copied},
 		{"jumbo frames refused", test_jumbo_refused},
 	};
 	rig_net("card_test");
