@@ -158,6 +158,13 @@ static bool match(const struct xy_rib *rib, const struct xy_prefix *p, struct xy
 	return false;
 }
 
+// A route in force inside p; NULL: none.
+static const struct xy_rib_route *inside(const struct xy_rib *rib, const struct xy_prefix *p)
+{
+	const struct xy_rib_route *r = xy_rib_after(rib, p);
+	return r && xy_prefix_covers(p, &r->prefix) ? r : NULL;
+}
+
 static json_t *candidates_json(const struct xy_daemon *d, const struct xy_prefix *p)
 {
 	json_t *list = json_array();
@@ -202,6 +209,9 @@ static json_t *show_route(void *arg, const char *params)
 		json_array_append_new(list, entry_json(d, &all[i]));
 	json_object_set_new(o, "prefix", json_string(xy_prefix_str(&p, text)));
 	json_object_set_new(o, "match", TEXT(matched ? xy_prefix_str(&in_force, text) : NULL));
+	const struct xy_rib_route *longer = inside(xy_links_rib(d->links), &p);
+	json_object_set_new(o, "inside",
+			    TEXT(longer ? xy_prefix_str(&longer->prefix, text) : NULL));
 	json_object_set_new(o, "routes", candidates_json(d, &p));
 	json_object_set_new(o, "babel", list);
 	return o;

@@ -99,11 +99,16 @@ static int say_absent(const json_t *now)
 {
 	const char *prefix = json_string_value(json_object_get(now, "prefix"));
 	const char *match = json_string_value(json_object_get(now, "match"));
+	const char *inside = json_string_value(json_object_get(now, "inside"));
 	prefix = prefix ? prefix : "it";
 	if (match)
 		return xy_cli_fail("there is no route to %s itself; packets there follow that to "
 				   "%s: xylem show route %s",
 				   prefix, match, match);
+	if (inside)
+		return xy_cli_fail("there is no route to %s itself, but to what lies in it, as %s: "
+				   "xylem show routes",
+				   prefix, inside);
 	return xy_cli_fail("there is no route to %s, and none that holds it: packets there are "
 			   "dropped as no_route",
 			   prefix);

@@ -26,6 +26,18 @@ for what in node peers workers graph drops ports routes sessions; do
   check "xylem show $what prints a table" test -n "$(xylem show $what -n r)"
   check "and JSON" jq -e . <<<"$(show r $what)"
 done
+says() { # PREFIX WORDS: of a route that r has not
+  local code=0
+  xylem show route "$1" -n r >"$LAB/out" 2>&1 || code=$?
+  cat "$LAB/out"
+  [ $code -eq 1 ] && grep -qF "$2" "$LAB/out"
+}
+check "a route that is nowhere is said" says 2001:db8::/32 'none that holds it'
+check "so is one that packets follow instead" says "${LAB_NET[b]}::1/128" "xylem show route ${LAB_NET[b]}::/64"
+check "and what lies inside" says 200::/7 'what lies in it'
+check "host bits are told" says 2001:db8::1/32 'ask for 2001:db8::/32'
+check "an address has its route" same "${LAB_NET[b]}::/64" "$(show r route "${LAB_ADDR[b]}" | jq -r .match)"
+
 # A title is the JSON key in words, but for a unit that the value shows.
 untitled() { # WHAT LIST: titles of the table that are no keys of the list's entries ("": of the reply)
   local keys title titles

@@ -25,6 +25,7 @@ for kind in garbage half slow churn; do
   check "others are answered" show b node
   check "packets flow" pings a "${LAB_ADDR[b]}"
 done
+check "those who had to go for others are counted" at_least 1 "$(show b node | jq .telemetry_clients_ended)"
 check "memory is bounded" at_least "$(rss)" $((before + 16 * 1048576))
 show b node | jq -r '"lag p99 \(.loop_lag_p99_us) us, max \(.loop_lag_max_us) us"'
 

@@ -74,8 +74,9 @@ static json_t *answer_route(void *arg, const char *params)
 		return json_pack("{s:s,s:s,s:[{s:s,s:s,s:[s],s:s,s:b}],s:[]}", "prefix", params,
 				 "match", params, "routes", "prefix", params, "kind", "peer",
 				 "peers", "r", "source", "static", "in_force", 1, "babel");
-	return json_pack("{s:s,s:s?,s:[],s:[]}", "prefix", params, "match",
-			 params[3] == '1' ? "10.1.0.0/16" : NULL, "routes", "babel");
+	return json_pack("{s:s,s:s?,s:s?,s:[],s:[]}", "prefix", params, "match",
+			 params[3] == '1' ? "10.1.0.0/16" : NULL, "inside",
+			 params[3] == '0' ? "10.1.0.0/16" : NULL, "routes", "babel");
 }
 
 // Done at the third ask, in two pages.
@@ -297,6 +298,8 @@ static void test_route(void)
 	CU_ASSERT(strstr(out, "PREFIX") == NULL);
 	EXPECT(1, "packets there follow that to 10.1.0.0/16: xylem show route 10.1.0.0/16",
 	       "show route 10.1.2.0/24 -n " NODE);
+	EXPECT(1, "no route to 10.0.0.0/8 itself, but to what lies in it, as 10.1.0.0/16",
+	       "show route 10.0.0.0/8 -n " NODE);
 	EXPECT(1, "\"match\": null", "show route 10.2.0.0/16 --json -n " NODE);
 }
 
