@@ -328,6 +328,7 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 		ev->peer = xy_packet(msg->m)->from;
 		if (ev->peer >= dp->cfg.max_peers)
 			ev->peer = XY_DP_NO_PEER;
+		ev->at = xy_packet(msg->m)->counter;
 		/* fall through */
 	case XY_DP_PUNT:
 		ev->data = rte_pktmbuf_mtod(msg->m, const uint8_t *);

@@ -152,6 +152,8 @@ static void session_sum(const struct xy_dp *dp, uint32_t slot, struct xy_dp_peer
 {
 	for (unsigned i = 0; i < dp->workers; i++)
 		use_add(sum, &dp->worker[i]->use[slot]);
+	sum->tx_carried = RTE_MAX(sum->tx_carried,
+				  __atomic_load_n(&dp->session[slot].tx_carried, __ATOMIC_RELAXED));
 }
 
 // After the grace period: no worker can hold the session, so its counts are final.

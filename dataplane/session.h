@@ -36,6 +36,7 @@ struct xy_session {
 	// Transmitting workers: rw.
 	uint64_t tx_counter __rte_cache_aligned; // next to use; fetch-add
 	uint32_t tx_nudged;			 // NUDGE was sent; exchange
+	xy_nsec tx_carried;			 // of what is not our own; whoever stores last
 
 	// Receive owner: rw.
 	xy_nsec roam_told __rte_cache_aligned;

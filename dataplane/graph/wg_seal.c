@@ -148,10 +148,14 @@ static void number(struct xy_worker *w, struct burst *b)
 		uint64_t first = __atomic_fetch_add(&s->tx_counter, run, __ATOMIC_RELAXED);
 		if (first + run > w->dp->cfg.limits.rekey_after_messages)
 			nudge(w, s);
+		bool carried = false;
 		for (unsigned k = 0; k < run; k++) {
 			b->op[i + k].counter = first + k;
 			rte_pktmbuf_mtod(b->m[i + k], struct xy_wg_data *)->counter = first + k;
+			carried |= xy_packet(b->m[i + k])->from != XY_PEER_SELF;
 		}
+		if (carried) // beside the counter: the cache line is ours by the fetch-add
+			__atomic_store_n(&s->tx_carried, w->now, __ATOMIC_RELAXED);
 		i += run;
 	}
 }

@@ -147,6 +147,9 @@ void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer);
 struct xy_dp_peer_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; // bytes of overlay packets
 	xy_nsec rx_any, rx_data, tx_any, tx_data;	     // as xy_wg_activity; monotonic clock
+	// Last send of what came from elsewhere: not of what this node makes itself
+	// (xy_dp_overlay_send, keepalives, ICMP errors).
+	xy_nsec tx_carried;
 };
 // Over all of the peer's sessions since it was added (sessions that are gone count on).
 int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out);
@@ -260,6 +263,7 @@ struct xy_dp_event {
 	struct xy_endpoint remote; // PUNT, ROAM
 	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
 	struct xy_addr addr;	   // ASK, USED: the /64, host bits 0
+	xy_nsec at;		   // OVERLAY: when the worker took the burst it came in
 	const uint8_t *data;	   // PUNT, OVERLAY: valid during the callback
 	size_t len;
 };

@@ -1015,6 +1015,7 @@ static void expect_overlay(uint32_t from, struct rte_mbuf *m)
 	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 1);
 	CU_ASSERT_EQUAL(last.peer, from);
 	CU_ASSERT_EQUAL(last.len, len);
+	CU_ASSERT_EQUAL(last.at, at);
 	CU_ASSERT_EQUAL(memcmp(last_data, sent, len), 0);
 	CU_ASSERT_EQUAL(dp->worker[0]->stats.punted, punted + 1);
 	settle();
@@ -1098,6 +1099,35 @@ static void test_overlay_send(void)
 	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, p, 99), -EINVAL);
 	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, p, 1501), -EINVAL);
 	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, "E", 1), -EINVAL);
+}
+
+// What others send by us, and what we say ourselves.
+static void test_carried(void)
+{
+	struct xy_dp_peer_stats s;
+	const uint8_t *p = bytes(udp(&link_us, &babel_group, BABEL, BABEL, 100));
+	session_new(NODE_A, 0, true);
+	session_new(NODE_B, 0, true);
+	at += 10;
+	struct rte_mbuf *m = packet(&at_a, &at_b, 64, 100);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 1);
+	settle();
+	xy_nsec carried = at;
+	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_B, &s), 0);
+	CU_ASSERT(s.tx_carried == carried && s.tx_data == at);
+	at += 10;
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_B, p, 100), 0);
+	CU_ASSERT_EQUAL(xy_dp_session_keepalive(dp, peer[NODE_B].index), 0);
+	CU_ASSERT_EQUAL(run(), 2);
+	settle();
+	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_B, &s), 0);
+	CU_ASSERT(s.tx_carried == carried && s.tx_data == at);
+	session_new(NODE_B, 0, true); // it outlives the session
+	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_B, &s), 0);
+	CU_ASSERT_EQUAL(s.tx_carried, carried);
+	at = NOW + 1;
 }
 
 static void test_overlay_routed(void)
@@ -1968,7 +1998,7 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"whose handshakes", test_whose_handshakes},
 	     {"a flood of strangers", test_strangers_flood}, {"events, MTU", test_mtu_events},
 	     {"Babel packets", test_babel_packets}, {"service port", test_service},
-	     {"packets of ours to a peer", test_overlay_send},
+	     {"packets of ours to a peer", test_overlay_send}, {"carried for others", test_carried},
 	     {"packets of ours, routed", test_overlay_routed},
 	     {"shares of the ring to the control plane", test_overlay_shares},
 	     {"strangers leave room", test_overlay_strangers},
