@@ -9,11 +9,14 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#define NEGATIVES     1024	    // of unanswered destinations; a stub asks for 1,000 at a time
-#define NEGATIVE_LIFE (10 * XY_SEC) // as lib/babel keeps them
-#define CHECKS	      1024	    // links looked at in a second
-#define TROUBLE_STAYS (30 * XY_SEC) // before it is said: a first exchange is over by then
-#define CS6	      0xc0	    // traffic class of routing protocols (RFC 4594)
+#define NEGATIVES     1024	      // of unanswered destinations; a stub asks for 1,000 at a time
+#define NEGATIVE_LIFE (10 * XY_SEC)   // as lib/babel keeps them
+#define CHECKS	      1024	      // links looked at in a second
+#define TROUBLE_STAYS (30 * XY_SEC)   // before it is said: a first exchange is over by then
+#define CS6	      0xc0	      // traffic class of routing protocols (RFC 4594)
+#define LOOK_EVERY    (150 * XY_MSEC) // at what the links carry
+#define LOOK_BUDGET   4096	      // slots in a turn, where nothing is to be looked at
+#define LOOK_COST     32	      // of a link: a cache line of each session and worker
 
 static_assert((int)XY_BABEL_HOPS == (int)XY_DP_HOPS, "next hops are passed on as they are");
 
@@ -54,6 +57,8 @@ struct xy_routing {
 	struct link *link;    // [max_peers], by slot
 	uint32_t going;	      // links of that kind
 	bool pending;	      // actions are left
+	uint32_t look_next;   // slot
+	xy_nsec look_at, look_began;
 	struct queue sign, verify;
 	struct xy_routing_job job[XY_ROUTING_JOBS];
 	unsigned jobs;
@@ -293,6 +298,16 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 	case XY_BABEL_NOTICE_STARTED:
 		xy_log_info("routing: neighbours are heard, routes are in use");
 		break;
+	case XY_BABEL_NOTICE_SILENT:
+		xy_log_warn(
+			"routing: peer %s is silent: traffic goes there, nothing comes back and "
+			"no probe is answered; not used until it is heard again (%lu more like "
+			"this)",
+			peer, missed);
+		break;
+	case XY_BABEL_NOTICE_HEARD:
+		xy_log_info("routing: peer %s is heard again", peer);
+		break;
 	}
 }
 
@@ -353,9 +368,36 @@ static void going_release(struct xy_routing *r, xy_nsec now)
 	}
 }
 
+static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
+{
+	struct xy_dp_peer_stats s;
+	if (xy_dp_peer_stats(r->cfg.dp, slot, &s) == 0)
+		xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_any, s.tx_carried, now);
+}
+
+// What workers saw go and come on each link: a round over all of them, in slices.
+static void links_look(struct xy_routing *r, xy_nsec now)
+{
+	if (r->look_at > now)
+		return;
+	if (!r->look_next)
+		r->look_began = now;
+	for (int left = LOOK_BUDGET; r->look_next < r->cfg.max_peers && left > 0; r->look_next++) {
+		const struct link *k = &r->link[r->look_next];
+		left -= k->there && k->up ? LOOK_COST : 1;
+		if (k->there && k->up)
+			look(r, r->look_next, now);
+	}
+	if (r->look_next < r->cfg.max_peers)
+		return;
+	r->look_next = 0;
+	r->look_at = r->look_began + LOOK_EVERY;
+}
+
 void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 {
 	negatives_expire(r, now);
+	links_look(r, now);
 	// Not while actions are left: what a poll sets off then waits behind no more than it.
 	if (!r->pending && xy_babel_deadline(r->babel) <= now)
 		xy_babel_poll(r->babel, now);
@@ -368,7 +410,7 @@ xy_nsec xy_routing_deadline(const struct xy_routing *r)
 	xy_nsec at = r->pending ? 0 : xy_babel_deadline(r->babel);
 	if (r->negative_count && r->negative[r->negative_at].until < at)
 		at = r->negative[r->negative_at].until;
-	return at;
+	return r->look_at < at ? r->look_at : at;
 }
 
 // --- what the dataplane tells
@@ -384,7 +426,7 @@ static void take_packet(struct xy_routing *r, const struct xy_dp_event *ev, xy_n
 		r->malformed++;
 		return;
 	}
-	xy_babel_receive(r->babel, (uint16_t)ev->peer, &u.src, u.data, u.len, now);
+	xy_babel_receive(r->babel, (uint16_t)ev->peer, &u.src, u.data, u.len, ev->at, now);
 }
 
 static void want(struct xy_routing *r, const struct xy_addr *a, xy_nsec now)

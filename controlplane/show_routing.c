@@ -265,6 +265,8 @@ static json_t *neighbour_json(const char *name, const struct xy_babel_link_info 
 	json_object_set_new(o, "tx_updates", number(i->updates_sent));
 	json_object_set_new(o, "rx_updates", number(i->updates_received));
 	json_object_set_new(o, "resent", number(i->resent));
+	json_object_set_new(o, "probes", number(i->probes));
+	json_object_set_new(o, "silences", number(i->silences));
 	json_object_set_new(o, "refused", number(refused));
 	json_object_set_new(o, "reflected", number(i->refused[XY_BABEL_REFUSED_REFLECTED]));
 	json_object_set_new(o, "refusals", reasons);

@@ -500,7 +500,7 @@ static void receive_tlv(struct xy_babel *b, struct neigh *n, const struct xy_bab
 }
 
 void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *from,
-		      const void *data, size_t len, xy_nsec now)
+		      const void *data, size_t len, xy_nsec arrived, xy_nsec now)
 {
 	struct xy_babel_parser p;
 	struct xy_babel_tlv t;
@@ -520,6 +520,8 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 		neigh_forget(b, n); // another router behind the same link
 	n->addr = *from;
 	n->skipped = false;
+	b->arrived = arrived < b->now ? arrived : b->now;
+	silence_heard(n, b->arrived);
 	for (; xy_babel_parse_next(&p, &t); b->stats.steps++) {
 		if (t.type == XY_BABEL_ACK_REQUEST)
 			ack = t.ack.opaque;

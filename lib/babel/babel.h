@@ -126,6 +126,8 @@ enum xy_babel_notice {
 	XY_BABEL_NOTICE_LIMIT,	    // a link reached its limit of origins or routes
 	XY_BABEL_NOTICE_NO_ANSWER,  // a wanted destination is not known to any relay
 	XY_BABEL_NOTICE_STARTED,    // the wait at start is over
+	XY_BABEL_NOTICE_SILENT,	    // a neighbour answers nothing any more: not used
+	XY_BABEL_NOTICE_HEARD,	    // and is used again
 };
 
 struct xy_babel_action {
@@ -216,9 +218,18 @@ void xy_babel_link_cost(struct xy_babel *b, uint16_t link, uint16_t cost, xy_nse
 // As max_origins of struct xy_babel_link; its other limits follow. What is held stays.
 void xy_babel_link_limit(struct xy_babel *b, uint16_t link, uint32_t max_origins, xy_nsec now);
 
-// A datagram from the link. The caller has checked that both ports are 6696 (RFC 8966 section 4).
+// A datagram from the link, that arrived at the machine at `arrived`, before now by as long as the
+// caller was busy: round trips are measured by it. The caller has checked that both ports are 6696
+// (RFC 8966 section 4).
 void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *from,
-		      const void *data, size_t len, xy_nsec now);
+		      const void *data, size_t len, xy_nsec arrived, xy_nsec now);
+
+// When something authentic of the peer last came over the link, whatever it was, and when something
+// was last sent over it that is not the node's own (Hellos, keepalives): so that a neighbour that
+// is gone is noticed within about 3 s while there is traffic. 0: never. To be told of every link
+// that is up, a few times a second.
+void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
+			   xy_nsec now);
 
 // result and x25519 as xy_babel_claim_verify gave them; an unknown id is ignored.
 void xy_babel_verified(struct xy_babel *b, uint64_t id, int result, const struct xy_key *x25519,
@@ -249,6 +260,7 @@ int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, xy_nsec now);
 struct xy_babel_link_info {
 	bool up, heard; // link; Babel spoken on it
 	bool aggregate; // it tells of 200::/7 as a whole: it takes us for a stub
+	bool silent;	// answers nothing: not used until it is heard again
 	struct xy_addr address;
 	uint16_t rxcost, txcost, cost;
 	uint16_t hellos; // the last 16, newest on top
@@ -257,6 +269,7 @@ struct xy_babel_link_info {
 	uint64_t refused[XY_BABEL_REFUSAL_COUNT];
 	uint64_t packets_sent, bytes_sent, packets_received, bytes_received, updates_sent,
 		updates_received, resent;
+	uint64_t probes, silences; // asked whether it is there; how often it was not
 };
 int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_link_info *out);
 

@@ -10,6 +10,7 @@ int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_
 	*out = n->info;
 	out->up = n->up;
 	out->heard = n->heard;
+	out->silent = n->silent;
 	out->address = n->addr;
 	out->rxcost = n->rxcost;
 	out->txcost = n->txcost;

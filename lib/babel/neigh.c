@@ -47,6 +47,9 @@ static bool cost_moved(uint16_t old, uint16_t new, uint16_t configured)
 static void became_usable(struct xy_babel *b, struct neigh *n)
 {
 	n->usable = true;
+	if (n->silence_told)
+		notice(b, XY_BABEL_NOTICE_HEARD, n, NULL, NULL);
+	n->silence_told = false;
 	if (n->fresh) {
 		n->wildcard_due = n->full_due = true;
 	} else {
@@ -67,9 +70,8 @@ static void walk_start(struct xy_babel *b, struct neigh *n)
 
 void neigh_cost(struct xy_babel *b, struct neigh *n)
 {
-	n->rxcost = two_of_three(n->hist[MULTICAST]) || two_of_three(n->hist[UNICAST])
-			    ? n->c.cost
-			    : XY_BABEL_INFINITY;
+	bool heard = two_of_three(n->hist[MULTICAST]) || two_of_three(n->hist[UNICAST]);
+	n->rxcost = heard && !n->silent ? n->c.cost : XY_BABEL_INFINITY;
 	uint16_t cost = measured_cost(n);
 	if (!cost_moved(n->cost, cost, n->c.cost))
 		return;
@@ -144,8 +146,9 @@ static void hello_reset(struct neigh *n)
 	memset(n->hello_seen, 0, sizeof(n->hello_seen));
 	n->hello_due[0] = n->hello_due[1] = n->ihu_due = 0;
 	n->txcost = n->rxcost = XY_BABEL_INFINITY;
-	n->has_stamp = false;
+	n->has_stamp = n->silent = false;
 	n->rtt = 0;
+	silence_stop(n);
 }
 
 void neigh_forget(struct xy_babel *b, struct neigh *n)
@@ -192,7 +195,7 @@ static void hello_stamp(struct xy_babel *b, struct neigh *n, const struct xy_bab
 {
 	n->has_stamp = h->has_time;
 	n->stamp_theirs = h->time;
-	n->stamp_ours = (uint32_t)(b->now / XY_USEC);
+	n->stamp_ours = (uint32_t)(b->arrived / XY_USEC);
 }
 
 void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h)
@@ -211,6 +214,7 @@ void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hell
 	}
 	if (!n->has_stamp || !h->has_time)
 		hello_stamp(b, n, h); // else after the IHU of this packet has used the older one
+	silence_hello(b, n);
 	neigh_cost(b, n);
 }
 
@@ -218,8 +222,8 @@ void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hell
 static void rtt_sample(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
 		       const struct xy_babel_hello *hello)
 {
-	uint32_t now = (uint32_t)(b->now / XY_USEC);
-	uint32_t ours = now - ihu->origin_time, theirs = hello->time - ihu->receive_time;
+	uint32_t arrived = (uint32_t)(b->arrived / XY_USEC);
+	uint32_t ours = arrived - ihu->origin_time, theirs = hello->time - ihu->receive_time;
 	if (ours > STAMP_MAX || theirs > STAMP_MAX || theirs > ours)
 		return;
 	uint32_t sample = ours - theirs;
@@ -281,6 +285,7 @@ void neigh_timer(struct xy_babel *b, struct neigh *n)
 		send_hello(b, n);
 		n->hello_at = b->now + hello_pause(b, n);
 	}
+	silence_timer(b, n);
 	send_timers(b, n);
 	neigh_arm(b, n);
 }
@@ -299,6 +304,7 @@ void neigh_arm(struct xy_babel *b, struct neigh *n)
 	sooner(&at, n->hello_due[MULTICAST]);
 	sooner(&at, n->hello_due[UNICAST]);
 	sooner(&at, n->ihu_due);
+	sooner(&at, n->probe_at);
 	sooner(&at, send_deadline(n));
 	timer_set(b, T_NEIGH, n->id, at);
 }

@@ -412,6 +412,14 @@ void send_hello(struct xy_babel *b, struct neigh *n)
 	packet_send(b, n, &p, true);
 }
 
+void send_probe(struct xy_babel *b, struct neigh *n)
+{
+	struct packet p;
+	packet_open(n, &p);
+	xy_babel_build_ack_request(&p.b, n->opaque++, ACK_WITHIN);
+	packet_send(b, n, &p, false);
+}
+
 static bool add_item(struct packet *p, const struct item *item)
 {
 	switch (item->type) {

@@ -229,6 +229,14 @@ struct neigh {
 	uint16_t txcost, rxcost, cost;
 	uint16_t hello_seqno, hellos_sent;
 	xy_nsec hello_at;
+	// silence.c
+	xy_nsec looked, received;	// last told of its traffic; last known to have sent
+	xy_nsec quiet_since;		// traffic went to it and nothing came; 0: no
+	xy_nsec probe_at, probed_first; // 0: no probe is due
+	unsigned probes;		// since it was last heard
+	bool silent, silence_told;	// silent: not used until hellos_left more are heard
+	unsigned hellos_again, hellos_left;
+	xy_nsec silent_at;
 	// RFC 9616
 	bool has_stamp;
 	uint32_t stamp_theirs, stamp_ours, rtt;
@@ -296,6 +304,7 @@ struct log {
 struct xy_babel {
 	struct xy_babel_config c;
 	xy_nsec now, start, global_at;
+	xy_nsec arrived; // the packet at hand, at the worker
 	uint32_t global_tpos;
 	uint64_t random;
 	bool starting;
@@ -442,6 +451,12 @@ bool neigh_retract_all(struct xy_babel *b, struct neigh *n);
 bool neigh_work(struct xy_babel *b, struct neigh *n); // true: there is more
 void start_check(struct xy_babel *b);
 
+// silence.c
+void silence_stop(struct neigh *n);
+void silence_heard(struct neigh *n, xy_nsec at); // something of it arrived then
+void silence_hello(struct xy_babel *b, struct neigh *n);
+void silence_timer(struct xy_babel *b, struct neigh *n);
+
 // select.c
 uint16_t route_metric(const struct xy_babel *b, const struct route *r);
 bool route_feasible(const struct xy_babel *b, const struct route *r);
@@ -491,6 +506,7 @@ void own_resign(struct xy_babel *b); // a slice of it
 // send.c
 void send_flush(struct xy_babel *b, struct neigh *n);
 void send_hello(struct xy_babel *b, struct neigh *n);
+void send_probe(struct xy_babel *b, struct neigh *n); // an Acknowledgment Request, at once
 void send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay);
 void send_item(struct xy_babel *b, struct neigh *n, const struct item *item);
 void send_one(struct xy_babel *b, struct neigh *n, uint32_t dest); // an Update of its own

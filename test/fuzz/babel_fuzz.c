@@ -119,7 +119,7 @@ static void greet(struct xy_babel *b, uint16_t link, const struct xy_babel_link 
 	xy_babel_build_hello(&build, &(struct xy_babel_hello){.seqno = seqno, .interval = 400});
 	xy_babel_build_ihu(&build, &(struct xy_babel_ihu){
 					   .address = l->local, .rxcost = 96, .interval = 1200});
-	xy_babel_receive(b, link, &source, data, xy_babel_build_end(&build), now);
+	xy_babel_receive(b, link, &source, data, xy_babel_build_end(&build), now, now);
 }
 
 // The input is a sequence of packets, each by its own header; a gap of a second after each.
@@ -150,10 +150,12 @@ static void drive(const uint8_t *data, size_t size)
 	for (unsigned n = 0; n < 8 && size >= 4; n++) {
 		size_t len = 4u + xy_be16_load(data + 2);
 		len = len < size ? len : size;
-		xy_babel_receive(b, (uint16_t)(n % 3), &source, data, len, now);
+		xy_babel_receive(b, (uint16_t)(n % 3), &source, data, len, now, now);
 		act(b, now);
-		xy_babel_receive(b, (uint16_t)((n + 1) % 3), &source, data, len, now);
+		xy_babel_receive(b, (uint16_t)((n + 1) % 3), &source, data, len, now, now);
 		act(b, now);
+		for (uint16_t i = 0; i < 3; i++) // traffic that is not answered
+			xy_babel_link_traffic(b, i, 0, now, now);
 		poll_until(b, &now, now + XY_SEC);
 		data += len;
 		size -= len;

@@ -6,7 +6,10 @@
 //   is never one;
 // - when the churn is over: every node reaches every other one, on a path not longer than what
 //   hysteresis allows, and the best of the gateways whose keys it accepts, though a hostile node
-//   announces their prefixes too, and others on the way accept nothing.
+//   announces their prefixes too, and others on the way accept nothing;
+// - flows run between some nodes all the time: none goes over a dead link for more than 3.5 s, and
+// no
+//   neighbour that lives is found silent, though up to 30 % of all packets are lost.
 // A failure prints its seed: babel_sim --seeds N-N -v shows it again.
 //   babel_sim [--seeds A-B] [--nodes MIN-MAX] [--quiet SECONDS] [-v] [--trace A-B] [--pcap FILE]
 //             [--origins N]
@@ -22,8 +25,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_DEGREE = 64, ANYCAST = 2, GATEWAYS = 3, UNREACHED = 0xffffff };
+enum { MAX_DEGREE = 64, ANYCAST = 2, GATEWAYS = 3, UNREACHED = 0xffffff, FLOWS = 64 };
 static const xy_nsec LOOP_LIFE = 60 * XY_SEC;
+static const xy_nsec TRAFFIC = 250 * XY_MSEC;	 // between packets of a flow, and looks at them
+static const xy_nsec DEAD_LIFE = 3500 * XY_MSEC; // of a dead link that is used
+static const xy_nsec LIVELY = 2500 * XY_MSEC;	 // who lives for so long is not silent
 
 struct edge {
 	uint32_t node[2];
@@ -32,6 +38,9 @@ struct edge {
 	uint16_t cost;
 	uint8_t loss; // per cent
 	bool up;      // carries packets
+	xy_nsec changed;
+	xy_nsec received[2], carried[2]; // as the workers at either end know it
+	xy_nsec stuck[2];		 // traffic goes into nothing
 };
 
 struct hops {
@@ -46,6 +55,7 @@ struct node {
 	struct xy_prefix prefix;
 	struct xy_addr local;
 	uint32_t saved_epoch, incarnation;
+	xy_nsec changed; // started or stopped
 	xy_nsec poll_at;
 	unsigned degree;
 	uint32_t edges[MAX_DEGREE];
@@ -57,7 +67,17 @@ struct node {
 	uint64_t bytes, packets;
 };
 
-enum kind { EV_POLL, EV_PACKET, EV_VERIFIED, EV_SIGNED, EV_START, EV_LINK, EV_CHURN, EV_SAVED };
+enum kind {
+	EV_POLL,
+	EV_PACKET,
+	EV_VERIFIED,
+	EV_SIGNED,
+	EV_START,
+	EV_LINK,
+	EV_CHURN,
+	EV_SAVED,
+	EV_TRAFFIC
+};
 
 struct event {
 	xy_nsec at;
@@ -85,8 +105,10 @@ struct sim {
 	uint32_t anycast[ANYCAST][GATEWAYS]; // origins
 	uint32_t hostile;		     // announces them as well; nobody accepts its key
 	bool all_accept;
+	unsigned flow_count;
+	uint32_t flows[FLOWS][2];
 	uint64_t events, changes, verifications;
-	uint64_t transient_loops;
+	uint64_t transient_loops, silences;
 };
 
 static bool verbose;
@@ -539,6 +561,18 @@ static void later(struct sim *s, uint32_t v, enum kind kind, uint64_t id, xy_nse
 	push(s, e);
 }
 
+static void take_notice(struct sim *s, uint32_t v, const struct xy_babel_action *a)
+{
+	if (a->notice.code != XY_BABEL_NOTICE_SILENT)
+		return;
+	uint32_t peer = peer_of(s, v, a->notice.link);
+	const struct edge *e = edge_of(s, &s->nodes[v], a->notice.link);
+	s->silences++;
+	if (e->up && s->nodes[peer].b && s->now - e->changed > LIVELY &&
+	    s->now - s->nodes[peer].changed > LIVELY)
+		fail(s, "a neighbour that lives is found silent", v, peer);
+}
+
 static void act(struct sim *s, uint32_t v, const struct xy_babel_action *a)
 {
 	switch (a->kind) {
@@ -561,6 +595,7 @@ static void act(struct sim *s, uint32_t v, const struct xy_babel_action *a)
 		later(s, v, EV_SAVED, a->epoch, XY_MSEC, NULL);
 		break;
 	case XY_BABEL_NOTICE:
+		take_notice(s, v, a);
 		break;
 	}
 }
@@ -592,9 +627,17 @@ static void accept_gateways(struct sim *s, uint32_t v)
 	xy_babel_accept(s->nodes[v].b, list, n, s->now);
 }
 
+static void node_changed(struct sim *s, struct node *node)
+{
+	node->changed = s->now;
+	for (unsigned i = 0; i < node->degree; i++)
+		memset(edge_of(s, node, i)->stuck, 0, sizeof(edge_of(s, node, i)->stuck));
+}
+
 static void start_node(struct sim *s, uint32_t v)
 {
 	struct node *node = &s->nodes[v];
+	node_changed(s, node);
 	struct xy_babel_config c = {.key = node->key, .ed25519 = node->ed25519};
 	node->saved_epoch = xy_babel_epoch_first(node->saved_epoch, 0);
 	c.epoch = node->saved_epoch;
@@ -628,6 +671,7 @@ static void stop_node(struct sim *s, uint32_t v)
 	struct node *node = &s->nodes[v];
 	xy_babel_free(node->b);
 	node->b = NULL;
+	node_changed(s, node);
 	node->incarnation++;
 	memset(node->fib, 0, (s->n + ANYCAST) * sizeof(*node->fib));
 	memset(node->gateway, 0xff, sizeof(node->gateway));
@@ -648,6 +692,8 @@ static void set_link(struct sim *s, uint32_t e, bool up)
 {
 	struct edge *edge = &s->edges[e];
 	edge->up = up;
+	edge->changed = s->now;
+	memset(edge->stuck, 0, sizeof(edge->stuck));
 	for (int side = 0; side < 2; side++) {
 		struct node *node = &s->nodes[edge->node[side]];
 		if (!node->b || (!up && below(s, 2)))
@@ -890,10 +936,73 @@ static void packet(struct sim *s, const struct event *e)
 	if (to->incarnation != e->incarnation || s->nodes[from].incarnation != e->id >> 32 ||
 	    !edge->up)
 		return;
-	uint16_t link = edge->link[edge->node[1] == e->node];
+	unsigned side = edge->node[1] == e->node;
+	uint16_t link = edge->link[side];
+	s->edges[e->arg].received[side] = s->now;
 	if ((from == trace[0] && e->node == trace[1]) || (from == trace[1] && e->node == trace[0]))
 		trace_packet(s, e, from);
-	xy_babel_receive(to->b, link, &s->nodes[from].local, e->data, e->len, s->now);
+	xy_babel_receive(to->b, link, &s->nodes[from].local, e->data, e->len, s->now, s->now);
+}
+
+// ---- traffic ----
+
+// One packet over a link; false: it is lost.
+static bool carry(struct sim *s, uint32_t v, unsigned link)
+{
+	struct edge *e = edge_of(s, &s->nodes[v], link);
+	unsigned side = e->node[1] == v;
+	e->carried[side] = s->now;
+	if (e->up && s->nodes[e->node[!side]].b) {
+		if (s->lossy && below(s, 100) < e->loss)
+			return false;
+		e->received[!side] = s->now;
+		return true;
+	}
+	if (!e->stuck[side])
+		e->stuck[side] = s->now;
+	else if (s->now - e->stuck[side] > DEAD_LIFE)
+		fail(s, "traffic goes into a dead link", v, e->node[!side]);
+	return false;
+}
+
+static void send_flow(struct sim *s, uint32_t from, uint32_t to)
+{
+	for (unsigned i = 0; i < 64 && from != to; i++) {
+		const struct hops *h = &s->nodes[from].fib[to];
+		if (!s->nodes[from].b || h->kind != XY_BABEL_VIA + 1 || !carry(s, from, h->link[0]))
+			return;
+		from = peer_of(s, from, h->link[0]);
+	}
+}
+
+// Flows send a packet each, then all nodes look at what their links carried.
+static void traffic(struct sim *s)
+{
+	for (unsigned i = 0; i < s->flow_count; i++)
+		send_flow(s, s->flows[i][0], s->flows[i][1]);
+	for (uint32_t i = 0; i < 2 * s->edge_count; i++) {
+		const struct edge *e = &s->edges[i / 2];
+		unsigned side = i % 2;
+		struct node *node = &s->nodes[e->node[side]];
+		if (!node->b || !e->carried[side])
+			continue;
+		xy_babel_link_traffic(node->b, e->link[side], e->received[side], e->carried[side],
+				      s->now);
+		settle(s, e->node[side]);
+	}
+	push(s, (struct event){.at = s->now + TRAFFIC, .kind = EV_TRAFFIC});
+}
+
+// Half of them are answered.
+static void make_flows(struct sim *s)
+{
+	s->flow_count = (unsigned)below(s, s->n < FLOWS ? s->n : FLOWS);
+	for (unsigned i = 0; i < s->flow_count; i++) {
+		bool answer = i && below(s, 2);
+		s->flows[i][0] = answer ? s->flows[i - 1][1] : (uint32_t)below(s, s->n);
+		s->flows[i][1] = answer ? s->flows[i - 1][0] : (uint32_t)below(s, s->n);
+	}
+	push(s, (struct event){.at = s->now, .kind = EV_TRAFFIC});
 }
 
 static void run_event(struct sim *s, const struct event *e)
@@ -907,6 +1016,10 @@ static void run_event(struct sim *s, const struct event *e)
 			push(s,
 			     (struct event){.at = s->now + below(s, 6 * XY_SEC), .kind = EV_CHURN});
 		}
+		return;
+	}
+	if (e->kind == EV_TRAFFIC) {
+		traffic(s);
 		return;
 	}
 	if (e->incarnation != node->incarnation || (!node->b && e->kind != EV_START))
@@ -1053,6 +1166,7 @@ static bool run(uint64_t seed, unsigned n, unsigned quiet, struct result *r)
 	for (uint32_t i = 0; i < n; i++)
 		later(&s, i, EV_START, 0, below(&s, 5 * XY_SEC), NULL);
 
+	make_flows(&s);
 	s.lossy = true;
 	run_until(&s, 20 * XY_SEC);
 	s.lossy = false;
@@ -1095,10 +1209,12 @@ static bool run(uint64_t seed, unsigned n, unsigned quiet, struct result *r)
 	}
 	if (verbose || s.failed)
 		printf("seed %llu: %u nodes, %u links, %llu events, %llu changes, %llu "
-		       "verifications, converged in %.0f and %.0f s, %llu transient loops\n",
+		       "verifications, converged in %.0f and %.0f s, %llu transient loops, %llu "
+		       "silent links\n",
 		       (unsigned long long)seed, n, s.edge_count, (unsigned long long)s.events,
 		       (unsigned long long)s.changes, (unsigned long long)s.verifications, r->boot,
-		       r->heal, (unsigned long long)s.transient_loops);
+		       r->heal, (unsigned long long)s.transient_loops,
+		       (unsigned long long)s.silences);
 	bool good = !s.failed;
 	clear(&s);
 	return good;

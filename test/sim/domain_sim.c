@@ -156,7 +156,7 @@ static void arrive(struct net *n)
 	}
 	struct party *p = &n->party[d->to];
 	if (p->b) {
-		xy_babel_receive(p->b, (uint16_t)d->link, &from, d->data, d->len, n->now);
+		xy_babel_receive(p->b, (uint16_t)d->link, &from, d->data, d->len, n->now, n->now);
 		act(n, d->to);
 	} else {
 		stock_receive(&p->stock, d->link, d->data, d->len, n->now);

@@ -6,3 +6,4 @@
 need "$XYLEMD" "$XYLEM" wireguard-go wg bird birdc
 
 stock_router bird 10.9.9.9
+stock_silence bird 10.9.9.8

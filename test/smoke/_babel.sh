@@ -33,7 +33,7 @@ start_babeld() {
   for prefix in "$@"; do rules+=(-C "redistribute local ip $prefix allow"); done
   spawn "$node" "$LAB/$node.babeld.log" babeld -I "$LAB/$node.babeld.pid" -S "$LAB/$node.babeld.state" \
     -C "router-id $rid" -C 'default enable-timestamps true rtt-max 120' "${rules[@]}" \
-    -C 'redistribute local deny' -h 1 -H 1 "wg-$node"
+    -C 'redistribute local deny' -h "${BABEL_HELLO:-1}" -H "${BABEL_HELLO:-1}" "wg-$node"
   LAB_PID["babel-$node"]=$LAB_SPAWNED
   wait_for 10 speaks_babel "$node"
 }
@@ -53,7 +53,7 @@ protocol static s6 { ipv6; $v6 }
 protocol kernel { ipv4 { import none; export where proto = "bb"; }; }
 protocol kernel { ipv6 { import none; export where proto = "bb"; }; }
 protocol babel bb {
-  interface "wg-$node" { type wired; hello interval 1 s; };
+  interface "wg-$node" { type wired; hello interval ${BABEL_HELLO:-1} s; };
   ipv4 { import all; export where source = RTS_STATIC; };
   ipv6 { import all; export where source = RTS_STATIC; };
 }
@@ -159,6 +159,26 @@ END
   check_within 60 "and comes back with b" kernel_has p 10.1.0.9
   stop_babel p
   check_within 60 "when $router ends, its network goes" no_way b $v4
+}
+
+
+# After stock_router: a flow in one direction, p says nothing but what it is asked; then p dies.
+# Its router says Hello every 8 seconds, so that two of three are missed after 20.
+stock_silence() { # babeld|bird ROUTER-ID
+  local router=$1 rid=$2 v6=fd77:2:0:1::1
+  ip -n "${LAB_PREFIX}p" addr replace $v6/128 dev lo # BIRD's was there all the time
+  BABEL_HELLO=8 "start_$router" p "$rid" 10.2.1.1/32 $v6/128
+  check_within 60 "r hears $router again" via r $v6/128 p
+  in_node p sysctl -qw net.ipv6.icmp.echo_ignore_all=1
+  in_node r timeout 20 ping -q -i 0.2 -c 60 $v6 >/dev/null || true
+  check "a flow that nothing answers goes on: $router is asked, and answers" \
+    same "true 0 up" "$(neighbour r p '| "\(.probes > 5) \(.silences) \(.state)"')"
+  check "by the same way" via r $v6/128 p
+  spawn r /dev/null timeout 60 ping -q -i 0.2 $v6
+  end_process "${LAB_PID[p]}" KILL || true
+  stop_babel p KILL
+  check_within 60 "when it is killed with its tunnel, its network goes" no_way r $v6/128
+  check "found silent before its Hellos were missed" same 1 "$(neighbour r p silences)"
 }
 
 # --- meshpeer

@@ -93,9 +93,10 @@ static void overhear(struct speaker *s, const struct xy_addr *from, const void *
 
 static void table_says(struct speaker *s, struct xy_babel_builder *p)
 {
+	xy_nsec now = clock_now();
 	if (!xy_babel_build_empty(p))
-		xy_babel_receive(s->b, TABLE, &table_addr, p->data, xy_babel_build_end(p),
-				 clock_now());
+		xy_babel_receive(s->b, TABLE, &table_addr, p->data, xy_babel_build_end(p), now,
+				 now);
 }
 
 static void table_greets(struct speaker *s)
@@ -333,7 +334,8 @@ static void receive(struct speaker *s)
 		s->bytes_received += (uint64_t)len;
 		if (s->o.log || s->o.record)
 			overhear(s, &from, data, (size_t)len);
-		xy_babel_receive(s->b, WIRE, &from, data, (size_t)len, clock_now());
+		xy_nsec now = clock_now();
+		xy_babel_receive(s->b, WIRE, &from, data, (size_t)len, now, now);
 		act(s);
 	}
 }

@@ -100,7 +100,7 @@ static inline void from_peer(struct rig *r, uint16_t link, struct xy_babel_build
 {
 	size_t len = xy_babel_build_end(p);
 	begin(r);
-	xy_babel_receive(r->b, link, &r->peers[link], p->data, len, r->now);
+	xy_babel_receive(r->b, link, &r->peers[link], p->data, len, r->now, r->now);
 	done(r);
 }
 
@@ -154,7 +154,7 @@ static inline void to_joined(struct rig *r, const struct xy_babel_action *a)
 	other->now = r->now;
 	begin(other);
 	xy_babel_receive(other->b, a->send.link, &r->links[a->send.link].local, a->send.data,
-			 a->send.len, r->now);
+			 a->send.len, r->now, r->now);
 	done(other);
 	act(other);
 }

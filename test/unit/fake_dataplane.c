@@ -46,7 +46,7 @@ static void seal(struct xy_dp *dp, struct fake_session *s, uint8_t payload)
 	p->stats.tx_packets++;
 	p->stats.tx_any = *dp->now;
 	if (payload)
-		p->stats.tx_data = *dp->now;
+		p->stats.tx_data = p->stats.tx_carried = *dp->now;
 	if (p->cfg.remote.port)
 		dp->transmit(dp->arg, &p->cfg.remote, &m, sizeof(m));
 }

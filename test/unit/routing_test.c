@@ -327,7 +327,7 @@ static void deliver(const struct packet *p)
 		return;
 	n->dp.peer[slot].stats.rx_any = n->dp.peer[slot].stats.rx_data = w.now;
 	struct xy_dp_event ev = {
-		.type = XY_DP_OVERLAY, .peer = slot, .data = p->data, .len = p->len};
+		.type = XY_DP_OVERLAY, .peer = slot, .data = p->data, .len = p->len, .at = w.now};
 	xy_routing_event(n->routing, &ev, w.now);
 }
 
@@ -442,6 +442,35 @@ static void diamond(const char *to_s)
 	CONFIGURE(B, "", {"r", ""}, {"s", ""});
 }
 
+// One packet of a's host to b's, hop by hop.
+static void packet_to(struct node *n, const struct node *to)
+{
+	for (unsigned i = 0; i < NODES && n != to; i++) {
+		const struct xy_dp_route *r = route_to(n, to->prefix);
+		if (!r || r->kind != XY_DP_ROUTE_PEER)
+			return;
+		struct node *next = node_with(xy_links_key(n->links, r->peer));
+		fake_data(&n->dp, r->peer);
+		if (w.cut[number_of(n)][number_of(next)])
+			return;
+		n = next;
+	}
+}
+
+static void flow_for(struct node *from, const struct node *to, xy_nsec time)
+{
+	for (xy_nsec end = w.now + time; w.now < end;) {
+		packet_to(from, to);
+		run_for(XY_SEC / 10);
+	}
+}
+
+static void cut_off(const struct node *n, bool cut)
+{
+	for (unsigned i = 0; i < NODES; i++)
+		w.cut[number_of(n)][i] = w.cut[i][number_of(n)] = cut;
+}
+
 // --- tests
 
 static void test_line(void)
@@ -479,6 +508,49 @@ static void test_moves(void)
 	CU_ASSERT(becomes(A, B->prefix, XY_DP_ROUTE_REJECT, 60));
 	run_for(300 * XY_SEC);
 	CU_ASSERT(route_to(A, B->prefix) == NULL);
+	world_end();
+}
+
+// A relay dies under a flow in one direction: it goes another way before three Hellos are missed.
+static void test_silent(void)
+{
+	world_make();
+	world_start();
+	diamond("cost = 200;");
+	run_for(60 * XY_SEC);
+	CU_ASSERT_EQUAL(link_info(A, R).probes, 0); // nobody sends
+	flow_for(A, B, 300 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	CU_ASSERT(link_info(A, R).probes > 0 && link_info(A, R).probes < 600);
+	CU_ASSERT(!link_info(A, R).silent && !link_info(R, B).silent);
+	cut_off(R, true);
+	flow_for(A, B, 3200 * XY_MSEC);
+	CU_ASSERT(goes_by(A, B->prefix, S));
+	CU_ASSERT(link_info(A, R).silent && link_info(A, R).cost == XY_BABEL_INFINITY);
+	cut_off(R, false);
+	flow_for(A, B, 60 * XY_SEC);
+	CU_ASSERT(!link_info(A, R).silent && link_info(A, R).silences == 1);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
+// The node behind a relay's relay dies: the sender is told, and does not send into nothing.
+static void test_silent_line(void)
+{
+	world_make();
+	world_start();
+	CONFIGURE(R, "", {"a", ""}, {"s", ""});
+	CONFIGURE(S, "", {"r", ""}, {"b", ""});
+	CONFIGURE(A, "", {"r", ""});
+	CONFIGURE(B, "", {"s", ""});
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	flow_for(A, B, 10 * XY_SEC);
+	cut_off(B, true);
+	flow_for(A, B, 3200 * XY_MSEC);
+	const struct xy_dp_route *r = route_to(A, B->prefix);
+	CU_ASSERT(!r || r->kind == XY_DP_ROUTE_REJECT);
+	CU_ASSERT(link_info(S, B).silent && !link_info(R, S).silent && !link_info(A, R).silent);
 	world_end();
 }
 
@@ -803,8 +875,11 @@ static void send_raw(struct node *n, const struct node *peer, const struct xy_ud
 	size_t len = xy_udp6_build(u, packet, sizeof(packet));
 	if (spoil)
 		packet[len - 1] ^= 1;
-	struct xy_dp_event ev = {
-		.type = XY_DP_OVERLAY, .peer = slot_of(n, peer), .data = packet, .len = len};
+	struct xy_dp_event ev = {.type = XY_DP_OVERLAY,
+				 .peer = slot_of(n, peer),
+				 .data = packet,
+				 .len = len,
+				 .at = w.now};
 	xy_routing_event(n->routing, &ev, w.now);
 }
 
@@ -909,6 +984,8 @@ static void test_strange_packets(void)
 
 XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"a link dies, and is back; a node dies", test_moves},
+	     {"a relay dies under traffic", test_silent},
+	     {"a node dies behind two relays", test_silent_line},
 	     {"two ways of equal cost", test_equal_cost},
 	     {"helpers that are slow", test_slow_helpers},
 	     {"prefixes outside the mesh", test_prefixes},

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Silent links on virtual time: what is asked of a neighbour that sends nothing under traffic, when
+// it is given up, who never is, and how it comes back.
+#include "babel_rig.h"
+
+enum { TICK = 50, LOOK = 150, ANSWERS = 64 }; // milliseconds
+
+struct flow { // over link 0, one way; the neighbour behind it is played here
+	struct rig *r;
+	bool on, dead; // packets go out; the neighbour is gone
+	unsigned loss; // per cent, each way, of probes and answers
+	xy_nsec lag;   // before it answers
+	uint64_t random;
+	xy_nsec received, carried;
+	xy_nsec hello_at, other_at; // of the neighbour, and of the one behind link 1
+	uint64_t probes;
+	uint16_t opaque[ANSWERS];
+	xy_nsec due[ANSWERS];
+	unsigned first, count;
+};
+
+static struct xy_babel_link_info info_of(const struct rig *r)
+{
+	struct xy_babel_link_info i;
+	CU_ASSERT_EQUAL_FATAL(xy_babel_link_info(r->b, 0, &i), 0);
+	return i;
+}
+
+static struct flow flow_new(struct rig *r)
+{
+	r->mute[0] = true;
+	r->up[0] = false; // its Hellos are said here
+	return (struct flow){.r = r,
+			     .on = true,
+			     .random = 88172645463325252,
+			     .probes = info_of(r).probes,
+			     .hello_at = r->now + 4 * XY_SEC,
+			     .other_at = r->now};
+}
+
+static bool lost(struct flow *f)
+{
+	f->random ^= f->random << 13;
+	f->random ^= f->random >> 7;
+	f->random ^= f->random << 17;
+	return f->random % 100 < f->loss;
+}
+
+static void probes_take(struct flow *f)
+{
+	uint64_t probes = info_of(f->r).probes;
+	if (probes != f->probes && !f->dead && !lost(f) && f->count < ANSWERS) {
+		unsigned at = (f->first + f->count++) % ANSWERS;
+		f->opaque[at] = f->r->ack_opaque;
+		f->due[at] = f->r->now + f->lag;
+	}
+	f->probes = probes;
+}
+
+static void answers_send(struct flow *f)
+{
+	struct rig *r = f->r;
+	for (; f->count && f->due[f->first] <= r->now; f->first = (f->first + 1) % ANSWERS) {
+		uint8_t data[16];
+		struct xy_babel_builder out;
+		f->count--;
+		if (f->dead || lost(f))
+			continue;
+		xy_babel_build(&out, data, sizeof(data), &r->peers[0]);
+		xy_babel_build_ack(&out, f->opaque[f->first]);
+		from_peer(r, 0, &out);
+		act(r);
+		f->received = r->now;
+	}
+}
+
+static void hello(struct flow *f)
+{
+	greet(f->r, 0);
+	act(f->r);
+	f->received = f->r->now;
+	f->hello_at = f->r->now + 4 * XY_SEC;
+}
+
+static void look(struct flow *f)
+{
+	struct rig *r = f->r;
+	xy_babel_link_traffic(r->b, 0, f->received, f->carried, r->now);
+	act(r);
+}
+
+static void run(struct flow *f, xy_nsec span)
+{
+	struct rig *r = f->r;
+	for (xy_nsec end = r->now + span; r->now < end;) {
+		pass(r, TICK * XY_MSEC);
+		probes_take(f);
+		answers_send(f);
+		if (!f->dead && f->hello_at <= r->now)
+			hello(f);
+		if (f->other_at <= r->now) {
+			greet(r, 1);
+			f->other_at = r->now + 4 * XY_SEC;
+		}
+		if (f->on)
+			f->carried = r->now;
+		if (r->now / XY_MSEC % LOOK == 0)
+			look(f);
+	}
+}
+
+// Until the route to p is by that link, or the span is over; how long it took.
+static xy_nsec until_by(struct flow *f, uint16_t link, xy_nsec span)
+{
+	xy_nsec start = f->r->now;
+	while (f->r->last.hops[0] != link && f->r->now - start < span)
+		run(f, TICK * XY_MSEC);
+	return f->r->now - start;
+}
+
+// A destination behind links 0 (better) and 1.
+static struct rig *two_ways(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_identity id = identity(9);
+	announce(r, 0, &id, 5, 0, 96);
+	announce(r, 1, &id, 5, 0, 150);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_VIA);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	return r;
+}
+
+static void test_prompt(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	run(&f, 10 * XY_SEC);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	xy_nsec third = f.hello_at + 8 * XY_SEC; // what Hellos alone would take
+	uint64_t before = info_of(r).probes;
+	f.dead = true;
+	xy_nsec took = until_by(&f, 1, 20 * XY_SEC);
+	CU_ASSERT(took >= 2 * XY_SEC && took <= 3 * XY_SEC);
+	CU_ASSERT(r->now + 4 * XY_SEC < third);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_VIA);
+	struct xy_babel_link_info i = info_of(r);
+	CU_ASSERT(i.silent && i.cost == XY_BABEL_INFINITY && i.silences == 1);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_SILENT], 1);
+	CU_ASSERT(i.probes - before >= 10 && i.probes - before <= 30);
+	run(&f, 60 * XY_SEC); // traffic or not: nothing more is asked
+	CU_ASSERT_EQUAL(info_of(r).probes, i.probes);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_SILENT], 1);
+	rig_free(r);
+}
+
+// One packet that nothing answers is enough.
+static void test_one_packet(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.on = false;
+	f.dead = true;
+	f.carried = r->now;
+	CU_ASSERT(until_by(&f, 1, 20 * XY_SEC) <= 3 * XY_SEC);
+	rig_free(r);
+}
+
+static void test_idle(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.on = false;
+	f.carried = r->now; // and answered
+	hello(&f);
+	run(&f, 600 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).probes, 0);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
+// The answers are the proof, for as long as it goes; the cost is bounded.
+static void test_one_way(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	run(&f, 600 * XY_SEC);
+	uint64_t probes = info_of(r).probes;
+	CU_ASSERT(probes > 300 && probes <= 2 * 600);
+	CU_ASSERT_EQUAL(info_of(r).silences, 0);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
+// It acknowledges nothing, but other things come of it.
+static void test_other_packets(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.loss = 100;
+	for (unsigned i = 0; i < 100; i++) {
+		run(&f, 2500 * XY_MSEC);
+		f.received = r->now;
+		look(&f);
+	}
+	CU_ASSERT(info_of(r).probes > 0);
+	CU_ASSERT_EQUAL(info_of(r).silences, 0);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
+static void test_slow_and_lossy(void)
+{
+	static const struct {
+		unsigned loss;
+		xy_nsec lag;
+	} table[] = {{0, 400 * XY_MSEC}, {0, 900 * XY_MSEC}, {30, 0}, {30, 300 * XY_MSEC}};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(table); i++) {
+		struct rig *r = two_ways();
+		struct flow f = flow_new(r);
+		f.loss = table[i].loss;
+		f.lag = table[i].lag;
+		run(&f, 3600 * XY_SEC);
+		CU_ASSERT_EQUAL(info_of(r).silences, 0);
+		CU_ASSERT_EQUAL(r->last.hops[0], 0);
+		// At most 20 packets a second, and on the whole far less.
+		CU_ASSERT(info_of(r).probes < 3600 * 5);
+		rig_free(r);
+	}
+}
+
+// The machine slept in the middle of it: what it knew of the neighbour is old, not true.
+static void test_slept(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.loss = 100;
+	f.hello_at = XY_NEVER;
+	run(&f, 2300 * XY_MSEC);
+	CU_ASSERT(info_of(r).probes > 10);
+	r->now += 3 * XY_SEC;
+	look(&f);
+	CU_ASSERT_FALSE(info_of(r).silent);
+	f.loss = 0;
+	f.hello_at = r->now;
+	run(&f, 10 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).silences, 0);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
+// One Hello does not bring it back, two do; the second time soon after, four.
+static void test_heard_again(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	for (unsigned hellos = 2; hellos <= 4; hellos *= 2) {
+		f.dead = f.on = true;
+		until_by(&f, 1, 20 * XY_SEC);
+		CU_ASSERT(info_of(r).silent);
+		f.on = false;
+		for (unsigned i = 1; i <= hellos; i++) {
+			CU_ASSERT(info_of(r).silent);
+			CU_ASSERT_EQUAL(r->last.hops[0], 1);
+			f.received = r->now; // keepalives do not count
+			look(&f);
+			hello(&f);
+			pass(r, 100 * XY_MSEC);
+		}
+		CU_ASSERT_FALSE(info_of(r).silent);
+		CU_ASSERT_EQUAL(info_of(r).cost, XY_BABEL_COST);
+		f.dead = false;
+		f.on = true;
+		CU_ASSERT(until_by(&f, 0, 40 * XY_SEC) < 40 * XY_SEC);
+		CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_HEARD], hellos / 2);
+	}
+	// A long time later it is as at first.
+	run(&f, 100 * XY_SEC);
+	f.dead = true;
+	until_by(&f, 1, 20 * XY_SEC);
+	hello(&f);
+	hello(&f);
+	CU_ASSERT_FALSE(info_of(r).silent);
+	rig_free(r);
+}
+
+// It was restarted: it begins anew.
+static void test_restarted(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.dead = true;
+	until_by(&f, 1, 20 * XY_SEC);
+	f.on = false;
+	r->hello[0] = (uint16_t)(r->hello[0] + 3000);
+	hello(&f);
+	CU_ASSERT_FALSE(info_of(r).silent);
+	CU_ASSERT_EQUAL(info_of(r).cost, XY_BABEL_INFINITY);
+	hello(&f);
+	CU_ASSERT_EQUAL(info_of(r).cost, XY_BABEL_COST);
+	rig_free(r);
+}
+
+XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
+	     {"a single packet", test_one_packet}, {"an idle link", test_idle},
+	     {"a flow in one direction", test_one_way},
+	     {"no answer, but other packets", test_other_packets},
+	     {"a slow neighbour, a lossy link", test_slow_and_lossy},
+	     {"the machine slept", test_slept}, {"heard again", test_heard_again},
+	     {"restarted", test_restarted})
