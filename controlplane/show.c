@@ -80,6 +80,26 @@ static json_t *joining(const struct xy_join *j)
 	return list;
 }
 
+static bool is_discovered_on(const struct xy_daemon *d, const char *name)
+{
+	const char *on;
+	for (unsigned i = 0; (on = xy_discovery_interface(d, i)); i++)
+		if (strcmp(on, name) == 0)
+			return true;
+	return false;
+}
+
+static void discovery_warnings(json_t *to, const struct xy_daemon *d)
+{
+	const struct xy_config *c = &d->plan.config;
+	for (unsigned i = 0; i < c->discovery.count; i++)
+		if (!is_discovered_on(d, c->discovery.interfaces[i]))
+			json_array_append_new(
+				to, json_sprintf("discovery: %s is not in use; it must be there "
+						 "and up, with multicast and a link-local address",
+						 c->discovery.interfaces[i]));
+}
+
 static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info *routes)
 {
 	json_t *list = json_array();
@@ -91,6 +111,7 @@ static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info
 	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
 	join_warnings(list, d->join);
+	discovery_warnings(list, d);
 	warn(list, d->key_lost.text[0], d->key_lost.text);
 	warn(list, xy_state_lost(d->state), xy_state_lost(d->state));
 	warn(list, xy_state_unsaved(d->state), xy_state_unsaved(d->state));

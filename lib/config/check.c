@@ -258,6 +258,13 @@ static bool is_same_port(const struct xy_config_port *p, const struct xy_config_
 	return p->port && p->port == q->port && xy_addr_eq(&p->address, &q->address);
 }
 
+// All addresses have one in them: the kernel gives a port to either.
+static bool is_within(const struct xy_config_port *p, const struct xy_config_port *q)
+{
+	return p->port && p->port == q->port && xy_addr_is_unspecified(&q->address) &&
+	       (!xy_addr_is_v4(&q->address) || xy_addr_is_v4(&p->address));
+}
+
 static bool is_same_card(const struct xy_config_port *p, const struct xy_config_port *q)
 {
 	if (p->driver != q->driver || p->driver == XY_DRIVER_SOCKET)
@@ -273,8 +280,15 @@ static int check_two_ports(struct xy_config_reader *r, struct xy_config_port *p,
 	const struct entry first = {p, config_setting_get_elem(ports, (unsigned)(p - r->c->ports))};
 	const struct entry again = {q, config_setting_get_elem(ports, (unsigned)(q - r->c->ports))};
 	bool cards = p->driver != XY_DRIVER_SOCKET && q->driver != XY_DRIVER_SOCKET;
+	bool sockets = p->driver == XY_DRIVER_SOCKET && q->driver == XY_DRIVER_SOCKET;
 	if (is_same_card(p, q))
 		return refuse_duplicate(r, &first, &again, "card");
+	if (sockets && !is_same_port(p, q) && (is_within(p, q) || is_within(q, p)))
+		return xy_config_fail(
+			r, again.at, NULL,
+			"one of this port and that in line %u is for all addresses, so "
+			"the other's is taken; remove it, or change its port",
+			config_setting_source_line(first.at));
 	if (!is_same_port(p, q))
 		return 0;
 	if (!cards)

@@ -44,6 +44,15 @@ reload r
 check_within 5 "ours goes" eval "! ip -n r route show 10.77.0.0/16 | grep -q xylem0"
 check "the host's stays" grep -q to-a <<<"$(wire)"
 
+warned() { show r node | jq -r '.warnings[]' | grep -F "$1"; }
+{ cat "$LAB/good"; echo 'discovery = { interfaces = [ "eth77", "to-a" ]; };'; } >"$LAB/r.conf"
+reload r
+check_within 10 "an interface for discovery that is not there is shown" warned 'eth77 is not in use'
+check_within 10 "and one that is there is not" eval "! warned 'to-a is not'"
+cp "$LAB/good" "$LAB/r.conf"
+reload r
+check_within 10 "no more when it is not wanted" eval "! warned 'eth77'"
+
 mv "$LAB/r.key" "$LAB/old.key"
 xylem genkey "$LAB/r.key" >/dev/null
 reload r

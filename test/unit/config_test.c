@@ -79,7 +79,14 @@ static const struct {
 	{"node_info = { name = \"a b\"; };", "1: node_info.name: ", "is no name; use 1 to 32"},
 	/*31*/ {"network_secret = \"" S1 "\";", NULL, NULL},
 	/*32*/ {"network_secret = \"hunter2\";", "1: network_secret: ", "make one with: wg genpsk"},
-	/*33*/ {"ports = ( { port = 1; }, { address = \"127.0.0.1\"; port = 1; } );", NULL, NULL},
+	/*33*/ {"ports = ( { port = 1; }, { address = \"127.0.0.1\"; port = 2; } );", NULL, NULL},
+	{"ports = ( { port = 1; },\n{ address = \"127.0.0.1\"; port = 1; } );",
+	 "2: ports.[1]: ", "that in line 1 is for all addresses"},
+	{"ports = ( { address = \"127.0.0.1\"; port = 1; },\n{ address = \"0.0.0.0\"; port = 1; } "
+	 ");",
+	 "2: ports.[1]: ", "that in line 1 is for all addresses"},
+	{"ports = ( { address = \"0.0.0.0\"; }, { address = \"::1\"; } );", NULL, NULL},
+	{"ports = ( { port = 0; }, { address = \"::1\"; port = 0; } );", NULL, NULL},
 	/*34*/
 	{"ports = ( { port = 1; },\n { port = 1; } );",
 	 "2: ports.[1]: ", "the same address and port stands in line 1"},
