@@ -119,6 +119,16 @@ void xy_join_probed(struct xy_join *j, const struct xy_dp_event *ev, xy_nsec now
 
 // --- beacons
 
+// A forger on the LAN has any number of sources, and with them all that strangers share. Who
+// beacons from where a peer is has a share of his own, that others can use up but by forging his
+// address.
+static bool admit(struct xy_join *j, const struct xy_endpoint *at, xy_nsec now)
+{
+	if (xy_links_is_at(j->cfg.links, at))
+		return xy_limiter_take(&j->known_beacons, &at->addr, now);
+	return xy_limiter_take(&j->beacons, &at->addr, now) && xy_bucket_take(&j->all_beacons, now);
+}
+
 void xy_join_beacon(struct xy_join *j, const struct xy_endpoint *from, const void *data, size_t len,
 		    xy_nsec now)
 {
@@ -133,8 +143,7 @@ void xy_join_beacon(struct xy_join *j, const struct xy_endpoint *from, const voi
 	if (our_key ? j->cfg.ops.is_here(j->cfg.ops.arg, from)
 		    : xy_links_up_at(j->cfg.links, &at, now)) // ours, or nothing new
 		return;
-	if (!xy_limiter_take(&j->beacons, &from->addr, now) ||
-	    !xy_bucket_take(&j->all_beacons, now)) {
+	if (!admit(j, &at, now)) {
 		xy_join_dropped(j, XY_JOIN_DROP_BEACON_LIMITED);
 		return;
 	}

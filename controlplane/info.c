@@ -91,6 +91,11 @@ bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_n
 	return k && xy_link_is_well(l, k, now);
 }
 
+bool xy_links_is_at(const struct xy_links *l, const struct xy_endpoint *at)
+{
+	return xy_link_by_remote(l, at);
+}
+
 bool xy_links_has(const struct xy_links *l, const struct xy_key *key)
 {
 	return xy_link_by_key(l, key->b) != NULL;

@@ -9,6 +9,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#define BEACONS	      (4 * XY_SEC) // one of a source
 #define BACKOFF_FIRST (1 * XY_SEC)
 #define BACKOFF_MOST  (60 * XY_SEC)
 #define CHECK_AFTER   (20 * XY_SEC) // a pinned one's link has had its time
@@ -29,7 +30,9 @@ int xy_join_create(const struct xy_join_config *cfg, struct xy_join **out, struc
 	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
 	xy_limiter_init_rate(&j->probes, key, XY_SEC / 10, 10);
 	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
-	xy_limiter_init_rate(&j->beacons, key, 4 * XY_SEC, 1);
+	xy_limiter_init_rate(&j->beacons, key, BEACONS, 1);
+	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
+	xy_limiter_init_rate(&j->known_beacons, key, BEACONS, 1);
 	xy_bucket_init(&j->all_probes, XY_SEC / 1000, 100);
 	xy_bucket_init(&j->all_beacons, XY_SEC / 10, 10);
 	for (unsigned i = 0; i < XY_JOIN_JOBS; i++) {

@@ -53,7 +53,7 @@ struct xy_join_job {
 
 struct xy_join {
 	struct xy_join_config cfg;
-	struct xy_limiter probes, beacons;
+	struct xy_limiter probes, beacons, known_beacons;
 	struct xy_bucket all_probes, all_beacons;
 	struct xy_join_job job[XY_JOIN_JOBS];
 	struct xy_join_job *free;

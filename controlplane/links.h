@@ -122,6 +122,7 @@ bool xy_link_usable(const struct xy_endpoint *e); // as an underlay
 bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from);
 // Up, and no handshake waits for an answer.
 bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now);
+bool xy_links_is_at(const struct xy_links *l, const struct xy_endpoint *at); // some peer, up or not
 bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now);
 // The port to send by.
 unsigned xy_links_port_to(const struct xy_dp *dp, const struct xy_addr *remote);

@@ -48,19 +48,14 @@ static void provisional_end(struct xy_links *l, struct xy_link *k)
 	k->provisional = false;
 }
 
-static bool is_same_source(const struct xy_addr *a, const struct xy_addr *b)
-{
-	bool whole = xy_addr_is_v4(a) || xy_addr_is_link_local(a);
-	return memcmp(a->b, b->b, whole ? sizeof(a->b) : 8) == 0;
-}
-
 static struct xy_link *oldest_from(const struct xy_links *l, const struct xy_addr *from)
 {
+	uint64_t source = xy_limiter_source(from);
 	struct xy_link *oldest = NULL;
 	unsigned n = 0;
 	for (unsigned i = 0; i < l->provisional_count; i++) {
 		struct xy_link *k = l->provisional[i];
-		if (!is_same_source(&k->remote.addr, from))
+		if (xy_limiter_source(&k->remote.addr) != source)
 			continue;
 		oldest = oldest ? oldest : k;
 		n++;

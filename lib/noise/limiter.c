@@ -19,9 +19,8 @@ static bool take(xy_nsec *full_at, xy_nsec cost, xy_nsec depth, xy_nsec now)
 	return true;
 }
 
-// The /64; of an IPv4 address, all of it, and of a link-local one what is not the same for all.
 // (That some of these meet is chance, or gains nothing: 0:ffff::/32 is nobody's.)
-static uint64_t source(const struct xy_addr *a)
+uint64_t xy_limiter_source(const struct xy_addr *a)
 {
 	bool low = xy_addr_is_v4(a) || xy_addr_is_link_local(a);
 	return xy_be64_load(low ? a->b + 8 : a->b);
@@ -50,7 +49,7 @@ void xy_limiter_init(struct xy_limiter *l, const uint8_t key[static 16])
 
 bool xy_limiter_take(struct xy_limiter *l, const struct xy_addr *src, xy_nsec now)
 {
-	uint64_t id = source(src);
+	uint64_t id = xy_limiter_source(src);
 	struct xy_limiter_bucket *set = set_find(l, id), *room = NULL;
 	for (unsigned i = 0; i < XY_LIMITER_WAYS; i++) {
 		if (set[i].source == id)

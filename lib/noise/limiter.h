@@ -50,6 +50,9 @@ struct xy_load {
 	xy_nsec until;	 // under load until then; 0 = never was
 };
 
+// Whom an address counts as: its /64; an IPv4 address is one, and of a link-local one what is not
+// the same for all.
+uint64_t xy_limiter_source(const struct xy_addr *a);
 void xy_limiter_init(struct xy_limiter *l, const uint8_t key[static 16]);
 // A message each `interval`, `burst` at once, in place of the above.
 void xy_limiter_init_rate(struct xy_limiter *l, const uint8_t key[static 16], xy_nsec interval,

@@ -571,6 +571,39 @@ static void test_beacon_rates(void)
 	world_end();
 }
 
+// Whoever forges any number of sources, a peer that was here before is heard.
+static void test_beacon_flood(void)
+{
+	enum { SECONDS = 10, EACH = 600 };
+	char text[256], key[XY_KEY_STRLEN];
+	uint8_t forged[XY_JOIN_BEACON_LEN];
+	struct xy_link_info k;
+	world_make();
+	snprintf(text, sizeof(text), "peers = ( { name = \"b\"; key = \"%s\"; } );",
+		 xy_key_str(&B->id.x25519, key));
+	configure(A, text);
+	beacon_of(B, A, "[fe80::2%3]:9999"); // so it is known to be there
+	xy_links_info(A->links, 0, w.now, &k);
+	CU_ASSERT_EQUAL_FATAL(k.remote.port, 51820);
+	xy_join_beacon_write(&B->id, 51820, forged);
+	forged[37] ^= 1;
+	for (unsigned i = 0; i < SECONDS * EACH; i++) {
+		snprintf(text, sizeof(text), "[fe80::1:%x%%3]:9999", i);
+		const struct xy_endpoint from = at(text);
+		xy_join_beacon(A->join, &from, forged, sizeof(forged), w.now);
+		helpers_go();
+		w.now += XY_SEC / EACH;
+	}
+	CU_ASSERT(drops(A, XY_JOIN_DROP_JOIN_BAD) <= 10 * (SECONDS + 1)); // the share of strangers
+	uint64_t limited = drops(A, XY_JOIN_DROP_BEACON_LIMITED);
+	CU_ASSERT(limited >= SECONDS * EACH - 10 * (SECONDS + 1));
+	beacon_of(B, A, "[fe80::2%3]:9999");
+	CU_ASSERT_EQUAL(drops(A, XY_JOIN_DROP_BEACON_LIMITED), limited);
+	beacon_of(B, A, "[fe80::2%3]:9999"); // but not more often
+	CU_ASSERT_EQUAL(drops(A, XY_JOIN_DROP_BEACON_LIMITED), limited + 1);
+	world_end();
+}
+
 int main(void)
 {
 	static const struct xy_unit_case cases[] = {
@@ -586,6 +619,7 @@ int main(void)
 		{"helpers that are busy", test_busy},
 		{"beacons", test_beacon},
 		{"rates of beacons", test_beacon_rates},
+		{"forged beacons", test_beacon_flood},
 	};
 	if (sodium_init() < 0 || !mkdtemp(folder))
 		return 1;
