@@ -46,6 +46,14 @@ static rte_edge_t too_big(struct xy_worker *w, struct burst *b, struct rte_mbuf 
 	return ERROR;
 }
 
+// What the link carries, or the packet's buffer: one from an ordinary card may be shorter than a
+// jumbo card's links.
+static uint32_t limit_of(const struct rte_mbuf *m, const struct xy_adjacency *a)
+{
+	uint32_t room = m->buf_len - m->data_off - XY_TAILROOM;
+	return RTE_MIN(a->payload_max, room);
+}
+
 static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m,
 			struct xy_session **session, const struct xy_adjacency **adjacency)
 {
@@ -55,8 +63,9 @@ static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m
 	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, p->next);
 	if (!a)
 		return DROP_STALE;
-	if (m->data_len > a->payload_max && a->remote.port)
-		return too_big(w, b, m, a->payload_max);
+	uint32_t limit = limit_of(m, a);
+	if (m->data_len > limit && a->remote.port)
+		return too_big(w, b, m, limit);
 	struct xy_session *s = xy_peer_session_rcu(w->dp, p->next, w->now);
 	if (!s)
 		return p->version ? HOLD : DROP_STALE; // a keepalive is worth nothing later

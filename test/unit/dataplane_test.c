@@ -559,6 +559,23 @@ static void test_icmp(void)
 	expect_icmp(64, &at_b, LINK_MAX + 1, 2, 0, XY_DROP_TOO_BIG);
 }
 
+// A packet that fills its buffer leaves no room for the next link's padding and tag.
+static void test_buffer_full(void)
+{
+	uint64_t big = drops(XY_DROP_TOO_BIG);
+	struct rte_mbuf *m = packet(&at_a, &at_b, 64, 1300);
+	seal(NODE_A, m);
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	m->data_off = (uint16_t)(m->buf_len - m->data_len);
+	memmove(rte_pktmbuf_mtod(m, void *), data, m->data_len);
+	feed(m);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT(open_sent(NODE_A, out[0]) > 0);
+	CU_ASSERT_EQUAL(rte_pktmbuf_mtod(out[0], const uint8_t *)[40], 2); // Packet Too Big
+	CU_ASSERT_EQUAL(drops(XY_DROP_TOO_BIG), big + 1);
+	settle();
+}
+
 static void test_icmp_limit(void)
 {
 	uint64_t limited = drops(XY_DROP_ICMP_LIMITED);
@@ -1991,8 +2008,9 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
 	     {"refused messages", test_refused_messages}, {"replay", test_replay},
 	     {"inner checks, sources", test_inner_checks}, {"ICMP errors", test_icmp},
-	     {"ICMP rate", test_icmp_limit}, {"hold and release", test_hold},
-	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
+	     {"no room behind a packet", test_buffer_full}, {"ICMP rate", test_icmp_limit},
+	     {"hold and release", test_hold}, {"roaming", test_roam},
+	     {"hand-over, move of ownership", test_handover_and_move},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},
 	     {"whose handshakes", test_whose_handshakes},
