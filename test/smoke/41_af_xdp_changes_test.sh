@@ -43,13 +43,11 @@ check_within 20 "a pings b through r, s forwards" pings a "${LAB_ADDR[b]}"
 
 r_ip() { ip -n "${LAB_PREFIX}r" "$@"; }
 s_ip() { ip -n "${LAB_PREFIX}s" "$@"; }
-# Datagrams that a node's kernel sent; what goes by a card it does not see.
-kernel_sent() { in_node "$1" awk '/^Udp:/ && $5 ~ /[0-9]/ { print $5 }' /proc/net/snmp; }
 sends_by_card() { # NODE: while ten packets and their answers pass
   local before
-  before=$(kernel_sent "$1")
+  before=$(kernel_udp "$1")
   in_node a ping -n -q -c 10 -i 0.02 -W 2 "${LAB_ADDR[b]}" >/dev/null
-  [ $(($(kernel_sent "$1") - before)) -le 5 ]
+  [ $(($(kernel_udp "$1") - before)) -le 5 ]
 }
 by_card() { sends_by_card r; }
 check_within 10 "r sends by its cards, not by its kernel" by_card

@@ -187,6 +187,12 @@ pings() { # NODE ADDRESS [PING ARGUMENT...]: one answer is enough
   shift 2
   in_node "$node" ping -n -q -c 1 -W 1 "$@" "$to"
 }
+# kernel_udp NODE: datagrams that its kernel took for sockets or sent for them, in both families; what
+# goes by a card it does not see.
+kernel_udp() {
+  in_node "$1" cat /proc/net/snmp /proc/net/snmp6 |
+    awk '/^Udp: [0-9]/ { n += $2 + $5 } /^Udp6(In|Out)Datagrams/ { n += $2 } END { print n }'
+}
 # flow NODE SERVER ADDRESS SECONDS [IPERF3 ARGUMENT...]: iperf3 from NODE to SERVER; the result's JSON
 # is $LAB/flow.json.
 flow() {
