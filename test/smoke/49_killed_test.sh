@@ -28,7 +28,7 @@ state() { # all that a daemon could leave in r
   ip -n "${LAB_PREFIX}r" -6 rule show
   ip -n "${LAB_PREFIX}r" -4 rule show
 }
-as_before() { same "$clean" "$(state)"; }
+as_before() { diff <(echo "$clean") <(state); } # what is left, and what went with it
 pause() { sleep "$(printf '0.%03d' "$1")"; } # milliseconds
 kill_now() {
   local node=r
