@@ -89,6 +89,7 @@ struct xy_daemon {
 	bool enforcing; // d->plan is coming into force
 	xy_nsec turn_began, tick_due;
 	struct xy_lag lag;
+	struct xy_works works;
 	struct xy_worker_view worker[XY_DP_WORKERS];
 	struct xy_watchdog watchdog;
 	unsigned ticks;

@@ -61,7 +61,9 @@ static void job_done(uv_work_t *req, int status)
 	d->helpers->free = w;
 	if (status)
 		job->result = -ECANCELED;
+	xy_nsec began = xy_work_begin();
 	xy_links_job_done(d->links, job, xy_now());
+	xy_work_end(&d->works, XY_WORK_RESULTS, began);
 	xy_loop_rearm(d);
 }
 
@@ -93,8 +95,10 @@ static void errand_done(uv_work_t *req, int status)
 {
 	struct errand *e = (struct errand *)req;
 	struct xy_daemon *d = e->d;
+	xy_nsec began = xy_work_begin();
 	d->helpers->errands--;
 	e->done(e->what);
+	xy_work_end(&d->works, XY_WORK_RESULTS, began);
 	free(e);
 	xy_loop_rearm(d);
 }
@@ -292,6 +296,7 @@ static void reload_done(uv_work_t *req, int status)
 	struct reload *r = (struct reload *)req;
 	struct xy_daemon *d = r->d;
 	bool good = !status && !r->result;
+	xy_nsec began = xy_work_begin();
 	if (good && r->key.text[0])
 		xy_log_warn("reload: %s", r->key.text);
 	if (good && !d->stopping)
@@ -304,6 +309,7 @@ static void reload_done(uv_work_t *req, int status)
 	free(r);
 	if (!d->helpers->enforces)
 		reload_end(d);
+	xy_work_end(&d->works, XY_WORK_RESULTS, began);
 }
 
 void xy_reload_begin(struct xy_daemon *d)

@@ -23,8 +23,10 @@ xy_nsec xy_now(void)
 
 static void links_turn(struct xy_daemon *d)
 {
+	xy_nsec began = xy_work_begin();
 	xy_links_run(d->links, LINKS_PER_TURN, xy_now());
 	xy_enforce_look(d);
+	xy_work_end(&d->works, XY_WORK_LINKS, began);
 	xy_loop_rearm(d);
 }
 
@@ -41,20 +43,26 @@ static void on_links_left(uv_idle_t *idle)
 static void on_join(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
+	xy_nsec began = xy_work_begin();
 	xy_join_run(d->join, xy_now());
+	xy_work_end(&d->works, XY_WORK_JOINING, began);
 	xy_loop_rearm(d);
 }
 
 static void on_nodeinfo(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
+	xy_nsec began = xy_work_begin();
 	xy_nodeinfo_run(d->nodeinfo, xy_now());
+	xy_work_end(&d->works, XY_WORK_NODEINFO, began);
 	xy_loop_rearm(d);
 }
 
 static void routing_turn(struct xy_daemon *d)
 {
+	xy_nsec began = xy_work_begin();
 	xy_routing_run(d->routing, ROUTING_PER_TURN, xy_now());
+	xy_work_end(&d->works, XY_WORK_ROUTING, began);
 	xy_loop_rearm(d);
 }
 
@@ -130,7 +138,9 @@ static void on_event(void *arg, const struct xy_dp_event *ev)
 static void on_dp(uv_poll_t *poll, int status, int events)
 {
 	struct xy_daemon *d = poll->data;
+	xy_nsec began = xy_work_begin();
 	xy_dp_poll(d->dp, EVENTS_PER_TURN, on_event, d);
+	xy_work_end(&d->works, XY_WORK_EVENTS, began);
 	xy_loop_rearm(d);
 }
 
@@ -138,8 +148,10 @@ static void on_dp(uv_poll_t *poll, int status, int events)
 static void on_kernel(uv_idle_t *idle)
 {
 	struct xy_daemon *d = idle->data;
+	xy_nsec began = xy_work_begin();
 	if (!xy_interface_routes_run(d))
 		uv_idle_stop(idle);
+	xy_work_end(&d->works, XY_WORK_KERNEL, began);
 }
 
 void xy_loop_kernel_later(struct xy_daemon *d)
@@ -173,7 +185,7 @@ static void look_at_workers(struct xy_daemon *d, xy_nsec now)
 static void on_tick(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
-	xy_nsec now = xy_now();
+	xy_nsec now = xy_now(), began = xy_work_begin();
 	if (now > d->tick_due)
 		xy_lag_note(&d->lag, now - d->tick_due);
 	xy_lag_tick(&d->lag);
@@ -187,6 +199,7 @@ static void on_tick(uv_timer_t *timer)
 		xy_publish(d);
 		xy_memory_note(d);
 	}
+	xy_work_end(&d->works, XY_WORK_TICK, began);
 	uv_update_time(&d->loop);
 	uv_timer_start(timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
 }
@@ -202,6 +215,7 @@ static void on_prepare(uv_prepare_t *prepare)
 	struct xy_daemon *d = prepare->data;
 	if (d->turn_began)
 		xy_lag_note(&d->lag, xy_now() - d->turn_began);
+	xy_work_turn(&d->works);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)

@@ -144,6 +144,13 @@ static void put_lag(json_t *o, const struct xy_daemon *d)
 	xy_lag_get(&d->lag, &p99, &max);
 	json_object_set_new(o, "loop_lag_p99_us", number(p99 / XY_USEC));
 	json_object_set_new(o, "loop_lag_max_us", number(max / XY_USEC));
+	json_object_set_new(o, "longest_turn_cpu_us",
+			    number(d->works.longest[XY_WORK_TURN] / XY_USEC));
+	json_t *longest = json_object();
+	for (unsigned i = 0; i < XY_WORK_TURN; i++)
+		json_object_set_new(longest, xy_work_name[i],
+				    number(d->works.longest[i] / XY_USEC));
+	json_object_set_new(o, "longest_work_cpu_us", longest);
 }
 
 static void put_clients(json_t *o, const struct xy_daemon *d)

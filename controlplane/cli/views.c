@@ -67,6 +67,7 @@ static const struct column node[] = {
 	{"route_memory_bytes", BYTES, XY_LEFT},
 	{"loop_lag_p99_us", MICRO, XY_LEFT},
 	{"loop_lag_max_us", MICRO, XY_LEFT},
+	{"longest_turn_cpu_us", MICRO, XY_LEFT},
 	{"telemetry_clients", NUMBER, XY_LEFT},
 	{"telemetry_clients_ended", NUMBER, XY_LEFT},
 	{"peering", TEXT, XY_LEFT},

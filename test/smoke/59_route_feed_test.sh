@@ -37,6 +37,7 @@ check "r refused none for good" same 0 "$(show r neighbours | jq '[.neighbours[]
 check "the link to a is as it was" peer_up r a
 # The longest turn on an idle machine is 1 ms; a busy one adds what it pleases.
 echo "longest turn of r's loop: $(show r node | jq .loop_lag_max_us) us, before the feed $before us"
+show r node | jq -c .longest_work_cpu_us
 check "the loop was never held" test "$(show r node | jq .loop_lag_max_us)" -lt 1000000
 no_gap() { # the last Hellos of both neighbours, as bits: none is missing
   [ "$(show r neighbours | jq -r '[.neighbours[].hellos | test("^(f|e|c|8)?f*[ec8]?0*$")] | all')" = true ]
@@ -52,3 +53,13 @@ end_process "$feed" || true
 few_routes() { [ "$(show "$1" routes | jq '[.routes[] | select(.source == "learned" and .kind == "peer")] | length')" -le 3 ]; }
 check_within 120 "with the neighbour they go" few_routes r
 check_within 120 "at a, too" few_routes a
+
+# A peer with as many routes is removed by the operator, and they go with it, in slices.
+spawn f "$LAB/feed.log" timeout 200 "$meshpeer" --key "$LAB/f.key" --peer "${LAB_KEY[r]}" \
+  --endpoint 10.9.2.1:51820 --signed $routes --limit 150
+check_within 120 "r has them all again" has_routes r $routes
+configure r <<<"peers = ( $(peer_text a "${LAB_KEY[a]}") );"
+kill -HUP "${LAB_PID[r]}"
+check_within 60 "with the peer they go" few_routes r
+check "the link to a is as it was" peer_up r a
+check "no turn worked for 50 ms" at_least "$(show r node | jq .longest_turn_cpu_us)" 50000

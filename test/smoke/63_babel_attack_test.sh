@@ -99,3 +99,4 @@ check "a goes to b by r" via a "$b" r
 kill "$LAB_FLOW" 2>/dev/null || true
 wait "$LAB_FLOW" 2>/dev/null || true
 show r node | jq -r '"loop lag p99 \(.loop_lag_p99_us) us, max \(.loop_lag_max_us) us"'
+show r node | jq -c .longest_work_cpu_us
