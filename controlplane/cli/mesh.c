@@ -177,7 +177,7 @@ static void tree_rows(struct tree *t, size_t at, const char *indent)
 static void print_tree(const json_t *reply)
 {
 	struct tree t = {.nodes = json_object_get(reply, "nodes"), .table = xy_table_new(6)};
-	xy_table_column(t.table, "NODE", XY_LEFT);
+	xy_table_column(t.table, "ADDRESS", XY_LEFT);
 	xy_table_column(t.table, "NAME", XY_LEFT);
 	xy_table_column(t.table, "COST", XY_RIGHT);
 	xy_table_column(t.table, "RTT", XY_RIGHT);
@@ -234,7 +234,7 @@ static void print_hops(const json_t *reply)
 	struct xy_table *t = xy_table_new(6);
 	size_t i;
 	xy_table_column(t, "HOP", XY_RIGHT);
-	xy_table_column(t, "NODE", XY_LEFT);
+	xy_table_column(t, "ADDRESS", XY_LEFT);
 	xy_table_column(t, "NAME", XY_LEFT);
 	xy_table_column(t, "RTT", XY_RIGHT);
 	xy_table_column(t, "METRIC", XY_RIGHT);

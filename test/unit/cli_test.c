@@ -349,7 +349,7 @@ static void test_ended(void)
 static void test_tree(void)
 {
 	EXPECT(0,
-	       "NODE                NAME   COST      RTT  VERSION  STATE\n"
+	       "ADDRESS             NAME   COST      RTT  VERSION  STATE\n"
 	       "200::1              -         -        -  -        this node\n"
 	       "|-- 200::2          b?[2J    96  1.23 ms  1        tells no neighbours\n"
 	       "|   `-- 200::4      -         -        -  -        no answer\n"
@@ -367,10 +367,10 @@ static void test_tree(void)
 static void test_trace(void)
 {
 	EXPECT(1,
-	       "HOP  NODE    NAME      RTT  METRIC  STATE\n"
-	       "  1  200::2  b     0.27 ms      96  answers\n"
-	       "     ?       -           -       -  perhaps others between\n"
-	       "  2  200::9  -           -       -  no answer\n"
+	       "HOP  ADDRESS  NAME      RTT  METRIC  STATE\n"
+	       "  1  200::2   b     0.27 ms      96  answers\n"
+	       "     ?        -           -       -  perhaps others between\n"
+	       "  2  200::9   -           -       -  no answer\n"
 	       "200::9 not reached: the last node does not answer",
 	       "trace 200:0::9 -n " NODE);
 	EXPECT(0, "200::9 reached\n", "trace 200::8 -n " NODE);
@@ -378,7 +378,7 @@ static void test_trace(void)
 	EXPECT(1, "\"end\": \"no answer\"", "trace --json 200::9 -n " NODE);
 	EXPECT(0,
 	       "prefix    200::/7\nsource    static\npeer      p\nmetric    -\n"
-	       "next hop  200::2\norigin    -\nepoch     7\n\nHOP  NODE",
+	       "next hop  200::2\norigin    -\nepoch     7\n\nHOP  ADDRESS",
 	       "show path 200::9 -n " NODE);
 	EXPECT(0, "this node has no route to it\n", "show path 200::1 -n " NODE);
 	EXPECT(0, "\"route\": null", "show path 200::1 --json -n " NODE);
