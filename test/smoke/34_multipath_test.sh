@@ -9,7 +9,7 @@
 . "$(dirname "$0")/_init.sh"
 need "$XYLEMD" "$XYLEM" jq
 
-WAIT=30 # seconds until traffic goes on: a dead neighbour is doubted, asked and given up meanwhile
+WAIT=60 # seconds until traffic goes on: a dead neighbour is doubted, asked and given up meanwhile
 
 sysctls() { # NODE NAME=VALUE...
   local node=$1
@@ -121,7 +121,7 @@ die_in_turn() { # FAMILY near|wire plain|group WHAT
     power $n "$2" down
     check_within $WAIT "$4: without m$n traffic goes on" goes_on
     power $n "$2" up
-    wait_for 20 is_back $n "$2" || fail "$4: m$n is back"
+    wait_for $WAIT is_back $n "$2" || fail "$4: m$n is back"
     # A nexthop object is gone with its link.
     [ "$2$3" != wiregroup ] || route_group "$1" wire
   done
