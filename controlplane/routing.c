@@ -325,6 +325,7 @@ static void act(struct xy_routing *r, const struct xy_babel_action *a, xy_nsec n
 {
 	switch (a->kind) {
 	case XY_BABEL_SEND:
+		xy_babel_send_stamp(r->babel, now);
 		send_packet(r, a);
 		break;
 	case XY_BABEL_ROUTE:

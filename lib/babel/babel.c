@@ -58,6 +58,13 @@ const struct xy_babel_action *xy_babel_action(struct xy_babel *b)
 	return &a->a;
 }
 
+void xy_babel_send_stamp(struct xy_babel *b, xy_nsec now)
+{
+	const struct action *a = b->action_at ? &b->actions[b->action_at - 1] : NULL;
+	if (a && a->stamped)
+		xy_babel_hello_restamp(b->bytes + a->offset, (uint32_t)(now / XY_USEC));
+}
+
 void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
 	    const struct xy_prefix *p, const struct xy_key *key)
 {

@@ -204,6 +204,9 @@ void xy_babel_free(struct xy_babel *b);
 
 // The next action, in order; NULL when there is none.
 const struct xy_babel_action *xy_babel_action(struct xy_babel *b);
+// The action just given is a packet that is sent only now, after many others: its Hello says so
+// (RFC 9616). Others are left as they are.
+void xy_babel_send_stamp(struct xy_babel *b, xy_nsec now);
 xy_nsec xy_babel_deadline(const struct xy_babel *b);
 void xy_babel_poll(struct xy_babel *b, xy_nsec now);
 

@@ -115,6 +115,12 @@ bool xy_babel_build_hello(struct xy_babel_builder *b, const struct xy_babel_hell
 	return true;
 }
 
+void xy_babel_hello_restamp(uint8_t *packet, uint32_t time)
+{
+	// Behind the packet's header, the Hello's with its six bytes, and the sub-TLV's.
+	xy_be32_store(packet + XY_BABEL_HEADER_LEN + XY_BABEL_TLV_HEADER_LEN + 6 + 2, time);
+}
+
 static bool is_local(const struct xy_addr *a) // fe80::/64, as AE 3 writes it
 {
 	static const uint8_t prefix[8] = {0xfe, 0x80};

@@ -409,7 +409,10 @@ void send_hello(struct xy_babel *b, struct neigh *n)
 						 .receive_time = n->stamp_ours,
 					 });
 	n->hellos_sent++;
+	size_t before = b->action_count;
 	packet_send(b, n, &p, true);
+	if (b->action_count > before)
+		b->actions[before].stamped = !n->c.no_rtt;
 }
 
 void send_probe(struct xy_babel *b, struct neigh *n)

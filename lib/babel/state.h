@@ -283,6 +283,7 @@ enum { TIMER_SHIFT = 28 };
 struct action {
 	struct xy_babel_action a;
 	size_t offset; // SEND: into bytes
+	bool stamped;  // it begins with a Hello with a Timestamp
 };
 
 enum { LOG_CHUNK = 510 };

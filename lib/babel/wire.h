@@ -163,6 +163,8 @@ size_t xy_babel_build_end(struct xy_babel_builder *b);
 bool xy_babel_build_ack_request(struct xy_babel_builder *b, uint16_t opaque, uint16_t interval);
 bool xy_babel_build_ack(struct xy_babel_builder *b, uint16_t opaque);
 bool xy_babel_build_hello(struct xy_babel_builder *b, const struct xy_babel_hello *h);
+// Of a packet that begins with a Hello that has a Timestamp.
+void xy_babel_hello_restamp(uint8_t *packet, uint32_t time);
 bool xy_babel_build_ihu(struct xy_babel_builder *b, const struct xy_babel_ihu *ihu);
 // A finite metric needs has_rid. IPv4 goes out as AE 1 when next_hop is IPv4, else as AE 4. A
 // retraction may have a router-id, and needs one when it carries an origin, whose signature covers

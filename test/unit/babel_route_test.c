@@ -1129,6 +1129,63 @@ static void test_stub(void)
 	rig_free(r);
 }
 
+// The one Hello among what a link is sent next, as it is sent `late` after it was made.
+static struct xy_babel_tlv late_hello(struct rig *r, xy_nsec late, struct xy_babel_ihu *ihu)
+{
+	struct xy_babel_tlv t, hello = {0};
+	const struct xy_babel_action *a;
+	r->now = xy_babel_deadline(r->b);
+	xy_babel_poll(r->b, r->now);
+	while ((a = xy_babel_action(r->b))) {
+		struct xy_babel_parser p;
+		if (a->kind != XY_BABEL_SEND)
+			continue;
+		xy_babel_send_stamp(r->b, r->now + late);
+		CU_ASSERT_EQUAL(xy_babel_parse(&p, a->send.data, a->send.len, &r->peers[0]), 0);
+		while (xy_babel_parse_next(&p, &t)) {
+			if (t.type == XY_BABEL_HELLO)
+				hello = t;
+			else if (t.type == XY_BABEL_IHU)
+				*ihu = t.ihu;
+		}
+	}
+	return hello;
+}
+
+// What a busy host takes before it looks at a packet, and before it sends one, is no round trip.
+static void test_rtt_busy(void)
+{
+	struct rig *r = rig_new(false);
+	uint8_t data[128];
+	struct xy_babel_builder p;
+	struct xy_babel_ihu ihu = {0};
+	r->links[0].no_rtt = false;
+	CU_ASSERT_EQUAL(xy_babel_link_add(r->b, 0, &r->links[0], r->now), 0);
+	xy_babel_link_up(r->b, 0, r->now);
+	struct xy_babel_tlv hello = late_hello(r, 70 * XY_MSEC, &ihu);
+	CU_ASSERT_EQUAL(hello.type, XY_BABEL_HELLO);
+	CU_ASSERT_EQUAL(hello.hello.time, (uint32_t)((r->now + 70 * XY_MSEC) / XY_USEC));
+	r->now += 90 * XY_MSEC; // 20 there and back
+	xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+	xy_babel_build_hello(
+		&p, &(struct xy_babel_hello){.interval = 400, .has_time = true, .time = 5000});
+	xy_babel_build_ihu(&p, &(struct xy_babel_ihu){.any = true,
+						      .rxcost = 96,
+						      .interval = 1200,
+						      .has_time = true,
+						      .origin_time = hello.hello.time,
+						      .receive_time = 5000});
+	uint32_t arrived = (uint32_t)(r->now / XY_USEC);
+	xy_babel_receive(r->b, 0, &r->peers[0], data, xy_babel_build_end(&p), r->now,
+			 r->now + 300 * XY_MSEC);
+	struct xy_babel_link_info info;
+	CU_ASSERT_EQUAL(xy_babel_link_info(r->b, 0, &info), 0);
+	CU_ASSERT_EQUAL(info.rtt, 20000);
+	hello = late_hello(r, 70 * XY_MSEC, &ihu);
+	CU_ASSERT(ihu.has_time && ihu.origin_time == 5000 && ihu.receive_time == arrived);
+	rig_free(r);
+}
+
 // RFC 9616 section 3.2: 40 ms there and back, 1 s at the other end.
 static void test_rtt(void)
 {
@@ -1257,5 +1314,5 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"wait at start", test_start_wait}, {"equal cost", test_equal_cost},
 	     {"hysteresis", test_hysteresis}, {"plain domains", test_plain_domain},
 	     {"relay of a stub", test_relay_of_stub}, {"stub", test_stub}, {"RTT", test_rtt},
-	     {"silence", test_silence}, {"slow acknowledgements", test_slow_acks},
-	     {"many routes", test_many})
+	     {"RTT of a busy host", test_rtt_busy}, {"silence", test_silence},
+	     {"slow acknowledgements", test_slow_acks}, {"many routes", test_many})

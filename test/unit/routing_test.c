@@ -41,6 +41,7 @@ static struct {
 	xy_nsec now;
 	struct node node[NODES];
 	bool cut[NODES][NODES];
+	xy_nsec late; // how long a packet waits for the control thread
 	struct packet queue[QUEUE];
 	unsigned queued;
 	uint64_t random;
@@ -123,7 +124,7 @@ static void put(unsigned from, unsigned to, bool overlay, const void *data, size
 	CU_ASSERT_FATAL(len <= PACKET && w.queued < QUEUE);
 	if (w.cut[from][to])
 		return;
-	p->at = w.now + 5 * XY_MSEC;
+	p->at = w.now + 5 * XY_MSEC + (overlay ? w.late : 0);
 	p->from = from;
 	p->to = to;
 	p->overlay = overlay;
@@ -325,9 +326,10 @@ static void deliver(const struct packet *p)
 	}
 	if (xy_links_slot(n->links, &from->id.x25519, &slot) || !n->dp.peer[slot].cfg.routing)
 		return;
-	n->dp.peer[slot].stats.rx_any = n->dp.peer[slot].stats.rx_data = w.now;
+	xy_nsec at = p->at - w.late;
+	n->dp.peer[slot].stats.rx_any = n->dp.peer[slot].stats.rx_data = at;
 	struct xy_dp_event ev = {
-		.type = XY_DP_OVERLAY, .peer = slot, .data = p->data, .len = p->len, .at = w.now};
+		.type = XY_DP_OVERLAY, .peer = slot, .data = p->data, .len = p->len, .at = at};
 	xy_routing_event(n->routing, &ev, w.now);
 }
 
@@ -551,6 +553,25 @@ static void test_silent_line(void)
 	const struct xy_dp_route *r = route_to(A, B->prefix);
 	CU_ASSERT(!r || r->kind == XY_DP_ROUTE_REJECT);
 	CU_ASSERT(link_info(S, B).silent && !link_info(R, S).silent && !link_info(A, R).silent);
+	world_end();
+}
+
+// Control threads that are 150 ms late: no round trip is longer for it, and nobody is silent.
+static void test_late(void)
+{
+	world_make();
+	w.late = 150 * XY_MSEC;
+	world_start();
+	diamond("");
+	run_for(60 * XY_SEC);
+	flow_for(A, B, 120 * XY_SEC);
+	struct xy_babel_link_info i = link_info(A, R);
+	CU_ASSERT(i.rtt >= 9000 && i.rtt < 20000);
+	CU_ASSERT_EQUAL(i.cost, XY_BABEL_COST);
+	CU_ASSERT_EQUAL(i.silences + link_info(R, B).silences, 0);
+	CU_ASSERT(i.probes > 0 || link_info(A, S).probes > 0);
+	const struct xy_dp_route *r = route_to(A, B->prefix);
+	CU_ASSERT(r && r->hop_count == 2); // still of equal cost
 	world_end();
 }
 
@@ -986,6 +1007,7 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"a link dies, and is back; a node dies", test_moves},
 	     {"a relay dies under traffic", test_silent},
 	     {"a node dies behind two relays", test_silent_line},
+	     {"control threads that are late", test_late},
 	     {"two ways of equal cost", test_equal_cost},
 	     {"helpers that are slow", test_slow_helpers},
 	     {"prefixes outside the mesh", test_prefixes},
