@@ -561,11 +561,7 @@ static bool about_us(struct xy_babel *b, struct neigh *n, const struct xy_babel_
 {
 	if (memcmp(c->origin.key, b->c.ed25519.b, 32) != 0)
 		return false;
-	uint32_t dest = dest_find(b, &c->prefix, 0);
-	uint32_t own = dest ? DEST(b, dest)->own : 0;
-	uint16_t seqno = own ? OWN(b, own)->want_seqno : b->max_seqno;
-	if (c->origin.epoch > b->epoch ||
-	    (c->origin.epoch == b->epoch && c->seqno > seqno && c->seqno > b->max_seqno))
+	if (own_foreign(b, c))
 		wait_add(b, n, c, u);
 	return true;
 }

@@ -46,6 +46,7 @@ void xy_babel_epoch_saved(struct xy_babel *b, uint32_t epoch, xy_nsec now)
 	b->epoch = epoch;
 	b->rid = xy_babel_router_id(&b->c.key, epoch);
 	b->max_seqno = 0;
+	b->dropped = false;
 	b->resign = 1;
 	global_at(b, b->now);
 }
@@ -57,7 +58,9 @@ void own_resign(struct xy_babel *b)
 	for (; b->resign && b->resign <= b->owns.top && steps_left(b); b->resign++) {
 		struct own *o = OWN(b, b->resign);
 		b->stats.steps += SIGN_STEPS;
-		if (!o->live || (o->signing && o->next.origin.epoch == b->epoch))
+		// A seqno that rose meanwhile is under the new epoch already, and stays.
+		uint32_t epoch = o->signing ? o->next.origin.epoch : o->epoch;
+		if (!o->live || epoch == b->epoch)
 			continue;
 		o->want_seqno = 0;
 		sign(b, b->resign);
@@ -66,11 +69,25 @@ void own_resign(struct xy_babel *b)
 		b->resign = 0;
 }
 
-// Somebody shows our key with an epoch or a seqno above ours: our state was lost, or a second node
-// has our key. We go above it, at most once a minute.
+// Under our key, and no echo of what we said. What was announced and dropped in this epoch is not
+// kept, so after that only a seqno above all of ours tells.
+bool own_foreign(const struct xy_babel *b, const struct xy_babel_claim *c)
+{
+	if (c->origin.epoch != b->epoch)
+		return c->origin.epoch > b->epoch;
+	if (c->seqno > b->max_seqno || b->dropped)
+		return c->seqno > b->max_seqno;
+	uint32_t dest = dest_find(b, &c->prefix, 0), i = dest ? DEST(b, dest)->own : 0;
+	const struct own *o = i ? OWN(b, i) : NULL;
+	bool external = c->origin.flags & XY_BABEL_ORIGIN_EXTERNAL;
+	return !o || c->seqno > o->want_seqno || external != o->external || c->origin.tag != o->tag;
+}
+
+// Somebody shows our key with an epoch above ours, or in ours with what we never signed: our state
+// was lost, or a second node has our key. We go above it, at most once a minute.
 void own_seen(struct xy_babel *b, const struct xy_babel_claim *c)
 {
-	if (c->origin.epoch < b->epoch || (c->origin.epoch == b->epoch && c->seqno <= b->max_seqno))
+	if (!own_foreign(b, c))
 		return;
 	bool again = b->epoch_raised != 0;
 	if (c->origin.epoch > b->lost_epoch)
@@ -236,6 +253,7 @@ void own_drop(struct xy_babel *b, uint32_t i)
 	DEST(b, o->dest)->own = 0;
 	DEST(b, o->dest)->was_external |= o->external;
 	o->live = o->signing = false;
+	b->dropped = true;
 	pool_give(&b->owns, i);
 }
 

@@ -328,6 +328,7 @@ struct xy_babel {
 	uint64_t rid, old_rids[KEY_SOURCES];
 	unsigned old_rid_at;
 	uint16_t max_seqno;
+	bool dropped; // something that was announced in this epoch is not any more
 	bool withdrawn, lost_pending;
 	uint32_t lost_epoch;
 	xy_nsec epoch_raised, withdraw_raised;
@@ -498,6 +499,7 @@ void own_drop(struct xy_babel *b, uint32_t i);
 void own_current(const struct own *o, uint64_t *rid, uint16_t *seqno);
 bool own_request(struct xy_babel *b, uint32_t i, uint16_t seqno); // true: it will be raised
 void own_timer(struct xy_babel *b, uint32_t i);
+bool own_foreign(const struct xy_babel *b, const struct xy_babel_claim *c); // under our key
 void own_seen(struct xy_babel *b, const struct xy_babel_claim *c); // verified, under our key
 bool own_rid(const struct xy_babel *b, uint64_t rid);		   // ours, now or before
 void own_aggregate(struct xy_babel *b);

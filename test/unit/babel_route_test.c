@@ -478,6 +478,65 @@ static void test_lost_epoch(void)
 	rig_free(r);
 }
 
+// Two nodes with one key that started in the same second, so that epochs and seqnos are alike: each
+// sees what it never signed. Its own words, told back, are nothing, whatever it withdrew.
+static void test_same_epoch(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_prefix own = xy_key_prefix(&r->me.x25519), p = prefix("10.1.0.0/16"),
+			 theirs = prefix("10.9.0.0/16");
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &p, r->now), 0);
+	act(r);
+	struct xy_babel_update echo = claim_update(&r->me, &own, 1000, 0, 200), u;
+	tell(r, 0, &echo);
+	echo = claim_update(&r->me, &p, 1000, 0, 200);
+	tell(r, 0, &echo);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 0);
+	u = claim_update(&r->me, &theirs, 1000, 0, 200);
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1001);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_EPOCH_LOST], 1);
+	pass(r, 70 * XY_SEC);
+	tell(r, 0, &u); // old by now
+	CU_ASSERT_EQUAL(r->saved_epoch, 1001);
+	u = claim_update(&r->me, &theirs, 1001, 0, 200); // it followed us
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1002);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_TWO_NODES], 1);
+	// A prefix of ours with a seqno that another one of ours has.
+	pass(r, 70 * XY_SEC);
+	struct xy_babel_request ask = {.prefix = own,
+				       .seqno = 1,
+				       .hops = 9,
+				       .rid = xy_babel_router_id(&r->me.x25519, 1002)};
+	uint8_t data[64];
+	struct xy_babel_builder out;
+	xy_babel_build(&out, data, sizeof(data), &r->peers[0]);
+	CU_ASSERT(xy_babel_build_seqno_request(&out, &ask));
+	from_peer(r, 0, &out);
+	pass(r, XY_SEC);
+	echo = claim_update(&r->me, &own, 1002, 1, 200);
+	tell(r, 0, &echo);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1002);
+	u = claim_update(&r->me, &p, 1002, 1, 200);
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1003);
+	// Withdrawn; the first time the epoch rises at once, the second time ten minutes later.
+	CU_ASSERT_EQUAL(xy_babel_withdraw(r->b, &p, r->now), 0);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1004);
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &p, r->now), 0);
+	pass(r, 70 * XY_SEC);
+	CU_ASSERT_EQUAL(xy_babel_withdraw(r->b, &p, r->now), 0);
+	pass(r, XY_SEC);
+	echo = claim_update(&r->me, &p, 1004, 0, 200);
+	tell(r, 0, &echo);
+	pass(r, 70 * XY_SEC);
+	CU_ASSERT_EQUAL(r->saved_epoch, 1004);
+	rig_free(r);
+}
+
 static void test_withdrawal(void)
 {
 	struct rig *r = rig_up(2);
@@ -1303,8 +1362,9 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"forwarded seqno request", test_forwarded_request}, {"own seqno", test_own_seqno},
 	     {"refusals", test_refusals}, {"verification", test_verification},
 	     {"verification: forged claims", test_forged_claims}, {"epochs of others", test_epochs},
-	     {"our epoch lost", test_lost_epoch}, {"withdrawal", test_withdrawal},
-	     {"mappings: no shadow", test_no_shadow}, {"mappings: failover", test_failover},
+	     {"our epoch lost", test_lost_epoch}, {"our key twice, in one epoch", test_same_epoch},
+	     {"withdrawal", test_withdrawal}, {"mappings: no shadow", test_no_shadow},
+	     {"mappings: failover", test_failover},
 	     {"mappings: retraction names one", test_named_retraction},
 	     {"mappings: requests", test_mapping_requests},
 	     {"mappings: expiry", test_mapping_expiry},
