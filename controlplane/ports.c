@@ -154,6 +154,7 @@ static void cards_retry(struct xy_daemon *d)
 		struct xy_err err;
 		if (c->open || !if_nametoindex(c->cfg.interface))
 			continue;
+		c->cfg.again = true; // the loop must not wait
 		if (card_open(d, c, &err) == 0) {
 			d->ports->again = true; // links may go by it
 		} else if (!c->told) {

@@ -89,6 +89,7 @@ struct xy_dp_port_config {
 	// The kernel's socket beside a card is for its interface alone, so that several cards share
 	// an address and port.
 	bool shared;
+	bool again; // it is tried every now and then: where another has the card, fail at once
 };
 
 struct xy_dp_port_info {

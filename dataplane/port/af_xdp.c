@@ -14,6 +14,7 @@ struct af_xdp {
 	struct xy_steering *steering;
 	struct xy_xsk *xsk; // [queues]
 	bool jumbo;	    // frames come and go in pieces
+	bool again;	    // as xy_dp_port_config
 	// Whose buffers are the frames: the workers' own would be too long. NULL: the workers'.
 	struct rte_mempool *plain;
 };
@@ -118,7 +119,8 @@ static int queue_open(struct af_xdp *x, unsigned q, struct xy_err *err)
 	// port and queue may still wait for its grace period, and then frees what bears its mark.
 	uint64_t owner = ++dp->xsk_owners;
 	struct rte_mempool *pool = x->plain ? x->plain : w->pool;
-	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, pool, owner, x->jumbo, err);
+	unsigned flags = (x->jumbo ? XY_XSK_PIECES : 0) | (x->again ? XY_XSK_NO_WAIT : 0);
+	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, pool, owner, flags, err);
 	if (r)
 		return r;
 	int fd = xsk_socket__fd(x->xsk[q].socket);
@@ -211,6 +213,7 @@ int xy_port_af_xdp_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, u
 	x->card.ops = &ops;
 	x->card.dp = dp;
 	x->card.frame_max = UINT32_MAX;
+	x->again = cfg->again;
 	x->card.queues = xy_netdev_queues(cfg->interface);
 	snprintf(x->card.interface, sizeof(x->card.interface), "%s", cfg->interface);
 	x->xsk = calloc(x->card.queues, sizeof(*x->xsk));

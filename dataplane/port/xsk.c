@@ -110,11 +110,11 @@ static int socket_try(struct xy_xsk *x, const char *interface, uint32_t queue)
 	return xsk_socket__create(&x->socket, interface, queue, x->umem, &x->rx, &x->tx, &cfg);
 }
 
-static int socket_create(struct xy_xsk *x, const char *interface, uint32_t queue,
+static int socket_create(struct xy_xsk *x, const char *interface, uint32_t queue, int tries,
 			 struct xy_err *err)
 {
 	int r = socket_try(x, interface, queue);
-	for (int i = 0; r == -EBUSY && i < BUSY_TRIES; i++) {
+	for (int i = 0; r == -EBUSY && i < tries; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = BUSY_PAUSE * 1000000L}, NULL);
 		r = socket_try(x, interface, queue);
 	}
@@ -176,11 +176,12 @@ uint32_t xy_xsk_frame_max(const struct rte_mempool *pool)
 }
 
 int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,
-		uint64_t owner, bool pieces, struct xy_err *err)
+		uint64_t owner, unsigned flags, struct xy_err *err)
 {
-	*x = (struct xy_xsk){.pool = pool, .owner = owner, .pieces = pieces};
+	*x = (struct xy_xsk){.pool = pool, .owner = owner, .pieces = flags & XY_XSK_PIECES};
 	int r = xy_xsk_copies(pool) ? xy_xsk_copy_umem(x, err) : umem_of_pool(x, err);
-	r = r ? r : socket_create(x, interface, queue, err);
+	r = r ? r
+	      : socket_create(x, interface, queue, flags & XY_XSK_NO_WAIT ? 0 : BUSY_TRIES, err);
 	if (r) {
 		xy_xsk_close(x);
 		return r;

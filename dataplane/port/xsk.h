@@ -41,11 +41,14 @@ struct xy_xsk {
 bool xy_xsk_copies(const struct rte_mempool *pool);
 // The longest frame that a buffer of the pool holds, bytes.
 uint32_t xy_xsk_frame_max(const struct rte_mempool *pool);
-// pieces: frames beyond a page are wanted (copying pools only; Linux 6.6). -EBUSY: the queue has an
-// AF_XDP socket already (the text says by whom it may be); -EINVAL: the pool's buffers are no UMEM,
-// or the kernel has no frames in pieces.
+// For xy_xsk_open. PIECES: frames beyond a page are wanted (copying pools only; Linux 6.6).
+// NO_WAIT: a queue that is taken is not waited for, a second at most.
+enum { XY_XSK_PIECES = 1, XY_XSK_NO_WAIT = 2 };
+
+// -EBUSY: the queue has an AF_XDP socket already (the text says by whom it may be); -EINVAL: the
+// pool's buffers are no UMEM, or the kernel has no frames in pieces.
 int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,
-		uint64_t owner, bool pieces, struct xy_err *err);
+		uint64_t owner, unsigned flags, struct xy_err *err);
 // Gives every buffer back that the kernel had.
 void xy_xsk_close(struct xy_xsk *x);
 

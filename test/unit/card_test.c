@@ -367,6 +367,28 @@ static void test_one_worker_two_queues(void)
 	finish(port);
 }
 
+// A card that another has is waited for at the start, as its last owner may be about to go; not
+// when it is tried again.
+static void test_tried_again(void)
+{
+	struct xy_dp_port_config cfg = {
+		.driver = XY_DP_AF_XDP, .interface = "c0", .address = addr("::"), .port = OURS + 7};
+	struct xy_port *port, *second;
+	struct xy_err err = {{0}};
+	struct timespec t[3];
+	start(1);
+	port = opened(OURS);
+	for (unsigned i = 0; i < 2; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &t[i]);
+		cfg.again = i;
+		CU_ASSERT_EQUAL(xy_port_af_xdp_open(&rig.dp, &cfg, 4, &second, &err), -EBUSY);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &t[2]);
+	CU_ASSERT((t[2].tv_sec - t[1].tv_sec) * 1e9 + (double)(t[2].tv_nsec - t[1].tv_nsec) <
+		  ((t[1].tv_sec - t[0].tv_sec) * 1e9 + (double)(t[1].tv_nsec - t[0].tv_nsec)) / 2);
+	finish(port);
+}
+
 static void test_refused(void)
 {
 	struct xy_port *port, *second;
@@ -796,6 +818,7 @@ int main(void)
 		{"transmit, resolved or not", test_transmit},
 		{"transmit more than a ring", test_transmit_many},
 		{"refused", test_refused},
+		{"tried again", test_tried_again},
 		{"native, generic", test_mode},
 		{"killed", test_killed},
 		{"no buffers", test_no_buffers},
