@@ -81,14 +81,14 @@ static void bring_in(struct xy_links *l, unsigned at, xy_nsec now)
 		return;
 	if (k) {
 		r = change(l, k, p, now);
-	} else if (!l->free_count && l->leaving_count) {
-		l->apply.lacking = true;
 	} else {
 		r = xy_link_add(l, p, &plan->remote[at], now, &k);
 		if (!r)
 			xy_link_order_put(l, k);
 	}
-	if (r)
+	if (r == -EAGAIN)
+		l->apply.lacking = true;
+	else if (r)
 		xy_links_apply_failed(
 			l,
 			xy_err_set(&err, -r, "peer %s: cannot be added: %s%s", p->name,

@@ -166,6 +166,7 @@ void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_chan
 
 // --- peers.c: one link's life
 uint64_t xy_links_hash(const struct xy_links *l, const void *data, size_t len);
+// -ENOMEM; -ENOSPC; -EAGAIN: a slot will be free soon (xy_links_slots_free).
 int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 		const struct xy_hs_remote *remote, xy_nsec now, struct xy_link **out);
 void xy_link_order_put(struct xy_links *l, struct xy_link *k); // into the list by name

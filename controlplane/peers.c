@@ -72,8 +72,10 @@ static int enter(struct xy_links *l, struct xy_link *k)
 int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 		const struct xy_hs_remote *remote, xy_nsec now, struct xy_link **out)
 {
-	if (!l->free_count && !xy_link_open_evict(l))
+	if (!l->free_count && !l->leaving_count && !xy_link_open_evict(l))
 		return -ENOSPC;
+	if (!l->free_count) // routes still lead to who has gone
+		return -EAGAIN;
 	struct xy_link *k = calloc(1, sizeof(*k));
 	if (!k)
 		return -ENOMEM;

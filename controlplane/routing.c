@@ -27,6 +27,7 @@ struct link {
 	bool up;     // a session is there
 	bool open;   // of an open peer: no plan names it
 	bool plain;  // a leaf; also while routes of what was here go
+	bool spoken; // Babel was, since the number is this peer's
 	bool going;  // removed, and its number held until no route names it
 	bool wanted; // by the plan at hand
 	uint16_t cost;
@@ -464,11 +465,11 @@ static void link_end(struct xy_routing *r, uint32_t slot, xy_nsec now)
 static void link_gone(struct xy_routing *r, uint32_t slot)
 {
 	struct link *k = &r->link[slot];
-	if (!k->going) {
+	if (k->spoken && !k->going) {
 		xy_rib_hold(r->rib, slot);
 		r->going++;
 	}
-	*k = (struct link){.plain = k->plain, .going = true};
+	*k = (struct link){.plain = k->plain, .going = k->going || k->spoken};
 }
 
 static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *key,
@@ -479,7 +480,7 @@ static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *
 				      : -ERANGE;
 	if (e)
 		return e;
-	k->there = true;
+	k->there = k->spoken = true;
 	k->key = *key;
 	k->plain = c->plain;
 	k->cost = c->cost;

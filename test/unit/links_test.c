@@ -1420,6 +1420,35 @@ static void test_slot_waited_for(void)
 	xy_plan_free(&plan);
 }
 
+// The same, where an open peer has to make room first.
+static void test_slot_of_the_evicted(void)
+{
+	struct xy_plan plan;
+	world_make();
+	none(A, OPEN);
+	configure(B, A, "", TO_A);
+	run_for(3 * XY_SEC);
+	CU_ASSERT_FATAL(xy_links_count(A->links) == 1 && info(A).open);
+	struct xy_rib *rib = xy_links_rib(A->links);
+	xy_rib_hold(rib, 0);
+	A->links->free_count -= 7; // as if others had them
+	sliced_plan(A, 0, 1, "c", &plan);
+	plan.config.peering = XY_PEERING_OPEN;
+	memset(plan.config.peers[0].key.b, 0, XY_KEY_LEN); // c alone
+	xy_links_apply_begin(A->links, &plan);
+	for (unsigned i = 0; i < 8; i++)
+		slice(0, 0);
+	CU_ASSERT(xy_links_applying(A->links) && xy_links_count(A->links) == 0);
+	CU_ASSERT_EQUAL(A->links->free_count, 0);
+	xy_rib_release(rib, 0);
+	slices(0, 0);
+	CU_ASSERT(xy_links_count(A->links) == 1 && strcmp(info(A).name, "c") == 0);
+	CU_ASSERT_PTR_NOT_NULL(sliced_route(0));
+	A->links->free_count += 7;
+	world_end();
+	xy_plan_free(&plan);
+}
+
 static void test_refused(void)
 {
 	char text[512];
@@ -1643,8 +1672,10 @@ XY_UNIT_MAIN(
 	{"indices exhausted", test_no_index}, {"strangers are refused first", test_strangers_first},
 	{"reload by the difference", test_reload}, {"a plan in slices", test_slices},
 	{"a number that is still named", test_slot_of_the_gone},
-	{"a number that is waited for", test_slot_waited_for}, {"refused configs", test_refused},
-	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
-	{"events of what is not there", test_strange_events}, {"heap against a scan", test_heap},
-	{"map against an array", test_map}, {"limits for tests", test_limits},
-	{"loop lag", test_lag}, {"longest work", test_works}, {"log limits", test_log_limit})
+	{"a number that is waited for", test_slot_waited_for},
+	{"the number of who made room", test_slot_of_the_evicted},
+	{"refused configs", test_refused}, {"replay window moves to the busy worker", test_move},
+	{"path mtu", test_mtu}, {"events of what is not there", test_strange_events},
+	{"heap against a scan", test_heap}, {"map against an array", test_map},
+	{"limits for tests", test_limits}, {"loop lag", test_lag}, {"longest work", test_works},
+	{"log limits", test_log_limit})
