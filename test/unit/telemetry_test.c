@@ -186,14 +186,15 @@ static void test_slow_client(void)
 	char *text;
 	start();
 	int slow = dial_greeted(), other = dial_greeted();
-	for (int i = 0; i < 200; i++) {
+	unsigned sent = 0;
+	for (; sent < 200; sent++) {
 		if (send(slow, "/large,100000", 13, MSG_DONTWAIT) < 0)
 			break;
 		uv_run(&loop, UV_RUN_NOWAIT);
 	}
 	ask(other, "/echo", "\"arg\":\"me\"");
-	for (int i = 0; i < 20; i++)
-		CU_ASSERT(take(slow, &text) > 100000);
+	for (unsigned i = 0; i < sent; i++) // each, also those that had to wait
+		CU_ASSERT_FATAL(take(slow, &text) > 100000);
 	close(slow);
 	close(other);
 	stop();
@@ -289,9 +290,36 @@ static void test_rundir(void)
 	CU_ASSERT_STRING_EQUAL(dirs[2].path, tmp);
 	unsetenv("XDG_RUNTIME_DIR");
 	CU_ASSERT(xy_rundir_list("n", dirs) == 2);
+	setenv("XDG_RUNTIME_DIR", "x/y", 1); // not absolute: as if there were none
+	CU_ASSERT(xy_rundir_list("n", dirs) == 2);
+	unsetenv("XDG_RUNTIME_DIR");
+	CU_ASSERT(!xy_instance_name_ok("."));
 	CU_ASSERT(xy_instance_name_ok("a.B-9_") && !xy_instance_name_ok("") &&
 		  !xy_instance_name_ok("..") && !xy_instance_name_ok("a/b") &&
 		  !xy_instance_name_ok("123456789012345678901234567890123"));
+}
+
+// A folder that others may write to, or another name for one, could be anyone's trap.
+static void test_rundir_trusted(void)
+{
+	char base[] = "/tmp/xylem-rundir-XXXXXX", link_of[sizeof(base) + 2];
+	struct xy_rundir run = {""};
+	CU_ASSERT_FATAL(mkdtemp(base) != NULL);
+	snprintf(run.path, sizeof(run.path), "%s/n", base);
+	snprintf(link_of, sizeof(link_of), "%s/l", base);
+	CU_ASSERT_FALSE(xy_rundir_trusted(&run)); // not there
+	CU_ASSERT(mkdir(run.path, 0755) == 0);
+	CU_ASSERT(xy_rundir_trusted(&run));
+	CU_ASSERT(chmod(run.path, 0757) == 0);
+	CU_ASSERT_FALSE(xy_rundir_trusted(&run));
+	CU_ASSERT(chmod(run.path, 0755) == 0 && chmod(base, 0757) == 0);
+	CU_ASSERT_FALSE(xy_rundir_trusted(&run));
+	CU_ASSERT(chmod(base, 0755) == 0 && symlink(run.path, link_of) == 0);
+	snprintf(run.path, sizeof(run.path), "%s", link_of);
+	CU_ASSERT_FALSE(xy_rundir_trusted(&run));
+	CU_ASSERT(unlink(link_of) == 0);
+	run.path[strlen(base) + 1] = 'n';
+	CU_ASSERT(rmdir(run.path) == 0 && rmdir(base) == 0);
 }
 
 // A daemon that ended leaves no folder; what others put there stays.
@@ -365,4 +393,5 @@ XY_UNIT_MAIN("telemetry", {"greeting", test_greeting}, {"requests", test_request
 	     {"sizes", test_sizes}, {"a client that does not read", test_slow_client},
 	     {"too many clients", test_too_many}, {"no descriptor left", test_no_files},
 	     {"clients that go", test_gone_clients}, {"the socket's file", test_path},
-	     {"folders", test_rundir}, {"a folder that goes", test_rundir_remove})
+	     {"folders", test_rundir}, {"folders of others", test_rundir_trusted},
+	     {"a folder that goes", test_rundir_remove})
