@@ -61,6 +61,8 @@ static const struct row rows[] = {
 	{"VLAN", XY_STEER_TAGGED, "8100 0005" V4("11", "0000", US4) UDP("ca6c")},
 	{"QinQ", XY_STEER_TAGGED, "88a8 0005" V4("11", "0000", US4) UDP("ca6c")},
 	{"cut in the UDP header", XY_STEER_SHORT, V4("11", "0000", US4) "1234ca6c"},
+	{"one byte short of a UDP header", XY_STEER_SHORT, V4("11", "0000", US4) "1234ca6c001000"},
+	{"the same over IPv6", XY_STEER_SHORT, V6("11", US6) "1234ca6c001000"},
 	{"cut in the IPv6 header", XY_STEER_SHORT, "86dd 600000000010114020010db8"},
 	{"an empty IPv4 frame", XY_STEER_SHORT, "0800"},
 };
