@@ -204,11 +204,11 @@ static bool ripe(struct xy_babel *b, uint32_t head, uint32_t best)
 {
 	struct dest *h = DEST(b, head);
 	const struct dest *now = DEST(b, h->followed);
-	if (!now->valid || !dest_used(now) || best == h->followed)
+	if (!now->valid || !dest_used(now))
 		return true;
-	if (!better(b, best, h->followed)) {
+	if (best == h->followed || !better(b, best, h->followed)) {
 		h->ripening = false;
-		return false;
+		return best == h->followed;
 	}
 	if (!h->ripening)
 		h->since = centiseconds(b->now);
@@ -243,8 +243,10 @@ static void follow(struct xy_babel *b, uint32_t dest, bool changed)
 	if (best == old && !(best == dest && changed))
 		return;
 	h->followed = best;
+	if (best != old) // else what ripens beside the followed one goes on doing so
+		h->ripening = false;
 	if (best) {
-		h->held = h->ripening = false;
+		h->held = false;
 		tell_via(b, h, DEST(b, best));
 	} else {
 		hold(b, head);

@@ -699,6 +699,39 @@ static void test_failover(void)
 	rig_free(r);
 }
 
+// The one that is followed may be told anew all the time; the better one ripens beside it. One that
+// was better for a moment does not count its time on.
+static void test_ripening(void)
+{
+	struct mapping m = mapping_up(3, 100, 500);
+	struct rig *r = m.r;
+	accept_keys(&m, true, true);
+	tell(r, 1, &m.u2);
+	pass(r, XY_SEC);
+	tell(r, 0, &m.u1);
+	for (uint16_t i = 0; i < 5; i++) {
+		CU_ASSERT_TRUE(r->last.metric >= 596 && r->last.hops[0] == 1);
+		pass(r, 3 * XY_SEC);
+		m.u2.metric = 500 + i % 2;
+		tell(r, 1, &m.u2);
+	}
+	pass(r, 10 * XY_SEC);
+	CU_ASSERT_TRUE(r->last.metric == 196 && r->last.hops[0] == 0);
+	m.u2 = claim_update(&m.two, &m.p, 60, 2, 10);
+	tell(r, 1, &m.u2);
+	pass(r, XY_SEC);
+	m.u2 = claim_update(&m.two, &m.p, 60, 3, 500);
+	tell(r, 1, &m.u2);
+	pass(r, 30 * XY_SEC);
+	m.u2 = claim_update(&m.two, &m.p, 60, 4, 10);
+	tell(r, 1, &m.u2);
+	pass(r, 5 * XY_SEC);
+	CU_ASSERT_TRUE(r->last.metric == 196 && r->last.hops[0] == 0);
+	pass(r, 20 * XY_SEC);
+	CU_ASSERT_TRUE(r->last.metric == 106 && r->last.hops[0] == 1);
+	rig_free(r);
+}
+
 // One neighbour brings both. A retraction means the one whose router-id it names.
 static void test_named_retraction(void)
 {
@@ -1365,6 +1398,7 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"our epoch lost", test_lost_epoch}, {"our key twice, in one epoch", test_same_epoch},
 	     {"withdrawal", test_withdrawal}, {"mappings: no shadow", test_no_shadow},
 	     {"mappings: failover", test_failover},
+	     {"mappings: a better one ripens", test_ripening},
 	     {"mappings: retraction names one", test_named_retraction},
 	     {"mappings: requests", test_mapping_requests},
 	     {"mappings: expiry", test_mapping_expiry},
