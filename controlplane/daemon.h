@@ -3,17 +3,17 @@
 // only, but for what runs on libuv's helpers (xy_job_run, reading the config, resolving names).
 #pragma once
 
-#include "hostlink.h"
-#include "join.h"
+#include "joining/join.h"
+#include "kernel/hostlink.h"
 #include "lag.h"
-#include "links.h"
+#include "links/links.h"
+#include "links/plan.h"
 #include "log.h"
-#include "nodeinfo.h"
-#include "plan.h"
-#include "routing.h"
+#include "mesh/nodeinfo.h"
+#include "routing/routing.h"
 #include "rundir.h"
 #include "setup.h"
-#include "state.h"
+#include "state/state.h"
 #include "watchdog.h"
 
 #include <uv.h>

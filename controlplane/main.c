@@ -3,11 +3,11 @@
 #include "daemon.h"
 
 #include "discovery.h"
+#include "kernel/underlay.h"
 #include "notify.h"
 #include "ports.h"
-#include "telemetry.h"
+#include "show/telemetry.h"
 #include "test_limits.h"
-#include "underlay.h"
 
 #include <getopt.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 #include "ports.h"
 
 #include "daemon.h"
-#include "underlay.h"
+#include "kernel/underlay.h"
 
 #include <net/if.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "setup.h"
 
-#include "state.h"
+#include "state/state.h"
 
 #include <sodium.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 // The command line as its user has it: the program is run ($XYLEM), against a telemetry server with
 // fixed answers in a child process. Words, exit codes, tables, pages, files.
 #include "rundir.h"
-#include "telemetry.h"
+#include "show/telemetry.h"
 #include "unit.h"
 
 #include <poll.h>

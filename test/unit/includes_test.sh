@@ -28,6 +28,8 @@ forbid "dataplane never includes controlplane, nor the loop's libraries" \
 forbid "nothing but test includes test" '([^">]*/)?(test|unit)/' lib dataplane controlplane bpf
 forbid "controlplane sees dataplane.h and drops.h of the dataplane alone" \
   '(rte_|(\.\./)*dataplane/|worker\.h|dp\.h|packet\.h|port/|host/|graph/|session/|intel-ipsec-mb)' controlplane
+forbid "the parts of controlplane know no daemon and no loop" '([^">]*/)?(daemon|uv)\.h' \
+  controlplane/{links,routing,joining,mesh,kernel,state,cli}
 forbid "the CLI sees nothing of the dataplane" '(dataplane|drops)\.h' controlplane/cli
 
 while IFS= read -r f; do
@@ -47,18 +49,19 @@ done < <(find lib dataplane controlplane bpf test -name '*.[ch]' 2>/dev/null | s
 breaks() (
   tree=$(mktemp -d)
   trap 'rm -rf "$tree"' EXIT
-  mkdir -p "$tree"/{lib,dataplane,controlplane/cli,bpf,test}
+  mkdir -p "$tree"/{lib,dataplane,controlplane/{cli,links},bpf,test}
   spdx='// SPDX-License-Identifier: BSD-3-Clause'
   printf '%s\n#include <rte_mbuf.h>\n' "$spdx" >"$tree/lib/a.c"
   printf '%s\n#include <pthread.h>\n' "$spdx" >"$tree/lib/b.c"
-  printf '%s\n#include "controlplane/links.h"\n' "$spdx" >"$tree/dataplane/c.c"
+  printf '%s\n#include "controlplane/links/links.h"\n' "$spdx" >"$tree/dataplane/c.c"
   printf '%s\n# include "../test/unit/unit.h"\n' "$spdx" >"$tree/bpf/d.c"
   printf '%s\n#include "worker.h"\n' "$spdx" >"$tree/controlplane/e.c"
   printf '%s\n#include "drops.h"\n' "$spdx" >"$tree/controlplane/cli/f.c"
+  printf '%s\n#include "daemon.h"\n' "$spdx" >"$tree/controlplane/links/i.c"
   printf '%s\n' "$spdx" >"$tree/test/g.h"
   echo 'int h;' >"$tree/test/h.c"
   out=$("$self" "$tree") && echo "a tree full of breaks passed" && exit 1
-  for name in a.c b.c c.c d.c e.c f.c g.h h.c; do
+  for name in a.c b.c c.c d.c e.c f.c g.h h.c i.c; do
     grep -q "/$name:" <<<"$out" || {
       echo "the break in $name was not seen"
       exit 1

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "fake_dataplane.h"
 #include "fake_net.h"
-#include "joining.h"
+#include "joining/joining.h"
 
 #include <sodium.h>
 #include <stdlib.h>

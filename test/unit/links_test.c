@@ -7,7 +7,7 @@
 #include "fake_dataplane.h"
 #include "fake_net.h"
 #include "lag.h"
-#include "link.h"
+#include "links/link.h"
 #include "test_limits.h"
 
 #include <sodium.h>

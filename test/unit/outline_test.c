@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Outlines for DPDK's telemetry: read back, they are what went in, cut where it was too much; and
 // the JSON that DPDK makes of them is never longer than promised.
-#include "outline.h"
+#include "show/outline.h"
 #include "unit.h"
 
 #include <stdlib.h>

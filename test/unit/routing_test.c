@@ -6,7 +6,7 @@
 #include "fake_dataplane.h"
 #include "fake_net.h"
 #include "log.h"
-#include "routing.h"
+#include "routing/routing.h"
 #include "wire/udp6.h"
 
 #include <sodium.h>

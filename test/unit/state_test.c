@@ -4,7 +4,7 @@
 #include "unit.h"
 
 #include "base/bytes.h"
-#include "statefile.h"
+#include "state/statefile.h"
 
 #include <signal.h>
 #include <sodium.h>

@@ -2,7 +2,7 @@
 // The telemetry server over real sockets in a folder of its own; client and loop take turns in one
 // thread.
 #include "rundir.h"
-#include "telemetry.h"
+#include "show/telemetry.h"
 #include "unit.h"
 
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 // The underlay as the kernel tells it, in a network namespace of the test's own: routes, marks,
 // source addresses, next hops, MTU, neighbours, several next hops, and that changes are noticed;
 // and the routes that we put there.
-#include "hostlink.h"
-#include "underlay.h"
+#include "kernel/hostlink.h"
+#include "kernel/underlay.h"
 #include "unit.h"
 
 #include <errno.h>

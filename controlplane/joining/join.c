@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Asking for keys: one target for each peer of the config that has none. Probes go out with backoff
+// until somebody answers; the first right answer is pinned. A pinned peer whose link does not come
+// up is asked again, and another key than the pinned one is refused, and said.
+#include "joining/joining.h"
+
+#include "base/list.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#define BEACONS	      (4 * XY_SEC) // one of a source
+#define BACKOFF_FIRST (1 * XY_SEC)
+#define BACKOFF_MOST  (60 * XY_SEC)
+#define CHECK_AFTER   (20 * XY_SEC) // a pinned one's link has had its time
+#define RESOLVE_AGAIN (10 * XY_SEC)
+
+const char *const xy_join_drop_name[XY_JOIN_DROP_COUNT] = {XY_JOIN_DROPS(XY_LIST_NAME)};
+const char *const xy_join_drop_text[XY_JOIN_DROP_COUNT] = {XY_JOIN_DROPS(XY_LIST_TEXT)};
+
+// --- life
+
+int xy_join_create(const struct xy_join_config *cfg, struct xy_join **out, struct xy_err *err)
+{
+	uint8_t key[16];
+	struct xy_join *j = calloc(1, sizeof(*j));
+	if (!j)
+		return xy_err_set(err, ENOMEM, "no memory for joining");
+	j->cfg = *cfg;
+	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
+	xy_limiter_init_rate(&j->probes, key, XY_SEC / 10, 10);
+	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
+	xy_limiter_init_rate(&j->beacons, key, BEACONS, 1);
+	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
+	xy_limiter_init_rate(&j->known_beacons, key, BEACONS, 1);
+	xy_bucket_init(&j->all_probes, XY_SEC / 1000, 100);
+	xy_bucket_init(&j->all_beacons, XY_SEC / 10, 10);
+	for (unsigned i = 0; i < XY_JOIN_JOBS; i++) {
+		j->job[i].next_free = j->free;
+		j->free = &j->job[i];
+	}
+	*out = j;
+	return 0;
+}
+
+void xy_join_destroy(struct xy_join *j)
+{
+	free(j);
+}
+
+// --- targets
+
+static struct xy_join_target *find(struct xy_join *j, const char *endpoint)
+{
+	for (unsigned i = 0; i < j->count; i++)
+		if (strcmp(j->target[i].at.text, endpoint) == 0)
+			return &j->target[i];
+	return NULL;
+}
+
+static void add(struct xy_join *j, const struct xy_config_peer *p, xy_nsec now)
+{
+	struct xy_join_target *t = &j->target[j->count];
+	const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[0].text);
+	if (j->count == XY_CONFIG_KEYLESS) // the config has no more, --peer may
+		return;
+	j->count++;
+	*t = (struct xy_join_target){.at = p->endpoints[0],
+				     .edition = ++j->edition,
+				     .mark = j->mark,
+				     .due = pin ? now + CHECK_AFTER : now,
+				     .has_key = pin != NULL,
+				     .state = pin ? XY_JOIN_PINNED : XY_JOIN_ASKING};
+	memcpy(t->name, p->name, sizeof(t->name));
+	if (pin)
+		t->key = *pin;
+}
+
+// The config's word is above what answered first: should the key go from it again, the peer is
+// still the one that it named.
+static void repin(struct xy_join *j, const struct xy_config_peer *p)
+{
+	bool changed = false;
+	for (unsigned i = 0; i < p->endpoint_count; i++) {
+		const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[i].text);
+		if (!pin || memcmp(pin, &p->key, sizeof(*pin)) == 0)
+			continue;
+		xy_log_info("peer %s: its key in the config takes the place of the one pinned at "
+			    "%s",
+			    p->name, p->endpoints[i].text);
+		changed = xy_state_pin_set(j->cfg.state, p->endpoints[i].text, &p->key) == 0;
+	}
+	if (changed)
+		xy_state_save(j->cfg.state);
+}
+
+void xy_join_apply(struct xy_join *j, const struct xy_plan *plan, xy_nsec now)
+{
+	unsigned kept = 0;
+	j->mark++;
+	for (unsigned i = 0; i < plan->config.peer_count; i++) {
+		const struct xy_config_peer *p = &plan->config.peers[i];
+		struct xy_join_target *t;
+		if (!xy_key_is_zero(&p->key))
+			repin(j, p);
+		if (!xy_key_is_zero(&p->key) || !p->endpoint_count)
+			continue;
+		t = find(j, p->endpoints[0].text);
+		if (!t) {
+			add(j, p, now);
+			continue;
+		}
+		t->mark = j->mark;
+		memcpy(t->name, p->name, sizeof(t->name));
+	}
+	for (unsigned i = 0; i < j->count; i++)
+		if (j->target[i].mark == j->mark)
+			j->target[kept++] = j->target[i];
+	j->count = kept;
+}
+
+// --- troubles: said once in the log, and for as long as they last among the warnings
+
+static void good(struct xy_join_target *t)
+{
+	t->state = t->has_key ? XY_JOIN_PINNED : XY_JOIN_ASKING;
+	t->trouble.text[0] = 0;
+}
+
+static void trouble(struct xy_join_target *t, enum xy_join_state state, const struct xy_key *key)
+{
+	char got[XY_KEY_STRLEN], want[XY_KEY_STRLEN];
+	bool told = t->state == state && memcmp(&t->other, key, sizeof(*key)) == 0;
+	t->state = state;
+	t->other = *key;
+	if (told)
+		return;
+	xy_key_str(key, got);
+	if (state == XY_JOIN_CHANGED)
+		xy_err_set(&t->trouble, EPERM,
+			   "peer %s: %.80s answers with the key %s, but %s was pinned there: "
+			   "refused. If that node has a new key, write key = \"%s\"; into the peer "
+			   "(or --peer KEY@ENDPOINT); else somebody answers in its stead",
+			   t->name, t->at.text, got, xy_key_str(&t->key, want), got);
+	else if (state == XY_JOIN_OURSELVES)
+		xy_err_set(&t->trouble, EINVAL,
+			   "peer %s: %.80s is this node itself; remove the peer", t->name,
+			   t->at.text);
+	else
+		xy_err_set(&t->trouble, EEXIST,
+			   "peer %s: %.80s is a node that stands in the config twice; remove one",
+			   t->name, t->at.text);
+	xy_log_error("%s", t->trouble.text);
+}
+
+static bool has(const struct xy_plan *plan, const struct xy_key *key)
+{
+	for (unsigned i = 0; i < plan->config.peer_count; i++)
+		if (memcmp(&plan->config.peers[i].key, key, sizeof(*key)) == 0)
+			return true;
+	return false;
+}
+
+void xy_join_fill(struct xy_join *j, struct xy_plan *plan)
+{
+	for (unsigned i = 0; i < plan->config.peer_count; i++) {
+		const struct xy_config_peer *p = &plan->config.peers[i];
+		struct xy_join_target *t;
+		struct xy_err err;
+		if (!xy_key_is_zero(&p->key) || !p->endpoint_count)
+			continue;
+		t = find(j, p->endpoints[0].text);
+		if (!t || !t->has_key)
+			continue;
+		if (has(plan, &t->key)) {
+			trouble(t, XY_JOIN_TWICE, &t->key);
+			continue;
+		}
+		if (t->state == XY_JOIN_TWICE)
+			good(t);
+		if (xy_plan_key_set(plan, i, &t->key, j->cfg.identity, &err))
+			xy_log_error("%s", err.text);
+	}
+}
+
+// --- probing
+
+static xy_nsec backoff(struct xy_join *j, const struct xy_join_target *t)
+{
+	uint32_t random = 0;
+	xy_nsec wait = BACKOFF_FIRST << (t->tries < 6 ? t->tries : 6);
+	wait = wait < BACKOFF_MOST ? wait : BACKOFF_MOST;
+	j->cfg.ops.random(j->cfg.ops.arg, &random, sizeof(random));
+	return wait + random % (wait / 4);
+}
+
+static void ask(struct xy_join *j, struct xy_join_target *t, const struct xy_endpoint *where)
+{
+	static const struct xy_addr any;
+	uint8_t probe[XY_JOIN_LEN];
+	j->cfg.ops.random(j->cfg.ops.arg, t->nonce, sizeof(t->nonce));
+	xy_join_probe_write(t->nonce, probe);
+	t->asked = *where;
+	t->waiting = true;
+	if (xy_dp_send(j->cfg.dp, xy_links_port_to(j->cfg.dp, &where->addr), where, &any, probe,
+		       sizeof(probe)))
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNSENT);
+}
+
+static unsigned question(const struct xy_join *j, const struct xy_join_target *t)
+{
+	return t->edition * XY_CONFIG_KEYLESS + (unsigned)(t - j->target);
+}
+
+static void resolve(struct xy_join *j, struct xy_join_target *t, xy_nsec now)
+{
+	t->next = t->count = 0;
+	if (t->resolving)
+		return;
+	t->resolving =
+		j->cfg.ops.resolve(j->cfg.ops.arg, question(j, t), t->at.host, t->at.port) == 0;
+	t->due = now + RESOLVE_AGAIN;
+}
+
+static void probe(struct xy_join *j, struct xy_join_target *t, xy_nsec now)
+{
+	struct xy_endpoint literal;
+	t->due = now + backoff(j, t);
+	t->tries++;
+	if (xy_endpoint_parse(t->at.text, &literal) == 0) {
+		ask(j, t, &literal);
+		return;
+	}
+	if (t->next < t->count)
+		ask(j, t, &t->found[t->next++]);
+	else
+		resolve(j, t, now); // each round anew
+}
+
+void xy_join_resolved(struct xy_join *j, unsigned asked, const struct xy_endpoint *found,
+		      unsigned count, xy_nsec now)
+{
+	struct xy_join_target *t = NULL;
+	for (unsigned i = 0; i < j->count && !t; i++) // it may have moved to another place
+		if (j->target[i].edition == asked / XY_CONFIG_KEYLESS)
+			t = &j->target[i];
+	if (!t || !t->resolving)
+		return;
+	t->resolving = false;
+	for (unsigned i = 0; i < count && t->count < XY_JOIN_ADDRESSES; i++)
+		if (xy_link_usable(&found[i]))
+			t->found[t->count++] = found[i];
+	if (t->count)
+		probe(j, t, now);
+}
+
+static void check_pinned(struct xy_join *j, struct xy_join_target *t, xy_nsec now)
+{
+	if (!xy_links_up(j->cfg.links, &t->key, now)) {
+		probe(j, t, now);
+		return;
+	}
+	if (t->state != XY_JOIN_TWICE)
+		good(t);
+	t->tries = 0;
+	t->waiting = false;
+	t->due = now + CHECK_AFTER;
+}
+
+void xy_join_run(struct xy_join *j, xy_nsec now)
+{
+	for (unsigned i = 0; i < j->count; i++) {
+		struct xy_join_target *t = &j->target[i];
+		if (now < t->due)
+			continue;
+		if (t->has_key)
+			check_pinned(j, t, now);
+		else
+			probe(j, t, now);
+	}
+}
+
+xy_nsec xy_join_deadline(const struct xy_join *j)
+{
+	xy_nsec first = XY_NEVER;
+	for (unsigned i = 0; i < j->count; i++)
+		first = j->target[i].due < first ? j->target[i].due : first;
+	return first;
+}
+
+// --- answers
+
+static struct xy_join_target *asked(struct xy_join *j, const uint8_t nonce[XY_JOIN_NONCE_LEN],
+				    const struct xy_endpoint *from)
+{
+	for (unsigned i = 0; i < j->count; i++) {
+		struct xy_join_target *t = &j->target[i];
+		if (t->waiting && memcmp(t->nonce, nonce, sizeof(t->nonce)) == 0 &&
+		    xy_endpoint_eq(&t->asked, from))
+			return t;
+	}
+	return NULL;
+}
+
+static void replied(struct xy_join *j, const struct xy_dp_event *ev)
+{
+	struct xy_join_reply reply;
+	if (xy_join_reply_read(ev->data, ev->len, &reply)) {
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+		return;
+	}
+	if (!asked(j, reply.nonce, &ev->remote)) {
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNASKED);
+		return;
+	}
+	struct xy_join_job *job = xy_join_job_take(j, XY_JOIN_CHECK_REPLY, &ev->remote);
+	if (!job)
+		return;
+	job->reply = reply;
+	xy_join_job_begin(job);
+}
+
+static void pin(struct xy_join *j, struct xy_join_target *t, const struct xy_key *key, xy_nsec now)
+{
+	char text[XY_KEY_STRLEN];
+	t->has_key = true;
+	t->key = *key;
+	t->tries = 0;
+	t->due = now + CHECK_AFTER;
+	good(t);
+	xy_log_info("peer %s: %s answers with the key %s, which is pinned from now on", t->name,
+		    t->at.text, xy_key_str(key, text));
+	if (xy_state_pin_set(j->cfg.state, t->at.text, key))
+		xy_log_warn("peer %s: no memory to pin its key for the next start", t->name);
+	xy_state_save(j->cfg.state);
+	j->cfg.ops.found(j->cfg.ops.arg);
+}
+
+void xy_join_learned(struct xy_join *j, const struct xy_join_job *job)
+{
+	struct xy_join_target *t = asked(j, job->reply.nonce, &job->remote);
+	if (!t)
+		return; // asked again meanwhile
+	t->waiting = false;
+	if (memcmp(&job->key, &j->cfg.identity->x25519, sizeof(job->key)) == 0)
+		trouble(t, XY_JOIN_OURSELVES, &job->key);
+	else if (!t->has_key)
+		pin(j, t, &job->key, j->cfg.ops.now(j->cfg.ops.arg));
+	else if (memcmp(&job->key, &t->key, sizeof(t->key)) != 0)
+		trouble(t, XY_JOIN_CHANGED, &job->key);
+	else if (t->state == XY_JOIN_CHANGED)
+		good(t);
+}
+
+void xy_join_punt(struct xy_join *j, const struct xy_dp_event *ev, xy_nsec now)
+{
+	if (!xy_link_usable(&ev->remote))
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+	else if (ev->len && ev->data[0] == XY_JOIN_REPLY)
+		replied(j, ev);
+	else
+		xy_join_probed(j, ev, now);
+}
+
+// --- what is going on
+
+unsigned xy_join_jobs(const struct xy_join *j)
+{
+	return j->jobs;
+}
+
+unsigned xy_join_count(const struct xy_join *j)
+{
+	return j->count;
+}
+
+void xy_join_info(const struct xy_join *j, unsigned at, struct xy_join_info *out)
+{
+	const struct xy_join_target *t = &j->target[at];
+	*out = (struct xy_join_info){.name = t->name,
+				     .endpoint = t->at.text,
+				     .state = t->state,
+				     .tries = t->tries,
+				     .key = t->key,
+				     .trouble = t->trouble.text[0] ? t->trouble.text : NULL};
+}
+
+uint64_t xy_join_drops(const struct xy_join *j, enum xy_join_drop which)
+{
+	return j->drop[which];
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How nodes that do not know each other's key meet. Peers that stand in the config without a key
+// are asked for it where they are said to be (a probe), and the key that answers first is pinned in
+// the state folder. Strangers' probes are answered where peering is open. Beacons on a LAN start
+// handshakes. No loop, no socket, no clock in it; signatures are a helper's. Control thread only.
+#pragma once
+
+#include "links/links.h"
+#include "state/state.h"
+
+#define XY_JOIN_DROPS(X)                                                                          \
+	X(JOIN_BAD, join_bad, "probe, reply or beacon that is malformed or wrongly signed")       \
+	X(JOIN_CLOSED, join_closed, "probe of a stranger that peering is not open to")            \
+	X(JOIN_LIMITED, join_limited, "probes above 10 a second of a source, or 1,000 in all")    \
+	X(JOIN_UNASKED, join_unasked, "reply to nothing that we asked, or from elsewhere")        \
+	X(JOIN_BUSY, join_busy, "probe, reply or beacon dropped: helper queue full")              \
+	X(JOIN_UNSENT, join_unsent, "probe or reply that could not be queued for sending")        \
+	X(BEACON_LIMITED, beacon_limited, "beacons above one of a source in 4 s, or 10 a second") \
+	X(BEACON_NOBODY, beacon_nobody, "beacon of a node that is no peer here")
+
+enum xy_join_drop {
+#define X(NAME, name, text) XY_JOIN_DROP_##NAME,
+	XY_JOIN_DROPS(X)
+#undef X
+		XY_JOIN_DROP_COUNT
+};
+extern const char *const xy_join_drop_name[XY_JOIN_DROP_COUNT];
+extern const char *const xy_join_drop_text[XY_JOIN_DROP_COUNT];
+
+struct xy_join_ops {
+	void *arg;
+	xy_nsec (*now)(void *arg);
+	// Has work(what) called on a helper, then done(what) on the control thread.
+	void (*run)(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
+	void (*random)(void *arg, void *buf, size_t len);
+	// Starts to resolve host. 0: xy_join_resolved(asked, ...) follows, with count 0 when there
+	// is no such name, and not from within. -errno: it does not follow.
+	int (*resolve)(void *arg, unsigned asked, const char *host, uint16_t port);
+	// A key has been found: xy_join_fill the plan, and put it in force.
+	void (*found)(void *arg);
+	// Is it an address of this host?
+	bool (*is_here)(void *arg, const struct xy_endpoint *at);
+};
+
+struct xy_join_config {
+	struct xy_dp *dp;
+	struct xy_links *links;
+	const struct xy_identity *identity;
+	struct xy_state *state;
+	struct xy_join_ops ops;
+};
+
+struct xy_join;
+
+int xy_join_create(const struct xy_join_config *cfg, struct xy_join **out, struct xy_err *err);
+void xy_join_destroy(struct xy_join *j); // no job may be under way
+
+// Takes note of the plan's peers without a key. Those that were there before go on undisturbed.
+void xy_join_apply(struct xy_join *j, const struct xy_plan *plan, xy_nsec now);
+// Writes the keys that are known into such a plan: an X25519 operation each.
+void xy_join_fill(struct xy_join *j, struct xy_plan *plan);
+
+// A datagram that begins with 0x80 or 0x81.
+void xy_join_punt(struct xy_join *j, const struct xy_dp_event *ev, xy_nsec now);
+// A datagram to the beacons' group; from is its source.
+void xy_join_beacon(struct xy_join *j, const struct xy_endpoint *from, const void *data, size_t len,
+		    xy_nsec now);
+void xy_join_resolved(struct xy_join *j, unsigned asked, const struct xy_endpoint *found,
+		      unsigned count, xy_nsec now);
+void xy_join_run(struct xy_join *j, xy_nsec now);
+xy_nsec xy_join_deadline(const struct xy_join *j);
+unsigned xy_join_jobs(const struct xy_join *j); // under way
+
+// --- what is going on
+
+enum xy_join_state {
+	XY_JOIN_ASKING,	   // nobody has answered yet
+	XY_JOIN_PINNED,	   // its key is known
+	XY_JOIN_CHANGED,   // another key answers than the pinned one
+	XY_JOIN_OURSELVES, // that is this node
+	XY_JOIN_TWICE,	   // another peer of the config has this key
+};
+
+struct xy_join_info {
+	const char *name, *endpoint;
+	enum xy_join_state state;
+	unsigned tries;
+	struct xy_key key;   // pinned; zeros: none
+	const char *trouble; // what is wrong, and what to do; NULL: nothing
+};
+unsigned xy_join_count(const struct xy_join *j); // peers without a key in the config
+void xy_join_info(const struct xy_join *j, unsigned at, struct xy_join_info *out);
+// Who tells the LAN that it has our key, and what to do; NULL: nobody of late.
+const char *xy_join_twin(const struct xy_join *j, xy_nsec now);
+uint64_t xy_join_drops(const struct xy_join *j, enum xy_join_drop which);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where an endpoint lies in the underlay, as the kernel sees it: route (with our mark), source
+// address, next hop and its hardware address, path MTU. Answers come from netlink at once. Control
+// thread.
+#pragma once
+
+#include "kernel/netlink.h"
+
+#include <net/if.h>
+
+struct xy_underlay {
+	struct xy_netlink *netlink;
+	uint32_t fwmark; // that our ports send with (routes may depend on it); 0 = none
+};
+
+struct xy_underlay_hop {
+	unsigned ifindex;
+	struct xy_addr addr; // the endpoint itself when it is on the link
+};
+
+struct xy_underlay_path {
+	struct xy_underlay_hop next;
+	// Where a route has several next hops: the one that the kernel would take, and that was
+	// left because it does not answer while another does. ifindex 0: none was left.
+	struct xy_underlay_hop left;
+	struct xy_addr source;
+	// What gets through in one piece, bytes: of the link, the route, and what ICMP told the
+	// kernel within its sysctl mtu_expires (10 minutes); ICMP alone never takes it below what
+	// carries an overlay packet of 1280 bytes.
+	uint32_t mtu;
+	bool ethernet; // the link has hardware addresses
+	bool resolved; // next_mac is known and thought to be good
+	bool fixed;    // it was set by hand and needs no keeping
+	uint8_t next_mac[6], own_mac[6];
+};
+
+// -ENETUNREACH and the like as the kernel says. hardware: the next hop's is wanted, too; where a
+// route has several and none is known, the kernel is asked to resolve the others.
+int xy_underlay_path(const struct xy_underlay *u, const struct xy_endpoint *to, bool hardware,
+		     struct xy_underlay_path *out);
+// Asks the kernel to resolve the next hop, or to keep it resolved: it does not see our traffic
+// (NTF_USE). One that was left is tried again.
+void xy_underlay_use(const struct xy_underlay *u, const struct xy_underlay_path *path);
+// Addresses of an interface, v4-mapped for IPv4; at most max. Returns how many there are.
+int xy_underlay_addresses(const struct xy_underlay *u, unsigned ifindex, struct xy_addr *out,
+			  unsigned max);
+// The largest MTU of an interface that is up, loopback aside; 0 when there is none.
+uint32_t xy_underlay_mtu_largest(const struct xy_underlay *u);

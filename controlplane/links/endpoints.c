@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where a peer is: configured endpoints (by address or by name, the name resolved again when nobody
+// answers), and the address that authenticated messages come from, which wins (roaming).
+#include "links/link.h"
+
+#include <stdlib.h>
+
+#define RESOLVE_INTERVAL (10 * XY_SEC) // at most so often per name
+#define MTU_UNKNOWN	 1500
+#define MTU_MIN		 1280 // RFC 8200; below it no link is of use to us
+
+// The overlay cannot carry its own underlay.
+bool xy_link_usable(const struct xy_endpoint *e)
+{
+	return e->port && !xy_addr_is_mesh(&e->addr) && !xy_addr_is_multicast(&e->addr) &&
+	       !xy_addr_is_unspecified(&e->addr);
+}
+
+unsigned xy_links_port_to(const struct xy_dp *dp, const struct xy_addr *remote)
+{
+	struct xy_dp_port_info info;
+	for (unsigned i = 0; i < XY_DP_PORTS; i++)
+		if (xy_dp_port_info(dp, i, &info) == 0 && xy_addr_reaches(&info.address, remote))
+			return i;
+	return 0;
+}
+
+uint32_t xy_link_room(const struct xy_link *k)
+{
+	uint32_t overhead =
+		xy_addr_is_v4(&k->remote.addr) ? XY_WG_LINK_OVERHEAD_V4 : XY_WG_LINK_OVERHEAD_V6;
+	return k->remote.port && k->told.mtu > overhead ? k->told.mtu - overhead : 0;
+}
+
+static bool is_told(const struct xy_dp_peer *a, const struct xy_dp_peer *b)
+{
+	return a->leaf == b->leaf && a->routing == b->routing && a->open == b->open &&
+	       a->provisional == b->provisional && a->port == b->port &&
+	       xy_endpoint_eq(&a->remote, &b->remote) && xy_addr_eq(&a->local, &b->local) &&
+	       a->mtu == b->mtu && a->resolved == b->resolved &&
+	       memcmp(a->next_mac, b->next_mac, sizeof(a->next_mac)) == 0 &&
+	       memcmp(a->own_mac, b->own_mac, sizeof(a->own_mac)) == 0;
+}
+
+int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
+{
+	struct xy_dp_peer p = {.leaf = k->leaf,
+			       .routing = k->routing,
+			       .open = k->open,
+			       .provisional = k->provisional,
+			       .port = k->port,
+			       .remote = k->remote,
+			       .local = k->local};
+	if (p.remote.port)
+		l->cfg.ops.path(l->cfg.ops.arg, &p);
+	if (!p.mtu)
+		p.mtu = MTU_UNKNOWN;
+	if (p.mtu < MTU_MIN)
+		p.mtu = MTU_MIN;
+	if (is_told(&p, &k->told))
+		return 0;
+	int r = xy_dp_peer_set(l->dp, k->slot, &p);
+	if (!r)
+		k->told = p;
+	return r;
+}
+
+static uint64_t remote_hash(const struct xy_links *l, const struct xy_endpoint *e)
+{
+	uint8_t bytes[18];
+	memcpy(bytes, e->addr.b, 16);
+	memcpy(bytes + 16, &e->port, 2);
+	return xy_links_hash(l, bytes, sizeof(bytes));
+}
+
+// by_remote tells which handshakes come from where a peer is known to be.
+static void remote_set(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *remote)
+{
+	uint32_t slot;
+	if (k->remote.port && xy_map_get(&l->by_remote, remote_hash(l, &k->remote), &slot) &&
+	    slot == k->slot)
+		xy_map_del(&l->by_remote, remote_hash(l, &k->remote));
+	k->remote = *remote;
+	if (remote->port && !k->provisional)
+		xy_map_set(&l->by_remote, remote_hash(l, remote), k->slot);
+}
+
+void xy_link_remote_known(struct xy_links *l, struct xy_link *k)
+{
+	struct xy_endpoint same = k->remote;
+	remote_set(l, k, &same);
+}
+
+struct xy_link *xy_link_by_remote(const struct xy_links *l, const struct xy_endpoint *remote)
+{
+	uint32_t slot;
+	if (!xy_map_get(&l->by_remote, remote_hash(l, remote), &slot) || !l->link[slot] ||
+	    !xy_endpoint_eq(&l->link[slot]->remote, remote))
+		return NULL;
+	return l->link[slot];
+}
+
+static void go_to(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *remote)
+{
+	remote_set(l, k, remote);
+	k->local = (struct xy_addr){0};
+	k->port = xy_links_port_to(l->dp, &remote->addr);
+	xy_link_endpoint_publish(l, k);
+}
+
+// Two nodes with one key take a link from each other at every handshake.
+static void say_moved(struct xy_link *k, const struct xy_endpoint *to, xy_nsec now)
+{
+	enum { OFTEN = 3 }; // in ten seconds; who roams does so once in a while
+	char at[XY_ENDPOINT_STRLEN];
+	unsigned long missed;
+	if (!xy_log_limit_pass(&k->moves, now, &missed))
+		return;
+	xy_endpoint_str(to, at);
+	if (missed < OFTEN)
+		xy_log_info("peer %s: moved to %s", k->name, at);
+	else
+		xy_log_warn("peer %s: moved to %s, and %lu times before: do two nodes have its "
+			    "key? Give each one of its own (xylem genkey)",
+			    k->name, at, missed);
+}
+
+void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
+			    const struct xy_endpoint *remote, const struct xy_addr *local,
+			    xy_nsec now)
+{
+	if (!xy_link_usable(remote)) {
+		xy_links_drop(l, XY_LINK_DROP_HS_OVERLAY);
+		return;
+	}
+	bool moved = !xy_endpoint_eq(&k->remote, remote);
+	if (!moved && xy_addr_eq(&k->local, local) && k->port == port)
+		return;
+	if (moved && k->told_up)
+		say_moved(k, remote, now);
+	remote_set(l, k, remote);
+	k->endpoints.learned = *remote;
+	k->local = *local;
+	k->port = port;
+	xy_link_endpoint_publish(l, k);
+}
+
+static void candidates_of(struct xy_endpoints *e, unsigned endpoint,
+			  const struct xy_endpoint *found, unsigned count)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < e->candidates; i++)
+		if (e->candidate[i].endpoint < endpoint)
+			kept++;
+	unsigned behind = kept;
+	while (behind < e->candidates && e->candidate[behind].endpoint == endpoint)
+		behind++;
+	if (count > XY_ENDPOINT_ADDRESSES)
+		count = XY_ENDPOINT_ADDRESSES;
+	memmove(&e->candidate[kept + count], &e->candidate[behind],
+		(e->candidates - behind) * sizeof(e->candidate[0]));
+	for (unsigned i = 0; i < count; i++)
+		e->candidate[kept + i] =
+			(struct xy_candidate){.at = found[i], .endpoint = endpoint};
+	e->candidates = kept + count + (e->candidates - behind);
+}
+
+static bool is_name(const struct xy_config_endpoint *c)
+{
+	struct xy_endpoint literal;
+	return xy_endpoint_parse(c->text, &literal) != 0;
+}
+
+// What a resolver is given to answer to: the endpoint, and of which edition of the config.
+static unsigned question(const struct xy_endpoints *e, unsigned i)
+{
+	return e->edition * XY_CONFIG_ENDPOINTS + i;
+}
+
+static void ask(struct xy_links *l, struct xy_link *k, unsigned i, xy_nsec now)
+{
+	struct xy_endpoints *e = &k->endpoints;
+	if (e->asking[i] || (e->asked[i] && now - e->asked[i] < RESOLVE_INTERVAL))
+		return;
+	e->asked[i] = now;
+	e->asking[i] = l->cfg.ops.resolve(l->cfg.ops.arg, k->serial, question(e, i),
+					  e->text[i].host, e->text[i].port) == 0;
+}
+
+void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	for (unsigned i = 0; i < k->endpoints.count; i++)
+		if (is_name(&k->endpoints.text[i]))
+			ask(l, k, i, now);
+}
+
+void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	struct xy_endpoints *e = &k->endpoints;
+	unsigned at = 0;
+	k->failed++;
+	xy_link_endpoints_ask(l, k, now);
+	while (at < e->candidates && !xy_endpoint_eq(&e->candidate[at].at, &k->remote))
+		at++;
+	if (at < e->candidates)
+		at++; // behind the one that did not answer
+	else
+		at = 0; // what was learned did not answer: the first configured one
+	bool learned = e->learned.port != 0;
+	for (unsigned i = 0; learned && i < e->candidates; i++)
+		learned = !xy_endpoint_eq(&e->candidate[i].at, &e->learned);
+	if (at < e->candidates)
+		go_to(l, k, &e->candidate[at].at);
+	else if (learned)
+		go_to(l, k, &e->learned);
+	else if (e->candidates)
+		go_to(l, k, &e->candidate[0].at);
+}
+
+void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
+		       const struct xy_endpoint *found, unsigned count, xy_nsec now)
+{
+	unsigned endpoint = asked % XY_CONFIG_ENDPOINTS;
+	struct xy_endpoint good[XY_ENDPOINT_ADDRESSES];
+	unsigned n = 0;
+	uint32_t slot;
+	struct xy_link *k = xy_map_get(&l->by_serial, serial, &slot) ? l->link[slot] : NULL;
+
+	if (!k || endpoint >= k->endpoints.count || asked != question(&k->endpoints, endpoint))
+		return;
+	k->endpoints.asking[endpoint] = false;
+	for (unsigned i = 0; i < count && n < XY_ENDPOINT_ADDRESSES; i++)
+		if (xy_link_usable(&found[i]))
+			good[n++] = found[i];
+	if (!n) {
+		unsigned long missed;
+		if (xy_log_limit_pass(&k->quiet, now, &missed))
+			xy_log_warn("peer %s: endpoint %s: %s", k->name,
+				    k->endpoints.text[endpoint].text,
+				    count ? "its addresses cannot be used as an underlay"
+					  : "the name does not resolve");
+		if (!k->remote.port) // nothing to try meanwhile
+			k->start_at = now + RESOLVE_INTERVAL;
+		xy_link_schedule(l, k, now);
+		return;
+	}
+	candidates_of(&k->endpoints, endpoint, good, n);
+	if (!k->remote.port) {
+		go_to(l, k, &k->endpoints.candidate[0].at);
+		if (!k->leaf || k->keepalive)
+			k->start_at = now;
+	}
+	xy_link_schedule(l, k, now);
+}
+
+static void literals_add(struct xy_endpoints *e)
+{
+	struct xy_endpoint literal;
+	for (unsigned i = 0; i < e->count; i++)
+		if (xy_endpoint_parse(e->text[i].text, &literal) == 0 && xy_link_usable(&literal))
+			candidates_of(e, i, &literal, 1);
+}
+
+static bool is_unchanged(const struct xy_endpoints *e, const struct xy_config_peer *p)
+{
+	if (e->count != p->endpoint_count)
+		return false;
+	for (unsigned i = 0; i < e->count; i++)
+		if (strcmp(e->text[i].text, p->endpoints[i].text) != 0)
+			return false;
+	return true;
+}
+
+int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
+			  xy_nsec now)
+{
+	struct xy_endpoints *e = &k->endpoints;
+	struct xy_config_endpoint *text = NULL;
+	struct xy_endpoint learned = e->learned;
+
+	if (is_unchanged(e, p))
+		return 0;
+	if (p->endpoint_count) {
+		text = calloc(p->endpoint_count, sizeof(*text));
+		if (!text)
+			return -ENOMEM;
+		memcpy(text, p->endpoints, p->endpoint_count * sizeof(*text));
+	}
+	free(e->text);
+	*e = (struct xy_endpoints){.count = p->endpoint_count,
+				   .edition = e->edition + 1,
+				   .text = text,
+				   .learned = learned};
+	literals_add(e);
+	if (!k->remote.port && e->candidates)
+		go_to(l, k, &e->candidate[0].at);
+	xy_link_endpoints_ask(l, k, now);
+	return 0;
+}
+
+void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at)
+{
+	k->endpoints.learned = *at;
+	go_to(l, k, at);
+}
+
+void xy_links_place_set(struct xy_links *l, const struct xy_key *key,
+			const struct xy_endpoint *place, xy_nsec now)
+{
+	struct xy_link *k = xy_link_by_key(l, key->b);
+	if (!k || k->leaf || !xy_link_usable(place))
+		return;
+	k->endpoints.learned = *place; // tried when the configured ones do not answer
+	if (!k->remote.port)
+		go_to(l, k, place);
+	xy_link_start_plan(l, k, now);
+	xy_link_schedule(l, k, now);
+}
+
+void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k)
+{
+	static const struct xy_endpoint none;
+	remote_set(l, k, &none);
+	free(k->endpoints.text);
+	k->endpoints.text = NULL;
+}

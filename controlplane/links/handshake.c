@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Handshakes (paper, section 5.4): what comes in is checked in the order of its price: form, mac1,
+// load and cookie, then X25519 on a helper; a result is believed only if the link has not moved on
+// meanwhile.
+#include "links/link.h"
+
+#include "base/bytes.h"
+#include "base/cursor.h"
+
+#include <sodium.h>
+
+// WireGuard's INITIATIONS_PER_SECOND = 50
+#define INITIATION_INTERVAL (XY_SEC / 50)
+
+static bool is_busy_with_ours(const struct xy_link *k)
+{
+	return k->hs == XY_LINK_HS_CREATING || k->hs == XY_LINK_HS_CONSUMING;
+}
+
+void xy_link_handshake_end(struct xy_links *l, struct xy_link *k)
+{
+	if (k->hs == XY_LINK_HS_NONE)
+		return;
+	xy_link_session_free(l, k->hs_index);
+	sodium_memzero(&k->hs_state, sizeof(k->hs_state));
+	k->hs = XY_LINK_HS_NONE;
+}
+
+// A job for link k, with all that a helper needs of it.
+static struct xy_job *job_for(struct xy_links *l, struct xy_link *k, enum xy_job_type type)
+{
+	struct xy_job *job = xy_job_take(&l->jobs, false);
+	if (!job) {
+		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+		return NULL;
+	}
+	job->type = type;
+	job->slot = k->slot;
+	job->serial = k->serial;
+	job->ours = &l->ours;
+	job->theirs = k->hs_remote;
+	job->port = k->told.port;
+	job->remote = k->remote;
+	job->local = k->local;
+	return job;
+}
+
+static void submit(struct xy_links *l, struct xy_job *job)
+{
+	l->cfg.ops.run(l->cfg.ops.arg, job);
+}
+
+// The next time stamp that is newer as peers see it: they are cut to 2^24 ns.
+static void stamp_after(const uint8_t last[XY_WG_TAI64N_LEN], uint8_t out[XY_WG_TAI64N_LEN])
+{
+	uint64_t sec = xy_be64_load(last);
+	uint32_t nsec = xy_be32_load(last + 8) + (UINT32_C(1) << 24);
+	xy_be64_store(out, nsec < XY_SEC ? sec : sec + 1);
+	xy_be32_store(out + 8, nsec < XY_SEC ? nsec : 0);
+}
+
+// A peer refuses what is not newer than the last: a clock that is set back must not cut us off
+// until it has caught up.
+static void stamp(struct xy_links *l, struct xy_link *k, uint8_t out[XY_WG_TAI64N_LEN])
+{
+	uint64_t sec;
+	uint32_t nsec;
+	l->cfg.ops.wall(l->cfg.ops.arg, &sec, &nsec);
+	xy_tai64n(sec, nsec, out);
+	if (memcmp(out, k->stamped, sizeof(k->stamped)) <= 0)
+		stamp_after(k->stamped, out);
+	memcpy(k->stamped, out, sizeof(k->stamped));
+	if (memcmp(out, l->stamped, sizeof(l->stamped)) > 0)
+		memcpy(l->stamped, out, sizeof(l->stamped));
+}
+
+// The kernel's socket would send to the next hop that it chose, which need not be the one that
+// answers (xy_underlay_path).
+static bool goes_by_card(const struct xy_link *k, const struct xy_job *job)
+{
+	return k->told.resolved && xy_endpoint_eq(&k->told.remote, &job->remote) &&
+	       (xy_addr_is_unspecified(&job->local) || xy_addr_eq(&k->told.local, &job->local));
+}
+
+static void send_message(struct xy_links *l, const struct xy_job *job, struct xy_cookie_jar *jar,
+			 void *msg, size_t len, xy_nsec now)
+{
+	xy_cookie_macs_add(jar, msg, len, now);
+	const struct xy_link *k = xy_link_find(l, job->slot, job->serial);
+	int r = k && goes_by_card(k, job)
+			? xy_dp_peer_send(l->dp, k->slot, msg, len)
+			: xy_dp_send(l->dp, job->port, &job->remote, &job->local, msg, len);
+	if (r)
+		xy_links_drop(l, XY_LINK_DROP_HS_UNSENT);
+}
+
+// --- initiator
+
+void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	uint32_t jitter = 0, index;
+	uint64_t most = l->cfg.limits.rekey_timeout_jitter;
+
+	l->cfg.ops.random(l->cfg.ops.arg, &jitter, sizeof(jitter));
+	// An attempt that fails here is one all the same: its retry is the timers'.
+	xy_wg_timers_initiation_sent(&k->timers, now, most ? jitter % most : 0);
+	if (is_busy_with_ours(k))
+		return;
+	xy_link_handshake_end(l, k);
+	if (xy_link_session_reserve(l, k, &index, now))
+		return;
+	struct xy_job *job = job_for(l, k, XY_JOB_INITIATE);
+	if (!job) {
+		xy_link_session_free(l, index);
+		return;
+	}
+	k->hs = XY_LINK_HS_CREATING;
+	k->hs_index = job->index = index;
+	l->cfg.ops.random(l->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
+	stamp(l, k, job->timestamp);
+	submit(l, job);
+}
+
+static bool is_ours(const struct xy_link *k, const struct xy_job *job, enum xy_link_hs hs)
+{
+	return k->hs == hs && k->hs_index == job->index;
+}
+
+static void initiation_made(struct xy_links *l, struct xy_link *k, struct xy_job *job, xy_nsec now)
+{
+	if (!is_ours(k, job, XY_LINK_HS_CREATING))
+		return;
+	if (job->result) {
+		xy_link_handshake_end(l, k);
+		return;
+	}
+	k->hs = XY_LINK_HS_SENT;
+	k->hs_state = job->state;
+	k->sent++;
+	send_message(l, job, &k->jar, &job->initiation, sizeof(job->initiation), now);
+}
+
+static void response_opened(struct xy_links *l, struct xy_link *k, struct xy_job *job, xy_nsec now)
+{
+	if (!is_ours(k, job, XY_LINK_HS_CONSUMING))
+		return;
+	if (job->result) { // forged or of another secret: the right one may still come
+		k->hs = XY_LINK_HS_SENT;
+		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
+		return;
+	}
+	k->hs = XY_LINK_HS_NONE; // its index is the session's from here on
+	sodium_memzero(&k->hs_state, sizeof(k->hs_state));
+	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local, now);
+	xy_link_session_begun(l, k, job, true, now);
+}
+
+// --- responder
+
+static bool is_newer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now)
+{
+	if (memcmp(job->timestamp, k->timestamp, sizeof(k->timestamp)) <= 0) {
+		xy_links_drop(l, XY_LINK_DROP_HS_REPLAY);
+		return false;
+	}
+	if (k->initiation_seen && now - k->initiation_seen < INITIATION_INTERVAL) {
+		xy_links_drop(l, XY_LINK_DROP_HS_FLOOD);
+		return false;
+	}
+	return true;
+}
+
+static void respond(struct xy_links *l, struct xy_link *k, const struct xy_job *opened, xy_nsec now)
+{
+	uint32_t index;
+	if (k->responding) { // the initiator asks again
+		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+		return;
+	}
+	if (xy_link_session_reserve(l, k, &index, now))
+		return;
+	struct xy_job *job = job_for(l, k, XY_JOB_RESPOND);
+	if (!job) {
+		xy_link_session_free(l, index);
+		return;
+	}
+	k->responding = true;
+	job->index = index;
+	job->worker = opened->worker;
+	job->port = opened->port;
+	job->remote = opened->remote;
+	job->local = opened->local;
+	job->state = opened->state;
+	l->cfg.ops.random(l->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
+	submit(l, job);
+}
+
+static void log_unknown(struct xy_links *l, const struct xy_job *job, xy_nsec now)
+{
+	char key[XY_KEY_STRLEN], from[XY_ENDPOINT_STRLEN];
+	unsigned long missed;
+	struct xy_key pk;
+	if (!xy_log_limit_pass(&l->log_unknown, now, &missed))
+		return;
+	memcpy(pk.b, job->pk, sizeof(pk.b));
+	xy_log_info("handshake from %s with the key %s, which is no peer here (%lu more like this)",
+		    xy_endpoint_str(&job->remote, from), xy_key_str(&pk, key), missed);
+}
+
+static void log_bad(struct xy_links *l, const char *name, const struct xy_job *job, xy_nsec now)
+{
+	char from[XY_ENDPOINT_STRLEN];
+	unsigned long missed;
+	if (xy_log_limit_pass(&l->log_bad, now, &missed))
+		xy_log_info("peer %s: handshake from %s is forged or damaged (%lu more like this)",
+			    name, xy_endpoint_str(&job->remote, from), missed);
+}
+
+static void initiation_opened(struct xy_links *l, struct xy_job *job, xy_nsec now)
+{
+	if (job->result) {
+		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
+		return;
+	}
+	struct xy_link *k = xy_link_by_key(l, job->pk);
+	if (!k && xy_links_open_to(l, &job->remote)) {
+		xy_link_meet(l, job);
+		return;
+	}
+	if (!k) {
+		xy_links_drop(l, XY_LINK_DROP_HS_UNKNOWN_KEY);
+		log_unknown(l, job, now);
+		return;
+	}
+	if (xy_hs_initiation_verify(&k->hs_remote, &job->initiation, &job->state, job->timestamp)) {
+		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
+		log_bad(l, k->name, job, now);
+		return;
+	}
+	xy_link_answer(l, k, job, now);
+}
+
+void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now)
+{
+	if (!is_newer(l, k, job, now))
+		return;
+	memcpy(k->timestamp, job->timestamp, sizeof(k->timestamp));
+	k->initiation_seen = now;
+	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local, now);
+	respond(l, k, job, now);
+	xy_link_schedule(l, k, now);
+}
+
+static void response_made(struct xy_links *l, struct xy_link *k, struct xy_job *job, xy_nsec now)
+{
+	k->responding = false;
+	if (job->result) {
+		xy_link_session_free(l, job->index);
+		return;
+	}
+	xy_link_session_begun(l, k, job, false, now);
+	send_message(l, job, &k->jar, &job->response, sizeof(job->response), now);
+}
+
+// --- results of helpers
+
+void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now)
+{
+	struct xy_link *k = xy_link_find(l, job->slot, job->serial);
+	if (job->type == XY_JOB_OPEN)
+		initiation_opened(l, job, now);
+	else if (job->type == XY_JOB_MEET)
+		xy_link_met(l, job, now);
+	else if (k && job->type == XY_JOB_INITIATE)
+		initiation_made(l, k, job, now);
+	else if (k && job->type == XY_JOB_RESPOND)
+		response_made(l, k, job, now);
+	else if (k)
+		response_opened(l, k, job, now);
+	if (k)
+		xy_link_schedule(l, k, now);
+	else if (job->type == XY_JOB_RESPOND) // the dataplane forgot it with the peer
+		xy_map_del(&l->by_index, job->index);
+	xy_job_give(&l->jobs, job);
+}
+
+// --- messages that come in
+
+static void send_cookie(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+{
+	struct xy_wg_cookie_reply reply;
+	uint8_t nonce[XY_WG_COOKIE_NONCE_LEN];
+	uint32_t sender = xy_le32_load(ev->data + offsetof(struct xy_wg_initiation, sender));
+
+	l->cfg.ops.random(l->cfg.ops.arg, nonce, sizeof(nonce));
+	xy_cookie_reply_create(&l->checker, ev->data, ev->len, sender, &ev->remote, nonce, now,
+			       &reply);
+	xy_links_drop(l, XY_LINK_DROP_HS_COOKIE);
+	if (xy_dp_send(l->dp, ev->port, &ev->remote, &ev->local, &reply, sizeof(reply)))
+		xy_links_drop(l, XY_LINK_DROP_HS_UNSENT);
+}
+
+// May this message cost us an X25519? Who writes from a peer's known address has an allowance that
+// others cannot use up but by forging that very address, and then still the way of strangers: one
+// bucket for all of them, and a cookie when it is dry. Cookies have their own limiter, so that
+// forged sources do not eat the share of the real one.
+static bool admit(struct xy_links *l, const struct xy_dp_event *ev, bool *stranger, xy_nsec now)
+{
+	enum xy_mac_verdict mac = xy_cookie_check(&l->checker, ev->data, ev->len, &ev->remote, now);
+	if (mac == XY_MAC_INVALID) {
+		xy_links_drop(l, XY_LINK_DROP_HS_BAD_MAC);
+		return false;
+	}
+	*stranger = !xy_link_by_remote(l, &ev->remote) ||
+		    !xy_limiter_take(&l->known, &ev->remote.addr, now);
+	if (!*stranger || (!xy_load_take(&l->load, now) && !xy_links_crowded(l)))
+		return true;
+	if (mac != XY_MAC_VALID_WITH_COOKIE) {
+		send_cookie(l, ev, now);
+		return false;
+	}
+	if (xy_limiter_take(&l->cookied, &ev->remote.addr, now))
+		return true;
+	xy_links_drop(l, XY_LINK_DROP_HS_LIMITED);
+	return false;
+}
+
+static void came_from(struct xy_job *job, const struct xy_dp_event *ev)
+{
+	job->worker = ev->worker;
+	job->port = ev->port;
+	job->remote = ev->remote;
+	job->local = ev->local;
+}
+
+static void take_initiation(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+{
+	bool stranger;
+	if (!admit(l, ev, &stranger, now))
+		return;
+	struct xy_job *job = xy_job_take(&l->jobs, stranger);
+	if (!job) {
+		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+		return;
+	}
+	job->type = XY_JOB_OPEN;
+	job->ours = &l->ours;
+	came_from(job, ev);
+	memcpy(&job->initiation, ev->data, sizeof(job->initiation));
+	submit(l, job);
+}
+
+static void take_response(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+{
+	uint32_t index = xy_le32_load(ev->data + offsetof(struct xy_wg_response, receiver));
+	struct xy_link *k = xy_link_by_index(l, index);
+	bool stranger;
+
+	if (!k || k->hs != XY_LINK_HS_SENT || k->hs_index != index) {
+		xy_links_drop(l, XY_LINK_DROP_HS_UNASKED);
+		return;
+	}
+	if (!admit(l, ev, &stranger, now))
+		return;
+	struct xy_job *job = job_for(l, k, XY_JOB_CONSUME);
+	if (!job)
+		return;
+	job->index = index;
+	job->state = k->hs_state;
+	came_from(job, ev);
+	memcpy(&job->response, ev->data, sizeof(job->response));
+	k->hs = XY_LINK_HS_CONSUMING;
+	submit(l, job);
+}
+
+static void take_cookie(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+{
+	struct xy_wg_cookie_reply msg;
+	memcpy(&msg, ev->data, sizeof(msg));
+	struct xy_link *k = xy_link_by_index(l, msg.receiver);
+	if (!k || xy_cookie_reply_consume(&k->jar, &msg, now))
+		xy_links_drop(l, XY_LINK_DROP_HS_UNASKED);
+}
+
+void xy_links_punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+{
+	if (xy_addr_is_mesh(&ev->remote.addr)) {
+		xy_links_drop(l, XY_LINK_DROP_HS_OVERLAY);
+		return;
+	}
+	switch (xy_wg_classify(ev->data, ev->len)) {
+	case XY_WG_INITIATION:
+		take_initiation(l, ev, now);
+		break;
+	case XY_WG_RESPONSE:
+		take_response(l, ev, now);
+		break;
+	case XY_WG_COOKIE_REPLY:
+		take_cookie(l, ev, now);
+		break;
+	default:
+		xy_links_drop(l, XY_LINK_DROP_HS_MALFORMED);
+	}
+}

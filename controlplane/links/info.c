@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What links tell about themselves.
+#include "links/link.h"
+
+unsigned xy_links_count(const struct xy_links *l)
+{
+	return l->count;
+}
+
+unsigned xy_links_after(const struct xy_links *l, const char *after)
+{
+	unsigned from = 0, to = l->count;
+	while (after && from < to) {
+		unsigned mid = from + (to - from) / 2;
+		if (strcmp(l->link[l->order[mid]]->name, after) <= 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+// A lost packet or two is no silence: a peer that is there answers the second initiation.
+#define SILENT_AFTER (10 * XY_SEC)
+
+// A session outlives the peer by up to three minutes; what is not answered tells sooner.
+static bool is_silent(const struct xy_link *k, xy_nsec heard, xy_nsec now)
+{
+	xy_nsec asking = k->timers.attempt_start ? now - k->timers.attempt_start : 0;
+	return (k->unanswered || asking > SILENT_AFTER) && now - heard > SILENT_AFTER;
+}
+
+static enum xy_link_state state_of(const struct xy_links *l, const struct xy_link *k, xy_nsec heard,
+				   xy_nsec now)
+{
+	if (xy_link_is_up(l, k, now))
+		return is_silent(k, heard, now) ? XY_LINK_SILENT : XY_LINK_UP;
+	if (!k->remote.port)
+		return XY_LINK_NO_ENDPOINT;
+	if (k->timers.attempt_start)
+		return XY_LINK_HANDSHAKE;
+	return k->unanswered ? XY_LINK_DOWN : XY_LINK_IDLE;
+}
+
+static unsigned sessions_of(const struct xy_link *k)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < XY_KEYPAIR_SLOTS; i++)
+		n += k->keypairs.slot[i].live;
+	return n;
+}
+
+void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out)
+{
+	const struct xy_link *k = l->link[l->order[at]];
+	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
+	*out = (struct xy_link_info){
+		.name = k->name,
+		.key = k->key,
+		.leaf = k->leaf,
+		.open = k->open,
+		.provisional = k->provisional,
+		.remote = k->remote,
+		.endpoint_count = k->endpoints.count,
+		.endpoints = k->endpoints.text,
+		.last_handshake = k->last_handshake,
+		.session_born = current ? current->born : 0,
+		.mtu = xy_link_room(k),
+		.keepalive = k->keepalive,
+		.allowed_count = k->allowed_count,
+		.allowed = k->allowed,
+		.sessions = sessions_of(k),
+		.handshakes_sent = k->sent,
+		.handshakes_failed = k->failed,
+	};
+	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
+	xy_nsec heard = out->stats.rx_any;
+	out->last_received = heard > k->last_handshake ? heard : k->last_handshake;
+	out->state = state_of(l, k, out->last_received, now);
+}
+
+bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now)
+{
+	const struct xy_link *k = xy_link_by_key(l, key->b);
+	return k && xy_link_is_well(l, k, now);
+}
+
+bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now)
+{
+	const struct xy_link *k = xy_link_by_remote(l, at);
+	return k && xy_link_is_well(l, k, now);
+}
+
+bool xy_links_is_at(const struct xy_links *l, const struct xy_endpoint *at)
+{
+	return xy_link_by_remote(l, at);
+}
+
+bool xy_links_has(const struct xy_links *l, const struct xy_key *key)
+{
+	return xy_link_by_key(l, key->b) != NULL;
+}
+
+void xy_links_stamp(const struct xy_links *l, uint8_t out[static XY_WG_TAI64N_LEN])
+{
+	memcpy(out, l->stamped, sizeof(l->stamped));
+}
+
+bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
+		    struct xy_endpoint *out)
+{
+	const struct xy_link *k = l->link[l->order[at]];
+	*key = k->key;
+	*out = k->endpoints.learned;
+	return !k->leaf && !k->open && out->port;
+}
+
+unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link_session out[3])
+{
+	static const char *const use[XY_KEYPAIR_SLOTS] = {[XY_KEYPAIR_PREVIOUS] = "previous",
+							  [XY_KEYPAIR_CURRENT] = "current",
+							  [XY_KEYPAIR_NEXT] = "next"};
+	const struct xy_link *k = l->link[l->order[at]];
+	unsigned n = 0;
+	for (unsigned i = 0; i < XY_KEYPAIR_SLOTS; i++) {
+		const struct xy_keypair *p = &k->keypairs.slot[i];
+		if (p->live)
+			out[n++] = (struct xy_link_session){
+				.index = p->index, .initiator = p->initiator, .use = use[i]};
+	}
+	return n;
+}
+
+struct xy_rib *xy_links_rib(struct xy_links *l)
+{
+	return &l->rib;
+}
+
+const char *xy_links_name(const struct xy_links *l, uint32_t slot)
+{
+	return slot < l->cfg.max_peers && l->link[slot] ? l->link[slot]->name : NULL;
+}
+
+const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot)
+{
+	return slot < l->cfg.max_peers && l->link[slot] ? &l->link[slot]->key : NULL;
+}
+
+uint32_t xy_links_slot_at(const struct xy_links *l, unsigned at)
+{
+	return l->order[at];
+}
+
+int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot)
+{
+	const struct xy_link *k = xy_link_by_key(l, key->b);
+	if (k)
+		*slot = k->slot;
+	return k ? 0 : -ENOENT;
+}
+
+bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now)
+{
+	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	return k && xy_link_is_up(l, k, now);
+}
+
+bool xy_links_is_open(const struct xy_links *l, uint32_t slot)
+{
+	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	return k && k->open;
+}
+
+bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out)
+{
+	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	if (!k || k->leaf)
+		return false;
+	*out = xy_key_addr(&k->key);
+	return true;
+}
+
+uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which)
+{
+	return l->drop[which];
+}

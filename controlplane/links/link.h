@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the files of links share: one peer's link, and the set of them. Control thread only.
+#pragma once
+
+#include "links/heap.h"
+#include "links/links.h"
+#include "log.h"
+#include "map.h"
+#include "noise/cookie.h"
+#include "noise/keypairs.h"
+#include "noise/limiter.h"
+#include "noise/timers.h"
+
+enum {
+	XY_ENDPOINT_ADDRESSES = 4, // taken from one name
+	XY_LINK_PROVISIONAL = 64,
+	XY_CANDIDATES = XY_CONFIG_ENDPOINTS * XY_ENDPOINT_ADDRESSES,
+};
+
+struct xy_candidate {
+	struct xy_endpoint at;
+	unsigned endpoint; // which of the configured ones
+};
+
+// Where a peer may be: the addresses of its configured endpoints, and where it was last heard from.
+struct xy_endpoints {
+	unsigned count;
+	unsigned edition;		    // of the texts: an answer to an older one is void
+	struct xy_config_endpoint *text;    // [count]
+	xy_nsec asked[XY_CONFIG_ENDPOINTS]; // when the name was last resolved; 0 = never
+	bool asking[XY_CONFIG_ENDPOINTS];
+	unsigned candidates;
+	struct xy_candidate candidate[XY_CANDIDATES];
+	struct xy_endpoint learned; // port 0: none
+};
+
+// Our own handshake as initiator. Its index is reserved in the dataplane in all states but NONE.
+enum xy_link_hs {
+	XY_LINK_HS_NONE,
+	XY_LINK_HS_CREATING,  // message 1 is being made
+	XY_LINK_HS_SENT,      // message 1 is out
+	XY_LINK_HS_CONSUMING, // a response is being opened
+};
+
+struct xy_link {
+	struct xy_heap_node timer; // first: the heap's node is the link
+	uint32_t slot;
+	uint64_t serial;
+	char name[XY_NAME_LEN + 1];
+	struct xy_key key;
+	bool leaf;
+	bool routing; // Babel is spoken with it
+	unsigned keepalive;
+	unsigned allowed_count;
+	struct xy_prefix *allowed;
+	struct xy_hs_remote hs_remote;
+	struct xy_cookie_jar jar;
+	struct xy_wg_timers timers;
+	struct xy_keypairs keypairs;
+
+	struct xy_endpoints endpoints;
+	struct xy_endpoint remote; // in use; port 0: none
+	struct xy_addr local;
+	unsigned port;
+	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
+	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
+
+	enum xy_link_hs hs;
+	struct xy_hs_state hs_state;
+	uint32_t hs_index;
+	bool responding;		     // a RESPOND job is under way
+	uint8_t timestamp[XY_WG_TAI64N_LEN]; // newest that was accepted
+	uint8_t stamped[XY_WG_TAI64N_LEN];   // newest that was sent
+	xy_nsec initiation_seen;
+
+	xy_nsec last_handshake;
+	uint64_t moved_rx; // packets of the current session when its owner was last judged
+	uint64_t moved_handed;
+	uint32_t moved_index;
+	uint64_t sent, failed;
+	bool told_up;
+	bool unanswered;    // the last attempt was given up
+	bool open;	    // nobody configured it: strangers.c
+	bool provisional;   // no transport message has come yet
+	xy_nsec open_since; // provisional: since when
+	struct xy_log_limit quiet, moves;
+	uint32_t mark; // of the plan that wants it
+};
+
+// How far a plan has come into force: apply.c.
+enum xy_apply_phase {
+	XY_APPLY_NONE,
+	XY_APPLY_REMOVE, // links that it does not want
+	XY_APPLY_PEERS,
+	XY_APPLY_ROUTES,
+	XY_APPLY_SWEEP, // the routes of the plans before
+	XY_APPLY_WAIT,	// for the number of a link that was removed
+};
+
+struct xy_links_apply {
+	enum xy_apply_phase phase;
+	const struct xy_plan *plan;
+	unsigned list, at, nth; // where the phase is
+	struct xy_prefix swept; // up to this one
+	enum xy_route_source swept_source;
+	bool lacking; // a link that found no number
+	int result;   // of the first that failed
+	struct xy_err err;
+};
+
+struct xy_links {
+	struct xy_links_config cfg;
+	struct xy_dp *dp;
+	struct xy_hs_local ours;
+	struct xy_cookie_checker checker;
+	struct xy_limiter known, cookied; // see admit() in handshake.c
+	struct xy_load load;
+	struct xy_jobs jobs;
+
+	struct xy_link **link; // [max_peers], by slot
+	uint32_t count;
+	uint32_t *order;     // [count] slots by name
+	uint32_t *free_slot; // [max_peers], a stack
+	uint32_t free_count;
+	uint32_t *leaving; // [max_peers] slots of links that are gone, and routes are not
+	uint32_t leaving_count;
+	struct xy_map by_key, by_index, by_serial, by_remote;
+	uint8_t hash_key[16]; // secret: strangers choose keys and addresses
+	struct xy_heap timers;
+	uint64_t serial;
+	uint32_t mark;
+
+	struct xy_rib rib;
+	struct xy_links_apply apply;
+	bool own_told; // xy_dp_source_own was called
+
+	struct xy_link *provisional[XY_LINK_PROVISIONAL]; // oldest first
+	unsigned provisional_count;
+	uint32_t open_count, open_most; // confirmed ones
+	uint8_t open_psk[XY_WG_KEY_LEN];
+	struct xy_log_limit log_open_full;
+
+	uint8_t stamped[XY_WG_TAI64N_LEN]; // newest that was sent, to anyone
+	uint64_t drop[XY_LINK_DROP_COUNT];
+	struct xy_log_limit log_unknown, log_no_index, log_bad;
+};
+
+static inline void xy_links_drop(struct xy_links *l, enum xy_link_drop why)
+{
+	l->drop[why]++;
+}
+
+// --- links.c
+struct xy_link *xy_link_find(const struct xy_links *l, uint32_t slot, uint64_t serial);
+struct xy_link *xy_link_by_key(const struct xy_links *l, const uint8_t pk[XY_WG_KEY_LEN]);
+struct xy_link *xy_link_by_index(const struct xy_links *l, uint32_t index);
+void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now);
+void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nsec now);
+bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
+bool xy_link_is_well(const struct xy_links *l, const struct xy_link *k,
+		     xy_nsec now);				       // nothing waits
+void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now); // no session is left
+void xy_link_tell_up(struct xy_links *l, struct xy_link *k);
+struct xy_link *xy_link_by_remote(const struct xy_links *l, const struct xy_endpoint *remote);
+void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_change what);
+
+// --- peers.c: one link's life
+uint64_t xy_links_hash(const struct xy_links *l, const void *data, size_t len);
+// -ENOMEM; -ENOSPC; -EAGAIN: a slot will be free soon (xy_links_slots_free).
+int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
+		const struct xy_hs_remote *remote, xy_nsec now, struct xy_link **out);
+void xy_link_order_put(struct xy_links *l, struct xy_link *k); // into the list by name
+void xy_link_order_drop(struct xy_links *l, const struct xy_link *k);
+int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
+		   xy_nsec now);
+// Its slot is free as soon as no route leads there, which may be later (xy_links_slots_free).
+void xy_link_remove(struct xy_links *l, struct xy_link *k);
+void xy_links_slots_free(struct xy_links *l); // what can be; commits the table of routes
+void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now); // when to initiate
+
+// --- strangers.c: links that nobody configured
+bool xy_links_crowded(const struct xy_links *l); // so many strangers that cookies are asked
+void xy_link_meet(struct xy_links *l, const struct xy_job *opened); // its key is no peer's
+void xy_link_met(struct xy_links *l, struct xy_job *job, xy_nsec now);
+void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now); // it is there
+void xy_link_open_end(struct xy_links *l, struct xy_link *k); // before it is removed
+void xy_link_open_drop(struct xy_links *l, struct xy_link *k);
+bool xy_link_open_evict(struct xy_links *l); // a slot is needed; false: there is none to be had
+void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now); // it is configured now
+xy_nsec xy_link_open_ends(const struct xy_links *l, const struct xy_link *k); // XY_NEVER
+
+// --- handshake.c
+// Message 1, checked: if it is newer than the last, it is answered.
+void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now);
+void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now);
+void xy_link_handshake_end(struct xy_links *l, struct xy_link *k); // gives its index back
+void xy_links_punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
+
+// --- sessions.c
+int xy_link_session_reserve(struct xy_links *l, struct xy_link *k, uint32_t *index, xy_nsec now);
+void xy_link_session_free(struct xy_links *l, uint32_t index);
+void xy_link_session_begun(struct xy_links *l, struct xy_link *k, const struct xy_job *job,
+			   bool initiator, xy_nsec now);
+void xy_link_session_first(struct xy_links *l, struct xy_link *k, uint32_t index, xy_nsec now);
+void xy_link_sessions_clear(struct xy_links *l, struct xy_link *k);
+void xy_link_sessions_expire(struct xy_links *l, struct xy_link *k, xy_nsec now);
+xy_nsec xy_link_sessions_deadline(const struct xy_links *l, const struct xy_link *k);
+void xy_link_session_place(struct xy_links *l, struct xy_link *k); // moves its replay window
+void xy_link_activity(struct xy_links *l, struct xy_link *k, struct xy_wg_activity *out);
+
+// --- endpoints.c
+int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
+			  xy_nsec now);
+void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k);
+void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now); // names
+// The attempt was not answered: the next place where it may be.
+void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now);
+// It may be there.
+void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at);
+void xy_link_remote_known(struct xy_links *l, struct xy_link *k); // what it has is a peer's
+// An authenticated message came from there.
+void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
+			    const struct xy_endpoint *remote, const struct xy_addr *local,
+			    xy_nsec now);
+// Tells the dataplane, with the way there asked again; what did not change is not told again.
+int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
+uint32_t xy_link_room(const struct xy_link *k); // for an overlay packet; 0: no endpoint
+
+// --- apply.c
+void xy_links_apply_run(struct xy_links *l, unsigned max, xy_nsec now); // steps, a route each
+bool xy_links_apply_due(const struct xy_links *l);
+void xy_links_apply_failed(struct xy_links *l, int result, const struct xy_err *err);
+
+// --- routes.c: a step each; true: max is used up
+bool xy_links_routes_run(struct xy_links *l, unsigned *max);
+bool xy_links_routes_sweep(struct xy_links *l, unsigned *max);
+void xy_links_routes_clear(struct xy_links *l);

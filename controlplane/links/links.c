@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The set of links: making it, finding one, running what is due, and what the dataplane tells.
+#include "links/link.h"
+
+#include "base/list.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+// Strangers' handshakes before cookies are asked: 1,000 a second are a twentieth of a core.
+#define STRANGER_RATE  1000
+#define STRANGER_BURST 100
+// A mesh link that nobody answered on is tried again after this, and half as much at random.
+#define AGAIN_AFTER (5 * XY_SEC)
+
+const char *const xy_link_drop_name[XY_LINK_DROP_COUNT] = {XY_LINK_DROPS(XY_LIST_NAME)};
+const char *const xy_link_drop_text[XY_LINK_DROP_COUNT] = {XY_LINK_DROPS(XY_LIST_TEXT)};
+
+static int tables_init(struct xy_links *l)
+{
+	uint32_t n = l->cfg.max_peers;
+	int r = xy_rib_init(&l->rib, l->dp, n);
+	r = r ? r : xy_heap_init(&l->timers, n);
+	r = r ? r : xy_map_init(&l->by_key);
+	r = r ? r : xy_map_init(&l->by_index);
+	r = r ? r : xy_map_init(&l->by_serial);
+	r = r ? r : xy_map_init(&l->by_remote);
+	l->link = calloc(n, sizeof(*l->link));
+	l->order = calloc(n, sizeof(*l->order));
+	l->free_slot = calloc(n, sizeof(*l->free_slot));
+	l->leaving = calloc(n, sizeof(*l->leaving));
+	if (r || !l->link || !l->order || !l->free_slot || !l->leaving)
+		return -ENOMEM;
+	while (l->free_count < n) {
+		l->free_slot[l->free_count] = n - 1 - l->free_count;
+		l->free_count++;
+	}
+	return 0;
+}
+
+static void protection_init(struct xy_links *l)
+{
+	const struct xy_links_config *c = &l->cfg;
+	uint8_t key[16];
+	xy_cookie_checker_init(&l->checker, l->ours.pk);
+	randombytes_buf(key, sizeof(key));
+	xy_limiter_init(&l->known, key);
+	randombytes_buf(key, sizeof(key));
+	xy_limiter_init(&l->cookied, key);
+	randombytes_buf(l->hash_key, sizeof(l->hash_key));
+	xy_load_init(&l->load, c->stranger_rate ? c->stranger_rate : STRANGER_RATE,
+		     c->stranger_burst ? c->stranger_burst : STRANGER_BURST);
+}
+
+int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, struct xy_err *err)
+{
+	struct xy_links *l = calloc(1, sizeof(*l));
+	if (!l)
+		return xy_err_set(err, ENOMEM, "no memory for links");
+	l->cfg = *cfg;
+	l->dp = cfg->dp;
+	memcpy(l->ours.sk, cfg->identity->x25519_sk, sizeof(l->ours.sk));
+	memcpy(l->ours.pk, cfg->identity->x25519.b, sizeof(l->ours.pk));
+	xy_jobs_init(&l->jobs);
+	protection_init(l);
+	if (tables_init(l)) {
+		xy_links_destroy(l);
+		return xy_err_set(err, ENOMEM, "no memory for %u links: lower max_peers",
+				  cfg->max_peers);
+	}
+	*out = l;
+	return 0;
+}
+
+void xy_links_destroy(struct xy_links *l)
+{
+	if (!l)
+		return;
+	xy_links_routes_clear(l);
+	for (uint32_t i = 0; l->link && i < l->cfg.max_peers; i++)
+		if (l->link[i])
+			xy_link_remove(l, l->link[i]);
+	for (uint32_t i = 0; i < l->leaving_count; i++) // what routing held
+		xy_dp_peer_del(l->dp, l->leaving[i]);
+	xy_rib_fini(&l->rib);
+	xy_heap_fini(&l->timers);
+	xy_map_fini(&l->by_key);
+	xy_map_fini(&l->by_index);
+	xy_map_fini(&l->by_serial);
+	xy_map_fini(&l->by_remote);
+	free(l->link);
+	free(l->order);
+	free(l->free_slot);
+	free(l->leaving);
+	sodium_memzero(l, sizeof(*l));
+	free(l);
+}
+
+uint64_t xy_links_hash(const struct xy_links *l, const void *data, size_t len)
+{
+	uint64_t h;
+	crypto_shorthash((unsigned char *)&h, data, len, l->hash_key);
+	return h;
+}
+
+struct xy_link *xy_link_find(const struct xy_links *l, uint32_t slot, uint64_t serial)
+{
+	struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	return k && k->serial == serial ? k : NULL;
+}
+
+struct xy_link *xy_link_by_key(const struct xy_links *l, const uint8_t pk[XY_WG_KEY_LEN])
+{
+	uint32_t slot;
+	if (!xy_map_get(&l->by_key, xy_links_hash(l, pk, XY_WG_KEY_LEN), &slot))
+		return NULL;
+	struct xy_link *k = l->link[slot];
+	return memcmp(k->key.b, pk, XY_WG_KEY_LEN) == 0 ? k : NULL;
+}
+
+struct xy_link *xy_link_by_index(const struct xy_links *l, uint32_t index)
+{
+	uint32_t slot;
+	return xy_map_get(&l->by_index, index, &slot) ? l->link[slot] : NULL;
+}
+
+bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+{
+	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
+	return current && now - current->born < l->cfg.limits.reject_after_time;
+}
+
+// A session outlives the peer by minutes; a handshake that waits tells sooner.
+bool xy_link_is_well(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+{
+	return xy_link_is_up(l, k, now) && !k->timers.attempt_start;
+}
+
+static bool is_kept_up(const struct xy_link *k)
+{
+	return !k->leaf && k->endpoints.count;
+}
+
+static xy_nsec again_at(struct xy_links *l, xy_nsec now)
+{
+	uint32_t random = 0;
+	l->cfg.ops.random(l->cfg.ops.arg, &random, sizeof(random));
+	return now + AGAIN_AFTER + random % (AGAIN_AFTER / 2);
+}
+
+void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_change what)
+{
+	if (k->routing && l->cfg.ops.routing)
+		l->cfg.ops.routing(l->cfg.ops.arg, k->slot, what);
+}
+
+void xy_link_tell_up(struct xy_links *l, struct xy_link *k)
+{
+	char at[XY_ENDPOINT_STRLEN];
+	xy_log_info("peer %s: up, at %s", k->name, xy_endpoint_str(&k->remote, at));
+	k->told_up = true;
+	xy_link_tell(l, k, XY_LINK_CAME_UP);
+}
+
+// Without a session Babel cannot ask for one: what it sends is not held. So the link does.
+void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	if (k->routing && is_kept_up(k) && k->start_at == XY_NEVER)
+		k->start_at = again_at(l, now);
+	if (k->told_up)
+		xy_link_tell(l, k, XY_LINK_WENT_DOWN);
+	k->told_up = false;
+}
+
+static void give_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	char at[XY_ENDPOINT_STRLEN];
+	unsigned long missed;
+	xy_dp_peer_release_held(l->dp, k->slot);
+	k->unanswered = true;
+	if (k->hs == XY_LINK_HS_SENT)
+		xy_link_handshake_end(l, k);
+	if (is_kept_up(k))
+		k->start_at = again_at(l, now);
+	if (xy_log_limit_pass(&k->quiet, now, &missed))
+		xy_log_warn("peer %s: no answer, last tried %s", k->name,
+			    xy_endpoint_str(&k->remote, at));
+}
+
+// There is nowhere to send to: what waits is dropped, and nothing is tried until that changes.
+static void no_way(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	xy_wg_timers_stop(&k->timers);
+	xy_dp_peer_release_held(l->dp, k->slot);
+	xy_link_endpoints_ask(l, k, now);
+}
+
+void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nsec now)
+{
+	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
+	if (actions & XY_WG_DO_EXPIRE) {
+		xy_link_sessions_clear(l, k);
+		xy_link_down(l, k, now);
+		current = NULL;
+	}
+	if (actions & XY_WG_DO_GIVE_UP)
+		give_up(l, k, now);
+	if (actions & XY_WG_DO_NEXT_ENDPOINT)
+		xy_link_endpoint_next(l, k, now);
+	if (actions & XY_WG_DO_INITIATE) {
+		if (k->remote.port)
+			xy_link_initiate(l, k, now);
+		else
+			no_way(l, k, now);
+	}
+	if ((actions & XY_WG_DO_KEEPALIVE) && current)
+		xy_dp_session_keepalive(l->dp, current->index);
+}
+
+void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	xy_nsec at = xy_wg_timers_deadline(&k->timers, now);
+	xy_nsec sessions = xy_link_sessions_deadline(l, k);
+	at = k->start_at < at ? k->start_at : at;
+	xy_nsec ends = xy_link_open_ends(l, k);
+	at = sessions < at ? sessions : at;
+	at = ends < at ? ends : at;
+	xy_heap_set(&l->timers, &k->timer, at);
+}
+
+static void start(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	k->start_at = XY_NEVER;
+	if (xy_link_is_up(l, k, now))
+		return;
+	if (!k->remote.port && k->endpoints.count)
+		k->start_at = again_at(l, now);
+	xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
+}
+
+static void run(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	struct xy_wg_activity activity;
+	if (now >= k->start_at)
+		start(l, k, now);
+	xy_link_activity(l, k, &activity);
+	xy_link_act(l, k, xy_wg_timers_run(&k->timers, &activity, now), now);
+	xy_link_sessions_expire(l, k, now);
+	xy_link_session_place(l, k);
+	xy_link_schedule(l, k, now);
+}
+
+void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
+{
+	struct xy_heap_node *n;
+	for (; max && (n = xy_heap_first(&l->timers)) && n->at <= now; max--) {
+		struct xy_link *k = (struct xy_link *)n;
+		if (xy_link_open_ends(l, k) <= now)
+			xy_link_open_drop(l, k);
+		else
+			run(l, k, now);
+	}
+	if (l->rib.freed)
+		xy_links_slots_free(l);
+	xy_links_apply_run(l, 2 * max, now);
+}
+
+xy_nsec xy_links_deadline(const struct xy_links *l)
+{
+	const struct xy_heap_node *n = xy_heap_first(&l->timers);
+	if (xy_links_apply_due(l) || (l->leaving_count && l->rib.freed))
+		return 0;
+	return n ? n->at : XY_NEVER;
+}
+
+static void session_event(struct xy_links *l, struct xy_link *k, const struct xy_dp_event *ev,
+			  xy_nsec now)
+{
+	if (ev->type == XY_DP_FIRST) {
+		xy_link_session_first(l, k, ev->index, now);
+		if (k->provisional)
+			xy_link_open_confirm(l, k, now);
+	} else if (ev->type == XY_DP_ROAM)
+		xy_link_endpoint_learn(l, k, ev->port, &ev->remote, &ev->local, now);
+	else
+		run(l, k, now);
+	xy_link_schedule(l, k, now);
+}
+
+static void peer_event(struct xy_links *l, struct xy_link *k, const struct xy_dp_event *ev,
+		       xy_nsec now)
+{
+	if (ev->type == XY_DP_MTU) {
+		xy_link_endpoint_publish(l, k); // what did not change is not told again
+		return;
+	}
+	if (!k->remote.port)
+		no_way(l, k, now);
+	else
+		xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
+	xy_link_schedule(l, k, now);
+}
+
+void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+{
+	struct xy_link *k;
+	switch (ev->type) {
+	case XY_DP_PUNT:
+		xy_links_punt(l, ev, now);
+		break;
+	case XY_DP_WANT:
+	case XY_DP_MTU:
+		k = ev->peer < l->cfg.max_peers ? l->link[ev->peer]
+						: xy_link_by_remote(l, &ev->remote);
+		if (k)
+			peer_event(l, k, ev, now);
+		else if (ev->type == XY_DP_WANT && ev->peer < l->cfg.max_peers) // it is gone
+			xy_dp_peer_release_held(l->dp, ev->peer);
+		break;
+	case XY_DP_ROAM:
+	case XY_DP_FIRST:
+	case XY_DP_NUDGE:
+		k = xy_link_by_index(l, ev->index);
+		if (k && xy_keypairs_find(&k->keypairs, ev->index) != XY_KEYPAIR_SLOTS)
+			session_event(l, k, ev, now);
+		break;
+	case XY_DP_OVERLAY:
+	case XY_DP_ASK:
+	case XY_DP_USED:
+		break; // routing's
+	}
+}
+
+bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max)
+{
+	for (; *from < l->count && max; (*from)++, max--) {
+		struct xy_link *k = l->link[l->order[*from]];
+		if (k->remote.port)
+			xy_link_endpoint_publish(l, k);
+	}
+	return *from < l->count;
+}
+
+uint32_t xy_links_room(const struct xy_links *l)
+{
+	uint32_t least = 0;
+	for (uint32_t i = 0; i < l->count; i++) {
+		uint32_t room = xy_link_room(l->link[l->order[i]]);
+		if (room && (!least || room < least))
+			least = room;
+	}
+	return least;
+}
+
+unsigned xy_links_jobs(const struct xy_links *l)
+{
+	return l->jobs.used;
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Links: the control side of WireGuard. Peers, handshakes in both roles, cookies, timers, sessions,
+// endpoints, routes. No loop, no socket, no clock in it: time comes with each call, what needs a
+// thread or the network goes out through xy_links_ops. Control thread only. The strings and tables
+// that it hands out stay its own and are good until the next call.
+#pragma once
+
+#include "base/err.h"
+#include "identity/identity.h"
+#include "links/job.h"
+#include "links/plan.h"
+#include "routing/rib.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// What is dropped or refused here, in the order of the checks: name and text for `show drops`.
+#define XY_LINK_DROPS(X)                                                                         \
+	X(HS_MALFORMED, hs_malformed, "handshake message of wrong type or length")               \
+	X(HS_BAD_MAC, hs_bad_mac, "handshake message with a wrong mac1: meant for another key")  \
+	X(HS_COOKIE, hs_cookie, "handshake answered with a cookie: under load")                  \
+	X(HS_LIMITED, hs_limited, "handshakes from one source above its rate")                   \
+	X(HS_BUSY, hs_busy, "handshake dropped: helper queue full")                              \
+	X(HS_BAD, hs_bad, "handshake message that does not open: wrong key or secret")           \
+	X(HS_UNKNOWN_KEY, hs_unknown_key, "handshake from a key that is no peer")                \
+	X(HS_PROVISIONAL, hs_provisional, "stranger's link ended to make room for another")      \
+	X(HS_OPEN_FULL, hs_open_full, "no room for one more open peer: raise max_open_peers")    \
+	X(HS_COLLISION, hs_collision, "stranger's key with the /64 of another peer, or ours")    \
+	X(HS_REPLAY, hs_replay, "initiation seen before (time stamp not newer)")                 \
+	X(HS_FLOOD, hs_flood, "initiations of one peer above 50 a second")                       \
+	X(HS_UNASKED, hs_unasked, "response or cookie to nothing that we asked")                 \
+	X(HS_OVERLAY, hs_overlay, "handshake or packet from an underlay address in the overlay") \
+	X(HS_NO_INDEX, hs_no_index, "no free session: raise max_sessions")                       \
+	X(HS_UNSENT, hs_unsent, "handshake message that could not be queued for sending")
+
+enum xy_link_drop {
+#define X(NAME, name, text) XY_LINK_DROP_##NAME,
+	XY_LINK_DROPS(X)
+#undef X
+		XY_LINK_DROP_COUNT
+};
+extern const char *const xy_link_drop_name[XY_LINK_DROP_COUNT];
+extern const char *const xy_link_drop_text[XY_LINK_DROP_COUNT];
+
+enum xy_link_change { XY_LINK_CAME_UP, XY_LINK_WENT_DOWN, XY_LINK_REMOVED };
+
+struct xy_links_ops {
+	void *arg;
+	// Has xy_job_run called on a helper and, on the control thread, xy_links_job_done after.
+	// Takes the job in any case.
+	void (*run)(void *arg, struct xy_job *job);
+	void (*random)(void *arg, void *buf, size_t len);
+	void (*wall)(void *arg, uint64_t *unix_sec, uint32_t *nsec);
+	// Starts to resolve host. 0: xy_links_resolved(serial, asked, ...) follows, with count 0
+	// when there is no such name, and not from within. -errno: it does not follow.
+	int (*resolve)(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port);
+	// Completes what the dataplane is told of a peer by what the kernel knows of the way there:
+	// the path MTU (0 as it comes = not known), the port, our address, the next hop.
+	void (*path)(void *arg, struct xy_dp_peer *peer);
+	// What became of a link that routing runs over. After REMOVED all routes to it have to go
+	// soon; its slot is another's when none names it, and nobody holds it (rib.h). NULL: nobody
+	// listens.
+	void (*routing)(void *arg, uint32_t slot, enum xy_link_change what);
+	// May a stranger from there have a link? NULL: nobody.
+	bool (*open_to)(void *arg, const struct xy_endpoint *from);
+};
+
+struct xy_links_config {
+	struct xy_dp *dp; // its ports are there already
+	const struct xy_identity *identity;
+	struct xy_wg_limits limits;
+	uint32_t max_peers;
+	// No handshake of ours carries an older time stamp than this; zeros: none was sent yet.
+	uint8_t stamp_floor[XY_WG_TAI64N_LEN];
+	unsigned stranger_rate, stranger_burst; // handshakes before cookies are asked; 0 = default
+	struct xy_links_ops ops;
+};
+
+struct xy_links;
+
+int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, struct xy_err *err);
+// No job may be under way. Its peers and routes are taken out of the dataplane, which is still
+// there.
+void xy_links_destroy(struct xy_links *l);
+
+// What changes from the present state to the plan: peers that are in both keep their sessions. On
+// an error as much of the plan as fits is in force.
+int xy_links_apply(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err);
+// The same in slices, by xy_links_run: the plan must live, and stay where it is, until it is in
+// force. Another may begin, or the same again, before. Routes that stand in both are never gone.
+void xy_links_apply_begin(struct xy_links *l, const struct xy_plan *plan);
+bool xy_links_applying(const struct xy_links *l);
+int xy_links_apply_result(const struct xy_links *l, struct xy_err *err);
+
+void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
+void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now);
+void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
+		       const struct xy_endpoint *found, unsigned count, xy_nsec now);
+// Runs timers that are due, at most `max` links, and with what is left brings the plan on, two
+// steps (a route each) for a link; call again at xy_links_deadline, which may be now.
+void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now);
+xy_nsec xy_links_deadline(const struct xy_links *l);
+// Asks for the way to the peers of at most max links again, from *from (0 at first) on;
+// true: there are more.
+bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max);
+// The smallest room for an overlay packet in any link, bytes; 0: no link has an endpoint.
+uint32_t xy_links_room(const struct xy_links *l);
+// The newest time stamp that was sent; zeros: none.
+void xy_links_stamp(const struct xy_links *l, uint8_t out[static XY_WG_TAI64N_LEN]);
+// Where a configured node was last heard from, for the next start. False: it never was, or at is no
+// such node.
+bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
+		    struct xy_endpoint *out);
+// From the last start: it is tried there soon, after what the config says.
+void xy_links_place_set(struct xy_links *l, const struct xy_key *key,
+			const struct xy_endpoint *place, xy_nsec now);
+// A signed message, not older than some seconds, says that the node with this key is there. It is
+// tried where it is known and not up, or where peering is open. False: it is nobody for us.
+bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy_endpoint *at,
+		   xy_nsec now);
+bool xy_link_usable(const struct xy_endpoint *e); // as an underlay
+bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from);
+// Up, and no handshake waits for an answer.
+bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now);
+bool xy_links_is_at(const struct xy_links *l, const struct xy_endpoint *at); // some peer, up or not
+bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now);
+// The port to send by.
+unsigned xy_links_port_to(const struct xy_dp *dp, const struct xy_addr *remote);
+bool xy_links_has(const struct xy_links *l, const struct xy_key *key);
+// Handshake jobs under way.
+unsigned xy_links_jobs(const struct xy_links *l);
+
+// --- what is going on
+
+enum xy_link_state {
+	XY_LINK_UP,	   // a session, and nothing speaks against the peer being there
+	XY_LINK_SILENT,	   // a session, but no answer
+	XY_LINK_HANDSHAKE, // no session; the peer is being asked for one
+	XY_LINK_DOWN,	   // no session, and the peer did not answer when it was asked last
+	XY_LINK_IDLE,	   // no session, and nothing to send; it comes with the first packet
+	XY_LINK_NO_ENDPOINT,
+};
+
+struct xy_link_info {
+	const char *name;
+	struct xy_key key;
+	bool leaf;
+	bool open, provisional; // nobody configured it; and it is not known to be there
+	enum xy_link_state state;
+	struct xy_endpoint remote; // port 0: none
+	unsigned endpoint_count;
+	const struct xy_config_endpoint *endpoints;
+	xy_nsec last_handshake; // 0 = never
+	xy_nsec last_received;	// 0 = never
+	xy_nsec session_born;	// 0 = none
+	uint32_t mtu;		// of overlay packets; 0 = no endpoint
+	unsigned keepalive;
+	unsigned allowed_count;
+	const struct xy_prefix *allowed;
+	unsigned sessions;
+	uint64_t handshakes_sent, handshakes_failed;
+	struct xy_dp_peer_stats stats;
+};
+
+unsigned xy_links_count(const struct xy_links *l);
+// Links are numbered by name, 0..count-1. The first whose name is behind `after` (NULL: 0).
+unsigned xy_links_after(const struct xy_links *l, const char *after);
+void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out);
+
+struct xy_link_session {
+	uint32_t index;
+	bool initiator;
+	const char *use; // "previous", "current", "next"
+};
+unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link_session out[3]);
+
+// The routes; whoever learns some puts them in here.
+struct xy_rib *xy_links_rib(struct xy_links *l);
+const char *xy_links_name(const struct xy_links *l, uint32_t slot);	    // NULL: no such peer
+const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot); // NULL: no such peer
+uint32_t xy_links_slot_at(const struct xy_links *l, unsigned at);
+int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot); // -ENOENT
+bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now);
+bool xy_links_is_open(const struct xy_links *l, uint32_t slot); // nobody configured it
+// The node address of that peer. False: no such peer, or a leaf, which has none.
+bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out);
+uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which);

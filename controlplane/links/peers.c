@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A link's life, and its number's, which goes on until no route leads there.
+#include "links/link.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#define START_SPREAD XY_SEC // links begin spread over this, so that a start is no burst
+
+static int allowed_set(struct xy_link *k, const struct xy_config_peer *p)
+{
+	struct xy_prefix *copy = NULL;
+	if (p->allowed.count) {
+		copy = calloc(p->allowed.count, sizeof(*copy));
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, p->allowed.v, p->allowed.count * sizeof(*copy));
+	}
+	free(k->allowed);
+	k->allowed = copy;
+	k->allowed_count = p->allowed.count;
+	return 0;
+}
+
+// Initiate unasked: to every node whose endpoint is known, and to a leaf that is to be kept alive.
+void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	uint32_t random = 0;
+	l->cfg.ops.random(l->cfg.ops.arg, &random, sizeof(random));
+	k->start_at = XY_NEVER;
+	if ((k->endpoints.count || k->endpoints.learned.port) && (!k->leaf || k->keepalive))
+		k->start_at = now + random % START_SPREAD;
+}
+
+// Whether Babel is spoken with it may change while the link is up.
+static void routing_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p)
+{
+	if (k->routing == xy_config_speaks(p))
+		return;
+	xy_link_tell(l, k, XY_LINK_REMOVED);
+	k->routing = !k->routing;
+	xy_link_endpoint_publish(l, k);
+	if (k->told_up)
+		xy_link_tell(l, k, XY_LINK_CAME_UP);
+}
+
+int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
+		   xy_nsec now)
+{
+	memcpy(k->name, p->name, sizeof(k->name));
+	routing_set(l, k, p);
+	if (k->keepalive != p->keepalive) {
+		k->keepalive = p->keepalive;
+		k->timers.persistent_keepalive = p->keepalive * XY_SEC;
+		k->timers.persistent_at = p->keepalive ? now : XY_NEVER;
+	}
+	int r = allowed_set(k, p);
+	r = r ? r : xy_link_endpoints_set(l, k, p, now);
+	if (!r && !xy_link_is_up(l, k, now))
+		xy_link_start_plan(l, k, now);
+	xy_link_schedule(l, k, now);
+	return r;
+}
+
+static int enter(struct xy_links *l, struct xy_link *k)
+{
+	int r = xy_link_endpoint_publish(l, k); // before its indices and routes
+	r = r ? r : xy_map_set(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN), k->slot);
+	return r ? r : xy_map_set(&l->by_serial, k->serial, k->slot);
+}
+
+int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
+		const struct xy_hs_remote *remote, xy_nsec now, struct xy_link **out)
+{
+	if (!l->free_count && !l->leaving_count && !xy_link_open_evict(l))
+		return -ENOSPC;
+	if (!l->free_count) // routes still lead to who has gone
+		return -EAGAIN;
+	struct xy_link *k = calloc(1, sizeof(*k));
+	if (!k)
+		return -ENOMEM;
+	k->slot = l->free_slot[--l->free_count];
+	k->serial = ++l->serial;
+	k->key = p->key;
+	k->leaf = p->leaf;
+	k->routing = xy_config_speaks(p);
+	k->keepalive = p->keepalive;
+	k->start_at = XY_NEVER;
+	k->mark = l->mark;
+	k->hs_remote = *remote;
+	memcpy(k->stamped, l->cfg.stamp_floor, sizeof(k->stamped));
+	xy_cookie_jar_init(&k->jar, p->key.b);
+	xy_wg_timers_init(&k->timers, &l->cfg.limits, p->keepalive * XY_SEC);
+	l->link[k->slot] = k;
+	int r = enter(l, k);
+	r = r ? r : xy_link_change(l, k, p, now);
+	if (r)
+		xy_link_remove(l, k);
+	else
+		*out = k;
+	return r;
+}
+
+void xy_link_remove(struct xy_links *l, struct xy_link *k)
+{
+	xy_link_tell(l, k, XY_LINK_REMOVED);
+	xy_link_open_end(l, k);
+	xy_link_handshake_end(l, k);
+	xy_link_sessions_clear(l, k);
+	xy_heap_set(&l->timers, &k->timer, XY_NEVER);
+	xy_map_del(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN));
+	xy_map_del(&l->by_serial, k->serial);
+	xy_link_endpoints_free(l, k);
+	l->link[k->slot] = NULL;
+	l->leaving[l->leaving_count++] = k->slot;
+	free(k->allowed);
+	sodium_memzero(k, sizeof(*k));
+	free(k);
+	xy_links_slots_free(l);
+}
+
+// A route that leads there would be the next peer's: it comes after the last one.
+void xy_links_slots_free(struct xy_links *l)
+{
+	uint32_t kept = 0;
+	l->rib.freed = false;
+	if (!l->leaving_count)
+		return;
+	xy_rib_commit(&l->rib);
+	for (uint32_t i = 0; i < l->leaving_count; i++) {
+		uint32_t slot = l->leaving[i];
+		if (l->rib.uses[slot]) {
+			l->leaving[kept++] = slot;
+			continue;
+		}
+		xy_dp_peer_del(l->dp, slot);
+		l->free_slot[l->free_count++] = slot;
+	}
+	l->leaving_count = kept;
+}
+
+// --- the list by name
+
+static int by_name(const void *a, const void *b, void *arg)
+{
+	const struct xy_links *l = arg;
+	return strcmp(l->link[*(const uint32_t *)a]->name, l->link[*(const uint32_t *)b]->name);
+}
+
+static uint32_t order_place(const struct xy_links *l, const struct xy_link *k)
+{
+	uint32_t from = 0, to = l->count;
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+		if (by_name(&l->order[mid], &k->slot, (void *)(uintptr_t)l) < 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+void xy_link_order_put(struct xy_links *l, struct xy_link *k)
+{
+	uint32_t at = order_place(l, k);
+	memmove(&l->order[at + 1], &l->order[at], (l->count - at) * sizeof(*l->order));
+	l->order[at] = k->slot;
+	l->count++;
+}
+
+void xy_link_order_drop(struct xy_links *l, const struct xy_link *k)
+{
+	uint32_t at = order_place(l, k);
+	while (at < l->count && l->order[at] != k->slot) // of several with one name
+		at++;
+	if (at < l->count)
+		memmove(&l->order[at], &l->order[at + 1], (--l->count - at) * sizeof(*l->order));
+}

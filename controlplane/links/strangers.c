@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Open peering: links to keys that nobody configured. Such a link is provisional, one of a few
+// whose oldest makes room, until a valid transport message has come in its session: only then has
+// the other side shown that it is there, and no replay. Then it is a peer with the least rights:
+// its own /64, no leaf's addresses, and the end of its link when it has been idle for long.
+#include "links/link.h"
+
+#include <sodium.h>
+
+#define PROVISIONAL_TIME (10 * XY_SEC)	// to its first transport message
+#define IDLE_TIME	 (600 * XY_SEC) // without a session
+
+enum { PER_SOURCE = 8 }; // provisional ones of one source: who has one address, has not all slots
+
+static unsigned provisional_most(const struct xy_links *l)
+{
+	unsigned half = l->cfg.max_peers / 2;
+	return half < XY_LINK_PROVISIONAL ? half : XY_LINK_PROVISIONAL;
+}
+
+bool xy_links_crowded(const struct xy_links *l)
+{
+	return l->provisional_count && l->provisional_count >= provisional_most(l) / 2;
+}
+
+bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from)
+{
+	return l->cfg.ops.open_to && l->cfg.ops.open_to(l->cfg.ops.arg, from);
+}
+
+// --- the provisional ones, oldest first
+
+static void provisional_put(struct xy_links *l, struct xy_link *k)
+{
+	k->provisional = true;
+	l->provisional[l->provisional_count++] = k;
+}
+
+static void provisional_end(struct xy_links *l, struct xy_link *k)
+{
+	unsigned at = 0;
+	if (!k->provisional)
+		return;
+	while (l->provisional[at] != k)
+		at++;
+	memmove(&l->provisional[at], &l->provisional[at + 1],
+		(--l->provisional_count - at) * sizeof(l->provisional[0]));
+	k->provisional = false;
+}
+
+static struct xy_link *oldest_from(const struct xy_links *l, const struct xy_addr *from)
+{
+	uint64_t source = xy_limiter_source(from);
+	struct xy_link *oldest = NULL;
+	unsigned n = 0;
+	for (unsigned i = 0; i < l->provisional_count; i++) {
+		struct xy_link *k = l->provisional[i];
+		if (xy_limiter_source(&k->remote.addr) != source)
+			continue;
+		oldest = oldest ? oldest : k;
+		n++;
+	}
+	return n >= PER_SOURCE ? oldest : NULL;
+}
+
+static bool make_room(struct xy_links *l, const struct xy_addr *from)
+{
+	struct xy_link *k = oldest_from(l, from);
+	if (!k && (l->provisional_count >= provisional_most(l) || !l->free_count))
+		k = l->provisional_count ? l->provisional[0] : NULL;
+	if (k) {
+		xy_links_drop(l, XY_LINK_DROP_HS_PROVISIONAL);
+		xy_link_open_drop(l, k);
+	}
+	return l->free_count && provisional_most(l);
+}
+
+// --- a life
+
+static void name_make(const struct xy_key *key, char name[static XY_NAME_LEN + 1])
+{
+	char text[XY_KEY_STRLEN];
+	sodium_bin2base64(text, sizeof(text), key->b, sizeof(key->b),
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	snprintf(name, XY_NAME_LEN + 1, "open-%.16s", text);
+}
+
+static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec now)
+{
+	struct xy_config_peer p = {0};
+	struct xy_link *k;
+	memcpy(p.key.b, job->pk, sizeof(p.key.b));
+	name_make(&p.key, p.name);
+	if (!make_room(l, &job->remote.addr)) {
+		xy_links_drop(l, XY_LINK_DROP_HS_OPEN_FULL);
+		return NULL;
+	}
+	if (xy_link_add(l, &p, &job->theirs, now, &k))
+		return NULL;
+	k->open = true;
+	k->open_since = now;
+	provisional_put(l, k);
+	xy_link_order_put(l, k);
+	xy_link_schedule(l, k, now); // its end, if nothing else
+	return k;
+}
+
+// Two keys for one /64: the one that is known stays.
+static bool is_taken(const struct xy_links *l, const struct xy_prefix *p)
+{
+	const struct xy_rib_route *r = xy_rib_get(&l->rib, p, XY_ROUTE_PEER);
+	return (r && l->link[r->route.peer]) || xy_rib_get(&l->rib, p, XY_ROUTE_OWN);
+}
+
+static bool may_stay(struct xy_links *l, const struct xy_link *k, const struct xy_prefix *p,
+		     xy_nsec now)
+{
+	bool full = l->open_count >= l->open_most;
+	unsigned long missed;
+	if (!full && !is_taken(l, p))
+		return true;
+	xy_links_drop(l, full ? XY_LINK_DROP_HS_OPEN_FULL : XY_LINK_DROP_HS_COLLISION);
+	if (xy_log_limit_pass(&l->log_open_full, now, &missed))
+		xy_log_warn("%s: %s (%lu more like this)", k->name,
+			    full ? "no room for one more open peer: raise max_open_peers"
+				 : "its key has the /64 of another node: refused",
+			    missed);
+	return false;
+}
+
+void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
+	const struct xy_rib_route route = {.prefix = xy_key_prefix(&k->key),
+					   .source = XY_ROUTE_PEER,
+					   .route = {.kind = XY_DP_ROUTE_PEER, .peer = k->slot}};
+	if (!may_stay(l, k, &route.prefix, now)) {
+		k->open_since = now > PROVISIONAL_TIME ? now - PROVISIONAL_TIME : 0; // ends now
+		return;
+	}
+	provisional_end(l, k);
+	l->open_count++;
+	xy_link_remote_known(l, k);
+	xy_link_endpoint_publish(l, k);
+	xy_rib_set(&l->rib, &route);
+	xy_rib_commit(&l->rib);
+	xy_link_tell_up(l, k);
+	// The other side may be waiting for a transport message of ours, too.
+	if (current && !current->initiator)
+		xy_dp_session_keepalive(l->dp, current->index);
+}
+
+static void end(struct xy_links *l, struct xy_link *k)
+{
+	if (k->provisional)
+		provisional_end(l, k);
+	else
+		l->open_count--;
+	k->open = false;
+}
+
+void xy_link_open_end(struct xy_links *l, struct xy_link *k)
+{
+	struct xy_prefix p = xy_key_prefix(&k->key);
+	const struct xy_rib_route *route = xy_rib_get(&l->rib, &p, XY_ROUTE_PEER);
+	if (!k->open)
+		return;
+	end(l, k);
+	if (route && route->route.peer == k->slot) // else another's, of the config
+		xy_rib_del(&l->rib, &p, XY_ROUTE_PEER);
+}
+
+void xy_link_open_drop(struct xy_links *l, struct xy_link *k)
+{
+	if (!k->provisional)
+		xy_log_info("peer %s: removed, it was idle or had to make room", k->name);
+	xy_link_order_drop(l, k);
+	xy_link_remove(l, k);
+}
+
+static struct xy_link *quietest(const struct xy_links *l)
+{
+	struct xy_link *k = NULL;
+	for (uint32_t i = 0; l->open_count && i < l->cfg.max_peers; i++)
+		if (l->link[i] && l->link[i]->open &&
+		    (!k || l->link[i]->last_handshake < k->last_handshake))
+			k = l->link[i];
+	return k;
+}
+
+bool xy_link_open_evict(struct xy_links *l)
+{
+	struct xy_link *k = l->provisional_count ? l->provisional[0] : quietest(l);
+	if (k)
+		xy_link_open_drop(l, k);
+	return k;
+}
+
+void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	bool told = !k->provisional;
+	if (!k->open)
+		return;
+	end(l, k); // its route is the config's from here on
+	xy_link_remote_known(l, k);
+	xy_link_endpoint_publish(l, k);
+	if (!told && xy_link_is_up(l, k, now))
+		xy_link_tell_up(l, k);
+}
+
+xy_nsec xy_link_open_ends(const struct xy_links *l, const struct xy_link *k)
+{
+	if (!k->open)
+		return XY_NEVER;
+	if (k->provisional)
+		return k->open_since + PROVISIONAL_TIME;
+	return k->last_handshake + l->cfg.limits.reject_after_time + IDLE_TIME;
+}
+
+// --- meeting
+
+static struct xy_job *job_new(struct xy_links *l, const uint8_t pk[static XY_WG_KEY_LEN],
+			      const struct xy_endpoint *remote)
+{
+	struct xy_job *job = xy_job_take(&l->jobs, true);
+	if (!job) {
+		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+		return NULL;
+	}
+	job->type = XY_JOB_MEET;
+	job->ours = &l->ours;
+	job->remote = *remote;
+	memcpy(job->pk, pk, sizeof(job->pk));
+	memcpy(job->theirs.psk, l->open_psk, sizeof(job->theirs.psk));
+	return job;
+}
+
+void xy_link_meet(struct xy_links *l, const struct xy_job *opened)
+{
+	struct xy_job *job = job_new(l, opened->pk, &opened->remote);
+	if (!job)
+		return;
+	job->asked = true;
+	job->worker = opened->worker;
+	job->port = opened->port;
+	job->local = opened->local;
+	job->state = opened->state;
+	job->initiation = opened->initiation;
+	l->cfg.ops.run(l->cfg.ops.arg, job);
+}
+
+// A known one that is not up is tried there.
+static void meet_known(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at,
+		       xy_nsec now)
+{
+	if (k->leaf || xy_link_is_well(l, k, now))
+		return;
+	k->endpoints.learned = *at; // for when the present attempt is given up
+	if (k->hs != XY_LINK_HS_NONE && k->remote.port)
+		return;
+	xy_link_endpoint_try(l, k, at);
+	xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
+	xy_link_schedule(l, k, now);
+}
+
+bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy_endpoint *at,
+		   xy_nsec now)
+{
+	struct xy_link *k = xy_link_by_key(l, key->b);
+	if (memcmp(key->b, l->ours.pk, sizeof(key->b)) == 0 || !xy_link_usable(at))
+		return false;
+	if (k) {
+		meet_known(l, k, at, now);
+		return true;
+	}
+	if (!xy_links_open_to(l, at))
+		return false;
+	struct xy_job *job = job_new(l, key->b, at);
+	if (job)
+		l->cfg.ops.run(l->cfg.ops.arg, job);
+	return true;
+}
+
+static void met_asking(struct xy_links *l, struct xy_job *job, xy_nsec now)
+{
+	struct xy_link *k = xy_link_by_key(l, job->pk);
+	if (!k)
+		k = xy_links_open_to(l, &job->remote) ? add(l, job, now) : NULL;
+	if (k)
+		xy_link_answer(l, k, job, now);
+}
+
+static void met_beacon(struct xy_links *l, struct xy_job *job, xy_nsec now)
+{
+	struct xy_link *k = xy_link_by_key(l, job->pk);
+	if (!k)
+		k = xy_links_open_to(l, &job->remote) ? add(l, job, now) : NULL;
+	if (k)
+		meet_known(l, k, &job->remote, now);
+}
+
+void xy_link_met(struct xy_links *l, struct xy_job *job, xy_nsec now)
+{
+	if (job->result)
+		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
+	else if (job->asked)
+		met_asking(l, job, now);
+	else
+		met_beacon(l, job, now);
+}

@@ -1,0 +1,818 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "routing/routing.h"
+
+#include "base/bytes.h"
+#include "log.h"
+#include "wire/udp6.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#define NEGATIVES     1024	      // of unanswered destinations; a stub asks for 1,000 at a time
+#define NEGATIVE_LIFE (10 * XY_SEC)   // as lib/babel keeps them
+#define CHECKS	      1024	      // links looked at in a second
+#define TROUBLE_STAYS (30 * XY_SEC)   // before it is said: a first exchange is over by then
+#define CS6	      0xc0	      // traffic class of routing protocols (RFC 4594)
+#define LOOK_EVERY    (150 * XY_MSEC) // at what the links carry
+#define LOOK_BUDGET   4096	      // slots in a turn, where nothing is to be looked at
+#define LOOK_COST     32	      // of a link: a cache line of each session and worker
+
+static_assert((int)XY_BABEL_HOPS == (int)XY_DP_HOPS, "next hops are passed on as they are");
+
+static const struct xy_prefix mesh = {.addr.b = {0x02}, .len = 7};
+
+struct link {
+	bool there;  // in Babel
+	bool up;     // a session is there
+	bool open;   // of an open peer: no plan names it
+	bool plain;  // a leaf; also while routes of what was here go
+	bool spoken; // Babel was, since the number is this peer's
+	bool going;  // removed, and its number held until no route names it
+	bool wanted; // by the plan at hand
+	uint16_t cost;
+	uint32_t max_origins;
+	bool stub, relay;
+	bool trouble_told;
+	const char *trouble; // who is a stub: both ends differ
+	xy_nsec trouble_since;
+	uint8_t print[16]; // of its other settings
+	struct xy_key key;
+};
+
+struct queue { // of claims, first in, first out
+	struct xy_routing_task *v;
+	unsigned at, count, room;
+};
+
+struct negative {
+	struct xy_prefix prefix;
+	xy_nsec until;
+};
+
+struct xy_routing {
+	struct xy_routing_config cfg;
+	struct xy_babel *babel;
+	struct xy_rib *rib;
+	struct xy_addr local; // our link-local address, the same on each link
+	struct link *link;    // [max_peers], by slot
+	uint32_t going;	      // links of that kind
+	bool pending;	      // actions are left
+	uint32_t look_next;   // slot
+	xy_nsec look_at, look_began;
+	struct queue sign, verify;
+	struct xy_routing_job job[XY_ROUTING_JOBS];
+	unsigned jobs;
+	struct xy_config_prefixes announced;
+	struct xy_babel_accept *accepted; // whose origins are admitted first
+	unsigned accepted_count;
+	struct negative negative[NEGATIVES]; // a ring, oldest first
+	unsigned negative_at, negative_count;
+	uint32_t checked; // where xy_routing_check goes on
+	uint64_t notice[XY_ROUTING_NOTICES], malformed, refused;
+	struct xy_log_limit log[XY_ROUTING_NOTICES], log_refused;
+};
+
+// --- claims, on helpers
+
+void xy_routing_job_run(struct xy_routing_job *job)
+{
+	for (unsigned i = 0; i < job->count; i++) {
+		struct xy_routing_task *t = &job->task[i];
+		if (job->sign)
+			xy_babel_claim_sign(&t->claim, job->ed25519_sk);
+		else
+			t->result = xy_babel_claim_verify(&t->claim, &t->x25519);
+	}
+}
+
+static void queue_put(struct queue *q, uint64_t id, const struct xy_babel_claim *claim)
+{
+	// Half of it free at least: else each claim behind a full queue would move all of them.
+	bool full = q->at + q->count == q->room;
+	if (full && q->at && q->at >= q->count) {
+		memmove(q->v, q->v + q->at, q->count * sizeof(*q->v));
+		q->at = 0;
+	} else if (full) {
+		unsigned room = q->room ? 2 * q->room : 64;
+		void *v = reallocarray(q->v, room, sizeof(*q->v));
+		if (!v)
+			return; // like a packet that was lost
+		q->v = v;
+		q->room = room;
+	}
+	q->v[q->at + q->count++] = (struct xy_routing_task){.id = id, .claim = *claim};
+}
+
+static unsigned queue_take(struct queue *q, struct xy_routing_task *out, unsigned max)
+{
+	unsigned n = q->count < max ? q->count : max;
+	if (n)
+		memcpy(out, q->v + q->at, n * sizeof(*out));
+	q->at += n;
+	q->count -= n;
+	if (!q->count && q->room) { // after a full table it is megabytes
+		free(q->v);
+		*q = (struct queue){0};
+	}
+	return n;
+}
+
+// Signatures of our own first: there are few, and all others wait for them.
+static void jobs_start(struct xy_routing *r)
+{
+	for (unsigned i = 0; i < XY_ROUTING_JOBS; i++) {
+		struct xy_routing_job *job = &r->job[i];
+		if (job->busy || (!r->sign.count && !r->verify.count))
+			continue;
+		job->sign = r->sign.count > 0;
+		job->count =
+			queue_take(job->sign ? &r->sign : &r->verify, job->task, XY_ROUTING_BATCH);
+		job->ed25519_sk = r->cfg.identity->ed25519_sk;
+		job->busy = true;
+		r->jobs++;
+		r->cfg.ops.run(r->cfg.ops.arg, job);
+	}
+}
+
+void xy_routing_job_done(struct xy_routing *r, struct xy_routing_job *job, xy_nsec now)
+{
+	for (unsigned i = 0; i < job->count; i++) {
+		struct xy_routing_task *t = &job->task[i];
+		if (job->sign)
+			xy_babel_signed(r->babel, t->id, t->claim.origin.signature, now);
+		else
+			xy_babel_verified(r->babel, t->id, t->result, &t->x25519, now);
+	}
+	job->busy = false;
+	r->jobs--;
+	r->pending = true;
+	jobs_start(r);
+}
+
+void xy_routing_epoch_saved(struct xy_routing *r, uint32_t epoch, xy_nsec now)
+{
+	xy_babel_epoch_saved(r->babel, epoch, now);
+	r->pending = true;
+}
+
+// --- routes
+
+static void rib_put(struct xy_routing *r, const struct xy_rib_route *route, xy_nsec now)
+{
+	unsigned long missed;
+	char text[XY_PREFIX_STRLEN];
+	int e = xy_rib_set(r->rib, route);
+	if (!e)
+		return;
+	r->refused++;
+	if (xy_log_limit_pass(&r->log_refused, now, &missed))
+		xy_log_warn("route %s: learned, and not used: %s%s (%lu more like this)",
+			    xy_prefix_str(&route->prefix, text), strerror(-e),
+			    e == -ENOSPC ? "; raise max_routes and restart" : "", missed);
+}
+
+// A stub has the aggregate of its relay: what goes there first asks for the way.
+static void via(struct xy_routing *r, const struct xy_babel_route *b, struct xy_dp_route *out)
+{
+	*out = (struct xy_dp_route){
+		.kind = XY_DP_ROUTE_PEER, .peer = b->hops[0], .hop_count = b->hop_count};
+	for (unsigned i = 0; i < b->hop_count; i++)
+		out->hops[i] = b->hops[i];
+	if (r->cfg.stub && xy_prefix_eq(&b->prefix, &mesh))
+		*out = (struct xy_dp_route){.kind = XY_DP_ROUTE_ASK};
+}
+
+static uint32_t leaf_of(const struct xy_routing *r, const struct xy_rib_route *route)
+{
+	bool leaf =
+		route && route->route.kind == XY_DP_ROUTE_PEER && r->link[route->route.peer].plain;
+	return leaf ? route->route.peer : XY_DP_NO_PEER;
+}
+
+// What is routed to a leaf it may send from, unless the config gives that to one by `allowed`.
+static void source_follow(struct xy_routing *r, const struct xy_prefix *p, uint32_t was)
+{
+	uint32_t is = leaf_of(r, xy_rib_get(r->rib, p, XY_ROUTE_LEARNED));
+	if (is == was || xy_rib_get(r->rib, p, XY_ROUTE_LEAF))
+		return;
+	if (is == XY_DP_NO_PEER)
+		xy_dp_source_del(r->cfg.dp, p);
+	else
+		xy_dp_source_set(r->cfg.dp, p, is);
+}
+
+static void take_route(struct xy_routing *r, const struct xy_babel_route *b, xy_nsec now)
+{
+	struct xy_rib_route route = {.prefix = b->prefix, .source = XY_ROUTE_LEARNED};
+	uint32_t leaf = leaf_of(r, xy_rib_get(r->rib, &b->prefix, route.source));
+	if (b->kind == XY_BABEL_VIA && b->used)
+		via(r, b, &route.route);
+	// Only what we followed must not fall back to a shorter prefix; what is passed on for
+	// others is nothing to our own packets.
+	else if (b->kind == XY_BABEL_UNREACHABLE && xy_rib_get(r->rib, &b->prefix, route.source))
+		route.route = (struct xy_dp_route){.kind = XY_DP_ROUTE_REJECT};
+	if (route.route.kind)
+		rib_put(r, &route, now);
+	else
+		xy_rib_del(r->rib, &b->prefix, route.source);
+	source_follow(r, &b->prefix, leaf);
+}
+
+// Nobody knows the way: for ten seconds packets get that as an answer, and do not ask. Marked by
+// `peer`, which REJECT has no use for, so that a later word of Babel is not taken back with it.
+static void negative_put(struct xy_routing *r, const struct xy_prefix *p, xy_nsec now)
+{
+	struct xy_rib_route route = {
+		.prefix = *p,
+		.source = XY_ROUTE_LEARNED,
+		.route = {.kind = XY_DP_ROUTE_REJECT, .peer = XY_DP_NO_PEER},
+	};
+	if (r->negative_count == NEGATIVES || xy_rib_get(r->rib, p, XY_ROUTE_LEARNED))
+		return;
+	r->negative[(r->negative_at + r->negative_count++) % NEGATIVES] =
+		(struct negative){.prefix = *p, .until = now + NEGATIVE_LIFE};
+	rib_put(r, &route, now);
+}
+
+static void negatives_expire(struct xy_routing *r, xy_nsec now)
+{
+	while (r->negative_count && r->negative[r->negative_at].until <= now) {
+		const struct xy_prefix *p = &r->negative[r->negative_at].prefix;
+		const struct xy_rib_route *there = xy_rib_get(r->rib, p, XY_ROUTE_LEARNED);
+		if (there && there->route.kind == XY_DP_ROUTE_REJECT &&
+		    there->route.peer == XY_DP_NO_PEER)
+			xy_rib_del(r->rib, p, XY_ROUTE_LEARNED);
+		r->negative_at = (r->negative_at + 1) % NEGATIVES;
+		r->negative_count--;
+	}
+}
+
+// --- what Babel has us do
+
+static void send_packet(struct xy_routing *r, const struct xy_babel_action *a)
+{
+	uint8_t packet[XY_IPV6_MIN_MTU];
+	struct xy_udp6 u = {.src = r->local,
+			    .dst = a->send.to,
+			    .src_port = XY_BABEL_PORT,
+			    .dst_port = XY_BABEL_PORT,
+			    .traffic_class = CS6,
+			    .hop_limit = 1,
+			    .data = a->send.data,
+			    .len = a->send.len};
+	size_t len = xy_udp6_build(&u, packet, sizeof(packet));
+	if (len) // a datagram may be lost on any link; Babel sends again what matters
+		xy_dp_overlay_send(r->cfg.dp, a->send.link, packet, len);
+}
+
+static void say_notice(const struct xy_routing *r, const struct xy_babel_action *a,
+		       unsigned long missed)
+{
+	char prefix[XY_PREFIX_STRLEN], key[XY_KEY_STRLEN];
+	const char *peer = xy_links_name(r->cfg.links, a->notice.link);
+	xy_prefix_str(&a->notice.prefix, prefix);
+	xy_key_str(&a->notice.key, key);
+	peer = peer ? peer : "?";
+	switch (a->notice.code) {
+	case XY_BABEL_NOTICE_TWO_NODES:
+		xy_log_error("routing: another node announces with our key: give each node a key "
+			     "of its own (xylem genkey)");
+		break;
+	case XY_BABEL_NOTICE_EPOCH_LOST:
+		xy_log_warn("routing: the network knows a later epoch of ours than the one saved; "
+			    "going above it");
+		break;
+	case XY_BABEL_NOTICE_COLLISION:
+		xy_log_warn("routing: key %s announces %s, which another key has; the known one "
+			    "is kept (%lu more like this)",
+			    key, prefix, missed);
+		break;
+	case XY_BABEL_NOTICE_LIMIT:
+		xy_log_warn("routing: peer %s brings more than it may; its further routes are "
+			    "refused (max_origins) (%lu more like this)",
+			    peer, missed);
+		break;
+	case XY_BABEL_NOTICE_NO_ANSWER:
+		xy_log_debug("routing: nobody knows a way to %s", prefix);
+		break;
+	case XY_BABEL_NOTICE_STARTED:
+		xy_log_info("routing: neighbours are heard, routes are in use");
+		break;
+	case XY_BABEL_NOTICE_SILENT:
+		xy_log_warn(
+			"routing: peer %s is silent: traffic goes there, nothing comes back and "
+			"no probe is answered; not used until it is heard again (%lu more like "
+			"this)",
+			peer, missed);
+		break;
+	case XY_BABEL_NOTICE_HEARD:
+		xy_log_info("routing: peer %s is heard again", peer);
+		break;
+	}
+}
+
+static void take_notice(struct xy_routing *r, const struct xy_babel_action *a, xy_nsec now)
+{
+	unsigned long missed;
+	r->notice[a->notice.code]++;
+	if (xy_log_limit_pass(&r->log[a->notice.code], now, &missed))
+		say_notice(r, a, missed);
+	if (a->notice.code == XY_BABEL_NOTICE_NO_ANSWER)
+		negative_put(r, &a->notice.prefix, now);
+}
+
+static void act(struct xy_routing *r, const struct xy_babel_action *a, xy_nsec now)
+{
+	switch (a->kind) {
+	case XY_BABEL_SEND:
+		xy_babel_send_stamp(r->babel, now);
+		send_packet(r, a);
+		break;
+	case XY_BABEL_ROUTE:
+		take_route(r, &a->route, now);
+		break;
+	case XY_BABEL_VERIFY:
+		queue_put(&r->verify, a->verify.id, &a->verify.claim);
+		break;
+	case XY_BABEL_SIGN:
+		queue_put(&r->sign, a->sign.id, &a->sign.claim);
+		break;
+	case XY_BABEL_SAVE_EPOCH:
+		r->cfg.ops.epoch_save(r->cfg.ops.arg, a->epoch);
+		break;
+	case XY_BABEL_NOTICE:
+		take_notice(r, a, now);
+		break;
+	}
+}
+
+static void act_all(struct xy_routing *r, unsigned max, xy_nsec now)
+{
+	const struct xy_babel_action *a = NULL;
+	while (max-- && (a = xy_babel_action(r->babel)))
+		act(r, a, now);
+	r->pending = a != NULL;
+	xy_rib_commit(r->rib);
+	jobs_start(r);
+}
+
+static void going_release(struct xy_routing *r, xy_nsec now)
+{
+	if (!r->going || r->pending || xy_babel_deadline(r->babel) <= now)
+		return;
+	for (uint32_t i = 0; i < r->cfg.max_peers && r->going; i++) {
+		if (!r->link[i].going)
+			continue;
+		r->link[i].going = false;
+		r->going--;
+		xy_rib_release(r->rib, i);
+	}
+}
+
+static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
+{
+	struct xy_dp_peer_stats s;
+	if (xy_dp_peer_stats(r->cfg.dp, slot, &s) == 0)
+		xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_any, s.tx_carried, now);
+}
+
+// What workers saw go and come on each link: a round over all of them, in slices.
+static void links_look(struct xy_routing *r, xy_nsec now)
+{
+	if (r->look_at > now)
+		return;
+	if (!r->look_next)
+		r->look_began = now;
+	for (int left = LOOK_BUDGET; r->look_next < r->cfg.max_peers && left > 0; r->look_next++) {
+		const struct link *k = &r->link[r->look_next];
+		left -= k->there && k->up ? LOOK_COST : 1;
+		if (k->there && k->up)
+			look(r, r->look_next, now);
+	}
+	if (r->look_next < r->cfg.max_peers)
+		return;
+	r->look_next = 0;
+	r->look_at = r->look_began + LOOK_EVERY;
+}
+
+void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
+{
+	negatives_expire(r, now);
+	links_look(r, now);
+	// Not while actions are left: what a poll sets off then waits behind no more than it.
+	if (!r->pending && xy_babel_deadline(r->babel) <= now)
+		xy_babel_poll(r->babel, now);
+	act_all(r, max, now);
+	going_release(r, now);
+}
+
+xy_nsec xy_routing_deadline(const struct xy_routing *r)
+{
+	xy_nsec at = r->pending ? 0 : xy_babel_deadline(r->babel);
+	if (r->negative_count && r->negative[r->negative_at].until < at)
+		at = r->negative[r->negative_at].until;
+	return r->look_at < at ? r->look_at : at;
+}
+
+// --- what the dataplane tells
+
+static void take_packet(struct xy_routing *r, const struct xy_dp_event *ev, xy_nsec now)
+{
+	struct xy_udp6 u;
+	if (ev->peer >= r->cfg.max_peers || !r->link[ev->peer].there)
+		return;
+	if (xy_udp6_parse(ev->data, ev->len, &u) || u.src_port != XY_BABEL_PORT ||
+	    u.dst_port != XY_BABEL_PORT || !xy_addr_is_link_local(&u.src) ||
+	    !(xy_addr_eq(&u.dst, &xy_babel_group) || xy_addr_eq(&u.dst, &r->local))) {
+		r->malformed++;
+		return;
+	}
+	xy_babel_receive(r->babel, (uint16_t)ev->peer, &u.src, u.data, u.len, ev->at, now);
+}
+
+static void want(struct xy_routing *r, const struct xy_addr *a, xy_nsec now)
+{
+	struct xy_prefix p = {.addr = *a, .len = 64};
+	xy_prefix_mask(&p);
+	if (xy_babel_want(r->babel, a, now) == -ENETUNREACH && r->cfg.stub)
+		negative_put(r, &p, now);
+}
+
+void xy_routing_event(struct xy_routing *r, const struct xy_dp_event *ev, xy_nsec now)
+{
+	if (ev->type == XY_DP_OVERLAY)
+		take_packet(r, ev, now);
+	else if (ev->type == XY_DP_ASK || ev->type == XY_DP_USED)
+		want(r, &ev->addr, now);
+	r->pending = true;
+}
+
+// --- links
+
+static void link_end(struct xy_routing *r, uint32_t slot, xy_nsec now)
+{
+	struct link *k = &r->link[slot];
+	if (!k->there)
+		return;
+	xy_babel_origin_prefer(r->babel, &k->key, false);
+	xy_babel_link_remove(r->babel, (uint16_t)slot, now); // what it brought goes in slices
+	k->there = false;
+	r->pending = true;
+}
+
+// Until Babel is through with it, an action may still name the link.
+static void link_gone(struct xy_routing *r, uint32_t slot)
+{
+	struct link *k = &r->link[slot];
+	if (k->spoken && !k->going) {
+		xy_rib_hold(r->rib, slot);
+		r->going++;
+	}
+	*k = (struct link){.plain = k->plain, .going = k->going || k->spoken};
+}
+
+static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *key,
+		      const struct xy_babel_link *c, xy_nsec now)
+{
+	struct link *k = &r->link[slot];
+	int e = slot < XY_BABEL_LINKS ? xy_babel_link_add(r->babel, (uint16_t)slot, c, now)
+				      : -ERANGE;
+	if (e)
+		return e;
+	k->there = k->spoken = true;
+	k->key = *key;
+	k->plain = c->plain;
+	k->cost = c->cost;
+	k->max_origins = c->max_origins;
+	k->stub = c->stub;
+	k->relay = c->relay;
+	xy_babel_origin_prefer(r->babel, key, true);
+	if (k->up)
+		xy_babel_link_up(r->babel, (uint16_t)slot, now);
+	r->pending = true;
+	return 0;
+}
+
+static void open_begin(struct xy_routing *r, uint32_t slot, xy_nsec now)
+{
+	const struct xy_key *key = xy_links_key(r->cfg.links, slot);
+	struct xy_babel_link c = {
+		.trust = XY_BABEL_OPEN, .local = r->local, .no_rtt = r->cfg.no_rtt};
+	if (!key)
+		return;
+	c.remote = xy_key_link_local(key);
+	r->link[slot].open = link_begin(r, slot, key, &c, now) == 0;
+}
+
+void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now)
+{
+	struct link *k = &r->link[slot];
+	k->up = what == XY_LINK_CAME_UP;
+	if (what == XY_LINK_REMOVED) {
+		link_end(r, slot, now);
+		link_gone(r, slot);
+	} else if (k->up && !k->there) {
+		if (xy_links_is_open(r->cfg.links, slot)) // else its plan is on the way
+			open_begin(r, slot, now);
+	} else if (k->up) {
+		xy_babel_link_up(r->babel, (uint16_t)slot, now);
+	} else if (k->there) {
+		xy_babel_link_down(r->babel, (uint16_t)slot, now);
+	}
+	r->pending = true;
+}
+
+// --- the config
+
+static void describe(const struct xy_routing *r, const struct xy_config_peer *p,
+		     struct xy_babel_link *out)
+{
+	*out = (struct xy_babel_link){.plain = p->leaf,
+				      .stub = p->stub,
+				      .relay = p->relay,
+				      .no_rtt = r->cfg.no_rtt,
+				      .cost = p->cost ? p->cost : XY_BABEL_COST,
+				      .max_origins = p->max_origins,
+				      .tag = p->tag,
+				      .local = r->local,
+				      .accept = p->accept.v,
+				      .accept_count = p->accept.count,
+				      .announce = p->announce.v,
+				      .announce_count = p->announce.count};
+	if (p->leaf)
+		out->local_v4 = r->cfg.node_v4;
+	else
+		out->remote = xy_key_link_local(&p->key);
+}
+
+static void list_print(crypto_generichash_state *s, const struct xy_prefix *v, unsigned n)
+{
+	uint32_t count = v ? n + 1 : 0; // not set is not empty
+	crypto_generichash_update(s, (const uint8_t *)&count, sizeof(count));
+	for (unsigned i = 0; i < n; i++) {
+		crypto_generichash_update(s, v[i].addr.b, sizeof(v[i].addr.b));
+		crypto_generichash_update(s, &v[i].len, 1);
+	}
+}
+
+// Two links with the same print differ in cost and limits at most.
+static void settings_print(const struct xy_babel_link *c, uint8_t out[static 16])
+{
+	crypto_generichash_state s;
+	uint32_t head[4] = {c->plain, c->stub, c->relay, c->tag};
+	crypto_generichash_init(&s, NULL, 0, 16);
+	crypto_generichash_update(&s, (const uint8_t *)head, sizeof(head));
+	list_print(&s, c->accept, c->accept_count);
+	list_print(&s, c->announce, c->announce_count);
+	crypto_generichash_final(&s, out, 16);
+}
+
+static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_config_peer *p,
+		      xy_nsec now)
+{
+	struct link *k = &r->link[slot];
+	struct xy_babel_link c;
+	uint8_t print[16];
+	describe(r, p, &c);
+	settings_print(&c, print);
+	k->wanted = true;
+	k->open = false;
+	if (k->there && memcmp(print, k->print, sizeof(print)) != 0)
+		link_end(r, slot, now);
+	if (!k->there) {
+		memcpy(k->print, print, sizeof(print));
+		return link_begin(r, slot, &p->key, &c, now);
+	}
+	if (k->cost != c.cost)
+		xy_babel_link_cost(r->babel, (uint16_t)slot, c.cost, now);
+	if (k->max_origins != c.max_origins)
+		xy_babel_link_limit(r->babel, (uint16_t)slot, c.max_origins, now);
+	k->cost = c.cost;
+	k->max_origins = c.max_origins;
+	return 0;
+}
+
+static bool has_prefix(const struct xy_config_prefixes *list, const struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		if (xy_prefix_eq(&list->v[i], p))
+			return true;
+	return false;
+}
+
+static int announce_apply(struct xy_routing *r, const struct xy_config_prefixes *want, xy_nsec now)
+{
+	struct xy_config_prefixes copy = {0};
+	if (want->count) {
+		copy.v = calloc(want->count, sizeof(*copy.v));
+		if (!copy.v)
+			return -ENOMEM;
+		memcpy(copy.v, want->v, want->count * sizeof(*copy.v));
+		copy.count = want->count;
+	}
+	int e = 0;
+	for (unsigned i = 0; i < r->announced.count; i++)
+		if (!has_prefix(want, &r->announced.v[i]))
+			xy_babel_withdraw(r->babel, &r->announced.v[i], now);
+	for (unsigned i = 0; !e && i < copy.count; i++)
+		if (!has_prefix(&r->announced, &copy.v[i]))
+			e = xy_babel_announce(r->babel, &copy.v[i], now);
+	free(r->announced.v);
+	r->announced = copy;
+	return e == -EEXIST ? 0 : e; // twice in the list
+}
+
+// A key that the user named is admitted before others where an origin limit is reached.
+static void accept_prefer(struct xy_routing *r, const struct xy_babel_accept *list, unsigned n,
+			  bool on)
+{
+	for (unsigned i = 0; i < n; i++)
+		xy_babel_origin_prefer(r->babel, &list[i].key, on);
+}
+
+static int accept_apply(struct xy_routing *r, const struct xy_config *c, xy_nsec now)
+{
+	unsigned n = c->routing.accept_count;
+	struct xy_babel_accept *list = calloc(n + 1u, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		list[i] = (struct xy_babel_accept){.key = c->routing.accept[i].key,
+						   .prefix = c->routing.accept[i].prefix};
+	int e = xy_babel_accept(r->babel, list, n, now);
+	if (e) {
+		free(list);
+		return e;
+	}
+	accept_prefer(r, list, n, true); // before the old ones are let go
+	accept_prefer(r, r->accepted, r->accepted_count, false);
+	free(r->accepted);
+	r->accepted = list;
+	r->accepted_count = n;
+	return 0;
+}
+
+static int links_apply(struct xy_routing *r, const struct xy_config *c, xy_nsec now,
+		       struct xy_err *err)
+{
+	uint32_t slot;
+	for (uint32_t i = 0; i < r->cfg.max_peers; i++)
+		r->link[i].wanted = false;
+	for (unsigned i = 0; i < c->peer_count; i++) {
+		const struct xy_config_peer *p = &c->peers[i];
+		if (!xy_config_speaks(p) || xy_links_slot(r->cfg.links, &p->key, &slot))
+			continue; // it could not be added, which was said
+		int e = link_apply(r, slot, p, now);
+		if (e)
+			return xy_err_set(err, -e, "peer %s: no routing with it: %s%s", p->name,
+					  strerror(-e),
+					  e == -ERANGE ? "; lower max_peers to 65535" : "");
+	}
+	for (uint32_t i = 0; i < r->cfg.max_peers; i++)
+		if (r->link[i].there && !r->link[i].wanted && !r->link[i].open)
+			link_end(r, i, now); // babel = "no", from now on
+	return 0;
+}
+
+int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec now,
+		     struct xy_err *err)
+{
+	const struct xy_config *c = &plan->config;
+	if (c->routing.stub != r->cfg.stub)
+		xy_log_warn("reload: routing.stub has changed; it takes effect at a restart");
+	int e = links_apply(r, c, now, err);
+	if (e)
+		return e;
+	e = announce_apply(r, &c->routing.announce, now);
+	e = e ? e : accept_apply(r, c, now);
+	r->pending = true;
+	return e ? xy_err_set(err, -e, "routing: %s", strerror(-e)) : 0;
+}
+
+// --- life
+
+int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct xy_routing **out,
+		      struct xy_err *err)
+{
+	struct xy_babel_config b = {.key = cfg->identity->x25519,
+				    .ed25519 = cfg->identity->ed25519,
+				    .epoch = cfg->epoch,
+				    .stub = cfg->stub};
+	struct xy_prefix own = xy_key_prefix(&cfg->identity->x25519);
+	struct xy_routing *r = calloc(1, sizeof(*r));
+	if (!r)
+		return xy_err_set(err, ENOMEM, "no memory for routing");
+	memcpy(b.secret, cfg->secret, sizeof(b.secret));
+	r->cfg = *cfg;
+	r->rib = xy_links_rib(cfg->links);
+	r->local = xy_key_link_local(&cfg->identity->x25519);
+	r->link = calloc(cfg->max_peers, sizeof(*r->link));
+	r->babel = xy_babel_new(&b, now);
+	if (!r->link || !r->babel || xy_babel_announce(r->babel, &own, now)) {
+		xy_routing_destroy(r);
+		return xy_err_set(err, ENOMEM, "no memory for routing");
+	}
+	r->pending = true;
+	*out = r;
+	return 0;
+}
+
+void xy_routing_quit(struct xy_routing *r)
+{
+	r->sign.count = r->verify.count = 0;
+}
+
+void xy_routing_destroy(struct xy_routing *r)
+{
+	if (!r)
+		return;
+	xy_babel_free(r->babel);
+	free(r->sign.v);
+	free(r->verify.v);
+	free(r->announced.v);
+	free(r->accepted);
+	free(r->link);
+	sodium_memzero(r, sizeof(*r));
+	free(r);
+}
+
+// --- who is a stub
+
+static const char *trouble_of(const struct xy_routing *r, uint32_t slot)
+{
+	const struct link *k = &r->link[slot];
+	struct xy_babel_link_info i;
+	if (!k->there || k->plain || xy_babel_link_info(r->babel, (uint16_t)slot, &i) || !i.up ||
+	    !i.heard)
+		return NULL;
+	if (k->stub && i.origins > 1) // a stub tells of itself alone
+		return "has a table of its own, but stub = true stands for it here, so it is told "
+		       "no routes; remove that, or set routing.stub there";
+	if (!r->cfg.stub && i.aggregate)
+		return "takes this node for a stub and tells it no routes; remove stub = true for "
+		       "this node there, or set routing.stub here";
+	if (k->relay && !i.aggregate)
+		return "does not know that this node is a stub, and tells it a whole table; set "
+		       "stub = true for this node there";
+	return NULL;
+}
+
+static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
+{
+	struct link *k = &r->link[slot];
+	const char *trouble = trouble_of(r, slot), *name = xy_links_name(r->cfg.links, slot);
+	if (trouble != k->trouble) {
+		k->trouble = trouble;
+		k->trouble_since = now;
+		k->trouble_told = false;
+	}
+	if (!trouble || k->trouble_told || now - k->trouble_since < TROUBLE_STAYS)
+		return;
+	k->trouble_told = true;
+	xy_log_warn("routing: peer %s %s", name ? name : "?", trouble);
+}
+
+void xy_routing_check(struct xy_routing *r, xy_nsec now)
+{
+	uint32_t n = r->cfg.max_peers < CHECKS ? r->cfg.max_peers : CHECKS;
+	while (n--) {
+		check_link(r, r->checked, now);
+		r->checked = (r->checked + 1) % r->cfg.max_peers;
+	}
+}
+
+const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot)
+{
+	const struct link *k = slot < r->cfg.max_peers ? &r->link[slot] : NULL;
+	return k && k->trouble_told ? k->trouble : NULL;
+}
+
+// --- what is going on
+
+unsigned xy_routing_jobs(const struct xy_routing *r)
+{
+	return r->jobs;
+}
+
+void xy_routing_info(const struct xy_routing *r, struct xy_routing_info *out)
+{
+	*out = (struct xy_routing_info){.malformed = r->malformed,
+					.refused = r->refused,
+					.waiting = r->sign.count + r->verify.count};
+	memcpy(out->notice, r->notice, sizeof(out->notice));
+	xy_babel_stats(r->babel, &out->babel);
+}
+
+int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_babel_link_info *out)
+{
+	if (slot >= r->cfg.max_peers || !r->link[slot].there)
+		return -ENOENT;
+	return xy_babel_link_info(r->babel, (uint16_t)slot, out);
+}
+
+unsigned xy_routing_lookup(const struct xy_routing *r, const struct xy_prefix *p,
+			   struct xy_babel_entry *out, unsigned max, xy_nsec now)
+{
+	return xy_babel_lookup(r->babel, p, out, max, now);
+}

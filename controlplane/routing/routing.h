@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Routing: has lib/babel run over our links, and puts what it learns into the table of routes. No
+// loop, no socket, no clock in it: time comes with each call, what needs a thread or the disk goes
+// out through xy_routing_ops. Control thread only.
+#pragma once
+
+#include "babel/babel.h"
+#include "links/links.h"
+
+enum {
+	XY_ROUTING_BATCH = 16, // claims in a job: 1.2 ms for a handshake to wait behind
+	XY_ROUTING_JOBS = 2,   // under way at once
+	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_HEARD + 1,
+};
+
+struct xy_routing_task {
+	uint64_t id;
+	struct xy_babel_claim claim;
+	struct xy_key x25519; // verify: as xy_babel_claim_verify gives it
+	int result;
+};
+
+// Signatures to make or to verify, on a helper, which touches nothing else.
+struct xy_routing_job {
+	bool sign, busy;
+	const uint8_t *ed25519_sk;
+	void *arg; // of ops
+	unsigned count;
+	struct xy_routing_task task[XY_ROUTING_BATCH];
+};
+void xy_routing_job_run(struct xy_routing_job *job); // any thread
+
+struct xy_routing_ops {
+	void *arg;
+	// Has xy_routing_job_run called on a helper and xy_routing_job_done after, not from within.
+	void (*run)(void *arg, struct xy_routing_job *job);
+	// Saves it on disk; xy_routing_epoch_saved after, when it is safe there. From within, too.
+	void (*epoch_save)(void *arg, uint32_t epoch);
+};
+
+struct xy_routing_config {
+	struct xy_dp *dp;
+	struct xy_links *links; // which tell what becomes of them: xy_routing_link
+	const struct xy_identity *identity;
+	uint32_t epoch; // xy_babel_epoch_first of what was saved, and saved itself
+	uint32_t max_peers;
+	uint8_t secret[16];	// random
+	struct xy_addr node_v4; // of the host interface, v4-mapped; unspecified: none
+	bool stub;
+	bool no_rtt; // for tests: metrics that no delay changes
+	struct xy_routing_ops ops;
+};
+
+struct xy_routing;
+
+int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct xy_routing **out,
+		      struct xy_err *err);
+// No job is begun any more; those under way come back.
+void xy_routing_quit(struct xy_routing *r);
+// No job may be under way. Leaves the table of routes as it is.
+void xy_routing_destroy(struct xy_routing *r);
+
+// What changes from the present state to the plan, whose links are there already. What the two
+// have in common goes on undisturbed.
+int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec now,
+		     struct xy_err *err);
+
+// A link came up, went down, or is about to be removed: then its routes go in slices, and its
+// number is held in the table of routes until they have. A link that no plan names is an open
+// peer's.
+void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now);
+// OVERLAY (to port 6696 of a link-local address or group), ASK, USED.
+void xy_routing_event(struct xy_routing *r, const struct xy_dp_event *ev, xy_nsec now);
+void xy_routing_job_done(struct xy_routing *r, struct xy_routing_job *job, xy_nsec now);
+void xy_routing_epoch_saved(struct xy_routing *r, uint32_t epoch, xy_nsec now);
+// Timers that are due and at most `max` of what follows from them and from the events; call again
+// at xy_routing_deadline, which may be now.
+void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now);
+xy_nsec xy_routing_deadline(const struct xy_routing *r);
+unsigned xy_routing_jobs(const struct xy_routing *r); // under way
+
+// --- what is going on
+
+struct xy_routing_info {
+	struct xy_babel_stats babel;
+	uint64_t notice[XY_ROUTING_NOTICES]; // how often
+	uint64_t malformed;		     // packets from links that were no Babel
+	uint64_t refused;		     // routes that found no room in the dataplane
+	uint32_t waiting;		     // claims that wait for a helper
+};
+void xy_routing_info(const struct xy_routing *r, struct xy_routing_info *out);
+// -ENOENT: Babel is not spoken there.
+int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_babel_link_info *out);
+// Both ends of a link must agree on who is a stub: looks at some links, a second after the last
+// time, and says once where they do not.
+void xy_routing_check(struct xy_routing *r, xy_nsec now);
+// What is wrong with the peer's idea of who is a stub, and what to do; NULL: nothing.
+const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot);
+// As xy_babel_lookup.
+unsigned xy_routing_lookup(const struct xy_routing *r, const struct xy_prefix *p,
+			   struct xy_babel_entry *out, unsigned max, xy_nsec now);

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The short read commands for DPDK's own telemetry socket (dpdk-telemetry.py), as snapshots: its
+// clients are served by threads that must not look at what is the control thread's.
+#include "daemon.h"
+#include "show/outline.h"
+#include "show/telemetry.h"
+
+#include <stdio.h>
+
+#define PUBLISH_SECONDS 10 // and each second while somebody asks
+enum { NODES = 128 };
+
+// Reason: packets, in place of a list with explanations.
+static json_t *drops(const struct xy_daemon *d)
+{
+	json_t *all = xy_telemetry_answer(d->telemetry, "/xylem/drops"), *o = json_object(), *one;
+	size_t i;
+	json_array_foreach(json_object_get(all, "drops"), i, one)
+		json_object_set(o, json_string_value(json_object_get(one, "reason")),
+				json_object_get(one, "packets"));
+	json_decref(all);
+	return o;
+}
+
+// Worker: node: counts. Nodes that never worked are not there, and no worker is asked for whom
+// there is no room anyhow.
+static json_t *graph(const struct xy_daemon *d)
+{
+	struct xy_dp_node_stats s[NODES];
+	json_t *o = json_object();
+	char name[16];
+	for (unsigned w = 0, all = 0; w < xy_dp_workers(d->dp) && all < XY_OUTLINE_MEMBERS; w++) {
+		json_t *nodes = json_object();
+		unsigned n = xy_dp_graph_stats(d->dp, w, s, NODES);
+		for (unsigned i = 0; i < n && i < NODES; i++)
+			if (s[i].packets && ++all)
+				json_object_set_new(nodes, s[i].name,
+						    json_pack("{s:I, s:I, s:I}", "calls",
+							      (json_int_t)s[i].calls, "packets",
+							      (json_int_t)s[i].packets, "cycles",
+							      (json_int_t)s[i].cycles));
+		snprintf(name, sizeof(name), "%u", w);
+		json_object_set_new(o, name, nodes);
+	}
+	return o;
+}
+
+static json_t *node(const struct xy_daemon *d)
+{
+	return xy_telemetry_answer(d->telemetry, "/xylem/node");
+}
+
+static json_t *workers(const struct xy_daemon *d)
+{
+	return xy_telemetry_answer(d->telemetry, "/xylem/workers");
+}
+
+static json_t *ports(const struct xy_daemon *d)
+{
+	return xy_telemetry_answer(d->telemetry, "/xylem/ports");
+}
+
+static void publish(const struct xy_daemon *d, const char *command, const char *help,
+		    json_t *(*make)(const struct xy_daemon *d))
+{
+	struct xy_outline o;
+	json_t *answer = make(d);
+	xy_outline_init(&o, command);
+	xy_outline_members(&o, answer, 2);
+	json_decref(answer);
+	xy_dp_telemetry_publish(command, help, o.text); // no memory: the last one stays
+}
+
+void xy_publish(struct xy_daemon *d)
+{
+	if (!xy_dp_telemetry_asked() && d->published && ++d->published % PUBLISH_SECONDS)
+		return;
+	d->published = d->published ? d->published : 1;
+	publish(d, "/xylem/node", "This node: identity, interface, memory, counts.", node);
+	publish(d, "/xylem/workers", "Workers: load and the terms of the accounting identity.",
+		workers);
+	publish(d, "/xylem/drops", "Drops by reason.", drops);
+	publish(d, "/xylem/ports", "Ports and their counters.", ports);
+	publish(d, "/xylem/graph", "Graph nodes that worked, by worker.", graph);
+}
