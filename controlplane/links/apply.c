@@ -43,6 +43,13 @@ void xy_links_apply_failed(struct xy_links *l, int result, const struct xy_err *
 	l->apply.result = l->apply.result ? l->apply.result : result;
 }
 
+static void drop(struct xy_links *l, struct xy_link *k)
+{
+	xy_log_info("peer %s: removed", k->name);
+	xy_link_order_drop(l, k);
+	xy_link_remove(l, k);
+}
+
 static bool remove_run(struct xy_links *l, unsigned *max)
 {
 	struct xy_links_apply *a = &l->apply;
@@ -53,9 +60,7 @@ static bool remove_run(struct xy_links *l, unsigned *max)
 		if (*max < PEER_STEPS)
 			return true;
 		*max -= PEER_STEPS;
-		xy_log_info("peer %s: removed", k->name);
-		xy_link_order_drop(l, k);
-		xy_link_remove(l, k);
+		drop(l, k);
 	}
 	return false;
 }
@@ -79,6 +84,10 @@ static void bring_in(struct xy_links *l, unsigned at, xy_nsec now)
 	int r = 0;
 	if (xy_key_is_zero(&p->key)) // not known yet
 		return;
+	if (k && !is_same(k, plan, at)) { // a stranger that came since the others went
+		drop(l, k);
+		k = NULL;
+	}
 	if (k) {
 		r = change(l, k, p, now);
 	} else {

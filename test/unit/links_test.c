@@ -1449,6 +1449,28 @@ static void test_slot_of_the_evicted(void)
 	xy_plan_free(&plan);
 }
 
+// Who comes as a stranger while the config that names him is on its way is what it says he is.
+static void test_stranger_meanwhile(void)
+{
+	struct xy_plan plan;
+	world_make();
+	none(A, OPEN);
+	sliced_plan(A, 0, 1, "c", &plan);
+	plan.config.peering = XY_PEERING_OPEN;
+	plan.config.peers[0].leaf = true;
+	xy_links_apply_begin(A->links, &plan);
+	CU_ASSERT(xy_links_meet(A->links, &B->id.x25519, &B->dp.self, w.now));
+	jobs_finish(A);
+	CU_ASSERT(xy_links_count(A->links) == 1 && info(A).open);
+	slices(0, 0);
+	const struct xy_link *b = xy_link_by_key(A->links, B->id.x25519.b);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+	CU_ASSERT(b->leaf && !b->open && A->dp.peer[b->slot].cfg.leaf);
+	CU_ASSERT(xy_links_count(A->links) == 2 && A->links->provisional_count == 0);
+	world_end();
+	xy_plan_free(&plan);
+}
+
 static void test_refused(void)
 {
 	char text[512];
@@ -1674,6 +1696,7 @@ XY_UNIT_MAIN(
 	{"a number that is still named", test_slot_of_the_gone},
 	{"a number that is waited for", test_slot_waited_for},
 	{"the number of who made room", test_slot_of_the_evicted},
+	{"a stranger while his config comes", test_stranger_meanwhile},
 	{"refused configs", test_refused}, {"replay window moves to the busy worker", test_move},
 	{"path mtu", test_mtu}, {"events of what is not there", test_strange_events},
 	{"heap against a scan", test_heap}, {"map against an array", test_map},
