@@ -47,9 +47,7 @@ static bool cost_moved(uint16_t old, uint16_t new, uint16_t configured)
 static void became_usable(struct xy_babel *b, struct neigh *n)
 {
 	n->usable = true;
-	if (n->silence_told)
-		notice(b, XY_BABEL_NOTICE_HEARD, n, NULL, NULL);
-	n->silence_told = false;
+	silence_over(b, n);
 	if (n->fresh) {
 		n->wildcard_due = n->full_due = true;
 	} else {

@@ -99,6 +99,16 @@ void silence_timer(struct xy_babel *b, struct neigh *n)
 	send_probe(b, n);
 }
 
+// Used again. "Soon" counts from here: sixteen Hellos alone take more than a minute.
+void silence_over(struct xy_babel *b, struct neigh *n)
+{
+	if (!n->silence_told)
+		return;
+	n->silence_told = false;
+	n->silent_at = b->now;
+	notice(b, XY_BABEL_NOTICE_HEARD, n, NULL, NULL);
+}
+
 // It must be heard again before it is used. Our own Hellos follow quickly, so that two who found
 // each other silent need not wait for each other's.
 void silence_hello(struct xy_babel *b, struct neigh *n)

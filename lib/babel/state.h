@@ -236,7 +236,7 @@ struct neigh {
 	unsigned probes;		// since it was last heard
 	bool silent, silence_told;	// silent: not used until hellos_left more are heard
 	unsigned hellos_again, hellos_left;
-	xy_nsec silent_at;
+	xy_nsec silent_at; // since when it is, or was last; 0: never
 	// RFC 9616
 	bool has_stamp;
 	uint32_t stamp_theirs, stamp_ours, rtt;
@@ -458,6 +458,7 @@ void silence_stop(struct neigh *n);
 void silence_heard(struct neigh *n, xy_nsec at); // something of it arrived then
 void silence_hello(struct xy_babel *b, struct neigh *n);
 void silence_timer(struct xy_babel *b, struct neigh *n);
+void silence_over(struct xy_babel *b, struct neigh *n); // it is used (again)
 
 // select.c
 uint16_t route_metric(const struct xy_babel *b, const struct route *r);

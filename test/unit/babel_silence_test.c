@@ -284,6 +284,29 @@ static void test_heard_again(void)
 	rig_free(r);
 }
 
+// A link that dies as soon as it is used again has to be heard for longer each time, up to a limit.
+static void test_flapping(void)
+{
+	static const unsigned hellos[] = {2, 4, 8, 16, 16, 16};
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.hello_at = XY_NEVER; // those below alone
+	for (size_t i = 0; i < XY_ARRAY_SIZE(hellos); i++) {
+		unsigned n = 0;
+		f.dead = true;
+		until_by(&f, 1, 20 * XY_SEC);
+		CU_ASSERT_FATAL(info_of(r).silent);
+		for (f.dead = false; info_of(r).silent && n < 20; n++) {
+			run(&f, 3900 * XY_MSEC);
+			hello(&f);
+			f.hello_at = XY_NEVER;
+		}
+		CU_ASSERT_EQUAL(n, hellos[i]);
+		CU_ASSERT(until_by(&f, 0, 10 * XY_SEC) < 10 * XY_SEC);
+	}
+	rig_free(r);
+}
+
 // It was restarted: it begins anew.
 static void test_restarted(void)
 {
@@ -307,4 +330,4 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"no answer, but other packets", test_other_packets},
 	     {"a slow neighbour, a lossy link", test_slow_and_lossy},
 	     {"the machine slept", test_slept}, {"heard again", test_heard_again},
-	     {"restarted", test_restarted})
+	     {"a link that flaps", test_flapping}, {"restarted", test_restarted})
