@@ -144,7 +144,7 @@ static void hello_reset(struct neigh *n)
 	memset(n->hello_seen, 0, sizeof(n->hello_seen));
 	n->hello_due[0] = n->hello_due[1] = n->ihu_due = 0;
 	n->txcost = n->rxcost = XY_BABEL_INFINITY;
-	n->has_stamp = n->silent = false;
+	n->has_stamp = n->silent = n->acknowledges = false;
 	n->rtt = 0;
 	silence_stop(n);
 }

@@ -750,6 +750,7 @@ static void delivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 
 void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
 {
+	n->acknowledges = true;
 	for (unsigned i = 0; i < SLOTS; i++) {
 		struct slot *s = &n->slots[i];
 		if (!s->used || s->opaque != opaque)

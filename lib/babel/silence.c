@@ -59,7 +59,7 @@ static void fall_silent(struct xy_babel *b, struct neigh *n)
 }
 
 // Only here, with what the workers know now, is a neighbour found silent; and not where the looks
-// themselves came late, as after the machine slept.
+// themselves came late, as after the machine slept, nor one that never acknowledged anything.
 static void look(struct xy_babel *b, struct neigh *n, xy_nsec received, xy_nsec carried)
 {
 	bool late = b->now - n->looked > LATE;
@@ -69,7 +69,8 @@ static void look(struct xy_babel *b, struct neigh *n, xy_nsec received, xy_nsec 
 		silence_stop(n);
 	else if (!n->quiet_since || late)
 		begin(n, b->now);
-	else if (n->probes >= LEAST_PROBES && b->now - n->probed_first >= PATIENCE)
+	else if (n->acknowledges && n->probes >= LEAST_PROBES &&
+		 b->now - n->probed_first >= PATIENCE)
 		fall_silent(b, n);
 }
 

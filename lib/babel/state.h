@@ -234,6 +234,7 @@ struct neigh {
 	xy_nsec quiet_since;		// traffic went to it and nothing came; 0: no
 	xy_nsec probe_at, probed_first; // 0: no probe is due
 	unsigned probes;		// since it was last heard
+	bool acknowledges;		// it has, so that no answer means something
 	bool silent, silence_told;	// silent: not used until hellos_left more are heard
 	unsigned hellos_again, hellos_left;
 	xy_nsec silent_at; // since when it is, or was last; 0: never

@@ -209,6 +209,25 @@ static void test_other_packets(void)
 	rig_free(r);
 }
 
+// One that has never acknowledged anything: its Hellos alone tell.
+static void test_no_acknowledgments(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	struct xy_identity id = identity(9);
+	f.loss = 100;
+	r->hello[0] = (uint16_t)(r->hello[0] + 3000); // another router
+	hello(&f);
+	hello(&f);
+	announce(r, 0, &id, 5, 0, 96);
+	pass(r, XY_SEC);
+	run(&f, 100 * XY_SEC);
+	CU_ASSERT(info_of(r).probes > 0);
+	CU_ASSERT_EQUAL(info_of(r).silences, 0);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
 static void test_slow_and_lossy(void)
 {
 	static const struct {
@@ -328,6 +347,7 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"a single packet", test_one_packet}, {"an idle link", test_idle},
 	     {"a flow in one direction", test_one_way},
 	     {"no answer, but other packets", test_other_packets},
+	     {"no acknowledgments at all", test_no_acknowledgments},
 	     {"a slow neighbour, a lossy link", test_slow_and_lossy},
 	     {"the machine slept", test_slept}, {"heard again", test_heard_again},
 	     {"a link that flaps", test_flapping}, {"restarted", test_restarted})
