@@ -109,7 +109,8 @@ static void poll_until(struct xy_babel *b, xy_nsec *now, xy_nsec end)
 	*now = end;
 }
 
-// A Hello and an IHU, so that the link is up and what follows counts.
+// A Hello and an IHU, so that the link is up and what follows counts; and an Acknowledgment, so
+// that the neighbour may be found silent.
 static void greet(struct xy_babel *b, uint16_t link, const struct xy_babel_link *l, uint16_t seqno,
 		  xy_nsec now)
 {
@@ -119,6 +120,7 @@ static void greet(struct xy_babel *b, uint16_t link, const struct xy_babel_link 
 	xy_babel_build_hello(&build, &(struct xy_babel_hello){.seqno = seqno, .interval = 400});
 	xy_babel_build_ihu(&build, &(struct xy_babel_ihu){
 					   .address = l->local, .rxcost = 96, .interval = 1200});
+	xy_babel_build_ack(&build, 0);
 	xy_babel_receive(b, link, &source, data, xy_babel_build_end(&build), now, now);
 }
 
