@@ -14,7 +14,7 @@ enum {
 	LEAST_PROBES = 10, // however late the timers were
 	MOST_PROBES = 40,
 	HELLOS_AGAIN = 2, // of a neighbour that was silent, before it is used; doubled when it
-	HELLOS_MOST = 16, // falls silent again soon
+	HELLOS_MOST = 4,  // falls silent again soon: where it is the only way, waiting costs more
 };
 static const xy_nsec QUIET = 500 * XY_MSEC; // sent, and nothing came: the first probe
 static const xy_nsec SLOW_PACE = 500 * XY_MSEC;
