@@ -108,7 +108,7 @@ mycelium_up() {
     local peers=()
     [ $node = R ] || peers=(--peers "tcp://$(relay_wire $node):9651")
     spawn $node "$LAB/$node.mycelium.log" mycelium --key-file "$LAB/$node.mycelium" --tun-name mycelium \
-      --disable-peer-discovery --no-metrics "${peers[@]}"
+      --disable-peer-discovery "${peers[@]}"
     LAB_PID[$node]=$LAB_SPAWNED
     wait_for 10 in_node $node ip link show mycelium || {
       tail -n 5 "$LAB/$node.mycelium.log" >&2
