@@ -13,8 +13,8 @@ enum {
 	// (0.51^23 = 2e-7).
 	LEAST_PROBES = 10, // however late the timers were
 	MOST_PROBES = 40,
-	HELLOS_AGAIN = 2, // of a neighbour that was silent, before it is used; doubled when it
-	HELLOS_MOST = 4,  // falls silent again soon: where it is the only way, waiting costs more
+	HELLOS_AGAIN = 2, // of a neighbour that was silent, before it is used
+	HELLOS_SOON = 4, // when it falls silent again soon; where it is the only way, waiting costs
 };
 static const xy_nsec QUIET = 500 * XY_MSEC; // sent, and nothing came: the first probe
 static const xy_nsec SLOW_PACE = 500 * XY_MSEC;
@@ -25,7 +25,8 @@ static const xy_nsec SOON = 60 * XY_SEC;
 
 void silence_stop(struct neigh *n)
 {
-	n->quiet_since = n->probe_at = 0;
+	n->quiet = false;
+	n->probe_at = 0;
 	n->probes = 0;
 }
 
@@ -40,15 +41,14 @@ void silence_heard(struct neigh *n, xy_nsec at)
 static void begin(struct neigh *n, xy_nsec now)
 {
 	silence_stop(n);
-	n->quiet_since = now;
+	n->quiet = true;
 	n->probe_at = now + QUIET;
 }
 
 static void fall_silent(struct xy_babel *b, struct neigh *n)
 {
 	bool soon = n->silent_at && b->now - n->silent_at < SOON;
-	unsigned twice = 2u * n->hellos_again;
-	n->hellos_again = !soon ? HELLOS_AGAIN : twice < HELLOS_MOST ? twice : HELLOS_MOST;
+	n->hellos_again = soon ? HELLOS_SOON : HELLOS_AGAIN;
 	n->hellos_left = n->hellos_again;
 	n->silent = n->silence_told = true;
 	n->silent_at = b->now;
@@ -67,7 +67,7 @@ static void look(struct xy_babel *b, struct neigh *n, xy_nsec received, xy_nsec 
 	silence_heard(n, received);
 	if (!n->usable || carried <= n->received)
 		silence_stop(n);
-	else if (!n->quiet_since || late)
+	else if (!n->quiet || late)
 		begin(n, b->now);
 	else if (n->acknowledges && n->probes >= LEAST_PROBES &&
 		 b->now - n->probed_first >= PATIENCE)

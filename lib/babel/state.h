@@ -231,7 +231,7 @@ struct neigh {
 	xy_nsec hello_at;
 	// silence.c
 	xy_nsec looked, received;	// last told of its traffic; last known to have sent
-	xy_nsec quiet_since;		// traffic went to it and nothing came; 0: no
+	bool quiet;			// traffic went to it and nothing came
 	xy_nsec probe_at, probed_first; // 0: no probe is due
 	unsigned probes;		// since it was last heard
 	bool acknowledges;		// it has, so that no answer means something
