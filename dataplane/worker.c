@@ -7,6 +7,7 @@
 #include "ask.h"
 #include "graph/graph.h"
 #include "hold.h"
+#include "icmp_rate.h"
 #include "memory.h"
 #include "session.h"
 #include "used.h"
@@ -144,7 +145,9 @@ static int parts_create(struct xy_worker *w)
 	w->hold = xy_hold_create(dp, w->pool);
 	w->ask = xy_ask_create(dp);
 	w->used = xy_used_create();
-	if (!w->mb || !w->use || !w->handed || !w->hold || !w->ask || !w->used || rings_create(w))
+	w->icmp = xy_icmp_rate_create(dp);
+	if (!w->mb || !w->use || !w->handed || !w->hold || !w->ask || !w->used || !w->icmp ||
+	    rings_create(w))
 		return -ENOMEM;
 	int r = descriptors_create(w);
 	r = r ? r : xy_port_worker_init(w);
@@ -170,6 +173,7 @@ void xy_worker_fini(struct xy_worker *w)
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
 	rings_destroy(w);
+	xy_icmp_rate_destroy(w->dp, w->icmp);
 	xy_used_destroy(w->used);
 	xy_ask_destroy(w->ask);
 	xy_hold_destroy(w->hold);

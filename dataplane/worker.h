@@ -14,6 +14,7 @@
 
 struct xy_ask;
 struct xy_hold;
+struct xy_icmp_rate;
 struct xy_session_use;
 struct xy_used;
 
@@ -47,8 +48,7 @@ struct xy_worker {
 	struct xy_hold *hold;	    // packets waiting for sessions
 	struct xy_ask *ask;	    // packets waiting for routes
 	struct xy_used *used;	    // mesh /64s in use, while there are routes to ask for
-	uint64_t icmp_tokens;	    // ICMP errors that may be made now, and since when
-	xy_nsec icmp_refill;
+	struct xy_icmp_rate *icmp;  // ICMP errors that may be made
 	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer
 	uint32_t mtu_peer;
 	xy_nsec mtu_heard; // the last event that an ICMP error said so

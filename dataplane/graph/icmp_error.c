@@ -3,13 +3,10 @@
 // reason. xy_packet verdict: enum xy_icmp_error; counter: the MTU for TOO_BIG.
 #include "node.h"
 
+#include "icmp_rate.h"
 #include "wire/icmp.h"
 
 enum { ROUTE, DROP_HOP_LIMIT, DROP_NO_ROUTE, DROP_TOO_BIG, EDGES };
-
-// Errors per second and at once, per worker (RFC 4443 section 2.4 (f) asks for a token bucket).
-#define RATE  200
-#define BURST 50
 
 static const rte_edge_t reason[] = {
 	[XY_ICMP_TIME_EXCEEDED] = DROP_HOP_LIMIT, [XY_ICMP_NO_ROUTE] = DROP_NO_ROUTE,
@@ -17,24 +14,7 @@ static const rte_edge_t reason[] = {
 	[XY_ICMP_TOO_BIG] = DROP_TOO_BIG,
 };
 
-static bool within_rate(struct xy_worker *w)
-{
-	if (!w->icmp_refill) { // the first ever: a full bucket
-		w->icmp_tokens = BURST;
-		w->icmp_refill = w->now;
-	}
-	uint64_t fresh = (w->now - w->icmp_refill) / (XY_SEC / RATE);
-	if (fresh) {
-		w->icmp_tokens = RTE_MIN(w->icmp_tokens + fresh, (uint64_t)BURST);
-		w->icmp_refill += fresh * (XY_SEC / RATE);
-	}
-	if (!w->icmp_tokens)
-		return false;
-	w->icmp_tokens--;
-	return true;
-}
-
-static struct xy_addr source(const struct xy_dp *dp, uint8_t version)
+static struct xy_addr answer_from(const struct xy_dp *dp, uint8_t version)
 {
 	if (version == 6)
 		return dp->cfg.node_addr;
@@ -48,12 +28,12 @@ static void answer(struct rte_graph *graph, struct rte_node *node, struct xy_wor
 {
 	const struct xy_packet *p = xy_packet(m);
 	const uint8_t *pkt = rte_pktmbuf_mtod(m, const uint8_t *);
-	struct xy_addr from = source(w->dp, p->version);
+	struct xy_addr from = answer_from(w->dp, p->version), src = xy_inner_src(pkt, p->version);
 	struct rte_mbuf *reply;
 
 	if (p->from == XY_PEER_SELF || !xy_icmp_may_answer(pkt, m->data_len))
 		return;
-	if (!within_rate(w)) {
+	if (!xy_icmp_rate_take(w, p->from, (enum xy_icmp_error)p->verdict, &src)) {
 		XY_COUNT(w, generated, 1);
 		xy_count_drop(w, XY_DROP_ICMP_LIMITED, 1);
 		return;

@@ -30,3 +30,4 @@ check "and counts it" at_least 1 "$(drops r hop_limit)"
 before=$(drops r icmp_limited)
 in_node a ping -n -q -l 500 -c 500 -W 1 2ab:1:2:3::4 >/dev/null 2>&1 || true
 check "a burst of errors is limited" at_least $((before + 1)) "$(drops r icmp_limited)"
+check "but what is of another kind is still said" answer 'time exceeded|hop limit' -t 1 "${LAB_ADDR[b]}"

@@ -2003,6 +2003,71 @@ static void test_destroy(void)
 	xy_dp_destroy(dp);
 }
 
+static void feed_from(uint32_t who, const struct xy_addr *src, const struct xy_addr *dst,
+		      uint16_t len, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct rte_mbuf *m = packet(src, dst, 64, len);
+		seal(who, m);
+		feed(m);
+	}
+}
+
+// How many ICMPv6 errors of a type came out for this address behind a peer.
+static unsigned errors_for(uint32_t who, const struct xy_addr *dst, uint8_t type)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < ring.out_count; i++) {
+		const struct xy_wg_data *msg = rte_pktmbuf_mtod(out[i], const struct xy_wg_data *);
+		if (msg->receiver != 100 + who || open_sent(who, out[i]) < 0)
+			continue;
+		const uint8_t *p = rte_pktmbuf_mtod(out[i], const uint8_t *);
+		count += p[6] == XY_PROTO_ICMPV6 && p[40] == type && !memcmp(p + 24, dst->b, 16);
+	}
+	return count;
+}
+
+// Who asks for what is not there spends neither another peer's errors nor those of another kind.
+static void test_icmp_apart(void)
+{
+	at += XY_SEC;
+	session_new(NODE_A, 0, true);
+	session_new(NODE_B, 0, true);
+	session_new(LEAF, 0, true);
+	feed_from(LEAF, &leaf, &nowhere, 100, 60);
+	feed_from(NODE_A, &at_a, &nowhere, 100, 60);
+	feed_from(NODE_A, &at_a, &at_b, LINK_MAX + 1, 1);
+	feed_from(NODE_B, &at_b, &at_a, LINK_MAX + 1, 1);
+	feed_from(NODE_B, &at_b, &nowhere, 100, 1);
+	run();
+	CU_ASSERT_EQUAL(errors_for(NODE_B, &at_b, 2), 1);
+	CU_ASSERT_EQUAL(errors_for(NODE_A, &at_a, 2), 1);
+	settle();
+	feed_from(NODE_B, &at_b, &nowhere, 100, 1);
+	run();
+	CU_ASSERT_EQUAL(errors_for(NODE_B, &at_b, 1), 1);
+	settle();
+}
+
+// A source that never heeds "too big" keeps it from the others behind its peer for a second at
+// most.
+static void test_icmp_lanes(void)
+{
+	static const struct xy_addr beside = {.b = {2, 0xa, [15] = 2}};
+	unsigned told = 0;
+	for (unsigned second = 0; second < 40; second++) {
+		at += XY_SEC;
+		session_new(NODE_A, 0, true);
+		dp->session[xy_session_slot(dp, peer[NODE_A].index)].reject_at = at + XY_SEC;
+		feed_from(NODE_A, &at_a, &at_b, LINK_MAX + 1, 100);
+		feed_from(NODE_A, &beside, &at_b, LINK_MAX + 1, 1);
+		run();
+		told += errors_for(NODE_A, &beside, 2);
+		settle();
+	}
+	CU_ASSERT(told > 20); // 5 of 6, by chance
+}
+
 XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"create", test_create},
 	     {"relay, every length", test_relay},
 	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
@@ -2031,5 +2096,6 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"fragments, no buffers", test_fragments_no_buffers}, {"a route to ask for", test_ask},
 	     {"asked, given up", test_ask_given_up}, {"asked, a scan", test_ask_scan},
 	     {"routes in use", test_used}, {"held packets, shared", test_hold_shared},
-	     {"peer deleted", test_peer_del}, {"indices run out", test_indices_run_out},
-	     {"destroy", test_destroy})
+	     {"ICMP, each peer its own", test_icmp_apart},
+	     {"too big, each source its turn", test_icmp_lanes}, {"peer deleted", test_peer_del},
+	     {"indices run out", test_indices_run_out}, {"destroy", test_destroy})

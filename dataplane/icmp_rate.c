@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "icmp_rate.h"
+
+#include "dp.h"
+#include "memory.h"
+#include "table/exact_hash.h"
+
+// Errors per second and at once, of each bucket.
+#define RATE  200
+#define BURST 50
+
+enum { TIME_EXCEEDED, UNREACHABLE, TOO_BIG, BUCKETS = 8, LANES = BUCKETS - TOO_BIG };
+
+struct xy_icmp_rate {
+	xy_nsec full_at[BUCKETS]; // as in struct xy_bucket
+} __rte_cache_aligned;
+_Static_assert(sizeof(struct xy_icmp_rate) == RTE_CACHE_LINE_SIZE, "a line a peer");
+
+static size_t size(const struct xy_dp *dp) // one more: the host
+{
+	return ((size_t)dp->cfg.max_peers + 1) * sizeof(struct xy_icmp_rate);
+}
+
+struct xy_icmp_rate *xy_icmp_rate_create(const struct xy_dp *dp)
+{
+	return xy_memory_reserve(size(dp));
+}
+
+void xy_icmp_rate_destroy(const struct xy_dp *dp, struct xy_icmp_rate *rate)
+{
+	xy_memory_release(rate, size(dp));
+}
+
+// Keyed, and another one each second: who shares a lane with a source that does not listen shares
+// it for a second.
+static unsigned lane(const struct xy_worker *w, const struct xy_addr *src)
+{
+	const uint64_t *key = w->dp->flow_key;
+	uint64_t word[2];
+	memcpy(word, src->b, sizeof(word));
+	uint64_t hash = xy_exact_fold(word[0] ^ key[0], word[1] ^ key[1]);
+	return (unsigned)(xy_exact_fold(hash ^ key[1], (w->now / XY_SEC) ^ key[0]) % LANES);
+}
+
+bool xy_icmp_rate_take(struct xy_worker *w, uint32_t peer, enum xy_icmp_error error,
+		       const struct xy_addr *src)
+{
+	struct xy_icmp_rate *own = &w->icmp[RTE_MIN(peer, w->dp->cfg.max_peers)];
+	unsigned i = error == XY_ICMP_TOO_BIG	      ? TOO_BIG + lane(w, src)
+		     : error == XY_ICMP_TIME_EXCEEDED ? TIME_EXCEEDED
+						      : UNREACHABLE;
+	struct xy_bucket b;
+	xy_bucket_init(&b, XY_SEC / RATE, BURST);
+	b.full_at = own->full_at[i];
+	bool ok = xy_bucket_take(&b, w->now);
+	own->full_at[i] = b.full_at;
+	return ok;
+}
