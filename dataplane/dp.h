@@ -54,6 +54,7 @@ struct xy_dp {
 	struct xy_tables routes, sources;
 	struct xy_reclaim reclaim; // hands table memory to retire
 	uint64_t routes_refused;
+	bool mesh_routed;	  // control: 200::/7 as a whole has a route
 	struct xy_groups *groups; // reserved memory
 	uint64_t flow_key[2];	  // at random: which flow takes which of several next hops
 

@@ -10,13 +10,16 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-static int tables_create(struct xy_dp *dp, struct xy_tables *t)
+// Room for what sources_reserve and xy_dp_source_own put there.
+enum { RESERVED = 2 + RTE_DIM(((struct xy_own *)0)->prefix) };
+
+static int tables_create(struct xy_dp *dp, struct xy_tables *t, uint32_t limit)
 {
 	uint64_t seed;
 	randombytes_buf(&seed, sizeof(seed));
-	t->mesh = xy_exact_create(dp->cfg.max_routes, seed, &dp->reclaim);
-	t->v6 = xy_lpm_create(128, dp->cfg.max_routes, &dp->reclaim);
-	t->v4 = xy_lpm_create(32, dp->cfg.max_routes, &dp->reclaim);
+	t->mesh = xy_exact_create(limit, seed, &dp->reclaim);
+	t->v6 = xy_lpm_create(128, limit, &dp->reclaim);
+	t->v4 = xy_lpm_create(32, limit, &dp->reclaim);
 	return t->mesh && t->v6 && t->v4 ? 0 : -ENOMEM;
 }
 
@@ -30,12 +33,37 @@ static void tables_destroy(struct xy_tables *t)
 		xy_lpm_destroy(t->v4);
 }
 
+static const struct xy_prefix whole_mesh = {.addr.b = {0x02}, .len = 7};
+
+// A default route is no way into the mesh: what no other route of 200::/7 knows goes nowhere. It
+// stands while nobody has set a route of his own there.
+static int mesh_close(struct xy_dp *dp)
+{
+	dp->mesh_routed = false;
+	return xy_lpm_set(dp->routes.v6, whole_mesh.addr.b, whole_mesh.len,
+			  xy_fib_pack(XY_DP_ROUTE_REJECT, 0));
+}
+
+// Longest prefix decides whose a source is: so a leaf that may send from ::/0 may not from the
+// mesh, nor as us. What it may have inside our own /64 is longer.
+static int sources_reserve(struct xy_dp *dp)
+{
+	struct xy_lpm *v6 = dp->sources.v6;
+	int r = xy_lpm_set(v6, whole_mesh.addr.b, whole_mesh.len, XY_SOURCE_NOBODYS);
+	r = r ? r : xy_lpm_set(v6, dp->cfg.node_addr.b, 128, XY_SOURCE_OURS);
+	xy_lpm_commit(v6);
+	return r;
+}
+
 int xy_fib_init(struct xy_dp *dp, struct xy_err *err)
 {
 	randombytes_buf(dp->flow_key, sizeof(dp->flow_key));
 	dp->own = calloc(1, sizeof(*dp->own));
-	if (!dp->own || tables_create(dp, &dp->routes) || tables_create(dp, &dp->sources))
+	if (!dp->own || tables_create(dp, &dp->routes, dp->cfg.max_routes + 1) ||
+	    tables_create(dp, &dp->sources, dp->cfg.max_routes + RESERVED) || mesh_close(dp) ||
+	    sources_reserve(dp))
 		return xy_err_set(err, ENOMEM, "no memory for the route tables");
+	xy_lpm_commit(dp->routes.v6);
 	return 0;
 }
 
@@ -164,13 +192,19 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 	value_give(dp, r ? value : old);
 	if (r == -ENOSPC)
 		dp->routes_refused++;
+	if (!r && xy_prefix_eq(prefix, &whole_mesh))
+		dp->mesh_routed = true;
 	return r;
 }
 
 int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix)
 {
 	uint32_t old = table_get(dp, &dp->routes, prefix);
-	int r = table_del(dp, &dp->routes, prefix);
+	int r;
+	if (!xy_prefix_eq(prefix, &whole_mesh))
+		r = table_del(dp, &dp->routes, prefix);
+	else
+		r = dp->mesh_routed ? mesh_close(dp) : -ENOENT;
 	if (r == 0)
 		value_give(dp, old);
 	return r;
@@ -202,21 +236,33 @@ void xy_dp_route_info(const struct xy_dp *dp, struct xy_dp_route_info *out)
 {
 	const struct xy_tables *t = &dp->routes;
 	*out = (struct xy_dp_route_info){
-		.count = xy_exact_count(t->mesh) + xy_lpm_count(t->v6) + xy_lpm_count(t->v4),
+		.count = xy_exact_count(t->mesh) + xy_lpm_count(t->v6) + xy_lpm_count(t->v4) -
+			 !dp->mesh_routed,
 		.limit = dp->cfg.max_routes,
 		.bytes = xy_exact_bytes(t->mesh) + xy_lpm_bytes(t->v6) + xy_lpm_bytes(t->v4),
 		.refused = dp->routes_refused,
 	};
 }
 
+// What no peer may be given, nor lose: reserved, ours, or another node's.
+static bool source_is_reserved(const struct xy_dp *dp, const struct xy_prefix *p)
+{
+	if (p->len >= 7 && xy_addr_is_mesh(&p->addr) && !is_ours(dp, p))
+		return true;
+	uint32_t whose = table_get(dp, &dp->sources, p);
+	return whose == XY_SOURCE_NOBODYS || whose == XY_SOURCE_OURS;
+}
+
 int xy_dp_source_set(struct xy_dp *dp, const struct xy_prefix *prefix, uint32_t peer)
 {
-	return peer < dp->cfg.max_peers ? table_set(dp, &dp->sources, prefix, peer) : -EINVAL;
+	if (peer >= dp->cfg.max_peers)
+		return -EINVAL;
+	return source_is_reserved(dp, prefix) ? -EPERM : table_set(dp, &dp->sources, prefix, peer);
 }
 
 int xy_dp_source_del(struct xy_dp *dp, const struct xy_prefix *prefix)
 {
-	return table_del(dp, &dp->sources, prefix);
+	return source_is_reserved(dp, prefix) ? -EPERM : table_del(dp, &dp->sources, prefix);
 }
 
 int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix)
@@ -225,9 +271,13 @@ int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix)
 	if (!own)
 		return -ENOMEM;
 	*own = *old;
-	if (own->count == RTE_DIM(own->prefix)) {
+	// Of our /64 a leaf may have a part; what nobody has is no claim to be us.
+	uint32_t whose = prefix->len == 64 ? XY_SOURCE_NOBODYS : XY_SOURCE_OURS;
+	bool fits = own->count < RTE_DIM(own->prefix);
+	int r = fits ? table_set(dp, &dp->sources, prefix, whose) : -ENOSPC;
+	if (r) {
 		free(own);
-		return -ENOSPC;
+		return r;
 	}
 	struct xy_prefix ones = {.len = prefix->len};
 	memset(ones.addr.b, 0xff, sizeof(ones.addr.b));

@@ -27,5 +27,8 @@ static inline uint32_t xy_fib_arg(uint32_t value)
 	return value & XY_FIB_ARG_MASK;
 }
 
+// What `sources` says of a source that no peer has: below XY_TABLE_MISS, above every peer.
+enum xy_source { XY_SOURCE_NOBODYS = 0x7ffffffe, XY_SOURCE_OURS = 0x7fffffff };
+
 int xy_fib_init(struct xy_dp *dp, struct xy_err *err);
 void xy_fib_fini(struct xy_dp *dp);

@@ -66,20 +66,23 @@ static int peer_prepare(const char *path, const struct xy_config *c, unsigned i,
 
 // --- our own /64, which only a node with its key knows
 
-// An address of 200::/7 is its owner's, and only of our own /64 may we give some away.
+// An address of 200::/7 is its owner's, and only of our own /64 may we give some away. What is
+// shorter than the mesh's prefix means all but the mesh: the dataplane sees to that.
 static bool is_foreign(const struct xy_prefix *p, const struct xy_prefix *own)
 {
-	return xy_addr_is_mesh(&p->addr) && p->len >= 64 && !xy_prefix_covers(own, p);
+	return p->len >= 7 && xy_addr_is_mesh(&p->addr) && !xy_prefix_covers(own, p);
 }
 
 static int refuse_foreign(const char *path, int line, const char *what, const struct xy_prefix *p,
 			  const struct xy_prefix *own, struct xy_err *err)
 {
 	char text[XY_PREFIX_STRLEN], ours[XY_PREFIX_STRLEN];
-	return xy_err_set(err, EINVAL,
-			  "%s:%d: %s %s lies in 200::/7, but not in this node's own /64, %s; take "
-			  "one from there",
-			  path, line, what, xy_prefix_str(p, text), xy_prefix_str(own, ours));
+	return xy_err_set(
+		err, EINVAL,
+		"%s:%d: %s %s lies in 200::/7, but not in this node's own /64, %s; take "
+		"one from there (what others reach this way is no matter: it says who may "
+		"send from there)",
+		path, line, what, xy_prefix_str(p, text), xy_prefix_str(own, ours));
 }
 
 static bool is_ours(const struct xy_config *c, const struct xy_identity *id,

@@ -3,6 +3,7 @@
 // forwarded at all.
 #include "node.h"
 
+#include "fib.h"
 #include "lookup.h"
 #include "peer.h"
 #include "wire/inet.h"
@@ -122,7 +123,9 @@ static void check_leaves(struct xy_worker *w, void **objs, rte_edge_t *edge, uns
 	xy_lookup_run_rcu(&w->dp->sources, &l);
 	for (unsigned i = 0; i < l.n; i++) {
 		uint32_t from = xy_packet(xy_node_mbuf(objs[at[i]]))->from;
-		edge[at[i]] = l.value[i] == from ? ROUTE : DROP_SOURCE;
+		edge[at[i]] = l.value[i] == from	     ? ROUTE
+			      : l.value[i] == XY_SOURCE_OURS ? DROP_SPOOFED
+							     : DROP_SOURCE;
 	}
 }
 

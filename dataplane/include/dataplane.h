@@ -225,7 +225,9 @@ struct xy_dp_route_info {
 };
 void xy_dp_route_info(const struct xy_dp *dp, struct xy_dp_route_info *out);
 
-// Which peer may send from a source (leaves; longest prefix wins). Same rules, same commit.
+// Which peer may send from a source (leaves; longest prefix wins). Same rules, same commit. Inside
+// 200::/7 only what lies in our own /64 can be given (-EPERM), so ::/0 means all but the mesh; what
+// xy_dp_source_own named stays ours (-EPERM).
 int xy_dp_source_set(struct xy_dp *dp, const struct xy_prefix *prefix, uint32_t peer);
 int xy_dp_source_del(struct xy_dp *dp, const struct xy_prefix *prefix);
 // Sources that only we may have: our own /64 and addresses. From any peer: dropped `spoofed`, save

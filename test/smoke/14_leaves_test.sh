@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Two stock WireGuard devices talk through their gateway, in IPv6 and IPv4, and none of them may
-# send from an address that is not its own.
+# send from an address that is not its own, not even one whose `allowed` says ::/0: that is all but
+# the mesh.
 #
 #   p (wireguard-go) --(IPv4)-- r (gateway) --(IPv6)-- q (wireguard-go)
 . "$(dirname "$0")/_init.sh"
@@ -15,7 +16,7 @@ make_wg_key p q
 net=${LAB_NET[r]}
 configure r <<END
 host = { addresses = [ "10.1.0.1/24" ]; };
-peers = ( $(leaf_text p "allowed = [ \"$net::5/128\", \"10.1.0.5/32\" ];"),
+peers = ( $(leaf_text p "allowed = [ \"$net::5/128\", \"10.1.0.5/32\", \"::/0\" ];"),
   $(leaf_text q "allowed = [ \"$net::6/128\", \"10.1.0.6/32\" ];") );
 END
 start_node r
@@ -48,5 +49,10 @@ ip -n p addr del "$net::6/128" dev lo
 before=$(drops r spoofed)
 ip -n p addr add "${LAB_ADDR[r]}/128" dev lo nodad
 check_not "nor as the gateway itself" pings p "$net::6" -I "${LAB_ADDR[r]}"
-check "which is counted as spoofed or source_not_allowed" \
-  at_least $((before + 1)) "$(($(drops r spoofed) + $(drops r source_not_allowed)))"
+check "which is counted as spoofed" at_least $((before + 1)) "$(drops r spoofed)"
+ip -n p addr del "${LAB_ADDR[r]}/128" dev lo
+
+before=$(drops r source_not_allowed)
+ip -n p addr add 27f:b2c5:a944:4dad::7/128 dev lo nodad
+check_not "nor as a node elsewhere" pings p "$net::6" -I 27f:b2c5:a944:4dad::7
+check "which is counted, too" at_least $((before + 1)) "$(drops r source_not_allowed)"

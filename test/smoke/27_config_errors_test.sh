@@ -33,6 +33,10 @@ check "a leaf without allowed" check_text 'allowed' <<<"peers = ( $(peer_text p 
 check "our own key as a peer" check_text 'own|key' <<<"peers = ( $(peer_text p "${LAB_KEY[n]}") );"
 check "a leaf's address in another node's /64" check_text ':2:.*allowed.*not in this node' \
   <<<"peers = ( $(peer_text p "${LAB_KEY[p]}" 'leaf = true; allowed = [ "'"${LAB_NET[q]}"'::5/128" ];') );"
+for net in 200::/7 300::/8 "${LAB_NET[q]}::/64"; do
+  check "a leaf with $net" check_text ':2:.*allowed.*not in this node' \
+    <<<"peers = ( $(peer_text p "${LAB_KEY[p]}" 'leaf = true; allowed = [ "'"$net"'" ];') );"
+done
 check "a leaf with the node's own address" check_text ':2:.*allowed.*own' \
   <<<"peers = ( $(peer_text p "${LAB_KEY[p]}" 'leaf = true; allowed = [ "'"${LAB_ADDR[n]}"'/128" ];') );"
 check "a leaf with an address of the interface" check_text ':3:.*allowed 10.1.0.1/32.*own' <<<'host = { addresses = [ "10.1.0.1/24" ]; };

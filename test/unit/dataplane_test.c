@@ -521,7 +521,7 @@ static void test_inner_checks(void)
 	expect_drop(NODE_A, packet(&at_a, &mc, 64, 100), XY_DROP_NOT_FORWARDED);
 	expect_drop(NODE_A, packet(&at_a, &ll, 64, 100), XY_DROP_NOT_FORWARDED);
 	expect_drop(LEAF, packet(&at_a, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
-	expect_drop(LEAF, packet(&us, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+	expect_drop(LEAF, packet(&us, &at_b, 64, 100), XY_DROP_SPOOFED);
 	expect_drop(NODE_A, packet(&at_a, &at_a, 64, 100), XY_DROP_SAME_PEER);
 	expect_drop(NODE_A, packet(&at_a, &us, 64, 100), XY_DROP_HOST_DOWN);
 	m = packet(&leaf, &at_b, 64, 100);
@@ -529,6 +529,84 @@ static void test_inner_checks(void)
 	feed(m);
 	CU_ASSERT_EQUAL(run(), 1);
 	settle();
+}
+
+// ::/0 of a leaf is all but the mesh and us; what routing brought of its networks as well.
+static void test_leaf_of_everything(void)
+{
+	static const struct xy_addr net = {.b = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	static const struct xy_addr host = {.b = {0x20, 0x01, 0x0d, 0xb8, 1, [15] = 1}};
+	static const struct xy_addr sister = {.b = {2, 1, [15] = 6}};
+	const struct xy_prefix all = {.len = 0}, mesh = {.addr.b = {2}, .len = 7};
+	const struct xy_prefix half = {.addr.b = {3}, .len = 8}, node = {.addr = at_a, .len = 64};
+	const struct xy_prefix ours = {.addr = host, .len = 128};
+	struct xy_prefix own = {.addr = us, .len = 64}, upper = {.addr = us, .len = 96};
+	xy_prefix_mask(&own);
+	xy_prefix_mask(&upper);
+
+	CU_ASSERT_EQUAL(xy_dp_source_own(dp, &ours), 0);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &all, LEAF), 0);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &upper, LEAF), 0);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &mesh, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &half, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &node, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &own, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &ours, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_del(dp, &ours), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_del(dp, &mesh), -EPERM);
+	xy_dp_route_commit(dp);
+	expect_drop(LEAF, packet(&at_a, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+	expect_drop(LEAF, packet(&nowhere, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+	expect_drop(LEAF, packet(&us, &at_b, 64, 100), XY_DROP_SPOOFED);
+	expect_drop(LEAF, packet(&host, &at_b, 64, 100), XY_DROP_SPOOFED);
+	for (unsigned i = 0; i < 2; i++) {
+		seal(LEAF, (in[0] = packet(i ? &sister : &net, &at_b, 64, 100)));
+		feed(in[0]);
+		CU_ASSERT_EQUAL(run(), 1);
+		settle();
+	}
+	CU_ASSERT_EQUAL(xy_dp_source_del(dp, &all), 0);
+	CU_ASSERT_EQUAL(xy_dp_source_del(dp, &upper), 0);
+	xy_dp_route_commit(dp);
+	expect_drop(LEAF, packet(&net, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+}
+
+// How many drops of the reason a packet makes.
+static uint64_t drops_by(uint32_t who, struct rte_mbuf *m, enum xy_drop reason)
+{
+	uint64_t before = drops(reason);
+	seal(who, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 1); // it, or the error about it
+	settle();
+	return drops(reason) - before;
+}
+
+// Nor is a default route a way into the mesh; a route of 200::/7 as a whole is.
+static void test_default_route(void)
+{
+	static const struct xy_addr net = {.b = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	const struct xy_prefix all = {.len = 0}, mesh = {.addr.b = {2}, .len = 7};
+	const struct xy_dp_route b = {.kind = XY_DP_ROUTE_PEER, .peer = NODE_B};
+	struct xy_dp_route_info before, after;
+
+	xy_dp_route_info(dp, &before);
+	route(&all.addr, 0, XY_DP_ROUTE_PEER, NODE_B);
+	xy_dp_route_commit(dp);
+	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &net, 64, 100), XY_DROP_NO_ROUTE), 0);
+	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &nowhere, 64, 100), XY_DROP_NO_ROUTE), 1);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &mesh), -ENOENT);
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &mesh, &b), 0);
+	xy_dp_route_commit(dp);
+	xy_dp_route_info(dp, &after);
+	CU_ASSERT_EQUAL(after.count, before.count + 2);
+	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &nowhere, 64, 100), XY_DROP_NO_ROUTE), 0);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &mesh), 0);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &all), 0);
+	xy_dp_route_commit(dp);
+	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &nowhere, 64, 100), XY_DROP_NO_ROUTE), 1);
+	xy_dp_route_info(dp, &after);
+	CU_ASSERT_EQUAL(after.count, before.count);
 }
 
 static void expect_icmp(uint8_t hops, const struct xy_addr *dst, uint16_t len, uint8_t type,
@@ -2072,10 +2150,11 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"relay, every length", test_relay},
 	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
 	     {"refused messages", test_refused_messages}, {"replay", test_replay},
-	     {"inner checks, sources", test_inner_checks}, {"ICMP errors", test_icmp},
-	     {"no room behind a packet", test_buffer_full}, {"ICMP rate", test_icmp_limit},
-	     {"hold and release", test_hold}, {"roaming", test_roam},
-	     {"hand-over, move of ownership", test_handover_and_move},
+	     {"inner checks, sources", test_inner_checks},
+	     {"a leaf of ::/0", test_leaf_of_everything}, {"a default route", test_default_route},
+	     {"ICMP errors", test_icmp}, {"no room behind a packet", test_buffer_full},
+	     {"ICMP rate", test_icmp_limit}, {"hold and release", test_hold},
+	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},
 	     {"whose handshakes", test_whose_handshakes},
