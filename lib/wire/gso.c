@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "wire/gso.h"
 
-#include "base/bytes.h"
+#include "base/cursor.h"
 
 #include <errno.h>
 
@@ -13,6 +13,9 @@ enum {
 	V4_DF = 0x4000,
 	V4_FRAGMENT = 0x3fff, // more fragments, or an offset
 	V6_LEN = 4,
+	V6_HOP_BY_HOP = 0, // extension headers, RFC 8200 section 4
+	V6_ROUTING = 43,
+	V6_DESTINATION = 60,
 
 	TCP_LEN = 20,
 	TCP_SEQ = 4,
@@ -61,7 +64,7 @@ static void set_l4_csum(uint8_t *pkt, const struct xy_gso_cut *cut, uint32_t len
 	uint32_t l4_len = len - cut->l3_len;
 	uint8_t *l4 = pkt + cut->l3_len, *at = l4 + csum_offset(cut->protocol);
 	xy_le16_store(at, 0);
-	uint32_t sum = pseudo_sum(pkt, cut->version, cut->protocol, l4_len);
+	uint32_t sum = (uint32_t)cut->pseudo + __builtin_bswap16((uint16_t)l4_len);
 	uint16_t csum = xy_csum_fold(xy_csum_add(sum, l4, l4_len));
 	if (csum == 0 && cut->protocol == XY_PROTO_UDP)
 		csum = 0xffff; // 0 says "none" (RFC 768)
@@ -92,11 +95,44 @@ static int l4_header_len(const uint8_t *l4, uint8_t protocol, uint32_t l4_len)
 	return n >= TCP_LEN && n <= l4_len ? (int)n : -EBADMSG;
 }
 
-static bool type_matches(uint8_t type, const struct xy_inner *in)
+// Over IPv6 extension headers, each of which says what follows it. The length up to what is none of
+// those that hosts put before TCP and UDP, or -EBADMSG.
+static int skip_extensions(struct xy_gso_cut *cut)
+{
+	struct xy_cursor c = xy_cursor(cut->pkt, cut->len);
+	xy_cursor_take(&c, XY_IPV6_LEN);
+	while (cut->protocol == V6_HOP_BY_HOP || cut->protocol == V6_ROUTING ||
+	       cut->protocol == V6_DESTINATION) {
+		uint8_t next = xy_cursor_u8(&c), units = xy_cursor_u8(&c);
+		xy_cursor_take(&c, 6 + 8U * units);
+		if (c.bad)
+			return -EBADMSG;
+		cut->protocol = next;
+	}
+	return (int)(cut->len - xy_cursor_left(&c));
+}
+
+// The pseudo header's part of the sums. Behind extension headers, what the kernel put in the sum's
+// place is it, with the length of the whole: a routing header changes the destination in it.
+static int find_pseudo(struct xy_gso_cut *cut, const struct xy_vnet *vnet, bool extended)
+{
+	uint32_t l4_len = cut->len - cut->l3_len, sum;
+	if (extended && !(vnet->flags & XY_VNET_NEEDS_CSUM))
+		return -EBADMSG;
+	if (extended)
+		sum = (uint32_t)xy_le16_load(cut->pkt + cut->l3_len + csum_offset(cut->protocol)) +
+		      (uint16_t)~__builtin_bswap16((uint16_t)l4_len);
+	else
+		sum = pseudo_sum(cut->pkt, cut->version, cut->protocol, 0);
+	cut->pseudo = (uint16_t)~xy_csum_fold(sum);
+	return 0;
+}
+
+static bool type_matches(uint8_t type, const struct xy_gso_cut *cut)
 {
 	if (type == XY_VNET_GSO_UDP_L4)
-		return in->protocol == XY_PROTO_UDP;
-	return in->protocol == XY_PROTO_TCP && in->version == (type == XY_VNET_GSO_TCPV4 ? 4 : 6);
+		return cut->protocol == XY_PROTO_UDP;
+	return cut->protocol == XY_PROTO_TCP && cut->version == (type == XY_VNET_GSO_TCPV4 ? 4 : 6);
 }
 
 static bool is_fragment(const uint8_t *pkt, const struct xy_inner *in)
@@ -104,20 +140,31 @@ static bool is_fragment(const uint8_t *pkt, const struct xy_inner *in)
 	return in->version == 4 && (xy_be16_load(pkt + V4_FRAG) & V4_FRAGMENT) != 0;
 }
 
+// Finds the headers that each packet gets, and what of the sums is common to all.
+static int find_headers(struct xy_gso_cut *cut, const struct xy_vnet *vnet, uint8_t type,
+			const struct xy_inner *in)
+{
+	int l3 = in->version == 6 ? skip_extensions(cut) : in->header_len;
+	if (l3 < 0 || !type_matches(type, cut) || is_fragment(cut->pkt, in))
+		return -EBADMSG;
+	cut->l3_len = (uint16_t)l3;
+	int l4 = l4_header_len(cut->pkt + l3, cut->protocol, cut->len - cut->l3_len);
+	if (l4 < 0)
+		return l4;
+	if ((vnet->flags & XY_VNET_NEEDS_CSUM) &&
+	    (vnet->csum_start != l3 || vnet->csum_offset != csum_offset(cut->protocol)))
+		return -EBADMSG;
+	cut->hdr_len = (uint16_t)(l3 + l4);
+	return find_pseudo(cut, vnet, l3 > in->header_len);
+}
+
 // vnet->hdr_len is a hint that senders get wrong; the packet's own headers count.
 static int begin_segment(struct xy_gso_cut *cut, const struct xy_vnet *vnet, uint8_t type,
 			 const struct xy_inner *in)
 {
-	if (!type_matches(type, in) || is_fragment(cut->pkt, in) || vnet->gso_size == 0)
-		return -EBADMSG;
-	cut->l3_len = in->header_len;
-	int l4 = l4_header_len(cut->pkt + cut->l3_len, in->protocol, cut->len - cut->l3_len);
-	if (l4 < 0)
-		return l4;
-	if ((vnet->flags & XY_VNET_NEEDS_CSUM) &&
-	    (vnet->csum_start != cut->l3_len || vnet->csum_offset != csum_offset(in->protocol)))
-		return -EBADMSG;
-	cut->hdr_len = (uint16_t)(cut->l3_len + l4);
+	int r = vnet->gso_size ? find_headers(cut, vnet, type, in) : -EBADMSG;
+	if (r)
+		return r;
 	uint32_t payload = cut->len - cut->hdr_len;
 	cut->size = vnet->gso_size;
 	cut->count = (uint16_t)((payload + cut->size - 1) / cut->size);

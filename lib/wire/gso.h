@@ -26,11 +26,14 @@ enum {
 // many packets come out (1 for no GSO; the checksum is then completed in place), or -EBADMSG, or
 // -EOPNOTSUPP for a gso_type that was not asked for. next writes packet i (0-based, in order) into
 // out and returns its length; room is the space at out (>= header + gso_size, else -ENOSPC).
+// Behind IPv6 extension headers a segment is cut as well; its sum must then have been left to us,
+// as TUN does: the destination in the pseudo header may stand in a routing header.
 struct xy_gso_cut {
 	uint8_t *pkt; // the super packet, changed only by begin
 	uint32_t len;
-	uint16_t l3_len, hdr_len; // IP header; IP + TCP or UDP header
+	uint16_t l3_len, hdr_len; // up to the TCP or UDP header, and up to its end
 	uint16_t size;		  // payload per packet
+	uint16_t pseudo;	  // sum of the pseudo header but for the length, as stored
 	uint16_t count;
 	uint8_t version, protocol;
 };

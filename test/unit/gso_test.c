@@ -304,6 +304,118 @@ static void test_cut_refused(void)
 	}
 }
 
+// Puts extension headers into an IPv6 packet, as kinds names them: 0 hop by hop, 43 routing, 60
+// destination options, 44 fragment; each of 8 bytes and 8 more for each one before it. A routing
+// header makes another hop the destination. Returns the new length.
+static uint32_t extend(uint8_t *p, uint32_t len, const uint8_t *kinds, unsigned count)
+{
+	static uint8_t copy[65536];
+	uint32_t ext = 0;
+	memcpy(copy, p, len);
+	uint8_t *next = p + 6, last = p[6];
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t *e = p + 40 + ext;
+		memset(e, 0, 8 * (i + 1));
+		*next = kinds[i];
+		next = e;
+		e[1] = (uint8_t)i;
+		if (kinds[i] == 43)
+			p[24 + 15] ^= 0x55;
+		ext += 8 * (i + 1);
+	}
+	*next = last;
+	memcpy(p + 40 + ext, copy + 40, len - 40);
+	xy_be16_store(p + 4, (uint16_t)(len - 40 + ext));
+	return len + ext;
+}
+
+// The super packet of m, with extension headers, as the kernel leaves it: the pseudo header's sum,
+// to the destination at the end, stands in the place of the sum.
+static uint32_t make_extended(const struct made *m, const uint8_t *kinds, unsigned count)
+{
+	uint32_t len = make(super, m);
+	struct xy_addr src = xy_inner_src(super, 6), dst = xy_inner_dst(super, 6);
+	uint32_t sum = xy_csum_pseudo(&src, &dst, m->protocol, len - 40);
+	xy_le16_store(l4_csum_of(super), (uint16_t)~xy_csum_fold(sum));
+	return extend(super, len, kinds, count);
+}
+
+static const struct {
+	uint8_t kinds[3];
+	unsigned count;
+	uint16_t l4; // where TCP or UDP begins
+} chains[] = {
+	{{60}, 1, 48}, {{0}, 1, 48}, {{43}, 1, 48}, {{0, 60}, 2, 64}, {{0, 43, 60}, 3, 88},
+};
+
+static void check_extended(const struct made *m, unsigned chain, uint16_t size)
+{
+	struct xy_gso_cut cut;
+	struct xy_vnet v = vnet_for(m, size);
+	uint32_t len = make_extended(m, chains[chain].kinds, chains[chain].count);
+	v.csum_start = chains[chain].l4;
+	int count = (int)((m->payload + size - 1) / size);
+	CU_ASSERT_EQUAL_FATAL(xy_gso_cut_begin(&cut, &v, super, len), count);
+	for (unsigned i = 0; i < (unsigned)count; i++) {
+		struct made one = *m;
+		one.seq += i * size;
+		one.payload = i + 1 == (unsigned)count ? m->payload - i * size : size;
+		uint32_t n =
+			extend(want, make(want, &one), chains[chain].kinds, chains[chain].count);
+		CU_ASSERT_EQUAL_FATAL(xy_gso_cut_next(&cut, i, packet, n), (int)n);
+		CU_ASSERT_EQUAL(memcmp(packet, want, n), 0);
+	}
+}
+
+static void test_cut_extensions(void)
+{
+	for (unsigned chain = 0; chain < sizeof(chains) / sizeof(chains[0]); chain++)
+		for (unsigned i = 0; i < 8; i++) {
+			struct made m = {.version = 6,
+					 .protocol = i & 1 ? XY_PROTO_TCP : XY_PROTO_UDP,
+					 .flags = ACK,
+					 .seq = 77,
+					 .payload = i & 2 ? 5001 : 900};
+			check_extended(&m, chain, i & 4 ? 1201 : 1000);
+		}
+}
+
+static void test_cut_extensions_refused(void)
+{
+	static const uint8_t destination[] = {60}, fragment[] = {44};
+	struct xy_gso_cut cut;
+	for (unsigned i = 0; i < 7; i++) {
+		struct made m = {
+			.version = 6, .protocol = XY_PROTO_TCP, .flags = ACK, .payload = 3000};
+		struct xy_vnet v = vnet_for(&m, 1000);
+		uint32_t len = make_extended(&m, i == 1 ? fragment : destination, 1);
+		v.csum_start = 48;
+		int rc = -EBADMSG;
+		switch (i) {
+		case 0:
+			rc = 3;
+			break;
+		case 2:
+			v.csum_start = 40;
+			break;
+		case 3:
+			v.flags = 0; // whose sum, to which destination?
+			break;
+		case 4:
+			super[41] = 255; // as long as that, but the packet is longer
+			break;
+		case 5:
+			xy_be16_store(super + 4, 7); // it ends in the header
+			len = 47;
+			break;
+		case 6:
+			super[40] = 59; // nothing follows
+			break;
+		}
+		CU_ASSERT_EQUAL(xy_gso_cut_begin(&cut, &v, super, len), rc);
+	}
+}
+
 // Joins as the host interface does; returns how many packets the first segment took.
 static unsigned join(struct xy_gro_item *a, uint8_t *buf, const struct made *m, unsigned n,
 		     uint32_t max)
@@ -465,5 +577,7 @@ static void test_join_never(void)
 
 XY_UNIT_MAIN("gso", {"cut, random", test_cut_random}, {"cut, plain", test_cut_plain},
 	     {"cut, UDP sum of zero", test_cut_udp_zero_csum}, {"cut, refused", test_cut_refused},
+	     {"cut, extension headers", test_cut_extensions},
+	     {"cut, extension headers refused", test_cut_extensions_refused},
 	     {"join, then cut", test_join_then_cut}, {"join, limits", test_join_limits},
 	     {"join, header bytes", test_join_header_bytes}, {"join, never", test_join_never})
