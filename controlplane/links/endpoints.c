@@ -194,12 +194,10 @@ void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now)
 			ask(l, k, i, now);
 }
 
-void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now)
+void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k)
 {
 	struct xy_endpoints *e = &k->endpoints;
 	unsigned at = 0;
-	k->failed++;
-	xy_link_endpoints_ask(l, k, now);
 	while (at < e->candidates && !xy_endpoint_eq(&e->candidate[at].at, &k->remote))
 		at++;
 	if (at < e->candidates)
@@ -300,7 +298,6 @@ int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy
 
 void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at)
 {
-	k->endpoints.learned = *at;
 	go_to(l, k, at);
 }
 

@@ -12,10 +12,9 @@
 // WireGuard's INITIATIONS_PER_SECOND = 50
 #define INITIATION_INTERVAL (XY_SEC / 50)
 
-static bool is_busy_with_ours(const struct xy_link *k)
-{
-	return k->hs == XY_LINK_HS_CREATING || k->hs == XY_LINK_HS_CONSUMING;
-}
+// Responses to one initiation that are looked at side by side: a forged one, which whoever sees the
+// initiation can make, must not keep the right one out.
+enum { RESPONSES_AT_ONCE = 4 };
 
 void xy_link_handshake_end(struct xy_links *l, struct xy_link *k)
 {
@@ -24,6 +23,24 @@ void xy_link_handshake_end(struct xy_links *l, struct xy_link *k)
 	xy_link_session_free(l, k->hs_index);
 	sodium_memzero(&k->hs_state, sizeof(k->hs_state));
 	k->hs = XY_LINK_HS_NONE;
+}
+
+xy_nsec xy_link_handshake_ends(const struct xy_link *k)
+{
+	return k->hs == XY_LINK_HS_SENT ? k->hs_until : XY_NEVER;
+}
+
+// The peer has begun a handshake itself, and so, as WireGuard does it, is none of ours under way;
+// but where two initiations crossed both are answered. An answer that comes later was kept back,
+// and the peer may know nothing of its session any more.
+static void gives_way(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	xy_nsec until = k->hs_sent + l->cfg.limits.rekey_timeout;
+	if (k->hs != XY_LINK_HS_SENT || k->hs_until <= until)
+		return;
+	k->hs_until = until;
+	if (now >= until)
+		xy_link_handshake_end(l, k);
 }
 
 // A job for link k, with all that a helper needs of it.
@@ -43,6 +60,16 @@ static struct xy_job *job_for(struct xy_links *l, struct xy_link *k, enum xy_job
 	job->remote = k->remote;
 	job->local = k->local;
 	return job;
+}
+
+// An initiation may look for the peer elsewhere than where its data goes.
+static void goes_where_asked(const struct xy_links *l, const struct xy_link *k, struct xy_job *job)
+{
+	if (!k->asked.port)
+		return;
+	job->remote = k->asked;
+	job->local = (struct xy_addr){0};
+	job->port = xy_links_port_to(l->dp, &job->remote.addr);
 }
 
 static void submit(struct xy_links *l, struct xy_job *job)
@@ -104,7 +131,7 @@ void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	l->cfg.ops.random(l->cfg.ops.arg, &jitter, sizeof(jitter));
 	// An attempt that fails here is one all the same: its retry is the timers'.
 	xy_wg_timers_initiation_sent(&k->timers, now, most ? jitter % most : 0);
-	if (is_busy_with_ours(k))
+	if (k->hs == XY_LINK_HS_CREATING)
 		return;
 	xy_link_handshake_end(l, k);
 	if (xy_link_session_reserve(l, k, &index, now))
@@ -116,6 +143,7 @@ void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	}
 	k->hs = XY_LINK_HS_CREATING;
 	k->hs_index = job->index = index;
+	goes_where_asked(l, k, job);
 	l->cfg.ops.random(l->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
 	stamp(l, k, job->timestamp);
 	submit(l, job);
@@ -123,7 +151,7 @@ void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now)
 
 static bool is_ours(const struct xy_link *k, const struct xy_job *job, enum xy_link_hs hs)
 {
-	return k->hs == hs && k->hs_index == job->index;
+	return k->hs == hs && k->hs_index == job->index; // each initiation has an index of its own
 }
 
 static void initiation_made(struct xy_links *l, struct xy_link *k, struct xy_job *job, xy_nsec now)
@@ -136,16 +164,18 @@ static void initiation_made(struct xy_links *l, struct xy_link *k, struct xy_job
 	}
 	k->hs = XY_LINK_HS_SENT;
 	k->hs_state = job->state;
+	k->hs_sent = now;
+	k->hs_until = now + l->cfg.limits.rekey_attempt_time;
 	k->sent++;
 	send_message(l, job, &k->jar, &job->initiation, sizeof(job->initiation), now);
 }
 
 static void response_opened(struct xy_links *l, struct xy_link *k, struct xy_job *job, xy_nsec now)
 {
-	if (!is_ours(k, job, XY_LINK_HS_CONSUMING))
+	k->consuming--;
+	if (!is_ours(k, job, XY_LINK_HS_SENT))
 		return;
 	if (job->result) { // forged or of another secret: the right one may still come
-		k->hs = XY_LINK_HS_SENT;
 		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
 		return;
 	}
@@ -247,6 +277,7 @@ void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *
 	memcpy(k->timestamp, job->timestamp, sizeof(k->timestamp));
 	k->initiation_seen = now;
 	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local, now);
+	gives_way(l, k, now);
 	respond(l, k, job, now);
 	xy_link_schedule(l, k, now);
 }
@@ -311,8 +342,7 @@ static bool admit(struct xy_links *l, const struct xy_dp_event *ev, bool *strang
 		xy_links_drop(l, XY_LINK_DROP_HS_BAD_MAC);
 		return false;
 	}
-	*stranger = !xy_link_by_remote(l, &ev->remote) ||
-		    !xy_limiter_take(&l->known, &ev->remote.addr, now);
+	*stranger = *stranger || !xy_limiter_take(&l->known, &ev->remote.addr, now);
 	if (!*stranger || (!xy_load_take(&l->load, now) && !xy_links_crowded(l)))
 		return true;
 	if (mac != XY_MAC_VALID_WITH_COOKIE) {
@@ -335,7 +365,7 @@ static void came_from(struct xy_job *job, const struct xy_dp_event *ev)
 
 static void take_initiation(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
 {
-	bool stranger;
+	bool stranger = !xy_link_by_remote(l, &ev->remote);
 	if (!admit(l, ev, &stranger, now))
 		return;
 	struct xy_job *job = xy_job_take(&l->jobs, stranger);
@@ -350,18 +380,27 @@ static void take_initiation(struct xy_links *l, const struct xy_dp_event *ev, xy
 	submit(l, job);
 }
 
+static bool is_awaited(const struct xy_link *k, uint32_t index, xy_nsec now)
+{
+	return k && k->hs == XY_LINK_HS_SENT && k->hs_index == index && now < k->hs_until;
+}
+
 static void take_response(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
 {
 	uint32_t index = xy_le32_load(ev->data + offsetof(struct xy_wg_response, receiver));
 	struct xy_link *k = xy_link_by_index(l, index);
-	bool stranger;
 
-	if (!k || k->hs != XY_LINK_HS_SENT || k->hs_index != index) {
+	if (!is_awaited(k, index, now)) {
 		xy_links_drop(l, XY_LINK_DROP_HS_UNASKED);
 		return;
 	}
+	bool stranger = !xy_link_is_asked_at(k, &ev->remote) && !xy_link_by_remote(l, &ev->remote);
 	if (!admit(l, ev, &stranger, now))
 		return;
+	if (k->consuming >= RESPONSES_AT_ONCE) {
+		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+		return;
+	}
 	struct xy_job *job = job_for(l, k, XY_JOB_CONSUME);
 	if (!job)
 		return;
@@ -369,7 +408,7 @@ static void take_response(struct xy_links *l, const struct xy_dp_event *ev, xy_n
 	job->state = k->hs_state;
 	came_from(job, ev);
 	memcpy(&job->response, ev->data, sizeof(job->response));
-	k->hs = XY_LINK_HS_CONSUMING;
+	k->consuming++;
 	submit(l, job);
 }
 

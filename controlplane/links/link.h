@@ -37,9 +37,8 @@ struct xy_endpoints {
 // Our own handshake as initiator. Its index is reserved in the dataplane in all states but NONE.
 enum xy_link_hs {
 	XY_LINK_HS_NONE,
-	XY_LINK_HS_CREATING,  // message 1 is being made
-	XY_LINK_HS_SENT,      // message 1 is out
-	XY_LINK_HS_CONSUMING, // a response is being opened
+	XY_LINK_HS_CREATING, // message 1 is being made
+	XY_LINK_HS_SENT,     // message 1 is out; responses may be with helpers
 };
 
 struct xy_link {
@@ -59,7 +58,9 @@ struct xy_link {
 	struct xy_keypairs keypairs;
 
 	struct xy_endpoints endpoints;
-	struct xy_endpoint remote; // in use; port 0: none
+	struct xy_endpoint remote; // data goes there; port 0: nowhere
+	struct xy_endpoint asked;  // the initiation under way; port 0: at `remote`
+	struct xy_endpoint hint;   // where to ask next; port 0: none
 	struct xy_addr local;
 	unsigned port;
 	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
@@ -68,6 +69,8 @@ struct xy_link {
 	enum xy_link_hs hs;
 	struct xy_hs_state hs_state;
 	uint32_t hs_index;
+	xy_nsec hs_sent, hs_until;	     // SENT: when, and until when it may be answered
+	unsigned consuming;		     // responses with helpers, of earlier initiations, too
 	bool responding;		     // a RESPOND job is under way
 	uint8_t timestamp[XY_WG_TAI64N_LEN]; // newest that was accepted
 	uint8_t stamped[XY_WG_TAI64N_LEN];   // newest that was sent
@@ -194,6 +197,7 @@ xy_nsec xy_link_open_ends(const struct xy_links *l, const struct xy_link *k); //
 void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now);
 void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now);
 void xy_link_handshake_end(struct xy_links *l, struct xy_link *k); // gives its index back
+xy_nsec xy_link_handshake_ends(const struct xy_link *k);	   // unanswered; XY_NEVER
 void xy_links_punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
 
 // --- sessions.c
@@ -208,14 +212,21 @@ xy_nsec xy_link_sessions_deadline(const struct xy_links *l, const struct xy_link
 void xy_link_session_place(struct xy_links *l, struct xy_link *k); // moves its replay window
 void xy_link_activity(struct xy_links *l, struct xy_link *k, struct xy_wg_activity *out);
 
+// --- asking.c
+// Decides where the next initiation goes; again: the one before was not answered.
+void xy_link_ask_place(struct xy_links *l, struct xy_link *k, bool again, xy_nsec now);
+bool xy_link_is_asked_at(const struct xy_link *k, const struct xy_endpoint *at);
+// Somebody says that it is there: the next initiation goes there, now or when it may.
+void xy_link_ask_there(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at,
+		       xy_nsec now);
+
 // --- endpoints.c
 int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
 			  xy_nsec now);
 void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k);
 void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now); // names
-// The attempt was not answered: the next place where it may be.
-void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k, xy_nsec now);
-// It may be there.
+// Without a session: the next place where it may be, or that one.
+void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k);
 void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at);
 void xy_link_remote_known(struct xy_links *l, struct xy_link *k); // what it has is a peer's
 // An authenticated message came from there.

@@ -178,8 +178,7 @@ static void give_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	unsigned long missed;
 	xy_dp_peer_release_held(l->dp, k->slot);
 	k->unanswered = true;
-	if (k->hs == XY_LINK_HS_SENT)
-		xy_link_handshake_end(l, k);
+	xy_link_handshake_end(l, k);
 	if (is_kept_up(k))
 		k->start_at = again_at(l, now);
 	if (xy_log_limit_pass(&k->quiet, now, &missed))
@@ -199,15 +198,15 @@ void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nse
 {
 	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
 	if (actions & XY_WG_DO_EXPIRE) {
+		xy_link_handshake_end(l, k);
 		xy_link_sessions_clear(l, k);
 		xy_link_down(l, k, now);
 		current = NULL;
 	}
 	if (actions & XY_WG_DO_GIVE_UP)
 		give_up(l, k, now);
-	if (actions & XY_WG_DO_NEXT_ENDPOINT)
-		xy_link_endpoint_next(l, k, now);
 	if (actions & XY_WG_DO_INITIATE) {
+		xy_link_ask_place(l, k, actions & XY_WG_DO_NEXT_ENDPOINT, now);
 		if (k->remote.port)
 			xy_link_initiate(l, k, now);
 		else
@@ -222,8 +221,9 @@ void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	xy_nsec at = xy_wg_timers_deadline(&k->timers, now);
 	xy_nsec sessions = xy_link_sessions_deadline(l, k);
 	at = k->start_at < at ? k->start_at : at;
-	xy_nsec ends = xy_link_open_ends(l, k);
+	xy_nsec ends = xy_link_open_ends(l, k), handshake = xy_link_handshake_ends(k);
 	at = sessions < at ? sessions : at;
+	at = handshake < at ? handshake : at;
 	at = ends < at ? ends : at;
 	xy_heap_set(&l->timers, &k->timer, at);
 }
@@ -241,6 +241,8 @@ static void start(struct xy_links *l, struct xy_link *k, xy_nsec now)
 static void run(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	struct xy_wg_activity activity;
+	if (now >= xy_link_handshake_ends(k))
+		xy_link_handshake_end(l, k);
 	if (now >= k->start_at)
 		start(l, k, now);
 	xy_link_activity(l, k, &activity);

@@ -258,9 +258,7 @@ static void meet_known(struct xy_links *l, struct xy_link *k, const struct xy_en
 	k->endpoints.learned = *at; // for when the present attempt is given up
 	if (k->hs != XY_LINK_HS_NONE && k->remote.port)
 		return;
-	xy_link_endpoint_try(l, k, at);
-	xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
-	xy_link_schedule(l, k, now);
+	xy_link_ask_there(l, k, at, now);
 }
 
 bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy_endpoint *at,

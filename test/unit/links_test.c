@@ -1026,6 +1026,239 @@ static void test_roaming(void)
 	world_end();
 }
 
+// --- data and initiations
+
+static bool lose_one_initiation(const struct datagram *d)
+{
+	return d->data[0] == XY_WG_INITIATION && to_lose && to_lose--;
+}
+
+// 300 s of data, 10 packets a second, and B's Hello every 4 s where it says anything; the rekey's
+// first initiation is lost. Returns the packets that A's data lost.
+static unsigned lost_by_rekey(const char *endpoints, bool answers, bool roams)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, endpoints);
+	run_for(8 * XY_SEC);
+	CU_ASSERT_FATAL(is_up(A) && is_up(B));
+	if (roams) {
+		B->dp.self = at("198.51.100.7:4242");
+		fake_data(&B->dp, 0);
+		run_for(XY_SEC);
+	}
+	unsigned sent = 3000, initiations = w.sent[XY_WG_INITIATION];
+	to_lose = 1;
+	w.lose = lose_one_initiation;
+	for (unsigned i = 0; i < sent; i++) {
+		fake_data(&A->dp, 0);
+		if (answers && i % 40 == 0)
+			fake_data(&B->dp, 0);
+		run_for(100 * XY_MSEC);
+		CU_ASSERT(is_at(A, &B->dp.self));
+	}
+	CU_ASSERT_EQUAL(to_lose, 0);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] - initiations <= 5); // two rekeys, and what was lost
+	unsigned lost = sent - (unsigned)B->dp.peer[0].data_rx;
+	world_end();
+	return lost;
+}
+
+#define FOUR                                                                         \
+	"endpoints = [ \"192.0.2.2:51820\", \"203.0.113.9:1\", \"203.0.113.10:1\", " \
+	"\"203.0.113.11:1\" "                                                        \
+	"];"
+
+static void test_data_stays(void)
+{
+	static const char two[] = "endpoints = [ \"192.0.2.2:51820\", \"203.0.113.9:1\" ];";
+	static const char last[] = "endpoints = [ \"203.0.113.9:1\", \"192.0.2.2:51820\" ];";
+	CU_ASSERT_EQUAL(lost_by_rekey(TO_B, true, false), 0);
+	CU_ASSERT_EQUAL(lost_by_rekey(two, true, false), 0);
+	CU_ASSERT_EQUAL(lost_by_rekey(two, false, false), 0);
+	CU_ASSERT_EQUAL(lost_by_rekey(last, true, false), 0);
+	CU_ASSERT_EQUAL(lost_by_rekey(FOUR, true, false), 0);
+	CU_ASSERT_EQUAL(lost_by_rekey(FOUR, false, false), 0);
+	CU_ASSERT_EQUAL(lost_by_rekey(TO_B, true, true), 0); // in use is where it roamed to
+	CU_ASSERT_EQUAL(lost_by_rekey(FOUR, true, true), 0);
+}
+
+static unsigned asked_at[4];
+static bool lose_counted(const struct datagram *d)
+{
+	static const char *const place[] = {"192.0.2.2:51820", "203.0.113.9:1", "203.0.113.10:1",
+					    "203.0.113.11:1"};
+	if (d->data[0] != XY_WG_INITIATION)
+		return false;
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(place); i++) {
+		struct xy_endpoint e = at(place[i]);
+		asked_at[i] += xy_endpoint_eq(&e, &d->to);
+	}
+	return true;
+}
+
+static void ask_in_vain(bool heard)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, FOUR);
+	run_for(2 * XY_SEC);
+	memset(asked_at, 0, sizeof(asked_at));
+	w.lose = lose_counted;
+	for (unsigned i = 0; i < 175; i++) { // the session ends soon after
+		fake_data(&A->dp, 0);
+		if (heard)
+			fake_data(&B->dp, 0);
+		else
+			A->dp.peer[0].stats.rx_any = XY_SEC;
+		run_for(XY_SEC);
+		CU_ASSERT(is_at(A, &B->dp.self));
+	}
+	world_end();
+}
+
+// While packets come from the place in use at least every other initiation goes there, and the
+// others are tried all the same; when none come, all are asked in turn.
+static void test_where_asked(void)
+{
+	ask_in_vain(true);
+	unsigned elsewhere = asked_at[1] + asked_at[2] + asked_at[3];
+	CU_ASSERT(asked_at[1] && asked_at[2] && asked_at[3]);
+	CU_ASSERT(asked_at[0] >= elsewhere && asked_at[0] <= elsewhere + 2);
+	ask_in_vain(false);
+	for (unsigned i = 1; i < XY_ARRAY_SIZE(asked_at); i++)
+		CU_ASSERT(asked_at[i] && asked_at[0] <= asked_at[i] + 2);
+}
+
+// What a beacon says is true of who signed it once; it may be said again, by others, elsewhere.
+static void test_beacon_moves_no_data(void)
+{
+	const struct xy_endpoint elsewhere = at("192.0.2.77:51820");
+	world_make();
+	pair_up();
+	A->links->link[0]->timers.attempt_start =
+		w.now; // a rekey is under way: so it is not "well"
+	CU_ASSERT(xy_links_meet(A->links, &B->id.x25519, &elsewhere, w.now));
+	run_for(XY_SEC);
+	CU_ASSERT(is_at(A, &B->dp.self));
+	fake_data(&A->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 1);
+	world_end();
+}
+
+// --- responses that come late, or forged
+
+static struct datagram held;
+static bool hold_response(const struct datagram *d)
+{
+	if (d->data[0] != XY_WG_RESPONSE || !xy_endpoint_eq(&d->to, &A->dp.self))
+		return false;
+	held = *d;
+	return true;
+}
+
+// Initiations cross, and the response to A's is kept back while B's session is used. An hour later
+// it would make a session that B has long forgotten.
+static void test_response_stale(void)
+{
+	world_make();
+	w.delay = 300 * XY_MSEC;
+	configure(A, B, SECRET, TO_B);
+	configure(B, A, SECRET, TO_A);
+	fake_data(&A->dp, 0);
+	fake_data(&B->dp, 0);
+	held.len = 0;
+	w.lose = hold_response;
+	for (unsigned i = 0; !is_up(A) && i < 400; i++)
+		run_for(10 * XY_MSEC);
+	CU_ASSERT_FATAL(is_up(A) && held.len != 0);
+	w.lose = NULL;
+	w.delay = 10 * XY_MSEC;
+	run_for(6 * XY_SEC);
+	CU_ASSERT_EQUAL(A->links->link[0]->hs, XY_LINK_HS_NONE); // crossing took no longer
+	for (unsigned sec = 0; sec < 3600; sec++) {
+		fake_data(&B->dp, 0);
+		fake_data(&A->dp, 0);
+		run_for(XY_SEC);
+	}
+	uint64_t unasked = drops(A, XY_LINK_DROP_HS_UNASKED), before = B->dp.peer[0].data_rx;
+	deliver(&held);
+	for (unsigned sec = 0; sec < 60; sec++) {
+		fake_data(&A->dp, 0);
+		run_for(XY_SEC);
+	}
+	CU_ASSERT_EQUAL(drops(A, XY_LINK_DROP_HS_UNASKED), unasked + 1);
+	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, before + 60);
+	world_end();
+}
+
+// What nobody retries is not answerable for ever either.
+static void test_response_old(void)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, TO_B);
+	held.len = 0;
+	w.lose = hold_response;
+	run_for(2 * XY_SEC);
+	CU_ASSERT_FATAL(held.len != 0);
+	struct xy_link *k = A->links->link[0];
+	xy_wg_timers_stop(&k->timers);
+	xy_link_schedule(A->links, k, w.now);
+	run_for(87 * XY_SEC);
+	CU_ASSERT_EQUAL(k->hs, XY_LINK_HS_SENT);
+	run_for(5 * XY_SEC);
+	CU_ASSERT_EQUAL(k->hs, XY_LINK_HS_NONE);
+	deliver(&held);
+	step();
+	CU_ASSERT_EQUAL(drops(A, XY_LINK_DROP_HS_UNASKED), 1);
+	CU_ASSERT(!is_up(A));
+	world_end();
+}
+
+static struct datagram forge(const struct datagram *right, uint8_t how)
+{
+	struct xy_cookie_jar jar;
+	struct datagram d = *right; // who sees the initiation knows its index and A's mac1 key
+	d.data[20] ^= how;
+	xy_cookie_jar_init(&jar, A->id.x25519.b);
+	xy_cookie_macs_add(&jar, d.data, d.len, w.now);
+	return d;
+}
+
+static void test_response_forged(void)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	configure(A, B, SECRET, TO_B);
+	held.len = 0;
+	w.lose = hold_response;
+	run_for(2 * XY_SEC);
+	CU_ASSERT_FATAL(held.len != 0);
+	w.lose = NULL;
+	A->jobs_wait = true;
+	for (uint8_t i = 1; i <= 3; i++) {
+		struct datagram d = forge(&held, i);
+		deliver(&d);
+	}
+	deliver(&held); // while helpers have the forged ones
+	CU_ASSERT_EQUAL(A->waiting_count, 4);
+	struct datagram more = forge(&held, 9);
+	deliver(&more);
+	CU_ASSERT_EQUAL(A->waiting_count, 4); // bounded
+	CU_ASSERT_EQUAL(drops(A, XY_LINK_DROP_HS_BUSY), 1);
+	jobs_finish(A);
+	A->jobs_wait = false;
+	CU_ASSERT(is_up(A));
+	CU_ASSERT_EQUAL(A->links->link[0]->consuming, 0);
+	CU_ASSERT_EQUAL(drops(A, XY_LINK_DROP_HS_BAD), 3);
+	fake_data(&A->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 1);
+	world_end();
+}
+
 static void test_failover(void)
 {
 	world_make();
@@ -1687,8 +1920,13 @@ XY_UNIT_MAIN(
 	{"a clock that is set back", test_clock_back},
 	{"a clock that is set back, and a restart", test_clock_back_restart},
 	{"a place that is remembered", test_place}, {"roaming", test_roaming},
-	{"endpoint failover", test_failover}, {"endpoint by name", test_name},
-	{"name, not asked", test_name_not_asked}, {"name, answered too late", test_name_too_late},
+	{"data stays while an initiation is lost", test_data_stays},
+	{"where initiations go", test_where_asked},
+	{"a beacon moves no data", test_beacon_moves_no_data},
+	{"response kept back", test_response_stale}, {"response too old", test_response_old},
+	{"response beside forged ones", test_response_forged}, {"endpoint failover", test_failover},
+	{"endpoint by name", test_name}, {"name, not asked", test_name_not_asked},
+	{"name, answered too late", test_name_too_late},
 	{"keepalive switched off", test_keepalive_off}, {"port of the family", test_port_of_family},
 	{"peer removed with jobs under way", test_removed_with_jobs},
 	{"indices exhausted", test_no_index}, {"strangers are refused first", test_strangers_first},
