@@ -14,8 +14,8 @@ struct xy_port_ops {
 	uint16_t (*rx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
 				 uint16_t n);
 	// Sends to xy_packet remote from local with ecn. Sent packets are the port's to free.
-	// Returns how many were sent; the others come to the front of pkts with xy_packet verdict =
-	// drop reason.
+	// Returns how many were sent; the others come to the front of pkts, each remote's in order,
+	// with xy_packet verdict = drop reason.
 	uint16_t (*tx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
 				 uint16_t n);
 	void (*close)(struct xy_port *port); // no worker can see it any more

@@ -18,7 +18,9 @@ enum {
 	XY_SOCKET_TRAIN = 64,	       // segments of one send: UDP_MAX_SEGMENTS before Linux 6.9
 	XY_SOCKET_TRAIN_BYTES = 65000, // payload of one send; IPv4's limit is 65507
 	XY_SOCKET_CONTROL = 128,       // bytes of ancillary data, either way
+	XY_SOCKET_SINGLY = 512,	       // places of remotes that take no trains
 };
+#define XY_SOCKET_RETRY (30 * XY_SEC) // until such a one is asked again
 
 union xy_sockaddr {
 	struct sockaddr any;
@@ -40,12 +42,13 @@ struct xy_socket_queue { // worker rw; fd, family, watched: control rw
 	int fd;
 	sa_family_t family;
 	bool watched;
-	bool gso;	       // the kernel and the device take trains
+	bool gso;	       // the kernel takes trains
 	bool errors;	       // ICMP errors may wait in the kernel
 	unsigned head, filled; // messages: the next to cut, all
 	unsigned waiting;      // datagrams in them that are not cut yet
 	unsigned per_message;  // most datagrams per message the last time
 	uint8_t *frames;       // [XY_SOCKET_SLOTS] of XY_SOCKET_STRIDE; pages come with use
+	xy_nsec singly[XY_SOCKET_SINGLY]; // by remote: no trains until then
 	struct xy_socket_message message[XY_SOCKET_SLOTS];
 	struct mmsghdr header[XY_SOCKET_SLOTS];
 	struct iovec iov[XY_SOCKET_SLOTS];

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sending: a burst becomes messages, each a datagram or a train (UDP_SEGMENT) of datagrams to one
-// remote, and goes by sendmmsg straight from the buffers. What the kernel refuses as a train goes
-// again one by one.
+// Sending: a burst is grouped by where it goes and becomes messages, each a datagram or a train
+// (UDP_SEGMENT) of datagrams to one remote, which go by sendmmsg straight from the buffers. What
+// the kernel refuses as a train goes again one by one.
 #include "socket.h"
+
+#include "table/exact_hash.h"
 
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -13,6 +15,8 @@ struct tx { // scratch of one worker
 	union xy_sockaddr to[XY_BURST];
 	uint64_t control[XY_BURST][XY_SOCKET_CONTROL / sizeof(uint64_t)];
 	uint8_t first[XY_BURST + 1]; // of the packets of each message
+	struct rte_mbuf *grouped[XY_BURST];
+	xy_nsec now;
 };
 
 int xy_port_worker_init(struct xy_worker *w)
@@ -96,21 +100,77 @@ static void set_control(struct msghdr *h, const struct xy_packet *p, bool local,
 
 // --- planning a burst
 
+static bool same_way(const struct xy_packet *a, const struct xy_packet *b)
+{
+	return xy_endpoint_eq(&a->remote, &b->remote) && xy_addr_eq(&a->local, &b->local);
+}
+
+// The group of each packet, numbered as they come up, and how many are in each; false: each group
+// stands in one piece.
+static bool groups(struct rte_mbuf *const *pkts, unsigned n, uint8_t group[static XY_BURST],
+		   uint8_t count[static XY_BURST])
+{
+	const struct xy_packet *first[XY_BURST]; // of each group
+	unsigned known = 0, g = 0;
+	bool mixed = false;
+	for (unsigned i = 0; i < n; i++) {
+		const struct xy_packet *p = xy_packet(pkts[i]);
+		if (!known || !same_way(first[g], p)) { // not the last one's
+			for (g = 0; g < known && !same_way(first[g], p); g++)
+				;
+			mixed |= g < known;
+		}
+		if (g == known) {
+			first[known] = p;
+			count[known++] = 0;
+		}
+		group[i] = (uint8_t)g;
+		count[g]++;
+	}
+	return mixed;
+}
+
+// Packets of several peers come in turn; a train has one remote. Stable, and not by ECN: what goes
+// to one peer stays in order, whatever flows are in it.
+static void arrange(struct tx *tx, struct rte_mbuf **pkts, unsigned n)
+{
+	uint8_t group[XY_BURST], count[XY_BURST], place[XY_BURST];
+	if (!groups(pkts, n, group, count))
+		return;
+	for (unsigned g = 0, at = 0; at < n; at += count[g++])
+		place[g] = (uint8_t)at;
+	for (unsigned i = 0; i < n; i++)
+		tx->grouped[place[group[i]]++] = pkts[i];
+	memcpy(pkts, tx->grouped, n * sizeof(*pkts));
+}
+
+// Devices without checksum offload and paths through IPsec take no trains. The kernel says so of a
+// message, never of a device, so each remote learns for itself, and is asked again after a while.
+// Two that meet in a place share it: one goes singly without need.
+static unsigned place_of(const struct xy_endpoint *remote)
+{
+	uint64_t word[2];
+	memcpy(word, remote->addr.b, sizeof(word));
+	return (unsigned)(xy_exact_fold(word[0] ^ UINT64_C(0x9e3779b97f4a7c15),
+					word[1] ^ UINT64_C(0xbf58476d1ce4e5b9)) %
+			  XY_SOCKET_SINGLY);
+}
+
 // How many of the n packets go as one message.
-static unsigned train(const struct xy_socket_queue *q, struct rte_mbuf *const *pkts, unsigned n)
+static unsigned train(const struct xy_socket_queue *q, struct rte_mbuf *const *pkts, unsigned n,
+		      xy_nsec now)
 {
 	const struct xy_packet *a = xy_packet(pkts[0]);
 	uint32_t size = pkts[0]->data_len, bytes = size;
 	unsigned i = 1;
 
-	if (!q->gso || size == 0)
+	if (!q->gso || size == 0 || n == 1 || now < q->singly[place_of(&a->remote)])
 		return 1;
 	for (; i < RTE_MIN(n, (unsigned)XY_SOCKET_TRAIN); i++) {
 		const struct xy_packet *b = xy_packet(pkts[i]);
 		uint32_t len = pkts[i]->data_len;
 		if (len == 0 || len > size || bytes + len > XY_SOCKET_TRAIN_BYTES ||
-		    b->ecn != a->ecn || !xy_endpoint_eq(&a->remote, &b->remote) ||
-		    !xy_addr_eq(&a->local, &b->local))
+		    b->ecn != a->ecn || !same_way(a, b))
 			break;
 		bytes += len;
 		if (len < size) // a shorter one ends it
@@ -138,12 +198,13 @@ static void set_message(const struct xy_socket_queue *q, struct tx *tx, unsigned
 	set_control(h, p, true, count > 1 ? pkts[first]->data_len : 0);
 }
 
-static unsigned plan(const struct xy_socket_queue *q, struct tx *tx, struct rte_mbuf *const *pkts,
+static unsigned plan(const struct xy_socket_queue *q, struct tx *tx, struct rte_mbuf **pkts,
 		     unsigned n)
 {
+	arrange(tx, pkts, n);
 	unsigned messages = 0;
 	for (unsigned at = 0; at < n; messages++) {
-		unsigned count = train(q, pkts + at, n - at);
+		unsigned count = train(q, pkts + at, n - at, tx->now);
 		set_message(q, tx, messages, pkts, at, count);
 		at += count;
 	}
@@ -223,10 +284,9 @@ static uint64_t send_singly(struct xy_socket_queue *q, struct tx *tx, unsigned i
 		else
 			sent |= UINT64_C(1) << k;
 	}
-	// A device without checksum offload says EIO; EINVAL is the train's own fault only if its
-	// packets pass without it.
+	// EINVAL is the train's own fault only if its packets pass without it.
 	if (why == EIO || (why == EINVAL && sent >> first & 1))
-		q->gso = false;
+		q->singly[place_of(&xy_packet(pkts[first])->remote)] = tx->now + XY_SOCKET_RETRY;
 	return sent;
 }
 
@@ -288,6 +348,7 @@ uint16_t xy_socket_tx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 	uint64_t bytes = 0;
 	unsigned failed = 0;
 
+	tx->now = w->now;
 	for (unsigned at = 0; at < n; at += XY_BURST) {
 		unsigned k = RTE_MIN(n - at, (unsigned)XY_BURST);
 		unsigned messages = plan(q, tx, pkts + at, k);

@@ -14,6 +14,46 @@
 
 static struct rig rig;
 
+// --- the kernel, where some paths take no trains (linked with --wrap)
+
+static unsigned messages, trains; // that it was asked to send
+static struct xy_addr singly;	  // where it takes none to
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *h, int flags);
+int __wrap_sendmmsg(int fd, struct mmsghdr *h, unsigned n, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *h, int flags);
+int __real_sendmmsg(int fd, struct mmsghdr *h, unsigned n, int flags);
+
+static bool refused_as_train(const struct msghdr *h)
+{
+	struct xy_endpoint to;
+	messages++;
+	if (h->msg_iovlen < 2)
+		return false;
+	trains++;
+	xy_socket_remote(&to, h->msg_name);
+	return xy_addr_eq(&to.addr, &singly);
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *h, int flags)
+{
+	if (!refused_as_train(h))
+		return __real_sendmsg(fd, h, flags);
+	errno = EIO;
+	return -1;
+}
+
+int __wrap_sendmmsg(int fd, struct mmsghdr *h, unsigned n, int flags)
+{
+	unsigned ok = 0;
+	while (ok < n && !refused_as_train(&h[ok].msg_hdr))
+		ok++;
+	if (ok)
+		return __real_sendmmsg(fd, h, ok, flags);
+	errno = EIO;
+	return -1;
+}
+
 static void start(unsigned workers)
 {
 	rig_init(&rig, workers, xy_port_worker_init, xy_port_worker_fini);
@@ -219,6 +259,65 @@ static void test_train_is_datagrams(void)
 	finish(a, NULL);
 }
 
+enum { REMOTES = 4, EACH = 16 }; // a burst
+
+// A burst to several remotes, one packet each in turn, with marks that change; to the first of them
+// perhaps no trains. Each hears its own in order.
+static void interleaved(struct xy_port *a, struct xy_port *const *b, const struct xy_endpoint *to,
+			bool marked)
+{
+	struct rte_mbuf *m[REMOTES * EACH];
+	messages = trains = 0;
+	for (unsigned i = 0; i < REMOTES * EACH; i++) {
+		m[i] = made(i, 1200, &to[i % REMOTES]);
+		xy_packet(m[i])->ecn = marked && i / REMOTES % 4 == 3 ? 3 : 0;
+	}
+	CU_ASSERT_EQUAL_FATAL(sent(a, m, REMOTES * EACH), REMOTES * EACH);
+	for (unsigned r = 0; r < REMOTES; r++) {
+		CU_ASSERT_EQUAL_FATAL(take(b[r], m, EACH), EACH);
+		for (unsigned i = 0; i < EACH; i++)
+			CU_ASSERT(intact(m[i], i * REMOTES + r, 1200));
+		rig_consume(&rig.worker[0], m, EACH);
+	}
+}
+
+static void test_interleaved(void)
+{
+	struct xy_port *b[REMOTES];
+	struct xy_endpoint to[REMOTES];
+	start(1);
+	rig.worker[0].now = XY_SEC;
+	struct xy_port *a = opened("::", 0, 0);
+	for (unsigned r = 0; r < REMOTES; r++) {
+		char address[16];
+		snprintf(address, sizeof(address), "127.0.0.%u", r + 2);
+		b[r] = opened(address, 0, r + 1);
+		to[r] = at(address, b[r]->udp_port);
+	}
+	interleaved(a, b, to, false);
+	CU_ASSERT_EQUAL(messages, REMOTES); // a train each
+	interleaved(a, b, to, true);
+	CU_ASSERT_EQUAL(messages, REMOTES * 8); // three, and one that is marked
+
+	// One path takes no trains: the others do, and it is asked again later.
+	singly = to[0].addr;
+	interleaved(a, b, to, false);
+	CU_ASSERT(trains >= REMOTES);
+	for (unsigned i = 0; i < 3; i++) {
+		rig.worker[0].now += XY_SOCKET_RETRY / 4;
+		interleaved(a, b, to, false);
+		CU_ASSERT_EQUAL(messages, REMOTES - 1 + EACH);
+		CU_ASSERT_EQUAL(trains, REMOTES - 1);
+	}
+	singly = (struct xy_addr){0};
+	rig.worker[0].now += XY_SOCKET_RETRY / 4;
+	interleaved(a, b, to, false);
+	CU_ASSERT_EQUAL(messages, REMOTES);
+	for (unsigned r = 0; r < REMOTES; r++)
+		b[r]->ops->close(b[r]);
+	finish(a, NULL);
+}
+
 // A link-local remote comes with its interface, and an answer from our own link-local address goes
 // back to it.
 static void test_link_local(void)
@@ -375,7 +474,8 @@ static void test_refused(void)
 	m[3] = made(3, 64, &v6);
 	CU_ASSERT_EQUAL_FATAL(sent(a, m, 4), 0);
 	for (unsigned i = 0; i < 4; i++) {
-		CU_ASSERT(intact(m[i], i, 64));
+		static const unsigned order[] = {0, 1, 3, 2}; // each remote's together
+		CU_ASSERT(intact(m[i], order[i], 64));
 		CU_ASSERT_EQUAL(xy_packet(m[i])->verdict, XY_DROP_TX_FAILED);
 	}
 	rig_drop(&rig.worker[0], m, 4);
@@ -657,6 +757,7 @@ int main(void)
 		{"echo, both families", test_echo},
 		{"trains, byte by byte", test_trains},
 		{"a train is datagrams", test_train_is_datagrams},
+		{"several remotes in turn", test_interleaved},
 		{"link-local", test_link_local},
 		{"ECN both ways", test_ecn},
 		{"local address", test_local},
