@@ -179,12 +179,30 @@ static void value_give(struct xy_dp *dp, uint32_t value)
 		xy_group_give(dp, xy_fib_arg(value));
 }
 
+static uint32_t route_count(const struct xy_dp *dp)
+{
+	const struct xy_tables *t = &dp->routes;
+	return xy_exact_count(t->mesh) + xy_lpm_count(t->v6) + xy_lpm_count(t->v4) -
+	       !dp->mesh_routed;
+}
+
+// One limit for all tables: whatever goes, anything finds room after it.
+static bool is_full_for(const struct xy_dp *dp, const struct xy_prefix *p, uint32_t old)
+{
+	bool there = xy_prefix_eq(p, &whole_mesh) ? dp->mesh_routed : old != XY_TABLE_MISS;
+	return !there && route_count(dp) >= dp->cfg.max_routes;
+}
+
 int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route)
 {
 	uint32_t value, old = table_get(dp, &dp->routes, prefix);
 	if (route->kind == XY_DP_ROUTE_ASK && !xy_addr_is_mesh(&prefix->addr))
 		return -EINVAL;
+	if (is_full_for(dp, prefix, old)) {
+		dp->routes_refused++;
+		return -ENOSPC;
+	}
 	int r = value_take(dp, route, &value);
 	if (r)
 		return r;
@@ -236,8 +254,7 @@ void xy_dp_route_info(const struct xy_dp *dp, struct xy_dp_route_info *out)
 {
 	const struct xy_tables *t = &dp->routes;
 	*out = (struct xy_dp_route_info){
-		.count = xy_exact_count(t->mesh) + xy_lpm_count(t->v6) + xy_lpm_count(t->v4) -
-			 !dp->mesh_routed,
+		.count = route_count(dp),
 		.limit = dp->cfg.max_routes,
 		.bytes = xy_exact_bytes(t->mesh) + xy_lpm_bytes(t->v6) + xy_lpm_bytes(t->v4),
 		.refused = dp->routes_refused,

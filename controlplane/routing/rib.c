@@ -11,12 +11,83 @@ const char *const xy_route_source_text[XY_ROUTE_SOURCES] = {
 	[XY_ROUTE_LEAF] = "leaf",	[XY_ROUTE_ANNOUNCED] = "announced",
 	[XY_ROUTE_LEARNED] = "learned", [XY_ROUTE_PEER] = "peer"};
 
+struct link {
+	struct xy_rib_node *prev, *next;
+};
+
 struct xy_rib_node {
 	struct xy_rib_route r;
 	uint32_t rank;
-	bool refused; // by the dataplane, when it was last set
+	bool in_force;
+	bool in_news, told_none;  // LEARNED: and what was last said of its room
+	struct xy_rib_list *list; // yielding or waiting, or NULL
+	struct link place, news;
 	struct xy_rib_node *left, *right;
 };
+
+// --- lists of nodes
+
+#define LINK(n, which) ((struct link *)((char *)(n) + (which)))
+
+static void list_put(struct xy_rib_list *l, struct xy_rib_node *n, size_t which, bool first)
+{
+	struct link *k = LINK(n, which);
+	*k = first ? (struct link){.next = l->head} : (struct link){.prev = l->tail};
+	*(k->prev ? &LINK(k->prev, which)->next : &l->head) = n;
+	*(k->next ? &LINK(k->next, which)->prev : &l->tail) = n;
+}
+
+static void list_take(struct xy_rib_list *l, struct xy_rib_node *n, size_t which)
+{
+	struct link *k = LINK(n, which);
+	*(k->prev ? &LINK(k->prev, which)->next : &l->head) = k->next;
+	*(k->next ? &LINK(k->next, which)->prev : &l->tail) = k->prev;
+}
+
+enum { PLACE = offsetof(struct xy_rib_node, place), NEWS = offsetof(struct xy_rib_node, news) };
+
+static bool is_waiting(const struct xy_rib *rib, const struct xy_rib_node *n)
+{
+	return n->list && n->list != &rib->yielding;
+}
+
+static void move_to(struct xy_rib *rib, struct xy_rib_node *n, struct xy_rib_list *to, bool first)
+{
+	rib->waiting_count -= is_waiting(rib, n);
+	if (n->list)
+		list_take(n->list, n, PLACE);
+	n->list = to;
+	if (to)
+		list_put(to, n, PLACE, first);
+	rib->waiting_count += is_waiting(rib, n);
+}
+
+// What is said of its room follows what is so.
+static void news_follow(struct xy_rib *rib, struct xy_rib_node *n)
+{
+	bool is_news = n->r.source == XY_ROUTE_LEARNED && is_waiting(rib, n) != n->told_none;
+	if (is_news == n->in_news)
+		return;
+	n->in_news = is_news;
+	if (is_news)
+		list_put(&rib->news, n, NEWS, false);
+	else
+		list_take(&rib->news, n, NEWS);
+}
+
+bool xy_rib_room_news(struct xy_rib *rib, struct xy_prefix *p, bool *room)
+{
+	struct xy_rib_node *n = rib->news.head;
+	if (!n)
+		return false;
+	n->told_none = !n->told_none;
+	news_follow(rib, n);
+	*p = n->r.prefix;
+	*room = !n->told_none;
+	return true;
+}
+
+// --- the tree
 
 static int compare(const struct xy_prefix *p, unsigned source, const struct xy_rib_node *n)
 {
@@ -117,14 +188,17 @@ static void take_out(struct xy_rib *rib, struct xy_rib_node **at)
 	*at = l ? l : r;
 	rib->count--;
 	each_peer(rib, &out->r.route, xy_rib_release);
+	move_to(rib, out, NULL, false);
+	if (out->in_news)
+		list_take(&rib->news, out, NEWS);
 	free(out);
 }
 
 // The first node that is not before the key.
-static const struct xy_rib_route *bound(const struct xy_rib *rib, const struct xy_prefix *p,
-					unsigned source)
+static struct xy_rib_node *bound(const struct xy_rib *rib, const struct xy_prefix *p,
+				 unsigned source)
 {
-	const struct xy_rib_node *n = rib->root, *best = NULL;
+	struct xy_rib_node *n = rib->root, *best = NULL;
 	while (n) {
 		if (compare(p, source, n) <= 0) {
 			best = n;
@@ -133,20 +207,37 @@ static const struct xy_rib_route *bound(const struct xy_rib *rib, const struct x
 			n = n->right;
 		}
 	}
-	return best ? &best->r : NULL;
+	return best;
+}
+
+// What the first source wants.
+static struct xy_rib_node *first_of(const struct xy_rib *rib, const struct xy_prefix *p)
+{
+	struct xy_rib_node *n = bound(rib, p, 0);
+	return n && xy_prefix_eq(&n->r.prefix, p) ? n : NULL;
+}
+
+static const struct xy_rib_route *route_of(const struct xy_rib_node *n)
+{
+	return n ? &n->r : NULL;
 }
 
 const struct xy_rib_route *xy_rib_get(const struct xy_rib *rib, const struct xy_prefix *p,
 				      enum xy_route_source source)
 {
-	const struct xy_rib_route *r = bound(rib, p, source);
-	return r && r->source == source && xy_prefix_eq(&r->prefix, p) ? r : NULL;
+	const struct xy_rib_node *n = bound(rib, p, source);
+	return n && n->r.source == source && xy_prefix_eq(&n->r.prefix, p) ? &n->r : NULL;
+}
+
+bool xy_rib_in_force(const struct xy_rib *rib, const struct xy_rib_route *r)
+{
+	return xy_rib_best(rib, &r->prefix) == r;
 }
 
 const struct xy_rib_route *xy_rib_best(const struct xy_rib *rib, const struct xy_prefix *p)
 {
-	const struct xy_rib_route *r = bound(rib, p, 0);
-	return r && xy_prefix_eq(&r->prefix, p) ? r : NULL;
+	const struct xy_rib_node *n = first_of(rib, p);
+	return n && n->in_force ? &n->r : NULL;
 }
 
 const struct xy_rib_route *xy_rib_covering(const struct xy_rib *rib, const struct xy_addr *a,
@@ -165,13 +256,17 @@ const struct xy_rib_route *xy_rib_covering(const struct xy_rib *rib, const struc
 const struct xy_rib_route *xy_rib_after(const struct xy_rib *rib, const struct xy_prefix *p)
 {
 	static const struct xy_prefix first;
-	return p ? bound(rib, p, XY_ROUTE_SOURCES) : bound(rib, &first, 0);
+	const struct xy_rib_node *n = p ? bound(rib, p, XY_ROUTE_SOURCES) : bound(rib, &first, 0);
+	while (n && !n->in_force) // of the first source of a prefix: nothing is
+		n = bound(rib, &n->r.prefix, XY_ROUTE_SOURCES);
+	return route_of(n);
 }
 
 const struct xy_rib_route *xy_rib_next(const struct xy_rib *rib, const struct xy_prefix *p,
 				       enum xy_route_source source)
 {
-	return p ? bound(rib, p, source + 1) : xy_rib_after(rib, NULL);
+	static const struct xy_prefix first;
+	return route_of(p ? bound(rib, p, source + 1) : bound(rib, &first, 0));
 }
 
 static bool is_equal(const struct xy_dp_route *a, const struct xy_dp_route *b)
@@ -182,19 +277,86 @@ static bool is_equal(const struct xy_dp_route *a, const struct xy_dp_route *b)
 	       memcmp(a->hops, b->hops, a->hop_count * sizeof(a->hops[0])) == 0;
 }
 
-// The dataplane and who listens follow what is in force now.
-static int settle(struct xy_rib *rib, const struct xy_rib_route *was, bool again,
-		  const struct xy_prefix *p)
+// --- what is in force
+
+static void tell(struct xy_rib *rib, const struct xy_rib_route *was, const struct xy_rib_node *is)
 {
-	const struct xy_rib_route *is = xy_rib_best(rib, p);
-	int r = 0;
-	if (is && (!was || again || !is_equal(&was->route, &is->route)))
-		r = xy_dp_route_set(rib->dp, p, &is->route);
-	if (was && (r || !is)) // what was must not outlive the peer that it leads to
-		xy_dp_route_del(rib->dp, p);
 	rib->changed = true;
-	if (rib->tell)
-		rib->tell(rib->arg, was, is);
+	if (rib->tell && (was || is))
+		rib->tell(rib->arg, was, route_of(is));
+}
+
+// What a node stands in follows whether it is in force, or waits for room.
+static void stand(struct xy_rib *rib, struct xy_rib_node *n, int refused)
+{
+	bool waits = refused == -ENOSPC || refused == -ENOMEM;
+	struct xy_rib_list *to = waits ? &rib->waiting[n->r.yields] : NULL;
+	n->in_force = !refused;
+	if (n->in_force && n->r.yields)
+		to = &rib->yielding;
+	if (n->list != to)
+		move_to(rib, n, to, false);
+	news_follow(rib, n);
+}
+
+// The latest of those that yield gives up its place; it is the first to have one again.
+static bool make_room(struct xy_rib *rib)
+{
+	struct xy_rib_node *n = rib->yielding.tail;
+	if (!n)
+		return false;
+	xy_dp_route_del(rib->dp, &n->r.prefix);
+	n->in_force = false;
+	move_to(rib, n, &rib->waiting[true], true);
+	news_follow(rib, n);
+	tell(rib, &n->r, NULL);
+	return true;
+}
+
+static int put(struct xy_rib *rib, const struct xy_rib_route *r)
+{
+	int e = xy_dp_route_set(rib->dp, &r->prefix, &r->route);
+	if (e == -ENOSPC && !r->yields && make_room(rib))
+		e = xy_dp_route_set(rib->dp, &r->prefix, &r->route);
+	return e;
+}
+
+// A place is free: for who has waited longest. Where it does not fit all the same, nobody's would.
+static void room_given(struct xy_rib *rib)
+{
+	struct xy_rib_node *n = rib->waiting[false].head;
+	n = n ? n : rib->waiting[true].head;
+	if (!n || rib->clearing || xy_dp_route_set(rib->dp, &n->r.prefix, &n->r.route))
+		return;
+	stand(rib, n, 0);
+	tell(rib, NULL, n);
+}
+
+// The dataplane and who listens follow what the sources of a prefix want now. was: what was in
+// force; NULL: nothing.
+static int settle(struct xy_rib *rib, const struct xy_rib_route *was, const struct xy_prefix *p)
+{
+	struct xy_rib_node *is = first_of(rib, p), *below;
+	int r = 0;
+	if (is && (!was || !is_equal(&was->route, &is->r.route)))
+		r = put(rib, &is->r);
+	if (is)
+		stand(rib, is, r);
+	// What is behind the first source is neither in force nor waits.
+	below = is ? bound(rib, p, is->r.source + 1u) : NULL;
+	if (below && xy_prefix_eq(&below->r.prefix, p)) {
+		below->in_force = false;
+		move_to(rib, below, NULL, false);
+		news_follow(rib, below);
+	}
+	tell(rib, was, r ? NULL : is);
+	if (was && (r || !is)) { // what was must not outlive the peer that it leads to
+		xy_dp_route_del(rib->dp, p);
+		room_given(rib);
+	}
+	// One that yields may have come into a place that was held by one that does not.
+	if (rib->waiting[false].head && make_room(rib))
+		room_given(rib);
 	return r;
 }
 
@@ -204,12 +366,12 @@ int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 	const struct xy_rib_route *best = xy_rib_best(rib, &r->prefix);
 	struct xy_rib_route was;
 	struct xy_rib_node *n = *place(rib, &r->prefix, r->source);
-	bool again = n && n->refused;
 
 	if (best)
 		was = *best;
 	if (n) {
-		bool same = !again && is_equal(&n->r.route, &r->route);
+		bool same =
+			n->in_force && is_equal(&n->r.route, &r->route) && n->r.yields == r->yields;
 		route_put(rib, n, r);
 		if (same)
 			return 0;
@@ -221,9 +383,7 @@ int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 		n->rank = rank(rib);
 		insert(rib, n);
 	}
-	int e = settle(rib, best ? &was : NULL, again, &r->prefix);
-	n->refused = e;
-	return e;
+	return settle(rib, best ? &was : NULL, &r->prefix);
 }
 
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source)
@@ -233,9 +393,12 @@ void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_sou
 	if (!*at)
 		return;
 	struct xy_prefix prefix = *p; // it may be the node's own
-	struct xy_rib_route was = *xy_rib_best(rib, &prefix);
+	const struct xy_rib_route *best = xy_rib_best(rib, &prefix);
+	struct xy_rib_route was;
+	if (best)
+		was = *best;
 	take_out(rib, at);
-	settle(rib, &was, false, &prefix);
+	settle(rib, best ? &was : NULL, &prefix);
 }
 
 void xy_rib_commit(struct xy_rib *rib)
@@ -263,7 +426,9 @@ void xy_rib_fini(struct xy_rib *rib)
 
 void xy_rib_clear(struct xy_rib *rib)
 {
+	rib->clearing = true; // nobody is given what goes next
 	while (rib->root)
 		xy_rib_del(rib, &rib->root->r.prefix, rib->root->r.source);
+	rib->clearing = false;
 	xy_rib_commit(rib);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The table of routes: what each source wants for a prefix. The first source in order of precedence
-// is in force in the dataplane, and whoever listens is told. Kept in order of prefix, so that lists
-// come in pages; a change costs log n, whatever the size. Control thread only; the routes that it
-// hands out are its own, good until the next change.
+// is in force in the dataplane, and whoever listens is told. What the dataplane has no room for
+// waits, in order, for the next route that goes; a route that yields makes room for one that does
+// not. Kept in order of prefix, so that lists come in pages; a change costs log n, whatever the
+// size. Control thread only; the routes that it hands out are its own, good until the next change.
 #pragma once
 
 #include "dataplane.h"
@@ -24,10 +25,15 @@ struct xy_rib_route {
 	struct xy_prefix prefix;
 	enum xy_route_source source;
 	uint32_t mark; // its owner's own, kept as it was given
+	bool yields;   // its place is another's that does not yield, where there is no other
 	struct xy_dp_route route;
 };
 
 struct xy_rib_node;
+
+struct xy_rib_list {
+	struct xy_rib_node *head, *tail;
+};
 
 struct xy_rib {
 	struct xy_dp *dp;
@@ -36,8 +42,13 @@ struct xy_rib {
 	uint64_t random;
 	bool changed; // since the last commit
 	uint32_t peers;
-	uint32_t *uses; // [peers] routes of all sources that name the peer, and holds
-	bool freed;	// some peer's last use has gone; cleared by who looks
+	uint32_t *uses;		     // [peers] routes of all sources that name the peer, and holds
+	bool freed;		     // some peer's last use has gone; cleared by who looks
+	struct xy_rib_list yielding; // in force, and yields; oldest first
+	struct xy_rib_list waiting[2]; // for room: what does not yield, what does
+	struct xy_rib_list news;       // LEARNED, and its room is another than was last said
+	uint32_t waiting_count;
+	bool clearing;
 	// What is in force for a prefix changes from `was` to `is`; NULL: nothing. May be NULL.
 	void (*tell)(void *arg, const struct xy_rib_route *was, const struct xy_rib_route *is);
 	void *arg;
@@ -48,10 +59,15 @@ void xy_rib_clear(struct xy_rib *rib); // out of the dataplane, too, and committ
 void xy_rib_fini(struct xy_rib *rib);  // cleared already
 
 // Adds or changes what r->source wants; what is in force already is not told again. -ENOMEM; or as
-// xy_dp_route_set: then it stands here, and nothing is in force for the prefix.
+// xy_dp_route_set: then it stands here, and nothing is in force for the prefix. -ENOSPC: until
+// there is room.
 int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r);
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source);
 void xy_rib_commit(struct xy_rib *rib); // workers see the changes since the last
+
+// Who brings LEARNED routes is to hear which of them found no room, and which found some later:
+// gives the next of those changes since the last call, false: none.
+bool xy_rib_room_news(struct xy_rib *rib, struct xy_prefix *p, bool *room);
 
 // A peer's number may become another's when nothing here names the peer: no route of any source,
 // and no hold of somebody who may still bring one.
@@ -61,7 +77,8 @@ void xy_rib_release(struct xy_rib *rib, uint32_t peer);
 // What one source wants; NULL: nothing.
 const struct xy_rib_route *xy_rib_get(const struct xy_rib *rib, const struct xy_prefix *p,
 				      enum xy_route_source source);
-// What is in force for exactly this prefix, and for the one behind it (p NULL: the first).
+bool xy_rib_in_force(const struct xy_rib *rib, const struct xy_rib_route *r); // of its table
+// What is in force for exactly this prefix, and for the next one behind it (p NULL: the first).
 const struct xy_rib_route *xy_rib_best(const struct xy_rib *rib, const struct xy_prefix *p);
 const struct xy_rib_route *xy_rib_after(const struct xy_rib *rib, const struct xy_prefix *p);
 // What the first source behind this one wants, in force or not (p NULL: the first of all): for

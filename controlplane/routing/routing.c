@@ -169,7 +169,21 @@ static void rib_put(struct xy_routing *r, const struct xy_rib_route *route, xy_n
 	if (xy_log_limit_pass(&r->log_refused, now, &missed))
 		xy_log_warn("route %s: learned, and not used: %s%s (%lu more like this)",
 			    xy_prefix_str(&route->prefix, text), strerror(-e),
-			    e == -ENOSPC ? "; raise max_routes and restart" : "", missed);
+			    e == -ENOSPC ? "; it waits for another to go. Raise max_routes and "
+					   "restart"
+					 : "",
+			    missed);
+}
+
+// What has no place in the table of routes is not announced as a way.
+static void room_tell(struct xy_routing *r, xy_nsec now)
+{
+	struct xy_prefix p;
+	bool room;
+	while (xy_rib_room_news(r->rib, &p, &room)) {
+		xy_babel_route_room(r->babel, &p, room, now);
+		r->pending = true;
+	}
 }
 
 // A stub has the aggregate of its relay: what goes there first asks for the way.
@@ -204,7 +218,8 @@ static void source_follow(struct xy_routing *r, const struct xy_prefix *p, uint3
 
 static void take_route(struct xy_routing *r, const struct xy_babel_route *b, xy_nsec now)
 {
-	struct xy_rib_route route = {.prefix = b->prefix, .source = XY_ROUTE_LEARNED};
+	struct xy_rib_route route = {
+		.prefix = b->prefix, .source = XY_ROUTE_LEARNED, .yields = !b->preferred};
 	uint32_t leaf = leaf_of(r, xy_rib_get(r->rib, &b->prefix, route.source));
 	if (b->kind == XY_BABEL_VIA && b->used)
 		via(r, b, &route.route);
@@ -226,6 +241,7 @@ static void negative_put(struct xy_routing *r, const struct xy_prefix *p, xy_nse
 	struct xy_rib_route route = {
 		.prefix = *p,
 		.source = XY_ROUTE_LEARNED,
+		.yields = true,
 		.route = {.kind = XY_DP_ROUTE_REJECT, .peer = XY_DP_NO_PEER},
 	};
 	if (r->negative_count == NEGATIVES || xy_rib_get(r->rib, p, XY_ROUTE_LEARNED))
@@ -353,6 +369,7 @@ static void act_all(struct xy_routing *r, unsigned max, xy_nsec now)
 	while (max-- && (a = xy_babel_action(r->babel)))
 		act(r, a, now);
 	r->pending = a != NULL;
+	room_tell(r, now);
 	xy_rib_commit(r->rib);
 	jobs_start(r);
 }
@@ -409,7 +426,7 @@ void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 
 xy_nsec xy_routing_deadline(const struct xy_routing *r)
 {
-	xy_nsec at = r->pending ? 0 : xy_babel_deadline(r->babel);
+	xy_nsec at = r->pending || r->rib->news.head ? 0 : xy_babel_deadline(r->babel);
 	if (r->negative_count && r->negative[r->negative_at].until < at)
 		at = r->negative[r->negative_at].until;
 	return r->look_at < at ? r->look_at : at;

@@ -100,12 +100,15 @@ static void discovery_warnings(json_t *to, const struct xy_daemon *d)
 						 c->discovery.interfaces[i]));
 }
 
-static json_t *warnings(const struct xy_daemon *d, const struct xy_dp_route_info *routes)
+static json_t *warnings(const struct xy_daemon *d)
 {
 	json_t *list = json_array();
 	warn(list, xy_watchdog_stuck(&d->watchdog, xy_dp_workers(d->dp)) > 0,
 	     "a worker is stuck: see the log");
-	warn(list, routes->refused > 0, "routes were refused: raise max_routes");
+	if (xy_links_rib(d->links)->waiting_count)
+		json_array_append_new(list, json_sprintf("%u routes find no room and wait: raise "
+							 "max_routes and restart",
+							 xy_links_rib(d->links)->waiting_count));
 	warn(list, xy_links_drops(d->links, XY_LINK_DROP_HS_NO_INDEX) > 0,
 	     "handshakes found no free session: raise max_sessions");
 	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
@@ -203,7 +206,7 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "pinned_keys", number(xy_state_pins(d->state)));
 	json_object_set_new(o, "joining", joining(d->join));
 	json_object_set_new(o, "discovery", discovery(d));
-	json_object_set_new(o, "warnings", warnings(d, &routes));
+	json_object_set_new(o, "warnings", warnings(d));
 	return o;
 }
 

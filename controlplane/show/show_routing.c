@@ -61,6 +61,8 @@ static const char *entry_state(const struct xy_babel_entry *e)
 		return "retracted";
 	if (e->selected && !e->used)
 		return "passed on: no accept of this node names it";
+	if (e->no_room)
+		return "no room: waits for another route to go (max_routes)";
 	if (e->selected)
 		return e->followed ? "used" : "another node's is better";
 	return e->feasible ? "worse" : "not feasible: it might lead back here";
@@ -173,7 +175,8 @@ static json_t *candidates_json(const struct xy_daemon *d, const struct xy_prefix
 		if (!r)
 			continue;
 		json_t *o = route_json(d, r);
-		json_object_set_new(o, "in_force", json_boolean(json_array_size(list) == 0));
+		json_object_set_new(o, "in_force",
+				    json_boolean(xy_rib_in_force(xy_links_rib(d->links), r)));
 		json_array_append_new(list, o);
 	}
 	return list;

@@ -453,6 +453,15 @@ void xy_babel_link_cost(struct xy_babel *b, uint16_t link, uint16_t cost, xy_nse
 	xy_babel_leave(b);
 }
 
+void xy_babel_route_room(struct xy_babel *b, const struct xy_prefix *p, bool room, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	uint32_t head = dest_find(b, p, 0);
+	if (head)
+		dest_room(b, head, room);
+	xy_babel_leave(b);
+}
+
 void xy_babel_link_limit(struct xy_babel *b, uint16_t link, uint32_t max_origins, xy_nsec now)
 {
 	xy_babel_enter(b, now);

@@ -115,6 +115,7 @@ struct xy_babel_route {
 		      // neighbours, but no ROUTE action tells of it
 	bool has_key; // false: from a plain neighbour, or the aggregate
 	bool external;
+	bool preferred;	   // its origin is (xy_babel_origin_prefer)
 	struct xy_key key; // X25519 of the origin
 	uint32_t epoch, tag;
 };
@@ -252,6 +253,11 @@ int xy_babel_accept(struct xy_babel *b, const struct xy_babel_accept *list, unsi
 // each `true` needs its `false`.
 void xy_babel_origin_prefer(struct xy_babel *b, const struct xy_key *x25519, bool on);
 
+// Whether the table that packets follow has room for what a ROUTE action said of the prefix: true
+// until something else is said. What has none is kept up to date and told of in actions, but
+// retracted to neighbours: they would send packets that go no further.
+void xy_babel_route_room(struct xy_babel *b, const struct xy_prefix *p, bool room, xy_nsec now);
+
 // Stub: a packet waits for this address. Repeat it while traffic flows (once a minute is enough):
 // a destination unused for 5 minutes is let go. -EAGAIN: asked, a ROUTE action or a NO_ANSWER
 // notice follows; -ENETUNREACH: the answer was no, within the last 10 s; -ENOBUFS: 1,000 are being
@@ -282,6 +288,7 @@ struct xy_babel_entry { // one neighbour's route to a prefix, or our own
 	bool selected; // of its origin: outside 200::/7 there may be one per key
 	bool used;     // we may follow it: in the mesh, plain, or named by our accept list
 	bool followed; // the last ROUTE action is about it
+	bool no_room;  // and the table has no room for it: not announced
 	uint16_t link, metric, refmetric, seqno;
 	uint64_t rid;
 	struct xy_key key;

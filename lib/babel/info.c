@@ -95,6 +95,7 @@ unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 				continue;
 			describe(b, DEST(b, k), i, now, &out[n - 1]);
 			out[n - 1].followed = h->followed == k && DEST(b, k)->selected == i;
+			out[n - 1].no_room = h->no_room && out[n - 1].followed;
 		}
 	return n;
 }

@@ -155,6 +155,7 @@ static void describe(const struct xy_babel *b, const struct route *r, struct xy_
 	out->has_key = true;
 	out->key = ORIGIN(b, p->origin)->x25519;
 	out->external = p->flags & XY_BABEL_ORIGIN_EXTERNAL;
+	out->preferred = ORIGIN(b, p->origin)->prefer > 0;
 	out->epoch = ERA(b, p->era)->epoch;
 	out->tag = p->tag;
 }
@@ -180,6 +181,8 @@ static void tell(struct xy_babel *b, struct dest *h, enum xy_babel_route_kind ki
 	struct xy_babel_route *out = &action_add(b, XY_BABEL_ROUTE)->route;
 	*out = (struct xy_babel_route){.prefix = h->prefix, .kind = kind};
 	h->told = kind != XY_BABEL_GONE;
+	if (!h->told) // and what comes next is another one
+		h->no_room = false;
 }
 
 // ---- which source of a prefix is followed ----
@@ -409,6 +412,17 @@ void dest_select(struct xy_babel *b, uint32_t dest)
 		starve(b, dest);
 	}
 	request_check(b, dest);
+}
+
+void dest_room(struct xy_babel *b, uint32_t head, bool room)
+{
+	struct dest *h = DEST(b, head);
+	if (h->no_room == !room)
+		return;
+	h->no_room = !room;
+	log_touch(b, head, true);
+	if (h->followed && h->followed != head)
+		log_touch(b, h->followed, true);
 }
 
 static bool kin_held(const struct xy_babel *b, const struct dest *d)

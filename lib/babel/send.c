@@ -66,7 +66,14 @@ static enum advert advert_plain(const struct xy_babel *b, const struct neigh *n,
 	return d->followed ? advert_followed(b, n, d) : ADVERT_RETRACT;
 }
 
-static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
+// What is followed, and has no place in the table of routes: no way for others.
+static bool leads_nowhere(const struct xy_babel *b, uint32_t dest)
+{
+	const struct dest *h = DEST(b, head_of(b, dest));
+	return h->no_room && (h->followed == dest || dest == head_of(b, dest));
+}
+
+static enum advert advert_any(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
 {
 	const struct dest *d = DEST(b, dest);
 	if (n->c.plain)
@@ -82,6 +89,12 @@ static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint3
 	if (!d->valid || d->hops[0] == n->id) // split horizon, said aloud
 		return ADVERT_RETRACT;
 	return ADVERT_FINITE;
+}
+
+static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
+{
+	enum advert a = advert_any(b, n, dest);
+	return a == ADVERT_FINITE && leads_nowhere(b, dest) ? ADVERT_RETRACT : a;
 }
 
 bool send_told(struct xy_babel *b, struct neigh *n, uint32_t dest)

@@ -105,6 +105,7 @@ struct dest {
 	uint16_t hops[XY_BABEL_HOPS];
 	bool used;	// mapping: our accept list names it
 	bool ripening;	// head: a better mapping is known
+	bool no_room;	// head: what is followed has no place in the table of routes
 	uint32_t since; // centiseconds: held, or ripening
 };
 
@@ -470,6 +471,7 @@ bool dest_used(const struct dest *d);
 void dest_accept(struct xy_babel *b, uint32_t dest); // looks at the accept list again
 void dest_select(struct xy_babel *b, uint32_t dest);
 void dest_timer(struct xy_babel *b, uint32_t dest);
+void dest_room(struct xy_babel *b, uint32_t head, bool room);
 void dest_withdrawn(struct xy_babel *b, uint32_t dest); // our own prefix is gone
 
 // update.c

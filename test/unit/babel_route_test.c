@@ -178,6 +178,37 @@ static void test_learn_relay_retract(void)
 	rig_free(r);
 }
 
+// What finds no room in the table of routes is retracted, to plain neighbours and for a mapping
+// too, and told again with the room; what is another route of the prefix begins with room.
+static void test_room(void)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	announce(r, 0, &far, 50, 1, 100);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 1, &p)->metric, 196);
+	xy_babel_route_room(r->b, &p, false, r->now);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 1, &p)->metric, XY_BABEL_INFINITY);
+	announce(r, 0, &far, 50, 2, 100); // still none
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 2, &p)->metric, XY_BABEL_INFINITY);
+	xy_babel_route_room(r->b, &p, true, r->now);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 1, &p)->metric, 196);
+	CU_ASSERT_EQUAL(said(r, 2, &p)->seqno, 2);
+
+	xy_babel_route_room(r->b, &p, false, r->now);
+	retract(r, 0, &p);
+	pass(r, 300 * XY_SEC);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_GONE);
+	announce(r, 0, &far, 50, 3, 100);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 1, &p)->metric, 196);
+	rig_free(r);
+}
+
 // RFC 8966 section 3.5.1, as a table: after (seqno 5, metric 196) was announced.
 static void test_feasibility(void)
 {
@@ -1390,7 +1421,7 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"claim: published vectors", test_claim_published},
 	     {"claim: verification", test_claim_verify}, {"epoch at start", test_epoch_first},
 	     {"own prefix is announced", test_own_is_announced},
-	     {"learn, relay, retract, hold", test_learn_relay_retract},
+	     {"learn, relay, retract, hold", test_learn_relay_retract}, {"no room", test_room},
 	     {"feasibility, numbered table", test_feasibility}, {"starvation", test_starvation},
 	     {"forwarded seqno request", test_forwarded_request}, {"own seqno", test_own_seqno},
 	     {"refusals", test_refusals}, {"verification", test_verification},

@@ -582,6 +582,35 @@ static uint64_t drops_by(uint32_t who, struct rte_mbuf *m, enum xy_drop reason)
 	return drops(reason) - before;
 }
 
+// One limit for all kinds of routes: whatever goes makes room for any other.
+static void test_route_limit(void)
+{
+	const struct xy_dp_route host = {.kind = XY_DP_ROUTE_HOST};
+	const struct xy_prefix v4 = {.addr = xy_addr_from_v4(UINT32_C(0x0a630000)), .len = 112};
+	struct xy_prefix p = {.addr.b = {2, 0x77}, .len = 64};
+	struct xy_dp_route_info i;
+	unsigned n = 0;
+
+	xy_dp_route_info(dp, &i);
+	for (unsigned room = i.limit - i.count; n < room; n++) {
+		xy_be16_store(p.addr.b + 2, (uint16_t)n);
+		CU_ASSERT_EQUAL_FATAL(xy_dp_route_set(dp, &p, &host), 0);
+	}
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &p, &host), 0); // there already
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &v4, &host), -ENOSPC);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &p), 0);
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &v4, &host), 0);
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &p, &host), -ENOSPC);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &v4), 0);
+	while (--n) {
+		xy_be16_store(p.addr.b + 2, (uint16_t)(n - 1));
+		CU_ASSERT_EQUAL_FATAL(xy_dp_route_del(dp, &p), 0);
+	}
+	xy_dp_route_commit(dp);
+	xy_dp_route_info(dp, &i);
+	CU_ASSERT_EQUAL(i.refused, 2);
+}
+
 // Nor is a default route a way into the mesh; a route of 200::/7 as a whole is.
 static void test_default_route(void)
 {
@@ -2152,9 +2181,10 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"refused messages", test_refused_messages}, {"replay", test_replay},
 	     {"inner checks, sources", test_inner_checks},
 	     {"a leaf of ::/0", test_leaf_of_everything}, {"a default route", test_default_route},
-	     {"ICMP errors", test_icmp}, {"no room behind a packet", test_buffer_full},
-	     {"ICMP rate", test_icmp_limit}, {"hold and release", test_hold},
-	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
+	     {"full of routes", test_route_limit}, {"ICMP errors", test_icmp},
+	     {"no room behind a packet", test_buffer_full}, {"ICMP rate", test_icmp_limit},
+	     {"hold and release", test_hold}, {"roaming", test_roam},
+	     {"hand-over, move of ownership", test_handover_and_move},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},
 	     {"whose handshakes", test_whose_handshakes},

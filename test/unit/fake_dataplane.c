@@ -279,6 +279,9 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route)
 {
 	dp->route_changes++;
+	const struct fake_route *r = place(dp->route, prefix);
+	if (r && !r->there && dp->room && fake_route_count(dp->route) >= dp->room)
+		return -ENOSPC;
 	return put(dp->route, prefix, *route);
 }
 

@@ -43,6 +43,7 @@ struct xy_dp {
 	struct fake_session session[FAKE_SESSIONS];
 	struct fake_peer peer[FAKE_PEERS];
 	struct fake_route route[FAKE_ROUTES], source[FAKE_ROUTES];
+	unsigned room; // routes that it takes; 0: FAKE_ROUTES
 	unsigned own, ports;
 	struct xy_addr port_address[2];
 	uint32_t last_index;

@@ -122,7 +122,6 @@ static void test_model(void)
 	xy_rib_fini(&w.rib);
 }
 
-// What the dataplane has no room for stands in the table all the same.
 static void covered_by(const char *addr, int len, const char *want)
 {
 	struct xy_addr a;
@@ -155,23 +154,149 @@ static void test_covering(void)
 	xy_rib_fini(&w.rib);
 }
 
-static void test_full(void)
+// --- a full dataplane
+
+enum { MANY = FAKE_ROUTES + 40 };
+
+static struct xy_rib_route many_at(unsigned i, bool yields)
+{
+	return (struct xy_rib_route){
+		.prefix = {.addr.b = {0x20, 0x02, (uint8_t)i}, .len = 32},
+		.source = XY_ROUTE_LEARNED,
+		.yields = yields,
+		.route = {.kind = XY_DP_ROUTE_HOST},
+	};
+}
+
+static void full_begin(void)
 {
 	memset(&w, 0, sizeof(w));
 	fake_init(&w.dp, &w.now);
 	CU_ASSERT_EQUAL_FATAL(xy_rib_init(&w.rib, &w.dp, PEERS), 0);
-	struct xy_rib_route r = {.source = XY_ROUTE_LEARNED, .route = {.kind = XY_DP_ROUTE_HOST}};
 	for (unsigned i = 0; i < FAKE_ROUTES; i++) {
-		r.prefix = (struct xy_prefix){.addr.b = {0x20, 0x02, (uint8_t)i}, .len = 32};
+		struct xy_rib_route r = many_at(i, true);
 		CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0);
 	}
-	r.prefix.addr.b[1] = 3;
-	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), -ENOSPC);
-	CU_ASSERT_PTR_NOT_NULL(xy_rib_best(&w.rib, &r.prefix));
+}
+
+static void full_end(void)
+{
 	xy_rib_clear(&w.rib);
 	CU_ASSERT_EQUAL(fake_route_count(w.dp.route), 0);
+	CU_ASSERT_EQUAL(w.rib.waiting_count, 0);
+	CU_ASSERT_PTR_NULL(w.rib.news.head);
 	xy_rib_fini(&w.rib);
 }
 
+static bool in_force(unsigned i)
+{
+	char text[XY_PREFIX_STRLEN];
+	struct xy_rib_route r = many_at(i, true);
+	bool there = fake_route_find(w.dp.route, xy_prefix_str(&r.prefix, text));
+	CU_ASSERT_EQUAL(there, xy_rib_best(&w.rib, &r.prefix) != NULL);
+	return there;
+}
+
+static void news_is(unsigned i, bool room)
+{
+	struct xy_prefix p;
+	bool there;
+	struct xy_rib_route r = many_at(i, true);
+	CU_ASSERT_FATAL(xy_rib_room_news(&w.rib, &p, &there));
+	CU_ASSERT(xy_prefix_eq(&p, &r.prefix) && there == room);
+}
+
+// What found no room has it when another goes, first come first served; who brought it hears of
+// both.
+static void test_full(void)
+{
+	struct xy_prefix p;
+	bool room;
+	full_begin();
+	for (unsigned i = FAKE_ROUTES; i < FAKE_ROUTES + 3; i++) {
+		struct xy_rib_route r = many_at(i, true);
+		CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), -ENOSPC);
+		CU_ASSERT_FALSE(in_force(i));
+		CU_ASSERT_PTR_NOT_NULL(xy_rib_get(&w.rib, &r.prefix, r.source));
+		news_is(i, false);
+	}
+	CU_ASSERT_EQUAL(w.rib.waiting_count, 3);
+	struct xy_rib_route gone = many_at(7, true), left = many_at(FAKE_ROUTES + 1, true);
+	xy_rib_del(&w.rib, &left.prefix, left.source); // who waits no longer is passed over
+	xy_rib_del(&w.rib, &gone.prefix, gone.source);
+	CU_ASSERT(in_force(FAKE_ROUTES));
+	CU_ASSERT_FALSE(in_force(FAKE_ROUTES + 2));
+	news_is(FAKE_ROUTES, true);
+	CU_ASSERT_FALSE(xy_rib_room_news(&w.rib, &p, &room));
+	gone = many_at(9, true);
+	xy_rib_del(&w.rib, &gone.prefix, gone.source);
+	CU_ASSERT(in_force(FAKE_ROUTES + 2));
+	CU_ASSERT_EQUAL(w.rib.waiting_count, 0);
+	full_end();
+}
+
+// What does not yield has the place of the latest that does, and that one has the next.
+static void test_yield(void)
+{
+	full_begin();
+	struct xy_rib_route r = many_at(FAKE_ROUTES, false), gone = many_at(1, true);
+	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0);
+	CU_ASSERT(in_force(FAKE_ROUTES));
+	CU_ASSERT_FALSE(in_force(FAKE_ROUTES - 1));
+	news_is(FAKE_ROUTES - 1, false);
+	r = many_at(FAKE_ROUTES + 1, false);
+	r.source = XY_ROUTE_STATIC;
+	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0);
+	CU_ASSERT_FALSE(in_force(FAKE_ROUTES - 2));
+	CU_ASSERT(in_force(FAKE_ROUTES - 3));
+	xy_rib_del(&w.rib, &gone.prefix, gone.source);
+	CU_ASSERT(in_force(FAKE_ROUTES - 2));
+	full_end();
+}
+
+static void full_step(unsigned i, unsigned source)
+{
+	struct xy_rib_route r = many_at(i, source == XY_ROUTE_LEARNED && i % 2);
+	r.source = source;
+	r.route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = (unsigned)rand() % PEERS};
+	if (rand() % 3)
+		xy_rib_set(&w.rib, &r);
+	else
+		xy_rib_del(&w.rib, &r.prefix, source);
+}
+
+// At every moment: no place is free while somebody waits, and nobody waits for a place that
+// yields.
+static void full_check(void)
+{
+	unsigned there = 0, wait_firm = 0, there_soft = 0, wanted = 0;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct xy_rib_route r = many_at(i, true);
+		const struct xy_rib_route *best = xy_rib_get(&w.rib, &r.prefix, XY_ROUTE_STATIC);
+		best = best ? best : xy_rib_get(&w.rib, &r.prefix, XY_ROUTE_LEARNED);
+		bool is = in_force(i);
+		wanted += best != NULL;
+		there += is;
+		there_soft += is && best->yields;
+		wait_firm += best && !is && !best->yields;
+	}
+	CU_ASSERT_EQUAL_FATAL(there, wanted < FAKE_ROUTES ? wanted : FAKE_ROUTES);
+	CU_ASSERT_EQUAL_FATAL(w.rib.waiting_count, wanted - there);
+	CU_ASSERT_FATAL(!wait_firm || !there_soft);
+}
+
+static void test_full_model(void)
+{
+	srand(2);
+	full_begin();
+	for (unsigned n = 0; n < STEPS / 2; n++) {
+		full_step((unsigned)rand() % MANY, rand() % 4 ? XY_ROUTE_LEARNED : XY_ROUTE_STATIC);
+		if (n % 16 == 0)
+			full_check();
+	}
+	full_end();
+}
+
 XY_UNIT_MAIN("rib", {"each step as the model has it", test_model},
-	     {"longest prefix", test_covering}, {"a full dataplane", test_full})
+	     {"longest prefix", test_covering}, {"a full dataplane", test_full},
+	     {"who yields", test_yield}, {"full, as the model has it", test_full_model})

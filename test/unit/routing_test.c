@@ -753,6 +753,52 @@ static void test_limit(void)
 	world_end();
 }
 
+static unsigned entries(const struct node *n, const char *prefix, struct xy_babel_entry *out)
+{
+	struct xy_prefix p;
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse(prefix, &p), 0);
+	return xy_routing_lookup(n->routing, &p, out, 1, w.now);
+}
+
+// A table that is full: what finds no room is no way for others either, who are not told of it;
+// when another route goes it has its place, and is told. What the config names needs no luck.
+static void test_no_room(void)
+{
+	static const char static_route[] =
+		"routes = ( { prefix = \"2001:db8::/32\"; peer = \"s\"; } );";
+	struct xy_babel_entry e;
+	world_make();
+	world_start();
+	R->dp.room = 4; // its own, those of its two peers, and one
+	CONFIGURE(R, static_route, {"a", ""}, {"s", ""});
+	CONFIGURE(A, "", {"r", ""});
+	CONFIGURE(S, "", {"r", ""}, {"b", ""});
+	CONFIGURE(B, "", {"s", ""});
+	run_for(30 * XY_SEC);
+	CU_ASSERT(goes_by(S, B->prefix, B) && goes_by(A, S->prefix, R));
+	CU_ASSERT_PTR_NULL(route_to(R, B->prefix));
+	CU_ASSERT_PTR_NULL(route_to(A, B->prefix));
+	CU_ASSERT(entries(R, B->prefix, &e) == 1 && e.followed && e.no_room);
+	CU_ASSERT_EQUAL(xy_links_rib(R->links)->waiting_count, 1);
+
+	CONFIGURE(R, "", {"a", ""}, {"s", ""});
+	run_for(5 * XY_SEC);
+	CU_ASSERT(goes_by(R, B->prefix, S) && goes_by(A, B->prefix, R));
+	CU_ASSERT(entries(R, B->prefix, &e) == 1 && e.followed && !e.no_room);
+	CU_ASSERT_EQUAL(xy_links_rib(R->links)->waiting_count, 0);
+
+	CONFIGURE(R, static_route, {"a", ""}, {"s", ""});
+	run_for(60 * XY_SEC);
+	CU_ASSERT_PTR_NOT_NULL(route_to(R, "2001:db8::/32"));
+	CU_ASSERT_PTR_NULL(route_to(R, B->prefix));
+	CU_ASSERT(!route_to(A, B->prefix) || route_to(A, B->prefix)->kind == XY_DP_ROUTE_REJECT);
+	R->dp.room = 0;
+	CONFIGURE(R, "", {"a", ""}, {"s", ""});
+	run_for(5 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
 // A key that no config names, where peering is open: routed to like any other, within the limits of
 // an open peer, and without a trace when peering is closed.
 static void test_open(void)
@@ -1013,6 +1059,7 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"prefixes outside the mesh", test_prefixes},
 	     {"static before learned", test_precedence}, {"reload", test_reload},
 	     {"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
+	     {"no room in the table", test_no_room},
 	     {"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
 	     {"a stub asks", test_stub}, {"a stub that is none", test_stub_mistaken},
 	     {"restart", test_restart}, {"strange packets", test_strange_packets})
