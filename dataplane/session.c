@@ -239,8 +239,11 @@ int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker)
 	if (s->owner == worker)
 		return 0;
 	// From here on both workers put packets of this session on the new owner's rings; the old
-	// one may still be in a burst with the window until the grace period is over.
-	__atomic_store_n(&s->owner, worker | XY_OWNER_MOVING, __ATOMIC_RELEASE);
+	// one may still be in a burst with the window until it has passed the token, which must be
+	// taken after it can see the new owner. Workers that sleep have passed.
+	__atomic_store_n(&s->moved, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->owner, worker | XY_OWNER_MOVING, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&s->moved, rte_rcu_qsbr_start(dp->rcu), __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < dp->workers; i++)
 		__atomic_store_n(&dp->worker[i]->handed[xy_session_number(dp, s)], 0,
 				 __ATOMIC_RELAXED);

@@ -13,8 +13,9 @@
 
 enum xy_session_state { XY_SESSION_FREE, XY_SESSION_RESERVED, XY_SESSION_LIVE, XY_SESSION_DYING };
 
-// In `owner` beside the worker's number: the grace period of a move is not over, so the new owner
-// must not touch the window yet.
+// In `owner` beside the worker's number: the window has moved, so the new owner must not touch it
+// until all workers have passed `moved`, a token of RCU. It looks for itself: the control thread,
+// which takes the mark away, may come by only at its next tick.
 #define XY_OWNER_MOVING UINT32_C(0x80000000)
 
 struct xy_session {
@@ -28,6 +29,7 @@ struct xy_session {
 	uint32_t next_of_peer; // control only: slot + 1 of the peer's next session
 	uint32_t incarnation;  // control only: of the peer
 	xy_nsec born, reject_at;
+	uint64_t moved; // while XY_OWNER_MOVING; acquire / release
 
 	// Control: rw, workers: ro.
 	uint8_t recv[XY_WG_KEY_LEN] __rte_cache_aligned;
@@ -57,6 +59,13 @@ _Static_assert(sizeof(struct xy_session_use) == 64, "one cache line");
 static inline uint32_t xy_session_slot(const struct xy_dp *dp, uint32_t index)
 {
 	return xy_index_show(&dp->index_key, index) & dp->session_mask;
+}
+
+// May the new owner touch the window?
+static inline bool xy_session_has_moved_rcu(const struct xy_dp *dp, const struct xy_session *s)
+{
+	uint64_t token = __atomic_load_n(&s->moved, __ATOMIC_ACQUIRE);
+	return token && rte_rcu_qsbr_check(dp->rcu, token, false) == 1;
 }
 
 // The live session of a receiver index, or NULL. Workers under RCU; control.

@@ -37,7 +37,9 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy
 	if (w->now >= s->reject_at)
 		return DROP_EXPIRED;
 	uint32_t owner = __atomic_load_n(&s->owner, __ATOMIC_ACQUIRE);
-	if (owner != w->id) { // another's window, or ours when the grace period of a move is over
+	if (owner != w->id) { // another's window, or ours as soon as it has moved
+		if (owner == (w->id | XY_OWNER_MOVING) && xy_session_has_moved_rcu(w->dp, s))
+			return ADMITTED;
 		xy_packet(m)->next = owner & ~XY_OWNER_MOVING;
 		if (xy_packet(m)->next != w->id)
 			XY_SET(w->handed[xy_session_number(w->dp, s)],

@@ -175,7 +175,7 @@ void xy_dp_session_del(struct xy_dp *dp, uint32_t index);
 // Orders one keepalive (an empty transport message).
 int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index);
 // Hands the replay window to another worker: stop, grace period, start; packets that arrive
-// meanwhile wait in rings.
+// meanwhile wait in rings, for a walk of the workers'. -EBUSY until the next _housekeep or so.
 int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker);
 
 struct xy_dp_session_stats {
