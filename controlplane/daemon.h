@@ -39,6 +39,12 @@ struct xy_kernel_withheld {
 	struct xy_prefix v[64];
 };
 
+struct xy_reloads {
+	uint32_t taken, refused;
+	char at[32];	   // when the last one was refused, or came into force in part
+	struct xy_err why; // empty: what the file said last is in force
+};
+
 struct xy_daemon {
 	// as started
 	struct xy_setup setup;
@@ -48,6 +54,7 @@ struct xy_daemon {
 	struct xy_identity id;
 	struct xy_err key_lost; // why it is for this run alone; empty: it is not
 	struct xy_plan plan;
+	struct xy_reloads reloads;
 	xy_nsec started;
 	int64_t clock_offset; // of tests, seconds
 	uint32_t max_packet;  // largest overlay packet, bytes
@@ -99,6 +106,8 @@ struct xy_daemon {
 xy_nsec xy_now(void);
 
 // --- loop.c
+// First of all: SIGHUP would kill; it is kept until the loop hears it, and then heard.
+void xy_loop_reload_hold(void);
 int xy_loop_open(struct xy_daemon *d, struct xy_err *err);  // without handles
 int xy_loop_start(struct xy_daemon *d, struct xy_err *err); // handles: dataplane, signals, timers
 void xy_loop_run(struct xy_daemon *d);			    // until SIGTERM or SIGINT

@@ -8,6 +8,7 @@
 #include "notify.h"
 #include "ports.h"
 
+#include <malloc.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <time.h>
@@ -254,8 +255,34 @@ static void reload_end(struct xy_daemon *d)
 	xy_notify("READY=1");
 }
 
+// A refused config stays a warning until one is taken: the daemon goes on with what it had, and
+// looks as if all were well.
+static void reload_note(struct xy_daemon *d, const struct xy_err *why)
+{
+	time_t now = time(NULL);
+	struct tm t;
+	d->reloads.why = why ? *why : (struct xy_err){{0}};
+	if (why && localtime_r(&now, &t))
+		strftime(d->reloads.at, sizeof(d->reloads.at), "%F %T %z", &t);
+	if (why)
+		d->reloads.refused++;
+	else
+		d->reloads.taken++;
+}
+
+// What two configs took beside each other goes back to the system.
+static void trim(void *what)
+{
+	malloc_trim(0);
+}
+
+static void trimmed(void *what)
+{
+}
+
 static void reloaded(struct xy_daemon *d)
 {
+	xy_helpers_run(d, trim, trimmed, NULL);
 	xy_mesh_reload(d);
 	xy_interface_mtu_update(d);
 	xy_memory_prune(d);
@@ -275,6 +302,7 @@ void xy_enforce_look(struct xy_daemon *d)
 		xy_log_error("%s%s", d->helpers->enforces ? "reload: " : "", err.text);
 	if (d->helpers->enforces) {
 		d->helpers->enforces = false;
+		reload_note(d, r || routing ? &err : NULL);
 		reloaded(d);
 	}
 }
@@ -303,8 +331,10 @@ static void reload_done(uv_work_t *req, int status)
 		take_over(d, &r->plan);
 	else if (good)
 		xy_plan_free(&r->plan);
-	else if (!status)
+	else if (!status) {
+		reload_note(d, &r->err);
 		xy_log_error("reload: %s; the old config stays in force", r->err.text);
+	}
 	sodium_memzero(r, sizeof(*r));
 	free(r);
 	if (!d->helpers->enforces)

@@ -237,6 +237,19 @@ static void on_reload(uv_signal_t *signal, int number)
 	xy_reload_begin(signal->data);
 }
 
+static void hangup_mask(int how)
+{
+	sigset_t hangup;
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	pthread_sigmask(how, &hangup, NULL);
+}
+
+void xy_loop_reload_hold(void)
+{
+	hangup_mask(SIG_BLOCK);
+}
+
 int xy_loop_open(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = uv_loop_init(&d->loop);
@@ -261,7 +274,10 @@ static int catch (struct xy_daemon *d)
 	d->sigterm.data = d->sigint.data = d->sighup.data = d;
 	r = r ? r : uv_signal_start(&d->sigterm, on_stop, SIGTERM);
 	r = r ? r : uv_signal_start(&d->sigint, on_stop, SIGINT);
-	return r ? r : uv_signal_start(&d->sighup, on_reload, SIGHUP);
+	r = r ? r : uv_signal_start(&d->sighup, on_reload, SIGHUP);
+	if (!r)
+		hangup_mask(SIG_UNBLOCK);
+	return r;
 }
 
 static int measure(struct xy_daemon *d)

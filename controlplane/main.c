@@ -10,6 +10,7 @@
 #include "test_limits.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@
 #define FILES_MIN	 96
 #define FILES_PER_WORKER 8
 #define FILES_PER_CARD	 16 // and one for each queue
+// Of malloc: this thread's, and one for all helpers, which would keep what a large config took in
+// one each.
+#define ARENAS 2
 
 static const char usage[] =
 	"usage: xylemd [-c FILE] [-n NAME] [--peer [KEY@]HOST:PORT]... [--autoconf] [--no-tun] "
@@ -320,6 +324,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	signal(SIGPIPE, SIG_IGN); // DPDK writes to telemetry clients that have gone
+	xy_loop_reload_hold();
+	mallopt(M_ARENA_MAX, ARENAS);
 	d.limits = xy_wg_limits_default;
 	d.started = xy_now();
 	xy_log_init(XY_LOG_INFO); // until the config says otherwise

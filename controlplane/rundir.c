@@ -37,12 +37,13 @@ unsigned xy_rundir_list(const char *name, struct xy_rundir out[static XY_RUNDIR_
 	return n;
 }
 
-// Others may write to /tmp: what is not ours or root's could be anyone's trap.
+// Others may write to /tmp, or a group to its folder: what is not ours or root's alone could be
+// anyone's trap.
 static bool trusted(const char *path)
 {
 	struct stat st;
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && !(st.st_mode & S_IWOTH) &&
-	       (st.st_uid == 0 || st.st_uid == geteuid());
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH)) && (st.st_uid == 0 || st.st_uid == geteuid());
 }
 
 static void parent_of(const char *path, char parent[static XY_RUNDIR_LEN])

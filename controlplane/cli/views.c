@@ -74,6 +74,8 @@ static const struct column node[] = {
 	{"discovery", LIST, XY_LEFT},
 	{"state_folder", TEXT, XY_LEFT},
 	{"pinned_keys", NUMBER, XY_LEFT},
+	{"reloads", NUMBER, XY_LEFT},
+	{"reloads_refused", NUMBER, XY_LEFT},
 	{"warnings", LIST, XY_LEFT},
 };
 

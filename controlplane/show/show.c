@@ -103,6 +103,11 @@ static void discovery_warnings(json_t *to, const struct xy_daemon *d)
 static json_t *warnings(const struct xy_daemon *d)
 {
 	json_t *list = json_array();
+	if (d->reloads.why.text[0])
+		json_array_append_new(
+			list, json_sprintf("the config of %s was refused at a reload, so what the "
+					   "file says now is not in force: %s",
+					   d->reloads.at, d->reloads.why.text));
 	warn(list, xy_watchdog_stuck(&d->watchdog, xy_dp_workers(d->dp)) > 0,
 	     "a worker is stuck: see the log");
 	if (xy_links_rib(d->links)->waiting_count)
@@ -204,6 +209,8 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "peering", json_string(peering_text[d->plan.config.peering]));
 	json_object_set_new(o, "state_folder", json_string(xy_state_folder(d->state)));
 	json_object_set_new(o, "pinned_keys", number(xy_state_pins(d->state)));
+	json_object_set_new(o, "reloads", number(d->reloads.taken));
+	json_object_set_new(o, "reloads_refused", number(d->reloads.refused));
 	json_object_set_new(o, "joining", joining(d->join));
 	json_object_set_new(o, "discovery", discovery(d));
 	json_object_set_new(o, "warnings", warnings(d));

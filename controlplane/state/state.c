@@ -72,7 +72,7 @@ static int folder_check(const char *folder, struct xy_err *why)
 		return refuse_folder(folder, errno, why);
 	if (!S_ISDIR(st.st_mode))
 		return refuse_folder(folder, ENOTDIR, why);
-	if ((st.st_mode & S_IWOTH) || (st.st_uid != 0 && st.st_uid != geteuid()))
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) || (st.st_uid != 0 && st.st_uid != geteuid()))
 		return xy_err_set(why, EPERM,
 				  "state folder %.200s: others may write to it, so it is not "
 				  "trusted and nothing is remembered; give it to the daemon's user "

@@ -31,10 +31,26 @@ more() { [ "$(wc -l <"$LAB/r.log")" -gt "$lines" ] && tail -n +$((lines + 1)) "$
 check_within 10 "a broken file is logged with its name" more
 check "and the old config is kept" names_are a,c
 check "with a's session" same "$before" "$(sessions a)"
+warned() { show r node | jq -e '.reloads_refused == 1 and (.warnings | any(test("refused.*r.conf")))'; }
+check "which show node warns of, with the file" warned
+check "and the time" grep -q "config of $(date +%F)" <<<"$(show r node | jq -r '.warnings[]')"
+check_not "the unit would have refused the reload" "$XYLEMD" --check -c "$LAB/r.conf"
 
 configure r <<END
 peers = ( $(peer_text a "${LAB_KEY[a]}"), $(peer_text b "${LAB_KEY[b]}") );
 END
 kill -HUP "${LAB_PID[r]}"
 check_within 10 "b is back" names_are a,b
+calm() { show r node | jq -e '.reloads == 2 and .warnings == []'; }
+check_within 10 "the warning is gone" calm
 check_within 40 "a pings b again" pings a "${LAB_ADDR[b]}"
+
+# A reload asked for before the daemon can hear it is kept, and does not end it.
+add_node e
+make_key e
+configure e <<<'tun = false;'
+spawn e "$LAB/e.log" "$XYLEMD" -c "$LAB/e.conf" -n "${LAB_PREFIX}e"
+hears() { grep -qE '^Sig(Blk|Cgt):.*[13579bdf]$' "/proc/$LAB_SPAWNED/status"; } # SIGHUP is bit 0
+until hears; do gone "$LAB_SPAWNED" && break; done
+kill -HUP "$LAB_SPAWNED"
+check_within 20 "a reload asked for while it starts is heard then" grep -q 'reloaded' "$LAB/e.log"

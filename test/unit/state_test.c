@@ -330,6 +330,8 @@ static void test_untrusted_folder(void)
 	folder_new();
 	CU_ASSERT_FATAL(mkdir(folder, 0700) == 0 && chmod(folder, 0777) == 0);
 	xy_state_close(open_lost("not trusted"));
+	chmod(folder, 0770); // a group is others, too
+	xy_state_close(open_lost("not trusted"));
 	chmod(folder, 0700);
 	xy_state_close(open_good());
 }

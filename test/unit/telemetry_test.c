@@ -312,6 +312,8 @@ static void test_rundir_trusted(void)
 	CU_ASSERT(xy_rundir_trusted(&run));
 	CU_ASSERT(chmod(run.path, 0757) == 0);
 	CU_ASSERT_FALSE(xy_rundir_trusted(&run));
+	CU_ASSERT(chmod(run.path, 0775) == 0); // a group's
+	CU_ASSERT_FALSE(xy_rundir_trusted(&run));
 	CU_ASSERT(chmod(run.path, 0755) == 0 && chmod(base, 0757) == 0);
 	CU_ASSERT_FALSE(xy_rundir_trusted(&run));
 	CU_ASSERT(chmod(base, 0755) == 0 && symlink(run.path, link_of) == 0);
