@@ -319,7 +319,8 @@ static void config_of(const struct xy_config *c, unsigned i, struct xy_dp_port_c
 					  .address = p->address,
 					  .port = p->port,
 					  .fwmark = c->fwmark,
-					  .shared = p->shared};
+					  .shared = p->shared,
+					  .no_checksum = p->checksum == XY_CHECKSUM_NONE};
 	memcpy(out->interface, p->interface, sizeof(out->interface));
 	memcpy(out->device, p->device, sizeof(out->device));
 }

@@ -52,7 +52,7 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 	const struct xy_port *port = cfg->port < XY_DP_PORTS ? dp->ports->port[cfg->port] : NULL;
 	if (cfg->resolved && port) // else the kernel's socket sends
 		xy_frame_header_make(&a->frame, cfg->next_mac, cfg->own_mac, &cfg->local,
-				     port->udp_port, &cfg->remote);
+				     port->udp_port, &cfg->remote, port->sums);
 	struct xy_peer_slot *p = &dp->peer[peer];
 	struct xy_adjacency *old = p->adjacency;
 	if (!old)

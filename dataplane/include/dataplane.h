@@ -90,6 +90,7 @@ struct xy_dp_port_config {
 	// an address and port.
 	bool shared;
 	bool again; // it is tried every now and then: where another has the card, fail at once
+	bool no_checksum; // cards: none of UDP over IPv4
 };
 
 struct xy_dp_port_info {

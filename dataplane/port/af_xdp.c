@@ -39,14 +39,6 @@ static uint16_t tx(struct xy_card *card, unsigned queue, struct rte_mbuf **frame
 	return xy_xsk_tx_burst(&af_xdp(card)->xsk[queue], frames, n);
 }
 
-// The program let it through, so only its UDP length can be wrong.
-static void exception(struct xy_card *card, struct xy_worker *w, struct rte_mbuf *m)
-{
-	(void)card;
-	xy_count_drop(w, XY_DROP_NOT_WIREGUARD, 1);
-	rte_pktmbuf_free(m);
-}
-
 // Frames in pieces that did not become a packet. One longer than a buffer is no WireGuard message
 // of any link of ours.
 static void count_lost(const struct xy_card *card, struct xy_worker *w, struct xy_gather *g)
@@ -104,7 +96,6 @@ static void close_card(struct xy_card *card)
 static const struct xy_card_ops ops = {.driver = "af_xdp",
 				       .rx = rx,
 				       .tx = tx,
-				       .exception = exception,
 				       .tend = tend,
 				       .missed = missed,
 				       .addresses = addresses,
@@ -117,7 +108,8 @@ static int queue_open(struct af_xdp *x, unsigned q, struct xy_err *err)
 	struct xy_worker *w = worker_of(&x->card, q);
 	// Marks the buffers that this socket holds, among all sockets ever: an old one of the same
 	// port and queue may still wait for its grace period, and then frees what bears its mark.
-	uint64_t owner = ++dp->xsk_owners;
+	// The top bit is in no offload request, which tx_offload may still hold from a DPDK device.
+	uint64_t owner = ++dp->xsk_owners | UINT64_C(1) << 63;
 	struct rte_mempool *pool = x->plain ? x->plain : w->pool;
 	unsigned flags = (x->jumbo ? XY_XSK_PIECES : 0) | (x->again ? XY_XSK_NO_WAIT : 0);
 	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, pool, owner, flags, err);

@@ -21,6 +21,12 @@ static void claim(const struct xy_card *c, struct xy_packet *p)
 		p->remote.scope = c->ifindex;
 }
 
+static void refuse(struct xy_worker *w, struct rte_mbuf *m)
+{
+	xy_count_drop(w, xy_packet(m)->verdict, 1);
+	rte_pktmbuf_free(m);
+}
+
 static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
 			 struct rte_mbuf **out, uint16_t n)
 {
@@ -28,8 +34,12 @@ static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
 	uint16_t got = c->ops->rx(c, queue, m, RTE_MIN(n, (uint16_t)XY_BURST)), kept = 0;
 	uint64_t bytes = 0;
 	for (uint16_t i = 0; i < got; i++) {
-		if ((c->ops->is_ours && !c->ops->is_ours(c, m[i])) || !xy_frame_take_off(m[i])) {
+		if (c->ops->is_ours && !c->ops->is_ours(c, m[i])) {
 			c->ops->exception(c, w, m[i]);
+			continue;
+		}
+		if (!xy_frame_take_off(m[i])) {
+			refuse(w, m[i]);
 			continue;
 		}
 		claim(c, xy_packet(m[i]));
@@ -160,6 +170,7 @@ int xy_card_port_make(struct xy_dp *dp, struct xy_card *card, const struct xy_dp
 	*p = (struct xy_port){.ops = &ops,
 			      .id = id,
 			      .workers = dp->workers,
+			      .sums = cfg->no_checksum ? XY_FRAME_SUM_NONE_V4 : 0,
 			      .counters = counters,
 			      .driver_data = card};
 	card->dp = dp;

@@ -19,7 +19,8 @@ struct xy_card_ops {
 	uint16_t (*tx)(struct xy_card *card, unsigned queue, struct rte_mbuf **frames, uint16_t n);
 	// Is a received frame our UDP? NULL: all are, a program has seen to it.
 	bool (*is_ours)(const struct xy_card *card, const struct rte_mbuf *m);
-	// A received frame that is not ours: the driver's to deal with (consumes it and counts it).
+	// A received frame that is_ours says is not: the driver's to deal with (consumes it and
+	// counts it).
 	void (*exception)(struct xy_card *card, struct xy_worker *w, struct rte_mbuf *m);
 	// Work between bursts of a queue: buffers that were sent, exceptions from the host. May be
 	// NULL.

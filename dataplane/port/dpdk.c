@@ -4,6 +4,7 @@
 // addresses, ARP, ND and DHCP live on it.
 #include "card.h"
 #include "dp.h"
+#include "frame.h"
 
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -36,6 +37,7 @@ struct dpdk {
 	struct xy_card card;
 	uint16_t ethdev;
 	bool found, started;
+	bool sums; // it makes UDP checksums
 	int tap;
 	bool tap_gone; // somebody deleted it; of the worker with queue 0
 	struct ours *ours;
@@ -60,7 +62,10 @@ static uint16_t rx(struct xy_card *card, unsigned queue, struct rte_mbuf **out, 
 
 static uint16_t tx(struct xy_card *card, unsigned queue, struct rte_mbuf **frames, uint16_t n)
 {
-	return rte_eth_tx_burst(dpdk(card)->ethdev, (uint16_t)queue, frames, n);
+	struct dpdk *d = dpdk(card);
+	if (d->sums) // some want more for it than the flags
+		n = rte_eth_tx_prepare(d->ethdev, (uint16_t)queue, frames, n);
+	return rte_eth_tx_burst(d->ethdev, (uint16_t)queue, frames, n);
 }
 
 static bool is_ours(const struct xy_card *card, const struct rte_mbuf *m)
@@ -252,6 +257,28 @@ static void hear_groups(uint16_t ethdev)
 		rte_eth_promiscuous_enable(ethdev);
 }
 
+// What the device can do of checksums: IPv4 headers that came, UDP that goes. Where one cannot, we
+// do it: a flag that it does not set is an answer (frame.c).
+static void ask_sums(struct dpdk *d, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
+{
+	conf->rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	conf->txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	d->sums = conf->txmode.offloads;
+	d->card.port->sums |= d->sums ? XY_FRAME_SUM_DEVICE : 0;
+}
+
+static void ask_queues(struct dpdk *d, const struct rte_eth_dev_info *info,
+		       struct rte_eth_conf *conf)
+{
+	unsigned queues = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
+	d->card.queues = RTE_MIN(d->card.dp->workers, queues);
+	uint64_t hash = info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+	if (d->card.queues > 1 && hash) {
+		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf->rx_adv_conf.rss_conf.rss_hf = hash;
+	}
+}
+
 static int device_start(struct dpdk *d, const char *device, struct xy_err *err)
 {
 	struct rte_eth_dev_info info;
@@ -259,14 +286,9 @@ static int device_start(struct dpdk *d, const char *device, struct xy_err *err)
 	int r = rte_eth_dev_info_get(d->ethdev, &info);
 	if (r)
 		return xy_err_set(err, -r, "%s: %s", device, strerror(-r));
-	unsigned queues = RTE_MIN(info.max_rx_queues, info.max_tx_queues);
-	d->card.queues = RTE_MIN(d->card.dp->workers, queues);
-	uint64_t hash = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
-	if (d->card.queues > 1 && hash) {
-		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf = hash;
-	}
-	queues = d->card.queues;
+	ask_sums(d, &info, &conf);
+	ask_queues(d, &info, &conf);
+	unsigned queues = d->card.queues;
 	r = rte_eth_dev_configure(d->ethdev, (uint16_t)queues, (uint16_t)queues, &conf);
 	r = r ? r : queues_setup(d);
 	r = r ? r : rte_eth_dev_start(d->ethdev);
@@ -275,8 +297,8 @@ static int device_start(struct dpdk *d, const char *device, struct xy_err *err)
 				  strerror(-r));
 	d->started = true;
 	hear_groups(d->ethdev);
-	snprintf(d->card.mode, sizeof(d->card.mode), "%s%s", info.driver_name,
-		 conf.rxmode.mq_mode ? ", RSS" : "");
+	snprintf(d->card.mode, sizeof(d->card.mode), "%s%s%s", info.driver_name,
+		 conf.rxmode.mq_mode ? ", RSS" : "", d->sums ? ", checksums" : "");
 	return 0;
 }
 

@@ -31,6 +31,7 @@ struct xy_port {
 	struct xy_addr address;
 	uint16_t udp_port;
 	unsigned workers;
+	unsigned sums;			   // cards: XY_FRAME_SUM_ of frames that are sent
 	struct xy_port_counters *counters; // [workers]
 	void *driver_data;
 };

@@ -2,6 +2,7 @@
 #include "ring.h"
 
 #include "dp.h"
+#include "peer.h"
 
 #include <stdlib.h>
 
@@ -19,11 +20,19 @@ static uint16_t rx_burst(struct xy_port *port, struct xy_worker *w, struct rte_m
 	return take;
 }
 
+static void put_on(const struct xy_worker *w, struct rte_mbuf **pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		xy_frame_put_on(pkts[i], &xy_adjacency_rcu(w->dp, xy_packet(pkts[i])->next)->frame);
+}
+
 static uint16_t tx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
 			 uint16_t n)
 {
 	struct xy_port_ring *r = port->driver_data;
 	uint16_t put = (uint16_t)RTE_MIN((uint32_t)n, r->out_max - r->out_count);
+	if (r->frames)
+		put_on(w, pkts, put);
 	memcpy(r->out + r->out_count, pkts, put * sizeof(*pkts));
 	r->out_count += put;
 	XY_COUNT(w, tx, put);

@@ -11,6 +11,7 @@ struct xy_port_ring {	      // driver_data; workers[0] alone uses it
 	uint32_t in_count;
 	struct rte_mbuf **out;	     // put to the end
 	uint32_t out_count, out_max; // beyond: verdict tx_full
+	bool frames;		     // what is put is in frames, as on a card
 };
 
 int xy_port_ring_open(struct xy_dp *dp, unsigned id, struct xy_port_ring *ring,

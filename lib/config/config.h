@@ -26,15 +26,17 @@ enum {
 #define XY_PORT_DEFAULT 51820
 
 enum xy_config_driver { XY_DRIVER_SOCKET, XY_DRIVER_AF_XDP, XY_DRIVER_DPDK };
+enum xy_config_checksum { XY_CHECKSUM_FULL, XY_CHECKSUM_NONE };
 enum xy_config_idle { XY_IDLE_ADAPTIVE, XY_IDLE_POLL };
 enum xy_log_level { XY_LOG_ERROR, XY_LOG_WARN, XY_LOG_INFO, XY_LOG_DEBUG };
 
 struct xy_config_port {
 	enum xy_config_driver driver;
-	struct xy_addr address; // unspecified = every address, both families
-	uint16_t port;		// 0 = any free one
-	char interface[16];	// af_xdp: the card; dpdk: its TAP, "" = any name
-	char device[128];	// dpdk: PCI address or vdev
+	struct xy_addr address;		  // unspecified = every address, both families
+	uint16_t port;			  // 0 = any free one
+	char interface[16];		  // af_xdp: the card; dpdk: its TAP, "" = any name
+	char device[128];		  // dpdk: PCI address or vdev
+	enum xy_config_checksum checksum; // cards
 	// Another port has this address and port: each is for its interface alone.
 	bool shared;
 	int line;

@@ -16,6 +16,8 @@ static const char *const driver_choices[] = {[XY_DRIVER_SOCKET] = "socket",
 					     [XY_DRIVER_AF_XDP] = "af_xdp",
 					     [XY_DRIVER_DPDK] = "dpdk",
 					     NULL};
+static const char *const checksum_choices[] = {
+	[XY_CHECKSUM_FULL] = "full", [XY_CHECKSUM_NONE] = "none", NULL};
 
 // Text in, or an error that never quotes the secret.
 static int read_secret(struct xy_config_reader *r, const config_setting_t *s,
@@ -116,6 +118,8 @@ static int check_port(struct xy_config_reader *r, const config_setting_t *s,
 		return refuse_for(r, s, "interface", driver);
 	if (p->driver != XY_DRIVER_DPDK && p->device[0])
 		return refuse_for(r, s, "device", driver);
+	if (p->driver == XY_DRIVER_SOCKET && config_setting_get_member(s, "checksum"))
+		return refuse_for(r, s, "checksum", driver); // the kernel's to decide
 	return 0;
 }
 
@@ -564,6 +568,10 @@ static const struct xy_config_key port_keys[] = {
 	 .help = "The local address; \"::\" stands for all of them, IPv6 and IPv4."},
 	{.name = "port", .type = XY_CONFIG_INT, .max = 65535, .def = "51820", PORT(port),
 	 .help = "The UDP port; 0 takes any free one."},
+	{.name = "checksum", .type = XY_CONFIG_STRING, .alternative = true,
+	 .choices = checksum_choices, .def = "\"full\"", PORT(checksum),
+	 .help = "Cards: the UDP checksum of what is sent; none: no cycles for it over IPv4, but NAT64 "
+		 "and others drop that."},
 };
 
 static const struct xy_config_key host_keys[] = {

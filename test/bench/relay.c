@@ -3,14 +3,15 @@
 // for the next hop out, through the daemon's own graph and nodes on one core. In the same run the
 // bare library opens and seals the same buffers in the same bursts, so "beyond AEAD" is what is
 // ours: table and session lookups, their cache misses, the second key, headers, counters.
-//   bench_relay [--short] [--json] [--nodes]
+//   bench_relay [--short] [--json] [--nodes] [--frames]
 // Both sides start equally cold: a round writes all 8,192 buffers (17 MB, beyond the second cache)
 // in order before either reads them in order. What the bare side gets for nothing, a warm first
 // line and one key for both its passes, counts against us.
 // A figure is the median over bursts of 64, not a mean: a burst that the scheduler interrupts costs
 // a thousand others, and half of all would have to be hit to move a median.
-// Every packet that comes out is opened and compared; a drop or a wrong tag fails the run, a budget
-// that is not met does not.
+// --frames: what a card's frames cost on top, round by round in turn: without them, with UDP over
+// IPv4 without a checksum, with one; of the 10th of 100 bursts each. Every packet that comes out is
+// opened and compared; a drop or a wrong tag fails the run, a budget that is not met does not.
 #include "aead.h"
 #include "base/bytes.h"
 #include "dp.h"
@@ -39,6 +40,8 @@ enum {
 	NODES_MAX = 64,
 };
 
+enum way { BARE, UNSUMMED, SUMMED, WAYS }; // --frames: how packets are put on the port
+
 struct load { // one line of the table
 	uint32_t sessions, routes, size;
 };
@@ -59,10 +62,11 @@ struct result { // cycles per packet; a child leaves it in shared memory
 	char memory[64];
 	unsigned nodes;
 	struct node_cost node[NODES_MAX];
+	double way[WAYS];
 };
 
 struct options {
-	bool brief, json, nodes;
+	bool brief, json, nodes, frames;
 };
 
 struct bench {
@@ -80,6 +84,7 @@ struct bench {
 	IMB_MGR *mb;
 	uint64_t random;
 	struct samples forward, aead, *node; // node: [NODES_MAX] with --nodes, else NULL
+	struct samples way[WAYS];	     // with --frames
 	uint64_t errors;
 };
 
@@ -154,22 +159,32 @@ static void dataplane_make(struct bench *b)
 	struct xy_port *port;
 	if (xy_port_ring_open(b->dp, 0, &b->ring, &port, &err))
 		die("port", &err);
+	port->udp_port = 51820;
 	xy_dp_port_publish(b->dp, 0, port);
 	rte_rcu_qsbr_thread_register(b->dp->rcu, 0);
 	rte_rcu_qsbr_thread_online(b->dp->rcu, 0);
 }
 
+static void peer_place(struct bench *b, uint32_t peer)
+{
+	struct xy_dp_peer cfg = {.remote = {.port = 51820},
+				 .local = xy_addr_from_v4(UINT32_C(0xc0000201)),
+				 .mtu = 1580,
+				 .resolved = true};
+	cfg.remote.addr = xy_addr_from_v4(UINT32_C(0x0a000000) + peer);
+	if (xy_dp_peer_set(b->dp, peer, &cfg))
+		die("peer", NULL);
+}
+
 static void peer_make(struct bench *b, uint32_t peer)
 {
-	struct xy_dp_peer cfg = {.remote = {.port = 51820}, .mtu = 1580};
-	cfg.remote.addr = xy_addr_from_v4(UINT32_C(0x0a000000) + peer);
 	struct xy_dp_session_keys keys = {.remote_index = peer, .born = clock_now()};
 	randombytes_buf(b->rx_key[peer], 32);
 	randombytes_buf(b->tx_key[peer], 32);
 	memcpy(keys.recv, b->rx_key[peer], 32);
 	memcpy(keys.send, b->tx_key[peer], 32);
-	if (xy_dp_peer_set(b->dp, peer, &cfg) ||
-	    xy_dp_session_reserve(b->dp, peer, &b->index[peer]) ||
+	peer_place(b, peer);
+	if (xy_dp_session_reserve(b->dp, peer, &b->index[peer]) ||
 	    xy_dp_session_set(b->dp, b->index[peer], &keys) ||
 	    xy_dp_session_use(b->dp, b->index[peer]))
 		die("session", NULL);
@@ -313,11 +328,38 @@ static void forward_burst(struct bench *b)
 
 static void forward(struct bench *b)
 {
-	b->ring = (struct xy_port_ring){
-		.in = b->in, .in_count = BUFFERS, .out = b->out, .out_max = BUFFERS};
+	b->ring.in = b->in;
+	b->ring.in_count = BUFFERS;
+	b->ring.out = b->out;
+	b->ring.out_count = 0;
+	b->ring.out_max = BUFFERS;
 	while (b->ring.in_count)
 		forward_burst(b);
 	b->errors += BUFFERS - b->ring.out_count;
+}
+
+// Takes the frame off again, after a look at its checksums.
+static void frame_check(struct bench *b, struct rte_mbuf *m, bool summed)
+{
+	const uint8_t *ip = rte_pktmbuf_mtod(m, const uint8_t *) + 14, *udp = ip + XY_IPV4_MIN_LEN;
+	struct xy_addr src = xy_inner_src(ip, 4), dst = xy_inner_dst(ip, 4);
+	uint16_t len = xy_be16_load(udp + 4);
+	uint32_t sum = xy_csum_pseudo(&src, &dst, XY_PROTO_UDP, len);
+	bool right =
+		summed ? xy_csum_fold(xy_csum_add(sum, udp, len)) == 0 : xy_be16_load(udp + 6) == 0;
+	b->errors += !right || xy_csum_fold(xy_csum_add(0, ip, XY_IPV4_MIN_LEN));
+	rte_pktmbuf_adj(m, 14 + XY_IPV4_MIN_LEN + XY_UDP_LEN);
+}
+
+// One round by one way; its bursts are that way's samples.
+static void way_begin(struct bench *b, enum way way)
+{
+	b->ring.frames = way != BARE;
+	b->dp->ports->port[0]->sums = way == UNSUMMED ? XY_FRAME_SUM_NONE_V4 : 0;
+	for (uint32_t i = 0; i < b->peers; i++)
+		peer_place(b, i);
+	rte_rcu_qsbr_quiescent(b->dp->rcu, 0);
+	xy_dp_housekeep(b->dp);
 }
 
 static void round_run(struct bench *b)
@@ -329,6 +371,8 @@ static void round_run(struct bench *b)
 	forward(b);
 	if (b->errors)
 		die("packets were dropped", NULL);
+	for (unsigned i = 0; b->ring.frames && i < BUFFERS; i++)
+		frame_check(b, b->out[i], !b->dp->ports->port[0]->sums);
 	for (unsigned i = 0; i < BUFFERS; i += XY_BURST)
 		bare_chunk(b, &b->out[i], XY_BURST);
 	if (b->errors)
@@ -383,13 +427,24 @@ static void result_print(const struct result *r, bool json)
 		       r->load.sessions, r->load.routes, r->load.size, mpps, gbit, r->forward,
 		       r->forward_p10, r->forward_p90, r->aead, beyond, ratio);
 		nodes_print(r, true);
-		printf("}}");
+		printf("}");
+		if (r->way[BARE] > 0)
+			printf(", \"frames\": {\"without\": %.1f, \"unsummed\": %.1f, \"summed\": "
+			       "%.1f}",
+			       r->way[BARE], r->way[UNSUMMED], r->way[SUMMED]);
+		printf("}");
 		return;
 	}
 	printf("%8u %9u %6u %8.3f %8.2f %8.0f %8.0f %8.0f %8.0f %7.2f\n", r->load.sessions,
 	       r->load.routes, r->load.size, mpps, gbit, r->forward, r->forward_p90, r->aead,
 	       beyond, ratio);
 	nodes_print(r, false);
+	if (r->way[BARE] > 0)
+		printf("    frames: %.0f without, %.0f around them without a checksum (+%.0f), "
+		       "%.0f "
+		       "with one (+%.0f)\n",
+		       r->way[BARE], r->way[UNSUMMED], r->way[UNSUMMED] - r->way[BARE],
+		       r->way[SUMMED], r->way[SUMMED] - r->way[UNSUMMED]);
 }
 
 struct budget {
@@ -467,6 +522,20 @@ static void head_print(const struct result *first, unsigned rounds, bool json)
 
 // --- running
 
+static void ways_measure(struct bench *b, unsigned rounds, struct result *r)
+{
+	for (unsigned i = 0; i < rounds * WAYS; i++) {
+		struct samples *s = &b->way[i % WAYS];
+		unsigned n = b->forward.n = 0;
+		way_begin(b, (enum way)(i % WAYS));
+		round_run(b);
+		for (; n < b->forward.n; n++)
+			sample_add(s, b->forward.cycles[n]);
+	}
+	for (unsigned i = 0; i < WAYS; i++)
+		r->way[i] = percentile(&b->way[i], 10); // differences are small: the undisturbed
+}
+
 static void load_measure(struct bench *b, const struct options *o, struct result *r)
 {
 	unsigned rounds = o->brief ? ROUNDS_SHORT : ROUNDS;
@@ -478,6 +547,8 @@ static void load_measure(struct bench *b, const struct options *o, struct result
 	for (unsigned i = 0; i < rounds; i++)
 		round_run(b);
 	sum(b, r);
+	if (o->frames)
+		ways_measure(b, rounds, r);
 }
 
 // Each load in a process of its own: EAL starts once per process, and no load warms another's
@@ -502,16 +573,18 @@ static void options_read(struct options *o, int argc, char **argv)
 		bool brief = strcmp(argv[i], "--short") == 0;
 		bool json = strcmp(argv[i], "--json") == 0;
 		bool nodes = strcmp(argv[i], "--nodes") == 0;
-		if (!brief && !json && !nodes) {
+		bool frames = strcmp(argv[i], "--frames") == 0;
+		if (!brief && !json && !nodes && !frames) {
 			fprintf(stderr,
 				"bench relay: unknown argument '%s'; use [--short] [--json] "
-				"[--nodes]\n",
+				"[--nodes] [--frames]\n",
 				argv[i]);
 			exit(2);
 		}
 		o->brief |= brief;
 		o->json |= json;
 		o->nodes |= nodes;
+		o->frames |= frames;
 	}
 }
 

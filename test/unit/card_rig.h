@@ -115,7 +115,7 @@ static inline void peer_at(const struct xy_port *port, const char *local, const 
 				   .local = from,
 				   .port = (uint16_t)port->id};
 	CU_ASSERT_EQUAL_FATAL(xy_frame_header_make(&a->frame, next_mac, own_mac, &from,
-						   port->udp_port, &a->remote),
+						   port->udp_port, &a->remote, port->sums),
 			      0);
 	rig.dp.peer[0].adjacency = a;
 }

@@ -11,7 +11,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <signal.h>
 
 static uint8_t mac_c0[6], mac_k0[6];
@@ -38,10 +40,15 @@ static void wire_gone(void)
 	CU_ASSERT_EQUAL(sh("ip link del c0"), 0);
 }
 
+static bool no_checksum; // of the ports that are opened
+
 static int try_open(uint16_t udp_port, unsigned id, struct xy_port **out, struct xy_err *err)
 {
-	struct xy_dp_port_config cfg = {
-		.driver = XY_DP_AF_XDP, .interface = "c0", .address = addr("::"), .port = udp_port};
+	struct xy_dp_port_config cfg = {.driver = XY_DP_AF_XDP,
+					.interface = "c0",
+					.address = addr("::"),
+					.port = udp_port,
+					.no_checksum = no_checksum};
 	*out = NULL;
 	return xy_port_af_xdp_open(&rig.dp, &cfg, id, out, err);
 }
@@ -261,6 +268,84 @@ static void test_transmit(void)
 {
 	transmit("10.66.0.1", "10.66.0.2");
 	transmit("fd66::1", "fd66::2");
+}
+
+// The checksum of the next datagram that comes to a raw socket, from the wire.
+static int checksum_on_wire(int raw, unsigned ip_len)
+{
+	uint8_t data[2048];
+	for (unsigned k = 0; k < WAITS; k++) {
+		if (recv(raw, data, sizeof(data), MSG_DONTWAIT) >= (ssize_t)ip_len + 8)
+			return data[ip_len + 6] << 8 | data[ip_len + 7];
+		rig_pause();
+	}
+	return -1;
+}
+
+static void checksums(const char *local, const char *remote, bool none, bool expect_none)
+{
+	struct rte_mbuf *m;
+	no_checksum = none;
+	start(1);
+	struct xy_port *port = opened(OURS);
+	no_checksum = false;
+	bool v4 = !strchr(local, ':');
+	int fd = kernel_socket(remote, 4000);
+	enter(there);
+	int raw = socket(v4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
+	enter(here);
+	peer_at(port, local, remote, 4000, mac_k0, mac_c0);
+	m = made(0, 1, 777, 0, remote, 4000);
+	CU_ASSERT_EQUAL(port->ops->tx_burst_rcu(port, &rig.worker[0], &m, 1), 1);
+	CU_ASSERT(kernel_got(fd, 1, 777, OURS)); // which checks one that is there
+	int sum = checksum_on_wire(raw, v4 ? 20 : 0);
+	CU_ASSERT(expect_none ? sum == 0 : sum > 0);
+	close(raw);
+	close(fd);
+	finish(port);
+}
+
+static void test_checksums(void)
+{
+	checksums("10.66.0.1", "10.66.0.2", false, false);
+	checksums("10.66.0.1", "10.66.0.2", true, true);
+	checksums("fd66::1", "fd66::2", true, false);
+}
+
+// A frame whose IPv4 header was damaged on its way is a drop with a name, and what follows comes.
+static void test_damaged_header(void)
+{
+	uint8_t frame[14 + 20 + 8 + 32] = {0};
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP)};
+	struct rte_mbuf *m;
+	start(1);
+	struct xy_port *port = opened(OURS);
+	struct xy_frame_header h;
+	struct xy_addr from = addr("10.66.0.2");
+	struct xy_endpoint us = {.addr = addr("10.66.0.1"), .port = OURS};
+	CU_ASSERT_EQUAL_FATAL(xy_frame_header_make(&h, mac_c0, mac_k0, &from, 4000, &us, 0), 0);
+	enter(there);
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	to.sll_ifindex = (int)if_nametoindex("k0");
+	enter(here);
+	for (unsigned i = 0; i < 3; i++) {
+		m = made(0, i, 32, 0, "10.66.0.1", OURS);
+		xy_frame_put_on(m, &h);
+		memcpy(frame, rte_pktmbuf_mtod(m, void *), sizeof(frame));
+		frame[14 + 8] ^= i == 1; // TTL
+		rig_consume(&rig.worker[0], &m, 1);
+		CU_ASSERT_EQUAL(sendto(fd, frame, sizeof(frame), 0, (void *)&to, sizeof(to)),
+				sizeof(frame));
+	}
+	for (unsigned i = 0; i < 3; i += 2) {
+		CU_ASSERT_EQUAL_FATAL(take(port, 0, &m, 1), 1);
+		CU_ASSERT(intact(m, i, 32));
+		rig_consume(&rig.worker[0], &m, 1);
+	}
+	CU_ASSERT_EQUAL(rig.worker[0].stats.drop[XY_DROP_BAD_HEADER_SUM], 1);
+	CU_ASSERT_EQUAL(rig.worker[0].stats.drops, 1);
+	close(fd);
+	finish(port);
 }
 
 // More than the ring holds, without a look at the completions between: all arrive, in order, or
@@ -817,6 +902,8 @@ int main(void)
 		{"all addresses change", test_all_addresses_change},
 		{"transmit, resolved or not", test_transmit},
 		{"transmit more than a ring", test_transmit_many},
+		{"checksums on the wire", test_checksums},
+		{"a damaged IPv4 header", test_damaged_header},
 		{"refused", test_refused},
 		{"tried again", test_tried_again},
 		{"native, generic", test_mode},

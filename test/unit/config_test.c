@@ -307,6 +307,12 @@ static const struct {
 	 "2: discovery.interfaces.[1]: ", "this node's own interface"},
 	/*98*/
 	{"tun = false;\ndiscovery = { interfaces = [ \"xylem0\" ]; };", NULL, NULL},
+	/*99*/
+	{"ports = ( { checksum = \"none\"; } );",
+	 "1: ports.[0].checksum: ", "has no meaning for driver = \"socket\""},
+	/*100*/
+	{"ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; checksum = \"no\"; } );",
+	 "1: ports.[0].checksum: ", "none of \"full\", \"none\""},
 };
 
 // What passes and does nothing: each line of `warnings` is the beginning of one, and there are no
@@ -461,12 +467,14 @@ static void test_cards(void)
 {
 	struct xy_config c;
 	parse("ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; },\n"
-	      "{ driver = \"af_xdp\"; interface = \"eth1\"; },\n"
+	      "{ driver = \"af_xdp\"; interface = \"eth1\"; checksum = \"none\"; },\n"
 	      "{ driver = \"dpdk\"; device = \"net_tap0,iface=x\"; interface = \"xport0\"; "
 	      "address = \"192.0.2.1\"; },\n"
 	      "{ port = 7; } );",
 	      &c);
 	CU_ASSERT_EQUAL_FATAL(c.port_count, 4);
+	CU_ASSERT(c.ports[0].checksum == XY_CHECKSUM_FULL &&
+		  c.ports[1].checksum == XY_CHECKSUM_NONE);
 	CU_ASSERT(c.ports[0].driver == XY_DRIVER_AF_XDP && c.ports[2].driver == XY_DRIVER_DPDK);
 	CU_ASSERT_STRING_EQUAL(c.ports[1].interface, "eth1");
 	CU_ASSERT_STRING_EQUAL(c.ports[2].interface, "xport0");

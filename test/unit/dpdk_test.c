@@ -117,6 +117,7 @@ static void test_af_packet(void)
 	struct xy_port *port = opened("net_af_packet0,iface=p0", "xport1", 1, OURS, "10.66.2.1");
 	CU_ASSERT_EQUAL(sh("ip addr add 10.66.2.1/24 dev xport1"), 0);
 	CU_ASSERT(hears_groups("net_af_packet0"));
+	CU_ASSERT_EQUAL(port->sums, 0);
 	mac_there("q0", next);
 	host_path(port, "10.66.2.1", "10.66.2.2");
 	both_ways(port, "10.66.2.1", "10.66.2.2", next);
@@ -139,6 +140,7 @@ static void test_tap(void)
 				 "ip addr add 10.66.3.2/24 dev xt0 && ip link set xt0 up"),
 			0);
 	CU_ASSERT(hears_groups("net_tap0"));
+	CU_ASSERT(port->sums & XY_FRAME_SUM_DEVICE); // the kernel beyond checks what it makes of it
 	mac_there("xt0", next);
 	host_path(port, "10.66.3.1", "10.66.3.2");
 	both_ways(port, "10.66.3.1", "10.66.3.2", next);
@@ -236,7 +238,7 @@ static void pcap_write(const char *path, unsigned frames)
 	struct xy_endpoint to = {.addr = addr("10.66.7.1"), .port = OURS};
 	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
 	struct xy_frame_header h;
-	CU_ASSERT_EQUAL_FATAL(xy_frame_header_make(&h, mac, mac, &from, 4000, &to), 0);
+	CU_ASSERT_EQUAL_FATAL(xy_frame_header_make(&h, mac, mac, &from, 4000, &to, 0), 0);
 	fwrite(head, sizeof(head), 1, f);
 	for (unsigned i = 0; i < frames; i++) {
 		struct rte_mbuf *m = made(0, i, i * 30, 0, "10.66.7.1", OURS);

@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include "base/bytes.h"
+#include "drops.h"
 #include "port/frame.h"
 #include "port/gather.h"
 #include "wire/inet.h"
@@ -17,13 +18,18 @@ static struct xy_addr addr(const char *s)
 	return a;
 }
 
-static struct xy_frame_header header(const char *local, const char *remote)
+static struct xy_frame_header header_with(const char *local, const char *remote, unsigned sums)
 {
 	struct xy_frame_header h;
 	struct xy_addr from = addr(local);
 	struct xy_endpoint to = {.addr = addr(remote), .port = 0x1234};
-	CU_ASSERT_EQUAL_FATAL(xy_frame_header_make(&h, mac_b, mac_a, &from, 0xabcd, &to), 0);
+	CU_ASSERT_EQUAL_FATAL(xy_frame_header_make(&h, mac_b, mac_a, &from, 0xabcd, &to, sums), 0);
 	return h;
+}
+
+static struct xy_frame_header header(const char *local, const char *remote)
+{
+	return header_with(local, remote, 0);
 }
 
 static struct rte_mbuf *made(unsigned len, unsigned seed, uint8_t ecn)
@@ -49,6 +55,17 @@ static uint32_t slow_sum(uint32_t sum, const uint8_t *p, size_t len)
 	return sum;
 }
 
+// The UDP checksum of an IP packet, pseudo header and all, comes out right.
+static bool udp_sum_right(const uint8_t *ip, unsigned len)
+{
+	bool v4 = ip[0] >> 4 == 4;
+	uint8_t tail[8] = {0, 0, (uint8_t)((8 + len) >> 8), (uint8_t)(8 + len), 0, 0, 0, 17};
+	const uint8_t *udp = ip + (v4 ? 20 : 40);
+	uint32_t sum = slow_sum(0, v4 ? ip + 12 : ip + 8, v4 ? 8 : 32);
+	sum = slow_sum(sum, tail, sizeof(tail));
+	return slow_sum(sum, udp, 8 + len) == 0xffff;
+}
+
 static void check_v4(const uint8_t *ip, unsigned len, uint8_t ecn)
 {
 	CU_ASSERT_EQUAL(ip[0], 0x45);
@@ -57,19 +74,18 @@ static void check_v4(const uint8_t *ip, unsigned len, uint8_t ecn)
 	CU_ASSERT_EQUAL(xy_be16_load(ip + 6), 0x4000);
 	CU_ASSERT_EQUAL(slow_sum(0, ip, 20), 0xffff);
 	CU_ASSERT_EQUAL(xy_be16_load(ip + 20 + 4), 8 + len);
-	CU_ASSERT_EQUAL(xy_be16_load(ip + 20 + 6), 0);
+	CU_ASSERT_NOT_EQUAL(xy_be16_load(ip + 20 + 6), 0);
+	CU_ASSERT(udp_sum_right(ip, len));
 }
 
 static void check_v6(const uint8_t *ip, unsigned len, uint8_t ecn)
 {
-	uint8_t tail[8] = {0, 0, (uint8_t)((8 + len) >> 8), (uint8_t)(8 + len), 0, 0, 0, 17};
 	CU_ASSERT_EQUAL(xy_be16_load(ip), 0x6000 | ecn << 4);
 	CU_ASSERT_EQUAL(xy_be16_load(ip + 4), 8 + len);
 	CU_ASSERT_EQUAL(ip[6], 17);
 	CU_ASSERT_EQUAL(xy_be16_load(ip + 40 + 4), 8 + len);
 	CU_ASSERT_NOT_EQUAL(xy_be16_load(ip + 40 + 6), 0);
-	uint32_t sum = slow_sum(slow_sum(0, ip + 8, 32), tail, sizeof(tail));
-	CU_ASSERT_EQUAL(slow_sum(sum, ip + 40, 8 + len), 0xffff);
+	CU_ASSERT(udp_sum_right(ip, len));
 }
 
 static void round_trip(const char *local, const char *remote, unsigned len, uint8_t ecn)
@@ -121,21 +137,106 @@ static void test_round_trip(void)
 }
 
 // A sum that comes out as zero is sent as 0xffff: zero says "none" (RFC 8200 section 8.1).
-static void test_zero_sum(void)
+static void zero_sum(const char *local, const char *remote)
 {
-	struct xy_frame_header h = header("2001:db8::1", "2001:db8::2");
+	struct xy_frame_header h = header(local, remote);
 	struct rte_mbuf *m = made(2, 0, 0);
 	unsigned zero = 0;
 	for (unsigned v = 0; v < 65536; v++) {
 		xy_be16_store(rte_pktmbuf_mtod(m, uint8_t *), (uint16_t)v);
 		xy_frame_put_on(m, &h);
-		const uint8_t *udp = rte_pktmbuf_mtod(m, const uint8_t *) + 54;
+		const uint8_t *udp = rte_pktmbuf_mtod(m, const uint8_t *) + h.len - 8;
 		CU_ASSERT_NOT_EQUAL_FATAL(xy_be16_load(udp + 6), 0);
 		zero += xy_be16_load(udp + 6) == 0xffff;
-		rte_pktmbuf_adj(m, 62);
+		rte_pktmbuf_adj(m, h.len);
 	}
 	CU_ASSERT(zero > 0);
 	rte_pktmbuf_free(m);
+}
+
+static void test_zero_sum(void)
+{
+	zero_sum("192.0.2.1", "192.0.2.2");
+	zero_sum("2001:db8::1", "2001:db8::2");
+}
+
+// Who makes it: here; nobody, over IPv4 only; the device, which wants the pseudo header's, not
+// complemented, and told where things are. What a buffer's last sender asked for is forgotten.
+static void test_who_sums(void)
+{
+	static const struct {
+		const char *local, *remote;
+		unsigned sums;
+		bool none, left;
+	} rows[] = {
+		{"192.0.2.1", "192.0.2.2", 0, false, false},
+		{"192.0.2.1", "192.0.2.2", XY_FRAME_SUM_NONE_V4, true, false},
+		{"192.0.2.1", "192.0.2.2", XY_FRAME_SUM_DEVICE, false, true},
+		{"192.0.2.1", "192.0.2.2", XY_FRAME_SUM_NONE_V4 | XY_FRAME_SUM_DEVICE, true, false},
+		{"2001:db8::1", "2001:db8::2", 0, false, false},
+		{"2001:db8::1", "2001:db8::2", XY_FRAME_SUM_NONE_V4, false, false},
+		{"2001:db8::1", "2001:db8::2", XY_FRAME_SUM_DEVICE, false, true},
+		{"2001:db8::1", "2001:db8::2", XY_FRAME_SUM_NONE_V4 | XY_FRAME_SUM_DEVICE, false,
+		 true},
+	};
+	for (size_t i = 0; i < RTE_DIM(rows); i++) {
+		struct xy_frame_header h = header_with(rows[i].local, rows[i].remote, rows[i].sums);
+		struct rte_mbuf *m = made(500, 3, 1);
+		bool v4 = h.len == 42;
+		m->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
+		xy_frame_put_on(m, &h);
+		uint8_t *ip = rte_pktmbuf_mtod(m, uint8_t *) + 14, *udp = ip + h.len - 22;
+		uint64_t asked = m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
+		if (rows[i].none) {
+			CU_ASSERT_EQUAL(xy_be16_load(udp + 6), 0);
+		} else if (rows[i].left) {
+			CU_ASSERT_EQUAL(asked, RTE_MBUF_F_TX_UDP_CKSUM | (v4 ? RTE_MBUF_F_TX_IPV4
+									     : RTE_MBUF_F_TX_IPV6));
+			CU_ASSERT_EQUAL(m->l2_len, 14);
+			CU_ASSERT_EQUAL(m->l3_len, v4 ? 20 : 40);
+			// As a device does it: the sum from the UDP header on, what is there
+			// included.
+			xy_be16_store(udp + 6, (uint16_t)~slow_sum(0, udp, 508));
+		}
+		CU_ASSERT(rows[i].left || !asked);
+		CU_ASSERT(rows[i].none || udp_sum_right(ip, 500));
+		CU_ASSERT(!v4 || slow_sum(0, ip, 20) == 0xffff);
+		rte_pktmbuf_free(m);
+	}
+}
+
+// An IPv4 header that was damaged on its way, each bit of it; what the device says of it counts.
+static void test_header_sum(void)
+{
+	static const struct {
+		uint64_t told;
+		bool damaged, taken;
+	} rows[] = {
+		{RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN, false, true},
+		{RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN, true, false},
+		{RTE_MBUF_F_RX_IP_CKSUM_GOOD, false, true},
+		{RTE_MBUF_F_RX_IP_CKSUM_BAD, false, false},
+		{RTE_MBUF_F_RX_IP_CKSUM_NONE, true, true}, // verified, and not put back
+	};
+	struct xy_frame_header h = header("192.0.2.1", "192.0.2.2");
+	for (size_t i = 0; i < RTE_DIM(rows); i++) {
+		struct rte_mbuf *m = made(64, 1, 0);
+		xy_frame_put_on(m, &h);
+		rte_pktmbuf_mtod(m, uint8_t *)[14 + 8] ^= rows[i].damaged; // TTL
+		m->ol_flags = rows[i].told;
+		CU_ASSERT_EQUAL(xy_frame_take_off(m), rows[i].taken);
+		CU_ASSERT(rows[i].taken || xy_packet(m)->verdict == XY_DROP_BAD_HEADER_SUM);
+		rte_pktmbuf_free(m);
+	}
+	for (unsigned bit = 0; bit < 160; bit++) {
+		struct rte_mbuf *m = made(64, 1, 0);
+		xy_frame_put_on(m, &h);
+		rte_pktmbuf_mtod(m, uint8_t *)[14 + bit / 8] ^= (uint8_t)(1 << bit % 8);
+		CU_ASSERT_FALSE(xy_frame_take_off(m));
+		CU_ASSERT(xy_packet(m)->verdict == XY_DROP_BAD_HEADER_SUM ||
+			  xy_packet(m)->verdict == XY_DROP_NOT_WIREGUARD);
+		rte_pktmbuf_free(m);
+	}
 }
 
 static void test_make_refuses(void)
@@ -144,11 +245,11 @@ static void test_make_refuses(void)
 	struct xy_addr v4 = addr("192.0.2.1"), v6 = addr("2001:db8::1");
 	struct xy_endpoint to4 = {.addr = v4, .port = 9}, to6 = {.addr = v6, .port = 9};
 	struct xy_endpoint none = {.addr = v4};
-	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 1, &to6), -EINVAL);
+	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 1, &to6, 0), -EINVAL);
 	CU_ASSERT_EQUAL(h.len, 0);
-	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v6, 1, &to4), -EINVAL);
-	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 1, &none), -EINVAL);
-	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 0, &to4), -EINVAL);
+	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v6, 1, &to4, 0), -EINVAL);
+	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 1, &none, 0), -EINVAL);
+	CU_ASSERT_EQUAL(xy_frame_header_make(&h, mac_a, mac_b, &v4, 0, &to4, 0), -EINVAL);
 }
 
 // One byte of a good frame changed, or its end cut off.
@@ -303,6 +404,8 @@ int main(void)
 	static const struct xy_unit_case cases[] = {
 		{"round trip", test_round_trip},
 		{"sums of zero", test_zero_sum},
+		{"who sums", test_who_sums},
+		{"IPv4 header checksums", test_header_sum},
 		{"templates that cannot be", test_make_refuses},
 		{"frames that are not ours", test_take_off_refuses},
 		{"pieces", test_gather},
