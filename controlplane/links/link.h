@@ -141,6 +141,7 @@ struct xy_links {
 	unsigned provisional_count;
 	uint32_t open_count, open_most; // confirmed ones
 	uint8_t open_psk[XY_WG_KEY_LEN];
+	xy_nsec shared_at; // when places may be shared anew
 	struct xy_log_limit log_open_full;
 
 	uint8_t stamped[XY_WG_TAI64N_LEN]; // newest that was sent, to anyone

@@ -25,6 +25,7 @@
 	X(HS_UNKNOWN_KEY, hs_unknown_key, "handshake from a key that is no peer")                \
 	X(HS_PROVISIONAL, hs_provisional, "stranger's link ended to make room for another")      \
 	X(HS_OPEN_FULL, hs_open_full, "no room for one more open peer: raise max_open_peers")    \
+	X(HS_OPEN_SHARE, hs_open_share, "open peer made room for one of another network")        \
 	X(HS_COLLISION, hs_collision, "stranger's key with the /64 of another peer, or ours")    \
 	X(HS_REPLAY, hs_replay, "initiation seen before (time stamp not newer)")                 \
 	X(HS_FLOOD, hs_flood, "initiations of one peer above 50 a second")                       \

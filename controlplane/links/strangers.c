@@ -6,9 +6,11 @@
 #include "links/link.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 
-#define PROVISIONAL_TIME (10 * XY_SEC)	// to its first transport message
-#define IDLE_TIME	 (600 * XY_SEC) // without a session
+#define PROVISIONAL_TIME (10 * XY_SEC)	 // to its first transport message
+#define IDLE_TIME	 (600 * XY_SEC)	 // without a session
+#define SHARE_EVERY	 (100 * XY_MSEC) // looks for a site that holds too many places
 
 enum { PER_SOURCE = 8 }; // provisional ones of one source: who has one address, has not all slots
 
@@ -112,10 +114,90 @@ static bool is_taken(const struct xy_links *l, const struct xy_prefix *p)
 	return (r && l->link[r->route.peer]) || xy_rib_get(&l->rib, p, XY_ROUTE_OWN);
 }
 
+// --- those that stay: no site holds the places of others
+
+// Who has one address often has those beside it: an IPv4 /24, an IPv6 /48.
+static uint64_t site_of(const struct xy_addr *a)
+{
+	uint64_t source = xy_limiter_source(a);
+	if (xy_addr_is_v4(a))
+		return source & ~UINT64_C(0xff);
+	return xy_addr_is_link_local(a) ? source : source & ~UINT64_C(0xffff);
+}
+
+static bool is_staying(const struct xy_link *k)
+{
+	return k && k->open && !k->provisional;
+}
+
+struct site { // and how many of those that stay are there
+	uint64_t id;
+	uint32_t count;
+};
+
+// Counts by site in a table of a power of two; returns the fullest.
+static struct site fullest(const struct xy_links *l, struct site *table, uint32_t mask)
+{
+	struct site most = {0};
+	for (uint32_t i = 0; i < l->cfg.max_peers; i++) {
+		if (!is_staying(l->link[i]))
+			continue;
+		uint64_t id = site_of(&l->link[i]->remote.addr);
+		uint32_t at = (uint32_t)xy_links_hash(l, &id, sizeof(id)) & mask;
+		while (table[at].count && table[at].id != id)
+			at = (at + 1) & mask;
+		table[at].id = id;
+		if (++table[at].count > most.count)
+			most = table[at];
+	}
+	return most;
+}
+
+static struct xy_link *oldest_at(const struct xy_links *l, uint64_t site)
+{
+	struct xy_link *k = NULL;
+	for (uint32_t i = 0; i < l->cfg.max_peers; i++)
+		if (is_staying(l->link[i]) && site_of(&l->link[i]->remote.addr) == site &&
+		    (!k || l->link[i]->open_since < k->open_since))
+			k = l->link[i];
+	return k;
+}
+
+static uint32_t count_at(const struct xy_links *l, uint64_t site)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < l->cfg.max_peers; i++)
+		n += is_staying(l->link[i]) && site_of(&l->link[i]->remote.addr) == site;
+	return n;
+}
+
+// All places are taken: the oldest of the fullest site gives its own to one whose site holds fewer,
+// also with it. So who makes up keys and addresses takes places from himself alone.
+static bool share_place(struct xy_links *l, const struct xy_link *k, xy_nsec now)
+{
+	uint64_t site = site_of(&k->remote.addr);
+	uint32_t room = 1;
+	if (now < l->shared_at)
+		return false;
+	l->shared_at = now + SHARE_EVERY; // it is a look at every link
+	while (room < 2 * l->open_count)
+		room *= 2;
+	struct site *table = calloc(room, sizeof(*table));
+	if (!table)
+		return false;
+	struct site most = fullest(l, table, room - 1);
+	free(table);
+	if (most.count <= count_at(l, site) + 1)
+		return false;
+	xy_links_drop(l, XY_LINK_DROP_HS_OPEN_SHARE);
+	xy_link_open_drop(l, oldest_at(l, most.id));
+	return true;
+}
+
 static bool may_stay(struct xy_links *l, const struct xy_link *k, const struct xy_prefix *p,
 		     xy_nsec now)
 {
-	bool full = l->open_count >= l->open_most;
+	bool full = l->open_count >= l->open_most && !share_place(l, k, now);
 	unsigned long missed;
 	if (!full && !is_taken(l, p))
 		return true;

@@ -13,7 +13,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-enum { NODES = 3, QUEUE = 4096, KEPT = 64 };
+enum { NODES = 4, QUEUE = 4096, KEPT = 64 };
 
 struct node {
 	struct xy_dp dp;
@@ -324,6 +324,7 @@ static uint64_t drops(const struct node *n, enum xy_link_drop why)
 #define A	     (&w.node[0])
 #define B	     (&w.node[1])
 #define C	     (&w.node[2])
+#define D	     (&w.node[3])
 #define SECRET	     "network_secret = \"CAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\";"
 #define OTHER_SECRET "network_secret = \"BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\";"
 #define LEAF	     "{ name = \"phone\"; key = \"%s\"; leaf = true; allowed = [ %s ]; }"
@@ -842,6 +843,30 @@ static void test_open_full(void)
 	CU_ASSERT(!has_route(B, C) && has_route(B, A));
 	CU_ASSERT(drops(B, XY_LINK_DROP_HS_OPEN_FULL) >= 1);
 	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
+	world_end();
+}
+
+// One site may hold every place, until somebody comes from elsewhere: then its oldest goes. Who
+// comes from a site that holds as many waits.
+static void test_open_shared(void)
+{
+	world_make();
+	D->dp.self = at("198.51.100.4:51820");
+	none(B, OPEN "max_open_peers = 2;");
+	configure(A, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	configure(C, B, "", TO_B);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(has_route(B, A) && has_route(B, C));
+	configure(D, B, "", TO_B);
+	run_for(8 * XY_SEC);
+	CU_ASSERT(has_route(B, D) && has_route(B, C) && !has_route(B, A));
+	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_OPEN_SHARE), 1);
+	CU_ASSERT_EQUAL(B->links->open_count, 2);
+	fake_data(&A->dp, 0); // unanswered: A asks again and again
+	run_for(60 * XY_SEC);
+	CU_ASSERT(has_route(B, D) && has_route(B, C) && !has_route(B, A));
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_OPEN_FULL) >= 1);
 	world_end();
 }
 
@@ -1912,6 +1937,7 @@ XY_UNIT_MAIN(
 	{"open: strangers are bounded", test_open_bounded},
 	{"open: the oldest makes room", test_open_oldest_out},
 	{"open: max_open_peers", test_open_full},
+	{"open: no site holds all places", test_open_shared},
 	{"open: two keys for one /64", test_open_collision},
 	{"open: an idle one goes", test_open_idle}, {"open: reloads", test_open_reload},
 	{"open: configured peers come first", test_open_evicted},
