@@ -3,6 +3,7 @@
 // only, but for what runs on libuv's helpers (xy_job_run, reading the config, resolving names).
 #pragma once
 
+#include "hostqueue.h"
 #include "joining/join.h"
 #include "kernel/hostlink.h"
 #include "lag.h"
@@ -20,12 +21,19 @@
 
 struct json_t;
 struct xy_ports;
+struct xy_restore;
 struct xy_telemetry;
 struct xy_helpers;
 
 struct xy_worker_view { // sampled once a second
 	double busy;
 	uint64_t busy_cycles, total_cycles, walks;
+};
+
+struct xy_kernel_again { // all routes are told to the kernel again, which may have lost some
+	bool going, begun;
+	struct xy_prefix at; // last one told
+	unsigned back;	     // it had lost
 };
 
 struct xy_kernel_queue { // changes of the kernel's routes, in order
@@ -76,11 +84,13 @@ struct xy_daemon {
 	// host interface
 	struct xy_netlink netlink;
 	bool host_open;
-	bool host_lost; // somebody deleted the interface
 	char host_name[16];
 	unsigned host_index;
 	uint32_t host_mtu;
+	struct xy_restore *restore;
+	struct xy_hostqueue hostqueue;
 	struct xy_kernel_queue kernel;
+	struct xy_kernel_again kernel_again;
 	struct xy_kernel_withheld withheld;
 	struct xy_log_limit log_kernel;
 
@@ -151,7 +161,12 @@ void xy_memory_prune(struct xy_daemon *d);	      // forgets peers that are gone
 // --- interface.c: the host interface
 int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 200::/7
 void xy_interface_down(struct xy_daemon *d);
-void xy_interface_check(struct xy_daemon *d); // once a second: is it still there?
+int xy_interface_again(struct xy_daemon *d, struct xy_err *err); // it was deleted
+// Adds the addresses that are missing; returns how many. err says why one cannot be; else empty.
+int xy_interface_readdress(struct xy_daemon *d, struct xy_err *err);
+// Is a route for the prefix among those that the kernel is to have?
+bool xy_interface_wants(const struct xy_daemon *d, const struct xy_prefix *p);
+void xy_interface_routes_again(struct xy_daemon *d); // those that are missing, in slices
 void xy_interface_mtu_update(struct xy_daemon *d);
 // Brings the next changes of the table of routes to the kernel, about 1 ms; true: there are more.
 bool xy_interface_routes_run(struct xy_daemon *d);

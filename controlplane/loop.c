@@ -4,6 +4,7 @@
 #include "discovery.h"
 #include "notify.h"
 #include "ports.h"
+#include "restore.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -195,7 +196,7 @@ static void on_tick(uv_timer_t *timer)
 		xy_show_sample(d);
 		look_at_workers(d, now);
 		xy_routing_check(d->routing, now);
-		xy_interface_check(d);
+		xy_hostqueue_look(d, now);
 		xy_publish(d);
 		xy_memory_note(d);
 	}
@@ -314,6 +315,8 @@ int xy_loop_start(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : measure(d);
 	r = r ? r : tick(d);
 	if (!r && (r = xy_ports_start(d, err)))
+		return r;
+	if (!r && (r = xy_restore_start(d, err)))
 		return r;
 	if (!r && (r = xy_discovery_start(d, err)))
 		return r;

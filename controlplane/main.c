@@ -6,6 +6,7 @@
 #include "kernel/underlay.h"
 #include "notify.h"
 #include "ports.h"
+#include "restore.h"
 #include "show/telemetry.h"
 #include "test_limits.h"
 
@@ -271,6 +272,7 @@ static void down(struct xy_daemon *d, int code)
 	if (d->telemetry)
 		xy_telemetry_close(d->telemetry);
 	xy_loop_close(d);
+	xy_restore_close(d);
 	xy_interface_down(d);
 	xy_memory_close(d);
 	xy_mesh_down(d);

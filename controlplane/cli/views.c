@@ -131,6 +131,14 @@ static const struct column ports[] = {
 	{"tx_errors", COUNT, XY_RIGHT},	 {"idle", TEXT, XY_LEFT},
 };
 
+static const struct column hosts[] = {
+	{"host", TEXT, XY_LEFT},	 {"queues", NUMBER, XY_RIGHT},
+	{"mtu", NUMBER, XY_RIGHT},	 {"rx_packets", COUNT, XY_RIGHT},
+	{"rx_bytes", TRAFFIC, XY_RIGHT}, {"tx_packets", COUNT, XY_RIGHT},
+	{"tx_bytes", TRAFFIC, XY_RIGHT}, {"rx_missed", COUNT, XY_RIGHT},
+	{"tx_errors", COUNT, XY_RIGHT},
+};
+
 static const struct column routes[] = {
 	{"prefix", TEXT, XY_LEFT},   {"kind", TEXT, XY_LEFT},	   {"peers", JOIN, XY_LEFT},
 	{"source", TEXT, XY_LEFT},   {"metric", NUMBER, XY_RIGHT}, {"origin", KEY, XY_LEFT},
@@ -200,6 +208,7 @@ static const struct column sessions[] = {
 
 static const struct xy_view below_node = {.list = "joining", .ids = 1, COLUMNS(joining)};
 static const struct xy_view below_neighbours = {.list = "refusals", .ids = 2, COLUMNS(refused)};
+static const struct xy_view below_ports = {.list = "hosts", .ids = 1, COLUMNS(hosts)};
 static const struct xy_view below_route = {.list = "babel", .ids = 1, COLUMNS(babel)};
 
 static const struct xy_view views[] = {
@@ -208,7 +217,12 @@ static const struct xy_view views[] = {
 	VIEW(workers, "workers", 1),
 	VIEW(graph, "nodes", 2),
 	VIEW(drops, "drops", 1),
-	VIEW(ports, "ports", 1),
+	{.name = "ports",
+	 .command = "/xylem/ports",
+	 .list = "ports",
+	 .ids = 1,
+	 COLUMNS(ports),
+	 .below = &below_ports},
 	VIEW(routes, "routes", 1),
 	VIEW(sessions, "sessions", 2),
 	{.name = "neighbours",

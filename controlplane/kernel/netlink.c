@@ -73,6 +73,15 @@ static bool is_our_route(const struct xy_netlink *n, const struct nlmsghdr *h)
 	       h->nlmsg_pid == mnl_socket_get_portid(n->ask);
 }
 
+static bool see(struct xy_netlink *n, const struct nlmsghdr *h)
+{
+	if (h && is_our_route(n, h))
+		return false;
+	if (n->see)
+		n->see(n->see_arg, h);
+	return true;
+}
+
 bool xy_netlink_changed(struct xy_netlink *n)
 {
 	char buf[BUFFER];
@@ -81,11 +90,12 @@ bool xy_netlink_changed(struct xy_netlink *n)
 		ssize_t got = mnl_socket_recvfrom(n->watch, buf, sizeof(buf));
 		if (got < 0 && errno != ENOBUFS)
 			break;
-		any |= got < 0; // ENOBUFS: changes were lost, which is a change as well
+		if (got < 0) // changes were lost, which is a change as well
+			any |= see(n, NULL);
 		int left = (int)got;
 		for (struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, left);
 		     h = mnl_nlmsg_next(h, &left))
-			any |= !is_our_route(n, h);
+			any |= see(n, h);
 	}
 	return any;
 }

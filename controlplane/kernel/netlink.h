@@ -16,6 +16,10 @@ struct xy_netlink {
 	struct mnl_socket *ask;	  // requests
 	struct mnl_socket *watch; // changes of links, addresses, routes and rules
 	uint32_t seq;		  // of the last request
+	// Is shown each change that no request of ours for a route made, when it is read; NULL for
+	// changes that were lost. May be NULL.
+	void (*see)(void *arg, const struct nlmsghdr *h);
+	void *see_arg;
 };
 
 int xy_netlink_open(struct xy_netlink *n, struct xy_err *err);

@@ -80,6 +80,6 @@ void xy_publish(struct xy_daemon *d)
 	publish(d, "/xylem/workers", "Workers: load and the terms of the accounting identity.",
 		workers);
 	publish(d, "/xylem/drops", "Drops by reason.", drops);
-	publish(d, "/xylem/ports", "Ports and their counters.", ports);
+	publish(d, "/xylem/ports", "Ports and the host interface, and their counters.", ports);
 	publish(d, "/xylem/graph", "Graph nodes that worked, by worker.", graph);
 }

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "discovery.h"
+#include "restore.h"
 #include "show/show.h"
 
 #include <inttypes.h>
@@ -128,7 +129,9 @@ static json_t *warnings(const struct xy_daemon *d)
 	     "a default route is not put into the kernel: see the log");
 	warn(list, d->withheld.count > 0,
 	     "a route is not put into the kernel, since a link would go with it: see the log");
-	warn(list, d->host_lost, "the host interface was deleted: restart xylemd");
+	warn(list, xy_hostqueue_is_full(d, xy_now()),
+	     "the kernel drops packets of this host before a worker sees them: show ports, host");
+	warn(list, xy_restore_trouble(d), xy_restore_trouble(d));
 	return list;
 }
 
@@ -509,15 +512,37 @@ static json_t *port_json(unsigned port, const struct xy_dp_port_info *info)
 	return o;
 }
 
+// A list of one, or of none: what passes between the kernel and the host interface.
+static json_t *host_json(struct xy_daemon *d)
+{
+	struct xy_hostlink_counters c;
+	json_t *list = json_array(), *o;
+	if (xy_hostqueue_counters(d, &c))
+		return list;
+	o = json_object();
+	json_object_set_new(o, "host", json_string(d->host_name));
+	json_object_set_new(o, "queues", number(xy_dp_workers(d->dp)));
+	json_object_set_new(o, "mtu", number(d->host_mtu));
+	json_object_set_new(o, "rx_packets", number(c.rx_packets));
+	json_object_set_new(o, "rx_bytes", number(c.rx_bytes));
+	json_object_set_new(o, "tx_packets", number(c.tx_packets));
+	json_object_set_new(o, "tx_bytes", number(c.tx_bytes));
+	json_object_set_new(o, "rx_missed", number(c.rx_missed));
+	json_object_set_new(o, "tx_errors", number(c.tx_errors));
+	json_array_append_new(list, o);
+	return list;
+}
+
 static json_t *show_ports(void *arg, const char *params)
 {
-	const struct xy_daemon *d = arg;
+	struct xy_daemon *d = arg;
 	struct xy_dp_port_info info;
 	json_t *o = json_object(), *list = json_array();
 	for (unsigned i = 0; i < XY_DP_PORTS; i++)
 		if (xy_dp_port_info(d->dp, i, &info) == 0)
 			json_array_append_new(list, port_json(i, &info));
 	json_object_set_new(o, "ports", list);
+	json_object_set_new(o, "hosts", host_json(d));
 	return o;
 }
 
@@ -533,7 +558,7 @@ int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 		{"/xylem/graph", "Graph nodes: calls, packets, cycles. Params: dot for a picture.",
 		 show_graph},
 		{"/xylem/drops", "Drops by reason, workers and control plane.", show_drops},
-		{"/xylem/ports", "Ports and their counters.", show_ports},
+		{"/xylem/ports", "Ports and the host interface, and their counters.", show_ports},
 	};
 	int r = xy_telemetry_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
 	r = r ? r : xy_show_routing_register(d);

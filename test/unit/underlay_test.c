@@ -265,6 +265,99 @@ static void test_route_batch(void)
 	sh("ip route show dev a0 | grep -q 10.99.5.0/24");
 }
 
+// --- addresses of ours, and what is told of them
+
+static struct xy_hostlink_event told[64];
+static unsigned told_count;
+
+static void see(void *arg, const struct nlmsghdr *h)
+{
+	struct xy_hostlink_event e = {.what = XY_HOSTLINK_OTHER};
+	if (h) // else changes were lost
+		xy_hostlink_event_read(h, *(unsigned *)arg, &e);
+	if (e.what != XY_HOSTLINK_OTHER && told_count < 64)
+		told[told_count++] = e;
+}
+
+static void expect_told(const char *cmd, enum xy_hostlink_what what, const char *text)
+{
+	char at[XY_PREFIX_STRLEN];
+	bool found = false;
+	while (xy_netlink_changed(&n))
+		;
+	told_count = 0;
+	sh(cmd);
+	while (xy_netlink_changed(&n))
+		;
+	for (unsigned i = 0; i < told_count; i++)
+		found |= told[i].what == what &&
+			 (!text || strcmp(xy_prefix_str(&told[i].prefix, at), text) == 0);
+	if (!found)
+		fprintf(stderr, "not told: %s\n", cmd);
+	CU_ASSERT(found);
+}
+
+// Without the network around it: that may be on another interface. Added again, it says whether it
+// was there.
+static void test_own_address(void)
+{
+	unsigned b0 = if_nametoindex("b0");
+	struct xy_hostlink_address a = {.alone = true}, v4 = {.at.len = 96 + 24};
+	xy_addr_parse("2001:db8:77::1", &a.at.addr);
+	a.at.len = 64;
+	xy_addr_parse("10.77.0.1", &v4.at.addr);
+	CU_ASSERT_EQUAL(xy_hostlink_address_add(&n, b0, &a), 0);
+	CU_ASSERT_EQUAL(xy_hostlink_address_add(&n, b0, &v4), 0);
+	sh("ip addr show dev b0 | grep -q 'inet6 2001:db8:77::1/64'");
+	sh("! ip -6 route show dev b0 | grep -q 2001:db8:77::/64");
+	sh("ip route show dev b0 | grep -q 10.77.0.0/24");
+	a.again = v4.again = true;
+	CU_ASSERT_EQUAL(xy_hostlink_address_add(&n, b0, &a), -EEXIST);
+	CU_ASSERT_EQUAL(xy_hostlink_address_add(&n, b0, &v4), -EEXIST);
+	sh("ip addr del 2001:db8:77::1/64 dev b0");
+	CU_ASSERT_EQUAL(xy_hostlink_address_add(&n, b0, &a), 0);
+	CU_ASSERT_EQUAL(xy_hostlink_address_add(&n, 9999, &a), -ENODEV);
+}
+
+static void test_told(void)
+{
+	unsigned b0 = if_nametoindex("b0");
+	struct xy_hostlink_event e;
+	n.see = see;
+	n.see_arg = &b0;
+	expect_told("ip link set b0 down", XY_HOSTLINK_LINK, NULL);
+	CU_ASSERT(!told[told_count - 1].up);
+	CU_ASSERT_EQUAL(xy_hostlink_get(&n, b0, &e), 0);
+	CU_ASSERT(!e.up && e.mtu == 1500 && strcmp(e.name, "b0") == 0);
+	expect_told("ip link set b0 mtu 1400 up", XY_HOSTLINK_LINK, NULL);
+	CU_ASSERT(xy_hostlink_get(&n, b0, &e) == 0 && e.up && e.mtu == 1400);
+	sh("ip addr add 2001:db8:78::1/64 dev b0 nodad && ip route add 2001:db8:79::/64 dev a0");
+	expect_told("ip addr del 2001:db8:78::1/64 dev b0", XY_HOSTLINK_NO_ADDRESS, NULL);
+	expect_told("ip route del 2001:db8:79::/64", XY_HOSTLINK_NO_ROUTE, "2001:db8:79::/64");
+	sh("ip route add 10.79.0.0/16 dev a0");
+	expect_told("ip route del 10.79.0.0/16", XY_HOSTLINK_NO_ROUTE, "10.79.0.0/16");
+	CU_ASSERT_EQUAL(xy_hostlink_get(&n, 9999, &e), -ENODEV);
+	n.see = NULL;
+}
+
+// What an earlier run left is known by its number; more of it than fits one batch.
+static void test_flush(void)
+{
+	struct xy_hostlink_route r[XY_HOSTLINK_BATCH];
+	unsigned b0 = if_nametoindex("b0");
+	sh("ip route add 2001:db8:99:aaaa::/64 dev b0");
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < XY_HOSTLINK_BATCH; i++)
+			r[i] = (struct xy_hostlink_route){
+				.prefix = prefix(i), .add = true, .metric = 2000 + round};
+		xy_hostlink_routes(&n, b0, r, XY_HOSTLINK_BATCH);
+	}
+	CU_ASSERT(kernel_count() > 2 * XY_HOSTLINK_BATCH);
+	xy_hostlink_routes_flush(&n, b0);
+	CU_ASSERT_EQUAL(kernel_count(), 1); // not ours
+	sh("ip -6 route del 2001:db8:99:aaaa::/64 dev b0");
+}
+
 // A list that changes while it is read says so, or is whole; and the next reading works again.
 static void test_interrupted(void)
 {
@@ -317,7 +410,9 @@ static const struct xy_unit_case cases[] = {
 	{"addresses", test_addresses},
 	{"addresses that change while read", test_interrupted},
 	{"routes in a batch", test_route_batch},
-
+	{"routes of an earlier run", test_flush},
+	{"own address", test_own_address},
+	{"what is told of", test_told},
 	{"close", test_close},
 };
 

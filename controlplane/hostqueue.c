@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "hostqueue.h"
+
+#include "daemon.h"
+
+#define RARELY (30 * XY_SEC) // when nothing comes from the host
+#define RECENT (60 * XY_SEC)
+
+int xy_hostqueue_counters(struct xy_daemon *d, struct xy_hostlink_counters *out)
+{
+	return d->host_open ? xy_hostlink_counters(&d->netlink, d->host_index, out) : -ENODEV;
+}
+
+static uint64_t taken_from_host(const struct xy_daemon *d)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < xy_dp_workers(d->dp); i++) {
+		struct xy_dp_worker_stats s;
+		if (xy_dp_worker_stats(d->dp, i, &s) == 0)
+			sum += s.host_rx;
+	}
+	return sum;
+}
+
+static void say(struct xy_daemon *d, xy_nsec now)
+{
+	struct xy_hostqueue *q = &d->hostqueue;
+	if (q->said && now - q->said < RECENT)
+		return;
+	xy_log_warn(
+		"%s: the kernel dropped %llu packets of this host, for the queue of the interface "
+		"was full: more comes than the workers take. More of them, or: ip link set %s "
+		"txqueuelen 2000",
+		d->host_name, (unsigned long long)(q->missed - q->told), d->host_name);
+	q->told = q->missed;
+	q->said = now;
+}
+
+// A queue overflows while something comes out of it; it is long until it fills otherwise.
+void xy_hostqueue_look(struct xy_daemon *d, xy_nsec now)
+{
+	struct xy_hostqueue *q = &d->hostqueue;
+	struct xy_hostlink_counters c;
+	uint64_t taken = taken_from_host(d);
+	if (!d->host_open || (taken == q->taken && now - q->looked < RARELY))
+		return;
+	q->taken = taken;
+	q->looked = now;
+	if (xy_hostlink_counters(&d->netlink, d->host_index, &c))
+		return;
+	if (c.rx_missed > q->missed)
+		q->grew = now;
+	if (c.rx_missed < q->missed) // of another interface: it was made anew
+		q->told = 0;
+	q->missed = c.rx_missed;
+	if (q->missed > q->told)
+		say(d, now);
+}
+
+bool xy_hostqueue_is_full(const struct xy_daemon *d, xy_nsec now)
+{
+	return d->hostqueue.grew && now - d->hostqueue.grew < RECENT;
+}

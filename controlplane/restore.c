@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "restore.h"
+
+#include "daemon.h"
+#include "pace.h"
+
+#include <stdlib.h>
+
+#define AGAIN (5 * XY_SEC) // what is refused now may be allowed later: IPv6 is switched on again
+
+struct xy_restore {
+	uv_timer_t timer;
+	struct xy_pace pace;
+	bool fighting;	   // it was said
+	bool down;	   // it was said
+	bool gone;	   // the interface was deleted
+	bool routes;	   // some may be missing
+	bool counted;	   // what was put back, as one more time
+	struct xy_err why; // what is wrong now
+};
+
+static void look(struct xy_daemon *d);
+
+static void on_timer(uv_timer_t *timer)
+{
+	look(timer->data);
+}
+
+static void look_at(struct xy_daemon *d, xy_nsec at)
+{
+	struct xy_restore *r = d->restore;
+	xy_nsec now = xy_now();
+	uint64_t ms = at > now ? (at - now) / XY_MSEC + 1 : 0;
+	uv_update_time(&d->loop);
+	bool sooner =
+		uv_is_active((uv_handle_t *)&r->timer) && uv_timer_get_due_in(&r->timer) <= ms;
+	if (!d->stopping && !sooner)
+		uv_timer_start(&r->timer, on_timer, ms, 0);
+}
+
+static void look_soon(struct xy_daemon *d)
+{
+	look_at(d, xy_pace_due(&d->restore->pace, xy_now()));
+}
+
+// --- what the kernel tells
+
+static void on_change(void *arg, const struct nlmsghdr *h)
+{
+	struct xy_daemon *d = arg;
+	struct xy_restore *r = d->restore;
+	struct xy_hostlink_event e = {.what = XY_HOSTLINK_NO_ADDRESS};
+	if (h)
+		xy_hostlink_event_read(h, d->host_index, &e);
+	switch (e.what) {
+	case XY_HOSTLINK_OTHER:
+		return;
+	case XY_HOSTLINK_NO_ROUTE: // ours, or another's that stood in its way
+		if (!xy_interface_wants(d, &e.prefix))
+			return;
+		/* fall through */
+	case XY_HOSTLINK_NO_ADDRESS: // the kernel takes routes with it, and is silent about some
+		r->routes = true;
+		break;
+	case XY_HOSTLINK_GONE:
+		r->gone = true;
+		break;
+	case XY_HOSTLINK_LINK:
+		r->routes |= !e.up;
+		break;
+	}
+	look_soon(d);
+}
+
+// --- what is missing
+
+static void count(struct xy_restore *r)
+{
+	if (!r->counted)
+		xy_pace_done(&r->pace, xy_now());
+	r->counted = true;
+}
+
+static void said(struct xy_restore *r, const char *text)
+{
+	if (strcmp(r->why.text, text) == 0)
+		return;
+	snprintf(r->why.text, sizeof(r->why.text), "%s", text);
+	xy_log_warn("%s", text);
+}
+
+static void name_follow(struct xy_daemon *d, const char *name)
+{
+	if (strcmp(name, d->host_name) == 0)
+		return;
+	xy_log_info("%s: the interface is called %s now", d->host_name, name);
+	snprintf(d->host_name, sizeof(d->host_name), "%s", name);
+}
+
+// False: nothing can be done while it is down.
+static bool is_up(struct xy_daemon *d, const struct xy_hostlink_event *now)
+{
+	struct xy_restore *r = d->restore;
+	if (!now->up) {
+		struct xy_err text;
+		xy_err_set(&text, 0,
+			   "%s: somebody set the interface down; this host has no way into the "
+			   "overlay until: ip link set %s up",
+			   d->host_name, d->host_name);
+		said(r, text.text);
+		r->down = true;
+		return false;
+	}
+	if (r->down)
+		xy_log_info("%s: the interface is up again", d->host_name);
+	r->routes |= r->down;
+	r->down = false;
+	return true;
+}
+
+static bool mtu_back(struct xy_daemon *d, uint32_t mtu)
+{
+	if (mtu == d->host_mtu || xy_hostlink_set(&d->netlink, d->host_index, d->host_mtu, false))
+		return false;
+	xy_log_warn("%s: somebody set the MTU to %u; it is %u again: host.mtu in the config says "
+		    "which it is to be",
+		    d->host_name, mtu, d->host_mtu);
+	return true;
+}
+
+static void fight_say(struct xy_daemon *d, xy_nsec now)
+{
+	struct xy_restore *r = d->restore;
+	bool fighting = xy_pace_is_fight(&r->pace, now);
+	if (fighting && !r->fighting)
+		xy_log_warn("%s: somebody takes away what is ours there again and again; it is put "
+			    "back ever later, at most after %u s. Tell the program that manages "
+			    "this host's interfaces to leave %s alone: docs/operating.md says how",
+			    d->host_name, (unsigned)(XY_PACE_MOST / XY_SEC), d->host_name);
+	r->fighting = fighting;
+}
+
+static void gone_say(struct xy_daemon *d)
+{
+	xy_log_error("%s: somebody deleted the interface; it is made anew", d->host_name);
+}
+
+static bool remake(struct xy_daemon *d)
+{
+	struct xy_restore *r = d->restore;
+	struct xy_err err;
+	if (d->host_open)
+		gone_say(d);
+	if (xy_interface_again(d, &err)) {
+		said(r, err.text);
+		look_at(d, xy_now() + AGAIN);
+		return false;
+	}
+	xy_log_info("%s: the interface is there again", d->host_name);
+	r->gone = r->down = false;
+	r->why.text[0] = 0;
+	return true;
+}
+
+static void put_back(struct xy_daemon *d, const struct xy_hostlink_event *now)
+{
+	struct xy_restore *r = d->restore;
+	struct xy_err err = {0};
+	bool any = mtu_back(d, now->mtu);
+	any |= xy_interface_readdress(d, &err) > 0;
+	if (err.text[0]) {
+		said(r, err.text);
+		look_at(d, xy_now() + AGAIN);
+		r->routes = true;
+	} else {
+		if (r->why.text[0])
+			xy_log_info("%s: all is well again", d->host_name);
+		r->why.text[0] = 0;
+		if (r->routes)
+			xy_interface_routes_again(d);
+		r->routes = false;
+	}
+	if (any)
+		count(r);
+}
+
+static void look(struct xy_daemon *d)
+{
+	struct xy_restore *r = d->restore;
+	struct xy_hostlink_event now;
+	xy_nsec began = xy_work_begin();
+	r->counted = false;
+	if (r->gone || xy_hostlink_get(&d->netlink, d->host_index, &now) == -ENODEV) {
+		r->gone = true;
+		if (remake(d))
+			count(r);
+	} else if (now.what == XY_HOSTLINK_LINK) {
+		name_follow(d, now.name);
+		if (is_up(d, &now))
+			put_back(d, &now);
+	}
+	fight_say(d, xy_now());
+	xy_work_end(&d->works, XY_WORK_KERNEL, began);
+}
+
+void xy_restore_routes_back(struct xy_daemon *d, unsigned n)
+{
+	xy_log_warn("%s: the kernel lacked %u route%s of ours, and has %s now", d->host_name, n,
+		    n == 1 ? "" : "s", n == 1 ? "it" : "them");
+	count(d->restore);
+}
+
+const char *xy_restore_trouble(const struct xy_daemon *d)
+{
+	const struct xy_restore *r = d->restore;
+	if (!r)
+		return NULL;
+	if (r->why.text[0])
+		return r->why.text;
+	if (xy_pace_is_fight(&r->pace, xy_now()))
+		return "somebody takes away again and again what is ours on the host interface: "
+		       "see the log";
+	return NULL;
+}
+
+// --- life
+
+int xy_restore_start(struct xy_daemon *d, struct xy_err *err)
+{
+	if (!d->host_open)
+		return 0;
+	struct xy_restore *r = calloc(1, sizeof(*r));
+	if (!r)
+		return xy_err_set(err, ENOMEM, "no memory for the host interface");
+	d->restore = r;
+	int e = uv_timer_init(&d->loop, &r->timer);
+	if (e)
+		return xy_err_set(err, -e, "event loop: %s", uv_strerror(e));
+	r->timer.data = d;
+	d->netlink.see = on_change;
+	d->netlink.see_arg = d;
+	look_soon(d); // what changed before we listened, or was refused
+	return 0;
+}
+
+void xy_restore_close(struct xy_daemon *d)
+{
+	d->netlink.see = NULL;
+	free(d->restore);
+	d->restore = NULL;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is ours on the host interface stays there: the kernel is listened to, and what somebody took
+// away (addresses, routes, the MTU, the interface itself) is put back, ever later when that happens
+// again and again. An interface that was set down stays down: that is somebody's will, and is said.
+// Control thread only.
+#pragma once
+
+#include "base/err.h"
+
+struct xy_daemon;
+struct xy_restore;
+
+int xy_restore_start(struct xy_daemon *d, struct xy_err *err); // on d->loop; needs the interface
+void xy_restore_close(struct xy_daemon *d);		       // the loop is closed
+// What is wrong with the host interface now, for people; NULL: nothing.
+const char *xy_restore_trouble(const struct xy_daemon *d);
+// n routes of ours that the kernel had lost are in it again.
+void xy_restore_routes_back(struct xy_daemon *d, unsigned n);
