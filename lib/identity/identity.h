@@ -46,8 +46,9 @@ bool xy_key_is_zero(const struct xy_key *k);
 int xy_key_parse(const char *s, struct xy_key *out, struct xy_err *err);
 const char *xy_key_str(const struct xy_key *k, char buf[static XY_KEY_STRLEN]);
 
-// The text of a key file (NUL-free bytes, as read). Errors name the remedy: too short, wrong
-// version, a bare WireGuard key ("it cannot sign; make one with: xylem genkey").
+// The text of a key file (bytes, as read); a byte order mark, blanks and empty lines around the
+// line count for nothing. Errors name the remedy: too short, wrong version, a bare WireGuard key
+// ("it cannot sign; make one with: xylem genkey").
 int xy_keyfile_parse(const char *text, size_t len, uint8_t seed[static 32], struct xy_err *err);
 // Reads PATH: missing, a directory, not owned by us, readable by others (mode must have no group
 // and other bits), too long, then xy_keyfile_parse. err names the path.

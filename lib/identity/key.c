@@ -92,6 +92,12 @@ int xy_key_parse(const char *s, struct xy_key *out, struct xy_err *err)
 	struct xy_key k;
 	size_t len = strlen(s);
 	bool hex = len == HEX_LEN;
+	if (strncmp(s, "xylem-key-v", 11) == 0)
+		return xy_err_set(err, EINVAL,
+				  "this is the text of a key file, which is secret: show it to "
+				  "nobody. Write what `xylem pubkey` prints on that node");
+	if (strpbrk(s, " \t\r\n"))
+		return xy_err_set(err, EINVAL, "the key has blanks in it; remove them");
 	if (!hex && len != BASE64_LEN)
 		return xy_err_set(err, EINVAL,
 				  "the key has %zu characters; a key is 44 characters of base64 "

@@ -12,7 +12,7 @@ enum {
 	PREFIX_LEN = sizeof(XY_KEY_FILE_PREFIX) - 1,
 	BASE64_LEN = XY_KEY_STRLEN - 1,
 	TEXT_LEN = PREFIX_LEN + BASE64_LEN + 1,
-	TEXT_MAX = TEXT_LEN + 2, // room to see that there is more than a line
+	TEXT_MAX = 256, // room to see that there is more than a line, and blanks around it
 };
 
 static bool starts_with(const char *text, size_t len, const char *with)
@@ -56,10 +56,24 @@ static int explain_stranger(const char *text, size_t len, struct xy_err *err)
 			  "\"" XY_KEY_FILE_PREFIX "\"); make one with: xylem genkey");
 }
 
+// What an editor puts around the line: a byte order mark, line ends of any kind, blanks.
+static void trim(const char **text, size_t *len)
+{
+	if (starts_with(*text, *len, "\xef\xbb\xbf")) {
+		*text += 3;
+		*len -= 3;
+	}
+	for (; *len && memchr(" \t\r\n", **text, 4); ++*text)
+		--*len;
+	while (*len && memchr(" \t\r\n", (*text)[*len - 1], 4))
+		--*len;
+}
+
 int xy_keyfile_parse(const char *text, size_t len, uint8_t seed[static 32], struct xy_err *err)
 {
-	if (len > 0 && text[len - 1] == '\n')
-		len--;
+	if (starts_with(text, len, "\xff\xfe") || starts_with(text, len, "\xfe\xff"))
+		return xy_err_set(err, EINVAL, "is UTF-16; save it as plain text (ASCII)");
+	trim(&text, &len);
 	if (!starts_with(text, len, XY_KEY_FILE_PREFIX))
 		return explain_stranger(text, len, err);
 	size_t n = len - PREFIX_LEN;
@@ -152,6 +166,8 @@ static int seed_from_fd(int fd, const char *path, uint8_t seed[static 32], struc
 		xy_err_set(err, -rc, "key file %.200s: cannot be read: %s", path, strerror(-rc));
 	} else {
 		rc = xy_keyfile_parse(text, (size_t)len, seed, &why);
+		if (rc == 0 && len == (ssize_t)sizeof(text)) // who knows what else
+			rc = xy_err_set(&why, EINVAL, "is too long: remove what is not the key");
 		if (rc < 0)
 			xy_err_set(err, -rc, "key file %.200s: %.260s", path, why.text);
 	}

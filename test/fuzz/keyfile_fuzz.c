@@ -20,7 +20,9 @@ static void check_keyfile(const char *text, size_t size)
 	char buf[XY_KEY_STRLEN];
 	memcpy(k.b, seed, sizeof(k.b));
 	xy_key_str(&k, buf);
-	if (memcmp(buf, text + sizeof(XY_KEY_FILE_PREFIX) - 1, sizeof(buf) - 1) != 0)
+	size_t prefix = sizeof(XY_KEY_FILE_PREFIX) - 1; // blanks may stand before it
+	const char *at = memmem(text, size, XY_KEY_FILE_PREFIX, prefix);
+	if (!at || memcmp(buf, at + prefix, sizeof(buf) - 1) != 0)
 		abort();
 }
 
