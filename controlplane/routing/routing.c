@@ -282,6 +282,27 @@ static void send_packet(struct xy_routing *r, const struct xy_babel_action *a)
 		xy_dp_overlay_send(r->cfg.dp, a->send.link, packet, len);
 }
 
+// After the wait at start: who was there to hear?
+static void say_started(const struct xy_routing *r)
+{
+	struct xy_babel_link_info info;
+	unsigned up = 0, heard = 0;
+	for (uint32_t link = 0; link < r->cfg.max_peers; link++) {
+		if (xy_babel_link_info(r->babel, (uint16_t)link, &info) || !info.up)
+			continue;
+		up++;
+		heard += info.heard;
+	}
+	if (!up)
+		xy_log_info("routing: no peer came up within 10 s (xylem show peers); routes are "
+			    "used as soon as one brings them");
+	else if (heard < up)
+		xy_log_info("routing: of %u peers that are up, %u speak Babel; routes are in use",
+			    up, heard);
+	else
+		xy_log_info("routing: neighbours are heard (%u), routes are in use", heard);
+}
+
 static void say_notice(const struct xy_routing *r, const struct xy_babel_action *a,
 		       unsigned long missed)
 {
@@ -313,7 +334,7 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 		xy_log_debug("routing: nobody knows a way to %s", prefix);
 		break;
 	case XY_BABEL_NOTICE_STARTED:
-		xy_log_info("routing: neighbours are heard, routes are in use");
+		say_started(r);
 		break;
 	case XY_BABEL_NOTICE_SILENT:
 		xy_log_warn(
