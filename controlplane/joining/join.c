@@ -212,6 +212,20 @@ static unsigned question(const struct xy_join *j, const struct xy_join_target *t
 	return t->edition * XY_CONFIG_KEYLESS + (unsigned)(t - j->target);
 }
 
+// Said once, and once when it does again: it is asked for again and again.
+static void say_name(struct xy_join_target *t, bool found)
+{
+	if (t->unresolved == !found)
+		return;
+	t->unresolved = !found;
+	if (found)
+		xy_log_info("peer %s: endpoint %s: the name resolves now", t->name, t->at.text);
+	else
+		xy_log_warn("peer %s: endpoint %s: the name does not resolve, or to nothing that "
+			    "can be an underlay; asked again",
+			    t->name, t->at.text);
+}
+
 static void resolve(struct xy_join *j, struct xy_join_target *t, xy_nsec now)
 {
 	t->next = t->count = 0;
@@ -219,6 +233,8 @@ static void resolve(struct xy_join *j, struct xy_join_target *t, xy_nsec now)
 		return;
 	t->resolving =
 		j->cfg.ops.resolve(j->cfg.ops.arg, question(j, t), t->at.host, t->at.port) == 0;
+	if (!t->resolving)
+		say_name(t, false);
 	t->due = now + RESOLVE_AGAIN;
 }
 
@@ -250,6 +266,7 @@ void xy_join_resolved(struct xy_join *j, unsigned asked, const struct xy_endpoin
 	for (unsigned i = 0; i < count && t->count < XY_JOIN_ADDRESSES; i++)
 		if (xy_link_usable(&found[i]))
 			t->found[t->count++] = found[i];
+	say_name(t, t->count);
 	if (t->count)
 		probe(j, t, now);
 }
@@ -379,7 +396,9 @@ void xy_join_info(const struct xy_join *j, unsigned at, struct xy_join_info *out
 	const struct xy_join_target *t = &j->target[at];
 	*out = (struct xy_join_info){.name = t->name,
 				     .endpoint = t->at.text,
-				     .state = t->state,
+				     .state = t->state == XY_JOIN_ASKING && t->unresolved
+						      ? XY_JOIN_UNRESOLVED
+						      : t->state,
 				     .tries = t->tries,
 				     .key = t->key,
 				     .trouble = t->trouble.text[0] ? t->trouble.text : NULL};

@@ -79,6 +79,7 @@ enum xy_join_state {
 	XY_JOIN_CHANGED,   // another key answers than the pinned one
 	XY_JOIN_OURSELVES, // that is this node
 	XY_JOIN_TWICE,	   // another peer of the config has this key
+	XY_JOIN_UNRESOLVED // ASKING, but its name does not resolve
 };
 
 struct xy_join_info {

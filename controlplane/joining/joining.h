@@ -17,8 +17,8 @@ struct xy_join_target {
 	uint32_t mark;	  // of the plan that wants it
 
 	struct xy_endpoint found[XY_JOIN_ADDRESSES];
-	unsigned count, next; // of found; the next to ask
-	bool resolving;
+	unsigned count, next;	    // of found; the next to ask
+	bool resolving, unresolved; // unresolved: the name had no answer last time
 
 	bool waiting; // a probe is out
 	uint8_t nonce[XY_JOIN_NONCE_LEN];

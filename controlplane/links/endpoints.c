@@ -177,6 +177,20 @@ static unsigned question(const struct xy_endpoints *e, unsigned i)
 	return e->edition * XY_CONFIG_ENDPOINTS + i;
 }
 
+// Said once, and once when it does again: it is asked for again and again.
+static void say_name(struct xy_link *k, unsigned i, const char *trouble)
+{
+	const char *text = k->endpoints.text[i].text;
+	bool *lost = &k->endpoints.unresolved[i];
+	if (*lost == (trouble != NULL))
+		return;
+	*lost = trouble != NULL;
+	if (trouble)
+		xy_log_warn("peer %s: endpoint %s: %s; asked again", k->name, text, trouble);
+	else
+		xy_log_info("peer %s: endpoint %s: the name resolves now", k->name, text);
+}
+
 static void ask(struct xy_links *l, struct xy_link *k, unsigned i, xy_nsec now)
 {
 	struct xy_endpoints *e = &k->endpoints;
@@ -185,6 +199,8 @@ static void ask(struct xy_links *l, struct xy_link *k, unsigned i, xy_nsec now)
 	e->asked[i] = now;
 	e->asking[i] = l->cfg.ops.resolve(l->cfg.ops.arg, k->serial, question(e, i),
 					  e->text[i].host, e->text[i].port) == 0;
+	if (!e->asking[i])
+		say_name(k, i, "the name cannot be asked for");
 }
 
 void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now)
@@ -231,17 +247,15 @@ void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 		if (xy_link_usable(&found[i]))
 			good[n++] = found[i];
 	if (!n) {
-		unsigned long missed;
-		if (xy_log_limit_pass(&k->quiet, now, &missed))
-			xy_log_warn("peer %s: endpoint %s: %s", k->name,
-				    k->endpoints.text[endpoint].text,
-				    count ? "its addresses cannot be used as an underlay"
-					  : "the name does not resolve");
+		say_name(k, endpoint,
+			 count ? "its addresses cannot be used as an underlay"
+			       : "the name does not resolve");
 		if (!k->remote.port) // nothing to try meanwhile
 			k->start_at = now + RESOLVE_INTERVAL;
 		xy_link_schedule(l, k, now);
 		return;
 	}
+	say_name(k, endpoint, NULL);
 	candidates_of(&k->endpoints, endpoint, good, n);
 	if (!k->remote.port) {
 		go_to(l, k, &k->endpoints.candidate[0].at);

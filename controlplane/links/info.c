@@ -36,10 +36,18 @@ static enum xy_link_state state_of(const struct xy_links *l, const struct xy_lin
 	if (xy_link_is_up(l, k, now))
 		return is_silent(k, heard, now) ? XY_LINK_SILENT : XY_LINK_UP;
 	if (!k->remote.port)
-		return XY_LINK_NO_ENDPOINT;
+		return k->endpoints.count ? XY_LINK_UNRESOLVED : XY_LINK_NO_ENDPOINT;
 	if (k->timers.attempt_start)
 		return XY_LINK_HANDSHAKE;
 	return k->unanswered ? XY_LINK_DOWN : XY_LINK_IDLE;
+}
+
+static const char *unresolved_of(const struct xy_link *k)
+{
+	for (unsigned i = 0; i < k->endpoints.count; i++)
+		if (k->endpoints.unresolved[i] || !k->remote.port)
+			return k->endpoints.text[i].text;
+	return NULL;
 }
 
 static unsigned sessions_of(const struct xy_link *k)
@@ -61,6 +69,7 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 		.open = k->open,
 		.provisional = k->provisional,
 		.remote = k->remote,
+		.unresolved = unresolved_of(k),
 		.endpoint_count = k->endpoints.count,
 		.endpoints = k->endpoints.text,
 		.last_handshake = k->last_handshake,

@@ -29,6 +29,7 @@ struct xy_endpoints {
 	struct xy_config_endpoint *text;    // [count]
 	xy_nsec asked[XY_CONFIG_ENDPOINTS]; // when the name was last resolved; 0 = never
 	bool asking[XY_CONFIG_ENDPOINTS];
+	bool unresolved[XY_CONFIG_ENDPOINTS]; // the last answer was none that can be used
 	unsigned candidates;
 	struct xy_candidate candidate[XY_CANDIDATES];
 	struct xy_endpoint learned; // port 0: none

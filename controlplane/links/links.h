@@ -140,6 +140,7 @@ enum xy_link_state {
 	XY_LINK_DOWN,	   // no session, and the peer did not answer when it was asked last
 	XY_LINK_IDLE,	   // no session, and nothing to send; it comes with the first packet
 	XY_LINK_NO_ENDPOINT,
+	XY_LINK_UNRESOLVED, // it has names for endpoints, and none has an address yet
 };
 
 struct xy_link_info {
@@ -149,6 +150,7 @@ struct xy_link_info {
 	bool open, provisional; // nobody configured it; and it is not known to be there
 	enum xy_link_state state;
 	struct xy_endpoint remote; // port 0: none
+	const char *unresolved;	   // the first configured endpoint whose name has no address; NULL
 	unsigned endpoint_count;
 	const struct xy_config_endpoint *endpoints;
 	xy_nsec last_handshake; // 0 = never

@@ -60,6 +60,7 @@ static void join_warnings(json_t *to, const struct xy_join *j)
 static json_t *joining(const struct xy_join *j)
 {
 	static const char *const text[] = {[XY_JOIN_ASKING] = "asking",
+					   [XY_JOIN_UNRESOLVED] = "unresolved",
 					   [XY_JOIN_PINNED] = "pinned",
 					   [XY_JOIN_CHANGED] = "refused: another key",
 					   [XY_JOIN_OURSELVES] = "refused: this node itself",
@@ -227,7 +228,8 @@ static const char *const state_text[] = {[XY_LINK_UP] = "up",
 					 [XY_LINK_HANDSHAKE] = "handshake",
 					 [XY_LINK_DOWN] = "down",
 					 [XY_LINK_IDLE] = "idle",
-					 [XY_LINK_NO_ENDPOINT] = "no endpoint"};
+					 [XY_LINK_NO_ENDPOINT] = "no endpoint",
+					 [XY_LINK_UNRESOLVED] = "unresolved"};
 
 static json_t *endpoints_json(const struct xy_link_info *k)
 {
@@ -272,7 +274,8 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 						      : "configured"));
 	json_object_set_new(o, "state", json_string(state_text[k.state]));
 	json_object_set_new(o, "endpoint",
-			    TEXT(k.remote.port ? xy_endpoint_str(&k.remote, text) : NULL));
+			    TEXT(k.remote.port ? xy_endpoint_str(&k.remote, text) : k.unresolved));
+	json_object_set_new(o, "unresolved", TEXT(k.unresolved));
 	json_object_set_new(o, "endpoints", endpoints_json(&k));
 	json_object_set_new(o, "last_handshake", seconds_since(k.last_handshake, now));
 	json_object_set_new(o, "last_received", seconds_since(k.last_received, now));

@@ -31,10 +31,15 @@ start_node r
 start_node a
 check "a name that nobody knows yet stops nothing" show a node
 check_not "no link meanwhile" peer_up a r
+unresolved() { [ "$(peer a r state) $(peer a r endpoint) $(peer a r unresolved)" = "unresolved relay.test:51820 relay.test:51820" ]; }
+check_within 20 "the state says so, with the name" unresolved
+check_within 20 "and so does the log" grep -q 'peer r: endpoint relay.test:51820: the name does not resolve' "$LAB/a.log"
 name_is 10.9.1.2
 check_within 60 "the name is asked for again, and the link comes up" peer_up a r
 at() { [[ $(peer a r endpoint) == "$1:51820" ]] && pings a "${LAB_ADDR[r]}"; }
 check_within 10 "at its address" at 10.9.1.2
+check "which the log says, too" grep -q 'peer r: endpoint relay.test:51820: the name resolves now' "$LAB/a.log"
+check "the state has no name left" same null "$(peer a r unresolved)"
 
 name_is 10.9.2.2
 ip -n r addr del 10.9.1.2/24 dev to-a

@@ -1311,15 +1311,17 @@ static void test_name(void)
 	configure(A, B, SECRET, "endpoint = \"b.example.net:51820\";");
 	CU_ASSERT_EQUAL(A->resolves, 1);
 	run_for(2 * XY_SEC);
-	CU_ASSERT_EQUAL(info(A).state, XY_LINK_NO_ENDPOINT);
+	CU_ASSERT_EQUAL(info(A).state, XY_LINK_UNRESOLVED);
 	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, NULL, 0, w.now);
 	run_for(30 * XY_SEC);
 	CU_ASSERT_EQUAL(A->resolves, 2); // asked again
 	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, &inside, 1, w.now);
-	CU_ASSERT_EQUAL(info(A).state, XY_LINK_NO_ENDPOINT); // an overlay address is none
+	CU_ASSERT_EQUAL(info(A).state, XY_LINK_UNRESOLVED); // an overlay address is none
 	run_for(30 * XY_SEC);
 	CU_ASSERT_EQUAL(A->resolves, 3);
+	CU_ASSERT_STRING_EQUAL(info(A).unresolved, "b.example.net:51820");
 	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, &right, 1, w.now);
+	CU_ASSERT_PTR_NULL(info(A).unresolved);
 	xy_links_resolved(A->links, A->resolve_serial + 99, 0, &right, 1, w.now); // nobody's
 	run_for(2 * XY_SEC);
 	CU_ASSERT(is_up(A));
