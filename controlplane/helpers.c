@@ -203,8 +203,13 @@ static void reload_run(uv_work_t *req)
 	struct reload *r = (struct reload *)req;
 	struct xy_config config;
 	r->result = xy_setup_config(&r->d->setup, &config, &r->err);
-	if (!r->result)
+	if (!r->result) {
 		r->result = xy_plan_make(r->d->config_path, &config, &r->d->id, &r->plan, &r->err);
+	} else {
+		if (config.errors.count) // all that is wrong is told at once
+			xy_plan_look(r->d->config_path, &config, &r->d->id);
+		r->plan.config = config;
+	}
 	if (!r->result)
 		key_look(r);
 }
@@ -319,6 +324,21 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 	xy_enforce_begin(d);
 }
 
+static void refused(struct xy_daemon *d, const struct reload *r)
+{
+	unsigned n = r->plan.config.errors.count;
+	struct xy_err all = r->err;
+	if (n > 1) {
+		n = xy_plan_refused(&r->plan, "reload: ");
+		xy_err_set(&all, EINVAL, "%.420s (and %u more: see the log)", r->err.text, n - 1);
+		xy_log_error("reload: %s has %u errors; the old config stays in force",
+			     d->config_path, n);
+	} else {
+		xy_log_error("reload: %s; the old config stays in force", r->err.text);
+	}
+	reload_note(d, &all);
+}
+
 static void reload_done(uv_work_t *req, int status)
 {
 	struct reload *r = (struct reload *)req;
@@ -329,12 +349,10 @@ static void reload_done(uv_work_t *req, int status)
 		xy_log_warn("reload: %s", r->key.text);
 	if (good && !d->stopping)
 		take_over(d, &r->plan);
-	else if (good)
+	else if (!good && !status)
+		refused(d, r);
+	if (!good || d->stopping)
 		xy_plan_free(&r->plan);
-	else if (!status) {
-		reload_note(d, &r->err);
-		xy_log_error("reload: %s; the old config stays in force", r->err.text);
-	}
 	sodium_memzero(r, sizeof(*r));
 	free(r);
 	if (!d->helpers->enforces)

@@ -108,6 +108,18 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 	return (struct options){.done = true, .code = 2};
 }
 
+// What only its key tells of a file that is refused anyway: all of its errors are told at once.
+static void refused_look(struct xy_daemon *d, struct xy_config *c)
+{
+	struct xy_identity id;
+	struct xy_err lost, err;
+	if (c->errors.count && !xy_setup_identity(&d->setup, c, false, &id, &lost, &err)) {
+		xy_plan_look(d->config_path, c, &id);
+		xy_identity_wipe(&id);
+	}
+	d->plan.config = *c;
+}
+
 // The key file is named in the config, and the config is checked against the key.
 static int config_read(struct xy_daemon *d, bool touch, struct xy_err *err)
 {
@@ -115,8 +127,10 @@ static int config_read(struct xy_daemon *d, bool touch, struct xy_err *err)
 	d->setup.name = d->name;
 	d->config_path = xy_setup_has_file(&d->setup) ? d->setup.path : "command line";
 	int r = xy_setup_config(&d->setup, &config, err);
-	if (r)
+	if (r) {
+		refused_look(d, &config);
 		return r;
+	}
 	r = touch ? xy_memory_open(d, &config, err) : 0;
 	r = r ? r : xy_setup_identity(&d->setup, &config, touch, &d->id, &d->key_lost, err);
 	if (r) {
@@ -134,7 +148,8 @@ static uint32_t packet_most(struct xy_daemon *d)
 	const struct xy_config *c = &d->plan.config;
 	const struct xy_underlay u = {.netlink = &d->netlink};
 	uint32_t most = xy_underlay_mtu_largest(&u);
-	most = c->host.mtu > most ? c->host.mtu : most;
+	if (c->host.enabled && !d->no_tun && c->host.mtu > most)
+		most = c->host.mtu;
 	most = most < PACKET_MIN ? PACKET_MIN : most;
 	return most > PACKET_MAX ? PACKET_MAX : most;
 }
@@ -306,11 +321,23 @@ static void say_ready(const struct xy_daemon *d)
 	xy_notify("READY=1");
 }
 
+static void print_notes(const struct xy_config_notes *n, const char *before, const char *of_what)
+{
+	for (unsigned i = 0; i < n->count; i++)
+		fprintf(stderr, "%s%s\n", before, n->v[i].text);
+	if (n->more)
+		fprintf(stderr, "%sand %u more %s\n", before, n->more, of_what);
+}
+
+// error: the only one, where the file has none of its own.
 static void say_checked(const struct xy_config *c, const char *error)
 {
-	for (unsigned i = 0; !error && i < c->warning_count; i++)
-		fprintf(stderr, "warning: %s\n", c->warnings[i]);
-	fprintf(error ? stderr : stdout, "%s\n", error ? error : "ok");
+	print_notes(&c->warnings, "warning: ", "warnings");
+	print_notes(&c->errors, "", "errors");
+	if (!error)
+		puts("ok");
+	else if (!c->errors.count)
+		fprintf(stderr, "%s\n", error);
 }
 
 int main(int argc, char **argv)
@@ -335,10 +362,10 @@ int main(int argc, char **argv)
 	r = r ? r : xy_clock_from_environment(&d.clock_offset, &err);
 	r = r ? r : config_read(&d, !o.check, &err);
 	if (r || o.check) {
-		if (r && !o.check)
-			xy_log_error("%s", err.text);
-		else
+		if (o.check)
 			say_checked(&d.plan.config, r ? err.text : NULL);
+		else if (!xy_plan_refused(&d.plan, ""))
+			xy_log_error("%s", err.text);
 		xy_memory_close(&d);
 		xy_plan_free(&d.plan);
 		xy_identity_wipe(&d.id);

@@ -60,15 +60,6 @@ static void name_make(const struct xy_config *c, const char *text, char name[XY_
 		snprintf(name + n, XY_NAME_LEN + 1 - n, "-%u", i);
 }
 
-static int refuse(const char *text, struct xy_err *err)
-{
-	return xy_err_set(
-		err, EINVAL,
-		"--peer %.120s: no endpoint; write host:port, an IPv6 address in brackets, "
-		"and the key before it if you know it: KEY@203.0.113.5:%d",
-		text, XY_PORT_DEFAULT);
-}
-
 static int peer_read(const struct xy_config *c, const char *text, struct xy_config_peer *p,
 		     struct xy_err *err)
 {
@@ -77,11 +68,12 @@ static int peer_read(const struct xy_config *c, const char *text, struct xy_conf
 	char key[80];
 	struct xy_err why;
 	if (sign && (size_t)(sign - text) >= sizeof(key))
-		return refuse(text, err);
-	if (strlen(at) >= sizeof(e->text) ||
-	    xy_hostport_split(at, e->host, sizeof(e->host), &e->port) || !e->host[0])
-		return refuse(text, err);
-	memcpy(e->text, at, strlen(at) + 1);
+		return xy_err_set(err, EINVAL,
+				  "--peer %.120s: what stands before the @ is no key; write "
+				  "KEY@203.0.113.5:%d, or no key",
+				  text, XY_PORT_DEFAULT);
+	if (xy_config_endpoint_read(at, e, &why))
+		return xy_err_set(err, EINVAL, "--peer %.120s: %.300s", text, why.text);
 	p->endpoint_count = 1;
 	name_make(c, at, p->name);
 	if (!sign)
@@ -153,8 +145,6 @@ int xy_setup_config(const struct xy_setup *s, struct xy_config *out, struct xy_e
 		r = peer_add(out, s->peer[i], err);
 	if (s->autoconf)
 		open_to_lan(out);
-	if (r)
-		xy_config_free(out);
 	return r;
 }
 

@@ -20,7 +20,8 @@ struct xy_setup {
 int xy_setup_peer_add(struct xy_setup *s, const char *text, struct xy_err *err);
 // Is there a config file, or need there be one? Without one, --peer or --autoconf is config enough.
 bool xy_setup_has_file(const struct xy_setup *s);
-// The config whole, for the caller to free. Without a file its key is in the state folder.
+// The config whole, for the caller to free, also on failure: then it holds what is refused, as
+// xy_config_parse leaves it. Without a file its key is in the state folder.
 int xy_setup_config(const struct xy_setup *s, struct xy_config *out, struct xy_err *err);
 // The state folder that this config means, and whether the key in it is ours to make.
 void xy_setup_folder(const struct xy_setup *s, const struct xy_config *c, char *to, size_t size);

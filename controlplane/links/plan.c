@@ -3,26 +3,41 @@
 
 #include "log.h"
 
+#include <net/if.h>
 #include <sodium.h>
 #include <stdlib.h>
 
-static int endpoint_check(const char *path, const struct xy_config_peer *p,
-			  const struct xy_config_endpoint *e, struct xy_err *err)
+// What is refused goes to the others of the file, and the rest is looked at as well.
+struct look {
+	const char *path;
+	struct xy_config *c;
+	const struct xy_identity *id;
+	struct xy_prefix own; // our /64, which only a node with its key knows
+};
+
+__attribute__((format(printf, 4, 5))) static void say(const struct look *k,
+						      struct xy_config_notes *to, int line,
+						      const char *fmt, ...)
 {
-	struct xy_endpoint literal;
-	if (xy_endpoint_parse(e->text, &literal))
-		return 0; // a name
-	if (xy_addr_is_mesh(&literal.addr))
-		return xy_err_set(err, EINVAL,
-				  "%s:%d: peer %s: endpoint %s lies in the overlay (200::/7); give "
-				  "its address in the network underneath",
-				  path, p->line, p->name, e->text);
-	if (xy_addr_is_multicast(&literal.addr) || xy_addr_is_unspecified(&literal.addr))
-		return xy_err_set(err, EINVAL,
-				  "%s:%d: peer %s: nobody has the address of endpoint %s; give the "
-				  "peer's",
-				  path, p->line, p->name, e->text);
-	return 0;
+	char what[400];
+	struct xy_err whole;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	xy_err_set(&whole, EINVAL, "%s:%d: %s", k->path, line, what);
+	xy_config_note(to, (unsigned)line, whole.text);
+}
+
+// It may come later, as a name may; but mostly it is a slip.
+static void interface_look(const struct look *k, const struct xy_config_peer *p,
+			   const struct xy_config_endpoint *e)
+{
+	const char *zone = e->text[0] == '[' ? strchr(e->host, '%') : NULL;
+	if (zone && !if_nametoindex(zone + 1) && strspn(zone + 1, "0123456789") < strlen(zone + 1))
+		say(k, &k->c->warnings, p->line,
+		    "peer %s: endpoint %s: there is no interface %.15s now", p->name, e->text,
+		    zone + 1);
 }
 
 static void psk_choose(const struct xy_config *c, const struct xy_config_peer *p, uint8_t psk[32])
@@ -34,61 +49,51 @@ static void psk_choose(const struct xy_config *c, const struct xy_config_peer *p
 		memcpy(psk, c->network_secret, 32);
 }
 
-static int peer_prepare(const char *path, const struct xy_config *c, unsigned i,
-			const struct xy_identity *id, struct xy_hs_remote *out, struct xy_err *err)
+static const char own_key[] = "this is our own key; give the peer's (on the peer: xylem pubkey)";
+
+static bool is_own_key(const struct xy_key *key, const struct xy_identity *id)
+{
+	return memcmp(key->b, id->x25519.b, XY_KEY_LEN) == 0;
+}
+
+static int peer_prepare(const struct xy_config *c, unsigned i, const struct xy_identity *id,
+			struct xy_hs_remote *out)
 {
 	const struct xy_config_peer *p = &c->peers[i];
 	struct xy_hs_local local;
 	uint8_t psk[32];
-	int r = 0;
-
-	if (memcmp(p->key.b, id->x25519.b, XY_KEY_LEN) == 0)
-		return xy_err_set(err, EINVAL,
-				  "%s:%d: peer %s: this is our own key; give the peer's (on the "
-				  "peer: xylem pubkey)",
-				  path, p->line, p->name);
-	for (unsigned k = 0; !r && k < p->endpoint_count; k++)
-		r = endpoint_check(path, p, &p->endpoints[k], err);
-	if (r || xy_key_is_zero(&p->key))
-		return r;
+	if (xy_key_is_zero(&p->key))
+		return 0;
 	memcpy(local.sk, id->x25519_sk, sizeof(local.sk));
 	memcpy(local.pk, id->x25519.b, sizeof(local.pk));
 	psk_choose(c, p, psk);
-	if (xy_hs_remote_init(&local, p->key.b, psk, out))
-		r = xy_err_set(err, EINVAL,
-			       "%s:%d: peer %s: no handshake can be done with this key; copy it "
-			       "again from the peer",
-			       path, p->line, p->name);
+	int r = xy_hs_remote_init(&local, p->key.b, psk, out);
 	sodium_memzero(&local, sizeof(local));
 	sodium_memzero(psk, sizeof(psk));
-	return r;
+	return r ? -EINVAL : 0;
 }
-
-// --- our own /64, which only a node with its key knows
 
 // An address of 200::/7 is its owner's, and only of our own /64 may we give some away. What is
 // shorter than the mesh's prefix means all but the mesh: the dataplane sees to that.
-static bool is_foreign(const struct xy_prefix *p, const struct xy_prefix *own)
+static bool is_foreign(const struct look *k, const struct xy_prefix *p)
 {
-	return p->len >= 7 && xy_addr_is_mesh(&p->addr) && !xy_prefix_covers(own, p);
+	return p->len >= 7 && xy_addr_is_mesh(&p->addr) && !xy_prefix_covers(&k->own, p);
 }
 
-static int refuse_foreign(const char *path, int line, const char *what, const struct xy_prefix *p,
-			  const struct xy_prefix *own, struct xy_err *err)
+static void refuse_foreign(const struct look *k, int line, const char *what,
+			   const struct xy_prefix *p)
 {
 	char text[XY_PREFIX_STRLEN], ours[XY_PREFIX_STRLEN];
-	return xy_err_set(
-		err, EINVAL,
-		"%s:%d: %s %s lies in 200::/7, but not in this node's own /64, %s; take "
-		"one from there (what others reach this way is no matter: it says who may "
-		"send from there)",
-		path, line, what, xy_prefix_str(p, text), xy_prefix_str(own, ours));
+	say(k, &k->c->errors, line,
+	    "%s %s lies in 200::/7, but not in this node's own /64, %s; take one from there "
+	    "(what others reach this way is no matter: it says who may send from there)",
+	    what, xy_prefix_str(p, text), xy_prefix_str(&k->own, ours));
 }
 
-static bool is_ours(const struct xy_config *c, const struct xy_identity *id,
-		    const struct xy_prefix *p, const struct xy_prefix *own)
+static bool is_ours(const struct look *k, const struct xy_prefix *p)
 {
-	if (xy_prefix_eq(p, own) || (p->len == 128 && xy_addr_eq(&p->addr, &id->addr)))
+	const struct xy_config *c = k->c;
+	if (xy_prefix_eq(p, &k->own) || (p->len == 128 && xy_addr_eq(&p->addr, &k->id->addr)))
 		return true;
 	for (unsigned i = 0; i < c->host.address_count; i++)
 		if (p->len == 128 && xy_addr_eq(&p->addr, &c->host.addresses[i].addr))
@@ -96,89 +101,115 @@ static bool is_ours(const struct xy_config *c, const struct xy_identity *id,
 	return false;
 }
 
-static int allowed_check(const char *path, const struct xy_config *c, unsigned peer,
-			 const struct xy_identity *id, const struct xy_prefix *own,
-			 struct xy_err *err)
+static void allowed_look(const struct look *k, const struct xy_config_peer *p)
 {
-	const struct xy_config_peer *p = &c->peers[peer];
 	char what[80], text[XY_PREFIX_STRLEN];
 	snprintf(what, sizeof(what), "peer %s: allowed", p->name);
 	for (unsigned i = 0; i < p->allowed.count; i++) {
 		const struct xy_prefix *a = &p->allowed.v[i];
-		if (is_foreign(a, own))
-			return refuse_foreign(path, p->line, what, a, own, err);
-		if (is_ours(c, id, a, own))
-			return xy_err_set(err, EINVAL,
-					  "%s:%d: %s %s is this node's own; give the leaf another "
-					  "address",
-					  path, p->line, what, xy_prefix_str(a, text));
+		if (is_foreign(k, a))
+			refuse_foreign(k, p->line, what, a);
+		else if (is_ours(k, a))
+			say(k, &k->c->errors, p->line,
+			    "%s %s is this node's own; give the leaf another address", what,
+			    xy_prefix_str(a, text));
 	}
-	return 0;
 }
 
-static int own_check(const char *path, const struct xy_config *c, const struct xy_identity *id,
-		     struct xy_err *err)
+void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identity *id)
 {
-	const struct xy_prefix own = xy_key_prefix(&id->x25519);
+	const struct look k = {path, c, id, xy_key_prefix(&id->x25519)};
 	char text[XY_PREFIX_STRLEN];
-	int r = 0;
-	for (unsigned i = 0; !r && i < c->host.address_count; i++) {
+	for (unsigned i = 0; i < c->host.address_count; i++) {
 		const struct xy_prefix one = {.addr = c->host.addresses[i].addr, .len = 128};
-		if (is_foreign(&one, &own))
-			r = refuse_foreign(path, c->host_line, "host.addresses:", &one, &own, err);
+		if (is_foreign(&k, &one))
+			refuse_foreign(&k, c->host_line, "host.addresses:", &one);
 	}
-	for (unsigned i = 0; !r && i < c->peer_count; i++)
-		r = allowed_check(path, c, i, id, &own, err);
-	for (unsigned i = 0; !r && i < c->route_count; i++)
-		if (is_ours(c, id, &c->routes[i].prefix, &own))
-			r = xy_err_set(err, EINVAL, "%s:%d: route %s is this node's own; remove it",
-				       path, c->routes[i].line,
-				       xy_prefix_str(&c->routes[i].prefix, text));
-	for (unsigned i = 0; !r && i < c->routing.accept_count; i++)
-		if (memcmp(&c->routing.accept[i].key, &id->x25519, XY_KEY_LEN) == 0)
-			r = xy_err_set(err, EINVAL,
-				       "%s:%d: routing.accept: this is our own key; what this node "
-				       "has stands in routing.announce",
-				       path, c->routing.accept[i].line);
-	return r;
+	for (unsigned i = 0; i < c->peer_count; i++) {
+		const struct xy_config_peer *p = &c->peers[i];
+		if (is_own_key(&p->key, id))
+			say(&k, &c->errors, p->line, "peer %s: %s", p->name, own_key);
+		allowed_look(&k, p);
+		for (unsigned n = 0; n < p->endpoint_count; n++)
+			interface_look(&k, p, &p->endpoints[n]);
+	}
+	for (unsigned i = 0; i < c->route_count; i++)
+		if (is_ours(&k, &c->routes[i].prefix))
+			say(&k, &c->errors, c->routes[i].line,
+			    "route %s is this node's own; remove it",
+			    xy_prefix_str(&c->routes[i].prefix, text));
+	for (unsigned i = 0; i < c->routing.accept_count; i++)
+		if (is_own_key(&c->routing.accept[i].key, id))
+			say(&k, &c->errors, c->routing.accept[i].line,
+			    "routing.accept: this is our own key; what this node has stands in "
+			    "routing.announce");
+}
+
+static void log_all(const struct xy_config_notes *n, enum xy_log_level level, const char *before,
+		    const char *of_what)
+{
+	for (unsigned i = 0; i < n->count; i++)
+		xy_log(level, "%s%s", before, n->v[i].text);
+	if (n->more)
+		xy_log(level, "%sand %u more %s", before, n->more, of_what);
 }
 
 void xy_plan_warn(const struct xy_plan *p, const char *before)
 {
-	for (unsigned i = 0; i < p->config.warning_count; i++)
-		xy_log_warn("%s%s", before, p->config.warnings[i]);
+	log_all(&p->config.warnings, XY_LOG_WARN, before, "warnings");
+}
+
+unsigned xy_plan_refused(const struct xy_plan *p, const char *before)
+{
+	const struct xy_config_notes *n = &p->config.errors;
+	log_all(n, XY_LOG_ERROR, before, "errors");
+	return n->count + n->more;
+}
+
+static void remotes_make(const char *path, struct xy_plan *plan, const struct xy_identity *id)
+{
+	struct xy_config *c = &plan->config;
+	const struct look k = {.path = path, .c = c};
+	for (unsigned i = 0; i < c->peer_count; i++)
+		if (peer_prepare(c, i, id, &plan->remote[i]))
+			say(&k, &c->errors, c->peers[i].line,
+			    "peer %s: no handshake can be done with this key; copy it again from "
+			    "the peer",
+			    c->peers[i].name);
 }
 
 int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
 		 struct xy_plan *out, struct xy_err *err)
 {
-	int r = 0;
 	*out = (struct xy_plan){.config = *config};
 	sodium_memzero(config, sizeof(*config));
-	const struct xy_config *c = &out->config;
+	struct xy_config *c = &out->config;
 	out->remote = calloc(c->peer_count ? c->peer_count : 1, sizeof(*out->remote));
 	if (!out->remote)
-		r = xy_err_set(err, ENOMEM, "%s: no memory for %u peers", path, c->peer_count);
-	if (!r && c->peer_count > c->max_peers)
-		r = xy_err_set(err, EINVAL, "%s: %u peers, but max_peers is %u; raise max_peers",
-			       path, c->peer_count, c->max_peers);
-	r = r ? r : own_check(path, c, id, err);
-	for (unsigned i = 0; !r && i < c->peer_count; i++)
-		r = peer_prepare(path, c, i, id, &out->remote[i], err);
-	if (r)
-		xy_plan_free(out);
-	return r;
+		return xy_err_set(err, ENOMEM, "%s: no memory for %u peers", path, c->peer_count);
+	if (c->peer_count > c->max_peers)
+		return xy_err_set(err, EINVAL, "%s: %u peers, but max_peers is %u; raise max_peers",
+				  path, c->peer_count, c->max_peers);
+	xy_plan_look(path, c, id);
+	remotes_make(path, out, id);
+	if (c->errors.count)
+		return xy_err_set(err, EINVAL, "%s", c->errors.v[0].text);
+	return c->errors.more ? xy_err_set(err, ENOMEM, "%s: no memory to say what is wrong", path)
+			      : 0;
 }
 
 int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
 		    const struct xy_identity *id, struct xy_err *err)
 {
-	struct xy_key old = p->config.peers[peer].key;
-	p->config.peers[peer].key = *key;
-	int r = peer_prepare("config", &p->config, peer, id, &p->remote[peer], err);
-	if (r)
-		p->config.peers[peer].key = old;
-	return r;
+	struct xy_config_peer *to = &p->config.peers[peer];
+	struct xy_key old = to->key;
+	if (is_own_key(key, id))
+		return xy_err_set(err, EINVAL, "peer %s: %s", to->name, own_key);
+	to->key = *key;
+	if (peer_prepare(&p->config, peer, id, &p->remote[peer]) == 0)
+		return 0;
+	to->key = old;
+	return xy_err_set(err, EINVAL, "peer %s: no handshake can be done with its key", to->name);
 }
 
 void xy_plan_free(struct xy_plan *p)

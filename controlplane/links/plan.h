@@ -12,10 +12,12 @@ struct xy_plan {
 	struct xy_hs_remote *remote; // [config.peer_count]
 };
 
-// Takes a config over, also on failure, and checks what only this node can: our own key as a peer,
-// keys that no handshake can be done with, endpoints inside the overlay, addresses of our own /64
-// and of others'. -EINVAL and the like, with
-// a text, which names path.
+// Checks what only this node can: our own key as a peer, addresses of our own /64 and of others'.
+// Adds to the config's errors and warnings, also to those of one that could not be read whole.
+void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identity *id);
+// Takes a config over, also on failure, and looks at it so; keys that no handshake can be done with
+// are errors as well. -EINVAL and the like, with the first error's text, which names path; out then
+// holds the config with all of them, to be freed.
 int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
 		 struct xy_plan *out, struct xy_err *err);
 // Sets the key of a peer that had none: an X25519 operation.
@@ -23,4 +25,6 @@ int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
 		    const struct xy_identity *id, struct xy_err *err);
 // Logs what has no effect, with `before` in front of each.
 void xy_plan_warn(const struct xy_plan *p, const char *before);
+// Logs what is refused, and says how much that is.
+unsigned xy_plan_refused(const struct xy_plan *p, const char *before);
 void xy_plan_free(struct xy_plan *p);

@@ -29,6 +29,13 @@ void xy_config_init(struct xy_config *c)
 	};
 }
 
+static void notes_free(struct xy_config_notes *n)
+{
+	for (unsigned i = 0; i < n->count; i++)
+		free(n->v[i].text);
+	free(n->v);
+}
+
 void xy_config_free(struct xy_config *c)
 {
 	for (unsigned i = 0; i < c->peer_count; i++) {
@@ -36,9 +43,8 @@ void xy_config_free(struct xy_config *c)
 		free(c->peers[i].accept.v);
 		free(c->peers[i].announce.v);
 	}
-	for (unsigned i = 0; i < c->warning_count; i++)
-		free(c->warnings[i]);
-	free(c->warnings);
+	notes_free(&c->errors);
+	notes_free(&c->warnings);
 	free(c->routing.announce.v);
 	free(c->routing.accept);
 	if (c->peers)
@@ -58,7 +64,7 @@ static void wipe_strings(const config_setting_t *s)
 			wipe_strings(config_setting_get_elem(s, (unsigned)i));
 }
 
-static int syntax_error(const char *name, const config_t *tree, struct xy_err *err)
+static void syntax_error(struct xy_config_reader *r, const config_t *tree)
 {
 	static const struct {
 		const char *theirs, *remedy;
@@ -75,20 +81,29 @@ static int syntax_error(const char *name, const config_t *tree, struct xy_err *e
 	for (size_t i = 0; i < XY_ARRAY_SIZE(known); i++)
 		if (strcmp(known[i].theirs, what) == 0)
 			remedy = known[i].remedy;
-	return xy_err_set(err, EINVAL, "%s:%d: %s; %s", name, config_error_line(tree), what,
-			  remedy);
+	xy_config_fail_line(r, config_error_line(tree), "%s; %s", what, remedy);
 }
 
-static int read_tree(struct xy_config_reader *r, config_t *tree, const char *text)
+static void read_tree(struct xy_config_reader *r, config_t *tree, const char *text)
 {
-	if (!config_read_string(tree, text))
-		return syntax_error(r->name, tree, r->err);
+	if (!config_read_string(tree, text)) {
+		syntax_error(r, tree);
+		return;
+	}
 	const config_setting_t *root = config_root_setting(tree);
-	int ret = xy_config_group_read(r, root, &xy_config_schema, r->c);
-	ret = ret ? ret : xy_config_check(r, root);
-	if (!ret)
+	xy_config_group_read(r, root, &xy_config_schema, r->c);
+	xy_config_check(r, root);
+	if (!r->failed)
 		xy_config_weigh(r, root);
-	return ret;
+}
+
+static int refused(const struct xy_config_reader *r, struct xy_err *err)
+{
+	const struct xy_config_notes *e = &r->c->errors;
+	if (e->count)
+		return xy_err_set(err, EINVAL, "%s", e->v[0].text);
+	xy_config_free(r->c);
+	return xy_err_set(err, ENOMEM, "%s: not enough memory to say what is wrong", r->name);
 }
 
 int xy_config_parse(const char *name, const char *text, size_t len, struct xy_config *out,
@@ -96,19 +111,19 @@ int xy_config_parse(const char *name, const char *text, size_t len, struct xy_co
 {
 	xy_config_init(out);
 	char *copy = NULL;
-	int ret = xy_config_text_prepare(name, text, len, &copy, err);
-	if (ret)
-		return ret;
-	config_t tree;
-	config_init(&tree);
-	struct xy_config_reader r = {name, out, err};
-	ret = read_tree(&r, &tree, copy);
-	wipe_strings(config_root_setting(&tree));
-	config_destroy(&tree);
+	struct xy_config_reader r = {.name = name, .c = out};
+	int ret = xy_config_text_prepare(&r, text, len, &copy);
+	if (ret == -ENOMEM)
+		return xy_err_set(err, ENOMEM, "%s: not enough memory to read it", name);
+	if (!ret) {
+		config_t tree;
+		config_init(&tree);
+		read_tree(&r, &tree, copy);
+		wipe_strings(config_root_setting(&tree));
+		config_destroy(&tree);
+	}
 	xy_config_text_free(copy);
-	if (ret)
-		xy_config_free(out);
-	return ret;
+	return r.failed ? refused(&r, err) : 0;
 }
 
 static bool has_secret(const struct xy_config *c)
@@ -182,14 +197,16 @@ static int load_fd(const char *path, int fd, const struct stat *st, struct xy_co
 			   : xy_config_parse(path, text, (size_t)n, out, err);
 	sodium_memzero(text, n < 0 ? size : (size_t)n);
 	free(text);
-	if (ret || !S_ISREG(st->st_mode) || !(st->st_mode & (S_IROTH | S_IWOTH)) ||
-	    !has_secret(out))
+	if ((ret && ret != -EINVAL) || !S_ISREG(st->st_mode) ||
+	    !(st->st_mode & (S_IROTH | S_IWOTH)) || !has_secret(out))
 		return ret;
-	xy_config_free(out);
-	return xy_err_set(err, EPERM,
-			  "%s: holds secrets (network_secret or psk), but everyone may read it; "
-			  "run: chmod 600 %s",
-			  path, path);
+	ret = xy_err_set(err, EPERM,
+			 "%s: holds secrets (network_secret or psk), but everyone may read it; "
+			 "run: chmod 600 %s",
+			 path, path);
+	if (err)
+		xy_config_note(&out->errors, 0, err->text);
+	return ret;
 }
 
 int xy_config_load(const char *path, struct xy_config *out, struct xy_err *err)

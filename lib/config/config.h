@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The config file as a checked struct. Pure: text in, struct or error out; names are not resolved,
 // files named in it are not opened here. Any thread; free with xy_config_free. Errors say line, key
-// and remedy. Syntax: libconfig.
+// and remedy, and all of a file are told at once. Syntax: libconfig.
 #pragma once
 
 #include "base/err.h"
@@ -19,7 +19,7 @@ enum {
 	XY_CONFIG_PREFIXES = 1024, // per peer
 	XY_CONFIG_KEYLESS = 64,	   // peers without a key
 	XY_CONFIG_INTERFACES = 16, // that nodes are looked for on
-	XY_CONFIG_WARNINGS = 32,   // that are said of one file
+	XY_CONFIG_NOTES = 32,	   // errors, and warnings, that are said of one file
 	XY_CONFIG_OPEN_PEERS = 256,
 };
 
@@ -56,6 +56,17 @@ enum xy_config_speak { XY_SPEAK_AUTO, XY_SPEAK_YES, XY_SPEAK_NO }; // auto: node
 struct xy_config_prefixes {
 	unsigned count;
 	struct xy_prefix *v; // NULL: not set
+};
+
+// What is to be said of a file, in the order of its lines: "FILE:LINE: KEY: TEXT" each.
+struct xy_config_note {
+	unsigned line; // 0: of the file
+	char *text;
+};
+
+struct xy_config_notes {
+	unsigned count, more; // more: that found no room
+	struct xy_config_note *v;
 };
 
 struct xy_config_peer {
@@ -153,20 +164,26 @@ struct xy_config {
 	struct xy_config_peer *peers;
 	unsigned route_count;
 	struct xy_config_route *routes;
-	// What has no effect, given the rest: "FILE:LINE: KEY: TEXT" each.
-	unsigned warning_count;
-	char **warnings;
+	struct xy_config_notes errors; // what is refused; with any, the rest is what could be read
+	struct xy_config_notes warnings; // what has no effect, given the rest
 };
 
 // Defaults alone (what an empty file means).
 void xy_config_init(struct xy_config *c);
 // name is for the error text ("xylem.conf:12: ..."). The text need not be NUL-terminated.
-// On failure nothing is left in *out to free.
+// -EINVAL: all that is wrong stands in out->errors, the first of it in err, and *out is to be freed
+// as well; other failures leave nothing.
 int xy_config_parse(const char *name, const char *text, size_t len, struct xy_config *out,
 		    struct xy_err *err);
-// Reads PATH. -EPERM when it holds secrets and everyone may read it.
+// Reads PATH. -EPERM when it holds secrets and everyone may read it. Leaves what xy_config_parse
+// does.
 int xy_config_load(const char *path, struct xy_config *out, struct xy_err *err);
 void xy_config_free(struct xy_config *c); // wipes secrets
+
+// One more, in its line's place, up to XY_CONFIG_NOTES.
+void xy_config_note(struct xy_config_notes *n, unsigned line, const char *text);
+// "HOST:PORT" that can be somebody's underlay address. -EINVAL, and why says what is wrong with it.
+int xy_config_endpoint_read(const char *text, struct xy_config_endpoint *out, struct xy_err *why);
 
 // A commented example that parses to the defaults, with a sample of everything commented out.
 // malloc'd; NULL: no memory.

@@ -40,19 +40,90 @@ static int path(const config_setting_t *s, char *to, size_t size)
 	return n + more;
 }
 
-int xy_config_fail(struct xy_config_reader *r, const config_setting_t *s, const char *key,
-		   const char *fmt, ...)
+// Marks of libconfig's own: on a setting that was refused, and on those around it.
+static char refused_itself, refused_inside;
+
+static void *mark_of(const config_setting_t *s)
 {
-	char where[160] = "", what[400];
+	return s ? config_setting_get_hook(s) : NULL;
+}
+
+static void mark(const config_setting_t *s)
+{
+	void *with = &refused_itself;
+	for (; s && s->parent; s = s->parent, with = &refused_inside)
+		if (mark_of(s) != &refused_itself)
+			config_setting_set_hook((config_setting_t *)(uintptr_t)s, with);
+}
+
+bool xy_config_is_bad(const config_setting_t *s)
+{
+	return mark_of(s) != NULL;
+}
+
+bool xy_config_is_unsure(const config_setting_t *s, const char *const *members)
+{
+	bool bad = mark_of(s) == &refused_itself;
+	for (; !bad && *members; members++)
+		bad = xy_config_is_bad(xy_config_member(s, *members));
+	return bad;
+}
+
+const config_setting_t *xy_config_member(const config_setting_t *s, const char *name)
+{
+	// libconfig 1.5's getters take no const
+	return s ? config_setting_get_member((config_setting_t *)(uintptr_t)s, name) : NULL;
+}
+
+static void say(const struct xy_config_reader *r, struct xy_config_notes *to,
+		const config_setting_t *s, const char *key, const char *what)
+{
+	char where[160] = "";
+	struct xy_err line;
 	int n = path(s, where, sizeof(where));
 	if (key && n >= 0 && (size_t)n < sizeof(where))
 		snprintf(where + n, sizeof(where) - (size_t)n, "%s%s", n ? "." : "", key);
+	unsigned at = config_setting_source_line(s);
+	xy_err_set(&line, EINVAL, "%s:%u: %s%s%s", r->name, at, where, where[0] ? ": " : "", what);
+	xy_config_note(to, at, line.text);
+}
+
+int xy_config_fail(struct xy_config_reader *r, const config_setting_t *s, const char *key,
+		   const char *fmt, ...)
+{
+	char what[400];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	return xy_err_set(r->err, EINVAL, "%s:%u: %s%s%s", r->name, config_setting_source_line(s),
-			  where, where[0] ? ": " : "", what);
+	say(r, &r->c->errors, s, key, what);
+	mark(s);
+	r->failed = true;
+	return -EINVAL;
+}
+
+int xy_config_fail_line(struct xy_config_reader *r, int line, const char *fmt, ...)
+{
+	char what[400];
+	struct xy_err whole;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	xy_err_set(&whole, EINVAL, "%s:%d: %s", r->name, line, what);
+	xy_config_note(&r->c->errors, (unsigned)line, whole.text);
+	r->failed = true;
+	return -EINVAL;
+}
+
+void xy_config_warn(struct xy_config_reader *r, const config_setting_t *s, const char *fmt, ...)
+{
+	char what[300];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	say(r, &r->c->warnings, s, NULL, what);
 }
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)
@@ -107,6 +178,8 @@ static int refuse_unknown(struct xy_config_reader *r, const config_setting_t *s,
 			  const struct xy_config_group *g)
 {
 	const char *near = nearest_key(g, s->name);
+	// what its group lacks may be this one
+	config_setting_set_hook(s->parent, &refused_itself);
 	if (near)
 		return xy_config_fail(r, s, NULL, "unknown key; did you mean `%s`?", near);
 	char keys[200];
@@ -226,11 +299,12 @@ static int check_elements(struct xy_config_reader *r, const config_setting_t *s,
 {
 	enum xy_config_type type = k->type == XY_CONFIG_INTS ? XY_CONFIG_INT : XY_CONFIG_STRING;
 	int ret = 0;
-	for (int i = 0; !ret && i < config_setting_length(s); i++) {
+	for (int i = 0; i < config_setting_length(s); i++) {
 		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
-		ret = check_type(r, e, type);
-		if (!ret && type == XY_CONFIG_INT)
-			ret = check_range(r, e, k);
+		int one = check_type(r, e, type);
+		if (!one && type == XY_CONFIG_INT)
+			one = check_range(r, e, k);
+		ret = ret ? ret : one;
 	}
 	return ret;
 }
@@ -278,29 +352,30 @@ static const struct xy_config_key *find_key(const struct xy_config_group *g, con
 static int check_keys(struct xy_config_reader *r, const config_setting_t *s,
 		      const struct xy_config_group *g)
 {
+	int ret = 0;
 	for (int i = 0; i < config_setting_length(s); i++) {
 		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
 		if (!find_key(g, e->name))
-			return refuse_unknown(r, e, g);
+			ret = refuse_unknown(r, e, g);
 	}
-	return 0;
+	return ret;
 }
 
 // Keys are read in the table's order, so that a store function may rely on what stands before it.
 int xy_config_group_read(struct xy_config_reader *r, const config_setting_t *s,
 			 const struct xy_config_group *g, void *base)
 {
-	int ret = check_keys(r, s, g);
-	for (size_t i = 0; !ret && i < g->count; i++) {
+	int strange = check_keys(r, s, g), ret = strange;
+	for (size_t i = 0; i < g->count; i++) {
 		const struct xy_config_key *k = &g->keys[i];
-		// libconfig 1.5's getters take no const
-		const config_setting_t *e =
-			config_setting_get_member((config_setting_t *)(uintptr_t)s, k->name);
+		const config_setting_t *e = xy_config_member(s, k->name);
+		int one = 0;
 		if (e)
-			ret = read_key(r, e, k, base);
-		else if (k->required)
-			ret = xy_config_fail(r, s, k->name, "missing; add: %s = %s;", k->name,
+			one = read_key(r, e, k, base);
+		else if (k->required && !strange) // it may be the one that is misspelt
+			one = xy_config_fail(r, s, k->name, "missing; add: %s = %s;", k->name,
 					     k->sample);
+		ret = ret ? ret : one;
 	}
 	return ret;
 }
@@ -314,11 +389,12 @@ int xy_config_groups_read(struct xy_config_reader *r, const config_setting_t *s,
 		return xy_config_fail(r, s, NULL, "not enough memory for %u entries", count);
 	memcpy(items, &all, sizeof(all)); // owned by the caller from here on, even half read
 	int ret = 0;
-	for (unsigned i = 0; !ret && i < count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		const config_setting_t *e = config_setting_get_elem(s, i);
-		ret = check_type(r, e, XY_CONFIG_GROUP);
-		if (!ret)
-			ret = xy_config_group_read(r, e, g, all + i * item_size);
+		int one = check_type(r, e, XY_CONFIG_GROUP);
+		if (!one)
+			one = xy_config_group_read(r, e, g, all + i * item_size);
+		ret = ret ? ret : one;
 	}
 	return ret;
 }

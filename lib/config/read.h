@@ -11,19 +11,42 @@
 struct xy_config_reader {
 	const char *name; // of the file, for errors
 	struct xy_config *c;
-	struct xy_err *err;
+	bool failed; // something was refused; reading goes on, to find the rest
 };
 
 // text.c: the text as libconfig may have it: NUL-terminated, without includes, every integer
-// 64-bit. malloc'd; it holds secrets: xy_config_text_free.
-int xy_config_text_prepare(const char *name, const char *text, size_t len, char **out,
-			   struct xy_err *err);
+// 64-bit. malloc'd; it holds secrets: xy_config_text_free. -EINVAL: it cannot be read on; 0 with
+// r->failed: it can, for what else is wrong.
+int xy_config_text_prepare(struct xy_config_reader *r, const char *text, size_t len, char **out);
 void xy_config_text_free(char *text);
 
-// "FILE:LINE: PATH: TEXT", where the path ends in key when that is not NULL. Returns -EINVAL.
+// One character of UTF-8 and, where it is a slip of an editor or a web page, what it is called.
+struct xy_config_glyph {
+	uint32_t code; // of the character; broken: the byte
+	unsigned len;
+	bool broken;	  // no UTF-8
+	const char *name; // NULL: a letter like any other
+	char meant;	  // in ASCII; 0: nothing like it
+};
+enum { XY_CONFIG_GLYPH_LEN = 80 };
+struct xy_config_glyph xy_config_glyph_read(const char *text, size_t len); // len at least 1
+// "a no-break space (U+00A0)". Returns buf.
+const char *xy_config_glyph_str(const struct xy_config_glyph *g,
+				char buf[static XY_CONFIG_GLYPH_LEN]);
+
+// "FILE:LINE: PATH: TEXT", where the path ends in key when that is not NULL, into c->errors.
+// Returns -EINVAL; what comes after is still to be read.
 __attribute__((format(printf, 4, 5))) int xy_config_fail(struct xy_config_reader *r,
 							 const config_setting_t *s, const char *key,
 							 const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) int xy_config_fail_line(struct xy_config_reader *r, int line,
+							      const char *fmt, ...);
+// Was it refused, or something in it? Then what follows from it is not said as well. NULL: no.
+bool xy_config_is_bad(const config_setting_t *s);
+// Was one of these refused (a list that NULL ends), or does s lack or have what it must not?
+bool xy_config_is_unsure(const config_setting_t *s, const char *const *members);
+const config_setting_t *xy_config_member(const config_setting_t *s, const char *name);
+
 int xy_config_group_read(struct xy_config_reader *r, const config_setting_t *s,
 			 const struct xy_config_group *g, void *base);
 // A list of groups into an array of structs, which is calloc'd into *items.
@@ -33,9 +56,10 @@ int xy_config_prefix_read(struct xy_config_reader *r, const config_setting_t *s,
 			  struct xy_prefix *out);
 
 // check.c: what no key can say by itself.
-int xy_config_check(struct xy_config_reader *r, const config_setting_t *root);
+void xy_config_check(struct xy_config_reader *r, const config_setting_t *root);
 
-// useless.c: what passes and has no effect. Said as xy_config_fail says an error, into c->warnings.
+// useless.c: what passes and has no effect; no error stands before it. Said as xy_config_fail says
+// an error, into c->warnings.
 __attribute__((format(printf, 3, 4))) void xy_config_warn(struct xy_config_reader *r,
 							  const config_setting_t *s,
 							  const char *fmt, ...);

@@ -158,9 +158,9 @@ static int store_ports(struct xy_config_reader *r, const config_setting_t *s, vo
 				      "`listen` is set too, and is short for one port; remove it");
 	if (n < 1 || n > XY_CONFIG_PORTS)
 		return xy_config_fail(r, s, NULL, "%d ports; write 1 to %d", n, XY_CONFIG_PORTS);
-	for (int i = 0; !ret && i < n; i++)
-		ret = read_port(r, config_setting_get_elem(s, (unsigned)i), &port_group,
-				&c->ports[i]);
+	for (int i = 0; i < n; i++)
+		ret |= read_port(r, config_setting_get_elem(s, (unsigned)i), &port_group,
+				 &c->ports[i]);
 	c->port_count = (unsigned)n;
 	return ret;
 }
@@ -212,24 +212,27 @@ static int read_interface_address(const char *text, struct xy_prefix *out)
 static int store_host_addresses(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
 	struct xy_config *c = base;
-	int n = config_setting_length(s);
+	int n = config_setting_length(s), ret = 0;
 	if (n > (int)XY_ARRAY_SIZE(c->host.addresses))
 		return xy_config_fail(r, s, NULL, "%d addresses; write at most %zu", n,
 				      XY_ARRAY_SIZE(c->host.addresses));
 	for (int i = 0; i < n; i++) {
 		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
-		if (read_interface_address(e->value.sval, &c->host.addresses[i]))
-			return xy_config_fail(r, e, NULL,
-					      "\"%.60s\" is no address with a prefix length; write "
-					      "for example \"10.1.0.1/24\"",
-					      e->value.sval);
-		const struct xy_prefix one = {.addr = c->host.addresses[i].addr, .len = 128};
+		const struct xy_prefix *p = &c->host.addresses[i];
+		if (read_interface_address(e->value.sval, &c->host.addresses[i])) {
+			ret = xy_config_fail(r, e, NULL,
+					     "\"%.60s\" is no address with a prefix length; write "
+					     "for example \"10.1.0.1/24\"",
+					     e->value.sval);
+			continue;
+		}
+		const struct xy_prefix one = {.addr = p->addr, .len = 128};
 		if (xy_prefix_is_martian(&one))
-			return refuse_martian(r, e);
+			ret = refuse_martian(r, e);
 	}
 	c->host.address_count = (unsigned)n;
 	c->host_line = n ? (int)config_setting_source_line(s) : 0;
-	return 0;
+	return ret;
 }
 
 // cpus comes after count in the table; without a count it says it.
@@ -250,7 +253,7 @@ static int store_cpus(struct xy_config_reader *r, const config_setting_t *s, voi
 	}
 	if (n && !config_setting_get_member(s->parent, "count"))
 		c->workers.count = n;
-	if (n && n != c->workers.count)
+	if (n && n != c->workers.count && !xy_config_is_bad(xy_config_member(s->parent, "count")))
 		return xy_config_fail(r, s, NULL,
 				      "%u CPUs for count = %u workers; give one each, or leave one "
 				      "of both out",
@@ -316,15 +319,10 @@ static int store_accept_key(struct xy_config_reader *r, const config_setting_t *
 static int read_endpoint(struct xy_config_reader *r, const config_setting_t *s,
 			 struct xy_config_endpoint *e)
 {
-	const char *v = s->value.sval;
-	if (strlen(v) >= sizeof(e->text) ||
-	    xy_hostport_split(v, e->host, sizeof(e->host), &e->port) || !e->host[0])
-		return xy_config_fail(r, s, NULL,
-				      "\"%.60s\" is no endpoint; write \"host:port\", and an IPv6 "
-				      "address in brackets: \"[2001:db8::1]:%d\"",
-				      v, XY_PORT_DEFAULT);
-	memcpy(e->text, v, strlen(v) + 1);
-	return 0;
+	struct xy_err why;
+	if (xy_config_endpoint_read(s->value.sval, e, &why) == 0)
+		return 0;
+	return xy_config_fail(r, s, NULL, "%s", why.text);
 }
 
 static int store_endpoint(struct xy_config_reader *r, const config_setting_t *s, void *base)
@@ -344,8 +342,8 @@ static int store_endpoints(struct xy_config_reader *r, const config_setting_t *s
 	if (n > XY_CONFIG_ENDPOINTS)
 		return xy_config_fail(r, s, NULL, "%d endpoints; write at most %d", n,
 				      XY_CONFIG_ENDPOINTS);
-	for (int i = 0; !ret && i < n; i++)
-		ret = read_endpoint(r, config_setting_get_elem(s, (unsigned)i), &p->endpoints[i]);
+	for (int i = 0; i < n; i++)
+		ret |= read_endpoint(r, config_setting_get_elem(s, (unsigned)i), &p->endpoints[i]);
 	p->endpoint_count = (unsigned)n;
 	return ret;
 }
@@ -388,8 +386,9 @@ static int read_prefixes(struct xy_config_reader *r, const config_setting_t *s,
 	out->v = calloc((size_t)n + 1, sizeof(*out->v)); // an empty list is one, too
 	if (!out->v)
 		return xy_config_fail(r, s, NULL, "not enough memory for %d prefixes", n);
-	for (int i = 0; !ret && i < n; i++)
-		ret = xy_config_prefix_read(r, config_setting_get_elem(s, (unsigned)i), &out->v[i]);
+	for (int i = 0; i < n; i++)
+		ret |= xy_config_prefix_read(r, config_setting_get_elem(s, (unsigned)i),
+					     &out->v[i]);
 	out->count = (unsigned)n;
 	return ret;
 }
@@ -399,8 +398,10 @@ static int read_plain_prefixes(struct xy_config_reader *r, const config_setting_
 			       struct xy_config_prefixes *out)
 {
 	int ret = read_prefixes(r, s, out);
-	for (unsigned i = 0; !ret && i < out->count; i++) {
+	for (unsigned i = 0; i < out->count; i++) {
 		const config_setting_t *at = config_setting_get_elem(s, i);
+		if (xy_config_is_bad(at))
+			continue;
 		if (xy_addr_is_mesh(&out->v[i].addr) && !xy_prefix_is_v4(&out->v[i]))
 			ret = xy_config_fail(r, at, NULL,
 					     "lies in 200::/7, where each /64 is its key's and "
@@ -415,9 +416,11 @@ static int store_allowed(struct xy_config_reader *r, const config_setting_t *s, 
 {
 	struct xy_config_prefixes *allowed = &((struct xy_config_peer *)base)->allowed;
 	int ret = read_prefixes(r, s, allowed);
-	for (unsigned i = 0; !ret && i < allowed->count; i++)
-		if (xy_prefix_is_martian(&allowed->v[i]))
-			ret = refuse_martian(r, config_setting_get_elem(s, i));
+	for (unsigned i = 0; i < allowed->count; i++) {
+		const config_setting_t *at = config_setting_get_elem(s, i);
+		if (!xy_config_is_bad(at) && xy_prefix_is_martian(&allowed->v[i]))
+			ret = refuse_martian(r, at);
+	}
 	return ret;
 }
 
@@ -487,16 +490,17 @@ static int store_interfaces(struct xy_config_reader *r, const config_setting_t *
 	if (n > XY_CONFIG_INTERFACES)
 		return xy_config_fail(r, s, NULL, "%d interfaces; write at most %d", n,
 				      XY_CONFIG_INTERFACES);
-	for (int i = 0; !ret && i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
 		size_t len = strlen(e->value.sval), size = sizeof(c->discovery.interfaces[0]);
-		ret = len < size ? store_host_name(r, e, base)
-				 : xy_config_fail(r, e, NULL,
-						  "\"%.60s\" is no interface name; write at most "
-						  "15 characters",
-						  e->value.sval);
-		if (!ret)
+		int one = len < size ? store_host_name(r, e, base)
+				     : xy_config_fail(r, e, NULL,
+						      "\"%.60s\" is no interface name; write at "
+						      "most 15 characters",
+						      e->value.sval);
+		if (!one)
 			memcpy(c->discovery.interfaces[i], e->value.sval, len + 1);
+		ret = ret ? ret : one;
 	}
 	c->discovery.count = (unsigned)n;
 	return ret;
@@ -506,7 +510,7 @@ static int store_peers(struct xy_config_reader *r, const config_setting_t *s, vo
 {
 	struct xy_config *c = base;
 	unsigned n = (unsigned)config_setting_length(s);
-	if (n > c->max_peers)
+	if (n > c->max_peers && !xy_config_is_bad(xy_config_member(s->parent, "max_peers")))
 		return xy_config_fail(r, s, NULL, "%u peers, but max_peers is %u; raise it", n,
 				      c->max_peers);
 	int ret = xy_config_groups_read(r, s, &peer_group, &c->peers, sizeof(*c->peers));
@@ -520,7 +524,7 @@ static int store_routes(struct xy_config_reader *r, const config_setting_t *s, v
 {
 	struct xy_config *c = base;
 	unsigned n = (unsigned)config_setting_length(s);
-	if (n > c->max_routes)
+	if (n > c->max_routes && !xy_config_is_bad(xy_config_member(s->parent, "max_routes")))
 		return xy_config_fail(r, s, NULL, "%u routes, but max_routes is %u; raise it", n,
 				      c->max_routes);
 	int ret = xy_config_groups_read(r, s, &route_group, &c->routes, sizeof(*c->routes));

@@ -5,35 +5,6 @@
 
 #include <stdlib.h>
 
-static const config_setting_t *member(const config_setting_t *s, const char *name)
-{
-	// libconfig 1.5's getters take no const
-	return s ? config_setting_get_member((config_setting_t *)(uintptr_t)s, name) : NULL;
-}
-
-void xy_config_warn(struct xy_config_reader *r, const config_setting_t *s, const char *fmt, ...)
-{
-	struct xy_config *c = r->c;
-	char text[300];
-	struct xy_err line, *err = r->err;
-	if (c->warning_count == XY_CONFIG_WARNINGS)
-		return;
-	if (!c->warnings)
-		c->warnings = calloc(XY_CONFIG_WARNINGS, sizeof(*c->warnings));
-	if (!c->warnings)
-		return; // the file means the same without
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	r->err = &line;
-	xy_config_fail(r, s, NULL, "%s", text);
-	r->err = err;
-	char *copy = strdup(line.text);
-	if (copy)
-		c->warnings[c->warning_count++] = copy;
-}
-
 // --- keys that another one switches off
 
 static bool no_interface(const struct xy_config *c)
@@ -48,7 +19,7 @@ static bool tells_nothing(const struct xy_config *c)
 
 static bool no_group_rights(const struct xy_config *c)
 {
-	return c->telemetry.group[0] && !(c->telemetry.mode & 0070);
+	return c->telemetry.group[0] && !(c->telemetry.mode & 0020); // to ask is to write
 }
 
 static bool is_closed(const struct xy_config *c)
@@ -65,10 +36,17 @@ static bool no_routing(const struct xy_config *c)
 	return c->peer_count && is_closed(c);
 }
 
+// What is announced is also what leaves reach behind this node: the host's.
+static bool tells_nobody(const struct xy_config *c)
+{
+	return no_routing(c) && no_interface(c);
+}
+
+// A node without a key has one once it was asked for it.
 static bool nobody_to_find(const struct xy_config *c)
 {
 	for (unsigned i = 0; i < c->peer_count; i++)
-		if (!c->peers[i].leaf && !xy_key_is_zero(&c->peers[i].key))
+		if (!c->peers[i].leaf)
 			return false;
 	return c->discovery.count && is_closed(c);
 }
@@ -89,11 +67,14 @@ static const struct {
 	{"node_info", "neighbours", tells_nothing, "node_info.enabled = false, so nothing is told"},
 	{"node_info", "version", tells_nothing, "node_info.enabled = false, so nothing is told"},
 	{"telemetry", "group", no_group_rights,
-	 "telemetry.mode gives a group no rights; 0660 would"},
-	{"routing", "announce", no_routing, "no peer exchanges routes with this node"},
-	{"routing", "accept", no_routing, "no peer exchanges routes with this node"},
+	 "telemetry.mode lets no group write, and so none ask; 0660 would"},
+	{"routing", "announce", tells_nobody,
+	 "no peer exchanges routes with this node, and no interface takes what comes for it (but "
+	 "for xylemd --peer and --autoconf)"},
+	{"routing", "accept", no_routing,
+	 "no peer exchanges routes with this node (but for xylemd --peer and --autoconf)"},
 	{"discovery", "interfaces", nobody_to_find,
-	 "peering is closed, and no node with a key stands in `peers`, so nobody can be found "
+	 "peering is closed, and no node stands in `peers`, so nobody can be found "
 	 "(but for xylemd --autoconf)"},
 	{NULL, "max_open_peers", no_strangers,
 	 "peering is closed, so there are none (but for xylemd --autoconf)"},
@@ -109,10 +90,13 @@ static void weigh_switched(struct xy_config_reader *r, const config_setting_t *r
 {
 	for (size_t i = 0; i < XY_ARRAY_SIZE(switched); i++)
 		if (switched[i].is_off(r->c))
-			warn_off(r,
-				 member(switched[i].group ? member(root, switched[i].group) : root,
-					switched[i].key),
-				 switched[i].why);
+			warn_off(
+				r,
+				xy_config_member(switched[i].group
+							 ? xy_config_member(root, switched[i].group)
+							 : root,
+						 switched[i].key),
+				switched[i].why);
 }
 
 // --- peers
@@ -121,7 +105,7 @@ static void weigh_silent(struct xy_config_reader *r, const config_setting_t *pee
 {
 	static const char *const keys[] = {"cost", "max_origins", "stub", "relay"};
 	for (size_t i = 0; i < XY_ARRAY_SIZE(keys); i++)
-		warn_off(r, member(peer, keys[i]),
+		warn_off(r, xy_config_member(peer, keys[i]),
 			 leaf ? "no routes are exchanged with a leaf, unless babel = \"yes\""
 			      : "babel = \"no\", so no routes are exchanged with it");
 }
@@ -146,11 +130,12 @@ static unsigned collect_places(const struct xy_config *c, const config_setting_t
 	unsigned n = 0;
 	for (unsigned i = 0; i < c->peer_count; i++) {
 		const config_setting_t *s = config_setting_get_elem(peers, i);
-		const config_setting_t *all = member(s, "endpoints");
+		const config_setting_t *all = xy_config_member(s, "endpoints");
 		for (unsigned k = 0; k < c->peers[i].endpoint_count; k++)
-			to[n++] = (struct place){
-				c->peers[i].endpoints[k].text,
-				all ? config_setting_get_elem(all, k) : member(s, "endpoint"), i};
+			to[n++] = (struct place){c->peers[i].endpoints[k].text,
+						 all ? config_setting_get_elem(all, k)
+						     : xy_config_member(s, "endpoint"),
+						 i};
 	}
 	return n;
 }
@@ -194,7 +179,16 @@ static bool overlaps(const struct xy_prefix *a, const struct xy_prefix *b)
 	return xy_prefix_covers(a, b) || xy_prefix_covers(b, a);
 }
 
-// What is announced comes here; a leaf, a route or the host must have it.
+static bool any_overlaps(const struct xy_config_prefixes *all, const struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < all->count; i++)
+		if (overlaps(&all->v[i], p))
+			return true;
+	return false;
+}
+
+// What is announced comes here; a leaf, a route or the host must have it, or somebody who may
+// announce parts of it.
 static bool leads_on(const struct xy_config *c, const struct xy_prefix *p)
 {
 	if (c->host.enabled)
@@ -202,10 +196,12 @@ static bool leads_on(const struct xy_config *c, const struct xy_prefix *p)
 	for (unsigned i = 0; i < c->route_count; i++)
 		if (overlaps(&c->routes[i].prefix, p))
 			return true;
+	for (unsigned i = 0; i < c->routing.accept_count; i++)
+		if (overlaps(&c->routing.accept[i].prefix, p))
+			return true;
 	for (unsigned i = 0; i < c->peer_count; i++)
-		for (unsigned k = 0; k < c->peers[i].allowed.count; k++)
-			if (overlaps(&c->peers[i].allowed.v[k], p))
-				return true;
+		if (any_overlaps(&c->peers[i].allowed, p) || any_overlaps(&c->peers[i].accept, p))
+			return true;
 	return false;
 }
 
@@ -214,13 +210,15 @@ static void weigh_announced(struct xy_config_reader *r, const config_setting_t *
 	const struct xy_config_prefixes *own = &r->c->routing.announce;
 	for (unsigned i = 0; i < own->count; i++) {
 		const config_setting_t *s = config_setting_get_elem(announce, i);
-		if (!leads_on(r->c, &own->v[i]))
+		if (!leads_on(r->c, &own->v[i]) && !tells_nobody(r->c))
 			xy_config_warn(r, s,
 				       "what comes for it is dropped: no leaf has it in its "
 				       "`allowed`, and this host has no interface (tun = false)");
-		for (unsigned k = 0; k < i; k++)
-			if (xy_prefix_eq(&own->v[i], &own->v[k]))
-				warn_off(r, s, "it stands in this list already");
+		unsigned k = 0;
+		while (!xy_prefix_eq(&own->v[i], &own->v[k])) // i ends it
+			k++;
+		if (k < i)
+			warn_off(r, s, "it stands in this list already");
 	}
 }
 
@@ -272,7 +270,7 @@ static void weigh_interfaces(struct xy_config_reader *r, const config_setting_t 
 static void weigh_limits(struct xy_config_reader *r, const config_setting_t *root)
 {
 	const struct xy_config *c = r->c;
-	const config_setting_t *open = member(root, "max_open_peers");
+	const config_setting_t *open = xy_config_member(root, "max_open_peers");
 	uint64_t room = c->max_peers - c->peer_count;
 	if (open && !is_closed(c) && c->max_open_peers > room)
 		xy_config_warn(r, open,
@@ -280,19 +278,20 @@ static void weigh_limits(struct xy_config_reader *r, const config_setting_t *roo
 			       c->max_open_peers, c->max_peers, (unsigned long long)room);
 	if (3ULL * c->peer_count > c->max_sessions)
 		xy_config_warn(r,
-			       member(root, "max_sessions") ? member(root, "max_sessions")
-							    : member(root, "peers"),
+			       xy_config_member(root, "max_sessions")
+				       ? xy_config_member(root, "max_sessions")
+				       : xy_config_member(root, "peers"),
 			       "%u peers use up to %u sessions, but max_sessions is %u; raise it",
 			       c->peer_count, 3 * c->peer_count, c->max_sessions);
 }
 
 void xy_config_weigh(struct xy_config_reader *r, const config_setting_t *root)
 {
-	const config_setting_t *routing = member(root, "routing");
+	const config_setting_t *routing = xy_config_member(root, "routing");
 	weigh_switched(r, root);
-	weigh_peers(r, member(root, "peers"));
-	weigh_announced(r, member(routing, "announce"));
-	weigh_accepted(r, member(routing, "accept"));
-	weigh_interfaces(r, member(member(root, "discovery"), "interfaces"));
+	weigh_peers(r, xy_config_member(root, "peers"));
+	weigh_announced(r, xy_config_member(routing, "announce"));
+	weigh_accepted(r, xy_config_member(routing, "accept"));
+	weigh_interfaces(r, xy_config_member(xy_config_member(root, "discovery"), "interfaces"));
 	weigh_limits(r, root);
 }

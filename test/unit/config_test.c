@@ -315,6 +315,15 @@ static const struct {
 	 "1: ports.[0].checksum: ", "none of \"full\", \"none\""},
 };
 
+static void parse(const char *text, struct xy_config *c)
+{
+	struct xy_err err = {""};
+	int ret = xy_config_parse("t", text, strlen(text), c, &err);
+	if (ret)
+		printf("\n  %s\n", err.text);
+	CU_ASSERT_FATAL(ret == 0);
+}
+
 // What passes and does nothing: each line of `warnings` is the beginning of one, and there are no
 // others.
 static const struct {
@@ -332,8 +341,11 @@ static const struct {
 	{"node_info = { name = \"x\"; version = true; };", 0, {0}},
 	{"telemetry = { mode = \"0600\"; group = \"adm\"; };",
 	 1,
-	 {"1: telemetry.group: has no effect: telemetry.mode gives"}},
-	{"telemetry = { mode = \"0640\"; group = \"adm\"; };", 0, {0}},
+	 {"1: telemetry.group: has no effect: telemetry.mode lets no group"}},
+	{"telemetry = { mode = \"0640\"; group = \"adm\"; };",
+	 1,
+	 {"1: telemetry.group: has no effect: telemetry.mode lets no group"}},
+	{"telemetry = { mode = \"0620\"; group = \"adm\"; };", 0, {0}},
 	{"max_open_peers = 7;", 1, {"1: max_open_peers: has no effect: peering is closed"}},
 	{"peering = \"open\"; max_open_peers = 7;", 0, {0}},
 	{"peering = \"open\"; max_peers = 8;\nmax_open_peers = 8; peers = ( " P1 " );",
@@ -345,9 +357,29 @@ static const struct {
 	{"discovery = { interfaces = [ \"e\",\n\"e\" ]; }; peers = ( " P1 " );",
 	 1,
 	 {"2: discovery.interfaces.[1]: has no effect: it stands"}},
-	{"peers = (\n" L2 " );\nrouting = { announce = [ \"10.1.0.0/16\" ]; };",
+	// leaves reach it behind this node
+	{"peers = (\n" L2 " );\nrouting = { announce = [ \"10.1.0.0/16\" ]; };", 0, {0}},
+	{"tun = false; peers = (\n" L2 " );\nrouting = { announce = [ \"10.9.0.0/16\" ]; };",
 	 1,
 	 {"3: routing.announce: has no effect: no peer"}},
+	{"peers = (\n" L2 " ); peering = \"open\";\nrouting = { announce = [ \"10.1.0.0/16\" ]; };",
+	 0,
+	 {0}},
+	{"peers = (\n" L2 " );\nrouting = { accept = ( { key = \"" K1
+	 "\"; prefix = \"10.0.0.0/8\"; } ); };",
+	 1,
+	 {"3: routing.accept: has no effect: no peer"}},
+	// it brings parts of it
+	{"tun = false; routing = { announce = [ \"10.0.0.0/8\" ]; };\n"
+	 "peers = ( { name = \"a\"; key = \"" K1 "\"; leaf = true; babel = \"yes\";\n"
+	 "allowed = [ \"192.0.2.1/32\" ]; accept = [ \"10.2.0.0/16\" ]; } );",
+	 0,
+	 {0}},
+	// a node that is asked for its key is found by it afterwards
+	{"discovery = { interfaces = [ \"e\" ]; };\n"
+	 "peers = ( { name = \"a\"; endpoint = \"h:1\"; } );",
+	 0,
+	 {0}},
 	{"peers = ( { name = \"a\"; key = \"" K1 "\"; babel = \"no\";\ncost = 5; stub = true; } );",
 	 2,
 	 {"2: peers.[0].cost: has no effect: babel = \"no\"",
@@ -381,15 +413,15 @@ static void check_useless(size_t i)
 	struct xy_err err = {""};
 	char want[300];
 	bool right = xy_config_parse("f", useless[i].text, strlen(useless[i].text), &c, &err) == 0;
-	right = right && c.warning_count == useless[i].count;
-	for (unsigned k = 0; right && k < c.warning_count; k++) {
+	right = right && c.warnings.count == useless[i].count;
+	for (unsigned k = 0; right && k < c.warnings.count; k++) {
 		snprintf(want, sizeof(want), "f:%s", useless[i].warnings[k]);
-		right = strncmp(c.warnings[k], want, strlen(want)) == 0;
+		right = strncmp(c.warnings.v[k].text, want, strlen(want)) == 0;
 	}
 	if (!right)
-		printf("\n  row %zu: %s%u\n", i, err.text, c.warning_count);
-	for (unsigned k = 0; !right && k < c.warning_count; k++)
-		printf("  %s\n", c.warnings[k]);
+		printf("\n  row %zu: %s%u\n", i, err.text, c.warnings.count);
+	for (unsigned k = 0; !right && k < c.warnings.count; k++)
+		printf("  %s\n", c.warnings.v[k].text);
 	CU_ASSERT(right);
 	xy_config_free(&c);
 }
@@ -398,6 +430,189 @@ static void test_useless(void)
 {
 	for (size_t i = 0; i < XY_ARRAY_SIZE(useless); i++)
 		check_useless(i);
+}
+
+// Where nobody can be, and what is no name: part is of the error; NULL: it is an endpoint.
+static const struct {
+	const char *text, *part;
+} endpoints[] = {
+	{"192.0.2.1:1", NULL},
+	{"[2001:db8::1]:2", NULL},
+	{"[fe80::1%eth0]:3", NULL},
+	{"[fe80::1%2]:3", NULL},
+	{"[::ffff:192.0.2.7]:4", NULL},
+	{"relay.example.net.:5", NULL},
+	{"localhost:6", NULL},
+	{"a_b-c.d:7", NULL},
+	{"x-9.example:7", NULL},
+	{"m\303\274nchen.example:8", NULL},
+	{"127.0.0.1:9", NULL},
+	{"0x7f.1:1", NULL},
+	{"192.0.2.300:51820", "is no IPv4 address, and no name"},
+	{"192.0.2.7.1:51820", "is no IPv4 address"},
+	{"192.0.2.07:1", "without zeros before them"},
+	{"7:51820", "is no IPv4 address"},
+	{"[fe80::1]:51820", "needs the interface to it: \"[fe80::1%eth0]:51820\""},
+	{"[fe80::1%]:1", "no interface's name or number"},
+	{"[fe80::1%0]:1", "no interface's name or number"},
+	{"[2001:db8::1%eth0]:1", "which only a link-local address"},
+	{"[ff02::1]:51820", "is nobody's address"},
+	{"0.0.0.0:1", "is nobody's"},
+	{"[::]:1", "is nobody's"},
+	{"255.255.255.255:1", "is nobody's"},
+	{"224.0.0.1:1", "is nobody's"},
+	{"[200::1]:51820", "lies in the overlay"},
+	{"my host:51820", "has a blank"},
+	{" h:1", "has a blank"},
+	{"h:1 ", "has a blank"},
+	{"[2001:db8::g]:51820", "no IPv6 address in its brackets"},
+	{"[2001:db8:1:2:3:4:5:6:7]:51820", "no IPv6 address in its brackets"},
+	{"a..b:51820", "an empty part in its name"},
+	{".a:1", "an empty part"},
+	{"a..:1", "an empty part"},
+	{"udp://192.0.2.7:51820", "has a scheme"},
+	{"192.0.2.7", "is no endpoint; write \"host:port\""},
+	{"2001:db8::7:51820", "IPv6 address in brackets"},
+	{"h:0", "is no endpoint"},
+	{"h:65536", "is no endpoint"},
+	{"a/b:1", "has a / in its name"},
+	{"192.0.2.1\302\240:1", "a no-break space (U+00A0)"},
+	{"h\377:1", "a byte that is no UTF-8 (0xff)"},
+	{"\342\200\234h\342\200\235:1", "a quotation mark of print (U+201C)"},
+	{"a123456789a123456789a123456789a123456789a123456789a123456789abcd.x:1",
+	 "a part longer than 63"},
+};
+
+static void test_endpoints(void)
+{
+	for (size_t i = 0; i < XY_ARRAY_SIZE(endpoints); i++) {
+		struct xy_config_endpoint e;
+		struct xy_err why = {""};
+		int ret = xy_config_endpoint_read(endpoints[i].text, &e, &why);
+		bool right = endpoints[i].part
+				     ? ret == -EINVAL && strstr(why.text, endpoints[i].part)
+				     : ret == 0 && strcmp(e.text, endpoints[i].text) == 0;
+		if (!right)
+			printf("\n  \"%s\": %d %s\n", endpoints[i].text, ret, why.text);
+		CU_ASSERT(right);
+	}
+}
+
+#define BOM   "\357\273\277"
+#define LEFT  "\342\200\234"
+#define RIGHT "\342\200\235"
+#define NBSP  "\302\240"
+
+// Each error of a file, and none that only follows from another.
+static const struct {
+	const char *text;
+	unsigned count;
+	const char *errors[4];
+} several[] = {
+	{"listn = 1;\nmax_peers = 0;\ntun = 1;\n",
+	 3,
+	 {"1: listn: unknown", "2: max_peers: 0 is out", "3: tun: is an integer"}},
+	{"peers = (\n{ name = \"a b\"; key = \"" K1 "\"; },\n{ name = \"c\"; key = \"x\"; },\n" P2
+	 ",\n{ name = \"b\"; key = \"" K2 "\"; } );",
+	 4,
+	 {"2: peers.[0].name: ", "3: peers.[1].key: ", "5: peers.[3].name: the same name",
+	  "5: peers.[3].key: the same key"}},
+	// a key that is wrong is not missing, too; nor is a route's peer, whose name is wrong
+	{"peers = ( { name = \"a+b\"; key = \"x\"; leaf = true; } );\n"
+	 "routes = ( { prefix = \"200::/7\"; peer = \"ab\"; } );",
+	 3,
+	 {"1: peers.[0].name: ", "1: peers.[0].key: ", "1: peers.[0].allowed: missing"}},
+	{"peer = ( " P1 " );\nroutes = ( { prefix = \"200::/7\"; peer = \"a\"; } );",
+	 1,
+	 {"1: peer: unknown key; did you mean `peers`?"}},
+	{"peers = ( { nam = \"a\"; key = \"" K1 "\"; allowed = [ \"10.0.0.0/8\" ]; } );",
+	 1,
+	 {"1: peers.[0].nam: unknown"}},
+	{"max_peers = 1000000;\npeers = ( { name = \"a\"; key = \"" K1 "\";\n"
+	 "endpoints = [ \"h\",\n\"[fe80::1]:1\", \"h:2\" ]; } );",
+	 3,
+	 {"1: max_peers: ", "3: peers.[0].endpoints.[0]: ", "4: peers.[0].endpoints.[1]: "}},
+	{"routing = { stub = true; };\npeers = ( { name = \"a\"; key = \"x\"; relay = true; } );",
+	 1,
+	 {"2: peers.[0].key: "}},
+	{"host = { addresses = [ \"x\",\n\"127.0.0.1/8\" ]; mtu = 1; };\n"
+	 "routing = { announce = [ \"10.0.0.1/8\", \"200::/16\" ]; };",
+	 5,
+	 {"1: host.addresses.[0]: ", "2: host.mtu: ", "2: host.addresses.[1]: ",
+	  "3: routing.announce.[0]: "}},
+	// how a file is written
+	{BOM "tun = 1;\r\nlisten = \"a\";\r\n", 2, {"1: tun: ", "2: listen: "}},
+	{"# all of it a comment?\rtun = 1;\rlisten = \"a\";", 2, {"2: tun: ", "3: listen: "}},
+	{"\ntun" NBSP "= 1;", 2, {"2: a no-break space (U+00A0); only plain", "2: tun: is an"}},
+	{"key_file = " LEFT "/k" RIGHT ";\ntun = 1;",
+	 2,
+	 {"1: a quotation mark of print (U+201C); write the ASCII one, \"", "2: tun: is an"}},
+	{"key_file = " LEFT "/k;\ntun = 1;", 2, {"1: a quotation mark of print", "2: tun: is an"}},
+	{"schl\303\274ssel = 1;\ntun = \303;",
+	 2,
+	 {"1: a letter that is not ASCII (U+00FC); outside of strings",
+	  "2: a byte that is no UTF-8 (0xc3)"}},
+	{"@include \"a\"\n@include \"b\"\n", 2, {"1: @include", "2: @include"}},
+	{"\377\376t", 1, {"1: is UTF-16"}},
+	{"\n# my tunnel\n[Interface]\nPrivateKey = x\n", 1, {"3: is a config of WireGuard"}},
+	{"[peer]\n", 1, {"1: is a config of WireGuard"}},
+	{"{ \"key_file\": \"/k\" }\n", 1, {"1: begins with {, as JSON does"}},
+};
+
+static void check_several(size_t i)
+{
+	struct xy_config c;
+	struct xy_err err = {""};
+	char want[300];
+	int ret = xy_config_parse("f", several[i].text, strlen(several[i].text), &c, &err);
+	bool right = ret == -EINVAL && c.errors.count == several[i].count;
+	for (unsigned k = 0; right && k < 4 && several[i].errors[k]; k++) {
+		snprintf(want, sizeof(want), "f:%s", several[i].errors[k]);
+		right = strncmp(c.errors.v[k].text, want, strlen(want)) == 0;
+	}
+	right = right && strcmp(err.text, c.errors.v[0].text) == 0;
+	for (unsigned k = 0; !right && k < c.errors.count; k++)
+		printf("\n  row %zu: %s\n", i, c.errors.v[k].text);
+	CU_ASSERT(right);
+	xy_config_free(&c);
+}
+
+static void test_several(void)
+{
+	for (size_t i = 0; i < XY_ARRAY_SIZE(several); i++)
+		check_several(i);
+}
+
+// Names, comments and strings may hold any letter; no newline is needed at the end.
+static void test_forms(void)
+{
+	struct xy_config c;
+	parse(BOM "# M\303\274nchen " LEFT "x" RIGHT
+		  "\r\n/* \303\244 */ key_file = \"/k\303\266y\";\r\n"
+		  "tun = false",
+	      &c);
+	CU_ASSERT_STRING_EQUAL(c.key_file, "/k\303\266y");
+	CU_ASSERT(!c.host.enabled);
+	xy_config_free(&c);
+}
+
+// Bounded, however many there are.
+static void test_many_errors(void)
+{
+	struct xy_config c;
+	struct xy_err err;
+	char text[8192] = "";
+	for (int i = 0; i < 100; i++)
+		strcat(text, "tun = 1 ,\n");
+	CU_ASSERT(xy_config_parse("f", text, strlen(text), &c, &err) == -EINVAL);
+	xy_config_free(&c);
+	strcpy(text, "routing = { announce = [ \"x\"");
+	for (int i = 1; i < 100; i++)
+		strcat(text, ", \"x\"");
+	strcat(text, " ]; };");
+	CU_ASSERT(xy_config_parse("f", text, strlen(text), &c, &err) == -EINVAL);
+	CU_ASSERT(c.errors.count == XY_CONFIG_NOTES && c.errors.more == 100 - XY_CONFIG_NOTES);
+	xy_config_free(&c);
 }
 
 // Bounded, however many there are.
@@ -410,7 +625,8 @@ static void test_many_useless(void)
 		strcat(text, ", \"10.0.0.0/8\"");
 	strcat(text, " ]; };");
 	CU_ASSERT_FATAL(xy_config_parse("f", text, strlen(text), &c, &err) == 0);
-	CU_ASSERT(c.warning_count == XY_CONFIG_WARNINGS);
+	CU_ASSERT(c.warnings.count == XY_CONFIG_NOTES);
+	CU_ASSERT(c.warnings.more == 100 - XY_CONFIG_NOTES);
 	xy_config_free(&c);
 }
 
@@ -447,20 +663,11 @@ static void test_cut(void)
 			struct xy_err err;
 			char *text = malloc(len ? len : 1);
 			memcpy(text, table[i].text, len);
-			if (xy_config_parse("t", text, len, &c, &err) == 0)
-				xy_config_free(&c);
+			xy_config_parse("t", text, len, &c, &err);
+			xy_config_free(&c);
 			free(text);
 		}
 	}
-}
-
-static void parse(const char *text, struct xy_config *c)
-{
-	struct xy_err err = {""};
-	int ret = xy_config_parse("t", text, strlen(text), c, &err);
-	if (ret)
-		printf("\n  %s\n", err.text);
-	CU_ASSERT_FATAL(ret == 0);
 }
 
 static void test_cards(void)
@@ -696,6 +903,8 @@ static void test_nul(void)
 
 XY_UNIT_MAIN("config", {"texts, each with its error", test_table},
 	     {"what has no effect", test_useless}, {"many of them", test_many_useless},
+	     {"all errors at once", test_several}, {"very many of them", test_many_errors},
+	     {"endpoints", test_endpoints}, {"BOM, line ends, letters", test_forms},
 	     {"every text cut at every length", test_cut}, {"values arrive", test_values},
 	     {"ports on cards", test_cards},
 	     {"documented defaults are the defaults", test_defaults},

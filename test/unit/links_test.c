@@ -226,8 +226,10 @@ static int apply(struct node *n, const char *text, struct xy_err *err)
 	int r = xy_config_parse("test", text, strlen(text), &config, err);
 	CU_ASSERT_EQUAL_FATAL(r, 0);
 	r = xy_plan_make("test", &config, &n->id, &plan, err);
-	if (r)
+	if (r) {
+		xy_plan_free(&plan);
 		return r;
+	}
 	r = xy_links_apply(n->links, &plan, w.now, err);
 	xy_plan_free(&n->plan);
 	n->plan = plan;
@@ -1739,11 +1741,32 @@ static void test_refused(void)
 	snprintf(text, sizeof(text), "peers = ( { name = \"me\"; key = \"%s\"; } );", A->key);
 	CU_ASSERT_EQUAL(apply(A, text, &err), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "our own key"));
+	world_end();
+}
+
+// All that only this node can tell, and what may come later as a warning.
+static void test_refused_all(void)
+{
+	char text[700];
+	struct xy_config config;
+	struct xy_plan plan;
+	struct xy_err err;
+	world_make();
 	snprintf(text, sizeof(text),
-		 "peers = ( { name = \"b\"; key = \"%s\"; endpoint = \"[3ff::1]:51820\"; } );",
-		 B->key);
-	CU_ASSERT_EQUAL(apply(A, text, &err), -EINVAL);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "overlay"));
+		 "peers = ( { name = \"me\"; key = \"%s\"; },\n{ name = \"b\"; key = \"%s\"; "
+		 "leaf = true; allowed = [ \"2ff::1/128\" ];\n"
+		 "endpoint = \"[fe80::1%%nosuch0]:1\"; } );\n"
+		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.0.0.0/8\"; } ); };",
+		 A->key, B->key, A->key);
+	CU_ASSERT_EQUAL_FATAL(xy_config_parse("test", text, strlen(text), &config, &err), 0);
+	CU_ASSERT_EQUAL(xy_plan_make("test", &config, &A->id, &plan, &err), -EINVAL);
+	CU_ASSERT_EQUAL_FATAL(plan.config.errors.count, 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(plan.config.errors.v[0].text, "test:1: peer me"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(plan.config.errors.v[1].text, "test:2: peer b: allowed"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(plan.config.errors.v[2].text, "test:4: routing.accept"));
+	CU_ASSERT_EQUAL_FATAL(plan.config.warnings.count, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(plan.config.warnings.v[0].text, "no interface nosuch0"));
+	xy_plan_free(&plan);
 	world_end();
 }
 
@@ -1963,8 +1986,8 @@ XY_UNIT_MAIN(
 	{"a number that is waited for", test_slot_waited_for},
 	{"the number of who made room", test_slot_of_the_evicted},
 	{"a stranger while his config comes", test_stranger_meanwhile},
-	{"refused configs", test_refused}, {"replay window moves to the busy worker", test_move},
-	{"path mtu", test_mtu}, {"events of what is not there", test_strange_events},
-	{"heap against a scan", test_heap}, {"map against an array", test_map},
-	{"limits for tests", test_limits}, {"loop lag", test_lag}, {"longest work", test_works},
-	{"log limits", test_log_limit})
+	{"refused configs", test_refused}, {"all that is refused", test_refused_all},
+	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
+	{"events of what is not there", test_strange_events}, {"heap against a scan", test_heap},
+	{"map against an array", test_map}, {"limits for tests", test_limits},
+	{"loop lag", test_lag}, {"longest work", test_works}, {"log limits", test_log_limit})
