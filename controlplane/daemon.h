@@ -11,6 +11,7 @@
 #include "links/plan.h"
 #include "log.h"
 #include "mesh/nodeinfo.h"
+#include "resume.h"
 #include "routing/routing.h"
 #include "rundir.h"
 #include "setup.h"
@@ -109,11 +110,13 @@ struct xy_daemon {
 	struct xy_works works;
 	struct xy_worker_view worker[XY_DP_WORKERS];
 	struct xy_watchdog watchdog;
+	struct xy_resume resume;
 	unsigned ticks;
 	unsigned published; // seconds since the first snapshot for DPDK's telemetry; 0 = none yet
 };
 
-xy_nsec xy_now(void);
+xy_nsec xy_now(void);	// goes on in a suspend
+xy_nsec xy_awake(void); // stands still in one: how long our threads had to do something
 
 // --- loop.c
 // First of all: SIGHUP would kill; it is kept until the loop hears it, and then heard.

@@ -15,11 +15,21 @@
 #define TICKS_PER_SECOND (XY_SEC / XY_LAG_TICK)
 #define DISK_WAIT	 (5 * XY_SEC) // at the end, for a write that is under way
 
-xy_nsec xy_now(void)
+static xy_nsec clock_read(clockid_t clock)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
+}
+
+xy_nsec xy_now(void)
+{
+	return clock_read(XY_DP_CLOCK);
+}
+
+xy_nsec xy_awake(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
 }
 
 static void links_turn(struct xy_daemon *d)
@@ -186,17 +196,18 @@ static void look_at_workers(struct xy_daemon *d, xy_nsec now)
 static void on_tick(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
-	xy_nsec now = xy_now(), began = xy_work_begin();
+	xy_nsec now = xy_awake(), began = xy_work_begin();
 	if (now > d->tick_due)
 		xy_lag_note(&d->lag, now - d->tick_due);
 	xy_lag_tick(&d->lag);
 	d->tick_due = now + XY_LAG_TICK;
 	xy_dp_housekeep(d->dp);
+	xy_resume_look(d);
 	if (++d->ticks % TICKS_PER_SECOND == 0) {
 		xy_show_sample(d);
 		look_at_workers(d, now);
-		xy_routing_check(d->routing, now);
-		xy_hostqueue_look(d, now);
+		xy_routing_check(d->routing, xy_now());
+		xy_hostqueue_look(d, xy_now());
 		xy_publish(d);
 		xy_memory_note(d);
 	}
@@ -208,14 +219,14 @@ static void on_tick(uv_timer_t *timer)
 static void on_check(uv_check_t *check)
 {
 	struct xy_daemon *d = check->data;
-	d->turn_began = xy_now();
+	d->turn_began = xy_awake();
 }
 
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct xy_daemon *d = prepare->data;
 	if (d->turn_began)
-		xy_lag_note(&d->lag, xy_now() - d->turn_began);
+		xy_lag_note(&d->lag, xy_awake() - d->turn_began);
 	xy_work_turn(&d->works);
 }
 
@@ -303,8 +314,8 @@ static int tick(struct xy_daemon *d)
 	d->links_timer.data = d->join_timer.data = d->nodeinfo_timer.data = d->tick_timer.data = d;
 	d->routing_timer.data = d->routing_idle.data = d->kernel_idle.data = d;
 	d->links_idle.data = d;
-	d->tick_due = xy_now() + XY_LAG_TICK;
-	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_now());
+	d->tick_due = xy_awake() + XY_LAG_TICK;
+	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_awake());
 	return r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
 }
 

@@ -27,7 +27,7 @@
 static xy_nsec clock_now(void)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t); // vDSO: no system call
+	clock_gettime(XY_DP_CLOCK, &t); // vDSO: no system call
 	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
 }
 

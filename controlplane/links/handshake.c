@@ -298,6 +298,8 @@ static void response_made(struct xy_links *l, struct xy_link *k, struct xy_job *
 void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now)
 {
 	struct xy_link *k = xy_link_find(l, job->slot, job->serial);
+	if (job->era != l->jobs.era)
+		job->result = -ESTALE;
 	if (job->type == XY_JOB_OPEN)
 		initiation_opened(l, job, now);
 	else if (job->type == XY_JOB_MEET)

@@ -21,6 +21,7 @@ struct xy_job *xy_job_take(struct xy_jobs *jobs, bool stranger)
 	jobs->used++;
 	jobs->strangers += stranger;
 	job->stranger = stranger;
+	job->era = jobs->era;
 	return job;
 }
 

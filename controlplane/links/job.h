@@ -20,6 +20,7 @@ struct xy_job {
 	bool asked;    // MEET: by its message 1, which is checked; else by its beacon
 	bool stranger; // not known to come from a peer: the first to be refused
 	int result;    // of run
+	unsigned era;  // of the jobs' when it was taken
 	struct xy_job *next_free;
 
 	uint32_t slot;	       // of the link it is for, but for OPEN and MEET
@@ -49,6 +50,7 @@ struct xy_jobs {
 	struct xy_job job[XY_JOBS];
 	struct xy_job *free;
 	unsigned used, strangers;
+	unsigned era; // rises when all that is under way is void
 };
 
 void xy_jobs_init(struct xy_jobs *jobs);

@@ -136,7 +136,8 @@ struct xy_links {
 
 	struct xy_rib rib;
 	struct xy_links_apply apply;
-	bool own_told; // xy_dp_source_own was called
+	bool own_told;	   // xy_dp_source_own was called
+	uint32_t renewing; // slots that are not begun anew yet, from the last down
 
 	struct xy_link *provisional[XY_LINK_PROVISIONAL]; // oldest first
 	unsigned provisional_count;
@@ -182,6 +183,7 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 void xy_link_remove(struct xy_links *l, struct xy_link *k);
 void xy_links_slots_free(struct xy_links *l); // what can be; commits the table of routes
 void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now); // when to initiate
+void xy_link_renew(struct xy_links *l, struct xy_link *k, xy_nsec now);
 
 // --- strangers.c: links that nobody configured
 bool xy_links_crowded(const struct xy_links *l); // so many strangers that cookies are asked

@@ -47,7 +47,6 @@ static void protection_init(struct xy_links *l)
 	xy_limiter_init(&l->known, key);
 	randombytes_buf(key, sizeof(key));
 	xy_limiter_init(&l->cookied, key);
-	randombytes_buf(l->hash_key, sizeof(l->hash_key));
 	xy_load_init(&l->load, c->stranger_rate ? c->stranger_rate : STRANGER_RATE,
 		     c->stranger_burst ? c->stranger_burst : STRANGER_BURST);
 }
@@ -61,6 +60,7 @@ int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, st
 	l->dp = cfg->dp;
 	memcpy(l->ours.sk, cfg->identity->x25519_sk, sizeof(l->ours.sk));
 	memcpy(l->ours.pk, cfg->identity->x25519.b, sizeof(l->ours.pk));
+	randombytes_buf(l->hash_key, sizeof(l->hash_key));
 	xy_jobs_init(&l->jobs);
 	protection_init(l);
 	if (tables_init(l)) {
@@ -252,9 +252,28 @@ static void run(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	xy_link_schedule(l, k, now);
 }
 
+void xy_links_renew(struct xy_links *l)
+{
+	protection_init(l); // what was told to others may be known in a copy, too
+	l->jobs.era++;	    // and what helpers have drawn at random
+	l->renewing = l->cfg.max_peers;
+}
+
+static void renew_run(struct xy_links *l, unsigned *max, xy_nsec now)
+{
+	for (; l->renewing && *max; l->renewing--) {
+		struct xy_link *k = l->link[l->renewing - 1];
+		if (!k)
+			continue;
+		xy_link_renew(l, k, now);
+		(*max)--;
+	}
+}
+
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 {
 	struct xy_heap_node *n;
+	renew_run(l, &max, now);
 	for (; max && (n = xy_heap_first(&l->timers)) && n->at <= now; max--) {
 		struct xy_link *k = (struct xy_link *)n;
 		if (xy_link_open_ends(l, k) <= now)
@@ -270,7 +289,7 @@ void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 xy_nsec xy_links_deadline(const struct xy_links *l)
 {
 	const struct xy_heap_node *n = xy_heap_first(&l->timers);
-	if (xy_links_apply_due(l) || (l->leaving_count && l->rib.freed))
+	if (l->renewing || xy_links_apply_due(l) || (l->leaving_count && l->rib.freed))
 		return 0;
 	return n ? n->at : XY_NEVER;
 }

@@ -100,6 +100,9 @@ void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 // Runs timers that are due, at most `max` links, and with what is left brings the plan on, two
 // steps (a route each) for a link; call again at xy_links_deadline, which may be now.
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now);
+// All sessions and handshakes end, and links begin anew, from the next _run on: their keys may be
+// in use in a copy of this machine, or are older than its clocks could tell.
+void xy_links_renew(struct xy_links *l);
 xy_nsec xy_links_deadline(const struct xy_links *l);
 // Asks for the way to the peers of at most max links again, from *from (0 at first) on;
 // true: there are more.

@@ -62,6 +62,20 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 	return r;
 }
 
+// Who was up is asked at once, in case it has nothing to send, and so would not find out.
+void xy_link_renew(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	bool had = xy_keypairs_current(&k->keypairs);
+	xy_link_handshake_end(l, k);
+	xy_link_sessions_clear(l, k);
+	xy_wg_timers_init(&k->timers, &l->cfg.limits, k->keepalive * XY_SEC);
+	xy_link_down(l, k, now);
+	xy_link_start_plan(l, k, now);
+	if (had && !k->leaf && k->remote.port && k->start_at == XY_NEVER)
+		k->start_at = now;
+	xy_link_schedule(l, k, now);
+}
+
 static int enter(struct xy_links *l, struct xy_link *k)
 {
 	int r = xy_link_endpoint_publish(l, k); // before its indices and routes

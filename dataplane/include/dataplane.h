@@ -75,6 +75,10 @@ int xy_dp_event_fd(const struct xy_dp *dp);
 // well.
 void xy_dp_housekeep(struct xy_dp *dp);
 
+// What all times here are read from (struct xy_dp_worker_stats and sessions alike): a session must
+// not live on over a suspend, in which CLOCK_MONOTONIC stands still.
+#define XY_DP_CLOCK CLOCK_BOOTTIME
+
 // --- ports
 
 enum xy_dp_driver { XY_DP_SOCKET, XY_DP_AF_XDP, XY_DP_DPDK };

@@ -138,7 +138,7 @@ static void *need(size_t n, size_t size)
 static xy_nsec clock_now(void)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(XY_DP_CLOCK, &t);
 	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
 }
 

@@ -505,6 +505,60 @@ static void test_place(void)
 	world_end();
 }
 
+// After a suspend, or in a copy of the machine: no key of before is used again, not even one that a
+// helper was about to make; and both sides are up again at once.
+static void test_renew(void)
+{
+	struct xy_link_session before[3], after[3];
+	world_make();
+	pair_up();
+	configure(B, A, SECRET, TO_A); // both know where the other is
+	CU_ASSERT_EQUAL(xy_links_sessions(B->links, 0, before), 1);
+	A->jobs_wait = B->jobs_wait = true;
+	xy_link_act(A->links, A->links->link[0], XY_WG_DO_INITIATE, w.now);
+	jobs_finish(A);
+	run_for(20 * XY_MSEC); // B has the initiation
+	CU_ASSERT_FATAL(B->waiting_count == 1);
+	finish(B, B->waiting[0]);
+	B->waiting[0] = B->waiting[--B->waiting_count];
+	CU_ASSERT_FATAL(B->waiting_count == 1); // and its response is being made
+	xy_links_renew(B->links);
+	CU_ASSERT_EQUAL(xy_links_deadline(B->links), 0);
+	xy_links_run(B->links, 10, w.now);
+	CU_ASSERT(!is_up(B) && B->dp.peer[0].current == 0);
+	CU_ASSERT_EQUAL(B->changes[XY_LINK_WENT_DOWN], 1);
+	unsigned responses = w.sent[XY_WG_RESPONSE];
+	A->jobs_wait = B->jobs_wait = false;
+	w.lose = lose_all;
+	jobs_finish(B);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], responses);
+	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
+	w.lose = NULL;
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	CU_ASSERT(xy_links_sessions(B->links, 0, after) >= 1);
+	CU_ASSERT_NOT_EQUAL(before[0].index, after[0].index);
+	fake_data(&A->dp, 0);
+	fake_data(&B->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT(A->dp.peer[0].data_rx == 1 && B->dp.peer[0].data_rx == 1);
+	world_end();
+}
+
+// Where only the other side's config has an endpoint, ours asks where it was.
+static void test_renew_responder(void)
+{
+	world_make();
+	pair_up();
+	xy_links_renew(B->links);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	w.now += 3600 * XY_SEC; // a suspend as it shows without a word
+	run_for(10 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	world_end();
+}
+
 // Where no routing keeps a link busy it goes quiet, as WireGuard's does.
 static void test_idle(void)
 {
@@ -1951,8 +2005,10 @@ XY_UNIT_MAIN(
 	"links", {"handshake in both roles", test_handshake},
 	{"loss and retransmission", test_retransmission},
 	{"giving up, and trying again", test_give_up_and_again},
-	{"rekey without a gap", test_rekey}, {"an idle link goes silent", test_idle},
-	{"a peer that dies goes silent", test_silent}, {"a link is kept up for routing", test_kept},
+	{"rekey without a gap", test_rekey}, {"sessions renewed", test_renew},
+	{"sessions renewed, without endpoint", test_renew_responder},
+	{"an idle link goes silent", test_idle}, {"a peer that dies goes silent", test_silent},
+	{"a link is kept up for routing", test_kept},
 	{"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
 	{"a cookie buys little", test_cookie_limited},
 	{"wrong secret carries nothing", test_wrong_secret},
