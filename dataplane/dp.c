@@ -12,6 +12,7 @@
 #include "retire.h"
 #include "run.h"
 #include "session.h"
+#include "wake.h"
 #include "wire/inet.h"
 
 #include <rte_cycles.h>
@@ -110,6 +111,7 @@ int xy_dp_create(const struct xy_dp_config *cfg, struct xy_dp **out, struct xy_e
 
 int xy_dp_start(struct xy_dp *dp, struct xy_err *err)
 {
+	dp->wake_cost = xy_wake_cost();
 	for (unsigned i = 0; i < dp->workers; i++) {
 		int r = rte_eal_remote_launch(xy_worker_main, dp->worker[i], dp->worker[i]->lcore);
 		if (r)

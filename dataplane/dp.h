@@ -44,6 +44,7 @@ struct xy_dp {
 	uint32_t session_epoch; // rises when held packets may go or must be dropped
 	uint32_t route_epoch;	// rises when routes were committed
 	uint32_t ask_routes;	// control: routes of kind ASK; workers: is there one?
+	xy_nsec wake_cost;	// of a worker, measured before the first one runs
 
 	struct xy_port_list *ports; // RCU
 	struct xy_host *host;	    // RCU

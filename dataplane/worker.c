@@ -18,10 +18,12 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN	(50 * XY_USEC)	 // idle time before sleeping: a wake-up costs about 5 us
+#define BLIND_SPIN \
+	(50 * XY_USEC)		 // before a nap, which the kernel makes 50 us longer than asked for
 #define NAP_MAX (500 * 1000000L) // ns: so that `alive` can be told of a sleeping worker
 
 static xy_nsec clock_now(void)
@@ -206,27 +208,34 @@ static bool rings_empty(const struct xy_worker *w)
 	return !xy_hold_due(w->hold) && !xy_ask_due(w->ask, w->now);
 }
 
-// True: something woke it, so that more may follow; false: the time was up.
-static bool fall_asleep(struct xy_worker *w)
+// What woke us, for the walk that follows. Descriptors are level triggered: what it does not look
+// at, and what it leaves, ends the next sleep at once.
+static void note_ready(struct xy_worker *w, const struct epoll_event *ev, int n)
 {
-	struct epoll_event ev[8];
 	uint64_t wakes;
-	long nap = __atomic_load_n(&w->blind, __ATOMIC_RELAXED) ? XY_WORKER_NAP : NAP_MAX;
-	bool woken = true;
+	w->woken = n >= 0 && n < XY_WORKER_READY;
+	w->ready_count = 0;
+	for (int i = 0; i < n; i++) {
+		if (ev[i].data.fd != w->wake_fd)
+			w->ready[w->ready_count++] = ev[i].data.fd;
+		else if (read(w->wake_fd, &wakes, sizeof(wakes)) < 0)
+			continue; // it cannot fail
+	}
+}
+
+static void fall_asleep(struct xy_worker *w, bool blind)
+{
+	struct epoll_event ev[XY_WORKER_READY];
 
 	__atomic_store_n(&w->sleeping, 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (rings_empty(w) && !__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
 		XY_COUNT(w, sleeps, 1);
-		woken = epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev),
-				     &(struct timespec){.tv_nsec = nap}, NULL) != 0;
+		struct timespec nap = {.tv_nsec = blind ? XY_WORKER_NAP : NAP_MAX};
+		note_ready(w, ev, epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), &nap, NULL));
 	}
-	// Who found `sleeping` set has cleared it, and writes; if only after this read, the next
-	// sleep ends at once.
-	if (!__atomic_exchange_n(&w->sleeping, 0, __ATOMIC_SEQ_CST) || woken)
-		while (read(w->wake_fd, &wakes, sizeof(wakes)) > 0)
-			;
-	return woken;
+	// Who found `sleeping` set has cleared it, and writes: the next sleep ends at once.
+	__atomic_store_n(&w->sleeping, 0, __ATOMIC_RELAXED);
 }
 
 // --- the loop
@@ -235,8 +244,9 @@ static void walk(struct xy_worker *w)
 {
 	uint64_t start = rte_rdtsc();
 	w->now = clock_now();
-	w->busy = false;
+	w->busy = w->more = false;
 	rte_graph_walk(w->graph);
+	w->woken = false;
 	uint64_t spent = rte_rdtsc() - start;
 	XY_COUNT(w, walks, 1);
 	XY_COUNT(w, total_cycles, spent);
@@ -246,27 +256,48 @@ static void walk(struct xy_worker *w)
 	}
 }
 
+static long switched_out(void)
+{
+	struct rusage u = {0};
+	getrusage(RUSAGE_THREAD, &u);
+	return u.ru_nivcsw;
+}
+
+// Is there nothing to wait for awake?
+static bool may_sleep(struct xy_worker *w, xy_nsec active, bool blind)
+{
+	if (w->dp->cfg.poll || w->more)
+		return false;
+	if (xy_spin_look_due(&w->spin, w->now))
+		xy_spin_look(&w->spin, switched_out(), w->now);
+	return w->now - active >= (blind ? BLIND_SPIN : w->spin.now);
+}
+
 int xy_worker_main(void *arg)
 {
 	struct xy_worker *w = arg;
 	struct rte_rcu_qsbr *rcu = w->dp->rcu;
-	xy_nsec active = clock_now();
+	xy_nsec active = clock_now(); // when something last came
+	bool slept = false;	      // since then
 
+	w->spin = (struct xy_spin){.most = w->dp->wake_cost, .switched = switched_out()};
 	rte_rcu_qsbr_thread_register(rcu, w->id);
 	rte_rcu_qsbr_thread_online(rcu, w->id);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
+		bool blind = __atomic_load_n(&w->blind, __ATOMIC_RELAXED);
 		walk(w);
-		w->quiet = false;
 		rte_rcu_qsbr_quiescent(rcu, w->id);
 		if (w->busy) {
+			if (slept)
+				xy_spin_slept(&w->spin, w->now - active, w->now);
 			active = w->now;
-		} else if (!w->dp->cfg.poll && w->now - active > SPIN) {
+			slept = false;
+		}
+		if (may_sleep(w, active, blind)) {
 			rte_rcu_qsbr_thread_offline(rcu, w->id);
-			bool woken = fall_asleep(w);
+			fall_asleep(w, blind);
 			rte_rcu_qsbr_thread_online(rcu, w->id);
-			w->quiet = !woken; // one look at what has no descriptor, and to sleep again
-			if (woken)
-				active = clock_now();
+			slept = true;
 		}
 	}
 	rte_rcu_qsbr_thread_offline(rcu, w->id);

@@ -6,6 +6,7 @@
 #include "dataplane.h"
 #include "noise/limiter.h"
 #include "packet.h"
+#include "spin.h"
 
 #include "compat.h"
 #include <intel-ipsec-mb.h>
@@ -21,6 +22,8 @@ struct xy_used;
 // With queues that no descriptor tells of, ns: see docs/operating.md for what it costs.
 #define XY_WORKER_NAP	   100000L
 #define XY_WORKER_NAP_TEXT "100 us"
+
+enum { XY_WORKER_READY = 8 }; // descriptors that one wake-up tells of
 
 struct xy_worker {
 	struct xy_dp *dp;
@@ -53,7 +56,13 @@ struct xy_worker {
 	uint32_t mtu_peer;
 	xy_nsec mtu_heard; // the last event that an ICMP error said so
 	bool busy;	   // this walk moved something
-	bool quiet; // it follows a sleep that ran its time: no watched descriptor has anything
+	bool more; // and a source that gave something may have more, or its queue wants tending
+	struct xy_spin spin;
+	// The walk that follows a sleep looks only at those watched descriptors that woke it (none:
+	// the sleep ran its time), and at all that has no descriptor.
+	bool woken;
+	unsigned ready_count;
+	int ready[XY_WORKER_READY];
 
 	// Read by the control thread: one writer, relaxed stores.
 	struct xy_dp_worker_stats stats __rte_cache_aligned;
@@ -85,3 +94,12 @@ void xy_worker_wake(struct xy_worker *w);
 // Adds or removes a descriptor that wakes this worker (level triggered, readable). Control thread.
 int xy_worker_watch(struct xy_worker *w, int fd);
 void xy_worker_unwatch(struct xy_worker *w, int fd);
+
+// May a watched descriptor have something? Else the next sleep will tell. Worker w only.
+static inline bool xy_worker_ready(const struct xy_worker *w, int fd)
+{
+	bool found = !w->woken;
+	for (unsigned i = 0; !found && i < w->ready_count; i++)
+		found = w->ready[i] == fd;
+	return found;
+}

@@ -113,7 +113,7 @@ uint16_t xy_host_rx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct 
 	struct xy_tun_queue *q = &xy_tun(host)->queue[w->id];
 	uint16_t got = 0;
 
-	if (w->quiet)
+	if (!left(q) && !xy_worker_ready(w, host->fd[w->id]))
 		return 0;
 	// A frame that gives nothing counts as one: bad ones must not keep us here.
 	for (unsigned frames = 0; got < n && frames < n && q->watched; frames++) {
@@ -121,5 +121,6 @@ uint16_t xy_host_rx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct 
 			break;
 		got += cut_some(q, w, out + got, n - got);
 	}
+	w->more |= left(q) > 0; // unseen by epoll
 	return got;
 }

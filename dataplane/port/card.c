@@ -46,6 +46,7 @@ static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
 		bytes += m[i]->data_len;
 		out[kept++] = m[i];
 	}
+	w->more |= got > 0;
 	xy_port_count_rx(c->port, w, got, bytes);
 	if (c->ops->tend)
 		c->ops->tend(c, w, queue);
@@ -106,6 +107,7 @@ static uint16_t tx_frames(struct xy_card *c, struct xy_worker *w, struct rte_mbu
 	for (uint16_t i = 0; i < n; i++) // before they are the driver's
 		bytes += m[i]->data_len;
 	uint16_t sent = c->ops->tx(c, w->id, m, n);
+	w->more = true; // what was sent comes back to be freed
 	for (uint16_t i = sent; i < n; i++) {
 		xy_packet(m[i])->verdict = XY_DROP_TX_FULL;
 		bytes -= m[i]->data_len;

@@ -138,7 +138,7 @@ static void tend(struct xy_card *card, struct xy_worker *w, unsigned queue)
 	struct dpdk *d = dpdk(card);
 	struct rte_mbuf *m[TAP_FRAMES];
 	uint16_t n = 0, sent;
-	if (queue != 0 || w->quiet || d->tap_gone || ++d->tap_turn < TAP_EVERY)
+	if (queue != 0 || !xy_worker_ready(w, d->tap) || d->tap_gone || ++d->tap_turn < TAP_EVERY)
 		return;
 	d->tap_turn = 0;
 	while (n < TAP_FRAMES && (m[n] = read_tap(d, w)))

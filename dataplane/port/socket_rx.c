@@ -193,7 +193,7 @@ uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 	uint16_t got = 0;
 	bool more = true;
 
-	if (w->quiet)
+	if (!q->waiting && !xy_worker_ready(w, q->fd))
 		return 0;
 	if (q->errors)
 		xy_socket_errors_read(q, w, port->id);
@@ -208,7 +208,8 @@ uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 		got += move(q, port->id, w, out + got, (uint16_t)(n - t.packets), &t);
 	}
 	if (t.packets || q->errors) {
-		w->busy = true; // also when all were dropped: more may wait here, unseen by epoll
+		w->busy = true;				    // also when all were dropped
+		w->more |= more || q->waiting || q->errors; // what waits here epoll does not see
 		xy_port_count_rx(port, w, t.packets, t.bytes);
 	}
 	return got;

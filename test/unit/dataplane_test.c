@@ -13,6 +13,7 @@
 #include "retire.h"
 #include "session.h"
 #include "unit.h"
+#include "wake.h"
 #include "wire/inet.h"
 
 #include <sodium.h>
@@ -2205,6 +2206,44 @@ static void test_icmp_lanes(void)
 	CU_ASSERT(told > 20); // 5 of 6, by chance
 }
 
+// Longer while something comes at once, shorter when it does not, and none while others want the
+// CPU.
+static void test_spin(void)
+{
+	enum { COST = 5000 };
+	struct xy_spin s = {.most = COST};
+	xy_nsec now = XY_SEC;
+	xy_spin_slept(&s, 3 * COST, now);
+	CU_ASSERT_EQUAL(s.now, 0);
+	CU_ASSERT(!xy_spin_look_due(&s, now));
+	static const xy_nsec longer[] = {1000, 2000, 4000, COST, COST};
+	for (unsigned i = 0; i < RTE_DIM(longer); i++) {
+		xy_spin_slept(&s, COST, now);
+		CU_ASSERT_EQUAL(s.now, longer[i]);
+	}
+	static const xy_nsec shorter[] = {2500, 1250, 625, 0, 0};
+	for (unsigned i = 0; i < RTE_DIM(shorter); i++) {
+		xy_spin_slept(&s, XY_MSEC, now);
+		CU_ASSERT_EQUAL(s.now, shorter[i]);
+	}
+	xy_spin_slept(&s, COST, now);
+	CU_ASSERT(xy_spin_look_due(&s, now));
+	xy_spin_look(&s, 7, now); // whatever it was before: long ago
+	CU_ASSERT_EQUAL(s.now, XY_SPIN_LEAST);
+	CU_ASSERT(!xy_spin_look_due(&s, now + XY_SPIN_LOOK - 1));
+	xy_spin_look(&s, 7, now + XY_SPIN_LOOK);
+	CU_ASSERT_EQUAL(s.now, XY_SPIN_LEAST);
+	now += 2 * XY_SPIN_LOOK;
+	xy_spin_look(&s, 8, now); // switched out
+	CU_ASSERT_EQUAL(s.now, 0);
+	xy_spin_slept(&s, COST, now + XY_SPIN_SWITCHED - 1);
+	CU_ASSERT_EQUAL(s.now, 0);
+	xy_spin_slept(&s, COST, now + XY_SPIN_SWITCHED);
+	CU_ASSERT_EQUAL(s.now, XY_SPIN_LEAST);
+	xy_nsec cost = xy_wake_cost();
+	CU_ASSERT(cost >= XY_WAKE_COST_LEAST && cost <= XY_WAKE_COST_MOST);
+}
+
 XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"create", test_create},
 	     {"relay, every length", test_relay},
 	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
@@ -2238,4 +2277,5 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"routes in use", test_used}, {"held packets, shared", test_hold_shared},
 	     {"ICMP, each peer its own", test_icmp_apart},
 	     {"too big, each source its turn", test_icmp_lanes}, {"peer deleted", test_peer_del},
-	     {"indices run out", test_indices_run_out}, {"destroy", test_destroy})
+	     {"indices run out", test_indices_run_out}, {"spin that learns", test_spin},
+	     {"destroy", test_destroy})
