@@ -192,6 +192,11 @@ static const struct column babel[] = {
 	{"age", SPAN, XY_RIGHT},
 };
 
+static const struct column not_announced[] = {
+	{"peer", TEXT, XY_LEFT},
+	{"reason", TEXT, XY_LEFT},
+};
+
 static const struct column sessions[] = {
 	{"index", TEXT, XY_LEFT},	  {"peer", TEXT, XY_LEFT},
 	{"use", TEXT, XY_LEFT},		  {"role", TEXT, XY_LEFT},
@@ -209,7 +214,10 @@ static const struct column sessions[] = {
 static const struct xy_view below_node = {.list = "joining", .ids = 1, COLUMNS(joining)};
 static const struct xy_view below_neighbours = {.list = "refusals", .ids = 2, COLUMNS(refused)};
 static const struct xy_view below_ports = {.list = "hosts", .ids = 1, COLUMNS(hosts)};
-static const struct xy_view below_route = {.list = "babel", .ids = 1, COLUMNS(babel)};
+static const struct xy_view below_babel = {
+	.list = "not_announced", .ids = 1, COLUMNS(not_announced)};
+static const struct xy_view below_route = {
+	.list = "babel", .ids = 1, COLUMNS(babel), .below = &below_babel};
 
 static const struct xy_view views[] = {
 	{.name = "node", .command = "/xylem/node", COLUMNS(node), .below = &below_node},
@@ -523,8 +531,10 @@ void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *bef
 		print_rows(v, now, before, seconds, to, colour);
 	else
 		print_fields(v, now, to, colour);
-	if (v->below && json_array_size(json_object_get(now, v->below->list))) {
+	for (v = v->below; v; v = v->below) {
+		if (!json_array_size(json_object_get(now, v->list)))
+			continue;
 		fputc('\n', to);
-		print_rows(v->below, now, before, seconds, to, colour);
+		print_rows(v, now, before, seconds, to, colour);
 	}
 }

@@ -50,6 +50,11 @@ static const char *unresolved_of(const struct xy_link *k)
 	return NULL;
 }
 
+static xy_nsec last_received(const struct xy_link *k, const struct xy_dp_peer_stats *s)
+{
+	return s->rx_any > k->last_handshake ? s->rx_any : k->last_handshake;
+}
+
 static unsigned sessions_of(const struct xy_link *k)
 {
 	unsigned n = 0;
@@ -83,9 +88,35 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 		.handshakes_failed = k->failed,
 	};
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
-	xy_nsec heard = out->stats.rx_any;
-	out->last_received = heard > k->last_handshake ? heard : k->last_handshake;
+	out->last_received = last_received(k, &out->stats);
 	out->state = state_of(l, k, out->last_received, now);
+}
+
+// Without an answer a peer is given as long as one with a session, and nothing more once an attempt
+// was given up.
+enum xy_link_health xy_links_health(const struct xy_links *l, uint32_t slot, xy_nsec now)
+{
+	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	struct xy_dp_peer_stats stats = {0};
+	if (!k)
+		return XY_LINK_LOST;
+	xy_dp_peer_stats(l->dp, slot, &stats);
+	switch (state_of(l, k, last_received(k, &stats), now)) {
+	case XY_LINK_UP:
+		return XY_LINK_WELL;
+	case XY_LINK_IDLE:
+		return XY_LINK_UNSURE;
+	case XY_LINK_HANDSHAKE:
+		return k->unanswered || now - k->timers.attempt_start > SILENT_AFTER
+			       ? XY_LINK_LOST
+			       : XY_LINK_UNSURE;
+	case XY_LINK_SILENT:
+	case XY_LINK_DOWN:
+	case XY_LINK_NO_ENDPOINT:
+	case XY_LINK_UNRESOLVED:
+		break;
+	}
+	return XY_LINK_LOST;
 }
 
 bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now)

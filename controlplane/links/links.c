@@ -308,6 +308,22 @@ static void session_event(struct xy_links *l, struct xy_link *k, const struct xy
 	xy_link_schedule(l, k, now);
 }
 
+static void ask(struct xy_links *l, struct xy_link *k, xy_nsec now)
+{
+	if (!k->remote.port)
+		no_way(l, k, now);
+	else
+		xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
+	xy_link_schedule(l, k, now);
+}
+
+void xy_links_ask(struct xy_links *l, uint32_t slot, xy_nsec now)
+{
+	struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	if (k)
+		ask(l, k, now);
+}
+
 static void peer_event(struct xy_links *l, struct xy_link *k, const struct xy_dp_event *ev,
 		       xy_nsec now)
 {
@@ -315,11 +331,7 @@ static void peer_event(struct xy_links *l, struct xy_link *k, const struct xy_dp
 		xy_link_endpoint_publish(l, k); // what did not change is not told again
 		return;
 	}
-	if (!k->remote.port)
-		no_way(l, k, now);
-	else
-		xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
-	xy_link_schedule(l, k, now);
+	ask(l, k, now);
 }
 
 void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)

@@ -187,6 +187,11 @@ const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot); // N
 uint32_t xy_links_slot_at(const struct xy_links *l, unsigned at);
 int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot); // -ENOENT
 bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now);
+// Does it answer? UNSURE: it was not asked, or not for long enough. LOST, too: no such peer.
+enum xy_link_health { XY_LINK_WELL, XY_LINK_UNSURE, XY_LINK_LOST };
+enum xy_link_health xy_links_health(const struct xy_links *l, uint32_t slot, xy_nsec now);
+// Asks the peer for a session, as a packet to it would that waits, if it answers nothing.
+void xy_links_ask(struct xy_links *l, uint32_t slot, xy_nsec now);
 bool xy_links_is_open(const struct xy_links *l, uint32_t slot); // nobody configured it
 // The node address of that peer. False: no such peer, or a leaf, which has none.
 bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out);

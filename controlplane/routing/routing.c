@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "log.h"
+#include "routing/announced.h"
 #include "wire/udp6.h"
 
 #include <assert.h>
@@ -63,7 +64,7 @@ struct xy_routing {
 	struct queue sign, verify;
 	struct xy_routing_job job[XY_ROUTING_JOBS];
 	unsigned jobs;
-	struct xy_config_prefixes announced;
+	struct xy_announced announced;
 	struct xy_babel_accept *accepted; // whose origins are admitted first
 	unsigned accepted_count;
 	struct negative negative[NEGATIVES]; // a ring, oldest first
@@ -563,6 +564,23 @@ void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change wh
 
 // --- the config
 
+// Where the config says none, the network behind each gateway and neighbour is a domain of its own:
+// with one tag for all, two sites would never hear of each other.
+static uint32_t tag_of(const struct xy_routing *r, const struct xy_config_peer *p)
+{
+	static const char domain[] = "xylem-tag-v1";
+	crypto_generichash_state s;
+	uint8_t out[16];
+	if (p->tag)
+		return p->tag;
+	crypto_generichash_init(&s, NULL, 0, sizeof(out));
+	crypto_generichash_update(&s, (const uint8_t *)domain, sizeof(domain) - 1);
+	crypto_generichash_update(&s, r->cfg.identity->x25519.b, XY_KEY_LEN);
+	crypto_generichash_update(&s, p->key.b, XY_KEY_LEN);
+	crypto_generichash_final(&s, out, sizeof(out));
+	return xy_be32_load(out) | 1; // never 0
+}
+
 static void describe(const struct xy_routing *r, const struct xy_config_peer *p,
 		     struct xy_babel_link *out)
 {
@@ -572,7 +590,7 @@ static void describe(const struct xy_routing *r, const struct xy_config_peer *p,
 				      .no_rtt = r->cfg.no_rtt,
 				      .cost = p->cost ? p->cost : XY_BABEL_COST,
 				      .max_origins = p->max_origins,
-				      .tag = p->tag,
+				      .tag = p->leaf ? tag_of(r, p) : 0,
 				      .local = r->local,
 				      .accept = p->accept.v,
 				      .accept_count = p->accept.count,
@@ -629,36 +647,6 @@ static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_confi
 	k->cost = c.cost;
 	k->max_origins = c.max_origins;
 	return 0;
-}
-
-static bool has_prefix(const struct xy_config_prefixes *list, const struct xy_prefix *p)
-{
-	for (unsigned i = 0; i < list->count; i++)
-		if (xy_prefix_eq(&list->v[i], p))
-			return true;
-	return false;
-}
-
-static int announce_apply(struct xy_routing *r, const struct xy_config_prefixes *want, xy_nsec now)
-{
-	struct xy_config_prefixes copy = {0};
-	if (want->count) {
-		copy.v = calloc(want->count, sizeof(*copy.v));
-		if (!copy.v)
-			return -ENOMEM;
-		memcpy(copy.v, want->v, want->count * sizeof(*copy.v));
-		copy.count = want->count;
-	}
-	int e = 0;
-	for (unsigned i = 0; i < r->announced.count; i++)
-		if (!has_prefix(want, &r->announced.v[i]))
-			xy_babel_withdraw(r->babel, &r->announced.v[i], now);
-	for (unsigned i = 0; !e && i < copy.count; i++)
-		if (!has_prefix(&r->announced, &copy.v[i]))
-			e = xy_babel_announce(r->babel, &copy.v[i], now);
-	free(r->announced.v);
-	r->announced = copy;
-	return e == -EEXIST ? 0 : e; // twice in the list
 }
 
 // A key that the user named is admitted before others where an origin limit is reached.
@@ -722,7 +710,7 @@ int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec n
 	int e = links_apply(r, c, now, err);
 	if (e)
 		return e;
-	e = announce_apply(r, &c->routing.announce, now);
+	e = xy_announced_set(&r->announced, &c->routing.announce, now);
 	e = e ? e : accept_apply(r, c, now);
 	r->pending = true;
 	return e ? xy_err_set(err, -e, "routing: %s", strerror(-e)) : 0;
@@ -747,6 +735,7 @@ int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct x
 	r->local = xy_key_link_local(&cfg->identity->x25519);
 	r->link = calloc(cfg->max_peers, sizeof(*r->link));
 	r->babel = xy_babel_new(&b, now);
+	r->announced = (struct xy_announced){.babel = r->babel, .links = cfg->links};
 	if (!r->link || !r->babel || xy_babel_announce(r->babel, &own, now)) {
 		xy_routing_destroy(r);
 		return xy_err_set(err, ENOMEM, "no memory for routing");
@@ -768,7 +757,7 @@ void xy_routing_destroy(struct xy_routing *r)
 	xy_babel_free(r->babel);
 	free(r->sign.v);
 	free(r->verify.v);
-	free(r->announced.v);
+	xy_announced_fini(&r->announced);
 	free(r->accepted);
 	free(r->link);
 	sodium_memzero(r, sizeof(*r));
@@ -813,6 +802,9 @@ static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
 
 void xy_routing_check(struct xy_routing *r, xy_nsec now)
 {
+	if (xy_announced_look(&r->announced, now))
+		xy_log_debug("routing: what the config announces could not be, and is tried again");
+	r->pending = true;
 	uint32_t n = r->cfg.max_peers < CHECKS ? r->cfg.max_peers : CHECKS;
 	while (n--) {
 		check_link(r, r->checked, now);
@@ -847,6 +839,17 @@ int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_ba
 	if (slot >= r->cfg.max_peers || !r->link[slot].there)
 		return -ENOENT;
 	return xy_babel_link_info(r->babel, (uint16_t)slot, out);
+}
+
+const char *xy_routing_withheld(const struct xy_routing *r, unsigned nth, struct xy_prefix *p)
+{
+	return xy_announced_withheld(&r->announced, nth, p);
+}
+
+bool xy_routing_tag_stops(const struct xy_routing *r, uint32_t slot, const struct xy_prefix *p)
+{
+	return slot < r->cfg.max_peers && r->link[slot].there && r->link[slot].plain &&
+	       xy_babel_tag_stops(r->babel, (uint16_t)slot, p);
 }
 
 unsigned xy_routing_lookup(const struct xy_routing *r, const struct xy_prefix *p,

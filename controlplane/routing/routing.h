@@ -91,11 +91,15 @@ struct xy_routing_info {
 void xy_routing_info(const struct xy_routing *r, struct xy_routing_info *out);
 // -ENOENT: Babel is not spoken there.
 int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_babel_link_info *out);
-// Both ends of a link must agree on who is a stub: looks at some links, a second after the last
-// time, and says once where they do not.
+// A second after the last time: looks at what the config announces of leaves (announced.h), and at
+// some links, whose both ends must agree on who is a stub, and says once where they do not.
 void xy_routing_check(struct xy_routing *r, xy_nsec now);
 // What is wrong with the peer's idea of who is a stub, and what to do; NULL: nothing.
 const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot);
+// As xy_announced_withheld.
+const char *xy_routing_withheld(const struct xy_routing *r, unsigned nth, struct xy_prefix *p);
+// As xy_babel_tag_stops.
+bool xy_routing_tag_stops(const struct xy_routing *r, uint32_t slot, const struct xy_prefix *p);
 // As xy_babel_lookup.
 unsigned xy_routing_lookup(const struct xy_routing *r, const struct xy_prefix *p,
 			   struct xy_babel_entry *out, unsigned max, xy_nsec now);

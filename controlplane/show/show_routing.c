@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 enum { ENTRIES = 256 }; // of one prefix: a neighbour each
+enum { WITHHELD_SHOWN = 16 };
 
 static const char *const kind_text[] = {[XY_DP_ROUTE_PEER] = "peer",
 					[XY_DP_ROUTE_HOST] = "host",
@@ -182,6 +183,25 @@ static json_t *candidates_json(const struct xy_daemon *d, const struct xy_prefix
 	return list;
 }
 
+// The plain neighbours that `announce` would have told of it.
+static json_t *not_announced_json(const struct xy_daemon *d, const struct xy_prefix *p)
+{
+	json_t *list = json_array();
+	for (unsigned at = 0; at < xy_links_count(d->links); at++) {
+		uint32_t slot = xy_links_slot_at(d->links, at);
+		if (!xy_routing_tag_stops(d->routing, slot, p))
+			continue;
+		json_t *o = json_object();
+		json_object_set_new(o, "peer", peer_name(d, slot));
+		json_object_set_new(o, "reason",
+				    json_string("it has the tag of this neighbour, so it came out "
+						"of the network behind it; two networks need two "
+						"tags"));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 static json_t *refuse_prefix(int why, const char *params, struct xy_prefix *p)
 {
 	char text[XY_PREFIX_STRLEN];
@@ -217,6 +237,7 @@ static json_t *show_route(void *arg, const char *params)
 			    TEXT(longer ? xy_prefix_str(&longer->prefix, text) : NULL));
 	json_object_set_new(o, "routes", candidates_json(d, &p));
 	json_object_set_new(o, "babel", list);
+	json_object_set_new(o, "not_announced", not_announced_json(d, &p));
 	return o;
 }
 
@@ -367,6 +388,15 @@ void xy_show_routing_warnings(const struct xy_daemon *d, json_t *list)
 	if (i.notice[XY_BABEL_NOTICE_LIMIT])
 		json_array_append_new(
 			list, json_string("a peer brings more origins than max_origins allows"));
+	struct xy_prefix p;
+	const char *leaf;
+	char text[XY_PREFIX_STRLEN];
+	for (unsigned n = 0; n < WITHHELD_SHOWN && (leaf = xy_routing_withheld(d->routing, n, &p));
+	     n++)
+		json_array_append_new(list,
+				      json_sprintf("%s is not announced: peer %s, which has it, "
+						   "does not answer",
+						   xy_prefix_str(&p, text), leaf));
 	for (unsigned at = 0; at < xy_links_count(d->links); at++) {
 		uint32_t slot = xy_links_slot_at(d->links, at);
 		const char *trouble = xy_routing_trouble(d->routing, slot);

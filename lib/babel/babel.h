@@ -300,6 +300,10 @@ struct xy_babel_entry { // one neighbour's route to a prefix, or our own
 unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 			 struct xy_babel_entry *out, unsigned max, xy_nsec now);
 
+// A plain neighbour would be told of the prefix, were its tag not that of what is followed: it came
+// out of its own domain, or two domains bear one tag.
+bool xy_babel_tag_stops(const struct xy_babel *b, uint16_t link, const struct xy_prefix *p);
+
 struct xy_babel_stats {
 	uint32_t epoch;
 	uint64_t rid;

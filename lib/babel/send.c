@@ -33,20 +33,27 @@ static enum advert advert_own(const struct neigh *n, const struct own *o)
 	return !o->aggregate || n->c.stub ? ADVERT_FINITE : ADVERT_NOT;
 }
 
+// What is followed came out of the neighbour's own domain, by the tag that it bears.
+static bool is_of_domain(const struct xy_babel *b, const struct neigh *n, const struct dest *d)
+{
+	const struct dest *f = DEST(b, d->followed);
+	if (f->origin) {
+		const struct proof *p = PROOF(b, f->announced);
+		return p->flags & XY_BABEL_ORIGIN_EXTERNAL && p->tag == n->c.tag;
+	}
+	return d->own && OWN(b, d->own)->tag == n->c.tag;
+}
+
 // A plain neighbour is told of what we follow ourselves, and never what came out of its own domain.
 static enum advert advert_followed(const struct xy_babel *b, const struct neigh *n,
 				   const struct dest *d)
 {
 	const struct own *o = d->own ? OWN(b, d->own) : NULL;
 	const struct dest *f = DEST(b, d->followed);
-	if (f->origin) {
-		const struct proof *p = PROOF(b, f->announced);
-		bool back = p->flags & XY_BABEL_ORIGIN_EXTERNAL && p->tag == n->c.tag;
-		return back ? ADVERT_RETRACT : ADVERT_FINITE;
-	}
-	if (!o || !o->ready)
+	if (!f->origin && (!o || !o->ready))
 		return ADVERT_NOT; // not brought into the mesh: then it is not ours to tell
-	return f->hops[0] == n->id || o->tag == n->c.tag ? ADVERT_RETRACT : ADVERT_FINITE;
+	bool came_from_it = !f->origin && f->hops[0] == n->id;
+	return came_from_it || is_of_domain(b, n, d) ? ADVERT_RETRACT : ADVERT_FINITE;
 }
 
 // What a plain neighbour may have heard of before is retracted, what it never may is not named.
@@ -95,6 +102,17 @@ static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint3
 {
 	enum advert a = advert_any(b, n, dest);
 	return a == ADVERT_FINITE && leads_nowhere(b, dest) ? ADVERT_RETRACT : a;
+}
+
+bool xy_babel_tag_stops(const struct xy_babel *b, uint16_t link, const struct xy_prefix *p)
+{
+	const struct neigh *n = link_of(b, link);
+	uint32_t head = dest_find(b, p, 0);
+	const struct dest *d = head ? DEST(b, head) : NULL;
+	if (!n || !n->c.plain || !d || !d->followed || !in_announce(n, p))
+		return false;
+	bool came_from_it = DEST(b, d->followed)->hops[0] == n->id;
+	return !came_from_it && is_of_domain(b, n, d);
 }
 
 bool send_told(struct xy_babel *b, struct neigh *n, uint32_t dest)

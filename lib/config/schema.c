@@ -666,7 +666,7 @@ static const struct xy_config_key peer_keys[] = {
 	{.name = "tag", .type = XY_CONFIG_INT, .max = UINT32_MAX, .alternative = true, .def = "0",
 	 .sample = "7", PEER(tag),
 	 .help = "Leaves with babel only: number of the network behind it, the same at each gateway "
-		 "to it."},
+		 "to it; 0: a network that has this gateway alone."},
 	{.name = "accept", .type = XY_CONFIG_STRINGS, .alternative = true, .def = "[ ]",
 	 .sample = "[ \"10.2.0.0/16\" ]", .store = store_accept,
 	 .help = "Leaves with babel only: the prefixes that are taken from it and brought into the "

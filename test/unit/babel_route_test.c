@@ -1091,6 +1091,8 @@ static void test_plain_domain(void)
 		r->links[i].accept = accept;
 		r->links[i].accept_count = 1;
 	}
+	r->links[2].announce = accept;
+	r->links[2].announce_count = 1;
 	r->links[3] = r->links[1]; // and one into another, which is told what we accept
 	r->links[3].local.b[15] = 3;
 	r->links[3].tag = 43;
@@ -1128,6 +1130,9 @@ static void test_plain_domain(void)
 	CU_ASSERT_TRUE(!u || u->metric == XY_BABEL_INFINITY);
 	u = said(r, 3, &in);
 	CU_ASSERT_TRUE(u && u->metric == 296 && !u->has_origin);
+	CU_ASSERT_FALSE(xy_babel_tag_stops(r->b, 1, &in)); // it came from there
+	CU_ASSERT_TRUE(xy_babel_tag_stops(r->b, 2, &in));
+	CU_ASSERT_FALSE(xy_babel_tag_stops(r->b, 3, &in));
 	// By default a plain neighbour hears 200::/7 and our own prefixes, and no other node's.
 	CU_ASSERT_TRUE(said(r, 1, &mesh) && !said(r, 1, &mesh)->has_origin);
 	CU_ASSERT_PTR_NOT_NULL(said(r, 1, &own));

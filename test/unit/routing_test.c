@@ -27,6 +27,7 @@ struct node {
 	unsigned claims_count;
 	bool claims_wait; // helpers verify nothing until told
 	bool stub;
+	xy_nsec checked; // when the daemon's tick was last played
 };
 
 struct packet { // on its way; peer: inside that link of `to`, else a datagram
@@ -349,6 +350,10 @@ static void step(void)
 		if (!n->claims_wait)
 			claims_finish(n);
 		xy_links_run(n->links, 100, w.now);
+		if (w.now - n->checked >= XY_SEC) {
+			n->checked = w.now;
+			xy_routing_check(n->routing, w.now);
+		}
 		if (xy_routing_deadline(n->routing) <= w.now)
 			xy_routing_run(n->routing, TURN, w.now);
 	}
@@ -799,6 +804,56 @@ static void test_no_room(void)
 	world_end();
 }
 
+// The network behind a leaf that does not answer is withdrawn meanwhile, and back when the leaf has
+// been for a while; it need not be there at the start.
+static void leaf_talks(unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		fake_data(&R->dp, slot_of(R, S));
+		run_for(XY_SEC);
+	}
+}
+
+static void test_dead_leaf(void)
+{
+	char accept[256];
+	struct xy_prefix p;
+	world_make();
+	world_start();
+	w.cut[1][2] = w.cut[2][1] = true;
+	CONFIGURE(R, "routing = { announce = [ \"10.2.0.0/16\" ]; };", {"a", ""}, {"b", ""},
+		  {"s", "leaf = true; allowed = [ \"10.2.0.0/16\" ];"});
+	snprintf(accept, sizeof(accept),
+		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.2.0.0/16\"; } ); };",
+		 R->key);
+	CONFIGURE(A, accept, {"r", ""});
+	CONFIGURE(B, "", {"r", ""});
+	CONFIGURE(S, "", {"r", "babel = \"no\"; keepalive = 5;"});
+	run_for(30 * XY_SEC); // asked, and not yet given up
+	leaf_talks(120);
+	CU_ASSERT(!goes_by(A, "10.2.0.0/16", R));
+	CU_ASSERT_PTR_NOT_NULL(xy_routing_withheld(R->routing, 0, &p));
+	w.cut[1][2] = w.cut[2][1] = false;
+	leaf_talks(30);
+	CU_ASSERT(goes_by(A, "10.2.0.0/16", R)); // R asked again, of itself
+	CU_ASSERT_PTR_NULL(xy_routing_withheld(R->routing, 0, &p));
+
+	w.cut[1][2] = w.cut[2][1] = true;
+	leaf_talks(40);
+	CU_ASSERT(!goes_by(A, "10.2.0.0/16", R));
+	run_for(600 * XY_SEC); // nobody sends anything there any more
+	w.cut[1][2] = w.cut[2][1] = false;
+	run_for(5 * XY_SEC);
+	CU_ASSERT(!goes_by(A, "10.2.0.0/16", R));
+	run_for(40 * XY_SEC);
+	CU_ASSERT(goes_by(A, "10.2.0.0/16", R));
+	CONFIGURE(R, "", {"a", ""}, {"b", ""},
+		  {"s", "leaf = true; allowed = [ \"10.2.0.0/16\" ];"});
+	run_for(60 * XY_SEC);
+	CU_ASSERT(!goes_by(A, "10.2.0.0/16", R));
+	world_end();
+}
+
 // A key that no config names, where peering is open: routed to like any other, within the limits of
 // an open peer, and without a trace when peering is closed.
 static void test_open(void)
@@ -1060,6 +1115,7 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"static before learned", test_precedence}, {"reload", test_reload},
 	     {"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
 	     {"no room in the table", test_no_room},
+	     {"a leaf that does not answer", test_dead_leaf},
 	     {"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
 	     {"a stub asks", test_stub}, {"a stub that is none", test_stub_mistaken},
 	     {"restart", test_restart}, {"strange packets", test_strange_packets})

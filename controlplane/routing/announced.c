@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "routing/announced.h"
+
+#include "log.h"
+
+#include <stdlib.h>
+
+#define HOLD_DOWN      (10 * XY_SEC) // doubled each time that it is lost again soon
+#define HOLD_DOWN_MOST (300 * XY_SEC)
+#define SOON	       (120 * XY_SEC)
+#define ASK_EVERY      (10 * XY_SEC) // nothing is sent there that would
+
+static struct xy_announced_net *find(struct xy_announced *a, const struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < a->count; i++)
+		if (xy_prefix_eq(&a->v[i].prefix, p))
+			return &a->v[i];
+	return NULL;
+}
+
+static bool has(const struct xy_config_prefixes *list, const struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		if (xy_prefix_eq(&list->v[i], p))
+			return true;
+	return false;
+}
+
+int xy_announced_set(struct xy_announced *a, const struct xy_config_prefixes *want, xy_nsec now)
+{
+	struct xy_announced next = {.v = calloc(want->count + 1u, sizeof(*next.v))};
+	if (!next.v)
+		return -ENOMEM;
+	for (unsigned i = 0; i < want->count; i++) {
+		const struct xy_announced_net *old = find(a, &want->v[i]);
+		if (find(&next, &want->v[i])) // twice in the list
+			continue;
+		next.v[next.count++] = old ? *old
+					   : (struct xy_announced_net){.prefix = want->v[i],
+								       .leaf = XY_DP_NO_PEER,
+								       .hold_down = HOLD_DOWN};
+	}
+	for (unsigned i = 0; i < a->count; i++)
+		if (a->v[i].told && !has(want, &a->v[i].prefix))
+			xy_babel_withdraw(a->babel, &a->v[i].prefix, now);
+	free(a->v);
+	a->v = next.v;
+	a->count = next.count;
+	return xy_announced_look(a, now);
+}
+
+static const char *leaf_name(const struct xy_announced *a, const struct xy_announced_net *n)
+{
+	const char *name = xy_links_name(a->links, n->leaf);
+	return name ? name : "?";
+}
+
+static int tell(struct xy_announced *a, struct xy_announced_net *n, xy_nsec now)
+{
+	char text[XY_PREFIX_STRLEN];
+	int e = xy_babel_announce(a->babel, &n->prefix, now);
+	if (e && e != -EEXIST)
+		return e;
+	if (n->lost)
+		xy_log_info("routing: %s is announced again: peer %s answers, or has it no longer",
+			    xy_prefix_str(&n->prefix, text), leaf_name(a, n));
+	n->told = true;
+	n->lost = false;
+	n->told_at = now;
+	return 0;
+}
+
+static void withdraw(struct xy_announced *a, struct xy_announced_net *n, xy_nsec now)
+{
+	char text[XY_PREFIX_STRLEN];
+	if (!n->lost)
+		xy_log_warn("routing: %s is not announced: peer %s, which has it, does not answer",
+			    xy_prefix_str(&n->prefix, text), leaf_name(a, n));
+	if (n->told)
+		xy_babel_withdraw(a->babel, &n->prefix, now);
+	bool soon = n->told_at && now - n->told_at < SOON;
+	if (n->told)
+		n->hold_down = soon ? 2 * n->hold_down : HOLD_DOWN;
+	if (n->hold_down > HOLD_DOWN_MOST)
+		n->hold_down = HOLD_DOWN_MOST;
+	n->told = false;
+	n->lost = true;
+}
+
+// Who was there before has to stay for a while, or a tunnel that comes and goes is told to
+// everyone.
+static bool is_back(struct xy_announced_net *n, enum xy_link_health h, xy_nsec now)
+{
+	if (h == XY_LINK_WELL && !n->well)
+		n->well = now;
+	if (h != XY_LINK_WELL)
+		return false;
+	return !n->told_at || now - n->well >= n->hold_down;
+}
+
+static uint32_t leaf_of(const struct xy_announced *a, const struct xy_prefix *p)
+{
+	const struct xy_rib_route *r = xy_rib_best(xy_links_rib(a->links), p);
+	return r && r->route.kind == XY_DP_ROUTE_PEER ? r->route.peer : XY_DP_NO_PEER;
+}
+
+static int look_leaf(struct xy_announced *a, struct xy_announced_net *n, xy_nsec now)
+{
+	enum xy_link_health h = xy_links_health(a->links, n->leaf, now);
+	if (h == XY_LINK_LOST) {
+		n->well = 0;
+		if (!n->lost)
+			withdraw(a, n, now);
+	}
+	if (n->lost && h != XY_LINK_WELL && now - n->asked >= ASK_EVERY) {
+		n->asked = now;
+		xy_links_ask(a->links, n->leaf, now);
+	}
+	if (n->told || (n->lost && !is_back(n, h, now)))
+		return 0;
+	return tell(a, n, now);
+}
+
+static int look(struct xy_announced *a, struct xy_announced_net *n, xy_nsec now)
+{
+	n->leaf = leaf_of(a, &n->prefix);
+	if (n->leaf != XY_DP_NO_PEER)
+		return look_leaf(a, n, now);
+	return n->told ? 0 : tell(a, n, now);
+}
+
+int xy_announced_look(struct xy_announced *a, xy_nsec now)
+{
+	int failed = 0;
+	for (unsigned i = 0; i < a->count; i++) {
+		int e = look(a, &a->v[i], now);
+		failed = e ? e : failed;
+	}
+	return failed;
+}
+
+const char *xy_announced_withheld(const struct xy_announced *a, unsigned nth, struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < a->count; i++) {
+		if (!a->v[i].lost || nth--)
+			continue;
+		*p = a->v[i].prefix;
+		return leaf_name(a, &a->v[i]);
+	}
+	return NULL;
+}
+
+void xy_announced_fini(struct xy_announced *a)
+{
+	free(a->v);
+	a->v = NULL;
+	a->count = 0;
+}
