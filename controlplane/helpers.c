@@ -4,6 +4,7 @@
 #include "daemon.h"
 
 #include "base/bytes.h"
+#include "cores.h"
 #include "discovery.h"
 #include "notify.h"
 #include "ports.h"
@@ -320,6 +321,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 	xy_plan_free(&d->plan);
 	d->plan = *plan;
 	xy_log_level_set(d->plan.config.log_level);
+	xy_cores_set(d->plan.config.core_dumps);
 	d->helpers->enforces = true;
 	xy_enforce_begin(d);
 }

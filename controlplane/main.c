@@ -2,6 +2,8 @@
 // xylemd: options, then each part up in order, and down again.
 #include "daemon.h"
 
+#include "base/secret.h"
+#include "cores.h"
 #include "discovery.h"
 #include "kernel/underlay.h"
 #include "notify.h"
@@ -344,6 +346,8 @@ int main(int argc, char **argv)
 {
 	static struct xy_daemon d;
 	struct xy_err err = {0};
+	xy_cores_set(false);
+	xy_secret_hide(&d, sizeof(d));
 	struct options o = options_read(&d, argc, argv);
 
 	if (o.done)
@@ -372,6 +376,7 @@ int main(int argc, char **argv)
 		return r ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	xy_log_level_set(d.plan.config.log_level);
+	xy_cores_set(d.plan.config.core_dumps);
 	xy_plan_warn(&d.plan, "");
 	r = up(&d, &err);
 	if (!r) {

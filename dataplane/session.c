@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "session.h"
 
+#include "base/secret.h"
 #include "event.h"
 #include "memory.h"
 #include "peer.h"
@@ -24,6 +25,7 @@ int xy_sessions_init(struct xy_dp *dp, struct xy_err *err)
 {
 	dp->session_mask = rte_align32pow2(dp->cfg.max_sessions) - 1;
 	dp->session = xy_memory_reserve(sessions_size(dp));
+	xy_secret_hide(dp->session, sessions_size(dp));
 	dp->slots = calloc(1, sizeof(struct xy_slots) +
 				      (dp->session_mask + 1) * sizeof(dp->slots->slot[0]));
 	if (!dp->session || !dp->slots)

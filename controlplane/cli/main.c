@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "cores.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -143,6 +144,7 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
+	xy_cores_set(false); // genkey and pubkey have secrets in hand
 	if (sodium_init() < 0)
 		return xy_cli_fail("libsodium does not start");
 	if (argc < 2) {

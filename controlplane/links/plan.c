@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "links/plan.h"
 
+#include "base/secret.h"
 #include "log.h"
 
 #include <net/if.h>
@@ -190,6 +191,8 @@ int xy_plan_make(const char *path, struct xy_config *config, const struct xy_ide
 	if (c->peer_count > c->max_peers)
 		return xy_err_set(err, EINVAL, "%s: %u peers, but max_peers is %u; raise max_peers",
 				  path, c->peer_count, c->max_peers);
+	xy_secret_hide(out->remote, c->peer_count * sizeof(*out->remote));
+	xy_secret_hide(c->peers, c->peer_count * sizeof(*c->peers));
 	xy_plan_look(path, c, id);
 	remotes_make(path, out, id);
 	if (c->errors.count)

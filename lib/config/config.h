@@ -135,6 +135,7 @@ struct xy_config {
 
 	uint32_t max_peers, max_sessions, max_routes; // 1024, 4096, 65536
 	enum xy_log_level log_level;
+	bool core_dumps; // which hold keys
 	struct {
 		unsigned mode;	// telemetry socket, default 0660
 		char group[64]; // default none

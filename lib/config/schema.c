@@ -755,6 +755,8 @@ static const struct xy_config_key root_keys[] = {
 	 ROOT(max_sessions), .help = "Most sessions at a time; a link uses up to three."},
 	{.name = "max_routes", .type = XY_CONFIG_INT, .min = 16, .max = 1 << 24, .def = "65536",
 	 ROOT(max_routes), .help = "Most routes at a time; more are refused, counted and logged."},
+	{.name = "core_dumps", .type = XY_CONFIG_BOOL, .def = "false", ROOT(core_dumps),
+	 .help = "Whether a crash may leave a core dump, for debugging: it holds secret keys."},
 	{.name = "log", .type = XY_CONFIG_GROUP, .group = &log_group, .help = "The log, on stderr."},
 	{.name = "telemetry", .type = XY_CONFIG_GROUP, .group = &telemetry_group,
 	 .help = "The socket that `xylem show` asks."},
