@@ -243,6 +243,8 @@ static void counters_add(const struct xy_port *p, struct xy_dp_port_info *out)
 		out->tx_packets += __atomic_load_n(&c->tx_packets, __ATOMIC_RELAXED);
 		out->tx_bytes += __atomic_load_n(&c->tx_bytes, __ATOMIC_RELAXED);
 		out->tx_errors += __atomic_load_n(&c->tx_errors, __ATOMIC_RELAXED);
+		out->rx_fragmented += __atomic_load_n(&c->rx_fragmented, __ATOMIC_RELAXED);
+		out->tx_fragmented += __atomic_load_n(&c->tx_fragmented, __ATOMIC_RELAXED);
 	}
 }
 

@@ -14,6 +14,13 @@ enum {
 	XY_BURST = 64,	   // nodes work in chunks of this
 };
 
+// May IP cut the datagram into fragments? Only what is larger than the path carries whole.
+enum {
+	XY_PIECES_NONE,	 // DF; too large is refused
+	XY_PIECES_PATH,	 // of the size that the interface, and each router, has room for
+	XY_PIECES_ROUTE, // of the size that the kernel's route says
+};
+
 #define XY_PEER_NONE UINT32_MAX	      // from the host
 #define XY_PEER_SELF (UINT32_MAX - 1) // made here (ICMP errors, keepalives)
 
@@ -25,7 +32,8 @@ struct xy_packet {
 	uint32_t index;		   // receiver index as on the wire; wg_seal: not used
 	uint32_t next;		   // peer to send it to (route, wg_seal)
 	uint8_t port;		   // received on, or to be sent on
-	uint8_t ecn;		   // outer ECN bits, received or to be sent
+	uint8_t ecn : 2;	   // outer ECN bits, received or to be sent
+	uint8_t pieces : 2;	   // to be sent: XY_PIECES_*
 	uint8_t version;	   // of the overlay packet: 4 or 6; 0 = keepalive
 	uint8_t verdict; // reason (enum xy_drop) or error (enum xy_icmp_error) for the next node
 };

@@ -26,12 +26,20 @@ void xy_peers_fini(struct xy_dp *dp)
 }
 
 // What fits between the underlay headers, WireGuard's header and its tag.
-static uint32_t payload_max(const struct xy_dp *dp, const struct xy_dp_peer *cfg)
+static uint32_t whole_max(const struct xy_dp *dp, const struct xy_dp_peer *cfg)
 {
 	uint32_t overhead =
 		xy_addr_is_v4(&cfg->remote.addr) ? XY_WG_LINK_OVERHEAD_V4 : XY_WG_LINK_OVERHEAD_V6;
 	uint32_t room = cfg->mtu > overhead ? cfg->mtu - overhead : 0;
 	return RTE_MIN(room, dp->cfg.max_packet);
+}
+
+static void sizes_set(const struct xy_dp *dp, const struct xy_dp_peer *cfg, struct xy_adjacency *a)
+{
+	a->whole_max = whole_max(dp, cfg);
+	a->payload_max = cfg->room ? RTE_MIN(cfg->room, dp->cfg.max_packet) : a->whole_max;
+	a->whole_max = RTE_MIN(a->whole_max, a->payload_max);
+	a->pieces = cfg->route_mtu ? XY_PIECES_ROUTE : XY_PIECES_PATH;
 }
 
 int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg)
@@ -44,11 +52,11 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 		return -ENOMEM;
 	*a = (struct xy_adjacency){.remote = cfg->remote,
 				   .local = cfg->local,
-				   .payload_max = payload_max(dp, cfg),
 				   .port = (uint16_t)cfg->port,
 				   .leaf = cfg->leaf,
 				   .routing = cfg->routing,
 				   .open = cfg->open};
+	sizes_set(dp, cfg, a);
 	const struct xy_port *port = cfg->port < XY_DP_PORTS ? dp->ports->port[cfg->port] : NULL;
 	if (cfg->resolved && port) // else the kernel's socket sends
 		xy_frame_header_make(&a->frame, cfg->next_mac, cfg->own_mac, &cfg->local,

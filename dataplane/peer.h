@@ -10,8 +10,10 @@ struct xy_adjacency {		   // immutable once published
 	struct xy_endpoint remote; // port 0: not known
 	struct xy_addr local;
 	uint32_t payload_max; // largest overlay packet that the link carries, bytes
+	uint32_t whole_max;   // and the largest that goes in one piece
 	uint16_t port;
 	bool leaf, routing, open;
+	uint8_t pieces;		      // of the larger ones: XY_PIECES_*
 	struct xy_frame_header frame; // len 0: by the kernel's socket
 } __rte_cache_aligned;
 _Static_assert(offsetof(struct xy_adjacency, frame) <= 64, "one line is prefetched");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IPv4 packets that are larger than the link of their next hop carries, and whose sender allows it:
 // cut, and back to wg_seal (xy_packet counter: the link's limit). What follows one of them to the
-// same peer comes along, so that it does not overtake. A link carries at least 1200 bytes and a
-// packet has at most 9216, so one makes 9 at most.
+// same peer comes along, so that it does not overtake. A link carries at least 1280 bytes and a
+// packet has at most 9216, so one makes 8 at most.
 #include "node.h"
 
 #include "wire/fragment.h"

@@ -111,20 +111,22 @@ static void follow(void **objs, rte_edge_t *edge, unsigned n)
 	}
 }
 
-// Data up to the padded length (16, but never beyond what the link carries), header before, room
-// for the tag behind.
+// Data up to the padded length (16, but never beyond what the link carries, nor from what goes
+// whole into what does not), header before, room for the tag behind.
 static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_session *s,
 		    const struct xy_adjacency *a)
 {
 	struct xy_packet *p = xy_packet(m);
 	uint32_t len = m->data_len;
-	uint32_t padded = RTE_MIN(RTE_ALIGN_CEIL(len, (uint32_t)XY_WG_PAD), a->payload_max);
+	uint32_t most = len <= a->whole_max ? a->whole_max : a->payload_max;
+	uint32_t padded = RTE_MIN(RTE_ALIGN_CEIL(len, (uint32_t)XY_WG_PAD), most);
 	padded = RTE_MAX(padded, len);
 
 	p->remote = a->remote;
 	p->local = a->local;
 	p->port = (uint8_t)a->port;
-	p->ecn = len ? xy_ecn_encap(rte_pktmbuf_mtod(m, uint8_t *), p->version) : 0;
+	p->pieces = len <= a->whole_max ? XY_PIECES_NONE : a->pieces;
+	p->ecn = (len ? xy_ecn_encap(rte_pktmbuf_mtod(m, uint8_t *), p->version) : 0) & XY_ECN_MASK;
 	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + XY_WG_TAG_LEN)), 0, padded - len);
 	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, XY_WG_DATA_HEADER_LEN);
 	*msg = (struct xy_wg_data){.type = XY_WG_DATA, .receiver = s->remote_index};

@@ -107,6 +107,8 @@ struct xy_dp_port_info {
 	struct xy_addr address;
 	uint16_t port;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed, tx_errors;
+	uint64_t rx_fragmented; // came in fragments, which the kernel has put together
+	uint64_t tx_fragmented; // larger than the path carries whole: IP makes fragments of them
 };
 
 // -EADDRINUSE and the like come with a text that names address, port and remedy.
@@ -135,7 +137,11 @@ struct xy_dp_peer {
 	unsigned port;
 	struct xy_endpoint remote; // port 0: not known (yet): packets are held
 	struct xy_addr local;	   // source to send from; unspecified: the kernel chooses
-	uint32_t mtu; // underlay path MTU, bytes; overlay packets above mtu - 60/80 are too big
+	uint32_t mtu;		   // underlay path MTU, bytes: what is sent whole, unfragmented
+	uint32_t room; // largest overlay packet; 0: as much as goes whole, which is mtu - 60/80
+	// Between the two, IP makes fragments. The kernel's route has a size of its own for them;
+	// else the interface's is taken, and a router's on the way.
+	bool route_mtu;
 	// The next hop's hardware address and the card's own, where the port has a card and the
 	// kernel has resolved the neighbour; local is then an address of the card. Else the kernel
 	// sends.

@@ -87,12 +87,13 @@ static uint16_t rx_burst(struct xy_port *port, struct xy_worker *w, struct rte_m
 // --- transmit
 
 // What goes in front of a packet that a queue can send, or NULL: then the kernel's socket does, and
-// says why not if it cannot. A worker without a queue of its own sends all by that socket.
+// says why not if it cannot; it also makes the fragments. A worker without a queue of its own sends
+// all by that socket.
 static const struct xy_frame_header *header_of(const struct xy_card *c, const struct xy_worker *w,
 					       struct rte_mbuf *m)
 {
 	uint32_t peer = xy_packet(m)->next;
-	if (w->id >= c->queues || peer >= w->dp->cfg.max_peers)
+	if (w->id >= c->queues || peer >= w->dp->cfg.max_peers || xy_packet(m)->pieces)
 		return NULL;
 	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, peer);
 	return a && a->frame.len && a->port == c->port->id &&

@@ -103,7 +103,7 @@ bool xy_frame_take_off(struct rte_mbuf *m)
 	p->remote = (struct xy_endpoint){.port = xy_be16_load(udp)};
 	p->remote.addr = xy_inner_src(ip, v4 ? 4 : 6);
 	memcpy(p->local.b, found.dst.b, sizeof(p->local.b));
-	p->ecn = (uint8_t)((v4 ? ip[1] : xy_be16_load(ip) >> 4) & XY_ECN_MASK);
+	p->ecn = (v4 ? ip[1] : xy_be16_load(ip) >> 4) & XY_ECN_MASK;
 	rte_pktmbuf_adj(m, found.payload);
 	rte_pktmbuf_trim(m, m->data_len - (len - XY_UDP_LEN)); // Ethernet pads short frames
 	return true;

@@ -13,9 +13,10 @@ struct xy_port_ops {
 	// set. Datagrams that do not fit a buffer are dropped and counted here. Worker w only.
 	uint16_t (*rx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
 				 uint16_t n);
-	// Sends to xy_packet remote from local with ecn. Sent packets are the port's to free.
-	// Returns how many were sent; the others come to the front of pkts, each remote's in order,
-	// with xy_packet verdict = drop reason.
+	// Sends to xy_packet remote from local with ecn, in fragments where it must and xy_packet
+	// pieces allows it. Sent packets are the port's to free. Returns how many were sent; the
+	// others come to the front of pkts, each remote's in order, with xy_packet verdict = drop
+	// reason.
 	uint16_t (*tx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
 				 uint16_t n);
 	void (*close)(struct xy_port *port); // no worker can see it any more
@@ -23,6 +24,7 @@ struct xy_port_ops {
 
 struct xy_port_counters { // per worker, one line: workers rw (own), control ro
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_errors;
+	uint64_t rx_fragmented, tx_fragmented; // among them, as in xy_dp_port_info
 } __rte_cache_aligned;
 
 struct xy_port {

@@ -41,8 +41,9 @@ static int set_needed(int fd, sa_family_t family, struct xy_err *err)
 	} need[] = {
 		{SOL_IPV6, IPV6_RECVPKTINFO, 1, true, "IPV6_RECVPKTINFO"},
 		{SOL_IPV6, IPV6_RECVTCLASS, 1, true, "IPV6_RECVTCLASS"},
-		// Never fragmented, and no smaller than the interface's MTU by the kernel's own
-		// opinion: an ICMP error, which anybody can forge, is ours to weigh.
+		// Not fragmented unless we say so for a datagram, and no smaller than the
+		// interface's MTU by the kernel's own opinion: an ICMP error, which anybody can
+		// forge, is ours to weigh.
 		{SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE, true, "IPV6_MTU_DISCOVER"},
 		{SOL_IPV6, IPV6_RECVERR, 1, true, "IPV6_RECVERR"},
 		{SOL_IP, IP_RECVTOS, 1, false, "IP_RECVTOS"}, // on dual-stack sockets as well
@@ -94,7 +95,10 @@ static int set_options(struct xy_socket_queue *q, const struct xy_dp_port_config
 		return r;
 	set_buffer(q->fd, SO_RCVBUFFORCE, SO_RCVBUF);
 	set_buffer(q->fd, SO_SNDBUFFORCE, SO_SNDBUF);
-	set_number(q->fd, SOL_UDP, UDP_GRO, 1); // without it datagrams come one by one
+	set_number(q->fd, SOL_UDP, UDP_GRO, 1);	       // without it datagrams come one by one
+	set_number(q->fd, SOL_IP, IP_RECVFRAGSIZE, 1); // without it fragments are not counted
+	if (q->family == AF_INET6)
+		set_number(q->fd, SOL_IPV6, IPV6_RECVFRAGSIZE, 1);
 	q->gso = set_number(q->fd, SOL_UDP, UDP_SEGMENT, 0) == 0;
 	return 0;
 }

@@ -36,6 +36,7 @@ struct xy_socket_message { // what one slot holds
 	uint16_t next; // datagrams that are cut already
 	uint16_t count;
 	uint8_t ecn;
+	bool fragmented; // it came in fragments
 };
 
 struct xy_socket_queue { // worker rw; fd, family, watched: control rw

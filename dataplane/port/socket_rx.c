@@ -60,6 +60,9 @@ static void read_control(struct xy_socket_message *msg, const struct cmsghdr *c)
 		msg->ecn = number & 3;
 	} else if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_TOS) {
 		msg->ecn = *(const uint8_t *)data & 3;
+	} else if ((c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVFRAGSIZE) ||
+		   (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVFRAGSIZE)) {
+		msg->fragmented = true;
 	} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
 		memcpy(&number, data, sizeof(number));
 		if (number > 0)
@@ -133,7 +136,7 @@ static void fill(struct rte_mbuf *m, const struct xy_socket_message *msg, const 
 }
 
 struct taken { // of one burst, for the counters
-	uint32_t packets, bytes, delivered;
+	uint32_t packets, bytes, fragmented;
 };
 
 // Cuts datagrams into as many buffers as there are; one that is longer than a buffer is no
@@ -148,6 +151,7 @@ static uint16_t cut(struct xy_socket_queue *q, unsigned port, struct rte_mbuf **
 		const struct xy_socket_message *msg = next(q, &data, &len);
 		t->packets++;
 		t->bytes += len;
+		t->fragmented += msg->fragmented;
 		if (len <= rte_pktmbuf_tailroom(bufs[done]))
 			fill(bufs[done++], msg, data, len, port);
 	}
@@ -211,6 +215,8 @@ uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 		w->busy = true;				    // also when all were dropped
 		w->more |= more || q->waiting || q->errors; // what waits here epoll does not see
 		xy_port_count_rx(port, w, t.packets, t.bytes);
+		XY_SET(port->counters[w->id].rx_fragmented,
+		       port->counters[w->id].rx_fragmented + t.fragmented);
 	}
 	return got;
 }

@@ -164,13 +164,13 @@ static unsigned train(const struct xy_socket_queue *q, struct rte_mbuf *const *p
 	uint32_t size = pkts[0]->data_len, bytes = size;
 	unsigned i = 1;
 
-	if (!q->gso || size == 0 || n == 1 || now < q->singly[place_of(&a->remote)])
+	if (!q->gso || size == 0 || n == 1 || a->pieces || now < q->singly[place_of(&a->remote)])
 		return 1;
 	for (; i < RTE_MIN(n, (unsigned)XY_SOCKET_TRAIN); i++) {
 		const struct xy_packet *b = xy_packet(pkts[i]);
 		uint32_t len = pkts[i]->data_len;
 		if (len == 0 || len > size || bytes + len > XY_SOCKET_TRAIN_BYTES ||
-		    b->ecn != a->ecn || !same_way(a, b))
+		    b->ecn != a->ecn || b->pieces || !same_way(a, b))
 			break;
 		bytes += len;
 		if (len < size) // a shorter one ends it
@@ -302,20 +302,21 @@ static uint64_t salvage(struct xy_socket_queue *q, struct tx *tx, unsigned i,
 	return refuse(pkts, first, end, error);
 }
 
-// Sends all messages; returns a bit per packet sent.
-static uint64_t send_all(struct xy_socket_queue *q, struct tx *tx, struct rte_mbuf *const *pkts,
-			 unsigned messages)
+// Sends messages from `i` up to `to`; returns a bit per packet sent. *full: the buffer is.
+static uint64_t send_some(struct xy_socket_queue *q, struct tx *tx, struct rte_mbuf *const *pkts,
+			  unsigned i, unsigned to, bool *full)
 {
 	uint64_t sent = 0;
-	for (unsigned i = 0; i < messages;) {
-		int r = sendmmsg(q->fd, tx->header + i, messages - i, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (i < to) {
+		int r = sendmmsg(q->fd, tx->header + i, to - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (r > 0) {
 			unsigned first = tx->first[i], end = tx->first[i + (unsigned)r];
-			q->errors |= (unsigned)r < messages - i; // perhaps: it does not say why
+			q->errors |= (unsigned)r < to - i; // perhaps: it does not say why
 			sent |= (UINT64_MAX >> (63 - (end - 1))) & (UINT64_MAX << first);
 			i += (unsigned)r;
-		} else if (errno == EAGAIN) { // the buffer is full, for all that follow too
-			return sent | refuse(pkts, tx->first[i], tx->first[messages], EAGAIN);
+		} else if (errno == EAGAIN) {
+			*full = true;
+			return sent | refuse(pkts, tx->first[i], tx->first[to], EAGAIN);
 		} else {
 			q->errors |= xy_socket_is_old_error(errno);
 			sent |= salvage(q, tx, i, pkts, errno);
@@ -325,13 +326,71 @@ static uint64_t send_all(struct xy_socket_queue *q, struct tx *tx, struct rte_mb
 	return sent;
 }
 
+// What becomes of datagrams that are too large is a socket's property, not a datagram's: IPv4 has
+// no ancillary data for it, and that of IPv6 (IPV6_DONTFRAG) does not undo PMTUDISC_PROBE. So it is
+// changed for some and changed back, which nobody else sees: this worker alone sends by it.
+//
+// IPv6's sender makes the fragments and must know the path, so the kernel's opinion counts (DONT),
+// which is at least 1280. IPv4's leaves them to the routers (OMIT): nobody who forges ICMP errors
+// makes it cut finer. Only a route's own MTU counts there.
+static void allow_pieces(struct xy_socket_queue *q, const struct xy_packet *p, bool on)
+{
+	bool v4 = xy_addr_is_v4(&p->remote.addr);
+	int how = v4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE;
+	if (!p->pieces)
+		return;
+	if (on && v4)
+		how = p->pieces == XY_PIECES_ROUTE ? IP_PMTUDISC_DONT : IP_PMTUDISC_OMIT;
+	else if (on)
+		how = IPV6_PMTUDISC_DONT;
+	setsockopt(q->fd, v4 ? SOL_IP : SOL_IPV6, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &how,
+		   sizeof(how));
+}
+
+// From message i on, the end of those that the socket sends in the same way.
+static unsigned alike(const struct tx *tx, struct rte_mbuf *const *pkts, unsigned i,
+		      unsigned messages)
+{
+	const struct xy_packet *a = xy_packet(pkts[tx->first[i]]);
+	for (i++; i < messages; i++) {
+		const struct xy_packet *b = xy_packet(pkts[tx->first[i]]);
+		if (b->pieces != a->pieces ||
+		    (a->pieces && xy_addr_is_v4(&a->remote.addr) != xy_addr_is_v4(&b->remote.addr)))
+			break;
+	}
+	return i;
+}
+
+// Sends all messages; returns a bit per packet sent.
+static uint64_t send_all(struct xy_socket_queue *q, struct tx *tx, struct rte_mbuf *const *pkts,
+			 unsigned messages)
+{
+	uint64_t sent = 0;
+	bool full = false;
+	for (unsigned i = 0, to; i < messages && !full; i = to) {
+		const struct xy_packet *first = xy_packet(pkts[tx->first[i]]);
+		to = alike(tx, pkts, i, messages);
+		allow_pieces(q, first, true);
+		sent |= send_some(q, tx, pkts, i, to, &full);
+		allow_pieces(q, first, false);
+		if (full) // for all that follow, too
+			refuse(pkts, tx->first[to], tx->first[messages], EAGAIN);
+	}
+	return sent;
+}
+
+struct put { // of one burst, for the counters
+	uint64_t bytes, fragmented;
+};
+
 // Frees what was sent; the others come to the front, in order. Returns how many were sent.
-static unsigned settle(struct rte_mbuf **pkts, unsigned n, uint64_t sent, uint64_t *bytes)
+static unsigned settle(struct rte_mbuf **pkts, unsigned n, uint64_t sent, struct put *put)
 {
 	unsigned left = 0;
 	for (unsigned k = 0; k < n; k++) {
 		if (sent >> k & 1) {
-			*bytes += pkts[k]->data_len;
+			put->bytes += pkts[k]->data_len;
+			put->fragmented += xy_packet(pkts[k])->pieces != XY_PIECES_NONE;
 			rte_pktmbuf_free(pkts[k]);
 		} else {
 			pkts[left++] = pkts[k];
@@ -345,17 +404,19 @@ uint16_t xy_socket_tx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 {
 	struct xy_socket_queue *q = xy_socket_queue(port, w->id);
 	struct tx *tx = w->port_scratch;
-	uint64_t bytes = 0;
+	struct put put = {0};
 	unsigned failed = 0;
 
 	tx->now = w->now;
 	for (unsigned at = 0; at < n; at += XY_BURST) {
 		unsigned k = RTE_MIN(n - at, (unsigned)XY_BURST);
 		unsigned messages = plan(q, tx, pkts + at, k);
-		unsigned sent = settle(pkts + at, k, send_all(q, tx, pkts + at, messages), &bytes);
+		unsigned sent = settle(pkts + at, k, send_all(q, tx, pkts + at, messages), &put);
 		memmove(pkts + failed, pkts + at, (k - sent) * sizeof(*pkts));
 		failed += k - sent;
 	}
-	xy_port_count_tx(port, w, n - failed, bytes, failed);
+	xy_port_count_tx(port, w, n - failed, put.bytes, failed);
+	XY_SET(port->counters[w->id].tx_fragmented,
+	       port->counters[w->id].tx_fragmented + put.fragmented);
 	return (uint16_t)(n - failed);
 }

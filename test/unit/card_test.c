@@ -819,6 +819,33 @@ static void test_jumbo_no_buffers(void)
 	jumbo_finish(port);
 }
 
+// What IP may cut goes by the kernel's socket, which cuts it; what comes in fragments comes by it.
+static void test_pieces(void)
+{
+	struct rte_mbuf *m[2];
+	mtu_set(1500);
+	start(1);
+	struct xy_port *port = opened(OURS);
+	int fd = kernel_socket("10.66.0.2", 4000);
+	peer_at(port, "10.66.0.1", "10.66.0.2", 4000, mac_k0, mac_c0);
+	m[0] = made(0, 1, 1472, 0, "10.66.0.2", 4000);
+	m[1] = made(0, 2, 1600, 0, "10.66.0.2", 4000);
+	xy_packet(m[1])->pieces = XY_PIECES_PATH;
+	CU_ASSERT_EQUAL(port->ops->tx_burst_rcu(port, &rig.worker[0], m, 2), 2);
+	CU_ASSERT(kernel_got(fd, 1, 1472, OURS));
+	CU_ASSERT(kernel_got(fd, 2, 1600, OURS));
+	CU_ASSERT_EQUAL(port->counters[0].tx_packets, 1);
+	CU_ASSERT_EQUAL(xy_card(port)->kernel->counters[0].tx_fragmented, 1);
+	kernel_send(fd, "10.66.0.1", OURS, 3, 1600);
+	CU_ASSERT_EQUAL_FATAL(take(port, 0, m, 1), 1);
+	CU_ASSERT(intact(m[0], 3, 1600));
+	CU_ASSERT_EQUAL(steered(port, XY_STEER_FRAGMENT), 2);
+	CU_ASSERT_EQUAL(xy_card(port)->kernel->counters[0].rx_fragmented, 1);
+	rig_consume(&rig.worker[0], m, 1);
+	close(fd);
+	finish(port);
+}
+
 // An ordinary card beside one with jumbo frames. In what it took there is `pool`; what is longer
 // than its MTU goes by the kernel's socket.
 static void beside(struct xy_port *port, const struct rte_mempool *pool)
@@ -904,6 +931,7 @@ int main(void)
 		{"transmit more than a ring", test_transmit_many},
 		{"checksums on the wire", test_checksums},
 		{"a damaged IPv4 header", test_damaged_header},
+		{"in fragments, both ways", test_pieces},
 		{"refused", test_refused},
 		{"tried again", test_tried_again},
 		{"native, generic", test_mode},

@@ -1957,6 +1957,62 @@ static unsigned expect_piece(unsigned i, uint16_t id, uint16_t where)
 	return len - XY_IPV4_MIN_LEN;
 }
 
+// A link that carries more than its path does whole: what is larger may be cut on the way, nothing
+// else may; padding takes no packet from one to the other.
+static void test_pieces(void)
+{
+	enum { WHOLE = 605, ROOM = 1283 };
+	struct xy_dp_peer p = {
+		.remote = endpoint(NODE_B), .mtu = WHOLE + XY_WG_LINK_OVERHEAD_V4, .room = ROOM};
+	uint64_t big = drops(XY_DROP_TOO_BIG);
+	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, NODE_B, &p), 0);
+	sessions_new();
+	for (uint16_t len = WHOLE - 17; len <= ROOM; len += len == WHOLE + 17 ? 600 : 1) {
+		struct rte_mbuf *m = packet(&at_a, &at_b, 64, len);
+		uint32_t most = len <= WHOLE ? WHOLE : ROOM;
+		seal(NODE_A, m);
+		feed(m);
+		CU_ASSERT_EQUAL_FATAL(run(), 1);
+		CU_ASSERT_EQUAL(out[0]->data_len,
+				RTE_MIN(RTE_ALIGN_CEIL(len, 16), most) + XY_WG_DATA_OVERHEAD);
+		CU_ASSERT_EQUAL(xy_packet(out[0])->pieces,
+				len <= WHOLE ? XY_PIECES_NONE : XY_PIECES_PATH);
+		CU_ASSERT(open_sent(NODE_B, out[0]) >= len);
+		free_out();
+	}
+	p.route_mtu = true;
+	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, NODE_B, &p), 0);
+	struct rte_mbuf *m = packet(&at_a, &at_b, 64, ROOM);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT_EQUAL(xy_packet(out[0])->pieces, XY_PIECES_ROUTE);
+	free_out();
+	m = packet(&at_a, &at_b, 64, ROOM + 1);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT_EQUAL(xy_packet(out[0])->pieces, XY_PIECES_NONE);
+	CU_ASSERT(open_sent(NODE_A, out[0]) > 0);
+	const uint8_t *icmp = rte_pktmbuf_mtod(out[0], const uint8_t *) + XY_IPV6_LEN;
+	CU_ASSERT_EQUAL(icmp[0], 2);
+	CU_ASSERT_EQUAL(xy_be32_load(icmp + 4), ROOM); // the true size
+	CU_ASSERT_EQUAL(drops(XY_DROP_TOO_BIG), big + 1);
+	free_out();
+	// Less room than goes whole, by hand.
+	p = (struct xy_dp_peer){.remote = endpoint(NODE_B), .mtu = 1500, .room = ROOM};
+	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, NODE_B, &p), 0);
+	m = packet(&at_a, &at_b, 64, ROOM);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT_EQUAL(out[0]->data_len, ROOM + XY_WG_DATA_OVERHEAD);
+	CU_ASSERT_EQUAL(xy_packet(out[0])->pieces, XY_PIECES_NONE);
+	CU_ASSERT(open_sent(NODE_B, out[0]) >= ROOM);
+	settle();
+	link_small(NODE_B, LINK_MAX);
+}
+
 // What is too large is cut, in its place among what is not; others' packets go as before.
 static void test_fragments(void)
 {
@@ -2251,9 +2307,9 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"inner checks, sources", test_inner_checks},
 	     {"a leaf of ::/0", test_leaf_of_everything}, {"a default route", test_default_route},
 	     {"full of routes", test_route_limit}, {"ICMP errors", test_icmp},
-	     {"no room behind a packet", test_buffer_full}, {"ICMP rate", test_icmp_limit},
-	     {"hold and release", test_hold}, {"roaming", test_roam},
-	     {"hand-over, move of ownership", test_handover_and_move},
+	     {"no room behind a packet", test_buffer_full}, {"larger than goes whole", test_pieces},
+	     {"ICMP rate", test_icmp_limit}, {"hold and release", test_hold},
+	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
 	     {"a move while control is busy", test_move_alone},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},

@@ -462,6 +462,49 @@ static void test_mtu(void)
 	}
 }
 
+// Datagrams that IP may cut pass where they are too long, in their place among those that may not,
+// by interface and by a route's own MTU; the socket's own way is what it was.
+static void in_pieces(bool v6, unsigned how)
+{
+	enum { N = 70 };
+	struct rte_mbuf *m[N];
+	start(1);
+	struct xy_port *a = opened("::", 0, 0), *b = opened("::", 0, 1);
+	struct xy_endpoint remote = at(v6 ? "::1" : "127.0.0.1", b->udp_port);
+	unsigned cut = 0;
+	for (unsigned i = 0; i < N; i++) {
+		bool large = i % 7 == 3 || i == 8 || i == 67;
+		m[i] = made(i, large ? 1600 : 1400, &remote);
+		xy_packet(m[i])->pieces = large ? how : XY_PIECES_NONE;
+		cut += large;
+	}
+	CU_ASSERT_EQUAL_FATAL(sent(a, m, N), N);
+	CU_ASSERT_EQUAL_FATAL(take(b, m, N), N);
+	for (unsigned i = 0; i < N; i++) {
+		bool large = i % 7 == 3 || i == 8 || i == 67;
+		CU_ASSERT(intact(m[i], i, large ? 1600 : 1400));
+	}
+	CU_ASSERT_EQUAL(a->counters[0].tx_fragmented, cut);
+	CU_ASSERT_EQUAL(b->counters[0].rx_fragmented, cut);
+	rig_consume(&rig.worker[0], m, N);
+	m[0] = made(0, 1600, &remote);
+	CU_ASSERT_EQUAL_FATAL(sent(a, m, 1), 0);
+	CU_ASSERT_EQUAL(xy_packet(m[0])->verdict, XY_DROP_UNDERLAY_MTU);
+	rig_drop(&rig.worker[0], m, 1);
+	finish(a, b);
+}
+
+static void test_pieces(void)
+{
+	if (!rig_own_net) {
+		fprintf(stderr, "skipped: ");
+		return;
+	}
+	for (unsigned v6 = 0; v6 < 2; v6++)
+		for (unsigned how = XY_PIECES_PATH; how <= XY_PIECES_ROUTE; how++)
+			in_pieces(v6, how);
+}
+
 static void test_refused(void)
 {
 	struct rte_mbuf *m[4];
@@ -762,6 +805,7 @@ int main(void)
 		{"ECN both ways", test_ecn},
 		{"local address", test_local},
 		{"too long for the path", test_mtu},
+		{"too long, and may be cut", test_pieces},
 		{"refused by the kernel", test_refused},
 		{"errors about another", test_closed},
 		{"too big, says a router", test_too_big},
