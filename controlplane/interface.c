@@ -7,15 +7,15 @@
 #include <net/if.h>
 #include <stdlib.h>
 
-#define MTU_MIN	     1280 // RFC 8200
-#define MTU_DEFAULT  1344 // 1500 - 80 - 72, rounded down to 16
-#define E2E_OVERHEAD 72	  // the layer from end to end, 40 + 16 + 16
-#define ROUND	     16	  // WireGuard's padding
-#define OWN_METRIC   4096 // of our /64; the kernel's own are 256, people's 1024
+#define MTU_MIN	    1280 // RFC 8200
+#define MTU_DEFAULT 1344 // 1500 - 80 - 72, rounded down to 16
+#define ROUND	    16	 // WireGuard's padding
+#define OWN_METRIC  4096 // of our /64; the kernel's own are 256, people's 1024
 
 static const struct xy_prefix mesh = {.addr.b = {0x02}, .len = 7};
 
-// The smallest underlay less link and end-to-end overheads, unless the config says otherwise.
+// The smallest underlay less link and end-to-end overheads, unless the config says otherwise. What
+// is learned of a path is told those who send there, each by "too big".
 static uint32_t mtu_wanted(const struct xy_daemon *d)
 {
 	uint32_t room = xy_links_room(d->links), most = d->max_packet;
@@ -23,7 +23,7 @@ static uint32_t mtu_wanted(const struct xy_daemon *d)
 		return d->plan.config.host.mtu;
 	if (!room)
 		return MTU_DEFAULT;
-	room = room > E2E_OVERHEAD ? (room - E2E_OVERHEAD) / ROUND * ROUND : 0;
+	room = room > XY_E2E_OVERHEAD ? (room - XY_E2E_OVERHEAD) / ROUND * ROUND : 0;
 	room = room > most ? most : room;
 	return room < MTU_MIN ? MTU_MIN : room;
 }

@@ -227,6 +227,8 @@ void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 	    xy_interface_withhold(d, &peer->remote.addr))
 		return; // asked again when the kernel has let it go
 	peer->mtu = path.mtu;
+	peer->route_mtu = path.route_mtu;
+	peer->icmp_mtu = path.icmp_mtu;
 	struct card *c = card_at(p, path.next.ifindex, &peer->remote.addr);
 	if (!c) {
 		go_by_socket(d, peer);

@@ -95,6 +95,8 @@ static const struct column peers[] = {
 	{"rx_bytes", TRAFFIC, XY_RIGHT},
 	{"tx_bytes", TRAFFIC, XY_RIGHT},
 	{"mtu", NUMBER, XY_RIGHT},
+	{"mtu_from", TEXT, XY_LEFT},
+	{"fragments", TEXT, XY_LEFT},
 	{"handshakes_failed", NUMBER, XY_RIGHT},
 };
 
@@ -122,13 +124,14 @@ static const struct column drops[] = {
 };
 
 static const struct column ports[] = {
-	{"port", NUMBER, XY_RIGHT},	 {"driver", TEXT, XY_LEFT},
-	{"interface", TEXT, XY_LEFT},	 {"mode", TEXT, XY_LEFT},
-	{"queues", NUMBER, XY_RIGHT},	 {"address", TEXT, XY_LEFT},
-	{"udp_port", NUMBER, XY_RIGHT},	 {"rx_packets", COUNT, XY_RIGHT},
-	{"rx_bytes", TRAFFIC, XY_RIGHT}, {"tx_packets", COUNT, XY_RIGHT},
-	{"tx_bytes", TRAFFIC, XY_RIGHT}, {"rx_missed", COUNT, XY_RIGHT},
-	{"tx_errors", COUNT, XY_RIGHT},	 {"idle", TEXT, XY_LEFT},
+	{"port", NUMBER, XY_RIGHT},	    {"driver", TEXT, XY_LEFT},
+	{"interface", TEXT, XY_LEFT},	    {"mode", TEXT, XY_LEFT},
+	{"queues", NUMBER, XY_RIGHT},	    {"address", TEXT, XY_LEFT},
+	{"udp_port", NUMBER, XY_RIGHT},	    {"rx_packets", COUNT, XY_RIGHT},
+	{"rx_bytes", TRAFFIC, XY_RIGHT},    {"tx_packets", COUNT, XY_RIGHT},
+	{"tx_bytes", TRAFFIC, XY_RIGHT},    {"rx_missed", COUNT, XY_RIGHT},
+	{"tx_errors", COUNT, XY_RIGHT},	    {"rx_fragmented", COUNT, XY_RIGHT},
+	{"tx_fragmented", COUNT, XY_RIGHT}, {"idle", TEXT, XY_LEFT},
 };
 
 static const struct column hosts[] = {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernel/underlay.h"
 
-#include "noise/wg.h"
-
 #include <errno.h>
 #include <linux/if_arp.h>
 #include <linux/ipv6.h>
@@ -13,9 +11,8 @@
 #include <string.h>
 
 enum {
-	REQUEST = 512, // bytes, more than any of them
-	HOPS = 32,     // of one route
-	INNER_MIN = 1280,
+	REQUEST = 512,	// bytes, more than any of them
+	HOPS = 32,	// of one route
 	LINK_TRIES = 3, // when links come and go as they are read
 };
 
@@ -100,14 +97,6 @@ static struct nlmsghdr *route_request(const struct xy_underlay *u, char *buf,
 	return h;
 }
 
-// Anybody who knows our addresses can forge an ICMP error, so what it says is taken within bounds.
-static uint32_t bounded(const struct xy_endpoint *to, uint32_t learned)
-{
-	uint32_t least = INNER_MIN + (xy_addr_is_v4(&to->addr) ? XY_WG_LINK_OVERHEAD_V4
-							       : XY_WG_LINK_OVERHEAD_V6);
-	return learned < least ? least : learned;
-}
-
 static int ask_route(const struct xy_underlay *u, const struct xy_endpoint *to, unsigned ifindex,
 		     struct xy_underlay_path *p)
 {
@@ -115,7 +104,8 @@ static int ask_route(const struct xy_underlay *u, const struct xy_endpoint *to, 
 	struct route_answer answer = {.path = p};
 	int r = xy_netlink_answer(u->netlink, route_request(u, buf, to, ifindex, 0), on_route,
 				  &answer);
-	p->mtu = answer.mtu && answer.expires ? bounded(to, answer.mtu) : answer.mtu;
+	p->mtu = answer.expires ? 0 : answer.mtu;
+	p->icmp_mtu = answer.expires ? answer.mtu : 0;
 	return r;
 }
 
@@ -149,11 +139,12 @@ static uint32_t mtu_ipv6(const struct nlattr *spec)
 struct link_answer {
 	struct xy_underlay_path *path;
 	bool v6; // what is to be sent
+	uint32_t mtu;
 };
 
 static int on_link(const struct nlmsghdr *h, void *arg)
 {
-	const struct link_answer *answer = arg;
+	struct link_answer *answer = arg;
 	struct xy_underlay_path *p = answer->path;
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);
 	const struct nlattr *attr;
@@ -162,9 +153,9 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 	{
 		uint16_t type = mnl_attr_get_type(attr);
 		if (type == IFLA_MTU)
-			lower(&p->mtu, mnl_attr_get_u32(attr));
+			lower(&answer->mtu, mnl_attr_get_u32(attr));
 		if (type == IFLA_AF_SPEC && answer->v6)
-			lower(&p->mtu, mtu_ipv6(attr));
+			lower(&answer->mtu, mtu_ipv6(attr));
 		if (type == IFLA_ADDRESS && mnl_attr_get_payload_len(attr) == 6)
 			memcpy(p->own_mac, mnl_attr_get_payload(attr), 6);
 	}
@@ -175,12 +166,15 @@ static int ask_link(const struct xy_underlay *u, const struct xy_endpoint *to,
 		    struct xy_underlay_path *p)
 {
 	char buf[REQUEST];
-	struct link_answer answer = {p, !xy_addr_is_v4(&to->addr)};
+	struct link_answer answer = {p, !xy_addr_is_v4(&to->addr), 0};
 	struct ifinfomsg *ifi;
 	struct nlmsghdr *h =
 		xy_netlink_request(u->netlink, buf, RTM_GETLINK, 0, sizeof(*ifi), &ifi);
 	ifi->ifi_index = (int)p->next.ifindex;
-	return xy_netlink_answer(u->netlink, h, on_link, &answer);
+	int r = xy_netlink_answer(u->netlink, h, on_link, &answer);
+	p->route_mtu = p->mtu && answer.mtu && p->mtu < answer.mtu;
+	lower(&p->mtu, answer.mtu);
+	return r;
 }
 
 // --- neighbour

@@ -24,10 +24,11 @@ struct xy_underlay_path {
 	// left because it does not answer while another does. ifindex 0: none was left.
 	struct xy_underlay_hop left;
 	struct xy_addr source;
-	// What gets through in one piece, bytes: of the link, the route, and what ICMP told the
-	// kernel within its sysctl mtu_expires (10 minutes); ICMP alone never takes it below what
-	// carries an overlay packet of 1280 bytes.
-	uint32_t mtu;
+	uint32_t mtu;	// of the interface and the route, bytes
+	bool route_mtu; // the route's is less than the interface's
+	// What ICMP told the kernel within its sysctl mtu_expires (10 minutes); 0: nothing. Anybody
+	// can forge it.
+	uint32_t icmp_mtu;
 	bool ethernet; // the link has hardware addresses
 	bool resolved; // next_mac is known and thought to be good
 	bool fixed;    // it was set by hand and needs no keeping

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 
 #define RESOLVE_INTERVAL (10 * XY_SEC) // at most so often per name
-#define MTU_UNKNOWN	 1500
-#define MTU_MIN		 1280 // RFC 8200; below it no link is of use to us
 
 // The overlay cannot carry its own underlay.
 bool xy_link_usable(const struct xy_endpoint *e)
@@ -25,19 +23,13 @@ unsigned xy_links_port_to(const struct xy_dp *dp, const struct xy_addr *remote)
 	return 0;
 }
 
-uint32_t xy_link_room(const struct xy_link *k)
-{
-	uint32_t overhead =
-		xy_addr_is_v4(&k->remote.addr) ? XY_WG_LINK_OVERHEAD_V4 : XY_WG_LINK_OVERHEAD_V6;
-	return k->remote.port && k->told.mtu > overhead ? k->told.mtu - overhead : 0;
-}
-
 static bool is_told(const struct xy_dp_peer *a, const struct xy_dp_peer *b)
 {
 	return a->leaf == b->leaf && a->routing == b->routing && a->open == b->open &&
 	       a->provisional == b->provisional && a->port == b->port &&
 	       xy_endpoint_eq(&a->remote, &b->remote) && xy_addr_eq(&a->local, &b->local) &&
-	       a->mtu == b->mtu && a->resolved == b->resolved &&
+	       a->mtu == b->mtu && a->room == b->room && a->route_mtu == b->route_mtu &&
+	       a->resolved == b->resolved &&
 	       memcmp(a->next_mac, b->next_mac, sizeof(a->next_mac)) == 0 &&
 	       memcmp(a->own_mac, b->own_mac, sizeof(a->own_mac)) == 0;
 }
@@ -53,10 +45,7 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 			       .local = k->local};
 	if (p.remote.port)
 		l->cfg.ops.path(l->cfg.ops.arg, &p);
-	if (!p.mtu)
-		p.mtu = MTU_UNKNOWN;
-	if (p.mtu < MTU_MIN)
-		p.mtu = MTU_MIN;
+	xy_link_size(k, &p);
 	if (is_told(&p, &k->told))
 		return 0;
 	int r = xy_dp_peer_set(l->dp, k->slot, &p);
@@ -80,6 +69,8 @@ static void remote_set(struct xy_links *l, struct xy_link *k, const struct xy_en
 	if (k->remote.port && xy_map_get(&l->by_remote, remote_hash(l, &k->remote), &slot) &&
 	    slot == k->slot)
 		xy_map_del(&l->by_remote, remote_hash(l, &k->remote));
+	if (!xy_addr_eq(&k->remote.addr, &remote->addr)) // another path
+		k->sizes.probed = false;
 	k->remote = *remote;
 	if (remote->port && !k->provisional)
 		xy_map_set(&l->by_remote, remote_hash(l, remote), k->slot);

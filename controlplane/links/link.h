@@ -35,6 +35,17 @@ struct xy_endpoints {
 	struct xy_endpoint learned; // port 0: none
 };
 
+// What a link carries, and how that is known: size.c.
+struct xy_link_sizes {
+	uint32_t overhead, floor; // in the underlay; what it must carry inside, in fragments or not
+	uint32_t limit, icmp;	  // of IP datagrams: by interface and route; by ICMP, 0: not told
+	uint32_t local;		  // overlay packets, by what this host itself has for a reason
+	uint32_t room, whole;	  // overlay packets: in all, and in one piece
+	enum xy_link_whence whence;
+	bool probed;
+	struct xy_link_probed found; // if it was
+};
+
 // Our own handshake as initiator. Its index is reserved in the dataplane in all states but NONE.
 enum xy_link_hs {
 	XY_LINK_HS_NONE,
@@ -64,6 +75,8 @@ struct xy_link {
 	struct xy_endpoint hint;   // where to ask next; port 0: none
 	struct xy_addr local;
 	unsigned port;
+	unsigned mtu; // by the config: the largest overlay packet; 0: not set
+	struct xy_link_sizes sizes;
 	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
 	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
 
@@ -239,7 +252,10 @@ void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port
 			    xy_nsec now);
 // Tells the dataplane, with the way there asked again; what did not change is not told again.
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
-uint32_t xy_link_room(const struct xy_link *k); // for an overlay packet; 0: no endpoint
+
+// --- size.c
+// Decides on sizes: of what is known of the way, makes what the dataplane is told.
+void xy_link_size(struct xy_link *k, struct xy_dp_peer *p);
 
 // --- apply.c
 void xy_links_apply_run(struct xy_links *l, unsigned max, xy_nsec now); // steps, a route each

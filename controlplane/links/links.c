@@ -374,17 +374,6 @@ bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max)
 	return *from < l->count;
 }
 
-uint32_t xy_links_room(const struct xy_links *l)
-{
-	uint32_t least = 0;
-	for (uint32_t i = 0; i < l->count; i++) {
-		uint32_t room = xy_link_room(l->link[l->order[i]]);
-		if (room && (!least || room < least))
-			least = room;
-	}
-	return least;
-}
-
 unsigned xy_links_jobs(const struct xy_links *l)
 {
 	return l->jobs.used;

@@ -107,8 +107,29 @@ xy_nsec xy_links_deadline(const struct xy_links *l);
 // Asks for the way to the peers of at most max links again, from *from (0 at first) on;
 // true: there are more.
 bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max);
-// The smallest room for an overlay packet in any link, bytes; 0: no link has an endpoint.
+// The smallest room for an overlay packet in any link, bytes, by what this host has itself
+// (interfaces, routes, config) and not by what is learned of paths, which is told packet by packet;
+// 0: no link has an endpoint.
 uint32_t xy_links_room(const struct xy_links *l);
+
+// What a link's path is probed with; sizes are of IP datagrams, bytes.
+struct xy_link_path {
+	struct xy_endpoint remote;
+	uint32_t limit;	   // by interface and route
+	uint32_t icmp;	   // as ICMP told; 0: nothing
+	uint32_t floor;	   // that must pass, in fragments or not
+	uint32_t overhead; // of it
+};
+// What probing found.
+struct xy_link_probed {
+	uint32_t size;	// goes whole; 0: nothing is known to
+	bool confirmed; // by an answer to a probe
+	bool lost;	// fragments do not arrive
+};
+// False: there is no such link, it has no endpoint, or the config sets its size.
+bool xy_links_path(const struct xy_links *l, uint32_t slot, struct xy_link_path *out);
+// NULL: nothing is known any more.
+void xy_links_probed(struct xy_links *l, uint32_t slot, const struct xy_link_probed *found);
 // The newest time stamp that was sent; zeros: none.
 void xy_links_stamp(const struct xy_links *l, uint8_t out[static XY_WG_TAI64N_LEN]);
 // Where a configured node was last heard from, for the next start. False: it never was, or at is no
@@ -146,6 +167,16 @@ enum xy_link_state {
 	XY_LINK_UNRESOLVED, // it has names for endpoints, and none has an address yet
 };
 
+// How the size of a link is known.
+enum xy_link_whence {
+	XY_WHENCE_INTERFACE, // of the interface that leads there
+	XY_WHENCE_ROUTE,     // the kernel's route has an MTU
+	XY_WHENCE_ICMP,
+	XY_WHENCE_PROBED,
+	XY_WHENCE_CONFIG,
+	XY_WHENCES
+};
+
 struct xy_link_info {
 	const char *name;
 	struct xy_key key;
@@ -160,6 +191,9 @@ struct xy_link_info {
 	xy_nsec last_received;	// 0 = never
 	xy_nsec session_born;	// 0 = none
 	uint32_t mtu;		// of overlay packets; 0 = no endpoint
+	uint32_t whole;		// what goes unfragmented of them
+	enum xy_link_whence whence;
+	bool fragments_lost; // larger ones do not arrive
 	unsigned keepalive;
 	unsigned allowed_count;
 	const struct xy_prefix *allowed;

@@ -54,6 +54,10 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 		k->timers.persistent_keepalive = p->keepalive * XY_SEC;
 		k->timers.persistent_at = p->keepalive ? now : XY_NEVER;
 	}
+	if (k->mtu != p->mtu) {
+		k->mtu = p->mtu;
+		xy_link_endpoint_publish(l, k);
+	}
 	int r = allowed_set(k, p);
 	r = r ? r : xy_link_endpoints_set(l, k, p, now);
 	if (!r && !xy_link_is_up(l, k, now))
@@ -99,6 +103,7 @@ int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 	k->leaf = p->leaf;
 	k->routing = xy_config_speaks(p);
 	k->keepalive = p->keepalive;
+	k->mtu = p->mtu;
 	k->start_at = XY_NEVER;
 	k->mark = l->mark;
 	k->hs_remote = *remote;

@@ -256,6 +256,28 @@ static void put_traffic(json_t *o, const struct xy_link_info *k)
 	json_object_set_new(o, "tx_bytes", number(k->stats.tx_bytes));
 }
 
+static const char *const whence_text[XY_WHENCES] = {[XY_WHENCE_INTERFACE] = "interface",
+						    [XY_WHENCE_ROUTE] = "route",
+						    [XY_WHENCE_ICMP] = "ICMP",
+						    [XY_WHENCE_PROBED] = "probed",
+						    [XY_WHENCE_CONFIG] = "config"};
+
+static const char *fragments_text(const struct xy_link_info *k)
+{
+	if (k->fragments_lost)
+		return "lost";
+	return k->whole < k->mtu ? "yes" : "no";
+}
+
+static void put_size(json_t *o, const struct xy_link_info *k)
+{
+	bool known = k->mtu;
+	json_object_set_new(o, "mtu", number(k->mtu));
+	json_object_set_new(o, "mtu_from", TEXT(known ? whence_text[k->whence] : NULL));
+	json_object_set_new(o, "fragments", TEXT(known ? fragments_text(k) : NULL));
+	json_object_set_new(o, "unfragmented", known ? number(k->whole) : json_null());
+}
+
 static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 {
 	char text[XY_ENDPOINT_STRLEN];
@@ -280,7 +302,7 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 	json_object_set_new(o, "last_handshake", seconds_since(k.last_handshake, now));
 	json_object_set_new(o, "last_received", seconds_since(k.last_received, now));
 	put_traffic(o, &k);
-	json_object_set_new(o, "mtu", number(k.mtu));
+	put_size(o, &k);
 	json_object_set_new(o, "keepalive", number(k.keepalive));
 	json_object_set_new(o, "allowed", allowed_json(&k));
 	json_object_set_new(o, "sessions", number(k.sessions));
@@ -511,6 +533,8 @@ static json_t *port_json(unsigned port, const struct xy_dp_port_info *info)
 	json_object_set_new(o, "tx_bytes", number(info->tx_bytes));
 	json_object_set_new(o, "rx_missed", number(info->rx_missed));
 	json_object_set_new(o, "tx_errors", number(info->tx_errors));
+	json_object_set_new(o, "rx_fragmented", number(info->rx_fragmented));
+	json_object_set_new(o, "tx_fragmented", number(info->tx_fragmented));
 	json_object_set_new(o, "steered", steered);
 	return o;
 }

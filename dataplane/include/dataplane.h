@@ -142,6 +142,7 @@ struct xy_dp_peer {
 	// Between the two, IP makes fragments. The kernel's route has a size of its own for them;
 	// else the interface's is taken, and a router's on the way.
 	bool route_mtu;
+	uint32_t icmp_mtu; // of the path, as ICMP errors told, for those who look; 0: they did not
 	// The next hop's hardware address and the card's own, where the port has a card and the
 	// kernel has resolved the neighbour; local is then an address of the card. Else the kernel
 	// sends.

@@ -78,6 +78,7 @@ struct xy_config_peer {
 	unsigned endpoint_count;
 	struct xy_config_endpoint endpoints[XY_CONFIG_ENDPOINTS];
 	unsigned keepalive;		   // seconds, 0 = off, at most 65535
+	unsigned mtu;			   // of the link, bytes of an overlay packet; 0 = found out
 	struct xy_config_prefixes allowed; // leaf only: what it may send from, what is routed to it
 	enum xy_config_speak babel;
 	uint16_t cost;	      // of the link for Babel; 0 = default

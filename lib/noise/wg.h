@@ -30,6 +30,7 @@ enum {
 	XY_WG_PAD = 16,
 	XY_WG_LINK_OVERHEAD_V4 = 20 + 8 + XY_WG_DATA_OVERHEAD, // 60
 	XY_WG_LINK_OVERHEAD_V6 = 40 + 8 + XY_WG_DATA_OVERHEAD, // 80
+	XY_E2E_OVERHEAD = 72, // of sealing from end to end, inside a link: 40 + 16 + 16
 };
 
 struct xy_wg_macs {

@@ -4,13 +4,13 @@
 # before it cuts them, the device at the other end puts them together. Those that may not are
 # answered.
 #
-#   p (wireguard-go, 1420) --(1500)-- r (gateway) --(1300)-- s (gateway) --(1500)-- q (1420)
+#   p (wireguard-go, 1420) --(1500)-- r (gateway) --(1450)-- s (gateway) --(1500)-- q (1420)
 . "$(dirname "$0")/_init.sh"
 need "$XYLEMD" "$XYLEM" wireguard-go wg tcpdump /usr/bin/python3
 
 add_node p r s q
 join p r
-join r s 1300
+join r s 1450
 join s q
 make_key r s
 make_wg_key p q
@@ -40,7 +40,7 @@ END
 device p 10.1.1.5 r 10.9.1.2
 device q 10.1.2.6 s 10.9.3.1
 check_within 20 "r and s are linked" peer_up r s
-check "the link between them carries 1240" same 1240 "$(peer r s mtu)"
+check "the link between them carries 1390" same 1390 "$(peer r s mtu)"
 check_within 20 "p pings q" pings p 10.1.2.6
 
 cat >"$LAB/echo.py" <<'END'
@@ -60,7 +60,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.IPPROTO_IP, 10, 0)
 s.settimeout(2)
 s.connect((sys.argv[1], 4000))
-for size in list(range(1205, 1225)) + [1392, 1400, 2000, 4000, 8192]:
+for size in list(range(1355, 1375)) + [1392, 1400, 2000, 4000, 8192]:
     data, answer = os.urandom(size), None
     for attempt in range(5):
         s.send(data)
@@ -89,7 +89,7 @@ check "none was too big" same 0 "$(($(drops r too_big) + $(drops s too_big)))"
 check "r cut packets" at_least $((r_before + 20)) "$(cut r)"
 check "s cut packets" at_least $((s_before + 20)) "$(cut s)"
 end_capture q wg-q
-larger() { tcpdump -n -r "$LAB/q-wg-q.pcap" 'ip[2:2] > 1240' 2>/dev/null | wc -l; }
+larger() { tcpdump -n -r "$LAB/q-wg-q.pcap" 'ip[2:2] > 1390' 2>/dev/null | wc -l; }
 pieces() { tcpdump -n -r "$LAB/q-wg-q.pcap" 'ip[6:2] & 0x1fff > 0' 2>/dev/null | wc -l; }
 check "q got fragments" at_least 20 "$(pieces)"
 check "none larger than the narrow link carries" same 0 "$(larger)"
@@ -104,9 +104,9 @@ done
 before=$(drops r too_big)
 told() {
   local out
-  out=$(in_node p ping -n -c 1 -W 1 -M 'do' -s 1300 10.1.2.6 2>&1) || true
-  grep -E 'mtu ?[=:] ?1240' <<<"$out"
+  out=$(in_node p ping -n -c 1 -W 1 -M 'do' -s 1390 10.1.2.6 2>&1) || true
+  grep -E 'mtu ?[=:] ?1390' <<<"$out"
 }
-check_within 10 "with DF, p is told of 1240" told
+check_within 10 "with DF, p is told of 1390" told
 check "and r counts it" at_least $((before + 1)) "$(drops r too_big)"
-check "1240 bytes with DF pass" pings p 10.1.2.6 -M 'do' -s 1212
+check "1390 bytes with DF pass" pings p 10.1.2.6 -M 'do' -s 1362

@@ -28,7 +28,8 @@ struct node {
 	unsigned resolve_asked;
 	bool resolve_fails;
 	bool open; // to strangers
-	uint32_t mtu;
+	uint32_t mtu, icmp_mtu;
+	bool route_mtu;
 	unsigned changes[XY_LINK_REMOVED + 1];
 };
 
@@ -96,7 +97,10 @@ static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host,
 
 static void path(void *arg, struct xy_dp_peer *peer)
 {
-	peer->mtu = ((struct node *)arg)->mtu;
+	const struct node *n = arg;
+	peer->mtu = n->mtu;
+	peer->icmp_mtu = n->icmp_mtu;
+	peer->route_mtu = n->route_mtu;
 }
 
 static void routing(void *arg, uint32_t slot, enum xy_link_change what)
@@ -1846,29 +1850,81 @@ static void test_move(void)
 	world_end();
 }
 
-static void test_mtu(void)
+// How large the packets of A's link to B are, in all and in one piece, and how that is known.
+static void sizes(uint32_t room, uint32_t whole, enum xy_link_whence whence)
 {
 	unsigned from = 0;
+	CU_ASSERT(!xy_links_mtu_refresh(A->links, &from, 10));
+	struct xy_link_info i = info(A);
+	CU_ASSERT_EQUAL(i.mtu, room);
+	CU_ASSERT_EQUAL(i.whole, whole);
+	CU_ASSERT_EQUAL(i.whence, whence);
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.room, room);
+}
+
+static void test_mtu(void)
+{
 	world_make();
 	A->mtu = 1400;
 	pair_up();
 	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1400);
-	CU_ASSERT_EQUAL(info(A).mtu, 1340);
+	sizes(1352, 1340, XY_WHENCE_INTERFACE); // between nodes, whatever the underlay
 	A->mtu = 1500;
-	CU_ASSERT(!xy_links_mtu_refresh(A->links, &from, 10));
+	sizes(1440, 1440, XY_WHENCE_INTERFACE);
 	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1500);
 	CU_ASSERT_EQUAL(xy_links_room(A->links), 1440);
-	A->mtu = 600; // never below what IPv6 needs
+	A->mtu = 1450;
+	A->route_mtu = true;
+	sizes(1390, 1390, XY_WHENCE_ROUTE);
+	A->route_mtu = false;
+	A->mtu = 1500;
+	A->icmp_mtu = 600; // which anybody can forge
 	struct xy_dp_event ev = {.type = XY_DP_MTU, .peer = 0};
 	xy_links_event(A->links, &ev, w.now);
-	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1280);
-	A->mtu = 1450;
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 600);
+	sizes(1352, 540, XY_WHENCE_ICMP);
+	CU_ASSERT_EQUAL(xy_links_room(A->links),
+			1440); // the interface's; others are told by packet
+	A->icmp_mtu = 1450;
 	ev = (struct xy_dp_event){.type = XY_DP_MTU, .peer = XY_DP_NO_PEER, .remote = C->dp.self};
 	xy_links_event(A->links, &ev, w.now); // no peer of ours is there
-	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1280);
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 600);
 	ev.remote = B->dp.self;
 	xy_links_event(A->links, &ev, w.now);
 	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1450);
+	sizes(1390, 1390, XY_WHENCE_ICMP);
+	world_end();
+}
+
+static void test_mtu_probed(void)
+{
+	struct xy_link_path path;
+	struct xy_link_probed found = {.size = 1500, .confirmed = true};
+	world_make();
+	A->mtu = 1500;
+	pair_up();
+	CU_ASSERT_FATAL(xy_links_path(A->links, 0, &path));
+	CU_ASSERT(path.limit == 1500 && path.icmp == 0 && path.overhead == 60 &&
+		  path.floor == 1352 + 60);
+	xy_links_probed(A->links, 0, &found);
+	sizes(1440, 1440, XY_WHENCE_PROBED);
+	found.size = 1400;
+	xy_links_probed(A->links, 0, &found);
+	sizes(1352, 1340, XY_WHENCE_PROBED);
+	found.lost = true; // of fragments: then it is what goes whole, and 1280 at least
+	xy_links_probed(A->links, 0, &found);
+	sizes(1340, 1340, XY_WHENCE_PROBED);
+	CU_ASSERT(info(A).fragments_lost);
+	found.size = 1300;
+	xy_links_probed(A->links, 0, &found);
+	sizes(1280, 1240, XY_WHENCE_PROBED);
+	found = (struct xy_link_probed){.size = 0};
+	xy_links_probed(A->links, 0, &found);
+	sizes(1352, 0, XY_WHENCE_PROBED);
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 0);
+	xy_links_probed(A->links, 0, NULL);
+	sizes(1440, 1440, XY_WHENCE_INTERFACE);
+	CU_ASSERT_EQUAL(xy_links_room(A->links), 1440);
 	world_end();
 }
 
@@ -2044,6 +2100,7 @@ XY_UNIT_MAIN(
 	{"a stranger while his config comes", test_stranger_meanwhile},
 	{"refused configs", test_refused}, {"all that is refused", test_refused_all},
 	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
-	{"events of what is not there", test_strange_events}, {"heap against a scan", test_heap},
-	{"map against an array", test_map}, {"limits for tests", test_limits},
-	{"loop lag", test_lag}, {"longest work", test_works}, {"log limits", test_log_limit})
+	{"path mtu, probed", test_mtu_probed}, {"events of what is not there", test_strange_events},
+	{"heap against a scan", test_heap}, {"map against an array", test_map},
+	{"limits for tests", test_limits}, {"loop lag", test_lag}, {"longest work", test_works},
+	{"log limits", test_log_limit})
