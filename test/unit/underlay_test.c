@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -371,6 +372,7 @@ static void test_interrupted(void)
 	setpgid(pid, pid); // it and what it runs are killed together
 	if (pid == 0) {
 		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); // nor does it outlive a test that is killed
 		execlp("sh", "sh", "-c",
 		       "while :; do for i in $(seq 1 200); do echo addr add fd02::1/64 dev b0 "
 		       "nodad; "
