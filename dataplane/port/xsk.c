@@ -18,7 +18,12 @@
 #define XDP_USE_SG (1 << 4)
 #endif
 
-enum { KICKS_MAX = 8 };
+enum {
+	KICKS_MAX = 8,
+	// Tends that a worker stays awake for frames which the kernel does not take: a card whose
+	// link is down takes none for as long as that is.
+	STALLED_MAX = 1000,
+};
 
 // What the kernel takes as a chunk: XDP_UMEM_MIN_CHUNK_SIZE, and a page.
 enum { CHUNK_MIN = 2048, CHUNK_MAX = 4096 };
@@ -274,15 +279,39 @@ static void reclaim(struct xy_xsk *x)
 	}
 }
 
+// Frames that the kernel has not taken from the ring.
+static uint32_t untaken(const struct xy_xsk *x)
+{
+	return x->tx.cached_prod - __atomic_load_n(x->tx.consumer, __ATOMIC_ACQUIRE);
+}
+
+// A driver in zero copy may stop after our last look at its flag, with frames before it in the ring
+// or in the card, and asks by the flag alone to be told of them. Copy mode has the flag always:
+// there only what is still in the ring is worth a system call.
+static bool wants_kick(const struct xy_xsk *x)
+{
+	return x->outstanding && (x->zero_copy || untaken(x)) &&
+	       xsk_ring_prod__needs_wakeup(&x->tx);
+}
+
+static bool stays_awake(struct xy_xsk *x)
+{
+	uint32_t taken = x->tx.cached_prod - untaken(x);
+	if (taken == x->tx.cached_prod || taken != x->taken)
+		x->stalled = 0;
+	x->taken = taken;
+	return taken != x->tx.cached_prod && x->stalled++ < STALLED_MAX;
+}
+
 bool xy_xsk_tend(struct xy_xsk *x)
 {
 	if (x->copy)
 		xy_xsk_copy_reclaim(x);
 	else
 		reclaim(x);
-	if (x->unsent)
+	if (x->unsent || wants_kick(x))
 		kick(x);
-	return x->unsent;
+	return stays_awake(x) || x->unsent;
 }
 
 // A packet in a buffer of another node's pool lies outside of our UMEM: copied. NULL: no buffer.

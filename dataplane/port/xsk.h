@@ -29,9 +29,10 @@ struct xy_xsk {
 	uint64_t owner;	      // marks buffers that the kernel has (mbuf tx_offload)
 	uint32_t outstanding; // sent and not yet given back
 	bool zero_copy;
-	bool unsent; // the kernel left frames in the ring: ask again
-	bool pieces; // frames may come and go in several
-	bool copy;   // frames of our own; then:
+	bool unsent;		 // the kernel left frames in the ring: ask again
+	uint32_t taken, stalled; // what it had taken at the last tend; tends since that rose
+	bool pieces;		 // frames may come and go in several
+	bool copy;		 // frames of our own; then:
 	struct xy_gather gather;
 	uint32_t free_count;	    // frames for sending that the kernel does not have
 	uint32_t free[XY_XSK_RING]; // their numbers
@@ -55,6 +56,7 @@ void xy_xsk_close(struct xy_xsk *x);
 uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n);
 // Returns how many were taken (they belong to the kernel until done); the others stay the caller's.
 uint16_t xy_xsk_tx_burst(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n);
-// Between bursts: takes back buffers that were sent. True: some wait to be sent, call again soon.
+// Between bursts: takes back buffers that were sent, and tells the kernel of those that it left, if
+// it wants to be told. True: some wait to be sent, call again soon.
 bool xy_xsk_tend(struct xy_xsk *x);
 uint64_t xy_xsk_missed(const struct xy_xsk *x); // frames that the kernel dropped for want of room
