@@ -193,6 +193,26 @@ kernel_udp() {
   in_node "$1" cat /proc/net/snmp /proc/net/snmp6 |
     awk '/^Udp: [0-9]/ { n += $2 + $5 } /^Udp6(In|Out)Datagrams/ { n += $2 } END { print n }'
 }
+# losses [DAEMON...]: how many packets are counted as lost so far, by these daemons (default: all) and by
+# the kernels of all nodes: drops, what a port missed or could not send, full sockets and interfaces. On a
+# busy machine packets do get lost; a test can hold that they are counted.
+losses() {
+  local it sum=0 n
+  [ $# -gt 0 ] || set -- "${LAB_DAEMONS[@]}"
+  for it; do
+    n=$({ show "$it" drops && show "$it" ports; } |
+      jq -s '[.[] | (.drops // [])[].packets, ((.ports // [])[] | .rx_missed, .tx_errors)] | add')
+    sum=$((sum + n))
+  done
+  for it in "${LAB_NODES[@]}"; do
+    n=$({
+      in_node "$it" cat /proc/net/snmp /proc/net/snmp6 | awk '/^Udp: [0-9]/ { print $4 } /^Udp6InErrors/ { print $2 }'
+      ip -n "$LAB_PREFIX$it" -s -j link | jq '.[].stats64 | .rx.dropped + .tx.dropped + .rx.errors + .tx.errors'
+    } | awk '{ n += $1 } END { print n + 0 }')
+    sum=$((sum + n))
+  done
+  echo "$sum"
+}
 # flow NODE SERVER ADDRESS SECONDS [IPERF3 ARGUMENT...]: iperf3 from NODE to SERVER; the result's JSON
 # is $LAB/flow.json.
 flow() {
