@@ -23,6 +23,13 @@ struct {
 } config SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32); // not 0: a train has come
+} trains SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256); // addresses of the interface
 	__type(key, struct xy_steer_addr);
@@ -36,24 +43,28 @@ struct {
 	__type(value, __u64);
 } verdicts SEC(".maps");
 
-static __always_inline enum xy_steer decide(const uint8_t *frame, const uint8_t *end)
+static __always_inline enum xy_steer decide(const uint8_t *frame, const uint8_t *end, __u32 len)
 {
 	struct xy_steer_found found = {};
 	const struct xy_steer_config *c;
-	__u32 zero = 0;
+	__u32 zero = 0, *seen;
 
-	enum xy_steer v = xy_steer_form(frame, end, &found);
+	enum xy_steer v = xy_steer_form(frame, end, len, &found);
 	if (v != XY_STEER_OURS)
 		return v;
 	c = bpf_map_lookup_elem(&config, &zero);
 	if (!c || !xy_steer_port_is_ours(c, found.port))
 		return XY_STEER_OTHER_PORT;
-	return bpf_map_lookup_elem(&addresses, &found.dst) ? XY_STEER_OURS : XY_STEER_OTHER_ADDR;
+	if (!bpf_map_lookup_elem(&addresses, &found.dst))
+		return XY_STEER_OTHER_ADDR;
+	seen = bpf_map_lookup_elem(&trains, &zero);
+	return seen ? xy_steer_train(c, frame, end, len, seen) : XY_STEER_OURS;
 }
 
-static __always_inline int steer_frame(struct xdp_md *ctx)
+static __always_inline int steer_frame(struct xdp_md *ctx, __u32 len)
 {
-	__u32 v = decide((const uint8_t *)(long)ctx->data, (const uint8_t *)(long)ctx->data_end);
+	__u32 v =
+		decide((const uint8_t *)(long)ctx->data, (const uint8_t *)(long)ctx->data_end, len);
 	__u64 *n = bpf_map_lookup_elem(&verdicts, &v);
 	if (n)
 		(*n)++;
@@ -65,7 +76,7 @@ static __always_inline int steer_frame(struct xdp_md *ctx)
 SEC("xdp")
 int steer(struct xdp_md *ctx)
 {
-	return steer_frame(ctx);
+	return steer_frame(ctx, 0);
 }
 
 // The same for a card that gives frames in several buffers (jumbo frames): the headers are in the
@@ -73,7 +84,7 @@ int steer(struct xdp_md *ctx)
 SEC("xdp.frags")
 int steer_frags(struct xdp_md *ctx)
 {
-	return steer_frame(ctx);
+	return steer_frame(ctx, (__u32)bpf_xdp_get_buff_len(ctx));
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

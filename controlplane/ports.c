@@ -20,7 +20,9 @@ struct card {
 	struct xy_dp_port_config cfg;
 	bool open, told; // told: that it does not open
 	unsigned id, ifindex;
-	char name[IF_NAMESIZE]; // of the interface when it was opened
+	char name[IF_NAMESIZE];	  // of the interface when it was opened
+	char master[IF_NAMESIZE]; // a bridge or bond that it is part of
+	bool may_train, trains;	  // frames may come as trains; told: that they do
 	unsigned count;
 	struct xy_addr address[ADDRESSES];
 };
@@ -95,6 +97,36 @@ static void addresses_follow(struct xy_daemon *d, struct card *c)
 		xy_log_warn("%s: addresses: %s", c->cfg.interface, strerror(-r));
 }
 
+// Packets for a part of a bridge go to the bridge, whose addresses they bear.
+static void master_follow(struct xy_daemon *d, struct card *c)
+{
+	char now[IF_NAMESIZE];
+	if (xy_underlay_master(&d->ports->underlay, c->ifindex, now) || strcmp(now, c->master) == 0)
+		return;
+	if (now[0])
+		xy_log_warn(
+			"%s: is part of %s, which has the addresses and takes its packets: all go "
+			"by the kernel's socket; use driver = \"socket\", or name %s",
+			c->name, now, now);
+	else
+		xy_log_info("%s: is no longer part of %s", c->name, c->master);
+	memcpy(c->master, now, sizeof(now));
+}
+
+static void train_check(const struct xy_daemon *d, struct card *c)
+{
+	struct xy_dp_port_info info;
+	if (!c->open || !c->may_train || c->trains || xy_dp_port_info(d->dp, c->id, &info) ||
+	    !info.trained)
+		return;
+	c->trains = true;
+	xy_log_warn(
+		"%s: its frames come as trains of datagrams (generic mode), so what comes there "
+		"goes by the kernel's socket, which can cut them; driver = \"socket\" does the "
+		"same with less work",
+		c->name);
+}
+
 static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
 {
 	struct xy_dp_port_info info;
@@ -105,11 +137,20 @@ static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
 	c->open = true;
 	c->told = false;
 	c->count = 0;
+	c->trains = false;
+	c->may_train = info.may_train;
+	c->master[0] = 0;
 	c->ifindex = if_nametoindex(info.interface);
 	snprintf(c->name, sizeof(c->name), "%s", info.interface);
 	addresses_follow(d, c);
 	xy_log_info("port %u: %s on %s (%s), %u queues, UDP port %u", c->id, info.driver,
 		    info.interface, info.mode, info.queues, info.port);
+	if (info.may_train)
+		xy_log_warn(
+			"%s: the kernel runs XDP for its driver, which is slower than sockets; "
+			"where frames come as trains of datagrams, the kernel's socket takes them",
+			c->name);
+	master_follow(d, c);
 	return 0;
 }
 
@@ -142,9 +183,33 @@ static void cards_follow(struct xy_daemon *d)
 			c->open = false;
 		}
 		twin_check(c);
-		if (c->open)
-			addresses_follow(d, c);
+		if (!c->open)
+			continue;
+		addresses_follow(d, c);
+		master_follow(d, c);
+		xy_dp_port_follow(d->dp, c->id);
 	}
+}
+
+bool xy_ports_note(const struct xy_daemon *d, unsigned port, char *text, size_t size)
+{
+	struct xy_dp_port_info info;
+	const struct card *c = NULL;
+	for (unsigned i = 0; i < d->ports->cards; i++)
+		if (d->ports->card[i].open && d->ports->card[i].id == port)
+			c = &d->ports->card[i];
+	if (!c || xy_dp_port_info(d->dp, port, &info))
+		return false;
+	if (c->master[0])
+		snprintf(text, size, "part of %s, which takes its packets: none comes by this card",
+			 c->master);
+	else if (!c->count)
+		snprintf(text, size, "no address, so nothing is for it");
+	else if (info.trained)
+		snprintf(text, size, "frames are trains: the kernel's socket takes them");
+	else
+		return false;
+	return true;
 }
 
 static void cards_retry(struct xy_daemon *d)
@@ -285,6 +350,8 @@ static void on_second(uv_timer_t *timer)
 	struct xy_daemon *d = timer->data;
 	struct xy_ports *p = d->ports;
 	cards_retry(d);
+	for (unsigned i = 0; i < p->cards; i++)
+		train_check(d, &p->card[i]);
 	if (++p->seconds % (p->cards ? KEEP_SECONDS : ASK_SECONDS) == 0)
 		p->keep = p->again = true;
 	if (p->mtu_stale)

@@ -16,6 +16,8 @@ void xy_ports_prepare(const struct xy_config *c, struct xy_dp_config *dp, const 
 int xy_ports_open(struct xy_daemon *d, struct xy_err *err);  // needs the dataplane
 int xy_ports_start(struct xy_daemon *d, struct xy_err *err); // follows the kernel on d->loop
 void xy_ports_close(struct xy_daemon *d);		     // the loop is closed
+// Why little or nothing comes by a port on a card as it stands; false: nothing is known against it.
+bool xy_ports_note(const struct xy_daemon *d, unsigned port, char *text, size_t size);
 // As xy_links_ops path.
 void xy_ports_path(void *arg, struct xy_dp_peer *peer);
 // A link was told that its path MTU may be another: the host interface's may be, too.

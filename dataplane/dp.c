@@ -271,6 +271,8 @@ int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_inf
 	counters_add(p, out);
 	out->rx_missed = xy_port_socket_missed(card ? card->kernel : p);
 	if (card) {
+		out->may_train = card->may_train;
+		out->trained = card->ops->trained && card->ops->trained(card);
 		counters_add(card->kernel, out);
 		out->rx_missed += card->ops->missed(card);
 		if (card->ops->steered)
@@ -286,6 +288,13 @@ int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *
 	if (!p || !xy_port_is_card(p))
 		return -ENOENT;
 	return xy_card(p)->ops->addresses(xy_card(p), addr, count);
+}
+
+void xy_dp_port_follow(struct xy_dp *dp, unsigned port)
+{
+	struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
+	if (p && xy_port_is_card(p) && xy_card(p)->ops->follow)
+		xy_card(p)->ops->follow(xy_card(p));
 }
 
 // --- host interface

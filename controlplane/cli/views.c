@@ -124,14 +124,23 @@ static const struct column drops[] = {
 };
 
 static const struct column ports[] = {
-	{"port", NUMBER, XY_RIGHT},	    {"driver", TEXT, XY_LEFT},
-	{"interface", TEXT, XY_LEFT},	    {"mode", TEXT, XY_LEFT},
-	{"queues", NUMBER, XY_RIGHT},	    {"address", TEXT, XY_LEFT},
-	{"udp_port", NUMBER, XY_RIGHT},	    {"rx_packets", COUNT, XY_RIGHT},
-	{"rx_bytes", TRAFFIC, XY_RIGHT},    {"tx_packets", COUNT, XY_RIGHT},
-	{"tx_bytes", TRAFFIC, XY_RIGHT},    {"rx_missed", COUNT, XY_RIGHT},
-	{"tx_errors", COUNT, XY_RIGHT},	    {"rx_fragmented", COUNT, XY_RIGHT},
-	{"tx_fragmented", COUNT, XY_RIGHT}, {"idle", TEXT, XY_LEFT},
+	{"port", NUMBER, XY_RIGHT},
+	{"driver", TEXT, XY_LEFT},
+	{"interface", TEXT, XY_LEFT},
+	{"mode", TEXT, XY_LEFT},
+	{"queues", NUMBER, XY_RIGHT},
+	{"address", TEXT, XY_LEFT},
+	{"udp_port", NUMBER, XY_RIGHT},
+	{"rx_packets", COUNT, XY_RIGHT},
+	{"rx_bytes", TRAFFIC, XY_RIGHT},
+	{"tx_packets", COUNT, XY_RIGHT},
+	{"tx_bytes", TRAFFIC, XY_RIGHT},
+	{"rx_missed", COUNT, XY_RIGHT},
+	{"tx_errors", COUNT, XY_RIGHT},
+	{"rx_fragmented", COUNT, XY_RIGHT},
+	{"tx_fragmented", COUNT, XY_RIGHT},
+	{"idle", TEXT, XY_LEFT},
+	{"note", TEXT, XY_LEFT},
 };
 
 static const struct column hosts[] = {

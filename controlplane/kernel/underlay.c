@@ -457,6 +457,47 @@ int xy_underlay_addresses(const struct xy_underlay *u, unsigned ifindex, struct 
 	return r ? r : (int)l.count;
 }
 
+struct master {
+	unsigned ifindex;
+	bool vrf;
+};
+
+static int on_master(const struct nlmsghdr *h, void *arg)
+{
+	struct master *m = arg;
+	const struct nlattr *attr, *info, *kind = NULL;
+	mnl_attr_for_each(attr, h, sizeof(struct ifinfomsg))
+	{
+		if (mnl_attr_get_type(attr) == IFLA_MASTER)
+			m->ifindex = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
+			continue;
+		mnl_attr_for_each_nested(info, attr) if (mnl_attr_get_type(info) ==
+							 IFLA_INFO_SLAVE_KIND) kind = info;
+	}
+	m->vrf = kind && mnl_attr_validate(kind, MNL_TYPE_NUL_STRING) == 0 &&
+		 strcmp(mnl_attr_get_str(kind), "vrf") == 0;
+	return MNL_CB_OK;
+}
+
+int xy_underlay_master(const struct xy_underlay *u, unsigned ifindex, char out[static IF_NAMESIZE])
+{
+	struct master m = {0};
+	char buf[REQUEST];
+	struct ifinfomsg *ifi;
+	struct nlmsghdr *h =
+		xy_netlink_request(u->netlink, buf, RTM_GETLINK, 0, sizeof(*ifi), &ifi);
+	ifi->ifi_family = AF_UNSPEC;
+	ifi->ifi_index = (int)ifindex;
+	int r = xy_netlink_answer(u->netlink, h, on_master, &m);
+	out[0] = 0;
+	if (r || !m.ifindex || m.vrf)
+		return r;
+	if (!if_indextoname(m.ifindex, out)) // of another network namespace
+		snprintf(out, IF_NAMESIZE, "interface %u", m.ifindex);
+	return 0;
+}
+
 static int on_any_link(const struct nlmsghdr *h, void *arg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);

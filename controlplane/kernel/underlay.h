@@ -45,5 +45,8 @@ void xy_underlay_use(const struct xy_underlay *u, const struct xy_underlay_path 
 // Addresses of an interface, v4-mapped for IPv4; at most max. Returns how many there are.
 int xy_underlay_addresses(const struct xy_underlay *u, unsigned ifindex, struct xy_addr *out,
 			  unsigned max);
+// What an interface is a part of (a bridge, a bond) that takes its packets and has the addresses;
+// "": nothing. A VRF leaves both to it. -errno of the kernel.
+int xy_underlay_master(const struct xy_underlay *u, unsigned ifindex, char out[static IF_NAMESIZE]);
 // The largest MTU of an interface that is up, loopback aside; 0 when there is none.
 uint32_t xy_underlay_mtu_largest(const struct xy_underlay *u);

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "discovery.h"
+#include "ports.h"
 #include "restore.h"
 #include "show/show.h"
 
@@ -102,6 +103,17 @@ static void discovery_warnings(json_t *to, const struct xy_daemon *d)
 						 c->discovery.interfaces[i]));
 }
 
+static void port_warnings(json_t *to, const struct xy_daemon *d)
+{
+	struct xy_dp_port_info info;
+	char text[128];
+	for (unsigned i = 0; i < XY_DP_PORTS; i++)
+		if (xy_ports_note(d, i, text, sizeof(text)) &&
+		    xy_dp_port_info(d->dp, i, &info) == 0)
+			json_array_append_new(
+				to, json_sprintf("port %u on %s: %s", i, info.interface, text));
+}
+
 static json_t *warnings(const struct xy_daemon *d)
 {
 	json_t *list = json_array();
@@ -122,6 +134,7 @@ static json_t *warnings(const struct xy_daemon *d)
 	     "the host interface is not there");
 	join_warnings(list, d->join);
 	discovery_warnings(list, d);
+	port_warnings(list, d);
 	warn(list, d->key_lost.text[0], d->key_lost.text);
 	warn(list, xy_state_lost(d->state), xy_state_lost(d->state));
 	warn(list, xy_state_unsaved(d->state), xy_state_unsaved(d->state));
@@ -511,15 +524,18 @@ static json_t *show_drops(void *arg, const char *params)
 	return o;
 }
 
-static json_t *port_json(unsigned port, const struct xy_dp_port_info *info)
+static json_t *port_json(const struct xy_daemon *d, unsigned port,
+			 const struct xy_dp_port_info *info)
 {
-	char text[XY_ADDR_STRLEN];
+	char text[128];
+	const char *note = xy_ports_note(d, port, text, sizeof(text)) ? text : NULL;
 	json_t *o = json_object(), *steered = json_object();
 #define X(NAME, name, text) \
 	json_object_set_new(steered, #name, number(info->steered[XY_STEER_##NAME]));
 	XY_STEERS(X)
 #undef X
 	json_object_set_new(o, "port", number(port));
+	json_object_set_new(o, "note", TEXT(note));
 	json_object_set_new(o, "driver", json_string(info->driver));
 	json_object_set_new(o, "mode", json_string(info->mode));
 	json_object_set_new(o, "interface", json_string(info->interface));
@@ -567,7 +583,7 @@ static json_t *show_ports(void *arg, const char *params)
 	json_t *o = json_object(), *list = json_array();
 	for (unsigned i = 0; i < XY_DP_PORTS; i++)
 		if (xy_dp_port_info(d->dp, i, &info) == 0)
-			json_array_append_new(list, port_json(i, &info));
+			json_array_append_new(list, port_json(d, i, &info));
 	json_object_set_new(o, "ports", list);
 	json_object_set_new(o, "hosts", host_json(d));
 	return o;

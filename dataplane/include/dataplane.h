@@ -104,6 +104,9 @@ struct xy_dp_port_info {
 	const char *idle;		  // how a worker with nothing to do learns of packets
 	unsigned queues;		  // per port; socket: one per worker
 	uint64_t steered[XY_STEER_COUNT]; // af_xdp: what the XDP program decided
+	// af_xdp: frames may hold several datagrams; such a one has come, and since then all goes
+	// by the kernel's socket (wire/steer.h).
+	bool may_train, trained;
 	struct xy_addr address;
 	uint16_t port;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed, tx_errors;
@@ -119,6 +122,8 @@ int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_inf
 // af_xdp: the addresses whose UDP is ours (v4-mapped for IPv4); none before the first call.
 int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *addr,
 			 unsigned count);
+// The kernel changed something of the port's interface, its MTU perhaps.
+void xy_dp_port_follow(struct xy_dp *dp, unsigned port);
 
 // --- host interface
 

@@ -6,6 +6,7 @@
 // X(NAME, name, text)
 #define XY_DROPS(X)                                                                                \
 	X(NOT_WIREGUARD, not_wireguard, "datagram that is no WireGuard message (type or length)")  \
+	X(TRAIN, train, "several datagrams in one frame, which a card in generic mode gave")       \
 	X(BAD_HEADER_SUM, bad_header_sum, "frame from a card whose IPv4 header checksum is wrong") \
 	X(UNKNOWN_INDEX, unknown_index, "receiver index that names no session")                    \
 	X(SESSION_EXPIRED, session_expired, "session older than REJECT_AFTER_TIME or used up")     \

@@ -74,6 +74,27 @@ static int addresses(struct xy_card *card, const struct xy_addr *addr, unsigned 
 	return xy_steering_addresses(af_xdp(card)->steering, addr, count);
 }
 
+static uint32_t frame_max(const struct xy_card *card)
+{
+	int mtu = xy_netdev_mtu(card->interface);
+	return mtu > 0 ? (uint32_t)mtu + RTE_ETHER_HDR_LEN : UINT16_MAX;
+}
+
+static void follow(struct xy_card *card)
+{
+	xy_steering_frame_max(af_xdp(card)->steering, frame_max(card));
+}
+
+static void train(struct xy_card *card)
+{
+	xy_steering_train(af_xdp(card)->steering);
+}
+
+static bool trained(const struct xy_card *card)
+{
+	return xy_steering_trained(af_xdp(card)->steering);
+}
+
 static void steered(const struct xy_card *card, uint64_t out[static XY_STEER_COUNT])
 {
 	xy_steering_counters(af_xdp(card)->steering, out);
@@ -99,6 +120,9 @@ static const struct xy_card_ops ops = {.driver = "af_xdp",
 				       .tend = tend,
 				       .missed = missed,
 				       .addresses = addresses,
+				       .follow = follow,
+				       .train = train,
+				       .trained = trained,
 				       .steered = steered,
 				       .close = close_card};
 
@@ -186,13 +210,17 @@ static int card_open(struct xy_dp *dp, struct af_xdp *x, const struct xy_dp_port
 	int r = mtu_check(x, err);
 	r = r ? r : xy_card_port_make(dp, &x->card, cfg, id, err);
 	uint16_t port = r ? 0 : x->card.port->udp_port;
-	r = r ? r : xy_steering_load(x->card.interface, port, port, x->jumbo, &x->steering, err);
+	r = r ? r
+	      : xy_steering_load(x->card.interface, port, port, frame_max(&x->card), x->jumbo,
+				 &x->steering, err);
 	for (unsigned q = 0; !r && q < x->card.queues; q++)
 		r = queue_open(x, q, err);
 	r = r ? r : xy_steering_attach(x->steering, err);
-	if (!r)
-		mode_text(x);
-	return r;
+	if (r)
+		return r;
+	x->card.may_train = xy_steering_may_train(x->steering);
+	mode_text(x);
+	return 0;
 }
 
 int xy_port_af_xdp_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsigned id,

@@ -3,6 +3,7 @@
 
 #include "dp.h"
 #include "frame.h"
+#include "noise/wg.h"
 #include "peer.h"
 
 #include <net/if.h>
@@ -27,6 +28,18 @@ static void refuse(struct xy_worker *w, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
+// What the program cannot see, since it is no longer than a single datagram may be. It cannot be
+// cut either: nothing tells where. So it is lost, once, and the program told.
+static bool is_train(struct xy_card *c, struct rte_mbuf *m)
+{
+	if (!xy_wg_is_train(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len))
+		return false;
+	xy_packet(m)->verdict = XY_DROP_TRAIN;
+	if (!__atomic_exchange_n(&c->train_told, true, __ATOMIC_RELAXED))
+		c->ops->train(c);
+	return true;
+}
+
 static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
 			 struct rte_mbuf **out, uint16_t n)
 {
@@ -38,7 +51,7 @@ static uint16_t rx_queue(struct xy_card *c, struct xy_worker *w, unsigned queue,
 			c->ops->exception(c, w, m[i]);
 			continue;
 		}
-		if (!xy_frame_take_off(m[i])) {
+		if (!xy_frame_take_off(m[i]) || (c->may_train && is_train(c, m[i]))) {
 			refuse(w, m[i]);
 			continue;
 		}

@@ -28,6 +28,12 @@ struct xy_card_ops {
 	uint64_t (*missed)(const struct xy_card *card);
 	// The UDP that is ours from now on.
 	int (*addresses)(struct xy_card *card, const struct xy_addr *addr, unsigned count);
+	// The kernel changed something of the interface: its MTU perhaps. May be NULL.
+	void (*follow)(struct xy_card *card);
+	// A frame was a train: what is ours goes by the kernel's socket from now on. Any worker,
+	// once. May be NULL: then none is looked for.
+	void (*train)(struct xy_card *card);
+	bool (*trained)(const struct xy_card *card); // has one come?
 	void (*steered)(const struct xy_card *card, uint64_t out[static XY_STEER_COUNT]);
 	void (*close)(struct xy_card *card); // also of one that was opened in part
 };
@@ -41,6 +47,8 @@ struct xy_card { // drivers embed it first
 	char mode[48];
 	uint32_t frame_max; // bytes that the driver sends at most
 	bool blind;	    // queues have no descriptor: their workers only nap
+	bool may_train;	    // a frame may hold several datagrams: wire/steer.h
+	bool train_told;    // workers: one of them has said so
 	uint32_t ifindex;   // of interface
 	struct {
 		unsigned calls; // of rx: turns between queues and the kernel's socket

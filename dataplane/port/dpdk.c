@@ -73,7 +73,8 @@ static bool is_ours(const struct xy_card *card, const struct rte_mbuf *m)
 	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
 	const struct ours *o = __atomic_load_n(&dpdk(card)->ours, __ATOMIC_ACQUIRE);
 	struct xy_steer_found found;
-	if (m->nb_segs != 1 || xy_steer_form(frame, frame + m->data_len, &found) != XY_STEER_OURS ||
+	if (m->nb_segs != 1 ||
+	    xy_steer_form(frame, frame + m->data_len, 0, &found) != XY_STEER_OURS ||
 	    found.port != card->port->udp_port)
 		return false;
 	for (unsigned i = 0; i < o->count; i++)

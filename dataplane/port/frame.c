@@ -89,7 +89,7 @@ bool xy_frame_take_off(struct rte_mbuf *m)
 	struct xy_steer_found found;
 
 	p->verdict = XY_DROP_NOT_WIREGUARD;
-	if (xy_steer_form(frame, frame + m->data_len, &found) != XY_STEER_OURS)
+	if (xy_steer_form(frame, frame + m->data_len, 0, &found) != XY_STEER_OURS)
 		return false;
 	const uint8_t *udp = frame + found.payload - XY_UDP_LEN;
 	uint16_t len = xy_be16_load(udp + 4);

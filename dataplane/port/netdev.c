@@ -6,6 +6,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,6 +26,13 @@ int xy_netdev_mtu(const char *interface)
 	struct ifreq ifr = {0};
 	int r = ask(interface, SIOCGIFMTU, &ifr);
 	return r ? r : ifr.ifr_mtu;
+}
+
+bool xy_netdev_is_tun(const char *interface)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq ifr = {.ifr_data = (void *)&info};
+	return ask(interface, SIOCETHTOOL, &ifr) == 0 && strcmp(info.driver, "tun") == 0;
 }
 
 // Combined queues and receive-only ones (veth tells the latter).

@@ -2,6 +2,7 @@
 #include "steering.h"
 
 #include "base/time.h"
+#include "netdev.h"
 #include "steer.skel.h"
 
 #include <bpf/bpf.h>
@@ -16,6 +17,7 @@ enum { CPUS_MAX = 1024, ADDRS_MAX = 256 };
 
 struct xy_steering {
 	struct steer *skel;
+	struct xy_steer_config config;
 	bool pieces;
 	int link; // descriptor of the bpf_link, or -1
 	int ifindex;
@@ -48,16 +50,24 @@ static struct steer *program_load(bool pieces)
 	return NULL;
 }
 
-int xy_steering_load(const char *interface, uint16_t first, uint16_t last, bool pieces,
-		     struct xy_steering **out, struct xy_err *err)
+static int config_put(const struct xy_steering *s)
 {
-	struct xy_steer_config c = {first, last};
 	uint32_t zero = 0;
+	return bpf_map_update_elem(bpf_map__fd(s->skel->maps.config), &zero, &s->config, BPF_ANY)
+		       ? -errno
+		       : 0;
+}
+
+int xy_steering_load(const char *interface, uint16_t first, uint16_t last, uint32_t frame_max,
+		     bool pieces, struct xy_steering **out, struct xy_err *err)
+{
 	struct xy_steering *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return xy_err_set(err, ENOMEM, "%s: no memory", interface);
 	s->link = -1;
+	s->config = (struct xy_steer_config){
+		.port_first = first, .port_last = last, .frame_max = frame_max, .trains = 1};
 	s->pieces = pieces;
 	s->ifindex = (int)if_nametoindex(interface);
 	snprintf(s->interface, sizeof(s->interface), "%s", interface);
@@ -74,14 +84,22 @@ int xy_steering_load(const char *interface, uint16_t first, uint16_t last, bool 
 				  strerror(code),
 				  code == EPERM ? " (CAP_BPF and CAP_NET_ADMIN are needed)" : "");
 	}
-	if (bpf_map_update_elem(bpf_map__fd(s->skel->maps.config), &zero, &c, BPF_ANY)) {
-		int code = errno;
+	int code = -config_put(s);
+	if (code) {
 		xy_steering_free(s);
 		return xy_err_set(err, code, "%s: XDP configuration: %s", interface,
 				  strerror(code));
 	}
 	*out = s;
 	return 0;
+}
+
+int xy_steering_frame_max(struct xy_steering *s, uint32_t frame_max)
+{
+	if (s->config.frame_max == frame_max)
+		return 0;
+	s->config.frame_max = frame_max;
+	return config_put(s);
 }
 
 static bool listed(const struct xy_addr *list, unsigned n, const struct xy_addr *a)
@@ -135,15 +153,25 @@ static int link_create(struct xy_steering *s, int prog, uint32_t flags)
 	return s->link < 0 ? -1 : 0;
 }
 
+// A native program sees frames as they were on the wire, but for a TUN's. Until this is known
+// trains are looked out for.
+static int mode_learn(struct xy_steering *s, struct xy_err *err)
+{
+	s->config.trains =
+		strcmp(xy_steering_mode(s), "native") != 0 || xy_netdev_is_tun(s->interface);
+	int r = config_put(s);
+	return r ? xy_err_set(err, -r, "%s: XDP configuration: %s", s->interface, strerror(-r)) : 0;
+}
+
 int xy_steering_attach(struct xy_steering *s, struct xy_err *err)
 {
 	int code = 0,
 	    prog = bpf_program__fd(s->pieces ? s->skel->progs.steer_frags : s->skel->progs.steer);
 	if (link_create(s, prog, 0) == 0) // native where the driver can
-		return 0;
+		return mode_learn(s, err);
 	code = errno;
 	if (code != EBUSY && code != EEXIST && link_create(s, prog, XDP_FLAGS_SKB_MODE) == 0)
-		return 0;
+		return mode_learn(s, err);
 	if (code == EBUSY || code == EEXIST)
 		return xy_err_set(
 			err, EBUSY,
@@ -162,6 +190,23 @@ void xy_steering_free(struct xy_steering *s)
 		close(s->link);
 	steer__destroy(s->skel);
 	free(s);
+}
+
+bool xy_steering_may_train(const struct xy_steering *s)
+{
+	return s->config.trains;
+}
+
+void xy_steering_train(const struct xy_steering *s)
+{
+	uint32_t zero = 0, seen = 1;
+	bpf_map_update_elem(bpf_map__fd(s->skel->maps.trains), &zero, &seen, BPF_ANY);
+}
+
+bool xy_steering_trained(const struct xy_steering *s)
+{
+	uint32_t zero = 0, seen = 0;
+	return bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.trains), &zero, &seen) == 0 && seen;
 }
 
 const char *xy_steering_mode(const struct xy_steering *s)

@@ -3,6 +3,8 @@
 
 #include "base/cursor.h"
 
+#include <string.h>
+
 const struct xy_wg_limits xy_wg_limits_default = {
 	.rekey_after_time = 120 * XY_SEC,
 	.reject_after_time = 180 * XY_SEC,
@@ -34,4 +36,34 @@ enum xy_wg_type xy_wg_classify(const uint8_t *msg, size_t len)
 	default:
 		return 0;
 	}
+}
+
+// Type and reserved bytes; 0: none.
+static uint8_t header_type(struct xy_cursor c)
+{
+	uint32_t first = xy_cursor_be32(&c);
+	return !c.bad && !(first & 0xffffff) && first >> 24 <= XY_WG_DATA ? (uint8_t)(first >> 24)
+									  : 0;
+}
+
+static bool data_follows(struct xy_cursor c)
+{
+	const uint8_t *head = xy_cursor_take(&c, XY_WG_DATA_OVERHEAD);
+	enum { TELLING = offsetof(struct xy_wg_data, counter) }; // type and receiver
+	return !c.bad && memmem(c.p, xy_cursor_left(&c), head, TELLING);
+}
+
+bool xy_wg_is_train(const uint8_t *msg, size_t len)
+{
+	static const uint8_t size[] = {[XY_WG_INITIATION] = sizeof(struct xy_wg_initiation),
+				       [XY_WG_RESPONSE] = sizeof(struct xy_wg_response),
+				       [XY_WG_COOKIE_REPLY] = sizeof(struct xy_wg_cookie_reply)};
+	struct xy_cursor c = xy_cursor(msg, len);
+	uint8_t type = header_type(c);
+	if (type == XY_WG_DATA)
+		return data_follows(c);
+	if (!type)
+		return false;
+	xy_cursor_take(&c, size[type]);
+	return !c.bad && header_type(c);
 }

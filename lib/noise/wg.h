@@ -88,3 +88,8 @@ extern const struct xy_wg_limits xy_wg_limits_default;
 
 // Which kind of message this is, by type byte, reserved bytes and length alone; 0 when it is none.
 enum xy_wg_type xy_wg_classify(const uint8_t *msg, size_t len);
+// Are these several messages in a row, as a datagram that was never cut holds them? Told by a
+// second header behind the first message: of any kind behind a handshake message, whose length is
+// known; of data for the same receiver behind data, in whose random bytes it stands by chance once
+// in 2^53 datagrams of full size.
+bool xy_wg_is_train(const uint8_t *msg, size_t len);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum { PORT_FIRST = 51820, PORT_LAST = 51822, FRAME_MAX = 128, CPUS_MAX = 512 };
+enum { LONGEST = 100 }; // of a frame with one datagram
 
 static const char *const name_of[] = {XY_STEERS(XY_LIST_NAME)};
 
@@ -24,11 +25,20 @@ struct row {
 	const char *hex; // Ethernet header from the type on
 };
 
-#define V4(proto, frag, dst) "0800 45000030 0000" frag "40" proto "0000 c0000201" dst
+#define V4(proto, frag, dst) "0800 45000024 0000" frag "40" proto "0000 c0000201" dst
 #define V6(next, dst)	     "86dd 60000000 0010" next "40 20010db8000000000000000000000002" dst
 #define US4		     "c0000202"
 #define US6		     "20010db8000000000000000000000001"
 #define UDP(port)	     "1234" port "00100000 0400000000000000"
+
+// Longer ones: IP and UDP length, and as many bytes of payload.
+#define V4_LONG(ip, udp, payload) \
+	"0800 4500" ip "0000 0000 4011 0000 c0000201" US4 "1234ca6c" udp "0000" payload
+#define V6_LONG(ip, payload)                                                               \
+	"86dd 60000000" ip "1140 20010db8000000000000000000000002" US6 "1234ca6c" ip "000" \
+	"0" payload
+#define B8  "0400000000000000"
+#define B32 B8 B8 B8 B8
 
 static const struct row rows[] = {
 	{"IPv4 UDP for us", XY_STEER_OURS, V4("11", "0000", US4) UDP("ca6c")},
@@ -44,7 +54,7 @@ static const struct row rows[] = {
 	{"first fragment", XY_STEER_FRAGMENT, V4("11", "2000", US4) UDP("ca6c")},
 	{"later fragment", XY_STEER_FRAGMENT, V4("11", "0001", US4) UDP("ca6c")},
 	{"IPv4 with options", XY_STEER_NOT_UDP,
-	 "0800 4600003400000000401100 00c0000201" US4 "01010101" UDP("ca6c")},
+	 "0800 4600002800000000401100 00c0000201" US4 "01010101" UDP("ca6c")},
 	{"IPv6 UDP for us", XY_STEER_OURS, V6("11", US6) UDP("ca6c")},
 	{"another IPv6 address", XY_STEER_OTHER_ADDR,
 	 V6("11", "20010db8000000000000000000000003") UDP("ca6c")},
@@ -65,6 +75,22 @@ static const struct row rows[] = {
 	{"the same over IPv6", XY_STEER_SHORT, V6("11", US6) "1234ca6c001000"},
 	{"cut in the IPv6 header", XY_STEER_SHORT, "86dd 600000000010114020010db8"},
 	{"an empty IPv4 frame", XY_STEER_SHORT, "0800"},
+	{"IPv4 that says more than is there", XY_STEER_SHORT,
+	 "0800 45000025000000004011 0000 c0000201" US4 UDP("ca6c")},
+	{"IPv6 that says more than is there", XY_STEER_SHORT,
+	 "86dd 6000000000111140 20010db8000000000000000000000002" US6 UDP("ca6c")},
+	{"IPv4 that says as much as it can", XY_STEER_SHORT,
+	 "0800 4500ffff000000004011 0000 c0000201" US4 UDP("ca6c")},
+	{"IPv6 that says as much as it can", XY_STEER_SHORT,
+	 "86dd 60000000ffff1140 20010db8000000000000000000000002" US6 UDP("ca6c")},
+	{"Ethernet padding behind it", XY_STEER_OURS,
+	 V4("11", "0000", US4) UDP("ca6c") "000000000000"},
+	{"IPv4, as long as may be", XY_STEER_OURS, V4_LONG("0056", "0042", B32 B8 B8 B8 "0000")},
+	{"IPv4, a byte longer", XY_STEER_TRAIN, V4_LONG("0057", "0043", B32 B8 B8 B8 "000000")},
+	{"IPv6, as long as may be", XY_STEER_OURS, V6_LONG("002e", B32 "000000000000")},
+	{"IPv6, a byte longer", XY_STEER_TRAIN, V6_LONG("002f", B32 "00000000000000")},
+	{"a long one of another port", XY_STEER_OTHER_PORT,
+	 "0800 45000066 0000 0000 4011 0000 c0000201" US4 "12340035 0052 0000" B32 B32 B8 "0000"},
 };
 
 static struct steer *skel;
@@ -94,16 +120,20 @@ static int is_our_addr(const struct xy_steer_addr *a)
 	return memcmp(a->b, v4, 16) == 0 || memcmp(a->b, v6, 16) == 0;
 }
 
-static enum xy_steer c_says(const uint8_t *frame, size_t len)
+static struct xy_steer_config config = {PORT_FIRST, PORT_LAST, LONGEST, 0};
+
+static enum xy_steer c_says(const uint8_t *frame, size_t len, uint32_t *seen)
 {
-	struct xy_steer_config c = {PORT_FIRST, PORT_LAST};
 	struct xy_steer_found found;
-	enum xy_steer v = xy_steer_form(frame, frame + len, &found);
+	enum xy_steer v = xy_steer_form(frame, frame + len, 0, &found);
+	CU_ASSERT_EQUAL(v, xy_steer_form(frame, frame + len, (uint32_t)len, &found));
 	if (v != XY_STEER_OURS)
 		return v;
-	if (!xy_steer_port_is_ours(&c, found.port))
+	if (!xy_steer_port_is_ours(&config, found.port))
 		return XY_STEER_OTHER_PORT;
-	return is_our_addr(&found.dst) ? XY_STEER_OURS : XY_STEER_OTHER_ADDR;
+	if (!is_our_addr(&found.dst))
+		return XY_STEER_OTHER_ADDR;
+	return xy_steer_train(&config, frame, frame + len, 0, seen);
 }
 
 static uint64_t counter(uint32_t verdict)
@@ -138,8 +168,9 @@ static enum xy_steer kernel_says(struct bpf_program *prog, uint8_t *frame, size_
 static void check_row(const struct row *r)
 {
 	uint8_t frame[FRAME_MAX];
+	uint32_t seen = 0;
 	size_t len = frame_of(r, frame);
-	enum xy_steer c = c_says(frame, len), k = kernel_says(skel->progs.steer, frame, len);
+	enum xy_steer c = c_says(frame, len, &seen), k = kernel_says(skel->progs.steer, frame, len);
 	enum xy_steer f = kernel_says(skel->progs.steer_frags, frame, len);
 	if (c != r->want || k != r->want || f != r->want)
 		fprintf(stderr, "%s: want %s, C %s, kernel %s, frags %s\n", r->name,
@@ -162,10 +193,78 @@ static void test_truncation(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t len = frame_of(&rows[i], frame);
 		for (size_t cut = 14; cut < len; cut++) { // the kernel wants an Ethernet header
-			enum xy_steer c = c_says(frame, cut);
+			uint32_t seen = 0;
+			enum xy_steer c = c_says(frame, cut, &seen);
 			CU_ASSERT_EQUAL(kernel_says(skel->progs.steer, frame, cut), c);
 		}
 	}
+}
+
+static void config_put(void)
+{
+	uint32_t zero = 0;
+	CU_ASSERT_EQUAL_FATAL(
+		bpf_map_update_elem(bpf_map__fd(skel->maps.config), &zero, &config, BPF_ANY), 0);
+}
+
+static uint32_t seen_in_kernel(void)
+{
+	uint32_t zero = 0, seen = 2;
+	CU_ASSERT_EQUAL(bpf_map_lookup_elem(bpf_map__fd(skel->maps.trains), &zero, &seen), 0);
+	return seen;
+}
+
+static void seen_put(uint32_t seen)
+{
+	uint32_t zero = 0;
+	CU_ASSERT_EQUAL(bpf_map_update_elem(bpf_map__fd(skel->maps.trains), &zero, &seen, BPF_ANY),
+			0);
+}
+
+static const struct row *row_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	abort();
+}
+
+static void says(struct bpf_program *prog, const char *row, enum xy_steer want, uint32_t *seen)
+{
+	uint8_t frame[FRAME_MAX];
+	size_t len = frame_of(row_named(row), frame);
+	CU_ASSERT_EQUAL(kernel_says(prog, frame, len), want);
+	CU_ASSERT_EQUAL(c_says(frame, len, seen), want);
+	CU_ASSERT_EQUAL(seen_in_kernel(), *seen);
+}
+
+// On a device that may give trains the first one sends all that is ours to the socket, and nothing
+// else; on others each frame counts for itself.
+static void trains(struct bpf_program *prog)
+{
+	uint32_t seen = 0;
+	for (config.trains = 0; config.trains < 2; config.trains++) {
+		enum xy_steer after = config.trains ? XY_STEER_TO_SOCKET : XY_STEER_OURS;
+		config_put();
+		seen_put(seen = 0);
+		says(prog, "IPv4 UDP for us", XY_STEER_OURS, &seen);
+		says(prog, "a long one of another port", XY_STEER_OTHER_PORT, &seen);
+		says(prog, "IPv6 UDP for us", XY_STEER_OURS, &seen);
+		says(prog, "IPv4, a byte longer", XY_STEER_TRAIN, &seen);
+		says(prog, "IPv4 UDP for us", after, &seen);
+		says(prog, "IPv6 UDP for us", after, &seen);
+		says(prog, "DNS", XY_STEER_OTHER_PORT, &seen);
+		says(prog, "IPv6, a byte longer", XY_STEER_TRAIN, &seen);
+	}
+	config.trains = 0;
+	config_put();
+	seen_put(0);
+}
+
+static void test_trains(void)
+{
+	trains(skel->progs.steer);
+	trains(skel->progs.steer_frags);
 }
 
 static void test_load(void)
@@ -174,11 +273,8 @@ static void test_load(void)
 		{{[10] = 0xff, 0xff, 192, 0, 2, 2}},
 		{{0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
 	};
-	struct xy_steer_config c = {PORT_FIRST, PORT_LAST};
-	uint32_t zero = 0;
 	uint8_t one = 1;
-	CU_ASSERT_EQUAL_FATAL(
-		bpf_map_update_elem(bpf_map__fd(skel->maps.config), &zero, &c, BPF_ANY), 0);
+	config_put();
 	for (size_t i = 0; i < 2; i++)
 		CU_ASSERT_EQUAL_FATAL(bpf_map_update_elem(bpf_map__fd(skel->maps.addresses),
 							  &ours[i], &one, BPF_ANY),
@@ -195,6 +291,7 @@ static const struct xy_unit_case cases[] = {
 	{"maps filled", test_load},
 	{"rows, in the kernel and in C", test_rows},
 	{"every truncation alike", test_truncation},
+	{"trains", test_trains},
 };
 
 int main(void)

@@ -14,6 +14,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
+#include <netinet/udp.h>
 #include <signal.h>
 
 static uint8_t mac_c0[6], mac_k0[6];
@@ -41,14 +42,15 @@ static void wire_gone(void)
 }
 
 static bool no_checksum; // of the ports that are opened
+static const char *on = "c0";
 
 static int try_open(uint16_t udp_port, unsigned id, struct xy_port **out, struct xy_err *err)
 {
 	struct xy_dp_port_config cfg = {.driver = XY_DP_AF_XDP,
-					.interface = "c0",
 					.address = addr("::"),
 					.port = udp_port,
 					.no_checksum = no_checksum};
+	snprintf(cfg.interface, sizeof(cfg.interface), "%s", on);
 	*out = NULL;
 	return xy_port_af_xdp_open(&rig.dp, &cfg, id, out, err);
 }
@@ -491,7 +493,7 @@ static void test_refused(void)
 	CU_ASSERT_FALSE(has_program());
 
 	start(1);
-	CU_ASSERT_EQUAL_FATAL(xy_steering_load("c0", 1, 2, false, &foreign, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(xy_steering_load("c0", 1, 2, 1514, false, &foreign, &err), 0);
 	CU_ASSERT_EQUAL_FATAL(xy_steering_attach(foreign, &err), 0);
 	CU_ASSERT_EQUAL(try_open(OURS, 4, &second, &err), -EBUSY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "XDP program already"));
@@ -539,6 +541,88 @@ static void test_mode(void)
 	finish(NULL);
 	CU_ASSERT_EQUAL(sh("ip link set c0 mtu 1500"), 0);
 	CU_ASSERT_EQUAL(sh_there("ip link set k0 mtu 1500"), 0);
+}
+
+// A sender that gives the kernel several datagrams at a time (UDP_SEGMENT): len bytes each.
+static void send_train(int fd, const char *to, unsigned first, unsigned count, unsigned len,
+		       const uint8_t *head)
+{
+	uint8_t data[65000];
+	union at a;
+	socklen_t size = at_make(&a, to, OURS);
+	int each = (int)len;
+	CU_ASSERT_EQUAL_FATAL(setsockopt(fd, SOL_UDP, UDP_SEGMENT, &each, sizeof(each)), 0);
+	for (unsigned k = 0; k < count; k++)
+		for (unsigned i = 0; i < len; i++)
+			data[k * len + i] = i < 8 && head ? head[i] : byte(first + k, i);
+	CU_ASSERT_EQUAL(sendto(fd, data, count * len, 0, &a.any, size), count * len);
+	each = 0;
+	setsockopt(fd, SOL_UDP, UDP_SEGMENT, &each, sizeof(each));
+}
+
+static void all_intact(struct xy_port *port, struct rte_mbuf **m, unsigned first, unsigned count,
+		       unsigned len)
+{
+	CU_ASSERT_EQUAL_FATAL(take(port, 0, m, count), count);
+	for (unsigned i = 0; i < count; i++) // in order, too
+		CU_ASSERT(intact(m[i], first + i, len));
+	rig_consume(&rig.worker[0], m, count);
+}
+
+// Where the kernel runs the program (here a bridge that has the address) frames are trains. They
+// and all behind them go by the kernel's socket, cut and in order; short ones are seen by who takes
+// them.
+static void test_trains(void)
+{
+	static const uint8_t head[8] = {4, 0, 0, 0, 0xde, 0xad, 0xbe, 0xef};
+	struct rte_mbuf *m[64];
+	uint64_t n[XY_STEER_COUNT];
+	CU_ASSERT_EQUAL_FATAL(sh("ip link add b0 type bridge && ip link set c0 master b0 && "
+				 "ip addr flush dev c0 && ip link set b0 up && "
+				 "ip addr add 10.66.0.1/24 dev b0"),
+			      0);
+	for (unsigned kind = 0; kind < 2; kind++) {
+		struct xy_addr ours = addr("10.66.0.1");
+		struct xy_port *port;
+		struct xy_err err = {{0}};
+		start(1);
+		on = "b0";
+		CU_ASSERT_EQUAL_FATAL(try_open(OURS, 3, &port, &err), 0);
+		on = "c0";
+		struct xy_card *card = xy_card(port);
+		CU_ASSERT_EQUAL(card->ops->addresses(card, &ours, 1), 0);
+		CU_ASSERT_STRING_EQUAL(card->mode, "generic, copy");
+		CU_ASSERT(card->may_train && !card->ops->trained(card));
+		int fd = kernel_socket("10.66.0.2", 4000);
+		kernel_send(fd, "10.66.0.1", OURS, 1, 1400);
+		all_intact(port, m, 1, 1, 1400);
+		card->ops->steered(card, n);
+		CU_ASSERT_EQUAL(n[XY_STEER_OURS], 1);
+		if (kind == 0) { // longer than the MTU: nothing is lost
+			send_train(fd, "10.66.0.1", 2, 20, 1300, NULL);
+			all_intact(port, m, 2, 20, 1300);
+		} else { // shorter: lost, once
+			send_train(fd, "10.66.0.1", 0, 10, 96, head);
+			for (unsigned i = 0; !card->ops->trained(card) && i < WAITS; i++) {
+				CU_ASSERT_EQUAL(look(port, 0, m, 64), 0);
+				rig_pause();
+			}
+			CU_ASSERT_EQUAL(rig.worker[0].stats.drop[XY_DROP_TRAIN], 1);
+			CU_ASSERT_EQUAL(rig.worker[0].stats.drops, 1);
+		}
+		CU_ASSERT(card->ops->trained(card));
+		send_train(fd, "10.66.0.1", 30, 10, 96, NULL);
+		all_intact(port, m, 30, 10, 96);
+		kernel_send(fd, "10.66.0.1", OURS, 40, 1400);
+		all_intact(port, m, 40, 1, 1400);
+		card->ops->steered(card, n);
+		CU_ASSERT_EQUAL(n[XY_STEER_OURS], 1 + kind);
+		CU_ASSERT_EQUAL(n[XY_STEER_TRAIN], 1 - kind);
+		CU_ASSERT_EQUAL(n[XY_STEER_TO_SOCKET], 2);
+		close(fd);
+		finish(port);
+	}
+	CU_ASSERT_EQUAL(sh("ip link del b0 && ip addr add 10.66.0.1/24 dev c0"), 0);
 }
 
 static void test_killed(void)
@@ -752,11 +836,13 @@ static void test_jumbo_too_long(void)
 	struct xy_worker *w = &rig.worker[0];
 	int fd = kernel_socket("10.66.0.2", 4000);
 	mtu_set(15000);
+	xy_card(port)->ops->follow(xy_card(port)); // else they would be taken for trains
 	for (unsigned i = 0; i < 3; i++)
 		kernel_send(fd, "10.66.0.1", OURS, i, 9000 + i * 2500);
 	kernel_send(fd, "10.66.0.1", OURS, 3, 8972);
 	CU_ASSERT_EQUAL_FATAL(take(port, 0, &m, 1), 1);
 	CU_ASSERT(intact(m, 3, 8972));
+	CU_ASSERT_EQUAL(steered(port, XY_STEER_OURS), 4);
 	CU_ASSERT_EQUAL(w->stats.drop[XY_DROP_NOT_WIREGUARD], 3);
 	CU_ASSERT_EQUAL(w->stats.rx, 4);
 	CU_ASSERT_EQUAL(port->counters[0].rx_packets, 4);
@@ -935,6 +1021,7 @@ int main(void)
 		{"refused", test_refused},
 		{"tried again", test_tried_again},
 		{"native, generic", test_mode},
+		{"trains", test_trains},
 		{"killed", test_killed},
 		{"no buffers", test_no_buffers},
 		{"down and up", test_down},

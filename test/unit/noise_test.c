@@ -556,6 +556,58 @@ static void test_classify(void)
 	CU_ASSERT(xy_wg_limits_default.rekey_after_messages == UINT64_C(1) << 60);
 }
 
+// Several messages in one datagram, put together from lengths and types; data has the receiver
+// given.
+static void test_train(void)
+{
+	static const struct {
+		struct {
+			uint8_t type, receiver;
+			size_t len;
+		} part[3];
+		bool train;
+	} rows[] = {
+		{{{4, 7, 32}}, false},
+		{{{4, 7, 1452}}, false},
+		{{{4, 7, 32}, {4, 7, 32}}, true},
+		{{{4, 7, 96}, {4, 7, 96}, {4, 7, 40}}, true},
+		{{{4, 7, 113}, {4, 7, 113}}, true}, // who does not pad
+		{{{4, 7, 700}, {4, 7, 8}}, true},
+		{{{4, 7, 700}, {4, 7, 7}}, false},
+		{{{4, 7, 96}, {4, 8, 96}}, false}, // another's: not to be told from random bytes
+		{{{4, 7, 31}, {4, 7, 96}}, false}, // no message is that short
+		{{{1, 0, 148}}, false},
+		{{{1, 0, 148}, {1, 0, 148}}, true},
+		{{{1, 0, 148}, {4, 7, 32}}, true},
+		{{{1, 0, 147}, {4, 7, 32}}, false},
+		{{{2, 0, 92}, {4, 7, 32}}, true},
+		{{{2, 0, 92}, {5, 0, 32}}, false},
+		{{{3, 0, 64}, {1, 0, 4}}, true},
+		{{{3, 0, 64}, {1, 0, 3}}, false},
+		{{{0, 0, 148}, {1, 0, 148}}, false},
+		{{{5, 0, 148}, {4, 7, 148}}, false},
+	};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(rows); i++) {
+		size_t len = 0;
+		for (unsigned k = 0; k < 3; k++)
+			len += rows[i].part[k].len;
+		uint8_t *msg = malloc(len), *p = msg; // its own block: a read past the end is seen
+		CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
+		memset(msg, 0xa5, len);
+		for (unsigned k = 0; k < 3; k++) {
+			const uint8_t head[8] = {rows[i].part[k].type,	   0, 0, 0,
+						 rows[i].part[k].receiver, 1, 2, 3};
+			memcpy(p, head, rows[i].part[k].len < 8 ? rows[i].part[k].len : 8);
+			p += rows[i].part[k].len;
+		}
+		if (xy_wg_is_train(msg, len) != rows[i].train)
+			fprintf(stderr, "row %zu\n", i);
+		CU_ASSERT_EQUAL(xy_wg_is_train(msg, len), rows[i].train);
+		free(msg);
+	}
+	CU_ASSERT_FALSE(xy_wg_is_train(NULL, 0));
+}
+
 // The contexts are per thread: helpers hash at the same time, and leave nothing behind.
 static void *handshakes_run(void *arg)
 {
@@ -960,9 +1012,10 @@ XY_UNIT_MAIN("noise", {"BLAKE2s, HMAC", test_blake2s}, {"BLAKE2s, RFC 7693", tes
 	     {"handshake, wrong peer", test_handshake_wrong_peer},
 	     {"response to nothing", test_response_to_nothing},
 	     {"public keys that are none", test_bad_public_keys}, {"TAI64N", test_tai64n},
-	     {"classify", test_classify}, {"handshakes on threads", test_threads},
-	     {"cookie flow", test_cookie_flow}, {"cookie age", test_cookie_age},
-	     {"key slots", test_keypairs}, {"key slots, crossing", test_keypairs_crossing},
-	     {"limiter", test_limiter}, {"limiter on a LAN", test_limiter_rate},
-	     {"load", test_load}, {"replay table", test_replay_table},
-	     {"replay against a set", test_replay_random}, {"index permutation", test_index})
+	     {"classify", test_classify}, {"trains of messages", test_train},
+	     {"handshakes on threads", test_threads}, {"cookie flow", test_cookie_flow},
+	     {"cookie age", test_cookie_age}, {"key slots", test_keypairs},
+	     {"key slots, crossing", test_keypairs_crossing}, {"limiter", test_limiter},
+	     {"limiter on a LAN", test_limiter_rate}, {"load", test_load},
+	     {"replay table", test_replay_table}, {"replay against a set", test_replay_random},
+	     {"index permutation", test_index})

@@ -189,6 +189,30 @@ static void test_nexthop_group(void)
 	leaves_dead_hop("2001:db8:78::2", "2001:db8::21", "2001:db8::22");
 }
 
+// A bridge takes its parts' packets and has the addresses; a VRF leaves both to them.
+static void test_master(void)
+{
+	char name[IF_NAMESIZE];
+	unsigned b0 = if_nametoindex("b0");
+	CU_ASSERT_EQUAL(xy_underlay_master(&u, b0, name), 0);
+	CU_ASSERT_STRING_EQUAL(name, "");
+	sh("ip link add br7 type bridge && ip link set b0 master br7");
+	CU_ASSERT_EQUAL(xy_underlay_master(&u, b0, name), 0);
+	CU_ASSERT_STRING_EQUAL(name, "br7");
+	CU_ASSERT_EQUAL(xy_underlay_master(&u, if_nametoindex("br7"), name), 0);
+	CU_ASSERT_STRING_EQUAL(name, "");
+	sh("ip link del br7");
+	CU_ASSERT_EQUAL(xy_underlay_master(&u, b0, name), 0);
+	CU_ASSERT_STRING_EQUAL(name, "");
+	if (system("ip link add vrf7 type vrf table 77 2>/dev/null") == 0) {
+		sh("ip link set b0 master vrf7");
+		CU_ASSERT_EQUAL(xy_underlay_master(&u, b0, name), 0);
+		CU_ASSERT_STRING_EQUAL(name, "");
+		sh("ip link del vrf7");
+	}
+	CU_ASSERT_EQUAL(xy_underlay_master(&u, 9999, name), -ENODEV);
+}
+
 static void test_changes(void)
 {
 	static const char *const changes[] = {
@@ -408,6 +432,7 @@ static const struct xy_unit_case cases[] = {
 	{"neighbours", test_neighbours},
 	{"multipath", test_multipath},
 	{"nexthop group", test_nexthop_group},
+	{"parts of a bridge", test_master},
 	{"changes", test_changes},
 	{"addresses", test_addresses},
 	{"addresses that change while read", test_interrupted},
