@@ -3,6 +3,8 @@
 // DPDK's structures on the thread of whoever asks.
 #include "dataplane.h"
 
+#include "compat.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <rte_telemetry.h>
@@ -60,7 +62,7 @@ static void members(struct rte_tel_data *d, char **at)
 			return;
 		case '=':
 			name = word(&rest, ' ');
-			rte_tel_data_add_dict_u64(d, name, strtoull(rest, NULL, 10));
+			xy_tel_add_uint(d, name, strtoull(rest, NULL, 10));
 			break;
 		case '-':
 			name = word(&rest, ' ');

@@ -141,14 +141,14 @@ static int descriptors_create(struct xy_worker *w)
 static int parts_create(struct xy_worker *w)
 {
 	struct xy_dp *dp = w->dp;
-	w->mb = xy_aead_create();
+	w->aead = xy_aead_create();
 	w->use = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->use));
 	w->handed = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->handed));
 	w->hold = xy_hold_create(dp, w->pool);
 	w->ask = xy_ask_create(dp);
 	w->used = xy_used_create();
 	w->icmp = xy_icmp_rate_create(dp);
-	if (!w->mb || !w->use || !w->handed || !w->hold || !w->ask || !w->used || !w->icmp ||
+	if (!w->aead || !w->use || !w->handed || !w->hold || !w->ask || !w->used || !w->icmp ||
 	    rings_create(w))
 		return -ENOMEM;
 	int r = descriptors_create(w);
@@ -181,7 +181,7 @@ void xy_worker_fini(struct xy_worker *w)
 	xy_hold_destroy(w->hold);
 	xy_memory_release(w->handed, (w->dp->session_mask + 1) * sizeof(*w->handed));
 	xy_memory_release(w->use, (w->dp->session_mask + 1) * sizeof(*w->use));
-	xy_aead_destroy(w->mb);
+	xy_aead_destroy(w->aead);
 }
 
 // --- sleeping

@@ -9,7 +9,7 @@
 #include "spin.h"
 
 #include "compat.h"
-#include <intel-ipsec-mb.h>
+
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
@@ -32,7 +32,7 @@ struct xy_worker {
 	int cpu; // pinned to, or -1
 	struct rte_graph *graph;
 	struct rte_mempool *pool;
-	IMB_MGR *mb;
+	struct xy_aead *aead;
 	xy_nsec now; // read once a walk; nodes use this
 
 	struct rte_ring *from_control; // 16-byte elements, single producer, single consumer

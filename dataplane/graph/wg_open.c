@@ -141,7 +141,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		if (edge[i] == ADMITTED)
 			prepare(w, &b, i, xy_node_mbuf(objs[i]), session[i]);
 	}
-	xy_aead_open_burst(w->mb, b.op, b.n);
+	xy_aead_open_burst(w->aead, b.op, b.n);
 	for (unsigned i = 0; i < b.n; i++)
 		rte_prefetch0(xy_adjacency_rcu(w->dp, b.session[i]->peer));
 	for (unsigned i = 0; i < b.n; i++)

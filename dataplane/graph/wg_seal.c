@@ -204,7 +204,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 			edge[i] = PORT_TX;
 		}
 	number(w, &b);
-	xy_aead_seal_burst(w->mb, b.op, b.n);
+	xy_aead_seal_burst(w->aead, b.op, b.n);
 	account(w, &b);
 	xy_node_pass(graph, node, objs, edge, n);
 }

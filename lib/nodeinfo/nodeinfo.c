@@ -84,10 +84,11 @@ static void info_read(struct xy_cursor *c, struct xy_nodeinfo_info *i)
 	if (count > XY_NODEINFO_PAGE)
 		c->bad = true;
 	for (; !c->bad && i->count < count; i->count++) {
-		struct xy_nodeinfo_neighbour *n = &i->neighbour[i->count];
-		xy_cursor_copy(c, &n->addr, sizeof(n->addr));
-		n->cost = xy_cursor_be16(c);
-		n->rtt_us = xy_cursor_be32(c);
+		struct xy_nodeinfo_neighbour n; // gcc 14 warns of a copy into the list
+		xy_cursor_copy(c, &n.addr, sizeof(n.addr));
+		n.cost = xy_cursor_be16(c);
+		n.rtt_us = xy_cursor_be32(c);
+		i->neighbour[i->count] = n;
 	}
 	c->bad = c->bad || !neighbours_ok(i);
 }

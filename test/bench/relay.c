@@ -81,7 +81,7 @@ struct bench {
 	uint64_t *rx_counter;  // per peer: next to send to us
 	uint64_t *route;       // first 64 bits of each destination
 	uint32_t *route_peer;
-	IMB_MGR *mb;
+	struct xy_aead *cipher;
 	uint64_t random;
 	struct samples forward, aead, *node; // node: [NODES_MAX] with --nodes, else NULL
 	struct samples way[WAYS];	     // with --frames
@@ -220,8 +220,8 @@ static void setup(struct bench *b)
 	for (uint32_t i = 0; i < b->peers; i++)
 		peer_make(b, i);
 	routes_make(b);
-	b->mb = xy_aead_create();
-	if (!b->mb || rte_pktmbuf_alloc_bulk(b->dp->worker[0]->pool, b->in, BUFFERS))
+	b->cipher = xy_aead_create();
+	if (!b->cipher || rte_pktmbuf_alloc_bulk(b->dp->worker[0]->pool, b->in, BUFFERS))
 		die("buffers", NULL);
 }
 
@@ -268,7 +268,7 @@ static void seal_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 					    .len = padded,
 					    .tag = msg->box + padded};
 	}
-	xy_aead_seal_burst(b->mb, op, n);
+	xy_aead_seal_burst(b->cipher, op, n);
 }
 
 // The bare library over what came out: opens (and checks) each with its receiver's key, then seals
@@ -288,12 +288,12 @@ static void bare_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 					    .tag = msg->box + len};
 	}
 	uint64_t start = rte_rdtsc();
-	xy_aead_open_burst(b->mb, op, n);
+	xy_aead_open_burst(b->cipher, op, n);
 	uint64_t spent = rte_rdtsc() - start;
 	for (unsigned i = 0; i < n; i++)
 		b->errors += !op[i].ok || op[i].data[7] != 63; // opened, and one hop less
 	start = rte_rdtsc();
-	xy_aead_seal_burst(b->mb, op, n);
+	xy_aead_seal_burst(b->cipher, op, n);
 	sample_add(&b->aead, spent + rte_rdtsc() - start);
 }
 

@@ -6,7 +6,7 @@
 #include <sodium.h>
 #include <string.h>
 
-static IMB_MGR *mb;
+static struct xy_aead *aead;
 
 static void nonce_of(uint64_t counter, uint8_t nonce[12])
 {
@@ -34,14 +34,14 @@ static void test_against_sodium(void)
 						    .len = len,
 						    .tag = data[n] + len};
 		}
-		xy_aead_seal_burst(mb, op, n);
+		xy_aead_seal_burst(aead, op, n);
 		for (unsigned i = 0; i < n; i++) {
 			nonce_of(op[i].counter, nonce);
 			crypto_aead_chacha20poly1305_ietf_encrypt(want, NULL, plain[i], op[i].len,
 								  NULL, 0, NULL, nonce, key[i]);
 			CU_ASSERT_FATAL(memcmp(want, data[i], op[i].len + 16) == 0);
 		}
-		xy_aead_open_burst(mb, op, n);
+		xy_aead_open_burst(aead, op, n);
 		for (unsigned i = 0; i < n; i++) {
 			CU_ASSERT(op[i].ok);
 			CU_ASSERT(memcmp(plain[i], data[i], op[i].len) == 0);
@@ -56,31 +56,31 @@ static void test_refuses(void)
 	randombytes_buf(good, 64);
 	struct xy_aead_op op = {
 		.key = key, .counter = 7, .data = good, .len = 64, .tag = good + 64};
-	xy_aead_seal_burst(mb, &op, 1);
+	xy_aead_seal_burst(aead, &op, 1);
 	for (unsigned bit = 0; bit < sizeof(good) * 8; bit++) {
 		memcpy(data, good, sizeof(data));
 		data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		op = (struct xy_aead_op){
 			.key = key, .counter = 7, .data = data, .len = 64, .tag = data + 64};
-		xy_aead_open_burst(mb, &op, 1);
+		xy_aead_open_burst(aead, &op, 1);
 		CU_ASSERT(!op.ok);
 	}
 	memcpy(data, good, sizeof(data));
 	op = (struct xy_aead_op){
 		.key = key, .counter = 8, .data = data, .len = 64, .tag = data + 64};
-	xy_aead_open_burst(mb, &op, 1);
+	xy_aead_open_burst(aead, &op, 1);
 	CU_ASSERT(!op.ok); // another counter is another nonce
 }
 
 static void test_create(void)
 {
-	mb = xy_aead_create();
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mb);
+	aead = xy_aead_create();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(aead);
 }
 
 static void test_destroy(void)
 {
-	xy_aead_destroy(mb);
+	xy_aead_destroy(aead);
 }
 
 XY_UNIT_MAIN("aead", {"create", test_create}, {"as libsodium, every length", test_against_sodium},

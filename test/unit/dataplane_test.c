@@ -107,7 +107,7 @@ static void seal(uint32_t who, struct rte_mbuf *m)
 				.data = msg->box,
 				.len = padded,
 				.tag = msg->box + padded};
-	xy_aead_seal_burst(dp->worker[0]->mb, &op, 1);
+	xy_aead_seal_burst(dp->worker[0]->aead, &op, 1);
 	xy_packet(m)->remote = endpoint(who);
 	xy_packet(m)->local = (struct xy_addr){.b = {0}};
 }
@@ -125,7 +125,7 @@ static int open_sent(uint32_t who, struct rte_mbuf *m)
 	struct xy_endpoint e = endpoint(who);
 	CU_ASSERT_EQUAL(msg->receiver, 100 + who);
 	CU_ASSERT(xy_endpoint_eq(&xy_packet(m)->remote, &e));
-	xy_aead_open_burst(dp->worker[0]->mb, &op, 1);
+	xy_aead_open_burst(dp->worker[0]->aead, &op, 1);
 	rte_pktmbuf_adj(m, XY_WG_DATA_HEADER_LEN);
 	rte_pktmbuf_trim(m, XY_WG_TAG_LEN);
 	return op.ok ? (int)len : -1;
