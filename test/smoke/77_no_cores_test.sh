@@ -6,7 +6,7 @@ need "$XYLEMD" "$XYLEM" prlimit
 
 add_node n
 make_key n p
-cd "$LAB"
+cd "$LAB" || exit 1
 ulimit -Sc "$(ulimit -Hc)"
 soft() { awk '/^Max core file size/ { print $5 }' "/proc/${LAB_PID[n]}/limits"; }
 wants() { # true|false
