@@ -351,6 +351,9 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 	case XY_DP_MTU:
 		ev->peer = msg->arg;
 		break;
+	case XY_DP_REFUSED:
+		ev->error = (int)msg->arg;
+		break;
 	case XY_DP_ROAM:
 	case XY_DP_FIRST:
 	case XY_DP_NUDGE:

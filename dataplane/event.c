@@ -128,20 +128,33 @@ void xy_event_mtu(struct xy_worker *w, uint32_t peer)
 	w->mtu_peer = peer;
 }
 
-// Anybody can forge such errors: one in MTU_INTERVAL costs the control thread a tenth of its time.
-void xy_event_mtu_at(struct xy_worker *w, uint8_t port, const struct xy_endpoint *remote)
+// Anybody can forge ICMP errors: one of a kind in MTU_INTERVAL costs the control thread a tenth of
+// its time.
+static void about_remote(struct xy_worker *w, xy_nsec *told, enum xy_dp_event_type type,
+			 uint8_t port, uint32_t arg, const struct xy_endpoint *remote)
 {
 	struct rte_mbuf *m;
-	if (w->mtu_heard && w->now - w->mtu_heard < MTU_INTERVAL)
+	if (*told && w->now - *told < MTU_INTERVAL)
 		return;
 	if (xy_buffers_alloc(w, &m, 1))
 		return; // the next error tells again
 	xy_packet(m)->remote = *remote;
 	xy_packet(m)->local = (struct xy_addr){0};
-	if (!xy_event_put(w, XY_DP_MTU, port, XY_DP_NO_PEER, m))
+	if (!xy_event_put(w, type, port, arg, m))
 		rte_pktmbuf_free(m);
 	else
-		w->mtu_heard = w->now;
+		*told = w->now;
+}
+
+void xy_event_mtu_at(struct xy_worker *w, uint8_t port, const struct xy_endpoint *remote)
+{
+	about_remote(w, &w->mtu_heard, XY_DP_MTU, port, XY_DP_NO_PEER, remote);
+}
+
+void xy_event_refused_at(struct xy_worker *w, uint8_t port, const struct xy_endpoint *remote,
+			 int error)
+{
+	about_remote(w, &w->refused_heard, XY_DP_REFUSED, port, (uint32_t)error, remote);
 }
 
 int xy_order_put(struct xy_worker *w, enum xy_order type, uint8_t port, uint32_t arg,

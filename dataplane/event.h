@@ -51,6 +51,9 @@ void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg);
 void xy_event_mtu(struct xy_worker *w, uint32_t peer);
 // An ICMP error said that a datagram to there was too large; told at a bounded rate.
 void xy_event_mtu_at(struct xy_worker *w, uint8_t port, const struct xy_endpoint *remote);
+// One said that none reaches it, and why (errno); likewise.
+void xy_event_refused_at(struct xy_worker *w, uint8_t port, const struct xy_endpoint *remote,
+			 int error);
 // Control -> worker; frees m and returns -ENOBUFS when the ring is full.
 int xy_order_put(struct xy_worker *w, enum xy_order type, uint8_t port, uint32_t arg,
 		 struct rte_mbuf *m);

@@ -54,8 +54,9 @@ struct xy_worker {
 	struct xy_icmp_rate *icmp;  // ICMP errors that may be made
 	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer
 	uint32_t mtu_peer;
-	xy_nsec mtu_heard; // the last event that an ICMP error said so
-	bool busy;	   // this walk moved something
+	xy_nsec mtu_heard;     // the last event that an ICMP error said so
+	xy_nsec refused_heard; // or that a remote is not reached
+	bool busy;	       // this walk moved something
 	bool more; // and a source that gave something may have more, or its queue wants tending
 	struct xy_spin spin;
 	// The walk that follows a sleep looks only at those watched descriptors that woke it (none:

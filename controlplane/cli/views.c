@@ -98,6 +98,7 @@ static const struct column peers[] = {
 	{"mtu_from", TEXT, XY_LEFT},
 	{"fragments", TEXT, XY_LEFT},
 	{"handshakes_failed", NUMBER, XY_RIGHT},
+	{"trouble", TEXT, XY_LEFT},
 };
 
 static const struct column workers[] = {

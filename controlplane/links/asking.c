@@ -6,7 +6,7 @@
 
 // Nothing for so long, and what we send may as well be lost: a peer that is there answers data with
 // a keepalive within KEEPALIVE_TIMEOUT.
-static bool is_heard(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+bool xy_link_is_heard(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
 {
 	const struct xy_wg_limits *w = &l->cfg.limits;
 	struct xy_dp_peer_stats s;
@@ -40,7 +40,7 @@ static struct xy_endpoint elsewhere(const struct xy_links *l, const struct xy_li
 {
 	struct xy_endpoint other[XY_CANDIDATES + 1];
 	unsigned count = others(k, other), nth = k->timers.attempts, at = nth % (count + 1);
-	if (count && nth && is_heard(l, k, now))
+	if (count && nth && xy_link_is_heard(l, k, now))
 		at = nth % 2 ? 0 : (nth / 2 - 1) % count + 1;
 	return at ? other[at - 1] : k->remote;
 }

@@ -121,7 +121,7 @@ void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port
 			    xy_nsec now)
 {
 	if (!xy_link_usable(remote)) {
-		xy_links_drop(l, XY_LINK_DROP_HS_OVERLAY);
+		xy_link_refused(l, k, XY_LINK_DROP_HS_OVERLAY, remote, now);
 		return;
 	}
 	bool moved = !xy_endpoint_eq(&k->remote, remote);

@@ -165,6 +165,7 @@ static void initiation_made(struct xy_links *l, struct xy_link *k, struct xy_job
 	k->hs = XY_LINK_HS_SENT;
 	k->hs_state = job->state;
 	k->hs_sent = now;
+	k->worded = false;
 	k->hs_until = now + l->cfg.limits.rekey_attempt_time;
 	k->sent++;
 	send_message(l, job, &k->jar, &job->initiation, sizeof(job->initiation), now);
@@ -177,6 +178,8 @@ static void response_opened(struct xy_links *l, struct xy_link *k, struct xy_job
 		return;
 	if (job->result) { // forged or of another secret: the right one may still come
 		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
+		if (job->era == l->jobs.era)
+			xy_link_trouble_secret(k, &job->remote, now);
 		return;
 	}
 	k->hs = XY_LINK_HS_NONE; // its index is the session's from here on
@@ -187,14 +190,31 @@ static void response_opened(struct xy_links *l, struct xy_link *k, struct xy_job
 
 // --- responder
 
+// A peer whose clock went back, and whose own memory of its time stamps is lost, cannot reach us;
+// we can reach it, and are not refused: so we ask it where this came from. It may be an old message
+// said again, so data does not move by it, and who is heard is not asked.
+static void refuse_stamp(struct xy_links *l, struct xy_link *k, const struct xy_job *job, int older,
+			 xy_nsec now)
+{
+	if (!older || xy_link_is_heard(l, k, now)) { // twice on its way
+		xy_link_refused(l, k, XY_LINK_DROP_HS_REPLAY, &job->remote, now);
+		return;
+	}
+	xy_links_drop(l, XY_LINK_DROP_HS_REPLAY);
+	xy_link_trouble_stamp(l, k, job, now);
+	if (xy_link_usable(&job->remote) && !k->provisional)
+		xy_link_ask_there(l, k, &job->remote, now);
+}
+
 static bool is_newer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now)
 {
-	if (memcmp(job->timestamp, k->timestamp, sizeof(k->timestamp)) <= 0) {
-		xy_links_drop(l, XY_LINK_DROP_HS_REPLAY);
+	int newer = memcmp(job->timestamp, k->timestamp, sizeof(k->timestamp));
+	if (newer <= 0) {
+		refuse_stamp(l, k, job, newer < 0, now);
 		return false;
 	}
 	if (k->initiation_seen && now - k->initiation_seen < INITIATION_INTERVAL) {
-		xy_links_drop(l, XY_LINK_DROP_HS_FLOOD);
+		xy_link_refused(l, k, XY_LINK_DROP_HS_FLOOD, &job->remote, now);
 		return false;
 	}
 	return true;
@@ -204,7 +224,7 @@ static void respond(struct xy_links *l, struct xy_link *k, const struct xy_job *
 {
 	uint32_t index;
 	if (k->responding) { // the initiator asks again
-		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+		xy_link_refused(l, k, XY_LINK_DROP_HS_BUSY, &opened->remote, now);
 		return;
 	}
 	if (xy_link_session_reserve(l, k, &index, now))
@@ -225,27 +245,6 @@ static void respond(struct xy_links *l, struct xy_link *k, const struct xy_job *
 	submit(l, job);
 }
 
-static void log_unknown(struct xy_links *l, const struct xy_job *job, xy_nsec now)
-{
-	char key[XY_KEY_STRLEN], from[XY_ENDPOINT_STRLEN];
-	unsigned long missed;
-	struct xy_key pk;
-	if (!xy_log_limit_pass(&l->log_unknown, now, &missed))
-		return;
-	memcpy(pk.b, job->pk, sizeof(pk.b));
-	xy_log_info("handshake from %s with the key %s, which is no peer here (%lu more like this)",
-		    xy_endpoint_str(&job->remote, from), xy_key_str(&pk, key), missed);
-}
-
-static void log_bad(struct xy_links *l, const char *name, const struct xy_job *job, xy_nsec now)
-{
-	char from[XY_ENDPOINT_STRLEN];
-	unsigned long missed;
-	if (xy_log_limit_pass(&l->log_bad, now, &missed))
-		xy_log_info("peer %s: handshake from %s is forged or damaged (%lu more like this)",
-			    name, xy_endpoint_str(&job->remote, from), missed);
-}
-
 static void initiation_opened(struct xy_links *l, struct xy_job *job, xy_nsec now)
 {
 	if (job->result) {
@@ -259,12 +258,11 @@ static void initiation_opened(struct xy_links *l, struct xy_job *job, xy_nsec no
 	}
 	if (!k) {
 		xy_links_drop(l, XY_LINK_DROP_HS_UNKNOWN_KEY);
-		log_unknown(l, job, now);
+		xy_links_trouble_unknown(l, job, now);
 		return;
 	}
 	if (xy_hs_initiation_verify(&k->hs_remote, &job->initiation, &job->state, job->timestamp)) {
-		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
-		log_bad(l, k->name, job, now);
+		xy_link_refused(l, k, XY_LINK_DROP_HS_BAD, &job->remote, now);
 		return;
 	}
 	xy_link_answer(l, k, job, now);
@@ -276,6 +274,7 @@ void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *
 		return;
 	memcpy(k->timestamp, job->timestamp, sizeof(k->timestamp));
 	k->initiation_seen = now;
+	xy_link_clock_compare(l, k, job);
 	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local, now);
 	gives_way(l, k, now);
 	respond(l, k, job, now);
@@ -289,6 +288,7 @@ static void response_made(struct xy_links *l, struct xy_link *k, struct xy_job *
 		xy_link_session_free(l, job->index);
 		return;
 	}
+	xy_link_trouble_answered(k, &job->remote, now);
 	xy_link_session_begun(l, k, job, false, now);
 	send_message(l, job, &k->jar, &job->response, sizeof(job->response), now);
 }
@@ -342,6 +342,8 @@ static bool admit(struct xy_links *l, const struct xy_dp_event *ev, bool *strang
 	enum xy_mac_verdict mac = xy_cookie_check(&l->checker, ev->data, ev->len, &ev->remote, now);
 	if (mac == XY_MAC_INVALID) {
 		xy_links_drop(l, XY_LINK_DROP_HS_BAD_MAC);
+		if (ev->data[0] == XY_WG_INITIATION)
+			xy_links_trouble_other_key(l, &ev->remote, now);
 		return false;
 	}
 	*stranger = *stranger || !xy_limiter_take(&l->known, &ev->remote.addr, now);
@@ -421,6 +423,8 @@ static void take_cookie(struct xy_links *l, const struct xy_dp_event *ev, xy_nse
 	struct xy_link *k = xy_link_by_index(l, msg.receiver);
 	if (!k || xy_cookie_reply_consume(&k->jar, &msg, now))
 		xy_links_drop(l, XY_LINK_DROP_HS_UNASKED);
+	else if (k->hs == XY_LINK_HS_SENT)
+		xy_link_trouble_busy(k, &ev->remote, now);
 }
 
 void xy_links_punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)

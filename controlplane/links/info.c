@@ -93,6 +93,7 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
 	out->last_received = last_received(k, &out->stats);
 	out->state = state_of(l, k, out->last_received, now);
+	out->trouble = xy_link_trouble_text(k, out->last_received);
 }
 
 // Without an answer a peer is given as long as one with a session, and nothing more once an attempt

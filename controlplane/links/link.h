@@ -53,6 +53,21 @@ enum xy_link_hs {
 	XY_LINK_HS_SENT,     // message 1 is out; responses may be with helpers
 };
 
+// What keeps a link from coming up; what says more comes later.
+enum xy_trouble {
+	XY_TROUBLE_NONE,
+	XY_TROUBLE_UNANSWERED,
+	XY_TROUBLE_UNREACHABLE, // ICMP
+	XY_TROUBLE_CLOSED,	// ICMP: nobody listens at that port
+	XY_TROUBLE_BUSY,	// it asks for cookies
+	XY_TROUBLE_OTHER,	// another peer of ours is where this one does not answer
+	XY_TROUBLE_NOT_TAKEN,	// it begins anew though we answered
+	XY_TROUBLE_SECRET,	// its answer does not open
+	XY_TROUBLE_OUR_KEY,	// its initiations are for another key than ours
+	XY_TROUBLE_KEY,		// who is at its endpoint has another key
+	XY_TROUBLE_CLOCK,	// its time stamps went back
+};
+
 struct xy_link {
 	struct xy_heap_node timer; // first: the heap's node is the link
 	uint32_t slot;
@@ -95,12 +110,17 @@ struct xy_link {
 	uint64_t moved_handed;
 	uint32_t moved_index;
 	uint64_t sent, failed;
+	enum xy_trouble trouble;
+	xy_nsec trouble_at;
+	unsigned answers_unused; // of ours, since a session of its was used
+	bool worded;		 // that this initiation is not answered
+	bool clock_told;	 // that its clock and ours differ
 	bool told_up;
 	bool unanswered;    // the last attempt was given up
 	bool open;	    // nobody configured it: strangers.c
 	bool provisional;   // no transport message has come yet
 	xy_nsec open_since; // provisional: since when
-	struct xy_log_limit quiet, moves;
+	struct xy_log_limit quiet, moves, refusals;
 	uint32_t mark; // of the plan that wants it
 };
 
@@ -161,7 +181,9 @@ struct xy_links {
 
 	uint8_t stamped[XY_WG_TAI64N_LEN]; // newest that was sent, to anyone
 	uint64_t drop[XY_LINK_DROP_COUNT];
-	struct xy_log_limit log_unknown, log_no_index, log_bad;
+	struct xy_log_limit log_unknown, log_no_index, log_other_key;
+	xy_nsec other_key_at; // a handshake for another key came from no peer; 0 = never
+	struct xy_endpoint other_key_from;
 };
 
 static inline void xy_links_drop(struct xy_links *l, enum xy_link_drop why)
@@ -236,6 +258,26 @@ bool xy_link_is_asked_at(const struct xy_link *k, const struct xy_endpoint *at);
 // Somebody says that it is there: the next initiation goes there, now or when it may.
 void xy_link_ask_there(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at,
 		       xy_nsec now);
+
+bool xy_link_is_heard(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
+
+// --- trouble.c
+void xy_link_trouble_over(struct xy_link *k);
+const char *xy_link_trouble_text(const struct xy_link *k, xy_nsec heard); // NULL: none
+xy_nsec xy_link_trouble_due(const struct xy_links *l, const struct xy_link *k);
+void xy_link_trouble_unanswered(struct xy_links *l, struct xy_link *k, xy_nsec now);
+void xy_link_trouble_busy(struct xy_link *k, const struct xy_endpoint *from, xy_nsec now);
+void xy_link_trouble_icmp(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
+void xy_link_trouble_secret(struct xy_link *k, const struct xy_endpoint *from, xy_nsec now);
+void xy_link_trouble_answered(struct xy_link *k, const struct xy_endpoint *from, xy_nsec now);
+void xy_links_trouble_other_key(struct xy_links *l, const struct xy_endpoint *from, xy_nsec now);
+void xy_links_trouble_unknown(struct xy_links *l, const struct xy_job *job, xy_nsec now);
+void xy_link_trouble_stamp(struct xy_links *l, struct xy_link *k, const struct xy_job *job,
+			   xy_nsec now); // it is older than k->timestamp
+void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const struct xy_job *job);
+// Counts it, and says whose it was.
+void xy_link_refused(struct xy_links *l, struct xy_link *k, enum xy_link_drop why,
+		     const struct xy_endpoint *from, xy_nsec now);
 
 // --- endpoints.c
 int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,

@@ -2,6 +2,7 @@
 // The set of links: making it, finding one, running what is due, and what the dataplane tells.
 #include "links/link.h"
 
+#include "base/bytes.h"
 #include "base/list.h"
 
 #include <sodium.h>
@@ -176,14 +177,15 @@ static void give_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	char at[XY_ENDPOINT_STRLEN];
 	unsigned long missed;
+	const char *why = xy_link_trouble_text(k, 0);
 	xy_dp_peer_release_held(l->dp, k->slot);
 	k->unanswered = true;
 	xy_link_handshake_end(l, k);
 	if (is_kept_up(k))
 		k->start_at = again_at(l, now);
 	if (xy_log_limit_pass(&k->quiet, now, &missed))
-		xy_log_warn("peer %s: no answer, last tried %s", k->name,
-			    xy_endpoint_str(&k->remote, at));
+		xy_log_warn("peer %s: no answer, last tried %s%s%s", k->name,
+			    xy_endpoint_str(&k->remote, at), why ? ": " : "", why ? why : "");
 }
 
 // There is nowhere to send to: what waits is dropped, and nothing is tried until that changes.
@@ -218,13 +220,12 @@ void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nse
 
 void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
-	xy_nsec at = xy_wg_timers_deadline(&k->timers, now);
-	xy_nsec sessions = xy_link_sessions_deadline(l, k);
-	at = k->start_at < at ? k->start_at : at;
-	xy_nsec ends = xy_link_open_ends(l, k), handshake = xy_link_handshake_ends(k);
-	at = sessions < at ? sessions : at;
-	at = handshake < at ? handshake : at;
-	at = ends < at ? ends : at;
+	const xy_nsec due[] = {xy_wg_timers_deadline(&k->timers, now),
+			       xy_link_sessions_deadline(l, k), xy_link_open_ends(l, k),
+			       xy_link_handshake_ends(k), xy_link_trouble_due(l, k)};
+	xy_nsec at = k->start_at;
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(due); i++)
+		at = due[i] < at ? due[i] : at;
 	xy_heap_set(&l->timers, &k->timer, at);
 }
 
@@ -241,6 +242,8 @@ static void start(struct xy_links *l, struct xy_link *k, xy_nsec now)
 static void run(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	struct xy_wg_activity activity;
+	if (now >= xy_link_trouble_due(l, k))
+		xy_link_trouble_unanswered(l, k, now);
 	if (now >= xy_link_handshake_ends(k))
 		xy_link_handshake_end(l, k);
 	if (now >= k->start_at)
@@ -356,6 +359,9 @@ void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec no
 		k = xy_link_by_index(l, ev->index);
 		if (k && xy_keypairs_find(&k->keypairs, ev->index) != XY_KEYPAIR_SLOTS)
 			session_event(l, k, ev, now);
+		break;
+	case XY_DP_REFUSED:
+		xy_link_trouble_icmp(l, ev, now);
 		break;
 	case XY_DP_OVERLAY:
 	case XY_DP_ASK:

@@ -199,6 +199,7 @@ struct xy_link_info {
 	const struct xy_prefix *allowed;
 	unsigned sessions;
 	uint64_t handshakes_sent, handshakes_failed;
+	const char *trouble; // why it does not come up, in few words; NULL: nothing is known
 	struct xy_dp_peer_stats stats;
 };
 
@@ -206,6 +207,9 @@ unsigned xy_links_count(const struct xy_links *l);
 // Links are numbered by name, 0..count-1. The first whose name is behind `after` (NULL: 0).
 unsigned xy_links_after(const struct xy_links *l, const char *after);
 void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out);
+
+// Who it was that lately asked for another key than ours from where no peer of ours is.
+bool xy_links_other_key(const struct xy_links *l, xy_nsec now, struct xy_endpoint *from);
 
 struct xy_link_session {
 	uint32_t index;

@@ -45,6 +45,7 @@ static void became_current(struct xy_links *l, struct xy_link *k, uint32_t index
 	xy_wg_timers_session(&k->timers, now, initiator);
 	k->last_handshake = now;
 	k->unanswered = false;
+	xy_link_trouble_over(k);
 	k->start_at = XY_NEVER;
 	if (!k->told_up && !k->provisional)
 		xy_link_tell_up(l, k);
@@ -78,6 +79,7 @@ void xy_link_session_begun(struct xy_links *l, struct xy_link *k, const struct x
 void xy_link_session_first(struct xy_links *l, struct xy_link *k, uint32_t index, xy_nsec now)
 {
 	struct xy_keypair_drops drops = {0};
+	k->answers_unused = 0;
 	if (xy_keypairs_received(&k->keypairs, index, &drops))
 		became_current(l, k, index, false, now);
 	let_go(l, &drops);

@@ -114,6 +114,18 @@ static void port_warnings(json_t *to, const struct xy_daemon *d)
 				to, json_sprintf("port %u on %s: %s", i, info.interface, text));
 }
 
+// Their config has a wrong key for us, and ours no endpoint of theirs by which to name them.
+static void other_key_warning(json_t *to, const struct xy_daemon *d)
+{
+	struct xy_endpoint from;
+	char at[XY_ENDPOINT_STRLEN];
+	if (xy_links_other_key(d->links, xy_now(), &from))
+		json_array_append_new(
+			to, json_sprintf("a handshake from %s is for another key than this node's: "
+					 "see the log",
+					 xy_endpoint_str(&from, at)));
+}
+
 static json_t *warnings(const struct xy_daemon *d)
 {
 	json_t *list = json_array();
@@ -132,6 +144,7 @@ static json_t *warnings(const struct xy_daemon *d)
 	     "handshakes found no free session: raise max_sessions");
 	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
+	other_key_warning(list, d);
 	join_warnings(list, d->join);
 	discovery_warnings(list, d);
 	port_warnings(list, d);
@@ -322,6 +335,7 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 	json_object_set_new(o, "session_age", seconds_since(k.session_born, now));
 	json_object_set_new(o, "handshakes_sent", number(k.handshakes_sent));
 	json_object_set_new(o, "handshakes_failed", number(k.handshakes_failed));
+	json_object_set_new(o, "trouble", TEXT(k.trouble));
 	return o;
 }
 

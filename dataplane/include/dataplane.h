@@ -262,6 +262,8 @@ enum xy_dp_event_type {
 	// The kernel refused a datagram to this peer for its size, or (peer XY_DP_NO_PEER) an ICMP
 	// error said that one to this remote was too large.
 	XY_DP_MTU,
+	// An ICMP error said that no datagram reaches this remote.
+	XY_DP_REFUSED,
 	// A whole IPv6 packet for the control plane, its UDP checksum unchecked: from a peer with
 	// `routing`, fe80::/10 to fe80::/10 or ff02::1:6, UDP, both ports 6696 (RFC 8966, section
 	// 4); or from anyone to node_addr and service_port.
@@ -280,9 +282,10 @@ struct xy_dp_event {
 	uint32_t
 		peer; // WANT, ROAM, FIRST, NUDGE, MTU; OVERLAY: XY_DP_NO_PEER when it is our host's
 	uint32_t index;		   // session: ROAM, FIRST, NUDGE
-	struct xy_endpoint remote; // PUNT, ROAM
+	struct xy_endpoint remote; // PUNT, ROAM, REFUSED
 	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
 	struct xy_addr addr;	   // ASK, USED: the /64, host bits 0
+	int error;		   // REFUSED: as errno; ECONNREFUSED: nobody listens at its port
 	xy_nsec at;		   // OVERLAY: when the worker took the burst it came in
 	const uint8_t *data;	   // PUNT, OVERLAY: valid during the callback
 	size_t len;

@@ -30,16 +30,17 @@ bool xy_socket_is_old_error(int error)
 	return false;
 }
 
-static bool is_too_big(const struct cmsghdr *c)
+// The error of an ICMP message in the kernel's words (errno); 0: it is none.
+static int icmp_error(const struct cmsghdr *c)
 {
 	struct sock_extended_err e;
 	bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR;
 	bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR;
 	if ((!v4 && !v6) || c->cmsg_len < CMSG_LEN(sizeof(e)))
-		return false;
+		return 0;
 	memcpy(&e, CMSG_DATA(c), sizeof(e));
-	return e.ee_errno == EMSGSIZE &&
-	       (e.ee_origin == SO_EE_ORIGIN_ICMP || e.ee_origin == SO_EE_ORIGIN_ICMP6);
+	bool icmp = e.ee_origin == SO_EE_ORIGIN_ICMP || e.ee_origin == SO_EE_ORIGIN_ICMP6;
+	return icmp ? (int)e.ee_errno : 0;
 }
 
 void xy_socket_errors_read(struct xy_socket_queue *q, struct xy_worker *w, unsigned port)
@@ -57,10 +58,14 @@ void xy_socket_errors_read(struct xy_socket_queue *q, struct xy_worker *w, unsig
 			return;
 		}
 		for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
-			if (!is_too_big(c) || h.msg_namelen == 0)
+			int error = icmp_error(c);
+			if (!error || h.msg_namelen == 0)
 				continue;
 			xy_socket_remote(&remote, &to);
-			xy_event_mtu_at(w, (uint8_t)port, &remote);
+			if (error == EMSGSIZE)
+				xy_event_mtu_at(w, (uint8_t)port, &remote);
+			else
+				xy_event_refused_at(w, (uint8_t)port, &remote, error);
 		}
 	}
 }

@@ -36,7 +36,7 @@ static json_t *answer_peers(void *arg, const char *params)
 		"\"configured\",\"state\":\"no endpoint\","
 		"\"endpoint\":null,\"last_handshake\":null,\"rx_bytes\":0,\"tx_bytes\":1073741824,"
 		"\"mtu\":1420,\"mtu_from\":null,\"fragments\":null,"
-		"\"handshakes_failed\":3}],\"next\":null}",
+		"\"handshakes_failed\":3,\"trouble\":\"no answer\"}],\"next\":null}",
 	};
 	return json_loads(pages[params != NULL], 0, NULL);
 }
@@ -272,11 +272,11 @@ static void test_show(void)
 {
 	EXPECT(0,
 	       "NAME   KIND  PEERING     STATE        ENDPOINT         LAST HANDSHAKE  LAST "
-	       "RECEIVED       RX       TX   MTU  MTU FROM  FRAGMENTS  HANDSHAKES FAILED\n"
+	       "RECEIVED       RX       TX   MTU  MTU FROM  FRAGMENTS  HANDSHAKES FAILED  TROUBLE\n"
 	       "a      mesh  open        up           192.0.2.1:51820      1 min 15 s            "
-	       "2 s  2.0 KiB      5 B  1420  probed    no                         0\n"
+	       "2 s  2.0 KiB      5 B  1420  probed    no                         0  -\n"
 	       "b?[2J  leaf  configured  no endpoint  -                         never          "
-	       "never      0 B  1.0 GiB  1420  -         -                          3\n",
+	       "never      0 B  1.0 GiB  1420  -         -                          3  no answer\n",
 	       "show peers -n " NODE);
 	EXPECT(0, "0    1  yes    25 %", "show workers -n " NODE);
 	EXPECT(0, "rss                      2.0 KiB\n", "show node -n " NODE);

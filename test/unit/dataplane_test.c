@@ -1125,6 +1125,28 @@ static void test_mtu_events(void)
 	settle();
 }
 
+// So is a flood of ICMP errors, and those of one kind leave those of the other their turn.
+static void test_refused_events(void)
+{
+	struct xy_worker *w = dp->worker[0];
+	const struct xy_endpoint a = endpoint(NODE_A), b = endpoint(NODE_B);
+	w->now += XY_SEC;
+	for (unsigned i = 0; i < 64; i++)
+		xy_event_refused_at(w, 0, &a, ECONNREFUSED);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_REFUSED], 1);
+	CU_ASSERT(xy_endpoint_eq(&last.remote, &a) && last.error == ECONNREFUSED);
+	xy_event_mtu_at(w, 0, &b);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_MTU], 1);
+	CU_ASSERT(xy_endpoint_eq(&last.remote, &b) && last.error == 0);
+	w->now += XY_MSEC;
+	xy_event_refused_at(w, 0, &b, EHOSTUNREACH);
+	events();
+	CU_ASSERT(seen[XY_DP_REFUSED] == 1 && last.error == EHOSTUNREACH);
+	settle();
+}
+
 // --- packets of the control plane inside the mesh
 
 static const struct xy_addr link_a = {.b = {0xfe, 0x80, [15] = 0xa}};
@@ -2315,9 +2337,9 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},
 	     {"whose handshakes", test_whose_handshakes},
 	     {"a flood of strangers", test_strangers_flood}, {"events, MTU", test_mtu_events},
-	     {"Babel packets", test_babel_packets}, {"service port", test_service},
-	     {"packets of ours to a peer", test_overlay_send}, {"carried for others", test_carried},
-	     {"packets of ours, routed", test_overlay_routed},
+	     {"events, refused", test_refused_events}, {"Babel packets", test_babel_packets},
+	     {"service port", test_service}, {"packets of ours to a peer", test_overlay_send},
+	     {"carried for others", test_carried}, {"packets of ours, routed", test_overlay_routed},
 	     {"shares of the ring to the control plane", test_overlay_shares},
 	     {"strangers leave room", test_overlay_strangers},
 	     {"packets of a session that is gone", test_overlay_stale}, {"probes", test_probes},

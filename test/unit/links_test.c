@@ -479,6 +479,58 @@ static void test_clock_back_restart(void)
 	world_end();
 }
 
+// It comes back at another address with neither clock nor memory. Who refuses it says so, and asks
+// it there in turn, which it can answer; no data goes there before it has.
+static void test_clock_back_asked(void)
+{
+	world_make();
+	pair_up();
+	const struct xy_endpoint before = A->dp.self;
+	w.set_back = 24 * 3600;
+	A->dp.self = at("198.51.100.7:51820");
+	node_restart(A, NULL);
+	A->dp.self = at("198.51.100.7:51820");
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(!is_up(A) && is_at(B, &before)); // B heard it a moment ago: it may be a replay
+	for (unsigned i = 0; i < 40 && !is_up(A); i++) {
+		fake_data(&B->dp, 0);
+		CU_ASSERT(is_at(B, &before));
+		run_for(XY_SEC);
+	}
+	CU_ASSERT(is_up(A) && is_up(B) && is_at(B, &A->dp.self));
+	CU_ASSERT(info(B).trouble == NULL);
+	world_end();
+}
+
+// An old initiation, said again from elsewhere, costs one of ours at most every 5 s; data stays,
+// and so does what is heard.
+static void test_stamp_replayed(void)
+{
+	world_make();
+	pair_up();
+	struct datagram old = w.kept[0];
+	old.from = at("203.0.113.66:6666");
+	A->links->link[0]->start_at = XY_NEVER;
+	xy_link_act(A->links, A->links->link[0], XY_WG_DO_INITIATE, w.now); // a newer one
+	run_for(2 * XY_SEC);
+	deliver(&old); // while A is heard
+	step();
+	uint64_t sent = w.sent[XY_WG_INITIATION];
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], sent);
+	w.lose = lose_all;
+	run_for(20 * XY_SEC);
+	sent = w.sent[XY_WG_INITIATION];
+	for (unsigned i = 0; i < 200; i++) {
+		deliver(&old);
+		run_for(100 * XY_MSEC);
+	}
+	CU_ASSERT(w.sent[XY_WG_INITIATION] > sent && w.sent[XY_WG_INITIATION] <= sent + 5);
+	CU_ASSERT(is_at(B, &A->dp.self));
+	world_end();
+}
+
 // Neither side's config has an endpoint, but one remembers.
 static void test_place(void)
 {
@@ -728,6 +780,126 @@ static void test_wrong_secret(void)
 	world_end();
 }
 
+#define OPEN "peering = \"open\";"
+
+static void none(struct node *n, const char *top)
+{
+	char text[512];
+	struct xy_err err = {0};
+	snprintf(text, sizeof(text), "%s", top);
+	CU_ASSERT_FATAL(apply(n, text, &err) == 0);
+	n->open = n->plan.config.peering != XY_PEERING_CLOSED;
+}
+
+static bool has_trouble(const struct node *n, const char *text)
+{
+	const char *trouble = info(n).trouble;
+	if (text && (!trouble || !strstr(trouble, text)))
+		printf("[%s] ", trouble ? trouble : "none");
+	return text ? trouble && strstr(trouble, text) : !trouble;
+}
+
+// Each is known within 5 s, and forgotten when the link is up.
+static void test_trouble(void)
+{
+	world_make(); // the secret
+	configure(B, A, SECRET, "");
+	configure(A, B, OTHER_SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(has_trouble(A, "secret differs"));
+	CU_ASSERT(has_trouble(B, NULL)); // an answer may be lost
+	run_for(12 * XY_SEC);
+	CU_ASSERT(has_trouble(A, "secret differs")); // "no answer" says less
+	CU_ASSERT(has_trouble(B, "does not take our answers"));
+	configure(A, B, SECRET, TO_B);
+	run_for(8 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && has_trouble(A, NULL) && has_trouble(B, NULL));
+	world_end();
+
+	world_make(); // nobody there
+	configure(A, B, SECRET, "endpoint = \"203.0.113.9:1\";");
+	run_for(5 * XY_SEC);
+	CU_ASSERT(has_trouble(A, "no answer"));
+	world_end();
+
+	world_make(); // a key of theirs that is not ours, and one of ours that is not theirs
+	configure(A, C, SECRET, TO_B); // at B's address
+	configure(B, A, SECRET, TO_A);
+	run_for(5 * XY_SEC);
+	CU_ASSERT(has_trouble(B, "another key for us"));   // A's initiations are for C
+	CU_ASSERT(has_trouble(A, "another key is there")); // B's come from where C is to be
+	CU_ASSERT(drops(B, XY_LINK_DROP_HS_BAD_MAC) > 0);
+	configure(A, B, SECRET, TO_B);
+	run_for(8 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && has_trouble(A, NULL) && has_trouble(B, NULL));
+	world_end();
+}
+
+static void test_trouble_nameless(void)
+{
+	struct xy_endpoint from;
+	world_make(); // B does not know where A is, so it cannot tell that it was A
+	configure(A, C, SECRET, TO_B);
+	configure(B, A, SECRET, "");
+	CU_ASSERT(!xy_links_other_key(B->links, w.now, &from));
+	run_for(5 * XY_SEC);
+	CU_ASSERT(xy_links_other_key(B->links, w.now, &from));
+	CU_ASSERT(xy_endpoint_eq(&from, &A->dp.self));
+	CU_ASSERT(has_trouble(A, "no answer"));
+	none(A, "");
+	run_for(61 * XY_SEC);
+	CU_ASSERT(!xy_links_other_key(B->links, w.now, &from));
+	world_end();
+}
+
+static void test_trouble_icmp(void)
+{
+	struct xy_dp_event ev = {.type = XY_DP_REFUSED, .error = ECONNREFUSED};
+	world_make();
+	configure(A, B, SECRET, "endpoint = \"203.0.113.9:1\";");
+	run_for(2 * XY_SEC);
+	ev.remote = at("203.0.113.10:1"); // nobody's
+	xy_links_event(A->links, &ev, w.now);
+	CU_ASSERT(has_trouble(A, NULL));
+	ev.remote = at("203.0.113.9:1");
+	xy_links_event(A->links, &ev, w.now);
+	CU_ASSERT(has_trouble(A, "port closed"));
+	run_for(10 * XY_SEC);
+	CU_ASSERT(has_trouble(A, "port closed")); // "no answer" says less
+	run_for(40 * XY_SEC);
+	CU_ASSERT(has_trouble(A, "no answer")); // but this is no longer so
+	ev.error = EHOSTUNREACH;
+	xy_links_event(A->links, &ev, w.now);
+	CU_ASSERT(has_trouble(A, "unreachable"));
+	world_end();
+
+	world_make(); // a forged one about a link that is up is forgotten with the next packet
+	pair_up();
+	ev.remote = B->dp.self;
+	xy_links_event(A->links, &ev, w.now);
+	run_for(XY_SEC);
+	fake_data(&B->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A) && has_trouble(A, NULL));
+	world_end();
+}
+
+static void test_trouble_other_peer(void)
+{
+	char text[1024];
+	struct xy_err err;
+	world_make();
+	snprintf(text, sizeof(text),
+		 SECRET "peers = ( { name = \"a\"; key = \"%s\"; " TO_B
+			" }, { name = \"b\"; key = \"%s\"; " TO_B " } );",
+		 C->key, B->key);
+	configure(B, A, SECRET, "");
+	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
+	run_for(20 * XY_SEC);
+	CU_ASSERT(has_trouble(A, "another peer is there"));
+	world_end();
+}
+
 static void test_unknown_key(void)
 {
 	world_make();
@@ -742,17 +914,6 @@ static void test_unknown_key(void)
 }
 
 // --- open peering
-
-#define OPEN "peering = \"open\";"
-
-static void none(struct node *n, const char *top)
-{
-	char text[512];
-	struct xy_err err = {0};
-	snprintf(text, sizeof(text), "%s", top);
-	CU_ASSERT_FATAL(apply(n, text, &err) == 0);
-	n->open = n->plan.config.peering != XY_PEERING_CLOSED;
-}
 
 static bool has_route(const struct node *n, const struct node *to)
 {
@@ -2068,6 +2229,9 @@ XY_UNIT_MAIN(
 	{"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
 	{"a cookie buys little", test_cookie_limited},
 	{"wrong secret carries nothing", test_wrong_secret},
+	{"what keeps a link down", test_trouble},
+	{"and whose it is, if known", test_trouble_nameless}, {"what ICMP says", test_trouble_icmp},
+	{"another peer is there", test_trouble_other_peer},
 	{"unknown key is ignored", test_unknown_key}, {"open to a stranger", test_open},
 	{"open: a handshake alone is nothing", test_open_needs_transport},
 	{"open: with a network secret", test_open_secret},
@@ -2082,6 +2246,8 @@ XY_UNIT_MAIN(
 	{"wrong mac1 costs nothing", test_wrong_mac}, {"replayed initiation", test_replay},
 	{"a clock that is set back", test_clock_back},
 	{"a clock that is set back, and a restart", test_clock_back_restart},
+	{"a clock that is set back, and nothing else", test_clock_back_asked},
+	{"an old initiation again", test_stamp_replayed},
 	{"a place that is remembered", test_place}, {"roaming", test_roaming},
 	{"data stays while an initiation is lost", test_data_stays},
 	{"where initiations go", test_where_asked},

@@ -565,6 +565,7 @@ static void test_closed(void)
 			CU_ASSERT_EQUAL_FATAL(sent(a, m + 1, 1), 1);
 		}
 		CU_ASSERT(has_errors(a));
+		rig_refused = 0;
 		CU_ASSERT_EQUAL_FATAL(take(b, m, N), N);
 		rig_consume(&rig.worker[0], m, N);
 		for (unsigned i = 0; i < 2 * N; i++)
@@ -574,6 +575,8 @@ static void test_closed(void)
 		rig_consume(&rig.worker[0], m, N);
 		errors_gone(a);
 		CU_ASSERT_EQUAL(rig_too_big, 0);
+		CU_ASSERT_EQUAL(rig_refused, ECONNREFUSED); // and the control plane is told where
+		CU_ASSERT(xy_endpoint_eq(&rig_refused_at, &closed));
 		finish(a, b);
 	}
 }

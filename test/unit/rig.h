@@ -75,6 +75,18 @@ void xy_event_mtu_at(struct xy_worker *w, uint8_t port, const struct xy_endpoint
 	rig_too_big_at = *remote;
 }
 
+static int rig_refused; // errno of the last ICMP error that said so
+static struct xy_endpoint rig_refused_at;
+
+void xy_event_refused_at(struct xy_worker *w, uint8_t port, const struct xy_endpoint *remote,
+			 int error)
+{
+	(void)w;
+	(void)port;
+	rig_refused = error;
+	rig_refused_at = *remote;
+}
+
 // --- the machine
 
 static inline bool rig_write(const char *path, const char *text)
