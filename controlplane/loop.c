@@ -333,6 +333,7 @@ int xy_loop_start(struct xy_daemon *d, struct xy_err *err)
 		return r;
 	if (r)
 		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
+	xy_resume_start(d);
 	xy_loop_rearm(d);
 	return 0;
 }
@@ -352,6 +353,7 @@ void xy_loop_close(struct xy_daemon *d)
 	if (d->routing)
 		xy_routing_quit(d->routing);
 	xy_discovery_stop(d);
+	xy_resume_stop(d);
 	uv_walk(&d->loop, close_handle, NULL);
 	xy_nsec end = xy_now() + XY_SEC / 2, disk_end = xy_now() + DISK_WAIT;
 	do {
