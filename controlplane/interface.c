@@ -23,7 +23,7 @@ static uint32_t mtu_wanted(const struct xy_daemon *d)
 		return d->plan.config.host.mtu;
 	if (!room)
 		return MTU_DEFAULT;
-	room = room > XY_E2E_OVERHEAD ? (room - XY_E2E_OVERHEAD) / ROUND * ROUND : 0;
+	room = room / ROUND * ROUND;
 	room = room > most ? most : room;
 	return room < MTU_MIN ? MTU_MIN : room;
 }

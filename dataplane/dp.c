@@ -491,7 +491,8 @@ int xy_dp_peer_send(struct xy_dp *dp, uint32_t peer, const void *data, size_t le
 	return send_datagram(dp, &how, data, len);
 }
 
-int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size_t len)
+static int overlay_send(struct xy_dp *dp, enum xy_order order, bool pieces, uint32_t peer,
+			const void *packet, size_t len)
 {
 	struct xy_inner inner;
 	if (len > dp->cfg.max_packet || (peer != XY_DP_NO_PEER && peer >= dp->cfg.max_peers))
@@ -503,6 +504,17 @@ int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size
 		return -ENOBUFS;
 	m->data_off = XY_HEADROOM;
 	memcpy(rte_pktmbuf_append(m, (uint16_t)len), packet, len);
-	return xy_order_put(dp->worker[0], XY_ORDER_OVERLAY, 0,
+	return xy_order_put(dp->worker[0], order, pieces,
 			    peer == XY_DP_NO_PEER ? XY_PEER_NONE : peer, m);
+}
+
+int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size_t len)
+{
+	return overlay_send(dp, XY_ORDER_OVERLAY, false, peer, packet, len);
+}
+
+int xy_dp_overlay_probe(struct xy_dp *dp, uint32_t peer, bool pieces, const void *packet,
+			size_t len)
+{
+	return overlay_send(dp, XY_ORDER_PROBE, pieces, peer, packet, len);
 }

@@ -21,8 +21,9 @@ enum {
 	XY_PIECES_ROUTE, // of the size that the kernel's route says
 };
 
-#define XY_PEER_NONE UINT32_MAX	      // from the host
-#define XY_PEER_SELF (UINT32_MAX - 1) // made here (ICMP errors, keepalives)
+#define XY_PEER_NONE  UINT32_MAX       // from the host
+#define XY_PEER_SELF  (UINT32_MAX - 1) // made here (ICMP errors, keepalives)
+#define XY_PEER_PROBE (UINT32_MAX - 2) // made here to see whether its size passes; to wg_seal alone
 
 struct xy_packet {
 	struct xy_endpoint remote; // underlay: where from, or where to

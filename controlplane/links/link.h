@@ -39,7 +39,7 @@ struct xy_endpoints {
 struct xy_link_sizes {
 	uint32_t overhead, floor; // in the underlay; what it must carry inside, in fragments or not
 	uint32_t limit, icmp;	  // of IP datagrams: by interface and route; by ICMP, 0: not told
-	uint32_t local;		  // overlay packets, by what this host itself has for a reason
+	uint32_t local;		  // this host's own packets, by its interfaces and routes alone
 	uint32_t room, whole;	  // overlay packets: in all, and in one piece
 	enum xy_link_whence whence;
 	bool probed;

@@ -107,9 +107,9 @@ xy_nsec xy_links_deadline(const struct xy_links *l);
 // Asks for the way to the peers of at most max links again, from *from (0 at first) on;
 // true: there are more.
 bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max);
-// The smallest room for an overlay packet in any link, bytes, by what this host has itself
-// (interfaces, routes, config) and not by what is learned of paths, which is told packet by packet;
-// 0: no link has an endpoint.
+// How large this host's own packets may be so that any link carries them, sealed from end to end to
+// nodes: by its interfaces and routes alone, and not by what is learned of paths or set for one
+// link, which is told packet by packet. 0: no link has an endpoint.
 uint32_t xy_links_room(const struct xy_links *l);
 
 // What a link's path is probed with; sizes are of IP datagrams, bytes.
@@ -124,7 +124,7 @@ struct xy_link_path {
 struct xy_link_probed {
 	uint32_t size;	// goes whole; 0: nothing is known to
 	bool confirmed; // by an answer to a probe
-	bool lost;	// fragments do not arrive
+	bool lost;	// fragments are needed, and do not arrive
 };
 // False: there is no such link, it has no endpoint, or the config sets its size.
 bool xy_links_path(const struct xy_links *l, uint32_t slot, struct xy_link_path *out);

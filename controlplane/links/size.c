@@ -57,7 +57,7 @@ void xy_link_size(struct xy_link *k, struct xy_dp_peer *p)
 	else
 		s->room = most(s->whole, s->floor);
 	s->whole = s->whole < s->room ? s->whole : s->room;
-	s->local = k->mtu ? k->mtu : most(inside(s, s->limit), s->floor);
+	s->local = most(inside(s, s->limit), s->floor) - (k->leaf ? 0 : XY_E2E_OVERHEAD);
 	p->room = s->room;
 }
 

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "log.h"
 #include "routing/announced.h"
+#include "routing/probing.h"
 #include "wire/udp6.h"
 
 #include <assert.h>
@@ -54,6 +55,7 @@ struct negative {
 struct xy_routing {
 	struct xy_routing_config cfg;
 	struct xy_babel *babel;
+	struct xy_probing *probing;
 	struct xy_rib *rib;
 	struct xy_addr local; // our link-local address, the same on each link
 	struct link *link;    // [max_peers], by slot
@@ -412,8 +414,10 @@ static void going_release(struct xy_routing *r, xy_nsec now)
 static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
 {
 	struct xy_dp_peer_stats s;
-	if (xy_dp_peer_stats(r->cfg.dp, slot, &s) == 0)
-		xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_any, s.tx_carried, now);
+	if (xy_dp_peer_stats(r->cfg.dp, slot, &s))
+		return;
+	xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_any, s.tx_carried, now);
+	xy_probing_look(r->probing, r->babel, slot, &s, now);
 }
 
 // What workers saw go and come on each link: a round over all of them, in slices.
@@ -495,6 +499,7 @@ static void link_end(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	if (!k->there)
 		return;
 	xy_babel_origin_prefer(r->babel, &k->key, false);
+	xy_probing_gone(r->probing, slot);
 	xy_babel_link_remove(r->babel, (uint16_t)slot, now); // what it brought goes in slices
 	k->there = false;
 	r->pending = true;
@@ -557,6 +562,7 @@ void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change wh
 	} else if (k->up) {
 		xy_babel_link_up(r->babel, (uint16_t)slot, now);
 	} else if (k->there) {
+		xy_probing_down(r->probing, slot);
 		xy_babel_link_down(r->babel, (uint16_t)slot, now);
 	}
 	r->pending = true;
@@ -736,7 +742,8 @@ int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct x
 	r->link = calloc(cfg->max_peers, sizeof(*r->link));
 	r->babel = xy_babel_new(&b, now);
 	r->announced = (struct xy_announced){.babel = r->babel, .links = cfg->links};
-	if (!r->link || !r->babel || xy_babel_announce(r->babel, &own, now)) {
+	r->probing = xy_probing_create(cfg->dp, cfg->links, &r->local, cfg->max_peers);
+	if (!r->link || !r->babel || !r->probing || xy_babel_announce(r->babel, &own, now)) {
 		xy_routing_destroy(r);
 		return xy_err_set(err, ENOMEM, "no memory for routing");
 	}
@@ -755,6 +762,7 @@ void xy_routing_destroy(struct xy_routing *r)
 	if (!r)
 		return;
 	xy_babel_free(r->babel);
+	xy_probing_destroy(r->probing);
 	free(r->sign.v);
 	free(r->verify.v);
 	xy_announced_fini(&r->announced);

@@ -23,7 +23,8 @@ static rte_edge_t keepalive(struct xy_worker *w, const struct xy_msg *msg)
 static rte_edge_t overlay(struct xy_worker *w, const struct xy_msg *msg)
 {
 	struct xy_packet *p = xy_packet(msg->m);
-	p->from = XY_PEER_SELF;
+	p->from = msg->type == XY_ORDER_PROBE ? XY_PEER_PROBE : XY_PEER_SELF;
+	p->pieces = msg->type == XY_ORDER_PROBE && msg->port ? XY_PIECES_PATH : XY_PIECES_NONE;
 	p->version = 6;
 	p->next = msg->arg;
 	if (msg->arg == XY_PEER_NONE)
@@ -39,7 +40,7 @@ static void order(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		XY_COUNT(w, ring_in, 1);
 	} else {
 		XY_COUNT(w, generated, 1);
-		edge = msg->type == XY_ORDER_OVERLAY ? overlay(w, msg) : keepalive(w, msg);
+		edge = msg->type == XY_ORDER_KEEPALIVE ? keepalive(w, msg) : overlay(w, msg);
 	}
 	rte_node_enqueue_x1(graph, node, edge, msg->m);
 }

@@ -29,11 +29,16 @@ struct burst {
 	bool cut; // some are to be fragmented
 };
 
+static bool is_ours(const struct xy_packet *p)
+{
+	return p->from == XY_PEER_SELF || p->from == XY_PEER_PROBE;
+}
+
 // A packet that may be cut waits for its session whole.
 static rte_edge_t too_big(struct xy_worker *w, struct burst *b, struct rte_mbuf *m, uint32_t limit)
 {
 	struct xy_packet *p = xy_packet(m);
-	if (p->from == XY_PEER_SELF)
+	if (is_ours(p))
 		return DROP_TOO_BIG;
 	p->counter = limit;
 	if (xy_fragment_allowed(rte_pktmbuf_mtod(m, const uint8_t *), p->version)) {
@@ -51,6 +56,8 @@ static rte_edge_t too_big(struct xy_worker *w, struct burst *b, struct rte_mbuf 
 static uint32_t limit_of(const struct rte_mbuf *m, const struct xy_adjacency *a)
 {
 	uint32_t room = m->buf_len - m->data_off - XY_TAILROOM;
+	if (xy_packet((struct rte_mbuf *)(uintptr_t)m)->from == XY_PEER_PROBE)
+		return room;
 	return RTE_MIN(a->payload_max, room);
 }
 
@@ -118,14 +125,18 @@ static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_
 {
 	struct xy_packet *p = xy_packet(m);
 	uint32_t len = m->data_len;
-	uint32_t most = len <= a->whole_max ? a->whole_max : a->payload_max;
+	bool probe = p->from == XY_PEER_PROBE;
+	uint32_t most = probe ? len : len <= a->whole_max ? a->whole_max : a->payload_max;
 	uint32_t padded = RTE_MIN(RTE_ALIGN_CEIL(len, (uint32_t)XY_WG_PAD), most);
 	padded = RTE_MAX(padded, len);
 
 	p->remote = a->remote;
 	p->local = a->local;
 	p->port = (uint8_t)a->port;
-	p->pieces = len <= a->whole_max ? XY_PIECES_NONE : a->pieces;
+	if (len <= a->whole_max || (probe && !p->pieces))
+		p->pieces = XY_PIECES_NONE;
+	else
+		p->pieces = a->pieces;
 	p->ecn = (len ? xy_ecn_encap(rte_pktmbuf_mtod(m, uint8_t *), p->version) : 0) & XY_ECN_MASK;
 	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + XY_WG_TAG_LEN)), 0, padded - len);
 	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, XY_WG_DATA_HEADER_LEN);
@@ -163,7 +174,7 @@ static void number(struct xy_worker *w, struct burst *b)
 		for (unsigned k = 0; k < run; k++) {
 			b->op[i + k].counter = first + k;
 			rte_pktmbuf_mtod(b->m[i + k], struct xy_wg_data *)->counter = first + k;
-			carried |= xy_packet(b->m[i + k])->from != XY_PEER_SELF;
+			carried |= !is_ours(xy_packet(b->m[i + k]));
 		}
 		if (carried) // beside the counter: the cache line is ours by the fetch-add
 			__atomic_store_n(&s->tx_carried, w->now, __ATOMIC_RELAXED);

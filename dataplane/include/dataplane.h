@@ -308,6 +308,10 @@ int xy_dp_peer_send(struct xy_dp *dp, uint32_t peer, const void *data, size_t le
 // dropped, `no_session`), or with XY_DP_NO_PEER routed by its destination as the host's packets
 // are. -ENOBUFS; -EINVAL (no whole IPv6 packet, too long, no such peer).
 int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size_t len);
+// The same to a peer as a probe of the path: whatever the link is said to carry, not padded, and in
+// fragments only if `pieces`. What is too large for the interface is dropped (`underlay_mtu`).
+int xy_dp_overlay_probe(struct xy_dp *dp, uint32_t peer, bool pieces, const void *packet,
+			size_t len);
 
 // --- what is going on (any value may be a burst old)
 

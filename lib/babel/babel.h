@@ -28,6 +28,7 @@ enum {
 	XY_BABEL_COST = 96,	    // of a link, when the user says nothing
 	XY_BABEL_OPEN_ORIGINS = 16, // what a provisional or open peer may bring
 	XY_BABEL_LINKS = 65535,
+	XY_BABEL_PROBE_MIN = 12,
 	XY_BABEL_CLAIM_BYTES = 14 + 42 + 1 + 16 + 8 + 2, // at most
 };
 
@@ -235,6 +236,12 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
 			   xy_nsec now);
 
+// Writes a packet of exactly len bytes to the neighbour's address (xy_babel_link_info), padded,
+// that asks to be acknowledged: it tells whether packets of that size arrive. The last one is that
+// of which xy_babel_link_info tells whether it was. Returns len, or 0: nobody is heard there, or
+// len is below XY_BABEL_PROBE_MIN.
+size_t xy_babel_link_probe(struct xy_babel *b, uint16_t link, uint8_t *out, size_t len);
+
 // result and x25519 as xy_babel_claim_verify gave them; an unknown id is ignored.
 void xy_babel_verified(struct xy_babel *b, uint64_t id, int result, const struct xy_key *x25519,
 		       xy_nsec now);
@@ -267,9 +274,12 @@ int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, xy_nsec now);
 // ---- What users look at ----
 
 struct xy_babel_link_info {
-	bool up, heard; // link; Babel spoken on it
-	bool aggregate; // it tells of 200::/7 as a whole: it takes us for a stub
-	bool silent;	// answers nothing: not used until it is heard again
+	bool up, heard;	   // link; Babel spoken on it
+	bool aggregate;	   // it tells of 200::/7 as a whole: it takes us for a stub
+	bool silent;	   // answers nothing: not used until it is heard again
+	bool usable;	   // both ways
+	bool acknowledges; // it has at least once
+	bool probed;	   // the last xy_babel_link_probe was acknowledged
 	struct xy_addr address;
 	uint16_t rxcost, txcost, cost;
 	uint16_t hellos; // the last 16, newest on top

@@ -78,6 +78,20 @@ size_t xy_babel_build_end(struct xy_babel_builder *b)
 	return b->len;
 }
 
+void xy_babel_build_pad(struct xy_babel_builder *b, size_t size)
+{
+	while (b->len < size) {
+		size_t left = size - b->len, most = XY_BABEL_TLV_HEADER_LEN + UINT8_MAX;
+		if (left == 1) {
+			b->data[b->len++] = XY_BABEL_PAD1;
+			return;
+		}
+		size_t body = (left < most ? left : most) - XY_BABEL_TLV_HEADER_LEN;
+		struct tlv t = begin(b, XY_BABEL_PADN, body);
+		memset(t.at, 0, body);
+	}
+}
+
 bool xy_babel_build_ack_request(struct xy_babel_builder *b, uint16_t opaque, uint16_t interval)
 {
 	if (!has_room(b, 8))

@@ -454,6 +454,23 @@ void send_probe(struct xy_babel *b, struct neigh *n)
 	packet_send(b, n, &p, false);
 }
 
+size_t xy_babel_link_probe(struct xy_babel *b, uint16_t link, uint8_t *out, size_t len)
+{
+	struct neigh *n = link_of(b, link);
+	struct xy_babel_builder p;
+	if (!n || !n->up || !n->heard || len < XY_BABEL_PROBE_MIN)
+		return 0;
+	xy_babel_build(&p, out, len, &n->c.local);
+	n->probe_opaque = n->opaque++;
+	n->probe_sent = true;
+	n->probed = false;
+	xy_babel_build_ack_request(&p, n->probe_opaque, ACK_WITHIN);
+	xy_babel_build_pad(&p, len);
+	n->info.packets_sent++;
+	n->info.bytes_sent += len;
+	return xy_babel_build_end(&p);
+}
+
 static bool add_item(struct packet *p, const struct item *item)
 {
 	switch (item->type) {
@@ -782,6 +799,7 @@ static void delivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
 {
 	n->acknowledges = true;
+	n->probed |= n->probe_sent && opaque == n->probe_opaque;
 	for (unsigned i = 0; i < SLOTS; i++) {
 		struct slot *s = &n->slots[i];
 		if (!s->used || s->opaque != opaque)

@@ -230,6 +230,8 @@ struct neigh {
 	uint16_t txcost, rxcost, cost;
 	uint16_t hello_seqno, hellos_sent;
 	xy_nsec hello_at;
+	uint16_t probe_opaque;	 // of the last xy_babel_link_probe,
+	bool probe_sent, probed; // which was sent, and acknowledged
 	// silence.c
 	xy_nsec looked, received;	// last told of its traffic; last known to have sent
 	bool quiet;			// traffic went to it and nothing came

@@ -157,6 +157,10 @@ bool xy_babel_build_empty(const struct xy_babel_builder *b);
 // Writes the body length and returns the packet's length.
 size_t xy_babel_build_end(struct xy_babel_builder *b);
 
+// Pads the packet to exactly `size` bytes, which it is not longer than and which it has room for
+// (Pad1 and PadN, RFC 8966 sections 4.6.1 and 4.6.2).
+void xy_babel_build_pad(struct xy_babel_builder *b, size_t size);
+
 // Each adds one TLV (an Update adds the Router-Id and Next Hop that it needs), or returns false
 // and leaves the packet as it was when there is no room. Values that the protocol forbids
 // (interval 0 in an IHU) are the caller's to avoid.

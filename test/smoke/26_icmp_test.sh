@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What a relay cannot forward it answers: too big, no route, hop limit; and counts it.
 #
-#   a --(1500)-- r --(1400)-- b
+#   a --(1500)-- r --(1450)-- b
 . "$(dirname "$0")/_init.sh"
 need "$XYLEMD" "$XYLEM" traceroute
 
 EXTRA_a='host = { mtu = 1420; };' EXTRA_b='host = { mtu = 1280; };' EXTRA_r='host = { addresses = [ "10.1.0.1/24" ]; };'
-relay_lab 1500 1400
+relay_lab 1500 1450
 check_within 20 "a pings b" pings a "${LAB_ADDR[b]}"
 
 answer() { # REGEX PING-ARGUMENT...
@@ -17,10 +17,10 @@ answer() { # REGEX PING-ARGUMENT...
   echo "$out"
   grep -qiE "$regex" <<<"$out"
 }
-# 1400 - 80: what wire 2 carries.
-check "too big for the second link: the relay says 1320" answer 'too big.*1320|mtu ?= ?1320' -M 'do' -s 1352 "${LAB_ADDR[b]}"
+# 1450 - 80: what wire 2 carries.
+check "too big for the second link: the relay says 1370" answer 'too big.*1370|mtu ?= ?1370' -M 'do' -s 1352 "${LAB_ADDR[b]}"
 check "and counts it" at_least 1 "$(drops r too_big)"
-check "1320 bytes pass" pings a "${LAB_ADDR[b]}" -M 'do' -s 1272
+check "1370 bytes pass" pings a "${LAB_ADDR[b]}" -M 'do' -s 1322
 check "no route: the relay says so" answer 'no route|unreachable' 2ab:1:2:3::4
 check "and counts it" at_least 1 "$(drops r no_route)"
 check "hop limit: the relay says so" answer 'time exceeded|hop limit' -t 1 "${LAB_ADDR[b]}"

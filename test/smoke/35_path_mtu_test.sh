@@ -3,7 +3,7 @@
 # A narrow link in the middle of the underlay: its router's ICMP errors reach a's sockets, a's links
 # adapt, and those who send through a are told. The same with a on AF_XDP, where the kernel sent
 # nothing of what the errors are about. A forged error does not take a link below the 1352 bytes inside
-# that it carries in any case.
+# that it carries in any case. No routes are exchanged, so nothing is probed.
 #
 #   c -- a -- x --(1450)-- y -- r   (a to r over IPv4)
 #                            -- s   (a to s over IPv6)
@@ -35,7 +35,7 @@ make_key c a r s
 
 to_a() { # NODE ENDPOINT: a leaf of the tree, everything goes to a
   configure "$1" <<END
-peers = ( $(peer_text a "${LAB_KEY[a]}" "endpoint = \"$2:51820\";") );
+peers = ( $(peer_text a "${LAB_KEY[a]}" "endpoint = \"$2:51820\"; babel = \"no\";") );
 routes = ( { prefix = "200::/7"; peer = "a"; } );
 host = { mtu = 1420; };
 END
@@ -46,8 +46,9 @@ to_a s "[fd09:2::1]"
 config_a() { # PORTS
   configure a <<END
 $1
-peers = ( $(peer_text c "${LAB_KEY[c]}"), $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.4.2:51820";'),
-  $(peer_text s "${LAB_KEY[s]}" 'endpoint = "[fd09:5::2]:51820";') );
+peers = ( $(peer_text c "${LAB_KEY[c]}" 'babel = "no";'),
+  $(peer_text r "${LAB_KEY[r]}" 'babel = "no"; endpoint = "10.9.4.2:51820";'),
+  $(peer_text s "${LAB_KEY[s]}" 'babel = "no"; endpoint = "[fd09:5::2]:51820";') );
 host = { mtu = 1420; };
 END
 }

@@ -11,4 +11,6 @@ said_back() { # of the mesh's own routes, which babeld announces on the tunnel t
 stock_router babeld 02:00:00:00:00:00:00:01
 check "what babeld says back to r is counted" said_back
 check "and is no refusal" same "0 0" "$(neighbour r p '| "\(.refused) \(.refusals.unsigned)"')"
+probed() { same probed "$(peer r p mtu_from)"; }
+check_within 60 "the path to babeld is probed" probed
 stock_silence babeld 02:00:00:00:00:00:00:02

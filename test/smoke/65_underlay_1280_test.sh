@@ -32,6 +32,7 @@ told() { # of the true size, by a itself
   out=$(in_node a ping -n -c 1 -W 1 -M 'do' -s $((1400 - 48)) "${LAB_ADDR[r]}" 2>&1) || true
   grep -E "mtu ?[=:] ?1352" <<<"$out"
 }
+probed() { same probed "$(peer a r mtu_from)"; }
 port() { show "$1" ports | jq "[.ports[].$2] | add"; }
 forget() {
   ip -n "${LAB_PREFIX}a" route flush cache
@@ -45,7 +46,7 @@ round() { # WHAT FAMILY PORTS-OF-A
   start_node a
   check_within 20 "$1: a pings r" pings a "${LAB_ADDR[r]}"
   check "$1: the link carries 1352" same 1352 "$(peer a r mtu)"
-  check "$1: because of the interface" same interface "$(peer a r mtu_from)"
+  check_within 20 "$1: and probing confirms what goes whole" probed
   check "$1: in fragments" same yes "$(peer a r fragments)"
   check "$1: above what goes whole" same "$inside" "$(peer a r unfragmented)"
   for size in $((inside - 1)) "$inside" $((inside + 1)) 1280 1337 1352; do

@@ -442,6 +442,29 @@ static void test_round_trip_rest(void)
 }
 
 // However small the packet, a TLV that does not fit leaves it as it was.
+// A packet can be as long as one likes, and says the same.
+static void test_pad(void)
+{
+	for (size_t size = 12; size < 1500; size++) {
+		uint8_t data[1500];
+		struct xy_babel_builder b;
+		struct xy_babel_parser p;
+		struct xy_babel_tlv t;
+		memset(data, 0x5a, sizeof(data));
+		xy_babel_build(&b, data, size, &source);
+		CU_ASSERT_TRUE(xy_babel_build_ack_request(&b, (uint16_t)size, 5));
+		xy_babel_build_pad(&b, size);
+		CU_ASSERT_EQUAL(xy_babel_build_end(&b), size);
+		for (size_t i = size; i < sizeof(data); i++)
+			CU_ASSERT_EQUAL_FATAL(data[i], 0x5a);
+		CU_ASSERT_EQUAL_FATAL(xy_babel_parse(&p, data, size, &source), 0);
+		CU_ASSERT_TRUE_FATAL(xy_babel_parse_next(&p, &t));
+		CU_ASSERT(t.type == XY_BABEL_ACK_REQUEST && t.ack.opaque == (uint16_t)size);
+		CU_ASSERT_FALSE(xy_babel_parse_next(&p, &t));
+		CU_ASSERT_EQUAL(p.ignored, 0);
+	}
+}
+
 static void test_no_room(void)
 {
 	struct xy_babel_update u = sample(1);
@@ -462,4 +485,5 @@ XY_UNIT_MAIN("babel", {"packet header", test_header}, {"fixed bytes", test_fixed
 	     {"timestamps", test_timestamps}, {"updates, numbered table", test_updates},
 	     {"wildcards and requests", test_wildcards}, {"origin sub-TLV", test_origin},
 	     {"round trip: updates", test_round_trip_updates},
-	     {"round trip: the rest", test_round_trip_rest}, {"no room", test_no_room})
+	     {"round trip: the rest", test_round_trip_rest}, {"padding", test_pad},
+	     {"no room", test_no_room})

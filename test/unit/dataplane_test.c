@@ -1979,6 +1979,35 @@ static unsigned expect_piece(unsigned i, uint16_t id, uint16_t where)
 	return len - XY_IPV4_MIN_LEN;
 }
 
+// A probe goes as it is, whatever the link is said to carry, and whole unless it may be cut.
+static void test_path_probes(void)
+{
+	enum { WHOLE = 605, ROOM = 1283 };
+	struct xy_dp_peer p = {
+		.remote = endpoint(NODE_B), .mtu = WHOLE + XY_WG_LINK_OVERHEAD_V4, .room = ROOM};
+	uint64_t carried;
+	struct xy_dp_peer_stats s;
+	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, NODE_B, &p), 0);
+	sessions_new();
+	xy_dp_peer_stats(dp, NODE_B, &s);
+	carried = s.tx_carried;
+	for (uint16_t len = 100; len <= 1500; len += 7) {
+		const uint8_t *probe = bytes(udp(&link_us, &link_a, BABEL, BABEL, len));
+		if (len % 100 == 0)
+			sessions_new();
+		CU_ASSERT_EQUAL(xy_dp_overlay_probe(dp, NODE_B, len % 2, probe, len), 0);
+		CU_ASSERT_EQUAL_FATAL(run(), 1);
+		CU_ASSERT_EQUAL(out[0]->data_len, len + XY_WG_DATA_OVERHEAD);
+		CU_ASSERT_EQUAL(xy_packet(out[0])->pieces,
+				len % 2 && len > WHOLE ? XY_PIECES_PATH : XY_PIECES_NONE);
+		free_out();
+	}
+	xy_dp_peer_stats(dp, NODE_B, &s);
+	CU_ASSERT_EQUAL(s.tx_carried, carried);
+	settle();
+	link_small(NODE_B, LINK_MAX);
+}
+
 // A link that carries more than its path does whole: what is larger may be cut on the way, nothing
 // else may; padding takes no packet from one to the other.
 static void test_pieces(void)
@@ -2330,8 +2359,9 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"a leaf of ::/0", test_leaf_of_everything}, {"a default route", test_default_route},
 	     {"full of routes", test_route_limit}, {"ICMP errors", test_icmp},
 	     {"no room behind a packet", test_buffer_full}, {"larger than goes whole", test_pieces},
-	     {"ICMP rate", test_icmp_limit}, {"hold and release", test_hold},
-	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
+	     {"probes of the path", test_path_probes}, {"ICMP rate", test_icmp_limit},
+	     {"hold and release", test_hold}, {"roaming", test_roam},
+	     {"hand-over, move of ownership", test_handover_and_move},
 	     {"a move while control is busy", test_move_alone},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},

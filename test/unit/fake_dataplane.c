@@ -337,6 +337,16 @@ int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote
 }
 
 // Without a session it is lost, as the workers lose it.
+int xy_dp_overlay_probe(struct xy_dp *dp, uint32_t peer, bool pieces, const void *packet,
+			size_t len)
+{
+	dp->probes += !pieces;
+	dp->probe = !pieces;
+	int r = xy_dp_overlay_send(dp, peer, packet, len);
+	dp->probe = false;
+	return r;
+}
+
 int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size_t len)
 {
 	if (peer != XY_DP_NO_PEER && (peer >= FAKE_PEERS || !dp->peer[peer].there))

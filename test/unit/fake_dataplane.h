@@ -39,7 +39,8 @@ struct xy_dp {
 	const xy_nsec *now;
 	struct xy_endpoint self; // where its datagrams come from
 	struct xy_wg_limits limits;
-	unsigned workers, session_limit, sends, overlay_sends, commits, moves;
+	unsigned workers, session_limit, sends, overlay_sends, probes, commits, moves;
+	bool probe; // what overlay is called with must not be cut
 	struct fake_session session[FAKE_SESSIONS];
 	struct fake_peer peer[FAKE_PEERS];
 	struct fake_route route[FAKE_ROUTES], source[FAKE_ROUTES];

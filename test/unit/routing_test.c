@@ -12,7 +12,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-enum { NODES = 4, QUEUE = 1024, SLOTS = 8, PACKET = 1280, TURN = 64 };
+enum { NODES = 4, QUEUE = 1024, SLOTS = 8, PACKET = 1500, TURN = 64 };
 
 struct node {
 	struct xy_dp dp;
@@ -45,6 +45,7 @@ static struct {
 	xy_nsec late; // how long a packet waits for the control thread
 	struct packet queue[QUEUE];
 	unsigned queued;
+	size_t whole; // packets that no link carries in one piece are larger; 0: there are none
 	uint64_t random;
 	unsigned most_turns;
 } w;
@@ -155,6 +156,8 @@ static void overlay(void *arg, uint32_t peer, const void *packet, size_t len)
 	const struct xy_key *key = xy_links_key(n->links, peer);
 	CU_ASSERT_FATAL(key != NULL);
 	n->dp.peer[peer].stats.tx_any = n->dp.peer[peer].stats.tx_data = w.now;
+	if (w.whole && len > w.whole && n->dp.probe)
+		return; // a black hole: nobody is told
 	put(number_of(n), number_of(node_with(key)), true, packet, len);
 }
 
@@ -492,6 +495,49 @@ static void test_line(void)
 	run_for(3600 * XY_SEC);				   // rekeying and all
 	CU_ASSERT(goes_by(A, B->prefix, R));
 	CU_ASSERT_EQUAL(link_info(A, R).hellos, 0xffff);
+	world_end();
+}
+
+static struct xy_link_info size_of(const struct node *n)
+{
+	struct xy_link_info i;
+	xy_links_info(n->links, 0, w.now, &i);
+	return i;
+}
+
+// Sizes are found by probing, and what was found is what the workers are told. An idle network is
+// asked once.
+static void test_path_mtu(void)
+{
+	world_make();
+	world_start();
+	line();
+	CU_ASSERT_EQUAL(size_of(A).mtu, 1440);
+	CU_ASSERT_EQUAL(size_of(A).whence, XY_WHENCE_INTERFACE);
+	run_for(20 * XY_SEC);
+	CU_ASSERT_EQUAL(size_of(A).mtu, 1440);
+	CU_ASSERT_EQUAL(size_of(A).whence, XY_WHENCE_PROBED);
+	CU_ASSERT_EQUAL(A->dp.probes, 1);
+	CU_ASSERT_EQUAL(R->dp.probes, 2);
+	run_for(3600 * XY_SEC);
+	CU_ASSERT_EQUAL(A->dp.probes, 1);
+	w.whole = 1340; // a path of 1400
+	for (unsigned i = 0; i < 60; i++) {
+		A->dp.peer[0].stats.tx_carried = w.now;
+		run_for(XY_SEC);
+	}
+	CU_ASSERT_EQUAL(size_of(A).mtu, 1352);
+	CU_ASSERT_EQUAL(size_of(A).whole, 1340);
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.mtu, 1400);
+	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.room, 1352);
+	CU_ASSERT_FALSE(size_of(A).fragments_lost);
+	unsigned probes = A->dp.probes;
+	CU_ASSERT(probes < 30);
+	w.whole = 0;
+	run_for(700 * XY_SEC);
+	CU_ASSERT_EQUAL(size_of(A).mtu, 1440);
+	CU_ASSERT_EQUAL(size_of(A).whence, XY_WHENCE_PROBED);
+	CU_ASSERT(A->dp.probes <= probes + 3);
 	world_end();
 }
 
@@ -1105,6 +1151,7 @@ static void test_strange_packets(void)
 }
 
 XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
+	     {"path MTU, by probing", test_path_mtu},
 	     {"a link dies, and is back; a node dies", test_moves},
 	     {"a relay dies under traffic", test_silent},
 	     {"a node dies behind two relays", test_silent_line},
