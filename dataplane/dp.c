@@ -89,9 +89,10 @@ int xy_dp_create(const struct xy_dp_config *cfg, struct xy_dp **out, struct xy_e
 	int r = config_check(cfg, err);
 	if (r)
 		return r;
-	struct xy_dp *dp = calloc(1, sizeof(*dp));
+	struct xy_dp *dp = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*dp));
 	if (!dp)
 		return xy_err_set(err, ENOMEM, "no memory for the dataplane");
+	memset(dp, 0, sizeof(*dp));
 	dp->cfg = *cfg;
 	dp->workers = cfg->workers;
 	dp->control_waiting = 1;
@@ -181,6 +182,11 @@ int xy_dp_event_fd(const struct xy_dp *dp)
 void xy_dp_housekeep(struct xy_dp *dp)
 {
 	xy_retire_run(dp, false);
+}
+
+bool xy_dp_housekeep_wanted(const struct xy_dp *dp)
+{
+	return dp->retired_head;
 }
 
 // --- ports

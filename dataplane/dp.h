@@ -31,46 +31,59 @@ struct xy_tables { // a forwarding or a source table: control rw, workers look u
 	struct xy_lpm *v6, *v4;
 };
 
+// In lines by who writes: what workers read in each walk must not share one with what anybody
+// writes often.
 struct xy_dp {
+	// Made before the first worker runs. All: ro.
 	struct xy_dp_config cfg;
 	unsigned workers;
 	struct xy_worker *worker[XY_DP_WORKERS];
 	struct xy_pools pools;
 	struct rte_rcu_qsbr *rcu;
 	int event_fd;
-	uint32_t control_waiting; // workers exchange it to 0 and write event_fd
-	unsigned poll_first;	  // control: the worker whose events come first at the next poll
-	uint32_t stop;
-	uint32_t session_epoch; // rises when held packets may go or must be dropped
-	uint32_t route_epoch;	// rises when routes were committed
-	uint32_t ask_routes;	// control: routes of kind ASK; workers: is there one?
-	xy_nsec wake_cost;	// of a worker, measured before the first one runs
-
-	struct xy_port_list *ports; // RCU
-	struct xy_host *host;	    // RCU
-	struct xy_own *own;	    // RCU
-
-	uint64_t xsk_owners; // control: AF_XDP sockets that were ever opened
-
+	xy_nsec wake_cost; // of a worker, measured
 	struct xy_tables routes, sources;
-	struct xy_reclaim reclaim; // hands table memory to retire
-	uint64_t routes_refused;
-	bool mesh_routed;	  // control: 200::/7 as a whole has a route
 	struct xy_groups *groups; // reserved memory
 	uint64_t flow_key[2];	  // at random: which flow takes which of several next hops
 
 	struct xy_session *session; // [session_mask + 1], reserved memory, pages come with use
 	uint32_t session_mask;
-	struct xy_slots *slots; // control: free ones
 	struct xy_index_key index_key;
 	struct xy_peer_slot *peer; // [max_peers]
 	uint64_t *known;	   // [known_mask + 1] buckets: known.h
 	uint32_t known_mask;
 	uint8_t known_key[16];
-
-	struct xy_retired *retired_head, *retired_tail; // control: in order of their tokens
 	char memory[64];
-};
+
+	// Control: rw, seldom. Workers: ro.
+	uint32_t stop __rte_cache_aligned;
+	uint32_t session_epoch;	    // rises when held packets may go or must be dropped
+	uint32_t route_epoch;	    // rises when routes were committed
+	uint32_t ask_routes;	    // routes of kind ASK: is there one?
+	struct xy_port_list *ports; // RCU
+	struct xy_host *host;	    // RCU
+	struct xy_own *own;	    // RCU
+
+	// Control: set to 1 before each look at the rings. Workers: exchange it to 0, and write
+	// event_fd.
+	uint32_t control_waiting __rte_cache_aligned;
+
+	// Control only.
+	unsigned poll_first
+		__rte_cache_aligned; // the worker whose events come first at the next poll
+	bool mesh_routed;	     // 200::/7 as a whole has a route
+	struct xy_reclaim reclaim;   // hands table memory to retire
+	uint64_t routes_refused;
+	uint64_t xsk_owners; // AF_XDP sockets that were ever opened
+	struct xy_slots *slots;
+	struct xy_retired *retired_head, *retired_tail; // in order of their tokens
+} __rte_cache_aligned;
+_Static_assert(offsetof(struct xy_dp, stop) % RTE_CACHE_LINE_SIZE == 0 &&
+		       offsetof(struct xy_dp, control_waiting) ==
+			       offsetof(struct xy_dp, stop) + RTE_CACHE_LINE_SIZE &&
+		       offsetof(struct xy_dp, poll_first) ==
+			       offsetof(struct xy_dp, control_waiting) + RTE_CACHE_LINE_SIZE,
+	       "lines by writer");
 
 // Frees ptr by fn(dp, ptr) once no worker can hold it. Control thread; never fails (waits for the
 // grace period itself when it cannot allocate).

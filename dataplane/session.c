@@ -116,11 +116,15 @@ int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_sessi
 	return 0;
 }
 
+// Only who holds packets wants to know. Pairs with the fence before a worker sleeps: we see what it
+// holds, or it sees the epoch.
 void xy_dp_epoch_raise(struct xy_dp *dp)
 {
 	__atomic_add_fetch(&dp->session_epoch, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < dp->workers; i++)
-		xy_worker_wake(dp->worker[i]);
+		if (__atomic_load_n(&dp->worker[i]->stats.held, __ATOMIC_RELAXED))
+			xy_worker_wake(dp->worker[i]);
 }
 
 int xy_dp_session_use(struct xy_dp *dp, uint32_t index)

@@ -44,14 +44,18 @@ struct xy_worker {
 	int wake_fd;				  // eventfd
 	int epoll_fd;				  // what may wake us: wake_fd, ports, host queue
 	uint32_t blind;				  // control: queues that no descriptor tells of
-	uint32_t sleeping; // set before the last look around, cleared by who wakes us
 
-	struct xy_session_use *use; // per session slot, our share
-	uint32_t *handed;	    // per session slot: packets that we handed to its owner
-	struct xy_hold *hold;	    // packets waiting for sessions
-	struct xy_ask *ask;	    // packets waiting for routes
-	struct xy_used *used;	    // mesh /64s in use, while there are routes to ask for
-	struct xy_icmp_rate *icmp;  // ICMP errors that may be made
+	// Others read it for each burst that they hand over. Set before the last look around,
+	// cleared by who wakes us.
+	uint32_t sleeping __rte_cache_aligned;
+
+	// Our own.
+	struct xy_session_use *use __rte_cache_aligned; // per session slot, our share
+	uint32_t *handed;	   // per session slot: packets that we handed to its owner
+	struct xy_hold *hold;	   // packets waiting for sessions
+	struct xy_ask *ask;	   // packets waiting for routes
+	struct xy_used *used;	   // mesh /64s in use, while there are routes to ask for
+	struct xy_icmp_rate *icmp; // ICMP errors that may be made
 	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer
 	uint32_t mtu_peer;
 	xy_nsec mtu_heard;     // the last event that an ICMP error said so
@@ -69,6 +73,10 @@ struct xy_worker {
 	struct xy_dp_worker_stats stats __rte_cache_aligned;
 	void *host_scratch, *port_scratch; // of host/ and port/, made by their _worker_init
 };
+
+_Static_assert(offsetof(struct xy_worker, use) ==
+		       offsetof(struct xy_worker, sleeping) + RTE_CACHE_LINE_SIZE,
+	       "what others look at has a line of its own");
 
 // One writer, so a plain addition stored whole is enough for readers.
 #define XY_SET(place, value)  __atomic_store_n(&(place), (value), __ATOMIC_RELAXED)

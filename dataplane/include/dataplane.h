@@ -74,6 +74,7 @@ int xy_dp_event_fd(const struct xy_dp *dp);
 // Anything that the control plane wants to do with old memory: call it a few times a second as
 // well.
 void xy_dp_housekeep(struct xy_dp *dp);
+bool xy_dp_housekeep_wanted(const struct xy_dp *dp); // something waits for it; else leave it
 
 // What all times here are read from (struct xy_dp_worker_stats and sessions alike): a session must
 // not live on over a suspend, in which CLOCK_MONOTONIC stands still.

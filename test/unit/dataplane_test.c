@@ -2314,6 +2314,26 @@ static void test_icmp_lanes(void)
 }
 
 // Longer while something comes at once, shorter when it does not, and none while others want the
+// A new session wakes those workers that hold packets, not all.
+static void test_epoch_wakes(void)
+{
+	session_new(NODE_A, 0, true);
+	session_new(NODE_B, 0, false);
+	for (uint32_t i = NODE_A; i <= NODE_B; i++)
+		dp->session[xy_session_slot(dp, peer[i].index)].reject_at = at + XY_SEC;
+	dp->worker[0]->sleeping = dp->worker[1]->sleeping = 1;
+	xy_dp_epoch_raise(dp);
+	CU_ASSERT(dp->worker[0]->sleeping && dp->worker[1]->sleeping);
+	feed_from(NODE_A, &at_a, &at_b, 100, 1);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 1);
+	CU_ASSERT_EQUAL(xy_dp_session_use(dp, peer[NODE_B].index), 0);
+	CU_ASSERT(!dp->worker[0]->sleeping && dp->worker[1]->sleeping);
+	dp->worker[1]->sleeping = 0;
+	CU_ASSERT_EQUAL(run(), 1);
+	settle();
+}
+
 // CPU.
 static void test_spin(void)
 {
@@ -2384,6 +2404,6 @@ XY_UNIT_MAIN("dataplane", {"pools", test_pools}, {"lcores", test_lcores}, {"crea
 	     {"asked, given up", test_ask_given_up}, {"asked, a scan", test_ask_scan},
 	     {"routes in use", test_used}, {"held packets, shared", test_hold_shared},
 	     {"ICMP, each peer its own", test_icmp_apart},
-	     {"too big, each source its turn", test_icmp_lanes}, {"peer deleted", test_peer_del},
-	     {"indices run out", test_indices_run_out}, {"spin that learns", test_spin},
-	     {"destroy", test_destroy})
+	     {"too big, each source its turn", test_icmp_lanes}, {"who is woken", test_epoch_wakes},
+	     {"peer deleted", test_peer_del}, {"indices run out", test_indices_run_out},
+	     {"spin that learns", test_spin}, {"destroy", test_destroy})
