@@ -98,20 +98,20 @@ struct xy_daemon {
 	// loop
 	uv_loop_t loop;
 	uv_poll_t dp_poll;
-	uv_timer_t links_timer, routing_timer, join_timer, nodeinfo_timer, tick_timer;
+	uv_timer_t links_timer, routing_timer, join_timer, nodeinfo_timer, grace_timer,
+		second_timer;
 	uv_idle_t links_idle, routing_idle, kernel_idle;
 	uv_signal_t sigterm, sigint, sighup;
 	uv_prepare_t prepare;
 	uv_check_t check;
 	bool loop_open, stopping;
 	bool enforcing; // d->plan is coming into force
-	xy_nsec turn_began, tick_due;
+	xy_nsec turn_began, second_due;
 	struct xy_lag lag;
 	struct xy_works works;
 	struct xy_worker_view worker[XY_DP_WORKERS];
 	struct xy_watchdog watchdog;
 	struct xy_resume resume;
-	unsigned ticks;
 	unsigned published; // seconds since the first snapshot for DPDK's telemetry; 0 = none yet
 };
 

@@ -39,7 +39,6 @@ struct link {
 };
 
 struct xy_discovery {
-	uv_timer_t second;
 	unsigned seconds;
 	struct link link[LINKS];
 	unsigned prefixes;
@@ -291,9 +290,8 @@ static void scan(struct xy_daemon *d)
 	freeifaddrs(all);
 }
 
-static void on_second(uv_timer_t *timer)
+void xy_discovery_second(struct xy_daemon *d)
 {
-	struct xy_daemon *d = timer->data;
 	struct xy_discovery *y = d->discovery;
 	bool on = d->plan.config.discovery.all || d->plan.config.discovery.count;
 	if (y->seconds++ % SCAN_SECONDS == 0 && (on || xy_discovery_interface(d, 0)))
@@ -313,10 +311,7 @@ int xy_discovery_start(struct xy_daemon *d, struct xy_err *err)
 	if (!y)
 		return xy_err_set(err, ENOMEM, "no memory for discovery");
 	d->discovery = y;
-	int r = uv_timer_init(&d->loop, &y->second);
-	y->second.data = d;
-	r = r ? r : uv_timer_start(&y->second, on_second, 0, 1000);
-	return r ? xy_err_set(err, -r, "event loop: %s", uv_strerror(r)) : 0;
+	return 0;
 }
 
 void xy_discovery_stop(struct xy_daemon *d)

@@ -11,6 +11,7 @@ struct xy_daemon;
 struct xy_discovery;
 
 int xy_discovery_start(struct xy_daemon *d, struct xy_err *err); // handles on d->loop
+void xy_discovery_second(struct xy_daemon *d);			 // once a second
 void xy_discovery_stop(struct xy_daemon *d);			 // before the loop closes
 void xy_discovery_close(struct xy_daemon *d);			 // after
 // The interfaces' prefixes, for peering that is open to the LAN: is from on one of them?

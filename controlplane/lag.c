@@ -11,19 +11,31 @@ const char *const xy_work_name[XY_WORK_COUNT] = {
 #undef X
 };
 
-void xy_lag_note(struct xy_lag *lag, xy_nsec late)
-{
-	if (late > lag->worst)
-		lag->worst = late;
-}
-
-void xy_lag_tick(struct xy_lag *lag)
+static void tick_end(struct xy_lag *lag)
 {
 	lag->sample[lag->at] = lag->worst;
 	lag->at = (lag->at + 1) % XY_LAG_SAMPLES;
 	if (lag->count < XY_LAG_SAMPLES)
 		lag->count++;
 	lag->worst = 0;
+	lag->ends += XY_LAG_TICK;
+}
+
+static void pass(struct xy_lag *lag, xy_nsec now)
+{
+	if (!lag->ends)
+		lag->ends = now + XY_LAG_TICK;
+	for (unsigned i = 0; now >= lag->ends && i <= XY_LAG_SAMPLES; i++)
+		tick_end(lag);
+	if (now >= lag->ends) // longer ago than is kept
+		lag->ends = now + XY_LAG_TICK;
+}
+
+void xy_lag_note(struct xy_lag *lag, xy_nsec late, xy_nsec now)
+{
+	pass(lag, now);
+	if (late > lag->worst)
+		lag->worst = late;
 }
 
 static int compare(const void *a, const void *b)
@@ -32,16 +44,17 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-void xy_lag_get(const struct xy_lag *lag, xy_nsec *p99, xy_nsec *max)
+void xy_lag_get(const struct xy_lag *noted, xy_nsec now, xy_nsec *p99, xy_nsec *max)
 {
-	xy_nsec sorted[XY_LAG_SAMPLES];
+	struct xy_lag lag = *noted;
+	xy_nsec *sorted = lag.sample;
 	*p99 = *max = 0;
-	if (!lag->count)
+	pass(&lag, now);
+	if (!lag.count)
 		return;
-	memcpy(sorted, lag->sample, lag->count * sizeof(sorted[0]));
-	qsort(sorted, lag->count, sizeof(sorted[0]), compare);
-	*p99 = sorted[(lag->count * 99 - 1) / 100];
-	*max = sorted[lag->count - 1];
+	qsort(sorted, lag.count, sizeof(sorted[0]), compare);
+	*p99 = sorted[(lag.count * 99 - 1) / 100];
+	*max = sorted[lag.count - 1];
 }
 
 xy_nsec xy_work_begin(void)

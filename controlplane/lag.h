@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How late the loop is: one sample per tick, the worst of that tick (a timer that came late, or one
-// turn of the loop that took long), kept for a minute. And the longest piece of each kind of work,
-// in CPU time of the thread: so a machine that is busy with other things is told from work that is
-// too long. Control thread only.
+// turn of the loop that took long), kept for a minute. Ticks go by the given time, also those in
+// which nothing happened. And the longest piece of each kind of work, in CPU time of the thread: so
+// a machine that is busy with other things is told from work that is too long. Control thread only.
 #pragma once
 
 #include "base/time.h"
@@ -14,11 +14,13 @@ struct xy_lag {
 	xy_nsec sample[XY_LAG_SAMPLES];
 	unsigned at, count;
 	xy_nsec worst; // of the present tick
+	xy_nsec ends;  // the present tick; 0: none began
 };
 
-void xy_lag_note(struct xy_lag *lag, xy_nsec late); // something took this long, or came this late
-void xy_lag_tick(struct xy_lag *lag);
-void xy_lag_get(const struct xy_lag *lag, xy_nsec *p99, xy_nsec *max);
+// Something took this long, or came this late.
+void xy_lag_note(struct xy_lag *lag, xy_nsec late, xy_nsec now);
+// Of the ticks that ended.
+void xy_lag_get(const struct xy_lag *noted, xy_nsec now, xy_nsec *p99, xy_nsec *max);
 
 #define XY_WORKS(X)                                          \
 	X(EVENTS, events) /* from workers */                 \

@@ -11,8 +11,8 @@
 
 #define EVENTS_PER_TURN	 128 // of the dataplane; at about 5 us each far below 2 ms
 #define LINKS_PER_TURN	 128
-#define ROUTING_PER_TURN 256 // actions, at most 4 us each
-#define TICKS_PER_SECOND (XY_SEC / XY_LAG_TICK)
+#define ROUTING_PER_TURN 256	      // actions, at most 4 us each
+#define GRACE_MS	 100	      // between two looks at whether workers have passed
 #define DISK_WAIT	 (5 * XY_SEC) // at the end, for a write that is under way
 
 static xy_nsec clock_read(clockid_t clock)
@@ -193,41 +193,49 @@ static void look_at_workers(struct xy_daemon *d, xy_nsec now)
 		xy_notify("WATCHDOG=1");
 }
 
-static void on_tick(uv_timer_t *timer)
+static void on_grace(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	xy_dp_housekeep(d->dp);
+}
+
+// All that is done by the second, by one timer: an idle daemon wakes for it once.
+static void on_second(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
 	xy_nsec now = xy_awake(), began = xy_work_begin();
-	if (now > d->tick_due)
-		xy_lag_note(&d->lag, now - d->tick_due);
-	xy_lag_tick(&d->lag);
-	d->tick_due = now + XY_LAG_TICK;
-	xy_dp_housekeep(d->dp);
-	xy_resume_look(d);
-	if (++d->ticks % TICKS_PER_SECOND == 0) {
-		xy_show_sample(d);
-		look_at_workers(d, now);
-		xy_routing_check(d->routing, xy_now());
-		xy_hostqueue_look(d, xy_now());
-		xy_publish(d);
-		xy_memory_note(d);
-	}
+	if (now > d->second_due)
+		xy_lag_note(&d->lag, now - d->second_due, now);
+	d->second_due = now + XY_SEC;
+	xy_show_sample(d);
+	look_at_workers(d, now);
+	xy_routing_check(d->routing, xy_now());
+	xy_hostqueue_look(d, xy_now());
+	xy_publish(d);
+	xy_memory_note(d);
+	xy_ports_second(d);
+	xy_discovery_second(d);
 	xy_work_end(&d->works, XY_WORK_TICK, began);
-	uv_update_time(&d->loop);
-	uv_timer_start(timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
+	xy_loop_rearm(d);
+	uv_timer_start(timer, on_second, XY_SEC / XY_MSEC, 0);
 }
 
 static void on_check(uv_check_t *check)
 {
 	struct xy_daemon *d = check->data;
 	d->turn_began = xy_awake();
+	xy_resume_look(d);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
 {
 	struct xy_daemon *d = prepare->data;
+	xy_nsec now = xy_awake();
 	if (d->turn_began)
-		xy_lag_note(&d->lag, xy_awake() - d->turn_began);
+		xy_lag_note(&d->lag, now - d->turn_began, now);
 	xy_work_turn(&d->works);
+	if (xy_dp_housekeep_wanted(d->dp) && !uv_is_active((uv_handle_t *)&d->grace_timer))
+		uv_timer_start(&d->grace_timer, on_grace, GRACE_MS, 0);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -306,17 +314,19 @@ static int tick(struct xy_daemon *d)
 	int r = uv_timer_init(&d->loop, &d->links_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->nodeinfo_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->join_timer);
-	r = r ? r : uv_timer_init(&d->loop, &d->tick_timer);
+	r = r ? r : uv_timer_init(&d->loop, &d->grace_timer);
+	r = r ? r : uv_timer_init(&d->loop, &d->second_timer);
 	r = r ? r : uv_timer_init(&d->loop, &d->routing_timer);
 	r = r ? r : uv_idle_init(&d->loop, &d->links_idle);
 	r = r ? r : uv_idle_init(&d->loop, &d->routing_idle);
 	r = r ? r : uv_idle_init(&d->loop, &d->kernel_idle);
-	d->links_timer.data = d->join_timer.data = d->nodeinfo_timer.data = d->tick_timer.data = d;
+	d->links_timer.data = d->join_timer.data = d->nodeinfo_timer.data = d;
+	d->grace_timer.data = d->second_timer.data = d;
 	d->routing_timer.data = d->routing_idle.data = d->kernel_idle.data = d;
 	d->links_idle.data = d;
-	d->tick_due = xy_awake() + XY_LAG_TICK;
+	d->second_due = XY_NEVER; // the first comes with the first turn
 	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_awake());
-	return r ? r : uv_timer_start(&d->tick_timer, on_tick, XY_LAG_TICK / XY_MSEC, 0);
+	return r ? r : uv_timer_start(&d->second_timer, on_second, 0, 0);
 }
 
 int xy_loop_start(struct xy_daemon *d, struct xy_err *err)

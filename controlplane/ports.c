@@ -32,7 +32,7 @@ struct xy_ports {
 	unsigned cards;
 	struct card card[XY_CONFIG_PORTS];
 	uv_poll_t poll;
-	uv_timer_t settle, second;
+	uv_timer_t settle;
 	unsigned seconds, from;
 	bool again;	// something changed while links were asked
 	bool keep;	// this round keeps neighbours alive
@@ -345,9 +345,8 @@ void xy_ports_mtu_told(struct xy_daemon *d)
 	d->ports->mtu_stale = true;
 }
 
-static void on_second(uv_timer_t *timer)
+void xy_ports_second(struct xy_daemon *d)
 {
-	struct xy_daemon *d = timer->data;
 	struct xy_ports *p = d->ports;
 	cards_retry(d);
 	for (unsigned i = 0; i < p->cards; i++)
@@ -366,10 +365,8 @@ int xy_ports_start(struct xy_daemon *d, struct xy_err *err)
 	struct xy_ports *p = d->ports;
 	int r = uv_poll_init(&d->loop, &p->poll, xy_netlink_fd(&d->netlink));
 	r = r ? r : uv_timer_init(&d->loop, &p->settle);
-	r = r ? r : uv_timer_init(&d->loop, &p->second);
-	p->poll.data = p->settle.data = p->second.data = d;
+	p->poll.data = p->settle.data = d;
 	r = r ? r : uv_poll_start(&p->poll, UV_READABLE, on_netlink);
-	r = r ? r : uv_timer_start(&p->second, on_second, 1000, 1000);
 	if (r)
 		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
 	ask_again(d);

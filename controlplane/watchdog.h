@@ -7,7 +7,7 @@
 #include "base/time.h"
 #include "dataplane.h"
 
-// A sleeping worker wakes twice a second to walk once; this long without is no load, it is stuck.
+// A sleeping worker wakes once a second to walk once; this long without is no load, it is stuck.
 #define XY_WATCHDOG_STUCK (3 * XY_SEC)
 
 struct xy_watchdog {

@@ -22,9 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BLIND_SPIN \
-	(50 * XY_USEC)		 // before a nap, which the kernel makes 50 us longer than asked for
-#define NAP_MAX (500 * 1000000L) // ns: so that `alive` can be told of a sleeping worker
+#define BLIND_SPIN (50 * XY_USEC) // before a nap, which the kernel makes 50 us longer
+#define NAP_MAX	   1L		  // s: so that `alive` can be told of a sleeping worker
 
 static xy_nsec clock_now(void)
 {
@@ -231,7 +230,8 @@ static void fall_asleep(struct xy_worker *w, bool blind)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (rings_empty(w) && !__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
 		XY_COUNT(w, sleeps, 1);
-		struct timespec nap = {.tv_nsec = blind ? XY_WORKER_NAP : NAP_MAX};
+		struct timespec nap = {.tv_sec = blind ? 0 : NAP_MAX,
+				       .tv_nsec = blind ? XY_WORKER_NAP : 0};
 		note_ready(w, ev, epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), &nap, NULL));
 	}
 	// Who found `sleeping` set has cleared it, and writes: the next sleep ends at once.

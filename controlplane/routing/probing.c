@@ -138,7 +138,7 @@ static void follow(struct probed *k, const struct xy_link_path *path, xy_nsec no
 	k->icmp = path->icmp;
 }
 
-void xy_probing_look(struct xy_probing *p, struct xy_babel *b, uint32_t slot,
+bool xy_probing_look(struct xy_probing *p, struct xy_babel *b, uint32_t slot,
 		     const struct xy_dp_peer_stats *s, xy_nsec now)
 {
 	struct probed *k = &p->link[slot];
@@ -147,7 +147,7 @@ void xy_probing_look(struct xy_probing *p, struct xy_babel *b, uint32_t slot,
 	struct xy_pmtu_probe probe;
 	if (!xy_links_path(p->links, slot, &path) || xy_babel_link_info(b, (uint16_t)slot, &i)) {
 		xy_probing_gone(p, slot);
-		return;
+		return false;
 	}
 	follow(k, &path, now);
 	if (i.usable && i.acknowledges)
@@ -164,6 +164,7 @@ void xy_probing_look(struct xy_probing *p, struct xy_babel *b, uint32_t slot,
 		ask(p, b, slot, &i, probe.size - path.overhead, probe.pieces);
 	}
 	tell(p, slot, &path, now);
+	return k->pmtu.probe || k->pmtu.state == XY_PMTU_SEARCHING;
 }
 
 void xy_probing_down(struct xy_probing *p, uint32_t slot)

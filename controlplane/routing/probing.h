@@ -12,8 +12,9 @@ struct xy_probing;
 struct xy_probing *xy_probing_create(struct xy_dp *dp, struct xy_links *links,
 				     const struct xy_addr *local, uint32_t max_peers); // or NULL
 void xy_probing_destroy(struct xy_probing *p);
-// A link that is up, as the workers and Babel see it now.
-void xy_probing_look(struct xy_probing *p, struct xy_babel *b, uint32_t slot,
+// A link that is up, as the workers and Babel see it now. True: it is being probed, so look again
+// soon.
+bool xy_probing_look(struct xy_probing *p, struct xy_babel *b, uint32_t slot,
 		     const struct xy_dp_peer_stats *s, xy_nsec now);
 void xy_probing_down(struct xy_probing *p, uint32_t slot); // its session ended
 void xy_probing_gone(struct xy_probing *p, uint32_t slot); // Babel is not spoken there any more

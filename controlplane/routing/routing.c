@@ -17,6 +17,9 @@
 #define TROUBLE_STAYS (30 * XY_SEC)   // before it is said: a first exchange is over by then
 #define CS6	      0xc0	      // traffic class of routing protocols (RFC 4594)
 #define LOOK_EVERY    (150 * XY_MSEC) // at what the links carry
+#define LOOK_IDLE     XY_SEC	      // where none carried anything for a while
+#define CARRIED_LATE  (2 * XY_SEC)    // such a while
+#define UNANSWERED    (10 * XY_SEC)   // or where nothing came back since
 #define LOOK_BUDGET   4096	      // slots in a turn, where nothing is to be looked at
 #define LOOK_COST     32	      // of a link: a cache line of each session and worker
 
@@ -63,6 +66,7 @@ struct xy_routing {
 	bool pending;	      // actions are left
 	uint32_t look_next;   // slot
 	xy_nsec look_at, look_began;
+	bool look_busy; // traffic was seen in this round: the next follows soon
 	struct queue sign, verify;
 	struct xy_routing_job job[XY_ROUTING_JOBS];
 	unsigned jobs;
@@ -416,8 +420,10 @@ static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	struct xy_dp_peer_stats s;
 	if (xy_dp_peer_stats(r->cfg.dp, slot, &s))
 		return;
+	xy_nsec late = s.tx_carried > s.rx_any ? UNANSWERED : CARRIED_LATE;
+	r->look_busy |= s.tx_carried && now < s.tx_carried + late;
 	xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_any, s.tx_carried, now);
-	xy_probing_look(r->probing, r->babel, slot, &s, now);
+	r->look_busy |= xy_probing_look(r->probing, r->babel, slot, &s, now);
 }
 
 // What workers saw go and come on each link: a round over all of them, in slices.
@@ -425,8 +431,10 @@ static void links_look(struct xy_routing *r, xy_nsec now)
 {
 	if (r->look_at > now)
 		return;
-	if (!r->look_next)
+	if (!r->look_next) {
 		r->look_began = now;
+		r->look_busy = false;
+	}
 	for (int left = LOOK_BUDGET; r->look_next < r->cfg.max_peers && left > 0; r->look_next++) {
 		const struct link *k = &r->link[r->look_next];
 		left -= k->there && k->up ? LOOK_COST : 1;
@@ -436,7 +444,7 @@ static void links_look(struct xy_routing *r, xy_nsec now)
 	if (r->look_next < r->cfg.max_peers)
 		return;
 	r->look_next = 0;
-	r->look_at = r->look_began + LOOK_EVERY;
+	r->look_at = r->look_began + (r->look_busy ? LOOK_EVERY : LOOK_IDLE);
 }
 
 void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
@@ -813,6 +821,8 @@ void xy_routing_check(struct xy_routing *r, xy_nsec now)
 	if (xy_announced_look(&r->announced, now))
 		xy_log_debug("routing: what the config announces could not be, and is tried again");
 	r->pending = true;
+	if (!r->look_busy && r->look_at < now + LOOK_IDLE / 2)
+		r->look_at = now; // with this wake-up, in place of one of its own
 	uint32_t n = r->cfg.max_peers < CHECKS ? r->cfg.max_peers : CHECKS;
 	while (n--) {
 		check_link(r, r->checked, now);

@@ -179,7 +179,7 @@ static void put_identity(json_t *o, const struct xy_daemon *d)
 static void put_lag(json_t *o, const struct xy_daemon *d)
 {
 	xy_nsec p99, max;
-	xy_lag_get(&d->lag, &p99, &max);
+	xy_lag_get(&d->lag, xy_awake(), &p99, &max);
 	json_object_set_new(o, "loop_lag_p99_us", number(p99 / XY_USEC));
 	json_object_set_new(o, "loop_lag_max_us", number(max / XY_USEC));
 	json_object_set_new(o, "longest_turn_cpu_us",

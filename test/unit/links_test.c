@@ -2180,16 +2180,31 @@ static void test_lag(void)
 {
 	static struct xy_lag lag;
 	xy_nsec p99, max;
-	xy_lag_get(&lag, &p99, &max);
+	xy_nsec now = XY_SEC;
+	xy_lag_get(&lag, now, &p99, &max);
 	CU_ASSERT(p99 == 0 && max == 0);
 	for (unsigned i = 1; i <= 1000; i++) { // the last 600 stay: 401..1000
-		xy_lag_note(&lag, 1);
-		xy_lag_note(&lag, i);
-		xy_lag_tick(&lag);
+		xy_lag_note(&lag, 1, now);
+		xy_lag_note(&lag, i, now);
+		now += XY_LAG_TICK;
 	}
-	xy_lag_get(&lag, &p99, &max);
+	xy_lag_get(&lag, now, &p99, &max);
 	CU_ASSERT_EQUAL(max, 1000);
 	CU_ASSERT_EQUAL(p99, 994);
+	now += 300 * XY_LAG_TICK; // in which nothing happened
+	xy_lag_get(&lag, now, &p99, &max);
+	CU_ASSERT_EQUAL(max, 1000);
+	CU_ASSERT_EQUAL(lag.count, XY_LAG_SAMPLES);
+	now += 290 * XY_LAG_TICK;
+	xy_lag_get(&lag, now, &p99, &max);
+	CU_ASSERT_EQUAL(max, 1000);
+	CU_ASSERT_EQUAL(p99, 994); // 10 of 600 are left
+	now += 10 * XY_LAG_TICK;
+	xy_lag_get(&lag, now, &p99, &max);
+	CU_ASSERT(p99 == 0 && max == 0);
+	xy_lag_note(&lag, 7, now + 5000 * XY_LAG_TICK); // the machine slept
+	xy_lag_get(&lag, now + 5001 * XY_LAG_TICK, &p99, &max);
+	CU_ASSERT_EQUAL(max, 7);
 }
 
 static void test_works(void)

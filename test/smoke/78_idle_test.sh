@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# An idle daemon sleeps: with its links up and nothing to carry, its threads wake a few times a second, for
+# what is due; and what comes then is still carried.
+#
+#   a --(1500)-- r --(1500)-- b
+. "$(dirname "$0")/_init.sh"
+need "$XYLEMD" "$XYLEM"
+
+relay_lab 1500 1500
+check_within 20 "a pings b" pings a "${LAB_ADDR[b]}"
+
+# wakes THREAD: how often a thread of r's went to sleep and woke
+wakes() { awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/${LAB_PID[r]}/task/$1/status"; }
+seldom() { # THREAD: in two seconds at most 12 times
+  local before
+  before=$(wakes "$1")
+  sleep 2
+  [ $(($(wakes "$1") - before)) -le 12 ]
+}
+worker=$(grep -l '^rte-worker-1$' "/proc/${LAB_PID[r]}"/task/*/comm | grep -oE '[0-9]+/comm' | cut -d/ -f1)
+
+check_within 60 "the control thread of an idle relay wakes seldom" seldom "${LAB_PID[r]}"
+check_within 60 "and so does its worker" seldom "$worker"
+check "its worker is alive" test "$(show r workers | jq '[.workers[].alive] | all')" = true
+check "a packet that comes then is carried" pings a "${LAB_ADDR[b]}"
