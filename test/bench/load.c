@@ -2,6 +2,8 @@
 // A steady flow of UDP over IPv6 and how long each datagram took, for scripts/bench peers:
 //   bench_load receive PORT SECONDS             until nothing came for SECONDS; prints JSON
 //   bench_load send ADDRESS PORT RATE SECONDS SIZE
+//   bench_load cpu PID                          ns of CPU that a process has had, of all its
+//   threads
 // The sender keeps to its times: each datagram has one of its own, and those that are due go, so a
 // late one is not made up for by sending less. A datagram bears the time at which it was sent, and
 // the kernel stamps its arrival (SO_TIMESTAMPNS), so the receiver's own wake-up is not counted.
@@ -172,14 +174,28 @@ static int receiver(char **argv)
 	return 0;
 }
 
+static int cpu(char **argv)
+{
+	clockid_t clock;
+	pid_t pid = (pid_t)number(argv[0], "process", 1, INT32_MAX);
+	errno = clock_getcpuclockid(pid, &clock);
+	if (errno)
+		die("process");
+	printf("%llu\n", (unsigned long long)clock_now(clock));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "cpu") == 0)
+		return cpu(argv + 2);
 	if (argc == 7 && strcmp(argv[1], "send") == 0)
 		return sender(argv + 2);
 	if (argc == 4 && strcmp(argv[1], "receive") == 0)
 		return receiver(argv + 2);
 	fputs("usage: bench_load send ADDRESS PORT RATE SECONDS SIZE\n"
-	      "       bench_load receive PORT SECONDS\n",
+	      "       bench_load receive PORT SECONDS\n"
+	      "       bench_load cpu PID\n",
 	      stderr);
 	return 2;
 }

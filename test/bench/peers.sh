@@ -9,12 +9,15 @@
 # again; in yggdrasil the payload stays sealed from A to B and the links over TCP have no cipher.
 # Nothing is pinned: A, R, B, both iperf3 and the kernel share the machine's CPUs, alike for all.
 # A check fails when nothing arrived or when the relay's own counters do not show it.
+# Besides, steady flows of UDP 512 at given rates, by test/bench/load: what the relay's CPU costs where there
+# is little to do, how long a datagram takes, and what it costs to do nothing.
 # Programs are taken from PATH, so a newer build that stands first is what is measured. ONLY='a|b' in
 # the environment measures some of them.
 . "$(dirname "$0")/_init.sh"
 
 pings=40 tcp_seconds=10 udp_seconds=4 udp_sizes='64 512 1300'
-[ -z "$short" ] || pings=20 tcp_seconds=3 udp_seconds=1
+steady_seconds=4 steady_rates=${RATES:-1000 5000 20000 60000} idle_seconds=30 load=$BUILD/test/bench/bench_load
+[ -z "$short" ] || pings=20 tcp_seconds=3 udp_seconds=1 steady_seconds=2 idle_seconds=10
 
 # --- the systems: NAME_up brings one up and sets DEST (B's address), RELAY (R's process), TUN (A's
 # interface); NAME_carried prints the bytes that R's own counters say went to B
@@ -182,8 +185,38 @@ run_udp() { # CARRIED WHAT SIZE
   mv "$LAB/best.json" "$LAB/run.json"
 }
 
+# A steady flow of 512-byte datagrams, so many a second; its figures as JSON in $LAB/run.json.
+steady() { # WHAT RATE
+  local cpu packets receiver
+  spawn B "$LAB/steady.json" "$load" receive 5300 1
+  receiver=$LAB_SPAWNED
+  wait_for 10 listens_udp B 5300
+  cpu=$("$load" cpu "$RELAY")
+  in_node A "$load" send "$DEST" 5300 "$2" "$steady_seconds" 512
+  cpu=$(($("$load" cpu "$RELAY") - cpu))
+  wait "$receiver" || return 1
+  jq --argjson cpu "$cpu" --argjson rate "$2" --argjson sent $(($2 * steady_seconds)) '. + {rate: $rate,
+    lost: (($sent - .packets) / $sent), cpu_us: (if .packets > 0 then $cpu / .packets / 1e3 else null end)}' \
+    "$LAB/steady.json" >"$LAB/run.json"
+  rm -f "$LAB/steady.json"
+  packets=$(jq .packets "$LAB/run.json")
+  [ "$packets" -gt 0 ] || {
+    note "not ok - $1: nothing arrived at $2 a second"
+    return 1
+  }
+}
+listens_udp() { in_node "$1" ss -Hlun "sport = :$2" | grep -q .; }
+
+idle() { # ms of CPU a minute; links and timers go on
+  local cpu
+  cpu=$("$load" cpu "$RELAY")
+  sleep "$idle_seconds"
+  jq -n --argjson cpu $(($("$load" cpu "$RELAY") - cpu)) --argjson seconds "$idle_seconds" \
+    '{cpu_ms_min: ($cpu / 1e6 / $seconds * 60)}' >"$LAB/run.json"
+}
+
 measure() { # NAME LABEL PROGRAM CARRIED
-  local size ok=0 if
+  local size rate ok=0 if
   if=$(in_node A ip -o route get "$DEST" | grep -oP 'dev \K\S+')
   jq -n --arg name "$1" --arg title "$2" --arg version "$(version_of "$3")" \
     --argjson mtu "$(ip -n "${LAB_PREFIX}A" -j link show "$if" | jq '.[0].mtu')" --argjson rtt "$(rtt_ms)" \
@@ -193,6 +226,12 @@ measure() { # NAME LABEL PROGRAM CARRIED
   for size in $udp_sizes; do
     if run_udp "$4" "$2: UDP $size" "$size"; then add "udp$size"; else ok=1; fi
   done
+  for rate in $steady_rates; do
+    if steady "$2" "$rate"; then add "steady$rate"; else ok=1; fi
+  done
+  rate=$(jq '.udp512.kpps // 0 | . * 500 | floor' "$LAB/row.json")
+  if [ "$rate" -gt 0 ] && steady "$2" "$rate"; then add half; else ok=1; fi
+  idle && add idle
   return $ok
 }
 
@@ -231,6 +270,18 @@ table() {
        cell($s[$k].cpu_s_per_mpkt) + ratio($s[$k].cpu_s_per_mpkt; $x[$k].cpu_s_per_mpkt))])
     | @tsv' "$LAB/rows.json" | column -t -s $'\t'
 }
+steady_table() {
+  jq -r -s "$JQ_CELL"'
+    .[0] as $x | ["1000", "5000", "20000", "60000"] as $rates |
+    ["system", ($rates[] | "us at " + .), "p50 ms at 20000", "p99 ms", "half load kpps", "p50 ms", "p99 ms", "idle ms/min"],
+    (.[] as $s | [$s.label,
+     ($rates[] | "steady" + . | . as $k | cell($s[$k].cpu_us) + ratio($s[$k].cpu_us; $x[$k].cpu_us) +
+       if ($s[$k].lost // 0) > 0.01 then " -\($s[$k].lost * 100 | round)%" else "" end),
+     cell($s.steady20000.p50_ms), cell($s.steady20000.p99_ms) + ratio($s.steady20000.p99_ms; $x.steady20000.p99_ms),
+     cell(if $s.half then $s.half.rate / 1e3 else null end), cell($s.half.p50_ms), cell($s.half.p99_ms),
+     cell($s.idle.cpu_ms_min)])
+    | @tsv' "$LAB/rows.json" | column -t -s $'\t'
+}
 
 machine "nothing pinned; A, R, B, iperf3 and the kernel share all CPUs"
 add_node A R B
@@ -247,6 +298,8 @@ if [ -n "$json" ]; then
 else
   machine_text
   table
+  echo
+  steady_table
   cat <<'END'
 xN: that many times Xylem on sockets. CPU-s: user and system time of the relay's own process, for each GB or million
 packets that arrived at B. What the kernel does in softirq (veth, UDP, forwarding) counts for whom it interrupts: most
