@@ -14,7 +14,10 @@
 #define GIVE_UP	 (10 * XY_SEC)
 #define INTERVAL XY_SEC // between two askings for one /64
 
-enum { CHAINS = 1024 }; // about one for each packet that may wait
+enum {
+	CHAINS = 1024, // about one for each packet that may wait
+	SHARES = 256,  // sources are told apart by so many values of a keyed hash
+};
 
 struct dest { // a /64 that something waits for
 	uint64_t net;
@@ -27,13 +30,14 @@ struct xy_ask {
 	struct xy_dp *dp;
 	uint32_t limit, limit_of_net; // packets
 	uint32_t total;
-	uint32_t chain[CHAINS]; // number + 1
-	uint32_t free, made;	// free ones, number + 1; numbers below `made` were used once
-	uint32_t epoch;		// dp->route_epoch at the last look
-	uint32_t scan;		// where the last take stopped
-	bool again;		// it stopped because out was full
-	xy_nsec give_up;	// no packet has waited too long before
-	struct dest dest[];	// [limit]: each holds a packet at least
+	uint32_t of_source[SHARES]; // packets
+	uint32_t chain[CHAINS];	    // number + 1
+	uint32_t free, made;	    // free ones, number + 1; numbers below `made` were used once
+	uint32_t epoch;		    // dp->route_epoch at the last look
+	uint32_t scan;		    // where the last take stopped
+	bool again;		    // it stopped because out was full
+	xy_nsec give_up;	    // no packet has waited too long before
+	struct dest dest[];	    // [limit]: each holds a packet at least
 };
 
 // This worker's share of what may wait over all.
@@ -55,10 +59,31 @@ struct xy_ask *xy_ask_create(struct xy_dp *dp)
 	return a;
 }
 
+// Who sends it: the peer it came from, which may have any number of addresses, or an address of
+// this host.
+static uint32_t source_of(const struct xy_ask *a, struct rte_mbuf *m)
+{
+	uint32_t from = xy_packet(m)->from;
+	if (from < XY_PEER_SELF)
+		return from;
+	struct xy_addr src = xy_inner_src(rte_pktmbuf_mtod(m, const uint8_t *), 6);
+	uint64_t x =
+		xy_be64_load(src.b) ^ xy_exact_fold(xy_be64_load(src.b + 8), a->dp->flow_key[0]);
+	return (uint32_t)xy_exact_fold(x ^ a->dp->flow_key[0], a->dp->flow_key[1]) | 1u << 31;
+}
+
+static uint32_t *share_of(struct xy_ask *a, uint32_t source)
+{
+	return &a->of_source[xy_exact_fold(source ^ a->dp->flow_key[1], a->dp->flow_key[0]) %
+			     SHARES];
+}
+
 static struct rte_mbuf *take(struct xy_ask *a, struct dest *d)
 {
+	struct rte_mbuf *m = xy_queue_take(&d->queue);
 	a->total--;
-	return xy_queue_take(&d->queue);
+	--*share_of(a, source_of(a, m));
+	return m;
 }
 
 void xy_ask_destroy(struct xy_ask *a)
@@ -109,11 +134,13 @@ static void dest_free(struct xy_ask *a, struct dest *d)
 	a->free = number;
 }
 
-// What others send through us leaves a quarter to this host.
-static bool is_full(const struct xy_ask *a, struct rte_mbuf *m)
+// What others send through us leaves a quarter to this host; and each source takes half of what is
+// left at most, so that who scans the network leaves room for the others.
+static bool is_full(struct xy_ask *a, struct rte_mbuf *m, uint32_t source)
 {
 	bool ours = xy_packet(m)->from >= XY_PEER_SELF;
-	return a->total >= (ours ? a->limit : a->limit - a->limit / 4);
+	uint32_t limit = ours ? a->limit : a->limit - a->limit / 4;
+	return a->total >= limit || *share_of(a, source) >= RTE_MAX(limit - a->total, 1u);
 }
 
 struct rte_mbuf *xy_ask_put(struct xy_worker *w, struct rte_mbuf *m)
@@ -122,17 +149,19 @@ struct rte_mbuf *xy_ask_put(struct xy_worker *w, struct rte_mbuf *m)
 	struct rte_mbuf *out = NULL;
 	struct xy_addr dst = xy_inner_dst(rte_pktmbuf_mtod(m, const uint8_t *), 6);
 	uint64_t net = xy_be64_load(dst.b);
+	uint32_t source = source_of(a, m);
 	struct dest *d = find(a, net);
 
 	if (d && d->queue.count >= a->limit_of_net)
 		out = take(a, d);
-	else if (is_full(a, m))
+	else if (is_full(a, m, source))
 		return m;
 	if (!d)
 		d = dest_new(a, net, w->now);
 	xy_queue_put(&d->queue, m);
 	a->total++;
-	if ((!d->asked || w->now - d->asked >= INTERVAL) && xy_event_net(w, XY_DP_ASK, net))
+	++*share_of(a, source);
+	if ((!d->asked || w->now - d->asked >= INTERVAL) && xy_event_net(w, XY_DP_ASK, net, source))
 		d->asked = w->now;
 	return out;
 }

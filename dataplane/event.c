@@ -53,9 +53,9 @@ bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port,
 		   &(struct xy_msg){.type = type, .port = port, .arg = arg, .m = m});
 }
 
-bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net)
+bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net, uint32_t source)
 {
-	return put(w, w->to_control, &(struct xy_msg){.type = type, .net = net});
+	return put(w, w->to_control, &(struct xy_msg){.type = type, .arg = source, .net = net});
 }
 
 void xy_msg_free(const struct xy_msg *msg)

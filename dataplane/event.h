@@ -10,7 +10,7 @@ struct xy_msg {
 	uint8_t type; // enum xy_dp_event_type, or enum xy_order
 	uint8_t port;
 	uint16_t punt; // enum xy_punt, of an OVERLAY
-	uint32_t arg;  // peer or index
+	uint32_t arg;  // peer or index; of an ASK the source
 	union {
 		struct rte_mbuf *m; // or NULL
 		uint64_t net;	    // XY_DP_ASK, XY_DP_USED: the /64, as xy_be64_load gives it
@@ -40,8 +40,8 @@ void xy_msg_free(const struct xy_msg *msg); // what an event that nobody wants c
 // Worker -> control. False when the ring is full (the caller keeps m).
 bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port, uint32_t arg,
 		  struct rte_mbuf *m);
-// One /64 (ASK, USED) in place of a buffer.
-bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net);
+// One /64 (ASK, USED) in place of a buffer, and the source of an ASK.
+bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net, uint32_t source);
 // A packet for the control plane, of that kind: within the kind's share of its ring, and within
 // the rate of strangers. XY_DROP_COUNT: it is taken; else why it is not (the caller keeps m).
 enum xy_drop xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m);

@@ -52,6 +52,6 @@ void xy_used_note(struct xy_worker *w, uint64_t net)
 	xy_nsec pause = way->net == net ? INTERVAL : GIVE_WAY;
 	if (way->net && w->now - way->told < pause)
 		return;
-	if (xy_event_net(w, XY_DP_USED, net))
+	if (xy_event_net(w, XY_DP_USED, net, 0))
 		*way = (struct way){.net = net, .told = w->now};
 }

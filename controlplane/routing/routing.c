@@ -482,11 +482,11 @@ static void take_packet(struct xy_routing *r, const struct xy_dp_event *ev, xy_n
 	xy_babel_receive(r->babel, (uint16_t)ev->peer, &u.src, u.data, u.len, ev->at, now);
 }
 
-static void want(struct xy_routing *r, const struct xy_addr *a, xy_nsec now)
+static void want(struct xy_routing *r, const struct xy_addr *a, uint32_t source, xy_nsec now)
 {
 	struct xy_prefix p = {.addr = *a, .len = 64};
 	xy_prefix_mask(&p);
-	if (xy_babel_want(r->babel, a, now) == -ENETUNREACH && r->cfg.stub)
+	if (xy_babel_want(r->babel, a, source, now) == -ENETUNREACH && r->cfg.stub)
 		negative_put(r, &p, now);
 }
 
@@ -495,7 +495,7 @@ void xy_routing_event(struct xy_routing *r, const struct xy_dp_event *ev, xy_nse
 	if (ev->type == XY_DP_OVERLAY)
 		take_packet(r, ev, now);
 	else if (ev->type == XY_DP_ASK || ev->type == XY_DP_USED)
-		want(r, &ev->addr, now);
+		want(r, &ev->addr, ev->source, now);
 	r->pending = true;
 }
 

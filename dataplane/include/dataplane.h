@@ -287,6 +287,7 @@ struct xy_dp_event {
 	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
 	struct xy_addr addr;	   // ASK, USED: the /64, host bits 0
 	int error;		   // REFUSED: as errno; ECONNREFUSED: nobody listens at its port
+	uint32_t source;	   // ASK: names who sends there: a leaf, or an address of this host
 	xy_nsec at;		   // OVERLAY: when the worker took the burst it came in
 	const uint8_t *data;	   // PUNT, OVERLAY: valid during the callback
 	size_t len;

@@ -171,6 +171,7 @@ static void fire(struct xy_babel *b, uint32_t ref)
 	case T_GLOBAL:
 		own_global(b);
 		start_check(b);
+		want_pump(b);
 		break;
 	}
 }
@@ -521,7 +522,8 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 	struct xy_babel_parser p;
 	struct xy_babel_tlv t;
 	struct xy_babel_hello hello = {0};
-	int ack = -1;
+	uint16_t asked[ACKS];
+	unsigned count = 0;
 	xy_babel_enter(b, now);
 	struct neigh *n = link_of(b, link);
 	if (!n || !n->up)
@@ -539,15 +541,15 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 	b->arrived = arrived < b->now ? arrived : b->now;
 	silence_heard(n, b->arrived);
 	for (; xy_babel_parse_next(&p, &t); b->stats.steps++) {
-		if (t.type == XY_BABEL_ACK_REQUEST)
-			ack = t.ack.opaque;
-		else
+		if (t.type != XY_BABEL_ACK_REQUEST)
 			receive_tlv(b, n, &t, &hello);
+		else if (count < ACKS)
+			asked[count++] = t.ack.opaque;
 	}
 	n->info.refused[XY_BABEL_REFUSED_MALFORMED] += p.ignored;
 	// No Acknowledgment for a packet that was not taken in full: it will be sent again.
-	if (ack >= 0 && !n->skipped)
-		send_item(b, n, &(struct item){.type = XY_BABEL_ACK, .opaque = (uint16_t)ack});
+	for (unsigned i = 0; i < count && !n->skipped; i++)
+		send_item(b, n, &(struct item){.type = XY_BABEL_ACK, .opaque = asked[i]});
 	neigh_arm(b, n);
 	xy_babel_leave(b);
 }

@@ -265,11 +265,13 @@ void xy_babel_origin_prefer(struct xy_babel *b, const struct xy_key *x25519, boo
 // retracted to neighbours: they would send packets that go no further.
 void xy_babel_route_room(struct xy_babel *b, const struct xy_prefix *p, bool room, xy_nsec now);
 
-// Stub: a packet waits for this address. Repeat it while traffic flows (once a minute is enough):
-// a destination unused for 5 minutes is let go. -EAGAIN: asked, a ROUTE action or a NO_ANSWER
-// notice follows; -ENETUNREACH: the answer was no, within the last 10 s; -ENOBUFS: 1,000 are being
-// asked for already; 0: there is a route.
-int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, xy_nsec now);
+// Stub: a packet waits for this address; `source` names who sends there, so that nobody takes
+// the others' room and turns. Repeat it while traffic flows (once a minute is enough): a
+// destination unused for 5 minutes is let go. -EAGAIN: a ROUTE action or a NO_ANSWER notice
+// follows, or neither when the relays are silent; -ENETUNREACH: the answer was no, within the last
+// 10 s; -ENOBUFS: 1,000 are being asked for already, or this source's share of them; 0: there is a
+// route.
+int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, uint32_t source, xy_nsec now);
 
 // ---- What users look at ----
 

@@ -105,13 +105,8 @@ unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 
 static size_t memory(const struct xy_babel *b)
 {
-	const struct pool *pools[] = {&b->dests, &b->routes, &b->sources,   &b->proofs, &b->origins,
-				      &b->eras,	 &b->jobs,   &b->waits,	    &b->owns,	&b->outs,
-				      &b->reqs,	 &b->wants,  &b->interests, &b->shares};
-	const struct map *maps[] = {&b->dest_map, &b->route_map, &b->proof_map, &b->origin_map,
-				    &b->x_map,	  &b->era_map,	 &b->job_map,	&b->wait_map,
-				    &b->out_map,  &b->req_map,	 &b->want_map,	&b->interest_map,
-				    &b->share_map};
+	const struct pool *pools[] = {XY_BABEL_POOLS(b)};
+	const struct map *maps[] = {XY_BABEL_MAPS(b)};
 	size_t bytes = sizeof(*b) + b->timers.entries.size * sizeof(struct heap_entry) +
 		       b->log.count * sizeof(struct log_chunk) + b->byte_size +
 		       b->action_size * sizeof(*b->actions);

@@ -408,14 +408,11 @@ void origin_timer(struct xy_babel *b, uint32_t i)
 // an origin that lost its state where to go on.
 static void answer_old(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
-	struct origin *o = ORIGIN(b, origin);
 	refuse(b, n, XY_BABEL_REFUSED_OLD_EPOCH);
-	if (o->answered && b->now - o->answered < ANSWER_PAUSE) {
+	if (answer_due(b, n, origin))
+		send_answer(b, n, origin);
+	else
 		n->skipped = true; // no Acknowledgment: it says so again, and is answered then
-		return;
-	}
-	o->answered = b->now;
-	send_answer(b, n, origin);
 }
 
 // ---- verification ----

@@ -25,15 +25,18 @@ enum {
 	TRIES = 5,	     // copies of one (RFC 8966 section 3.7.2)
 	BUDGET = 1024,	     // steps of bulk work, and of timers, per call: under 1 ms
 	ITEMS = 256,	     // small TLVs that wait for one neighbour
+	ANSWERED = 1 << 16,  // pairs of key and neighbour whose last answer is remembered
+	ACKS = 64,	     // Acknowledgment Requests answered of one packet
 	WAITS = 4096,	     // Updates that wait for verification, per neighbour; and its claims
 	JOBS = 65536,	     // claims that are being verified, all together
 	OPEN_WAITS = 256,    // of an open neighbour,
 	OPEN_JOBS = 16384,   // and at so many others come first: 0.6 s on two helpers
-	SOURCES = 64,	     // feasibility distances of one prefix
-	KEY_SOURCES = 8,     // of one mapping: all are named by one retraction
+	SOURCES = 64,	     // feasibility distances of a prefix of a plain domain
+	KEY_SOURCES = 8,     // of a signed one: all are named by one retraction
 	HOLD_MAX_CS = 20000, // centiseconds: of a retracted prefix, without answers
 	RIPE_CS = 1600,	     // until a better source of a prefix is followed
 	WANTS = 1000,	     // destinations a stub asks for at a time
+	WANT_SHARES = 256,   // sources are told apart by so many values of a keyed hash
 	INTERESTS = 65536,   // answers that a relay remembers for one stub
 };
 
@@ -131,7 +134,7 @@ struct origin {
 	uint32_t epoch, prefer, era;
 	uint64_t rid;		     // in that epoch
 	struct xy_babel_claim shown; // the claim that showed it
-	xy_nsec answered, retire_at, dead_since;
+	xy_nsec retire_at, dead_since;
 };
 
 struct job {
@@ -181,8 +184,11 @@ struct req {
 
 struct want {
 	struct xy_prefix prefix;
-	uint32_t hnext, tpos;
+	uint32_t hnext, tpos, next, prev; // next, prev: of those that wait for their turn
 	uint8_t state, tries;
+	uint8_t share; // by source: where it waits, and what it counts against
+	uint8_t no_count;
+	uint16_t no[4]; // relays that know of no route
 	xy_nsec asked, used;
 };
 
@@ -194,6 +200,12 @@ struct interest {
 struct share { // routes of one origin that one neighbour brought
 	uint32_t origin, hnext, count;
 	uint16_t neigh;
+};
+
+struct answer {			      // a neighbour was shown the newest epoch of a key
+	uint32_t origin, hnext, next; // next: answered later
+	uint16_t neigh;
+	xy_nsec at;
 };
 
 struct item { // a small TLV that waits for the next packet
@@ -314,12 +326,13 @@ struct xy_babel {
 	uint64_t random;
 	bool starting;
 	struct pool dests, routes, sources, proofs, origins, eras, jobs, waits, owns, outs, reqs,
-		wants, interests, shares;
+		wants, interests, shares, answers;
 	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,
-		out_map, req_map, want_map, interest_map, share_map;
+		out_map, req_map, want_map, interest_map, share_map, answer_map;
 	struct heap timers;
 	struct log log;
 	struct list dead;		// origins without a live route, oldest first
+	struct list answered;		// pairs of key and neighbour, oldest first
 	bool touched, urgent;		// the log; by more than a metric
 	uint32_t serial, sweep;		// sweep: next dest of a walk over all of them
 	bool sweeping, busy;		// busy: some neighbour has bulk work, perhaps
@@ -339,7 +352,12 @@ struct xy_babel {
 	uint32_t aggregate_dest;
 	struct xy_babel_accept *accept;
 	unsigned accept_count;
-	unsigned asking;       // wants not answered yes
+	// a stub's questions
+	unsigned asking; // wants not answered yes
+	uint16_t asking_of[WANT_SHARES];
+	struct list want_queue[WANT_SHARES];
+	unsigned want_waiting, want_turn;
+	xy_nsec ask_at;	       // when the questions so far are paid for
 	struct neigh **neighs; // by id
 	uint32_t neigh_size;
 	uint16_t *by_link; // id + 1
@@ -368,6 +386,16 @@ struct xy_babel {
 #define WANT(b, i)     ((struct want *)pool_at(&(b)->wants, (i)))
 #define INTEREST(b, i) ((struct interest *)pool_at(&(b)->interests, (i)))
 #define SHARE(b, i)    ((struct share *)pool_at(&(b)->shares, (i)))
+#define ANSWER(b, i)   ((struct answer *)pool_at(&(b)->answers, (i)))
+
+#define XY_BABEL_POOLS(b)                                                                  \
+	&(b)->dests, &(b)->routes, &(b)->sources, &(b)->proofs, &(b)->origins, &(b)->eras, \
+		&(b)->jobs, &(b)->waits, &(b)->owns, &(b)->outs, &(b)->reqs, &(b)->wants,  \
+		&(b)->interests, &(b)->shares, &(b)->answers
+#define XY_BABEL_MAPS(b)                                                                    \
+	&(b)->dest_map, &(b)->route_map, &(b)->proof_map, &(b)->origin_map, &(b)->x_map,    \
+		&(b)->era_map, &(b)->job_map, &(b)->wait_map, &(b)->out_map, &(b)->req_map, \
+		&(b)->want_map, &(b)->interest_map, &(b)->share_map, &(b)->answer_map
 
 // The dest that stands for the whole prefix.
 static inline uint32_t head_of(const struct xy_babel *b, uint32_t dest)
@@ -434,6 +462,8 @@ uint32_t source_find(const struct xy_babel *b, const struct dest *d, uint64_t ri
 bool source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
 		   uint16_t metric);
 void source_expire(struct xy_babel *b, uint32_t i);
+// Room for a distance of this router-id. false: there is none.
+bool source_room(struct xy_babel *b, uint32_t dest, uint64_t rid, bool is_signed);
 void log_touch(struct xy_babel *b, uint32_t dest, bool urgent);
 void log_remove(struct xy_babel *b, uint32_t dest);
 uint64_t log_end(const struct xy_babel *b);
@@ -499,6 +529,9 @@ void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_up
 void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint64_t rid);
 void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out);
 
+// answer.c
+bool answer_due(struct xy_babel *b, const struct neigh *n, uint32_t origin); // and it is given now
+
 // own.c
 uint32_t own_external(struct xy_babel *b, uint32_t dest, uint32_t tag);
 void own_drop(struct xy_babel *b, uint32_t i);
@@ -545,5 +578,7 @@ uint32_t interest_find(const struct xy_babel *b, uint32_t dest, const struct nei
 void interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n);
 void interest_timer(struct xy_babel *b, uint32_t i);
 bool interest_forget(struct xy_babel *b, struct neigh *n); // true: there is more
-void want_answer(struct xy_babel *b, const struct xy_prefix *p, bool found);
+void want_found(struct xy_babel *b, const struct xy_prefix *p);
+void want_refuse(struct xy_babel *b, const struct xy_prefix *p, const struct neigh *n);
+void want_pump(struct xy_babel *b); // asks for those whose turn it is
 void want_timer(struct xy_babel *b, uint32_t i);

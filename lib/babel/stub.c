@@ -63,11 +63,15 @@ bool interest_forget(struct xy_babel *b, struct neigh *n)
 }
 
 // ---- the stub: what traffic asks for ----
+// A relay answers so many requests a second and is silent about the others, so the stub asks no
+// faster than that. Whoever waits for his turn waits among those of his own source: one who scans
+// the network keeps nobody else from asking. Only the relays can answer, each for itself, and
+// silence is no answer: it is asked again, and at last forgotten, so that the next packet asks.
 
-enum { ASKED, REFUSED, ACTIVE };
-enum { ASKS = 3 };
+enum { QUEUED, ASKED, REFUSED, ACTIVE };
+enum { ASKS = 3, BURST = 160 };
 static const xy_nsec ASK_AGAIN = 2 * XY_SEC, NO_LIFE = 10 * XY_SEC, IDLE = 300 * XY_SEC,
-		     RENEW = 120 * XY_SEC;
+		     RENEW = 120 * XY_SEC, QUEUE_LIFE = 10 * XY_SEC, PACE = 50 * XY_MSEC;
 
 static uint32_t want_find(const struct xy_babel *b, const struct xy_prefix *p)
 {
@@ -77,35 +81,111 @@ static uint32_t want_find(const struct xy_babel *b, const struct xy_prefix *p)
 	return i;
 }
 
-static void ask(struct xy_babel *b, struct want *w)
+static bool have(const struct xy_babel *b, const struct xy_prefix *p)
 {
+	uint32_t dest = dest_find(b, p, 0);
+	return dest && DEST(b, dest)->valid;
+}
+
+// A question at PACE, or BURST of them after a pause.
+static bool may_ask(struct xy_babel *b)
+{
+	if (b->ask_at > b->now + BURST * PACE)
+		return false;
+	b->ask_at = (b->ask_at > b->now ? b->ask_at : b->now) + PACE;
+	return true;
+}
+
+static unsigned ask(struct xy_babel *b, struct want *w)
+{
+	unsigned relays = 0;
 	w->asked = b->now;
 	FOR_NEIGHS(b, n)
-	if (n->c.relay && n->usable)
+	if (n->c.relay && n->usable) {
+		relays++;
 		send_item(b, n,
 			  &(struct item){.type = XY_BABEL_ROUTE_REQUEST,
 					 .request = {.prefix = w->prefix}});
+	}
+	return relays;
+}
+
+static void queue_put(struct xy_babel *b, uint32_t i)
+{
+	struct want *w = WANT(b, i);
+	struct list *q = &b->want_queue[w->share];
+	w->prev = q->tail;
+	w->next = 0;
+	*(w->prev ? &WANT(b, w->prev)->next : &q->head) = i;
+	q->tail = i;
+	b->want_waiting++;
+}
+
+static void queue_unlink(struct xy_babel *b, uint32_t i)
+{
+	struct want *w = WANT(b, i);
+	struct list *q = &b->want_queue[w->share];
+	if (w->state != QUEUED)
+		return;
+	*(w->prev ? &WANT(b, w->prev)->next : &q->head) = w->next;
+	*(w->next ? &WANT(b, w->next)->prev : &q->tail) = w->prev;
+	b->want_waiting--;
 }
 
 static void become(struct xy_babel *b, uint32_t i, uint8_t state, xy_nsec until)
 {
 	struct want *w = WANT(b, i);
-	b->asking += (state != ACTIVE) - (w->state != ACTIVE);
+	int more = (state != ACTIVE) - (w->state != ACTIVE);
+	queue_unlink(b, i);
+	b->asking += (unsigned)more;
+	b->asking_of[w->share] += (uint16_t)more;
 	w->state = state;
+	if (state == QUEUED)
+		queue_put(b, i);
 	timer_set(b, T_WANT, i, until);
 }
 
 static void want_free(struct xy_babel *b, uint32_t i)
 {
-	b->asking -= WANT(b, i)->state != ACTIVE;
+	struct want *w = WANT(b, i);
+	queue_unlink(b, i);
+	b->asking -= w->state != ACTIVE;
+	b->asking_of[w->share] -= w->state != ACTIVE;
 	timer_stop(b, T_WANT, i);
 	map_remove(&b->want_map, i);
 	pool_give(&b->wants, i);
 }
 
-static int want_new(struct xy_babel *b, const struct xy_prefix *p)
+// The next in turn, of another source than the last when one waits.
+static uint32_t next_waiting(struct xy_babel *b)
 {
-	uint32_t i = b->asking < WANTS ? pool_take(&b->wants) : 0;
+	do
+		b->want_turn = (b->want_turn + 1) % WANT_SHARES;
+	while (!b->want_queue[b->want_turn].head);
+	return b->want_queue[b->want_turn].head;
+}
+
+void want_pump(struct xy_babel *b)
+{
+	while (b->want_waiting && may_ask(b)) {
+		uint32_t i = next_waiting(b);
+		struct want *w = WANT(b, i);
+		b->stats.steps++;
+		become(b, i, ASKED, b->now + ASK_AGAIN);
+		w->tries++;
+		w->no_count = 0;
+		ask(b, w);
+	}
+	if (b->want_waiting)
+		global_at(b, b->ask_at - BURST * PACE);
+}
+
+static int want_new(struct xy_babel *b, const struct xy_prefix *p, uint32_t source)
+{
+	uint8_t share = (uint8_t)(hash_bytes(b, &source, sizeof(source)) % WANT_SHARES);
+	// Each source may fill half of what is left: there is always room for another one.
+	bool room = b->asking < WANTS && b->asking_of[share] < WANTS - b->asking;
+	uint32_t i = room ? pool_take(&b->wants) : 0;
 	if (!i)
 		return -ENOBUFS;
 	struct want *w = WANT(b, i);
@@ -114,51 +194,70 @@ static int want_new(struct xy_babel *b, const struct xy_prefix *p)
 		pool_give(&b->wants, i);
 		return -ENOBUFS;
 	}
-	b->asking++;
-	w->state = ASKED;
+	w->share = share;
 	w->used = b->now;
-	ask(b, w);
-	timer_set(b, T_WANT, i, b->now + ASK_AGAIN);
-	return -EAGAIN;
+	w->state = ACTIVE; // counted as it leaves that
+	become(b, i, QUEUED, b->now + QUEUE_LIFE);
+	want_pump(b);
+	return have(b, p) ? 0 : -EAGAIN;
 }
 
-int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, xy_nsec now)
+int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, uint32_t source, xy_nsec now)
 {
 	struct xy_prefix p = {.addr = *a, .len = 64};
 	xy_babel_enter(b, now);
 	xy_prefix_mask(&p);
-	uint32_t dest = dest_find(b, &p, 0), i = want_find(b, &p);
-	bool have = dest && DEST(b, dest)->valid;
+	uint32_t i = want_find(b, &p);
 	if (!b->c.stub || !xy_addr_is_mesh(a))
-		return have ? 0 : -ENETUNREACH;
+		return have(b, &p) ? 0 : -ENETUNREACH;
 	if (!i)
-		return want_new(b, &p);
+		return want_new(b, &p, source);
 	struct want *w = WANT(b, i);
 	w->used = b->now;
-	if (w->state == ACTIVE && b->now - w->asked > RENEW)
+	if (w->state == ACTIVE && b->now - w->asked > RENEW && may_ask(b))
 		ask(b, w); // the relay remembers us for ten minutes
 	if (w->state == REFUSED)
 		return -ENETUNREACH;
-	return have ? 0 : -EAGAIN;
+	return have(b, &p) ? 0 : -EAGAIN;
 }
 
 static void refused(struct xy_babel *b, uint32_t i)
 {
-	if (WANT(b, i)->state == REFUSED)
-		return;
 	become(b, i, REFUSED, b->now + NO_LIFE);
 	notice(b, XY_BABEL_NOTICE_NO_ANSWER, NULL, &WANT(b, i)->prefix, NULL);
 }
 
-void want_answer(struct xy_babel *b, const struct xy_prefix *p, bool found)
+void want_found(struct xy_babel *b, const struct xy_prefix *p)
 {
 	uint32_t i = b->c.stub ? want_find(b, p) : 0;
-	if (!i)
-		return;
-	if (!found)
-		refused(b, i);
-	else if (WANT(b, i)->state != ACTIVE)
+	if (i && WANT(b, i)->state != ACTIVE)
 		become(b, i, ACTIVE, WANT(b, i)->used + IDLE);
+}
+
+static bool said_no(const struct want *w, const struct neigh *n)
+{
+	unsigned k = 0;
+	while (k < w->no_count && w->no[k] != n->id)
+		k++;
+	return k < w->no_count;
+}
+
+// A relay says no. The other ones may know better: it is "no" when all have said so, or as many as
+// are remembered.
+void want_refuse(struct xy_babel *b, const struct xy_prefix *p, const struct neigh *from)
+{
+	uint32_t i = b->c.stub && from->c.relay ? want_find(b, p) : 0;
+	struct want *w = i ? WANT(b, i) : NULL;
+	bool all = true;
+	if (!w || w->state != ASKED)
+		return;
+	if (!said_no(w, from))
+		w->no[w->no_count++] = from->id;
+	FOR_NEIGHS(b, n)
+	if (n->c.relay && n->usable)
+		all = all && said_no(w, n);
+	if (all || w->no_count == XY_ARRAY_SIZE(w->no))
+		refused(b, i);
 }
 
 // Nobody sends there any more: the table of a stub holds what it uses.
@@ -176,18 +275,37 @@ static void let_go(struct xy_babel *b, uint32_t i)
 	dest_release(b, dest);
 }
 
+static bool any_relay(const struct xy_babel *b)
+{
+	bool any = false;
+	FOR_NEIGHS(b, n)
+	any |= n->c.relay && n->usable;
+	return any;
+}
+
+// It was asked, and there is neither a yes nor a no of all.
+static void unanswered(struct xy_babel *b, uint32_t i)
+{
+	struct want *w = WANT(b, i);
+	if (have(b, &w->prefix)) // it came while it could not be used yet
+		become(b, i, ACTIVE, w->used + IDLE);
+	else if (w->tries < ASKS)
+		become(b, i, QUEUED, b->now + QUEUE_LIFE);
+	else if (w->no_count || !any_relay(b))
+		refused(b, i);
+	else
+		want_free(b, i);
+	want_pump(b);
+}
+
 void want_timer(struct xy_babel *b, uint32_t i)
 {
 	struct want *w = WANT(b, i);
 	switch (w->state) {
 	case ASKED:
-		if (++w->tries >= ASKS) {
-			refused(b, i);
-			return;
-		}
-		ask(b, w);
-		timer_set(b, T_WANT, i, b->now + ASK_AGAIN);
+		unanswered(b, i);
 		return;
+	case QUEUED:
 	case REFUSED:
 		want_free(b, i);
 		return;

@@ -63,6 +63,11 @@ static uint32_t share_hash(const void *b, const void *o)
 	return mix(((const struct share *)o)->origin, ((const struct share *)o)->neigh);
 }
 
+static uint32_t answer_hash(const void *b, const void *o)
+{
+	return mix(((const struct answer *)o)->origin, ((const struct answer *)o)->neigh);
+}
+
 static uint32_t proof_hash(const void *b, const void *o)
 {
 	const struct proof *p = o;
@@ -131,6 +136,7 @@ void table_init(struct xy_babel *b)
 	pool_init(&b->wants, sizeof(struct want), 1 << 16);
 	pool_init(&b->interests, sizeof(struct interest), 1 << 20);
 	pool_init(&b->shares, sizeof(struct share), routes);
+	pool_init(&b->answers, sizeof(struct answer), ANSWERED);
 	map_init(&b->dest_map, &b->dests, offsetof(struct dest, hnext), dest_hash, b);
 	map_init(&b->route_map, &b->routes, offsetof(struct route, hnext), route_hash, b);
 	map_init(&b->proof_map, &b->proofs, offsetof(struct proof, hnext), proof_hash, b);
@@ -145,17 +151,13 @@ void table_init(struct xy_babel *b)
 	map_init(&b->interest_map, &b->interests, offsetof(struct interest, hnext), interest_hash,
 		 b);
 	map_init(&b->share_map, &b->shares, offsetof(struct share, hnext), share_hash, b);
+	map_init(&b->answer_map, &b->answers, offsetof(struct answer, hnext), answer_hash, b);
 }
 
 void table_clear(struct xy_babel *b)
 {
-	struct pool *pools[] = {&b->dests, &b->routes, &b->sources,   &b->proofs, &b->origins,
-				&b->eras,  &b->jobs,   &b->waits,     &b->owns,	  &b->outs,
-				&b->reqs,  &b->wants,  &b->interests, &b->shares};
-	struct map *maps[] = {&b->dest_map, &b->route_map, &b->proof_map, &b->origin_map,
-			      &b->x_map,    &b->era_map,   &b->job_map,	  &b->wait_map,
-			      &b->out_map,  &b->req_map,   &b->want_map,  &b->interest_map,
-			      &b->share_map};
+	struct pool *pools[] = {XY_BABEL_POOLS(b)};
+	struct map *maps[] = {XY_BABEL_MAPS(b)};
 	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
 		pool_clear(pools[i]);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
@@ -396,6 +398,19 @@ void sources_age(struct xy_babel *b, uint32_t dest)
 			timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
 }
 
+static void source_free(struct xy_babel *b, uint32_t i)
+{
+	struct dest *d = DEST(b, SOURCE(b, i)->dest);
+	for (uint32_t *at = &d->sources; *at; at = &SOURCE(b, *at)->next)
+		if (*at == i) {
+			*at = SOURCE(b, i)->next;
+			break;
+		}
+	d->source_count--;
+	timer_stop(b, T_SOURCE, i);
+	pool_give(&b->sources, i);
+}
+
 // A distance is kept while somebody may still follow what it stands for: while we announce it, and
 // until every neighbour has acknowledged what replaced it.
 void source_expire(struct xy_babel *b, uint32_t i)
@@ -409,16 +424,26 @@ void source_expire(struct xy_babel *b, uint32_t i)
 		timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
 		return;
 	}
-	for (uint32_t *at = &d->sources; *at; at = &SOURCE(b, *at)->next)
-		if (*at == i) {
-			*at = s->next;
-			break;
-		}
-	d->source_count--;
-	timer_stop(b, T_SOURCE, i);
-	pool_give(&b->sources, i);
+	source_free(b, i);
 	dest_select(b, dest); // what was unfeasible may be feasible now
 	dest_release(b, dest);
+}
+
+// The router-ids of a signed prefix are its key's epochs, and a receiver takes nothing under an
+// older one any more, whatever its distance: so the one that has been there for longest goes, and
+// never the one that we announce.
+bool source_room(struct xy_babel *b, uint32_t dest, uint64_t rid, bool is_signed)
+{
+	const struct dest *d = DEST(b, dest);
+	if (d->source_count < (is_signed ? KEY_SOURCES : SOURCES) || source_find(b, d, rid))
+		return true;
+	uint32_t oldest = 0; // the list begins with the newest
+	for (uint32_t i = d->sources; is_signed && i; i = SOURCE(b, i)->next)
+		if (!d->valid || d->rid != SOURCE(b, i)->rid)
+			oldest = i;
+	if (oldest)
+		source_free(b, oldest);
+	return oldest;
 }
 
 // ---- the log ----

@@ -48,8 +48,8 @@ static void retract(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 		route_drop(b, i);
 		dest_select(b, dest);
 	}
-	if (!dest || !DEST(b, dest)->valid)
-		want_answer(b, p, false);
+	if (n->c.relay && (!dest || !DEST(b, dest)->valid))
+		want_refuse(b, p, n);
 	if (i)
 		dest_release(b, dest);
 }
@@ -290,7 +290,7 @@ void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p
 	struct dest *d = DEST(b, dest);
 	uint32_t i = route_find(b, dest, n);
 	bool feasible = update_feasible(b, d, rid, seqno, metric);
-	if (d->source_count >= (d->origin ? KEY_SOURCES : SOURCES) && !source_find(b, d, rid)) {
+	if (!source_room(b, dest, rid, proof)) {
 		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 	} else if (!collides(b, n, dest, proof)) {
 		if (i && !feasible && doubt(b, n, dest, i, rid, seqno, metric))
@@ -303,7 +303,8 @@ void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p
 			dest_select(b, dest);
 			if (!feasible)
 				want_feasible(b, n, dest, rid, metric, false);
-			want_answer(b, p, d->valid);
+			if (d->valid)
+				want_found(b, p);
 		}
 	}
 	dest_release(b, dest);

@@ -297,7 +297,7 @@ static void test_stub_of_many(void)
 	for (unsigned i = 0; i < ACTIVE; i++) {
 		struct xy_key key = nth_key(17 * i);
 		struct xy_addr a = xy_key_addr(&key);
-		CU_ASSERT_EQUAL(xy_babel_want(s->b, &a, s->now), -EAGAIN);
+		CU_ASSERT_EQUAL(xy_babel_want(s->b, &a, i, s->now), -EAGAIN);
 	}
 	together(r, s, 3 * XY_SEC);
 	CU_ASSERT_EQUAL(stats(s).routes, ACTIVE + 2);
