@@ -241,6 +241,7 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 		.identity = &d->id,
 		.epoch = xy_memory_epoch_first(d),
 		.max_peers = c->max_peers,
+		.max_routes = c->max_routes,
 		.stub = c->routing.stub,
 		.no_rtt = xy_no_rtt_from_environment(),
 		.node_v4 = node_v4(c),

@@ -11,11 +11,14 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#define NEGATIVES     1024	      // of unanswered destinations; a stub asks for 1,000 at a time
-#define NEGATIVE_LIFE (10 * XY_SEC)   // as lib/babel keeps them
-#define CHECKS	      1024	      // links looked at in a second
-#define TROUBLE_STAYS (30 * XY_SEC)   // before it is said: a first exchange is over by then
-#define CS6	      0xc0	      // traffic class of routing protocols (RFC 4594)
+#define NEGATIVES     1024	    // of unanswered destinations; a stub asks for 1,000 at a time
+#define NEGATIVE_LIFE (10 * XY_SEC) // as lib/babel keeps them
+#define CHECKS	      1024	    // links looked at in a second
+#define TROUBLE_STAYS (30 * XY_SEC) // before it is said: a first exchange is over by then
+#define CS6	      0xc0	    // traffic class of routing protocols (RFC 4594)
+#define SPARE	      1024	    // prefixes, where the table is small
+#define NEIGHBOURS    16	    // that may each bring all of a full table
+#define ROUTES_MOST   (1 << 24)
 #define LOOK_EVERY    (150 * XY_MSEC) // at what the links carry
 #define LOOK_IDLE     XY_SEC	      // where none carried anything for a while
 #define CARRIED_LATE  (2 * XY_SEC)    // such a while
@@ -39,7 +42,7 @@ struct link {
 	uint32_t max_origins;
 	bool stub, relay;
 	bool trouble_told;
-	const char *trouble; // who is a stub: both ends differ
+	const char *trouble; // both ends differ in who is a stub, or it acknowledges nothing
 	xy_nsec trouble_since;
 	uint8_t print[16]; // of its other settings
 	struct xy_key key;
@@ -352,6 +355,9 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 		break;
 	case XY_BABEL_NOTICE_HEARD:
 		xy_log_info("routing: peer %s is heard again", peer);
+		break;
+	case XY_BABEL_NOTICE_NO_ACKS: // said as its trouble, if that stays
+		xy_log_debug("routing: peer %s left Updates unacknowledged for a minute", peer);
 		break;
 	}
 }
@@ -732,6 +738,17 @@ int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec n
 
 // --- life
 
+// As many prefixes as the table of routes has room for, and as many again that are on their way out
+// or in; each known by several neighbours, and for as many keys.
+static void limit(struct xy_babel_config *b, const struct xy_routing_config *cfg)
+{
+	uint64_t dests = 2 * (uint64_t)cfg->max_routes + SPARE;
+	uint64_t routes = dests * (cfg->max_peers < NEIGHBOURS ? cfg->max_peers : NEIGHBOURS);
+	b->max_dests = (uint32_t)(dests < ROUTES_MOST ? dests : ROUTES_MOST);
+	b->max_routes = (uint32_t)(routes < ROUTES_MOST ? routes : ROUTES_MOST);
+	b->max_origins = b->max_dests;
+}
+
 int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct xy_routing **out,
 		      struct xy_err *err)
 {
@@ -744,6 +761,7 @@ int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct x
 	if (!r)
 		return xy_err_set(err, ENOMEM, "no memory for routing");
 	memcpy(b.secret, cfg->secret, sizeof(b.secret));
+	limit(&b, cfg);
 	r->cfg = *cfg;
 	r->rib = xy_links_rib(cfg->links);
 	r->local = xy_key_link_local(&cfg->identity->x25519);
@@ -780,14 +798,18 @@ void xy_routing_destroy(struct xy_routing *r)
 	free(r);
 }
 
-// --- who is a stub
+// --- what is wrong with a neighbour
 
 static const char *trouble_of(const struct xy_routing *r, uint32_t slot)
 {
 	const struct link *k = &r->link[slot];
 	struct xy_babel_link_info i;
-	if (!k->there || k->plain || xy_babel_link_info(r->babel, (uint16_t)slot, &i) || !i.up ||
-	    !i.heard)
+	if (!k->there || xy_babel_link_info(r->babel, (uint16_t)slot, &i) || !i.up || !i.heard)
+		return NULL;
+	if (i.no_acks)
+		return "acknowledges nothing of what routing tells it: see its own log. Nothing "
+		       "waits for that any more";
+	if (k->plain)
 		return NULL;
 	if (k->stub && i.origins > 1) // a stub tells of itself alone
 		return "has a table of its own, but stub = true stands for it here, so it is told "

@@ -10,7 +10,7 @@
 enum {
 	XY_ROUTING_BATCH = 16, // claims in a job: 1.2 ms for a handshake to wait behind
 	XY_ROUTING_JOBS = 2,   // under way at once
-	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_HEARD + 1,
+	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_NO_ACKS + 1,
 };
 
 struct xy_routing_task {
@@ -43,7 +43,7 @@ struct xy_routing_config {
 	struct xy_links *links; // which tell what becomes of them: xy_routing_link
 	const struct xy_identity *identity;
 	uint32_t epoch; // xy_babel_epoch_first of what was saved, and saved itself
-	uint32_t max_peers;
+	uint32_t max_peers, max_routes;
 	uint8_t secret[16];	// random
 	struct xy_addr node_v4; // of the host interface, v4-mapped; unspecified: none
 	bool stub;
@@ -92,9 +92,10 @@ void xy_routing_info(const struct xy_routing *r, struct xy_routing_info *out);
 // -ENOENT: Babel is not spoken there.
 int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_babel_link_info *out);
 // A second after the last time: looks at what the config announces of leaves (announced.h), and at
-// some links, whose both ends must agree on who is a stub, and says once where they do not.
+// some links, whose both ends must agree on who is a stub, and which acknowledge: says once where
+// that is not so.
 void xy_routing_check(struct xy_routing *r, xy_nsec now);
-// What is wrong with the peer's idea of who is a stub, and what to do; NULL: nothing.
+// What is wrong with that peer, and what to do; NULL: nothing.
 const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot);
 // As xy_announced_withheld.
 const char *xy_routing_withheld(const struct xy_routing *r, unsigned nth, struct xy_prefix *p);

@@ -376,6 +376,7 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 		return -ENOMEM;
 	bool aggregate = c->stub || (c->plain && covers_mesh(c));
 	n->id = (uint16_t)id;
+	n->serial = ++b->neigh_serial;
 	n->link = link;
 	n->c = *c;
 	n->c.accept = copy_list(c->accept, c->accept_count);
@@ -413,6 +414,7 @@ void xy_babel_link_remove(struct xy_babel *b, uint16_t link, xy_nsec now)
 void link_free(struct xy_babel *b, struct neigh *n)
 {
 	b->neighs[n->id] = NULL;
+	origins_orphan(b, n);
 	neigh_free(n);
 }
 
@@ -564,6 +566,8 @@ struct xy_babel *xy_babel_new(const struct xy_babel_config *c, xy_nsec now)
 	b->c = *c;
 	if (!b->c.max_routes)
 		b->c.max_routes = 1 << 20;
+	if (!b->c.max_dests)
+		b->c.max_dests = 2 * b->c.max_routes;
 	if (!b->c.max_origins)
 		b->c.max_origins = 1 << 17;
 	if (!b->c.hello_interval)

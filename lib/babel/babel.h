@@ -130,6 +130,7 @@ enum xy_babel_notice {
 	XY_BABEL_NOTICE_STARTED,    // the wait at start is over
 	XY_BABEL_NOTICE_SILENT,	    // a neighbour answers nothing any more: not used
 	XY_BABEL_NOTICE_HEARD,	    // and is used again
+	XY_BABEL_NOTICE_NO_ACKS,    // a neighbour acknowledges nothing: nothing waits for it
 };
 
 struct xy_babel_action {
@@ -170,6 +171,7 @@ struct xy_babel_config {
 	uint8_t secret[16];	    // random: keys the hash tables and the jitter
 	bool stub;		    // no table of our own: ask relays
 	uint32_t max_routes;	    // route entries, all neighbours together (0: 1 << 20)
+	uint32_t max_dests;	    // prefixes and mappings (0: twice max_routes)
 	uint32_t max_origins;	    // keys remembered (0: 1 << 17)
 	xy_nsec hello_interval;	    // 0: 4 s
 	xy_nsec update_interval;    // of full updates (0: 600 s to mesh nodes, 60 s to plain ones)
@@ -279,6 +281,7 @@ struct xy_babel_link_info {
 	bool up, heard;	   // link; Babel spoken on it
 	bool aggregate;	   // it tells of 200::/7 as a whole: it takes us for a stub
 	bool silent;	   // answers nothing: not used until it is heard again
+	bool no_acks;	   // left Updates without acknowledgment for a minute
 	bool usable;	   // both ways
 	bool acknowledges; // it has at least once
 	bool probed;	   // the last xy_babel_link_probe was acknowledged

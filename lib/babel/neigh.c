@@ -48,6 +48,8 @@ static void became_usable(struct xy_babel *b, struct neigh *n)
 {
 	n->usable = true;
 	silence_over(b, n);
+	if (n->gave_up)
+		send_forget(b, n);
 	if (n->fresh) {
 		n->wildcard_due = n->full_due = true;
 	} else {
@@ -73,6 +75,7 @@ void neigh_cost(struct xy_babel *b, struct neigh *n)
 	uint16_t cost = measured_cost(n);
 	if (!cost_moved(n->cost, cost, n->c.cost))
 		return;
+	n->turned_at = (cost == XY_BABEL_INFINITY) == n->usable ? b->now : n->turned_at;
 	n->cost = cost;
 	if (cost == XY_BABEL_INFINITY)
 		n->usable = false;
@@ -284,6 +287,7 @@ void neigh_timer(struct xy_babel *b, struct neigh *n)
 		n->hello_at = b->now + hello_pause(b, n);
 	}
 	silence_timer(b, n);
+	send_judge(b, n);
 	send_timers(b, n);
 	neigh_arm(b, n);
 }

@@ -70,13 +70,22 @@ static void era_drop(struct xy_babel *b, uint32_t i)
 
 // ---- life of an origin ----
 
+static struct list *dead_list(struct xy_babel *b, const struct origin *o)
+{
+	struct neigh *n = charged(b, &o->charge);
+	if (n)
+		return &n->dead;
+	return o->charge.serial ? &b->orphans : &b->dead;
+}
+
 static void dead_unlink(struct xy_babel *b, uint32_t i)
 {
 	struct origin *o = ORIGIN(b, i);
+	struct list *l = dead_list(b, o);
 	if (!o->dead)
 		return;
-	*(o->dprev ? &ORIGIN(b, o->dprev)->dnext : &b->dead.head) = o->dnext;
-	*(o->dnext ? &ORIGIN(b, o->dnext)->dprev : &b->dead.tail) = o->dprev;
+	*(o->dprev ? &ORIGIN(b, o->dprev)->dnext : &l->head) = o->dnext;
+	*(o->dnext ? &ORIGIN(b, o->dnext)->dprev : &l->tail) = o->dprev;
 	o->dead = false;
 	o->dnext = o->dprev = 0;
 }
@@ -84,12 +93,13 @@ static void dead_unlink(struct xy_babel *b, uint32_t i)
 static void dead_append(struct xy_babel *b, uint32_t i)
 {
 	struct origin *o = ORIGIN(b, i);
+	struct list *l = dead_list(b, o);
 	dead_unlink(b, i);
 	o->dead = true;
 	o->dead_since = b->now;
-	o->dprev = b->dead.tail;
-	*(o->dprev ? &ORIGIN(b, o->dprev)->dnext : &b->dead.head) = i;
-	b->dead.tail = i;
+	o->dprev = l->tail;
+	*(o->dprev ? &ORIGIN(b, o->dprev)->dnext : &l->head) = i;
+	l->tail = i;
 	timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
 }
 
@@ -108,9 +118,38 @@ void origin_idle(struct xy_babel *b, uint32_t i)
 		timer_stop(b, T_ORIGIN, i);
 }
 
+// Nobody's any more: several have brought it.
+static void uncharge(struct xy_babel *b, uint32_t i)
+{
+	struct origin *o = ORIGIN(b, i);
+	struct neigh *n = charged(b, &o->charge);
+	bool dead = o->dead;
+	xy_nsec since = o->dead_since;
+	if (!o->charge.serial)
+		return;
+	dead_unlink(b, i);
+	if (n)
+		n->keys_charged--;
+	o->charge = (struct charge){0};
+	if (!dead)
+		return;
+	dead_append(b, i);
+	o->dead_since = since;
+}
+
+void origins_orphan(struct xy_babel *b, struct neigh *n)
+{
+	if (!n->dead.head)
+		return;
+	ORIGIN(b, n->dead.head)->dprev = b->orphans.tail;
+	*(b->orphans.tail ? &ORIGIN(b, b->orphans.tail)->dnext : &b->orphans.head) = n->dead.head;
+	b->orphans.tail = n->dead.tail;
+}
+
 static void origin_free(struct xy_babel *b, uint32_t i)
 {
 	dead_unlink(b, i);
+	uncharge(b, i);
 	timer_stop(b, T_ORIGIN, i);
 	map_remove(&b->origin_map, i);
 	map_remove(&b->x_map, i);
@@ -118,18 +157,44 @@ static void origin_free(struct xy_babel *b, uint32_t i)
 	pool_give(&b->origins, i);
 }
 
-// Full: the key that has been without a route for the longest time goes, unless it is preferred.
-static void make_room(struct xy_babel *b)
+// The key of a list that has been without a route for the longest time, unless it is preferred.
+static bool free_oldest(struct xy_babel *b, const struct list *l)
 {
-	uint32_t i = b->dead.head;
+	uint32_t i = l->head;
 	while (i && ORIGIN(b, i)->prefer)
 		i = ORIGIN(b, i)->dnext;
 	if (i)
 		origin_free(b, i);
+	return i;
 }
 
-static uint32_t origin_add(struct xy_babel *b, const uint8_t ed25519[32], const struct xy_key *x)
+static struct neigh *fullest(const struct xy_babel *b)
 {
+	struct neigh *most = NULL;
+	FOR_NEIGHS(b, n)
+	if (n->dead.head && (!most || n->keys_charged > most->keys_charged))
+		most = n;
+	return most;
+}
+
+// Full: what one neighbour alone has brought goes first, of the one that brought most, so that keys
+// that somebody makes up displace each other, and not the epoch of an origin that is away.
+static void make_room(struct xy_babel *b)
+{
+	if (free_oldest(b, &b->orphans))
+		return;
+	const struct neigh *n = fullest(b);
+	b->stats.steps += b->neigh_count;
+	if (!n || !free_oldest(b, &n->dead))
+		free_oldest(b, &b->dead);
+}
+
+// n: who brought it first; NULL: the user.
+static uint32_t origin_add(struct xy_babel *b, const uint8_t ed25519[32], const struct xy_key *x,
+			   struct neigh *n)
+{
+	if (n && n->c.trust == XY_BABEL_OPEN && n->keys_charged >= OPEN_KEYS)
+		free_oldest(b, &n->dead);
 	if (b->origins.used >= b->origins.limit)
 		make_room(b);
 	uint32_t i = pool_take(&b->origins);
@@ -138,6 +203,10 @@ static uint32_t origin_add(struct xy_babel *b, const uint8_t ed25519[32], const 
 	struct origin *o = ORIGIN(b, i);
 	memcpy(o->ed25519.b, ed25519, 32);
 	o->x25519 = *x;
+	if (n) {
+		o->charge = (struct charge){n->serial, n->id, false};
+		n->keys_charged++;
+	}
 	if (!map_insert(&b->origin_map, i) || !map_insert(&b->x_map, i)) {
 		origin_free(b, i);
 		return 0;
@@ -157,7 +226,9 @@ void xy_babel_origin_prefer(struct xy_babel *b, const struct xy_key *x25519, boo
 	static const uint8_t unknown[32];
 	uint32_t i = origin_by_key(b, x25519);
 	if (!i && on)
-		i = origin_add(b, unknown, x25519);
+		i = origin_add(b, unknown, x25519, NULL);
+	if (i && on)
+		uncharge(b, i);
 	if (!i || (!on && !ORIGIN(b, i)->prefer))
 		return;
 	b->unmet -= is_unmet(ORIGIN(b, i));
@@ -195,18 +266,39 @@ bool origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin)
 
 // An origin that brings many prefixes takes them from its own share; waiting counts against the
 // whole.
-bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t origin, uint32_t waiting)
+// Of the table a neighbour may have as much as is left, so that there is always room for another
+// one, whatever each is allowed; and all that nobody configured together a quarter.
+static bool table_room(const struct xy_babel *b, const struct neigh *n, uint32_t dest,
+		       uint32_t waiting)
+{
+	uint32_t left = b->routes.limit - b->routes.used, room = b->dests.limit - b->dests.used;
+	if (n->route_count + waiting >= left)
+		return false;
+	if (dest &&
+	    (DEST(b, dest)->routes || DEST(b, dest)->sources || DEST(b, dest)->charge.serial))
+		return true;
+	if (n->c.trust == XY_BABEL_OPEN && b->open_charged >= b->dests.limit / 4)
+		return false;
+	return n->dests_charged + waiting < room && n->dests_charged / 2 < n->c.max_routes;
+}
+
+bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t dest, uint32_t origin,
+		uint32_t waiting)
 {
 	uint32_t share = origin ? share_find(b, n, origin) : 0, limit = n->c.max_routes;
 	if (share && SHARE(b, share)->count >= n->c.max_prefixes)
 		return false;
 	if (!n->c.plain && !preferred(b, origin))
 		limit -= limit / 8;
-	return n->route_count + waiting < limit;
+	if (n->route_count + waiting >= limit)
+		return false;
+	return (origin && ORIGIN(b, origin)->prefer) || table_room(b, n, dest, waiting);
 }
 
 void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
+	if (ORIGIN(b, origin)->charge.serial != n->serial && n->c.trust != XY_BABEL_OPEN)
+		uncharge(b, origin);
 	uint32_t i = share_find(b, n, origin);
 	if (!i) {
 		i = pool_take(&b->shares);
@@ -590,7 +682,7 @@ static bool has_room(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_
 {
 	if (dest && route_find(b, dest, n))
 		return true;
-	if (!route_room(b, n, origin, n->wait_count)) {
+	if (!route_room(b, n, dest, origin, n->wait_count)) {
 		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return false;
 	}
@@ -642,11 +734,12 @@ static enum xy_babel_refusal why(int result)
 }
 
 // A preferred key was known by its X25519 form alone.
-static uint32_t complete(struct xy_babel *b, const uint8_t ed25519[32], const struct xy_key *x)
+static uint32_t complete(struct xy_babel *b, const uint8_t ed25519[32], const struct xy_key *x,
+			 struct neigh *n)
 {
 	uint32_t i = origin_by_key(b, x);
 	if (!i)
-		return origin_add(b, ed25519, x);
+		return origin_add(b, ed25519, x, n);
 	b->unmet -= is_unmet(ORIGIN(b, i));
 	map_remove(&b->origin_map, i);
 	memcpy(ORIGIN(b, i)->ed25519.b, ed25519, 32);
@@ -687,7 +780,7 @@ static void verified(struct xy_babel *b, struct job *j, int result, const struct
 	if (result == 0 && !ours) {
 		origin = origin_find(b, j->claim.origin.key);
 		if (!origin)
-			origin = complete(b, j->claim.origin.key, x25519);
+			origin = complete(b, j->claim.origin.key, x25519, neigh_of(b, j->neigh));
 		b->stats.verified++;
 	}
 	if (origin && (j->claim.origin.epoch > ORIGIN(b, origin)->epoch || !ORIGIN(b, origin)->rid))

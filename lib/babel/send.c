@@ -9,9 +9,11 @@ enum { LOG_STEPS = 512, PACKET_MAX = 9000, NAMES = 1 + KEY_SOURCES };
 // way is measured. It must not follow what was measured: babeld takes three fifths of what it is
 // given.
 enum { ACK_WITHIN = 5 };
+enum { TRIES_GIVEN_UP = 2 }; // copies to a neighbour that acknowledges nothing
 static const xy_nsec RTO_MIN = 200 * XY_MSEC, RTO_MAX = 3 * XY_SEC;
 static const xy_nsec AGAIN = 1500 * XY_MSEC; // after a change overtook a copy in flight
 static const xy_nsec GAVE_UP = 16 * XY_SEC;  // after TRIES copies
+static const xy_nsec PATIENCE = 60 * XY_SEC; // for an acknowledgment
 static const xy_nsec DUMP_PAUSE = 5 * XY_SEC;
 
 enum advert { ADVERT_NOT, ADVERT_RETRACT, ADVERT_FINITE };
@@ -124,7 +126,7 @@ static uint16_t interval_cs(const struct xy_babel *b, const struct neigh *n)
 {
 	xy_nsec interval = b->c.update_interval;
 	if (!interval)
-		interval = n->c.plain ? 60 * XY_SEC : 600 * XY_SEC;
+		interval = n->c.plain || n->gave_up ? 60 * XY_SEC : 600 * XY_SEC;
 	xy_nsec cs = interval / (10 * XY_MSEC);
 	return cs < 65534 ? (uint16_t)cs : 65534;
 }
@@ -237,6 +239,7 @@ static uint32_t out_get(struct xy_babel *b, struct neigh *n, uint32_t dest)
 			o->tries = 0;
 			o->overlap = false;
 			o->origin = 0;
+			o->since = 0;
 		}
 		o->gen = n->out_gen;
 		return i;
@@ -331,7 +334,8 @@ bool send_trash(struct xy_babel *b, struct neigh *n)
 	return n->trash.head;
 }
 
-void send_forget(struct xy_babel *b, struct neigh *n)
+// Whatever was on its way to it.
+static void outs_void(struct xy_babel *b, struct neigh *n)
 {
 	list_join(b, &n->trash, &n->queue);
 	list_join(b, &n->trash, &n->later[0]);
@@ -341,17 +345,25 @@ void send_forget(struct xy_babel *b, struct neigh *n)
 		n->slots[i].used = false;
 	}
 	n->out_gen++;
+	n->cursor = log_end(b);
+	n->later_due = 0;
 	if (n->trash.head) {
 		b->busy = true;
 		global_at(b, b->now);
 	}
+}
+
+void send_forget(struct xy_babel *b, struct neigh *n)
+{
+	outs_void(b, n);
+	n->gave_up = false;
+	n->mark_at = 0;
 	n->item_count = 0;
 	n->flush_at = n->later_due = n->dump_due = n->dumped = 0;
 	n->dumping = n->dump_again = n->wildcard_due = n->full_due = false;
 	n->wildcard_tries = 0;
 	n->fresh = true;
 	n->acked = false;
-	n->cursor = log_end(b);
 }
 
 // ---- full tables ----
@@ -631,6 +643,7 @@ static void fly(struct xy_babel *b, struct neigh *n, struct packet *p, uint32_t 
 	struct out *o = OUT(b, i);
 	o->overlap |= flying;
 	o->state = OUT_FLIGHT;
+	o->since = o->since ? o->since : b->now;
 	o->slot = (uint8_t)p->slot_index;
 	if (o->tries > p->slot->tries)
 		p->slot->tries = o->tries;
@@ -789,6 +802,7 @@ static void delivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 		uint32_t i = s->outs.head;
 		struct out *o = OUT(b, i);
 		list_unlink(b, &s->outs, o);
+		o->since = 0;
 		if (o->overlap) // an older copy may still arrive: said once more, a while later
 			out_later(b, n, i, false);
 		else
@@ -817,8 +831,53 @@ void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
 	}
 }
 
+// An acknowledgment frees what waits for it: feasibility distances, prefixes that are held,
+// Updates. Who never gives one, or lags for ever, must not keep them: after a minute the
+// conversation is given up. Such a neighbour is told of changes as plain Babel would, by a few
+// copies of each and a full table each minute, and nothing waits for it.
+static void give_up(struct xy_babel *b, struct neigh *n)
+{
+	n->gave_up_at = b->now;
+	if (n->gave_up)
+		return;
+	n->gave_up = true;
+	if (!n->dumping)
+		n->dump_due = b->now + DUMP_PAUSE;
+	notice(b, XY_BABEL_NOTICE_NO_ACKS, n, NULL, NULL);
+}
+
+// Once a minute: has it read what was there a minute ago? And after one in which all was well, it
+// is spoken to as at first: what it missed is made good by forgetting all. With one that has not
+// heard us for a minute nothing was said, and all begins anew when it does.
+void send_judge(struct xy_babel *b, struct neigh *n)
+{
+	if (n->fresh || b->now - n->turned_at < PATIENCE ||
+	    (n->usable && n->mark_at && b->now - n->mark_at < PATIENCE))
+		return;
+	bool behind = n->mark_at > n->turned_at && n->cursor < n->mark;
+	n->mark_at = b->now;
+	n->mark = log_end(b);
+	if (n->usable && behind) {
+		give_up(b, n);
+	} else if (!n->usable || (n->gave_up && b->now - n->gave_up_at >= PATIENCE)) {
+		send_forget(b, n);
+		n->wildcard_due = n->full_due = n->usable;
+		send_soon(b, n, 0);
+	}
+}
+
+// false: it was tried for long enough.
+static bool keep_trying(const struct xy_babel *b, const struct neigh *n, const struct out *o)
+{
+	xy_nsec since = o->since > n->turned_at ? o->since : n->turned_at;
+	if (n->gave_up)
+		return o->tries + 1 < TRIES_GIVEN_UP;
+	return !n->usable || b->now - since < PATIENCE;
+}
+
 static void undelivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 {
+	bool lost = false;
 	s->used = false;
 	n->info.resent++;
 	while (s->outs.head) {
@@ -826,11 +885,16 @@ static void undelivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 		struct out *o = OUT(b, i);
 		list_unlink(b, &s->outs, o);
 		o->overlap = true; // late is not lost
-		if (++o->tries >= TRIES)
+		if (!keep_trying(b, n, o)) {
+			lost = true;
+			out_free(b, i);
+		} else if (++o->tries >= TRIES)
 			out_later(b, n, i, true);
 		else
 			out_queue(b, n, i);
 	}
+	if (lost)
+		give_up(b, n);
 	if (s->full && n->wildcard_tries < 4 * TRIES)
 		n->full_due = true;
 	if (!s->wildcard || !n->fresh)
@@ -900,7 +964,7 @@ static uint64_t reached(struct xy_babel *b)
 	FOR_NEIGHS(b, n)
 	{
 		b->stats.steps++;
-		if (n->heard && !n->fresh && n->cursor < b->reached)
+		if (n->heard && !n->fresh && !n->gave_up && n->cursor < b->reached)
 			b->reached = n->cursor;
 	}
 	return b->reached;

@@ -25,6 +25,7 @@ enum {
 	TRIES = 5,	     // copies of one (RFC 8966 section 3.7.2)
 	BUDGET = 1024,	     // steps of bulk work, and of timers, per call: under 1 ms
 	ITEMS = 256,	     // small TLVs that wait for one neighbour
+	OPEN_KEYS = 256,     // that an open neighbour alone brought, and that are remembered
 	ANSWERED = 1 << 16,  // pairs of key and neighbour whose last answer is remembered
 	ACKS = 64,	     // Acknowledgment Requests answered of one packet
 	WAITS = 4096,	     // Updates that wait for verification, per neighbour; and its claims
@@ -79,6 +80,14 @@ struct source {
 	uint16_t seqno, metric;
 };
 
+// Whose share of the table something counts against: the neighbour that alone brought it. serial 0:
+// nobody's. The neighbour may be gone, and its id another's.
+struct charge {
+	uint32_t serial;
+	uint16_t neigh;
+	bool open; // of those together that nobody configured
+};
+
 struct dest {
 	struct xy_prefix prefix;
 	bool was_own;	   // withdrawn by us: everyone is told
@@ -102,8 +111,9 @@ struct dest {
 			uint32_t head, knext, kprev;
 		};
 	};
-	uint64_t version; // position in the log + 1; 0 = not in it
-	uint64_t rid;	  // of what is selected
+	struct charge charge; // until somebody else has brought it, too
+	uint64_t version;     // position in the log + 1; 0 = not in it
+	uint64_t rid;	      // of what is selected
 	uint16_t seqno, metric, logged_metric;
 	uint16_t hops[XY_BABEL_HOPS];
 	bool used;	// mapping: our accept list names it
@@ -127,10 +137,11 @@ struct proof {
 struct origin {
 	struct xy_key ed25519, x25519;
 	uint32_t hnext, xnext, tpos;
-	uint32_t dnext, dprev; // among those without a live route, oldest first
+	uint32_t dnext, dprev; // among those without a live route, oldest first (dead_list)
 	uint32_t proofs, proof_count, dest_count;
 	uint32_t retiring; // proof that a walk over the older ones comes to next
 	bool dead;
+	struct charge charge;
 	uint32_t epoch, prefer, era;
 	uint64_t rid;		     // in that epoch
 	struct xy_babel_claim shown; // the claim that showed it
@@ -170,6 +181,7 @@ struct out {
 	uint32_t origin; // carry its newest claim, should this be a retraction
 	bool overlap;	 // changed again before the copy in flight was acknowledged
 	xy_nsec due;
+	xy_nsec since; // sent, and not acknowledged; 0: not sent
 };
 
 struct req {
@@ -227,6 +239,7 @@ struct slot {
 
 struct neigh {
 	uint32_t tpos;
+	uint32_t serial;   // never another's
 	uint16_t id, link; // our number, which others hold on to, and the caller's
 	struct xy_babel_link c;
 	bool removed; // by the caller: what hangs on it goes in slices, then itself
@@ -258,6 +271,8 @@ struct neigh {
 	uint32_t stamp_theirs, stamp_ours, rtt;
 	// routes
 	uint32_t routes, route_count, origin_count, wait_count, job_count;
+	uint32_t dests_charged, keys_charged; // what it alone brought
+	struct list dead;		      // keys among them without a live route
 	uint16_t gen;
 	uint16_t old_gen; // the oldest one that something may still have
 	uint32_t walk;	  // bulk walk over the routes; next one
@@ -268,6 +283,12 @@ struct neigh {
 	xy_nsec dump_due, dumped, flush_at, later_due;
 	unsigned wildcard_tries;
 	uint32_t ack_rtt; // microseconds
+	// It left Updates without acknowledgment for a minute: nothing waits for it any more.
+	bool gave_up;
+	xy_nsec turned_at;  // it became usable, or ceased to be
+	xy_nsec gave_up_at; // last time that it did
+	uint64_t mark;	    // where the log ended at mark_at
+	xy_nsec mark_at;
 	struct slot slots[SLOTS];
 	uint16_t out_gen;
 	struct list queue, later[2], trash; // later: by due, one list per delay
@@ -331,7 +352,10 @@ struct xy_babel {
 		out_map, req_map, want_map, interest_map, share_map, answer_map;
 	struct heap timers;
 	struct log log;
-	struct list dead;		// origins without a live route, oldest first
+	// Origins without a live route, oldest first: several have brought them; or one that is
+	// gone.
+	struct list dead, orphans;
+	uint32_t open_charged;		// dests that open neighbours brought, each alone
 	struct list answered;		// pairs of key and neighbour, oldest first
 	bool touched, urgent;		// the log; by more than a metric
 	uint32_t serial, sweep;		// sweep: next dest of a walk over all of them
@@ -364,6 +388,7 @@ struct xy_babel {
 	uint32_t by_link_size;
 	uint64_t event, reached_event, reached; // how far all neighbours have read the log
 	unsigned neigh_count;
+	uint32_t neigh_serial;
 	struct action *actions;
 	size_t action_at, action_count, action_size;
 	uint8_t *bytes;
@@ -407,6 +432,13 @@ static inline uint32_t head_of(const struct xy_babel *b, uint32_t dest)
 static inline uint32_t kin_next(const struct xy_babel *b, uint32_t dest)
 {
 	return DEST(b, dest)->origin ? DEST(b, dest)->knext : DEST(b, dest)->kin;
+}
+
+// The neighbour that a charge is against; NULL: none, or it is gone.
+static inline struct neigh *charged(const struct xy_babel *b, const struct charge *c)
+{
+	struct neigh *n = c->serial && c->neigh < b->neigh_size ? b->neighs[c->neigh] : NULL;
+	return n && n->serial == c->serial ? n : NULL;
 }
 
 static inline bool seqno_above(uint16_t a, uint16_t b) // a > b, modulo 2^16
@@ -520,7 +552,10 @@ uint32_t origin_by_rid(const struct xy_babel *b, uint64_t rid); // in any epoch 
 void origin_idle(struct xy_babel *b, uint32_t i);		// nothing lives of it, perhaps
 void origin_timer(struct xy_babel *b, uint32_t i);
 bool origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin);
-bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t origin, uint32_t waiting);
+// For a route to dest (0: a new one) of this origin.
+bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t dest, uint32_t origin,
+		uint32_t waiting);
+void origins_orphan(struct xy_babel *b, struct neigh *n); // n is about to go
 void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin);
 void share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin);
 void proof_hold(struct xy_babel *b, uint32_t i);
@@ -558,6 +593,8 @@ void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque);
 void send_dump(struct xy_babel *b, struct neigh *n);
 void send_full_request(struct xy_babel *b, struct neigh *n); // until it is acknowledged
 void send_forget(struct xy_babel *b, struct neigh *n);
+// As long as a neighbour is heard: does it acknowledge what it is told?
+void send_judge(struct xy_babel *b, struct neigh *n);
 bool send_trash(struct xy_babel *b, struct neigh *n); // true: there is more
 void send_timers(struct xy_babel *b, struct neigh *n);
 xy_nsec send_deadline(const struct neigh *n);

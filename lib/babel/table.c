@@ -122,9 +122,9 @@ static uint32_t want_hash(const void *b, const void *o)
 void table_init(struct xy_babel *b)
 {
 	uint32_t routes = b->c.max_routes, origins = b->c.max_origins;
-	pool_init(&b->dests, sizeof(struct dest), 2 * routes);
+	pool_init(&b->dests, sizeof(struct dest), b->c.max_dests);
 	pool_init(&b->routes, sizeof(struct route), routes);
-	pool_init(&b->sources, sizeof(struct source), 2 * routes);
+	pool_init(&b->sources, sizeof(struct source), KEY_SOURCES * b->c.max_dests);
 	pool_init(&b->proofs, sizeof(struct proof), routes);
 	pool_init(&b->origins, sizeof(struct origin), origins);
 	pool_init(&b->eras, sizeof(struct era), origins + routes);
@@ -164,6 +164,31 @@ void table_clear(struct xy_babel *b)
 		map_clear(maps[i]);
 	heap_clear(&b->timers);
 	log_clear(b);
+}
+
+// ---- whose share of the table it is ----
+
+static void charge_end(struct xy_babel *b, struct dest *d)
+{
+	struct neigh *n = charged(b, &d->charge);
+	if (n)
+		n->dests_charged--;
+	b->open_charged -= d->charge.open;
+	d->charge = (struct charge){0};
+}
+
+// The first who brings a prefix is charged for it, for as long as anything of it is kept, or until
+// one whom the config names brings it, too.
+static void charge(struct xy_babel *b, struct dest *d, struct neigh *n)
+{
+	bool open = n->c.trust == XY_BABEL_OPEN;
+	if (d->charge.serial && d->charge.serial != n->serial && !open) {
+		charge_end(b, d);
+	} else if (!d->charge.serial && !d->routes && !d->sources) {
+		d->charge = (struct charge){n->serial, n->id, open};
+		n->dests_charged++;
+		b->open_charged += open;
+	}
 }
 
 // ---- destinations ----
@@ -267,6 +292,7 @@ void dest_release(struct xy_babel *b, uint32_t i)
 	map_remove(&b->dest_map, i);
 	if (d->origin)
 		mapping_remove(b, d);
+	charge_end(b, d);
 	memset(&d->prefix, 0, sizeof(d->prefix));
 	d->prefix.len = 0xff; // free, for walks
 	pool_give(&b->dests, i);
@@ -297,6 +323,7 @@ uint32_t route_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
 		pool_give(&b->routes, i);
 		return 0;
 	}
+	charge(b, d, n);
 	r->dnext = d->routes;
 	if (r->dnext)
 		ROUTE(b, r->dnext)->dprev = i;

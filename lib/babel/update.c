@@ -213,7 +213,7 @@ static bool collides(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_
 
 static uint32_t new_route(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t proof)
 {
-	if (!route_room(b, n, proof ? PROOF(b, proof)->origin : 0, 0)) {
+	if (!route_room(b, n, dest, proof ? PROOF(b, proof)->origin : 0, 0)) {
 		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return 0;
 	}

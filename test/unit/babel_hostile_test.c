@@ -115,6 +115,284 @@ static void test_replayed_epochs(void)
 	replay(NULL, 100, true);
 }
 
+// ---- who never acknowledges ----
+
+static struct xy_babel_stats stats(const struct rig *r)
+{
+	struct xy_babel_stats s;
+	xy_babel_stats(r->b, &s);
+	return s;
+}
+
+// Says Hello, and that it does not hear us.
+static void greet_one_way(struct rig *r, uint16_t link)
+{
+	uint8_t data[256];
+	struct xy_babel_builder p;
+	xy_babel_build(&p, data, sizeof(data), &r->peers[link]);
+	xy_babel_build_hello(&p,
+			     &(struct xy_babel_hello){.seqno = r->hello[link]++, .interval = 400});
+	xy_babel_build_ihu(&p, &(struct xy_babel_ihu){.address = r->links[link].local,
+						      .rxcost = XY_BABEL_INFINITY,
+						      .interval = 1200});
+	from_peer(r, link, &p);
+	act(r);
+}
+
+// A gateway restarts again and again beside a neighbour that is there and acknowledges nothing, or
+// that does not hear us: its distances do not pile up, and it is followed each time.
+static void restarts(bool one_way)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity g = identity(77);
+	struct xy_prefix p = prefix("10.7.0.0/16");
+	r->mute[2] = true;
+	for (unsigned e = 0; e < 12; e++) {
+		struct xy_babel_update u = claim_update(&g, &p, 2000 + e, 0, 100);
+		u.interval = 60000;
+		tell(r, 0, &u);
+		pass(r, XY_SEC);
+		CU_ASSERT_EQUAL(followed_epoch(r, &p), 2000 + e);
+		r->up[2] = !one_way;
+		for (unsigned i = 0; i < 100; i++) {
+			if (one_way)
+				greet_one_way(r, 2);
+			pass(r, 4 * XY_SEC);
+		}
+		CU_ASSERT_TRUE(stats(r).sources <= 2);
+	}
+	struct xy_babel_link_info info;
+	CU_ASSERT_EQUAL(xy_babel_link_info(r->b, 2, &info), 0);
+	CU_ASSERT_TRUE(info.heard && info.no_acks == !one_way);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_NO_ACKS], !one_way);
+	rig_free(r);
+}
+
+static void test_never_acknowledges(void)
+{
+	restarts(false);
+	restarts(true);
+}
+
+static unsigned told(const struct rig *r, uint16_t link, const struct xy_prefix *p, unsigned from)
+{
+	unsigned n = 0;
+	for (unsigned i = from; i < r->update_count; i++)
+		n += r->updates[i].link == link && xy_prefix_eq(&r->updates[i].u.prefix, p);
+	return n;
+}
+
+// It is told of changes all the same; and when it acknowledges again, all is said anew.
+static void test_acknowledges_again(void)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity g = identity(77), h = identity(78);
+	struct xy_prefix p = xy_key_prefix(&g.x25519), q = xy_key_prefix(&h.x25519);
+	struct xy_babel_update u = claim_update(&g, &p, 50, 0, 100);
+	u.interval = 60000;
+	r->mute[2] = true;
+	tell(r, 0, &u);
+	pass(r, 200 * XY_SEC);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_NO_ACKS], 1);
+	u = claim_update(&h, &q, 50, 0, 100);
+	u.interval = 60000;
+	unsigned from = r->update_count, wildcards = r->wildcards;
+	tell(r, 0, &u);
+	pass(r, 10 * XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 2, &q)->metric, 196);
+	CU_ASSERT_TRUE(told(r, 2, &q, from) >= 2 && told(r, 2, &q, from) <= 4);
+	retract(r, 0, &p);
+	pass(r, 10 * XY_SEC);
+	CU_ASSERT_EQUAL(said(r, 2, &p)->metric, XY_BABEL_INFINITY);
+	CU_ASSERT_EQUAL(r->wildcards, wildcards);
+	r->mute[2] = false;
+	pass(r, 200 * XY_SEC);
+	CU_ASSERT_EQUAL(r->wildcards, wildcards + 1);
+	CU_ASSERT_EQUAL(said(r, 2, &q)->metric, 196);
+	struct xy_babel_link_info info;
+	CU_ASSERT_EQUAL(xy_babel_link_info(r->b, 2, &info), 0);
+	CU_ASSERT_FALSE(info.no_acks);
+	rig_free(r);
+}
+
+// ---- keys that somebody makes up ----
+
+static struct xy_key made_up(unsigned i)
+{
+	struct xy_key x = {{(uint8_t)i, (uint8_t)(i >> 8), (uint8_t)(i >> 16), [9] = 3}};
+	return x;
+}
+
+static struct xy_babel_update made_up_update(const struct xy_key *x, uint16_t metric)
+{
+	struct xy_babel_update u = {.prefix = xy_key_prefix(x),
+				    .interval = 60000,
+				    .metric = metric,
+				    .has_rid = true,
+				    .rid = xy_babel_router_id(x, 7),
+				    .has_origin = true,
+				    .origin = {.epoch = 7}};
+	memcpy(u.origin.key, x->b, 32);
+	memcpy(u.origin.signature, x->b, 32);
+	return u;
+}
+
+static struct rig *small_rig(uint32_t max_routes, uint32_t max_origins, enum xy_babel_trust trust)
+{
+	struct rig *r = rig_new(false);
+	xy_babel_free(r->b);
+	struct xy_babel_config c = {.key = r->me.x25519,
+				    .ed25519 = r->me.ed25519,
+				    .epoch = 1000,
+				    .secret = {1, 2, 3},
+				    .max_routes = max_routes,
+				    .max_origins = max_origins};
+	r->b = xy_babel_new(&c, r->now);
+	struct xy_prefix own = xy_key_prefix(&r->me.x25519);
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &own, r->now), 0);
+	r->believe = true;
+	r->links[2].trust = trust;
+	for (uint16_t i = 0; i < 3; i++)
+		link_up(r, i);
+	pass(r, 15 * XY_SEC);
+	return r;
+}
+
+// Announces ever new keys on link 2 and takes them back, ten at a time.
+static void rotate(struct rig *r, unsigned keys)
+{
+	for (unsigned i = 0; i < keys; i++) {
+		struct xy_key x = made_up(i);
+		struct xy_babel_update u = made_up_update(&x, 0);
+		tell(r, 2, &u);
+		for (unsigned k = i - 9; i % 10 == 9 && k <= i; k++) {
+			x = made_up(k);
+			u.prefix = xy_key_prefix(&x);
+			retract(r, 2, &u.prefix);
+		}
+		if (i % 10 == 9)
+			step(r, 60 * XY_MSEC);
+	}
+}
+
+static bool reached_by(struct rig *r, uint16_t link, unsigned key)
+{
+	struct xy_key x = made_up(key);
+	struct xy_babel_update u = made_up_update(&x, 100);
+	tell(r, link, &u);
+	step(r, XY_SEC);
+	return metric_to(r, &u.prefix) == 196;
+}
+
+// Whoever rotates keys, acknowledging or not, leaves room for others' nodes, and all of it goes.
+static void churn(enum xy_babel_trust trust, bool mute)
+{
+	struct rig *r = small_rig(2000, 0, trust);
+	r->mute[2] = mute;
+	rotate(r, 5000);
+	bool open = trust == XY_BABEL_OPEN;
+	CU_ASSERT_TRUE(stats(r).prefixes <= (open ? 2000 / 2 : 2 * 2000 / 2) + 2);
+	CU_ASSERT_TRUE(reached_by(r, 0, 1 << 20));
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_ROUTE_LIMIT), 0);
+	pass(r, 1200 * XY_SEC);
+	CU_ASSERT_TRUE(stats(r).prefixes <= 2 && stats(r).sources <= 1);
+	rig_free(r);
+}
+
+static void test_churn(void)
+{
+	churn(XY_BABEL_OPEN, false);
+	churn(XY_BABEL_OPEN, true);
+	churn(XY_BABEL_CONFIGURED, false);
+	churn(XY_BABEL_CONFIGURED, true);
+}
+
+// One neighbour brings all that it can: another one's nodes find room beside it.
+static void test_pool_share(void)
+{
+	struct rig *r = small_rig(2000, 0, XY_BABEL_CONFIGURED);
+	for (unsigned i = 0; i < 4000; i++) {
+		struct xy_key x = made_up(i);
+		struct xy_babel_update u = made_up_update(&x, 0);
+		tell(r, 2, &u);
+		if (i % 10 == 9)
+			step(r, 20 * XY_MSEC);
+	}
+	unsigned routes = stats(r).routes;
+	CU_ASSERT_TRUE(routes >= 990 && routes <= 1000);
+	for (unsigned i = 0; i < 400; i++) {
+		struct xy_key x = made_up((1 << 20) + i);
+		struct xy_babel_update u = made_up_update(&x, 100);
+		tell(r, 0, &u);
+		if (i % 10 == 9)
+			step(r, 20 * XY_MSEC);
+	}
+	CU_ASSERT_EQUAL(stats(r).routes, routes + 400);
+	rig_free(r);
+}
+
+// An origin is away; somebody makes up more keys than there is room for: its epoch is known all the
+// same, and what it said before its last start is not believed.
+static void forget_epoch(enum xy_babel_trust trust)
+{
+	struct rig *r = small_rig(2000, 500, trust);
+	struct xy_key away = made_up(1 << 20);
+	struct xy_babel_update u = made_up_update(&away, 100), old = u;
+	old.origin.epoch = 6;
+	old.rid = xy_babel_router_id(&away, 6);
+	tell(r, 0, &u);
+	tell(r, 1, &u); // the network knows it, not one neighbour
+	step(r, XY_SEC);
+	retract(r, 0, &u.prefix);
+	retract(r, 1, &u.prefix);
+	step(r, XY_SEC);
+	rotate(r, 3000);
+	CU_ASSERT_TRUE(stats(r).origins <= (trust == XY_BABEL_OPEN ? 300 : 500));
+	tell(r, 2, &old);
+	step(r, XY_SEC);
+	CU_ASSERT_EQUAL(refused(r, 2, XY_BABEL_REFUSED_OLD_EPOCH), 1);
+	CU_ASSERT_EQUAL(metric_to(r, &u.prefix), XY_BABEL_INFINITY);
+	rig_free(r);
+}
+
+static void test_epoch_remembered(void)
+{
+	forget_epoch(XY_BABEL_OPEN);
+	forget_epoch(XY_BABEL_CONFIGURED);
+}
+
+// Its links come and go, so that each time somebody else is charged.
+static void test_epoch_remembered_reconnect(void)
+{
+	struct rig *r = small_rig(2000, 500, XY_BABEL_OPEN);
+	struct xy_key away = made_up(1 << 20);
+	struct xy_babel_update u = made_up_update(&away, 100), old = u;
+	old.origin.epoch = 6;
+	old.rid = xy_babel_router_id(&away, 6);
+	tell(r, 0, &u);
+	tell(r, 1, &u);
+	step(r, XY_SEC);
+	retract(r, 0, &u.prefix);
+	retract(r, 1, &u.prefix);
+	for (unsigned i = 0; i < 2000; i++) {
+		struct xy_key x = made_up(i);
+		struct xy_babel_update v = made_up_update(&x, 0);
+		tell(r, 2, &v);
+		if (i % 10 != 9)
+			continue;
+		xy_babel_link_remove(r->b, 2, r->now);
+		r->up[2] = false;
+		step(r, 500 * XY_MSEC);
+		link_up(r, 2);
+	}
+	CU_ASSERT_TRUE(stats(r).prefixes <= 2000 + 2); // a quarter of twice as many, and held ones
+	tell(r, 2, &old);
+	step(r, XY_SEC);
+	CU_ASSERT_EQUAL(refused(r, 2, XY_BABEL_REFUSED_OLD_EPOCH), 1);
+	CU_ASSERT_TRUE(reached_by(r, 0, (1 << 20) + 1));
+	rig_free(r);
+}
+
 // ---- stubs ----
 
 static struct rig *stub_rig(unsigned relays, unsigned others)
@@ -282,7 +560,12 @@ static void test_stub_scan(void)
 
 XY_UNIT_MAIN("babel_hostile", {"two Acknowledgment Requests", test_two_requests},
 	     {"a lost epoch is told though another asks", test_starve},
-	     {"epochs said again", test_replayed_epochs}, {"only a relay says no", test_stub_no},
-	     {"all relays say no", test_stub_two_relays},
+	     {"epochs said again", test_replayed_epochs},
+	     {"never acknowledges", test_never_acknowledges},
+	     {"acknowledges again", test_acknowledges_again}, {"keys come and go", test_churn},
+	     {"one neighbour's share", test_pool_share},
+	     {"an epoch is remembered", test_epoch_remembered},
+	     {"an epoch is remembered, new links", test_epoch_remembered_reconnect},
+	     {"only a relay says no", test_stub_no}, {"all relays say no", test_stub_two_relays},
 	     {"an answer before its time", test_stub_early}, {"a silent relay", test_stub_silence},
 	     {"a scan behind a stub", test_stub_scan})

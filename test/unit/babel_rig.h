@@ -38,7 +38,7 @@ struct rig {
 	uint16_t last_request_link;
 	uint32_t saved_epoch;
 	uint16_t ack_asked, ack_opaque; // the last Acknowledgment Request, on a mute link
-	unsigned notices[8];
+	unsigned notices[16];
 	struct heard_update *updates;
 	unsigned update_count;
 	bool hold_verify; // keeps VERIFY actions back

@@ -207,6 +207,7 @@ static void node_start(struct node *n, uint32_t epoch)
 		.identity = &n->id,
 		.epoch = epoch,
 		.max_peers = SLOTS,
+		.max_routes = 65536,
 		.stub = n->stub,
 		.ops = {.arg = n, .run = run_claims, .epoch_save = epoch_save}};
 	random_bytes(NULL, routing.secret, sizeof(routing.secret));
