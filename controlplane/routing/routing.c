@@ -457,8 +457,8 @@ void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 {
 	negatives_expire(r, now);
 	links_look(r, now);
-	// Not while actions are left: what a poll sets off then waits behind no more than it.
-	if (!r->pending && xy_babel_deadline(r->babel) <= now)
+	// Also while actions are left: it keeps them within a bound, and Hellos overtake them.
+	if (xy_babel_deadline(r->babel) <= now)
 		xy_babel_poll(r->babel, now);
 	act_all(r, max, now);
 	going_release(r, now);

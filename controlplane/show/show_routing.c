@@ -354,6 +354,7 @@ static json_t *show_routing(void *arg, const char *params)
 	json_object_set_new(o, "signatures_verified", number(i.babel.verified));
 	json_object_set_new(o, "signatures_known", number(i.babel.cached));
 	json_object_set_new(o, "signatures_waiting", number(i.waiting));
+	json_object_set_new(o, "packets_waiting", number(i.babel.waiting));
 	json_object_set_new(o, "seqno_requests", number(i.babel.seqno_requests));
 	json_object_set_new(o, "forwarded", number(i.babel.forwarded));
 	json_object_set_new(o, "raises", number(i.babel.raises));

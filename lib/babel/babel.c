@@ -6,63 +6,107 @@
 
 // ---- actions ----
 
-struct xy_babel_action *action_add(struct xy_babel *b, enum xy_babel_action_kind kind)
+static struct action *put(struct actions *q, enum xy_babel_action_kind kind)
 {
-	static struct xy_babel_action lost; // without memory an action is lost as a packet may be
-	if (b->action_count == b->action_size) {
-		size_t size = b->action_size ? 2 * b->action_size : 16;
-		void *actions = realloc(b->actions, size * sizeof(*b->actions));
-		if (!actions)
-			return &lost;
-		b->actions = actions;
-		b->action_size = size;
+	if (q->count == q->size) {
+		size_t size = q->size ? 2 * q->size : 16;
+		void *v = realloc(q->v, size * sizeof(*q->v));
+		if (!v)
+			return NULL;
+		q->v = v;
+		q->size = size;
 	}
-	struct action *a = &b->actions[b->action_count++];
+	struct action *a = &q->v[q->count++];
 	memset(a, 0, sizeof(*a));
 	a->a.kind = kind;
-	return &a->a;
+	return a;
 }
 
-void action_send(struct xy_babel *b, struct neigh *n, bool multicast, const uint8_t *data,
-		 size_t len)
+struct xy_babel_action *action_add(struct xy_babel *b, enum xy_babel_action_kind kind)
 {
-	if (b->byte_size - b->byte_count < len) {
-		size_t size = 2 * b->byte_size + len;
-		void *bytes = realloc(b->bytes, size);
-		if (!bytes)
-			return;
-		b->bytes = bytes;
-		b->byte_size = size;
-	}
-	struct xy_babel_action *a = action_add(b, XY_BABEL_SEND);
-	memcpy(b->bytes + b->byte_count, data, len);
-	a->send.link = n->link;
-	a->send.multicast = multicast;
-	a->send.to = multicast ? xy_babel_group : n->addr;
-	a->send.len = len;
-	b->actions[b->action_count - 1].offset = b->byte_count;
-	b->byte_count += len;
+	static struct action lost; // without memory an action is lost as a packet may be
+	struct action *a = put(&b->rest, kind);
+	return a ? &a->a : &lost.a;
+}
+
+static bool bytes_room(struct actions *q, size_t len)
+{
+	if (q->byte_size - q->byte_count >= len)
+		return true;
+	size_t size = 2 * q->byte_size + len;
+	void *bytes = realloc(q->bytes, size);
+	if (!bytes)
+		return false;
+	q->bytes = bytes;
+	q->byte_size = size;
+	return true;
+}
+
+struct action *action_send(struct xy_babel *b, struct neigh *n, bool soon, bool multicast,
+			   const uint8_t *data, size_t len)
+{
+	struct actions *q = soon ? &b->first : &b->rest;
+	struct action *a = bytes_room(q, len) ? put(q, XY_BABEL_SEND) : NULL;
+	if (!a)
+		return NULL;
+	memcpy(q->bytes + q->byte_count, data, len);
+	a->a.send.link = n->link;
+	a->a.send.multicast = multicast;
+	a->a.send.to = multicast ? xy_babel_group : n->addr;
+	a->a.send.len = len;
+	a->offset = q->byte_count;
+	q->byte_count += len;
 	n->info.packets_sent++;
 	n->info.bytes_sent += len;
+	return a;
 }
 
+// What was taken makes room, also where something is always left.
+static void make_room(struct actions *q)
+{
+	size_t left = q->count - q->at, from = q->byte_count;
+	if (q->at < left || !q->at)
+		return;
+	for (size_t i = q->at; i < q->count && from == q->byte_count; i++)
+		if (q->v[i].a.kind == XY_BABEL_SEND)
+			from = q->v[i].offset;
+	if (left)
+		memmove(q->v, q->v + q->at, left * sizeof(*q->v));
+	if (q->byte_count > from)
+		memmove(q->bytes, q->bytes + from, q->byte_count - from);
+	for (size_t i = 0; i < left; i++)
+		if (q->v[i].a.kind == XY_BABEL_SEND)
+			q->v[i].offset -= from;
+	q->byte_count -= from;
+	q->count = left;
+	q->at = 0;
+}
+
+bool actions_full(const struct xy_babel *b)
+{
+	return b->rest.count - b->rest.at >= BACKLOG;
+}
+
+// A copy: an event from within the carrying out of it may move what waits.
 const struct xy_babel_action *xy_babel_action(struct xy_babel *b)
 {
-	if (b->action_at == b->action_count) {
-		b->action_at = b->action_count = 0;
+	struct actions *q = b->first.at < b->first.count ? &b->first : &b->rest;
+	b->stamp = NULL;
+	if (q->at == q->count)
 		return NULL;
-	}
-	struct action *a = &b->actions[b->action_at++];
+	const struct action *a = &q->v[q->at++];
+	b->given = a->a;
 	if (a->a.kind == XY_BABEL_SEND)
-		a->a.send.data = b->bytes + a->offset;
-	return &a->a;
+		b->given.send.data = q->bytes + a->offset;
+	if (a->stamped)
+		b->stamp = q->bytes + a->offset;
+	return &b->given;
 }
 
 void xy_babel_send_stamp(struct xy_babel *b, xy_nsec now)
 {
-	const struct action *a = b->action_at ? &b->actions[b->action_at - 1] : NULL;
-	if (a && a->stamped)
-		xy_babel_hello_restamp(b->bytes + a->offset, (uint32_t)(now / XY_USEC));
+	if (b->stamp)
+		xy_babel_hello_restamp(b->stamp, (uint32_t)(now / XY_USEC));
 }
 
 void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
@@ -108,14 +152,19 @@ static uint32_t *timer_place(void *owner, uint32_t ref)
 	return &b->global_tpos;
 }
 
+static struct heap *heap_of(struct xy_babel *b, enum timer kind)
+{
+	return kind == T_NEIGH ? &b->hellos : &b->timers;
+}
+
 void timer_set(struct xy_babel *b, enum timer kind, uint32_t i, xy_nsec at)
 {
-	heap_set(&b->timers, (uint32_t)kind << TIMER_SHIFT | i, at);
+	heap_set(heap_of(b, kind), (uint32_t)kind << TIMER_SHIFT | i, at);
 }
 
 void timer_stop(struct xy_babel *b, enum timer kind, uint32_t i)
 {
-	heap_stop(&b->timers, (uint32_t)kind << TIMER_SHIFT | i);
+	heap_stop(heap_of(b, kind), (uint32_t)kind << TIMER_SHIFT | i);
 }
 
 xy_nsec timer_at(const struct xy_babel *b, uint32_t tpos)
@@ -236,24 +285,36 @@ void xy_babel_enter(struct xy_babel *b, xy_nsec now)
 	b->event++;
 	if (now > b->now)
 		b->now = now;
-	if (b->action_at == b->action_count) {
-		b->action_at = b->action_count = 0;
-		b->byte_count = 0;
+	b->stamp = NULL;
+	make_room(&b->first);
+	make_room(&b->rest);
+}
+
+static void in_take(struct xy_babel *b);
+
+// Bounded: what is left over comes with the next call, which the deadline asks for at once.
+static void fire_due(struct xy_babel *b, struct heap *h)
+{
+	b->until = b->stats.steps + BUDGET;
+	for (; h->count && steps_left(b); b->stats.steps++) {
+		struct heap_entry e = *heap_at(h, 0);
+		if (e.at > b->now)
+			break;
+		heap_stop(h, e.ref);
+		fire(b, e.ref);
 	}
 }
 
+// Neighbours are spoken to whatever waits; all else begins only when what followed before was
+// taken.
 void xy_babel_poll(struct xy_babel *b, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	bulk(b);
-	// Bounded: what is left over comes with the next call, which the deadline asks for at once.
-	b->until = b->stats.steps + BUDGET;
-	for (; b->timers.count && steps_left(b); b->stats.steps++) {
-		struct heap_entry e = *heap_at(&b->timers, 0);
-		if (e.at > b->now)
-			break;
-		heap_stop(&b->timers, e.ref);
-		fire(b, e.ref);
+	fire_due(b, &b->hellos);
+	if (!actions_full(b)) {
+		bulk(b);
+		fire_due(b, &b->timers);
+		in_take(b);
 	}
 	xy_babel_leave(b);
 	if (bulk_left(b))
@@ -262,7 +323,14 @@ void xy_babel_poll(struct xy_babel *b, xy_nsec now)
 
 xy_nsec xy_babel_deadline(const struct xy_babel *b)
 {
-	return b->timers.count ? heap_at(&b->timers, 0)->at : XY_NEVER;
+	xy_nsec at = b->hellos.count ? heap_at(&b->hellos, 0)->at : XY_NEVER;
+	if (actions_full(b))
+		return at;
+	if (b->in_count)
+		return b->now < at ? b->now : at;
+	if (b->timers.count && heap_at(&b->timers, 0)->at < at)
+		at = heap_at(&b->timers, 0)->at;
+	return at;
 }
 
 // ---- links ----
@@ -330,6 +398,10 @@ static const struct xy_prefix *copy_list(const struct xy_prefix *list, unsigned 
 
 static void neigh_free(struct neigh *n)
 {
+	for (struct waiting *w = n->in, *next; w; w = next) {
+		next = w->next;
+		free(w);
+	}
 	free((void *)n->c.accept);
 	free((void *)n->c.announce);
 	free(n->items);
@@ -518,14 +590,99 @@ static void receive_tlv(struct xy_babel *b, struct neigh *n, const struct xy_bab
 	}
 }
 
-void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *from,
-		      const void *data, size_t len, xy_nsec arrived, xy_nsec now)
+// The TLVs of a packet that was found well formed before: those that cost nothing, or the others.
+static void receive_some(struct xy_babel *b, struct neigh *n, const struct waiting *w, bool cheap,
+			 bool dear)
 {
 	struct xy_babel_parser p;
 	struct xy_babel_tlv t;
 	struct xy_babel_hello hello = {0};
 	uint16_t asked[ACKS];
 	unsigned count = 0;
+	if (xy_babel_parse(&p, w->data, w->len, &w->from) < 0)
+		return;
+	n->skipped = false;
+	for (; xy_babel_parse_next(&p, &t); b->stats.steps++) {
+		bool is_cheap = t.type == XY_BABEL_HELLO || t.type == XY_BABEL_IHU ||
+				t.type == XY_BABEL_ACK;
+		if (is_cheap ? !cheap : !dear)
+			continue;
+		if (t.type != XY_BABEL_ACK_REQUEST)
+			receive_tlv(b, n, &t, &hello);
+		else if (count < ACKS)
+			asked[count++] = t.ack.opaque;
+	}
+	if (cheap)
+		n->info.refused[XY_BABEL_REFUSED_MALFORMED] += p.ignored;
+	// No Acknowledgment for a packet that was not taken in full: it will be sent again.
+	for (unsigned i = 0; i < count && !n->skipped; i++)
+		send_item(b, n, &(struct item){.type = XY_BABEL_ACK, .opaque = asked[i]});
+	neigh_arm(b, n);
+}
+
+// ---- packets that wait ----
+// What follows from a packet is actions, and the caller takes them at his own pace. When many wait,
+// the Updates and requests of packets do, too, each neighbour's in a queue of its own, and they are
+// taken in turn: one neighbour that says more than can be done delays itself. What keeps a link
+// alive (Hellos, IHUs, Acknowledgments) never waits.
+
+static bool in_room(const struct xy_babel *b, const struct neigh *n, size_t len)
+{
+	size_t share = n->c.trust == XY_BABEL_OPEN ? IN_OPEN : IN_EACH, left = IN_ALL - b->in_bytes;
+	return n->in_bytes + len <= (share < left / 2 ? share : left / 2);
+}
+
+static void in_put(struct xy_babel *b, struct neigh *n, const struct waiting *w)
+{
+	struct waiting *copy = in_room(b, n, w->len) ? malloc(sizeof(*w) + w->len) : NULL;
+	if (!copy) {
+		refuse(b, n, XY_BABEL_REFUSED_OVERRUN);
+		return;
+	}
+	*copy = (struct waiting){.from = w->from, .len = w->len, .data = (uint8_t *)(copy + 1)};
+	memcpy(copy + 1, w->data, w->len);
+	*(n->in ? &n->in_last->next : &n->in) = copy;
+	n->in_last = copy;
+	n->in_bytes += w->len;
+	b->in_bytes += w->len;
+	b->in_count++;
+}
+
+static struct waiting *in_first(struct xy_babel *b, struct neigh *n)
+{
+	struct waiting *w = n->in;
+	n->in = w->next;
+	n->in_bytes -= w->len;
+	b->in_bytes -= w->len;
+	b->in_count--;
+	return w;
+}
+
+void in_drop(struct xy_babel *b, struct neigh *n)
+{
+	while (n->in)
+		free(in_first(b, n));
+}
+
+// One packet of each neighbour that has some, and again, while there is room for what follows.
+static void in_take(struct xy_babel *b)
+{
+	b->until = b->stats.steps + BUDGET;
+	while (b->in_count && steps_left(b) && !actions_full(b)) {
+		struct neigh *n = neigh_of(b, b->in_turn = (b->in_turn + 1) % b->neigh_size);
+		b->stats.steps++;
+		if (!n || !n->in)
+			continue;
+		struct waiting *w = in_first(b, n);
+		receive_some(b, n, w, false, true);
+		free(w);
+	}
+}
+
+void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *from,
+		      const void *data, size_t len, xy_nsec arrived, xy_nsec now)
+{
+	struct xy_babel_parser p;
 	xy_babel_enter(b, now);
 	struct neigh *n = link_of(b, link);
 	if (!n || !n->up)
@@ -539,20 +696,13 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 	if (n->heard && !xy_addr_eq(&n->addr, from))
 		neigh_forget(b, n); // another router behind the same link
 	n->addr = *from;
-	n->skipped = false;
 	b->arrived = arrived < b->now ? arrived : b->now;
 	silence_heard(n, b->arrived);
-	for (; xy_babel_parse_next(&p, &t); b->stats.steps++) {
-		if (t.type != XY_BABEL_ACK_REQUEST)
-			receive_tlv(b, n, &t, &hello);
-		else if (count < ACKS)
-			asked[count++] = t.ack.opaque;
-	}
-	n->info.refused[XY_BABEL_REFUSED_MALFORMED] += p.ignored;
-	// No Acknowledgment for a packet that was not taken in full: it will be sent again.
-	for (unsigned i = 0; i < count && !n->skipped; i++)
-		send_item(b, n, &(struct item){.type = XY_BABEL_ACK, .opaque = asked[i]});
-	neigh_arm(b, n);
+	struct waiting w = {.from = *from, .data = data, .len = len};
+	bool wait = n->in || actions_full(b);
+	receive_some(b, n, &w, true, !wait);
+	if (wait)
+		in_put(b, n, &w);
 	xy_babel_leave(b);
 }
 
@@ -575,9 +725,9 @@ struct xy_babel *xy_babel_new(const struct xy_babel_config *c, xy_nsec now)
 	b->now = b->start = now;
 	b->random = xy_le64_load(c->secret) ^ xy_le64_load(c->secret + 8);
 	b->random |= 1;
-	b->timers.place = timer_place;
-	b->timers.owner = b;
-	b->timers.entries.object = sizeof(struct heap_entry);
+	b->timers.place = b->hellos.place = timer_place;
+	b->timers.owner = b->hellos.owner = b;
+	b->timers.entries.object = b->hellos.entries.object = sizeof(struct heap_entry);
 	b->epoch = c->epoch;
 	b->rid = xy_babel_router_id(&c->key, c->epoch);
 	b->starting = true;
@@ -596,8 +746,10 @@ void xy_babel_free(struct xy_babel *b)
 	free(b->by_link);
 	table_clear(b);
 	free(b->accept);
-	free(b->actions);
-	free(b->bytes);
+	free(b->first.v);
+	free(b->first.bytes);
+	free(b->rest.v);
+	free(b->rest.bytes);
 	free(b);
 }
 

@@ -55,7 +55,8 @@ extern const struct xy_addr xy_babel_group;
 	X(ORIGIN_LIMIT, origin_limit, "more origins than this link may bring")                     \
 	X(ROUTE_LIMIT, route_limit, "more routes than this link, an origin or the table may hold") \
 	X(BUSY, busy, "too many updates wait for verification")                                    \
-	X(REQUEST_LIMIT, request_limit, "more requests than a neighbour may send")
+	X(REQUEST_LIMIT, request_limit, "more requests than a neighbour may send")                 \
+	X(OVERRUN, overrun, "packets faster than what follows from them can be done")
 
 enum xy_babel_refusal {
 #define X(name, text, meaning) XY_BABEL_REFUSED_##name,
@@ -324,8 +325,8 @@ struct xy_babel_stats {
 	uint64_t rid;
 	bool starting;
 	uint32_t prefixes, mappings, selected, routes, sources, origins, claims, jobs, requests,
-		links;
-	size_t bytes;	// memory held
+		links, waiting; // waiting: packets, until actions were taken
+	size_t bytes;		// memory held
 	uint64_t steps; // routes, log entries and the like looked at: what one call may do is
 			// bounded
 	uint64_t verifications, verified, cached, seqno_requests, forwarded, raises;

@@ -108,9 +108,11 @@ static size_t memory(const struct xy_babel *b)
 {
 	const struct pool *pools[] = {XY_BABEL_POOLS(b)};
 	const struct map *maps[] = {XY_BABEL_MAPS(b)};
-	size_t bytes = sizeof(*b) + b->timers.entries.size * sizeof(struct heap_entry) +
-		       b->log.count * sizeof(struct log_chunk) + b->byte_size +
-		       b->action_size * sizeof(*b->actions);
+	size_t bytes =
+		sizeof(*b) + b->in_bytes + b->in_count * sizeof(struct waiting) +
+		(b->timers.entries.size + b->hellos.entries.size) * sizeof(struct heap_entry) +
+		b->log.count * sizeof(struct log_chunk) + b->first.byte_size + b->rest.byte_size +
+		(b->first.size + b->rest.size) * sizeof(struct action);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
 		bytes += pool_bytes(pools[i]);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
@@ -131,6 +133,7 @@ void xy_babel_stats(const struct xy_babel *b, struct xy_babel_stats *out)
 	out->origins = b->origins.used;
 	out->claims = b->proofs.used;
 	out->jobs = b->jobs.used;
+	out->waiting = b->in_count;
 	out->requests = b->reqs.used;
 	out->links = b->neigh_count;
 	out->selected = b->valid_count;

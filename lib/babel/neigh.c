@@ -158,6 +158,7 @@ void neigh_forget(struct xy_babel *b, struct neigh *n)
 	n->heard = false;
 	n->usable = false;
 	n->cost = XY_BABEL_INFINITY;
+	in_drop(b, n);
 	send_forget(b, n);
 	while (!neigh_retract_all(b, n)) { // 65,535 retractions and no poll in between
 		b->until = UINT64_MAX;

@@ -425,10 +425,10 @@ static void packet_open(struct neigh *n, struct packet *p)
 	p->outs = 0;
 }
 
-static void packet_send(struct xy_babel *b, struct neigh *n, struct packet *p, bool multicast)
+static void packet_send(struct xy_babel *b, struct neigh *n, struct packet *p)
 {
 	if (!xy_babel_build_empty(&p->b))
-		action_send(b, n, multicast, p->data, xy_babel_build_end(&p->b));
+		action_send(b, n, false, false, p->data, xy_babel_build_end(&p->b));
 }
 
 void send_hello(struct xy_babel *b, struct neigh *n)
@@ -452,10 +452,9 @@ void send_hello(struct xy_babel *b, struct neigh *n)
 						 .receive_time = n->stamp_ours,
 					 });
 	n->hellos_sent++;
-	size_t before = b->action_count;
-	packet_send(b, n, &p, true);
-	if (b->action_count > before)
-		b->actions[before].stamped = !n->c.no_rtt;
+	struct action *a = action_send(b, n, true, true, p.data, xy_babel_build_end(&p.b));
+	if (a)
+		a->stamped = !n->c.no_rtt;
 }
 
 void send_probe(struct xy_babel *b, struct neigh *n)
@@ -463,7 +462,7 @@ void send_probe(struct xy_babel *b, struct neigh *n)
 	struct packet p;
 	packet_open(n, &p);
 	xy_babel_build_ack_request(&p.b, n->opaque++, ACK_WITHIN);
-	packet_send(b, n, &p, false);
+	action_send(b, n, true, false, p.data, xy_babel_build_end(&p.b));
 }
 
 size_t xy_babel_link_probe(struct xy_babel *b, uint16_t link, uint8_t *out, size_t len)
@@ -732,7 +731,7 @@ static void send_wildcard(struct xy_babel *b, struct neigh *n)
 		xy_babel_build_route_request(&p.b, &(struct xy_babel_request){.wildcard = true});
 	n->wildcard_due = n->full_due = false;
 	close_slot(b, n, &p);
-	packet_send(b, n, &p, false);
+	packet_send(b, n, &p);
 }
 
 void send_full_request(struct xy_babel *b, struct neigh *n)
@@ -753,7 +752,7 @@ void send_flush(struct xy_babel *b, struct neigh *n)
 		packet_open(n, &p);
 		add_items(n, &p);
 		add_updates(b, n, &p, &more);
-		packet_send(b, n, &p, false);
+		packet_send(b, n, &p);
 	}
 	if (n->item_count || (more && p.steps == 0))
 		send_soon(b, n, XY_MSEC);

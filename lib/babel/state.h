@@ -23,6 +23,7 @@ enum {
 	HELLO_CS = 400,
 	SLOTS = 8,	     // Update packets on their way to one neighbour
 	TRIES = 5,	     // copies of one (RFC 8966 section 3.7.2)
+	BACKLOG = 1024,	     // actions that wait to be taken, before packets and timers wait, too
 	BUDGET = 1024,	     // steps of bulk work, and of timers, per call: under 1 ms
 	ITEMS = 256,	     // small TLVs that wait for one neighbour
 	OPEN_KEYS = 256,     // that an open neighbour alone brought, and that are remembered
@@ -55,6 +56,8 @@ static const xy_nsec RETIRE = 60 * XY_SEC;	    // of routes under an older epoch
 static const xy_nsec ANSWER_PAUSE = 4 * XY_SEC;	    // between answers to an old epoch
 static const xy_nsec START_WAIT = 10 * XY_SEC;
 static const xy_nsec ORIGIN_GC = 86400 * XY_SEC;
+// Bytes of packets that wait: of one neighbour, of one that nobody configured, and of all.
+static const size_t IN_EACH = 1 << 20, IN_OPEN = 1 << 16, IN_ALL = 16 << 20;
 
 struct list {
 	uint32_t head, tail;
@@ -295,6 +298,9 @@ struct neigh {
 	uint16_t opaque;
 	struct item *items;
 	unsigned item_count, item_size;
+	// Packets that wait until actions were taken
+	struct waiting *in, *in_last;
+	size_t in_bytes;
 	bool skipped; // an Update of the packet at hand was refused for lack of room: no Ack
 	uint32_t interests, interest_count;
 	// requests: tokens of 1/16
@@ -321,6 +327,20 @@ struct action {
 	struct xy_babel_action a;
 	size_t offset; // SEND: into bytes
 	bool stamped;  // it begins with a Hello with a Timestamp
+};
+
+struct actions { // that wait to be taken
+	struct action *v;
+	size_t at, count, size;
+	uint8_t *bytes; // of packets
+	size_t byte_count, byte_size;
+};
+
+struct waiting { // a packet whose Updates were not looked at yet; a copy has its data behind it
+	struct waiting *next;
+	struct xy_addr from;
+	const uint8_t *data;
+	size_t len;
 };
 
 enum { LOG_CHUNK = 510 };
@@ -350,7 +370,7 @@ struct xy_babel {
 		wants, interests, shares, answers;
 	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,
 		out_map, req_map, want_map, interest_map, share_map, answer_map;
-	struct heap timers;
+	struct heap timers, hellos; // hellos: of neighbours, which wait for nothing else
 	struct log log;
 	// Origins without a live route, oldest first: several have brought them; or one that is
 	// gone.
@@ -389,11 +409,12 @@ struct xy_babel {
 	uint64_t event, reached_event, reached; // how far all neighbours have read the log
 	unsigned neigh_count;
 	uint32_t neigh_serial;
-	struct action *actions;
-	size_t action_at, action_count, action_size;
-	uint8_t *bytes;
-	size_t byte_count, byte_size;
+	struct actions first, rest; // first: Hellos and probes
 	struct xy_babel_action given;
+	uint8_t *stamp;	   // the packet given, if it begins with a Hello with a Timestamp
+	uint32_t in_count; // packets that wait, of all neighbours
+	size_t in_bytes;
+	uint32_t in_turn; // neighbour
 	struct xy_babel_stats stats;
 };
 
@@ -459,8 +480,10 @@ void timer_stop(struct xy_babel *b, enum timer kind, uint32_t i);
 xy_nsec timer_at(const struct xy_babel *b, uint32_t tpos);
 xy_nsec jitter(struct xy_babel *b, xy_nsec around); // 3/4 to 5/4 of it
 struct xy_babel_action *action_add(struct xy_babel *b, enum xy_babel_action_kind kind);
-void action_send(struct xy_babel *b, struct neigh *n, bool multicast, const uint8_t *data,
-		 size_t len);
+// NULL: no memory. soon: it overtakes whatever waits.
+struct action *action_send(struct xy_babel *b, struct neigh *n, bool soon, bool multicast,
+			   const uint8_t *data, size_t len);
+bool actions_full(const struct xy_babel *b); // so many wait to be taken that no more should come
 void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
 	    const struct xy_prefix *p, const struct xy_key *key);
 uint32_t hash_bytes(const struct xy_babel *b, const void *data, size_t len);
@@ -469,6 +492,7 @@ void sweep_start(struct xy_babel *b);
 struct neigh *neigh_of(const struct xy_babel *b, uint32_t id);
 struct neigh *link_of(const struct xy_babel *b, uint32_t link);
 void link_free(struct xy_babel *b, struct neigh *n);
+void in_drop(struct xy_babel *b, struct neigh *n); // its packets that wait
 
 static inline bool steps_left(const struct xy_babel *b)
 {

@@ -163,6 +163,7 @@ void table_clear(struct xy_babel *b)
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
 		map_clear(maps[i]);
 	heap_clear(&b->timers);
+	heap_clear(&b->hellos);
 	log_clear(b);
 }
 

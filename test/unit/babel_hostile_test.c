@@ -393,6 +393,144 @@ static void test_epoch_remembered_reconnect(void)
 	rig_free(r);
 }
 
+// ---- more than can be done ----
+
+// Takes actions as the daemon does, so many in a turn. Counts the Hellos of link 1, and sends it
+// nothing.
+static unsigned turn(struct rig *r, unsigned most)
+{
+	unsigned hellos = 0;
+	const struct xy_babel_action *a = NULL;
+	if (xy_babel_deadline(r->b) <= r->now)
+		xy_babel_poll(r->b, r->now);
+	while (most-- && (a = xy_babel_action(r->b))) {
+		struct xy_babel_parser p;
+		struct xy_babel_tlv t;
+		if (a->kind == XY_BABEL_VERIFY) {
+			struct xy_babel_action v = *a;
+			verify(r, &v);
+		}
+		if (a->kind != XY_BABEL_SEND || a->send.link != 1)
+			continue;
+		CU_ASSERT_EQUAL(xy_babel_parse(&p, a->send.data, a->send.len, &r->links[1].local),
+				0);
+		while (xy_babel_parse_next(&p, &t))
+			hellos += t.type == XY_BABEL_HELLO;
+	}
+	return hellos;
+}
+
+static void toggles(struct rig *r, uint16_t link, struct xy_babel_update *u)
+{
+	uint8_t data[1232];
+	struct xy_babel_builder p;
+	xy_babel_build(&p, data, sizeof(data), &r->peers[link]);
+	do
+		u->metric = u->metric == 100 ? 150 : 100;
+	while (xy_babel_build_update(&p, u));
+	from_peer(r, link, &p);
+}
+
+// One neighbour says more than can be done, without end. Memory stays, our Hellos go out, another
+// neighbour's nodes are heard of, and what was too much is counted.
+static void test_overrun(void)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity g = identity(77), far = identity(78);
+	struct xy_prefix p = xy_key_prefix(&g.x25519), q = xy_key_prefix(&far.x25519);
+	struct xy_babel_update u = claim_update(&g, &p, 2000, 0, 100),
+			       honest = claim_update(&far, &q, 2000, 0, 100);
+	u.interval = honest.interval = 60000;
+	tell(r, 0, &u);
+	pass(r, XY_SEC);
+	unsigned hellos = 0;
+	size_t most = 0;
+	for (unsigned i = 0; i < 1000; i++) { // 40 s
+		for (unsigned k = 0; k < 128; k++)
+			toggles(r, 0, &u);
+		if (i % 100 == 0)
+			for (uint16_t k = 0; k < 3; k++) {
+				uint8_t data[256];
+				struct xy_babel_builder b;
+				xy_babel_build(&b, data, sizeof(data), &r->peers[k]);
+				xy_babel_build_hello(
+					&b, &(struct xy_babel_hello){.seqno = r->hello[k]++,
+								     .interval = 400});
+				xy_babel_build_ihu(
+					&b, &(struct xy_babel_ihu){.address = r->links[k].local,
+								   .rxcost = 96,
+								   .interval = 1200});
+				from_peer(r, k, &b);
+			}
+		if (i == 500) {
+			uint8_t data[512];
+			struct xy_babel_builder b;
+			xy_babel_build(&b, data, sizeof(data), &r->peers[1]);
+			CU_ASSERT_TRUE(xy_babel_build_update(&b, &honest));
+			from_peer(r, 1, &b);
+		}
+		hellos += turn(r, 256);
+		r->now += 40 * XY_MSEC;
+		most = stats(r).bytes > most ? stats(r).bytes : most;
+		if (i == 520)
+			CU_ASSERT_EQUAL(metric_to(r, &q), 196);
+	}
+	CU_ASSERT_TRUE(hellos >= 9 && hellos <= 12);
+	CU_ASSERT_TRUE(most < 4 << 20);
+	CU_ASSERT_TRUE(refused(r, 0, XY_BABEL_REFUSED_OVERRUN) > 0);
+	CU_ASSERT_EQUAL(refused(r, 1, XY_BABEL_REFUSED_OVERRUN), 0);
+	struct xy_babel_link_info info;
+	CU_ASSERT_EQUAL(xy_babel_link_info(r->b, 1, &info), 0);
+	CU_ASSERT_TRUE(info.cost != XY_BABEL_INFINITY);
+	act(r);
+	pass(r, 10 * XY_SEC);
+	CU_ASSERT_EQUAL(stats(r).waiting, 0);
+	rig_free(r);
+}
+
+// A burst that is not too much waits and is taken in full, and acknowledged then.
+static void test_burst(void)
+{
+	struct rig *r = rig_up(3);
+	uint8_t data[1232];
+	struct xy_babel_builder p;
+	unsigned acks = r->acks;
+	r->believe = true;
+	for (unsigned i = 0; i < 500; i++) {
+		xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+		xy_babel_build_ack_request(&p, (uint16_t)i, 100);
+		for (unsigned k = 0; k < 5; k++) {
+			struct xy_key x = made_up(5 * i + k);
+			struct xy_babel_update u = made_up_update(&x, 100);
+			CU_ASSERT_TRUE(xy_babel_build_update(&p, &u));
+		}
+		from_peer(r, 0, &p);
+	}
+	CU_ASSERT_TRUE(stats(r).waiting > 200);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(stats(r).waiting, 0);
+	CU_ASSERT_EQUAL(stats(r).routes, 2500);
+	CU_ASSERT_TRUE(r->acks - acks >=
+		       256); // so many wait for one packet; the others are asked again
+	// What it said before it restarted does not come after.
+	for (unsigned i = 0; i < 500; i++) {
+		xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+		for (unsigned k = 0; k < 5; k++) {
+			struct xy_key x = made_up(1 << 16 | (5 * i + k));
+			struct xy_babel_update u = made_up_update(&x, 100);
+			CU_ASSERT_TRUE(xy_babel_build_update(&p, &u));
+		}
+		from_peer(r, 0, &p);
+	}
+	CU_ASSERT_TRUE(stats(r).waiting > 200);
+	xy_babel_link_down(r->b, 0, r->now);
+	CU_ASSERT_EQUAL(stats(r).waiting, 0);
+	r->up[0] = false;
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(stats(r).routes, 0);
+	rig_free(r);
+}
+
 // ---- stubs ----
 
 static struct rig *stub_rig(unsigned relays, unsigned others)
@@ -566,6 +704,7 @@ XY_UNIT_MAIN("babel_hostile", {"two Acknowledgment Requests", test_two_requests}
 	     {"one neighbour's share", test_pool_share},
 	     {"an epoch is remembered", test_epoch_remembered},
 	     {"an epoch is remembered, new links", test_epoch_remembered_reconnect},
+	     {"more than can be done", test_overrun}, {"a burst", test_burst},
 	     {"only a relay says no", test_stub_no}, {"all relays say no", test_stub_two_relays},
 	     {"an answer before its time", test_stub_early}, {"a silent relay", test_stub_silence},
 	     {"a scan behind a stub", test_stub_scan})
