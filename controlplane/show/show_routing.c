@@ -58,6 +58,8 @@ static const char *entry_state(const struct xy_babel_entry *e)
 {
 	if (e->own)
 		return "ours";
+	if (e->held)
+		return "held back: it came and went too often";
 	if (e->metric == XY_BABEL_INFINITY)
 		return "retracted";
 	if (e->selected && !e->used)
@@ -91,6 +93,7 @@ static json_t *entry_json(const struct xy_daemon *d, const struct xy_babel_entry
 	json_object_set_new(o, "used", json_boolean(e->used));
 	json_object_set_new(o, "followed", json_boolean(e->followed));
 	put_origin(o, e);
+	json_object_set_new(o, "held_ms", e->held ? number(e->held / XY_MSEC) : json_null());
 	json_object_set_new(o, "refmetric", metric_json(e->refmetric));
 	json_object_set_new(o, "feasibility_seqno", number(e->fd_seqno));
 	json_object_set_new(o, "feasibility_metric", metric_json(e->fd_metric));

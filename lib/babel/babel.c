@@ -221,6 +221,8 @@ static void fire(struct xy_babel *b, uint32_t ref)
 		own_global(b);
 		start_check(b);
 		want_pump(b);
+		proofs_expire(b);
+		flaps_expire(b);
 		break;
 	}
 }

@@ -304,6 +304,7 @@ struct xy_babel_entry { // one neighbour's route to a prefix, or our own
 	bool selected; // of its origin: outside 200::/7 there may be one per key
 	bool used;     // we may follow it: in the mesh, plain, or named by our accept list
 	bool followed; // the last ROUTE action is about it
+	xy_nsec held;  // it came and went too often: not used for so long
 	bool no_room;  // and the table has no room for it: not announced
 	uint16_t link, metric, refmetric, seqno;
 	uint64_t rid;

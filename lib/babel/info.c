@@ -56,6 +56,10 @@ static void describe(const struct xy_babel *b, const struct dest *d, uint32_t i,
 				     .age = (xy_nsec)(uint32_t)(centiseconds(now) - r->heard) * 10 *
 					    XY_MSEC,
 				     .fd_metric = XY_BABEL_INFINITY};
+	if (r->held) {
+		xy_nsec until = timer_at(b, r->tpos);
+		e->held = until > now && until != XY_NEVER ? until - now : 1;
+	}
 	if (s) {
 		e->fd_seqno = SOURCE(b, s)->seqno;
 		e->fd_metric = SOURCE(b, s)->metric;

@@ -100,6 +100,8 @@ static bool walk(struct xy_babel *b, struct neigh *n)
 		uint32_t dest = r->dest;
 		n->walk = r->nnext;
 		b->stats.steps++;
+		if (r->gen != n->gen && n->takes_back)
+			flap_note(b, i);
 		if (r->gen != n->gen)
 			route_drop(b, i);
 		dest_select(b, dest);
@@ -158,6 +160,7 @@ void neigh_forget(struct xy_babel *b, struct neigh *n)
 	n->heard = false;
 	n->usable = false;
 	n->cost = XY_BABEL_INFINITY;
+	n->takes_back = false; // it is the link that failed
 	in_drop(b, n);
 	send_forget(b, n);
 	while (!neigh_retract_all(b, n)) { // 65,535 retractions and no poll in between

@@ -118,6 +118,8 @@ void origin_idle(struct xy_babel *b, uint32_t i)
 		timer_stop(b, T_ORIGIN, i);
 }
 
+static void idle_free(struct xy_babel *b, uint32_t i);
+
 // Nobody's any more: several have brought it.
 static void uncharge(struct xy_babel *b, uint32_t i)
 {
@@ -148,6 +150,8 @@ void origins_orphan(struct xy_babel *b, struct neigh *n)
 
 static void origin_free(struct xy_babel *b, uint32_t i)
 {
+	while (ORIGIN(b, i)->proofs) // idle ones, as it is dead
+		idle_free(b, ORIGIN(b, i)->proofs);
 	dead_unlink(b, i);
 	uncharge(b, i);
 	timer_stop(b, T_ORIGIN, i);
@@ -351,12 +355,49 @@ static uint32_t proof_find(const struct xy_babel *b, uint32_t dest, uint32_t ori
 	return 0;
 }
 
+static void idle_unlink(struct xy_babel *b, uint32_t i)
+{
+	struct proof *p = PROOF(b, i);
+	*(p->iprev ? &PROOF(b, p->iprev)->inext : &b->idle.head) = p->inext;
+	*(p->inext ? &PROOF(b, p->inext)->iprev : &b->idle.tail) = p->iprev;
+	p->inext = p->iprev = 0;
+}
+
+static void proof_free(struct xy_babel *b, uint32_t i)
+{
+	struct proof *p = PROOF(b, i);
+	struct origin *o = ORIGIN(b, p->origin);
+	*(p->oprev ? &PROOF(b, p->oprev)->onext : &o->proofs) = p->onext;
+	if (p->onext)
+		PROOF(b, p->onext)->oprev = p->oprev;
+	if (o->retiring == i)
+		o->retiring = p->onext;
+	o->proof_count -= !p->idle;
+	origin_idle(b, p->origin);
+	map_remove(&b->proof_map, i);
+	era_drop(b, p->era);
+	pool_give(&b->proofs, i);
+}
+
+static void idle_free(struct xy_babel *b, uint32_t i)
+{
+	uint32_t dest = PROOF(b, i)->dest;
+	idle_unlink(b, i);
+	proof_free(b, i);
+	DEST(b, dest)->users--;
+	dest_release(b, dest);
+}
+
 static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
 			  const struct xy_babel_claim *c)
 {
 	uint32_t i = proof_find(b, dest, origin, c);
 	if (i)
 		return i;
+	DEST(b, dest)->users++; // it may have no other
+	if (b->proofs.used >= b->proofs.limit && b->idle.head)
+		idle_free(b, b->idle.head);
+	DEST(b, dest)->users--;
 	i = pool_take(&b->proofs);
 	uint32_t era = i ? era_hold(b, origin, c) : 0;
 	if (!era) {
@@ -389,29 +430,51 @@ static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
 
 void proof_hold(struct xy_babel *b, uint32_t i)
 {
-	PROOF(b, i)->refs++;
-}
-
-static void proof_free(struct xy_babel *b, uint32_t i)
-{
 	struct proof *p = PROOF(b, i);
-	struct origin *o = ORIGIN(b, p->origin);
-	*(p->oprev ? &PROOF(b, p->oprev)->onext : &o->proofs) = p->onext;
-	if (p->onext)
-		PROOF(b, p->onext)->oprev = p->oprev;
-	if (o->retiring == i)
-		o->retiring = p->onext;
-	o->proof_count--;
+	if (p->refs++ || !p->idle)
+		return;
+	idle_unlink(b, i);
+	p->idle = false;
+	ORIGIN(b, p->origin)->proof_count++;
 	origin_idle(b, p->origin);
-	map_remove(&b->proof_map, i);
-	era_drop(b, p->era);
-	pool_give(&b->proofs, i);
+	DEST(b, p->dest)->users--; // whoever holds the proof has the dest as well
 }
 
+// What was verified stays known for a minute: who takes a claim back and says it again costs no
+// second verification. Under an older epoch it will not be said again.
 void proof_drop(struct xy_babel *b, uint32_t i)
 {
-	if (--PROOF(b, i)->refs == 0)
+	struct proof *p = PROOF(b, i);
+	if (--p->refs)
+		return;
+	if (ERA(b, p->era)->epoch < ORIGIN(b, p->origin)->epoch) {
 		proof_free(b, i);
+		return;
+	}
+	p->idle = true;
+	ORIGIN(b, p->origin)->proof_count--;
+	origin_idle(b, p->origin);
+	p->idle_at = centiseconds(b->now);
+	p->iprev = b->idle.tail;
+	*(p->iprev ? &PROOF(b, p->iprev)->inext : &b->idle.head) = i;
+	b->idle.tail = i;
+	DEST(b, p->dest)->users++;
+	global_at(b, b->now + PROOF_GC);
+}
+
+void proofs_expire(struct xy_babel *b)
+{
+	const uint32_t life = centiseconds(PROOF_GC);
+	for (; b->idle.head && steps_left(b); b->stats.steps++) {
+		uint32_t age = centiseconds(b->now) - PROOF(b, b->idle.head)->idle_at;
+		if (age < life) {
+			global_at(b, b->now + (life - age) * 10 * XY_MSEC);
+			return;
+		}
+		idle_free(b, b->idle.head);
+	}
+	if (b->idle.head)
+		global_at(b, b->now);
 }
 
 // ---- epochs ----

@@ -6,7 +6,7 @@
 uint16_t route_metric(const struct xy_babel *b, const struct route *r)
 {
 	const struct neigh *n = neigh_of(b, r->neigh);
-	if (r->gen != n->gen || !n->usable || r->refmetric == XY_BABEL_INFINITY)
+	if (r->gen != n->gen || !n->usable || r->held || r->refmetric == XY_BABEL_INFINITY)
 		return XY_BABEL_INFINITY;
 	uint32_t metric = (uint32_t)r->refmetric + n->cost;
 	return metric < XY_BABEL_INFINITY ? (uint16_t)metric : XY_BABEL_INFINITY;

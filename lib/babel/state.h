@@ -27,6 +27,7 @@ enum {
 	BUDGET = 1024,	     // steps of bulk work, and of timers, per call: under 1 ms
 	ITEMS = 256,	     // small TLVs that wait for one neighbour
 	OPEN_KEYS = 256,     // that an open neighbour alone brought, and that are remembered
+	FLAPS = 1 << 18,     // pairs of neighbour and dest that are watched
 	ANSWERED = 1 << 16,  // pairs of key and neighbour whose last answer is remembered
 	ACKS = 64,	     // Acknowledgment Requests answered of one packet
 	WAITS = 4096,	     // Updates that wait for verification, per neighbour; and its claims
@@ -56,6 +57,7 @@ static const xy_nsec RETIRE = 60 * XY_SEC;	    // of routes under an older epoch
 static const xy_nsec ANSWER_PAUSE = 4 * XY_SEC;	    // between answers to an old epoch
 static const xy_nsec START_WAIT = 10 * XY_SEC;
 static const xy_nsec ORIGIN_GC = 86400 * XY_SEC;
+static const xy_nsec PROOF_GC = 60 * XY_SEC; // of a claim that no neighbour has a route by
 // Bytes of packets that wait: of one neighbour, of one that nobody configured, and of all.
 static const size_t IN_EACH = 1 << 20, IN_OPEN = 1 << 16, IN_ALL = 16 << 20;
 
@@ -73,7 +75,8 @@ struct route {
 	uint16_t smooth_at; // seconds
 	uint16_t gen;	    // another one than its neighbour's: retracted with all the others
 	uint16_t doubt_seqno, doubt_metric; // an unfeasible update that was not taken yet
-	uint8_t asked, doubted;
+	uint8_t asked : 1, doubted : 1;
+	uint8_t held; // it flapped, and waits: nothing follows it
 };
 static_assert(sizeof(struct route) <= 64, "100,000 routes from each of 16 neighbours");
 
@@ -132,8 +135,11 @@ struct era {
 
 struct proof {
 	uint32_t hnext, dest, origin, era, onext, oprev, refs, tag;
+	uint32_t inext, iprev; // among those that no route has, oldest first
+	uint32_t idle_at;      // centiseconds: since then
 	uint16_t seqno;
 	uint8_t flags;
+	bool idle;
 	uint8_t signature[64];
 };
 
@@ -141,7 +147,7 @@ struct origin {
 	struct xy_key ed25519, x25519;
 	uint32_t hnext, xnext, tpos;
 	uint32_t dnext, dprev; // among those without a live route, oldest first (dead_list)
-	uint32_t proofs, proof_count, dest_count;
+	uint32_t proofs, proof_count, dest_count; // proof_count: those that are not idle
 	uint32_t retiring; // proof that a walk over the older ones comes to next
 	bool dead;
 	struct charge charge;
@@ -217,6 +223,14 @@ struct share { // routes of one origin that one neighbour brought
 	uint16_t neigh;
 };
 
+struct flap { // a neighbour took back what it had said of a dest, again and again
+	uint32_t dest, hnext, next, prev; // next, prev: by `at`
+	uint32_t serial;		  // the neighbour's
+	uint8_t count;			  // one less each minute
+	uint32_t at;			  // centiseconds: last time
+	uint32_t until;			  // its next word is held back
+};
+
 struct answer {			      // a neighbour was shown the newest epoch of a key
 	uint32_t origin, hnext, next; // next: answered later
 	uint16_t neigh;
@@ -280,6 +294,7 @@ struct neigh {
 	uint16_t old_gen; // the oldest one that something may still have
 	uint32_t walk;	  // bulk walk over the routes; next one
 	bool walk_again, limit_told;
+	bool takes_back; // what is of an older generation it took back by itself
 	// Updates to it
 	uint64_t cursor, dump_at, dump_end;
 	bool dumping, dump_again, wildcard_due, full_due; // full: ask for its table
@@ -367,15 +382,17 @@ struct xy_babel {
 	uint64_t random;
 	bool starting;
 	struct pool dests, routes, sources, proofs, origins, eras, jobs, waits, owns, outs, reqs,
-		wants, interests, shares, answers;
+		wants, interests, shares, answers, flaps;
 	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,
-		out_map, req_map, want_map, interest_map, share_map, answer_map;
+		out_map, req_map, want_map, interest_map, share_map, answer_map, flap_map;
 	struct heap timers, hellos; // hellos: of neighbours, which wait for nothing else
 	struct log log;
 	// Origins without a live route, oldest first: several have brought them; or one that is
 	// gone.
 	struct list dead, orphans;
 	uint32_t open_charged;		// dests that open neighbours brought, each alone
+	struct list idle;		// proofs that no route has, oldest first
+	struct list flapped;		// flaps, longest ago first
 	struct list answered;		// pairs of key and neighbour, oldest first
 	bool touched, urgent;		// the log; by more than a metric
 	uint32_t serial, sweep;		// sweep: next dest of a walk over all of them
@@ -432,16 +449,18 @@ struct xy_babel {
 #define WANT(b, i)     ((struct want *)pool_at(&(b)->wants, (i)))
 #define INTEREST(b, i) ((struct interest *)pool_at(&(b)->interests, (i)))
 #define SHARE(b, i)    ((struct share *)pool_at(&(b)->shares, (i)))
+#define FLAP(b, i)     ((struct flap *)pool_at(&(b)->flaps, (i)))
 #define ANSWER(b, i)   ((struct answer *)pool_at(&(b)->answers, (i)))
 
 #define XY_BABEL_POOLS(b)                                                                  \
 	&(b)->dests, &(b)->routes, &(b)->sources, &(b)->proofs, &(b)->origins, &(b)->eras, \
 		&(b)->jobs, &(b)->waits, &(b)->owns, &(b)->outs, &(b)->reqs, &(b)->wants,  \
-		&(b)->interests, &(b)->shares, &(b)->answers
+		&(b)->interests, &(b)->shares, &(b)->answers, &(b)->flaps
 #define XY_BABEL_MAPS(b)                                                                    \
 	&(b)->dest_map, &(b)->route_map, &(b)->proof_map, &(b)->origin_map, &(b)->x_map,    \
 		&(b)->era_map, &(b)->job_map, &(b)->wait_map, &(b)->out_map, &(b)->req_map, \
-		&(b)->want_map, &(b)->interest_map, &(b)->share_map, &(b)->answer_map
+		&(b)->want_map, &(b)->interest_map, &(b)->share_map, &(b)->answer_map,      \
+		&(b)->flap_map
 
 // The dest that stands for the whole prefix.
 static inline uint32_t head_of(const struct xy_babel *b, uint32_t dest)
@@ -584,9 +603,15 @@ void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin);
 void share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin);
 void proof_hold(struct xy_babel *b, uint32_t i);
 void proof_drop(struct xy_babel *b, uint32_t i);
+void proofs_expire(struct xy_babel *b);
 void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
 void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint64_t rid);
 void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out);
+
+// flap.c: what comes and goes again and again is held back
+void flap_note(struct xy_babel *b, uint32_t route); // its neighbour takes it back
+xy_nsec flap_hold(struct xy_babel *b, const struct neigh *n, uint32_t dest); // until then; 0: not
+void flaps_expire(struct xy_babel *b);
 
 // answer.c
 bool answer_due(struct xy_babel *b, const struct neigh *n, uint32_t origin); // and it is given now

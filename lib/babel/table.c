@@ -63,6 +63,11 @@ static uint32_t share_hash(const void *b, const void *o)
 	return mix(((const struct share *)o)->origin, ((const struct share *)o)->neigh);
 }
 
+static uint32_t flap_hash(const void *b, const void *o)
+{
+	return mix(((const struct flap *)o)->dest, ((const struct flap *)o)->serial);
+}
+
 static uint32_t answer_hash(const void *b, const void *o)
 {
 	return mix(((const struct answer *)o)->origin, ((const struct answer *)o)->neigh);
@@ -136,6 +141,7 @@ void table_init(struct xy_babel *b)
 	pool_init(&b->wants, sizeof(struct want), 1 << 16);
 	pool_init(&b->interests, sizeof(struct interest), 1 << 20);
 	pool_init(&b->shares, sizeof(struct share), routes);
+	pool_init(&b->flaps, sizeof(struct flap), FLAPS);
 	pool_init(&b->answers, sizeof(struct answer), ANSWERED);
 	map_init(&b->dest_map, &b->dests, offsetof(struct dest, hnext), dest_hash, b);
 	map_init(&b->route_map, &b->routes, offsetof(struct route, hnext), route_hash, b);
@@ -151,6 +157,7 @@ void table_init(struct xy_babel *b)
 	map_init(&b->interest_map, &b->interests, offsetof(struct interest, hnext), interest_hash,
 		 b);
 	map_init(&b->share_map, &b->shares, offsetof(struct share, hnext), share_hash, b);
+	map_init(&b->flap_map, &b->flaps, offsetof(struct flap, hnext), flap_hash, b);
 	map_init(&b->answer_map, &b->answers, offsetof(struct answer, hnext), answer_hash, b);
 }
 

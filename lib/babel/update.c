@@ -45,6 +45,8 @@ static void retract(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 	n->info.aggregate &= !is_aggregate(p);
 	wait_cancel(b, n, p, u->rid);
 	if (i) {
+		if (ROUTE(b, i)->gen == n->gen)
+			flap_note(b, i);
 		route_drop(b, i);
 		dest_select(b, dest);
 	}
@@ -58,6 +60,7 @@ static void wildcard(struct xy_babel *b, struct neigh *n)
 {
 	bool had = n->routes || n->wait_count;
 	n->info.aggregate = false;
+	n->takes_back = true;
 	if (!neigh_retract_all(b, n)) {
 		n->skipped = true;
 		refuse(b, n, XY_BABEL_REFUSED_BUSY);
@@ -147,6 +150,12 @@ void route_timer(struct xy_babel *b, uint32_t i)
 	struct route *r = ROUTE(b, i);
 	struct neigh *n = neigh_of(b, r->neigh);
 	uint32_t dest = r->dest;
+	if (r->held) {
+		r->held = 0;
+		timer_set(b, T_ROUTE, i, b->now + hold_time(r) - hold_time(r) / 8);
+		dest_select(b, dest);
+		return;
+	}
 	if (r->doubted) { // no new seqno came: it is what it is
 		r->doubted = 0;
 		r->seqno = r->doubt_seqno;
@@ -172,7 +181,9 @@ static void route_heard(struct xy_babel *b, uint32_t i, uint16_t interval)
 	r->interval = interval;
 	r->heard = centiseconds(b->now);
 	r->asked = r->doubted = 0;
-	timer_set(b, T_ROUTE, i, b->now + hold_time(r) - hold_time(r) / 8);
+	xy_nsec until = r->held ? flap_hold(b, neigh_of(b, r->neigh), r->dest) : 0;
+	r->held = until != 0;
+	timer_set(b, T_ROUTE, i, until ? until : b->now + hold_time(r) - hold_time(r) / 8);
 }
 
 static uint32_t ask_seqno(const struct xy_babel *b, const struct dest *d, uint64_t rid)
@@ -267,12 +278,15 @@ static void fill(struct xy_babel *b, struct neigh *n, uint32_t i, uint32_t proof
 {
 	struct route *r = ROUTE(b, i);
 	bool first = r->refmetric == XY_BABEL_INFINITY || r->gen != n->gen;
+	if (r->gen != n->gen && n->takes_back)
+		flap_note(b, i);
 	set_proof(b, n, r, proof);
 	r->gen = n->gen;
 	r->rid = rid;
 	r->seqno = seqno;
 	r->refmetric = metric;
 	if (first) {
+		r->held = flap_hold(b, n, r->dest) != 0;
 		r->smooth = route_metric(b, r);
 		r->smooth_at = (uint16_t)(b->now / XY_SEC);
 	}

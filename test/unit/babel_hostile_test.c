@@ -531,6 +531,115 @@ static void test_burst(void)
 	rig_free(r);
 }
 
+// ---- who changes his mind ----
+
+static struct xy_babel_entry entry_of(const struct rig *r, const struct xy_prefix *p, uint16_t link)
+{
+	struct xy_babel_entry e[LINKS + 1] = {0};
+	unsigned n = xy_babel_lookup(r->b, p, e, LINKS + 1, r->now);
+	for (unsigned i = 0; i < n && i < LINKS + 1; i++)
+		if (!e[i].own && e[i].link == link)
+			return e[i];
+	return (struct xy_babel_entry){0};
+}
+
+static void take_back(struct rig *r, const struct xy_prefix *p, bool all)
+{
+	struct xy_babel_update u = {.prefix = *p, .interval = 6000, .metric = XY_BABEL_INFINITY};
+	if (all)
+		u = (struct xy_babel_update){
+			.wildcard = true, .interval = 6000, .metric = XY_BABEL_INFINITY};
+	tell(r, 0, &u);
+}
+
+// The same claim, taken back and said again, one by one or by retractions of all: it is verified
+// once, and told on a few times. It is held back for longer each time, a minute at most, and used
+// then without another word. Another neighbour's word for it is used at once.
+static void flap(bool all)
+{
+	struct rig *r = rig_up(4);
+	struct xy_identity g = identity(77);
+	struct xy_prefix p = xy_key_prefix(&g.x25519);
+	struct xy_babel_update u = claim_update(&g, &p, 2000, 0, 0);
+	u.interval = 60000;
+	unsigned verified = r->verifies, updates = r->update_count, actions = r->route_actions;
+	for (int i = 0; i < 50; i++) {
+		tell(r, 0, &u);
+		step(r, 40 * XY_MSEC);
+		take_back(r, &p, all);
+		step(r, 40 * XY_MSEC);
+	}
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(r->verifies - verified, 1);
+	CU_ASSERT_TRUE(r->route_actions - actions <= 24);
+	CU_ASSERT_TRUE(r->update_count - updates <= 4 * 26);
+	xy_nsec held = entry_of(r, &p, 0).held;
+	CU_ASSERT_TRUE(held > 0 && held <= 4 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	tell(r, 1, &u);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 96);
+	retract(r, 1, &p);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	pass(r, held + XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 96);
+	xy_nsec longest = 0;
+	for (int i = 0; i < 100; i++) {
+		take_back(r, &p, all);
+		tell(r, 0, &u);
+		held = entry_of(r, &p, 0).held;
+		longest = held > longest ? held : longest;
+		pass(r, held + 100 * XY_MSEC);
+		CU_ASSERT_EQUAL(metric_to(r, &p), 96);
+	}
+	CU_ASSERT_TRUE(longest > 55 * XY_SEC && longest <= 60 * XY_SEC);
+	pass(r, 1000 * XY_SEC); // forgiven
+	tell(r, 0, &u);
+	take_back(r, &p, all);
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 96);
+	rig_free(r);
+}
+
+static void test_flap(void)
+{
+	flap(false);
+	flap(true);
+}
+
+// A claim is known for a minute after the last route by it went, and not longer; all of it goes.
+static void test_proof_kept(void)
+{
+	struct rig *r = rig_up(3);
+	struct xy_identity g = identity(77);
+	struct xy_prefix p = prefix("10.7.0.0/16");
+	struct xy_babel_update u = claim_update(&g, &p, 2000, 0, 0);
+	struct xy_babel_update none = {.prefix = p,
+				       .interval = 6000,
+				       .metric = XY_BABEL_INFINITY,
+				       .has_rid = true,
+				       .rid = u.rid};
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(r->verifies, 1);
+	tell(r, 0, &none);
+	pass(r, 50 * XY_SEC);
+	tell(r, 1, &u);
+	CU_ASSERT_EQUAL(r->verifies, 1);
+	tell(r, 1, &none);
+	pass(r, 70 * XY_SEC);
+	CU_ASSERT_EQUAL(stats(r).claims, 0);
+	tell(r, 0, &u);
+	CU_ASSERT_EQUAL(r->verifies, 2);
+	tell(r, 0, &none);
+	u = claim_update(&g, &p, 2001, 0, 0); // a new epoch: the older claim is worth nothing
+	none.rid = u.rid;
+	tell(r, 0, &u);
+	tell(r, 0, &none);
+	pass(r, 1000 * XY_SEC);
+	CU_ASSERT_EQUAL(stats(r).claims, 0);
+	CU_ASSERT_EQUAL(stats(r).mappings, 0);
+	rig_free(r);
+}
+
 // ---- stubs ----
 
 static struct rig *stub_rig(unsigned relays, unsigned others)
@@ -704,6 +813,7 @@ XY_UNIT_MAIN("babel_hostile", {"two Acknowledgment Requests", test_two_requests}
 	     {"one neighbour's share", test_pool_share},
 	     {"an epoch is remembered", test_epoch_remembered},
 	     {"an epoch is remembered, new links", test_epoch_remembered_reconnect},
+	     {"a flap", test_flap}, {"a claim is known for a minute", test_proof_kept},
 	     {"more than can be done", test_overrun}, {"a burst", test_burst},
 	     {"only a relay says no", test_stub_no}, {"all relays say no", test_stub_two_relays},
 	     {"an answer before its time", test_stub_early}, {"a silent relay", test_stub_silence},
