@@ -7,6 +7,7 @@
 #include "joining/join.h"
 #include "kernel/hostlink.h"
 #include "lag.h"
+#include "lateports.h"
 #include "links/links.h"
 #include "links/plan.h"
 #include "log.h"
@@ -70,6 +71,7 @@ struct xy_daemon {
 
 	struct xy_dp *dp;
 	struct xy_ports *ports;
+	struct xy_late_ports late;
 	struct xy_links *links;
 	struct xy_join *join;
 	struct xy_discovery *discovery;
@@ -81,6 +83,8 @@ struct xy_daemon {
 	unsigned places_from; // links whose place was noted
 	unsigned notes;
 	struct xy_telemetry *telemetry;
+	struct xy_err unseen; // why its socket is not there; empty: it is
+	unsigned ticks_run;
 
 	// host interface
 	struct xy_netlink netlink;

@@ -11,6 +11,14 @@ int xy_hostqueue_counters(struct xy_daemon *d, struct xy_hostlink_counters *out)
 	return d->host_open ? xy_hostlink_counters(&d->netlink, d->host_index, out) : -ENODEV;
 }
 
+void xy_hostqueue_begin(struct xy_daemon *d)
+{
+	struct xy_hostlink_counters c;
+	d->hostqueue = (struct xy_hostqueue){0};
+	if (xy_hostqueue_counters(d, &c) == 0)
+		d->hostqueue.missed = d->hostqueue.told = c.rx_missed;
+}
+
 static uint64_t taken_from_host(const struct xy_daemon *d)
 {
 	uint64_t sum = 0;
@@ -50,8 +58,6 @@ void xy_hostqueue_look(struct xy_daemon *d, xy_nsec now)
 		return;
 	if (c.rx_missed > q->missed)
 		q->grew = now;
-	if (c.rx_missed < q->missed) // of another interface: it was made anew
-		q->told = 0;
 	q->missed = c.rx_missed;
 	if (q->missed > q->told)
 		say(d, now);

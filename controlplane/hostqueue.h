@@ -14,6 +14,7 @@ struct xy_hostqueue {
 	xy_nsec looked, grew, said;
 };
 
+void xy_hostqueue_begin(struct xy_daemon *d); // the interface is there: what it counted is past
 void xy_hostqueue_look(struct xy_daemon *d, xy_nsec now); // once a second; seldom asks the kernel
 // As the kernel counts now; -ENODEV without an interface.
 int xy_hostqueue_counters(struct xy_daemon *d, struct xy_hostlink_counters *out);

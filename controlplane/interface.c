@@ -74,11 +74,11 @@ static unsigned address_count(const struct xy_daemon *d)
 static int addresses_add(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = 0;
-	for (unsigned i = 0; !r && i < address_count(d); i++) {
+	for (unsigned i = 0; i < address_count(d); i++) { // IPv6 may be off, IPv4 is not
 		struct xy_hostlink_address a = address_at(d, i);
-		r = xy_hostlink_address_add(&d->netlink, d->host_index, &a);
-		if (r)
-			r = address_error(d, &a.at, r, err);
+		int e = xy_hostlink_address_add(&d->netlink, d->host_index, &a);
+		if (e && (!r || r == -EACCES))
+			r = address_error(d, &a.at, e, err);
 	}
 	return r;
 }
@@ -93,7 +93,7 @@ int xy_interface_readdress(struct xy_daemon *d, struct xy_err *err)
 		a.again = true;
 		int r = xy_hostlink_address_add(&d->netlink, d->host_index, &a);
 		if (!r)
-			xy_log_warn("%s: somebody took address %s away; restored", d->host_name,
+			xy_log_warn("%s: address %s was missing; restored", d->host_name,
 				    xy_prefix_str(&a.at, text));
 		back += !r;
 		if (r && r != -EEXIST)
@@ -357,7 +357,10 @@ static int interface_make(struct xy_daemon *d, struct xy_err *err)
 	if (r)
 		return r;
 	d->host_open = true;
-	return configure(d, err);
+	r = configure(d, err);
+	if (!r)
+		xy_hostqueue_begin(d);
+	return r;
 }
 
 static void interface_leave(struct xy_daemon *d)

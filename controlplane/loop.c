@@ -5,6 +5,7 @@
 #include "notify.h"
 #include "ports.h"
 #include "restore.h"
+#include "runsocket.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -211,6 +212,7 @@ static void on_second(uv_timer_t *timer)
 	look_at_workers(d, now);
 	xy_routing_check(d->routing, xy_now());
 	xy_hostqueue_look(d, xy_now());
+	xy_runsocket_tend(d);
 	xy_publish(d);
 	xy_memory_note(d);
 	xy_ports_second(d);

@@ -9,6 +9,7 @@
 #include "notify.h"
 #include "ports.h"
 #include "restore.h"
+#include "runsocket.h"
 #include "show/telemetry.h"
 #include "test_limits.h"
 
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define PACKET_MIN	 1500
@@ -252,27 +254,11 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 	return r ? r : xy_routing_apply(d->routing, &d->plan, xy_now(), err);
 }
 
-static int telemetry_up(struct xy_daemon *d, struct xy_err *err)
-{
-	const struct xy_config *c = &d->plan.config;
-	char path[XY_RUNDIR_LEN + sizeof("/" XY_RUNDIR_TELEMETRY)];
-	int r = xy_rundir_make(d->name, &d->rundir, err);
-	if (r)
-		return r;
-	snprintf(path, sizeof(path), "%s/" XY_RUNDIR_TELEMETRY, d->rundir.path);
-	struct xy_telemetry_config cfg = {.instance = d->name,
-					  .path = path,
-					  .mode = c->telemetry.mode,
-					  .group = c->telemetry.group};
-	r = xy_telemetry_create(&d->loop, &cfg, &d->telemetry, err);
-	return r ? r : xy_show_register(d, err);
-}
-
 static int up(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = files_check(&d->plan.config, err);
 	r = r ? r : xy_loop_open(d, err);
-	r = r ? r : telemetry_up(d, err); // first: it finds another of our name
+	r = r ? r : xy_runsocket_up(d, err); // first: it finds another of our name
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	r = r ? r : dataplane_up(d, err);
 	r = r ? r : xy_ports_open(d, err);
@@ -322,6 +308,25 @@ static void say_ready(const struct xy_daemon *d)
 		    xy_links_count(d->links), d->host_open ? d->host_name : "none",
 		    xy_dp_workers(d->dp), xy_dp_memory(d->dp));
 	xy_notify("READY=1");
+}
+
+// What another start may find otherwise: a file system that is not mounted yet, a disk. All else of
+// the config and the key needs a person, and a service manager is told so.
+static int code_of(int r)
+{
+	switch (-r) {
+	case 0:
+		return EXIT_SUCCESS;
+	case ENOENT:
+	case ENOTDIR:
+	case EACCES:
+	case EIO:
+	case ENODATA: // it is being written
+	case ETIMEDOUT:
+	case ENOMEM:
+		return EXIT_FAILURE;
+	}
+	return EX_CONFIG;
 }
 
 static void print_notes(const struct xy_config_notes *n, const char *before, const char *of_what)
@@ -374,7 +379,7 @@ int main(int argc, char **argv)
 		xy_memory_close(&d);
 		xy_plan_free(&d.plan);
 		xy_identity_wipe(&d.id);
-		return r ? EXIT_FAILURE : EXIT_SUCCESS;
+		return r && o.check ? EXIT_FAILURE : code_of(r);
 	}
 	xy_log_level_set(d.plan.config.log_level);
 	xy_cores_set(d.plan.config.core_dumps);

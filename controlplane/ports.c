@@ -42,8 +42,8 @@ struct xy_ports {
 // --- before the dataplane starts
 
 // Where one card has jumbo frames, packets are copied to and from it, and buffers are longer than
-// AF_XDP takes: the ordinary ones beside it have others. Returns how many queues want usual
-// buffers.
+// AF_XDP takes: the ordinary ones beside it have others. A card that comes later is taken for one
+// with a queue for each worker. Returns how many queues want usual buffers.
 static unsigned af_xdp_prepare(const struct xy_config *c, struct xy_dp_config *dp)
 {
 	unsigned queues = 0;
@@ -53,8 +53,10 @@ static unsigned af_xdp_prepare(const struct xy_config *c, struct xy_dp_config *d
 			continue;
 		if (xy_dp_card_is_jumbo(c->ports[i].interface))
 			jumbo = true;
-		else
+		else if (if_nametoindex(c->ports[i].interface))
 			queues += xy_dp_card_queues(c->ports[i].interface);
+		else
+			queues += dp->workers;
 	}
 	if (jumbo) {
 		dp->plain_buffers = queues * QUEUE_BUFFERS;
@@ -312,6 +314,7 @@ static void on_settle(uv_timer_t *timer)
 	struct xy_ports *p = d->ports;
 	if (!p->from) {
 		p->again = false;
+		xy_late_ports_look(d);
 		cards_follow(d);
 	}
 	if (xy_links_mtu_refresh(d->links, &p->from, BATCH)) {
@@ -351,6 +354,8 @@ void xy_ports_second(struct xy_daemon *d)
 	cards_retry(d);
 	for (unsigned i = 0; i < p->cards; i++)
 		train_check(d, &p->card[i]);
+	if (xy_late_ports_wait(d) && xy_late_ports_look(d))
+		p->again = true; // links may go by it
 	if (++p->seconds % (p->cards ? KEEP_SECONDS : ASK_SECONDS) == 0)
 		p->keep = p->again = true;
 	if (p->mtu_stale)
@@ -395,13 +400,29 @@ static int port_open(struct xy_daemon *d, unsigned i, struct xy_err *err)
 {
 	struct xy_ports *p = d->ports;
 	struct xy_dp_port_config cfg;
-	unsigned id;
 	config_of(&d->plan.config, i, &cfg);
 	if (cfg.driver == XY_DP_SOCKET)
-		return xy_dp_port_add(d->dp, &cfg, &id, err);
+		return xy_late_port_open(d, &cfg, err);
 	struct card *c = &p->card[p->cards++];
-	c->cfg = cfg;
-	return card_open(d, c, err);
+	*c = (struct card){.cfg = cfg, .id = XY_DP_PORTS};
+	int r = card_open(d, c, err);
+	if ((r != -ENODEV && r != -EADDRNOTAVAIL) || cfg.driver != XY_DP_AF_XDP)
+		return r;
+	xy_log_warn("%s. Its port waits for it", err->text);
+	c->told = r == -EADDRNOTAVAIL;
+	return 0;
+}
+
+bool xy_ports_waiting(const struct xy_daemon *d, unsigned i, char *to, size_t size)
+{
+	for (unsigned k = 0; k < d->ports->cards; k++) {
+		const struct card *c = &d->ports->card[k];
+		if (c->open || i--)
+			continue;
+		snprintf(to, size, "%s, the card of an af_xdp port", c->cfg.interface);
+		return true;
+	}
+	return xy_late_ports_text(d, i, to, size);
 }
 
 int xy_ports_open(struct xy_daemon *d, struct xy_err *err)

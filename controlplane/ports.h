@@ -19,6 +19,8 @@ void xy_ports_second(struct xy_daemon *d);		     // once a second
 void xy_ports_close(struct xy_daemon *d);		     // the loop is closed
 // Why little or nothing comes by a port on a card as it stands; false: nothing is known against it.
 bool xy_ports_note(const struct xy_daemon *d, unsigned port, char *text, size_t size);
+// What a port waits for, for people: the i-th; false: there are no more.
+bool xy_ports_waiting(const struct xy_daemon *d, unsigned i, char *to, size_t size);
 // As xy_links_ops path.
 void xy_ports_path(void *arg, struct xy_dp_peer *peer);
 // A link was told that its path MTU may be another: the host interface's may be, too.

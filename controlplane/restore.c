@@ -17,6 +17,7 @@ struct xy_restore {
 	bool routes;	   // some may be missing
 	bool counted;	   // what was put back, as one more time
 	struct xy_err why; // what is wrong now
+	struct xy_log_limit replaced;
 };
 
 static void look(struct xy_daemon *d);
@@ -45,6 +46,16 @@ static void look_soon(struct xy_daemon *d)
 
 // --- what the kernel tells
 
+static void replaced_say(struct xy_daemon *d, const struct xy_prefix *p)
+{
+	char text[XY_PREFIX_STRLEN];
+	unsigned long missed;
+	if (xy_interface_wants(d, p) && xy_log_limit_pass(&d->restore->replaced, xy_now(), &missed))
+		xy_log_warn("%s: somebody put another route for %s in the place of ours, and this "
+			    "host uses that (%lu more like this)",
+			    d->host_name, xy_prefix_str(p, text), missed);
+}
+
 static void on_change(void *arg, const struct nlmsghdr *h)
 {
 	struct xy_daemon *d = arg;
@@ -54,6 +65,9 @@ static void on_change(void *arg, const struct nlmsghdr *h)
 		xy_hostlink_event_read(h, d->host_index, &e);
 	switch (e.what) {
 	case XY_HOSTLINK_OTHER:
+		return;
+	case XY_HOSTLINK_REPLACED: // when that goes, ours comes
+		replaced_say(d, &e.prefix);
 		return;
 	case XY_HOSTLINK_NO_ROUTE: // ours, or another's that stood in its way
 		if (!xy_interface_wants(d, &e.prefix))

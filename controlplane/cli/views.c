@@ -76,6 +76,7 @@ static const struct column node[] = {
 	{"pinned_keys", NUMBER, XY_LEFT},
 	{"reloads", NUMBER, XY_LEFT},
 	{"reloads_refused", NUMBER, XY_LEFT},
+	{"waiting_for", LIST, XY_LEFT},
 	{"warnings", LIST, XY_LEFT},
 };
 

@@ -212,6 +212,14 @@ int xy_hostlink_get(struct xy_netlink *n, unsigned ifindex, struct xy_hostlink_e
 	return xy_netlink_answer(n, h, on_link, out);
 }
 
+static void route_changed(const struct nlmsghdr *h, bool here, struct xy_hostlink_event *out)
+{
+	if (h->nlmsg_type == RTM_DELROUTE)
+		out->what = XY_HOSTLINK_NO_ROUTE;
+	else if (h->nlmsg_flags & NLM_F_REPLACE && !here)
+		out->what = XY_HOSTLINK_REPLACED;
+}
+
 void xy_hostlink_event_read(const struct nlmsghdr *h, unsigned ifindex,
 			    struct xy_hostlink_event *out)
 {
@@ -233,11 +241,11 @@ void xy_hostlink_event_read(const struct nlmsghdr *h, unsigned ifindex,
 		if (address->ifa_index == ifindex)
 			out->what = XY_HOSTLINK_NO_ADDRESS;
 		break;
+	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		if (route_read(h, &route, &by)) {
-			out->what = XY_HOSTLINK_NO_ROUTE;
-			out->prefix = route.prefix;
-		}
+		if (route_read(h, &route, &by))
+			route_changed(h, by == ifindex, out);
+		out->prefix = route.prefix;
 		break;
 	}
 }

@@ -41,6 +41,7 @@ enum xy_hostlink_what {
 	XY_HOSTLINK_GONE,	// the interface was deleted
 	XY_HOSTLINK_NO_ADDRESS, // it lost an address
 	XY_HOSTLINK_NO_ROUTE,	// somebody's route for the prefix is gone from the main table
+	XY_HOSTLINK_REPLACED,	// a route by another interface took the place of one for the prefix
 };
 struct xy_hostlink_event {
 	enum xy_hostlink_what what;

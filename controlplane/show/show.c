@@ -7,6 +7,7 @@
 #include "discovery.h"
 #include "ports.h"
 #include "restore.h"
+#include "runsocket.h"
 #include "show/show.h"
 
 #include <inttypes.h>
@@ -158,7 +159,18 @@ static json_t *warnings(const struct xy_daemon *d)
 	     "a route is not put into the kernel, since a link would go with it: see the log");
 	warn(list, xy_hostqueue_is_full(d, xy_now()),
 	     "the kernel drops packets of this host before a worker sees them: show ports, host");
+	warn(list, xy_runsocket_missing(d), xy_runsocket_missing(d));
 	warn(list, xy_restore_trouble(d), xy_restore_trouble(d));
+	return list;
+}
+
+// What was not there at the start, or is not any more, and is looked for.
+static json_t *waiting(const struct xy_daemon *d)
+{
+	char text[128];
+	json_t *list = json_array();
+	for (unsigned i = 0; xy_ports_waiting(d, i, text, sizeof(text)); i++)
+		json_array_append_new(list, json_string(text));
 	return list;
 }
 
@@ -243,6 +255,7 @@ static json_t *show_node(void *arg, const char *params)
 	json_object_set_new(o, "reloads_refused", number(d->reloads.refused));
 	json_object_set_new(o, "joining", joining(d->join));
 	json_object_set_new(o, "discovery", discovery(d));
+	json_object_set_new(o, "waiting_for", waiting(d));
 	json_object_set_new(o, "warnings", warnings(d));
 	return o;
 }

@@ -33,7 +33,9 @@ struct xy_telemetry {
 	uv_loop_t *loop;
 	uv_poll_t poll;
 	uv_timer_t again; // to accept, when there was no descriptor left
-	int fd;
+	int fd;		  // -1: does not listen
+	dev_t device;	  // of the socket's file
+	ino_t inode;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	struct command *commands;
 	size_t command_count;
@@ -359,39 +361,57 @@ static int set_group(const struct xy_telemetry *t, const char *name, struct xy_e
 	return 0;
 }
 
-static int bind_and_listen(struct xy_telemetry *t, const struct xy_telemetry_config *cfg,
+static int bind_and_listen(struct xy_telemetry *t, int fd, const struct xy_telemetry_config *cfg,
 			   struct xy_err *err)
 {
+	struct stat st;
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	memcpy(sun.sun_path, t->path, sizeof(sun.sun_path));
 	int ret = remove_stale(t, &sun, cfg->instance, err);
 	if (ret)
 		return ret;
 	mode_t old = umask(0177); // nobody else before its mode is set
-	ret = bind(t->fd, (const struct sockaddr *)&sun, sizeof(sun)) ? errno : 0;
+	ret = bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) ? errno : 0;
 	umask(old);
 	if (ret)
 		return refuse(t, ret, "cannot be bound", err);
 	ret = set_group(t, cfg->group, err);
 	if (!ret && chmod(t->path, cfg->mode))
 		ret = refuse(t, errno, "its mode cannot be set", err);
-	if (!ret && listen(t->fd, XY_TELEMETRY_CLIENTS))
+	if (!ret && listen(fd, XY_TELEMETRY_CLIENTS))
 		ret = refuse(t, errno, "cannot listen", err);
-	if (ret)
+	if (!ret && lstat(t->path, &st))
+		ret = refuse(t, errno, "cannot be looked at", err);
+	if (ret) {
 		unlink(t->path);
-	return ret;
+		return ret;
+	}
+	t->device = st.st_dev;
+	t->inode = st.st_ino;
+	return 0;
 }
 
-static int watch(struct xy_telemetry *t, uv_loop_t *loop, struct xy_err *err)
+static int watch(struct xy_telemetry *t, int fd, struct xy_err *err)
 {
-	int ret = uv_poll_init(loop, &t->poll, t->fd);
+	int ret = uv_poll_init(t->loop, &t->poll, fd);
 	if (ret)
 		return xy_err_set(err, -ret, "%s: %s", t->path, uv_strerror(ret));
-	uv_timer_init(loop, &t->again);
+	uv_timer_init(t->loop, &t->again);
 	t->poll.data = t->again.data = t;
-	t->handles = 2;
+	t->handles += 2;
+	t->fd = fd;
 	uv_poll_start(&t->poll, UV_READABLE, accept_client);
 	return 0;
+}
+
+// The number stays, so that the loop's handle does; what it led to is closed.
+static void watch_in_place(struct xy_telemetry *t, int fd)
+{
+	uv_poll_stop(&t->poll);
+	uv_timer_stop(&t->again);
+	dup3(fd, t->fd, O_CLOEXEC);
+	close(fd);
+	uv_poll_start(&t->poll, UV_READABLE, accept_client);
 }
 
 static int register_own(struct xy_telemetry *t)
@@ -406,41 +426,52 @@ static int register_own(struct xy_telemetry *t)
 	return ret;
 }
 
-int xy_telemetry_create(uv_loop_t *loop, const struct xy_telemetry_config *cfg,
-			struct xy_telemetry **out, struct xy_err *err)
+int xy_telemetry_create(uv_loop_t *loop, struct xy_telemetry **out, struct xy_err *err)
 {
 	struct xy_telemetry *t = calloc(1, sizeof(*t));
-	if (!t)
-		return xy_err_set(err, ENOMEM, "%s: not enough memory", cfg->path);
+	if (!t || register_own(t)) {
+		if (t)
+			free(t->commands);
+		free(t);
+		return xy_err_set(err, ENOMEM, "telemetry: not enough memory");
+	}
 	t->loop = loop;
-	int ret = 0;
-	if (strlen(cfg->path) >= sizeof(t->path))
-		ret = xy_err_set(err, ENAMETOOLONG, "%s: path too long for a socket", cfg->path);
-	else
-		memcpy(t->path, cfg->path, strlen(cfg->path) + 1);
-	t->fd = ret ? -1 : socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (!ret && t->fd < 0)
-		ret = refuse(t, errno, "no socket", err);
-	if (ret)
-		goto free_it;
-	ret = register_own(t);
-	if (!ret)
-		ret = bind_and_listen(t, cfg, err);
-	if (ret)
-		goto close_it;
-	ret = watch(t, loop, err);
-	if (ret)
-		goto remove_it;
+	t->fd = -1;
 	*out = t;
 	return 0;
-remove_it:
-	unlink(t->path);
-close_it:
-	close(t->fd);
-free_it:
-	free(t->commands);
-	free(t);
+}
+
+int xy_telemetry_listen(struct xy_telemetry *t, const struct xy_telemetry_config *cfg,
+			struct xy_err *err)
+{
+	if (strlen(cfg->path) >= sizeof(t->path))
+		return xy_err_set(err, ENAMETOOLONG, "%s: path too long for a socket", cfg->path);
+	memcpy(t->path, cfg->path, strlen(cfg->path) + 1);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return refuse(t, errno, "no socket", err);
+	int ret = bind_and_listen(t, fd, cfg, err);
+	if (ret) {
+		close(fd);
+		return ret;
+	}
+	if (t->fd >= 0) {
+		watch_in_place(t, fd);
+		return 0;
+	}
+	ret = watch(t, fd, err);
+	if (ret) {
+		unlink(t->path);
+		close(fd);
+	}
 	return ret;
+}
+
+bool xy_telemetry_is_there(const struct xy_telemetry *t)
+{
+	struct stat st;
+	return t->fd >= 0 && lstat(t->path, &st) == 0 && st.st_ino == t->inode &&
+	       st.st_dev == t->device;
 }
 
 int xy_telemetry_register(struct xy_telemetry *t, const char *command, const char *help,
@@ -489,7 +520,13 @@ void xy_telemetry_close(struct xy_telemetry *t)
 {
 	if (!t)
 		return;
-	unlink(t->path);
+	if (xy_telemetry_is_there(t)) // else it is another's
+		unlink(t->path);
+	if (t->fd < 0) {
+		free(t->commands);
+		free(t);
+		return;
+	}
 	for (unsigned i = 0; i < XY_TELEMETRY_CLIENTS; i++)
 		if (t->clients[i])
 			client_drop(t->clients[i]);

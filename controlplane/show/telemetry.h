@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <uv.h>
 
 struct xy_telemetry;
@@ -28,9 +29,14 @@ struct xy_telemetry_config {
 	const char *group; // NULL or "": as it is
 };
 
-// A socket that a killed daemon left is replaced. -EADDRINUSE: the instance runs already.
-int xy_telemetry_create(uv_loop_t *loop, const struct xy_telemetry_config *cfg,
-			struct xy_telemetry **out, struct xy_err *err);
+// Answers nobody before it listens.
+int xy_telemetry_create(uv_loop_t *loop, struct xy_telemetry **out, struct xy_err *err);
+// A socket that a killed daemon left is replaced. -EADDRINUSE: the instance runs already. Called
+// again it listens there in place of where it did; who is connected stays.
+int xy_telemetry_listen(struct xy_telemetry *t, const struct xy_telemetry_config *cfg,
+			struct xy_err *err);
+// Does the path still lead to its socket?
+bool xy_telemetry_is_there(const struct xy_telemetry *t);
 // command begins with "/"; it and help must stay. -EEXIST, -ENOMEM.
 int xy_telemetry_register(struct xy_telemetry *t, const char *command, const char *help,
 			  xy_telemetry_handler *handler, void *arg);

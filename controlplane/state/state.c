@@ -144,6 +144,8 @@ static void tell_waiters(struct xy_state *s, uint64_t edition, int result)
 
 static void note(struct xy_state *s, int result, const struct xy_err *err)
 {
+	if (result == -ENOENT) // another file system was mounted over it, or somebody removed it
+		s->usable = false;
 	if (!result) {
 		if (s->unsaved[0])
 			xy_log_info("state: saved again in %s", s->folder);
@@ -192,10 +194,42 @@ static int refuse(struct xy_state *s, struct xy_err *err)
 	return xy_err_set(err, EROFS, "%s", s->lost);
 }
 
+// What lies there from an earlier start: of what both know the newer stands, and of two keys for
+// one endpoint the one that was pinned first.
+static void merge(struct xy_state *s, const struct xy_statefile *old)
+{
+	if (old->epoch > s->now.epoch)
+		s->now.epoch = old->epoch;
+	xy_state_stamp_set(s, old->stamp);
+	for (unsigned i = 0; i < old->pins; i++)
+		xy_state_pin_set(s, old->pin[i].endpoint, &old->pin[i].key);
+	for (unsigned i = 0, at; i < old->places; i++)
+		if (!xy_statefile_place_find(&s->now, &old->place[i].key, &at))
+			xy_statefile_place_put(&s->now, &old->place[i].key, &old->place[i].at);
+}
+
+// A folder that could not be used may be usable now: its file system came late, its owner was
+// mended.
+static void folder_again(struct xy_state *s)
+{
+	struct xy_statefile old = {0};
+	struct xy_err why = {0};
+	if (!s->folder[0] || folder_make(s->folder, NULL))
+		return;
+	s->usable = true;
+	if (!xy_statefile_load(s->folder, &old, &why))
+		merge(s, &old);
+	xy_statefile_free(&old);
+	memcpy(s->lost, why.text, sizeof(s->lost));
+	xy_log_info("state: %s can be used now%s%s", s->folder, why.text[0] ? "; " : "", why.text);
+}
+
 void xy_state_save(struct xy_state *s)
 {
 	if (s->writing || s->edition == s->saved)
 		return;
+	if (!s->usable)
+		folder_again(s);
 	struct writing *w = s->usable ? write_prepare(s) : NULL;
 	if (!w) {
 		tell_waiters(s, s->edition, refuse(s, NULL));

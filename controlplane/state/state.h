@@ -42,11 +42,12 @@ struct xy_state_ops {
 };
 // From here on saving is a helper's. Before, it waits for the disk.
 void xy_state_ops_set(struct xy_state *s, const struct xy_state_ops *ops);
-// Begins to write what has changed, if anything did.
+// Begins to write what has changed, if anything did. A folder that could not be used is tried
+// again; what an earlier start left in it is taken over.
 void xy_state_save(struct xy_state *s);
 
 const char *xy_state_folder(const struct xy_state *s);
-const char *xy_state_lost(const struct xy_state *s); // at the start; NULL: nothing
+const char *xy_state_lost(const struct xy_state *s); // at the start, or still; NULL: nothing
 const char *xy_state_unsaved(
 	const struct xy_state *s); // why the last save failed; NULL: it did not
 

@@ -46,6 +46,11 @@ check_not "where another's route stands it stays" has 10.78.0.0
 ip -n a route del 10.78.0.0/16 dev to-b
 check_within 10 "when that goes ours comes" has '^10.78.0.0/16 proto 120'
 
+ip -n a route replace 10.78.0.0/16 dev to-b
+check_within 10 "one that is put in the place of ours is told of" logged 'put another route for 10.78.0.0/16 in the place of ours'
+ip -n a route del 10.78.0.0/16 dev to-b
+check_within 10 "when that goes ours comes back" has '^10.78.0.0/16 proto 120'
+
 ip -n a link set $dev down
 check_within 10 "an interface that is set down is told of" logged 'xylem0: somebody set the interface down'
 check_within 10 "and shown" warned 'ip link set xylem0 up'
@@ -61,7 +66,7 @@ fresh
 
 ip -n a addr flush dev $dev
 check_within 10 "addresses that were flushed are restored" works
-check "and that is told" logged "somebody took address ${LAB_ADDR[a]}/64 away; restored"
+check "and that is told" logged "address ${LAB_ADDR[a]}/64 was missing; restored"
 ip -n a -6 route flush dev $dev
 ip -n a route flush dev $dev proto 120
 check_within 20 "routes that were flushed are restored" works
@@ -91,7 +96,7 @@ check "and that is told" logged 'mesh7: somebody deleted the interface; it is ma
 fresh
 
 # One who flushes for ever.
-lines() { grep -c 'somebody took address' "$LAB/a.log" || true; }
+lines() { grep -c 'was missing; restored' "$LAB/a.log" || true; }
 (while :; do
   ip -n a addr flush dev $dev
   sleep 0.1

@@ -141,7 +141,7 @@ static void serve(int ready)
 	snprintf(path, sizeof(path), "%s/xylem/" NODE "/" XY_RUNDIR_TELEMETRY, dir);
 	struct xy_telemetry_config cfg = {.instance = NODE, .path = path, .mode = 0600};
 	uv_loop_init(&loop);
-	if (xy_telemetry_create(&loop, &cfg, &t, &err))
+	if (xy_telemetry_create(&loop, &t, &err) || xy_telemetry_listen(t, &cfg, &err))
 		_exit(1);
 	xy_telemetry_register(t, "/xylem/peers", "", answer_peers, NULL);
 	xy_telemetry_register(t, "/xylem/node", "", answer_node, NULL);

@@ -325,6 +325,49 @@ static void test_no_folder(void)
 	xy_state_close(open_lost("Not a directory"));
 }
 
+// The folder's file system is mounted when the daemon runs already: from then on it is used, and
+// what lay in it from an earlier start counts.
+static void test_late_folder(void)
+{
+	char early[sizeof(folder)], moved[sizeof(folder) + 8];
+	struct xy_key old = key_of(1), new = key_of(2), other = key_of(3);
+	struct xy_err err;
+	folder_new();
+	memcpy(early, folder, sizeof(early));
+	struct xy_state *s = open_good();
+	xy_state_pin_set(s, "a:1", &old);
+	CU_ASSERT_EQUAL(xy_state_epoch_save_now(s, 70, &err), 0);
+	xy_state_close(s);
+	snprintf(moved, sizeof(moved), "%s.there", early);
+	CU_ASSERT_FATAL(rename(early, moved) == 0);
+	FILE *f = fopen(early, "we"); // in its place: no folder
+	CU_ASSERT_FATAL(f != NULL);
+	fclose(f);
+
+	s = open_lost("Not a directory");
+	CU_ASSERT_TRUE(xy_state_epoch_save_now(s, 60, &err) < 0);
+	xy_state_pin_set(s, "a:1", &new);
+	xy_state_pin_set(s, "b:2", &other);
+	xy_state_save(s);
+	CU_ASSERT_PTR_NOT_NULL(xy_state_lost(s));
+	CU_ASSERT_FATAL(unlink(early) == 0 && rename(moved, early) == 0);
+	xy_state_save(s);
+	CU_ASSERT_PTR_NULL(xy_state_lost(s));
+	CU_ASSERT_FATAL(rename(early, moved) == 0); // and when it goes, and another comes
+	xy_state_stamp_set(s, stamp_1);
+	xy_state_save(s);
+	CU_ASSERT_PTR_NOT_NULL(xy_state_unsaved(s));
+	xy_state_save(s);
+	CU_ASSERT_PTR_NULL(xy_state_unsaved(s));
+	xy_state_close(s);
+	s = open_good();
+	CU_ASSERT_EQUAL(xy_state_epoch(s), 70);
+	CU_ASSERT_EQUAL(xy_state_pins(s), 2);
+	CU_ASSERT_EQUAL(memcmp(xy_state_pin(s, "a:1"), &old, sizeof(old)), 0);
+	CU_ASSERT_EQUAL(memcmp(xy_state_pin(s, "b:2"), &other, sizeof(other)), 0);
+	xy_state_close(s);
+}
+
 static void test_untrusted_folder(void)
 {
 	folder_new();
@@ -471,6 +514,7 @@ int main(void)
 		{"another version", test_version},
 		{"lines that are wrong", test_lines},
 		{"no folder", test_no_folder},
+		{"a folder that comes late", test_late_folder},
 		{"a folder that others may write to", test_untrusted_folder},
 		{"without privileges", test_unprivileged},
 		{"the disk is full", test_disk_full},

@@ -39,10 +39,22 @@ static json_t *handle_nothing(void *arg, const char *params)
 	return NULL;
 }
 
+static int create_at(const struct xy_telemetry_config *cfg, struct xy_telemetry **t,
+		     struct xy_err *err)
+{
+	int r = xy_telemetry_create(&loop, t, err);
+	if (r)
+		return r;
+	r = xy_telemetry_listen(*t, cfg, err);
+	if (r)
+		xy_telemetry_close(*t);
+	return r;
+}
+
 static int create(struct xy_telemetry **t, struct xy_err *err)
 {
 	struct xy_telemetry_config cfg = {.instance = "test", .path = path, .mode = 0640};
-	return xy_telemetry_create(&loop, &cfg, t, err);
+	return create_at(&cfg, t, err);
 }
 
 static void start(void)
@@ -267,14 +279,42 @@ static void test_path(void)
 	CU_ASSERT(bind(stale, (struct sockaddr *)&sun, sizeof(sun)) == 0);
 	close(stale);
 	struct xy_telemetry_config cfg = {.instance = "test", .path = other, .mode = 0600};
-	CU_ASSERT_FATAL(xy_telemetry_create(&loop, &cfg, &second, &err) == 0);
+	CU_ASSERT_FATAL(create_at(&cfg, &second, &err) == 0);
 	xy_telemetry_close(second);
 	fclose(fopen(other, "w"));
-	CU_ASSERT(xy_telemetry_create(&loop, &cfg, &second, &err) == -EEXIST);
+	CU_ASSERT(create_at(&cfg, &second, &err) == -EEXIST);
 	CU_ASSERT(unlink(other) == 0);
 	cfg.group = "no-such-group";
-	CU_ASSERT(xy_telemetry_create(&loop, &cfg, &second, &err) == -ENOENT);
+	CU_ASSERT(create_at(&cfg, &second, &err) == -ENOENT);
 	CU_ASSERT(strstr(err.text, "groupadd no-such-group") && access(other, F_OK) != 0);
+	stop();
+}
+
+// Somebody removes the file, or puts another there: it is noticed, and made anew; who is connected
+// stays, and the other's is left alone.
+static void test_file_gone(void)
+{
+	struct xy_telemetry_config cfg = {.instance = "test", .path = path, .mode = 0640};
+	struct xy_err err;
+	start();
+	int old = dial_greeted();
+	CU_ASSERT(xy_telemetry_is_there(server));
+	CU_ASSERT(unlink(path) == 0);
+	CU_ASSERT(!xy_telemetry_is_there(server));
+	CU_ASSERT(xy_telemetry_listen(server, &cfg, &err) == 0);
+	CU_ASSERT(xy_telemetry_is_there(server));
+	int fresh = dial_greeted();
+	ask(fresh, "/echo", "me");
+	ask(old, "/echo", "me");
+	close(fresh);
+	close(old);
+	CU_ASSERT(unlink(path) == 0);
+	FILE *f = fopen(path, "we");
+	CU_ASSERT_FATAL(f != NULL);
+	fclose(f);
+	CU_ASSERT(!xy_telemetry_is_there(server));
+	CU_ASSERT(xy_telemetry_listen(server, &cfg, &err) == -EEXIST);
+	CU_ASSERT(unlink(path) == 0);
 	stop();
 }
 
@@ -395,5 +435,5 @@ XY_UNIT_MAIN("telemetry", {"greeting", test_greeting}, {"requests", test_request
 	     {"sizes", test_sizes}, {"a client that does not read", test_slow_client},
 	     {"too many clients", test_too_many}, {"no descriptor left", test_no_files},
 	     {"clients that go", test_gone_clients}, {"the socket's file", test_path},
-	     {"folders", test_rundir}, {"folders of others", test_rundir_trusted},
-	     {"a folder that goes", test_rundir_remove})
+	     {"the file goes", test_file_gone}, {"folders", test_rundir},
+	     {"folders of others", test_rundir_trusted}, {"a folder that goes", test_rundir_remove})

@@ -369,6 +369,9 @@ static void test_told(void)
 	expect_told("ip route del 2001:db8:79::/64", XY_HOSTLINK_NO_ROUTE, "2001:db8:79::/64");
 	sh("ip route add 10.79.0.0/16 dev a0");
 	expect_told("ip route del 10.79.0.0/16", XY_HOSTLINK_NO_ROUTE, "10.79.0.0/16");
+	sh("ip route add 10.79.0.0/16 dev b0");
+	expect_told("ip route replace 10.79.0.0/16 dev a0", XY_HOSTLINK_REPLACED, "10.79.0.0/16");
+	sh("ip route del 10.79.0.0/16");
 	CU_ASSERT_EQUAL(xy_hostlink_get(&n, 9999, &e), -ENODEV);
 	n.see = NULL;
 }

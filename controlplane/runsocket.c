@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "runsocket.h"
+
+#include "daemon.h"
+#include "show/telemetry.h"
+
+enum { LOOK_SECONDS = 5 };
+
+static int listen_there(struct xy_daemon *d, struct xy_err *err)
+{
+	const struct xy_config *c = &d->plan.config;
+	char path[XY_RUNDIR_LEN + sizeof("/" XY_RUNDIR_TELEMETRY)];
+	int r = xy_rundir_make(d->name, &d->rundir, err);
+	if (r)
+		return r;
+	snprintf(path, sizeof(path), "%s/" XY_RUNDIR_TELEMETRY, d->rundir.path);
+	struct xy_telemetry_config cfg = {.instance = d->name,
+					  .path = path,
+					  .mode = c->telemetry.mode,
+					  .group = c->telemetry.group};
+	return xy_telemetry_listen(d->telemetry, &cfg, err);
+}
+
+// What may be otherwise soon: a file system that is not there yet, or not to be written to. All
+// else is a slip of the config, or another of our name.
+static bool is_late(int r)
+{
+	return r == -ENOENT || r == -EROFS || r == -EACCES || r == -EPERM || r == -ENOSPC ||
+	       r == -ENOTDIR;
+}
+
+int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
+{
+	int r = xy_telemetry_create(&d->loop, &d->telemetry, err);
+	r = r ? r : xy_show_register(d, err);
+	if (r)
+		return r;
+	r = listen_there(d, err);
+	if (!is_late(r) || d->rundir.path[0]) // a place, but not as the config wants it
+		return r;
+	d->unseen = *err;
+	xy_log_warn("%s. Until then the node runs, but `xylem show` finds it nowhere", err->text);
+	return 0;
+}
+
+void xy_runsocket_tend(struct xy_daemon *d)
+{
+	struct xy_err err = {0};
+	if (d->ticks_run++ % LOOK_SECONDS || xy_telemetry_is_there(d->telemetry))
+		return;
+	if (listen_there(d, &err) == 0) {
+		xy_log_warn("the telemetry socket was not there any more, or not yet: it is %s/"
+			    "%s now",
+			    d->rundir.path, XY_RUNDIR_TELEMETRY);
+		d->unseen.text[0] = 0;
+		return;
+	}
+	if (!d->unseen.text[0])
+		xy_log_warn("the telemetry socket is gone: %s; trying again", err.text);
+	d->unseen = err;
+}
+
+const char *xy_runsocket_missing(const struct xy_daemon *d)
+{
+	return d->unseen.text[0] ? d->unseen.text : NULL;
+}
