@@ -70,7 +70,9 @@ XY_STEER_INLINE uint16_t xy_steer_be16(const uint8_t *p)
 XY_STEER_INLINE int xy_steer_longer(const uint8_t *frame, const uint8_t *end, uint32_t len,
 				    uint32_t n)
 {
-	return len ? len > n : frame + (n & 0xffff) < end;
+	if (len)
+		return len > n;
+	return n <= 0xffff && frame + n < end;
 }
 
 XY_STEER_INLINE enum xy_steer xy_steer_v4(const uint8_t *ip, const uint8_t *end, uint32_t len,

@@ -194,24 +194,26 @@ static void test_nexthop_group(void)
 static void test_master(void)
 {
 	char name[IF_NAMESIZE];
-	unsigned b0 = if_nametoindex("b0");
-	CU_ASSERT_EQUAL(xy_underlay_master(&u, b0, name), 0);
+	sh("ip link add m0 type veth peer name m1");
+	unsigned m0 = if_nametoindex("m0");
+	CU_ASSERT_EQUAL(xy_underlay_master(&u, m0, name), 0);
 	CU_ASSERT_STRING_EQUAL(name, "");
-	sh("ip link add br7 type bridge && ip link set b0 master br7");
-	CU_ASSERT_EQUAL(xy_underlay_master(&u, b0, name), 0);
+	sh("ip link add br7 type bridge && ip link set m0 master br7");
+	CU_ASSERT_EQUAL(xy_underlay_master(&u, m0, name), 0);
 	CU_ASSERT_STRING_EQUAL(name, "br7");
 	CU_ASSERT_EQUAL(xy_underlay_master(&u, if_nametoindex("br7"), name), 0);
 	CU_ASSERT_STRING_EQUAL(name, "");
 	sh("ip link del br7");
-	CU_ASSERT_EQUAL(xy_underlay_master(&u, b0, name), 0);
+	CU_ASSERT_EQUAL(xy_underlay_master(&u, m0, name), 0);
 	CU_ASSERT_STRING_EQUAL(name, "");
 	if (system("ip link add vrf7 type vrf table 77 2>/dev/null") == 0) {
-		sh("ip link set b0 master vrf7");
-		CU_ASSERT_EQUAL(xy_underlay_master(&u, b0, name), 0);
+		sh("ip link set m0 master vrf7");
+		CU_ASSERT_EQUAL(xy_underlay_master(&u, m0, name), 0);
 		CU_ASSERT_STRING_EQUAL(name, "");
 		sh("ip link del vrf7");
 	}
 	CU_ASSERT_EQUAL(xy_underlay_master(&u, 9999, name), -ENODEV);
+	sh("ip link del m0");
 }
 
 static void test_changes(void)
