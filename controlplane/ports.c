@@ -2,13 +2,14 @@
 #include "ports.h"
 
 #include "daemon.h"
-#include "kernel/underlay.h"
+#include "kernel/way.h"
 
 #include <net/if.h>
 #include <stdlib.h>
 
 enum {
-	ADDRESSES = 256,      // of one card
+	ADDRESSES = 256,      // whose packets one card takes; of others its socket does
+	ADDRESS_TRIES = 3,    // when they change as they are read
 	QUEUE_BUFFERS = 4096, // a queue keeps so many at most: 2048 to fill, 2048 on their way
 	SETTLE_MS = 50,	      // changes in the kernel come in bursts
 	BATCH = 16,	   // links per turn: each takes three requests of the kernel, about 60 us
@@ -28,7 +29,8 @@ struct card {
 };
 
 struct xy_ports {
-	struct xy_underlay underlay;
+	struct xy_ways ways;
+	bool addresses_stale;
 	unsigned cards;
 	struct card card[XY_CONFIG_PORTS];
 	uv_poll_t poll;
@@ -81,15 +83,21 @@ void xy_ports_prepare(const struct xy_config *c, struct xy_dp_config *dp, const 
 
 // --- one card
 
+// The packets of a bridge are the bridge's to take, also those that come by a part of it.
+static unsigned addresses_of(const struct xy_daemon *d, const struct card *c,
+			     struct xy_addr out[static ADDRESSES])
+{
+	if (xy_addr_is_unspecified(&c->cfg.address))
+		return xy_host_addresses_at(&d->ports->ways.addresses, c->ifindex, !c->master[0],
+					    out, ADDRESSES);
+	out[0] = c->cfg.address;
+	return 1;
+}
+
 static void addresses_follow(struct xy_daemon *d, struct card *c)
 {
 	struct xy_addr now[ADDRESSES];
-	int n = xy_underlay_addresses(&d->ports->underlay, c->ifindex, now, ADDRESSES);
-	if (n < 0) {
-		d->ports->again = true;
-		return;
-	}
-	unsigned count = n > ADDRESSES ? ADDRESSES : (unsigned)n;
+	unsigned count = addresses_of(d, c, now);
 	if (count == c->count && memcmp(now, c->address, count * sizeof(*now)) == 0)
 		return;
 	c->count = count;
@@ -99,11 +107,21 @@ static void addresses_follow(struct xy_daemon *d, struct card *c)
 		xy_log_warn("%s: addresses: %s", c->cfg.interface, strerror(-r));
 }
 
+// What cannot be read now is with the next decision or second.
+static void addresses_read(struct xy_daemon *d)
+{
+	struct xy_ports *p = d->ports;
+	for (unsigned i = 0; i < ADDRESS_TRIES && p->addresses_stale; i++)
+		p->addresses_stale = xy_host_addresses_read(&d->netlink, &p->ways.addresses) != 0;
+	p->again |= p->addresses_stale;
+}
+
 // Packets for a part of a bridge go to the bridge, whose addresses they bear.
 static void master_follow(struct xy_daemon *d, struct card *c)
 {
 	char now[IF_NAMESIZE];
-	if (xy_underlay_master(&d->ports->underlay, c->ifindex, now) || strcmp(now, c->master) == 0)
+	if (xy_underlay_master(&d->ports->ways.underlay, c->ifindex, now) ||
+	    strcmp(now, c->master) == 0)
 		return;
 	if (now[0])
 		xy_log_warn(
@@ -144,7 +162,6 @@ static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
 	c->master[0] = 0;
 	c->ifindex = if_nametoindex(info.interface);
 	snprintf(c->name, sizeof(c->name), "%s", info.interface);
-	addresses_follow(d, c);
 	xy_log_info("port %u: %s on %s (%s), %u queues, UDP port %u", c->id, info.driver,
 		    info.interface, info.mode, info.queues, info.port);
 	if (info.may_train)
@@ -153,6 +170,7 @@ static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
 			"where frames come as trains of datagrams, the kernel's socket takes them",
 			c->name);
 	master_follow(d, c);
+	addresses_follow(d, c);
 	return 0;
 }
 
@@ -187,8 +205,8 @@ static void cards_follow(struct xy_daemon *d)
 		twin_check(c);
 		if (!c->open)
 			continue;
-		addresses_follow(d, c);
 		master_follow(d, c);
+		addresses_follow(d, c);
 		xy_dp_port_follow(d->dp, c->id);
 	}
 }
@@ -233,77 +251,62 @@ static void cards_retry(struct xy_daemon *d)
 
 // --- where peers are
 
-static struct card *card_at(struct xy_ports *p, unsigned ifindex, const struct xy_addr *remote)
+static const struct card *card_of(const struct xy_ports *p, unsigned port)
 {
-	for (unsigned i = 0; i < p->cards; i++) {
-		struct card *c = &p->card[i];
-		if (c->open && c->ifindex == ifindex && xy_addr_reaches(&c->cfg.address, remote))
-			return c;
-	}
+	for (unsigned i = 0; i < p->cards; i++)
+		if (p->card[i].open && p->card[i].id == port)
+			return &p->card[i];
 	return NULL;
 }
 
-static bool has_address(const struct card *c, const struct xy_addr *a)
+static void ports_list(struct xy_daemon *d)
 {
-	for (unsigned i = 0; i < c->count; i++)
-		if (xy_addr_eq(&c->address[i], a))
-			return true;
-	return false;
-}
-
-static bool is_card(const struct xy_ports *p, unsigned port)
-{
-	for (unsigned i = 0; i < p->cards; i++)
-		if (p->card[i].id == port)
-			return true;
-	return false;
-}
-
-// The way leads over no card: a socket sends, where there is one.
-static void go_by_socket(const struct xy_daemon *d, struct xy_dp_peer *peer)
-{
+	struct xy_ways *w = &d->ports->ways;
 	struct xy_dp_port_info info;
-	if (!is_card(d->ports, peer->port))
-		return;
-	for (unsigned i = 0; i < XY_DP_PORTS; i++)
-		if (!is_card(d->ports, i) && xy_dp_port_info(d->dp, i, &info) == 0 &&
-		    xy_addr_reaches(&info.address, &peer->remote.addr)) {
-			peer->port = i;
-			return;
-		}
+	w->count = 0;
+	for (unsigned i = 0; i < XY_DP_PORTS; i++) {
+		if (xy_dp_port_info(d->dp, i, &info))
+			continue;
+		const struct card *c = card_of(d->ports, i);
+		w->port[w->count++] = (struct xy_way_port){.id = i,
+							   .address = info.address,
+							   .udp_port = info.port,
+							   .card = c ? c->ifindex : 0,
+							   .bound = c && c->cfg.shared};
+	}
 }
 
-static void go_by_card(struct card *c, const struct xy_underlay_path *path, struct xy_dp_peer *peer)
+static void by_card(const struct xy_way *way, struct xy_dp_peer *peer)
 {
-	peer->port = c->id;
-	if (!has_address(c, &peer->local))
-		peer->local = path->source;
-	peer->resolved = path->resolved && has_address(c, &peer->local);
-	memcpy(peer->next_mac, path->next_mac, sizeof(peer->next_mac));
-	memcpy(peer->own_mac, path->own_mac, sizeof(peer->own_mac));
+	peer->resolved = way->path.resolved && !xy_addr_is_unspecified(&way->local);
+	memcpy(peer->next_mac, way->path.next_mac, sizeof(peer->next_mac));
+	memcpy(peer->own_mac, way->path.own_mac, sizeof(peer->own_mac));
 }
 
 void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 {
 	struct xy_daemon *d = arg;
 	struct xy_ports *p = d->ports;
-	struct xy_underlay_path path;
-	if (xy_underlay_path(&p->underlay, &peer->remote, p->cards > 0, &path))
+	struct xy_way way;
+	addresses_read(d);
+	int r = xy_way_find(&p->ways, &peer->remote, &peer->heard, &way);
+	peer->port = way.port;
+	peer->local = way.local;
+	if (r)
 		return;
-	if (d->host_open && path.next.ifindex == d->host_index &&
+	if (d->host_open && way.path.next.ifindex == d->host_index &&
 	    xy_interface_withhold(d, &peer->remote.addr))
 		return; // asked again when the kernel has let it go
-	peer->mtu = path.mtu;
-	peer->route_mtu = path.route_mtu;
-	peer->icmp_mtu = path.icmp_mtu;
-	struct card *c = card_at(p, path.next.ifindex, &peer->remote.addr);
-	if (!c) {
-		go_by_socket(d, peer);
+	peer->via = way.path.next.ifindex;
+	peer->source = way.source;
+	peer->mtu = way.path.mtu;
+	peer->route_mtu = way.path.route_mtu;
+	peer->icmp_mtu = way.path.icmp_mtu;
+	if (!way.by_card)
 		return;
-	}
-	if (p->keep || !path.resolved)
-		xy_underlay_use(&p->underlay, &path);
-	go_by_card(c, &path, peer);
+	if (p->keep || !way.path.resolved)
+		xy_underlay_use(&p->ways.underlay, &way.path);
+	by_card(&way, peer);
 }
 
 // --- following the kernel
@@ -314,8 +317,10 @@ static void on_settle(uv_timer_t *timer)
 	struct xy_ports *p = d->ports;
 	if (!p->from) {
 		p->again = false;
+		addresses_read(d);
 		xy_late_ports_look(d);
 		cards_follow(d);
+		ports_list(d);
 	}
 	if (xy_links_mtu_refresh(d->links, &p->from, BATCH)) {
 		uv_timer_start(timer, on_settle, 1, 0);
@@ -339,8 +344,10 @@ static void ask_again(struct xy_daemon *d)
 static void on_netlink(uv_poll_t *poll, int status, int events)
 {
 	struct xy_daemon *d = poll->data;
-	if (xy_netlink_changed(&d->netlink))
-		ask_again(d);
+	if (!xy_netlink_changed(&d->netlink))
+		return;
+	d->ports->addresses_stale = true;
+	ask_again(d);
 }
 
 void xy_ports_mtu_told(struct xy_daemon *d)
@@ -431,10 +438,13 @@ int xy_ports_open(struct xy_daemon *d, struct xy_err *err)
 	d->ports = calloc(1, sizeof(*d->ports));
 	if (!d->ports)
 		return xy_err_set(err, ENOMEM, "no memory for ports");
-	d->ports->underlay =
+	d->ports->ways.underlay =
 		(struct xy_underlay){.netlink = &d->netlink, .fwmark = d->plan.config.fwmark};
+	d->ports->addresses_stale = true;
+	addresses_read(d);
 	for (unsigned i = 0; !r && i < d->plan.config.port_count; i++)
 		r = port_open(d, i, err);
+	ports_list(d);
 	if (d->ports->cards)
 		xy_netlink_watch_neighbours(&d->netlink);
 	return r;
@@ -442,6 +452,8 @@ int xy_ports_open(struct xy_daemon *d, struct xy_err *err)
 
 void xy_ports_close(struct xy_daemon *d)
 {
+	if (d->ports)
+		xy_host_addresses_free(&d->ports->ways.addresses);
 	free(d->ports);
 	d->ports = NULL;
 }

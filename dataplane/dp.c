@@ -341,6 +341,7 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 	if (msg->type != XY_DP_ASK && msg->type != XY_DP_USED && msg->m) {
 		ev->remote = xy_packet(msg->m)->remote;
 		ev->local = xy_packet(msg->m)->local;
+		ev->interface = xy_packet(msg->m)->interface;
 	}
 	switch (ev->type) {
 	case XY_DP_OVERLAY:

@@ -31,12 +31,16 @@ struct xy_packet {
 	uint64_t counter;	   // of the transport message (wg_open, wg_seal)
 	uint32_t from;		   // peer that sent it, or XY_PEER_NONE or XY_PEER_SELF
 	uint32_t index;		   // receiver index as on the wire; wg_seal: not used
-	uint32_t next;		   // peer to send it to (route, wg_seal)
-	uint8_t port;		   // received on, or to be sent on
-	uint8_t ecn : 2;	   // outer ECN bits, received or to be sent
-	uint8_t pieces : 2;	   // to be sent: XY_PIECES_*
-	uint8_t version;	   // of the overlay packet: 4 or 6; 0 = keepalive
-	uint8_t verdict; // reason (enum xy_drop) or error (enum xy_icmp_error) for the next node
+	union {
+		uint32_t interface; // received by, 0 = not known; until route
+		uint32_t next;	    // peer to send it to (route, wg_seal)
+	};
+	uint8_t port;	    // received on, or to be sent on
+	uint8_t ecn : 2;    // outer ECN bits, received or to be sent
+	uint8_t pieces : 2; // to be sent: XY_PIECES_*
+	uint8_t version;    // of the overlay packet: 4 or 6; 0 = keepalive
+	// For the next node: reason (enum xy_drop), error (enum xy_icmp_error), or whose it is.
+	uint8_t verdict;
 };
 _Static_assert(sizeof(struct xy_packet) <= 64, "one cache line");
 

@@ -53,6 +53,11 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 	*a = (struct xy_adjacency){.remote = cfg->remote,
 				   .local = cfg->local,
 				   .port = (uint16_t)cfg->port,
+				   .heard_local = cfg->heard.local,
+				   .heard_port = (uint16_t)cfg->heard.port,
+				   .heard_interface = cfg->heard.interface,
+				   .as_heard = cfg->port == cfg->heard.port &&
+					       xy_addr_eq(&cfg->local, &cfg->heard.local),
 				   .leaf = cfg->leaf,
 				   .routing = cfg->routing,
 				   .open = cfg->open};

@@ -11,10 +11,14 @@ struct xy_adjacency {		   // immutable once published
 	struct xy_addr local;
 	uint32_t payload_max; // largest overlay packet that the link carries, bytes
 	uint32_t whole_max;   // and the largest that goes in one piece
+	uint32_t heard_interface;
 	uint16_t port;
 	bool leaf, routing, open;
+	bool as_heard;		      // local and port are those it was heard by
 	uint8_t pieces;		      // of the larger ones: XY_PIECES_*
 	struct xy_frame_header frame; // len 0: by the kernel's socket
+	struct xy_addr heard_local;
+	uint16_t heard_port;
 } __rte_cache_aligned;
 _Static_assert(offsetof(struct xy_adjacency, frame) <= 64, "one line is prefetched");
 

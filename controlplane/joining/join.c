@@ -196,14 +196,12 @@ static xy_nsec backoff(struct xy_join *j, const struct xy_join_target *t)
 
 static void ask(struct xy_join *j, struct xy_join_target *t, const struct xy_endpoint *where)
 {
-	static const struct xy_addr any;
 	uint8_t probe[XY_JOIN_LEN];
 	j->cfg.ops.random(j->cfg.ops.arg, t->nonce, sizeof(t->nonce));
 	xy_join_probe_write(t->nonce, probe);
 	t->asked = *where;
 	t->waiting = true;
-	if (xy_dp_send(j->cfg.dp, xy_links_port_to(j->cfg.dp, &where->addr), where, &any, probe,
-		       sizeof(probe)))
+	if (xy_links_send(j->cfg.links, where, NULL, probe, sizeof(probe)))
 		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNSENT);
 }
 

@@ -90,6 +90,12 @@ static struct nlmsghdr *route_request(const struct xy_underlay *u, char *buf,
 	xy_netlink_put_addr(h, RTA_DST, &to->addr);
 	mnl_attr_put_u8(h, RTA_IP_PROTO, IPPROTO_UDP); // rules may ask for these
 	mnl_attr_put_u16(h, RTA_DPORT, htons(to->port));
+	if (u->port)
+		mnl_attr_put_u16(h, RTA_SPORT, htons(u->port));
+	if (!xy_addr_is_unspecified(&u->source)) {
+		rt->rtm_src_len = rt->rtm_dst_len;
+		xy_netlink_put_addr(h, RTA_SRC, &u->source);
+	}
 	if (ifindex)
 		mnl_attr_put_u32(h, RTA_OIF, ifindex);
 	if (u->fwmark)
@@ -414,48 +420,7 @@ int xy_underlay_path(const struct xy_underlay *u, const struct xy_endpoint *to, 
 	return 0;
 }
 
-// --- addresses
-
-struct address_list {
-	unsigned ifindex, count, max;
-	struct xy_addr *out;
-};
-
-static int on_address(const struct nlmsghdr *h, void *arg)
-{
-	struct address_list *l = arg;
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(h);
-	const struct nlattr *attr, *found = NULL;
-	struct xy_addr a;
-	if (ifa->ifa_index != l->ifindex)
-		return MNL_CB_OK;
-	mnl_attr_for_each(attr, h, sizeof(*ifa))
-	{
-		uint16_t type = mnl_attr_get_type(attr);
-		if (type == IFA_LOCAL ||
-		    (type == IFA_ADDRESS && !found)) // point to point: LOCAL is ours
-			found = attr;
-	}
-	if (found && xy_netlink_get_addr(found, &a)) {
-		if (l->count < l->max)
-			l->out[l->count] = a;
-		l->count++;
-	}
-	return MNL_CB_OK;
-}
-
-int xy_underlay_addresses(const struct xy_underlay *u, unsigned ifindex, struct xy_addr *out,
-			  unsigned max)
-{
-	struct address_list l = {.ifindex = ifindex, .max = max, .out = out};
-	char buf[REQUEST];
-	struct ifaddrmsg *ifa;
-	struct nlmsghdr *h =
-		xy_netlink_request(u->netlink, buf, RTM_GETADDR, NLM_F_DUMP, sizeof(*ifa), &ifa);
-	ifa->ifa_family = AF_UNSPEC;
-	int r = xy_netlink_answer(u->netlink, h, on_address, &l);
-	return r ? r : (int)l.count;
-}
+// --- interfaces
 
 struct master {
 	unsigned ifindex;

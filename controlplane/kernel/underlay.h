@@ -11,6 +11,9 @@
 struct xy_underlay {
 	struct xy_netlink *netlink;
 	uint32_t fwmark; // that our ports send with (routes may depend on it); 0 = none
+	// Of what is to be sent, which rules may ask for; unspecified, 0: not chosen yet.
+	struct xy_addr source;
+	uint16_t port;
 };
 
 struct xy_underlay_hop {
@@ -42,9 +45,6 @@ int xy_underlay_path(const struct xy_underlay *u, const struct xy_endpoint *to, 
 // Asks the kernel to resolve the next hop, or to keep it resolved: it does not see our traffic
 // (NTF_USE). One that was left is tried again.
 void xy_underlay_use(const struct xy_underlay *u, const struct xy_underlay_path *path);
-// Addresses of an interface, v4-mapped for IPv4; at most max. Returns how many there are.
-int xy_underlay_addresses(const struct xy_underlay *u, unsigned ifindex, struct xy_addr *out,
-			  unsigned max);
 // What an interface is a part of (a bridge, a bond) that takes its packets and has the addresses;
 // "": nothing. A VRF leaves both to it. -errno of the kernel.
 int xy_underlay_master(const struct xy_underlay *u, unsigned ifindex, char out[static IF_NAMESIZE]);

@@ -55,6 +55,8 @@ void xy_link_ask_place(struct xy_links *l, struct xy_link *k, bool again, xy_nse
 	if (again) {
 		k->failed++;
 		xy_link_endpoints_ask(l, k, now);
+		if (!xy_link_is_heard(l, k, now))
+			xy_link_heard_forget(l, k);
 	}
 	if (hint.port && up)
 		k->asked = hint;

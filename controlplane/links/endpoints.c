@@ -14,13 +14,20 @@ bool xy_link_usable(const struct xy_endpoint *e)
 	       !xy_addr_is_unspecified(&e->addr);
 }
 
-unsigned xy_links_port_to(const struct xy_dp *dp, const struct xy_addr *remote)
+int xy_links_send(struct xy_links *l, const struct xy_endpoint *to, const struct xy_dp_heard *heard,
+		  const void *data, size_t len)
 {
-	struct xy_dp_port_info info;
-	for (unsigned i = 0; i < XY_DP_PORTS; i++)
-		if (xy_dp_port_info(dp, i, &info) == 0 && xy_addr_reaches(&info.address, remote))
-			return i;
-	return 0;
+	struct xy_dp_peer p = {.remote = *to};
+	if (heard)
+		p.heard = *heard;
+	l->cfg.ops.path(l->cfg.ops.arg, &p);
+	return xy_dp_send(l->dp, p.port, to, &p.local, data, len);
+}
+
+static bool heard_eq(const struct xy_dp_heard *a, const struct xy_dp_heard *b)
+{
+	return a->port == b->port && a->interface == b->interface &&
+	       xy_addr_eq(&a->local, &b->local);
 }
 
 static bool is_told(const struct xy_dp_peer *a, const struct xy_dp_peer *b)
@@ -28,10 +35,29 @@ static bool is_told(const struct xy_dp_peer *a, const struct xy_dp_peer *b)
 	return a->leaf == b->leaf && a->routing == b->routing && a->open == b->open &&
 	       a->provisional == b->provisional && a->port == b->port &&
 	       xy_endpoint_eq(&a->remote, &b->remote) && xy_addr_eq(&a->local, &b->local) &&
-	       a->mtu == b->mtu && a->room == b->room && a->route_mtu == b->route_mtu &&
-	       a->resolved == b->resolved &&
+	       heard_eq(&a->heard, &b->heard) && a->via == b->via &&
+	       xy_addr_eq(&a->source, &b->source) && a->mtu == b->mtu && a->room == b->room &&
+	       a->route_mtu == b->route_mtu && a->resolved == b->resolved &&
 	       memcmp(a->next_mac, b->next_mac, sizeof(a->next_mac)) == 0 &&
 	       memcmp(a->own_mac, b->own_mac, sizeof(a->own_mac)) == 0;
+}
+
+// The way to where it was all along is another now, by the kernel's word.
+static bool turns(const struct xy_dp_peer *from, const struct xy_dp_peer *to)
+{
+	return from->remote.port && xy_endpoint_eq(&from->remote, &to->remote) &&
+	       heard_eq(&from->heard, &to->heard) &&
+	       (from->port != to->port || !xy_addr_eq(&from->local, &to->local) ||
+		!xy_addr_eq(&from->source, &to->source));
+}
+
+// Who only listens would not tell the peer that we send from elsewhere, and it would go on sending
+// to an address that may be gone.
+static void say_where(struct xy_links *l, const struct xy_link *k)
+{
+	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
+	if (current)
+		xy_dp_session_keepalive(l->dp, current->index);
 }
 
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
@@ -40,18 +66,29 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 			       .routing = k->routing,
 			       .open = k->open,
 			       .provisional = k->provisional,
-			       .port = k->port,
 			       .remote = k->remote,
-			       .local = k->local};
+			       .heard = k->heard};
 	if (p.remote.port)
 		l->cfg.ops.path(l->cfg.ops.arg, &p);
 	xy_link_size(k, &p);
 	if (is_told(&p, &k->told))
 		return 0;
+	bool turned = turns(&k->told, &p);
 	int r = xy_dp_peer_set(l->dp, k->slot, &p);
-	if (!r)
-		k->told = p;
-	return r;
+	if (r)
+		return r;
+	k->told = p;
+	if (turned)
+		say_where(l, k);
+	return 0;
+}
+
+void xy_link_heard_forget(struct xy_links *l, struct xy_link *k)
+{
+	if (xy_addr_is_unspecified(&k->heard.local))
+		return;
+	k->heard = (struct xy_dp_heard){0};
+	xy_link_endpoint_publish(l, k);
 }
 
 static uint64_t remote_hash(const struct xy_links *l, const struct xy_endpoint *e)
@@ -94,8 +131,7 @@ struct xy_link *xy_link_by_remote(const struct xy_links *l, const struct xy_endp
 static void go_to(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *remote)
 {
 	remote_set(l, k, remote);
-	k->local = (struct xy_addr){0};
-	k->port = xy_links_port_to(l->dp, &remote->addr);
+	k->heard = (struct xy_dp_heard){0};
 	xy_link_endpoint_publish(l, k);
 }
 
@@ -116,23 +152,25 @@ static void say_moved(struct xy_link *k, const struct xy_endpoint *to, xy_nsec n
 			    k->name, at, missed);
 }
 
-void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
-			    const struct xy_endpoint *remote, const struct xy_addr *local,
-			    xy_nsec now)
+void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *remote,
+			    const struct xy_dp_heard *heard, xy_nsec now)
 {
 	if (!xy_link_usable(remote)) {
 		xy_link_refused(l, k, XY_LINK_DROP_HS_OVERLAY, remote, now);
 		return;
 	}
 	bool moved = !xy_endpoint_eq(&k->remote, remote);
-	if (!moved && xy_addr_eq(&k->local, local) && k->port == port)
+	if (!moved && heard_eq(&k->heard, heard))
 		return;
 	if (moved && k->told_up)
 		say_moved(k, remote, now);
 	remote_set(l, k, remote);
 	k->endpoints.learned = *remote;
-	k->local = *local;
-	k->port = port;
+	bool first = !k->told.remote.port || k->told.port != heard->port, theirs = k->heard.theirs;
+	if (xy_addr_is_unspecified(&k->heard.local) || k->heard.port != heard->port)
+		theirs = first;
+	k->heard = *heard;
+	k->heard.theirs = theirs;
 	xy_link_endpoint_publish(l, k);
 }
 

@@ -56,20 +56,16 @@ static struct xy_job *job_for(struct xy_links *l, struct xy_link *k, enum xy_job
 	job->serial = k->serial;
 	job->ours = &l->ours;
 	job->theirs = k->hs_remote;
-	job->port = k->told.port;
 	job->remote = k->remote;
-	job->local = k->local;
+	job->heard = (struct xy_dp_heard){0};
 	return job;
 }
 
 // An initiation may look for the peer elsewhere than where its data goes.
-static void goes_where_asked(const struct xy_links *l, const struct xy_link *k, struct xy_job *job)
+static void goes_where_asked(const struct xy_link *k, struct xy_job *job)
 {
-	if (!k->asked.port)
-		return;
-	job->remote = k->asked;
-	job->local = (struct xy_addr){0};
-	job->port = xy_links_port_to(l->dp, &job->remote.addr);
+	if (k->asked.port)
+		job->remote = k->asked;
 }
 
 static void submit(struct xy_links *l, struct xy_job *job)
@@ -101,22 +97,15 @@ static void stamp(struct xy_links *l, struct xy_link *k, uint8_t out[XY_WG_TAI64
 		memcpy(l->stamped, out, sizeof(l->stamped));
 }
 
-// The kernel's socket would send to the next hop that it chose, which need not be the one that
-// answers (xy_underlay_path).
-static bool goes_by_card(const struct xy_link *k, const struct xy_job *job)
-{
-	return k->told.resolved && xy_endpoint_eq(&k->told.remote, &job->remote) &&
-	       (xy_addr_is_unspecified(&job->local) || xy_addr_eq(&k->told.local, &job->local));
-}
-
 static void send_message(struct xy_links *l, const struct xy_job *job, struct xy_cookie_jar *jar,
 			 void *msg, size_t len, xy_nsec now)
 {
 	xy_cookie_macs_add(jar, msg, len, now);
 	const struct xy_link *k = xy_link_find(l, job->slot, job->serial);
-	int r = k && goes_by_card(k, job)
+	// What goes to where its data goes takes the same way.
+	int r = k && xy_endpoint_eq(&k->told.remote, &job->remote)
 			? xy_dp_peer_send(l->dp, k->slot, msg, len)
-			: xy_dp_send(l->dp, job->port, &job->remote, &job->local, msg, len);
+			: xy_links_send(l, &job->remote, &job->heard, msg, len);
 	if (r)
 		xy_links_drop(l, XY_LINK_DROP_HS_UNSENT);
 }
@@ -143,7 +132,7 @@ void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	}
 	k->hs = XY_LINK_HS_CREATING;
 	k->hs_index = job->index = index;
-	goes_where_asked(l, k, job);
+	goes_where_asked(k, job);
 	l->cfg.ops.random(l->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
 	stamp(l, k, job->timestamp);
 	submit(l, job);
@@ -184,7 +173,7 @@ static void response_opened(struct xy_links *l, struct xy_link *k, struct xy_job
 	}
 	k->hs = XY_LINK_HS_NONE; // its index is the session's from here on
 	sodium_memzero(&k->hs_state, sizeof(k->hs_state));
-	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local, now);
+	xy_link_endpoint_learn(l, k, &job->remote, &job->heard, now);
 	xy_link_session_begun(l, k, job, true, now);
 }
 
@@ -237,9 +226,8 @@ static void respond(struct xy_links *l, struct xy_link *k, const struct xy_job *
 	k->responding = true;
 	job->index = index;
 	job->worker = opened->worker;
-	job->port = opened->port;
 	job->remote = opened->remote;
-	job->local = opened->local;
+	job->heard = opened->heard;
 	job->state = opened->state;
 	l->cfg.ops.random(l->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
 	submit(l, job);
@@ -275,7 +263,7 @@ void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *
 	memcpy(k->timestamp, job->timestamp, sizeof(k->timestamp));
 	k->initiation_seen = now;
 	xy_link_clock_compare(l, k, job);
-	xy_link_endpoint_learn(l, k, job->port, &job->remote, &job->local, now);
+	xy_link_endpoint_learn(l, k, &job->remote, &job->heard, now);
 	gives_way(l, k, now);
 	respond(l, k, job, now);
 	xy_link_schedule(l, k, now);
@@ -362,9 +350,8 @@ static bool admit(struct xy_links *l, const struct xy_dp_event *ev, bool *strang
 static void came_from(struct xy_job *job, const struct xy_dp_event *ev)
 {
 	job->worker = ev->worker;
-	job->port = ev->port;
 	job->remote = ev->remote;
-	job->local = ev->local;
+	job->heard = (struct xy_dp_heard){ev->local, ev->interface, ev->port};
 }
 
 static void take_initiation(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)

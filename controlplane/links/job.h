@@ -23,11 +23,11 @@ struct xy_job {
 	unsigned era;  // of the jobs' when it was taken
 	struct xy_job *next_free;
 
-	uint32_t slot;	       // of the link it is for, but for OPEN and MEET
-	uint64_t serial;       // the link's: a later link in the same slot is another
-	unsigned worker, port; // where the message came in
+	uint32_t slot;	 // of the link it is for, but for OPEN and MEET
+	uint64_t serial; // the link's: a later link in the same slot is another
+	unsigned worker; // where the message came in
 	struct xy_endpoint remote;
-	struct xy_addr local;
+	struct xy_dp_heard heard;
 
 	const struct xy_hs_local *ours;
 	struct xy_hs_remote theirs;

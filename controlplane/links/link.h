@@ -88,9 +88,8 @@ struct xy_link {
 	struct xy_endpoint remote; // data goes there; port 0: nowhere
 	struct xy_endpoint asked;  // the initiation under way; port 0: at `remote`
 	struct xy_endpoint hint;   // where to ask next; port 0: none
-	struct xy_addr local;
-	unsigned port;
-	unsigned mtu; // by the config: the largest overlay packet; 0: not set
+	struct xy_dp_heard heard;  // where its last message came to
+	unsigned mtu;		   // by the config: the largest overlay packet; 0: not set
 	struct xy_link_sizes sizes;
 	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
 	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
@@ -289,9 +288,10 @@ void xy_link_endpoint_next(struct xy_links *l, struct xy_link *k);
 void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at);
 void xy_link_remote_known(struct xy_links *l, struct xy_link *k); // what it has is a peer's
 // An authenticated message came from there.
-void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, unsigned port,
-			    const struct xy_endpoint *remote, const struct xy_addr *local,
-			    xy_nsec now);
+void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *remote,
+			    const struct xy_dp_heard *heard, xy_nsec now);
+// Nothing comes from there any more: in case where we send from is the cause, it is chosen anew.
+void xy_link_heard_forget(struct xy_links *l, struct xy_link *k);
 // Tells the dataplane, with the way there asked again; what did not change is not told again.
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
 

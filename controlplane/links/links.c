@@ -300,12 +300,13 @@ xy_nsec xy_links_deadline(const struct xy_links *l)
 static void session_event(struct xy_links *l, struct xy_link *k, const struct xy_dp_event *ev,
 			  xy_nsec now)
 {
+	const struct xy_dp_heard heard = {ev->local, ev->interface, ev->port};
 	if (ev->type == XY_DP_FIRST) {
 		xy_link_session_first(l, k, ev->index, now);
 		if (k->provisional)
 			xy_link_open_confirm(l, k, now);
 	} else if (ev->type == XY_DP_ROAM)
-		xy_link_endpoint_learn(l, k, ev->port, &ev->remote, &ev->local, now);
+		xy_link_endpoint_learn(l, k, &ev->remote, &heard, now);
 	else
 		run(l, k, now);
 	xy_link_schedule(l, k, now);

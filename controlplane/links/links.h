@@ -55,8 +55,9 @@ struct xy_links_ops {
 	// Starts to resolve host. 0: xy_links_resolved(serial, asked, ...) follows, with count 0
 	// when there is no such name, and not from within. -errno: it does not follow.
 	int (*resolve)(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port);
-	// Completes what the dataplane is told of a peer by what the kernel knows of the way there:
-	// the path MTU (0 as it comes = not known), the port, our address, the next hop.
+	// Completes what the dataplane is told of a peer, by the kernel's route to `remote` and
+	// where it was heard: the port, our address, the path MTU (0 as it comes = not known), the
+	// next hop.
 	void (*path)(void *arg, struct xy_dp_peer *peer);
 	// What became of a link that routing runs over. After REMOVED all routes to it have to go
 	// soon; its slot is another's when none names it, and nobody holds it (rib.h). NULL: nobody
@@ -149,8 +150,10 @@ bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from);
 bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now);
 bool xy_links_is_at(const struct xy_links *l, const struct xy_endpoint *at); // some peer, up or not
 bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now);
-// The port to send by.
-unsigned xy_links_port_to(const struct xy_dp *dp, const struct xy_addr *remote);
+// Sends a datagram that belongs to no link, by the way to there. heard: where a message came to
+// that this answers, or NULL.
+int xy_links_send(struct xy_links *l, const struct xy_endpoint *to, const struct xy_dp_heard *heard,
+		  const void *data, size_t len);
 bool xy_links_has(const struct xy_links *l, const struct xy_key *key);
 // Handshake jobs under way.
 unsigned xy_links_jobs(const struct xy_links *l);

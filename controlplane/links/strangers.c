@@ -324,8 +324,7 @@ void xy_link_meet(struct xy_links *l, const struct xy_job *opened)
 		return;
 	job->asked = true;
 	job->worker = opened->worker;
-	job->port = opened->port;
-	job->local = opened->local;
+	job->heard = opened->heard;
 	job->state = opened->state;
 	job->initiation = opened->initiation;
 	l->cfg.ops.run(l->cfg.ops.arg, job);

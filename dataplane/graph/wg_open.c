@@ -40,8 +40,8 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy
 	if (owner != w->id) { // another's window, or ours as soon as it has moved
 		if (owner == (w->id | XY_OWNER_MOVING) && xy_session_has_moved_rcu(w->dp, s))
 			return ADMITTED;
-		xy_packet(m)->next = owner & ~XY_OWNER_MOVING;
-		if (xy_packet(m)->next != w->id)
+		xy_packet(m)->verdict = (uint8_t)(owner & ~XY_OWNER_MOVING);
+		if (xy_packet(m)->verdict != w->id)
 			XY_SET(w->handed[xy_session_number(w->dp, s)],
 			       w->handed[xy_session_number(w->dp, s)] + 1);
 		return HANDOVER;
@@ -73,8 +73,10 @@ static void prepare(struct xy_worker *w, struct burst *b, unsigned at, struct rt
 
 static bool moved(const struct xy_adjacency *a, const struct xy_packet *p)
 {
-	return !xy_endpoint_eq(&a->remote, &p->remote) || !xy_addr_eq(&a->local, &p->local) ||
-	       a->port != p->port;
+	const struct xy_addr *to = a->as_heard ? &a->local : &a->heard_local;
+	unsigned port = a->as_heard ? a->port : a->heard_port;
+	return !xy_endpoint_eq(&a->remote, &p->remote) || !xy_addr_eq(to, &p->local) ||
+	       port != p->port || a->heard_interface != p->interface;
 }
 
 // The control plane hears of a new endpoint in a buffer of its own; without one it hears later.

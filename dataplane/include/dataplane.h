@@ -135,6 +135,14 @@ void xy_dp_host_close(struct xy_dp *dp);
 
 // --- peers and adjacencies
 
+// Where a peer's packets come to us.
+struct xy_dp_heard {
+	struct xy_addr local; // unspecified: nothing was heard
+	uint32_t interface;   // that they come by, 0 = not known
+	unsigned port;
+	bool theirs; // the peer came to that port; we did not send by it before
+};
+
 struct xy_dp_peer {
 	bool leaf;	  // its packets must come from a source that xy_dp_source_set gave it
 	bool routing;	  // Babel is spoken with it (XY_DP_OVERLAY)
@@ -149,9 +157,14 @@ struct xy_dp_peer {
 	// else the interface's is taken, and a router's on the way.
 	bool route_mtu;
 	uint32_t icmp_mtu; // of the path, as ICMP errors told, for those who look; 0: they did not
+	// What its datagrams leave by and from, for those who look: an interface, 0 = not known.
+	uint32_t via;
+	struct xy_addr source;
+	// An authenticated packet that came to elsewhere is told of (XY_DP_ROAM).
+	struct xy_dp_heard heard;
 	// The next hop's hardware address and the card's own, where the port has a card and the
-	// kernel has resolved the neighbour; local is then an address of the card. Else the kernel
-	// sends.
+	// kernel has resolved the neighbour; local is then an address of this host. Else the
+	// kernel sends.
 	bool resolved;
 	uint8_t next_mac[6], own_mac[6];
 };
@@ -255,9 +268,10 @@ int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix);
 // --- packets between the control plane and the workers
 
 enum xy_dp_event_type {
-	XY_DP_PUNT,  // a handshake message (types 1 to 3) or a probe (first byte 0x80 or 0x81)
-	XY_DP_WANT,  // a packet waits for a session with this peer
-	XY_DP_ROAM,  // an authenticated packet of this session came from another endpoint
+	XY_DP_PUNT, // a handshake message (types 1 to 3) or a probe (first byte 0x80 or 0x81)
+	XY_DP_WANT, // a packet waits for a session with this peer
+	// An authenticated packet of this session came from another endpoint, or to elsewhere.
+	XY_DP_ROAM,
 	XY_DP_FIRST, // the first authenticated packet of this session
 	XY_DP_NUDGE, // the counter passed REKEY_AFTER_MESSAGES, or the session's age its limits
 	// The kernel refused a datagram to this peer for its size, or (peer XY_DP_NO_PEER) an ICMP
@@ -285,6 +299,7 @@ struct xy_dp_event {
 	uint32_t index;		   // session: ROAM, FIRST, NUDGE
 	struct xy_endpoint remote; // PUNT, ROAM, REFUSED
 	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
+	uint32_t interface;	   // PUNT, ROAM: that it came by, 0 = not known
 	struct xy_addr addr;	   // ASK, USED: the /64, host bits 0
 	int error;		   // REFUSED: as errno; ECONNREFUSED: nobody listens at its port
 	uint32_t source;	   // ASK: names who sends there: a leaf, or an address of this host

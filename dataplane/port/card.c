@@ -18,6 +18,7 @@ static void claim(const struct xy_card *c, struct xy_packet *p)
 {
 	p->port = (uint8_t)c->port->id;
 	p->from = XY_PEER_NONE;
+	p->interface = c->ifindex;
 	if (xy_addr_is_link_local(&p->remote.addr))
 		p->remote.scope = c->ifindex;
 }

@@ -9,8 +9,9 @@ struct xy_port;
 
 struct xy_port_ops {
 	const char *driver;
-	// Takes up to n datagrams: data = UDP payload, xy_packet remote, local, port and ecn are
-	// set. Datagrams that do not fit a buffer are dropped and counted here. Worker w only.
+	// Takes up to n datagrams: data = UDP payload, xy_packet remote, local, interface, port
+	// and ecn are set. Datagrams that do not fit a buffer are dropped and counted here. Worker
+	// w only.
 	uint16_t (*rx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
 				 uint16_t n);
 	// Sends to xy_packet remote from local with ecn, in fragments where it must and xy_packet

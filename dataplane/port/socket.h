@@ -31,6 +31,7 @@ union xy_sockaddr {
 struct xy_socket_message { // what one slot holds
 	struct xy_endpoint remote;
 	struct xy_addr local;
+	uint32_t interface;
 	uint32_t len;
 	uint32_t size; // of each datagram in it but the last
 	uint16_t next; // datagrams that are cut already

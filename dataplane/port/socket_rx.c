@@ -52,9 +52,11 @@ static void read_control(struct xy_socket_message *msg, const struct cmsghdr *c)
 	if (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
 		memcpy(&info6, data, sizeof(info6));
 		memcpy(msg->local.b, &info6.ipi6_addr, sizeof(msg->local.b));
+		msg->interface = info6.ipi6_ifindex;
 	} else if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_PKTINFO) {
 		memcpy(&info4, data, sizeof(info4));
 		msg->local = mapped(&info4.ipi_addr);
+		msg->interface = (uint32_t)info4.ipi_ifindex;
 	} else if (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_TCLASS) {
 		memcpy(&number, data, sizeof(number));
 		msg->ecn = number & 3;
@@ -131,6 +133,7 @@ static void fill(struct rte_mbuf *m, const struct xy_socket_message *msg, const 
 	m->pkt_len = len;
 	p->remote = msg->remote;
 	p->local = msg->local;
+	p->interface = msg->interface;
 	p->ecn = msg->ecn;
 	p->port = (uint8_t)port;
 }

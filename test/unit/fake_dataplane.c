@@ -71,7 +71,12 @@ static void opened(struct xy_dp *dp, struct fake_session *s, const struct xy_end
 		   const struct packet *m)
 {
 	struct fake_peer *p = &dp->peer[s->peer];
-	struct xy_dp_event ev = {.peer = s->peer, .index = s->index, .remote = *from};
+	struct xy_dp_event ev = {.peer = s->peer,
+				 .index = s->index,
+				 .remote = *from,
+				 .local = dp->at.local,
+				 .interface = dp->at.interface,
+				 .port = dp->at.port};
 	p->stats.rx_packets++;
 	p->stats.rx_any = *dp->now;
 	s->rx_packets++;
@@ -79,7 +84,9 @@ static void opened(struct xy_dp *dp, struct fake_session *s, const struct xy_end
 		p->stats.rx_data = *dp->now;
 		p->data_rx++;
 	}
-	bool moved = !xy_endpoint_eq(&p->cfg.remote, from);
+	bool moved = !xy_endpoint_eq(&p->cfg.remote, from) ||
+		     !xy_addr_eq(&p->cfg.heard.local, &dp->at.local) ||
+		     p->cfg.heard.interface != dp->at.interface || p->cfg.heard.port != dp->at.port;
 	if (!s->first_seen) {
 		s->first_seen = true;
 		ev.type = XY_DP_FIRST;
@@ -95,8 +102,13 @@ void fake_receive(struct xy_dp *dp, const struct xy_endpoint *from, const void *
 {
 	struct packet m;
 	if (len != sizeof(m) || *(const uint8_t *)data != XY_WG_DATA) {
-		struct xy_dp_event ev = {
-			.type = XY_DP_PUNT, .remote = *from, .data = data, .len = len};
+		struct xy_dp_event ev = {.type = XY_DP_PUNT,
+					 .remote = *from,
+					 .local = dp->at.local,
+					 .interface = dp->at.interface,
+					 .port = dp->at.port,
+					 .data = data,
+					 .len = len};
 		dp->event(dp->arg, &ev);
 		return;
 	}
@@ -322,7 +334,7 @@ int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_inf
 {
 	if (port >= dp->ports)
 		return -ENOENT;
-	*out = (struct xy_dp_port_info){.driver = "fake", .address = dp->port_address[port]};
+	*out = (struct xy_dp_port_info){.driver = "fake"};
 	return 0;
 }
 

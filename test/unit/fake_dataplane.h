@@ -38,6 +38,7 @@ struct fake_route {
 struct xy_dp {
 	const xy_nsec *now;
 	struct xy_endpoint self; // where its datagrams come from
+	struct xy_dp_heard at;	 // where those of others come to
 	struct xy_wg_limits limits;
 	unsigned workers, session_limit, sends, overlay_sends, probes, commits, moves;
 	bool probe; // what overlay is called with must not be cut
@@ -46,7 +47,6 @@ struct xy_dp {
 	struct fake_route route[FAKE_ROUTES], source[FAKE_ROUTES];
 	unsigned room; // routes that it takes; 0: FAKE_ROUTES
 	unsigned own, ports;
-	struct xy_addr port_address[2];
 	uint32_t last_index;
 	unsigned dangling;	// routes to a peer that was deleted
 	unsigned route_changes; // calls of xy_dp_route_set and _del

@@ -30,6 +30,7 @@ struct node {
 	bool open; // to strangers
 	uint32_t mtu, icmp_mtu;
 	bool route_mtu;
+	struct xy_addr source; // of the way that the kernel would take
 	unsigned changes[XY_LINK_REMOVED + 1];
 };
 
@@ -101,6 +102,9 @@ static void path(void *arg, struct xy_dp_peer *peer)
 	peer->mtu = n->mtu;
 	peer->icmp_mtu = n->icmp_mtu;
 	peer->route_mtu = n->route_mtu;
+	peer->port = peer->heard.port;
+	peer->local = peer->heard.local;
+	peer->source = n->source;
 }
 
 static void routing(void *arg, uint32_t slot, enum xy_link_change what)
@@ -1272,6 +1276,70 @@ static void test_roaming(void)
 	world_end();
 }
 
+static struct xy_dp_heard heard_at(const char *local, uint32_t interface, unsigned port)
+{
+	struct xy_dp_heard h = {.interface = interface, .port = port};
+	CU_ASSERT_EQUAL_FATAL(xy_addr_parse(local, &h.local), 0);
+	return h;
+}
+
+// Whether a peer came to a port by itself, or because we had sent by it.
+static bool theirs(const struct node *n)
+{
+	return n->dp.peer[0].cfg.heard.theirs;
+}
+
+static bool knows(const struct node *n, const struct xy_dp_heard *h)
+{
+	const struct xy_dp_peer *p = &n->dp.peer[0].cfg;
+	return xy_addr_eq(&p->heard.local, &h->local) && p->heard.interface == h->interface &&
+	       p->heard.port == h->port;
+}
+
+static void refresh(struct node *n)
+{
+	unsigned from = 0;
+	while (xy_links_mtu_refresh(n->links, &from, 1))
+		;
+}
+
+// A peer is answered from where it was heard, also when that alone changes, until nothing comes any
+// more; and hears from us when the way is another.
+static void test_heard(void)
+{
+	const struct xy_dp_heard one = heard_at("203.0.113.1", 5, 1), none = {0},
+				 other = heard_at("203.0.113.2", 6, 0);
+	world_make();
+	A->dp.at = one;
+	pair_up(); // A begins, by port 0
+	CU_ASSERT(knows(A, &one));
+	CU_ASSERT(theirs(A) && theirs(B));
+	CU_ASSERT(xy_addr_eq(&A->dp.peer[0].cfg.local, &one.local));
+	A->dp.at = other; // what B knows of A did not change
+	fake_data(&B->dp, 0);
+	run_for(XY_SEC);
+	CU_ASSERT(knows(A, &other));
+
+	uint64_t sent = A->dp.peer[0].stats.tx_packets;
+	A->source = one.local;
+	refresh(A);
+	CU_ASSERT_EQUAL(A->dp.peer[0].stats.tx_packets, sent + 1);
+	refresh(A);
+	CU_ASSERT_EQUAL(A->dp.peer[0].stats.tx_packets, sent + 1);
+
+	w.lose = lose_all;
+	fake_data(&A->dp, 0);
+	run_for(14 * XY_SEC);
+	CU_ASSERT(knows(A, &other));
+	run_for(16 * XY_SEC);
+	CU_ASSERT(knows(A, &none));
+	CU_ASSERT(xy_addr_is_unspecified(&A->dp.peer[0].cfg.local));
+	w.lose = NULL;
+	run_for(10 * XY_SEC);
+	CU_ASSERT(knows(A, &other));
+	world_end();
+}
+
 // --- data and initiations
 
 static bool lose_one_initiation(const struct datagram *d)
@@ -1596,20 +1664,6 @@ static void test_keepalive_off(void)
 	configure(A, B, SECRET, TO_B);
 	run_for(XY_SEC);
 	CU_ASSERT_EQUAL(A->dp.peer[0].stats.tx_packets, sent);
-	world_end();
-}
-
-// 0.0.0.0 is IPv4 alone: an IPv6 peer is sent to from the other port.
-static void test_port_of_family(void)
-{
-	const struct xy_endpoint six = at("[2001:db8::2]:51820");
-	world_make();
-	A->dp.ports = 2;
-	CU_ASSERT_EQUAL(xy_addr_parse("0.0.0.0", &A->dp.port_address[0]), 0);
-	CU_ASSERT_EQUAL(xy_addr_parse("2001:db8::1", &A->dp.port_address[1]), 0);
-	configure(A, B, SECRET, "endpoint = \"[2001:db8::2]:51820\";");
-	CU_ASSERT(is_at(A, &six));
-	CU_ASSERT_EQUAL(A->dp.peer[0].cfg.port, 1);
 	world_end();
 }
 
@@ -2264,6 +2318,7 @@ XY_UNIT_MAIN(
 	{"a clock that is set back, and nothing else", test_clock_back_asked},
 	{"an old initiation again", test_stamp_replayed},
 	{"a place that is remembered", test_place}, {"roaming", test_roaming},
+	{"where it is heard", test_heard},
 	{"data stays while an initiation is lost", test_data_stays},
 	{"where initiations go", test_where_asked},
 	{"a beacon moves no data", test_beacon_moves_no_data},
@@ -2271,7 +2326,7 @@ XY_UNIT_MAIN(
 	{"response beside forged ones", test_response_forged}, {"endpoint failover", test_failover},
 	{"endpoint by name", test_name}, {"name, not asked", test_name_not_asked},
 	{"name, answered too late", test_name_too_late},
-	{"keepalive switched off", test_keepalive_off}, {"port of the family", test_port_of_family},
+	{"keepalive switched off", test_keepalive_off},
 	{"peer removed with jobs under way", test_removed_with_jobs},
 	{"indices exhausted", test_no_index}, {"strangers are refused first", test_strangers_first},
 	{"reload by the difference", test_reload}, {"a plan in slices", test_slices},

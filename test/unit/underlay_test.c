@@ -2,6 +2,7 @@
 // The underlay as the kernel tells it, in a network namespace of the test's own: routes, marks,
 // source addresses, next hops, MTU, neighbours, several next hops, and that changes are noticed;
 // and the routes that we put there.
+#include "kernel/addresses.h"
 #include "kernel/hostlink.h"
 #include "kernel/underlay.h"
 #include "unit.h"
@@ -236,15 +237,38 @@ static void test_changes(void)
 
 static void test_addresses(void)
 {
-	struct xy_addr a[16], want;
-	int count = xy_underlay_addresses(&u, if_nametoindex("a0"), a, 16);
-	bool found = false;
-	CU_ASSERT_FATAL(count >= 3 && count <= 16); // two IPv4, one IPv6 and a link-local
-	xy_addr_parse("192.0.2.2", &want);
-	for (int i = 0; i < count; i++)
-		found |= xy_addr_eq(&a[i], &want);
-	CU_ASSERT(found);
-	CU_ASSERT_EQUAL(xy_underlay_addresses(&u, 9999, a, 16), 0);
+	struct xy_host_addresses all = {0};
+	struct xy_addr a[32], want;
+	unsigned a0 = if_nametoindex("a0");
+	sh("ip addr add 192.0.2.2/32 dev b0 && ip addr add 203.0.113.80/32 dev lo && "
+	   "ip addr add 2001:db8::5/64 dev b0"); // b0: in DAD
+	CU_ASSERT_EQUAL_FATAL(xy_host_addresses_read(&n, &all), 0);
+	xy_addr_parse("192.0.2.2", &want); // on two interfaces
+	unsigned at = xy_host_addresses_find(&all, &want);
+	CU_ASSERT_FATAL(at + 1 < all.count && xy_addr_eq(&all.v[at].addr, &want));
+	CU_ASSERT(xy_addr_eq(&all.v[at + 1].addr, &want));
+	CU_ASSERT(all.v[at].ifindex != all.v[at + 1].ifindex);
+	CU_ASSERT(all.v[at].usable);
+	xy_addr_parse("2001:db8::5", &want);
+	at = xy_host_addresses_find(&all, &want);
+	CU_ASSERT_FATAL(at < all.count);
+	CU_ASSERT(!all.v[at].usable);
+	xy_addr_parse("198.51.100.250", &want);
+	CU_ASSERT_EQUAL(xy_host_addresses_find(&all, &want), all.count);
+	// a0: two IPv4, one IPv6, its link-local; then 203.0.113.80 of lo, not b0's link-local.
+	unsigned count = xy_host_addresses_at(&all, a0, true, a, 32), others = 0;
+	xy_addr_parse("203.0.113.80", &want);
+	CU_ASSERT(count >= 4 && xy_addr_eq(&a[count - 1], &want));
+	for (unsigned i = 0; i < count; i++)
+		others += xy_addr_is_link_local(&a[i]); // a0's own is in DAD for a moment
+	CU_ASSERT(others <= 1);
+	CU_ASSERT_EQUAL(count - others, 4);
+	CU_ASSERT_EQUAL(xy_host_addresses_at(&all, a0, true, a, 2), 2);
+	CU_ASSERT_EQUAL(xy_host_addresses_at(&all, a0, false, a, 32), count - 1);
+	xy_host_addresses_free(&all);
+	CU_ASSERT_EQUAL(xy_host_addresses_at(&all, a0, true, a, 32), 0);
+	sh("ip addr del 192.0.2.2/32 dev b0 && ip addr del 203.0.113.80/32 dev lo && "
+	   "ip addr del 2001:db8::5/64 dev b0");
 }
 
 // --- routes of ours
@@ -361,6 +385,7 @@ static void test_told(void)
 	n.see = see;
 	n.see_arg = &b0;
 	expect_told("ip link set b0 down", XY_HOSTLINK_LINK, NULL);
+	CU_ASSERT_FATAL(told_count > 0);
 	CU_ASSERT(!told[told_count - 1].up);
 	CU_ASSERT_EQUAL(xy_hostlink_get(&n, b0, &e), 0);
 	CU_ASSERT(!e.up && e.mtu == 1500 && strcmp(e.name, "b0") == 0);
@@ -399,7 +424,7 @@ static void test_flush(void)
 // A list that changes while it is read says so, or is whole; and the next reading works again.
 static void test_interrupted(void)
 {
-	static struct xy_addr a[2048];
+	struct xy_host_addresses a = {0};
 	unsigned whole = 0, changed = 0;
 	int r = 0;
 	sh("for i in $(seq 1 1500); do printf 'addr add fd01::%x/64 dev b0 nodad\n' $i; done | ip "
@@ -417,18 +442,19 @@ static void test_interrupted(void)
 		       NULL);
 		_exit(127);
 	}
-	for (unsigned i = 0; i < 100000 && (!whole || changed < 20); i++) {
-		r = xy_underlay_addresses(&u, if_nametoindex("b0"), a, 2048);
-		whole += r >= 1500;
+	for (unsigned i = 0; i < 100000 && (!whole || changed < 3); i++) {
+		r = xy_host_addresses_read(&n, &a);
+		whole += r == 0 && a.count >= 1500;
 		changed += r == -EINTR;
-		if (r < 1500 && r != -EINTR)
+		if (r ? r != -EINTR : a.count < 1500)
 			break;
 	}
 	kill(-pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	if (r < 1500 && r != -EINTR)
+	if (r && r != -EINTR)
 		fprintf(stderr, "%d after %u whole, %u changed\n", r, whole, changed);
-	CU_ASSERT(r >= 1500 || r == -EINTR);
+	CU_ASSERT(r ? r == -EINTR : a.count >= 1500);
+	xy_host_addresses_free(&a);
 	CU_ASSERT(changed > 0);
 	sh("ip addr flush dev b0 || ip addr flush dev b0"); // the last change may be under way
 }
