@@ -59,11 +59,18 @@ inside() { # COMMAND: in the root, in our tree there
   chroot "$ROOT" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
     DEBIAN_FRONTEND=noninteractive bash -c "cd /src && $1"
 }
-# The tree as it stands, without what is built; what was removed from it goes there, too.
-mkdir -p "$ROOT/src"
-find "$ROOT/src" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+# The tree as it stands, without what is built. A file that is as it was keeps its time, and is not built again.
+new=$ROOT/src.new
+rm -rf "$new"
+mkdir -p "$new" "$ROOT/src"
 (cd "$TOP" && find . -mindepth 1 -maxdepth 1 ! -name 'build*' ! -name .git -print0 | tar --null -T - -cf -) |
-  tar -C "$ROOT/src" -xf -
+  tar -C "$new" -xmf -
+(cd "$new" && find . -type f -print0) | while IFS= read -r -d '' file; do
+  if cmp -s "$new/$file" "$ROOT/src/$file"; then touch -r "$ROOT/src/$file" "$new/$file"; fi
+done
+[ ! -e "$ROOT/src/build" ] || mv "$ROOT/src/build" "$new/"
+rm -rf "$ROOT/src"
+mv "$new" "$ROOT/src"
 
 check "the packages of scripts/install-deps" packages.log inside 'scripts/install-deps build demo'
 inside 'pkg-config --modversion libdpdk' | sed 's/^/DPDK /'
