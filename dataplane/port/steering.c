@@ -82,7 +82,9 @@ int xy_steering_load(const char *interface, uint16_t first, uint16_t last, uint3
 		free(s);
 		return xy_err_set(err, code, "%s: the XDP program does not load: %s%s", interface,
 				  strerror(code),
-				  code == EPERM ? " (CAP_BPF and CAP_NET_ADMIN are needed)" : "");
+				  code == EPERM || code == EACCES
+					  ? " (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed)"
+					  : "");
 	}
 	int code = -config_put(s);
 	if (code) {

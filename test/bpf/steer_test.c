@@ -299,7 +299,7 @@ int main(void)
 	libbpf_set_print(quiet);
 	skel = steer__open_and_load();
 	if (!skel && (errno == EPERM || errno == EACCES)) {
-		puts("skipped: needs CAP_BPF and CAP_NET_ADMIN");
+		puts("skipped: needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
 		return 77; // meson: skipped
 	}
 	if (!skel) {
