@@ -48,7 +48,7 @@ check "iperf3 runs from a to b" flow a b "${LAB_ADDR[b]}" 2
 echo "TCP through af_packet and TAP: $(flow_result '.end.sum_received.bits_per_second / 1e6 | floor') Mbit/s"
 check "they have no descriptor: an idle worker naps" same "polled, naps of 100 us" \
   "$(show r ports | jq -r '[.ports[].idle] | unique | join(",")')"
-check "r shows its devices" same "net_af_packet xa,net_tap xb" \
+check "r shows its devices" same "net_af_packet xa,net_tap, checksums xb" \
   "$(show r ports | jq -r '[.ports[] | "\(.mode) \(.interface)"] | join(",")')"
 check_accounts
 ip -n "${LAB_PREFIX}r" link del xb
