@@ -50,6 +50,7 @@ fi
 # The way to the archive is this machine's, with its proxy if it has one.
 cp /etc/resolv.conf /etc/hosts "$ROOT/etc/"
 apt-config dump 2>/dev/null | grep -E '^Acquire::(http|https)::Proxy' >"$ROOT/etc/apt/apt.conf.d/90here" || true
+mount --bind "$ROOT" "$ROOT" # ip netns exec wants / to be a mount
 mount -t proc proc "$ROOT/proc"
 mount --rbind /dev "$ROOT/dev"
 mount --rbind /sys "$ROOT/sys"
