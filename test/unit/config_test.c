@@ -899,6 +899,7 @@ static void test_nul(void)
 	struct xy_err err;
 	CU_ASSERT(xy_config_parse("t", "\n# a\0b", 6, &c, &err) == -EINVAL);
 	CU_ASSERT(strncmp(err.text, "t:2: a zero byte", 16) == 0);
+	xy_config_free(&c);
 }
 
 XY_UNIT_MAIN("config", {"texts, each with its error", test_table},
