@@ -149,7 +149,9 @@ static void hello_reset(struct neigh *n)
 	memset(n->hello_seen, 0, sizeof(n->hello_seen));
 	n->hello_due[0] = n->hello_due[1] = n->ihu_due = 0;
 	n->txcost = n->rxcost = XY_BABEL_INFINITY;
-	n->has_stamp = n->silent = n->acknowledges = false;
+	n->has_stamp = n->silent = false;
+	if (n->c.plain) // another router may stand there now; a node's link is its key's
+		n->acknowledges = false;
 	n->rtt = 0;
 	silence_stop(n);
 }

@@ -119,16 +119,25 @@ static xy_nsec until_by(struct flow *f, uint16_t link, xy_nsec span)
 }
 
 // A destination behind links 0 (better) and 1.
-static struct rig *two_ways(void)
+static struct rig *two_ways_mute(bool mute)
 {
-	struct rig *r = rig_up(2);
+	struct rig *r = rig_new(false);
 	struct xy_identity id = identity(9);
+	r->mute[0] = mute;
+	link_up(r, 0);
+	link_up(r, 1);
+	pass(r, 15 * XY_SEC);
 	announce(r, 0, &id, 5, 0, 96);
 	announce(r, 1, &id, 5, 0, 150);
 	pass(r, XY_SEC);
 	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_VIA);
 	CU_ASSERT_EQUAL(r->last.hops[0], 0);
 	return r;
+}
+
+static struct rig *two_ways(void)
+{
+	return two_ways_mute(false);
 }
 
 static void test_prompt(void)
@@ -212,19 +221,30 @@ static void test_other_packets(void)
 // One that has never acknowledged anything: its Hellos alone tell.
 static void test_no_acknowledgments(void)
 {
-	struct rig *r = two_ways();
+	struct rig *r = two_ways_mute(true);
 	struct flow f = flow_new(r);
-	struct xy_identity id = identity(9);
 	f.loss = 100;
-	r->hello[0] = (uint16_t)(r->hello[0] + 3000); // another router
-	hello(&f);
-	hello(&f);
-	announce(r, 0, &id, 5, 0, 96);
-	pass(r, XY_SEC);
 	run(&f, 100 * XY_SEC);
 	CU_ASSERT(info_of(r).probes > 0);
 	CU_ASSERT_EQUAL(info_of(r).silences, 0);
 	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
+// A node that restarted, and dies before it has acknowledged anything anew: it could before.
+static void test_restarted_soon(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	struct xy_identity id = identity(9);
+	f.loss = 100;
+	r->hello[0] = (uint16_t)(r->hello[0] + 3000);
+	hello(&f);
+	hello(&f);
+	announce(r, 0, &id, 5, 0, 96);
+	run(&f, 5 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).silences, 1);
+	CU_ASSERT_EQUAL(r->last.hops[0], 1);
 	rig_free(r);
 }
 
@@ -348,6 +368,7 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"a flow in one direction", test_one_way},
 	     {"no answer, but other packets", test_other_packets},
 	     {"no acknowledgments at all", test_no_acknowledgments},
+	     {"a node that restarted", test_restarted_soon},
 	     {"a slow neighbour, a lossy link", test_slow_and_lossy},
 	     {"the machine slept", test_slept}, {"heard again", test_heard_again},
 	     {"a link that flaps", test_flapping}, {"restarted", test_restarted})
