@@ -126,12 +126,12 @@ static void check_babel(struct xy_config_reader *r, const struct xy_config_peer 
 static void check_relays(struct xy_config_reader *r, const config_setting_t *root)
 {
 	const config_setting_t *s = xy_config_member(root, "routing");
-	const struct xy_config_peer *p = r->c->peers, *end = p + r->c->peer_count;
+	unsigned i = 0, n = r->c->peer_count;
 	if (!r->c->routing.stub || xy_config_is_bad(xy_config_member(root, "peers")))
 		return;
-	while (p < end && !(p->relay && xy_config_speaks(p)))
-		p++;
-	if (p == end)
+	while (i < n && !(r->c->peers[i].relay && xy_config_speaks(&r->c->peers[i])))
+		i++;
+	if (i == n)
 		xy_config_fail(r, xy_config_member(s, "stub"), NULL,
 			       "there is nobody to ask; set relay = true; for the peers that know "
 			       "the way");
