@@ -2027,7 +2027,8 @@ static void test_pieces(void)
 		feed(m);
 		CU_ASSERT_EQUAL_FATAL(run(), 1);
 		CU_ASSERT_EQUAL(out[0]->data_len,
-				RTE_MIN(RTE_ALIGN_CEIL(len, 16), most) + XY_WG_DATA_OVERHEAD);
+				RTE_MIN(RTE_ALIGN_CEIL((uint32_t)len, 16U), most) +
+					XY_WG_DATA_OVERHEAD);
 		CU_ASSERT_EQUAL(xy_packet(out[0])->pieces,
 				len <= WHOLE ? XY_PIECES_NONE : XY_PIECES_PATH);
 		CU_ASSERT(open_sent(NODE_B, out[0]) >= len);
