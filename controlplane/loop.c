@@ -200,6 +200,16 @@ static void on_grace(uv_timer_t *timer)
 	xy_dp_housekeep(d->dp);
 }
 
+static void on_second(uv_timer_t *timer);
+
+// At the whole second, when links and routing look around as well: one wake-up does for all.
+static void second_arm(struct xy_daemon *d)
+{
+	xy_nsec now = xy_now(), wait = XY_SEC - now % XY_SEC;
+	d->second_due = xy_awake() + wait;
+	timer_arm(&d->second_timer, on_second, now + wait, now);
+}
+
 // All that is done by the second, by one timer: an idle daemon wakes for it once.
 static void on_second(uv_timer_t *timer)
 {
@@ -207,7 +217,6 @@ static void on_second(uv_timer_t *timer)
 	xy_nsec now = xy_awake(), began = xy_work_begin();
 	if (now > d->second_due)
 		xy_lag_note(&d->lag, now - d->second_due, now);
-	d->second_due = now + XY_SEC;
 	xy_show_sample(d);
 	look_at_workers(d, now);
 	xy_routing_check(d->routing, xy_now());
@@ -219,7 +228,7 @@ static void on_second(uv_timer_t *timer)
 	xy_discovery_second(d);
 	xy_work_end(&d->works, XY_WORK_TICK, began);
 	xy_loop_rearm(d);
-	uv_timer_start(timer, on_second, XY_SEC / XY_MSEC, 0);
+	second_arm(d);
 }
 
 static void on_check(uv_check_t *check)

@@ -7,8 +7,8 @@
 #include "base/time.h"
 #include "dataplane.h"
 
-// A sleeping worker wakes once a second to walk once; this long without is no load, it is stuck.
-#define XY_WATCHDOG_STUCK (3 * XY_SEC)
+// A sleeping worker wakes every 2 s to walk once; this long without is no load, it is stuck.
+#define XY_WATCHDOG_STUCK (5 * XY_SEC)
 
 struct xy_watchdog {
 	xy_nsec interval; // between pings to the service manager, 0 = it wants none

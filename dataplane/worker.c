@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define BLIND_SPIN (50 * XY_USEC) // before a nap, which the kernel makes 50 us longer
-#define NAP_MAX	   1L		  // s: so that `alive` can be told of a sleeping worker
+#define NAP_MAX	   2L		  // s: so that `alive` can be told of a sleeping worker
 
 static xy_nsec clock_now(void)
 {

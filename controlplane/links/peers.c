@@ -66,13 +66,21 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 	return r;
 }
 
+// Links share wake-ups: so many one, and the rest 10 ms later each, so that no turn has them all.
+static void timers_init(const struct xy_links *l, struct xy_link *k)
+{
+	enum { TOGETHER = 64 };
+	xy_wg_timers_init(&k->timers, &l->cfg.limits, k->keepalive * XY_SEC);
+	k->timers.phase = k->slot / TOGETHER * 10 * XY_MSEC % XY_WG_POLL;
+}
+
 // Who was up is asked at once, in case it has nothing to send, and so would not find out.
 void xy_link_renew(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	bool had = xy_keypairs_current(&k->keypairs);
 	xy_link_handshake_end(l, k);
 	xy_link_sessions_clear(l, k);
-	xy_wg_timers_init(&k->timers, &l->cfg.limits, k->keepalive * XY_SEC);
+	timers_init(l, k);
 	xy_link_down(l, k, now);
 	xy_link_start_plan(l, k, now);
 	if (had && !k->leaf && k->remote.port && k->start_at == XY_NEVER)
@@ -109,7 +117,7 @@ int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 	k->hs_remote = *remote;
 	memcpy(k->stamped, l->cfg.stamp_floor, sizeof(k->stamped));
 	xy_cookie_jar_init(&k->jar, p->key.b);
-	xy_wg_timers_init(&k->timers, &l->cfg.limits, p->keepalive * XY_SEC);
+	timers_init(l, k);
 	l->link[k->slot] = k;
 	int r = enter(l, k);
 	r = r ? r : xy_link_change(l, k, p, now);

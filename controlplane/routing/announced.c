@@ -46,7 +46,8 @@ int xy_announced_set(struct xy_announced *a, const struct xy_config_prefixes *wa
 	free(a->v);
 	a->v = next.v;
 	a->count = next.count;
-	return xy_announced_look(a, now);
+	bool told = false;
+	return xy_announced_look(a, now, &told);
 }
 
 static const char *leaf_name(const struct xy_announced *a, const struct xy_announced_net *n)
@@ -129,12 +130,14 @@ static int look(struct xy_announced *a, struct xy_announced_net *n, xy_nsec now)
 	return n->told ? 0 : tell(a, n, now);
 }
 
-int xy_announced_look(struct xy_announced *a, xy_nsec now)
+int xy_announced_look(struct xy_announced *a, xy_nsec now, bool *told)
 {
 	int failed = 0;
 	for (unsigned i = 0; i < a->count; i++) {
+		bool before = a->v[i].told;
 		int e = look(a, &a->v[i], now);
 		failed = e ? e : failed;
+		*told |= before != a->v[i].told;
 	}
 	return failed;
 }

@@ -78,6 +78,7 @@ struct xy_routing {
 	unsigned accepted_count;
 	struct negative negative[NEGATIVES]; // a ring, oldest first
 	unsigned negative_at, negative_count;
+	uint32_t slots;	  // below this are all that were ever there: the lowest are given out first
 	uint32_t checked; // where xy_routing_check goes on
 	uint64_t notice[XY_ROUTING_NOTICES], malformed, refused;
 	struct xy_log_limit log[XY_ROUTING_NOTICES], log_refused;
@@ -441,16 +442,19 @@ static void links_look(struct xy_routing *r, xy_nsec now)
 		r->look_began = now;
 		r->look_busy = false;
 	}
-	for (int left = LOOK_BUDGET; r->look_next < r->cfg.max_peers && left > 0; r->look_next++) {
+	for (int left = LOOK_BUDGET; r->look_next < r->slots && left > 0; r->look_next++) {
 		const struct link *k = &r->link[r->look_next];
 		left -= k->there && k->up ? LOOK_COST : 1;
 		if (k->there && k->up)
 			look(r, r->look_next, now);
 	}
-	if (r->look_next < r->cfg.max_peers)
+	if (r->look_next < r->slots)
 		return;
 	r->look_next = 0;
-	r->look_at = r->look_began + (r->look_busy ? LOOK_EVERY : LOOK_IDLE);
+	if (r->look_busy)
+		r->look_at = r->look_began + LOOK_EVERY;
+	else // with what else is done by the second, in place of a wake-up of its own
+		r->look_at = r->look_began - r->look_began % LOOK_IDLE + LOOK_IDLE;
 }
 
 void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
@@ -539,6 +543,7 @@ static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *
 	if (e)
 		return e;
 	k->there = k->spoken = true;
+	r->slots = slot < r->slots ? r->slots : slot + 1;
 	k->key = *key;
 	k->plain = c->plain;
 	k->cost = c->cost;
@@ -840,15 +845,14 @@ static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
 
 void xy_routing_check(struct xy_routing *r, xy_nsec now)
 {
-	if (xy_announced_look(&r->announced, now))
+	bool told = false;
+	if (xy_announced_look(&r->announced, now, &told))
 		xy_log_debug("routing: what the config announces could not be, and is tried again");
-	r->pending = true;
-	if (!r->look_busy && r->look_at < now + LOOK_IDLE / 2)
-		r->look_at = now; // with this wake-up, in place of one of its own
-	uint32_t n = r->cfg.max_peers < CHECKS ? r->cfg.max_peers : CHECKS;
+	r->pending |= told;
+	uint32_t n = r->slots < CHECKS ? r->slots : CHECKS;
 	while (n--) {
 		check_link(r, r->checked, now);
-		r->checked = (r->checked + 1) % r->cfg.max_peers;
+		r->checked = (r->checked + 1) % r->slots;
 	}
 }
 

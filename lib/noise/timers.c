@@ -93,7 +93,9 @@ void xy_wg_timers_session(struct xy_wg_timers *t, xy_nsec now, bool initiator)
 
 void xy_wg_timers_stop(struct xy_wg_timers *t)
 {
+	xy_nsec phase = t->phase;
 	xy_wg_timers_init(t, t->limits, t->persistent_keepalive);
+	t->phase = phase;
 	t->persistent_at = XY_NEVER;
 }
 
@@ -249,6 +251,11 @@ static xy_nsec sooner(xy_nsec best, xy_nsec at)
 	return at && at < best ? at : best;
 }
 
+static xy_nsec poll_at(const struct xy_wg_timers *t, xy_nsec now)
+{
+	return now - (now + XY_WG_POLL - t->phase) % XY_WG_POLL + XY_WG_POLL;
+}
+
 xy_nsec xy_wg_timers_deadline(const struct xy_wg_timers *t, xy_nsec now)
 {
 	xy_nsec at = t->persistent_at ? t->persistent_at : now;
@@ -257,7 +264,7 @@ xy_nsec xy_wg_timers_deadline(const struct xy_wg_timers *t, xy_nsec now)
 	at = sooner(at, t->new_handshake_at);
 	at = sooner(at, t->expire_at);
 	if (t->born) {
-		at = sooner(at, now + XY_WG_POLL);
+		at = sooner(at, poll_at(t, now));
 		at = sooner(at, t->born + t->limits->reject_after_time);
 	}
 	return at;

@@ -4,13 +4,13 @@
 // event below happens, and carries the returned actions out. Control thread only.
 //
 // A worker's stamps tell the last time, not the first, so a rule that starts "at the first packet
-// after ..." is timed from the poll that noticed it: early by at most the poll interval
-// (XY_WG_POLL), never late.
+// after ..." is timed from the poll that noticed it: early by at most the poll interval, never
+// late. Polls come at whole multiples of their interval, so that many peers share a wake-up.
 #pragma once
 
 #include "noise/wg.h"
 
-#define XY_WG_POLL (500 * XY_MSEC) // how often a peer with a live session is looked at
+#define XY_WG_POLL XY_SEC // how often a peer with a live session is looked at
 
 // What the workers have published, the latest over a peer's sessions (0 = never).
 struct xy_wg_activity {
@@ -49,6 +49,7 @@ struct xy_wg_timers {
 	xy_nsec expire_at;	    // 0 = off
 	xy_nsec ran_at;		    // the last run
 	xy_nsec jitter;		    // as last given
+	xy_nsec phase; // of polls: their distance from whole multiples, 0 after _init; the caller's
 };
 
 void xy_wg_timers_init(struct xy_wg_timers *t, const struct xy_wg_limits *limits,

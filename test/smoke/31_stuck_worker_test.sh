@@ -42,7 +42,7 @@ done
 spawn a "$LAB/hold" /usr/bin/python3 "$(dirname "$0")/_hold_thread.py" "$worker"
 holder=$LAB_SPAWNED
 wait_for 5 grep -q held "$LAB/hold" || skip "no thread can be stopped here: $(cat "$LAB/hold")"
-check_within 10 "the log says that the worker is stuck" grep -q 'worker 0 is stuck' "$LAB/a.log"
+check_within 20 "the log says that the worker is stuck" grep -q 'worker 0 is stuck' "$LAB/a.log"
 pings_sent() { grep -c WATCHDOG=1 "$LAB/notify"; }
 before=$(pings_sent)
 warned() { show a node | jq -e '.warnings[] | select(test("stuck"))'; }
