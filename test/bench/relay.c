@@ -165,10 +165,17 @@ static void dataplane_make(struct bench *b)
 	rte_rcu_qsbr_thread_online(b->dp->rcu, 0);
 }
 
+static struct xy_addr own_address(void)
+{
+	return xy_addr_from_v4(UINT32_C(0xc0000201));
+}
+
+// A peer as it is after its first packet: answered from where it was heard.
 static void peer_place(struct bench *b, uint32_t peer)
 {
 	struct xy_dp_peer cfg = {.remote = {.port = 51820},
-				 .local = xy_addr_from_v4(UINT32_C(0xc0000201)),
+				 .local = own_address(),
+				 .heard = {.local = own_address()},
 				 .mtu = 1580,
 				 .resolved = true};
 	cfg.remote.addr = xy_addr_from_v4(UINT32_C(0x0a000000) + peer);
@@ -260,7 +267,8 @@ static void seal_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 		*msg = (struct xy_wg_data){.type = XY_WG_DATA,
 					   .receiver = b->index[from],
 					   .counter = b->rx_counter[from]++};
-		*xy_packet(m[i]) = (struct xy_packet){.remote = {.port = 51820}};
+		*xy_packet(m[i]) =
+			(struct xy_packet){.remote = {.port = 51820}, .local = own_address()};
 		xy_packet(m[i])->remote.addr = xy_addr_from_v4(UINT32_C(0x0a000000) + from);
 		op[i] = (struct xy_aead_op){.key = b->rx_key[from],
 					    .counter = msg->counter,
