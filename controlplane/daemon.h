@@ -109,7 +109,9 @@ struct xy_daemon {
 	uv_prepare_t prepare;
 	uv_check_t check;
 	bool loop_open, stopping;
-	bool enforcing; // d->plan is coming into force
+	uv_timer_t farewell;
+	xy_nsec farewell_began; // 0: not told to stop
+	bool enforcing;		// d->plan is coming into force
 	xy_nsec turn_began, second_due;
 	struct xy_lag lag;
 	struct xy_works works;
@@ -127,10 +129,13 @@ xy_nsec xy_awake(void); // stands still in one: how long our threads had to do s
 void xy_loop_reload_hold(void);
 int xy_loop_open(struct xy_daemon *d, struct xy_err *err);  // without handles
 int xy_loop_start(struct xy_daemon *d, struct xy_err *err); // handles: dataplane, signals, timers
-void xy_loop_run(struct xy_daemon *d);			    // until SIGTERM or SIGINT
+void xy_loop_run(struct xy_daemon *d);			    // until xy_farewell has ended it
 void xy_loop_close(struct xy_daemon *d);
 void xy_loop_rearm(struct xy_daemon *d);	// after anything that may have changed a deadline
 void xy_loop_kernel_later(struct xy_daemon *d); // there are changes of the kernel's routes
+
+// --- farewell.c: a signal says stop
+void xy_farewell(struct xy_daemon *d, int number);
 
 // --- helpers.c: jobs, names, and reading the config anew, on libuv's pool
 int xy_helpers_open(struct xy_daemon *d, struct xy_err *err);

@@ -257,10 +257,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 
 static void on_stop(uv_signal_t *signal, int number)
 {
-	struct xy_daemon *d = signal->data;
-	xy_log_info("%s: stopping", number == SIGINT ? "SIGINT" : "SIGTERM");
-	d->stopping = true;
-	uv_stop(&d->loop);
+	xy_farewell(signal->data, number);
 }
 
 static void on_reload(uv_signal_t *signal, int number)

@@ -388,7 +388,6 @@ int main(int argc, char **argv)
 	if (!r) {
 		say_ready(&d);
 		xy_loop_run(&d);
-		xy_notify("STOPPING=1");
 	} else {
 		xy_log_error("%s", err.text);
 	}

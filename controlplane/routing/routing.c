@@ -357,6 +357,10 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 	case XY_BABEL_NOTICE_HEARD:
 		xy_log_info("routing: peer %s is heard again", peer);
 		break;
+	case XY_BABEL_NOTICE_LEFT:
+		xy_log_info("routing: peer %s says goodbye; not used until it is heard again",
+			    peer);
+		break;
 	case XY_BABEL_NOTICE_NO_ACKS: // said as its trouble, if that stays
 		xy_log_debug("routing: peer %s left Updates unacknowledged for a minute", peer);
 		break;
@@ -474,6 +478,17 @@ xy_nsec xy_routing_deadline(const struct xy_routing *r)
 	if (r->negative_count && r->negative[r->negative_at].until < at)
 		at = r->negative[r->negative_at].until;
 	return r->look_at < at ? r->look_at : at;
+}
+
+unsigned xy_routing_goodbye(struct xy_routing *r, xy_nsec now)
+{
+	r->pending = true;
+	return xy_babel_goodbye(r->babel, now);
+}
+
+bool xy_routing_goodbye_due(const struct xy_routing *r)
+{
+	return r->pending || xy_babel_goodbye_due(r->babel);
 }
 
 // --- what the dataplane tells

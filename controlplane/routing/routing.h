@@ -10,7 +10,7 @@
 enum {
 	XY_ROUTING_BATCH = 16, // claims in a job: 1.2 ms for a handshake to wait behind
 	XY_ROUTING_JOBS = 2,   // under way at once
-	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_NO_ACKS + 1,
+	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_LEFT + 1,
 };
 
 struct xy_routing_task {
@@ -78,6 +78,10 @@ void xy_routing_epoch_saved(struct xy_routing *r, uint32_t epoch, xy_nsec now);
 void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now);
 xy_nsec xy_routing_deadline(const struct xy_routing *r);
 unsigned xy_routing_jobs(const struct xy_routing *r); // under way
+// As xy_babel_goodbye. What it says goes out by xy_routing_run, and while some of it is left,
+// xy_routing_goodbye_due says so.
+unsigned xy_routing_goodbye(struct xy_routing *r, xy_nsec now);
+bool xy_routing_goodbye_due(const struct xy_routing *r);
 
 // --- what is going on
 

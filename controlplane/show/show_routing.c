@@ -250,6 +250,8 @@ static const char *neighbour_state(const struct xy_babel_link_info *i)
 {
 	if (!i->up)
 		return "down";
+	if (i->left)
+		return "left";
 	if (!i->heard)
 		return "not heard";
 	if (i->rxcost == XY_BABEL_INFINITY)

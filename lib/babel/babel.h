@@ -132,6 +132,7 @@ enum xy_babel_notice {
 	XY_BABEL_NOTICE_SILENT,	    // a neighbour answers nothing any more: not used
 	XY_BABEL_NOTICE_HEARD,	    // and is used again
 	XY_BABEL_NOTICE_NO_ACKS,    // a neighbour acknowledges nothing: nothing waits for it
+	XY_BABEL_NOTICE_LEFT,	    // a neighbour says goodbye: not used until it is heard again
 };
 
 struct xy_babel_action {
@@ -239,6 +240,15 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
 			   xy_nsec now);
 
+// This node leaves: each neighbour is told twice, now and a little later, that nothing that we said
+// holds any more and that we want no packets (wildcard retraction, IHU of infinite cost), by a
+// Hello after which none need be waited for. From then on nothing is announced, and no Hello wants
+// anything. What we know ourselves stays, so that packets on their way are still forwarded. Returns
+// how many neighbours are told.
+unsigned xy_babel_goodbye(struct xy_babel *b, xy_nsec now);
+// Not all were told twice yet.
+bool xy_babel_goodbye_due(const struct xy_babel *b);
+
 // Writes a packet of exactly len bytes to the neighbour's address (xy_babel_link_info), padded,
 // that asks to be acknowledged: it tells whether packets of that size arrive. The last one is that
 // of which xy_babel_link_info tells whether it was. Returns len, or 0: nobody is heard there, or
@@ -282,6 +292,7 @@ struct xy_babel_link_info {
 	bool up, heard;	   // link; Babel spoken on it
 	bool aggregate;	   // it tells of 200::/7 as a whole: it takes us for a stub
 	bool silent;	   // answers nothing: not used until it is heard again
+	bool left;	   // said goodbye, and was not heard since
 	bool no_acks;	   // left Updates without acknowledgment for a minute
 	bool usable;	   // both ways
 	bool acknowledges; // it has at least once

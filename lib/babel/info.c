@@ -11,6 +11,7 @@ int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_
 	out->up = n->up;
 	out->heard = n->heard;
 	out->silent = n->silent;
+	out->left = n->left;
 	out->no_acks = n->gave_up;
 	out->usable = n->usable;
 	out->acknowledges = n->acknowledges;

@@ -5,6 +5,8 @@
 
 enum { MULTICAST, UNICAST };
 
+static const xy_nsec GOODBYE_PAUSE = 80 * XY_MSEC;
+
 static const uint32_t RTT_MIN = 10000, RTT_MAX = 120000; // microseconds (RFC 9616 section 4.2)
 static const uint32_t RTT_PENALTY = 150;
 static const uint32_t STAMP_MAX = 180000000; // timestamps older than 3 minutes say nothing
@@ -149,7 +151,7 @@ static void hello_reset(struct neigh *n)
 	memset(n->hello_seen, 0, sizeof(n->hello_seen));
 	n->hello_due[0] = n->hello_due[1] = n->ihu_due = 0;
 	n->txcost = n->rxcost = XY_BABEL_INFINITY;
-	n->has_stamp = n->silent = false;
+	n->has_stamp = n->silent = n->unwanting = false;
 	if (n->c.plain) // another router may stand there now; a node's link is its key's
 		n->acknowledges = false;
 	n->rtt = 0;
@@ -175,6 +177,7 @@ static void first_hello(struct xy_babel *b, struct neigh *n)
 {
 	n->heard = true;
 	n->fresh = true;
+	n->left = false;
 	n->hellos_sent = 0; // answer fast: the link is usable one round trip from here
 	n->hello_at = b->now;
 }
@@ -245,12 +248,53 @@ void neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *i
 	       const struct xy_babel_hello *hello)
 {
 	n->txcost = ihu->rxcost;
+	n->unwanting = ihu->rxcost == XY_BABEL_INFINITY;
+	n->left &= n->unwanting;
 	n->ihu_due = b->now + ihu->interval * 10 * XY_MSEC * 7 / 2;
 	if (ihu->has_time && hello->has_time && !n->c.no_rtt)
 		rtt_sample(b, n, ihu, hello);
 	if (hello->has_time)
 		hello_stamp(b, n, hello);
 	neigh_cost(b, n);
+}
+
+// It takes back all that it said and wants nothing of us: it stops.
+void neigh_goodbye(struct xy_babel *b, struct neigh *n)
+{
+	if (n->left)
+		return;
+	n->left = n->silence_told = true;
+	notice(b, XY_BABEL_NOTICE_LEFT, n, NULL, NULL);
+}
+
+bool goodbye_due(const struct xy_babel *b, const struct neigh *n)
+{
+	return b->leaving && n->up && n->heard && n->goodbyes < GOODBYES;
+}
+
+// Each Hello is a goodbye then, and the timers bring them in slices.
+unsigned xy_babel_goodbye(struct xy_babel *b, xy_nsec now)
+{
+	unsigned told = 0;
+	xy_babel_enter(b, now);
+	b->leaving = true;
+	FOR_NEIGHS(b, n)
+	{
+		if (!goodbye_due(b, n))
+			continue;
+		n->hello_at = b->now;
+		neigh_arm(b, n);
+		told++;
+	}
+	return told;
+}
+
+bool xy_babel_goodbye_due(const struct xy_babel *b)
+{
+	FOR_NEIGHS(b, n)
+	if (goodbye_due(b, n))
+		return true;
+	return false;
 }
 
 static void hello_missed(struct xy_babel *b, struct neigh *n, int kind)
@@ -270,6 +314,8 @@ static void hello_missed(struct xy_babel *b, struct neigh *n, int kind)
 
 static xy_nsec hello_pause(struct xy_babel *b, const struct neigh *n)
 {
+	if (goodbye_due(b, n))
+		return GOODBYE_PAUSE;
 	// The first ones follow quickly (they may come ahead of time, RFC 8966 section 3.4.1), so
 	// that a link is usable after three exchanges and not after twelve seconds.
 	if (n->hellos_sent < 5)

@@ -10,6 +10,9 @@ enum { LOG_STEPS = 512, PACKET_MAX = 9000, NAMES = 1 + KEY_SOURCES };
 // given.
 enum { ACK_WITHIN = 5 };
 enum { TRIES_GIVEN_UP = 2 }; // copies to a neighbour that acknowledges nothing
+// Of a Hello that is the last, in centiseconds: a neighbour that misses all else gives up after two
+// of them. As babeld has it.
+enum { LAST_HELLO = 10 };
 static const xy_nsec RTO_MIN = 200 * XY_MSEC, RTO_MAX = 3 * XY_SEC;
 static const xy_nsec AGAIN = 1500 * XY_MSEC; // after a change overtook a copy in flight
 static const xy_nsec GAVE_UP = 16 * XY_SEC;  // after TRIES copies
@@ -431,28 +434,42 @@ static void packet_send(struct xy_babel *b, struct neigh *n, struct packet *p)
 		action_send(b, n, false, false, p->data, xy_babel_build_end(&p->b));
 }
 
+// All that was said holds no more. Behind an IHU that wants nothing it is a goodbye.
+static struct xy_babel_update wildcard_retraction(const struct xy_babel *b, const struct neigh *n)
+{
+	return (struct xy_babel_update){
+		.wildcard = true, .interval = interval_cs(b, n), .metric = XY_BABEL_INFINITY};
+}
+
 void send_hello(struct xy_babel *b, struct neigh *n)
 {
 	struct packet p;
 	uint16_t interval = (uint16_t)(b->c.hello_interval / (10 * XY_MSEC));
+	bool goodbye = goodbye_due(b, n);
 	packet_open(n, &p);
 	xy_babel_build_hello(&p.b, &(struct xy_babel_hello){
 					   .seqno = n->hello_seqno++,
-					   .interval = interval,
+					   .interval = goodbye ? LAST_HELLO : interval,
 					   .has_time = !n->c.no_rtt,
 					   .time = (uint32_t)(b->now / XY_USEC),
 				   });
 	if (n->heard)
-		xy_babel_build_ihu(&p.b, &(struct xy_babel_ihu){
-						 .address = n->addr,
-						 .rxcost = n->rxcost,
-						 .interval = (uint16_t)(3 * interval),
-						 .has_time = n->has_stamp && !n->c.no_rtt,
-						 .origin_time = n->stamp_theirs,
-						 .receive_time = n->stamp_ours,
-					 });
+		xy_babel_build_ihu(&p.b,
+				   &(struct xy_babel_ihu){
+					   .address = n->addr,
+					   .rxcost = b->leaving ? XY_BABEL_INFINITY : n->rxcost,
+					   .interval = (uint16_t)(3 * interval),
+					   .has_time = n->has_stamp && !n->c.no_rtt,
+					   .origin_time = n->stamp_theirs,
+					   .receive_time = n->stamp_ours,
+				   });
+	struct xy_babel_update all = wildcard_retraction(b, n);
+	if (goodbye)
+		xy_babel_build_update(&p.b, &all);
 	n->hellos_sent++;
-	struct action *a = action_send(b, n, true, true, p.data, xy_babel_build_end(&p.b));
+	// The last goodbye is behind all that was on its way out, whatever that says.
+	bool soon = !goodbye || ++n->goodbyes < GOODBYES;
+	struct action *a = action_send(b, n, soon, true, p.data, xy_babel_build_end(&p.b));
 	if (a)
 		a->stamped = !n->c.no_rtt;
 }
@@ -704,7 +721,7 @@ static void add_updates(struct xy_babel *b, struct neigh *n, struct packet *p, b
 	struct xy_babel_builder before = p->b;
 	bool work = n->queue.head || n->cursor < log_end(b) || n->dumping;
 	*more = false;
-	if (!work || !n->usable || n->fresh || !open_slot(b, n, p))
+	if (!work || !n->usable || n->fresh || b->leaving || !open_slot(b, n, p))
 		return;
 	*more = !fill_updates(b, n, p);
 	if (p->outs)
@@ -723,8 +740,7 @@ static void send_wildcard(struct xy_babel *b, struct neigh *n)
 	p.slot->wildcard = n->wildcard_due;
 	p.slot->full = n->full_due;
 	p.slot->tries = (uint8_t)n->wildcard_tries++;
-	struct xy_babel_update all = {
-		.wildcard = true, .interval = interval_cs(b, n), .metric = XY_BABEL_INFINITY};
+	struct xy_babel_update all = wildcard_retraction(b, n);
 	if (n->wildcard_due)
 		xy_babel_build_update(&p.b, &all);
 	if (n->full_due)
@@ -746,7 +762,7 @@ void send_flush(struct xy_babel *b, struct neigh *n)
 	struct packet p = {.steps = LOG_STEPS};
 	bool more = true;
 	n->flush_at = 0;
-	if ((n->wildcard_due || n->full_due) && n->usable)
+	if ((n->wildcard_due || n->full_due) && n->usable && !b->leaving)
 		send_wildcard(b, n);
 	for (unsigned i = 0; i < SLOTS && (more || n->item_count); i++) {
 		packet_open(n, &p);

@@ -41,6 +41,7 @@ enum {
 	WANTS = 1000,	     // destinations a stub asks for at a time
 	WANT_SHARES = 256,   // sources are told apart by so many values of a keyed hash
 	INTERESTS = 65536,   // answers that a relay remembers for one stub
+	GOODBYES = 2,	     // to each neighbour
 };
 
 // A new or lost destination or source is told at once, several in one packet. A metric that moved
@@ -272,6 +273,9 @@ struct neigh {
 	uint16_t txcost, rxcost, cost;
 	uint16_t hello_seqno, hellos_sent;
 	xy_nsec hello_at;
+	unsigned goodbyes;	 // said to it
+	bool unwanting;		 // its last IHU says that it wants no packets of us
+	bool left;		 // and it took back all that it ever said
 	uint16_t probe_opaque;	 // of the last xy_babel_link_probe,
 	bool probe_sent, probed; // which was sent, and acknowledged
 	// silence.c
@@ -381,6 +385,7 @@ struct xy_babel {
 	uint32_t global_tpos;
 	uint64_t random;
 	bool starting;
+	bool leaving; // xy_babel_goodbye
 	struct pool dests, routes, sources, proofs, origins, eras, jobs, waits, owns, outs, reqs,
 		wants, interests, shares, answers, flaps;
 	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,
@@ -558,6 +563,7 @@ void neigh_timer(struct xy_babel *b, struct neigh *n);
 void neigh_arm(struct xy_babel *b, struct neigh *n);
 void neigh_forget(struct xy_babel *b, struct neigh *n); // it lost its state, or we lose it
 void neigh_cost(struct xy_babel *b, struct neigh *n);
+void neigh_goodbye(struct xy_babel *b, struct neigh *n); // it said so
 bool neigh_retract_all(struct xy_babel *b, struct neigh *n);
 bool neigh_work(struct xy_babel *b, struct neigh *n); // true: there is more
 void start_check(struct xy_babel *b);
@@ -632,6 +638,7 @@ void own_resign(struct xy_babel *b); // a slice of it
 // send.c
 void send_flush(struct xy_babel *b, struct neigh *n);
 void send_hello(struct xy_babel *b, struct neigh *n);
+bool goodbye_due(const struct xy_babel *b, const struct neigh *n); // with its next Hello
 void send_probe(struct xy_babel *b, struct neigh *n); // an Acknowledgment Request, at once
 void send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay);
 void send_item(struct xy_babel *b, struct neigh *n, const struct item *item);

@@ -60,7 +60,9 @@ static void wildcard(struct xy_babel *b, struct neigh *n)
 {
 	bool had = n->routes || n->wait_count;
 	n->info.aggregate = false;
-	n->takes_back = true;
+	n->takes_back = !n->unwanting; // who stops is not held back when it has started again
+	if (n->unwanting)
+		neigh_goodbye(b, n);
 	if (!neigh_retract_all(b, n)) {
 		n->skipped = true;
 		refuse(b, n, XY_BABEL_REFUSED_BUSY);

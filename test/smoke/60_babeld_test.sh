@@ -13,4 +13,5 @@ check "what babeld says back to r is counted" said_back
 check "and is no refusal" same "0 0" "$(neighbour r p '| "\(.refused) \(.refusals.unsigned)"')"
 probed() { same probed "$(peer r p mtu_from)"; }
 check_within 60 "the path to babeld is probed" probed
-stock_silence babeld 02:00:00:00:00:00:00:02
+stock_goodbye babeld 02:00:00:00:00:00:00:02
+stock_silence babeld 02:00:00:00:00:00:00:03

@@ -6,4 +6,5 @@
 need "$XYLEMD" "$XYLEM" wireguard-go wg bird birdc
 
 stock_router bird 10.9.9.9
-stock_silence bird 10.9.9.8
+stock_goodbye bird 10.9.9.8
+stock_silence bird 10.9.9.7

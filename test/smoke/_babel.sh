@@ -162,6 +162,22 @@ END
 }
 
 
+# After stock_router: the gateway stops, and its neighbour drops what it has of it. Without a goodbye two
+# or three of the gateway's Hellos would have to be missed, of which there is one in 4 seconds.
+stock_goodbye() { # babeld|bird ROUTER-ID
+  local v6=fd77:2:0:1::1
+  ip -n "${LAB_PREFIX}p" addr replace $v6/128 dev lo # BIRD's was there all the time
+  "start_$1" p "$2" 10.2.1.1/32 $v6/128
+  check_within 60 "$1 is there again, and knows the mesh" kernel_has p 200::/7
+  check_within 60 "r knows its network" via r $v6/128 p
+  stop_node r
+  check_within 4 "r stops: $1 drops its routes at once" kernel_lacks p 200::/7
+  start_node r
+  check_within 60 "and has them again with r" kernel_has p 200::/7
+  check_within 60 "as r has its" via r $v6/128 p
+  stop_babel p
+}
+
 # After stock_router: a flow in one direction, p says nothing but what it is asked; then p dies.
 # Its router says Hello every 8 seconds, so that two of three are missed after 20.
 stock_silence() { # babeld|bird ROUTER-ID

@@ -39,6 +39,8 @@ struct rig {
 	uint32_t saved_epoch;
 	uint16_t ack_asked, ack_opaque; // the last Acknowledgment Request, on a mute link
 	unsigned notices[16];
+	struct xy_babel_hello hello_heard[LINKS]; // the last, of the node
+	struct xy_babel_ihu ihu_heard[LINKS];
 	struct heard_update *updates;
 	unsigned update_count;
 	bool hold_verify; // keeps VERIFY actions back
@@ -139,6 +141,12 @@ static inline void heard(struct rig *r, uint16_t link, const struct xy_babel_tlv
 		break;
 	case XY_BABEL_ACK:
 		r->acks++;
+		break;
+	case XY_BABEL_HELLO:
+		r->hello_heard[link] = t->hello;
+		break;
+	case XY_BABEL_IHU:
+		r->ihu_heard[link] = t->ihu;
 		break;
 	default:
 		break;

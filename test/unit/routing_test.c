@@ -588,6 +588,38 @@ static void test_silent(void)
 	world_end();
 }
 
+// A relay stops of itself: all go round it at once, and it forwards what they sent before; within
+// the same second it is back, and used.
+static void test_goodbye(void)
+{
+	world_make();
+	world_start();
+	diamond("cost = 200;");
+	run_for(60 * XY_SEC);
+	for (unsigned i = 1; i <= 4; i++) {
+		CU_ASSERT(goes_by(A, B->prefix, R) && goes_by(B, A->prefix, R));
+		CU_ASSERT_EQUAL(xy_routing_goodbye(R->routing, w.now), 2);
+		run_for(60 * XY_MSEC);
+		CU_ASSERT(goes_by(A, B->prefix, S) && goes_by(B, A->prefix, S));
+		CU_ASSERT(goes_by(R, A->prefix, A) && goes_by(R, B->prefix, B));
+		CU_ASSERT(xy_routing_goodbye_due(R->routing)); // again
+		run_for(140 * XY_MSEC);
+		CU_ASSERT_FALSE(xy_routing_goodbye_due(R->routing));
+		CU_ASSERT(link_info(A, R).left && link_info(B, R).left);
+		node_stop(R);
+		w.queued = 0;
+		dp_make(R);
+		w.now += 300 * XY_MSEC;
+		node_start(R, 1700000000 + 100 * i);
+		CONFIGURE(R, "", {"a", ""}, {"b", ""});
+		run_for(10 * XY_SEC); // a, which calls, must find out that the session is gone
+		CU_ASSERT(goes_by(A, B->prefix, S) || goes_by(A, B->prefix, R));
+		run_for(20 * XY_SEC);
+	}
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
 // The node behind a relay's relay dies: the sender is told, and does not send into nothing.
 static void test_silent_line(void)
 {
@@ -1154,7 +1186,7 @@ static void test_strange_packets(void)
 XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"path MTU, by probing", test_path_mtu},
 	     {"a link dies, and is back; a node dies", test_moves},
-	     {"a relay dies under traffic", test_silent},
+	     {"a relay dies under traffic", test_silent}, {"a relay says goodbye", test_goodbye},
 	     {"a node dies behind two relays", test_silent_line},
 	     {"control threads that are late", test_late},
 	     {"two ways of equal cost", test_equal_cost},
