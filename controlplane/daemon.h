@@ -144,6 +144,7 @@ void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops);
 // work(what) on a helper, then done(what) here, also while the loop closes. arg is the daemon.
 void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
 bool xy_helpers_busy(const struct xy_daemon *d); // with what xy_helpers_run gave them
+void xy_helpers_trim(struct xy_daemon *d); // what a config took while it was read goes back
 void xy_helpers_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops);
 bool xy_helpers_idle(const struct xy_daemon *d); // no name is being resolved
 void xy_reload_begin(struct xy_daemon *d);

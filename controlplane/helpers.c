@@ -124,6 +124,21 @@ bool xy_helpers_busy(const struct xy_daemon *d)
 	return d->helpers && d->helpers->errands;
 }
 
+// The tree of a large config is tens of megabytes, between what stays.
+static void trim(void *what)
+{
+	malloc_trim(0);
+}
+
+static void trimmed(void *what)
+{
+}
+
+void xy_helpers_trim(struct xy_daemon *d)
+{
+	xy_helpers_run(d, trim, trimmed, NULL);
+}
+
 // --- names
 
 static void endpoint_from(const struct sockaddr *sa, uint16_t port, struct xy_endpoint *out)
@@ -276,19 +291,9 @@ static void reload_note(struct xy_daemon *d, const struct xy_err *why)
 		d->reloads.taken++;
 }
 
-// What two configs took beside each other goes back to the system.
-static void trim(void *what)
-{
-	malloc_trim(0);
-}
-
-static void trimmed(void *what)
-{
-}
-
 static void reloaded(struct xy_daemon *d)
 {
-	xy_helpers_run(d, trim, trimmed, NULL);
+	xy_helpers_trim(d);
 	xy_mesh_reload(d);
 	xy_interface_mtu_update(d);
 	xy_memory_prune(d);

@@ -387,6 +387,7 @@ int main(int argc, char **argv)
 	r = up(&d, &err);
 	if (!r) {
 		say_ready(&d);
+		xy_helpers_trim(&d);
 		xy_loop_run(&d);
 	} else {
 		xy_log_error("%s", err.text);

@@ -37,7 +37,7 @@ static bool has_endpoint(const struct xy_config *c, const char *text)
 {
 	for (unsigned i = 0; i < c->peer_count; i++)
 		for (unsigned k = 0; k < c->peers[i].endpoint_count; k++)
-			if (strcmp(c->peers[i].endpoints[k].text, text) == 0)
+			if (strcmp(c->peers[i].endpoints[k], text) == 0)
 				return true;
 	return false;
 }
@@ -60,11 +60,17 @@ static void name_make(const struct xy_config *c, const char *text, char name[XY_
 		snprintf(name + n, XY_NAME_LEN + 1 - n, "-%u", i);
 }
 
+static const char *endpoint_of(const char *text) // of --peer
+{
+	const char *sign = strchr(text, '@');
+	return sign ? sign + 1 : text;
+}
+
+// All but its endpoint.
 static int peer_read(const struct xy_config *c, const char *text, struct xy_config_peer *p,
 		     struct xy_err *err)
 {
-	struct xy_config_endpoint *e = &p->endpoints[0];
-	const char *sign = strchr(text, '@'), *at = sign ? sign + 1 : text;
+	const char *sign = strchr(text, '@'), *at = endpoint_of(text);
 	char key[80];
 	struct xy_err why;
 	if (sign && (size_t)(sign - text) >= sizeof(key))
@@ -72,9 +78,8 @@ static int peer_read(const struct xy_config *c, const char *text, struct xy_conf
 				  "--peer %.120s: what stands before the @ is no key; write "
 				  "KEY@203.0.113.5:%d, or no key",
 				  text, XY_PORT_DEFAULT);
-	if (xy_config_endpoint_read(at, e, &why))
+	if (xy_config_endpoint_check(at, &why))
 		return xy_err_set(err, EINVAL, "--peer %.120s: %.300s", text, why.text);
-	p->endpoint_count = 1;
 	name_make(c, at, p->name);
 	if (!sign)
 		return 0;
@@ -98,16 +103,22 @@ int xy_setup_peer_add(struct xy_setup *s, const char *text, struct xy_err *err)
 
 static int peer_add(struct xy_config *c, const char *text, struct xy_err *err)
 {
+	const char *at = endpoint_of(text);
 	struct xy_config_peer *all, p = {0};
 	int r = peer_read(c, text, &p, err);
-	if (r || has_endpoint(c, p.endpoints[0].text)) // the file says more about it
+	if (r || has_endpoint(c, at)) // the file says more about it
 		return r;
 	if (c->peer_count >= c->max_peers)
 		return xy_err_set(err, EINVAL, "--peer %.120s: max_peers is %u; raise it", text,
 				  c->max_peers);
 	all = calloc(c->peer_count + 1, sizeof(*all));
-	if (!all)
+	p.endpoints = xy_config_endpoints_copy(&at, 1);
+	if (!all || !p.endpoints) {
+		free(all);
+		free(p.endpoints);
 		return xy_err_set(err, ENOMEM, "no memory for one more peer");
+	}
+	p.endpoint_count = 1;
 	if (c->peer_count)
 		memcpy(all, c->peers, c->peer_count * sizeof(*all));
 	all[c->peer_count] = p;

@@ -53,7 +53,7 @@ void xy_join_destroy(struct xy_join *j)
 static struct xy_join_target *find(struct xy_join *j, const char *endpoint)
 {
 	for (unsigned i = 0; i < j->count; i++)
-		if (strcmp(j->target[i].at.text, endpoint) == 0)
+		if (strcmp(j->target[i].at, endpoint) == 0)
 			return &j->target[i];
 	return NULL;
 }
@@ -61,17 +61,17 @@ static struct xy_join_target *find(struct xy_join *j, const char *endpoint)
 static void add(struct xy_join *j, const struct xy_config_peer *p, xy_nsec now)
 {
 	struct xy_join_target *t = &j->target[j->count];
-	const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[0].text);
+	const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[0]);
 	if (j->count == XY_CONFIG_KEYLESS) // the config has no more, --peer may
 		return;
 	j->count++;
-	*t = (struct xy_join_target){.at = p->endpoints[0],
-				     .edition = ++j->edition,
+	*t = (struct xy_join_target){.edition = ++j->edition,
 				     .mark = j->mark,
 				     .due = pin ? now + CHECK_AFTER : now,
 				     .has_key = pin != NULL,
 				     .state = pin ? XY_JOIN_PINNED : XY_JOIN_ASKING};
 	memcpy(t->name, p->name, sizeof(t->name));
+	snprintf(t->at, sizeof(t->at), "%s", p->endpoints[0]);
 	if (pin)
 		t->key = *pin;
 }
@@ -82,13 +82,13 @@ static void repin(struct xy_join *j, const struct xy_config_peer *p)
 {
 	bool changed = false;
 	for (unsigned i = 0; i < p->endpoint_count; i++) {
-		const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[i].text);
+		const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[i]);
 		if (!pin || memcmp(pin, &p->key, sizeof(*pin)) == 0)
 			continue;
 		xy_log_info("peer %s: its key in the config takes the place of the one pinned at "
 			    "%s",
-			    p->name, p->endpoints[i].text);
-		changed = xy_state_pin_set(j->cfg.state, p->endpoints[i].text, &p->key) == 0;
+			    p->name, p->endpoints[i]);
+		changed = xy_state_pin_set(j->cfg.state, p->endpoints[i], &p->key) == 0;
 	}
 	if (changed)
 		xy_state_save(j->cfg.state);
@@ -105,7 +105,7 @@ void xy_join_apply(struct xy_join *j, const struct xy_plan *plan, xy_nsec now)
 			repin(j, p);
 		if (!xy_key_is_zero(&p->key) || !p->endpoint_count)
 			continue;
-		t = find(j, p->endpoints[0].text);
+		t = find(j, p->endpoints[0]);
 		if (!t) {
 			add(j, p, now);
 			continue;
@@ -141,15 +141,14 @@ static void trouble(struct xy_join_target *t, enum xy_join_state state, const st
 			   "peer %s: %.80s answers with the key %s, but %s was pinned there: "
 			   "refused. If that node has a new key, write key = \"%s\"; into the peer "
 			   "(or --peer KEY@ENDPOINT); else somebody answers in its stead",
-			   t->name, t->at.text, got, xy_key_str(&t->key, want), got);
+			   t->name, t->at, got, xy_key_str(&t->key, want), got);
 	else if (state == XY_JOIN_OURSELVES)
 		xy_err_set(&t->trouble, EINVAL,
-			   "peer %s: %.80s is this node itself; remove the peer", t->name,
-			   t->at.text);
+			   "peer %s: %.80s is this node itself; remove the peer", t->name, t->at);
 	else
 		xy_err_set(&t->trouble, EEXIST,
 			   "peer %s: %.80s is a node that stands in the config twice; remove one",
-			   t->name, t->at.text);
+			   t->name, t->at);
 	xy_log_error("%s", t->trouble.text);
 }
 
@@ -169,7 +168,7 @@ void xy_join_fill(struct xy_join *j, struct xy_plan *plan)
 		struct xy_err err;
 		if (!xy_key_is_zero(&p->key) || !p->endpoint_count)
 			continue;
-		t = find(j, p->endpoints[0].text);
+		t = find(j, p->endpoints[0]);
 		if (!t || !t->has_key)
 			continue;
 		if (has(plan, &t->key)) {
@@ -217,20 +216,22 @@ static void say_name(struct xy_join_target *t, bool found)
 		return;
 	t->unresolved = !found;
 	if (found)
-		xy_log_info("peer %s: endpoint %s: the name resolves now", t->name, t->at.text);
+		xy_log_info("peer %s: endpoint %s: the name resolves now", t->name, t->at);
 	else
 		xy_log_warn("peer %s: endpoint %s: the name does not resolve, or to nothing that "
 			    "can be an underlay; asked again",
-			    t->name, t->at.text);
+			    t->name, t->at);
 }
 
 static void resolve(struct xy_join *j, struct xy_join_target *t, xy_nsec now)
 {
+	char host[XY_CONFIG_HOST_LEN];
+	uint16_t port;
 	t->next = t->count = 0;
 	if (t->resolving)
 		return;
-	t->resolving =
-		j->cfg.ops.resolve(j->cfg.ops.arg, question(j, t), t->at.host, t->at.port) == 0;
+	t->resolving = xy_hostport_split(t->at, host, sizeof(host), &port) == 0 &&
+		       j->cfg.ops.resolve(j->cfg.ops.arg, question(j, t), host, port) == 0;
 	if (!t->resolving)
 		say_name(t, false);
 	t->due = now + RESOLVE_AGAIN;
@@ -241,7 +242,7 @@ static void probe(struct xy_join *j, struct xy_join_target *t, xy_nsec now)
 	struct xy_endpoint literal;
 	t->due = now + backoff(j, t);
 	t->tries++;
-	if (xy_endpoint_parse(t->at.text, &literal) == 0) {
+	if (xy_endpoint_parse(t->at, &literal) == 0) {
 		ask(j, t, &literal);
 		return;
 	}
@@ -344,8 +345,8 @@ static void pin(struct xy_join *j, struct xy_join_target *t, const struct xy_key
 	t->due = now + CHECK_AFTER;
 	good(t);
 	xy_log_info("peer %s: %s answers with the key %s, which is pinned from now on", t->name,
-		    t->at.text, xy_key_str(key, text));
-	if (xy_state_pin_set(j->cfg.state, t->at.text, key))
+		    t->at, xy_key_str(key, text));
+	if (xy_state_pin_set(j->cfg.state, t->at, key))
 		xy_log_warn("peer %s: no memory to pin its key for the next start", t->name);
 	xy_state_save(j->cfg.state);
 	j->cfg.ops.found(j->cfg.ops.arg);
@@ -393,7 +394,7 @@ void xy_join_info(const struct xy_join *j, unsigned at, struct xy_join_info *out
 {
 	const struct xy_join_target *t = &j->target[at];
 	*out = (struct xy_join_info){.name = t->name,
-				     .endpoint = t->at.text,
+				     .endpoint = t->at,
 				     .state = t->state == XY_JOIN_ASKING && t->unresolved
 						      ? XY_JOIN_UNRESOLVED
 						      : t->state,

@@ -12,7 +12,7 @@ enum { XY_JOIN_JOBS = 32, XY_JOIN_ADDRESSES = 4 };
 // A peer of the config without a key.
 struct xy_join_target {
 	char name[XY_NAME_LEN + 1];
-	struct xy_config_endpoint at;
+	char at[XY_CONFIG_ENDPOINT_LEN];
 	unsigned edition; // an answer of the resolver to an older one is void
 	uint32_t mark;	  // of the plan that wants it
 

@@ -174,9 +174,11 @@ void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, const struct 
 	xy_link_endpoint_publish(l, k);
 }
 
+// Most links have one, so no room stands ready for all that there could be.
 static void candidates_of(struct xy_endpoints *e, unsigned endpoint,
 			  const struct xy_endpoint *found, unsigned count)
 {
+	struct xy_candidate *now;
 	unsigned kept = 0;
 	for (unsigned i = 0; i < e->candidates; i++)
 		if (e->candidate[i].endpoint < endpoint)
@@ -186,18 +188,24 @@ static void candidates_of(struct xy_endpoints *e, unsigned endpoint,
 		behind++;
 	if (count > XY_ENDPOINT_ADDRESSES)
 		count = XY_ENDPOINT_ADDRESSES;
-	memmove(&e->candidate[kept + count], &e->candidate[behind],
-		(e->candidates - behind) * sizeof(e->candidate[0]));
+	now = calloc(kept + count + (e->candidates - behind) + 1, sizeof(*now));
+	if (!now) // where it is said to be will be asked for again
+		return;
+	for (unsigned i = 0; i < kept; i++)
+		now[i] = e->candidate[i];
 	for (unsigned i = 0; i < count; i++)
-		e->candidate[kept + i] =
-			(struct xy_candidate){.at = found[i], .endpoint = endpoint};
+		now[kept + i] = (struct xy_candidate){.at = found[i], .endpoint = endpoint};
+	for (unsigned i = behind; i < e->candidates; i++)
+		now[kept + count + i - behind] = e->candidate[i];
+	free(e->candidate);
+	e->candidate = now;
 	e->candidates = kept + count + (e->candidates - behind);
 }
 
-static bool is_name(const struct xy_config_endpoint *c)
+static bool is_name(const char *text)
 {
 	struct xy_endpoint literal;
-	return xy_endpoint_parse(c->text, &literal) != 0;
+	return xy_endpoint_parse(text, &literal) != 0;
 }
 
 // What a resolver is given to answer to: the endpoint, and of which edition of the config.
@@ -209,7 +217,7 @@ static unsigned question(const struct xy_endpoints *e, unsigned i)
 // Said once, and once when it does again: it is asked for again and again.
 static void say_name(struct xy_link *k, unsigned i, const char *trouble)
 {
-	const char *text = k->endpoints.text[i].text;
+	const char *text = k->endpoints.text[i];
 	bool *lost = &k->endpoints.unresolved[i];
 	if (*lost == (trouble != NULL))
 		return;
@@ -223,11 +231,14 @@ static void say_name(struct xy_link *k, unsigned i, const char *trouble)
 static void ask(struct xy_links *l, struct xy_link *k, unsigned i, xy_nsec now)
 {
 	struct xy_endpoints *e = &k->endpoints;
+	char host[XY_CONFIG_HOST_LEN];
+	uint16_t port;
 	if (e->asking[i] || (e->asked[i] && now - e->asked[i] < RESOLVE_INTERVAL))
 		return;
 	e->asked[i] = now;
-	e->asking[i] = l->cfg.ops.resolve(l->cfg.ops.arg, k->serial, question(e, i),
-					  e->text[i].host, e->text[i].port) == 0;
+	e->asking[i] =
+		xy_hostport_split(e->text[i], host, sizeof(host), &port) == 0 &&
+		l->cfg.ops.resolve(l->cfg.ops.arg, k->serial, question(e, i), host, port) == 0;
 	if (!e->asking[i])
 		say_name(k, i, "the name cannot be asked for");
 }
@@ -235,7 +246,7 @@ static void ask(struct xy_links *l, struct xy_link *k, unsigned i, xy_nsec now)
 void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	for (unsigned i = 0; i < k->endpoints.count; i++)
-		if (is_name(&k->endpoints.text[i]))
+		if (is_name(k->endpoints.text[i]))
 			ask(l, k, i, now);
 }
 
@@ -286,7 +297,7 @@ void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 	}
 	say_name(k, endpoint, NULL);
 	candidates_of(&k->endpoints, endpoint, good, n);
-	if (!k->remote.port) {
+	if (!k->remote.port && k->endpoints.candidates) {
 		go_to(l, k, &k->endpoints.candidate[0].at);
 		if (!k->leaf || k->keepalive)
 			k->start_at = now;
@@ -298,7 +309,7 @@ static void literals_add(struct xy_endpoints *e)
 {
 	struct xy_endpoint literal;
 	for (unsigned i = 0; i < e->count; i++)
-		if (xy_endpoint_parse(e->text[i].text, &literal) == 0 && xy_link_usable(&literal))
+		if (xy_endpoint_parse(e->text[i], &literal) == 0 && xy_link_usable(&literal))
 			candidates_of(e, i, &literal, 1);
 }
 
@@ -307,7 +318,7 @@ static bool is_unchanged(const struct xy_endpoints *e, const struct xy_config_pe
 	if (e->count != p->endpoint_count)
 		return false;
 	for (unsigned i = 0; i < e->count; i++)
-		if (strcmp(e->text[i].text, p->endpoints[i].text) != 0)
+		if (strcmp(e->text[i], p->endpoints[i]) != 0)
 			return false;
 	return true;
 }
@@ -316,18 +327,19 @@ int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy
 			  xy_nsec now)
 {
 	struct xy_endpoints *e = &k->endpoints;
-	struct xy_config_endpoint *text = NULL;
+	char **text = NULL;
 	struct xy_endpoint learned = e->learned;
 
 	if (is_unchanged(e, p))
 		return 0;
 	if (p->endpoint_count) {
-		text = calloc(p->endpoint_count, sizeof(*text));
+		text = xy_config_endpoints_copy((const char *const *)p->endpoints,
+						p->endpoint_count);
 		if (!text)
 			return -ENOMEM;
-		memcpy(text, p->endpoints, p->endpoint_count * sizeof(*text));
 	}
 	free(e->text);
+	free(e->candidate);
 	*e = (struct xy_endpoints){.count = p->endpoint_count,
 				   .edition = e->edition + 1,
 				   .text = text,
@@ -362,5 +374,8 @@ void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k)
 	static const struct xy_endpoint none;
 	remote_set(l, k, &none);
 	free(k->endpoints.text);
+	free(k->endpoints.candidate);
 	k->endpoints.text = NULL;
+	k->endpoints.candidate = NULL;
+	k->endpoints.candidates = k->endpoints.count = 0;
 }

@@ -46,7 +46,7 @@ static const char *unresolved_of(const struct xy_link *k)
 {
 	for (unsigned i = 0; i < k->endpoints.count; i++)
 		if (k->endpoints.unresolved[i] || !k->remote.port)
-			return k->endpoints.text[i].text;
+			return k->endpoints.text[i];
 	return NULL;
 }
 

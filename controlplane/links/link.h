@@ -26,13 +26,13 @@ struct xy_candidate {
 struct xy_endpoints {
 	unsigned count;
 	unsigned edition;		    // of the texts: an answer to an older one is void
-	struct xy_config_endpoint *text;    // [count]
+	char **text;			    // [count]
 	xy_nsec asked[XY_CONFIG_ENDPOINTS]; // when the name was last resolved; 0 = never
 	bool asking[XY_CONFIG_ENDPOINTS];
 	bool unresolved[XY_CONFIG_ENDPOINTS]; // the last answer was none that can be used
 	unsigned candidates;
-	struct xy_candidate candidate[XY_CANDIDATES];
-	struct xy_endpoint learned; // port 0: none
+	struct xy_candidate *candidate; // [candidates], at most XY_CANDIDATES
+	struct xy_endpoint learned;	// port 0: none
 };
 
 // What a link carries, and how that is known: size.c.

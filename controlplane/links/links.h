@@ -189,7 +189,7 @@ struct xy_link_info {
 	struct xy_endpoint remote; // port 0: none
 	const char *unresolved;	   // the first configured endpoint whose name has no address; NULL
 	unsigned endpoint_count;
-	const struct xy_config_endpoint *endpoints;
+	char *const *endpoints;
 	xy_nsec last_handshake; // 0 = never
 	xy_nsec last_received;	// 0 = never
 	xy_nsec session_born;	// 0 = none

@@ -32,12 +32,15 @@ __attribute__((format(printf, 4, 5))) static void say(const struct look *k,
 
 // It may come later, as a name may; but mostly it is a slip.
 static void interface_look(const struct look *k, const struct xy_config_peer *p,
-			   const struct xy_config_endpoint *e)
+			   const char *endpoint)
 {
-	const char *zone = e->text[0] == '[' ? strchr(e->host, '%') : NULL;
+	char host[XY_CONFIG_HOST_LEN];
+	uint16_t port;
+	bool split = xy_hostport_split(endpoint, host, sizeof(host), &port) == 0;
+	const char *zone = split && endpoint[0] == '[' ? strchr(host, '%') : NULL;
 	if (zone && !if_nametoindex(zone + 1) && strspn(zone + 1, "0123456789") < strlen(zone + 1))
 		say(k, &k->c->warnings, p->line,
-		    "peer %s: endpoint %s: there is no interface %.15s now", p->name, e->text,
+		    "peer %s: endpoint %s: there is no interface %.15s now", p->name, endpoint,
 		    zone + 1);
 }
 
@@ -132,7 +135,7 @@ void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identit
 			say(&k, &c->errors, p->line, "peer %s: %s", p->name, own_key);
 		allowed_look(&k, p);
 		for (unsigned n = 0; n < p->endpoint_count; n++)
-			interface_look(&k, p, &p->endpoints[n]);
+			interface_look(&k, p, p->endpoints[n]);
 	}
 	for (unsigned i = 0; i < c->route_count; i++)
 		if (is_ours(&k, &c->routes[i].prefix))

@@ -274,7 +274,7 @@ static json_t *endpoints_json(const struct xy_link_info *k)
 {
 	json_t *list = json_array();
 	for (unsigned i = 0; i < k->endpoint_count; i++)
-		json_array_append_new(list, json_string(k->endpoints[i].text));
+		json_array_append_new(list, json_string(k->endpoints[i]));
 	return list;
 }
 

@@ -39,6 +39,7 @@ static void notes_free(struct xy_config_notes *n)
 void xy_config_free(struct xy_config *c)
 {
 	for (unsigned i = 0; i < c->peer_count; i++) {
+		free(c->peers[i].endpoints);
 		free(c->peers[i].allowed.v);
 		free(c->peers[i].accept.v);
 		free(c->peers[i].announce.v);

@@ -12,8 +12,10 @@
 #include <stdint.h>
 
 enum {
-	XY_NAME_LEN = 32,	 // peer names: [A-Za-z0-9._-]{1,32}
-	XY_CONFIG_ENDPOINTS = 8, // per peer
+	XY_NAME_LEN = 32,	      // peer names: [A-Za-z0-9._-]{1,32}
+	XY_CONFIG_ENDPOINTS = 8,      // per peer
+	XY_CONFIG_ENDPOINT_LEN = 272, // "host:port" with its NUL
+	XY_CONFIG_HOST_LEN = 256,     // its part
 	XY_CONFIG_CPUS = 64,
 	XY_CONFIG_PORTS = 16,
 	XY_CONFIG_PREFIXES = 1024, // per peer
@@ -40,12 +42,6 @@ struct xy_config_port {
 	// Another port has this address and port: each is for its interface alone.
 	bool shared;
 	int line;
-};
-
-struct xy_config_endpoint {
-	char text[272]; // "host:port" as written
-	char host[256];
-	uint16_t port;
 };
 
 // lan: open to those on the networks of our interfaces; what --autoconf sets.
@@ -76,7 +72,7 @@ struct xy_config_peer {
 	bool has_psk;
 	uint8_t psk[32]; // secret; a leaf's own, or overriding the network secret
 	unsigned endpoint_count;
-	struct xy_config_endpoint endpoints[XY_CONFIG_ENDPOINTS];
+	char **endpoints;		   // "host:port" each, as written; xy_hostport_split
 	unsigned keepalive;		   // seconds, 0 = off, at most 65535
 	unsigned mtu;			   // of the link, bytes of an overlay packet; 0 = found out
 	struct xy_config_prefixes allowed; // leaf only: what it may send from, what is routed to it
@@ -90,6 +86,9 @@ struct xy_config_peer {
 	struct xy_config_prefixes accept, announce;
 	int line;
 };
+// A gateway has ten thousand of them, and twice that many while it reloads.
+_Static_assert(sizeof(struct xy_config_peer) + sizeof(char *) + XY_CONFIG_ENDPOINT_LEN <= 600,
+	       "a peer and an endpoint, however long");
 
 // Does this node speak Babel with the peer?
 static inline bool xy_config_speaks(const struct xy_config_peer *p)
@@ -185,7 +184,9 @@ void xy_config_free(struct xy_config *c); // wipes secrets
 // One more, in its line's place, up to XY_CONFIG_NOTES.
 void xy_config_note(struct xy_config_notes *n, unsigned line, const char *text);
 // "HOST:PORT" that can be somebody's underlay address. -EINVAL, and why says what is wrong with it.
-int xy_config_endpoint_read(const char *text, struct xy_config_endpoint *out, struct xy_err *why);
+int xy_config_endpoint_check(const char *text, struct xy_err *why);
+// A list of them in one piece of memory, to be freed with free(); NULL: no memory.
+char **xy_config_endpoints_copy(const char *const *list, unsigned n);
 
 // A commented example that parses to the defaults, with a sample of everything commented out.
 // malloc'd; NULL: no memory.

@@ -3,6 +3,8 @@
 // is written: a resolver would be asked for it for ever.
 #include "config/read.h"
 
+#include <stdlib.h>
+
 enum { LABEL_MAX = 63, NAME_MAX_LEN = 253 }; // RFC 1035 section 2.3.4, without the last dot
 
 __attribute__((format(printf, 3, 4))) static int refuse(struct xy_err *why, const char *text,
@@ -109,25 +111,37 @@ static int check_name(const char *text, const char *host, struct xy_err *why)
 	return check_labels(text, host, why);
 }
 
-int xy_config_endpoint_read(const char *text, struct xy_config_endpoint *out, struct xy_err *why)
+int xy_config_endpoint_check(const char *text, struct xy_err *why)
 {
+	char host[XY_CONFIG_HOST_LEN];
+	uint16_t port;
 	struct xy_addr a;
 	int ret = check_letters(text, why);
 	if (ret)
 		return ret;
-	if (strlen(text) >= sizeof(out->text) ||
-	    xy_hostport_split(text, out->host, sizeof(out->host), &out->port) || !out->host[0])
+	if (strlen(text) >= XY_CONFIG_ENDPOINT_LEN ||
+	    xy_hostport_split(text, host, sizeof(host), &port) || !host[0])
 		return refuse(why, text,
 			      "is no endpoint; write \"host:port\", and an IPv6 address in "
 			      "brackets: \"[2001:db8::1]:%d\"",
 			      XY_PORT_DEFAULT);
 	if (text[0] == '[')
-		ret = check_v6(text, out->host, why);
-	else if (xy_addr_parse(out->host, &a) == 0)
-		ret = check_address(text, &a, why);
-	else
-		ret = check_name(text, out->host, why);
-	if (!ret)
-		memcpy(out->text, text, strlen(text) + 1);
-	return ret;
+		return check_v6(text, host, why);
+	if (xy_addr_parse(host, &a) == 0)
+		return check_address(text, &a, why);
+	return check_name(text, host, why);
+}
+
+char **xy_config_endpoints_copy(const char *const *list, unsigned n)
+{
+	size_t size = n * sizeof(char *);
+	for (unsigned i = 0; i < n; i++)
+		size += strlen(list[i]) + 1;
+	char **copy = malloc(size + 1), *to = (char *)(copy + n);
+	for (unsigned i = 0; copy && i < n; i++) {
+		size_t len = strlen(list[i]) + 1;
+		copy[i] = memcpy(to, list[i], len);
+		to += len;
+	}
+	return copy;
 }

@@ -316,26 +316,37 @@ static int store_accept_key(struct xy_config_reader *r, const config_setting_t *
 	return read_key(r, s, &((struct xy_config_accept *)base)->key);
 }
 
-static int read_endpoint(struct xy_config_reader *r, const config_setting_t *s,
-			 struct xy_config_endpoint *e)
+// What is refused stands as "" in its place, for what else may be wrong with the file.
+static int read_endpoints(struct xy_config_reader *r, const config_setting_t *s,
+			  const config_setting_t *const *each, unsigned n, struct xy_config_peer *p)
 {
+	const char *text[XY_CONFIG_ENDPOINTS];
 	struct xy_err why;
-	if (xy_config_endpoint_read(s->value.sval, e, &why) == 0)
-		return 0;
-	return xy_config_fail(r, s, NULL, "%s", why.text);
+	int ret = 0;
+	for (unsigned i = 0; i < n; i++) {
+		text[i] = each[i]->value.sval;
+		if (!xy_config_endpoint_check(text[i], &why))
+			continue;
+		text[i] = "";
+		ret = xy_config_fail(r, each[i], NULL, "%s", why.text);
+	}
+	p->endpoints = xy_config_endpoints_copy(text, n);
+	if (!p->endpoints)
+		return xy_config_fail(r, s, NULL, "not enough memory for %u endpoints", n);
+	p->endpoint_count = n;
+	return ret;
 }
 
 static int store_endpoint(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
-	struct xy_config_peer *p = base;
-	p->endpoint_count = 1;
-	return read_endpoint(r, s, &p->endpoints[0]);
+	return read_endpoints(r, s, &s, 1, base);
 }
 
 static int store_endpoints(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
 	struct xy_config_peer *p = base;
-	int n = config_setting_length(s), ret = 0;
+	const config_setting_t *each[XY_CONFIG_ENDPOINTS];
+	int n = config_setting_length(s);
 	if (p->endpoint_count)
 		return xy_config_fail(r, s, NULL,
 				      "`endpoint` is set too; put all of them into `endpoints`");
@@ -343,9 +354,8 @@ static int store_endpoints(struct xy_config_reader *r, const config_setting_t *s
 		return xy_config_fail(r, s, NULL, "%d endpoints; write at most %d", n,
 				      XY_CONFIG_ENDPOINTS);
 	for (int i = 0; i < n; i++)
-		ret |= read_endpoint(r, config_setting_get_elem(s, (unsigned)i), &p->endpoints[i]);
-	p->endpoint_count = (unsigned)n;
-	return ret;
+		each[i] = config_setting_get_elem(s, (unsigned)i);
+	return read_endpoints(r, s, each, (unsigned)n, p);
 }
 
 static int refuse_host_bits(struct xy_config_reader *r, const config_setting_t *s)

@@ -132,7 +132,7 @@ static unsigned collect_places(const struct xy_config *c, const config_setting_t
 		const config_setting_t *s = config_setting_get_elem(peers, i);
 		const config_setting_t *all = xy_config_member(s, "endpoints");
 		for (unsigned k = 0; k < c->peers[i].endpoint_count; k++)
-			to[n++] = (struct place){c->peers[i].endpoints[k].text,
+			to[n++] = (struct place){c->peers[i].endpoints[k],
 						 all ? config_setting_get_elem(all, k)
 						     : xy_config_member(s, "endpoint"),
 						 i};

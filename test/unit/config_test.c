@@ -486,12 +486,11 @@ static const struct {
 static void test_endpoints(void)
 {
 	for (size_t i = 0; i < XY_ARRAY_SIZE(endpoints); i++) {
-		struct xy_config_endpoint e;
 		struct xy_err why = {""};
-		int ret = xy_config_endpoint_read(endpoints[i].text, &e, &why);
+		int ret = xy_config_endpoint_check(endpoints[i].text, &why);
 		bool right = endpoints[i].part
 				     ? ret == -EINVAL && strstr(why.text, endpoints[i].part)
-				     : ret == 0 && strcmp(e.text, endpoints[i].text) == 0;
+				     : ret == 0;
 		if (!right)
 			printf("\n  \"%s\": %d %s\n", endpoints[i].text, ret, why.text);
 		CU_ASSERT(right);
@@ -762,9 +761,9 @@ static void test_values(void)
 	CU_ASSERT_STRING_EQUAL(xy_prefix_str(&c.peers[0].allowed.v[0], buf), "10.1.0.5/32");
 	CU_ASSERT_STRING_EQUAL(xy_key_str(&c.peers[1].key, key), K1);
 	CU_ASSERT(c.peers[1].has_psk && c.peers[1].psk[1] == 1 && c.peers[1].keepalive == 25);
-	CU_ASSERT(c.peers[1].endpoint_count == 2 && c.peers[1].endpoints[1].port == 2);
-	CU_ASSERT_STRING_EQUAL(c.peers[1].endpoints[1].host, "::1");
-	CU_ASSERT_STRING_EQUAL(c.peers[1].endpoints[0].text, "h.example:1");
+	CU_ASSERT_EQUAL_FATAL(c.peers[1].endpoint_count, 2);
+	CU_ASSERT_STRING_EQUAL(c.peers[1].endpoints[1], "[::1]:2");
+	CU_ASSERT_STRING_EQUAL(c.peers[1].endpoints[0], "h.example:1");
 	CU_ASSERT(c.peers[1].line == 11);
 	xy_config_free(&c);
 }
