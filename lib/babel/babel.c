@@ -61,9 +61,25 @@ struct action *action_send(struct xy_babel *b, struct neigh *n, bool soon, bool 
 	return a;
 }
 
+// What a burst took is not kept for the next one.
+static void release(struct actions *q)
+{
+	enum { SMALL = 16, SMALL_BYTES = 4096 };
+	if (q->size > SMALL || q->byte_size > SMALL_BYTES) {
+		free(q->v);
+		free(q->bytes);
+		*q = (struct actions){0};
+	}
+	q->at = q->count = q->byte_count = 0;
+}
+
 // What was taken makes room, also where something is always left.
 static void make_room(struct actions *q)
 {
+	if (q->at && q->at == q->count) {
+		release(q);
+		return;
+	}
 	size_t left = q->count - q->at, from = q->byte_count;
 	if (q->at < left || !q->at)
 		return;
@@ -398,8 +414,10 @@ static const struct xy_prefix *copy_list(const struct xy_prefix *list, unsigned 
 	return copy;
 }
 
-static void neigh_free(struct neigh *n)
+static void neigh_free(struct xy_babel *b, struct neigh *n)
 {
+	b->slot_sets -= n->slots != NULL;
+	free(n->slots);
 	for (struct waiting *w = n->in, *next; w; w = next) {
 		next = w->next;
 		free(w);
@@ -456,7 +474,7 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 	n->c.accept = copy_list(c->accept, c->accept_count);
 	n->c.announce = c->announce ? copy_list(c->announce, c->announce_count) : NULL;
 	if (!n->c.accept || (c->announce && !n->c.announce)) {
-		neigh_free(n);
+		neigh_free(b, n);
 		return -ENOMEM;
 	}
 	fill_defaults(&n->c);
@@ -489,7 +507,7 @@ void link_free(struct xy_babel *b, struct neigh *n)
 {
 	b->neighs[n->id] = NULL;
 	origins_orphan(b, n);
-	neigh_free(n);
+	neigh_free(b, n);
 }
 
 void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now)
@@ -743,7 +761,7 @@ void xy_babel_free(struct xy_babel *b)
 	if (!b)
 		return;
 	FOR_NEIGHS(b, n)
-	neigh_free(n);
+	neigh_free(b, n);
 	free(b->neighs);
 	free(b->by_link);
 	table_clear(b);

@@ -122,7 +122,8 @@ static size_t memory(const struct xy_babel *b)
 		bytes += pool_bytes(pools[i]);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
 		bytes += maps[i]->buckets.size * sizeof(uint32_t);
-	return bytes + b->neigh_count * sizeof(struct neigh);
+	return bytes + b->neigh_count * sizeof(struct neigh) +
+	       b->slot_sets * SLOTS * sizeof(struct slot);
 }
 
 void xy_babel_stats(const struct xy_babel *b, struct xy_babel_stats *out)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GIVEN_BACK = 64 }; // chunks in one call
+
 void pool_init(struct pool *p, size_t object, uint32_t limit)
 {
 	*p = (struct pool){.object = (object + 7) & ~(size_t)7, .limit = limit};
@@ -55,7 +57,11 @@ void pool_give(struct pool *p, uint32_t i)
 {
 	*(uint32_t *)pool_at(p, i) = p->free;
 	p->free = i;
-	p->used--;
+	if (--p->used)
+		return;
+	p->top = p->free = 0;
+	for (int left = GIVEN_BACK; left && p->chunk_count > 1; left--)
+		free(p->chunks[--p->chunk_count]);
 }
 
 size_t pool_bytes(const struct pool *p)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { POOL_CHUNK = 64 };
+enum { POOL_CHUNK = 16 }; // objects: most pools of most nodes hold a few
 
 struct pool {
 	uint8_t **chunks;
@@ -19,8 +19,8 @@ struct pool {
 
 void pool_init(struct pool *p, size_t object, uint32_t limit);
 void pool_clear(struct pool *p);
-uint32_t pool_take(struct pool *p); // a zeroed object; 0 at the limit or without memory
-void pool_give(struct pool *p, uint32_t i);
+uint32_t pool_take(struct pool *p);	    // a zeroed object; 0 at the limit or without memory
+void pool_give(struct pool *p, uint32_t i); // with the last one chunks go, a bounded lot
 size_t pool_bytes(const struct pool *p);
 
 static inline void *pool_at(const struct pool *p, uint32_t i)

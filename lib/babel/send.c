@@ -343,9 +343,10 @@ static void outs_void(struct xy_babel *b, struct neigh *n)
 	list_join(b, &n->trash, &n->queue);
 	list_join(b, &n->trash, &n->later[0]);
 	list_join(b, &n->trash, &n->later[1]);
-	for (unsigned i = 0; i < SLOTS; i++) {
-		list_join(b, &n->trash, &n->slots[i].outs);
-		n->slots[i].used = false;
+	FOR_SLOTS(n, s)
+	{
+		list_join(b, &n->trash, &s->outs);
+		s->used = false;
 	}
 	n->out_gen++;
 	n->cursor = log_end(b);
@@ -534,15 +535,22 @@ static xy_nsec rto(const struct neigh *n, unsigned tries)
 	return t < RTO_MAX ? t : RTO_MAX;
 }
 
+static struct slot *free_slot(struct xy_babel *b, struct neigh *n)
+{
+	if (!n->slots && (n->slots = calloc(SLOTS, sizeof(*n->slots))))
+		b->slot_sets++;
+	FOR_SLOTS(n, s)
+	if (!s->used)
+		return s;
+	return NULL;
+}
+
 static bool open_slot(struct xy_babel *b, struct neigh *n, struct packet *p)
 {
-	for (unsigned i = 0; i < SLOTS && !p->slot; i++)
-		if (!n->slots[i].used) {
-			p->slot = &n->slots[i];
-			p->slot_index = i;
-		}
+	p->slot = free_slot(b, n);
 	if (!p->slot)
 		return false;
+	p->slot_index = (unsigned)(p->slot - n->slots);
 	*p->slot = (struct slot){.opaque = n->opaque};
 	if (!xy_babel_build_ack_request(&p->b, n->opaque, ACK_WITHIN)) {
 		p->slot = NULL;
@@ -829,8 +837,8 @@ void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
 {
 	n->acknowledges = true;
 	n->probed |= n->probe_sent && opaque == n->probe_opaque;
-	for (unsigned i = 0; i < SLOTS; i++) {
-		struct slot *s = &n->slots[i];
+	FOR_SLOTS(n, s)
+	{
 		if (!s->used || s->opaque != opaque)
 			continue;
 		if (s->tries == 0)
@@ -942,11 +950,11 @@ static void later_timers(struct xy_babel *b, struct neigh *n)
 
 void send_timers(struct xy_babel *b, struct neigh *n)
 {
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (n->slots[i].used && n->slots[i].due <= b->now) {
-			undelivered(b, n, &n->slots[i]);
-			n->flush_at = b->now;
-		}
+	FOR_SLOTS(n, s)
+	if (s->used && s->due <= b->now) {
+		undelivered(b, n, s);
+		n->flush_at = b->now;
+	}
 	later_timers(b, n);
 	if (n->dump_due && n->dump_due <= b->now && n->usable) {
 		n->dump_due = 0;
@@ -963,9 +971,9 @@ xy_nsec send_deadline(const struct neigh *n)
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(own); i++)
 		if (own[i] && own[i] < at)
 			at = own[i];
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (n->slots[i].used && n->slots[i].due < at)
-			at = n->slots[i].due;
+	FOR_SLOTS(n, s)
+	if (s->used && s->due < at)
+		at = s->due;
 	return at;
 }
 

@@ -311,7 +311,7 @@ struct neigh {
 	xy_nsec gave_up_at; // last time that it did
 	uint64_t mark;	    // where the log ended at mark_at
 	xy_nsec mark_at;
-	struct slot slots[SLOTS];
+	struct slot *slots; // [SLOTS], from the first one that is taken; NULL: none ever was
 	uint16_t out_gen;
 	struct list queue, later[2], trash; // later: by due, one list per delay
 	uint16_t opaque;
@@ -430,7 +430,7 @@ struct xy_babel {
 	uint32_t by_link_size;
 	uint64_t event, reached_event, reached; // how far all neighbours have read the log
 	unsigned neigh_count;
-	uint32_t neigh_serial;
+	uint32_t neigh_serial, slot_sets;
 	struct actions first, rest; // first: Hellos and probes
 	struct xy_babel_action given;
 	uint8_t *stamp;	   // the packet given, if it begins with a Hello with a Timestamp
@@ -522,6 +522,7 @@ static inline bool steps_left(const struct xy_babel *b)
 {
 	return b->stats.steps < b->until;
 }
+#define FOR_SLOTS(n, s) for (struct slot *s = (n)->slots; s && s < (n)->slots + SLOTS; s++)
 #define FOR_NEIGHS(b, n)                                           \
 	for (uint32_t n##_i = 0; n##_i < (b)->neigh_size; n##_i++) \
 		for (struct neigh *n = (b)->neighs[n##_i]; n; n = NULL)

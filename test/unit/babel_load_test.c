@@ -4,6 +4,8 @@
 // matter. Each case prints its longest call for people to look at.
 #include "babel_rig.h"
 
+#include "babel/pool.h"
+
 enum {
 	MANY = 20000,
 	STEPS = 4000, // two budgets and what one packet can bring; far below MANY
@@ -321,6 +323,30 @@ static void test_stub_of_many(void)
 	rig_free(s);
 }
 
+// With the last object the memory of the others goes back, and what is taken anew is zeroed.
+static void test_pool(void)
+{
+	enum { OBJECTS = 900, SIZE = 48 };
+	static uint32_t taken[OBJECTS];
+	struct pool p;
+	pool_init(&p, SIZE, OBJECTS);
+	for (int round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < OBJECTS; i++) {
+			taken[i] = pool_take(&p);
+			CU_ASSERT_FATAL(taken[i] != 0);
+			CU_ASSERT_EQUAL(*(uint8_t *)pool_at(&p, taken[i]), 0);
+			memset(pool_at(&p, taken[i]), 0xa5, SIZE);
+		}
+		CU_ASSERT_EQUAL(pool_take(&p), 0);
+		CU_ASSERT_TRUE(pool_bytes(&p) >= OBJECTS * SIZE);
+		for (unsigned i = 0; i < OBJECTS; i++)
+			pool_give(&p, taken[(i * 7 + 5) % OBJECTS]);
+		CU_ASSERT_EQUAL(p.used, 0);
+		CU_ASSERT_EQUAL(pool_bytes(&p), POOL_CHUNK * SIZE);
+	}
+	pool_clear(&p);
+}
+
 XY_UNIT_MAIN("babel_load", {"a table comes", test_table}, {"a table goes", test_loss},
 	     {"our epoch rises", test_own_epoch}, {"mappings", test_mappings},
-	     {"a stub in a network of 10,000", test_stub_of_many})
+	     {"a stub in a network of 10,000", test_stub_of_many}, {"memory of a pool", test_pool})
