@@ -176,7 +176,8 @@ struct xy_babel_config {
 	uint32_t max_dests;	    // prefixes and mappings (0: twice max_routes)
 	uint32_t max_origins;	    // keys remembered (0: 1 << 17)
 	xy_nsec hello_interval;	    // 0: 4 s
-	xy_nsec update_interval;    // of full updates (0: 600 s to mesh nodes, 60 s to plain ones)
+	xy_nsec hello_grid; // Hellos leave at whole multiples of it, to share wake-ups; 0: jittered
+	xy_nsec update_interval; // of full updates (0: 600 s to mesh nodes, 60 s to plain ones)
 };
 
 enum xy_babel_trust { XY_BABEL_CONFIGURED, XY_BABEL_OPEN };

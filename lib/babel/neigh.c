@@ -312,15 +312,19 @@ static void hello_missed(struct xy_babel *b, struct neigh *n, int kind)
 		neigh_forget(b, n);
 }
 
-static xy_nsec hello_pause(struct xy_babel *b, const struct neigh *n)
+// The first ones follow quickly (they may come ahead of time, RFC 8966 section 3.4.1), so that a
+// link is usable after three exchanges and not after twelve seconds.
+static xy_nsec hello_next(struct xy_babel *b, const struct neigh *n)
 {
+	enum { TOGETHER = 64 }; // neighbours; the rest 10 ms later each
+	xy_nsec next = b->now + b->c.hello_interval, grid = b->c.hello_grid;
 	if (goodbye_due(b, n))
-		return GOODBYE_PAUSE;
-	// The first ones follow quickly (they may come ahead of time, RFC 8966 section 3.4.1), so
-	// that a link is usable after three exchanges and not after twelve seconds.
+		return b->now + GOODBYE_PAUSE;
 	if (n->hellos_sent < 5)
-		return jitter(b, 200 * XY_MSEC);
-	return b->c.hello_interval - jitter(b, b->c.hello_interval / 20);
+		return b->now + jitter(b, 200 * XY_MSEC);
+	if (!grid || b->c.hello_interval < 2 * grid)
+		return next - jitter(b, b->c.hello_interval / 20);
+	return next - (next - n->id / TOGETHER * 10 * XY_MSEC) % grid;
 }
 
 void neigh_timer(struct xy_babel *b, struct neigh *n)
@@ -336,7 +340,7 @@ void neigh_timer(struct xy_babel *b, struct neigh *n)
 	}
 	if (n->hello_at <= b->now) {
 		send_hello(b, n);
-		n->hello_at = b->now + hello_pause(b, n);
+		n->hello_at = hello_next(b, n);
 	}
 	silence_timer(b, n);
 	send_judge(b, n);
