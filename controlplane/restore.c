@@ -185,15 +185,14 @@ static void put_back(struct xy_daemon *d, const struct xy_hostlink_event *now)
 	if (err.text[0]) {
 		said(r, err.text);
 		look_at(d, xy_now() + AGAIN);
-		r->routes = true;
-	} else {
-		if (r->why.text[0])
-			xy_log_info("%s: all is well again", d->host_name);
+	} else if (r->why.text[0]) { // routes may have been refused for the same reason
+		xy_log_info("%s: all is well again", d->host_name);
 		r->why.text[0] = 0;
-		if (r->routes)
-			xy_interface_routes_again(d);
-		r->routes = false;
+		r->routes = true;
 	}
+	if (r->routes) // also without IPv6: IPv4's
+		xy_interface_routes_again(d);
+	r->routes = false;
 	if (any)
 		count(r);
 }

@@ -77,6 +77,9 @@ check_within 30 "with all that went by it" works
 in_node a sysctl -qw net.ipv6.conf.$dev.disable_ipv6=1
 check_within 30 "IPv6 that is switched off is told of" logged 'IPv6 is switched off'
 check_within 10 "and shown" warned 'IPv6 is switched off'
+ip -n a link set $dev down
+ip -n a link set $dev up
+check_within 30 "IPv4's routes come back all the same" has '^10.77.0.0/16 proto 120'
 in_node a sysctl -qw net.ipv6.conf.$dev.disable_ipv6=0
 check_within 30 "switched on again it has all that it had" works
 check "with no warning left" quiet
