@@ -120,6 +120,7 @@ struct xy_link_path {
 	uint32_t icmp;	   // as ICMP told; 0: nothing
 	uint32_t floor;	   // that must pass, in fragments or not
 	uint32_t overhead; // of it
+	bool probed;	   // what xy_links_probed said is in force: not since it is somewhere else
 };
 // What probing found.
 struct xy_link_probed {

@@ -72,6 +72,7 @@ bool xy_links_path(const struct xy_links *l, uint32_t slot, struct xy_link_path 
 		.icmp = k->sizes.icmp,
 		.floor = k->sizes.floor + k->sizes.overhead,
 		.overhead = k->sizes.overhead,
+		.probed = k->sizes.probed,
 	};
 	return true;
 }

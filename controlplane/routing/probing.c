@@ -128,8 +128,9 @@ static void follow(struct probed *k, const struct xy_link_path *path, xy_nsec no
 		xy_pmtu_reset(&k->pmtu, limit, path->floor, now);
 		k->icmp = 0;
 		k->there = true;
-		k->told = (struct xy_link_probed){.size = limit};
 	}
+	if (!path->probed) // also when it went elsewhere and came back between two looks
+		k->told = (struct xy_link_probed){.size = limit};
 	k->remote = path->remote;
 	k->floor = path->floor;
 	xy_pmtu_limit(&k->pmtu, limit);

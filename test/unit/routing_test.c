@@ -542,6 +542,37 @@ static void test_path_mtu(void)
 	world_end();
 }
 
+static void comes_from(struct node *n, const struct xy_endpoint *remote)
+{
+	struct xy_dp_event ev = {
+		.type = XY_DP_ROAM, .index = n->dp.peer[0].current, .remote = *remote};
+	xy_links_event(n->links, &ev, w.now);
+}
+
+// A packet that comes by another way, and the next by the usual one: what the path carries is known
+// as before.
+static void test_path_mtu_roamed(void)
+{
+	struct xy_endpoint elsewhere;
+	world_make();
+	world_start();
+	w.whole = 1340;
+	line();
+	for (unsigned i = 0; i < 60; i++) {
+		A->dp.peer[0].stats.tx_carried = w.now;
+		run_for(XY_SEC);
+	}
+	CU_ASSERT_EQUAL(size_of(A).whole, 1340);
+	CU_ASSERT_FATAL(xy_endpoint_parse("198.51.100.1:51820", &elsewhere) == 0);
+	comes_from(A, &elsewhere);
+	CU_ASSERT_EQUAL(size_of(A).whole, 1440);
+	comes_from(A, &R->dp.self);
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL(size_of(A).whole, 1340);
+	CU_ASSERT_EQUAL(size_of(A).whence, XY_WHENCE_PROBED);
+	world_end();
+}
+
 static void test_moves(void)
 {
 	world_make();
@@ -1185,6 +1216,7 @@ static void test_strange_packets(void)
 
 XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"path MTU, by probing", test_path_mtu},
+	     {"path MTU of who roams and comes back", test_path_mtu_roamed},
 	     {"a link dies, and is back; a node dies", test_moves},
 	     {"a relay dies under traffic", test_silent}, {"a relay says goodbye", test_goodbye},
 	     {"a node dies behind two relays", test_silent_line},
