@@ -19,6 +19,7 @@ enum {
 	XY_PIECES_NONE,	 // DF; too large is refused
 	XY_PIECES_PATH,	 // of the size that the interface, and each router, has room for
 	XY_PIECES_ROUTE, // of the size that the kernel's route says
+	XY_PIECES_MASK = 3,
 };
 
 #define XY_PEER_NONE  UINT32_MAX       // from the host

@@ -29,9 +29,11 @@ struct burst {
 	bool cut; // some are to be fragmented
 };
 
+_Static_assert(XY_PEER_SELF == XY_PEER_PROBE + 1 && XY_PEER_NONE == XY_PEER_SELF + 1,
+	       "one comparison");
 static bool is_ours(const struct xy_packet *p)
 {
-	return p->from == XY_PEER_SELF || p->from == XY_PEER_PROBE;
+	return p->from - XY_PEER_PROBE < 2;
 }
 
 // A packet that may be cut waits for its session whole.
@@ -51,14 +53,17 @@ static rte_edge_t too_big(struct xy_worker *w, struct burst *b, struct rte_mbuf 
 	return ERROR;
 }
 
-// What the link carries, or the packet's buffer: one from an ordinary card may be shorter than a
-// jumbo card's links.
-static uint32_t limit_of(const struct rte_mbuf *m, const struct xy_adjacency *a)
+// What the packet's buffer takes: one from an ordinary card may be shorter than a jumbo card's
+// links.
+static uint32_t room_of(const struct rte_mbuf *m)
 {
-	uint32_t room = m->buf_len - m->data_off - XY_TAILROOM;
-	if (xy_packet((struct rte_mbuf *)(uintptr_t)m)->from == XY_PEER_PROBE)
-		return room;
-	return RTE_MIN(a->payload_max, room);
+	return m->buf_len - m->data_off - XY_TAILROOM;
+}
+
+// May it leave as it is, though the link is said to carry no more than `limit`? A probe asks that.
+static bool is_probe(struct rte_mbuf *m)
+{
+	return xy_packet(m)->from == XY_PEER_PROBE && m->data_len <= room_of(m);
 }
 
 static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m,
@@ -70,8 +75,8 @@ static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m
 	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, p->next);
 	if (!a)
 		return DROP_STALE;
-	uint32_t limit = limit_of(m, a);
-	if (m->data_len > limit && a->remote.port)
+	uint32_t limit = RTE_MIN(a->payload_max, room_of(m));
+	if (unlikely(m->data_len > limit) && a->remote.port && !is_probe(m))
 		return too_big(w, b, m, limit);
 	struct xy_session *s = xy_peer_session_rcu(w->dp, p->next, w->now);
 	if (!s)
@@ -125,19 +130,21 @@ static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_
 {
 	struct xy_packet *p = xy_packet(m);
 	uint32_t len = m->data_len;
-	bool probe = p->from == XY_PEER_PROBE;
-	uint32_t most = probe ? len : len <= a->whole_max ? a->whole_max : a->payload_max;
-	uint32_t padded = RTE_MIN(RTE_ALIGN_CEIL(len, (uint32_t)XY_WG_PAD), most);
-	padded = RTE_MAX(padded, len);
+	bool whole = len <= a->whole_max;
+	uint32_t padded = RTE_ALIGN_CEIL(len, (uint32_t)XY_WG_PAD);
+	unsigned pieces = whole ? XY_PIECES_NONE : a->pieces;
+	padded = RTE_MIN(padded, whole ? a->whole_max : a->payload_max);
+	if (unlikely(p->from == XY_PEER_PROBE)) {
+		padded = len;
+		pieces = p->pieces ? pieces : XY_PIECES_NONE;
+	}
 
 	p->remote = a->remote;
 	p->local = a->local;
 	p->port = (uint8_t)a->port;
-	if (len <= a->whole_max || (probe && !p->pieces))
-		p->pieces = XY_PIECES_NONE;
-	else
-		p->pieces = a->pieces;
-	p->ecn = (len ? xy_ecn_encap(rte_pktmbuf_mtod(m, uint8_t *), p->version) : 0) & XY_ECN_MASK;
+	uint8_t ecn = len ? xy_ecn_encap(rte_pktmbuf_mtod(m, uint8_t *), p->version) : 0;
+	p->ecn = ecn & XY_ECN_MASK;
+	p->pieces = pieces & XY_PIECES_MASK;
 	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + XY_WG_TAG_LEN)), 0, padded - len);
 	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, XY_WG_DATA_HEADER_LEN);
 	*msg = (struct xy_wg_data){.type = XY_WG_DATA, .receiver = s->remote_index};
@@ -202,7 +209,9 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	rte_edge_t edge[XY_BURST];
 	struct xy_session *session[XY_BURST];
 	const struct xy_adjacency *adjacency[XY_BURST];
-	struct burst b = {.n = 0};
+	struct burst b; // not cleared: 5 KB
+	b.n = 0;
+	b.cut = false;
 
 	fetch(w, objs, n);
 	for (unsigned i = 0; i < n; i++)

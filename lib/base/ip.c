@@ -349,11 +349,6 @@ bool xy_prefix_eq(const struct xy_prefix *a, const struct xy_prefix *b)
 	return a->len == b->len && xy_addr_eq(&a->addr, &b->addr);
 }
 
-bool xy_endpoint_eq(const struct xy_endpoint *a, const struct xy_endpoint *b)
-{
-	return a->port == b->port && a->scope == b->scope && xy_addr_eq(&a->addr, &b->addr);
-}
-
 void xy_prefix_mask(struct xy_prefix *p)
 {
 	uint64_t mask[2];

@@ -87,5 +87,8 @@ const char *xy_endpoint_str(const struct xy_endpoint *e, char buf[static XY_ENDP
 bool xy_prefix_contains(const struct xy_prefix *p, const struct xy_addr *a);
 bool xy_prefix_covers(const struct xy_prefix *outer, const struct xy_prefix *inner);
 bool xy_prefix_eq(const struct xy_prefix *a, const struct xy_prefix *b);
-bool xy_endpoint_eq(const struct xy_endpoint *a, const struct xy_endpoint *b);
+static inline bool xy_endpoint_eq(const struct xy_endpoint *a, const struct xy_endpoint *b)
+{
+	return a->port == b->port && a->scope == b->scope && xy_addr_eq(&a->addr, &b->addr);
+}
 void xy_prefix_mask(struct xy_prefix *p); // clears the host bits

@@ -137,11 +137,6 @@ void xy_inner_hop(uint8_t *pkt, uint8_t version)
 	csum_update(pkt + V4_CSUM, was, xy_be16_load(pkt + V4_TTL));
 }
 
-uint8_t xy_ecn_encap(const uint8_t *pkt, uint8_t version)
-{
-	return (version == 4 ? pkt[V4_TOS] : pkt[1] >> 4) & XY_ECN_MASK;
-}
-
 static void set_ecn(uint8_t *pkt, uint8_t version, uint8_t ecn)
 {
 	if (version == 6) {

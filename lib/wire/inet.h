@@ -53,7 +53,10 @@ struct xy_addr xy_inner_dst(const uint8_t *pkt, uint8_t version);
 void xy_inner_hop(uint8_t *pkt, uint8_t version);
 // RFC 6040 (normal mode): the outer header's ECN for a packet, and the inner's after opening.
 // _decap changes the packet; false = drop it (outer CE over inner not-ECT).
-uint8_t xy_ecn_encap(const uint8_t *pkt, uint8_t version);
+static inline uint8_t xy_ecn_encap(const uint8_t *pkt, uint8_t version)
+{
+	return (uint8_t)(pkt[1] >> (version == 4 ? 0 : 4)) & XY_ECN_MASK; // TOS; traffic class
+}
 bool xy_ecn_decap(uint8_t *pkt, uint8_t version, uint8_t outer_ecn);
 
 // Ones' complement sums. _add accumulates (32-bit, unfolded), _fold finishes and complements.
