@@ -181,7 +181,8 @@ static void response_opened(struct xy_links *l, struct xy_link *k, struct xy_job
 
 // A peer whose clock went back, and whose own memory of its time stamps is lost, cannot reach us;
 // we can reach it, and are not refused: so we ask it where this came from. It may be an old message
-// said again, so data does not move by it, and who is heard is not asked.
+// said again, so data does not move by it, who is heard is not asked, and only one of an attempt's
+// initiations goes there: the others go where it is known to be, however often it is said.
 static void refuse_stamp(struct xy_links *l, struct xy_link *k, const struct xy_job *job, int older,
 			 xy_nsec now)
 {
@@ -191,8 +192,11 @@ static void refuse_stamp(struct xy_links *l, struct xy_link *k, const struct xy_
 	}
 	xy_links_drop(l, XY_LINK_DROP_HS_REPLAY);
 	xy_link_trouble_stamp(l, k, job, now);
-	if (xy_link_usable(&job->remote) && !k->provisional)
-		xy_link_ask_there(l, k, &job->remote, now);
+	bool again = k->timers.attempt_start && k->timers.attempt_start == k->hinted;
+	if (!xy_link_usable(&job->remote) || k->provisional || again)
+		return;
+	xy_link_ask_there(l, k, &job->remote, now);
+	k->hinted = k->timers.attempt_start;
 }
 
 static bool is_newer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now)

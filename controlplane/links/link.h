@@ -88,6 +88,7 @@ struct xy_link {
 	struct xy_endpoint remote; // data goes there; port 0: nowhere
 	struct xy_endpoint asked;  // the initiation under way; port 0: at `remote`
 	struct xy_endpoint hint;   // where to ask next; port 0: none
+	xy_nsec hinted;		   // when the attempt began that an old time stamp had a say in
 	struct xy_dp_heard heard;  // where its last message came to
 	unsigned mtu;		   // by the config: the largest overlay packet; 0: not set
 	struct xy_link_sizes sizes;

@@ -535,6 +535,42 @@ static void test_stamp_replayed(void)
 	world_end();
 }
 
+static void initiate(struct node *n)
+{
+	xy_link_act(n->links, n->links->link[0], XY_WG_DO_INITIATE, w.now);
+	run_for(6 * XY_SEC);
+}
+
+// Who has recorded an initiation of each side, and says them again all the time from anywhere, does
+// not keep the two from finding each other where the config says.
+static void test_stamp_replayed_for_ever(void)
+{
+	struct datagram old[2];
+	world_make();
+	configure(B, A, SECRET, TO_A);
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	w.kept_count = 0;
+	for (unsigned i = 0; i < 2; i++) { // the second makes the first an old one
+		initiate(A);
+		initiate(B);
+	}
+	CU_ASSERT_EQUAL_FATAL(w.kept_count, 4);
+	memcpy(old, w.kept, sizeof(old));
+	old[0].from = old[1].from = at("203.0.113.66:6666");
+	w.lose = lose_all;
+	run_for(400 * XY_SEC);
+	CU_ASSERT(!is_up(A) && !is_up(B));
+	w.lose = NULL;
+	for (unsigned i = 0; i < 600 && !is_up(A); i++) {
+		deliver(&old[0]);
+		deliver(&old[1]);
+		run_for(100 * XY_MSEC);
+	}
+	CU_ASSERT(is_up(A) && is_up(B));
+	world_end();
+}
+
 // Neither side's config has an endpoint, but one remembers.
 static void test_place(void)
 {
@@ -2317,6 +2353,7 @@ XY_UNIT_MAIN(
 	{"a clock that is set back, and a restart", test_clock_back_restart},
 	{"a clock that is set back, and nothing else", test_clock_back_asked},
 	{"an old initiation again", test_stamp_replayed},
+	{"old initiations for ever", test_stamp_replayed_for_ever},
 	{"a place that is remembered", test_place}, {"roaming", test_roaming},
 	{"where it is heard", test_heard},
 	{"data stays while an initiation is lost", test_data_stays},
