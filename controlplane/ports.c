@@ -19,7 +19,8 @@ enum {
 
 struct card {
 	struct xy_dp_port_config cfg;
-	bool open, told; // told: that it does not open
+	bool open, lost;   // lost: what it cannot be opened again without
+	struct xy_err why; // it does not open, as it was said last
 	unsigned id, ifindex;
 	char name[IF_NAMESIZE];	  // of the interface when it was opened
 	char master[IF_NAMESIZE]; // a bridge or bond that it is part of
@@ -155,7 +156,7 @@ static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
 		return r;
 	xy_dp_port_info(d->dp, c->id, &info);
 	c->open = true;
-	c->told = false;
+	c->why.text[0] = 0;
 	c->count = 0;
 	c->trains = false;
 	c->may_train = info.may_train;
@@ -184,9 +185,9 @@ static bool is_gone(const struct card *c)
 static void twin_check(struct card *c)
 {
 	char name[IF_NAMESIZE];
-	if (!c->open || c->told || c->cfg.driver != XY_DP_DPDK || if_indextoname(c->ifindex, name))
+	if (!c->open || c->lost || c->cfg.driver != XY_DP_DPDK || if_indextoname(c->ifindex, name))
 		return;
-	c->told = true;
+	c->lost = true;
 	xy_log_error("%s: somebody deleted the TAP that stands for %s; nothing comes by that card "
 		     "until xylemd is restarted",
 		     c->name, c->cfg.device);
@@ -241,9 +242,9 @@ static void cards_retry(struct xy_daemon *d)
 			continue;
 		c->cfg.again = true; // the loop must not wait
 		if (card_open(d, c, &err) == 0) {
-			d->ports->again = true; // links may go by it
-		} else if (!c->told) {
-			c->told = true;
+			d->ports->again = true;			 // links may go by it
+		} else if (strcmp(err.text, c->why.text) != 0) { // another reason is said, too
+			c->why = err;
 			xy_log_warn("%s; trying again every second", err.text);
 		}
 	}
@@ -416,7 +417,8 @@ static int port_open(struct xy_daemon *d, unsigned i, struct xy_err *err)
 	if ((r != -ENODEV && r != -EADDRNOTAVAIL) || cfg.driver != XY_DP_AF_XDP)
 		return r;
 	xy_log_warn("%s. Its port waits for it", err->text);
-	c->told = r == -EADDRNOTAVAIL;
+	if (r == -EADDRNOTAVAIL)
+		c->why = *err;
 	return 0;
 }
 

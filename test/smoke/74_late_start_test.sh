@@ -66,8 +66,16 @@ if [ "$XY_LAB_INSIDE" -eq 0 ]; then
   ip -n b link set late1 up
   ip -n a link set late0 up
   check_within 20 "a card whose address is late is waited for, too" logged '10.9.2.1: no interface'
+  spawn a /dev/null python3 -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 51822))
+time.sleep(600)'
+  taker=$LAB_SPAWNED
   ip -n a addr add 10.9.2.1/24 dev late0
-  check_within 30 "when both are there its port opens" nothing_late
+  check_within 20 "what else is in its way is told, too" logged 'UDP port 51822 of 10.9.2.1 is taken'
+  end_process "$taker" || true
+  check_within 30 "when nothing is its port opens" nothing_late
   check "beside the other" same 2 "$(port_count)"
 fi
 check_within 30 "the other works" works
