@@ -7,9 +7,16 @@ enum { LOOPBACK = 1 }; // its index in every network namespace
 
 // --- addresses
 
+static bool is_there(unsigned ifindex)
+{
+	char name[IF_NAMESIZE];
+	return ifindex && if_indextoname(ifindex, name);
+}
+
 // May packets from this address leave at the interface? Where it stands; where its packets come in;
 // anywhere, when they come in elsewhere than where it stands, so that it is routed to us (also by
-// one of several uplinks), or when it stands on loopback.
+// one of several uplinks), or when it stands on loopback. An interface that was deleted
+// since, and may be there again with another index, says nothing.
 static bool is_valid(const struct xy_ways *w, const struct xy_addr *a, unsigned out, unsigned in)
 {
 	const struct xy_host_addresses *all = &w->addresses;
@@ -27,7 +34,7 @@ static bool is_valid(const struct xy_ways *w, const struct xy_addr *a, unsigned 
 	}
 	if (!any || xy_addr_is_link_local(a))
 		return false;
-	return loopback || in == out || (in && !stands_at_in);
+	return loopback || in == out || (!stands_at_in && is_there(in));
 }
 
 static bool is_ours(const struct xy_ways *w, const struct xy_addr *a)

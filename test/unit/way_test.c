@@ -119,8 +119,9 @@ struct row {
 	const char *what;
 	const char *before; // done to the host, and stays
 	const char *ports;
-	unsigned heard_by;		 // port
-	const char *heard_at, *heard_in; // in: with a "!" the peer came there by itself
+	unsigned heard_by; // port
+	// in: with a "!" the peer came there by itself; "?": an interface that is no more
+	const char *heard_at, *heard_in;
 	// what is expected
 	unsigned port;
 	const char *via, *source, *local; // via NULL: an error, "": either
@@ -208,6 +209,8 @@ static const struct row rows[] = {
 	{"the default route moves", "ip route replace default via @G2 dev u2 metric 1", "*", 0,
 	 "A1", "u1", 0, "u2", "A2", "-", 0},
 	{"on cards", "", "u1 u2", 0, "A1", "u1", 1, "u2", "A2", "A2", 0},
+	{"came by an interface that was made anew since", "", "*", 0, "A1", "?", 0, "u2", "A2", "-",
+	 0},
 	{"loopback's goes with it", "", "u1 u2", 0, "O", "u1", 1, "u2", "O", "O", 0},
 	{"another's that is routed to us as well", "", "u1 u2", 0, "L", "u1", 1, "u2", "L", "L", 0},
 	{"sockets with addresses", "", "A1 A2", 0, "A1", "u1", 1, "u2", "A2", "-", 0},
@@ -245,6 +248,8 @@ static const struct row rows[] = {
 	{"no port", "", "X", 0, "A1", "u1", 0, NULL, NULL, "-", 4},
 };
 
+enum { GONE = 9999 }; // no interface has this index
+
 static struct xy_way found;
 
 static void check(const struct row *r)
@@ -252,8 +257,8 @@ static void check(const struct row *r)
 	const struct xy_endpoint to = {.addr = addr("R"), .port = 51820};
 	char in[IF_NAMESIZE];
 	snprintf(in, sizeof(in), "%.*s", (int)strcspn(r->heard_in, "!"), r->heard_in);
-	const struct xy_dp_heard heard = {addr(r->heard_at), if_nametoindex(in), r->heard_by,
-					  strchr(r->heard_in, '!')};
+	const struct xy_dp_heard heard = {addr(r->heard_at), *in == '?' ? GONE : if_nametoindex(in),
+					  r->heard_by, strchr(r->heard_in, '!')};
 	struct xy_addr local = addr(r->local), source = {0};
 	char got[2][XY_ADDR_STRLEN], via[IF_NAMESIZE] = "";
 	ports_make(r->ports);
