@@ -201,6 +201,8 @@ void xy_publish(struct xy_daemon *d);
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);
 int xy_show_mesh_register(struct xy_daemon *d);	   // -errno
 int xy_show_routing_register(struct xy_daemon *d); // -errno
+// What a peer is doing, in a word or two: the same wherever it is told.
+const char *xy_show_peer_word(const struct xy_daemon *d, const struct xy_link_info *k);
 // Adds what is wrong to a list for people.
 void xy_show_routing_warnings(const struct xy_daemon *d, struct json_t *list);
 void xy_show_sample(struct xy_daemon *d);

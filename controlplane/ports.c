@@ -284,6 +284,12 @@ static void by_card(const struct xy_way *way, struct xy_dp_peer *peer)
 	memcpy(peer->own_mac, way->path.own_mac, sizeof(peer->own_mac));
 }
 
+// The kernel's word, and no failure to ask it.
+static bool no_way(int r)
+{
+	return r == -ENETUNREACH || r == -EHOSTUNREACH || r == -ENETDOWN || r == -EACCES;
+}
+
 void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 {
 	struct xy_daemon *d = arg;
@@ -293,6 +299,7 @@ void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 	int r = xy_way_find(&p->ways, &peer->remote, &peer->heard, &way);
 	peer->port = way.port;
 	peer->local = way.local;
+	peer->no_way = no_way(r) || (!r && !way.path.carried);
 	if (r)
 		return;
 	if (d->host_open && way.path.next.ifindex == d->host_index &&

@@ -11,9 +11,10 @@
 #include <string.h>
 
 enum {
-	REQUEST = 512,	// bytes, more than any of them
-	HOPS = 32,	// of one route
-	LINK_TRIES = 3, // when links come and go as they are read
+	REQUEST = 512,	    // bytes, more than any of them
+	HOPS = 32,	    // of one route
+	LINK_TRIES = 3,	    // when links come and go as they are read
+	LOWER_UP = 1 << 16, // IFF_LOWER_UP of <linux/if.h>, which does not go with <net/if.h>
 };
 
 static void via_addr(const struct nlattr *attr, struct xy_addr *out)
@@ -155,6 +156,7 @@ static int on_link(const struct nlmsghdr *h, void *arg)
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);
 	const struct nlattr *attr;
 	p->ethernet = ifi->ifi_type == ARPHRD_ETHER;
+	p->carried = ifi->ifi_flags & LOWER_UP;
 	mnl_attr_for_each(attr, h, sizeof(*ifi))
 	{
 		uint16_t type = mnl_attr_get_type(attr);

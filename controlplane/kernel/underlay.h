@@ -33,6 +33,7 @@ struct xy_underlay_path {
 	// can forge it.
 	uint32_t icmp_mtu;
 	bool ethernet; // the link has hardware addresses
+	bool carried;  // the interface is up and has a carrier
 	bool resolved; // next_mac is known and thought to be good
 	bool fixed;    // it was set by hand and needs no keeping
 	uint8_t next_mac[6], own_mac[6];

@@ -60,6 +60,18 @@ static void say_where(struct xy_links *l, const struct xy_link *k)
 		xy_dp_session_keepalive(l->dp, current->index);
 }
 
+// Routing need not find out by itself that there is no way; another one may not lead there.
+static void way_tell(struct xy_links *l, struct xy_link *k, const struct xy_dp_peer *p)
+{
+	bool other =
+		k->told.via && p->via != k->told.via && xy_endpoint_eq(&k->told.remote, &p->remote);
+	if (p->no_way != k->no_way)
+		xy_link_tell(l, k, p->no_way ? XY_LINK_NO_WAY : XY_LINK_WAY);
+	else if (other || turns(&k->told, p))
+		xy_link_tell(l, k, XY_LINK_WAY);
+	k->no_way = p->no_way;
+}
+
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 {
 	struct xy_dp_peer p = {.leaf = k->leaf,
@@ -71,6 +83,7 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 	if (p.remote.port)
 		l->cfg.ops.path(l->cfg.ops.arg, &p);
 	xy_link_size(k, &p);
+	way_tell(l, k, &p);
 	if (is_told(&p, &k->told))
 		return 0;
 	bool turned = turns(&k->told, &p);

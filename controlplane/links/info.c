@@ -69,6 +69,7 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
 	*out = (struct xy_link_info){
 		.name = k->name,
+		.slot = k->slot,
 		.key = k->key,
 		.leaf = k->leaf,
 		.open = k->open,
@@ -93,6 +94,8 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
 	out->last_received = last_received(k, &out->stats);
 	out->state = state_of(l, k, out->last_received, now);
+	if (k->no_way && k->remote.port)
+		out->state = XY_LINK_UNROUTED;
 	out->trouble = xy_link_trouble_text(k, out->last_received);
 }
 
@@ -115,6 +118,7 @@ enum xy_link_health xy_links_health(const struct xy_links *l, uint32_t slot, xy_
 			       ? XY_LINK_LOST
 			       : XY_LINK_UNSURE;
 	case XY_LINK_SILENT:
+	case XY_LINK_UNROUTED:
 	case XY_LINK_DOWN:
 	case XY_LINK_NO_ENDPOINT:
 	case XY_LINK_UNRESOLVED:

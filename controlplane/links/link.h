@@ -93,6 +93,7 @@ struct xy_link {
 	unsigned mtu;		   // by the config: the largest overlay packet; 0: not set
 	struct xy_link_sizes sizes;
 	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
+	bool no_way;		// this host knows none to it
 	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
 
 	enum xy_link_hs hs;

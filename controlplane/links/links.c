@@ -363,6 +363,9 @@ void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec no
 		break;
 	case XY_DP_REFUSED:
 		xy_link_trouble_icmp(l, ev, now);
+		k = xy_link_by_remote(l, &ev->remote);
+		if (k && k->told_up)
+			xy_link_tell(l, k, XY_LINK_DOUBT);
 		break;
 	case XY_DP_OVERLAY:
 	case XY_DP_ASK:

@@ -43,7 +43,14 @@ enum xy_link_drop {
 extern const char *const xy_link_drop_name[XY_LINK_DROP_COUNT];
 extern const char *const xy_link_drop_text[XY_LINK_DROP_COUNT];
 
-enum xy_link_change { XY_LINK_CAME_UP, XY_LINK_WENT_DOWN, XY_LINK_REMOVED };
+enum xy_link_change {
+	XY_LINK_CAME_UP,
+	XY_LINK_WENT_DOWN,
+	XY_LINK_REMOVED,
+	XY_LINK_NO_WAY, // this host knows none to the peer: it cannot be reached
+	XY_LINK_WAY,	// and now it does, or another one than before
+	XY_LINK_DOUBT,	// a sign that anybody can forge says that nothing reaches it
+};
 
 struct xy_links_ops {
 	void *arg;
@@ -164,6 +171,7 @@ unsigned xy_links_jobs(const struct xy_links *l);
 enum xy_link_state {
 	XY_LINK_UP,	   // a session, and nothing speaks against the peer being there
 	XY_LINK_SILENT,	   // a session, but no answer
+	XY_LINK_UNROUTED,  // this host knows no way to the peer
 	XY_LINK_HANDSHAKE, // no session; the peer is being asked for one
 	XY_LINK_DOWN,	   // no session, and the peer did not answer when it was asked last
 	XY_LINK_IDLE,	   // no session, and nothing to send; it comes with the first packet
@@ -193,9 +201,10 @@ struct xy_link_info {
 	char *const *endpoints;
 	xy_nsec last_handshake; // 0 = never
 	xy_nsec last_received;	// 0 = never
-	xy_nsec session_born;	// 0 = none
-	uint32_t mtu;		// of overlay packets; 0 = no endpoint
-	uint32_t whole;		// what goes unfragmented of them
+	uint32_t slot;
+	xy_nsec session_born; // 0 = none
+	uint32_t mtu;	      // of overlay packets; 0 = no endpoint
+	uint32_t whole;	      // what goes unfragmented of them
 	enum xy_link_whence whence;
 	bool fragments_lost; // larger ones do not arrive
 	unsigned keepalive;

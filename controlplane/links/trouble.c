@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Why a link does not come up, as far as it is known: said in the log when it is found out, and
 // shown until the link is up or something is heard. Much of it can be forged by whoever sees the
-// handshakes (ICMP errors by anybody), so it is words alone: nothing is decided by it.
+// handshakes (ICMP errors by anybody), so it is words alone: nothing is decided by it. (An ICMP
+// error also has routing ask the peer whether it is there.)
 #include "links/link.h"
 
 #include "base/bytes.h"

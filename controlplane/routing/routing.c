@@ -37,6 +37,7 @@ struct link {
 	bool plain;  // a leaf; also while routes of what was here go
 	bool spoken; // Babel was, since the number is this peer's
 	bool going;  // removed, and its number held until no route names it
+	bool no_way; // this host knows none to it
 	bool wanted; // by the plan at hand
 	uint16_t cost;
 	uint32_t max_origins;
@@ -44,7 +45,8 @@ struct link {
 	bool trouble_told;
 	const char *trouble; // both ends differ in who is a stub, or it acknowledges nothing
 	xy_nsec trouble_since;
-	uint8_t print[16]; // of its other settings
+	struct xy_log_limit lost, heard; // of what is said of it alone
+	uint8_t print[16];		 // of its other settings
 	struct xy_key key;
 };
 
@@ -348,14 +350,28 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 		say_started(r);
 		break;
 	case XY_BABEL_NOTICE_SILENT:
-		xy_log_warn(
-			"routing: peer %s is silent: traffic goes there, nothing comes back and "
-			"no probe is answered; not used until it is heard again (%lu more like "
-			"this)",
-			peer, missed);
+		xy_log_warn("routing: peer %s is silent: nothing comes from it, and no probe is "
+			    "answered; not used until it is heard again (%lu more like this)",
+			    peer, missed);
+		break;
+	case XY_BABEL_NOTICE_LOSSY:
+		xy_log_warn("routing: peer %s is lossy: two of three Hellos of it got lost, and "
+			    "other packets come; not used until more do (%lu more like this)",
+			    peer, missed);
+		break;
+	case XY_BABEL_NOTICE_ONE_WAY:
+		xy_log_warn("routing: peer %s is heard, and says that it does not hear us (one "
+			    "way); not used until it does (%lu more like this)",
+			    peer, missed);
+		break;
+	case XY_BABEL_NOTICE_NO_WAY:
+		xy_log_warn("routing: peer %s: this host has no way to it (the interface is down "
+			    "or without a carrier, or no route leads there); not used until there "
+			    "is one (%lu more like this)",
+			    peer, missed);
 		break;
 	case XY_BABEL_NOTICE_HEARD:
-		xy_log_info("routing: peer %s is heard again", peer);
+		xy_log_info("routing: peer %s is heard again, and used", peer);
 		break;
 	case XY_BABEL_NOTICE_LEFT:
 		xy_log_info("routing: peer %s says goodbye; not used until it is heard again",
@@ -367,11 +383,32 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 	}
 }
 
+// What becomes of a neighbour is said of each: its name is what counts.
+static struct xy_log_limit *limit_of(struct xy_routing *r, const struct xy_babel_action *a)
+{
+	if (a->notice.link < r->cfg.max_peers) {
+		struct link *k = &r->link[a->notice.link];
+		switch (a->notice.code) {
+		case XY_BABEL_NOTICE_SILENT:
+		case XY_BABEL_NOTICE_LOSSY:
+		case XY_BABEL_NOTICE_ONE_WAY:
+		case XY_BABEL_NOTICE_NO_WAY:
+		case XY_BABEL_NOTICE_LEFT:
+			return &k->lost;
+		case XY_BABEL_NOTICE_HEARD:
+			return &k->heard;
+		default:
+			break;
+		}
+	}
+	return &r->log[a->notice.code];
+}
+
 static void take_notice(struct xy_routing *r, const struct xy_babel_action *a, xy_nsec now)
 {
 	unsigned long missed;
 	r->notice[a->notice.code]++;
-	if (xy_log_limit_pass(&r->log[a->notice.code], now, &missed))
+	if (xy_log_limit_pass(limit_of(r, a), now, &missed))
 		say_notice(r, a, missed);
 	if (a->notice.code == XY_BABEL_NOTICE_NO_ANSWER)
 		negative_put(r, &a->notice.prefix, now);
@@ -433,7 +470,8 @@ static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
 		return;
 	xy_nsec late = s.tx_carried > s.rx_any ? UNANSWERED : CARRIED_LATE;
 	r->look_busy |= s.tx_carried && now < s.tx_carried + late;
-	xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_any, s.tx_carried, now);
+	r->look_busy |=
+		xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_any, s.tx_carried, now);
 	r->look_busy |= xy_probing_look(r->probing, r->babel, slot, &s, now);
 }
 
@@ -461,6 +499,13 @@ static void links_look(struct xy_routing *r, xy_nsec now)
 		r->look_at = r->look_began - r->look_began % LOOK_IDLE + LOOK_IDLE;
 }
 
+// A link is in doubt, and what the workers know decides.
+static void look_soon(struct xy_routing *r, xy_nsec now)
+{
+	if (xy_babel_doubts(r->babel) && r->look_at > now + LOOK_EVERY)
+		r->look_at = now + LOOK_EVERY;
+}
+
 void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 {
 	negatives_expire(r, now);
@@ -468,6 +513,7 @@ void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 	// Also while actions are left: it keeps them within a bound, and Hellos overtake them.
 	if (xy_babel_deadline(r->babel) <= now)
 		xy_babel_poll(r->babel, now);
+	look_soon(r, now);
 	act_all(r, max, now);
 	going_release(r, now);
 }
@@ -566,6 +612,7 @@ static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *
 	k->stub = c->stub;
 	k->relay = c->relay;
 	xy_babel_origin_prefer(r->babel, key, true);
+	xy_babel_link_way(r->babel, (uint16_t)slot, !k->no_way, now);
 	if (k->up)
 		xy_babel_link_up(r->babel, (uint16_t)slot, now);
 	r->pending = true;
@@ -583,9 +630,26 @@ static void open_begin(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	r->link[slot].open = link_begin(r, slot, key, &c, now) == 0;
 }
 
+static void way_changed(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now)
+{
+	struct link *k = &r->link[slot];
+	if (what != XY_LINK_DOUBT)
+		k->no_way = what == XY_LINK_NO_WAY;
+	if (!k->there)
+		return;
+	xy_babel_link_way(r->babel, (uint16_t)slot, !k->no_way, now);
+	if (what != XY_LINK_NO_WAY)
+		xy_babel_link_doubt(r->babel, (uint16_t)slot, now);
+	r->pending = true;
+}
+
 void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now)
 {
 	struct link *k = &r->link[slot];
+	if (what == XY_LINK_NO_WAY || what == XY_LINK_WAY || what == XY_LINK_DOUBT) {
+		way_changed(r, slot, what, now);
+		return;
+	}
 	k->up = what == XY_LINK_CAME_UP;
 	if (what == XY_LINK_REMOVED) {
 		link_end(r, slot, now);

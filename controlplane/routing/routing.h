@@ -10,7 +10,7 @@
 enum {
 	XY_ROUTING_BATCH = 16, // claims in a job: 1.2 ms for a handshake to wait behind
 	XY_ROUTING_JOBS = 2,   // under way at once
-	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_LEFT + 1,
+	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_NO_WAY + 1,
 };
 
 struct xy_routing_task {
@@ -67,7 +67,7 @@ int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec n
 
 // A link came up, went down, or is about to be removed: then its routes go in slices, and its
 // number is held in the table of routes until they have. A link that no plan names is an open
-// peer's.
+// peer's. What is told of the way to it is believed (NO_WAY, WAY) or asked about (DOUBT).
 void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now);
 // OVERLAY (to port 6696 of a link-local address or group), ASK, USED.
 void xy_routing_event(struct xy_routing *r, const struct xy_dp_event *ev, xy_nsec now);

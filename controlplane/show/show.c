@@ -37,7 +37,7 @@ static void count_links(const struct xy_daemon *d, unsigned *up, unsigned *sessi
 	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
 		struct xy_link_info k;
 		xy_links_info(d->links, i, now, &k);
-		*up += k.state == XY_LINK_UP;
+		*up += strcmp(xy_show_peer_word(d, &k), "up") == 0;
 		*sessions += k.sessions;
 	}
 }
@@ -262,14 +262,6 @@ static json_t *show_node(void *arg, const char *params)
 
 // --- /xylem/peers, /xylem/sessions
 
-static const char *const state_text[] = {[XY_LINK_UP] = "up",
-					 [XY_LINK_SILENT] = "silent",
-					 [XY_LINK_HANDSHAKE] = "handshake",
-					 [XY_LINK_DOWN] = "down",
-					 [XY_LINK_IDLE] = "idle",
-					 [XY_LINK_NO_ENDPOINT] = "no endpoint",
-					 [XY_LINK_UNRESOLVED] = "unresolved"};
-
 static json_t *endpoints_json(const struct xy_link_info *k)
 {
 	json_t *list = json_array();
@@ -333,7 +325,7 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 			    json_string(k.provisional ? "provisional"
 					: k.open      ? "open"
 						      : "configured"));
-	json_object_set_new(o, "state", json_string(state_text[k.state]));
+	json_object_set_new(o, "state", json_string(xy_show_peer_word(d, &k)));
 	json_object_set_new(o, "endpoint",
 			    TEXT(k.remote.port ? xy_endpoint_str(&k.remote, text) : k.unresolved));
 	json_object_set_new(o, "unresolved", TEXT(k.unresolved));

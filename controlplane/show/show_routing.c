@@ -10,6 +10,7 @@
 
 enum { ENTRIES = 256 }; // of one prefix: a neighbour each
 enum { WITHHELD_SHOWN = 16 };
+enum { LOST_SHOWN = 16 };
 
 static const char *const kind_text[] = {[XY_DP_ROUTE_PEER] = "peer",
 					[XY_DP_ROUTE_HOST] = "host",
@@ -246,17 +247,32 @@ static json_t *show_route(void *arg, const char *params)
 
 // --- /xylem/neighbours
 
-static const char *neighbour_state(const struct xy_babel_link_info *i)
+// Links and routing each see what the other does not; who looks at either reads the same word.
+const char *xy_show_peer_word(const struct xy_daemon *d, const struct xy_link_info *k)
 {
-	if (!i->up)
-		return "down";
-	if (i->left)
-		return "left";
-	if (!i->heard)
-		return "not heard";
-	if (i->rxcost == XY_BABEL_INFINITY)
-		return "silent";
-	return i->cost == XY_BABEL_INFINITY ? "one way" : "up";
+	static const char *const text[] = {[XY_LINK_UP] = "up",
+					   [XY_LINK_SILENT] = "silent",
+					   [XY_LINK_UNROUTED] = "no way",
+					   [XY_LINK_HANDSHAKE] = "handshake",
+					   [XY_LINK_DOWN] = "down",
+					   [XY_LINK_IDLE] = "idle",
+					   [XY_LINK_NO_ENDPOINT] = "no endpoint",
+					   [XY_LINK_UNRESOLVED] = "unresolved"};
+	struct xy_babel_link_info i;
+	bool session = k->state == XY_LINK_UP || k->state == XY_LINK_SILENT;
+	if (session && !xy_routing_link_info(d->routing, k->slot, &i) &&
+	    (i.word == XY_BABEL_LEFT || i.word == XY_BABEL_SILENT || i.word == XY_BABEL_LOSSY ||
+	     i.word == XY_BABEL_ONE_WAY))
+		return xy_babel_word_text(i.word);
+	return text[k->state];
+}
+
+// As there, but that without a session there is no more to say of routing than that.
+static const char *neighbour_word(const struct xy_daemon *d, const struct xy_link_info *k,
+				  const struct xy_babel_link_info *i)
+{
+	bool more = k->state == XY_LINK_SILENT || k->state == XY_LINK_UNROUTED;
+	return more ? xy_show_peer_word(d, k) : xy_babel_word_text(i->word);
 }
 
 // What came from us is no fault of who says it again, and is not refused in this sense.
@@ -265,18 +281,19 @@ static bool is_fault(enum xy_babel_refusal why)
 	return why != XY_BABEL_REFUSED_REFLECTED;
 }
 
-static json_t *neighbour_json(const char *name, const struct xy_babel_link_info *i)
+static json_t *neighbour_json(const struct xy_daemon *d, const struct xy_link_info *k,
+			      const struct xy_babel_link_info *i)
 {
 	char text[XY_ADDR_STRLEN];
 	uint64_t refused = 0;
 	json_t *o = json_object(), *reasons = json_object();
-	for (unsigned k = 0; k < XY_BABEL_REFUSAL_COUNT; k++) {
-		refused += is_fault(k) ? i->refused[k] : 0;
-		json_object_set_new(reasons, xy_babel_refusal_name(k), number(i->refused[k]));
+	for (unsigned r = 0; r < XY_BABEL_REFUSAL_COUNT; r++) {
+		refused += is_fault(r) ? i->refused[r] : 0;
+		json_object_set_new(reasons, xy_babel_refusal_name(r), number(i->refused[r]));
 	}
 	snprintf(text, sizeof(text), "%04x", i->hellos);
-	json_object_set_new(o, "peer", json_string(name));
-	json_object_set_new(o, "state", json_string(neighbour_state(i)));
+	json_object_set_new(o, "peer", json_string(k->name));
+	json_object_set_new(o, "state", json_string(neighbour_word(d, k, i)));
 	json_object_set_new(o, "hellos", json_string(text));
 	json_object_set_new(o, "address",
 			    i->heard ? json_string(xy_addr_str(&i->address, text)) : json_null());
@@ -324,12 +341,13 @@ static json_t *show_neighbours(void *arg, const char *params)
 	const char *last = NULL;
 	for (; at < count && json_array_size(list) < XY_SHOW_PAGE; at++) {
 		struct xy_babel_link_info i;
-		uint32_t slot = xy_links_slot_at(d->links, at);
-		last = xy_links_name(d->links, slot);
-		if (xy_routing_link_info(d->routing, slot, &i))
+		struct xy_link_info k;
+		xy_links_info(d->links, at, xy_now(), &k);
+		last = k.name;
+		if (xy_routing_link_info(d->routing, k.slot, &i))
 			continue;
-		json_t *o = neighbour_json(last, &i);
-		json_object_set_new(o, "trouble", TEXT(xy_routing_trouble(d->routing, slot)));
+		json_t *o = neighbour_json(d, &k, &i);
+		json_object_set_new(o, "trouble", TEXT(xy_routing_trouble(d->routing, k.slot)));
 		json_array_append_new(list, o);
 		put_refusals(refusals, last, &i);
 	}
@@ -382,6 +400,48 @@ int xy_show_routing_register(struct xy_daemon *d)
 	return xy_telemetry_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
 }
 
+// Was it there, and is it not any more? NULL, or in which words. A plain device may go when it
+// likes, and strangers may, too.
+static const char *lost(const struct xy_daemon *d, const struct xy_link_info *k)
+{
+	static const struct {
+		const char *word, *text;
+	} all[] = {
+		{"silent", "is silent: it was heard, and nothing comes from it any more"},
+		{"left", "left: it said goodbye, and was not heard since"},
+		{"lossy", "is lossy: most of its Hellos get lost, so it is not used"},
+		{"one way", "does not hear this node, which hears it (one way)"},
+		{"no way", "cannot be reached: this host has no way to its endpoint"},
+		{"handshake", "is gone: its session ended, and it has not answered since"},
+		{"down", "is gone: its session ended, and it has not answered since"},
+	};
+	struct xy_babel_link_info i;
+	if (k->open || !k->last_handshake || xy_routing_link_info(d->routing, k->slot, &i))
+		return NULL;
+	const char *word = xy_show_peer_word(d, k);
+	for (unsigned n = 0; n < XY_ARRAY_SIZE(all); n++)
+		if (strcmp(all[n].word, word) == 0)
+			return all[n].text;
+	return NULL;
+}
+
+static void lost_warnings(const struct xy_daemon *d, json_t *list)
+{
+	unsigned more = 0, shown = 0;
+	for (unsigned at = 0; at < xy_links_count(d->links); at++) {
+		struct xy_link_info k;
+		xy_links_info(d->links, at, xy_now(), &k);
+		const char *text = lost(d, &k);
+		if (text && shown++ < LOST_SHOWN)
+			json_array_append_new(list, json_sprintf("peer %s %s", k.name, text));
+		else
+			more += text != NULL;
+	}
+	if (more)
+		json_array_append_new(list,
+				      json_sprintf("%u more peers are lost: see show peers", more));
+}
+
 void xy_show_routing_warnings(const struct xy_daemon *d, json_t *list)
 {
 	struct xy_routing_info i;
@@ -403,6 +463,7 @@ void xy_show_routing_warnings(const struct xy_daemon *d, json_t *list)
 				      json_sprintf("%s is not announced: peer %s, which has it, "
 						   "does not answer",
 						   xy_prefix_str(&p, text), leaf));
+	lost_warnings(d, list);
 	for (unsigned at = 0; at < xy_links_count(d->links); at++) {
 		uint32_t slot = xy_links_slot_at(d->links, at);
 		const char *trouble = xy_routing_trouble(d->routing, slot);

@@ -160,6 +160,7 @@ struct xy_dp_peer {
 	// What its datagrams leave by and from, for those who look: an interface, 0 = not known.
 	uint32_t via;
 	struct xy_addr source;
+	bool no_way; // for those who look: this host knows none
 	// An authenticated packet that came to elsewhere is told of (XY_DP_ROAM).
 	struct xy_dp_heard heard;
 	// The next hop's hardware address and the card's own, where the port has a card and the

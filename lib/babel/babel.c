@@ -517,7 +517,7 @@ void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now)
 	if (!n || n->up)
 		return;
 	n->up = true;
-	n->info.aggregate = false;
+	n->info.aggregate = n->ever = n->left = false;
 	n->addr = n->c.remote;
 	n->hello_at = b->now;
 	n->hellos_sent = 0;

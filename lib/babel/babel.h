@@ -133,6 +133,9 @@ enum xy_babel_notice {
 	XY_BABEL_NOTICE_HEARD,	    // and is used again
 	XY_BABEL_NOTICE_NO_ACKS,    // a neighbour acknowledges nothing: nothing waits for it
 	XY_BABEL_NOTICE_LEFT,	    // a neighbour says goodbye: not used until it is heard again
+	XY_BABEL_NOTICE_LOSSY,	    // too many Hellos of a neighbour got lost: not used
+	XY_BABEL_NOTICE_ONE_WAY,    // a neighbour does not hear us: not used
+	XY_BABEL_NOTICE_NO_WAY,	    // the caller knows no way to it: not used
 };
 
 struct xy_babel_action {
@@ -237,9 +240,20 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 // When something authentic of the peer last came over the link, whatever it was, and when something
 // was last sent over it that is not the node's own (Hellos, keepalives): so that a neighbour that
 // is gone is noticed within about 3 s while there is traffic. 0: never. To be told of every link
-// that is up, a few times a second.
-void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
+// that is up, a few times a second. True: it is in doubt, and to be told again within 200 ms.
+bool xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
 			   xy_nsec now);
+
+// Something says that the neighbour may be gone, or the way to it another (an ICMP error, a route
+// that changed): it is asked at once, and found silent when it answers nothing within a second or
+// so. Whatever it is and however often it comes, it costs no more than a few probes.
+void xy_babel_link_doubt(struct xy_babel *b, uint16_t link, xy_nsec now);
+// A link came into doubt since the last call, here or for a Hello that was missed:
+// xy_babel_link_traffic should be called soon.
+bool xy_babel_doubts(struct xy_babel *b);
+// This host knows no way to the peer: the link is not used until there is one. Then it is used at
+// once, and in doubt.
+void xy_babel_link_way(struct xy_babel *b, uint16_t link, bool there, xy_nsec now);
 
 // This node leaves: each neighbour is told twice, now and a little later, that nothing that we said
 // holds any more and that we want no packets (wildcard retraction, IHU of infinite cost), by a
@@ -289,7 +303,25 @@ int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, uint32_t source, 
 
 // ---- What users look at ----
 
+// What there is to say of a neighbour, in a word or two.
+#define XY_BABEL_WORDS(X)                                                   \
+	X(DOWN, "down")		  /* no session */                          \
+	X(NO_WAY, "no way")	  /* this host knows none */                \
+	X(LEFT, "left")		  /* it said goodbye */                     \
+	X(NOT_HEARD, "not heard") /* it never spoke Babel */                \
+	X(SILENT, "silent")	  /* it spoke, and is not heard any more */ \
+	X(LOSSY, "lossy")	  /* too many of its Hellos get lost */     \
+	X(ONE_WAY, "one way")	  /* it does not hear us */                 \
+	X(UP, "up")
+enum xy_babel_word {
+#define X(name, text) XY_BABEL_##name,
+	XY_BABEL_WORDS(X)
+#undef X
+};
+const char *xy_babel_word_text(enum xy_babel_word w);
+
 struct xy_babel_link_info {
+	enum xy_babel_word word;
 	bool up, heard;	   // link; Babel spoken on it
 	bool aggregate;	   // it tells of 200::/7 as a whole: it takes us for a stub
 	bool silent;	   // answers nothing: not used until it is heard again

@@ -2,12 +2,38 @@
 // What users look at. Reads only.
 #include "babel/state.h"
 
+const char *xy_babel_word_text(enum xy_babel_word w)
+{
+	static const char *const text[] = {
+#define X(name, text) [XY_BABEL_##name] = text,
+		XY_BABEL_WORDS(X)
+#undef X
+	};
+	return text[w];
+}
+
+static enum xy_babel_word word_of(const struct neigh *n)
+{
+	if (!n->up)
+		return XY_BABEL_DOWN;
+	if (n->no_way)
+		return XY_BABEL_NO_WAY;
+	if (n->left)
+		return XY_BABEL_LEFT;
+	if (n->heard && n->told == XY_BABEL_NOTICE_LOSSY)
+		return XY_BABEL_LOSSY;
+	if (!n->heard || n->rxcost == XY_BABEL_INFINITY) // the first Hello alone does not count
+		return n->told || (n->ever && !n->heard) ? XY_BABEL_SILENT : XY_BABEL_NOT_HEARD;
+	return n->cost == XY_BABEL_INFINITY ? XY_BABEL_ONE_WAY : XY_BABEL_UP;
+}
+
 int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_link_info *out)
 {
 	const struct neigh *n = link_of(b, link);
 	if (!n)
 		return -ENOENT;
 	*out = n->info;
+	out->word = word_of(n);
 	out->up = n->up;
 	out->heard = n->heard;
 	out->silent = n->silent;

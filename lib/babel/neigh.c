@@ -27,7 +27,8 @@ static uint32_t rtt_penalty(uint32_t rtt)
 
 static uint16_t measured_cost(const struct neigh *n)
 {
-	if (!n->heard || n->rxcost == XY_BABEL_INFINITY || n->txcost == XY_BABEL_INFINITY)
+	if (!n->heard || n->no_way || n->rxcost == XY_BABEL_INFINITY ||
+	    n->txcost == XY_BABEL_INFINITY)
 		return XY_BABEL_INFINITY;
 	uint32_t cost = n->c.cost;
 	if (n->c.plain && n->txcost > cost)
@@ -79,9 +80,9 @@ void neigh_cost(struct xy_babel *b, struct neigh *n)
 		return;
 	n->turned_at = (cost == XY_BABEL_INFINITY) == n->usable ? b->now : n->turned_at;
 	n->cost = cost;
-	if (cost == XY_BABEL_INFINITY)
-		n->usable = false;
-	else if (!n->usable)
+	if (cost == XY_BABEL_INFINITY && n->usable)
+		silence_lost(b, n);
+	else if (cost != XY_BABEL_INFINITY && !n->usable)
 		became_usable(b, n);
 	walk_start(b, n);
 }
@@ -175,7 +176,7 @@ void neigh_forget(struct xy_babel *b, struct neigh *n)
 
 static void first_hello(struct xy_babel *b, struct neigh *n)
 {
-	n->heard = true;
+	n->heard = n->ever = true;
 	n->fresh = true;
 	n->left = false;
 	n->hellos_sent = 0; // answer fast: the link is usable one round trip from here
@@ -247,8 +248,12 @@ static void rtt_sample(struct xy_babel *b, struct neigh *n, const struct xy_babe
 void neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
 	       const struct xy_babel_hello *hello)
 {
+	// Who begins wants nothing yet, and takes all back: that is no goodbye.
+	if (ihu->rxcost != XY_BABEL_INFINITY)
+		n->unwanting = false;
+	else if (n->txcost != XY_BABEL_INFINITY)
+		n->unwanting = true;
 	n->txcost = ihu->rxcost;
-	n->unwanting = ihu->rxcost == XY_BABEL_INFINITY;
 	n->left &= n->unwanting;
 	n->ihu_due = b->now + ihu->interval * 10 * XY_MSEC * 7 / 2;
 	if (ihu->has_time && hello->has_time && !n->c.no_rtt)
@@ -263,7 +268,9 @@ void neigh_goodbye(struct xy_babel *b, struct neigh *n)
 {
 	if (n->left)
 		return;
-	n->left = n->silence_told = true;
+	n->left = true;
+	n->told = XY_BABEL_NOTICE_LEFT;
+	n->word_at = 0;
 	notice(b, XY_BABEL_NOTICE_LEFT, n, NULL, NULL);
 }
 
@@ -306,10 +313,12 @@ static void hello_missed(struct xy_babel *b, struct neigh *n, int kind)
 	n->hello_due[kind] = b->now + n->hello_interval[kind];
 	if (n->hist[kind] == 0)
 		n->hello_due[kind] = 0;
-	if (n->hist[MULTICAST] || n->hist[UNICAST])
+	if (n->hist[MULTICAST] || n->hist[UNICAST]) {
 		neigh_cost(b, n);
-	else if (n->heard)
+		silence_ask(b, n); // on an idle link it is all that tells
+	} else if (n->heard) {
 		neigh_forget(b, n);
+	}
 }
 
 // The first ones follow quickly (they may come ahead of time, RFC 8966 section 3.4.1), so that a
@@ -363,6 +372,7 @@ void neigh_arm(struct xy_babel *b, struct neigh *n)
 	sooner(&at, n->hello_due[UNICAST]);
 	sooner(&at, n->ihu_due);
 	sooner(&at, n->probe_at);
+	sooner(&at, n->word_at);
 	sooner(&at, send_deadline(n));
 	timer_set(b, T_NEIGH, n->id, at);
 }

@@ -5,6 +5,10 @@
 // answer, or anything else from it, is the proof that it is there: a flow in one direction costs at
 // most two probes a second, and a link without traffic none. All in all it takes less than 3 s: TCP
 // sends again 3.0 s after the break, and then not before 6.2 s.
+//
+// Where something says that it may be gone (doubt), it is asked at once and quickly: a Hello that
+// did not come, so that links without traffic are watched, too; an ICMP error, a way that changed.
+// Anybody can forge some of these, so they do that and nothing else, and not again for a while.
 #include "babel/state.h"
 
 enum {
@@ -20,13 +24,19 @@ static const xy_nsec QUIET = 500 * XY_MSEC; // sent, and nothing came: the first
 static const xy_nsec SLOW_PACE = 500 * XY_MSEC;
 static const xy_nsec FAST_PACE = 50 * XY_MSEC;
 static const xy_nsec PATIENCE = 2 * XY_SEC; // from the first probe: a loaded neighbour is slow
-static const xy_nsec LATE = XY_SEC;	    // between two looks: it was us who stood still
+// In doubt: so many probes close together, the others up to the end of its time.
+enum { DOUBT_CLOSE = 10, DOUBT_PROBES = 20 };
+static const xy_nsec DOUBT_PACE = 25 * XY_MSEC, DOUBT_SLOW = 75 * XY_MSEC;
+static const xy_nsec DOUBT_PATIENCE = 800 * XY_MSEC; // and four times its acknowledgments' time
+static const xy_nsec DOUBT_AGAIN = 500 * XY_MSEC;    // from one to the next
+static const xy_nsec ONE_WAY_WORD = 500 * XY_MSEC;   // it may be the beginning of a goodbye
+static const xy_nsec LATE = XY_SEC;		     // between two looks: it was us who stood still
 static const xy_nsec SOON = 60 * XY_SEC;
 
 void silence_stop(struct neigh *n)
 {
 	n->quiet = false;
-	n->probe_at = 0;
+	n->probe_at = n->asked = 0;
 	n->probes = 0;
 }
 
@@ -35,14 +45,26 @@ void silence_heard(struct neigh *n, xy_nsec at)
 	if (at <= n->received)
 		return;
 	n->received = at;
-	silence_stop(n);
+	if (!n->asked || at > n->asked) // what came before the doubt is no answer to it
+		silence_stop(n);
 }
 
-static void begin(struct neigh *n, xy_nsec now)
+static void tell(struct xy_babel *b, struct neigh *n, enum xy_babel_notice why)
+{
+	if (n->told)
+		return;
+	n->told = why;
+	n->word_at = 0;
+	n->info.silences += why == XY_BABEL_NOTICE_SILENT;
+	notice(b, why, n, NULL, NULL);
+}
+
+static void begin(struct neigh *n, xy_nsec now, bool doubt)
 {
 	silence_stop(n);
 	n->quiet = true;
-	n->probe_at = now + QUIET;
+	n->asked = doubt ? now : 0;
+	n->probe_at = doubt ? now : now + QUIET;
 }
 
 static void fall_silent(struct xy_babel *b, struct neigh *n)
@@ -50,52 +72,115 @@ static void fall_silent(struct xy_babel *b, struct neigh *n)
 	bool soon = n->silent_at && b->now - n->silent_at < SOON;
 	n->hellos_again = soon ? HELLOS_SOON : HELLOS_AGAIN;
 	n->hellos_left = n->hellos_again;
-	n->silent = n->silence_told = true;
+	n->silent = true;
 	n->silent_at = b->now;
-	n->info.silences++;
-	silence_stop(n);
-	notice(b, XY_BABEL_NOTICE_SILENT, n, NULL, NULL);
+	n->hello_at = b->now; // in case that it hears us: it must not use this link either
+	tell(b, n, XY_BABEL_NOTICE_SILENT);
 	neigh_cost(b, n);
+}
+
+void silence_ask(struct xy_babel *b, struct neigh *n)
+{
+	bool soon = n->asked_last && b->now - n->asked_last < DOUBT_AGAIN;
+	if (!n->usable || !n->acknowledges || n->asked || soon)
+		return;
+	if (n->probes) // it is being asked, and no answer came
+		n->asked = n->probed_first;
+	else
+		begin(n, b->now, true);
+	n->probe_at = n->asked_last = b->now;
+	b->doubts = true;
+}
+
+void xy_babel_link_doubt(struct xy_babel *b, uint16_t link, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	struct neigh *n = link_of(b, link);
+	if (!n || !n->up)
+		return;
+	silence_ask(b, n);
+	neigh_arm(b, n);
+}
+
+bool xy_babel_doubts(struct xy_babel *b)
+{
+	bool doubts = b->doubts;
+	b->doubts = false;
+	return doubts;
+}
+
+void xy_babel_link_way(struct xy_babel *b, uint16_t link, bool there, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	struct neigh *n = link_of(b, link);
+	if (!n || n->no_way == !there)
+		return;
+	n->no_way = !there;
+	if (n->up) {
+		neigh_cost(b, n);
+		silence_ask(b, n);
+		n->hello_at = b->now; // it may have missed some
+		neigh_arm(b, n);
+	}
+	xy_babel_leave(b);
+}
+
+static xy_nsec patience(const struct neigh *n)
+{
+	xy_nsec time = n->asked ? DOUBT_PATIENCE + 4 * (xy_nsec)n->ack_rtt * XY_USEC : PATIENCE;
+	return time < PATIENCE ? time : PATIENCE;
 }
 
 // Only here, with what the workers know now, is a neighbour found silent; and not where the looks
 // themselves came late, as after the machine slept, nor one that never acknowledged anything.
 static void look(struct xy_babel *b, struct neigh *n, xy_nsec received, xy_nsec carried)
 {
-	bool late = b->now - n->looked > LATE;
+	bool late = b->now - (n->asked > n->looked ? n->asked : n->looked) > LATE;
 	n->looked = b->now;
 	silence_heard(n, received);
-	if (!n->usable || carried <= n->received)
+	if (!n->usable || (!n->asked && carried <= n->received))
 		silence_stop(n);
 	else if (!n->quiet || late)
-		begin(n, b->now);
+		begin(n, b->now, n->asked);
 	else if (n->acknowledges && n->probes >= LEAST_PROBES &&
-		 b->now - n->probed_first >= PATIENCE)
+		 b->now - n->probed_first >= patience(n))
 		fall_silent(b, n);
 }
 
-void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
+bool xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
 			   xy_nsec now)
 {
 	xy_babel_enter(b, now);
 	struct neigh *n = link_of(b, link);
 	if (!n || !n->up)
-		return;
+		return false;
 	look(b, n, received, carried);
 	neigh_arm(b, n);
 	xy_babel_leave(b);
+	return n->asked;
+}
+
+static xy_nsec pace(const struct neigh *n)
+{
+	if (n->asked)
+		return n->probes < DOUBT_CLOSE ? DOUBT_PACE : DOUBT_SLOW;
+	return n->probes < SLOW_PROBES ? SLOW_PACE : FAST_PACE;
 }
 
 void silence_timer(struct xy_babel *b, struct neigh *n)
 {
+	if (n->word_at && n->word_at <= b->now) {
+		n->word_at = 0;
+		tell(b, n, XY_BABEL_NOTICE_ONE_WAY);
+	}
 	if (!n->probe_at || n->probe_at > b->now)
 		return;
 	if (!n->probes)
 		n->probed_first = b->now;
 	n->probes++;
 	n->info.probes++;
-	n->probe_at = b->now + (n->probes < SLOW_PROBES ? SLOW_PACE : FAST_PACE);
-	if (n->probes == MOST_PROBES)
+	n->probe_at = b->now + pace(n);
+	if (n->probes >= (n->asked ? DOUBT_PROBES : MOST_PROBES))
 		n->probe_at = 0;
 	send_probe(b, n);
 }
@@ -103,11 +188,34 @@ void silence_timer(struct xy_babel *b, struct neigh *n)
 // Used again. "Soon" counts from here: sixteen Hellos alone take more than a minute.
 void silence_over(struct xy_babel *b, struct neigh *n)
 {
-	if (!n->silence_told)
+	n->word_at = 0;
+	if (!n->told)
 		return;
-	n->silence_told = false;
-	n->silent_at = b->now;
+	if (n->told == XY_BABEL_NOTICE_SILENT)
+		n->silent_at = b->now;
+	n->told = 0;
 	notice(b, XY_BABEL_NOTICE_HEARD, n, NULL, NULL);
+}
+
+// Hellos of it are missing, and not the last two, or other things of it come.
+static bool is_lossy(const struct xy_babel *b, const struct neigh *n)
+{
+	xy_nsec hello = n->hello_interval[0] > n->hello_interval[1] ? n->hello_interval[0]
+								    : n->hello_interval[1];
+	return (n->hist[0] | n->hist[1]) & 0x4000 || b->now - n->received < hello * 3 / 2;
+}
+
+// Whatever it was: one word of why, the same for whoever asks.
+void silence_lost(struct xy_babel *b, struct neigh *n)
+{
+	n->usable = false;
+	silence_stop(n);
+	if (n->no_way)
+		tell(b, n, XY_BABEL_NOTICE_NO_WAY);
+	else if (n->rxcost == XY_BABEL_INFINITY)
+		tell(b, n, is_lossy(b, n) ? XY_BABEL_NOTICE_LOSSY : XY_BABEL_NOTICE_SILENT);
+	else
+		n->word_at = b->now + ONE_WAY_WORD;
 }
 
 // It must be heard again before it is used. Our own Hellos follow quickly, so that two who found

@@ -274,7 +274,7 @@ struct neigh {
 	uint16_t hello_seqno, hellos_sent;
 	xy_nsec hello_at;
 	unsigned goodbyes;	 // said to it
-	bool unwanting;		 // its last IHU says that it wants no packets of us
+	bool unwanting;		 // its IHUs say that it wants no packets of us, any more
 	bool left;		 // and it took back all that it ever said
 	uint16_t probe_opaque;	 // of the last xy_babel_link_probe,
 	bool probe_sent, probed; // which was sent, and acknowledged
@@ -284,7 +284,13 @@ struct neigh {
 	xy_nsec probe_at, probed_first; // 0: no probe is due
 	unsigned probes;		// since it was last heard
 	bool acknowledges;		// it has, so that no answer means something
-	bool silent, silence_told;	// silent: not used until hellos_left more are heard
+	bool silent;			// not used until hellos_left more are heard
+	bool ever;			// heard, since the link came up
+	bool no_way;			// the caller knows none
+	xy_nsec asked, asked_last;	// it is in doubt since; 0: it is not
+	xy_nsec word_at;		// when to say that it does not hear us; 0: never
+	// The notice that stands, of why it is not used; 0: it is, or never was.
+	enum xy_babel_notice told;
 	unsigned hellos_again, hellos_left;
 	xy_nsec silent_at; // since when it is, or was last; 0: never
 	// RFC 9616
@@ -386,6 +392,7 @@ struct xy_babel {
 	uint64_t random;
 	bool starting;
 	bool leaving; // xy_babel_goodbye
+	bool doubts;  // xy_babel_doubts
 	struct pool dests, routes, sources, proofs, origins, eras, jobs, waits, owns, outs, reqs,
 		wants, interests, shares, answers, flaps;
 	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,
@@ -575,6 +582,8 @@ void silence_heard(struct neigh *n, xy_nsec at); // something of it arrived then
 void silence_hello(struct xy_babel *b, struct neigh *n);
 void silence_timer(struct xy_babel *b, struct neigh *n);
 void silence_over(struct xy_babel *b, struct neigh *n); // it is used (again)
+void silence_lost(struct xy_babel *b, struct neigh *n); // it is not used any more
+void silence_ask(struct xy_babel *b, struct neigh *n);	// is it there?
 
 // select.c
 uint16_t route_metric(const struct xy_babel *b, const struct route *r);

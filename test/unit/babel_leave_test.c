@@ -154,6 +154,22 @@ static void test_only_its_own(void)
 	rig_free(r);
 }
 
+// A neighbour that begins hears nothing yet, and says so, and then takes back what it may have said
+// before.
+static void test_beginning(void)
+{
+	struct rig *r = rig_new(false);
+	CU_ASSERT_EQUAL(xy_babel_link_add(r->b, 0, &r->links[0], r->now), 0);
+	xy_babel_link_up(r->b, 0, r->now);
+	for (unsigned i = 0; i < 3; i++)
+		say(r, 0, UNWANTING);
+	say(r, 0, UNWANTING | RETRACTION);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_LEFT], 0);
+	CU_ASSERT_FALSE(info_of(r, 0).left);
+	rig_free(r);
+}
+
 // Back within the same second: used as soon as it speaks, as often as that happens.
 static void come_back(struct rig *r, const struct xy_identity *id, uint32_t epoch)
 {
@@ -223,4 +239,5 @@ static void test_joined(void)
 
 XY_UNIT_MAIN("babel_leave", {"what is said", test_said}, {"nobody to tell", test_alone},
 	     {"what is heard", test_heard}, {"of its own routes alone", test_only_its_own},
-	     {"back at once, many times", test_back}, {"between two nodes", test_joined})
+	     {"no goodbye", test_beginning}, {"back at once, many times", test_back},
+	     {"between two nodes", test_joined})

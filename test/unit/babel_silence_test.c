@@ -34,7 +34,7 @@ static struct flow flow_new(struct rig *r)
 			     .on = true,
 			     .random = 88172645463325252,
 			     .probes = info_of(r).probes,
-			     .hello_at = r->now + 4 * XY_SEC,
+			     .hello_at = r->now + 2 * XY_SEC,
 			     .other_at = r->now};
 }
 
@@ -363,6 +363,196 @@ static void test_restarted(void)
 	rig_free(r);
 }
 
+// ---- doubt: something says that it may be gone
+
+static void quiet_from(struct flow *f)
+{
+	f->on = false;
+	f->dead = true;
+	f->carried = 0;
+}
+
+// No traffic, and a sign: asked at once, found silent within about a second.
+static void test_doubt(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.on = false;
+	hello(&f);
+	run(&f, 6 * XY_SEC);
+	f.received = r->now; // just before
+	quiet_from(&f);
+	run(&f, TICK * XY_MSEC);
+	xy_babel_link_doubt(r->b, 0, r->now);
+	CU_ASSERT_TRUE(xy_babel_doubts(r->b));
+	CU_ASSERT_FALSE(xy_babel_doubts(r->b));
+	CU_ASSERT(until_by(&f, 1, 20 * XY_SEC) <= 1300 * XY_MSEC);
+	struct xy_babel_link_info i = info_of(r);
+	CU_ASSERT(i.silent && i.word == XY_BABEL_SILENT && i.silences == 1);
+	CU_ASSERT(i.probes >= 10 && i.probes <= 20);
+	run(&f, 60 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).probes, i.probes);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_SILENT); // forgotten meanwhile
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_SILENT], 1);
+	rig_free(r);
+}
+
+// It is there: one probe or two for each doubt, and no more than a few a second, whoever forges
+// signs and how many.
+static void test_doubt_forged(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.on = false;
+	for (unsigned i = 0; i < 1000; i++) {
+		xy_babel_link_doubt(r->b, 0, r->now);
+		run(&f, TICK * XY_MSEC);
+	}
+	CU_ASSERT(info_of(r).probes > 20 && info_of(r).probes <= 50 * 6);
+	CU_ASSERT_EQUAL(info_of(r).silences, 0);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_UP);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
+// Slow, or loses much: it is there.
+static void test_doubt_far(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.on = false;
+	f.lag = 300 * XY_MSEC;
+	f.loss = 30;
+	for (unsigned i = 0; i < 50; i++) {
+		xy_babel_link_doubt(r->b, 0, r->now);
+		run(&f, 3 * XY_SEC);
+	}
+	CU_ASSERT_EQUAL(info_of(r).silences, 0);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
+// Without traffic the first Hello that does not come is a sign: it is over before the third.
+static void test_idle_dead(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.on = false;
+	hello(&f);
+	run(&f, 60 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).probes, 0);
+	xy_nsec last = f.hello_at - 4 * XY_SEC;
+	quiet_from(&f);
+	until_by(&f, 1, 20 * XY_SEC);
+	CU_ASSERT(r->now - last >= 6 * XY_SEC && r->now - last <= 7500 * XY_MSEC);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_SILENT], 1);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_SILENT);
+	rig_free(r);
+}
+
+// One that cannot be asked is left to its Hellos, and the word is the same.
+static void test_idle_mute(void)
+{
+	struct rig *r = two_ways_mute(true);
+	struct flow f = flow_new(r);
+	run(&f, 20 * XY_SEC);
+	quiet_from(&f);
+	CU_ASSERT(until_by(&f, 1, 30 * XY_SEC) >= 4 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_SILENT);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_SILENT], 1);
+	run(&f, 120 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_SILENT); // and not "not heard": it was
+	f.dead = false;
+	f.hello_at = r->now;
+	run(&f, 20 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_UP);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_HEARD], 1);
+	rig_free(r);
+}
+
+// The host's own interface is down: not used at once, used at once when it is back, and asked then.
+static void test_no_way(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.on = false;
+	hello(&f);
+	run(&f, XY_SEC);
+	for (unsigned i = 1; i <= 3; i++) {
+		xy_babel_link_way(r->b, 0, false, r->now);
+		pass(r, 0);
+		CU_ASSERT_EQUAL(r->last.hops[0], 1);
+		CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_NO_WAY);
+		CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_NO_WAY], i);
+		run(&f, 2 * XY_SEC);
+		CU_ASSERT_EQUAL(r->last.hops[0], 1);
+		uint64_t probes = info_of(r).probes;
+		xy_babel_link_way(r->b, 0, true, r->now);
+		pass(r, 0);
+		CU_ASSERT_EQUAL(r->last.hops[0], 0);
+		run(&f, 3 * XY_SEC);
+		CU_ASSERT(info_of(r).probes > probes);
+		CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_UP);
+		CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_HEARD], i);
+	}
+	xy_babel_link_way(r->b, 0, false, r->now);
+	quiet_from(&f); // and when it is back, the peer is not
+	run(&f, XY_SEC);
+	xy_babel_link_way(r->b, 0, true, r->now);
+	run(&f, 1500 * XY_MSEC);
+	CU_ASSERT_EQUAL(r->last.hops[0], 1);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_SILENT);
+	rig_free(r);
+}
+
+// It says that it does not hear us; what it is told when we do not hear it, is at once.
+static void say_cost(struct rig *r, uint16_t rxcost)
+{
+	uint8_t data[256];
+	struct xy_babel_builder p;
+	xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+	xy_babel_build_ihu(&p, &(struct xy_babel_ihu){.address = r->links[0].local,
+						      .rxcost = rxcost,
+						      .interval = 1200});
+	from_peer(r, 0, &p);
+	act(r);
+}
+
+static void test_one_way_word(void)
+{
+	struct rig *r = two_ways();
+	say_cost(r, XY_BABEL_INFINITY);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->last.hops[0], 1);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_ONE_WAY);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_ONE_WAY], 1);
+	say_cost(r, 96);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_UP);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_HEARD], 1);
+	rig_free(r);
+
+	r = two_ways();
+	struct flow f = flow_new(r);
+	f.dead = true;
+	until_by(&f, 1, 20 * XY_SEC);
+	pass(r, 0);
+	CU_ASSERT_EQUAL(r->ihu_heard[0].rxcost, XY_BABEL_INFINITY);
+	rig_free(r);
+}
+
+static void test_never_heard(void)
+{
+	struct rig *r = rig_new(false);
+	CU_ASSERT_EQUAL(xy_babel_link_add(r->b, 0, &r->links[0], r->now), 0);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_DOWN);
+	xy_babel_link_up(r->b, 0, r->now);
+	pass(r, 60 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_NOT_HEARD);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_SILENT], 0);
+	rig_free(r);
+}
+
 XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"a single packet", test_one_packet}, {"an idle link", test_idle},
 	     {"a flow in one direction", test_one_way},
@@ -371,4 +561,8 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"a node that restarted", test_restarted_soon},
 	     {"a slow neighbour, a lossy link", test_slow_and_lossy},
 	     {"the machine slept", test_slept}, {"heard again", test_heard_again},
-	     {"a link that flaps", test_flapping}, {"restarted", test_restarted})
+	     {"a link that flaps", test_flapping}, {"restarted", test_restarted},
+	     {"a sign, and it is gone", test_doubt}, {"signs that are forged", test_doubt_forged},
+	     {"doubt of one that is far", test_doubt_far}, {"gone without traffic", test_idle_dead},
+	     {"one that is not asked", test_idle_mute}, {"no way, and one again", test_no_way},
+	     {"one way", test_one_way_word}, {"never heard", test_never_heard})

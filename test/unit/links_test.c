@@ -31,7 +31,7 @@ struct node {
 	uint32_t mtu, icmp_mtu;
 	bool route_mtu;
 	struct xy_addr source; // of the way that the kernel would take
-	unsigned changes[XY_LINK_REMOVED + 1];
+	unsigned changes[XY_LINK_DOUBT + 1];
 };
 
 struct datagram {

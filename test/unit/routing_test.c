@@ -42,7 +42,9 @@ static struct {
 	xy_nsec now;
 	struct node node[NODES];
 	bool cut[NODES][NODES];
-	xy_nsec late; // how long a packet waits for the control thread
+	bool no_way[NODES][NODES]; // as its host knows
+	uint32_t via[NODES];	   // interface that a host's datagrams leave by
+	xy_nsec late;		   // how long a packet waits for the control thread
 	struct packet queue[QUEUE];
 	unsigned queued;
 	size_t whole; // packets that no link carries in one piece are larger; 0: there are none
@@ -100,7 +102,12 @@ static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host,
 
 static void path(void *arg, struct xy_dp_peer *peer)
 {
+	struct node *n = arg;
 	peer->mtu = 1500;
+	peer->via = w.via[number_of(n)];
+	for (unsigned i = 0; i < NODES; i++)
+		if (xy_endpoint_eq(&w.node[i].dp.self, &peer->remote))
+			peer->no_way = w.no_way[number_of(n)][i];
 }
 
 static bool open_to(void *arg, const struct xy_endpoint *from)
@@ -647,6 +654,103 @@ static void test_goodbye(void)
 		CU_ASSERT(goes_by(A, B->prefix, S) || goes_by(A, B->prefix, R));
 		run_for(20 * XY_SEC);
 	}
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
+// What a host knows itself, or is told: no way to the relay; another way, that leads nowhere; an
+// ICMP error that is true, and those that are not.
+static void ways_look(struct node *n)
+{
+	unsigned from = 0;
+	xy_links_mtu_refresh(n->links, &from, SLOTS);
+}
+
+static void icmp(struct node *n, const struct node *about)
+{
+	struct xy_dp_event ev = {
+		.type = XY_DP_REFUSED, .remote = about->dp.self, .error = ECONNREFUSED};
+	xy_links_event(n->links, &ev, w.now);
+}
+
+static void test_no_way(void)
+{
+	world_make();
+	world_start();
+	diamond("cost = 200;");
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	w.no_way[0][1] = true;
+	ways_look(A);
+	run_for(XY_MSEC);
+	CU_ASSERT(goes_by(A, B->prefix, S));
+	CU_ASSERT_EQUAL(link_info(A, R).word, XY_BABEL_NO_WAY);
+	w.no_way[0][1] = false;
+	ways_look(A);
+	run_for(XY_MSEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	run_for(60 * XY_SEC);
+	CU_ASSERT_EQUAL(link_info(A, R).silences, 0);
+
+	w.via[0] = 2; // first known
+	ways_look(A);
+	run_for(XY_SEC);
+	uint64_t probes = link_info(A, R).probes;
+	ways_look(A);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(link_info(A, R).probes, probes);
+	w.via[0] = 3;
+	cut_off(R, true);
+	ways_look(A);
+	run_for(1300 * XY_MSEC);
+	CU_ASSERT(goes_by(A, B->prefix, S));
+	world_end();
+}
+
+static void test_refused(void)
+{
+	world_make();
+	world_start();
+	diamond("cost = 200;");
+	run_for(60 * XY_SEC);
+	for (unsigned i = 0; i < 1000; i++) { // forged
+		icmp(A, R);
+		run_for(10 * XY_MSEC);
+	}
+	CU_ASSERT(link_info(A, R).probes < 60 && link_info(A, R).silences == 0);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	run_for(XY_SEC);
+	cut_off(R, true);
+	icmp(A, R);
+	run_for(1300 * XY_MSEC);
+	CU_ASSERT(goes_by(A, B->prefix, S));
+	CU_ASSERT_EQUAL(link_info(A, R).word, XY_BABEL_SILENT);
+	cut_off(R, false);
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
+// A link without traffic: before the third Hello is missed, and both ends have the word.
+static void test_idle_silent(void)
+{
+	world_make();
+	world_start();
+	diamond("cost = 200;");
+	run_for(60 * XY_SEC);
+	cut_off(R, true);
+	run_for(8 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, S) && goes_by(B, A->prefix, S));
+	CU_ASSERT_EQUAL(link_info(A, R).word, XY_BABEL_SILENT);
+	CU_ASSERT_EQUAL(link_info(R, B).word, XY_BABEL_SILENT);
+	run_for(60 * XY_SEC); // its Hellos are forgotten
+	CU_ASSERT_EQUAL(link_info(A, R).word, XY_BABEL_SILENT);
+	struct xy_routing_info i;
+	xy_routing_info(A->routing, &i);
+	CU_ASSERT_EQUAL(i.notice[XY_BABEL_NOTICE_SILENT], 1);
+	cut_off(R, false);
+	run_for(60 * XY_SEC);
+	CU_ASSERT_EQUAL(link_info(A, R).word, XY_BABEL_UP);
 	CU_ASSERT(goes_by(A, B->prefix, R));
 	world_end();
 }
@@ -1219,6 +1323,8 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"path MTU of who roams and comes back", test_path_mtu_roamed},
 	     {"a link dies, and is back; a node dies", test_moves},
 	     {"a relay dies under traffic", test_silent}, {"a relay says goodbye", test_goodbye},
+	     {"no way, or another", test_no_way}, {"ICMP errors, true and forged", test_refused},
+	     {"a relay dies without traffic", test_idle_silent},
 	     {"a node dies behind two relays", test_silent_line},
 	     {"control threads that are late", test_late},
 	     {"two ways of equal cost", test_equal_cost},
