@@ -247,12 +247,14 @@ static void walk(struct xy_worker *w)
 	w->busy = w->more = false;
 	rte_graph_walk(w->graph);
 	w->woken = false;
-	uint64_t spent = rte_rdtsc() - start;
+	uint64_t end = rte_rdtsc();
 	XY_COUNT(w, walks, 1);
-	XY_COUNT(w, total_cycles, spent);
+	if (end > w->walked) // else the counter began anew: after a suspend it may
+		XY_COUNT(w, total_cycles, end - w->walked);
+	w->walked = end;
 	if (w->busy) {
 		XY_COUNT(w, busy_walks, 1);
-		XY_COUNT(w, busy_cycles, spent);
+		XY_COUNT(w, busy_cycles, end - start);
 	}
 }
 
@@ -280,6 +282,7 @@ int xy_worker_main(void *arg)
 	xy_nsec active = clock_now(); // when something last came
 	bool slept = false;	      // since then
 
+	w->walked = rte_rdtsc();
 	w->spin = (struct xy_spin){.most = w->dp->wake_cost, .switched = switched_out()};
 	rte_rcu_qsbr_thread_register(rcu, w->id);
 	rte_rcu_qsbr_thread_online(rcu, w->id);

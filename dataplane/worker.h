@@ -63,6 +63,7 @@ struct xy_worker {
 	bool busy;	       // this walk moved something
 	bool more; // and a source that gave something may have more, or its queue wants tending
 	struct xy_spin spin;
+	uint64_t walked; // TSC at the end of the last walk
 	// The walk that follows a sleep looks only at those watched descriptors that woke it (none:
 	// the sleep ran its time), and at all that has no descriptor.
 	bool woken;

@@ -357,7 +357,7 @@ struct xy_dp_worker_stats {
 #undef X
 	uint64_t drop[XY_DROP_COUNT];
 	uint64_t walks, busy_walks, sleeps;
-	uint64_t busy_cycles, total_cycles; // TSC
+	uint64_t busy_cycles, total_cycles; // TSC, in sleep as well; told at the end of a walk
 	int cpu;
 };
 int xy_dp_worker_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_worker_stats *out);

@@ -22,5 +22,8 @@ worker=$(grep -l '^rte-worker-1$' "/proc/${LAB_PID[r]}"/task/*/comm | grep -oE '
 
 check_within 60 "the control thread of an idle relay wakes seldom" seldom "${LAB_PID[r]}"
 check_within 60 "and so does its worker" seldom "$worker"
+idle() { [ "$(show r workers | jq '[.workers[].busy < 0.5] | all')" = true ]; }
+idle_for_long() { for _ in 1 2 3 4 5; do idle || return 1; sleep 1; done; }
+check_within 60 "which is shown as idle" idle_for_long
 check "its worker is alive" test "$(show r workers | jq '[.workers[].alive] | all')" = true
 check "a packet that comes then is carried" pings a "${LAB_ADDR[b]}"
