@@ -27,6 +27,8 @@ struct xy_restore;
 struct xy_telemetry;
 struct xy_helpers;
 
+enum xy_enforcing { XY_ENFORCING_NONE, XY_ENFORCING_LINKS, XY_ENFORCING_ROUTING };
+
 struct xy_worker_view { // sampled once a second
 	double busy;
 	uint64_t busy_cycles, total_cycles, walks;
@@ -81,6 +83,8 @@ struct xy_daemon {
 	struct xy_rundir rundir;
 	struct xy_state *state;
 	unsigned places_from; // links whose place was noted
+	unsigned prune_from;  // places whose peer was looked for
+	bool pruning;
 	unsigned notes;
 	struct xy_telemetry *telemetry;
 	struct xy_err unseen; // why its socket is not there; empty: it is
@@ -110,8 +114,8 @@ struct xy_daemon {
 	uv_check_t check;
 	bool loop_open, stopping;
 	uv_timer_t farewell;
-	xy_nsec farewell_began; // 0: not told to stop
-	bool enforcing;		// d->plan is coming into force
+	xy_nsec farewell_began;	     // 0: not told to stop
+	enum xy_enforcing enforcing; // d->plan is coming into force
 	xy_nsec turn_began, second_due;
 	struct xy_lag lag;
 	struct xy_works works;
@@ -144,7 +148,7 @@ void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops);
 // work(what) on a helper, then done(what) here, also while the loop closes. arg is the daemon.
 void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
 bool xy_helpers_busy(const struct xy_daemon *d); // with what xy_helpers_run gave them
-void xy_helpers_trim(struct xy_daemon *d); // what a config took while it was read goes back
+void xy_helpers_trim(struct xy_daemon *d);	 // what a config took while it was read goes back
 void xy_helpers_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops);
 bool xy_helpers_idle(const struct xy_daemon *d); // no name is being resolved
 void xy_reload_begin(struct xy_daemon *d);

@@ -259,7 +259,9 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 
 void xy_enforce_begin(struct xy_daemon *d)
 {
-	d->enforcing = true;
+	d->enforcing = XY_ENFORCING_LINKS;
+	xy_routing_apply_stop(
+		d->routing); // it was at a plan that is gone, or not the same any more
 	xy_links_apply_begin(d->links, &d->plan);
 	xy_loop_rearm(d);
 }
@@ -301,14 +303,20 @@ static void reloaded(struct xy_daemon *d)
 	reload_end(d);
 }
 
+// Links first, then what is spoken over them. In between a new link carries no Babel yet, and one
+// that is to carry none still does, for some turns; all else is as the old plan has it, or the new.
 void xy_enforce_look(struct xy_daemon *d)
 {
 	struct xy_err err;
-	if (!d->enforcing || xy_links_applying(d->links))
+	if (d->enforcing == XY_ENFORCING_LINKS && !xy_links_applying(d->links)) {
+		d->enforcing = XY_ENFORCING_ROUTING;
+		xy_routing_apply_begin(d->routing, &d->plan);
+	}
+	if (d->enforcing != XY_ENFORCING_ROUTING || xy_routing_applying(d->routing))
 		return;
-	d->enforcing = false;
+	d->enforcing = XY_ENFORCING_NONE;
 	int r = xy_links_apply_result(d->links, &err);
-	int routing = xy_routing_apply(d->routing, &d->plan, xy_now(), r ? NULL : &err);
+	int routing = xy_routing_apply_result(d->routing, r ? NULL : &err);
 	if (r || routing)
 		xy_log_error("%s%s", d->helpers->enforces ? "reload: " : "", err.text);
 	if (d->helpers->enforces) {
@@ -318,12 +326,30 @@ void xy_enforce_look(struct xy_daemon *d)
 	}
 }
 
+static void plan_free(void *plan)
+{
+	xy_plan_free(plan);
+}
+
+// To free all of many peers takes longer than a turn should.
+static void plan_put_away(struct xy_daemon *d)
+{
+	struct xy_plan *old = malloc(sizeof(*old));
+	if (!old) {
+		xy_plan_free(&d->plan);
+		return;
+	}
+	*old = d->plan;
+	sodium_memzero(&d->plan, sizeof(d->plan));
+	xy_helpers_run(d, plan_free, free, old);
+}
+
 static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 {
 	xy_plan_warn(plan, "reload: ");
 	keep_fixed(&d->plan.config, &plan->config);
 	xy_joiner_apply(d, plan);
-	xy_plan_free(&d->plan);
+	plan_put_away(d);
 	d->plan = *plan;
 	xy_log_level_set(d->plan.config.log_level);
 	xy_cores_set(d->plan.config.core_dumps);

@@ -22,16 +22,17 @@ void xy_lag_note(struct xy_lag *lag, xy_nsec late, xy_nsec now);
 // Of the ticks that ended.
 void xy_lag_get(const struct xy_lag *noted, xy_nsec now, xy_nsec *p99, xy_nsec *max);
 
-#define XY_WORKS(X)                                          \
-	X(EVENTS, events) /* from workers */                 \
-	X(LINKS, links)	  /* timers, a plan's slices */      \
-	X(ROUTING, routing)                                  \
-	X(JOINING, joining)                                  \
-	X(NODEINFO, nodeinfo)                                \
-	X(KERNEL, kernel)   /* routes */                     \
-	X(TICK, tick)	    /* what is done by the second */ \
-	X(RESULTS, results) /* of helpers */                 \
-	X(TURN, turn)	    /* of the loop, whole */
+#define XY_WORKS(X)                                                    \
+	X(EVENTS, events) /* from workers */                           \
+	X(LINKS, links)	  /* timers, a plan's slices */                \
+	X(ROUTING, routing)                                            \
+	X(JOINING, joining)                                            \
+	X(NODEINFO, nodeinfo)                                          \
+	X(KERNEL, kernel)	      /* routes */                     \
+	X(TICK, tick)		      /* what is done by the second */ \
+	X(HOUSEKEEPING, housekeeping) /* of workers' old memory */     \
+	X(RESULTS, results)	      /* of helpers */                 \
+	X(TURN, turn)		      /* of the loop, whole */
 
 enum xy_work {
 #define X(NAME, name) XY_WORK_##NAME,

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define EVENTS_PER_TURN	 128 // of the dataplane; at about 5 us each far below 2 ms
-#define LINKS_PER_TURN	 128
+#define LINKS_PER_TURN	 64
 #define ROUTING_PER_TURN 256	      // actions, at most 4 us each
 #define GRACE_MS	 100	      // between two looks at whether workers have passed
 #define DISK_WAIT	 (5 * XY_SEC) // at the end, for a write that is under way
@@ -74,6 +74,7 @@ static void routing_turn(struct xy_daemon *d)
 {
 	xy_nsec began = xy_work_begin();
 	xy_routing_run(d->routing, ROUTING_PER_TURN, xy_now());
+	xy_enforce_look(d);
 	xy_work_end(&d->works, XY_WORK_ROUTING, began);
 	xy_loop_rearm(d);
 }
@@ -197,7 +198,11 @@ static void look_at_workers(struct xy_daemon *d, xy_nsec now)
 static void on_grace(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
-	xy_dp_housekeep(d->dp);
+	xy_nsec began = xy_work_begin();
+	bool more = xy_dp_housekeep(d->dp);
+	xy_work_end(&d->works, XY_WORK_HOUSEKEEPING, began);
+	if (more)
+		uv_timer_start(timer, on_grace, 1, 0);
 }
 
 static void on_second(uv_timer_t *timer);

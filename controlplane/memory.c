@@ -10,6 +10,7 @@
 
 enum {
 	PLACES_PER_SECOND = 256,
+	KEPT_PER_SECOND = 1024, // looked at for peers that are gone
 	SAVE_SECONDS = 10,
 	// What was sent since the last save is not known after a crash: with a clock that went
 	// back, the first stamp is so much newer than the saved one.
@@ -95,9 +96,15 @@ static bool is_peer(void *arg, const struct xy_key *key)
 	return xy_links_has(((struct xy_daemon *)arg)->links, key);
 }
 
+static void prune_run(struct xy_daemon *d)
+{
+	d->pruning = xy_state_places_keep(d->state, &d->prune_from, KEPT_PER_SECOND, is_peer, d);
+}
+
 void xy_memory_prune(struct xy_daemon *d)
 {
-	xy_state_places_keep(d->state, is_peer, d);
+	d->prune_from = 0;
+	prune_run(d); // the rest by and by
 }
 
 static void places_note(struct xy_daemon *d, unsigned max)
@@ -123,6 +130,8 @@ static void stamp_note(struct xy_daemon *d)
 void xy_memory_note(struct xy_daemon *d)
 {
 	places_note(d, PLACES_PER_SECOND);
+	if (d->pruning)
+		prune_run(d);
 	if (++d->notes % SAVE_SECONDS)
 		return;
 	stamp_note(d);

@@ -179,9 +179,9 @@ int xy_dp_event_fd(const struct xy_dp *dp)
 	return dp->event_fd;
 }
 
-void xy_dp_housekeep(struct xy_dp *dp)
+bool xy_dp_housekeep(struct xy_dp *dp)
 {
-	xy_retire_run(dp, false);
+	return xy_retire_run(dp, false);
 }
 
 bool xy_dp_housekeep_wanted(const struct xy_dp *dp)

@@ -70,14 +70,19 @@ void xy_dp_retire_free(struct xy_dp *dp, void *ptr)
 	xy_dp_retire(dp, ptr, free_plain);
 }
 
-void xy_retire_run(struct xy_dp *dp, bool wait)
+bool xy_retire_run(struct xy_dp *dp, bool wait)
 {
+	enum { MOST = 256 }; // after a reload there may be a hundred thousand
+	unsigned done = 0;
 	while (dp->retired_head && rte_rcu_qsbr_check(dp->rcu, dp->retired_head->token, wait)) {
 		struct xy_retired *r = dp->retired_head;
+		if (!wait && done++ == MOST)
+			return true;
 		dp->retired_head = r->next;
 		if (!r->next)
 			dp->retired_tail = NULL;
 		finish(dp, r);
 		free(r);
 	}
+	return false;
 }

@@ -6,5 +6,5 @@
 
 void xy_retire_init(struct xy_dp *dp);
 void xy_dp_retire_free(struct xy_dp *dp, void *ptr); // by free()
-// Frees what is due; wait: all of it.
-void xy_retire_run(struct xy_dp *dp, bool wait);
+// Frees what is due, a bounded lot of it; true: there is more. wait: all of it.
+bool xy_retire_run(struct xy_dp *dp, bool wait);

@@ -78,17 +78,19 @@ static void add(struct xy_join *j, const struct xy_config_peer *p, xy_nsec now)
 
 // The config's word is above what answered first: should the key go from it again, the peer is
 // still the one that it named.
-static void repin(struct xy_join *j, const struct xy_config_peer *p)
+static void repin(struct xy_join *j, const struct xy_plan *plan)
 {
 	bool changed = false;
-	for (unsigned i = 0; i < p->endpoint_count; i++) {
-		const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[i]);
-		if (!pin || memcmp(pin, &p->key, sizeof(*pin)) == 0)
+	for (unsigned i = 0; i < xy_state_pins(j->cfg.state); i++) {
+		struct xy_key pin;
+		const char *endpoint = xy_state_pin_at(j->cfg.state, i, &pin);
+		const struct xy_config_peer *p = xy_plan_at(plan, endpoint);
+		if (!p || memcmp(&pin, &p->key, sizeof(pin)) == 0)
 			continue;
 		xy_log_info("peer %s: its key in the config takes the place of the one pinned at "
 			    "%s",
-			    p->name, p->endpoints[i]);
-		changed = xy_state_pin_set(j->cfg.state, p->endpoints[i], &p->key) == 0;
+			    p->name, endpoint);
+		changed |= xy_state_pin_set(j->cfg.state, endpoint, &p->key) == 0;
 	}
 	if (changed)
 		xy_state_save(j->cfg.state);
@@ -98,12 +100,11 @@ void xy_join_apply(struct xy_join *j, const struct xy_plan *plan, xy_nsec now)
 {
 	unsigned kept = 0;
 	j->mark++;
-	for (unsigned i = 0; i < plan->config.peer_count; i++) {
-		const struct xy_config_peer *p = &plan->config.peers[i];
+	repin(j, plan);
+	for (unsigned i = 0; i < plan->keyless_count; i++) {
+		const struct xy_config_peer *p = &plan->config.peers[plan->keyless[i]];
 		struct xy_join_target *t;
-		if (!xy_key_is_zero(&p->key))
-			repin(j, p);
-		if (!xy_key_is_zero(&p->key) || !p->endpoint_count)
+		if (!p->endpoint_count)
 			continue;
 		t = find(j, p->endpoints[0]);
 		if (!t) {
@@ -152,17 +153,10 @@ static void trouble(struct xy_join_target *t, enum xy_join_state state, const st
 	xy_log_error("%s", t->trouble.text);
 }
 
-static bool has(const struct xy_plan *plan, const struct xy_key *key)
-{
-	for (unsigned i = 0; i < plan->config.peer_count; i++)
-		if (memcmp(&plan->config.peers[i].key, key, sizeof(*key)) == 0)
-			return true;
-	return false;
-}
-
 void xy_join_fill(struct xy_join *j, struct xy_plan *plan)
 {
-	for (unsigned i = 0; i < plan->config.peer_count; i++) {
+	for (unsigned n = 0; n < plan->keyless_count; n++) {
+		unsigned i = plan->keyless[n];
 		const struct xy_config_peer *p = &plan->config.peers[i];
 		struct xy_join_target *t;
 		struct xy_err err;
@@ -171,7 +165,7 @@ void xy_join_fill(struct xy_join *j, struct xy_plan *plan)
 		t = find(j, p->endpoints[0]);
 		if (!t || !t->has_key)
 			continue;
-		if (has(plan, &t->key)) {
+		if (xy_plan_with_key(plan, &t->key)) {
 			trouble(t, XY_JOIN_TWICE, &t->key);
 			continue;
 		}

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// From one config to the next, in slices: links that the plan does not want go, the others come or
-// change, then the routes are set (routes.c), and those of the old plan go. A link that goes leaves
-// its number behind until no route leads there; where numbers run out, the links that lack one come
-// in a second round.
+// From one config to the next, in slices: links that the plan wants are marked, those that it does
+// not want go, the others come or change, then the routes are set (routes.c), and those of the old
+// plan go. A link that goes leaves its number behind until no route leads there; where numbers run
+// out, the links that lack one come in a second round.
 #include "links/link.h"
 
 #include <sodium.h>
 
-enum { PEER_STEPS = 8 }; // of work in a peer, to one in a route
+enum {
+	PEER_STEPS = 8,	 // of work in a peer, to one in a route
+	SLOTS_STEP = 64, // slots without a link, in one
+};
 
 static bool is_same(const struct xy_link *k, const struct xy_plan *plan, unsigned at)
 {
@@ -16,18 +19,22 @@ static bool is_same(const struct xy_link *k, const struct xy_plan *plan, unsigne
 	       sodium_memcmp(&k->hs_remote, &plan->remote[at], sizeof(k->hs_remote)) == 0;
 }
 
-static void mark_wanted(struct xy_links *l, const struct xy_plan *plan)
+static bool mark_run(struct xy_links *l, unsigned *max)
 {
-	bool open = plan->config.peering != XY_PEERING_CLOSED;
-	l->mark++;
-	for (uint32_t i = 0; i < l->count; i++)
-		if (l->link[l->order[i]]->open && open)
-			l->link[l->order[i]]->mark = l->mark;
-	for (unsigned i = 0; i < plan->config.peer_count; i++) {
-		struct xy_link *k = xy_link_by_key(l, plan->config.peers[i].key.b);
+	struct xy_links_apply *a = &l->apply;
+	for (; a->at < a->plan->config.peer_count && *max; --*max, a->at++) {
+		struct xy_link *k = xy_link_by_key(l, a->plan->config.peers[a->at].key.b);
 		if (k)
-			k->mark = is_same(k, plan, i) ? l->mark : l->mark - 1;
+			k->mark = is_same(k, a->plan, a->at) ? l->mark : 0;
 	}
+	return a->at < a->plan->config.peer_count;
+}
+
+// A stranger's stays as well, where peering is open.
+static bool is_wanted(const struct xy_links *l, const struct xy_link *k)
+{
+	bool open = l->apply.plan->config.peering != XY_PEERING_CLOSED;
+	return k->mark == l->mark || (k->mark && k->open && open);
 }
 
 static void open_set(struct xy_links *l, const struct xy_config *c)
@@ -55,12 +62,14 @@ static bool remove_run(struct xy_links *l, unsigned *max)
 	struct xy_links_apply *a = &l->apply;
 	for (; a->at < l->cfg.max_peers; a->at++) {
 		struct xy_link *k = l->link[a->at];
-		if (!k || k->mark == l->mark)
-			continue;
-		if (*max < PEER_STEPS)
+		unsigned steps = k ? 1 : a->at % SLOTS_STEP == 0;
+		if (k && !is_wanted(l, k))
+			steps = PEER_STEPS;
+		if (*max < steps)
 			return true;
-		*max -= PEER_STEPS;
-		drop(l, k);
+		*max -= steps;
+		if (steps == PEER_STEPS)
+			drop(l, k);
 	}
 	return false;
 }
@@ -68,10 +77,13 @@ static bool remove_run(struct xy_links *l, unsigned *max)
 static int change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
 		  xy_nsec now)
 {
-	xy_link_order_drop(l, k); // it may get another name
+	bool renamed = strcmp(k->name, p->name) != 0; // the list is moved for nothing else
+	if (renamed)
+		xy_link_order_drop(l, k);
 	xy_link_open_adopt(l, k, now);
 	int r = xy_link_change(l, k, p, now);
-	xy_link_order_put(l, k);
+	if (renamed)
+		xy_link_order_put(l, k);
 	return r;
 }
 
@@ -119,6 +131,8 @@ static bool peers_run(struct xy_links *l, unsigned *max, xy_nsec now)
 static bool phase_run(struct xy_links *l, unsigned *max, xy_nsec now)
 {
 	switch (l->apply.phase) {
+	case XY_APPLY_MARK:
+		return mark_run(l, max);
 	case XY_APPLY_REMOVE:
 		return remove_run(l, max);
 	case XY_APPLY_PEERS:
@@ -157,8 +171,8 @@ void xy_links_apply_begin(struct xy_links *l, const struct xy_plan *plan)
 {
 	l->apply = (struct xy_links_apply){.plan = plan};
 	open_set(l, &plan->config);
-	mark_wanted(l, plan);
-	phase_begin(&l->apply, XY_APPLY_REMOVE);
+	l->mark += l->mark == UINT32_MAX ? 2 : 1; // never 0
+	phase_begin(&l->apply, XY_APPLY_MARK);
 }
 
 bool xy_links_applying(const struct xy_links *l)

@@ -83,6 +83,7 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 	if (p.remote.port)
 		l->cfg.ops.path(l->cfg.ops.arg, &p);
 	xy_link_size(k, &p);
+	xy_link_room_count(l, k);
 	way_tell(l, k, &p);
 	if (is_told(&p, &k->told))
 		return 0;
@@ -386,6 +387,7 @@ void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k)
 {
 	static const struct xy_endpoint none;
 	remote_set(l, k, &none);
+	xy_link_room_count(l, k);
 	free(k->endpoints.text);
 	free(k->endpoints.candidate);
 	k->endpoints.text = NULL;

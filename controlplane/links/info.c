@@ -55,17 +55,9 @@ static xy_nsec last_received(const struct xy_link *k, const struct xy_dp_peer_st
 	return s->rx_any > k->last_handshake ? s->rx_any : k->last_handshake;
 }
 
-static unsigned sessions_of(const struct xy_link *k)
+static void describe(const struct xy_links *l, const struct xy_link *k, xy_nsec now,
+		     struct xy_link_info *out)
 {
-	unsigned n = 0;
-	for (unsigned i = 0; i < XY_KEYPAIR_SLOTS; i++)
-		n += k->keypairs.slot[i].live;
-	return n;
-}
-
-void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out)
-{
-	const struct xy_link *k = l->link[l->order[at]];
 	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
 	*out = (struct xy_link_info){
 		.name = k->name,
@@ -87,7 +79,7 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 		.keepalive = k->keepalive,
 		.allowed_count = k->allowed_count,
 		.allowed = k->allowed,
-		.sessions = sessions_of(k),
+		.sessions = xy_link_sessions(k),
 		.handshakes_sent = k->sent,
 		.handshakes_failed = k->failed,
 	};
@@ -97,6 +89,21 @@ void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy
 	if (k->no_way && k->remote.port)
 		out->state = XY_LINK_UNROUTED;
 	out->trouble = xy_link_trouble_text(k, out->last_received);
+}
+
+void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out)
+{
+	describe(l, l->link[l->order[at]], now, out);
+}
+
+unsigned xy_links_met(const struct xy_links *l)
+{
+	return l->met_count;
+}
+
+void xy_links_met_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out)
+{
+	describe(l, l->met[at], now, out);
 }
 
 // Without an answer a peer is given as long as one with a session, and nothing more once an attempt

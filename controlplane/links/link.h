@@ -92,6 +92,7 @@ struct xy_link {
 	struct xy_dp_heard heard;  // where its last message came to
 	unsigned mtu;		   // by the config: the largest overlay packet; 0: not set
 	struct xy_link_sizes sizes;
+	uint32_t counted;	// what links.rooms counts of it; 0: nothing
 	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
 	bool no_way;		// this host knows none to it
 	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
@@ -117,17 +118,20 @@ struct xy_link {
 	bool worded;		 // that this initiation is not answered
 	bool clock_told;	 // that its clock and ours differ
 	bool told_up;
+	bool met;	    // it had a session once
+	uint32_t met_at;    // its place among those
 	bool unanswered;    // the last attempt was given up
 	bool open;	    // nobody configured it: strangers.c
 	bool provisional;   // no transport message has come yet
 	xy_nsec open_since; // provisional: since when
 	struct xy_log_limit quiet, moves, refusals;
-	uint32_t mark; // of the plan that wants it
+	uint32_t mark; // of the plan that wants it; 0: it is to be another
 };
 
 // How far a plan has come into force: apply.c.
 enum xy_apply_phase {
 	XY_APPLY_NONE,
+	XY_APPLY_MARK,	 // links that it wants, as they are
 	XY_APPLY_REMOVE, // links that it does not want
 	XY_APPLY_PEERS,
 	XY_APPLY_ROUTES,
@@ -156,11 +160,13 @@ struct xy_links {
 	struct xy_jobs jobs;
 
 	struct xy_link **link; // [max_peers], by slot
+	struct xy_link **met;  // [met_count] those that had a session once
+	uint32_t met_count;
 	uint32_t count;
 	uint32_t *order;     // [count] slots by name
 	uint32_t *free_slot; // [max_peers], a stack
 	uint32_t free_count;
-	uint32_t *leaving; // [max_peers] slots of links that are gone, and routes are not
+	bool *leaving; // [max_peers] slots of links that are gone, and routes are not
 	uint32_t leaving_count;
 	struct xy_map by_key, by_index, by_serial, by_remote;
 	uint8_t hash_key[16]; // secret: strangers choose keys and addresses
@@ -172,6 +178,11 @@ struct xy_links {
 	struct xy_links_apply apply;
 	bool own_told;	   // xy_dp_source_own was called
 	uint32_t renewing; // slots that are not begun anew yet, from the last down
+
+	struct xy_link_room { // what fits on links, and how many they are: there are few sizes
+		uint32_t size, count;
+	} * rooms;
+	unsigned rooms_count, rooms_size;
 
 	struct xy_link *provisional[XY_LINK_PROVISIONAL]; // oldest first
 	unsigned provisional_count;
@@ -246,6 +257,8 @@ void xy_link_session_free(struct xy_links *l, uint32_t index);
 void xy_link_session_begun(struct xy_links *l, struct xy_link *k, const struct xy_job *job,
 			   bool initiator, xy_nsec now);
 void xy_link_session_first(struct xy_links *l, struct xy_link *k, uint32_t index, xy_nsec now);
+unsigned xy_link_sessions(const struct xy_link *k);
+void xy_link_unmeet(struct xy_links *l, struct xy_link *k); // it goes
 void xy_link_sessions_clear(struct xy_links *l, struct xy_link *k);
 void xy_link_sessions_expire(struct xy_links *l, struct xy_link *k, xy_nsec now);
 xy_nsec xy_link_sessions_deadline(const struct xy_links *l, const struct xy_link *k);
@@ -300,6 +313,7 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
 // --- size.c
 // Decides on sizes: of what is known of the way, makes what the dataplane is told.
 void xy_link_size(struct xy_link *k, struct xy_dp_peer *p);
+void xy_link_room_count(struct xy_links *l, struct xy_link *k); // its size or place may be another
 
 // --- apply.c
 void xy_links_apply_run(struct xy_links *l, unsigned max, xy_nsec now); // steps, a route each

@@ -27,10 +27,11 @@ static int tables_init(struct xy_links *l)
 	r = r ? r : xy_map_init(&l->by_serial);
 	r = r ? r : xy_map_init(&l->by_remote);
 	l->link = calloc(n, sizeof(*l->link));
+	l->met = calloc(n, sizeof(struct xy_link *));
 	l->order = calloc(n, sizeof(*l->order));
 	l->free_slot = calloc(n, sizeof(*l->free_slot));
 	l->leaving = calloc(n, sizeof(*l->leaving));
-	if (r || !l->link || !l->order || !l->free_slot || !l->leaving)
+	if (r || !l->link || !l->met || !l->order || !l->free_slot || !l->leaving)
 		return -ENOMEM;
 	while (l->free_count < n) {
 		l->free_slot[l->free_count] = n - 1 - l->free_count;
@@ -81,8 +82,9 @@ void xy_links_destroy(struct xy_links *l)
 	for (uint32_t i = 0; l->link && i < l->cfg.max_peers; i++)
 		if (l->link[i])
 			xy_link_remove(l, l->link[i]);
-	for (uint32_t i = 0; i < l->leaving_count; i++) // what routing held
-		xy_dp_peer_del(l->dp, l->leaving[i]);
+	for (uint32_t i = 0; l->leaving && i < l->cfg.max_peers; i++) // what routing held
+		if (l->leaving[i])
+			xy_dp_peer_del(l->dp, i);
 	xy_rib_fini(&l->rib);
 	xy_heap_fini(&l->timers);
 	xy_map_fini(&l->by_key);
@@ -90,9 +92,11 @@ void xy_links_destroy(struct xy_links *l)
 	xy_map_fini(&l->by_serial);
 	xy_map_fini(&l->by_remote);
 	free(l->link);
+	free(l->met);
 	free(l->order);
 	free(l->free_slot);
 	free(l->leaving);
+	free(l->rooms);
 	sodium_memzero(l, sizeof(*l));
 	free(l);
 }
@@ -284,7 +288,7 @@ void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 		else
 			run(l, k, now);
 	}
-	if (l->rib.freed)
+	if (l->rib.unused_count)
 		xy_links_slots_free(l);
 	xy_links_apply_run(l, 2 * max, now);
 }
@@ -292,7 +296,7 @@ void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 xy_nsec xy_links_deadline(const struct xy_links *l)
 {
 	const struct xy_heap_node *n = xy_heap_first(&l->timers);
-	if (l->renewing || xy_links_apply_due(l) || (l->leaving_count && l->rib.freed))
+	if (l->renewing || xy_links_apply_due(l) || (l->leaving_count && l->rib.unused_count))
 		return 0;
 	return n ? n->at : XY_NEVER;
 }

@@ -220,6 +220,11 @@ unsigned xy_links_count(const struct xy_links *l);
 // Links are numbered by name, 0..count-1. The first whose name is behind `after` (NULL: 0).
 unsigned xy_links_after(const struct xy_links *l, const char *after);
 void xy_links_info(const struct xy_links *l, unsigned at, xy_nsec now, struct xy_link_info *out);
+// Those that ever had a session, in no order: who looks for what has gone, or is up, looks at no
+// more.
+unsigned xy_links_met(const struct xy_links *l);
+void xy_links_met_info(const struct xy_links *l, unsigned at, xy_nsec now,
+		       struct xy_link_info *out);
 
 // Who it was that lately asked for another key than ours from where no peer of ours is.
 bool xy_links_other_key(const struct xy_links *l, xy_nsec now, struct xy_endpoint *from);

@@ -134,12 +134,16 @@ void xy_link_remove(struct xy_links *l, struct xy_link *k)
 	xy_link_open_end(l, k);
 	xy_link_handshake_end(l, k);
 	xy_link_sessions_clear(l, k);
+	xy_link_unmeet(l, k);
 	xy_heap_set(&l->timers, &k->timer, XY_NEVER);
 	xy_map_del(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN));
 	xy_map_del(&l->by_serial, k->serial);
 	xy_link_endpoints_free(l, k);
 	l->link[k->slot] = NULL;
-	l->leaving[l->leaving_count++] = k->slot;
+	l->leaving[k->slot] = true;
+	l->leaving_count++;
+	xy_rib_hold(&l->rib, k->slot); // nothing may name it as it is
+	xy_rib_release(&l->rib, k->slot);
 	free(k->allowed);
 	sodium_memzero(k, sizeof(*k));
 	free(k);
@@ -149,21 +153,18 @@ void xy_link_remove(struct xy_links *l, struct xy_link *k)
 // A route that leads there would be the next peer's: it comes after the last one.
 void xy_links_slots_free(struct xy_links *l)
 {
-	uint32_t kept = 0;
-	l->rib.freed = false;
+	uint32_t slot;
 	if (!l->leaving_count)
 		return;
 	xy_rib_commit(&l->rib);
-	for (uint32_t i = 0; i < l->leaving_count; i++) {
-		uint32_t slot = l->leaving[i];
-		if (l->rib.uses[slot]) {
-			l->leaving[kept++] = slot;
+	while (xy_rib_unused(&l->rib, &slot)) {
+		if (!l->leaving[slot])
 			continue;
-		}
+		l->leaving[slot] = false;
+		l->leaving_count--;
 		xy_dp_peer_del(l->dp, slot);
 		l->free_slot[l->free_count++] = slot;
 	}
-	l->leaving_count = kept;
 }
 
 // --- the list by name

@@ -182,6 +182,89 @@ static void remotes_make(const char *path, struct xy_plan *plan, const struct xy
 			    c->peers[i].name);
 }
 
+// --- whom to find without looking at all
+
+static int by_key(const void *a, const void *b, void *arg)
+{
+	const struct xy_config_peer *peers = arg;
+	return memcmp(peers[*(const uint32_t *)a].key.b, peers[*(const uint32_t *)b].key.b,
+		      XY_KEY_LEN);
+}
+
+static const char *endpoint_of(const struct xy_config_peer *peers, uint32_t at)
+{
+	return peers[at / XY_CONFIG_ENDPOINTS].endpoints[at % XY_CONFIG_ENDPOINTS];
+}
+
+static int by_endpoint(const void *a, const void *b, void *arg)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	int c = strcmp(endpoint_of(arg, x), endpoint_of(arg, y));
+	return c ? c : (x > y) - (x < y);
+}
+
+static int index_make(struct xy_plan *p)
+{
+	struct xy_config *c = &p->config;
+	unsigned keyed = 0, endpoints = 0;
+	for (unsigned i = 0; i < c->peer_count; i++)
+		endpoints += c->peers[i].endpoint_count;
+	p->keyless = calloc(c->peer_count + 1u, sizeof(*p->keyless));
+	p->by_key = calloc(c->peer_count + 1u, sizeof(*p->by_key));
+	p->by_endpoint = calloc(endpoints + 1u, sizeof(*p->by_endpoint));
+	if (!p->keyless || !p->by_key || !p->by_endpoint)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->peer_count; i++) {
+		if (xy_key_is_zero(&c->peers[i].key)) {
+			p->keyless[p->keyless_count++] = i;
+			continue;
+		}
+		p->by_key[keyed++] = i;
+		for (unsigned k = 0; k < c->peers[i].endpoint_count; k++)
+			p->by_endpoint[p->endpoint_count++] = i * XY_CONFIG_ENDPOINTS + k;
+	}
+	qsort_r(p->by_key, keyed, sizeof(*p->by_key), by_key, c->peers);
+	qsort_r(p->by_endpoint, p->endpoint_count, sizeof(*p->by_endpoint), by_endpoint, c->peers);
+	return 0;
+}
+
+const struct xy_config_peer *xy_plan_with_key(const struct xy_plan *p, const struct xy_key *key)
+{
+	const struct xy_config_peer *peers = p->config.peers;
+	uint32_t from = 0, to = p->config.peer_count - p->keyless_count;
+	for (unsigned i = 0; i < p->keyless_count; i++)
+		if (memcmp(&peers[p->keyless[i]].key, key, sizeof(*key)) == 0)
+			return &peers[p->keyless[i]];
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+		int c = memcmp(peers[p->by_key[mid]].key.b, key->b, XY_KEY_LEN);
+		if (!c)
+			return &peers[p->by_key[mid]];
+		if (c < 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return NULL;
+}
+
+const struct xy_config_peer *xy_plan_at(const struct xy_plan *p, const char *endpoint)
+{
+	const struct xy_config_peer *peers = p->config.peers;
+	uint32_t from = 0, to = p->endpoint_count;
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+		int c = strcmp(endpoint_of(peers, p->by_endpoint[mid]), endpoint);
+		if (!c)
+			return &peers[p->by_endpoint[mid] / XY_CONFIG_ENDPOINTS];
+		if (c < 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return NULL;
+}
+
 int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
 		 struct xy_plan *out, struct xy_err *err)
 {
@@ -189,7 +272,7 @@ int xy_plan_make(const char *path, struct xy_config *config, const struct xy_ide
 	sodium_memzero(config, sizeof(*config));
 	struct xy_config *c = &out->config;
 	out->remote = calloc(c->peer_count ? c->peer_count : 1, sizeof(*out->remote));
-	if (!out->remote)
+	if (!out->remote || index_make(out))
 		return xy_err_set(err, ENOMEM, "%s: no memory for %u peers", path, c->peer_count);
 	if (c->peer_count > c->max_peers)
 		return xy_err_set(err, EINVAL, "%s: %u peers, but max_peers is %u; raise max_peers",
@@ -223,6 +306,11 @@ void xy_plan_free(struct xy_plan *p)
 	if (p->remote)
 		sodium_memzero(p->remote, p->config.peer_count * sizeof(*p->remote));
 	free(p->remote);
+	free(p->keyless);
+	free(p->by_key);
+	free(p->by_endpoint);
 	p->remote = NULL;
+	p->keyless = p->by_key = p->by_endpoint = NULL;
+	p->keyless_count = p->endpoint_count = 0;
 	xy_config_free(&p->config);
 }

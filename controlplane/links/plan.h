@@ -10,6 +10,10 @@
 struct xy_plan {
 	struct xy_config config;
 	struct xy_hs_remote *remote; // [config.peer_count]
+	uint32_t *keyless;	     // [keyless_count] peers that were given no key, in order
+	uint32_t *by_key;	     // [config.peer_count - keyless_count] the others
+	uint32_t *by_endpoint;	     // [endpoint_count] peer * XY_CONFIG_ENDPOINTS + which
+	unsigned keyless_count, endpoint_count;
 };
 
 // Checks what only this node can: our own key as a peer, addresses of our own /64 and of others'.
@@ -23,6 +27,10 @@ int xy_plan_make(const char *path, struct xy_config *config, const struct xy_ide
 // Sets the key of a peer that had none: an X25519 operation.
 int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
 		    const struct xy_identity *id, struct xy_err *err);
+// Without a walk over all peers, of which there may be many: who has this key, now that keyless
+// ones may have got one, and who is given both a key and this endpoint; NULL: nobody.
+const struct xy_config_peer *xy_plan_with_key(const struct xy_plan *p, const struct xy_key *key);
+const struct xy_config_peer *xy_plan_at(const struct xy_plan *p, const char *endpoint);
 // Logs what has no effect, with `before` in front of each.
 void xy_plan_warn(const struct xy_plan *p, const char *before);
 // Logs what is refused, and says how much that is.

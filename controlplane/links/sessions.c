@@ -32,10 +32,37 @@ void xy_link_session_free(struct xy_links *l, uint32_t index)
 	xy_dp_session_del(l->dp, index);
 }
 
-static void let_go(struct xy_links *l, const struct xy_keypair_drops *drops)
+unsigned xy_link_sessions(const struct xy_link *k)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < XY_KEYPAIR_SLOTS; i++)
+		n += k->keypairs.slot[i].live;
+	return n;
+}
+
+static void meet(struct xy_links *l, struct xy_link *k)
+{
+	if (k->met || !xy_link_sessions(k))
+		return;
+	k->met = true;
+	k->met_at = l->met_count;
+	l->met[l->met_count++] = k;
+}
+
+void xy_link_unmeet(struct xy_links *l, struct xy_link *k)
+{
+	if (!k->met)
+		return;
+	k->met = false;
+	l->met[k->met_at] = l->met[--l->met_count];
+	l->met[k->met_at]->met_at = k->met_at;
+}
+
+static void let_go(struct xy_links *l, struct xy_link *k, const struct xy_keypair_drops *drops)
 {
 	for (unsigned i = 0; i < drops->n; i++)
 		xy_link_session_free(l, drops->index[i]);
+	meet(l, k);
 }
 
 static void became_current(struct xy_links *l, struct xy_link *k, uint32_t index, bool initiator,
@@ -73,7 +100,7 @@ void xy_link_session_begun(struct xy_links *l, struct xy_link *k, const struct x
 	} else {
 		xy_keypairs_responded(&k->keypairs, job->index, now, &drops);
 	}
-	let_go(l, &drops);
+	let_go(l, k, &drops);
 }
 
 void xy_link_session_first(struct xy_links *l, struct xy_link *k, uint32_t index, xy_nsec now)
@@ -82,21 +109,21 @@ void xy_link_session_first(struct xy_links *l, struct xy_link *k, uint32_t index
 	k->answers_unused = 0;
 	if (xy_keypairs_received(&k->keypairs, index, &drops))
 		became_current(l, k, index, false, now);
-	let_go(l, &drops);
+	let_go(l, k, &drops);
 }
 
 void xy_link_sessions_clear(struct xy_links *l, struct xy_link *k)
 {
 	struct xy_keypair_drops drops = {0};
 	xy_keypairs_clear(&k->keypairs, &drops);
-	let_go(l, &drops);
+	let_go(l, k, &drops);
 }
 
 void xy_link_sessions_expire(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	struct xy_keypair_drops drops = {0};
 	xy_keypairs_expire(&k->keypairs, now, l->cfg.limits.reject_after_time, &drops);
-	let_go(l, &drops);
+	let_go(l, k, &drops);
 	if (drops.n && k->told_up && !xy_keypairs_current(&k->keypairs)) {
 		xy_log_info("peer %s: down, its session ended", k->name);
 		xy_link_down(l, k, now);

@@ -7,6 +7,8 @@
 
 #include "wire/inet.h"
 
+#include <stdlib.h>
+
 enum { UNKNOWN = 1500 };
 
 static uint32_t inside(const struct xy_link_sizes *s, uint32_t datagram)
@@ -88,13 +90,49 @@ void xy_links_probed(struct xy_links *l, uint32_t slot, const struct xy_link_pro
 	xy_link_endpoint_publish(l, k);
 }
 
+static void count(struct xy_links *l, uint32_t size, bool more)
+{
+	unsigned i = 0;
+	while (i < l->rooms_count && l->rooms[i].size != size)
+		i++;
+	if (i == l->rooms_count)
+		l->rooms[l->rooms_count++] = (struct xy_link_room){.size = size};
+	l->rooms[i].count += more ? 1 : UINT32_MAX;
+	if (!l->rooms[i].count)
+		l->rooms[i] = l->rooms[--l->rooms_count];
+}
+
+static bool room_for_one(struct xy_links *l)
+{
+	enum { MORE = 8 };
+	if (l->rooms_count < l->rooms_size)
+		return true;
+	void *v = reallocarray(l->rooms, l->rooms_size + MORE, sizeof(*l->rooms));
+	if (!v)
+		return false;
+	l->rooms = v;
+	l->rooms_size += MORE;
+	return true;
+}
+
+// Without memory it counts as before: one size is a little off.
+void xy_link_room_count(struct xy_links *l, struct xy_link *k)
+{
+	uint32_t size = k->remote.port ? k->sizes.local : 0;
+	if (size == k->counted || !room_for_one(l))
+		return;
+	if (k->counted)
+		count(l, k->counted, false);
+	if (size)
+		count(l, size, true);
+	k->counted = size;
+}
+
 uint32_t xy_links_room(const struct xy_links *l)
 {
 	uint32_t least = 0;
-	for (uint32_t i = 0; i < l->count; i++) {
-		const struct xy_link *k = l->link[l->order[i]];
-		if (k->remote.port && (!least || k->sizes.local < least))
-			least = k->sizes.local;
-	}
+	for (unsigned i = 0; i < l->rooms_count; i++)
+		if (!least || l->rooms[i].size < least)
+			least = l->rooms[i].size;
 	return least;
 }

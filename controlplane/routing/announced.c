@@ -10,44 +10,54 @@
 #define SOON	       (120 * XY_SEC)
 #define ASK_EVERY      (10 * XY_SEC) // nothing is sent there that would
 
-static struct xy_announced_net *find(struct xy_announced *a, const struct xy_prefix *p)
+static int by_prefix(const void *a, const void *b)
 {
-	for (unsigned i = 0; i < a->count; i++)
-		if (xy_prefix_eq(&a->v[i].prefix, p))
-			return &a->v[i];
-	return NULL;
+	const struct xy_announced_net *x = a, *y = b;
+	int c = memcmp(x->prefix.addr.b, y->prefix.addr.b, sizeof(x->prefix.addr.b));
+	return c ? c : (int)x->prefix.len - (int)y->prefix.len;
 }
 
-static bool has(const struct xy_config_prefixes *list, const struct xy_prefix *p)
+static struct xy_announced_net *find(const struct xy_announced *a, const struct xy_prefix *p)
 {
-	for (unsigned i = 0; i < list->count; i++)
-		if (xy_prefix_eq(&list->v[i], p))
-			return true;
-	return false;
+	const struct xy_announced_net key = {.prefix = *p};
+	return a->count ? bsearch(&key, a->v, a->count, sizeof(*a->v), by_prefix) : NULL;
+}
+
+// In order, each once.
+static int list_make(struct xy_announced *a, const struct xy_config_prefixes *want)
+{
+	unsigned kept = 0;
+	*a = (struct xy_announced){.v = calloc(want->count + 1u, sizeof(*a->v))};
+	if (!a->v)
+		return -ENOMEM;
+	for (unsigned i = 0; i < want->count; i++)
+		a->v[i] = (struct xy_announced_net){
+			.prefix = want->v[i], .leaf = XY_DP_NO_PEER, .hold_down = HOLD_DOWN};
+	qsort(a->v, want->count, sizeof(*a->v), by_prefix);
+	for (unsigned i = 0; i < want->count; i++)
+		if (!kept || by_prefix(&a->v[kept - 1], &a->v[i]) != 0)
+			a->v[kept++] = a->v[i];
+	a->count = kept;
+	return 0;
 }
 
 int xy_announced_set(struct xy_announced *a, const struct xy_config_prefixes *want, xy_nsec now)
 {
-	struct xy_announced next = {.v = calloc(want->count + 1u, sizeof(*next.v))};
-	if (!next.v)
-		return -ENOMEM;
-	for (unsigned i = 0; i < want->count; i++) {
-		const struct xy_announced_net *old = find(a, &want->v[i]);
-		if (find(&next, &want->v[i])) // twice in the list
-			continue;
-		next.v[next.count++] = old ? *old
-					   : (struct xy_announced_net){.prefix = want->v[i],
-								       .leaf = XY_DP_NO_PEER,
-								       .hold_down = HOLD_DOWN};
-	}
-	for (unsigned i = 0; i < a->count; i++)
-		if (a->v[i].told && !has(want, &a->v[i].prefix))
+	struct xy_announced next;
+	int r = list_make(&next, want);
+	if (r)
+		return r;
+	for (unsigned i = 0; i < a->count; i++) {
+		struct xy_announced_net *n = find(&next, &a->v[i].prefix);
+		if (n)
+			*n = a->v[i];
+		else if (a->v[i].told)
 			xy_babel_withdraw(a->babel, &a->v[i].prefix, now);
+	}
 	free(a->v);
 	a->v = next.v;
 	a->count = next.count;
-	bool told = false;
-	return xy_announced_look(a, now, &told);
+	return 0;
 }
 
 static const char *leaf_name(const struct xy_announced *a, const struct xy_announced_net *n)
@@ -130,10 +140,10 @@ static int look(struct xy_announced *a, struct xy_announced_net *n, xy_nsec now)
 	return n->told ? 0 : tell(a, n, now);
 }
 
-int xy_announced_look(struct xy_announced *a, xy_nsec now, bool *told)
+int xy_announced_look(struct xy_announced *a, unsigned from, unsigned max, xy_nsec now, bool *told)
 {
 	int failed = 0;
-	for (unsigned i = 0; i < a->count; i++) {
+	for (unsigned i = from; i < a->count && i - from < max; i++) {
 		bool before = a->v[i].told;
 		int e = look(a, &a->v[i], now);
 		failed = e ? e : failed;

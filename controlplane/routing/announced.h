@@ -21,15 +21,16 @@ struct xy_announced_net {
 struct xy_announced {
 	struct xy_babel *babel;
 	struct xy_links *links;
-	struct xy_announced_net *v;
+	struct xy_announced_net *v; // by prefix
 	unsigned count;
 };
 
 void xy_announced_fini(struct xy_announced *a);
-// The list of a new config: what stands in both goes on as it was. -ENOMEM: nothing changed.
+// The list of a new config: what stands in both goes on as it was, what is new is announced by the
+// next look. -ENOMEM: nothing changed.
 int xy_announced_set(struct xy_announced *a, const struct xy_config_prefixes *want, xy_nsec now);
-// Looks at each leaf; once a second. *told: Babel has something to send for it. An error is Babel's,
-// of the last that failed.
-int xy_announced_look(struct xy_announced *a, xy_nsec now, bool *told);
+// Looks at those from `from` on, and at their leaves; at all of them once a second. *told: Babel
+// has something to send for it. An error is Babel's, of the last that failed.
+int xy_announced_look(struct xy_announced *a, unsigned from, unsigned max, xy_nsec now, bool *told);
 // The nth that is withheld, and the name of its leaf; NULL: there are no more.
 const char *xy_announced_withheld(const struct xy_announced *a, unsigned nth, struct xy_prefix *p);

@@ -141,8 +141,21 @@ void xy_rib_hold(struct xy_rib *rib, uint32_t peer)
 
 void xy_rib_release(struct xy_rib *rib, uint32_t peer)
 {
-	if (peer < rib->peers && --rib->uses[peer] == 0)
-		rib->freed = true;
+	if (peer >= rib->peers || --rib->uses[peer] || rib->is_unused[peer])
+		return;
+	rib->is_unused[peer] = true;
+	rib->unused[rib->unused_count++] = peer;
+}
+
+bool xy_rib_unused(struct xy_rib *rib, uint32_t *peer)
+{
+	while (rib->unused_count) {
+		*peer = rib->unused[--rib->unused_count];
+		rib->is_unused[*peer] = false;
+		if (!rib->uses[*peer])
+			return true;
+	}
+	return false;
 }
 
 static void each_peer(struct xy_rib *rib, const struct xy_dp_route *r,
@@ -414,13 +427,18 @@ int xy_rib_init(struct xy_rib *rib, struct xy_dp *dp, uint32_t peers)
 	randombytes_buf(&rib->random, sizeof(rib->random));
 	rib->random |= 1; // xorshift's one bad state
 	rib->uses = calloc(peers, sizeof(*rib->uses));
-	return rib->uses ? 0 : -ENOMEM;
+	rib->unused = calloc(peers, sizeof(*rib->unused));
+	rib->is_unused = calloc(peers, sizeof(*rib->is_unused));
+	return rib->uses && rib->unused && rib->is_unused ? 0 : -ENOMEM;
 }
 
 void xy_rib_fini(struct xy_rib *rib)
 {
 	free(rib->uses);
-	rib->uses = NULL;
+	free(rib->unused);
+	free(rib->is_unused);
+	rib->uses = rib->unused = NULL;
+	rib->is_unused = NULL;
 	rib->peers = 0;
 }
 

@@ -42,9 +42,11 @@ struct xy_rib {
 	uint64_t random;
 	bool changed; // since the last commit
 	uint32_t peers;
-	uint32_t *uses;		     // [peers] routes of all sources that name the peer, and holds
-	bool freed;		     // some peer's last use has gone; cleared by who looks
-	struct xy_rib_list yielding; // in force, and yields; oldest first
+	uint32_t *uses;	  // [peers] routes of all sources that name the peer, and holds
+	uint32_t *unused; // [peers] whose last use has gone, each once
+	uint32_t unused_count;
+	bool *is_unused;	       // [peers] it stands there
+	struct xy_rib_list yielding;   // in force, and yields; oldest first
 	struct xy_rib_list waiting[2]; // for room: what does not yield, what does
 	struct xy_rib_list news;       // LEARNED, and its room is another than was last said
 	uint32_t waiting_count;
@@ -73,6 +75,8 @@ bool xy_rib_room_news(struct xy_rib *rib, struct xy_prefix *p, bool *room);
 // and no hold of somebody who may still bring one.
 void xy_rib_hold(struct xy_rib *rib, uint32_t peer);
 void xy_rib_release(struct xy_rib *rib, uint32_t peer);
+// The next one that nothing names any more, and something did since this last gave it. False: none.
+bool xy_rib_unused(struct xy_rib *rib, uint32_t *peer);
 
 // What one source wants; NULL: nothing.
 const struct xy_rib_route *xy_rib_get(const struct xy_rib *rib, const struct xy_prefix *p,

@@ -38,7 +38,8 @@ static bool announced_next(struct xy_links_apply *a, struct xy_rib_route *out)
 	return true;
 }
 
-// A node's own /64; of a leaf, what it is allowed. An open peer's is strangers.c's.
+// A node's own /64; of a leaf, what it is allowed. An open peer's is strangers.c's. False: it has
+// no more.
 static bool link_route(const struct xy_link *k, unsigned n, struct xy_rib_route *out)
 {
 	if (k->open || n >= (k->leaf ? k->allowed_count : 1))
@@ -51,29 +52,36 @@ static bool link_route(const struct xy_link *k, unsigned n, struct xy_rib_route 
 
 static bool link_next(const struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
 {
-	for (; a->at < l->cfg.max_peers; a->at++, a->nth = 0)
-		if (l->link[a->at] && link_route(l->link[a->at], a->nth++, out))
-			return true;
-	return false;
+	while (a->at < l->cfg.max_peers && !l->link[a->at]) {
+		a->at++;
+		a->nth = 0;
+	}
+	if (a->at == l->cfg.max_peers)
+		return false;
+	if (!link_route(l->link[a->at], a->nth++, out)) { // a step all the same
+		a->at++;
+		a->nth = 0;
+	}
+	return true;
 }
 
 static bool static_next(const struct xy_links *l, struct xy_links_apply *a,
 			struct xy_rib_route *out)
 {
 	const struct xy_config *c = &a->plan->config;
-	while (a->at < c->route_count) {
-		const struct xy_config_route *r = &c->routes[a->at++];
-		const struct xy_link *k = xy_link_by_key(l, c->peers[r->peer].key.b);
-		if (!k) // it could not be added
-			continue;
-		out->source = XY_ROUTE_STATIC;
-		out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};
-		out->prefix = r->prefix;
+	if (a->at == c->route_count)
+		return false;
+	const struct xy_config_route *r = &c->routes[a->at++];
+	const struct xy_link *k = xy_link_by_key(l, c->peers[r->peer].key.b);
+	if (!k) // it could not be added
 		return true;
-	}
-	return false;
+	out->source = XY_ROUTE_STATIC;
+	out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};
+	out->prefix = r->prefix;
+	return true;
 }
 
+// The next one; without a kind: a step that brought none. False: that was all.
 static bool next(const struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
 {
 	enum { OWN, ANNOUNCED, LINKS, STATIC, END };
@@ -140,7 +148,7 @@ bool xy_links_routes_run(struct xy_links *l, unsigned *max)
 	for (; *max; --*max) {
 		if (!next(l, a, &r))
 			return false;
-		e = install(l, &r, &err);
+		e = r.route.kind ? install(l, &r, &err) : 0;
 		if (e)
 			xy_links_apply_failed(l, e, &err);
 	}

@@ -8,6 +8,7 @@
 #include "wire/udp6.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -25,20 +26,21 @@
 #define UNANSWERED    (10 * XY_SEC)   // or where nothing came back since
 #define LOOK_BUDGET   4096	      // slots in a turn, where nothing is to be looked at
 #define LOOK_COST     32	      // of a link: a cache line of each session and worker
+#define APPLY_ACTIONS 4		      // a step of a plan takes so many times as long as an action
 
 static_assert((int)XY_BABEL_HOPS == (int)XY_DP_HOPS, "next hops are passed on as they are");
 
 static const struct xy_prefix mesh = {.addr.b = {0x02}, .len = 7};
 
 struct link {
-	bool there;  // in Babel
-	bool up;     // a session is there
-	bool open;   // of an open peer: no plan names it
-	bool plain;  // a leaf; also while routes of what was here go
-	bool spoken; // Babel was, since the number is this peer's
-	bool going;  // removed, and its number held until no route names it
-	bool no_way; // this host knows none to it
-	bool wanted; // by the plan at hand
+	bool there;    // in Babel
+	bool up;       // a session is there
+	bool open;     // of an open peer: no plan names it
+	bool plain;    // a leaf; also while routes of what was here go
+	bool spoken;   // Babel was, since the number is this peer's
+	bool going;    // removed, and its number held until no route names it
+	bool no_way;   // this host knows none to it
+	uint32_t mark; // of the plan that wants it
 	uint16_t cost;
 	uint32_t max_origins;
 	bool stub, relay;
@@ -48,6 +50,35 @@ struct link {
 	struct xy_log_limit lost, heard; // of what is said of it alone
 	uint8_t print[16];		 // of its other settings
 	struct xy_key key;
+};
+
+struct going { // of a link: until all that was to be done when it was removed is done
+	uint32_t slot;
+	struct xy_babel_fence until;
+};
+
+enum phase { // of a plan that comes into force
+	APPLY_NONE,
+	APPLY_LINKS,
+	APPLY_SWEEP, // links with which Babel is not to be spoken any more
+	APPLY_ANNOUNCE,
+	APPLY_PREFER, // keys that the plan accepts, before those that the last one did are let go
+	APPLY_ACCEPT,
+};
+
+struct apply {
+	enum phase phase;
+	const struct xy_plan *plan;
+	unsigned at;		// where the phase is
+	struct preferred *list; // PREFER on
+	int result;		// of the first that failed
+	struct xy_err err;
+};
+
+struct preferred { // keys that were preferred by a plan before
+	struct preferred *next;
+	unsigned count;
+	struct xy_babel_accept list[];
 };
 
 struct queue { // of claims, first in, first out
@@ -67,21 +98,25 @@ struct xy_routing {
 	struct xy_rib *rib;
 	struct xy_addr local; // our link-local address, the same on each link
 	struct link *link;    // [max_peers], by slot
-	uint32_t going;	      // links of that kind
-	bool pending;	      // actions are left
-	uint32_t look_next;   // slot
+	struct going *going;  // [max_peers], a ring, in order
+	uint32_t going_at, going_count;
+	uint32_t mark; // of the plan at hand
+	struct apply apply;
+	bool pending;	    // actions are left
+	uint32_t look_next; // slot
 	xy_nsec look_at, look_began;
 	bool look_busy; // traffic was seen in this round: the next follows soon
 	struct queue sign, verify;
 	struct xy_routing_job job[XY_ROUTING_JOBS];
 	unsigned jobs;
 	struct xy_announced announced;
-	struct xy_babel_accept *accepted; // whose origins are admitted first
-	unsigned accepted_count;
+	struct preferred *accepted;	     // whose origins are admitted first
+	struct preferred *let_go;	     // no more, a list
 	struct negative negative[NEGATIVES]; // a ring, oldest first
 	unsigned negative_at, negative_count;
-	uint32_t slots;	  // below this are all that were ever there: the lowest are given out first
-	uint32_t checked; // where xy_routing_check goes on
+	uint32_t slots; // below this are all that were ever there: the lowest are given out first
+	unsigned troubles; // that were told and last
+	uint32_t checked;  // where xy_routing_check goes on
 	uint64_t notice[XY_ROUTING_NOTICES], malformed, refused;
 	struct xy_log_limit log[XY_ROUTING_NOTICES], log_refused;
 };
@@ -450,16 +485,15 @@ static void act_all(struct xy_routing *r, unsigned max, xy_nsec now)
 	jobs_start(r);
 }
 
-static void going_release(struct xy_routing *r, xy_nsec now)
+// A flood never ends, but what was there before it was does.
+static void going_release(struct xy_routing *r)
 {
-	if (!r->going || r->pending || xy_babel_deadline(r->babel) <= now)
-		return;
-	for (uint32_t i = 0; i < r->cfg.max_peers && r->going; i++) {
-		if (!r->link[i].going)
-			continue;
-		r->link[i].going = false;
-		r->going--;
-		xy_rib_release(r->rib, i);
+	while (r->going_count && xy_babel_passed(r->babel, &r->going[r->going_at].until)) {
+		uint32_t slot = r->going[r->going_at].slot;
+		r->link[slot].going = false;
+		r->going_at = (r->going_at + 1) % r->cfg.max_peers;
+		r->going_count--;
+		xy_rib_release(r->rib, slot);
 	}
 }
 
@@ -506,6 +540,8 @@ static void look_soon(struct xy_routing *r, xy_nsec now)
 		r->look_at = now + LOOK_EVERY;
 }
 
+static void apply_run(struct xy_routing *r, unsigned max, xy_nsec now);
+
 void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 {
 	negatives_expire(r, now);
@@ -515,12 +551,14 @@ void xy_routing_run(struct xy_routing *r, unsigned max, xy_nsec now)
 		xy_babel_poll(r->babel, now);
 	look_soon(r, now);
 	act_all(r, max, now);
-	going_release(r, now);
+	going_release(r);
+	apply_run(r, max / APPLY_ACTIONS + 1, now);
 }
 
 xy_nsec xy_routing_deadline(const struct xy_routing *r)
 {
-	xy_nsec at = r->pending || r->rib->news.head ? 0 : xy_babel_deadline(r->babel);
+	bool now = r->pending || r->rib->news.head || r->apply.phase != APPLY_NONE || r->let_go;
+	xy_nsec at = now ? 0 : xy_babel_deadline(r->babel);
 	if (r->negative_count && r->negative[r->negative_at].until < at)
 		at = r->negative[r->negative_at].until;
 	return r->look_at < at ? r->look_at : at;
@@ -584,14 +622,22 @@ static void link_end(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	r->pending = true;
 }
 
+static void trouble_over(struct xy_routing *r, struct link *k)
+{
+	r->troubles -= k->trouble_told;
+	k->trouble_told = false;
+}
+
 // Until Babel is through with it, an action may still name the link.
 static void link_gone(struct xy_routing *r, uint32_t slot)
 {
 	struct link *k = &r->link[slot];
 	if (k->spoken && !k->going) {
+		uint32_t last = (r->going_at + r->going_count++) % r->cfg.max_peers;
+		r->going[last] = (struct going){slot, xy_babel_fence(r->babel)};
 		xy_rib_hold(r->rib, slot);
-		r->going++;
 	}
+	trouble_over(r, k);
 	*k = (struct link){.plain = k->plain, .going = k->going || k->spoken};
 }
 
@@ -736,7 +782,7 @@ static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_confi
 	uint8_t print[16];
 	describe(r, p, &c);
 	settings_print(&c, print);
-	k->wanted = true;
+	k->mark = r->mark;
 	k->open = false;
 	if (k->there && memcmp(print, k->print, sizeof(print)) != 0)
 		link_end(r, slot, now);
@@ -753,71 +799,209 @@ static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_confi
 	return 0;
 }
 
-// A key that the user named is admitted before others where an origin limit is reached.
-static void accept_prefer(struct xy_routing *r, const struct xy_babel_accept *list, unsigned n,
-			  bool on)
+static void apply_failed(struct xy_routing *r, int result, const struct xy_err *err)
 {
-	for (unsigned i = 0; i < n; i++)
-		xy_babel_origin_prefer(r->babel, &list[i].key, on);
+	if (!r->apply.result)
+		r->apply.err = *err;
+	r->apply.result = r->apply.result ? r->apply.result : result;
 }
 
-static int accept_apply(struct xy_routing *r, const struct xy_config *c, xy_nsec now)
+static void no_memory(struct xy_routing *r)
 {
-	unsigned n = c->routing.accept_count;
-	struct xy_babel_accept *list = calloc(n + 1u, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (unsigned i = 0; i < n; i++)
-		list[i] = (struct xy_babel_accept){.key = c->routing.accept[i].key,
-						   .prefix = c->routing.accept[i].prefix};
-	int e = xy_babel_accept(r->babel, list, n, now);
-	if (e) {
-		free(list);
-		return e;
-	}
-	accept_prefer(r, list, n, true); // before the old ones are let go
-	accept_prefer(r, r->accepted, r->accepted_count, false);
-	free(r->accepted);
-	r->accepted = list;
-	r->accepted_count = n;
-	return 0;
+	struct xy_err err;
+	apply_failed(r, xy_err_set(&err, ENOMEM, "routing: %s", strerror(ENOMEM)), &err);
 }
 
-static int links_apply(struct xy_routing *r, const struct xy_config *c, xy_nsec now,
-		       struct xy_err *err)
+static void link_bring(struct xy_routing *r, unsigned at, xy_nsec now)
 {
+	const struct xy_config_peer *p = &r->apply.plan->config.peers[at];
+	struct xy_err err;
 	uint32_t slot;
-	for (uint32_t i = 0; i < r->cfg.max_peers; i++)
-		r->link[i].wanted = false;
-	for (unsigned i = 0; i < c->peer_count; i++) {
-		const struct xy_config_peer *p = &c->peers[i];
-		if (!xy_config_speaks(p) || xy_links_slot(r->cfg.links, &p->key, &slot))
-			continue; // it could not be added, which was said
-		int e = link_apply(r, slot, p, now);
-		if (e)
-			return xy_err_set(err, -e, "peer %s: no routing with it: %s%s", p->name,
-					  strerror(-e),
-					  e == -ERANGE ? "; lower max_peers to 65535" : "");
+	if (!xy_config_speaks(p) || xy_links_slot(r->cfg.links, &p->key, &slot))
+		return; // it could not be added, which was said
+	int e = link_apply(r, slot, p, now);
+	if (e)
+		apply_failed(r,
+			     xy_err_set(&err, -e, "peer %s: no routing with it: %s%s", p->name,
+					strerror(-e),
+					e == -ERANGE ? "; lower max_peers to 65535" : ""),
+			     &err);
+}
+
+// Each phase does at most *max steps; true: there is more.
+
+static bool links_run(struct xy_routing *r, unsigned *max, xy_nsec now)
+{
+	struct apply *a = &r->apply;
+	for (; a->at < a->plan->config.peer_count && *max; --*max)
+		link_bring(r, a->at++, now);
+	return a->at < a->plan->config.peer_count;
+}
+
+// A slot where nobody is takes next to nothing.
+static bool sweep_run(struct xy_routing *r, unsigned *max, xy_nsec now)
+{
+	enum { SLOTS_STEP = 32 };
+	struct apply *a = &r->apply;
+	for (; a->at < r->slots && *max; a->at++) {
+		const struct link *k = &r->link[a->at];
+		bool ends = k->there && k->mark != r->mark && !k->open;
+		if (ends)
+			link_end(r, a->at, now);
+		*max -= ends || a->at % SLOTS_STEP == 0;
 	}
-	for (uint32_t i = 0; i < r->cfg.max_peers; i++)
-		if (r->link[i].there && !r->link[i].wanted && !r->link[i].open)
-			link_end(r, i, now); // babel = "no", from now on
-	return 0;
+	return a->at < r->slots;
+}
+
+static bool announce_run(struct xy_routing *r, unsigned *max, xy_nsec now)
+{
+	struct apply *a = &r->apply;
+	struct xy_err err;
+	bool told = false;
+	if (!a->at) {
+		if (*max < XY_CONFIG_PREFIXES) // the list as a whole, in a turn of its own
+			*max = 1;
+		if (xy_announced_set(&r->announced, &a->plan->config.routing.announce, now))
+			no_memory(r);
+		a->at++;
+		--*max;
+	}
+	for (; a->at <= r->announced.count && *max; --*max) {
+		int e = xy_announced_look(&r->announced, a->at++ - 1, 1, now, &told);
+		if (e)
+			apply_failed(r, xy_err_set(&err, -e, "routing: %s", strerror(-e)), &err);
+	}
+	return a->at <= r->announced.count;
+}
+
+// A key that the user named is admitted before others where an origin limit is reached.
+static bool prefer_run(struct xy_routing *r, unsigned *max)
+{
+	struct apply *a = &r->apply;
+	const struct xy_config *c = &a->plan->config;
+	unsigned n = c->routing.accept_count;
+	if (!a->list)
+		a->list = calloc(1, sizeof(*a->list) + n * sizeof(a->list->list[0]));
+	if (!a->list) {
+		no_memory(r);
+		return false;
+	}
+	for (; a->list->count < n && *max; --*max) {
+		const struct xy_config_accept *from = &c->routing.accept[a->list->count];
+		struct xy_babel_accept *to = &a->list->list[a->list->count++];
+		*to = (struct xy_babel_accept){.key = from->key, .prefix = from->prefix};
+		xy_babel_origin_prefer(r->babel, &to->key, true);
+	}
+	return a->list->count < n;
+}
+
+static void let_go(struct xy_routing *r, struct preferred *p)
+{
+	if (!p)
+		return;
+	p->next = r->let_go;
+	r->let_go = p;
+}
+
+static void let_go_run(struct xy_routing *r, unsigned *max)
+{
+	struct preferred *p;
+	for (; *max && (p = r->let_go); --*max) {
+		if (p->count) {
+			xy_babel_origin_prefer(r->babel, &p->list[--p->count].key, false);
+			continue;
+		}
+		r->let_go = p->next;
+		free(p);
+	}
+}
+
+static void accept(struct xy_routing *r, xy_nsec now)
+{
+	struct apply *a = &r->apply;
+	if (!a->list) // no memory, which was said
+		return;
+	if (xy_babel_accept(r->babel, a->list->list, a->list->count, now)) {
+		no_memory(r);
+		return;
+	}
+	let_go(r, r->accepted);
+	r->accepted = a->list;
+	a->list = NULL;
+}
+
+static bool phase_run(struct xy_routing *r, unsigned *max, xy_nsec now)
+{
+	switch (r->apply.phase) {
+	case APPLY_LINKS:
+		return links_run(r, max, now);
+	case APPLY_SWEEP:
+		return sweep_run(r, max, now);
+	case APPLY_ANNOUNCE:
+		return announce_run(r, max, now);
+	case APPLY_PREFER:
+		return prefer_run(r, max);
+	case APPLY_ACCEPT:
+		accept(r, now);
+		break;
+	case APPLY_NONE:
+		break;
+	}
+	return false;
+}
+
+static void apply_run(struct xy_routing *r, unsigned max, xy_nsec now)
+{
+	struct apply *a = &r->apply;
+	let_go_run(r, &max);
+	while (a->phase != APPLY_NONE) {
+		if (phase_run(r, &max, now))
+			break; // max is used up
+		a->phase = a->phase == APPLY_ACCEPT ? APPLY_NONE : a->phase + 1;
+		a->at = 0;
+		r->pending = true;
+	}
+	if (a->phase == APPLY_NONE)
+		xy_routing_apply_stop(r);
+}
+
+void xy_routing_apply_begin(struct xy_routing *r, const struct xy_plan *plan)
+{
+	if (plan->config.routing.stub != r->cfg.stub)
+		xy_log_warn("reload: routing.stub has changed; it takes effect at a restart");
+	xy_routing_apply_stop(r);
+	r->apply = (struct apply){.phase = APPLY_LINKS, .plan = plan};
+	r->mark += r->mark == UINT32_MAX ? 2 : 1; // never 0
+}
+
+// What was brought so far stays: the next plan begins with that.
+void xy_routing_apply_stop(struct xy_routing *r)
+{
+	let_go(r, r->apply.list);
+	r->apply.list = NULL;
+	r->apply.plan = NULL;
+	r->apply.phase = APPLY_NONE;
+}
+
+bool xy_routing_applying(const struct xy_routing *r)
+{
+	return r->apply.phase != APPLY_NONE;
+}
+
+int xy_routing_apply_result(const struct xy_routing *r, struct xy_err *err)
+{
+	if (r->apply.result && err)
+		*err = r->apply.err;
+	return r->apply.result;
 }
 
 int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec now,
 		     struct xy_err *err)
 {
-	const struct xy_config *c = &plan->config;
-	if (c->routing.stub != r->cfg.stub)
-		xy_log_warn("reload: routing.stub has changed; it takes effect at a restart");
-	int e = links_apply(r, c, now, err);
-	if (e)
-		return e;
-	e = xy_announced_set(&r->announced, &c->routing.announce, now);
-	e = e ? e : accept_apply(r, c, now);
-	r->pending = true;
-	return e ? xy_err_set(err, -e, "routing: %s", strerror(-e)) : 0;
+	xy_routing_apply_begin(r, plan);
+	while (xy_routing_applying(r))
+		apply_run(r, UINT_MAX, now);
+	return xy_routing_apply_result(r, err);
 }
 
 // --- life
@@ -851,10 +1035,12 @@ int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct x
 	r->rib = xy_links_rib(cfg->links);
 	r->local = xy_key_link_local(&cfg->identity->x25519);
 	r->link = calloc(cfg->max_peers, sizeof(*r->link));
+	r->going = calloc(cfg->max_peers, sizeof(*r->going));
 	r->babel = xy_babel_new(&b, now);
 	r->announced = (struct xy_announced){.babel = r->babel, .links = cfg->links};
 	r->probing = xy_probing_create(cfg->dp, cfg->links, &r->local, cfg->max_peers);
-	if (!r->link || !r->babel || !r->probing || xy_babel_announce(r->babel, &own, now)) {
+	if (!r->link || !r->going || !r->babel || !r->probing ||
+	    xy_babel_announce(r->babel, &own, now)) {
 		xy_routing_destroy(r);
 		return xy_err_set(err, ENOMEM, "no memory for routing");
 	}
@@ -872,12 +1058,18 @@ void xy_routing_destroy(struct xy_routing *r)
 {
 	if (!r)
 		return;
+	xy_routing_apply_stop(r);
+	let_go(r, r->accepted);
+	for (struct preferred *p = r->let_go, *next; p; p = next) {
+		next = p->next;
+		free(p);
+	}
 	xy_babel_free(r->babel);
 	xy_probing_destroy(r->probing);
 	free(r->sign.v);
 	free(r->verify.v);
 	xy_announced_fini(&r->announced);
-	free(r->accepted);
+	free(r->going);
 	free(r->link);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
@@ -915,18 +1107,19 @@ static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	if (trouble != k->trouble) {
 		k->trouble = trouble;
 		k->trouble_since = now;
-		k->trouble_told = false;
+		trouble_over(r, k);
 	}
 	if (!trouble || k->trouble_told || now - k->trouble_since < TROUBLE_STAYS)
 		return;
 	k->trouble_told = true;
+	r->troubles++;
 	xy_log_warn("routing: peer %s %s", name ? name : "?", trouble);
 }
 
 void xy_routing_check(struct xy_routing *r, xy_nsec now)
 {
 	bool told = false;
-	if (xy_announced_look(&r->announced, now, &told))
+	if (xy_announced_look(&r->announced, 0, UINT_MAX, now, &told))
 		xy_log_debug("routing: what the config announces could not be, and is tried again");
 	r->pending |= told;
 	uint32_t n = r->slots < CHECKS ? r->slots : CHECKS;
@@ -934,6 +1127,11 @@ void xy_routing_check(struct xy_routing *r, xy_nsec now)
 		check_link(r, r->checked, now);
 		r->checked = (r->checked + 1) % r->slots;
 	}
+}
+
+unsigned xy_routing_troubles(const struct xy_routing *r)
+{
+	return r->troubles;
 }
 
 const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot)

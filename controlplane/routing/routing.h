@@ -61,9 +61,15 @@ void xy_routing_quit(struct xy_routing *r);
 void xy_routing_destroy(struct xy_routing *r);
 
 // What changes from the present state to the plan, whose links are there already. What the two
-// have in common goes on undisturbed.
+// have in common goes on undisturbed; on an error the rest is in force all the same.
 int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec now,
 		     struct xy_err *err);
+// The same in slices, by xy_routing_run: the plan must live, and stay where it is, until it is in
+// force, or stopped. Another may begin, or the same again, before.
+void xy_routing_apply_begin(struct xy_routing *r, const struct xy_plan *plan);
+void xy_routing_apply_stop(struct xy_routing *r);
+bool xy_routing_applying(const struct xy_routing *r);
+int xy_routing_apply_result(const struct xy_routing *r, struct xy_err *err);
 
 // A link came up, went down, or is about to be removed: then its routes go in slices, and its
 // number is held in the table of routes until they have. A link that no plan names is an open
@@ -99,6 +105,7 @@ int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_ba
 // some links, whose both ends must agree on who is a stub, and which acknowledge: says once where
 // that is not so.
 void xy_routing_check(struct xy_routing *r, xy_nsec now);
+unsigned xy_routing_troubles(const struct xy_routing *r); // how many peers there is one with
 // What is wrong with that peer, and what to do; NULL: nothing.
 const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot);
 // As xy_announced_withheld.

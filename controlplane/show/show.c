@@ -30,13 +30,14 @@ static uint64_t rss_bytes(void)
 	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+// None of the others is up.
 static void count_links(const struct xy_daemon *d, unsigned *up, unsigned *sessions)
 {
 	xy_nsec now = xy_now();
 	*up = *sessions = 0;
-	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
+	for (unsigned i = 0; i < xy_links_met(d->links); i++) {
 		struct xy_link_info k;
-		xy_links_info(d->links, i, now, &k);
+		xy_links_met_info(d->links, i, now, &k);
 		*up += strcmp(xy_show_peer_word(d, &k), "up") == 0;
 		*sessions += k.sessions;
 	}

@@ -428,9 +428,9 @@ static const char *lost(const struct xy_daemon *d, const struct xy_link_info *k)
 static void lost_warnings(const struct xy_daemon *d, json_t *list)
 {
 	unsigned more = 0, shown = 0;
-	for (unsigned at = 0; at < xy_links_count(d->links); at++) {
+	for (unsigned at = 0; at < xy_links_met(d->links); at++) {
 		struct xy_link_info k;
-		xy_links_info(d->links, at, xy_now(), &k);
+		xy_links_met_info(d->links, at, xy_now(), &k);
 		const char *text = lost(d, &k);
 		if (text && shown++ < LOST_SHOWN)
 			json_array_append_new(list, json_sprintf("peer %s %s", k.name, text));
@@ -464,9 +464,11 @@ void xy_show_routing_warnings(const struct xy_daemon *d, json_t *list)
 						   "does not answer",
 						   xy_prefix_str(&p, text), leaf));
 	lost_warnings(d, list);
-	for (unsigned at = 0; at < xy_links_count(d->links); at++) {
+	unsigned left = xy_routing_troubles(d->routing);
+	for (unsigned at = 0; left && at < xy_links_count(d->links); at++) {
 		uint32_t slot = xy_links_slot_at(d->links, at);
 		const char *trouble = xy_routing_trouble(d->routing, slot);
+		left -= trouble != NULL;
 		if (trouble)
 			json_array_append_new(
 				list,

@@ -361,6 +361,12 @@ unsigned xy_state_pins(const struct xy_state *s)
 	return s->now.pins;
 }
 
+const char *xy_state_pin_at(const struct xy_state *s, unsigned at, struct xy_key *key)
+{
+	*key = s->now.pin[at].key;
+	return s->now.pin[at].endpoint;
+}
+
 bool xy_state_place(const struct xy_state *s, const struct xy_key *key, struct xy_endpoint *out)
 {
 	unsigned at;
@@ -381,15 +387,21 @@ int xy_state_place_set(struct xy_state *s, const struct xy_key *key, const struc
 	return r;
 }
 
-void xy_state_places_keep(struct xy_state *s, bool (*keep)(void *arg, const struct xy_key *key),
-			  void *arg)
+bool xy_state_places_keep(struct xy_state *s, unsigned *from, unsigned max,
+			  bool (*keep)(void *arg, const struct xy_key *key), void *arg)
 {
-	unsigned kept = 0;
-	for (unsigned i = 0; i < s->now.places; i++)
-		if (keep(arg, &s->now.place[i].key))
-			s->now.place[kept++] = s->now.place[i];
-	s->edition += kept != s->now.places;
-	s->now.places = kept;
+	struct xy_statefile_place *v = s->now.place;
+	unsigned all = s->now.places, at = *from < all ? *from : all, kept = at;
+	for (; at < all && max; max--, at++)
+		if (keep(arg, &v[at].key))
+			v[kept++] = v[at];
+	*from = kept;
+	if (kept == at)
+		return at < all;
+	memmove(&v[kept], &v[at], (all - at) * sizeof(*v));
+	s->now.places -= at - kept;
+	s->edition++;
+	return at < all;
 }
 
 unsigned xy_state_places(const struct xy_state *s)

@@ -66,11 +66,14 @@ void xy_state_stamp_set(struct xy_state *s, const uint8_t stamp[static XY_WG_TAI
 const struct xy_key *xy_state_pin(const struct xy_state *s, const char *endpoint); // NULL: none
 int xy_state_pin_set(struct xy_state *s, const char *endpoint, const struct xy_key *key);
 unsigned xy_state_pins(const struct xy_state *s);
+// The endpoint of one of them; good until one is set.
+const char *xy_state_pin_at(const struct xy_state *s, unsigned at, struct xy_key *key);
 
 // --- where a peer was last. Link-local endpoints are not kept: interfaces are numbered anew.
 bool xy_state_place(const struct xy_state *s, const struct xy_key *key, struct xy_endpoint *out);
 int xy_state_place_set(struct xy_state *s, const struct xy_key *key, const struct xy_endpoint *at);
-// Forgets those that keep does not want.
-void xy_state_places_keep(struct xy_state *s, bool (*keep)(void *arg, const struct xy_key *key),
-			  void *arg);
+// Of at most max, from *from (0 at first) on, forgets those that keep does not want; true: there
+// are more.
+bool xy_state_places_keep(struct xy_state *s, unsigned *from, unsigned max,
+			  bool (*keep)(void *arg, const struct xy_key *key), void *arg);
 unsigned xy_state_places(const struct xy_state *s);

@@ -72,8 +72,8 @@ void xy_dp_destroy(struct xy_dp *dp);
 // Readable when xy_dp_poll has something to do.
 int xy_dp_event_fd(const struct xy_dp *dp);
 // Anything that the control plane wants to do with old memory: call it a few times a second as
-// well.
-void xy_dp_housekeep(struct xy_dp *dp);
+// well. True: there is more to do at once.
+bool xy_dp_housekeep(struct xy_dp *dp);
 bool xy_dp_housekeep_wanted(const struct xy_dp *dp); // something waits for it; else leave it
 
 // What all times here are read from (struct xy_dp_worker_stats and sessions alike): a session must

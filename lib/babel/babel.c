@@ -68,7 +68,7 @@ static void release(struct actions *q)
 	if (q->size > SMALL || q->byte_size > SMALL_BYTES) {
 		free(q->v);
 		free(q->bytes);
-		*q = (struct actions){0};
+		*q = (struct actions){.taken = q->taken};
 	}
 	q->at = q->count = q->byte_count = 0;
 }
@@ -111,12 +111,24 @@ const struct xy_babel_action *xy_babel_action(struct xy_babel *b)
 	if (q->at == q->count)
 		return NULL;
 	const struct action *a = &q->v[q->at++];
+	q->taken++;
 	b->given = a->a;
 	if (a->a.kind == XY_BABEL_SEND)
 		b->given.send.data = q->bytes + a->offset;
 	if (a->stamped)
 		b->stamp = q->bytes + a->offset;
 	return &b->given;
+}
+
+struct xy_babel_fence xy_babel_fence(const struct xy_babel *b)
+{
+	return (struct xy_babel_fence){.first = b->first.taken + b->first.count - b->first.at,
+				       .rest = b->rest.taken + b->rest.count - b->rest.at};
+}
+
+bool xy_babel_passed(const struct xy_babel *b, const struct xy_babel_fence *f)
+{
+	return b->first.taken >= f->first && b->rest.taken >= f->rest;
 }
 
 void xy_babel_send_stamp(struct xy_babel *b, xy_nsec now)
@@ -249,6 +261,8 @@ void sweep_start(struct xy_babel *b)
 	b->sweep = 1;
 }
 
+enum { ACCEPTS_STEP = 32 }; // entries of the accept list that are looked at in a step's time
+
 static void sweep_dest(struct xy_babel *b, uint32_t dest)
 {
 	DEST(b, dest)->users++; // it stays until it was looked at
@@ -266,6 +280,7 @@ static void sweep(struct xy_babel *b)
 			b->sweeping = false;
 		else if (DEST(b, b->sweep)->prefix.len != 0xff)
 			sweep_dest(b, b->sweep);
+		b->stats.steps += b->accept_count / ACCEPTS_STEP;
 	}
 }
 
@@ -274,14 +289,33 @@ static bool bulk_left(const struct xy_babel *b)
 	return b->busy || b->sweeping || b->resign;
 }
 
+void bulk_wanted(struct xy_babel *b)
+{
+	b->busy = b->busy_again = true;
+	global_at(b, b->now);
+}
+
+// Neighbours in turn, so that a call costs no more where there are many; a round that found nothing
+// left to do is the last.
+static void neighs_work(struct xy_babel *b)
+{
+	uint32_t left = b->neigh_size;
+	for (; b->busy && left && steps_left(b); left--) {
+		struct neigh *n = neigh_of(b, b->bulk_turn);
+		b->stats.steps += !n;
+		b->busy_again |= n && neigh_work(b, n);
+		if (++b->bulk_turn < b->neigh_size)
+			continue;
+		b->bulk_turn = 0;
+		b->busy = b->busy_again;
+		b->busy_again = false;
+	}
+}
+
 static void bulk(struct xy_babel *b)
 {
-	bool more = false;
 	b->until = b->stats.steps + BUDGET;
-	FOR_NEIGHS(b, n)
-	if (b->busy)
-		more |= neigh_work(b, n);
-	b->busy = more;
+	neighs_work(b);
 	own_resign(b);
 	sweep(b);
 }
@@ -293,7 +327,7 @@ void xy_babel_leave(struct xy_babel *b)
 		return;
 	xy_nsec delay = b->urgent ? URGENT : 10 * URGENT;
 	b->touched = b->urgent = false;
-	FOR_NEIGHS(b, n)
+	FOR_UP(b, n)
 	if (n->usable && !n->fresh)
 		send_soon(b, n, delay);
 }
@@ -378,21 +412,34 @@ static void *grown(void *array, size_t object, uint32_t *size, uint32_t least)
 	return bigger;
 }
 
-// Our own number for a link, that it keeps until nothing hangs on it; -ENOMEM, -ERANGE.
-static int take_id(struct xy_babel *b)
+static bool ids_grow(struct xy_babel *b)
 {
-	uint32_t id = 0;
-	while (id < b->neigh_size && b->neighs[id])
-		id++;
-	if (id > UINT16_MAX - 1)
+	uint32_t old = b->neigh_size, size = old ? 2 * old : 8;
+	void *neighs = realloc(b->neighs, size * sizeof(*b->neighs));
+	b->neighs = neighs ? neighs : b->neighs;
+	void *up = realloc(b->up, size * sizeof(*b->up));
+	b->up = up ? up : b->up;
+	void *ids = realloc(b->free_ids, size * sizeof(*b->free_ids));
+	b->free_ids = ids ? ids : b->free_ids;
+	if (!neighs || !up || !ids)
+		return false;
+	memset(b->neighs + old, 0, (size - old) * sizeof(*b->neighs));
+	b->neigh_size = size;
+	for (uint32_t id = size; id-- > old;)
+		if (id < UINT16_MAX) // which is none
+			b->free_ids[b->free_id_count++] = (uint16_t)id;
+	return true;
+}
+
+// Our own number for a link, that it keeps until nothing hangs on it; -ENOMEM, -ERANGE. It stays
+// the first one that is free until it is taken off.
+static int next_id(struct xy_babel *b)
+{
+	if (!b->free_id_count && b->neigh_size > UINT16_MAX)
 		return -ERANGE;
-	if (id < b->neigh_size)
-		return (int)id;
-	void *neighs = grown(b->neighs, sizeof(struct neigh *), &b->neigh_size, id + 1);
-	if (!neighs)
+	if (!b->free_id_count && !ids_grow(b))
 		return -ENOMEM;
-	b->neighs = neighs;
-	return (int)id;
+	return b->free_ids[b->free_id_count - 1];
 }
 
 static int room_for(struct xy_babel *b, uint16_t link)
@@ -403,7 +450,7 @@ static int room_for(struct xy_babel *b, uint16_t link)
 			return -ENOMEM;
 		b->by_link = by_link;
 	}
-	return take_id(b);
+	return next_id(b);
 }
 
 static const struct xy_prefix *copy_list(const struct xy_prefix *list, unsigned n)
@@ -483,6 +530,7 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 	n->fresh = true;
 	n->tokens = 16 * 64;
 	b->neighs[id] = n;
+	b->free_id_count--;
 	b->by_link[link] = (uint16_t)(id + 1);
 	b->neigh_count++;
 	if (aggregate)
@@ -498,14 +546,15 @@ void xy_babel_link_remove(struct xy_babel *b, uint16_t link, xy_nsec now)
 	xy_babel_link_down(b, link, now);
 	b->by_link[link] = 0;
 	b->neigh_count--;
-	n->removed = b->busy = true;
-	global_at(b, b->now);
+	n->removed = true;
+	bulk_wanted(b);
 }
 
 // The last thing that named it is gone.
 void link_free(struct xy_babel *b, struct neigh *n)
 {
 	b->neighs[n->id] = NULL;
+	b->free_ids[b->free_id_count++] = n->id;
 	origins_orphan(b, n);
 	neigh_free(b, n);
 }
@@ -517,6 +566,8 @@ void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now)
 	if (!n || n->up)
 		return;
 	n->up = true;
+	n->up_at = b->up_count;
+	b->up[b->up_count++] = n;
 	n->info.aggregate = n->ever = n->left = false;
 	n->addr = n->c.remote;
 	n->hello_at = b->now;
@@ -531,6 +582,8 @@ void xy_babel_link_down(struct xy_babel *b, uint16_t link, xy_nsec now)
 	if (!n || !n->up)
 		return;
 	n->up = false;
+	b->up[n->up_at] = b->up[--b->up_count];
+	b->up[n->up_at]->up_at = n->up_at;
 	neigh_forget(b, n);
 	timer_stop(b, T_NEIGH, n->id);
 	start_check(b);
@@ -763,6 +816,8 @@ void xy_babel_free(struct xy_babel *b)
 	FOR_NEIGHS(b, n)
 	neigh_free(b, n);
 	free(b->neighs);
+	free(b->up);
+	free(b->free_ids);
 	free(b->by_link);
 	table_clear(b);
 	free(b->accept);

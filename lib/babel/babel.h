@@ -217,6 +217,13 @@ const struct xy_babel_action *xy_babel_action(struct xy_babel *b);
 // The action just given is a packet that is sent only now, after many others: its Hello says so
 // (RFC 9616). Others are left as they are.
 void xy_babel_send_stamp(struct xy_babel *b, xy_nsec now);
+// All that waits to be taken now, and whether that was, whatever came after. For who gives a link's
+// number to another link: after xy_babel_link_remove nothing new names it.
+struct xy_babel_fence {
+	uint64_t first, rest;
+};
+struct xy_babel_fence xy_babel_fence(const struct xy_babel *b);
+bool xy_babel_passed(const struct xy_babel *b, const struct xy_babel_fence *f);
 xy_nsec xy_babel_deadline(const struct xy_babel *b);
 void xy_babel_poll(struct xy_babel *b, xy_nsec now);
 

@@ -4,6 +4,7 @@
 #include "babel/state.h"
 
 enum { MULTICAST, UNICAST };
+enum { FREE_STEPS = 16 }; // what it costs to free a link
 
 static const xy_nsec GOODBYE_PAUSE = 80 * XY_MSEC;
 
@@ -67,8 +68,7 @@ static void walk_start(struct xy_babel *b, struct neigh *n)
 		n->walk_again = true; // after this one, or it would never come to the end
 	else
 		n->walk = n->routes;
-	b->busy = true;
-	global_at(b, b->now);
+	bulk_wanted(b);
 }
 
 void neigh_cost(struct xy_babel *b, struct neigh *n)
@@ -126,8 +126,10 @@ bool neigh_work(struct xy_babel *b, struct neigh *n)
 	if (!n->removed)
 		return more;
 	more |= interest_forget(b, n);
-	if (!more && !n->wait_count && !n->job_count)
+	if (!more && !n->wait_count && !n->job_count) {
+		b->stats.steps += FREE_STEPS;
 		link_free(b, n);
+	}
 	return more;
 }
 
@@ -385,7 +387,7 @@ void start_check(struct xy_babel *b)
 		return;
 	if (b->now - b->start < START_WAIT) {
 		unsigned up = 0;
-		FOR_NEIGHS(b, n)
+		FOR_UP(b, n)
 		{
 			if (n->up && !n->acked) {
 				global_at(b, b->start + START_WAIT);

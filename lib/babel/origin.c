@@ -591,10 +591,8 @@ static uint32_t wait_find(const struct xy_babel *b, const struct neigh *n,
 
 static void may_go(struct xy_babel *b, const struct neigh *n)
 {
-	if (!n->removed || n->wait_count || n->job_count)
-		return;
-	b->busy = true;
-	global_at(b, b->now);
+	if (n->removed && !n->wait_count && !n->job_count)
+		bulk_wanted(b);
 }
 
 static void wait_free(struct xy_babel *b, uint32_t i)

@@ -351,10 +351,8 @@ static void outs_void(struct xy_babel *b, struct neigh *n)
 	n->out_gen++;
 	n->cursor = log_end(b);
 	n->later_due = 0;
-	if (n->trash.head) {
-		b->busy = true;
-		global_at(b, b->now);
-	}
+	if (n->trash.head)
+		bulk_wanted(b);
 }
 
 void send_forget(struct xy_babel *b, struct neigh *n)
@@ -984,7 +982,7 @@ static uint64_t reached(struct xy_babel *b)
 		return b->reached;
 	b->reached_event = b->event;
 	b->reached = UINT64_MAX;
-	FOR_NEIGHS(b, n)
+	FOR_UP(b, n)
 	{
 		b->stats.steps++;
 		if (n->heard && !n->fresh && !n->gave_up && n->cursor < b->reached)

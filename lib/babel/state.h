@@ -260,7 +260,8 @@ struct neigh {
 	uint32_t serial;   // never another's
 	uint16_t id, link; // our number, which others hold on to, and the caller's
 	struct xy_babel_link c;
-	bool removed; // by the caller: what hangs on it goes in slices, then itself
+	uint32_t up_at; // its place among those that are up
+	bool removed;	// by the caller: what hangs on it goes in slices, then itself
 	bool up, heard;
 	bool fresh;  // our wildcard retraction is still on its way to it
 	bool acked;  // it has acknowledged that
@@ -357,6 +358,7 @@ struct action {
 struct actions { // that wait to be taken
 	struct action *v;
 	size_t at, count, size;
+	uint64_t taken; // ever
 	uint8_t *bytes; // of packets
 	size_t byte_count, byte_size;
 };
@@ -402,15 +404,17 @@ struct xy_babel {
 	// Origins without a live route, oldest first: several have brought them; or one that is
 	// gone.
 	struct list dead, orphans;
-	uint32_t open_charged;		// dests that open neighbours brought, each alone
-	struct list idle;		// proofs that no route has, oldest first
-	struct list flapped;		// flaps, longest ago first
-	struct list answered;		// pairs of key and neighbour, oldest first
-	bool touched, urgent;		// the log; by more than a metric
-	uint32_t serial, sweep;		// sweep: next dest of a walk over all of them
-	bool sweeping, busy;		// busy: some neighbour has bulk work, perhaps
-	uint64_t until;			// where stats.steps may be when a call ends its bulk work
-	uint32_t resign;		// next own to be signed for a new epoch
+	uint32_t open_charged;	// dests that open neighbours brought, each alone
+	struct list idle;	// proofs that no route has, oldest first
+	struct list flapped;	// flaps, longest ago first
+	struct list answered;	// pairs of key and neighbour, oldest first
+	bool touched, urgent;	// the log; by more than a metric
+	uint32_t serial, sweep; // sweep: next dest of a walk over all of them
+	bool sweeping;
+	bool busy, busy_again; // some neighbour has bulk work, perhaps; after this round, too
+	uint32_t bulk_turn;    // neighbour
+	uint64_t until;	       // where stats.steps may be when a call ends its bulk work
+	uint32_t resign;       // next own to be signed for a new epoch
 	uint32_t mappings, valid_count; // dests with an origin; with something selected
 	// epoch
 	uint32_t epoch, epoch_asked;
@@ -432,7 +436,9 @@ struct xy_babel {
 	unsigned want_waiting, want_turn;
 	xy_nsec ask_at;	       // when the questions so far are paid for
 	struct neigh **neighs; // by id
-	uint32_t neigh_size;
+	struct neigh **up;     // those whose link is
+	uint16_t *free_ids;    // a stack
+	uint32_t neigh_size, up_count, free_id_count;
 	uint16_t *by_link; // id + 1
 	uint32_t by_link_size;
 	uint64_t event, reached_event, reached; // how far all neighbours have read the log
@@ -519,6 +525,7 @@ void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n
 	    const struct xy_prefix *p, const struct xy_key *key);
 uint32_t hash_bytes(const struct xy_babel *b, const void *data, size_t len);
 void global_at(struct xy_babel *b, xy_nsec at);
+void bulk_wanted(struct xy_babel *b); // of some neighbour
 void sweep_start(struct xy_babel *b);
 struct neigh *neigh_of(const struct xy_babel *b, uint32_t id);
 struct neigh *link_of(const struct xy_babel *b, uint32_t link);
@@ -530,6 +537,10 @@ static inline bool steps_left(const struct xy_babel *b)
 	return b->stats.steps < b->until;
 }
 #define FOR_SLOTS(n, s) for (struct slot *s = (n)->slots; s && s < (n)->slots + SLOTS; s++)
+// Their number is what costs, not that of those who may come.
+#define FOR_UP(b, n)                                             \
+	for (uint32_t n##_i = 0; n##_i < (b)->up_count; n##_i++) \
+		for (struct neigh *n = (b)->up[n##_i]; n; n = NULL)
 #define FOR_NEIGHS(b, n)                                           \
 	for (uint32_t n##_i = 0; n##_i < (b)->neigh_size; n##_i++) \
 		for (struct neigh *n = (b)->neighs[n##_i]; n; n = NULL)

@@ -100,7 +100,7 @@ static unsigned ask(struct xy_babel *b, struct want *w)
 {
 	unsigned relays = 0;
 	w->asked = b->now;
-	FOR_NEIGHS(b, n)
+	FOR_UP(b, n)
 	if (n->c.relay && n->usable) {
 		relays++;
 		send_item(b, n,
@@ -253,7 +253,7 @@ void want_refuse(struct xy_babel *b, const struct xy_prefix *p, const struct nei
 		return;
 	if (!said_no(w, from))
 		w->no[w->no_count++] = from->id;
-	FOR_NEIGHS(b, n)
+	FOR_UP(b, n)
 	if (n->c.relay && n->usable)
 		all = all && said_no(w, n);
 	if (all || w->no_count == XY_ARRAY_SIZE(w->no))
@@ -278,7 +278,7 @@ static void let_go(struct xy_babel *b, uint32_t i)
 static bool any_relay(const struct xy_babel *b)
 {
 	bool any = false;
-	FOR_NEIGHS(b, n)
+	FOR_UP(b, n)
 	any |= n->c.relay && n->usable;
 	return any;
 }

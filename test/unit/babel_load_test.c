@@ -323,6 +323,27 @@ static void test_stub_of_many(void)
 	rig_free(s);
 }
 
+// Links without end come and go, none of them up: no call looks at all of them.
+static void test_many_links(void)
+{
+	struct rig *r = load_rig();
+	for (int round = 0; round < 2; round++) {
+		for (uint16_t i = 0; i < MANY; i++) {
+			begin(r);
+			CU_ASSERT_EQUAL(xy_babel_link_add(r->b, 10 + i, &r->links[4], r->now), 0);
+			done(r);
+		}
+		CU_ASSERT_EQUAL(stats(r).links, MANY + 4);
+		for (uint16_t i = 0; i < MANY; i++)
+			xy_babel_link_remove(r->b, 10 + i, r->now);
+		pass(r, XY_SEC);
+		CU_ASSERT_EQUAL(stats(r).links, 4);
+	}
+	printf("\n    %lu steps", (unsigned long)r->most_steps);
+	CU_ASSERT_TRUE(r->most_steps < STEPS);
+	rig_free(r);
+}
+
 // With the last object the memory of the others goes back, and what is taken anew is zeroed.
 static void test_pool(void)
 {
@@ -349,4 +370,5 @@ static void test_pool(void)
 
 XY_UNIT_MAIN("babel_load", {"a table comes", test_table}, {"a table goes", test_loss},
 	     {"our epoch rises", test_own_epoch}, {"mappings", test_mappings},
-	     {"a stub in a network of 10,000", test_stub_of_many}, {"memory of a pool", test_pool})
+	     {"a stub in a network of 10,000", test_stub_of_many}, {"many links", test_many_links},
+	     {"memory of a pool", test_pool})

@@ -294,7 +294,8 @@ static size_t peer_text(const struct node *n, const struct node *to, const char 
 }
 
 // peers: letters, each followed by what is said of that peer.
-static void configure(struct node *n, const char *top, const char *peers[][2], unsigned count)
+static struct xy_plan plan_of(const struct node *n, const char *top, const char *peers[][2],
+			      unsigned count)
 {
 	static char text[8192];
 	struct xy_config config;
@@ -311,7 +312,17 @@ static void configure(struct node *n, const char *top, const char *peers[][2], u
 	snprintf(text + at, sizeof(text) - at, " );");
 	int r = xy_config_parse("test", text, strlen(text), &config, &err);
 	r = r ? r : xy_plan_make("test", &config, &n->id, &plan, &err);
-	r = r ? r : xy_links_apply(n->links, &plan, w.now, &err);
+	if (r)
+		printf("\n  %s\n", err.text);
+	CU_ASSERT_FATAL(r == 0);
+	return plan;
+}
+
+static void configure(struct node *n, const char *top, const char *peers[][2], unsigned count)
+{
+	struct xy_plan plan = plan_of(n, top, peers, count);
+	struct xy_err err = {""};
+	int r = xy_links_apply(n->links, &plan, w.now, &err);
 	r = r ? r : xy_routing_apply(n->routing, &plan, w.now, &err);
 	if (r)
 		printf("\n  %s\n", err.text);
@@ -325,6 +336,23 @@ static void configure(struct node *n, const char *top, const char *peers[][2], u
 		const char *peers[][2] = {__VA_ARGS__};                                 \
 		configure(n, top, peers, (unsigned)(sizeof(peers) / sizeof(peers[0]))); \
 	} while (0)
+
+// Links have it already, routing begins with it.
+#define BEGIN(n, top, ...)                                                          \
+	do {                                                                        \
+		const char *peers[][2] = {__VA_ARGS__};                             \
+		begin(n, top, peers, (unsigned)(sizeof(peers) / sizeof(peers[0]))); \
+	} while (0)
+
+static void begin(struct node *n, const char *top, const char *peers[][2], unsigned count)
+{
+	struct xy_plan plan = plan_of(n, top, peers, count);
+	CU_ASSERT_FATAL(xy_links_apply(n->links, &plan, w.now, NULL) == 0);
+	xy_routing_apply_stop(n->routing); // as the daemon does before it lets the old one go
+	xy_plan_free(&n->plan);
+	n->plan = plan;
+	xy_routing_apply_begin(n->routing, &n->plan);
+}
 
 // --- time
 
@@ -1219,6 +1247,13 @@ static void send_raw(struct node *n, const struct node *peer, const struct xy_ud
 	xy_routing_event(n->routing, &ev, w.now);
 }
 
+static uint64_t malformed(const struct node *n)
+{
+	struct xy_routing_info i;
+	xy_routing_info(n->routing, &i);
+	return i.malformed;
+}
+
 // R tells A of an origin that is not there, by its own /64.
 static void tell_of(const struct xy_identity *id)
 {
@@ -1248,6 +1283,130 @@ static void tell_of(const struct xy_identity *id)
 	run_for(XY_SEC);
 }
 
+// A plan comes in slices: what stands in both is in force all the while, packets and sessions that
+// come in between find what there is, and another plan may come before it is through.
+static void test_slices(void)
+{
+	enum { ACCEPTS = 20 };
+	char accept[4096] = "routing = { accept = ( ";
+	struct xy_identity id[10];
+	uint8_t seed[32] = {0};
+	unsigned turns = 0;
+	for (unsigned i = 0; i < 10; i++) {
+		seed[0] = (uint8_t)(100 + i);
+		CU_ASSERT_FATAL(xy_identity_from_seed(seed, &id[i]) == 0);
+	}
+	world_make();
+	world_start();
+	CONFIGURE(R, "", {"a", ""}, {"b", ""});
+	CONFIGURE(B, "", {"r", ""}, {"s", ""});
+	CONFIGURE(S, "", {"a", ""}, {"b", ""});
+	CONFIGURE(A, "", {"r", "max_origins = 16;"});
+	run_for(30 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	for (unsigned i = 0; i < ACCEPTS; i++) {
+		char key[XY_KEY_STRLEN];
+		size_t at = strlen(accept);
+		snprintf(accept + at, sizeof(accept) - at,
+			 "%s{ key = \"%s\"; prefix = \"10.%u.0.0/16\"; }", i ? ", " : "",
+			 xy_key_str(&id[9].x25519, key), i);
+	}
+	strcat(accept, " ); announce = [ \"10.99.0.0/16\" ]; };");
+	BEGIN(A, accept, {"r", "max_origins = 16;"}, {"s", ""});
+	const struct xy_udp6 from_s = {.src = xy_key_link_local(&S->id.x25519),
+				       .dst = xy_babel_group,
+				       .src_port = XY_BABEL_PORT,
+				       .dst_port = XY_BABEL_PORT,
+				       .data = (const uint8_t[]){42, 2, 0, 0},
+				       .len = 4};
+	for (; xy_routing_applying(A->routing); turns++) {
+		send_raw(A, S, &from_s, false); // no link of Babel's at first
+		if (turns == 2)
+			xy_routing_link(A->routing, slot_of(A, S), XY_LINK_WENT_DOWN, w.now);
+		CU_ASSERT_EQUAL(xy_routing_deadline(A->routing), 0);
+		xy_routing_run(A->routing, 1, w.now);
+		CU_ASSERT(goes_by(A, B->prefix, R));
+		CU_ASSERT_FATAL(turns < 10 * ACCEPTS);
+	}
+	CU_ASSERT(turns > ACCEPTS); // bounded
+	CU_ASSERT_EQUAL(xy_routing_apply_result(A->routing, NULL), 0);
+	CU_ASSERT_EQUAL(malformed(A), 0);
+	run_for(60 * XY_SEC);
+	CU_ASSERT(link_info(A, S).usable && link_info(A, R).hellos == 0xffff);
+
+	// Once more, and given up for another one in the middle, which names nobody.
+	BEGIN(A, "", {"r", "max_origins = 8;"}, {"s", "babel = \"no\";"});
+	xy_routing_run(A->routing, 1, w.now);
+	BEGIN(A, accept, {"r", "max_origins = 8;"}, {"s", ""});
+	for (unsigned i = 0; i < ACCEPTS / 2; i++)
+		xy_routing_run(A->routing, 1, w.now);
+	CU_ASSERT(xy_routing_applying(A->routing));
+	BEGIN(A, "", {"r", "max_origins = 8;"});
+	run_for(60 * XY_SEC);
+	CU_ASSERT(!xy_routing_applying(A->routing));
+	for (unsigned i = 0; i < 9; i++)
+		tell_of(&id[i]);
+	unsigned most = link_info(A, R).origins;
+	CU_ASSERT_EQUAL(most, 7);
+	tell_of(&id[9]); // as good as any other, since no plan names it
+	CU_ASSERT_EQUAL(link_info(A, R).origins, most);
+	BEGIN(A, accept, {"r", ""});
+	xy_routing_run(A->routing, 1, w.now);
+	world_end(); // in between
+}
+
+// One packet with a claim of a key that nobody knows, to be verified: an action.
+static void flood(struct node *n, const struct node *from)
+{
+	struct xy_babel_update u = {
+		.interval = 6000, .metric = 100, .has_rid = true, .rid = 1, .has_origin = true};
+	struct xy_addr theirs = xy_key_link_local(&from->id.x25519);
+	struct xy_babel_builder p;
+	uint8_t data[512];
+	random_bytes(NULL, u.origin.key, sizeof(u.origin.key));
+	u.origin.epoch = 7;
+	u.prefix = (struct xy_prefix){.addr.b = {0x02, 1}, .len = 64};
+	random_bytes(NULL, u.prefix.addr.b + 2, 6);
+	xy_babel_build(&p, data, sizeof(data), &theirs);
+	xy_babel_build_update(&p, &u);
+	struct xy_udp6 packet = {.src = theirs,
+				 .dst = xy_babel_group,
+				 .src_port = XY_BABEL_PORT,
+				 .dst_port = XY_BABEL_PORT,
+				 .data = data,
+				 .len = xy_babel_build_end(&p)};
+	send_raw(n, from, &packet, false);
+}
+
+// A number is given back though there is no moment without something to do.
+static void test_flood(void)
+{
+	enum { TURNS = 6000 };
+	unsigned turns = 0;
+	world_make();
+	world_start();
+	CONFIGURE(R, "", {"a", ""}, {"b", ""});
+	CONFIGURE(A, "", {"r", ""});
+	CONFIGURE(B, "", {"r", ""});
+	run_for(30 * XY_SEC);
+	CU_ASSERT(goes_by(R, B->prefix, B));
+	R->claims_wait = true;
+	for (unsigned i = 0; i < 40; i++)
+		flood(R, A);
+	uint32_t old = slot_of(R, B);
+	CONFIGURE(R, "", {"a", ""});
+	for (; R->dp.peer[old].there && turns < TURNS; turns++) {
+		for (unsigned i = 0; i < 3; i++)
+			flood(R, A);
+		xy_routing_run(R->routing, 2, w.now);
+		xy_links_run(R->links, 100, w.now);
+		CU_ASSERT_FATAL(xy_routing_deadline(R->routing) <= w.now);
+	}
+	CU_ASSERT(turns > 1 && turns < TURNS);
+	R->claims_wait = false;
+	world_end();
+}
+
 // Where a limit is reached there is room left for whom `accept` names, and for nobody else.
 static void test_accept_prefers(void)
 {
@@ -1272,13 +1431,6 @@ static void test_accept_prefers(void)
 	tell_of(&id[9]);
 	CU_ASSERT_EQUAL(link_info(A, R).origins, 8);
 	world_end();
-}
-
-static uint64_t malformed(const struct node *n)
-{
-	struct xy_routing_info i;
-	xy_routing_info(n->routing, &i);
-	return i.malformed;
 }
 
 static void test_strange_packets(void)
@@ -1318,22 +1470,21 @@ static void test_strange_packets(void)
 	world_end();
 }
 
-XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
-	     {"path MTU, by probing", test_path_mtu},
-	     {"path MTU of who roams and comes back", test_path_mtu_roamed},
-	     {"a link dies, and is back; a node dies", test_moves},
-	     {"a relay dies under traffic", test_silent}, {"a relay says goodbye", test_goodbye},
-	     {"no way, or another", test_no_way}, {"ICMP errors, true and forged", test_refused},
-	     {"a relay dies without traffic", test_idle_silent},
-	     {"a node dies behind two relays", test_silent_line},
-	     {"control threads that are late", test_late},
-	     {"two ways of equal cost", test_equal_cost},
-	     {"helpers that are slow", test_slow_helpers},
-	     {"prefixes outside the mesh", test_prefixes},
-	     {"static before learned", test_precedence}, {"reload", test_reload},
-	     {"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
-	     {"no room in the table", test_no_room},
-	     {"a leaf that does not answer", test_dead_leaf},
-	     {"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
-	     {"a stub asks", test_stub}, {"a stub that is none", test_stub_mistaken},
-	     {"restart", test_restart}, {"strange packets", test_strange_packets})
+XY_UNIT_MAIN(
+	"routing", {"a line: everyone reaches everyone", test_line},
+	{"path MTU, by probing", test_path_mtu},
+	{"path MTU of who roams and comes back", test_path_mtu_roamed},
+	{"a link dies, and is back; a node dies", test_moves},
+	{"a relay dies under traffic", test_silent}, {"a relay says goodbye", test_goodbye},
+	{"no way, or another", test_no_way}, {"ICMP errors, true and forged", test_refused},
+	{"a relay dies without traffic", test_idle_silent},
+	{"a node dies behind two relays", test_silent_line},
+	{"control threads that are late", test_late}, {"two ways of equal cost", test_equal_cost},
+	{"helpers that are slow", test_slow_helpers}, {"prefixes outside the mesh", test_prefixes},
+	{"static before learned", test_precedence}, {"reload", test_reload},
+	{"a plan in slices", test_slices}, {"a number is given back under a flood", test_flood},
+	{"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
+	{"no room in the table", test_no_room}, {"a leaf that does not answer", test_dead_leaf},
+	{"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
+	{"a stub asks", test_stub}, {"a stub that is none", test_stub_mistaken},
+	{"restart", test_restart}, {"strange packets", test_strange_packets})
