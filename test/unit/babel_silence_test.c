@@ -180,8 +180,7 @@ static void test_idle(void)
 	struct rig *r = two_ways();
 	struct flow f = flow_new(r);
 	f.on = false;
-	f.carried = r->now; // and answered
-	hello(&f);
+	f.carried = f.received = r->now; // and answered
 	run(&f, 600 * XY_SEC);
 	CU_ASSERT_EQUAL(info_of(r).probes, 0);
 	CU_ASSERT_EQUAL(r->last.hops[0], 0);
@@ -209,6 +208,7 @@ static void test_other_packets(void)
 	f.loss = 100;
 	for (unsigned i = 0; i < 100; i++) {
 		run(&f, 2500 * XY_MSEC);
+		pass(r, XY_MSEC); // not with a Hello
 		f.received = r->now;
 		look(&f);
 	}
@@ -541,6 +541,31 @@ static void test_one_way_word(void)
 	rig_free(r);
 }
 
+// Traffic goes to one that is heard and does not hear: its Hellos, as often as they come, and what
+// it asks itself, are no answers.
+static void test_deaf(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	uint8_t data[16];
+	struct xy_babel_builder p;
+	f.loss = 100;
+	xy_nsec start = r->now;
+	while (r->last.hops[0] == 0 && r->now - start < 20 * XY_SEC) {
+		run(&f, 400 * XY_MSEC);
+		xy_nsec before = f.received;
+		hello(&f);
+		xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+		xy_babel_build_ack_request(&p, 7, 5);
+		from_peer(r, 0, &p);
+		act(r);
+		f.received = before; // of what workers know, that is no news
+	}
+	CU_ASSERT(r->now - start <= 3500 * XY_MSEC);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_SILENT);
+	rig_free(r);
+}
+
 static void test_never_heard(void)
 {
 	struct rig *r = rig_new(false);
@@ -565,4 +590,5 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"a sign, and it is gone", test_doubt}, {"signs that are forged", test_doubt_forged},
 	     {"doubt of one that is far", test_doubt_far}, {"gone without traffic", test_idle_dead},
 	     {"one that is not asked", test_idle_mute}, {"no way, and one again", test_no_way},
-	     {"one way", test_one_way_word}, {"never heard", test_never_heard})
+	     {"one way", test_one_way_word}, {"heard, and deaf", test_deaf},
+	     {"never heard", test_never_heard})
