@@ -130,52 +130,45 @@ static bool is_staying(const struct xy_link *k)
 	return k && k->open && !k->provisional;
 }
 
-struct site { // and how many of those that stay are there
+struct site { // and those that stay there
 	uint64_t id;
 	uint32_t count;
+	struct xy_link *oldest;
 };
 
-// Counts by site in a table of a power of two; returns the fullest.
-static struct site fullest(const struct xy_links *l, struct site *table, uint32_t mask)
+// Its place in a table of a power of two, of which half is free at least.
+static struct site *site_find(const struct xy_links *l, struct site *table, uint32_t mask,
+			      uint64_t id)
 {
-	struct site most = {0};
+	uint32_t at = (uint32_t)xy_links_hash(l, &id, sizeof(id)) & mask;
+	while (table[at].count && table[at].id != id)
+		at = (at + 1) & mask;
+	return &table[at];
+}
+
+// Fills the table; returns the fullest.
+static const struct site *sites_count(const struct xy_links *l, struct site *table, uint32_t mask)
+{
+	const struct site *most = table;
 	for (uint32_t i = 0; i < l->cfg.max_peers; i++) {
-		if (!is_staying(l->link[i]))
+		struct xy_link *k = l->link[i];
+		if (!is_staying(k))
 			continue;
-		uint64_t id = site_of(&l->link[i]->remote.addr);
-		uint32_t at = (uint32_t)xy_links_hash(l, &id, sizeof(id)) & mask;
-		while (table[at].count && table[at].id != id)
-			at = (at + 1) & mask;
-		table[at].id = id;
-		if (++table[at].count > most.count)
-			most = table[at];
+		uint64_t id = site_of(&k->remote.addr);
+		struct site *s = site_find(l, table, mask, id);
+		s->id = id;
+		if (!s->count++ || k->open_since < s->oldest->open_since)
+			s->oldest = k;
+		if (s->count > most->count)
+			most = s;
 	}
 	return most;
-}
-
-static struct xy_link *oldest_at(const struct xy_links *l, uint64_t site)
-{
-	struct xy_link *k = NULL;
-	for (uint32_t i = 0; i < l->cfg.max_peers; i++)
-		if (is_staying(l->link[i]) && site_of(&l->link[i]->remote.addr) == site &&
-		    (!k || l->link[i]->open_since < k->open_since))
-			k = l->link[i];
-	return k;
-}
-
-static uint32_t count_at(const struct xy_links *l, uint64_t site)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < l->cfg.max_peers; i++)
-		n += is_staying(l->link[i]) && site_of(&l->link[i]->remote.addr) == site;
-	return n;
 }
 
 // All places are taken: the oldest of the fullest site gives its own to one whose site holds fewer,
 // also with it. So who makes up keys and addresses takes places from himself alone.
 static bool share_place(struct xy_links *l, const struct xy_link *k, xy_nsec now)
 {
-	uint64_t site = site_of(&k->remote.addr);
 	uint32_t room = 1;
 	if (now < l->shared_at)
 		return false;
@@ -185,12 +178,14 @@ static bool share_place(struct xy_links *l, const struct xy_link *k, xy_nsec now
 	struct site *table = calloc(room, sizeof(*table));
 	if (!table)
 		return false;
-	struct site most = fullest(l, table, room - 1);
+	const struct site *most = sites_count(l, table, room - 1);
+	const struct site *own = site_find(l, table, room - 1, site_of(&k->remote.addr));
+	struct xy_link *oldest = most->count > own->count + 1 ? most->oldest : NULL;
 	free(table);
-	if (most.count <= count_at(l, site) + 1)
+	if (!oldest)
 		return false;
 	xy_links_drop(l, XY_LINK_DROP_HS_OPEN_SHARE);
-	xy_link_open_drop(l, oldest_at(l, most.id));
+	xy_link_open_drop(l, oldest);
 	return true;
 }
 
