@@ -369,6 +369,7 @@ static json_t *show_routing(void *arg, const char *params)
 	json_object_set_new(o, "starting", json_boolean(i.babel.starting));
 	json_object_set_new(o, "neighbours", number(i.babel.links));
 	json_object_set_new(o, "prefixes", number(i.babel.prefixes));
+	json_object_set_new(o, "prefix_limit", number(i.babel.prefix_limit));
 	json_object_set_new(o, "reachable", number(i.babel.selected));
 	json_object_set_new(o, "routes", number(i.babel.routes));
 	json_object_set_new(o, "origins", number(i.babel.origins));
@@ -377,7 +378,7 @@ static json_t *show_routing(void *arg, const char *params)
 	json_object_set_new(o, "signatures_verified", number(i.babel.verified));
 	json_object_set_new(o, "signatures_known", number(i.babel.cached));
 	json_object_set_new(o, "signatures_waiting", number(i.waiting));
-	json_object_set_new(o, "packets_waiting", number(i.babel.waiting));
+	json_object_set_new(o, "packets_waiting", number(i.babel.packets_waiting));
 	json_object_set_new(o, "seqno_requests", number(i.babel.seqno_requests));
 	json_object_set_new(o, "forwarded", number(i.babel.forwarded));
 	json_object_set_new(o, "raises", number(i.babel.raises));

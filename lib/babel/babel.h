@@ -377,8 +377,9 @@ struct xy_babel_stats {
 	uint64_t rid;
 	bool starting;
 	uint32_t prefixes, mappings, selected, routes, sources, origins, claims, jobs, requests,
-		links, waiting; // waiting: packets, until actions were taken
-	size_t bytes;		// memory held
+		links, packets_waiting;			  // until actions were taken
+	uint32_t prefix_limit, route_limit, origin_limit; // that there is room for
+	size_t bytes;					  // memory held
 	uint64_t steps; // routes, log entries and the like looked at: what one call may do is
 			// bounded
 	uint64_t verifications, verified, cached, seqno_requests, forwarded, raises;

@@ -165,7 +165,10 @@ void xy_babel_stats(const struct xy_babel *b, struct xy_babel_stats *out)
 	out->origins = b->origins.used;
 	out->claims = b->proofs.used;
 	out->jobs = b->jobs.used;
-	out->waiting = b->in_count;
+	out->packets_waiting = b->in_count;
+	out->prefix_limit = b->dests.limit;
+	out->route_limit = b->routes.limit;
+	out->origin_limit = b->origins.limit;
 	out->requests = b->reqs.used;
 	out->links = b->neigh_count;
 	out->selected = b->valid_count;

@@ -484,7 +484,7 @@ static void test_overrun(void)
 	CU_ASSERT_TRUE(info.cost != XY_BABEL_INFINITY);
 	act(r);
 	pass(r, 10 * XY_SEC);
-	CU_ASSERT_EQUAL(stats(r).waiting, 0);
+	CU_ASSERT_EQUAL(stats(r).packets_waiting, 0);
 	rig_free(r);
 }
 
@@ -506,9 +506,9 @@ static void test_burst(void)
 		}
 		from_peer(r, 0, &p);
 	}
-	CU_ASSERT_TRUE(stats(r).waiting > 200);
+	CU_ASSERT_TRUE(stats(r).packets_waiting > 200);
 	pass(r, XY_SEC);
-	CU_ASSERT_EQUAL(stats(r).waiting, 0);
+	CU_ASSERT_EQUAL(stats(r).packets_waiting, 0);
 	CU_ASSERT_EQUAL(stats(r).routes, 2500);
 	CU_ASSERT_TRUE(r->acks - acks >=
 		       256); // so many wait for one packet; the others are asked again
@@ -522,9 +522,9 @@ static void test_burst(void)
 		}
 		from_peer(r, 0, &p);
 	}
-	CU_ASSERT_TRUE(stats(r).waiting > 200);
+	CU_ASSERT_TRUE(stats(r).packets_waiting > 200);
 	xy_babel_link_down(r->b, 0, r->now);
-	CU_ASSERT_EQUAL(stats(r).waiting, 0);
+	CU_ASSERT_EQUAL(stats(r).packets_waiting, 0);
 	r->up[0] = false;
 	pass(r, XY_SEC);
 	CU_ASSERT_EQUAL(stats(r).routes, 0);

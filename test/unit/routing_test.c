@@ -27,7 +27,8 @@ struct node {
 	unsigned claims_count;
 	bool claims_wait; // helpers verify nothing until told
 	bool stub;
-	xy_nsec checked; // when the daemon's tick was last played
+	uint32_t max_routes; // 0: many
+	xy_nsec checked;     // when the daemon's tick was last played
 };
 
 struct packet { // on its way; peer: inside that link of `to`, else a datagram
@@ -214,7 +215,7 @@ static void node_start(struct node *n, uint32_t epoch)
 		.identity = &n->id,
 		.epoch = epoch,
 		.max_peers = SLOTS,
-		.max_routes = 65536,
+		.max_routes = n->max_routes ? n->max_routes : 65536,
 		.stub = n->stub,
 		.ops = {.arg = n, .run = run_claims, .epoch_save = epoch_save}};
 	random_bytes(NULL, routing.secret, sizeof(routing.secret));
@@ -1255,7 +1256,7 @@ static uint64_t malformed(const struct node *n)
 }
 
 // R tells A of an origin that is not there, by its own /64.
-static void tell_of(const struct xy_identity *id)
+static void tell_within(const struct xy_identity *id, xy_nsec span)
 {
 	struct xy_babel_claim c = {.prefix = xy_key_prefix(&id->x25519),
 				   .rid = xy_babel_router_id(&id->x25519, 7),
@@ -1280,7 +1281,12 @@ static void tell_of(const struct xy_identity *id)
 			    .data = data,
 			    .len = xy_babel_build_end(&p)};
 	send_raw(A, R, &u, false);
-	run_for(XY_SEC);
+	run_for(span);
+}
+
+static void tell_of(const struct xy_identity *id)
+{
+	tell_within(id, XY_SEC);
 }
 
 // A plan comes in slices: what stands in both is in force all the while, packets and sessions that
@@ -1376,6 +1382,46 @@ static void flood(struct node *n, const struct node *from)
 				 .data = data,
 				 .len = xy_babel_build_end(&p)};
 	send_raw(n, from, &packet, false);
+}
+
+// What the config has room for is what Babel has room for, with some that come and go.
+static void test_room(void)
+{
+	struct xy_babel_stats s[2];
+	for (unsigned i = 0; i < 2; i++) {
+		struct xy_routing_info info;
+		world_make();
+		A->max_routes = i ? 4000 : 20;
+		world_start();
+		xy_routing_info(A->routing, &info);
+		s[i] = info.babel;
+		CU_ASSERT(s[i].prefix_limit >= 2 * A->max_routes);
+		CU_ASSERT(s[i].prefix_limit < 2 * A->max_routes + 2000);
+		CU_ASSERT(s[i].origin_limit == s[i].prefix_limit);
+		CU_ASSERT(s[i].route_limit >= s[i].prefix_limit &&
+			  s[i].route_limit <= SLOTS * s[i].prefix_limit);
+		world_end();
+	}
+	CU_ASSERT(s[0].prefix_limit < s[1].prefix_limit && s[0].route_limit < s[1].route_limit);
+
+	// And it is the limit: who brings more is refused the rest.
+	enum { BROUGHT = 700 };
+	unsigned brought = 0;
+	world_make();
+	A->max_routes = 20;
+	world_start();
+	CONFIGURE(R, "", {"a", ""});
+	CONFIGURE(A, "", {"r", ""});
+	run_for(30 * XY_SEC);
+	for (; !link_info(A, R).refused[XY_BABEL_REFUSED_ROUTE_LIMIT] && brought < BROUGHT;
+	     brought++) {
+		uint8_t seed[32] = {1, (uint8_t)brought, (uint8_t)(brought >> 8)};
+		struct xy_identity id;
+		CU_ASSERT_FATAL(xy_identity_from_seed(seed, &id) == 0);
+		tell_within(&id, XY_SEC / 20);
+	}
+	CU_ASSERT(brought > 100 && brought < BROUGHT);
+	world_end();
 }
 
 // A number is given back though there is no moment without something to do.
@@ -1483,6 +1529,7 @@ XY_UNIT_MAIN(
 	{"helpers that are slow", test_slow_helpers}, {"prefixes outside the mesh", test_prefixes},
 	{"static before learned", test_precedence}, {"reload", test_reload},
 	{"a plan in slices", test_slices}, {"a number is given back under a flood", test_flood},
+	{"room as the config says", test_room},
 	{"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
 	{"no room in the table", test_no_room}, {"a leaf that does not answer", test_dead_leaf},
 	{"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
