@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2034  # _lab.sh reads what is set for it
+# A config of many peers or routes: scripts/bench reload [--short] [--json].
+#
+#   R (xylemd)        one namespace, no wire: nobody is there to answer
+#
+# Twice per size: R starts with all of it; and R starts with nothing, and gets all of it by a reload,
+# loses it by another, and so again. What the control thread worked on in one turn at most is its CPU
+# time, so that a busy machine does not count; it is told since the start, so the removal's is at most
+# what stands there. Memory: after each reload that adds all.
+# A check fails when a reload is refused, or when memory grows from reload to reload. ONLY='a|b' in the
+# environment measures some.
+. "$(dirname "$0")/_init.sh"
+
+cases='peers|10000
+peers|60000
+routes|100000' rounds=3
+[ -z "$short" ] || cases='peers|10000
+routes|20000'
+
+# 32 bytes whose topmost bit is clear are a key, but for a few.
+peers_text() { # N
+  awk -v n="$1" 'BEGIN {
+    set = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"; last = "AEIMQUYcgkosw048"
+    srand(1)
+    for (i = 0; i < n; i++) {
+      key = ""
+      for (k = 0; k < 41; k++) key = key substr(set, int(rand() * 64) + 1, 1)
+      bits = int(rand() * 32)
+      key = key substr(set, bits + (bits >= 8 ? 8 : 0) + (bits >= 16 ? 8 : 0) + (bits >= 24 ? 8 : 0) + 1, 1)
+      key = key substr(last, int(rand() * 16) + 1, 1) "="
+      printf "%s{ name = \"p%d\"; key = \"%s\"; endpoint = \"192.0.2.%d:%d\"; }\n", i ? "," : "", i, key,
+        i % 250 + 1, 10000 + int(i / 250)
+    }
+  }'
+}
+routes_text() { # N
+  seq 0 $(($1 - 1)) | awk '{ printf ", { prefix = \"fdfe:ed00:%x:%x::/64\"; peer = \"p0\"; }\n", int($1 / 65536), $1 % 65536 }'
+}
+write_config() { # WHAT N HOW-MANY: of N for which there is room
+  local most=16
+  [ "$1" = routes ] || most=$(($2 + 16))
+  {
+    echo "tun = false; log = { level = \"warn\"; };"
+    echo "max_peers = $most; max_sessions = $((most + 4096)); max_routes = $(($2 + 1000));"
+    if [ "$1" = peers ]; then
+      echo "peers = ("
+      peers_text "$3"
+      echo ");"
+    else
+      echo "peers = ("
+      peers_text 1
+      echo '); routes = ( { prefix = "fdfe:ee00::/32"; peer = "p0"; }'
+      routes_text "$3"
+      echo ");"
+    fi
+  } | configure R
+}
+
+rss() { awk '/^VmRSS/ { print $2 * 1024 }' "/proc/${LAB_PID[R]}/status"; }
+cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{ n += $1 } END { printf "%.0f\n", n }'; }
+reloads_are() { show R node | jq -e --argjson n "$1" '.reloads == $n and .reloads_refused == 0'; }
+reload() { # COUNT
+  kill -HUP "${LAB_PID[R]}"
+  wait_for 300 reloads_are "$1"
+}
+start() { # a config of sixty thousand peers is read for a while
+  spawn R "$LAB/R.log" "$XYLEMD" -c "$LAB/R.conf" -n R
+  LAB_PID[R]=$LAB_SPAWNED
+  wait_for 300 answers_or_gone R && show R node >/dev/null 2>&1
+}
+settle() { # no worker, helper or kernel is at work any more: half a second takes less than 5 ms
+  local i from
+  for ((i = 0; i < 60; i++)); do
+    from=$(cpu_ns "${LAB_PID[R]}")
+    sleep 0.5
+    [ $(($(cpu_ns "${LAB_PID[R]}") - from)) -gt 5000000 ] || return 0
+  done
+}
+turn() { show R node | jq -c '{turn_ms: (.longest_turn_cpu_us / 1000), by_work_us: .longest_work_cpu_us}'; }
+
+measure() { # WHAT N
+  local start start_rss empty added removed i first=0 last=0 rss_list=''
+  write_config "$1" "$2" "$2"
+  start || return 1
+  start=$(cpu_ns "${LAB_PID[R]}")
+  settle
+  start_rss=$(rss)
+  bring_down
+  write_config "$1" "$2" 0
+  start || return 1
+  empty=$(turn)
+  for ((i = 0; i < rounds; i++)); do
+    write_config "$1" "$2" "$2"
+    reload $((2 * i + 1)) || return 1
+    [ $i -gt 0 ] || added=$(turn)
+    settle
+    last=$(rss)
+    [ $i -gt 0 ] || first=$last
+    write_config "$1" "$2" 0
+    reload $((2 * i + 2)) || return 1
+    settle
+  done
+  removed=$(turn)
+  jq -n --arg what "$1" --argjson n "$2" --argjson start "$start" --argjson rss "$start_rss" --argjson empty "$empty" \
+    --argjson added "$added" --argjson removed "$removed" --argjson first "$first" --argjson last "$last" \
+    '{what: $what, n: $n, start_cpu_s: ($start / 1e9), rss_mb: ($rss / 1e6), empty_turn_ms: $empty.turn_ms,
+      add_turn_ms: $added.turn_ms, both_turn_ms: $removed.turn_ms, rss_after_first_mb: ($first / 1e6),
+      rss_after_last_mb: ($last / 1e6), add_by_work_us: $added.by_work_us, both_by_work_us: $removed.by_work_us}' \
+    >>"$LAB/rows.json"
+  bring_down
+  [ $((last)) -le $((first + first / 4)) ] || {
+    note "not ok - $1, $2: $last bytes after reload $rounds, $first after the first"
+    return 1
+  }
+}
+
+table() {
+  jq -r -s "$JQ_CELL"'
+    ["what", "how many", "start CPU-s", "RSS MB", "longest turn ms: empty", "all added", "and removed", "RSS MB after 1", "after last"],
+    (.[] | [.what, (.n | tostring), cell(.start_cpu_s), cell(.rss_mb), cell(.empty_turn_ms), cell(.add_turn_ms), cell(.both_turn_ms),
+      cell(.rss_after_first_mb), cell(.rss_after_last_mb)]) | @tsv' "$LAB/rows.json" | column -t -s $'\t'
+}
+
+machine "nothing pinned"
+: >"$LAB/rows.json"
+[ -z "${ONLY:-}" ] || cases=$(grep -E "^($ONLY)" <<<"$cases")
+add_node R
+make_key R
+while IFS='|' read -r what n; do
+  note "==> $n $what"
+  measure "$what" "$n" </dev/null || {
+    note "not ok - $n $what"
+    tail -n 3 "$LAB/R.log" >&2
+    failed=1
+    bring_down
+  }
+done <<<"$cases"
+
+if [ -n "$json" ]; then
+  report_json
+else
+  machine_text
+  table
+  jq -r '"\(.n) \(.what), longest work in us: all added \(.add_by_work_us | tojson)", "    and removed \(.both_by_work_us | tojson)"' \
+    "$LAB/rows.json"
+fi
+exit $failed
