@@ -365,6 +365,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); // DPDK writes to telemetry clients that have gone
 	xy_loop_reload_hold();
 	mallopt(M_ARENA_MAX, ARENAS);
+	mallopt(M_MXFAST, 0); // else a large free joins all small ones, milliseconds in one turn
 	d.limits = xy_wg_limits_default;
 	d.started = xy_now();
 	xy_log_init(XY_LOG_INFO); // until the config says otherwise
