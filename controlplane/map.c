@@ -49,6 +49,14 @@ static int grow(struct xy_map *m)
 	return 0;
 }
 
+int xy_map_reserve(struct xy_map *m, uint32_t count)
+{
+	int r = 0;
+	while (!r && count > m->mask / 2)
+		r = grow(m);
+	return r;
+}
+
 int xy_map_set(struct xy_map *m, uint64_t key, uint32_t value)
 {
 	struct xy_map_entry *e = find(m, key);

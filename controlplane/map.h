@@ -20,6 +20,8 @@ struct xy_map {
 };
 
 int xy_map_init(struct xy_map *m); // -ENOMEM
+// So many come without a call that moves them all. -ENOMEM.
+int xy_map_reserve(struct xy_map *m, uint32_t count);
 void xy_map_fini(struct xy_map *m);
 int xy_map_set(struct xy_map *m, uint64_t key, uint32_t value); // adds or changes; -ENOMEM
 bool xy_map_get(const struct xy_map *m, uint64_t key, uint32_t *value);

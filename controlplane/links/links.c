@@ -26,6 +26,10 @@ static int tables_init(struct xy_links *l)
 	r = r ? r : xy_map_init(&l->by_index);
 	r = r ? r : xy_map_init(&l->by_serial);
 	r = r ? r : xy_map_init(&l->by_remote);
+	r = r ? r : xy_map_reserve(&l->by_key, n);
+	r = r ? r : xy_map_reserve(&l->by_index, n);
+	r = r ? r : xy_map_reserve(&l->by_serial, n);
+	r = r ? r : xy_map_reserve(&l->by_remote, n);
 	l->link = calloc(n, sizeof(*l->link));
 	l->met = calloc(n, sizeof(struct xy_link *));
 	l->order = calloc(n, sizeof(*l->order));
