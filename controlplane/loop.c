@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define EVENTS_PER_TURN	 128 // of the dataplane; at about 5 us each far below 2 ms
-#define LINKS_PER_TURN	 64
+#define EVENTS_PER_TURN	 128	      // of the dataplane; at about 5 us each far below 2 ms
+#define LINKS_PER_TURN	 32	      // up to 50 us where each has a handshake to begin
 #define ROUTING_PER_TURN 256	      // actions, at most 4 us each
 #define GRACE_MS	 100	      // between two looks at whether workers have passed
 #define DISK_WAIT	 (5 * XY_SEC) // at the end, for a write that is under way

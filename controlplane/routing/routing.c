@@ -335,8 +335,9 @@ static void say_started(const struct xy_routing *r)
 {
 	struct xy_babel_link_info info;
 	unsigned up = 0, heard = 0;
-	for (uint32_t link = 0; link < r->cfg.max_peers; link++) {
-		if (xy_babel_link_info(r->babel, (uint16_t)link, &info) || !info.up)
+	for (uint32_t link = 0; link < r->slots; link++) {
+		if (!r->link[link].up || xy_babel_link_info(r->babel, (uint16_t)link, &info) ||
+		    !info.up)
 			continue;
 		up++;
 		heard += info.heard;
@@ -832,8 +833,10 @@ static void link_bring(struct xy_routing *r, unsigned at, xy_nsec now)
 
 static bool links_run(struct xy_routing *r, unsigned *max, xy_nsec now)
 {
+	enum { LINK_STEPS = 8 }; // where memory is far
 	struct apply *a = &r->apply;
-	for (; a->at < a->plan->config.peer_count && *max; --*max)
+	for (; a->at < a->plan->config.peer_count && *max;
+	     *max -= *max < LINK_STEPS ? *max : LINK_STEPS)
 		link_bring(r, a->at++, now);
 	return a->at < a->plan->config.peer_count;
 }
