@@ -24,7 +24,10 @@ static enum xy_babel_word word_of(const struct neigh *n)
 		return XY_BABEL_LOSSY;
 	if (!n->heard || n->rxcost == XY_BABEL_INFINITY) // the first Hello alone does not count
 		return n->told || (n->ever && !n->heard) ? XY_BABEL_SILENT : XY_BABEL_NOT_HEARD;
-	return n->cost == XY_BABEL_INFINITY ? XY_BABEL_ONE_WAY : XY_BABEL_UP;
+	if (n->cost != XY_BABEL_INFINITY)
+		return XY_BABEL_UP;
+	bool begins = !n->told && n->hellos_sent < QUICK_HELLOS; // its answer may be on the way
+	return begins ? XY_BABEL_NOT_HEARD : XY_BABEL_ONE_WAY;
 }
 
 int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_link_info *out)

@@ -331,7 +331,7 @@ static xy_nsec hello_next(struct xy_babel *b, const struct neigh *n)
 	xy_nsec next = b->now + b->c.hello_interval, grid = b->c.hello_grid;
 	if (goodbye_due(b, n))
 		return b->now + GOODBYE_PAUSE;
-	if (n->hellos_sent < 5)
+	if (n->hellos_sent < QUICK_HELLOS)
 		return b->now + jitter(b, 200 * XY_MSEC);
 	if (!grid || b->c.hello_interval < 2 * grid)
 		return next - jitter(b, b->c.hello_interval / 20);

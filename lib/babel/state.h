@@ -42,6 +42,7 @@ enum {
 	WANT_SHARES = 256,   // sources are told apart by so many values of a keyed hash
 	INTERESTS = 65536,   // answers that a relay remembers for one stub
 	GOODBYES = 2,	     // to each neighbour
+	QUICK_HELLOS = 5,    // to one that was just heard
 };
 
 // A new or lost destination or source is told at once, several in one packet. A metric that moved

@@ -541,6 +541,28 @@ static void test_one_way_word(void)
 	rig_free(r);
 }
 
+// Who has just been heard, and whose word that it hears us is on the way, is no one-way link yet.
+static void test_one_way_begins(void)
+{
+	struct rig *r = rig_new(false);
+	uint8_t data[64];
+	struct xy_babel_builder p;
+	CU_ASSERT_EQUAL_FATAL(xy_babel_link_add(r->b, 0, &r->links[0], r->now), 0);
+	xy_babel_link_up(r->b, 0, r->now);
+	for (unsigned i = 0; i < 8; i++) {
+		xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+		xy_babel_build_hello(
+			&p, &(struct xy_babel_hello){.seqno = (uint16_t)i, .interval = 400});
+		from_peer(r, 0, &p);
+		act(r);
+		CU_ASSERT_EQUAL(info_of(r).word, i < 2 ? XY_BABEL_NOT_HEARD : XY_BABEL_ONE_WAY);
+		pass(r, i < 2 ? 50 * XY_MSEC : 4 * XY_SEC);
+		if (i == 1)
+			pass(r, 4 * XY_SEC);
+	}
+	rig_free(r);
+}
+
 // Traffic goes to one that is heard and does not hear: its Hellos, as often as they come, and what
 // it asks itself, are no answers.
 static void test_deaf(void)
@@ -590,5 +612,5 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"a sign, and it is gone", test_doubt}, {"signs that are forged", test_doubt_forged},
 	     {"doubt of one that is far", test_doubt_far}, {"gone without traffic", test_idle_dead},
 	     {"one that is not asked", test_idle_mute}, {"no way, and one again", test_no_way},
-	     {"one way", test_one_way_word}, {"heard, and deaf", test_deaf},
-	     {"never heard", test_never_heard})
+	     {"one way", test_one_way_word}, {"one way, at first", test_one_way_begins},
+	     {"heard, and deaf", test_deaf}, {"never heard", test_never_heard})
