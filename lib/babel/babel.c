@@ -674,12 +674,10 @@ static void receive_some(struct xy_babel *b, struct neigh *n, const struct waiti
 	unsigned count = 0;
 	if (xy_babel_parse(&p, w->data, w->len, &w->from) < 0)
 		return;
-	n->skipped = n->answers = false;
+	n->skipped = false;
 	for (; xy_babel_parse_next(&p, &t); b->stats.steps++) {
 		bool is_cheap = t.type == XY_BABEL_HELLO || t.type == XY_BABEL_IHU ||
 				t.type == XY_BABEL_ACK;
-		n->answers |= t.type != XY_BABEL_HELLO && t.type != XY_BABEL_IHU &&
-			      t.type != XY_BABEL_ACK_REQUEST;
 		if (is_cheap ? !cheap : !dear)
 			continue;
 		if (t.type != XY_BABEL_ACK_REQUEST)
@@ -772,10 +770,10 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 		neigh_forget(b, n); // another router behind the same link
 	n->addr = *from;
 	b->arrived = arrived < b->now ? arrived : b->now;
+	silence_heard(n, b->arrived);
 	struct waiting w = {.from = *from, .data = data, .len = len};
 	bool wait = n->in || actions_full(b);
 	receive_some(b, n, &w, true, !wait);
-	silence_heard(n, b->arrived, n->answers);
 	if (wait)
 		in_put(b, n, &w);
 	xy_babel_leave(b);

@@ -40,14 +40,11 @@ void silence_stop(struct neigh *n)
 	n->probes = 0;
 }
 
-void silence_heard(struct neigh *n, xy_nsec at, bool answers)
+void silence_heard(struct neigh *n, xy_nsec at)
 {
 	if (at <= n->received)
 		return;
 	n->received = at;
-	if (!answers && n->acknowledges)
-		return;
-	n->answered = at;
 	if (!n->asked || at > n->asked) // what came before the doubt is no answer to it
 		silence_stop(n);
 }
@@ -140,8 +137,8 @@ static void look(struct xy_babel *b, struct neigh *n, xy_nsec received, xy_nsec 
 {
 	bool late = b->now - (n->asked > n->looked ? n->asked : n->looked) > LATE;
 	n->looked = b->now;
-	silence_heard(n, received, true);
-	if (!n->usable || (!n->asked && carried <= n->answered))
+	silence_heard(n, received);
+	if (!n->usable || (!n->asked && carried <= n->received))
 		silence_stop(n);
 	else if (!n->quiet || late)
 		begin(n, b->now, n->asked);

@@ -281,9 +281,8 @@ struct neigh {
 	uint16_t probe_opaque;	 // of the last xy_babel_link_probe,
 	bool probe_sent, probed; // which was sent, and acknowledged
 	// silence.c
-	xy_nsec looked, received; // last told of its traffic; last known to have sent
-	xy_nsec answered;	  // as received, but for what it says whether it hears us or not
-	bool quiet;		  // traffic went to it and nothing came
+	xy_nsec looked, received;	// last told of its traffic; last known to have sent
+	bool quiet;			// traffic went to it and nothing came
 	xy_nsec probe_at, probed_first; // 0: no probe is due
 	unsigned probes;		// since it was last heard
 	bool acknowledges;		// it has, so that no answer means something
@@ -329,7 +328,6 @@ struct neigh {
 	// Packets that wait until actions were taken
 	struct waiting *in, *in_last;
 	size_t in_bytes;
-	bool answers; // the packet at hand has more than Hellos, IHUs and questions
 	bool skipped; // an Update of the packet at hand was refused for lack of room: no Ack
 	uint32_t interests, interest_count;
 	// requests: tokens of 1/16
@@ -592,9 +590,7 @@ void start_check(struct xy_babel *b);
 
 // silence.c
 void silence_stop(struct neigh *n);
-// Something of it arrived then, by which one knows that it hears us, too, or may not (Hellos, IHUs
-// and questions of its own).
-void silence_heard(struct neigh *n, xy_nsec at, bool answers);
+void silence_heard(struct neigh *n, xy_nsec at); // something of it arrived then
 void silence_hello(struct xy_babel *b, struct neigh *n);
 void silence_timer(struct xy_babel *b, struct neigh *n);
 void silence_over(struct xy_babel *b, struct neigh *n); // it is used (again)
