@@ -16,15 +16,7 @@ configure b <<END
 peers = ( $(peer_text a "${LAB_KEY[a]}") );
 END
 
-# A service manager's side of sd_notify: one line per message.
-cat >"$LAB/manager.py" <<'END'
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-while True:
-    print(s.recv(4096).decode(), flush=True)
-END
-spawn a "$LAB/notify" /usr/bin/python3 "$LAB/manager.py" "$LAB/notify.sock"
+service_manager a
 check_within 5 "a service manager listens" test -S "$LAB/notify.sock"
 export NOTIFY_SOCKET=$LAB/notify.sock WATCHDOG_USEC=1000000
 start_node a

@@ -18,15 +18,7 @@ mesh_link a r2 'cost = 200;' 'cost = 200;'
 mesh_link r1 b
 mesh_link r2 b '' 'cost = 200;'
 
-# A service manager's side of sd_notify: one line per message.
-cat >"$LAB/manager.py" <<'END'
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-while True:
-    print(s.recv(4096).decode(), flush=True)
-END
-spawn a "$LAB/notify" /usr/bin/python3 "$LAB/manager.py" "$LAB/notify.sock"
+service_manager a
 check_within 5 "a service manager listens" test -S "$LAB/notify.sock"
 NOTIFY_SOCKET=$LAB/notify.sock mesh_start
 

@@ -38,6 +38,17 @@ spawn() {
   LAB_PIDS+=("$LAB_SPAWNED")
 }
 
+# A service manager's side of sd_notify, at $LAB/notify.sock: what it is told is in $LAB/notify, one line per message.
+service_manager() { # NODE
+  spawn "$1" "$LAB/notify" /usr/bin/python3 -c 'if True:
+    import socket, sys
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.bind(sys.argv[1])
+    while True:
+        print(s.recv(4096).decode(), flush=True)
+    ' "$LAB/notify.sock"
+}
+
 # end_process PID [SIGNAL]: ends it, by force after 10 seconds, and gives its exit code.
 end_process() {
   kill "-${2:-TERM}" "$1" 2>/dev/null || true
