@@ -294,7 +294,7 @@ static const struct xy_unit_case cases[] = {
 	{"trains", test_trains},
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
 	libbpf_set_print(quiet);
 	skel = steer__open_and_load();
@@ -306,7 +306,7 @@ int main(void)
 		perror("loading the steering program");
 		return 1;
 	}
-	int r = xy_unit_run("steer", cases, sizeof(cases) / sizeof(cases[0]));
+	int r = xy_unit_run("steer", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 	steer__destroy(skel);
 	return r;
 }

@@ -1005,7 +1005,7 @@ static void test_wire(void)
 	wire_make(1);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"a wire", test_wire},
@@ -1045,5 +1045,5 @@ int main(void)
 		  : rte_pktmbuf_pool_create("jumbo", JUMBO_BUFFERS, 0, sizeof(struct xy_packet),
 					    JUMBO_ROOM, SOCKET_ID_ANY);
 	r = r || jumbo_pool ? r : 2;
-	return r ? r : xy_unit_run("card", cases, RTE_DIM(cases));
+	return r ? r : xy_unit_run("card", cases, RTE_DIM(cases), argc, argv);
 }

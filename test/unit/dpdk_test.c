@@ -305,7 +305,7 @@ static int wire_make(void)
 	return r ? r : sh_there("ip addr add 10.66.2.2/24 dev q0 && ip link set q0 up");
 }
 
-static int run(void)
+static int run(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"af_packet, with the host", test_af_packet},
@@ -328,10 +328,10 @@ static int run(void)
 			 "net_memif%u,role=%s,socket-abstract=no,socket=%s/memif", i,
 			 i ? "client" : "server", dir);
 	int r = rig_eal("dpdk_test", vdevs, RTE_DIM(vdevs));
-	return r ? r : xy_unit_run("dpdk", cases, RTE_DIM(cases));
+	return r ? r : xy_unit_run("dpdk", cases, RTE_DIM(cases), argc, argv);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	rig_net("dpdk_test");
 	int r = card_rig_start("dpdk_test");
@@ -339,7 +339,7 @@ int main(void)
 		return r;
 	if (wire_make() || !mkdtemp(dir))
 		return 2;
-	r = run();
+	r = run(argc, argv);
 	sh("rm -rf %s", dir);
 	return r;
 }

@@ -399,7 +399,7 @@ static void test_gather_no_buffer(void)
 	rte_pktmbuf_free(m);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"round trip", test_round_trip},
@@ -413,5 +413,5 @@ int main(void)
 		{"pieces without a buffer", test_gather_no_buffer},
 	};
 	int r = rig_start("frame_test");
-	return r ? r : xy_unit_run("frame", cases, RTE_DIM(cases));
+	return r ? r : xy_unit_run("frame", cases, RTE_DIM(cases), argc, argv);
 }

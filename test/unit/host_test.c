@@ -633,7 +633,7 @@ static void test_names(void)
 	rig_fini(&side[0].rig);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"TCP of the kernel", test_tcp},
@@ -647,5 +647,5 @@ int main(void)
 	};
 	int r = rig_start("host_test");
 	rig_own_net = rig_own_net && nets_make();
-	return r ? r : xy_unit_run("host", cases, RTE_DIM(cases));
+	return r ? r : xy_unit_run("host", cases, RTE_DIM(cases), argc, argv);
 }

@@ -604,7 +604,7 @@ static void test_beacon_flood(void)
 	world_end();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"a key is found and pinned", test_found},
@@ -623,7 +623,7 @@ int main(void)
 	};
 	if (sodium_init() < 0 || !mkdtemp(folder))
 		return 1;
-	int r = xy_unit_run("join", cases, XY_ARRAY_SIZE(cases));
+	int r = xy_unit_run("join", cases, XY_ARRAY_SIZE(cases), argc, argv);
 	state_forget();
 	rmdir(folder);
 	return r;

@@ -119,7 +119,7 @@ static void test_small_order(void)
 	CU_ASSERT_EQUAL(xy_join_reply_verify(&r, &key), -EBADMSG);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"vectors", test_vectors},
@@ -132,5 +132,5 @@ int main(void)
 		return 1;
 	for (unsigned i = 0; i < sizeof(nonce); i++)
 		nonce[i] = (uint8_t)(0xa0 + i);
-	return xy_unit_run("joinmsg", cases, XY_ARRAY_SIZE(cases));
+	return xy_unit_run("joinmsg", cases, XY_ARRAY_SIZE(cases), argc, argv);
 }

@@ -797,7 +797,7 @@ static void test_quiet(void)
 	finish(a, b);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"echo, both families", test_echo},
@@ -819,5 +819,5 @@ int main(void)
 		{"after a sleep that ran its time", test_quiet},
 	};
 	int r = rig_start("port_test");
-	return r ? r : xy_unit_run("port", cases, RTE_DIM(cases));
+	return r ? r : xy_unit_run("port", cases, RTE_DIM(cases), argc, argv);
 }

@@ -228,7 +228,7 @@ static void test_no_host(void)
 	finish();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"there and back", test_echo},
@@ -237,5 +237,5 @@ int main(void)
 		{"no host interface", test_no_host},
 	};
 	int r = rig_start("portgraph_test");
-	return r ? r : xy_unit_run("portgraph", cases, RTE_DIM(cases));
+	return r ? r : xy_unit_run("portgraph", cases, RTE_DIM(cases), argc, argv);
 }

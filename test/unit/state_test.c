@@ -505,7 +505,7 @@ static void test_helper(void)
 	xy_state_close(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"what is saved comes back", test_round_trip},
@@ -526,7 +526,7 @@ int main(void)
 	char command[sizeof(top) + 16];
 	if (sodium_init() < 0 || !mkdtemp(top))
 		return 1;
-	int r = xy_unit_run("state", cases, XY_ARRAY_SIZE(cases));
+	int r = xy_unit_run("state", cases, XY_ARRAY_SIZE(cases), argc, argv);
 	snprintf(command, sizeof(command), "rm -rf %s", top);
 	return system(command) ? 1 : r;
 }

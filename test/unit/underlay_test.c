@@ -465,7 +465,7 @@ static void test_close(void)
 }
 
 static const struct xy_unit_case cases[] = {
-	{"open", test_open},
+	{"open", test_open, .always = true},
 	{"paths", test_paths},
 	{"fwmark", test_mark},
 	{"neighbours", test_neighbours},
@@ -479,14 +479,14 @@ static const struct xy_unit_case cases[] = {
 	{"routes of an earlier run", test_flush},
 	{"own address", test_own_address},
 	{"what is told of", test_told},
-	{"close", test_close},
+	{"close", test_close, .always = true},
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
 	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET)) {
 		puts("skipped: no network namespace of our own");
 		return 77;
 	}
-	return xy_unit_run("underlay", cases, sizeof(cases) / sizeof(cases[0]));
+	return xy_unit_run("underlay", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

@@ -388,20 +388,20 @@ static void test_close(void)
 }
 
 static const struct xy_unit_case cases[] = {
-	{"open", test_open},
+	{"open", test_open, .always = true},
 	{"IPv4", test_v4},
 	{"IPv6", test_v6},
 	{"two next hops, IPv4", test_two_uplinks_v4},
 	{"two next hops, IPv6", test_two_uplinks_v6},
 	{"link-local", test_link_local},
-	{"close", test_close},
+	{"close", test_close, .always = true},
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
 	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET)) {
 		puts("skipped: no network namespace of our own");
 		return 77;
 	}
-	return xy_unit_run("way", cases, sizeof(cases) / sizeof(cases[0]));
+	return xy_unit_run("way", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
 }

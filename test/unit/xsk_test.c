@@ -109,11 +109,11 @@ static void test_refused(void)
 	CU_ASSERT_EQUAL(kicks, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct xy_unit_case cases[] = {
 		{"when it is told", test_kicks},
 		{"when it cannot", test_refused},
 	};
-	return xy_unit_run("xsk", cases, RTE_DIM(cases));
+	return xy_unit_run("xsk", cases, RTE_DIM(cases), argc, argv);
 }
