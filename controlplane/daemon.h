@@ -4,6 +4,7 @@
 #pragma once
 
 #include "hostqueue.h"
+#include "informing/nodeinfo.h"
 #include "joining/join.h"
 #include "kernel/hostlink.h"
 #include "lag.h"
@@ -11,7 +12,6 @@
 #include "links/links.h"
 #include "links/plan.h"
 #include "log.h"
-#include "mesh/nodeinfo.h"
 #include "resume.h"
 #include "routing/routing.h"
 #include "rundir.h"
@@ -193,10 +193,10 @@ bool xy_interface_default_left(const struct xy_daemon *d);
 // has it do so is taken back. False: it is none of ours.
 bool xy_interface_withhold(struct xy_daemon *d, const struct xy_addr *underlay);
 
-// --- mesh.c: node info
-int xy_mesh_up(struct xy_daemon *d, struct xy_err *err);
-void xy_mesh_down(struct xy_daemon *d);
-void xy_mesh_reload(struct xy_daemon *d);
+// --- informer.c: node info
+int xy_informer_up(struct xy_daemon *d, struct xy_err *err);
+void xy_informer_down(struct xy_daemon *d);
+void xy_informer_reload(struct xy_daemon *d);
 
 // --- publish.c: for DPDK's own telemetry socket; once a second
 void xy_publish(struct xy_daemon *d);

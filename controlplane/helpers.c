@@ -296,7 +296,7 @@ static void reload_note(struct xy_daemon *d, const struct xy_err *why)
 static void reloaded(struct xy_daemon *d)
 {
 	xy_helpers_trim(d);
-	xy_mesh_reload(d);
+	xy_informer_reload(d);
 	xy_interface_mtu_update(d);
 	xy_memory_prune(d);
 	xy_log_info("reloaded %s, peers: %u", d->config_path, xy_links_count(d->links));

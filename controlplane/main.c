@@ -265,7 +265,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_helpers_open(d, err);
 	r = r ? r : links_up(d, err);
 	r = r ? r : routing_up(d, err);
-	r = r ? r : xy_mesh_up(d, err);
+	r = r ? r : xy_informer_up(d, err);
 	r = r ? r : xy_interface_up(d, err);
 	r = r ? r : xy_loop_start(d, err);
 	return r ? r : xy_dp_start(d->dp, err);
@@ -279,7 +279,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_restore_close(d);
 	xy_interface_down(d);
 	xy_memory_close(d);
-	xy_mesh_down(d);
+	xy_informer_down(d);
 	xy_discovery_close(d);
 	xy_joiner_down(d);
 	bool idle =

@@ -29,7 +29,7 @@ forbid "nothing but test includes test" '([^">]*/)?(test|unit)/' lib dataplane c
 forbid "controlplane sees dataplane.h and drops.h of the dataplane alone" \
   '(rte_|(\.\./)*dataplane/|worker\.h|dp\.h|packet\.h|port/|host/|graph/|session/|intel-ipsec-mb)' controlplane
 forbid "the parts of controlplane know no daemon and no loop" '([^">]*/)?(daemon|uv)\.h' \
-  controlplane/{links,routing,joining,mesh,kernel,state,cli}
+  controlplane/{links,routing,joining,informing,kernel,state,cli}
 forbid "the CLI sees nothing of the dataplane" '(dataplane|drops)\.h' controlplane/cli
 
 while IFS= read -r f; do

@@ -2,7 +2,7 @@
 // Node info between nodes, on virtual time: nodes on a network of the test's, which routes by the
 // fewest hops and may lose and delay what it carries; and a liar, who answers by hand.
 #include "fake_net.h"
-#include "mesh/nodeinfo.h"
+#include "informing/nodeinfo.h"
 #include "noise/limiter.h"
 #include "unit.h"
 

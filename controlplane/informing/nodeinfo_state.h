@@ -3,8 +3,8 @@
 // thread only.
 #pragma once
 
+#include "informing/nodeinfo.h"
 #include "map.h"
-#include "mesh/nodeinfo.h"
 #include "noise/limiter.h"
 
 enum {

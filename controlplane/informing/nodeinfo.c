@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Answering, and asking: one question is one place in a table, sent up to three times.
-#include "mesh/nodeinfo_state.h"
+#include "informing/nodeinfo_state.h"
 
 #include "base/list.h"
 

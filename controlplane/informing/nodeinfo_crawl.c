@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A crawl: nodes are asked in the order in which they are found, which is breadth first.
-#include "mesh/nodeinfo_state.h"
+#include "informing/nodeinfo_state.h"
 
 #include <errno.h>
 #include <sodium.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A walk: each node on the way is asked for its next hop.
-#include "mesh/nodeinfo_state.h"
+#include "informing/nodeinfo_state.h"
 
 #include <errno.h>
 

@@ -92,7 +92,7 @@ static struct xy_nodeinfo_fields fields_of(const struct xy_config *c)
 	return f;
 }
 
-int xy_mesh_up(struct xy_daemon *d, struct xy_err *err)
+int xy_informer_up(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_nodeinfo_config cfg = {.addr = d->id.addr,
 					 .version = XY_VERSION,
@@ -107,13 +107,13 @@ int xy_mesh_up(struct xy_daemon *d, struct xy_err *err)
 	return 0;
 }
 
-void xy_mesh_down(struct xy_daemon *d)
+void xy_informer_down(struct xy_daemon *d)
 {
 	xy_nodeinfo_destroy(d->nodeinfo);
 	d->nodeinfo = NULL;
 }
 
-void xy_mesh_reload(struct xy_daemon *d)
+void xy_informer_reload(struct xy_daemon *d)
 {
 	struct xy_nodeinfo_fields f = fields_of(&d->plan.config);
 	xy_nodeinfo_fields_set(d->nodeinfo, &f);
