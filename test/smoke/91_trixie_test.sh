@@ -76,6 +76,6 @@ mv "$new" "$ROOT/src"
 check "the packages of scripts/install-deps" packages.log inside 'scripts/install-deps build demo'
 inside 'pkg-config --modversion libdpdk' | sed 's/^/DPDK /'
 check "it builds" build.log inside 'BUILD=build scripts/build'
-check "the AEAD of ipsec-mb there" aead.log inside 'build/test/unit/unit_aead'
+check "the AEAD of ipsec-mb there" aead.log inside 'build/test/unit/dataplane/unit_aead'
 check "unit tests" unit.log inside 'meson test -C build --no-rebuild --no-suite tree -t 10' # times its limits
 check "the demo" demo.log inside 'unshare --net scripts/demo'

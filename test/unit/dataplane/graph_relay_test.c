@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What goes through: a peer's packets to another peer, what is refused of them, ICMP errors.
+#include "graph_rig.h"
+
+static void test_relay(void)
+{
+	for (uint16_t len = XY_IPV6_LEN + 8; len <= LINK_MAX; len++) {
+		struct rte_mbuf *m = packet(&at_a, &at_b, 64, len);
+		if (peer[NODE_A].counter > 150) {
+			session_new(NODE_A, 0, true);
+			session_new(NODE_B, 0, true);
+		}
+		seal(NODE_A, m);
+		feed(m);
+		CU_ASSERT_EQUAL_FATAL(run(), 1);
+		// Padded to 16, never beyond what the link carries.
+		CU_ASSERT_EQUAL(out[0]->data_len,
+				RTE_MIN(RTE_ALIGN_CEIL(len, 16), LINK_MAX) + XY_WG_DATA_OVERHEAD);
+		CU_ASSERT(open_sent(NODE_B, out[0]) >= len);
+		const uint8_t *p = rte_pktmbuf_mtod(out[0], uint8_t *);
+		CU_ASSERT_EQUAL(p[7], 63);
+		CU_ASSERT_EQUAL(xy_be16_load(p + 4), len - XY_IPV6_LEN);
+		for (unsigned i = XY_IPV6_LEN; i < len; i++)
+			CU_ASSERT_EQUAL_FATAL(p[i], (uint8_t)i);
+		free_out();
+	}
+	settle();
+}
+
+static void test_first_and_stats(void)
+{
+	struct xy_dp_peer_stats s;
+	struct xy_dp_session_stats ss;
+	session_new(NODE_A, 0, true);
+	events();
+	for (int i = 0; i < 3; i++) {
+		struct rte_mbuf *m = packet(&at_a, &at_b, 64, 100);
+		seal(NODE_A, m);
+		feed(m);
+	}
+	CU_ASSERT_EQUAL(run(), 3);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_FIRST], 1);
+	CU_ASSERT_EQUAL(last.index, peer[NODE_A].index);
+	CU_ASSERT_EQUAL(xy_dp_session_stats(dp, peer[NODE_A].index, &ss), 0);
+	CU_ASSERT_EQUAL(ss.rx_packets, 3);
+	CU_ASSERT_EQUAL(ss.rx_data, NOW + 1);
+	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_A, &s), 0);
+	uint64_t before = s.rx_packets;
+	session_new(NODE_A, 0, true); // the peer's sum outlives the session
+	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_A, &s), 0);
+	CU_ASSERT_EQUAL(s.rx_packets, before);
+	CU_ASSERT_EQUAL(xy_dp_session_stats(dp, 12345, &ss), -ENOENT);
+	settle();
+}
+
+static void test_keepalive(void)
+{
+	struct rte_mbuf *m = buffer();
+	uint64_t consumed = dp->worker[0]->stats.consumed;
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.consumed, consumed + 1);
+	CU_ASSERT_EQUAL(xy_dp_session_keepalive(dp, peer[NODE_B].index), 0);
+	CU_ASSERT_EQUAL(run(), 1);
+	CU_ASSERT_EQUAL(out[0]->data_len, XY_WG_DATA_OVERHEAD);
+	CU_ASSERT_EQUAL(open_sent(NODE_B, out[0]), 0);
+	settle();
+}
+
+static void test_refused_messages(void)
+{
+	struct rte_mbuf *m = packet(&at_a, &at_b, 64, 100);
+	seal(NODE_A, m);
+	rte_pktmbuf_mtod(m, uint8_t *)[40] ^= 1;
+	uint64_t bad = drops(XY_DROP_BAD_TAG), unknown = drops(XY_DROP_UNKNOWN_INDEX);
+	uint64_t none = drops(XY_DROP_NOT_WIREGUARD);
+	feed(m);
+	m = packet(&at_a, &at_b, 64, 100);
+	seal(NODE_A, m);
+	rte_pktmbuf_mtod(m, struct xy_wg_data *)->receiver ^= 0x10000;
+	feed(m);
+	m = buffer();
+	memset(rte_pktmbuf_append(m, 31), 4, 31);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_BAD_TAG), bad + 1);
+	CU_ASSERT_EQUAL(drops(XY_DROP_UNKNOWN_INDEX), unknown + 1);
+	CU_ASSERT_EQUAL(drops(XY_DROP_NOT_WIREGUARD), none + 1);
+	settle();
+}
+
+static void test_replay(void)
+{
+	uint64_t before = drops(XY_DROP_REPLAY);
+	for (int i = 0; i < 2; i++) {
+		struct rte_mbuf *m = packet(&at_a, &at_b, 64, 100);
+		seal(NODE_A, m);
+		feed(m);
+		peer[NODE_A].counter--;
+	}
+	peer[NODE_A].counter++;
+	CU_ASSERT_EQUAL(run(), 1);
+	CU_ASSERT_EQUAL(drops(XY_DROP_REPLAY), before + 1);
+	settle();
+}
+
+static void test_inner_checks(void)
+{
+	struct xy_addr ll = {.b = {0xfe, 0x80, [15] = 1}}, mc = {.b = {0xff, 2, [15] = 1}};
+	struct rte_mbuf *m = packet(&at_a, &at_b, 64, 100);
+	rte_pktmbuf_mtod(m, uint8_t *)[0] = 0x50;
+	expect_drop(NODE_A, m, XY_DROP_BAD_INNER);
+	m = packet(&at_a, &at_b, 64, 100);
+	xy_be16_store(rte_pktmbuf_mtod(m, uint8_t *) + 4, 1000);
+	expect_drop(NODE_A, m, XY_DROP_BAD_INNER);
+	expect_drop(NODE_A, packet(&us, &at_b, 64, 100), XY_DROP_SPOOFED);
+	expect_drop(NODE_A, packet(&leaf, &at_b, 64, 100), XY_DROP_SPOOFED);
+	expect_drop(NODE_A, packet(&mc, &at_b, 64, 100), XY_DROP_SPOOFED);
+	expect_drop(NODE_A, packet(&ll, &at_b, 64, 100), XY_DROP_NOT_FORWARDED);
+	expect_drop(NODE_A, packet(&at_a, &mc, 64, 100), XY_DROP_NOT_FORWARDED);
+	expect_drop(NODE_A, packet(&at_a, &ll, 64, 100), XY_DROP_NOT_FORWARDED);
+	expect_drop(LEAF, packet(&at_a, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+	expect_drop(LEAF, packet(&us, &at_b, 64, 100), XY_DROP_SPOOFED);
+	expect_drop(NODE_A, packet(&at_a, &at_a, 64, 100), XY_DROP_SAME_PEER);
+	expect_drop(NODE_A, packet(&at_a, &us, 64, 100), XY_DROP_HOST_DOWN);
+	m = packet(&leaf, &at_b, 64, 100);
+	seal(LEAF, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 1);
+	settle();
+}
+
+// ::/0 of a leaf is all but the mesh and us; what routing brought of its networks as well.
+static void test_leaf_of_everything(void)
+{
+	static const struct xy_addr net = {.b = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	static const struct xy_addr host = {.b = {0x20, 0x01, 0x0d, 0xb8, 1, [15] = 1}};
+	static const struct xy_addr sister = {.b = {2, 1, [15] = 6}};
+	const struct xy_prefix all = {.len = 0}, mesh = {.addr.b = {2}, .len = 7};
+	const struct xy_prefix half = {.addr.b = {3}, .len = 8}, node = {.addr = at_a, .len = 64};
+	const struct xy_prefix ours = {.addr = host, .len = 128};
+	struct xy_prefix own = {.addr = us, .len = 64}, upper = {.addr = us, .len = 96};
+	xy_prefix_mask(&own);
+	xy_prefix_mask(&upper);
+
+	CU_ASSERT_EQUAL(xy_dp_source_own(dp, &ours), 0);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &all, LEAF), 0);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &upper, LEAF), 0);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &mesh, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &half, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &node, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &own, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &ours, LEAF), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_del(dp, &ours), -EPERM);
+	CU_ASSERT_EQUAL(xy_dp_source_del(dp, &mesh), -EPERM);
+	xy_dp_route_commit(dp);
+	expect_drop(LEAF, packet(&at_a, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+	expect_drop(LEAF, packet(&nowhere, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+	expect_drop(LEAF, packet(&us, &at_b, 64, 100), XY_DROP_SPOOFED);
+	expect_drop(LEAF, packet(&host, &at_b, 64, 100), XY_DROP_SPOOFED);
+	for (unsigned i = 0; i < 2; i++) {
+		seal(LEAF, (in[0] = packet(i ? &sister : &net, &at_b, 64, 100)));
+		feed(in[0]);
+		CU_ASSERT_EQUAL(run(), 1);
+		settle();
+	}
+	CU_ASSERT_EQUAL(xy_dp_source_del(dp, &all), 0);
+	CU_ASSERT_EQUAL(xy_dp_source_del(dp, &upper), 0);
+	xy_dp_route_commit(dp);
+	expect_drop(LEAF, packet(&net, &at_b, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+}
+
+// How many drops of the reason a packet makes.
+static uint64_t drops_by(uint32_t who, struct rte_mbuf *m, enum xy_drop reason)
+{
+	uint64_t before = drops(reason);
+	seal(who, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 1); // it, or the error about it
+	settle();
+	return drops(reason) - before;
+}
+
+// Nor is a default route a way into the mesh; a route of 200::/7 as a whole is.
+static void test_default_route(void)
+{
+	static const struct xy_addr net = {.b = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}};
+	const struct xy_prefix all = {.len = 0}, mesh = {.addr.b = {2}, .len = 7};
+	const struct xy_dp_route b = {.kind = XY_DP_ROUTE_PEER, .peer = NODE_B};
+	struct xy_dp_route_info before, after;
+
+	xy_dp_route_info(dp, &before);
+	route(&all.addr, 0, XY_DP_ROUTE_PEER, NODE_B);
+	xy_dp_route_commit(dp);
+	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &net, 64, 100), XY_DROP_NO_ROUTE), 0);
+	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &nowhere, 64, 100), XY_DROP_NO_ROUTE), 1);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &mesh), -ENOENT);
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &mesh, &b), 0);
+	xy_dp_route_commit(dp);
+	xy_dp_route_info(dp, &after);
+	CU_ASSERT_EQUAL(after.count, before.count + 2);
+	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &nowhere, 64, 100), XY_DROP_NO_ROUTE), 0);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &mesh), 0);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &all), 0);
+	xy_dp_route_commit(dp);
+	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &nowhere, 64, 100), XY_DROP_NO_ROUTE), 1);
+	xy_dp_route_info(dp, &after);
+	CU_ASSERT_EQUAL(after.count, before.count);
+}
+
+// One limit for all kinds of routes: whatever goes makes room for any other.
+static void test_route_limit(void)
+{
+	const struct xy_dp_route host = {.kind = XY_DP_ROUTE_HOST};
+	const struct xy_prefix v4 = {.addr = xy_addr_from_v4(UINT32_C(0x0a630000)), .len = 112};
+	struct xy_prefix p = {.addr.b = {2, 0x77}, .len = 64};
+	struct xy_dp_route_info i;
+	unsigned n = 0;
+
+	xy_dp_route_info(dp, &i);
+	for (unsigned room = i.limit - i.count; n < room; n++) {
+		xy_be16_store(p.addr.b + 2, (uint16_t)n);
+		CU_ASSERT_EQUAL_FATAL(xy_dp_route_set(dp, &p, &host), 0);
+	}
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &p, &host), 0); // there already
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &v4, &host), -ENOSPC);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &p), 0);
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &v4, &host), 0);
+	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &p, &host), -ENOSPC);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &v4), 0);
+	while (--n) {
+		xy_be16_store(p.addr.b + 2, (uint16_t)(n - 1));
+		CU_ASSERT_EQUAL_FATAL(xy_dp_route_del(dp, &p), 0);
+	}
+	xy_dp_route_commit(dp);
+	xy_dp_route_info(dp, &i);
+	CU_ASSERT_EQUAL(i.refused, 2);
+}
+
+static void expect_icmp(uint8_t hops, const struct xy_addr *dst, uint16_t len, uint8_t type,
+			uint8_t code, enum xy_drop reason)
+{
+	uint64_t before = drops(reason);
+	struct rte_mbuf *m = packet(&at_a, dst, hops, len);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT_EQUAL(drops(reason), before + 1);
+	CU_ASSERT(open_sent(NODE_A, out[0]) > 48);
+	const uint8_t *p = rte_pktmbuf_mtod(out[0], uint8_t *);
+	CU_ASSERT_EQUAL(p[6], XY_PROTO_ICMPV6);
+	CU_ASSERT(memcmp(p + 8, us.b, 16) == 0 && memcmp(p + 24, at_a.b, 16) == 0);
+	CU_ASSERT_EQUAL(p[40], type);
+	CU_ASSERT_EQUAL(p[41], code);
+	if (type == 2)
+		CU_ASSERT_EQUAL(xy_be32_load(p + 44), LINK_MAX);
+	CU_ASSERT(memcmp(p + 48 + 24, dst->b, 16) == 0); // the quote
+	settle();
+}
+
+static void test_icmp(void)
+{
+	expect_icmp(1, &at_b, 100, 3, 0, XY_DROP_HOP_LIMIT);
+	expect_icmp(64, &nowhere, 100, 1, 0, XY_DROP_NO_ROUTE);
+	expect_icmp(64, &at_b, LINK_MAX + 1, 2, 0, XY_DROP_TOO_BIG);
+}
+
+// A packet that fills its buffer leaves no room for the next link's padding and tag.
+static void test_buffer_full(void)
+{
+	uint64_t big = drops(XY_DROP_TOO_BIG);
+	struct rte_mbuf *m = packet(&at_a, &at_b, 64, 1300);
+	seal(NODE_A, m);
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	m->data_off = (uint16_t)(m->buf_len - m->data_len);
+	memmove(rte_pktmbuf_mtod(m, void *), data, m->data_len);
+	feed(m);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT(open_sent(NODE_A, out[0]) > 0);
+	CU_ASSERT_EQUAL(rte_pktmbuf_mtod(out[0], const uint8_t *)[40], 2); // Packet Too Big
+	CU_ASSERT_EQUAL(drops(XY_DROP_TOO_BIG), big + 1);
+	settle();
+}
+
+static void test_icmp_limit(void)
+{
+	uint64_t limited = drops(XY_DROP_ICMP_LIMITED);
+	unsigned sent = 0;
+	for (int i = 0; i < 100; i++) {
+		struct rte_mbuf *m = packet(&at_a, &nowhere, 64, 100);
+		seal(NODE_A, m);
+		feed(m);
+	}
+	sent = run();
+	CU_ASSERT(sent > 0 && sent <= 50);
+	CU_ASSERT_EQUAL(drops(XY_DROP_ICMP_LIMITED), limited + 100 - sent);
+	settle();
+}
+
+// How many ICMPv6 errors of a type came out for this address behind a peer.
+static unsigned errors_for(uint32_t who, const struct xy_addr *dst, uint8_t type)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < ring.out_count; i++) {
+		const struct xy_wg_data *msg = rte_pktmbuf_mtod(out[i], const struct xy_wg_data *);
+		if (msg->receiver != 100 + who || open_sent(who, out[i]) < 0)
+			continue;
+		const uint8_t *p = rte_pktmbuf_mtod(out[i], const uint8_t *);
+		count += p[6] == XY_PROTO_ICMPV6 && p[40] == type && !memcmp(p + 24, dst->b, 16);
+	}
+	return count;
+}
+
+// Who asks for what is not there spends neither another peer's errors nor those of another kind.
+static void test_icmp_apart(void)
+{
+	at += XY_SEC;
+	session_new(NODE_A, 0, true);
+	session_new(NODE_B, 0, true);
+	session_new(LEAF, 0, true);
+	feed_from(LEAF, &leaf, &nowhere, 100, 60);
+	feed_from(NODE_A, &at_a, &nowhere, 100, 60);
+	feed_from(NODE_A, &at_a, &at_b, LINK_MAX + 1, 1);
+	feed_from(NODE_B, &at_b, &at_a, LINK_MAX + 1, 1);
+	feed_from(NODE_B, &at_b, &nowhere, 100, 1);
+	run();
+	CU_ASSERT_EQUAL(errors_for(NODE_B, &at_b, 2), 1);
+	CU_ASSERT_EQUAL(errors_for(NODE_A, &at_a, 2), 1);
+	settle();
+	feed_from(NODE_B, &at_b, &nowhere, 100, 1);
+	run();
+	CU_ASSERT_EQUAL(errors_for(NODE_B, &at_b, 1), 1);
+	settle();
+}
+
+// A source that never heeds "too big" keeps it from the others behind its peer for a second at
+// most.
+static void test_icmp_lanes(void)
+{
+	static const struct xy_addr beside = {.b = {2, 0xa, [15] = 2}};
+	unsigned told = 0;
+	for (unsigned second = 0; second < 40; second++) {
+		at += XY_SEC;
+		session_new(NODE_A, 0, true);
+		dp->session[xy_session_slot(dp, peer[NODE_A].index)].reject_at = at + XY_SEC;
+		feed_from(NODE_A, &at_a, &at_b, LINK_MAX + 1, 100);
+		feed_from(NODE_A, &beside, &at_b, LINK_MAX + 1, 1);
+		run();
+		told += errors_for(NODE_A, &beside, 2);
+		settle();
+	}
+	CU_ASSERT(told > 20); // 5 of 6, by chance
+}
+
+XY_UNIT_MAIN("graph_relay", {"create", test_create, .always = true},
+	     {"relay, every length", test_relay},
+	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
+	     {"refused messages", test_refused_messages}, {"replay", test_replay},
+	     {"inner checks, sources", test_inner_checks},
+	     {"a leaf of ::/0", test_leaf_of_everything}, {"a default route", test_default_route},
+	     {"full of routes", test_route_limit}, {"ICMP errors", test_icmp},
+	     {"no room behind a packet", test_buffer_full}, {"ICMP rate", test_icmp_limit},
+	     {"ICMP, each peer its own", test_icmp_apart},
+	     {"too big, each source its turn", test_icmp_lanes},
+	     {"destroy", test_destroy, .always = true})
