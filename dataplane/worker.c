@@ -1,36 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A worker's thread: walk the graph, report quiescence, and when nothing moves for a while, sleep
-// until a descriptor or a ring wakes it.
-#include "run.h"
+// What every part of the dataplane may ask of a worker. It knows none of the parts: run.c puts them
+// together.
+#include "worker.h"
 
-#include "aead.h"
-#include "ask.h"
-#include "graph/graph.h"
-#include "hold.h"
-#include "icmp_rate.h"
-#include "memory.h"
-#include "session.h"
-#include "used.h"
-
-#include <rte_cycles.h>
-#include <rte_malloc.h>
-#include <rte_ring_elem.h>
-#include <stdlib.h>
+#include <errno.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
-
-#define BLIND_SPIN (50 * XY_USEC) // before a nap, which the kernel makes 50 us longer
-#define NAP_MAX	   2L		  // s: so that `alive` can be told of a sleeping worker
-
-static xy_nsec clock_now(void)
-{
-	struct timespec t;
-	clock_gettime(XY_DP_CLOCK, &t); // vDSO: no system call
-	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
-}
 
 int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n)
 {
@@ -41,78 +16,6 @@ int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n)
 		xy_packet(out[i])->from = XY_PEER_NONE;
 	}
 	return 0;
-}
-
-// --- rings, descriptors
-
-static struct rte_ring *messages_create(const char *what, unsigned id)
-{
-	char name[RTE_RING_NAMESIZE];
-	snprintf(name, sizeof(name), "%s%u", what, id);
-	return rte_ring_create_elem(name, 16, XY_RING_SIZE, SOCKET_ID_ANY,
-				    RING_F_SP_ENQ | RING_F_SC_DEQ);
-}
-
-// In plain memory: rte_ring_create takes one of EAL's 2,560 memzones for each, and there are as
-// many as workers squared.
-static struct rte_ring *handover_create(unsigned from, unsigned to)
-{
-	char name[RTE_RING_NAMESIZE];
-	struct rte_ring *r = rte_zmalloc("handover", (size_t)rte_ring_get_memsize(XY_RING_SIZE),
-					 RTE_CACHE_LINE_SIZE);
-	snprintf(name, sizeof(name), "hand%u_%u", from, to);
-	if (r && rte_ring_init(r, name, XY_RING_SIZE, RING_F_SP_ENQ | RING_F_SC_DEQ)) {
-		rte_free(r);
-		return NULL;
-	}
-	return r;
-}
-
-static int rings_create(struct xy_worker *w)
-{
-	w->from_control = messages_create("order", w->id);
-	w->to_control = messages_create("event", w->id);
-	w->handshakes = messages_create("handshake", w->id);
-	w->strangers = messages_create("stranger", w->id);
-	xy_event_rates_init(w);
-	if (!w->from_control || !w->to_control || !w->handshakes || !w->strangers)
-		return -ENOMEM;
-	for (unsigned from = 0; from < w->dp->workers; from++) {
-		w->handover[from] = handover_create(from, w->id);
-		if (!w->handover[from])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static void ring_drain(struct rte_ring *r)
-{
-	void *m;
-	while (r && rte_ring_sc_dequeue(r, &m) == 0)
-		rte_pktmbuf_free(m);
-}
-
-static void messages_drain(struct rte_ring *r)
-{
-	struct xy_msg msg;
-	while (r && rte_ring_sc_dequeue_elem(r, &msg, sizeof(msg)) == 0)
-		xy_msg_free(&msg);
-}
-
-static void rings_destroy(struct xy_worker *w)
-{
-	messages_drain(w->from_control);
-	messages_drain(w->to_control);
-	messages_drain(w->handshakes);
-	messages_drain(w->strangers);
-	rte_ring_free(w->from_control);
-	rte_ring_free(w->to_control);
-	rte_ring_free(w->handshakes);
-	rte_ring_free(w->strangers);
-	for (unsigned from = 0; from < w->dp->workers; from++) {
-		ring_drain(w->handover[from]);
-		rte_free(w->handover[from]);
-	}
 }
 
 int xy_worker_watch(struct xy_worker *w, int fd)
@@ -126,68 +29,10 @@ void xy_worker_unwatch(struct xy_worker *w, int fd)
 	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static int descriptors_create(struct xy_worker *w)
-{
-	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (w->epoll_fd < 0 || w->wake_fd < 0)
-		return -errno;
-	return xy_worker_watch(w, w->wake_fd);
-}
-
-// --- create, destroy
-
-static int parts_create(struct xy_worker *w)
-{
-	struct xy_dp *dp = w->dp;
-	w->aead = xy_aead_create();
-	w->use = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->use));
-	w->handed = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->handed));
-	w->hold = xy_hold_create(dp, w->pool);
-	w->ask = xy_ask_create(dp);
-	w->used = xy_used_create();
-	w->icmp = xy_icmp_rate_create(dp);
-	if (!w->aead || !w->use || !w->handed || !w->hold || !w->ask || !w->used || !w->icmp ||
-	    rings_create(w))
-		return -ENOMEM;
-	int r = descriptors_create(w);
-	r = r ? r : xy_port_worker_init(w);
-	return r ? r : xy_host_worker_init(w);
-}
-
-int xy_worker_init(struct xy_worker *w, struct xy_err *err)
-{
-	int r = parts_create(w);
-	if (r)
-		return xy_err_set(err, -r, "worker %u: %s%s", w->id, strerror(-r),
-				  r == -ENOMEM ? "; lower workers.count or max_sessions" : "");
-	return xy_graph_create(w, err);
-}
-
-void xy_worker_fini(struct xy_worker *w)
-{
-	xy_graph_destroy(w);
-	xy_host_worker_fini(w);
-	xy_port_worker_fini(w);
-	if (w->epoll_fd >= 0)
-		close(w->epoll_fd);
-	if (w->wake_fd >= 0)
-		close(w->wake_fd);
-	rings_destroy(w);
-	xy_icmp_rate_destroy(w->dp, w->icmp);
-	xy_used_destroy(w->used);
-	xy_ask_destroy(w->ask);
-	xy_hold_destroy(w->hold);
-	xy_memory_release(w->handed, (w->dp->session_mask + 1) * sizeof(*w->handed));
-	xy_memory_release(w->use, (w->dp->session_mask + 1) * sizeof(*w->use));
-	xy_aead_destroy(w->aead);
-}
-
-// --- sleeping
-
 void xy_worker_wake(struct xy_worker *w)
 {
-	// Pairs with the fence in fall_asleep: either we see `sleeping`, or it sees what we put.
+	// Pairs with the fence in fall_asleep (run.c): either we see `sleeping`, or it sees what we
+	// put.
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&w->sleeping, __ATOMIC_RELAXED) &&
 	    __atomic_exchange_n(&w->sleeping, 0, __ATOMIC_SEQ_CST)) {
@@ -195,115 +40,4 @@ void xy_worker_wake(struct xy_worker *w)
 		ssize_t r = write(w->wake_fd, &one, sizeof(one));
 		(void)r; // fails only when it would overflow, and then it is readable anyway
 	}
-}
-
-static bool rings_empty(const struct xy_worker *w)
-{
-	if (rte_ring_count(w->from_control))
-		return false;
-	for (unsigned i = 0; i < w->dp->workers; i++)
-		if (rte_ring_count(w->handover[i]))
-			return false;
-	return !xy_hold_due(w->hold) && !xy_ask_due(w->ask, w->now);
-}
-
-// What woke us, for the walk that follows. Descriptors are level triggered: what it does not look
-// at, and what it leaves, ends the next sleep at once.
-static void note_ready(struct xy_worker *w, const struct epoll_event *ev, int n)
-{
-	uint64_t wakes;
-	w->woken = n >= 0 && n < XY_WORKER_READY;
-	w->ready_count = 0;
-	for (int i = 0; i < n; i++) {
-		if (ev[i].data.fd != w->wake_fd)
-			w->ready[w->ready_count++] = ev[i].data.fd;
-		else if (read(w->wake_fd, &wakes, sizeof(wakes)) < 0)
-			continue; // it cannot fail
-	}
-}
-
-static void fall_asleep(struct xy_worker *w, bool blind)
-{
-	struct epoll_event ev[XY_WORKER_READY];
-
-	__atomic_store_n(&w->sleeping, 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (rings_empty(w) && !__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		XY_COUNT(w, sleeps, 1);
-		struct timespec nap = {.tv_sec = blind ? 0 : NAP_MAX,
-				       .tv_nsec = blind ? XY_WORKER_NAP : 0};
-		note_ready(w, ev, epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), &nap, NULL));
-	}
-	// Who found `sleeping` set has cleared it, and writes: the next sleep ends at once.
-	__atomic_store_n(&w->sleeping, 0, __ATOMIC_RELAXED);
-}
-
-// --- the loop
-
-static void walk(struct xy_worker *w)
-{
-	uint64_t start = rte_rdtsc();
-	w->now = clock_now();
-	w->busy = w->more = false;
-	rte_graph_walk(w->graph);
-	w->woken = false;
-	uint64_t end = rte_rdtsc();
-	XY_COUNT(w, walks, 1);
-	if (end > w->walked) // else the counter began anew: after a suspend it may
-		XY_COUNT(w, total_cycles, end - w->walked);
-	w->walked = end;
-	if (w->busy) {
-		XY_COUNT(w, busy_walks, 1);
-		XY_COUNT(w, busy_cycles, end - start);
-	}
-}
-
-static long switched_out(void)
-{
-	struct rusage u = {0};
-	getrusage(RUSAGE_THREAD, &u);
-	return u.ru_nivcsw;
-}
-
-// Is there nothing to wait for awake?
-static bool may_sleep(struct xy_worker *w, xy_nsec active, bool blind)
-{
-	if (w->dp->cfg.poll || w->more)
-		return false;
-	if (xy_spin_look_due(&w->spin, w->now))
-		xy_spin_look(&w->spin, switched_out(), w->now);
-	return w->now - active >= (blind ? BLIND_SPIN : w->spin.now);
-}
-
-int xy_worker_main(void *arg)
-{
-	struct xy_worker *w = arg;
-	struct rte_rcu_qsbr *rcu = w->dp->rcu;
-	xy_nsec active = clock_now(); // when something last came
-	bool slept = false;	      // since then
-
-	w->walked = rte_rdtsc();
-	w->spin = (struct xy_spin){.most = w->dp->wake_cost, .switched = switched_out()};
-	rte_rcu_qsbr_thread_register(rcu, w->id);
-	rte_rcu_qsbr_thread_online(rcu, w->id);
-	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		bool blind = __atomic_load_n(&w->blind, __ATOMIC_RELAXED);
-		walk(w);
-		rte_rcu_qsbr_quiescent(rcu, w->id);
-		if (w->busy) {
-			if (slept)
-				xy_spin_slept(&w->spin, w->now - active, w->now);
-			active = w->now;
-			slept = false;
-		}
-		if (may_sleep(w, active, blind)) {
-			rte_rcu_qsbr_thread_offline(rcu, w->id);
-			fall_asleep(w, blind);
-			rte_rcu_qsbr_thread_online(rcu, w->id);
-			slept = true;
-		}
-	}
-	rte_rcu_qsbr_thread_offline(rcu, w->id);
-	rte_rcu_qsbr_thread_unregister(rcu, w->id);
-	return 0;
 }

@@ -69,7 +69,25 @@ static inline struct xy_socket_queue *xy_socket_queue(struct xy_port *port, unsi
 	return &((struct xy_socket_port *)port->driver_data)->queue[worker];
 }
 
-void xy_socket_remote(struct xy_endpoint *remote, const union xy_sockaddr *from);
+// From the kernel's words into ours.
+static inline struct xy_addr xy_socket_mapped(const struct in_addr *v4)
+{
+	return xy_addr_from_v4(ntohl(v4->s_addr));
+}
+
+static inline void xy_socket_remote(struct xy_endpoint *remote, const union xy_sockaddr *from)
+{
+	if (from->any.sa_family == AF_INET) {
+		*remote = (struct xy_endpoint){.addr = xy_socket_mapped(&from->v4.sin_addr),
+					       .port = ntohs(from->v4.sin_port)};
+		return;
+	}
+	*remote = (struct xy_endpoint){.port = ntohs(from->v6.sin6_port)};
+	memcpy(remote->addr.b, &from->v6.sin6_addr, sizeof(remote->addr.b));
+	if (xy_addr_is_link_local(&remote->addr))
+		remote->scope = from->v6.sin6_scope_id;
+}
+
 void xy_socket_rx_init(struct xy_socket_queue *q); // points the headers at the slots
 // Could it be about an earlier datagram, by an ICMP error? The kernel says so once, at any call.
 bool xy_socket_is_old_error(int error);

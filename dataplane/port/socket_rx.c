@@ -23,24 +23,6 @@ void xy_socket_rx_init(struct xy_socket_queue *q)
 
 // --- reading what the kernel tells of a message
 
-static struct xy_addr mapped(const struct in_addr *v4)
-{
-	return xy_addr_from_v4(ntohl(v4->s_addr));
-}
-
-void xy_socket_remote(struct xy_endpoint *remote, const union xy_sockaddr *from)
-{
-	if (from->any.sa_family == AF_INET) {
-		*remote = (struct xy_endpoint){.addr = mapped(&from->v4.sin_addr),
-					       .port = ntohs(from->v4.sin_port)};
-		return;
-	}
-	*remote = (struct xy_endpoint){.port = ntohs(from->v6.sin6_port)};
-	memcpy(remote->addr.b, &from->v6.sin6_addr, sizeof(remote->addr.b));
-	if (xy_addr_is_link_local(&remote->addr))
-		remote->scope = from->v6.sin6_scope_id;
-}
-
 // An IPv4 datagram on a dual-stack socket comes with IPV6_PKTINFO (mapped) and IP_TOS.
 static void read_control(struct xy_socket_message *msg, const struct cmsghdr *c)
 {
@@ -55,7 +37,7 @@ static void read_control(struct xy_socket_message *msg, const struct cmsghdr *c)
 		msg->interface = info6.ipi6_ifindex;
 	} else if (c->cmsg_level == SOL_IP && c->cmsg_type == IP_PKTINFO) {
 		memcpy(&info4, data, sizeof(info4));
-		msg->local = mapped(&info4.ipi_addr);
+		msg->local = xy_socket_mapped(&info4.ipi_addr);
 		msg->interface = (uint32_t)info4.ipi_ifindex;
 	} else if (c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_TCLASS) {
 		memcpy(&number, data, sizeof(number));
