@@ -3,6 +3,7 @@
 // only, but for what runs on libuv's helpers (xy_job_run, reading the config, resolving names).
 #pragma once
 
+#include "client/rundir.h"
 #include "hostqueue.h"
 #include "informing/nodeinfo.h"
 #include "joining/join.h"
@@ -14,7 +15,6 @@
 #include "log.h"
 #include "resume.h"
 #include "routing/routing.h"
-#include "rundir.h"
 #include "setup.h"
 #include "state/state.h"
 #include "watchdog.h"
@@ -24,7 +24,7 @@
 struct json_t;
 struct xy_ports;
 struct xy_restore;
-struct xy_telemetry;
+struct xy_server;
 struct xy_helpers;
 
 enum xy_enforcing { XY_ENFORCING_NONE, XY_ENFORCING_LINKS, XY_ENFORCING_ROUTING };
@@ -86,7 +86,7 @@ struct xy_daemon {
 	unsigned prune_from;  // places whose peer was looked for
 	bool pruning;
 	unsigned notes;
-	struct xy_telemetry *telemetry;
+	struct xy_server *telemetry;
 	struct xy_err unseen; // why its socket is not there; empty: it is
 	unsigned ticks_run;
 

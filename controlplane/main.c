@@ -2,6 +2,7 @@
 // xylemd: options, then each part up in order, and down again.
 #include "daemon.h"
 
+#include "api/server.h"
 #include "base/secret.h"
 #include "cores.h"
 #include "discovery.h"
@@ -10,7 +11,6 @@
 #include "ports.h"
 #include "restore.h"
 #include "runsocket.h"
-#include "show/telemetry.h"
 #include "test_limits.h"
 
 #include <getopt.h>
@@ -274,7 +274,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 static void down(struct xy_daemon *d, int code)
 {
 	if (d->telemetry)
-		xy_telemetry_close(d->telemetry);
+		xy_server_close(d->telemetry);
 	xy_loop_close(d);
 	xy_restore_close(d);
 	xy_interface_down(d);

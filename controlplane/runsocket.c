@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "runsocket.h"
 
+#include "api/server.h"
 #include "daemon.h"
-#include "show/telemetry.h"
 
 enum { LOOK_SECONDS = 5 };
 
@@ -14,11 +14,12 @@ static int listen_there(struct xy_daemon *d, struct xy_err *err)
 	if (r)
 		return r;
 	snprintf(path, sizeof(path), "%s/" XY_RUNDIR_TELEMETRY, d->rundir.path);
-	struct xy_telemetry_config cfg = {.instance = d->name,
-					  .path = path,
-					  .mode = c->telemetry.mode,
-					  .group = c->telemetry.group};
-	return xy_telemetry_listen(d->telemetry, &cfg, err);
+	struct xy_server_config cfg = {.listen = {.instance = d->name,
+						  .setting = "telemetry",
+						  .path = path,
+						  .mode = c->telemetry.mode,
+						  .group = c->telemetry.group}};
+	return xy_server_listen(d->telemetry, &cfg, err);
 }
 
 // What may be otherwise soon: a file system that is not there yet, or not to be written to. All
@@ -31,7 +32,7 @@ static bool is_late(int r)
 
 int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 {
-	int r = xy_telemetry_create(&d->loop, &d->telemetry, err);
+	int r = xy_server_create(&d->loop, &d->telemetry, err);
 	r = r ? r : xy_show_register(d, err);
 	if (r)
 		return r;
@@ -46,7 +47,7 @@ int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 void xy_runsocket_tend(struct xy_daemon *d)
 {
 	struct xy_err err = {0};
-	if (d->ticks_run++ % LOOK_SECONDS || xy_telemetry_is_there(d->telemetry))
+	if (d->ticks_run++ % LOOK_SECONDS || xy_server_is_there(d->telemetry))
 		return;
 	if (listen_there(d, &err) == 0) {
 		xy_log_warn("the telemetry socket was not there any more, or not yet: it is %s/"

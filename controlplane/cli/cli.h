@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "client/client.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -29,18 +30,8 @@ __attribute__((format(printf, 1, 2))) int xy_cli_misuse(const char *fmt, ...);
 bool xy_cli_colour(int fd); // a terminal, and nobody said no
 void *xy_cli_must(void *p); // ends the program when there is no memory
 
-// client.c: one connection to a running instance.
-struct xy_client {
-	int fd;
-	size_t max;
-	char *buf;
-};
-int xy_client_open(struct xy_client *c, const char *instance, struct xy_err *err);
-void xy_client_close(struct xy_client *c);
-// The object inside {"COMMAND": {...}}; what the daemon answers as error comes as -EREMOTE.
-int xy_client_ask(struct xy_client *c, const char *request, json_t **out, struct xy_err *err);
-// The same for a command that may answer in pages: follows `next`, joins the lists in it.
-int xy_client_ask_all(struct xy_client *c, const char *command, json_t **out, struct xy_err *err);
+// A connection to the telemetry socket of an instance.
+int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *err);
 
 // table.c: aligned columns.
 enum xy_align { XY_LEFT, XY_RIGHT };

@@ -3,7 +3,7 @@
 #include "base/bytes.h"
 #include "base/ip.h"
 #include "cli/cli.h"
-#include "rundir.h"
+#include "client/rundir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,14 +37,15 @@ static void tell_progress(const json_t *reply, bool over)
 			(long long)json_integer_value(json_object_get(reply, "answered")));
 }
 
-static int ask(const char *instance, const char *request, json_t **out, struct xy_err *err)
+static int ask(const char *instance, const char *command, const char *params, json_t **out,
+	       struct xy_err *err)
 {
-	struct xy_client c;
+	struct xy_client *c;
 	long wait = FIRST_WAIT_MS;
-	int ret = xy_client_open(&c, instance, err);
+	int ret = xy_cli_connect(instance, &c, err);
 	if (ret)
 		return ret;
-	while (!(ret = xy_client_ask_all(&c, request, out, err)) &&
+	while (!(ret = xy_client_ask_all(c, command, params, out, err)) &&
 	       !json_is_true(json_object_get(*out, "done"))) {
 		struct timespec t = {.tv_nsec = wait * 1000000};
 		tell_progress(*out, false);
@@ -54,7 +55,7 @@ static int ask(const char *instance, const char *request, json_t **out, struct x
 	}
 	if (!ret)
 		tell_progress(*out, true);
-	xy_client_close(&c);
+	xy_client_close(c);
 	return ret;
 }
 
@@ -199,7 +200,7 @@ int xy_cli_tree(const char *instance, bool json)
 {
 	struct xy_err err = {""};
 	json_t *reply;
-	if (ask(instance, "/xylem/tree", &reply, &err))
+	if (ask(instance, "/xylem/tree", NULL, &reply, &err))
 		return xy_cli_fail("%s", err.text);
 	if (json)
 		print_json(reply);
@@ -307,15 +308,16 @@ static void print_route(const json_t *route)
 
 static int walk(const char *instance, const char *command, const char *to, json_t **out)
 {
-	char request[XY_ADDR_STRLEN + 32], text[XY_ADDR_STRLEN];
+	char text[XY_ADDR_STRLEN];
 	struct xy_err err = {""};
 	struct xy_addr addr;
 	if (xy_addr_parse(to, &addr))
 		return xy_cli_misuse("\"%.60s\" is no address; xylem inspect KEY shows that of a "
 				     "key",
 				     to);
-	snprintf(request, sizeof(request), "%s,%s", command, xy_addr_str(&addr, text));
-	return ask(instance, request, out, &err) ? xy_cli_fail("%s", err.text) : CLI_OK;
+	if (ask(instance, command, xy_addr_str(&addr, text), out, &err))
+		return xy_cli_fail("%s", err.text);
+	return CLI_OK;
 }
 
 int xy_cli_path(const char *instance, const char *to, bool json)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // show: what a running daemon says, once or again and again.
 #include "cli/cli.h"
-#include "rundir.h"
+#include "client/rundir.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -127,18 +127,20 @@ static void print(const struct show *s, const json_t *now, const json_t *before,
 	fflush(stdout);
 }
 
+int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *err)
+{
+	struct xy_client_config cfg = {.instance = instance, .socket = XY_RUNDIR_TELEMETRY};
+	return xy_client_open(&cfg, out, err);
+}
+
 static int ask(const struct show *s, json_t **out, struct xy_err *err)
 {
-	struct xy_client c;
-	char request[256];
-	const char *about = s->dot ? "dot" : s->about;
-	int ret = xy_client_open(&c, s->instance, err);
+	struct xy_client *c;
+	int ret = xy_cli_connect(s->instance, &c, err);
 	if (ret)
 		return ret;
-	snprintf(request, sizeof(request), "%s%s%s", xy_view_command(s->view), about ? "," : "",
-		 about ? about : "");
-	ret = xy_client_ask_all(&c, request, out, err);
-	xy_client_close(&c);
+	ret = xy_client_ask_all(c, xy_view_command(s->view), s->dot ? "dot" : s->about, out, err);
+	xy_client_close(c);
 	return ret;
 }
 

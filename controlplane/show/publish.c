@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The short read commands for DPDK's own telemetry socket (dpdk-telemetry.py), as snapshots: its
 // clients are served by threads that must not look at what is the control thread's.
+#include "api/server.h"
 #include "daemon.h"
 #include "show/outline.h"
-#include "show/telemetry.h"
 
 #include <stdio.h>
 
@@ -13,7 +13,7 @@ enum { NODES = 128 };
 // Reason: packets, in place of a list with explanations.
 static json_t *drops(const struct xy_daemon *d)
 {
-	json_t *all = xy_telemetry_answer(d->telemetry, "/xylem/drops"), *o = json_object(), *one;
+	json_t *all = xy_server_ask(d->telemetry, "/xylem/drops"), *o = json_object(), *one;
 	size_t i;
 	json_array_foreach(json_object_get(all, "drops"), i, one)
 		json_object_set(o, json_string_value(json_object_get(one, "reason")),
@@ -47,17 +47,17 @@ static json_t *graph(const struct xy_daemon *d)
 
 static json_t *node(const struct xy_daemon *d)
 {
-	return xy_telemetry_answer(d->telemetry, "/xylem/node");
+	return xy_server_ask(d->telemetry, "/xylem/node");
 }
 
 static json_t *workers(const struct xy_daemon *d)
 {
-	return xy_telemetry_answer(d->telemetry, "/xylem/workers");
+	return xy_server_ask(d->telemetry, "/xylem/workers");
 }
 
 static json_t *ports(const struct xy_daemon *d)
 {
-	return xy_telemetry_answer(d->telemetry, "/xylem/ports");
+	return xy_server_ask(d->telemetry, "/xylem/ports");
 }
 
 static void publish(const struct xy_daemon *d, const char *command, const char *help,

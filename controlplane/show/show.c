@@ -208,7 +208,7 @@ static void put_clients(json_t *o, const struct xy_daemon *d)
 {
 	unsigned open;
 	uint64_t ended;
-	xy_telemetry_clients(d->telemetry, &open, &ended);
+	xy_server_clients(d->telemetry, &open, &ended);
 	json_object_set_new(o, "telemetry_clients", number(open));
 	json_object_set_new(o, "telemetry_clients_ended", number(ended));
 }
@@ -226,7 +226,7 @@ static const char *const peering_text[] = {[XY_PEERING_CLOSED] = "closed",
 					   [XY_PEERING_OPEN] = "open",
 					   [XY_PEERING_LAN] = "open to the LAN"};
 
-static json_t *show_node(void *arg, const char *params)
+static json_t *show_node(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
 	struct xy_dp_route_info routes;
@@ -354,10 +354,10 @@ static json_t *next_link(const struct xy_daemon *d, unsigned at, unsigned first)
 	return json_string(k.name);
 }
 
-static json_t *show_peers(void *arg, const char *params)
+static json_t *show_peers(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	unsigned first = xy_links_after(d->links, params), at;
+	unsigned first = xy_links_after(d->links, q->params), at;
 	xy_nsec now = xy_now();
 	json_t *list = json_array();
 	for (at = first; at < xy_links_count(d->links) && at - first < XY_SHOW_PAGE; at++)
@@ -387,10 +387,10 @@ static json_t *session_json(const struct xy_daemon *d, const char *peer,
 	return o;
 }
 
-static json_t *show_sessions(void *arg, const char *params)
+static json_t *show_sessions(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	unsigned first = xy_links_after(d->links, params), at;
+	unsigned first = xy_links_after(d->links, q->params), at;
 	xy_nsec now = xy_now();
 	json_t *list = json_array();
 	for (at = first; at < xy_links_count(d->links) && json_array_size(list) < XY_SHOW_PAGE;
@@ -445,7 +445,7 @@ void xy_show_sample(struct xy_daemon *d)
 	}
 }
 
-static json_t *show_workers(void *arg, const char *params)
+static json_t *show_workers(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
 	json_t *o = json_object(), *list = json_array();
@@ -496,10 +496,10 @@ static json_t *graph_dot(void)
 	return o;
 }
 
-static json_t *show_graph(void *arg, const char *params)
+static json_t *show_graph(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	if (params && strcmp(params, "dot") == 0)
+	if (q->params && strcmp(q->params, "dot") == 0)
 		return graph_dot();
 	json_t *o = json_object(), *list = json_array();
 	for (unsigned i = 0; i < xy_dp_workers(d->dp); i++)
@@ -518,7 +518,7 @@ static void put_drop(json_t *list, const char *reason, uint64_t packets, const c
 	json_array_append_new(list, o);
 }
 
-static json_t *show_drops(void *arg, const char *params)
+static json_t *show_drops(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
 	uint64_t sum[XY_DROP_COUNT] = {0};
@@ -596,7 +596,7 @@ static json_t *host_json(struct xy_daemon *d)
 	return list;
 }
 
-static json_t *show_ports(void *arg, const char *params)
+static json_t *show_ports(void *arg, struct xy_request *q)
 {
 	struct xy_daemon *d = arg;
 	struct xy_dp_port_info info;
@@ -611,7 +611,7 @@ static json_t *show_ports(void *arg, const char *params)
 
 int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 {
-	static const struct xy_telemetry_command command[] = {
+	static const struct xy_server_command command[] = {
 		{"/xylem/node", "This node: identity, interface, memory, counts.", show_node},
 		{"/xylem/peers", "Peers and their links. Params: name to go on behind.",
 		 show_peers},
@@ -623,7 +623,7 @@ int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 		{"/xylem/drops", "Drops by reason, workers and control plane.", show_drops},
 		{"/xylem/ports", "Ports and the host interface, and their counters.", show_ports},
 	};
-	int r = xy_telemetry_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
+	int r = xy_server_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
 	r = r ? r : xy_show_routing_register(d);
 	r = r ? r : xy_show_mesh_register(d);
 	return r ? xy_err_set(err, -r, "telemetry: %s", strerror(-r)) : 0;

@@ -2,8 +2,8 @@
 // What the handlers of the telemetry socket share to write JSON. Control thread only.
 #pragma once
 
+#include "api/server.h"
 #include "base/time.h"
-#include "show/telemetry.h"
 
 enum { XY_SHOW_PAGE = 64 }; // entries in a reply of a list that can be long
 

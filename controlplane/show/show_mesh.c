@@ -98,30 +98,30 @@ static const struct xy_nodeinfo_walk *walk(struct xy_daemon *d, const char *para
 	const struct xy_nodeinfo_walk *w;
 	struct xy_addr to;
 	if (!params || xy_addr_parse(params, &to)) {
-		*error = xy_telemetry_error("'%s' is no address", params ? params : "");
+		*error = xy_server_error("'%s' is no address", params ? params : "");
 		return NULL;
 	}
 	if (xy_nodeinfo_walk(d->nodeinfo, &to, xy_now(), &w)) {
-		*error = xy_telemetry_error("%d walks are under way, and that is the most; try "
-					    "again in a few seconds",
-					    XY_NODEINFO_WALKS);
+		*error = xy_server_error("%d walks are under way, and that is the most; try "
+					 "again in a few seconds",
+					 XY_NODEINFO_WALKS);
 		return NULL;
 	}
 	xy_loop_rearm(d);
 	return w;
 }
 
-static json_t *show_trace(void *arg, const char *params)
+static json_t *show_trace(void *arg, struct xy_request *q)
 {
 	json_t *error = NULL;
-	const struct xy_nodeinfo_walk *w = walk(arg, params, &error);
+	const struct xy_nodeinfo_walk *w = walk(arg, q->params, &error);
 	return w ? walk_json(w) : error;
 }
 
-static json_t *show_path(void *arg, const char *params)
+static json_t *show_path(void *arg, struct xy_request *q)
 {
 	json_t *error = NULL;
-	const struct xy_nodeinfo_walk *w = walk(arg, params, &error);
+	const struct xy_nodeinfo_walk *w = walk(arg, q->params, &error);
 	if (!w)
 		return error;
 	json_t *o = walk_json(w);
@@ -203,20 +203,20 @@ static json_t *tree_more(struct xy_daemon *d, const char *cursor)
 	uint32_t serial, from;
 	int end = 0;
 	if (sscanf(cursor, "%" SCNu32 ".%" SCNu32 "%n", &serial, &from, &end) != 2 || cursor[end])
-		return xy_telemetry_error("'%s' is no cursor; give the `next` of the page before",
-					  cursor);
+		return xy_server_error("'%s' is no cursor; give the `next` of the page before",
+				       cursor);
 	const struct xy_nodeinfo_crawl *c = xy_nodeinfo_crawl_done(d->nodeinfo, serial, xy_now());
 	if (!c)
-		return xy_telemetry_error("that tree is gone; ask for /xylem/tree again");
+		return xy_server_error("that tree is gone; ask for /xylem/tree again");
 	return crawl_page(d, c, from);
 }
 
-static json_t *show_tree(void *arg, const char *params)
+static json_t *show_tree(void *arg, struct xy_request *q)
 {
 	struct xy_daemon *d = arg;
 	const struct xy_nodeinfo_crawl *c;
-	if (params)
-		return tree_more(d, params);
+	if (q->params)
+		return tree_more(d, q->params);
 	if (xy_nodeinfo_crawl(d->nodeinfo, xy_now(), &c))
 		return NULL;
 	xy_loop_rearm(d);
@@ -225,7 +225,7 @@ static json_t *show_tree(void *arg, const char *params)
 
 int xy_show_mesh_register(struct xy_daemon *d)
 {
-	static const struct xy_telemetry_command command[] = {
+	static const struct xy_server_command command[] = {
 		{"/xylem/tree",
 		 "All nodes that can be found, from neighbour to neighbour. Ask until done. "
 		 "Params: "
@@ -235,5 +235,5 @@ int xy_show_mesh_register(struct xy_daemon *d)
 		 "Our route to an address, and the nodes on the way. Ask until done.", show_path},
 		{"/xylem/trace", "The nodes on the way to an address. Ask until done.", show_trace},
 	};
-	return xy_telemetry_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
+	return xy_server_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
 }

@@ -127,7 +127,7 @@ static void put_learned(json_t *o, const struct xy_daemon *d, const struct xy_ri
 			put_origin(o, &all[i]);
 }
 
-static json_t *show_routes(void *arg, const char *params)
+static json_t *show_routes(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
 	const struct xy_rib *rib = xy_links_rib(d->links);
@@ -135,11 +135,11 @@ static json_t *show_routes(void *arg, const char *params)
 	struct xy_prefix cursor;
 	char text[XY_PREFIX_STRLEN];
 
-	if (params && xy_prefix_parse(params, &cursor))
-		return xy_telemetry_error("'%s' is no prefix; give the `next` of the page before",
-					  params);
+	if (q->params && xy_prefix_parse(q->params, &cursor))
+		return xy_server_error("'%s' is no prefix; give the `next` of the page before",
+				       q->params);
 	json_t *list = json_array();
-	for (r = xy_rib_after(rib, params ? &cursor : NULL);
+	for (r = xy_rib_after(rib, q->params ? &cursor : NULL);
 	     r && json_array_size(list) < XY_SHOW_PAGE; r = xy_rib_after(rib, &r->prefix)) {
 		json_t *o = route_json(d, r);
 		put_learned(o, d, r);
@@ -211,24 +211,24 @@ static json_t *refuse_prefix(int why, const char *params, struct xy_prefix *p)
 	char text[XY_PREFIX_STRLEN];
 	xy_prefix_mask(p);
 	if (why == -EDOM)
-		return xy_telemetry_error("'%s' has host bits set; ask for %s, or for the address "
-					  "without a length",
-					  params, xy_prefix_str(p, text));
-	return xy_telemetry_error("'%s' is neither a prefix nor an address", params);
+		return xy_server_error("'%s' has host bits set; ask for %s, or for the address "
+				       "without a length",
+				       params, xy_prefix_str(p, text));
+	return xy_server_error("'%s' is neither a prefix nor an address", params);
 }
 
-static json_t *show_route(void *arg, const char *params)
+static json_t *show_route(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
 	struct xy_babel_entry all[ENTRIES];
 	struct xy_prefix p = {0}, in_force;
 	char text[XY_PREFIX_STRLEN];
 
-	int bad = params ? xy_prefix_parse(params, &p) : -EINVAL;
+	int bad = q->params ? xy_prefix_parse(q->params, &p) : -EINVAL;
 	if (bad)
-		return refuse_prefix(bad, params ? params : "", &p);
+		return refuse_prefix(bad, q->params ? q->params : "", &p);
 	bool matched = match(xy_links_rib(d->links), &p, &in_force);
-	if (matched && !strchr(params, '/'))
+	if (matched && !strchr(q->params, '/'))
 		p = in_force;
 	unsigned n = xy_routing_lookup(d->routing, &p, all, ENTRIES, xy_now());
 	json_t *o = json_object(), *list = json_array();
@@ -333,10 +333,10 @@ static void put_refusals(json_t *list, const char *name, const struct xy_babel_l
 	}
 }
 
-static json_t *show_neighbours(void *arg, const char *params)
+static json_t *show_neighbours(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	unsigned at = xy_links_after(d->links, params), count = xy_links_count(d->links);
+	unsigned at = xy_links_after(d->links, q->params), count = xy_links_count(d->links);
 	json_t *list = json_array(), *refusals = json_array();
 	const char *last = NULL;
 	for (; at < count && json_array_size(list) < XY_SHOW_PAGE; at++) {
@@ -358,7 +358,7 @@ static json_t *show_neighbours(void *arg, const char *params)
 
 // --- /xylem/routing
 
-static json_t *show_routing(void *arg, const char *params)
+static json_t *show_routing(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
 	struct xy_routing_info i;
@@ -389,7 +389,7 @@ static json_t *show_routing(void *arg, const char *params)
 
 int xy_show_routing_register(struct xy_daemon *d)
 {
-	static const struct xy_telemetry_command command[] = {
+	static const struct xy_server_command command[] = {
 		{"/xylem/routes", "Routes in force. Params: prefix to go on behind.", show_routes},
 		{"/xylem/route", "All that is known of one. Params: prefix or address.",
 		 show_route},
@@ -398,7 +398,7 @@ int xy_show_routing_register(struct xy_daemon *d)
 		 show_neighbours},
 		{"/xylem/routing", "Babel in sum.", show_routing},
 	};
-	return xy_telemetry_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
+	return xy_server_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
 }
 
 // Was it there, and is it not any more? NULL, or in which words. A plain device may go when it

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The command line as its user has it: the program is run ($XYLEM), against a telemetry server with
 // fixed answers in a child process. Words, exit codes, tables, pages, files.
-#include "rundir.h"
-#include "show/telemetry.h"
+#include "api/server.h"
+#include "client/rundir.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -23,7 +23,7 @@ static char dir[] = "/tmp/xylem-cli-XXXXXX", out[1 << 16];
 
 // --- the server
 
-static json_t *answer_peers(void *arg, const char *params)
+static json_t *answer_peers(void *arg, struct xy_request *q)
 {
 	static const char *const pages[] = {
 		"{\"peers\":[{\"name\":\"a\",\"kind\":\"mesh\",\"peering\":\"open\",\"state\":"
@@ -38,10 +38,10 @@ static json_t *answer_peers(void *arg, const char *params)
 		"\"mtu\":1420,\"mtu_from\":null,\"fragments\":null,"
 		"\"handshakes_failed\":3,\"trouble\":\"no answer\"}],\"next\":null}",
 	};
-	return json_loads(pages[params != NULL], 0, NULL);
+	return json_loads(pages[q->params != NULL], 0, NULL);
 }
 
-static json_t *answer_workers(void *arg, const char *params)
+static json_t *answer_workers(void *arg, struct xy_request *q)
 {
 	static int rx;
 	rx += 1000;
@@ -49,40 +49,40 @@ static json_t *answer_workers(void *arg, const char *params)
 			 "alive", 1, "busy", 0.25, "rx", rx, "balance", 0);
 }
 
-static json_t *answer_graph(void *arg, const char *params)
+static json_t *answer_graph(void *arg, struct xy_request *q)
 {
-	if (params)
+	if (q->params)
 		return json_pack("{s:s}", "dot", "digraph xylem {}");
 	return json_pack("{s:i,s:[{s:i,s:s,s:i}{s:i,s:s,s:i}]}", "tsc_hz", 1, "nodes", "worker", 0,
 			 "node", "drop_replay", "calls", 0, "worker", 0, "node", "drop_stale",
 			 "calls", 1);
 }
 
-static json_t *answer_node(void *arg, const char *params)
+static json_t *answer_node(void *arg, struct xy_request *q)
 {
 	return json_pack("{s:i,s:i,s:[{s:s,s:s,s:s,s:i,s:n}]}", "rss_bytes", 2048,
 			 "loop_lag_p99_us", 7, "joining", "peer", "p", "endpoint", "h:1", "state",
 			 "asking", "probes", 4, "key");
 }
 
-static json_t *answer_drops(void *arg, const char *params)
+static json_t *answer_drops(void *arg, struct xy_request *q)
 {
-	return xy_telemetry_error("out of order");
+	return xy_server_error("out of order");
 }
 
-static json_t *answer_route(void *arg, const char *params)
+static json_t *answer_route(void *arg, struct xy_request *q)
 {
-	if (strcmp(params, "10.1.0.0/16") == 0)
-		return json_pack("{s:s,s:s,s:[{s:s,s:s,s:[s],s:s,s:b}],s:[]}", "prefix", params,
-				 "match", params, "routes", "prefix", params, "kind", "peer",
+	if (strcmp(q->params, "10.1.0.0/16") == 0)
+		return json_pack("{s:s,s:s,s:[{s:s,s:s,s:[s],s:s,s:b}],s:[]}", "prefix", q->params,
+				 "match", q->params, "routes", "prefix", q->params, "kind", "peer",
 				 "peers", "r", "source", "static", "in_force", 1, "babel");
-	return json_pack("{s:s,s:s?,s:s?,s:[],s:[]}", "prefix", params, "match",
-			 params[3] == '1' ? "10.1.0.0/16" : NULL, "inside",
-			 params[3] == '0' ? "10.1.0.0/16" : NULL, "routes", "babel");
+	return json_pack("{s:s,s:s?,s:s?,s:[],s:[]}", "prefix", q->params, "match",
+			 q->params[3] == '1' ? "10.1.0.0/16" : NULL, "inside",
+			 q->params[3] == '0' ? "10.1.0.0/16" : NULL, "routes", "babel");
 }
 
 // Done at the third ask, in two pages.
-static json_t *answer_tree(void *arg, const char *params)
+static json_t *answer_tree(void *arg, struct xy_request *q)
 {
 	static int asked;
 	static const char *const pages[] = {
@@ -101,13 +101,13 @@ static json_t *answer_tree(void *arg, const char *params)
 		"{\"address\":\"200::5\",\"state\":\"not asked\",\"parent\":\"200::4\"},"
 		"{\"address\":\"200::6\",\"state\":\"silent\",\"parent\":\"200::6\"}],"
 		"\"next\":null}"};
-	if (!params && ++asked < 3)
+	if (!q->params && ++asked < 3)
 		return json_pack("{s:b,s:i,s:i,s:[],s:n}", "done", 0, "found", 3, "answered", 1,
 				 "nodes", "next");
-	return json_loads(pages[params != NULL], 0, NULL);
+	return json_loads(pages[q->params != NULL], 0, NULL);
 }
 
-static json_t *answer_walk(void *arg, const char *params)
+static json_t *answer_walk(void *arg, struct xy_request *q)
 {
 	static const char reply[] =
 		"{\"address\":\"200::9\",\"done\":true,\"end\":\"%s\",\"hops\":["
@@ -118,11 +118,11 @@ static json_t *answer_walk(void *arg, const char *params)
 		"\"route\":{\"prefix\":\"200::/7\",\"source\":\"static\",\"peer\":\"p\","
 		"\"next_hop\":\"200::2\",\"metric\":null,\"origin\":null,\"epoch\":7}}";
 	char text[1024];
-	if (!params || strcmp(params, "200::1") == 0)
+	if (!q->params || strcmp(q->params, "200::1") == 0)
 		return json_pack("{s:s,s:b,s:s,s:[],s:n}", "address", "200::1", "done", 1, "end",
-				 params ? "reached" : "no route", "hops", "route");
+				 q->params ? "reached" : "no route", "hops", "route");
 	snprintf(text, sizeof(text), reply,
-		 strcmp(params, "200::9") == 0 ? "no answer" : "reached");
+		 strcmp(q->params, "200::9") == 0 ? "no answer" : "reached");
 	return json_loads(text, 0, NULL);
 }
 
@@ -130,7 +130,7 @@ static void serve(int ready)
 {
 	uv_loop_t loop;
 	struct xy_rundir run;
-	struct xy_telemetry *t;
+	struct xy_server *t;
 	struct xy_err err;
 	char path[128];
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -139,19 +139,19 @@ static void serve(int ready)
 	snprintf(run.path, sizeof(run.path), "%s/xylem/" NODE, dir);
 	mkdir(run.path, 0755);
 	snprintf(path, sizeof(path), "%s/xylem/" NODE "/" XY_RUNDIR_TELEMETRY, dir);
-	struct xy_telemetry_config cfg = {.instance = NODE, .path = path, .mode = 0600};
+	struct xy_server_config cfg = {.listen = {.instance = NODE, .path = path, .mode = 0600}};
 	uv_loop_init(&loop);
-	if (xy_telemetry_create(&loop, &t, &err) || xy_telemetry_listen(t, &cfg, &err))
+	if (xy_server_create(&loop, &t, &err) || xy_server_listen(t, &cfg, &err))
 		_exit(1);
-	xy_telemetry_register(t, "/xylem/peers", "", answer_peers, NULL);
-	xy_telemetry_register(t, "/xylem/node", "", answer_node, NULL);
-	xy_telemetry_register(t, "/xylem/workers", "", answer_workers, NULL);
-	xy_telemetry_register(t, "/xylem/graph", "", answer_graph, NULL);
-	xy_telemetry_register(t, "/xylem/drops", "", answer_drops, NULL);
-	xy_telemetry_register(t, "/xylem/route", "", answer_route, NULL);
-	xy_telemetry_register(t, "/xylem/tree", "", answer_tree, NULL);
-	xy_telemetry_register(t, "/xylem/path", "", answer_walk, NULL);
-	xy_telemetry_register(t, "/xylem/trace", "", answer_walk, NULL);
+	xy_server_register(t, "/xylem/peers", "", answer_peers, NULL);
+	xy_server_register(t, "/xylem/node", "", answer_node, NULL);
+	xy_server_register(t, "/xylem/workers", "", answer_workers, NULL);
+	xy_server_register(t, "/xylem/graph", "", answer_graph, NULL);
+	xy_server_register(t, "/xylem/drops", "", answer_drops, NULL);
+	xy_server_register(t, "/xylem/route", "", answer_route, NULL);
+	xy_server_register(t, "/xylem/tree", "", answer_tree, NULL);
+	xy_server_register(t, "/xylem/path", "", answer_walk, NULL);
+	xy_server_register(t, "/xylem/trace", "", answer_walk, NULL);
 	if (write(ready, "", 1) != 1)
 		_exit(1);
 	uv_run(&loop, UV_RUN_DEFAULT);

@@ -29,8 +29,8 @@ forbid "nothing but test includes test" '([^">]*/)?(test|unit)/' lib dataplane c
 forbid "controlplane sees dataplane.h and drops.h of the dataplane alone" \
   '(rte_|(\.\./)*dataplane/|worker\.h|dp\.h|packet\.h|port/|host/|graph/|session/|intel-ipsec-mb)' controlplane
 forbid "the parts of controlplane know no daemon and no loop" '([^">]*/)?(daemon|uv)\.h' \
-  controlplane/{links,routing,joining,informing,kernel,state,cli}
-forbid "the CLI sees nothing of the dataplane" '(dataplane|drops)\.h' controlplane/cli
+  controlplane/{links,routing,joining,informing,kernel,state,client,cli}
+forbid "the client and the CLI see nothing of the dataplane" '(dataplane|drops)\.h' controlplane/{client,cli}
 
 while IFS= read -r f; do
   head -n 1 "$f" | grep -qE '^(//|/\*) SPDX-License-Identifier: BSD-3-Clause' || {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "rundir.h"
+#include "client/rundir.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A socket's file: made with a mode and a group, in place of one that a killed daemon left, and
+// never in place of another's. Control thread alone.
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct xy_listen_config {
+	const char *instance; // for texts
+	const char *setting;  // of the config, for texts: "telemetry"
+	const char *path;     // its folder exists
+	unsigned mode;
+	const char *group; // NULL or "": as it is
+	int backlog;
+};
+
+struct xy_listen {
+	char path[108]; // as sun_path
+	dev_t device;	// of the file that was made
+	ino_t inode;
+};
+
+// The descriptor, which does not block; the caller's. -EADDRINUSE: the instance runs already.
+int xy_listen_open(struct xy_listen *l, const struct xy_listen_config *cfg, struct xy_err *err);
+bool xy_listen_is_there(const struct xy_listen *l); // does the path still lead to it?
+void xy_listen_remove(const struct xy_listen *l);   // where it does

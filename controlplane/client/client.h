@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A connection to a socket of a running instance, for the command line and whatever else speaks to
+// the daemon: bounded in bytes and in time, and an error names the socket. Needs lib and jansson
+// alone. A connection is one thread's; what open gives is freed by close.
+#pragma once
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+enum {
+	XY_CLIENT_TIMEOUT_MS = 10000,
+	XY_CLIENT_OUTPUT = 16 << 20, // the most that a daemon may say it sends in one message
+};
+#define XY_CLIENT_MOST ((size_t)2 << 30)
+
+struct xy_client_config {
+	const char *instance;
+	const char *socket;  // in its folder: XY_RUNDIR_TELEMETRY
+	unsigned timeout_ms; // for each message; 0: as above
+	size_t most;	     // bytes, of all pages of an answer; 0: as above
+};
+
+struct xy_client;
+
+// -EACCES, -ENOENT and the like: nobody answers there; -EPERM: the folder is not to be trusted.
+int xy_client_open(const struct xy_client_config *cfg, struct xy_client **out, struct xy_err *err);
+void xy_client_close(struct xy_client *c); // NULL: nothing
+
+// The object inside {"COMMAND": {...}}, the caller's. params: NULL for none. What the daemon
+// answers as error comes as -EREMOTE; after any other error the connection is of no more use.
+int xy_client_ask(struct xy_client *c, const char *command, const char *params, json_t **out,
+		  struct xy_err *err);
+// The same for a command that may answer in pages: follows `next`, joins the lists in it. -EFBIG.
+int xy_client_ask_all(struct xy_client *c, const char *command, const char *params, json_t **out,
+		      struct xy_err *err);
+
+// In two steps, for those who have a loop and a deadline of their own: send, then take, which gives
+// -EAGAIN while nothing has come; the descriptor is readable when something has.
+int xy_client_fd(const struct xy_client *c);
+int xy_client_send(struct xy_client *c, const char *command, const char *params,
+		   struct xy_err *err);
+int xy_client_take(struct xy_client *c, json_t **out, struct xy_err *err);
