@@ -1,30 +1,47 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ChaCha20-Poly1305 (RFC 8439) with WireGuard's nonce (four zero bytes, little-endian counter, no
-// associated data) over a burst, through ipsec-mb's fastest interface for it: the burst of jobs
-// without parameter checks (6.5 Mpps at 64 bytes where the direct calls do 3.7). A worker's own.
-// ipsec-mb 1.3 (Debian 12) and 2.0 (Debian 13) both: compat.h.
+// Sealing and opening bursts with the ciphers that sessions use. Whoever holds a key holds its
+// suite and its schedule, and sees of neither what is inside; which library or kernel computes is
+// aead.c's choice (aead_suite.h). A worker's own; keys are made and cleared by the control thread.
+//
+// The nonce is WireGuard's: four zero bytes and the counter, little-endian; no associated data.
 #pragma once
 
-#include "compat.h"
 #include "packet.h"
 
-struct xy_aead {
-	IMB_MGR *mb;
-	struct xy_aead_suite seal, open;
+enum { XY_AEAD_KEY_LEN = 32, XY_AEAD_TAG_LEN = 16 };
+
+enum xy_aead_suite {
+	XY_AEAD_CHACHA20_POLY1305, // RFC 8439
+	XY_AEAD_SUITES
 };
 
+// What a suite computes with, in half a cache line: ChaCha's is the key itself. A suite with a
+// longer one keeps that elsewhere, and here where.
+struct xy_aead_schedule {
+	uint8_t b[XY_AEAD_KEY_LEN];
+} __attribute__((aligned(8)));
+
 struct xy_aead_op {
-	const uint8_t *key;
+	const struct xy_aead_schedule *key;
 	uint64_t counter;
 	uint8_t *data; // in place
-	uint32_t len;  // bytes, without the tag
 	uint8_t *tag;  // seal: written here (16 bytes); open: compared with this
+	uint32_t len;  // bytes, without the tag
+	uint8_t suite; // enum xy_aead_suite
 	bool ok;       // open: the tag was right (the data is garbage otherwise)
 };
 
-struct xy_aead *xy_aead_create(void); // NULL: no memory, or ipsec-mb's self test failed
+struct xy_aead;
+
+struct xy_aead *xy_aead_create(void); // NULL: no memory, or a library's self test failed
 void xy_aead_destroy(struct xy_aead *a);
 
-// n at most XY_BURST.
-void xy_aead_seal_burst(const struct xy_aead *a, struct xy_aead_op *ops, unsigned n);
-void xy_aead_open_burst(const struct xy_aead *a, struct xy_aead_op *ops, unsigned n);
+// 0 or -ENOMEM, and then it is as it was.
+int xy_aead_key_set(enum xy_aead_suite suite, struct xy_aead_schedule *key,
+		    const uint8_t secret[static XY_AEAD_KEY_LEN]);
+// Wipes it; also one of zeros, that was never set.
+void xy_aead_key_clear(enum xy_aead_suite suite, struct xy_aead_schedule *key);
+
+// n at most XY_BURST, of any suites.
+void xy_aead_seal_burst(const struct xy_aead *a, struct xy_aead_op *op, unsigned n);
+void xy_aead_open_burst(const struct xy_aead *a, struct xy_aead_op *op, unsigned n);

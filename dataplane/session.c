@@ -21,6 +21,25 @@ static size_t sessions_size(const struct xy_dp *dp)
 	return (size_t)(dp->session_mask + 1) * sizeof(struct xy_session);
 }
 
+static int keys_set(struct xy_session *s, const struct xy_dp_session_keys *keys)
+{
+	s->suite = XY_AEAD_CHACHA20_POLY1305;
+	if (xy_aead_key_set(s->suite, &s->recv, keys->recv))
+		return -ENOMEM;
+	if (xy_aead_key_set(s->suite, &s->send, keys->send)) {
+		xy_aead_key_clear(s->suite, &s->recv);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void wipe(struct xy_session *s)
+{
+	xy_aead_key_clear(s->suite, &s->recv);
+	xy_aead_key_clear(s->suite, &s->send);
+	sodium_memzero(s, sizeof(*s));
+}
+
 int xy_sessions_init(struct xy_dp *dp, struct xy_err *err)
 {
 	dp->session_mask = rte_align32pow2(dp->cfg.max_sessions) - 1;
@@ -44,7 +63,7 @@ void xy_sessions_fini(struct xy_dp *dp)
 	if (dp->session)
 		for (uint32_t i = 0; i <= dp->session_mask; i++)
 			if (dp->session[i].state != XY_SESSION_FREE)
-				sodium_memzero(&dp->session[i], sizeof(dp->session[i]));
+				wipe(&dp->session[i]);
 	xy_memory_release(dp->session, dp->session ? sessions_size(dp) : 0);
 	free(dp->slots);
 	sodium_memzero(&dp->index_key, sizeof(dp->index_key));
@@ -101,8 +120,8 @@ int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_sessi
 	struct xy_session *s = session_any(dp, index);
 	if (!s || s->state != XY_SESSION_RESERVED)
 		return -ENOENT;
-	memcpy(s->recv, keys->recv, sizeof(s->recv));
-	memcpy(s->send, keys->send, sizeof(s->send));
+	if (keys_set(s, keys))
+		return -ENOMEM;
 	s->remote_index = keys->remote_index;
 	s->owner = keys->owner < dp->workers ? keys->owner : 0;
 	s->born = keys->born;
@@ -175,7 +194,7 @@ static void session_release(struct xy_dp *dp, void *ptr)
 		memset(&dp->worker[i]->use[slot], 0, sizeof(struct xy_session_use));
 		dp->worker[i]->handed[slot] = 0;
 	}
-	sodium_memzero(s, sizeof(*s));
+	wipe(s);
 	s->generation = generation;
 	slot_give(dp, slot);
 }

@@ -8,6 +8,7 @@
 // with the next generation.
 #pragma once
 
+#include "aead.h"
 #include "dp.h"
 #include "noise/replay.h"
 
@@ -30,10 +31,11 @@ struct xy_session {
 	uint32_t incarnation;  // control only: of the peer
 	xy_nsec born, reject_at;
 	uint64_t moved; // while XY_OWNER_MOVING; acquire / release
+	uint8_t suite;	// enum xy_aead_suite, of both keys
 
 	// Control: rw, workers: ro.
-	uint8_t recv[XY_WG_KEY_LEN] __rte_cache_aligned;
-	uint8_t send[XY_WG_KEY_LEN];
+	struct xy_aead_schedule recv __rte_cache_aligned;
+	struct xy_aead_schedule send;
 
 	// Transmitting workers: rw.
 	uint64_t tx_counter __rte_cache_aligned; // next to use; fetch-add

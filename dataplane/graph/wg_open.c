@@ -60,11 +60,12 @@ static void prepare(struct xy_worker *w, struct burst *b, unsigned at, struct rt
 	b->session[b->n] = s;
 	b->m[b->n] = m;
 	b->at[b->n] = at;
-	b->op[b->n++] = (struct xy_aead_op){.key = s->recv,
+	b->op[b->n++] = (struct xy_aead_op){.key = &s->recv,
 					    .counter = msg->counter,
 					    .data = msg->box,
 					    .len = len,
-					    .tag = msg->box + len};
+					    .tag = msg->box + len,
+					    .suite = s->suite};
 	rte_prefetch0(&s->replay.bitmap[msg->counter / 64 % XY_REPLAY_WORDS]);
 	rte_prefetch0(&s->roam_told);
 	rte_prefetch0(&w->use[xy_session_number(w->dp, s)]);
@@ -138,7 +139,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	for (unsigned i = 0; i < n; i++) {
 		session[i] = xy_session_find_rcu(w->dp, xy_packet(xy_node_mbuf(objs[i]))->index);
 		if (session[i])
-			rte_prefetch0(session[i]->recv);
+			rte_prefetch0(&session[i]->recv);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		edge[i] = admit(w, xy_node_mbuf(objs[i]), session[i]);

@@ -100,7 +100,7 @@ static void fetch(const struct xy_worker *w, void **objs, unsigned n)
 		if (slot) {
 			rte_prefetch0(&w->dp->session[slot - 1]);
 			rte_prefetch0(&w->dp->session[slot - 1].tx_counter);
-			rte_prefetch0(w->dp->session[slot - 1].send);
+			rte_prefetch0(&w->dp->session[slot - 1].send);
 			rte_prefetch0(&w->use[slot - 1]);
 		}
 	}
@@ -151,8 +151,11 @@ static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_
 	b->session[b->n] = s;
 	b->m[b->n] = m;
 	b->at[b->n] = at;
-	b->op[b->n++] = (struct xy_aead_op){
-		.key = s->send, .data = msg->box, .len = padded, .tag = msg->box + padded};
+	b->op[b->n++] = (struct xy_aead_op){.key = &s->send,
+					    .data = msg->box,
+					    .tag = msg->box + padded,
+					    .len = padded,
+					    .suite = s->suite};
 	p->counter = len; // until the sealing is done: for the statistics
 }
 

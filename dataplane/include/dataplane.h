@@ -192,7 +192,7 @@ int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_st
 // A receiver index for a handshake under way; the slot is taken until _del. -ENOSPC.
 int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index);
 // Keys for a reserved index: from now on it receives. owner: worker that has its replay window
-// (the one where the handshake's packets arrive). remote_index as on the wire.
+// (the one where the handshake's packets arrive). remote_index as on the wire. -ENOENT, -ENOMEM.
 struct xy_dp_session_keys {
 	uint8_t send[XY_WG_KEY_LEN], recv[XY_WG_KEY_LEN]; // wiped by the caller after the call
 	uint32_t remote_index;

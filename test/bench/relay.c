@@ -75,11 +75,11 @@ struct bench {
 	struct xy_dp *dp;
 	struct xy_port_ring ring;
 	struct rte_mbuf *in[BUFFERS], *out[BUFFERS];
-	uint32_t *index;       // per peer: our receiver index
-	uint8_t (*rx_key)[32]; // per peer: they seal with it
-	uint8_t (*tx_key)[32]; // per peer: they open with it
-	uint64_t *rx_counter;  // per peer: next to send to us
-	uint64_t *route;       // first 64 bits of each destination
+	uint32_t *index;		 // per peer: our receiver index
+	struct xy_aead_schedule *rx_key; // per peer: they seal with it
+	struct xy_aead_schedule *tx_key; // per peer: they open with it
+	uint64_t *rx_counter;		 // per peer: next to send to us
+	uint64_t *route;		 // first 64 bits of each destination
 	uint32_t *route_peer;
 	struct xy_aead *cipher;
 	uint64_t random;
@@ -186,10 +186,10 @@ static void peer_place(struct bench *b, uint32_t peer)
 static void peer_make(struct bench *b, uint32_t peer)
 {
 	struct xy_dp_session_keys keys = {.remote_index = peer, .born = clock_now()};
-	randombytes_buf(b->rx_key[peer], 32);
-	randombytes_buf(b->tx_key[peer], 32);
-	memcpy(keys.recv, b->rx_key[peer], 32);
-	memcpy(keys.send, b->tx_key[peer], 32);
+	randombytes_buf(keys.recv, sizeof(keys.recv));
+	randombytes_buf(keys.send, sizeof(keys.send));
+	xy_aead_key_set(XY_AEAD_CHACHA20_POLY1305, &b->rx_key[peer], keys.recv);
+	xy_aead_key_set(XY_AEAD_CHACHA20_POLY1305, &b->tx_key[peer], keys.send);
 	peer_place(b, peer);
 	if (xy_dp_session_reserve(b->dp, peer, &b->index[peer]) ||
 	    xy_dp_session_set(b->dp, b->index[peer], &keys) ||
@@ -218,8 +218,8 @@ static void setup(struct bench *b)
 	b->random = 88172645463325252u;
 	b->peers = b->load.sessions == 1 ? 2 : b->load.sessions;
 	b->index = need(b->peers, sizeof(*b->index));
-	b->rx_key = need(b->peers, 32);
-	b->tx_key = need(b->peers, 32);
+	b->rx_key = need(b->peers, sizeof(struct xy_aead_schedule));
+	b->tx_key = need(b->peers, sizeof(struct xy_aead_schedule));
 	b->rx_counter = need(b->peers, sizeof(*b->rx_counter));
 	b->route = need(b->load.routes, sizeof(*b->route));
 	b->route_peer = need(b->load.routes, sizeof(*b->route_peer));
@@ -270,7 +270,7 @@ static void seal_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 		*xy_packet(m[i]) =
 			(struct xy_packet){.remote = {.port = 51820}, .local = own_address()};
 		xy_packet(m[i])->remote.addr = xy_addr_from_v4(UINT32_C(0x0a000000) + from);
-		op[i] = (struct xy_aead_op){.key = b->rx_key[from],
+		op[i] = (struct xy_aead_op){.key = &b->rx_key[from],
 					    .counter = msg->counter,
 					    .data = msg->box,
 					    .len = padded,
@@ -289,7 +289,7 @@ static void bare_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 		uint32_t len = m[i]->data_len - XY_WG_DATA_OVERHEAD;
 		if (msg->receiver >= b->peers)
 			die("a packet for nobody came out", NULL);
-		op[i] = (struct xy_aead_op){.key = b->tx_key[msg->receiver],
+		op[i] = (struct xy_aead_op){.key = &b->tx_key[msg->receiver],
 					    .counter = msg->counter,
 					    .data = msg->box,
 					    .len = len,

@@ -23,6 +23,9 @@ forbid "lib is pure: no DPDK, no other folder's headers" \
   '(rte_|dataplane|controlplane|worker\.h|dp\.h|packet\.h|port/|host/|intel-ipsec-mb|bpf/)' lib
 forbid "lib is pure: no sockets, no threads, no loop" \
   '(sys/socket|netinet/|net/|arpa/|linux/(if|netlink|rtnetlink|socket)|netdb|pthread|threads|sys/epoll|uv|libmnl/)' lib
+mapfile -t not_mb < <(find dataplane -name '*.[ch]' ! -name aead_mb.c)
+forbid "a cipher's library is seen by the file that wraps it alone: aead.h is for all others" \
+  'intel-ipsec-mb\.h' controlplane test "${not_mb[@]}"
 forbid "dataplane never includes controlplane, nor the loop's libraries" \
   '(controlplane|cli/|uv\.h|libmnl/|jansson|libconfig)' dataplane
 forbid "nothing but test includes test" '([^">]*/)?(test|unit)/' lib dataplane controlplane bpf
@@ -58,10 +61,11 @@ breaks() (
   printf '%s\n#include "worker.h"\n' "$spdx" >"$tree/controlplane/e.c"
   printf '%s\n#include "drops.h"\n' "$spdx" >"$tree/controlplane/cli/f.c"
   printf '%s\n#include "daemon.h"\n' "$spdx" >"$tree/controlplane/links/i.c"
+  printf '%s\n#include <intel-ipsec-mb.h>\n' "$spdx" >"$tree/dataplane/j.c"
   printf '%s\n' "$spdx" >"$tree/test/g.h"
   echo 'int h;' >"$tree/test/h.c"
   out=$("$self" "$tree") && echo "a tree full of breaks passed" && exit 1
-  for name in a.c b.c c.c d.c e.c f.c g.h h.c i.c; do
+  for name in a.c b.c c.c d.c e.c f.c g.h h.c i.c j.c; do
     grep -q "/$name:" <<<"$out" || {
       echo "the break in $name was not seen"
       exit 1

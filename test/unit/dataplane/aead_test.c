@@ -6,6 +6,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#define CHACHA XY_AEAD_CHACHA20_POLY1305
+
 static struct xy_aead *aead;
 
 static void nonce_of(uint64_t counter, uint8_t nonce[12])
@@ -19,6 +21,7 @@ static void test_against_sodium(void)
 {
 	enum { MAX = 1500 };
 	static uint8_t data[XY_BURST][MAX + 16], plain[XY_BURST][MAX], want[MAX + 16];
+	struct xy_aead_schedule schedule[XY_BURST];
 	uint8_t key[XY_BURST][32], nonce[12];
 
 	for (unsigned base = 0; base <= MAX; base += XY_BURST) {
@@ -26,9 +29,10 @@ static void test_against_sodium(void)
 		unsigned n = 0;
 		for (unsigned len = base; len < base + XY_BURST && len <= MAX; len++, n++) {
 			randombytes_buf(key[n], 32);
+			CU_ASSERT_EQUAL(xy_aead_key_set(CHACHA, &schedule[n], key[n]), 0);
 			randombytes_buf(plain[n], len);
 			memcpy(data[n], plain[n], len);
-			op[n] = (struct xy_aead_op){.key = key[n],
+			op[n] = (struct xy_aead_op){.key = &schedule[n],
 						    .counter = len * UINT64_C(0x100000001),
 						    .data = data[n],
 						    .len = len,
@@ -51,25 +55,30 @@ static void test_against_sodium(void)
 
 static void test_refuses(void)
 {
-	uint8_t key[32], good[80], data[80];
-	randombytes_buf(key, sizeof(key));
+	uint8_t secret[32], good[80], data[80];
+	struct xy_aead_schedule key;
+	randombytes_buf(secret, sizeof(secret));
+	CU_ASSERT_EQUAL(xy_aead_key_set(CHACHA, &key, secret), 0);
 	randombytes_buf(good, 64);
 	struct xy_aead_op op = {
-		.key = key, .counter = 7, .data = good, .len = 64, .tag = good + 64};
+		.key = &key, .counter = 7, .data = good, .len = 64, .tag = good + 64};
 	xy_aead_seal_burst(aead, &op, 1);
 	for (unsigned bit = 0; bit < sizeof(good) * 8; bit++) {
 		memcpy(data, good, sizeof(data));
 		data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		op = (struct xy_aead_op){
-			.key = key, .counter = 7, .data = data, .len = 64, .tag = data + 64};
+			.key = &key, .counter = 7, .data = data, .len = 64, .tag = data + 64};
 		xy_aead_open_burst(aead, &op, 1);
 		CU_ASSERT(!op.ok);
 	}
 	memcpy(data, good, sizeof(data));
 	op = (struct xy_aead_op){
-		.key = key, .counter = 8, .data = data, .len = 64, .tag = data + 64};
+		.key = &key, .counter = 8, .data = data, .len = 64, .tag = data + 64};
 	xy_aead_open_burst(aead, &op, 1);
 	CU_ASSERT(!op.ok); // another counter is another nonce
+	xy_aead_key_clear(CHACHA, &key);
+	CU_ASSERT(sodium_is_zero((const uint8_t *)&key, sizeof(key)));
+	xy_aead_key_clear(CHACHA, &key);
 }
 
 static void test_create(void)

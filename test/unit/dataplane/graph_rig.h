@@ -25,7 +25,7 @@ static struct xy_port_ring ring;
 static struct rte_mbuf *in[OUT_MAX], *out[OUT_MAX];
 static struct {
 	uint32_t index;
-	uint8_t to_us[32], from_us[32];
+	struct xy_aead_schedule to_us, from_us;
 	uint64_t counter;
 } peer[PEERS];
 
@@ -61,11 +61,11 @@ static inline void session_new(uint32_t who, unsigned owner, bool use)
 	if (peer[who].index)
 		xy_dp_session_del(dp, peer[who].index);
 	grace();
-	randombytes_buf(peer[who].to_us, 32);
-	randombytes_buf(peer[who].from_us, 32);
+	randombytes_buf(k.recv, sizeof(k.recv));
+	randombytes_buf(k.send, sizeof(k.send));
+	xy_aead_key_set(XY_AEAD_CHACHA20_POLY1305, &peer[who].to_us, k.recv);
+	xy_aead_key_set(XY_AEAD_CHACHA20_POLY1305, &peer[who].from_us, k.send);
 	peer[who].counter = 0;
-	memcpy(k.recv, peer[who].to_us, 32);
-	memcpy(k.send, peer[who].from_us, 32);
 	CU_ASSERT_EQUAL_FATAL(xy_dp_session_reserve(dp, who, &peer[who].index), 0);
 	CU_ASSERT_EQUAL_FATAL(xy_dp_session_set(dp, peer[who].index, &k), 0);
 	if (use)
@@ -103,7 +103,7 @@ static inline void seal(uint32_t who, struct rte_mbuf *m)
 	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, sizeof(*msg));
 	*msg = (struct xy_wg_data){
 		.type = XY_WG_DATA, .receiver = peer[who].index, .counter = peer[who].counter++};
-	struct xy_aead_op op = {.key = peer[who].to_us,
+	struct xy_aead_op op = {.key = &peer[who].to_us,
 				.counter = msg->counter,
 				.data = msg->box,
 				.len = padded,
@@ -118,7 +118,7 @@ static inline int open_sent(uint32_t who, struct rte_mbuf *m)
 {
 	struct xy_wg_data *msg = rte_pktmbuf_mtod(m, struct xy_wg_data *);
 	uint32_t len = m->data_len - XY_WG_DATA_OVERHEAD;
-	struct xy_aead_op op = {.key = peer[who].from_us,
+	struct xy_aead_op op = {.key = &peer[who].from_us,
 				.counter = msg->counter,
 				.data = msg->box,
 				.len = len,

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What computes a suite. One file each, aead_*.c, which may be a library of its own with its own
+// instruction set (meson.build); aead.c calls it. dataplane/aead*.c only.
+#pragma once
+
+#include "aead.h"
+
+struct xy_aead_suite_ops {
+	void *(*create)(void); // a worker's; NULL: no memory, or this machine cannot
+	void (*destroy)(void *state);
+	int (*key_set)(struct xy_aead_schedule *key, const uint8_t secret[static XY_AEAD_KEY_LEN]);
+	void (*key_clear)(struct xy_aead_schedule *key);
+	// All of this suite; n at most XY_BURST.
+	void (*seal_burst)(void *state, struct xy_aead_op *op, unsigned n);
+	void (*open_burst)(void *state, struct xy_aead_op *op, unsigned n);
+};
+
+extern const struct xy_aead_suite_ops xy_aead_chacha_mb; // through ipsec-mb
