@@ -8,11 +8,11 @@
 #include "informing/nodeinfo.h"
 #include "joining/join.h"
 #include "kernel/hostlink.h"
-#include "lag.h"
 #include "lateports.h"
 #include "links/links.h"
 #include "links/plan.h"
 #include "log.h"
+#include "loop.h"
 #include "resume.h"
 #include "routing/routing.h"
 #include "setup.h"
@@ -29,9 +29,29 @@ struct xy_helpers;
 
 enum xy_enforcing { XY_ENFORCING_NONE, XY_ENFORCING_LINKS, XY_ENFORCING_ROUTING };
 
-struct xy_worker_view { // sampled once a second
+enum xy_seat_index { // in the order in which they run, and are shown
+	XY_SEAT_EVENTS,
+	XY_SEAT_LINKS,
+	XY_SEAT_ROUTING,
+	XY_SEAT_JOINING,
+	XY_SEAT_NODEINFO,
+	XY_SEAT_KERNEL,
+	XY_SEAT_TICK,
+	XY_SEAT_HOUSEKEEPING,
+	XY_SEAT_RESULTS,
+	XY_SEATS,
+};
+
+struct xy_tick { // each second, or each other one where nothing is carried
+	xy_nsec at, ran;
+	xy_nsec due;		  // as xy_awake
+	uint32_t seconds, passed; // so far; since the last one
+};
+
+struct xy_worker_view { // sampled at each tick
 	double busy;
-	uint64_t busy_cycles, total_cycles, walks;
+	uint64_t busy_cycles, total_cycles, walks, packets;
+	bool asleep;
 };
 
 struct xy_kernel_again { // all routes are told to the kernel again, which may have lost some
@@ -85,10 +105,8 @@ struct xy_daemon {
 	unsigned places_from; // links whose place was noted
 	unsigned prune_from;  // places whose peer was looked for
 	bool pruning;
-	unsigned notes;
 	struct xy_server *telemetry;
 	struct xy_err unseen; // why its socket is not there; empty: it is
-	unsigned ticks_run;
 
 	// host interface
 	struct xy_netlink netlink;
@@ -104,39 +122,30 @@ struct xy_daemon {
 	struct xy_log_limit log_kernel;
 
 	// loop
-	uv_loop_t loop;
+	struct xy_loop loop;
+	struct xy_seat seat[XY_SEATS];
+	struct xy_tick tick;
 	uv_poll_t dp_poll;
-	uv_timer_t links_timer, routing_timer, join_timer, nodeinfo_timer, grace_timer,
-		second_timer;
-	uv_idle_t links_idle, routing_idle, kernel_idle;
 	uv_signal_t sigterm, sigint, sighup;
-	uv_prepare_t prepare;
-	uv_check_t check;
-	bool loop_open, stopping;
+	bool kernel_due; // there are changes of the kernel's routes
+	xy_nsec grace_at;
+	uv_async_t asked; // by a client of DPDK's telemetry
+	uv_timer_t publish_timer;
 	uv_timer_t farewell;
 	xy_nsec farewell_began;	     // 0: not told to stop
 	enum xy_enforcing enforcing; // d->plan is coming into force
-	xy_nsec turn_began, second_due;
-	struct xy_lag lag;
-	struct xy_works works;
 	struct xy_worker_view worker[XY_DP_WORKERS];
 	struct xy_watchdog watchdog;
 	struct xy_resume resume;
-	unsigned published; // seconds since the first snapshot for DPDK's telemetry; 0 = none yet
 };
 
-xy_nsec xy_now(void);	// goes on in a suspend
-xy_nsec xy_awake(void); // stands still in one: how long our threads had to do something
-
-// --- loop.c
+// --- seats.c: who works at the loop
 // First of all: SIGHUP would kill; it is kept until the loop hears it, and then heard.
-void xy_loop_reload_hold(void);
-int xy_loop_open(struct xy_daemon *d, struct xy_err *err);  // without handles
-int xy_loop_start(struct xy_daemon *d, struct xy_err *err); // handles: dataplane, signals, timers
-void xy_loop_run(struct xy_daemon *d);			    // until xy_farewell has ended it
-void xy_loop_close(struct xy_daemon *d);
-void xy_loop_rearm(struct xy_daemon *d);	// after anything that may have changed a deadline
-void xy_loop_kernel_later(struct xy_daemon *d); // there are changes of the kernel's routes
+void xy_seats_hold_reload(void);
+int xy_seats_take(struct xy_daemon *d, struct xy_err *err); // all that is seated is there
+void xy_seats_leave(struct xy_daemon *d);		    // the loop ran out
+// For what is done once in so many seconds: is this the tick?
+bool xy_tick_every(const struct xy_daemon *d, unsigned seconds);
 
 // --- farewell.c: a signal says stop
 void xy_farewell(struct xy_daemon *d, int number);
@@ -198,8 +207,9 @@ int xy_informer_up(struct xy_daemon *d, struct xy_err *err);
 void xy_informer_down(struct xy_daemon *d);
 void xy_informer_reload(struct xy_daemon *d);
 
-// --- publish.c: for DPDK's own telemetry socket; once a second
-void xy_publish(struct xy_daemon *d);
+// --- publish.c: for DPDK's own telemetry socket
+int xy_publish_start(struct xy_daemon *d, struct xy_err *err); // a first time; then when asked
+void xy_publish_stop(void);				       // before the loop closes
 
 // --- show.c, show_mesh.c, show_routing.c
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);
@@ -209,4 +219,4 @@ int xy_show_routing_register(struct xy_daemon *d); // -errno
 const char *xy_show_peer_word(const struct xy_daemon *d, const struct xy_link_info *k);
 // Adds what is wrong to a list for people.
 void xy_show_routing_warnings(const struct xy_daemon *d, struct json_t *list);
-void xy_show_sample(struct xy_daemon *d);
+uint64_t xy_show_sample(struct xy_daemon *d); // packets since the last time

@@ -39,7 +39,6 @@ struct link {
 };
 
 struct xy_discovery {
-	unsigned seconds;
 	struct link link[LINKS];
 	unsigned prefixes;
 	struct xy_prefix prefix[PREFIXES]; // of the links' interfaces
@@ -98,7 +97,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	struct link *k = poll->data;
 	if (!status)
 		hear(k);
-	xy_loop_rearm(k->d);
 }
 
 static void link_open(struct xy_daemon *d, struct link *k, const char *name, unsigned ifindex)
@@ -112,7 +110,7 @@ static void link_open(struct xy_daemon *d, struct link *k, const char *name, uns
 			xy_log_warn("discovery on %s: %s", name, strerror(-fd));
 		return;
 	}
-	if (uv_poll_init(&d->loop, &k->poll, fd)) {
+	if (uv_poll_init(&d->loop.uv, &k->poll, fd)) {
 		close(fd);
 		return;
 	}
@@ -294,11 +292,12 @@ void xy_discovery_second(struct xy_daemon *d)
 {
 	struct xy_discovery *y = d->discovery;
 	bool on = d->plan.config.discovery.all || d->plan.config.discovery.count;
-	if (y->seconds++ % SCAN_SECONDS == 0 && (on || xy_discovery_interface(d, 0)))
+	if (xy_tick_every(d, SCAN_SECONDS) && (on || xy_discovery_interface(d, 0)))
 		scan(d);
 	for (unsigned i = 0; i < LINKS; i++) {
 		struct link *k = &y->link[i];
-		if (k->open && !(k->wait && --k->wait))
+		k->wait -= k->wait < d->tick.passed ? k->wait : d->tick.passed;
+		if (k->open && !k->wait)
 			beacon_send(d, k);
 	}
 }
@@ -311,6 +310,8 @@ int xy_discovery_start(struct xy_daemon *d, struct xy_err *err)
 	if (!y)
 		return xy_err_set(err, ENOMEM, "no memory for discovery");
 	d->discovery = y;
+	if (d->plan.config.discovery.all || d->plan.config.discovery.count)
+		scan(d);
 	return 0;
 }
 
@@ -340,9 +341,9 @@ bool xy_discovery_is_here(const struct xy_daemon *d, const struct xy_endpoint *a
 	struct ifaddrs *all = NULL;
 	if (!y || knows(y, &at->addr))
 		return true;
-	if (y->asked == y->seconds || getifaddrs(&all)) // once a second, whoever beacons
+	if (y->asked == d->tick.seconds || getifaddrs(&all)) // once a second, whoever beacons
 		return true;
-	y->asked = y->seconds;
+	y->asked = d->tick.seconds;
 	addresses_note(y, all);
 	freeifaddrs(all);
 	return knows(y, &at->addr);

@@ -17,8 +17,7 @@
 
 static void end(struct xy_daemon *d)
 {
-	d->stopping = true;
-	uv_stop(&d->loop);
+	xy_loop_stop(&d->loop);
 }
 
 static void on_forwarded(uv_timer_t *timer)
@@ -42,11 +41,10 @@ void xy_farewell(struct xy_daemon *d, int number)
 	d->farewell_began = xy_now();
 	unsigned told = xy_routing_goodbye(d->routing, d->farewell_began);
 	xy_log_info("%s: stopping; neighbours that are told: %u", name, told);
-	if (!told || uv_timer_init(&d->loop, &d->farewell)) {
+	if (!told || uv_timer_init(&d->loop.uv, &d->farewell)) {
 		end(d);
 		return;
 	}
 	d->farewell.data = d;
 	uv_timer_start(&d->farewell, on_forwarded, FORWARD_MS, 0);
-	xy_loop_rearm(d);
 }

@@ -63,10 +63,9 @@ static void job_done(uv_work_t *req, int status)
 	d->helpers->free = w;
 	if (status)
 		job->result = -ECANCELED;
-	xy_nsec began = xy_work_begin();
+	xy_loop_begin(&d->loop);
 	xy_links_job_done(d->links, job, xy_now());
-	xy_work_end(&d->works, XY_WORK_RESULTS, began);
-	xy_loop_rearm(d);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 }
 
 static void run(void *arg, struct xy_job *job)
@@ -75,7 +74,7 @@ static void run(void *arg, struct xy_job *job)
 	struct work *w = d->helpers->free; // there are as many as jobs
 	d->helpers->free = w->next_free;
 	w->job = job;
-	uv_queue_work(&d->loop, &w->req, job_run, job_done); // fails only without job_run
+	uv_queue_work(&d->loop.uv, &w->req, job_run, job_done); // fails only without job_run
 }
 
 // --- anything else
@@ -97,12 +96,11 @@ static void errand_done(uv_work_t *req, int status)
 {
 	struct errand *e = (struct errand *)req;
 	struct xy_daemon *d = e->d;
-	xy_nsec began = xy_work_begin();
+	xy_loop_begin(&d->loop);
 	d->helpers->errands--;
 	e->done(e->what);
-	xy_work_end(&d->works, XY_WORK_RESULTS, began);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 	free(e);
-	xy_loop_rearm(d);
 }
 
 void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what)
@@ -116,7 +114,8 @@ void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what
 	}
 	*e = (struct errand){.d = d, .work = work, .done = done, .what = what};
 	d->helpers->errands++;
-	uv_queue_work(&d->loop, &e->req, errand_run, errand_done); // fails only without errand_run
+	uv_queue_work(&d->loop.uv, &e->req, errand_run,
+		      errand_done); // fails only without errand_run
 }
 
 bool xy_helpers_busy(const struct xy_daemon *d)
@@ -166,11 +165,10 @@ static void name_done(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
 		if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
 			endpoint_from(i->ai_addr, n->port, &found[count++]);
 	d->helpers->names--;
-	if (!d->stopping && n->serial)
+	if (!d->loop.stopping && n->serial)
 		xy_links_resolved(d->links, n->serial, n->asked, found, count, xy_now());
-	else if (!d->stopping)
+	else if (!d->loop.stopping)
 		xy_join_resolved(d->join, n->asked, found, count, xy_now());
-	xy_loop_rearm(d);
 	uv_freeaddrinfo(all);
 	free(n);
 }
@@ -183,7 +181,7 @@ static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host,
 	if (!n)
 		return -ENOMEM;
 	*n = (struct name){.d = d, .serial = serial, .asked = asked, .port = port};
-	int r = uv_getaddrinfo(&d->loop, &n->req, name_done, host, NULL, &hints);
+	int r = uv_getaddrinfo(&d->loop.uv, &n->req, name_done, host, NULL, &hints);
 	if (r) {
 		free(n);
 		return r;
@@ -263,14 +261,13 @@ void xy_enforce_begin(struct xy_daemon *d)
 	xy_routing_apply_stop(
 		d->routing); // it was at a plan that is gone, or not the same any more
 	xy_links_apply_begin(d->links, &d->plan);
-	xy_loop_rearm(d);
 }
 
 // The next one, if it was asked for meanwhile.
 static void reload_end(struct xy_daemon *d)
 {
 	d->helpers->reloading = false;
-	if (d->helpers->reload_again && !d->stopping) {
+	if (d->helpers->reload_again && !d->loop.stopping) {
 		d->helpers->reload_again = false;
 		xy_reload_begin(d);
 		return;
@@ -377,20 +374,20 @@ static void reload_done(uv_work_t *req, int status)
 	struct reload *r = (struct reload *)req;
 	struct xy_daemon *d = r->d;
 	bool good = !status && !r->result;
-	xy_nsec began = xy_work_begin();
+	xy_loop_begin(&d->loop);
 	if (good && r->key.text[0])
 		xy_log_warn("reload: %s", r->key.text);
-	if (good && !d->stopping)
+	if (good && !d->loop.stopping)
 		take_over(d, &r->plan);
 	else if (!good && !status)
 		refused(d, r);
-	if (!good || d->stopping)
+	if (!good || d->loop.stopping)
 		xy_plan_free(&r->plan);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
 	if (!d->helpers->enforces)
 		reload_end(d);
-	xy_work_end(&d->works, XY_WORK_RESULTS, began);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 }
 
 void xy_reload_begin(struct xy_daemon *d)
@@ -407,7 +404,7 @@ void xy_reload_begin(struct xy_daemon *d)
 	r->d = d;
 	d->helpers->reloading = true;
 	xy_notify("RELOADING=1");
-	uv_queue_work(&d->loop, &r->req, reload_run, reload_done);
+	uv_queue_work(&d->loop.uv, &r->req, reload_run, reload_done);
 }
 
 // --- the rest of what links need

@@ -253,7 +253,7 @@ static void on_route(void *arg, const struct xy_rib_route *was, const struct xy_
 		return;
 	if (!kernel_later(d, is ? &is->prefix : &was->prefix, there))
 		xy_log_error("%s: no memory for a kernel route", d->host_name);
-	xy_loop_kernel_later(d);
+	d->kernel_due = true;
 }
 
 static void withhold(struct xy_daemon *d, const struct xy_prefix *p, const struct xy_addr *underlay)
@@ -262,7 +262,7 @@ static void withhold(struct xy_daemon *d, const struct xy_prefix *p, const struc
 	if (d->withheld.count == XY_ARRAY_SIZE(d->withheld.v) || !kernel_later(d, p, false))
 		return; // it is found again
 	d->withheld.v[d->withheld.count++] = *p;
-	xy_loop_kernel_later(d);
+	d->kernel_due = true;
 	xy_log_warn("%s: route %s is taken out of the kernel, since a link to %s would go with it: "
 		    "this host's own packets do not use it; set fwmark, and see docs/operating.md",
 		    d->host_name, xy_prefix_str(p, text), xy_addr_str(underlay, at));
@@ -312,7 +312,7 @@ void xy_interface_routes_again(struct xy_daemon *d)
 	xy_hostlink_routes(&d->netlink, d->host_index, own, 2);
 	d->kernel_again = (struct xy_kernel_again){
 		.going = true, .back = d->kernel_again.back + !own[0].result + !own[1].result};
-	xy_loop_kernel_later(d);
+	d->kernel_due = true;
 }
 
 bool xy_interface_routes_run(struct xy_daemon *d)

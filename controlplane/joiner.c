@@ -19,7 +19,7 @@ static void random_bytes(void *arg, void *buf, size_t len)
 static void found(void *arg)
 {
 	struct xy_daemon *d = arg;
-	if (d->stopping)
+	if (d->loop.stopping)
 		return;
 	xy_join_fill(d->join, &d->plan);
 	xy_enforce_begin(d);

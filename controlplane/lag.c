@@ -3,13 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-const char *const xy_work_name[XY_WORK_COUNT] = {
-#define X(NAME, name) #name,
-	XY_WORKS(X)
-#undef X
-};
 
 static void tick_end(struct xy_lag *lag)
 {
@@ -55,30 +48,4 @@ void xy_lag_get(const struct xy_lag *noted, xy_nsec now, xy_nsec *p99, xy_nsec *
 	qsort(sorted, lag.count, sizeof(sorted[0]), compare);
 	*p99 = sorted[(lag.count * 99 - 1) / 100];
 	*max = sorted[lag.count - 1];
-}
-
-xy_nsec xy_work_begin(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
-}
-
-static void note(struct xy_works *w, enum xy_work kind, xy_nsec took)
-{
-	if (took > w->longest[kind])
-		w->longest[kind] = took;
-}
-
-void xy_work_end(struct xy_works *w, enum xy_work kind, xy_nsec began)
-{
-	note(w, kind, xy_work_begin() - began);
-}
-
-void xy_work_turn(struct xy_works *w)
-{
-	xy_nsec now = xy_work_begin();
-	if (w->turn)
-		note(w, XY_WORK_TURN, now - w->turn);
-	w->turn = now;
 }

@@ -257,7 +257,7 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 static int up(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = files_check(&d->plan.config, err);
-	r = r ? r : xy_loop_open(d, err);
+	r = r ? r : xy_loop_open(&d->loop, err);
 	r = r ? r : xy_runsocket_up(d, err); // first: it finds another of our name
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	r = r ? r : dataplane_up(d, err);
@@ -267,7 +267,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : routing_up(d, err);
 	r = r ? r : xy_informer_up(d, err);
 	r = r ? r : xy_interface_up(d, err);
-	r = r ? r : xy_loop_start(d, err);
+	r = r ? r : xy_seats_take(d, err);
 	return r ? r : xy_dp_start(d->dp, err);
 }
 
@@ -275,7 +275,7 @@ static void down(struct xy_daemon *d, int code)
 {
 	if (d->telemetry)
 		xy_server_close(d->telemetry);
-	xy_loop_close(d);
+	xy_seats_leave(d);
 	xy_restore_close(d);
 	xy_interface_down(d);
 	xy_memory_close(d);
@@ -363,7 +363,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	signal(SIGPIPE, SIG_IGN); // DPDK writes to telemetry clients that have gone
-	xy_loop_reload_hold();
+	xy_seats_hold_reload();
 	mallopt(M_ARENA_MAX, ARENAS);
 	mallopt(M_MXFAST, 0); // else a large free joins all small ones, milliseconds in one turn
 	d.limits = xy_wg_limits_default;
@@ -389,7 +389,7 @@ int main(int argc, char **argv)
 	if (!r) {
 		say_ready(&d);
 		xy_helpers_trim(&d);
-		xy_loop_run(&d);
+		xy_loop_run(&d.loop);
 	} else {
 		xy_log_error("%s", err.text);
 	}

@@ -132,7 +132,7 @@ void xy_memory_note(struct xy_daemon *d)
 	places_note(d, PLACES_PER_SECOND);
 	if (d->pruning)
 		prune_run(d);
-	if (++d->notes % SAVE_SECONDS)
+	if (!xy_tick_every(d, SAVE_SECONDS))
 		return;
 	stamp_note(d);
 	xy_state_save(d->state);

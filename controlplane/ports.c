@@ -36,7 +36,7 @@ struct xy_ports {
 	struct card card[XY_CONFIG_PORTS];
 	uv_poll_t poll;
 	uv_timer_t settle;
-	unsigned seconds, from;
+	unsigned from;
 	bool again;	// something changed while links were asked
 	bool keep;	// this round keeps neighbours alive
 	bool mtu_stale; // a link's may have changed
@@ -346,7 +346,6 @@ static void on_settle(uv_timer_t *timer)
 	p->from = 0;
 	p->keep = false;
 	xy_interface_mtu_update(d);
-	xy_loop_rearm(d);
 	if (p->again)
 		uv_timer_start(timer, on_settle, SETTLE_MS, 0);
 }
@@ -380,7 +379,7 @@ void xy_ports_second(struct xy_daemon *d)
 		train_check(d, &p->card[i]);
 	if (xy_late_ports_wait(d) && xy_late_ports_look(d))
 		p->again = true; // links may go by it
-	if (++p->seconds % (p->cards ? KEEP_SECONDS : ASK_SECONDS) == 0)
+	if (xy_tick_every(d, p->cards ? KEEP_SECONDS : ASK_SECONDS))
 		p->keep = p->again = true;
 	if (p->mtu_stale)
 		xy_interface_mtu_update(d);
@@ -392,8 +391,8 @@ void xy_ports_second(struct xy_daemon *d)
 int xy_ports_start(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_ports *p = d->ports;
-	int r = uv_poll_init(&d->loop, &p->poll, xy_netlink_fd(&d->netlink));
-	r = r ? r : uv_timer_init(&d->loop, &p->settle);
+	int r = uv_poll_init(&d->loop.uv, &p->poll, xy_netlink_fd(&d->netlink));
+	r = r ? r : uv_timer_init(&d->loop.uv, &p->settle);
 	p->poll.data = p->settle.data = d;
 	r = r ? r : uv_poll_start(&p->poll, UV_READABLE, on_netlink);
 	if (r)

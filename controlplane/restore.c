@@ -9,7 +9,7 @@
 #define AGAIN (5 * XY_SEC) // what is refused now may be allowed later: IPv6 is switched on again
 
 struct xy_restore {
-	uv_timer_t timer;
+	xy_nsec at; // the next look; XY_NEVER: when the kernel says something
 	struct xy_pace pace;
 	bool fighting;	   // it was said
 	bool down;	   // it was said
@@ -20,23 +20,10 @@ struct xy_restore {
 	struct xy_log_limit replaced;
 };
 
-static void look(struct xy_daemon *d);
-
-static void on_timer(uv_timer_t *timer)
-{
-	look(timer->data);
-}
-
 static void look_at(struct xy_daemon *d, xy_nsec at)
 {
 	struct xy_restore *r = d->restore;
-	xy_nsec now = xy_now();
-	uint64_t ms = at > now ? (at - now) / XY_MSEC + 1 : 0;
-	uv_update_time(&d->loop);
-	bool sooner =
-		uv_is_active((uv_handle_t *)&r->timer) && uv_timer_get_due_in(&r->timer) <= ms;
-	if (!d->stopping && !sooner)
-		uv_timer_start(&r->timer, on_timer, ms, 0);
+	r->at = at < r->at ? at : r->at;
 }
 
 static void look_soon(struct xy_daemon *d)
@@ -197,11 +184,16 @@ static void put_back(struct xy_daemon *d, const struct xy_hostlink_event *now)
 		count(r);
 }
 
-static void look(struct xy_daemon *d)
+xy_nsec xy_restore_deadline(const struct xy_daemon *d)
+{
+	return d->restore ? d->restore->at : XY_NEVER;
+}
+
+void xy_restore_run(struct xy_daemon *d)
 {
 	struct xy_restore *r = d->restore;
 	struct xy_hostlink_event now;
-	xy_nsec began = xy_work_begin();
+	r->at = XY_NEVER;
 	r->counted = false;
 	if (r->gone || xy_hostlink_get(&d->netlink, d->host_index, &now) == -ENODEV) {
 		r->gone = true;
@@ -213,7 +205,6 @@ static void look(struct xy_daemon *d)
 			put_back(d, &now);
 	}
 	fight_say(d, xy_now());
-	xy_work_end(&d->works, XY_WORK_KERNEL, began);
 }
 
 void xy_restore_routes_back(struct xy_daemon *d, unsigned n)
@@ -246,10 +237,7 @@ int xy_restore_start(struct xy_daemon *d, struct xy_err *err)
 	if (!r)
 		return xy_err_set(err, ENOMEM, "no memory for the host interface");
 	d->restore = r;
-	int e = uv_timer_init(&d->loop, &r->timer);
-	if (e)
-		return xy_err_set(err, -e, "event loop: %s", uv_strerror(e));
-	r->timer.data = d;
+	r->at = XY_NEVER;
 	d->netlink.see = on_change;
 	d->netlink.see_arg = d;
 	look_soon(d); // what changed before we listened, or was refused

@@ -6,12 +6,16 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/time.h"
 
 struct xy_daemon;
 struct xy_restore;
 
-int xy_restore_start(struct xy_daemon *d, struct xy_err *err); // on d->loop; needs the interface
+int xy_restore_start(struct xy_daemon *d, struct xy_err *err); // needs the interface
 void xy_restore_close(struct xy_daemon *d);		       // the loop is closed
+// When to look at the interface; XY_NEVER: not before the kernel says something.
+xy_nsec xy_restore_deadline(const struct xy_daemon *d);
+void xy_restore_run(struct xy_daemon *d);
 // What is wrong with the host interface now, for people; NULL: nothing.
 const char *xy_restore_trouble(const struct xy_daemon *d);
 // n routes of ours that the kernel had lost are in it again.

@@ -41,7 +41,6 @@ static void suspend_look(struct xy_daemon *d)
 		    long_one ? ": links begin anew" : "");
 	if (long_one)
 		xy_links_renew(d->links);
-	xy_loop_rearm(d); // its timers stood still
 }
 
 // --- another generation of this virtual machine
@@ -52,7 +51,6 @@ static void generation_new(struct xy_daemon *d)
 		"this virtual machine goes on from a snapshot: links begin anew, since a copy may "
 		"have their keys. Two nodes must not run with one key (xylem genkey)");
 	xy_links_renew(d->links);
-	xy_loop_rearm(d);
 }
 
 static void vmclock_look(struct xy_daemon *d)
@@ -122,7 +120,7 @@ void xy_resume_start(struct xy_daemon *d)
 	if (r->uevents < 0)
 		return;
 	r->poll.data = d;
-	if (uv_poll_init(&d->loop, &r->poll, r->uevents) == 0 &&
+	if (uv_poll_init(&d->loop.uv, &r->poll, r->uevents) == 0 &&
 	    uv_poll_start(&r->poll, UV_READABLE, on_uevent) == 0)
 		return;
 	close(r->uevents);

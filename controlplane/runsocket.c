@@ -32,7 +32,7 @@ static bool is_late(int r)
 
 int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 {
-	int r = xy_server_create(&d->loop, &d->telemetry, err);
+	int r = xy_server_create(&d->loop.uv, &d->telemetry, err);
 	r = r ? r : xy_show_register(d, err);
 	if (r)
 		return r;
@@ -47,7 +47,7 @@ int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 void xy_runsocket_tend(struct xy_daemon *d)
 {
 	struct xy_err err = {0};
-	if (d->ticks_run++ % LOOK_SECONDS || xy_server_is_there(d->telemetry))
+	if (!xy_tick_every(d, LOOK_SECONDS) || xy_server_is_there(d->telemetry))
 		return;
 	if (listen_there(d, &err) == 0) {
 		xy_log_warn("the telemetry socket was not there any more, or not yet: it is %s/"

@@ -19,10 +19,10 @@ void xy_watchdog_init(struct xy_watchdog *w, const char *usec, const char *pid, 
 }
 
 enum xy_watchdog_news xy_watchdog_see(struct xy_watchdog *w, unsigned worker, uint64_t walks,
-				      xy_nsec now)
+				      bool asleep, xy_nsec now)
 {
 	bool was = w->worker[worker].stuck;
-	if (walks != w->worker[worker].walks) {
+	if (asleep || walks != w->worker[worker].walks) {
 		w->worker[worker].walks = walks;
 		w->worker[worker].moved = now;
 	}

@@ -7,7 +7,7 @@
 #include "base/time.h"
 #include "dataplane.h"
 
-// A sleeping worker wakes every 2 s to walk once; this long without is no load, it is stuck.
+// This long without a walk, and not asleep: that is no load, it is stuck.
 #define XY_WATCHDOG_STUCK (5 * XY_SEC)
 
 struct xy_watchdog {
@@ -25,9 +25,10 @@ void xy_watchdog_init(struct xy_watchdog *w, const char *usec, const char *pid, 
 
 enum xy_watchdog_news { XY_WATCHDOG_SAME, XY_WATCHDOG_GOT_STUCK, XY_WATCHDOG_GOT_FREE };
 
-// Once a second, for each worker: how many walks it has made.
+// At each tick, for each worker: how many walks it has made, and whether it sleeps with nothing to
+// do and nobody has woken it.
 enum xy_watchdog_news xy_watchdog_see(struct xy_watchdog *w, unsigned worker, uint64_t walks,
-				      xy_nsec now);
+				      bool asleep, xy_nsec now);
 unsigned xy_watchdog_stuck(const struct xy_watchdog *w, unsigned workers); // how many
 // Is it time to tell the service manager that all is well? Never while a worker is stuck.
 bool xy_watchdog_ping_due(struct xy_watchdog *w, unsigned workers, xy_nsec now);

@@ -15,6 +15,7 @@ int xy_dp_worker_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_wor
 	for (size_t i = 0; i < offsetof(struct xy_dp_worker_stats, cpu) / sizeof(uint64_t); i++)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	out->cpu = w->cpu;
+	out->asleep = __atomic_load_n(&w->sleeping, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <rte_telemetry.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { COMMANDS = 16 };
 
@@ -20,7 +21,39 @@ struct answer {
 // DPDK calls back on a thread per client, and never forgets a command: one table for the process.
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct answer table[COMMANDS];
-static bool asked;
+static pthread_cond_t newer;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static unsigned published; // times
+static void (*ask_fn)(void *arg);
+static void *ask_arg;
+
+enum { ASK_MS = 300 }; // for newer ones: then the last do
+
+static void newer_init(void)
+{
+	pthread_condattr_t by;
+	pthread_condattr_init(&by);
+	pthread_condattr_setclock(&by, CLOCK_MONOTONIC);
+	pthread_cond_init(&newer, &by);
+	pthread_condattr_destroy(&by);
+}
+
+// With the lock held.
+static void newer_await(void)
+{
+	struct timespec end;
+	unsigned before = published;
+	int r = 0;
+	if (!ask_fn)
+		return;
+	ask_fn(ask_arg);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_nsec += ASK_MS * 1000000L;
+	end.tv_sec += end.tv_nsec / 1000000000L;
+	end.tv_nsec %= 1000000000L;
+	while (!r && published == before)
+		r = pthread_cond_timedwait(&newer, &lock, &end);
+}
 
 static struct answer *find(const char *command)
 {
@@ -32,10 +65,11 @@ static struct answer *find(const char *command)
 
 static char *copy_of(const char *command)
 {
+	pthread_once(&once, newer_init);
 	pthread_mutex_lock(&lock);
+	newer_await();
 	const struct answer *a = find(command);
 	char *copy = a && a->outline ? strdup(a->outline) : NULL;
-	asked = true;
 	pthread_mutex_unlock(&lock);
 	return copy;
 }
@@ -119,11 +153,19 @@ int xy_dp_telemetry_publish(const char *command, const char *help, const char *o
 	return new ? rte_telemetry_register_cmd(command, on_command, help) : 0;
 }
 
-bool xy_dp_telemetry_asked(void)
+void xy_dp_telemetry_on_ask(void (*ask)(void *arg), void *arg)
 {
 	pthread_mutex_lock(&lock);
-	bool was = asked;
-	asked = false;
+	ask_fn = ask;
+	ask_arg = arg;
 	pthread_mutex_unlock(&lock);
-	return was;
+}
+
+void xy_dp_telemetry_published(void)
+{
+	pthread_once(&once, newer_init);
+	pthread_mutex_lock(&lock);
+	published++;
+	pthread_cond_broadcast(&newer);
+	pthread_mutex_unlock(&lock);
 }

@@ -7,8 +7,7 @@
 
 #include <stdio.h>
 
-#define PUBLISH_SECONDS 10 // and each second while somebody asks
-enum { NODES = 128 };
+enum { NODES = 128, TOGETHER_MS = 100 };
 
 // Reason: packets, in place of a list with explanations.
 static json_t *drops(const struct xy_daemon *d)
@@ -71,15 +70,50 @@ static void publish(const struct xy_daemon *d, const char *command, const char *
 	xy_dp_telemetry_publish(command, help, o.text); // no memory: the last one stays
 }
 
-void xy_publish(struct xy_daemon *d)
+static void all(struct xy_daemon *d)
 {
-	if (!xy_dp_telemetry_asked() && d->published && ++d->published % PUBLISH_SECONDS)
-		return;
-	d->published = d->published ? d->published : 1;
 	publish(d, "/xylem/node", "This node: identity, interface, memory, counts.", node);
 	publish(d, "/xylem/workers", "Workers: load and the terms of the accounting identity.",
 		workers);
 	publish(d, "/xylem/drops", "Drops by reason.", drops);
 	publish(d, "/xylem/ports", "Ports and the host interface, and their counters.", ports);
 	publish(d, "/xylem/graph", "Graph nodes that worked, by worker.", graph);
+	xy_dp_telemetry_published();
+}
+
+// However many ask, and however often: a few times a second.
+static void on_timer(uv_timer_t *timer)
+{
+	all(timer->data);
+}
+
+static void on_asked(uv_async_t *asked)
+{
+	struct xy_daemon *d = asked->data;
+	if (!uv_is_active((uv_handle_t *)&d->publish_timer))
+		uv_timer_start(&d->publish_timer, on_timer, TOGETHER_MS, 0);
+}
+
+// On a thread of whoever asks.
+static void ask(void *arg)
+{
+	struct xy_daemon *d = arg;
+	uv_async_send(&d->asked);
+}
+
+int xy_publish_start(struct xy_daemon *d, struct xy_err *err)
+{
+	int r = uv_async_init(&d->loop.uv, &d->asked, on_asked);
+	r = r ? r : uv_timer_init(&d->loop.uv, &d->publish_timer);
+	if (r)
+		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
+	d->asked.data = d->publish_timer.data = d;
+	all(d);
+	xy_dp_telemetry_on_ask(ask, d);
+	return 0;
+}
+
+void xy_publish_stop(void)
+{
+	xy_dp_telemetry_on_ask(NULL, NULL);
 }

@@ -192,15 +192,13 @@ static void put_identity(json_t *o, const struct xy_daemon *d)
 static void put_lag(json_t *o, const struct xy_daemon *d)
 {
 	xy_nsec p99, max;
-	xy_lag_get(&d->lag, xy_awake(), &p99, &max);
+	xy_lag_get(&d->loop.lag, xy_awake(), &p99, &max);
 	json_object_set_new(o, "loop_lag_p99_us", number(p99 / XY_USEC));
 	json_object_set_new(o, "loop_lag_max_us", number(max / XY_USEC));
-	json_object_set_new(o, "longest_turn_cpu_us",
-			    number(d->works.longest[XY_WORK_TURN] / XY_USEC));
+	json_object_set_new(o, "longest_turn_cpu_us", number(d->loop.longest / XY_USEC));
 	json_t *longest = json_object();
-	for (unsigned i = 0; i < XY_WORK_TURN; i++)
-		json_object_set_new(longest, xy_work_name[i],
-				    number(d->works.longest[i] / XY_USEC));
+	for (const struct xy_seat *s = d->loop.seats; s; s = s->next)
+		json_object_set_new(longest, s->name, number(s->longest / XY_USEC));
 	json_object_set_new(o, "longest_work_cpu_us", longest);
 }
 
@@ -430,9 +428,10 @@ static json_t *worker_json(const struct xy_daemon *d, unsigned worker)
 	return o;
 }
 
-// Once a second: a worker's load over the last second, whoever asks and how often.
-void xy_show_sample(struct xy_daemon *d)
+// At each tick: a worker's load since the last one, whoever asks and how often.
+uint64_t xy_show_sample(struct xy_daemon *d)
 {
+	uint64_t packets = 0;
 	for (unsigned i = 0; i < xy_dp_workers(d->dp); i++) {
 		struct xy_worker_view *v = &d->worker[i];
 		struct xy_dp_worker_stats s;
@@ -440,9 +439,13 @@ void xy_show_sample(struct xy_daemon *d)
 			continue;
 		v->busy = share(s.busy_cycles - v->busy_cycles, s.total_cycles - v->total_cycles);
 		v->walks = s.walks;
+		v->asleep = s.asleep;
+		packets += s.rx + s.host_rx - v->packets;
+		v->packets = s.rx + s.host_rx;
 		v->busy_cycles = s.busy_cycles;
 		v->total_cycles = s.total_cycles;
 	}
+	return packets;
 }
 
 static json_t *show_workers(void *arg, struct xy_request *q)

@@ -107,7 +107,6 @@ static const struct xy_nodeinfo_walk *walk(struct xy_daemon *d, const char *para
 					 XY_NODEINFO_WALKS);
 		return NULL;
 	}
-	xy_loop_rearm(d);
 	return w;
 }
 
@@ -219,7 +218,6 @@ static json_t *show_tree(void *arg, struct xy_request *q)
 		return tree_more(d, q->params);
 	if (xy_nodeinfo_crawl(d->nodeinfo, xy_now(), &c))
 		return NULL;
-	xy_loop_rearm(d);
 	return crawl_page(d, c, 0);
 }
 

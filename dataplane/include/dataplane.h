@@ -359,6 +359,7 @@ struct xy_dp_worker_stats {
 	uint64_t walks, busy_walks, sleeps;
 	uint64_t busy_cycles, total_cycles; // TSC, in sleep as well; told at the end of a walk
 	int cpu;
+	bool asleep; // until a descriptor or another thread wakes it, and neither has
 };
 int xy_dp_worker_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_worker_stats *out);
 // The identity's left side minus its right; 0 at a quiet moment.
@@ -379,7 +380,10 @@ void xy_dp_graph_edges(void (*fn)(void *arg, const char *node, const char *next)
 // "-NAME NUMBER" (negative), "\"NAME TEXT" (ASCII, up to 127), "{NAME" up to a line "}" for an
 // object with members of its own; NAME of [A-Za-z0-9_]. help must stay. -ENOMEM, -ENOSPC.
 int xy_dp_telemetry_publish(const char *command, const char *help, const char *outline);
-bool xy_dp_telemetry_asked(void); // since the last call
+// Whoever asks waits a moment for newer snapshots: ask(arg) is called on that client's thread, the
+// control thread publishes and says so. NULL: nobody does any more; ask is not called after.
+void xy_dp_telemetry_on_ask(void (*ask)(void *arg), void *arg);
+void xy_dp_telemetry_published(void);
 
 unsigned xy_dp_workers(const struct xy_dp *dp);
 uint64_t xy_dp_tsc_hz(const struct xy_dp *dp);

@@ -2297,22 +2297,6 @@ static void test_lag(void)
 	CU_ASSERT_EQUAL(max, 7);
 }
 
-static void test_works(void)
-{
-	struct xy_works works = {0};
-	xy_work_turn(&works);
-	CU_ASSERT_EQUAL(works.longest[XY_WORK_TURN], 0);
-	xy_nsec began = xy_work_begin();
-	while (xy_work_begin() - began < XY_MSEC)
-		;
-	xy_work_end(&works, XY_WORK_LINKS, began);
-	xy_work_end(&works, XY_WORK_EVENTS, xy_work_begin());
-	xy_work_turn(&works);
-	CU_ASSERT(works.longest[XY_WORK_LINKS] >= XY_MSEC);
-	CU_ASSERT(works.longest[XY_WORK_TURN] >= works.longest[XY_WORK_LINKS]);
-	CU_ASSERT(works.longest[XY_WORK_EVENTS] < works.longest[XY_WORK_LINKS]);
-}
-
 static void test_log_limit(void)
 {
 	struct xy_log_limit l = {0};
@@ -2375,5 +2359,4 @@ XY_UNIT_MAIN(
 	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
 	{"path mtu, probed", test_mtu_probed}, {"events of what is not there", test_strange_events},
 	{"heap against a scan", test_heap}, {"map against an array", test_map},
-	{"limits for tests", test_limits}, {"loop lag", test_lag}, {"longest work", test_works},
-	{"log limits", test_log_limit})
+	{"limits for tests", test_limits}, {"loop lag", test_lag}, {"log limits", test_log_limit})

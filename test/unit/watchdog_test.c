@@ -14,16 +14,27 @@ static void test_stuck_and_free(void)
 		unsigned at; // s
 		uint64_t walks;
 		enum xy_watchdog_news want;
+		bool asleep;
 	} steps[] = {
-		{100, 0, XY_WATCHDOG_SAME},	 {101, 5, XY_WATCHDOG_SAME},
-		{102, 6, XY_WATCHDOG_SAME},	 {106, 6, XY_WATCHDOG_SAME},
-		{107, 6, XY_WATCHDOG_GOT_STUCK}, {108, 6, XY_WATCHDOG_SAME},
-		{109, 7, XY_WATCHDOG_GOT_FREE},	 {110, 8, XY_WATCHDOG_SAME},
+		{100, 0, XY_WATCHDOG_SAME},
+		{101, 5, XY_WATCHDOG_SAME},
+		{102, 6, XY_WATCHDOG_SAME},
+		{106, 6, XY_WATCHDOG_SAME},
+		{107, 6, XY_WATCHDOG_GOT_STUCK},
+		{108, 6, XY_WATCHDOG_SAME},
+		{109, 7, XY_WATCHDOG_GOT_FREE},
+		{110, 8, XY_WATCHDOG_SAME},
+		{150, 8, XY_WATCHDOG_SAME, .asleep = true},
+		{154, 8, XY_WATCHDOG_SAME}, // woken, and not yet there
+		{155, 8, XY_WATCHDOG_GOT_STUCK},
+		{156, 8, XY_WATCHDOG_GOT_FREE, .asleep = true},
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		CU_ASSERT_EQUAL(xy_watchdog_see(&w, 1, steps[i].walks, steps[i].at * XY_SEC),
+		CU_ASSERT_EQUAL(xy_watchdog_see(&w, 1, steps[i].walks, steps[i].asleep,
+						steps[i].at * XY_SEC),
 				steps[i].want);
-		CU_ASSERT_EQUAL(xy_watchdog_stuck(&w, 2), steps[i].at == 107 || steps[i].at == 108);
+		CU_ASSERT_EQUAL(xy_watchdog_stuck(&w, 2),
+				steps[i].at == 107 || steps[i].at == 108 || steps[i].at == 155);
 	}
 }
 
@@ -36,9 +47,9 @@ static void test_pings(void)
 	CU_ASSERT(!xy_watchdog_ping_due(&w, 1, XY_SEC));
 	CU_ASSERT(xy_watchdog_ping_due(&w, 1, 2 * XY_SEC));
 	CU_ASSERT(!xy_watchdog_ping_due(&w, 1, 3 * XY_SEC));
-	xy_watchdog_see(&w, 0, 0, 6 * XY_SEC);
+	xy_watchdog_see(&w, 0, 0, false, 6 * XY_SEC);
 	CU_ASSERT(!xy_watchdog_ping_due(&w, 1, 6 * XY_SEC)); // stuck: let it run out
-	xy_watchdog_see(&w, 0, 1, 7 * XY_SEC);
+	xy_watchdog_see(&w, 0, 1, false, 7 * XY_SEC);
 	CU_ASSERT(xy_watchdog_ping_due(&w, 1, 7 * XY_SEC));
 }
 

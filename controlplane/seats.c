@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who works at the loop: a line for each part, and what wakes it beside deadlines.
+#include "daemon.h"
+#include "discovery.h"
+#include "notify.h"
+#include "ports.h"
+#include "restore.h"
+#include "runsocket.h"
+
+#include <stdlib.h>
+
+enum {
+	EVENTS_PER_TURN = 128,	// of the dataplane; at about 5 us each far below 2 ms
+	LINKS_PER_TURN = 32,	// up to 50 us where each has a handshake to begin
+	ROUTING_PER_TURN = 256, // actions, at most 4 us each
+	REST_PACKETS = 32,	// a second, of all workers: what keeps links alive
+};
+#define GRACE	  (100 * XY_MSEC) // between two looks at whether workers have passed
+#define DISK_WAIT (5 * XY_SEC)	  // at the end, for a write that is under way
+#define REST	  (2 * XY_SEC)	  // a tick, where nothing is carried
+
+// --- parts with deadlines of their own
+
+static xy_nsec links_deadline(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	return xy_links_deadline(d->links);
+}
+
+static void links_run(void *arg, xy_nsec now)
+{
+	struct xy_daemon *d = arg;
+	xy_links_run(d->links, LINKS_PER_TURN, now);
+	xy_enforce_look(d);
+}
+
+static xy_nsec routing_deadline(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	return xy_routing_deadline(d->routing);
+}
+
+static void routing_run(void *arg, xy_nsec now)
+{
+	struct xy_daemon *d = arg;
+	xy_routing_run(d->routing, ROUTING_PER_TURN, now);
+	xy_enforce_look(d);
+}
+
+static xy_nsec joining_deadline(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	return xy_join_deadline(d->join);
+}
+
+static void joining_run(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	xy_join_run(d->join, now);
+}
+
+static xy_nsec nodeinfo_deadline(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	return xy_nodeinfo_deadline(d->nodeinfo);
+}
+
+static void nodeinfo_run(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	xy_nodeinfo_run(d->nodeinfo, now);
+}
+
+static xy_nsec kernel_deadline(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	return d->kernel_due ? 0 : xy_restore_deadline(d);
+}
+
+static void kernel_run(void *arg, xy_nsec now)
+{
+	struct xy_daemon *d = arg;
+	if (xy_restore_deadline(d) <= now)
+		xy_restore_run(d);
+	d->kernel_due = d->kernel_due && xy_interface_routes_run(d);
+}
+
+static xy_nsec housekeeping_deadline(void *arg, xy_nsec now)
+{
+	struct xy_daemon *d = arg;
+	if (!d->grace_at && xy_dp_housekeep_wanted(d->dp))
+		d->grace_at = now + GRACE;
+	return d->grace_at ? d->grace_at : XY_NEVER;
+}
+
+static void housekeeping_run(void *arg, xy_nsec now)
+{
+	struct xy_daemon *d = arg;
+	d->grace_at = xy_dp_housekeep(d->dp) ? now + XY_MSEC : 0;
+}
+
+// --- what is done by the second
+
+static void look_at_workers(struct xy_daemon *d, xy_nsec now)
+{
+	unsigned workers = xy_dp_workers(d->dp);
+	for (unsigned i = 0; i < workers; i++) {
+		const struct xy_worker_view *v = &d->worker[i];
+		switch (xy_watchdog_see(&d->watchdog, i, v->walks, v->asleep, now)) {
+		case XY_WATCHDOG_GOT_STUCK:
+			xy_log_error(
+				"worker %u is stuck: no walk for %u s, so its queues stand still; "
+				"see what its thread rte-worker-%u waits for, or restart",
+				i, (unsigned)(XY_WATCHDOG_STUCK / XY_SEC), i + 1);
+			break;
+		case XY_WATCHDOG_GOT_FREE:
+			xy_log_warn("worker %u walks again", i);
+			break;
+		case XY_WATCHDOG_SAME:
+			break;
+		}
+	}
+	if (xy_watchdog_ping_due(&d->watchdog, workers, now))
+		xy_notify("WATCHDOG=1");
+}
+
+// At whole seconds, when links and routing look around as well: one wake-up does for all. Where
+// hardly anything is carried every other second will do, unless a service manager waits for more.
+static void tick_arm(struct xy_tick *t, const struct xy_watchdog *w, bool rests, xy_nsec now)
+{
+	xy_nsec every = rests && (!w->interval || w->interval >= REST) ? REST : XY_SEC;
+	t->at = now - now % every + every;
+	t->due = xy_awake() + (t->at - now);
+}
+
+bool xy_tick_every(const struct xy_daemon *d, unsigned seconds)
+{
+	const struct xy_tick *t = &d->tick;
+	return t->seconds / seconds != (t->seconds - t->passed) / seconds;
+}
+
+static xy_nsec tick_deadline(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	return d->tick.at;
+}
+
+static void tick_run(void *arg, xy_nsec now)
+{
+	struct xy_daemon *d = arg;
+	struct xy_tick *t = &d->tick;
+	xy_nsec awake = xy_awake();
+	if (t->due && awake > t->due)
+		xy_lag_note(&d->loop.lag, awake - t->due, awake);
+	xy_nsec passed = t->ran ? (now - t->ran + XY_SEC / 2) / XY_SEC : 1;
+	t->passed = passed ? (uint32_t)passed : 1;
+	t->seconds += t->passed;
+	t->ran = now;
+	uint64_t packets = xy_show_sample(d);
+	look_at_workers(d, awake);
+	xy_routing_check(d->routing, now);
+	xy_hostqueue_look(d, now);
+	xy_runsocket_tend(d);
+	xy_memory_note(d);
+	xy_ports_second(d);
+	xy_discovery_second(d);
+	tick_arm(t, &d->watchdog, packets < (uint64_t)REST_PACKETS * t->passed, xy_now());
+}
+
+static const struct xy_seat seats[XY_SEATS] = {
+	[XY_SEAT_EVENTS] = {.name = "events"}, // of workers
+	[XY_SEAT_LINKS] = {"links", links_deadline, links_run},
+	[XY_SEAT_ROUTING] = {"routing", routing_deadline, routing_run},
+	[XY_SEAT_JOINING] = {"joining", joining_deadline, joining_run},
+	[XY_SEAT_NODEINFO] = {"nodeinfo", nodeinfo_deadline, nodeinfo_run},
+	[XY_SEAT_KERNEL] = {"kernel", kernel_deadline, kernel_run}, // the host interface
+	[XY_SEAT_TICK] = {"tick", tick_deadline, tick_run},
+	[XY_SEAT_HOUSEKEEPING] = {"housekeeping", housekeeping_deadline, housekeeping_run},
+	[XY_SEAT_RESULTS] = {.name = "results"}, // of helpers
+};
+
+// --- what workers tell
+
+// To our own address: node info. Of link scope: routing.
+static bool is_for_node(const struct xy_daemon *d, const struct xy_dp_event *ev)
+{
+	struct xy_addr to = xy_inner_dst(ev->data, 6);
+	return xy_addr_eq(&to, &d->id.addr);
+}
+
+static void on_event(void *arg, const struct xy_dp_event *ev)
+{
+	struct xy_daemon *d = arg;
+	xy_nsec now = xy_now();
+	if (ev->type == XY_DP_OVERLAY && is_for_node(d, ev))
+		xy_nodeinfo_event(d->nodeinfo, ev->data, ev->len, now);
+	else if (ev->type == XY_DP_PUNT && ev->len && ev->data[0] & 0x80)
+		xy_join_punt(d->join, ev, now);
+	else if (ev->type == XY_DP_OVERLAY || ev->type == XY_DP_ASK || ev->type == XY_DP_USED)
+		xy_routing_event(d->routing, ev, now);
+	else
+		xy_links_event(d->links, ev, now);
+	if (ev->type == XY_DP_MTU)
+		xy_ports_mtu_told(d);
+}
+
+static void on_dp(uv_poll_t *poll, int status, int events)
+{
+	struct xy_daemon *d = poll->data;
+	xy_loop_begin(&d->loop);
+	xy_dp_poll(d->dp, EVENTS_PER_TURN, on_event, d);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_EVENTS]);
+}
+
+static int dp_watch(struct xy_daemon *d)
+{
+	int r = uv_poll_init(&d->loop.uv, &d->dp_poll, xy_dp_event_fd(d->dp));
+	d->dp_poll.data = d;
+	return r ? r : uv_poll_start(&d->dp_poll, UV_READABLE, on_dp);
+}
+
+// --- signals
+
+static void on_stop(uv_signal_t *signal, int number)
+{
+	xy_farewell(signal->data, number);
+}
+
+static void on_reload(uv_signal_t *signal, int number)
+{
+	xy_reload_begin(signal->data);
+}
+
+static void hangup_mask(int how)
+{
+	sigset_t hangup;
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	pthread_sigmask(how, &hangup, NULL);
+}
+
+void xy_seats_hold_reload(void)
+{
+	hangup_mask(SIG_BLOCK);
+}
+
+static int signals_catch(struct xy_daemon *d)
+{
+	int r = uv_signal_init(&d->loop.uv, &d->sigterm);
+	r = r ? r : uv_signal_init(&d->loop.uv, &d->sigint);
+	r = r ? r : uv_signal_init(&d->loop.uv, &d->sighup);
+	d->sigterm.data = d->sigint.data = d->sighup.data = d;
+	r = r ? r : uv_signal_start(&d->sigterm, on_stop, SIGTERM);
+	r = r ? r : uv_signal_start(&d->sigint, on_stop, SIGINT);
+	r = r ? r : uv_signal_start(&d->sighup, on_reload, SIGHUP);
+	if (!r)
+		hangup_mask(SIG_UNBLOCK);
+	return r;
+}
+
+// --- life
+
+static void woken(void *arg)
+{
+	xy_resume_look(arg);
+}
+
+static void take(struct xy_daemon *d)
+{
+	for (unsigned i = 0; i < XY_SEATS; i++) {
+		d->seat[i] = seats[i];
+		d->seat[i].arg = d;
+		xy_loop_seat(&d->loop, &d->seat[i]);
+	}
+	xy_watchdog_init(&d->watchdog, getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"), xy_awake());
+}
+
+int xy_seats_take(struct xy_daemon *d, struct xy_err *err)
+{
+	take(d);
+	int r = dp_watch(d);
+	r = r ? r : signals_catch(d);
+	r = r ? r : xy_loop_start(&d->loop, woken, d);
+	if (r)
+		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
+	r = xy_publish_start(d, err);
+	r = r ? r : xy_ports_start(d, err);
+	r = r ? r : xy_restore_start(d, err);
+	r = r ? r : xy_discovery_start(d, err);
+	if (!r)
+		xy_resume_start(d);
+	return r;
+}
+
+// What helpers still work on comes back first (a handshake: microseconds; a write: the disk's
+// time); a name that is being resolved is not waited for.
+struct leaving {
+	struct xy_daemon *d;
+	xy_nsec end, disk_end;
+};
+
+static bool wait_on(void *arg)
+{
+	const struct leaving *l = arg;
+	const struct xy_daemon *d = l->d;
+	xy_nsec now = xy_now();
+	if (xy_helpers_busy(d) && now < l->disk_end)
+		return true;
+	return now < l->end && ((d->links && xy_links_jobs(d->links)) || xy_helpers_idle(d));
+}
+
+void xy_seats_leave(struct xy_daemon *d)
+{
+	struct leaving l = {d, xy_now() + XY_SEC / 2, xy_now() + DISK_WAIT};
+	if (!d->loop.open)
+		return;
+	d->loop.stopping = true;
+	if (d->routing)
+		xy_routing_quit(d->routing);
+	xy_publish_stop();
+	xy_discovery_stop(d);
+	xy_resume_stop(d);
+	xy_loop_close(&d->loop, wait_on, &l);
+}
