@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define BLIND_SPIN (50 * XY_USEC) // before a nap, which the kernel makes 50 us longer
-#define NAP_MAX	   2L		  // s: so that `alive` can be told of a sleeping worker
+#define NAP_MAX	   10L		  // s: nothing is lost but that, should the kernel forget to wake
 
 static xy_nsec clock_now(void)
 {

@@ -21,7 +21,7 @@
 #define NEIGHBOURS    16	    // that may each bring all of a full table
 #define ROUTES_MOST   (1 << 24)
 #define LOOK_EVERY    (150 * XY_MSEC) // at what the links carry
-#define LOOK_IDLE     XY_SEC	      // where none carried anything for a while
+#define LOOK_IDLE     (2 * XY_SEC)    // where none carried anything for a while
 #define CARRIED_LATE  (2 * XY_SEC)    // such a while
 #define UNANSWERED    (10 * XY_SEC)   // or where nothing came back since
 #define LOOK_BUDGET   4096	      // slots in a turn, where nothing is to be looked at
@@ -1026,7 +1026,7 @@ int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct x
 	struct xy_babel_config b = {.key = cfg->identity->x25519,
 				    .ed25519 = cfg->identity->ed25519,
 				    .epoch = cfg->epoch,
-				    .hello_grid = XY_SEC, // as links and the daemon look around
+				    .hello_grid = 2 * XY_SEC, // as links and the daemon look around
 				    .stub = cfg->stub};
 	struct xy_prefix own = xy_key_prefix(&cfg->identity->x25519);
 	struct xy_routing *r = calloc(1, sizeof(*r));

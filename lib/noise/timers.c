@@ -119,6 +119,13 @@ static struct news observe(struct xy_wg_timers *t, const struct xy_wg_activity *
 	return n;
 }
 
+// The first packet since the last look: of those that a poll finds the last one's time is known,
+// and many within a poll are taken to have come within XY_WG_POLL.
+static xy_nsec first_at(const struct news *n, xy_nsec last)
+{
+	return last > XY_WG_POLL ? later(n->since, last - XY_WG_POLL) : n->since;
+}
+
 // Section 6.5: data came, and for KEEPALIVE_TIMEOUT we had nothing to send. A worker receives
 // before it sends, so of two equal stamps the sending came after.
 static void passive_arm(struct xy_wg_timers *t, const struct news *n)
@@ -127,7 +134,8 @@ static void passive_arm(struct xy_wg_timers *t, const struct news *n)
 	if (n->tx_any)
 		t->keepalive_at = 0;
 	if (n->rx_data && s->rx_data > s->tx_any && !t->keepalive_at)
-		t->keepalive_at = later(n->since, s->tx_any) + t->limits->keepalive_timeout;
+		t->keepalive_at =
+			later(first_at(n, s->rx_data), s->tx_any) + t->limits->keepalive_timeout;
 }
 
 // Section 6.5: we sent data, and nothing at all came back, not even a passive keepalive.
@@ -138,8 +146,8 @@ static void silence_arm(struct xy_wg_timers *t, const struct news *n)
 	if (n->rx_any)
 		t->new_handshake_at = 0;
 	if (n->tx_data && s->tx_data >= s->rx_any && !t->new_handshake_at)
-		t->new_handshake_at = later(n->since, s->rx_any) + l->keepalive_timeout +
-				      l->rekey_timeout + t->jitter;
+		t->new_handshake_at = later(first_at(n, s->tx_data), s->rx_any) +
+				      l->keepalive_timeout + l->rekey_timeout + t->jitter;
 }
 
 static void traffic_note(struct xy_wg_timers *t, const struct news *n)
@@ -238,6 +246,7 @@ uint32_t xy_wg_timers_run(struct xy_wg_timers *t, const struct xy_wg_activity *a
 {
 	struct news n = observe(t, activity, now);
 	traffic_note(t, &n);
+	t->quiet = !n.rx_any && !n.tx_any;
 	uint32_t actions = rekey_check(t, &n, now);
 	actions |= reject_check(t, now);
 	actions |= retry_check(t, now);
@@ -253,7 +262,8 @@ static xy_nsec sooner(xy_nsec best, xy_nsec at)
 
 static xy_nsec poll_at(const struct xy_wg_timers *t, xy_nsec now)
 {
-	return now - (now + XY_WG_POLL - t->phase) % XY_WG_POLL + XY_WG_POLL;
+	xy_nsec every = t->quiet ? XY_WG_POLL_QUIET : XY_WG_POLL;
+	return now - (now + every - t->phase) % every + every;
 }
 
 xy_nsec xy_wg_timers_deadline(const struct xy_wg_timers *t, xy_nsec now)

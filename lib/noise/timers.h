@@ -4,13 +4,16 @@
 // event below happens, and carries the returned actions out. Control thread only.
 //
 // A worker's stamps tell the last time, not the first, so a rule that starts "at the first packet
-// after ..." is timed from the poll that noticed it: early by at most the poll interval, never
-// late. Polls come at whole multiples of their interval, so that many peers share a wake-up.
+// after ..." is timed from the poll before, or from an interval before that stamp: early by at most
+// XY_WG_POLL, and late by no more where little goes on. Polls come at whole multiples of their
+// interval, so that many peers share a wake-up.
 #pragma once
 
 #include "noise/wg.h"
 
-#define XY_WG_POLL XY_SEC // how often a peer with a live session is looked at
+// How often a peer with a live session is looked at, and one where the last look saw nothing new.
+#define XY_WG_POLL	 XY_SEC
+#define XY_WG_POLL_QUIET (2 * XY_SEC)
 
 // What the workers have published, the latest over a peer's sessions (0 = never).
 struct xy_wg_activity {
@@ -48,6 +51,7 @@ struct xy_wg_timers {
 	xy_nsec persistent_at;	    // 0 = at the first run, XY_NEVER = off
 	xy_nsec expire_at;	    // 0 = off
 	xy_nsec ran_at;		    // the last run
+	bool quiet;		    // it saw nothing new
 	xy_nsec jitter;		    // as last given
 	xy_nsec phase; // of polls: their distance from whole multiples, 0 after _init; the caller's
 };
