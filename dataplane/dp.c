@@ -348,7 +348,7 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 		ev->peer = xy_packet(msg->m)->from;
 		if (ev->peer >= dp->cfg.max_peers)
 			ev->peer = XY_DP_NO_PEER;
-		ev->at = xy_packet(msg->m)->counter;
+		ev->at = xy_packet(msg->m)->taken;
 		/* fall through */
 	case XY_DP_PUNT:
 		ev->data = rte_pktmbuf_mtod(msg->m, const uint8_t *);

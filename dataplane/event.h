@@ -25,7 +25,7 @@ enum xy_order {		    // control -> worker
 	XY_ORDER_PROBE,	    // likewise, of a size that is to be tried; port: may IP cut it?
 };
 
-// What `punt` takes (xy_packet verdict).
+// What `punt` takes (xy_packet punt).
 enum xy_punt {
 	XY_PUNT_STRANGER,  // a handshake message or a probe
 	XY_PUNT_HANDSHAKE, // a handshake message, likely a peer's

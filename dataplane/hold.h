@@ -17,8 +17,7 @@ struct rte_mbuf *xy_hold_put(struct xy_hold *h, struct rte_mbuf *m, xy_nsec now,
 uint32_t xy_hold_count(const struct xy_hold *h);
 
 // When the control thread changed something (dp->session_epoch): takes out packets that can go now
-// (verdict 0) or must be dropped (verdict XY_DROP_NO_SESSION). Up to n; call again while it fills
-// n.
+// (drop 0) or must be dropped (drop 1: no_session). Up to n; call again while it fills n.
 unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *drop, unsigned n,
 			  xy_nsec now);
 bool xy_hold_due(const struct xy_hold *h);

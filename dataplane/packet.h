@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/ip.h"
+#include "base/time.h"
 
 #include <rte_mbuf.h>
 
@@ -26,22 +27,34 @@ enum {
 #define XY_PEER_SELF  (UINT32_MAX - 1) // made here (ICMP errors, keepalives)
 #define XY_PEER_PROBE (UINT32_MAX - 2) // made here to see whether its size passes; to wg_seal alone
 
+// Names in one place say who writes and reads it there: between two of them the place is free.
 struct xy_packet {
-	struct xy_endpoint remote; // underlay: where from, or where to
-	struct xy_addr local;	   // underlay: the address it was sent to, or is to be sent from
-	uint64_t counter;	   // of the transport message (wg_open, wg_seal)
-	uint32_t from;		   // peer that sent it, or XY_PEER_NONE or XY_PEER_SELF
-	uint32_t index;		   // receiver index as on the wire; wg_seal: not used
+	// Underlay: where from (port_rx to wg_open, and to the control plane), then where to (from
+	// wg_seal on). Inside the overlay nobody reads them.
+	struct xy_endpoint remote;
+	struct xy_addr local; // the address it was sent to, or is to be sent from
 	union {
-		uint32_t interface; // received by, 0 = not known; until route
-		uint32_t next;	    // peer to send it to (route, wg_seal)
+		xy_nsec taken; // punt to the control plane: when the worker took its burst
+		uint32_t
+			limit; // wg_seal to fragment and icmp_error: the most that the link carries
+		uint32_t len;  // while it is sealed: bytes of the overlay packet
 	};
-	uint8_t port;	    // received on, or to be sent on
-	uint8_t ecn : 2;    // outer ECN bits, received or to be sent
-	uint8_t pieces : 2; // to be sent: XY_PIECES_*
-	uint8_t version;    // of the overlay packet: 4 or 6; 0 = keepalive
-	// For the next node: reason (enum xy_drop), error (enum xy_icmp_error), or whose it is.
-	uint8_t verdict;
+	uint32_t from;	// peer that sent it, or XY_PEER_NONE or XY_PEER_SELF
+	uint32_t index; // receiver index as on the wire: classify to the control plane
+	union {
+		uint32_t interface; // received by, 0 = not known: port_rx to route
+		uint32_t next;	    // peer to send it to, or XY_PEER_NONE: route to port_tx
+	};
+	uint8_t port;		// received on, or to be sent on
+	uint8_t ecn : 2;	// outer ECN bits, received or to be sent
+	uint8_t pieces : 2;	// to be sent: XY_PIECES_*
+	uint8_t version;	// of the overlay packet: 4 or 6; 0 = keepalive
+	union {			// for the next node alone
+		uint8_t drop;	// enum xy_drop: what a port refused
+		uint8_t error;	// enum xy_icmp_error: to icmp_error
+		uint8_t punt;	// enum xy_punt: to punt
+		uint8_t worker; // to handover: whose window it is
+	};
 };
 _Static_assert(sizeof(struct xy_packet) <= 64, "one cache line");
 

@@ -24,7 +24,7 @@ static rte_edge_t punt(const struct xy_dp *dp, struct rte_mbuf *m, size_t receiv
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	bool theirs = receiver ? xy_session_is_ours_rcu(dp, xy_le32_load(data + receiver))
 			       : xy_known_has(dp, &xy_packet(m)->remote);
-	xy_packet(m)->verdict = theirs ? XY_PUNT_HANDSHAKE : XY_PUNT_STRANGER;
+	xy_packet(m)->punt = theirs ? XY_PUNT_HANDSHAKE : XY_PUNT_STRANGER;
 	return PUNT;
 }
 
@@ -44,7 +44,7 @@ static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
 		return punt(dp, m, offsetof(struct xy_wg_cookie_reply, receiver));
 	}
 	if (is_probe(data, m->data_len)) {
-		xy_packet(m)->verdict = XY_PUNT_STRANGER;
+		xy_packet(m)->punt = XY_PUNT_STRANGER;
 		return PUNT;
 	}
 	return DROP_NOT_WIREGUARD;

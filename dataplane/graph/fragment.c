@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IPv4 packets that are larger than the link of their next hop carries, and whose sender allows it:
-// cut, and back to wg_seal (xy_packet counter: the link's limit). What follows one of them to the
+// cut, and back to wg_seal (xy_packet limit). What follows one of them to the
 // same peer comes along, so that it does not overtake. A link carries at least 1280 bytes and a
 // packet has at most 9216, so one makes 8 at most.
 #include "node.h"
@@ -33,7 +33,7 @@ static void one(struct rte_graph *graph, struct rte_node *node, struct xy_worker
 		struct rte_mbuf *m)
 {
 	struct xy_fragment_cut cut;
-	uint32_t limit = (uint32_t)xy_packet(m)->counter;
+	uint32_t limit = xy_packet(m)->limit;
 	if (m->data_len <= limit) {
 		rte_node_enqueue_x1(graph, node, SEAL, m);
 		return;

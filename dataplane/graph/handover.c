@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Transport messages whose replay window is another worker's: onto its ring (xy_packet verdict is
-// the worker). While a window moves, packets go round through the new owner's own ring.
+// Transport messages whose replay window is another worker's: onto its ring (xy_packet worker).
+// While a window moves, packets go round through the new owner's own ring.
 #include "node.h"
 
 enum { DROP_RING_FULL, EDGES };
@@ -9,9 +9,9 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		  unsigned n)
 {
 	for (unsigned i = 0; i < n;) {
-		uint32_t to = xy_packet(xy_node_mbuf(objs[i]))->verdict;
+		uint32_t to = xy_packet(xy_node_mbuf(objs[i]))->worker;
 		unsigned run = 1;
-		while (i + run < n && xy_packet(xy_node_mbuf(objs[i + run]))->verdict == to)
+		while (i + run < n && xy_packet(xy_node_mbuf(objs[i + run]))->worker == to)
 			run++;
 		struct xy_worker *owner = w->dp->worker[to];
 		unsigned put =

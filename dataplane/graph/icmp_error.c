@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Answers a packet that cannot go on with an ICMP error, within a rate, and drops it under its
-// reason. xy_packet verdict: enum xy_icmp_error; counter: the MTU for TOO_BIG.
+// reason. xy_packet error; limit: the MTU for TOO_BIG.
 #include "node.h"
 
 #include "icmp_rate.h"
@@ -33,16 +33,15 @@ static void answer(struct rte_graph *graph, struct rte_node *node, struct xy_wor
 
 	if (p->from == XY_PEER_SELF || !xy_icmp_may_answer(pkt, m->data_len))
 		return;
-	if (!xy_icmp_rate_take(w, p->from, (enum xy_icmp_error)p->verdict, &src)) {
+	if (!xy_icmp_rate_take(w, p->from, (enum xy_icmp_error)p->error, &src)) {
 		XY_COUNT(w, generated, 1);
 		xy_count_drop(w, XY_DROP_ICMP_LIMITED, 1);
 		return;
 	}
 	if (xy_buffers_alloc(w, &reply, 1))
 		return;
-	size_t len =
-		xy_icmp_error_build((enum xy_icmp_error)p->verdict, (uint32_t)p->counter, &from,
-				    pkt, m->data_len, rte_pktmbuf_mtod(reply, uint8_t *));
+	size_t len = xy_icmp_error_build((enum xy_icmp_error)p->error, p->limit, &from, pkt,
+					 m->data_len, rte_pktmbuf_mtod(reply, uint8_t *));
 	if (!len) {
 		rte_pktmbuf_free(reply);
 		return;
@@ -60,7 +59,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	rte_edge_t edge[XY_BURST];
 	for (unsigned i = 0; i < n; i++) {
 		answer(graph, node, w, xy_node_mbuf(objs[i]));
-		edge[i] = reason[xy_packet(xy_node_mbuf(objs[i]))->verdict];
+		edge[i] = reason[xy_packet(xy_node_mbuf(objs[i]))->error];
 	}
 	xy_node_pass(graph, node, objs, edge, n);
 }

@@ -75,7 +75,7 @@ static rte_edge_t local_scope(const struct xy_adjacency *a, struct rte_mbuf *m,
 {
 	if (!a->routing || !is_babel(m, src, dst))
 		return DROP_NOT_FORWARDED;
-	xy_packet(m)->verdict = a->open ? XY_PUNT_ROUTING_OPEN : XY_PUNT_ROUTING;
+	xy_packet(m)->punt = a->open ? XY_PUNT_ROUTING_OPEN : XY_PUNT_ROUTING;
 	return PUNT;
 }
 

@@ -6,7 +6,7 @@ enum { DROP_PORT_GONE, DROP_TX_FAILED, DROP_TX_FULL, DROP_UNDERLAY_MTU, EDGES };
 
 static rte_edge_t refused(struct xy_worker *w, const struct xy_packet *p)
 {
-	switch (p->verdict) {
+	switch (p->drop) {
 	case XY_DROP_UNDERLAY_MTU:
 		if (p->next != XY_PEER_NONE)
 			xy_event_mtu(w, p->next);

@@ -23,8 +23,8 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
-		xy_packet(m)->counter = w->now; // nobody asks for the message's number here
-		enum xy_drop why = xy_event_punt(w, (enum xy_punt)xy_packet(m)->verdict, m);
+		xy_packet(m)->taken = w->now;
+		enum xy_drop why = xy_event_punt(w, (enum xy_punt)xy_packet(m)->punt, m);
 		if (why == XY_DROP_COUNT)
 			XY_COUNT(w, punted, 1);
 		else

@@ -15,7 +15,7 @@ enum { SEAL, HOST, PUNT, ASK, ERROR, DROP_SAME_PEER, DROP_NOT_FORWARDED, EDGES }
 
 static rte_edge_t refuse(struct xy_packet *p, enum xy_icmp_error error)
 {
-	p->verdict = (uint8_t)error;
+	p->error = (uint8_t)error;
 	return ERROR;
 }
 
@@ -52,7 +52,7 @@ static rte_edge_t to_host(const struct xy_dp *dp, struct rte_mbuf *m)
 {
 	struct xy_packet *p = xy_packet(m);
 	if (is_service(dp, m)) {
-		p->verdict = XY_PUNT_SERVICE;
+		p->punt = XY_PUNT_SERVICE;
 		return PUNT;
 	}
 	return p->from == XY_PEER_NONE ? refuse(p, XY_ICMP_ADDR_UNREACHABLE) : HOST;

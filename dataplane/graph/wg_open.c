@@ -40,8 +40,8 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy
 	if (owner != w->id) { // another's window, or ours as soon as it has moved
 		if (owner == (w->id | XY_OWNER_MOVING) && xy_session_has_moved_rcu(w->dp, s))
 			return ADMITTED;
-		xy_packet(m)->verdict = (uint8_t)(owner & ~XY_OWNER_MOVING);
-		if (xy_packet(m)->verdict != w->id)
+		xy_packet(m)->worker = (uint8_t)(owner & ~XY_OWNER_MOVING);
+		if (xy_packet(m)->worker != w->id)
 			XY_SET(w->handed[xy_session_number(w->dp, s)],
 			       w->handed[xy_session_number(w->dp, s)] + 1);
 		return HANDOVER;
@@ -55,7 +55,6 @@ static void prepare(struct xy_worker *w, struct burst *b, unsigned at, struct rt
 	struct xy_wg_data *msg = rte_pktmbuf_mtod(m, struct xy_wg_data *);
 	uint32_t len = m->data_len - XY_WG_DATA_OVERHEAD;
 
-	xy_packet(m)->counter = msg->counter;
 	xy_packet(m)->from = s->peer;
 	b->session[b->n] = s;
 	b->m[b->n] = m;

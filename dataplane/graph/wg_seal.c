@@ -42,14 +42,14 @@ static rte_edge_t too_big(struct xy_worker *w, struct burst *b, struct rte_mbuf 
 	struct xy_packet *p = xy_packet(m);
 	if (is_ours(p))
 		return DROP_TOO_BIG;
-	p->counter = limit;
+	p->limit = limit;
 	if (xy_fragment_allowed(rte_pktmbuf_mtod(m, const uint8_t *), p->version)) {
 		if (!xy_peer_session_rcu(w->dp, p->next, w->now))
 			return HOLD;
 		b->cut = true;
 		return FRAGMENT;
 	}
-	p->verdict = XY_ICMP_TOO_BIG;
+	p->error = XY_ICMP_TOO_BIG;
 	return ERROR;
 }
 
@@ -117,7 +117,7 @@ static void follow(void **objs, rte_edge_t *edge, unsigned n)
 		if (edge[i] == FRAGMENT) {
 			cut |= peer;
 		} else if (edge[i] == ADMITTED && cut & peer) {
-			xy_packet(m)->counter = m->data_len; // fits
+			xy_packet(m)->limit = m->data_len; // fits
 			edge[i] = FRAGMENT;
 		}
 	}
@@ -156,7 +156,7 @@ static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_
 					    .tag = msg->box + padded,
 					    .len = padded,
 					    .suite = s->suite};
-	p->counter = len; // until the sealing is done: for the statistics
+	p->len = len;
 }
 
 static void nudge(struct xy_worker *w, struct xy_session *s)
@@ -196,7 +196,7 @@ static void account(struct xy_worker *w, const struct burst *b)
 {
 	for (unsigned i = 0; i < b->n; i++) {
 		struct xy_session_use *u = &w->use[xy_session_number(w->dp, b->session[i])];
-		uint64_t len = xy_packet(b->m[i])->counter;
+		uint32_t len = xy_packet(b->m[i])->len;
 		XY_SET(u->tx_packets, u->tx_packets + 1);
 		XY_SET(u->tx_any, w->now);
 		if (len) {

@@ -25,7 +25,7 @@ static void claim(const struct xy_card *c, struct xy_packet *p)
 
 static void refuse(struct xy_worker *w, struct rte_mbuf *m)
 {
-	xy_count_drop(w, xy_packet(m)->verdict, 1);
+	xy_count_drop(w, xy_packet(m)->drop, 1);
 	rte_pktmbuf_free(m);
 }
 
@@ -35,7 +35,7 @@ static bool is_train(struct xy_card *c, struct rte_mbuf *m)
 {
 	if (!xy_wg_is_train(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len))
 		return false;
-	xy_packet(m)->verdict = XY_DROP_TRAIN;
+	xy_packet(m)->drop = XY_DROP_TRAIN;
 	if (!__atomic_exchange_n(&c->train_told, true, __ATOMIC_RELAXED))
 		c->ops->train(c);
 	return true;
@@ -124,7 +124,7 @@ static uint16_t tx_frames(struct xy_card *c, struct xy_worker *w, struct rte_mbu
 	uint16_t sent = c->ops->tx(c, w->id, m, n);
 	w->more = true; // what was sent comes back to be freed
 	for (uint16_t i = sent; i < n; i++) {
-		xy_packet(m[i])->verdict = XY_DROP_TX_FULL;
+		xy_packet(m[i])->drop = XY_DROP_TX_FULL;
 		bytes -= m[i]->data_len;
 	}
 	xy_port_count_tx(c->port, w, sent, bytes, (uint64_t)(n - sent));

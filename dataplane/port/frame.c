@@ -88,7 +88,7 @@ bool xy_frame_take_off(struct rte_mbuf *m)
 	struct xy_packet *p = xy_packet(m);
 	struct xy_steer_found found;
 
-	p->verdict = XY_DROP_NOT_WIREGUARD;
+	p->drop = XY_DROP_NOT_WIREGUARD;
 	if (xy_steer_form(frame, frame + m->data_len, 0, &found) != XY_STEER_OURS)
 		return false;
 	const uint8_t *udp = frame + found.payload - XY_UDP_LEN;
@@ -97,7 +97,7 @@ bool xy_frame_take_off(struct rte_mbuf *m)
 		return false;
 	bool v4 = ip[0] >> 4 == 4;
 	if (v4 && !header_sum_ok(m, ip)) {
-		p->verdict = XY_DROP_BAD_HEADER_SUM;
+		p->drop = XY_DROP_BAD_HEADER_SUM;
 		return false;
 	}
 	p->remote = (struct xy_endpoint){.port = xy_be16_load(udp)};

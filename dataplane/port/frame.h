@@ -31,7 +31,7 @@ int xy_frame_header_make(struct xy_frame_header *h, const uint8_t dst_mac[static
 			 uint16_t local_port, const struct xy_endpoint *remote, unsigned sums);
 
 // Leaves the UDP payload as the data and sets xy_packet remote, local and ecn. False: no datagram
-// to take; xy_packet verdict is the drop reason: not UDP after all or shorter than it says, or an
+// to take; xy_packet drop is the reason: not UDP after all or shorter than it says, or an
 // IPv4 header whose checksum is wrong (RFC 1122, section 3.2.1.2), by the device's word where it
 // has one. UDP checksums are not looked at: the tag decides, and the kernel hands over partial
 // ones.

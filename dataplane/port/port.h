@@ -16,7 +16,7 @@ struct xy_port_ops {
 				 uint16_t n);
 	// Sends to xy_packet remote from local with ecn, in fragments where it must and xy_packet
 	// pieces allows it. Sent packets are the port's to free. Returns how many were sent; the
-	// others come to the front of pkts, each remote's in order, with xy_packet verdict = drop
+	// others come to the front of pkts, each remote's in order, with xy_packet drop = the
 	// reason.
 	uint16_t (*tx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
 				 uint16_t n);

@@ -37,7 +37,7 @@ static uint16_t tx_burst(struct xy_port *port, struct xy_worker *w, struct rte_m
 	r->out_count += put;
 	XY_COUNT(w, tx, put);
 	for (uint16_t i = put; i < n; i++) {
-		xy_packet(pkts[i])->verdict = XY_DROP_TX_FULL;
+		xy_packet(pkts[i])->drop = XY_DROP_TX_FULL;
 		pkts[i - put] = pkts[i];
 	}
 	return put;

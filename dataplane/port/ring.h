@@ -10,7 +10,7 @@ struct xy_port_ring {	      // driver_data; workers[0] alone uses it
 	struct rte_mbuf **in; // taken from the front
 	uint32_t in_count;
 	struct rte_mbuf **out;	     // put to the end
-	uint32_t out_count, out_max; // beyond: verdict tx_full
+	uint32_t out_count, out_max; // beyond: dropped as tx_full
 	bool frames;		     // what is put is in frames, as on a card
 };
 

@@ -263,7 +263,7 @@ static enum xy_drop reason(int error)
 static uint64_t refuse(struct rte_mbuf *const *pkts, unsigned from, unsigned to, int error)
 {
 	for (unsigned k = from; k < to; k++)
-		xy_packet(pkts[k])->verdict = (uint8_t)reason(error);
+		xy_packet(pkts[k])->drop = (uint8_t)reason(error);
 	return 0;
 }
 

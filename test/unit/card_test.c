@@ -368,7 +368,7 @@ static void test_transmit_many(void)
 			m[i] = made(0, sent + i, 1000, 0, "10.66.0.2", 4000);
 		unsigned k = port->ops->tx_burst_rcu(port, &rig.worker[0], m, XY_BURST);
 		for (unsigned i = 0; i < XY_BURST - k; i++)
-			CU_ASSERT_EQUAL(xy_packet(m[i])->verdict, XY_DROP_TX_FULL);
+			CU_ASSERT_EQUAL(xy_packet(m[i])->drop, XY_DROP_TX_FULL);
 		rig_drop(&rig.worker[0], m, XY_BURST - k);
 		CU_ASSERT(k > 0);
 		sent += k;
@@ -867,7 +867,7 @@ static void test_jumbo_full(void)
 			m[i] = made(0, sent + i, LEN, 0, "10.66.0.2", 4000);
 		unsigned k = port->ops->tx_burst_rcu(port, &rig.worker[0], m, XY_BURST);
 		for (unsigned i = 0; i < XY_BURST - k; i++)
-			CU_ASSERT_EQUAL(xy_packet(m[i])->verdict, XY_DROP_TX_FULL);
+			CU_ASSERT_EQUAL(xy_packet(m[i])->drop, XY_DROP_TX_FULL);
 		rig_drop(&rig.worker[0], m, XY_BURST - k);
 		sent += k;
 		refused += XY_BURST - k;
@@ -948,7 +948,7 @@ static void beside(struct xy_port *port, const struct rte_mempool *pool)
 	m[0] = made(0, 2, 1472, 0, "10.66.0.2", 4000);
 	m[1] = made(0, 3, 8000, 0, "10.66.0.2", 4000);
 	CU_ASSERT_EQUAL(port->ops->tx_burst_rcu(port, &rig.worker[0], m, 2), 1);
-	CU_ASSERT_EQUAL(xy_packet(m[0])->verdict, XY_DROP_UNDERLAY_MTU);
+	CU_ASSERT_EQUAL(xy_packet(m[0])->drop, XY_DROP_UNDERLAY_MTU);
 	rig_drop(&rig.worker[0], m, 1);
 	CU_ASSERT(kernel_got(fd, 2, 1472, OURS));
 	CU_ASSERT_EQUAL(port->counters[0].tx_packets, 1);

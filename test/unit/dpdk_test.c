@@ -164,7 +164,7 @@ static void cross(struct xy_port *from, struct xy_port *to, const char *local, c
 			if (sent)
 				break;
 			// memif: until it is connected, and the other end has given room
-			CU_ASSERT_EQUAL(xy_packet(m)->verdict, XY_DROP_TX_FULL);
+			CU_ASSERT_EQUAL(xy_packet(m)->drop, XY_DROP_TX_FULL);
 			rig_drop(&rig.worker[0], &m, 1);
 			CU_ASSERT_EQUAL(look(to, 0, &m, 1), 0);
 			rig_pause();

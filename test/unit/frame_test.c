@@ -225,7 +225,7 @@ static void test_header_sum(void)
 		rte_pktmbuf_mtod(m, uint8_t *)[14 + 8] ^= rows[i].damaged; // TTL
 		m->ol_flags = rows[i].told;
 		CU_ASSERT_EQUAL(xy_frame_take_off(m), rows[i].taken);
-		CU_ASSERT(rows[i].taken || xy_packet(m)->verdict == XY_DROP_BAD_HEADER_SUM);
+		CU_ASSERT(rows[i].taken || xy_packet(m)->drop == XY_DROP_BAD_HEADER_SUM);
 		rte_pktmbuf_free(m);
 	}
 	for (unsigned bit = 0; bit < 160; bit++) {
@@ -233,8 +233,8 @@ static void test_header_sum(void)
 		xy_frame_put_on(m, &h);
 		rte_pktmbuf_mtod(m, uint8_t *)[14 + bit / 8] ^= (uint8_t)(1 << bit % 8);
 		CU_ASSERT_FALSE(xy_frame_take_off(m));
-		CU_ASSERT(xy_packet(m)->verdict == XY_DROP_BAD_HEADER_SUM ||
-			  xy_packet(m)->verdict == XY_DROP_NOT_WIREGUARD);
+		CU_ASSERT(xy_packet(m)->drop == XY_DROP_BAD_HEADER_SUM ||
+			  xy_packet(m)->drop == XY_DROP_NOT_WIREGUARD);
 		rte_pktmbuf_free(m);
 	}
 }

@@ -439,8 +439,8 @@ static void test_mtu(void)
 		CU_ASSERT_EQUAL_FATAL(sent(a, m, 70), 68);
 		CU_ASSERT(intact(m[0], 3, 1600));
 		CU_ASSERT(intact(m[1], 66, 1600));
-		CU_ASSERT_EQUAL(xy_packet(m[0])->verdict, XY_DROP_UNDERLAY_MTU);
-		CU_ASSERT_EQUAL(xy_packet(m[1])->verdict, XY_DROP_UNDERLAY_MTU);
+		CU_ASSERT_EQUAL(xy_packet(m[0])->drop, XY_DROP_UNDERLAY_MTU);
+		CU_ASSERT_EQUAL(xy_packet(m[1])->drop, XY_DROP_UNDERLAY_MTU);
 		CU_ASSERT_EQUAL(a->counters[0].tx_errors, 2);
 		rig_drop(&rig.worker[0], m, 2);
 		CU_ASSERT_EQUAL_FATAL(take(b, m, 68), 68);
@@ -453,7 +453,7 @@ static void test_mtu(void)
 			m[i] = made(i, i == 9 ? 90 : 1600, &remote);
 		CU_ASSERT_EQUAL_FATAL(sent(a, m, 10), 1);
 		for (unsigned i = 0; i < 9; i++)
-			CU_ASSERT_EQUAL(xy_packet(m[i])->verdict, XY_DROP_UNDERLAY_MTU);
+			CU_ASSERT_EQUAL(xy_packet(m[i])->drop, XY_DROP_UNDERLAY_MTU);
 		rig_drop(&rig.worker[0], m, 9);
 		CU_ASSERT_EQUAL_FATAL(take(b, m, 1), 1);
 		CU_ASSERT(intact(m[0], 9, 90));
@@ -489,7 +489,7 @@ static void in_pieces(bool v6, unsigned how)
 	rig_consume(&rig.worker[0], m, N);
 	m[0] = made(0, 1600, &remote);
 	CU_ASSERT_EQUAL_FATAL(sent(a, m, 1), 0);
-	CU_ASSERT_EQUAL(xy_packet(m[0])->verdict, XY_DROP_UNDERLAY_MTU);
+	CU_ASSERT_EQUAL(xy_packet(m[0])->drop, XY_DROP_UNDERLAY_MTU);
 	rig_drop(&rig.worker[0], m, 1);
 	finish(a, b);
 }
@@ -519,7 +519,7 @@ static void test_refused(void)
 	for (unsigned i = 0; i < 4; i++) {
 		static const unsigned order[] = {0, 1, 3, 2}; // each remote's together
 		CU_ASSERT(intact(m[i], order[i], 64));
-		CU_ASSERT_EQUAL(xy_packet(m[i])->verdict, XY_DROP_TX_FAILED);
+		CU_ASSERT_EQUAL(xy_packet(m[i])->drop, XY_DROP_TX_FAILED);
 	}
 	rig_drop(&rig.worker[0], m, 4);
 	// Nobody listens: the ICMP error for one does not stop the next.

@@ -206,7 +206,7 @@ static inline void rig_consume(struct xy_worker *w, struct rte_mbuf **m, unsigne
 static inline void rig_drop(struct xy_worker *w, struct rte_mbuf **m, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		xy_count_drop(w, (enum xy_drop)xy_packet(m[i])->verdict, 1);
+		xy_count_drop(w, (enum xy_drop)xy_packet(m[i])->drop, 1);
 	rte_pktmbuf_free_bulk(m, n);
 }
 
