@@ -56,7 +56,8 @@ extern const struct xy_addr xy_babel_group;
 	X(ROUTE_LIMIT, route_limit, "more routes than this link, an origin or the table may hold") \
 	X(BUSY, busy, "too many updates wait for verification")                                    \
 	X(REQUEST_LIMIT, request_limit, "more requests than a neighbour may send")                 \
-	X(OVERRUN, overrun, "packets faster than what follows from them can be done")
+	X(OVERRUN, overrun, "packets faster than what follows from them can be done")              \
+	X(NOT_HEARD, not_heard, "from a neighbour whose Hellos were not heard, yet or any more")
 
 enum xy_babel_refusal {
 #define X(name, text, meaning) XY_BABEL_REFUSED_##name,

@@ -69,7 +69,7 @@ static void wildcard(struct xy_babel *b, struct neigh *n)
 		return;
 	}
 	// A delayed copy of one may have hit what was announced after it: ask for all again.
-	if (had && n->heard)
+	if (had)
 		send_full_request(b, n);
 }
 
@@ -103,6 +103,13 @@ static void receive_mesh(struct xy_babel *b, struct neigh *n, const struct xy_ba
 void update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
 {
 	n->info.updates_received++;
+	// What it believes of this link is from before we forgot it. When it is heard it is asked
+	// for all; what was kept of now might be of a life before that.
+	if (!n->heard) {
+		n->skipped = true;
+		refuse(b, n, XY_BABEL_REFUSED_NOT_HEARD);
+		return;
+	}
 	if (u->wildcard) {
 		wildcard(b, n);
 		return;

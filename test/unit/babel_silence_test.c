@@ -563,6 +563,45 @@ static void test_one_way_begins(void)
 	rig_free(r);
 }
 
+// Updates of a neighbour whose Hellos were not heard: of which of its lives they are nobody knows
+// when they are. Not taken, and not acknowledged, so that they come again.
+static void test_unheard(void)
+{
+	struct rig *r = two_ways();
+	struct xy_identity id = identity(9);
+	struct xy_babel_builder p;
+	uint8_t data[512];
+	r->up[0] = false;
+	xy_babel_link_down(r->b, 0, r->now);
+	pass(r, XY_SEC);
+	xy_babel_link_up(r->b, 0, r->now);
+	CU_ASSERT_EQUAL(r->last.hops[0], 1);
+	unsigned acks = r->acks;
+	struct xy_prefix to = xy_key_prefix(&id.x25519);
+	struct xy_babel_update u = claim_update(&id, &to, 5, 0, 96);
+	xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+	xy_babel_build_ack_request(&p, 7, 5);
+	xy_babel_build_update(&p, &u);
+	from_peer(r, 0, &p);
+	pass(r, 30 * XY_SEC);
+	CU_ASSERT_EQUAL(r->acks, acks);
+	CU_ASSERT_EQUAL(refused(r, 0, XY_BABEL_REFUSED_NOT_HEARD), 1);
+	CU_ASSERT_EQUAL(info_of(r).routes, 0);
+	r->hello[0] =
+		(uint16_t)(r->hello[0] + 3000); // it was restarted meanwhile, and knows nothing
+	for (unsigned i = 0; i < 3; i++) {
+		greet(r, 0);
+		pass(r, 200 * XY_MSEC);
+	}
+	CU_ASSERT(info_of(r).usable);
+	CU_ASSERT_EQUAL(r->last.hops[0], 1);
+	r->up[0] = true;
+	tell(r, 0, &u);
+	pass(r, 40 * XY_SEC);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	rig_free(r);
+}
+
 static void test_never_heard(void)
 {
 	struct rig *r = rig_new(false);
@@ -588,4 +627,4 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"doubt of one that is far", test_doubt_far}, {"gone without traffic", test_idle_dead},
 	     {"one that is not asked", test_idle_mute}, {"no way, and one again", test_no_way},
 	     {"one way", test_one_way_word}, {"one way, at first", test_one_way_begins},
-	     {"never heard", test_never_heard})
+	     {"Updates, and no Hello", test_unheard}, {"never heard", test_never_heard})
