@@ -503,10 +503,10 @@ static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	struct xy_dp_peer_stats s;
 	if (xy_dp_peer_stats(r->cfg.dp, slot, &s))
 		return;
-	xy_nsec late = s.tx_carried > s.rx_any ? UNANSWERED : CARRIED_LATE;
+	xy_nsec late = s.tx_carried > s.rx_data ? UNANSWERED : CARRIED_LATE;
 	r->look_busy |= s.tx_carried && now < s.tx_carried + late;
 	r->look_busy |=
-		xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_any, s.tx_carried, now);
+		xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_data, s.tx_carried, now);
 	r->look_busy |= xy_probing_look(r->probing, r->babel, slot, &s, now);
 }
 

@@ -664,7 +664,8 @@ static void receive_tlv(struct xy_babel *b, struct neigh *n, const struct xy_bab
 }
 
 // The TLVs of a packet that was found well formed before: those that cost nothing, or the others.
-static void receive_some(struct xy_babel *b, struct neigh *n, const struct waiting *w, bool cheap,
+// true: there are others, which were left out.
+static bool receive_some(struct xy_babel *b, struct neigh *n, const struct waiting *w, bool cheap,
 			 bool dear)
 {
 	struct xy_babel_parser p;
@@ -672,25 +673,27 @@ static void receive_some(struct xy_babel *b, struct neigh *n, const struct waiti
 	struct xy_babel_hello hello = {0};
 	uint16_t asked[ACKS];
 	unsigned count = 0;
+	bool put_off = false;
 	if (xy_babel_parse(&p, w->data, w->len, &w->from) < 0)
-		return;
+		return false;
 	n->skipped = false;
 	for (; xy_babel_parse_next(&p, &t); b->stats.steps++) {
 		bool is_cheap = t.type == XY_BABEL_HELLO || t.type == XY_BABEL_IHU ||
 				t.type == XY_BABEL_ACK;
-		if (is_cheap ? !cheap : !dear)
-			continue;
-		if (t.type != XY_BABEL_ACK_REQUEST)
-			receive_tlv(b, n, &t, &hello);
-		else if (count < ACKS)
+		bool asks = t.type == XY_BABEL_ACK_REQUEST;
+		if (asks && count < ACKS)
 			asked[count++] = t.ack.opaque;
+		else if (!asks && (is_cheap ? cheap : dear))
+			receive_tlv(b, n, &t, &hello);
+		put_off |= !asks && !is_cheap && !dear;
 	}
 	if (cheap)
 		n->info.refused[XY_BABEL_REFUSED_MALFORMED] += p.ignored;
 	// No Acknowledgment for a packet that was not taken in full: it will be sent again.
-	for (unsigned i = 0; i < count && !n->skipped; i++)
+	for (unsigned i = 0; i < count && !n->skipped && !put_off; i++)
 		send_item(b, n, &(struct item){.type = XY_BABEL_ACK, .opaque = asked[i]});
 	neigh_arm(b, n);
+	return put_off;
 }
 
 // ---- packets that wait ----
@@ -770,11 +773,9 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 		neigh_forget(b, n); // another router behind the same link
 	n->addr = *from;
 	b->arrived = arrived < b->now ? arrived : b->now;
-	silence_heard(n, b->arrived);
 	struct waiting w = {.from = *from, .data = data, .len = len};
-	bool wait = n->in || actions_full(b);
-	receive_some(b, n, &w, true, !wait);
-	if (wait)
+	silence_heard(n, b->arrived);
+	if (receive_some(b, n, &w, true, !n->in && !actions_full(b)))
 		in_put(b, n, &w);
 	xy_babel_leave(b);
 }

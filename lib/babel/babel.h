@@ -245,10 +245,11 @@ void xy_babel_link_limit(struct xy_babel *b, uint16_t link, uint32_t max_origins
 void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *from,
 		      const void *data, size_t len, xy_nsec arrived, xy_nsec now);
 
-// When something authentic of the peer last came over the link, whatever it was, and when something
-// was last sent over it that is not the node's own (Hellos, keepalives): so that a neighbour that
-// is gone is noticed within about 3 s while there is traffic. 0: never. To be told of every link
-// that is up, a few times a second. True: it is in doubt, and to be told again within 200 ms.
+// When something authentic of the peer last came over the link, packets for xy_babel_receive among
+// it and keepalives not, and when something was last sent over it that is not the node's own
+// (Hellos, keepalives): so that a neighbour that is gone, or does not hear us, is noticed within
+// about 3 s while there is traffic. 0: never. To be told of every link that is up, a few times a
+// second. True: it is in doubt, and to be told again within 200 ms.
 bool xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
 			   xy_nsec now);
 

@@ -476,6 +476,7 @@ void send_hello(struct xy_babel *b, struct neigh *n)
 void send_probe(struct xy_babel *b, struct neigh *n)
 {
 	struct packet p;
+	n->info.probes++;
 	packet_open(n, &p);
 	xy_babel_build_ack_request(&p.b, n->opaque++, ACK_WITHIN);
 	action_send(b, n, true, false, p.data, xy_babel_build_end(&p.b));
@@ -833,7 +834,7 @@ static void delivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 
 void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
 {
-	n->acknowledges = true;
+	silence_acked(b, n);
 	n->probed |= n->probe_sent && opaque == n->probe_opaque;
 	FOR_SLOTS(n, s)
 	{

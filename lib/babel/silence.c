@@ -2,9 +2,13 @@
 // Silent links. Hellos come every 4 s and three have to be missed, so a dead neighbour would hold
 // its routes for 13 s and more. Where traffic goes out and nothing at all comes back, the neighbour
 // is asked with Acknowledgment Requests (RFC 8966 section 4.6.3), which every router answers. An
-// answer, or anything else from it, is the proof that it is there: a flow in one direction costs at
-// most two probes a second, and a link without traffic none. All in all it takes less than 3 s: TCP
-// sends again 3.0 s after the break, and then not before 6.2 s.
+// answer, or traffic of it, is the proof that it is there and hears us: a flow in one direction
+// costs at most two probes a second, and a link without traffic none. All in all it takes less than
+// 3 s: TCP sends again 3.0 s after the break, and then not before 6.2 s.
+//
+// What a neighbour says of itself (Hellos, Updates, questions) it goes on saying when it does not
+// hear us any more, so that is no answer. Its traffic is, though it might be deaf as well: who has
+// traffic for us that nothing answers asks us itself, and says so in its IHU.
 //
 // Where something says that it may be gone (doubt), it is asked at once and quickly: a Hello that
 // did not come, so that links without traffic are watched, too; an ICMP error, a way that changed.
@@ -33,6 +37,12 @@ static const xy_nsec ONE_WAY_WORD = 500 * XY_MSEC;   // it may be the beginning 
 static const xy_nsec LATE = XY_SEC;		     // between two looks: it was us who stood still
 static const xy_nsec SOON = 60 * XY_SEC;
 
+// A node acknowledges always; who else may stand there is known to when it has done it once.
+static bool owes_answers(const struct neigh *n)
+{
+	return n->acknowledges || !n->c.plain;
+}
+
 void silence_stop(struct neigh *n)
 {
 	n->quiet = false;
@@ -40,13 +50,20 @@ void silence_stop(struct neigh *n)
 	n->probes = 0;
 }
 
-void silence_heard(struct neigh *n, xy_nsec at)
+static void answered(struct neigh *n, xy_nsec at)
 {
-	if (at <= n->received)
+	if (at <= n->answered)
 		return;
-	n->received = at;
+	n->answered = at;
 	if (!n->asked || at > n->asked) // what came before the doubt is no answer to it
 		silence_stop(n);
+}
+
+void silence_heard(struct neigh *n, xy_nsec at)
+{
+	n->received = at > n->received ? at : n->received;
+	if (!owes_answers(n))
+		answered(n, at);
 }
 
 static void tell(struct xy_babel *b, struct neigh *n, enum xy_babel_notice why)
@@ -73,6 +90,7 @@ static void fall_silent(struct xy_babel *b, struct neigh *n)
 	n->hellos_again = soon ? HELLOS_SOON : HELLOS_AGAIN;
 	n->hellos_left = n->hellos_again;
 	n->silent = true;
+	n->acked_again = false;
 	n->silent_at = b->now;
 	n->hello_at = b->now; // in case that it hears us: it must not use this link either
 	tell(b, n, XY_BABEL_NOTICE_SILENT);
@@ -82,7 +100,7 @@ static void fall_silent(struct xy_babel *b, struct neigh *n)
 void silence_ask(struct xy_babel *b, struct neigh *n)
 {
 	bool soon = n->asked_last && b->now - n->asked_last < DOUBT_AGAIN;
-	if (!n->usable || !n->acknowledges || n->asked || soon)
+	if (!n->usable || !owes_answers(n) || n->asked || soon)
 		return;
 	if (n->probes) // it is being asked, and no answer came
 		n->asked = n->probed_first;
@@ -132,17 +150,20 @@ static xy_nsec patience(const struct neigh *n)
 }
 
 // Only here, with what the workers know now, is a neighbour found silent; and not where the looks
-// themselves came late, as after the machine slept, nor one that never acknowledged anything.
+// themselves came late, as after the machine slept, nor one that owes no answers.
 static void look(struct xy_babel *b, struct neigh *n, xy_nsec received, xy_nsec carried)
 {
 	bool late = b->now - (n->asked > n->looked ? n->asked : n->looked) > LATE;
 	n->looked = b->now;
-	silence_heard(n, received);
-	if (!n->usable || (!n->asked && carried <= n->received))
+	if (received > n->received) { // and no packet for us
+		n->received = received;
+		answered(n, received);
+	}
+	if (!n->usable || (!n->asked && carried <= n->answered))
 		silence_stop(n);
 	else if (!n->quiet || late)
 		begin(n, b->now, n->asked);
-	else if (n->acknowledges && n->probes >= LEAST_PROBES &&
+	else if (owes_answers(n) && n->probes >= LEAST_PROBES &&
 		 b->now - n->probed_first >= patience(n))
 		fall_silent(b, n);
 }
@@ -178,7 +199,6 @@ void silence_timer(struct xy_babel *b, struct neigh *n)
 	if (!n->probes)
 		n->probed_first = b->now;
 	n->probes++;
-	n->info.probes++;
 	n->probe_at = b->now + pace(n);
 	if (n->probes >= (n->asked ? DOUBT_PROBES : MOST_PROBES))
 		n->probe_at = 0;
@@ -218,16 +238,39 @@ void silence_lost(struct xy_babel *b, struct neigh *n)
 		n->word_at = b->now + ONE_WAY_WORD;
 }
 
-// It must be heard again before it is used. Our own Hellos follow quickly, so that two who found
-// each other silent need not wait for each other's.
+static void greet(struct xy_babel *b, struct neigh *n)
+{
+	n->hellos_sent = 0;
+	n->hello_at = b->now;
+}
+
+// It must be heard again before it is used, and hear us: each Hello is asked whether it does. Our
+// own Hellos follow quickly, so that two who found each other silent need not wait for each
+// other's.
 void silence_hello(struct xy_babel *b, struct neigh *n)
 {
 	if (!n->silent)
 		return;
 	bool first = n->hellos_left == n->hellos_again;
-	n->silent = --n->hellos_left > 0;
-	if (!first && n->silent)
+	bool last = n->hellos_left == 1;
+	n->hellos_left -= n->hellos_left > 0;
+	n->silent = n->hellos_left || (owes_answers(n) && !n->acked_again);
+	if (first || last)
+		greet(b, n);
+	if (n->silent && owes_answers(n) && !n->acked_again)
+		send_probe(b, n);
+}
+
+void silence_acked(struct xy_babel *b, struct neigh *n)
+{
+	n->acknowledges = true;
+	answered(n, b->arrived);
+	if (!n->silent || n->acked_again)
 		return;
-	n->hellos_sent = 0;
-	n->hello_at = b->now;
+	n->acked_again = true;
+	if (n->hellos_left)
+		return;
+	n->silent = false;
+	greet(b, n);
+	neigh_cost(b, n);
 }

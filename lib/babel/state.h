@@ -282,11 +282,13 @@ struct neigh {
 	bool probe_sent, probed; // which was sent, and acknowledged
 	// silence.c
 	xy_nsec looked, received;	// last told of its traffic; last known to have sent
+	xy_nsec answered;		// so that it hears us
 	bool quiet;			// traffic went to it and nothing came
 	xy_nsec probe_at, probed_first; // 0: no probe is due
 	unsigned probes;		// since it was last heard
 	bool acknowledges;		// it has, so that no answer means something
-	bool silent;			// not used until hellos_left more are heard
+	bool silent;			// not used until hellos_left more are heard, and
+	bool acked_again;		// it acknowledged something since
 	bool ever;			// heard, since the link came up
 	bool no_way;			// the caller knows none
 	xy_nsec asked, asked_last;	// it is in doubt since; 0: it is not
@@ -590,7 +592,8 @@ void start_check(struct xy_babel *b);
 
 // silence.c
 void silence_stop(struct neigh *n);
-void silence_heard(struct neigh *n, xy_nsec at); // something of it arrived then
+void silence_heard(struct neigh *n, xy_nsec at);	 // a packet of it arrived then
+void silence_acked(struct xy_babel *b, struct neigh *n); // with an Acknowledgment
 void silence_hello(struct xy_babel *b, struct neigh *n);
 void silence_timer(struct xy_babel *b, struct neigh *n);
 void silence_over(struct xy_babel *b, struct neigh *n); // it is used (again)

@@ -12,10 +12,11 @@
 //   neighbour that lives is found silent, though up to 30 % of all packets are lost.
 // A failure prints its seed: babel_sim --seeds N-N -v shows it again.
 //   babel_sim [--seeds A-B] [--nodes MIN-MAX] [--quiet SECONDS] [-v] [--trace A-B] [--pcap FILE]
-//             [--origins N]
-// --trace shows every packet between two nodes, --pcap writes all that are sent. With --origins the
-// first N nodes announce their /64 and the others only pass routes on: for very large networks, as
-// a node takes about a kilobyte for each.
+//             [--origins N] [--deaf]
+// --trace shows every packet between two nodes and what happens to them, --pcap writes all that are
+// sent. With --origins the first N nodes announce their /64 and the others only pass routes on: for
+// very large networks, as a node takes about a kilobyte for each. With --deaf the churn also takes
+// one direction of links.
 #include "babel/babel.h"
 #include "wire/udp6.h"
 
@@ -29,7 +30,10 @@ enum { MAX_DEGREE = 64, ANYCAST = 2, GATEWAYS = 3, UNREACHED = 0xffffff, FLOWS =
 static const xy_nsec LOOP_LIFE = 60 * XY_SEC;
 static const xy_nsec TRAFFIC = 250 * XY_MSEC;	 // between packets of a flow, and looks at them
 static const xy_nsec DEAD_LIFE = 3500 * XY_MSEC; // of a dead link that is used
-static const xy_nsec LIVELY = 2500 * XY_MSEC;	 // who lives for so long is not silent
+// One that hears nothing may put the question off with traffic of its own, until it asks itself;
+// what it then says may be lost.
+static const xy_nsec DEAF_LIFE = 8 * XY_SEC;
+static const xy_nsec LIVELY = 2500 * XY_MSEC; // who lives for so long is not silent
 
 struct edge {
 	uint32_t node[2];
@@ -38,6 +42,7 @@ struct edge {
 	uint16_t cost;
 	uint8_t loss; // per cent
 	bool up;      // carries packets
+	bool deaf[2]; // and none to this end
 	xy_nsec changed;
 	xy_nsec received[2], carried[2]; // as the workers at either end know it
 	xy_nsec stuck[2];		 // traffic goes into nothing
@@ -114,7 +119,8 @@ struct sim {
 static bool verbose;
 static unsigned long trace[2] = {UINT32_MAX, UINT32_MAX};
 static unsigned long origins = ULONG_MAX; // how many nodes announce their /64
-static FILE *capture;			  // what is sent, for other dissectors than ours
+static bool deaf_links;
+static FILE *capture; // what is sent, for other dissectors than ours
 
 static uint64_t rnd(struct sim *s)
 {
@@ -132,6 +138,11 @@ static uint64_t below(struct sim *s, uint64_t n)
 static double seconds(xy_nsec t)
 {
 	return (double)t / (double)XY_SEC;
+}
+
+static bool traced(uint32_t a, uint32_t b)
+{
+	return (a == trace[0] && b == trace[1]) || (a == trace[1] && b == trace[0]);
 }
 
 // ---- the queue ----
@@ -527,6 +538,43 @@ static void capture_packet(const struct sim *s, uint32_t v, const struct xy_babe
 	fwrite(packet, len, 1, capture);
 }
 
+static void trace_packet(const struct sim *s, uint32_t from, uint32_t to, const uint8_t *data,
+			 size_t len, const char *what)
+{
+	struct xy_babel_parser p;
+	struct xy_babel_tlv t;
+	if (xy_babel_parse(&p, data, len, &s->nodes[from].local) < 0)
+		return;
+	printf("%10.4f %u->%u%s", seconds(s->now), from, to, what);
+	while (xy_babel_parse_next(&p, &t)) {
+		const struct xy_babel_update *u = &t.update;
+		if (t.type == XY_BABEL_UPDATE && u->wildcard)
+			printf(" all-gone");
+		else if (t.type == XY_BABEL_UPDATE)
+			printf(" update(%u rid %04x seq %u metric %u epoch %u)",
+			       dest_of(s, &(struct xy_babel_route){.prefix = u->prefix}),
+			       (unsigned)(u->rid & 0xffff), u->seqno, u->metric, u->origin.epoch);
+		else if (t.type == XY_BABEL_ACK_REQUEST || t.type == XY_BABEL_ACK)
+			printf(" %s(%u)", t.type == XY_BABEL_ACK ? "ack" : "ack?", t.ack.opaque);
+		else if (t.type == XY_BABEL_SEQNO_REQUEST)
+			printf(" seqno?(%u rid %04x seq %u)",
+			       dest_of(s, &(struct xy_babel_route){.prefix = t.request.prefix}),
+			       (unsigned)(t.request.rid & 0xffff), t.request.seqno);
+		else if (t.type == XY_BABEL_ROUTE_REQUEST)
+			printf(" route?(%s)", t.request.wildcard ? "all" : "one");
+		else if (t.type == XY_BABEL_HELLO)
+			printf(" hello(%u)", t.hello.seqno);
+		else if (t.type == XY_BABEL_IHU)
+			printf(" ihu(%u)", t.ihu.rxcost);
+	}
+	printf("\n");
+}
+
+static bool carries(const struct edge *e, uint32_t from)
+{
+	return e->up && !e->deaf[e->node[0] == from];
+}
+
 static void transmit(struct sim *s, uint32_t v, const struct xy_babel_action *a)
 {
 	if (capture)
@@ -534,8 +582,12 @@ static void transmit(struct sim *s, uint32_t v, const struct xy_babel_action *a)
 	const struct edge *e = edge_of(s, &s->nodes[v], a->send.link);
 	s->nodes[v].bytes += a->send.len + 48;
 	s->nodes[v].packets++;
-	if (!e->up || (s->lossy && below(s, 100) < e->loss))
+	if (!carries(e, v) || (s->lossy && below(s, 100) < e->loss)) {
+		if (traced(e->node[0], e->node[1]))
+			trace_packet(s, v, peer_of(s, v, a->send.link), a->send.data, a->send.len,
+				     " lost");
 		return;
+	}
 	xy_nsec delay = e->latency + below(s, e->latency / 4 + 1);
 	if (below(s, 20) == 0)
 		delay += below(s, 100) * XY_MSEC; // overtaken by others
@@ -563,13 +615,17 @@ static void later(struct sim *s, uint32_t v, enum kind kind, uint64_t id, xy_nse
 
 static void take_notice(struct sim *s, uint32_t v, const struct xy_babel_action *a)
 {
+	uint32_t peer =
+		a->notice.link < s->nodes[v].degree ? peer_of(s, v, a->notice.link) : UINT32_MAX;
+	if (traced(v, peer))
+		printf("%10.4f %u says notice %d of %u\n", seconds(s->now), v, (int)a->notice.code,
+		       peer);
 	if (a->notice.code != XY_BABEL_NOTICE_SILENT)
 		return;
-	uint32_t peer = peer_of(s, v, a->notice.link);
 	const struct edge *e = edge_of(s, &s->nodes[v], a->notice.link);
 	s->silences++;
-	if (e->up && s->nodes[peer].b && s->now - e->changed > LIVELY &&
-	    s->now - s->nodes[peer].changed > LIVELY)
+	if (e->up && !e->deaf[0] && !e->deaf[1] && s->nodes[peer].b &&
+	    s->now - e->changed > LIVELY && s->now - s->nodes[peer].changed > LIVELY)
 		fail(s, "a neighbour that lives is found silent", v, peer);
 }
 
@@ -627,9 +683,12 @@ static void accept_gateways(struct sim *s, uint32_t v)
 	xy_babel_accept(s->nodes[v].b, list, n, s->now);
 }
 
-static void node_changed(struct sim *s, struct node *node)
+static void node_changed(struct sim *s, struct node *node, const char *what)
 {
+	uint32_t v = (uint32_t)(node - s->nodes);
 	node->changed = s->now;
+	if (v == trace[0] || v == trace[1])
+		printf("%10.4f node %u %s\n", seconds(s->now), v, what);
 	for (unsigned i = 0; i < node->degree; i++)
 		memset(edge_of(s, node, i)->stuck, 0, sizeof(edge_of(s, node, i)->stuck));
 }
@@ -637,7 +696,7 @@ static void node_changed(struct sim *s, struct node *node)
 static void start_node(struct sim *s, uint32_t v)
 {
 	struct node *node = &s->nodes[v];
-	node_changed(s, node);
+	node_changed(s, node, "starts");
 	struct xy_babel_config c = {.key = node->key, .ed25519 = node->ed25519};
 	node->saved_epoch = xy_babel_epoch_first(node->saved_epoch, 0);
 	c.epoch = node->saved_epoch;
@@ -671,7 +730,7 @@ static void stop_node(struct sim *s, uint32_t v)
 	struct node *node = &s->nodes[v];
 	xy_babel_free(node->b);
 	node->b = NULL;
-	node_changed(s, node);
+	node_changed(s, node, "stops");
 	node->incarnation++;
 	memset(node->fib, 0, (s->n + ANYCAST) * sizeof(*node->fib));
 	memset(node->gateway, 0xff, sizeof(node->gateway));
@@ -692,11 +751,16 @@ static void set_link(struct sim *s, uint32_t e, bool up)
 {
 	struct edge *edge = &s->edges[e];
 	edge->up = up;
+	edge->deaf[0] = edge->deaf[1] = false;
 	edge->changed = s->now;
 	memset(edge->stuck, 0, sizeof(edge->stuck));
 	for (int side = 0; side < 2; side++) {
 		struct node *node = &s->nodes[edge->node[side]];
-		if (!node->b || (!up && below(s, 2)))
+		bool told = node->b && (up || !below(s, 2));
+		if (traced(edge->node[0], edge->node[1]))
+			printf("%10.4f the link is %s, %u is%s told\n", seconds(s->now),
+			       up ? "up" : "cut", edge->node[side], told ? "" : " not");
+		if (!told)
 			continue;
 		if (up)
 			xy_babel_link_up(node->b, edge->link[side], s->now);
@@ -704,6 +768,19 @@ static void set_link(struct sim *s, uint32_t e, bool up)
 			xy_babel_link_down(node->b, edge->link[side], s->now);
 		settle(s, edge->node[side]);
 	}
+}
+
+// Nobody learns of it.
+static void deafen(struct sim *s, uint32_t e)
+{
+	struct edge *edge = &s->edges[e];
+	unsigned side = (unsigned)below(s, 2);
+	edge->deaf[side] = !edge->deaf[side];
+	edge->changed = s->now;
+	memset(edge->stuck, 0, sizeof(edge->stuck));
+	if (traced(edge->node[0], edge->node[1]))
+		printf("%10.4f %u is %sdeaf\n", seconds(s->now), edge->node[side],
+		       edge->deaf[side] ? "" : "not ");
 }
 
 static void change_cost(struct sim *s, uint32_t e)
@@ -737,6 +814,8 @@ static void heal(struct sim *s)
 static void churn(struct sim *s)
 {
 	uint32_t e = (uint32_t)below(s, s->edge_count), v = (uint32_t)below(s, s->n);
+	if (deaf_links && below(s, 3) == 0)
+		deafen(s, e);
 	switch (below(s, 12)) {
 	case 0:
 	case 1:
@@ -896,37 +975,6 @@ static bool converged(struct sim *s, bool say)
 
 // ---- running ----
 
-static void trace_packet(const struct sim *s, const struct event *e, uint32_t from)
-{
-	struct xy_babel_parser p;
-	struct xy_babel_tlv t;
-	if (xy_babel_parse(&p, e->data, e->len, &s->nodes[from].local) < 0)
-		return;
-	printf("%10.4f %u->%u", seconds(s->now), from, e->node);
-	while (xy_babel_parse_next(&p, &t)) {
-		const struct xy_babel_update *u = &t.update;
-		if (t.type == XY_BABEL_UPDATE && u->wildcard)
-			printf(" all-gone");
-		else if (t.type == XY_BABEL_UPDATE)
-			printf(" update(%u rid %04x seq %u metric %u epoch %u)",
-			       dest_of(s, &(struct xy_babel_route){.prefix = u->prefix}),
-			       (unsigned)(u->rid & 0xffff), u->seqno, u->metric, u->origin.epoch);
-		else if (t.type == XY_BABEL_ACK_REQUEST || t.type == XY_BABEL_ACK)
-			printf(" %s(%u)", t.type == XY_BABEL_ACK ? "ack" : "ack?", t.ack.opaque);
-		else if (t.type == XY_BABEL_SEQNO_REQUEST)
-			printf(" seqno?(%u rid %04x seq %u)",
-			       dest_of(s, &(struct xy_babel_route){.prefix = t.request.prefix}),
-			       (unsigned)(t.request.rid & 0xffff), t.request.seqno);
-		else if (t.type == XY_BABEL_ROUTE_REQUEST)
-			printf(" route?(%s)", t.request.wildcard ? "all" : "one");
-		else if (t.type == XY_BABEL_HELLO)
-			printf(" hello(%u)", t.hello.seqno);
-		else if (t.type == XY_BABEL_IHU)
-			printf(" ihu(%u)", t.ihu.rxcost);
-	}
-	printf("\n");
-}
-
 static void packet(struct sim *s, const struct event *e)
 {
 	struct node *to = &s->nodes[e->node];
@@ -934,13 +982,13 @@ static void packet(struct sim *s, const struct event *e)
 	const struct edge *edge = &s->edges[e->arg];
 	// A restarted node has new sessions: what was sealed for the old ones is lost.
 	if (to->incarnation != e->incarnation || s->nodes[from].incarnation != e->id >> 32 ||
-	    !edge->up)
+	    !carries(edge, from))
 		return;
 	unsigned side = edge->node[1] == e->node;
 	uint16_t link = edge->link[side];
 	s->edges[e->arg].received[side] = s->now;
-	if ((from == trace[0] && e->node == trace[1]) || (from == trace[1] && e->node == trace[0]))
-		trace_packet(s, e, from);
+	if (traced(from, e->node))
+		trace_packet(s, from, e->node, e->data, e->len, "");
 	xy_babel_receive(to->b, link, &s->nodes[from].local, e->data, e->len, s->now, s->now);
 }
 
@@ -952,7 +1000,7 @@ static bool carry(struct sim *s, uint32_t v, unsigned link)
 	struct edge *e = edge_of(s, &s->nodes[v], link);
 	unsigned side = e->node[1] == v;
 	e->carried[side] = s->now;
-	if (e->up && s->nodes[e->node[!side]].b) {
+	if (carries(e, v) && s->nodes[e->node[!side]].b) {
 		if (s->lossy && below(s, 100) < e->loss)
 			return false;
 		e->received[!side] = s->now;
@@ -960,7 +1008,7 @@ static bool carry(struct sim *s, uint32_t v, unsigned link)
 	}
 	if (!e->stuck[side])
 		e->stuck[side] = s->now;
-	else if (s->now - e->stuck[side] > DEAD_LIFE)
+	else if (s->now - e->stuck[side] > (e->deaf[!side] && e->up ? DEAF_LIFE : DEAD_LIFE))
 		fail(s, "traffic goes into a dead link", v, e->node[!side]);
 	return false;
 }
@@ -1260,13 +1308,11 @@ static void print_sizes(const struct result *sums, const unsigned *counts)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"seeds", required_argument, NULL, 's'},
-						{"nodes", required_argument, NULL, 'n'},
-						{"quiet", required_argument, NULL, 'q'},
-						{"trace", required_argument, NULL, 't'},
-						{"pcap", required_argument, NULL, 'p'},
-						{"origins", required_argument, NULL, 'o'},
-						{0}};
+	static const struct option options[] = {
+		{"seeds", required_argument, NULL, 's'}, {"nodes", required_argument, NULL, 'n'},
+		{"quiet", required_argument, NULL, 'q'}, {"trace", required_argument, NULL, 't'},
+		{"pcap", required_argument, NULL, 'p'},	 {"origins", required_argument, NULL, 'o'},
+		{"deaf", no_argument, NULL, 'd'},	 {0}};
 	unsigned long first = 1, last = 60, least = 2, most = 64, quiet = 60;
 	struct result sums[16] = {0};
 	unsigned counts[16] = {0}, failures = 0;
@@ -1285,6 +1331,8 @@ int main(int argc, char **argv)
 			continue;
 		else if (o == 'o')
 			origins = strtoul(optarg, NULL, 10);
+		else if (o == 'd')
+			deaf_links = true;
 		else if (o == 'v')
 			verbose = true;
 		else

@@ -395,8 +395,8 @@ static void test_epoch_remembered_reconnect(void)
 
 // ---- more than can be done ----
 
-// Takes actions as the daemon does, so many in a turn. Counts the Hellos of link 1, and sends it
-// nothing.
+// Takes actions as the daemon does, so many in a turn. Counts Acknowledgments, and the Hellos of
+// link 1, and sends nobody anything.
 static unsigned turn(struct rig *r, unsigned most)
 {
 	unsigned hellos = 0;
@@ -410,12 +410,15 @@ static unsigned turn(struct rig *r, unsigned most)
 			struct xy_babel_action v = *a;
 			verify(r, &v);
 		}
-		if (a->kind != XY_BABEL_SEND || a->send.link != 1)
+		if (a->kind != XY_BABEL_SEND)
 			continue;
-		CU_ASSERT_EQUAL(xy_babel_parse(&p, a->send.data, a->send.len, &r->links[1].local),
-				0);
-		while (xy_babel_parse_next(&p, &t))
-			hellos += t.type == XY_BABEL_HELLO;
+		uint16_t link = a->send.link;
+		CU_ASSERT_EQUAL(
+			xy_babel_parse(&p, a->send.data, a->send.len, &r->links[link].local), 0);
+		while (xy_babel_parse_next(&p, &t)) {
+			hellos += link == 1 && t.type == XY_BABEL_HELLO;
+			r->acks += t.type == XY_BABEL_ACK;
+		}
 	}
 	return hellos;
 }
@@ -429,6 +432,16 @@ static void toggles(struct rig *r, uint16_t link, struct xy_babel_update *u)
 		u->metric = u->metric == 100 ? 150 : 100;
 	while (xy_babel_build_update(&p, u));
 	from_peer(r, link, &p);
+}
+
+static void ask(struct rig *r, uint16_t link)
+{
+	uint8_t data[16];
+	struct xy_babel_builder b;
+	xy_babel_build(&b, data, sizeof(data), &r->peers[link]);
+	xy_babel_build_ack_request(&b, 7, 5);
+	from_peer(r, link, &b);
+	r->acks = 0;
 }
 
 // One neighbour says more than can be done, without end. Memory stays, our Hellos go out, another
@@ -469,8 +482,12 @@ static void test_overrun(void)
 			CU_ASSERT_TRUE(xy_babel_build_update(&b, &honest));
 			from_peer(r, 1, &b);
 		}
+		if (i == 700)
+			ask(r, 0);
 		hellos += turn(r, 256);
 		r->now += 40 * XY_MSEC;
+		if (i == 710) // it would take us for dead
+			CU_ASSERT_EQUAL(r->acks, 1);
 		most = stats(r).bytes > most ? stats(r).bytes : most;
 		if (i == 520)
 			CU_ASSERT_EQUAL(metric_to(r, &q), 196);

@@ -57,20 +57,24 @@ static void probes_take(struct flow *f)
 	f->probes = probes;
 }
 
-static void answers_send(struct flow *f)
+static void acknowledge(struct flow *f, uint16_t opaque)
 {
 	struct rig *r = f->r;
-	for (; f->count && f->due[f->first] <= r->now; f->first = (f->first + 1) % ANSWERS) {
-		uint8_t data[16];
-		struct xy_babel_builder out;
+	uint8_t data[16];
+	struct xy_babel_builder out;
+	xy_babel_build(&out, data, sizeof(data), &r->peers[0]);
+	xy_babel_build_ack(&out, opaque);
+	from_peer(r, 0, &out);
+	act(r);
+	f->received = r->now;
+}
+
+static void answers_send(struct flow *f)
+{
+	for (; f->count && f->due[f->first] <= f->r->now; f->first = (f->first + 1) % ANSWERS) {
 		f->count--;
-		if (f->dead || lost(f))
-			continue;
-		xy_babel_build(&out, data, sizeof(data), &r->peers[0]);
-		xy_babel_build_ack(&out, f->opaque[f->first]);
-		from_peer(r, 0, &out);
-		act(r);
-		f->received = r->now;
+		if (!f->dead && !lost(f))
+			acknowledge(f, f->opaque[f->first]);
 	}
 }
 
@@ -118,15 +122,20 @@ static xy_nsec until_by(struct flow *f, uint16_t link, xy_nsec span)
 	return f->r->now - start;
 }
 
+static void starts(struct rig *r, bool mute)
+{
+	r->mute[0] = mute;
+	link_up(r, 0);
+	link_up(r, 1);
+	pass(r, 15 * XY_SEC);
+}
+
 // A destination behind links 0 (better) and 1.
 static struct rig *two_ways_mute(bool mute)
 {
 	struct rig *r = rig_new(false);
 	struct xy_identity id = identity(9);
-	r->mute[0] = mute;
-	link_up(r, 0);
-	link_up(r, 1);
-	pass(r, 15 * XY_SEC);
+	starts(r, mute);
 	announce(r, 0, &id, 5, 0, 96);
 	announce(r, 1, &id, 5, 0, 150);
 	pass(r, XY_SEC);
@@ -138,6 +147,32 @@ static struct rig *two_ways_mute(bool mute)
 static struct rig *two_ways(void)
 {
 	return two_ways_mute(false);
+}
+
+// The same behind routers that may be anybody's, of which the first acknowledges nothing.
+static struct rig *two_ways_plain(void)
+{
+	static struct xy_prefix p;
+	struct rig *r = rig_new(false);
+	p = prefix("10.9.0.0/16");
+	for (uint16_t i = 0; i < 2; i++) {
+		r->links[i].plain = true;
+		r->links[i].accept = &p;
+		r->links[i].accept_count = 1;
+	}
+	starts(r, true);
+	for (uint16_t i = 0; i < 2; i++)
+		tell(r, i,
+		     &(struct xy_babel_update){.prefix = p,
+					       .interval = 60000,
+					       .seqno = 1,
+					       .metric = i ? 150 : 96,
+					       .has_rid = true,
+					       .rid = 77});
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_VIA);
+	CU_ASSERT_EQUAL(r->last.hops[0], 0);
+	return r;
 }
 
 static void test_prompt(void)
@@ -218,10 +253,10 @@ static void test_other_packets(void)
 	rig_free(r);
 }
 
-// One that has never acknowledged anything: its Hellos alone tell.
+// One that has never acknowledged anything, and may be anybody's: its Hellos alone tell.
 static void test_no_acknowledgments(void)
 {
-	struct rig *r = two_ways_mute(true);
+	struct rig *r = two_ways_plain();
 	struct flow f = flow_new(r);
 	f.loss = 100;
 	run(&f, 100 * XY_SEC);
@@ -245,6 +280,19 @@ static void test_restarted_soon(void)
 	run(&f, 5 * XY_SEC);
 	CU_ASSERT_EQUAL(info_of(r).silences, 1);
 	CU_ASSERT_EQUAL(r->last.hops[0], 1);
+	rig_free(r);
+}
+
+// We did: nothing was acknowledged yet, and a node acknowledges.
+static void test_started_soon(void)
+{
+	struct rig *r = two_ways_mute(true);
+	struct flow f = flow_new(r);
+	f.dead = true;
+	xy_nsec took = until_by(&f, 1, 20 * XY_SEC);
+	CU_ASSERT(took >= 2 * XY_SEC && took <= 3 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).silences, 1);
+	CU_ASSERT_FALSE(info_of(r).acknowledges);
 	rig_free(r);
 }
 
@@ -301,9 +349,10 @@ static void test_heard_again(void)
 		for (unsigned i = 1; i <= hellos; i++) {
 			CU_ASSERT(info_of(r).silent);
 			CU_ASSERT_EQUAL(r->last.hops[0], 1);
-			f.received = r->now; // keepalives do not count
+			f.received = r->now; // what else comes of it does not count
 			look(&f);
 			hello(&f);
+			acknowledge(&f, r->ack_opaque);
 			pass(r, 100 * XY_MSEC);
 		}
 		CU_ASSERT_FALSE(info_of(r).silent);
@@ -318,6 +367,7 @@ static void test_heard_again(void)
 	f.dead = true;
 	until_by(&f, 1, 20 * XY_SEC);
 	hello(&f);
+	acknowledge(&f, r->ack_opaque);
 	hello(&f);
 	CU_ASSERT_FALSE(info_of(r).silent);
 	rig_free(r);
@@ -563,6 +613,50 @@ static void test_one_way_begins(void)
 	rig_free(r);
 }
 
+// What a neighbour says that hears nothing: a Hello, and an Update until it is acknowledged.
+static void speak_deaf(struct flow *f)
+{
+	struct rig *r = f->r;
+	struct xy_identity id = identity(9);
+	struct xy_prefix to = xy_key_prefix(&id.x25519);
+	struct xy_babel_update u = claim_update(&id, &to, 5, 0, 96);
+	struct xy_babel_builder p;
+	uint8_t data[512];
+	xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+	xy_babel_build_ack_request(&p, 7, 5);
+	xy_babel_build_update(&p, &u);
+	from_peer(r, 0, &p);
+	pass(r, TICK * XY_MSEC);
+	hello(f);
+}
+
+// Traffic goes to one that is heard and does not hear. What it says of itself is no answer, as
+// often as it comes: it is found as soon as a link that is cut, and not used before it answers.
+static void test_deaf(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	f.loss = 100;
+	xy_nsec start = r->now;
+	while (r->last.hops[0] == 0 && r->now - start < 20 * XY_SEC) {
+		run(&f, 400 * XY_MSEC);
+		speak_deaf(&f);
+	}
+	CU_ASSERT(r->now - start <= 3 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_SILENT);
+	for (unsigned i = 0; i < 20; i++) {
+		run(&f, XY_SEC);
+		speak_deaf(&f);
+		CU_ASSERT_EQUAL(r->last.hops[0], 1);
+	}
+	CU_ASSERT_EQUAL(info_of(r).silences, 1);
+	acknowledge(&f, r->ack_opaque);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_UP);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_HEARD], 1);
+	rig_free(r);
+}
+
 // Updates of a neighbour whose Hellos were not heard: of which of its lives they are nobody knows
 // when they are. Not taken, and not acknowledged, so that they come again.
 static void test_unheard(void)
@@ -620,6 +714,7 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"no answer, but other packets", test_other_packets},
 	     {"no acknowledgments at all", test_no_acknowledgments},
 	     {"a node that restarted", test_restarted_soon},
+	     {"we were restarted", test_started_soon},
 	     {"a slow neighbour, a lossy link", test_slow_and_lossy},
 	     {"the machine slept", test_slept}, {"heard again", test_heard_again},
 	     {"a link that flaps", test_flapping}, {"restarted", test_restarted},
@@ -627,4 +722,5 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"doubt of one that is far", test_doubt_far}, {"gone without traffic", test_idle_dead},
 	     {"one that is not asked", test_idle_mute}, {"no way, and one again", test_no_way},
 	     {"one way", test_one_way_word}, {"one way, at first", test_one_way_begins},
-	     {"Updates, and no Hello", test_unheard}, {"never heard", test_never_heard})
+	     {"heard, and deaf", test_deaf}, {"Updates, and no Hello", test_unheard},
+	     {"never heard", test_never_heard})
