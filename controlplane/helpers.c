@@ -18,7 +18,7 @@ struct work {
 	uv_work_t req;
 	struct xy_daemon *d;
 	struct xy_job *job;
-	struct work *next_free;
+	struct work *next; // free, or done
 };
 
 struct name {
@@ -41,7 +41,8 @@ struct reload {
 struct xy_helpers {
 	struct work work[XY_JOBS];
 	struct work *free;
-	unsigned names; // being resolved
+	struct work *done, **done_last; // and not yet told
+	unsigned names;			// being resolved
 	unsigned errands;
 	bool reloading, reload_again;
 	bool enforces; // the reload's plan
@@ -58,21 +59,40 @@ static void job_done(uv_work_t *req, int status)
 {
 	struct work *w = (struct work *)req;
 	struct xy_daemon *d = w->d;
-	struct xy_job *job = w->job;
-	w->next_free = d->helpers->free;
-	d->helpers->free = w;
 	if (status)
-		job->result = -ECANCELED;
-	xy_loop_begin(&d->loop);
-	xy_links_job_done(d->links, job, xy_now());
-	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
+		w->job->result = -ECANCELED;
+	w->next = NULL;
+	*d->helpers->done_last = w;
+	d->helpers->done_last = &w->next;
+	if (d->loop.stopping) // no seat runs any more
+		xy_helpers_results(d, UINT_MAX, xy_now());
+}
+
+bool xy_helpers_have_results(const struct xy_daemon *d)
+{
+	return d->helpers->done != NULL;
+}
+
+void xy_helpers_results(struct xy_daemon *d, unsigned max, xy_nsec now)
+{
+	struct xy_helpers *h = d->helpers;
+	while (max-- && h->done) {
+		struct work *w = h->done;
+		struct xy_job *job = w->job;
+		h->done = w->next;
+		if (!h->done)
+			h->done_last = &h->done;
+		w->next = h->free;
+		h->free = w;
+		xy_links_job_done(d->links, job, now);
+	}
 }
 
 static void run(void *arg, struct xy_job *job)
 {
 	struct xy_daemon *d = arg;
 	struct work *w = d->helpers->free; // there are as many as jobs
-	d->helpers->free = w->next_free;
+	d->helpers->free = w->next;
 	w->job = job;
 	uv_queue_work(&d->loop.uv, &w->req, job_run, job_done); // fails only without job_run
 }
@@ -481,9 +501,10 @@ int xy_helpers_open(struct xy_daemon *d, struct xy_err *err)
 		return xy_err_set(err, ENOMEM, "no memory for helpers");
 	for (unsigned i = 0; i < XY_JOBS; i++) {
 		h->work[i].d = d;
-		h->work[i].next_free = h->free;
+		h->work[i].next = h->free;
 		h->free = &h->work[i];
 	}
+	h->done_last = &h->done;
 	d->helpers = h;
 	return 0;
 }

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 
 enum {
-	EVENTS_PER_TURN = 128,	// of the dataplane; at about 5 us each far below 2 ms
-	LINKS_PER_TURN = 32,	// up to 50 us where each has a handshake to begin
-	ROUTING_PER_TURN = 256, // actions, at most 4 us each
-	REST_PACKETS = 32,	// a second, of all workers: what keeps links alive
+	EVENTS_PER_TURN = 128, // of the dataplane; at about 5 us each far below 2 ms
+	LINKS_AT_ONCE = 8,     // up to 50 us where each has a handshake to begin
+	RESULTS_PER_TURN = 64, // of handshakes; at about 10 us each
+	ROUTING_AT_ONCE = 64,  // actions, at most 4 us each
+	REST_PACKETS = 32,     // a second, of all workers: what keeps links alive
 };
+#define SLICE	  (XY_MSEC / 2)	  // of one part, and what is at once; by the clock
 #define GRACE	  (100 * XY_MSEC) // between two looks at whether workers have passed
 #define DISK_WAIT (5 * XY_SEC)	  // at the end, for a write that is under way
 #define REST	  (2 * XY_SEC)	  // a tick, where nothing is carried
@@ -30,7 +32,10 @@ static xy_nsec links_deadline(void *arg, xy_nsec now)
 static void links_run(void *arg, xy_nsec now)
 {
 	struct xy_daemon *d = arg;
-	xy_links_run(d->links, LINKS_PER_TURN, now);
+	xy_nsec end = now + SLICE;
+	do
+		xy_links_run(d->links, LINKS_AT_ONCE, now);
+	while ((now = xy_now()) < end && xy_links_deadline(d->links) <= now);
 	xy_enforce_look(d);
 }
 
@@ -43,7 +48,10 @@ static xy_nsec routing_deadline(void *arg, xy_nsec now)
 static void routing_run(void *arg, xy_nsec now)
 {
 	struct xy_daemon *d = arg;
-	xy_routing_run(d->routing, ROUTING_PER_TURN, now);
+	xy_nsec end = now + SLICE;
+	do
+		xy_routing_run(d->routing, ROUTING_AT_ONCE, now);
+	while ((now = xy_now()) < end && xy_routing_deadline(d->routing) <= now);
 	xy_enforce_look(d);
 }
 
@@ -83,6 +91,16 @@ static void kernel_run(void *arg, xy_nsec now)
 	if (xy_restore_deadline(d) <= now)
 		xy_restore_run(d);
 	d->kernel_due = d->kernel_due && xy_interface_routes_run(d);
+}
+
+static xy_nsec results_deadline(void *arg, xy_nsec now)
+{
+	return xy_helpers_have_results(arg) ? 0 : XY_NEVER;
+}
+
+static void results_run(void *arg, xy_nsec now)
+{
+	xy_helpers_results(arg, RESULTS_PER_TURN, now);
 }
 
 static xy_nsec housekeeping_deadline(void *arg, xy_nsec now)
@@ -176,7 +194,7 @@ static const struct xy_seat seats[XY_SEATS] = {
 	[XY_SEAT_KERNEL] = {"kernel", kernel_deadline, kernel_run}, // the host interface
 	[XY_SEAT_TICK] = {"tick", tick_deadline, tick_run},
 	[XY_SEAT_HOUSEKEEPING] = {"housekeeping", housekeeping_deadline, housekeeping_run},
-	[XY_SEAT_RESULTS] = {.name = "results"}, // of helpers
+	[XY_SEAT_RESULTS] = {"results", results_deadline, results_run}, // of helpers
 };
 
 // --- what workers tell
@@ -315,6 +333,8 @@ void xy_seats_leave(struct xy_daemon *d)
 	if (!d->loop.open)
 		return;
 	d->loop.stopping = true;
+	if (d->helpers)
+		xy_helpers_results(d, UINT_MAX, xy_now());
 	if (d->routing)
 		xy_routing_quit(d->routing);
 	xy_publish_stop();

@@ -14,7 +14,7 @@
 
 #define NEGATIVES     1024	    // of unanswered destinations; a stub asks for 1,000 at a time
 #define NEGATIVE_LIFE (10 * XY_SEC) // as lib/babel keeps them
-#define CHECKS	      1024	    // links looked at in a second
+#define CHECKS	      256	    // links looked at in a tick
 #define TROUBLE_STAYS (30 * XY_SEC) // before it is said: a first exchange is over by then
 #define CS6	      0xc0	    // traffic class of routing protocols (RFC 4594)
 #define SPARE	      1024	    // prefixes, where the table is small
