@@ -3,8 +3,8 @@
 // thread only.
 #pragma once
 
+#include "base/map.h"
 #include "informing/nodeinfo.h"
-#include "map.h"
 #include "noise/limiter.h"
 
 enum {

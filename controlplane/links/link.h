@@ -2,10 +2,10 @@
 // What the files of links share: one peer's link, and the set of them. Control thread only.
 #pragma once
 
-#include "links/heap.h"
+#include "base/heap.h"
+#include "base/map.h"
 #include "links/links.h"
 #include "log.h"
-#include "map.h"
 #include "noise/cookie.h"
 #include "noise/keypairs.h"
 #include "noise/limiter.h"

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/bytes.h"
 #include "base/cursor.h"
+#include "base/heap.h"
 #include "base/ip.h"
+#include "base/map.h"
+#include "fake_net.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -314,9 +317,60 @@ static void test_reaches(void)
 	}
 }
 
+static void test_heap(void)
+{
+	enum { N = 200 };
+	static struct xy_heap_node node[N];
+	struct xy_heap h;
+	uint64_t seed = 88172645463325252;
+	CU_ASSERT_FATAL(xy_heap_init(&h, N) == 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint32_t r[2];
+		xy_nsec least = XY_NEVER;
+		fake_random(&seed, r, sizeof(r));
+		xy_heap_set(&h, &node[r[0] % N], r[1] % 5 ? r[1] % 1000 : XY_NEVER);
+		for (unsigned k = 0; k < N; k++)
+			if (node[k].pos && node[k].at < least)
+				least = node[k].at;
+		const struct xy_heap_node *first = xy_heap_first(&h);
+		CU_ASSERT_EQUAL_FATAL(first ? first->at : XY_NEVER, least);
+	}
+	xy_heap_fini(&h);
+}
+
+static void test_map(void)
+{
+	enum { KEYS = 500 };
+	static uint32_t model[KEYS]; // 0 = not there
+	struct xy_map m;
+	uint64_t seed = 88172645463325252;
+	uint32_t count = 0;
+	CU_ASSERT_FATAL(xy_map_init(&m) == 0);
+	for (unsigned i = 0; i < 50000; i++) {
+		uint32_t r[2], value = 0;
+		fake_random(&seed, r, sizeof(r));
+		uint64_t key = r[0] % KEYS;
+		if (r[1] % 3) {
+			count += !model[key];
+			model[key] = r[1] | 1;
+			CU_ASSERT_FATAL(xy_map_set(&m, key, model[key]) == 0);
+		} else {
+			count -= model[key] != 0;
+			model[key] = 0;
+			xy_map_del(&m, key);
+		}
+		key = r[1] % KEYS;
+		bool there = xy_map_get(&m, key, &value);
+		CU_ASSERT_FATAL(there == (model[key] != 0) && (!there || value == model[key]));
+		CU_ASSERT_EQUAL_FATAL(m.count, count);
+	}
+	xy_map_fini(&m);
+}
+
 XY_UNIT_MAIN("base", {"which port reaches whom", test_reaches}, {"address text", test_addr_text},
 	     {"address text against libc", test_addr_against_libc},
 	     {"address kinds", test_addr_kinds}, {"prefix text", test_prefix_text},
 	     {"endpoint text", test_endpoint_text}, {"host and port", test_hostport},
 	     {"prefix contains", test_prefix_contains}, {"prefix covers", test_prefix_covers},
-	     {"cursor", test_cursor})
+	     {"cursor", test_cursor}, {"heap against a scan", test_heap},
+	     {"map against an array", test_map})

@@ -2199,58 +2199,6 @@ static void test_strange_events(void)
 	world_end();
 }
 
-static void test_heap(void)
-{
-	enum { N = 200 };
-	static struct xy_heap_node node[N];
-	struct xy_heap h;
-	world_make();
-	CU_ASSERT_FATAL(xy_heap_init(&h, N) == 0);
-	for (unsigned i = 0; i < 20000; i++) {
-		uint32_t r[2];
-		xy_nsec least = XY_NEVER;
-		random_bytes(NULL, r, sizeof(r));
-		xy_heap_set(&h, &node[r[0] % N], r[1] % 5 ? r[1] % 1000 : XY_NEVER);
-		for (unsigned k = 0; k < N; k++)
-			if (node[k].pos && node[k].at < least)
-				least = node[k].at;
-		const struct xy_heap_node *first = xy_heap_first(&h);
-		CU_ASSERT_EQUAL_FATAL(first ? first->at : XY_NEVER, least);
-	}
-	xy_heap_fini(&h);
-	world_end();
-}
-
-static void test_map(void)
-{
-	enum { KEYS = 500 };
-	static uint32_t model[KEYS]; // 0 = not there
-	struct xy_map m;
-	uint32_t count = 0;
-	world_make();
-	CU_ASSERT_FATAL(xy_map_init(&m) == 0);
-	for (unsigned i = 0; i < 50000; i++) {
-		uint32_t r[2], value = 0;
-		random_bytes(NULL, r, sizeof(r));
-		uint64_t key = r[0] % KEYS;
-		if (r[1] % 3) {
-			count += !model[key];
-			model[key] = r[1] | 1;
-			CU_ASSERT_FATAL(xy_map_set(&m, key, model[key]) == 0);
-		} else {
-			count -= model[key] != 0;
-			model[key] = 0;
-			xy_map_del(&m, key);
-		}
-		key = r[1] % KEYS;
-		bool there = xy_map_get(&m, key, &value);
-		CU_ASSERT_FATAL(there == (model[key] != 0) && (!there || value == model[key]));
-		CU_ASSERT_EQUAL_FATAL(m.count, count);
-	}
-	xy_map_fini(&m);
-	world_end();
-}
-
 static void test_limits(void)
 {
 	struct xy_wg_limits l = xy_wg_limits_default;
@@ -2358,5 +2306,4 @@ XY_UNIT_MAIN(
 	{"refused configs", test_refused}, {"all that is refused", test_refused_all},
 	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
 	{"path mtu, probed", test_mtu_probed}, {"events of what is not there", test_strange_events},
-	{"heap against a scan", test_heap}, {"map against an array", test_map},
 	{"limits for tests", test_limits}, {"loop lag", test_lag}, {"log limits", test_log_limit})

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "links/heap.h"
+#include "base/heap.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Open addressing with linear probing, at most half full; deletion closes the gap, so there are no
 // tombstones to clean up.
-#include "map.h"
+#include "base/map.h"
 
 #include <errno.h>
 #include <stdlib.h>
