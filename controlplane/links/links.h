@@ -6,8 +6,8 @@
 #pragma once
 
 #include "base/err.h"
+#include "exchange/job.h"
 #include "identity/identity.h"
-#include "links/job.h"
 #include "links/plan.h"
 #include "routing/rib.h"
 

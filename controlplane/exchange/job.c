@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "links/job.h"
+#include "exchange/job.h"
 
 #include <sodium.h>
 
