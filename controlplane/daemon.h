@@ -4,6 +4,7 @@
 #pragma once
 
 #include "client/rundir.h"
+#include "exchange/exchange.h"
 #include "hostqueue.h"
 #include "informing/nodeinfo.h"
 #include "joining/join.h"
@@ -94,6 +95,7 @@ struct xy_daemon {
 	struct xy_dp *dp;
 	struct xy_ports *ports;
 	struct xy_late_ports late;
+	struct xy_exchanges *exchanges;
 	struct xy_links *links;
 	struct xy_join *join;
 	struct xy_discovery *discovery;
@@ -153,9 +155,10 @@ void xy_farewell(struct xy_daemon *d, int number);
 // --- helpers.c: jobs, names, and reading the config anew, on libuv's pool
 int xy_helpers_open(struct xy_daemon *d, struct xy_err *err);
 void xy_helpers_close(struct xy_daemon *d); // the loop has run out
-// Handshake steps that are done: up to max of them are told to the links.
+// Handshake steps that are done: up to max of them are told to the exchanges.
 bool xy_helpers_have_results(const struct xy_daemon *d);
 void xy_helpers_results(struct xy_daemon *d, unsigned max, xy_nsec now);
+void xy_helpers_exchange_ops(struct xy_daemon *d, struct xy_exchanges_ops *ops);
 void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops);
 // work(what) on a helper, then done(what) here, also while the loop closes. arg is the daemon.
 void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);

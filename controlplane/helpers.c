@@ -84,7 +84,7 @@ void xy_helpers_results(struct xy_daemon *d, unsigned max, xy_nsec now)
 			h->done_last = &h->done;
 		w->next = h->free;
 		h->free = w;
-		xy_links_job_done(d->links, job, now);
+		xy_exchanges_job_done(d->exchanges, job, now);
 	}
 }
 
@@ -482,10 +482,15 @@ static bool open_to(void *arg, const struct xy_endpoint *from)
 	       (peering == XY_PEERING_LAN && xy_discovery_is_near(d, from));
 }
 
+void xy_helpers_exchange_ops(struct xy_daemon *d, struct xy_exchanges_ops *ops)
+{
+	*ops = (struct xy_exchanges_ops){
+		.arg = d, .run = run, .random = random_bytes, .wall = wall};
+}
+
 void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 {
 	*ops = (struct xy_links_ops){.arg = d,
-				     .run = run,
 				     .random = random_bytes,
 				     .wall = wall,
 				     .resolve = resolve,

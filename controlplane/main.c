@@ -218,14 +218,24 @@ static int files_check(const struct xy_config *c, struct xy_err *err)
 		(unsigned long long)need);
 }
 
+static int exchanges_up(struct xy_daemon *d, struct xy_err *err)
+{
+	struct xy_exchanges_config cfg = {.dp = d->dp,
+					  .identity = &d->id,
+					  .limits = d->limits,
+					  .room = d->plan.config.max_peers};
+	xy_helpers_exchange_ops(d, &cfg.ops);
+	xy_memory_stamp_floor(d, cfg.stamp_floor);
+	return xy_exchanges_create(&cfg, &d->exchanges, err);
+}
+
 static int links_up(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_links_config cfg = {.dp = d->dp,
+				      .exchanges = d->exchanges,
 				      .identity = &d->id,
-				      .limits = d->limits,
 				      .max_peers = d->plan.config.max_peers};
 	xy_helpers_ops(d, &cfg.ops);
-	xy_memory_stamp_floor(d, cfg.stamp_floor);
 	int r = xy_links_create(&cfg, &d->links, err);
 	r = r ? r : xy_joiner_up(d, err);
 	r = r ? r : xy_links_apply(d->links, &d->plan, xy_now(), err);
@@ -263,6 +273,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : dataplane_up(d, err);
 	r = r ? r : xy_ports_open(d, err);
 	r = r ? r : xy_helpers_open(d, err);
+	r = r ? r : exchanges_up(d, err);
 	r = r ? r : links_up(d, err);
 	r = r ? r : routing_up(d, err);
 	r = r ? r : xy_informer_up(d, err);
@@ -282,14 +293,16 @@ static void down(struct xy_daemon *d, int code)
 	xy_informer_down(d);
 	xy_discovery_close(d);
 	xy_joiner_down(d);
-	bool idle =
-		xy_helpers_idle(d) && !xy_helpers_busy(d) && !(d->links && xy_links_jobs(d->links));
+	bool handshakes = d->exchanges && xy_exchanges_jobs(d->exchanges);
+	bool idle = xy_helpers_idle(d) && !xy_helpers_busy(d) && !handshakes;
 	if (d->routing && !xy_routing_jobs(d->routing)) // else a helper still writes into it
 		xy_routing_destroy(d->routing);
 	d->routing = NULL;
-	if (d->links && !xy_links_jobs(d->links))
+	if (!handshakes) {
 		xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
-	xy_dp_destroy(d->dp);		    // no worker runs from here on
+		xy_exchanges_destroy(d->exchanges);
+	}
+	xy_dp_destroy(d->dp); // no worker runs from here on
 	xy_ports_close(d);
 	xy_netlink_close(&d->netlink);
 	xy_helpers_close(d);

@@ -123,7 +123,7 @@ static void places_note(struct xy_daemon *d, unsigned max)
 static void stamp_note(struct xy_daemon *d)
 {
 	uint8_t stamp[XY_WG_TAI64N_LEN];
-	xy_links_stamp(d->links, stamp);
+	xy_exchanges_stamp(d->exchanges, stamp);
 	xy_state_stamp_set(d->state, stamp);
 }
 

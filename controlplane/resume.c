@@ -40,7 +40,7 @@ static void suspend_look(struct xy_daemon *d)
 		    (unsigned long long)((pause + XY_SEC / 2) / XY_SEC),
 		    long_one ? ": links begin anew" : "");
 	if (long_one)
-		xy_links_renew(d->links);
+		xy_exchanges_renew(d->exchanges);
 }
 
 // --- another generation of this virtual machine
@@ -50,7 +50,7 @@ static void generation_new(struct xy_daemon *d)
 	xy_log_warn(
 		"this virtual machine goes on from a snapshot: links begin anew, since a copy may "
 		"have their keys. Two nodes must not run with one key (xylem genkey)");
-	xy_links_renew(d->links);
+	xy_exchanges_renew(d->exchanges);
 }
 
 static void vmclock_look(struct xy_daemon *d)

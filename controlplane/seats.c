@@ -324,7 +324,8 @@ static bool wait_on(void *arg)
 	xy_nsec now = xy_now();
 	if (xy_helpers_busy(d) && now < l->disk_end)
 		return true;
-	return now < l->end && ((d->links && xy_links_jobs(d->links)) || xy_helpers_idle(d));
+	return now < l->end &&
+	       ((d->exchanges && xy_exchanges_jobs(d->exchanges)) || xy_helpers_idle(d));
 }
 
 void xy_seats_leave(struct xy_daemon *d)

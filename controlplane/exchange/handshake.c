@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Handshakes (paper, section 5.4): what comes in is checked in the order of its price: form, mac1,
-// load and cookie, then X25519 on a helper; a result is believed only if the link has not moved on
-// meanwhile.
-#include "links/link.h"
+// load and cookie, then X25519 on a helper; a result is believed only if the exchange has not moved
+// on meanwhile.
+#include "exchange/exchanges.h"
 
 #include "base/bytes.h"
 #include "base/cursor.h"
@@ -16,61 +16,63 @@
 // initiation can make, must not keep the right one out.
 enum { RESPONSES_AT_ONCE = 4 };
 
-void xy_link_handshake_end(struct xy_links *l, struct xy_link *k)
+void xy_exchange_handshake_end(struct xy_exchanges *e, struct xy_exchange *x)
 {
-	if (k->hs == XY_LINK_HS_NONE)
+	if (x->hs == XY_EXCHANGE_HS_NONE)
 		return;
-	xy_link_session_free(l, k->hs_index);
-	sodium_memzero(&k->hs_state, sizeof(k->hs_state));
-	k->hs = XY_LINK_HS_NONE;
+	xy_exchange_session_free(e, x->hs_index);
+	sodium_memzero(&x->hs_state, sizeof(x->hs_state));
+	x->hs = XY_EXCHANGE_HS_NONE;
 }
 
-xy_nsec xy_link_handshake_ends(const struct xy_link *k)
+xy_nsec xy_exchange_handshake_ends(const struct xy_exchange *x)
 {
-	return k->hs == XY_LINK_HS_SENT ? k->hs_until : XY_NEVER;
+	return x->hs == XY_EXCHANGE_HS_SENT ? x->hs_until : XY_NEVER;
 }
 
 // The peer has begun a handshake itself, and so, as WireGuard does it, is none of ours under way;
 // but where two initiations crossed both are answered. An answer that comes later was kept back,
 // and the peer may know nothing of its session any more.
-static void gives_way(struct xy_links *l, struct xy_link *k, xy_nsec now)
+static void gives_way(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
 {
-	xy_nsec until = k->hs_sent + l->cfg.limits.rekey_timeout;
-	if (k->hs != XY_LINK_HS_SENT || k->hs_until <= until)
+	xy_nsec until = x->hs_sent + e->cfg.limits.rekey_timeout;
+	if (x->hs != XY_EXCHANGE_HS_SENT || x->hs_until <= until)
 		return;
-	k->hs_until = until;
+	x->hs_until = until;
 	if (now >= until)
-		xy_link_handshake_end(l, k);
+		xy_exchange_handshake_end(e, x);
 }
 
-// A job for link k, with all that a helper needs of it.
-static struct xy_job *job_for(struct xy_links *l, struct xy_link *k, enum xy_job_type type)
+static struct xy_job *job_of(struct xy_exchanges *e, struct xy_exchange_owner *o,
+			     enum xy_job_type type, bool stranger)
 {
-	struct xy_job *job = xy_job_take(&l->jobs, false);
+	struct xy_job *job = xy_job_take(&e->jobs, stranger);
 	if (!job) {
-		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+		xy_exchanges_drop(e, XY_HS_DROP_BUSY);
 		return NULL;
 	}
 	job->type = type;
-	job->slot = k->slot;
-	job->serial = k->serial;
-	job->ours = &l->ours;
-	job->theirs = k->hs_remote;
-	job->remote = k->remote;
-	job->heard = (struct xy_dp_heard){0};
+	job->owner = o;
+	job->ours = &e->ours;
 	return job;
 }
 
-// An initiation may look for the peer elsewhere than where its data goes.
-static void goes_where_asked(const struct xy_link *k, struct xy_job *job)
+// A job for exchange x, with all that a helper needs of it.
+static struct xy_job *job_for(struct xy_exchanges *e, const struct xy_exchange *x,
+			      enum xy_job_type type)
 {
-	if (k->asked.port)
-		job->remote = k->asked;
+	struct xy_job *job = job_of(e, xy_exchange_owner_of(e, x->number), type, false);
+	if (!job)
+		return NULL;
+	job->number = x->number;
+	job->serial = x->serial;
+	job->theirs = x->theirs;
+	return job;
 }
 
-static void submit(struct xy_links *l, struct xy_job *job)
+static void submit(struct xy_exchanges *e, struct xy_job *job)
 {
-	l->cfg.ops.run(l->cfg.ops.arg, job);
+	e->cfg.ops.run(e->cfg.ops.arg, job);
 }
 
 // The next time stamp that is newer as peers see it: they are cut to 2^24 ns.
@@ -84,357 +86,354 @@ static void stamp_after(const uint8_t last[XY_WG_TAI64N_LEN], uint8_t out[XY_WG_
 
 // A peer refuses what is not newer than the last: a clock that is set back must not cut us off
 // until it has caught up.
-static void stamp(struct xy_links *l, struct xy_link *k, uint8_t out[XY_WG_TAI64N_LEN])
+static void stamp(struct xy_exchanges *e, struct xy_exchange *x, uint8_t out[XY_WG_TAI64N_LEN])
 {
 	uint64_t sec;
 	uint32_t nsec;
-	l->cfg.ops.wall(l->cfg.ops.arg, &sec, &nsec);
+	e->cfg.ops.wall(e->cfg.ops.arg, &sec, &nsec);
 	xy_tai64n(sec, nsec, out);
-	if (memcmp(out, k->stamped, sizeof(k->stamped)) <= 0)
-		stamp_after(k->stamped, out);
-	memcpy(k->stamped, out, sizeof(k->stamped));
-	if (memcmp(out, l->stamped, sizeof(l->stamped)) > 0)
-		memcpy(l->stamped, out, sizeof(l->stamped));
+	if (memcmp(out, x->stamped, sizeof(x->stamped)) <= 0)
+		stamp_after(x->stamped, out);
+	memcpy(x->stamped, out, sizeof(x->stamped));
+	if (memcmp(out, e->stamped, sizeof(e->stamped)) > 0)
+		memcpy(e->stamped, out, sizeof(e->stamped));
 }
 
-static void send_message(struct xy_links *l, const struct xy_job *job, struct xy_cookie_jar *jar,
+static void note(struct xy_exchange *x, enum xy_exchange_note what, const struct xy_job *job,
+		 xy_nsec now)
+{
+	const struct xy_exchange_noted n = {.what = what, .at = &job->at, .stamp = job->timestamp};
+	job->owner->ops->noted(job->owner->arg, x, &n, now);
+}
+
+static void refuse(struct xy_exchanges *e, struct xy_exchange *x, enum xy_hs_drop why,
+		   const struct xy_job *job, xy_nsec now)
+{
+	const struct xy_exchange_noted n = {.what = XY_NOTE_REFUSED, .at = &job->at, .why = why};
+	xy_exchanges_drop(e, why);
+	job->owner->ops->noted(job->owner->arg, x, &n, now);
+}
+
+static void schedule(const struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
+{
+	const struct xy_exchange_owner *o = xy_exchange_owner_of(e, x->number);
+	o->ops->schedule(o->arg, x, now);
+}
+
+static void came_from(struct xy_exchange *x, const struct xy_job *job, xy_nsec now)
+{
+	job->owner->ops->came_from(job->owner->arg, x, &job->at, now);
+}
+
+static void send_message(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *job,
 			 void *msg, size_t len, xy_nsec now)
 {
-	xy_cookie_macs_add(jar, msg, len, now);
-	const struct xy_link *k = xy_link_find(l, job->slot, job->serial);
-	// What goes to where its data goes takes the same way.
-	int r = k && xy_endpoint_eq(&k->told.remote, &job->remote)
-			? xy_dp_peer_send(l->dp, k->slot, msg, len)
-			: xy_links_send(l, &job->remote, &job->heard, msg, len);
-	if (r)
-		xy_links_drop(l, XY_LINK_DROP_HS_UNSENT);
+	xy_cookie_macs_add(&x->jar, msg, len, now);
+	if (job->owner->ops->send(job->owner->arg, x, &job->at, msg, len))
+		xy_exchanges_drop(e, XY_HS_DROP_UNSENT);
 }
 
 // --- initiator
 
-void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now)
+void xy_exchange_initiate(struct xy_exchanges *e, struct xy_exchange *x,
+			  const struct xy_exchange_place *to, xy_nsec now)
 {
 	uint32_t jitter = 0, index;
-	uint64_t most = l->cfg.limits.rekey_timeout_jitter;
+	uint64_t most = e->cfg.limits.rekey_timeout_jitter;
 
-	l->cfg.ops.random(l->cfg.ops.arg, &jitter, sizeof(jitter));
+	e->cfg.ops.random(e->cfg.ops.arg, &jitter, sizeof(jitter));
 	// An attempt that fails here is one all the same: its retry is the timers'.
-	xy_wg_timers_initiation_sent(&k->timers, now, most ? jitter % most : 0);
-	if (k->hs == XY_LINK_HS_CREATING)
+	xy_wg_timers_initiation_sent(&x->timers, now, most ? jitter % most : 0);
+	if (x->hs == XY_EXCHANGE_HS_CREATING)
 		return;
-	xy_link_handshake_end(l, k);
-	if (xy_link_session_reserve(l, k, &index, now))
+	xy_exchange_handshake_end(e, x);
+	if (xy_exchange_session_reserve(e, x, &index, now))
 		return;
-	struct xy_job *job = job_for(l, k, XY_JOB_INITIATE);
+	struct xy_job *job = job_for(e, x, XY_JOB_INITIATE);
 	if (!job) {
-		xy_link_session_free(l, index);
+		xy_exchange_session_free(e, index);
 		return;
 	}
-	k->hs = XY_LINK_HS_CREATING;
-	k->hs_index = job->index = index;
-	goes_where_asked(k, job);
-	l->cfg.ops.random(l->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
-	stamp(l, k, job->timestamp);
-	submit(l, job);
+	x->hs = XY_EXCHANGE_HS_CREATING;
+	x->hs_index = job->index = index;
+	job->at = *to;
+	e->cfg.ops.random(e->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
+	stamp(e, x, job->timestamp);
+	submit(e, job);
 }
 
-static bool is_ours(const struct xy_link *k, const struct xy_job *job, enum xy_link_hs hs)
+static bool is_ours(const struct xy_exchange *x, const struct xy_job *job, enum xy_exchange_hs hs)
 {
-	return k->hs == hs && k->hs_index == job->index; // each initiation has an index of its own
+	return x->hs == hs && x->hs_index == job->index; // each initiation has an index of its own
 }
 
-static void initiation_made(struct xy_links *l, struct xy_link *k, struct xy_job *job, xy_nsec now)
+static void initiation_made(struct xy_exchanges *e, struct xy_exchange *x, struct xy_job *job,
+			    xy_nsec now)
 {
-	if (!is_ours(k, job, XY_LINK_HS_CREATING))
+	if (!is_ours(x, job, XY_EXCHANGE_HS_CREATING))
 		return;
 	if (job->result) {
-		xy_link_handshake_end(l, k);
+		xy_exchange_handshake_end(e, x);
 		return;
 	}
-	k->hs = XY_LINK_HS_SENT;
-	k->hs_state = job->state;
-	k->hs_sent = now;
-	k->worded = false;
-	k->hs_until = now + l->cfg.limits.rekey_attempt_time;
-	k->sent++;
-	send_message(l, job, &k->jar, &job->initiation, sizeof(job->initiation), now);
+	x->hs = XY_EXCHANGE_HS_SENT;
+	x->hs_state = job->state;
+	x->hs_sent = now;
+	x->hs_until = now + e->cfg.limits.rekey_attempt_time;
+	x->sent++;
+	send_message(e, x, job, &job->initiation, sizeof(job->initiation), now);
 }
 
-static void response_opened(struct xy_links *l, struct xy_link *k, struct xy_job *job, xy_nsec now)
+static void response_opened(struct xy_exchanges *e, struct xy_exchange *x, struct xy_job *job,
+			    xy_nsec now)
 {
-	k->consuming--;
-	if (!is_ours(k, job, XY_LINK_HS_SENT))
+	x->consuming--;
+	if (!is_ours(x, job, XY_EXCHANGE_HS_SENT))
 		return;
 	if (job->result) { // forged or of another secret: the right one may still come
-		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
-		if (job->era == l->jobs.era)
-			xy_link_trouble_secret(k, &job->remote, now);
+		xy_exchanges_drop(e, XY_HS_DROP_BAD);
+		if (job->era == e->jobs.era)
+			note(x, XY_NOTE_SECRET, job, now);
 		return;
 	}
-	k->hs = XY_LINK_HS_NONE; // its index is the session's from here on
-	sodium_memzero(&k->hs_state, sizeof(k->hs_state));
-	xy_link_endpoint_learn(l, k, &job->remote, &job->heard, now);
-	xy_link_session_begun(l, k, job, true, now);
+	x->hs = XY_EXCHANGE_HS_NONE; // its index is the session's from here on
+	sodium_memzero(&x->hs_state, sizeof(x->hs_state));
+	came_from(x, job, now);
+	xy_exchange_session_begun(e, x, job, true, now);
 }
 
 // --- responder
 
-// A peer whose clock went back, and whose own memory of its time stamps is lost, cannot reach us;
-// we can reach it, and are not refused: so we ask it where this came from. It may be an old message
-// said again, so data does not move by it, who is heard is not asked, and only one of an attempt's
-// initiations goes there: the others go where it is known to be, however often it is said.
-static void refuse_stamp(struct xy_links *l, struct xy_link *k, const struct xy_job *job, int older,
-			 xy_nsec now)
+static void refuse_stamp(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *job,
+			 bool older, xy_nsec now)
 {
-	if (!older || xy_link_is_heard(l, k, now)) { // twice on its way
-		xy_link_refused(l, k, XY_LINK_DROP_HS_REPLAY, &job->remote, now);
+	if (!older || xy_exchange_is_heard(e, x, now)) { // twice on its way
+		refuse(e, x, XY_HS_DROP_REPLAY, job, now);
 		return;
 	}
-	xy_links_drop(l, XY_LINK_DROP_HS_REPLAY);
-	xy_link_trouble_stamp(l, k, job, now);
-	bool again = k->timers.attempt_start && k->timers.attempt_start == k->hinted;
-	if (!xy_link_usable(&job->remote) || k->provisional || again)
-		return;
-	xy_link_ask_there(l, k, &job->remote, now);
-	k->hinted = k->timers.attempt_start;
+	xy_exchanges_drop(e, XY_HS_DROP_REPLAY);
+	note(x, XY_NOTE_OLD_STAMP, job, now);
 }
 
-static bool is_newer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now)
+static bool is_newer(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *job,
+		     xy_nsec now)
 {
-	int newer = memcmp(job->timestamp, k->timestamp, sizeof(k->timestamp));
+	int newer = memcmp(job->timestamp, x->timestamp, sizeof(x->timestamp));
 	if (newer <= 0) {
-		refuse_stamp(l, k, job, newer < 0, now);
+		refuse_stamp(e, x, job, newer < 0, now);
 		return false;
 	}
-	if (k->initiation_seen && now - k->initiation_seen < INITIATION_INTERVAL) {
-		xy_link_refused(l, k, XY_LINK_DROP_HS_FLOOD, &job->remote, now);
+	if (x->initiation_seen && now - x->initiation_seen < INITIATION_INTERVAL) {
+		refuse(e, x, XY_HS_DROP_FLOOD, job, now);
 		return false;
 	}
 	return true;
 }
 
-static void respond(struct xy_links *l, struct xy_link *k, const struct xy_job *opened, xy_nsec now)
+static void respond(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *opened,
+		    xy_nsec now)
 {
 	uint32_t index;
-	if (k->responding) { // the initiator asks again
-		xy_link_refused(l, k, XY_LINK_DROP_HS_BUSY, &opened->remote, now);
+	if (x->responding) { // the initiator asks again
+		refuse(e, x, XY_HS_DROP_BUSY, opened, now);
 		return;
 	}
-	if (xy_link_session_reserve(l, k, &index, now))
+	if (xy_exchange_session_reserve(e, x, &index, now))
 		return;
-	struct xy_job *job = job_for(l, k, XY_JOB_RESPOND);
+	struct xy_job *job = job_for(e, x, XY_JOB_RESPOND);
 	if (!job) {
-		xy_link_session_free(l, index);
+		xy_exchange_session_free(e, index);
 		return;
 	}
-	k->responding = true;
+	x->responding = true;
 	job->index = index;
-	job->worker = opened->worker;
-	job->remote = opened->remote;
-	job->heard = opened->heard;
+	job->at = opened->at;
 	job->state = opened->state;
-	l->cfg.ops.random(l->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
-	submit(l, job);
+	e->cfg.ops.random(e->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
+	submit(e, job);
 }
 
-static void initiation_opened(struct xy_links *l, struct xy_job *job, xy_nsec now)
+static void initiation_opened(struct xy_exchanges *e, struct xy_job *job, xy_nsec now)
 {
 	if (job->result) {
-		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
+		xy_exchanges_drop(e, XY_HS_DROP_BAD);
 		return;
 	}
-	struct xy_link *k = xy_link_by_key(l, job->pk);
-	if (!k && xy_links_open_to(l, &job->remote)) {
-		xy_link_meet(l, job);
+	struct xy_exchange *x = job->owner->ops->opened(job->owner->arg, job, now);
+	if (!x)
+		return;
+	if (xy_hs_initiation_verify(&x->theirs, &job->initiation, &job->state, job->timestamp)) {
+		refuse(e, x, XY_HS_DROP_BAD, job, now);
 		return;
 	}
-	if (!k) {
-		xy_links_drop(l, XY_LINK_DROP_HS_UNKNOWN_KEY);
-		xy_links_trouble_unknown(l, job, now);
-		return;
-	}
-	if (xy_hs_initiation_verify(&k->hs_remote, &job->initiation, &job->state, job->timestamp)) {
-		xy_link_refused(l, k, XY_LINK_DROP_HS_BAD, &job->remote, now);
-		return;
-	}
-	xy_link_answer(l, k, job, now);
+	xy_exchange_answer(e, x, job, now);
 }
 
-void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now)
+void xy_exchange_answer(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *job,
+			xy_nsec now)
 {
-	if (!is_newer(l, k, job, now))
+	if (!is_newer(e, x, job, now))
 		return;
-	memcpy(k->timestamp, job->timestamp, sizeof(k->timestamp));
-	k->initiation_seen = now;
-	xy_link_clock_compare(l, k, job);
-	xy_link_endpoint_learn(l, k, &job->remote, &job->heard, now);
-	gives_way(l, k, now);
-	respond(l, k, job, now);
-	xy_link_schedule(l, k, now);
+	memcpy(x->timestamp, job->timestamp, sizeof(x->timestamp));
+	x->initiation_seen = now;
+	note(x, XY_NOTE_STAMP, job, now);
+	came_from(x, job, now);
+	gives_way(e, x, now);
+	respond(e, x, job, now);
+	schedule(e, x, now);
 }
 
-static void response_made(struct xy_links *l, struct xy_link *k, struct xy_job *job, xy_nsec now)
+static void response_made(struct xy_exchanges *e, struct xy_exchange *x, struct xy_job *job,
+			  xy_nsec now)
 {
-	k->responding = false;
+	x->responding = false;
 	if (job->result) {
-		xy_link_session_free(l, job->index);
+		xy_exchange_session_free(e, job->index);
 		return;
 	}
-	xy_link_trouble_answered(k, &job->remote, now);
-	xy_link_session_begun(l, k, job, false, now);
-	send_message(l, job, &k->jar, &job->response, sizeof(job->response), now);
+	x->answers_unused++;
+	note(x, XY_NOTE_ANSWERED, job, now);
+	xy_exchange_session_begun(e, x, job, false, now);
+	send_message(e, x, job, &job->response, sizeof(job->response), now);
 }
 
 // --- results of helpers
 
-void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now)
+// It may have gone meanwhile, and its number be another's.
+static struct xy_exchange *find(const struct xy_job *job)
 {
-	struct xy_link *k = xy_link_find(l, job->slot, job->serial);
-	if (job->era != l->jobs.era)
+	struct xy_exchange *x =
+		job->serial ? job->owner->ops->find(job->owner->arg, job->number) : NULL;
+	return x && x->serial == job->serial ? x : NULL;
+}
+
+static void met(struct xy_exchanges *e, struct xy_job *job, xy_nsec now)
+{
+	if (job->result)
+		xy_exchanges_drop(e, XY_HS_DROP_BAD);
+	else
+		job->owner->ops->met(job->owner->arg, job, now);
+}
+
+void xy_exchanges_job_done(struct xy_exchanges *e, struct xy_job *job, xy_nsec now)
+{
+	struct xy_exchange *x = find(job);
+	if (job->era != e->jobs.era)
 		job->result = -ESTALE;
 	if (job->type == XY_JOB_OPEN)
-		initiation_opened(l, job, now);
+		initiation_opened(e, job, now);
 	else if (job->type == XY_JOB_MEET)
-		xy_link_met(l, job, now);
-	else if (k && job->type == XY_JOB_INITIATE)
-		initiation_made(l, k, job, now);
-	else if (k && job->type == XY_JOB_RESPOND)
-		response_made(l, k, job, now);
-	else if (k)
-		response_opened(l, k, job, now);
-	if (k)
-		xy_link_schedule(l, k, now);
+		met(e, job, now);
+	else if (x && job->type == XY_JOB_INITIATE)
+		initiation_made(e, x, job, now);
+	else if (x && job->type == XY_JOB_RESPOND)
+		response_made(e, x, job, now);
+	else if (x)
+		response_opened(e, x, job, now);
+	if (x)
+		schedule(e, x, now);
 	else if (job->type == XY_JOB_RESPOND) // the dataplane forgot it with the peer
-		xy_map_del(&l->by_index, job->index);
-	xy_job_give(&l->jobs, job);
+		xy_map_del(&e->by_index, job->index);
+	xy_job_give(&e->jobs, job);
+}
+
+bool xy_exchanges_meet(struct xy_exchanges *e, struct xy_exchange_owner *o,
+		       const uint8_t pk[static XY_WG_KEY_LEN],
+		       const uint8_t psk[static XY_WG_KEY_LEN], const struct xy_endpoint *remote,
+		       const struct xy_job *opened)
+{
+	struct xy_job *job = job_of(e, o, XY_JOB_MEET, true);
+	if (!job)
+		return false;
+	memcpy(job->pk, pk, sizeof(job->pk));
+	memcpy(job->theirs.psk, psk, sizeof(job->theirs.psk));
+	job->at.remote = *remote;
+	if (opened) {
+		job->asked = true;
+		job->at = opened->at;
+		job->state = opened->state;
+		job->initiation = opened->initiation;
+	}
+	submit(e, job);
+	return true;
 }
 
 // --- messages that come in
 
-static void send_cookie(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+static void take_initiation(struct xy_exchanges *e, struct xy_exchange_owner *o,
+			    const struct xy_exchange_message *m, xy_nsec now)
 {
-	struct xy_wg_cookie_reply reply;
-	uint8_t nonce[XY_WG_COOKIE_NONCE_LEN];
-	uint32_t sender = xy_le32_load(ev->data + offsetof(struct xy_wg_initiation, sender));
-
-	l->cfg.ops.random(l->cfg.ops.arg, nonce, sizeof(nonce));
-	xy_cookie_reply_create(&l->checker, ev->data, ev->len, sender, &ev->remote, nonce, now,
-			       &reply);
-	xy_links_drop(l, XY_LINK_DROP_HS_COOKIE);
-	if (xy_dp_send(l->dp, ev->port, &ev->remote, &ev->local, &reply, sizeof(reply)))
-		xy_links_drop(l, XY_LINK_DROP_HS_UNSENT);
+	bool stranger = !o->ops->knows(o->arg, NULL, &m->at);
+	if (!xy_exchange_admit(e, o, m, &stranger, now))
+		return;
+	struct xy_job *job = job_of(e, o, XY_JOB_OPEN, stranger);
+	if (!job)
+		return;
+	job->at = m->at;
+	memcpy(&job->initiation, m->data, sizeof(job->initiation));
+	submit(e, job);
 }
 
-// May this message cost us an X25519? Who writes from a peer's known address has an allowance that
-// others cannot use up but by forging that very address, and then still the way of strangers: one
-// bucket for all of them, and a cookie when it is dry. Cookies have their own limiter, so that
-// forged sources do not eat the share of the real one.
-static bool admit(struct xy_links *l, const struct xy_dp_event *ev, bool *stranger, xy_nsec now)
+static bool is_awaited(const struct xy_exchange *x, uint32_t index, xy_nsec now)
 {
-	enum xy_mac_verdict mac = xy_cookie_check(&l->checker, ev->data, ev->len, &ev->remote, now);
-	if (mac == XY_MAC_INVALID) {
-		xy_links_drop(l, XY_LINK_DROP_HS_BAD_MAC);
-		if (ev->data[0] == XY_WG_INITIATION)
-			xy_links_trouble_other_key(l, &ev->remote, now);
-		return false;
-	}
-	*stranger = *stranger || !xy_limiter_take(&l->known, &ev->remote.addr, now);
-	if (!*stranger || (!xy_load_take(&l->load, now) && !xy_links_crowded(l)))
-		return true;
-	if (mac != XY_MAC_VALID_WITH_COOKIE) {
-		send_cookie(l, ev, now);
-		return false;
-	}
-	if (xy_limiter_take(&l->cookied, &ev->remote.addr, now))
-		return true;
-	xy_links_drop(l, XY_LINK_DROP_HS_LIMITED);
-	return false;
+	return x && x->hs == XY_EXCHANGE_HS_SENT && x->hs_index == index && now < x->hs_until;
 }
 
-static void came_from(struct xy_job *job, const struct xy_dp_event *ev)
+static void take_response(struct xy_exchanges *e, struct xy_exchange_owner *o,
+			  const struct xy_exchange_message *m, xy_nsec now)
 {
-	job->worker = ev->worker;
-	job->remote = ev->remote;
-	job->heard = (struct xy_dp_heard){ev->local, ev->interface, ev->port};
-}
+	uint32_t index = xy_le32_load(m->data + offsetof(struct xy_wg_response, receiver));
+	struct xy_exchange *x = xy_exchanges_by_index(e, o, index);
 
-static void take_initiation(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
-{
-	bool stranger = !xy_link_by_remote(l, &ev->remote);
-	if (!admit(l, ev, &stranger, now))
-		return;
-	struct xy_job *job = xy_job_take(&l->jobs, stranger);
-	if (!job) {
-		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
+	if (!is_awaited(x, index, now)) {
+		xy_exchanges_drop(e, XY_HS_DROP_UNASKED);
 		return;
 	}
-	job->type = XY_JOB_OPEN;
-	job->ours = &l->ours;
-	came_from(job, ev);
-	memcpy(&job->initiation, ev->data, sizeof(job->initiation));
-	submit(l, job);
-}
-
-static bool is_awaited(const struct xy_link *k, uint32_t index, xy_nsec now)
-{
-	return k && k->hs == XY_LINK_HS_SENT && k->hs_index == index && now < k->hs_until;
-}
-
-static void take_response(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
-{
-	uint32_t index = xy_le32_load(ev->data + offsetof(struct xy_wg_response, receiver));
-	struct xy_link *k = xy_link_by_index(l, index);
-
-	if (!is_awaited(k, index, now)) {
-		xy_links_drop(l, XY_LINK_DROP_HS_UNASKED);
+	bool stranger = !o->ops->knows(o->arg, x, &m->at);
+	if (!xy_exchange_admit(e, o, m, &stranger, now))
+		return;
+	if (x->consuming >= RESPONSES_AT_ONCE) {
+		xy_exchanges_drop(e, XY_HS_DROP_BUSY);
 		return;
 	}
-	bool stranger = !xy_link_is_asked_at(k, &ev->remote) && !xy_link_by_remote(l, &ev->remote);
-	if (!admit(l, ev, &stranger, now))
-		return;
-	if (k->consuming >= RESPONSES_AT_ONCE) {
-		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
-		return;
-	}
-	struct xy_job *job = job_for(l, k, XY_JOB_CONSUME);
+	struct xy_job *job = job_for(e, x, XY_JOB_CONSUME);
 	if (!job)
 		return;
 	job->index = index;
-	job->state = k->hs_state;
-	came_from(job, ev);
-	memcpy(&job->response, ev->data, sizeof(job->response));
-	k->consuming++;
-	submit(l, job);
+	job->state = x->hs_state;
+	job->at = m->at;
+	memcpy(&job->response, m->data, sizeof(job->response));
+	x->consuming++;
+	submit(e, job);
 }
 
-static void take_cookie(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+static void take_cookie(struct xy_exchanges *e, const struct xy_exchange_owner *o,
+			const struct xy_exchange_message *m, xy_nsec now)
 {
+	const struct xy_exchange_noted n = {.what = XY_NOTE_BUSY, .at = &m->at};
 	struct xy_wg_cookie_reply msg;
-	memcpy(&msg, ev->data, sizeof(msg));
-	struct xy_link *k = xy_link_by_index(l, msg.receiver);
-	if (!k || xy_cookie_reply_consume(&k->jar, &msg, now))
-		xy_links_drop(l, XY_LINK_DROP_HS_UNASKED);
-	else if (k->hs == XY_LINK_HS_SENT)
-		xy_link_trouble_busy(k, &ev->remote, now);
+	memcpy(&msg, m->data, sizeof(msg));
+	struct xy_exchange *x = xy_exchanges_by_index(e, o, msg.receiver);
+	if (!x || xy_cookie_reply_consume(&x->jar, &msg, now))
+		xy_exchanges_drop(e, XY_HS_DROP_UNASKED);
+	else if (x->hs == XY_EXCHANGE_HS_SENT)
+		o->ops->noted(o->arg, x, &n, now);
 }
 
-void xy_links_punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+void xy_exchanges_take(struct xy_exchanges *e, struct xy_exchange_owner *o,
+		       const struct xy_exchange_message *m, xy_nsec now)
 {
-	if (xy_addr_is_mesh(&ev->remote.addr)) {
-		xy_links_drop(l, XY_LINK_DROP_HS_OVERLAY);
-		return;
-	}
-	switch (xy_wg_classify(ev->data, ev->len)) {
+	switch (xy_wg_classify(m->data, m->len)) {
 	case XY_WG_INITIATION:
-		take_initiation(l, ev, now);
+		take_initiation(e, o, m, now);
 		break;
 	case XY_WG_RESPONSE:
-		take_response(l, ev, now);
+		take_response(e, o, m, now);
 		break;
 	case XY_WG_COOKIE_REPLY:
-		take_cookie(l, ev, now);
+		take_cookie(e, o, m, now);
 		break;
 	default:
-		xy_links_drop(l, XY_LINK_DROP_HS_MALFORMED);
+		xy_exchanges_drop(e, XY_HS_DROP_MALFORMED);
 	}
 }

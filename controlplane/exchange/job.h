@@ -12,7 +12,16 @@ enum xy_job_type {
 	XY_JOB_OPEN,	 // message 1: who is it?
 	XY_JOB_RESPOND,	 // make message 2 and keys
 	XY_JOB_CONSUME,	 // message 2: keys
-	XY_JOB_MEET,	 // a key that nobody configured: what a handshake with it needs
+	XY_JOB_MEET,	 // a key that has no exchange yet: what a handshake with it needs
+};
+
+struct xy_exchange_owner;
+
+// Where a message came from, and what it came to; or where one is to go.
+struct xy_exchange_place {
+	struct xy_endpoint remote;
+	struct xy_dp_heard heard;
+	unsigned worker; // where it came in
 };
 
 struct xy_job {
@@ -23,11 +32,10 @@ struct xy_job {
 	unsigned era;  // of the jobs' when it was taken
 	struct xy_job *next_free;
 
-	uint32_t slot;	 // of the link it is for, but for OPEN and MEET
-	uint64_t serial; // the link's: a later link in the same slot is another
-	unsigned worker; // where the message came in
-	struct xy_endpoint remote;
-	struct xy_dp_heard heard;
+	struct xy_exchange_owner *owner;
+	uint32_t number; // of the exchange it is for, but for OPEN and MEET
+	uint64_t serial; // the exchange's: a later one of the same number is another
+	struct xy_exchange_place at;
 
 	const struct xy_hs_local *ours;
 	struct xy_hs_remote theirs;

@@ -16,7 +16,8 @@ static bool is_same(const struct xy_link *k, const struct xy_plan *plan, unsigne
 {
 	// Another pre-shared key or another kind: its sessions must not go on.
 	return k->leaf == plan->config.peers[at].leaf &&
-	       sodium_memcmp(&k->hs_remote, &plan->remote[at], sizeof(k->hs_remote)) == 0;
+	       sodium_memcmp(&k->exchange.theirs, &plan->remote[at], sizeof(k->exchange.theirs)) ==
+		       0;
 }
 
 static bool mark_run(struct xy_links *l, unsigned *max)

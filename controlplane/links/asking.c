@@ -4,16 +4,6 @@
 // a session there is no data to lose, and the peer is taken to be where it is asked.
 #include "links/link.h"
 
-// Nothing for so long, and what we send may as well be lost: a peer that is there answers data with
-// a keepalive within KEEPALIVE_TIMEOUT.
-bool xy_link_is_heard(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
-{
-	const struct xy_wg_limits *w = &l->cfg.limits;
-	struct xy_dp_peer_stats s;
-	return xy_dp_peer_stats(l->dp, k->slot, &s) == 0 && s.rx_any &&
-	       now - s.rx_any < w->keepalive_timeout + w->rekey_timeout;
-}
-
 static void add(const struct xy_link *k, const struct xy_endpoint *at, struct xy_endpoint *out,
 		unsigned *n)
 {
@@ -39,8 +29,9 @@ static unsigned others(const struct xy_link *k, struct xy_endpoint out[XY_CANDID
 static struct xy_endpoint elsewhere(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
 {
 	struct xy_endpoint other[XY_CANDIDATES + 1];
-	unsigned count = others(k, other), nth = k->timers.attempts, at = nth % (count + 1);
-	if (count && nth && xy_link_is_heard(l, k, now))
+	unsigned count = others(k, other), nth = k->exchange.timers.attempts,
+		 at = nth % (count + 1);
+	if (count && nth && xy_exchange_is_heard(l->exchanges, &k->exchange, now))
 		at = nth % 2 ? 0 : (nth / 2 - 1) % count + 1;
 	return at ? other[at - 1] : k->remote;
 }
@@ -53,9 +44,8 @@ void xy_link_ask_place(struct xy_links *l, struct xy_link *k, bool again, xy_nse
 
 	k->asked = k->hint = none;
 	if (again) {
-		k->failed++;
 		xy_link_endpoints_ask(l, k, now);
-		if (!xy_link_is_heard(l, k, now))
+		if (!xy_exchange_is_heard(l->exchanges, &k->exchange, now))
 			xy_link_heard_forget(l, k);
 	}
 	if (hint.port && up)
@@ -77,6 +67,21 @@ void xy_link_ask_there(struct xy_links *l, struct xy_link *k, const struct xy_en
 		       xy_nsec now)
 {
 	k->hint = *at;
-	xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
+	xy_exchange_want(l->exchanges, &k->exchange, now);
 	xy_link_schedule(l, k, now);
+}
+
+// A peer whose clock went back, and whose own memory of its time stamps is lost, cannot reach us;
+// we can reach it, and are not refused: so we ask it where this came from. It may be an old message
+// said again, so data does not move by it, who is heard is not asked, and only one of an attempt's
+// initiations goes there: the others go where it is known to be, however often it is said.
+void xy_link_ask_back(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at,
+		      xy_nsec now)
+{
+	const struct xy_wg_timers *t = &k->exchange.timers;
+	bool again = t->attempt_start && t->attempt_start == k->hinted;
+	if (!xy_link_usable(at) || k->provisional || again)
+		return;
+	xy_link_ask_there(l, k, at, now);
+	k->hinted = t->attempt_start;
 }

@@ -51,15 +51,6 @@ static bool turns(const struct xy_dp_peer *from, const struct xy_dp_peer *to)
 		!xy_addr_eq(&from->source, &to->source));
 }
 
-// Who only listens would not tell the peer that we send from elsewhere, and it would go on sending
-// to an address that may be gone.
-static void say_where(struct xy_links *l, const struct xy_link *k)
-{
-	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
-	if (current)
-		xy_dp_session_keepalive(l->dp, current->index);
-}
-
 // Routing need not find out by itself that there is no way; another one may not lead there.
 static void way_tell(struct xy_links *l, struct xy_link *k, const struct xy_dp_peer *p)
 {
@@ -92,8 +83,10 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 	if (r)
 		return r;
 	k->told = p;
+	// Who only listens would not tell the peer that we send from elsewhere, and it would go on
+	// sending to an address that may be gone.
 	if (turned)
-		say_where(l, k);
+		xy_exchange_keepalive(l->exchanges, &k->exchange);
 	return 0;
 }
 
@@ -170,7 +163,8 @@ void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, const struct 
 			    const struct xy_dp_heard *heard, xy_nsec now)
 {
 	if (!xy_link_usable(remote)) {
-		xy_link_refused(l, k, XY_LINK_DROP_HS_OVERLAY, remote, now);
+		xy_links_drop(l, XY_HS_DROP_OVERLAY);
+		xy_link_refused(k, XY_HS_DROP_OVERLAY, remote, now);
 		return;
 	}
 	bool moved = !xy_endpoint_eq(&k->remote, remote);
@@ -250,9 +244,9 @@ static void ask(struct xy_links *l, struct xy_link *k, unsigned i, xy_nsec now)
 	if (e->asking[i] || (e->asked[i] && now - e->asked[i] < RESOLVE_INTERVAL))
 		return;
 	e->asked[i] = now;
-	e->asking[i] =
-		xy_hostport_split(e->text[i], host, sizeof(host), &port) == 0 &&
-		l->cfg.ops.resolve(l->cfg.ops.arg, k->serial, question(e, i), host, port) == 0;
+	e->asking[i] = xy_hostport_split(e->text[i], host, sizeof(host), &port) == 0 &&
+		       l->cfg.ops.resolve(l->cfg.ops.arg, k->exchange.serial, question(e, i), host,
+					  port) == 0;
 	if (!e->asking[i])
 		say_name(k, i, "the name cannot be asked for");
 }

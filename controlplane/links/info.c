@@ -26,8 +26,9 @@ unsigned xy_links_after(const struct xy_links *l, const char *after)
 // A session outlives the peer by up to three minutes; what is not answered tells sooner.
 static bool is_silent(const struct xy_link *k, xy_nsec heard, xy_nsec now)
 {
-	xy_nsec asking = k->timers.attempt_start ? now - k->timers.attempt_start : 0;
-	return (k->unanswered || asking > SILENT_AFTER) && now - heard > SILENT_AFTER;
+	xy_nsec asking =
+		k->exchange.timers.attempt_start ? now - k->exchange.timers.attempt_start : 0;
+	return (k->exchange.unanswered || asking > SILENT_AFTER) && now - heard > SILENT_AFTER;
 }
 
 static enum xy_link_state state_of(const struct xy_links *l, const struct xy_link *k, xy_nsec heard,
@@ -37,9 +38,9 @@ static enum xy_link_state state_of(const struct xy_links *l, const struct xy_lin
 		return is_silent(k, heard, now) ? XY_LINK_SILENT : XY_LINK_UP;
 	if (!k->remote.port)
 		return k->endpoints.count ? XY_LINK_UNRESOLVED : XY_LINK_NO_ENDPOINT;
-	if (k->timers.attempt_start)
+	if (k->exchange.timers.attempt_start)
 		return XY_LINK_HANDSHAKE;
-	return k->unanswered ? XY_LINK_DOWN : XY_LINK_IDLE;
+	return k->exchange.unanswered ? XY_LINK_DOWN : XY_LINK_IDLE;
 }
 
 static const char *unresolved_of(const struct xy_link *k)
@@ -52,13 +53,13 @@ static const char *unresolved_of(const struct xy_link *k)
 
 static xy_nsec last_received(const struct xy_link *k, const struct xy_dp_peer_stats *s)
 {
-	return s->rx_any > k->last_handshake ? s->rx_any : k->last_handshake;
+	return s->rx_any > k->exchange.last_handshake ? s->rx_any : k->exchange.last_handshake;
 }
 
 static void describe(const struct xy_links *l, const struct xy_link *k, xy_nsec now,
 		     struct xy_link_info *out)
 {
-	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
+	const struct xy_keypair *current = xy_keypairs_current(&k->exchange.keypairs);
 	*out = (struct xy_link_info){
 		.name = k->name,
 		.slot = k->slot,
@@ -70,7 +71,7 @@ static void describe(const struct xy_links *l, const struct xy_link *k, xy_nsec 
 		.unresolved = unresolved_of(k),
 		.endpoint_count = k->endpoints.count,
 		.endpoints = k->endpoints.text,
-		.last_handshake = k->last_handshake,
+		.last_handshake = k->exchange.last_handshake,
 		.session_born = current ? current->born : 0,
 		.mtu = k->remote.port ? k->sizes.room : 0,
 		.whole = k->sizes.whole,
@@ -79,9 +80,9 @@ static void describe(const struct xy_links *l, const struct xy_link *k, xy_nsec 
 		.keepalive = k->keepalive,
 		.allowed_count = k->allowed_count,
 		.allowed = k->allowed,
-		.sessions = xy_link_sessions(k),
-		.handshakes_sent = k->sent,
-		.handshakes_failed = k->failed,
+		.sessions = xy_exchange_sessions(&k->exchange),
+		.handshakes_sent = k->exchange.sent,
+		.handshakes_failed = k->exchange.failed,
 	};
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
 	out->last_received = last_received(k, &out->stats);
@@ -121,7 +122,8 @@ enum xy_link_health xy_links_health(const struct xy_links *l, uint32_t slot, xy_
 	case XY_LINK_IDLE:
 		return XY_LINK_UNSURE;
 	case XY_LINK_HANDSHAKE:
-		return k->unanswered || now - k->timers.attempt_start > SILENT_AFTER
+		return k->exchange.unanswered ||
+				       now - k->exchange.timers.attempt_start > SILENT_AFTER
 			       ? XY_LINK_LOST
 			       : XY_LINK_UNSURE;
 	case XY_LINK_SILENT:
@@ -156,11 +158,6 @@ bool xy_links_has(const struct xy_links *l, const struct xy_key *key)
 	return xy_link_by_key(l, key->b) != NULL;
 }
 
-void xy_links_stamp(const struct xy_links *l, uint8_t out[static XY_WG_TAI64N_LEN])
-{
-	memcpy(out, l->stamped, sizeof(l->stamped));
-}
-
 bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
 		    struct xy_endpoint *out)
 {
@@ -178,7 +175,7 @@ unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link
 	const struct xy_link *k = l->link[l->order[at]];
 	unsigned n = 0;
 	for (unsigned i = 0; i < XY_KEYPAIR_SLOTS; i++) {
-		const struct xy_keypair *p = &k->keypairs.slot[i];
+		const struct xy_keypair *p = &k->exchange.keypairs.slot[i];
 		if (p->live)
 			out[n++] = (struct xy_link_session){
 				.index = p->index, .initiator = p->initiator, .use = use[i]};
@@ -233,9 +230,4 @@ bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr 
 		return false;
 	*out = xy_key_addr(&k->key);
 	return true;
-}
-
-uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which)
-{
-	return l->drop[which];
 }

@@ -4,12 +4,9 @@
 
 #include "base/heap.h"
 #include "base/map.h"
+#include "exchange/exchange.h"
 #include "links/links.h"
 #include "log.h"
-#include "noise/cookie.h"
-#include "noise/keypairs.h"
-#include "noise/limiter.h"
-#include "noise/timers.h"
 
 enum {
 	XY_ENDPOINT_ADDRESSES = 4, // taken from one name
@@ -46,13 +43,6 @@ struct xy_link_sizes {
 	struct xy_link_probed found; // if it was
 };
 
-// Our own handshake as initiator. Its index is reserved in the dataplane in all states but NONE.
-enum xy_link_hs {
-	XY_LINK_HS_NONE,
-	XY_LINK_HS_CREATING, // message 1 is being made
-	XY_LINK_HS_SENT,     // message 1 is out; responses may be with helpers
-};
-
 // What keeps a link from coming up; what says more comes later.
 enum xy_trouble {
 	XY_TROUBLE_NONE,
@@ -70,62 +60,40 @@ enum xy_trouble {
 
 struct xy_link {
 	struct xy_heap_node timer; // first: the heap's node is the link
-	uint32_t slot;
-	uint64_t serial;
+	struct xy_exchange exchange;
+	uint32_t slot;	 // its number, in the dataplane and the exchange, too
+	uint32_t mark;	 // of the plan that wants it; 0: it is to be another
+	uint32_t met_at; // its place among those that had a session
+	enum xy_trouble trouble;
+	bool leaf;
+	bool routing;	 // Babel is spoken with it
+	bool no_way;	 // this host knows none to it
+	bool clock_told; // that its clock and ours differ
+	bool told_up;
+	bool met;	  // it had a session once
+	bool open;	  // nobody configured it: strangers.c
+	bool provisional; // no transport message has come yet
 	char name[XY_NAME_LEN + 1];
 	struct xy_key key;
-	bool leaf;
-	bool routing; // Babel is spoken with it
 	unsigned keepalive;
+	unsigned mtu; // by the config: the largest overlay packet; 0: not set
 	unsigned allowed_count;
 	struct xy_prefix *allowed;
-	struct xy_hs_remote hs_remote;
-	struct xy_cookie_jar jar;
-	struct xy_wg_timers timers;
-	struct xy_keypairs keypairs;
 
 	struct xy_endpoints endpoints;
 	struct xy_endpoint remote; // data goes there; port 0: nowhere
 	struct xy_endpoint asked;  // the initiation under way; port 0: at `remote`
 	struct xy_endpoint hint;   // where to ask next; port 0: none
-	xy_nsec hinted;		   // when the attempt began that an old time stamp had a say in
 	struct xy_dp_heard heard;  // where its last message came to
-	unsigned mtu;		   // by the config: the largest overlay packet; 0: not set
 	struct xy_link_sizes sizes;
 	uint32_t counted;	// what links.rooms counts of it; 0: nothing
 	struct xy_dp_peer told; // to the dataplane; its port is the one to send by
-	bool no_way;		// this host knows none to it
 	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
-
-	enum xy_link_hs hs;
-	struct xy_hs_state hs_state;
-	uint32_t hs_index;
-	xy_nsec hs_sent, hs_until;	     // SENT: when, and until when it may be answered
-	unsigned consuming;		     // responses with helpers, of earlier initiations, too
-	bool responding;		     // a RESPOND job is under way
-	uint8_t timestamp[XY_WG_TAI64N_LEN]; // newest that was accepted
-	uint8_t stamped[XY_WG_TAI64N_LEN];   // newest that was sent
-	xy_nsec initiation_seen;
-
-	xy_nsec last_handshake;
-	uint64_t moved_rx; // packets of the current session when its owner was last judged
-	uint64_t moved_handed;
-	uint32_t moved_index;
-	uint64_t sent, failed;
-	enum xy_trouble trouble;
+	xy_nsec hinted;		// when the attempt began that an old time stamp had a say in
 	xy_nsec trouble_at;
-	unsigned answers_unused; // of ours, since a session of its was used
-	bool worded;		 // that this initiation is not answered
-	bool clock_told;	 // that its clock and ours differ
-	bool told_up;
-	bool met;	    // it had a session once
-	uint32_t met_at;    // its place among those
-	bool unanswered;    // the last attempt was given up
-	bool open;	    // nobody configured it: strangers.c
-	bool provisional;   // no transport message has come yet
+	xy_nsec worded;	    // when the initiation was sent of which it was said that none answers
 	xy_nsec open_since; // provisional: since when
 	struct xy_log_limit quiet, moves, refusals;
-	uint32_t mark; // of the plan that wants it; 0: it is to be another
 };
 
 // How far a plan has come into force: apply.c.
@@ -153,11 +121,8 @@ struct xy_links_apply {
 struct xy_links {
 	struct xy_links_config cfg;
 	struct xy_dp *dp;
-	struct xy_hs_local ours;
-	struct xy_cookie_checker checker;
-	struct xy_limiter known, cookied; // see admit() in handshake.c
-	struct xy_load load;
-	struct xy_jobs jobs;
+	struct xy_exchanges *exchanges;
+	struct xy_exchange_owner owner;
 
 	struct xy_link **link; // [max_peers], by slot
 	struct xy_link **met;  // [met_count] those that had a session once
@@ -168,10 +133,9 @@ struct xy_links {
 	uint32_t free_count;
 	bool *leaving; // [max_peers] slots of links that are gone, and routes are not
 	uint32_t leaving_count;
-	struct xy_map by_key, by_index, by_serial, by_remote;
+	struct xy_map by_key, by_serial, by_remote;
 	uint8_t hash_key[16]; // secret: strangers choose keys and addresses
 	struct xy_heap timers;
-	uint64_t serial;
 	uint32_t mark;
 
 	struct xy_rib rib;
@@ -191,28 +155,36 @@ struct xy_links {
 	xy_nsec shared_at; // when places may be shared anew
 	struct xy_log_limit log_open_full;
 
-	uint8_t stamped[XY_WG_TAI64N_LEN]; // newest that was sent, to anyone
-	uint64_t drop[XY_LINK_DROP_COUNT];
-	struct xy_log_limit log_unknown, log_no_index, log_other_key;
+	struct xy_log_limit log_unknown, log_other_key;
 	xy_nsec other_key_at; // a handshake for another key came from no peer; 0 = never
 	struct xy_endpoint other_key_from;
 };
 
-static inline void xy_links_drop(struct xy_links *l, enum xy_link_drop why)
+static inline void xy_links_drop(struct xy_links *l, enum xy_hs_drop why)
 {
-	l->drop[why]++;
+	xy_exchanges_drop(l->exchanges, why);
+}
+
+static inline struct xy_link *xy_link_of(struct xy_exchange *x)
+{
+	return (struct xy_link *)((char *)x - offsetof(struct xy_link, exchange));
+}
+
+static inline bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+{
+	return xy_exchange_is_up(l->exchanges, &k->exchange, now);
+}
+
+static inline bool xy_link_is_well(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+{
+	return xy_exchange_is_well(l->exchanges, &k->exchange, now);
 }
 
 // --- links.c
-struct xy_link *xy_link_find(const struct xy_links *l, uint32_t slot, uint64_t serial);
 struct xy_link *xy_link_by_key(const struct xy_links *l, const uint8_t pk[XY_WG_KEY_LEN]);
-struct xy_link *xy_link_by_index(const struct xy_links *l, uint32_t index);
 void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now);
-void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nsec now);
-bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
-bool xy_link_is_well(const struct xy_links *l, const struct xy_link *k,
-		     xy_nsec now);				       // nothing waits
-void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now); // no session is left
+void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now);	   // no session is left
+void xy_link_given_up(struct xy_links *l, struct xy_link *k, xy_nsec now); // nobody answered
 void xy_link_tell_up(struct xy_links *l, struct xy_link *k);
 struct xy_link *xy_link_by_remote(const struct xy_links *l, const struct xy_endpoint *remote);
 void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_change what);
@@ -235,7 +207,7 @@ void xy_link_renew(struct xy_links *l, struct xy_link *k, xy_nsec now);
 // --- strangers.c: links that nobody configured
 bool xy_links_crowded(const struct xy_links *l); // so many strangers that cookies are asked
 void xy_link_meet(struct xy_links *l, const struct xy_job *opened); // its key is no peer's
-void xy_link_met(struct xy_links *l, struct xy_job *job, xy_nsec now);
+void xy_link_met(struct xy_links *l, const struct xy_job *job, xy_nsec now);
 void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now); // it is there
 void xy_link_open_end(struct xy_links *l, struct xy_link *k); // before it is removed
 void xy_link_open_drop(struct xy_links *l, struct xy_link *k);
@@ -243,27 +215,9 @@ bool xy_link_open_evict(struct xy_links *l); // a slot is needed; false: there i
 void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now); // it is configured now
 xy_nsec xy_link_open_ends(const struct xy_links *l, const struct xy_link *k); // XY_NEVER
 
-// --- handshake.c
-// Message 1, checked: if it is newer than the last, it is answered.
-void xy_link_answer(struct xy_links *l, struct xy_link *k, const struct xy_job *job, xy_nsec now);
-void xy_link_initiate(struct xy_links *l, struct xy_link *k, xy_nsec now);
-void xy_link_handshake_end(struct xy_links *l, struct xy_link *k); // gives its index back
-xy_nsec xy_link_handshake_ends(const struct xy_link *k);	   // unanswered; XY_NEVER
-void xy_links_punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
-
-// --- sessions.c
-int xy_link_session_reserve(struct xy_links *l, struct xy_link *k, uint32_t *index, xy_nsec now);
-void xy_link_session_free(struct xy_links *l, uint32_t index);
-void xy_link_session_begun(struct xy_links *l, struct xy_link *k, const struct xy_job *job,
-			   bool initiator, xy_nsec now);
-void xy_link_session_first(struct xy_links *l, struct xy_link *k, uint32_t index, xy_nsec now);
-unsigned xy_link_sessions(const struct xy_link *k);
+// --- owner.c
+extern const struct xy_exchange_ops xy_link_exchange_ops;   // arg: the links
 void xy_link_unmeet(struct xy_links *l, struct xy_link *k); // it goes
-void xy_link_sessions_clear(struct xy_links *l, struct xy_link *k);
-void xy_link_sessions_expire(struct xy_links *l, struct xy_link *k, xy_nsec now);
-xy_nsec xy_link_sessions_deadline(const struct xy_links *l, const struct xy_link *k);
-void xy_link_session_place(struct xy_links *l, struct xy_link *k); // moves its replay window
-void xy_link_activity(struct xy_links *l, struct xy_link *k, struct xy_wg_activity *out);
 
 // --- asking.c
 // Decides where the next initiation goes; again: the one before was not answered.
@@ -272,8 +226,9 @@ bool xy_link_is_asked_at(const struct xy_link *k, const struct xy_endpoint *at);
 // Somebody says that it is there: the next initiation goes there, now or when it may.
 void xy_link_ask_there(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at,
 		       xy_nsec now);
-
-bool xy_link_is_heard(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
+// Its initiation is refused for an old time stamp.
+void xy_link_ask_back(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at,
+		      xy_nsec now);
 
 // --- trouble.c
 void xy_link_trouble_over(struct xy_link *k);
@@ -286,12 +241,13 @@ void xy_link_trouble_secret(struct xy_link *k, const struct xy_endpoint *from, x
 void xy_link_trouble_answered(struct xy_link *k, const struct xy_endpoint *from, xy_nsec now);
 void xy_links_trouble_other_key(struct xy_links *l, const struct xy_endpoint *from, xy_nsec now);
 void xy_links_trouble_unknown(struct xy_links *l, const struct xy_job *job, xy_nsec now);
-void xy_link_trouble_stamp(struct xy_links *l, struct xy_link *k, const struct xy_job *job,
-			   xy_nsec now); // it is older than k->timestamp
-void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const struct xy_job *job);
-// Counts it, and says whose it was.
-void xy_link_refused(struct xy_links *l, struct xy_link *k, enum xy_link_drop why,
-		     const struct xy_endpoint *from, xy_nsec now);
+// Its time stamp is older than the newest of before.
+void xy_link_trouble_stamp(struct xy_links *l, struct xy_link *k, const uint8_t *stamp,
+			   const struct xy_endpoint *from, xy_nsec now);
+void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const uint8_t *stamp);
+// Says whose it was; it is counted.
+void xy_link_refused(struct xy_link *k, enum xy_hs_drop why, const struct xy_endpoint *from,
+		     xy_nsec now);
 
 // --- endpoints.c
 int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,

@@ -14,20 +14,15 @@
 // A mesh link that nobody answered on is tried again after this, and half as much at random.
 #define AGAIN_AFTER (5 * XY_SEC)
 
-const char *const xy_link_drop_name[XY_LINK_DROP_COUNT] = {XY_LINK_DROPS(XY_LIST_NAME)};
-const char *const xy_link_drop_text[XY_LINK_DROP_COUNT] = {XY_LINK_DROPS(XY_LIST_TEXT)};
-
 static int tables_init(struct xy_links *l)
 {
 	uint32_t n = l->cfg.max_peers;
 	int r = xy_rib_init(&l->rib, l->dp, n);
 	r = r ? r : xy_heap_init(&l->timers, n);
 	r = r ? r : xy_map_init(&l->by_key);
-	r = r ? r : xy_map_init(&l->by_index);
 	r = r ? r : xy_map_init(&l->by_serial);
 	r = r ? r : xy_map_init(&l->by_remote);
 	r = r ? r : xy_map_reserve(&l->by_key, n);
-	r = r ? r : xy_map_reserve(&l->by_index, n);
 	r = r ? r : xy_map_reserve(&l->by_serial, n);
 	r = r ? r : xy_map_reserve(&l->by_remote, n);
 	l->link = calloc(n, sizeof(*l->link));
@@ -44,17 +39,16 @@ static int tables_init(struct xy_links *l)
 	return 0;
 }
 
-static void protection_init(struct xy_links *l)
+static void own(struct xy_links *l)
 {
 	const struct xy_links_config *c = &l->cfg;
-	uint8_t key[16];
-	xy_cookie_checker_init(&l->checker, l->ours.pk);
-	randombytes_buf(key, sizeof(key));
-	xy_limiter_init(&l->known, key);
-	randombytes_buf(key, sizeof(key));
-	xy_limiter_init(&l->cookied, key);
-	xy_load_init(&l->load, c->stranger_rate ? c->stranger_rate : STRANGER_RATE,
-		     c->stranger_burst ? c->stranger_burst : STRANGER_BURST);
+	l->exchanges = c->exchanges;
+	l->owner.ops = &xy_link_exchange_ops;
+	l->owner.arg = l;
+	l->owner.count = c->max_peers;
+	l->owner.admission.rate = c->stranger_rate ? c->stranger_rate : STRANGER_RATE;
+	l->owner.admission.burst = c->stranger_burst ? c->stranger_burst : STRANGER_BURST;
+	xy_exchanges_own(c->exchanges, &l->owner);
 }
 
 int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, struct xy_err *err)
@@ -64,11 +58,8 @@ int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, st
 		return xy_err_set(err, ENOMEM, "no memory for links");
 	l->cfg = *cfg;
 	l->dp = cfg->dp;
-	memcpy(l->ours.sk, cfg->identity->x25519_sk, sizeof(l->ours.sk));
-	memcpy(l->ours.pk, cfg->identity->x25519.b, sizeof(l->ours.pk));
 	randombytes_buf(l->hash_key, sizeof(l->hash_key));
-	xy_jobs_init(&l->jobs);
-	protection_init(l);
+	own(l);
 	if (tables_init(l)) {
 		xy_links_destroy(l);
 		return xy_err_set(err, ENOMEM, "no memory for %u links: lower max_peers",
@@ -89,10 +80,10 @@ void xy_links_destroy(struct xy_links *l)
 	for (uint32_t i = 0; l->leaving && i < l->cfg.max_peers; i++) // what routing held
 		if (l->leaving[i])
 			xy_dp_peer_del(l->dp, i);
+	xy_exchanges_disown(l->exchanges, &l->owner);
 	xy_rib_fini(&l->rib);
 	xy_heap_fini(&l->timers);
 	xy_map_fini(&l->by_key);
-	xy_map_fini(&l->by_index);
 	xy_map_fini(&l->by_serial);
 	xy_map_fini(&l->by_remote);
 	free(l->link);
@@ -112,12 +103,6 @@ uint64_t xy_links_hash(const struct xy_links *l, const void *data, size_t len)
 	return h;
 }
 
-struct xy_link *xy_link_find(const struct xy_links *l, uint32_t slot, uint64_t serial)
-{
-	struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
-	return k && k->serial == serial ? k : NULL;
-}
-
 struct xy_link *xy_link_by_key(const struct xy_links *l, const uint8_t pk[XY_WG_KEY_LEN])
 {
 	uint32_t slot;
@@ -125,24 +110,6 @@ struct xy_link *xy_link_by_key(const struct xy_links *l, const uint8_t pk[XY_WG_
 		return NULL;
 	struct xy_link *k = l->link[slot];
 	return memcmp(k->key.b, pk, XY_WG_KEY_LEN) == 0 ? k : NULL;
-}
-
-struct xy_link *xy_link_by_index(const struct xy_links *l, uint32_t index)
-{
-	uint32_t slot;
-	return xy_map_get(&l->by_index, index, &slot) ? l->link[slot] : NULL;
-}
-
-bool xy_link_is_up(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
-{
-	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
-	return current && now - current->born < l->cfg.limits.reject_after_time;
-}
-
-// A session outlives the peer by minutes; a handshake that waits tells sooner.
-bool xy_link_is_well(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
-{
-	return xy_link_is_up(l, k, now) && !k->timers.attempt_start;
 }
 
 static bool is_kept_up(const struct xy_link *k)
@@ -181,14 +148,11 @@ void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	k->told_up = false;
 }
 
-static void give_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
+void xy_link_given_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	char at[XY_ENDPOINT_STRLEN];
 	unsigned long missed;
 	const char *why = xy_link_trouble_text(k, 0);
-	xy_dp_peer_release_held(l->dp, k->slot);
-	k->unanswered = true;
-	xy_link_handshake_end(l, k);
 	if (is_kept_up(k))
 		k->start_at = again_at(l, now);
 	if (xy_log_limit_pass(&k->quiet, now, &missed))
@@ -196,41 +160,10 @@ static void give_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
 			    xy_endpoint_str(&k->remote, at), why ? ": " : "", why ? why : "");
 }
 
-// There is nowhere to send to: what waits is dropped, and nothing is tried until that changes.
-static void no_way(struct xy_links *l, struct xy_link *k, xy_nsec now)
-{
-	xy_wg_timers_stop(&k->timers);
-	xy_dp_peer_release_held(l->dp, k->slot);
-	xy_link_endpoints_ask(l, k, now);
-}
-
-void xy_link_act(struct xy_links *l, struct xy_link *k, uint32_t actions, xy_nsec now)
-{
-	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
-	if (actions & XY_WG_DO_EXPIRE) {
-		xy_link_handshake_end(l, k);
-		xy_link_sessions_clear(l, k);
-		xy_link_down(l, k, now);
-		current = NULL;
-	}
-	if (actions & XY_WG_DO_GIVE_UP)
-		give_up(l, k, now);
-	if (actions & XY_WG_DO_INITIATE) {
-		xy_link_ask_place(l, k, actions & XY_WG_DO_NEXT_ENDPOINT, now);
-		if (k->remote.port)
-			xy_link_initiate(l, k, now);
-		else
-			no_way(l, k, now);
-	}
-	if ((actions & XY_WG_DO_KEEPALIVE) && current)
-		xy_dp_session_keepalive(l->dp, current->index);
-}
-
 void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
-	const xy_nsec due[] = {xy_wg_timers_deadline(&k->timers, now),
-			       xy_link_sessions_deadline(l, k), xy_link_open_ends(l, k),
-			       xy_link_handshake_ends(k), xy_link_trouble_due(l, k)};
+	const xy_nsec due[] = {xy_exchange_deadline(l->exchanges, &k->exchange, now),
+			       xy_link_open_ends(l, k), xy_link_trouble_due(l, k)};
 	xy_nsec at = k->start_at;
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(due); i++)
 		at = due[i] < at ? due[i] : at;
@@ -244,30 +177,17 @@ static void start(struct xy_links *l, struct xy_link *k, xy_nsec now)
 		return;
 	if (!k->remote.port && k->endpoints.count)
 		k->start_at = again_at(l, now);
-	xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
+	xy_exchange_want(l->exchanges, &k->exchange, now);
 }
 
 static void run(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
-	struct xy_wg_activity activity;
 	if (now >= xy_link_trouble_due(l, k))
 		xy_link_trouble_unanswered(l, k, now);
-	if (now >= xy_link_handshake_ends(k))
-		xy_link_handshake_end(l, k);
 	if (now >= k->start_at)
 		start(l, k, now);
-	xy_link_activity(l, k, &activity);
-	xy_link_act(l, k, xy_wg_timers_run(&k->timers, &activity, now), now);
-	xy_link_sessions_expire(l, k, now);
-	xy_link_session_place(l, k);
+	xy_exchange_run(l->exchanges, &k->exchange, now);
 	xy_link_schedule(l, k, now);
-}
-
-void xy_links_renew(struct xy_links *l)
-{
-	protection_init(l); // what was told to others may be known in a copy, too
-	l->jobs.era++;	    // and what helpers have drawn at random
-	l->renewing = l->cfg.max_peers;
 }
 
 static void renew_run(struct xy_links *l, unsigned *max, xy_nsec now)
@@ -310,7 +230,7 @@ static void session_event(struct xy_links *l, struct xy_link *k, const struct xy
 {
 	const struct xy_dp_heard heard = {ev->local, ev->interface, ev->port};
 	if (ev->type == XY_DP_FIRST) {
-		xy_link_session_first(l, k, ev->index, now);
+		xy_exchange_first(l->exchanges, &k->exchange, ev->index, now);
 		if (k->provisional)
 			xy_link_open_confirm(l, k, now);
 	} else if (ev->type == XY_DP_ROAM)
@@ -322,10 +242,12 @@ static void session_event(struct xy_links *l, struct xy_link *k, const struct xy
 
 static void ask(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
-	if (!k->remote.port)
-		no_way(l, k, now);
-	else
-		xy_link_act(l, k, xy_wg_timers_want(&k->timers, now), now);
+	if (k->remote.port) {
+		xy_exchange_want(l->exchanges, &k->exchange, now);
+	} else {
+		xy_exchange_stop(l->exchanges, &k->exchange);
+		xy_link_endpoints_ask(l, k, now);
+	}
 	xy_link_schedule(l, k, now);
 }
 
@@ -346,12 +268,36 @@ static void peer_event(struct xy_links *l, struct xy_link *k, const struct xy_dp
 	ask(l, k, now);
 }
 
+static void punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
+{
+	const struct xy_exchange_message m = {
+		.data = ev->data,
+		.len = ev->len,
+		.at = {.remote = ev->remote,
+		       .heard = {ev->local, ev->interface, ev->port},
+		       .worker = ev->worker},
+		.payer = ev->remote.addr,
+	};
+	if (xy_addr_is_mesh(&ev->remote.addr))
+		xy_links_drop(l, XY_HS_DROP_OVERLAY);
+	else
+		xy_exchanges_take(l->exchanges, &l->owner, &m, now);
+}
+
+// Of a session, and not of a handshake under way.
+static struct xy_link *by_session(const struct xy_links *l, uint32_t index)
+{
+	struct xy_exchange *x = xy_exchanges_by_index(l->exchanges, &l->owner, index);
+	return x && xy_keypairs_find(&x->keypairs, index) != XY_KEYPAIR_SLOTS ? xy_link_of(x)
+									      : NULL;
+}
+
 void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
 {
 	struct xy_link *k;
 	switch (ev->type) {
 	case XY_DP_PUNT:
-		xy_links_punt(l, ev, now);
+		punt(l, ev, now);
 		break;
 	case XY_DP_WANT:
 	case XY_DP_MTU:
@@ -365,8 +311,8 @@ void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec no
 	case XY_DP_ROAM:
 	case XY_DP_FIRST:
 	case XY_DP_NUDGE:
-		k = xy_link_by_index(l, ev->index);
-		if (k && xy_keypairs_find(&k->keypairs, ev->index) != XY_KEYPAIR_SLOTS)
+		k = by_session(l, ev->index);
+		if (k)
 			session_event(l, k, ev, now);
 		break;
 	case XY_DP_REFUSED:
@@ -390,9 +336,4 @@ bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max)
 			xy_link_endpoint_publish(l, k);
 	}
 	return *from < l->count;
-}
-
-unsigned xy_links_jobs(const struct xy_links *l)
-{
-	return l->jobs.used;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Links: the control side of WireGuard. Peers, handshakes in both roles, cookies, timers, sessions,
-// endpoints, routes. No loop, no socket, no clock in it: time comes with each call, what needs a
-// thread or the network goes out through xy_links_ops. Control thread only. The strings and tables
-// that it hands out stay its own and are good until the next call.
+// Links: peers, what the config says of them, where they are, and what leads there; the owner of
+// the WireGuard exchanges with them (exchange/exchange.h). No loop, no socket, no clock in it: time
+// comes with each call, what needs a thread or the network goes out through xy_links_ops. Control
+// thread only. The strings and tables that it hands out stay its own and are good until the next
+// call.
 #pragma once
 
 #include "base/err.h"
-#include "exchange/job.h"
 #include "identity/identity.h"
 #include "links/plan.h"
 #include "routing/rib.h"
@@ -14,34 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// What is dropped or refused here, in the order of the checks: name and text for `show drops`.
-#define XY_LINK_DROPS(X)                                                                         \
-	X(HS_MALFORMED, hs_malformed, "handshake message of wrong type or length")               \
-	X(HS_BAD_MAC, hs_bad_mac, "handshake message with a wrong mac1: meant for another key")  \
-	X(HS_COOKIE, hs_cookie, "handshake answered with a cookie: under load")                  \
-	X(HS_LIMITED, hs_limited, "handshakes from one source above its rate")                   \
-	X(HS_BUSY, hs_busy, "handshake dropped: helper queue full")                              \
-	X(HS_BAD, hs_bad, "handshake message that does not open: wrong key or secret")           \
-	X(HS_UNKNOWN_KEY, hs_unknown_key, "handshake from a key that is no peer")                \
-	X(HS_PROVISIONAL, hs_provisional, "stranger's link ended to make room for another")      \
-	X(HS_OPEN_FULL, hs_open_full, "no room for one more open peer: raise max_open_peers")    \
-	X(HS_OPEN_SHARE, hs_open_share, "open peer made room for one of another network")        \
-	X(HS_COLLISION, hs_collision, "stranger's key with the /64 of another peer, or ours")    \
-	X(HS_REPLAY, hs_replay, "initiation seen before (time stamp not newer)")                 \
-	X(HS_FLOOD, hs_flood, "initiations of one peer above 50 a second")                       \
-	X(HS_UNASKED, hs_unasked, "response or cookie to nothing that we asked")                 \
-	X(HS_OVERLAY, hs_overlay, "handshake or packet from an underlay address in the overlay") \
-	X(HS_NO_INDEX, hs_no_index, "no free session: raise max_sessions")                       \
-	X(HS_UNSENT, hs_unsent, "handshake message that could not be queued for sending")
-
-enum xy_link_drop {
-#define X(NAME, name, text) XY_LINK_DROP_##NAME,
-	XY_LINK_DROPS(X)
-#undef X
-		XY_LINK_DROP_COUNT
-};
-extern const char *const xy_link_drop_name[XY_LINK_DROP_COUNT];
-extern const char *const xy_link_drop_text[XY_LINK_DROP_COUNT];
+struct xy_exchanges;
 
 enum xy_link_change {
 	XY_LINK_CAME_UP,
@@ -54,9 +27,6 @@ enum xy_link_change {
 
 struct xy_links_ops {
 	void *arg;
-	// Has xy_job_run called on a helper and, on the control thread, xy_links_job_done after.
-	// Takes the job in any case.
-	void (*run)(void *arg, struct xy_job *job);
 	void (*random)(void *arg, void *buf, size_t len);
 	void (*wall)(void *arg, uint64_t *unix_sec, uint32_t *nsec);
 	// Starts to resolve host. 0: xy_links_resolved(serial, asked, ...) follows, with count 0
@@ -75,12 +45,10 @@ struct xy_links_ops {
 };
 
 struct xy_links_config {
-	struct xy_dp *dp; // its ports are there already
+	struct xy_dp *dp;		// its ports are there already
+	struct xy_exchanges *exchanges; // of the same identity; outlives links
 	const struct xy_identity *identity;
-	struct xy_wg_limits limits;
-	uint32_t max_peers;
-	// No handshake of ours carries an older time stamp than this; zeros: none was sent yet.
-	uint8_t stamp_floor[XY_WG_TAI64N_LEN];
+	uint32_t max_peers;			// numbers 0 to max_peers - 1
 	unsigned stranger_rate, stranger_burst; // handshakes before cookies are asked; 0 = default
 	struct xy_links_ops ops;
 };
@@ -102,15 +70,11 @@ bool xy_links_applying(const struct xy_links *l);
 int xy_links_apply_result(const struct xy_links *l, struct xy_err *err);
 
 void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now);
-void xy_links_job_done(struct xy_links *l, struct xy_job *job, xy_nsec now);
 void xy_links_resolved(struct xy_links *l, uint64_t serial, unsigned asked,
 		       const struct xy_endpoint *found, unsigned count, xy_nsec now);
 // Runs timers that are due, at most `max` links, and with what is left brings the plan on, two
 // steps (a route each) for a link; call again at xy_links_deadline, which may be now.
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now);
-// All sessions and handshakes end, and links begin anew, from the next _run on: their keys may be
-// in use in a copy of this machine, or are older than its clocks could tell.
-void xy_links_renew(struct xy_links *l);
 xy_nsec xy_links_deadline(const struct xy_links *l);
 // Asks for the way to the peers of at most max links again, from *from (0 at first) on;
 // true: there are more.
@@ -139,8 +103,6 @@ struct xy_link_probed {
 bool xy_links_path(const struct xy_links *l, uint32_t slot, struct xy_link_path *out);
 // NULL: nothing is known any more.
 void xy_links_probed(struct xy_links *l, uint32_t slot, const struct xy_link_probed *found);
-// The newest time stamp that was sent; zeros: none.
-void xy_links_stamp(const struct xy_links *l, uint8_t out[static XY_WG_TAI64N_LEN]);
 // Where a configured node was last heard from, for the next start. False: it never was, or at is no
 // such node.
 bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
@@ -163,8 +125,6 @@ bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now
 int xy_links_send(struct xy_links *l, const struct xy_endpoint *to, const struct xy_dp_heard *heard,
 		  const void *data, size_t len);
 bool xy_links_has(const struct xy_links *l, const struct xy_key *key);
-// Handshake jobs under way.
-unsigned xy_links_jobs(const struct xy_links *l);
 
 // --- what is going on
 
@@ -251,4 +211,3 @@ void xy_links_ask(struct xy_links *l, uint32_t slot, xy_nsec now);
 bool xy_links_is_open(const struct xy_links *l, uint32_t slot); // nobody configured it
 // The node address of that peer. False: no such peer, or a leaf, which has none.
 bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out);
-uint64_t xy_links_drops(const struct xy_links *l, enum xy_link_drop which);

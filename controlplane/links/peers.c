@@ -51,8 +51,7 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 	routing_set(l, k, p);
 	if (k->keepalive != p->keepalive) {
 		k->keepalive = p->keepalive;
-		k->timers.persistent_keepalive = p->keepalive * XY_SEC;
-		k->timers.persistent_at = p->keepalive ? now : XY_NEVER;
+		xy_exchange_keepalive_set(&k->exchange, p->keepalive * XY_SEC, now);
 	}
 	if (k->mtu != p->mtu) {
 		k->mtu = p->mtu;
@@ -66,21 +65,11 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 	return r;
 }
 
-// Links share wake-ups: so many one, and the rest 10 ms later each, so that no turn has them all.
-static void timers_init(const struct xy_links *l, struct xy_link *k)
-{
-	enum { TOGETHER = 64 };
-	xy_wg_timers_init(&k->timers, &l->cfg.limits, k->keepalive * XY_SEC);
-	k->timers.phase = k->slot / TOGETHER * 10 * XY_MSEC % XY_WG_POLL;
-}
-
 // Who was up is asked at once, in case it has nothing to send, and so would not find out.
 void xy_link_renew(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
-	bool had = xy_keypairs_current(&k->keypairs);
-	xy_link_handshake_end(l, k);
-	xy_link_sessions_clear(l, k);
-	timers_init(l, k);
+	bool had = xy_keypairs_current(&k->exchange.keypairs);
+	xy_exchange_restart(l->exchanges, &k->exchange);
 	xy_link_down(l, k, now);
 	xy_link_start_plan(l, k, now);
 	if (had && !k->leaf && k->remote.port && k->start_at == XY_NEVER)
@@ -92,7 +81,7 @@ static int enter(struct xy_links *l, struct xy_link *k)
 {
 	int r = xy_link_endpoint_publish(l, k); // before its indices and routes
 	r = r ? r : xy_map_set(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN), k->slot);
-	return r ? r : xy_map_set(&l->by_serial, k->serial, k->slot);
+	return r ? r : xy_map_set(&l->by_serial, k->exchange.serial, k->slot);
 }
 
 int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
@@ -106,7 +95,6 @@ int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 	if (!k)
 		return -ENOMEM;
 	k->slot = l->free_slot[--l->free_count];
-	k->serial = ++l->serial;
 	k->key = p->key;
 	k->leaf = p->leaf;
 	k->routing = xy_config_speaks(p);
@@ -114,10 +102,7 @@ int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 	k->mtu = p->mtu;
 	k->start_at = XY_NEVER;
 	k->mark = l->mark;
-	k->hs_remote = *remote;
-	memcpy(k->stamped, l->cfg.stamp_floor, sizeof(k->stamped));
-	xy_cookie_jar_init(&k->jar, p->key.b);
-	timers_init(l, k);
+	xy_exchange_init(l->exchanges, &k->exchange, k->slot, remote, k->keepalive * XY_SEC);
 	l->link[k->slot] = k;
 	int r = enter(l, k);
 	r = r ? r : xy_link_change(l, k, p, now);
@@ -132,12 +117,11 @@ void xy_link_remove(struct xy_links *l, struct xy_link *k)
 {
 	xy_link_tell(l, k, XY_LINK_REMOVED);
 	xy_link_open_end(l, k);
-	xy_link_handshake_end(l, k);
-	xy_link_sessions_clear(l, k);
+	xy_exchange_clear(l->exchanges, &k->exchange);
 	xy_link_unmeet(l, k);
 	xy_heap_set(&l->timers, &k->timer, XY_NEVER);
 	xy_map_del(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN));
-	xy_map_del(&l->by_serial, k->serial);
+	xy_map_del(&l->by_serial, k->exchange.serial);
 	xy_link_endpoints_free(l, k);
 	l->link[k->slot] = NULL;
 	l->leaving[k->slot] = true;

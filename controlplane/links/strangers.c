@@ -71,7 +71,7 @@ static bool make_room(struct xy_links *l, const struct xy_addr *from)
 	if (!k && (l->provisional_count >= provisional_most(l) || !l->free_count))
 		k = l->provisional_count ? l->provisional[0] : NULL;
 	if (k) {
-		xy_links_drop(l, XY_LINK_DROP_HS_PROVISIONAL);
+		xy_links_drop(l, XY_HS_DROP_PROVISIONAL);
 		xy_link_open_drop(l, k);
 	}
 	return l->free_count && provisional_most(l);
@@ -93,8 +93,8 @@ static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec
 	struct xy_link *k;
 	memcpy(p.key.b, job->pk, sizeof(p.key.b));
 	name_make(&p.key, p.name);
-	if (!make_room(l, &job->remote.addr)) {
-		xy_links_drop(l, XY_LINK_DROP_HS_OPEN_FULL);
+	if (!make_room(l, &job->at.remote.addr)) {
+		xy_links_drop(l, XY_HS_DROP_OPEN_FULL);
 		return NULL;
 	}
 	if (xy_link_add(l, &p, &job->theirs, now, &k))
@@ -184,7 +184,7 @@ static bool share_place(struct xy_links *l, const struct xy_link *k, xy_nsec now
 	free(table);
 	if (!oldest)
 		return false;
-	xy_links_drop(l, XY_LINK_DROP_HS_OPEN_SHARE);
+	xy_links_drop(l, XY_HS_DROP_OPEN_SHARE);
 	xy_link_open_drop(l, oldest);
 	return true;
 }
@@ -196,7 +196,7 @@ static bool may_stay(struct xy_links *l, const struct xy_link *k, const struct x
 	unsigned long missed;
 	if (!full && !is_taken(l, p))
 		return true;
-	xy_links_drop(l, full ? XY_LINK_DROP_HS_OPEN_FULL : XY_LINK_DROP_HS_COLLISION);
+	xy_links_drop(l, full ? XY_HS_DROP_OPEN_FULL : XY_HS_DROP_COLLISION);
 	if (xy_log_limit_pass(&l->log_open_full, now, &missed))
 		xy_log_warn("%s: %s (%lu more like this)", k->name,
 			    full ? "no room for one more open peer: raise max_open_peers"
@@ -207,7 +207,7 @@ static bool may_stay(struct xy_links *l, const struct xy_link *k, const struct x
 
 void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
-	const struct xy_keypair *current = xy_keypairs_current(&k->keypairs);
+	const struct xy_keypair *current = xy_keypairs_current(&k->exchange.keypairs);
 	const struct xy_rib_route route = {.prefix = xy_key_prefix(&k->key),
 					   .source = XY_ROUTE_PEER,
 					   .route = {.kind = XY_DP_ROUTE_PEER, .peer = k->slot}};
@@ -260,7 +260,7 @@ static struct xy_link *quietest(const struct xy_links *l)
 	struct xy_link *k = NULL;
 	for (uint32_t i = 0; l->open_count && i < l->cfg.max_peers; i++)
 		if (l->link[i] && l->link[i]->open &&
-		    (!k || l->link[i]->last_handshake < k->last_handshake))
+		    (!k || l->link[i]->exchange.last_handshake < k->exchange.last_handshake))
 			k = l->link[i];
 	return k;
 }
@@ -291,38 +291,21 @@ xy_nsec xy_link_open_ends(const struct xy_links *l, const struct xy_link *k)
 		return XY_NEVER;
 	if (k->provisional)
 		return k->open_since + PROVISIONAL_TIME;
-	return k->last_handshake + l->cfg.limits.reject_after_time + IDLE_TIME;
+	return k->exchange.last_handshake + xy_exchanges_limits(l->exchanges)->reject_after_time +
+	       IDLE_TIME;
 }
 
 // --- meeting
 
-static struct xy_job *job_new(struct xy_links *l, const uint8_t pk[static XY_WG_KEY_LEN],
-			      const struct xy_endpoint *remote)
+static void have_met(struct xy_links *l, const uint8_t pk[static XY_WG_KEY_LEN],
+		     const struct xy_endpoint *at, const struct xy_job *opened)
 {
-	struct xy_job *job = xy_job_take(&l->jobs, true);
-	if (!job) {
-		xy_links_drop(l, XY_LINK_DROP_HS_BUSY);
-		return NULL;
-	}
-	job->type = XY_JOB_MEET;
-	job->ours = &l->ours;
-	job->remote = *remote;
-	memcpy(job->pk, pk, sizeof(job->pk));
-	memcpy(job->theirs.psk, l->open_psk, sizeof(job->theirs.psk));
-	return job;
+	xy_exchanges_meet(l->exchanges, &l->owner, pk, l->open_psk, at, opened);
 }
 
 void xy_link_meet(struct xy_links *l, const struct xy_job *opened)
 {
-	struct xy_job *job = job_new(l, opened->pk, &opened->remote);
-	if (!job)
-		return;
-	job->asked = true;
-	job->worker = opened->worker;
-	job->heard = opened->heard;
-	job->state = opened->state;
-	job->initiation = opened->initiation;
-	l->cfg.ops.run(l->cfg.ops.arg, job);
+	have_met(l, opened->pk, &opened->at.remote, opened);
 }
 
 // A known one that is not up is tried there.
@@ -332,7 +315,7 @@ static void meet_known(struct xy_links *l, struct xy_link *k, const struct xy_en
 	if (k->leaf || xy_link_is_well(l, k, now))
 		return;
 	k->endpoints.learned = *at; // for when the present attempt is given up
-	if (k->hs != XY_LINK_HS_NONE && k->remote.port)
+	if (k->exchange.hs != XY_EXCHANGE_HS_NONE && k->remote.port)
 		return;
 	xy_link_ask_there(l, k, at, now);
 }
@@ -341,7 +324,7 @@ bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy
 		   xy_nsec now)
 {
 	struct xy_link *k = xy_link_by_key(l, key->b);
-	if (memcmp(key->b, l->ours.pk, sizeof(key->b)) == 0 || !xy_link_usable(at))
+	if (memcmp(key->b, l->cfg.identity->x25519.b, sizeof(key->b)) == 0 || !xy_link_usable(at))
 		return false;
 	if (k) {
 		meet_known(l, k, at, now);
@@ -349,35 +332,31 @@ bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy
 	}
 	if (!xy_links_open_to(l, at))
 		return false;
-	struct xy_job *job = job_new(l, key->b, at);
-	if (job)
-		l->cfg.ops.run(l->cfg.ops.arg, job);
+	have_met(l, key->b, at, NULL);
 	return true;
 }
 
-static void met_asking(struct xy_links *l, struct xy_job *job, xy_nsec now)
+static void met_asking(struct xy_links *l, const struct xy_job *job, xy_nsec now)
 {
 	struct xy_link *k = xy_link_by_key(l, job->pk);
 	if (!k)
-		k = xy_links_open_to(l, &job->remote) ? add(l, job, now) : NULL;
+		k = xy_links_open_to(l, &job->at.remote) ? add(l, job, now) : NULL;
 	if (k)
-		xy_link_answer(l, k, job, now);
+		xy_exchange_answer(l->exchanges, &k->exchange, job, now);
 }
 
-static void met_beacon(struct xy_links *l, struct xy_job *job, xy_nsec now)
+static void met_beacon(struct xy_links *l, const struct xy_job *job, xy_nsec now)
 {
 	struct xy_link *k = xy_link_by_key(l, job->pk);
 	if (!k)
-		k = xy_links_open_to(l, &job->remote) ? add(l, job, now) : NULL;
+		k = xy_links_open_to(l, &job->at.remote) ? add(l, job, now) : NULL;
 	if (k)
-		meet_known(l, k, &job->remote, now);
+		meet_known(l, k, &job->at.remote, now);
 }
 
-void xy_link_met(struct xy_links *l, struct xy_job *job, xy_nsec now)
+void xy_link_met(struct xy_links *l, const struct xy_job *job, xy_nsec now)
 {
-	if (job->result)
-		xy_links_drop(l, XY_LINK_DROP_HS_BAD);
-	else if (job->asked)
+	if (job->asked)
 		met_asking(l, job, now);
 	else
 		met_beacon(l, job, now);

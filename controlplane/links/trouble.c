@@ -50,7 +50,6 @@ __attribute__((format(printf, 4, 5))) static void trouble(struct xy_link *k, enu
 void xy_link_trouble_over(struct xy_link *k)
 {
 	k->trouble = XY_TROUBLE_NONE;
-	k->answers_unused = 0;
 }
 
 const char *xy_link_trouble_text(const struct xy_link *k, xy_nsec heard)
@@ -62,8 +61,10 @@ const char *xy_link_trouble_text(const struct xy_link *k, xy_nsec heard)
 
 xy_nsec xy_link_trouble_due(const struct xy_links *l, const struct xy_link *k)
 {
-	bool waits = k->hs == XY_LINK_HS_SENT && !k->worded;
-	return waits ? k->hs_sent + l->cfg.limits.rekey_timeout / 5 * WORD_AFTER : XY_NEVER;
+	const struct xy_exchange *x = &k->exchange;
+	bool waits = x->hs == XY_EXCHANGE_HS_SENT && k->worded != x->hs_sent;
+	xy_nsec wait = xy_exchanges_limits(l->exchanges)->rekey_timeout / 5 * WORD_AFTER;
+	return waits ? x->hs_sent + wait : XY_NEVER;
 }
 
 static void time_str(char *buf, size_t size, uint64_t unix_sec)
@@ -86,9 +87,7 @@ static uint64_t wall_sec(const struct xy_links *l)
 
 static void our_key(const struct xy_links *l, char text[XY_KEY_STRLEN])
 {
-	struct xy_key key;
-	memcpy(key.b, l->ours.pk, sizeof(key.b));
-	xy_key_str(&key, text);
+	xy_key_str(&l->cfg.identity->x25519, text);
 }
 
 void xy_link_trouble_unanswered(struct xy_links *l, struct xy_link *k, xy_nsec now)
@@ -97,8 +96,8 @@ void xy_link_trouble_unanswered(struct xy_links *l, struct xy_link *k, xy_nsec n
 	const struct xy_link *other = xy_link_by_remote(l, place);
 	char at[XY_ENDPOINT_STRLEN], clock[40], ours[XY_KEY_STRLEN], theirs[XY_KEY_STRLEN];
 
-	k->worded = true;
-	if (xy_link_is_up(l, k, now) && k->timers.attempts < 2)
+	k->worded = k->exchange.hs_sent;
+	if (xy_link_is_up(l, k, now) && k->exchange.timers.attempts < 2)
 		return; // one is lost now and then
 	xy_endpoint_str(place, at);
 	if (other && other != k && xy_link_is_well(l, other, now)) {
@@ -156,7 +155,7 @@ void xy_link_trouble_answered(struct xy_link *k, const struct xy_endpoint *from,
 {
 	enum { LOST = 2 }; // so many answers may be
 	char at[XY_ENDPOINT_STRLEN];
-	if (k->answers_unused++ < LOST)
+	if (k->exchange.answers_unused <= LOST)
 		return;
 	trouble(k, XY_TROUBLE_NOT_TAKEN, now,
 		"it begins anew and takes none of our answers to %s: its %s is another than ours, "
@@ -199,12 +198,12 @@ bool xy_links_other_key(const struct xy_links *l, xy_nsec now, struct xy_endpoin
 
 void xy_links_trouble_unknown(struct xy_links *l, const struct xy_job *job, xy_nsec now)
 {
-	struct xy_link *k = xy_link_by_remote(l, &job->remote);
+	struct xy_link *k = xy_link_by_remote(l, &job->at.remote);
 	char text[XY_KEY_STRLEN], from[XY_ENDPOINT_STRLEN];
 	unsigned long missed;
 	struct xy_key pk;
 	memcpy(pk.b, job->pk, sizeof(pk.b));
-	xy_endpoint_str(&job->remote, from);
+	xy_endpoint_str(&job->at.remote, from);
 	xy_key_str(&pk, text);
 	if (k && !xy_link_is_well(l, k, now))
 		trouble(k, XY_TROUBLE_KEY, now,
@@ -220,15 +219,14 @@ void xy_links_trouble_unknown(struct xy_links *l, const struct xy_job *job, xy_n
 
 // --- refused, though the sender is known
 
-void xy_link_refused(struct xy_links *l, struct xy_link *k, enum xy_link_drop why,
-		     const struct xy_endpoint *from, xy_nsec now)
+void xy_link_refused(struct xy_link *k, enum xy_hs_drop why, const struct xy_endpoint *from,
+		     xy_nsec now)
 {
 	char at[XY_ENDPOINT_STRLEN];
 	unsigned long missed;
-	xy_links_drop(l, why);
 	if (xy_log_limit_pass(&k->refusals, now, &missed))
 		xy_log_info("peer %s: refused, from %s: %s (%lu more like this)", k->name,
-			    xy_endpoint_str(from, at), xy_link_drop_text[why], missed);
+			    xy_endpoint_str(from, at), xy_hs_drop_text[why], missed);
 }
 
 static uint64_t stamp_sec(const uint8_t stamp[XY_WG_TAI64N_LEN])
@@ -240,24 +238,24 @@ static uint64_t stamp_sec(const uint8_t stamp[XY_WG_TAI64N_LEN])
 	return memcmp(stamp, zero, sizeof(zero)) && sec > origin ? sec - origin : 0;
 }
 
-void xy_link_trouble_stamp(struct xy_links *l, struct xy_link *k, const struct xy_job *job,
-			   xy_nsec now)
+void xy_link_trouble_stamp(struct xy_links *l, struct xy_link *k, const uint8_t *stamp,
+			   const struct xy_endpoint *from, xy_nsec now)
 {
 	char its[40], last[40], ours[40], at[XY_ENDPOINT_STRLEN];
-	time_str(its, sizeof(its), stamp_sec(job->timestamp));
-	time_str(last, sizeof(last), stamp_sec(k->timestamp));
+	time_str(its, sizeof(its), stamp_sec(stamp));
+	time_str(last, sizeof(last), stamp_sec(k->exchange.timestamp));
 	time_str(ours, sizeof(ours), wall_sec(l));
 	trouble(k, XY_TROUBLE_CLOCK, now,
 		"its handshake from %s is refused: the time stamp, %s, is older than one of "
 		"before, %s "
 		"(our clock: %s): its clock was set back, or an old message was sent again",
-		xy_endpoint_str(&job->remote, at), its, last, ours);
+		xy_endpoint_str(from, at), its, last, ours);
 }
 
 // A node that comes up with its clock in the past is told so by the time stamps of others.
-void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const struct xy_job *job)
+void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const uint8_t *stamp)
 {
-	uint64_t its = stamp_sec(job->timestamp), ours = wall_sec(l);
+	uint64_t its = stamp_sec(stamp), ours = wall_sec(l);
 	uint64_t apart = (its > ours ? its - ours : ours - its);
 	char their_time[40], our_time[40];
 	bool far = apart > CLOCK_NEAR / XY_SEC;

@@ -142,7 +142,7 @@ static json_t *warnings(const struct xy_daemon *d)
 		json_array_append_new(list, json_sprintf("%u routes find no room and wait: raise "
 							 "max_routes and restart",
 							 xy_links_rib(d->links)->waiting_count));
-	warn(list, xy_links_drops(d->links, XY_LINK_DROP_HS_NO_INDEX) > 0,
+	warn(list, xy_exchanges_drops(d->exchanges, XY_HS_DROP_NO_INDEX) > 0,
 	     "handshakes found no free session: raise max_sessions");
 	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
@@ -534,9 +534,9 @@ static json_t *show_drops(void *arg, struct xy_request *q)
 	}
 	for (unsigned k = 0; k < XY_DROP_COUNT; k++)
 		put_drop(list, xy_drop_name[k], sum[k], xy_drop_text[k]);
-	for (unsigned k = 0; k < XY_LINK_DROP_COUNT; k++)
-		put_drop(list, xy_link_drop_name[k], xy_links_drops(d->links, k),
-			 xy_link_drop_text[k]);
+	for (unsigned k = 0; k < XY_HS_DROP_COUNT; k++)
+		put_drop(list, xy_hs_drop_name[k], xy_exchanges_drops(d->exchanges, k),
+			 xy_hs_drop_text[k]);
 	for (unsigned k = 0; k < XY_JOIN_DROP_COUNT; k++)
 		put_drop(list, xy_join_drop_name[k], xy_join_drops(d->join, k),
 			 xy_join_drop_text[k]);

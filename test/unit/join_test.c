@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "base/bytes.h"
+#include "exchange/exchange.h"
 #include "fake_dataplane.h"
 #include "fake_net.h"
 #include "joining/joining.h"
@@ -17,6 +18,7 @@ enum { WAITING = 64 };
 struct node {
 	struct xy_dp dp;
 	struct xy_identity id;
+	struct xy_exchanges *exchanges;
 	struct xy_links *links;
 	struct xy_join *join;
 	struct xy_state *state;
@@ -106,7 +108,7 @@ static void job_run(void *arg, struct xy_job *job)
 {
 	const struct node *n = arg;
 	xy_job_run(job);
-	xy_links_job_done(n->links, job, w.now);
+	xy_exchanges_job_done(n->exchanges, job, w.now);
 }
 
 static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
@@ -157,12 +159,17 @@ static void node_make(struct node *n, uint8_t number, const char *self)
 	n->dp.arg = n;
 	n->dp.transmit = transmit;
 	n->dp.event = on_event;
+	struct xy_exchanges_config exchanges = {
+		.dp = &n->dp,
+		.identity = &n->id,
+		.limits = xy_wg_limits_default,
+		.ops = {.arg = n, .run = job_run, .random = random_bytes, .wall = wall}};
+	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
 	struct xy_links_config links = {.dp = &n->dp,
+					.exchanges = n->exchanges,
 					.identity = &n->id,
-					.limits = xy_wg_limits_default,
 					.max_peers = 8,
 					.ops = {.arg = n,
-						.run = job_run,
 						.random = random_bytes,
 						.wall = wall,
 						.resolve = no_name,
@@ -188,6 +195,7 @@ static void node_end(struct node *n)
 	CU_ASSERT_EQUAL(xy_join_jobs(n->join), 0);
 	xy_join_destroy(n->join);
 	xy_links_destroy(n->links);
+	xy_exchanges_destroy(n->exchanges);
 	xy_plan_free(&n->plan);
 	xy_state_close(n->state);
 }

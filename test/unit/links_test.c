@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "base/bytes.h"
+#include "exchange/exchanges.h"
 #include "fake_dataplane.h"
 #include "fake_net.h"
 #include "lag.h"
@@ -18,6 +19,7 @@ enum { NODES = 4, QUEUE = 4096, KEPT = 64 };
 struct node {
 	struct xy_dp dp;
 	struct xy_identity id;
+	struct xy_exchanges *exchanges;
 	struct xy_links *links;
 	struct xy_plan plan;
 	char key[XY_KEY_STRLEN];
@@ -78,7 +80,7 @@ static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 static void finish(struct node *n, struct xy_job *job)
 {
 	xy_job_run(job);
-	xy_links_job_done(n->links, job, w.now);
+	xy_exchanges_job_done(n->exchanges, job, w.now);
 }
 
 static void run_job(void *arg, struct xy_job *job)
@@ -140,6 +142,11 @@ static void transmit(void *arg, const struct xy_endpoint *to, const void *data, 
 
 static void node_start(struct node *n, const char *self, unsigned rate, const uint8_t *stamp_floor)
 {
+	struct xy_exchanges_config exchanges = {
+		.dp = &n->dp,
+		.identity = &n->id,
+		.limits = xy_wg_limits_default,
+		.ops = {.arg = n, .run = run_job, .random = random_bytes, .wall = wall}};
 	struct xy_links_config cfg;
 	fake_init(&n->dp, &w.now);
 	n->dp.self = at(self);
@@ -148,12 +155,10 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 	n->dp.event = on_event;
 	cfg = (struct xy_links_config){.dp = &n->dp,
 				       .identity = &n->id,
-				       .limits = xy_wg_limits_default,
 				       .max_peers = 8,
 				       .stranger_rate = rate,
 				       .stranger_burst = rate,
 				       .ops = {.arg = n,
-					       .run = run_job,
 					       .random = random_bytes,
 					       .wall = wall,
 					       .resolve = resolve,
@@ -161,7 +166,9 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 					       .open_to = open_to,
 					       .routing = routing}};
 	if (stamp_floor)
-		memcpy(cfg.stamp_floor, stamp_floor, sizeof(cfg.stamp_floor));
+		memcpy(exchanges.stamp_floor, stamp_floor, sizeof(exchanges.stamp_floor));
+	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
+	cfg.exchanges = n->exchanges;
 	CU_ASSERT_FATAL(xy_links_create(&cfg, &n->links, NULL) == 0);
 }
 
@@ -183,6 +190,7 @@ static void node_restart(struct node *n, const uint8_t *stamp_floor)
 	while (n->waiting_count)
 		finish(n, n->waiting[--n->waiting_count]);
 	xy_links_destroy(n->links);
+	xy_exchanges_destroy(n->exchanges);
 	xy_plan_free(&n->plan);
 	xy_endpoint_str(&n->dp.self, self);
 	node_start(n, self, 0, stamp_floor);
@@ -217,9 +225,10 @@ static void world_end(void)
 {
 	for (unsigned i = 0; i < NODES; i++) {
 		jobs_finish(&w.node[i]);
-		CU_ASSERT_EQUAL(xy_links_jobs(w.node[i].links), 0);
-		CU_ASSERT_EQUAL(w.node[i].links->jobs.strangers, 0);
+		CU_ASSERT_EQUAL(xy_exchanges_jobs(w.node[i].exchanges), 0);
+		CU_ASSERT_EQUAL(w.node[i].exchanges->jobs.strangers, 0);
 		xy_links_destroy(w.node[i].links);
+		xy_exchanges_destroy(w.node[i].exchanges);
 		CU_ASSERT_EQUAL(fake_sessions(&w.node[i].dp), 0);
 		CU_ASSERT_EQUAL(w.node[i].dp.dangling, 0);
 		CU_ASSERT_EQUAL(fake_route_count(w.node[i].dp.route), 0);
@@ -326,9 +335,9 @@ static bool is_at(const struct node *n, const struct xy_endpoint *where)
 	return xy_endpoint_eq(&k.remote, where);
 }
 
-static uint64_t drops(const struct node *n, enum xy_link_drop why)
+static uint64_t drops(const struct node *n, enum xy_hs_drop why)
 {
-	return xy_links_drops(n->links, why);
+	return xy_exchanges_drops(n->exchanges, why);
 }
 
 #define A	     (&w.node[0])
@@ -458,7 +467,7 @@ static void test_clock_back(void)
 		CU_ASSERT_EQUAL(A->dp.peer[0].held, 0); // no gap
 		run_for(XY_SEC);
 	}
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_REPLAY), 0);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_REPLAY), 0);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], w.sent[XY_WG_RESPONSE]);
 	world_end();
 }
@@ -469,13 +478,13 @@ static void test_clock_back_restart(void)
 	uint8_t stamp[XY_WG_TAI64N_LEN];
 	world_make();
 	pair_up();
-	xy_links_stamp(A->links, stamp);
+	xy_exchanges_stamp(A->exchanges, stamp);
 	w.set_back = 24 * 3600;
 	node_restart(A, NULL);
 	configure(A, B, SECRET, TO_B);
 	run_for(2 * XY_SEC);
 	CU_ASSERT(!is_up(A)); // what the state folder is for
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_REPLAY) > 0);
+	CU_ASSERT(drops(B, XY_HS_DROP_REPLAY) > 0);
 	node_restart(A, stamp);
 	configure(A, B, SECRET, TO_B);
 	run_for(2 * XY_SEC);
@@ -516,7 +525,8 @@ static void test_stamp_replayed(void)
 	struct datagram old = w.kept[0];
 	old.from = at("203.0.113.66:6666");
 	A->links->link[0]->start_at = XY_NEVER;
-	xy_link_act(A->links, A->links->link[0], XY_WG_DO_INITIATE, w.now); // a newer one
+	xy_exchange_act(A->exchanges, &A->links->link[0]->exchange, XY_WG_DO_INITIATE,
+			w.now); // a newer one
 	run_for(2 * XY_SEC);
 	deliver(&old); // while A is heard
 	step();
@@ -537,7 +547,7 @@ static void test_stamp_replayed(void)
 
 static void initiate(struct node *n)
 {
-	xy_link_act(n->links, n->links->link[0], XY_WG_DO_INITIATE, w.now);
+	xy_exchange_act(n->exchanges, &n->links->link[0]->exchange, XY_WG_DO_INITIATE, w.now);
 	run_for(6 * XY_SEC);
 }
 
@@ -611,14 +621,14 @@ static void test_renew(void)
 	configure(B, A, SECRET, TO_A); // both know where the other is
 	CU_ASSERT_EQUAL(xy_links_sessions(B->links, 0, before), 1);
 	A->jobs_wait = B->jobs_wait = true;
-	xy_link_act(A->links, A->links->link[0], XY_WG_DO_INITIATE, w.now);
+	xy_exchange_act(A->exchanges, &A->links->link[0]->exchange, XY_WG_DO_INITIATE, w.now);
 	jobs_finish(A);
 	run_for(20 * XY_MSEC); // B has the initiation
 	CU_ASSERT_FATAL(B->waiting_count == 1);
 	finish(B, B->waiting[0]);
 	B->waiting[0] = B->waiting[--B->waiting_count];
 	CU_ASSERT_FATAL(B->waiting_count == 1); // and its response is being made
-	xy_links_renew(B->links);
+	xy_exchanges_renew(B->exchanges);
 	CU_ASSERT_EQUAL(xy_links_deadline(B->links), 0);
 	xy_links_run(B->links, 10, w.now);
 	CU_ASSERT(!is_up(B) && B->dp.peer[0].current == 0);
@@ -646,7 +656,7 @@ static void test_renew_responder(void)
 {
 	world_make();
 	pair_up();
-	xy_links_renew(B->links);
+	xy_exchanges_renew(B->exchanges);
 	run_for(2 * XY_SEC);
 	CU_ASSERT(is_up(A) && is_up(B));
 	w.now += 3600 * XY_SEC; // a suspend as it shows without a word
@@ -757,8 +767,8 @@ static void test_cookie(void)
 	configure(B, A, SECRET, "");
 	configure(C, B, SECRET, TO_B); // B does not know C: a stranger that eats the bucket
 	run_for(2 * XY_SEC);
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_UNKNOWN_KEY) >= 1);
-	while (!xy_load_is(&B->links->load, w.now)) { // B is under load
+	CU_ASSERT(drops(B, XY_HS_DROP_UNKNOWN_KEY) >= 1);
+	while (!xy_load_is(&B->links->owner.admission.load, w.now)) { // B is under load
 		deliver(&w.kept[0]);
 		step();
 	}
@@ -766,10 +776,10 @@ static void test_cookie(void)
 	A->links->link[0]->start_at = w.now;
 	xy_link_schedule(A->links, A->links->link[0], w.now);
 	run_for(100 * XY_MSEC);
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_COOKIE) >= 1);
+	CU_ASSERT(drops(B, XY_HS_DROP_COOKIE) >= 1);
 	CU_ASSERT(w.sent[XY_WG_COOKIE_REPLY] >= 1);
 	CU_ASSERT(!is_up(A));
-	CU_ASSERT(A->links->link[0]->jar.cookie_birth != 0);
+	CU_ASSERT(A->links->link[0]->exchange.jar.cookie_birth != 0);
 	for (unsigned i = 0; i < 60; i++) { // still under load, but A has its cookie now
 		deliver(&w.kept[0]);
 		run_for(100 * XY_MSEC);
@@ -784,7 +794,7 @@ static void test_cookie_limited(void)
 	configure(B, A, SECRET, "");
 	configure(C, B, SECRET, TO_B);
 	run_for(2 * XY_SEC);
-	for (unsigned i = 0; i < 100 && !C->links->link[0]->jar.cookie_birth; i++) {
+	for (unsigned i = 0; i < 100 && !C->links->link[0]->exchange.jar.cookie_birth; i++) {
 		deliver(&w.kept[0]); // keeps B under load until C is asked for a cookie
 		run_for(100 * XY_MSEC);
 	}
@@ -794,13 +804,13 @@ static void test_cookie_limited(void)
 		run_for(100 * XY_MSEC);
 	}
 	CU_ASSERT_FATAL(w.kept_count > before); // this one shows its cookie
-	uint64_t asked = drops(B, XY_LINK_DROP_HS_COOKIE);
+	uint64_t asked = drops(B, XY_HS_DROP_COOKIE);
 	for (unsigned i = 0; i < 20; i++) {
 		deliver(&w.kept[before]);
 		step();
 	}
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_COOKIE), asked);
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_LIMITED) >= 14); // a cookie buys 5 at once
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_COOKIE), asked);
+	CU_ASSERT(drops(B, XY_HS_DROP_LIMITED) >= 14); // a cookie buys 5 at once
 	world_end();
 }
 
@@ -815,7 +825,7 @@ static void test_wrong_secret(void)
 		run_for(XY_SEC);
 	}
 	CU_ASSERT(!is_up(A) && !is_up(B));
-	CU_ASSERT(drops(A, XY_LINK_DROP_HS_BAD) > 0);
+	CU_ASSERT(drops(A, XY_HS_DROP_BAD) > 0);
 	CU_ASSERT_EQUAL(A->dp.peer[0].data_rx + B->dp.peer[0].data_rx, 0);
 	world_end();
 }
@@ -868,7 +878,7 @@ static void test_trouble(void)
 	run_for(5 * XY_SEC);
 	CU_ASSERT(has_trouble(B, "another key for us"));   // A's initiations are for C
 	CU_ASSERT(has_trouble(A, "another key is there")); // B's come from where C is to be
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_BAD_MAC) > 0);
+	CU_ASSERT(drops(B, XY_HS_DROP_BAD_MAC) > 0);
 	configure(A, B, SECRET, TO_B);
 	run_for(8 * XY_SEC);
 	CU_ASSERT(is_up(A) && is_up(B) && has_trouble(A, NULL) && has_trouble(B, NULL));
@@ -947,7 +957,7 @@ static void test_unknown_key(void)
 	configure(A, B, SECRET, TO_B);
 	run_for(20 * XY_SEC);
 	CU_ASSERT(!is_up(A));
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_UNKNOWN_KEY) >= 3);
+	CU_ASSERT(drops(B, XY_HS_DROP_UNKNOWN_KEY) >= 3);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE] + w.sent[XY_WG_COOKIE_REPLY], 0);
 	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
 	world_end();
@@ -983,7 +993,7 @@ static void test_open(void)
 	fake_data(&B->dp, 0);
 	run_for(XY_SEC);
 	CU_ASSERT(A->dp.peer[0].data_rx == 1 && B->dp.peer[0].data_rx == 1);
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_UNKNOWN_KEY), 0);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_UNKNOWN_KEY), 0);
 	world_end();
 }
 
@@ -1064,7 +1074,7 @@ static void test_open_bounded(void)
 	}
 	CU_ASSERT_EQUAL(xy_links_count(B->links), 2);
 	stranger_asks(B, "198.51.100.9:1", 9);
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_COOKIE), 1); // show that you can hear us
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_COOKIE), 1); // show that you can hear us
 	CU_ASSERT_EQUAL(xy_links_count(B->links), 2);
 	configure(A, B, "", TO_B); // who answers the cookie gets in
 	run_for(9 * XY_SEC);
@@ -1084,7 +1094,7 @@ static void test_open_oldest_out(void)
 		stranger_asks(B, "198.51.100.1:1", i);
 	l->cfg.max_peers = 8;
 	CU_ASSERT(xy_links_count(l) <= 8); // of one source, or of all slots
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_PROVISIONAL) >= 4);
+	CU_ASSERT(drops(B, XY_HS_DROP_PROVISIONAL) >= 4);
 	CU_ASSERT_EQUAL(l->provisional_count, xy_links_count(l));
 	run_for(11 * XY_SEC);
 	CU_ASSERT_EQUAL(xy_links_count(l), 0);
@@ -1102,7 +1112,7 @@ static void test_open_full(void)
 	configure(C, B, "", TO_B);
 	run_for(3 * XY_SEC);
 	CU_ASSERT(!has_route(B, C) && has_route(B, A));
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_OPEN_FULL) >= 1);
+	CU_ASSERT(drops(B, XY_HS_DROP_OPEN_FULL) >= 1);
 	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
 	world_end();
 }
@@ -1122,12 +1132,12 @@ static void test_open_shared(void)
 	configure(D, B, "", TO_B);
 	run_for(8 * XY_SEC);
 	CU_ASSERT(has_route(B, D) && has_route(B, C) && !has_route(B, A));
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_OPEN_SHARE), 1);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_OPEN_SHARE), 1);
 	CU_ASSERT_EQUAL(B->links->open_count, 2);
 	fake_data(&A->dp, 0); // unanswered: A asks again and again
 	run_for(60 * XY_SEC);
 	CU_ASSERT(has_route(B, D) && has_route(B, C) && !has_route(B, A));
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_OPEN_FULL) >= 1);
+	CU_ASSERT(drops(B, XY_HS_DROP_OPEN_FULL) >= 1);
 	world_end();
 }
 
@@ -1144,7 +1154,7 @@ static void test_open_collision(void)
 	CU_ASSERT_EQUAL(xy_rib_set(rib, &known), 0);
 	configure(A, B, "", TO_B);
 	run_for(3 * XY_SEC);
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_COLLISION) >= 1);
+	CU_ASSERT(drops(B, XY_HS_DROP_COLLISION) >= 1);
 	none(A, "");
 	run_for(30 * XY_SEC);
 	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
@@ -1268,11 +1278,11 @@ static void test_wrong_mac(void)
 	struct datagram d = w.kept[0];
 	d.data[120] ^= 1; // mac1
 	deliver(&d);
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_BAD_MAC), 1);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_BAD_MAC), 1);
 	CU_ASSERT_EQUAL(B->waiting_count, 0); // and no X25519 was spent
 	d.len--;
 	deliver(&d);
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_MALFORMED), 1);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_MALFORMED), 1);
 	world_end();
 }
 
@@ -1286,7 +1296,7 @@ static void test_replay(void)
 	d.from = C->dp.self; // and its sender would move the endpoint
 	deliver(&d);
 	step();
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_REPLAY), 1);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_REPLAY), 1);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], responses);
 	CU_ASSERT(is_at(B, &A->dp.self));
 	world_end();
@@ -1308,7 +1318,7 @@ static void test_roaming(void)
 	fake_data(&A->dp, 0);
 	run_for(XY_SEC);
 	CU_ASSERT(is_at(B, &before));
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_OVERLAY) >= 1);
+	CU_ASSERT(drops(B, XY_HS_DROP_OVERLAY) >= 1);
 	world_end();
 }
 
@@ -1486,7 +1496,7 @@ static void test_beacon_moves_no_data(void)
 	const struct xy_endpoint elsewhere = at("192.0.2.77:51820");
 	world_make();
 	pair_up();
-	A->links->link[0]->timers.attempt_start =
+	A->links->link[0]->exchange.timers.attempt_start =
 		w.now; // a rekey is under way: so it is not "well"
 	CU_ASSERT(xy_links_meet(A->links, &B->id.x25519, &elsewhere, w.now));
 	run_for(XY_SEC);
@@ -1526,19 +1536,20 @@ static void test_response_stale(void)
 	w.lose = NULL;
 	w.delay = 10 * XY_MSEC;
 	run_for(6 * XY_SEC);
-	CU_ASSERT_EQUAL(A->links->link[0]->hs, XY_LINK_HS_NONE); // crossing took no longer
+	CU_ASSERT_EQUAL(A->links->link[0]->exchange.hs,
+			XY_EXCHANGE_HS_NONE); // crossing took no longer
 	for (unsigned sec = 0; sec < 3600; sec++) {
 		fake_data(&B->dp, 0);
 		fake_data(&A->dp, 0);
 		run_for(XY_SEC);
 	}
-	uint64_t unasked = drops(A, XY_LINK_DROP_HS_UNASKED), before = B->dp.peer[0].data_rx;
+	uint64_t unasked = drops(A, XY_HS_DROP_UNASKED), before = B->dp.peer[0].data_rx;
 	deliver(&held);
 	for (unsigned sec = 0; sec < 60; sec++) {
 		fake_data(&A->dp, 0);
 		run_for(XY_SEC);
 	}
-	CU_ASSERT_EQUAL(drops(A, XY_LINK_DROP_HS_UNASKED), unasked + 1);
+	CU_ASSERT_EQUAL(drops(A, XY_HS_DROP_UNASKED), unasked + 1);
 	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, before + 60);
 	world_end();
 }
@@ -1554,15 +1565,15 @@ static void test_response_old(void)
 	run_for(2 * XY_SEC);
 	CU_ASSERT_FATAL(held.len != 0);
 	struct xy_link *k = A->links->link[0];
-	xy_wg_timers_stop(&k->timers);
+	xy_wg_timers_stop(&k->exchange.timers);
 	xy_link_schedule(A->links, k, w.now);
 	run_for(87 * XY_SEC);
-	CU_ASSERT_EQUAL(k->hs, XY_LINK_HS_SENT);
+	CU_ASSERT_EQUAL(k->exchange.hs, XY_EXCHANGE_HS_SENT);
 	run_for(5 * XY_SEC);
-	CU_ASSERT_EQUAL(k->hs, XY_LINK_HS_NONE);
+	CU_ASSERT_EQUAL(k->exchange.hs, XY_EXCHANGE_HS_NONE);
 	deliver(&held);
 	step();
-	CU_ASSERT_EQUAL(drops(A, XY_LINK_DROP_HS_UNASKED), 1);
+	CU_ASSERT_EQUAL(drops(A, XY_HS_DROP_UNASKED), 1);
 	CU_ASSERT(!is_up(A));
 	world_end();
 }
@@ -1597,12 +1608,12 @@ static void test_response_forged(void)
 	struct datagram more = forge(&held, 9);
 	deliver(&more);
 	CU_ASSERT_EQUAL(A->waiting_count, 4); // bounded
-	CU_ASSERT_EQUAL(drops(A, XY_LINK_DROP_HS_BUSY), 1);
+	CU_ASSERT_EQUAL(drops(A, XY_HS_DROP_BUSY), 1);
 	jobs_finish(A);
 	A->jobs_wait = false;
 	CU_ASSERT(is_up(A));
-	CU_ASSERT_EQUAL(A->links->link[0]->consuming, 0);
-	CU_ASSERT_EQUAL(drops(A, XY_LINK_DROP_HS_BAD), 3);
+	CU_ASSERT_EQUAL(A->links->link[0]->exchange.consuming, 0);
+	CU_ASSERT_EQUAL(drops(A, XY_HS_DROP_BAD), 3);
 	fake_data(&A->dp, 0);
 	run_for(XY_SEC);
 	CU_ASSERT_EQUAL(B->dp.peer[0].data_rx, 1);
@@ -1722,7 +1733,7 @@ static void test_removed_with_jobs(void)
 	jobs_finish(B);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], 0);
 	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
-	CU_ASSERT_EQUAL(B->links->by_index.count, 0);
+	CU_ASSERT_EQUAL(B->exchanges->by_index.count, 0);
 
 	configure(B, A, SECRET, ""); // again, and another peer in the slot meanwhile
 	run_for(5 * XY_SEC);
@@ -1740,8 +1751,8 @@ static void test_removed_with_jobs(void)
 	CU_ASSERT_EQUAL(apply(A, "", &err), 0);
 	configure(A, C, SECRET, TO_B); // another peer in the same slot
 	jobs_finish(A);
-	CU_ASSERT_EQUAL(A->links->link[0]->hs, XY_LINK_HS_NONE);
-	CU_ASSERT_EQUAL(A->links->by_index.count, fake_sessions(&A->dp));
+	CU_ASSERT_EQUAL(A->links->link[0]->exchange.hs, XY_EXCHANGE_HS_NONE);
+	CU_ASSERT_EQUAL(A->exchanges->by_index.count, fake_sessions(&A->dp));
 	world_end();
 }
 
@@ -1753,12 +1764,12 @@ static void test_no_index(void)
 	configure(A, B, SECRET, TO_B);
 	run_for(4 * XY_SEC);
 	CU_ASSERT(!is_up(A));
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_NO_INDEX), 1);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_NO_INDEX), 1);
 	B->dp.session_limit = FAKE_SESSIONS;
 	A->dp.session_limit = 0;
 	run_for(10 * XY_SEC);
 	CU_ASSERT(!is_up(A));
-	CU_ASSERT(drops(A, XY_LINK_DROP_HS_NO_INDEX) >= 1);
+	CU_ASSERT(drops(A, XY_HS_DROP_NO_INDEX) >= 1);
 	A->dp.session_limit = FAKE_SESSIONS;
 	run_for(10 * XY_SEC);
 	CU_ASSERT(is_up(A) && is_up(B));
@@ -1782,11 +1793,11 @@ static void test_strangers_first(void)
 	}
 	for (unsigned i = 0; i < 80; i++)
 		deliver(&of_c);
-	CU_ASSERT(drops(B, XY_LINK_DROP_HS_BUSY) >= 40);
-	uint64_t busy = drops(B, XY_LINK_DROP_HS_BUSY);
+	CU_ASSERT(drops(B, XY_HS_DROP_BUSY) >= 40);
+	uint64_t busy = drops(B, XY_HS_DROP_BUSY);
 	unsigned waiting = B->waiting_count;
 	deliver(&of_a); // a known peer still gets through
-	CU_ASSERT_EQUAL(drops(B, XY_LINK_DROP_HS_BUSY), busy);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_BUSY), busy);
 	CU_ASSERT_EQUAL(B->waiting_count, waiting + 1);
 	B->jobs_wait = false;
 	run_for(10 * XY_SEC);

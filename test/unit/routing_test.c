@@ -3,6 +3,7 @@
 // nodes, with fake dataplanes between them whose wires the test may cut.
 #include "unit.h"
 
+#include "exchange/exchange.h"
 #include "fake_dataplane.h"
 #include "fake_net.h"
 #include "log.h"
@@ -17,6 +18,7 @@ enum { NODES = 4, QUEUE = 1024, SLOTS = 8, PACKET = 1500, TURN = 64 };
 struct node {
 	struct xy_dp dp;
 	struct xy_identity id;
+	struct xy_exchanges *exchanges;
 	struct xy_links *links;
 	struct xy_routing *routing;
 	struct xy_plan plan;
@@ -196,12 +198,17 @@ static void node_make(struct node *n)
 
 static void node_start(struct node *n, uint32_t epoch)
 {
+	struct xy_exchanges_config exchanges = {
+		.dp = &n->dp,
+		.identity = &n->id,
+		.limits = xy_wg_limits_default,
+		.ops = {.arg = n, .run = run_job, .random = random_bytes, .wall = wall}};
+	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
 	struct xy_links_config links = {.dp = &n->dp,
+					.exchanges = n->exchanges,
 					.identity = &n->id,
-					.limits = xy_wg_limits_default,
 					.max_peers = SLOTS,
 					.ops = {.arg = n,
-						.run = run_job,
 						.random = random_bytes,
 						.wall = wall,
 						.resolve = resolve,
@@ -244,7 +251,7 @@ static void jobs_finish(struct node *n)
 		struct xy_job *job = n->job[0];
 		memmove(n->job, n->job + 1, --n->jobs * sizeof(n->job[0]));
 		xy_job_run(job);
-		xy_links_job_done(n->links, job, w.now);
+		xy_exchanges_job_done(n->exchanges, job, w.now);
 	}
 }
 
@@ -267,6 +274,7 @@ static void node_stop(struct node *n)
 	xy_routing_destroy(n->routing);
 	n->routing = NULL;
 	xy_links_destroy(n->links);
+	xy_exchanges_destroy(n->exchanges);
 	CU_ASSERT_EQUAL(n->dp.dangling, 0);
 	CU_ASSERT_EQUAL(fake_route_count(n->dp.route), 0);
 	xy_plan_free(&n->plan);
