@@ -1,0 +1,757 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The exchange by itself, on virtual time: two ends, back to back, whose owner is made up here. It
+// knows no endpoints: a message goes to the other end, and comes from its address, as between far
+// nodes. Sessions are a fake dataplane's. Every message may be lost or kept.
+#include "unit.h"
+
+#include "base/bytes.h"
+#include "exchange/exchanges.h"
+#include "fake_dataplane.h"
+#include "fake_net.h"
+
+#include <sodium.h>
+
+enum { ENDS = 2, FIRST = 5, COUNT = 3, QUEUE = 256, NUMBER = 6 };
+
+struct end {
+	struct xy_dp dp;
+	struct xy_identity id;
+	struct xy_exchanges *exchanges;
+	struct xy_exchange_owner owner;
+	struct xy_exchange x;
+	struct xy_hs_remote theirs;
+	bool there; // x is known
+	xy_nsec due;
+
+	// what the owner says
+	bool knows, crowded, refuses, meets, nowhere, send_fails;
+	// what it was told
+	unsigned changed[XY_EXCHANGE_GIVEN_UP + 1], noted[XY_NOTE_OTHER_KEY + 1];
+	unsigned came, released, renewed, places, again, cookies;
+
+	struct xy_job *job[XY_JOBS];
+	unsigned jobs;
+	bool jobs_wait;
+};
+
+struct message {
+	xy_nsec at;
+	unsigned to;
+	uint8_t data[256];
+	size_t len;
+};
+
+static struct {
+	xy_nsec now;
+	uint64_t random;
+	struct end end[ENDS];
+	struct message queue[QUEUE];
+	unsigned queued;
+	bool (*lose)(const struct message *m);
+	struct message kept; // of what was lost, the last
+	unsigned sent[5];    // by type
+} w;
+
+static struct end *const A = &w.end[0], *const B = &w.end[1];
+
+static unsigned other(const struct end *n)
+{
+	return n == A;
+}
+
+// --- what the exchange asks of the outside
+
+static void random_bytes(void *arg, void *buf, size_t len)
+{
+	fake_random(&w.random, buf, len);
+}
+
+static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
+{
+	*unix_sec = 1700000000 + w.now / XY_SEC;
+	*nsec = (uint32_t)(w.now % XY_SEC);
+}
+
+static void run(void *arg, struct xy_job *job)
+{
+	struct end *n = arg;
+	n->job[n->jobs++] = job;
+}
+
+// --- the owner
+
+static const char *name(const struct xy_exchange *x)
+{
+	return "other";
+}
+
+static struct xy_exchange *find(void *arg, uint32_t number)
+{
+	struct end *n = arg;
+	return n->there && number == NUMBER ? &n->x : NULL;
+}
+
+static bool knows(void *arg, const struct xy_exchange *x, const struct xy_exchange_place *at)
+{
+	return ((struct end *)arg)->knows;
+}
+
+static bool crowded(void *arg)
+{
+	return ((struct end *)arg)->crowded;
+}
+
+static struct xy_exchange *opened(void *arg, const struct xy_job *job, xy_nsec now)
+{
+	struct end *n = arg;
+	static const uint8_t psk[XY_WG_KEY_LEN];
+	CU_ASSERT(memcmp(job->pk, w.end[other(n)].id.x25519.b, sizeof(job->pk)) == 0);
+	if (n->there && !n->refuses)
+		return &n->x;
+	if (!n->meets)
+		xy_exchanges_drop(n->exchanges, XY_HS_DROP_UNKNOWN_KEY);
+	else if (!xy_exchanges_meet(n->exchanges, &n->owner, job->pk, psk, &job->at.remote, job))
+		CU_FAIL("there is room for a job");
+	return NULL;
+}
+
+static void enter(struct end *n)
+{
+	n->x = (struct xy_exchange){0};
+	xy_exchange_init(n->exchanges, &n->x, NUMBER, &n->theirs, 0);
+	n->there = true;
+	n->due = XY_NEVER;
+}
+
+static void met(void *arg, const struct xy_job *job, xy_nsec now)
+{
+	struct end *n = arg;
+	n->theirs = job->theirs;
+	enter(n);
+	xy_exchange_answer(n->exchanges, &n->x, job, now);
+}
+
+static struct xy_endpoint address(const struct end *n)
+{
+	return (struct xy_endpoint){.addr = n->id.addr};
+}
+
+static bool place(void *arg, struct xy_exchange *x, bool again, struct xy_exchange_place *to,
+		  xy_nsec now)
+{
+	struct end *n = arg;
+	n->places++;
+	n->again += again;
+	to->remote = address(&w.end[other(n)]);
+	return !n->nowhere;
+}
+
+static void put(const struct end *from, const void *data, size_t len)
+{
+	struct message m = {.at = w.now + 10 * XY_MSEC, .to = other(from), .len = len};
+	CU_ASSERT_FATAL(len <= sizeof(m.data) && w.queued < QUEUE);
+	memcpy(m.data, data, len);
+	w.sent[m.data[0]]++;
+	if (w.lose && w.lose(&m))
+		w.kept = m;
+	else
+		w.queue[w.queued++] = m;
+}
+
+static int send_message(void *arg, struct xy_exchange *x, const struct xy_exchange_place *to,
+			const void *msg, size_t len)
+{
+	struct end *n = arg;
+	const struct xy_endpoint where = address(&w.end[other(n)]);
+	CU_ASSERT(xy_endpoint_eq(&to->remote, &where));
+	n->cookies += !x;
+	if (n->send_fails)
+		return -ENOBUFS;
+	put(n, msg, len);
+	return 0;
+}
+
+static void came_from(void *arg, struct xy_exchange *x, const struct xy_exchange_place *at,
+		      xy_nsec now)
+{
+	((struct end *)arg)->came++;
+}
+
+static void changed(void *arg, struct xy_exchange *x, enum xy_exchange_change what, xy_nsec now)
+{
+	((struct end *)arg)->changed[what]++;
+}
+
+static void held_release(void *arg, struct xy_exchange *x)
+{
+	struct end *n = arg;
+	n->released++;
+	xy_dp_peer_release_held(&n->dp, x->number);
+}
+
+static void noted(void *arg, struct xy_exchange *x, const struct xy_exchange_noted *note,
+		  xy_nsec now)
+{
+	CU_ASSERT_EQUAL(!x, note->what == XY_NOTE_OTHER_KEY);
+	((struct end *)arg)->noted[note->what]++;
+}
+
+static void schedule(void *arg, struct xy_exchange *x, xy_nsec now)
+{
+	struct end *n = arg;
+	n->due = xy_exchange_deadline(n->exchanges, x, now);
+}
+
+static void renew(void *arg)
+{
+	struct end *n = arg;
+	n->renewed++;
+	xy_exchange_restart(n->exchanges, &n->x);
+	schedule(n, &n->x, w.now);
+}
+
+static const struct xy_exchange_ops ops = {.kind = "node",
+					   .name = name,
+					   .find = find,
+					   .knows = knows,
+					   .crowded = crowded,
+					   .opened = opened,
+					   .met = met,
+					   .place = place,
+					   .send = send_message,
+					   .came_from = came_from,
+					   .changed = changed,
+					   .held_release = held_release,
+					   .noted = noted,
+					   .schedule = schedule,
+					   .renew = renew};
+
+// --- the world
+
+static void on_event(void *arg, const struct xy_dp_event *ev)
+{
+	struct end *n = arg;
+	const struct xy_exchange_message m = {.data = ev->data,
+					      .len = ev->len,
+					      .at = {.remote = address(&w.end[other(n)])},
+					      .payer = w.end[other(n)].id.addr};
+	struct xy_exchange *x = xy_exchanges_by_index(n->exchanges, &n->owner, ev->index);
+	if (ev->type == XY_DP_PUNT)
+		xy_exchanges_take(n->exchanges, &n->owner, &m, w.now);
+	else if (ev->type == XY_DP_WANT)
+		xy_exchange_want(n->exchanges, &n->x, w.now);
+	else if (ev->type == XY_DP_FIRST && x)
+		xy_exchange_first(n->exchanges, x, ev->index, w.now);
+	if (n->there)
+		schedule(n, &n->x, w.now);
+}
+
+static void transmit(void *arg, const struct xy_endpoint *to, const void *data, size_t len)
+{
+	put(arg, data, len);
+}
+
+static void end_start(struct end *n)
+{
+	const struct xy_endpoint anywhere = {.addr = n->id.addr, .port = 1};
+	const struct xy_dp_peer peer = {.remote = anywhere};
+	const struct xy_exchanges_config cfg = {
+		.dp = &n->dp,
+		.identity = &n->id,
+		.limits = xy_wg_limits_default,
+		.ops = {.arg = n, .run = run, .random = random_bytes, .wall = wall}};
+	fake_init(&n->dp, &w.now);
+	n->dp.self = anywhere;
+	n->dp.arg = n;
+	n->dp.event = on_event;
+	n->dp.transmit = transmit;
+	CU_ASSERT_FATAL(xy_exchanges_create(&cfg, &n->exchanges, NULL) == 0);
+	n->owner =
+		(struct xy_exchange_owner){.ops = &ops, .arg = n, .first = FIRST, .count = COUNT};
+	n->owner.admission.rate = n->owner.admission.burst = 1000;
+	xy_exchanges_own(n->exchanges, &n->owner);
+	CU_ASSERT(xy_dp_peer_set(&n->dp, NUMBER, &peer) == 0);
+	n->knows = true;
+	n->due = XY_NEVER;
+}
+
+static void world_make(void)
+{
+	xy_log_init(XY_LOG_ERROR);
+	memset(&w, 0, sizeof(w));
+	w.now = 1000 * XY_SEC;
+	w.random = 88172645463325252;
+	for (unsigned i = 0; i < ENDS; i++) {
+		uint8_t seed[32];
+		random_bytes(NULL, seed, sizeof(seed));
+		CU_ASSERT_FATAL(xy_identity_from_seed(seed, &w.end[i].id) == 0);
+		end_start(&w.end[i]);
+	}
+	for (unsigned i = 0; i < ENDS; i++) {
+		static const uint8_t psk[XY_WG_KEY_LEN];
+		struct end *n = &w.end[i];
+		struct xy_hs_local ours;
+		memcpy(ours.sk, n->id.x25519_sk, sizeof(ours.sk));
+		memcpy(ours.pk, n->id.x25519.b, sizeof(ours.pk));
+		CU_ASSERT_FATAL(xy_hs_remote_init(&ours, w.end[!i].id.x25519.b, psk, &n->theirs) ==
+				0);
+		enter(n);
+	}
+}
+
+static void job_finish(struct end *n)
+{
+	struct xy_job *job = n->job[0];
+	memmove(n->job, n->job + 1, --n->jobs * sizeof(n->job[0]));
+	xy_job_run(job);
+	xy_exchanges_job_done(n->exchanges, job, w.now);
+}
+
+static void jobs_finish(struct end *n)
+{
+	while (n->jobs)
+		job_finish(n);
+}
+
+static void world_end(void)
+{
+	for (unsigned i = 0; i < ENDS; i++) {
+		struct end *n = &w.end[i];
+		jobs_finish(n);
+		if (n->there)
+			xy_exchange_clear(n->exchanges, &n->x);
+		CU_ASSERT_EQUAL(xy_exchanges_jobs(n->exchanges), 0);
+		CU_ASSERT_EQUAL(n->exchanges->by_index.count, 0);
+		CU_ASSERT_EQUAL(fake_sessions(&n->dp), 0);
+		xy_exchanges_disown(n->exchanges, &n->owner);
+		xy_exchanges_destroy(n->exchanges);
+	}
+}
+
+static void step(void)
+{
+	struct message m;
+	while (fake_net_take(w.queue, &w.queued, sizeof(m), w.now, &m)) {
+		const struct xy_endpoint from = address(&w.end[!m.to]);
+		fake_receive(&w.end[m.to].dp, &from, m.data, m.len);
+	}
+	for (unsigned i = 0; i < ENDS; i++) {
+		struct end *n = &w.end[i];
+		if (!n->jobs_wait)
+			jobs_finish(n);
+		if (n->there && n->due <= w.now) {
+			xy_exchange_run(n->exchanges, &n->x, w.now);
+			schedule(n, &n->x, w.now);
+		}
+	}
+}
+
+static void run_for(xy_nsec time)
+{
+	xy_nsec end = w.now + time;
+	unsigned turns = 0;
+	for (;;) {
+		xy_nsec next = fake_net_next(w.queue, w.queued, sizeof(w.queue[0]));
+		for (unsigned i = 0; i < ENDS; i++) {
+			const struct end *n = &w.end[i];
+			next = n->there && n->due < next ? n->due : next;
+			next = n->jobs && !n->jobs_wait ? w.now : next;
+		}
+		if (next > end)
+			break;
+		turns = next > w.now ? 0 : turns + 1;
+		CU_ASSERT_FATAL(turns < 100); // nothing spins
+		w.now = next > w.now ? next : w.now;
+		step();
+	}
+	w.now = end;
+}
+
+static void data(struct end *n)
+{
+	fake_data(&n->dp, NUMBER);
+}
+
+static uint64_t data_rx(const struct end *n)
+{
+	return n->dp.peer[NUMBER].data_rx;
+}
+
+static bool is_up(const struct end *n)
+{
+	return xy_exchange_is_up(n->exchanges, &n->x, w.now);
+}
+
+static uint64_t drops(const struct end *n, enum xy_hs_drop why)
+{
+	return xy_exchanges_drops(n->exchanges, why);
+}
+
+static bool lose_all(const struct message *m)
+{
+	return true;
+}
+
+static bool lose_responses(const struct message *m)
+{
+	return m->data[0] == XY_WG_RESPONSE;
+}
+
+static void deliver(const struct message *m)
+{
+	const struct xy_endpoint from = address(&w.end[!m->to]);
+	fake_receive(&w.end[m->to].dp, &from, m->data, m->len);
+}
+
+// --- tests
+
+static void test_handshake(void)
+{
+	world_make();
+	data(A);
+	CU_ASSERT(!is_up(A) && A->places == 1);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	CU_ASSERT_EQUAL(data_rx(B), 1); // what was held went
+	CU_ASSERT(A->changed[XY_EXCHANGE_BEGUN] == 1 && A->changed[XY_EXCHANGE_CURRENT] == 1);
+	CU_ASSERT(B->changed[XY_EXCHANGE_BEGUN] == 1 && B->changed[XY_EXCHANGE_CURRENT] == 1);
+	CU_ASSERT(A->came == 1 && B->came == 1); // message 2, message 1
+	CU_ASSERT(B->noted[XY_NOTE_STAMP] == 1 && B->noted[XY_NOTE_ANSWERED] == 1);
+	CU_ASSERT_EQUAL(B->x.answers_unused, 0);
+	CU_ASSERT(A->x.sent == 1 && A->x.failed == 0 && A->released == 0);
+	CU_ASSERT(xy_exchange_is_well(A->exchanges, &A->x, w.now));
+	data(B);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(data_rx(A), 1);
+	CU_ASSERT(xy_exchange_is_heard(A->exchanges, &A->x, w.now));
+	world_end();
+}
+
+// A response that is lost: the timers ask again, and the owner is asked where.
+static void test_retry(void)
+{
+	world_make();
+	w.lose = lose_responses;
+	data(A);
+	run_for(XY_SEC);
+	w.lose = NULL;
+	run_for(7 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && data_rx(B) == 1);
+	CU_ASSERT(A->places == 2 && A->again == 1 && A->x.failed == 1);
+	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 1); // the first answer's was overtaken
+	world_end();
+}
+
+static void test_rekey(void)
+{
+	unsigned n = 0;
+	world_make();
+	for (; n < 300; n++) {
+		data(A);
+		data(B);
+		run_for(XY_SEC);
+	}
+	CU_ASSERT(data_rx(A) == n && data_rx(B) == n);
+	CU_ASSERT(A->changed[XY_EXCHANGE_CURRENT] >= 3 && B->changed[XY_EXCHANGE_CURRENT] >= 3);
+	CU_ASSERT_EQUAL(A->changed[XY_EXCHANGE_AGED], 0);
+	CU_ASSERT(xy_exchange_sessions(&A->x) <= 2 && A->released == 0);
+	CU_ASSERT_EQUAL(A->exchanges->by_index.count, fake_sessions(&A->dp));
+	world_end();
+}
+
+static void test_both_at_once(void)
+{
+	world_make();
+	data(A);
+	data(B);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && data_rx(A) == 1 && data_rx(B) == 1);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] == 2 && w.sent[XY_WG_RESPONSE] == 2);
+	for (unsigned i = 0; i < 400; i++) {
+		data(A);
+		data(B);
+		run_for(XY_SEC);
+	}
+	CU_ASSERT(data_rx(A) == 401 && data_rx(B) == 401);
+	world_end();
+}
+
+// A response that was kept back until its initiation was given up opens nothing.
+static void test_too_late(void)
+{
+	world_make();
+	w.lose = lose_responses;
+	data(A);
+	run_for(100 * XY_SEC);
+	CU_ASSERT(A->changed[XY_EXCHANGE_GIVEN_UP] == 1 && A->released == 1 && A->x.unanswered);
+	CU_ASSERT_EQUAL(A->dp.peer[NUMBER].held, 0);
+	CU_ASSERT_EQUAL(A->x.hs, XY_EXCHANGE_HS_NONE);
+	CU_ASSERT_EQUAL(A->exchanges->by_index.count, 0);
+	w.lose = NULL;
+	deliver(&w.kept);
+	run_for(XY_SEC);
+	CU_ASSERT(!is_up(A) && drops(A, XY_HS_DROP_UNASKED) == 1 && A->came == 0);
+	data(A); // and the next one comes through
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && !A->x.unanswered);
+	world_end();
+}
+
+// A response that a helper still works on when its initiation has ended.
+static void test_stale_job(void)
+{
+	world_make();
+	A->jobs_wait = true;
+	data(A);
+	jobs_finish(A);
+	run_for(XY_SEC); // the response waits for a helper
+	CU_ASSERT_EQUAL(A->jobs, 1);
+	xy_exchange_clear(A->exchanges, &A->x);
+	jobs_finish(A);
+	CU_ASSERT(!is_up(A) && A->x.consuming == 0 && A->came == 0);
+	world_end();
+}
+
+static void test_cookie(void)
+{
+	world_make();
+	B->knows = false;
+	B->crowded = true;
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT(B->cookies == 1 && drops(B, XY_HS_DROP_COOKIE) == 1);
+	CU_ASSERT(A->noted[XY_NOTE_BUSY] == 1 && !is_up(A) && !is_up(B));
+	run_for(7 * XY_SEC); // the next bears the cookie, and is let in though nobody is known
+	CU_ASSERT(is_up(A) && is_up(B) && data_rx(B) == 1);
+	CU_ASSERT_EQUAL(B->cookies, 1);
+	world_end();
+}
+
+static void test_load(void)
+{
+	world_make();
+	B->knows = false;
+	B->owner.admission.load.full_at = w.now + 2 * XY_SEC; // dry
+	data(A);
+	run_for(100 * XY_MSEC);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_COOKIE), 1);
+	B->send_fails = true;
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_UNSENT), 0);
+	B->crowded = true;
+	A->x.jar.cookie_birth = 0; // it has lost it
+	run_for(6 * XY_SEC);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_UNSENT), 1);
+	world_end();
+}
+
+static void test_owner_says_no(void)
+{
+	world_make();
+	B->refuses = true;
+	data(A);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(!is_up(A) && !is_up(B) && drops(B, XY_HS_DROP_UNKNOWN_KEY) == 1);
+	CU_ASSERT(w.sent[XY_WG_RESPONSE] == 0 && B->came == 0 && fake_sessions(&B->dp) == 0);
+	B->refuses = false;
+	run_for(5 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && data_rx(B) == 1);
+	world_end();
+}
+
+// On demand: the owner knows no exchange for the key, has what it needs made, and then answers.
+static void test_met(void)
+{
+	world_make();
+	B->there = false;
+	B->meets = true;
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT(B->there && is_up(A) && is_up(B) && data_rx(B) == 1);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], 1);
+	world_end();
+}
+
+static void test_nowhere(void)
+{
+	world_make();
+	A->nowhere = true;
+	data(A);
+	run_for(100 * XY_SEC);
+	CU_ASSERT(A->released == 1 && w.sent[XY_WG_INITIATION] == 0);
+	CU_ASSERT_EQUAL(A->places, 1); // until somebody wants it again
+	A->nowhere = false;
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A) && data_rx(B) == 1);
+	world_end();
+}
+
+static void test_old_stamp(void)
+{
+	struct message first;
+	world_make();
+	w.lose = lose_all;
+	data(A);
+	jobs_finish(A);
+	first = w.kept;
+	w.lose = NULL;
+	run_for(8 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	deliver(&first); // while it is heard: a message that went round
+	run_for(XY_SEC);
+	CU_ASSERT(B->noted[XY_NOTE_REFUSED] == 1 && B->noted[XY_NOTE_OLD_STAMP] == 0);
+	run_for(100 * XY_SEC);
+	deliver(&first); // not heard: its clock may have gone back
+	run_for(XY_SEC);
+	CU_ASSERT(B->noted[XY_NOTE_REFUSED] == 1 && B->noted[XY_NOTE_OLD_STAMP] == 1);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_REPLAY), 2);
+	CU_ASSERT_EQUAL(B->came, 1);
+	world_end();
+}
+
+static void test_wrong_secret(void)
+{
+	world_make();
+	B->x.theirs.psk[0] ^= 1;
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT(!is_up(A) && !is_up(B) && A->noted[XY_NOTE_SECRET] == 1);
+	CU_ASSERT_EQUAL(A->x.hs, XY_EXCHANGE_HS_SENT); // the right one may still come
+	run_for(60 * XY_SEC);
+	CU_ASSERT(B->x.answers_unused > 5 && B->noted[XY_NOTE_ANSWERED] == B->x.answers_unused);
+	world_end();
+}
+
+// Sessions age, and three times that later all is forgotten.
+static void test_ends(void)
+{
+	world_make();
+	data(A);
+	run_for(XY_SEC);
+	w.lose = lose_all;
+	run_for(185 * XY_SEC);
+	CU_ASSERT(!is_up(A) && A->changed[XY_EXCHANGE_AGED] == 1);
+	CU_ASSERT_EQUAL(fake_sessions(&A->dp), 0);
+	CU_ASSERT_EQUAL(A->changed[XY_EXCHANGE_ENDED], 0);
+	run_for(400 * XY_SEC);
+	CU_ASSERT_EQUAL(A->changed[XY_EXCHANGE_ENDED], 1);
+	CU_ASSERT_EQUAL(A->due, XY_NEVER);
+	world_end();
+}
+
+static void test_renew(void)
+{
+	world_make();
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A));
+	data(A);
+	xy_exchange_act(A->exchanges, &A->x, XY_WG_DO_INITIATE, w.now);
+	CU_ASSERT_EQUAL(A->jobs, 1);
+	unsigned sent = w.sent[XY_WG_INITIATION];
+	xy_exchanges_renew(A->exchanges);
+	CU_ASSERT(A->renewed == 1 && !is_up(A) && fake_sessions(&A->dp) == 0);
+	jobs_finish(A); // drawn before: not sent
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], sent);
+	B->jobs_wait = true;
+	data(A);
+	run_for(100 * XY_MSEC);
+	job_finish(B);
+	unsigned answers = w.sent[XY_WG_RESPONSE];
+	xy_exchanges_renew(B->exchanges); // its answer is with a helper
+	jobs_finish(B);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE], answers);
+	B->jobs_wait = false;
+	run_for(6 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	world_end();
+}
+
+// An index leads to the exchange of one owner alone, whichever way a message came.
+static void test_two_owners(void)
+{
+	struct xy_exchange_owner links = {.ops = &ops, .arg = A, .first = 0, .count = FIRST};
+	struct xy_exchange_message m = {.payer = B->id.addr};
+	world_make();
+	links.admission.rate = links.admission.burst = 1000;
+	xy_exchanges_own(A->exchanges, &links);
+	CU_ASSERT_PTR_EQUAL(xy_exchange_owner_of(A->exchanges, FIRST - 1), &links);
+	CU_ASSERT_PTR_EQUAL(xy_exchange_owner_of(A->exchanges, FIRST), &A->owner);
+	CU_ASSERT_PTR_EQUAL(xy_exchange_owner_of(A->exchanges, FIRST + COUNT - 1), &A->owner);
+	CU_ASSERT_PTR_NULL(xy_exchange_owner_of(A->exchanges, FIRST + COUNT));
+	w.lose = lose_responses;
+	data(A);
+	run_for(XY_SEC);
+	w.lose = NULL;
+	m.data = w.kept.data;
+	m.len = w.kept.len;
+	m.at.remote = address(B);
+	xy_exchanges_take(A->exchanges, &links, &m, w.now); // as if it had come by a link
+	CU_ASSERT(drops(A, XY_HS_DROP_UNASKED) == 1 && A->jobs == 0);
+	CU_ASSERT_PTR_NULL(xy_exchanges_by_index(A->exchanges, &links, A->x.hs_index));
+	CU_ASSERT_PTR_EQUAL(xy_exchanges_by_index(A->exchanges, &A->owner, A->x.hs_index), &A->x);
+	xy_exchanges_take(A->exchanges, &A->owner, &m, w.now);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	xy_exchanges_disown(A->exchanges, &links);
+	world_end();
+}
+
+static void test_other_key(void)
+{
+	world_make();
+	w.lose = lose_all;
+	data(A);
+	jobs_finish(A);
+	w.lose = NULL;
+	w.kept.data[w.kept.len - 20] ^= 1; // in mac1
+	deliver(&w.kept);
+	CU_ASSERT(drops(B, XY_HS_DROP_BAD_MAC) == 1 && B->noted[XY_NOTE_OTHER_KEY] == 1);
+	CU_ASSERT_EQUAL(B->jobs, 0);
+	world_end();
+}
+
+static void test_no_index(void)
+{
+	world_make();
+	xy_log_level_set(XY_LOG_ERROR);
+	A->dp.session_limit = 0;
+	data(A);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(drops(A, XY_HS_DROP_NO_INDEX) == 1 && w.sent[XY_WG_INITIATION] == 0);
+	A->dp.session_limit = FAKE_SESSIONS;
+	run_for(6 * XY_SEC); // tried again by the timers
+	CU_ASSERT(is_up(A));
+	world_end();
+}
+
+// It goes while helpers work for it; another comes by its number.
+static void test_gone_meanwhile(void)
+{
+	world_make();
+	B->jobs_wait = true;
+	data(A);
+	run_for(100 * XY_MSEC);
+	job_finish(B); // opened; the answer is with a helper
+	CU_ASSERT(B->jobs == 1 && B->x.responding);
+	xy_exchange_clear(B->exchanges, &B->x);
+	xy_dp_peer_del(&B->dp, NUMBER);
+	const struct xy_dp_peer peer = {.remote = {.port = 1}};
+	CU_ASSERT(xy_dp_peer_set(&B->dp, NUMBER, &peer) == 0);
+	enter(B);
+	jobs_finish(B);
+	CU_ASSERT(w.sent[XY_WG_RESPONSE] == 0 && !B->x.responding);
+	CU_ASSERT_EQUAL(B->exchanges->by_index.count, 0);
+	world_end();
+}
+
+XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", test_retry},
+	     {"rekey", test_rekey}, {"both start at once", test_both_at_once},
+	     {"a response too late", test_too_late}, {"a helper too late", test_stale_job},
+	     {"cookie where strangers crowd", test_cookie}, {"cookie under load", test_load},
+	     {"the owner says no", test_owner_says_no}, {"an exchange on demand", test_met},
+	     {"nowhere to send to", test_nowhere}, {"an old time stamp", test_old_stamp},
+	     {"another secret", test_wrong_secret}, {"sessions end", test_ends},
+	     {"begun anew", test_renew}, {"two owners", test_two_owners},
+	     {"another key than ours", test_other_key}, {"no free session", test_no_index},
+	     {"gone meanwhile", test_gone_meanwhile})
