@@ -76,6 +76,7 @@ static int parts_create(struct xy_dp *dp, struct xy_err *err)
 	r = r ? r : xy_pools_create(dp, err);
 	r = r ? r : rcu_create(dp, err);
 	r = r ? r : xy_sessions_init(dp, err);
+	r = r ? r : xy_ends_init(dp, err);
 	r = r ? r : xy_peers_init(dp, err);
 	r = r ? r : xy_groups_init(dp, err);
 	r = r ? r : xy_fib_init(dp, err);
@@ -161,6 +162,7 @@ void xy_dp_destroy(struct xy_dp *dp)
 		xy_retire_run(dp, true); // what the tables gave back
 	xy_groups_fini(dp);
 	xy_peers_fini(dp);
+	xy_ends_fini(dp);
 	xy_sessions_fini(dp);
 	rte_free(dp->rcu);
 	xy_pools_destroy(dp);
@@ -374,7 +376,7 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 	}
 	const struct xy_session *s = ev->index ? xy_session_find_rcu(dp, ev->index) : NULL;
 	if (s)
-		ev->peer = s->peer;
+		ev->peer = s->end;
 }
 
 // Does what the event is about still exist? A peer's number may be another's by now, its session's

@@ -14,7 +14,7 @@
 #include <rte_rcu_qsbr.h>
 
 struct xy_session;
-struct xy_peer_slot;
+struct xy_end;
 struct xy_groups;
 struct xy_retired;
 struct xy_slots;
@@ -49,8 +49,9 @@ struct xy_dp {
 	struct xy_session *session; // [session_mask + 1], reserved memory, pages come with use
 	uint32_t session_mask;
 	struct xy_index_key index_key;
-	struct xy_peer_slot *peer; // [max_peers]
-	uint64_t *known;	   // [known_mask + 1] buckets: known.h
+	struct xy_end *end; // [ends]: links, [0, max_peers), and what comes behind (end.h)
+	uint32_t ends;
+	uint64_t *known; // [known_mask + 1] buckets: known.h
 	uint32_t known_mask;
 	uint8_t known_key[16];
 	char memory[64];

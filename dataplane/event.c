@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "event.h"
 
-#include "peer.h"
+#include "end.h"
 
 #include <rte_ring_elem.h>
 #include <unistd.h>
@@ -78,7 +78,7 @@ static enum xy_drop punt_stranger(struct xy_worker *w, struct xy_msg *msg)
 
 static enum xy_drop punt_routing(struct xy_worker *w, struct xy_msg *msg)
 {
-	uint32_t *waiting = &w->dp->peer[xy_packet(msg->m)->from].overlay_waiting;
+	uint32_t *waiting = &w->dp->end[xy_packet(msg->m)->from].link.overlay_waiting;
 	if (__atomic_load_n(waiting, __ATOMIC_RELAXED) >= RING_NEIGHBOUR)
 		return XY_DROP_PUNT_FULL;
 	__atomic_add_fetch(waiting, 1, __ATOMIC_RELAXED); // before the control thread can take it
@@ -113,7 +113,7 @@ enum xy_drop xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mb
 void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg)
 {
 	if (msg->type == XY_DP_OVERLAY && msg->punt != XY_PUNT_SERVICE)
-		__atomic_sub_fetch(&dp->peer[xy_packet(msg->m)->from].overlay_waiting, 1,
+		__atomic_sub_fetch(&dp->end[xy_packet(msg->m)->from].link.overlay_waiting, 1,
 				   __ATOMIC_RELAXED);
 }
 

@@ -8,14 +8,14 @@
 
 struct line {
 	struct xy_queue queue;
-	uint32_t generation; // of the peer slot when it was first put to
+	uint32_t generation; // of the end when it was first put to
 	xy_nsec wanted;
 };
 
 struct xy_hold {
 	struct xy_dp *dp;
-	struct line *line; // [max_peers], pages come with use
-	uint32_t *active;  // peers with something held
+	struct line *line; // [ends], pages come with use
+	uint32_t *active;  // ends with something held
 	uint32_t active_count, total, limit;
 	uint32_t epoch; // dp->session_epoch at the last look
 	uint32_t scan;	// where the last take stopped
@@ -34,8 +34,8 @@ struct xy_hold *xy_hold_create(struct xy_dp *dp, const struct rte_mempool *pool)
 		sharers += dp->worker[i]->pool == pool;
 	// A quarter of the pool over its workers: what waits must not starve what moves.
 	h->limit = pool->size / 4 / sharers;
-	h->line = xy_memory_reserve(dp->cfg.max_peers * sizeof(*h->line));
-	h->active = xy_memory_reserve(dp->cfg.max_peers * sizeof(*h->active));
+	h->line = xy_memory_reserve(dp->ends * sizeof(*h->line));
+	h->active = xy_memory_reserve(dp->ends * sizeof(*h->active));
 	if (!h->line || !h->active) {
 		xy_hold_destroy(h);
 		return NULL;
@@ -56,8 +56,8 @@ void xy_hold_destroy(struct xy_hold *h)
 	for (uint32_t i = 0; i < h->active_count; i++)
 		while (h->line[h->active[i]].queue.count)
 			rte_pktmbuf_free(take(h, &h->line[h->active[i]]));
-	xy_memory_release(h->line, h->dp->cfg.max_peers * sizeof(*h->line));
-	xy_memory_release(h->active, h->dp->cfg.max_peers * sizeof(*h->active));
+	xy_memory_release(h->line, h->dp->ends * sizeof(*h->line));
+	xy_memory_release(h->active, h->dp->ends * sizeof(*h->active));
 	free(h);
 }
 
@@ -71,7 +71,7 @@ static void active_remove(struct xy_hold *h, uint32_t at)
 	h->active[at] = h->active[--h->active_count];
 }
 
-// The oldest packet of a peer that holds more than an equal share. There is one when all is full
+// The oldest packet of an end that holds more than an equal share. There is one when all is full
 // and somebody holds less than that. The hand stays where it is while it finds something, so over
 // many packets it makes few steps.
 static struct rte_mbuf *evict(struct xy_hold *h, uint32_t share)
@@ -101,8 +101,8 @@ static struct rte_mbuf *make_room(struct xy_hold *h, struct line *l, struct rte_
 
 struct rte_mbuf *xy_hold_put(struct xy_hold *h, struct rte_mbuf *m, xy_nsec now, bool *want)
 {
-	uint32_t peer = xy_packet(m)->next;
-	struct line *l = &h->line[peer];
+	uint32_t end = xy_packet(m)->next;
+	struct line *l = &h->line[end];
 	bool empty = !l->queue.count;
 
 	*want = now - l->wanted >= XY_SEC || !l->wanted;
@@ -112,14 +112,13 @@ struct rte_mbuf *xy_hold_put(struct xy_hold *h, struct rte_mbuf *m, xy_nsec now,
 	if (out == m)
 		return m;
 	if (empty) {
-		l->generation =
-			__atomic_load_n(&h->dp->peer[peer].hold_generation, __ATOMIC_ACQUIRE);
-		h->active[h->active_count++] = peer;
+		l->generation = __atomic_load_n(&h->dp->end[end].hold_generation, __ATOMIC_ACQUIRE);
+		h->active[h->active_count++] = end;
 	}
 	xy_queue_put(&l->queue, m);
 	h->total++;
 	// A session may have come between wg_seal's look and now.
-	h->again = h->again || xy_peer_session_rcu(h->dp, peer, now);
+	h->again = h->again || xy_end_session_rcu(h->dp, end, now);
 	return out;
 }
 
@@ -139,11 +138,11 @@ unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *dro
 	}
 	h->again = false;
 	while (h->scan < h->active_count) {
-		uint32_t peer = h->active[h->scan];
-		struct line *l = &h->line[peer];
+		uint32_t end = h->active[h->scan];
+		struct line *l = &h->line[end];
 		bool stale = l->generation !=
-			     __atomic_load_n(&h->dp->peer[peer].hold_generation, __ATOMIC_ACQUIRE);
-		if (!stale && !xy_peer_session_rcu(h->dp, peer, now)) {
+			     __atomic_load_n(&h->dp->end[end].hold_generation, __ATOMIC_ACQUIRE);
+		if (!stale && !xy_end_session_rcu(h->dp, end, now)) {
 			h->scan++;
 			continue;
 		}

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Packets that wait for a session with their next hop: per worker and peer, bounded, the oldest
-// dropped first; where all of them are too many, those of the peers with the most. One worker's
-// own.
+// Packets that wait for a session with the end that they are to be sealed for: per worker and end,
+// bounded, the oldest dropped first; where all of them are too many, those of the ends with the
+// most. One worker's own.
 #pragma once
 
-#include "peer.h"
+#include "end.h"
 
 struct xy_hold;
 
 struct xy_hold *xy_hold_create(struct xy_dp *dp, const struct rte_mempool *pool); // a worker's
 void xy_hold_destroy(struct xy_hold *h); // frees what is held
 
-// Keeps m for its `next` peer; what had to give way comes back (to be dropped as hold_full), or
-// NULL. *want: the control thread should hear of it (at most once a second per peer).
+// Keeps m for its `next` end; what had to give way comes back (to be dropped as hold_full), or
+// NULL. *want: the control thread should hear of it (at most once a second per end).
 struct rte_mbuf *xy_hold_put(struct xy_hold *h, struct rte_mbuf *m, xy_nsec now, bool *want);
 uint32_t xy_hold_count(const struct xy_hold *h);
 

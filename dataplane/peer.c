@@ -2,15 +2,13 @@
 #include "peer.h"
 
 #include "known.h"
-#include "memory.h"
 #include "retire.h"
 
 #include <stdlib.h>
 
 int xy_peers_init(struct xy_dp *dp, struct xy_err *err)
 {
-	dp->peer = xy_memory_reserve(dp->cfg.max_peers * sizeof(*dp->peer));
-	if (!dp->peer || xy_known_init(dp))
+	if (xy_known_init(dp))
 		return xy_err_set(err, ENOMEM,
 				  "no memory for %u peers: lower max_peers in the config",
 				  dp->cfg.max_peers);
@@ -19,10 +17,14 @@ int xy_peers_init(struct xy_dp *dp, struct xy_err *err)
 
 void xy_peers_fini(struct xy_dp *dp)
 {
-	for (uint32_t i = 0; dp->peer && i < dp->cfg.max_peers; i++)
-		free(dp->peer[i].adjacency);
-	xy_memory_release(dp->peer, dp->cfg.max_peers * sizeof(*dp->peer));
+	for (uint32_t i = 0; dp->end && i < dp->cfg.max_peers; i++)
+		free(dp->end[i].link.adjacency);
 	xy_known_fini(dp);
+}
+
+static bool is_there(const struct xy_dp *dp, uint32_t peer)
+{
+	return peer < dp->cfg.max_peers && dp->end[peer].link.adjacency;
 }
 
 // What fits between the underlay headers, WireGuard's header and its tag.
@@ -66,12 +68,13 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 	if (cfg->resolved && port) // else the kernel's socket sends
 		xy_frame_header_make(&a->frame, cfg->next_mac, cfg->own_mac, &cfg->local,
 				     port->udp_port, &cfg->remote, port->sums);
-	struct xy_peer_slot *p = &dp->peer[peer];
-	struct xy_adjacency *old = p->adjacency;
+	struct xy_end *e = &dp->end[peer];
+	struct xy_adjacency *old = e->link.adjacency;
 	if (!old)
-		p->incarnation++;
-	__atomic_store_n(&p->adjacency, a, __ATOMIC_RELEASE);
-	xy_known_set(dp, &p->known, cfg->remote.port && !cfg->provisional ? &cfg->remote : NULL);
+		e->incarnation++;
+	__atomic_store_n(&e->link.adjacency, a, __ATOMIC_RELEASE);
+	xy_known_set(dp, &e->link.known,
+		     cfg->remote.port && !cfg->provisional ? &cfg->remote : NULL);
 	xy_dp_retire_free(dp, old);
 	xy_dp_epoch_raise(dp);
 	return 0;
@@ -79,23 +82,31 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 
 void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer)
 {
-	if (peer >= dp->cfg.max_peers || !dp->peer[peer].adjacency)
+	if (!is_there(dp, peer))
 		return;
-	struct xy_peer_slot *p = &dp->peer[peer];
-	struct xy_adjacency *old = p->adjacency;
-	xy_sessions_del_peer(dp, peer);
-	__atomic_store_n(&p->adjacency, NULL, __ATOMIC_RELEASE);
-	xy_known_set(dp, &p->known, NULL);
+	struct xy_end *e = &dp->end[peer];
+	struct xy_adjacency *old = e->link.adjacency;
+	__atomic_store_n(&e->link.adjacency, NULL, __ATOMIC_RELEASE);
+	xy_known_set(dp, &e->link.known, NULL);
 	xy_dp_retire_free(dp, old);
-	memset(&p->gone, 0, sizeof(p->gone));
-	p->incarnation++;
-	xy_dp_peer_release_held(dp, peer);
+	xy_end_forget(dp, peer);
 }
 
 void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer)
 {
-	if (peer >= dp->cfg.max_peers)
-		return;
-	__atomic_add_fetch(&dp->peer[peer].hold_generation, 1, __ATOMIC_RELEASE);
-	xy_dp_epoch_raise(dp);
+	if (peer < dp->cfg.max_peers)
+		xy_end_release_held(dp, peer);
+}
+
+int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out)
+{
+	if (!is_there(dp, peer))
+		return -ENOENT;
+	xy_sessions_sum(dp, peer, out);
+	return 0;
+}
+
+int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index)
+{
+	return is_there(dp, peer) ? xy_session_reserve(dp, peer, index) : -ENOENT;
 }

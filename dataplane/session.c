@@ -2,9 +2,9 @@
 #include "session.h"
 
 #include "base/secret.h"
+#include "end.h"
 #include "event.h"
 #include "memory.h"
-#include "peer.h"
 #include "retire.h"
 
 #include <sodium.h>
@@ -95,21 +95,19 @@ static struct xy_session *session_any(const struct xy_dp *dp, uint32_t index)
 	return mine ? s : NULL;
 }
 
-int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index)
+int xy_session_reserve(struct xy_dp *dp, uint32_t end, uint32_t *index)
 {
 	uint32_t slot;
-	if (peer >= dp->cfg.max_peers || !dp->peer[peer].adjacency)
-		return -ENOENT;
 	if (!slot_take(dp, &slot))
 		return -ENOSPC;
 	struct xy_session *s = &dp->session[slot];
-	struct xy_peer_slot *p = &dp->peer[peer];
+	struct xy_end *e = &dp->end[end];
 	s->generation++;
 	s->index = xy_index_hide(&dp->index_key, s->generation * (dp->session_mask + 1) | slot);
-	s->peer = peer;
-	s->incarnation = p->incarnation;
-	s->next_of_peer = p->sessions;
-	p->sessions = slot + 1;
+	s->end = end;
+	s->incarnation = e->incarnation;
+	s->next_of_end = e->sessions;
+	e->sessions = slot + 1;
 	__atomic_store_n(&s->state, XY_SESSION_RESERVED, __ATOMIC_RELEASE); // after its index
 	*index = s->index;
 	return 0;
@@ -123,14 +121,11 @@ int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_sessi
 	if (keys_set(s, keys))
 		return -ENOMEM;
 	s->remote_index = keys->remote_index;
-	s->owner = keys->owner < dp->workers ? keys->owner : 0;
 	s->born = keys->born;
 	s->reject_at = keys->born + dp->cfg.limits.reject_after_time;
-	s->tx_counter = 0;
-	s->tx_nudged = 0;
-	s->roam_told = 0;
-	s->first_seen = false;
-	memset(&s->replay, 0, sizeof(s->replay));
+	for (unsigned i = 0; i < XY_LANES; i++)
+		s->owner[i].worker = keys->owner < dp->workers ? keys->owner : 0;
+	memset(s->lane, 0, sizeof(s->lane));
 	__atomic_store_n(&s->state, XY_SESSION_LIVE, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -151,8 +146,7 @@ int xy_dp_session_use(struct xy_dp *dp, uint32_t index)
 	struct xy_session *s = session_any(dp, index);
 	if (!s || s->state != XY_SESSION_LIVE)
 		return -ENOENT;
-	__atomic_store_n(&dp->peer[s->peer].current, xy_session_number(dp, s) + 1,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(&dp->end[s->end].current, xy_session_number(dp, s) + 1, __ATOMIC_RELEASE);
 	xy_dp_epoch_raise(dp);
 	return 0;
 }
@@ -177,8 +171,10 @@ static void session_sum(const struct xy_dp *dp, uint32_t slot, struct xy_dp_peer
 {
 	for (unsigned i = 0; i < dp->workers; i++)
 		use_add(sum, &dp->worker[i]->use[slot]);
-	sum->tx_carried = RTE_MAX(sum->tx_carried,
-				  __atomic_load_n(&dp->session[slot].tx_carried, __ATOMIC_RELAXED));
+	for (unsigned i = 0; i < XY_LANES; i++)
+		sum->tx_carried = RTE_MAX(
+			sum->tx_carried,
+			__atomic_load_n(&dp->session[slot].lane[i].tx_carried, __ATOMIC_RELAXED));
 }
 
 // After the grace period: no worker can hold the session, so its counts are final.
@@ -186,10 +182,10 @@ static void session_release(struct xy_dp *dp, void *ptr)
 {
 	struct xy_session *s = ptr;
 	uint32_t slot = xy_session_number(dp, s), generation = s->generation;
-	struct xy_peer_slot *p = &dp->peer[s->peer];
+	struct xy_end *e = &dp->end[s->end];
 
-	if (p->incarnation == s->incarnation)
-		session_sum(dp, slot, &p->gone);
+	if (e->incarnation == s->incarnation)
+		session_sum(dp, slot, &e->gone);
 	for (unsigned i = 0; i < dp->workers; i++) {
 		memset(&dp->worker[i]->use[slot], 0, sizeof(struct xy_session_use));
 		dp->worker[i]->handed[slot] = 0;
@@ -199,23 +195,23 @@ static void session_release(struct xy_dp *dp, void *ptr)
 	slot_give(dp, slot);
 }
 
-static void peer_unlink(struct xy_dp *dp, struct xy_session *s)
+static void unlink_from_end(struct xy_dp *dp, struct xy_session *s)
 {
-	struct xy_peer_slot *p = &dp->peer[s->peer];
+	struct xy_end *e = &dp->end[s->end];
 	uint32_t slot = xy_session_number(dp, s);
-	uint32_t *at = &p->sessions;
+	uint32_t *at = &e->sessions;
 
 	while (*at && *at != slot + 1)
-		at = &dp->session[*at - 1].next_of_peer;
+		at = &dp->session[*at - 1].next_of_end;
 	if (*at)
-		*at = s->next_of_peer;
-	if (p->current == slot + 1)
-		__atomic_store_n(&p->current, 0, __ATOMIC_RELEASE);
+		*at = s->next_of_end;
+	if (e->current == slot + 1)
+		__atomic_store_n(&e->current, 0, __ATOMIC_RELEASE);
 }
 
 static void session_kill(struct xy_dp *dp, struct xy_session *s)
 {
-	peer_unlink(dp, s);
+	unlink_from_end(dp, s);
 	__atomic_store_n(&s->state, XY_SESSION_DYING, __ATOMIC_RELEASE);
 	xy_dp_retire(dp, s, session_release);
 }
@@ -227,10 +223,17 @@ void xy_dp_session_del(struct xy_dp *dp, uint32_t index)
 		session_kill(dp, s);
 }
 
-void xy_sessions_del_peer(struct xy_dp *dp, uint32_t peer)
+void xy_sessions_del_end(struct xy_dp *dp, uint32_t end)
 {
-	while (dp->peer[peer].sessions)
-		session_kill(dp, &dp->session[dp->peer[peer].sessions - 1]);
+	while (dp->end[end].sessions)
+		session_kill(dp, &dp->session[dp->end[end].sessions - 1]);
+}
+
+void xy_sessions_sum(const struct xy_dp *dp, uint32_t end, struct xy_dp_peer_stats *out)
+{
+	*out = dp->end[end].gone;
+	for (uint32_t at = dp->end[end].sessions; at; at = dp->session[at - 1].next_of_end)
+		session_sum(dp, at - 1, out);
 }
 
 int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
@@ -238,7 +241,7 @@ int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
 	struct xy_session *s = session_any(dp, index);
 	if (!s || s->state != XY_SESSION_LIVE)
 		return -ENOENT;
-	struct xy_worker *w = dp->worker[(s->owner & ~XY_OWNER_MOVING) % dp->workers];
+	struct xy_worker *w = dp->worker[(s->owner[0].worker & ~XY_OWNER_MOVING) % dp->workers];
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
 	if (!m)
 		return -ENOBUFS;
@@ -248,8 +251,8 @@ int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
 static void move_done(struct xy_dp *dp, void *ptr)
 {
 	(void)dp;
-	struct xy_session *s = ptr;
-	__atomic_fetch_and(&s->owner, ~XY_OWNER_MOVING, __ATOMIC_RELEASE);
+	struct xy_lane_owner *o = ptr;
+	__atomic_fetch_and(&o->worker, ~XY_OWNER_MOVING, __ATOMIC_RELEASE);
 }
 
 int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker)
@@ -259,20 +262,21 @@ int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker)
 		return -ENOENT;
 	if (worker >= dp->workers)
 		return -EINVAL;
-	if (s->owner & XY_OWNER_MOVING)
+	struct xy_lane_owner *o = &s->owner[0];
+	if (o->worker & XY_OWNER_MOVING)
 		return -EBUSY;
-	if (s->owner == worker)
+	if (o->worker == worker)
 		return 0;
-	// From here on both workers put packets of this session on the new owner's rings; the old
-	// one may still be in a burst with the window until it has passed the token, which must be
+	// From here on both workers put packets of this lane on the new owner's rings; the old one
+	// may still be in a burst with the window until it has passed the token, which must be
 	// taken after it can see the new owner. Workers that sleep have passed.
-	__atomic_store_n(&s->moved, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&s->owner, worker | XY_OWNER_MOVING, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&s->moved, rte_rcu_qsbr_start(dp->rcu), __ATOMIC_RELEASE);
+	__atomic_store_n(&o->moved, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&o->worker, worker | XY_OWNER_MOVING, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&o->moved, rte_rcu_qsbr_start(dp->rcu), __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < dp->workers; i++)
 		__atomic_store_n(&dp->worker[i]->handed[xy_session_number(dp, s)], 0,
 				 __ATOMIC_RELAXED);
-	xy_dp_retire(dp, s, move_done);
+	xy_dp_retire(dp, o, move_done);
 	return 0;
 }
 
@@ -286,10 +290,10 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 
 	session_sum(dp, slot, &sum);
 	*out = (struct xy_dp_session_stats){
-		.peer = s->peer,
-		.owner = s->owner & ~XY_OWNER_MOVING,
+		.peer = s->end,
+		.owner = s->owner[0].worker & ~XY_OWNER_MOVING,
 		.born = s->born,
-		.tx_counter = __atomic_load_n(&s->tx_counter, __ATOMIC_RELAXED),
+		.tx_counter = __atomic_load_n(&s->lane[0].tx_counter, __ATOMIC_RELAXED),
 		.rx_packets = sum.rx_packets,
 		.rx_bytes = sum.rx_bytes,
 		.tx_packets = sum.tx_packets,
@@ -307,15 +311,5 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 			out->handed_from = i;
 		}
 	}
-	return 0;
-}
-
-int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out)
-{
-	if (peer >= dp->cfg.max_peers || !dp->peer[peer].adjacency)
-		return -ENOENT;
-	*out = dp->peer[peer].gone;
-	for (uint32_t at = dp->peer[peer].sessions; at; at = dp->session[at - 1].next_of_peer)
-		session_sum(dp, at - 1, out);
 	return 0;
 }

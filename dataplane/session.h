@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sessions as workers see them: one array access from the receiver index on the wire. The control
-// thread writes keys and state, the receive owner the replay window, transmitting workers the
-// counter; statistics are per worker, in lines of their own (struct xy_session_use).
+// thread writes keys and state, a lane's owner its replay window, transmitting workers its counter;
+// statistics are per worker, in lines of their own (struct xy_session_use). Whom a session is with
+// is an end (end.h): it knows no link.
 //
 // Life of a slot: FREE -> RESERVED (a handshake has its index) -> LIVE (keys are there; set last,
 // with release) -> FREE by unlinking, a grace period, wiping; only then may it be reserved again,
@@ -14,42 +15,54 @@
 
 enum xy_session_state { XY_SESSION_FREE, XY_SESSION_RESERVED, XY_SESSION_LIVE, XY_SESSION_DYING };
 
-// In `owner` beside the worker's number: the window has moved, so the new owner must not touch it
-// until all workers have passed `moved`, a token of RCU. It looks for itself: the control thread,
-// which takes the mark away, may come by only at its next tick.
+// A lane is one counter and the window that it is checked by. WireGuard has one.
+enum { XY_LANES = 1 };
+
+// Beside the worker's number: the window has moved, so the new owner must not touch it until all
+// workers have passed `moved`, a token of RCU. It looks for itself: the control thread, which takes
+// the mark away, may come by only at its next tick.
 #define XY_OWNER_MOVING UINT32_C(0x80000000)
+
+struct xy_lane_owner {	 // control: rw, workers: ro
+	uint64_t moved;	 // while XY_OWNER_MOVING; acquire / release
+	uint32_t worker; // with the replay window, | XY_OWNER_MOVING
+};
+
+struct xy_lane {
+	// Transmitting workers: rw.
+	uint64_t tx_counter __rte_cache_aligned; // next to use; fetch-add
+	uint32_t tx_nudged;			 // NUDGE was sent; exchange
+	xy_nsec tx_carried;			 // of what is not our own; whoever stores last
+
+	// Owner: rw.
+	xy_nsec roam_told __rte_cache_aligned;
+	bool first_seen;
+	struct xy_replay replay;
+};
+_Static_assert(offsetof(struct xy_lane, tx_counter) == 0, "transmitters have a line");
+_Static_assert(offsetof(struct xy_lane, roam_told) == 64, "and the owner has others");
 
 struct xy_session {
 	// Control: rw, workers: ro. One line: what wg_open and wg_seal look at first.
 	uint32_t state;	       // enum xy_session_state; acquire / release
 	uint32_t index;	       // ours, as on the wire
 	uint32_t remote_index; // theirs, as on the wire
-	uint32_t peer;
-	uint32_t owner; // worker with the replay window, | XY_OWNER_MOVING
+	uint32_t end;
 	uint32_t generation;
-	uint32_t next_of_peer; // control only: slot + 1 of the peer's next session
-	uint32_t incarnation;  // control only: of the peer
+	uint32_t next_of_end; // control only: slot + 1 of the end's next session
+	uint32_t incarnation; // control only: of the end
+	uint8_t suite;	      // enum xy_aead_suite, of both keys
 	xy_nsec born, reject_at;
-	uint64_t moved; // while XY_OWNER_MOVING; acquire / release
-	uint8_t suite;	// enum xy_aead_suite, of both keys
+	struct xy_lane_owner owner[XY_LANES];
 
 	// Control: rw, workers: ro.
 	struct xy_aead_schedule recv __rte_cache_aligned;
 	struct xy_aead_schedule send;
 
-	// Transmitting workers: rw.
-	uint64_t tx_counter __rte_cache_aligned; // next to use; fetch-add
-	uint32_t tx_nudged;			 // NUDGE was sent; exchange
-	xy_nsec tx_carried;			 // of what is not our own; whoever stores last
-
-	// Receive owner: rw.
-	xy_nsec roam_told __rte_cache_aligned;
-	bool first_seen;
-	struct xy_replay replay;
+	struct xy_lane lane[XY_LANES];
 };
-_Static_assert(offsetof(struct xy_session, recv) == 64, "line 1: keys");
-_Static_assert(offsetof(struct xy_session, tx_counter) == 128, "line 2: transmitters");
-_Static_assert(offsetof(struct xy_session, roam_told) == 192, "line 3: the owner");
+_Static_assert(offsetof(struct xy_session, recv) == 64, "line 0: what is looked at first; 1: keys");
+_Static_assert(offsetof(struct xy_session, lane) == 128, "then lanes");
 
 // One worker's share in one session: worker rw, control ro.
 struct xy_session_use {
@@ -64,9 +77,9 @@ static inline uint32_t xy_session_slot(const struct xy_dp *dp, uint32_t index)
 }
 
 // May the new owner touch the window?
-static inline bool xy_session_has_moved_rcu(const struct xy_dp *dp, const struct xy_session *s)
+static inline bool xy_lane_has_moved_rcu(const struct xy_dp *dp, const struct xy_lane_owner *o)
 {
-	uint64_t token = __atomic_load_n(&s->moved, __ATOMIC_ACQUIRE);
+	uint64_t token = __atomic_load_n(&o->moved, __ATOMIC_ACQUIRE);
 	return token && rte_rcu_qsbr_check(dp->rcu, token, false) == 1;
 }
 
@@ -92,7 +105,18 @@ static inline uint32_t xy_session_number(const struct xy_dp *dp, const struct xy
 	return (uint32_t)(s - dp->session);
 }
 
+// REJECT_AFTER_MESSAGES (paper, section 6.2): a nonce must never come again.
+static inline bool xy_lane_used_up(const struct xy_dp *dp, const struct xy_lane *l)
+{
+	return __atomic_load_n(&l->tx_counter, __ATOMIC_RELAXED) >=
+	       dp->cfg.limits.reject_after_messages;
+}
+
 int xy_sessions_init(struct xy_dp *dp, struct xy_err *err);
 void xy_sessions_fini(struct xy_dp *dp);
-// Unlinks all sessions of a peer (xy_dp_peer_del).
-void xy_sessions_del_peer(struct xy_dp *dp, uint32_t peer);
+// An index for a session with this end, which there must be (xy_dp_session_reserve).
+int xy_session_reserve(struct xy_dp *dp, uint32_t end, uint32_t *index);
+// Unlinks all sessions of an end.
+void xy_sessions_del_end(struct xy_dp *dp, uint32_t end);
+// Of all sessions that it has had.
+void xy_sessions_sum(const struct xy_dp *dp, uint32_t end, struct xy_dp_peer_stats *out);

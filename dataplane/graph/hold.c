@@ -10,11 +10,11 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
-		uint32_t peer = xy_packet(m)->next;
+		uint32_t end = xy_packet(m)->next;
 		bool want;
 		struct rte_mbuf *out = xy_hold_put(w->hold, m, w->now, &want);
 		if (want)
-			xy_event_put(w, XY_DP_WANT, 0, peer, NULL);
+			xy_event_put(w, XY_DP_WANT, 0, end, NULL);
 		if (out)
 			rte_node_enqueue_x1(graph, node, DROP_HOLD_FULL, out);
 	}

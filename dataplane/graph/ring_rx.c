@@ -15,7 +15,7 @@ static rte_edge_t keepalive(struct xy_worker *w, const struct xy_msg *msg)
 	struct xy_packet *p = xy_packet(msg->m);
 	p->from = XY_PEER_SELF;
 	p->version = 0;
-	p->next = s ? s->peer : XY_PEER_NONE;
+	p->next = s ? s->end : XY_PEER_NONE;
 	return s ? SEAL : DROP_STALE;
 }
 
@@ -29,7 +29,7 @@ static rte_edge_t overlay(struct xy_worker *w, const struct xy_msg *msg)
 	p->next = msg->arg;
 	if (msg->arg == XY_PEER_NONE)
 		return ROUTE;
-	return xy_peer_session_rcu(w->dp, msg->arg, w->now) ? SEAL : DROP_NO_SESSION;
+	return xy_end_session_rcu(w->dp, msg->arg, w->now) ? SEAL : DROP_NO_SESSION;
 }
 
 static void order(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w,

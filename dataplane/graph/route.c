@@ -32,7 +32,7 @@ static rte_edge_t to_peer(struct xy_worker *w, struct rte_mbuf *m, uint32_t peer
 		xy_inner_hop(pkt, p->version);
 	}
 	p->next = peer;
-	rte_prefetch0(&w->dp->peer[peer]);
+	rte_prefetch0(&w->dp->end[peer]);
 	return SEAL;
 }
 

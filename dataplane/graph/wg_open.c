@@ -36,9 +36,10 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy
 		return DROP_UNKNOWN_INDEX;
 	if (w->now >= s->reject_at)
 		return DROP_EXPIRED;
-	uint32_t owner = __atomic_load_n(&s->owner, __ATOMIC_ACQUIRE);
+	uint32_t owner = __atomic_load_n(&s->owner[0].worker, __ATOMIC_ACQUIRE);
 	if (owner != w->id) { // another's window, or ours as soon as it has moved
-		if (owner == (w->id | XY_OWNER_MOVING) && xy_session_has_moved_rcu(w->dp, s))
+		if (owner == (w->id | XY_OWNER_MOVING) &&
+		    xy_lane_has_moved_rcu(w->dp, &s->owner[0]))
 			return ADMITTED;
 		xy_packet(m)->worker = (uint8_t)(owner & ~XY_OWNER_MOVING);
 		if (xy_packet(m)->worker != w->id)
@@ -55,7 +56,7 @@ static void prepare(struct xy_worker *w, struct burst *b, unsigned at, struct rt
 	struct xy_wg_data *msg = rte_pktmbuf_mtod(m, struct xy_wg_data *);
 	uint32_t len = m->data_len - XY_WG_DATA_OVERHEAD;
 
-	xy_packet(m)->from = s->peer;
+	xy_packet(m)->from = s->end;
 	b->session[b->n] = s;
 	b->m[b->n] = m;
 	b->at[b->n] = at;
@@ -65,10 +66,10 @@ static void prepare(struct xy_worker *w, struct burst *b, unsigned at, struct rt
 					    .len = len,
 					    .tag = msg->box + len,
 					    .suite = s->suite};
-	rte_prefetch0(&s->replay.bitmap[msg->counter / 64 % XY_REPLAY_WORDS]);
-	rte_prefetch0(&s->roam_told);
+	rte_prefetch0(&s->lane[0].replay.bitmap[msg->counter / 64 % XY_REPLAY_WORDS]);
+	rte_prefetch0(&s->lane[0].roam_told);
 	rte_prefetch0(&w->use[xy_session_number(w->dp, s)]);
-	rte_prefetch0(&w->dp->peer[s->peer]);
+	rte_prefetch0(&w->dp->end[s->end]);
 }
 
 static bool moved(const struct xy_adjacency *a, const struct xy_packet *p)
@@ -84,13 +85,13 @@ static bool moved(const struct xy_adjacency *a, const struct xy_packet *p)
 static void tell_roam(struct xy_worker *w, struct xy_session *s, const struct xy_packet *p)
 {
 	struct rte_mbuf *note;
-	if (s->roam_told && w->now - s->roam_told < ROAM_INTERVAL)
+	if (s->lane[0].roam_told && w->now - s->lane[0].roam_told < ROAM_INTERVAL)
 		return;
 	if (xy_buffers_alloc(w, &note, 1))
 		return;
 	*xy_packet(note) = *p;
 	if (xy_event_put(w, XY_DP_ROAM, p->port, s->index, note))
-		s->roam_told = w->now;
+		s->lane[0].roam_told = w->now;
 	else
 		rte_pktmbuf_free(note);
 }
@@ -112,14 +113,16 @@ static rte_edge_t finish(struct xy_worker *w, struct rte_mbuf *m, struct xy_sess
 	const struct xy_adjacency *a;
 	if (!op->ok)
 		return DROP_BAD_TAG;
-	if (!xy_replay_accept(&s->replay, op->counter, w->dp->cfg.limits.reject_after_messages))
+	if (!xy_replay_accept(&s->lane[0].replay, op->counter,
+			      w->dp->cfg.limits.reject_after_messages))
 		return DROP_REPLAY;
-	a = xy_adjacency_rcu(w->dp, s->peer);
+	a = xy_adjacency_rcu(w->dp, s->end);
 	if (!a)
 		return DROP_STALE;
 	account(w, s, op->len);
-	if (!s->first_seen)
-		s->first_seen = xy_event_put(w, XY_DP_FIRST, xy_packet(m)->port, s->index, NULL);
+	if (!s->lane[0].first_seen)
+		s->lane[0].first_seen =
+			xy_event_put(w, XY_DP_FIRST, xy_packet(m)->port, s->index, NULL);
 	if (moved(a, xy_packet(m)))
 		tell_roam(w, s, xy_packet(m));
 	rte_pktmbuf_adj(m, XY_WG_DATA_HEADER_LEN);
@@ -147,7 +150,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	}
 	xy_aead_open_burst(w->aead, b.op, b.n);
 	for (unsigned i = 0; i < b.n; i++)
-		rte_prefetch0(xy_adjacency_rcu(w->dp, b.session[i]->peer));
+		rte_prefetch0(xy_adjacency_rcu(w->dp, b.session[i]->end));
 	for (unsigned i = 0; i < b.n; i++)
 		edge[b.at[i]] = finish(w, b.m[i], b.session[i], &b.op[i]);
 	xy_node_pass(graph, node, objs, edge, n);

@@ -44,7 +44,7 @@ static rte_edge_t too_big(struct xy_worker *w, struct burst *b, struct rte_mbuf 
 		return DROP_TOO_BIG;
 	p->limit = limit;
 	if (xy_fragment_allowed(rte_pktmbuf_mtod(m, const uint8_t *), p->version)) {
-		if (!xy_peer_session_rcu(w->dp, p->next, w->now))
+		if (!xy_end_session_rcu(w->dp, p->next, w->now))
 			return HOLD;
 		b->cut = true;
 		return FRAGMENT;
@@ -78,7 +78,7 @@ static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m
 	uint32_t limit = RTE_MIN(a->payload_max, room_of(m));
 	if (unlikely(m->data_len > limit) && a->remote.port && !is_probe(m))
 		return too_big(w, b, m, limit);
-	struct xy_session *s = xy_peer_session_rcu(w->dp, p->next, w->now);
+	struct xy_session *s = xy_end_session_rcu(w->dp, p->next, w->now);
 	if (!s)
 		return p->version ? HOLD : DROP_STALE; // a keepalive is worth nothing later
 	if (!a->remote.port)
@@ -95,11 +95,11 @@ static void fetch(const struct xy_worker *w, void **objs, unsigned n)
 		uint32_t peer = xy_packet(xy_node_mbuf(objs[i]))->next;
 		if (peer >= w->dp->cfg.max_peers)
 			continue;
-		uint32_t slot = __atomic_load_n(&w->dp->peer[peer].current, __ATOMIC_RELAXED);
+		uint32_t slot = __atomic_load_n(&w->dp->end[peer].current, __ATOMIC_RELAXED);
 		rte_prefetch0(xy_adjacency_rcu(w->dp, peer));
 		if (slot) {
 			rte_prefetch0(&w->dp->session[slot - 1]);
-			rte_prefetch0(&w->dp->session[slot - 1].tx_counter);
+			rte_prefetch0(&w->dp->session[slot - 1].lane[0].tx_counter);
 			rte_prefetch0(&w->dp->session[slot - 1].send);
 			rte_prefetch0(&w->use[slot - 1]);
 		}
@@ -161,10 +161,10 @@ static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_
 
 static void nudge(struct xy_worker *w, struct xy_session *s)
 {
-	if (!__atomic_load_n(&s->tx_nudged, __ATOMIC_RELAXED) &&
-	    !__atomic_exchange_n(&s->tx_nudged, 1, __ATOMIC_RELAXED) &&
+	if (!__atomic_load_n(&s->lane[0].tx_nudged, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&s->lane[0].tx_nudged, 1, __ATOMIC_RELAXED) &&
 	    !xy_event_put(w, XY_DP_NUDGE, 0, s->index, NULL))
-		__atomic_store_n(&s->tx_nudged, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->lane[0].tx_nudged, 0, __ATOMIC_RELAXED);
 }
 
 // Numbers for each run of one session: one fetch-add, exactly the packets in it. What is reserved
@@ -177,7 +177,7 @@ static void number(struct xy_worker *w, struct burst *b)
 		unsigned run = 1;
 		while (i + run < b->n && b->session[i + run] == s)
 			run++;
-		uint64_t first = __atomic_fetch_add(&s->tx_counter, run, __ATOMIC_RELAXED);
+		uint64_t first = __atomic_fetch_add(&s->lane[0].tx_counter, run, __ATOMIC_RELAXED);
 		if (first + run > w->dp->cfg.limits.rekey_after_messages)
 			nudge(w, s);
 		bool carried = false;
@@ -187,7 +187,7 @@ static void number(struct xy_worker *w, struct burst *b)
 			carried |= !is_ours(xy_packet(b->m[i + k]));
 		}
 		if (carried) // beside the counter: the cache line is ours by the fetch-add
-			__atomic_store_n(&s->tx_carried, w->now, __ATOMIC_RELAXED);
+			__atomic_store_n(&s->lane[0].tx_carried, w->now, __ATOMIC_RELAXED);
 		i += run;
 	}
 }

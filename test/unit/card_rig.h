@@ -87,9 +87,9 @@ static inline void start(unsigned workers)
 {
 	rig_init(&rig, workers, xy_port_worker_init, xy_port_worker_fini);
 	rig.dp.cfg.max_peers = 4;
-	rig.dp.peer = aligned_alloc(RTE_CACHE_LINE_SIZE, 4 * sizeof(*rig.dp.peer));
-	CU_ASSERT_PTR_NOT_NULL_FATAL(rig.dp.peer);
-	memset(rig.dp.peer, 0, 4 * sizeof(*rig.dp.peer));
+	rig.dp.end = aligned_alloc(RTE_CACHE_LINE_SIZE, 4 * sizeof(*rig.dp.end));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig.dp.end);
+	memset(rig.dp.end, 0, 4 * sizeof(*rig.dp.end));
 }
 
 static inline void finish(struct xy_port *port)
@@ -99,8 +99,8 @@ static inline void finish(struct xy_port *port)
 	for (unsigned i = 0; i < rig.dp.workers; i++)
 		CU_ASSERT_EQUAL(rig_balance(&rig.worker[i]), 0);
 	for (unsigned i = 0; i < 4; i++)
-		free(rig.dp.peer[i].adjacency);
-	free(rig.dp.peer);
+		free(rig.dp.end[i].link.adjacency);
+	free(rig.dp.end);
 	rig_fini(&rig);
 }
 
@@ -108,7 +108,7 @@ static inline void finish(struct xy_port *port)
 static inline void peer_at(const struct xy_port *port, const char *local, const char *remote,
 			   uint16_t udp_port, const uint8_t next_mac[6], const uint8_t own_mac[6])
 {
-	struct xy_adjacency *a = rig.dp.peer[0].adjacency;
+	struct xy_adjacency *a = rig.dp.end[0].link.adjacency;
 	struct xy_addr from = addr(local);
 	a = a ? a : calloc(1, sizeof(*a));
 	*a = (struct xy_adjacency){.remote = {.addr = addr(remote), .port = udp_port},
@@ -117,7 +117,7 @@ static inline void peer_at(const struct xy_port *port, const char *local, const 
 	CU_ASSERT_EQUAL_FATAL(xy_frame_header_make(&a->frame, next_mac, own_mac, &from,
 						   port->udp_port, &a->remote, port->sums),
 			      0);
-	rig.dp.peer[0].adjacency = a;
+	rig.dp.end[0].link.adjacency = a;
 }
 
 static inline uint8_t byte(unsigned packet, unsigned i)

@@ -224,7 +224,7 @@ static void test_overlay_strangers(void)
 	CU_ASSERT_EQUAL(drops(XY_DROP_PUNT_FULL), full + 1);
 	events();
 	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 1);
-	CU_ASSERT_EQUAL(dp->peer[NODE_A].overlay_waiting, 0);
+	CU_ASSERT_EQUAL(dp->end[NODE_A].link.overlay_waiting, 0);
 	settle();
 	peer_set(NODE_A, false);
 }
@@ -242,7 +242,7 @@ static void test_overlay_stale(void)
 	session_new(NODE_A, 0, true);
 	events();
 	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 0);
-	CU_ASSERT_EQUAL(dp->peer[NODE_A].overlay_waiting, 0);
+	CU_ASSERT_EQUAL(dp->end[NODE_A].link.overlay_waiting, 0);
 	peer_set(NODE_A, false);
 	settle();
 }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Ends: whom a session is with, by number. First the links, one for each peer by its own number;
+// far ends, which are reached over links, have the numbers behind them. The session to seal in,
+// what is held for it and what was counted are an end's, of whatever kind; where datagrams go is a
+// link's alone. Control rw, workers ro.
+#pragma once
+
+#include "session.h"
+
+struct xy_adjacency;
+
+struct xy_end {
+	struct {				// of links alone
+		struct xy_adjacency *adjacency; // RCU; NULL: no such peer
+		uint64_t known;		  // control only: where it is, among all peers' (known.h)
+		uint32_t overlay_waiting; // Babel packets on the rings: workers add, control
+					  // subtracts
+	} link;
+	uint32_t current;	  // session slot + 1 to seal in; 0 = none
+	uint32_t hold_generation; // held packets of an older one are dropped
+
+	// Control only.
+	uint32_t incarnation;
+	uint32_t sessions;	      // slot + 1, a list by next_of_end
+	struct xy_dp_peer_stats gone; // of sessions that are no more
+} __rte_cache_aligned;
+_Static_assert(offsetof(struct xy_end, incarnation) <= 64, "workers look at one line");
+
+// The session to seal in, or NULL when there is none that may still send.
+static inline struct xy_session *xy_end_session_rcu(const struct xy_dp *dp, uint32_t end,
+						    xy_nsec now)
+{
+	uint32_t slot = __atomic_load_n(&dp->end[end].current, __ATOMIC_ACQUIRE);
+	if (!slot)
+		return NULL;
+	struct xy_session *s = &dp->session[slot - 1];
+	if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != XY_SESSION_LIVE ||
+	    now >= s->reject_at || s->end != end || xy_lane_used_up(dp, &s->lane[0]))
+		return NULL;
+	return s;
+}
+
+int xy_ends_init(struct xy_dp *dp, struct xy_err *err);
+void xy_ends_fini(struct xy_dp *dp);
+
+// What the control thread does with an end, of whatever kind.
+void xy_end_release_held(struct xy_dp *dp, uint32_t end);
+// It is no more, and its number may be another's: sessions, statistics and what is held go.
+void xy_end_forget(struct xy_dp *dp, uint32_t end);
