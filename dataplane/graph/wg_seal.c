@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Seals overlay packets for their next peer (paper, section 5.4.6): session, counter, padding, AEAD
-// over the burst, and the adjacency that port_tx sends by.
-#include "node.h"
+// Seals overlay packets for their next peer: how large its link lets them be, the session, padding,
+// and the adjacency that port_tx sends by.
+#include "seal.h"
 
-#include "aead.h"
 #include "peer.h"
 #include "wire/fragment.h"
 #include "wire/icmp.h"
@@ -20,54 +19,30 @@ enum {
 	ADMITTED = EDGES
 };
 
-struct burst {
-	struct xy_session *session[XY_BURST];
-	struct rte_mbuf *m[XY_BURST];
-	struct xy_aead_op op[XY_BURST];
-	unsigned at[XY_BURST];
-	unsigned n;
-	bool cut; // some are to be fragmented
-};
-
-_Static_assert(XY_PEER_SELF == XY_PEER_PROBE + 1 && XY_PEER_NONE == XY_PEER_SELF + 1,
-	       "one comparison");
-static bool is_ours(const struct xy_packet *p)
-{
-	return p->from - XY_PEER_PROBE < 2;
-}
-
 // A packet that may be cut waits for its session whole.
-static rte_edge_t too_big(struct xy_worker *w, struct burst *b, struct rte_mbuf *m, uint32_t limit)
+static rte_edge_t too_big(struct xy_worker *w, struct rte_mbuf *m, uint32_t limit)
 {
 	struct xy_packet *p = xy_packet(m);
-	if (is_ours(p))
+	if (xy_seal_is_ours(p))
 		return DROP_TOO_BIG;
 	p->limit = limit;
 	if (xy_fragment_allowed(rte_pktmbuf_mtod(m, const uint8_t *), p->version)) {
 		if (!xy_end_session_rcu(w->dp, p->next, w->now))
 			return HOLD;
-		b->cut = true;
 		return FRAGMENT;
 	}
 	p->error = XY_ICMP_TOO_BIG;
 	return ERROR;
 }
 
-// What the packet's buffer takes: one from an ordinary card may be shorter than a jumbo card's
-// links.
-static uint32_t room_of(const struct rte_mbuf *m)
-{
-	return m->buf_len - m->data_off - XY_TAILROOM;
-}
-
 // May it leave as it is, though the link is said to carry no more than `limit`? A probe asks that.
 static bool is_probe(struct rte_mbuf *m)
 {
-	return xy_packet(m)->from == XY_PEER_PROBE && m->data_len <= room_of(m);
+	return xy_packet(m)->from == XY_PEER_PROBE && m->data_len <= xy_seal_room(m);
 }
 
-static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m,
-			struct xy_session **session, const struct xy_adjacency **adjacency)
+static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_session **session,
+			const struct xy_adjacency **adjacency)
 {
 	struct xy_packet *p = xy_packet(m);
 	if (p->next >= w->dp->cfg.max_peers)
@@ -75,9 +50,9 @@ static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m
 	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, p->next);
 	if (!a)
 		return DROP_STALE;
-	uint32_t limit = RTE_MIN(a->payload_max, room_of(m));
+	uint32_t limit = RTE_MIN(a->payload_max, xy_seal_room(m));
 	if (unlikely(m->data_len > limit) && a->remote.port && !is_probe(m))
-		return too_big(w, b, m, limit);
+		return too_big(w, m, limit);
 	struct xy_session *s = xy_end_session_rcu(w->dp, p->next, w->now);
 	if (!s)
 		return p->version ? HOLD : DROP_STALE; // a keepalive is worth nothing later
@@ -88,21 +63,15 @@ static rte_edge_t admit(struct xy_worker *w, struct burst *b, struct rte_mbuf *m
 	return ADMITTED;
 }
 
-// What admit() will look at, for all of a burst before it does: two loads away from the packet.
+// What admit() will look at.
 static void fetch(const struct xy_worker *w, void **objs, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t peer = xy_packet(xy_node_mbuf(objs[i]))->next;
 		if (peer >= w->dp->cfg.max_peers)
 			continue;
-		uint32_t slot = __atomic_load_n(&w->dp->end[peer].current, __ATOMIC_RELAXED);
 		rte_prefetch0(xy_adjacency_rcu(w->dp, peer));
-		if (slot) {
-			rte_prefetch0(&w->dp->session[slot - 1]);
-			rte_prefetch0(&w->dp->session[slot - 1].lane[0].tx_counter);
-			rte_prefetch0(&w->dp->session[slot - 1].send);
-			rte_prefetch0(&w->use[slot - 1]);
-		}
+		xy_seal_fetch(w, peer);
 	}
 }
 
@@ -123,9 +92,8 @@ static void follow(void **objs, rte_edge_t *edge, unsigned n)
 	}
 }
 
-// Data up to the padded length (16, but never beyond what the link carries, nor from what goes
-// whole into what does not), header before, room for the tag behind.
-static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_session *s,
+// Padded to 16, but not beyond what the link carries, nor from what goes whole into what does not.
+static void prepare(struct xy_seal *b, struct rte_mbuf *m, struct xy_session *s,
 		    const struct xy_adjacency *a)
 {
 	struct xy_packet *p = xy_packet(m);
@@ -145,65 +113,7 @@ static void prepare(struct burst *b, unsigned at, struct rte_mbuf *m, struct xy_
 	uint8_t ecn = len ? xy_ecn_encap(rte_pktmbuf_mtod(m, uint8_t *), p->version) : 0;
 	p->ecn = ecn & XY_ECN_MASK;
 	p->pieces = pieces & XY_PIECES_MASK;
-	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + XY_WG_TAG_LEN)), 0, padded - len);
-	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, XY_WG_DATA_HEADER_LEN);
-	*msg = (struct xy_wg_data){.type = XY_WG_DATA, .receiver = s->remote_index};
-	b->session[b->n] = s;
-	b->m[b->n] = m;
-	b->at[b->n] = at;
-	b->op[b->n++] = (struct xy_aead_op){.key = &s->send,
-					    .data = msg->box,
-					    .tag = msg->box + padded,
-					    .len = padded,
-					    .suite = s->suite};
-	p->len = len;
-}
-
-static void nudge(struct xy_worker *w, struct xy_session *s)
-{
-	if (!__atomic_load_n(&s->lane[0].tx_nudged, __ATOMIC_RELAXED) &&
-	    !__atomic_exchange_n(&s->lane[0].tx_nudged, 1, __ATOMIC_RELAXED) &&
-	    !xy_event_put(w, XY_DP_NUDGE, 0, s->index, NULL))
-		__atomic_store_n(&s->lane[0].tx_nudged, 0, __ATOMIC_RELAXED);
-}
-
-// Numbers for each run of one session: one fetch-add, exactly the packets in it. What is reserved
-// here is sent in this burst, so a slow worker never falls behind the receiver's window by a kept
-// rest.
-static void number(struct xy_worker *w, struct burst *b)
-{
-	for (unsigned i = 0; i < b->n;) {
-		struct xy_session *s = b->session[i];
-		unsigned run = 1;
-		while (i + run < b->n && b->session[i + run] == s)
-			run++;
-		uint64_t first = __atomic_fetch_add(&s->lane[0].tx_counter, run, __ATOMIC_RELAXED);
-		if (first + run > w->dp->cfg.limits.rekey_after_messages)
-			nudge(w, s);
-		bool carried = false;
-		for (unsigned k = 0; k < run; k++) {
-			b->op[i + k].counter = first + k;
-			rte_pktmbuf_mtod(b->m[i + k], struct xy_wg_data *)->counter = first + k;
-			carried |= !is_ours(xy_packet(b->m[i + k]));
-		}
-		if (carried) // beside the counter: the cache line is ours by the fetch-add
-			__atomic_store_n(&s->lane[0].tx_carried, w->now, __ATOMIC_RELAXED);
-		i += run;
-	}
-}
-
-static void account(struct xy_worker *w, const struct burst *b)
-{
-	for (unsigned i = 0; i < b->n; i++) {
-		struct xy_session_use *u = &w->use[xy_session_number(w->dp, b->session[i])];
-		uint32_t len = xy_packet(b->m[i])->len;
-		XY_SET(u->tx_packets, u->tx_packets + 1);
-		XY_SET(u->tx_any, w->now);
-		if (len) {
-			XY_SET(u->tx_bytes, u->tx_bytes + len);
-			XY_SET(u->tx_data, w->now);
-		}
-	}
+	xy_seal_add(b, m, s, padded);
 }
 
 static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
@@ -212,23 +122,23 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	rte_edge_t edge[XY_BURST];
 	struct xy_session *session[XY_BURST];
 	const struct xy_adjacency *adjacency[XY_BURST];
-	struct burst b; // not cleared: 5 KB
+	struct xy_seal b;
+	bool cut = false; // some are to be fragmented
 	b.n = 0;
-	b.cut = false;
 
 	fetch(w, objs, n);
-	for (unsigned i = 0; i < n; i++)
-		edge[i] = admit(w, &b, xy_node_mbuf(objs[i]), &session[i], &adjacency[i]);
-	if (b.cut)
+	for (unsigned i = 0; i < n; i++) {
+		edge[i] = admit(w, xy_node_mbuf(objs[i]), &session[i], &adjacency[i]);
+		cut |= edge[i] == FRAGMENT;
+	}
+	if (cut)
 		follow(objs, edge, n);
 	for (unsigned i = 0; i < n; i++)
 		if (edge[i] == ADMITTED) {
-			prepare(&b, i, xy_node_mbuf(objs[i]), session[i], adjacency[i]);
+			prepare(&b, xy_node_mbuf(objs[i]), session[i], adjacency[i]);
 			edge[i] = PORT_TX;
 		}
-	number(w, &b);
-	xy_aead_seal_burst(w->aead, b.op, b.n);
-	account(w, &b);
+	xy_seal_run(w, &b);
 	xy_node_pass(graph, node, objs, edge, n);
 }
 XY_NODE_CHUNKS(chunk)

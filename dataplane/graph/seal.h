@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sealing overlay packets as transport messages (paper, section 5.4.6), whatever is wrapped around
+// them then: numbers, AEAD over the burst, accounts. A node that seals finds the session and says
+// how far to pad; behind xy_seal_run each packet begins with its message. Workers, under RCU.
+#pragma once
+
+#include "node.h"
+
+#include "aead.h"
+#include "end.h"
+
+struct xy_seal { // those of a chunk that go to the AEAD; not cleared before use: 4 KB
+	struct xy_session *session[XY_BURST];
+	struct rte_mbuf *m[XY_BURST];
+	struct xy_aead_op op[XY_BURST];
+	unsigned n;
+};
+
+_Static_assert(XY_PEER_SELF == XY_PEER_PROBE + 1 && XY_PEER_NONE == XY_PEER_SELF + 1,
+	       "one comparison");
+// Made here: nobody carries it for others.
+static inline bool xy_seal_is_ours(const struct xy_packet *p)
+{
+	return p->from - XY_PEER_PROBE < 2;
+}
+
+// The longest packet whose padding and tag find room behind it: one from an ordinary card may be
+// in a shorter buffer than a jumbo card's links want.
+static inline uint32_t xy_seal_room(const struct rte_mbuf *m)
+{
+	return m->buf_len - m->data_off - XY_TAILROOM;
+}
+
+// What sealing for an end will look at, for all of a burst before it does: two loads away from the
+// packet.
+static inline void xy_seal_fetch(const struct xy_worker *w, uint32_t end)
+{
+	uint32_t slot = __atomic_load_n(&w->dp->end[end].current, __ATOMIC_RELAXED);
+	if (slot) {
+		rte_prefetch0(&w->dp->session[slot - 1]);
+		rte_prefetch0(&w->dp->session[slot - 1].lane[0].tx_counter);
+		rte_prefetch0(&w->dp->session[slot - 1].send);
+		rte_prefetch0(&w->use[slot - 1]);
+	}
+}
+
+// Zeros up to `padded` bytes, room for the tag behind, the header before.
+static inline void xy_seal_add(struct xy_seal *b, struct rte_mbuf *m, struct xy_session *s,
+			       uint32_t padded)
+{
+	uint32_t len = m->data_len;
+	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + XY_WG_TAG_LEN)), 0, padded - len);
+	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, XY_WG_DATA_HEADER_LEN);
+	*msg = (struct xy_wg_data){.type = XY_WG_DATA, .receiver = s->remote_index};
+	b->session[b->n] = s;
+	b->m[b->n] = m;
+	b->op[b->n++] = (struct xy_aead_op){.key = &s->send,
+					    .data = msg->box,
+					    .tag = msg->box + padded,
+					    .len = padded,
+					    .suite = s->suite};
+	xy_packet(m)->len = len;
+}
+
+void xy_seal_run(struct xy_worker *w, struct xy_seal *b);
