@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The short read commands for DPDK's own telemetry socket (dpdk-telemetry.py), as snapshots: its
 // clients are served by threads that must not look at what is the control thread's.
-#include "api/server.h"
 #include "daemon.h"
 #include "show/outline.h"
+#include "show/show.h"
 
 #include <stdio.h>
 
 enum { NODES = 128, TOGETHER_MS = 100 };
 
+static void put_drop(void *to, const struct xy_fields_drop *drop)
+{
+	json_object_set_new(to, drop->reason, json_integer(drop->packets));
+}
+
 // Reason: packets, in place of a list with explanations.
 static json_t *drops(const struct xy_daemon *d)
 {
-	json_t *all = xy_server_ask(d->telemetry, "/xylem/drops"), *o = json_object(), *one;
-	size_t i;
-	json_array_foreach(json_object_get(all, "drops"), i, one)
-		json_object_set(o, json_string_value(json_object_get(one, "reason")),
-				json_object_get(one, "packets"));
-	json_decref(all);
+	json_t *o = json_object();
+	xy_show_drops_each(d, put_drop, o);
 	return o;
 }
 
@@ -33,11 +34,12 @@ static json_t *graph(const struct xy_daemon *d)
 		unsigned n = xy_dp_graph_stats(d->dp, w, s, NODES);
 		for (unsigned i = 0; i < n && i < NODES; i++)
 			if (s[i].packets && ++all)
-				json_object_set_new(nodes, s[i].name,
-						    json_pack("{s:I, s:I, s:I}", "calls",
-							      (json_int_t)s[i].calls, "packets",
-							      (json_int_t)s[i].packets, "cycles",
-							      (json_int_t)s[i].cycles));
+				json_object_set_new(
+					nodes, s[i].name,
+					xy_tell_graph_counts(&(struct xy_fields_graph_counts){
+						.calls = (int64_t)s[i].calls,
+						.packets = (int64_t)s[i].packets,
+						.cycles = (int64_t)s[i].cycles}));
 		snprintf(name, sizeof(name), "%u", w);
 		json_object_set_new(o, name, nodes);
 	}

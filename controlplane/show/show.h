@@ -1,29 +1,40 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the handlers of the telemetry socket share to write JSON. Control thread only.
+// What the handlers of the telemetry socket share. Each fills in the struct of an object in the
+// list of fields (lib/fields), which api/tell.h makes JSON of. Control thread only.
 #pragma once
 
 #include "api/server.h"
+#include "api/tell.h"
 #include "base/time.h"
+
+struct xy_daemon;
 
 enum { XY_SHOW_PAGE = 64 }; // entries in a reply of a list that can be long
 
-#define TEXT(s) ((s) ? json_string(s) : json_null())
-
-static inline json_t *number(uint64_t n)
+static inline int64_t or_null(bool there, uint64_t n)
 {
-	return json_integer((json_int_t)n);
+	return there ? (int64_t)n : XY_FIELD_NULL;
 }
 
-static inline json_t *seconds_since(xy_nsec then, xy_nsec now)
+static inline int64_t seconds_since(xy_nsec then, xy_nsec now)
 {
-	return then ? number(now > then ? (now - then) / XY_SEC : 0) : json_null();
+	return or_null(then != 0, now > then ? (now - then) / XY_SEC : 0);
 }
 
-// One page of a list; next: what to ask for to go on, or null. Takes both over.
-static inline json_t *page(const char *name, json_t *list, json_t *next)
+static inline const char *told(const char *text) // "": it is not
 {
-	json_t *o = json_object();
-	json_object_set_new(o, name, list);
-	json_object_set_new(o, "next", next);
-	return o;
+	return text && text[0] ? text : NULL;
 }
+
+// Who answers what of the list of replies.
+struct xy_show_reply {
+	const char *name;
+	xy_server_handler *handler;
+};
+int xy_show_register_all(struct xy_daemon *d, const struct xy_show_reply *v, unsigned count);
+
+json_t *xy_show_node(void *arg, struct xy_request *q);
+
+// Calls fn for each reason and what was dropped for it.
+void xy_show_drops_each(const struct xy_daemon *d,
+			void (*fn)(void *to, const struct xy_fields_drop *drop), void *to);

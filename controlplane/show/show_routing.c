@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "show/show.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 enum { ENTRIES = 256 }; // of one prefix: a neighbour each
 enum { WITHHELD_SHOWN = 16 };
@@ -17,21 +17,15 @@ static const char *const kind_text[] = {[XY_DP_ROUTE_PEER] = "peer",
 					[XY_DP_ROUTE_REJECT] = "reject",
 					[XY_DP_ROUTE_ASK] = "ask"};
 
-static json_t *peer_name(const struct xy_daemon *d, uint32_t slot)
+static int64_t metric_of(uint16_t metric) // null: infinite
+{
+	return or_null(metric != XY_BABEL_INFINITY, metric);
+}
+
+static json_t *name_json(const struct xy_daemon *d, uint32_t slot)
 {
 	const char *name = xy_links_name(d->links, slot);
-	return TEXT(name);
-}
-
-static json_t *key_json(bool there, const struct xy_key *key)
-{
-	char text[XY_KEY_STRLEN];
-	return there ? json_string(xy_key_str(key, text)) : json_null();
-}
-
-static json_t *metric_json(uint16_t metric) // null: infinite
-{
-	return metric == XY_BABEL_INFINITY ? json_null() : number(metric);
+	return name ? json_string(name) : json_null();
 }
 
 static json_t *hops_json(const struct xy_daemon *d, const struct xy_dp_route *r)
@@ -40,20 +34,13 @@ static json_t *hops_json(const struct xy_daemon *d, const struct xy_dp_route *r)
 	if (r->kind != XY_DP_ROUTE_PEER)
 		return list;
 	for (unsigned i = 0; i < r->hop_count; i++)
-		json_array_append_new(list, peer_name(d, r->hops[i]));
+		json_array_append_new(list, name_json(d, r->hops[i]));
 	if (!r->hop_count)
-		json_array_append_new(list, peer_name(d, r->peer));
+		json_array_append_new(list, name_json(d, r->peer));
 	return list;
 }
 
 // --- entries of Babel
-
-static json_t *rid_json(uint64_t rid)
-{
-	char text[20];
-	snprintf(text, sizeof(text), "%016" PRIx64, rid);
-	return json_string(text);
-}
 
 static const char *entry_state(const struct xy_babel_entry *e)
 {
@@ -72,48 +59,46 @@ static const char *entry_state(const struct xy_babel_entry *e)
 	return e->feasible ? "worse" : "not feasible: it might lead back here";
 }
 
-static void put_origin(json_t *o, const struct xy_babel_entry *e)
-{
-	json_object_set_new(o, "metric", metric_json(e->metric));
-	json_object_set_new(o, "origin", key_json(e->has_key, &e->key));
-	json_object_set_new(o, "epoch", e->has_key ? number(e->epoch) : json_null());
-	json_object_set_new(o, "seqno", number(e->seqno));
-	json_object_set_new(o, "router_id", rid_json(e->rid));
-	json_object_set_new(o, "external", json_boolean(e->external));
-	json_object_set_new(o, "tag", e->external ? number(e->tag) : json_null());
-	json_object_set_new(o, "age", number(e->age / XY_SEC));
-}
+// The same fields of two objects.
+#define ORIGIN_OF(e)                                                                            \
+	.metric = metric_of((e)->metric), .origin = (e)->has_key ? &(e)->key : NULL,            \
+	.epoch = or_null((e)->has_key, (e)->epoch), .seqno = (e)->seqno, .router_id = (e)->rid, \
+	.external = (e)->external, .tag = or_null((e)->external, (e)->tag),                     \
+	.age = (int64_t)((e)->age / XY_SEC)
 
 static json_t *entry_json(const struct xy_daemon *d, const struct xy_babel_entry *e)
 {
-	json_t *o = json_object();
-	json_object_set_new(o, "peer", e->own ? json_null() : peer_name(d, e->link));
-	json_object_set_new(o, "state", json_string(entry_state(e)));
-	json_object_set_new(o, "selected", json_boolean(e->selected));
-	json_object_set_new(o, "feasible", json_boolean(e->feasible));
-	json_object_set_new(o, "used", json_boolean(e->used));
-	json_object_set_new(o, "followed", json_boolean(e->followed));
-	put_origin(o, e);
-	json_object_set_new(o, "held_ms", e->held ? number(e->held / XY_MSEC) : json_null());
-	json_object_set_new(o, "refmetric", metric_json(e->refmetric));
-	json_object_set_new(o, "feasibility_seqno", number(e->fd_seqno));
-	json_object_set_new(o, "feasibility_metric", metric_json(e->fd_metric));
-	return o;
+	return xy_tell_said(&(struct xy_fields_said){
+		.peer = e->own ? NULL : xy_links_name(d->links, e->link),
+		.state = entry_state(e),
+		.selected = e->selected,
+		.feasible = e->feasible,
+		.used = e->used,
+		.followed = e->followed,
+		ORIGIN_OF(e),
+		.held_ms = or_null(e->held, e->held / XY_MSEC),
+		.refmetric = metric_of(e->refmetric),
+		.feasibility_seqno = e->fd_seqno,
+		.feasibility_metric = metric_of(e->fd_metric),
+	});
 }
 
 // --- /xylem/routes
 
+static const char *next_hop(const struct xy_daemon *d, const struct xy_dp_route *r)
+{
+	return r->kind == XY_DP_ROUTE_PEER ? xy_links_name(d->links, r->peer) : NULL;
+}
+
+// Likewise.
+#define ROUTE_OF(d, r)                                                            \
+	.prefix = &(r)->prefix, .kind = kind_text[(r)->route.kind],               \
+	.peer = next_hop((d), &(r)->route), .peers = hops_json((d), &(r)->route), \
+	.source = xy_route_source_text[(r)->source]
+
 static json_t *route_json(const struct xy_daemon *d, const struct xy_rib_route *r)
 {
-	char text[XY_PREFIX_STRLEN];
-	bool peer = r->route.kind == XY_DP_ROUTE_PEER;
-	json_t *o = json_object();
-	json_object_set_new(o, "prefix", json_string(xy_prefix_str(&r->prefix, text)));
-	json_object_set_new(o, "kind", json_string(kind_text[r->route.kind]));
-	json_object_set_new(o, "peer", peer ? peer_name(d, r->route.peer) : json_null());
-	json_object_set_new(o, "peers", hops_json(d, &r->route));
-	json_object_set_new(o, "source", json_string(xy_route_source_text[r->source]));
-	return o;
+	return xy_tell_route(&(struct xy_fields_route){ROUTE_OF(d, r)});
 }
 
 static void put_learned(json_t *o, const struct xy_daemon *d, const struct xy_rib_route *r)
@@ -124,7 +109,7 @@ static void put_learned(json_t *o, const struct xy_daemon *d, const struct xy_ri
 		n = xy_routing_lookup(d->routing, &r->prefix, all, ENTRIES, xy_now());
 	for (unsigned i = 0; i < n && i < ENTRIES; i++)
 		if (all[i].selected && all[i].followed)
-			put_origin(o, &all[i]);
+			xy_tell_learned_into(o, &(struct xy_fields_learned){ORIGIN_OF(&all[i])});
 }
 
 static json_t *show_routes(void *arg, struct xy_request *q)
@@ -146,7 +131,8 @@ static json_t *show_routes(void *arg, struct xy_request *q)
 		json_array_append_new(list, o);
 		last = r;
 	}
-	return page("routes", list, TEXT(r ? xy_prefix_str(&last->prefix, text) : NULL));
+	return xy_tell_routes(&(struct xy_fields_routes){
+		.routes = list, .next = r ? xy_prefix_str(&last->prefix, text) : NULL});
 }
 
 // --- /xylem/route
@@ -172,17 +158,19 @@ static const struct xy_rib_route *inside(const struct xy_rib *rib, const struct 
 	return r && xy_prefix_covers(p, &r->prefix) ? r : NULL;
 }
 
+static json_t *candidate_json(const struct xy_daemon *d, const struct xy_rib_route *r)
+{
+	return xy_tell_candidate(&(struct xy_fields_candidate){
+		ROUTE_OF(d, r), .in_force = xy_rib_in_force(xy_links_rib(d->links), r)});
+}
+
 static json_t *candidates_json(const struct xy_daemon *d, const struct xy_prefix *p)
 {
 	json_t *list = json_array();
 	for (enum xy_route_source s = 0; s < XY_ROUTE_SOURCES; s++) {
 		const struct xy_rib_route *r = xy_rib_get(xy_links_rib(d->links), p, s);
-		if (!r)
-			continue;
-		json_t *o = route_json(d, r);
-		json_object_set_new(o, "in_force",
-				    json_boolean(xy_rib_in_force(xy_links_rib(d->links), r)));
-		json_array_append_new(list, o);
+		if (r)
+			json_array_append_new(list, candidate_json(d, r));
 	}
 	return list;
 }
@@ -195,13 +183,13 @@ static json_t *not_announced_json(const struct xy_daemon *d, const struct xy_pre
 		uint32_t slot = xy_links_slot_at(d->links, at);
 		if (!xy_routing_tag_stops(d->routing, slot, p))
 			continue;
-		json_t *o = json_object();
-		json_object_set_new(o, "peer", peer_name(d, slot));
-		json_object_set_new(o, "reason",
-				    json_string("it has the tag of this neighbour, so it came out "
+		json_array_append_new(
+			list, xy_tell_untold(&(struct xy_fields_untold){
+				      .peer = xy_links_name(d->links, slot),
+				      .reason = "it has the tag of this neighbour, so it came out "
 						"of the network behind it; two networks need two "
-						"tags"));
-		json_array_append_new(list, o);
+						"tags",
+			      }));
 	}
 	return list;
 }
@@ -222,7 +210,6 @@ static json_t *show_route(void *arg, struct xy_request *q)
 	const struct xy_daemon *d = arg;
 	struct xy_babel_entry all[ENTRIES];
 	struct xy_prefix p = {0}, in_force;
-	char text[XY_PREFIX_STRLEN];
 
 	int bad = q->params ? xy_prefix_parse(q->params, &p) : -EINVAL;
 	if (bad)
@@ -231,18 +218,18 @@ static json_t *show_route(void *arg, struct xy_request *q)
 	if (matched && !strchr(q->params, '/'))
 		p = in_force;
 	unsigned n = xy_routing_lookup(d->routing, &p, all, ENTRIES, xy_now());
-	json_t *o = json_object(), *list = json_array();
+	json_t *list = json_array();
 	for (unsigned i = 0; i < n && i < ENTRIES; i++)
 		json_array_append_new(list, entry_json(d, &all[i]));
-	json_object_set_new(o, "prefix", json_string(xy_prefix_str(&p, text)));
-	json_object_set_new(o, "match", TEXT(matched ? xy_prefix_str(&in_force, text) : NULL));
 	const struct xy_rib_route *longer = inside(xy_links_rib(d->links), &p);
-	json_object_set_new(o, "inside",
-			    TEXT(longer ? xy_prefix_str(&longer->prefix, text) : NULL));
-	json_object_set_new(o, "routes", candidates_json(d, &p));
-	json_object_set_new(o, "babel", list);
-	json_object_set_new(o, "not_announced", not_announced_json(d, &p));
-	return o;
+	return xy_tell_route_reply(&(struct xy_fields_route_reply){
+		.prefix = &p,
+		.match = matched ? &in_force : NULL,
+		.inside = longer ? &longer->prefix : NULL,
+		.routes = candidates_json(d, &p),
+		.babel = list,
+		.not_announced = not_announced_json(d, &p),
+	});
 }
 
 // --- /xylem/neighbours
@@ -281,42 +268,47 @@ static bool is_fault(enum xy_babel_refusal why)
 	return why != XY_BABEL_REFUSED_REFLECTED;
 }
 
+static json_t *refusals_json(const struct xy_babel_link_info *i)
+{
+	json_t *o = json_object();
+	for (unsigned r = 0; r < XY_BABEL_REFUSAL_COUNT; r++)
+		json_object_set_new(o, xy_babel_refusal_name(r),
+				    json_integer((json_int_t)i->refused[r]));
+	return o;
+}
+
 static json_t *neighbour_json(const struct xy_daemon *d, const struct xy_link_info *k,
 			      const struct xy_babel_link_info *i)
 {
-	char text[XY_ADDR_STRLEN];
 	uint64_t refused = 0;
-	json_t *o = json_object(), *reasons = json_object();
-	for (unsigned r = 0; r < XY_BABEL_REFUSAL_COUNT; r++) {
+	for (unsigned r = 0; r < XY_BABEL_REFUSAL_COUNT; r++)
 		refused += is_fault(r) ? i->refused[r] : 0;
-		json_object_set_new(reasons, xy_babel_refusal_name(r), number(i->refused[r]));
-	}
-	snprintf(text, sizeof(text), "%04x", i->hellos);
-	json_object_set_new(o, "peer", json_string(k->name));
-	json_object_set_new(o, "state", json_string(neighbour_word(d, k, i)));
-	json_object_set_new(o, "hellos", json_string(text));
-	json_object_set_new(o, "address",
-			    i->heard ? json_string(xy_addr_str(&i->address, text)) : json_null());
-	json_object_set_new(o, "cost", metric_json(i->cost));
-	json_object_set_new(o, "rx_cost", metric_json(i->rxcost));
-	json_object_set_new(o, "tx_cost", metric_json(i->txcost));
-	json_object_set_new(o, "rtt_us", i->rtt ? number(i->rtt) : json_null());
-	json_object_set_new(o, "routes", number(i->routes));
-	json_object_set_new(o, "origins", number(i->origins));
-	json_object_set_new(o, "waiting", number(i->waiting));
-	json_object_set_new(o, "tx_packets", number(i->packets_sent));
-	json_object_set_new(o, "tx_bytes", number(i->bytes_sent));
-	json_object_set_new(o, "rx_packets", number(i->packets_received));
-	json_object_set_new(o, "rx_bytes", number(i->bytes_received));
-	json_object_set_new(o, "tx_updates", number(i->updates_sent));
-	json_object_set_new(o, "rx_updates", number(i->updates_received));
-	json_object_set_new(o, "resent", number(i->resent));
-	json_object_set_new(o, "probes", number(i->probes));
-	json_object_set_new(o, "silences", number(i->silences));
-	json_object_set_new(o, "refused", number(refused));
-	json_object_set_new(o, "reflected", number(i->refused[XY_BABEL_REFUSED_REFLECTED]));
-	json_object_set_new(o, "refusals", reasons);
-	return o;
+	return xy_tell_neighbour(&(struct xy_fields_neighbour){
+		.peer = k->name,
+		.state = neighbour_word(d, k, i),
+		.hellos = i->hellos,
+		.address = i->heard ? &i->address : NULL,
+		.cost = metric_of(i->cost),
+		.rx_cost = metric_of(i->rxcost),
+		.tx_cost = metric_of(i->txcost),
+		.rtt_us = or_null(i->rtt, i->rtt),
+		.routes = i->routes,
+		.origins = i->origins,
+		.waiting = i->waiting,
+		.tx_packets = (int64_t)i->packets_sent,
+		.tx_bytes = (int64_t)i->bytes_sent,
+		.rx_packets = (int64_t)i->packets_received,
+		.rx_bytes = (int64_t)i->bytes_received,
+		.tx_updates = (int64_t)i->updates_sent,
+		.rx_updates = (int64_t)i->updates_received,
+		.resent = (int64_t)i->resent,
+		.probes = (int64_t)i->probes,
+		.silences = (int64_t)i->silences,
+		.refused = (int64_t)refused,
+		.reflected = (int64_t)i->refused[XY_BABEL_REFUSED_REFLECTED],
+		.refusals = refusals_json(i),
+		.trouble = xy_routing_trouble(d->routing, k->slot),
+	});
 }
 
 static void put_refusals(json_t *list, const char *name, const struct xy_babel_link_info *i)
@@ -324,12 +316,12 @@ static void put_refusals(json_t *list, const char *name, const struct xy_babel_l
 	for (unsigned k = 0; k < XY_BABEL_REFUSAL_COUNT; k++) {
 		if (!i->refused[k] || !is_fault(k))
 			continue;
-		json_t *o = json_object();
-		json_object_set_new(o, "peer", json_string(name));
-		json_object_set_new(o, "reason", json_string(xy_babel_refusal_name(k)));
-		json_object_set_new(o, "count", number(i->refused[k]));
-		json_object_set_new(o, "meaning", json_string(xy_babel_refusal_text(k)));
-		json_array_append_new(list, o);
+		json_array_append_new(list, xy_tell_refusal(&(struct xy_fields_refusal){
+						    .peer = name,
+						    .reason = xy_babel_refusal_name(k),
+						    .count = (int64_t)i->refused[k],
+						    .meaning = xy_babel_refusal_text(k),
+					    }));
 	}
 }
 
@@ -346,14 +338,11 @@ static json_t *show_neighbours(void *arg, struct xy_request *q)
 		last = k.name;
 		if (xy_routing_link_info(d->routing, k.slot, &i))
 			continue;
-		json_t *o = neighbour_json(d, &k, &i);
-		json_object_set_new(o, "trouble", TEXT(xy_routing_trouble(d->routing, k.slot)));
-		json_array_append_new(list, o);
+		json_array_append_new(list, neighbour_json(d, &k, &i));
 		put_refusals(refusals, last, &i);
 	}
-	json_t *o = page("neighbours", list, TEXT(at < count ? last : NULL));
-	json_object_set_new(o, "refusals", refusals);
-	return o;
+	return xy_tell_neighbours(&(struct xy_fields_neighbours){
+		.neighbours = list, .next = at < count ? last : NULL, .refusals = refusals});
 }
 
 // --- /xylem/routing
@@ -362,43 +351,40 @@ static json_t *show_routing(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
 	struct xy_routing_info i;
-	json_t *o = json_object();
 	xy_routing_info(d->routing, &i);
-	json_object_set_new(o, "epoch", number(i.babel.epoch));
-	json_object_set_new(o, "router_id", rid_json(i.babel.rid));
-	json_object_set_new(o, "starting", json_boolean(i.babel.starting));
-	json_object_set_new(o, "neighbours", number(i.babel.links));
-	json_object_set_new(o, "prefixes", number(i.babel.prefixes));
-	json_object_set_new(o, "prefix_limit", number(i.babel.prefix_limit));
-	json_object_set_new(o, "reachable", number(i.babel.selected));
-	json_object_set_new(o, "routes", number(i.babel.routes));
-	json_object_set_new(o, "origins", number(i.babel.origins));
-	json_object_set_new(o, "memory_bytes", number(i.babel.bytes));
-	json_object_set_new(o, "verifications", number(i.babel.verifications));
-	json_object_set_new(o, "signatures_verified", number(i.babel.verified));
-	json_object_set_new(o, "signatures_known", number(i.babel.cached));
-	json_object_set_new(o, "signatures_waiting", number(i.waiting));
-	json_object_set_new(o, "packets_waiting", number(i.babel.packets_waiting));
-	json_object_set_new(o, "seqno_requests", number(i.babel.seqno_requests));
-	json_object_set_new(o, "forwarded", number(i.babel.forwarded));
-	json_object_set_new(o, "raises", number(i.babel.raises));
-	json_object_set_new(o, "packets_malformed", number(i.malformed));
-	json_object_set_new(o, "routes_refused", number(i.refused));
-	return o;
+	return xy_tell_routing(&(struct xy_fields_routing){
+		.epoch = i.babel.epoch,
+		.router_id = i.babel.rid,
+		.starting = i.babel.starting,
+		.neighbours = i.babel.links,
+		.prefixes = i.babel.prefixes,
+		.prefix_limit = i.babel.prefix_limit,
+		.reachable = i.babel.selected,
+		.routes = i.babel.routes,
+		.origins = i.babel.origins,
+		.memory_bytes = (int64_t)i.babel.bytes,
+		.verifications = (int64_t)i.babel.verifications,
+		.signatures_verified = (int64_t)i.babel.verified,
+		.signatures_known = (int64_t)i.babel.cached,
+		.signatures_waiting = i.waiting,
+		.packets_waiting = i.babel.packets_waiting,
+		.seqno_requests = (int64_t)i.babel.seqno_requests,
+		.forwarded = (int64_t)i.babel.forwarded,
+		.raises = (int64_t)i.babel.raises,
+		.packets_malformed = (int64_t)i.malformed,
+		.routes_refused = (int64_t)i.refused,
+	});
 }
 
 int xy_show_routing_register(struct xy_daemon *d)
 {
-	static const struct xy_server_command command[] = {
-		{"/xylem/routes", "Routes in force. Params: prefix to go on behind.", show_routes},
-		{"/xylem/route", "All that is known of one. Params: prefix or address.",
-		 show_route},
-		{"/xylem/neighbours",
-		 "Babel with each peer, and what was refused. Params: name to go on behind.",
-		 show_neighbours},
-		{"/xylem/routing", "Babel in sum.", show_routing},
+	static const struct xy_show_reply reply[] = {
+		{"routes", show_routes},
+		{"route", show_route},
+		{"neighbours", show_neighbours},
+		{"routing", show_routing},
 	};
-	return xy_server_register_all(d->telemetry, command, XY_ARRAY_SIZE(command), d);
+	return xy_show_register_all(d, reply, XY_ARRAY_SIZE(reply));
 }
 
 // Was it there, and is it not any more? NULL, or in which words. A plain device may go when it

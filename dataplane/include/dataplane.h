@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "drops.h"
+#include "fields/accounts.h"
 #include "noise/wg.h"
 #include "wire/steer.h"
 
@@ -333,23 +334,8 @@ int xy_dp_overlay_probe(struct xy_dp *dp, uint32_t peer, bool pieces, const void
 
 // --- what is going on (any value may be a burst old)
 
-// One list gives each term of the accounting identity its field, name and sign:
-//   rx + host_rx + ring_in + generated + split
-//     = tx + host_tx + ring_out + punted + consumed + merged + drops + held
-#define XY_DP_ACCOUNTS(X)                                               \
-	X(rx, +, "datagrams taken from ports")                          \
-	X(host_rx, +, "packets read from the host interface")           \
-	X(ring_in, +, "packets taken from another thread's ring")       \
-	X(generated, +, "packets made here: keepalives, ICMP errors")   \
-	X(split, +, "packets more, by cutting segments and fragments")  \
-	X(tx, -, "datagrams put on ports")                              \
-	X(host_tx, -, "packets written to the host interface")          \
-	X(ring_out, -, "packets handed to another worker")              \
-	X(punted, -, "packets handed to the control plane")             \
-	X(consumed, -, "packets that ended here as meant: keepalives")  \
-	X(merged, -, "packets fewer, by joining segments for the host") \
-	X(drops, -, "packets dropped, by the reasons beside")           \
-	X(held, -, "packets waiting now for a session or a route")
+// Each term of the accounting identity: X(name, sign, help).
+#define XY_DP_ACCOUNTS(X) XY_ACCOUNTS(XY_ACCOUNT_TERM, X)
 
 struct xy_dp_worker_stats {
 #define X(name, sign, help) uint64_t name;

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the telemetry socket tells of the node itself, and what its operator should know.
+#include "daemon.h"
+
+#include "base/bytes.h"
+#include "discovery.h"
+#include "ports.h"
+#include "restore.h"
+#include "runsocket.h"
+#include "show/show.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static uint64_t rss_bytes(void)
+{
+	unsigned long size, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (f && fscanf(f, "%lu %lu", &size, &resident) != 2)
+		resident = 0;
+	if (f)
+		fclose(f);
+	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+// None of the others is up.
+static void count_links(const struct xy_daemon *d, unsigned *up, unsigned *sessions)
+{
+	xy_nsec now = xy_now();
+	*up = *sessions = 0;
+	for (unsigned i = 0; i < xy_links_met(d->links); i++) {
+		struct xy_link_info k;
+		xy_links_met_info(d->links, i, now, &k);
+		*up += strcmp(xy_show_peer_word(d, &k), "up") == 0;
+		*sessions += k.sessions;
+	}
+}
+
+static void warn(json_t *to, bool wrong, const char *text)
+{
+	if (wrong)
+		json_array_append_new(to, json_string(text));
+}
+
+static void join_warnings(json_t *to, const struct xy_join *j)
+{
+	for (unsigned i = 0; i < xy_join_count(j); i++) {
+		struct xy_join_info k;
+		xy_join_info(j, i, &k);
+		warn(to, k.trouble, k.trouble);
+	}
+	warn(to, xy_join_twin(j, xy_now()), xy_join_twin(j, xy_now()));
+}
+
+// The config's peers without a key, and what is known of them.
+static json_t *joining(const struct xy_join *j)
+{
+	static const char *const text[] = {[XY_JOIN_ASKING] = "asking",
+					   [XY_JOIN_UNRESOLVED] = "unresolved",
+					   [XY_JOIN_PINNED] = "pinned",
+					   [XY_JOIN_CHANGED] = "refused: another key",
+					   [XY_JOIN_OURSELVES] = "refused: this node itself",
+					   [XY_JOIN_TWICE] = "refused: twice in the config"};
+	json_t *list = json_array();
+	for (unsigned i = 0; i < xy_join_count(j); i++) {
+		struct xy_join_info k;
+		xy_join_info(j, i, &k);
+		json_array_append_new(list, xy_tell_joining(&(struct xy_fields_joining){
+						    .peer = k.name,
+						    .endpoint = k.endpoint,
+						    .state = text[k.state],
+						    .probes = k.tries,
+						    .key = xy_key_is_zero(&k.key) ? NULL : &k.key,
+					    }));
+	}
+	return list;
+}
+
+static bool is_discovered_on(const struct xy_daemon *d, const char *name)
+{
+	const char *on;
+	for (unsigned i = 0; (on = xy_discovery_interface(d, i)); i++)
+		if (strcmp(on, name) == 0)
+			return true;
+	return false;
+}
+
+static void discovery_warnings(json_t *to, const struct xy_daemon *d)
+{
+	const struct xy_config *c = &d->plan.config;
+	for (unsigned i = 0; i < c->discovery.count; i++)
+		if (!is_discovered_on(d, c->discovery.interfaces[i]))
+			json_array_append_new(
+				to, json_sprintf("discovery: %s is not in use; it must be there "
+						 "and up, with multicast and a link-local address",
+						 c->discovery.interfaces[i]));
+}
+
+static void port_warnings(json_t *to, const struct xy_daemon *d)
+{
+	struct xy_dp_port_info info;
+	char text[128];
+	for (unsigned i = 0; i < XY_DP_PORTS; i++)
+		if (xy_ports_note(d, i, text, sizeof(text)) &&
+		    xy_dp_port_info(d->dp, i, &info) == 0)
+			json_array_append_new(
+				to, json_sprintf("port %u on %s: %s", i, info.interface, text));
+}
+
+// Their config has a wrong key for us, and ours no endpoint of theirs by which to name them.
+static void other_key_warning(json_t *to, const struct xy_daemon *d)
+{
+	struct xy_endpoint from;
+	char at[XY_ENDPOINT_STRLEN];
+	if (xy_links_other_key(d->links, xy_now(), &from))
+		json_array_append_new(
+			to, json_sprintf("a handshake from %s is for another key than this node's: "
+					 "see the log",
+					 xy_endpoint_str(&from, at)));
+}
+
+static json_t *warnings(const struct xy_daemon *d)
+{
+	json_t *list = json_array();
+	if (d->reloads.why.text[0])
+		json_array_append_new(
+			list, json_sprintf("the config of %s was refused at a reload, so what the "
+					   "file says now is not in force: %s",
+					   d->reloads.at, d->reloads.why.text));
+	warn(list, xy_watchdog_stuck(&d->watchdog, xy_dp_workers(d->dp)) > 0,
+	     "a worker is stuck: see the log");
+	if (xy_links_rib(d->links)->waiting_count)
+		json_array_append_new(list, json_sprintf("%u routes find no room and wait: raise "
+							 "max_routes and restart",
+							 xy_links_rib(d->links)->waiting_count));
+	warn(list, xy_exchanges_drops(d->exchanges, XY_HS_DROP_NO_INDEX) > 0,
+	     "handshakes found no free session: raise max_sessions");
+	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
+	     "the host interface is not there");
+	other_key_warning(list, d);
+	join_warnings(list, d->join);
+	discovery_warnings(list, d);
+	port_warnings(list, d);
+	warn(list, d->key_lost.text[0], d->key_lost.text);
+	warn(list, xy_state_lost(d->state), xy_state_lost(d->state));
+	warn(list, xy_state_unsaved(d->state), xy_state_unsaved(d->state));
+	xy_show_routing_warnings(d, list);
+	warn(list, xy_interface_default_left(d),
+	     "a default route is not put into the kernel: see the log");
+	warn(list, d->withheld.count > 0,
+	     "a route is not put into the kernel, since a link would go with it: see the log");
+	warn(list, xy_hostqueue_is_full(d, xy_now()),
+	     "the kernel drops packets of this host before a worker sees them: show ports, host");
+	warn(list, xy_runsocket_missing(d), xy_runsocket_missing(d));
+	warn(list, xy_restore_trouble(d), xy_restore_trouble(d));
+	return list;
+}
+
+// What was not there at the start, or is not any more, and is looked for.
+static json_t *waiting(const struct xy_daemon *d)
+{
+	char text[128];
+	json_t *list = json_array();
+	for (unsigned i = 0; xy_ports_waiting(d, i, text, sizeof(text)); i++)
+		json_array_append_new(list, json_string(text));
+	return list;
+}
+
+static json_t *longest_work(const struct xy_daemon *d)
+{
+	json_t *o = json_object();
+	for (const struct xy_seat *s = d->loop.seats; s; s = s->next)
+		json_object_set_new(o, s->name, json_integer((json_int_t)(s->longest / XY_USEC)));
+	return o;
+}
+
+static json_t *discovery(const struct xy_daemon *d)
+{
+	json_t *list = json_array();
+	const char *name;
+	for (unsigned i = 0; (name = xy_discovery_interface(d, i)); i++)
+		json_array_append_new(list, json_string(name));
+	return list;
+}
+
+static const char *const peering_text[] = {[XY_PEERING_CLOSED] = "closed",
+					   [XY_PEERING_OPEN] = "open",
+					   [XY_PEERING_LAN] = "open to the LAN"};
+
+static void fill_identity(struct xy_fields_node *f, const struct xy_daemon *d,
+			  const struct xy_prefix *prefix)
+{
+	f->name = d->name;
+	f->version = XY_VERSION;
+	f->pid = getpid();
+	f->address = &d->id.addr;
+	f->prefix = prefix;
+	f->public_key = &d->id.x25519;
+	f->ed25519_key = &d->id.ed25519;
+	f->uptime = seconds_since(d->started, xy_now());
+	f->interface = d->host_open ? d->host_name : NULL;
+	f->mtu = d->host_mtu;
+	f->memory = xy_dp_memory(d->dp);
+	f->rss_bytes = (int64_t)rss_bytes();
+}
+
+static void fill_counts(struct xy_fields_node *f, const struct xy_daemon *d)
+{
+	struct xy_dp_route_info routes;
+	unsigned up, sessions;
+	xy_dp_route_info(d->dp, &routes);
+	count_links(d, &up, &sessions);
+	f->workers = xy_dp_workers(d->dp);
+	f->peers = xy_links_count(d->links);
+	f->peers_up = up;
+	f->sessions = sessions;
+	f->routes = routes.count;
+	f->route_limit = routes.limit;
+	f->route_memory_bytes = (int64_t)routes.bytes;
+}
+
+static void fill_lag(struct xy_fields_node *f, const struct xy_daemon *d)
+{
+	xy_nsec p99, max;
+	xy_lag_get(&d->loop.lag, xy_awake(), &p99, &max);
+	f->loop_lag_p99_us = (int64_t)(p99 / XY_USEC);
+	f->loop_lag_max_us = (int64_t)(max / XY_USEC);
+	f->longest_turn_cpu_us = (int64_t)(d->loop.longest / XY_USEC);
+	f->longest_work_cpu_us = longest_work(d);
+}
+
+static void fill_clients(struct xy_fields_node *f, const struct xy_daemon *d)
+{
+	unsigned open;
+	uint64_t ended;
+	xy_server_clients(d->telemetry, &open, &ended);
+	f->telemetry_clients = open;
+	f->telemetry_clients_ended = (int64_t)ended;
+}
+
+json_t *xy_show_node(void *arg, struct xy_request *q)
+{
+	const struct xy_daemon *d = arg;
+	const struct xy_prefix prefix = xy_key_prefix(&d->id.x25519);
+	struct xy_fields_node f = {.peering = peering_text[d->plan.config.peering],
+				   .state_folder = xy_state_folder(d->state),
+				   .pinned_keys = xy_state_pins(d->state),
+				   .reloads = d->reloads.taken,
+				   .reloads_refused = d->reloads.refused,
+				   .joining = joining(d->join),
+				   .discovery = discovery(d),
+				   .waiting_for = waiting(d),
+				   .warnings = warnings(d)};
+	fill_identity(&f, d, &prefix);
+	fill_counts(&f, d);
+	fill_lag(&f, d);
+	fill_clients(&f, d);
+	return xy_tell_node(&f);
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Each field of what the daemon shows, once: what it is called, its form (form.h), its kind, its
+// column in the table of the command line (from the left; 0: only --json has it), and what it
+// means. JSON has them in this order. The makers' structs, the JSON, the tables and docs/fields.md
+// all come from here; what has a counter in the dataplane or in Babel and no row here fails
+// test/unit/fields_test.sh.
+#pragma once
+
+#include "fields/accounts.h"
+
+// X(key, FORM, KIND, column, help)
+// L(key, LIST or OBJECT, object, column, help): of which there is a list, or one or null
+
+#define XY_FIELDS_NODE(X, L)                                                         \
+	X(name, TEXT, LABEL, 1, "of the instance")                                   \
+	X(version, TEXT, INFO, 2, "of the daemon")                                   \
+	X(pid, NUMBER, INFO, 3, "its process")                                       \
+	X(address, ADDRESS, LABEL, 4, "the node's, which follows from its key")      \
+	X(prefix, PREFIX, LABEL, 5, "the /64 behind it")                             \
+	X(public_key, KEY, LABEL, 6, "X25519, what peers name it by")                \
+	X(ed25519_key, KEY, LABEL, 7, "what it signs with")                          \
+	X(uptime, SPAN, GAUGE, 8, "since the start")                                 \
+	X(interface, TEXT, INFO, 9, "the host interface, or null")                   \
+	X(mtu, NUMBER, GAUGE, 10, "of the host interface")                           \
+	X(memory, TEXT, INFO, 11, "whether packets lie in hugepages")                \
+	X(rss_bytes, BYTES, GAUGE, 12, "memory of the process")                      \
+	X(workers, NUMBER, GAUGE, 13, "how many")                                    \
+	X(peers, NUMBER, GAUGE, 14, "how many")                                      \
+	X(peers_up, NUMBER, GAUGE, 15, "of them, that are up")                       \
+	X(sessions, NUMBER, GAUGE, 16, "how many")                                   \
+	X(routes, NUMBER, GAUGE, 17, "in the workers' tables")                       \
+	X(route_limit, NUMBER, GAUGE, 18, "that there is room for")                  \
+	X(route_memory_bytes, BYTES, GAUGE, 19, "that the tables take")              \
+	X(loop_lag_p99_us, MICRO, GAUGE, 20,                                         \
+	  "how late the control thread was, 99 of 100 times, "                       \
+	  "over the last minute")                                                    \
+	X(loop_lag_max_us, MICRO, GAUGE, 21, "at most, over the last minute")        \
+	X(longest_turn_cpu_us, MICRO, GAUGE, 22,                                     \
+	  "of the control thread since the start, in CPU "                           \
+	  "time")                                                                    \
+	X(longest_work_cpu_us, MAP, GAUGE, 0, "likewise, by kind of work")           \
+	X(telemetry_clients, NUMBER, GAUGE, 23, "connected now")                     \
+	X(telemetry_clients_ended, NUMBER, COUNTER, 24, "they made room for others") \
+	X(peering, TEXT, INFO, 25, "`closed`, `open`, `open to the LAN`")            \
+	X(state_folder, TEXT, INFO, 27, "what outlives a restart is there")          \
+	X(pinned_keys, NUMBER, GAUGE, 28, "how many")                                \
+	X(reloads, NUMBER, COUNTER, 29, "of the config, taken")                      \
+	X(reloads_refused, NUMBER, COUNTER, 30,                                      \
+	  "warnings tell of the last one until a config is "                         \
+	  "taken")                                                                   \
+	L(joining, LIST, joining, 33, "peers of the config without a key")           \
+	X(discovery, TEXTS, INFO, 26, "interfaces on which nodes are looked for")    \
+	X(waiting_for, TEXTS, INFO, 31, "what was late or went away")                \
+	X(warnings, TEXTS, INFO, 32, "what the operator should know")
+
+#define XY_FIELDS_JOINING(X, L)                                     \
+	X(peer, TEXT, LABEL, 1, "its name in the config")           \
+	X(endpoint, TEXT, INFO, 2, "where it is asked for its key") \
+	X(state, TEXT, INFO, 3, "how far that is")                  \
+	X(probes, NUMBER, COUNTER, 4, "how often it was asked")     \
+	X(key, KEY, INFO, 5, "what it answered, or null")
+
+#define XY_FIELDS_PEERS(X, L)              \
+	L(peers, LIST, peer, 1, "by name") \
+	X(next, TEXT, NONE, 0, "cursor, or null")
+
+#define XY_FIELDS_PEER(X, L)                                                                       \
+	X(name, TEXT, LABEL, 1, "as the config calls it")                                          \
+	X(key, KEY, LABEL, 0, "its X25519 key")                                                    \
+	X(address, ADDRESS, LABEL, 0, "that follows from it")                                      \
+	X(kind, TEXT, INFO, 2, "`mesh`, `leaf`")                                                   \
+	X(peering, TEXT, INFO, 3, "`configured`, `open`, `provisional`")                           \
+	X(state, STATE, INFO, 4,                                                                   \
+	  "`up`, `silent`, `no way`, `left`, `one way`, `lossy`, `handshake`, `down`, `idle`, "    \
+	  "`no endpoint`, `unresolved`")                                                           \
+	X(endpoint, TEXT, INFO, 5, "address and port, the name that has no address, or null")      \
+	X(unresolved, TEXT, INFO, 0, "the first endpoint whose name has no address, or null")      \
+	X(endpoints, JOIN, INFO, 0, "as configured")                                               \
+	X(last_handshake, AGO, GAUGE, 6, "ago, or null")                                           \
+	X(last_received, AGO, GAUGE, 7, "ago, or null")                                            \
+	X(rx_packets, COUNT, COUNTER, 0, "overlay packets from it")                                \
+	X(rx_bytes, TRAFFIC, COUNTER, 8, "their bytes")                                            \
+	X(tx_packets, COUNT, COUNTER, 0, "overlay packets to it")                                  \
+	X(tx_bytes, TRAFFIC, COUNTER, 9, "their bytes")                                            \
+	X(mtu, NUMBER, GAUGE, 10, "the largest overlay packet")                                    \
+	X(mtu_from, TEXT, INFO, 11, "`interface`, `route`, `ICMP`, `probed`, `config`, or null")   \
+	X(fragments, TEXT, INFO, 12,                                                               \
+	  "of larger datagrams: `no`: there are none, `yes`, `lost`: they do not arrive; or null") \
+	X(unfragmented, NUMBER, GAUGE, 0, "the largest packet that goes whole, or null")           \
+	X(keepalive, SPAN, GAUGE, 0, "as configured")                                              \
+	X(allowed, JOIN, INFO, 0, "prefixes of a leaf")                                            \
+	X(sessions, NUMBER, GAUGE, 0, "how many")                                                  \
+	X(session_age, SPAN, GAUGE, 0, "or null")                                                  \
+	X(handshakes_sent, NUMBER, COUNTER, 0, "that we began")                                    \
+	X(handshakes_failed, NUMBER, COUNTER, 13, "that nothing came of")                          \
+	X(trouble, TEXT, INFO, 14, "why it does not come up, in few words, or null")
+
+#define XY_FIELDS_WORKERS(X, L) L(workers, LIST, worker, 1, "by number")
+
+#define XY_FIELDS_WORKER(X, L)                                       \
+	X(worker, NUMBER, LABEL, 1, "its number")                    \
+	X(cpu, NUMBER, INFO, 2, "-1: not pinned")                    \
+	X(alive, YES_NO, INFO, 3, "false: it is stuck")              \
+	X(busy, SHARE, GAUGE, 4, "over the last second")             \
+	XY_ACCOUNTS(XY_ACCOUNT_FIELD, X)                             \
+	X(balance, ZERO, GAUGE, 13, "of these; 0 at a quiet moment") \
+	X(sleeps, COUNT, COUNTER, 5, "how often it slept")
+
+#define XY_FIELDS_GRAPH(X, L)                                        \
+	X(tsc_hz, HERTZ, INFO, 0, "of the clock that cycles are of") \
+	L(nodes, LIST, graph_node, 1, "of each worker")
+
+#define XY_FIELDS_GRAPH_DOT(X, L) X(dot, TEXT, NONE, 0, "the graph in Graphviz's language")
+
+#define XY_FIELDS_GRAPH_COUNTS(X, L)             \
+	X(calls, COUNT, COUNTER, 3, "bursts")    \
+	X(packets, COUNT, COUNTER, 4, "in them") \
+	X(cycles, COUNT, COUNTER, 0, "that they took")
+
+#define XY_FIELDS_GRAPH_NODE(X, L)                                 \
+	X(worker, NUMBER, LABEL, 1, "whose it is")                 \
+	X(node, TEXT, LABEL, 2, "as in the [picture](graph.svg)")  \
+	XY_FIELDS_GRAPH_COUNTS(X, L)                               \
+	X(cycles_per_packet, DECIMAL, GAUGE, 6, "since the start") \
+	X(packets_per_call, DECIMAL, GAUGE, 5, "since the start")
+
+#define XY_FIELDS_DROPS(X, L) \
+	L(drops, LIST, drop, 1, "all reasons, those with 0 too ([drops](drops.md))")
+
+#define XY_FIELDS_DROP(X, L)                            \
+	X(reason, TEXT, LABEL, 1, "its name")           \
+	X(packets, COUNT, COUNTER, 2, "of all workers") \
+	X(meaning, TEXT, INFO, 3, "in words")
+
+#define XY_FIELDS_PORTS(X, L)                \
+	L(ports, LIST, port, 1, "by number") \
+	L(hosts, LIST, host, 2, "one at most")
+
+#define XY_FIELDS_PORT(X, L)                                                         \
+	X(port, NUMBER, LABEL, 1, "its number")                                      \
+	X(note, TEXT, INFO, 17, "what the operator should know of it, or null")      \
+	X(driver, TEXT, INFO, 2, "`socket`, `af_xdp`, `dpdk`")                       \
+	X(mode, TEXT, INFO, 4, "of a card")                                          \
+	X(interface, TEXT, LABEL, 3, "of a card")                                    \
+	X(idle, TEXT, INFO, 16, "how a worker with nothing to do learns of packets") \
+	X(queues, NUMBER, GAUGE, 5, "of a card; of sockets one for each worker")     \
+	X(address, ADDRESS, INFO, 6, "that it listens on")                           \
+	X(udp_port, NUMBER, INFO, 7, "likewise")                                     \
+	X(rx_packets, COUNT, COUNTER, 8, "datagrams that came")                      \
+	X(rx_bytes, TRAFFIC, COUNTER, 9, "their bytes")                              \
+	X(tx_packets, COUNT, COUNTER, 10, "datagrams sent")                          \
+	X(tx_bytes, TRAFFIC, COUNTER, 11, "their bytes")                             \
+	X(rx_missed, COUNT, COUNTER, 12, "lost before a worker saw them")            \
+	X(tx_errors, COUNT, COUNTER, 13, "that the kernel or the card did not take") \
+	X(rx_fragmented, COUNT, COUNTER, 14, "that came in fragments")               \
+	X(tx_fragmented, COUNT, COUNTER, 15, "larger than the path carries whole")   \
+	X(steered, MAP, COUNTER, 0, "af_xdp: what the program decided")
+
+#define XY_FIELDS_HOST(X, L)                                                                \
+	X(host, TEXT, LABEL, 1, "the interface's name")                                     \
+	X(queues, NUMBER, GAUGE, 2, "one for each worker")                                  \
+	X(mtu, NUMBER, GAUGE, 3, "of the interface")                                        \
+	X(rx_packets, COUNT, COUNTER, 4, "from this host")                                  \
+	X(rx_bytes, TRAFFIC, COUNTER, 5, "their bytes")                                     \
+	X(tx_packets, COUNT, COUNTER, 6, "to this host")                                    \
+	X(tx_bytes, TRAFFIC, COUNTER, 7, "their bytes")                                     \
+	X(rx_missed, COUNT, COUNTER, 8, "the kernel dropped them before a worker saw them") \
+	X(tx_errors, COUNT, COUNTER, 9, "that the kernel did not take")
+
+#define XY_FIELDS_ROUTES(X, L)                           \
+	L(routes, LIST, route, 1, "in force, by prefix") \
+	X(next, TEXT, NONE, 0, "cursor, or null")
+
+#define XY_FIELDS_ROUTE(X, L)                                     \
+	X(prefix, PREFIX, LABEL, 1, "where to")                   \
+	X(kind, TEXT, INFO, 2, "`peer`, `host`, `reject`, `ask`") \
+	X(peer, TEXT, INFO, 0, "the next hop, or null")           \
+	X(peers, JOIN, INFO, 3, "all next hops")                  \
+	X(source, TEXT, INFO, 4, "`static`, `own`, `leaf`, `announced`, `learned`, `peer`")
+
+#define XY_FIELDS_CANDIDATE(X, L) \
+	XY_FIELDS_ROUTE(X, L)     \
+	X(in_force, NOTE, INFO, 5, "it is the one that packets follow")
+
+// What Babel says of a route, in two tables.
+#define XY_FIELDS_ORIGIN(X, key_form, metric_at, origin_at, epoch_at, seqno_at, age_at)    \
+	X(metric, NUMBER, GAUGE, metric_at, "null: retracted")                             \
+	X(origin, key_form, INFO, origin_at, "whose key signed it, or null")               \
+	X(epoch, NUMBER, INFO, epoch_at, "of the origin, or null")                         \
+	X(seqno, NUMBER, INFO, seqno_at, "of the origin")                                  \
+	X(router_id, HEX64, INFO, 0, "of the origin, or of the router that brought it in") \
+	X(external, NOTE, INFO, 0, "it came from plain Babel")                             \
+	X(tag, NUMBER, INFO, 0, "of the network that it came out of, or null")             \
+	X(age, SPAN, GAUGE, age_at, "since its last update")
+
+#define XY_FIELDS_LEARNED(X, L) XY_FIELDS_ORIGIN(X, SHORT_KEY, 5, 6, 7, 0, 8)
+
+#define XY_FIELDS_ROUTE_REPLY(X, L)                                                         \
+	X(prefix, PREFIX, LABEL, 0,                                                         \
+	  "an address stands for the longest prefix in force that "                         \
+	  "holds it")                                                                       \
+	X(match, PREFIX, INFO, 0, "the prefix in force that packets there follow, or null") \
+	X(inside, PREFIX, INFO, 0, "one in force that is longer and lies in it, or null")   \
+	L(routes, LIST, candidate, 1, "what each source wants")                             \
+	L(babel, LIST, said, 2, "what each neighbour says")                                 \
+	L(not_announced, LIST, untold, 3,                                                   \
+	  "plain neighbours that are not told of it because of "                            \
+	  "their tag")
+
+#define XY_FIELDS_SAID(X, L)                                                     \
+	X(peer, TEXT, LABEL, 1, "null: ourselves")                               \
+	X(state, TEXT, INFO, 2, "what becomes of it, in words")                  \
+	X(selected, NOTE, INFO, 0, "of its origin")                              \
+	X(feasible, NOTE, INFO, 0, "it cannot lead back here")                   \
+	X(used, NOTE, INFO, 0, "accepted here")                                  \
+	X(followed, NOTE, INFO, 0, "our packets take it")                        \
+	XY_FIELDS_ORIGIN(X, KEY, 3, 7, 8, 5, 9)                                  \
+	X(held_ms, MILLI, GAUGE, 0, "not used for so long, or null")             \
+	X(refmetric, NUMBER, GAUGE, 4, "what it announced")                      \
+	X(feasibility_seqno, NUMBER, INFO, 0, "the best that we ever announced") \
+	X(feasibility_metric, NUMBER, GAUGE, 6, "likewise; null: none")
+
+#define XY_FIELDS_UNTOLD(X, L)              \
+	X(peer, TEXT, LABEL, 1, "its name") \
+	X(reason, TEXT, INFO, 2, "in words")
+
+#define XY_FIELDS_NEIGHBOURS(X, L)                   \
+	L(neighbours, LIST, neighbour, 1, "by name") \
+	X(next, TEXT, NONE, 0, "cursor, or null")    \
+	L(refusals, LIST, refusal, 2, "of what was refused, each reason")
+
+#define XY_FIELDS_NEIGHBOUR(X, L)                                                      \
+	X(peer, TEXT, LABEL, 1, "its name")                                            \
+	X(state, STATE, INFO, 2,                                                       \
+	  "`up`, `one way`, `lossy`, `silent`, `left`, `no way`, `not heard`, `down`") \
+	X(hellos, HEX16, INFO, 7, "the last 16 as bits, newest on top")                \
+	X(address, ADDRESS, INFO, 0, "that it speaks from, or null")                   \
+	X(cost, NUMBER, GAUGE, 3, "of the link; null: infinite")                       \
+	X(rx_cost, NUMBER, GAUGE, 4, "what we tell it; null: infinite")                \
+	X(tx_cost, NUMBER, GAUGE, 5, "what it tells us; null: infinite")               \
+	X(rtt_us, MICRO, GAUGE, 6, "or null")                                          \
+	X(routes, NUMBER, GAUGE, 8, "that it announces")                               \
+	X(origins, NUMBER, GAUGE, 9, "of them")                                        \
+	X(waiting, NUMBER, GAUGE, 0, "updates that wait for their signature")          \
+	X(tx_packets, COUNT, COUNTER, 0, "of Babel, to it")                            \
+	X(tx_bytes, TRAFFIC, COUNTER, 11, "their bytes")                               \
+	X(rx_packets, COUNT, COUNTER, 0, "of Babel, from it")                          \
+	X(rx_bytes, TRAFFIC, COUNTER, 10, "their bytes")                               \
+	X(tx_updates, COUNT, COUNTER, 0, "in them")                                    \
+	X(rx_updates, COUNT, COUNTER, 0, "in them")                                    \
+	X(resent, COUNT, COUNTER, 0, "updates that were not acknowledged")             \
+	X(probes, COUNT, COUNTER, 0, "how often it was asked whether it is there")     \
+	X(silences, COUNT, COUNTER, 0, "how often it was found silent")                \
+	X(refused, COUNT, COUNTER, 12, "of what it said")                              \
+	X(reflected, COUNT, COUNTER, 13,                                               \
+	  "what came from us and is said back: no fault, and not "                     \
+	  "in refused")                                                                \
+	X(refusals, MAP, COUNTER, 0, "by reason")                                      \
+	X(trouble, TEXT, INFO, 0, "who is a stub: what both ends differ in; null: nothing")
+
+#define XY_FIELDS_REFUSAL(X, L)                  \
+	X(peer, TEXT, LABEL, 1, "its name")      \
+	X(reason, TEXT, LABEL, 2, "its name")    \
+	X(count, COUNT, COUNTER, 3, "how often") \
+	X(meaning, TEXT, INFO, 4, "in words")
+
+#define XY_FIELDS_ROUTING(X, L)                                                     \
+	X(epoch, NUMBER, INFO, 1, "of this start")                                  \
+	X(router_id, HEX64, LABEL, 2, "of this node in it")                         \
+	X(starting, NOTE, INFO, 3, "nothing is announced yet")                      \
+	X(neighbours, NUMBER, GAUGE, 4, "links that it is spoken on")               \
+	X(prefixes, NUMBER, GAUGE, 5, "known")                                      \
+	X(prefix_limit, NUMBER, GAUGE, 0,                                           \
+	  "that there is room for: by max_routes, and some that "                   \
+	  "come and go")                                                            \
+	X(reachable, NUMBER, GAUGE, 6, "of the prefixes")                           \
+	X(routes, NUMBER, GAUGE, 7, "of all neighbours")                            \
+	X(origins, NUMBER, GAUGE, 8, "known")                                       \
+	X(memory_bytes, BYTES, GAUGE, 9, "that all this takes")                     \
+	X(verifications, NUMBER, COUNTER, 0, "asked of helpers")                    \
+	X(signatures_verified, NUMBER, COUNTER, 10, "by helpers")                   \
+	X(signatures_known, NUMBER, COUNTER, 11, "from before")                     \
+	X(signatures_waiting, NUMBER, GAUGE, 12, "for a helper")                    \
+	X(packets_waiting, NUMBER, GAUGE, 0,                                        \
+	  "of neighbours, until what follows from others is "                       \
+	  "done")                                                                   \
+	X(seqno_requests, NUMBER, COUNTER, 0, "that we made")                       \
+	X(forwarded, NUMBER, COUNTER, 0, "of others' requests")                     \
+	X(raises, NUMBER, COUNTER, 0, "of our seqno")                               \
+	X(packets_malformed, NUMBER, COUNTER, 13, "from links, that were no Babel") \
+	X(routes_refused, NUMBER, COUNTER, 14, "no room")
+
+#define XY_FIELDS_SESSIONS(X, L)                 \
+	L(sessions, LIST, session, 1, "by peer") \
+	X(next, TEXT, NONE, 0, "cursor, or null")
+
+#define XY_FIELDS_SESSION(X, L)                                            \
+	X(index, HEX32, LABEL, 1, "the receiver index on the wire")        \
+	X(peer, TEXT, LABEL, 2, "with whom")                               \
+	X(owner, NUMBER, INFO, 5, "the worker that has its replay window") \
+	X(age, SPAN, GAUGE, 6, "since the handshake")                      \
+	X(tx_counter, NUMBER, COUNTER, 9, "the next that is sent")         \
+	X(rx_packets, COUNT, COUNTER, 7, "opened")                         \
+	X(tx_packets, COUNT, COUNTER, 8, "sealed")                         \
+	X(handed_over, COUNT, COUNTER, 10, "that came to another worker")  \
+	X(role, TEXT, INFO, 4, "`initiator`, `responder`")                 \
+	X(use, TEXT, INFO, 3, "`current`, `next`, `previous`")
+
+#define XY_FIELDS_TREE(X, L)                                                    \
+	X(done, NOTE, NONE, 0, "ask until it is")                               \
+	X(cut, NOTE, INFO, 0, "there is more than its limits")                  \
+	X(found, NUMBER, GAUGE, 0, "nodes so far")                              \
+	X(answered, NUMBER, GAUGE, 0, "of them")                                \
+	X(silent, NUMBER, GAUGE, 0, "of them")                                  \
+	L(nodes, LIST, tree_node, 1, "when done, a parent before its children") \
+	L(links, LIST, tree_link, 0, "when done")                               \
+	X(next, TEXT, NONE, 0, "cursor, or null")
+
+#define XY_FIELDS_TREE_NODE(X, L)                                         \
+	X(address, ADDRESS, LABEL, 1, "its own")                          \
+	X(name, TEXT, INFO, 2, "as it calls itself, or null")             \
+	X(peer, TEXT, INFO, 0, "its name in our config, or null")         \
+	X(version, TEXT, INFO, 5, "or null")                              \
+	X(state, TEXT, INFO, 6, "`answered`, `silent`, `not asked`")      \
+	X(parent, ADDRESS, INFO, 0, "who told of it; null for ours")      \
+	X(depth, NUMBER, GAUGE, 0, "links from here")                     \
+	X(cost, NUMBER, GAUGE, 3, "of the link from the parent, or null") \
+	X(link_rtt_us, MICRO, GAUGE, 0, "of that link, or null")          \
+	X(rtt_us, RTT, GAUGE, 4, "to the node, or null")                  \
+	X(neighbours, NUMBER, GAUGE, 0, "how many; null: not told")
+
+#define XY_FIELDS_TREE_LINK(X, L)            \
+	X(from, ADDRESS, LABEL, 1, "a node") \
+	X(to, ADDRESS, LABEL, 2, "another")  \
+	X(cost, NUMBER, GAUGE, 3, "or null") \
+	X(rtt_us, RTT, GAUGE, 4, "or null")
+
+#define XY_FIELDS_TRACE(X, L)                                        \
+	X(address, ADDRESS, LABEL, 0, "that was asked for")          \
+	X(done, NOTE, NONE, 0, "ask until it is")                    \
+	X(end, TEXT, INFO, 0,                                        \
+	  "`reached`, `no route`, `no answer`, `loop`, `too long`; " \
+	  "null before")                                             \
+	L(hops, LIST, hop, 1, "the nodes on the way")
+
+#define XY_FIELDS_PATH(X, L)  \
+	XY_FIELDS_TRACE(X, L) \
+	L(route, OBJECT, way, 0, "that packets there take here, or null")
+
+#define XY_FIELDS_HOP(X, L)                                          \
+	X(hop, NUMBER, LABEL, 1, "from 1")                           \
+	X(address, ADDRESS, LABEL, 2, "its own")                     \
+	X(name, TEXT, INFO, 3, "as it calls itself, or null")        \
+	X(peer, TEXT, INFO, 0, "its name in our config, or null")    \
+	X(state, TEXT, INFO, 6, "`asked`, `answered`, `silent`")     \
+	X(after_gap, NOTE, INFO, 0, "there may be others before it") \
+	X(rtt_us, RTT, GAUGE, 4, "or null")                          \
+	X(route, TEXT, INFO, 0, "`here`, `via`, `none`, or null")    \
+	X(metric, NUMBER, GAUGE, 5, "of its route, or null")
+
+#define XY_FIELDS_WAY(X, L)                                     \
+	X(prefix, PREFIX, LABEL, 1, "of the route")             \
+	X(source, TEXT, INFO, 2, "as in routes")                \
+	X(route, TEXT, INFO, 0, "`here`, `via`, `none`")        \
+	X(peer, TEXT, INFO, 3, "the next hop, or null")         \
+	X(next_hop, ADDRESS, INFO, 5, "its address, or null")   \
+	X(metric, NUMBER, GAUGE, 4, "or null")                  \
+	X(origin, KEY, INFO, 6, "whose key signed it, or null") \
+	X(epoch, NUMBER, INFO, 7, "of the origin, or null")
+
+// O(name, LIST, ids, more): so many columns name a row; more: what may follow, or NULL.
+#define XY_OBJECTS(O)                          \
+	O(joining, JOINING, 1, NULL)           \
+	O(node, NODE, 0, NULL)                 \
+	O(peer, PEER, 1, NULL)                 \
+	O(peers, PEERS, 0, NULL)               \
+	O(worker, WORKER, 1, NULL)             \
+	O(workers, WORKERS, 0, NULL)           \
+	O(graph_counts, GRAPH_COUNTS, 0, NULL) \
+	O(graph_node, GRAPH_NODE, 2, NULL)     \
+	O(graph, GRAPH, 0, NULL)               \
+	O(graph_dot, GRAPH_DOT, 0, NULL)       \
+	O(drop, DROP, 1, NULL)                 \
+	O(drops, DROPS, 0, NULL)               \
+	O(port, PORT, 1, NULL)                 \
+	O(host, HOST, 1, NULL)                 \
+	O(ports, PORTS, 0, NULL)               \
+	O(learned, LEARNED, 0, NULL)           \
+	O(route, ROUTE, 1, xy_object_learned)  \
+	O(routes, ROUTES, 0, NULL)             \
+	O(candidate, CANDIDATE, 4, NULL)       \
+	O(said, SAID, 1, NULL)                 \
+	O(untold, UNTOLD, 1, NULL)             \
+	O(route_reply, ROUTE_REPLY, 0, NULL)   \
+	O(neighbour, NEIGHBOUR, 1, NULL)       \
+	O(refusal, REFUSAL, 2, NULL)           \
+	O(neighbours, NEIGHBOURS, 0, NULL)     \
+	O(routing, ROUTING, 0, NULL)           \
+	O(session, SESSION, 2, NULL)           \
+	O(sessions, SESSIONS, 0, NULL)         \
+	O(tree_node, TREE_NODE, 1, NULL)       \
+	O(tree_link, TREE_LINK, 2, NULL)       \
+	O(tree, TREE, 0, NULL)                 \
+	O(hop, HOP, 1, NULL)                   \
+	O(trace, TRACE, 0, NULL)               \
+	O(way, WAY, 0, NULL)                   \
+	O(path, PATH, 0, NULL)
+
+// R(name, object, params, about, help): what can be asked for, in the order in which people are
+// told. params: as docs have them behind the command. about: what the command line wants behind
+// it; NULL: nothing. help: as /help gives it.
+#define XY_REPLIES(R)                                                                              \
+	R(node, node, "", NULL, "This node: identity, interface, memory, counts.")                 \
+	R(peers, peers, "[,CURSOR]", NULL, "Peers and their links. Params: name to go on behind.") \
+	R(workers, workers, "", NULL, "Workers: load and the terms of the accounting identity.")   \
+	R(graph, graph, "", NULL,                                                                  \
+	  "Graph nodes: calls, packets, cycles. Params: dot for a picture.")                       \
+	R(drops, drops, "", NULL, "Drops by reason, workers and control plane.")                   \
+	R(ports, ports, "", NULL, "Ports and the host interface, and their counters.")             \
+	R(routes, routes, "[,CURSOR]", NULL, "Routes in force. Params: prefix to go on behind.")   \
+	R(sessions, sessions, "[,CURSOR]", NULL, "Sessions. Params: peer name to go on behind.")   \
+	R(neighbours, neighbours, "[,CURSOR]", NULL,                                               \
+	  "Babel with each peer, and what was refused. Params: name to go on behind.")             \
+	R(routing, routing, "", NULL, "Babel in sum.")                                             \
+	R(route, route_reply, ",PREFIX", "PREFIX",                                                 \
+	  "All that is known of one. Params: prefix or address.")                                  \
+	R(tree, tree, "[,CURSOR]", NULL,                                                           \
+	  "All nodes that can be found, from neighbour to neighbour. Ask until done. Params: "     \
+	  "cursor.")                                                                               \
+	R(path, path, ",ADDRESS", "ADDRESS",                                                       \
+	  "Our route to an address, and the nodes on the way. Ask until done.")                    \
+	R(trace, trace, ",ADDRESS", "ADDRESS",                                                     \
+	  "The nodes on the way to an address. Ask until done.")
