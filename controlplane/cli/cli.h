@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "client/client.h"
+#include "fields/fields.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -43,12 +44,21 @@ void xy_table_column(struct xy_table *t, const char *title, enum xy_align align)
 void xy_table_cell(struct xy_table *t, const char *text, enum xy_colour colour);
 void xy_table_print(struct xy_table *t, FILE *to, bool colour); // and frees it
 
+// forms.c: a field of lib/fields as people read it.
+enum { XY_TITLE_LEN = 40 };
+const char *xy_field_title(const struct xy_field *f, char *buf, size_t size);
+// before: its value `seconds` ago for a rate, or NULL.
+void xy_field_text(char *to, size_t size, const struct xy_field *f, const json_t *v,
+		   const json_t *before, double seconds);
+void xy_table_column_of(struct xy_table *t, const struct xy_field *f);
+void xy_table_field(struct xy_table *t, const struct xy_field *f, const json_t *v,
+		    const json_t *before, double seconds);
+
 // views.c: a reply as tables. before: the reply `seconds` ago for rates, or NULL.
-struct xy_view;
-const struct xy_view *xy_view_find(const char *name);
-const char *xy_view_command(const struct xy_view *v);
-const char *xy_view_about(const struct xy_view *v); // what it asks for; NULL: nothing
-void xy_view_print(const struct xy_view *v, const json_t *now, const json_t *before, double seconds,
-		   FILE *to, bool colour);
+const struct xy_reply *xy_view_find(const char *name); // NULL: no such, or it takes a while
+void xy_view_print(const struct xy_reply *r, const json_t *now, const json_t *before,
+		   double seconds, FILE *to, bool colour);
+void xy_view_fields(const struct xy_object *o, const json_t *now, FILE *to, bool colour);
+struct xy_table *xy_view_columns(const struct xy_object *o); // with titles, and no rows yet
 // "node, peers, ..." for texts.
 const char *xy_view_names(char *buf, size_t size);

@@ -27,14 +27,15 @@ static bool is(const json_t *o, const char *key, const char *value)
 
 static void tell_progress(const json_t *reply, bool over)
 {
-	const json_t *found = json_object_get(reply, "found");
+	const json_t *found = json_object_get(reply, XY_KEY(tree, found));
 	if (!found || !isatty(STDERR_FILENO))
 		return;
 	fprintf(stderr, "\r\033[K");
 	if (!over)
 		fprintf(stderr, "found %lld nodes, %lld answered",
 			(long long)json_integer_value(found),
-			(long long)json_integer_value(json_object_get(reply, "answered")));
+			(long long)json_integer_value(
+				json_object_get(reply, XY_KEY(tree, answered))));
 }
 
 static int ask(const char *instance, const char *command, const char *params, json_t **out,
@@ -46,7 +47,7 @@ static int ask(const char *instance, const char *command, const char *params, js
 	if (ret)
 		return ret;
 	while (!(ret = xy_client_ask_all(c, command, params, out, err)) &&
-	       !json_is_true(json_object_get(*out, "done"))) {
+	       !json_is_true(json_object_get(*out, XY_KEY(tree, done)))) {
 		struct timespec t = {.tv_nsec = wait * 1000000};
 		tell_progress(*out, false);
 		json_decref(*out);
@@ -67,38 +68,27 @@ static void print_json(const json_t *reply)
 
 // --- cells
 
-static void cell_text(struct xy_table *t, const json_t *o, const char *key)
-{
-	xy_table_cell(t, text_of(o, key), XY_PLAIN);
-}
-
 // As it calls itself, or as our config calls it.
 static void cell_name(struct xy_table *t, const json_t *o)
 {
 	char text[80];
-	const char *peer = json_string_value(json_object_get(o, "peer"));
-	bool named = json_is_string(json_object_get(o, "name"));
+	const char *peer = json_string_value(json_object_get(o, XY_KEY(tree_node, peer)));
+	const char *key = XY_KEY(tree_node, name);
+	bool named = json_is_string(json_object_get(o, key));
 	snprintf(text, sizeof(text), named || !peer ? "%s" : "(%s)",
-		 named || !peer ? text_of(o, "name") : peer);
+		 named || !peer ? text_of(o, key) : peer);
 	xy_table_cell(t, text, XY_PLAIN);
 }
 
-static void cell_number(struct xy_table *t, const json_t *o, const char *key)
+// A row by the object's columns, but for those that `special` sees to.
+static void row_of(struct xy_table *t, const struct xy_object *of, const json_t *o,
+		   bool (*special)(struct xy_table *t, const char *key, const json_t *o, void *arg),
+		   void *arg)
 {
-	char text[32] = "-";
-	const json_t *v = json_object_get(o, key);
-	if (json_is_integer(v))
-		snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(v));
-	xy_table_cell(t, text, XY_PLAIN);
-}
-
-static void cell_ms(struct xy_table *t, const json_t *o, const char *key)
-{
-	char text[32] = "-";
-	const json_t *v = json_object_get(o, key);
-	if (json_is_integer(v))
-		snprintf(text, sizeof(text), "%.2f ms", (double)json_integer_value(v) / 1000);
-	xy_table_cell(t, text, XY_PLAIN);
+	const struct xy_field *f;
+	for (unsigned c = 1; (f = xy_object_column(of, c)); c++)
+		if (!special(t, f->key, o, arg))
+			xy_table_field(t, f, json_object_get(o, f->key), NULL, 0);
 }
 
 // --- tree
@@ -117,10 +107,12 @@ static void tree_join(struct tree *t)
 	t->first = xy_cli_must(calloc(count + 1, sizeof(*t->first)));
 	t->next = xy_cli_must(calloc(count + 1, sizeof(*t->next)));
 	for (size_t i = 0; i < count; i++)
-		json_object_set_new(index, text_of(json_array_get(t->nodes, i), "address"),
-				    json_integer((json_int_t)i));
+		json_object_set_new(
+			index, text_of(json_array_get(t->nodes, i), XY_KEY(tree_node, address)),
+			json_integer((json_int_t)i));
 	for (size_t i = count; i-- > 1;) {
-		const char *parent = text_of(json_array_get(t->nodes, i), "parent");
+		const char *parent =
+			text_of(json_array_get(t->nodes, i), XY_KEY(tree_node, parent));
 		size_t p = (size_t)json_integer_value(json_object_get(index, parent));
 		if (p >= i)
 			continue;
@@ -134,30 +126,49 @@ static void cell_state(struct xy_table *t, const json_t *node, bool us)
 {
 	if (us)
 		xy_table_cell(t, "this node", XY_GREEN);
-	else if (is(node, "state", "silent"))
+	else if (is(node, XY_KEY(tree_node, state), "silent"))
 		xy_table_cell(t, "no answer", XY_RED);
-	else if (!is(node, "state", "answered"))
+	else if (!is(node, XY_KEY(tree_node, state), "answered"))
 		xy_table_cell(t, "not asked", XY_YELLOW);
-	else if (json_is_null(json_object_get(node, "neighbours")))
+	else if (json_is_null(json_object_get(node, XY_KEY(tree_node, neighbours))))
 		xy_table_cell(t, "tells no neighbours", XY_YELLOW);
 	else
 		xy_table_cell(t, "answers", XY_GREEN);
 }
 
-static void tree_row(struct tree *t, size_t at, const char *branch)
+struct place {
+	size_t at;
+	const char *branch;
+};
+
+static void cell_address(struct xy_table *t, const json_t *node, const char *branch)
 {
-	const json_t *node = json_array_get(t->nodes, at);
-	const char *address = text_of(node, "address");
+	const char *address = text_of(node, XY_KEY(tree_node, address));
 	size_t size = strlen(branch) + strlen(address) + 1;
 	char *first = xy_cli_must(malloc(size));
 	snprintf(first, size, "%s%s", branch, address);
-	xy_table_cell(t->table, first, XY_PLAIN);
+	xy_table_cell(t, first, XY_PLAIN);
 	free(first);
-	cell_name(t->table, node);
-	cell_number(t->table, node, "cost");
-	cell_ms(t->table, node, "rtt_us");
-	cell_text(t->table, node, "version");
-	cell_state(t->table, node, at == 0);
+}
+
+static bool tree_cell(struct xy_table *t, const char *key, const json_t *node, void *arg)
+{
+	const struct place *p = arg;
+	if (strcmp(key, XY_KEY(tree_node, address)) == 0)
+		cell_address(t, node, p->branch);
+	else if (strcmp(key, XY_KEY(tree_node, name)) == 0)
+		cell_name(t, node);
+	else if (strcmp(key, XY_KEY(tree_node, state)) == 0)
+		cell_state(t, node, p->at == 0);
+	else
+		return false;
+	return true;
+}
+
+static void tree_row(struct tree *t, size_t at, const char *branch)
+{
+	struct place p = {at, branch};
+	row_of(t->table, xy_object_tree_node(), json_array_get(t->nodes, at), tree_cell, &p);
 }
 
 // indent: what stands before the branches of at's children.
@@ -177,13 +188,8 @@ static void tree_rows(struct tree *t, size_t at, const char *indent)
 
 static void print_tree(const json_t *reply)
 {
-	struct tree t = {.nodes = json_object_get(reply, "nodes"), .table = xy_table_new(6)};
-	xy_table_column(t.table, "ADDRESS", XY_LEFT);
-	xy_table_column(t.table, "NAME", XY_LEFT);
-	xy_table_column(t.table, "COST", XY_RIGHT);
-	xy_table_column(t.table, "RTT", XY_RIGHT);
-	xy_table_column(t.table, "VERSION", XY_LEFT);
-	xy_table_column(t.table, "STATE", XY_LEFT);
+	struct tree t = {.nodes = json_object_get(reply, XY_KEY(tree, nodes)),
+			 .table = xy_view_columns(xy_object_tree_node())};
 	tree_join(&t);
 	if (json_array_size(t.nodes)) {
 		tree_row(&t, 0, "");
@@ -192,7 +198,7 @@ static void print_tree(const json_t *reply)
 	xy_table_print(t.table, stdout, xy_cli_colour(STDOUT_FILENO));
 	free(t.first);
 	free(t.next);
-	if (json_is_true(json_object_get(reply, "cut")))
+	if (json_is_true(json_object_get(reply, XY_KEY(tree, cut))))
 		puts("There is more than one crawl may take in: this is not all of it.");
 }
 
@@ -214,12 +220,23 @@ int xy_cli_tree(const char *instance, bool json)
 
 static void cell_hop_state(struct xy_table *t, const json_t *hop)
 {
-	if (is(hop, "state", "silent"))
+	if (is(hop, XY_KEY(hop, state), "silent"))
 		xy_table_cell(t, "no answer", XY_RED);
-	else if (is(hop, "route", "none"))
+	else if (is(hop, XY_KEY(hop, route), "none"))
 		xy_table_cell(t, "has no route", XY_RED);
 	else
 		xy_table_cell(t, "answers", XY_GREEN);
+}
+
+static bool hop_cell(struct xy_table *t, const char *key, const json_t *hop, void *arg)
+{
+	if (strcmp(key, XY_KEY(hop, name)) == 0)
+		cell_name(t, hop);
+	else if (strcmp(key, XY_KEY(hop, state)) == 0)
+		cell_hop_state(t, hop);
+	else
+		return false;
+	return true;
 }
 
 static void gap_row(struct xy_table *t)
@@ -231,25 +248,14 @@ static void gap_row(struct xy_table *t)
 
 static void print_hops(const json_t *reply)
 {
-	const json_t *hops = json_object_get(reply, "hops"), *hop;
-	struct xy_table *t = xy_table_new(6);
+	const json_t *hops = json_object_get(reply, XY_KEY(trace, hops)), *hop;
+	struct xy_table *t = xy_view_columns(xy_object_hop());
 	size_t i;
-	xy_table_column(t, "HOP", XY_RIGHT);
-	xy_table_column(t, "ADDRESS", XY_LEFT);
-	xy_table_column(t, "NAME", XY_LEFT);
-	xy_table_column(t, "RTT", XY_RIGHT);
-	xy_table_column(t, "METRIC", XY_RIGHT);
-	xy_table_column(t, "STATE", XY_LEFT);
 	json_array_foreach(hops, i, hop)
 	{
-		if (json_is_true(json_object_get(hop, "after_gap")))
+		if (json_is_true(json_object_get(hop, XY_KEY(hop, after_gap))))
 			gap_row(t);
-		cell_number(t, hop, "hop");
-		cell_text(t, hop, "address");
-		cell_name(t, hop);
-		cell_ms(t, hop, "rtt_us");
-		cell_number(t, hop, "metric");
-		cell_hop_state(t, hop);
+		row_of(t, xy_object_hop(), hop, hop_cell, NULL);
 	}
 	xy_table_print(t, stdout, xy_cli_colour(STDOUT_FILENO));
 }
@@ -269,41 +275,19 @@ static void print_end(const json_t *reply)
 		{"too long", "not reached: too many hops"},
 	};
 	for (size_t i = 0; i < XY_ARRAY_SIZE(ends); i++)
-		if (is(reply, "end", ends[i].end))
-			printf("%s %s\n", text_of(reply, "address"), ends[i].text);
+		if (is(reply, XY_KEY(trace, end), ends[i].end))
+			printf("%s %s\n", text_of(reply, XY_KEY(trace, address)), ends[i].text);
 }
 
 static void print_way(const json_t *reply)
 {
-	if (json_array_size(json_object_get(reply, "hops"))) {
+	if (json_array_size(json_object_get(reply, XY_KEY(trace, hops)))) {
 		print_hops(reply);
 		print_end(reply);
 	} else {
-		puts(is(reply, "end", "reached") ? "it is this node, or behind it"
-						 : "this node has no route to it");
+		puts(is(reply, XY_KEY(trace, end), "reached") ? "it is this node, or behind it"
+							      : "this node has no route to it");
 	}
-}
-
-static void route_row(struct xy_table *t, const char *title, const char *text)
-{
-	xy_table_cell(t, title, XY_DIM);
-	xy_table_cell(t, text, XY_PLAIN);
-}
-
-static void print_route(const json_t *route)
-{
-	static const char *const field[][2] = {{"prefix", "prefix"},	 {"source", "source"},
-					       {"peer", "peer"},	 {"metric", "metric"},
-					       {"next hop", "next_hop"}, {"origin", "origin"},
-					       {"epoch", "epoch"}};
-	char text[32];
-	struct xy_table *t = xy_table_new(2);
-	for (size_t i = 0; i < XY_ARRAY_SIZE(field); i++) {
-		const json_t *v = json_object_get(route, field[i][1]);
-		snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(v));
-		route_row(t, field[i][0], json_is_integer(v) ? text : text_of(route, field[i][1]));
-	}
-	xy_table_print(t, stdout, xy_cli_colour(STDOUT_FILENO));
 }
 
 static int walk(const char *instance, const char *command, const char *to, json_t **out)
@@ -326,13 +310,13 @@ int xy_cli_path(const char *instance, const char *to, bool json)
 	int ret = walk(instance, "/xylem/path", to, &reply);
 	if (ret)
 		return ret;
-	const json_t *route = json_object_get(reply, "route");
+	const json_t *route = json_object_get(reply, XY_KEY(path, route));
 	if (json) {
 		print_json(reply);
 	} else if (!route || json_is_null(route)) {
 		puts("this node has no route to it");
 	} else {
-		print_route(route);
+		xy_view_fields(xy_object_way(), route, stdout, xy_cli_colour(STDOUT_FILENO));
 		putchar('\n');
 		print_way(reply);
 	}
@@ -346,7 +330,7 @@ static int trace(const char *instance, const char *to, bool json)
 	int ret = walk(instance, "/xylem/trace", to, &reply);
 	if (ret)
 		return ret;
-	bool reached = is(reply, "end", "reached");
+	bool reached = is(reply, XY_KEY(trace, end), "reached");
 	if (json)
 		print_json(reply);
 	else

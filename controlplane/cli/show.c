@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 struct show {
-	const char *what, *about;   // about: what the view asks for, or the address of path
-	const struct xy_view *view; // NULL: tree or path
+	const char *what, *about;    // about: what the view asks for, or the address of path
+	const struct xy_reply *view; // NULL: tree or path
 	const char *instance;
 	bool json, dot;
 	double wait; // seconds between two; 0: once
@@ -57,7 +57,7 @@ static int check(struct show *s)
 		return xy_cli_misuse("show %s: there is %s, tree, path",
 				     s->what ? s->what : "what?",
 				     xy_view_names(names, sizeof(names)));
-	const char *about = s->view ? xy_view_about(s->view) : path ? "ADDRESS" : NULL;
+	const char *about = s->view ? s->view->about : path ? "ADDRESS" : NULL;
 	if (s->about && !about)
 		return xy_cli_misuse("show takes one list at a time, not \"%s\" as well", s->about);
 	if (!s->about && about)
@@ -91,15 +91,16 @@ static int parse(struct show *s, int argc, char **argv)
 // show route of what is nowhere: an empty table would say as much, but nobody reads that.
 static bool is_absent(const struct show *s, const json_t *now)
 {
-	return is(s, "route") && !json_array_size(json_object_get(now, "routes")) &&
-	       !json_array_size(json_object_get(now, "babel"));
+	return is(s, "route") &&
+	       !json_array_size(json_object_get(now, XY_KEY(route_reply, routes))) &&
+	       !json_array_size(json_object_get(now, XY_KEY(route_reply, babel)));
 }
 
 static int say_absent(const json_t *now)
 {
-	const char *prefix = json_string_value(json_object_get(now, "prefix"));
-	const char *match = json_string_value(json_object_get(now, "match"));
-	const char *inside = json_string_value(json_object_get(now, "inside"));
+	const char *prefix = json_string_value(json_object_get(now, XY_KEY(route_reply, prefix)));
+	const char *match = json_string_value(json_object_get(now, XY_KEY(route_reply, match)));
+	const char *inside = json_string_value(json_object_get(now, XY_KEY(route_reply, inside)));
 	prefix = prefix ? prefix : "it";
 	if (match)
 		return xy_cli_fail("there is no route to %s itself; packets there follow that to "
@@ -139,7 +140,7 @@ static int ask(const struct show *s, json_t **out, struct xy_err *err)
 	int ret = xy_cli_connect(s->instance, &c, err);
 	if (ret)
 		return ret;
-	ret = xy_client_ask_all(c, xy_view_command(s->view), s->dot ? "dot" : s->about, out, err);
+	ret = xy_client_ask_all(c, s->view->command, s->dot ? "dot" : s->about, out, err);
 	xy_client_close(c);
 	return ret;
 }
@@ -160,7 +161,7 @@ static void pause_for(double seconds)
 
 static int print_dot(const json_t *reply)
 {
-	const char *text = json_string_value(json_object_get(reply, "dot"));
+	const char *text = json_string_value(json_object_get(reply, XY_KEY(graph_dot, dot)));
 	if (!text)
 		return xy_cli_fail("the daemon gave no graph");
 	fputs(text, stdout);
