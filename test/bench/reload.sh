@@ -19,22 +19,6 @@ routes|100000' rounds=3
 [ -z "$short" ] || cases='peers|10000
 routes|20000'
 
-# 32 bytes whose topmost bit is clear are a key, but for a few.
-peers_text() { # N
-  awk -v n="$1" 'BEGIN {
-    set = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"; last = "AEIMQUYcgkosw048"
-    srand(1)
-    for (i = 0; i < n; i++) {
-      key = ""
-      for (k = 0; k < 41; k++) key = key substr(set, int(rand() * 64) + 1, 1)
-      bits = int(rand() * 32)
-      key = key substr(set, bits + (bits >= 8 ? 8 : 0) + (bits >= 16 ? 8 : 0) + (bits >= 24 ? 8 : 0) + 1, 1)
-      key = key substr(last, int(rand() * 16) + 1, 1) "="
-      printf "%s{ name = \"p%d\"; key = \"%s\"; endpoint = \"192.0.2.%d:%d\"; }\n", i ? "," : "", i, key,
-        i % 250 + 1, 10000 + int(i / 250)
-    }
-  }'
-}
 routes_text() { # N
   seq 0 $(($1 - 1)) | awk '{ printf ", { prefix = \"fdfe:ed00:%x:%x::/64\"; peer = \"p0\"; }\n", int($1 / 65536), $1 % 65536 }'
 }
@@ -46,11 +30,11 @@ write_config() { # WHAT N HOW-MANY: of N for which there is room
     echo "max_peers = $most; max_sessions = $((most + 4096)); max_routes = $(($2 + 1000));"
     if [ "$1" = peers ]; then
       echo "peers = ("
-      peers_text "$3"
+      many_peers_text "$3"
       echo ");"
     else
       echo "peers = ("
-      peers_text 1
+      many_peers_text 1
       echo '); routes = ( { prefix = "fdfe:ee00::/32"; peer = "p0"; }'
       routes_text "$3"
       echo ");"
@@ -59,7 +43,6 @@ write_config() { # WHAT N HOW-MANY: of N for which there is room
 }
 
 rss() { awk '/^VmRSS/ { print $2 * 1024 }' "/proc/${LAB_PID[R]}/status"; }
-cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{ n += $1 } END { printf "%.0f\n", n }'; }
 reloads_are() { show R node | jq -e --argjson n "$1" '.reloads == $n and .reloads_refused == 0'; }
 reload() { # COUNT
   kill -HUP "${LAB_PID[R]}"
@@ -70,14 +53,6 @@ start() { # a config of sixty thousand peers is read for a while
   LAB_PID[R]=$LAB_SPAWNED
   wait_for 300 answers_or_gone R && show R node >/dev/null 2>&1
 }
-settle() { # no worker, helper or kernel is at work any more: half a second takes less than 5 ms
-  local i from
-  for ((i = 0; i < 60; i++)); do
-    from=$(cpu_ns "${LAB_PID[R]}")
-    sleep 0.5
-    [ $(($(cpu_ns "${LAB_PID[R]}") - from)) -gt 5000000 ] || return 0
-  done
-}
 turn() { show R node | jq -c '{turn_ms: (.longest_turn_cpu_us / 1000), by_work_us: .longest_work_cpu_us}'; }
 
 measure() { # WHAT N
@@ -85,7 +60,7 @@ measure() { # WHAT N
   write_config "$1" "$2" "$2"
   start || return 1
   start=$(cpu_ns "${LAB_PID[R]}")
-  settle
+  settle R
   start_rss=$(rss)
   bring_down
   write_config "$1" "$2" 0
@@ -95,12 +70,12 @@ measure() { # WHAT N
     write_config "$1" "$2" "$2"
     reload $((2 * i + 1)) || return 1
     [ $i -gt 0 ] || added=$(turn)
-    settle
+    settle R
     last=$(rss)
     [ $i -gt 0 ] || first=$last
     write_config "$1" "$2" 0
     reload $((2 * i + 2)) || return 1
-    settle
+    settle R
   done
   removed=$(turn)
   jq -n --arg what "$1" --argjson n "$2" --argjson start "$start" --argjson rss "$start_rss" --argjson empty "$empty" \

@@ -18,3 +18,26 @@ check "a small node tells its memory" at_least 1 "$(rss small)"
 check "max_routes is the table's" same 1000000 "$(show large node | jq .route_limit)"
 check "and routing has room for as many, and some that come and go" at_least 2000000 "$(show large routing | jq .prefix_limit)"
 check "an empty route table takes less than 1 MiB" at_least "$(show large node | jq .route_memory_bytes)" 1048576
+
+# What a reload took is given back, also by the threads that read the file: peers that come and go by
+# reloads, three times.
+resident() { awk '/^VmRSS/ { print $2 }' "/proc/${LAB_PID[large]}/status"; }
+reloads_are() { show large node | jq -e --argjson n "$1" '.reloads == $n'; }
+reload_with() { # PEERS RELOADS
+  {
+    echo 'log = { level = "warn"; }; max_peers = 10000; max_sessions = 40000; max_routes = 1000000; peers = ('
+    many_peers_text "$1"
+    echo ');'
+  } | configure large
+  kill -HUP "${LAB_PID[large]}"
+  check_within 60 "reload $2, with $1 peers" reloads_are "$2"
+  settle large
+}
+for round in 1 2 3; do
+  reload_with 3000 $((2 * round - 1))
+  last=$(resident)
+  [ $round -gt 1 ] || first=$last
+  reload_with 0 $((2 * round))
+done
+echo "memory with 3,000 peers: $((first / 1024)) MiB after the first reload, $((last / 1024)) after the last; without them again $(($(resident) / 1024)) MiB"
+check "memory does not grow from reload to reload" at_least "$last" $((first + first / 5))

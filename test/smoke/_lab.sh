@@ -98,6 +98,33 @@ make_key() { # NODE...
   done
 }
 
+# many_peers_text N: as many peers, whom nobody is. 32 bytes whose topmost bit is clear are a key, but for a few.
+many_peers_text() { # N
+  awk -v n="$1" 'BEGIN {
+    set = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"; last = "AEIMQUYcgkosw048"
+    srand(1)
+    for (i = 0; i < n; i++) {
+      key = ""
+      for (k = 0; k < 41; k++) key = key substr(set, int(rand() * 64) + 1, 1)
+      bits = int(rand() * 32)
+      key = key substr(set, bits + (bits >= 8 ? 8 : 0) + (bits >= 16 ? 8 : 0) + (bits >= 24 ? 8 : 0) + 1, 1)
+      key = key substr(last, int(rand() * 16) + 1, 1) "="
+      printf "%s{ name = \"p%d\"; key = \"%s\"; endpoint = \"192.0.2.%d:%d\"; }\n", i ? "," : "", i, key,
+        i % 250 + 1, 10000 + int(i / 250)
+    }
+  }'
+}
+
+cpu_ns() { cat /proc/"$1"/task/*/schedstat | awk '{ n += $1 } END { printf "%.0f\n", n }'; }
+settle() { # NODE: no worker, helper or kernel is at work any more: half a second takes less than 5 ms
+  local i from pid=${LAB_PID[$1]}
+  for ((i = 0; i < 60; i++)); do
+    from=$(cpu_ns "$pid")
+    sleep 0.5
+    [ $(($(cpu_ns "$pid") - from)) -gt 5000000 ] || return 0
+  done
+}
+
 # configure NODE <<EOF: the node's config file; its key file and state folder come first.
 configure() {
   {
