@@ -292,10 +292,9 @@ static bool no_way(int r)
 
 // An interface may carry more than our packets' buffers hold: loopback does, and one whose MTU was
 // raised since the start.
-static uint32_t mtu_at_most(const struct xy_daemon *d, const struct xy_addr *to, uint32_t mtu)
+static uint32_t mtu_at_most(const struct xy_daemon *d, const struct xy_endpoint *to, uint32_t mtu)
 {
-	uint32_t most = d->max_packet +
-			(xy_addr_is_v4(to) ? XY_WG_LINK_OVERHEAD_V4 : XY_WG_LINK_OVERHEAD_V6);
+	uint32_t most = d->max_packet + xy_wg_link_overhead(to);
 	return mtu < most ? mtu : most;
 }
 
@@ -316,7 +315,7 @@ void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 		return; // asked again when the kernel has let it go
 	peer->via = way.path.next.ifindex;
 	peer->source = way.source;
-	peer->mtu = mtu_at_most(d, &peer->remote.addr, way.path.mtu);
+	peer->mtu = mtu_at_most(d, &peer->remote, way.path.mtu);
 	peer->route_mtu = way.path.route_mtu;
 	peer->icmp_mtu = way.path.icmp_mtu;
 	if (!way.by_card)

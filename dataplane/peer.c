@@ -30,8 +30,7 @@ static bool is_there(const struct xy_dp *dp, uint32_t peer)
 // What fits between the underlay headers, WireGuard's header and its tag.
 static uint32_t whole_max(const struct xy_dp *dp, const struct xy_dp_peer *cfg)
 {
-	uint32_t overhead =
-		xy_addr_is_v4(&cfg->remote.addr) ? XY_WG_LINK_OVERHEAD_V4 : XY_WG_LINK_OVERHEAD_V6;
+	uint32_t overhead = xy_wg_link_overhead(&cfg->remote);
 	uint32_t room = cfg->mtu > overhead ? cfg->mtu - overhead : 0;
 	return RTE_MIN(room, dp->cfg.max_packet);
 }

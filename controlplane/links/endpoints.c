@@ -100,9 +100,10 @@ void xy_link_heard_forget(struct xy_links *l, struct xy_link *k)
 
 static uint64_t remote_hash(const struct xy_links *l, const struct xy_endpoint *e)
 {
-	uint8_t bytes[18];
+	uint8_t bytes[19];
 	memcpy(bytes, e->addr.b, 16);
 	memcpy(bytes + 16, &e->port, 2);
+	bytes[18] = e->carrier;
 	return xy_links_hash(l, bytes, sizeof(bytes));
 }
 

@@ -43,8 +43,7 @@ static uint32_t most(uint32_t a, uint32_t b)
 void xy_link_size(struct xy_link *k, struct xy_dp_peer *p)
 {
 	struct xy_link_sizes *s = &k->sizes;
-	bool v4 = xy_addr_is_v4(&k->remote.addr);
-	s->overhead = v4 ? XY_WG_LINK_OVERHEAD_V4 : XY_WG_LINK_OVERHEAD_V6;
+	s->overhead = xy_wg_link_overhead(&k->remote);
 	s->floor = XY_IPV6_MIN_MTU + (k->leaf ? 0 : XY_E2E_OVERHEAD);
 	s->limit = p->mtu ? p->mtu : UNKNOWN;
 	s->icmp = p->icmp_mtu;

@@ -17,11 +17,16 @@ struct xy_prefix {
 	uint8_t len;	     // 0..128; IPv4 is 96..128 under ::ffff:0:0/96
 };
 
+// What takes datagrams to an endpoint. One with another carrier is another endpoint.
+enum xy_carrier { XY_CARRIER_UDP };
+
 struct xy_endpoint {
 	struct xy_addr addr;
-	uint32_t scope; // interface index for fe80::/10, else 0
-	uint16_t port;	// host order; 0 = no endpoint
+	uint32_t scope;	 // interface index for fe80::/10, else 0
+	uint16_t port;	 // host order; 0 = no endpoint
+	uint8_t carrier; // enum xy_carrier
 };
+_Static_assert(sizeof(struct xy_endpoint) == 24, "three words: workers copy and compare it");
 
 #define XY_ADDR_STRLEN	   64 // "[v6%scope]" with room
 #define XY_PREFIX_STRLEN   72
@@ -89,6 +94,7 @@ bool xy_prefix_covers(const struct xy_prefix *outer, const struct xy_prefix *inn
 bool xy_prefix_eq(const struct xy_prefix *a, const struct xy_prefix *b);
 static inline bool xy_endpoint_eq(const struct xy_endpoint *a, const struct xy_endpoint *b)
 {
-	return a->port == b->port && a->scope == b->scope && xy_addr_eq(&a->addr, &b->addr);
+	return a->port == b->port && a->carrier == b->carrier && a->scope == b->scope &&
+	       xy_addr_eq(&a->addr, &b->addr);
 }
 void xy_prefix_mask(struct xy_prefix *p); // clears the host bits

@@ -3,6 +3,7 @@
 // Generation Kernel Network Tunnel", 2017, sections 5 and 6). Any thread.
 #pragma once
 
+#include "base/ip.h"
 #include "base/time.h"
 
 #include <stdbool.h>
@@ -28,10 +29,16 @@ enum {
 	XY_WG_DATA_HEADER_LEN = 16,
 	XY_WG_DATA_OVERHEAD = XY_WG_DATA_HEADER_LEN + XY_WG_TAG_LEN, // 32
 	XY_WG_PAD = 16,
-	XY_WG_LINK_OVERHEAD_V4 = 20 + 8 + XY_WG_DATA_OVERHEAD, // 60
-	XY_WG_LINK_OVERHEAD_V6 = 40 + 8 + XY_WG_DATA_OVERHEAD, // 80
 	XY_E2E_OVERHEAD = 72, // of sealing from end to end, inside a link: 40 + 16 + 16
 };
+
+// What a link adds to each packet, bytes: headers of the underlay and of its carrier, WireGuard's
+// and the tag. 60 over UDP and IPv4, 80 over UDP and IPv6.
+static inline uint32_t xy_wg_link_overhead(const struct xy_endpoint *to)
+{
+	static const uint32_t carrier[] = {[XY_CARRIER_UDP] = 8};
+	return (xy_addr_is_v4(&to->addr) ? 20 : 40) + carrier[to->carrier] + XY_WG_DATA_OVERHEAD;
+}
 
 struct xy_wg_macs {
 	uint8_t mac1[XY_WG_MAC_LEN];

@@ -532,6 +532,14 @@ static void test_tai64n(void)
 	SAME(out, want, 12);
 }
 
+static void test_overhead(void)
+{
+	const struct xy_endpoint v6 = {.addr.b = {0x20, 1}, .port = 1},
+				 v4 = {.addr = xy_addr_from_v4(1), .port = 1};
+	CU_ASSERT_EQUAL(xy_wg_link_overhead(&v4), 60);
+	CU_ASSERT_EQUAL(xy_wg_link_overhead(&v6), 80);
+}
+
 static void test_classify(void)
 {
 	static const struct {
@@ -1012,10 +1020,10 @@ XY_UNIT_MAIN("noise", {"BLAKE2s, HMAC", test_blake2s}, {"BLAKE2s, RFC 7693", tes
 	     {"handshake, wrong peer", test_handshake_wrong_peer},
 	     {"response to nothing", test_response_to_nothing},
 	     {"public keys that are none", test_bad_public_keys}, {"TAI64N", test_tai64n},
-	     {"classify", test_classify}, {"trains of messages", test_train},
-	     {"handshakes on threads", test_threads}, {"cookie flow", test_cookie_flow},
-	     {"cookie age", test_cookie_age}, {"key slots", test_keypairs},
-	     {"key slots, crossing", test_keypairs_crossing}, {"limiter", test_limiter},
-	     {"limiter on a LAN", test_limiter_rate}, {"load", test_load},
-	     {"replay table", test_replay_table}, {"replay against a set", test_replay_random},
-	     {"index permutation", test_index})
+	     {"classify", test_classify}, {"overhead of a link", test_overhead},
+	     {"trains of messages", test_train}, {"handshakes on threads", test_threads},
+	     {"cookie flow", test_cookie_flow}, {"cookie age", test_cookie_age},
+	     {"key slots", test_keypairs}, {"key slots, crossing", test_keypairs_crossing},
+	     {"limiter", test_limiter}, {"limiter on a LAN", test_limiter_rate},
+	     {"load", test_load}, {"replay table", test_replay_table},
+	     {"replay against a set", test_replay_random}, {"index permutation", test_index})

@@ -112,7 +112,7 @@ static void move_to(uint32_t who, uint32_t where, bool provisional)
 	struct xy_dp_peer p = {.remote = endpoint(where),
 			       .open = provisional,
 			       .provisional = provisional,
-			       .mtu = LINK_MAX + XY_WG_LINK_OVERHEAD_V4};
+			       .mtu = LINK_MAX + OVERHEAD_V4};
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, who, &p), 0);
 }
 

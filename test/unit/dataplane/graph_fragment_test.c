@@ -37,7 +37,7 @@ static void feed4(uint16_t id, uint16_t where, uint16_t len)
 
 static void link_small(uint32_t who, uint32_t most)
 {
-	struct xy_dp_peer p = {.remote = endpoint(who), .mtu = most + XY_WG_LINK_OVERHEAD_V4};
+	struct xy_dp_peer p = {.remote = endpoint(who), .mtu = most + OVERHEAD_V4};
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, who, &p), 0);
 }
 
@@ -84,7 +84,7 @@ static void test_pieces(void)
 {
 	enum { WHOLE = 605, ROOM = 1283 };
 	struct xy_dp_peer p = {
-		.remote = endpoint(NODE_B), .mtu = WHOLE + XY_WG_LINK_OVERHEAD_V4, .room = ROOM};
+		.remote = endpoint(NODE_B), .mtu = WHOLE + OVERHEAD_V4, .room = ROOM};
 	uint64_t big = drops(XY_DROP_TOO_BIG);
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, NODE_B, &p), 0);
 	sessions_new();
@@ -140,7 +140,7 @@ static void test_path_probes(void)
 {
 	enum { WHOLE = 605, ROOM = 1283 };
 	struct xy_dp_peer p = {
-		.remote = endpoint(NODE_B), .mtu = WHOLE + XY_WG_LINK_OVERHEAD_V4, .room = ROOM};
+		.remote = endpoint(NODE_B), .mtu = WHOLE + OVERHEAD_V4, .room = ROOM};
 	uint64_t carried;
 	struct xy_dp_peer_stats s;
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, NODE_B, &p), 0);

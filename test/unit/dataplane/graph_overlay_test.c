@@ -12,7 +12,7 @@ static void peer_set_open(uint32_t who, bool routing, bool open)
 			       .routing = routing,
 			       .open = open,
 			       .remote = endpoint(who),
-			       .mtu = LINK_MAX + XY_WG_LINK_OVERHEAD_V4};
+			       .mtu = LINK_MAX + OVERHEAD_V4};
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, who, &p), 0);
 }
 

@@ -19,6 +19,7 @@
 
 enum { SERVICE = 7000, BABEL = 6696 };
 enum { NODE_A, NODE_B, LEAF, NODE_C, NODE_D, PEERS, OUT_MAX = 1024, LINK_MAX = 1420, NOW = 1000 };
+enum { OVERHEAD_V4 = 60 }; // of a link over UDP and IPv4
 
 static struct xy_dp *dp;
 static struct xy_port_ring ring;
@@ -332,7 +333,7 @@ static inline void test_create(void)
 	for (uint32_t i = 0; i < PEERS; i++) {
 		struct xy_dp_peer p = {.leaf = i == LEAF,
 				       .remote = endpoint(i),
-				       .mtu = LINK_MAX + XY_WG_LINK_OVERHEAD_V4};
+				       .mtu = LINK_MAX + OVERHEAD_V4};
 		CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, i, &p), 0);
 	}
 	struct xy_prefix own = {.addr = us, .len = 64}, leaf_prefix = {.addr = leaf, .len = 128};
