@@ -103,13 +103,16 @@ static void key_clear(struct xy_aead_schedule *key)
 
 static void fill(IMB_JOB *job, const struct xy_aead_op *op, const uint8_t *nonce, uint8_t *tag)
 {
-	job->enc_keys = op->key->b;
-	job->dec_keys = op->key->b;
+	const uint8_t *key = op->key->b; // each read once: for all that is known, job lies over op
+	uint8_t *data = op->data;
+	uint64_t len = op->len;
+	job->enc_keys = key;
+	job->dec_keys = key;
 	job->iv = nonce;
-	job->src = op->data;
-	job->dst = op->data;
-	job->msg_len_to_cipher_in_bytes = op->len;
-	job->msg_len_to_hash_in_bytes = op->len;
+	job->src = data;
+	job->dst = data;
+	job->msg_len_to_cipher_in_bytes = len;
+	job->msg_len_to_hash_in_bytes = len;
 	job->auth_tag_output = tag;
 }
 
@@ -129,10 +132,11 @@ static inline __attribute__((always_inline)) void run(const struct chacha *a,
 	uint32_t got = IMB_GET_NEXT_BURST(mb, n, jobs);
 	RTE_ASSERT(got == n); // nothing is left queued between bursts
 	for (unsigned i = 0; i < n; i++) {
+		IMB_JOB *job = jobs[i];
 		nonces[i] = (struct nonce){0, ops[i].counter};
-		fill_suite(jobs[i], seal);
-		suite_put(seal ? &a->seal : &a->open, jobs[i]);
-		fill(jobs[i], &ops[i], (const uint8_t *)&nonces[i], seal ? ops[i].tag : tags[i]);
+		fill_suite(job, seal);
+		suite_put(seal ? &a->seal : &a->open, job);
+		fill(job, &ops[i], (const uint8_t *)&nonces[i], seal ? ops[i].tag : tags[i]);
 	}
 	uint32_t done = IMB_SUBMIT_BURST_NOCHECK(mb, got, jobs);
 	while (done < n) { // ChaCha completes at once today; a library that queues must be emptied
