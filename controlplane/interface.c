@@ -353,7 +353,7 @@ static void routes_follow(struct xy_daemon *d)
 static int interface_make(struct xy_daemon *d, struct xy_err *err)
 {
 	memcpy(d->host_name, d->plan.config.host.name, sizeof(d->host_name));
-	int r = xy_dp_host_open(d->dp, d->host_name, err);
+	int r = xy_dp_host_open(d->dp, XY_DP_HOST_MAIN, d->host_name, err);
 	if (r)
 		return r;
 	d->host_open = true;
@@ -366,7 +366,7 @@ static int interface_make(struct xy_daemon *d, struct xy_err *err)
 static void interface_leave(struct xy_daemon *d)
 {
 	if (d->host_open)
-		xy_dp_host_close(d->dp); // the kernel's routes go with it
+		xy_dp_host_close(d->dp, XY_DP_HOST_MAIN); // the kernel's routes go with it
 	d->host_open = false;
 	d->host_index = d->host_mtu = 0;
 	d->kernel_again = (struct xy_kernel_again){0};

@@ -99,8 +99,9 @@ int xy_dp_create(const struct xy_dp_config *cfg, struct xy_dp **out, struct xy_e
 	dp->control_waiting = 1;
 	xy_retire_init(dp);
 	dp->ports = calloc(1, sizeof(*dp->ports));
+	dp->hosts = calloc(1, sizeof(*dp->hosts));
 	dp->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (!dp->ports || dp->event_fd < 0)
+	if (!dp->ports || !dp->hosts || dp->event_fd < 0)
 		r = xy_err_set(err, ENOMEM, "no memory or descriptors for the dataplane");
 	r = r ? r : parts_create(dp, err);
 	if (r) {
@@ -151,7 +152,8 @@ void xy_dp_destroy(struct xy_dp *dp)
 		return;
 	for (unsigned i = 0; dp->ports && i < XY_DP_PORTS; i++)
 		xy_dp_port_del(dp, i);
-	xy_dp_host_close(dp);
+	for (unsigned i = 0; dp->hosts && i < XY_DP_HOSTS; i++)
+		xy_dp_host_close(dp, i);
 	if (dp->rcu)
 		xy_retire_run(dp, true);
 	for (unsigned i = 0; i < dp->workers; i++)
@@ -173,6 +175,7 @@ void xy_dp_destroy(struct xy_dp *dp)
 	if (dp->memory[0])
 		xy_eal_stop();
 	free(dp->ports);
+	free(dp->hosts);
 	free(dp);
 }
 
@@ -305,32 +308,51 @@ void xy_dp_port_follow(struct xy_dp *dp, unsigned port)
 		xy_card(p)->ops->follow(xy_card(p));
 }
 
-// --- host interface
+// --- host interfaces
 
-int xy_dp_host_open(struct xy_dp *dp, char name[static 16], struct xy_err *err)
+int xy_dp_host_publish(struct xy_dp *dp, unsigned id, struct xy_host *host)
+{
+	struct xy_host_list *list = malloc(sizeof(*list)), *old = dp->hosts;
+	if (!list)
+		return -ENOMEM;
+	*list = *old;
+	list->host[id] = host;
+	__atomic_store_n(&dp->hosts, list, __ATOMIC_RELEASE);
+	xy_dp_retire_free(dp, old);
+	return 0;
+}
+
+int xy_dp_host_open(struct xy_dp *dp, unsigned id, char name[static 16], struct xy_err *err)
 {
 	struct xy_host *host;
-	if (dp->host)
+	if (id >= XY_DP_HOSTS)
+		return xy_err_set(err, EINVAL, "no more than %d host interfaces", XY_DP_HOSTS);
+	if (dp->hosts->host[id])
 		return xy_err_set(err, EEXIST, "the host interface is open already");
-	int r = xy_host_open(dp, name, &host, err);
+	int r = xy_host_tun_open(dp, id, name, &host, err);
 	if (r)
 		return r;
 	memcpy(name, host->name, sizeof(host->name));
-	__atomic_store_n(&dp->host, host, __ATOMIC_RELEASE);
+	r = xy_dp_host_publish(dp, id, host);
+	if (r) {
+		host->ops->close(host);
+		return xy_err_set(err, -r, "no memory for a host interface");
+	}
 	return 0;
 }
 
 static void host_close(struct xy_dp *dp, void *ptr)
 {
 	(void)dp;
-	xy_host_close(ptr);
+	struct xy_host *host = ptr;
+	host->ops->close(host);
 }
 
-void xy_dp_host_close(struct xy_dp *dp)
+void xy_dp_host_close(struct xy_dp *dp, unsigned id)
 {
-	struct xy_host *host = dp->host;
-	__atomic_store_n(&dp->host, NULL, __ATOMIC_RELEASE);
-	xy_dp_retire(dp, host, host_close);
+	struct xy_host *host = id < XY_DP_HOSTS ? dp->hosts->host[id] : NULL;
+	if (host && xy_dp_host_publish(dp, id, NULL) == 0)
+		xy_dp_retire(dp, host, host_close);
 }
 
 // --- packets between the control plane and the workers

@@ -62,7 +62,7 @@ struct xy_dp {
 	uint32_t route_epoch;	    // rises when routes were committed
 	uint32_t ask_routes;	    // routes of kind ASK: is there one?
 	struct xy_port_list *ports; // RCU
-	struct xy_host *host;	    // RCU
+	struct xy_host_list *hosts; // RCU
 	struct xy_own *own;	    // RCU
 
 	// Control: set to 1 before each look at the rings. Workers: exchange it to 0, and write
@@ -93,3 +93,5 @@ void xy_dp_retire(struct xy_dp *dp, void *ptr, void (*fn)(struct xy_dp *dp, void
 void xy_dp_epoch_raise(struct xy_dp *dp);
 // Puts a port (or NULL) at a number for the workers to see. Control thread.
 int xy_dp_port_publish(struct xy_dp *dp, unsigned id, struct xy_port *port);
+// The same with an attachment of the host.
+int xy_dp_host_publish(struct xy_dp *dp, unsigned id, struct xy_host *host);

@@ -154,9 +154,12 @@ static int value_take(struct xy_dp *dp, const struct xy_dp_route *route, uint32_
 {
 	struct xy_group g;
 	int number = -1;
+	if (route->kind == XY_DP_ROUTE_HOST && route->host >= XY_DP_HOSTS)
+		return -EINVAL;
 	if (route->kind != XY_DP_ROUTE_PEER) {
 		ask_count(dp, route->kind, 1);
-		*value = xy_fib_pack(route->kind, 0);
+		*value =
+			xy_fib_pack(route->kind, route->kind == XY_DP_ROUTE_HOST ? route->host : 0);
 		return 0;
 	}
 	if (hops_check(dp, route))

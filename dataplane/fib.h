@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How a route is packed into a table's 32-bit value: kind in the top three bits, below it the peer
-// or the set of next hops. Packing: any thread; the tables' begin and end: the control thread,
-// without workers.
+// How a route is packed into a table's 32-bit value: kind in the top three bits, below it the
+// peer, the set of next hops or the attachment. Packing: any thread; the tables' begin and end: the
+// control thread, without workers.
 #pragma once
 
 #include "dp.h"

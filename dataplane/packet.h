@@ -43,6 +43,7 @@ struct xy_packet {
 	uint32_t index; // receiver index as on the wire: classify to the control plane
 	union {
 		uint32_t interface; // received by, 0 = not known: port_rx to route
+		uint32_t host;	    // from = XY_PEER_NONE: came by; route to host_tx: goes by
 		uint32_t next;	    // peer to send it to, or XY_PEER_NONE: route to port_tx
 	};
 	uint8_t port;		// received on, or to be sent on

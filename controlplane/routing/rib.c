@@ -284,6 +284,8 @@ const struct xy_rib_route *xy_rib_next(const struct xy_rib *rib, const struct xy
 
 static bool is_equal(const struct xy_dp_route *a, const struct xy_dp_route *b)
 {
+	if (a->kind == XY_DP_ROUTE_HOST && a->host != b->host)
+		return false;
 	if (a->kind != b->kind || a->kind != XY_DP_ROUTE_PEER)
 		return a->kind == b->kind;
 	return a->peer == b->peer && a->hop_count == b->hop_count &&

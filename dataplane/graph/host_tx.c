@@ -1,17 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sink: overlay packets for this host.
+// Sink: overlay packets for this host, by the attachment that their route names.
 #include "node.h"
 
 enum { DROP_HOST_DOWN, EDGES };
 
+// How many from the first on go to the same attachment.
+static unsigned run_of(void *const *objs, unsigned n)
+{
+	uint32_t id = xy_packet(xy_node_mbuf(objs[0]))->host;
+	unsigned run = 1;
+	while (run < n && xy_packet(xy_node_mbuf(objs[run]))->host == id)
+		run++;
+	return run;
+}
+
 static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
 		  unsigned n)
 {
-	struct xy_host *host = __atomic_load_n(&w->dp->host, __ATOMIC_ACQUIRE);
-	if (host)
-		xy_host_tx_burst_rcu(host, w, (struct rte_mbuf **)objs, (uint16_t)n);
-	else
-		rte_node_enqueue(graph, node, DROP_HOST_DOWN, objs, (uint16_t)n);
+	const struct xy_host_list *list = __atomic_load_n(&w->dp->hosts, __ATOMIC_ACQUIRE);
+	for (unsigned at = 0, run; at < n; at += run) {
+		run = run_of(objs + at, n - at);
+		uint32_t id = xy_packet(xy_node_mbuf(objs[at]))->host;
+		struct xy_host *host = list && id < XY_DP_HOSTS ? list->host[id] : NULL;
+		if (host)
+			host->ops->tx_burst_rcu(host, w, (struct rte_mbuf **)objs + at,
+						(uint16_t)run);
+		else
+			rte_node_enqueue(graph, node, DROP_HOST_DOWN, objs + at, (uint16_t)run);
+	}
 }
 XY_NODE_CHUNKS(chunk)
 

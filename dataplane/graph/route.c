@@ -47,15 +47,18 @@ static bool is_service(const struct xy_dp *dp, struct rte_mbuf *m)
 	       ports.protocol == XY_PROTO_UDP && ports.dst == dp->cfg.service_port;
 }
 
-// A packet that the host sent and that is for the host again has no one to go to.
-static rte_edge_t to_host(const struct xy_dp *dp, struct rte_mbuf *m)
+// A packet that goes back to the attachment that it came by has no one to go to.
+static rte_edge_t to_host(const struct xy_dp *dp, struct rte_mbuf *m, uint32_t host)
 {
 	struct xy_packet *p = xy_packet(m);
 	if (is_service(dp, m)) {
 		p->punt = XY_PUNT_SERVICE;
 		return PUNT;
 	}
-	return p->from == XY_PEER_NONE ? refuse(p, XY_ICMP_ADDR_UNREACHABLE) : HOST;
+	if (p->from == XY_PEER_NONE && p->host == host)
+		return refuse(p, XY_ICMP_ADDR_UNREACHABLE);
+	p->host = host;
+	return HOST;
 }
 
 static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value)
@@ -66,7 +69,7 @@ static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value
 	case XY_FIB_GROUP:
 		return to_peer(w, m, xy_spread(w->dp, m, xy_group_rcu(w->dp, xy_fib_arg(value))));
 	case XY_DP_ROUTE_HOST:
-		return to_host(w->dp, m);
+		return to_host(w->dp, m, xy_fib_arg(value));
 	case XY_DP_ROUTE_ASK:
 		return ASK;
 	}

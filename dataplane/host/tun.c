@@ -80,11 +80,11 @@ static int attach_error(int error, const char *name, unsigned workers, struct xy
 // tuntap add`, is taken too: the kernel sees to it that nobody else has it.
 static int attach_first(struct xy_tun *t, int fd, struct xy_err *err)
 {
-	int queues = t->host.workers > 1 ? IFF_MULTI_QUEUE : 0;
+	int queues = t->workers > 1 ? IFF_MULTI_QUEUE : 0;
 	int r = attach(fd, t->host.name, queues | IFF_TUN_EXCL);
 	if (r == -EBUSY && !queues)
 		r = attach(fd, t->host.name, 0);
-	return r ? attach_error(-r, t->host.name, t->host.workers, err) : 0;
+	return r ? attach_error(-r, t->host.name, t->workers, err) : 0;
 }
 
 static int set_offload(struct xy_tun *t, int fd, struct xy_err *err)
@@ -104,7 +104,7 @@ static int queue_open(struct xy_tun *t, unsigned i, struct xy_err *err)
 	int fd = device_open(err);
 	if (fd < 0)
 		return fd;
-	t->host.fd[i] = fd;
+	q->fd = fd;
 	int r = 0;
 	if (i == 0) {
 		r = attach_first(t, fd, err);
@@ -129,7 +129,29 @@ static int queue_open(struct xy_tun *t, unsigned i, struct xy_err *err)
 
 // --- the interface
 
-static struct xy_tun *tun_alloc(struct xy_dp *dp)
+static void tun_close(struct xy_host *host)
+{
+	struct xy_tun *t = xy_tun(host);
+	for (unsigned i = 0; i < t->workers; i++) {
+		struct xy_tun_queue *q = &t->queue[i];
+		if (q->watched)
+			xy_worker_unwatch(t->dp->worker[i], q->fd);
+		if (q->fd >= 0)
+			close(q->fd);
+		free(q->memory);
+	}
+	free(t->queue);
+	free(t);
+}
+
+static const struct xy_host_ops tun_ops = {
+	.driver = "tun",
+	.rx_burst_rcu = xy_tun_rx_burst_rcu,
+	.tx_burst_rcu = xy_tun_tx_burst_rcu,
+	.close = tun_close,
+};
+
+static struct xy_tun *tun_alloc(struct xy_dp *dp, unsigned id)
 {
 	struct xy_tun *t = calloc(1, sizeof(*t));
 	size_t size = dp->workers * sizeof(*t->queue);
@@ -142,9 +164,11 @@ static struct xy_tun *tun_alloc(struct xy_dp *dp)
 	}
 	memset(t->queue, 0, size);
 	t->dp = dp;
-	t->host.workers = dp->workers;
-	for (unsigned i = 0; i < XY_DP_WORKERS; i++)
-		t->host.fd[i] = -1;
+	t->host.ops = &tun_ops;
+	t->host.id = id;
+	t->workers = dp->workers;
+	for (unsigned i = 0; i < t->workers; i++)
+		t->queue[i].fd = -1;
 	return t;
 }
 
@@ -158,35 +182,22 @@ static int name_check(const char *name, struct xy_err *err)
 	return 0;
 }
 
-int xy_host_open(struct xy_dp *dp, const char *name, struct xy_host **out, struct xy_err *err)
+int xy_host_tun_open(struct xy_dp *dp, unsigned id, const char *name, struct xy_host **out,
+		     struct xy_err *err)
 {
 	int r = name_check(name, err);
 	if (r)
 		return r;
-	struct xy_tun *t = tun_alloc(dp);
+	struct xy_tun *t = tun_alloc(dp, id);
 	if (!t)
 		return xy_err_set(err, ENOMEM, "TUN %s: no memory", name);
 	snprintf(t->host.name, sizeof(t->host.name), "%s", *name ? name : "xylem%d");
 	for (unsigned i = 0; !r && i < dp->workers; i++)
 		r = queue_open(t, i, err);
 	if (r) {
-		xy_host_close(&t->host);
+		tun_close(&t->host);
 		return r;
 	}
 	*out = &t->host;
 	return 0;
-}
-
-void xy_host_close(struct xy_host *host)
-{
-	struct xy_tun *t = xy_tun(host);
-	for (unsigned i = 0; i < host->workers; i++) {
-		if (t->queue[i].watched)
-			xy_worker_unwatch(t->dp->worker[i], host->fd[i]);
-		if (host->fd[i] >= 0)
-			close(host->fd[i]);
-		free(t->queue[i].memory);
-	}
-	free(t->queue);
-	free(t);
 }

@@ -55,7 +55,7 @@ static bool take(struct xy_tun_queue *q, struct xy_worker *w, int fd)
 }
 
 // Packet i of the frame into m. False when it is none that can travel.
-static bool cut_one(const struct xy_gso_cut *cut, unsigned i, struct rte_mbuf *m)
+static bool cut_one(const struct xy_gso_cut *cut, unsigned i, struct rte_mbuf *m, unsigned id)
 {
 	struct xy_inner inner;
 	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
@@ -65,6 +65,7 @@ static bool cut_one(const struct xy_gso_cut *cut, unsigned i, struct rte_mbuf *m
 	m->data_len = inner.total_len;
 	m->pkt_len = inner.total_len;
 	xy_packet(m)->version = inner.version;
+	xy_packet(m)->host = id;
 	return true;
 }
 
@@ -86,7 +87,7 @@ static void discard(struct xy_tun_queue *q, struct xy_worker *w)
 
 // Cuts up to n packets of the frame; returns how many came out.
 static uint16_t cut_some(struct xy_tun_queue *q, struct xy_worker *w, struct rte_mbuf **out,
-			 unsigned n)
+			 unsigned n, unsigned id)
 {
 	unsigned want = RTE_MIN(n, left(q)), done = 0;
 	if (want == 0)
@@ -99,7 +100,7 @@ static uint16_t cut_some(struct xy_tun_queue *q, struct xy_worker *w, struct rte
 	}
 	count(w, q, want);
 	for (unsigned i = 0; i < want; i++)
-		done += cut_one(&q->cut, q->next++, out[done]);
+		done += cut_one(&q->cut, q->next++, out[done], id);
 	if (done < want) {
 		xy_count_drop(w, XY_DROP_HOST_BAD, want - done);
 		rte_pktmbuf_free_bulk(out + done, want - done);
@@ -107,19 +108,19 @@ static uint16_t cut_some(struct xy_tun_queue *q, struct xy_worker *w, struct rte
 	return (uint16_t)done;
 }
 
-uint16_t xy_host_rx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct rte_mbuf **out,
-			      uint16_t n)
+uint16_t xy_tun_rx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct rte_mbuf **out,
+			     uint16_t n)
 {
 	struct xy_tun_queue *q = &xy_tun(host)->queue[w->id];
 	uint16_t got = 0;
 
-	if (!left(q) && !xy_worker_ready(w, host->fd[w->id]))
+	if (!left(q) && !xy_worker_ready(w, q->fd))
 		return 0;
 	// A frame that gives nothing counts as one: bad ones must not keep us here.
 	for (unsigned frames = 0; got < n && frames < n && q->watched; frames++) {
-		if (left(q) == 0 && !take(q, w, host->fd[w->id]))
+		if (left(q) == 0 && !take(q, w, q->fd))
 			break;
-		got += cut_some(q, w, out + got, n - got);
+		got += cut_some(q, w, out + got, n - got, host->id);
 	}
 	w->more |= left(q) > 0; // unseen by epoll
 	return got;

@@ -174,11 +174,12 @@ static void put(struct tx *tx, struct frame *f, struct xy_worker *w, int fd,
 	XY_COUNT(w, merged, packets - 1);
 }
 
-void xy_host_tx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct rte_mbuf **pkts,
-			  uint16_t n)
+void xy_tun_tx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct rte_mbuf **pkts,
+			 uint16_t n)
 {
 	struct tx *tx = w->host_scratch;
 	bool uso = xy_tun(host)->uso;
+	int fd = xy_tun(host)->queue[w->id].fd;
 
 	for (unsigned at = 0; at < n; at += XY_BURST) {
 		unsigned k = RTE_MIN(n - at, (unsigned)XY_BURST);
@@ -186,7 +187,7 @@ void xy_host_tx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct rte_
 		for (unsigned i = 0; i < k; i++)
 			add(tx, pkts[at + i], i, uso);
 		for (unsigned i = 0; i < tx->frames; i++)
-			put(tx, &tx->frame[i], w, host->fd[w->id], pkts + at);
+			put(tx, &tx->frame[i], w, fd, pkts + at);
 	}
 	rte_pktmbuf_free_bulk(pkts, n);
 }

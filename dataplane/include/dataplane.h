@@ -23,6 +23,8 @@
 enum {
 	XY_DP_WORKERS = 64,
 	XY_DP_PORTS = 16,
+	XY_DP_HOSTS = 8, // interfaces of this host in the overlay
+	XY_DP_HOST_MAIN = 0,
 	XY_DP_NO_PEER = UINT16_MAX + 1, // peers are below this
 	XY_DP_HELD_PER_PEER = 128,	// packets that wait for a session, per peer and worker
 	XY_DP_HOPS = 4,			// next hops of equal cost
@@ -127,12 +129,13 @@ int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *
 // The kernel changed something of the port's interface, its MTU perhaps.
 void xy_dp_port_follow(struct xy_dp *dp, unsigned port);
 
-// --- host interface
+// --- host interfaces
 
-// Opens the TUN with one queue per worker. name may be "" (kernel chooses) and comes back. Link
-// state, addresses, MTU and routes are the caller's (netlink). -EPERM, -EBUSY with a text.
-int xy_dp_host_open(struct xy_dp *dp, char name[static 16], struct xy_err *err);
-void xy_dp_host_close(struct xy_dp *dp);
+// Opens a TUN with one queue per worker as the host interface of that number, which routes of kind
+// HOST name. name may be "" (kernel chooses) and comes back. Link state, addresses, MTU and routes
+// are the caller's (netlink). -EPERM, -EBUSY, -EEXIST with a text.
+int xy_dp_host_open(struct xy_dp *dp, unsigned host, char name[static 16], struct xy_err *err);
+void xy_dp_host_close(struct xy_dp *dp, unsigned host);
 
 // --- peers and adjacencies
 
@@ -227,7 +230,7 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 
 enum xy_dp_route_kind {
 	XY_DP_ROUTE_PEER = 1, // to a peer, or spread over several
-	XY_DP_ROUTE_HOST,     // to the host interface
+	XY_DP_ROUTE_HOST,     // to a host interface
 	XY_DP_ROUTE_REJECT,   // drop with ICMP no route
 	XY_DP_ROUTE_ASK,      // wait for a better route (XY_DP_ASK); prefixes inside 200::/7 alone
 };
@@ -235,6 +238,7 @@ enum xy_dp_route_kind {
 struct xy_dp_route {
 	enum xy_dp_route_kind kind;
 	uint32_t peer; // PEER with hop_count 0 or 1
+	uint32_t host; // HOST: which
 	// PEER, 2..XY_DP_HOPS: flows are spread over hops[], each flow stays on one. When one goes,
 	// the others keep their flows.
 	unsigned hop_count;

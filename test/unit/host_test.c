@@ -29,6 +29,16 @@ static struct xy_worker *worker(unsigned s)
 	return &side[s].rig.worker[0];
 }
 
+static uint16_t host_rx(unsigned s, struct xy_worker *w, struct rte_mbuf **out, uint16_t n)
+{
+	return side[s].host->ops->rx_burst_rcu(side[s].host, w, out, n);
+}
+
+static void host_tx(unsigned s, struct xy_worker *w, struct rte_mbuf **pkts, uint16_t n)
+{
+	side[s].host->ops->tx_burst_rcu(side[s].host, w, pkts, n);
+}
+
 static const struct xy_dp_worker_stats *stats(unsigned s)
 {
 	return &worker(s)->stats;
@@ -82,7 +92,7 @@ static void start_side(unsigned s, unsigned workers)
 	struct xy_err err = {{0}};
 	enter(s);
 	rig_init(&side[s].rig, workers, xy_host_worker_init, xy_host_worker_fini);
-	int r = xy_host_open(&side[s].rig.dp, "", &side[s].host, &err);
+	int r = xy_host_tun_open(&side[s].rig.dp, 0, "", &side[s].host, &err);
 	if (r)
 		fprintf(stderr, "%s\n", err.text);
 	CU_ASSERT_EQUAL_FATAL(r, 0);
@@ -94,7 +104,7 @@ static void start_side(unsigned s, unsigned workers)
 static void finish(void)
 {
 	for (unsigned s = 0; s < 2; s++) {
-		xy_host_close(side[s].host);
+		side[s].host->ops->close(side[s].host);
 		CU_ASSERT_EQUAL(rig_balance(worker(s)), 0);
 	}
 	side[0].rig.fini(worker(0)); // the pool is both sides': looked at once
@@ -108,7 +118,7 @@ static unsigned burst_size = XY_BURST;
 static unsigned carry(unsigned from, unsigned to)
 {
 	struct rte_mbuf *m[XY_BURST];
-	unsigned n = xy_host_rx_burst_rcu(side[from].host, worker(from), m, (uint16_t)burst_size);
+	unsigned n = host_rx(from, worker(from), m, (uint16_t)burst_size);
 	for (unsigned i = 0; i < n; i++) {
 		const uint8_t *pkt = rte_pktmbuf_mtod(m[i], const uint8_t *);
 		CU_ASSERT_EQUAL(xy_packet(m[i])->version, pkt[0] >> 4);
@@ -117,7 +127,7 @@ static unsigned carry(unsigned from, unsigned to)
 	}
 	XY_COUNT(worker(from), consumed, n);
 	XY_COUNT(worker(to), generated, n);
-	xy_host_tx_burst_rcu(side[to].host, worker(to), m, (uint16_t)n);
+	host_tx(to, worker(to), m, (uint16_t)n);
 	CU_ASSERT_EQUAL(rig_balance(worker(from)), 0); // also in the middle of a frame
 	return n;
 }
@@ -478,7 +488,7 @@ static void test_order(void)
 	int fd = tap(0);
 	for (unsigned i = 0; i < RTE_DIM(in); i++)
 		m[i] = made(&in[i]);
-	xy_host_tx_burst_rcu(side[0].host, worker(0), m, RTE_DIM(in));
+	host_tx(0, worker(0), m, RTE_DIM(in));
 	for (unsigned i = 0; i < RTE_DIM(out); i++) {
 		uint16_t port = 0;
 		unsigned len = 0;
@@ -525,8 +535,7 @@ static void test_bad(void)
 	inject(0, junk, sizeof(junk));
 	worker(0)->busy = false;
 	for (unsigned i = 0; stats(0)->drop[XY_DROP_HOST_BAD] < 3 && i < WAITS; i++)
-		rig_consume(worker(0), m,
-			    xy_host_rx_burst_rcu(side[0].host, worker(0), m, XY_BURST));
+		rig_consume(worker(0), m, host_rx(0, worker(0), m, XY_BURST));
 	CU_ASSERT_EQUAL(stats(0)->drop[XY_DROP_HOST_BAD], 3);
 	CU_ASSERT(stats(0)->host_rx >= frames + 3);
 	CU_ASSERT_EQUAL(stats(0)->split, split);
@@ -552,8 +561,7 @@ static void test_no_buffers(void)
 	uint64_t before = stats(0)->host_rx + stats(0)->split;
 	CU_ASSERT(send_train(fd, &to, len, 40, 1200));
 	for (unsigned i = 0; stats(0)->host_rx + stats(0)->split < before + 40 && i < WAITS; i++)
-		got += xy_host_rx_burst_rcu(side[0].host, worker(0), m + got,
-					    (uint16_t)(XY_BURST - got));
+		got += host_rx(0, worker(0), m + got, (uint16_t)(XY_BURST - got));
 	CU_ASSERT(got > 0 && got <= 10);
 	CU_ASSERT_EQUAL(stats(0)->host_rx + stats(0)->split, before + 40);
 	CU_ASSERT_EQUAL(stats(0)->drop[XY_DROP_NO_BUFFER], 40 - got);
@@ -597,9 +605,9 @@ static void test_down(void)
 		struct rte_mbuf *m[2] = {made(&h), made(&h)};
 		if (i)
 			link_delete(0);
-		xy_host_tx_burst_rcu(side[0].host, worker(0), m, 2);
+		host_tx(0, worker(0), m, 2);
 		CU_ASSERT_EQUAL(stats(0)->drop[XY_DROP_HOST_FULL], 2 * i + 2);
-		CU_ASSERT_EQUAL(xy_host_rx_burst_rcu(side[0].host, worker(0), m, 2), 0);
+		CU_ASSERT_EQUAL(host_rx(0, worker(0), m, 2), 0);
 		CU_ASSERT_EQUAL(rig_watched, 2 - (int)i);
 	}
 	finish();
@@ -609,7 +617,7 @@ static void refused(const char *name, int error, const char *word)
 {
 	struct xy_host *host = NULL;
 	struct xy_err err = {{0}};
-	CU_ASSERT_EQUAL(xy_host_open(&side[0].rig.dp, name, &host, &err), -error);
+	CU_ASSERT_EQUAL(xy_host_tun_open(&side[0].rig.dp, 0, name, &host, &err), -error);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, word));
 	CU_ASSERT_PTR_NULL(host);
 }
@@ -629,7 +637,7 @@ static void test_names(void)
 	start_side(0, 2); // with several queues another daemon could join in silence
 	CU_ASSERT_EQUAL(rig_watched, 2);
 	refused(side[0].host->name, EBUSY, side[0].host->name);
-	xy_host_close(side[0].host);
+	side[0].host->ops->close(side[0].host);
 	rig_fini(&side[0].rig);
 }
 

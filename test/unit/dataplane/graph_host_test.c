@@ -90,17 +90,17 @@ static void test_by_number(void)
 	begin();
 	for (uint8_t i = 1; i <= 6; i++) {
 		struct xy_addr to = i % 3 ? us : other;
-		to.b[15] = i;
+		to.b[15] = 0x10 + i;
 		feed_from(NODE_A, &at_a, &to, 100, 1);
 	}
 	CU_ASSERT_EQUAL(run(), 0);
 	CU_ASSERT_EQUAL_FATAL(at_main.out_count, 4);
 	CU_ASSERT_EQUAL_FATAL(at_other.out_count, 2);
-	static const uint8_t main_marks[] = {1, 2, 4, 5};
+	static const uint8_t main_marks[] = {0x11, 0x12, 0x14, 0x15};
 	for (unsigned i = 0; i < 4; i++)
 		CU_ASSERT_EQUAL(mark_of(at_main.out[i]), main_marks[i]);
-	CU_ASSERT_EQUAL(mark_of(at_other.out[0]), 3);
-	CU_ASSERT_EQUAL(mark_of(at_other.out[1]), 6);
+	CU_ASSERT_EQUAL(mark_of(at_other.out[0]), 0x13);
+	CU_ASSERT_EQUAL(mark_of(at_other.out[1]), 0x16);
 	end();
 }
 
