@@ -15,6 +15,7 @@
 #include "log.h"
 #include "loop.h"
 #include "resume.h"
+#include "routes/rib.h"
 #include "routing/routing.h"
 #include "setup.h"
 #include "state/state.h"
@@ -96,6 +97,7 @@ struct xy_daemon {
 	struct xy_ports *ports;
 	struct xy_late_ports late;
 	struct xy_exchanges *exchanges;
+	struct xy_rib rib; // the table of routes
 	struct xy_links *links;
 	struct xy_join *join;
 	struct xy_discovery *discovery;

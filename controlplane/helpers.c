@@ -327,7 +327,7 @@ void xy_enforce_look(struct xy_daemon *d)
 	struct xy_err err;
 	if (d->enforcing == XY_ENFORCING_LINKS && !xy_links_applying(d->links)) {
 		d->enforcing = XY_ENFORCING_ROUTING;
-		xy_routing_apply_begin(d->routing, &d->plan);
+		xy_routing_apply_begin(d->routing, &d->plan.config);
 	}
 	if (d->enforcing != XY_ENFORCING_ROUTING || xy_routing_applying(d->routing))
 		return;

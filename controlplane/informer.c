@@ -66,7 +66,7 @@ static void learned(const struct xy_daemon *d, const struct xy_prefix *p,
 static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route *out)
 {
 	const struct xy_daemon *d = arg;
-	const struct xy_rib_route *r = xy_rib_covering(xy_links_rib(d->links), to, 128);
+	const struct xy_rib_route *r = xy_rib_covering(&d->rib, to, 128);
 	*out = (struct xy_nodeinfo_route){.result = XY_NODEINFO_NONE,
 					  .metric = XY_NODEINFO_UNKNOWN};
 	if (!r)

@@ -184,7 +184,7 @@ bool xy_interface_wants(const struct xy_daemon *d, const struct xy_prefix *p)
 	struct xy_hostlink_route own[2];
 	mesh_routes(d, own);
 	return xy_prefix_eq(p, &own[0].prefix) || xy_prefix_eq(p, &own[1].prefix) ||
-	       is_for_kernel(d, xy_rib_best(xy_links_rib(d->links), p));
+	       is_for_kernel(d, xy_rib_best(&d->rib, p));
 }
 
 static void say_default(const struct xy_daemon *d, const struct xy_rib_route *r)
@@ -202,7 +202,7 @@ bool xy_interface_default_left(const struct xy_daemon *d)
 	static const struct xy_prefix all[] = {{.len = 0},
 					       {.addr.b = {[10] = 0xff, [11] = 0xff}, .len = 96}};
 	for (unsigned i = 0; d->host_open && i < 2; i++) {
-		const struct xy_rib_route *r = xy_rib_best(xy_links_rib(d->links), &all[i]);
+		const struct xy_rib_route *r = xy_rib_best(&d->rib, &all[i]);
 		if (r && r->route.kind == XY_DP_ROUTE_PEER)
 			return true;
 	}
@@ -273,7 +273,7 @@ bool xy_interface_withhold(struct xy_daemon *d, const struct xy_addr *underlay)
 	const struct xy_rib_route *r = NULL;
 	int len = 128;
 	do {
-		r = xy_rib_covering(xy_links_rib(d->links), underlay, len);
+		r = xy_rib_covering(&d->rib, underlay, len);
 		len = r ? r->prefix.len - 1 : 0;
 	} while (r && !is_for_kernel(d, r));
 	if (r)
@@ -287,7 +287,7 @@ static void routes_next(struct xy_daemon *d)
 	struct xy_kernel_again *a = &d->kernel_again;
 	const struct xy_rib_route *r = NULL;
 	for (unsigned i = 0; i < XY_HOSTLINK_BATCH && a->going; i++) {
-		r = xy_rib_after(xy_links_rib(d->links), a->begun ? &a->at : NULL);
+		r = xy_rib_after(&d->rib, a->begun ? &a->at : NULL);
 		a->begun = true;
 		a->going = r;
 		if (!r)
@@ -337,7 +337,7 @@ bool xy_interface_routes_run(struct xy_daemon *d)
 
 static void routes_follow(struct xy_daemon *d)
 {
-	struct xy_rib *rib = xy_links_rib(d->links);
+	struct xy_rib *rib = &d->rib;
 	const struct xy_rib_route *r = NULL;
 	while ((r = xy_rib_after(rib, r ? &r->prefix : NULL))) {
 		say_default(d, r);
@@ -399,7 +399,7 @@ void xy_interface_down(struct xy_daemon *d)
 {
 	interface_leave(d);
 	if (d->links)
-		xy_links_rib(d->links)->tell = NULL;
+		d->rib.tell = NULL;
 	free(d->kernel.v);
 	d->kernel = (struct xy_kernel_queue){0};
 	d->withheld.count = 0;

@@ -229,10 +229,19 @@ static int exchanges_up(struct xy_daemon *d, struct xy_err *err)
 	return xy_exchanges_create(&cfg, &d->exchanges, err);
 }
 
+static int routes_up(struct xy_daemon *d, struct xy_err *err)
+{
+	uint32_t peers = d->plan.config.max_peers;
+	if (xy_rib_init(&d->rib, d->dp, peers) == 0)
+		return 0;
+	return xy_err_set(err, ENOMEM, "no memory for routes to %u peers: lower max_peers", peers);
+}
+
 static int links_up(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_links_config cfg = {.dp = d->dp,
 				      .exchanges = d->exchanges,
+				      .rib = &d->rib,
 				      .identity = &d->id,
 				      .max_peers = d->plan.config.max_peers};
 	xy_helpers_ops(d, &cfg.ops);
@@ -249,7 +258,7 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 	const struct xy_config *c = &d->plan.config;
 	struct xy_routing_config cfg = {
 		.dp = d->dp,
-		.links = d->links,
+		.rib = &d->rib,
 		.identity = &d->id,
 		.epoch = xy_memory_epoch_first(d),
 		.max_peers = c->max_peers,
@@ -258,10 +267,11 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 		.no_rtt = xy_no_rtt_from_environment(),
 		.node_v4 = node_v4(c),
 	};
+	xy_links_view(d->links, &cfg.links);
 	xy_helpers_routing_ops(d, &cfg.ops);
 	randombytes_buf(cfg.secret, sizeof(cfg.secret));
 	int r = xy_routing_create(&cfg, xy_now(), &d->routing, err);
-	return r ? r : xy_routing_apply(d->routing, &d->plan, xy_now(), err);
+	return r ? r : xy_routing_apply(d->routing, &d->plan.config, xy_now(), err);
 }
 
 static int up(struct xy_daemon *d, struct xy_err *err)
@@ -274,6 +284,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_ports_open(d, err);
 	r = r ? r : xy_helpers_open(d, err);
 	r = r ? r : exchanges_up(d, err);
+	r = r ? r : routes_up(d, err);
 	r = r ? r : links_up(d, err);
 	r = r ? r : routing_up(d, err);
 	r = r ? r : xy_informer_up(d, err);
@@ -301,6 +312,7 @@ static void down(struct xy_daemon *d, int code)
 	if (!handshakes) {
 		xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
 		xy_exchanges_destroy(d->exchanges);
+		xy_rib_fini(&d->rib);
 	}
 	xy_dp_destroy(d->dp); // no worker runs from here on
 	xy_ports_close(d);

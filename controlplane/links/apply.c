@@ -194,7 +194,7 @@ void xy_links_apply_run(struct xy_links *l, unsigned max, xy_nsec now)
 			break; // max is used up
 		phase_begin(&l->apply, phase_after(&l->apply));
 	}
-	xy_rib_commit(&l->rib);
+	xy_rib_commit(l->rib);
 	xy_links_slots_free(l);
 }
 

@@ -183,11 +183,6 @@ unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link
 	return n;
 }
 
-struct xy_rib *xy_links_rib(struct xy_links *l)
-{
-	return &l->rib;
-}
-
 const char *xy_links_name(const struct xy_links *l, uint32_t slot)
 {
 	return slot < l->cfg.max_peers && l->link[slot] ? l->link[slot]->name : NULL;

@@ -7,6 +7,7 @@
 #include "exchange/exchange.h"
 #include "links/links.h"
 #include "log.h"
+#include "routes/rib.h"
 
 enum {
 	XY_ENDPOINT_ADDRESSES = 4, // taken from one name
@@ -138,7 +139,7 @@ struct xy_links {
 	struct xy_heap timers;
 	uint32_t mark;
 
-	struct xy_rib rib;
+	struct xy_rib *rib;
 	struct xy_links_apply apply;
 	bool own_told;	   // xy_dp_source_own was called
 	uint32_t renewing; // slots that are not begun anew yet, from the last down

@@ -17,8 +17,7 @@
 static int tables_init(struct xy_links *l)
 {
 	uint32_t n = l->cfg.max_peers;
-	int r = xy_rib_init(&l->rib, l->dp, n);
-	r = r ? r : xy_heap_init(&l->timers, n);
+	int r = xy_heap_init(&l->timers, n);
 	r = r ? r : xy_map_init(&l->by_key);
 	r = r ? r : xy_map_init(&l->by_serial);
 	r = r ? r : xy_map_init(&l->by_remote);
@@ -43,6 +42,7 @@ static void own(struct xy_links *l)
 {
 	const struct xy_links_config *c = &l->cfg;
 	l->exchanges = c->exchanges;
+	l->rib = c->rib;
 	l->owner.ops = &xy_link_exchange_ops;
 	l->owner.arg = l;
 	l->owner.count = c->max_peers;
@@ -81,7 +81,6 @@ void xy_links_destroy(struct xy_links *l)
 		if (l->leaving[i])
 			xy_dp_peer_del(l->dp, i);
 	xy_exchanges_disown(l->exchanges, &l->owner);
-	xy_rib_fini(&l->rib);
 	xy_heap_fini(&l->timers);
 	xy_map_fini(&l->by_key);
 	xy_map_fini(&l->by_serial);
@@ -212,7 +211,7 @@ void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 		else
 			run(l, k, now);
 	}
-	if (l->rib.unused_count)
+	if (l->rib->unused_count)
 		xy_links_slots_free(l);
 	xy_links_apply_run(l, 2 * max, now);
 }
@@ -220,7 +219,7 @@ void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 xy_nsec xy_links_deadline(const struct xy_links *l)
 {
 	const struct xy_heap_node *n = xy_heap_first(&l->timers);
-	if (l->renewing || xy_links_apply_due(l) || (l->leaving_count && l->rib.unused_count))
+	if (l->renewing || xy_links_apply_due(l) || (l->leaving_count && l->rib->unused_count))
 		return 0;
 	return n ? n->at : XY_NEVER;
 }

@@ -7,23 +7,16 @@
 #pragma once
 
 #include "base/err.h"
+#include "dataplane.h"
 #include "identity/identity.h"
 #include "links/plan.h"
-#include "routing/rib.h"
+#include "linkview.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct xy_exchanges;
-
-enum xy_link_change {
-	XY_LINK_CAME_UP,
-	XY_LINK_WENT_DOWN,
-	XY_LINK_REMOVED,
-	XY_LINK_NO_WAY, // this host knows none to the peer: it cannot be reached
-	XY_LINK_WAY,	// and now it does, or another one than before
-	XY_LINK_DOUBT,	// a sign that anybody can forge says that nothing reaches it
-};
+struct xy_rib;
 
 struct xy_links_ops {
 	void *arg;
@@ -46,7 +39,8 @@ struct xy_links_ops {
 
 struct xy_links_config {
 	struct xy_dp *dp;		// its ports are there already
-	struct xy_exchanges *exchanges; // of the same identity; outlives links
+	struct xy_exchanges *exchanges; // of the same identity; outlives links, as does the next
+	struct xy_rib *rib;		// for max_peers
 	const struct xy_identity *identity;
 	uint32_t max_peers;			// numbers 0 to max_peers - 1
 	unsigned stranger_rate, stranger_burst; // handshakes before cookies are asked; 0 = default
@@ -84,21 +78,6 @@ bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max);
 // link, which is told packet by packet. 0: no link has an endpoint.
 uint32_t xy_links_room(const struct xy_links *l);
 
-// What a link's path is probed with; sizes are of IP datagrams, bytes.
-struct xy_link_path {
-	struct xy_endpoint remote;
-	uint32_t limit;	   // by interface and route
-	uint32_t icmp;	   // as ICMP told; 0: nothing
-	uint32_t floor;	   // that must pass, in fragments or not
-	uint32_t overhead; // of it
-	bool probed;	   // what xy_links_probed said is in force: not since it is somewhere else
-};
-// What probing found.
-struct xy_link_probed {
-	uint32_t size;	// goes whole; 0: nothing is known to
-	bool confirmed; // by an answer to a probe
-	bool lost;	// fragments are needed, and do not arrive
-};
 // False: there is no such link, it has no endpoint, or the config sets its size.
 bool xy_links_path(const struct xy_links *l, uint32_t slot, struct xy_link_path *out);
 // NULL: nothing is known any more.
@@ -125,6 +104,9 @@ bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now
 int xy_links_send(struct xy_links *l, const struct xy_endpoint *to, const struct xy_dp_heard *heard,
 		  const void *data, size_t len);
 bool xy_links_has(const struct xy_links *l, const struct xy_key *key);
+
+// For who runs over links; good as long as they are.
+void xy_links_view(struct xy_links *l, struct xy_linkview *out);
 
 // --- what is going on
 
@@ -196,15 +178,12 @@ struct xy_link_session {
 };
 unsigned xy_links_sessions(const struct xy_links *l, unsigned at, struct xy_link_session out[3]);
 
-// The routes; whoever learns some puts them in here.
-struct xy_rib *xy_links_rib(struct xy_links *l);
 const char *xy_links_name(const struct xy_links *l, uint32_t slot);	    // NULL: no such peer
 const struct xy_key *xy_links_key(const struct xy_links *l, uint32_t slot); // NULL: no such peer
 uint32_t xy_links_slot_at(const struct xy_links *l, unsigned at);
 int xy_links_slot(const struct xy_links *l, const struct xy_key *key, uint32_t *slot); // -ENOENT
 bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now);
-// Does it answer? UNSURE: it was not asked, or not for long enough. LOST, too: no such peer.
-enum xy_link_health { XY_LINK_WELL, XY_LINK_UNSURE, XY_LINK_LOST };
+// Does it answer?
 enum xy_link_health xy_links_health(const struct xy_links *l, uint32_t slot, xy_nsec now);
 // Asks the peer for a session, as a packet to it would that waits, if it answers nothing.
 void xy_links_ask(struct xy_links *l, uint32_t slot, xy_nsec now);

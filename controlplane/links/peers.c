@@ -126,8 +126,8 @@ void xy_link_remove(struct xy_links *l, struct xy_link *k)
 	l->link[k->slot] = NULL;
 	l->leaving[k->slot] = true;
 	l->leaving_count++;
-	xy_rib_hold(&l->rib, k->slot); // nothing may name it as it is
-	xy_rib_release(&l->rib, k->slot);
+	xy_rib_hold(l->rib, k->slot); // nothing may name it as it is
+	xy_rib_release(l->rib, k->slot);
 	free(k->allowed);
 	sodium_memzero(k, sizeof(*k));
 	free(k);
@@ -140,8 +140,8 @@ void xy_links_slots_free(struct xy_links *l)
 	uint32_t slot;
 	if (!l->leaving_count)
 		return;
-	xy_rib_commit(&l->rib);
-	while (xy_rib_unused(&l->rib, &slot)) {
+	xy_rib_commit(l->rib);
+	while (xy_rib_unused(l->rib, &slot)) {
 		if (!l->leaving[slot])
 			continue;
 		l->leaving[slot] = false;

@@ -110,8 +110,8 @@ static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec
 // Two keys for one /64: the one that is known stays.
 static bool is_taken(const struct xy_links *l, const struct xy_prefix *p)
 {
-	const struct xy_rib_route *r = xy_rib_get(&l->rib, p, XY_ROUTE_PEER);
-	return (r && l->link[r->route.peer]) || xy_rib_get(&l->rib, p, XY_ROUTE_OWN);
+	const struct xy_rib_route *r = xy_rib_get(l->rib, p, XY_ROUTE_PEER);
+	return (r && l->link[r->route.peer]) || xy_rib_get(l->rib, p, XY_ROUTE_OWN);
 }
 
 // --- those that stay: no site holds the places of others
@@ -219,8 +219,8 @@ void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	l->open_count++;
 	xy_link_remote_known(l, k);
 	xy_link_endpoint_publish(l, k);
-	xy_rib_set(&l->rib, &route);
-	xy_rib_commit(&l->rib);
+	xy_rib_set(l->rib, &route);
+	xy_rib_commit(l->rib);
 	xy_link_tell_up(l, k);
 	// The other side may be waiting for a transport message of ours, too.
 	if (current && !current->initiator)
@@ -239,12 +239,12 @@ static void end(struct xy_links *l, struct xy_link *k)
 void xy_link_open_end(struct xy_links *l, struct xy_link *k)
 {
 	struct xy_prefix p = xy_key_prefix(&k->key);
-	const struct xy_rib_route *route = xy_rib_get(&l->rib, &p, XY_ROUTE_PEER);
+	const struct xy_rib_route *route = xy_rib_get(l->rib, &p, XY_ROUTE_PEER);
 	if (!k->open)
 		return;
 	end(l, k);
 	if (route && route->route.peer == k->slot) // else another's, of the config
-		xy_rib_del(&l->rib, &p, XY_ROUTE_PEER);
+		xy_rib_del(l->rib, &p, XY_ROUTE_PEER);
 }
 
 void xy_link_open_drop(struct xy_links *l, struct xy_link *k)

@@ -62,7 +62,7 @@ int xy_announced_set(struct xy_announced *a, const struct xy_config_prefixes *wa
 
 static const char *leaf_name(const struct xy_announced *a, const struct xy_announced_net *n)
 {
-	const char *name = xy_links_name(a->links, n->leaf);
+	const char *name = a->links->name(a->links->arg, n->leaf);
 	return name ? name : "?";
 }
 
@@ -111,13 +111,13 @@ static bool is_back(struct xy_announced_net *n, enum xy_link_health h, xy_nsec n
 
 static uint32_t leaf_of(const struct xy_announced *a, const struct xy_prefix *p)
 {
-	const struct xy_rib_route *r = xy_rib_best(xy_links_rib(a->links), p);
+	const struct xy_rib_route *r = xy_rib_best(a->rib, p);
 	return r && r->route.kind == XY_DP_ROUTE_PEER ? r->route.peer : XY_DP_NO_PEER;
 }
 
 static int look_leaf(struct xy_announced *a, struct xy_announced_net *n, xy_nsec now)
 {
-	enum xy_link_health h = xy_links_health(a->links, n->leaf, now);
+	enum xy_link_health h = a->links->health(a->links->arg, n->leaf, now);
 	if (h == XY_LINK_LOST) {
 		n->well = 0;
 		if (!n->lost)
@@ -125,7 +125,7 @@ static int look_leaf(struct xy_announced *a, struct xy_announced_net *n, xy_nsec
 	}
 	if (n->lost && h != XY_LINK_WELL && now - n->asked >= ASK_EVERY) {
 		n->asked = now;
-		xy_links_ask(a->links, n->leaf, now);
+		a->links->ask(a->links->arg, n->leaf, now);
 	}
 	if (n->told || (n->lost && !is_back(n, h, now)))
 		return 0;

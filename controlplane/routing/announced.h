@@ -5,7 +5,9 @@
 #pragma once
 
 #include "babel/babel.h"
-#include "links/links.h"
+#include "config/config.h"
+#include "linkview.h"
+#include "routes/rib.h"
 
 struct xy_announced_net {
 	struct xy_prefix prefix;
@@ -20,7 +22,8 @@ struct xy_announced_net {
 
 struct xy_announced {
 	struct xy_babel *babel;
-	struct xy_links *links;
+	const struct xy_linkview *links;
+	const struct xy_rib *rib;
 	struct xy_announced_net *v; // by prefix
 	unsigned count;
 };

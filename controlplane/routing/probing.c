@@ -21,14 +21,14 @@ struct probed {
 
 struct xy_probing {
 	struct xy_dp *dp;
-	struct xy_links *links;
+	const struct xy_linkview *links;
 	struct xy_addr local;
 	uint32_t max_peers;
 	struct probed *link; // [max_peers], by slot
 	uint8_t data[PACKET], packet[PACKET];
 };
 
-struct xy_probing *xy_probing_create(struct xy_dp *dp, struct xy_links *links,
+struct xy_probing *xy_probing_create(struct xy_dp *dp, const struct xy_linkview *links,
 				     const struct xy_addr *local, uint32_t max_peers)
 {
 	struct xy_probing *p = calloc(1, sizeof(*p));
@@ -66,7 +66,7 @@ static void say_narrow(struct xy_probing *p, uint32_t slot, xy_nsec now)
 		xy_log_info("peer %s: the path carries %u bytes whole, less than the %u of the way "
 			    "out, and no ICMP error said so; larger ones go in fragments or are "
 			    "refused",
-			    xy_links_name(p->links, slot), m->size, m->limit);
+			    p->links->name(p->links->arg, slot), m->size, m->limit);
 }
 
 static void say_lost(struct xy_probing *p, uint32_t slot, const struct xy_link_path *path,
@@ -80,7 +80,7 @@ static void say_lost(struct xy_probing *p, uint32_t slot, const struct xy_link_p
 			"peer %s: fragments do not arrive, so the link carries %u bytes and not "
 			"the %u that each should: let IP fragments pass, or set the path's MTU "
 			"on the kernel's route there (ip route change ... mtu %u)",
-			xy_links_name(p->links, slot),
+			p->links->name(p->links->arg, slot),
 			size > path->overhead ? size - path->overhead : 0,
 			path->floor - path->overhead, size ? size : XY_PMTU_BASE);
 }
@@ -98,7 +98,7 @@ static void tell(struct xy_probing *p, uint32_t slot, const struct xy_link_path 
 	if (is.size == k->told.size && is.confirmed == k->told.confirmed && is.lost == k->told.lost)
 		return;
 	k->told = is;
-	xy_links_probed(p->links, slot, &is);
+	p->links->probed(p->links->arg, slot, &is);
 }
 
 static void ask(struct xy_probing *p, struct xy_babel *b, uint32_t slot,
@@ -146,7 +146,8 @@ bool xy_probing_look(struct xy_probing *p, struct xy_babel *b, uint32_t slot,
 	struct xy_link_path path;
 	struct xy_babel_link_info i;
 	struct xy_pmtu_probe probe;
-	if (!xy_links_path(p->links, slot, &path) || xy_babel_link_info(b, (uint16_t)slot, &i)) {
+	if (!p->links->path(p->links->arg, slot, &path) ||
+	    xy_babel_link_info(b, (uint16_t)slot, &i)) {
 		xy_probing_gone(p, slot);
 		return false;
 	}
@@ -178,5 +179,5 @@ void xy_probing_gone(struct xy_probing *p, uint32_t slot)
 	if (!p->link[slot].there)
 		return;
 	memset(&p->link[slot], 0, sizeof(p->link[slot]));
-	xy_links_probed(p->links, slot, NULL);
+	p->links->probed(p->links->arg, slot, NULL);
 }

@@ -5,11 +5,12 @@
 #pragma once
 
 #include "babel/babel.h"
-#include "links/links.h"
+#include "dataplane.h"
+#include "linkview.h"
 
 struct xy_probing;
 
-struct xy_probing *xy_probing_create(struct xy_dp *dp, struct xy_links *links,
+struct xy_probing *xy_probing_create(struct xy_dp *dp, const struct xy_linkview *links,
 				     const struct xy_addr *local, uint32_t max_peers); // or NULL
 void xy_probing_destroy(struct xy_probing *p);
 // A link that is up, as the workers and Babel see it now. True: it is being probed, so look again

@@ -68,7 +68,7 @@ enum phase { // of a plan that comes into force
 
 struct apply {
 	enum phase phase;
-	const struct xy_plan *plan;
+	const struct xy_config *config;
 	unsigned at;		// where the phase is
 	struct preferred *list; // PREFER on
 	int result;		// of the first that failed
@@ -356,7 +356,7 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 		       unsigned long missed)
 {
 	char prefix[XY_PREFIX_STRLEN], key[XY_KEY_STRLEN];
-	const char *peer = xy_links_name(r->cfg.links, a->notice.link);
+	const char *peer = r->cfg.links.name(r->cfg.links.arg, a->notice.link);
 	xy_prefix_str(&a->notice.prefix, prefix);
 	xy_key_str(&a->notice.key, key);
 	peer = peer ? peer : "?";
@@ -668,7 +668,7 @@ static int link_begin(struct xy_routing *r, uint32_t slot, const struct xy_key *
 
 static void open_begin(struct xy_routing *r, uint32_t slot, xy_nsec now)
 {
-	const struct xy_key *key = xy_links_key(r->cfg.links, slot);
+	const struct xy_key *key = r->cfg.links.key(r->cfg.links.arg, slot);
 	struct xy_babel_link c = {
 		.trust = XY_BABEL_OPEN, .local = r->local, .no_rtt = r->cfg.no_rtt};
 	if (!key)
@@ -702,7 +702,7 @@ void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change wh
 		link_end(r, slot, now);
 		link_gone(r, slot);
 	} else if (k->up && !k->there) {
-		if (xy_links_is_open(r->cfg.links, slot)) // else its plan is on the way
+		if (r->cfg.links.is_open(r->cfg.links.arg, slot)) // else its plan is on the way
 			open_begin(r, slot, now);
 	} else if (k->up) {
 		xy_babel_link_up(r->babel, (uint16_t)slot, now);
@@ -815,10 +815,10 @@ static void no_memory(struct xy_routing *r)
 
 static void link_bring(struct xy_routing *r, unsigned at, xy_nsec now)
 {
-	const struct xy_config_peer *p = &r->apply.plan->config.peers[at];
+	const struct xy_config_peer *p = &r->apply.config->peers[at];
 	struct xy_err err;
 	uint32_t slot;
-	if (!xy_config_speaks(p) || xy_links_slot(r->cfg.links, &p->key, &slot))
+	if (!xy_config_speaks(p) || r->cfg.links.slot(r->cfg.links.arg, &p->key, &slot))
 		return; // it could not be added, which was said
 	int e = link_apply(r, slot, p, now);
 	if (e)
@@ -835,10 +835,9 @@ static bool links_run(struct xy_routing *r, unsigned *max, xy_nsec now)
 {
 	enum { LINK_STEPS = 8 }; // where memory is far
 	struct apply *a = &r->apply;
-	for (; a->at < a->plan->config.peer_count && *max;
-	     *max -= *max < LINK_STEPS ? *max : LINK_STEPS)
+	for (; a->at < a->config->peer_count && *max; *max -= *max < LINK_STEPS ? *max : LINK_STEPS)
 		link_bring(r, a->at++, now);
-	return a->at < a->plan->config.peer_count;
+	return a->at < a->config->peer_count;
 }
 
 // A slot where nobody is takes next to nothing.
@@ -864,7 +863,7 @@ static bool announce_run(struct xy_routing *r, unsigned *max, xy_nsec now)
 	if (!a->at) {
 		if (*max < XY_CONFIG_PREFIXES) // the list as a whole, in a turn of its own
 			*max = 1;
-		if (xy_announced_set(&r->announced, &a->plan->config.routing.announce, now))
+		if (xy_announced_set(&r->announced, &a->config->routing.announce, now))
 			no_memory(r);
 		a->at++;
 		--*max;
@@ -881,7 +880,7 @@ static bool announce_run(struct xy_routing *r, unsigned *max, xy_nsec now)
 static bool prefer_run(struct xy_routing *r, unsigned *max)
 {
 	struct apply *a = &r->apply;
-	const struct xy_config *c = &a->plan->config;
+	const struct xy_config *c = a->config;
 	unsigned n = c->routing.accept_count;
 	if (!a->list)
 		a->list = calloc(1, sizeof(*a->list) + n * sizeof(a->list->list[0]));
@@ -968,12 +967,12 @@ static void apply_run(struct xy_routing *r, unsigned max, xy_nsec now)
 		xy_routing_apply_stop(r);
 }
 
-void xy_routing_apply_begin(struct xy_routing *r, const struct xy_plan *plan)
+void xy_routing_apply_begin(struct xy_routing *r, const struct xy_config *config)
 {
-	if (plan->config.routing.stub != r->cfg.stub)
+	if (config->routing.stub != r->cfg.stub)
 		xy_log_warn("reload: routing.stub has changed; it takes effect at a restart");
 	xy_routing_apply_stop(r);
-	r->apply = (struct apply){.phase = APPLY_LINKS, .plan = plan};
+	r->apply = (struct apply){.phase = APPLY_LINKS, .config = config};
 	r->mark += r->mark == UINT32_MAX ? 2 : 1; // never 0
 }
 
@@ -982,7 +981,7 @@ void xy_routing_apply_stop(struct xy_routing *r)
 {
 	let_go(r, r->apply.list);
 	r->apply.list = NULL;
-	r->apply.plan = NULL;
+	r->apply.config = NULL;
 	r->apply.phase = APPLY_NONE;
 }
 
@@ -998,10 +997,10 @@ int xy_routing_apply_result(const struct xy_routing *r, struct xy_err *err)
 	return r->apply.result;
 }
 
-int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec now,
+int xy_routing_apply(struct xy_routing *r, const struct xy_config *config, xy_nsec now,
 		     struct xy_err *err)
 {
-	xy_routing_apply_begin(r, plan);
+	xy_routing_apply_begin(r, config);
 	while (xy_routing_applying(r))
 		apply_run(r, UINT_MAX, now);
 	return xy_routing_apply_result(r, err);
@@ -1035,13 +1034,14 @@ int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct x
 	memcpy(b.secret, cfg->secret, sizeof(b.secret));
 	limit(&b, cfg);
 	r->cfg = *cfg;
-	r->rib = xy_links_rib(cfg->links);
+	r->rib = cfg->rib;
 	r->local = xy_key_link_local(&cfg->identity->x25519);
 	r->link = calloc(cfg->max_peers, sizeof(*r->link));
 	r->going = calloc(cfg->max_peers, sizeof(*r->going));
 	r->babel = xy_babel_new(&b, now);
-	r->announced = (struct xy_announced){.babel = r->babel, .links = cfg->links};
-	r->probing = xy_probing_create(cfg->dp, cfg->links, &r->local, cfg->max_peers);
+	r->announced =
+		(struct xy_announced){.babel = r->babel, .links = &r->cfg.links, .rib = r->rib};
+	r->probing = xy_probing_create(cfg->dp, &r->cfg.links, &r->local, cfg->max_peers);
 	if (!r->link || !r->going || !r->babel || !r->probing ||
 	    xy_babel_announce(r->babel, &own, now)) {
 		xy_routing_destroy(r);
@@ -1106,7 +1106,8 @@ static const char *trouble_of(const struct xy_routing *r, uint32_t slot)
 static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
 {
 	struct link *k = &r->link[slot];
-	const char *trouble = trouble_of(r, slot), *name = xy_links_name(r->cfg.links, slot);
+	const char *trouble = trouble_of(r, slot),
+		   *name = r->cfg.links.name(r->cfg.links.arg, slot);
 	if (trouble != k->trouble) {
 		k->trouble = trouble;
 		k->trouble_since = now;

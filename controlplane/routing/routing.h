@@ -5,7 +5,9 @@
 #pragma once
 
 #include "babel/babel.h"
-#include "links/links.h"
+#include "config/config.h"
+#include "linkview.h"
+#include "routes/rib.h"
 
 enum {
 	XY_ROUTING_BATCH = 16, // claims in a job: 1.2 ms for a handshake to wait behind
@@ -40,7 +42,8 @@ struct xy_routing_ops {
 
 struct xy_routing_config {
 	struct xy_dp *dp;
-	struct xy_links *links; // which tell what becomes of them: xy_routing_link
+	struct xy_rib *rib;
+	struct xy_linkview links; // what becomes of them is told by xy_routing_link
 	const struct xy_identity *identity;
 	uint32_t epoch; // xy_babel_epoch_first of what was saved, and saved itself
 	uint32_t max_peers, max_routes;
@@ -60,19 +63,19 @@ void xy_routing_quit(struct xy_routing *r);
 // No job may be under way. Leaves the table of routes as it is.
 void xy_routing_destroy(struct xy_routing *r);
 
-// What changes from the present state to the plan, whose links are there already. What the two
+// What changes from the present state to the config, whose links are there already. What the two
 // have in common goes on undisturbed; on an error the rest is in force all the same.
-int xy_routing_apply(struct xy_routing *r, const struct xy_plan *plan, xy_nsec now,
+int xy_routing_apply(struct xy_routing *r, const struct xy_config *config, xy_nsec now,
 		     struct xy_err *err);
-// The same in slices, by xy_routing_run: the plan must live, and stay where it is, until it is in
+// The same in slices, by xy_routing_run: the config must live, and stay where it is, until it is in
 // force, or stopped. Another may begin, or the same again, before.
-void xy_routing_apply_begin(struct xy_routing *r, const struct xy_plan *plan);
+void xy_routing_apply_begin(struct xy_routing *r, const struct xy_config *config);
 void xy_routing_apply_stop(struct xy_routing *r);
 bool xy_routing_applying(const struct xy_routing *r);
 int xy_routing_apply_result(const struct xy_routing *r, struct xy_err *err);
 
 // A link came up, went down, or is about to be removed: then its routes go in slices, and its
-// number is held in the table of routes until they have. A link that no plan names is an open
+// number is held in the table of routes until they have. A link that no config names is an open
 // peer's. What is told of the way to it is believed (NO_WAY, WAY) or asked about (DOUBT).
 void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now);
 // OVERLAY (to port 6696 of a link-local address or group), ASK, USED.

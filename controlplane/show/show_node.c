@@ -129,10 +129,10 @@ static json_t *warnings(const struct xy_daemon *d)
 					   d->reloads.at, d->reloads.why.text));
 	warn(list, xy_watchdog_stuck(&d->watchdog, xy_dp_workers(d->dp)) > 0,
 	     "a worker is stuck: see the log");
-	if (xy_links_rib(d->links)->waiting_count)
+	if (d->rib.waiting_count)
 		json_array_append_new(list, json_sprintf("%u routes find no room and wait: raise "
 							 "max_routes and restart",
-							 xy_links_rib(d->links)->waiting_count));
+							 d->rib.waiting_count));
 	warn(list, xy_exchanges_drops(d->exchanges, XY_HS_DROP_NO_INDEX) > 0,
 	     "handshakes found no free session: raise max_sessions");
 	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,

@@ -115,7 +115,7 @@ static void put_learned(json_t *o, const struct xy_daemon *d, const struct xy_ri
 static json_t *show_routes(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	const struct xy_rib *rib = xy_links_rib(d->links);
+	const struct xy_rib *rib = &d->rib;
 	const struct xy_rib_route *r, *last = NULL;
 	struct xy_prefix cursor;
 	char text[XY_PREFIX_STRLEN];
@@ -161,14 +161,14 @@ static const struct xy_rib_route *inside(const struct xy_rib *rib, const struct 
 static json_t *candidate_json(const struct xy_daemon *d, const struct xy_rib_route *r)
 {
 	return xy_tell_candidate(&(struct xy_fields_candidate){
-		ROUTE_OF(d, r), .in_force = xy_rib_in_force(xy_links_rib(d->links), r)});
+		ROUTE_OF(d, r), .in_force = xy_rib_in_force(&d->rib, r)});
 }
 
 static json_t *candidates_json(const struct xy_daemon *d, const struct xy_prefix *p)
 {
 	json_t *list = json_array();
 	for (enum xy_route_source s = 0; s < XY_ROUTE_SOURCES; s++) {
-		const struct xy_rib_route *r = xy_rib_get(xy_links_rib(d->links), p, s);
+		const struct xy_rib_route *r = xy_rib_get(&d->rib, p, s);
 		if (r)
 			json_array_append_new(list, candidate_json(d, r));
 	}
@@ -214,14 +214,14 @@ static json_t *show_route(void *arg, struct xy_request *q)
 	int bad = q->params ? xy_prefix_parse(q->params, &p) : -EINVAL;
 	if (bad)
 		return refuse_prefix(bad, q->params ? q->params : "", &p);
-	bool matched = match(xy_links_rib(d->links), &p, &in_force);
+	bool matched = match(&d->rib, &p, &in_force);
 	if (matched && !strchr(q->params, '/'))
 		p = in_force;
 	unsigned n = xy_routing_lookup(d->routing, &p, all, ENTRIES, xy_now());
 	json_t *list = json_array();
 	for (unsigned i = 0; i < n && i < ENTRIES; i++)
 		json_array_append_new(list, entry_json(d, &all[i]));
-	const struct xy_rib_route *longer = inside(xy_links_rib(d->links), &p);
+	const struct xy_rib_route *longer = inside(&d->rib, &p);
 	return xy_tell_route_reply(&(struct xy_fields_route_reply){
 		.prefix = &p,
 		.match = matched ? &in_force : NULL,

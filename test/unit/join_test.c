@@ -8,6 +8,7 @@
 #include "fake_dataplane.h"
 #include "fake_net.h"
 #include "joining/joining.h"
+#include "routes/rib.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct node {
 	struct xy_dp dp;
 	struct xy_identity id;
 	struct xy_exchanges *exchanges;
+	struct xy_rib rib;
 	struct xy_links *links;
 	struct xy_join *join;
 	struct xy_state *state;
@@ -165,8 +167,10 @@ static void node_make(struct node *n, uint8_t number, const char *self)
 		.limits = xy_wg_limits_default,
 		.ops = {.arg = n, .run = job_run, .random = random_bytes, .wall = wall}};
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
+	CU_ASSERT_FATAL(xy_rib_init(&n->rib, &n->dp, 8) == 0);
 	struct xy_links_config links = {.dp = &n->dp,
 					.exchanges = n->exchanges,
+					.rib = &n->rib,
 					.identity = &n->id,
 					.max_peers = 8,
 					.ops = {.arg = n,
@@ -196,6 +200,7 @@ static void node_end(struct node *n)
 	xy_join_destroy(n->join);
 	xy_links_destroy(n->links);
 	xy_exchanges_destroy(n->exchanges);
+	xy_rib_fini(&n->rib);
 	xy_plan_free(&n->plan);
 	xy_state_close(n->state);
 }

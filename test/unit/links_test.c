@@ -9,6 +9,7 @@
 #include "fake_net.h"
 #include "lag.h"
 #include "links/link.h"
+#include "routes/rib.h"
 #include "test_limits.h"
 
 #include <sodium.h>
@@ -20,6 +21,7 @@ struct node {
 	struct xy_dp dp;
 	struct xy_identity id;
 	struct xy_exchanges *exchanges;
+	struct xy_rib rib;
 	struct xy_links *links;
 	struct xy_plan plan;
 	char key[XY_KEY_STRLEN];
@@ -168,7 +170,9 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 	if (stamp_floor)
 		memcpy(exchanges.stamp_floor, stamp_floor, sizeof(exchanges.stamp_floor));
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
+	CU_ASSERT_FATAL(xy_rib_init(&n->rib, &n->dp, cfg.max_peers) == 0);
 	cfg.exchanges = n->exchanges;
+	cfg.rib = &n->rib;
 	CU_ASSERT_FATAL(xy_links_create(&cfg, &n->links, NULL) == 0);
 }
 
@@ -191,6 +195,7 @@ static void node_restart(struct node *n, const uint8_t *stamp_floor)
 		finish(n, n->waiting[--n->waiting_count]);
 	xy_links_destroy(n->links);
 	xy_exchanges_destroy(n->exchanges);
+	xy_rib_fini(&n->rib);
 	xy_plan_free(&n->plan);
 	xy_endpoint_str(&n->dp.self, self);
 	node_start(n, self, 0, stamp_floor);
@@ -229,6 +234,7 @@ static void world_end(void)
 		CU_ASSERT_EQUAL(w.node[i].exchanges->jobs.strangers, 0);
 		xy_links_destroy(w.node[i].links);
 		xy_exchanges_destroy(w.node[i].exchanges);
+		xy_rib_fini(&w.node[i].rib);
 		CU_ASSERT_EQUAL(fake_sessions(&w.node[i].dp), 0);
 		CU_ASSERT_EQUAL(w.node[i].dp.dangling, 0);
 		CU_ASSERT_EQUAL(fake_route_count(w.node[i].dp.route), 0);
@@ -1147,7 +1153,7 @@ static void test_open_collision(void)
 	world_make();
 	configure(B, C, OPEN, "");
 	B->open = true;
-	struct xy_rib *rib = xy_links_rib(B->links);
+	struct xy_rib *rib = &B->rib;
 	struct xy_rib_route known = {.prefix = xy_key_prefix(&A->id.x25519),
 				     .source = XY_ROUTE_PEER,
 				     .route = {.kind = XY_DP_ROUTE_PEER, .peer = 0}};
@@ -1949,7 +1955,7 @@ static void test_slot_of_the_gone(void)
 	CU_ASSERT_EQUAL(xy_prefix_parse("2001:db8::/32", &learned.prefix), 0);
 	world_make();
 	pair_up();
-	struct xy_rib *rib = xy_links_rib(A->links);
+	struct xy_rib *rib = &A->rib;
 	CU_ASSERT_EQUAL(xy_rib_set(rib, &learned), 0);
 	none(A, "");
 	CU_ASSERT_EQUAL(xy_links_count(A->links), 0);
@@ -1976,7 +1982,7 @@ static void test_slot_waited_for(void)
 	struct xy_rib *rib;
 	world_make();
 	configure(A, B, "", TO_B);
-	rib = xy_links_rib(A->links);
+	rib = &A->rib;
 	xy_rib_hold(rib, 0);
 	A->links->free_count -= 7; // as if others had them
 	struct xy_plan plan;
@@ -2011,7 +2017,7 @@ static void test_slot_of_the_evicted(void)
 	configure(B, A, "", TO_A);
 	run_for(3 * XY_SEC);
 	CU_ASSERT_FATAL(xy_links_count(A->links) == 1 && info(A).open);
-	struct xy_rib *rib = xy_links_rib(A->links);
+	struct xy_rib *rib = &A->rib;
 	xy_rib_hold(rib, 0);
 	A->links->free_count -= 7; // as if others had them
 	sliced_plan(A, 0, 1, "c", &plan);

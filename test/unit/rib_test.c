@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "fake_dataplane.h"
-#include "routing/rib.h"
+#include "routes/rib.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,9 @@
 #include "exchange/exchange.h"
 #include "fake_dataplane.h"
 #include "fake_net.h"
+#include "links/links.h"
 #include "log.h"
+#include "routes/rib.h"
 #include "routing/routing.h"
 #include "wire/udp6.h"
 
@@ -19,6 +21,7 @@ struct node {
 	struct xy_dp dp;
 	struct xy_identity id;
 	struct xy_exchanges *exchanges;
+	struct xy_rib rib;
 	struct xy_links *links;
 	struct xy_routing *routing;
 	struct xy_plan plan;
@@ -204,8 +207,10 @@ static void node_start(struct node *n, uint32_t epoch)
 		.limits = xy_wg_limits_default,
 		.ops = {.arg = n, .run = run_job, .random = random_bytes, .wall = wall}};
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
+	CU_ASSERT_FATAL(xy_rib_init(&n->rib, &n->dp, SLOTS) == 0);
 	struct xy_links_config links = {.dp = &n->dp,
 					.exchanges = n->exchanges,
+					.rib = &n->rib,
 					.identity = &n->id,
 					.max_peers = SLOTS,
 					.ops = {.arg = n,
@@ -218,13 +223,14 @@ static void node_start(struct node *n, uint32_t epoch)
 	CU_ASSERT_FATAL(xy_links_create(&links, &n->links, NULL) == 0);
 	struct xy_routing_config routing = {
 		.dp = &n->dp,
-		.links = n->links,
+		.rib = &n->rib,
 		.identity = &n->id,
 		.epoch = epoch,
 		.max_peers = SLOTS,
 		.max_routes = n->max_routes ? n->max_routes : 65536,
 		.stub = n->stub,
 		.ops = {.arg = n, .run = run_claims, .epoch_save = epoch_save}};
+	xy_links_view(n->links, &routing.links);
 	random_bytes(NULL, routing.secret, sizeof(routing.secret));
 	CU_ASSERT_FATAL(xy_routing_create(&routing, w.now, &n->routing, NULL) == 0);
 }
@@ -275,6 +281,7 @@ static void node_stop(struct node *n)
 	n->routing = NULL;
 	xy_links_destroy(n->links);
 	xy_exchanges_destroy(n->exchanges);
+	xy_rib_fini(&n->rib);
 	CU_ASSERT_EQUAL(n->dp.dangling, 0);
 	CU_ASSERT_EQUAL(fake_route_count(n->dp.route), 0);
 	xy_plan_free(&n->plan);
@@ -332,7 +339,7 @@ static void configure(struct node *n, const char *top, const char *peers[][2], u
 	struct xy_plan plan = plan_of(n, top, peers, count);
 	struct xy_err err = {""};
 	int r = xy_links_apply(n->links, &plan, w.now, &err);
-	r = r ? r : xy_routing_apply(n->routing, &plan, w.now, &err);
+	r = r ? r : xy_routing_apply(n->routing, &plan.config, w.now, &err);
 	if (r)
 		printf("\n  %s\n", err.text);
 	CU_ASSERT_FATAL(r == 0);
@@ -360,7 +367,7 @@ static void begin(struct node *n, const char *top, const char *peers[][2], unsig
 	xy_routing_apply_stop(n->routing); // as the daemon does before it lets the old one go
 	xy_plan_free(&n->plan);
 	n->plan = plan;
-	xy_routing_apply_begin(n->routing, &n->plan);
+	xy_routing_apply_begin(n->routing, &n->plan.config);
 }
 
 // --- time
@@ -437,7 +444,7 @@ static void run_for(xy_nsec time)
 	}
 	w.now = end;
 	for (unsigned i = 0; i < NODES; i++) // workers have seen it all
-		CU_ASSERT(!xy_links_rib(w.node[i].links)->changed);
+		CU_ASSERT(!w.node[i].rib.changed);
 }
 
 // --- what is looked at
@@ -1035,13 +1042,13 @@ static void test_no_room(void)
 	CU_ASSERT_PTR_NULL(route_to(R, B->prefix));
 	CU_ASSERT_PTR_NULL(route_to(A, B->prefix));
 	CU_ASSERT(entries(R, B->prefix, &e) == 1 && e.followed && e.no_room);
-	CU_ASSERT_EQUAL(xy_links_rib(R->links)->waiting_count, 1);
+	CU_ASSERT_EQUAL(R->rib.waiting_count, 1);
 
 	CONFIGURE(R, "", {"a", ""}, {"s", ""});
 	run_for(5 * XY_SEC);
 	CU_ASSERT(goes_by(R, B->prefix, S) && goes_by(A, B->prefix, R));
 	CU_ASSERT(entries(R, B->prefix, &e) == 1 && e.followed && !e.no_room);
-	CU_ASSERT_EQUAL(xy_links_rib(R->links)->waiting_count, 0);
+	CU_ASSERT_EQUAL(R->rib.waiting_count, 0);
 
 	CONFIGURE(R, static_route, {"a", ""}, {"s", ""});
 	run_for(60 * XY_SEC);

@@ -101,17 +101,17 @@ static void withdraw(struct xy_links *l, const struct xy_rib_route *r)
 {
 	if (r->source == XY_ROUTE_LEAF)
 		xy_dp_source_del(l->dp, &r->prefix);
-	xy_rib_del(&l->rib, &r->prefix, r->source); // and r with it
+	xy_rib_del(l->rib, &r->prefix, r->source); // and r with it
 }
 
 static int install(struct xy_links *l, const struct xy_rib_route *r, struct xy_err *err)
 {
 	char prefix[XY_PREFIX_STRLEN];
-	const struct xy_rib_route *was = xy_rib_get(&l->rib, &r->prefix, r->source);
+	const struct xy_rib_route *was = xy_rib_get(l->rib, &r->prefix, r->source);
 	if (was && was->mark == r->mark) // twice in the config: the first one counts
 		return 0;
 	bool same = was && was->mark && was->route.peer == r->route.peer;
-	int e = xy_rib_set(&l->rib, r);
+	int e = xy_rib_set(l->rib, r);
 	if (!e && !same && r->source == XY_ROUTE_LEAF)
 		e = xy_dp_source_set(l->dp, &r->prefix, r->route.peer);
 	if (!e)
@@ -161,7 +161,7 @@ bool xy_links_routes_sweep(struct xy_links *l, unsigned *max)
 	struct xy_links_apply *a = &l->apply;
 	for (; *max; --*max) {
 		const struct xy_rib_route *r =
-			xy_rib_next(&l->rib, a->at ? &a->swept : NULL, a->swept_source);
+			xy_rib_next(l->rib, a->at ? &a->swept : NULL, a->swept_source);
 		if (!r)
 			return false;
 		a->at = 1;
@@ -176,7 +176,7 @@ bool xy_links_routes_sweep(struct xy_links *l, unsigned *max)
 void xy_links_routes_clear(struct xy_links *l)
 {
 	const struct xy_rib_route *r;
-	while ((r = xy_rib_next(&l->rib, NULL, 0)))
+	while ((r = xy_rib_next(l->rib, NULL, 0)))
 		withdraw(l, r);
-	xy_rib_commit(&l->rib);
+	xy_rib_commit(l->rib);
 }

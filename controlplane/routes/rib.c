@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A treap over (prefix, source): a search tree by key that is a heap by random rank, so its depth
 // is logarithmic whatever prefixes strangers announce.
-#include "routing/rib.h"
+#include "routes/rib.h"
 
 #include <sodium.h>
 #include <stdlib.h>

@@ -3,7 +3,8 @@
 // is in force in the dataplane, and whoever listens is told. What the dataplane has no room for
 // waits, in order, for the next route that goes; a route that yields makes room for one that does
 // not. Kept in order of prefix, so that lists come in pages; a change costs log n, whatever the
-// size. Control thread only; the routes that it hands out are its own, good until the next change.
+// size. No part has it: the daemon gives it to each that has routes. Control thread only; the
+// routes that it hands out are its own, good until the next change.
 #pragma once
 
 #include "dataplane.h"
