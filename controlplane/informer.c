@@ -5,8 +5,6 @@
 
 #include <sodium.h>
 
-enum { LOOKUP = 64 }; // neighbours that announce one prefix
-
 static int send_packet(void *arg, const void *packet, size_t len)
 {
 	const struct xy_daemon *d = arg;
@@ -47,22 +45,6 @@ static void via_peer(const struct xy_daemon *d, uint32_t slot, struct xy_nodeinf
 		xy_links_node_addr(d->links, slot, &out->hop) ? XY_NODEINFO_VIA : XY_NODEINFO_HERE;
 }
 
-// The selected one of what neighbours announced.
-static void learned(const struct xy_daemon *d, const struct xy_prefix *p,
-		    struct xy_nodeinfo_route *out)
-{
-	struct xy_babel_entry e[LOOKUP];
-	unsigned n = xy_routing_lookup(d->routing, p, e, LOOKUP, xy_now());
-	for (unsigned i = 0; i < n && i < LOOKUP; i++) {
-		if (!e[i].selected || !e[i].used)
-			continue;
-		out->metric = e[i].metric;
-		out->has_key = e[i].has_key;
-		out->key = e[i].key;
-		out->epoch = e[i].epoch;
-	}
-}
-
 static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route *out)
 {
 	const struct xy_daemon *d = arg;
@@ -78,8 +60,12 @@ static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route 
 	out->asks = r->route.kind == XY_DP_ROUTE_ASK;
 	if (r->route.kind == XY_DP_ROUTE_PEER)
 		via_peer(d, r->route.hop_count > 1 ? r->route.hops[0] : r->route.peer, out);
-	if (r->source == XY_ROUTE_LEARNED)
-		learned(d, &r->prefix, out);
+	if (r->origin) {
+		out->metric = r->origin->metric;
+		out->has_key = r->origin->has_key;
+		out->key = r->origin->key;
+		out->epoch = r->origin->epoch;
+	}
 }
 
 static struct xy_nodeinfo_fields fields_of(const struct xy_config *c)

@@ -168,11 +168,44 @@ static void each_peer(struct xy_rib *rib, const struct xy_dp_route *r,
 		fn(rib, r->hops[i]);
 }
 
+static struct xy_rib_origin *origin_of(const struct xy_rib_node *n)
+{
+	return (struct xy_rib_origin *)n->r.origin; // which the table alone changes
+}
+
+// Most routes have none, so it has memory of its own. Without that it is not known, and the route
+// is in force all the same.
+static struct xy_rib_origin *origin_put(const struct xy_rib_node *n,
+					const struct xy_rib_origin *given)
+{
+	struct xy_rib_origin *o = origin_of(n);
+	if (given && !o)
+		o = malloc(sizeof(*o));
+	if (given && o) {
+		*o = *given;
+		return o;
+	}
+	free(o);
+	return NULL;
+}
+
 static void route_put(struct xy_rib *rib, struct xy_rib_node *n, const struct xy_rib_route *r)
 {
+	const struct xy_rib_origin *o = origin_put(n, r->origin);
 	each_peer(rib, &r->route, xy_rib_hold);
 	each_peer(rib, &n->r.route, xy_rib_release);
 	n->r = *r;
+	n->r.origin = o;
+}
+
+// Before a change: what was in force does not keep its origin.
+static const struct xy_rib_route *was_of(const struct xy_rib_route *best, struct xy_rib_route *was)
+{
+	if (!best)
+		return NULL;
+	*was = *best;
+	was->origin = NULL;
+	return was;
 }
 
 static struct xy_rib_node **place(struct xy_rib *rib, const struct xy_prefix *p, unsigned source)
@@ -204,6 +237,7 @@ static void take_out(struct xy_rib *rib, struct xy_rib_node **at)
 	move_to(rib, out, NULL, false);
 	if (out->in_news)
 		list_take(&rib->news, out, NEWS);
+	free(origin_of(out));
 	free(out);
 }
 
@@ -378,12 +412,10 @@ static int settle(struct xy_rib *rib, const struct xy_rib_route *was, const stru
 int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 {
 	xy_dp_route_prefetch(rib->dp, &r->prefix);
-	const struct xy_rib_route *best = xy_rib_best(rib, &r->prefix);
-	struct xy_rib_route was;
+	struct xy_rib_route room;
+	const struct xy_rib_route *was = was_of(xy_rib_best(rib, &r->prefix), &room);
 	struct xy_rib_node *n = *place(rib, &r->prefix, r->source);
 
-	if (best)
-		was = *best;
 	if (n) {
 		bool same =
 			n->in_force && is_equal(&n->r.route, &r->route) && n->r.yields == r->yields;
@@ -398,7 +430,7 @@ int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 		n->rank = rank(rib);
 		insert(rib, n);
 	}
-	return settle(rib, best ? &was : NULL, &r->prefix);
+	return settle(rib, was, &r->prefix);
 }
 
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source)
@@ -408,12 +440,10 @@ void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_sou
 	if (!*at)
 		return;
 	struct xy_prefix prefix = *p; // it may be the node's own
-	const struct xy_rib_route *best = xy_rib_best(rib, &prefix);
-	struct xy_rib_route was;
-	if (best)
-		was = *best;
+	struct xy_rib_route room;
+	const struct xy_rib_route *was = was_of(xy_rib_best(rib, &prefix), &room);
 	take_out(rib, at);
-	settle(rib, best ? &was : NULL, &prefix);
+	settle(rib, was, &prefix);
 }
 
 void xy_rib_commit(struct xy_rib *rib)

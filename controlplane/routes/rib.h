@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dataplane.h"
+#include "identity/identity.h"
 
 // By precedence: what the user wrote, our addresses, a leaf's, what else we announce (a leaf may
 // have it), what routing learned, and last a node's own /64 by its link alone.
@@ -22,12 +23,21 @@ enum xy_route_source {
 };
 extern const char *const xy_route_source_text[XY_ROUTE_SOURCES];
 
+// Whose a route is, where somebody vouches for it.
+struct xy_rib_origin {
+	bool has_key; // else it came from a plain neighbour
+	struct xy_key key;
+	uint32_t epoch; // that the key signed it in
+	uint16_t metric;
+};
+
 struct xy_rib_route {
 	struct xy_prefix prefix;
 	enum xy_route_source source;
 	uint32_t mark; // its owner's own, kept as it was given
 	bool yields;   // its place is another's that does not yield, where there is no other
 	struct xy_dp_route route;
+	const struct xy_rib_origin *origin; // NULL: none; copied by xy_rib_set
 };
 
 struct xy_rib_node;
@@ -52,7 +62,8 @@ struct xy_rib {
 	struct xy_rib_list news;       // LEARNED, and its room is another than was last said
 	uint32_t waiting_count;
 	bool clearing;
-	// What is in force for a prefix changes from `was` to `is`; NULL: nothing. May be NULL.
+	// What is in force for a prefix changes from `was`, whose origin is not told any more, to
+	// `is`; NULL: nothing. May be NULL.
 	void (*tell)(void *arg, const struct xy_rib_route *was, const struct xy_rib_route *is);
 	void *arg;
 };

@@ -268,13 +268,18 @@ static void take_route(struct xy_routing *r, const struct xy_babel_route *b, xy_
 {
 	struct xy_rib_route route = {
 		.prefix = b->prefix, .source = XY_ROUTE_LEARNED, .yields = !b->preferred};
+	const struct xy_rib_origin origin = {
+		.has_key = b->has_key, .key = b->key, .epoch = b->epoch, .metric = b->metric};
 	uint32_t leaf = leaf_of(r, xy_rib_get(r->rib, &b->prefix, route.source));
-	if (b->kind == XY_BABEL_VIA && b->used)
+	if (b->kind == XY_BABEL_VIA && b->used) {
 		via(r, b, &route.route);
-	// Only what we followed must not fall back to a shorter prefix; what is passed on for
-	// others is nothing to our own packets.
-	else if (b->kind == XY_BABEL_UNREACHABLE && xy_rib_get(r->rib, &b->prefix, route.source))
+		route.origin = &origin;
+	} else if (b->kind == XY_BABEL_UNREACHABLE &&
+		   xy_rib_get(r->rib, &b->prefix, route.source)) {
+		// Only what we followed must not fall back to a shorter prefix; what is passed on
+		// for others is nothing to our own packets.
 		route.route = (struct xy_dp_route){.kind = XY_DP_ROUTE_REJECT};
+	}
 	if (route.route.kind)
 		rib_put(r, &route, now);
 	else

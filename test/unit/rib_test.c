@@ -17,6 +17,7 @@ static struct {
 	struct xy_rib rib;
 	bool there[PREFIXES][XY_ROUTE_SOURCES];
 	struct xy_dp_route want[PREFIXES][XY_ROUTE_SOURCES];
+	uint32_t epoch[PREFIXES][XY_ROUTE_SOURCES]; // of the origin; 0: none
 	unsigned told;
 } w;
 
@@ -50,8 +51,11 @@ static void check_prefix(unsigned i)
 	const struct fake_route *there = fake_route_find(w.dp.route, xy_prefix_str(&p, text));
 	CU_ASSERT_FATAL(!want == !best && !want == !there);
 	CU_ASSERT_FATAL(!want || (same(want, &best->route) && same(want, &there->route)));
-	for (unsigned s = 0; s < XY_ROUTE_SOURCES; s++)
-		CU_ASSERT_FATAL(w.there[i][s] == !!xy_rib_get(&w.rib, &p, s));
+	for (unsigned s = 0; s < XY_ROUTE_SOURCES; s++) {
+		const struct xy_rib_route *r = xy_rib_get(&w.rib, &p, s);
+		CU_ASSERT_FATAL(w.there[i][s] == !!r);
+		CU_ASSERT_FATAL(!r || w.epoch[i][s] == (r->origin ? r->origin->epoch : 0));
+	}
 }
 
 static int by_prefix(const struct xy_prefix *a, const struct xy_prefix *b)
@@ -80,16 +84,20 @@ static void tell(void *arg, const struct xy_rib_route *was, const struct xy_rib_
 {
 	CU_ASSERT_FATAL(was || is);
 	CU_ASSERT_FATAL(!was || !is || xy_prefix_eq(&was->prefix, &is->prefix));
+	CU_ASSERT_FATAL(!was || !was->origin);
 	w.told++;
 }
 
 static void step(unsigned i, unsigned source)
 {
 	struct xy_rib_route r = {.prefix = prefix_at(i), .source = source};
+	struct xy_rib_origin origin = {.has_key = true, .epoch = (uint32_t)rand() % 4};
 	r.route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = (unsigned)rand() % PEERS};
+	r.origin = origin.epoch ? &origin : NULL;
 	if (rand() % 3) {
 		w.there[i][source] = true;
 		w.want[i][source] = r.route;
+		w.epoch[i][source] = origin.epoch;
 		CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0);
 	} else {
 		w.there[i][source] = false;

@@ -533,6 +533,23 @@ static void cut_off(const struct node *n, bool cut)
 		w.cut[number_of(n)][i] = w.cut[i][number_of(n)] = cut;
 }
 
+// What the table of routes has of whose that prefix is; metric 0: nothing.
+static struct xy_rib_origin origin_at(const struct node *n, const struct node *whose)
+{
+	const struct xy_prefix p = xy_key_prefix(&whose->id.x25519);
+	const struct xy_rib_route *r = xy_rib_best(&n->rib, &p);
+	return r && r->origin ? *r->origin : (struct xy_rib_origin){0};
+}
+
+static bool is_of(const struct node *n, const struct node *whose, uint16_t metric)
+{
+	struct xy_rib_origin o = origin_at(n, whose);
+	struct xy_routing_info i;
+	xy_routing_info(whose->routing, &i);
+	return o.has_key && o.metric == metric && o.epoch == i.babel.epoch &&
+	       memcmp(&o.key, &whose->id.x25519, sizeof(o.key)) == 0;
+}
+
 // --- tests
 
 static void test_line(void)
@@ -544,9 +561,14 @@ static void test_line(void)
 	CU_ASSERT(goes_by(A, B->prefix, R) && goes_by(B, A->prefix, R));
 	CU_ASSERT(goes_by(A, R->prefix, R) && goes_by(R, B->prefix, B));
 	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 3); // ours and two others
-	run_for(3600 * XY_SEC);				   // rekeying and all
+	CU_ASSERT(is_of(A, B, 192) && is_of(A, R, 96) && is_of(R, B, 96));
+	CU_ASSERT_EQUAL(origin_at(A, A).metric, 0);
+	run_for(3600 * XY_SEC); // rekeying and all
 	CU_ASSERT(goes_by(A, B->prefix, R));
 	CU_ASSERT_EQUAL(link_info(A, R).hellos, 0xffff);
+	CONFIGURE(A, "", {"r", "cost = 300;"});
+	run_for(20 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R) && is_of(A, B, 396)); // the same way, at another cost
 	world_end();
 }
 
