@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "end.h"
 
-#include "memory.h"
+#include "pages.h"
 
 int xy_ends_init(struct xy_dp *dp, struct xy_err *err)
 {
 	dp->ends = dp->cfg.max_peers;
-	dp->end = xy_memory_reserve(dp->ends * sizeof(*dp->end));
+	dp->end = xy_pages_reserve(dp->ends * sizeof(*dp->end));
 	return dp->end ? 0
 		       : xy_err_set(err, ENOMEM,
 				    "no memory for %u peers: lower max_peers in the config",
@@ -15,7 +15,7 @@ int xy_ends_init(struct xy_dp *dp, struct xy_err *err)
 
 void xy_ends_fini(struct xy_dp *dp)
 {
-	xy_memory_release(dp->end, dp->ends * sizeof(*dp->end));
+	xy_pages_release(dp->end, dp->ends * sizeof(*dp->end));
 }
 
 void xy_end_release_held(struct xy_dp *dp, uint32_t end)

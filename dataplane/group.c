@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "group.h"
 
-#include "memory.h"
+#include "pages.h"
 
 enum { END = 0 }; // no further entry: links are number + 1
 
@@ -22,13 +22,13 @@ struct xy_groups {
 
 int xy_groups_init(struct xy_dp *dp, struct xy_err *err)
 {
-	dp->groups = xy_memory_reserve(sizeof(*dp->groups)); // pages come with use
+	dp->groups = xy_pages_reserve(sizeof(*dp->groups)); // pages come with use
 	return dp->groups ? 0 : xy_err_set(err, ENOMEM, "no memory for sets of next hops");
 }
 
 void xy_groups_fini(struct xy_dp *dp)
 {
-	xy_memory_release(dp->groups, sizeof(*dp->groups));
+	xy_pages_release(dp->groups, sizeof(*dp->groups));
 }
 
 const struct xy_group *xy_group_rcu(const struct xy_dp *dp, uint32_t number)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "hold.h"
 
-#include "memory.h"
+#include "pages.h"
 #include "queue.h"
 
 #include <stdlib.h>
@@ -34,8 +34,8 @@ struct xy_hold *xy_hold_create(struct xy_dp *dp, const struct rte_mempool *pool)
 		sharers += dp->worker[i]->pool == pool;
 	// A quarter of the pool over its workers: what waits must not starve what moves.
 	h->limit = pool->size / 4 / sharers;
-	h->line = xy_memory_reserve(dp->ends * sizeof(*h->line));
-	h->active = xy_memory_reserve(dp->ends * sizeof(*h->active));
+	h->line = xy_pages_reserve(dp->ends * sizeof(*h->line));
+	h->active = xy_pages_reserve(dp->ends * sizeof(*h->active));
 	if (!h->line || !h->active) {
 		xy_hold_destroy(h);
 		return NULL;
@@ -56,8 +56,8 @@ void xy_hold_destroy(struct xy_hold *h)
 	for (uint32_t i = 0; i < h->active_count; i++)
 		while (h->line[h->active[i]].queue.count)
 			rte_pktmbuf_free(take(h, &h->line[h->active[i]]));
-	xy_memory_release(h->line, h->dp->ends * sizeof(*h->line));
-	xy_memory_release(h->active, h->dp->ends * sizeof(*h->active));
+	xy_pages_release(h->line, h->dp->ends * sizeof(*h->line));
+	xy_pages_release(h->active, h->dp->ends * sizeof(*h->active));
 	free(h);
 }
 

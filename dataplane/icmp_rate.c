@@ -2,7 +2,7 @@
 #include "icmp_rate.h"
 
 #include "dp.h"
-#include "memory.h"
+#include "pages.h"
 #include "table/exact_hash.h"
 
 // Errors per second and at once, of each bucket.
@@ -23,12 +23,12 @@ static size_t size(const struct xy_dp *dp) // one more: the host
 
 struct xy_icmp_rate *xy_icmp_rate_create(const struct xy_dp *dp)
 {
-	return xy_memory_reserve(size(dp));
+	return xy_pages_reserve(size(dp));
 }
 
 void xy_icmp_rate_destroy(const struct xy_dp *dp, struct xy_icmp_rate *rate)
 {
-	xy_memory_release(rate, size(dp));
+	xy_pages_release(rate, size(dp));
 }
 
 // Keyed, and another one each second: who shares a lane with a source that does not listen shares

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "known.h"
 
-#include "memory.h"
+#include "pages.h"
 
 #include <rte_common.h>
 #include <sodium.h>
@@ -16,14 +16,14 @@ static size_t bytes(const struct xy_dp *dp)
 int xy_known_init(struct xy_dp *dp)
 {
 	dp->known_mask = rte_align32pow2(RTE_MAX(dp->cfg.max_peers * SPARE / WAYS, 1u)) - 1;
-	dp->known = xy_memory_reserve(bytes(dp));
+	dp->known = xy_pages_reserve(bytes(dp));
 	randombytes_buf(dp->known_key, sizeof(dp->known_key));
 	return dp->known ? 0 : -ENOMEM;
 }
 
 void xy_known_fini(struct xy_dp *dp)
 {
-	xy_memory_release(dp->known, bytes(dp));
+	xy_pages_release(dp->known, bytes(dp));
 	dp->known = NULL;
 }
 

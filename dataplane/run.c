@@ -8,7 +8,7 @@
 #include "graph/graph.h"
 #include "hold.h"
 #include "icmp_rate.h"
-#include "memory.h"
+#include "pages.h"
 #include "session.h"
 #include "used.h"
 
@@ -119,8 +119,8 @@ static int parts_create(struct xy_worker *w)
 {
 	struct xy_dp *dp = w->dp;
 	w->aead = xy_aead_create();
-	w->use = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->use));
-	w->handed = xy_memory_reserve((dp->session_mask + 1) * sizeof(*w->handed));
+	w->use = xy_pages_reserve((dp->session_mask + 1) * sizeof(*w->use));
+	w->handed = xy_pages_reserve((dp->session_mask + 1) * sizeof(*w->handed));
 	w->hold = xy_hold_create(dp, w->pool);
 	w->ask = xy_ask_create(dp);
 	w->used = xy_used_create();
@@ -156,8 +156,8 @@ void xy_worker_fini(struct xy_worker *w)
 	xy_used_destroy(w->used);
 	xy_ask_destroy(w->ask);
 	xy_hold_destroy(w->hold);
-	xy_memory_release(w->handed, (w->dp->session_mask + 1) * sizeof(*w->handed));
-	xy_memory_release(w->use, (w->dp->session_mask + 1) * sizeof(*w->use));
+	xy_pages_release(w->handed, (w->dp->session_mask + 1) * sizeof(*w->handed));
+	xy_pages_release(w->use, (w->dp->session_mask + 1) * sizeof(*w->use));
 	xy_aead_destroy(w->aead);
 }
 

@@ -4,7 +4,7 @@
 #include "base/secret.h"
 #include "end.h"
 #include "event.h"
-#include "memory.h"
+#include "pages.h"
 #include "retire.h"
 
 #include <sodium.h>
@@ -43,7 +43,7 @@ static void wipe(struct xy_session *s)
 int xy_sessions_init(struct xy_dp *dp, struct xy_err *err)
 {
 	dp->session_mask = rte_align32pow2(dp->cfg.max_sessions) - 1;
-	dp->session = xy_memory_reserve(sessions_size(dp));
+	dp->session = xy_pages_reserve(sessions_size(dp));
 	xy_secret_hide(dp->session, sessions_size(dp));
 	dp->slots = calloc(1, sizeof(struct xy_slots) +
 				      (dp->session_mask + 1) * sizeof(dp->slots->slot[0]));
@@ -64,7 +64,7 @@ void xy_sessions_fini(struct xy_dp *dp)
 		for (uint32_t i = 0; i <= dp->session_mask; i++)
 			if (dp->session[i].state != XY_SESSION_FREE)
 				wipe(&dp->session[i]);
-	xy_memory_release(dp->session, dp->session ? sessions_size(dp) : 0);
+	xy_pages_release(dp->session, dp->session ? sessions_size(dp) : 0);
 	free(dp->slots);
 	sodium_memzero(&dp->index_key, sizeof(dp->index_key));
 }

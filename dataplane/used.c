@@ -3,7 +3,7 @@
 
 #include "dp.h"
 #include "event.h"
-#include "memory.h"
+#include "pages.h"
 #include "table/exact_hash.h"
 
 enum { WAYS = 4, SETS = 1024 };
@@ -22,12 +22,12 @@ struct xy_used {
 
 struct xy_used *xy_used_create(void)
 {
-	return xy_memory_reserve(sizeof(struct xy_used));
+	return xy_pages_reserve(sizeof(struct xy_used));
 }
 
 void xy_used_destroy(struct xy_used *u)
 {
-	xy_memory_release(u, sizeof(*u));
+	xy_pages_release(u, sizeof(*u));
 }
 
 // The /64's own place, or that of the one told longest ago.

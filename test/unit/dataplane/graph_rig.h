@@ -331,9 +331,8 @@ static inline void test_create(void)
 		rte_rcu_qsbr_thread_online(dp->rcu, i);
 	}
 	for (uint32_t i = 0; i < PEERS; i++) {
-		struct xy_dp_peer p = {.leaf = i == LEAF,
-				       .remote = endpoint(i),
-				       .mtu = LINK_MAX + OVERHEAD_V4};
+		struct xy_dp_peer p = {
+			.leaf = i == LEAF, .remote = endpoint(i), .mtu = LINK_MAX + OVERHEAD_V4};
 		CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, i, &p), 0);
 	}
 	struct xy_prefix own = {.addr = us, .len = 64}, leaf_prefix = {.addr = leaf, .len = 128};

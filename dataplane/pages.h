@@ -5,5 +5,5 @@
 
 #include <stddef.h>
 
-void *xy_memory_reserve(size_t size);	      // NULL when the address space or a limit refuses
-void xy_memory_release(void *p, size_t size); // p may be NULL
+void *xy_pages_reserve(size_t size);	     // NULL when the address space or a limit refuses
+void xy_pages_release(void *p, size_t size); // p may be NULL
