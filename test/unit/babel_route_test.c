@@ -236,6 +236,83 @@ static void test_feasibility(void)
 	}
 }
 
+// Said again at 16 s, a route lasts 56 s and is asked for at 49: each time anew.
+static void test_asked_again(void)
+{
+	struct rig *r = rig_new(false);
+	static const struct xy_prefix all[] = {{.len = 0}};
+	struct xy_prefix p = prefix("2001:db8::/32");
+	r->links[0].plain = true;
+	r->links[0].accept = all;
+	r->links[0].accept_count = 1;
+	link_up(r, 0);
+	pass(r, 15 * XY_SEC);
+	plain_update(r, 0, &p, 77, 100);
+	pass(r, XY_SEC);
+	unsigned asked = r->route_requests;
+	for (unsigned round = 1; round <= 3; round++) {
+		pass(r, 46 * XY_SEC);
+		CU_ASSERT_EQUAL(r->route_requests, asked + round - 1);
+		pass(r, 4 * XY_SEC);
+		CU_ASSERT_EQUAL(r->route_requests, asked + round);
+		CU_ASSERT_TRUE(xy_prefix_eq(&r->last_request.prefix, &p));
+		plain_update(r, 0, &p, 77, 100); // the answer, after 51 s or 50
+	}
+	pass(r, 55 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	rig_free(r);
+}
+
+// An unfeasible update for the route in use is taken for true after 20 s, but not when a feasible
+// one came meanwhile: nothing of it is left.
+static void test_doubt_over(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	announce(r, 0, &far, 50, 5, 100);
+	pass(r, XY_SEC);
+	announce(r, 0, &far, 50, 5, 300);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	pass(r, 19 * XY_SEC);
+	announce(r, 0, &far, 50, 6, 300);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 396);
+	announce(r, 0, &far, 50, 6, 100);
+	pass(r, 200 * XY_SEC); // asked for at 184
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	announce(r, 0, &far, 50, 6, 300); // and now it is
+	pass(r, 19 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), 196);
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &p), XY_BABEL_INFINITY);
+	rig_free(r);
+}
+
+// How old a route is, is when it was last said, not when it was first.
+static void test_age(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	struct xy_babel_entry e[2];
+	announce(r, 0, &far, 50, 5, 100);
+	CU_ASSERT_EQUAL_FATAL(xy_babel_lookup(r->b, &p, e, 2, r->now), 1);
+	CU_ASSERT_EQUAL(e[0].age, 0);
+	pass(r, 3210 * XY_MSEC);
+	CU_ASSERT_EQUAL(xy_babel_lookup(r->b, &p, e, 2, r->now), 1);
+	CU_ASSERT_EQUAL(e[0].age, 3210 * XY_MSEC);
+	CU_ASSERT_EQUAL(xy_babel_lookup(r->b, &p, e, 2, r->now + 70 * XY_SEC), 1);
+	CU_ASSERT_EQUAL(e[0].age, 73210 * XY_MSEC);
+	announce(r, 0, &far, 50, 5, 100);
+	pass(r, 40 * XY_MSEC);
+	CU_ASSERT_EQUAL(xy_babel_lookup(r->b, &p, e, 2, r->now), 1);
+	CU_ASSERT_EQUAL(e[0].age, 40 * XY_MSEC);
+	rig_free(r);
+}
+
 // All feasible routes gone, an unfeasible one there: a seqno request goes to it, with the feasible
 // distance's seqno plus one, and is repeated; the answer is taken.
 static void test_starvation(void)
@@ -1427,7 +1504,9 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"claim: verification", test_claim_verify}, {"epoch at start", test_epoch_first},
 	     {"own prefix is announced", test_own_is_announced},
 	     {"learn, relay, retract, hold", test_learn_relay_retract}, {"no room", test_room},
-	     {"feasibility, numbered table", test_feasibility}, {"starvation", test_starvation},
+	     {"feasibility, numbered table", test_feasibility},
+	     {"asked for again", test_asked_again}, {"doubt that is over", test_doubt_over},
+	     {"age", test_age}, {"starvation", test_starvation},
 	     {"forwarded seqno request", test_forwarded_request}, {"own seqno", test_own_seqno},
 	     {"refusals", test_refusals}, {"verification", test_verification},
 	     {"verification: forged claims", test_forged_claims}, {"epochs of others", test_epochs},

@@ -241,6 +241,20 @@ static void test_updates(void)
 		check_update(i);
 }
 
+// What is to be ignored is counted as that, one by one; a good one after it is taken.
+static void test_router_ids(void)
+{
+	struct xy_babel_tlv t;
+	struct xy_babel_parser p = packet("060c 0000 0102030405060708 8000"
+					  "060a 0000 0000000000000000"
+					  "060c 0000 ffffffffffffffff 7e00"
+					  "060c 0000 1112131415161718 7e00");
+	CU_ASSERT_TRUE_FATAL(xy_babel_parse_next(&p, &t));
+	CU_ASSERT_TRUE(t.type == XY_BABEL_ROUTER_ID && t.rid == 0x1112131415161718);
+	CU_ASSERT_EQUAL(p.ignored, 3);
+	CU_ASSERT_FALSE(xy_babel_parse_next(&p, &t));
+}
+
 static void test_wildcards(void)
 {
 	struct xy_babel_tlv t;
@@ -483,7 +497,7 @@ static void test_no_room(void)
 
 XY_UNIT_MAIN("babel", {"packet header", test_header}, {"fixed bytes", test_fixed_bytes},
 	     {"timestamps", test_timestamps}, {"updates, numbered table", test_updates},
-	     {"wildcards and requests", test_wildcards}, {"origin sub-TLV", test_origin},
-	     {"round trip: updates", test_round_trip_updates},
+	     {"router-ids", test_router_ids}, {"wildcards and requests", test_wildcards},
+	     {"origin sub-TLV", test_origin}, {"round trip: updates", test_round_trip_updates},
 	     {"round trip: the rest", test_round_trip_rest}, {"padding", test_pad},
 	     {"no room", test_no_room})

@@ -543,6 +543,28 @@ static void test_join_header_bytes(void)
 	}
 }
 
+// Each kind after each other one, alike in all that both have: never joined, though two headers of
+// two kinds may be of one length.
+static void test_join_kinds(void)
+{
+	static const struct made kinds[] = {
+		{.version = 4, .protocol = XY_PROTO_UDP},
+		{.version = 6, .protocol = XY_PROTO_UDP},
+		{.version = 4, .protocol = XY_PROTO_TCP, .flags = ACK},
+		{.version = 6, .protocol = XY_PROTO_TCP, .flags = ACK},
+		{.version = 4, .protocol = XY_PROTO_TCP, .flags = ACK, .options = 2}, // as UDP in 6
+		{.version = 4, .protocol = XY_PROTO_TCP, .flags = ACK, .options = 5}, // as TCP in 6
+		{.version = 6, .protocol = XY_PROTO_TCP, .flags = ACK, .options = 3},
+	};
+	struct xy_gro_item a;
+	for (size_t i = 0; i < XY_ARRAY_SIZE(kinds); i++)
+		for (size_t k = 0; k < XY_ARRAY_SIZE(kinds); k++) {
+			struct made m[2] = {kinds[i], kinds[k]};
+			m[0].payload = m[1].payload = m[1].seq = 500;
+			CU_ASSERT_EQUAL(join(&a, joined, m, 2, 65535), i == k ? 2 : 1);
+		}
+}
+
 static void test_join_never(void)
 {
 	static const uint8_t flags[] = {0,	   SYN,	      SYN | ACK, FIN | ACK, RST | ACK,
@@ -580,4 +602,5 @@ XY_UNIT_MAIN("gso", {"cut, random", test_cut_random}, {"cut, plain", test_cut_pl
 	     {"cut, extension headers", test_cut_extensions},
 	     {"cut, extension headers refused", test_cut_extensions_refused},
 	     {"join, then cut", test_join_then_cut}, {"join, limits", test_join_limits},
-	     {"join, header bytes", test_join_header_bytes}, {"join, never", test_join_never})
+	     {"join, header bytes", test_join_header_bytes}, {"join, kinds", test_join_kinds},
+	     {"join, never", test_join_never})

@@ -2059,6 +2059,35 @@ static void test_stranger_meanwhile(void)
 	xy_plan_free(&plan);
 }
 
+// More peers than there are numbers, and more routes than there is room: the first that failed is
+// named, and what can be there is.
+static void test_fails(void)
+{
+	char text[4096] = "peers = ( ", key[XY_KEY_STRLEN];
+	size_t len = strlen(text);
+	struct xy_err err = {{0}};
+	world_make();
+	for (unsigned i = 0; i < 10; i++) {
+		struct xy_identity id;
+		uint8_t seed[32] = {(uint8_t)(i + 1), 0x77};
+		CU_ASSERT_EQUAL_FATAL(xy_identity_from_seed(seed, &id), 0);
+		xy_key_str(&id.x25519, key);
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"%s{ name = \"p%u\"; key = \"%s\"; }", i ? ", " : "", i,
+					key);
+	}
+	snprintf(text + len, sizeof(text) - len, " );");
+	A->dp.room = 4;
+	CU_ASSERT_EQUAL(apply(A, text, &err), -ENOSPC);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "peer p8: cannot be added"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "raise max_peers"));
+	CU_ASSERT_EQUAL(xy_links_count(A->links), 8);
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 4);
+	A->dp.room = 0;
+	none(A, ""); // the next one has a result of its own
+	world_end();
+}
+
 static void test_refused(void)
 {
 	char text[512];
@@ -2320,7 +2349,8 @@ XY_UNIT_MAIN(
 	{"a number that is waited for", test_slot_waited_for},
 	{"the number of who made room", test_slot_of_the_evicted},
 	{"a stranger while his config comes", test_stranger_meanwhile},
-	{"refused configs", test_refused}, {"all that is refused", test_refused_all},
+	{"what there is no room for", test_fails}, {"refused configs", test_refused},
+	{"all that is refused", test_refused_all},
 	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
 	{"path mtu, probed", test_mtu_probed}, {"events of what is not there", test_strange_events},
 	{"limits for tests", test_limits}, {"loop lag", test_lag}, {"log limits", test_log_limit})

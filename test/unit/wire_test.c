@@ -63,6 +63,30 @@ static void test_csum_random(void)
 		same_sum((uint16_t)~stored(xy_csum_fold(xy_csum_add(UINT32_MAX, buf, 65536))), 0));
 }
 
+// Callers add 16-bit words to a sum before they fold it: there is room for them, whatever was
+// summed.
+static void test_csum_room(void)
+{
+	static const uint8_t tops[][8] = {
+		{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+		{0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 0xff, 0xff},
+		{0xff, 0xff, 0xfe, 0xff},
+		{0xfe, 0xff, 0xff, 0xff, 0, 0, 0, 0x01},
+	};
+	static const uint8_t words[] = {0xff, 0xfe, 0xff, 0xfd};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(tops); i++)
+		for (size_t len = 0; len <= sizeof(tops[i]); len += 2) {
+			uint32_t sum = xy_csum_add(UINT32_MAX, tops[i], len);
+			CU_ASSERT(sum <= 2 * UINT16_MAX);
+			sum = xy_csum_add(0, tops[i], len);
+			CU_ASSERT(sum <= 2 * UINT16_MAX);
+			sum += xy_le16_load(words);
+			sum += xy_le16_load(words + 2);
+			uint16_t want = slow_sum(slow_sum(0, tops[i], len), words, sizeof(words));
+			CU_ASSERT(same_sum((uint16_t)~stored(xy_csum_fold(sum)), want));
+		}
+}
+
 static void test_csum_pseudo(void)
 {
 	static const char *const pairs[][2] = {
@@ -502,10 +526,10 @@ static void test_udp6_zero(void)
 }
 
 XY_UNIT_MAIN("wire", {"checksum vectors", test_csum_vectors}, {"checksum random", test_csum_random},
-	     {"pseudo header", test_csum_pseudo}, {"inner IPv4", test_inner_v4},
-	     {"inner IPv6", test_inner_v6}, {"inner other", test_inner_other},
-	     {"inner addresses", test_inner_addrs}, {"inner ports", test_inner_ports},
-	     {"hop limit", test_hop}, {"ECN", test_ecn}, {"ICMP errors", test_icmp_build},
-	     {"ICMP about IPv4", test_icmp_may_answer_v4},
+	     {"checksum, room for more", test_csum_room}, {"pseudo header", test_csum_pseudo},
+	     {"inner IPv4", test_inner_v4}, {"inner IPv6", test_inner_v6},
+	     {"inner other", test_inner_other}, {"inner addresses", test_inner_addrs},
+	     {"inner ports", test_inner_ports}, {"hop limit", test_hop}, {"ECN", test_ecn},
+	     {"ICMP errors", test_icmp_build}, {"ICMP about IPv4", test_icmp_may_answer_v4},
 	     {"ICMP about IPv6", test_icmp_may_answer_v6}, {"UDP in IPv6", test_udp6},
 	     {"UDP checksum of zero", test_udp6_zero})

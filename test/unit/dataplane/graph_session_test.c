@@ -147,6 +147,34 @@ static void test_handover_and_move(void)
 	settle();
 }
 
+// Whose window it is may sleep: it is woken. Who hands over to itself, while a window moves to it,
+// is awake.
+static void test_handover_wakes(void)
+{
+	session_new(NODE_A, 1, true);
+	dp->worker[0]->sleeping = dp->worker[1]->sleeping = 1;
+	feed_from(NODE_A, &at_a, &at_b, 100, 1);
+	ring = (struct xy_port_ring){.in = in, .in_count = fed, .out = out, .out_max = OUT_MAX};
+	fed = 0;
+	walk_one(0);
+	CU_ASSERT(dp->worker[0]->sleeping && !dp->worker[1]->sleeping);
+	walk_one(1);
+	CU_ASSERT_EQUAL(ring.out_count, 1);
+	settle();
+
+	CU_ASSERT_EQUAL(xy_dp_session_move(dp, peer[NODE_A].index, 0), 0);
+	dp->worker[1]->sleeping = 1;
+	feed_from(NODE_A, &at_a, &at_b, 100, 1);
+	ring = (struct xy_port_ring){.in = in, .in_count = fed, .out = out, .out_max = OUT_MAX};
+	fed = 0;
+	walk_one(0);
+	CU_ASSERT(dp->worker[0]->sleeping && dp->worker[1]->sleeping);
+	dp->worker[0]->sleeping = dp->worker[1]->sleeping = 0;
+	CU_ASSERT_EQUAL(run(), 1);
+	xy_dp_housekeep(dp);
+	settle();
+}
+
 // The control thread is busy for long after it has moved a window: receiving goes on.
 static void test_move_alone(void)
 {
@@ -257,10 +285,11 @@ static void test_peer_del(void)
 	settle();
 }
 
+// Each slot comes back with another generation: who holds on to an index of old finds nobody.
 static void test_indices_run_out(void)
 {
-	uint32_t index[64], extra;
-	unsigned n = 0;
+	uint32_t index[64], again[64], extra;
+	unsigned n = 0, m = 0;
 	while (n < 64 && xy_dp_session_reserve(dp, NODE_A, &index[n]) == 0)
 		n++;
 	CU_ASSERT(n >= 64 - PEERS);
@@ -268,16 +297,22 @@ static void test_indices_run_out(void)
 	for (unsigned i = 0; i < n; i++)
 		xy_dp_session_del(dp, index[i]);
 	grace();
-	CU_ASSERT_EQUAL(xy_dp_session_reserve(dp, NODE_A, &extra), 0);
-	for (unsigned i = 0; i < n; i++)
-		CU_ASSERT_NOT_EQUAL(extra, index[i]); // another generation
-	xy_dp_session_del(dp, extra);
+	while (m < 64 && xy_dp_session_reserve(dp, NODE_A, &again[m]) == 0)
+		m++;
+	CU_ASSERT(m >= n); // every slot
+	for (unsigned i = 0; i < m; i++)
+		for (unsigned k = 0; k < n; k++)
+			CU_ASSERT_NOT_EQUAL(again[i], index[k]);
+	for (unsigned i = 0; i < m; i++)
+		xy_dp_session_del(dp, again[i]);
+	grace();
 	settle();
 }
 
 XY_UNIT_MAIN("graph_session", {"create", test_create, .always = true},
 	     {"hold and release", test_hold}, {"roaming", test_roam},
 	     {"hand-over, move of ownership", test_handover_and_move},
+	     {"hand-over wakes", test_handover_wakes},
 	     {"a move while control is busy", test_move_alone},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
 	     {"held packets, shared", test_hold_shared}, {"who is woken", test_epoch_wakes},
