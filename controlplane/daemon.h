@@ -18,6 +18,7 @@
 #include "routes/rib.h"
 #include "routing/routing.h"
 #include "setup.h"
+#include "show/tally.h"
 #include "state/state.h"
 #include "watchdog.h"
 
@@ -41,6 +42,7 @@ enum xy_seat_index { // in the order in which they run, and are shown
 	XY_SEAT_TICK,
 	XY_SEAT_HOUSEKEEPING,
 	XY_SEAT_RESULTS,
+	XY_SEAT_SHOWS,
 	XY_SEATS,
 };
 
@@ -138,6 +140,7 @@ struct xy_daemon {
 	uv_timer_t farewell;
 	xy_nsec farewell_began;	     // 0: not told to stop
 	enum xy_enforcing enforcing; // d->plan is coming into force
+	struct xy_tally tally;
 	struct xy_worker_view worker[XY_DP_WORKERS];
 	struct xy_watchdog watchdog;
 	struct xy_resume resume;

@@ -93,6 +93,16 @@ static void kernel_run(void *arg, xy_nsec now)
 	d->kernel_due = d->kernel_due && xy_interface_routes_run(d);
 }
 
+static xy_nsec shows_deadline(void *arg, xy_nsec now)
+{
+	return xy_tally_deadline(arg);
+}
+
+static void shows_run(void *arg, xy_nsec now)
+{
+	xy_tally_run(arg);
+}
+
 static xy_nsec results_deadline(void *arg, xy_nsec now)
 {
 	return xy_helpers_have_results(arg) ? 0 : XY_NEVER;
@@ -195,6 +205,7 @@ static const struct xy_seat seats[XY_SEATS] = {
 	[XY_SEAT_TICK] = {"tick", tick_deadline, tick_run},
 	[XY_SEAT_HOUSEKEEPING] = {"housekeeping", housekeeping_deadline, housekeeping_run},
 	[XY_SEAT_RESULTS] = {"results", results_deadline, results_run}, // of helpers
+	[XY_SEAT_SHOWS] = {"shows", shows_deadline, shows_run},		// of what takes longer
 };
 
 // --- what workers tell

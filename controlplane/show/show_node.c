@@ -23,19 +23,6 @@ static uint64_t rss_bytes(void)
 	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-// None of the others is up.
-static void count_links(const struct xy_daemon *d, unsigned *up, unsigned *sessions)
-{
-	xy_nsec now = xy_now();
-	*up = *sessions = 0;
-	for (unsigned i = 0; i < xy_links_met(d->links); i++) {
-		struct xy_link_info k;
-		xy_links_met_info(d->links, i, now, &k);
-		*up += strcmp(xy_show_peer_word(d, &k), "up") == 0;
-		*sessions += k.sessions;
-	}
-}
-
 static void warn(json_t *to, bool wrong, const char *text)
 {
 	if (wrong)
@@ -207,13 +194,11 @@ static void fill_identity(struct xy_fields_node *f, const struct xy_daemon *d,
 static void fill_counts(struct xy_fields_node *f, const struct xy_daemon *d)
 {
 	struct xy_dp_route_info routes;
-	unsigned up, sessions;
 	xy_dp_route_info(d->dp, &routes);
-	count_links(d, &up, &sessions);
 	f->workers = xy_dp_workers(d->dp);
 	f->peers = xy_links_count(d->links);
-	f->peers_up = up;
-	f->sessions = sessions;
+	f->peers_up = d->tally.last.up;
+	f->sessions = d->tally.last.sessions;
 	f->routes = routes.count;
 	f->route_limit = routes.limit;
 	f->route_memory_bytes = (int64_t)routes.bytes;
@@ -238,9 +223,8 @@ static void fill_clients(struct xy_fields_node *f, const struct xy_daemon *d)
 	f->telemetry_clients_ended = (int64_t)ended;
 }
 
-json_t *xy_show_node(void *arg, struct xy_request *q)
+json_t *xy_show_node_now(const struct xy_daemon *d)
 {
-	const struct xy_daemon *d = arg;
 	const struct xy_prefix prefix = xy_key_prefix(&d->id.x25519);
 	struct xy_fields_node f = {.peering = peering_text[d->plan.config.peering],
 				   .state_folder = xy_state_folder(d->state),
@@ -256,4 +240,13 @@ json_t *xy_show_node(void *arg, struct xy_request *q)
 	fill_lag(&f, d);
 	fill_clients(&f, d);
 	return xy_tell_node(&f);
+}
+
+json_t *xy_show_node(void *arg, struct xy_request *q)
+{
+	struct xy_daemon *d = arg;
+	if (xy_tally_ask(d, q->ticket) || !q->ticket)
+		return xy_show_node_now(d);
+	q->later = true;
+	return NULL;
 }

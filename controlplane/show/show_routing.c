@@ -10,7 +10,6 @@
 
 enum { ENTRIES = 256 }; // of one prefix: a neighbour each
 enum { WITHHELD_SHOWN = 16 };
-enum { LOST_SHOWN = 16 };
 
 static const char *const kind_text[] = {[XY_DP_ROUTE_PEER] = "peer",
 					[XY_DP_ROUTE_HOST] = "host",
@@ -389,7 +388,7 @@ int xy_show_routing_register(struct xy_daemon *d)
 
 // Was it there, and is it not any more? NULL, or in which words. A plain device may go when it
 // likes, and strangers may, too.
-static const char *lost(const struct xy_daemon *d, const struct xy_link_info *k)
+const char *xy_show_lost(const struct xy_daemon *d, const struct xy_link_info *k)
 {
 	static const struct {
 		const char *word, *text;
@@ -414,19 +413,12 @@ static const char *lost(const struct xy_daemon *d, const struct xy_link_info *k)
 
 static void lost_warnings(const struct xy_daemon *d, json_t *list)
 {
-	unsigned more = 0, shown = 0;
-	for (unsigned at = 0; at < xy_links_met(d->links); at++) {
-		struct xy_link_info k;
-		xy_links_met_info(d->links, at, xy_now(), &k);
-		const char *text = lost(d, &k);
-		if (text && shown++ < LOST_SHOWN)
-			json_array_append_new(list, json_sprintf("peer %s %s", k.name, text));
-		else
-			more += text != NULL;
-	}
-	if (more)
-		json_array_append_new(list,
-				      json_sprintf("%u more peers are lost: see show peers", more));
+	const struct xy_tally_count *c = &d->tally.last;
+	for (unsigned i = 0; i < c->lost && i < XY_TALLY_LOST; i++)
+		json_array_append_new(list, json_string(c->text[i]));
+	if (c->lost > XY_TALLY_LOST)
+		json_array_append_new(list, json_sprintf("%u more peers are lost: see show peers",
+							 c->lost - XY_TALLY_LOST));
 }
 
 void xy_show_routing_warnings(const struct xy_daemon *d, json_t *list)
