@@ -119,8 +119,8 @@ static void errand_done(uv_work_t *req, int status)
 	xy_loop_begin(&d->loop);
 	d->helpers->errands--;
 	e->done(e->what);
-	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 	free(e);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 }
 
 void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what)

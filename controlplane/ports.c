@@ -327,7 +327,9 @@ void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 
 // --- following the kernel
 
-static void on_settle(uv_timer_t *timer)
+static void on_settle(uv_timer_t *timer);
+
+static void settle(uv_timer_t *timer)
 {
 	struct xy_daemon *d = timer->data;
 	struct xy_ports *p = d->ports;
@@ -349,6 +351,14 @@ static void on_settle(uv_timer_t *timer)
 		uv_timer_start(timer, on_settle, SETTLE_MS, 0);
 }
 
+static void on_settle(uv_timer_t *timer)
+{
+	struct xy_daemon *d = timer->data;
+	xy_loop_begin(&d->loop);
+	settle(timer);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_KERNEL]);
+}
+
 static void ask_again(struct xy_daemon *d)
 {
 	d->ports->again = true;
@@ -359,10 +369,12 @@ static void ask_again(struct xy_daemon *d)
 static void on_netlink(uv_poll_t *poll, int status, int events)
 {
 	struct xy_daemon *d = poll->data;
-	if (!xy_netlink_changed(&d->netlink))
-		return;
-	d->ports->addresses_stale = true;
-	ask_again(d);
+	xy_loop_begin(&d->loop);
+	if (xy_netlink_changed(&d->netlink)) {
+		d->ports->addresses_stale = true;
+		ask_again(d);
+	}
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_KERNEL]);
 }
 
 void xy_ports_mtu_told(struct xy_daemon *d)

@@ -30,12 +30,22 @@ static bool is_late(int r)
 	       r == -ENOTDIR;
 }
 
+static void around(void *arg, bool begins)
+{
+	struct xy_daemon *d = arg;
+	if (begins)
+		xy_loop_begin(&d->loop);
+	else
+		xy_loop_end(&d->loop, &d->seat[XY_SEAT_SHOWS]);
+}
+
 int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = xy_server_create(&d->loop.uv, &d->telemetry, err);
 	r = r ? r : xy_show_register(d, err);
 	if (r)
 		return r;
+	xy_server_around(d->telemetry, around, d);
 	r = listen_there(d, err);
 	if (!is_late(r) || d->rundir.path[0]) // a place, but not as the config wants it
 		return r;

@@ -14,12 +14,22 @@ enum {
 	LINKS_AT_ONCE = 8,     // up to 50 us where each has a handshake to begin
 	RESULTS_PER_TURN = 64, // of handshakes; at about 10 us each
 	ROUTING_AT_ONCE = 64,  // actions, at most 4 us each
+	SORTING = 65536,       // bytes: no bin has one, and it is not mapped
 	REST_PACKETS = 32,     // a second, of all workers: what keeps links alive
 };
 #define SLICE	  (XY_MSEC / 2)	  // of one part, and what is at once; by the clock
 #define GRACE	  (100 * XY_MSEC) // between two looks at whether workers have passed
 #define DISK_WAIT (5 * XY_SEC)	  // at the end, for a write that is under way
 #define REST	  (2 * XY_SEC)	  // a tick, where nothing is carried
+
+// What was freed is sorted into malloc's bins by the next call that finds nothing of its size
+// there, all of it at once: milliseconds, when ten thousand peers went. So by this one, after each
+// slice.
+static void freed_sort(void)
+{
+	void *volatile large = malloc(SORTING);
+	free(large);
+}
 
 // --- parts with deadlines of their own
 
@@ -37,6 +47,7 @@ static void links_run(void *arg, xy_nsec now)
 		xy_links_run(d->links, LINKS_AT_ONCE, now);
 	while ((now = xy_now()) < end && xy_links_deadline(d->links) <= now);
 	xy_enforce_look(d);
+	freed_sort();
 }
 
 static xy_nsec routing_deadline(void *arg, xy_nsec now)
@@ -53,6 +64,7 @@ static void routing_run(void *arg, xy_nsec now)
 		xy_routing_run(d->routing, ROUTING_AT_ONCE, now);
 	while ((now = xy_now()) < end && xy_routing_deadline(d->routing) <= now);
 	xy_enforce_look(d);
+	freed_sort();
 }
 
 static xy_nsec joining_deadline(void *arg, xy_nsec now)
@@ -125,6 +137,7 @@ static void housekeeping_run(void *arg, xy_nsec now)
 {
 	struct xy_daemon *d = arg;
 	d->grace_at = xy_dp_housekeep(d->dp) ? now + XY_MSEC : 0;
+	freed_sort();
 }
 
 // --- what is done by the second

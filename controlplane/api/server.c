@@ -44,6 +44,8 @@ struct xy_server {
 	size_t command_count;
 	size_t max_output;
 	struct client *clients[XY_SERVER_CLIENTS];
+	void (*around)(void *arg, bool begins);
+	void *around_arg;
 	uint64_t turns;	  // counts arrivals and requests
 	uint64_t tickets; // counts requests
 	uint64_t ended;	  // clients that made room for others
@@ -219,6 +221,12 @@ static struct client *find_ticket(const struct xy_server *s, uint64_t ticket)
 	return NULL;
 }
 
+void xy_server_around(struct xy_server *s, void (*around)(void *arg, bool begins), void *arg)
+{
+	s->around = around;
+	s->around_arg = arg;
+}
+
 bool xy_server_waits(const struct xy_server *s, uint64_t ticket)
 {
 	return find_ticket(s, ticket) != NULL;
@@ -288,6 +296,9 @@ static void client_left(struct client *c)
 static void client_ready(uv_poll_t *poll, int status, int events)
 {
 	struct client *c = poll->data;
+	struct xy_server *s = c->s;
+	if (s->around)
+		s->around(s->around_arg, true);
 	if (status < 0)
 		client_drop(c);
 	else if (c->reply && (events & UV_WRITABLE))
@@ -296,6 +307,8 @@ static void client_ready(uv_poll_t *poll, int status, int events)
 		client_read(c);
 	else if (events & UV_DISCONNECT)
 		client_left(c);
+	if (s->around)
+		s->around(s->around_arg, false);
 }
 
 static void deadline_over(struct client *c)

@@ -62,6 +62,8 @@ struct xy_server_command {
 // Several; v itself need not stay.
 int xy_server_register_all(struct xy_server *s, const struct xy_server_command *v, unsigned count,
 			   void *arg);
+// around(arg, true) is called before each look at a client, and around(arg, false) after it.
+void xy_server_around(struct xy_server *s, void (*around)(void *arg, bool begins), void *arg);
 // Gives the answer that was to come, and takes it. False: nobody waits for it, since the client has
 // left, was told that it takes too long, or was answered.
 bool xy_server_answer(struct xy_server *s, uint64_t ticket, json_t *answer);
