@@ -176,11 +176,19 @@ void neigh_forget(struct xy_babel *b, struct neigh *n)
 	}
 }
 
-static void first_hello(struct xy_babel *b, struct neigh *n)
+// Of the same sequence of Hellos as those before.
+static bool near(const struct neigh *n, int kind, uint16_t seqno)
+{
+	int16_t ahead = (int16_t)(uint16_t)(seqno - n->expect[kind]);
+	return ahead <= 16 && ahead >= -16;
+}
+
+// Who said goodbye and goes on saying Hello in the same sequence has left all the same.
+static void first_hello(struct xy_babel *b, struct neigh *n, int kind, uint16_t seqno)
 {
 	n->heard = n->ever = true;
 	n->fresh = true;
-	n->left = false;
+	n->left &= near(n, kind, seqno);
 	n->hellos_sent = 0; // answer fast: the link is usable one round trip from here
 	n->hello_at = b->now;
 }
@@ -190,7 +198,7 @@ static bool hello_history(struct neigh *n, int kind, uint16_t seqno)
 {
 	int16_t ahead = (int16_t)(uint16_t)(seqno - n->expect[kind]);
 	if (n->hello_seen[kind]) {
-		if (ahead > 16 || ahead < -16)
+		if (!near(n, kind, seqno))
 			return false;
 		if (ahead < 0)
 			n->hist[kind] =
@@ -215,10 +223,10 @@ void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hell
 {
 	int kind = h->flags & XY_BABEL_HELLO_UNICAST ? UNICAST : MULTICAST;
 	if (!n->heard)
-		first_hello(b, n);
+		first_hello(b, n, kind, h->seqno);
 	if (!hello_history(n, kind, h->seqno)) {
 		neigh_forget(b, n);
-		first_hello(b, n);
+		first_hello(b, n, kind, h->seqno);
 		hello_history(n, kind, h->seqno);
 	}
 	if (h->interval) {
@@ -256,7 +264,7 @@ void neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *i
 	else if (n->txcost != XY_BABEL_INFINITY)
 		n->unwanting = true;
 	n->txcost = ihu->rxcost;
-	n->left &= n->unwanting;
+	n->left &= ihu->rxcost == XY_BABEL_INFINITY;
 	n->ihu_due = b->now + ihu->interval * 10 * XY_MSEC * 7 / 2;
 	if (ihu->has_time && hello->has_time && !n->c.no_rtt)
 		rtt_sample(b, n, ihu, hello);

@@ -182,6 +182,24 @@ static void come_back(struct rig *r, const struct xy_identity *id, uint32_t epoc
 	poll_now(r);
 }
 
+// It was stopped, and is started again where nothing of ours arrives: then it is there, and deaf.
+static void test_back_deaf(void)
+{
+	struct xy_identity id = identity(9);
+	struct rig *r = two_ways(&id);
+	say(r, 0, RETRACTION | UNWANTING);
+	r->up[0] = false;
+	pass(r, 60 * XY_SEC);
+	CU_ASSERT_EQUAL(info_of(r, 0).word, XY_BABEL_LEFT);
+	r->hello[0] = (uint16_t)(r->hello[0] + 20000);
+	for (unsigned i = 0; i < 10; i++) {
+		say(r, 0, UNWANTING);
+		pass(r, 100 * XY_MSEC);
+		CU_ASSERT(!info_of(r, 0).left);
+	}
+	rig_free(r);
+}
+
 static void test_back(void)
 {
 	struct xy_identity id = identity(9);
@@ -226,10 +244,11 @@ static void test_joined(void)
 	pass(a, XY_MSEC);
 	CU_ASSERT_EQUAL(metric_to(a, &theirs), XY_BABEL_INFINITY);
 	CU_ASSERT(info_of(a, 0).left);
-	for (unsigned i = 0; i < 200; i++) { // drained, and there
+	for (unsigned i = 0; i < 400; i++) { // drained, and there
 		pass(a, 50 * XY_MSEC);
 		pass(b, 50 * XY_MSEC);
 		CU_ASSERT_EQUAL(metric_to(a, &theirs), XY_BABEL_INFINITY);
+		CU_ASSERT_EQUAL(info_of(a, 0).word, XY_BABEL_LEFT);
 	}
 	CU_ASSERT(info_of(a, 0).heard && !info_of(a, 0).usable);
 	CU_ASSERT_EQUAL(a->notices[XY_BABEL_NOTICE_LEFT], 1);
@@ -240,4 +259,4 @@ static void test_joined(void)
 XY_UNIT_MAIN("babel_leave", {"what is said", test_said}, {"nobody to tell", test_alone},
 	     {"what is heard", test_heard}, {"of its own routes alone", test_only_its_own},
 	     {"no goodbye", test_beginning}, {"back at once, many times", test_back},
-	     {"between two nodes", test_joined})
+	     {"back, and deaf", test_back_deaf}, {"between two nodes", test_joined})
