@@ -510,8 +510,7 @@ static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
 		return;
 	xy_nsec late = s.tx_carried > s.rx_data ? UNANSWERED : CARRIED_LATE;
 	r->look_busy |= s.tx_carried && now < s.tx_carried + late;
-	r->look_busy |=
-		xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_data, s.tx_carried, now);
+	xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_data, s.tx_carried, now);
 	r->look_busy |= xy_probing_look(r->probing, r->babel, slot, &s, now);
 }
 
@@ -539,10 +538,13 @@ static void links_look(struct xy_routing *r, xy_nsec now)
 		r->look_at = r->look_began - r->look_began % LOOK_IDLE + LOOK_IDLE;
 }
 
-// A link is in doubt, and what the workers know decides.
+// A link is in doubt, and what the workers know decides. Also in the middle of a round.
 static void look_soon(struct xy_routing *r, xy_nsec now)
 {
-	if (xy_babel_doubts(r->babel) && r->look_at > now + LOOK_EVERY)
+	if (!xy_babel_look_soon(r->babel))
+		return;
+	r->look_busy = true;
+	if (r->look_at > now + LOOK_EVERY)
 		r->look_at = now + LOOK_EVERY;
 }
 

@@ -249,17 +249,18 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 // it and keepalives not, and when something was last sent over it that is not the node's own
 // (Hellos, keepalives): so that a neighbour that is gone, or does not hear us, is noticed within
 // about 3 s while there is traffic. 0: never. To be told of every link that is up, a few times a
-// second. True: it is in doubt, and to be told again within 200 ms.
-bool xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
+// second.
+void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
 			   xy_nsec now);
+// True: some link is in doubt (since xy_babel_link_doubt, a Hello that was missed, or the last look
+// at it), and xy_babel_link_traffic should be called again within 200 ms. Asked once after each
+// round of looks, and after xy_babel_poll.
+bool xy_babel_look_soon(struct xy_babel *b);
 
 // Something says that the neighbour may be gone, or the way to it another (an ICMP error, a route
 // that changed): it is asked at once, and found silent when it answers nothing within a second or
 // so. Whatever it is and however often it comes, it costs no more than a few probes.
 void xy_babel_link_doubt(struct xy_babel *b, uint16_t link, xy_nsec now);
-// A link came into doubt since the last call, here or for a Hello that was missed:
-// xy_babel_link_traffic should be called soon.
-bool xy_babel_doubts(struct xy_babel *b);
 // This host knows no way to the peer: the link is not used until there is one. Then it is used at
 // once, and in doubt.
 void xy_babel_link_way(struct xy_babel *b, uint16_t link, bool there, xy_nsec now);

@@ -120,7 +120,7 @@ void xy_babel_link_doubt(struct xy_babel *b, uint16_t link, xy_nsec now)
 	neigh_arm(b, n);
 }
 
-bool xy_babel_doubts(struct xy_babel *b)
+bool xy_babel_look_soon(struct xy_babel *b)
 {
 	bool doubts = b->doubts;
 	b->doubts = false;
@@ -168,17 +168,17 @@ static void look(struct xy_babel *b, struct neigh *n, xy_nsec received, xy_nsec 
 		fall_silent(b, n);
 }
 
-bool xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
+void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
 			   xy_nsec now)
 {
 	xy_babel_enter(b, now);
 	struct neigh *n = link_of(b, link);
 	if (!n || !n->up)
-		return false;
+		return;
 	look(b, n, received, carried);
+	b->doubts |= n->asked != 0;
 	neigh_arm(b, n);
 	xy_babel_leave(b);
-	return n->asked;
 }
 
 static xy_nsec pace(const struct neigh *n)

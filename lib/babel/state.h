@@ -397,7 +397,7 @@ struct xy_babel {
 	uint64_t random;
 	bool starting;
 	bool leaving; // xy_babel_goodbye
-	bool doubts;  // xy_babel_doubts
+	bool doubts;  // some link is in doubt: xy_babel_look_soon
 	struct pool dests, routes, sources, proofs, origins, eras, jobs, waits, owns, outs, reqs,
 		wants, interests, shares, answers, flaps;
 	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,

@@ -434,8 +434,10 @@ static void test_doubt(void)
 	quiet_from(&f);
 	run(&f, TICK * XY_MSEC);
 	xy_babel_link_doubt(r->b, 0, r->now);
-	CU_ASSERT_TRUE(xy_babel_doubts(r->b));
-	CU_ASSERT_FALSE(xy_babel_doubts(r->b));
+	CU_ASSERT_TRUE(xy_babel_look_soon(r->b));
+	CU_ASSERT_FALSE(xy_babel_look_soon(r->b));
+	look(&f); // not yet decided
+	CU_ASSERT_TRUE(xy_babel_look_soon(r->b));
 	CU_ASSERT(until_by(&f, 1, 20 * XY_SEC) <= 1300 * XY_MSEC);
 	struct xy_babel_link_info i = info_of(r);
 	CU_ASSERT(i.silent && i.word == XY_BABEL_SILENT && i.silences == 1);
