@@ -320,16 +320,34 @@ static void bulk(struct xy_babel *b)
 	sweep(b);
 }
 
-// After every event: what changed is on its way to those who have not seen it.
+// After every event: when those are told who have not seen what changed.
 void xy_babel_leave(struct xy_babel *b)
 {
 	if (!b->touched)
 		return;
-	xy_nsec delay = b->urgent ? URGENT : 10 * URGENT;
+	xy_nsec at = b->now + (b->urgent ? URGENT : 10 * URGENT);
 	b->touched = b->urgent = false;
-	FOR_UP(b, n)
-	if (n->usable && !n->fresh)
-		send_soon(b, n, delay);
+	b->tell_at = at < b->tell_at ? at : b->tell_at;
+}
+
+// One walk for all that changed until then, in slices. By id: the order of those that are up is not
+// kept.
+static void tell_due(struct xy_babel *b)
+{
+	if (!b->telling && b->tell_at > b->now)
+		return;
+	if (!b->telling) {
+		b->tell_at = XY_NEVER;
+		b->tell_next = 0;
+		b->telling = true;
+	}
+	b->until = b->stats.steps + BUDGET / 4;
+	for (; b->tell_next < b->neigh_size && steps_left(b); b->tell_next++, b->stats.steps++) {
+		struct neigh *n = b->neighs[b->tell_next];
+		if (n && n->up && n->usable && !n->fresh && n->cursor < log_end(b))
+			send_soon(b, n, 0);
+	}
+	b->telling = b->tell_next < b->neigh_size;
 }
 
 void xy_babel_enter(struct xy_babel *b, xy_nsec now)
@@ -362,6 +380,7 @@ static void fire_due(struct xy_babel *b, struct heap *h)
 void xy_babel_poll(struct xy_babel *b, xy_nsec now)
 {
 	xy_babel_enter(b, now);
+	tell_due(b);
 	fire_due(b, &b->hellos);
 	if (!actions_full(b)) {
 		bulk(b);
@@ -376,6 +395,8 @@ void xy_babel_poll(struct xy_babel *b, xy_nsec now)
 xy_nsec xy_babel_deadline(const struct xy_babel *b)
 {
 	xy_nsec at = b->hellos.count ? heap_at(&b->hellos, 0)->at : XY_NEVER;
+	xy_nsec tell = b->telling ? b->now : b->tell_at;
+	at = tell < at ? tell : at;
 	if (actions_full(b))
 		return at;
 	if (b->in_count)
@@ -805,6 +826,7 @@ struct xy_babel *xy_babel_new(const struct xy_babel_config *c, xy_nsec now)
 	b->epoch = c->epoch;
 	b->rid = xy_babel_router_id(&c->key, c->epoch);
 	b->starting = true;
+	b->tell_at = XY_NEVER;
 	table_init(b);
 	global_at(b, now + START_WAIT);
 	return b;

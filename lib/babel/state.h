@@ -412,6 +412,9 @@ struct xy_babel {
 	struct list flapped;	// flaps, longest ago first
 	struct list answered;	// pairs of key and neighbour, oldest first
 	bool touched, urgent;	// the log; by more than a metric
+	xy_nsec tell_at;	// when neighbours are told of it; XY_NEVER: there is nothing
+	bool telling;		// they are being, from tell_next on
+	uint32_t tell_next;	// neighbour
 	uint32_t serial, sweep; // sweep: next dest of a walk over all of them
 	bool sweeping;
 	bool busy, busy_again; // some neighbour has bulk work, perhaps; after this round, too
