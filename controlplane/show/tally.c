@@ -37,6 +37,19 @@ static bool slice(struct xy_daemon *d)
 	return true;
 }
 
+// Who has left makes room: no more than the server's clients wait at a time.
+static void remember(struct xy_daemon *d, uint64_t ticket)
+{
+	struct xy_tally *t = &d->tally;
+	unsigned still = 0;
+	for (unsigned i = 0; i < t->tickets; i++)
+		if (xy_server_waits(d->telemetry, t->ticket[i]))
+			t->ticket[still++] = t->ticket[i];
+	t->tickets = still;
+	if (t->tickets < XY_SERVER_CLIENTS)
+		t->ticket[t->tickets++] = ticket;
+}
+
 bool xy_tally_ask(struct xy_daemon *d, uint64_t ticket)
 {
 	struct xy_tally *t = &d->tally;
@@ -47,8 +60,8 @@ bool xy_tally_ask(struct xy_daemon *d, uint64_t ticket)
 		if (slice(d))
 			return true;
 	}
-	if (ticket && t->tickets < XY_SERVER_CLIENTS)
-		t->ticket[t->tickets++] = ticket;
+	if (ticket)
+		remember(d, ticket);
 	return false;
 }
 
