@@ -153,6 +153,11 @@ static const struct table tables[] = {
 	 60,
 	 {{1000, START}, {20000, TXD}, {22000, ANSWER}},
 	 {}},
+	{"26 received and sent at once: sent after, and it expects an answer",
+	 0,
+	 49,
+	 {{1000, START}, {20000, RXD}, {20000, TXD}},
+	 {{35000, INI}, {40200, NEXT}, {45400, NEXT}}},
 };
 
 struct seen_actions {
@@ -295,6 +300,29 @@ static void test_late_rekey_once(void)
 		initiations += (xy_wg_timers_run(&t, &a, now) & XY_WG_DO_INITIATE) != 0;
 	}
 	CU_ASSERT(initiations == 1);
+}
+
+// A peer is looked at every second, and every other one while nothing is new: whatever was, or
+// stopped.
+static void test_polls(void)
+{
+	struct xy_wg_timers t;
+	struct xy_wg_activity a = {0};
+	xy_nsec now = XY_SEC;
+	xy_wg_timers_init(&t, &xy_wg_limits_default, 0);
+	xy_wg_timers_session(&t, now, false);
+	for (unsigned i = 0; i < 4; i++) {
+		a.rx_any = i & 1 ? a.rx_any : now;
+		a.tx_any = i & 1 ? now : a.tx_any;
+		xy_wg_timers_run(&t, &a, now += XY_WG_POLL_QUIET);
+		CU_ASSERT_EQUAL(xy_wg_timers_deadline(&t, now), now + XY_WG_POLL);
+		xy_wg_timers_run(&t, &a, now += XY_WG_POLL);
+		CU_ASSERT_EQUAL(xy_wg_timers_deadline(&t, now),
+				now / XY_WG_POLL_QUIET * XY_WG_POLL_QUIET + XY_WG_POLL_QUIET);
+		now = xy_wg_timers_deadline(&t, now);
+		xy_wg_timers_run(&t, &a, now);
+		CU_ASSERT_EQUAL(xy_wg_timers_deadline(&t, now), now + XY_WG_POLL_QUIET);
+	}
 }
 
 // Stamps that go back (the youngest session was deleted) are no news, nor when they come again.
@@ -714,7 +742,7 @@ static void test_sim_outage(void)
 }
 
 XY_UNIT_MAIN("timers", {"tables", test_tables}, {"counter limit", test_counter_limit},
-	     {"late rekey, once", test_late_rekey_once}, {"stamps that go back", test_stamps_back},
-	     {"two peers, clean pipe", test_sim_clean}, {"two peers, lossy pipe", test_sim_lossy},
-	     {"two peers, crossing", test_sim_crossing}, {"two peers, idle", test_sim_idle},
-	     {"two peers, outage", test_sim_outage})
+	     {"how often it is looked", test_polls}, {"late rekey, once", test_late_rekey_once},
+	     {"stamps that go back", test_stamps_back}, {"two peers, clean pipe", test_sim_clean},
+	     {"two peers, lossy pipe", test_sim_lossy}, {"two peers, crossing", test_sim_crossing},
+	     {"two peers, idle", test_sim_idle}, {"two peers, outage", test_sim_outage})
