@@ -794,6 +794,28 @@ static void test_cookie(void)
 	world_end();
 }
 
+// To nothing that was asked, and to what was, but not made by who was asked: counted, and not
+// taken.
+static void test_cookie_unasked(void)
+{
+	world_make();
+	configure(A, B, SECRET, TO_B); // who does not answer
+	run_for(2 * XY_SEC);
+	struct xy_exchange *x = &A->links->link[0]->exchange;
+	CU_ASSERT_EQUAL_FATAL(x->hs, XY_EXCHANGE_HS_SENT);
+	struct xy_wg_cookie_reply msg = {.type = XY_WG_COOKIE_REPLY, .receiver = x->hs_index + 1};
+	struct datagram d = {.from = B->dp.self, .to = A->dp.self, .len = sizeof(msg)};
+	uint64_t unasked = drops(A, XY_HS_DROP_UNASKED);
+	for (unsigned i = 1; i <= 2; i++) {
+		memcpy(d.data, &msg, sizeof(msg));
+		deliver(&d);
+		CU_ASSERT_EQUAL(drops(A, XY_HS_DROP_UNASKED), unasked + i);
+		CU_ASSERT_EQUAL(x->jar.cookie_birth, 0);
+		msg.receiver = x->hs_index;
+	}
+	world_end();
+}
+
 static void test_cookie_limited(void)
 {
 	world_make_rated(1);
@@ -1667,6 +1689,10 @@ static void test_name(void)
 	xy_links_resolved(A->links, A->resolve_serial + 99, 0, &right, 1, w.now); // nobody's
 	run_for(2 * XY_SEC);
 	CU_ASSERT(is_up(A));
+	// The name is gone: told, and where it led is still the best that there is.
+	xy_links_resolved(A->links, A->resolve_serial, A->resolve_asked, NULL, 0, w.now);
+	CU_ASSERT_PTR_NOT_NULL(info(A).unresolved);
+	CU_ASSERT_EQUAL(A->links->link[0]->endpoints.candidates, 1);
 	world_end();
 }
 
@@ -1717,6 +1743,11 @@ static void test_keepalive_off(void)
 	configure(A, B, SECRET, TO_B);
 	run_for(XY_SEC);
 	CU_ASSERT_EQUAL(A->dp.peer[0].stats.tx_packets, sent);
+	run_for(60 * XY_SEC); // nor later
+	CU_ASSERT_EQUAL(A->dp.peer[0].stats.tx_packets, sent);
+	configure(A, B, SECRET, TO_B "keepalive = 5;");
+	run_for(12 * XY_SEC);
+	CU_ASSERT(A->dp.peer[0].stats.tx_packets >= sent + 2);
 	world_end();
 }
 
@@ -2081,6 +2112,7 @@ static void test_fails(void)
 	CU_ASSERT_EQUAL(apply(A, text, &err), -ENOSPC);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "peer p8: cannot be added"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "raise max_peers"));
+	CU_ASSERT_EQUAL(xy_links_apply_result(A->links, NULL), -ENOSPC);
 	CU_ASSERT_EQUAL(xy_links_count(A->links), 8);
 	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 4);
 	A->dp.room = 0;
@@ -2109,7 +2141,7 @@ static void test_refused_all(void)
 	world_make();
 	snprintf(text, sizeof(text),
 		 "peers = ( { name = \"me\"; key = \"%s\"; },\n{ name = \"b\"; key = \"%s\"; "
-		 "leaf = true; allowed = [ \"2ff::1/128\" ];\n"
+		 "leaf = true; allowed = [ \"10.0.0.5/32\", \"2ff::1/128\" ];\n"
 		 "endpoint = \"[fe80::1%%nosuch0]:1\"; } );\n"
 		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.0.0.0/8\"; } ); };",
 		 A->key, B->key, A->key);
@@ -2310,6 +2342,7 @@ XY_UNIT_MAIN(
 	{"an idle link goes silent", test_idle}, {"a peer that dies goes silent", test_silent},
 	{"a link is kept up for routing", test_kept},
 	{"simultaneous initiation", test_simultaneous}, {"cookie under load", test_cookie},
+	{"a cookie that was not asked for", test_cookie_unasked},
 	{"a cookie buys little", test_cookie_limited},
 	{"wrong secret carries nothing", test_wrong_secret},
 	{"what keeps a link down", test_trouble},
