@@ -32,9 +32,10 @@ static void test_first_and_stats(void)
 	struct xy_dp_peer_stats s;
 	struct xy_dp_session_stats ss;
 	session_new(NODE_A, 0, true);
+	session_new(NODE_B, 0, true);
 	events();
 	for (int i = 0; i < 3; i++) {
-		struct rte_mbuf *m = packet(&at_a, &at_b, 64, 100);
+		struct rte_mbuf *m = packet(&at_a, &at_b, 64, 96); // needs no padding
 		seal(NODE_A, m);
 		feed(m);
 	}
@@ -43,13 +44,18 @@ static void test_first_and_stats(void)
 	CU_ASSERT_EQUAL(seen[XY_DP_FIRST], 1);
 	CU_ASSERT_EQUAL(last.index, peer[NODE_A].index);
 	CU_ASSERT_EQUAL(xy_dp_session_stats(dp, peer[NODE_A].index, &ss), 0);
-	CU_ASSERT_EQUAL(ss.rx_packets, 3);
-	CU_ASSERT_EQUAL(ss.rx_data, NOW + 1);
+	CU_ASSERT(ss.rx_packets == 3 && ss.rx_bytes == 3 * 96);
+	CU_ASSERT(ss.rx_any == NOW + 1 && ss.rx_data == NOW + 1);
+	CU_ASSERT(!ss.tx_packets && !ss.tx_bytes && !ss.tx_any && !ss.tx_data && !ss.tx_counter);
+	CU_ASSERT_EQUAL(xy_dp_session_stats(dp, peer[NODE_B].index, &ss), 0);
+	CU_ASSERT(ss.tx_packets == 3 && ss.tx_bytes == 3 * 96 && ss.tx_counter == 3);
+	CU_ASSERT(ss.tx_any == NOW + 1 && ss.tx_data == NOW + 1);
+	CU_ASSERT(!ss.rx_packets && !ss.rx_bytes && !ss.rx_any && !ss.rx_data);
 	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_A, &s), 0);
-	uint64_t before = s.rx_packets;
+	uint64_t before = s.rx_packets, bytes = s.rx_bytes;
 	session_new(NODE_A, 0, true); // the peer's sum outlives the session
 	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_A, &s), 0);
-	CU_ASSERT_EQUAL(s.rx_packets, before);
+	CU_ASSERT(s.rx_packets == before && s.rx_bytes == bytes && bytes >= 3 * 96);
 	CU_ASSERT_EQUAL(xy_dp_session_stats(dp, 12345, &ss), -ENOENT);
 	settle();
 }
