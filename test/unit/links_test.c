@@ -2120,6 +2120,28 @@ static void test_fails(void)
 	world_end();
 }
 
+// As test_refused_all, of routes: the second one is our own /64.
+static void test_refused_route(void)
+{
+	char text[700], own[XY_PREFIX_STRLEN];
+	struct xy_config config;
+	struct xy_plan plan;
+	struct xy_err err;
+	world_make();
+	struct xy_prefix p = xy_key_prefix(&A->id.x25519);
+	snprintf(text, sizeof(text),
+		 "peers = ( { name = \"b\"; key = \"%s\"; } );\n"
+		 "routes = ( { prefix = \"10.9.0.0/16\"; peer = \"b\"; },\n"
+		 "{ prefix = \"%s\"; peer = \"b\"; } );",
+		 B->key, xy_prefix_str(&p, own));
+	CU_ASSERT_EQUAL_FATAL(xy_config_parse("test", text, strlen(text), &config, &err), 0);
+	CU_ASSERT_EQUAL(xy_plan_make("test", &config, &A->id, &plan, &err), -EINVAL);
+	CU_ASSERT_EQUAL_FATAL(plan.config.errors.count, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(plan.config.errors.v[0].text, "test:3: route"));
+	xy_plan_free(&plan);
+	world_end();
+}
+
 static void test_refused(void)
 {
 	char text[512];
@@ -2383,7 +2405,7 @@ XY_UNIT_MAIN(
 	{"the number of who made room", test_slot_of_the_evicted},
 	{"a stranger while his config comes", test_stranger_meanwhile},
 	{"what there is no room for", test_fails}, {"refused configs", test_refused},
-	{"all that is refused", test_refused_all},
+	{"refused routes", test_refused_route}, {"all that is refused", test_refused_all},
 	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
 	{"path mtu, probed", test_mtu_probed}, {"events of what is not there", test_strange_events},
 	{"limits for tests", test_limits}, {"loop lag", test_lag}, {"log limits", test_log_limit})
