@@ -143,7 +143,39 @@ static void test_groups_run_out(void)
 	unroute(&spread_net, 64);
 }
 
+// The last number that there is, and the first that is none: of a peer, one of several, how many, a
+// host interface. What is refused leaves the route as it was.
+static void test_route_refused(void)
+{
+	const struct xy_dp_route bad[] = {
+		{.kind = XY_DP_ROUTE_PEER, .peer = 16},
+		{.kind = XY_DP_ROUTE_PEER, .hop_count = 2, .hops = {NODE_A, 16}},
+		{.kind = XY_DP_ROUTE_PEER, .hop_count = 2, .hops = {16, NODE_A}},
+		{.kind = XY_DP_ROUTE_PEER, .hop_count = XY_DP_HOPS + 1},
+		{.kind = XY_DP_ROUTE_HOST, .host = XY_DP_HOSTS},
+	};
+	struct xy_prefix p = {.addr = at_b, .len = 64}, q = {.addr = nowhere, .len = 64};
+	xy_prefix_mask(&p);
+	xy_prefix_mask(&q);
+	for (size_t i = 0; i < XY_ARRAY_SIZE(bad); i++) {
+		CU_ASSERT_EQUAL(xy_dp_route_set(dp, &p, &bad[i]), -EINVAL);
+		CU_ASSERT_EQUAL(xy_dp_route_set(dp, &q, &bad[i]), -EINVAL);
+		CU_ASSERT_EQUAL(xy_dp_route_del(dp, &q), -ENOENT);
+	}
+	xy_dp_route_commit(dp);
+	feed_from(NODE_A, &at_a, &at_b, 100, 1);
+	CU_ASSERT_EQUAL(run(), 1);
+	settle();
+	CU_ASSERT_EQUAL(
+		xy_dp_route_set(dp, &q,
+				&(struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = 15}),
+		0);
+	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &q), 0);
+	xy_dp_route_commit(dp);
+}
+
 XY_UNIT_MAIN("graph_spread", {"create", test_create, .always = true},
 	     {"spread over next hops", test_spread}, {"spread without ports", test_spread_portless},
 	     {"spread, not back", test_spread_back}, {"sets of next hops", test_groups},
-	     {"sets run out", test_groups_run_out}, {"destroy", test_destroy, .always = true})
+	     {"sets run out", test_groups_run_out}, {"routes that cannot be", test_route_refused},
+	     {"destroy", test_destroy, .always = true})
