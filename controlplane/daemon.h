@@ -14,6 +14,7 @@
 #include "links/plan.h"
 #include "log.h"
 #include "loop.h"
+#include "reload.h"
 #include "resume.h"
 #include "routes/rib.h"
 #include "routing/routing.h"
@@ -28,9 +29,7 @@ struct json_t;
 struct xy_ports;
 struct xy_restore;
 struct xy_server;
-struct xy_helpers;
-
-enum xy_enforcing { XY_ENFORCING_NONE, XY_ENFORCING_LINKS, XY_ENFORCING_ROUTING };
+struct xy_pool;
 
 enum xy_seat_index { // in the order in which they run, and are shown
 	XY_SEAT_EVENTS,
@@ -75,12 +74,6 @@ struct xy_kernel_withheld {
 	struct xy_prefix v[64];
 };
 
-struct xy_reloads {
-	uint32_t taken, refused;
-	char at[32];	   // when the last one was refused, or came into force in part
-	struct xy_err why; // empty: what the file said last is in force
-};
-
 struct xy_daemon {
 	// as started
 	struct xy_setup setup;
@@ -104,7 +97,7 @@ struct xy_daemon {
 	struct xy_join *join;
 	struct xy_discovery *discovery;
 	struct xy_routing *routing;
-	struct xy_helpers *helpers;
+	struct xy_pool *pool;
 	struct xy_nodeinfo *nodeinfo;
 	struct xy_rundir rundir;
 	struct xy_state *state;
@@ -138,8 +131,7 @@ struct xy_daemon {
 	uv_async_t asked; // by a client of DPDK's telemetry
 	uv_timer_t publish_timer;
 	uv_timer_t farewell;
-	xy_nsec farewell_began;	     // 0: not told to stop
-	enum xy_enforcing enforcing; // d->plan is coming into force
+	xy_nsec farewell_began; // 0: not told to stop
 	struct xy_tally tally;
 	struct xy_worker_view worker[XY_DP_WORKERS];
 	struct xy_watchdog watchdog;
@@ -156,29 +148,6 @@ bool xy_tick_every(const struct xy_daemon *d, unsigned seconds);
 
 // --- farewell.c: a signal says stop
 void xy_farewell(struct xy_daemon *d, int number);
-
-// --- helpers.c: jobs, names, and reading the config anew, on libuv's pool
-int xy_helpers_open(struct xy_daemon *d, struct xy_err *err);
-void xy_helpers_close(struct xy_daemon *d); // the loop has run out
-// Handshake steps that are done: up to max of them are told to the exchanges.
-bool xy_helpers_have_results(const struct xy_daemon *d);
-void xy_helpers_results(struct xy_daemon *d, unsigned max, xy_nsec now);
-void xy_helpers_exchange_ops(struct xy_daemon *d, struct xy_exchanges_ops *ops);
-void xy_helpers_ops(struct xy_daemon *d, struct xy_links_ops *ops);
-// work(what) on a helper, then done(what) here, also while the loop closes. arg is the daemon.
-void xy_helpers_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
-bool xy_helpers_busy(const struct xy_daemon *d); // with what xy_helpers_run gave them
-void xy_helpers_trim(struct xy_daemon *d);	 // what a config took while it was read goes back
-void xy_helpers_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops);
-bool xy_helpers_idle(const struct xy_daemon *d); // no name is being resolved
-void xy_reload_begin(struct xy_daemon *d);
-
-// As xy_join_ops resolve.
-int xy_helpers_join_resolve(void *arg, unsigned asked, const char *host, uint16_t port);
-// What d->plan says of links and routes comes into force, in slices of the loop's turns; begun
-// anew when something in it changed meanwhile.
-void xy_enforce_begin(struct xy_daemon *d);
-void xy_enforce_look(struct xy_daemon *d); // is it done?
 
 // --- joiner.c
 int xy_joiner_up(struct xy_daemon *d, struct xy_err *err);

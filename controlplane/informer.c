@@ -2,18 +2,12 @@
 // Node info's place in the daemon: what it sends by, what it is told of links and routes, and its
 // timer.
 #include "daemon.h"
-
-#include <sodium.h>
+#include "env.h"
 
 static int send_packet(void *arg, const void *packet, size_t len)
 {
 	const struct xy_daemon *d = arg;
 	return xy_dp_overlay_send(d->dp, XY_DP_NO_PEER, packet, len);
-}
-
-static void random_bytes(void *arg, void *buf, size_t len)
-{
-	randombytes_buf(buf, len);
 }
 
 // Cost and round-trip time are as Babel measures them; where it is not spoken, nothing is known.
@@ -85,7 +79,7 @@ int xy_informer_up(struct xy_daemon *d, struct xy_err *err)
 					 .fields = fields_of(&d->plan.config),
 					 .ops = {.arg = d,
 						 .send = send_packet,
-						 .random = random_bytes,
+						 .random = xy_env_random,
 						 .neighbours = neighbours,
 						 .route = route}};
 	if (xy_nodeinfo_create(&cfg, &d->nodeinfo))

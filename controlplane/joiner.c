@@ -3,18 +3,8 @@
 // was found.
 #include "daemon.h"
 #include "discovery.h"
-
-#include <sodium.h>
-
-static xy_nsec now(void *arg)
-{
-	return xy_now();
-}
-
-static void random_bytes(void *arg, void *buf, size_t len)
-{
-	randombytes_buf(buf, len);
-}
+#include "env.h"
+#include "pool.h"
 
 static void found(void *arg)
 {
@@ -37,10 +27,10 @@ int xy_joiner_up(struct xy_daemon *d, struct xy_err *err)
 				     .identity = &d->id,
 				     .state = d->state,
 				     .ops = {.arg = d,
-					     .now = now,
-					     .run = xy_helpers_run,
-					     .random = random_bytes,
-					     .resolve = xy_helpers_join_resolve,
+					     .now = xy_env_now,
+					     .run = xy_pool_run,
+					     .random = xy_env_random,
+					     .resolve = xy_pool_resolve_join,
 					     .found = found,
 					     .is_here = is_here}};
 	int r = xy_join_create(&cfg, &d->join, err);

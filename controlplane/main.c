@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // xylemd: options, then each part up in order, and down again.
 #include "daemon.h"
+#include "env.h"
+#include "pool.h"
 
 #include "api/server.h"
 #include "base/secret.h"
@@ -224,7 +226,7 @@ static int exchanges_up(struct xy_daemon *d, struct xy_err *err)
 					  .identity = &d->id,
 					  .limits = d->limits,
 					  .room = d->plan.config.max_peers};
-	xy_helpers_exchange_ops(d, &cfg.ops);
+	xy_env_exchange_ops(d, &cfg.ops);
 	xy_memory_stamp_floor(d, cfg.stamp_floor);
 	return xy_exchanges_create(&cfg, &d->exchanges, err);
 }
@@ -244,7 +246,7 @@ static int links_up(struct xy_daemon *d, struct xy_err *err)
 				      .rib = &d->rib,
 				      .identity = &d->id,
 				      .max_peers = d->plan.config.max_peers};
-	xy_helpers_ops(d, &cfg.ops);
+	xy_env_links_ops(d, &cfg.ops);
 	int r = xy_links_create(&cfg, &d->links, err);
 	r = r ? r : xy_joiner_up(d, err);
 	r = r ? r : xy_links_apply(d->links, &d->plan, xy_now(), err);
@@ -268,7 +270,7 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 		.node_v4 = node_v4(c),
 	};
 	xy_links_view(d->links, &cfg.links);
-	xy_helpers_routing_ops(d, &cfg.ops);
+	xy_env_routing_ops(d, &cfg.ops);
 	randombytes_buf(cfg.secret, sizeof(cfg.secret));
 	int r = xy_routing_create(&cfg, xy_now(), &d->routing, err);
 	return r ? r : xy_routing_apply(d->routing, &d->plan.config, xy_now(), err);
@@ -282,7 +284,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	r = r ? r : dataplane_up(d, err);
 	r = r ? r : xy_ports_open(d, err);
-	r = r ? r : xy_helpers_open(d, err);
+	r = r ? r : xy_pool_open(d, err);
 	r = r ? r : exchanges_up(d, err);
 	r = r ? r : routes_up(d, err);
 	r = r ? r : links_up(d, err);
@@ -305,7 +307,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_discovery_close(d);
 	xy_joiner_down(d);
 	bool handshakes = d->exchanges && xy_exchanges_jobs(d->exchanges);
-	bool idle = xy_helpers_idle(d) && !xy_helpers_busy(d) && !handshakes;
+	bool idle = xy_pool_idle(d) && !xy_pool_busy(d) && !handshakes;
 	if (d->routing && !xy_routing_jobs(d->routing)) // else a helper still writes into it
 		xy_routing_destroy(d->routing);
 	d->routing = NULL;
@@ -317,7 +319,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_dp_destroy(d->dp); // no worker runs from here on
 	xy_ports_close(d);
 	xy_netlink_close(&d->netlink);
-	xy_helpers_close(d);
+	xy_pool_close(d);
 	xy_plan_free(&d->plan);
 	xy_identity_wipe(&d->id);
 	xy_rundir_remove(&d->rundir);
@@ -413,7 +415,7 @@ int main(int argc, char **argv)
 	r = up(&d, &err);
 	if (!r) {
 		say_ready(&d);
-		xy_helpers_trim(&d);
+		xy_pool_trim(&d);
 		xy_loop_run(&d.loop);
 	} else {
 		xy_log_error("%s", err.text);

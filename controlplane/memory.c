@@ -2,6 +2,7 @@
 // The daemon and its state folder: what the parts want remembered goes in, sliced, and out to the
 // disk at most once in ten seconds.
 #include "daemon.h"
+#include "pool.h"
 
 #include "base/bytes.h"
 
@@ -88,7 +89,7 @@ void xy_memory_recall(struct xy_daemon *d)
 			xy_links_place_set(d->links, &k.key, &place, xy_now());
 	}
 	xy_memory_prune(d);
-	xy_state_ops_set(d->state, &(struct xy_state_ops){.arg = d, .run = xy_helpers_run});
+	xy_state_ops_set(d->state, &(struct xy_state_ops){.arg = d, .run = xy_pool_run});
 }
 
 static bool is_peer(void *arg, const struct xy_key *key)

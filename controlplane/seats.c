@@ -3,6 +3,7 @@
 #include "daemon.h"
 #include "discovery.h"
 #include "notify.h"
+#include "pool.h"
 #include "ports.h"
 #include "restore.h"
 #include "runsocket.h"
@@ -117,12 +118,12 @@ static void shows_run(void *arg, xy_nsec now)
 
 static xy_nsec results_deadline(void *arg, xy_nsec now)
 {
-	return xy_helpers_have_results(arg) ? 0 : XY_NEVER;
+	return xy_pool_has_results(arg) ? 0 : XY_NEVER;
 }
 
 static void results_run(void *arg, xy_nsec now)
 {
-	xy_helpers_results(arg, RESULTS_PER_TURN, now);
+	xy_pool_results(arg, RESULTS_PER_TURN, now);
 }
 
 static xy_nsec housekeeping_deadline(void *arg, xy_nsec now)
@@ -346,10 +347,10 @@ static bool wait_on(void *arg)
 	const struct leaving *l = arg;
 	const struct xy_daemon *d = l->d;
 	xy_nsec now = xy_now();
-	if (xy_helpers_busy(d) && now < l->disk_end)
+	if (xy_pool_busy(d) && now < l->disk_end)
 		return true;
 	return now < l->end &&
-	       ((d->exchanges && xy_exchanges_jobs(d->exchanges)) || xy_helpers_idle(d));
+	       ((d->exchanges && xy_exchanges_jobs(d->exchanges)) || xy_pool_idle(d));
 }
 
 void xy_seats_leave(struct xy_daemon *d)
@@ -358,8 +359,8 @@ void xy_seats_leave(struct xy_daemon *d)
 	if (!d->loop.open)
 		return;
 	d->loop.stopping = true;
-	if (d->helpers)
-		xy_helpers_results(d, UINT_MAX, xy_now());
+	if (d->pool)
+		xy_pool_results(d, UINT_MAX, xy_now());
 	if (d->routing)
 		xy_routing_quit(d->routing);
 	xy_publish_stop();

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "env.h"
+
+#include "daemon.h"
+#include "discovery.h"
+#include "pool.h"
+#include "ports.h"
+
+#include <sodium.h>
+#include <time.h>
+
+xy_nsec xy_env_now(void *arg)
+{
+	return xy_now();
+}
+
+void xy_env_random(void *arg, void *buf, size_t len)
+{
+	randombytes_buf(buf, len);
+}
+
+static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
+{
+	const struct xy_daemon *d = arg;
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	*unix_sec = (uint64_t)(t.tv_sec + d->clock_offset);
+	*nsec = (uint32_t)t.tv_nsec;
+}
+
+static void routing(void *arg, uint32_t slot, enum xy_link_change what)
+{
+	const struct xy_daemon *d = arg;
+	if (d->routing) // else it begins after the links, or has ended before them
+		xy_routing_link(d->routing, slot, what, xy_now());
+}
+
+static void claims_work(void *job)
+{
+	xy_routing_job_run(job);
+}
+
+static void claims_done(void *what)
+{
+	struct xy_routing_job *job = what;
+	const struct xy_daemon *d = job->arg;
+	xy_routing_job_done(d->routing, job, xy_now());
+}
+
+static void claims_begin(void *arg, struct xy_routing_job *job)
+{
+	job->arg = arg;
+	xy_pool_run(arg, claims_work, claims_done, job);
+}
+
+void xy_env_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops)
+{
+	*ops = (struct xy_routing_ops){
+		.arg = d, .run = claims_begin, .epoch_save = xy_memory_epoch_save};
+}
+
+static bool open_to(void *arg, const struct xy_endpoint *from)
+{
+	const struct xy_daemon *d = arg;
+	enum xy_config_peering peering = d->plan.config.peering;
+	return peering == XY_PEERING_OPEN ||
+	       (peering == XY_PEERING_LAN && xy_discovery_is_near(d, from));
+}
+
+void xy_env_exchange_ops(struct xy_daemon *d, struct xy_exchanges_ops *ops)
+{
+	*ops = (struct xy_exchanges_ops){
+		.arg = d, .run = xy_pool_job, .random = xy_env_random, .wall = wall};
+}
+
+void xy_env_links_ops(struct xy_daemon *d, struct xy_links_ops *ops)
+{
+	*ops = (struct xy_links_ops){.arg = d,
+				     .random = xy_env_random,
+				     .wall = wall,
+				     .resolve = xy_pool_resolve,
+				     .routing = routing,
+				     .open_to = open_to,
+				     .path = xy_ports_path};
+}

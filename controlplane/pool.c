@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pool.h"
+
+#include "base/bytes.h"
+#include "daemon.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+struct work {
+	uv_work_t req;
+	struct xy_daemon *d;
+	struct xy_job *job;
+	struct work *next; // free, or done
+};
+
+struct name {
+	uv_getaddrinfo_t req;
+	struct xy_daemon *d;
+	uint64_t serial; // of the link; 0: joining asks
+	unsigned asked;
+	uint16_t port;
+};
+
+struct xy_pool {
+	struct work work[XY_JOBS];
+	struct work *free;
+	struct work *done, **done_last; // and not yet told
+	unsigned names;			// being resolved
+	unsigned errands;
+};
+
+// --- handshake steps
+
+static void job_run(uv_work_t *req)
+{
+	xy_job_run(((struct work *)req)->job);
+}
+
+static void job_done(uv_work_t *req, int status)
+{
+	struct work *w = (struct work *)req;
+	struct xy_daemon *d = w->d;
+	if (status)
+		w->job->result = -ECANCELED;
+	w->next = NULL;
+	*d->pool->done_last = w;
+	d->pool->done_last = &w->next;
+	if (d->loop.stopping) // no seat runs any more
+		xy_pool_results(d, UINT_MAX, xy_now());
+}
+
+bool xy_pool_has_results(const struct xy_daemon *d)
+{
+	return d->pool->done != NULL;
+}
+
+void xy_pool_results(struct xy_daemon *d, unsigned max, xy_nsec now)
+{
+	struct xy_pool *h = d->pool;
+	while (max-- && h->done) {
+		struct work *w = h->done;
+		struct xy_job *job = w->job;
+		h->done = w->next;
+		if (!h->done)
+			h->done_last = &h->done;
+		w->next = h->free;
+		h->free = w;
+		xy_exchanges_job_done(d->exchanges, job, now);
+	}
+}
+
+void xy_pool_job(void *arg, struct xy_job *job)
+{
+	struct xy_daemon *d = arg;
+	struct work *w = d->pool->free; // there are as many as jobs
+	d->pool->free = w->next;
+	w->job = job;
+	uv_queue_work(&d->loop.uv, &w->req, job_run, job_done); // fails only without job_run
+}
+
+// --- anything else
+
+struct errand {
+	uv_work_t req;
+	struct xy_daemon *d;
+	void (*work)(void *what), (*done)(void *what);
+	void *what;
+};
+
+static void errand_run(uv_work_t *req)
+{
+	struct errand *e = (struct errand *)req;
+	e->work(e->what);
+}
+
+static void errand_done(uv_work_t *req, int status)
+{
+	struct errand *e = (struct errand *)req;
+	struct xy_daemon *d = e->d;
+	xy_loop_begin(&d->loop);
+	d->pool->errands--;
+	e->done(e->what);
+	free(e);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
+}
+
+void xy_pool_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what)
+{
+	struct xy_daemon *d = arg;
+	struct errand *e = calloc(1, sizeof(*e));
+	if (!e) { // late is better than never
+		work(what);
+		done(what);
+		return;
+	}
+	*e = (struct errand){.d = d, .work = work, .done = done, .what = what};
+	d->pool->errands++;
+	uv_queue_work(&d->loop.uv, &e->req, errand_run,
+		      errand_done); // fails only without errand_run
+}
+
+bool xy_pool_busy(const struct xy_daemon *d)
+{
+	return d->pool && d->pool->errands;
+}
+
+// The tree of a large config is tens of megabytes, between what stays.
+static void trim(void *what)
+{
+	malloc_trim(0);
+}
+
+static void trimmed(void *what)
+{
+}
+
+void xy_pool_trim(struct xy_daemon *d)
+{
+	xy_pool_run(d, trim, trimmed, NULL);
+}
+
+// --- names
+
+static void endpoint_from(const struct sockaddr *sa, uint16_t port, struct xy_endpoint *out)
+{
+	*out = (struct xy_endpoint){.port = port};
+	if (sa->sa_family == AF_INET) {
+		out->addr =
+			xy_addr_from_v4(ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr));
+		return;
+	}
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+	memcpy(out->addr.b, &in6->sin6_addr, 16);
+	if (xy_addr_is_link_local(&out->addr))
+		out->scope = in6->sin6_scope_id;
+}
+
+static void name_done(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
+{
+	struct name *n = (struct name *)req;
+	struct xy_daemon *d = n->d;
+	struct xy_endpoint found[8];
+	unsigned count = 0;
+
+	for (struct addrinfo *i = all; !status && i && count < XY_ARRAY_SIZE(found); i = i->ai_next)
+		if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
+			endpoint_from(i->ai_addr, n->port, &found[count++]);
+	d->pool->names--;
+	if (!d->loop.stopping && n->serial)
+		xy_links_resolved(d->links, n->serial, n->asked, found, count, xy_now());
+	else if (!d->loop.stopping)
+		xy_join_resolved(d->join, n->asked, found, count, xy_now());
+	uv_freeaddrinfo(all);
+	free(n);
+}
+
+int xy_pool_resolve(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
+	struct xy_daemon *d = arg;
+	struct name *n = calloc(1, sizeof(*n));
+	if (!n)
+		return -ENOMEM;
+	*n = (struct name){.d = d, .serial = serial, .asked = asked, .port = port};
+	int r = uv_getaddrinfo(&d->loop.uv, &n->req, name_done, host, NULL, &hints);
+	if (r) {
+		free(n);
+		return r;
+	}
+	d->pool->names++;
+	return 0;
+}
+
+int xy_pool_resolve_join(void *arg, unsigned asked, const char *host, uint16_t port)
+{
+	return xy_pool_resolve(arg, 0, asked, host, port);
+}
+
+// --- life
+
+int xy_pool_open(struct xy_daemon *d, struct xy_err *err)
+{
+	struct xy_pool *h = calloc(1, sizeof(*h));
+	if (!h)
+		return xy_err_set(err, ENOMEM, "no memory for helpers");
+	for (unsigned i = 0; i < XY_JOBS; i++) {
+		h->work[i].d = d;
+		h->work[i].next = h->free;
+		h->free = &h->work[i];
+	}
+	h->done_last = &h->done;
+	d->pool = h;
+	return 0;
+}
+
+void xy_pool_close(struct xy_daemon *d)
+{
+	if (d->pool && xy_pool_idle(d))
+		free(d->pool); // else a name is still being resolved, and its end looks here
+	d->pool = NULL;
+}
+
+bool xy_pool_idle(const struct xy_daemon *d)
+{
+	return !d->pool || !d->pool->names;
+}

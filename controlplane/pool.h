@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What runs beside the loop, on libuv's pool of threads: handshake steps (as many as there are
+// jobs), names, and whatever takes long. Results come back on the control thread. Control thread.
+#pragma once
+
+#include "base/err.h"
+#include "base/time.h"
+#include "exchange/job.h"
+
+#include <stdbool.h>
+
+struct xy_daemon;
+struct xy_pool;
+
+int xy_pool_open(struct xy_daemon *d, struct xy_err *err);
+void xy_pool_close(struct xy_daemon *d); // the loop has run out
+// As xy_exchanges_ops run. Steps that are done: up to max of them are told to the exchanges.
+void xy_pool_job(void *arg, struct xy_job *job);
+bool xy_pool_has_results(const struct xy_daemon *d);
+void xy_pool_results(struct xy_daemon *d, unsigned max, xy_nsec now);
+// work(what) on a helper, then done(what) here, also while the loop closes. arg is the daemon.
+void xy_pool_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
+bool xy_pool_busy(const struct xy_daemon *d); // with what xy_pool_run gave them
+void xy_pool_trim(struct xy_daemon *d);	      // what a config took while it was read goes back
+// As xy_links_ops resolve, and xy_join_ops.
+int xy_pool_resolve(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port);
+int xy_pool_resolve_join(void *arg, unsigned asked, const char *host, uint16_t port);
+bool xy_pool_idle(const struct xy_daemon *d); // no name is being resolved

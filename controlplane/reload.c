@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "reload.h"
+
+#include "cores.h"
+#include "daemon.h"
+#include "notify.h"
+#include "pool.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct reload {
+	uv_work_t req;
+	struct xy_daemon *d;
+	struct xy_plan plan;
+	struct xy_err err;
+	struct xy_err key; // what is wrong with the key file, if anything
+	int result;
+};
+
+// A key is read at start alone; a file that no longer holds it is told now, not at the restart.
+static void key_look(struct reload *r)
+{
+	struct xy_identity id;
+	if (r->d->key_lost.text[0])
+		return;
+	if (xy_keyfile_load(r->plan.config.key_file, &id, &r->key))
+		return;
+	if (memcmp(&id.x25519, &r->d->id.x25519, sizeof(id.x25519)) != 0)
+		xy_err_set(&r->key, ESTALE,
+			   "key file %.200s: holds another key now; it takes effect at a restart",
+			   r->plan.config.key_file);
+	xy_identity_wipe(&id);
+}
+
+static void reload_run(uv_work_t *req)
+{
+	struct reload *r = (struct reload *)req;
+	struct xy_config config;
+	r->result = xy_setup_config(&r->d->setup, &config, &r->err);
+	if (!r->result) {
+		r->result = xy_plan_make(r->d->config_path, &config, &r->d->id, &r->plan, &r->err);
+	} else {
+		if (config.errors.count) // all that is wrong is told at once
+			xy_plan_look(r->d->config_path, &config, &r->d->id);
+		r->plan.config = config;
+	}
+	if (!r->result)
+		key_look(r);
+}
+
+#define KEEP(old, new, field, key)                                                                \
+	do {                                                                                      \
+		if (memcmp(&(old)->field, &(new)->field, sizeof((old)->field)) != 0)              \
+			xy_log_warn("reload: %s has changed; it takes effect at a restart", key); \
+		memcpy(&(new)->field, &(old)->field, sizeof((old)->field));                       \
+	} while (0)
+
+// What is built at start stays as it was started, and is named. (memcmp of these is sound: a config
+// is zeroed before it is filled.)
+static void keep_fixed(const struct xy_config *old, struct xy_config *new)
+{
+	KEEP(old, new, key_file, "key_file");
+	KEEP(old, new, state, "state");
+	KEEP(old, new, port_count, "the number of ports");
+	for (unsigned i = 0; i < old->port_count; i++) {
+		new->ports[i].line = old->ports[i].line;
+		KEEP(old, new, ports[i], "a port");
+	}
+	KEEP(old, new, fwmark, "fwmark");
+	KEEP(old, new, host, "host or tun");
+	KEEP(old, new, workers, "workers");
+	KEEP(old, new, max_peers, "max_peers");
+	KEEP(old, new, max_sessions, "max_sessions");
+	KEEP(old, new, max_routes, "max_routes");
+	KEEP(old, new, telemetry, "telemetry");
+}
+
+void xy_enforce_begin(struct xy_daemon *d)
+{
+	d->reloads.enforcing = XY_ENFORCING_LINKS;
+	xy_routing_apply_stop(
+		d->routing); // it was at a plan that is gone, or not the same any more
+	xy_links_apply_begin(d->links, &d->plan);
+}
+
+// The next one, if it was asked for meanwhile.
+static void reload_end(struct xy_daemon *d)
+{
+	d->reloads.going = false;
+	if (d->reloads.again && !d->loop.stopping) {
+		d->reloads.again = false;
+		xy_reload_begin(d);
+		return;
+	}
+	xy_notify("READY=1");
+}
+
+// A refused config stays a warning until one is taken: the daemon goes on with what it had, and
+// looks as if all were well.
+static void reload_note(struct xy_daemon *d, const struct xy_err *why)
+{
+	time_t now = time(NULL);
+	struct tm t;
+	d->reloads.why = why ? *why : (struct xy_err){{0}};
+	if (why && localtime_r(&now, &t))
+		strftime(d->reloads.at, sizeof(d->reloads.at), "%F %T %z", &t);
+	if (why)
+		d->reloads.refused++;
+	else
+		d->reloads.taken++;
+}
+
+static void reloaded(struct xy_daemon *d)
+{
+	xy_pool_trim(d);
+	xy_informer_reload(d);
+	xy_interface_mtu_update(d);
+	xy_memory_prune(d);
+	xy_log_info("reloaded %s, peers: %u", d->config_path, xy_links_count(d->links));
+	reload_end(d);
+}
+
+// Links first, then what is spoken over them. In between a new link carries no Babel yet, and one
+// that is to carry none still does, for some turns; all else is as the old plan has it, or the new.
+void xy_enforce_look(struct xy_daemon *d)
+{
+	struct xy_err err;
+	if (d->reloads.enforcing == XY_ENFORCING_LINKS && !xy_links_applying(d->links)) {
+		d->reloads.enforcing = XY_ENFORCING_ROUTING;
+		xy_routing_apply_begin(d->routing, &d->plan.config);
+	}
+	if (d->reloads.enforcing != XY_ENFORCING_ROUTING || xy_routing_applying(d->routing))
+		return;
+	d->reloads.enforcing = XY_ENFORCING_NONE;
+	int r = xy_links_apply_result(d->links, &err);
+	int routing = xy_routing_apply_result(d->routing, r ? NULL : &err);
+	if (r || routing)
+		xy_log_error("%s%s", d->reloads.enforces ? "reload: " : "", err.text);
+	if (d->reloads.enforces) {
+		d->reloads.enforces = false;
+		reload_note(d, r || routing ? &err : NULL);
+		reloaded(d);
+	}
+}
+
+static void plan_free(void *plan)
+{
+	xy_plan_free(plan);
+}
+
+// To free all of many peers takes longer than a turn should.
+static void plan_put_away(struct xy_daemon *d)
+{
+	struct xy_plan *old = malloc(sizeof(*old));
+	if (!old) {
+		xy_plan_free(&d->plan);
+		return;
+	}
+	*old = d->plan;
+	sodium_memzero(&d->plan, sizeof(d->plan));
+	xy_pool_run(d, plan_free, free, old);
+}
+
+static void take_over(struct xy_daemon *d, struct xy_plan *plan)
+{
+	xy_plan_warn(plan, "reload: ");
+	keep_fixed(&d->plan.config, &plan->config);
+	xy_joiner_apply(d, plan);
+	plan_put_away(d);
+	d->plan = *plan;
+	xy_log_level_set(d->plan.config.log_level);
+	xy_cores_set(d->plan.config.core_dumps);
+	d->reloads.enforces = true;
+	xy_enforce_begin(d);
+}
+
+static void refused(struct xy_daemon *d, const struct reload *r)
+{
+	unsigned n = r->plan.config.errors.count;
+	struct xy_err all = r->err;
+	if (n > 1) {
+		n = xy_plan_refused(&r->plan, "reload: ");
+		xy_err_set(&all, EINVAL, "%.420s (and %u more: see the log)", r->err.text, n - 1);
+		xy_log_error("reload: %s has %u errors; the old config stays in force",
+			     d->config_path, n);
+	} else {
+		xy_log_error("reload: %s; the old config stays in force", r->err.text);
+	}
+	reload_note(d, &all);
+}
+
+static void reload_done(uv_work_t *req, int status)
+{
+	struct reload *r = (struct reload *)req;
+	struct xy_daemon *d = r->d;
+	bool good = !status && !r->result;
+	xy_loop_begin(&d->loop);
+	if (good && r->key.text[0])
+		xy_log_warn("reload: %s", r->key.text);
+	if (good && !d->loop.stopping)
+		take_over(d, &r->plan);
+	else if (!good && !status)
+		refused(d, r);
+	if (!good || d->loop.stopping)
+		xy_plan_free(&r->plan);
+	sodium_memzero(r, sizeof(*r));
+	free(r);
+	if (!d->reloads.enforces)
+		reload_end(d);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
+}
+
+void xy_reload_begin(struct xy_daemon *d)
+{
+	if (d->reloads.going) {
+		d->reloads.again = true;
+		return;
+	}
+	struct reload *r = calloc(1, sizeof(*r));
+	if (!r) {
+		xy_log_error("reload: no memory");
+		return;
+	}
+	r->d = d;
+	d->reloads.going = true;
+	xy_notify("RELOADING=1");
+	uv_queue_work(&d->loop.uv, &r->req, reload_run, reload_done);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The config read anew, on a helper, and how a plan comes into force: links first, then what is
+// spoken over them, in slices of the loop's turns. Control thread.
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct xy_daemon;
+
+enum xy_enforcing { XY_ENFORCING_NONE, XY_ENFORCING_LINKS, XY_ENFORCING_ROUTING };
+
+struct xy_reloads {
+	uint32_t taken, refused;
+	char at[32];	   // when the last one was refused, or came into force in part
+	struct xy_err why; // empty: what the file said last is in force
+	bool going, again; // one is being read; another was asked for meanwhile
+	bool enforces;	   // what comes into force is a reload's
+	enum xy_enforcing enforcing;
+};
+
+void xy_reload_begin(struct xy_daemon *d);
+// What d->plan says of links and routes comes into force; begun anew when something in it changed
+// meanwhile.
+void xy_enforce_begin(struct xy_daemon *d);
+void xy_enforce_look(struct xy_daemon *d); // is it done?
