@@ -12,7 +12,7 @@
 #define ROUND	    16	 // WireGuard's padding
 #define OWN_METRIC  4096 // of our /64; the kernel's own are 256, people's 1024
 
-static const struct xy_prefix mesh = {.addr.b = {0x02}, .len = 7};
+static const struct xy_prefix mesh = XY_MESH_PREFIX;
 
 // The smallest underlay less link and end-to-end overheads, unless the config says otherwise. What
 // is learned of a path is told those who send there, each by "too big".

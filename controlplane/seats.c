@@ -2,6 +2,7 @@
 // Who works at the loop: a line for each part, and what wakes it beside deadlines.
 #include "daemon.h"
 #include "discovery.h"
+#include "join/join.h"
 #include "notify.h"
 #include "pool.h"
 #include "ports.h"
@@ -237,7 +238,7 @@ static void on_event(void *arg, const struct xy_dp_event *ev)
 	xy_nsec now = xy_now();
 	if (ev->type == XY_DP_OVERLAY && is_for_node(d, ev))
 		xy_nodeinfo_event(d->nodeinfo, ev->data, ev->len, now);
-	else if (ev->type == XY_DP_PUNT && ev->len && ev->data[0] & 0x80)
+	else if (ev->type == XY_DP_PUNT && ev->len && ev->data[0] & XY_JOIN_PROBE) // or its reply
 		xy_join_punt(d->join, ev, now);
 	else if (ev->type == XY_DP_OVERLAY || ev->type == XY_DP_ASK || ev->type == XY_DP_USED)
 		xy_routing_event(d->routing, ev, now);

@@ -33,7 +33,7 @@ static void tables_destroy(struct xy_tables *t)
 		xy_lpm_destroy(t->v4);
 }
 
-static const struct xy_prefix whole_mesh = {.addr.b = {0x02}, .len = 7};
+static const struct xy_prefix whole_mesh = XY_MESH_PREFIX;
 
 // A default route is no way into the mesh: what no other route of 200::/7 knows goes nowhere. It
 // stands while nobody has set a route of his own there.

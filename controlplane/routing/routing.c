@@ -30,7 +30,7 @@
 
 static_assert((int)XY_BABEL_HOPS == (int)XY_DP_HOPS, "next hops are passed on as they are");
 
-static const struct xy_prefix mesh = {.addr.b = {0x02}, .len = 7};
+static const struct xy_prefix mesh = XY_MESH_PREFIX;
 
 struct link {
 	bool there;    // in Babel

@@ -4,17 +4,17 @@
 #include "node.h"
 
 #include "base/bytes.h"
+#include "join/join.h"
 #include "known.h"
 #include "session.h"
 
 enum { OPEN, PUNT, DROP_NOT_WIREGUARD, EDGES };
-enum { PROBE_ASK = 0x80, PROBE_ANSWER = 0x81, PROBE_LEN = 132 };
 
 // A node that knows an endpoint but no key asks there for it: docs/wire-format.md.
 static bool is_probe(const uint8_t *data, size_t len)
 {
-	return len == PROBE_LEN && xy_be32_load(data) << 8 == 0 &&
-	       (data[0] == PROBE_ASK || data[0] == PROBE_ANSWER);
+	return len == XY_JOIN_LEN && xy_be32_load(data) << 8 == 0 &&
+	       (data[0] == XY_JOIN_PROBE || data[0] == XY_JOIN_REPLY);
 }
 
 // A flood of strangers must not crowd out peers: theirs is what comes from where one is, and what

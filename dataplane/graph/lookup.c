@@ -38,7 +38,7 @@ void xy_lookup_run_rcu(const struct xy_tables *t, struct xy_lookup *l)
 		l->value[i] = XY_TABLE_MISS;
 		if (l->v4[i])
 			v4.at[v4.n++] = i;
-		else if ((l->addr[i][0] & 0xfe) == 0x02) // 200::/7
+		else if ((l->addr[i][0] & XY_MESH_MASK) == XY_MESH_BYTE)
 			exact.at[exact.n++] = i;
 		else
 			v6.at[v6.n++] = i;

@@ -3,12 +3,11 @@
 // forwarded at all.
 #include "node.h"
 
+#include "babel/babel.h"
 #include "fib.h"
 #include "lookup.h"
 #include "peer.h"
 #include "wire/inet.h"
-
-enum { BABEL_PORT = 6696 }; // RFC 8966, section 4
 
 enum {
 	ROUTE,
@@ -66,7 +65,8 @@ static bool is_babel(const struct rte_mbuf *m, const struct xy_addr *src, const 
 	return xy_addr_is_link_local(src) &&
 	       (xy_addr_is_link_local(dst) || xy_addr_eq(dst, &group)) &&
 	       xy_inner_ports(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &ports) &&
-	       ports.protocol == XY_PROTO_UDP && ports.src == BABEL_PORT && ports.dst == BABEL_PORT;
+	       ports.protocol == XY_PROTO_UDP && ports.src == XY_BABEL_PORT &&
+	       ports.dst == XY_BABEL_PORT;
 }
 
 // Of link scope: for Babel where it is spoken with this peer, else nobody's.

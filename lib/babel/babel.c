@@ -514,7 +514,7 @@ static void fill_defaults(struct xy_babel_link *c)
 
 static bool covers_mesh(const struct xy_babel_link *c)
 {
-	static const struct xy_prefix mesh = {.addr = {.b = {0x02}}, .len = 7};
+	const struct xy_prefix mesh = XY_MESH_PREFIX;
 	for (unsigned i = 0; i < c->announce_count; i++)
 		if (xy_prefix_covers(&c->announce[i], &mesh))
 			return true;

@@ -270,7 +270,7 @@ uint32_t own_external(struct xy_babel *b, uint32_t dest, uint32_t tag)
 
 void own_aggregate(struct xy_babel *b)
 {
-	static const struct xy_prefix mesh = {.addr = {.b = {0x02}}, .len = 7};
+	const struct xy_prefix mesh = XY_MESH_PREFIX;
 	uint32_t dest = dest_get(b, &mesh, 0);
 	if (!dest || DEST(b, dest)->own)
 		return;

@@ -48,9 +48,16 @@ static inline bool xy_addr_is_link_local(const struct xy_addr *a) // fe80::/10
 	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
 }
 
-static inline bool xy_addr_is_mesh(const struct xy_addr *a) // 200::/7
+// 200::/7, the mesh: its addresses are hashes of keys.
+#define XY_MESH_PREFIX                                  \
+	{                                               \
+		.addr = {.b = {XY_MESH_BYTE}}, .len = 7 \
+	}					   // initializes a struct xy_prefix
+enum { XY_MESH_BYTE = 0x02, XY_MESH_MASK = 0xfe }; // of the first byte
+
+static inline bool xy_addr_is_mesh(const struct xy_addr *a)
 {
-	return (a->b[0] & 0xfe) == 0x02;
+	return (a->b[0] & XY_MESH_MASK) == XY_MESH_BYTE;
 }
 
 static inline bool xy_prefix_is_v4(const struct xy_prefix *p)
