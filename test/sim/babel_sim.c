@@ -34,6 +34,8 @@ static const xy_nsec DEAD_LIFE = 3500 * XY_MSEC; // of a dead link that is used
 // what it then says may be lost.
 static const xy_nsec DEAF_LIFE = 8 * XY_SEC;
 static const xy_nsec LIVELY = 2500 * XY_MSEC; // who lives for so long is not silent
+// Nor, where nothing but Hellos tells, one whose next Hello had time to be missed.
+static const xy_nsec LIVELY_HELLOS = 6 * XY_SEC;
 
 struct edge {
 	uint32_t node[2];
@@ -623,9 +625,12 @@ static void take_notice(struct sim *s, uint32_t v, const struct xy_babel_action 
 	if (a->notice.code != XY_BABEL_NOTICE_SILENT)
 		return;
 	const struct edge *e = edge_of(s, &s->nodes[v], a->notice.link);
+	struct xy_babel_link_info info = {0};
+	xy_babel_link_info(s->nodes[v].b, a->notice.link, &info);
+	xy_nsec lively = info.silent ? LIVELY : LIVELY_HELLOS;
 	s->silences++;
 	if (e->up && !e->deaf[0] && !e->deaf[1] && s->nodes[peer].b &&
-	    s->now - e->changed > LIVELY && s->now - s->nodes[peer].changed > LIVELY)
+	    s->now - e->changed > lively && s->now - s->nodes[peer].changed > lively)
 		fail(s, "a neighbour that lives is found silent", v, peer);
 }
 
