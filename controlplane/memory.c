@@ -130,7 +130,7 @@ static void stamp_note(struct xy_daemon *d)
 
 void xy_memory_note(struct xy_daemon *d)
 {
-	places_note(d, PLACES_PER_SECOND);
+	places_note(d, PLACES_PER_SECOND * (d->tick.passed < 2 ? 1 : 2));
 	if (d->pruning)
 		prune_run(d);
 	if (!xy_tick_every(d, SAVE_SECONDS))

@@ -171,7 +171,7 @@ static void look_at_workers(struct xy_daemon *d, xy_nsec now)
 // hardly anything is carried every other second will do, unless a service manager waits for more.
 static void tick_arm(struct xy_tick *t, const struct xy_watchdog *w, bool rests, xy_nsec now)
 {
-	xy_nsec every = rests && (!w->interval || w->interval >= REST) ? REST : XY_SEC;
+	xy_nsec every = rests && (!w->interval || w->interval >= 2 * REST) ? REST : XY_SEC;
 	t->at = now - now % every + every;
 	t->due = xy_awake() + (t->at - now);
 }
@@ -201,7 +201,7 @@ static void tick_run(void *arg, xy_nsec now)
 	t->ran = now;
 	uint64_t packets = xy_show_sample(d);
 	look_at_workers(d, awake);
-	xy_routing_check(d->routing, now);
+	xy_routing_check(d->routing, t->passed, now);
 	xy_hostqueue_look(d, now);
 	xy_runsocket_tend(d);
 	xy_memory_note(d);

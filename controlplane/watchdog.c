@@ -10,7 +10,7 @@ void xy_watchdog_init(struct xy_watchdog *w, const char *usec, const char *pid, 
 	char *end;
 	*w = (struct xy_watchdog){.pinged = now};
 	for (unsigned i = 0; i < XY_DP_WORKERS; i++)
-		w->worker[i].moved = now;
+		w->worker[i].walked = w->worker[i].moved = now;
 	if (pid && strtol(pid, NULL, 10) != getpid())
 		return;
 	unsigned long long n = usec ? strtoull(usec, &end, 10) : 0;
@@ -22,11 +22,13 @@ enum xy_watchdog_news xy_watchdog_see(struct xy_watchdog *w, unsigned worker, ui
 				      bool asleep, xy_nsec now)
 {
 	bool was = w->worker[worker].stuck;
-	if (asleep || walks != w->worker[worker].walks) {
-		w->worker[worker].walks = walks;
+	if (walks != w->worker[worker].walks)
+		w->worker[worker].walked = w->worker[worker].moved = now;
+	w->worker[worker].walks = walks;
+	if (asleep)
 		w->worker[worker].moved = now;
-	}
-	bool is = now - w->worker[worker].moved >= XY_WATCHDOG_STUCK;
+	bool is = now - w->worker[worker].moved >= XY_WATCHDOG_STUCK ||
+		  now - w->worker[worker].walked >= XY_DP_NAP + XY_WATCHDOG_STUCK;
 	w->worker[worker].stuck = is;
 	if (is == was)
 		return XY_WATCHDOG_SAME;

@@ -7,7 +7,8 @@
 #include "base/time.h"
 #include "dataplane.h"
 
-// This long without a walk, and not asleep: that is no load, it is stuck.
+// This long without a walk, and not asleep: that is no load, it is stuck. One that sleeps wakes
+// once in XY_DP_NAP at the latest, unless nobody lets it run.
 #define XY_WATCHDOG_STUCK (5 * XY_SEC)
 
 struct xy_watchdog {
@@ -15,7 +16,8 @@ struct xy_watchdog {
 	xy_nsec pinged;
 	struct {
 		uint64_t walks;
-		xy_nsec moved; // when walks last rose
+		xy_nsec walked; // when walks last rose
+		xy_nsec moved;	// likewise, or it slept
 		bool stuck;
 	} worker[XY_DP_WORKERS];
 };

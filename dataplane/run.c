@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 #define BLIND_SPIN (50 * XY_USEC) // before a nap, which the kernel makes 50 us longer
-#define NAP_MAX	   10L		  // s: nothing is lost but that, should the kernel forget to wake
+#define NAP_ASK	   XY_SEC	  // while packets wait for an answer that may not come
+#define NAP_DRY	   (20 * XY_MSEC) // while a queue has no buffers: nothing comes to wake us
 
 static xy_nsec clock_now(void)
 {
@@ -188,6 +189,19 @@ static void note_ready(struct xy_worker *w, const struct epoll_event *ev, int n)
 	}
 }
 
+static struct timespec nap(const struct xy_worker *w, bool blind)
+{
+	xy_nsec most = XY_DP_NAP; // should the kernel forget to wake
+	if (xy_ask_count(w->ask))
+		most = NAP_ASK;
+	if (w->dry)
+		most = NAP_DRY;
+	if (blind)
+		most = XY_WORKER_NAP;
+	return (struct timespec){.tv_sec = (time_t)(most / XY_SEC),
+				 .tv_nsec = (long)(most % XY_SEC)};
+}
+
 static void fall_asleep(struct xy_worker *w, bool blind)
 {
 	struct epoll_event ev[XY_WORKER_READY];
@@ -196,9 +210,8 @@ static void fall_asleep(struct xy_worker *w, bool blind)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (rings_empty(w) && !__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
 		XY_COUNT(w, sleeps, 1);
-		struct timespec nap = {.tv_sec = blind ? 0 : NAP_MAX,
-				       .tv_nsec = blind ? XY_WORKER_NAP : 0};
-		note_ready(w, ev, epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), &nap, NULL));
+		struct timespec most = nap(w, blind);
+		note_ready(w, ev, epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), &most, NULL));
 	}
 	// Who found `sleeping` set has cleared it, and writes: the next sleep ends at once.
 	__atomic_store_n(&w->sleeping, 0, __ATOMIC_RELAXED);
@@ -210,7 +223,7 @@ static void walk(struct xy_worker *w)
 {
 	uint64_t start = rte_rdtsc();
 	w->now = clock_now();
-	w->busy = w->more = false;
+	w->busy = w->more = w->dry = false;
 	rte_graph_walk(w->graph);
 	w->woken = false;
 	uint64_t end = rte_rdtsc();

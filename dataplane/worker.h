@@ -61,6 +61,7 @@ struct xy_worker {
 	xy_nsec mtu_heard;     // the last event that an ICMP error said so
 	xy_nsec refused_heard; // or that a remote is not reached
 	bool busy;	       // this walk moved something
+	bool dry;	       // a queue has no buffers to receive into
 	bool more; // and a source that gave something may have more, or its queue wants tending
 	struct xy_spin spin;
 	uint64_t walked; // TSC at the end of the last walk

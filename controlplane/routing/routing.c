@@ -14,7 +14,7 @@
 
 #define NEGATIVES     1024	    // of unanswered destinations; a stub asks for 1,000 at a time
 #define NEGATIVE_LIFE (10 * XY_SEC) // as lib/babel keeps them
-#define CHECKS	      256	    // links looked at in a tick
+#define CHECKS	      512	    // links looked at in a second
 #define TROUBLE_STAYS (30 * XY_SEC) // before it is said: a first exchange is over by then
 #define CS6	      0xc0	    // traffic class of routing protocols (RFC 4594)
 #define SPARE	      1024	    // prefixes, where the table is small
@@ -1127,13 +1127,13 @@ static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	xy_log_warn("routing: peer %s %s", name ? name : "?", trouble);
 }
 
-void xy_routing_check(struct xy_routing *r, xy_nsec now)
+void xy_routing_check(struct xy_routing *r, unsigned seconds, xy_nsec now)
 {
 	bool told = false;
 	if (xy_announced_look(&r->announced, 0, UINT_MAX, now, &told))
 		xy_log_debug("routing: what the config announces could not be, and is tried again");
 	r->pending |= told;
-	uint32_t n = r->slots < CHECKS ? r->slots : CHECKS;
+	uint32_t most = seconds < 2 ? CHECKS : 2 * CHECKS, n = r->slots < most ? r->slots : most;
 	while (n--) {
 		check_link(r, r->checked, now);
 		r->checked = (r->checked + 1) % r->slots;

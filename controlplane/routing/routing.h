@@ -107,7 +107,7 @@ int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_ba
 // A second after the last time: looks at what the config announces of leaves (announced.h), and at
 // some links, whose both ends must agree on who is a stub, and which acknowledge: says once where
 // that is not so.
-void xy_routing_check(struct xy_routing *r, xy_nsec now);
+void xy_routing_check(struct xy_routing *r, unsigned seconds, xy_nsec now);
 unsigned xy_routing_troubles(const struct xy_routing *r); // how many peers there is one with
 // What is wrong with that peer, and what to do; NULL: nothing.
 const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot);

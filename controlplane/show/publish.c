@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { NODES = 128, TOGETHER_MS = 100 };
+enum { NODES = 128, TOGETHER_MS = 100, AGAIN_MS = 10 };
 
 static void put_drop(void *to, const struct xy_fields_drop *drop)
 {
@@ -86,14 +86,23 @@ static void all(struct xy_daemon *d)
 // However many ask, and however often: a few times a second.
 static void on_timer(uv_timer_t *timer)
 {
-	all(timer->data);
+	struct xy_daemon *d = timer->data;
+	if (d->tally.is_going) { // peers are being counted: soon
+		uv_timer_start(timer, on_timer, AGAIN_MS, 0);
+		return;
+	}
+	xy_loop_begin(&d->loop);
+	all(d);
+	xy_loop_end(&d->loop, &d->seat[XY_SEAT_SHOWS]);
 }
 
 static void on_asked(uv_async_t *asked)
 {
 	struct xy_daemon *d = asked->data;
-	if (!uv_is_active((uv_handle_t *)&d->publish_timer))
-		uv_timer_start(&d->publish_timer, on_timer, TOGETHER_MS, 0);
+	if (uv_is_active((uv_handle_t *)&d->publish_timer))
+		return;
+	xy_tally_ask(d, 0);
+	uv_timer_start(&d->publish_timer, on_timer, TOGETHER_MS, 0);
 }
 
 // On a thread of whoever asks.

@@ -245,7 +245,7 @@ json_t *xy_show_node_now(const struct xy_daemon *d)
 json_t *xy_show_node(void *arg, struct xy_request *q)
 {
 	struct xy_daemon *d = arg;
-	if (xy_tally_ask(d, q->ticket) || !q->ticket)
+	if (!q->ticket || xy_tally_ask(d, q->ticket)) // nobody's: what was counted last
 		return xy_show_node_now(d);
 	q->later = true;
 	return NULL;

@@ -82,6 +82,8 @@ bool xy_dp_housekeep_wanted(const struct xy_dp *dp); // something waits for it; 
 // What all times here are read from (struct xy_dp_worker_stats and sessions alike): a session must
 // not live on over a suspend, in which CLOCK_MONOTONIC stands still.
 #define XY_DP_CLOCK CLOCK_BOOTTIME
+// An idle worker wakes at least as often, for what nothing else wakes it.
+#define XY_DP_NAP (10 * XY_SEC)
 
 // --- ports
 

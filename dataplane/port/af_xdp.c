@@ -58,6 +58,7 @@ static void tend(struct xy_card *card, struct xy_worker *w, unsigned queue)
 	struct xy_xsk *x = &af_xdp(card)->xsk[queue];
 	if (xy_xsk_tend(x))
 		w->busy = true; // no descriptor would tell
+	w->dry |= x->dry;
 	count_lost(card, w, &x->gather);
 }
 

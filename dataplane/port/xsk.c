@@ -153,8 +153,10 @@ static void refill(struct xy_xsk *x)
 {
 	struct rte_mbuf *m[XY_BURST];
 	uint32_t at = 0;
+	x->dry = false;
 	while (xsk_prod_nb_free(&x->fill, XY_BURST) >= XY_BURST) {
-		if (rte_pktmbuf_alloc_bulk(x->pool, m, XY_BURST))
+		x->dry = rte_pktmbuf_alloc_bulk(x->pool, m, XY_BURST) != 0;
+		if (x->dry)
 			return;
 		xsk_ring_prod__reserve(&x->fill, XY_BURST, &at);
 		for (unsigned i = 0; i < XY_BURST; i++) {

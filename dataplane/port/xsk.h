@@ -29,6 +29,7 @@ struct xy_xsk {
 	uint64_t owner;	      // marks buffers that the kernel has (mbuf tx_offload)
 	uint32_t outstanding; // sent and not yet given back
 	bool zero_copy;
+	bool dry;		 // there were no buffers to fill with
 	bool unsent;		 // the kernel left frames in the ring: ask again
 	uint32_t taken, stalled; // what it had taken at the last tend; tends since that rose
 	bool pieces;		 // frames may come and go in several
