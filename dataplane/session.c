@@ -10,11 +10,14 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-// Free slots, oldest first, so that a generation comes back as late as possible.
+// Slots that were in use before, oldest first. One that never was takes memory when it is: so they
+// are taken only while few of the others are free, and those rest as long as there are many in use.
 struct xy_slots {
 	uint32_t head, count;
+	uint32_t opened; // ever in use: those below
 	uint32_t slot[];
 };
+enum { RESTING = 64 }; // free ones at least, and a quarter of those in use
 
 static size_t sessions_size(const struct xy_dp *dp)
 {
@@ -51,17 +54,14 @@ int xy_sessions_init(struct xy_dp *dp, struct xy_err *err)
 		return xy_err_set(err, ENOMEM,
 				  "no memory for %u sessions: lower max_sessions in the config",
 				  dp->cfg.max_sessions);
-	dp->slots->count = dp->session_mask + 1;
-	for (uint32_t i = 0; i < dp->slots->count; i++)
-		dp->slots->slot[i] = i;
 	randombytes_buf(&dp->index_key, sizeof(dp->index_key));
 	return 0;
 }
 
 void xy_sessions_fini(struct xy_dp *dp)
 {
-	if (dp->session)
-		for (uint32_t i = 0; i <= dp->session_mask; i++)
+	if (dp->session && dp->slots)
+		for (uint32_t i = 0; i < dp->slots->opened; i++)
 			if (dp->session[i].state != XY_SESSION_FREE)
 				wipe(&dp->session[i]);
 	xy_pages_release(dp->session, dp->session ? sessions_size(dp) : 0);
@@ -72,6 +72,11 @@ void xy_sessions_fini(struct xy_dp *dp)
 static bool slot_take(struct xy_dp *dp, uint32_t *slot)
 {
 	struct xy_slots *f = dp->slots;
+	uint32_t used = f->opened - f->count;
+	if (f->opened <= dp->session_mask && f->count <= RESTING + used / 4) {
+		*slot = f->opened++;
+		return true;
+	}
 	if (!f->count)
 		return false;
 	*slot = f->slot[f->head];

@@ -71,6 +71,8 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 			       .provisional = k->provisional,
 			       .remote = k->remote,
 			       .heard = k->heard};
+	if (k->entering)
+		return 0;
 	if (p.remote.port)
 		l->cfg.ops.path(l->cfg.ops.arg, &p);
 	xy_link_size(k, &p);

@@ -72,6 +72,7 @@ struct xy_link {
 	bool clock_told; // that its clock and ours differ
 	bool told_up;
 	bool met;	  // it had a session once
+	bool entering;	  // the dataplane does not know of it yet
 	bool open;	  // nobody configured it: strangers.c
 	bool provisional; // no transport message has come yet
 	char name[XY_NAME_LEN + 1];

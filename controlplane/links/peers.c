@@ -77,11 +77,15 @@ void xy_link_renew(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	xy_link_schedule(l, k, now);
 }
 
-static int enter(struct xy_links *l, struct xy_link *k)
+// The dataplane is told of it once, with all that is known; its indices and routes come after.
+static int enter(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p, xy_nsec now)
 {
-	int r = xy_link_endpoint_publish(l, k); // before its indices and routes
-	r = r ? r : xy_map_set(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN), k->slot);
-	return r ? r : xy_map_set(&l->by_serial, k->exchange.serial, k->slot);
+	int r = xy_map_set(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN), k->slot);
+	r = r ? r : xy_map_set(&l->by_serial, k->exchange.serial, k->slot);
+	k->entering = true;
+	r = r ? r : xy_link_change(l, k, p, now);
+	k->entering = false;
+	return r ? r : xy_link_endpoint_publish(l, k);
 }
 
 int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
@@ -104,8 +108,7 @@ int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 	k->mark = l->mark;
 	xy_exchange_init(l->exchanges, &k->exchange, k->slot, remote, k->keepalive * XY_SEC);
 	l->link[k->slot] = k;
-	int r = enter(l, k);
-	r = r ? r : xy_link_change(l, k, p, now);
+	int r = enter(l, k, p, now);
 	if (r)
 		xy_link_remove(l, k);
 	else
