@@ -79,9 +79,13 @@ static uint32_t proof_hash(const void *b, const void *o)
 	return mix(p->dest, p->seqno) + p->era * UINT32_C(0x9e3779b1);
 }
 
-static uint32_t origin_hash(const void *b, const void *o)
+// The Ed25519 form of a preferred key is not known before it is met: all of these would be in one
+// chain, which is walked when its bucket is split, and when one of them goes.
+static uint32_t origin_hash(const void *b, const void *at)
 {
-	return hash_bytes(b, ((const struct origin *)o)->ed25519.b, 32);
+	const struct origin *o = at;
+	const struct xy_key *by = xy_key_is_zero(&o->ed25519) ? &o->x25519 : &o->ed25519;
+	return hash_bytes(b, by->b, 32);
 }
 
 static uint32_t x_hash(const void *b, const void *o)
