@@ -22,7 +22,7 @@ static struct action *put(struct actions *q, enum xy_babel_action_kind kind)
 	return a;
 }
 
-struct xy_babel_action *action_add(struct xy_babel *b, enum xy_babel_action_kind kind)
+struct xy_babel_action *babel_action_add(struct xy_babel *b, enum xy_babel_action_kind kind)
 {
 	static struct action lost; // without memory an action is lost as a packet may be
 	struct action *a = put(&b->rest, kind);
@@ -42,8 +42,8 @@ static bool bytes_room(struct actions *q, size_t len)
 	return true;
 }
 
-struct action *action_send(struct xy_babel *b, struct neigh *n, bool soon, bool multicast,
-			   const uint8_t *data, size_t len)
+struct action *babel_action_send(struct xy_babel *b, struct neigh *n, bool soon, bool multicast,
+				 const uint8_t *data, size_t len)
 {
 	struct actions *q = soon ? &b->first : &b->rest;
 	struct action *a = bytes_room(q, len) ? put(q, XY_BABEL_SEND) : NULL;
@@ -98,7 +98,7 @@ static void make_room(struct actions *q)
 	q->at = 0;
 }
 
-bool actions_full(const struct xy_babel *b)
+bool babel_actions_full(const struct xy_babel *b)
 {
 	return b->rest.count - b->rest.at >= BACKLOG;
 }
@@ -137,10 +137,10 @@ void xy_babel_send_stamp(struct xy_babel *b, xy_nsec now)
 		xy_babel_hello_restamp(b->stamp, (uint32_t)(now / XY_USEC));
 }
 
-void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
-	    const struct xy_prefix *p, const struct xy_key *key)
+void babel_notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
+		  const struct xy_prefix *p, const struct xy_key *key)
 {
-	struct xy_babel_action *a = action_add(b, XY_BABEL_NOTICE);
+	struct xy_babel_action *a = babel_action_add(b, XY_BABEL_NOTICE);
 	a->notice.code = code;
 	a->notice.link = n ? n->link : XY_BABEL_LINKS;
 	if (p)
@@ -185,28 +185,28 @@ static struct heap *heap_of(struct xy_babel *b, enum timer kind)
 	return kind == T_NEIGH ? &b->hellos : &b->timers;
 }
 
-void timer_set(struct xy_babel *b, enum timer kind, uint32_t i, xy_nsec at)
+void babel_timer_set(struct xy_babel *b, enum timer kind, uint32_t i, xy_nsec at)
 {
-	heap_set(heap_of(b, kind), (uint32_t)kind << TIMER_SHIFT | i, at);
+	babel_heap_set(heap_of(b, kind), (uint32_t)kind << TIMER_SHIFT | i, at);
 }
 
-void timer_stop(struct xy_babel *b, enum timer kind, uint32_t i)
+void babel_timer_stop(struct xy_babel *b, enum timer kind, uint32_t i)
 {
-	heap_stop(heap_of(b, kind), (uint32_t)kind << TIMER_SHIFT | i);
+	babel_heap_stop(heap_of(b, kind), (uint32_t)kind << TIMER_SHIFT | i);
 }
 
-xy_nsec timer_at(const struct xy_babel *b, uint32_t tpos)
+xy_nsec babel_timer_at(const struct xy_babel *b, uint32_t tpos)
 {
-	return tpos ? heap_at(&b->timers, tpos - 1)->at : XY_NEVER;
+	return tpos ? babel_heap_at(&b->timers, tpos - 1)->at : XY_NEVER;
 }
 
-void global_at(struct xy_babel *b, xy_nsec at)
+void babel_global_at(struct xy_babel *b, xy_nsec at)
 {
-	if (at < timer_at(b, b->global_tpos))
-		timer_set(b, T_GLOBAL, 0, at);
+	if (at < babel_timer_at(b, b->global_tpos))
+		babel_timer_set(b, T_GLOBAL, 0, at);
 }
 
-xy_nsec jitter(struct xy_babel *b, xy_nsec around)
+xy_nsec babel_jitter(struct xy_babel *b, xy_nsec around)
 {
 	b->random ^= b->random << 13; // xorshift64: spreads packets, guards nothing
 	b->random ^= b->random >> 7;
@@ -219,43 +219,43 @@ static void fire(struct xy_babel *b, uint32_t ref)
 	uint32_t i = ref & ((UINT32_C(1) << TIMER_SHIFT) - 1);
 	switch ((enum timer)(ref >> TIMER_SHIFT)) {
 	case T_ROUTE:
-		route_timer(b, i);
+		babel_route_timer(b, i);
 		break;
 	case T_SOURCE:
-		source_expire(b, i);
+		babel_source_expire(b, i);
 		break;
 	case T_DEST:
-		dest_timer(b, i);
+		babel_dest_timer(b, i);
 		break;
 	case T_REQ:
-		request_timer(b, i);
+		babel_request_timer(b, i);
 		break;
 	case T_NEIGH:
-		neigh_timer(b, b->neighs[i]);
+		babel_neigh_timer(b, b->neighs[i]);
 		break;
 	case T_ORIGIN:
-		origin_timer(b, i);
+		babel_origin_timer(b, i);
 		break;
 	case T_OWN:
-		own_timer(b, i);
+		babel_own_timer(b, i);
 		break;
 	case T_WANT:
-		want_timer(b, i);
+		babel_want_timer(b, i);
 		break;
 	case T_INTEREST:
-		interest_timer(b, i);
+		babel_interest_timer(b, i);
 		break;
 	case T_GLOBAL:
-		own_global(b);
-		start_check(b);
-		want_pump(b);
-		proofs_expire(b);
-		flaps_expire(b);
+		babel_own_global(b);
+		babel_start_check(b);
+		babel_want_pump(b);
+		babel_proofs_expire(b);
+		babel_flaps_expire(b);
 		break;
 	}
 }
 
-void sweep_start(struct xy_babel *b)
+void babel_sweep_start(struct xy_babel *b)
 {
 	b->sweeping = true;
 	b->sweep = 1;
@@ -266,10 +266,10 @@ enum { ACCEPTS_STEP = 32 }; // entries of the accept list that are looked at in 
 static void sweep_dest(struct xy_babel *b, uint32_t dest)
 {
 	DEST(b, dest)->users++; // it stays until it was looked at
-	dest_accept(b, dest);
-	dest_select(b, dest);
+	babel_dest_accept(b, dest);
+	babel_dest_select(b, dest);
 	DEST(b, dest)->users--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
 // Selects anew for every destination, a slice at a time.
@@ -289,10 +289,10 @@ static bool bulk_left(const struct xy_babel *b)
 	return b->busy || b->sweeping || b->resign;
 }
 
-void bulk_wanted(struct xy_babel *b)
+void babel_bulk_wanted(struct xy_babel *b)
 {
 	b->busy = b->busy_again = true;
-	global_at(b, b->now);
+	babel_global_at(b, b->now);
 }
 
 // Neighbours in turn, so that a call costs no more where there are many; a round that found nothing
@@ -301,9 +301,9 @@ static void neighs_work(struct xy_babel *b)
 {
 	uint32_t left = b->neigh_size;
 	for (; b->busy && left && steps_left(b); left--) {
-		struct neigh *n = neigh_of(b, b->bulk_turn);
+		struct neigh *n = babel_neigh_of(b, b->bulk_turn);
 		b->stats.steps += !n;
-		b->busy_again |= n && neigh_work(b, n);
+		b->busy_again |= n && babel_neigh_work(b, n);
 		if (++b->bulk_turn < b->neigh_size)
 			continue;
 		b->bulk_turn = 0;
@@ -316,7 +316,7 @@ static void bulk(struct xy_babel *b)
 {
 	b->until = b->stats.steps + BUDGET;
 	neighs_work(b);
-	own_resign(b);
+	babel_own_resign(b);
 	sweep(b);
 }
 
@@ -344,8 +344,8 @@ static void tell_due(struct xy_babel *b)
 	b->until = b->stats.steps + BUDGET / 4;
 	for (; b->tell_next < b->neigh_size && steps_left(b); b->tell_next++, b->stats.steps++) {
 		struct neigh *n = b->neighs[b->tell_next];
-		if (n && n->up && n->usable && !n->fresh && n->cursor < log_end(b))
-			send_soon(b, n, 0);
+		if (n && n->up && n->usable && !n->fresh && n->cursor < babel_log_end(b))
+			babel_send_soon(b, n, 0);
 	}
 	b->telling = b->tell_next < b->neigh_size;
 }
@@ -367,10 +367,10 @@ static void fire_due(struct xy_babel *b, struct heap *h)
 {
 	b->until = b->stats.steps + BUDGET;
 	for (; h->count && steps_left(b); b->stats.steps++) {
-		struct heap_entry e = *heap_at(h, 0);
+		struct heap_entry e = *babel_heap_at(h, 0);
 		if (e.at > b->now)
 			break;
-		heap_stop(h, e.ref);
+		babel_heap_stop(h, e.ref);
 		fire(b, e.ref);
 	}
 }
@@ -382,38 +382,38 @@ void xy_babel_poll(struct xy_babel *b, xy_nsec now)
 	xy_babel_enter(b, now);
 	tell_due(b);
 	fire_due(b, &b->hellos);
-	if (!actions_full(b)) {
+	if (!babel_actions_full(b)) {
 		bulk(b);
 		fire_due(b, &b->timers);
 		in_take(b);
 	}
 	xy_babel_leave(b);
 	if (bulk_left(b))
-		global_at(b, b->now);
+		babel_global_at(b, b->now);
 }
 
 xy_nsec xy_babel_deadline(const struct xy_babel *b)
 {
-	xy_nsec at = b->hellos.count ? heap_at(&b->hellos, 0)->at : XY_NEVER;
+	xy_nsec at = b->hellos.count ? babel_heap_at(&b->hellos, 0)->at : XY_NEVER;
 	xy_nsec tell = b->telling ? b->now : b->tell_at;
 	at = tell < at ? tell : at;
-	if (actions_full(b))
+	if (babel_actions_full(b))
 		return at;
 	if (b->in_count)
 		return b->now < at ? b->now : at;
-	if (b->timers.count && heap_at(&b->timers, 0)->at < at)
-		at = heap_at(&b->timers, 0)->at;
+	if (b->timers.count && babel_heap_at(&b->timers, 0)->at < at)
+		at = babel_heap_at(&b->timers, 0)->at;
 	return at;
 }
 
 // ---- links ----
 
-struct neigh *neigh_of(const struct xy_babel *b, uint32_t id)
+struct neigh *babel_neigh_of(const struct xy_babel *b, uint32_t id)
 {
 	return id < b->neigh_size ? b->neighs[id] : NULL;
 }
 
-struct neigh *link_of(const struct xy_babel *b, uint32_t link)
+struct neigh *babel_link_of(const struct xy_babel *b, uint32_t link)
 {
 	uint32_t id = link < b->by_link_size ? b->by_link[link] : 0;
 	return id ? b->neighs[id - 1] : NULL;
@@ -526,7 +526,7 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 	xy_babel_enter(b, now);
 	if (link >= XY_BABEL_LINKS)
 		return -ERANGE;
-	if (link_of(b, link))
+	if (babel_link_of(b, link))
 		return -EEXIST;
 	int id = room_for(b, link);
 	if (id < 0)
@@ -547,7 +547,7 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 	}
 	fill_defaults(&n->c);
 	n->txcost = n->rxcost = n->cost = XY_BABEL_INFINITY;
-	n->hello_seqno = (uint16_t)jitter(b, 60000);
+	n->hello_seqno = (uint16_t)babel_jitter(b, 60000);
 	n->fresh = true;
 	n->tokens = 16 * 64;
 	b->neighs[id] = n;
@@ -555,35 +555,35 @@ int xy_babel_link_add(struct xy_babel *b, uint16_t link, const struct xy_babel_l
 	b->by_link[link] = (uint16_t)(id + 1);
 	b->neigh_count++;
 	if (aggregate)
-		own_aggregate(b);
+		babel_own_aggregate(b);
 	return 0;
 }
 
 void xy_babel_link_remove(struct xy_babel *b, uint16_t link, xy_nsec now)
 {
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n)
 		return;
 	xy_babel_link_down(b, link, now);
 	b->by_link[link] = 0;
 	b->neigh_count--;
 	n->removed = true;
-	bulk_wanted(b);
+	babel_bulk_wanted(b);
 }
 
 // The last thing that named it is gone.
-void link_free(struct xy_babel *b, struct neigh *n)
+void babel_link_free(struct xy_babel *b, struct neigh *n)
 {
 	b->neighs[n->id] = NULL;
 	b->free_ids[b->free_id_count++] = n->id;
-	origins_orphan(b, n);
+	babel_origins_orphan(b, n);
 	neigh_free(b, n);
 }
 
 void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n || n->up)
 		return;
 	n->up = true;
@@ -593,48 +593,48 @@ void xy_babel_link_up(struct xy_babel *b, uint16_t link, xy_nsec now)
 	n->addr = n->c.remote;
 	n->hello_at = b->now;
 	n->hellos_sent = 0;
-	neigh_arm(b, n);
+	babel_neigh_arm(b, n);
 }
 
 void xy_babel_link_down(struct xy_babel *b, uint16_t link, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n || !n->up)
 		return;
 	n->up = false;
 	b->up[n->up_at] = b->up[--b->up_count];
 	b->up[n->up_at]->up_at = n->up_at;
-	neigh_forget(b, n);
-	timer_stop(b, T_NEIGH, n->id);
-	start_check(b);
+	babel_neigh_forget(b, n);
+	babel_timer_stop(b, T_NEIGH, n->id);
+	babel_start_check(b);
 	xy_babel_leave(b);
 }
 
 void xy_babel_link_cost(struct xy_babel *b, uint16_t link, uint16_t cost, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n)
 		return;
 	n->c.cost = cost ? cost : XY_BABEL_COST;
-	neigh_cost(b, n);
+	babel_neigh_cost(b, n);
 	xy_babel_leave(b);
 }
 
 void xy_babel_route_room(struct xy_babel *b, const struct xy_prefix *p, bool room, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	uint32_t head = dest_find(b, p, 0);
+	uint32_t head = babel_dest_find(b, p, 0);
 	if (head)
-		dest_room(b, head, room);
+		babel_dest_room(b, head, room);
 	xy_babel_leave(b);
 }
 
 void xy_babel_link_limit(struct xy_babel *b, uint16_t link, uint32_t max_origins, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n)
 		return;
 	n->c.max_origins = max_origins;
@@ -642,7 +642,7 @@ void xy_babel_link_limit(struct xy_babel *b, uint16_t link, uint32_t max_origins
 	fill_defaults(&n->c);
 	n->limit_told = false;
 	if (n->usable) // what was refused before
-		send_full_request(b, n);
+		babel_send_full_request(b, n);
 	xy_babel_leave(b);
 }
 
@@ -660,24 +660,24 @@ static void receive_tlv(struct xy_babel *b, struct neigh *n, const struct xy_bab
 {
 	switch (t->type) {
 	case XY_BABEL_ACK:
-		send_ack(b, n, t->ack.opaque);
+		babel_send_ack(b, n, t->ack.opaque);
 		break;
 	case XY_BABEL_HELLO:
 		*hello = t->hello;
-		neigh_hello(b, n, &t->hello);
+		babel_neigh_hello(b, n, &t->hello);
 		break;
 	case XY_BABEL_IHU:
 		if (t->ihu.any || xy_addr_eq(&t->ihu.address, &n->c.local))
-			neigh_ihu(b, n, &t->ihu, hello);
+			babel_neigh_ihu(b, n, &t->ihu, hello);
 		break;
 	case XY_BABEL_UPDATE:
-		update_receive(b, n, &t->update);
+		babel_update_receive(b, n, &t->update);
 		break;
 	case XY_BABEL_ROUTE_REQUEST:
-		request_route(b, n, &t->request);
+		babel_request_route(b, n, &t->request);
 		break;
 	case XY_BABEL_SEQNO_REQUEST:
-		request_seqno(b, n, &t->request);
+		babel_request_seqno(b, n, &t->request);
 		break;
 	default:
 		break;
@@ -712,8 +712,8 @@ static bool receive_some(struct xy_babel *b, struct neigh *n, const struct waiti
 		n->info.refused[XY_BABEL_REFUSED_MALFORMED] += p.ignored;
 	// No Acknowledgment for a packet that was not taken in full: it will be sent again.
 	for (unsigned i = 0; i < count && !n->skipped && !put_off; i++)
-		send_item(b, n, &(struct item){.type = XY_BABEL_ACK, .opaque = asked[i]});
-	neigh_arm(b, n);
+		babel_send_item(b, n, &(struct item){.type = XY_BABEL_ACK, .opaque = asked[i]});
+	babel_neigh_arm(b, n);
 	return put_off;
 }
 
@@ -733,7 +733,7 @@ static void in_put(struct xy_babel *b, struct neigh *n, const struct waiting *w)
 {
 	struct waiting *copy = in_room(b, n, w->len) ? malloc(sizeof(*w) + w->len) : NULL;
 	if (!copy) {
-		refuse(b, n, XY_BABEL_REFUSED_OVERRUN);
+		babel_refuse(b, n, XY_BABEL_REFUSED_OVERRUN);
 		return;
 	}
 	*copy = (struct waiting){.from = w->from, .len = w->len, .data = (uint8_t *)(copy + 1)};
@@ -755,7 +755,7 @@ static struct waiting *in_first(struct xy_babel *b, struct neigh *n)
 	return w;
 }
 
-void in_drop(struct xy_babel *b, struct neigh *n)
+void babel_in_drop(struct xy_babel *b, struct neigh *n)
 {
 	while (n->in)
 		free(in_first(b, n));
@@ -765,8 +765,8 @@ void in_drop(struct xy_babel *b, struct neigh *n)
 static void in_take(struct xy_babel *b)
 {
 	b->until = b->stats.steps + BUDGET;
-	while (b->in_count && steps_left(b) && !actions_full(b)) {
-		struct neigh *n = neigh_of(b, b->in_turn = (b->in_turn + 1) % b->neigh_size);
+	while (b->in_count && steps_left(b) && !babel_actions_full(b)) {
+		struct neigh *n = babel_neigh_of(b, b->in_turn = (b->in_turn + 1) % b->neigh_size);
 		b->stats.steps++;
 		if (!n || !n->in)
 			continue;
@@ -781,22 +781,22 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 {
 	struct xy_babel_parser p;
 	xy_babel_enter(b, now);
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n || !n->up)
 		return;
 	if (!source_valid(n, from) || xy_babel_parse(&p, data, len, from) < 0) {
-		refuse(b, n, XY_BABEL_REFUSED_PACKET);
+		babel_refuse(b, n, XY_BABEL_REFUSED_PACKET);
 		return;
 	}
 	n->info.packets_received++;
 	n->info.bytes_received += len;
 	if (n->heard && !xy_addr_eq(&n->addr, from))
-		neigh_forget(b, n); // another router behind the same link
+		babel_neigh_forget(b, n); // another router behind the same link
 	n->addr = *from;
 	b->arrived = arrived < b->now ? arrived : b->now;
 	struct waiting w = {.from = *from, .data = data, .len = len};
-	silence_heard(n, b->arrived);
-	if (receive_some(b, n, &w, true, !n->in && !actions_full(b)))
+	babel_silence_heard(n, b->arrived);
+	if (receive_some(b, n, &w, true, !n->in && !babel_actions_full(b)))
 		in_put(b, n, &w);
 	xy_babel_leave(b);
 }
@@ -827,8 +827,8 @@ struct xy_babel *xy_babel_new(const struct xy_babel_config *c, xy_nsec now)
 	b->rid = xy_babel_router_id(&c->key, c->epoch);
 	b->starting = true;
 	b->tell_at = XY_NEVER;
-	table_init(b);
-	global_at(b, now + START_WAIT);
+	babel_table_init(b);
+	babel_global_at(b, now + START_WAIT);
 	return b;
 }
 
@@ -842,7 +842,7 @@ void xy_babel_free(struct xy_babel *b)
 	free(b->up);
 	free(b->free_ids);
 	free(b->by_link);
-	table_clear(b);
+	babel_table_clear(b);
 	free(b->accept);
 	free(b->first.v);
 	free(b->first.bytes);
@@ -862,7 +862,7 @@ int xy_babel_accept(struct xy_babel *b, const struct xy_babel_accept *list, unsi
 	free(b->accept);
 	b->accept = copy;
 	b->accept_count = n;
-	sweep_start(b);
-	global_at(b, b->now);
+	babel_sweep_start(b);
+	babel_global_at(b, b->now);
 	return 0;
 }

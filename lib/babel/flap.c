@@ -12,9 +12,9 @@ static const xy_nsec FIRST = XY_SEC, LONGEST = 60 * XY_SEC, FORGIVEN = 60 * XY_S
 static uint32_t flap_find(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
 {
 	struct flap key = {.dest = dest, .serial = n->serial};
-	uint32_t i = map_first(&b->flap_map, b->flap_map.hash(b, &key));
+	uint32_t i = babel_map_first(&b->flap_map, b->flap_map.hash(b, &key));
 	while (i && (FLAP(b, i)->dest != dest || FLAP(b, i)->serial != n->serial))
-		i = map_next(&b->flap_map, i);
+		i = babel_map_next(&b->flap_map, i);
 	return i;
 }
 
@@ -39,22 +39,22 @@ static void flap_free(struct xy_babel *b, uint32_t i)
 {
 	uint32_t dest = FLAP(b, i)->dest;
 	list_take(b, i);
-	map_remove(&b->flap_map, i);
-	pool_give(&b->flaps, i);
+	babel_map_remove(&b->flap_map, i);
+	babel_pool_give(&b->flaps, i);
 	DEST(b, dest)->users--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
 static uint32_t flap_add(struct xy_babel *b, const struct neigh *n, uint32_t dest)
 {
 	if (b->flaps.used == b->flaps.limit)
 		flap_free(b, b->flapped.head);
-	uint32_t i = pool_take(&b->flaps);
+	uint32_t i = babel_pool_take(&b->flaps);
 	if (!i)
 		return 0;
 	*FLAP(b, i) = (struct flap){.dest = dest, .serial = n->serial};
-	if (!map_insert(&b->flap_map, i)) {
-		pool_give(&b->flaps, i);
+	if (!babel_map_insert(&b->flap_map, i)) {
+		babel_pool_give(&b->flaps, i);
 		return 0;
 	}
 	DEST(b, dest)->users++;
@@ -68,10 +68,10 @@ static void forgive(const struct xy_babel *b, struct flap *f)
 }
 
 // What was held back all the time was never there to be taken back.
-void flap_note(struct xy_babel *b, uint32_t route)
+void babel_flap_note(struct xy_babel *b, uint32_t route)
 {
 	const struct route *r = ROUTE(b, route);
-	const struct neigh *n = neigh_of(b, r->neigh);
+	const struct neigh *n = babel_neigh_of(b, r->neigh);
 	if (r->held || r->refmetric == XY_BABEL_INFINITY)
 		return;
 	uint32_t i = flap_find(b, n, r->dest);
@@ -90,10 +90,10 @@ void flap_note(struct xy_babel *b, uint32_t route)
 	if (f->count > FREE)
 		hold = FIRST << (f->count - FREE - 1);
 	f->until = centiseconds(b->now + (hold < LONGEST ? hold : LONGEST));
-	global_at(b, b->now + FORGIVEN);
+	babel_global_at(b, b->now + FORGIVEN);
 }
 
-xy_nsec flap_hold(struct xy_babel *b, const struct neigh *n, uint32_t dest)
+xy_nsec babel_flap_hold(struct xy_babel *b, const struct neigh *n, uint32_t dest)
 {
 	uint32_t i = b->flaps.used ? flap_find(b, n, dest) : 0;
 	int32_t left = i ? (int32_t)(FLAP(b, i)->until - centiseconds(b->now)) : 0;
@@ -101,13 +101,13 @@ xy_nsec flap_hold(struct xy_babel *b, const struct neigh *n, uint32_t dest)
 }
 
 // Those that are forgiven go: looked at once in a minute, each where it stands by its last time.
-void flaps_expire(struct xy_babel *b)
+void babel_flaps_expire(struct xy_babel *b)
 {
 	const uint32_t life = centiseconds(FORGIVEN);
 	for (; b->flapped.head && steps_left(b); b->stats.steps++) {
 		uint32_t i = b->flapped.head, age = centiseconds(b->now) - FLAP(b, i)->at;
 		if (age < life) {
-			global_at(b, b->now + (life - age) * 10 * XY_MSEC);
+			babel_global_at(b, b->now + (life - age) * 10 * XY_MSEC);
 			return;
 		}
 		forgive(b, FLAP(b, i));
@@ -119,5 +119,5 @@ void flaps_expire(struct xy_babel *b)
 		list_put(b, i);
 	}
 	if (b->flapped.head)
-		global_at(b, b->now);
+		babel_global_at(b, b->now);
 }

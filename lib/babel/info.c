@@ -32,7 +32,7 @@ static enum xy_babel_word word_of(const struct neigh *n)
 
 int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_link_info *out)
 {
-	const struct neigh *n = link_of(b, link);
+	const struct neigh *n = babel_link_of(b, link);
 	if (!n)
 		return -ENOENT;
 	*out = n->info;
@@ -73,13 +73,13 @@ static void describe(const struct xy_babel *b, const struct dest *d, uint32_t i,
 		     struct xy_babel_entry *e)
 {
 	const struct route *r = ROUTE(b, i);
-	uint32_t s = source_find(b, d, r->rid);
+	uint32_t s = babel_source_find(b, d, r->rid);
 	*e = (struct xy_babel_entry){.prefix = d->prefix,
 				     .selected = d->selected == i,
-				     .feasible = route_feasible(b, r),
-				     .used = dest_used(d),
-				     .link = neigh_of(b, r->neigh)->link,
-				     .metric = route_metric(b, r),
+				     .feasible = babel_route_feasible(b, r),
+				     .used = babel_dest_used(d),
+				     .link = babel_neigh_of(b, r->neigh)->link,
+				     .metric = babel_route_metric(b, r),
 				     .refmetric = r->refmetric,
 				     .seqno = r->seqno,
 				     .rid = r->rid,
@@ -87,7 +87,7 @@ static void describe(const struct xy_babel *b, const struct dest *d, uint32_t i,
 					    XY_MSEC,
 				     .fd_metric = XY_BABEL_INFINITY};
 	if (r->held) {
-		xy_nsec until = timer_at(b, r->tpos);
+		xy_nsec until = babel_timer_at(b, r->tpos);
 		e->held = until > now && until != XY_NEVER ? until - now : 1;
 	}
 	if (s) {
@@ -120,7 +120,7 @@ static void describe_own(const struct xy_babel *b, const struct dest *d, struct 
 unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 			 struct xy_babel_entry *out, unsigned max, xy_nsec now)
 {
-	uint32_t head = dest_find(b, p, 0);
+	uint32_t head = babel_dest_find(b, p, 0);
 	unsigned n = 0;
 	if (!head)
 		return 0;
@@ -129,7 +129,7 @@ unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 		describe_own(b, h, &out[n - 1]);
 	for (uint32_t k = head; k; k = kin_next(b, k))
 		for (uint32_t i = DEST(b, k)->routes; i; i = ROUTE(b, i)->dnext) {
-			if (neigh_of(b, ROUTE(b, i)->neigh)->removed || n++ >= max)
+			if (babel_neigh_of(b, ROUTE(b, i)->neigh)->removed || n++ >= max)
 				continue;
 			describe(b, DEST(b, k), i, now, &out[n - 1]);
 			out[n - 1].followed = h->followed == k && DEST(b, k)->selected == i;
@@ -148,7 +148,7 @@ static size_t memory(const struct xy_babel *b)
 		b->log.count * sizeof(struct log_chunk) + b->first.byte_size + b->rest.byte_size +
 		(b->first.size + b->rest.size) * sizeof(struct action);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
-		bytes += pool_bytes(pools[i]);
+		bytes += babel_pool_bytes(pools[i]);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
 		bytes += maps[i]->buckets.size * sizeof(uint32_t);
 	return bytes + b->neigh_count * sizeof(struct neigh) +

@@ -51,15 +51,15 @@ static bool cost_moved(uint16_t old, uint16_t new, uint16_t configured)
 static void became_usable(struct xy_babel *b, struct neigh *n)
 {
 	n->usable = true;
-	silence_over(b, n);
+	babel_silence_over(b, n);
 	if (n->gave_up)
-		send_forget(b, n);
+		babel_send_forget(b, n);
 	if (n->fresh) {
 		n->wildcard_due = n->full_due = true;
 	} else {
-		send_dump(b, n);
+		babel_send_dump(b, n);
 	}
-	send_soon(b, n, 0);
+	babel_send_soon(b, n, 0);
 }
 
 static void walk_start(struct xy_babel *b, struct neigh *n)
@@ -68,10 +68,10 @@ static void walk_start(struct xy_babel *b, struct neigh *n)
 		n->walk_again = true; // after this one, or it would never come to the end
 	else
 		n->walk = n->routes;
-	bulk_wanted(b);
+	babel_bulk_wanted(b);
 }
 
-void neigh_cost(struct xy_babel *b, struct neigh *n)
+void babel_neigh_cost(struct xy_babel *b, struct neigh *n)
 {
 	bool heard = two_of_three(n->hist[MULTICAST]) || two_of_three(n->hist[UNICAST]);
 	n->rxcost = heard && !n->silent ? n->c.cost : XY_BABEL_INFINITY;
@@ -81,7 +81,7 @@ void neigh_cost(struct xy_babel *b, struct neigh *n)
 	n->turned_at = (cost == XY_BABEL_INFINITY) == n->usable ? b->now : n->turned_at;
 	n->cost = cost;
 	if (cost == XY_BABEL_INFINITY && n->usable)
-		silence_lost(b, n);
+		babel_silence_lost(b, n);
 	else if (cost != XY_BABEL_INFINITY && !n->usable)
 		became_usable(b, n);
 	walk_start(b, n);
@@ -104,11 +104,11 @@ static bool walk(struct xy_babel *b, struct neigh *n)
 		n->walk = r->nnext;
 		b->stats.steps++;
 		if (r->gen != n->gen && n->takes_back)
-			flap_note(b, i);
+			babel_flap_note(b, i);
 		if (r->gen != n->gen)
-			route_drop(b, i);
-		dest_select(b, dest);
-		dest_release(b, dest);
+			babel_route_drop(b, i);
+		babel_dest_select(b, dest);
+		babel_dest_release(b, dest);
 	}
 	return true;
 }
@@ -116,26 +116,26 @@ static bool walk(struct xy_babel *b, struct neigh *n)
 // Whatever was cut into slices. A link that was removed goes when nothing hangs on it any more;
 // Updates and
 // claims that are being verified say so themselves.
-bool neigh_work(struct xy_babel *b, struct neigh *n)
+bool babel_neigh_work(struct xy_babel *b, struct neigh *n)
 {
 	b->stats.steps++;
 	if (n->removed)
-		send_forget(b, n);
+		babel_send_forget(b, n);
 	bool more = walk(b, n);
-	more |= send_trash(b, n);
+	more |= babel_send_trash(b, n);
 	if (!n->removed)
 		return more;
-	more |= interest_forget(b, n);
+	more |= babel_interest_forget(b, n);
 	if (!more && !n->wait_count && !n->job_count) {
 		b->stats.steps += FREE_STEPS;
-		link_free(b, n);
+		babel_link_free(b, n);
 	}
 	return more;
 }
 
 // Routes and waiting Updates of an older generation are as good as gone. false: older ones are
 // still there, and so old that the numbers of generations come round.
-bool neigh_retract_all(struct xy_babel *b, struct neigh *n)
+bool babel_neigh_retract_all(struct xy_babel *b, struct neigh *n)
 {
 	if (!n->routes && !n->wait_count)
 		return true;
@@ -158,19 +158,19 @@ static void hello_reset(struct neigh *n)
 	if (n->c.plain) // another router may stand there now; a node's link is its key's
 		n->acknowledges = false;
 	n->rtt = 0;
-	silence_stop(n);
+	babel_silence_stop(n);
 }
 
-void neigh_forget(struct xy_babel *b, struct neigh *n)
+void babel_neigh_forget(struct xy_babel *b, struct neigh *n)
 {
 	hello_reset(n);
 	n->heard = false;
 	n->usable = false;
 	n->cost = XY_BABEL_INFINITY;
 	n->takes_back = false; // it is the link that failed
-	in_drop(b, n);
-	send_forget(b, n);
-	while (!neigh_retract_all(b, n)) { // 65,535 retractions and no poll in between
+	babel_in_drop(b, n);
+	babel_send_forget(b, n);
+	while (!babel_neigh_retract_all(b, n)) { // 65,535 retractions and no poll in between
 		b->until = UINT64_MAX;
 		walk(b, n);
 	}
@@ -219,13 +219,13 @@ static void hello_stamp(struct xy_babel *b, struct neigh *n, const struct xy_bab
 	n->stamp_ours = (uint32_t)(b->arrived / XY_USEC);
 }
 
-void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h)
+void babel_neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h)
 {
 	int kind = h->flags & XY_BABEL_HELLO_UNICAST ? UNICAST : MULTICAST;
 	if (!n->heard)
 		first_hello(b, n, kind, h->seqno);
 	if (!hello_history(n, kind, h->seqno)) {
-		neigh_forget(b, n);
+		babel_neigh_forget(b, n);
 		first_hello(b, n, kind, h->seqno);
 		hello_history(n, kind, h->seqno);
 	}
@@ -235,8 +235,8 @@ void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hell
 	}
 	if (!n->has_stamp || !h->has_time)
 		hello_stamp(b, n, h); // else after the IHU of this packet has used the older one
-	silence_hello(b, n);
-	neigh_cost(b, n);
+	babel_silence_hello(b, n);
+	babel_neigh_cost(b, n);
 }
 
 // RTT = (t2 - t1) - (t2' - t1'), modulo 2^32 (RFC 9616 section 3.2).
@@ -255,8 +255,8 @@ static void rtt_sample(struct xy_babel *b, struct neigh *n, const struct xy_babe
 		n->rtt = 1;
 }
 
-void neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
-	       const struct xy_babel_hello *hello)
+void babel_neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
+		     const struct xy_babel_hello *hello)
 {
 	// Who begins wants nothing yet, and takes all back: that is no goodbye.
 	if (ihu->rxcost != XY_BABEL_INFINITY)
@@ -270,21 +270,21 @@ void neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *i
 		rtt_sample(b, n, ihu, hello);
 	if (hello->has_time)
 		hello_stamp(b, n, hello);
-	neigh_cost(b, n);
+	babel_neigh_cost(b, n);
 }
 
 // It takes back all that it said and wants nothing of us: it stops.
-void neigh_goodbye(struct xy_babel *b, struct neigh *n)
+void babel_neigh_goodbye(struct xy_babel *b, struct neigh *n)
 {
 	if (n->left)
 		return;
 	n->left = true;
 	n->told = XY_BABEL_NOTICE_LEFT;
 	n->word_at = 0;
-	notice(b, XY_BABEL_NOTICE_LEFT, n, NULL, NULL);
+	babel_notice(b, XY_BABEL_NOTICE_LEFT, n, NULL, NULL);
 }
 
-bool goodbye_due(const struct xy_babel *b, const struct neigh *n)
+bool babel_goodbye_due(const struct xy_babel *b, const struct neigh *n)
 {
 	return b->leaving && n->up && n->heard && n->goodbyes < GOODBYES;
 }
@@ -297,10 +297,10 @@ unsigned xy_babel_goodbye(struct xy_babel *b, xy_nsec now)
 	b->leaving = true;
 	FOR_NEIGHS(b, n)
 	{
-		if (!goodbye_due(b, n))
+		if (!babel_goodbye_due(b, n))
 			continue;
 		n->hello_at = b->now;
-		neigh_arm(b, n);
+		babel_neigh_arm(b, n);
 		told++;
 	}
 	return told;
@@ -309,7 +309,7 @@ unsigned xy_babel_goodbye(struct xy_babel *b, xy_nsec now)
 bool xy_babel_goodbye_due(const struct xy_babel *b)
 {
 	FOR_NEIGHS(b, n)
-	if (goodbye_due(b, n))
+	if (babel_goodbye_due(b, n))
 		return true;
 	return false;
 }
@@ -324,10 +324,10 @@ static void hello_missed(struct xy_babel *b, struct neigh *n, int kind)
 	if (n->hist[kind] == 0)
 		n->hello_due[kind] = 0;
 	if (n->hist[MULTICAST] || n->hist[UNICAST]) {
-		neigh_cost(b, n);
-		silence_ask(b, n); // on an idle link it is all that tells
+		babel_neigh_cost(b, n);
+		babel_silence_ask(b, n); // on an idle link it is all that tells
 	} else if (n->heard) {
-		neigh_forget(b, n);
+		babel_neigh_forget(b, n);
 	}
 }
 
@@ -337,16 +337,16 @@ static xy_nsec hello_next(struct xy_babel *b, const struct neigh *n)
 {
 	enum { TOGETHER = 64 }; // neighbours; the rest 10 ms later each
 	xy_nsec next = b->now + b->c.hello_interval, grid = b->c.hello_grid;
-	if (goodbye_due(b, n))
+	if (babel_goodbye_due(b, n))
 		return b->now + GOODBYE_PAUSE;
 	if (n->hellos_sent < QUICK_HELLOS)
-		return b->now + jitter(b, 200 * XY_MSEC);
+		return b->now + babel_jitter(b, 200 * XY_MSEC);
 	if (!grid || b->c.hello_interval < 2 * grid)
-		return next - jitter(b, b->c.hello_interval / 20);
+		return next - babel_jitter(b, b->c.hello_interval / 20);
 	return next - (next - n->id / TOGETHER * 10 * XY_MSEC) % grid;
 }
 
-void neigh_timer(struct xy_babel *b, struct neigh *n)
+void babel_neigh_timer(struct xy_babel *b, struct neigh *n)
 {
 	if (!n->up)
 		return;
@@ -355,16 +355,16 @@ void neigh_timer(struct xy_babel *b, struct neigh *n)
 	if (n->ihu_due && n->ihu_due <= b->now) {
 		n->ihu_due = 0;
 		n->txcost = XY_BABEL_INFINITY;
-		neigh_cost(b, n);
+		babel_neigh_cost(b, n);
 	}
 	if (n->hello_at <= b->now) {
-		send_hello(b, n);
+		babel_send_hello(b, n);
 		n->hello_at = hello_next(b, n);
 	}
-	silence_timer(b, n);
-	send_judge(b, n);
-	send_timers(b, n);
-	neigh_arm(b, n);
+	babel_silence_timer(b, n);
+	babel_send_judge(b, n);
+	babel_send_timers(b, n);
+	babel_neigh_arm(b, n);
 }
 
 static void sooner(xy_nsec *at, xy_nsec t)
@@ -373,7 +373,7 @@ static void sooner(xy_nsec *at, xy_nsec t)
 		*at = t;
 }
 
-void neigh_arm(struct xy_babel *b, struct neigh *n)
+void babel_neigh_arm(struct xy_babel *b, struct neigh *n)
 {
 	xy_nsec at = n->hello_at;
 	if (!n->up)
@@ -383,13 +383,13 @@ void neigh_arm(struct xy_babel *b, struct neigh *n)
 	sooner(&at, n->ihu_due);
 	sooner(&at, n->probe_at);
 	sooner(&at, n->word_at);
-	sooner(&at, send_deadline(n));
-	timer_set(b, T_NEIGH, n->id, at);
+	sooner(&at, babel_send_deadline(n));
+	babel_timer_set(b, T_NEIGH, n->id, at);
 }
 
 // The wait at start (design: what was known about feasibility is lost): nothing learned is
 // installed until every neighbour has acknowledged our wildcard retraction, or 10 s are over.
-void start_check(struct xy_babel *b)
+void babel_start_check(struct xy_babel *b)
 {
 	if (!b->starting)
 		return;
@@ -398,18 +398,18 @@ void start_check(struct xy_babel *b)
 		FOR_UP(b, n)
 		{
 			if (n->up && !n->acked) {
-				global_at(b, b->start + START_WAIT);
+				babel_global_at(b, b->start + START_WAIT);
 				return;
 			}
 			up += n->up;
 		}
 		if (!up) {
-			global_at(b, b->start + START_WAIT);
+			babel_global_at(b, b->start + START_WAIT);
 			return;
 		}
 	}
 	b->starting = false;
-	notice(b, XY_BABEL_NOTICE_STARTED, NULL, NULL, NULL);
-	sweep_start(b);
-	global_at(b, b->now);
+	babel_notice(b, XY_BABEL_NOTICE_STARTED, NULL, NULL, NULL);
+	babel_sweep_start(b);
+	babel_global_at(b, b->now);
 }

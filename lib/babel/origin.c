@@ -4,19 +4,19 @@
 
 #include <sodium.h>
 
-uint32_t origin_find(const struct xy_babel *b, const uint8_t ed25519[32])
+uint32_t babel_origin_find(const struct xy_babel *b, const uint8_t ed25519[32])
 {
-	uint32_t i = map_first(&b->origin_map, hash_bytes(b, ed25519, 32));
+	uint32_t i = babel_map_first(&b->origin_map, babel_hash_bytes(b, ed25519, 32));
 	while (i && memcmp(ORIGIN(b, i)->ed25519.b, ed25519, 32) != 0)
-		i = map_next(&b->origin_map, i);
+		i = babel_map_next(&b->origin_map, i);
 	return i;
 }
 
-uint32_t origin_by_key(const struct xy_babel *b, const struct xy_key *x25519)
+uint32_t babel_origin_by_key(const struct xy_babel *b, const struct xy_key *x25519)
 {
-	uint32_t i = map_first(&b->x_map, hash_bytes(b, x25519->b, 32));
+	uint32_t i = babel_map_first(&b->x_map, babel_hash_bytes(b, x25519->b, 32));
 	while (i && memcmp(ORIGIN(b, i)->x25519.b, x25519->b, 32) != 0)
-		i = map_next(&b->x_map, i);
+		i = babel_map_next(&b->x_map, i);
 	return i;
 }
 
@@ -25,13 +25,13 @@ uint32_t origin_by_key(const struct xy_babel *b, const struct xy_key *x25519)
 static uint32_t era_find(const struct xy_babel *b, uint64_t rid)
 {
 	struct era key = {.rid = rid};
-	uint32_t i = map_first(&b->era_map, b->era_map.hash(b, &key));
+	uint32_t i = babel_map_first(&b->era_map, b->era_map.hash(b, &key));
 	while (i && ERA(b, i)->rid != rid)
-		i = map_next(&b->era_map, i);
+		i = babel_map_next(&b->era_map, i);
 	return i;
 }
 
-uint32_t origin_by_rid(const struct xy_babel *b, uint64_t rid)
+uint32_t babel_origin_by_rid(const struct xy_babel *b, uint64_t rid)
 {
 	uint32_t i = era_find(b, rid);
 	return i ? ERA(b, i)->origin : 0;
@@ -43,16 +43,16 @@ static uint32_t era_hold(struct xy_babel *b, uint32_t origin, const struct xy_ba
 	uint32_t i = era_find(b, c->rid);
 	while (i && (ERA(b, i)->rid != c->rid || ERA(b, i)->origin != origin ||
 		     ERA(b, i)->epoch != c->origin.epoch))
-		i = map_next(&b->era_map, i);
+		i = babel_map_next(&b->era_map, i);
 	if (!i) {
-		i = pool_take(&b->eras);
+		i = babel_pool_take(&b->eras);
 		if (!i)
 			return 0;
 		ERA(b, i)->rid = c->rid;
 		ERA(b, i)->origin = origin;
 		ERA(b, i)->epoch = c->origin.epoch;
-		if (!map_insert(&b->era_map, i)) {
-			pool_give(&b->eras, i);
+		if (!babel_map_insert(&b->era_map, i)) {
+			babel_pool_give(&b->eras, i);
 			return 0;
 		}
 	}
@@ -64,8 +64,8 @@ static void era_drop(struct xy_babel *b, uint32_t i)
 {
 	if (!i || --ERA(b, i)->refs)
 		return;
-	map_remove(&b->era_map, i);
-	pool_give(&b->eras, i);
+	babel_map_remove(&b->era_map, i);
+	babel_pool_give(&b->eras, i);
 }
 
 // ---- life of an origin ----
@@ -100,10 +100,10 @@ static void dead_append(struct xy_babel *b, uint32_t i)
 	o->dprev = l->tail;
 	*(o->dprev ? &ORIGIN(b, o->dprev)->dnext : &l->head) = i;
 	l->tail = i;
-	timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
+	babel_timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
 }
 
-void origin_idle(struct xy_babel *b, uint32_t i)
+void babel_origin_idle(struct xy_babel *b, uint32_t i)
 {
 	struct origin *o = ORIGIN(b, i);
 	bool idle = !o->proof_count && !o->dest_count;
@@ -115,7 +115,7 @@ void origin_idle(struct xy_babel *b, uint32_t i)
 	}
 	dead_unlink(b, i);
 	if (!o->retire_at && !o->retiring)
-		timer_stop(b, T_ORIGIN, i);
+		babel_timer_stop(b, T_ORIGIN, i);
 }
 
 static void idle_free(struct xy_babel *b, uint32_t i);
@@ -139,7 +139,7 @@ static void uncharge(struct xy_babel *b, uint32_t i)
 	o->dead_since = since;
 }
 
-void origins_orphan(struct xy_babel *b, struct neigh *n)
+void babel_origins_orphan(struct xy_babel *b, struct neigh *n)
 {
 	if (!n->dead.head)
 		return;
@@ -154,11 +154,11 @@ static void origin_free(struct xy_babel *b, uint32_t i)
 		idle_free(b, ORIGIN(b, i)->proofs);
 	dead_unlink(b, i);
 	uncharge(b, i);
-	timer_stop(b, T_ORIGIN, i);
-	map_remove(&b->origin_map, i);
-	map_remove(&b->x_map, i);
+	babel_timer_stop(b, T_ORIGIN, i);
+	babel_map_remove(&b->origin_map, i);
+	babel_map_remove(&b->x_map, i);
 	era_drop(b, ORIGIN(b, i)->era);
-	pool_give(&b->origins, i);
+	babel_pool_give(&b->origins, i);
 }
 
 // The key of a list that has been without a route for the longest time, unless it is preferred.
@@ -201,7 +201,7 @@ static uint32_t origin_add(struct xy_babel *b, const uint8_t ed25519[32], const 
 		free_oldest(b, &n->dead);
 	if (b->origins.used >= b->origins.limit)
 		make_room(b);
-	uint32_t i = pool_take(&b->origins);
+	uint32_t i = babel_pool_take(&b->origins);
 	if (!i)
 		return 0;
 	struct origin *o = ORIGIN(b, i);
@@ -211,7 +211,7 @@ static uint32_t origin_add(struct xy_babel *b, const uint8_t ed25519[32], const 
 		o->charge = (struct charge){n->serial, n->id, false};
 		n->keys_charged++;
 	}
-	if (!map_insert(&b->origin_map, i) || !map_insert(&b->x_map, i)) {
+	if (!babel_map_insert(&b->origin_map, i) || !babel_map_insert(&b->x_map, i)) {
 		origin_free(b, i);
 		return 0;
 	}
@@ -228,7 +228,7 @@ static bool is_unmet(const struct origin *o)
 void xy_babel_origin_prefer(struct xy_babel *b, const struct xy_key *x25519, bool on)
 {
 	static const uint8_t unknown[32];
-	uint32_t i = origin_by_key(b, x25519);
+	uint32_t i = babel_origin_by_key(b, x25519);
 	if (!i && on)
 		i = origin_add(b, unknown, x25519, NULL);
 	if (i && on)
@@ -245,9 +245,9 @@ void xy_babel_origin_prefer(struct xy_babel *b, const struct xy_key *x25519, boo
 static uint32_t share_find(const struct xy_babel *b, const struct neigh *n, uint32_t origin)
 {
 	struct share key = {.origin = origin, .neigh = n->id};
-	uint32_t i = map_first(&b->share_map, b->share_map.hash(b, &key));
+	uint32_t i = babel_map_first(&b->share_map, b->share_map.hash(b, &key));
 	while (i && (SHARE(b, i)->origin != origin || SHARE(b, i)->neigh != n->id))
-		i = map_next(&b->share_map, i);
+		i = babel_map_next(&b->share_map, i);
 	return i;
 }
 
@@ -258,7 +258,7 @@ static bool preferred(const struct xy_babel *b, uint32_t origin)
 }
 
 // An eighth of the limit is kept for origins with a session, a pin or a config entry.
-bool origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin)
+bool babel_origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin)
 {
 	uint32_t limit = n->c.max_origins;
 	if (origin && share_find(b, n, origin))
@@ -286,8 +286,8 @@ static bool table_room(const struct xy_babel *b, const struct neigh *n, uint32_t
 	return n->dests_charged + waiting < room && n->dests_charged / 2 < n->c.max_routes;
 }
 
-bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t dest, uint32_t origin,
-		uint32_t waiting)
+bool babel_route_room(struct xy_babel *b, const struct neigh *n, uint32_t dest, uint32_t origin,
+		      uint32_t waiting)
 {
 	uint32_t share = origin ? share_find(b, n, origin) : 0, limit = n->c.max_routes;
 	if (share && SHARE(b, share)->count >= n->c.max_prefixes)
@@ -299,37 +299,37 @@ bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t dest, uint32
 	return (origin && ORIGIN(b, origin)->prefer) || table_room(b, n, dest, waiting);
 }
 
-void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin)
+void babel_share_add(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
 	if (ORIGIN(b, origin)->charge.serial != n->serial && n->c.trust != XY_BABEL_OPEN)
 		uncharge(b, origin);
 	uint32_t i = share_find(b, n, origin);
 	if (!i) {
-		i = pool_take(&b->shares);
+		i = babel_pool_take(&b->shares);
 		if (!i)
 			return;
 		SHARE(b, i)->origin = origin;
 		SHARE(b, i)->neigh = n->id;
-		map_insert(&b->share_map, i);
+		babel_map_insert(&b->share_map, i);
 		n->origin_count++;
 	}
 	SHARE(b, i)->count++;
 }
 
-void share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin)
+void babel_share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
 	uint32_t i = share_find(b, n, origin);
 	if (!i || --SHARE(b, i)->count)
 		return;
-	map_remove(&b->share_map, i);
-	pool_give(&b->shares, i);
+	babel_map_remove(&b->share_map, i);
+	babel_pool_give(&b->shares, i);
 	n->origin_count--;
 	n->limit_told = false;
 }
 
 // ---- proofs ----
 
-void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out)
+void babel_proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out)
 {
 	*out = (struct xy_babel_claim){
 		.prefix = DEST(b, p->dest)->prefix,
@@ -344,8 +344,8 @@ static uint32_t proof_find(const struct xy_babel *b, uint32_t dest, uint32_t ori
 			   const struct xy_babel_claim *c)
 {
 	struct proof key = {.dest = dest, .seqno = c->seqno, .era = era_find(b, c->rid)};
-	uint32_t i = key.era ? map_first(&b->proof_map, b->proof_map.hash(b, &key)) : 0;
-	for (; i; i = map_next(&b->proof_map, i)) {
+	uint32_t i = key.era ? babel_map_first(&b->proof_map, b->proof_map.hash(b, &key)) : 0;
+	for (; i; i = babel_map_next(&b->proof_map, i)) {
 		const struct proof *p = PROOF(b, i);
 		if (p->dest == dest && p->origin == origin && p->era == key.era &&
 		    p->seqno == c->seqno && p->flags == c->origin.flags &&
@@ -373,10 +373,10 @@ static void proof_free(struct xy_babel *b, uint32_t i)
 	if (o->retiring == i)
 		o->retiring = p->onext;
 	o->proof_count -= !p->idle;
-	origin_idle(b, p->origin);
-	map_remove(&b->proof_map, i);
+	babel_origin_idle(b, p->origin);
+	babel_map_remove(&b->proof_map, i);
 	era_drop(b, p->era);
-	pool_give(&b->proofs, i);
+	babel_pool_give(&b->proofs, i);
 }
 
 static void idle_free(struct xy_babel *b, uint32_t i)
@@ -385,7 +385,7 @@ static void idle_free(struct xy_babel *b, uint32_t i)
 	idle_unlink(b, i);
 	proof_free(b, i);
 	DEST(b, dest)->users--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
 static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
@@ -398,11 +398,11 @@ static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
 	if (b->proofs.used >= b->proofs.limit && b->idle.head)
 		idle_free(b, b->idle.head);
 	DEST(b, dest)->users--;
-	i = pool_take(&b->proofs);
+	i = babel_pool_take(&b->proofs);
 	uint32_t era = i ? era_hold(b, origin, c) : 0;
 	if (!era) {
 		if (i)
-			pool_give(&b->proofs, i);
+			babel_pool_give(&b->proofs, i);
 		return 0;
 	}
 	struct proof *p = PROOF(b, i);
@@ -415,20 +415,20 @@ static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
 			    .tag = c->origin.tag,
 			    .onext = o->proofs};
 	memcpy(p->signature, c->origin.signature, 64);
-	if (!map_insert(&b->proof_map, i)) {
+	if (!babel_map_insert(&b->proof_map, i)) {
 		era_drop(b, era);
-		pool_give(&b->proofs, i);
+		babel_pool_give(&b->proofs, i);
 		return 0;
 	}
 	if (p->onext)
 		PROOF(b, p->onext)->oprev = i;
 	o->proofs = i;
 	o->proof_count++;
-	origin_idle(b, origin);
+	babel_origin_idle(b, origin);
 	return i;
 }
 
-void proof_hold(struct xy_babel *b, uint32_t i)
+void babel_proof_hold(struct xy_babel *b, uint32_t i)
 {
 	struct proof *p = PROOF(b, i);
 	if (p->refs++ || !p->idle)
@@ -436,13 +436,13 @@ void proof_hold(struct xy_babel *b, uint32_t i)
 	idle_unlink(b, i);
 	p->idle = false;
 	ORIGIN(b, p->origin)->proof_count++;
-	origin_idle(b, p->origin);
+	babel_origin_idle(b, p->origin);
 	DEST(b, p->dest)->users--; // whoever holds the proof has the dest as well
 }
 
 // What was verified stays known for a minute: who takes a claim back and says it again costs no
 // second verification. Under an older epoch it will not be said again.
-void proof_drop(struct xy_babel *b, uint32_t i)
+void babel_proof_drop(struct xy_babel *b, uint32_t i)
 {
 	struct proof *p = PROOF(b, i);
 	if (--p->refs)
@@ -453,28 +453,28 @@ void proof_drop(struct xy_babel *b, uint32_t i)
 	}
 	p->idle = true;
 	ORIGIN(b, p->origin)->proof_count--;
-	origin_idle(b, p->origin);
+	babel_origin_idle(b, p->origin);
 	p->idle_at = centiseconds(b->now);
 	p->iprev = b->idle.tail;
 	*(p->iprev ? &PROOF(b, p->iprev)->inext : &b->idle.head) = i;
 	b->idle.tail = i;
 	DEST(b, p->dest)->users++;
-	global_at(b, b->now + PROOF_GC);
+	babel_global_at(b, b->now + PROOF_GC);
 }
 
-void proofs_expire(struct xy_babel *b)
+void babel_proofs_expire(struct xy_babel *b)
 {
 	const uint32_t life = centiseconds(PROOF_GC);
 	for (; b->idle.head && steps_left(b); b->stats.steps++) {
 		uint32_t age = centiseconds(b->now) - PROOF(b, b->idle.head)->idle_at;
 		if (age < life) {
-			global_at(b, b->now + (life - age) * 10 * XY_MSEC);
+			babel_global_at(b, b->now + (life - age) * 10 * XY_MSEC);
 			return;
 		}
 		idle_free(b, b->idle.head);
 	}
 	if (b->idle.head)
-		global_at(b, b->now);
+		babel_global_at(b, b->now);
 }
 
 // ---- epochs ----
@@ -491,14 +491,14 @@ static void retire_dest(struct xy_babel *b, uint32_t origin, uint32_t dest)
 		if (!p || PROOF(b, p)->origin != origin ||
 		    ERA(b, PROOF(b, p)->era)->epoch >= ORIGIN(b, origin)->epoch)
 			continue;
-		send_answer(b, neigh_of(b, ROUTE(b, r)->neigh), origin);
-		route_drop(b, r);
+		babel_send_answer(b, babel_neigh_of(b, ROUTE(b, r)->neigh), origin);
+		babel_route_drop(b, r);
 		dropped = true;
 	}
 	if (dropped)
-		dest_select(b, dest);
+		babel_dest_select(b, dest);
 	d->users--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
 static void retire_older(struct xy_babel *b, uint32_t origin)
@@ -512,7 +512,7 @@ static void retire_older(struct xy_babel *b, uint32_t origin)
 			retire_dest(b, origin, p->dest);
 	}
 	if (o->retiring)
-		timer_set(b, T_ORIGIN, origin, b->now);
+		babel_timer_set(b, T_ORIGIN, origin, b->now);
 }
 
 static void raise_epoch(struct xy_babel *b, uint32_t origin, const struct xy_babel_claim *c)
@@ -527,7 +527,7 @@ static void raise_epoch(struct xy_babel *b, uint32_t origin, const struct xy_bab
 	if (o->proof_count) {
 		o->retire_at = b->now + RETIRE;
 		if (!o->retiring)
-			timer_set(b, T_ORIGIN, origin, o->retire_at);
+			babel_timer_set(b, T_ORIGIN, origin, o->retire_at);
 	}
 }
 
@@ -540,7 +540,7 @@ static void show_better(struct origin *o, const struct xy_babel_claim *c)
 		o->shown = *c;
 }
 
-void origin_timer(struct xy_babel *b, uint32_t i)
+void babel_origin_timer(struct xy_babel *b, uint32_t i)
 {
 	struct origin *o = ORIGIN(b, i);
 	if (o->retire_at && o->retire_at <= b->now) {
@@ -552,20 +552,20 @@ void origin_timer(struct xy_babel *b, uint32_t i)
 	if (o->retiring)
 		return;
 	if (o->retire_at)
-		timer_set(b, T_ORIGIN, i, o->retire_at);
+		babel_timer_set(b, T_ORIGIN, i, o->retire_at);
 	else if (o->dead && b->now - o->dead_since >= ORIGIN_GC && !o->prefer)
 		origin_free(b, i);
 	else if (o->dead)
-		timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
+		babel_timer_set(b, T_ORIGIN, i, b->now + ORIGIN_GC);
 }
 
 // The newest signature that we hold, in a retraction: harmless to whoever is honest, and it shows
 // an origin that lost its state where to go on.
 static void answer_old(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
-	refuse(b, n, XY_BABEL_REFUSED_OLD_EPOCH);
-	if (answer_due(b, n, origin))
-		send_answer(b, n, origin);
+	babel_refuse(b, n, XY_BABEL_REFUSED_OLD_EPOCH);
+	if (babel_answer_due(b, n, origin))
+		babel_send_answer(b, n, origin);
 	else
 		n->skipped = true; // no Acknowledgment: it says so again, and is answered then
 }
@@ -583,25 +583,25 @@ static bool waits_for(const struct xy_babel *b, const struct wait *w, const stru
 static uint32_t wait_find(const struct xy_babel *b, const struct neigh *n,
 			  const struct xy_prefix *p, uint64_t rid)
 {
-	uint32_t i = map_first(&b->wait_map, wait_key(b, n->id, p, rid));
+	uint32_t i = babel_map_first(&b->wait_map, babel_wait_key(b, n->id, p, rid));
 	while (i && !waits_for(b, WAIT(b, i), n, p, rid))
-		i = map_next(&b->wait_map, i);
+		i = babel_map_next(&b->wait_map, i);
 	return i;
 }
 
 static void may_go(struct xy_babel *b, const struct neigh *n)
 {
 	if (n->removed && !n->wait_count && !n->job_count)
-		bulk_wanted(b);
+		babel_bulk_wanted(b);
 }
 
 static void wait_free(struct xy_babel *b, uint32_t i)
 {
-	map_remove(&b->wait_map, i);
-	struct neigh *n = neigh_of(b, WAIT(b, i)->neigh);
+	babel_map_remove(&b->wait_map, i);
+	struct neigh *n = babel_neigh_of(b, WAIT(b, i)->neigh);
 	n->wait_count--;
 	may_go(b, n);
-	pool_give(&b->waits, i);
+	babel_pool_give(&b->waits, i);
 }
 
 static void wait_drop(struct xy_babel *b, uint32_t i)
@@ -614,7 +614,7 @@ static void wait_drop(struct xy_babel *b, uint32_t i)
 	wait_free(b, i);
 }
 
-void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint64_t rid)
+void babel_wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint64_t rid)
 {
 	uint32_t i = n->wait_count ? wait_find(b, n, p, rid) : 0;
 	if (i)
@@ -631,9 +631,9 @@ static bool same_claim(const struct xy_babel_claim *a, const struct xy_babel_cla
 
 static uint32_t job_find(const struct xy_babel *b, const struct xy_babel_claim *c)
 {
-	uint32_t i = map_first(&b->job_map, hash_bytes(b, c->origin.signature, 64));
+	uint32_t i = babel_map_first(&b->job_map, babel_hash_bytes(b, c->origin.signature, 64));
 	while (i && !same_claim(&JOB(b, i)->claim, c))
-		i = map_next(&b->job_map, i);
+		i = babel_map_next(&b->job_map, i);
 	return i;
 }
 
@@ -651,19 +651,19 @@ static uint32_t job_get(struct xy_babel *b, struct neigh *n, const struct xy_bab
 	uint32_t i = job_find(b, c);
 	if (i)
 		return i;
-	i = job_room(b, n) ? pool_take(&b->jobs) : 0;
+	i = job_room(b, n) ? babel_pool_take(&b->jobs) : 0;
 	if (!i)
 		return 0;
 	struct job *j = JOB(b, i);
 	j->claim = *c;
 	j->neigh = n->id;
 	j->serial = ++b->serial;
-	if (!map_insert(&b->job_map, i)) {
-		pool_give(&b->jobs, i);
+	if (!babel_map_insert(&b->job_map, i)) {
+		babel_pool_give(&b->jobs, i);
 		return 0;
 	}
 	n->job_count++;
-	struct xy_babel_action *a = action_add(b, XY_BABEL_VERIFY);
+	struct xy_babel_action *a = babel_action_add(b, XY_BABEL_VERIFY);
 	a->verify.id = (uint64_t)j->serial << 32 | i;
 	a->verify.claim = *c;
 	b->stats.verifications++;
@@ -672,23 +672,23 @@ static uint32_t job_get(struct xy_babel *b, struct neigh *n, const struct xy_bab
 
 static void job_free(struct xy_babel *b, uint32_t i)
 {
-	struct neigh *n = neigh_of(b, JOB(b, i)->neigh);
+	struct neigh *n = babel_neigh_of(b, JOB(b, i)->neigh);
 	n->job_count--;
 	may_go(b, n);
-	map_remove(&b->job_map, i);
+	babel_map_remove(&b->job_map, i);
 	JOB(b, i)->serial = 0;
-	pool_give(&b->jobs, i);
+	babel_pool_give(&b->jobs, i);
 }
 
 static void wait_add(struct xy_babel *b, struct neigh *n, const struct xy_babel_claim *c,
 		     const struct xy_babel_update *u)
 {
-	wait_cancel(b, n, &c->prefix, c->rid);
+	babel_wait_cancel(b, n, &c->prefix, c->rid);
 	uint32_t job = n->wait_count < WAITS ? job_get(b, n, c) : 0;
-	uint32_t i = job ? pool_take(&b->waits) : 0;
+	uint32_t i = job ? babel_pool_take(&b->waits) : 0;
 	if (!i) {
 		n->skipped = true;
-		refuse(b, n, XY_BABEL_REFUSED_BUSY);
+		babel_refuse(b, n, XY_BABEL_REFUSED_BUSY);
 		return;
 	}
 	struct job *j = JOB(b, job);
@@ -698,8 +698,8 @@ static void wait_add(struct xy_babel *b, struct neigh *n, const struct xy_babel_
 				    .gen = n->gen,
 				    .metric = u->metric,
 				    .interval = u->interval};
-	if (!map_insert(&b->wait_map, i)) {
-		pool_give(&b->waits, i);
+	if (!babel_map_insert(&b->wait_map, i)) {
+		babel_pool_give(&b->waits, i);
 		return;
 	}
 	j->waits = i;
@@ -711,7 +711,7 @@ static bool about_us(struct xy_babel *b, struct neigh *n, const struct xy_babel_
 {
 	if (memcmp(c->origin.key, b->c.ed25519.b, 32) != 0)
 		return false;
-	if (own_foreign(b, c))
+	if (babel_own_foreign(b, c))
 		wait_add(b, n, c, u);
 	return true;
 }
@@ -724,7 +724,7 @@ static bool known_bad(struct xy_babel *b, struct neigh *n, const struct xy_babel
 	if (xy_addr_is_mesh(&c->prefix.addr)) {
 		struct xy_prefix own = xy_key_prefix(&o->x25519);
 		if (!xy_prefix_eq(&own, &c->prefix)) {
-			refuse(b, n, XY_BABEL_REFUSED_NOT_OWNER);
+			babel_refuse(b, n, XY_BABEL_REFUSED_NOT_OWNER);
 			return true;
 		}
 	}
@@ -733,7 +733,7 @@ static bool known_bad(struct xy_babel *b, struct neigh *n, const struct xy_babel
 		return true;
 	}
 	if (c->origin.epoch == o->epoch && c->rid != o->rid) {
-		refuse(b, n, XY_BABEL_REFUSED_BAD_ROUTER_ID);
+		babel_refuse(b, n, XY_BABEL_REFUSED_BAD_ROUTER_ID);
 		return true;
 	}
 	return false;
@@ -741,32 +741,32 @@ static bool known_bad(struct xy_babel *b, struct neigh *n, const struct xy_babel
 
 static bool has_room(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t origin)
 {
-	if (dest && route_find(b, dest, n))
+	if (dest && babel_route_find(b, dest, n))
 		return true;
-	if (!route_room(b, n, dest, origin, n->wait_count)) {
-		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+	if (!babel_route_room(b, n, dest, origin, n->wait_count)) {
+		babel_refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return false;
 	}
-	if (!origin_room(b, n, origin)) {
-		refuse(b, n, XY_BABEL_REFUSED_ORIGIN_LIMIT);
+	if (!babel_origin_room(b, n, origin)) {
+		babel_refuse(b, n, XY_BABEL_REFUSED_ORIGIN_LIMIT);
 		return false;
 	}
 	return true;
 }
 
-void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+void babel_claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
 {
 	struct xy_babel_claim c = {u->prefix, u->rid, u->seqno, u->origin};
 	bool finite = u->metric != XY_BABEL_INFINITY;
 	if (c.origin.epoch == UINT32_MAX) {
-		refuse(b, n, XY_BABEL_REFUSED_BAD_EPOCH);
+		babel_refuse(b, n, XY_BABEL_REFUSED_BAD_EPOCH);
 		return;
 	}
 	if (about_us(b, n, &c, u))
 		return;
-	uint32_t origin = origin_find(b, c.origin.key), dest = 0;
+	uint32_t origin = babel_origin_find(b, c.origin.key), dest = 0;
 	if (origin)
-		dest = dest_find(b, &c.prefix, origin);
+		dest = babel_dest_find(b, &c.prefix, origin);
 	if (origin && known_bad(b, n, &c, origin))
 		return;
 	if (!finite && (!origin || c.origin.epoch <= ORIGIN(b, origin)->epoch))
@@ -774,7 +774,7 @@ void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_up
 	uint32_t proof = origin && dest ? proof_find(b, dest, origin, &c) : 0;
 	if (finite && proof) {
 		b->stats.cached++;
-		update_apply(b, n, &c.prefix, proof, c.rid, c.seqno, u->metric, u->interval);
+		babel_update_apply(b, n, &c.prefix, proof, c.rid, c.seqno, u->metric, u->interval);
 	} else if (has_room(b, n, dest, origin)) {
 		wait_add(b, n, &c, u);
 	}
@@ -798,38 +798,38 @@ static enum xy_babel_refusal why(int result)
 static uint32_t complete(struct xy_babel *b, const uint8_t ed25519[32], const struct xy_key *x,
 			 struct neigh *n)
 {
-	uint32_t i = origin_by_key(b, x);
+	uint32_t i = babel_origin_by_key(b, x);
 	if (!i)
 		return origin_add(b, ed25519, x, n);
 	b->unmet -= is_unmet(ORIGIN(b, i));
-	map_remove(&b->origin_map, i);
+	babel_map_remove(&b->origin_map, i);
 	memcpy(ORIGIN(b, i)->ed25519.b, ed25519, 32);
-	map_insert(&b->origin_map, i);
+	babel_map_insert(&b->origin_map, i);
 	return i;
 }
 
 static void apply_wait(struct xy_babel *b, const struct xy_babel_claim *c, uint32_t origin,
 		       const struct wait *w)
 {
-	struct neigh *n = neigh_of(b, w->neigh);
+	struct neigh *n = babel_neigh_of(b, w->neigh);
 	if (c->origin.epoch < ORIGIN(b, origin)->epoch) {
 		answer_old(b, n, origin);
 		return;
 	}
 	if (w->metric == XY_BABEL_INFINITY || w->gen != n->gen)
 		return; // it only told of the epoch, or was taken back meanwhile
-	uint32_t dest = dest_get(b, &c->prefix, origin);
+	uint32_t dest = babel_dest_get(b, &c->prefix, origin);
 	uint32_t proof = dest ? proof_add(b, dest, origin, c) : 0;
 	if (!proof) {
-		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+		babel_refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return;
 	}
 	DEST(b, dest)->users++;
-	proof_hold(b, proof);
-	update_apply(b, n, &c->prefix, proof, c->rid, c->seqno, w->metric, w->interval);
-	proof_drop(b, proof);
+	babel_proof_hold(b, proof);
+	babel_update_apply(b, n, &c->prefix, proof, c->rid, c->seqno, w->metric, w->interval);
+	babel_proof_drop(b, proof);
 	DEST(b, dest)->users--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
 static void verified(struct xy_babel *b, struct job *j, int result, const struct xy_key *x25519)
@@ -837,11 +837,12 @@ static void verified(struct xy_babel *b, struct job *j, int result, const struct
 	uint32_t origin = 0;
 	bool ours = !memcmp(j->claim.origin.key, b->c.ed25519.b, 32);
 	if (result == 0 && ours)
-		own_seen(b, &j->claim);
+		babel_own_seen(b, &j->claim);
 	if (result == 0 && !ours) {
-		origin = origin_find(b, j->claim.origin.key);
+		origin = babel_origin_find(b, j->claim.origin.key);
 		if (!origin)
-			origin = complete(b, j->claim.origin.key, x25519, neigh_of(b, j->neigh));
+			origin = complete(b, j->claim.origin.key, x25519,
+					  babel_neigh_of(b, j->neigh));
 		b->stats.verified++;
 	}
 	if (origin && (j->claim.origin.epoch > ORIGIN(b, origin)->epoch || !ORIGIN(b, origin)->rid))
@@ -856,9 +857,9 @@ static void verified(struct xy_babel *b, struct job *j, int result, const struct
 		if (origin)
 			apply_wait(b, &j->claim, origin, &w);
 		else if (result)
-			refuse(b, neigh_of(b, w.neigh), why(result));
+			babel_refuse(b, babel_neigh_of(b, w.neigh), why(result));
 	}
-	uint32_t dest = origin ? dest_find(b, &j->claim.prefix, origin) : 0;
+	uint32_t dest = origin ? babel_dest_find(b, &j->claim.prefix, origin) : 0;
 	if (dest) // the older route of the same prefix goes at once
 		retire_dest(b, origin, dest);
 }

@@ -9,7 +9,7 @@
 enum { SIGN_STEPS = 8 };     // what a SIGN action costs
 enum { SEQNO_LAST = 32767 }; // the epoch rises before a seqno passes it
 
-bool own_rid(const struct xy_babel *b, uint64_t rid)
+bool babel_own_rid(const struct xy_babel *b, uint64_t rid)
 {
 	bool found = rid == b->rid;
 	for (size_t i = 0; i < XY_ARRAY_SIZE(b->old_rids); i++)
@@ -17,7 +17,7 @@ bool own_rid(const struct xy_babel *b, uint64_t rid)
 	return found;
 }
 
-void own_current(const struct own *o, uint64_t *rid, uint16_t *seqno)
+void babel_own_current(const struct own *o, uint64_t *rid, uint16_t *seqno)
 {
 	*rid = o->ready ? o->rid : 0;
 	*seqno = o->seqno;
@@ -31,7 +31,7 @@ static void ask_epoch(struct xy_babel *b, uint32_t above)
 	if (b->epoch_asked >= want || above >= UINT32_MAX - 1)
 		return;
 	b->epoch_asked = want;
-	action_add(b, XY_BABEL_SAVE_EPOCH)->epoch = want;
+	babel_action_add(b, XY_BABEL_SAVE_EPOCH)->epoch = want;
 	b->stats.raises++;
 }
 
@@ -48,12 +48,12 @@ void xy_babel_epoch_saved(struct xy_babel *b, uint32_t epoch, xy_nsec now)
 	b->max_seqno = 0;
 	b->dropped = false;
 	b->resign = 1;
-	global_at(b, b->now);
+	babel_global_at(b, b->now);
 }
 
 // What we announce gets its signature under the new epoch, a slice at a time; until then it stands
 // under the older one.
-void own_resign(struct xy_babel *b)
+void babel_own_resign(struct xy_babel *b)
 {
 	for (; b->resign && b->resign <= b->owns.top && steps_left(b); b->resign++) {
 		struct own *o = OWN(b, b->resign);
@@ -71,13 +71,13 @@ void own_resign(struct xy_babel *b)
 
 // Under our key, and no echo of what we said. What was announced and dropped in this epoch is not
 // kept, so after that only a seqno above all of ours tells.
-bool own_foreign(const struct xy_babel *b, const struct xy_babel_claim *c)
+bool babel_own_foreign(const struct xy_babel *b, const struct xy_babel_claim *c)
 {
 	if (c->origin.epoch != b->epoch)
 		return c->origin.epoch > b->epoch;
 	if (c->seqno > b->max_seqno || b->dropped)
 		return c->seqno > b->max_seqno;
-	uint32_t dest = dest_find(b, &c->prefix, 0), i = dest ? DEST(b, dest)->own : 0;
+	uint32_t dest = babel_dest_find(b, &c->prefix, 0), i = dest ? DEST(b, dest)->own : 0;
 	const struct own *o = i ? OWN(b, i) : NULL;
 	bool external = c->origin.flags & XY_BABEL_ORIGIN_EXTERNAL;
 	return !o || c->seqno > o->want_seqno || external != o->external || c->origin.tag != o->tag;
@@ -85,22 +85,22 @@ bool own_foreign(const struct xy_babel *b, const struct xy_babel_claim *c)
 
 // Somebody shows our key with an epoch above ours, or in ours with what we never signed: our state
 // was lost, or a second node has our key. We go above it, at most once a minute.
-void own_seen(struct xy_babel *b, const struct xy_babel_claim *c)
+void babel_own_seen(struct xy_babel *b, const struct xy_babel_claim *c)
 {
-	if (!own_foreign(b, c))
+	if (!babel_own_foreign(b, c))
 		return;
 	bool again = b->epoch_raised != 0;
 	if (c->origin.epoch > b->lost_epoch)
 		b->lost_epoch = c->origin.epoch;
 	if (again && b->now - b->epoch_raised < EPOCH_PAUSE) {
 		b->lost_pending = true;
-		global_at(b, b->epoch_raised + EPOCH_PAUSE);
+		babel_global_at(b, b->epoch_raised + EPOCH_PAUSE);
 		return;
 	}
 	b->epoch_raised = b->now;
 	b->lost_pending = false;
-	notice(b, again ? XY_BABEL_NOTICE_TWO_NODES : XY_BABEL_NOTICE_EPOCH_LOST, NULL, &c->prefix,
-	       &b->c.key);
+	babel_notice(b, again ? XY_BABEL_NOTICE_TWO_NODES : XY_BABEL_NOTICE_EPOCH_LOST, NULL,
+		     &c->prefix, &b->c.key);
 	ask_epoch(b, c->origin.epoch);
 }
 
@@ -110,7 +110,7 @@ static void raise_withdrawn(struct xy_babel *b)
 		return;
 	xy_nsec next = b->withdraw_raised + WITHDRAW_PAUSE;
 	if (b->withdraw_raised && b->now < next) {
-		global_at(b, next);
+		babel_global_at(b, next);
 		return;
 	}
 	b->withdrawn = false;
@@ -118,20 +118,20 @@ static void raise_withdrawn(struct xy_babel *b)
 	ask_epoch(b, b->epoch > b->epoch_asked ? b->epoch : b->epoch_asked);
 }
 
-void own_global(struct xy_babel *b)
+void babel_own_global(struct xy_babel *b)
 {
 	raise_withdrawn(b);
 	if (!b->lost_pending)
 		return;
 	if (b->now - b->epoch_raised < EPOCH_PAUSE) {
-		global_at(b, b->epoch_raised + EPOCH_PAUSE);
+		babel_global_at(b, b->epoch_raised + EPOCH_PAUSE);
 		return;
 	}
 	b->lost_pending = false;
 	if (b->lost_epoch < b->epoch)
 		return;
 	b->epoch_raised = b->now;
-	notice(b, XY_BABEL_NOTICE_TWO_NODES, NULL, NULL, &b->c.key);
+	babel_notice(b, XY_BABEL_NOTICE_TWO_NODES, NULL, NULL, &b->c.key);
 	ask_epoch(b, b->lost_epoch);
 }
 
@@ -141,8 +141,8 @@ static void announce_new(struct xy_babel *b, uint32_t i, bool new_source)
 {
 	struct own *o = OWN(b, i);
 	if (new_source)
-		log_touch(b, o->dest, true);
-	request_check(b, o->dest);
+		babel_log_touch(b, o->dest, true);
+	babel_request_check(b, o->dest);
 }
 
 static void sign(struct xy_babel *b, uint32_t i)
@@ -166,7 +166,7 @@ static void sign(struct xy_babel *b, uint32_t i)
 			   .epoch = b->epoch,
 			   .tag = o->tag}};
 	memcpy(o->next.origin.key, b->c.ed25519.b, 32);
-	struct xy_babel_action *a = action_add(b, XY_BABEL_SIGN);
+	struct xy_babel_action *a = babel_action_add(b, XY_BABEL_SIGN);
 	a->sign.id = (uint64_t)o->serial << 32 | i;
 	a->sign.claim = o->next;
 }
@@ -208,7 +208,7 @@ static void raise_seqno(struct xy_babel *b, uint32_t i)
 }
 
 // Raised by one, whatever was asked for (RFC 8966 section 3.8.1.2), at most once in 4 s.
-bool own_request(struct xy_babel *b, uint32_t i, uint16_t seqno)
+bool babel_own_request(struct xy_babel *b, uint32_t i, uint16_t seqno)
 {
 	struct own *o = OWN(b, i);
 	if (!o->ready || !seqno_above(seqno, o->want_seqno))
@@ -217,14 +217,14 @@ bool own_request(struct xy_babel *b, uint32_t i, uint16_t seqno)
 		return true;
 	if (o->raised && b->now - o->raised < SEQNO_PAUSE) {
 		o->wanted = true;
-		timer_set(b, T_OWN, i, o->raised + SEQNO_PAUSE);
+		babel_timer_set(b, T_OWN, i, o->raised + SEQNO_PAUSE);
 		return true;
 	}
 	raise_seqno(b, i);
 	return true;
 }
 
-void own_timer(struct xy_babel *b, uint32_t i)
+void babel_own_timer(struct xy_babel *b, uint32_t i)
 {
 	if (OWN(b, i)->wanted)
 		raise_seqno(b, i);
@@ -234,7 +234,7 @@ void own_timer(struct xy_babel *b, uint32_t i)
 
 static uint32_t own_add(struct xy_babel *b, uint32_t dest)
 {
-	uint32_t i = pool_take(&b->owns);
+	uint32_t i = babel_pool_take(&b->owns);
 	if (!i)
 		return 0;
 	struct own *o = OWN(b, i);
@@ -246,18 +246,18 @@ static uint32_t own_add(struct xy_babel *b, uint32_t dest)
 	return i;
 }
 
-void own_drop(struct xy_babel *b, uint32_t i)
+void babel_own_drop(struct xy_babel *b, uint32_t i)
 {
 	struct own *o = OWN(b, i);
-	timer_stop(b, T_OWN, i);
+	babel_timer_stop(b, T_OWN, i);
 	DEST(b, o->dest)->own = 0;
 	DEST(b, o->dest)->was_external |= o->external;
 	o->live = o->signing = false;
 	b->dropped = true;
-	pool_give(&b->owns, i);
+	babel_pool_give(&b->owns, i);
 }
 
-uint32_t own_external(struct xy_babel *b, uint32_t dest, uint32_t tag)
+uint32_t babel_own_external(struct xy_babel *b, uint32_t dest, uint32_t tag)
 {
 	uint32_t i = own_add(b, dest);
 	if (!i)
@@ -268,10 +268,10 @@ uint32_t own_external(struct xy_babel *b, uint32_t dest, uint32_t tag)
 	return i;
 }
 
-void own_aggregate(struct xy_babel *b)
+void babel_own_aggregate(struct xy_babel *b)
 {
 	const struct xy_prefix mesh = XY_MESH_PREFIX;
-	uint32_t dest = dest_get(b, &mesh, 0);
+	uint32_t dest = babel_dest_get(b, &mesh, 0);
 	if (!dest || DEST(b, dest)->own)
 		return;
 	uint32_t i = own_add(b, dest);
@@ -287,19 +287,19 @@ int xy_babel_announce(struct xy_babel *b, const struct xy_prefix *p, xy_nsec now
 	xy_babel_enter(b, now);
 	if (xy_addr_is_mesh(&p->addr) && p->len >= 7 && !xy_prefix_eq(p, &mine))
 		return -EPERM;
-	uint32_t dest = dest_get(b, p, 0);
+	uint32_t dest = babel_dest_get(b, p, 0);
 	if (!dest)
 		return -ENOMEM;
 	struct dest *d = DEST(b, dest);
 	if (d->own && !OWN(b, d->own)->external)
 		return -EEXIST;
 	if (d->own)
-		own_drop(b, d->own);
+		babel_own_drop(b, d->own);
 	uint32_t i = own_add(b, dest);
 	if (!i)
 		return -ENOMEM;
 	sign(b, i);
-	dest_select(b, dest);
+	babel_dest_select(b, dest);
 	xy_babel_leave(b);
 	return 0;
 }
@@ -307,11 +307,11 @@ int xy_babel_announce(struct xy_babel *b, const struct xy_prefix *p, xy_nsec now
 int xy_babel_withdraw(struct xy_babel *b, const struct xy_prefix *p, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	uint32_t dest = dest_find(b, p, 0), i = dest ? DEST(b, dest)->own : 0;
+	uint32_t dest = babel_dest_find(b, p, 0), i = dest ? DEST(b, dest)->own : 0;
 	if (!i || OWN(b, i)->external || OWN(b, i)->aggregate)
 		return -ENOENT;
-	own_drop(b, i);
-	dest_withdrawn(b, dest);
+	babel_own_drop(b, i);
+	babel_dest_withdrawn(b, dest);
 	b->withdrawn = true;
 	raise_withdrawn(b);
 	xy_babel_leave(b);

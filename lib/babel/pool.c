@@ -6,12 +6,12 @@
 
 enum { GIVEN_BACK = 64 }; // chunks in one call
 
-void pool_init(struct pool *p, size_t object, uint32_t limit)
+void babel_pool_init(struct pool *p, size_t object, uint32_t limit)
 {
 	*p = (struct pool){.object = (object + 7) & ~(size_t)7, .limit = limit};
 }
 
-void pool_clear(struct pool *p)
+void babel_pool_clear(struct pool *p)
 {
 	for (uint32_t i = 0; i < p->chunk_count; i++)
 		free(p->chunks[i]);
@@ -36,26 +36,26 @@ static bool grow(struct pool *p)
 	return true;
 }
 
-uint32_t pool_take(struct pool *p)
+uint32_t babel_pool_take(struct pool *p)
 {
 	if (p->used >= p->limit)
 		return 0;
 	uint32_t i = p->free;
 	if (i) {
-		p->free = *(uint32_t *)pool_at(p, i);
+		p->free = *(uint32_t *)babel_pool_at(p, i);
 	} else {
 		if (p->top == p->chunk_count * POOL_CHUNK && !grow(p))
 			return 0;
 		i = ++p->top;
 	}
 	p->used++;
-	memset(pool_at(p, i), 0, p->object);
+	memset(babel_pool_at(p, i), 0, p->object);
 	return i;
 }
 
-void pool_give(struct pool *p, uint32_t i)
+void babel_pool_give(struct pool *p, uint32_t i)
 {
-	*(uint32_t *)pool_at(p, i) = p->free;
+	*(uint32_t *)babel_pool_at(p, i) = p->free;
 	p->free = i;
 	if (--p->used)
 		return;
@@ -64,12 +64,12 @@ void pool_give(struct pool *p, uint32_t i)
 		free(p->chunks[--p->chunk_count]);
 }
 
-size_t pool_bytes(const struct pool *p)
+size_t babel_pool_bytes(const struct pool *p)
 {
 	return (size_t)p->chunk_count * POOL_CHUNK * p->object;
 }
 
-bool seq_grow(struct seq *s)
+bool babel_seq_grow(struct seq *s)
 {
 	uint32_t more = s->size ? s->size + SEQ_FIRST : SEQ_FIRST;
 	uint32_t k = 27 - (uint32_t)__builtin_clz(s->size + SEQ_FIRST);
@@ -82,15 +82,15 @@ bool seq_grow(struct seq *s)
 	return true;
 }
 
-void seq_clear(struct seq *s)
+void babel_seq_clear(struct seq *s)
 {
 	for (size_t k = 0; k < sizeof(s->parts) / sizeof(s->parts[0]); k++)
 		free(s->parts[k]);
 	*s = (struct seq){.object = s->object};
 }
 
-void map_init(struct map *m, struct pool *p, size_t next,
-	      uint32_t (*hash)(const void *owner, const void *object), const void *owner)
+void babel_map_init(struct map *m, struct pool *p, size_t next,
+		    uint32_t (*hash)(const void *owner, const void *object), const void *owner)
 {
 	*m = (struct map){.pool = p,
 			  .next = next,
@@ -99,31 +99,31 @@ void map_init(struct map *m, struct pool *p, size_t next,
 			  .buckets = {.object = sizeof(uint32_t)}};
 }
 
-void map_clear(struct map *m)
+void babel_map_clear(struct map *m)
 {
-	seq_clear(&m->buckets);
+	babel_seq_clear(&m->buckets);
 	m->bucket_count = m->count = 0;
 }
 
 static uint32_t *next_of(const struct map *m, uint32_t i)
 {
-	return (uint32_t *)((uint8_t *)pool_at(m->pool, i) + m->next);
+	return (uint32_t *)((uint8_t *)babel_pool_at(m->pool, i) + m->next);
 }
 
 static uint32_t *bucket_at(const struct map *m, uint32_t at)
 {
-	return seq_at(&m->buckets, at);
+	return babel_seq_at(&m->buckets, at);
 }
 
 static uint32_t *bucket_of(const struct map *m, uint32_t i)
 {
-	return bucket_at(m, map_bucket(m, m->hash(m->owner, pool_at(m->pool, i))));
+	return bucket_at(m, babel_map_bucket(m, m->hash(m->owner, babel_pool_at(m->pool, i))));
 }
 
 // One bucket more: what belongs there was in the bucket half the table below.
 static bool grow_by_one(struct map *m)
 {
-	if (m->bucket_count == m->buckets.size && !seq_grow(&m->buckets))
+	if (m->bucket_count == m->buckets.size && !babel_seq_grow(&m->buckets))
 		return m->bucket_count != 0; // longer chains, no harm
 	uint32_t new = m->bucket_count++;
 	*bucket_at(m, new) = 0;
@@ -141,7 +141,7 @@ static bool grow_by_one(struct map *m)
 	return true;
 }
 
-bool map_insert(struct map *m, uint32_t i)
+bool babel_map_insert(struct map *m, uint32_t i)
 {
 	if (m->count >= m->bucket_count && !grow_by_one(m))
 		return false;
@@ -152,7 +152,7 @@ bool map_insert(struct map *m, uint32_t i)
 	return true;
 }
 
-void map_remove(struct map *m, uint32_t i)
+void babel_map_remove(struct map *m, uint32_t i)
 {
 	for (uint32_t *at = bucket_of(m, i); *at; at = next_of(m, *at))
 		if (*at == i) {
@@ -162,64 +162,65 @@ void map_remove(struct map *m, uint32_t i)
 		}
 }
 
-void heap_clear(struct heap *h)
+void babel_heap_clear(struct heap *h)
 {
-	seq_clear(&h->entries);
+	babel_seq_clear(&h->entries);
 	h->count = 0;
 }
 
 // Positions are kept plus one: 0 means not in the heap.
 static void put(struct heap *h, uint32_t at, struct heap_entry e)
 {
-	*heap_at(h, at) = e;
+	*babel_heap_at(h, at) = e;
 	*h->place(h->owner, e.ref) = at + 1;
 }
 
 static void sift_up(struct heap *h, uint32_t at, struct heap_entry e)
 {
-	for (; at > 0 && heap_at(h, (at - 1) / 2)->at > e.at; at = (at - 1) / 2)
-		put(h, at, *heap_at(h, (at - 1) / 2));
+	for (; at > 0 && babel_heap_at(h, (at - 1) / 2)->at > e.at; at = (at - 1) / 2)
+		put(h, at, *babel_heap_at(h, (at - 1) / 2));
 	put(h, at, e);
 }
 
 static void sift_down(struct heap *h, uint32_t at, struct heap_entry e)
 {
 	for (uint32_t child; (child = 2 * at + 1) < h->count; at = child) {
-		if (child + 1 < h->count && heap_at(h, child + 1)->at < heap_at(h, child)->at)
+		if (child + 1 < h->count &&
+		    babel_heap_at(h, child + 1)->at < babel_heap_at(h, child)->at)
 			child++;
-		if (heap_at(h, child)->at >= e.at)
+		if (babel_heap_at(h, child)->at >= e.at)
 			break;
-		put(h, at, *heap_at(h, child));
+		put(h, at, *babel_heap_at(h, child));
 	}
 	put(h, at, e);
 }
 
-void heap_set(struct heap *h, uint32_t ref, xy_nsec at)
+void babel_heap_set(struct heap *h, uint32_t ref, xy_nsec at)
 {
 	struct heap_entry e = {at, ref};
 	uint32_t pos = *h->place(h->owner, ref);
 	if (pos) {
-		if (at < heap_at(h, pos - 1)->at)
+		if (at < babel_heap_at(h, pos - 1)->at)
 			sift_up(h, pos - 1, e);
 		else
 			sift_down(h, pos - 1, e);
 		return;
 	}
-	if (h->count == h->entries.size && !seq_grow(&h->entries))
+	if (h->count == h->entries.size && !babel_seq_grow(&h->entries))
 		return; // no timer for it: the object stays until something else ends it
 	sift_up(h, h->count++, e);
 }
 
-void heap_stop(struct heap *h, uint32_t ref)
+void babel_heap_stop(struct heap *h, uint32_t ref)
 {
 	uint32_t *place = h->place(h->owner, ref), pos = *place;
 	if (!pos)
 		return;
 	*place = 0;
-	struct heap_entry last = *heap_at(h, --h->count);
+	struct heap_entry last = *babel_heap_at(h, --h->count);
 	if (pos - 1 == h->count)
 		return;
-	if (pos - 1 > 0 && heap_at(h, (pos - 2) / 2)->at > last.at)
+	if (pos - 1 > 0 && babel_heap_at(h, (pos - 2) / 2)->at > last.at)
 		sift_up(h, pos - 1, last);
 	else
 		sift_down(h, pos - 1, last);

@@ -17,13 +17,13 @@ struct pool {
 	uint32_t chunk_count, top, free, used, limit;
 };
 
-void pool_init(struct pool *p, size_t object, uint32_t limit);
-void pool_clear(struct pool *p);
-uint32_t pool_take(struct pool *p);	    // a zeroed object; 0 at the limit or without memory
-void pool_give(struct pool *p, uint32_t i); // with the last one chunks go, a bounded lot
-size_t pool_bytes(const struct pool *p);
+void babel_pool_init(struct pool *p, size_t object, uint32_t limit);
+void babel_pool_clear(struct pool *p);
+uint32_t babel_pool_take(struct pool *p); // a zeroed object; 0 at the limit or without memory
+void babel_pool_give(struct pool *p, uint32_t i); // with the last one chunks go, a bounded lot
+size_t babel_pool_bytes(const struct pool *p);
 
-static inline void *pool_at(const struct pool *p, uint32_t i)
+static inline void *babel_pool_at(const struct pool *p, uint32_t i)
 {
 	return p->chunks[(i - 1) / POOL_CHUNK] + (i - 1) % POOL_CHUNK * p->object;
 }
@@ -37,10 +37,10 @@ struct seq {
 
 enum { SEQ_FIRST = 16 };
 
-bool seq_grow(struct seq *s); // twice the size; false: no memory
-void seq_clear(struct seq *s);
+bool babel_seq_grow(struct seq *s); // twice the size; false: no memory
+void babel_seq_clear(struct seq *s);
 
-static inline void *seq_at(const struct seq *s, uint32_t i)
+static inline void *babel_seq_at(const struct seq *s, uint32_t i)
 {
 	uint32_t k = 27 - (uint32_t)__builtin_clz(i + SEQ_FIRST);
 	return s->parts[k] + (i + SEQ_FIRST - ((uint32_t)SEQ_FIRST << k)) * s->object;
@@ -57,27 +57,28 @@ struct map {
 	uint32_t bucket_count, count; // buckets in use; objects
 };
 
-void map_init(struct map *m, struct pool *p, size_t next,
-	      uint32_t (*hash)(const void *owner, const void *object), const void *owner);
-void map_clear(struct map *m);
-bool map_insert(struct map *m, uint32_t i); // false: no memory
-void map_remove(struct map *m, uint32_t i);
+void babel_map_init(struct map *m, struct pool *p, size_t next,
+		    uint32_t (*hash)(const void *owner, const void *object), const void *owner);
+void babel_map_clear(struct map *m);
+bool babel_map_insert(struct map *m, uint32_t i); // false: no memory
+void babel_map_remove(struct map *m, uint32_t i);
 
-static inline uint32_t map_bucket(const struct map *m, uint32_t hash)
+static inline uint32_t babel_map_bucket(const struct map *m, uint32_t hash)
 {
 	uint32_t mask = UINT32_MAX >> __builtin_clz(m->bucket_count);
 	uint32_t at = hash & mask;
 	return at < m->bucket_count ? at : at & mask >> 1;
 }
 
-static inline uint32_t map_first(const struct map *m, uint32_t hash)
+static inline uint32_t babel_map_first(const struct map *m, uint32_t hash)
 {
-	return m->bucket_count ? *(uint32_t *)seq_at(&m->buckets, map_bucket(m, hash)) : 0;
+	return m->bucket_count ? *(uint32_t *)babel_seq_at(&m->buckets, babel_map_bucket(m, hash))
+			       : 0;
 }
 
-static inline uint32_t map_next(const struct map *m, uint32_t i)
+static inline uint32_t babel_map_next(const struct map *m, uint32_t i)
 {
-	return *(uint32_t *)((uint8_t *)pool_at(m->pool, i) + m->next);
+	return *(uint32_t *)((uint8_t *)babel_pool_at(m->pool, i) + m->next);
 }
 
 struct heap_entry {
@@ -93,11 +94,11 @@ struct heap {
 	void *owner;
 };
 
-static inline struct heap_entry *heap_at(const struct heap *h, uint32_t i)
+static inline struct heap_entry *babel_heap_at(const struct heap *h, uint32_t i)
 {
-	return seq_at(&h->entries, i);
+	return babel_seq_at(&h->entries, i);
 }
 
-void heap_clear(struct heap *h);
-void heap_set(struct heap *h, uint32_t ref, xy_nsec at); // adds or moves
-void heap_stop(struct heap *h, uint32_t ref);
+void babel_heap_clear(struct heap *h);
+void babel_heap_set(struct heap *h, uint32_t ref, xy_nsec at); // adds or moves
+void babel_heap_stop(struct heap *h, uint32_t ref);

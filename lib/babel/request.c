@@ -13,7 +13,7 @@ static bool allowed(struct xy_babel *b, struct neigh *n)
 	n->tokens = n->tokens + earned > 16 * TOKENS_MAX ? 16 * TOKENS_MAX
 							 : (uint32_t)(n->tokens + earned);
 	if (n->tokens < 16) {
-		refuse(b, n, XY_BABEL_REFUSED_REQUEST_LIMIT);
+		babel_refuse(b, n, XY_BABEL_REFUSED_REQUEST_LIMIT);
 		return false;
 	}
 	n->tokens -= 16;
@@ -23,35 +23,36 @@ static bool allowed(struct xy_babel *b, struct neigh *n)
 static void answer(struct xy_babel *b, struct neigh *n, uint32_t dest)
 {
 	if (!n->fresh) // else it gets the full table soon
-		send_one(b, n, dest);
+		babel_send_one(b, n, dest);
 }
 
 // That we have no such route. Outside 200::/7 a retraction means the route under its router-id.
 static void answer_none(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p,
 			uint64_t rid)
 {
-	send_raw(b, n,
-		 &(struct xy_babel_update){.prefix = *p,
-					   .metric = XY_BABEL_INFINITY,
-					   .has_rid = !n->c.plain && !xy_addr_is_mesh(&p->addr),
-					   .rid = rid});
+	babel_send_raw(
+		b, n,
+		&(struct xy_babel_update){.prefix = *p,
+					  .metric = XY_BABEL_INFINITY,
+					  .has_rid = !n->c.plain && !xy_addr_is_mesh(&p->addr),
+					  .rid = rid});
 }
 
 // A prefix outside 200::/7 is asked for with all its mappings, those that we use first.
-void request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r)
+void babel_request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r)
 {
 	unsigned answers = 0;
 	if (r->wildcard) { // has a limit of its own
-		send_dump(b, n);
+		babel_send_dump(b, n);
 		return;
 	}
 	if (!allowed(b, n))
 		return;
-	uint32_t head = dest_find(b, &r->prefix, 0);
+	uint32_t head = babel_dest_find(b, &r->prefix, 0);
 	for (uint32_t k = head; k && answers < ANSWERS; k = kin_next(b, k)) {
 		if (n->c.stub && DEST(b, k)->valid)
-			interest_add(b, k, n);
-		if (!send_told(b, n, k))
+			babel_interest_add(b, k, n);
+		if (!babel_send_told(b, n, k))
 			continue;
 		answer(b, n, k);
 		answers++;
@@ -65,23 +66,23 @@ void request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_re
 static uint32_t req_find(const struct xy_babel *b, uint32_t dest, uint64_t rid)
 {
 	struct req key = {.rid = rid, .dest = dest};
-	uint32_t i = map_first(&b->req_map, b->req_map.hash(b, &key));
+	uint32_t i = babel_map_first(&b->req_map, b->req_map.hash(b, &key));
 	while (i && (REQ(b, i)->dest != dest || REQ(b, i)->rid != rid))
-		i = map_next(&b->req_map, i);
+		i = babel_map_next(&b->req_map, i);
 	return i;
 }
 
 static uint32_t req_add(struct xy_babel *b, uint32_t dest, uint64_t rid)
 {
-	uint32_t i = pool_take(&b->reqs);
+	uint32_t i = babel_pool_take(&b->reqs);
 	if (!i)
 		return 0;
 	struct req *r = REQ(b, i);
 	struct dest *d = DEST(b, dest);
 	r->dest = dest;
 	r->rid = rid;
-	if (!map_insert(&b->req_map, i)) {
-		pool_give(&b->reqs, i);
+	if (!babel_map_insert(&b->req_map, i)) {
+		babel_pool_give(&b->reqs, i);
 		return 0;
 	}
 	r->dnext = d->reqs;
@@ -99,11 +100,11 @@ static void req_free(struct xy_babel *b, uint32_t i)
 			*at = r->dnext;
 			break;
 		}
-	timer_stop(b, T_REQ, i);
-	map_remove(&b->req_map, i);
-	pool_give(&b->reqs, i);
+	babel_timer_stop(b, T_REQ, i);
+	babel_map_remove(&b->req_map, i);
+	babel_pool_give(&b->reqs, i);
 	DEST(b, dest)->users--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
 static void remember(struct req *r, const struct neigh *n)
@@ -119,24 +120,24 @@ static void remember(struct req *r, const struct neigh *n)
 
 static void send_request(struct xy_babel *b, struct neigh *n, const struct req *r, uint8_t hops)
 {
-	send_item(b, n,
-		  &(struct item){.type = XY_BABEL_SEQNO_REQUEST,
-				 .request = {.prefix = DEST(b, r->dest)->prefix,
-					     .seqno = r->seqno,
-					     .hops = hops,
-					     .rid = r->rid}});
+	babel_send_item(b, n,
+			&(struct item){.type = XY_BABEL_SEQNO_REQUEST,
+				       .request = {.prefix = DEST(b, r->dest)->prefix,
+						   .seqno = r->seqno,
+						   .hops = hops,
+						   .rid = r->rid}});
 }
 
 static void send_to_all(struct xy_babel *b, uint32_t i)
 {
 	const struct req *r = REQ(b, i);
 	for (uint32_t k = DEST(b, r->dest)->routes; k; k = ROUTE(b, k)->dnext)
-		if (route_metric(b, ROUTE(b, k)) != XY_BABEL_INFINITY)
-			send_request(b, neigh_of(b, ROUTE(b, k)->neigh), r, HOPS);
+		if (babel_route_metric(b, ROUTE(b, k)) != XY_BABEL_INFINITY)
+			send_request(b, babel_neigh_of(b, ROUTE(b, k)->neigh), r, HOPS);
 }
 
-void request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
-		 struct neigh *only)
+void babel_request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
+		       struct neigh *only)
 {
 	uint32_t i = req_find(b, dest, rid);
 	if (i && REQ(b, i)->own && !seqno_above(seqno, REQ(b, i)->seqno))
@@ -151,7 +152,7 @@ void request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno
 	r->tries = 0;
 	r->hops = HOPS;
 	r->since = b->now;
-	timer_set(b, T_REQ, i, b->now + REQUEST_FIRST);
+	babel_timer_set(b, T_REQ, i, b->now + REQUEST_FIRST);
 	b->stats.seqno_requests++;
 	if (only)
 		send_request(b, only, r, HOPS);
@@ -159,14 +160,14 @@ void request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno
 		send_to_all(b, i);
 }
 
-void request_timer(struct xy_babel *b, uint32_t i)
+void babel_request_timer(struct xy_babel *b, uint32_t i)
 {
 	struct req *r = REQ(b, i);
 	if (!r->own || ++r->tries > RESENDS) {
 		req_free(b, i);
 		return;
 	}
-	timer_set(b, T_REQ, i, b->now + (REQUEST_FIRST << r->tries));
+	babel_timer_set(b, T_REQ, i, b->now + (REQUEST_FIRST << r->tries));
 	send_to_all(b, i);
 }
 
@@ -175,7 +176,7 @@ void request_timer(struct xy_babel *b, uint32_t i)
 static bool current(const struct xy_babel *b, const struct dest *d, uint64_t *rid, uint16_t *seqno)
 {
 	if (d->own) {
-		own_current(OWN(b, d->own), rid, seqno);
+		babel_own_current(OWN(b, d->own), rid, seqno);
 		return *rid != 0;
 	}
 	*rid = d->rid;
@@ -188,7 +189,7 @@ static bool satisfied(uint64_t rid, uint16_t seqno, uint64_t want_rid, uint16_t 
 	return rid != want_rid || !seqno_above(want, seqno);
 }
 
-void request_check(struct xy_babel *b, uint32_t dest)
+void babel_request_check(struct xy_babel *b, uint32_t dest)
 {
 	struct dest *d = DEST(b, dest);
 	uint64_t rid;
@@ -202,9 +203,9 @@ void request_check(struct xy_babel *b, uint32_t dest)
 		if (!satisfied(rid, seqno, r->rid, r->seqno))
 			continue;
 		for (unsigned k = 0; k < r->behalf_count; k++) {
-			struct neigh *n = neigh_of(b, r->behalf[k]);
+			struct neigh *n = babel_neigh_of(b, r->behalf[k]);
 			if (n && !n->fresh)
-				send_one(b, n, n->c.plain ? head_of(b, dest) : dest);
+				babel_send_one(b, n, n->c.plain ? head_of(b, dest) : dest);
 		}
 		req_free(b, i);
 	}
@@ -220,17 +221,17 @@ static struct neigh *choose_hop(struct xy_babel *b, const struct dest *d, const 
 	unsigned nf = 0, no = 0;
 	// The selected one first, however many there are: only there a new seqno helps who asked.
 	if (d->selected && ROUTE(b, d->selected)->neigh != from->id)
-		feasible[nf++] = neigh_of(b, ROUTE(b, d->selected)->neigh);
+		feasible[nf++] = babel_neigh_of(b, ROUTE(b, d->selected)->neigh);
 	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext) {
 		const struct route *r = ROUTE(b, i);
 		if (i == d->selected || r->neigh == from->id ||
-		    route_metric(b, r) == XY_BABEL_INFINITY)
+		    babel_route_metric(b, r) == XY_BABEL_INFINITY)
 			continue;
-		if (!route_feasible(b, r)) {
+		if (!babel_route_feasible(b, r)) {
 			if (no < XY_ARRAY_SIZE(other))
-				other[no++] = neigh_of(b, r->neigh);
+				other[no++] = babel_neigh_of(b, r->neigh);
 		} else if (nf < XY_ARRAY_SIZE(feasible)) {
-			feasible[nf++] = neigh_of(b, r->neigh);
+			feasible[nf++] = babel_neigh_of(b, r->neigh);
 		}
 	}
 	if (nf)
@@ -257,7 +258,7 @@ static void forward(struct xy_babel *b, struct neigh *from, uint32_t dest,
 	unsigned turn = known && !r->own ? ++r->tries : 0;
 	r->since = b->now;
 	if (!r->own)
-		timer_set(b, T_REQ, i, b->now + FORWARD_LIFE);
+		babel_timer_set(b, T_REQ, i, b->now + FORWARD_LIFE);
 	struct neigh *to = q->hops >= 2 ? choose_hop(b, DEST(b, dest), from, turn) : NULL;
 	if (!to)
 		return;
@@ -268,9 +269,9 @@ static void forward(struct xy_babel *b, struct neigh *from, uint32_t dest,
 // The destination that a request for (prefix, router-id) is about.
 static uint32_t meant(const struct xy_babel *b, const struct xy_prefix *p, uint64_t rid)
 {
-	if (xy_addr_is_mesh(&p->addr) || own_rid(b, rid))
-		return dest_find(b, p, 0);
-	return dest_find(b, p, origin_by_rid(b, rid));
+	if (xy_addr_is_mesh(&p->addr) || babel_own_rid(b, rid))
+		return babel_dest_find(b, p, 0);
+	return babel_dest_find(b, p, babel_origin_by_rid(b, rid));
 }
 
 // Raised by one at most: the answer to a request that asks for more is the next one.
@@ -278,7 +279,7 @@ static void raise_own(struct xy_babel *b, struct neigh *n, uint32_t dest,
 		      const struct xy_babel_request *q)
 {
 	const struct dest *d = DEST(b, dest);
-	if (!own_request(b, d->own, q->seqno))
+	if (!babel_own_request(b, d->own, q->seqno))
 		return;
 	uint32_t i = req_find(b, dest, q->rid);
 	if (!i)
@@ -287,10 +288,10 @@ static void raise_own(struct xy_babel *b, struct neigh *n, uint32_t dest,
 		return;
 	REQ(b, i)->seqno = (uint16_t)(OWN(b, d->own)->seqno + 1);
 	remember(REQ(b, i), n);
-	timer_set(b, T_REQ, i, b->now + FORWARD_LIFE);
+	babel_timer_set(b, T_REQ, i, b->now + FORWARD_LIFE);
 }
 
-void request_seqno(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *q)
+void babel_request_seqno(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *q)
 {
 	uint64_t rid;
 	uint16_t seqno;
@@ -299,7 +300,7 @@ void request_seqno(struct xy_babel *b, struct neigh *n, const struct xy_babel_re
 	uint32_t dest = meant(b, &q->prefix, q->rid);
 	// A plain neighbour knows one source of a prefix, the one that is followed.
 	uint32_t as = dest && n->c.plain ? head_of(b, dest) : dest;
-	if (!dest || !send_told(b, n, as))
+	if (!dest || !babel_send_told(b, n, as))
 		return;
 	const struct dest *d = DEST(b, dest);
 	if ((as != dest && DEST(b, as)->followed != dest) ||

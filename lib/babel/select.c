@@ -3,28 +3,28 @@
 // equal-cost next hops, and what follows from a change.
 #include "babel/state.h"
 
-uint16_t route_metric(const struct xy_babel *b, const struct route *r)
+uint16_t babel_route_metric(const struct xy_babel *b, const struct route *r)
 {
-	const struct neigh *n = neigh_of(b, r->neigh);
+	const struct neigh *n = babel_neigh_of(b, r->neigh);
 	if (r->gen != n->gen || !n->usable || r->held || r->refmetric == XY_BABEL_INFINITY)
 		return XY_BABEL_INFINITY;
 	uint32_t metric = (uint32_t)r->refmetric + n->cost;
 	return metric < XY_BABEL_INFINITY ? (uint16_t)metric : XY_BABEL_INFINITY;
 }
 
-bool update_feasible(const struct xy_babel *b, const struct dest *d, uint64_t rid, uint16_t seqno,
-		     uint16_t metric)
+bool babel_update_feasible(const struct xy_babel *b, const struct dest *d, uint64_t rid,
+			   uint16_t seqno, uint16_t metric)
 {
-	uint32_t i = source_find(b, d, rid);
+	uint32_t i = babel_source_find(b, d, rid);
 	if (metric == XY_BABEL_INFINITY || !i)
 		return true;
 	const struct source *s = SOURCE(b, i);
 	return seqno_above(seqno, s->seqno) || (seqno == s->seqno && metric < s->metric);
 }
 
-bool route_feasible(const struct xy_babel *b, const struct route *r)
+bool babel_route_feasible(const struct xy_babel *b, const struct route *r)
 {
-	return update_feasible(b, DEST(b, r->dest), r->rid, r->seqno, r->refmetric);
+	return babel_update_feasible(b, DEST(b, r->dest), r->rid, r->seqno, r->refmetric);
 }
 
 static bool accepted(const struct xy_babel *b, const struct xy_prefix *p, const struct xy_key *key)
@@ -38,16 +38,16 @@ static bool accepted(const struct xy_babel *b, const struct xy_prefix *p, const 
 
 // Inside 200::/7 the hash is the right; a plain route was let in by its link's accept list;
 // everything else needs ours.
-bool dest_used(const struct dest *d)
+bool babel_dest_used(const struct dest *d)
 {
 	return !d->origin || d->used;
 }
 
-void dest_accept(struct xy_babel *b, uint32_t dest)
+void babel_dest_accept(struct xy_babel *b, uint32_t dest)
 {
 	const struct dest *d = DEST(b, dest);
 	if (d->origin)
-		dest_use(b, dest, accepted(b, &d->prefix, &ORIGIN(b, d->origin)->x25519));
+		babel_dest_use(b, dest, accepted(b, &d->prefix, &ORIGIN(b, d->origin)->x25519));
 }
 
 // The smoothed metric moves a sixteenth of the way each second: a time constant of about 16 s,
@@ -74,8 +74,8 @@ struct choice {
 static struct choice choice_of(const struct xy_babel *b, uint32_t i)
 {
 	const struct route *r = ROUTE(b, i);
-	struct choice c = {.route = i, .metric = route_metric(b, r)};
-	if (c.metric == XY_BABEL_INFINITY || !route_feasible(b, r))
+	struct choice c = {.route = i, .metric = babel_route_metric(b, r)};
+	if (c.metric == XY_BABEL_INFINITY || !babel_route_feasible(b, r))
 		c.route = 0;
 	return c;
 }
@@ -122,7 +122,7 @@ static struct choice choose(struct xy_babel *b, uint32_t dest)
 	if (worth_switching(b, &now, &best))
 		return best;
 	if (!d->held)
-		timer_set(b, T_DEST, dest, b->now + DEST_TICK);
+		babel_timer_set(b, T_DEST, dest, b->now + DEST_TICK);
 	return now;
 }
 
@@ -139,8 +139,8 @@ static unsigned next_hops(struct xy_babel *b, const struct dest *d, const struct
 	     i = ROUTE(b, i)->dnext, b->stats.steps++) {
 		const struct route *r = ROUTE(b, i);
 		if (i == c->route || r->rid != s->rid || r->seqno != s->seqno ||
-		    r->proof != s->proof || route_metric(b, r) != c->metric ||
-		    !route_feasible(b, r))
+		    r->proof != s->proof || babel_route_metric(b, r) != c->metric ||
+		    !babel_route_feasible(b, r))
 			continue;
 		hops[n++] = r->neigh;
 	}
@@ -162,7 +162,7 @@ static void describe(const struct xy_babel *b, const struct route *r, struct xy_
 
 static void tell_via(struct xy_babel *b, struct dest *h, const struct dest *d)
 {
-	struct xy_babel_route *out = &action_add(b, XY_BABEL_ROUTE)->route;
+	struct xy_babel_route *out = &babel_action_add(b, XY_BABEL_ROUTE)->route;
 	*out = (struct xy_babel_route){.prefix = d->prefix,
 				       .kind = XY_BABEL_VIA,
 				       .hop_count = d->hop_count,
@@ -171,14 +171,14 @@ static void tell_via(struct xy_babel *b, struct dest *h, const struct dest *d)
 				       .rid = d->rid,
 				       .used = true};
 	for (unsigned i = 0; i < d->hop_count; i++)
-		out->hops[i] = neigh_of(b, d->hops[i])->link;
+		out->hops[i] = babel_neigh_of(b, d->hops[i])->link;
 	describe(b, ROUTE(b, d->selected), out);
 	h->told = true;
 }
 
 static void tell(struct xy_babel *b, struct dest *h, enum xy_babel_route_kind kind)
 {
-	struct xy_babel_route *out = &action_add(b, XY_BABEL_ROUTE)->route;
+	struct xy_babel_route *out = &babel_action_add(b, XY_BABEL_ROUTE)->route;
 	*out = (struct xy_babel_route){.prefix = h->prefix, .kind = kind};
 	h->told = kind != XY_BABEL_GONE;
 	if (!h->told) // and what comes next is another one
@@ -207,7 +207,7 @@ static bool ripe(struct xy_babel *b, uint32_t head, uint32_t best)
 {
 	struct dest *h = DEST(b, head);
 	const struct dest *now = DEST(b, h->followed);
-	if (!now->valid || !dest_used(now))
+	if (!now->valid || !babel_dest_used(now))
 		return true;
 	if (best == h->followed || !better(b, best, h->followed)) {
 		h->ripening = false;
@@ -219,7 +219,7 @@ static bool ripe(struct xy_babel *b, uint32_t head, uint32_t best)
 	if (centiseconds(b->now) - h->since >= RIPE_CS)
 		return true;
 	if (!h->tpos)
-		timer_set(b, T_DEST, head, b->now + DEST_TICK);
+		babel_timer_set(b, T_DEST, head, b->now + DEST_TICK);
 	return false;
 }
 
@@ -229,7 +229,7 @@ static void hold(struct xy_babel *b, uint32_t dest)
 	d->held = true;
 	d->ripening = false;
 	d->since = centiseconds(b->now);
-	timer_set(b, T_DEST, dest, b->now + DEST_TICK / 2);
+	babel_timer_set(b, T_DEST, dest, b->now + DEST_TICK / 2);
 }
 
 // After the selection of a dest: the route that packets take to its prefix. Of several keys that
@@ -256,7 +256,7 @@ static void follow(struct xy_babel *b, uint32_t dest, bool changed)
 		tell(b, h, XY_BABEL_UNREACHABLE);
 	}
 	if (best != old && ((best && best != head) || (old && old != head)))
-		log_touch(b, head, true); // plain neighbours hear of what is followed
+		babel_log_touch(b, head, true); // plain neighbours hear of what is followed
 }
 
 // What we announce ourselves follows what is selected: a plain route is brought into the mesh.
@@ -268,14 +268,14 @@ static void follow_external(struct xy_babel *b, uint32_t dest)
 	if (d->origin)
 		return;
 	if (d->selected && !ROUTE(b, d->selected)->proof) {
-		const struct neigh *n = neigh_of(b, ROUTE(b, d->selected)->neigh);
+		const struct neigh *n = babel_neigh_of(b, ROUTE(b, d->selected)->neigh);
 		plain = n->c.plain;
 		tag = n->c.tag;
 	}
 	if (d->own && OWN(b, d->own)->external && (!plain || OWN(b, d->own)->tag != tag))
-		own_drop(b, d->own);
+		babel_own_drop(b, d->own);
 	if (plain && !d->own)
-		d->own = own_external(b, dest, tag);
+		d->own = babel_own_external(b, dest, tag);
 }
 
 // Triggered updates (RFC 8966 section 3.7.2): a metric that moved by a sixteenth, at least by 8.
@@ -287,9 +287,9 @@ static bool metric_moved(uint16_t old, uint16_t new)
 
 static void poison(struct xy_babel *b, uint32_t dest, uint16_t neigh)
 {
-	struct neigh *n = neigh_of(b, neigh);
+	struct neigh *n = babel_neigh_of(b, neigh);
 	if (n && !n->fresh)
-		send_one(b, n, dest);
+		babel_send_one(b, n, dest);
 }
 
 static void lose(struct xy_babel *b, uint32_t dest)
@@ -300,9 +300,9 @@ static void lose(struct xy_babel *b, uint32_t dest)
 	d->hop_count = 0;
 	d->metric = d->logged_metric = XY_BABEL_INFINITY;
 	hold(b, dest);
-	sources_age(b, dest);
+	babel_sources_age(b, dest);
 	follow_external(b, dest);
-	log_touch(b, dest, true);
+	babel_log_touch(b, dest, true);
 }
 
 // RFC 8966 section 3.8.2.1: all feasible routes are gone, others are there.
@@ -311,12 +311,12 @@ static void starve(struct xy_babel *b, uint32_t dest)
 	const struct dest *d = DEST(b, dest);
 	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext, b->stats.steps++) {
 		const struct route *r = ROUTE(b, i);
-		uint32_t s = source_find(b, d, r->rid);
-		if (route_metric(b, r) == XY_BABEL_INFINITY || !s)
+		uint32_t s = babel_source_find(b, d, r->rid);
+		if (babel_route_metric(b, r) == XY_BABEL_INFINITY || !s)
 			continue;
-		request_ask(b, dest, r->rid, (uint16_t)(SOURCE(b, s)->seqno + 1), NULL);
+		babel_request_ask(b, dest, r->rid, (uint16_t)(SOURCE(b, s)->seqno + 1), NULL);
 		if (!d->tpos) // and again, should all copies of the request be lost
-			timer_set(b, T_DEST, dest, b->now + LONG_TICK);
+			babel_timer_set(b, T_DEST, dest, b->now + LONG_TICK);
 	}
 }
 
@@ -341,14 +341,14 @@ static void take(struct xy_babel *b, uint32_t dest, const struct choice *c)
 	d->announced = r->proof;
 	memcpy(d->hops, hops, sizeof(hops));
 	if (was && new_source)
-		sources_age(b, dest);
+		babel_sources_age(b, dest);
 	follow_external(b, dest);
 	follow(b, dest, tell_it);
 	if (new_source || metric_moved(d->logged_metric, d->metric)) {
 		d->logged_metric = d->metric;
-		log_touch(b, dest, new_source);
+		babel_log_touch(b, dest, new_source);
 		if (d->origin && DEST(b, d->head)->followed == dest)
-			log_touch(b, d->head, new_source);
+			babel_log_touch(b, d->head, new_source);
 	}
 	if (new_hop) { // split horizon turned: one must forget us, the other must hear from us
 		poison(b, dest, old_hop);
@@ -364,8 +364,8 @@ static void long_for(struct xy_babel *b, uint32_t dest)
 	uint32_t best = 0, metric = d->metric - d->metric / 16u;
 	for (uint32_t i = d->routes; i; i = ROUTE(b, i)->dnext, b->stats.steps++) {
 		const struct route *r = ROUTE(b, i);
-		uint32_t m = route_metric(b, r) + 8u;
-		if (m >= metric || route_feasible(b, r))
+		uint32_t m = babel_route_metric(b, r) + 8u;
+		if (m >= metric || babel_route_feasible(b, r))
 			continue;
 		best = i;
 		metric = m;
@@ -373,10 +373,11 @@ static void long_for(struct xy_babel *b, uint32_t dest)
 	if (!best)
 		return;
 	const struct route *r = ROUTE(b, best);
-	uint32_t s = source_find(b, d, r->rid);
-	request_ask(b, dest, r->rid, (uint16_t)(SOURCE(b, s)->seqno + 1), neigh_of(b, r->neigh));
+	uint32_t s = babel_source_find(b, d, r->rid);
+	babel_request_ask(b, dest, r->rid, (uint16_t)(SOURCE(b, s)->seqno + 1),
+			  babel_neigh_of(b, r->neigh));
 	if (!d->tpos)
-		timer_set(b, T_DEST, dest, b->now + LONG_TICK);
+		babel_timer_set(b, T_DEST, dest, b->now + LONG_TICK);
 }
 
 static void own_prefix(struct xy_babel *b, uint32_t dest)
@@ -386,12 +387,12 @@ static void own_prefix(struct xy_babel *b, uint32_t dest)
 	d->hop_count = 0;
 	b->valid_count -= d->valid;
 	d->held = d->ripening = d->valid = d->was_own = false;
-	sources_age(b, dest);
+	babel_sources_age(b, dest);
 	if (d->told)
 		tell(b, d, XY_BABEL_GONE);
 }
 
-void dest_select(struct xy_babel *b, uint32_t dest)
+void babel_dest_select(struct xy_babel *b, uint32_t dest)
 {
 	struct dest *d = DEST(b, dest);
 	if (d->own && !OWN(b, d->own)->external) {
@@ -411,18 +412,18 @@ void dest_select(struct xy_babel *b, uint32_t dest)
 		follow(b, dest, false);
 		starve(b, dest);
 	}
-	request_check(b, dest);
+	babel_request_check(b, dest);
 }
 
-void dest_room(struct xy_babel *b, uint32_t head, bool room)
+void babel_dest_room(struct xy_babel *b, uint32_t head, bool room)
 {
 	struct dest *h = DEST(b, head);
 	if (h->no_room == !room)
 		return;
 	h->no_room = !room;
-	log_touch(b, head, true);
+	babel_log_touch(b, head, true);
 	if (h->followed && h->followed != head)
-		log_touch(b, h->followed, true);
+		babel_log_touch(b, h->followed, true);
 }
 
 static bool kin_held(const struct xy_babel *b, const struct dest *d)
@@ -435,32 +436,32 @@ static bool kin_held(const struct xy_babel *b, const struct dest *d)
 
 // A retracted prefix is held until every neighbour knows, so that no packet follows a shorter
 // prefix back to where it came from (RFC 8966 section 2.8).
-void dest_timer(struct xy_babel *b, uint32_t dest)
+void babel_dest_timer(struct xy_babel *b, uint32_t dest)
 {
 	struct dest *d = DEST(b, dest);
 	if (!d->held) {
-		dest_select(b, dest);
+		babel_dest_select(b, dest);
 		return;
 	}
-	if ((!send_reached_all(b, d) || kin_held(b, d)) &&
+	if ((!babel_send_reached_all(b, d) || kin_held(b, d)) &&
 	    centiseconds(b->now) - d->since < HOLD_MAX_CS) {
-		timer_set(b, T_DEST, dest, b->now + DEST_TICK / 2);
+		babel_timer_set(b, T_DEST, dest, b->now + DEST_TICK / 2);
 		return;
 	}
 	d->held = false;
 	if (d->told && !d->followed)
 		tell(b, d, XY_BABEL_GONE);
-	dest_select(b, dest);
-	dest_release(b, dest);
+	babel_dest_select(b, dest);
+	babel_dest_release(b, dest);
 }
 
 // Our own prefix was withdrawn: told to everyone like any other loss.
-void dest_withdrawn(struct xy_babel *b, uint32_t dest)
+void babel_dest_withdrawn(struct xy_babel *b, uint32_t dest)
 {
 	struct dest *d = DEST(b, dest);
 	d->was_own = true;
 	lose(b, dest);
-	dest_select(b, dest);
+	babel_dest_select(b, dest);
 	if (!d->followed)
 		tell(b, d, XY_BABEL_UNREACHABLE);
 }

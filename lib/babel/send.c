@@ -96,7 +96,7 @@ static enum advert advert_any(const struct xy_babel *b, const struct neigh *n, u
 		return d->was_own || d->was_external ? ADVERT_RETRACT : ADVERT_NOT;
 	if (d->valid && (!d->selected || !d->announced))
 		return ADVERT_NOT; // unsigned and not ours to sign
-	if (b->c.stub || (n->c.stub && !interest_find(b, dest, n)))
+	if (b->c.stub || (n->c.stub && !babel_interest_find(b, dest, n)))
 		return d->was_own && !d->valid ? ADVERT_RETRACT : ADVERT_NOT;
 	if (!d->valid || d->hops[0] == n->id) // split horizon, said aloud
 		return ADVERT_RETRACT;
@@ -111,8 +111,8 @@ static enum advert advert(const struct xy_babel *b, const struct neigh *n, uint3
 
 bool xy_babel_tag_stops(const struct xy_babel *b, uint16_t link, const struct xy_prefix *p)
 {
-	const struct neigh *n = link_of(b, link);
-	uint32_t head = dest_find(b, p, 0);
+	const struct neigh *n = babel_link_of(b, link);
+	uint32_t head = babel_dest_find(b, p, 0);
 	const struct dest *d = head ? DEST(b, head) : NULL;
 	if (!n || !n->c.plain || !d || !d->followed || !in_announce(n, p))
 		return false;
@@ -120,7 +120,7 @@ bool xy_babel_tag_stops(const struct xy_babel *b, uint16_t link, const struct xy
 	return !came_from_it && is_of_domain(b, n, d);
 }
 
-bool send_told(struct xy_babel *b, struct neigh *n, uint32_t dest)
+bool babel_send_told(struct xy_babel *b, struct neigh *n, uint32_t dest)
 {
 	return advert(b, n, dest) != ADVERT_NOT;
 }
@@ -153,7 +153,7 @@ static void fill_learned(const struct xy_babel *b, const struct neigh *n, const 
 			 struct xy_babel_update *u)
 {
 	struct xy_babel_claim c;
-	proof_claim(b, PROOF(b, d->announced), &c);
+	babel_proof_claim(b, PROOF(b, d->announced), &c);
 	u->rid = d->rid;
 	u->seqno = d->seqno;
 	u->metric = d->metric;
@@ -220,9 +220,9 @@ static struct list *list_of(struct neigh *n, const struct out *o)
 static uint32_t out_any(const struct xy_babel *b, const struct neigh *n, uint32_t dest)
 {
 	struct out key = {.dest = dest, .neigh = n->id};
-	uint32_t i = map_first(&b->out_map, b->out_map.hash(b, &key));
+	uint32_t i = babel_map_first(&b->out_map, b->out_map.hash(b, &key));
 	while (i && (OUT(b, i)->dest != dest || OUT(b, i)->neigh != n->id))
-		i = map_next(&b->out_map, i);
+		i = babel_map_next(&b->out_map, i);
 	return i;
 }
 
@@ -247,14 +247,14 @@ static uint32_t out_get(struct xy_babel *b, struct neigh *n, uint32_t dest)
 		o->gen = n->out_gen;
 		return i;
 	}
-	i = pool_take(&b->outs);
+	i = babel_pool_take(&b->outs);
 	if (!i)
 		return 0;
 	OUT(b, i)->dest = dest;
 	OUT(b, i)->neigh = n->id;
 	OUT(b, i)->gen = n->out_gen;
-	if (!map_insert(&b->out_map, i)) {
-		pool_give(&b->outs, i);
+	if (!babel_map_insert(&b->out_map, i)) {
+		babel_pool_give(&b->outs, i);
 		return 0;
 	}
 	DEST(b, dest)->pending++;
@@ -265,10 +265,10 @@ static uint32_t out_get(struct xy_babel *b, struct neigh *n, uint32_t dest)
 static void out_free(struct xy_babel *b, uint32_t i)
 {
 	uint32_t dest = OUT(b, i)->dest;
-	map_remove(&b->out_map, i);
-	pool_give(&b->outs, i);
+	babel_map_remove(&b->out_map, i);
+	babel_pool_give(&b->outs, i);
 	DEST(b, dest)->pending--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
 static void out_queue(struct xy_babel *b, struct neigh *n, uint32_t i)
@@ -289,7 +289,7 @@ static void out_later(struct xy_babel *b, struct neigh *n, uint32_t i, bool gave
 		n->later_due = o->due;
 }
 
-void send_one(struct xy_babel *b, struct neigh *n, uint32_t dest)
+void babel_send_one(struct xy_babel *b, struct neigh *n, uint32_t dest)
 {
 	uint32_t i = out_find(b, n, dest);
 	if (i && OUT(b, i)->state == OUT_QUEUED)
@@ -301,20 +301,20 @@ void send_one(struct xy_babel *b, struct neigh *n, uint32_t dest)
 	OUT(b, i)->overlap |= flying;
 	OUT(b, i)->tries = 0;
 	out_queue(b, n, i);
-	send_soon(b, n, 10 * XY_MSEC);
+	babel_send_soon(b, n, 10 * XY_MSEC);
 }
 
-void send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin)
+void babel_send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
-	uint32_t dest = dest_get(b, &ORIGIN(b, origin)->shown.prefix, origin);
+	uint32_t dest = babel_dest_get(b, &ORIGIN(b, origin)->shown.prefix, origin);
 	if (!dest)
 		return;
-	send_one(b, n, dest);
+	babel_send_one(b, n, dest);
 	uint32_t i = out_find(b, n, dest);
 	if (i)
 		OUT(b, i)->origin = origin;
 	else
-		dest_release(b, dest);
+		babel_dest_release(b, dest);
 }
 
 static void list_join(struct xy_babel *b, struct list *to, struct list *from)
@@ -327,7 +327,7 @@ static void list_join(struct xy_babel *b, struct list *to, struct list *from)
 	*from = (struct list){0};
 }
 
-bool send_trash(struct xy_babel *b, struct neigh *n)
+bool babel_send_trash(struct xy_babel *b, struct neigh *n)
 {
 	for (; n->trash.head && steps_left(b); b->stats.steps++) {
 		uint32_t i = n->trash.head;
@@ -349,13 +349,13 @@ static void outs_void(struct xy_babel *b, struct neigh *n)
 		s->used = false;
 	}
 	n->out_gen++;
-	n->cursor = log_end(b);
+	n->cursor = babel_log_end(b);
 	n->later_due = 0;
 	if (n->trash.head)
-		bulk_wanted(b);
+		babel_bulk_wanted(b);
 }
 
-void send_forget(struct xy_babel *b, struct neigh *n)
+void babel_send_forget(struct xy_babel *b, struct neigh *n)
 {
 	outs_void(b, n);
 	n->gave_up = false;
@@ -370,7 +370,7 @@ void send_forget(struct xy_babel *b, struct neigh *n)
 
 // ---- full tables ----
 
-void send_dump(struct xy_babel *b, struct neigh *n)
+void babel_send_dump(struct xy_babel *b, struct neigh *n)
 {
 	if (n->fresh)
 		return; // one comes with the acknowledgment
@@ -387,7 +387,7 @@ void send_dump(struct xy_babel *b, struct neigh *n)
 	n->dump_due = 0;
 	n->dump_at = 0;
 	n->dump_end = n->cursor;
-	send_soon(b, n, 0);
+	babel_send_soon(b, n, 0);
 }
 
 static void dump_done(struct xy_babel *b, struct neigh *n)
@@ -395,7 +395,8 @@ static void dump_done(struct xy_babel *b, struct neigh *n)
 	xy_nsec interval = interval_cs(b, n) * 10 * XY_MSEC;
 	n->dumping = false;
 	n->dumped = b->now;
-	n->dump_due = b->now + (n->dump_again ? DUMP_PAUSE : interval - jitter(b, interval / 8));
+	n->dump_due =
+		b->now + (n->dump_again ? DUMP_PAUSE : interval - babel_jitter(b, interval / 8));
 	n->dump_again = false;
 }
 
@@ -404,9 +405,9 @@ static void wildcard_done(struct xy_babel *b, struct neigh *n)
 {
 	n->fresh = false;
 	n->wildcard_due = false;
-	n->cursor = log_end(b);
-	send_dump(b, n);
-	start_check(b);
+	n->cursor = babel_log_end(b);
+	babel_send_dump(b, n);
+	babel_start_check(b);
 }
 
 // ---- packets ----
@@ -430,7 +431,7 @@ static void packet_open(struct neigh *n, struct packet *p)
 static void packet_send(struct xy_babel *b, struct neigh *n, struct packet *p)
 {
 	if (!xy_babel_build_empty(&p->b))
-		action_send(b, n, false, false, p->data, xy_babel_build_end(&p->b));
+		babel_action_send(b, n, false, false, p->data, xy_babel_build_end(&p->b));
 }
 
 // All that was said holds no more. Behind an IHU that wants nothing it is a goodbye.
@@ -440,11 +441,11 @@ static struct xy_babel_update wildcard_retraction(const struct xy_babel *b, cons
 		.wildcard = true, .interval = interval_cs(b, n), .metric = XY_BABEL_INFINITY};
 }
 
-void send_hello(struct xy_babel *b, struct neigh *n)
+void babel_send_hello(struct xy_babel *b, struct neigh *n)
 {
 	struct packet p;
 	uint16_t interval = (uint16_t)(b->c.hello_interval / (10 * XY_MSEC));
-	bool goodbye = goodbye_due(b, n);
+	bool goodbye = babel_goodbye_due(b, n);
 	packet_open(n, &p);
 	xy_babel_build_hello(&p.b, &(struct xy_babel_hello){
 					   .seqno = n->hello_seqno++,
@@ -468,23 +469,23 @@ void send_hello(struct xy_babel *b, struct neigh *n)
 	n->hellos_sent++;
 	// The last goodbye is behind all that was on its way out, whatever that says.
 	bool soon = !goodbye || ++n->goodbyes < GOODBYES;
-	struct action *a = action_send(b, n, soon, true, p.data, xy_babel_build_end(&p.b));
+	struct action *a = babel_action_send(b, n, soon, true, p.data, xy_babel_build_end(&p.b));
 	if (a)
 		a->stamped = !n->c.no_rtt;
 }
 
-void send_probe(struct xy_babel *b, struct neigh *n)
+void babel_send_probe(struct xy_babel *b, struct neigh *n)
 {
 	struct packet p;
 	n->info.probes++;
 	packet_open(n, &p);
 	xy_babel_build_ack_request(&p.b, n->opaque++, ACK_WITHIN);
-	action_send(b, n, true, false, p.data, xy_babel_build_end(&p.b));
+	babel_action_send(b, n, true, false, p.data, xy_babel_build_end(&p.b));
 }
 
 size_t xy_babel_link_probe(struct xy_babel *b, uint16_t link, uint8_t *out, size_t len)
 {
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	struct xy_babel_builder p;
 	if (!n || !n->up || !n->heard || len < XY_BABEL_PROBE_MIN)
 		return 0;
@@ -629,7 +630,7 @@ static enum added add_finite(struct xy_babel *b, struct neigh *n, struct packet 
 {
 	// Before it is sent, and rather too early than too late (RFC 8966 section 3.7.3).
 	uint32_t from = shown_by(b, n, dest);
-	if (!DEST(b, from)->own && !source_update(b, from, u->rid, u->seqno, u->metric))
+	if (!DEST(b, from)->own && !babel_source_update(b, from, u->rid, u->seqno, u->metric))
 		return NOTHING;
 	if (!xy_babel_build_update(&p->b, u))
 		return FULL;
@@ -696,7 +697,7 @@ static bool fill_from_queue(struct xy_babel *b, struct neigh *n, struct packet *
 static bool fill_from_log(struct xy_babel *b, struct neigh *n, struct packet *p, uint64_t *at,
 			  uint64_t end)
 {
-	for (uint32_t dest; (dest = log_next(b, at)) && *at < end; ++*at) {
+	for (uint32_t dest; (dest = babel_log_next(b, at)) && *at < end; ++*at) {
 		if (p->steps == 0)
 			return false;
 		p->steps--;
@@ -713,7 +714,7 @@ static bool fill_from_log(struct xy_babel *b, struct neigh *n, struct packet *p,
 
 static bool fill_updates(struct xy_babel *b, struct neigh *n, struct packet *p)
 {
-	if (!fill_from_queue(b, n, p) || !fill_from_log(b, n, p, &n->cursor, log_end(b)))
+	if (!fill_from_queue(b, n, p) || !fill_from_log(b, n, p, &n->cursor, babel_log_end(b)))
 		return false;
 	if (!n->dumping)
 		return true;
@@ -726,7 +727,7 @@ static bool fill_updates(struct xy_babel *b, struct neigh *n, struct packet *p)
 static void add_updates(struct xy_babel *b, struct neigh *n, struct packet *p, bool *more)
 {
 	struct xy_babel_builder before = p->b;
-	bool work = n->queue.head || n->cursor < log_end(b) || n->dumping;
+	bool work = n->queue.head || n->cursor < babel_log_end(b) || n->dumping;
 	*more = false;
 	if (!work || !n->usable || n->fresh || b->leaving || !open_slot(b, n, p))
 		return;
@@ -757,14 +758,14 @@ static void send_wildcard(struct xy_babel *b, struct neigh *n)
 	packet_send(b, n, &p);
 }
 
-void send_full_request(struct xy_babel *b, struct neigh *n)
+void babel_send_full_request(struct xy_babel *b, struct neigh *n)
 {
 	n->full_due = true;
 	n->wildcard_tries = 0;
-	send_soon(b, n, 0);
+	babel_send_soon(b, n, 0);
 }
 
-void send_flush(struct xy_babel *b, struct neigh *n)
+void babel_send_flush(struct xy_babel *b, struct neigh *n)
 {
 	struct packet p = {.steps = LOG_STEPS};
 	bool more = true;
@@ -778,18 +779,18 @@ void send_flush(struct xy_babel *b, struct neigh *n)
 		packet_send(b, n, &p);
 	}
 	if (n->item_count || (more && p.steps == 0))
-		send_soon(b, n, XY_MSEC);
+		babel_send_soon(b, n, XY_MSEC);
 }
 
-void send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay)
+void babel_send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay)
 {
 	if (n->flush_at && n->flush_at <= b->now + delay)
 		return;
 	n->flush_at = b->now + delay;
-	neigh_arm(b, n);
+	babel_neigh_arm(b, n);
 }
 
-void send_item(struct xy_babel *b, struct neigh *n, const struct item *item)
+void babel_send_item(struct xy_babel *b, struct neigh *n, const struct item *item)
 {
 	if (n->item_count == n->item_size) {
 		unsigned size = n->item_size ? 2 * n->item_size : 4;
@@ -800,14 +801,14 @@ void send_item(struct xy_babel *b, struct neigh *n, const struct item *item)
 		n->item_size = size;
 	}
 	n->items[n->item_count++] = *item;
-	send_soon(b, n, 5 * XY_MSEC);
+	babel_send_soon(b, n, 5 * XY_MSEC);
 }
 
-void send_raw(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+void babel_send_raw(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
 {
 	struct item item = {.type = XY_BABEL_UPDATE, .update = *u};
 	item.update.interval = interval_cs(b, n);
-	send_item(b, n, &item);
+	babel_send_item(b, n, &item);
 }
 
 // ---- acknowledgments ----
@@ -832,9 +833,9 @@ static void delivered(struct xy_babel *b, struct neigh *n, struct slot *s)
 	}
 }
 
-void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
+void babel_send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
 {
-	silence_acked(b, n);
+	babel_silence_acked(b, n);
 	n->probed |= n->probe_sent && opaque == n->probe_opaque;
 	FOR_SLOTS(n, s)
 	{
@@ -849,7 +850,7 @@ void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque)
 			wildcard_done(b, n);
 		if (s->full || s->wildcard)
 			n->wildcard_tries = 0;
-		send_soon(b, n, 0);
+		babel_send_soon(b, n, 0);
 	}
 }
 
@@ -865,26 +866,26 @@ static void give_up(struct xy_babel *b, struct neigh *n)
 	n->gave_up = true;
 	if (!n->dumping)
 		n->dump_due = b->now + DUMP_PAUSE;
-	notice(b, XY_BABEL_NOTICE_NO_ACKS, n, NULL, NULL);
+	babel_notice(b, XY_BABEL_NOTICE_NO_ACKS, n, NULL, NULL);
 }
 
 // Once a minute: has it read what was there a minute ago? And after one in which all was well, it
 // is spoken to as at first: what it missed is made good by forgetting all. With one that has not
 // heard us for a minute nothing was said, and all begins anew when it does.
-void send_judge(struct xy_babel *b, struct neigh *n)
+void babel_send_judge(struct xy_babel *b, struct neigh *n)
 {
 	if (n->fresh || b->now - n->turned_at < PATIENCE ||
 	    (n->usable && n->mark_at && b->now - n->mark_at < PATIENCE))
 		return;
 	bool behind = n->mark_at > n->turned_at && n->cursor < n->mark;
 	n->mark_at = b->now;
-	n->mark = log_end(b);
+	n->mark = babel_log_end(b);
 	if (n->usable && behind) {
 		give_up(b, n);
 	} else if (!n->usable || (n->gave_up && b->now - n->gave_up_at >= PATIENCE)) {
-		send_forget(b, n);
+		babel_send_forget(b, n);
 		n->wildcard_due = n->full_due = n->usable;
-		send_soon(b, n, 0);
+		babel_send_soon(b, n, 0);
 	}
 }
 
@@ -947,7 +948,7 @@ static void later_timers(struct xy_babel *b, struct neigh *n)
 	}
 }
 
-void send_timers(struct xy_babel *b, struct neigh *n)
+void babel_send_timers(struct xy_babel *b, struct neigh *n)
 {
 	FOR_SLOTS(n, s)
 	if (s->used && s->due <= b->now) {
@@ -957,13 +958,13 @@ void send_timers(struct xy_babel *b, struct neigh *n)
 	later_timers(b, n);
 	if (n->dump_due && n->dump_due <= b->now && n->usable) {
 		n->dump_due = 0;
-		send_dump(b, n);
+		babel_send_dump(b, n);
 	}
 	if (n->flush_at && n->flush_at <= b->now)
-		send_flush(b, n);
+		babel_send_flush(b, n);
 }
 
-xy_nsec send_deadline(const struct neigh *n)
+xy_nsec babel_send_deadline(const struct neigh *n)
 {
 	xy_nsec at = XY_NEVER;
 	xy_nsec own[] = {n->flush_at, n->later_due, n->usable ? n->dump_due : 0};
@@ -993,7 +994,7 @@ static uint64_t reached(struct xy_babel *b)
 }
 
 // Has every neighbour that may follow us acknowledged the last word on this prefix?
-bool send_reached_all(struct xy_babel *b, const struct dest *d)
+bool babel_send_reached_all(struct xy_babel *b, const struct dest *d)
 {
 	return !d->pending && reached(b) >= d->version;
 }

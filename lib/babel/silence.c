@@ -43,7 +43,7 @@ static bool owes_answers(const struct neigh *n)
 	return n->acknowledges || !n->c.plain;
 }
 
-void silence_stop(struct neigh *n)
+void babel_silence_stop(struct neigh *n)
 {
 	n->quiet = false;
 	n->probe_at = n->asked = 0;
@@ -56,10 +56,10 @@ static void answered(struct neigh *n, xy_nsec at)
 		return;
 	n->answered = at;
 	if (!n->asked || at > n->asked) // what came before the doubt is no answer to it
-		silence_stop(n);
+		babel_silence_stop(n);
 }
 
-void silence_heard(struct neigh *n, xy_nsec at)
+void babel_silence_heard(struct neigh *n, xy_nsec at)
 {
 	n->received = at > n->received ? at : n->received;
 	if (!owes_answers(n))
@@ -73,12 +73,12 @@ static void tell(struct xy_babel *b, struct neigh *n, enum xy_babel_notice why)
 	n->told = why;
 	n->word_at = 0;
 	n->info.silences += why == XY_BABEL_NOTICE_SILENT;
-	notice(b, why, n, NULL, NULL);
+	babel_notice(b, why, n, NULL, NULL);
 }
 
 static void begin(struct neigh *n, xy_nsec now, bool doubt)
 {
-	silence_stop(n);
+	babel_silence_stop(n);
 	n->quiet = true;
 	n->asked = doubt ? now : 0;
 	n->probe_at = doubt ? now : now + QUIET;
@@ -94,10 +94,10 @@ static void fall_silent(struct xy_babel *b, struct neigh *n)
 	n->silent_at = b->now;
 	n->hello_at = b->now; // in case that it hears us: it must not use this link either
 	tell(b, n, XY_BABEL_NOTICE_SILENT);
-	neigh_cost(b, n);
+	babel_neigh_cost(b, n);
 }
 
-void silence_ask(struct xy_babel *b, struct neigh *n)
+void babel_silence_ask(struct xy_babel *b, struct neigh *n)
 {
 	bool soon = n->asked_last && b->now - n->asked_last < DOUBT_AGAIN;
 	if (!n->usable || !owes_answers(n) || n->asked || soon)
@@ -113,11 +113,11 @@ void silence_ask(struct xy_babel *b, struct neigh *n)
 void xy_babel_link_doubt(struct xy_babel *b, uint16_t link, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n || !n->up)
 		return;
-	silence_ask(b, n);
-	neigh_arm(b, n);
+	babel_silence_ask(b, n);
+	babel_neigh_arm(b, n);
 }
 
 bool xy_babel_look_soon(struct xy_babel *b)
@@ -130,15 +130,15 @@ bool xy_babel_look_soon(struct xy_babel *b)
 void xy_babel_link_way(struct xy_babel *b, uint16_t link, bool there, xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n || n->no_way == !there)
 		return;
 	n->no_way = !there;
 	if (n->up) {
-		neigh_cost(b, n);
-		silence_ask(b, n);
+		babel_neigh_cost(b, n);
+		babel_silence_ask(b, n);
 		n->hello_at = b->now; // it may have missed some
-		neigh_arm(b, n);
+		babel_neigh_arm(b, n);
 	}
 	xy_babel_leave(b);
 }
@@ -160,7 +160,7 @@ static void look(struct xy_babel *b, struct neigh *n, xy_nsec received, xy_nsec 
 		answered(n, received);
 	}
 	if (!n->usable || (!n->asked && carried <= n->answered))
-		silence_stop(n);
+		babel_silence_stop(n);
 	else if (!n->quiet || late)
 		begin(n, b->now, n->asked);
 	else if (owes_answers(n) && n->probes >= LEAST_PROBES &&
@@ -172,12 +172,12 @@ void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, 
 			   xy_nsec now)
 {
 	xy_babel_enter(b, now);
-	struct neigh *n = link_of(b, link);
+	struct neigh *n = babel_link_of(b, link);
 	if (!n || !n->up)
 		return;
 	look(b, n, received, carried);
 	b->doubts |= n->asked != 0;
-	neigh_arm(b, n);
+	babel_neigh_arm(b, n);
 	xy_babel_leave(b);
 }
 
@@ -188,7 +188,7 @@ static xy_nsec pace(const struct neigh *n)
 	return n->probes < SLOW_PROBES ? SLOW_PACE : FAST_PACE;
 }
 
-void silence_timer(struct xy_babel *b, struct neigh *n)
+void babel_silence_timer(struct xy_babel *b, struct neigh *n)
 {
 	if (n->word_at && n->word_at <= b->now) {
 		n->word_at = 0;
@@ -202,11 +202,11 @@ void silence_timer(struct xy_babel *b, struct neigh *n)
 	n->probe_at = b->now + pace(n);
 	if (n->probes >= (n->asked ? DOUBT_PROBES : MOST_PROBES))
 		n->probe_at = 0;
-	send_probe(b, n);
+	babel_send_probe(b, n);
 }
 
 // Used again. "Soon" counts from here: sixteen Hellos alone take more than a minute.
-void silence_over(struct xy_babel *b, struct neigh *n)
+void babel_silence_over(struct xy_babel *b, struct neigh *n)
 {
 	n->word_at = 0;
 	if (!n->told)
@@ -214,7 +214,7 @@ void silence_over(struct xy_babel *b, struct neigh *n)
 	if (n->told == XY_BABEL_NOTICE_SILENT)
 		n->silent_at = b->now;
 	n->told = 0;
-	notice(b, XY_BABEL_NOTICE_HEARD, n, NULL, NULL);
+	babel_notice(b, XY_BABEL_NOTICE_HEARD, n, NULL, NULL);
 }
 
 // Hellos of it are missing, and not the last two, or other things of it come.
@@ -226,10 +226,10 @@ static bool is_lossy(const struct xy_babel *b, const struct neigh *n)
 }
 
 // Whatever it was: one word of why, the same for whoever asks.
-void silence_lost(struct xy_babel *b, struct neigh *n)
+void babel_silence_lost(struct xy_babel *b, struct neigh *n)
 {
 	n->usable = false;
-	silence_stop(n);
+	babel_silence_stop(n);
 	if (n->no_way)
 		tell(b, n, XY_BABEL_NOTICE_NO_WAY);
 	else if (n->rxcost == XY_BABEL_INFINITY)
@@ -247,7 +247,7 @@ static void greet(struct xy_babel *b, struct neigh *n)
 // It must be heard again before it is used, and hear us: each Hello is asked whether it does. Our
 // own Hellos follow quickly, so that two who found each other silent need not wait for each
 // other's.
-void silence_hello(struct xy_babel *b, struct neigh *n)
+void babel_silence_hello(struct xy_babel *b, struct neigh *n)
 {
 	if (!n->silent)
 		return;
@@ -258,10 +258,10 @@ void silence_hello(struct xy_babel *b, struct neigh *n)
 	if (first || last)
 		greet(b, n);
 	if (n->silent && owes_answers(n) && !n->acked_again)
-		send_probe(b, n);
+		babel_send_probe(b, n);
 }
 
-void silence_acked(struct xy_babel *b, struct neigh *n)
+void babel_silence_acked(struct xy_babel *b, struct neigh *n)
 {
 	n->acknowledges = true;
 	answered(n, b->arrived);
@@ -272,5 +272,5 @@ void silence_acked(struct xy_babel *b, struct neigh *n)
 		return;
 	n->silent = false;
 	greet(b, n);
-	neigh_cost(b, n);
+	babel_neigh_cost(b, n);
 }

@@ -459,22 +459,22 @@ struct xy_babel {
 	struct xy_babel_stats stats;
 };
 
-#define DEST(b, i)     ((struct dest *)pool_at(&(b)->dests, (i)))
-#define ROUTE(b, i)    ((struct route *)pool_at(&(b)->routes, (i)))
-#define SOURCE(b, i)   ((struct source *)pool_at(&(b)->sources, (i)))
-#define PROOF(b, i)    ((struct proof *)pool_at(&(b)->proofs, (i)))
-#define ORIGIN(b, i)   ((struct origin *)pool_at(&(b)->origins, (i)))
-#define ERA(b, i)      ((struct era *)pool_at(&(b)->eras, (i)))
-#define JOB(b, i)      ((struct job *)pool_at(&(b)->jobs, (i)))
-#define WAIT(b, i)     ((struct wait *)pool_at(&(b)->waits, (i)))
-#define OWN(b, i)      ((struct own *)pool_at(&(b)->owns, (i)))
-#define OUT(b, i)      ((struct out *)pool_at(&(b)->outs, (i)))
-#define REQ(b, i)      ((struct req *)pool_at(&(b)->reqs, (i)))
-#define WANT(b, i)     ((struct want *)pool_at(&(b)->wants, (i)))
-#define INTEREST(b, i) ((struct interest *)pool_at(&(b)->interests, (i)))
-#define SHARE(b, i)    ((struct share *)pool_at(&(b)->shares, (i)))
-#define FLAP(b, i)     ((struct flap *)pool_at(&(b)->flaps, (i)))
-#define ANSWER(b, i)   ((struct answer *)pool_at(&(b)->answers, (i)))
+#define DEST(b, i)     ((struct dest *)babel_pool_at(&(b)->dests, (i)))
+#define ROUTE(b, i)    ((struct route *)babel_pool_at(&(b)->routes, (i)))
+#define SOURCE(b, i)   ((struct source *)babel_pool_at(&(b)->sources, (i)))
+#define PROOF(b, i)    ((struct proof *)babel_pool_at(&(b)->proofs, (i)))
+#define ORIGIN(b, i)   ((struct origin *)babel_pool_at(&(b)->origins, (i)))
+#define ERA(b, i)      ((struct era *)babel_pool_at(&(b)->eras, (i)))
+#define JOB(b, i)      ((struct job *)babel_pool_at(&(b)->jobs, (i)))
+#define WAIT(b, i)     ((struct wait *)babel_pool_at(&(b)->waits, (i)))
+#define OWN(b, i)      ((struct own *)babel_pool_at(&(b)->owns, (i)))
+#define OUT(b, i)      ((struct out *)babel_pool_at(&(b)->outs, (i)))
+#define REQ(b, i)      ((struct req *)babel_pool_at(&(b)->reqs, (i)))
+#define WANT(b, i)     ((struct want *)babel_pool_at(&(b)->wants, (i)))
+#define INTEREST(b, i) ((struct interest *)babel_pool_at(&(b)->interests, (i)))
+#define SHARE(b, i)    ((struct share *)babel_pool_at(&(b)->shares, (i)))
+#define FLAP(b, i)     ((struct flap *)babel_pool_at(&(b)->flaps, (i)))
+#define ANSWER(b, i)   ((struct answer *)babel_pool_at(&(b)->answers, (i)))
 
 #define XY_BABEL_POOLS(b)                                                                  \
 	&(b)->dests, &(b)->routes, &(b)->sources, &(b)->proofs, &(b)->origins, &(b)->eras, \
@@ -518,25 +518,26 @@ static inline uint32_t centiseconds(xy_nsec t)
 // babel.c: timers and actions. Every event begins with enter and ends with leave.
 void xy_babel_enter(struct xy_babel *b, xy_nsec now);
 void xy_babel_leave(struct xy_babel *b);
-void timer_set(struct xy_babel *b, enum timer kind, uint32_t i, xy_nsec at);
-void timer_stop(struct xy_babel *b, enum timer kind, uint32_t i);
-xy_nsec timer_at(const struct xy_babel *b, uint32_t tpos);
-xy_nsec jitter(struct xy_babel *b, xy_nsec around); // 3/4 to 5/4 of it
-struct xy_babel_action *action_add(struct xy_babel *b, enum xy_babel_action_kind kind);
+void babel_timer_set(struct xy_babel *b, enum timer kind, uint32_t i, xy_nsec at);
+void babel_timer_stop(struct xy_babel *b, enum timer kind, uint32_t i);
+xy_nsec babel_timer_at(const struct xy_babel *b, uint32_t tpos);
+xy_nsec babel_jitter(struct xy_babel *b, xy_nsec around); // 3/4 to 5/4 of it
+struct xy_babel_action *babel_action_add(struct xy_babel *b, enum xy_babel_action_kind kind);
 // NULL: no memory. soon: it overtakes whatever waits.
-struct action *action_send(struct xy_babel *b, struct neigh *n, bool soon, bool multicast,
-			   const uint8_t *data, size_t len);
-bool actions_full(const struct xy_babel *b); // so many wait to be taken that no more should come
-void notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
-	    const struct xy_prefix *p, const struct xy_key *key);
-uint32_t hash_bytes(const struct xy_babel *b, const void *data, size_t len);
-void global_at(struct xy_babel *b, xy_nsec at);
-void bulk_wanted(struct xy_babel *b); // of some neighbour
-void sweep_start(struct xy_babel *b);
-struct neigh *neigh_of(const struct xy_babel *b, uint32_t id);
-struct neigh *link_of(const struct xy_babel *b, uint32_t link);
-void link_free(struct xy_babel *b, struct neigh *n);
-void in_drop(struct xy_babel *b, struct neigh *n); // its packets that wait
+struct action *babel_action_send(struct xy_babel *b, struct neigh *n, bool soon, bool multicast,
+				 const uint8_t *data, size_t len);
+bool babel_actions_full(
+	const struct xy_babel *b); // so many wait to be taken that no more should come
+void babel_notice(struct xy_babel *b, enum xy_babel_notice code, const struct neigh *n,
+		  const struct xy_prefix *p, const struct xy_key *key);
+uint32_t babel_hash_bytes(const struct xy_babel *b, const void *data, size_t len);
+void babel_global_at(struct xy_babel *b, xy_nsec at);
+void babel_bulk_wanted(struct xy_babel *b); // of some neighbour
+void babel_sweep_start(struct xy_babel *b);
+struct neigh *babel_neigh_of(const struct xy_babel *b, uint32_t id);
+struct neigh *babel_link_of(const struct xy_babel *b, uint32_t link);
+void babel_link_free(struct xy_babel *b, struct neigh *n);
+void babel_in_drop(struct xy_babel *b, struct neigh *n); // its packets that wait
 
 static inline bool steps_left(const struct xy_babel *b)
 {
@@ -552,154 +553,159 @@ static inline bool steps_left(const struct xy_babel *b)
 		for (struct neigh *n = (b)->neighs[n##_i]; n; n = NULL)
 
 // table.c
-void table_init(struct xy_babel *b);
-void table_clear(struct xy_babel *b);
+void babel_table_init(struct xy_babel *b);
+void babel_table_clear(struct xy_babel *b);
 // origin 0: the prefix itself; inside 200::/7 there is nothing else, whatever the origin.
-uint32_t dest_find(const struct xy_babel *b, const struct xy_prefix *p, uint32_t origin);
+uint32_t babel_dest_find(const struct xy_babel *b, const struct xy_prefix *p, uint32_t origin);
 // Finds or makes; 0: full.
-uint32_t dest_get(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin);
-void dest_release(struct xy_babel *b, uint32_t i);	     // frees it when nothing needs it
-void dest_use(struct xy_babel *b, uint32_t dest, bool used); // accept names this mapping
-uint32_t route_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n);
-uint32_t route_add(struct xy_babel *b, uint32_t dest, struct neigh *n); // 0: full
-void route_drop(struct xy_babel *b, uint32_t i);			// does not reselect
-uint32_t source_find(const struct xy_babel *b, const struct dest *d, uint64_t rid);
-bool source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
-		   uint16_t metric);
-void source_expire(struct xy_babel *b, uint32_t i);
+uint32_t babel_dest_get(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin);
+void babel_dest_release(struct xy_babel *b, uint32_t i);	   // frees it when nothing needs it
+void babel_dest_use(struct xy_babel *b, uint32_t dest, bool used); // accept names this mapping
+uint32_t babel_route_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n);
+uint32_t babel_route_add(struct xy_babel *b, uint32_t dest, struct neigh *n); // 0: full
+void babel_route_drop(struct xy_babel *b, uint32_t i);			      // does not reselect
+uint32_t babel_source_find(const struct xy_babel *b, const struct dest *d, uint64_t rid);
+bool babel_source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
+			 uint16_t metric);
+void babel_source_expire(struct xy_babel *b, uint32_t i);
 // Room for a distance of this router-id. false: there is none.
-bool source_room(struct xy_babel *b, uint32_t dest, uint64_t rid, bool is_signed);
-void log_touch(struct xy_babel *b, uint32_t dest, bool urgent);
-void log_remove(struct xy_babel *b, uint32_t dest);
-uint64_t log_end(const struct xy_babel *b);
+bool babel_source_room(struct xy_babel *b, uint32_t dest, uint64_t rid, bool is_signed);
+void babel_log_touch(struct xy_babel *b, uint32_t dest, bool urgent);
+void babel_log_remove(struct xy_babel *b, uint32_t dest);
+uint64_t babel_log_end(const struct xy_babel *b);
 // The first entry at or after *at, whose position it becomes; 0 and the end when there is none.
-uint32_t log_next(const struct xy_babel *b, uint64_t *at);
-void log_clear(struct xy_babel *b);
-void sources_age(struct xy_babel *b, uint32_t dest);
+uint32_t babel_log_next(const struct xy_babel *b, uint64_t *at);
+void babel_log_clear(struct xy_babel *b);
+void babel_sources_age(struct xy_babel *b, uint32_t dest);
 
-uint32_t wait_key(const struct xy_babel *b, uint16_t neigh, const struct xy_prefix *p,
-		  uint64_t rid);
+uint32_t babel_wait_key(const struct xy_babel *b, uint16_t neigh, const struct xy_prefix *p,
+			uint64_t rid);
 
 // neigh.c
-void neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h);
-void neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
-	       const struct xy_babel_hello *hello);
-void neigh_timer(struct xy_babel *b, struct neigh *n);
-void neigh_arm(struct xy_babel *b, struct neigh *n);
-void neigh_forget(struct xy_babel *b, struct neigh *n); // it lost its state, or we lose it
-void neigh_cost(struct xy_babel *b, struct neigh *n);
-void neigh_goodbye(struct xy_babel *b, struct neigh *n); // it said so
-bool neigh_retract_all(struct xy_babel *b, struct neigh *n);
-bool neigh_work(struct xy_babel *b, struct neigh *n); // true: there is more
-void start_check(struct xy_babel *b);
+void babel_neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h);
+void babel_neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_ihu *ihu,
+		     const struct xy_babel_hello *hello);
+void babel_neigh_timer(struct xy_babel *b, struct neigh *n);
+void babel_neigh_arm(struct xy_babel *b, struct neigh *n);
+void babel_neigh_forget(struct xy_babel *b, struct neigh *n); // it lost its state, or we lose it
+void babel_neigh_cost(struct xy_babel *b, struct neigh *n);
+void babel_neigh_goodbye(struct xy_babel *b, struct neigh *n); // it said so
+bool babel_neigh_retract_all(struct xy_babel *b, struct neigh *n);
+bool babel_neigh_work(struct xy_babel *b, struct neigh *n); // true: there is more
+void babel_start_check(struct xy_babel *b);
 
 // silence.c
-void silence_stop(struct neigh *n);
-void silence_heard(struct neigh *n, xy_nsec at);	 // a packet of it arrived then
-void silence_acked(struct xy_babel *b, struct neigh *n); // with an Acknowledgment
-void silence_hello(struct xy_babel *b, struct neigh *n);
-void silence_timer(struct xy_babel *b, struct neigh *n);
-void silence_over(struct xy_babel *b, struct neigh *n); // it is used (again)
-void silence_lost(struct xy_babel *b, struct neigh *n); // it is not used any more
-void silence_ask(struct xy_babel *b, struct neigh *n);	// is it there?
+void babel_silence_stop(struct neigh *n);
+void babel_silence_heard(struct neigh *n, xy_nsec at);	       // a packet of it arrived then
+void babel_silence_acked(struct xy_babel *b, struct neigh *n); // with an Acknowledgment
+void babel_silence_hello(struct xy_babel *b, struct neigh *n);
+void babel_silence_timer(struct xy_babel *b, struct neigh *n);
+void babel_silence_over(struct xy_babel *b, struct neigh *n); // it is used (again)
+void babel_silence_lost(struct xy_babel *b, struct neigh *n); // it is not used any more
+void babel_silence_ask(struct xy_babel *b, struct neigh *n);  // is it there?
 
 // select.c
-uint16_t route_metric(const struct xy_babel *b, const struct route *r);
-bool route_feasible(const struct xy_babel *b, const struct route *r);
-bool update_feasible(const struct xy_babel *b, const struct dest *d, uint64_t rid, uint16_t seqno,
-		     uint16_t metric);
-bool dest_used(const struct dest *d);
-void dest_accept(struct xy_babel *b, uint32_t dest); // looks at the accept list again
-void dest_select(struct xy_babel *b, uint32_t dest);
-void dest_timer(struct xy_babel *b, uint32_t dest);
-void dest_room(struct xy_babel *b, uint32_t head, bool room);
-void dest_withdrawn(struct xy_babel *b, uint32_t dest); // our own prefix is gone
+uint16_t babel_route_metric(const struct xy_babel *b, const struct route *r);
+bool babel_route_feasible(const struct xy_babel *b, const struct route *r);
+bool babel_update_feasible(const struct xy_babel *b, const struct dest *d, uint64_t rid,
+			   uint16_t seqno, uint16_t metric);
+bool babel_dest_used(const struct dest *d);
+void babel_dest_accept(struct xy_babel *b, uint32_t dest); // looks at the accept list again
+void babel_dest_select(struct xy_babel *b, uint32_t dest);
+void babel_dest_timer(struct xy_babel *b, uint32_t dest);
+void babel_dest_room(struct xy_babel *b, uint32_t head, bool room);
+void babel_dest_withdrawn(struct xy_babel *b, uint32_t dest); // our own prefix is gone
 
 // update.c
-void refuse(struct xy_babel *b, struct neigh *n, enum xy_babel_refusal why);
-void update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
-void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint32_t proof,
-		  uint64_t rid, uint16_t seqno, uint16_t metric, uint16_t interval);
-void route_timer(struct xy_babel *b, uint32_t i);
+void babel_refuse(struct xy_babel *b, struct neigh *n, enum xy_babel_refusal why);
+void babel_update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
+void babel_update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p,
+			uint32_t proof, uint64_t rid, uint16_t seqno, uint16_t metric,
+			uint16_t interval);
+void babel_route_timer(struct xy_babel *b, uint32_t i);
 
 // origin.c: keys, claims, verification
-uint32_t origin_find(const struct xy_babel *b, const uint8_t ed25519[32]);
-uint32_t origin_by_key(const struct xy_babel *b, const struct xy_key *x25519);
-uint32_t origin_by_rid(const struct xy_babel *b, uint64_t rid); // in any epoch that has routes
-void origin_idle(struct xy_babel *b, uint32_t i);		// nothing lives of it, perhaps
-void origin_timer(struct xy_babel *b, uint32_t i);
-bool origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin);
+uint32_t babel_origin_find(const struct xy_babel *b, const uint8_t ed25519[32]);
+uint32_t babel_origin_by_key(const struct xy_babel *b, const struct xy_key *x25519);
+uint32_t babel_origin_by_rid(const struct xy_babel *b,
+			     uint64_t rid);		// in any epoch that has routes
+void babel_origin_idle(struct xy_babel *b, uint32_t i); // nothing lives of it, perhaps
+void babel_origin_timer(struct xy_babel *b, uint32_t i);
+bool babel_origin_room(struct xy_babel *b, const struct neigh *n, uint32_t origin);
 // For a route to dest (0: a new one) of this origin.
-bool route_room(struct xy_babel *b, const struct neigh *n, uint32_t dest, uint32_t origin,
-		uint32_t waiting);
-void origins_orphan(struct xy_babel *b, struct neigh *n); // n is about to go
-void share_add(struct xy_babel *b, struct neigh *n, uint32_t origin);
-void share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin);
-void proof_hold(struct xy_babel *b, uint32_t i);
-void proof_drop(struct xy_babel *b, uint32_t i);
-void proofs_expire(struct xy_babel *b);
-void claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
-void wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint64_t rid);
-void proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out);
+bool babel_route_room(struct xy_babel *b, const struct neigh *n, uint32_t dest, uint32_t origin,
+		      uint32_t waiting);
+void babel_origins_orphan(struct xy_babel *b, struct neigh *n); // n is about to go
+void babel_share_add(struct xy_babel *b, struct neigh *n, uint32_t origin);
+void babel_share_drop(struct xy_babel *b, struct neigh *n, uint32_t origin);
+void babel_proof_hold(struct xy_babel *b, uint32_t i);
+void babel_proof_drop(struct xy_babel *b, uint32_t i);
+void babel_proofs_expire(struct xy_babel *b);
+void babel_claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
+void babel_wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p,
+		       uint64_t rid);
+void babel_proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out);
 
 // flap.c: what comes and goes again and again is held back
-void flap_note(struct xy_babel *b, uint32_t route); // its neighbour takes it back
-xy_nsec flap_hold(struct xy_babel *b, const struct neigh *n, uint32_t dest); // until then; 0: not
-void flaps_expire(struct xy_babel *b);
+void babel_flap_note(struct xy_babel *b, uint32_t route); // its neighbour takes it back
+xy_nsec babel_flap_hold(struct xy_babel *b, const struct neigh *n,
+			uint32_t dest); // until then; 0: not
+void babel_flaps_expire(struct xy_babel *b);
 
 // answer.c
-bool answer_due(struct xy_babel *b, const struct neigh *n, uint32_t origin); // and it is given now
+bool babel_answer_due(struct xy_babel *b, const struct neigh *n,
+		      uint32_t origin); // and it is given now
 
 // own.c
-uint32_t own_external(struct xy_babel *b, uint32_t dest, uint32_t tag);
-void own_drop(struct xy_babel *b, uint32_t i);
-void own_current(const struct own *o, uint64_t *rid, uint16_t *seqno);
-bool own_request(struct xy_babel *b, uint32_t i, uint16_t seqno); // true: it will be raised
-void own_timer(struct xy_babel *b, uint32_t i);
-bool own_foreign(const struct xy_babel *b, const struct xy_babel_claim *c); // under our key
-void own_seen(struct xy_babel *b, const struct xy_babel_claim *c); // verified, under our key
-bool own_rid(const struct xy_babel *b, uint64_t rid);		   // ours, now or before
-void own_aggregate(struct xy_babel *b);
-void own_global(struct xy_babel *b);
-void own_resign(struct xy_babel *b); // a slice of it
+uint32_t babel_own_external(struct xy_babel *b, uint32_t dest, uint32_t tag);
+void babel_own_drop(struct xy_babel *b, uint32_t i);
+void babel_own_current(const struct own *o, uint64_t *rid, uint16_t *seqno);
+bool babel_own_request(struct xy_babel *b, uint32_t i, uint16_t seqno); // true: it will be raised
+void babel_own_timer(struct xy_babel *b, uint32_t i);
+bool babel_own_foreign(const struct xy_babel *b, const struct xy_babel_claim *c); // under our key
+void babel_own_seen(struct xy_babel *b, const struct xy_babel_claim *c); // verified, under our key
+bool babel_own_rid(const struct xy_babel *b, uint64_t rid);		 // ours, now or before
+void babel_own_aggregate(struct xy_babel *b);
+void babel_own_global(struct xy_babel *b);
+void babel_own_resign(struct xy_babel *b); // a slice of it
 
 // send.c
-void send_flush(struct xy_babel *b, struct neigh *n);
-void send_hello(struct xy_babel *b, struct neigh *n);
-bool goodbye_due(const struct xy_babel *b, const struct neigh *n); // with its next Hello
-void send_probe(struct xy_babel *b, struct neigh *n); // an Acknowledgment Request, at once
-void send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay);
-void send_item(struct xy_babel *b, struct neigh *n, const struct item *item);
-void send_one(struct xy_babel *b, struct neigh *n, uint32_t dest); // an Update of its own
-void send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin);
-void send_raw(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
-void send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque);
-void send_dump(struct xy_babel *b, struct neigh *n);
-void send_full_request(struct xy_babel *b, struct neigh *n); // until it is acknowledged
-void send_forget(struct xy_babel *b, struct neigh *n);
+void babel_send_flush(struct xy_babel *b, struct neigh *n);
+void babel_send_hello(struct xy_babel *b, struct neigh *n);
+bool babel_goodbye_due(const struct xy_babel *b, const struct neigh *n); // with its next Hello
+void babel_send_probe(struct xy_babel *b, struct neigh *n); // an Acknowledgment Request, at once
+void babel_send_soon(struct xy_babel *b, struct neigh *n, xy_nsec delay);
+void babel_send_item(struct xy_babel *b, struct neigh *n, const struct item *item);
+void babel_send_one(struct xy_babel *b, struct neigh *n, uint32_t dest); // an Update of its own
+void babel_send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin);
+void babel_send_raw(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
+void babel_send_ack(struct xy_babel *b, struct neigh *n, uint16_t opaque);
+void babel_send_dump(struct xy_babel *b, struct neigh *n);
+void babel_send_full_request(struct xy_babel *b, struct neigh *n); // until it is acknowledged
+void babel_send_forget(struct xy_babel *b, struct neigh *n);
 // As long as a neighbour is heard: does it acknowledge what it is told?
-void send_judge(struct xy_babel *b, struct neigh *n);
-bool send_trash(struct xy_babel *b, struct neigh *n); // true: there is more
-void send_timers(struct xy_babel *b, struct neigh *n);
-xy_nsec send_deadline(const struct neigh *n);
-bool send_reached_all(struct xy_babel *b, const struct dest *d);
-bool send_told(struct xy_babel *b, struct neigh *n, uint32_t dest); // is it told of dest?
+void babel_send_judge(struct xy_babel *b, struct neigh *n);
+bool babel_send_trash(struct xy_babel *b, struct neigh *n); // true: there is more
+void babel_send_timers(struct xy_babel *b, struct neigh *n);
+xy_nsec babel_send_deadline(const struct neigh *n);
+bool babel_send_reached_all(struct xy_babel *b, const struct dest *d);
+bool babel_send_told(struct xy_babel *b, struct neigh *n, uint32_t dest); // is it told of dest?
 
 // request.c
-void request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r);
-void request_seqno(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r);
+void babel_request_route(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r);
+void babel_request_seqno(struct xy_babel *b, struct neigh *n, const struct xy_babel_request *r);
 // Asks for a route of (dest, rid) with this seqno: at one neighbour, or at all that have one.
-void request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
-		 struct neigh *only);
-void request_check(struct xy_babel *b, uint32_t dest); // answers those that wait for it
-void request_timer(struct xy_babel *b, uint32_t i);
+void babel_request_ask(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
+		       struct neigh *only);
+void babel_request_check(struct xy_babel *b, uint32_t dest); // answers those that wait for it
+void babel_request_timer(struct xy_babel *b, uint32_t i);
 
 // stub.c
-uint32_t interest_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n);
-void interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n);
-void interest_timer(struct xy_babel *b, uint32_t i);
-bool interest_forget(struct xy_babel *b, struct neigh *n); // true: there is more
-void want_found(struct xy_babel *b, const struct xy_prefix *p);
-void want_refuse(struct xy_babel *b, const struct xy_prefix *p, const struct neigh *n);
-void want_pump(struct xy_babel *b); // asks for those whose turn it is
-void want_timer(struct xy_babel *b, uint32_t i);
+uint32_t babel_interest_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n);
+void babel_interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n);
+void babel_interest_timer(struct xy_babel *b, uint32_t i);
+bool babel_interest_forget(struct xy_babel *b, struct neigh *n); // true: there is more
+void babel_want_found(struct xy_babel *b, const struct xy_prefix *p);
+void babel_want_refuse(struct xy_babel *b, const struct xy_prefix *p, const struct neigh *n);
+void babel_want_pump(struct xy_babel *b); // asks for those whose turn it is
+void babel_want_timer(struct xy_babel *b, uint32_t i);

@@ -7,26 +7,26 @@
 
 static const xy_nsec INTEREST_LIFE = 600 * XY_SEC;
 
-uint32_t interest_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n)
+uint32_t babel_interest_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n)
 {
 	struct interest key = {.dest = dest, .neigh = n->id};
-	uint32_t i = map_first(&b->interest_map, b->interest_map.hash(b, &key));
+	uint32_t i = babel_map_first(&b->interest_map, b->interest_map.hash(b, &key));
 	while (i && (INTEREST(b, i)->dest != dest || INTEREST(b, i)->neigh != n->id))
-		i = map_next(&b->interest_map, i);
+		i = babel_map_next(&b->interest_map, i);
 	return i;
 }
 
-void interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
+void babel_interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
 {
-	uint32_t i = interest_find(b, dest, n);
+	uint32_t i = babel_interest_find(b, dest, n);
 	if (!i) {
-		i = n->interest_count < INTERESTS ? pool_take(&b->interests) : 0;
+		i = n->interest_count < INTERESTS ? babel_pool_take(&b->interests) : 0;
 		if (!i)
 			return;
 		INTEREST(b, i)->dest = dest;
 		INTEREST(b, i)->neigh = n->id;
-		if (!map_insert(&b->interest_map, i)) {
-			pool_give(&b->interests, i);
+		if (!babel_map_insert(&b->interest_map, i)) {
+			babel_pool_give(&b->interests, i);
 			return;
 		}
 		INTEREST(b, i)->next = n->interests;
@@ -36,29 +36,29 @@ void interest_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
 		n->interest_count++;
 		DEST(b, dest)->users++;
 	}
-	timer_set(b, T_INTEREST, i, b->now + INTEREST_LIFE);
+	babel_timer_set(b, T_INTEREST, i, b->now + INTEREST_LIFE);
 }
 
-void interest_timer(struct xy_babel *b, uint32_t i)
+void babel_interest_timer(struct xy_babel *b, uint32_t i)
 {
 	const struct interest *t = INTEREST(b, i);
-	struct neigh *n = neigh_of(b, t->neigh);
+	struct neigh *n = babel_neigh_of(b, t->neigh);
 	uint32_t dest = t->dest;
 	*(t->prev ? &INTEREST(b, t->prev)->next : &n->interests) = t->next;
 	if (t->next)
 		INTEREST(b, t->next)->prev = t->prev;
 	n->interest_count--;
-	timer_stop(b, T_INTEREST, i);
-	map_remove(&b->interest_map, i);
-	pool_give(&b->interests, i);
+	babel_timer_stop(b, T_INTEREST, i);
+	babel_map_remove(&b->interest_map, i);
+	babel_pool_give(&b->interests, i);
 	DEST(b, dest)->users--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
-bool interest_forget(struct xy_babel *b, struct neigh *n)
+bool babel_interest_forget(struct xy_babel *b, struct neigh *n)
 {
 	for (; n->interests && steps_left(b); b->stats.steps++)
-		interest_timer(b, n->interests);
+		babel_interest_timer(b, n->interests);
 	return n->interests;
 }
 
@@ -75,15 +75,15 @@ static const xy_nsec ASK_AGAIN = 2 * XY_SEC, NO_LIFE = 10 * XY_SEC, IDLE = 300 *
 
 static uint32_t want_find(const struct xy_babel *b, const struct xy_prefix *p)
 {
-	uint32_t i = map_first(&b->want_map, hash_bytes(b, p, sizeof(*p)));
+	uint32_t i = babel_map_first(&b->want_map, babel_hash_bytes(b, p, sizeof(*p)));
 	while (i && !xy_prefix_eq(&WANT(b, i)->prefix, p))
-		i = map_next(&b->want_map, i);
+		i = babel_map_next(&b->want_map, i);
 	return i;
 }
 
 static bool have(const struct xy_babel *b, const struct xy_prefix *p)
 {
-	uint32_t dest = dest_find(b, p, 0);
+	uint32_t dest = babel_dest_find(b, p, 0);
 	return dest && DEST(b, dest)->valid;
 }
 
@@ -103,9 +103,9 @@ static unsigned ask(struct xy_babel *b, struct want *w)
 	FOR_UP(b, n)
 	if (n->c.relay && n->usable) {
 		relays++;
-		send_item(b, n,
-			  &(struct item){.type = XY_BABEL_ROUTE_REQUEST,
-					 .request = {.prefix = w->prefix}});
+		babel_send_item(b, n,
+				&(struct item){.type = XY_BABEL_ROUTE_REQUEST,
+					       .request = {.prefix = w->prefix}});
 	}
 	return relays;
 }
@@ -142,7 +142,7 @@ static void become(struct xy_babel *b, uint32_t i, uint8_t state, xy_nsec until)
 	w->state = state;
 	if (state == QUEUED)
 		queue_put(b, i);
-	timer_set(b, T_WANT, i, until);
+	babel_timer_set(b, T_WANT, i, until);
 }
 
 static void want_free(struct xy_babel *b, uint32_t i)
@@ -151,9 +151,9 @@ static void want_free(struct xy_babel *b, uint32_t i)
 	queue_unlink(b, i);
 	b->asking -= w->state != ACTIVE;
 	b->asking_of[w->share] -= w->state != ACTIVE;
-	timer_stop(b, T_WANT, i);
-	map_remove(&b->want_map, i);
-	pool_give(&b->wants, i);
+	babel_timer_stop(b, T_WANT, i);
+	babel_map_remove(&b->want_map, i);
+	babel_pool_give(&b->wants, i);
 }
 
 // The next in turn, of another source than the last when one waits.
@@ -165,7 +165,7 @@ static uint32_t next_waiting(struct xy_babel *b)
 	return b->want_queue[b->want_turn].head;
 }
 
-void want_pump(struct xy_babel *b)
+void babel_want_pump(struct xy_babel *b)
 {
 	while (b->want_waiting && may_ask(b)) {
 		uint32_t i = next_waiting(b);
@@ -177,28 +177,28 @@ void want_pump(struct xy_babel *b)
 		ask(b, w);
 	}
 	if (b->want_waiting)
-		global_at(b, b->ask_at - BURST * PACE);
+		babel_global_at(b, b->ask_at - BURST * PACE);
 }
 
 static int want_new(struct xy_babel *b, const struct xy_prefix *p, uint32_t source)
 {
-	uint8_t share = (uint8_t)(hash_bytes(b, &source, sizeof(source)) % WANT_SHARES);
+	uint8_t share = (uint8_t)(babel_hash_bytes(b, &source, sizeof(source)) % WANT_SHARES);
 	// Each source may fill half of what is left: there is always room for another one.
 	bool room = b->asking < WANTS && b->asking_of[share] < WANTS - b->asking;
-	uint32_t i = room ? pool_take(&b->wants) : 0;
+	uint32_t i = room ? babel_pool_take(&b->wants) : 0;
 	if (!i)
 		return -ENOBUFS;
 	struct want *w = WANT(b, i);
 	w->prefix = *p;
-	if (!map_insert(&b->want_map, i)) {
-		pool_give(&b->wants, i);
+	if (!babel_map_insert(&b->want_map, i)) {
+		babel_pool_give(&b->wants, i);
 		return -ENOBUFS;
 	}
 	w->share = share;
 	w->used = b->now;
 	w->state = ACTIVE; // counted as it leaves that
 	become(b, i, QUEUED, b->now + QUEUE_LIFE);
-	want_pump(b);
+	babel_want_pump(b);
 	return have(b, p) ? 0 : -EAGAIN;
 }
 
@@ -224,10 +224,10 @@ int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, uint32_t source, 
 static void refused(struct xy_babel *b, uint32_t i)
 {
 	become(b, i, REFUSED, b->now + NO_LIFE);
-	notice(b, XY_BABEL_NOTICE_NO_ANSWER, NULL, &WANT(b, i)->prefix, NULL);
+	babel_notice(b, XY_BABEL_NOTICE_NO_ANSWER, NULL, &WANT(b, i)->prefix, NULL);
 }
 
-void want_found(struct xy_babel *b, const struct xy_prefix *p)
+void babel_want_found(struct xy_babel *b, const struct xy_prefix *p)
 {
 	uint32_t i = b->c.stub ? want_find(b, p) : 0;
 	if (i && WANT(b, i)->state != ACTIVE)
@@ -244,7 +244,7 @@ static bool said_no(const struct want *w, const struct neigh *n)
 
 // A relay says no. The other ones may know better: it is "no" when all have said so, or as many as
 // are remembered.
-void want_refuse(struct xy_babel *b, const struct xy_prefix *p, const struct neigh *from)
+void babel_want_refuse(struct xy_babel *b, const struct xy_prefix *p, const struct neigh *from)
 {
 	uint32_t i = b->c.stub && from->c.relay ? want_find(b, p) : 0;
 	struct want *w = i ? WANT(b, i) : NULL;
@@ -263,16 +263,16 @@ void want_refuse(struct xy_babel *b, const struct xy_prefix *p, const struct nei
 // Nobody sends there any more: the table of a stub holds what it uses.
 static void let_go(struct xy_babel *b, uint32_t i)
 {
-	uint32_t dest = dest_find(b, &WANT(b, i)->prefix, 0);
+	uint32_t dest = babel_dest_find(b, &WANT(b, i)->prefix, 0);
 	want_free(b, i);
 	if (!dest || DEST(b, dest)->own)
 		return;
 	DEST(b, dest)->users++;
 	while (DEST(b, dest)->routes)
-		route_drop(b, DEST(b, dest)->routes);
-	dest_select(b, dest);
+		babel_route_drop(b, DEST(b, dest)->routes);
+	babel_dest_select(b, dest);
 	DEST(b, dest)->users--;
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }
 
 static bool any_relay(const struct xy_babel *b)
@@ -295,10 +295,10 @@ static void unanswered(struct xy_babel *b, uint32_t i)
 		refused(b, i);
 	else
 		want_free(b, i);
-	want_pump(b);
+	babel_want_pump(b);
 }
 
-void want_timer(struct xy_babel *b, uint32_t i)
+void babel_want_timer(struct xy_babel *b, uint32_t i)
 {
 	struct want *w = WANT(b, i);
 	switch (w->state) {
@@ -311,7 +311,7 @@ void want_timer(struct xy_babel *b, uint32_t i)
 		return;
 	default:
 		if (b->now - w->used < IDLE)
-			timer_set(b, T_WANT, i, w->used + IDLE);
+			babel_timer_set(b, T_WANT, i, w->used + IDLE);
 		else
 			let_go(b, i);
 	}

@@ -6,7 +6,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-uint32_t hash_bytes(const struct xy_babel *b, const void *data, size_t len)
+uint32_t babel_hash_bytes(const struct xy_babel *b, const void *data, size_t len)
 {
 	uint8_t out[crypto_shorthash_BYTES];
 	crypto_shorthash(out, data, len, b->c.secret);
@@ -16,12 +16,12 @@ uint32_t hash_bytes(const struct xy_babel *b, const void *data, size_t len)
 static uint32_t hash_two(const struct xy_babel *b, uint64_t x, uint64_t y)
 {
 	uint64_t key[2] = {x, y};
-	return hash_bytes(b, key, sizeof(key));
+	return babel_hash_bytes(b, key, sizeof(key));
 }
 
 static uint32_t hash_prefix(const struct xy_babel *b, const struct xy_prefix *p)
 {
-	return hash_bytes(b, p, sizeof(*p)); // 17 bytes without padding
+	return babel_hash_bytes(b, p, sizeof(*p)); // 17 bytes without padding
 }
 
 static_assert(sizeof(struct xy_prefix) == 17, "hashed as it lies");
@@ -85,12 +85,12 @@ static uint32_t origin_hash(const void *b, const void *at)
 {
 	const struct origin *o = at;
 	const struct xy_key *by = xy_key_is_zero(&o->ed25519) ? &o->x25519 : &o->ed25519;
-	return hash_bytes(b, by->b, 32);
+	return babel_hash_bytes(b, by->b, 32);
 }
 
 static uint32_t x_hash(const void *b, const void *o)
 {
-	return hash_bytes(b, ((const struct origin *)o)->x25519.b, 32);
+	return babel_hash_bytes(b, ((const struct origin *)o)->x25519.b, 32);
 }
 
 static uint32_t era_hash(const void *b, const void *o)
@@ -100,11 +100,12 @@ static uint32_t era_hash(const void *b, const void *o)
 
 static uint32_t job_hash(const void *b, const void *o)
 {
-	return hash_bytes(b, ((const struct job *)o)->claim.origin.signature, 64);
+	return babel_hash_bytes(b, ((const struct job *)o)->claim.origin.signature, 64);
 }
 
 // One Update waits per neighbour and prefix; outside 200::/7 one per router-id.
-uint32_t wait_key(const struct xy_babel *b, uint16_t neigh, const struct xy_prefix *p, uint64_t rid)
+uint32_t babel_wait_key(const struct xy_babel *b, uint16_t neigh, const struct xy_prefix *p,
+			uint64_t rid)
 {
 	uint32_t hash = hash_prefix(b, p) + neigh;
 	return xy_addr_is_mesh(&p->addr) ? hash : hash_two(b, rid, hash);
@@ -115,7 +116,7 @@ static uint32_t wait_hash(const void *owner, const void *o)
 	const struct xy_babel *b = owner;
 	const struct wait *w = o;
 	const struct xy_babel_claim *c = &JOB(b, w->job)->claim;
-	return wait_key(b, w->neigh, &c->prefix, c->rid);
+	return babel_wait_key(b, w->neigh, &c->prefix, c->rid);
 }
 
 static uint32_t req_hash(const void *b, const void *o)
@@ -128,54 +129,54 @@ static uint32_t want_hash(const void *b, const void *o)
 	return hash_prefix(b, &((const struct want *)o)->prefix);
 }
 
-void table_init(struct xy_babel *b)
+void babel_table_init(struct xy_babel *b)
 {
 	uint32_t routes = b->c.max_routes, origins = b->c.max_origins;
-	pool_init(&b->dests, sizeof(struct dest), b->c.max_dests);
-	pool_init(&b->routes, sizeof(struct route), routes);
-	pool_init(&b->sources, sizeof(struct source), KEY_SOURCES * b->c.max_dests);
-	pool_init(&b->proofs, sizeof(struct proof), routes);
-	pool_init(&b->origins, sizeof(struct origin), origins);
-	pool_init(&b->eras, sizeof(struct era), origins + routes);
-	pool_init(&b->jobs, sizeof(struct job), JOBS);
-	pool_init(&b->waits, sizeof(struct wait), 4 * JOBS);
-	pool_init(&b->owns, sizeof(struct own), routes);
-	pool_init(&b->outs, sizeof(struct out), 1 << 22);
-	pool_init(&b->reqs, sizeof(struct req), 1 << 16);
-	pool_init(&b->wants, sizeof(struct want), 1 << 16);
-	pool_init(&b->interests, sizeof(struct interest), 1 << 20);
-	pool_init(&b->shares, sizeof(struct share), routes);
-	pool_init(&b->flaps, sizeof(struct flap), FLAPS);
-	pool_init(&b->answers, sizeof(struct answer), ANSWERED);
-	map_init(&b->dest_map, &b->dests, offsetof(struct dest, hnext), dest_hash, b);
-	map_init(&b->route_map, &b->routes, offsetof(struct route, hnext), route_hash, b);
-	map_init(&b->proof_map, &b->proofs, offsetof(struct proof, hnext), proof_hash, b);
-	map_init(&b->origin_map, &b->origins, offsetof(struct origin, hnext), origin_hash, b);
-	map_init(&b->x_map, &b->origins, offsetof(struct origin, xnext), x_hash, b);
-	map_init(&b->era_map, &b->eras, offsetof(struct era, hnext), era_hash, b);
-	map_init(&b->job_map, &b->jobs, offsetof(struct job, hnext), job_hash, b);
-	map_init(&b->wait_map, &b->waits, offsetof(struct wait, hnext), wait_hash, b);
-	map_init(&b->out_map, &b->outs, offsetof(struct out, hnext), out_hash, b);
-	map_init(&b->req_map, &b->reqs, offsetof(struct req, hnext), req_hash, b);
-	map_init(&b->want_map, &b->wants, offsetof(struct want, hnext), want_hash, b);
-	map_init(&b->interest_map, &b->interests, offsetof(struct interest, hnext), interest_hash,
-		 b);
-	map_init(&b->share_map, &b->shares, offsetof(struct share, hnext), share_hash, b);
-	map_init(&b->flap_map, &b->flaps, offsetof(struct flap, hnext), flap_hash, b);
-	map_init(&b->answer_map, &b->answers, offsetof(struct answer, hnext), answer_hash, b);
+	babel_pool_init(&b->dests, sizeof(struct dest), b->c.max_dests);
+	babel_pool_init(&b->routes, sizeof(struct route), routes);
+	babel_pool_init(&b->sources, sizeof(struct source), KEY_SOURCES * b->c.max_dests);
+	babel_pool_init(&b->proofs, sizeof(struct proof), routes);
+	babel_pool_init(&b->origins, sizeof(struct origin), origins);
+	babel_pool_init(&b->eras, sizeof(struct era), origins + routes);
+	babel_pool_init(&b->jobs, sizeof(struct job), JOBS);
+	babel_pool_init(&b->waits, sizeof(struct wait), 4 * JOBS);
+	babel_pool_init(&b->owns, sizeof(struct own), routes);
+	babel_pool_init(&b->outs, sizeof(struct out), 1 << 22);
+	babel_pool_init(&b->reqs, sizeof(struct req), 1 << 16);
+	babel_pool_init(&b->wants, sizeof(struct want), 1 << 16);
+	babel_pool_init(&b->interests, sizeof(struct interest), 1 << 20);
+	babel_pool_init(&b->shares, sizeof(struct share), routes);
+	babel_pool_init(&b->flaps, sizeof(struct flap), FLAPS);
+	babel_pool_init(&b->answers, sizeof(struct answer), ANSWERED);
+	babel_map_init(&b->dest_map, &b->dests, offsetof(struct dest, hnext), dest_hash, b);
+	babel_map_init(&b->route_map, &b->routes, offsetof(struct route, hnext), route_hash, b);
+	babel_map_init(&b->proof_map, &b->proofs, offsetof(struct proof, hnext), proof_hash, b);
+	babel_map_init(&b->origin_map, &b->origins, offsetof(struct origin, hnext), origin_hash, b);
+	babel_map_init(&b->x_map, &b->origins, offsetof(struct origin, xnext), x_hash, b);
+	babel_map_init(&b->era_map, &b->eras, offsetof(struct era, hnext), era_hash, b);
+	babel_map_init(&b->job_map, &b->jobs, offsetof(struct job, hnext), job_hash, b);
+	babel_map_init(&b->wait_map, &b->waits, offsetof(struct wait, hnext), wait_hash, b);
+	babel_map_init(&b->out_map, &b->outs, offsetof(struct out, hnext), out_hash, b);
+	babel_map_init(&b->req_map, &b->reqs, offsetof(struct req, hnext), req_hash, b);
+	babel_map_init(&b->want_map, &b->wants, offsetof(struct want, hnext), want_hash, b);
+	babel_map_init(&b->interest_map, &b->interests, offsetof(struct interest, hnext),
+		       interest_hash, b);
+	babel_map_init(&b->share_map, &b->shares, offsetof(struct share, hnext), share_hash, b);
+	babel_map_init(&b->flap_map, &b->flaps, offsetof(struct flap, hnext), flap_hash, b);
+	babel_map_init(&b->answer_map, &b->answers, offsetof(struct answer, hnext), answer_hash, b);
 }
 
-void table_clear(struct xy_babel *b)
+void babel_table_clear(struct xy_babel *b)
 {
 	struct pool *pools[] = {XY_BABEL_POOLS(b)};
 	struct map *maps[] = {XY_BABEL_MAPS(b)};
 	for (size_t i = 0; i < XY_ARRAY_SIZE(pools); i++)
-		pool_clear(pools[i]);
+		babel_pool_clear(pools[i]);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(maps); i++)
-		map_clear(maps[i]);
-	heap_clear(&b->timers);
-	heap_clear(&b->hellos);
-	log_clear(b);
+		babel_map_clear(maps[i]);
+	babel_heap_clear(&b->timers);
+	babel_heap_clear(&b->hellos);
+	babel_log_clear(b);
 }
 
 // ---- whose share of the table it is ----
@@ -205,27 +206,27 @@ static void charge(struct xy_babel *b, struct dest *d, struct neigh *n)
 
 // ---- destinations ----
 
-uint32_t dest_find(const struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
+uint32_t babel_dest_find(const struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
 {
 	if (xy_addr_is_mesh(&p->addr))
 		origin = 0;
-	uint32_t i = map_first(&b->dest_map, mapping_hash(b, p, origin));
+	uint32_t i = babel_map_first(&b->dest_map, mapping_hash(b, p, origin));
 	while (i && (DEST(b, i)->origin != origin || !xy_prefix_eq(&DEST(b, i)->prefix, p)))
-		i = map_next(&b->dest_map, i);
+		i = babel_map_next(&b->dest_map, i);
 	return i;
 }
 
 static uint32_t dest_add(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
 {
-	uint32_t i = pool_take(&b->dests);
+	uint32_t i = babel_pool_take(&b->dests);
 	if (!i)
 		return 0;
 	DEST(b, i)->prefix = *p;
 	DEST(b, i)->origin = origin;
 	DEST(b, i)->logged_metric = XY_BABEL_INFINITY;
-	if (!map_insert(&b->dest_map, i)) {
+	if (!babel_map_insert(&b->dest_map, i)) {
 		DEST(b, i)->prefix.len = 0xff;
-		pool_give(&b->dests, i);
+		babel_pool_give(&b->dests, i);
 		return 0;
 	}
 	return i;
@@ -247,7 +248,7 @@ static void kin_unlink(struct xy_babel *b, struct dest *h, const struct dest *d)
 	*(d->knext ? &DEST(b, d->knext)->kprev : &h->kin_end) = d->kprev;
 }
 
-void dest_use(struct xy_babel *b, uint32_t dest, bool used)
+void babel_dest_use(struct xy_babel *b, uint32_t dest, bool used)
 {
 	struct dest *d = DEST(b, dest), *h = DEST(b, d->head);
 	if (d->used == used)
@@ -259,10 +260,10 @@ void dest_use(struct xy_babel *b, uint32_t dest, bool used)
 
 static uint32_t mapping_add(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
 {
-	uint32_t head = dest_get(b, p, 0), i = head ? dest_add(b, p, origin) : 0;
+	uint32_t head = babel_dest_get(b, p, 0), i = head ? dest_add(b, p, origin) : 0;
 	if (!i) {
 		if (head)
-			dest_release(b, head);
+			babel_dest_release(b, head);
 		return 0;
 	}
 	DEST(b, i)->head = head;
@@ -270,14 +271,14 @@ static uint32_t mapping_add(struct xy_babel *b, const struct xy_prefix *p, uint3
 	kin_link(b, DEST(b, head), i);
 	b->mappings++;
 	ORIGIN(b, origin)->dest_count++;
-	origin_idle(b, origin);
-	dest_accept(b, i);
+	babel_origin_idle(b, origin);
+	babel_dest_accept(b, i);
 	return i;
 }
 
-uint32_t dest_get(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
+uint32_t babel_dest_get(struct xy_babel *b, const struct xy_prefix *p, uint32_t origin)
 {
-	uint32_t i = dest_find(b, p, origin);
+	uint32_t i = babel_dest_find(b, p, origin);
 	if (i)
 		return i;
 	return origin && !xy_addr_is_mesh(&p->addr) ? mapping_add(b, p, origin) : dest_add(b, p, 0);
@@ -290,39 +291,39 @@ static void mapping_remove(struct xy_babel *b, const struct dest *d)
 	DEST(b, head)->users--;
 	b->mappings--;
 	ORIGIN(b, d->origin)->dest_count--;
-	origin_idle(b, d->origin);
-	dest_release(b, head);
+	babel_origin_idle(b, d->origin);
+	babel_dest_release(b, head);
 }
 
-void dest_release(struct xy_babel *b, uint32_t i)
+void babel_dest_release(struct xy_babel *b, uint32_t i)
 {
 	struct dest *d = DEST(b, i);
 	if (d->routes || d->own || d->sources || d->pending || d->users || d->held || d->valid)
 		return;
-	log_remove(b, i);
-	timer_stop(b, T_DEST, i);
-	map_remove(&b->dest_map, i);
+	babel_log_remove(b, i);
+	babel_timer_stop(b, T_DEST, i);
+	babel_map_remove(&b->dest_map, i);
 	if (d->origin)
 		mapping_remove(b, d);
 	charge_end(b, d);
 	memset(&d->prefix, 0, sizeof(d->prefix));
 	d->prefix.len = 0xff; // free, for walks
-	pool_give(&b->dests, i);
+	babel_pool_give(&b->dests, i);
 }
 
 // ---- routes ----
 
-uint32_t route_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n)
+uint32_t babel_route_find(const struct xy_babel *b, uint32_t dest, const struct neigh *n)
 {
-	uint32_t i = map_first(&b->route_map, mix(dest, n->id));
+	uint32_t i = babel_map_first(&b->route_map, mix(dest, n->id));
 	while (i && (ROUTE(b, i)->dest != dest || ROUTE(b, i)->neigh != n->id))
-		i = map_next(&b->route_map, i);
+		i = babel_map_next(&b->route_map, i);
 	return i;
 }
 
-uint32_t route_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
+uint32_t babel_route_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
 {
-	uint32_t i = pool_take(&b->routes);
+	uint32_t i = babel_pool_take(&b->routes);
 	if (!i)
 		return 0;
 	struct route *r = ROUTE(b, i);
@@ -331,8 +332,8 @@ uint32_t route_add(struct xy_babel *b, uint32_t dest, struct neigh *n)
 	r->neigh = n->id;
 	r->gen = n->gen;
 	r->refmetric = XY_BABEL_INFINITY;
-	if (!map_insert(&b->route_map, i)) {
-		pool_give(&b->routes, i);
+	if (!babel_map_insert(&b->route_map, i)) {
+		babel_pool_give(&b->routes, i);
 		return 0;
 	}
 	charge(b, d, n);
@@ -374,24 +375,24 @@ static void unlink_neigh(struct xy_babel *b, uint32_t i, struct route *r, struct
 	n->route_count--;
 }
 
-void route_drop(struct xy_babel *b, uint32_t i)
+void babel_route_drop(struct xy_babel *b, uint32_t i)
 {
 	struct route *r = ROUTE(b, i);
-	struct neigh *n = neigh_of(b, r->neigh);
+	struct neigh *n = babel_neigh_of(b, r->neigh);
 	unlink_dest(b, i, r);
 	unlink_neigh(b, i, r, n);
 	if (r->proof) {
-		share_drop(b, n, PROOF(b, r->proof)->origin);
-		proof_drop(b, r->proof);
+		babel_share_drop(b, n, PROOF(b, r->proof)->origin);
+		babel_proof_drop(b, r->proof);
 	}
-	timer_stop(b, T_ROUTE, i);
-	map_remove(&b->route_map, i);
-	pool_give(&b->routes, i);
+	babel_timer_stop(b, T_ROUTE, i);
+	babel_map_remove(&b->route_map, i);
+	babel_pool_give(&b->routes, i);
 }
 
 // ---- feasibility distances ----
 
-uint32_t source_find(const struct xy_babel *b, const struct dest *d, uint64_t rid)
+uint32_t babel_source_find(const struct xy_babel *b, const struct dest *d, uint64_t rid)
 {
 	uint32_t i = d->sources;
 	while (i && SOURCE(b, i)->rid != rid)
@@ -400,13 +401,14 @@ uint32_t source_find(const struct xy_babel *b, const struct dest *d, uint64_t ri
 }
 
 // RFC 8966 section 3.7.3: before a finite update is sent.
-bool source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno, uint16_t metric)
+bool babel_source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seqno,
+			 uint16_t metric)
 {
 	struct dest *d = DEST(b, dest);
-	uint32_t i = source_find(b, d, rid);
+	uint32_t i = babel_source_find(b, d, rid);
 	struct source *s;
 	if (!i) {
-		i = pool_take(&b->sources);
+		i = babel_pool_take(&b->sources);
 		if (!i)
 			return false; // it must not be sent then
 		s = SOURCE(b, i);
@@ -430,11 +432,11 @@ bool source_update(struct xy_babel *b, uint32_t dest, uint64_t rid, uint16_t seq
 
 // What is announced keeps its distance, without a timer; the others of a dest begin to age when
 // its selection turns away from them.
-void sources_age(struct xy_babel *b, uint32_t dest)
+void babel_sources_age(struct xy_babel *b, uint32_t dest)
 {
 	for (uint32_t i = DEST(b, dest)->sources; i; i = SOURCE(b, i)->next)
 		if (!SOURCE(b, i)->tpos)
-			timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
+			babel_timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
 }
 
 static void source_free(struct xy_babel *b, uint32_t i)
@@ -446,35 +448,35 @@ static void source_free(struct xy_babel *b, uint32_t i)
 			break;
 		}
 	d->source_count--;
-	timer_stop(b, T_SOURCE, i);
-	pool_give(&b->sources, i);
+	babel_timer_stop(b, T_SOURCE, i);
+	babel_pool_give(&b->sources, i);
 }
 
 // A distance is kept while somebody may still follow what it stands for: while we announce it, and
 // until every neighbour has acknowledged what replaced it.
-void source_expire(struct xy_babel *b, uint32_t i)
+void babel_source_expire(struct xy_babel *b, uint32_t i)
 {
 	struct source *s = SOURCE(b, i);
 	uint32_t dest = s->dest;
 	struct dest *d = DEST(b, dest);
 	if (d->valid && d->rid == s->rid)
 		return;
-	if (d->held || !send_reached_all(b, d)) {
-		timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
+	if (d->held || !babel_send_reached_all(b, d)) {
+		babel_timer_set(b, T_SOURCE, i, b->now + SOURCE_GC);
 		return;
 	}
 	source_free(b, i);
-	dest_select(b, dest); // what was unfeasible may be feasible now
-	dest_release(b, dest);
+	babel_dest_select(b, dest); // what was unfeasible may be feasible now
+	babel_dest_release(b, dest);
 }
 
 // The router-ids of a signed prefix are its key's epochs, and a receiver takes nothing under an
 // older one any more, whatever its distance: so the one that has been there for longest goes, and
 // never the one that we announce.
-bool source_room(struct xy_babel *b, uint32_t dest, uint64_t rid, bool is_signed)
+bool babel_source_room(struct xy_babel *b, uint32_t dest, uint64_t rid, bool is_signed)
 {
 	const struct dest *d = DEST(b, dest);
-	if (d->source_count < (is_signed ? KEY_SOURCES : SOURCES) || source_find(b, d, rid))
+	if (d->source_count < (is_signed ? KEY_SOURCES : SOURCES) || babel_source_find(b, d, rid))
 		return true;
 	uint32_t oldest = 0; // the list begins with the newest
 	for (uint32_t i = d->sources; is_signed && i; i = SOURCE(b, i)->next)
@@ -489,7 +491,7 @@ bool source_room(struct xy_babel *b, uint32_t dest, uint64_t rid, bool is_signed
 // A position never changes, so cursors need no care. What was overtaken leaves a hole; a chunk that
 // is half holes is packed, and joined with its neighbours when it fits: each removal pays for it.
 
-uint64_t log_end(const struct xy_babel *b)
+uint64_t babel_log_end(const struct xy_babel *b)
 {
 	return b->log.end;
 }
@@ -557,7 +559,7 @@ static void join(struct log *log, uint32_t k)
 	chunk_free(log, k + 1);
 }
 
-void log_remove(struct xy_babel *b, uint32_t dest)
+void babel_log_remove(struct xy_babel *b, uint32_t dest)
 {
 	struct dest *d = DEST(b, dest);
 	struct log *log = &b->log;
@@ -596,10 +598,10 @@ static struct log_chunk *chunk_add(struct log *log)
 	return log->chunks[log->count++] = c;
 }
 
-void log_touch(struct xy_babel *b, uint32_t dest, bool urgent)
+void babel_log_touch(struct xy_babel *b, uint32_t dest, bool urgent)
 {
 	struct log *log = &b->log;
-	log_remove(b, dest);
+	babel_log_remove(b, dest);
 	struct log_chunk *c = log->count ? log->chunks[log->count - 1] : NULL;
 	if (!c || c->count == LOG_CHUNK || log->end - c->base >= UINT32_MAX - LOG_CHUNK)
 		c = chunk_add(log);
@@ -613,7 +615,7 @@ void log_touch(struct xy_babel *b, uint32_t dest, bool urgent)
 	b->urgent |= urgent;
 }
 
-uint32_t log_next(const struct xy_babel *b, uint64_t *at)
+uint32_t babel_log_next(const struct xy_babel *b, uint64_t *at)
 {
 	const struct log *log = &b->log;
 	for (uint32_t k = chunk_of(log, *at); k < log->count; k++) {
@@ -630,7 +632,7 @@ uint32_t log_next(const struct xy_babel *b, uint64_t *at)
 	return 0;
 }
 
-void log_clear(struct xy_babel *b)
+void babel_log_clear(struct xy_babel *b)
 {
 	while (b->log.count)
 		free(b->log.chunks[--b->log.count]);

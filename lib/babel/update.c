@@ -2,13 +2,13 @@
 // Updates from neighbours: what may come from whom, and RFC 8966 section 3.5.3.
 #include "babel/state.h"
 
-void refuse(struct xy_babel *b, struct neigh *n, enum xy_babel_refusal why)
+void babel_refuse(struct xy_babel *b, struct neigh *n, enum xy_babel_refusal why)
 {
 	n->info.refused[why]++;
 	if (why != XY_BABEL_REFUSED_ORIGIN_LIMIT && why != XY_BABEL_REFUSED_ROUTE_LIMIT)
 		return;
 	if (!n->limit_told)
-		notice(b, XY_BABEL_NOTICE_LIMIT, n, NULL, NULL);
+		babel_notice(b, XY_BABEL_NOTICE_LIMIT, n, NULL, NULL);
 	n->limit_told = true;
 }
 
@@ -32,9 +32,9 @@ static uint32_t retracted(const struct xy_babel *b, const struct neigh *n,
 			  const struct xy_babel_update *u, uint32_t *dest)
 {
 	bool named = !n->c.plain && !xy_addr_is_mesh(&u->prefix.addr);
-	uint32_t origin = named && u->has_rid ? origin_by_rid(b, u->rid) : 0;
-	*dest = named && !origin ? 0 : dest_find(b, &u->prefix, origin);
-	uint32_t i = *dest ? route_find(b, *dest, n) : 0;
+	uint32_t origin = named && u->has_rid ? babel_origin_by_rid(b, u->rid) : 0;
+	*dest = named && !origin ? 0 : babel_dest_find(b, &u->prefix, origin);
+	uint32_t i = *dest ? babel_route_find(b, *dest, n) : 0;
 	return i && named && ROUTE(b, i)->rid != u->rid ? 0 : i;
 }
 
@@ -43,17 +43,17 @@ static void retract(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 	const struct xy_prefix *p = &u->prefix;
 	uint32_t dest, i = retracted(b, n, u, &dest);
 	n->info.aggregate &= !is_aggregate(p);
-	wait_cancel(b, n, p, u->rid);
+	babel_wait_cancel(b, n, p, u->rid);
 	if (i) {
 		if (ROUTE(b, i)->gen == n->gen)
-			flap_note(b, i);
-		route_drop(b, i);
-		dest_select(b, dest);
+			babel_flap_note(b, i);
+		babel_route_drop(b, i);
+		babel_dest_select(b, dest);
 	}
 	if (n->c.relay && (!dest || !DEST(b, dest)->valid))
-		want_refuse(b, p, n);
+		babel_want_refuse(b, p, n);
 	if (i)
-		dest_release(b, dest);
+		babel_dest_release(b, dest);
 }
 
 static void wildcard(struct xy_babel *b, struct neigh *n)
@@ -62,52 +62,52 @@ static void wildcard(struct xy_babel *b, struct neigh *n)
 	n->info.aggregate = false;
 	n->takes_back = !n->unwanting; // who stops is not held back when it has started again
 	if (n->unwanting)
-		neigh_goodbye(b, n);
-	if (!neigh_retract_all(b, n)) {
+		babel_neigh_goodbye(b, n);
+	if (!babel_neigh_retract_all(b, n)) {
 		n->skipped = true;
-		refuse(b, n, XY_BABEL_REFUSED_BUSY);
+		babel_refuse(b, n, XY_BABEL_REFUSED_BUSY);
 		return;
 	}
 	// A delayed copy of one may have hit what was announced after it: ask for all again.
 	if (had)
-		send_full_request(b, n);
+		babel_send_full_request(b, n);
 }
 
 static void receive_plain(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
 {
 	// First, since it is no fault: a stock babeld says again on a tunnel what it was told
 	// there.
-	if (own_rid(b, u->rid) || origin_by_rid(b, u->rid))
-		refuse(b, n, XY_BABEL_REFUSED_REFLECTED);
+	if (babel_own_rid(b, u->rid) || babel_origin_by_rid(b, u->rid))
+		babel_refuse(b, n, XY_BABEL_REFUSED_REFLECTED);
 	else if (xy_addr_is_mesh(&u->prefix.addr) && u->prefix.len >= 7)
-		refuse(b, n, XY_BABEL_REFUSED_UNSIGNED);
+		babel_refuse(b, n, XY_BABEL_REFUSED_UNSIGNED);
 	else if (!listed(n->c.accept, n->c.accept_count, &u->prefix))
-		refuse(b, n, XY_BABEL_REFUSED_NOT_ACCEPTED);
+		babel_refuse(b, n, XY_BABEL_REFUSED_NOT_ACCEPTED);
 	else
-		update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
+		babel_update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
 }
 
 static void receive_mesh(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
 {
 	n->info.aggregate |= is_aggregate(&u->prefix) && !u->has_origin;
 	if (is_aggregate(&u->prefix) && !u->has_origin && b->c.stub && n->c.relay)
-		update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
+		babel_update_apply(b, n, &u->prefix, 0, u->rid, u->seqno, u->metric, u->interval);
 	else if (xy_addr_is_mesh(&u->prefix.addr) && u->prefix.len >= 7 && u->prefix.len != 64)
-		refuse(b, n, XY_BABEL_REFUSED_MESH_PREFIX);
+		babel_refuse(b, n, XY_BABEL_REFUSED_MESH_PREFIX);
 	else if (!u->has_origin)
-		refuse(b, n, XY_BABEL_REFUSED_UNSIGNED);
+		babel_refuse(b, n, XY_BABEL_REFUSED_UNSIGNED);
 	else
-		claim_receive(b, n, u);
+		babel_claim_receive(b, n, u);
 }
 
-void update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
+void babel_update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u)
 {
 	n->info.updates_received++;
 	// What it believes of this link is from before we forgot it. When it is heard it is asked
 	// for all; what was kept of now might be of a life before that.
 	if (!n->heard) {
 		n->skipped = true;
-		refuse(b, n, XY_BABEL_REFUSED_NOT_HEARD);
+		babel_refuse(b, n, XY_BABEL_REFUSED_NOT_HEARD);
 		return;
 	}
 	if (u->wildcard) {
@@ -115,13 +115,13 @@ void update_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_u
 		return;
 	}
 	if (xy_prefix_is_martian(&u->prefix)) {
-		refuse(b, n, XY_BABEL_REFUSED_MARTIAN);
+		babel_refuse(b, n, XY_BABEL_REFUSED_MARTIAN);
 		return;
 	}
 	if (u->metric == XY_BABEL_INFINITY) {
 		retract(b, n, u);
 		if (u->has_origin && u->has_rid && !n->c.plain)
-			claim_receive(b, n, u); // it may tell of a higher epoch
+			babel_claim_receive(b, n, u); // it may tell of a higher epoch
 		return;
 	}
 	if (n->c.plain)
@@ -151,37 +151,37 @@ static void ask_again(struct xy_babel *b, struct neigh *n, const struct route *r
 		item.request.seqno = r->seqno;
 		item.request.rid = r->rid;
 	}
-	send_item(b, n, &item);
+	babel_send_item(b, n, &item);
 }
 
-void route_timer(struct xy_babel *b, uint32_t i)
+void babel_route_timer(struct xy_babel *b, uint32_t i)
 {
 	struct route *r = ROUTE(b, i);
-	struct neigh *n = neigh_of(b, r->neigh);
+	struct neigh *n = babel_neigh_of(b, r->neigh);
 	uint32_t dest = r->dest;
 	if (r->held) {
 		r->held = 0;
-		timer_set(b, T_ROUTE, i, b->now + hold_time(r) - hold_time(r) / 8);
-		dest_select(b, dest);
+		babel_timer_set(b, T_ROUTE, i, b->now + hold_time(r) - hold_time(r) / 8);
+		babel_dest_select(b, dest);
 		return;
 	}
 	if (r->doubted) { // no new seqno came: it is what it is
 		r->doubted = 0;
 		r->seqno = r->doubt_seqno;
 		r->refmetric = r->doubt_metric;
-		timer_set(b, T_ROUTE, i, b->now + hold_time(r) - hold_time(r) / 8);
-		dest_select(b, dest);
+		babel_timer_set(b, T_ROUTE, i, b->now + hold_time(r) - hold_time(r) / 8);
+		babel_dest_select(b, dest);
 		return;
 	}
 	if (!r->asked) {
 		r->asked = 1;
-		timer_set(b, T_ROUTE, i, b->now + hold_time(r) / 8);
+		babel_timer_set(b, T_ROUTE, i, b->now + hold_time(r) / 8);
 		ask_again(b, n, r);
 		return;
 	}
-	route_drop(b, i);
-	dest_select(b, dest);
-	dest_release(b, dest);
+	babel_route_drop(b, i);
+	babel_dest_select(b, dest);
+	babel_dest_release(b, dest);
 }
 
 static void route_heard(struct xy_babel *b, uint32_t i, uint16_t interval)
@@ -190,14 +190,14 @@ static void route_heard(struct xy_babel *b, uint32_t i, uint16_t interval)
 	r->interval = interval;
 	r->heard = centiseconds(b->now);
 	r->asked = r->doubted = 0;
-	xy_nsec until = r->held ? flap_hold(b, neigh_of(b, r->neigh), r->dest) : 0;
+	xy_nsec until = r->held ? babel_flap_hold(b, babel_neigh_of(b, r->neigh), r->dest) : 0;
 	r->held = until != 0;
-	timer_set(b, T_ROUTE, i, until ? until : b->now + hold_time(r) - hold_time(r) / 8);
+	babel_timer_set(b, T_ROUTE, i, until ? until : b->now + hold_time(r) - hold_time(r) / 8);
 }
 
 static uint32_t ask_seqno(const struct xy_babel *b, const struct dest *d, uint64_t rid)
 {
-	uint32_t s = source_find(b, d, rid);
+	uint32_t s = babel_source_find(b, d, rid);
 	return s ? SOURCE(b, s)->seqno + 1u : 0;
 }
 
@@ -210,7 +210,7 @@ static void want_feasible(struct xy_babel *b, struct neigh *n, uint32_t dest, ui
 	uint32_t would = (uint32_t)metric + n->cost;
 	if (!d->valid || !n->usable || (!selected && would + would / 16 + 8 >= d->metric))
 		return;
-	request_ask(b, dest, rid, (uint16_t)ask_seqno(b, d, rid), n);
+	babel_request_ask(b, dest, rid, (uint16_t)ask_seqno(b, d, rid), n);
 }
 
 // Two keys for one /64: the one that is known stays while its route lives.
@@ -223,9 +223,9 @@ static bool collides(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_
 		uint32_t other = ROUTE(b, i)->proof;
 		if (!other || PROOF(b, other)->origin == PROOF(b, proof)->origin)
 			continue;
-		refuse(b, n, XY_BABEL_REFUSED_COLLISION);
-		notice(b, XY_BABEL_NOTICE_COLLISION, n, &d->prefix,
-		       &ORIGIN(b, PROOF(b, proof)->origin)->x25519);
+		babel_refuse(b, n, XY_BABEL_REFUSED_COLLISION);
+		babel_notice(b, XY_BABEL_NOTICE_COLLISION, n, &d->prefix,
+			     &ORIGIN(b, PROOF(b, proof)->origin)->x25519);
 		return true;
 	}
 	return false;
@@ -233,17 +233,17 @@ static bool collides(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_
 
 static uint32_t new_route(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t proof)
 {
-	if (!route_room(b, n, dest, proof ? PROOF(b, proof)->origin : 0, 0)) {
-		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+	if (!babel_route_room(b, n, dest, proof ? PROOF(b, proof)->origin : 0, 0)) {
+		babel_refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return 0;
 	}
-	if (proof && !origin_room(b, n, PROOF(b, proof)->origin)) {
-		refuse(b, n, XY_BABEL_REFUSED_ORIGIN_LIMIT);
+	if (proof && !babel_origin_room(b, n, PROOF(b, proof)->origin)) {
+		babel_refuse(b, n, XY_BABEL_REFUSED_ORIGIN_LIMIT);
 		return 0;
 	}
-	uint32_t i = route_add(b, dest, n);
+	uint32_t i = babel_route_add(b, dest, n);
 	if (!i)
-		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+		babel_refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 	return i;
 }
 
@@ -253,13 +253,13 @@ static void set_proof(struct xy_babel *b, struct neigh *n, struct route *r, uint
 		return;
 	uint32_t old = r->proof;
 	if (proof) {
-		proof_hold(b, proof);
-		share_add(b, n, PROOF(b, proof)->origin);
+		babel_proof_hold(b, proof);
+		babel_share_add(b, n, PROOF(b, proof)->origin);
 	}
 	r->proof = proof;
 	if (old) {
-		share_drop(b, n, PROOF(b, old)->origin);
-		proof_drop(b, old);
+		babel_share_drop(b, n, PROOF(b, old)->origin);
+		babel_proof_drop(b, old);
 	}
 }
 
@@ -275,7 +275,7 @@ static bool doubt(struct xy_babel *b, struct neigh *n, uint32_t dest, uint32_t i
 	want_feasible(b, n, dest, rid, metric, true);
 	if (!r->doubted) {
 		r->doubted = 1;
-		timer_set(b, T_ROUTE, i, b->now + 20 * XY_SEC);
+		babel_timer_set(b, T_ROUTE, i, b->now + 20 * XY_SEC);
 	}
 	r->doubt_seqno = seqno;
 	r->doubt_metric = metric;
@@ -288,33 +288,34 @@ static void fill(struct xy_babel *b, struct neigh *n, uint32_t i, uint32_t proof
 	struct route *r = ROUTE(b, i);
 	bool first = r->refmetric == XY_BABEL_INFINITY || r->gen != n->gen;
 	if (r->gen != n->gen && n->takes_back)
-		flap_note(b, i);
+		babel_flap_note(b, i);
 	set_proof(b, n, r, proof);
 	r->gen = n->gen;
 	r->rid = rid;
 	r->seqno = seqno;
 	r->refmetric = metric;
 	if (first) {
-		r->held = flap_hold(b, n, r->dest) != 0;
-		r->smooth = route_metric(b, r);
+		r->held = babel_flap_hold(b, n, r->dest) != 0;
+		r->smooth = babel_route_metric(b, r);
 		r->smooth_at = (uint16_t)(b->now / XY_SEC);
 	}
 }
 
-void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p, uint32_t proof,
-		  uint64_t rid, uint16_t seqno, uint16_t metric, uint16_t interval)
+void babel_update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p,
+			uint32_t proof, uint64_t rid, uint16_t seqno, uint16_t metric,
+			uint16_t interval)
 {
-	wait_cancel(b, n, p, rid);
-	uint32_t dest = dest_get(b, p, proof ? PROOF(b, proof)->origin : 0);
+	babel_wait_cancel(b, n, p, rid);
+	uint32_t dest = babel_dest_get(b, p, proof ? PROOF(b, proof)->origin : 0);
 	if (!dest) {
-		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+		babel_refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 		return;
 	}
 	struct dest *d = DEST(b, dest);
-	uint32_t i = route_find(b, dest, n);
-	bool feasible = update_feasible(b, d, rid, seqno, metric);
-	if (!source_room(b, dest, rid, proof)) {
-		refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
+	uint32_t i = babel_route_find(b, dest, n);
+	bool feasible = babel_update_feasible(b, d, rid, seqno, metric);
+	if (!babel_source_room(b, dest, rid, proof)) {
+		babel_refuse(b, n, XY_BABEL_REFUSED_ROUTE_LIMIT);
 	} else if (!collides(b, n, dest, proof)) {
 		if (i && !feasible && doubt(b, n, dest, i, rid, seqno, metric))
 			return;
@@ -323,12 +324,12 @@ void update_apply(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p
 		if (i) {
 			fill(b, n, i, proof, rid, seqno, metric);
 			route_heard(b, i, interval);
-			dest_select(b, dest);
+			babel_dest_select(b, dest);
 			if (!feasible)
 				want_feasible(b, n, dest, rid, metric, false);
 			if (d->valid)
-				want_found(b, p);
+				babel_want_found(b, p);
 		}
 	}
-	dest_release(b, dest);
+	babel_dest_release(b, dest);
 }

@@ -350,22 +350,22 @@ static void test_pool(void)
 	enum { OBJECTS = 900, SIZE = 48 };
 	static uint32_t taken[OBJECTS];
 	struct pool p;
-	pool_init(&p, SIZE, OBJECTS);
+	babel_pool_init(&p, SIZE, OBJECTS);
 	for (int round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < OBJECTS; i++) {
-			taken[i] = pool_take(&p);
+			taken[i] = babel_pool_take(&p);
 			CU_ASSERT_FATAL(taken[i] != 0);
-			CU_ASSERT_EQUAL(*(uint8_t *)pool_at(&p, taken[i]), 0);
-			memset(pool_at(&p, taken[i]), 0xa5, SIZE);
+			CU_ASSERT_EQUAL(*(uint8_t *)babel_pool_at(&p, taken[i]), 0);
+			memset(babel_pool_at(&p, taken[i]), 0xa5, SIZE);
 		}
-		CU_ASSERT_EQUAL(pool_take(&p), 0);
-		CU_ASSERT_TRUE(pool_bytes(&p) >= OBJECTS * SIZE);
+		CU_ASSERT_EQUAL(babel_pool_take(&p), 0);
+		CU_ASSERT_TRUE(babel_pool_bytes(&p) >= OBJECTS * SIZE);
 		for (unsigned i = 0; i < OBJECTS; i++)
-			pool_give(&p, taken[(i * 7 + 5) % OBJECTS]);
+			babel_pool_give(&p, taken[(i * 7 + 5) % OBJECTS]);
 		CU_ASSERT_EQUAL(p.used, 0);
-		CU_ASSERT_EQUAL(pool_bytes(&p), POOL_CHUNK * SIZE);
+		CU_ASSERT_EQUAL(babel_pool_bytes(&p), POOL_CHUNK * SIZE);
 	}
-	pool_clear(&p);
+	babel_pool_clear(&p);
 }
 
 XY_UNIT_MAIN("babel_load", {"a table comes", test_table}, {"a table goes", test_loss},

@@ -1,12 +1,30 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Who calls whom, by the symbols of the object files: what no #include shows. Prints each reference
-# that breaks a rule; exit code 1 when there is one.
-#   symbols_test.sh NAME=FILES...       libraries, or a pattern for object files, quoted
+# What leaves a file and who calls whom, by the symbols of the object files: what no #include shows. Prints
+# each name and reference that breaks a rule; exit code 1 when there is one.
+#   symbols_test.sh BUILD NAME=FILES...   the build folder, whose archives all are looked at; and parts: libraries, or a
+#                                         pattern for object files, quoted
 set -u
 bad=0
+build=$1
+shift
 names=$(mktemp -d)
 trap 'rm -rf "$names"' EXIT
+
+# A name that others could have, too: all are xy_, or babel_ where lib/babel's files share it. Reserved ones are the
+# compiler's (sanitizers make some).
+bare() { # reads nm -A --format=posix
+  sed -nE 's/^(.*)\]: ([^ ]+) [A-TV-Z]( .*)?$/\1 \2/p' |
+    grep -vE ' (xy_|__)[^ ]*$|libxylem\.a.*\bbabel_[a-z]+\.c\.o babel_[^ ]*$'
+}
+mapfile -t archives < <(find "$build" -name 'lib*.a')
+[ ${#archives[@]} -gt 0 ] || exit 2
+hits=$(nm -A --format=posix "${archives[@]}" | bare)
+[ -z "$hits" ] || {
+  echo "external names without xy_ (in lib/babel: babel_), which others could have, too:"
+  printf '%s\n' "$hits"
+  bad=1
+}
 
 # External names, as they are defined and as they are wanted.
 for arg in "$@"; do
@@ -58,4 +76,8 @@ grep -qx xy_exchange_want <<<"$seen" || bad=1
 grep -qx xy_rib_set <<<"$(references routing routes)" || bad=1
 mapfile -t seen <<<"$seen"
 references links exchange "${seen[@]}" && bad=1
+found=$(printf '%s\n' 'lib/libxylem.a[a/babel_pool.c.o]: babel_take T 0 8' 'lib/libxylem.a[a/babel_pool.c.o]: take t 0 8' \
+  'lib/libxylem.a[a/babel_pool.c.o]: calloc U         ' 'lib/libxylem.a[a/babel_pool.c.o]: give T 0 8' \
+  'lib/libxylem.a[base_map.c.o]: xy_map_init T 0 8' 'lib/libxylem.a[base_map.c.o]: babel_map D 0 8' | bare)
+[ "$found" = $'lib/libxylem.a[a/babel_pool.c.o give\nlib/libxylem.a[base_map.c.o babel_map' ] || bad=1
 exit $bad
