@@ -3,7 +3,7 @@
 // column in the table of the command line (from the left; 0: only --json has it), and what it
 // means. JSON has them in this order. The makers' structs, the JSON, the tables and docs/fields.md
 // all come from here; what has a counter in the dataplane or in Babel and no row here fails
-// test/unit/fields_test.sh.
+// test/unit/tree/counters_test.sh.
 #pragma once
 
 #include "fields/accounts.h"

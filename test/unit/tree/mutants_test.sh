@@ -3,7 +3,7 @@
 # scripts/mutants by itself: the places it sees in a file made up for it, and what it says of mutants of a project made up for
 # it: one that is noticed, one that is not, one that does not end; and that nothing is left when it is stopped in the middle.
 set -u
-here=$(cd "$(dirname "$0")/../.." && pwd) bad=0
+here=$(cd "$(dirname "$0")/../../.." && pwd) bad=0
 dir=$(mktemp -d "${TMPDIR:-/tmp}/mutants.XXXXXX") || exit 2
 trap 'rm -rf "$dir"' EXIT
 for tool in git meson ninja python3; do

@@ -6,7 +6,7 @@
 #   counters_test.sh [FOLDER]      default: this tree (a test of the test gives another)
 set -u
 self=$(realpath "$0")
-cd "${1:-$(dirname "$self")/../..}" || exit 2
+cd "${1:-$(dirname "$self")/../../..}" || exit 2
 bad=0
 
 # members STRUCT HEADER: names, a line each. Those that a list makes (X) are in the list of fields.

@@ -4,7 +4,7 @@
 # the command prints, and the picture shows the graph's nodes.
 #   XYLEM=build/xylem docs_test.sh      checks the example config against that program too
 set -u
-cd "$(dirname "$0")/../.." || exit 2
+cd "$(dirname "$0")/../../.." || exit 2
 bad=0
 fail() {
   echo "$*"

@@ -5,7 +5,7 @@
 #   includes_test.sh [FOLDER]      default: this tree (a test of the test gives another)
 set -u
 self=$(realpath "$0")
-cd "${1:-$(dirname "$self")/../..}" || exit 2
+cd "${1:-$(dirname "$self")/../../..}" || exit 2
 bad=0
 
 # Lines of files below FOLDER... (all of .c and .h) whose #include matches REGEX.
