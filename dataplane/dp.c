@@ -8,7 +8,6 @@
 #include "fib.h"
 #include "group.h"
 #include "peer.h"
-#include "port/card.h"
 #include "retire.h"
 #include "run.h"
 #include "session.h"
@@ -192,120 +191,6 @@ bool xy_dp_housekeep(struct xy_dp *dp)
 bool xy_dp_housekeep_wanted(const struct xy_dp *dp)
 {
 	return dp->retired_head;
-}
-
-// --- ports
-
-int xy_dp_port_publish(struct xy_dp *dp, unsigned id, struct xy_port *port)
-{
-	struct xy_port_list *list = malloc(sizeof(*list)), *old = dp->ports;
-	if (!list)
-		return -ENOMEM;
-	*list = *old;
-	list->port[id] = port;
-	__atomic_store_n(&dp->ports, list, __ATOMIC_RELEASE);
-	xy_dp_retire_free(dp, old);
-	return 0;
-}
-
-int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsigned *port,
-		   struct xy_err *err)
-{
-	struct xy_port *p;
-	unsigned id = 0;
-	while (id < XY_DP_PORTS && dp->ports->port[id])
-		id++;
-	if (id == XY_DP_PORTS)
-		return xy_err_set(err, ENOSPC, "no more than %d ports", XY_DP_PORTS);
-	int r = cfg->driver == XY_DP_DPDK     ? xy_port_dpdk_open(dp, cfg, id, &p, err)
-		: cfg->driver == XY_DP_AF_XDP ? xy_port_af_xdp_open(dp, cfg, id, &p, err)
-					      : xy_port_socket_open(dp, cfg, id, &p, err);
-	if (r)
-		return r;
-	r = xy_dp_port_publish(dp, id, p);
-	if (r) {
-		p->ops->close(p);
-		return xy_err_set(err, -r, "no memory for a port");
-	}
-	*port = id;
-	return 0;
-}
-
-static void port_close(struct xy_dp *dp, void *ptr)
-{
-	(void)dp;
-	struct xy_port *p = ptr;
-	p->ops->close(p);
-}
-
-void xy_dp_port_del(struct xy_dp *dp, unsigned port)
-{
-	struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
-	if (p && xy_dp_port_publish(dp, port, NULL) == 0)
-		xy_dp_retire(dp, p, port_close);
-}
-
-static void counters_add(const struct xy_port *p, struct xy_dp_port_info *out)
-{
-	for (unsigned i = 0; i < p->workers; i++) {
-		const struct xy_port_counters *c = &p->counters[i];
-		out->rx_packets += __atomic_load_n(&c->rx_packets, __ATOMIC_RELAXED);
-		out->rx_bytes += __atomic_load_n(&c->rx_bytes, __ATOMIC_RELAXED);
-		out->tx_packets += __atomic_load_n(&c->tx_packets, __ATOMIC_RELAXED);
-		out->tx_bytes += __atomic_load_n(&c->tx_bytes, __ATOMIC_RELAXED);
-		out->tx_errors += __atomic_load_n(&c->tx_errors, __ATOMIC_RELAXED);
-		out->rx_fragmented += __atomic_load_n(&c->rx_fragmented, __ATOMIC_RELAXED);
-		out->tx_fragmented += __atomic_load_n(&c->tx_fragmented, __ATOMIC_RELAXED);
-	}
-}
-
-static const char *idle_text(const struct xy_dp *dp, const struct xy_card *card)
-{
-	if (dp->cfg.poll)
-		return "always polled";
-	return card && card->blind ? "polled, naps of " XY_WORKER_NAP_TEXT : "descriptor";
-}
-
-int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out)
-{
-	const struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
-	if (!p)
-		return -ENOENT;
-	const struct xy_card *card = xy_port_is_card(p) ? xy_card(p) : NULL;
-	*out = (struct xy_dp_port_info){.driver = card ? card->ops->driver : p->ops->driver,
-					.mode = card ? card->mode : "",
-					.interface = card ? card->interface : "",
-					.idle = idle_text(dp, card),
-					.queues = card ? card->queues : p->workers,
-					.address = p->address,
-					.port = p->udp_port};
-	counters_add(p, out);
-	out->rx_missed = xy_port_socket_missed(card ? card->kernel : p);
-	if (card) {
-		out->may_train = card->may_train;
-		out->trained = card->ops->trained && card->ops->trained(card);
-		counters_add(card->kernel, out);
-		out->rx_missed += card->ops->missed(card);
-		if (card->ops->steered)
-			card->ops->steered(card, out->steered);
-	}
-	return 0;
-}
-
-int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *addr,
-			 unsigned count)
-{
-	struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
-	if (!p || !xy_port_is_card(p))
-		return -ENOENT;
-	return xy_card(p)->ops->addresses(xy_card(p), addr, count);
-}
-
-void xy_dp_port_follow(struct xy_dp *dp, unsigned port)
-{
-	struct xy_port *p = port < XY_DP_PORTS ? dp->ports->port[port] : NULL;
-	if (p && xy_port_is_card(p) && xy_card(p)->ops->follow)
-		xy_card(p)->ops->follow(xy_card(p));
 }
 
 // --- host interfaces

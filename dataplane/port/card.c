@@ -156,6 +156,40 @@ static uint16_t tx_burst(struct xy_port *port, struct xy_worker *w, struct rte_m
 	return (uint16_t)(n - failed);
 }
 
+// --- what the control thread asks and tells
+
+// The card, and the kernel's socket beside it.
+static void info(const struct xy_port *port, struct xy_dp_port_info *out)
+{
+	const struct xy_card *c = xy_card(port);
+	out->driver = c->ops->driver;
+	out->mode = c->mode;
+	out->interface = c->interface;
+	out->queues = c->queues;
+	if (c->blind && !c->dp->cfg.poll)
+		out->idle = "polled, naps of " XY_WORKER_NAP_TEXT;
+	out->may_train = c->may_train;
+	out->trained = c->ops->trained && c->ops->trained(c);
+	out->rx_missed += c->ops->missed(c);
+	if (c->ops->steered)
+		c->ops->steered(c, out->steered);
+	xy_port_counters_add(c->kernel, out);
+	c->kernel->ops->info(c->kernel, out);
+}
+
+static int addresses(struct xy_port *port, const struct xy_addr *addr, unsigned count)
+{
+	struct xy_card *c = xy_card(port);
+	return c->ops->addresses(c, addr, count);
+}
+
+static void follow(struct xy_port *port)
+{
+	struct xy_card *c = xy_card(port);
+	if (c->ops->follow)
+		c->ops->follow(c);
+}
+
 // --- life
 
 static void close_port(struct xy_port *port)
@@ -164,13 +198,13 @@ static void close_port(struct xy_port *port)
 	c->ops->close(c);
 }
 
-static const struct xy_port_ops ops = {
-	.driver = "card", .rx_burst_rcu = rx_burst, .tx_burst_rcu = tx_burst, .close = close_port};
-
-bool xy_port_is_card(const struct xy_port *port)
-{
-	return port->ops == &ops;
-}
+static const struct xy_port_ops ops = {.driver = "card",
+				       .rx_burst_rcu = rx_burst,
+				       .tx_burst_rcu = tx_burst,
+				       .info = info,
+				       .addresses = addresses,
+				       .follow = follow,
+				       .close = close_port};
 
 int xy_card_port_make(struct xy_dp *dp, struct xy_card *card, const struct xy_dp_port_config *cfg,
 		      unsigned id, struct xy_err *err)

@@ -66,8 +66,6 @@ static inline struct xy_card *xy_card(const struct xy_port *port)
 	return port->driver_data;
 }
 
-bool xy_port_is_card(const struct xy_port *port);
-
 int xy_port_af_xdp_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsigned id,
 			struct xy_port **out, struct xy_err *err);
 int xy_port_dpdk_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsigned id,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A port: where workers take datagrams from and put them to. One queue per worker. Drivers fill in
-// the operations; the nodes port_rx and port_tx walk the list that the control thread publishes.
+// the operations, and each has a row in portlist.c that opens one; the nodes port_rx and port_tx
+// walk the list that the control thread publishes.
 #pragma once
 
 #include "worker.h"
@@ -20,6 +21,11 @@ struct xy_port_ops {
 	// reason.
 	uint16_t (*tx_burst_rcu)(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
 				 uint16_t n);
+	// The control thread's, and each may be NULL. info: what the driver alone knows, into or
+	// onto what every port tells, its counters among it.
+	void (*info)(const struct xy_port *port, struct xy_dp_port_info *out);
+	int (*addresses)(struct xy_port *port, const struct xy_addr *addr, unsigned count);
+	void (*follow)(struct xy_port *port);
 	void (*close)(struct xy_port *port); // no worker can see it any more
 };
 
@@ -63,6 +69,8 @@ static inline void xy_port_count_tx(struct xy_port *port, struct xy_worker *w, u
 	XY_SET(c->tx_errors, c->tx_errors + errors);
 	XY_COUNT(w, tx, packets);
 }
+
+void xy_port_counters_add(const struct xy_port *port, struct xy_dp_port_info *out);
 
 // Opens a socket port with one SO_REUSEPORT socket per worker, registered with each worker's
 // wake-up set. Control thread. The port is not yet in the list.

@@ -251,10 +251,16 @@ static void socket_close(struct xy_port *port)
 	free(p);
 }
 
+static void info(const struct xy_port *port, struct xy_dp_port_info *out)
+{
+	out->rx_missed += xy_port_socket_missed(port);
+}
+
 static const struct xy_port_ops ops = {
 	.driver = "socket",
 	.rx_burst_rcu = xy_socket_rx_burst_rcu,
 	.tx_burst_rcu = xy_socket_tx_burst_rcu,
+	.info = info,
 	.close = socket_close,
 };
 

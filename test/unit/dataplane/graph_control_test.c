@@ -257,9 +257,45 @@ static void test_probes(void)
 	}
 }
 
+// Each driver by its name; and a port whose driver has nothing of its own to tell or to be told.
+static void test_ports(void)
+{
+	struct xy_dp_port_info info;
+	struct xy_err err;
+	unsigned port = 99;
+	CU_ASSERT_EQUAL_FATAL(xy_dp_port_info(dp, 0, &info), 0);
+	CU_ASSERT_STRING_EQUAL(info.driver, "ring");
+	CU_ASSERT_STRING_EQUAL(info.interface, "");
+	CU_ASSERT_STRING_EQUAL(info.idle, "descriptor");
+	CU_ASSERT_EQUAL(info.queues, 2);
+	CU_ASSERT_EQUAL(info.rx_missed, 0);
+	CU_ASSERT_EQUAL(xy_dp_port_addresses(dp, 0, &us, 1), -ENOENT);
+	xy_dp_port_follow(dp, 0);
+	CU_ASSERT_EQUAL(xy_dp_port_info(dp, 1, &info), -ENOENT);
+	CU_ASSERT_EQUAL(xy_dp_port_info(dp, XY_DP_PORTS, &info), -ENOENT);
+	CU_ASSERT_EQUAL(xy_dp_port_addresses(dp, 1, &us, 1), -ENOENT);
+	xy_dp_port_follow(dp, XY_DP_PORTS);
+
+	struct xy_dp_port_config cfg = {.driver = XY_DP_AF_XDP, .interface = "none0"};
+	CU_ASSERT_EQUAL(xy_dp_port_add(dp, &cfg, &port, &err), -ENODEV);
+	CU_ASSERT_STRING_EQUAL(err.text, "none0: no such interface");
+	cfg = (struct xy_dp_port_config){.driver = XY_DP_DPDK, .device = "none1"};
+	CU_ASSERT_EQUAL(xy_dp_port_add(dp, &cfg, &port, &err), -ENODEV);
+	CU_ASSERT(strstr(err.text, "none1: DPDK has no such device") == err.text);
+	cfg = (struct xy_dp_port_config){.driver = XY_DP_SOCKET};
+	xy_addr_parse("127.0.0.1", &cfg.address);
+	CU_ASSERT_EQUAL_FATAL(xy_dp_port_add(dp, &cfg, &port, &err), 0);
+	CU_ASSERT_EQUAL(port, 1);
+	CU_ASSERT_EQUAL_FATAL(xy_dp_port_info(dp, port, &info), 0);
+	CU_ASSERT_STRING_EQUAL(info.driver, "socket");
+	CU_ASSERT(info.port != 0);
+	xy_dp_port_del(dp, port);
+	CU_ASSERT_EQUAL(xy_dp_port_info(dp, port, &info), -ENOENT);
+}
+
 XY_UNIT_MAIN("graph_control", {"create", test_create, .always = true},
 	     {"control datagrams", test_control_datagrams}, {"events, fair", test_events_fair},
 	     {"whose handshakes", test_whose_handshakes},
 	     {"a flood of strangers", test_strangers_flood}, {"events, MTU", test_mtu_events},
 	     {"events, refused", test_refused_events}, {"probes", test_probes},
-	     {"destroy", test_destroy, .always = true})
+	     {"ports", test_ports}, {"destroy", test_destroy, .always = true})
