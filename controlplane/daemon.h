@@ -21,6 +21,7 @@
 #include "setup.h"
 #include "show/tally.h"
 #include "state/state.h"
+#include "tick.h"
 #include "watchdog.h"
 
 #include <uv.h>
@@ -43,12 +44,6 @@ enum xy_seat_index { // in the order in which they run, and are shown
 	XY_SEAT_RESULTS,
 	XY_SEAT_SHOWS,
 	XY_SEATS,
-};
-
-struct xy_tick { // each second, or each other one where nothing is carried
-	xy_nsec at, ran;
-	xy_nsec due;		  // as xy_awake
-	uint32_t seconds, passed; // so far; since the last one
 };
 
 struct xy_worker_view { // sampled at each tick
@@ -143,8 +138,6 @@ struct xy_daemon {
 void xy_seats_hold_reload(void);
 int xy_seats_take(struct xy_daemon *d, struct xy_err *err); // all that is seated is there
 void xy_seats_leave(struct xy_daemon *d);		    // the loop ran out
-// For what is done once in so many seconds: is this the tick?
-bool xy_tick_every(const struct xy_daemon *d, unsigned seconds);
 
 // --- farewell.c: a signal says stop
 void xy_farewell(struct xy_daemon *d, int number);

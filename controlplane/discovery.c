@@ -292,7 +292,7 @@ void xy_discovery_second(struct xy_daemon *d)
 {
 	struct xy_discovery *y = d->discovery;
 	bool on = d->plan.config.discovery.all || d->plan.config.discovery.count;
-	if (xy_tick_every(d, SCAN_SECONDS) && (on || xy_discovery_interface(d, 0)))
+	if (xy_tick_every(&d->tick, SCAN_SECONDS) && (on || xy_discovery_interface(d, 0)))
 		scan(d);
 	for (unsigned i = 0; i < LINKS; i++) {
 		struct link *k = &y->link[i];

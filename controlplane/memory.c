@@ -130,10 +130,10 @@ static void stamp_note(struct xy_daemon *d)
 
 void xy_memory_note(struct xy_daemon *d)
 {
-	places_note(d, PLACES_PER_SECOND * (d->tick.passed < 2 ? 1 : 2));
+	places_note(d, xy_tick_share(&d->tick, PLACES_PER_SECOND));
 	if (d->pruning)
 		prune_run(d);
-	if (!xy_tick_every(d, SAVE_SECONDS))
+	if (!xy_tick_every(&d->tick, SAVE_SECONDS))
 		return;
 	stamp_note(d);
 	xy_state_save(d->state);

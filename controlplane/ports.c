@@ -390,7 +390,7 @@ void xy_ports_second(struct xy_daemon *d)
 		train_check(d, &p->card[i]);
 	if (xy_late_ports_wait(d) && xy_late_ports_look(d))
 		p->again = true; // links may go by it
-	if (xy_tick_every(d, p->cards ? KEEP_SECONDS : ASK_SECONDS))
+	if (xy_tick_every(&d->tick, p->cards ? KEEP_SECONDS : ASK_SECONDS))
 		p->keep = p->again = true;
 	if (p->mtu_stale)
 		xy_interface_mtu_update(d);

@@ -57,7 +57,7 @@ int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 void xy_runsocket_tend(struct xy_daemon *d)
 {
 	struct xy_err err = {0};
-	if (!xy_tick_every(d, LOOK_SECONDS) || xy_server_is_there(d->telemetry))
+	if (!xy_tick_every(&d->tick, LOOK_SECONDS) || xy_server_is_there(d->telemetry))
 		return;
 	if (listen_there(d, &err) == 0) {
 		xy_log_warn("the telemetry socket was not there any more, or not yet: it is %s/"

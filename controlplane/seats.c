@@ -22,7 +22,6 @@ enum {
 #define SLICE	  (XY_MSEC / 2)	  // of one part, and what is at once; by the clock
 #define GRACE	  (100 * XY_MSEC) // between two looks at whether workers have passed
 #define DISK_WAIT (5 * XY_SEC)	  // at the end, for a write that is under way
-#define REST	  (2 * XY_SEC)	  // a tick, where nothing is carried
 
 // What was freed is sorted into malloc's bins by the next call that finds nothing of its size
 // there, all of it at once: milliseconds, when ten thousand peers went. So by this one, after each
@@ -167,19 +166,12 @@ static void look_at_workers(struct xy_daemon *d, xy_nsec now)
 		xy_notify("WATCHDOG=1");
 }
 
-// At whole seconds, when links and routing look around as well: one wake-up does for all. Where
-// hardly anything is carried every other second will do, unless a service manager waits for more.
-static void tick_arm(struct xy_tick *t, const struct xy_watchdog *w, bool rests, xy_nsec now)
+// Where hardly anything is carried, unless a service manager waits for more.
+static bool may_rest(const struct xy_daemon *d, uint64_t packets)
 {
-	xy_nsec every = rests && (!w->interval || w->interval >= 2 * REST) ? REST : XY_SEC;
-	t->at = now - now % every + every;
-	t->due = xy_awake() + (t->at - now);
-}
-
-bool xy_tick_every(const struct xy_daemon *d, unsigned seconds)
-{
-	const struct xy_tick *t = &d->tick;
-	return t->seconds / seconds != (t->seconds - t->passed) / seconds;
+	xy_nsec interval = d->watchdog.interval;
+	return packets < (uint64_t)REST_PACKETS * d->tick.passed &&
+	       (!interval || interval >= 2 * XY_TICK_REST);
 }
 
 static xy_nsec tick_deadline(void *arg, xy_nsec now)
@@ -195,19 +187,16 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_nsec awake = xy_awake();
 	if (t->due && awake > t->due)
 		xy_lag_note(&d->loop.lag, awake - t->due, awake);
-	xy_nsec passed = t->ran ? (now - t->ran + XY_SEC / 2) / XY_SEC : 1;
-	t->passed = passed ? (uint32_t)passed : 1;
-	t->seconds += t->passed;
-	t->ran = now;
+	xy_tick_begin(t, now);
 	uint64_t packets = xy_show_sample(d);
 	look_at_workers(d, awake);
-	xy_routing_check(d->routing, t->passed, now);
+	xy_routing_check(d->routing, t, now);
 	xy_hostqueue_look(d, now);
 	xy_runsocket_tend(d);
 	xy_memory_note(d);
 	xy_ports_second(d);
 	xy_discovery_second(d);
-	tick_arm(t, &d->watchdog, packets < (uint64_t)REST_PACKETS * t->passed, xy_now());
+	xy_tick_arm(t, may_rest(d, packets), xy_now(), xy_awake());
 }
 
 static const struct xy_seat seats[XY_SEATS] = {

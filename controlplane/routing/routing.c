@@ -1127,13 +1127,13 @@ static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	xy_log_warn("routing: peer %s %s", name ? name : "?", trouble);
 }
 
-void xy_routing_check(struct xy_routing *r, unsigned seconds, xy_nsec now)
+void xy_routing_check(struct xy_routing *r, const struct xy_tick *tick, xy_nsec now)
 {
 	bool told = false;
 	if (xy_announced_look(&r->announced, 0, UINT_MAX, now, &told))
 		xy_log_debug("routing: what the config announces could not be, and is tried again");
 	r->pending |= told;
-	uint32_t most = seconds < 2 ? CHECKS : 2 * CHECKS, n = r->slots < most ? r->slots : most;
+	uint32_t most = xy_tick_share(tick, CHECKS), n = r->slots < most ? r->slots : most;
 	while (n--) {
 		check_link(r, r->checked, now);
 		r->checked = (r->checked + 1) % r->slots;

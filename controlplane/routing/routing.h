@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "linkview.h"
 #include "routes/rib.h"
+#include "tick.h"
 
 enum {
 	XY_ROUTING_BATCH = 16, // claims in a job: 1.2 ms for a handshake to wait behind
@@ -104,10 +105,10 @@ struct xy_routing_info {
 void xy_routing_info(const struct xy_routing *r, struct xy_routing_info *out);
 // -ENOENT: Babel is not spoken there.
 int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_babel_link_info *out);
-// A second after the last time: looks at what the config announces of leaves (announced.h), and at
+// Once a tick: looks at what the config announces of leaves (announced.h), and at
 // some links, whose both ends must agree on who is a stub, and which acknowledge: says once where
 // that is not so.
-void xy_routing_check(struct xy_routing *r, unsigned seconds, xy_nsec now);
+void xy_routing_check(struct xy_routing *r, const struct xy_tick *tick, xy_nsec now);
 unsigned xy_routing_troubles(const struct xy_routing *r); // how many peers there is one with
 // What is wrong with that peer, and what to do; NULL: nothing.
 const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot);

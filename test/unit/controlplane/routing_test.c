@@ -44,6 +44,8 @@ struct packet { // on its way; peer: inside that link of `to`, else a datagram
 	uint8_t data[PACKET];
 };
 
+static const struct xy_tick second = {.passed = 1};
+
 static struct {
 	xy_nsec now;
 	struct node node[NODES];
@@ -407,7 +409,7 @@ static void step(void)
 		xy_links_run(n->links, 100, w.now);
 		if (w.now - n->checked >= XY_SEC) {
 			n->checked = w.now;
-			xy_routing_check(n->routing, 1, w.now);
+			xy_routing_check(n->routing, &second, w.now);
 		}
 		if (xy_routing_deadline(n->routing) <= w.now)
 			xy_routing_run(n->routing, TURN, w.now);
@@ -1208,7 +1210,7 @@ static void check_for(xy_nsec span)
 	for (xy_nsec end = w.now + span; w.now < end;) {
 		run_for(XY_SEC);
 		for (unsigned i = 0; i < NODES; i++)
-			xy_routing_check(w.node[i].routing, 1, w.now);
+			xy_routing_check(w.node[i].routing, &second, w.now);
 	}
 }
 
