@@ -27,6 +27,9 @@
 #include <uv.h>
 
 struct json_t;
+struct xy_hostroutes;
+struct xy_interface;
+struct xy_memory;
 struct xy_ports;
 struct xy_restore;
 struct xy_server;
@@ -50,23 +53,6 @@ struct xy_worker_view { // sampled at each tick
 	double busy;
 	uint64_t busy_cycles, total_cycles, walks, packets;
 	bool asleep;
-};
-
-struct xy_kernel_again { // all routes are told to the kernel again, which may have lost some
-	bool going, begun;
-	struct xy_prefix at; // last one told
-	unsigned back;	     // it had lost
-};
-
-struct xy_kernel_queue { // changes of the kernel's routes, in order
-	unsigned at, count, room;
-	struct xy_hostlink_route *v;
-};
-
-// Routes that are not put into the kernel, since it would send a link's datagrams by them.
-struct xy_kernel_withheld {
-	unsigned count;
-	struct xy_prefix v[64];
 };
 
 struct xy_daemon {
@@ -96,24 +82,16 @@ struct xy_daemon {
 	struct xy_nodeinfo *nodeinfo;
 	struct xy_rundir rundir;
 	struct xy_state *state;
-	unsigned places_from; // links whose place was noted
-	unsigned prune_from;  // places whose peer was looked for
-	bool pruning;
+	struct xy_memory *memory;
 	struct xy_server *telemetry;
 	struct xy_err unseen; // why its socket is not there; empty: it is
 
 	// host interface
 	struct xy_netlink netlink;
-	bool host_open;
-	char host_name[16];
-	unsigned host_index;
-	uint32_t host_mtu;
+	struct xy_interface *interface;
+	struct xy_hostroutes *hostroutes;
 	struct xy_restore *restore;
 	struct xy_hostqueue hostqueue;
-	struct xy_kernel_queue kernel;
-	struct xy_kernel_again kernel_again;
-	struct xy_kernel_withheld withheld;
-	struct xy_log_limit log_kernel;
 
 	// loop
 	struct xy_loop loop;
@@ -121,7 +99,6 @@ struct xy_daemon {
 	struct xy_tick tick;
 	uv_poll_t dp_poll;
 	uv_signal_t sigterm, sigint, sighup;
-	bool kernel_due; // there are changes of the kernel's routes
 	xy_nsec grace_at;
 	uv_async_t asked; // by a client of DPDK's telemetry
 	uv_timer_t publish_timer;
@@ -146,34 +123,6 @@ void xy_farewell(struct xy_daemon *d, int number);
 int xy_joiner_up(struct xy_daemon *d, struct xy_err *err);
 void xy_joiner_down(struct xy_daemon *d);
 void xy_joiner_apply(struct xy_daemon *d, struct xy_plan *plan); // keys go into it that are known
-
-// --- memory.c: what is remembered from one start to the next
-int xy_memory_open(struct xy_daemon *d, const struct xy_config *c, struct xy_err *err);
-void xy_memory_close(struct xy_daemon *d);
-void xy_memory_stamp_floor(const struct xy_daemon *d, uint8_t out[static XY_WG_TAI64N_LEN]);
-uint32_t xy_memory_epoch_first(struct xy_daemon *d);  // of this start, saved
-void xy_memory_epoch_save(void *arg, uint32_t epoch); // arg: the daemon
-void xy_memory_recall(struct xy_daemon *d);	      // tells the links where their peers were
-void xy_memory_note(struct xy_daemon *d);	      // once a second: what is new
-void xy_memory_prune(struct xy_daemon *d);	      // forgets peers that are gone
-
-// --- interface.c: the host interface
-int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 200::/7
-void xy_interface_down(struct xy_daemon *d);
-int xy_interface_again(struct xy_daemon *d, struct xy_err *err); // it was deleted
-// Adds the addresses that are missing; returns how many. err says why one cannot be; else empty.
-int xy_interface_readdress(struct xy_daemon *d, struct xy_err *err);
-// Is a route for the prefix among those that the kernel is to have?
-bool xy_interface_wants(const struct xy_daemon *d, const struct xy_prefix *p);
-void xy_interface_routes_again(struct xy_daemon *d); // those that are missing, in slices
-void xy_interface_mtu_update(struct xy_daemon *d);
-// Brings the next changes of the table of routes to the kernel, about 1 ms; true: there are more.
-bool xy_interface_routes_run(struct xy_daemon *d);
-// There is a default route, which the kernel was not told of.
-bool xy_interface_default_left(const struct xy_daemon *d);
-// The kernel would send datagrams for an underlay address into our own interface: the route that
-// has it do so is taken back. False: it is none of ours.
-bool xy_interface_withhold(struct xy_daemon *d, const struct xy_addr *underlay);
 
 // --- informer.c: node info
 int xy_informer_up(struct xy_daemon *d, struct xy_err *err);

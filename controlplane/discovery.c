@@ -4,6 +4,7 @@
 #include "discovery.h"
 
 #include "daemon.h"
+#include "interface.h"
 #include "join/join.h"
 
 #include <ifaddrs.h>
@@ -191,7 +192,7 @@ static bool is_suitable(const struct xy_daemon *d, const struct ifaddrs *i)
 	const struct sockaddr_in6 *sa = (const struct sockaddr_in6 *)i->ifa_addr;
 	if (!sa || sa->sin6_family != AF_INET6 || !IN6_IS_ADDR_LINKLOCAL(&sa->sin6_addr))
 		return false;
-	if ((i->ifa_flags & want) != want || strcmp(i->ifa_name, d->host_name) == 0)
+	if ((i->ifa_flags & want) != want || strcmp(i->ifa_name, xy_interface_name(d)) == 0)
 		return false;
 	return d->plan.config.discovery.all ? !(i->ifa_flags & not ) : is_listed(d, i->ifa_name);
 }

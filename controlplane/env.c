@@ -3,6 +3,7 @@
 
 #include "daemon.h"
 #include "discovery.h"
+#include "memory.h"
 #include "pool.h"
 #include "ports.h"
 

@@ -2,13 +2,16 @@
 #include "hostqueue.h"
 
 #include "daemon.h"
+#include "interface.h"
 
 #define RARELY (30 * XY_SEC) // when nothing comes from the host
 #define RECENT (60 * XY_SEC)
 
 int xy_hostqueue_counters(struct xy_daemon *d, struct xy_hostlink_counters *out)
 {
-	return d->host_open ? xy_hostlink_counters(&d->netlink, d->host_index, out) : -ENODEV;
+	return xy_interface_is_open(d)
+		       ? xy_hostlink_counters(&d->netlink, xy_interface_index(d), out)
+		       : -ENODEV;
 }
 
 void xy_hostqueue_begin(struct xy_daemon *d)
@@ -39,7 +42,8 @@ static void say(struct xy_daemon *d, xy_nsec now)
 		"%s: the kernel dropped %llu packets of this host, for the queue of the interface "
 		"was full: more comes than the workers take. More of them, or: ip link set %s "
 		"txqueuelen 2000",
-		d->host_name, (unsigned long long)(q->missed - q->told), d->host_name);
+		xy_interface_name(d), (unsigned long long)(q->missed - q->told),
+		xy_interface_name(d));
 	q->told = q->missed;
 	q->said = now;
 }
@@ -50,11 +54,11 @@ void xy_hostqueue_look(struct xy_daemon *d, xy_nsec now)
 	struct xy_hostqueue *q = &d->hostqueue;
 	struct xy_hostlink_counters c;
 	uint64_t taken = taken_from_host(d);
-	if (!d->host_open || (taken == q->taken && now - q->looked < RARELY))
+	if (!xy_interface_is_open(d) || (taken == q->taken && now - q->looked < RARELY))
 		return;
 	q->taken = taken;
 	q->looked = now;
-	if (xy_hostlink_counters(&d->netlink, d->host_index, &c))
+	if (xy_hostlink_counters(&d->netlink, xy_interface_index(d), &c))
 		return;
 	if (c.rx_missed > q->missed)
 		q->grew = now;

@@ -8,7 +8,9 @@
 #include "base/secret.h"
 #include "cores.h"
 #include "discovery.h"
+#include "interface.h"
 #include "kernel/underlay.h"
+#include "memory.h"
 #include "notify.h"
 #include "ports.h"
 #include "restore.h"
@@ -332,8 +334,9 @@ static void say_ready(const struct xy_daemon *d)
 	char addr[XY_ADDR_STRLEN], key[XY_KEY_STRLEN];
 	xy_log_info("ready: %s, address %s, key %s, peers: %u, interface: %s, workers: %u, %s",
 		    d->name, xy_addr_str(&d->id.addr, addr), xy_key_str(&d->id.x25519, key),
-		    xy_links_count(d->links), d->host_open ? d->host_name : "none",
-		    xy_dp_workers(d->dp), xy_dp_memory(d->dp));
+		    xy_links_count(d->links),
+		    xy_interface_is_open(d) ? xy_interface_name(d) : "none", xy_dp_workers(d->dp),
+		    xy_dp_memory(d->dp));
 	xy_notify("READY=1");
 }
 

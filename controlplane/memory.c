@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The daemon and its state folder: what the parts want remembered goes in, sliced, and out to the
-// disk at most once in ten seconds.
+#include "memory.h"
+
 #include "daemon.h"
 #include "pool.h"
 
@@ -18,12 +18,19 @@ enum {
 	STAMP_MARGIN = 2 * SAVE_SECONDS,
 };
 
+struct xy_memory {
+	unsigned places_from; // links whose place was noted
+	unsigned prune_from;  // places whose peer was looked for
+	bool pruning;
+};
+
 int xy_memory_open(struct xy_daemon *d, const struct xy_config *c, struct xy_err *err)
 {
 	char folder[XY_STATE_FOLDER_LEN];
 	struct xy_err why;
 	xy_setup_folder(&d->setup, c, folder, sizeof(folder));
-	if (xy_state_open(&d->state, folder, &why))
+	d->memory = calloc(1, sizeof(*d->memory));
+	if (!d->memory || xy_state_open(&d->state, folder, &why))
 		return xy_err_set(err, ENOMEM, "no memory for the state folder's content");
 	if (why.text[0])
 		xy_log_warn("%s", why.text);
@@ -99,24 +106,25 @@ static bool is_peer(void *arg, const struct xy_key *key)
 
 static void prune_run(struct xy_daemon *d)
 {
-	d->pruning = xy_state_places_keep(d->state, &d->prune_from, KEPT_PER_SECOND, is_peer, d);
+	struct xy_memory *m = d->memory;
+	m->pruning = xy_state_places_keep(d->state, &m->prune_from, KEPT_PER_SECOND, is_peer, d);
 }
 
 void xy_memory_prune(struct xy_daemon *d)
 {
-	d->prune_from = 0;
+	d->memory->prune_from = 0;
 	prune_run(d); // the rest by and by
 }
 
 static void places_note(struct xy_daemon *d, unsigned max)
 {
-	unsigned count = xy_links_count(d->links);
-	if (d->places_from >= count)
-		d->places_from = 0;
-	for (; max && d->places_from < count; max--, d->places_from++) {
+	unsigned count = xy_links_count(d->links), *at = &d->memory->places_from;
+	if (*at >= count)
+		*at = 0;
+	for (; max && *at < count; max--, ++*at) {
 		struct xy_endpoint place;
 		struct xy_key key;
-		if (xy_links_place(d->links, d->places_from, &key, &place))
+		if (xy_links_place(d->links, *at, &key, &place))
 			xy_state_place_set(d->state, &key, &place);
 	}
 }
@@ -131,7 +139,7 @@ static void stamp_note(struct xy_daemon *d)
 void xy_memory_note(struct xy_daemon *d)
 {
 	places_note(d, xy_tick_share(&d->tick, PLACES_PER_SECOND));
-	if (d->pruning)
+	if (d->memory->pruning)
 		prune_run(d);
 	if (!xy_tick_every(&d->tick, SAVE_SECONDS))
 		return;
@@ -141,13 +149,13 @@ void xy_memory_note(struct xy_daemon *d)
 
 void xy_memory_close(struct xy_daemon *d)
 {
-	if (!d->state)
-		return;
-	if (d->links) {
-		d->places_from = 0;
+	if (d->state && d->links) {
+		d->memory->places_from = 0;
 		places_note(d, xy_links_count(d->links));
 		stamp_note(d);
 	}
 	xy_state_close(d->state);
 	d->state = NULL;
+	free(d->memory);
+	d->memory = NULL;
 }

@@ -2,6 +2,8 @@
 #include "ports.h"
 
 #include "daemon.h"
+#include "hostroutes.h"
+#include "interface.h"
 #include "kernel/way.h"
 
 #include <net/if.h>
@@ -11,11 +13,13 @@ enum {
 	ADDRESSES = 256,      // whose packets one card takes; of others its socket does
 	ADDRESS_TRIES = 3,    // when they change as they are read
 	QUEUE_BUFFERS = 4096, // a queue keeps so many at most: 2048 to fill, 2048 on their way
-	SETTLE_MS = 50,	      // changes in the kernel come in bursts
 	BATCH = 16,	   // links per turn: each takes three requests of the kernel, about 60 us
 	KEEP_SECONDS = 10, // the kernel does not see our traffic; its neighbours age in 30 s
 	ASK_SECONDS = 30,  // what ICMP told of a path's MTU expires without a word
 };
+
+#define SETTLE (50 * XY_MSEC) // changes in the kernel come in bursts
+#define PAUSE  XY_MSEC	      // for others, between two batches
 
 struct card {
 	struct xy_dp_port_config cfg;
@@ -35,7 +39,7 @@ struct xy_ports {
 	unsigned cards;
 	struct card card[XY_CONFIG_PORTS];
 	uv_poll_t poll;
-	uv_timer_t settle;
+	xy_nsec settle_at; // XY_NEVER: nothing changed
 	unsigned from;
 	bool again;	// something changed while links were asked
 	bool keep;	// this round keeps neighbours alive
@@ -310,8 +314,8 @@ void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 	peer->no_way = no_way(r) || (!r && !way.path.carried);
 	if (r)
 		return;
-	if (d->host_open && way.path.next.ifindex == d->host_index &&
-	    xy_interface_withhold(d, &peer->remote.addr))
+	if (xy_interface_is_open(d) && way.path.next.ifindex == xy_interface_index(d) &&
+	    xy_hostroutes_withhold(d, &peer->remote.addr))
 		return; // asked again when the kernel has let it go
 	peer->via = way.path.next.ifindex;
 	peer->source = way.source;
@@ -327,11 +331,13 @@ void xy_ports_path(void *arg, struct xy_dp_peer *peer)
 
 // --- following the kernel
 
-static void on_settle(uv_timer_t *timer);
-
-static void settle(uv_timer_t *timer)
+xy_nsec xy_ports_deadline(const struct xy_daemon *d)
 {
-	struct xy_daemon *d = timer->data;
+	return d->ports->settle_at;
+}
+
+void xy_ports_run(struct xy_daemon *d, xy_nsec now)
+{
 	struct xy_ports *p = d->ports;
 	if (!p->from) {
 		p->again = false;
@@ -341,29 +347,20 @@ static void settle(uv_timer_t *timer)
 		ports_list(d);
 	}
 	if (xy_links_mtu_refresh(d->links, &p->from, BATCH)) {
-		uv_timer_start(timer, on_settle, 1, 0);
+		p->settle_at = xy_now() + PAUSE;
 		return;
 	}
 	p->from = 0;
 	p->keep = false;
 	xy_interface_mtu_update(d);
-	if (p->again)
-		uv_timer_start(timer, on_settle, SETTLE_MS, 0);
-}
-
-static void on_settle(uv_timer_t *timer)
-{
-	struct xy_daemon *d = timer->data;
-	xy_loop_begin(&d->loop);
-	settle(timer);
-	xy_loop_end(&d->loop, &d->seat[XY_SEAT_KERNEL]);
+	p->settle_at = p->again ? xy_now() + SETTLE : XY_NEVER;
 }
 
 static void ask_again(struct xy_daemon *d)
 {
 	d->ports->again = true;
-	if (!uv_is_active((uv_handle_t *)&d->ports->settle))
-		uv_timer_start(&d->ports->settle, on_settle, SETTLE_MS, 0);
+	if (d->ports->settle_at == XY_NEVER)
+		d->ports->settle_at = xy_now() + SETTLE;
 }
 
 static void on_netlink(uv_poll_t *poll, int status, int events)
@@ -403,8 +400,7 @@ int xy_ports_start(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_ports *p = d->ports;
 	int r = uv_poll_init(&d->loop.uv, &p->poll, xy_netlink_fd(&d->netlink));
-	r = r ? r : uv_timer_init(&d->loop.uv, &p->settle);
-	p->poll.data = p->settle.data = d;
+	p->poll.data = d;
 	r = r ? r : uv_poll_start(&p->poll, UV_READABLE, on_netlink);
 	if (r)
 		return xy_err_set(err, -r, "event loop: %s", uv_strerror(r));
@@ -468,6 +464,7 @@ int xy_ports_open(struct xy_daemon *d, struct xy_err *err)
 		return xy_err_set(err, ENOMEM, "no memory for ports");
 	d->ports->ways.underlay =
 		(struct xy_underlay){.netlink = &d->netlink, .fwmark = d->plan.config.fwmark};
+	d->ports->settle_at = XY_NEVER;
 	d->ports->addresses_stale = true;
 	addresses_read(d);
 	for (unsigned i = 0; !r && i < d->plan.config.port_count; i++)

@@ -15,8 +15,11 @@ struct xy_ports;
 void xy_ports_prepare(const struct xy_config *c, struct xy_dp_config *dp, const char **devices);
 int xy_ports_open(struct xy_daemon *d, struct xy_err *err);  // needs the dataplane
 int xy_ports_start(struct xy_daemon *d, struct xy_err *err); // follows the kernel on d->loop
-void xy_ports_second(struct xy_daemon *d);		     // once a second
-void xy_ports_close(struct xy_daemon *d);		     // the loop is closed
+// What the kernel changed is taken over once it has come to rest, about 1 ms at a time.
+xy_nsec xy_ports_deadline(const struct xy_daemon *d);
+void xy_ports_run(struct xy_daemon *d, xy_nsec now);
+void xy_ports_second(struct xy_daemon *d); // once a tick
+void xy_ports_close(struct xy_daemon *d);  // the loop is closed
 // Why little or nothing comes by a port on a card as it stands; false: nothing is known against it.
 bool xy_ports_note(const struct xy_daemon *d, unsigned port, char *text, size_t size);
 // What a port waits for, for people: the i-th; false: there are no more.

@@ -3,6 +3,8 @@
 
 #include "cores.h"
 #include "daemon.h"
+#include "interface.h"
+#include "memory.h"
 #include "notify.h"
 #include "pool.h"
 

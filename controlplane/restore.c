@@ -2,6 +2,8 @@
 #include "restore.h"
 
 #include "daemon.h"
+#include "hostroutes.h"
+#include "interface.h"
 #include "pace.h"
 
 #include <stdlib.h>
@@ -37,10 +39,11 @@ static void replaced_say(struct xy_daemon *d, const struct xy_prefix *p)
 {
 	char text[XY_PREFIX_STRLEN];
 	unsigned long missed;
-	if (xy_interface_wants(d, p) && xy_log_limit_pass(&d->restore->replaced, xy_now(), &missed))
+	if (xy_hostroutes_wants(d, p) &&
+	    xy_log_limit_pass(&d->restore->replaced, xy_now(), &missed))
 		xy_log_warn("%s: somebody put another route for %s in the place of ours, and this "
 			    "host uses that (%lu more like this)",
-			    d->host_name, xy_prefix_str(p, text), missed);
+			    xy_interface_name(d), xy_prefix_str(p, text), missed);
 }
 
 static void on_change(void *arg, const struct nlmsghdr *h)
@@ -49,7 +52,7 @@ static void on_change(void *arg, const struct nlmsghdr *h)
 	struct xy_restore *r = d->restore;
 	struct xy_hostlink_event e = {.what = XY_HOSTLINK_NO_ADDRESS};
 	if (h)
-		xy_hostlink_event_read(h, d->host_index, &e);
+		xy_hostlink_event_read(h, xy_interface_index(d), &e);
 	switch (e.what) {
 	case XY_HOSTLINK_OTHER:
 		return;
@@ -57,7 +60,7 @@ static void on_change(void *arg, const struct nlmsghdr *h)
 		replaced_say(d, &e.prefix);
 		return;
 	case XY_HOSTLINK_NO_ROUTE: // ours, or another's that stood in its way
-		if (!xy_interface_wants(d, &e.prefix))
+		if (!xy_hostroutes_wants(d, &e.prefix))
 			return;
 		/* fall through */
 	case XY_HOSTLINK_NO_ADDRESS: // the kernel takes routes with it, and is silent about some
@@ -92,10 +95,10 @@ static void said(struct xy_restore *r, const char *text)
 
 static void name_follow(struct xy_daemon *d, const char *name)
 {
-	if (strcmp(name, d->host_name) == 0)
+	if (strcmp(name, xy_interface_name(d)) == 0)
 		return;
-	xy_log_info("%s: the interface is called %s now", d->host_name, name);
-	snprintf(d->host_name, sizeof(d->host_name), "%s", name);
+	xy_log_info("%s: the interface is called %s now", xy_interface_name(d), name);
+	xy_interface_renamed(d, name);
 }
 
 // False: nothing can be done while it is down.
@@ -107,13 +110,13 @@ static bool is_up(struct xy_daemon *d, const struct xy_hostlink_event *now)
 		xy_err_set(&text, 0,
 			   "%s: somebody set the interface down; this host has no way into the "
 			   "overlay until: ip link set %s up",
-			   d->host_name, d->host_name);
+			   xy_interface_name(d), xy_interface_name(d));
 		said(r, text.text);
 		r->down = true;
 		return false;
 	}
 	if (r->down)
-		xy_log_info("%s: the interface is up again", d->host_name);
+		xy_log_info("%s: the interface is up again", xy_interface_name(d));
 	r->routes |= r->down;
 	r->down = false;
 	return true;
@@ -121,11 +124,12 @@ static bool is_up(struct xy_daemon *d, const struct xy_hostlink_event *now)
 
 static bool mtu_back(struct xy_daemon *d, uint32_t mtu)
 {
-	if (mtu == d->host_mtu || xy_hostlink_set(&d->netlink, d->host_index, d->host_mtu, false))
+	if (mtu == xy_interface_mtu(d) ||
+	    xy_hostlink_set(&d->netlink, xy_interface_index(d), xy_interface_mtu(d), false))
 		return false;
 	xy_log_warn("%s: somebody set the MTU to %u; it is %u again: host.mtu in the config says "
 		    "which it is to be",
-		    d->host_name, mtu, d->host_mtu);
+		    xy_interface_name(d), mtu, xy_interface_mtu(d));
 	return true;
 }
 
@@ -137,27 +141,28 @@ static void fight_say(struct xy_daemon *d, xy_nsec now)
 		xy_log_warn("%s: somebody takes away what is ours there again and again; it is put "
 			    "back ever later, at most after %u s. Tell the program that manages "
 			    "this host's interfaces to leave %s alone: docs/operating.md says how",
-			    d->host_name, (unsigned)(XY_PACE_MOST / XY_SEC), d->host_name);
+			    xy_interface_name(d), (unsigned)(XY_PACE_MOST / XY_SEC),
+			    xy_interface_name(d));
 	r->fighting = fighting;
 }
 
 static void gone_say(struct xy_daemon *d)
 {
-	xy_log_error("%s: somebody deleted the interface; it is made anew", d->host_name);
+	xy_log_error("%s: somebody deleted the interface; it is made anew", xy_interface_name(d));
 }
 
 static bool remake(struct xy_daemon *d)
 {
 	struct xy_restore *r = d->restore;
 	struct xy_err err;
-	if (d->host_open)
+	if (xy_interface_is_open(d))
 		gone_say(d);
 	if (xy_interface_again(d, &err)) {
 		said(r, err.text);
 		look_at(d, xy_now() + AGAIN);
 		return false;
 	}
-	xy_log_info("%s: the interface is there again", d->host_name);
+	xy_log_info("%s: the interface is there again", xy_interface_name(d));
 	r->gone = r->down = false;
 	r->why.text[0] = 0;
 	return true;
@@ -173,12 +178,12 @@ static void put_back(struct xy_daemon *d, const struct xy_hostlink_event *now)
 		said(r, err.text);
 		look_at(d, xy_now() + AGAIN);
 	} else if (r->why.text[0]) { // routes may have been refused for the same reason
-		xy_log_info("%s: all is well again", d->host_name);
+		xy_log_info("%s: all is well again", xy_interface_name(d));
 		r->why.text[0] = 0;
 		r->routes = true;
 	}
 	if (r->routes) // also without IPv6: IPv4's
-		xy_interface_routes_again(d);
+		xy_hostroutes_again(d);
 	r->routes = false;
 	if (any)
 		count(r);
@@ -195,7 +200,7 @@ void xy_restore_run(struct xy_daemon *d)
 	struct xy_hostlink_event now;
 	r->at = XY_NEVER;
 	r->counted = false;
-	if (r->gone || xy_hostlink_get(&d->netlink, d->host_index, &now) == -ENODEV) {
+	if (r->gone || xy_hostlink_get(&d->netlink, xy_interface_index(d), &now) == -ENODEV) {
 		r->gone = true;
 		if (remake(d))
 			count(r);
@@ -209,8 +214,8 @@ void xy_restore_run(struct xy_daemon *d)
 
 void xy_restore_routes_back(struct xy_daemon *d, unsigned n)
 {
-	xy_log_warn("%s: the kernel lacked %u route%s of ours, and has %s now", d->host_name, n,
-		    n == 1 ? "" : "s", n == 1 ? "it" : "them");
+	xy_log_warn("%s: the kernel lacked %u route%s of ours, and has %s now",
+		    xy_interface_name(d), n, n == 1 ? "" : "s", n == 1 ? "it" : "them");
 	count(d->restore);
 }
 
@@ -231,7 +236,7 @@ const char *xy_restore_trouble(const struct xy_daemon *d)
 
 int xy_restore_start(struct xy_daemon *d, struct xy_err *err)
 {
-	if (!d->host_open)
+	if (!xy_interface_is_open(d))
 		return 0;
 	struct xy_restore *r = calloc(1, sizeof(*r));
 	if (!r)

@@ -2,7 +2,9 @@
 // Who works at the loop: a line for each part, and what wakes it beside deadlines.
 #include "daemon.h"
 #include "discovery.h"
+#include "hostroutes.h"
 #include "join/join.h"
+#include "memory.h"
 #include "notify.h"
 #include "pool.h"
 #include "ports.h"
@@ -95,7 +97,9 @@ static void nodeinfo_run(void *arg, xy_nsec now)
 static xy_nsec kernel_deadline(void *arg, xy_nsec now)
 {
 	const struct xy_daemon *d = arg;
-	return d->kernel_due ? 0 : xy_restore_deadline(d);
+	xy_nsec at = xy_restore_deadline(d);
+	at = xy_ports_deadline(d) < at ? xy_ports_deadline(d) : at;
+	return xy_hostroutes_deadline(d) < at ? xy_hostroutes_deadline(d) : at;
 }
 
 static void kernel_run(void *arg, xy_nsec now)
@@ -103,7 +107,10 @@ static void kernel_run(void *arg, xy_nsec now)
 	struct xy_daemon *d = arg;
 	if (xy_restore_deadline(d) <= now)
 		xy_restore_run(d);
-	d->kernel_due = d->kernel_due && xy_interface_routes_run(d);
+	if (xy_ports_deadline(d) <= now) // it leaves a pause, in which routes have their turn
+		xy_ports_run(d, now);
+	else if (xy_hostroutes_deadline(d) <= now)
+		xy_hostroutes_run(d);
 }
 
 static xy_nsec shows_deadline(void *arg, xy_nsec now)
@@ -205,7 +212,7 @@ static const struct xy_seat seats[XY_SEATS] = {
 	[XY_SEAT_ROUTING] = {"routing", routing_deadline, routing_run},
 	[XY_SEAT_JOINING] = {"joining", joining_deadline, joining_run},
 	[XY_SEAT_NODEINFO] = {"nodeinfo", nodeinfo_deadline, nodeinfo_run},
-	[XY_SEAT_KERNEL] = {"kernel", kernel_deadline, kernel_run}, // the host interface
+	[XY_SEAT_KERNEL] = {"kernel", kernel_deadline, kernel_run}, // its word, our routes
 	[XY_SEAT_TICK] = {"tick", tick_deadline, tick_run},
 	[XY_SEAT_HOUSEKEEPING] = {"housekeeping", housekeeping_deadline, housekeeping_run},
 	[XY_SEAT_RESULTS] = {"results", results_deadline, results_run}, // of helpers

@@ -3,6 +3,7 @@
 // snapshot of this moment. Lists that can be long come in pages; the cursor is the last name or
 // prefix of the page before.
 #include "daemon.h"
+#include "interface.h"
 
 #include "base/bytes.h"
 #include "ports.h"
@@ -340,9 +341,9 @@ static json_t *host_json(struct xy_daemon *d)
 	if (xy_hostqueue_counters(d, &c))
 		return list;
 	json_array_append_new(list, xy_tell_host(&(struct xy_fields_host){
-					    .host = d->host_name,
+					    .host = xy_interface_name(d),
 					    .queues = xy_dp_workers(d->dp),
-					    .mtu = d->host_mtu,
+					    .mtu = xy_interface_mtu(d),
 					    .rx_packets = (int64_t)c.rx_packets,
 					    .rx_bytes = (int64_t)c.rx_bytes,
 					    .tx_packets = (int64_t)c.tx_packets,

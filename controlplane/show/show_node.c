@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the telemetry socket tells of the node itself, and what its operator should know.
 #include "daemon.h"
+#include "hostroutes.h"
+#include "interface.h"
 
 #include "base/bytes.h"
 #include "discovery.h"
@@ -122,7 +124,7 @@ static json_t *warnings(const struct xy_daemon *d)
 							 d->rib.waiting_count));
 	warn(list, xy_exchanges_drops(d->exchanges, XY_HS_DROP_NO_INDEX) > 0,
 	     "handshakes found no free session: raise max_sessions");
-	warn(list, !d->host_open && !d->no_tun && d->plan.config.host.enabled,
+	warn(list, !xy_interface_is_open(d) && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
 	other_key_warning(list, d);
 	join_warnings(list, d->join);
@@ -132,9 +134,9 @@ static json_t *warnings(const struct xy_daemon *d)
 	warn(list, xy_state_lost(d->state), xy_state_lost(d->state));
 	warn(list, xy_state_unsaved(d->state), xy_state_unsaved(d->state));
 	xy_show_routing_warnings(d, list);
-	warn(list, xy_interface_default_left(d),
+	warn(list, xy_hostroutes_default_left(d),
 	     "a default route is not put into the kernel: see the log");
-	warn(list, d->withheld.count > 0,
+	warn(list, xy_hostroutes_withholds(d),
 	     "a route is not put into the kernel, since a link would go with it: see the log");
 	warn(list, xy_hostqueue_is_full(d, xy_now()),
 	     "the kernel drops packets of this host before a worker sees them: show ports, host");
@@ -185,8 +187,8 @@ static void fill_identity(struct xy_fields_node *f, const struct xy_daemon *d,
 	f->public_key = &d->id.x25519;
 	f->ed25519_key = &d->id.ed25519;
 	f->uptime = seconds_since(d->started, xy_now());
-	f->interface = d->host_open ? d->host_name : NULL;
-	f->mtu = d->host_mtu;
+	f->interface = xy_interface_is_open(d) ? xy_interface_name(d) : NULL;
+	f->mtu = xy_interface_mtu(d);
 	f->memory = xy_dp_memory(d->dp);
 	f->rss_bytes = (int64_t)rss_bytes();
 }
