@@ -4,6 +4,7 @@
 #pragma once
 
 #include "client/rundir.h"
+#include "env.h"
 #include "exchange/exchange.h"
 #include "hostqueue.h"
 #include "informing/nodeinfo.h"
@@ -69,6 +70,7 @@ struct xy_daemon {
 	int64_t clock_offset; // of tests, seconds
 	uint32_t max_packet;  // largest overlay packet, bytes
 
+	struct xy_env env;
 	struct xy_dp *dp;
 	struct xy_ports *ports;
 	struct xy_late_ports late;
@@ -115,6 +117,11 @@ struct xy_daemon {
 void xy_seats_hold_reload(void);
 int xy_seats_take(struct xy_daemon *d, struct xy_err *err); // all that is seated is there
 void xy_seats_leave(struct xy_daemon *d);		    // the loop ran out
+
+// --- env.c: what the parts ask of the outside, and of each other
+void xy_env_make(struct xy_daemon *d);
+void xy_env_links_ops(struct xy_daemon *d, struct xy_links_ops *ops);
+void xy_env_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops);
 
 // --- farewell.c: a signal says stop
 void xy_farewell(struct xy_daemon *d, int number);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "env.h"
-
+// What the daemon gives its parts: the outside, and each other.
 #include "daemon.h"
 #include "discovery.h"
 #include "memory.h"
@@ -10,12 +9,12 @@
 #include <sodium.h>
 #include <time.h>
 
-xy_nsec xy_env_now(void *arg)
+static xy_nsec now(void *arg)
 {
 	return xy_now();
 }
 
-void xy_env_random(void *arg, void *buf, size_t len)
+static void random_bytes(void *arg, void *buf, size_t len)
 {
 	randombytes_buf(buf, len);
 }
@@ -36,28 +35,9 @@ static void routing(void *arg, uint32_t slot, enum xy_link_change what)
 		xy_routing_link(d->routing, slot, what, xy_now());
 }
 
-static void claims_work(void *job)
-{
-	xy_routing_job_run(job);
-}
-
-static void claims_done(void *what)
-{
-	struct xy_routing_job *job = what;
-	const struct xy_daemon *d = job->arg;
-	xy_routing_job_done(d->routing, job, xy_now());
-}
-
-static void claims_begin(void *arg, struct xy_routing_job *job)
-{
-	job->arg = arg;
-	xy_pool_run(arg, claims_work, claims_done, job);
-}
-
 void xy_env_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops)
 {
-	*ops = (struct xy_routing_ops){
-		.arg = d, .run = claims_begin, .epoch_save = xy_memory_epoch_save};
+	*ops = (struct xy_routing_ops){.arg = d, .epoch_save = xy_memory_epoch_save};
 }
 
 static bool open_to(void *arg, const struct xy_endpoint *from)
@@ -68,19 +48,18 @@ static bool open_to(void *arg, const struct xy_endpoint *from)
 	       (peering == XY_PEERING_LAN && xy_discovery_is_near(d, from));
 }
 
-void xy_env_exchange_ops(struct xy_daemon *d, struct xy_exchanges_ops *ops)
-{
-	*ops = (struct xy_exchanges_ops){
-		.arg = d, .run = xy_pool_job, .random = xy_env_random, .wall = wall};
-}
-
 void xy_env_links_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 {
-	*ops = (struct xy_links_ops){.arg = d,
-				     .random = xy_env_random,
-				     .wall = wall,
-				     .resolve = xy_pool_resolve,
-				     .routing = routing,
-				     .open_to = open_to,
-				     .path = xy_ports_path};
+	*ops = (struct xy_links_ops){
+		.arg = d, .routing = routing, .open_to = open_to, .path = xy_ports_path};
+}
+
+void xy_env_make(struct xy_daemon *d)
+{
+	d->env = (struct xy_env){.arg = d,
+				 .now = now,
+				 .wall = wall,
+				 .random = random_bytes,
+				 .run = xy_pool_run,
+				 .resolve = xy_pool_resolve};
 }

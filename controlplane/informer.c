@@ -2,7 +2,6 @@
 // Node info's place in the daemon: what it sends by, what it is told of links and routes, and its
 // timer.
 #include "daemon.h"
-#include "env.h"
 
 static int send_packet(void *arg, const void *packet, size_t len)
 {
@@ -74,14 +73,12 @@ static struct xy_nodeinfo_fields fields_of(const struct xy_config *c)
 
 int xy_informer_up(struct xy_daemon *d, struct xy_err *err)
 {
-	struct xy_nodeinfo_config cfg = {.addr = d->id.addr,
-					 .version = XY_VERSION,
-					 .fields = fields_of(&d->plan.config),
-					 .ops = {.arg = d,
-						 .send = send_packet,
-						 .random = xy_env_random,
-						 .neighbours = neighbours,
-						 .route = route}};
+	struct xy_nodeinfo_config cfg = {
+		.addr = d->id.addr,
+		.version = XY_VERSION,
+		.fields = fields_of(&d->plan.config),
+		.env = &d->env,
+		.ops = {.arg = d, .send = send_packet, .neighbours = neighbours, .route = route}};
 	if (xy_nodeinfo_create(&cfg, &d->nodeinfo))
 		return xy_err_set(err, ENOMEM, "no memory for node info");
 	return 0;

@@ -3,8 +3,6 @@
 // was found.
 #include "daemon.h"
 #include "discovery.h"
-#include "env.h"
-#include "pool.h"
 
 static void found(void *arg)
 {
@@ -26,13 +24,8 @@ int xy_joiner_up(struct xy_daemon *d, struct xy_err *err)
 				     .links = d->links,
 				     .identity = &d->id,
 				     .state = d->state,
-				     .ops = {.arg = d,
-					     .now = xy_env_now,
-					     .run = xy_pool_run,
-					     .random = xy_env_random,
-					     .resolve = xy_pool_resolve_join,
-					     .found = found,
-					     .is_here = is_here}};
+				     .env = &d->env,
+				     .ops = {.arg = d, .found = found, .is_here = is_here}};
 	int r = xy_join_create(&cfg, &d->join, err);
 	if (!r)
 		xy_joiner_apply(d, &d->plan);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // xylemd: options, then each part up in order, and down again.
 #include "daemon.h"
-#include "env.h"
 #include "pool.h"
 
 #include "api/server.h"
@@ -227,8 +226,10 @@ static int exchanges_up(struct xy_daemon *d, struct xy_err *err)
 	struct xy_exchanges_config cfg = {.dp = d->dp,
 					  .identity = &d->id,
 					  .limits = d->limits,
-					  .room = d->plan.config.max_peers};
-	xy_env_exchange_ops(d, &cfg.ops);
+					  .room = d->plan.config.max_peers,
+					  .env = &d->env,
+					  .run = xy_pool_job,
+					  .arg = d};
 	xy_memory_stamp_floor(d, cfg.stamp_floor);
 	return xy_exchanges_create(&cfg, &d->exchanges, err);
 }
@@ -247,7 +248,8 @@ static int links_up(struct xy_daemon *d, struct xy_err *err)
 				      .exchanges = d->exchanges,
 				      .rib = &d->rib,
 				      .identity = &d->id,
-				      .max_peers = d->plan.config.max_peers};
+				      .max_peers = d->plan.config.max_peers,
+				      .env = &d->env};
 	xy_env_links_ops(d, &cfg.ops);
 	int r = xy_links_create(&cfg, &d->links, err);
 	r = r ? r : xy_joiner_up(d, err);
@@ -270,6 +272,7 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 		.stub = c->routing.stub,
 		.no_rtt = xy_no_rtt_from_environment(),
 		.node_v4 = node_v4(c),
+		.env = &d->env,
 	};
 	xy_links_view(d->links, &cfg.links);
 	xy_env_routing_ops(d, &cfg.ops);
@@ -398,6 +401,7 @@ int main(int argc, char **argv)
 	mallopt(M_MXFAST, 0); // else a large free joins all small ones, milliseconds in one turn
 	d.limits = xy_wg_limits_default;
 	d.started = xy_now();
+	xy_env_make(&d);
 	xy_log_init(XY_LOG_INFO); // until the config says otherwise
 	int r = xy_limits_from_environment(&d.limits, &err);
 	r = r ? r : xy_clock_from_environment(&d.clock_offset, &err);

@@ -2,7 +2,6 @@
 #include "memory.h"
 
 #include "daemon.h"
-#include "pool.h"
 
 #include "base/bytes.h"
 
@@ -96,7 +95,7 @@ void xy_memory_recall(struct xy_daemon *d)
 			xy_links_place_set(d->links, &k.key, &place, xy_now());
 	}
 	xy_memory_prune(d);
-	xy_state_ops_set(d->state, &(struct xy_state_ops){.arg = d, .run = xy_pool_run});
+	xy_state_helped(d->state, &d->env);
 }
 
 static bool is_peer(void *arg, const struct xy_key *key)

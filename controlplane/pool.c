@@ -17,8 +17,7 @@ struct work {
 struct name {
 	uv_getaddrinfo_t req;
 	struct xy_daemon *d;
-	uint64_t serial; // of the link; 0: joining asks
-	unsigned asked;
+	struct xy_env_asker by;
 	uint16_t port;
 };
 
@@ -167,22 +166,20 @@ static void name_done(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
 		if (i->ai_family == AF_INET || i->ai_family == AF_INET6)
 			endpoint_from(i->ai_addr, n->port, &found[count++]);
 	d->pool->names--;
-	if (!d->loop.stopping && n->serial)
-		xy_links_resolved(d->links, n->serial, n->asked, found, count, xy_now());
-	else if (!d->loop.stopping)
-		xy_join_resolved(d->join, n->asked, found, count, xy_now());
+	if (!d->loop.stopping)
+		n->by.found(n->by.who, n->by.serial, n->by.asked, found, count, xy_now());
 	uv_freeaddrinfo(all);
 	free(n);
 }
 
-int xy_pool_resolve(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port)
+int xy_pool_resolve(void *arg, const struct xy_env_asker *by, const char *host, uint16_t port)
 {
 	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
 	struct xy_daemon *d = arg;
 	struct name *n = calloc(1, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
-	*n = (struct name){.d = d, .serial = serial, .asked = asked, .port = port};
+	*n = (struct name){.d = d, .by = *by, .port = port};
 	int r = uv_getaddrinfo(&d->loop.uv, &n->req, name_done, host, NULL, &hints);
 	if (r) {
 		free(n);
@@ -190,11 +187,6 @@ int xy_pool_resolve(void *arg, uint64_t serial, unsigned asked, const char *host
 	}
 	d->pool->names++;
 	return 0;
-}
-
-int xy_pool_resolve_join(void *arg, unsigned asked, const char *host, uint16_t port)
-{
-	return xy_pool_resolve(arg, 0, asked, host, port);
 }
 
 // --- life

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "env.h"
 #include "exchange/job.h"
 
 #include <stdbool.h>
@@ -14,15 +15,14 @@ struct xy_pool;
 
 int xy_pool_open(struct xy_daemon *d, struct xy_err *err);
 void xy_pool_close(struct xy_daemon *d); // the loop has run out
-// As xy_exchanges_ops run. Steps that are done: up to max of them are told to the exchanges.
+// As xy_exchanges_config run. Steps that are done: up to max of them are told to the exchanges.
 void xy_pool_job(void *arg, struct xy_job *job);
 bool xy_pool_has_results(const struct xy_daemon *d);
 void xy_pool_results(struct xy_daemon *d, unsigned max, xy_nsec now);
-// work(what) on a helper, then done(what) here, also while the loop closes. arg is the daemon.
+// As xy_env run: done(what) also while the loop closes. arg is the daemon.
 void xy_pool_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
 bool xy_pool_busy(const struct xy_daemon *d); // with what xy_pool_run gave them
 void xy_pool_trim(struct xy_daemon *d);	      // what a config took while it was read goes back
-// As xy_links_ops resolve, and xy_join_ops.
-int xy_pool_resolve(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port);
-int xy_pool_resolve_join(void *arg, unsigned asked, const char *host, uint16_t port);
+// As xy_env resolve.
+int xy_pool_resolve(void *arg, const struct xy_env_asker *by, const char *host, uint16_t port);
 bool xy_pool_idle(const struct xy_daemon *d); // no name is being resolved

@@ -27,7 +27,7 @@ static void send_cookie(struct xy_exchanges *e, const struct xy_exchange_owner *
 	uint8_t nonce[XY_WG_COOKIE_NONCE_LEN];
 	uint32_t sender = xy_le32_load(m->data + offsetof(struct xy_wg_initiation, sender));
 
-	e->cfg.ops.random(e->cfg.ops.arg, nonce, sizeof(nonce));
+	xy_env_random(e->cfg.env, nonce, sizeof(nonce));
 	xy_cookie_reply_create(&e->checker, m->data, m->len, sender, &m->at.remote, nonce, now,
 			       &reply);
 	xy_exchanges_drop(e, XY_HS_DROP_COOKIE);

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "env.h"
 #include "exchange/job.h"
 #include "identity/identity.h"
 #include "noise/cookie.h"
@@ -162,15 +163,6 @@ struct xy_exchange_owner {
 
 // --- all of them
 
-struct xy_exchanges_ops {
-	void *arg;
-	// Has xy_job_run called on a helper and, on the control thread, xy_exchanges_job_done
-	// after. Takes the job in any case.
-	void (*run)(void *arg, struct xy_job *job);
-	void (*random)(void *arg, void *buf, size_t len);
-	void (*wall)(void *arg, uint64_t *unix_sec, uint32_t *nsec);
-};
-
 struct xy_exchanges_config {
 	struct xy_dp *dp;
 	const struct xy_identity *identity;
@@ -178,7 +170,11 @@ struct xy_exchanges_config {
 	uint32_t room; // exchanges that have a session each without a call that moves them all
 	// No handshake of ours carries an older time stamp than this; zeros: none was sent yet.
 	uint8_t stamp_floor[XY_WG_TAI64N_LEN];
-	struct xy_exchanges_ops ops;
+	const struct xy_env *env;
+	// Has xy_job_run called on a helper and, on the control thread, xy_exchanges_job_done
+	// after. Takes the job in any case, and needs no memory for it: there are XY_JOBS.
+	void (*run)(void *arg, struct xy_job *job);
+	void *arg;
 };
 
 struct xy_exchanges;

@@ -72,7 +72,7 @@ static struct xy_job *job_for(struct xy_exchanges *e, const struct xy_exchange *
 
 static void submit(struct xy_exchanges *e, struct xy_job *job)
 {
-	e->cfg.ops.run(e->cfg.ops.arg, job);
+	e->cfg.run(e->cfg.arg, job);
 }
 
 // The next time stamp that is newer as peers see it: they are cut to 2^24 ns.
@@ -90,7 +90,7 @@ static void stamp(struct xy_exchanges *e, struct xy_exchange *x, uint8_t out[XY_
 {
 	uint64_t sec;
 	uint32_t nsec;
-	e->cfg.ops.wall(e->cfg.ops.arg, &sec, &nsec);
+	xy_env_wall(e->cfg.env, &sec, &nsec);
 	xy_tai64n(sec, nsec, out);
 	if (memcmp(out, x->stamped, sizeof(x->stamped)) <= 0)
 		stamp_after(x->stamped, out);
@@ -141,7 +141,7 @@ void xy_exchange_initiate(struct xy_exchanges *e, struct xy_exchange *x,
 	uint32_t jitter = 0, index;
 	uint64_t most = e->cfg.limits.rekey_timeout_jitter;
 
-	e->cfg.ops.random(e->cfg.ops.arg, &jitter, sizeof(jitter));
+	xy_env_random(e->cfg.env, &jitter, sizeof(jitter));
 	// An attempt that fails here is one all the same: its retry is the timers'.
 	xy_wg_timers_initiation_sent(&x->timers, now, most ? jitter % most : 0);
 	if (x->hs == XY_EXCHANGE_HS_CREATING)
@@ -157,7 +157,7 @@ void xy_exchange_initiate(struct xy_exchanges *e, struct xy_exchange *x,
 	x->hs = XY_EXCHANGE_HS_CREATING;
 	x->hs_index = job->index = index;
 	job->at = *to;
-	e->cfg.ops.random(e->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
+	xy_env_random(e->cfg.env, job->ephemeral, sizeof(job->ephemeral));
 	stamp(e, x, job->timestamp);
 	submit(e, job);
 }
@@ -249,7 +249,7 @@ static void respond(struct xy_exchanges *e, struct xy_exchange *x, const struct 
 	job->index = index;
 	job->at = opened->at;
 	job->state = opened->state;
-	e->cfg.ops.random(e->cfg.ops.arg, job->ephemeral, sizeof(job->ephemeral));
+	xy_env_random(e->cfg.env, job->ephemeral, sizeof(job->ephemeral));
 	submit(e, job);
 }
 

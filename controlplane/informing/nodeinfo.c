@@ -184,7 +184,7 @@ static void ask_send(struct xy_nodeinfo *n, struct ask *a, xy_nsec now)
 	struct xy_nodeinfo_request q = {.kind = a->kind, .addr = a->about};
 	q.len = a->kind == XY_NODEINFO_INFO ? XY_NODEINFO_REQUEST_MAX : XY_NODEINFO_NEXT_LEN;
 	if (!a->tries)
-		n->ops.random(n->ops.arg, a->nonce, sizeof(a->nonce));
+		xy_env_random(n->env, a->nonce, sizeof(a->nonce));
 	a->nonce[XY_NODEINFO_NONCE_LEN - 1] = (uint8_t)a->tries;
 	memcpy(q.nonce, a->nonce, sizeof(q.nonce));
 	a->sent[a->tries++] = now;
@@ -294,9 +294,10 @@ int xy_nodeinfo_create(const struct xy_nodeinfo_config *cfg, struct xy_nodeinfo 
 	n->addr = cfg->addr;
 	n->version = cfg->version;
 	n->fields = cfg->fields;
+	n->env = cfg->env;
 	n->ops = cfg->ops;
-	n->ops.random(n->ops.arg, key, sizeof(key));
-	n->ops.random(n->ops.arg, n->hash_key, sizeof(n->hash_key));
+	xy_env_random(n->env, key, sizeof(key));
+	xy_env_random(n->env, n->hash_key, sizeof(n->hash_key));
 	xy_limiter_init(&n->per_source, key);
 	xy_bucket_init(&n->all, XY_SEC / XY_NODEINFO_RATE, XY_NODEINFO_BURST);
 	*out = n;

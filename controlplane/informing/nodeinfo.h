@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/time.h"
+#include "env.h"
 #include "identity/identity.h"
 #include "nodeinfo/nodeinfo.h"
 
@@ -73,7 +74,6 @@ struct xy_nodeinfo_ops {
 	void *arg;
 	// An IPv6 packet of ours, to be routed by its destination. 0 or -errno.
 	int (*send)(void *arg, const void *packet, size_t len);
-	void (*random)(void *arg, void *buf, size_t len);
 	// Calls each for every node that we have a link to and that is up, in any order. Asked at
 	// most once a second, and of what comes only the first XY_NODEINFO_NEAR are taken.
 	void (*neighbours)(void *arg, xy_nodeinfo_each *each, void *to);
@@ -84,6 +84,7 @@ struct xy_nodeinfo_config {
 	struct xy_addr addr; // ours
 	const char *version;
 	struct xy_nodeinfo_fields fields;
+	const struct xy_env *env;
 	struct xy_nodeinfo_ops ops;
 };
 

@@ -40,6 +40,7 @@ struct xy_nodeinfo {
 	struct xy_addr addr;
 	const char *version;
 	struct xy_nodeinfo_fields fields;
+	const struct xy_env *env;
 	struct xy_nodeinfo_ops ops;
 	struct xy_limiter per_source;
 	struct xy_bucket all;

@@ -48,7 +48,7 @@ static void twin_noted(struct xy_join *j, const struct xy_endpoint *at)
 {
 	enum { LASTS = 60 }; // seconds; several beacons' time
 	char text[XY_ENDPOINT_STRLEN];
-	xy_nsec now = j->cfg.ops.now(j->cfg.ops.arg);
+	xy_nsec now = xy_env_now(j->cfg.env);
 	bool told = now < j->twin_until;
 	xy_err_set(&j->twin, EEXIST,
 		   "the node at %s tells that it has our key: give each node one of its own (xylem "
@@ -76,8 +76,7 @@ static void done(void *what)
 		xy_join_learned(j, job);
 	else if (memcmp(&job->key, &j->cfg.identity->x25519, sizeof(job->key)) == 0)
 		twin_noted(j, &job->remote);
-	else if (!xy_links_meet(j->cfg.links, &job->key, &job->remote,
-				j->cfg.ops.now(j->cfg.ops.arg)))
+	else if (!xy_links_meet(j->cfg.links, &job->key, &job->remote, xy_env_now(j->cfg.env)))
 		xy_join_dropped(j, XY_JOIN_DROP_BEACON_NOBODY);
 	j->jobs--;
 	job->next_free = j->free;
@@ -86,8 +85,7 @@ static void done(void *what)
 
 void xy_join_job_begin(struct xy_join_job *job)
 {
-	const struct xy_join_ops *ops = &job->j->cfg.ops;
-	ops->run(ops->arg, work, done, job);
+	xy_env_run(job->j->cfg.env, work, done, job);
 }
 
 // --- probes

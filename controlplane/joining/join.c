@@ -27,11 +27,11 @@ int xy_join_create(const struct xy_join_config *cfg, struct xy_join **out, struc
 	if (!j)
 		return xy_err_set(err, ENOMEM, "no memory for joining");
 	j->cfg = *cfg;
-	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
+	xy_env_random(cfg->env, key, sizeof(key));
 	xy_limiter_init_rate(&j->probes, key, XY_SEC / 10, 10);
-	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
+	xy_env_random(cfg->env, key, sizeof(key));
 	xy_limiter_init_rate(&j->beacons, key, BEACONS, 1);
-	cfg->ops.random(cfg->ops.arg, key, sizeof(key));
+	xy_env_random(cfg->env, key, sizeof(key));
 	xy_limiter_init_rate(&j->known_beacons, key, BEACONS, 1);
 	xy_bucket_init(&j->all_probes, XY_SEC / 1000, 100);
 	xy_bucket_init(&j->all_beacons, XY_SEC / 10, 10);
@@ -183,14 +183,14 @@ static xy_nsec backoff(struct xy_join *j, const struct xy_join_target *t)
 	uint32_t random = 0;
 	xy_nsec wait = BACKOFF_FIRST << (t->tries < 6 ? t->tries : 6);
 	wait = wait < BACKOFF_MOST ? wait : BACKOFF_MOST;
-	j->cfg.ops.random(j->cfg.ops.arg, &random, sizeof(random));
+	xy_env_random(j->cfg.env, &random, sizeof(random));
 	return wait + random % (wait / 4);
 }
 
 static void ask(struct xy_join *j, struct xy_join_target *t, const struct xy_endpoint *where)
 {
 	uint8_t probe[XY_JOIN_LEN];
-	j->cfg.ops.random(j->cfg.ops.arg, t->nonce, sizeof(t->nonce));
+	xy_env_random(j->cfg.env, t->nonce, sizeof(t->nonce));
 	xy_join_probe_write(t->nonce, probe);
 	t->asked = *where;
 	t->waiting = true;
@@ -217,15 +217,22 @@ static void say_name(struct xy_join_target *t, bool found)
 			    t->name, t->at);
 }
 
+static void resolved(void *who, uint64_t serial, unsigned asked, const struct xy_endpoint *found,
+		     unsigned count, xy_nsec now)
+{
+	xy_join_resolved(who, asked, found, count, now);
+}
+
 static void resolve(struct xy_join *j, struct xy_join_target *t, xy_nsec now)
 {
+	struct xy_env_asker by = {.found = resolved, .who = j, .asked = question(j, t)};
 	char host[XY_CONFIG_HOST_LEN];
 	uint16_t port;
 	t->next = t->count = 0;
 	if (t->resolving)
 		return;
 	t->resolving = xy_hostport_split(t->at, host, sizeof(host), &port) == 0 &&
-		       j->cfg.ops.resolve(j->cfg.ops.arg, question(j, t), host, port) == 0;
+		       xy_env_resolve(j->cfg.env, &by, host, port) == 0;
 	if (!t->resolving)
 		say_name(t, false);
 	t->due = now + RESOLVE_AGAIN;
@@ -355,7 +362,7 @@ void xy_join_learned(struct xy_join *j, const struct xy_join_job *job)
 	if (memcmp(&job->key, &j->cfg.identity->x25519, sizeof(job->key)) == 0)
 		trouble(t, XY_JOIN_OURSELVES, &job->key);
 	else if (!t->has_key)
-		pin(j, t, &job->key, j->cfg.ops.now(j->cfg.ops.arg));
+		pin(j, t, &job->key, xy_env_now(j->cfg.env));
 	else if (memcmp(&job->key, &t->key, sizeof(t->key)) != 0)
 		trouble(t, XY_JOIN_CHANGED, &job->key);
 	else if (t->state == XY_JOIN_CHANGED)

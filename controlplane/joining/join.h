@@ -5,6 +5,7 @@
 // handshakes. No loop, no socket, no clock in it; signatures are a helper's. Control thread only.
 #pragma once
 
+#include "env.h"
 #include "links/links.h"
 #include "state/state.h"
 
@@ -29,13 +30,6 @@ extern const char *const xy_join_drop_text[XY_JOIN_DROP_COUNT];
 
 struct xy_join_ops {
 	void *arg;
-	xy_nsec (*now)(void *arg);
-	// Has work(what) called on a helper, then done(what) on the control thread.
-	void (*run)(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
-	void (*random)(void *arg, void *buf, size_t len);
-	// Starts to resolve host. 0: xy_join_resolved(asked, ...) follows, with count 0 when there
-	// is no such name, and not from within. -errno: it does not follow.
-	int (*resolve)(void *arg, unsigned asked, const char *host, uint16_t port);
 	// A key has been found: xy_join_fill the plan, and put it in force.
 	void (*found)(void *arg);
 	// Is it an address of this host?
@@ -47,6 +41,7 @@ struct xy_join_config {
 	struct xy_links *links;
 	const struct xy_identity *identity;
 	struct xy_state *state;
+	const struct xy_env *env;
 	struct xy_join_ops ops;
 };
 

@@ -239,17 +239,23 @@ static void say_name(struct xy_link *k, unsigned i, const char *trouble)
 		xy_log_info("peer %s: endpoint %s: the name resolves now", k->name, text);
 }
 
+static void found(void *who, uint64_t serial, unsigned asked, const struct xy_endpoint *found,
+		  unsigned count, xy_nsec now)
+{
+	xy_links_resolved(who, serial, asked, found, count, now);
+}
+
 static void ask(struct xy_links *l, struct xy_link *k, unsigned i, xy_nsec now)
 {
 	struct xy_endpoints *e = &k->endpoints;
+	struct xy_env_asker by = {found, l, k->exchange.serial, question(e, i)};
 	char host[XY_CONFIG_HOST_LEN];
 	uint16_t port;
 	if (e->asking[i] || (e->asked[i] && now - e->asked[i] < RESOLVE_INTERVAL))
 		return;
 	e->asked[i] = now;
 	e->asking[i] = xy_hostport_split(e->text[i], host, sizeof(host), &port) == 0 &&
-		       l->cfg.ops.resolve(l->cfg.ops.arg, k->exchange.serial, question(e, i), host,
-					  port) == 0;
+		       xy_env_resolve(l->cfg.env, &by, host, port) == 0;
 	if (!e->asking[i])
 		say_name(k, i, "the name cannot be asked for");
 }

@@ -119,7 +119,7 @@ static bool is_kept_up(const struct xy_link *k)
 static xy_nsec again_at(struct xy_links *l, xy_nsec now)
 {
 	uint32_t random = 0;
-	l->cfg.ops.random(l->cfg.ops.arg, &random, sizeof(random));
+	xy_env_random(l->cfg.env, &random, sizeof(random));
 	return now + AGAIN_AFTER + random % (AGAIN_AFTER / 2);
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Links: peers, what the config says of them, where they are, and what leads there; the owner of
 // the WireGuard exchanges with them (exchange/exchange.h). No loop, no socket, no clock in it: time
-// comes with each call, what needs a thread or the network goes out through xy_links_ops. Control
-// thread only. The strings and tables that it hands out stay its own and are good until the next
-// call.
+// comes with each call, what needs a thread or the network goes out through xy_env and
+// xy_links_ops. Control thread only. The strings and tables that it hands out stay its own and are
+// good until the next call.
 #pragma once
 
 #include "base/err.h"
 #include "dataplane.h"
+#include "env.h"
 #include "identity/identity.h"
 #include "links/plan.h"
 #include "linkview.h"
@@ -20,11 +21,6 @@ struct xy_rib;
 
 struct xy_links_ops {
 	void *arg;
-	void (*random)(void *arg, void *buf, size_t len);
-	void (*wall)(void *arg, uint64_t *unix_sec, uint32_t *nsec);
-	// Starts to resolve host. 0: xy_links_resolved(serial, asked, ...) follows, with count 0
-	// when there is no such name, and not from within. -errno: it does not follow.
-	int (*resolve)(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port);
 	// Completes what the dataplane is told of a peer, by the kernel's route to `remote` and
 	// where it was heard: the port, our address, the path MTU (0 as it comes = not known), the
 	// next hop.
@@ -44,6 +40,7 @@ struct xy_links_config {
 	const struct xy_identity *identity;
 	uint32_t max_peers;			// numbers 0 to max_peers - 1
 	unsigned stranger_rate, stranger_burst; // handshakes before cookies are asked; 0 = default
+	const struct xy_env *env;
 	struct xy_links_ops ops;
 };
 

@@ -26,7 +26,7 @@ static int allowed_set(struct xy_link *k, const struct xy_config_peer *p)
 void xy_link_start_plan(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	uint32_t random = 0;
-	l->cfg.ops.random(l->cfg.ops.arg, &random, sizeof(random));
+	xy_env_random(l->cfg.env, &random, sizeof(random));
 	k->start_at = XY_NEVER;
 	if ((k->endpoints.count || k->endpoints.learned.port) && (!k->leaf || k->keepalive))
 		k->start_at = now + random % START_SPREAD;

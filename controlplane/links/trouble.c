@@ -81,7 +81,7 @@ static uint64_t wall_sec(const struct xy_links *l)
 {
 	uint64_t sec;
 	uint32_t nsec;
-	l->cfg.ops.wall(l->cfg.ops.arg, &sec, &nsec);
+	xy_env_wall(l->cfg.env, &sec, &nsec);
 	return sec;
 }
 

@@ -123,17 +123,6 @@ struct xy_routing {
 
 // --- claims, on helpers
 
-void xy_routing_job_run(struct xy_routing_job *job)
-{
-	for (unsigned i = 0; i < job->count; i++) {
-		struct xy_routing_task *t = &job->task[i];
-		if (job->sign)
-			xy_babel_claim_sign(&t->claim, job->ed25519_sk);
-		else
-			t->result = xy_babel_claim_verify(&t->claim, &t->x25519);
-	}
-}
-
 static void queue_put(struct queue *q, uint64_t id, const struct xy_babel_claim *claim)
 {
 	// Half of it free at least: else each claim behind a full queue would move all of them.
@@ -166,6 +155,21 @@ static unsigned queue_take(struct queue *q, struct xy_routing_task *out, unsigne
 	return n;
 }
 
+// On a helper, which touches nothing else.
+static void job_work(void *what)
+{
+	struct xy_routing_job *job = what;
+	for (unsigned i = 0; i < job->count; i++) {
+		struct xy_routing_task *t = &job->task[i];
+		if (job->sign)
+			xy_babel_claim_sign(&t->claim, job->ed25519_sk);
+		else
+			t->result = xy_babel_claim_verify(&t->claim, &t->x25519);
+	}
+}
+
+static void job_done(void *what);
+
 // Signatures of our own first: there are few, and all others wait for them.
 static void jobs_start(struct xy_routing *r)
 {
@@ -177,14 +181,18 @@ static void jobs_start(struct xy_routing *r)
 		job->count =
 			queue_take(job->sign ? &r->sign : &r->verify, job->task, XY_ROUTING_BATCH);
 		job->ed25519_sk = r->cfg.identity->ed25519_sk;
+		job->routing = r;
 		job->busy = true;
 		r->jobs++;
-		r->cfg.ops.run(r->cfg.ops.arg, job);
+		xy_env_run(r->cfg.env, job_work, job_done, job);
 	}
 }
 
-void xy_routing_job_done(struct xy_routing *r, struct xy_routing_job *job, xy_nsec now)
+static void job_done(void *what)
 {
+	struct xy_routing_job *job = what;
+	struct xy_routing *r = job->routing;
+	xy_nsec now = xy_env_now(r->cfg.env);
 	for (unsigned i = 0; i < job->count; i++) {
 		struct xy_routing_task *t = &job->task[i];
 		if (job->sign)

@@ -6,6 +6,7 @@
 
 #include "babel/babel.h"
 #include "config/config.h"
+#include "env.h"
 #include "linkview.h"
 #include "routes/rib.h"
 #include "tick.h"
@@ -27,16 +28,13 @@ struct xy_routing_task {
 struct xy_routing_job {
 	bool sign, busy;
 	const uint8_t *ed25519_sk;
-	void *arg; // of ops
+	struct xy_routing *routing;
 	unsigned count;
 	struct xy_routing_task task[XY_ROUTING_BATCH];
 };
-void xy_routing_job_run(struct xy_routing_job *job); // any thread
 
 struct xy_routing_ops {
 	void *arg;
-	// Has xy_routing_job_run called on a helper and xy_routing_job_done after, not from within.
-	void (*run)(void *arg, struct xy_routing_job *job);
 	// Saves it on disk; xy_routing_epoch_saved after, when it is safe there. From within, too.
 	void (*epoch_save)(void *arg, uint32_t epoch);
 };
@@ -52,6 +50,7 @@ struct xy_routing_config {
 	struct xy_addr node_v4; // of the host interface, v4-mapped; unspecified: none
 	bool stub;
 	bool no_rtt; // for tests: metrics that no delay changes
+	const struct xy_env *env;
 	struct xy_routing_ops ops;
 };
 
@@ -81,7 +80,6 @@ int xy_routing_apply_result(const struct xy_routing *r, struct xy_err *err);
 void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now);
 // OVERLAY (to port 6696 of a link-local address or group), ASK, USED.
 void xy_routing_event(struct xy_routing *r, const struct xy_dp_event *ev, xy_nsec now);
-void xy_routing_job_done(struct xy_routing *r, struct xy_routing_job *job, xy_nsec now);
 void xy_routing_epoch_saved(struct xy_routing *r, uint32_t epoch, xy_nsec now);
 // Timers that are due and at most `max` of what follows from them and from the events; call again
 // at xy_routing_deadline, which may be now.

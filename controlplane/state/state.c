@@ -34,7 +34,7 @@ struct xy_state {
 	struct writing *writing; // NULL: no helper writes
 	struct waiter waiter[WAITERS];
 	unsigned waiters;
-	struct xy_state_ops ops;
+	const struct xy_env *env; // whose helpers write; NULL: none do
 	char lost[sizeof(((struct xy_err *)NULL)->text)];
 	char unsaved[sizeof(((struct xy_err *)NULL)->text)];
 };
@@ -236,25 +236,24 @@ void xy_state_save(struct xy_state *s)
 		return;
 	}
 	s->writing = w;
-	if (s->ops.run) {
-		s->ops.run(s->ops.arg, write_run, write_done, w);
+	if (s->env) {
+		xy_env_run(s->env, write_run, write_done, w);
 		return;
 	}
 	write_run(w);
 	write_done(w);
 }
 
-void xy_state_ops_set(struct xy_state *s, const struct xy_state_ops *ops)
+void xy_state_helped(struct xy_state *s, const struct xy_env *env)
 {
-	s->ops = *ops;
+	s->env = env;
 }
 
 void xy_state_close(struct xy_state *s)
 {
-	static const struct xy_state_ops none;
 	if (!s || s->writing)
 		return;
-	s->ops = none;
+	s->env = NULL;
 	xy_state_save(s);
 	xy_statefile_free(&s->now);
 	free(s);

@@ -5,12 +5,13 @@
 // is the old one or the new one whole. No loss of it is an error: the node runs, and says what it
 // lost.
 //
-// Control thread only. Writing is a helper's (xy_state_ops), and takes copies. What is handed out
+// Control thread only. Writing is a helper's, and takes copies. What is handed out
 // stays the state's own and is good until the next call.
 #pragma once
 
 #include "base/err.h"
 #include "base/ip.h"
+#include "env.h"
 #include "identity/identity.h"
 #include "noise/wg.h"
 
@@ -35,13 +36,8 @@ int xy_state_open(struct xy_state **out, const char *folder, struct xy_err *why_
 // stays with it, and is not freed.
 void xy_state_close(struct xy_state *s);
 
-struct xy_state_ops {
-	void *arg;
-	// Has work(what) called on a helper, then done(what) on the control thread.
-	void (*run)(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
-};
 // From here on saving is a helper's. Before, it waits for the disk.
-void xy_state_ops_set(struct xy_state *s, const struct xy_state_ops *ops);
+void xy_state_helped(struct xy_state *s, const struct xy_env *env);
 // Begins to write what has changed, if anything did. A folder that could not be used is tried
 // again; what an earlier start left in it is taken over.
 void xy_state_save(struct xy_state *s);

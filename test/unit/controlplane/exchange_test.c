@@ -72,6 +72,8 @@ static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 	*nsec = (uint32_t)(w.now % XY_SEC);
 }
 
+static const struct xy_env env = {.random = random_bytes, .wall = wall};
+
 static void run(void *arg, struct xy_job *job)
 {
 	struct end *n = arg;
@@ -255,11 +257,12 @@ static void end_start(struct end *n)
 {
 	const struct xy_endpoint anywhere = {.addr = n->id.addr, .port = 1};
 	const struct xy_dp_peer peer = {.remote = anywhere};
-	const struct xy_exchanges_config cfg = {
-		.dp = &n->dp,
-		.identity = &n->id,
-		.limits = xy_wg_limits_default,
-		.ops = {.arg = n, .run = run, .random = random_bytes, .wall = wall}};
+	const struct xy_exchanges_config cfg = {.dp = &n->dp,
+						.identity = &n->id,
+						.limits = xy_wg_limits_default,
+						.env = &env,
+						.run = run,
+						.arg = n};
 	fake_init(&n->dp, &w.now);
 	n->dp.self = anywhere;
 	n->dp.arg = n;

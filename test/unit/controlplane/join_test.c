@@ -17,6 +17,7 @@
 enum { WAITING = 64 };
 
 struct node {
+	struct xy_env env, nameless; // nameless: of links
 	struct xy_dp dp;
 	struct xy_identity id;
 	struct xy_exchanges *exchanges;
@@ -84,11 +85,11 @@ static void run(void *arg, void (*work)(void *), void (*done)(void *), void *wha
 	w.waiting[w.waits++].what = what;
 }
 
-static int resolve(void *arg, unsigned asked, const char *host, uint16_t port)
+static int resolve(void *arg, const struct xy_env_asker *by, const char *host, uint16_t port)
 {
 	struct node *n = arg;
 	n->resolves++;
-	n->asked = asked;
+	n->asked = by->asked;
 	return 0;
 }
 
@@ -119,7 +120,7 @@ static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 	*nsec = 0;
 }
 
-static int no_name(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port)
+static int no_name(void *arg, const struct xy_env_asker *by, const char *host, uint16_t port)
 {
 	return -ENOENT;
 }
@@ -156,16 +157,21 @@ static void node_make(struct node *n, uint8_t number, const char *self)
 	uint8_t seed[32] = {number};
 	CU_ASSERT_FATAL(xy_identity_from_seed(seed, &n->id) == 0);
 	CU_ASSERT_FATAL(xy_state_open(&n->state, folder, NULL) == 0);
+	n->env = n->nameless = (struct xy_env){
+		.arg = n, .now = now, .wall = wall, .random = random_bytes, .run = run};
+	n->env.resolve = resolve;
+	n->nameless.resolve = no_name;
 	fake_init(&n->dp, &w.now);
 	n->dp.self = at(self);
 	n->dp.arg = n;
 	n->dp.transmit = transmit;
 	n->dp.event = on_event;
-	struct xy_exchanges_config exchanges = {
-		.dp = &n->dp,
-		.identity = &n->id,
-		.limits = xy_wg_limits_default,
-		.ops = {.arg = n, .run = job_run, .random = random_bytes, .wall = wall}};
+	struct xy_exchanges_config exchanges = {.dp = &n->dp,
+						.identity = &n->id,
+						.limits = xy_wg_limits_default,
+						.env = &n->env,
+						.run = job_run,
+						.arg = n};
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
 	CU_ASSERT_FATAL(xy_rib_init(&n->rib, &n->dp, 8) == 0);
 	struct xy_links_config links = {.dp = &n->dp,
@@ -173,24 +179,15 @@ static void node_make(struct node *n, uint8_t number, const char *self)
 					.rib = &n->rib,
 					.identity = &n->id,
 					.max_peers = 8,
-					.ops = {.arg = n,
-						.random = random_bytes,
-						.wall = wall,
-						.resolve = no_name,
-						.open_to = open_to,
-						.path = path}};
+					.env = &n->nameless,
+					.ops = {.arg = n, .open_to = open_to, .path = path}};
 	CU_ASSERT_FATAL(xy_links_create(&links, &n->links, NULL) == 0);
 	struct xy_join_config join = {.dp = &n->dp,
 				      .links = n->links,
 				      .identity = &n->id,
 				      .state = n->state,
-				      .ops = {.arg = n,
-					      .now = now,
-					      .run = run,
-					      .random = random_bytes,
-					      .resolve = resolve,
-					      .found = found,
-					      .is_here = is_here}};
+				      .env = &n->env,
+				      .ops = {.arg = n, .found = found, .is_here = is_here}};
 	CU_ASSERT_FATAL(xy_join_create(&join, &n->join, NULL) == 0);
 }
 

@@ -18,6 +18,7 @@
 enum { NODES = 4, QUEUE = 4096, KEPT = 64 };
 
 struct node {
+	struct xy_env env;
 	struct xy_dp dp;
 	struct xy_identity id;
 	struct xy_exchanges *exchanges;
@@ -91,12 +92,12 @@ static void run_job(void *arg, struct xy_job *job)
 	n->waiting[n->waiting_count++] = job;
 }
 
-static int resolve(void *arg, uint64_t serial, unsigned asked, const char *host, uint16_t port)
+static int resolve(void *arg, const struct xy_env_asker *by, const char *host, uint16_t port)
 {
 	struct node *n = arg;
 	n->resolves++;
-	n->resolve_serial = serial;
-	n->resolve_asked = asked;
+	n->resolve_serial = by->serial;
+	n->resolve_asked = by->asked;
 	return n->resolve_fails ? -ENOMEM : 0;
 }
 
@@ -144,29 +145,28 @@ static void transmit(void *arg, const struct xy_endpoint *to, const void *data, 
 
 static void node_start(struct node *n, const char *self, unsigned rate, const uint8_t *stamp_floor)
 {
-	struct xy_exchanges_config exchanges = {
-		.dp = &n->dp,
-		.identity = &n->id,
-		.limits = xy_wg_limits_default,
-		.ops = {.arg = n, .run = run_job, .random = random_bytes, .wall = wall}};
+	struct xy_exchanges_config exchanges = {.dp = &n->dp,
+						.identity = &n->id,
+						.limits = xy_wg_limits_default,
+						.env = &n->env,
+						.run = run_job,
+						.arg = n};
 	struct xy_links_config cfg;
+	n->env =
+		(struct xy_env){.arg = n, .random = random_bytes, .wall = wall, .resolve = resolve};
 	fake_init(&n->dp, &w.now);
 	n->dp.self = at(self);
 	n->dp.arg = n;
 	n->dp.transmit = transmit;
 	n->dp.event = on_event;
-	cfg = (struct xy_links_config){.dp = &n->dp,
-				       .identity = &n->id,
-				       .max_peers = 8,
-				       .stranger_rate = rate,
-				       .stranger_burst = rate,
-				       .ops = {.arg = n,
-					       .random = random_bytes,
-					       .wall = wall,
-					       .resolve = resolve,
-					       .path = path,
-					       .open_to = open_to,
-					       .routing = routing}};
+	cfg = (struct xy_links_config){
+		.dp = &n->dp,
+		.identity = &n->id,
+		.max_peers = 8,
+		.stranger_rate = rate,
+		.stranger_burst = rate,
+		.env = &n->env,
+		.ops = {.arg = n, .path = path, .open_to = open_to, .routing = routing}};
 	if (stamp_floor)
 		memcpy(exchanges.stamp_floor, stamp_floor, sizeof(exchanges.stamp_floor));
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);

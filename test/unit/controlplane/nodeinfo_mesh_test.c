@@ -58,6 +58,8 @@ static void random_bytes(void *arg, void *buf, size_t len)
 	fake_random(&w.random, buf, len);
 }
 
+static const struct xy_env env = {.random = random_bytes};
+
 static void put(const void *data, size_t len)
 {
 	CU_ASSERT_FATAL(w.queued < QUEUE && len <= XY_IPV6_MIN_MTU);
@@ -155,7 +157,8 @@ static void world(unsigned count)
 		struct xy_nodeinfo_config cfg = {
 			.version = "1.2",
 			.fields = {.enabled = true, .neighbours = true, .version = true},
-			.ops = {&w.node[i], send_packet, random_bytes, neighbours, route}};
+			.env = &env,
+			.ops = {&w.node[i], send_packet, neighbours, route}};
 		w.forced[i] = NONE;
 		w.node[i].addr = cfg.addr = addr_of(i);
 		cfg.fields.name[0] = (char)letters[i % 26];
@@ -675,10 +678,10 @@ static void liar_neighbour(void *arg, xy_nodeinfo_each *each, void *to)
 static void liar_world(void)
 {
 	world(1);
-	struct xy_nodeinfo_config cfg = {
-		.addr = addr_of(0),
-		.version = "1.2",
-		.ops = {&w.node[0], send_packet, random_bytes, liar_neighbour, route}};
+	struct xy_nodeinfo_config cfg = {.addr = addr_of(0),
+					 .version = "1.2",
+					 .env = &env,
+					 .ops = {&w.node[0], send_packet, liar_neighbour, route}};
 	xy_nodeinfo_destroy(w.node[0].ni);
 	CU_ASSERT_FATAL(xy_nodeinfo_create(&cfg, &w.node[0].ni) == 0);
 	memset(&liar, 0, sizeof(liar));

@@ -479,13 +479,13 @@ static void on_saved(void *arg, int result)
 
 static void test_helper(void)
 {
-	static const struct xy_state_ops ops = {.run = run};
+	static const struct xy_env env = {.run = run};
 	unsigned zero = 0, one = 1;
 	folder_new();
 	struct xy_state *s = open_good();
 	fill(s);
 	xy_state_save(s);
-	xy_state_ops_set(s, &ops);
+	xy_state_helped(s, &env);
 	xy_state_save(s);
 	CU_ASSERT_EQUAL(helper.runs, 0); // nothing has changed
 	xy_state_epoch_save(s, 1763712001, on_saved, &zero);
