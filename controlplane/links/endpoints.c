@@ -65,14 +65,14 @@ static void way_tell(struct xy_links *l, struct xy_link *k, const struct xy_dp_p
 
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 {
+	if (k->entering)
+		return 0;
 	struct xy_dp_peer p = {.leaf = k->leaf,
 			       .routing = k->routing,
 			       .open = k->open,
 			       .provisional = k->provisional,
 			       .remote = k->remote,
 			       .heard = k->heard};
-	if (k->entering)
-		return 0;
 	if (p.remote.port)
 		l->cfg.ops.path(l->cfg.ops.arg, &p);
 	xy_link_size(k, &p);
