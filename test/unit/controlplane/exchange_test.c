@@ -589,6 +589,24 @@ static void test_nowhere(void)
 	world_end();
 }
 
+// The same initiation again is a replay, whenever it comes: no clock went back.
+static void test_same_stamp(void)
+{
+	struct message only;
+	world_make();
+	data(A);
+	jobs_finish(A);
+	only = w.queue[0];
+	run_for(8 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && w.sent[XY_WG_INITIATION] == 1);
+	run_for(100 * XY_SEC); // not heard any more
+	deliver(&only);
+	run_for(XY_SEC);
+	CU_ASSERT(B->noted[XY_NOTE_REFUSED] == 1 && B->noted[XY_NOTE_OLD_STAMP] == 0);
+	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_REPLAY), 1);
+	world_end();
+}
+
 static void test_old_stamp(void)
 {
 	struct message first;
@@ -754,7 +772,7 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"cookie where strangers crowd", test_cookie}, {"cookie under load", test_load},
 	     {"the owner says no", test_owner_says_no}, {"an exchange on demand", test_met},
 	     {"nowhere to send to", test_nowhere}, {"an old time stamp", test_old_stamp},
-	     {"another secret", test_wrong_secret}, {"sessions end", test_ends},
-	     {"begun anew", test_renew}, {"two owners", test_two_owners},
-	     {"another key than ours", test_other_key}, {"no free session", test_no_index},
-	     {"gone meanwhile", test_gone_meanwhile})
+	     {"the same time stamp", test_same_stamp}, {"another secret", test_wrong_secret},
+	     {"sessions end", test_ends}, {"begun anew", test_renew},
+	     {"two owners", test_two_owners}, {"another key than ours", test_other_key},
+	     {"no free session", test_no_index}, {"gone meanwhile", test_gone_meanwhile})

@@ -4,6 +4,7 @@
 #include "graph_rig.h"
 
 #include "event.h"
+#include "graph/graph.h"
 
 static void test_control_datagrams(void)
 {
@@ -257,6 +258,19 @@ static void test_probes(void)
 	}
 }
 
+// As between the end of one start and another: its name is free again.
+static void test_graph_anew(void)
+{
+	struct xy_worker *of = dp->worker[1];
+	struct xy_err err;
+	xy_graph_destroy(of);
+	CU_ASSERT_PTR_NULL(of->graph);
+	xy_graph_destroy(of); // there is none: nothing is done
+	CU_ASSERT_EQUAL(xy_graph_create(of, &err), 0);
+	CU_ASSERT_PTR_NOT_NULL(of->graph);
+	test_control_datagrams();
+}
+
 // Each driver by its name; and a port whose driver has nothing of its own to tell or to be told.
 static void test_ports(void)
 {
@@ -298,4 +312,5 @@ XY_UNIT_MAIN("graph_control", {"create", test_create, .always = true},
 	     {"whose handshakes", test_whose_handshakes},
 	     {"a flood of strangers", test_strangers_flood}, {"events, MTU", test_mtu_events},
 	     {"events, refused", test_refused_events}, {"probes", test_probes},
-	     {"ports", test_ports}, {"destroy", test_destroy, .always = true})
+	     {"ports", test_ports}, {"a graph anew", test_graph_anew},
+	     {"destroy", test_destroy, .always = true})

@@ -657,6 +657,41 @@ static void test_proof_kept(void)
 	rig_free(r);
 }
 
+// Keys that another neighbour brings, too, are nobody's: an open neighbour that brought many of
+// them keeps what it alone has brought.
+static void test_shared_keys(void)
+{
+	struct rig *r = small_rig(2000, 500, XY_BABEL_OPEN);
+	for (unsigned i = 0; i < 300; i++) {
+		struct xy_key x = made_up(i);
+		struct xy_babel_update u = made_up_update(&x, 0);
+		tell(r, 2, &u);
+		tell(r, 0, &u);
+		retract(r, 2, &u.prefix);
+		retract(r, 0, &u.prefix);
+		if (i % 10 == 9)
+			step(r, XY_SEC);
+	}
+	struct xy_key away = made_up(1 << 20), more = made_up(1 << 21);
+	struct xy_babel_update u = made_up_update(&away, 100), old = u, other;
+	old.origin.epoch = 6;
+	old.rid = xy_babel_router_id(&away, 6);
+	tell(r, 2, &u);
+	step(r, XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &u.prefix), 196);
+	retract(r, 2, &u.prefix);
+	step(r, XY_SEC);
+	other = made_up_update(&more, 100);
+	tell(r, 2, &other);
+	step(r, XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &other.prefix), 196);
+	tell(r, 2, &old);
+	step(r, XY_SEC);
+	CU_ASSERT_EQUAL(refused(r, 2, XY_BABEL_REFUSED_OLD_EPOCH), 1);
+	CU_ASSERT_EQUAL(metric_to(r, &u.prefix), XY_BABEL_INFINITY);
+	rig_free(r);
+}
+
 // ---- stubs ----
 
 static struct rig *stub_rig(unsigned relays, unsigned others)
@@ -747,6 +782,37 @@ static void test_stub_silence(void)
 	rig_free(r);
 }
 
+// What nobody sends to any more is asked for three times, and no more.
+static void test_stub_gives_up(void)
+{
+	struct rig *r = stub_rig(1, 0);
+	struct xy_identity far = identity(9);
+	CU_ASSERT_EQUAL(want(r, &far.addr, 1), -EAGAIN);
+	pass(r, 60 * XY_SEC);
+	CU_ASSERT_EQUAL(r->route_requests, 3);
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_NO_ANSWER], 0);
+	rig_free(r);
+}
+
+// A "no" is to the question at hand: when it is asked again, the relay may know better.
+static void test_stub_no_again(void)
+{
+	struct rig *r = stub_rig(2, 0);
+	struct xy_identity far = identity(9);
+	struct xy_prefix p = xy_key_prefix(&far.x25519);
+	CU_ASSERT_EQUAL(want(r, &far.addr, 1), -EAGAIN);
+	pass(r, 100 * XY_MSEC);
+	CU_ASSERT_EQUAL(r->route_requests, 2);
+	retract(r, 0, &p);
+	pass(r, 2100 * XY_MSEC);
+	CU_ASSERT_EQUAL(r->route_requests, 4);
+	retract(r, 1, &p);
+	CU_ASSERT_EQUAL(want(r, &far.addr, 1), -EAGAIN);
+	retract(r, 0, &p);
+	CU_ASSERT_EQUAL(want(r, &far.addr, 1), -ENETUNREACH);
+	rig_free(r);
+}
+
 static void join(struct rig *r, struct rig *s, uint16_t link)
 {
 	r->links[link].stub = s->links[link].relay = true;
@@ -830,8 +896,10 @@ XY_UNIT_MAIN("babel_hostile", {"two Acknowledgment Requests", test_two_requests}
 	     {"one neighbour's share", test_pool_share},
 	     {"an epoch is remembered", test_epoch_remembered},
 	     {"an epoch is remembered, new links", test_epoch_remembered_reconnect},
-	     {"a flap", test_flap}, {"a claim is known for a minute", test_proof_kept},
+	     {"keys of several", test_shared_keys}, {"a flap", test_flap},
+	     {"a claim is known for a minute", test_proof_kept},
 	     {"more than can be done", test_overrun}, {"a burst", test_burst},
 	     {"only a relay says no", test_stub_no}, {"all relays say no", test_stub_two_relays},
 	     {"an answer before its time", test_stub_early}, {"a silent relay", test_stub_silence},
+	     {"three questions", test_stub_gives_up}, {"no, and asked again", test_stub_no_again},
 	     {"a scan behind a stub", test_stub_scan})

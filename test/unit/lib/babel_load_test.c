@@ -5,6 +5,7 @@
 #include "babel_rig.h"
 
 #include "babel/pool.h"
+#include "babel/state.h"
 
 enum {
 	MANY = 20000,
@@ -368,7 +369,56 @@ static void test_pool(void)
 	babel_pool_clear(&p);
 }
 
+// The longest chain of a map: what is walked when its bucket is split, and when one of it goes.
+static unsigned longest_chain(const struct map *m)
+{
+	unsigned most = 0;
+	for (uint32_t k = 0; k < m->bucket_count; k++) {
+		unsigned n = 0;
+		for (uint32_t i = *(uint32_t *)babel_seq_at(&m->buckets, k); i;
+		     i = babel_map_next(m, i))
+			n++;
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+// Peers of a config that were never met: of none the Ed25519 key is known. One that is met then is
+// found by it.
+static void test_unmet(void)
+{
+	struct rig *r = load_rig();
+	for (unsigned i = 0; i < MANY; i++) {
+		struct xy_key x = {{(uint8_t)i, (uint8_t)(i >> 8), 1, [20] = 7}};
+		xy_babel_origin_prefer(r->b, &x, true);
+	}
+	CU_ASSERT_EQUAL(r->b->unmet, MANY);
+	CU_ASSERT_TRUE(longest_chain(&r->b->origin_map) <= 16);
+	CU_ASSERT_TRUE(longest_chain(&r->b->x_map) <= 16);
+	struct xy_key met = {{7, 0, 1, [20] = 7}};
+	struct xy_babel_update u = {.prefix = xy_key_prefix(&met),
+				    .interval = 60000,
+				    .seqno = 1,
+				    .metric = 100,
+				    .has_rid = true,
+				    .rid = xy_babel_router_id(&met, 9),
+				    .has_origin = true,
+				    .origin = {.epoch = 9}};
+	memcpy(u.origin.key, met.b, 32); // the rig believes that it is both of its forms
+	tell(r, 2, &u);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL(metric_to(r, &u.prefix), 196);
+	CU_ASSERT_EQUAL(r->b->unmet, MANY - 1);
+	CU_ASSERT_EQUAL(babel_origin_find(r->b, met.b), babel_origin_by_key(r->b, &met));
+	for (unsigned i = 0; i < MANY; i++) {
+		struct xy_key x = {{(uint8_t)i, (uint8_t)(i >> 8), 1, [20] = 7}};
+		xy_babel_origin_prefer(r->b, &x, false);
+	}
+	CU_ASSERT_EQUAL(r->b->unmet, 0);
+	rig_free(r);
+}
+
 XY_UNIT_MAIN("babel_load", {"a table comes", test_table}, {"a table goes", test_loss},
 	     {"our epoch rises", test_own_epoch}, {"mappings", test_mappings},
 	     {"a stub in a network of 10,000", test_stub_of_many}, {"many links", test_many_links},
-	     {"memory of a pool", test_pool})
+	     {"keys that were never met", test_unmet}, {"memory of a pool", test_pool})

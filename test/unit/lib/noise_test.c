@@ -16,9 +16,13 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static uint64_t seed = 1;
 
@@ -1013,7 +1017,34 @@ static void test_index(void)
 		}
 }
 
+// Without BLAKE2s in OpenSSL nothing could be right: the program says so, and stops. Another start
+// of this one, since the first use of OpenSSL in a program decides.
+static void test_blake2s_missing(void)
+{
+	static const char config[] = "openssl_conf = a\n[a]\nproviders = b\n[b]\nnull = c\n"
+				     "[c]\nactivate = 1\n";
+	char path[] = "/tmp/xylem-noise-test.XXXXXX";
+	int fd = mkstemp(path), status = 0;
+	CU_ASSERT_FATAL(fd >= 0 && write(fd, config, sizeof(config) - 1) == sizeof(config) - 1);
+	close(fd);
+	pid_t child = fork();
+	CU_ASSERT_FATAL(child >= 0);
+	if (!child) {
+		const struct rlimit none = {0};
+		setrlimit(RLIMIT_CORE, &none);
+		setenv("OPENSSL_CONF", path, 1);
+		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+			_exit(2);
+		execl("/proc/self/exe", "noise", "BLAKE2s, RFC 7693", NULL);
+		_exit(3);
+	}
+	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+	CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	unlink(path);
+}
+
 XY_UNIT_MAIN("noise", {"BLAKE2s, HMAC", test_blake2s}, {"BLAKE2s, RFC 7693", test_blake2s_rfc7693},
+	     {"BLAKE2s is missing", test_blake2s_missing},
 	     {"X25519, ChaCha20-Poly1305", test_primitives},
 	     {"handshake and model", test_handshake},
 	     {"handshake, each bit flipped", test_handshake_flips},
