@@ -418,7 +418,36 @@ static void test_unmet(void)
 	rig_free(r);
 }
 
+static int allocations = -1; // that succeed before one fails; below 0: all do
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+	return allocations >= 0 && allocations-- == 0 ? NULL : __real_malloc(size);
+}
+
+// An answer that there is no memory to remember is given all the same, and nothing is left of it.
+static void test_no_memory(void)
+{
+	for (int k = 0; k < 2; k++) { // the answers' first chunk, their map's first part
+		struct rig *r = load_rig();
+		struct xy_babel *b = r->b;
+		const struct neigh *n = babel_link_of(b, 2);
+		r->now += XY_SEC;
+		allocations = k;
+		CU_ASSERT_TRUE(babel_answer_due(b, n, 1));
+		CU_ASSERT_EQUAL(allocations, -1); // it was needed
+		CU_ASSERT_TRUE(b->answers.used == 0 && b->answered.head == 0);
+		CU_ASSERT_TRUE(babel_answer_due(b, n, 1));
+		CU_ASSERT_FALSE(babel_answer_due(b, n, 1));
+		CU_ASSERT_EQUAL(b->answers.used, 1);
+		rig_free(r);
+	}
+}
+
 XY_UNIT_MAIN("babel_load", {"a table comes", test_table}, {"a table goes", test_loss},
 	     {"our epoch rises", test_own_epoch}, {"mappings", test_mappings},
 	     {"a stub in a network of 10,000", test_stub_of_many}, {"many links", test_many_links},
-	     {"keys that were never met", test_unmet}, {"memory of a pool", test_pool})
+	     {"keys that were never met", test_unmet}, {"no memory for an answer", test_no_memory},
+	     {"memory of a pool", test_pool})
