@@ -10,8 +10,8 @@
 #include "dataplane.h"
 #include "env.h"
 #include "identity/identity.h"
-#include "links/plan.h"
 #include "linkview.h"
+#include "peers/plan.h"
 
 #include <stdbool.h>
 #include <stdint.h>

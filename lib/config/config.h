@@ -84,7 +84,7 @@ struct xy_config_peer {
 	// leaf with babel only: its domain, what is taken from it, what it is told
 	uint32_t tag;
 	struct xy_config_prefixes accept, announce;
-	int line;
+	int line; // 0: of the command line
 };
 // A gateway has ten thousand of them, and twice that many while it reloads.
 _Static_assert(sizeof(struct xy_config_peer) + sizeof(char *) + XY_CONFIG_ENDPOINT_LEN <= 600,

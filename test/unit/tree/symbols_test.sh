@@ -52,8 +52,9 @@ apart() { # FROM TO [SYMBOL...]
 apart links routing
 apart routing links
 apart routing exchange
-for part in exchange routes; do
-  for other in exchange routes links routing joining informing; do
+apart routing peers
+for part in exchange peers routes; do
+  for other in exchange peers routes links routing joining informing; do
     [ $part = $other ] || apart $part $other
   done
 done
@@ -64,7 +65,7 @@ for part in joining informing; do
   apart $part exchange
 done
 # The daemon brings the parts together; none of them, and no worker, knows it.
-for part in exchange routes links routing joining informing; do
+for part in exchange peers routes links routing joining informing; do
   apart $part root
   apart dataplane $part
 done

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "links/plan.h"
+#include "peers/plan.h"
 
 #include "base/secret.h"
 #include "log.h"
