@@ -14,6 +14,7 @@
 #include "links/links.h"
 #include "log.h"
 #include "loop.h"
+#include "peers/book.h"
 #include "peers/plan.h"
 #include "reload.h"
 #include "resume.h"
@@ -75,7 +76,8 @@ struct xy_daemon {
 	struct xy_ports *ports;
 	struct xy_late_ports late;
 	struct xy_exchanges *exchanges;
-	struct xy_rib rib; // the table of routes
+	struct xy_rib rib;   // the table of routes
+	struct xy_book book; // the book of peers
 	struct xy_links *links;
 	struct xy_join *join;
 	struct xy_discovery *discovery;
@@ -129,7 +131,6 @@ void xy_farewell(struct xy_daemon *d, int number);
 // --- joiner.c
 int xy_joiner_up(struct xy_daemon *d, struct xy_err *err);
 void xy_joiner_down(struct xy_daemon *d);
-void xy_joiner_apply(struct xy_daemon *d, struct xy_plan *plan); // keys go into it that are known
 
 // --- informer.c: node info
 int xy_informer_up(struct xy_daemon *d, struct xy_err *err);

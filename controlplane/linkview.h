@@ -5,9 +5,11 @@
 #pragma once
 
 #include "base/time.h"
+#include "config/config.h"
 #include "identity/identity.h"
 
 enum xy_link_change {
+	XY_LINK_SET, // it is there, or is to be treated otherwise: says()
 	XY_LINK_CAME_UP,
 	XY_LINK_WENT_DOWN,
 	XY_LINK_REMOVED,
@@ -41,8 +43,8 @@ struct xy_linkview {
 	void *arg;
 	const char *(*name)(void *arg, uint32_t slot);
 	const struct xy_key *(*key)(void *arg, uint32_t slot);
-	int (*slot)(void *arg, const struct xy_key *key, uint32_t *slot);
 	bool (*is_open)(void *arg, uint32_t slot);
+	const struct xy_config_peer *(*says)(void *arg, uint32_t slot);
 	enum xy_link_health (*health)(void *arg, uint32_t slot, xy_nsec now);
 	void (*ask)(void *arg, uint32_t slot, xy_nsec now);
 	bool (*path)(void *arg, uint32_t slot, struct xy_link_path *out);

@@ -237,7 +237,7 @@ static int exchanges_up(struct xy_daemon *d, struct xy_err *err)
 static int routes_up(struct xy_daemon *d, struct xy_err *err)
 {
 	uint32_t peers = d->plan.config.max_peers;
-	if (xy_rib_init(&d->rib, d->dp, peers) == 0)
+	if (xy_rib_init(&d->rib, d->dp, peers) == 0 && xy_book_init(&d->book, peers) == 0)
 		return 0;
 	return xy_err_set(err, ENOMEM, "no memory for routes to %u peers: lower max_peers", peers);
 }
@@ -247,16 +247,12 @@ static int links_up(struct xy_daemon *d, struct xy_err *err)
 	struct xy_links_config cfg = {.dp = d->dp,
 				      .exchanges = d->exchanges,
 				      .rib = &d->rib,
+				      .book = &d->book,
 				      .identity = &d->id,
 				      .max_peers = d->plan.config.max_peers,
 				      .env = &d->env};
 	xy_env_links_ops(d, &cfg.ops);
-	int r = xy_links_create(&cfg, &d->links, err);
-	r = r ? r : xy_joiner_up(d, err);
-	r = r ? r : xy_links_apply(d->links, &d->plan, xy_now(), err);
-	if (!r)
-		xy_memory_recall(d);
-	return r;
+	return xy_links_create(&cfg, &d->links, err);
 }
 
 static int routing_up(struct xy_daemon *d, struct xy_err *err)
@@ -277,8 +273,23 @@ static int routing_up(struct xy_daemon *d, struct xy_err *err)
 	xy_links_view(d->links, &cfg.links);
 	xy_env_routing_ops(d, &cfg.ops);
 	randombytes_buf(cfg.secret, sizeof(cfg.secret));
-	int r = xy_routing_create(&cfg, xy_now(), &d->routing, err);
-	return r ? r : xy_routing_apply(d->routing, &d->plan.config, xy_now(), err);
+	return xy_routing_create(&cfg, xy_now(), &d->routing, err);
+}
+
+// Who is a peer, by the config and by what is remembered.
+static int peers_up(struct xy_daemon *d, struct xy_err *err)
+{
+	int r = xy_joiner_up(d, err);
+	if (r)
+		return r;
+	xy_join_apply(d->join, &d->plan, xy_now());
+	r = xy_links_apply(d->links, &d->plan, xy_now(), err);
+	r = r ? r : xy_routing_apply(d->routing, &d->plan.config, xy_now(), err);
+	if (r)
+		return r;
+	xy_join_look(d->join);
+	xy_memory_recall(d);
+	return 0;
 }
 
 static int up(struct xy_daemon *d, struct xy_err *err)
@@ -294,6 +305,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : routes_up(d, err);
 	r = r ? r : links_up(d, err);
 	r = r ? r : routing_up(d, err);
+	r = r ? r : peers_up(d, err);
 	r = r ? r : xy_informer_up(d, err);
 	r = r ? r : xy_interface_up(d, err);
 	r = r ? r : xy_seats_take(d, err);
@@ -320,12 +332,14 @@ static void down(struct xy_daemon *d, int code)
 		xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
 		xy_exchanges_destroy(d->exchanges);
 		xy_rib_fini(&d->rib);
+		xy_book_fini(&d->book);
 	}
 	xy_dp_destroy(d->dp); // no worker runs from here on
 	xy_ports_close(d);
 	xy_netlink_close(&d->netlink);
 	xy_pool_close(d);
 	xy_plan_free(&d->plan);
+	xy_plan_free(&d->reloads.old);
 	xy_identity_wipe(&d->id);
 	xy_rundir_remove(&d->rundir);
 	if (!idle) // exit() would wait for a name that does not resolve, or a disk that hangs

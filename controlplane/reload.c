@@ -8,6 +8,7 @@
 #include "notify.h"
 #include "pool.h"
 
+#include <malloc.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <time.h>
@@ -79,14 +80,6 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 	KEEP(old, new, telemetry, "telemetry");
 }
 
-void xy_enforce_begin(struct xy_daemon *d)
-{
-	d->reloads.enforcing = XY_ENFORCING_LINKS;
-	xy_routing_apply_stop(
-		d->routing); // it was at a plan that is gone, or not the same any more
-	xy_links_apply_begin(d->links, &d->plan);
-}
-
 // The next one, if it was asked for meanwhile.
 static void reload_end(struct xy_daemon *d)
 {
@@ -114,9 +107,28 @@ static void reload_note(struct xy_daemon *d, const struct xy_err *why)
 		d->reloads.taken++;
 }
 
+static void old_free(void *old)
+{
+	xy_plan_free(old);
+	malloc_trim(0); // it was between what stays
+}
+
+// To free all of many peers takes longer than a turn should.
+static void old_put_away(struct xy_daemon *d)
+{
+	struct xy_plan *old = malloc(sizeof(*old));
+	if (!old) {
+		old_free(&d->reloads.old);
+		return;
+	}
+	*old = d->reloads.old;
+	sodium_memzero(&d->reloads.old, sizeof(d->reloads.old));
+	xy_pool_run(d, old_free, free, old);
+}
+
 static void reloaded(struct xy_daemon *d)
 {
-	xy_pool_trim(d);
+	old_put_away(d);
 	xy_informer_reload(d);
 	xy_interface_mtu_update(d);
 	xy_memory_prune(d);
@@ -124,13 +136,19 @@ static void reloaded(struct xy_daemon *d)
 	reload_end(d);
 }
 
-// Links first, then what is spoken over them. In between a new link carries no Babel yet, and one
-// that is to carry none still does, for some turns; all else is as the old plan has it, or the new.
+// Links first, then what routing has of a config beside them; in between, all is as the old plan
+// has it, or the new.
 void xy_enforce_look(struct xy_daemon *d)
 {
 	struct xy_err err;
+	if (d->reloads.enforcing == XY_ENFORCING_NONE) { // of a peer that came otherwise
+		if (xy_routing_apply_result(d->routing, &err))
+			xy_log_error("%s", err.text);
+		return;
+	}
 	if (d->reloads.enforcing == XY_ENFORCING_LINKS && !xy_links_applying(d->links)) {
 		d->reloads.enforcing = XY_ENFORCING_ROUTING;
+		xy_join_look(d->join);
 		xy_routing_apply_begin(d->routing, &d->plan.config);
 	}
 	if (d->reloads.enforcing != XY_ENFORCING_ROUTING || xy_routing_applying(d->routing))
@@ -139,43 +157,23 @@ void xy_enforce_look(struct xy_daemon *d)
 	int r = xy_links_apply_result(d->links, &err);
 	int routing = xy_routing_apply_result(d->routing, r ? NULL : &err);
 	if (r || routing)
-		xy_log_error("%s%s", d->reloads.enforces ? "reload: " : "", err.text);
-	if (d->reloads.enforces) {
-		d->reloads.enforces = false;
-		reload_note(d, r || routing ? &err : NULL);
-		reloaded(d);
-	}
-}
-
-static void plan_free(void *plan)
-{
-	xy_plan_free(plan);
-}
-
-// To free all of many peers takes longer than a turn should.
-static void plan_put_away(struct xy_daemon *d)
-{
-	struct xy_plan *old = malloc(sizeof(*old));
-	if (!old) {
-		xy_plan_free(&d->plan);
-		return;
-	}
-	*old = d->plan;
-	sodium_memzero(&d->plan, sizeof(d->plan));
-	xy_pool_run(d, plan_free, free, old);
+		xy_log_error("reload: %s", err.text);
+	reload_note(d, r || routing ? &err : NULL);
+	reloaded(d);
 }
 
 static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 {
 	xy_plan_warn(plan, "reload: ");
 	keep_fixed(&d->plan.config, &plan->config);
-	xy_joiner_apply(d, plan);
-	plan_put_away(d);
+	d->reloads.old = d->plan; // the book points into it until it has the new one
 	d->plan = *plan;
 	xy_log_level_set(d->plan.config.log_level);
 	xy_cores_set(d->plan.config.core_dumps);
-	d->reloads.enforces = true;
-	xy_enforce_begin(d);
+	d->reloads.enforcing = XY_ENFORCING_LINKS;
+	xy_routing_apply_stop(d->routing); // it was at a plan that is gone
+	xy_join_apply(d->join, &d->plan, xy_now());
+	xy_links_apply_begin(d->links, &d->plan);
 }
 
 static void refused(struct xy_daemon *d, const struct reload *r)
@@ -209,7 +207,7 @@ static void reload_done(uv_work_t *req, int status)
 		xy_plan_free(&r->plan);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
-	if (!d->reloads.enforces)
+	if (d->reloads.enforcing == XY_ENFORCING_NONE)
 		reload_end(d);
 	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 }

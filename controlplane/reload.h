@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "peers/plan.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,12 +18,9 @@ struct xy_reloads {
 	char at[32];	   // when the last one was refused, or came into force in part
 	struct xy_err why; // empty: what the file said last is in force
 	bool going, again; // one is being read; another was asked for meanwhile
-	bool enforces;	   // what comes into force is a reload's
 	enum xy_enforcing enforcing;
+	struct xy_plan old; // until nobody points into it any more
 };
 
 void xy_reload_begin(struct xy_daemon *d);
-// What d->plan says of links and routes comes into force; begun anew when something in it changed
-// meanwhile.
-void xy_enforce_begin(struct xy_daemon *d);
 void xy_enforce_look(struct xy_daemon *d); // is it done?

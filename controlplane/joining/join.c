@@ -58,22 +58,21 @@ static struct xy_join_target *find(struct xy_join *j, const char *endpoint)
 	return NULL;
 }
 
-static void add(struct xy_join *j, const struct xy_config_peer *p, xy_nsec now)
+static struct xy_join_target *add(struct xy_join *j, const struct xy_config_peer *p, xy_nsec now)
 {
 	struct xy_join_target *t = &j->target[j->count];
 	const struct xy_key *pin = xy_state_pin(j->cfg.state, p->endpoints[0]);
 	if (j->count == XY_CONFIG_KEYLESS) // the config has no more, --peer may
-		return;
+		return NULL;
 	j->count++;
 	*t = (struct xy_join_target){.edition = ++j->edition,
-				     .mark = j->mark,
 				     .due = pin ? now + CHECK_AFTER : now,
 				     .has_key = pin != NULL,
 				     .state = pin ? XY_JOIN_PINNED : XY_JOIN_ASKING};
-	memcpy(t->name, p->name, sizeof(t->name));
 	snprintf(t->at, sizeof(t->at), "%s", p->endpoints[0]);
 	if (pin)
 		t->key = *pin;
+	return t;
 }
 
 // The config's word is above what answered first: should the key go from it again, the peer is
@@ -94,30 +93,6 @@ static void repin(struct xy_join *j, const struct xy_plan *plan)
 	}
 	if (changed)
 		xy_state_save(j->cfg.state);
-}
-
-void xy_join_apply(struct xy_join *j, const struct xy_plan *plan, xy_nsec now)
-{
-	unsigned kept = 0;
-	j->mark++;
-	repin(j, plan);
-	for (unsigned i = 0; i < plan->keyless_count; i++) {
-		const struct xy_config_peer *p = &plan->config.peers[plan->keyless[i]];
-		struct xy_join_target *t;
-		if (!p->endpoint_count)
-			continue;
-		t = find(j, p->endpoints[0]);
-		if (!t) {
-			add(j, p, now);
-			continue;
-		}
-		t->mark = j->mark;
-		memcpy(t->name, p->name, sizeof(t->name));
-	}
-	for (unsigned i = 0; i < j->count; i++)
-		if (j->target[i].mark == j->mark)
-			j->target[kept++] = j->target[i];
-	j->count = kept;
 }
 
 // --- troubles: said once in the log, and for as long as they last among the warnings
@@ -153,27 +128,88 @@ static void trouble(struct xy_join_target *t, enum xy_join_state state, const st
 	xy_log_error("%s", t->trouble.text);
 }
 
-void xy_join_fill(struct xy_join *j, struct xy_plan *plan)
+// --- the book
+
+static const struct xy_config_peer *peer_of(const struct xy_join *j, const struct xy_join_target *t)
 {
-	for (unsigned n = 0; n < plan->keyless_count; n++) {
-		unsigned i = plan->keyless[n];
-		const struct xy_config_peer *p = &plan->config.peers[i];
-		struct xy_join_target *t;
-		struct xy_err err;
-		if (!xy_key_is_zero(&p->key) || !p->endpoint_count)
-			continue;
-		t = find(j, p->endpoints[0]);
-		if (!t || !t->has_key)
-			continue;
-		if (xy_plan_with_key(plan, &t->key)) {
-			trouble(t, XY_JOIN_TWICE, &t->key);
-			continue;
-		}
-		if (t->state == XY_JOIN_TWICE)
-			good(t);
-		if (xy_plan_key_set(plan, i, &t->key, j->cfg.identity, &err))
-			xy_log_error("%s", err.text);
+	return &j->plan->config.peers[t->peer];
+}
+
+// Of two peers where the same node answers, the first has its key.
+static void enter(struct xy_join *j, const struct xy_join_target *t)
+{
+	struct xy_book_peer e;
+	struct xy_err err;
+	if (xy_book_get(j->cfg.book, &t->key, XY_BOOK_PIN, &e) && e.mark == j->mark)
+		return;
+	e = (struct xy_book_peer){.key = t->key,
+				  .source = XY_BOOK_PIN,
+				  .mark = j->mark,
+				  .says = peer_of(j, t),
+				  .remote = &j->plan->remote[t->peer]};
+	int r = xy_plan_key_known(j->plan, t->peer, &t->key, j->cfg.identity, &err);
+	if (!r && xy_book_set(j->cfg.book, &e))
+		r = xy_err_set(&err, ENOMEM, "peer %s: no memory for it", t->name);
+	if (!r)
+		return;
+	xy_log_error("%s", err.text);
+	xy_book_del(j->cfg.book, &t->key, XY_BOOK_PIN); // of the plan before
+}
+
+static void leave(struct xy_join *j, const struct xy_join_target *t)
+{
+	struct xy_book_peer e;
+	if (xy_book_get(j->cfg.book, &t->key, XY_BOOK_PIN, &e) && e.mark != j->mark)
+		xy_book_del(j->cfg.book, &t->key, XY_BOOK_PIN);
+}
+
+static void look(struct xy_join *j, struct xy_join_target *t)
+{
+	struct xy_book_peer e;
+	if (!t->has_key || !xy_book_in_force(j->cfg.book, &t->key, &e))
+		return;
+	if (e.says != peer_of(j, t))
+		trouble(t, XY_JOIN_TWICE, &t->key);
+	else if (t->state == XY_JOIN_TWICE)
+		good(t);
+}
+
+void xy_join_look(struct xy_join *j)
+{
+	for (unsigned i = 0; i < j->count; i++)
+		look(j, &j->target[i]);
+}
+
+static void take_note(struct xy_join *j, unsigned peer, xy_nsec now)
+{
+	const struct xy_config_peer *p = &j->plan->config.peers[peer];
+	struct xy_join_target *t = p->endpoint_count ? find(j, p->endpoints[0]) : NULL;
+	if (!t && p->endpoint_count)
+		t = add(j, p, now);
+	if (!t)
+		return;
+	t->mark = j->mark;
+	t->peer = peer;
+	memcpy(t->name, p->name, sizeof(t->name));
+	if (t->has_key)
+		enter(j, t);
+}
+
+void xy_join_apply(struct xy_join *j, struct xy_plan *plan, xy_nsec now)
+{
+	unsigned kept = 0;
+	j->plan = plan;
+	j->mark++;
+	repin(j, plan);
+	for (unsigned i = 0; i < plan->keyless_count; i++)
+		take_note(j, plan->keyless[i], now);
+	for (unsigned i = 0; i < j->count; i++) {
+		if (j->target[i].mark == j->mark)
+			j->target[kept++] = j->target[i];
+		else if (j->target[i].has_key)
+			leave(j, &j->target[i]);
 	}
+	j->count = kept;
 }
 
 // --- probing
@@ -279,6 +315,7 @@ static void check_pinned(struct xy_join *j, struct xy_join_target *t, xy_nsec no
 	}
 	if (t->state != XY_JOIN_TWICE)
 		good(t);
+	look(j, t);
 	t->tries = 0;
 	t->waiting = false;
 	t->due = now + CHECK_AFTER;
@@ -350,7 +387,8 @@ static void pin(struct xy_join *j, struct xy_join_target *t, const struct xy_key
 	if (xy_state_pin_set(j->cfg.state, t->at, key))
 		xy_log_warn("peer %s: no memory to pin its key for the next start", t->name);
 	xy_state_save(j->cfg.state);
-	j->cfg.ops.found(j->cfg.ops.arg);
+	enter(j, t);
+	look(j, t);
 }
 
 void xy_join_learned(struct xy_join *j, const struct xy_join_job *job)

@@ -7,6 +7,7 @@
 
 #include "env.h"
 #include "links/links.h"
+#include "peers/book.h"
 #include "state/state.h"
 
 #define XY_JOIN_DROPS(X)                                                                          \
@@ -30,8 +31,6 @@ extern const char *const xy_join_drop_text[XY_JOIN_DROP_COUNT];
 
 struct xy_join_ops {
 	void *arg;
-	// A key has been found: xy_join_fill the plan, and put it in force.
-	void (*found)(void *arg);
 	// Is it an address of this host?
 	bool (*is_here)(void *arg, const struct xy_endpoint *at);
 };
@@ -39,6 +38,7 @@ struct xy_join_ops {
 struct xy_join_config {
 	struct xy_dp *dp;
 	struct xy_links *links;
+	struct xy_book *book; // gets the keys that are known
 	const struct xy_identity *identity;
 	struct xy_state *state;
 	const struct xy_env *env;
@@ -50,10 +50,12 @@ struct xy_join;
 int xy_join_create(const struct xy_join_config *cfg, struct xy_join **out, struct xy_err *err);
 void xy_join_destroy(struct xy_join *j); // no job may be under way
 
-// Takes note of the plan's peers without a key. Those that were there before go on undisturbed.
-void xy_join_apply(struct xy_join *j, const struct xy_plan *plan, xy_nsec now);
-// Writes the keys that are known into such a plan: an X25519 operation each.
-void xy_join_fill(struct xy_join *j, struct xy_plan *plan);
+// Takes note of the plan's peers without a key: those that were there before go on undisturbed, and
+// whose keys are known are in the book, at an X25519 operation each. The plan must live, and stay
+// where it is, until the next.
+void xy_join_apply(struct xy_join *j, struct xy_plan *plan, xy_nsec now);
+// A config has come into force: is each key that was found in force for the peer that it is of?
+void xy_join_look(struct xy_join *j);
 
 // A datagram that begins with 0x80 or 0x81.
 void xy_join_punt(struct xy_join *j, const struct xy_dp_event *ev, xy_nsec now);
@@ -73,7 +75,7 @@ enum xy_join_state {
 	XY_JOIN_PINNED,	   // its key is known
 	XY_JOIN_CHANGED,   // another key answers than the pinned one
 	XY_JOIN_OURSELVES, // that is this node
-	XY_JOIN_TWICE,	   // another peer of the config has this key
+	XY_JOIN_TWICE,	   // another peer has this key
 	XY_JOIN_UNRESOLVED // ASKING, but its name does not resolve
 };
 

@@ -15,6 +15,7 @@ struct xy_join_target {
 	char at[XY_CONFIG_ENDPOINT_LEN];
 	unsigned edition; // an answer of the resolver to an older one is void
 	uint32_t mark;	  // of the plan that wants it
+	unsigned peer;	  // its number there
 
 	struct xy_endpoint found[XY_JOIN_ADDRESSES];
 	unsigned count, next;	    // of found; the next to ask
@@ -60,7 +61,8 @@ struct xy_join {
 	unsigned jobs;
 	unsigned count;
 	struct xy_join_target target[XY_CONFIG_KEYLESS];
-	uint32_t mark;
+	struct xy_plan *plan;
+	uint32_t mark; // of the plan
 	unsigned edition;
 	uint64_t drop[XY_JOIN_DROP_COUNT];
 	struct xy_log_limit log_joined;

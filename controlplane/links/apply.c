@@ -1,42 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// From one config to the next, in slices: links that the plan wants are marked, those that it does
-// not want go, the others come or change, then the routes are set (routes.c), and those of the old
-// plan go. A link that goes leaves its number behind until no route leads there; where numbers run
-// out, the links that lack one come in a second round.
+// What is new comes into force, in slices. A config's peers go into the book; what is news there is
+// followed, whoever said it: links that nobody wants go, the others come or change. Then the routes
+// are set (routes.c), and those of before go. A link that goes leaves its number behind until no
+// route leads there; where numbers run out, the links that lack one wait, and come in a second
+// round.
 #include "links/link.h"
 
 #include <sodium.h>
 
-enum {
-	PEER_STEPS = 8,	 // of work in a peer, to one in a route
-	SLOTS_STEP = 64, // slots without a link, in one
-};
-
-static bool is_same(const struct xy_link *k, const struct xy_plan *plan, unsigned at)
-{
-	// Another pre-shared key or another kind: its sessions must not go on.
-	return k->leaf == plan->config.peers[at].leaf &&
-	       sodium_memcmp(&k->exchange.theirs, &plan->remote[at], sizeof(k->exchange.theirs)) ==
-		       0;
-}
-
-static bool mark_run(struct xy_links *l, unsigned *max)
-{
-	struct xy_links_apply *a = &l->apply;
-	for (; a->at < a->plan->config.peer_count && *max; --*max, a->at++) {
-		struct xy_link *k = xy_link_by_key(l, a->plan->config.peers[a->at].key.b);
-		if (k)
-			k->mark = is_same(k, a->plan, a->at) ? l->mark : 0;
-	}
-	return a->at < a->plan->config.peer_count;
-}
-
-// A stranger's stays as well, where peering is open.
-static bool is_wanted(const struct xy_links *l, const struct xy_link *k)
-{
-	bool open = l->apply.plan->config.peering != XY_PEERING_CLOSED;
-	return k->mark == l->mark || (k->mark && k->open && open);
-}
+enum { PEER_STEPS = 8 }; // of work in a peer, to one in a route
 
 static void open_set(struct xy_links *l, const struct xy_config *c)
 {
@@ -46,10 +18,28 @@ static void open_set(struct xy_links *l, const struct xy_config *c)
 
 void xy_links_apply_failed(struct xy_links *l, int result, const struct xy_err *err)
 {
-	if (!l->apply.result)
-		l->apply.err = *err;
-	l->apply.result = l->apply.result ? l->apply.result : result;
+	struct xy_links_apply *a = &l->apply;
+	if (a->alone) { // nobody waits for the result: the first is said, as that would be
+		if (!a->said)
+			xy_log_error("%s", err->text);
+		a->said = true;
+		return;
+	}
+	if (!a->result)
+		a->err = *err;
+	a->result = a->result ? a->result : result;
 }
+
+static bool feed_run(struct xy_links *l, unsigned *max)
+{
+	struct xy_err err;
+	int r;
+	while ((r = xy_feed_run(&l->feed, max, &err)) < 0)
+		xy_links_apply_failed(l, r, &err);
+	return r;
+}
+
+// --- the book's news
 
 static void drop(struct xy_links *l, struct xy_link *k)
 {
@@ -58,84 +48,84 @@ static void drop(struct xy_links *l, struct xy_link *k)
 	xy_link_remove(l, k);
 }
 
-static bool remove_run(struct xy_links *l, unsigned *max)
+// Another pre-shared key or another kind: its sessions must not go on.
+static bool is_same(const struct xy_link *k, const struct xy_book_peer *p)
 {
-	struct xy_links_apply *a = &l->apply;
-	for (; a->at < l->cfg.max_peers; a->at++) {
-		struct xy_link *k = l->link[a->at];
-		unsigned steps = k ? 1 : a->at % SLOTS_STEP == 0;
-		if (k && !is_wanted(l, k))
-			steps = PEER_STEPS;
-		if (*max < steps)
-			return true;
-		*max -= steps;
-		if (steps == PEER_STEPS)
-			drop(l, k);
-	}
-	return false;
+	return k->leaf == p->says->leaf &&
+	       sodium_memcmp(&k->exchange.theirs, p->remote, sizeof(k->exchange.theirs)) == 0;
 }
 
-static int change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
-		  xy_nsec now)
+static void change(struct xy_links *l, struct xy_link *k, const struct xy_book_peer *p, xy_nsec now)
 {
-	bool renamed = strcmp(k->name, p->name) != 0; // the list is moved for nothing else
+	bool renamed = strcmp(k->name, p->says->name) != 0; // the list is moved for nothing else
 	if (renamed)
 		xy_link_order_drop(l, k);
 	xy_link_open_adopt(l, k, now);
-	int r = xy_link_change(l, k, p, now);
+	xy_link_change(l, k, p, now);
 	if (renamed)
 		xy_link_order_put(l, k);
+}
+
+static int add(struct xy_links *l, const struct xy_book_peer *p, xy_nsec now, struct xy_link **out)
+{
+	int r = xy_link_add(l, p, now, out);
+	if (!r)
+		xy_link_order_put(l, *out);
 	return r;
 }
 
-static void bring_in(struct xy_links *l, unsigned at, xy_nsec now)
+static void bring_in(struct xy_links *l, struct xy_link *k, const struct xy_book_peer *p,
+		     xy_nsec now)
 {
-	const struct xy_plan *plan = l->apply.plan;
-	const struct xy_config_peer *p = &plan->config.peers[at];
-	struct xy_link *k = xy_link_by_key(l, p->key.b);
+	bool same = k && is_same(k, p);
 	struct xy_err err;
-	int r = 0;
-	if (xy_key_is_zero(&p->key)) // not known yet
-		return;
-	if (k && !is_same(k, plan, at)) { // a stranger that came since the others went
+	if (same)
+		change(l, k, p, now);
+	else if (k)
 		drop(l, k);
-		k = NULL;
-	}
-	if (k) {
-		r = change(l, k, p, now);
-	} else {
-		r = xy_link_add(l, p, &plan->remote[at], now, &k);
-		if (!r)
-			xy_link_order_put(l, k);
-	}
+	int r = same ? 0 : add(l, p, now, &k);
+	if (!r)
+		xy_link_tell(l, k, XY_LINK_SET);
+	if (r == -EAGAIN || r == -ENOSPC)
+		xy_book_wait(l->book, &p->key);
 	if (r == -EAGAIN)
 		l->apply.lacking = true;
 	else if (r)
 		xy_links_apply_failed(
 			l,
-			xy_err_set(&err, -r, "peer %s: cannot be added: %s%s", p->name,
+			xy_err_set(&err, -r, "peer %s: cannot be added: %s%s", p->says->name,
 				   strerror(-r),
 				   r == -ENOSPC ? "; raise max_peers and restart" : ""),
 			&err);
 }
 
+static void follow(struct xy_links *l, const struct xy_book_peer *p, xy_nsec now)
+{
+	struct xy_link *k = xy_link_by_key(l, p->key.b);
+	if (p->says ? p->source == XY_BOOK_OPEN : !k) // strangers.c has seen to it
+		return;
+	l->apply.changed = true;
+	if (p->says)
+		bring_in(l, k, p, now);
+	else
+		drop(l, k);
+}
+
 static bool peers_run(struct xy_links *l, unsigned *max, xy_nsec now)
 {
-	struct xy_links_apply *a = &l->apply;
-	if (!a->at)
-		a->lacking = false;
-	for (; a->at < a->plan->config.peer_count && *max >= PEER_STEPS; *max -= PEER_STEPS)
-		bring_in(l, a->at++, now);
-	return a->at < a->plan->config.peer_count;
+	struct xy_book_peer p;
+	for (; *max >= PEER_STEPS && xy_book_news(l->book, &p); *max -= PEER_STEPS)
+		follow(l, &p, now);
+	return xy_book_has_news(l->book);
 }
+
+// --- phases
 
 static bool phase_run(struct xy_links *l, unsigned *max, xy_nsec now)
 {
 	switch (l->apply.phase) {
-	case XY_APPLY_MARK:
-		return mark_run(l, max);
-	case XY_APPLY_REMOVE:
-		return remove_run(l, max);
+	case XY_APPLY_FEED:
+		return feed_run(l, max);
 	case XY_APPLY_PEERS:
 		return peers_run(l, max, now);
 	case XY_APPLY_ROUTES:
@@ -152,6 +142,8 @@ static bool phase_run(struct xy_links *l, unsigned *max, xy_nsec now)
 static enum xy_apply_phase phase_after(const struct xy_links_apply *a)
 {
 	switch (a->phase) {
+	case XY_APPLY_PEERS:
+		return a->changed ? XY_APPLY_ROUTES : XY_APPLY_NONE;
 	case XY_APPLY_SWEEP:
 		return a->lacking ? XY_APPLY_WAIT : XY_APPLY_NONE;
 	case XY_APPLY_WAIT:
@@ -161,19 +153,31 @@ static enum xy_apply_phase phase_after(const struct xy_links_apply *a)
 	}
 }
 
-static void phase_begin(struct xy_links_apply *a, enum xy_apply_phase phase)
+static void phase_begin(struct xy_links *l, enum xy_apply_phase phase)
 {
+	struct xy_links_apply *a = &l->apply;
 	a->phase = phase;
 	a->at = a->nth = a->list = 0;
 	a->swept_source = 0;
+	if (phase == XY_APPLY_PEERS)
+		a->lacking = false;
+	if (phase == XY_APPLY_ROUTES)
+		l->mark += l->mark == UINT32_MAX ? 2 : 1; // never 0
 }
 
 void xy_links_apply_begin(struct xy_links *l, const struct xy_plan *plan)
 {
-	l->apply = (struct xy_links_apply){.plan = plan};
+	l->apply = (struct xy_links_apply){.plan = plan, .changed = true};
 	open_set(l, &plan->config);
-	l->mark += l->mark == UINT32_MAX ? 2 : 1; // never 0
-	phase_begin(&l->apply, XY_APPLY_MARK);
+	xy_feed_begin(&l->feed, plan);
+	phase_begin(l, XY_APPLY_FEED);
+}
+
+static void alone_begin(struct xy_links *l)
+{
+	l->apply.alone = true;
+	l->apply.changed = l->apply.said = false;
+	phase_begin(l, XY_APPLY_PEERS);
 }
 
 bool xy_links_applying(const struct xy_links *l)
@@ -183,16 +187,20 @@ bool xy_links_applying(const struct xy_links *l)
 
 bool xy_links_apply_due(const struct xy_links *l)
 {
-	return l->apply.phase == XY_APPLY_WAIT ? l->free_count || !l->leaving_count
-					       : l->apply.phase != XY_APPLY_NONE;
+	const struct xy_links_apply *a = &l->apply;
+	if (a->phase == XY_APPLY_NONE)
+		return a->plan && xy_book_has_news(l->book);
+	return a->phase != XY_APPLY_WAIT || xy_book_has_news(l->book) || !l->leaving_count;
 }
 
 void xy_links_apply_run(struct xy_links *l, unsigned max, xy_nsec now)
 {
 	while (xy_links_apply_due(l)) {
+		if (l->apply.phase == XY_APPLY_NONE)
+			alone_begin(l);
 		if (phase_run(l, &max, now))
 			break; // max is used up
-		phase_begin(&l->apply, phase_after(&l->apply));
+		phase_begin(l, phase_after(&l->apply));
 	}
 	xy_rib_commit(l->rib);
 	xy_links_slots_free(l);

@@ -340,32 +340,25 @@ static bool is_unchanged(const struct xy_endpoints *e, const struct xy_config_pe
 	return true;
 }
 
-int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
-			  xy_nsec now)
+void xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
+			   xy_nsec now)
 {
 	struct xy_endpoints *e = &k->endpoints;
-	char **text = NULL;
 	struct xy_endpoint learned = e->learned;
+	bool unchanged = is_unchanged(e, p);
 
-	if (is_unchanged(e, p))
-		return 0;
-	if (p->endpoint_count) {
-		text = xy_config_endpoints_copy((const char *const *)p->endpoints,
-						p->endpoint_count);
-		if (!text)
-			return -ENOMEM;
-	}
-	free(e->text);
+	e->text = p->endpoints;
+	if (unchanged)
+		return;
 	free(e->candidate);
 	*e = (struct xy_endpoints){.count = p->endpoint_count,
 				   .edition = e->edition + 1,
-				   .text = text,
+				   .text = p->endpoints,
 				   .learned = learned};
 	literals_add(e);
 	if (!k->remote.port && e->candidates)
 		go_to(l, k, &e->candidate[0].at);
 	xy_link_endpoints_ask(l, k, now);
-	return 0;
 }
 
 void xy_link_endpoint_try(struct xy_links *l, struct xy_link *k, const struct xy_endpoint *at)
@@ -391,7 +384,6 @@ void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k)
 	static const struct xy_endpoint none;
 	remote_set(l, k, &none);
 	xy_link_room_count(l, k);
-	free(k->endpoints.text);
 	free(k->endpoints.candidate);
 	k->endpoints.text = NULL;
 	k->endpoints.candidate = NULL;

@@ -78,8 +78,8 @@ static void describe(const struct xy_links *l, const struct xy_link *k, xy_nsec 
 		.whence = k->sizes.whence,
 		.fragments_lost = k->sizes.probed && k->sizes.found.lost,
 		.keepalive = k->keepalive,
-		.allowed_count = k->allowed_count,
-		.allowed = k->allowed,
+		.allowed_count = k->allowed->count,
+		.allowed = k->allowed->v,
 		.sessions = xy_exchange_sessions(&k->exchange),
 		.handshakes_sent = k->exchange.sent,
 		.handshakes_failed = k->exchange.failed,
@@ -216,6 +216,13 @@ bool xy_links_is_open(const struct xy_links *l, uint32_t slot)
 {
 	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
 	return k && k->open;
+}
+
+const struct xy_config_peer *xy_links_says(const struct xy_links *l, uint32_t slot)
+{
+	const struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	struct xy_book_peer p;
+	return k && xy_book_in_force(l->book, &k->key, &p) ? p.says : NULL;
 }
 
 bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out)

@@ -7,6 +7,7 @@
 #include "exchange/exchange.h"
 #include "links/links.h"
 #include "log.h"
+#include "peers/feed.h"
 #include "routes/rib.h"
 
 enum {
@@ -24,7 +25,7 @@ struct xy_candidate {
 struct xy_endpoints {
 	unsigned count;
 	unsigned edition;		    // of the texts: an answer to an older one is void
-	char **text;			    // [count]
+	char *const *text;		    // [count] as the book has them
 	xy_nsec asked[XY_CONFIG_ENDPOINTS]; // when the name was last resolved; 0 = never
 	bool asking[XY_CONFIG_ENDPOINTS];
 	bool unresolved[XY_CONFIG_ENDPOINTS]; // the last answer was none that can be used
@@ -63,7 +64,6 @@ struct xy_link {
 	struct xy_heap_node timer; // first: the heap's node is the link
 	struct xy_exchange exchange;
 	uint32_t slot;	 // its number, in the dataplane and the exchange, too
-	uint32_t mark;	 // of the plan that wants it; 0: it is to be another
 	uint32_t met_at; // its place among those that had a session
 	enum xy_trouble trouble;
 	bool leaf;
@@ -79,8 +79,7 @@ struct xy_link {
 	struct xy_key key;
 	unsigned keepalive;
 	unsigned mtu; // by the config: the largest overlay packet; 0: not set
-	unsigned allowed_count;
-	struct xy_prefix *allowed;
+	const struct xy_config_prefixes *allowed; // as the book has it
 
 	struct xy_endpoints endpoints;
 	struct xy_endpoint remote; // data goes there; port 0: nowhere
@@ -98,20 +97,22 @@ struct xy_link {
 	struct xy_log_limit quiet, moves, refusals;
 };
 
-// How far a plan has come into force: apply.c.
+// How far what is new has come into force: apply.c.
 enum xy_apply_phase {
 	XY_APPLY_NONE,
-	XY_APPLY_MARK,	 // links that it wants, as they are
-	XY_APPLY_REMOVE, // links that it does not want
-	XY_APPLY_PEERS,
+	XY_APPLY_FEED,	// a plan's peers into the book
+	XY_APPLY_PEERS, // the book's news
 	XY_APPLY_ROUTES,
-	XY_APPLY_SWEEP, // the routes of the plans before
+	XY_APPLY_SWEEP, // the routes of before
 	XY_APPLY_WAIT,	// for the number of a link that was removed
 };
 
 struct xy_links_apply {
 	enum xy_apply_phase phase;
 	const struct xy_plan *plan;
+	bool alone;		// the book's news, without a new plan
+	bool said;		// then: what failed first
+	bool changed;		// a link came, went or is another
 	unsigned list, at, nth; // where the phase is
 	struct xy_prefix swept; // up to this one
 	enum xy_route_source swept_source;
@@ -138,9 +139,11 @@ struct xy_links {
 	struct xy_map by_key, by_serial, by_remote;
 	uint8_t hash_key[16]; // secret: strangers choose keys and addresses
 	struct xy_heap timers;
-	uint32_t mark;
+	uint32_t mark; // of the routes at hand
 
 	struct xy_rib *rib;
+	struct xy_book *book;
+	struct xy_feed feed;
 	struct xy_links_apply apply;
 	bool own_told;	   // xy_dp_source_own was called
 	uint32_t renewing; // slots that are not begun anew yet, from the last down
@@ -194,12 +197,12 @@ void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_chan
 // --- peers.c: one link's life
 uint64_t xy_links_hash(const struct xy_links *l, const void *data, size_t len);
 // -ENOMEM; -ENOSPC; -EAGAIN: a slot will be free soon (xy_links_slots_free).
-int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
-		const struct xy_hs_remote *remote, xy_nsec now, struct xy_link **out);
+int xy_link_add(struct xy_links *l, const struct xy_book_peer *p, xy_nsec now,
+		struct xy_link **out);
 void xy_link_order_put(struct xy_links *l, struct xy_link *k); // into the list by name
 void xy_link_order_drop(struct xy_links *l, const struct xy_link *k);
-int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
-		   xy_nsec now);
+void xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_book_peer *p,
+		    xy_nsec now);
 // Its slot is free as soon as no route leads there, which may be later (xy_links_slots_free).
 void xy_link_remove(struct xy_links *l, struct xy_link *k);
 void xy_links_slots_free(struct xy_links *l); // what can be; commits the table of routes
@@ -252,8 +255,8 @@ void xy_link_refused(struct xy_link *k, enum xy_hs_drop why, const struct xy_end
 		     xy_nsec now);
 
 // --- endpoints.c
-int xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
-			  xy_nsec now);
+void xy_link_endpoints_set(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
+			   xy_nsec now);
 void xy_link_endpoints_free(struct xy_links *l, struct xy_link *k);
 void xy_link_endpoints_ask(struct xy_links *l, struct xy_link *k, xy_nsec now); // names
 // Without a session: the next place where it may be, or that one.

@@ -43,6 +43,8 @@ static void own(struct xy_links *l)
 	const struct xy_links_config *c = &l->cfg;
 	l->exchanges = c->exchanges;
 	l->rib = c->rib;
+	l->book = c->book;
+	l->feed.book = c->book;
 	l->owner.ops = &xy_link_exchange_ops;
 	l->owner.arg = l;
 	l->owner.count = c->max_peers;

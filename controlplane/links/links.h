@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct xy_book;
 struct xy_exchanges;
 struct xy_rib;
 
@@ -35,8 +36,9 @@ struct xy_links_ops {
 
 struct xy_links_config {
 	struct xy_dp *dp;		// its ports are there already
-	struct xy_exchanges *exchanges; // of the same identity; outlives links, as does the next
+	struct xy_exchanges *exchanges; // of the same identity; outlives links, as do the next
 	struct xy_rib *rib;		// for max_peers
+	struct xy_book *book;		// who is a peer: links follow it
 	const struct xy_identity *identity;
 	uint32_t max_peers;			// numbers 0 to max_peers - 1
 	unsigned stranger_rate, stranger_burst; // handshakes before cookies are asked; 0 = default
@@ -51,11 +53,12 @@ int xy_links_create(const struct xy_links_config *cfg, struct xy_links **out, st
 // there.
 void xy_links_destroy(struct xy_links *l);
 
-// What changes from the present state to the plan: peers that are in both keep their sessions. On
-// an error as much of the plan as fits is in force.
+// What changes from the present state to the plan: its peers go into the book, and peers that are
+// in both keep their sessions. On an error as much of the plan as fits is in force.
 int xy_links_apply(struct xy_links *l, const struct xy_plan *plan, xy_nsec now, struct xy_err *err);
-// The same in slices, by xy_links_run: the plan must live, and stay where it is, until it is in
-// force. Another may begin, or the same again, before. Routes that stand in both are never gone.
+// The same in slices, by xy_links_run: the plan must live, and stay where it is, until another is
+// in force. That may begin, or the same again, before. Routes that stand in both are never gone.
+// What else is new in the book is followed without that.
 void xy_links_apply_begin(struct xy_links *l, const struct xy_plan *plan);
 bool xy_links_applying(const struct xy_links *l);
 int xy_links_apply_result(const struct xy_links *l, struct xy_err *err);
@@ -185,5 +188,7 @@ enum xy_link_health xy_links_health(const struct xy_links *l, uint32_t slot, xy_
 // Asks the peer for a session, as a packet to it would that waits, if it answers nothing.
 void xy_links_ask(struct xy_links *l, uint32_t slot, xy_nsec now);
 bool xy_links_is_open(const struct xy_links *l, uint32_t slot); // nobody configured it
+// What is in force for it in the book; NULL: no such peer.
+const struct xy_config_peer *xy_links_says(const struct xy_links *l, uint32_t slot);
 // The node address of that peer. False: no such peer, or a leaf, which has none.
 bool xy_links_node_addr(const struct xy_links *l, uint32_t slot, struct xy_addr *out);

@@ -7,19 +7,16 @@
 
 #define START_SPREAD XY_SEC // links begin spread over this, so that a start is no burst
 
-static int allowed_set(struct xy_link *k, const struct xy_config_peer *p)
+// Who has no name gets one of the key.
+static void name_make(const struct xy_book_peer *p, char name[static XY_NAME_LEN + 1])
 {
-	struct xy_prefix *copy = NULL;
-	if (p->allowed.count) {
-		copy = calloc(p->allowed.count, sizeof(*copy));
-		if (!copy)
-			return -ENOMEM;
-		memcpy(copy, p->allowed.v, p->allowed.count * sizeof(*copy));
-	}
-	free(k->allowed);
-	k->allowed = copy;
-	k->allowed_count = p->allowed.count;
-	return 0;
+	char text[XY_KEY_STRLEN];
+	memcpy(name, p->says->name, XY_NAME_LEN + 1);
+	if (name[0])
+		return;
+	sodium_bin2base64(text, sizeof(text), p->key.b, sizeof(p->key.b),
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	snprintf(name, XY_NAME_LEN + 1, "open-%.16s", text);
 }
 
 // Initiate unasked: to every node whose endpoint is known, and to a leaf that is to be kept alive.
@@ -44,10 +41,11 @@ static void routing_set(struct xy_links *l, struct xy_link *k, const struct xy_c
 		xy_link_tell(l, k, XY_LINK_CAME_UP);
 }
 
-int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p,
-		   xy_nsec now)
+void xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_book_peer *e,
+		    xy_nsec now)
 {
-	memcpy(k->name, p->name, sizeof(k->name));
+	const struct xy_config_peer *p = e->says;
+	name_make(e, k->name);
 	routing_set(l, k, p);
 	if (k->keepalive != p->keepalive) {
 		k->keepalive = p->keepalive;
@@ -57,12 +55,11 @@ int xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_config
 		k->mtu = p->mtu;
 		xy_link_endpoint_publish(l, k);
 	}
-	int r = allowed_set(k, p);
-	r = r ? r : xy_link_endpoints_set(l, k, p, now);
-	if (!r && !xy_link_is_up(l, k, now))
+	k->allowed = &p->allowed;
+	xy_link_endpoints_set(l, k, p, now);
+	if (!xy_link_is_up(l, k, now))
 		xy_link_start_plan(l, k, now);
 	xy_link_schedule(l, k, now);
-	return r;
 }
 
 // Who was up is asked at once, in case it has nothing to send, and so would not find out.
@@ -78,18 +75,19 @@ void xy_link_renew(struct xy_links *l, struct xy_link *k, xy_nsec now)
 }
 
 // The dataplane is told of it once, with all that is known; its indices and routes come after.
-static int enter(struct xy_links *l, struct xy_link *k, const struct xy_config_peer *p, xy_nsec now)
+static int enter(struct xy_links *l, struct xy_link *k, const struct xy_book_peer *p, xy_nsec now)
 {
 	int r = xy_map_set(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN), k->slot);
 	r = r ? r : xy_map_set(&l->by_serial, k->exchange.serial, k->slot);
+	if (r)
+		return r;
 	k->entering = true;
-	r = r ? r : xy_link_change(l, k, p, now);
+	xy_link_change(l, k, p, now);
 	k->entering = false;
-	return r ? r : xy_link_endpoint_publish(l, k);
+	return xy_link_endpoint_publish(l, k);
 }
 
-int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
-		const struct xy_hs_remote *remote, xy_nsec now, struct xy_link **out)
+int xy_link_add(struct xy_links *l, const struct xy_book_peer *p, xy_nsec now, struct xy_link **out)
 {
 	if (!l->free_count && !l->leaving_count && !xy_link_open_evict(l))
 		return -ENOSPC;
@@ -100,13 +98,12 @@ int xy_link_add(struct xy_links *l, const struct xy_config_peer *p,
 		return -ENOMEM;
 	k->slot = l->free_slot[--l->free_count];
 	k->key = p->key;
-	k->leaf = p->leaf;
-	k->routing = xy_config_speaks(p);
-	k->keepalive = p->keepalive;
-	k->mtu = p->mtu;
+	k->leaf = p->says->leaf;
+	k->routing = xy_config_speaks(p->says);
+	k->keepalive = p->says->keepalive;
+	k->mtu = p->says->mtu;
 	k->start_at = XY_NEVER;
-	k->mark = l->mark;
-	xy_exchange_init(l->exchanges, &k->exchange, k->slot, remote, k->keepalive * XY_SEC);
+	xy_exchange_init(l->exchanges, &k->exchange, k->slot, p->remote, k->keepalive * XY_SEC);
 	l->link[k->slot] = k;
 	int r = enter(l, k, p, now);
 	if (r)
@@ -131,7 +128,6 @@ void xy_link_remove(struct xy_links *l, struct xy_link *k)
 	l->leaving_count++;
 	xy_rib_hold(l->rib, k->slot); // nothing may name it as it is
 	xy_rib_release(l->rib, k->slot);
-	free(k->allowed);
 	sodium_memzero(k, sizeof(*k));
 	free(k);
 	xy_links_slots_free(l);
@@ -151,6 +147,7 @@ void xy_links_slots_free(struct xy_links *l)
 		l->leaving_count--;
 		xy_dp_peer_del(l->dp, slot);
 		l->free_slot[l->free_count++] = slot;
+		xy_book_wake(l->book);
 	}
 }
 

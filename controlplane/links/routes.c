@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Routes and allowed sources that follow from the config. Each is set in the table of routes with
-// the mark of the plan at hand; those of older marks go after. So what stands in both plans is in
-// force all the while, however many slices it takes.
+// Routes and allowed sources that follow from the config, and from who is a peer. Each is set in
+// the table of routes with the mark at hand; those of older marks go after. So what stood there and
+// stays is in force all the while, however many slices it takes.
 #include "links/link.h"
 
 // --- what the plan wants, one by one
@@ -42,11 +42,11 @@ static bool announced_next(struct xy_links_apply *a, struct xy_rib_route *out)
 // no more.
 static bool link_route(const struct xy_link *k, unsigned n, struct xy_rib_route *out)
 {
-	if (k->open || n >= (k->leaf ? k->allowed_count : 1))
+	if (k->open || n >= (k->leaf ? k->allowed->count : 1))
 		return false;
 	out->source = k->leaf ? XY_ROUTE_LEAF : XY_ROUTE_PEER;
 	out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};
-	out->prefix = k->leaf ? k->allowed[n] : xy_key_prefix(&k->key);
+	out->prefix = k->leaf ? k->allowed->v[n] : xy_key_prefix(&k->key);
 	return true;
 }
 
@@ -72,8 +72,8 @@ static bool static_next(const struct xy_links *l, struct xy_links_apply *a,
 	if (a->at == c->route_count)
 		return false;
 	const struct xy_config_route *r = &c->routes[a->at++];
-	const struct xy_link *k = xy_link_by_key(l, c->peers[r->peer].key.b);
-	if (!k) // it could not be added
+	const struct xy_link *k = xy_link_by_key(l, a->plan->remote[r->peer].pk);
+	if (!k) // its key is not known, or it could not be added
 		return true;
 	out->source = XY_ROUTE_STATIC;
 	out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};

@@ -79,30 +79,30 @@ static bool make_room(struct xy_links *l, const struct xy_addr *from)
 
 // --- a life
 
-static void name_make(const struct xy_key *key, char name[static XY_NAME_LEN + 1])
-{
-	char text[XY_KEY_STRLEN];
-	sodium_bin2base64(text, sizeof(text), key->b, sizeof(key->b),
-			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	snprintf(name, XY_NAME_LEN + 1, "open-%.16s", text);
-}
+// What is in the book of a stranger: the least rights. It goes there with the link, and goes with
+// it, so it is no news to links.
+static const struct xy_config_peer least;
 
 static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec now)
 {
-	struct xy_config_peer p = {0};
+	struct xy_book_peer p = {.source = XY_BOOK_OPEN, .says = &least, .remote = &job->theirs};
 	struct xy_link *k;
 	memcpy(p.key.b, job->pk, sizeof(p.key.b));
-	name_make(&p.key, p.name);
 	if (!make_room(l, &job->at.remote.addr)) {
 		xy_links_drop(l, XY_HS_DROP_OPEN_FULL);
 		return NULL;
 	}
-	if (xy_link_add(l, &p, &job->theirs, now, &k))
+	if (xy_link_add(l, &p, now, &k))
 		return NULL;
 	k->open = true;
 	k->open_since = now;
 	provisional_put(l, k);
 	xy_link_order_put(l, k);
+	p.remote = &k->exchange.theirs;
+	if (xy_book_set(l->book, &p)) {
+		xy_link_open_drop(l, k);
+		return NULL;
+	}
 	xy_link_schedule(l, k, now); // its end, if nothing else
 	return k;
 }
@@ -234,6 +234,7 @@ static void end(struct xy_links *l, struct xy_link *k)
 	else
 		l->open_count--;
 	k->open = false;
+	xy_book_del(l->book, &k->key, XY_BOOK_OPEN);
 }
 
 void xy_link_open_end(struct xy_links *l, struct xy_link *k)

@@ -12,14 +12,14 @@ static const struct xy_key *key(void *arg, uint32_t slot)
 	return xy_links_key(arg, slot);
 }
 
-static int slot_of(void *arg, const struct xy_key *of, uint32_t *slot)
-{
-	return xy_links_slot(arg, of, slot);
-}
-
 static bool is_open(void *arg, uint32_t slot)
 {
 	return xy_links_is_open(arg, slot);
+}
+
+static const struct xy_config_peer *says(void *arg, uint32_t slot)
+{
+	return xy_links_says(arg, slot);
 }
 
 static enum xy_link_health health(void *arg, uint32_t slot, xy_nsec now)
@@ -47,8 +47,8 @@ void xy_links_view(struct xy_links *l, struct xy_linkview *out)
 	*out = (struct xy_linkview){.arg = l,
 				    .name = name,
 				    .key = key,
-				    .slot = slot_of,
 				    .is_open = is_open,
+				    .says = says,
 				    .health = health,
 				    .ask = ask,
 				    .path = path,

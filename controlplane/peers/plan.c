@@ -60,18 +60,17 @@ static bool is_own_key(const struct xy_key *key, const struct xy_identity *id)
 	return memcmp(key->b, id->x25519.b, XY_KEY_LEN) == 0;
 }
 
-static int peer_prepare(const struct xy_config *c, unsigned i, const struct xy_identity *id,
-			struct xy_hs_remote *out)
+static int peer_prepare(const struct xy_config *c, unsigned i, const struct xy_key *key,
+			const struct xy_identity *id, struct xy_hs_remote *out)
 {
-	const struct xy_config_peer *p = &c->peers[i];
 	struct xy_hs_local local;
 	uint8_t psk[32];
-	if (xy_key_is_zero(&p->key))
+	if (xy_key_is_zero(key))
 		return 0;
 	memcpy(local.sk, id->x25519_sk, sizeof(local.sk));
 	memcpy(local.pk, id->x25519.b, sizeof(local.pk));
-	psk_choose(c, p, psk);
-	int r = xy_hs_remote_init(&local, p->key.b, psk, out);
+	psk_choose(c, &c->peers[i], psk);
+	int r = xy_hs_remote_init(&local, key->b, psk, out);
 	sodium_memzero(&local, sizeof(local));
 	sodium_memzero(psk, sizeof(psk));
 	return r ? -EINVAL : 0;
@@ -175,7 +174,7 @@ static void remotes_make(const char *path, struct xy_plan *plan, const struct xy
 	struct xy_config *c = &plan->config;
 	const struct look k = {.path = path, .c = c};
 	for (unsigned i = 0; i < c->peer_count; i++)
-		if (peer_prepare(c, i, id, &plan->remote[i]))
+		if (peer_prepare(c, i, &c->peers[i].key, id, &plan->remote[i]))
 			say(&k, &c->errors, c->peers[i].line,
 			    "peer %s: no handshake can be done with this key; copy it again from "
 			    "the peer",
@@ -183,13 +182,6 @@ static void remotes_make(const char *path, struct xy_plan *plan, const struct xy
 }
 
 // --- whom to find without looking at all
-
-static int by_key(const void *a, const void *b, void *arg)
-{
-	const struct xy_config_peer *peers = arg;
-	return memcmp(peers[*(const uint32_t *)a].key.b, peers[*(const uint32_t *)b].key.b,
-		      XY_KEY_LEN);
-}
 
 static const char *endpoint_of(const struct xy_config_peer *peers, uint32_t at)
 {
@@ -206,46 +198,23 @@ static int by_endpoint(const void *a, const void *b, void *arg)
 static int index_make(struct xy_plan *p)
 {
 	struct xy_config *c = &p->config;
-	unsigned keyed = 0, endpoints = 0;
+	unsigned endpoints = 0;
 	for (unsigned i = 0; i < c->peer_count; i++)
 		endpoints += c->peers[i].endpoint_count;
 	p->keyless = calloc(c->peer_count + 1u, sizeof(*p->keyless));
-	p->by_key = calloc(c->peer_count + 1u, sizeof(*p->by_key));
 	p->by_endpoint = calloc(endpoints + 1u, sizeof(*p->by_endpoint));
-	if (!p->keyless || !p->by_key || !p->by_endpoint)
+	if (!p->keyless || !p->by_endpoint)
 		return -ENOMEM;
 	for (unsigned i = 0; i < c->peer_count; i++) {
 		if (xy_key_is_zero(&c->peers[i].key)) {
 			p->keyless[p->keyless_count++] = i;
 			continue;
 		}
-		p->by_key[keyed++] = i;
 		for (unsigned k = 0; k < c->peers[i].endpoint_count; k++)
 			p->by_endpoint[p->endpoint_count++] = i * XY_CONFIG_ENDPOINTS + k;
 	}
-	qsort_r(p->by_key, keyed, sizeof(*p->by_key), by_key, c->peers);
 	qsort_r(p->by_endpoint, p->endpoint_count, sizeof(*p->by_endpoint), by_endpoint, c->peers);
 	return 0;
-}
-
-const struct xy_config_peer *xy_plan_with_key(const struct xy_plan *p, const struct xy_key *key)
-{
-	const struct xy_config_peer *peers = p->config.peers;
-	uint32_t from = 0, to = p->config.peer_count - p->keyless_count;
-	for (unsigned i = 0; i < p->keyless_count; i++)
-		if (memcmp(&peers[p->keyless[i]].key, key, sizeof(*key)) == 0)
-			return &peers[p->keyless[i]];
-	while (from < to) {
-		uint32_t mid = from + (to - from) / 2;
-		int c = memcmp(peers[p->by_key[mid]].key.b, key->b, XY_KEY_LEN);
-		if (!c)
-			return &peers[p->by_key[mid]];
-		if (c < 0)
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	return NULL;
 }
 
 const struct xy_config_peer *xy_plan_at(const struct xy_plan *p, const char *endpoint)
@@ -287,18 +256,15 @@ int xy_plan_make(const char *path, struct xy_config *config, const struct xy_ide
 			      : 0;
 }
 
-int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
-		    const struct xy_identity *id, struct xy_err *err)
+int xy_plan_key_known(struct xy_plan *p, unsigned peer, const struct xy_key *key,
+		      const struct xy_identity *id, struct xy_err *err)
 {
-	struct xy_config_peer *to = &p->config.peers[peer];
-	struct xy_key old = to->key;
+	const char *name = p->config.peers[peer].name;
 	if (is_own_key(key, id))
-		return xy_err_set(err, EINVAL, "peer %s: %s", to->name, own_key);
-	to->key = *key;
-	if (peer_prepare(&p->config, peer, id, &p->remote[peer]) == 0)
+		return xy_err_set(err, EINVAL, "peer %s: %s", name, own_key);
+	if (peer_prepare(&p->config, peer, key, id, &p->remote[peer]) == 0)
 		return 0;
-	to->key = old;
-	return xy_err_set(err, EINVAL, "peer %s: no handshake can be done with its key", to->name);
+	return xy_err_set(err, EINVAL, "peer %s: no handshake can be done with its key", name);
 }
 
 void xy_plan_free(struct xy_plan *p)
@@ -307,10 +273,9 @@ void xy_plan_free(struct xy_plan *p)
 		sodium_memzero(p->remote, p->config.peer_count * sizeof(*p->remote));
 	free(p->remote);
 	free(p->keyless);
-	free(p->by_key);
 	free(p->by_endpoint);
 	p->remote = NULL;
-	p->keyless = p->by_key = p->by_endpoint = NULL;
+	p->keyless = p->by_endpoint = NULL;
 	p->keyless_count = p->endpoint_count = 0;
 	xy_config_free(&p->config);
 }

@@ -9,10 +9,9 @@
 
 struct xy_plan {
 	struct xy_config config;
-	struct xy_hs_remote *remote; // [config.peer_count]
+	struct xy_hs_remote *remote; // [config.peer_count] zeros: of a key that is not known
 	uint32_t *keyless;	     // [keyless_count] peers that were given no key, in order
-	uint32_t *by_key;	     // [config.peer_count - keyless_count] the others
-	uint32_t *by_endpoint;	     // [endpoint_count] peer * XY_CONFIG_ENDPOINTS + which
+	uint32_t *by_endpoint; // [endpoint_count] of the others: peer * XY_CONFIG_ENDPOINTS + which
 	unsigned keyless_count, endpoint_count;
 };
 
@@ -24,12 +23,12 @@ void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identit
 // holds the config with all of them, to be freed.
 int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
 		 struct xy_plan *out, struct xy_err *err);
-// Sets the key of a peer that had none: an X25519 operation.
-int xy_plan_key_set(struct xy_plan *p, unsigned peer, const struct xy_key *key,
-		    const struct xy_identity *id, struct xy_err *err);
-// Without a walk over all peers, of which there may be many: who has this key, now that keyless
-// ones may have got one, and who is given both a key and this endpoint; NULL: nobody.
-const struct xy_config_peer *xy_plan_with_key(const struct xy_plan *p, const struct xy_key *key);
+// Fills in what handshakes need with a peer that was given no key, and has this one: an X25519
+// operation.
+int xy_plan_key_known(struct xy_plan *p, unsigned peer, const struct xy_key *key,
+		      const struct xy_identity *id, struct xy_err *err);
+// Without a walk over all peers, of which there may be many: who is given both a key and this
+// endpoint; NULL: nobody.
 const struct xy_config_peer *xy_plan_at(const struct xy_plan *p, const char *endpoint);
 // Logs what has no effect, with `before` in front of each.
 void xy_plan_warn(const struct xy_plan *p, const char *before);

@@ -33,14 +33,13 @@ static_assert((int)XY_BABEL_HOPS == (int)XY_DP_HOPS, "next hops are passed on as
 static const struct xy_prefix mesh = XY_MESH_PREFIX;
 
 struct link {
-	bool there;    // in Babel
-	bool up;       // a session is there
-	bool open;     // of an open peer: no plan names it
-	bool plain;    // a leaf; also while routes of what was here go
-	bool spoken;   // Babel was, since the number is this peer's
-	bool going;    // removed, and its number held until no route names it
-	bool no_way;   // this host knows none to it
-	uint32_t mark; // of the plan that wants it
+	bool there;  // in Babel
+	bool up;     // a session is there
+	bool open;   // of an open peer: nobody configured it
+	bool plain;  // a leaf; also while routes of what was here go
+	bool spoken; // Babel was, since the number is this peer's
+	bool going;  // removed, and its number held until no route names it
+	bool no_way; // this host knows none to it
 	uint16_t cost;
 	uint32_t max_origins;
 	bool stub, relay;
@@ -59,8 +58,6 @@ struct going { // of a link: until all that was to be done when it was removed i
 
 enum phase { // of a plan that comes into force
 	APPLY_NONE,
-	APPLY_LINKS,
-	APPLY_SWEEP, // links with which Babel is not to be spoken any more
 	APPLY_ANNOUNCE,
 	APPLY_PREFER, // keys that the plan accepts, before those that the last one did are let go
 	APPLY_ACCEPT,
@@ -71,8 +68,6 @@ struct apply {
 	const struct xy_config *config;
 	unsigned at;		// where the phase is
 	struct preferred *list; // PREFER on
-	int result;		// of the first that failed
-	struct xy_err err;
 };
 
 struct preferred { // keys that were preferred by a plan before
@@ -100,8 +95,9 @@ struct xy_routing {
 	struct link *link;    // [max_peers], by slot
 	struct going *going;  // [max_peers], a ring, in order
 	uint32_t going_at, going_count;
-	uint32_t mark; // of the plan at hand
 	struct apply apply;
+	int failed; // of the first that did, and was not told yet
+	struct xy_err why;
 	bool pending;	    // actions are left
 	uint32_t look_next; // slot
 	xy_nsec look_at, look_began;
@@ -705,34 +701,10 @@ static void way_changed(struct xy_routing *r, uint32_t slot, enum xy_link_change
 	r->pending = true;
 }
 
-void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now)
-{
-	struct link *k = &r->link[slot];
-	if (what == XY_LINK_NO_WAY || what == XY_LINK_WAY || what == XY_LINK_DOUBT) {
-		way_changed(r, slot, what, now);
-		return;
-	}
-	k->up = what == XY_LINK_CAME_UP;
-	if (what == XY_LINK_REMOVED) {
-		link_end(r, slot, now);
-		link_gone(r, slot);
-	} else if (k->up && !k->there) {
-		if (r->cfg.links.is_open(r->cfg.links.arg, slot)) // else its plan is on the way
-			open_begin(r, slot, now);
-	} else if (k->up) {
-		xy_babel_link_up(r->babel, (uint16_t)slot, now);
-	} else if (k->there) {
-		xy_probing_down(r->probing, slot);
-		xy_babel_link_down(r->babel, (uint16_t)slot, now);
-	}
-	r->pending = true;
-}
-
-// --- the config
-
 // Where the config says none, the network behind each gateway and neighbour is a domain of its own:
 // with one tag for all, two sites would never hear of each other.
-static uint32_t tag_of(const struct xy_routing *r, const struct xy_config_peer *p)
+static uint32_t tag_of(const struct xy_routing *r, const struct xy_key *key,
+		       const struct xy_config_peer *p)
 {
 	static const char domain[] = "xylem-tag-v1";
 	crypto_generichash_state s;
@@ -742,13 +714,13 @@ static uint32_t tag_of(const struct xy_routing *r, const struct xy_config_peer *
 	crypto_generichash_init(&s, NULL, 0, sizeof(out));
 	crypto_generichash_update(&s, (const uint8_t *)domain, sizeof(domain) - 1);
 	crypto_generichash_update(&s, r->cfg.identity->x25519.b, XY_KEY_LEN);
-	crypto_generichash_update(&s, p->key.b, XY_KEY_LEN);
+	crypto_generichash_update(&s, key->b, XY_KEY_LEN);
 	crypto_generichash_final(&s, out, sizeof(out));
 	return xy_be32_load(out) | 1; // never 0
 }
 
-static void describe(const struct xy_routing *r, const struct xy_config_peer *p,
-		     struct xy_babel_link *out)
+static void describe(const struct xy_routing *r, const struct xy_key *key,
+		     const struct xy_config_peer *p, struct xy_babel_link *out)
 {
 	*out = (struct xy_babel_link){.plain = p->leaf,
 				      .stub = p->stub,
@@ -756,7 +728,7 @@ static void describe(const struct xy_routing *r, const struct xy_config_peer *p,
 				      .no_rtt = r->cfg.no_rtt,
 				      .cost = p->cost ? p->cost : XY_BABEL_COST,
 				      .max_origins = p->max_origins,
-				      .tag = p->leaf ? tag_of(r, p) : 0,
+				      .tag = p->leaf ? tag_of(r, key, p) : 0,
 				      .local = r->local,
 				      .accept = p->accept.v,
 				      .accept_count = p->accept.count,
@@ -765,7 +737,7 @@ static void describe(const struct xy_routing *r, const struct xy_config_peer *p,
 	if (p->leaf)
 		out->local_v4 = r->cfg.node_v4;
 	else
-		out->remote = xy_key_link_local(&p->key);
+		out->remote = xy_key_link_local(key);
 }
 
 static void list_print(crypto_generichash_state *s, const struct xy_prefix *v, unsigned n)
@@ -790,21 +762,20 @@ static void settings_print(const struct xy_babel_link *c, uint8_t out[static 16]
 	crypto_generichash_final(&s, out, 16);
 }
 
-static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_config_peer *p,
-		      xy_nsec now)
+static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_key *key,
+		      const struct xy_config_peer *p, xy_nsec now)
 {
 	struct link *k = &r->link[slot];
 	struct xy_babel_link c;
 	uint8_t print[16];
-	describe(r, p, &c);
+	describe(r, key, p, &c);
 	settings_print(&c, print);
-	k->mark = r->mark;
 	k->open = false;
 	if (k->there && memcmp(print, k->print, sizeof(print)) != 0)
 		link_end(r, slot, now);
 	if (!k->there) {
 		memcpy(k->print, print, sizeof(print));
-		return link_begin(r, slot, &p->key, &c, now);
+		return link_begin(r, slot, key, &c, now);
 	}
 	if (k->cost != c.cost)
 		xy_babel_link_cost(r->babel, (uint16_t)slot, c.cost, now);
@@ -815,60 +786,66 @@ static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_confi
 	return 0;
 }
 
-static void apply_failed(struct xy_routing *r, int result, const struct xy_err *err)
+static void failed(struct xy_routing *r, int result, const struct xy_err *err)
 {
-	if (!r->apply.result)
-		r->apply.err = *err;
-	r->apply.result = r->apply.result ? r->apply.result : result;
+	if (!r->failed)
+		r->why = *err;
+	r->failed = r->failed ? r->failed : result;
 }
+
+// It is new, or to be treated otherwise.
+static void link_set(struct xy_routing *r, uint32_t slot, xy_nsec now)
+{
+	const struct xy_linkview *v = &r->cfg.links;
+	const struct xy_config_peer *p = v->says(v->arg, slot);
+	const struct xy_key *key = v->key(v->arg, slot);
+	struct xy_err err;
+	if (!p || !key)
+		return;
+	int e = link_apply(r, slot, key, p, now);
+	if (e)
+		failed(r,
+		       xy_err_set(&err, -e, "peer %s: no routing with it: %s%s", p->name,
+				  strerror(-e), e == -ERANGE ? "; lower max_peers to 65535" : ""),
+		       &err);
+}
+
+void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now)
+{
+	struct link *k = &r->link[slot];
+	if (what == XY_LINK_NO_WAY || what == XY_LINK_WAY || what == XY_LINK_DOUBT) {
+		way_changed(r, slot, what, now);
+		return;
+	}
+	if (what == XY_LINK_SET) {
+		link_set(r, slot, now);
+		return;
+	}
+	k->up = what == XY_LINK_CAME_UP;
+	if (what == XY_LINK_REMOVED) {
+		link_end(r, slot, now);
+		link_gone(r, slot);
+	} else if (k->up && !k->there) {
+		if (r->cfg.links.is_open(r->cfg.links.arg, slot)) // else SET is on the way
+			open_begin(r, slot, now);
+	} else if (k->up) {
+		xy_babel_link_up(r->babel, (uint16_t)slot, now);
+	} else if (k->there) {
+		xy_probing_down(r->probing, slot);
+		xy_babel_link_down(r->babel, (uint16_t)slot, now);
+	}
+	r->pending = true;
+}
+
+// --- the config
 
 static void no_memory(struct xy_routing *r)
 {
 	struct xy_err err;
-	apply_failed(r, xy_err_set(&err, ENOMEM, "routing: %s", strerror(ENOMEM)), &err);
-}
-
-static void link_bring(struct xy_routing *r, unsigned at, xy_nsec now)
-{
-	const struct xy_config_peer *p = &r->apply.config->peers[at];
-	struct xy_err err;
-	uint32_t slot;
-	if (!xy_config_speaks(p) || r->cfg.links.slot(r->cfg.links.arg, &p->key, &slot))
-		return; // it could not be added, which was said
-	int e = link_apply(r, slot, p, now);
-	if (e)
-		apply_failed(r,
-			     xy_err_set(&err, -e, "peer %s: no routing with it: %s%s", p->name,
-					strerror(-e),
-					e == -ERANGE ? "; lower max_peers to 65535" : ""),
-			     &err);
+	failed(r, xy_err_set(&err, ENOMEM, "routing: %s", strerror(ENOMEM)), &err);
 }
 
 // Each phase does at most *max steps; true: there is more.
-
-static bool links_run(struct xy_routing *r, unsigned *max, xy_nsec now)
-{
-	enum { LINK_STEPS = 8 }; // where memory is far
-	struct apply *a = &r->apply;
-	for (; a->at < a->config->peer_count && *max; *max -= *max < LINK_STEPS ? *max : LINK_STEPS)
-		link_bring(r, a->at++, now);
-	return a->at < a->config->peer_count;
-}
-
-// A slot where nobody is takes next to nothing.
-static bool sweep_run(struct xy_routing *r, unsigned *max, xy_nsec now)
-{
-	enum { SLOTS_STEP = 32 };
-	struct apply *a = &r->apply;
-	for (; a->at < r->slots && *max; a->at++) {
-		const struct link *k = &r->link[a->at];
-		bool ends = k->there && k->mark != r->mark && !k->open;
-		if (ends)
-			link_end(r, a->at, now);
-		*max -= ends || a->at % SLOTS_STEP == 0;
-	}
-	return a->at < r->slots;
-}
 
 static bool announce_run(struct xy_routing *r, unsigned *max, xy_nsec now)
 {
@@ -886,7 +863,7 @@ static bool announce_run(struct xy_routing *r, unsigned *max, xy_nsec now)
 	for (; a->at <= r->announced.count && *max; --*max) {
 		int e = xy_announced_look(&r->announced, a->at++ - 1, 1, now, &told);
 		if (e)
-			apply_failed(r, xy_err_set(&err, -e, "routing: %s", strerror(-e)), &err);
+			failed(r, xy_err_set(&err, -e, "routing: %s", strerror(-e)), &err);
 	}
 	return a->at <= r->announced.count;
 }
@@ -950,10 +927,6 @@ static void accept(struct xy_routing *r, xy_nsec now)
 static bool phase_run(struct xy_routing *r, unsigned *max, xy_nsec now)
 {
 	switch (r->apply.phase) {
-	case APPLY_LINKS:
-		return links_run(r, max, now);
-	case APPLY_SWEEP:
-		return sweep_run(r, max, now);
 	case APPLY_ANNOUNCE:
 		return announce_run(r, max, now);
 	case APPLY_PREFER:
@@ -987,8 +960,7 @@ void xy_routing_apply_begin(struct xy_routing *r, const struct xy_config *config
 	if (config->routing.stub != r->cfg.stub)
 		xy_log_warn("reload: routing.stub has changed; it takes effect at a restart");
 	xy_routing_apply_stop(r);
-	r->apply = (struct apply){.phase = APPLY_LINKS, .config = config};
-	r->mark += r->mark == UINT32_MAX ? 2 : 1; // never 0
+	r->apply = (struct apply){.phase = APPLY_ANNOUNCE, .config = config};
 }
 
 // What was brought so far stays: the next plan begins with that.
@@ -1005,11 +977,13 @@ bool xy_routing_applying(const struct xy_routing *r)
 	return r->apply.phase != APPLY_NONE;
 }
 
-int xy_routing_apply_result(const struct xy_routing *r, struct xy_err *err)
+int xy_routing_apply_result(struct xy_routing *r, struct xy_err *err)
 {
-	if (r->apply.result && err)
-		*err = r->apply.err;
-	return r->apply.result;
+	int result = r->failed;
+	if (result && err)
+		*err = r->why;
+	r->failed = 0;
+	return result;
 }
 
 int xy_routing_apply(struct xy_routing *r, const struct xy_config *config, xy_nsec now,

@@ -63,8 +63,9 @@ void xy_routing_quit(struct xy_routing *r);
 // No job may be under way. Leaves the table of routes as it is.
 void xy_routing_destroy(struct xy_routing *r);
 
-// What changes from the present state to the config, whose links are there already. What the two
-// have in common goes on undisturbed; on an error the rest is in force all the same.
+// What changes from the present state to the config, but for its peers: what becomes of links is
+// told by xy_routing_link. What the two have in common goes on undisturbed; on an error the rest is
+// in force all the same.
 int xy_routing_apply(struct xy_routing *r, const struct xy_config *config, xy_nsec now,
 		     struct xy_err *err);
 // The same in slices, by xy_routing_run: the config must live, and stay where it is, until it is in
@@ -72,11 +73,11 @@ int xy_routing_apply(struct xy_routing *r, const struct xy_config *config, xy_ns
 void xy_routing_apply_begin(struct xy_routing *r, const struct xy_config *config);
 void xy_routing_apply_stop(struct xy_routing *r);
 bool xy_routing_applying(const struct xy_routing *r);
-int xy_routing_apply_result(const struct xy_routing *r, struct xy_err *err);
+int xy_routing_apply_result(struct xy_routing *r, struct xy_err *err); // of what was not told yet
 
-// A link came up, went down, or is about to be removed: then its routes go in slices, and its
-// number is held in the table of routes until they have. A link that no config names is an open
-// peer's. What is told of the way to it is believed (NO_WAY, WAY) or asked about (DOUBT).
+// A link is to be treated as the view says, came up, went down, or is about to be removed: then its
+// routes go in slices, and its number is held in the table of routes until they have. What is told
+// of the way to it is believed (NO_WAY, WAY) or asked about (DOUBT).
 void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now);
 // OVERLAY (to port 6696 of a link-local address or group), ASK, USED.
 void xy_routing_event(struct xy_routing *r, const struct xy_dp_event *ev, xy_nsec now);

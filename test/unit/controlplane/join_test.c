@@ -22,6 +22,7 @@ struct node {
 	struct xy_identity id;
 	struct xy_exchanges *exchanges;
 	struct xy_rib rib;
+	struct xy_book book;
 	struct xy_links *links;
 	struct xy_join *join;
 	struct xy_state *state;
@@ -99,12 +100,15 @@ static bool is_here(void *arg, const struct xy_endpoint *to)
 	return arg && xy_addr_eq(&own.addr, &to->addr);
 }
 
-static void found(void *arg)
+// A key that was found is news in the book, which links follow.
+static void follow(struct node *n)
 {
-	struct node *n = arg;
+	if (!xy_book_has_news(&n->book))
+		return;
 	n->founds++;
-	xy_join_fill(n->join, &n->plan);
-	CU_ASSERT_EQUAL(xy_links_apply(n->links, &n->plan, w.now, NULL), 0);
+	CU_ASSERT_EQUAL(xy_links_deadline(n->links), 0);
+	xy_links_run(n->links, 100, w.now);
+	CU_ASSERT(!xy_book_has_news(&n->book));
 }
 
 static void job_run(void *arg, struct xy_job *job)
@@ -174,9 +178,11 @@ static void node_make(struct node *n, uint8_t number, const char *self)
 						.arg = n};
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
 	CU_ASSERT_FATAL(xy_rib_init(&n->rib, &n->dp, 8) == 0);
+	CU_ASSERT_FATAL(xy_book_init(&n->book, 8) == 0);
 	struct xy_links_config links = {.dp = &n->dp,
 					.exchanges = n->exchanges,
 					.rib = &n->rib,
+					.book = &n->book,
 					.identity = &n->id,
 					.max_peers = 8,
 					.env = &n->nameless,
@@ -184,10 +190,11 @@ static void node_make(struct node *n, uint8_t number, const char *self)
 	CU_ASSERT_FATAL(xy_links_create(&links, &n->links, NULL) == 0);
 	struct xy_join_config join = {.dp = &n->dp,
 				      .links = n->links,
+				      .book = &n->book,
 				      .identity = &n->id,
 				      .state = n->state,
 				      .env = &n->env,
-				      .ops = {.arg = n, .found = found, .is_here = is_here}};
+				      .ops = {.arg = n, .is_here = is_here}};
 	CU_ASSERT_FATAL(xy_join_create(&join, &n->join, NULL) == 0);
 }
 
@@ -198,6 +205,7 @@ static void node_end(struct node *n)
 	xy_links_destroy(n->links);
 	xy_exchanges_destroy(n->exchanges);
 	xy_rib_fini(&n->rib);
+	xy_book_fini(&n->book);
 	xy_plan_free(&n->plan);
 	xy_state_close(n->state);
 }
@@ -238,11 +246,12 @@ static void configure(struct node *n, const char *text)
 		printf("  %s\n", err.text);
 		CU_FAIL_FATAL("config refused");
 	}
-	xy_plan_free(&n->plan);
+	struct xy_plan old = n->plan;
 	n->plan = plan;
 	xy_join_apply(n->join, &n->plan, w.now);
-	xy_join_fill(n->join, &n->plan);
 	CU_ASSERT_EQUAL(xy_links_apply(n->links, &n->plan, w.now, NULL), 0);
+	xy_join_look(n->join);
+	xy_plan_free(&old);
 }
 
 static void give(struct node *n, const struct xy_endpoint *from, const uint8_t *data, size_t len)
@@ -251,6 +260,7 @@ static void give(struct node *n, const struct xy_endpoint *from, const uint8_t *
 	xy_join_punt(n->join, &ev, w.now);
 	if (!w.helpers_idle)
 		helpers_go();
+	follow(n);
 }
 
 // What `from` sent last arrives at `to`.
@@ -419,6 +429,72 @@ static void test_ourselves_and_twice(void)
 										   // as was asked
 	CU_ASSERT_EQUAL(info(A).state, XY_JOIN_PINNED);
 	CU_ASSERT_PTR_NULL(info(A).trouble);
+	world_end();
+}
+
+// Whoever has its key, the link stays what it is as long as one of them has it.
+static void test_held_by_several(void)
+{
+	char both[512], with_key[256], key[XY_KEY_STRLEN];
+	const struct xy_endpoint second = at("192.0.2.9:51820");
+	struct xy_link_info k;
+	uint32_t slot;
+	world_make();
+	xy_key_str(&B->id.x25519, key);
+	snprintf(with_key, sizeof(with_key),
+		 "peers = ( { name = \"x\"; key = \"%s\"; endpoint = \"192.0.2.2:51820\"; } );",
+		 key);
+	CU_ASSERT_EQUAL(xy_state_pin_set(A->state, "192.0.2.2:51820", &B->id.x25519), 0);
+	configure(A, NO_KEY);
+	CU_ASSERT_FATAL(xy_links_slot(A->links, &B->id.x25519, &slot) == 0);
+	const struct xy_key *link = xy_links_key(A->links, slot);
+
+	snprintf(both, sizeof(both),
+		 "peers = ( { name = \"x\"; key = \"%s\"; }, { name = \"b\"; endpoint = "
+		 "\"192.0.2.2:51820\"; } );",
+		 key);
+	configure(A, both);
+	xy_links_info(A->links, 0, w.now, &k);
+	CU_ASSERT(info(A).state == XY_JOIN_TWICE && strcmp(k.name, "x") == 0);
+	CU_ASSERT(xy_links_count(A->links) == 1 && xy_links_key(A->links, slot) == link);
+	configure(A, with_key); // now for this endpoint
+	CU_ASSERT_EQUAL(xy_join_count(A->join), 0);
+	configure(A, NO_KEY); // which is what it was pinned as
+	xy_links_info(A->links, 0, w.now, &k);
+	CU_ASSERT(info(A).state == XY_JOIN_PINNED && strcmp(k.name, "b") == 0);
+	CU_ASSERT(xy_links_count(A->links) == 1 && xy_links_key(A->links, slot) == link);
+
+	// One node at two places: the first peer has it, and then the other.
+	configure(A, "peers = ( { name = \"b\"; endpoint = \"192.0.2.2:51820\"; }, "
+		     "{ name = \"c\"; endpoint = \"192.0.2.9:51820\"; } );");
+	xy_join_run(A->join, w.now);
+	CU_ASSERT_FATAL(xy_endpoint_eq(&A->out_to, &second));
+	carry(A, B);
+	give(A, &second, B->out, B->out_len);
+	struct xy_join_info c;
+	xy_join_info(A->join, 1, &c);
+	CU_ASSERT(info(A).state == XY_JOIN_PINNED && c.state == XY_JOIN_TWICE);
+	CU_ASSERT_EQUAL(A->founds, 0);
+	configure(A, "peers = ( { name = \"c\"; endpoint = \"192.0.2.9:51820\"; } );");
+	xy_links_info(A->links, 0, w.now, &k);
+	CU_ASSERT(info(A).state == XY_JOIN_PINNED && !info(A).trouble && strcmp(k.name, "c") == 0);
+	CU_ASSERT(xy_links_count(A->links) == 1 && xy_links_key(A->links, slot) == link);
+	world_end();
+}
+
+// What leads to a peer waits for its key.
+static void test_routes_of_the_found(void)
+{
+	world_make();
+	configure(A, "peers = ( { name = \"b\"; endpoint = \"192.0.2.2:51820\"; } ); "
+		     "routes = ( { prefix = \"2001:db8::/32\"; peer = \"b\"; } );");
+	CU_ASSERT_PTR_NULL(fake_route_find(A->dp.route, "2001:db8::/32"));
+	xy_join_run(A->join, w.now);
+	carry(A, B);
+	carry(B, A);
+	CU_ASSERT_FATAL(has_key(A, B));
+	CU_ASSERT_PTR_NOT_NULL(fake_route_find(A->dp.route, "2001:db8::/32"));
+	CU_ASSERT_EQUAL(fake_route_count(A->dp.route), 3); // and both /64s
 	world_end();
 }
 
@@ -623,6 +699,8 @@ int main(int argc, char **argv)
 		{"a pinned key needs no asking", test_pin_kept},
 		{"a key that changed", test_changed},
 		{"ourselves, and twice", test_ourselves_and_twice},
+		{"a key that several have", test_held_by_several},
+		{"routes of a peer that was found", test_routes_of_the_found},
 		{"endpoint by name", test_name},
 		{"closed: no word", test_closed},
 		{"rates", test_rates},

@@ -23,6 +23,7 @@ struct node {
 	struct xy_identity id;
 	struct xy_exchanges *exchanges;
 	struct xy_rib rib;
+	struct xy_book book;
 	struct xy_links *links;
 	struct xy_plan plan;
 	char key[XY_KEY_STRLEN];
@@ -171,8 +172,10 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 		memcpy(exchanges.stamp_floor, stamp_floor, sizeof(exchanges.stamp_floor));
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
 	CU_ASSERT_FATAL(xy_rib_init(&n->rib, &n->dp, cfg.max_peers) == 0);
+	CU_ASSERT_FATAL(xy_book_init(&n->book, 8) == 0);
 	cfg.exchanges = n->exchanges;
 	cfg.rib = &n->rib;
+	cfg.book = &n->book;
 	CU_ASSERT_FATAL(xy_links_create(&cfg, &n->links, NULL) == 0);
 }
 
@@ -196,6 +199,7 @@ static void node_restart(struct node *n, const uint8_t *stamp_floor)
 	xy_links_destroy(n->links);
 	xy_exchanges_destroy(n->exchanges);
 	xy_rib_fini(&n->rib);
+	xy_book_fini(&n->book);
 	xy_plan_free(&n->plan);
 	xy_endpoint_str(&n->dp.self, self);
 	node_start(n, self, 0, stamp_floor);
@@ -235,6 +239,7 @@ static void world_end(void)
 		xy_links_destroy(w.node[i].links);
 		xy_exchanges_destroy(w.node[i].exchanges);
 		xy_rib_fini(&w.node[i].rib);
+		xy_book_fini(&w.node[i].book);
 		CU_ASSERT_EQUAL(fake_sessions(&w.node[i].dp), 0);
 		CU_ASSERT_EQUAL(w.node[i].dp.dangling, 0);
 		CU_ASSERT_EQUAL(fake_route_count(w.node[i].dp.route), 0);
@@ -245,7 +250,7 @@ static void world_end(void)
 static int apply(struct node *n, const char *text, struct xy_err *err)
 {
 	struct xy_config config;
-	struct xy_plan plan;
+	struct xy_plan plan, old = n->plan;
 	int r = xy_config_parse("test", text, strlen(text), &config, err);
 	CU_ASSERT_EQUAL_FATAL(r, 0);
 	r = xy_plan_make("test", &config, &n->id, &plan, err);
@@ -253,9 +258,9 @@ static int apply(struct node *n, const char *text, struct xy_err *err)
 		xy_plan_free(&plan);
 		return r;
 	}
-	r = xy_links_apply(n->links, &plan, w.now, err);
-	xy_plan_free(&n->plan);
 	n->plan = plan;
+	r = xy_links_apply(n->links, &n->plan, w.now, err);
+	xy_plan_free(&old);
 	return r;
 }
 
@@ -2090,6 +2095,87 @@ static void test_stranger_meanwhile(void)
 	xy_plan_free(&plan);
 }
 
+// Whoever says that somebody is a peer, links follow, with what leads there, and no config is
+// needed.
+static void test_news(void)
+{
+	struct xy_plan more;
+	struct xy_book_peer p = {.source = XY_BOOK_PIN};
+	world_make();
+	pair_up();
+	uint32_t current = A->dp.peer[0].current;
+	sliced_plan(A, 0, 0, "c", &more); // as another source would have them
+	p.key = C->id.x25519;
+	p.says = &more.config.peers[1];
+	p.remote = &more.remote[1];
+	CU_ASSERT_EQUAL(xy_book_set(&A->book, &p), 0);
+	CU_ASSERT_EQUAL(xy_links_deadline(A->links), 0);
+	slices(0, 0);
+	run_for(0);
+	CU_ASSERT(xy_links_count(A->links) == 2 && has_route(A, C) && has_route(A, B));
+	p.key = B->id.x25519; // is there already
+	p.says = &more.config.peers[0];
+	p.remote = &more.remote[0];
+	unsigned changes = A->dp.route_changes;
+	CU_ASSERT_EQUAL(xy_book_set(&A->book, &p), 0);
+	run_for(0);
+	CU_ASSERT(strcmp(info(A).name, "c") == 0 && A->dp.peer[0].current == current);
+	xy_book_del(&A->book, &C->id.x25519, XY_BOOK_PIN);
+	run_for(0);
+	CU_ASSERT(xy_links_count(A->links) == 1 && !has_route(A, C) && has_route(A, B));
+	CU_ASSERT_EQUAL(A->dp.route_changes, changes + 1);
+	none(A, SECRET); // the config's goes, who is still wanted stays, by another secret
+	CU_ASSERT(xy_links_count(A->links) == 1 && strcmp(info(A).name, "b") == 0);
+	CU_ASSERT(has_route(A, B) && !A->dp.peer[0].current);
+	world_end();
+	xy_plan_free(&more);
+}
+
+// A stranger is configured, and back: then he is to come again.
+static void test_news_of_strangers(void)
+{
+	struct xy_book_peer p;
+	world_make();
+	none(A, OPEN);
+	configure(B, A, "", TO_A);
+	unsigned changes = A->dp.route_changes;
+	run_for(3 * XY_SEC);
+	CU_ASSERT_FATAL(xy_links_count(A->links) == 1 && info(A).open && is_up(A));
+	CU_ASSERT(xy_book_in_force(&A->book, &B->id.x25519, &p) && p.source == XY_BOOK_OPEN);
+	CU_ASSERT_EQUAL(A->dp.route_changes, changes + 1); // by strangers.c
+	uint32_t mark = A->links->mark;
+	xy_links_run(A->links, 100, w.now);
+	CU_ASSERT(!xy_book_has_news(&A->book) &&
+		  A->links->mark == mark); // no routes were gone through
+	configure(A, B, OPEN, "");
+	CU_ASSERT(is_up(A) && !info(A).open && has_route(A, B));
+	CU_ASSERT(!xy_book_get(&A->book, &B->id.x25519, XY_BOOK_OPEN, &p));
+	none(A, OPEN);
+	CU_ASSERT(xy_links_count(A->links) == 0 && A->book.by_key.count == 0);
+	world_end();
+}
+
+// Who finds no number, though none will be free soon, has one when one is.
+static void test_number_later(void)
+{
+	char text[4096];
+	struct xy_err err;
+	world_make();
+	configure(A, B, "", TO_B);
+	A->links->free_count -= 7; // as if others had them
+	snprintf(text, sizeof(text),
+		 "peers = ( { name = \"b\"; key = \"%s\"; }, { name = \"c\"; key = \"%s\"; } );",
+		 B->key, C->key);
+	CU_ASSERT_EQUAL(apply(A, text, &err), -ENOSPC);
+	CU_ASSERT(xy_links_count(A->links) == 1 && xy_links_deadline(A->links) > w.now);
+	xy_book_del(&A->book, &B->id.x25519, XY_BOOK_CONFIG);
+	run_for(0);
+	CU_ASSERT(xy_links_count(A->links) == 1 && strcmp(info(A).name, "c") == 0);
+	CU_ASSERT(has_route(A, C) && !has_route(A, B));
+	A->links->free_count += 7;
+	world_end();
+}
+
 // More peers than there are numbers, and more routes than there is room: the first that failed is
 // named, and what can be there is.
 static void test_fails(void)
@@ -2399,6 +2485,8 @@ XY_UNIT_MAIN(
 	{"keepalive switched off", test_keepalive_off},
 	{"peer removed with jobs under way", test_removed_with_jobs},
 	{"indices exhausted", test_no_index}, {"strangers are refused first", test_strangers_first},
+	{"news of the book", test_news}, {"news of strangers", test_news_of_strangers},
+	{"a number that is free later", test_number_later},
 	{"reload by the difference", test_reload}, {"a plan in slices", test_slices},
 	{"a number that is still named", test_slot_of_the_gone},
 	{"a number that is waited for", test_slot_waited_for},

@@ -8,6 +8,7 @@
 #include "fake_net.h"
 #include "links/links.h"
 #include "log.h"
+#include "peers/book.h"
 #include "routes/rib.h"
 #include "routing/routing.h"
 #include "wire/udp6.h"
@@ -23,6 +24,7 @@ struct node {
 	struct xy_identity id;
 	struct xy_exchanges *exchanges;
 	struct xy_rib rib;
+	struct xy_book book;
 	struct xy_links *links;
 	struct xy_routing *routing;
 	struct xy_plan plan;
@@ -227,10 +229,12 @@ static void node_start(struct node *n, uint32_t epoch)
 						.arg = n};
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
 	CU_ASSERT_FATAL(xy_rib_init(&n->rib, &n->dp, SLOTS) == 0);
+	CU_ASSERT_FATAL(xy_book_init(&n->book, SLOTS) == 0);
 	struct xy_links_config links = {
 		.dp = &n->dp,
 		.exchanges = n->exchanges,
 		.rib = &n->rib,
+		.book = &n->book,
 		.identity = &n->id,
 		.max_peers = SLOTS,
 		.env = &n->env,
@@ -297,6 +301,7 @@ static void node_stop(struct node *n)
 	xy_links_destroy(n->links);
 	xy_exchanges_destroy(n->exchanges);
 	xy_rib_fini(&n->rib);
+	xy_book_fini(&n->book);
 	CU_ASSERT_EQUAL(n->dp.dangling, 0);
 	CU_ASSERT_EQUAL(fake_route_count(n->dp.route), 0);
 	xy_plan_free(&n->plan);
@@ -351,15 +356,15 @@ static struct xy_plan plan_of(const struct node *n, const char *top, const char 
 
 static void configure(struct node *n, const char *top, const char *peers[][2], unsigned count)
 {
-	struct xy_plan plan = plan_of(n, top, peers, count);
+	struct xy_plan old = n->plan;
 	struct xy_err err = {""};
-	int r = xy_links_apply(n->links, &plan, w.now, &err);
-	r = r ? r : xy_routing_apply(n->routing, &plan.config, w.now, &err);
+	n->plan = plan_of(n, top, peers, count);
+	int r = xy_links_apply(n->links, &n->plan, w.now, &err);
+	r = r ? r : xy_routing_apply(n->routing, &n->plan.config, w.now, &err);
 	if (r)
 		printf("\n  %s\n", err.text);
 	CU_ASSERT_FATAL(r == 0);
-	xy_plan_free(&n->plan);
-	n->plan = plan;
+	xy_plan_free(&old);
 }
 
 #define CONFIGURE(n, top, ...)                                                          \
@@ -377,11 +382,11 @@ static void configure(struct node *n, const char *top, const char *peers[][2], u
 
 static void begin(struct node *n, const char *top, const char *peers[][2], unsigned count)
 {
-	struct xy_plan plan = plan_of(n, top, peers, count);
-	CU_ASSERT_FATAL(xy_links_apply(n->links, &plan, w.now, NULL) == 0);
-	xy_routing_apply_stop(n->routing); // as the daemon does before it lets the old one go
-	xy_plan_free(&n->plan);
-	n->plan = plan;
+	struct xy_plan old = n->plan;
+	xy_routing_apply_stop(n->routing); // as the daemon does before another takes its place
+	n->plan = plan_of(n, top, peers, count);
+	CU_ASSERT_FATAL(xy_links_apply(n->links, &n->plan, w.now, NULL) == 0);
+	xy_plan_free(&old);
 	xy_routing_apply_begin(n->routing, &n->plan.config);
 }
 
