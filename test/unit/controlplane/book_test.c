@@ -246,6 +246,22 @@ static void test_model(void)
 	xy_book_fini(&w.book);
 }
 
+// As many as it was made for come without a call that moves them all.
+static void test_in_place(void)
+{
+	enum { PEERS = 1000 };
+	struct xy_book_peer p = {.source = XY_BOOK_CONFIG, .says = &w.says[0], .remote = &w.remote};
+	memset(&w, 0, sizeof(w));
+	CU_ASSERT_FATAL(xy_book_init(&w.book, PEERS) == 0);
+	const void *nodes = w.book.node, *entries = w.book.by_key.entry;
+	for (unsigned i = 0; i < PEERS; i++) {
+		memcpy(p.key.b, &i, sizeof(i));
+		CU_ASSERT_FATAL(xy_book_set(&w.book, &p) == 0);
+	}
+	CU_ASSERT(w.book.node == nodes && w.book.by_key.entry == entries);
+	xy_book_fini(&w.book);
+}
+
 // --- plans
 
 static struct xy_identity id;
@@ -339,6 +355,7 @@ int main(int argc, char **argv)
 	static const struct xy_unit_case cases[] = {
 		{"step by step", test_steps},
 		{"beside a model", test_model},
+		{"room for so many", test_in_place},
 		{"fed by plans", test_feed},
 	};
 	xy_log_init(XY_LOG_ERROR);

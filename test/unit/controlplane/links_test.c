@@ -1942,6 +1942,7 @@ static unsigned slices(unsigned from, unsigned to)
 	unsigned n = 0;
 	for (; xy_links_applying(A->links) && n < 1000; n++)
 		slice(from, to);
+	CU_ASSERT(!xy_links_applying(A->links));
 	CU_ASSERT_EQUAL(xy_links_apply_result(A->links, NULL), 0);
 	return n;
 }
