@@ -25,6 +25,7 @@ logged() { grep -q "$1" "$LAB/a.log"; }
 waits() { grep -q "$1" <<<"$(show a node | jq -r '.waiting_for[]')"; }
 nothing_late() { [ "$(show a node | jq '.waiting_for | length')" = 0 ]; }
 port_count() { show a ports | jq '.ports | length'; }
+port_taken() { in_node a ss -Hlun 'sport = :51822' | grep -q .; }
 works() { pings a "${LAB_ADDR[b]}"; }
 
 ports '{ address = "10.9.1.1"; }'
@@ -72,6 +73,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("", 51822))
 time.sleep(600)'
   taker=$LAB_SPAWNED
+  wait_for 20 port_taken
   ip -n a addr add 10.9.2.1/24 dev late0
   check_within 20 "what else is in its way is told, too" logged 'UDP port 51822 of 10.9.2.1 is taken'
   end_process "$taker" || true
