@@ -3,7 +3,6 @@
 
 #include "daemon.h"
 #include "interface.h"
-#include "restore.h"
 
 #include <stdlib.h>
 
@@ -220,13 +219,6 @@ static void routes_next(struct xy_daemon *d)
 	}
 }
 
-static void routes_back_say(struct xy_daemon *d)
-{
-	if (d->hostroutes->again.back)
-		xy_restore_routes_back(d, d->hostroutes->again.back);
-	d->hostroutes->again = (struct again){0};
-}
-
 void xy_hostroutes_again(struct xy_daemon *d)
 {
 	struct xy_hostlink_route own[2];
@@ -261,8 +253,6 @@ static bool routes_run(struct xy_daemon *d)
 	q->at = q->count = 0;
 	if (h->again.going)
 		routes_next(d);
-	if (!h->again.going && !q->count)
-		routes_back_say(d);
 	return h->again.going || q->count;
 }
 
@@ -271,9 +261,14 @@ xy_nsec xy_hostroutes_deadline(const struct xy_daemon *d)
 	return d->hostroutes && d->hostroutes->due ? 0 : XY_NEVER;
 }
 
-void xy_hostroutes_run(struct xy_daemon *d)
+unsigned xy_hostroutes_run(struct xy_daemon *d)
 {
-	d->hostroutes->due = routes_run(d);
+	struct xy_hostroutes *h = d->hostroutes;
+	h->due = routes_run(d);
+	unsigned back = h->due ? 0 : h->again.back;
+	if (!h->due)
+		h->again = (struct again){0};
+	return back;
 }
 
 // --- life

@@ -17,9 +17,10 @@ void xy_hostroutes_close(struct xy_daemon *d);
 
 void xy_hostroutes_again(struct xy_daemon *d); // those that are missing, in slices
 void xy_hostroutes_rest(struct xy_daemon *d);  // not, since the interface is gone
-// Changes are brought to the kernel, about 1 ms at a time.
+// Changes are brought to the kernel, about 1 ms at a time. Returns how many it had lost and has
+// again, once all are told.
 xy_nsec xy_hostroutes_deadline(const struct xy_daemon *d);
-void xy_hostroutes_run(struct xy_daemon *d);
+unsigned xy_hostroutes_run(struct xy_daemon *d);
 
 // Is a route for the prefix among those that the kernel is to have?
 bool xy_hostroutes_wants(const struct xy_daemon *d, const struct xy_prefix *p);

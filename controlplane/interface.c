@@ -2,7 +2,6 @@
 #include "interface.h"
 
 #include "daemon.h"
-#include "hostroutes.h"
 
 #include <net/if.h>
 #include <stdlib.h>
@@ -105,7 +104,7 @@ static unsigned address_count(const struct xy_daemon *d)
 	return 1 + d->plan.config.host.address_count;
 }
 
-static int addresses_add(struct xy_daemon *d, struct xy_err *err)
+int xy_interface_address(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = 0;
 	for (unsigned i = 0; i < address_count(d); i++) { // IPv6 may be off, IPv4 is not
@@ -136,7 +135,7 @@ int xy_interface_readdress(struct xy_daemon *d, struct xy_err *err)
 	return back;
 }
 
-static int configure(struct xy_daemon *d, struct xy_err *err)
+static int bring_up(struct xy_daemon *d, struct xy_err *err)
 {
 	d->interface->index = if_nametoindex(d->interface->name);
 	if (!d->interface->index)
@@ -150,64 +149,36 @@ static int configure(struct xy_daemon *d, struct xy_err *err)
 				  "or with --no-tun",
 				  d->interface->name);
 	xy_hostlink_routes_flush(&d->netlink, d->interface->index);
-	int r = addresses_add(d, err);
-	r = r ? r : xy_hostroutes_own_add(d, err);
-	return r == -EACCES ? 0
-			    : r; // IPv6 is switched off: what follows the kernel says so, and waits
+	return 0;
 }
 
-static int interface_make(struct xy_daemon *d, struct xy_err *err)
+int xy_interface_open(struct xy_daemon *d, struct xy_err *err)
 {
-	memcpy(d->interface->name, d->plan.config.host.name, sizeof(d->interface->name));
-	int r = xy_dp_host_open(d->dp, XY_DP_HOST_MAIN, d->interface->name, err);
+	struct xy_interface *f = d->interface ? d->interface : calloc(1, sizeof(*f));
+	if (!f)
+		return xy_err_set(err, ENOMEM, "no memory for the host interface");
+	d->interface = f;
+	memcpy(f->name, d->plan.config.host.name, sizeof(f->name));
+	int r = xy_dp_host_open(d->dp, XY_DP_HOST_MAIN, f->name, err);
 	if (r)
 		return r;
-	d->interface->open = true;
-	r = configure(d, err);
-	if (!r)
-		xy_hostqueue_begin(d);
-	return r;
+	f->open = true;
+	return bring_up(d, err);
 }
 
-static void interface_leave(struct xy_daemon *d)
+void xy_interface_close(struct xy_daemon *d)
 {
-	if (d->interface->open)
-		xy_dp_host_close(d->dp, XY_DP_HOST_MAIN); // the kernel's routes go with it
-	d->interface->open = false;
-	d->interface->index = d->interface->mtu = 0;
-	xy_hostroutes_rest(d);
+	struct xy_interface *f = d->interface;
+	if (f->open)
+		xy_dp_host_close(d->dp, XY_DP_HOST_MAIN);
+	f->open = false;
+	f->index = f->mtu = 0;
 }
 
-int xy_interface_up(struct xy_daemon *d, struct xy_err *err)
+void xy_interface_free(struct xy_daemon *d)
 {
-	if (d->no_tun || !d->plan.config.host.enabled)
-		return 0;
-	d->interface = calloc(1, sizeof(*d->interface));
-	if (!d->interface)
-		return xy_err_set(err, ENOMEM, "no memory for the host interface");
-	int r = interface_make(d, err);
-	r = r ? r : xy_hostroutes_follow(d, err);
-	if (r)
-		xy_interface_down(d);
-	return r;
-}
-
-int xy_interface_again(struct xy_daemon *d, struct xy_err *err)
-{
-	interface_leave(d);
-	int r = interface_make(d, err);
-	if (r)
-		interface_leave(d);
-	else
-		xy_hostroutes_again(d);
-	return r;
-}
-
-void xy_interface_down(struct xy_daemon *d)
-{
-	xy_hostroutes_close(d);
 	if (d->interface)
-		interface_leave(d);
+		xy_interface_close(d);
 	free(d->interface);
 	d->interface = NULL;
 }

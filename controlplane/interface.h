@@ -12,9 +12,12 @@
 struct xy_daemon;
 struct xy_interface;
 
-int xy_interface_up(struct xy_daemon *d, struct xy_err *err); // TUN, address, 200::/7
-void xy_interface_down(struct xy_daemon *d);
-int xy_interface_again(struct xy_daemon *d, struct xy_err *err); // it was deleted
+// The TUN, its MTU set, up, without routes that another of its name may have left; also once it was
+// closed. On an error it is the caller's to close or free.
+int xy_interface_open(struct xy_daemon *d, struct xy_err *err);
+int xy_interface_address(struct xy_daemon *d, struct xy_err *err); // -EACCES: IPv6 is off
+void xy_interface_close(struct xy_daemon *d);
+void xy_interface_free(struct xy_daemon *d);
 
 bool xy_interface_is_open(const struct xy_daemon *d);
 const char *xy_interface_name(const struct xy_daemon *d); // also of one that is gone; "": none yet

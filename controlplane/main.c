@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "cores.h"
 #include "discovery.h"
+#include "hostside.h"
 #include "interface.h"
 #include "kernel/underlay.h"
 #include "memory.h"
@@ -297,6 +298,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	int r = files_check(&d->plan.config, err);
 	r = r ? r : xy_loop_open(&d->loop, err);
 	r = r ? r : xy_runsocket_up(d, err); // first: it finds another of our name
+	r = r ? r : xy_show_register(d, err);
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	r = r ? r : dataplane_up(d, err);
 	r = r ? r : xy_ports_open(d, err);
@@ -307,7 +309,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : routing_up(d, err);
 	r = r ? r : peers_up(d, err);
 	r = r ? r : xy_informer_up(d, err);
-	r = r ? r : xy_interface_up(d, err);
+	r = r ? r : xy_hostside_up(d, err);
 	r = r ? r : xy_seats_take(d, err);
 	return r ? r : xy_dp_start(d->dp, err);
 }
@@ -318,7 +320,7 @@ static void down(struct xy_daemon *d, int code)
 		xy_server_close(d->telemetry);
 	xy_seats_leave(d);
 	xy_restore_close(d);
-	xy_interface_down(d);
+	xy_hostside_down(d);
 	xy_memory_close(d);
 	xy_informer_down(d);
 	xy_discovery_close(d);

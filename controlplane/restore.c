@@ -3,6 +3,7 @@
 
 #include "daemon.h"
 #include "hostroutes.h"
+#include "hostside.h"
 #include "interface.h"
 #include "pace.h"
 
@@ -157,7 +158,7 @@ static bool remake(struct xy_daemon *d)
 	struct xy_err err;
 	if (xy_interface_is_open(d))
 		gone_say(d);
-	if (xy_interface_again(d, &err)) {
+	if (xy_hostside_again(d, &err)) {
 		said(r, err.text);
 		look_at(d, xy_now() + AGAIN);
 		return false;
@@ -214,6 +215,8 @@ void xy_restore_run(struct xy_daemon *d)
 
 void xy_restore_routes_back(struct xy_daemon *d, unsigned n)
 {
+	if (!n)
+		return;
 	xy_log_warn("%s: the kernel lacked %u route%s of ours, and has %s now",
 		    xy_interface_name(d), n, n == 1 ? "" : "s", n == 1 ? "it" : "them");
 	count(d->restore);

@@ -18,5 +18,5 @@ xy_nsec xy_restore_deadline(const struct xy_daemon *d);
 void xy_restore_run(struct xy_daemon *d);
 // What is wrong with the host interface now, for people; NULL: nothing.
 const char *xy_restore_trouble(const struct xy_daemon *d);
-// n routes of ours that the kernel had lost are in it again.
+// n routes of ours that the kernel had lost are in it again, perhaps none.
 void xy_restore_routes_back(struct xy_daemon *d, unsigned n);

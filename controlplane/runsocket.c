@@ -42,7 +42,6 @@ static void around(void *arg, bool begins)
 int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = xy_server_create(&d->loop.uv, &d->telemetry, err);
-	r = r ? r : xy_show_register(d, err);
 	if (r)
 		return r;
 	xy_server_around(d->telemetry, around, d);

@@ -110,7 +110,7 @@ static void kernel_run(void *arg, xy_nsec now)
 	if (xy_ports_deadline(d) <= now) // it leaves a pause, in which routes have their turn
 		xy_ports_run(d, now);
 	else if (xy_hostroutes_deadline(d) <= now)
-		xy_hostroutes_run(d);
+		xy_restore_routes_back(d, xy_hostroutes_run(d));
 }
 
 static xy_nsec shows_deadline(void *arg, xy_nsec now)

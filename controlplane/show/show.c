@@ -365,17 +365,6 @@ static json_t *show_ports(void *arg, struct xy_request *q)
 	return xy_tell_ports(&(struct xy_fields_ports){.ports = list, .hosts = host_json(d)});
 }
 
-int xy_show_register_all(struct xy_daemon *d, const struct xy_show_reply *v, unsigned count)
-{
-	int r = 0;
-	for (unsigned i = 0; !r && i < count; i++) {
-		const struct xy_reply *as = xy_reply_find(v[i].name);
-		r = as ? xy_server_register(d->telemetry, as->command, as->help, v[i].handler, d)
-		       : -ENOENT;
-	}
-	return r;
-}
-
 int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 {
 	static const struct xy_show_reply reply[] = {

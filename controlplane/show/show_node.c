@@ -225,7 +225,8 @@ static void fill_clients(struct xy_fields_node *f, const struct xy_daemon *d)
 	f->telemetry_clients_ended = (int64_t)ended;
 }
 
-json_t *xy_show_node_now(const struct xy_daemon *d)
+// Of peers: as counted last.
+static json_t *node_now(const struct xy_daemon *d)
 {
 	const struct xy_prefix prefix = xy_key_prefix(&d->id.x25519);
 	struct xy_fields_node f = {.peering = peering_text[d->plan.config.peering],
@@ -247,8 +248,9 @@ json_t *xy_show_node_now(const struct xy_daemon *d)
 json_t *xy_show_node(void *arg, struct xy_request *q)
 {
 	struct xy_daemon *d = arg;
+	d->tally.answer = node_now;
 	if (!q->ticket || xy_tally_ask(d, q->ticket)) // nobody's: what was counted last
-		return xy_show_node_now(d);
+		return node_now(d);
 	q->later = true;
 	return NULL;
 }

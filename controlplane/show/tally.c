@@ -77,6 +77,6 @@ void xy_tally_run(struct xy_daemon *d)
 		return;
 	for (unsigned i = 0; i < t->tickets; i++)
 		if (xy_server_waits(d->telemetry, t->ticket[i]))
-			xy_server_answer(d->telemetry, t->ticket[i], xy_show_node_now(d));
+			xy_server_answer(d->telemetry, t->ticket[i], t->answer(d));
 	t->tickets = 0;
 }

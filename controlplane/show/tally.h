@@ -22,12 +22,13 @@ struct xy_tally {
 	struct xy_tally_count going;
 	bool is_going;
 	unsigned at;
+	struct json_t *(*answer)(const struct xy_daemon *d);
 	uint64_t ticket[XY_SERVER_CLIENTS]; // of requests that wait for its end
 	unsigned tickets;
 };
 
-// Counts anew. True: it is done, with few peers at once. False: ticket is answered later with
-// what xy_show_node_now says; 0 is nobody's.
+// Counts anew. True: it is done, with few peers at once. False: ticket is answered later with what
+// t->answer says; 0 is nobody's.
 bool xy_tally_ask(struct xy_daemon *d, uint64_t ticket);
 // A slice, as a seat's.
 xy_nsec xy_tally_deadline(const struct xy_daemon *d);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # No source file of a library needs one that needs it, by whatever way round: by the symbols of its
 # objects. Prints a circle as tsort finds it; exit code 1 when there is one.
-#   circles_test.sh ARCHIVE [FILE:FILE...]      needs that are allowed, to end circles that must be
+#   circles_test.sh ARCHIVE [FILE:FILE...]      needs that are allowed, to end circles that must be. ARCHIVE may be a
+#                                               pattern for object files, quoted
 set -u
 archive=$1
 shift
@@ -24,8 +25,9 @@ printf '%s\n' 'a T f' 'a U g' 'b T g' 'b U h' 'c T h' | needs | straight >/dev/n
 printf '%s\n' 'a T f' 'a U g' 'b T g' 'b U h' 'c T h' 'c U f' | needs | straight >/dev/null &&
   { echo "a circle was not seen"; exit 1; }
 
-# ARCHIVE:FOLDER/FILE.c.o:ADDRESS TYPE SYMBOL
-list=$(nm -A "$archive" | sed -E 's/^[^:]*:([^:]*\/)?([^:\/]*)\.c\.o: *[0-9a-f]* ([A-Za-z]) /\2 \3 /' | needs)
+# [ARCHIVE:]FOLDER/FILE.c.o:ADDRESS TYPE SYMBOL
+# shellcheck disable=SC2086 # a pattern
+list=$(nm -A $archive | sed -E 's/^([^:]*:)?([^:]*\/)?([^:\/]*)\.c\.o: *[0-9a-f]* ([A-Za-z]) /\3 \4 /' | needs)
 [ "$(wc -l <<<"$list")" -ge 10 ] || { echo "$archive: hardly a file needs another: is nm read right?"; exit 1; }
 for allowed in "$@"; do
   grep -qx "${allowed/:/ }" <<<"$list" || { echo "$allowed is allowed, but not there any more"; exit 1; }
