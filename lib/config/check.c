@@ -361,5 +361,6 @@ void xy_config_check(struct xy_config_reader *r, const config_setting_t *root)
 		check_own_interface(r, root);
 	check_peers(r, root, peers ? peers : root);
 	check_routes(r, root, routes ? routes : root);
+	xy_config_allow_check(r, root);
 	check_prefixes(r, root, peers, routes);
 }

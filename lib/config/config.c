@@ -46,6 +46,7 @@ void xy_config_free(struct xy_config *c)
 	}
 	notes_free(&c->errors);
 	notes_free(&c->warnings);
+	free(c->allow.v);
 	free(c->routing.announce.v);
 	free(c->routing.accept);
 	if (c->peers)

@@ -23,6 +23,7 @@ enum {
 	XY_CONFIG_INTERFACES = 16, // that nodes are looked for on
 	XY_CONFIG_NOTES = 32,	   // errors, and warnings, that are said of one file
 	XY_CONFIG_OPEN_PEERS = 256,
+	XY_CONFIG_ALLOW = 256, // entries of host.allow
 };
 
 #define XY_PORT_DEFAULT 51820
@@ -108,6 +109,20 @@ struct xy_config_route {
 	int line;
 };
 
+// What the mesh may reach of this host: a protocol's ports, from some or from all.
+enum xy_config_from { XY_FROM_ALL, XY_FROM_PEER, XY_FROM_PREFIX };
+struct xy_config_allow {
+	bool udp;	    // or TCP
+	uint16_t low, high; // ports; low 0: all of them
+	enum xy_config_from from;
+	unsigned peer;		 // index into peers: its /64, of a leaf its `allowed`
+	struct xy_prefix prefix; // written as such, or the /64 of a key that is no peer's
+	int line;
+};
+
+// Can a text of nftables hold the interface's name? It knows no escapes, and * at its end is many.
+bool xy_config_name_fits(const char *interface);
+
 struct xy_config {
 	char key_file[4096]; // default /etc/xylem/key
 	char state[3800];    // the state folder; "": the instance's in /var/lib/xylem
@@ -125,6 +140,11 @@ struct xy_config {
 		struct xy_prefix addresses[16]; // address with its length, host bits kept
 	} host;
 	int host_line; // of its addresses
+	struct {
+		bool all; // there are no rules
+		unsigned count;
+		struct xy_config_allow *v;
+	} allow; // host.allow, which a reload may change
 
 	struct {
 		unsigned count;	    // default 1

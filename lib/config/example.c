@@ -40,7 +40,7 @@ static void write_key(FILE *to, const struct xy_config_key *k, int depth)
 		return;
 	}
 	indent(to, depth);
-	if (!k->group) {
+	if (!k->group || k->type == XY_CONFIG_MIXED) {
 		fprintf(to, "%s = %s;\n", k->name, k->sample ? k->sample : k->def);
 		return;
 	}

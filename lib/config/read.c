@@ -23,6 +23,7 @@ static const char *const wanted_names[] = {
 	[XY_CONFIG_STRINGS] = "a list of strings: [ \"a\", \"b\" ]",
 	[XY_CONFIG_GROUP] = "a group: { key = value; }",
 	[XY_CONFIG_GROUPS] = "a list of groups: ( { key = value; }, { ... } )",
+	[XY_CONFIG_MIXED] = "a list of strings and groups: ( \"a\", { key = value; } ), or a word",
 };
 
 // The schema is four levels deep, and only settings that it knows (or their children) are named.
@@ -210,6 +211,8 @@ static bool type_fits(const config_setting_t *s, enum xy_config_type type)
 		return config_setting_is_group(s);
 	case XY_CONFIG_GROUPS: // [ ] is libconfig's empty array as well
 		return config_setting_is_list(s) || (is_list(s) && config_setting_length(s) == 0);
+	case XY_CONFIG_MIXED:
+		return is_list(s) || (s->type == CONFIG_TYPE_STRING && s->value.sval);
 	case XY_CONFIG_INTS:
 	case XY_CONFIG_STRINGS:
 		return is_list(s);
@@ -325,6 +328,7 @@ static int read_value(struct xy_config_reader *r, const config_setting_t *s,
 	case XY_CONFIG_GROUP:
 		return xy_config_group_read(r, s, k->group, (char *)base + k->offset);
 	case XY_CONFIG_GROUPS: // the store function has the array
+	case XY_CONFIG_MIXED:
 		return 0;
 	}
 	return 0;

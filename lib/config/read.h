@@ -55,6 +55,14 @@ int xy_config_groups_read(struct xy_config_reader *r, const config_setting_t *s,
 int xy_config_prefix_read(struct xy_config_reader *r, const config_setting_t *s,
 			  struct xy_prefix *out);
 
+// allow.c: host.allow. From whom is looked up once all peers are known.
+int xy_config_allow_read(struct xy_config_reader *r, const config_setting_t *s,
+			 const struct xy_config_group *g);
+int xy_config_allow_port(struct xy_config_reader *r, const config_setting_t *s,
+			 struct xy_config_allow *out);
+void xy_config_allow_check(struct xy_config_reader *r, const config_setting_t *root);
+void xy_config_allow_weigh(struct xy_config_reader *r, const config_setting_t *root);
+
 // check.c: what no key can say by itself.
 void xy_config_check(struct xy_config_reader *r, const config_setting_t *root);
 

@@ -147,7 +147,7 @@ static int read_port(struct xy_config_reader *r, const config_setting_t *s,
 	return ret ? ret : check_port(r, s, p);
 }
 
-static const struct xy_config_group accept_group, port_group, peer_group, route_group;
+static const struct xy_config_group accept_group, allow_group, port_group, peer_group, route_group;
 
 static int store_ports(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
@@ -233,6 +233,16 @@ static int store_host_addresses(struct xy_config_reader *r, const config_setting
 	c->host.address_count = (unsigned)n;
 	c->host_line = n ? (int)config_setting_source_line(s) : 0;
 	return ret;
+}
+
+static int store_allow(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return xy_config_allow_read(r, s, &allow_group);
+}
+
+static int store_allow_port(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return xy_config_allow_port(r, s, base);
 }
 
 // cpus comes after count in the table; without a count it says it.
@@ -597,6 +607,21 @@ static const struct xy_config_key host_keys[] = {
 	{.name = "addresses", .type = XY_CONFIG_STRINGS, .def = "[ ]",
 	 .sample = "[ \"10.1.0.1/24\" ]", .store = store_host_addresses,
 	 .help = "More addresses for it, with prefix length: IPv4, or others of our own /64."},
+	{.name = "allow", .type = XY_CONFIG_MIXED, .def = "( )",
+	 .sample = "( \"tcp/22\", { port = \"udp/53\"; from = \"relay\"; } )",
+	 .group = &allow_group, .store = store_allow,
+	 .help = "What the mesh may reach of this host, besides ping and answers to it; \"all\": "
+		 "everything."},
+};
+
+static const struct xy_config_key allow_keys[] = {
+	{.name = "port", .type = XY_CONFIG_STRING, .required = true, .sample = "\"udp/53\"",
+	 .store = store_allow_port,
+	 .help = "tcp or udp, alone for all ports, or with one or a range: \"udp/1000-2000\"."},
+	// stored by allow.c, once all peers are known
+	{.name = "from", .type = XY_CONFIG_STRING, .sample = "\"relay\"",
+	 .help = "From whom alone: a peer's name (of a leaf: its allowed), a node's public key, or a "
+		 "prefix."},
 };
 
 static const struct xy_config_key worker_keys[] = {
@@ -726,6 +751,7 @@ static const struct xy_config_key discovery_keys[] = {
 };
 
 static const struct xy_config_group discovery_group = GROUP("discovery", discovery_keys);
+static const struct xy_config_group allow_group = GROUP("allow", allow_keys);
 static const struct xy_config_group host_group = GROUP("host", host_keys);
 static const struct xy_config_group worker_group = GROUP("workers", worker_keys);
 static const struct xy_config_group log_group = GROUP("log", log_keys);
@@ -811,6 +837,7 @@ const char *xy_config_type_str(const struct xy_config_key *k, char *buf, size_t 
 		[XY_CONFIG_STRINGS] = "list of strings",
 		[XY_CONFIG_GROUP] = "group",
 		[XY_CONFIG_GROUPS] = "list of groups",
+		[XY_CONFIG_MIXED] = "list of strings and groups, or \"all\"",
 	};
 	if (k->choices)
 		describe_choices(k, buf, size);

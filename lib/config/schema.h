@@ -18,6 +18,7 @@ enum xy_config_type {
 	XY_CONFIG_STRINGS, // [ "a", "b" ]
 	XY_CONFIG_GROUP,   // { key = value; ... }
 	XY_CONFIG_GROUPS,  // ( { ... }, { ... } )
+	XY_CONFIG_MIXED,   // "word", or ( "a", { ... } )
 };
 
 // Sees a value of the right type and range; base is the struct that the group fills.

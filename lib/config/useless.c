@@ -63,6 +63,7 @@ static const struct {
 } switched[] = {
 	{"host", "name", no_interface, "tun = false, so there is no interface"},
 	{"host", "mtu", no_interface, "tun = false, so there is no interface"},
+	{"host", "allow", no_interface, "tun = false, so nothing of this host is reached that way"},
 	{"node_info", "name", tells_nothing, "node_info.enabled = false, so nothing is told"},
 	{"node_info", "neighbours", tells_nothing, "node_info.enabled = false, so nothing is told"},
 	{"node_info", "version", tells_nothing, "node_info.enabled = false, so nothing is told"},
@@ -294,4 +295,5 @@ void xy_config_weigh(struct xy_config_reader *r, const config_setting_t *root)
 	weigh_accepted(r, xy_config_member(routing, "accept"));
 	weigh_interfaces(r, xy_config_member(xy_config_member(root, "discovery"), "interfaces"));
 	weigh_limits(r, root);
+	xy_config_allow_weigh(r, root);
 }

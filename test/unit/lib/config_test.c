@@ -313,6 +313,59 @@ static const struct {
 	/*100*/
 	{"ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; checksum = \"no\"; } );",
 	 "1: ports.[0].checksum: ", "none of \"full\", \"none\""},
+	/*101*/
+	{"host = { allow = ( \"tcp/22\", \"udp\", \"tcp\", { port = \"udp/1000-2000\"; } ); };",
+	 NULL, NULL},
+	/*102*/ {"host = { allow = \"all\"; };", NULL, NULL},
+	/*103*/ {"host = { allow = [ \"tcp/1\", \"udp/65535\" ]; };", NULL, NULL},
+	/*104*/ {"host = { allow = \"tcp/22\"; };", "1: host.allow: ", "write \"all\", or a list"},
+	/*105*/ {"host = { allow = true; };", "1: host.allow: ", "is a boolean; write a list"},
+	/*106*/
+	{"host = { allow = ( \"tcp/22\",\n\"tcp/0\" ); };",
+	 "2: host.allow.[1]: ", "\"tcp/0\" names no ports; write a number from 1 to 65535"},
+	/*107*/ {"host = { allow = ( \"tcp/65536\" ); };", "1: host.allow.[0]: ", "names no ports"},
+	/*108*/ {"host = { allow = ( \"tcp/022\" ); };", "1: host.allow.[0]: ", "names no ports"},
+	/*109*/ {"host = { allow = ( \"tcp/9-8\" ); };", "1: host.allow.[0]: ", "names no ports"},
+	/*110*/ {"host = { allow = ( \"tcp/1-\" ); };", "1: host.allow.[0]: ", "names no ports"},
+	/*111*/ {"host = { allow = ( \"tcp/\" ); };", "1: host.allow.[0]: ", "names no ports"},
+	/*112*/ {"host = { allow = ( \"tcp 22\" ); };", "1: host.allow.[0]: ", "names no ports"},
+	/*113*/
+	{"host = { allow = ( \"tcp/22 accept; policy drop\" ); };",
+	 "1: host.allow.[0]: ", "names no ports"},
+	/*114*/
+	{"host = { allow = ( \"ssh\" ); };", "1: host.allow.[0]: ", "is no protocol with a port"},
+	/*115*/
+	{"host = { allow = ( \"22\" ); };", "1: host.allow.[0]: ", "is no protocol with a port"},
+	/*116*/ {"host = { allow = ( \"icmp\" ); };", "1: host.allow.[0]: ", "needs no entry"},
+	/*117*/ {"host = { allow = ( \"all\" ); };", "1: host.allow.[0]: ", "stands alone"},
+	/*118*/
+	{"host = { allow = ( 22 ); };", "1: host.allow.[0]: ", "neither a string nor a group"},
+	/*119*/
+	{"host = { allow = ( { from = \"a\"; } ); }; peers = ( " P1 " );",
+	 "1: host.allow.[0].port: ", "missing; add: port = "},
+	/*120*/
+	{"host = { allow = ( { port = \"tcp/22\";\nfrom = \"b\"; } ); };\npeers = ( " P1 " );",
+	 "2: host.allow.[0].from: ", "\"b\" is nobody: no peer has that name"},
+	/*121*/
+	{"host = { allow = ( { port = \"tcp/22\"; from = \"10.0.0.1/8\"; } ); };",
+	 "1: host.allow.[0].from: ", "has host bits set; write \"10.0.0.0/8\""},
+	/*122*/
+	{"host = { allow = ( { port = \"tcp/22\"; from = \"0.0.0.0/0 accept\"; } ); };",
+	 "1: host.allow.[0].from: ", "no prefix"},
+	/*123*/
+	{"host = { allow = ( { port = \"tcp/22\"; from = \"\"; } ); };",
+	 "1: host.allow.[0].from: ", "is nobody"},
+	/*124*/
+	{"host = { allow = ( { port = \"tcp/22\"; frm = \"a\"; } ); };",
+	 "1: host.allow.[0].frm: ", "did you mean `from`?"},
+	/*125*/
+	{"host = { name = \"x\\\"; drop\"; };", "1: host.name: ", "no interface name"},
+	/*126*/
+	{"host = { name = \"x\\\"y\"; };", "1: host.name: ", "no rule of the firewall can hold"},
+	/*127*/
+	{"host = { name = \"x*\"; };", "1: host.name: ", "set allow = \"all\""},
+	/*128*/ {"host = { name = \"x*\"; allow = \"all\"; };", NULL, NULL},
+	/*129*/ {"tun = false; host = { name = \"x*\"; };", NULL, NULL},
 };
 
 static void parse(const char *text, struct xy_config *c)
@@ -405,6 +458,25 @@ static const struct {
 	 {"2: routing.announce.[1]: has no effect: it stands",
 	  "4: routing.accept.[1]: has no effect: the same key"}},
 	{"max_sessions = 16;\npeers = ( " P1 " );", 0, {0}},
+	{"tun = false;\nhost = { allow = ( \"tcp/22\" ); };",
+	 1,
+	 {"2: host.allow: has no effect: tun = false"}},
+	{"host = { allow = (\n\"tcp/22\",\n\"tcp/22\", \"udp/22\" ); };",
+	 1,
+	 {"3: host.allow.[1]: has no effect: the entry in line 2"}},
+	{"host = { allow = (\n{ port = \"tcp/22\"; from = \"a\"; },\n\"tcp\" ); }; peers = ( " P1
+	 " );",
+	 1,
+	 {"2: host.allow.[0]: has no effect: the entry in line 3"}},
+	{"host = { allow = (\n{ port = \"tcp/22\"; from = \"a\"; },\n{ port = \"tcp/22\"; from = "
+	 "\"" K1 "\"; } ); };\npeers = ( " P1 " );",
+	 1,
+	 {"3: host.allow.[1]: has no effect: the entry in line 2"}},
+	{"host = { allow = ( { port = \"tcp/22\"; from = \"10.0.0.0/8\"; },\n{ port = \"tcp/22\"; "
+	 "from = "
+	 "\"10.1.0.0/16\"; },\n{ port = \"tcp/20-30\"; from = \"10.1.0.0/16\"; } ); };",
+	 1,
+	 {"2: host.allow.[1]: has no effect: the entry in line 1"}},
 };
 
 static void check_useless(size_t i)
