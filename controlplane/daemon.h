@@ -30,6 +30,7 @@
 
 struct json_t;
 struct xy_hostroutes;
+struct xy_inbound;
 struct xy_interface;
 struct xy_memory;
 struct xy_ports;
@@ -95,6 +96,7 @@ struct xy_daemon {
 	struct xy_interface *interface;
 	struct xy_hostroutes *hostroutes;
 	struct xy_restore *restore;
+	struct xy_inbound *inbound;
 	struct xy_hostqueue hostqueue;
 
 	// loop
@@ -141,8 +143,9 @@ void xy_informer_reload(struct xy_daemon *d);
 int xy_publish_start(struct xy_daemon *d, struct xy_err *err); // a first time; then when asked
 void xy_publish_stop(void);				       // before the loop closes
 
-// --- show.c, show_mesh.c, show_routing.c
+// --- show.c, show_mesh.c, show_policy.c, show_routing.c
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);
+int xy_show_policy_register(struct xy_daemon *d);  // -errno
 int xy_show_mesh_register(struct xy_daemon *d);	   // -errno
 int xy_show_routing_register(struct xy_daemon *d); // -errno
 // What a peer is doing, in a word or two: the same wherever it is told.

@@ -8,6 +8,7 @@
 #include "cores.h"
 #include "discovery.h"
 #include "hostside.h"
+#include "inbound.h"
 #include "interface.h"
 #include "kernel/underlay.h"
 #include "memory.h"
@@ -44,7 +45,7 @@ static const char usage[] =
 	"      --peer [KEY@]HOST:PORT\n"
 	"                     one more peer; without its key it is asked for, and pinned\n"
 	"      --autoconf     find nodes on the LAN, and be found\n"
-	"      --check        check config and key, touch nothing\n"
+	"      --check        check config and key, print the rules of host.allow, touch nothing\n"
 	"      --no-tun       no host interface: relay only, needs no privileges\n"
 	"      --version\n"
 	"      --help\n";
@@ -309,6 +310,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : routing_up(d, err);
 	r = r ? r : peers_up(d, err);
 	r = r ? r : xy_informer_up(d, err);
+	r = r ? r : xy_inbound_up(d, err);
 	r = r ? r : xy_hostside_up(d, err);
 	r = r ? r : xy_seats_take(d, err);
 	return r ? r : xy_dp_start(d->dp, err);
@@ -321,6 +323,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_seats_leave(d);
 	xy_restore_close(d);
 	xy_hostside_down(d);
+	xy_inbound_down(d);
 	xy_memory_close(d);
 	xy_informer_down(d);
 	xy_discovery_close(d);
@@ -351,6 +354,11 @@ static void down(struct xy_daemon *d, int code)
 static void say_ready(const struct xy_daemon *d)
 {
 	char addr[XY_ADDR_STRLEN], key[XY_KEY_STRLEN];
+	char policy[sizeof(struct xy_err) + 32];
+	if (xy_inbound_is_enforced(d))
+		xy_log_info("%s: what the mesh may reach of this host: %s (ping and answers to it "
+			    "always; host.allow says what else)",
+			    xy_interface_name(d), xy_inbound_word(d, policy, sizeof(policy)));
 	xy_log_info("ready: %s, address %s, key %s, peers: %u, interface: %s, workers: %u, %s",
 		    d->name, xy_addr_str(&d->id.addr, addr), xy_key_str(&d->id.x25519, key),
 		    xy_links_count(d->links),
@@ -384,6 +392,23 @@ static void print_notes(const struct xy_config_notes *n, const char *before, con
 		fprintf(stderr, "%s%s\n", before, n->v[i].text);
 	if (n->more)
 		fprintf(stderr, "%sand %u more %s\n", before, n->more, of_what);
+}
+
+// What would be made of host.allow. A key that is not known yet is asked for by a running daemon.
+static void print_rules(const struct xy_daemon *d)
+{
+	const struct xy_config *c = &d->plan.config;
+	const struct xy_policy_of of = {
+		.instance = d->name, .interface = c->host.name, .config = c};
+	char *text = NULL, port[XY_POLICY_PORT_LEN], from[XY_POLICY_FROM_LEN];
+	if (d->no_tun || !c->host.enabled || xy_policy_text(&of, &text, NULL))
+		return;
+	for (unsigned i = 0; i < c->allow.count; i++)
+		if (xy_policy_waits(&of, i))
+			printf("# %s from %s: when its key is known\n",
+			       xy_policy_port_str(c, i, port), xy_policy_from_str(c, i, from));
+	fputs(text ? text : "# host.allow is \"all\": no rules\n", stdout);
+	free(text);
 }
 
 // error: the only one, where the file has none of its own.
@@ -423,6 +448,8 @@ int main(int argc, char **argv)
 	r = r ? r : xy_clock_from_environment(&d.clock_offset, &err);
 	r = r ? r : config_read(&d, !o.check, &err);
 	if (r || o.check) {
+		if (o.check && !r)
+			print_rules(&d);
 		if (o.check)
 			say_checked(&d.plan.config, r ? err.text : NULL);
 		else if (!xy_plan_refused(&d.plan, ""))

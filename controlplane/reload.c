@@ -3,6 +3,7 @@
 
 #include "cores.h"
 #include "daemon.h"
+#include "inbound.h"
 #include "interface.h"
 #include "memory.h"
 #include "notify.h"
@@ -173,6 +174,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 	d->reloads.enforcing = XY_ENFORCING_LINKS;
 	xy_routing_apply_stop(d->routing); // it was at a plan that is gone
 	xy_join_apply(d->join, &d->plan, xy_now());
+	xy_inbound_update(d);
 	xy_links_apply_begin(d->links, &d->plan);
 }
 
@@ -191,6 +193,31 @@ static void refused(struct xy_daemon *d, const struct reload *r)
 	reload_note(d, &all);
 }
 
+static void decide(struct reload *r, bool good, bool cancelled)
+{
+	struct xy_daemon *d = r->d;
+	if (good && !d->loop.stopping)
+		take_over(d, &r->plan);
+	else if (!good && !cancelled)
+		refused(d, r);
+	if (!good || d->loop.stopping)
+		xy_plan_free(&r->plan);
+	sodium_memzero(r, sizeof(*r));
+	free(r);
+	if (d->reloads.enforcing == XY_ENFORCING_NONE)
+		reload_end(d);
+}
+
+// Its rules for what the mesh may reach are in force, or the old ones are, and then all else of the
+// old config as well.
+static void rules_done(void *arg, const struct xy_err *why)
+{
+	struct reload *r = arg;
+	if (why)
+		xy_err_set(&r->err, EIO, "host.allow: %.400s", why->text);
+	decide(r, !why, false);
+}
+
 static void reload_done(uv_work_t *req, int status)
 {
 	struct reload *r = (struct reload *)req;
@@ -199,16 +226,8 @@ static void reload_done(uv_work_t *req, int status)
 	xy_loop_begin(&d->loop);
 	if (good && r->key.text[0])
 		xy_log_warn("reload: %s", r->key.text);
-	if (good && !d->loop.stopping)
-		take_over(d, &r->plan);
-	else if (!good && !status)
-		refused(d, r);
-	if (!good || d->loop.stopping)
-		xy_plan_free(&r->plan);
-	sodium_memzero(r, sizeof(*r));
-	free(r);
-	if (d->reloads.enforcing == XY_ENFORCING_NONE)
-		reload_end(d);
+	if (!good || d->loop.stopping || !xy_inbound_change(d, &r->plan.config, rules_done, r))
+		decide(r, good, status);
 	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 }
 

@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "hostroutes.h"
 #include "hostside.h"
+#include "inbound.h"
 #include "interface.h"
 #include "pace.h"
 
@@ -210,6 +211,7 @@ void xy_restore_run(struct xy_daemon *d)
 		if (is_up(d, &now))
 			put_back(d, &now);
 	}
+	xy_inbound_update(d); // it may have another name
 	fight_say(d, xy_now());
 }
 

@@ -3,6 +3,7 @@
 #include "daemon.h"
 #include "discovery.h"
 #include "hostroutes.h"
+#include "inbound.h"
 #include "join/join.h"
 #include "memory.h"
 #include "notify.h"
@@ -98,6 +99,7 @@ static xy_nsec kernel_deadline(void *arg, xy_nsec now)
 {
 	const struct xy_daemon *d = arg;
 	xy_nsec at = xy_restore_deadline(d);
+	at = xy_inbound_deadline(d) < at ? xy_inbound_deadline(d) : at;
 	at = xy_ports_deadline(d) < at ? xy_ports_deadline(d) : at;
 	return xy_hostroutes_deadline(d) < at ? xy_hostroutes_deadline(d) : at;
 }
@@ -107,6 +109,8 @@ static void kernel_run(void *arg, xy_nsec now)
 	struct xy_daemon *d = arg;
 	if (xy_restore_deadline(d) <= now)
 		xy_restore_run(d);
+	if (xy_inbound_deadline(d) <= now)
+		xy_inbound_run(d);
 	if (xy_ports_deadline(d) <= now) // it leaves a pause, in which routes have their turn
 		xy_ports_run(d, now);
 	else if (xy_hostroutes_deadline(d) <= now)
@@ -202,6 +206,7 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_runsocket_tend(d);
 	xy_memory_note(d);
 	xy_ports_second(d);
+	xy_inbound_second(d);
 	xy_discovery_second(d);
 	xy_tick_arm(t, may_rest(d, packets), xy_now(), xy_awake());
 }
@@ -326,6 +331,7 @@ int xy_seats_take(struct xy_daemon *d, struct xy_err *err)
 	r = xy_publish_start(d, err);
 	r = r ? r : xy_ports_start(d, err);
 	r = r ? r : xy_restore_start(d, err);
+	r = r ? r : xy_inbound_start(d, err);
 	r = r ? r : xy_discovery_start(d, err);
 	if (!r)
 		xy_resume_start(d);
@@ -362,6 +368,7 @@ void xy_seats_leave(struct xy_daemon *d)
 		xy_routing_quit(d->routing);
 	xy_publish_stop();
 	xy_discovery_stop(d);
+	xy_inbound_stop(d);
 	xy_resume_stop(d);
 	xy_loop_close(&d->loop, wait_on, &l);
 }

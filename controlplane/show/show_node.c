@@ -2,6 +2,7 @@
 // What the telemetry socket tells of the node itself, and what its operator should know.
 #include "daemon.h"
 #include "hostroutes.h"
+#include "inbound.h"
 #include "interface.h"
 
 #include "base/bytes.h"
@@ -142,6 +143,7 @@ static json_t *warnings(const struct xy_daemon *d)
 	     "the kernel drops packets of this host before a worker sees them: show ports, host");
 	warn(list, xy_runsocket_missing(d), xy_runsocket_missing(d));
 	warn(list, xy_restore_trouble(d), xy_restore_trouble(d));
+	warn(list, xy_inbound_trouble(d), xy_inbound_trouble(d));
 	return list;
 }
 
@@ -225,10 +227,18 @@ static void fill_clients(struct xy_fields_node *f, const struct xy_daemon *d)
 	f->telemetry_clients_ended = (int64_t)ended;
 }
 
+static int64_t refused_packets(const struct xy_daemon *d)
+{
+	struct xy_nft_count v[XY_POLICY_COUNTERS];
+	bool there = xy_inbound_counts(d, v);
+	return or_null(there, there ? v[XY_POLICY_REFUSED].packets : 0);
+}
+
 // Of peers: as counted last.
 static json_t *node_now(const struct xy_daemon *d)
 {
 	const struct xy_prefix prefix = xy_key_prefix(&d->id.x25519);
+	char policy[sizeof(struct xy_err) + 32];
 	struct xy_fields_node f = {.peering = peering_text[d->plan.config.peering],
 				   .state_folder = xy_state_folder(d->state),
 				   .pinned_keys = xy_state_pins(d->state),
@@ -237,7 +247,9 @@ static json_t *node_now(const struct xy_daemon *d)
 				   .joining = joining(d->join),
 				   .discovery = discovery(d),
 				   .waiting_for = waiting(d),
-				   .warnings = warnings(d)};
+				   .warnings = warnings(d),
+				   .policy = xy_inbound_word(d, policy, sizeof(policy)),
+				   .refused_packets = refused_packets(d)};
 	fill_identity(&f, d, &prefix);
 	fill_counts(&f, d);
 	fill_lag(&f, d);

@@ -50,8 +50,13 @@
 	  "taken")                                                                   \
 	L(joining, LIST, joining, 33, "peers of the config without a key")           \
 	X(discovery, TEXTS, INFO, 26, "interfaces on which nodes are looked for")    \
-	X(waiting_for, TEXTS, INFO, 31, "what was late or went away")                \
-	X(warnings, TEXTS, INFO, 32, "what the operator should know")
+	X(waiting_for, TEXTS, INFO, 34, "what was late or went away")                \
+	X(warnings, TEXTS, INFO, 35, "what the operator should know")                \
+	X(policy, TEXT, INFO, 31,                                                    \
+	  "what the mesh may reach of this host: `deny`, `deny but N rules`, "       \
+	  "`all open`, `no host interface`, or `not enforced:` and why")             \
+	X(refused_packets, COUNT, COUNTER, 32,                                       \
+	  "by it, since its rules were made; null: there are none")
 
 #define XY_FIELDS_JOINING(X, L)                                     \
 	X(peer, TEXT, LABEL, 1, "its name in the config")           \
@@ -166,6 +171,20 @@
 	X(tx_bytes, TRAFFIC, COUNTER, 7, "their bytes")                                     \
 	X(rx_missed, COUNT, COUNTER, 8, "the kernel dropped them before a worker saw them") \
 	X(tx_errors, COUNT, COUNTER, 9, "that the kernel did not take")
+
+#define XY_FIELDS_POLICY(X, L)                                                        \
+	X(policy, TEXT, INFO, 1, "what the mesh may reach of this host, as in node")  \
+	X(interface, TEXT, LABEL, 2, "by which that comes, or null")                  \
+	X(table, TEXT, INFO, 3, "of nftables, family inet, that holds this; or null") \
+	L(rules, LIST, policy_rule, 4, "in their order: the first that fits decides")
+
+#define XY_FIELDS_POLICY_RULE(X, L)                                                          \
+	X(rule, NUMBER, LABEL, 1, "its number")                                              \
+	X(what, TEXT, INFO, 2, "a protocol and its ports, or in words")                      \
+	X(from, TEXT, INFO, 3, "`all`, a peer's name, or a prefix")                          \
+	X(does, TEXT, INFO, 4, "`accept`, `drop`, or `waits`: its peer's key is not known")  \
+	X(packets, COUNT, COUNTER, 5, "that it decided, since the rules were made; or null") \
+	X(bytes, TRAFFIC, COUNTER, 6, "of these; or null")
 
 #define XY_FIELDS_ROUTES(X, L)                           \
 	L(routes, LIST, route, 1, "in force, by prefix") \
@@ -385,6 +404,8 @@
 	O(port, PORT, 1, NULL)                 \
 	O(host, HOST, 1, NULL)                 \
 	O(ports, PORTS, 0, NULL)               \
+	O(policy, POLICY, 0, NULL)             \
+	O(policy_rule, POLICY_RULE, 1, NULL)   \
 	O(learned, LEARNED, 0, NULL)           \
 	O(route, ROUTE, 1, xy_object_learned)  \
 	O(routes, ROUTES, 0, NULL)             \
@@ -417,6 +438,7 @@
 	  "Graph nodes: calls, packets, cycles. Params: dot for a picture.")                       \
 	R(drops, drops, "", NULL, "Drops by reason, workers and control plane.")                   \
 	R(ports, ports, "", NULL, "Ports and the host interface, and their counters.")             \
+	R(policy, policy, "", NULL, "What the mesh may reach of this host, rule by rule.")         \
 	R(routes, routes, "[,CURSOR]", NULL, "Routes in force. Params: prefix to go on behind.")   \
 	R(sessions, sessions, "[,CURSOR]", NULL, "Sessions. Params: peer name to go on behind.")   \
 	R(neighbours, neighbours, "[,CURSOR]", NULL,                                               \

@@ -15,7 +15,7 @@ make_key r
 make_wg_key p q
 net=${LAB_NET[r]}
 configure r <<END
-host = { addresses = [ "10.1.0.1/24" ]; };
+host = { allow = "all"; addresses = [ "10.1.0.1/24" ]; };
 peers = ( $(leaf_text p "allowed = [ \"$net::5/128\", \"10.1.0.5/32\", \"::/0\" ];"),
   $(leaf_text q "allowed = [ \"$net::6/128\", \"10.1.0.6/32\" ];") );
 END

@@ -22,7 +22,7 @@ END
 configure a <<END
 peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "[fd09:3::1]:51820";') );
 routes = ( { prefix = "200::/7"; peer = "r"; } );
-host = { mtu = 1420; };
+host = { allow = "all"; mtu = 1420; };
 END
 start_node r
 start_node a

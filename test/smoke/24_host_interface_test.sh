@@ -11,7 +11,7 @@ add_node a b
 join a b
 make_key a b
 configure a <<END
-host = { addresses = [ "10.1.0.1/24" ]; };
+host = { allow = "all"; addresses = [ "10.1.0.1/24" ]; };
 peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "[fd09:1::2]:51820";') );
 END
 configure b <<<"peers = ( $(peer_text a "${LAB_KEY[a]}") );"

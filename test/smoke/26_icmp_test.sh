@@ -6,7 +6,7 @@
 . "$(dirname "$0")/_init.sh"
 need "$XYLEMD" "$XYLEM" traceroute
 
-EXTRA_a='host = { mtu = 1420; };' EXTRA_b='host = { mtu = 1280; };' EXTRA_r='host = { addresses = [ "10.1.0.1/24" ]; };'
+EXTRA_a='host = { allow = "all"; mtu = 1420; };' EXTRA_b='host = { allow = "all"; mtu = 1280; };' EXTRA_r='host = { allow = "all"; addresses = [ "10.1.0.1/24" ]; };'
 relay_lab 1500 1450
 check_within 20 "a pings b" pings a "${LAB_ADDR[b]}"
 

@@ -37,7 +37,7 @@ to_a() { # NODE ENDPOINT: a leaf of the tree, everything goes to a
   configure "$1" <<END
 peers = ( $(peer_text a "${LAB_KEY[a]}" "endpoint = \"$2:51820\"; babel = \"no\";") );
 routes = ( { prefix = "200::/7"; peer = "a"; } );
-host = { mtu = 1420; };
+host = { allow = "all"; mtu = 1420; };
 END
 }
 to_a c 10.9.1.2
@@ -49,7 +49,7 @@ $1
 peers = ( $(peer_text c "${LAB_KEY[c]}" 'babel = "no";'),
   $(peer_text r "${LAB_KEY[r]}" 'babel = "no"; endpoint = "10.9.4.2:51820";'),
   $(peer_text s "${LAB_KEY[s]}" 'babel = "no"; endpoint = "[fd09:5::2]:51820";') );
-host = { mtu = 1420; };
+host = { allow = "all"; mtu = 1420; };
 END
 }
 # What ICMP told the kernel; else the second round would begin with it.

@@ -15,12 +15,12 @@ join s q
 make_key r s
 make_wg_key p q
 configure r <<END
-host = { addresses = [ "10.1.1.1/32" ]; };
+host = { allow = "all"; addresses = [ "10.1.1.1/32" ]; };
 peers = ( $(leaf_text p 'allowed = [ "10.1.1.5/32" ];'), $(peer_text s "${LAB_KEY[s]}") );
 routes = ( { prefix = "10.1.2.0/24"; peer = "s"; } );
 END
 configure s <<END
-host = { addresses = [ "10.1.2.1/32" ]; };
+host = { allow = "all"; addresses = [ "10.1.2.1/32" ]; };
 peers = ( $(leaf_text q 'allowed = [ "10.1.2.6/32" ];'),
   $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.2.1:51820";') );
 routes = ( { prefix = "10.1.1.0/24"; peer = "r"; } );

@@ -38,7 +38,7 @@ start_node b
 for i in 1 2 3 4 5 6 7 8; do
   configure "a$i" <<END
 listen = $((52000 + i));
-host = { name = "xylem$i"; };
+host = { allow = "all"; name = "xylem$i"; };
 peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.1.2:51820"; keepalive = 1;') );
 routes = ( { prefix = "200::/7"; peer = "r"; } );
 END

@@ -11,7 +11,7 @@ need "$XYLEMD" "$XYLEM" iperf3 jq
 [ "$XY_LAB_INSIDE" -eq 0 ] || skip "AF_XDP needs root"
 
 card() { echo "{ driver = \"af_xdp\"; interface = \"$1\"; }"; }
-EXTRA_a="ports = ( $(card to-r) ); host = { mtu = 8840; };"
+EXTRA_a="ports = ( $(card to-r) ); host = { allow = \"all\"; mtu = 8840; };"
 EXTRA_b=$EXTRA_a
 EXTRA_r="ports = ( $(card to-a), $(card to-b) );"
 relay_lab 9000 9000

@@ -18,13 +18,13 @@ make_wg_key p m
 leaf=${LAB_NET[a]}::5
 mesh=$(xylem inspect "${LAB_WG_KEY[m]}" --json | jq -r .address)
 configure a <<END
-host = { addresses = [ "10.1.0.1/24" ]; };
+host = { allow = "all"; addresses = [ "10.1.0.1/24" ]; };
 peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "10.9.3.2:51820";'), $(peer_text m "${LAB_WG_KEY[m]}"),
   $(leaf_text p "allowed = [ \"$leaf/128\", \"10.1.0.5/32\" ];") );
 routes = ( { prefix = "10.1.0.9/32"; peer = "b"; } );
 END
 configure b <<END
-host = { addresses = [ "10.1.0.9/32" ]; };
+host = { allow = "all"; addresses = [ "10.1.0.9/32" ]; };
 peers = ( $(peer_text a "${LAB_KEY[a]}") );
 routes = ( { prefix = "200::/7"; peer = "a"; }, { prefix = "10.1.0.0/24"; peer = "a"; } );
 END

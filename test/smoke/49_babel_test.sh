@@ -25,13 +25,13 @@ join r b
 make_key a r b
 configure r <<END
 peers = ( $(peer_text a "${LAB_KEY[a]}"), $(peer_text b "${LAB_KEY[b]}") );
-host = { addresses = [ "10.7.0.1/32" ]; };
+host = { allow = "all"; addresses = [ "10.7.0.1/32" ]; };
 routing = { announce = [ "10.7.0.0/16" ];
             accept = ( { key = "${LAB_KEY[a]}"; prefix = "10.8.0.0/16"; } ); };
 END
 configure a <<END
 peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.1.2:51820";') );
-host = { addresses = [ "10.8.0.1/32" ]; };
+host = { allow = "all"; addresses = [ "10.8.0.1/32" ]; };
 routing = { announce = [ "10.8.0.0/16" ];
             accept = ( { key = "${LAB_KEY[r]}"; prefix = "10.7.0.0/16"; } ); };
 END

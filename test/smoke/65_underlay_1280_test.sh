@@ -21,7 +21,7 @@ config() { # FAMILY PORTS-OF-A
   configure a <<END
 $2
 peers = ( $(peer_text r "${LAB_KEY[r]}" "endpoint = \"$ep\";") );
-host = { mtu = 1420; };
+host = { allow = "all"; mtu = 1420; };
 END
 }
 configure r <<END

@@ -16,7 +16,7 @@ make_key r s
 make_wg_key p q
 gateway() { # NODE OTHER LEAF IN OUT MORE MORE-OF-PEER
   configure "$1" <<END
-host = { addresses = [ "$6/32" ]; };
+host = { allow = "all"; addresses = [ "$6/32" ]; };
 routing = { accept = ( { key = "${LAB_KEY[$2]}"; prefix = "$5"; } ); };
 peers = ( $(peer_text "$2" "${LAB_KEY[$2]}" "${8:-}"),
   $(leaf_text "$3" "allowed = [ \"${LAB_NET[$1]}::5/128\" ]; babel = \"yes\"; $7

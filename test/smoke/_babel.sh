@@ -108,7 +108,7 @@ measured() { # NODE PEER: the round trip (RFC 9616)
 # tunnel; BIRD 2.0 does not, and they have.
 stock_router() { # babeld|bird ROUTER-ID
   local router=$1 rid=$2 leaf v4=10.2.1.1/32 v6=fd77:2:0:1::1/128 with_v4=''
-  [ "$router" = babeld ] || with_v4='host = { addresses = [ "10.1.0.1/32" ]; };'
+  [ "$router" = babeld ] || with_v4='host = { allow = "all"; addresses = [ "10.1.0.1/32" ]; };'
   add_node p r b
   join p r
   join r b
@@ -123,7 +123,7 @@ stock_router() { # babeld|bird ROUTER-ID
       accept = [ \"10.2.0.0/16\", \"fd77:2::/32\" ]; announce = [ \"200::/7\", \"10.1.0.0/16\" ];") );
 END
   configure b <<END
-  host = { addresses = [ "10.1.0.9/32" ]; };
+  host = { allow = "all"; addresses = [ "10.1.0.9/32" ]; };
   routing = { announce = [ "10.1.0.9/32" ];
     accept = ( { key = "${LAB_KEY[r]}"; prefix = "10.2.0.0/16"; }, { key = "${LAB_KEY[r]}"; prefix = "fd77::/16"; } ); };
   peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.2.1:51820";') );

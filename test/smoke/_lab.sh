@@ -125,11 +125,16 @@ settle() { # NODE: no worker, helper or kernel is at work any more: half a secon
   done
 }
 
-# configure NODE <<EOF: the node's config file; its key file and state folder come first.
+# configure NODE <<EOF: the node's config file; its key file and state folder come first. What says nothing of its
+# host interface is open to the mesh, for iperf3 and the like.
 configure() {
+  local text open=
+  text=$(cat && echo .)
+  text=${text%.}
+  grep -qE '(^|[;[:space:]])(host|tun) *=' <<<"$text" || open=' host = { allow = "all"; };'
   {
-    echo "key_file = \"$LAB/$1.key\"; state = \"$LAB/$1.state\";"
-    cat
+    echo "key_file = \"$LAB/$1.key\"; state = \"$LAB/$1.state\";$open"
+    printf %s "$text"
   } >"$LAB/$1.conf"
   chmod 600 "$LAB/$1.conf"
 }

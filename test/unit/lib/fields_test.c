@@ -16,7 +16,10 @@ static const struct {
 			 "route_limit route_memory_bytes loop_lag_p99_us loop_lag_max_us "
 			 "longest_turn_cpu_us longest_work_cpu_us telemetry_clients "
 			 "telemetry_clients_ended peering state_folder pinned_keys reloads "
-			 "reloads_refused joining discovery waiting_for warnings"},
+			 "reloads_refused joining discovery waiting_for warnings policy "
+			 "refused_packets"},
+	{xy_object_policy, "policy interface table rules"},
+	{xy_object_policy_rule, "rule what from does packets bytes"},
 	{xy_object_joining, "peer endpoint state probes key"},
 	{xy_object_peers, "peers next"},
 	{xy_object_peer, "name key address kind peering state endpoint unresolved endpoints "
