@@ -108,6 +108,46 @@ bool xy_icmp_may_answer(const uint8_t *pkt, size_t len)
 	return in.version == 4 ? v4_may_answer(c, &in) : v6_may_answer(c, &in);
 }
 
+// c: behind type, code, checksum and word.
+static struct xy_addr quoted_dst(struct xy_cursor c, uint8_t version)
+{
+	struct xy_addr dst = {0};
+	size_t len = version == 4 ? XY_IPV4_MIN_LEN : XY_IPV6_LEN;
+	const uint8_t *quote = xy_cursor_take(&c, len);
+	if (quote && quote[0] >> 4 == version)
+		dst = xy_inner_dst(quote, version);
+	return dst;
+}
+
+static bool v4_is_error(struct xy_cursor *c, const uint8_t *pkt)
+{
+	bool later = xy_be16_load(pkt + 6) & 0x1fff;
+	xy_cursor_take(c, (pkt[0] & 0xfU) * 4);
+	return pkt[9] == XY_PROTO_ICMP && !later && !icmp_is_query(*c);
+}
+
+static bool v6_is_error(struct xy_cursor *c, const uint8_t *pkt)
+{
+	uint8_t next = pkt[6];
+	unsigned n = 0;
+	xy_cursor_take(c, XY_IPV6_LEN);
+	while (skip_extension(c, &next))
+		if (++n > EXTENSIONS_MAX)
+			return true;
+	return next == XY_PROTO_ICMPV6 && !c->bad && !icmpv6_is_query(*c);
+}
+
+bool xy_icmp_is_error(const uint8_t *pkt, size_t len, struct xy_addr *about)
+{
+	struct xy_cursor c = xy_cursor(pkt, len);
+	uint8_t version = pkt[0] >> 4;
+	if (version == 4 ? !v4_is_error(&c, pkt) : !v6_is_error(&c, pkt))
+		return false;
+	xy_cursor_take(&c, ICMP_LEN);
+	*about = quoted_dst(c, version);
+	return true;
+}
+
 // Type, code, the word, the quote, and the checksum over all of it and `pseudo`.
 static void put_icmp(uint8_t *out, struct code code, uint32_t word, uint32_t pseudo,
 		     const uint8_t *quote, size_t quoted)

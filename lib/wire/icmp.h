@@ -18,6 +18,10 @@ enum xy_icmp_error {
 // than the first, not to multicast or broadcast, not to an unspecified source (RFC 1122 3.2.2, RFC
 // 4443 2.4(e)).
 bool xy_icmp_may_answer(const uint8_t *pkt, size_t len);
+// Is it an ICMP error, or a chain of headers so long that it may be one? about: the destination of
+// the packet that it quotes; unspecified where that is not to be seen. Not asked of later
+// fragments. Of a packet that xy_inner_parse took.
+bool xy_icmp_is_error(const uint8_t *pkt, size_t len, struct xy_addr *about);
 // Writes a whole IP packet from `from` (v4-mapped for an IPv4 packet) to the packet's source into
 // out (XY_ICMP_ERROR_MAX bytes). mtu: for TOO_BIG. Returns its length, or 0 when none may be sent.
 size_t xy_icmp_error_build(enum xy_icmp_error error, uint32_t mtu, const struct xy_addr *from,

@@ -126,15 +126,31 @@ static void csum_update(uint8_t *csum, uint16_t was, uint16_t is)
 	xy_be16_store(csum, (uint16_t)~sum);
 }
 
-void xy_inner_hop(uint8_t *pkt, uint8_t version)
+static void set_hops(uint8_t *pkt, uint8_t version, uint8_t hops)
 {
 	if (version == 6) {
-		pkt[V6_HOPS]--;
+		pkt[V6_HOPS] = hops;
 		return;
 	}
 	uint16_t was = xy_be16_load(pkt + V4_TTL);
-	pkt[V4_TTL]--;
+	pkt[V4_TTL] = hops;
 	csum_update(pkt + V4_CSUM, was, xy_be16_load(pkt + V4_TTL));
+}
+
+static uint8_t hops_of(const uint8_t *pkt, uint8_t version)
+{
+	return pkt[version == 6 ? V6_HOPS : V4_TTL];
+}
+
+void xy_inner_hop(uint8_t *pkt, uint8_t version)
+{
+	set_hops(pkt, version, (uint8_t)(hops_of(pkt, version) - 1));
+}
+
+void xy_inner_hops_limit(uint8_t *pkt, uint8_t version, uint8_t most)
+{
+	if (hops_of(pkt, version) > most)
+		set_hops(pkt, version, most);
 }
 
 static void set_ecn(uint8_t *pkt, uint8_t version, uint8_t ecn)

@@ -51,6 +51,8 @@ struct xy_addr xy_inner_src(const uint8_t *pkt, uint8_t version);
 struct xy_addr xy_inner_dst(const uint8_t *pkt, uint8_t version);
 // One hop less, with IPv4's checksum updated (RFC 1624). hop limit must be > 0.
 void xy_inner_hop(uint8_t *pkt, uint8_t version);
+// And no more than so many, likewise.
+void xy_inner_hops_limit(uint8_t *pkt, uint8_t version, uint8_t most);
 // RFC 6040 (normal mode): the outer header's ECN for a packet, and the inner's after opening.
 // _decap changes the packet; false = drop it (outer CE over inner not-ECT).
 static inline uint8_t xy_ecn_encap(const uint8_t *pkt, uint8_t version)

@@ -23,6 +23,9 @@ static void check_error(uint8_t choice, const uint8_t *pkt, size_t len, uint8_t 
 		abort();
 	if (xy_icmp_may_answer(out, n)) // an error about an error
 		abort();
+	struct xy_addr about, dst = xy_inner_dst(pkt, version);
+	if (!xy_icmp_is_error(out, n, &about) || !xy_addr_eq(&about, &dst))
+		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -40,6 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct xy_inner_ports ports;
 		if (xy_inner_ports(pkt, in.total_len, &ports) &&
 		    (ports.protocol != in.protocol || in.header_len + 4 > in.total_len))
+			abort();
+		struct xy_addr about;
+		if (xy_icmp_is_error(pkt, in.total_len, &about) && xy_icmp_may_answer(pkt, len))
 			abort();
 		if (in.hop_limit > 0)
 			xy_inner_hop(pkt, in.version);

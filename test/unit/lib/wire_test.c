@@ -481,6 +481,47 @@ static void test_icmp_may_answer_v6(void)
 	CU_ASSERT_FALSE(xy_icmp_may_answer(p, 72));
 }
 
+// Whom an error is about; asked of what xy_inner_parse took.
+static void test_icmp_is_error(void)
+{
+	static const struct xy_addr from6 = {.b = {0x02, [15] = 1}}, none = {0};
+	const struct xy_addr from4 = xy_addr_from_v4(0x0a000001);
+	struct xy_addr about;
+	uint8_t p[1500], out[XY_ICMP_ERROR_MAX], behind[200];
+	for (enum xy_icmp_error e = 0; e <= XY_ICMP_TOO_BIG; e++) {
+		make_v4(p, 5, 100);
+		CU_ASSERT_FALSE(xy_icmp_is_error(p, 100, &about));
+		size_t n = xy_icmp_error_build(e, 1400, &from4, p, 100, out);
+		struct xy_addr dst = xy_inner_dst(p, 4);
+		CU_ASSERT(xy_icmp_is_error(out, n, &about) && xy_addr_eq(&about, &dst));
+		CU_ASSERT(xy_icmp_is_error(out, 20 + 8 + 19, &about) && xy_addr_eq(&about, &none));
+		out[7] = 1; // a later fragment
+		CU_ASSERT_FALSE(xy_icmp_is_error(out, n, &about));
+
+		make_v6(p, 60);
+		CU_ASSERT_FALSE(xy_icmp_is_error(p, 100, &about));
+		n = xy_icmp_error_build(e, 1400, &from6, p, 100, out);
+		dst = xy_inner_dst(p, 6);
+		CU_ASSERT(xy_icmp_is_error(out, n, &about) && xy_addr_eq(&about, &dst));
+		CU_ASSERT(xy_icmp_is_error(out, 40 + 8 + 39, &about) && xy_addr_eq(&about, &none));
+		CU_ASSERT(xy_icmp_is_error(out, 40, &about) && xy_addr_eq(&about, &none));
+		// Behind a header of options, which is no place to hide.
+		memcpy(behind, out, 40);
+		memset(behind + 40, 0, 8);
+		behind[6] = 60;
+		behind[40] = XY_PROTO_ICMPV6;
+		memcpy(behind + 48, out + 40, n - 40);
+		CU_ASSERT(xy_icmp_is_error(behind, n + 8, &about) && xy_addr_eq(&about, &dst));
+		out[48] = 0x45; // an IPv4 packet in ICMPv6
+		CU_ASSERT(xy_icmp_is_error(out, n, &about) && xy_addr_eq(&about, &none));
+		out[40] = 128; // a question
+		CU_ASSERT_FALSE(xy_icmp_is_error(out, n, &about));
+	}
+	make_v6(p, 80); // ten hop-by-hop headers
+	p[6] = 0;
+	CU_ASSERT(xy_icmp_is_error(p, 120, &about) && xy_addr_eq(&about, &none));
+}
+
 // "hi" from ::1 to itself, ports 4660 and 6696; the sum by RFC 1071 on paper.
 static void test_udp6(void)
 {
@@ -531,5 +572,6 @@ XY_UNIT_MAIN("wire", {"checksum vectors", test_csum_vectors}, {"checksum random"
 	     {"inner other", test_inner_other}, {"inner addresses", test_inner_addrs},
 	     {"inner ports", test_inner_ports}, {"hop limit", test_hop}, {"ECN", test_ecn},
 	     {"ICMP errors", test_icmp_build}, {"ICMP about IPv4", test_icmp_may_answer_v4},
-	     {"ICMP about IPv6", test_icmp_may_answer_v6}, {"UDP in IPv6", test_udp6},
+	     {"ICMP about IPv6", test_icmp_may_answer_v6},
+	     {"whom an ICMP error is about", test_icmp_is_error}, {"UDP in IPv6", test_udp6},
 	     {"UDP checksum of zero", test_udp6_zero})
