@@ -109,11 +109,14 @@ static int open_box(struct xy_hs_state *s, const uint8_t key[static XY_WG_KEY_LE
 	return 0;
 }
 
-static void state_init(struct xy_hs_state *s, const uint8_t responder_pk[static XY_WG_KEY_LEN])
+static void state_init(struct xy_hs_state *s, const char *label,
+		       const uint8_t responder_pk[static XY_WG_KEY_LEN])
 {
 	memset(s, 0, sizeof(*s));
 	xy_blake2s(construction, sizeof(construction) - 1, NULL, 0, s->chain);
 	xy_blake2s(s->chain, sizeof(s->chain), identifier, sizeof(identifier) - 1, s->hash);
+	if (label)
+		mix_hash(s, label, strlen(label));
 	mix_hash(s, responder_pk, XY_WG_KEY_LEN);
 }
 
@@ -149,7 +152,7 @@ int xy_hs_initiation_create(const struct xy_hs_local *local, const struct xy_hs_
 	memset(msg, 0, sizeof(*msg));
 	msg->type = XY_WG_INITIATION;
 	msg->sender = local_index;
-	state_init(state, remote->pk);
+	state_init(state, local->label, remote->pk);
 	state->local_index = local_index;
 	memcpy(state->e_sk, ephemeral_sk, sizeof(state->e_sk));
 	int rc = crypto_scalarmult_base(msg->ephemeral, state->e_sk) ? -EBADMSG : 0;
@@ -171,7 +174,7 @@ int xy_hs_initiation_open(const struct xy_hs_local *local, const struct xy_wg_in
 			  struct xy_hs_state *state, uint8_t remote_pk[static XY_WG_KEY_LEN])
 {
 	uint8_t key[XY_WG_KEY_LEN];
-	state_init(state, local->pk);
+	state_init(state, local->label, local->pk);
 	state->remote_index = msg->sender;
 	memcpy(state->re, msg->ephemeral, sizeof(state->re));
 	mix_ephemeral(state, state->re);

@@ -14,10 +14,12 @@
 
 #include "noise/wg.h"
 
-// Our static key and what is derived from it once.
+// Our static key, and what it is used for: handshakes of one label open none of another's, though
+// they are of the same keys.
 struct xy_hs_local {
 	uint8_t sk[XY_WG_KEY_LEN]; // secret
 	uint8_t pk[XY_WG_KEY_LEN];
+	const char *label; // NULL: WireGuard's own; else it goes into the hash
 };
 
 // A peer as the handshake sees it.

@@ -255,9 +255,9 @@ struct model {
 	uint8_t initiator_send[32], initiator_recv[32];
 };
 
-static void model_run(const uint8_t *si, const uint8_t *sr, const uint8_t *ei, const uint8_t *er,
-		      const uint8_t *psk, const uint8_t *stamp, uint32_t ii, uint32_t ir,
-		      struct model *m)
+static void model_run(const char *label, const uint8_t *si, const uint8_t *sr, const uint8_t *ei,
+		      const uint8_t *er, const uint8_t *psk, const uint8_t *stamp, uint32_t ii,
+		      uint32_t ir, struct model *m)
 {
 	uint8_t SI[32], SR[32], EI[32], ER[32], ck[32], h[32], t[3][32], d[32], nonce[12] = {0};
 	uint8_t *p = m->msg1;
@@ -268,6 +268,8 @@ static void model_run(const uint8_t *si, const uint8_t *sr, const uint8_t *ei, c
 	crypto_scalarmult_base(ER, er);
 	m_hash("Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s", 37, "", 0, ck);
 	m_hash(ck, 32, "WireGuard v1 zx2c4 Jason@zx2c4.com", 34, h);
+	if (label)
+		m_hash(h, 32, label, strlen(label), h);
 	m_hash(h, 32, SR, 32, h);
 
 	p[0] = 1;
@@ -380,7 +382,8 @@ static void test_handshake(void)
 		struct xy_hs_keys ki, kr, none;
 		uint32_t ii = (uint32_t)rnd(), ir = (uint32_t)rnd();
 		pair_init(&p, round % 2);
-		model_run(p.i.sk, p.r.sk, p.ei, p.er, p.ri.psk, p.stamp, ii, ir, &m);
+		p.i.label = p.r.label = round % 4 / 2 ? "xylem-e2e-v1" : NULL;
+		model_run(p.i.label, p.i.sk, p.r.sk, p.ei, p.er, p.ri.psk, p.stamp, ii, ir, &m);
 
 		CU_ASSERT(xy_hs_initiation_create(&p.i, &p.ir, p.ei, p.stamp, ii, &si, &m1) == 0);
 		SAME(&m1, m.msg1, sizeof(m1));
@@ -464,6 +467,33 @@ static void test_handshake_wrong_peer(void)
 	memcpy(p.ri.psk, q.ri.psk, 32); // another pre-shared key
 	CU_ASSERT(xy_hs_response_create(&p.ri, &sr, p.er, 8, &m2, &keys) == 0);
 	CU_ASSERT(xy_hs_response_consume(&p.i, &p.ir, &si, &m2, &keys) == -EBADMSG);
+}
+
+// What one label's handshake begins is none of another's, of either message.
+static void test_handshake_label(void)
+{
+	static const char *const label[][2] = {{NULL, "xylem-e2e-v1"}, {"xylem-e2e-v1", NULL}};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(label); i++) {
+		struct pair p;
+		struct xy_hs_state si, other, sr;
+		struct xy_wg_initiation m1, m;
+		struct xy_wg_response m2;
+		struct xy_hs_keys keys;
+		uint8_t stamp[12], pk[32];
+		pair_init(&p, true);
+		p.i.label = label[i][0];
+		p.r.label = label[i][1];
+		CU_ASSERT(xy_hs_initiation_create(&p.i, &p.ir, p.ei, p.stamp, 7, &si, &m1) == 0);
+		CU_ASSERT(xy_hs_initiation_open(&p.r, &m1, &sr, pk) == -EBADMSG);
+		// its answer to one of its own, of the same ephemeral and index
+		p.i.label = label[i][1];
+		CU_ASSERT(xy_hs_initiation_create(&p.i, &p.ir, p.ei, p.stamp, 7, &other, &m) == 0);
+		CU_ASSERT(xy_hs_initiation_open(&p.r, &m, &sr, pk) == 0);
+		CU_ASSERT(xy_hs_initiation_verify(&p.ri, &m, &sr, stamp) == 0);
+		CU_ASSERT(xy_hs_response_create(&p.ri, &sr, p.er, 8, &m2, &keys) == 0);
+		CU_ASSERT(xy_hs_response_consume(&p.i, &p.ir, &si, &m2, &keys) == -EBADMSG);
+		CU_ASSERT(xy_hs_response_consume(&p.i, &p.ir, &other, &m2, &keys) == 0);
+	}
 }
 
 // A state that was wiped is known to everybody: with it anybody could make a response that opens.
@@ -625,7 +655,7 @@ static void *handshakes_run(void *arg)
 {
 	const struct pair *p = arg;
 	struct model m;
-	model_run(p->i.sk, p->r.sk, p->ei, p->er, p->ri.psk, p->stamp, 1, 2, &m);
+	model_run(p->i.label, p->i.sk, p->r.sk, p->ei, p->er, p->ri.psk, p->stamp, 1, 2, &m);
 	for (int i = 0; i < 50; i++) {
 		struct xy_hs_state s;
 		struct xy_wg_initiation m1;
@@ -1049,6 +1079,7 @@ XY_UNIT_MAIN("noise", {"BLAKE2s, HMAC", test_blake2s}, {"BLAKE2s, RFC 7693", tes
 	     {"handshake and model", test_handshake},
 	     {"handshake, each bit flipped", test_handshake_flips},
 	     {"handshake, wrong peer", test_handshake_wrong_peer},
+	     {"handshake, another label", test_handshake_label},
 	     {"response to nothing", test_response_to_nothing},
 	     {"public keys that are none", test_bad_public_keys}, {"TAI64N", test_tai64n},
 	     {"classify", test_classify}, {"overhead of a link", test_overhead},
