@@ -4,6 +4,8 @@
 //   bench_load send ADDRESS PORT RATE SECONDS SIZE
 //   bench_load cpu PID                          ns of CPU that a process has had, of all its
 //   threads
+//   bench_load gap SECONDS                      us of CPU time in one step of a loop that does
+//   nothing
 // The sender keeps to its times: each datagram has one of its own, and those that are due go, so a
 // late one is not made up for by sending less. A datagram bears the time at which it was sent, and
 // the kernel stamps its arrival (SO_TIMESTAMPNS), so the receiver's own wake-up is not counted.
@@ -185,17 +187,35 @@ static int cpu(char **argv)
 	return 0;
 }
 
+// What the machine itself adds: while a hypervisor or an interrupt has the CPU, the thread's own
+// CPU time may run on.
+static int gap(char **argv)
+{
+	uint64_t end =
+		clock_now(CLOCK_MONOTONIC) + number(argv[0], "seconds", 1, 3600) * 1000000000ull;
+	uint64_t longest = 0, was = clock_now(CLOCK_THREAD_CPUTIME_ID), now;
+	for (; clock_now(CLOCK_MONOTONIC) < end; was = now) {
+		now = clock_now(CLOCK_THREAD_CPUTIME_ID);
+		longest = now - was > longest ? now - was : longest;
+	}
+	printf("%llu\n", (unsigned long long)longest / 1000);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "cpu") == 0)
 		return cpu(argv + 2);
+	if (argc == 3 && strcmp(argv[1], "gap") == 0)
+		return gap(argv + 2);
 	if (argc == 7 && strcmp(argv[1], "send") == 0)
 		return sender(argv + 2);
 	if (argc == 4 && strcmp(argv[1], "receive") == 0)
 		return receiver(argv + 2);
 	fputs("usage: bench_load send ADDRESS PORT RATE SECONDS SIZE\n"
 	      "       bench_load receive PORT SECONDS\n"
-	      "       bench_load cpu PID\n",
+	      "       bench_load cpu PID\n"
+	      "       bench_load gap SECONDS\n",
 	      stderr);
 	return 2;
 }
