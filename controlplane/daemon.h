@@ -6,6 +6,7 @@
 #include "client/rundir.h"
 #include "env.h"
 #include "exchange/exchange.h"
+#include "far/far.h"
 #include "hostqueue.h"
 #include "informing/nodeinfo.h"
 #include "joining/join.h"
@@ -18,6 +19,7 @@
 #include "peers/plan.h"
 #include "reload.h"
 #include "resume.h"
+#include "routes/accepts.h"
 #include "routes/rib.h"
 #include "routing/routing.h"
 #include "setup.h"
@@ -41,6 +43,7 @@ struct xy_pool;
 enum xy_seat_index { // in the order in which they run, and are shown
 	XY_SEAT_EVENTS,
 	XY_SEAT_LINKS,
+	XY_SEAT_FAR,
 	XY_SEAT_ROUTING,
 	XY_SEAT_JOINING,
 	XY_SEAT_NODEINFO,
@@ -77,8 +80,12 @@ struct xy_daemon {
 	struct xy_ports *ports;
 	struct xy_late_ports late;
 	struct xy_exchanges *exchanges;
-	struct xy_rib rib;   // the table of routes
+	struct xy_rib rib;	   // the table of routes
+	struct xy_accepts accepts; // who may send from what
+	bool accepts_lacking;	   // it found no memory, and is empty
+	struct xy_fars *fars;
 	struct xy_book book; // the book of peers
+	struct xy_log_limit log_unsealed;
 	struct xy_links *links;
 	struct xy_join *join;
 	struct xy_discovery *discovery;
@@ -130,9 +137,18 @@ void xy_env_routing_ops(struct xy_daemon *d, struct xy_routing_ops *ops);
 // --- farewell.c: a signal says stop
 void xy_farewell(struct xy_daemon *d, int number);
 
+// --- sealing.c: far nodes, and who may send from what
+int xy_sealing_up(struct xy_daemon *d, struct xy_err *err); // before links
+void xy_sealing_down(struct xy_daemon *d);		    // after them
+// Who may send from what by d->plan. made: on a helper, taken over; none of it: it is made here.
+void xy_sealing_accepts(struct xy_daemon *d, struct xy_accepts *made);
+void xy_sealing_apply(struct xy_daemon *d);  // before a plan comes into force
+void xy_sealing_second(struct xy_daemon *d); // what could not be sealed or kept is tried again
+
 // --- joiner.c
 int xy_joiner_up(struct xy_daemon *d, struct xy_err *err);
 void xy_joiner_down(struct xy_daemon *d);
+void xy_joiner_apply(struct xy_daemon *d); // the plan has come into force
 
 // --- informer.c: node info
 int xy_informer_up(struct xy_daemon *d, struct xy_err *err);

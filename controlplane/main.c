@@ -183,6 +183,7 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 				  .poll = c->workers.idle == XY_IDLE_POLL,
 				  .max_peers = c->max_peers,
 				  .max_sessions = c->max_sessions,
+				  .max_far = c->max_sessions,
 				  .max_routes = c->max_routes,
 				  .max_packet = packet_most(d),
 				  .limits = d->limits,
@@ -228,7 +229,7 @@ static int exchanges_up(struct xy_daemon *d, struct xy_err *err)
 	struct xy_exchanges_config cfg = {.dp = d->dp,
 					  .identity = &d->id,
 					  .limits = d->limits,
-					  .room = d->plan.config.max_peers,
+					  .room = d->plan.config.max_sessions,
 					  .env = &d->env,
 					  .run = xy_pool_job,
 					  .arg = d};
@@ -249,6 +250,7 @@ static int links_up(struct xy_daemon *d, struct xy_err *err)
 	struct xy_links_config cfg = {.dp = d->dp,
 				      .exchanges = d->exchanges,
 				      .rib = &d->rib,
+				      .accepts = &d->accepts,
 				      .book = &d->book,
 				      .identity = &d->id,
 				      .max_peers = d->plan.config.max_peers,
@@ -284,7 +286,7 @@ static int peers_up(struct xy_daemon *d, struct xy_err *err)
 	int r = xy_joiner_up(d, err);
 	if (r)
 		return r;
-	xy_join_apply(d->join, &d->plan, xy_now());
+	xy_joiner_apply(d);
 	r = xy_links_apply(d->links, &d->plan, xy_now(), err);
 	r = r ? r : xy_routing_apply(d->routing, &d->plan.config, xy_now(), err);
 	if (r)
@@ -306,6 +308,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_pool_open(d, err);
 	r = r ? r : exchanges_up(d, err);
 	r = r ? r : routes_up(d, err);
+	r = r ? r : xy_sealing_up(d, err);
 	r = r ? r : links_up(d, err);
 	r = r ? r : routing_up(d, err);
 	r = r ? r : peers_up(d, err);
@@ -335,6 +338,7 @@ static void down(struct xy_daemon *d, int code)
 	d->routing = NULL;
 	if (!handshakes) {
 		xy_links_destroy(d->links); // gives its sessions and peers back to the dataplane
+		xy_sealing_down(d);	    // likewise
 		xy_exchanges_destroy(d->exchanges);
 		xy_rib_fini(&d->rib);
 		xy_book_fini(&d->book);
@@ -344,6 +348,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_netlink_close(&d->netlink);
 	xy_pool_close(d);
 	xy_plan_free(&d->plan);
+	xy_accepts_free(&d->accepts);
 	xy_plan_free(&d->reloads.old);
 	xy_identity_wipe(&d->id);
 	xy_rundir_remove(&d->rundir);

@@ -18,6 +18,7 @@ struct reload {
 	uv_work_t req;
 	struct xy_daemon *d;
 	struct xy_plan plan;
+	struct xy_accepts accepts; // of a plan whose keys are all known
 	struct xy_err err;
 	struct xy_err key; // what is wrong with the key file, if anything
 	int result;
@@ -52,6 +53,9 @@ static void reload_run(uv_work_t *req)
 	}
 	if (!r->result)
 		key_look(r);
+	if (!r->result && !r->plan.keyless_count)
+		xy_accepts_make(&r->plan.config, r->plan.remote,
+				&r->accepts); // else it is tried again
 }
 
 #define KEEP(old, new, field, key)                                                                \
@@ -163,7 +167,7 @@ void xy_enforce_look(struct xy_daemon *d)
 	reloaded(d);
 }
 
-static void take_over(struct xy_daemon *d, struct xy_plan *plan)
+static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accepts *accepts)
 {
 	xy_plan_warn(plan, "reload: ");
 	keep_fixed(&d->plan.config, &plan->config);
@@ -173,7 +177,9 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan)
 	xy_cores_set(d->plan.config.core_dumps);
 	d->reloads.enforcing = XY_ENFORCING_LINKS;
 	xy_routing_apply_stop(d->routing); // it was at a plan that is gone
-	xy_join_apply(d->join, &d->plan, xy_now());
+	xy_sealing_accepts(d, accepts);
+	xy_sealing_apply(d);
+	xy_joiner_apply(d);
 	xy_inbound_update(d);
 	xy_links_apply_begin(d->links, &d->plan);
 }
@@ -197,11 +203,12 @@ static void decide(struct reload *r, bool good, bool cancelled)
 {
 	struct xy_daemon *d = r->d;
 	if (good && !d->loop.stopping)
-		take_over(d, &r->plan);
+		take_over(d, &r->plan, &r->accepts);
 	else if (!good && !cancelled)
 		refused(d, r);
 	if (!good || d->loop.stopping)
 		xy_plan_free(&r->plan);
+	xy_accepts_free(&r->accepts);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
 	if (d->reloads.enforcing == XY_ENFORCING_NONE)

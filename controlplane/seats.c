@@ -18,6 +18,7 @@ enum {
 	EVENTS_PER_TURN = 128, // of the dataplane; at about 5 us each far below 2 ms
 	LINKS_AT_ONCE = 8,     // up to 50 us where each has a handshake to begin
 	RESULTS_PER_TURN = 64, // of handshakes; at about 10 us each
+	FARS_AT_ONCE = 16,     // likewise
 	ROUTING_AT_ONCE = 64,  // actions, at most 4 us each
 	SORTING = 65536,       // bytes: no bin has one, and it is not mapped
 	REST_PACKETS = 32,     // a second, of all workers: what keeps links alive
@@ -51,6 +52,22 @@ static void links_run(void *arg, xy_nsec now)
 		xy_links_run(d->links, LINKS_AT_ONCE, now);
 	while ((now = xy_now()) < end && xy_links_deadline(d->links) <= now);
 	xy_enforce_look(d);
+	freed_sort();
+}
+
+static xy_nsec fars_deadline(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	return xy_fars_deadline(d->fars);
+}
+
+static void fars_run(void *arg, xy_nsec now)
+{
+	const struct xy_daemon *d = arg;
+	xy_nsec end = now + SLICE;
+	do
+		xy_fars_run(d->fars, FARS_AT_ONCE, now);
+	while ((now = xy_now()) < end && xy_fars_deadline(d->fars) <= now);
 	freed_sort();
 }
 
@@ -203,6 +220,7 @@ static void tick_run(void *arg, xy_nsec now)
 	look_at_workers(d, awake);
 	xy_routing_check(d->routing, t, now);
 	xy_hostqueue_look(d, now);
+	xy_sealing_second(d);
 	xy_runsocket_tend(d);
 	xy_memory_note(d);
 	xy_ports_second(d);
@@ -214,6 +232,7 @@ static void tick_run(void *arg, xy_nsec now)
 static const struct xy_seat seats[XY_SEATS] = {
 	[XY_SEAT_EVENTS] = {.name = "events"}, // of workers
 	[XY_SEAT_LINKS] = {"links", links_deadline, links_run},
+	[XY_SEAT_FAR] = {"far", fars_deadline, fars_run},
 	[XY_SEAT_ROUTING] = {"routing", routing_deadline, routing_run},
 	[XY_SEAT_JOINING] = {"joining", joining_deadline, joining_run},
 	[XY_SEAT_NODEINFO] = {"nodeinfo", nodeinfo_deadline, nodeinfo_run},
@@ -239,6 +258,8 @@ static void on_event(void *arg, const struct xy_dp_event *ev)
 	xy_nsec now = xy_now();
 	if (ev->type == XY_DP_OVERLAY && is_for_node(d, ev))
 		xy_nodeinfo_event(d->nodeinfo, ev->data, ev->len, now);
+	else if (xy_fars_is_theirs(d->fars, ev))
+		xy_fars_event(d->fars, ev, now);
 	else if (ev->type == XY_DP_PUNT && ev->len && ev->data[0] & XY_JOIN_PROBE) // or its reply
 		xy_join_punt(d->join, ev, now);
 	else if (ev->type == XY_DP_OVERLAY || ev->type == XY_DP_ASK || ev->type == XY_DP_USED)

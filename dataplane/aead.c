@@ -43,6 +43,12 @@ void xy_aead_key_clear(enum xy_aead_suite suite, struct xy_aead_schedule *key)
 	ops_of[suite]->key_clear(key);
 }
 
+void xy_aead_look(enum xy_aead_suite suite, const struct xy_aead_schedule *key, uint64_t counter,
+		  uint8_t *data, size_t len)
+{
+	ops_of[suite]->look(key, counter, data, len);
+}
+
 // How many from the first on are of its suite.
 static unsigned run_of(const struct xy_aead_op *op, unsigned n)
 {

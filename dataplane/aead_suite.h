@@ -10,6 +10,8 @@ struct xy_aead_suite_ops {
 	void (*destroy)(void *state);
 	int (*key_set)(struct xy_aead_schedule *key, const uint8_t secret[static XY_AEAD_KEY_LEN]);
 	void (*key_clear)(struct xy_aead_schedule *key);
+	void (*look)(const struct xy_aead_schedule *key, uint64_t counter, uint8_t *data,
+		     size_t len);
 	// All of this suite; n at most XY_BURST.
 	void (*seal_burst)(void *state, struct xy_aead_op *op, unsigned n);
 	void (*open_burst)(void *state, struct xy_aead_op *op, unsigned n);

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "eal.h"
 #include "event.h"
+#include "far.h"
 #include "fib.h"
 #include "group.h"
 #include "peer.h"
@@ -77,6 +78,7 @@ static int parts_create(struct xy_dp *dp, struct xy_err *err)
 	r = r ? r : xy_sessions_init(dp, err);
 	r = r ? r : xy_ends_init(dp, err);
 	r = r ? r : xy_peers_init(dp, err);
+	r = r ? r : xy_fars_init(dp, err);
 	r = r ? r : xy_groups_init(dp, err);
 	r = r ? r : xy_fib_init(dp, err);
 	for (unsigned i = 0; !r && i < dp->workers; i++)
@@ -163,6 +165,7 @@ void xy_dp_destroy(struct xy_dp *dp)
 		xy_retire_run(dp, true); // what the tables gave back
 	xy_groups_fini(dp);
 	xy_peers_fini(dp);
+	xy_fars_fini(dp);
 	xy_ends_fini(dp);
 	xy_sessions_fini(dp);
 	rte_free(dp->rcu);
@@ -242,12 +245,17 @@ void xy_dp_host_close(struct xy_dp *dp, unsigned id)
 
 // --- packets between the control plane and the workers
 
+static bool is_far_punt(const struct xy_msg *msg)
+{
+	return msg->punt == XY_PUNT_FAR || msg->punt == XY_PUNT_FAR_STRANGER;
+}
+
 static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_msg *msg,
 		     struct xy_dp_event *ev)
 {
 	*ev = (struct xy_dp_event){
 		.type = (enum xy_dp_event_type)msg->type, .worker = worker, .port = msg->port};
-	if (msg->type != XY_DP_ASK && msg->type != XY_DP_USED && msg->m) {
+	if (xy_msg_has_buffer(msg) && msg->m) {
 		ev->remote = xy_packet(msg->m)->remote;
 		ev->local = xy_packet(msg->m)->local;
 		ev->interface = xy_packet(msg->m)->interface;
@@ -260,9 +268,14 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 		ev->at = xy_packet(msg->m)->taken;
 		/* fall through */
 	case XY_DP_PUNT:
+		if (ev->type == XY_DP_PUNT)
+			ev->peer = is_far_punt(msg) ? xy_packet(msg->m)->from : XY_DP_NO_PEER;
 		ev->data = rte_pktmbuf_mtod(msg->m, const uint8_t *);
 		ev->len = msg->m->data_len;
 		break;
+	case XY_DP_FAR_MTU:
+		ev->mtu = (uint32_t)msg->mtu;
+		/* fall through */
 	case XY_DP_WANT:
 	case XY_DP_MTU:
 		ev->peer = msg->arg;
@@ -276,6 +289,7 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 		ev->index = msg->arg;
 		break;
 	case XY_DP_ASK:
+	case XY_DP_MEET:
 	case XY_DP_USED:
 		ev->source = msg->arg;
 		xy_be64_store(ev->addr.b, msg->net);

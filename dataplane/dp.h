@@ -51,7 +51,8 @@ struct xy_dp {
 	struct xy_index_key index_key;
 	struct xy_end *end; // [ends]: links, [0, max_peers), and what comes behind (end.h)
 	uint32_t ends;
-	uint64_t *known; // [known_mask + 1] buckets: known.h
+	struct xy_exact *far; // by /64, to ends (far.h)
+	uint64_t *known;      // [known_mask + 1] buckets: known.h
 	uint32_t known_mask;
 	uint8_t known_key[16];
 	char memory[64];
@@ -60,6 +61,7 @@ struct xy_dp {
 	uint32_t stop __rte_cache_aligned;
 	uint32_t session_epoch;	    // rises when held packets may go or must be dropped
 	uint32_t route_epoch;	    // rises when routes were committed
+	uint32_t far_epoch;	    // rises when packets for a far node may go
 	uint32_t ask_routes;	    // routes of kind ASK: is there one?
 	struct xy_port_list *ports; // RCU
 	struct xy_host_list *hosts; // RCU
@@ -89,8 +91,8 @@ _Static_assert(offsetof(struct xy_dp, stop) % RTE_CACHE_LINE_SIZE == 0 &&
 // Frees ptr by fn(dp, ptr) once no worker can hold it. Control thread; never fails (waits for the
 // grace period itself when it cannot allocate).
 void xy_dp_retire(struct xy_dp *dp, void *ptr, void (*fn)(struct xy_dp *dp, void *ptr));
-// What held packets wait for may have changed: workers look again. Control thread.
-void xy_dp_epoch_raise(struct xy_dp *dp);
+// What packets wait for may have changed: workers look again by this epoch. Control thread.
+void xy_dp_epoch_raise(struct xy_dp *dp, uint32_t *epoch);
 // Puts a port (or NULL) at a number for the workers to see. Control thread.
 int xy_dp_port_publish(struct xy_dp *dp, unsigned id, struct xy_port *port);
 // The same with an attachment of the host.

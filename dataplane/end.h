@@ -8,6 +8,8 @@
 #include "session.h"
 
 struct xy_adjacency;
+struct xy_far;
+struct xy_accepts;
 
 struct xy_end {
 	struct {				// of links alone
@@ -16,15 +18,24 @@ struct xy_end {
 		uint32_t overlay_waiting; // Babel packets on the rings: workers add, control
 					  // subtracts
 	} link;
-	uint32_t current;	  // session slot + 1 to seal in; 0 = none
-	uint32_t hold_generation; // held packets of an older one are dropped
+	uint64_t net;		    // a node's own /64, as xy_be64_load gives it; 0: it is a leaf
+	struct xy_far *far;	    // of far ends alone; RCU; NULL: no such node
+	struct xy_accepts *accepts; // RCU; NULL: no source but its own /64
+	uint32_t current;	    // session slot + 1 to seal in; 0 = none
+	uint32_t hold_generation;   // held packets of an older one are dropped
 
 	// Control only.
 	uint32_t incarnation;
-	uint32_t sessions;	      // slot + 1, a list by next_of_end
+	uint32_t sessions; // slot + 1, a list by next_of_end
+	uint64_t left;	   // a far node: RCU's token of when the last one left; 0: none did
 	struct xy_dp_peer_stats gone; // of sessions that are no more
 } __rte_cache_aligned;
 _Static_assert(offsetof(struct xy_end, incarnation) <= 64, "workers look at one line");
+
+static inline uint64_t xy_end_net(const struct xy_dp *dp, uint32_t end)
+{
+	return __atomic_load_n(&dp->end[end].net, __ATOMIC_RELAXED);
+}
 
 // The session to seal in, or NULL when there is none that may still send.
 static inline struct xy_session *xy_end_session_rcu(const struct xy_dp *dp, uint32_t end,
@@ -44,6 +55,7 @@ int xy_ends_init(struct xy_dp *dp, struct xy_err *err);
 void xy_ends_fini(struct xy_dp *dp);
 
 // What the control thread does with an end, of whatever kind.
+bool xy_end_is_there(const struct xy_dp *dp, uint32_t end);
 void xy_end_release_held(struct xy_dp *dp, uint32_t end);
 // It is no more, and its number may be another's: sessions, statistics and what is held go.
 void xy_end_forget(struct xy_dp *dp, uint32_t end);

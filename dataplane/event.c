@@ -18,6 +18,16 @@
 #define STRANGER_RATE  10000
 #define STRANGER_BURST 256
 
+// What strangers among the far nodes may bring by one link (more than XY_FAR_RATES share): an
+// eighth of that.
+#define FAR_RATE  1250
+#define FAR_BURST 64
+
+// And what bears the address of a node that we know, or answers an index of ours: as many as a node
+// with 100,000 sessions has, twice; answers to many questions come at once.
+#define FAR_KNOWN_RATE	2000
+#define FAR_KNOWN_BURST 512
+
 // So many wait, and no more of that kind are taken.
 static const unsigned ring_share[XY_PUNT_KINDS] = {
 	[XY_PUNT_ROUTING] = XY_RING_SIZE / 2,
@@ -58,21 +68,55 @@ bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net,
 	return put(w, w->to_control, &(struct xy_msg){.type = type, .arg = source, .net = net});
 }
 
+bool xy_msg_has_buffer(const struct xy_msg *msg)
+{
+	return msg->type != XY_DP_ASK && msg->type != XY_DP_USED && msg->type != XY_DP_MEET &&
+	       msg->type != XY_DP_FAR_MTU;
+}
+
 void xy_msg_free(const struct xy_msg *msg)
 {
-	if (msg->type != XY_DP_ASK && msg->type != XY_DP_USED)
+	if (xy_msg_has_buffer(msg))
 		rte_pktmbuf_free(msg->m);
 }
 
 void xy_event_rates_init(struct xy_worker *w)
 {
 	xy_bucket_init(&w->stranger_rate, XY_SEC * w->dp->workers / STRANGER_RATE, STRANGER_BURST);
+	for (unsigned i = 0; i < XY_FAR_RATES; i++) {
+		xy_bucket_init(&w->far_rate[i], XY_SEC * w->dp->workers / FAR_RATE, FAR_BURST);
+		xy_bucket_init(&w->far_rate[XY_FAR_RATES + i],
+			       XY_SEC * w->dp->workers / FAR_KNOWN_RATE, FAR_KNOWN_BURST);
+	}
 }
 
 static enum xy_drop punt_stranger(struct xy_worker *w, struct xy_msg *msg)
 {
 	if (!xy_bucket_take(&w->stranger_rate, w->now))
 		return XY_DROP_STRANGER_RATE;
+	return put(w, w->strangers, msg) ? XY_DROP_COUNT : XY_DROP_STRANGER_FULL;
+}
+
+// Who writes in the name of a node that we know may be anybody, and those of peers share the ring.
+static enum xy_drop punt_far(struct xy_worker *w, struct xy_msg *msg)
+{
+	struct xy_bucket *b = &w->far_rate[XY_FAR_RATES + xy_packet(msg->m)->from % XY_FAR_RATES];
+	if (!xy_bucket_take(b, w->now))
+		return XY_DROP_STRANGER_RATE;
+	if (rte_ring_count(w->handshakes) >= XY_RING_SIZE / 2)
+		return XY_DROP_HANDSHAKE_FULL;
+	return put(w, w->handshakes, msg) ? XY_DROP_COUNT : XY_DROP_HANDSHAKE_FULL;
+}
+
+// Of nodes that we do not know, by the link that brings them: one that is flooded through leaves
+// the others their share.
+static enum xy_drop punt_far_stranger(struct xy_worker *w, struct xy_msg *msg)
+{
+	struct xy_bucket *b = &w->far_rate[xy_packet(msg->m)->from % XY_FAR_RATES];
+	if (!xy_bucket_take(b, w->now))
+		return XY_DROP_STRANGER_RATE;
+	if (rte_ring_count(w->strangers) >= XY_RING_SIZE / 2) // those on the wire have the rest
+		return XY_DROP_STRANGER_FULL;
 	return put(w, w->strangers, msg) ? XY_DROP_COUNT : XY_DROP_STRANGER_FULL;
 }
 
@@ -94,13 +138,18 @@ static enum xy_drop punt_routing(struct xy_worker *w, struct xy_msg *msg)
 // who forges a peer's address or has seen an index of ours can fill, and one for all others.
 enum xy_drop xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m)
 {
-	bool message = kind == XY_PUNT_STRANGER || kind == XY_PUNT_HANDSHAKE;
+	bool far = kind == XY_PUNT_FAR || kind == XY_PUNT_FAR_STRANGER;
+	bool message = far || kind == XY_PUNT_STRANGER || kind == XY_PUNT_HANDSHAKE;
 	struct xy_msg msg = {.type = message ? XY_DP_PUNT : XY_DP_OVERLAY,
 			     .port = xy_packet(m)->port,
 			     .punt = (uint16_t)kind,
 			     .m = m};
 	if (kind == XY_PUNT_STRANGER)
 		return punt_stranger(w, &msg);
+	if (kind == XY_PUNT_FAR_STRANGER)
+		return punt_far_stranger(w, &msg);
+	if (kind == XY_PUNT_FAR)
+		return punt_far(w, &msg);
 	if (kind == XY_PUNT_HANDSHAKE)
 		return put(w, w->handshakes, &msg) ? XY_DROP_COUNT : XY_DROP_HANDSHAKE_FULL;
 	if (rte_ring_count(w->to_control) >= ring_share[kind])
@@ -115,6 +164,15 @@ void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg)
 	if (msg->type == XY_DP_OVERLAY && msg->punt != XY_PUNT_SERVICE)
 		__atomic_sub_fetch(&dp->end[xy_packet(msg->m)->from].link.overlay_waiting, 1,
 				   __ATOMIC_RELAXED);
+}
+
+void xy_event_far_mtu(struct xy_worker *w, uint32_t end, uint32_t mtu)
+{
+	if (w->far_mtu_told && w->now - w->far_mtu_told < MTU_INTERVAL)
+		return;
+	struct xy_msg msg = {.type = XY_DP_FAR_MTU, .arg = end, .mtu = mtu};
+	if (put(w, w->to_control, &msg))
+		w->far_mtu_told = w->now;
 }
 
 void xy_event_mtu(struct xy_worker *w, uint32_t peer)

@@ -4,6 +4,7 @@
 #include "fib.h"
 
 #include "base/bytes.h"
+#include "far.h"
 #include "group.h"
 #include "retire.h"
 
@@ -156,10 +157,13 @@ static int value_take(struct xy_dp *dp, const struct xy_dp_route *route, uint32_
 	int number = -1;
 	if (route->kind == XY_DP_ROUTE_HOST && route->host >= XY_DP_HOSTS)
 		return -EINVAL;
+	if (route->kind == XY_DP_ROUTE_FAR && !xy_end_is_far(dp, route->peer))
+		return -EINVAL;
 	if (route->kind != XY_DP_ROUTE_PEER) {
 		ask_count(dp, route->kind, 1);
-		*value =
-			xy_fib_pack(route->kind, route->kind == XY_DP_ROUTE_HOST ? route->host : 0);
+		*value = xy_fib_pack(route->kind, route->kind == XY_DP_ROUTE_HOST  ? route->host
+						  : route->kind == XY_DP_ROUTE_FAR ? route->peer
+										   : 0);
 		return 0;
 	}
 	if (hops_check(dp, route))
@@ -201,6 +205,8 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 {
 	uint32_t value, old = table_get(dp, &dp->routes, prefix);
 	if (route->kind == XY_DP_ROUTE_ASK && !xy_addr_is_mesh(&prefix->addr))
+		return -EINVAL;
+	if (route->kind == XY_DP_ROUTE_FAR && xy_addr_is_mesh(&prefix->addr))
 		return -EINVAL;
 	if (is_full_for(dp, prefix, old)) {
 		dp->routes_refused++;
@@ -244,13 +250,7 @@ void xy_dp_route_commit(struct xy_dp *dp)
 	xy_lpm_commit(dp->sources.v6);
 	xy_lpm_commit(dp->sources.v4);
 	xy_groups_commit(dp);
-	// What waits for a route is looked at again. Pairs with the fence before a worker sleeps:
-	// we see what it holds, or it sees the epoch.
-	__atomic_add_fetch(&dp->route_epoch, 1, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (unsigned i = 0; i < dp->workers; i++)
-		if (__atomic_load_n(&dp->worker[i]->stats.held, __ATOMIC_RELAXED))
-			xy_worker_wake(dp->worker[i]);
+	xy_dp_epoch_raise(dp, &dp->route_epoch); // what waits for a route is looked at again
 }
 
 void xy_dp_route_info(const struct xy_dp *dp, struct xy_dp_route_info *out)

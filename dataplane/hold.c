@@ -14,7 +14,7 @@ struct line {
 
 struct xy_hold {
 	struct xy_dp *dp;
-	struct line *line; // [ends], pages come with use
+	struct line *line; // [max_peers], pages come with use
 	uint32_t *active;  // ends with something held
 	uint32_t active_count, total, limit;
 	uint32_t epoch; // dp->session_epoch at the last look
@@ -34,8 +34,8 @@ struct xy_hold *xy_hold_create(struct xy_dp *dp, const struct rte_mempool *pool)
 		sharers += dp->worker[i]->pool == pool;
 	// A quarter of the pool over its workers: what waits must not starve what moves.
 	h->limit = pool->size / 4 / sharers;
-	h->line = xy_pages_reserve(dp->ends * sizeof(*h->line));
-	h->active = xy_pages_reserve(dp->ends * sizeof(*h->active));
+	h->line = xy_pages_reserve(dp->cfg.max_peers * sizeof(*h->line));
+	h->active = xy_pages_reserve(dp->cfg.max_peers * sizeof(*h->active));
 	if (!h->line || !h->active) {
 		xy_hold_destroy(h);
 		return NULL;
@@ -56,8 +56,8 @@ void xy_hold_destroy(struct xy_hold *h)
 	for (uint32_t i = 0; i < h->active_count; i++)
 		while (h->line[h->active[i]].queue.count)
 			rte_pktmbuf_free(take(h, &h->line[h->active[i]]));
-	xy_pages_release(h->line, h->dp->ends * sizeof(*h->line));
-	xy_pages_release(h->active, h->dp->ends * sizeof(*h->active));
+	xy_pages_release(h->line, h->dp->cfg.max_peers * sizeof(*h->line));
+	xy_pages_release(h->active, h->dp->cfg.max_peers * sizeof(*h->active));
 	free(h);
 }
 

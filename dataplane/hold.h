@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Packets that wait for a session with the end that they are to be sealed for: per worker and end,
-// bounded, the oldest dropped first; where all of them are too many, those of the ends with the
-// most. One worker's own.
+// Packets that wait for a session of the link that they are to go by: per worker and link, bounded,
+// the oldest dropped first; where all of them are too many, those of the links with the most. What
+// waits for a far node's session waits in ask.h. One worker's own.
 #pragma once
 
 #include "end.h"

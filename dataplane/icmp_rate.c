@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "icmp_rate.h"
 
-#include "dp.h"
+#include "far.h"
 #include "pages.h"
 #include "table/exact_hash.h"
 
@@ -11,14 +11,24 @@
 
 enum { TIME_EXCEEDED, UNREACHABLE, TOO_BIG, BUCKETS = 8, LANES = BUCKETS - TOO_BIG };
 
+// Lines behind those of peers: one of the host, and some that far nodes share.
+enum { FAR = 64, MORE = 1 + FAR };
+
 struct xy_icmp_rate {
 	xy_nsec full_at[BUCKETS]; // as in struct xy_bucket
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct xy_icmp_rate) == RTE_CACHE_LINE_SIZE, "a line a peer");
 
-static size_t size(const struct xy_dp *dp) // one more: the host
+static size_t size(const struct xy_dp *dp)
 {
-	return ((size_t)dp->cfg.max_peers + 1) * sizeof(struct xy_icmp_rate);
+	return ((size_t)dp->cfg.max_peers + MORE) * sizeof(struct xy_icmp_rate);
+}
+
+static uint32_t line_of(const struct xy_dp *dp, uint32_t end)
+{
+	if (xy_end_is_far(dp, end))
+		return dp->cfg.max_peers + 1 + end % FAR;
+	return RTE_MIN(end, dp->cfg.max_peers);
 }
 
 struct xy_icmp_rate *xy_icmp_rate_create(const struct xy_dp *dp)
@@ -42,10 +52,10 @@ static unsigned lane(const struct xy_worker *w, const struct xy_addr *src)
 	return (unsigned)(xy_exact_fold(hash ^ key[1], (w->now / XY_SEC) ^ key[0]) % LANES);
 }
 
-bool xy_icmp_rate_take(struct xy_worker *w, uint32_t peer, enum xy_icmp_error error,
+bool xy_icmp_rate_take(struct xy_worker *w, uint32_t end, enum xy_icmp_error error,
 		       const struct xy_addr *src)
 {
-	struct xy_icmp_rate *own = &w->icmp[RTE_MIN(peer, w->dp->cfg.max_peers)];
+	struct xy_icmp_rate *own = &w->icmp[line_of(w->dp, end)];
 	unsigned i = error == XY_ICMP_TOO_BIG	      ? TOO_BIG + lane(w, src)
 		     : error == XY_ICMP_TIME_EXCEEDED ? TIME_EXCEEDED
 						      : UNREACHABLE;

@@ -23,9 +23,17 @@ enum {
 	XY_PIECES_MASK = 3,
 };
 
-#define XY_PEER_NONE  UINT32_MAX       // from the host
-#define XY_PEER_SELF  (UINT32_MAX - 1) // made here (ICMP errors, keepalives)
-#define XY_PEER_PROBE (UINT32_MAX - 2) // made here to see whether its size passes; to wg_seal alone
+#define XY_PEER_NONE   UINT32_MAX	// from the host
+#define XY_PEER_SELF   (UINT32_MAX - 1) // made here (ICMP errors, keepalives)
+#define XY_PEER_PROBE  (UINT32_MAX - 2) // made here to see whether its size passes; to wg_seal alone
+#define XY_PEER_SEALED (UINT32_MAX - 3) // sealed here for a far node, and to be routed as that
+
+// What a packet is to the links between nodes, which carry no other (docs/wire-format.md).
+enum {
+	XY_MESH_PLAIN,	// for us or ours, or from us: where a link ends
+	XY_MESH_SEALED, // end to end: next header 253
+	XY_MESH_ABOUT,	// an ICMPv6 error about such a one
+};
 
 // Names in one place say who writes and reads it there: between two of them the place is free.
 struct xy_packet {
@@ -38,17 +46,24 @@ struct xy_packet {
 		uint32_t
 			limit; // wg_seal to fragment and icmp_error: the most that the link carries
 		uint32_t len;  // while it is sealed: bytes of the overlay packet
+		uint8_t hops;  // e2e_input to overlay_input: outer hop limit
 	};
-	uint32_t from;	// peer that sent it, or XY_PEER_NONE or XY_PEER_SELF
-	uint32_t index; // receiver index as on the wire: classify to the control plane
+	uint32_t from; // end that sent it, or XY_PEER_*
+	union {
+		uint32_t index; // receiver index as on the wire: classify, e2e_input to the control
+				// plane
+		uint32_t far;	// route to e2e_seal, meet: whom to seal for; XY_PEER_NONE: by its
+				// destination
+	};
 	union {
 		uint32_t interface; // received by, 0 = not known: port_rx to route
 		uint32_t host;	    // from = XY_PEER_NONE: came by; route to host_tx: goes by
-		uint32_t next;	    // peer to send it to, or XY_PEER_NONE: route to port_tx
+		uint32_t next;	    // end to send it to, or XY_PEER_NONE: route to port_tx
 	};
 	uint8_t port;		// received on, or to be sent on
 	uint8_t ecn : 2;	// outer ECN bits, received or to be sent
 	uint8_t pieces : 2;	// to be sent: XY_PIECES_*
+	uint8_t mesh : 2;	// overlay packet: XY_MESH_*
 	uint8_t version;	// of the overlay packet: 4 or 6; 0 = keepalive
 	union {			// for the next node alone
 		uint8_t drop;	// enum xy_drop: what a port refused
@@ -62,4 +77,9 @@ _Static_assert(sizeof(struct xy_packet) <= 64, "one cache line");
 static inline struct xy_packet *xy_packet(struct rte_mbuf *m)
 {
 	return (struct xy_packet *)rte_mbuf_to_priv(m);
+}
+
+static inline bool xy_packet_is_from_end(const struct xy_packet *p)
+{
+	return p->from < XY_PEER_SEALED;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "peer.h"
 
+#include "base/bytes.h"
 #include "known.h"
 #include "retire.h"
 
@@ -71,11 +72,12 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 	struct xy_adjacency *old = e->link.adjacency;
 	if (!old)
 		e->incarnation++;
+	__atomic_store_n(&e->net, cfg->leaf ? 0 : xy_be64_load(cfg->node.b), __ATOMIC_RELAXED);
 	__atomic_store_n(&e->link.adjacency, a, __ATOMIC_RELEASE);
 	xy_known_set(dp, &e->link.known,
 		     cfg->remote.port && !cfg->provisional ? &cfg->remote : NULL);
 	xy_dp_retire_free(dp, old);
-	xy_dp_epoch_raise(dp);
+	xy_dp_epoch_raise(dp, &dp->session_epoch);
 	return 0;
 }
 
@@ -95,17 +97,4 @@ void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer)
 {
 	if (peer < dp->cfg.max_peers)
 		xy_end_release_held(dp, peer);
-}
-
-int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out)
-{
-	if (!is_there(dp, peer))
-		return -ENOENT;
-	xy_sessions_sum(dp, peer, out);
-	return 0;
-}
-
-int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index)
-{
-	return is_there(dp, peer) ? xy_session_reserve(dp, peer, index) : -ENOENT;
 }

@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "end.h"
 #include "event.h"
+#include "far.h"
 #include "pages.h"
 #include "retire.h"
 
@@ -137,9 +138,9 @@ int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_sessi
 
 // Only who holds packets wants to know. Pairs with the fence before a worker sleeps: we see what it
 // holds, or it sees the epoch.
-void xy_dp_epoch_raise(struct xy_dp *dp)
+void xy_dp_epoch_raise(struct xy_dp *dp, uint32_t *epoch)
 {
-	__atomic_add_fetch(&dp->session_epoch, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(epoch, 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < dp->workers; i++)
 		if (__atomic_load_n(&dp->worker[i]->stats.held, __ATOMIC_RELAXED))
@@ -152,7 +153,10 @@ int xy_dp_session_use(struct xy_dp *dp, uint32_t index)
 	if (!s || s->state != XY_SESSION_LIVE)
 		return -ENOENT;
 	__atomic_store_n(&dp->end[s->end].current, xy_session_number(dp, s) + 1, __ATOMIC_RELEASE);
-	xy_dp_epoch_raise(dp);
+	if (xy_end_is_far(dp, s->end))
+		xy_dp_epoch_raise(dp, &dp->far_epoch);
+	else
+		xy_dp_epoch_raise(dp, &dp->session_epoch);
 	return 0;
 }
 
@@ -250,6 +254,7 @@ int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
 	if (!m)
 		return -ENOBUFS;
+	m->data_off = XY_HEADROOM; // two layers and a frame's headers come before it
 	return xy_order_put(w, XY_ORDER_KEEPALIVE, 0, index, m);
 }
 

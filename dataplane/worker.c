@@ -14,6 +14,7 @@ int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		out[i]->data_off = XY_HEADROOM;
 		xy_packet(out[i])->from = XY_PEER_NONE;
+		xy_packet(out[i])->mesh = XY_MESH_PLAIN;
 	}
 	return 0;
 }

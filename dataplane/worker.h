@@ -23,6 +23,8 @@ struct xy_used;
 #define XY_WORKER_NAP	   100000L
 #define XY_WORKER_NAP_TEXT "100 us"
 
+enum { XY_FAR_RATES = 64 };
+
 enum { XY_WORKER_READY = 8 }; // descriptors that one wake-up tells of
 
 struct xy_worker {
@@ -40,10 +42,11 @@ struct xy_worker {
 	struct rte_ring *handshakes;   // likewise: of peers
 	struct rte_ring *strangers;    // likewise: all else that anybody can make us tell
 	struct xy_bucket stranger_rate;
-	struct rte_ring *handover[XY_DP_WORKERS]; // from worker i (ours too) to us; mbufs
-	int wake_fd;				  // eventfd
-	int epoll_fd;				  // what may wake us: wake_fd, ports, host queue
-	uint32_t blind;				  // control: queues that no descriptor tells of
+	struct xy_bucket far_rate[2 * XY_FAR_RATES]; // of far nodes, by link: strangers, known ones
+	struct rte_ring *handover[XY_DP_WORKERS];    // from worker i (ours too) to us; mbufs
+	int wake_fd;				     // eventfd
+	int epoll_fd;				     // what may wake us: wake_fd, ports, host queue
+	uint32_t blind;				     // control: queues that no descriptor tells of
 
 	// Others read it for each burst that they hand over. Set before the last look around,
 	// cleared by who wakes us.
@@ -58,6 +61,7 @@ struct xy_worker {
 	struct xy_icmp_rate *icmp; // ICMP errors that may be made
 	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer
 	uint32_t mtu_peer;
+	xy_nsec far_mtu_told;
 	xy_nsec mtu_heard;     // the last event that an ICMP error said so
 	xy_nsec refused_heard; // or that a remote is not reached
 	bool busy;	       // this walk moved something

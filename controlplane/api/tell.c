@@ -27,6 +27,11 @@ static json_t *text_or_null(const char *text)
 	return t ? t : json_null();
 }
 
+static json_t *hex_or_null(uint64_t n, int bits)
+{
+	return n == XY_FIELD_NO_HEX ? json_null() : hex(n, bits);
+}
+
 static json_t *address(const struct xy_addr *a)
 {
 	char text[XY_ADDR_STRLEN];
@@ -73,9 +78,9 @@ static json_t *value_of(enum xy_form form, const void *at)
 	case XY_FORM_NOTE:
 		return json_boolean(AT(xy_form_NOTE));
 	case XY_FORM_HEX16:
-		return hex(AT(xy_form_HEX16), 16);
+		return hex_or_null(AT(xy_form_HEX16), 16);
 	case XY_FORM_HEX32:
-		return hex(AT(xy_form_HEX32), 32);
+		return hex_or_null(AT(xy_form_HEX32), 32);
 	case XY_FORM_HEX64:
 		return hex(AT(xy_form_HEX64), 64);
 	case XY_FORM_ADDRESS:

@@ -26,7 +26,8 @@ static const struct {
 	 "print what follows from a public key, or from our own: address, /64"},
 	{"genconf", genconf, "genconf", "print a commented example of the config file"},
 	{"show", xy_cli_show, "show WHAT [PREFIX|ADDRESS] [--json] [--dot] [-n NAME] [-w SECONDS]",
-	 "ask a running daemon: node, peers, workers, graph, drops, ports, policy, routes, sessions, "
+	 "ask a running daemon: node, peers, workers, graph, drops, ports, policy, routes, "
+	 "sessions, "
 	 "neighbours, routing, route PREFIX, tree, path ADDRESS"},
 	{"trace", xy_cli_trace, "trace ADDRESS [--json] [-n NAME]",
 	 "ask each node on the way to an address for the next"},

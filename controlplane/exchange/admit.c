@@ -16,7 +16,10 @@ void xy_admission_init(struct xy_admission *a)
 	randombytes_buf(key, sizeof(key));
 	xy_limiter_init(&a->known, key);
 	randombytes_buf(key, sizeof(key));
-	xy_limiter_init(&a->cookied, key);
+	if (a->cookied_rate)
+		xy_limiter_init_rate(&a->cookied, key, XY_SEC / a->cookied_rate, a->cookied_burst);
+	else
+		xy_limiter_init(&a->cookied, key);
 	xy_load_init(&a->load, a->rate, a->burst);
 }
 
@@ -42,6 +45,13 @@ static void bad_mac(struct xy_exchanges *e, const struct xy_exchange_owner *o,
 	xy_exchanges_drop(e, XY_HS_DROP_BAD_MAC);
 	if (m->data[0] == XY_WG_INITIATION)
 		o->ops->noted(o->arg, NULL, &n, now);
+}
+
+bool xy_exchanges_is_meant(struct xy_exchanges *e, const struct xy_exchange_message *m, xy_nsec now)
+{
+	enum xy_wg_type type = xy_wg_classify(m->data, m->len);
+	return (type == XY_WG_INITIATION || type == XY_WG_RESPONSE) &&
+	       xy_cookie_check(&e->checker, m->data, m->len, &m->at.remote, now) != XY_MAC_INVALID;
 }
 
 bool xy_exchange_admit(struct xy_exchanges *e, struct xy_exchange_owner *o,

@@ -23,10 +23,8 @@ int xy_exchanges_create(const struct xy_exchanges_config *cfg, struct xy_exchang
 	}
 	e->cfg = *cfg;
 	e->dp = cfg->dp;
-	memcpy(e->ours.sk, cfg->identity->x25519_sk, sizeof(e->ours.sk));
-	memcpy(e->ours.pk, cfg->identity->x25519.b, sizeof(e->ours.pk));
 	xy_jobs_init(&e->jobs);
-	xy_cookie_checker_init(&e->checker, e->ours.pk);
+	xy_cookie_checker_init(&e->checker, e->cfg.identity->x25519.b);
 	*out = e;
 	return 0;
 }
@@ -40,6 +38,13 @@ void xy_exchanges_destroy(struct xy_exchanges *e)
 	free(e);
 }
 
+static void local_init(const struct xy_exchanges *e, const char *label, struct xy_hs_local *out)
+{
+	memcpy(out->sk, e->cfg.identity->x25519_sk, sizeof(out->sk));
+	memcpy(out->pk, e->cfg.identity->x25519.b, sizeof(out->pk));
+	out->label = label;
+}
+
 void xy_exchanges_own(struct xy_exchanges *e, struct xy_exchange_owner *o)
 {
 	unsigned i = 0;
@@ -47,6 +52,8 @@ void xy_exchanges_own(struct xy_exchanges *e, struct xy_exchange_owner *o)
 		i++;
 	assert(i < XY_EXCHANGE_OWNERS); // there is a place for each that the daemon has
 	e->owner[i] = o;
+	local_init(e, o->label, &e->ours[i]);
+	o->ours = &e->ours[i];
 	xy_admission_init(&o->admission);
 }
 
@@ -77,7 +84,8 @@ struct xy_exchange *xy_exchanges_by_index(const struct xy_exchanges *e,
 void xy_exchanges_renew(struct xy_exchanges *e)
 {
 	e->jobs.era++; // what helpers have drawn at random may be known in a copy
-	xy_cookie_checker_init(&e->checker, e->ours.pk); // and what was told to others
+	xy_cookie_checker_init(&e->checker,
+			       e->cfg.identity->x25519.b); // and what was told to others
 	for (unsigned i = 0; i < XY_EXCHANGE_OWNERS; i++) {
 		if (!e->owner[i])
 			continue;
@@ -89,6 +97,11 @@ void xy_exchanges_renew(struct xy_exchanges *e)
 unsigned xy_exchanges_jobs(const struct xy_exchanges *e)
 {
 	return e->jobs.used;
+}
+
+uint32_t xy_exchanges_indices(const struct xy_exchanges *e)
+{
+	return e->by_index.count;
 }
 
 const struct xy_wg_limits *xy_exchanges_limits(const struct xy_exchanges *e)
@@ -127,7 +140,9 @@ void xy_exchange_init(struct xy_exchanges *e, struct xy_exchange *x, uint32_t nu
 	x->number = number;
 	x->serial = ++e->serial;
 	x->theirs = *theirs;
-	memcpy(x->stamped, e->cfg.stamp_floor, sizeof(x->stamped));
+	// It may have been here before: nothing that it was sent then is newer than the newest.
+	bool later = memcmp(e->stamped, e->cfg.stamp_floor, sizeof(e->stamped)) > 0;
+	memcpy(x->stamped, later ? e->stamped : e->cfg.stamp_floor, sizeof(x->stamped));
 	xy_cookie_jar_init(&x->jar, theirs->pk);
 	timers_init(e, x, keepalive);
 }
@@ -141,6 +156,7 @@ void xy_exchange_clear(struct xy_exchanges *e, struct xy_exchange *x)
 void xy_exchange_restart(struct xy_exchanges *e, struct xy_exchange *x)
 {
 	xy_exchange_clear(e, x);
+	x->restarts++;
 	timers_init(e, x, x->timers.persistent_keepalive);
 }
 

@@ -11,8 +11,8 @@
 //
 // An owner has a range of those numbers, and holds its exchanges itself, each a part of what it
 // knows of the other side; all owners share one static key, one space of session indices and one
-// pool of jobs. No loop, no socket, no clock in it: time comes with each call. Control thread only,
-// but for xy_job_run.
+// pool of jobs; by its label no message of one owner's handshakes opens at another. No loop, no
+// socket, no clock in it: time comes with each call. Control thread only, but for xy_job_run.
 #pragma once
 
 #include "base/err.h"
@@ -37,6 +37,9 @@
 	X(PROVISIONAL, hs_provisional, "stranger's link ended to make room for another")      \
 	X(OPEN_FULL, hs_open_full, "no room for one more open peer: raise max_open_peers")    \
 	X(OPEN_SHARE, hs_open_share, "open peer made room for one of another network")        \
+	X(SOURCE, hs_source, "handshake end to end from an address that is not its key's")    \
+	X(OWN_KEY, hs_own_key, "handshake end to end with our own key: has another node it?") \
+	X(FAR_FULL, hs_far_full, "no room for one more node end to end: raise max_sessions")  \
 	X(COLLISION, hs_collision, "stranger's key with the /64 of another peer, or ours")    \
 	X(REPLAY, hs_replay, "initiation seen before (time stamp not newer)")                 \
 	X(FLOOD, hs_flood, "initiations of one peer above 50 a second")                       \
@@ -65,6 +68,7 @@ struct xy_exchange {
 	uint32_t number;	    // the dataplane's; by it its owner is known
 	uint32_t hs_index;	    // our initiation's
 	uint64_t serial;	    // no other has, or had it
+	uint32_t restarts;	    // what helpers work on from before is void
 	struct xy_hs_remote theirs; // key and secrets
 	struct xy_cookie_jar jar;
 	struct xy_wg_timers timers;
@@ -129,7 +133,8 @@ struct xy_exchange_ops {
 	// An initiation was opened, and is job->pk's: its exchange, which then answers if the rest
 	// holds; NULL: none, and the owner has counted why, or has the key met (xy_exchanges_meet).
 	struct xy_exchange *(*opened)(void *arg, const struct xy_job *job, xy_nsec now);
-	void (*met)(void *arg, const struct xy_job *job, xy_nsec now); // it can be done
+	// It can be done; job->result: it cannot, or (-ESTALE) is void, and is counted.
+	void (*met)(void *arg, const struct xy_job *job, xy_nsec now);
 	// Where the next initiation goes, again: the one before was not answered. False: nowhere.
 	bool (*place)(void *arg, struct xy_exchange *x, bool again, struct xy_exchange_place *to,
 		      xy_nsec now);
@@ -150,6 +155,8 @@ struct xy_exchange_ops {
 // What strangers of one owner may cost (noise/limiter.h); admit.c.
 struct xy_admission {
 	unsigned rate, burst; // handshakes before cookies are asked
+	// With a cookie, of one payer, a second and at once; 0: as WireGuard's, for one host.
+	unsigned cookied_rate, cookied_burst;
 	struct xy_limiter known, cookied;
 	struct xy_load load;
 };
@@ -157,7 +164,9 @@ struct xy_admission {
 struct xy_exchange_owner {
 	const struct xy_exchange_ops *ops;
 	void *arg;
-	uint32_t first, count; // its numbers
+	uint32_t first, count;		// its numbers
+	const char *label;		// of its handshakes (noise/handshake.h); NULL: WireGuard's
+	const struct xy_hs_local *ours; // set by _own
 	struct xy_admission admission;
 };
 
@@ -182,7 +191,8 @@ struct xy_exchanges;
 int xy_exchanges_create(const struct xy_exchanges_config *cfg, struct xy_exchanges **out,
 			struct xy_err *err);
 void xy_exchanges_destroy(struct xy_exchanges *e); // no owner is left, and no job under way
-// The owner's memory, with ops, arg, numbers, and its admission's rates set; good until _disown.
+// The owner's memory, with ops, arg, numbers, label, and its admission's rates set; good until
+// _disown.
 void xy_exchanges_own(struct xy_exchanges *e, struct xy_exchange_owner *o);
 void xy_exchanges_disown(struct xy_exchanges *e, struct xy_exchange_owner *o);
 
@@ -195,6 +205,9 @@ struct xy_exchange_message {
 };
 void xy_exchanges_take(struct xy_exchanges *e, struct xy_exchange_owner *o,
 		       const struct xy_exchange_message *m, xy_nsec now);
+// Is it an initiation or a response, and meant for our key? That costs a hash.
+bool xy_exchanges_is_meant(struct xy_exchanges *e, const struct xy_exchange_message *m,
+			   xy_nsec now);
 void xy_exchanges_job_done(struct xy_exchanges *e, struct xy_job *job, xy_nsec now);
 unsigned xy_exchanges_jobs(const struct xy_exchanges *e); // under way
 // Has a helper make what a handshake with this key needs, for ops.met. opened: its initiation,
@@ -203,12 +216,18 @@ bool xy_exchanges_meet(struct xy_exchanges *e, struct xy_exchange_owner *o,
 		       const uint8_t pk[static XY_WG_KEY_LEN],
 		       const uint8_t psk[static XY_WG_KEY_LEN], const struct xy_endpoint *remote,
 		       const struct xy_job *opened);
+// The same for a key that is wanted here: it need not come after what strangers ask for.
+bool xy_exchanges_meet_wanted(struct xy_exchanges *e, struct xy_exchange_owner *o,
+			      const uint8_t pk[static XY_WG_KEY_LEN],
+			      const uint8_t psk[static XY_WG_KEY_LEN],
+			      const struct xy_endpoint *remote);
 // All handshakes under way are void, and owners are told to begin anew: their keys may be in use in
 // a copy of this machine, or are older than its clocks could tell.
 void xy_exchanges_renew(struct xy_exchanges *e);
 // The exchange of a session, or of a handshake under way, if it is this owner's; else NULL.
 struct xy_exchange *xy_exchanges_by_index(const struct xy_exchanges *e,
 					  const struct xy_exchange_owner *o, uint32_t index);
+uint32_t xy_exchanges_indices(const struct xy_exchanges *e); // taken, by all owners
 const struct xy_wg_limits *xy_exchanges_limits(const struct xy_exchanges *e);
 // The newest time stamp that was sent; zeros: none.
 void xy_exchanges_stamp(const struct xy_exchanges *e, uint8_t out[static XY_WG_TAI64N_LEN]);
@@ -221,8 +240,8 @@ uint64_t xy_exchanges_drops(const struct xy_exchanges *e, enum xy_hs_drop which)
 void xy_exchange_init(struct xy_exchanges *e, struct xy_exchange *x, uint32_t number,
 		      const struct xy_hs_remote *theirs, xy_nsec keepalive);
 void xy_exchange_clear(struct xy_exchanges *e, struct xy_exchange *x); // handshake and sessions go
-void xy_exchange_restart(struct xy_exchanges *e,
-			 struct xy_exchange *x); // and the timers begin anew
+// And the timers begin anew; what helpers work on for it is void, since its secret may be another.
+void xy_exchange_restart(struct xy_exchanges *e, struct xy_exchange *x);
 void xy_exchange_keepalive_set(struct xy_exchange *x, xy_nsec keepalive, xy_nsec now);
 void xy_exchange_want(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now); // packets wait
 void xy_exchange_stop(struct xy_exchanges *e, struct xy_exchange *x); // it is nowhere: none waits

@@ -11,9 +11,9 @@ enum { XY_EXCHANGE_OWNERS = 2 };
 struct xy_exchanges {
 	struct xy_exchanges_config cfg;
 	struct xy_dp *dp;
-	struct xy_hs_local ours;
 	struct xy_cookie_checker checker;
 	struct xy_exchange_owner *owner[XY_EXCHANGE_OWNERS]; // NULL: none
+	struct xy_hs_local ours[XY_EXCHANGE_OWNERS];	     // with the label of each
 	struct xy_map by_index;				     // to numbers
 	struct xy_jobs jobs;
 	uint64_t serial;

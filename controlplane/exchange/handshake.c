@@ -53,7 +53,7 @@ static struct xy_job *job_of(struct xy_exchanges *e, struct xy_exchange_owner *o
 	}
 	job->type = type;
 	job->owner = o;
-	job->ours = &e->ours;
+	job->ours = o->ours;
 	return job;
 }
 
@@ -66,6 +66,7 @@ static struct xy_job *job_for(struct xy_exchanges *e, const struct xy_exchange *
 		return NULL;
 	job->number = x->number;
 	job->serial = x->serial;
+	job->restarts = x->restarts;
 	job->theirs = x->theirs;
 	return job;
 }
@@ -192,7 +193,7 @@ static void response_opened(struct xy_exchanges *e, struct xy_exchange *x, struc
 		return;
 	if (job->result) { // forged or of another secret: the right one may still come
 		xy_exchanges_drop(e, XY_HS_DROP_BAD);
-		if (job->era == e->jobs.era)
+		if (job->result != -ESTALE)
 			note(x, XY_NOTE_SECRET, job, now);
 		return;
 	}
@@ -311,14 +312,13 @@ static void met(struct xy_exchanges *e, struct xy_job *job, xy_nsec now)
 {
 	if (job->result)
 		xy_exchanges_drop(e, XY_HS_DROP_BAD);
-	else
-		job->owner->ops->met(job->owner->arg, job, now);
+	job->owner->ops->met(job->owner->arg, job, now);
 }
 
 void xy_exchanges_job_done(struct xy_exchanges *e, struct xy_job *job, xy_nsec now)
 {
 	struct xy_exchange *x = find(job);
-	if (job->era != e->jobs.era)
+	if (job->era != e->jobs.era || (x && job->restarts != x->restarts))
 		job->result = -ESTALE;
 	if (job->type == XY_JOB_OPEN)
 		initiation_opened(e, job, now);
@@ -337,12 +337,11 @@ void xy_exchanges_job_done(struct xy_exchanges *e, struct xy_job *job, xy_nsec n
 	xy_job_give(&e->jobs, job);
 }
 
-bool xy_exchanges_meet(struct xy_exchanges *e, struct xy_exchange_owner *o,
-		       const uint8_t pk[static XY_WG_KEY_LEN],
-		       const uint8_t psk[static XY_WG_KEY_LEN], const struct xy_endpoint *remote,
-		       const struct xy_job *opened)
+static bool meet(struct xy_exchanges *e, struct xy_exchange_owner *o, bool stranger,
+		 const uint8_t pk[static XY_WG_KEY_LEN], const uint8_t psk[static XY_WG_KEY_LEN],
+		 const struct xy_endpoint *remote, const struct xy_job *opened)
 {
-	struct xy_job *job = job_of(e, o, XY_JOB_MEET, true);
+	struct xy_job *job = job_of(e, o, XY_JOB_MEET, stranger);
 	if (!job)
 		return false;
 	memcpy(job->pk, pk, sizeof(job->pk));
@@ -356,6 +355,22 @@ bool xy_exchanges_meet(struct xy_exchanges *e, struct xy_exchange_owner *o,
 	}
 	submit(e, job);
 	return true;
+}
+
+bool xy_exchanges_meet(struct xy_exchanges *e, struct xy_exchange_owner *o,
+		       const uint8_t pk[static XY_WG_KEY_LEN],
+		       const uint8_t psk[static XY_WG_KEY_LEN], const struct xy_endpoint *remote,
+		       const struct xy_job *opened)
+{
+	return meet(e, o, true, pk, psk, remote, opened);
+}
+
+bool xy_exchanges_meet_wanted(struct xy_exchanges *e, struct xy_exchange_owner *o,
+			      const uint8_t pk[static XY_WG_KEY_LEN],
+			      const uint8_t psk[static XY_WG_KEY_LEN],
+			      const struct xy_endpoint *remote)
+{
+	return meet(e, o, false, pk, psk, remote, NULL);
 }
 
 // --- messages that come in

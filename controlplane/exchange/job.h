@@ -33,8 +33,9 @@ struct xy_job {
 	struct xy_job *next_free;
 
 	struct xy_exchange_owner *owner;
-	uint32_t number; // of the exchange it is for, but for OPEN and MEET
-	uint64_t serial; // the exchange's: a later one of the same number is another
+	uint32_t number;   // of the exchange it is for, but for OPEN and MEET
+	uint64_t serial;   // the exchange's: a later one of the same number is another
+	uint32_t restarts; // and it was begun anew so often
 	struct xy_exchange_place at;
 
 	const struct xy_hs_local *ours;

@@ -388,6 +388,8 @@ static void pin(struct xy_join *j, struct xy_join_target *t, const struct xy_key
 		xy_log_warn("peer %s: no memory to pin its key for the next start", t->name);
 	xy_state_save(j->cfg.state);
 	enter(j, t);
+	if (j->cfg.ops.found)
+		j->cfg.ops.found(j->cfg.ops.arg);
 	look(j, t);
 }
 

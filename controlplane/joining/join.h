@@ -33,6 +33,7 @@ struct xy_join_ops {
 	void *arg;
 	// Is it an address of this host?
 	bool (*is_here)(void *arg, const struct xy_endpoint *at);
+	void (*found)(void *arg); // a key has come to be known. NULL: nobody listens
 };
 
 struct xy_join_config {

@@ -13,7 +13,10 @@ enum { PEER_STEPS = 8 }; // of work in a peer, to one in a route
 static void open_set(struct xy_links *l, const struct xy_config *c)
 {
 	l->open_most = c->max_open_peers;
+	if (sodium_memcmp(l->open_psk, c->network_secret, sizeof(l->open_psk)) == 0)
+		return;
 	memcpy(l->open_psk, c->network_secret, sizeof(l->open_psk)); // zeros: none
+	l->reopening = l->cfg.max_peers;
 }
 
 void xy_links_apply_failed(struct xy_links *l, int result, const struct xy_err *err)

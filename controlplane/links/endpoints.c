@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define RESOLVE_INTERVAL (10 * XY_SEC) // at most so often per name
+#define ACCEPTS_AGAIN	 XY_SEC	       // where memory was lacking
 
 // The overlay cannot carry its own underlay.
 bool xy_link_usable(const struct xy_endpoint *e)
@@ -63,6 +64,39 @@ static void way_tell(struct xy_links *l, struct xy_link *k, const struct xy_dp_p
 	k->no_way = p->no_way;
 }
 
+int xy_link_accepts_tell(struct xy_links *l, struct xy_link *k)
+{
+	const struct xy_prefix *prefix = NULL;
+	unsigned n = 0;
+	if (!k->leaf && l->cfg.accepts)
+		n = xy_accepts_of(l->cfg.accepts, &k->key, &prefix);
+	int r = n || k->accepts ? xy_dp_accepts_set(l->dp, k->slot, prefix, n) : 0;
+	if (r) // what was is wider, maybe; nothing needs no memory
+		xy_dp_accepts_set(l->dp, k->slot, NULL, 0);
+	k->accepts = n && !r;
+	k->untold = r;
+	l->untold = l->untold || r;
+	return r;
+}
+
+void xy_links_accepts_changed(struct xy_links *l)
+{
+	for (uint32_t i = 0; i < l->cfg.max_peers; i++)
+		if (l->link[i])
+			l->untold = l->link[i]->untold = true;
+}
+
+void xy_links_accepts_again(struct xy_links *l, xy_nsec now)
+{
+	if (!l->untold || now < l->tell_at)
+		return;
+	l->untold = false;
+	l->tell_at = now + ACCEPTS_AGAIN;
+	for (uint32_t i = 0; i < l->cfg.max_peers; i++)
+		if (l->link[i] && l->link[i]->untold)
+			xy_link_accepts_tell(l, l->link[i]);
+}
+
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 {
 	if (k->entering)
@@ -73,6 +107,8 @@ int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k)
 			       .provisional = k->provisional,
 			       .remote = k->remote,
 			       .heard = k->heard};
+	if (!k->leaf)
+		p.node = xy_key_addr(&k->key);
 	if (p.remote.port)
 		l->cfg.ops.path(l->cfg.ops.arg, &p);
 	xy_link_size(k, &p);

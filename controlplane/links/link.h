@@ -8,6 +8,7 @@
 #include "links/links.h"
 #include "log.h"
 #include "peers/feed.h"
+#include "routes/accepts.h"
 #include "routes/rib.h"
 
 enum {
@@ -73,6 +74,8 @@ struct xy_link {
 	bool told_up;
 	bool met;	  // it had a session once
 	bool entering;	  // the dataplane does not know of it yet
+	bool accepts;	  // and knows prefixes that it may send from
+	bool untold;	  // it should, and found no memory for them: it knows none
 	bool open;	  // nobody configured it: strangers.c
 	bool provisional; // no transport message has come yet
 	char name[XY_NAME_LEN + 1];
@@ -110,11 +113,12 @@ enum xy_apply_phase {
 struct xy_links_apply {
 	enum xy_apply_phase phase;
 	const struct xy_plan *plan;
-	bool alone;		// the book's news, without a new plan
-	bool said;		// then: what failed first
-	bool changed;		// a link came, went or is another
-	unsigned list, at, nth; // where the phase is
-	struct xy_prefix swept; // up to this one
+	bool alone;		     // the book's news, without a new plan
+	bool said;		     // then: what failed first
+	bool changed;		     // a link came, went or is another
+	unsigned list, at, nth;	     // where the phase is
+	struct xy_rib_origin origin; // of the static route at hand
+	struct xy_prefix swept;	     // up to this one
 	enum xy_route_source swept_source;
 	bool lacking; // a link that found no number
 	int result;   // of the first that failed
@@ -145,8 +149,11 @@ struct xy_links {
 	struct xy_book *book;
 	struct xy_feed feed;
 	struct xy_links_apply apply;
-	bool own_told;	   // xy_dp_source_own was called
-	uint32_t renewing; // slots that are not begun anew yet, from the last down
+	bool own_told;	    // xy_dp_source_own was called
+	uint32_t renewing;  // slots that are not begun anew yet, from the last down
+	uint32_t reopening; // and of open peers, which have a secret of before
+	bool untold;	    // of some the dataplane has no memory for what they may send from
+	xy_nsec tell_at;    // and is told again
 
 	struct xy_link_room { // what fits on links, and how many they are: there are few sizes
 		uint32_t size, count;
@@ -268,6 +275,10 @@ void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, const struct 
 			    const struct xy_dp_heard *heard, xy_nsec now);
 // Nothing comes from there any more: in case where we send from is the cause, it is chosen anew.
 void xy_link_heard_forget(struct xy_links *l, struct xy_link *k);
+// From which prefixes outside the mesh a node may send; what did not change is told again. -ENOMEM.
+// -errno: nothing is accepted till it is told again.
+int xy_link_accepts_tell(struct xy_links *l, struct xy_link *k);
+void xy_links_accepts_again(struct xy_links *l, xy_nsec now);
 // Tells the dataplane, with the way there asked again; what did not change is not told again.
 int xy_link_endpoint_publish(struct xy_links *l, struct xy_link *k);
 

@@ -202,10 +202,25 @@ static void renew_run(struct xy_links *l, unsigned *max, xy_nsec now)
 	}
 }
 
+// The plan has no word of open peers: theirs is the secret of all.
+static void reopen_run(struct xy_links *l, unsigned *max, xy_nsec now)
+{
+	for (; l->reopening && *max; l->reopening--) {
+		struct xy_link *k = l->link[l->reopening - 1];
+		if (!k || !k->open)
+			continue;
+		memcpy(k->exchange.theirs.psk, l->open_psk, sizeof(l->open_psk));
+		xy_link_renew(l, k, now);
+		(*max)--;
+	}
+}
+
 void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 {
 	struct xy_heap_node *n;
 	renew_run(l, &max, now);
+	reopen_run(l, &max, now);
+	xy_links_accepts_again(l, now);
 	for (; max && (n = xy_heap_first(&l->timers)) && n->at <= now; max--) {
 		struct xy_link *k = (struct xy_link *)n;
 		if (xy_link_open_ends(l, k) <= now)
@@ -221,9 +236,11 @@ void xy_links_run(struct xy_links *l, unsigned max, xy_nsec now)
 xy_nsec xy_links_deadline(const struct xy_links *l)
 {
 	const struct xy_heap_node *n = xy_heap_first(&l->timers);
-	if (l->renewing || xy_links_apply_due(l) || (l->leaving_count && l->rib->unused_count))
+	if (l->renewing || l->reopening || xy_links_apply_due(l) ||
+	    (l->leaving_count && l->rib->unused_count))
 		return 0;
-	return n ? n->at : XY_NEVER;
+	xy_nsec at = n ? n->at : XY_NEVER;
+	return l->untold && l->tell_at < at ? l->tell_at : at;
 }
 
 static void session_event(struct xy_links *l, struct xy_link *k, const struct xy_dp_event *ev,
@@ -325,7 +342,9 @@ void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec no
 	case XY_DP_OVERLAY:
 	case XY_DP_ASK:
 	case XY_DP_USED:
-		break; // routing's
+	case XY_DP_MEET:
+	case XY_DP_FAR_MTU:
+		break; // routing's, and far nodes'
 	}
 }
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct xy_accepts;
 struct xy_book;
 struct xy_exchanges;
 struct xy_rib;
@@ -35,10 +36,11 @@ struct xy_links_ops {
 };
 
 struct xy_links_config {
-	struct xy_dp *dp;		// its ports are there already
-	struct xy_exchanges *exchanges; // of the same identity; outlives links, as do the next
-	struct xy_rib *rib;		// for max_peers
-	struct xy_book *book;		// who is a peer: links follow it
+	struct xy_dp *dp;		  // its ports are there already
+	struct xy_exchanges *exchanges;	  // of the same identity; outlives links, as do the next
+	struct xy_rib *rib;		  // for max_peers
+	struct xy_book *book;		  // who is a peer: links follow it
+	const struct xy_accepts *accepts; // who may send from what; NULL: nobody from anything
 	const struct xy_identity *identity;
 	uint32_t max_peers;			// numbers 0 to max_peers - 1
 	unsigned stranger_rate, stranger_burst; // handshakes before cookies are asked; 0 = default
@@ -89,6 +91,8 @@ bool xy_links_place(const struct xy_links *l, unsigned at, struct xy_key *key,
 // From the last start: it is tried there soon, after what the config says.
 void xy_links_place_set(struct xy_links *l, const struct xy_key *key,
 			const struct xy_endpoint *place, xy_nsec now);
+// cfg.accepts has another list, which no plan brings.
+void xy_links_accepts_changed(struct xy_links *l);
 // A signed message, not older than some seconds, says that the node with this key is there. It is
 // tried where it is known and not up, or where peering is open. False: it is nobody for us.
 bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy_endpoint *at,

@@ -43,7 +43,8 @@ static struct xy_exchange *opened(void *arg, const struct xy_job *job, xy_nsec n
 
 static void met(void *arg, const struct xy_job *job, xy_nsec now)
 {
-	xy_link_met(arg, job, now);
+	if (!job->result)
+		xy_link_met(arg, job, now);
 }
 
 // --- where messages go

@@ -84,7 +84,12 @@ static int enter(struct xy_links *l, struct xy_link *k, const struct xy_book_pee
 	k->entering = true;
 	xy_link_change(l, k, p, now);
 	k->entering = false;
-	return xy_link_endpoint_publish(l, k);
+	r = xy_link_endpoint_publish(l, k);
+	if (!r && xy_link_accepts_tell(l, k))
+		xy_log_error("peer %s: no memory for what it may send from: nothing, until there "
+			     "is",
+			     k->name);
+	return r;
 }
 
 int xy_link_add(struct xy_links *l, const struct xy_book_peer *p, xy_nsec now, struct xy_link **out)

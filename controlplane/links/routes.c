@@ -50,7 +50,21 @@ static bool link_route(const struct xy_link *k, unsigned n, struct xy_rib_route 
 	return true;
 }
 
-static bool link_next(const struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
+// All links come by here with each config, also those that it does not name.
+static void accepts_tell(struct xy_links *l, struct xy_link *k)
+{
+	struct xy_err err;
+	int r = xy_link_accepts_tell(l, k);
+	if (r)
+		xy_links_apply_failed(l,
+				      xy_err_set(&err, -r,
+						 "peer %s: no memory for what it may send from: "
+						 "nothing, until there is",
+						 k->name),
+				      &err);
+}
+
+static bool link_next(struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
 {
 	while (a->at < l->cfg.max_peers && !l->link[a->at]) {
 		a->at++;
@@ -58,6 +72,8 @@ static bool link_next(const struct xy_links *l, struct xy_links_apply *a, struct
 	}
 	if (a->at == l->cfg.max_peers)
 		return false;
+	if (!a->nth)
+		accepts_tell(l, l->link[a->at]);
 	if (!link_route(l->link[a->at], a->nth++, out)) { // a step all the same
 		a->at++;
 		a->nth = 0;
@@ -78,11 +94,15 @@ static bool static_next(const struct xy_links *l, struct xy_links_apply *a,
 	out->source = XY_ROUTE_STATIC;
 	out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};
 	out->prefix = r->prefix;
+	if (!xy_key_is_zero(&r->key)) {
+		a->origin = (struct xy_rib_origin){.has_key = true, .key = r->key};
+		out->origin = &a->origin;
+	}
 	return true;
 }
 
 // The next one; without a kind: a step that brought none. False: that was all.
-static bool next(const struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
+static bool next(struct xy_links *l, struct xy_links_apply *a, struct xy_rib_route *out)
 {
 	enum { OWN, ANNOUNCED, LINKS, STATIC, END };
 	*out = (struct xy_rib_route){.mark = l->mark};

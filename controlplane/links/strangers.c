@@ -85,14 +85,18 @@ static const struct xy_config_peer least;
 
 static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec now)
 {
-	struct xy_book_peer p = {.source = XY_BOOK_OPEN, .says = &least, .remote = &job->theirs};
+	struct xy_hs_remote theirs = job->theirs;
+	struct xy_book_peer p = {.source = XY_BOOK_OPEN, .says = &least, .remote = &theirs};
 	struct xy_link *k;
+	memcpy(theirs.psk, l->open_psk, sizeof(theirs.psk)); // it may be another by now
 	memcpy(p.key.b, job->pk, sizeof(p.key.b));
 	if (!make_room(l, &job->at.remote.addr)) {
 		xy_links_drop(l, XY_HS_DROP_OPEN_FULL);
 		return NULL;
 	}
-	if (xy_link_add(l, &p, now, &k))
+	int r = xy_link_add(l, &p, now, &k);
+	sodium_memzero(&theirs, sizeof(theirs));
+	if (r)
 		return NULL;
 	k->open = true;
 	k->open_since = now;

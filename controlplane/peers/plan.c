@@ -63,7 +63,7 @@ static bool is_own_key(const struct xy_key *key, const struct xy_identity *id)
 static int peer_prepare(const struct xy_config *c, unsigned i, const struct xy_key *key,
 			const struct xy_identity *id, struct xy_hs_remote *out)
 {
-	struct xy_hs_local local;
+	struct xy_hs_local local = {0};
 	uint8_t psk[32];
 	if (xy_key_is_zero(key))
 		return 0;
@@ -119,10 +119,22 @@ static void allowed_look(const struct look *k, const struct xy_config_peer *p)
 	}
 }
 
+static void route_look(const struct look *k, const struct xy_config_route *r)
+{
+	char text[XY_PREFIX_STRLEN];
+	if (is_ours(k, &r->prefix))
+		say(k, &k->c->errors, r->line, "route %s is this node's own; remove it",
+		    xy_prefix_str(&r->prefix, text));
+	else if (is_own_key(&r->key, k->id))
+		say(k, &k->c->errors, r->line,
+		    "route %s: its key is our own; give that of the node that what goes there is "
+		    "sealed for (on it: xylem pubkey)",
+		    xy_prefix_str(&r->prefix, text));
+}
+
 void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identity *id)
 {
 	const struct look k = {path, c, id, xy_key_prefix(&id->x25519)};
-	char text[XY_PREFIX_STRLEN];
 	for (unsigned i = 0; i < c->host.address_count; i++) {
 		const struct xy_prefix one = {.addr = c->host.addresses[i].addr, .len = 128};
 		if (is_foreign(&k, &one))
@@ -137,10 +149,7 @@ void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identit
 			interface_look(&k, p, p->endpoints[n]);
 	}
 	for (unsigned i = 0; i < c->route_count; i++)
-		if (is_ours(&k, &c->routes[i].prefix))
-			say(&k, &c->errors, c->routes[i].line,
-			    "route %s is this node's own; remove it",
-			    xy_prefix_str(&c->routes[i].prefix, text));
+		route_look(&k, &c->routes[i]);
 	for (unsigned i = 0; i < c->routing.accept_count; i++)
 		if (is_own_key(&c->routing.accept[i].key, id))
 			say(&k, &c->errors, c->routing.accept[i].line,

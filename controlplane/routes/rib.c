@@ -20,10 +20,16 @@ struct xy_rib_node {
 	uint32_t rank;
 	bool in_force;
 	bool in_news, told_none;  // LEARNED: and what was last said of its room
+	bool unsealed;		  // a refusal is told: it could not be sealed
+	bool lost;		  // there was no memory for whom to seal it for
+	bool narrowed;		  // of several next hops one is told: its origin itself
+	uint32_t far;		  // in force: the far node that it is sealed for, or NO_FAR
 	struct xy_rib_list *list; // yielding or waiting, or NULL
-	struct link place, news;
+	struct link place, news, again;
 	struct xy_rib_node *left, *right;
 };
+
+enum { NO_FAR = UINT32_MAX };
 
 // --- lists of nodes
 
@@ -44,7 +50,11 @@ static void list_take(struct xy_rib_list *l, struct xy_rib_node *n, size_t which
 	*(k->next ? &LINK(k->next, which)->prev : &l->tail) = k->prev;
 }
 
-enum { PLACE = offsetof(struct xy_rib_node, place), NEWS = offsetof(struct xy_rib_node, news) };
+enum {
+	PLACE = offsetof(struct xy_rib_node, place),
+	NEWS = offsetof(struct xy_rib_node, news),
+	AGAIN = offsetof(struct xy_rib_node, again),
+};
 
 static bool is_waiting(const struct xy_rib *rib, const struct xy_rib_node *n)
 {
@@ -60,6 +70,15 @@ static void move_to(struct xy_rib *rib, struct xy_rib_node *n, struct xy_rib_lis
 	if (to)
 		list_put(to, n, PLACE, first);
 	rib->waiting_count += is_waiting(rib, n);
+}
+
+static void unsealed_set(struct xy_rib *rib, struct xy_rib_node *n, bool unsealed)
+{
+	if (n->unsealed)
+		list_take(&rib->unsealed, n, AGAIN);
+	if (unsealed)
+		list_put(&rib->unsealed, n, AGAIN, false);
+	n->unsealed = unsealed;
 }
 
 // What is said of its room follows what is so.
@@ -168,13 +187,21 @@ static void each_peer(struct xy_rib *rib, const struct xy_dp_route *r,
 		fn(rib, r->hops[i]);
 }
 
+static bool is_mapping(const struct xy_rib *rib, const struct xy_rib_route *r)
+{
+	bool inside = r->prefix.len >= 7 && xy_addr_is_mesh(&r->prefix.addr);
+	return rib->seal.resolve && r->route.kind == XY_DP_ROUTE_PEER && !inside && r->origin &&
+	       r->origin->has_key;
+}
+
 static struct xy_rib_origin *origin_of(const struct xy_rib_node *n)
 {
 	return (struct xy_rib_origin *)n->r.origin; // which the table alone changes
 }
 
 // Most routes have none, so it has memory of its own. Without that it is not known, and the route
-// is in force all the same.
+// is in force all the same, unless it were to be sealed: it would go in clear, where a relay can
+// read it.
 static struct xy_rib_origin *origin_put(const struct xy_rib_node *n,
 					const struct xy_rib_origin *given)
 {
@@ -194,18 +221,21 @@ static void route_put(struct xy_rib *rib, struct xy_rib_node *n, const struct xy
 	const struct xy_rib_origin *o = origin_put(n, r->origin);
 	each_peer(rib, &r->route, xy_rib_hold);
 	each_peer(rib, &n->r.route, xy_rib_release);
+	n->lost = !o && is_mapping(rib, r);
 	n->r = *r;
 	n->r.origin = o;
 }
 
-// Before a change: what was in force does not keep its origin.
-static const struct xy_rib_route *was_of(const struct xy_rib_route *best, struct xy_rib_route *was)
+// What was in force before a change: it does not keep its origin, but what it holds.
+struct was {
+	bool there, unsealed, narrowed;
+	struct xy_rib_route r;
+	uint32_t far;
+};
+
+static const struct xy_rib_route *told_of(const struct was *was)
 {
-	if (!best)
-		return NULL;
-	*was = *best;
-	was->origin = NULL;
-	return was;
+	return was->there ? &was->r : NULL;
 }
 
 static struct xy_rib_node **place(struct xy_rib *rib, const struct xy_prefix *p, unsigned source)
@@ -235,6 +265,7 @@ static void take_out(struct xy_rib *rib, struct xy_rib_node **at)
 	rib->count--;
 	each_peer(rib, &out->r.route, xy_rib_release);
 	move_to(rib, out, NULL, false);
+	unsealed_set(rib, out, false);
 	if (out->in_news)
 		list_take(&rib->news, out, NEWS);
 	free(origin_of(out));
@@ -316,9 +347,25 @@ const struct xy_rib_route *xy_rib_next(const struct xy_rib *rib, const struct xy
 	return route_of(p ? bound(rib, p, source + 1) : bound(rib, &first, 0));
 }
 
+static struct was was_of(struct xy_rib_node *n)
+{
+	if (!n || !n->in_force)
+		return (struct was){.far = NO_FAR};
+	struct was was = {.there = true,
+			  .unsealed = n->unsealed,
+			  .narrowed = n->narrowed,
+			  .r = n->r,
+			  .far = n->far};
+	was.r.origin = NULL;
+	n->far = NO_FAR; // settle's from here on
+	return was;
+}
+
 static bool is_equal(const struct xy_dp_route *a, const struct xy_dp_route *b)
 {
 	if (a->kind == XY_DP_ROUTE_HOST && a->host != b->host)
+		return false;
+	if (a->kind == XY_DP_ROUTE_FAR && a->peer != b->peer)
 		return false;
 	if (a->kind != b->kind || a->kind != XY_DP_ROUTE_PEER)
 		return a->kind == b->kind;
@@ -348,6 +395,19 @@ static void stand(struct xy_rib *rib, struct xy_rib_node *n, int refused)
 	news_follow(rib, n);
 }
 
+static void release(const struct xy_rib *rib, uint32_t far)
+{
+	if (far != NO_FAR)
+		rib->seal.release(rib->seal.arg, far);
+}
+
+static void unseal(struct xy_rib *rib, struct xy_rib_node *n)
+{
+	release(rib, n->far);
+	n->far = NO_FAR;
+	unsealed_set(rib, n, false);
+}
+
 // The latest of those that yield gives up its place; it is the first to have one again.
 static bool make_room(struct xy_rib *rib)
 {
@@ -356,18 +416,54 @@ static bool make_room(struct xy_rib *rib)
 		return false;
 	xy_dp_route_del(rib->dp, &n->r.prefix);
 	n->in_force = false;
+	unseal(rib, n);
 	move_to(rib, n, &rib->waiting[true], true);
 	news_follow(rib, n);
 	tell(rib, &n->r, NULL);
 	return true;
 }
 
-static int put(struct xy_rib *rib, const struct xy_rib_route *r)
+// What the dataplane is told; n holds the far node that it names. What cannot be sealed is refused:
+// a relay would drop it, and a shorter prefix is not meant.
+static struct xy_dp_route resolve(struct xy_rib *rib, struct xy_rib_node *n)
 {
-	int e = xy_dp_route_set(rib->dp, &r->prefix, &r->route);
-	if (e == -ENOSPC && !r->yields && make_room(rib))
-		e = xy_dp_route_set(rib->dp, &r->prefix, &r->route);
+	struct xy_dp_route out = n->r.route;
+	bool mapping = is_mapping(rib, &n->r);
+	bool failed = n->lost || (mapping && rib->seal.resolve(rib->seal.arg, &n->r, &out));
+	if (failed)
+		out = (struct xy_dp_route){.kind = XY_DP_ROUTE_REJECT};
+	unsealed_set(rib, n, failed);
+	n->narrowed = out.kind == XY_DP_ROUTE_PEER && !is_equal(&out, &n->r.route);
+	if (out.kind == XY_DP_ROUTE_FAR)
+		n->far = out.peer;
+	return out;
+}
+
+static int put_resolved(struct xy_rib *rib, struct xy_rib_node *n, const struct xy_dp_route *route)
+{
+	int e = xy_dp_route_set(rib->dp, &n->r.prefix, route);
+	if (e == -ENOSPC && !n->r.yields && make_room(rib))
+		e = xy_dp_route_set(rib->dp, &n->r.prefix, route);
+	if (e)
+		unseal(rib, n);
 	return e;
+}
+
+static struct xy_dp_route told_route(const struct was *was)
+{
+	if (was->unsealed)
+		return (struct xy_dp_route){.kind = XY_DP_ROUTE_REJECT};
+	return was->far == NO_FAR ? was->r.route
+				  : (struct xy_dp_route){.kind = XY_DP_ROUTE_FAR, .peer = was->far};
+}
+
+// What is told already is not told again.
+static int put(struct xy_rib *rib, struct xy_rib_node *n, const struct was *was)
+{
+	const struct xy_dp_route route = resolve(rib, n), told = told_route(was);
+	return was->there && !was->narrowed && is_equal(&told, &route)
+		       ? 0
+		       : put_resolved(rib, n, &route);
 }
 
 // A place is free: for who has waited longest. Where it does not fit all the same, nobody's would.
@@ -375,62 +471,80 @@ static void room_given(struct xy_rib *rib)
 {
 	struct xy_rib_node *n = rib->waiting[false].head;
 	n = n ? n : rib->waiting[true].head;
-	if (!n || rib->clearing || xy_dp_route_set(rib->dp, &n->r.prefix, &n->r.route))
+	if (!n || rib->clearing)
 		return;
+	const struct xy_dp_route route = resolve(rib, n);
+	if (xy_dp_route_set(rib->dp, &n->r.prefix, &route)) {
+		unseal(rib, n);
+		return;
+	}
 	stand(rib, n, 0);
 	tell(rib, NULL, n);
 }
 
-// The dataplane and who listens follow what the sources of a prefix want now. was: what was in
-// force; NULL: nothing.
-static int settle(struct xy_rib *rib, const struct xy_rib_route *was, const struct xy_prefix *p)
+// The dataplane and who listens follow what the sources of a prefix want now.
+static int settle(struct xy_rib *rib, const struct was *was, const struct xy_prefix *p)
 {
 	struct xy_rib_node *is = first_of(rib, p), *below;
-	int r = 0;
-	if (is && (!was || !is_equal(&was->route, &is->r.route)))
-		r = put(rib, &is->r);
+	int r = is ? put(rib, is, was) : 0;
 	if (is)
 		stand(rib, is, r);
 	// What is behind the first source is neither in force nor waits.
 	below = is ? bound(rib, p, is->r.source + 1u) : NULL;
 	if (below && xy_prefix_eq(&below->r.prefix, p)) {
 		below->in_force = false;
+		unsealed_set(rib, below, false);
 		move_to(rib, below, NULL, false);
 		news_follow(rib, below);
 	}
-	tell(rib, was, r ? NULL : is);
-	if (was && (r || !is)) { // what was must not outlive the peer that it leads to
+	tell(rib, told_of(was), r ? NULL : is);
+	bool gone = was->there && (r || !is);
+	if (gone) // what was must not outlive the peer that it leads to
 		xy_dp_route_del(rib->dp, p);
+	release(rib, was->far);
+	if (gone)
 		room_given(rib);
-	}
 	// One that yields may have come into a place that was held by one that does not.
 	if (rib->waiting[false].head && make_room(rib))
 		room_given(rib);
 	return r;
 }
 
+// One that could not be sealed is tried again.
+static bool is_sealed_alike(const struct xy_rib *rib, const struct xy_rib_node *n,
+			    const struct xy_rib_route *r)
+{
+	if (n->unsealed)
+		return false;
+	if (!is_mapping(rib, &n->r) || !is_mapping(rib, r))
+		return is_mapping(rib, &n->r) == is_mapping(rib, r);
+	return memcmp(n->r.origin->key.b, r->origin->key.b, sizeof(r->origin->key.b)) == 0;
+}
+
 int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 {
 	xy_dp_route_prefetch(rib->dp, &r->prefix);
-	struct xy_rib_route room;
-	const struct xy_rib_route *was = was_of(xy_rib_best(rib, &r->prefix), &room);
 	struct xy_rib_node *n = *place(rib, &r->prefix, r->source);
 
-	if (n) {
-		bool same =
-			n->in_force && is_equal(&n->r.route, &r->route) && n->r.yields == r->yields;
+	if (n && n->in_force && is_equal(&n->r.route, &r->route) && n->r.yields == r->yields &&
+	    is_sealed_alike(rib, n, r)) {
 		route_put(rib, n, r);
-		if (same)
-			return 0;
-	} else {
-		n = calloc(1, sizeof(*n));
-		if (!n)
-			return -ENOMEM;
-		route_put(rib, n, r);
-		n->rank = rank(rib);
-		insert(rib, n);
+		return 0;
 	}
-	return settle(rib, was, &r->prefix);
+	struct xy_rib_node *new = n ? NULL : calloc(1, sizeof(*new));
+	if (!n && !new)
+		return -ENOMEM;
+	struct was was = was_of(first_of(rib, &r->prefix));
+	if (new) {
+		new->far = NO_FAR;
+		new->rank = rank(rib);
+		n = new;
+	}
+	route_put(rib, n, r);
+	if (new)
+		insert(rib, new);
+	int e = settle(rib, &was, &r->prefix);
+	return e || !n->lost ? e : -ENOMEM;
 }
 
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source)
@@ -440,10 +554,21 @@ void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_sou
 	if (!*at)
 		return;
 	struct xy_prefix prefix = *p; // it may be the node's own
-	struct xy_rib_route room;
-	const struct xy_rib_route *was = was_of(xy_rib_best(rib, &prefix), &room);
+	struct was was = was_of(first_of(rib, &prefix));
 	take_out(rib, at);
-	settle(rib, was, &prefix);
+	settle(rib, &was, &prefix);
+}
+
+void xy_rib_seal_again(struct xy_rib *rib, unsigned max)
+{
+	const struct xy_rib_node *last = rib->unsealed.tail;
+	for (struct xy_rib_node *n; max-- && (n = rib->unsealed.head);) {
+		bool end = n == last; // what cannot be sealed still is behind it then
+		struct was was = was_of(n);
+		settle(rib, &was, &n->r.prefix);
+		if (end)
+			break;
+	}
 }
 
 void xy_rib_commit(struct xy_rib *rib)

@@ -40,6 +40,16 @@ struct xy_rib_route {
 	const struct xy_rib_origin *origin; // NULL: none; copied by xy_rib_set
 };
 
+// Outside the mesh, a route whose origin has a key is sealed for that one, unless its next hop is
+// the origin itself. Whoever knows links and far nodes tells which.
+struct xy_rib_seal_ops {
+	void *arg;
+	// What the dataplane is told in place of r->route. A far node that it names is held until
+	// as many calls of release. -errno: it cannot be sealed, and is refused meanwhile.
+	int (*resolve)(void *arg, const struct xy_rib_route *r, struct xy_dp_route *out);
+	void (*release)(void *arg, uint32_t far);
+};
+
 struct xy_rib_node;
 
 struct xy_rib_list {
@@ -59,6 +69,7 @@ struct xy_rib {
 	bool *is_unused;	       // [peers] it stands there
 	struct xy_rib_list yielding;   // in force, and yields; oldest first
 	struct xy_rib_list waiting[2]; // for room: what does not yield, what does
+	struct xy_rib_list unsealed;   // in force as a refusal
 	struct xy_rib_list news;       // LEARNED, and its room is another than was last said
 	uint32_t waiting_count;
 	bool clearing;
@@ -66,18 +77,23 @@ struct xy_rib {
 	// `is`; NULL: nothing. May be NULL.
 	void (*tell)(void *arg, const struct xy_rib_route *was, const struct xy_rib_route *is);
 	void *arg;
+	struct xy_rib_seal_ops seal; // resolve NULL: nothing is sealed
 };
 
 int xy_rib_init(struct xy_rib *rib, struct xy_dp *dp, uint32_t peers); // -ENOMEM
 void xy_rib_clear(struct xy_rib *rib); // out of the dataplane, too, and committed
 void xy_rib_fini(struct xy_rib *rib);  // cleared already
 
-// Adds or changes what r->source wants; what is in force already is not told again. -ENOMEM; or as
-// xy_dp_route_set: then it stands here, and nothing is in force for the prefix. -ENOSPC: until
-// there is room.
+// Adds or changes what r->source wants; what is in force already is not told again. -ENOMEM: what
+// is new is not there; or it is, but not whom to seal it for, and is refused until it is set again.
+// Or as xy_dp_route_set: then it stands here, and nothing is in force for the prefix. -ENOSPC:
+// until there is room.
 int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r);
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source);
 void xy_rib_commit(struct xy_rib *rib); // workers see the changes since the last
+
+// What could not be sealed is tried again, at most max of it.
+void xy_rib_seal_again(struct xy_rib *rib, unsigned max);
 
 // Who brings LEARNED routes is to hear which of them found no room, and which found some later:
 // gives the next of those changes since the last call, false: none.

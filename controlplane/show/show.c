@@ -14,7 +14,7 @@
 
 enum { NODES = 128 };
 
-// --- /xylem/peers, /xylem/sessions
+// --- /xylem/peers
 
 static json_t *endpoints_json(const struct xy_link_info *k)
 {
@@ -106,44 +106,6 @@ static json_t *show_peers(void *arg, struct xy_request *q)
 		json_array_append_new(list, peer_json(d, at, now));
 	return xy_tell_peers(
 		&(struct xy_fields_peers){.peers = list, .next = next_link(d, at, first)});
-}
-
-static json_t *session_json(const struct xy_daemon *d, const char *peer,
-			    const struct xy_link_session *s, xy_nsec now)
-{
-	struct xy_dp_session_stats stats = {0};
-	xy_dp_session_stats(d->dp, s->index, &stats);
-	return xy_tell_session(&(struct xy_fields_session){
-		.index = s->index,
-		.peer = peer,
-		.owner = stats.owner,
-		.age = seconds_since(stats.born, now),
-		.tx_counter = (int64_t)stats.tx_counter,
-		.rx_packets = (int64_t)stats.rx_packets,
-		.tx_packets = (int64_t)stats.tx_packets,
-		.handed_over = (int64_t)stats.handed_over,
-		.role = s->initiator ? "initiator" : "responder",
-		.use = s->use,
-	});
-}
-
-static json_t *show_sessions(void *arg, struct xy_request *q)
-{
-	const struct xy_daemon *d = arg;
-	unsigned first = xy_links_after(d->links, q->params), at;
-	xy_nsec now = xy_now();
-	json_t *list = json_array();
-	for (at = first; at < xy_links_count(d->links) && json_array_size(list) < XY_SHOW_PAGE;
-	     at++) {
-		struct xy_link_session s[3];
-		struct xy_link_info k;
-		unsigned n = xy_links_sessions(d->links, at, s);
-		xy_links_info(d->links, at, now, &k);
-		for (unsigned i = 0; i < n; i++)
-			json_array_append_new(list, session_json(d, k.name, &s[i], now));
-	}
-	return xy_tell_sessions(
-		&(struct xy_fields_sessions){.sessions = list, .next = next_link(d, at, first)});
 }
 
 // --- /xylem/workers, /xylem/graph, /xylem/drops, /xylem/ports
@@ -368,7 +330,7 @@ static json_t *show_ports(void *arg, struct xy_request *q)
 int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 {
 	static const struct xy_show_reply reply[] = {
-		{"node", xy_show_node},	   {"peers", show_peers}, {"sessions", show_sessions},
+		{"node", xy_show_node},	   {"peers", show_peers}, {"sessions", xy_show_sessions},
 		{"workers", show_workers}, {"graph", show_graph}, {"drops", show_drops},
 		{"ports", show_ports},
 	};

@@ -109,6 +109,21 @@ static void other_key_warning(json_t *to, const struct xy_daemon *d)
 					 xy_endpoint_str(&from, at)));
 }
 
+static void far_warnings(json_t *to, const struct xy_daemon *d)
+{
+	char text[XY_PREFIX_STRLEN];
+	struct xy_fars_counts far;
+	struct xy_prefix net;
+	xy_fars_counts(d->fars, &far);
+	warn(to, far.refused > 0,
+	     "there was no room to seal for one more node end to end: raise max_sessions");
+	if (xy_fars_keyless(d->fars, xy_now(), &net))
+		json_array_append_new(
+			to, json_sprintf("packets for %s are dropped: no route says the key of the "
+					 "node there; a static route beyond a peer needs `key`",
+					 xy_prefix_str(&net, text)));
+}
+
 static json_t *warnings(const struct xy_daemon *d)
 {
 	json_t *list = json_array();
@@ -125,6 +140,7 @@ static json_t *warnings(const struct xy_daemon *d)
 							 d->rib.waiting_count));
 	warn(list, xy_exchanges_drops(d->exchanges, XY_HS_DROP_NO_INDEX) > 0,
 	     "handshakes found no free session: raise max_sessions");
+	far_warnings(list, d);
 	warn(list, !xy_interface_is_open(d) && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
 	other_key_warning(list, d);
@@ -198,6 +214,7 @@ static void fill_identity(struct xy_fields_node *f, const struct xy_daemon *d,
 static void fill_counts(struct xy_fields_node *f, const struct xy_daemon *d)
 {
 	struct xy_dp_route_info routes;
+	struct xy_fars_counts far;
 	xy_dp_route_info(d->dp, &routes);
 	f->workers = xy_dp_workers(d->dp);
 	f->peers = xy_links_count(d->links);
@@ -205,6 +222,9 @@ static void fill_counts(struct xy_fields_node *f, const struct xy_daemon *d)
 	f->sessions = d->tally.last.sessions;
 	f->routes = routes.count;
 	f->route_limit = routes.limit;
+	xy_fars_counts(d->fars, &far);
+	f->far_nodes = far.count;
+	f->far_node_limit = far.limit;
 	f->route_memory_bytes = (int64_t)routes.bytes;
 }
 

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IPv4 packets that are larger than the link of their next hop carries, and whose sender allows it:
-// cut, and back to wg_seal (xy_packet limit). What follows one of them to the
-// same peer comes along, so that it does not overtake. A link carries at least 1280 bytes and a
+// or their path carries: cut, and back to who seals (xy_packet limit). What follows one of them to
+// the same end comes along, so that it does not overtake. A link carries at least 1280 bytes and a
 // packet has at most 9216, so one makes 8 at most.
 #include "node.h"
 
+#include "far.h"
 #include "wire/fragment.h"
 
-enum { SEAL, DROP_BAD_INNER, DROP_TOO_BIG, DROP_NO_BUFFER, EDGES };
+enum { SEAL, SEAL_FAR, DROP_BAD_INNER, DROP_TOO_BIG, DROP_NO_BUFFER, EDGES };
+
+static rte_edge_t sealer(const struct xy_worker *w, struct rte_mbuf *m)
+{
+	return xy_end_is_far(w->dp, xy_packet(m)->next) ? SEAL_FAR : SEAL;
+}
 
 // All pieces of a packet, in order: same hop, same sender as it has.
 static void pieces(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w,
@@ -25,7 +31,7 @@ static void pieces(struct rte_graph *graph, struct rte_node *node, struct xy_wor
 		*xy_packet(out[i]) = *xy_packet(m);
 	}
 	XY_COUNT(w, split, cut->count - 1U);
-	rte_node_enqueue(graph, node, SEAL, (void **)out, cut->count);
+	rte_node_enqueue(graph, node, sealer(w, m), (void **)out, cut->count);
 	rte_pktmbuf_free(m);
 }
 
@@ -35,7 +41,7 @@ static void one(struct rte_graph *graph, struct rte_node *node, struct xy_worker
 	struct xy_fragment_cut cut;
 	uint32_t limit = xy_packet(m)->limit;
 	if (m->data_len <= limit) {
-		rte_node_enqueue_x1(graph, node, SEAL, m);
+		rte_node_enqueue_x1(graph, node, sealer(w, m), m);
 		return;
 	}
 	int n = xy_fragment_begin(&cut, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, limit);
@@ -60,6 +66,7 @@ static struct rte_node_register fragment = {
 	.process = process,
 	.nb_edges = EDGES,
 	.next_nodes = {[SEAL] = "wg_seal",
+		       [SEAL_FAR] = "e2e_seal",
 		       [DROP_BAD_INNER] = "drop_bad_inner",
 		       [DROP_TOO_BIG] = "drop_too_big",
 		       [DROP_NO_BUFFER] = "drop_no_buffer"},

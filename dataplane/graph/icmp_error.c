@@ -49,6 +49,7 @@ static void answer(struct rte_graph *graph, struct rte_node *node, struct xy_wor
 	rte_pktmbuf_append(reply, (uint16_t)len);
 	xy_packet(reply)->from = XY_PEER_SELF;
 	xy_packet(reply)->version = p->version;
+	xy_packet(reply)->mesh = p->mesh == XY_MESH_SEALED ? XY_MESH_ABOUT : XY_MESH_PLAIN;
 	XY_COUNT(w, generated, 1);
 	rte_node_enqueue_x1(graph, node, ROUTE, reply);
 }

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What came out of a link: is it an IP packet, may this peer send from that source, may it be
-// forwarded at all.
+// What came out of a link, or was opened from end to end: is it an IP packet, may this peer or node
+// send from that source, may it be forwarded at all.
 #include "node.h"
 
+#include "accepts.h"
 #include "babel/babel.h"
+#include "base/bytes.h"
+#include "far.h"
 #include "fib.h"
 #include "lookup.h"
 #include "peer.h"
-#include "wire/inet.h"
+#include "wire/e2e.h"
+#include "wire/icmp.h"
+#include "wire/mss.h"
 
 enum {
 	ROUTE,
@@ -17,6 +22,7 @@ enum {
 	DROP_SOURCE,
 	DROP_SPOOFED,
 	DROP_NOT_FORWARDED,
+	DROP_NOT_SEALED,
 	DROP_STALE,
 	EDGES,
 	LEAF = EDGES, // not an edge: its source is still to be looked up
@@ -79,6 +85,65 @@ static rte_edge_t local_scope(const struct xy_adjacency *a, struct rte_mbuf *m,
 	return PUNT;
 }
 
+// Is this address a node's own, or accepted of it?
+static bool is_its(const struct xy_dp *dp, uint32_t from, const struct xy_addr *a)
+{
+	return xy_addr_is_mesh(a) ? xy_be64_load(a->b) == xy_end_net(dp, from)
+				  : xy_accepts_rcu(dp, from, a);
+}
+
+// Whoever knows two addresses can write an error about what they send each other. What goes to a
+// node in the clear is for itself, and what is sealed is opened by none but it: so it has none to
+// tell about but what was for it. Errors of those between quote what is sealed (e2e_error).
+static bool is_others_error(const struct xy_dp *dp, struct rte_mbuf *m)
+{
+	struct xy_addr about;
+	return xy_icmp_is_error(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &about) &&
+	       (xy_addr_is_unspecified(&about) || !is_its(dp, xy_packet(m)->from, &about));
+}
+
+// A node's own packets: from its own /64, always; else from what is accepted of it. What comes back
+// to it has `most` bytes.
+static rte_edge_t of_node(const struct xy_dp *dp, struct rte_mbuf *m, const struct xy_addr *src,
+			  uint32_t most)
+{
+	const struct xy_packet *p = xy_packet(m);
+	xy_mss_clamp(rte_pktmbuf_mtod(m, uint8_t *), m->data_len, p->version, most);
+	if (!is_its(dp, p->from, src))
+		return xy_addr_is_mesh(src) ? DROP_SPOOFED : DROP_SOURCE;
+	return is_others_error(dp, m) ? DROP_SPOOFED : ROUTE;
+}
+
+// What a link to a node brings: sealed from end to end, or said about such a one, and from whom it
+// may; or its own.
+static rte_edge_t of_link(const struct xy_dp *dp, struct rte_mbuf *m, const struct xy_addr *src,
+			  const struct xy_adjacency *a)
+{
+	struct xy_packet *p = xy_packet(m);
+	const uint8_t *pkt = rte_pktmbuf_mtod(m, const uint8_t *);
+	if (p->version == 6 && xy_e2e_is_sealed(pkt))
+		p->mesh = XY_MESH_SEALED;
+	else if (p->version == 6 && xy_e2e_is_about_sealed(pkt, m->data_len))
+		p->mesh = XY_MESH_ABOUT;
+	else
+		return of_node(dp, m, src, a->payload_max);
+	return ROUTE;
+}
+
+// Opened from end to end: hops that it had outside count. One inside another is nobody's.
+static rte_edge_t of_far(const struct xy_dp *dp, struct rte_mbuf *m, const struct xy_addr *src)
+{
+	const struct xy_far *far = xy_far_rcu(dp, xy_packet(m)->from);
+	if (!far)
+		return DROP_STALE;
+	struct xy_packet *p = xy_packet(m);
+	uint8_t *pkt = rte_pktmbuf_mtod(m, uint8_t *);
+	if (p->version == 6 && xy_e2e_is_sealed(pkt))
+		return DROP_NOT_SEALED;
+	xy_inner_hops_limit(pkt, p->version, p->hops);
+	return of_node(dp, m, src, far->payload_max);
+}
+
 // Parses, trims the padding, merges ECN; then the addresses.
 static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rte_mbuf *m)
 {
@@ -89,24 +154,28 @@ static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rt
 	if (xy_inner_parse(pkt, m->data_len, &inner))
 		return DROP_BAD_INNER;
 	p->version = inner.version;
+	p->mesh = XY_MESH_PLAIN;
 	rte_pktmbuf_trim(m, m->data_len - inner.total_len);
 	if (!xy_ecn_decap(pkt, inner.version, p->ecn))
 		return DROP_BAD_ECN;
 
-	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, p->from);
+	bool far = xy_end_is_far(w->dp, p->from);
+	const struct xy_adjacency *a = far ? NULL : xy_adjacency_rcu(w->dp, p->from);
 	struct xy_addr src = xy_inner_src(pkt, inner.version);
 	struct xy_addr dst = xy_inner_dst(pkt, inner.version);
-	if (!a)
+	if (!a && !far)
 		return DROP_STALE;
 	if (is_martian(&src))
 		return DROP_SPOOFED;
 	if (is_local_scope(&dst) || is_link_local(&src))
-		return local_scope(a, m, &src, &dst);
+		return far ? DROP_NOT_FORWARDED : local_scope(a, m, &src, &dst);
 	if (is_martian(&dst))
 		return DROP_NOT_FORWARDED;
-	if (a->leaf)
+	if (!far && a->leaf)
 		return LEAF;
-	return is_own(own, &src) ? DROP_SPOOFED : ROUTE;
+	if (is_own(own, &src))
+		return DROP_SPOOFED;
+	return far ? of_far(w->dp, m, &src) : of_link(w->dp, m, &src, a);
 }
 
 // A leaf may send only from what it was given (longest prefix decides whose it is).
@@ -157,6 +226,7 @@ static struct rte_node_register overlay_input = {
 		       [DROP_SOURCE] = "drop_source_not_allowed",
 		       [DROP_SPOOFED] = "drop_spoofed",
 		       [DROP_NOT_FORWARDED] = "drop_not_forwarded",
+		       [DROP_NOT_SEALED] = "drop_not_sealed",
 		       [DROP_STALE] = "drop_stale"},
 };
 RTE_NODE_REGISTER(overlay_input);

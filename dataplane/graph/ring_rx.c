@@ -3,11 +3,24 @@
 // then packets that other workers handed over.
 #include "node.h"
 
+#include "far.h"
 #include "peer.h"
+#include "wire/e2e.h"
 
 #include <rte_ring_elem.h>
 
-enum { PORT_TX, SEAL, OPEN, ROUTE, DROP_NO_SESSION, DROP_NO_ANSWER, DROP_STALE, EDGES };
+enum {
+	PORT_TX,
+	SEAL,
+	SEAL_FAR,
+	OPEN,
+	OPEN_FAR,
+	ROUTE,
+	DROP_NO_SESSION,
+	DROP_NO_ANSWER,
+	DROP_STALE,
+	EDGES
+};
 
 static rte_edge_t keepalive(struct xy_worker *w, const struct xy_msg *msg)
 {
@@ -15,8 +28,11 @@ static rte_edge_t keepalive(struct xy_worker *w, const struct xy_msg *msg)
 	struct xy_packet *p = xy_packet(msg->m);
 	p->from = XY_PEER_SELF;
 	p->version = 0;
-	p->next = s ? s->end : XY_PEER_NONE;
-	return s ? SEAL : DROP_STALE;
+	p->mesh = XY_MESH_PLAIN;
+	if (!s)
+		return DROP_STALE;
+	p->next = p->far = s->end;
+	return xy_end_is_far(w->dp, s->end) ? SEAL_FAR : SEAL;
 }
 
 // What routing says to a neighbour is worth nothing later: no session, no wait.
@@ -26,6 +42,8 @@ static rte_edge_t overlay(struct xy_worker *w, const struct xy_msg *msg)
 	p->from = msg->type == XY_ORDER_PROBE ? XY_PEER_PROBE : XY_PEER_SELF;
 	p->pieces = msg->type == XY_ORDER_PROBE && msg->port ? XY_PIECES_PATH : XY_PIECES_NONE;
 	p->version = 6;
+	p->mesh = xy_e2e_is_sealed(rte_pktmbuf_mtod(msg->m, const uint8_t *)) ? XY_MESH_SEALED
+									      : XY_MESH_PLAIN;
 	p->next = msg->arg;
 	if (msg->arg == XY_PEER_NONE)
 		return ROUTE;
@@ -81,14 +99,23 @@ static unsigned take_asked(struct rte_graph *graph, struct rte_node *node, struc
 	return n;
 }
 
+// In whose session it came, as far as that is still there.
+static rte_edge_t opener(const struct xy_dp *dp, struct rte_mbuf *m)
+{
+	const struct xy_session *s = xy_session_find_rcu(dp, xy_packet(m)->index);
+	return s && xy_end_is_far(dp, s->end) ? OPEN_FAR : OPEN;
+}
+
 static unsigned take_handed(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w)
 {
 	unsigned total = 0;
 	for (unsigned from = 0; from < w->dp->workers; from++) {
 		void *objs[XY_BURST];
 		unsigned n = rte_ring_sc_dequeue_burst(w->handover[from], objs, XY_BURST, NULL);
-		if (n)
-			rte_node_enqueue(graph, node, OPEN, objs, (uint16_t)n);
+		rte_edge_t edge[XY_BURST];
+		for (unsigned i = 0; i < n; i++)
+			edge[i] = opener(w->dp, xy_node_mbuf(objs[i]));
+		xy_node_pass(graph, node, objs, edge, n);
 		total += n;
 	}
 	XY_COUNT(w, ring_in, total);
@@ -116,7 +143,9 @@ static struct rte_node_register ring_rx = {
 	.nb_edges = EDGES,
 	.next_nodes = {[PORT_TX] = "port_tx",
 		       [SEAL] = "wg_seal",
+		       [SEAL_FAR] = "e2e_seal",
 		       [OPEN] = "wg_open",
+		       [OPEN_FAR] = "e2e_open",
 		       [ROUTE] = "route",
 		       [DROP_NO_SESSION] = "drop_no_session",
 		       [DROP_NO_ANSWER] = "drop_no_answer",

@@ -62,4 +62,8 @@ static inline void xy_seal_add(struct xy_seal *b, struct rte_mbuf *m, struct xy_
 	xy_packet(m)->len = len;
 }
 
+// What follows a packet that is cut, to the same end, goes round with it: a flow stays in order. Of
+// a chunk's edges, those that are `admitted` may become `fragment`.
+void xy_seal_follow(void **objs, rte_edge_t *edge, unsigned n, rte_edge_t admitted,
+		    rte_edge_t fragment);
 void xy_seal_run(struct xy_worker *w, struct xy_seal *b);

@@ -22,8 +22,7 @@ static uint64_t detail(const struct rte_mbuf *m, uint8_t version)
 	return version == 6 ? xy_be32_load(pkt) & 0xfffff : 0;
 }
 
-// Keyed: the relays of a path each choose by themselves, and nobody can aim.
-static uint64_t flow_hash(const struct xy_dp *dp, struct rte_mbuf *m)
+uint64_t xy_flow_hash(const struct xy_dp *dp, struct rte_mbuf *m)
 {
 	uint8_t version = xy_packet(m)->version;
 	const uint8_t *pkt = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -40,7 +39,7 @@ static uint64_t flow_hash(const struct xy_dp *dp, struct rte_mbuf *m)
 uint32_t xy_spread(const struct xy_dp *dp, struct rte_mbuf *m, const struct xy_group *g)
 {
 	uint32_t from = xy_packet(m)->from, best = from;
-	uint64_t flow = flow_hash(dp, m), weight = 0;
+	uint64_t flow = xy_flow_hash(dp, m), weight = 0;
 	for (uint32_t i = 0; i < g->count; i++) {
 		uint64_t w = mix(dp, flow, g->hop[i]);
 		if (g->hop[i] == from || (best != from && w <= weight))

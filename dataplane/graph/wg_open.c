@@ -33,6 +33,13 @@ static void tell_roam(struct xy_worker *w, struct xy_session *s, const struct xy
 		rte_pktmbuf_free(note);
 }
 
+// The session of its index, if that is a link's: a far node's comes inside one.
+static struct xy_session *find(const struct xy_dp *dp, const struct xy_packet *p)
+{
+	struct xy_session *s = xy_session_find_rcu(dp, p->index);
+	return s && s->end < dp->cfg.max_peers ? s : NULL;
+}
+
 static rte_edge_t finish(struct xy_worker *w, struct rte_mbuf *m, struct xy_session *s,
 			 const struct xy_aead_op *op)
 {
@@ -57,7 +64,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	b.n = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		session[i] = xy_session_find_rcu(w->dp, xy_packet(xy_node_mbuf(objs[i]))->index);
+		session[i] = find(w->dp, xy_packet(xy_node_mbuf(objs[i])));
 		if (session[i])
 			rte_prefetch0(&session[i]->recv);
 	}

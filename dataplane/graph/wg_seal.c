@@ -75,23 +75,6 @@ static void fetch(const struct xy_worker *w, void **objs, unsigned n)
 	}
 }
 
-// What follows a packet that is cut, to the same peer, goes round with it: a flow stays in order.
-// Peers are told apart by 64 bits; one more that goes round is but a little later.
-static void follow(void **objs, rte_edge_t *edge, unsigned n)
-{
-	uint64_t cut = 0;
-	for (unsigned i = 0; i < n; i++) {
-		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
-		uint64_t peer = UINT64_C(1) << (xy_packet(m)->next % 64);
-		if (edge[i] == FRAGMENT) {
-			cut |= peer;
-		} else if (edge[i] == ADMITTED && cut & peer) {
-			xy_packet(m)->limit = m->data_len; // fits
-			edge[i] = FRAGMENT;
-		}
-	}
-}
-
 // Padded to 16, but not beyond what the link carries, nor from what goes whole into what does not.
 static void prepare(struct xy_seal *b, struct rte_mbuf *m, struct xy_session *s,
 		    const struct xy_adjacency *a)
@@ -132,7 +115,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		cut |= edge[i] == FRAGMENT;
 	}
 	if (cut)
-		follow(objs, edge, n);
+		xy_seal_follow(objs, edge, n, ADMITTED, FRAGMENT);
 	for (unsigned i = 0; i < n; i++)
 		if (edge[i] == ADMITTED) {
 			prepare(&b, xy_node_mbuf(objs[i]), session[i], adjacency[i]);

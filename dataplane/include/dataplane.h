@@ -4,8 +4,10 @@
 // nothing here waits for a worker. What the workers hold is changed by RCU publication and by
 // messages on single-producer rings, never under them.
 //
-// Numbers: a worker is 0..workers-1, a port 0..XY_DP_PORTS-1, a peer 0..max_peers-1 (the control
-// plane chooses), a session is named by its receiver index as it stands on the wire.
+// Numbers: a worker is 0..workers-1, a port 0..XY_DP_PORTS-1, a peer 0..max_peers-1, a far node
+// max_peers..max_peers+max_far-1 (the control plane chooses), a session is named by its receiver
+// index as it stands on the wire. Both are ends of sessions: what is said of one of them holds for
+// the other where it says `end`.
 #pragma once
 
 #include "base/err.h"
@@ -25,11 +27,12 @@ enum {
 	XY_DP_PORTS = 16,
 	XY_DP_HOSTS = 8, // interfaces of this host in the overlay
 	XY_DP_HOST_MAIN = 0,
-	XY_DP_NO_PEER = UINT16_MAX + 1, // peers are below this
-	XY_DP_HELD_PER_PEER = 128,	// packets that wait for a session, per peer and worker
-	XY_DP_HOPS = 4,			// next hops of equal cost
-	XY_DP_ASKED_PER_NET = 8,	// packets that wait for a route, per /64 over all workers
-	XY_DP_ASKED_ALL = 1000,		// and in all
+	XY_DP_NO_PEER = 1 << 28,   // ends are below this
+	XY_DP_HELD_PER_PEER = 128, // packets that wait for a session, per peer and worker
+	XY_DP_HOPS = 4,		   // next hops of equal cost
+	// Packets that wait for a route or a far node, per /64 over all workers
+	XY_DP_ASKED_PER_NET = 8,
+	XY_DP_ASKED_ALL = 1000, // and in all
 	// The largest max_packet whose frames, with what stands before them, fit a page: AF_XDP's
 	// largest buffer.
 	XY_DP_PACKET_PLAIN = 3456,
@@ -43,6 +46,7 @@ struct xy_dp_config {
 	const int *cpus;  // workers entries, or NULL: automatic (the last CPUs we may run on)
 	bool poll;	  // never sleep
 	uint32_t max_peers, max_sessions, max_routes;
+	uint32_t max_far;      // far nodes
 	uint32_t max_packet;   // largest overlay packet, bytes; 1280..9216 (sizes the mbufs)
 	uint32_t buffers;      // packet buffers; 0: as many as the workers need
 	uint32_t more_buffers; // on top, for what the queues of cards keep
@@ -150,7 +154,11 @@ struct xy_dp_heard {
 };
 
 struct xy_dp_peer {
-	bool leaf;	  // its packets must come from a source that xy_dp_source_set gave it
+	bool leaf; // its packets must come from a source that xy_dp_source_set gave it
+	// Not a leaf: its node address, whose /64 is its own. What it sends itself must come from
+	// there, or from what xy_dp_accepts_set gave it, and be for us or ours; all else that it
+	// brings must be sealed.
+	struct xy_addr node;
 	bool routing;	  // Babel is spoken with it (XY_DP_OVERLAY)
 	bool open;	  // nobody configured it: what it says comes after what others say
 	bool provisional; // and it is not known to be there: its handshakes are a stranger's
@@ -190,13 +198,35 @@ struct xy_dp_peer_stats {
 	// (xy_dp_overlay_send, keepalives, ICMP errors).
 	xy_nsec tx_carried;
 };
-// Over all of the peer's sessions since it was added (sessions that are gone count on).
-int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t peer, struct xy_dp_peer_stats *out);
+// Over all of an end's sessions since it was added (sessions that are gone count on).
+int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t end, struct xy_dp_peer_stats *out);
+
+// --- far nodes
+
+struct xy_dp_far {
+	struct xy_addr addr; // its node address: the source of what it seals, to 128 bits
+	// Largest packet to it that the path carries, sealed, bytes; 0: as much as the first link.
+	uint32_t mtu;
+};
+
+// Adds or changes a far node. What is routed to its /64 by another peer than itself is sealed for
+// it, in the session that xy_dp_session_use names; without one it waits (XY_DP_MEET). -EEXIST:
+// another has that /64. -EBUSY: the number was another's a moment ago, and a worker may not know
+// yet; those that left first are free first. -ENOSPC, -ENOMEM.
+int xy_dp_far_set(struct xy_dp *dp, uint32_t end, const struct xy_dp_far *cfg);
+// Forgets it and its sessions. Routes to it must be gone.
+void xy_dp_far_del(struct xy_dp *dp, uint32_t end);
+
+// Which sources outside the mesh an end may bring beside its own /64: all addresses of these
+// prefixes, until the next call. It knows the end for as long as that is there.
+// -ENOENT: no such end. -ENOMEM: what held before holds.
+int xy_dp_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *prefix, unsigned n);
 
 // --- sessions
 
-// A receiver index for a handshake under way; the slot is taken until _del. -ENOSPC.
-int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index);
+// A receiver index for a handshake under way; the slot is taken until _del. -ENOENT: no such end.
+// -ENOSPC.
+int xy_dp_session_reserve(struct xy_dp *dp, uint32_t end, uint32_t *index);
 // Keys for a reserved index: from now on it receives. owner: worker that has its replay window
 // (the one where the handshake's packets arrive). remote_index as on the wire. -ENOENT, -ENOMEM.
 struct xy_dp_session_keys {
@@ -206,7 +236,7 @@ struct xy_dp_session_keys {
 	xy_nsec born;
 };
 int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_session_keys *keys);
-// The peer's packets are sealed in this session from now on; held ones are sent.
+// The end's packets are sealed in this session from now on; held ones are sent.
 int xy_dp_session_use(struct xy_dp *dp, uint32_t index);
 // Unlink, grace period, wipe, free. Reserved ones too.
 void xy_dp_session_del(struct xy_dp *dp, uint32_t index);
@@ -217,7 +247,7 @@ int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index);
 int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker);
 
 struct xy_dp_session_stats {
-	uint32_t peer;
+	uint32_t peer; // end
 	unsigned owner;
 	xy_nsec born;
 	uint64_t tx_counter;
@@ -235,11 +265,13 @@ enum xy_dp_route_kind {
 	XY_DP_ROUTE_HOST,     // to a host interface
 	XY_DP_ROUTE_REJECT,   // drop with ICMP no route
 	XY_DP_ROUTE_ASK,      // wait for a better route (XY_DP_ASK); prefixes inside 200::/7 alone
+	// Sealed for a far node, whose own /64 says by whom: prefixes outside 200::/7.
+	XY_DP_ROUTE_FAR,
 };
 
 struct xy_dp_route {
 	enum xy_dp_route_kind kind;
-	uint32_t peer; // PEER with hop_count 0 or 1
+	uint32_t peer; // PEER with hop_count 0 or 1; FAR: the far node
 	uint32_t host; // HOST: which
 	// PEER, 2..XY_DP_HOPS: flows are spread over hops[], each flow stays on one. When one goes,
 	// the others keep their flows.
@@ -276,7 +308,10 @@ int xy_dp_source_own(struct xy_dp *dp, const struct xy_prefix *prefix);
 // --- packets between the control plane and the workers
 
 enum xy_dp_event_type {
-	XY_DP_PUNT, // a handshake message (types 1 to 3) or a probe (first byte 0x80 or 0x81)
+	// A handshake message (types 1 to 3) or a probe (first byte 0x80 or 0x81); or a handshake
+	// message inside the overlay: then `peer` is the link that brought it, and remote.addr the
+	// node address that it is said to come from, port 0.
+	XY_DP_PUNT,
 	XY_DP_WANT, // a packet waits for a session with this peer
 	// An authenticated packet of this session came from another endpoint, or to elsewhere.
 	XY_DP_ROAM,
@@ -296,23 +331,31 @@ enum xy_dp_event_type {
 	// Traffic to this mesh /64 is routed to a peer: once a minute per /64 and worker, and only
 	// while a route of kind ASK exists.
 	XY_DP_USED,
+	// A packet waits for a session with the far node that has this /64, which may be unknown
+	// yet: once a second per /64 and worker.
+	XY_DP_MEET,
+	// A relay, or our own first link, said that a sealed packet to this far node was larger
+	// than
+	// `mtu`; it quoted what only we could have sent.
+	XY_DP_FAR_MTU,
 };
 
 struct xy_dp_event {
 	enum xy_dp_event_type type;
 	unsigned worker; // where it arose
 	unsigned port;
-	uint32_t
-		peer; // WANT, ROAM, FIRST, NUDGE, MTU; OVERLAY: XY_DP_NO_PEER when it is our host's
-	uint32_t index;		   // session: ROAM, FIRST, NUDGE
+	uint32_t peer;	// WANT, ROAM, FIRST, NUDGE, MTU, FAR_MTU: end; OVERLAY: XY_DP_NO_PEER when
+			// it is our host's; PUNT: XY_DP_NO_PEER when it came to a port
+	uint32_t index; // session: ROAM, FIRST, NUDGE
 	struct xy_endpoint remote; // PUNT, ROAM, REFUSED
 	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
 	uint32_t interface;	   // PUNT, ROAM: that it came by, 0 = not known
-	struct xy_addr addr;	   // ASK, USED: the /64, host bits 0
+	uint32_t mtu;		   // FAR_MTU
+	struct xy_addr addr;	   // ASK, USED, MEET: the /64, host bits 0
 	int error;		   // REFUSED: as errno; ECONNREFUSED: nobody listens at its port
-	uint32_t source;	   // ASK: names who sends there: a leaf, or an address of this host
-	xy_nsec at;		   // OVERLAY: when the worker took the burst it came in
-	const uint8_t *data;	   // PUNT, OVERLAY: valid during the callback
+	uint32_t source;     // ASK, MEET: names who sends there: a leaf, or an address of this host
+	xy_nsec at;	     // OVERLAY: when the worker took the burst it came in
+	const uint8_t *data; // PUNT, OVERLAY: valid during the callback
 	size_t len;
 };
 

@@ -15,8 +15,11 @@
 	X(BAD_INNER, bad_inner, "opened packet is no valid IPv4 or IPv6")                          \
 	X(BAD_ECN, bad_ecn, "congestion mark over a packet that cannot carry it (RFC 6040)")       \
 	X(SOURCE_NOT_ALLOWED, source_not_allowed,                                                  \
-	  "leaf sent from an address outside its `allowed`")                                       \
-	X(SPOOFED, spoofed, "peer sent from an address of ours, or from a martian one")            \
+	  "source that this leaf is not `allowed`, or that is not accepted from this node")        \
+	X(SPOOFED, spoofed,                                                                        \
+	  "source that is ours, another node's or martian; or ICMP error about another's")         \
+	X(NOT_SEALED, not_sealed,                                                                  \
+	  "node sent what is neither sealed from end to end nor for us or ours")                   \
 	X(NOT_FORWARDED, not_forwarded, "link-local or multicast destination: never forwarded")    \
 	X(HOP_LIMIT, hop_limit, "hop limit reached zero")                                          \
 	X(NO_ROUTE, no_route, "no route to the destination")                                       \
@@ -24,7 +27,7 @@
 	X(TOO_BIG, too_big, "larger than the next link can carry")                                 \
 	X(NO_SESSION, no_session, "no session with the next hop, and none came in time")           \
 	X(HOLD_FULL, hold_full, "too many packets wait for a session or for a route")              \
-	X(NO_ANSWER, no_answer, "no route came in time to where one must be asked for")            \
+	X(NO_ANSWER, no_answer, "no route, or no session with a far node, came in time")           \
 	X(NO_ENDPOINT, no_endpoint, "next hop has no known endpoint")                              \
 	X(TX_FAILED, tx_failed, "the kernel refused the datagram")                                 \
 	X(TX_FULL, tx_full, "transmit queue full")                                                 \

@@ -237,6 +237,31 @@ static void check_routes(struct xy_config_reader *r, const config_setting_t *roo
 	free(names);
 }
 
+// Inside the mesh a /64 is its key's: 57 bits of it are the key's hash.
+static void check_route_key(struct xy_config_reader *r, const config_setting_t *s,
+			    const struct xy_config_route *route)
+{
+	char text[XY_PREFIX_STRLEN];
+	const struct xy_prefix own = xy_key_prefix(&route->key);
+	const config_setting_t *at = xy_config_member(s, "key");
+	bool inside = route->prefix.len >= 7 && xy_addr_is_mesh(&route->prefix.addr);
+	if (at && !xy_config_is_bad(at) && inside && !xy_prefix_covers(&own, &route->prefix))
+		xy_config_fail(r, at, NULL,
+			       "a node with this key has %s, and no other prefix inside 200::/7; "
+			       "write that, or the key of the node that is meant",
+			       xy_prefix_str(&own, text));
+}
+
+static void check_route_keys(struct xy_config_reader *r, const config_setting_t *routes)
+{
+	for (unsigned i = 0; i < r->c->route_count; i++) {
+		const config_setting_t *s = config_setting_get_elem(routes, i);
+		const config_setting_t *prefix = xy_config_member(s, "prefix");
+		if (prefix && !xy_config_is_bad(prefix))
+			check_route_key(r, s, &r->c->routes[i]);
+	}
+}
+
 static size_t count_prefixes(const struct xy_config *c)
 {
 	size_t n = c->route_count;
@@ -361,6 +386,7 @@ void xy_config_check(struct xy_config_reader *r, const config_setting_t *root)
 		check_own_interface(r, root);
 	check_peers(r, root, peers ? peers : root);
 	check_routes(r, root, routes ? routes : root);
+	check_route_keys(r, routes);
 	xy_config_allow_check(r, root);
 	check_prefixes(r, root, peers, routes);
 }

@@ -105,7 +105,8 @@ struct xy_config_accept {  // key may announce prefix, and what is inside it
 
 struct xy_config_route {
 	struct xy_prefix prefix;
-	unsigned peer; // index into peers
+	unsigned peer;	   // index into peers
+	struct xy_key key; // X25519, of whom it is sealed for; zeros: of nobody
 	int line;
 };
 

@@ -326,6 +326,11 @@ static int store_accept_key(struct xy_config_reader *r, const config_setting_t *
 	return read_key(r, s, &((struct xy_config_accept *)base)->key);
 }
 
+static int store_route_key(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return read_key(r, s, &((struct xy_config_route *)base)->key);
+}
+
 // What is refused stands as "" in its place, for what else may be wrong with the file.
 static int read_endpoints(struct xy_config_reader *r, const config_setting_t *s,
 			  const config_setting_t *const *each, unsigned n, struct xy_config_peer *p)
@@ -742,6 +747,10 @@ static const struct xy_config_key route_keys[] = {
 	// stored by check.c, once all peers are known
 	{.name = "peer", .type = XY_CONFIG_STRING, .required = true, .sample = "\"relay\"",
 	 .help = "Name of the peer that they are sent to; no leaf."},
+	{.name = "key", .type = XY_CONFIG_STRING, .alternative = true, .sample = SAMPLE_RELAY_KEY,
+	 .store = store_route_key,
+	 .help = "Public key of the node that has them, where the peer is a relay to it: what goes "
+		 "there is sealed for it."},
 };
 
 static const struct xy_config_key discovery_keys[] = {

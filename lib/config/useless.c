@@ -266,6 +266,29 @@ static void weigh_interfaces(struct xy_config_reader *r, const config_setting_t 
 					 "it stands in this list already");
 }
 
+// --- routes
+
+// Relays carry only what is sealed, and for whom is said by a signed route or by a key here.
+static bool ends_nowhere(const struct xy_config *c, const struct xy_config_route *route)
+{
+	const struct xy_config_peer *p = &c->peers[route->peer];
+	const struct xy_prefix own = xy_key_prefix(&p->key);
+	return route->prefix.len == 64 && xy_addr_is_mesh(&route->prefix.addr) &&
+	       xy_key_is_zero(&route->key) && !xy_key_is_zero(&p->key) && !p->leaf &&
+	       !xy_prefix_eq(&own, &route->prefix);
+}
+
+static void weigh_routes(struct xy_config_reader *r, const config_setting_t *routes)
+{
+	for (unsigned i = 0; i < r->c->route_count && r->c->peer_count; i++)
+		if (ends_nowhere(r->c, &r->c->routes[i]))
+			xy_config_warn(
+				r, config_setting_get_elem(routes, i),
+				"leads beyond peer %s, which carries only what is sealed for "
+				"the node that has this prefix; say for whom: key = \"...\"",
+				r->c->peers[r->c->routes[i].peer].name);
+}
+
 // --- limits
 
 static void weigh_limits(struct xy_config_reader *r, const config_setting_t *root)
@@ -294,6 +317,7 @@ void xy_config_weigh(struct xy_config_reader *r, const config_setting_t *root)
 	weigh_announced(r, xy_config_member(routing, "announce"));
 	weigh_accepted(r, xy_config_member(routing, "accept"));
 	weigh_interfaces(r, xy_config_member(xy_config_member(root, "discovery"), "interfaces"));
+	weigh_routes(r, xy_config_member(root, "routes"));
 	weigh_limits(r, root);
 	xy_config_allow_weigh(r, root);
 }

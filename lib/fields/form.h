@@ -42,7 +42,8 @@ struct xy_key;
 	F(JOIN, struct json_t *, "", "list of texts")  /* tables: in one cell */           \
 	F(MAP, struct json_t *, "", "number by name")  /* names that have a list elsewhere */
 
-#define XY_FIELD_NULL INT64_MIN
+#define XY_FIELD_NULL	INT64_MIN
+#define XY_FIELD_NO_HEX UINT64_MAX // null, of HEX16 and HEX32
 
 enum xy_form {
 #define F(name, type, unit, word) XY_FORM_##name,

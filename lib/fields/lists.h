@@ -28,34 +28,36 @@
 	X(peers, NUMBER, GAUGE, 14, "how many")                                      \
 	X(peers_up, NUMBER, GAUGE, 15, "of them, that are up")                       \
 	X(sessions, NUMBER, GAUGE, 16, "how many")                                   \
-	X(routes, NUMBER, GAUGE, 17, "in the workers' tables")                       \
-	X(route_limit, NUMBER, GAUGE, 18, "that there is room for")                  \
-	X(route_memory_bytes, BYTES, GAUGE, 19, "that the tables take")              \
-	X(loop_lag_p99_us, MICRO, GAUGE, 20,                                         \
+	X(far_nodes, NUMBER, GAUGE, 17, "that are sealed for end to end")            \
+	X(far_node_limit, NUMBER, GAUGE, 18, "that there is room for")               \
+	X(routes, NUMBER, GAUGE, 19, "in the workers' tables")                       \
+	X(route_limit, NUMBER, GAUGE, 20, "that there is room for")                  \
+	X(route_memory_bytes, BYTES, GAUGE, 21, "that the tables take")              \
+	X(loop_lag_p99_us, MICRO, GAUGE, 22,                                         \
 	  "how late the control thread was, 99 of 100 times, "                       \
 	  "over the last minute")                                                    \
-	X(loop_lag_max_us, MICRO, GAUGE, 21, "at most, over the last minute")        \
-	X(longest_turn_cpu_us, MICRO, GAUGE, 22,                                     \
+	X(loop_lag_max_us, MICRO, GAUGE, 23, "at most, over the last minute")        \
+	X(longest_turn_cpu_us, MICRO, GAUGE, 24,                                     \
 	  "of the control thread since the start, in CPU "                           \
 	  "time")                                                                    \
 	X(longest_work_cpu_us, MAP, GAUGE, 0, "likewise, by kind of work")           \
-	X(telemetry_clients, NUMBER, GAUGE, 23, "connected now")                     \
-	X(telemetry_clients_ended, NUMBER, COUNTER, 24, "they made room for others") \
-	X(peering, TEXT, INFO, 25, "`closed`, `open`, `open to the LAN`")            \
-	X(state_folder, TEXT, INFO, 27, "what outlives a restart is there")          \
-	X(pinned_keys, NUMBER, GAUGE, 28, "how many")                                \
-	X(reloads, NUMBER, COUNTER, 29, "of the config, taken")                      \
-	X(reloads_refused, NUMBER, COUNTER, 30,                                      \
+	X(telemetry_clients, NUMBER, GAUGE, 25, "connected now")                     \
+	X(telemetry_clients_ended, NUMBER, COUNTER, 26, "they made room for others") \
+	X(peering, TEXT, INFO, 27, "`closed`, `open`, `open to the LAN`")            \
+	X(state_folder, TEXT, INFO, 29, "what outlives a restart is there")          \
+	X(pinned_keys, NUMBER, GAUGE, 30, "how many")                                \
+	X(reloads, NUMBER, COUNTER, 31, "of the config, taken")                      \
+	X(reloads_refused, NUMBER, COUNTER, 32,                                      \
 	  "warnings tell of the last one until a config is "                         \
 	  "taken")                                                                   \
-	L(joining, LIST, joining, 33, "peers of the config without a key")           \
-	X(discovery, TEXTS, INFO, 26, "interfaces on which nodes are looked for")    \
-	X(waiting_for, TEXTS, INFO, 34, "what was late or went away")                \
-	X(warnings, TEXTS, INFO, 35, "what the operator should know")                \
-	X(policy, TEXT, INFO, 31,                                                    \
+	L(joining, LIST, joining, 35, "peers of the config without a key")           \
+	X(discovery, TEXTS, INFO, 28, "interfaces on which nodes are looked for")    \
+	X(waiting_for, TEXTS, INFO, 36, "what was late or went away")                \
+	X(warnings, TEXTS, INFO, 37, "what the operator should know")                \
+	X(policy, TEXT, INFO, 33,                                                    \
 	  "what the mesh may reach of this host: `deny`, `deny but N rules`, "       \
 	  "`all open`, `no host interface`, or `not enforced:` and why")             \
-	X(refused_packets, COUNT, COUNTER, 32,                                       \
+	X(refused_packets, COUNT, COUNTER, 34,                                       \
 	  "by it, since its rules were made; null: there are none")
 
 #define XY_FIELDS_JOINING(X, L)                                     \
@@ -309,21 +311,34 @@
 	X(packets_malformed, NUMBER, COUNTER, 13, "from links, that were no Babel") \
 	X(routes_refused, NUMBER, COUNTER, 14, "no room")
 
-#define XY_FIELDS_SESSIONS(X, L)                 \
-	L(sessions, LIST, session, 1, "by peer") \
+#define XY_FIELDS_SESSIONS(X, L)                                           \
+	L(sessions, LIST, session, 1, "of links by peer, then end to end") \
 	X(next, TEXT, NONE, 0, "cursor, or null")
 
-#define XY_FIELDS_SESSION(X, L)                                            \
-	X(index, HEX32, LABEL, 1, "the receiver index on the wire")        \
-	X(peer, TEXT, LABEL, 2, "with whom")                               \
-	X(owner, NUMBER, INFO, 5, "the worker that has its replay window") \
-	X(age, SPAN, GAUGE, 6, "since the handshake")                      \
-	X(tx_counter, NUMBER, COUNTER, 9, "the next that is sent")         \
-	X(rx_packets, COUNT, COUNTER, 7, "opened")                         \
-	X(tx_packets, COUNT, COUNTER, 8, "sealed")                         \
-	X(handed_over, COUNT, COUNTER, 10, "that came to another worker")  \
-	X(role, TEXT, INFO, 4, "`initiator`, `responder`")                 \
-	X(use, TEXT, INFO, 3, "`current`, `next`, `previous`")
+#define XY_FIELDS_SESSION(X, L)                                                                \
+	X(index, HEX32, LABEL, 1, "the receiver index on the wire, or null: there is none")    \
+	X(peer, TEXT, LABEL, 2, "with whom: its name in the config, or the address of a node") \
+	X(kind, TEXT, INFO, 3, "`link`, `end to end`")                                         \
+	X(address, ADDRESS, LABEL, 0, "that follows from its key")                             \
+	X(key, KEY, LABEL, 0, "its X25519 key")                                                \
+	X(state, STATE, INFO, 4,                                                               \
+	  "as of peers; end to end: `up`, `silent`, `handshake`, `down`, `idle`, `meeting`, "  \
+	  "`bad key`")                                                                         \
+	X(owner, NUMBER, INFO, 8, "the worker that has its replay window, or null")            \
+	X(age, SPAN, GAUGE, 9, "since the handshake, or null")                                 \
+	X(tx_counter, NUMBER, COUNTER, 0, "the next that is sent")                             \
+	X(rx_packets, COUNT, COUNTER, 0, "opened")                                             \
+	X(tx_packets, COUNT, COUNTER, 0, "sealed")                                             \
+	X(handed_over, COUNT, COUNTER, 14, "that came to another worker")                      \
+	X(role, TEXT, INFO, 6, "`initiator`, `responder`, or null")                            \
+	X(use, TEXT, INFO, 5, "`current`, `next`, `previous`, or null")                        \
+	X(rx_bytes, TRAFFIC, COUNTER, 11, "opened")                                            \
+	X(tx_bytes, TRAFFIC, COUNTER, 12, "sealed")                                            \
+	X(last_handshake, AGO, GAUGE, 0, "with it, ago, or null")                              \
+	X(path, TEXT, INFO, 7, "end to end: the peer that it leads over, or null")             \
+	X(mtu, NUMBER, GAUGE, 13,                                                              \
+	  "the largest packet; end to end: with what seals it, as relays said, or null")       \
+	X(idle, SPAN, GAUGE, 10, "since something was carried, or null")
 
 #define XY_FIELDS_TREE(X, L)                                                    \
 	X(done, NOTE, NONE, 0, "ask until it is")                               \
@@ -440,7 +455,8 @@
 	R(ports, ports, "", NULL, "Ports and the host interface, and their counters.")             \
 	R(policy, policy, "", NULL, "What the mesh may reach of this host, rule by rule.")         \
 	R(routes, routes, "[,CURSOR]", NULL, "Routes in force. Params: prefix to go on behind.")   \
-	R(sessions, sessions, "[,CURSOR]", NULL, "Sessions. Params: peer name to go on behind.")   \
+	R(sessions, sessions, "[,CURSOR]", NULL,                                                   \
+	  "Sessions, of links and end to end. Params: cursor.")                                    \
 	R(neighbours, neighbours, "[,CURSOR]", NULL,                                               \
 	  "Babel with each peer, and what was refused. Params: name to go on behind.")             \
 	R(routing, routing, "", NULL, "Babel in sum.")                                             \

@@ -45,6 +45,8 @@ check "another node's address for the interface" check_text ':2:.*addresses.*not
   <<<"host = { addresses = [ \"${LAB_NET[q]}::1/64\" ]; };"
 check "a route for our own /64" check_text ':3:.*own' \
   <<<"$good"$'\n'"routes = ( { prefix = \"${LAB_NET[n]}::/64\"; peer = \"p\"; } );"
+check "a route that is to be sealed for ourselves" check_text ':3:.*10.9.0.0/16.*our own' \
+  <<<"$good"$'\n'"routes = ( { prefix = \"10.9.0.0/16\"; peer = \"p\"; key = \"${LAB_KEY[n]}\"; } );"
 check "prefixes accepted of ourselves" check_text ':2:.*our own key' \
   <<<"routing = { accept = ( { key = \"${LAB_KEY[n]}\"; prefix = \"10.0.0.0/8\"; } ); };"
 check "an endpoint that is nobody's" check_text ':2:.*endpoint: "224.0.0.1.*nobody' \

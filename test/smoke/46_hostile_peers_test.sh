@@ -38,7 +38,9 @@ start_wg m 0 <<<"$(all_of 2)"
 wg_addr p "$leaf/128" 200::/7
 wg_addr m "$mesh/128" 200::/7
 check_within 20 "the leaf pings b" pings p "${LAB_ADDR[b]}"
-check_within 20 "the mesh peer pings b" pings m "${LAB_ADDR[b]}"
+check_within 20 "the mesh peer pings a" pings m "${LAB_ADDR[a]}"
+check_not "but not b, through a, unsealed" pings m "${LAB_ADDR[b]}"
+check "which is counted as not_sealed" at_least 1 "$(drops a not_sealed)"
 check_within 20 "a pings b" pings a "${LAB_ADDR[b]}"
 
 attack() { in_node "$1" "$TOP/test/smoke/_attack.py" "${@:2}"; }

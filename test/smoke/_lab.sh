@@ -284,6 +284,47 @@ end_flow() {
 listens() { in_node "$1" ss -Hltn "sport = :$2" | grep -q .; }
 flow_result() { jq -r "$1" "$LAB/flow.json"; }
 
+# A text that the network never has by chance, said fifty times a second until LAB_SAYS is killed; and whose daemon
+# has it anywhere in its memory, packet buffers and all, while it is said.
+known_text() { /usr/bin/python3 -c 'import secrets; print("known-text-" + secrets.token_hex(16))'; }
+says() { # NODE ADDRESS TEXT
+  spawn "$1" /dev/null /usr/bin/python3 -c 'if True:
+    import socket, sys, time
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    while True:
+        try:
+            s.sendto((sys.argv[2] + " ").encode() * 8, (sys.argv[1], 9))
+        except OSError: # told that nobody listens
+            pass
+        time.sleep(0.02)
+    ' "$2" "$3"
+  LAB_SAYS=$LAB_SPAWNED
+}
+has_text() { # NODE TEXT
+  /usr/bin/python3 - "${LAB_PID[$1]}" "$2" <<'PY'
+import re, sys
+pid, text = sys.argv[1], sys.argv[2].encode()
+with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+    for line in maps:
+        m = re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line)
+        if not m or "[v" in line:
+            continue
+        at, end = int(m[1], 16), int(m[2], 16)
+        while at < end:
+            try:
+                mem.seek(at)
+                block = mem.read(min(1 << 22, end - at))
+            except (OSError, ValueError, OverflowError):
+                break
+            if not block:
+                break
+            if text in block:
+                sys.exit(0)
+            at += len(block)
+sys.exit(1)
+PY
+}
+
 # capture NODE INTERFACE FILTER...: packets into $LAB/NODE-INTERFACE.pcap until the test ends.
 capture() {
   local node=$1 if=$2
@@ -345,7 +386,11 @@ peer_text() {
   shift 2
   echo "{ name = \"$name\"; key = \"$key\"; $* }"
 }
-# a --(IPv4)-- r --(IPv6)-- b, each a Xylem node; a and b route the mesh to r. Further lines for a
+# beyond NODE RELAY: a route's entry, to a node beyond that relay: sealed for it end to end.
+beyond() {
+  echo "{ prefix = \"${LAB_NET[$1]}::/64\"; peer = \"$2\"; key = \"${LAB_KEY[$1]}\"; }"
+}
+# a --(IPv4)-- r --(IPv6)-- b, each a Xylem node; a and b route the mesh to r, and each other. Further lines for a
 # config are in EXTRA_a, EXTRA_r, EXTRA_b. Wire 1 has MTU $1, wire 2 $2.
 relay_lab() {
   add_node a r b
@@ -358,12 +403,12 @@ ${EXTRA_r:-}
 END
   configure a <<END
 peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.1.2:51820";') );
-routes = ( { prefix = "200::/7"; peer = "r"; } );
+routes = ( { prefix = "200::/7"; peer = "r"; }, $(beyond b r) );
 ${EXTRA_a:-}
 END
   configure b <<END
 peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "[fd09:2::1]:51820";') );
-routes = ( { prefix = "200::/7"; peer = "r"; } );
+routes = ( { prefix = "200::/7"; peer = "r"; }, $(beyond a r) );
 ${EXTRA_b:-}
 END
   start_node r

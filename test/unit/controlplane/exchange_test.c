@@ -128,6 +128,8 @@ static void enter(struct end *n)
 static void met(void *arg, const struct xy_job *job, xy_nsec now)
 {
 	struct end *n = arg;
+	if (job->result)
+		return;
 	n->theirs = job->theirs;
 	enter(n);
 	xy_exchange_answer(n->exchanges, &n->x, job, now);
@@ -293,13 +295,20 @@ static void world_make(void)
 	for (unsigned i = 0; i < ENDS; i++) {
 		static const uint8_t psk[XY_WG_KEY_LEN];
 		struct end *n = &w.end[i];
-		struct xy_hs_local ours;
+		struct xy_hs_local ours = {0};
 		memcpy(ours.sk, n->id.x25519_sk, sizeof(ours.sk));
 		memcpy(ours.pk, n->id.x25519.b, sizeof(ours.pk));
 		CU_ASSERT_FATAL(xy_hs_remote_init(&ours, w.end[!i].id.x25519.b, psk, &n->theirs) ==
 				0);
 		enter(n);
 	}
+}
+
+static void label_set(struct end *n, const char *label)
+{
+	xy_exchanges_disown(n->exchanges, &n->owner);
+	n->owner.label = label;
+	xy_exchanges_own(n->exchanges, &n->owner);
 }
 
 static void job_finish(struct end *n)
@@ -688,6 +697,36 @@ static void test_renew(void)
 	world_end();
 }
 
+// What helpers work on is of the secret that it had when it was begun.
+static void test_restart(void)
+{
+	world_make();
+	B->jobs_wait = true;
+	data(A);
+	run_for(100 * XY_MSEC);
+	job_finish(B); // its answer is with a helper
+	CU_ASSERT(B->jobs == 1 && B->x.responding);
+	B->x.theirs.psk[0] ^= 1;
+	xy_exchange_restart(B->exchanges, &B->x);
+	jobs_finish(B);
+	CU_ASSERT(w.sent[XY_WG_RESPONSE] == 0 && fake_sessions(&B->dp) == 0);
+	CU_ASSERT(B->exchanges->by_index.count == 0 && !B->x.responding);
+	B->jobs_wait = false;
+	A->x.theirs.psk[0] ^= 1;
+	run_for(6 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && data_rx(B) == 1);
+	A->jobs_wait = true;
+	xy_exchange_act(A->exchanges, &A->x, XY_WG_DO_INITIATE, w.now);
+	job_finish(A);
+	run_for(100 * XY_MSEC);
+	CU_ASSERT(A->jobs == 1 && A->x.consuming == 1); // and an answer to us
+	xy_exchange_restart(A->exchanges, &A->x);
+	jobs_finish(A);
+	CU_ASSERT(!is_up(A) && A->x.consuming == 0 && A->exchanges->by_index.count == 0);
+	CU_ASSERT_EQUAL(A->noted[XY_NOTE_SECRET], 0);
+	world_end();
+}
+
 // An index leads to the exchange of one owner alone, whichever way a message came.
 static void test_two_owners(void)
 {
@@ -716,6 +755,25 @@ static void test_two_owners(void)
 	CU_ASSERT(is_up(A) && is_up(B));
 	xy_exchanges_disown(A->exchanges, &links);
 	world_end();
+}
+
+// The same keys under another label: neither takes the other's, whichever way.
+static void test_label(void)
+{
+	static const char *const label[][2] = {{NULL, "far"}, {"far", NULL}, {"near", "far"}};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(label); i++) {
+		world_make();
+		label_set(A, label[i][0]);
+		label_set(B, label[i][1]);
+		data(A);
+		run_for(XY_SEC);
+		CU_ASSERT(drops(B, XY_HS_DROP_BAD) == 1 && w.sent[XY_WG_RESPONSE] == 0);
+		CU_ASSERT(!is_up(A) && !is_up(B) && B->came == 0);
+		label_set(B, label[i][0]);
+		run_for(6 * XY_SEC);
+		CU_ASSERT(is_up(A) && is_up(B) && data_rx(B) == 1);
+		world_end();
+	}
 }
 
 static void test_other_key(void)
@@ -774,5 +832,6 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"nowhere to send to", test_nowhere}, {"an old time stamp", test_old_stamp},
 	     {"the same time stamp", test_same_stamp}, {"another secret", test_wrong_secret},
 	     {"sessions end", test_ends}, {"begun anew", test_renew},
-	     {"two owners", test_two_owners}, {"another key than ours", test_other_key},
+	     {"restarted meanwhile", test_restart}, {"two owners", test_two_owners},
+	     {"another label", test_label}, {"another key than ours", test_other_key},
 	     {"no free session", test_no_index}, {"gone meanwhile", test_gone_meanwhile})

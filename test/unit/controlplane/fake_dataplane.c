@@ -2,6 +2,7 @@
 #include "fake_dataplane.h"
 
 #include "base/bytes.h"
+#include "wire/inet.h"
 
 struct packet { // a transport message in clear
 	uint8_t type, reserved[3];
@@ -21,12 +22,21 @@ void fake_init(struct xy_dp *dp, const xy_nsec *now)
 			     .session_limit = FAKE_SESSIONS};
 }
 
+// An index is generation and slot, scattered by an odd factor; the other takes that back.
+#define SCATTER UINT32_C(2654435761)
+#define GATHER	UINT32_C(244002641)
+_Static_assert(SCATTER *GATHER == 1, "one undoes the other");
+
 static struct fake_session *session_of(const struct xy_dp *dp, uint32_t index)
 {
-	for (unsigned i = 0; i < FAKE_SESSIONS; i++)
-		if (dp->session[i].taken && dp->session[i].index == index)
-			return (struct fake_session *)&dp->session[i];
-	return NULL;
+	const struct fake_session *s = &dp->session[index * GATHER % FAKE_SESSIONS];
+	return s->taken && s->index == index ? (struct fake_session *)s : NULL;
+}
+
+static void session_end(struct xy_dp *dp, struct fake_session *s)
+{
+	dp->peer[s->peer].sessions--;
+	s->taken = false;
 }
 
 unsigned fake_sessions(const struct xy_dp *dp)
@@ -35,6 +45,19 @@ unsigned fake_sessions(const struct xy_dp *dp)
 	for (unsigned i = 0; i < FAKE_SESSIONS; i++)
 		n += dp->session[i].taken;
 	return n;
+}
+
+static void far_transmit(struct xy_dp *dp, const struct xy_addr *to, const void *m, size_t len)
+{
+	uint8_t packet[XY_IPV6_LEN + sizeof(struct packet)] = {0x60};
+	xy_be16_store(packet + 4, (uint16_t)len);
+	packet[6] = XY_PROTO_E2E;
+	packet[7] = 64;
+	memcpy(packet + 8, dp->node.b, 16);
+	memcpy(packet + 24, to->b, 16);
+	memcpy(packet + XY_IPV6_LEN, m, len);
+	if (dp->overlay)
+		dp->overlay(dp->arg, XY_DP_NO_PEER, packet, XY_IPV6_LEN + len);
 }
 
 static void seal(struct xy_dp *dp, struct fake_session *s, uint8_t payload)
@@ -47,7 +70,9 @@ static void seal(struct xy_dp *dp, struct fake_session *s, uint8_t payload)
 	p->stats.tx_any = *dp->now;
 	if (payload)
 		p->stats.tx_data = p->stats.tx_carried = *dp->now;
-	if (p->cfg.remote.port)
+	if (p->is_far)
+		far_transmit(dp, &p->far.addr, &m, sizeof(m));
+	else if (p->cfg.remote.port)
 		dp->transmit(dp->arg, &p->cfg.remote, &m, sizeof(m));
 }
 
@@ -65,6 +90,30 @@ void fake_data(struct xy_dp *dp, uint32_t peer)
 	p->wanted = *dp->now;
 	struct xy_dp_event ev = {.type = XY_DP_WANT, .peer = peer};
 	dp->event(dp->arg, &ev);
+}
+
+static struct fake_peer *far_of(struct xy_dp *dp, const struct xy_addr *to)
+{
+	for (uint32_t i = 0; i < FAKE_PEERS; i++)
+		if (dp->peer[i].is_far && memcmp(dp->peer[i].far.addr.b, to->b, 8) == 0)
+			return &dp->peer[i];
+	return NULL;
+}
+
+void fake_far_data(struct xy_dp *dp, const struct xy_addr *to)
+{
+	struct xy_dp_event ev = {.type = XY_DP_MEET, .addr = *to};
+	struct fake_peer *p = far_of(dp, to);
+	struct fake_session *s = p && p->current ? session_of(dp, p->current) : NULL;
+	if (s && *dp->now - s->born < dp->limits.reject_after_time) {
+		seal(dp, s, 1);
+		return;
+	}
+	memset(ev.addr.b + 8, 0, 8);
+	dp->event(dp->arg, &ev);
+	p = far_of(dp, to); // it waits by the /64, until there is a session
+	if (p)
+		p->held++;
 }
 
 static void opened(struct xy_dp *dp, struct fake_session *s, const struct xy_endpoint *from,
@@ -92,7 +141,7 @@ static void opened(struct xy_dp *dp, struct fake_session *s, const struct xy_end
 		ev.type = XY_DP_FIRST;
 		dp->event(dp->arg, &ev);
 	}
-	if (moved) {
+	if (moved && !p->is_far) {
 		ev.type = XY_DP_ROAM;
 		dp->event(dp->arg, &ev);
 	}
@@ -103,6 +152,7 @@ void fake_receive(struct xy_dp *dp, const struct xy_endpoint *from, const void *
 	struct packet m;
 	if (len != sizeof(m) || *(const uint8_t *)data != XY_WG_DATA) {
 		struct xy_dp_event ev = {.type = XY_DP_PUNT,
+					 .peer = XY_DP_NO_PEER,
 					 .remote = *from,
 					 .local = dp->at.local,
 					 .interface = dp->at.interface,
@@ -119,7 +169,72 @@ void fake_receive(struct xy_dp *dp, const struct xy_endpoint *from, const void *
 		opened(dp, s, from, &m);
 }
 
+void fake_far_receive(struct xy_dp *dp, uint32_t link, const void *packet, size_t len)
+{
+	const uint8_t *b = packet;
+	struct packet m;
+	struct xy_endpoint from = {0};
+	memcpy(from.addr.b, b + 8, 16);
+	if (len != XY_IPV6_LEN + sizeof(m) || b[XY_IPV6_LEN] != XY_WG_DATA) {
+		struct xy_dp_event ev = {.type = XY_DP_PUNT,
+					 .peer = link,
+					 .remote = from,
+					 .data = b + XY_IPV6_LEN,
+					 .len = len - XY_IPV6_LEN};
+		dp->event(dp->arg, &ev);
+		return;
+	}
+	memcpy(&m, b + XY_IPV6_LEN, sizeof(m));
+	struct fake_session *s = session_of(dp, m.receiver);
+	if (s && s->live && memcmp(s->recv, m.key, 32) == 0 && dp->peer[s->peer].is_far &&
+	    xy_addr_eq(&dp->peer[s->peer].far.addr, &from.addr) &&
+	    *dp->now - s->born < dp->limits.reject_after_time)
+		opened(dp, s, &from, &m);
+}
+
 // --- dataplane.h
+
+int xy_dp_far_set(struct xy_dp *dp, uint32_t end, const struct xy_dp_far *cfg)
+{
+	if (end >= FAKE_PEERS)
+		return -ENOSPC;
+	const struct fake_peer *p = &dp->peer[end];
+	if (!p->there && p->left && *dp->now - p->left < dp->rest)
+		return -EBUSY;
+	if (dp->no_memory && p->there)
+		return -ENOMEM;
+	dp->fars += !p->there;
+	dp->far_sets++;
+	dp->peer[end].there = dp->peer[end].is_far = true;
+	dp->peer[end].far = *cfg;
+	return 0;
+}
+
+void xy_dp_far_del(struct xy_dp *dp, uint32_t end)
+{
+	dp->fars -= dp->peer[end].there;
+	for (unsigned i = 0; dp->peer[end].sessions && i < FAKE_SESSIONS; i++)
+		if (dp->session[i].taken && dp->session[i].peer == end)
+			session_end(dp, &dp->session[i]);
+	for (unsigned i = 0; i < FAKE_ROUTES; i++)
+		dp->dangling += dp->route[i].there && dp->route[i].route.peer == end &&
+				dp->route[i].route.kind == XY_DP_ROUTE_FAR;
+	dp->peer[end] = (struct fake_peer){.left = *dp->now};
+}
+
+int xy_dp_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *prefix, unsigned n)
+{
+	struct fake_peer *p = &dp->peer[end];
+	if (end >= FAKE_PEERS || !p->there)
+		return -ENOENT;
+	if (dp->no_memory && n)
+		return -ENOMEM;
+	p->accepts = n;
+	p->accepts_told++;
+	for (unsigned i = 0; i < n && i < FAKE_ACCEPTS; i++)
+		p->accept[i] = prefix[i];
+	return 0;
+}
 
 int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg)
 {
@@ -134,7 +249,7 @@ void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer)
 {
 	for (unsigned i = 0; i < FAKE_SESSIONS; i++)
 		if (dp->session[i].taken && dp->session[i].peer == peer)
-			dp->session[i].taken = false;
+			session_end(dp, &dp->session[i]);
 	for (unsigned i = 0; i < FAKE_ROUTES; i++)
 		dp->dangling += dp->route[i].there && dp->route[i].route.peer == peer &&
 				dp->route[i].route.kind == XY_DP_ROUTE_PEER;
@@ -157,13 +272,16 @@ int xy_dp_session_reserve(struct xy_dp *dp, uint32_t peer, uint32_t *index)
 {
 	if (peer >= FAKE_PEERS || !dp->peer[peer].there)
 		return -ENOENT;
-	for (unsigned i = 0; i < dp->session_limit; i++)
-		if (!dp->session[i].taken) {
-			*index = ++dp->last_index * UINT32_C(2654435761);
-			dp->session[i] =
-				(struct fake_session){.taken = true, .index = *index, .peer = peer};
-			return 0;
-		}
+	for (unsigned i = 0; i < dp->session_limit; i++) {
+		uint32_t slot = dp->session_at++ % dp->session_limit;
+		if (dp->session[slot].taken)
+			continue;
+		*index = (++dp->last_index * FAKE_SESSIONS + slot) * SCATTER;
+		dp->session[slot] =
+			(struct fake_session){.taken = true, .index = *index, .peer = peer};
+		dp->peer[peer].sessions++;
+		return 0;
+	}
 	return -ENOSPC;
 }
 
@@ -200,7 +318,7 @@ void xy_dp_session_del(struct xy_dp *dp, uint32_t index)
 		return;
 	if (dp->peer[s->peer].current == index)
 		dp->peer[s->peer].current = 0;
-	s->taken = false;
+	session_end(dp, s);
 }
 
 int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
@@ -291,6 +409,8 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 		    const struct xy_dp_route *route)
 {
 	dp->route_changes++;
+	if (dp->routes_any)
+		return 0;
 	const struct fake_route *r = place(dp->route, prefix);
 	if (r && !r->there && dp->room && fake_route_count(dp->route) >= dp->room)
 		return -ENOSPC;
@@ -300,7 +420,7 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 int xy_dp_route_del(struct xy_dp *dp, const struct xy_prefix *prefix)
 {
 	dp->route_changes++;
-	return take(dp->route, prefix);
+	return dp->routes_any ? 0 : take(dp->route, prefix);
 }
 
 void xy_dp_route_prefetch(const struct xy_dp *dp, const struct xy_prefix *prefix)

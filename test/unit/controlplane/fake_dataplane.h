@@ -6,7 +6,11 @@
 
 #include "dataplane.h"
 
-enum { FAKE_PEERS = 16, FAKE_SESSIONS = 64, FAKE_ROUTES = 64, FAKE_WORKERS = 4 };
+#ifndef FAKE_PEERS // a test that wants more says so, for both
+#define FAKE_PEERS    16
+#define FAKE_SESSIONS 64 // a power of two
+#endif
+enum { FAKE_ROUTES = 64, FAKE_WORKERS = 4, FAKE_ACCEPTS = 4 };
 
 struct fake_session {
 	uint32_t index, peer, remote_index;
@@ -18,11 +22,16 @@ struct fake_session {
 	unsigned handed_from;
 };
 
-struct fake_peer {
-	bool there;
+struct fake_peer { // or far node: their numbers are of one kind
+	bool there, is_far;
 	struct xy_dp_peer cfg;
-	uint32_t current; // session index, 0 = none
-	unsigned held;	  // packets
+	struct xy_dp_far far;
+	unsigned accepts, accepts_told;
+	struct xy_prefix accept[FAKE_ACCEPTS];
+	unsigned sessions; // taken
+	xy_nsec left;	   // a far node: when
+	uint32_t current;  // session index, 0 = none
+	unsigned held;	   // packets
 	unsigned released;
 	xy_nsec wanted;
 	struct xy_dp_peer_stats stats;
@@ -45,12 +54,18 @@ struct xy_dp {
 	struct fake_session session[FAKE_SESSIONS];
 	struct fake_peer peer[FAKE_PEERS];
 	struct fake_route route[FAKE_ROUTES], source[FAKE_ROUTES];
-	unsigned room; // routes that it takes; 0: FAKE_ROUTES
+	unsigned room;	     // routes that it takes; 0: FAKE_ROUTES
+	bool routes_any;     // it takes all, and keeps none
+	struct xy_addr node; // our node address
+	unsigned fars, far_sets;
+	xy_nsec rest;	     // of a far node's number, before it is another's
+	uint32_t session_at; // where a free one is looked for
 	unsigned own, ports;
 	uint32_t last_index;
 	unsigned dangling;	// routes to a peer that was deleted
 	unsigned route_changes; // calls of xy_dp_route_set and _del
 	bool send_fails;
+	bool no_memory; // for what an end may send from, and for a far node's settings
 	// set by the test
 	void *arg;
 	void (*transmit)(void *arg, const struct xy_endpoint *to, const void *data, size_t len);
@@ -62,6 +77,10 @@ struct xy_dp {
 void fake_init(struct xy_dp *dp, const xy_nsec *now);
 // A packet of the host for this peer: sealed and sent, or held and asked for.
 void fake_data(struct xy_dp *dp, uint32_t peer);
+// The same for a node address, by a relay; asked for each time (XY_DP_MEET).
+void fake_far_data(struct xy_dp *dp, const struct xy_addr *to);
+// An IPv6 packet with next header 253 for us, which a link brought.
+void fake_far_receive(struct xy_dp *dp, uint32_t link, const void *packet, size_t len);
 // A datagram from the network.
 void fake_receive(struct xy_dp *dp, const struct xy_endpoint *from, const void *data, size_t len);
 unsigned fake_sessions(const struct xy_dp *dp); // taken

@@ -25,6 +25,7 @@ struct node {
 	struct xy_rib rib;
 	struct xy_book book;
 	struct xy_links *links;
+	struct xy_accepts accepts;
 	struct xy_plan plan;
 	char key[XY_KEY_STRLEN];
 	bool jobs_wait; // helpers do nothing until told
@@ -175,6 +176,7 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 	CU_ASSERT_FATAL(xy_book_init(&n->book, 8) == 0);
 	cfg.exchanges = n->exchanges;
 	cfg.rib = &n->rib;
+	cfg.accepts = &n->accepts;
 	cfg.book = &n->book;
 	CU_ASSERT_FATAL(xy_links_create(&cfg, &n->links, NULL) == 0);
 }
@@ -221,13 +223,17 @@ static void world_make(void)
 	world_make_rated(0);
 }
 
+static void job_finish(struct node *n)
+{
+	struct xy_job *job = n->waiting[0];
+	memmove(n->waiting, n->waiting + 1, --n->waiting_count * sizeof(n->waiting[0]));
+	finish(n, job);
+}
+
 static void jobs_finish(struct node *n)
 {
-	while (n->waiting_count) {
-		struct xy_job *job = n->waiting[0];
-		memmove(n->waiting, n->waiting + 1, --n->waiting_count * sizeof(n->waiting[0]));
-		finish(n, job);
-	}
+	while (n->waiting_count)
+		job_finish(n);
 }
 
 static void world_end(void)
@@ -1070,13 +1076,51 @@ static void test_open_secret(void)
 	world_end();
 }
 
+// Sessions of who came by itself end with the secret that they are of.
+static void test_open_other_secret(void)
+{
+	world_make();
+	none(B, OPEN SECRET);
+	configure(A, B, SECRET, TO_B);
+	run_for(3 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	none(B, OPEN SECRET "max_open_peers = 9;"); // the same one
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(B));
+	none(B, OPEN OTHER_SECRET);
+	run_for(20 * XY_SEC);
+	CU_ASSERT(xy_links_count(B->links) == 0 || !is_up(B));
+	configure(A, B, OTHER_SECRET, TO_B);
+	run_for(15 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	world_end();
+}
+
+// Nor does one begin with it that a helper was asked for before.
+static void test_open_secret_meanwhile(void)
+{
+	world_make();
+	none(B, OPEN SECRET);
+	B->jobs_wait = true;
+	configure(A, B, SECRET, TO_B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL_FATAL(B->waiting_count, 1);
+	job_finish(B); // opened: it is being met
+	CU_ASSERT(B->waiting_count == 1 && xy_links_count(B->links) == 0);
+	none(B, OPEN OTHER_SECRET);
+	B->jobs_wait = false;
+	run_for(20 * XY_SEC);
+	CU_ASSERT(!is_up(A) && (xy_links_count(B->links) == 0 || !is_up(B)));
+	world_end();
+}
+
 // An initiation of a key of its own, as any stranger may send.
-static void stranger_asks(struct node *to, const char *from, uint8_t number)
+static void stranger_asks_as(struct node *to, const char *from, uint8_t number, const char *label)
 {
 	uint8_t seed[32] = {number, 77}, e[32] = {number, 78}, stamp[12] = {0x40};
 	static const uint8_t psk[32];
 	struct xy_identity id;
-	struct xy_hs_local local;
+	struct xy_hs_local local = {.label = label};
 	struct xy_hs_remote remote;
 	struct xy_hs_state state;
 	struct xy_wg_initiation msg;
@@ -1094,6 +1138,23 @@ static void stranger_asks(struct node *to, const char *from, uint8_t number)
 	memcpy(d.data, &msg, sizeof(msg));
 	deliver(&d);
 	step();
+}
+
+static void stranger_asks(struct node *to, const char *from, uint8_t number)
+{
+	stranger_asks_as(to, from, number, NULL);
+}
+
+// A handshake end to end, that a relay has brought here.
+static void test_open_other_label(void)
+{
+	world_make();
+	none(B, OPEN);
+	stranger_asks_as(B, "198.51.100.1:1", 1, "xylem-e2e-v1");
+	CU_ASSERT(xy_links_count(B->links) == 0 && drops(B, XY_HS_DROP_BAD) == 1);
+	stranger_asks(B, "198.51.100.1:1", 1);
+	CU_ASSERT(xy_links_count(B->links) == 1 && drops(B, XY_HS_DROP_BAD) == 1);
+	world_end();
 }
 
 static void test_open_bounded(void)
@@ -2229,6 +2290,88 @@ static void test_refused_route(void)
 	world_end();
 }
 
+// Whose a link is, and what it may send from besides, as each config says; a leaf has its sources.
+static void test_accepts(void)
+{
+	char text[1024];
+	struct xy_err err;
+	const struct fake_peer *peer;
+	world_make();
+	snprintf(text, sizeof(text),
+		 "peers = ( { name = \"peer\"; key = \"%s\"; " TO_B "}, " LEAF " );\n"
+		 "routes = ( { prefix = \"10.9.0.0/16\"; peer = \"peer\"; } );\n"
+		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.8.0.0/16\"; } ); };",
+		 B->key, C->key, "\"10.1.0.5/32\"", B->key);
+	struct xy_config config;
+	struct xy_hs_remote remote[2] = {0};
+	memcpy(remote[0].pk, B->id.x25519.b, sizeof(remote[0].pk));
+	CU_ASSERT_FATAL(xy_config_parse("test", text, strlen(text), &config, &err) == 0);
+	CU_ASSERT_FATAL(xy_accepts_make(&config, remote, &A->accepts) == 0);
+	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
+	uint32_t slot;
+	CU_ASSERT(xy_links_slot(A->links, &B->id.x25519, &slot) == 0);
+	peer = &A->dp.peer[slot];
+	CU_ASSERT(xy_addr_eq(&peer->cfg.node, &B->id.addr) && peer->accepts == 2);
+	CU_ASSERT(xy_links_slot(A->links, &C->id.x25519, &slot) == 0);
+	CU_ASSERT(xy_addr_is_unspecified(&A->dp.peer[slot].cfg.node));
+	CU_ASSERT_EQUAL(A->dp.peer[slot].accepts_told, 0);
+	// Another config: the peer stays, and may send from nothing else.
+	xy_accepts_free(&A->accepts);
+	snprintf(text, sizeof(text), "peers = ( { name = \"peer\"; key = \"%s\"; " TO_B "} );",
+		 B->key);
+	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
+	CU_ASSERT_EQUAL(peer->accepts, 0);
+	unsigned told = peer->accepts_told;
+	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
+	CU_ASSERT_EQUAL(peer->accepts_told, told);
+	// It may again, but there is no memory for that; and then for less than there was.
+	CU_ASSERT_FATAL(xy_accepts_make(&config, remote, &A->accepts) == 0);
+	A->dp.no_memory = true;
+	CU_ASSERT(apply(A, text, &err) == -ENOMEM && peer->accepts == 0);
+	A->dp.no_memory = false;
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL(peer->accepts, 2);
+	A->dp.no_memory = true;
+	CU_ASSERT(apply(A, text, &err) == -ENOMEM && peer->accepts == 0);
+	told = peer->accepts_told;
+	run_for(5 * XY_SEC);
+	CU_ASSERT(peer->accepts == 0 && peer->accepts_told < told + 12);
+	A->dp.no_memory = false;
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL(peer->accepts, 2);
+	told = peer->accepts_told;
+	run_for(10 * XY_SEC);
+	CU_ASSERT_EQUAL(peer->accepts_told, told);
+	xy_accepts_free(&A->accepts); // another list, without another config
+	xy_links_accepts_changed(A->links);
+	run_for(2 * XY_SEC);
+	CU_ASSERT_EQUAL(peer->accepts, 0);
+	xy_config_free(&config);
+	world_end();
+}
+
+// A static route's key is its origin, for who seals.
+static void test_route_key(void)
+{
+	char text[1024];
+	struct xy_err err;
+	struct xy_prefix p;
+	world_make();
+	snprintf(text, sizeof(text),
+		 "peers = ( { name = \"peer\"; key = \"%s\"; " TO_B "} );\n"
+		 "routes = ( { prefix = \"10.9.0.0/16\"; peer = \"peer\"; key = \"%s\"; },\n"
+		 "{ prefix = \"10.8.0.0/16\"; peer = \"peer\"; } );",
+		 B->key, C->key);
+	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
+	CU_ASSERT(xy_prefix_parse("10.9.0.0/16", &p) == 0);
+	const struct xy_rib_route *r = xy_rib_best(&A->rib, &p);
+	CU_ASSERT_FATAL(r && r->origin);
+	CU_ASSERT(r->origin->has_key && memcmp(&r->origin->key, &C->id.x25519, 32) == 0);
+	CU_ASSERT(xy_prefix_parse("10.8.0.0/16", &p) == 0);
+	CU_ASSERT(!xy_rib_best(&A->rib, &p)->origin);
+	world_end();
+}
+
 static void test_refused(void)
 {
 	char text[512];
@@ -2237,6 +2380,12 @@ static void test_refused(void)
 	snprintf(text, sizeof(text), "peers = ( { name = \"me\"; key = \"%s\"; } );", A->key);
 	CU_ASSERT_EQUAL(apply(A, text, &err), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "our own key"));
+	snprintf(text, sizeof(text),
+		 "peers = ( { name = \"peer\"; key = \"%s\"; } );\n"
+		 "routes = ( { prefix = \"10.9.0.0/16\"; peer = \"peer\"; key = \"%s\"; } );",
+		 B->key, A->key);
+	CU_ASSERT_EQUAL(apply(A, text, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "test:2: route 10.9.0.0/16: its key is our own"));
 	world_end();
 }
 
@@ -2460,6 +2609,9 @@ XY_UNIT_MAIN(
 	{"unknown key is ignored", test_unknown_key}, {"open to a stranger", test_open},
 	{"open: a handshake alone is nothing", test_open_needs_transport},
 	{"open: with a network secret", test_open_secret},
+	{"open: another secret", test_open_other_secret},
+	{"open: another secret meanwhile", test_open_secret_meanwhile},
+	{"open: a handshake end to end", test_open_other_label},
 	{"open: strangers are bounded", test_open_bounded},
 	{"open: the oldest makes room", test_open_oldest_out},
 	{"open: max_open_peers", test_open_full},
@@ -2494,6 +2646,7 @@ XY_UNIT_MAIN(
 	{"the number of who made room", test_slot_of_the_evicted},
 	{"a stranger while his config comes", test_stranger_meanwhile},
 	{"what there is no room for", test_fails}, {"refused configs", test_refused},
+	{"what a peer may send from", test_accepts}, {"a route's key", test_route_key},
 	{"refused routes", test_refused_route}, {"all that is refused", test_refused_all},
 	{"replay window moves to the busy worker", test_move}, {"path mtu", test_mtu},
 	{"path mtu, probed", test_mtu_probed}, {"events of what is not there", test_strange_events},

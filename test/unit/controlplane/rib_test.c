@@ -305,6 +305,96 @@ static void test_full_model(void)
 	full_end();
 }
 
+// --- no memory
+
+static int fail_after = -1; // so many more allocations work, and then none; -1: all
+
+static bool may_allocate(void)
+{
+	return fail_after < 0 || (fail_after > 0 && fail_after--);
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+	return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return may_allocate() ? __real_calloc(n, size) : NULL;
+}
+
+static int resolve(void *arg, const struct xy_rib_route *r, struct xy_dp_route *out)
+{
+	*out = (struct xy_dp_route){.kind = XY_DP_ROUTE_FAR, .peer = r->origin->key.b[0]};
+	return 0;
+}
+
+static void release(void *arg, uint32_t far)
+{
+}
+
+static int set_failing(const struct xy_rib_route *r, int after)
+{
+	fail_after = after;
+	int e = xy_rib_set(&w.rib, r);
+	fail_after = -1;
+	return e;
+}
+
+// A route whose owner cannot be kept in mind must not go unsealed.
+static void test_origin_lost(void)
+{
+	const struct xy_rib_origin owner = {.has_key = true, .key = {{9}}, .epoch = 1};
+	struct xy_rib_route r = {.source = XY_ROUTE_STATIC,
+				 .route = {.kind = XY_DP_ROUTE_PEER, .peer = 1},
+				 .origin = &owner};
+	memset(&w, 0, sizeof(w));
+	fake_init(&w.dp, &w.now);
+	CU_ASSERT_EQUAL_FATAL(xy_rib_init(&w.rib, &w.dp, PEERS), 0);
+	w.rib.seal = (struct xy_rib_seal_ops){.resolve = resolve, .release = release};
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse("10.0.0.0/8", &r.prefix), 0);
+	CU_ASSERT_EQUAL(set_failing(&r, 0), -ENOMEM);
+	CU_ASSERT(w.rib.count == 0 && fake_route_count(w.dp.route) == 0);
+	CU_ASSERT_EQUAL(set_failing(&r, 1), -ENOMEM);
+	const struct fake_route *told = fake_route_find(w.dp.route, "10.0.0.0/8");
+	CU_ASSERT_FATAL(told && told->route.kind == XY_DP_ROUTE_REJECT);
+	CU_ASSERT_EQUAL(set_failing(&r, 1), 0);
+	CU_ASSERT(told->route.kind == XY_DP_ROUTE_FAR && told->route.peer == 9);
+	CU_ASSERT_EQUAL(set_failing(&r, 0), 0); // there is memory for it already
+	r.origin = NULL;
+	CU_ASSERT_EQUAL(set_failing(&r, 0), 0);
+	CU_ASSERT(told->route.kind == XY_DP_ROUTE_PEER);
+	r.origin = &owner; // one that had no owner is refused
+	CU_ASSERT_EQUAL(set_failing(&r, 0), -ENOMEM);
+	CU_ASSERT(told->there && told->route.kind == XY_DP_ROUTE_REJECT);
+	xy_rib_seal_again(&w.rib, 9);
+	CU_ASSERT_EQUAL(told->route.kind, XY_DP_ROUTE_REJECT);
+	CU_ASSERT_EQUAL(set_failing(&r, 0), -ENOMEM);
+	CU_ASSERT_EQUAL(told->route.kind, XY_DP_ROUTE_REJECT);
+	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0); // until it is said again
+	CU_ASSERT(told->route.kind == XY_DP_ROUTE_FAR && !w.rib.unsealed.head);
+	r.origin = NULL;
+	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0);
+	r.origin = &owner;
+	CU_ASSERT_EQUAL(set_failing(&r, 0), -ENOMEM);
+	r.origin = NULL; // and has no owner again
+	CU_ASSERT(xy_rib_set(&w.rib, &r) == 0 && told->route.kind == XY_DP_ROUTE_PEER);
+	// Inside the mesh it is known by its address.
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse("200:1:2:3::/64", &r.prefix), 0);
+	r.origin = &owner;
+	CU_ASSERT_EQUAL(set_failing(&r, 1), 0);
+	CU_ASSERT_EQUAL(set_failing(&r, 1), 0);
+	xy_rib_clear(&w.rib);
+	CU_ASSERT_EQUAL(fake_route_count(w.dp.route), 0);
+	xy_rib_fini(&w.rib);
+}
+
 XY_UNIT_MAIN("rib", {"each step as the model has it", test_model},
 	     {"longest prefix", test_covering}, {"a full dataplane", test_full},
-	     {"who yields", test_yield}, {"full, as the model has it", test_full_model})
+	     {"who yields", test_yield}, {"full, as the model has it", test_full_model},
+	     {"no memory for an owner", test_origin_lost})

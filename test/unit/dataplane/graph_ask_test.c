@@ -32,6 +32,7 @@ static void send_own(unsigned i)
 
 static void test_ask(void)
 {
+	peer_kind(NODE_B, true);
 	struct xy_dp_route ask = {.kind = XY_DP_ROUTE_ASK};
 	struct xy_prefix wide = {.len = 0}, wider = {.addr = mesh, .len = 6};
 	struct xy_addr to = far(1), other = far(2);
@@ -97,6 +98,7 @@ static void test_ask_given_up(void)
 	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 1);
 	CU_ASSERT_EQUAL(drops(XY_DROP_NO_ANSWER), late + 1);
 	settle();
+	sessions_new();
 	// The route that asks goes: so does what waits for another.
 	unroute(&mesh, 7);
 	CU_ASSERT_EQUAL(run(), 1); // an ICMP error

@@ -37,7 +37,7 @@ static void feed4(uint16_t id, uint16_t where, uint16_t len)
 
 static void link_small(uint32_t who, uint32_t most)
 {
-	struct xy_dp_peer p = {.remote = endpoint(who), .mtu = most + OVERHEAD_V4};
+	struct xy_dp_peer p = {.leaf = true, .remote = endpoint(who), .mtu = most + OVERHEAD_V4};
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, who, &p), 0);
 }
 
@@ -47,6 +47,8 @@ static void fragments_begin(void)
 	route(&a, 120, XY_DP_ROUTE_PEER, NODE_B);
 	a = xy_addr_from_v4(UINT32_C(0x0a020000));
 	route(&a, 120, XY_DP_ROUTE_PEER, NODE_A);
+	CU_ASSERT_EQUAL(
+		xy_dp_accepts_set(dp, NODE_A, &(struct xy_prefix){.addr = a, .len = 120}, 1), 0);
 	xy_dp_route_commit(dp);
 	sessions_new();
 	link_small(NODE_B, SMALL);
@@ -84,7 +86,7 @@ static void test_pieces(void)
 {
 	enum { WHOLE = 605, ROOM = 1283 };
 	struct xy_dp_peer p = {
-		.remote = endpoint(NODE_B), .mtu = WHOLE + OVERHEAD_V4, .room = ROOM};
+		.node = at_b, .remote = endpoint(NODE_B), .mtu = WHOLE + OVERHEAD_V4, .room = ROOM};
 	uint64_t big = drops(XY_DROP_TOO_BIG);
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, NODE_B, &p), 0);
 	sessions_new();
@@ -122,7 +124,8 @@ static void test_pieces(void)
 	CU_ASSERT_EQUAL(drops(XY_DROP_TOO_BIG), big + 1);
 	free_out();
 	// Less room than goes whole, by hand.
-	p = (struct xy_dp_peer){.remote = endpoint(NODE_B), .mtu = 1500, .room = ROOM};
+	p = (struct xy_dp_peer){
+		.node = at_b, .remote = endpoint(NODE_B), .mtu = 1500, .room = ROOM};
 	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, NODE_B, &p), 0);
 	m = packet(&at_a, &at_b, 64, ROOM);
 	seal(NODE_A, m);
@@ -296,6 +299,8 @@ static void test_fragments_spread(void)
 	struct xy_addr a = net4(0);
 	uint32_t of_flow = PEERS;
 	fragments_begin();
+	peer_kind(NODE_C, true);
+	peer_kind(NODE_D, true);
 	route_over(&a, 120, 2, (uint32_t[]){NODE_C, NODE_D});
 	for (uint16_t i = 0; i < 30; i++) {
 		uint32_t who = taken_by(NODE_A, packet4(i, i % 2 ? 0x2000 | i : 0x2000, 100));

@@ -200,7 +200,7 @@ static void test_default_route(void)
 	xy_dp_route_info(dp, &before);
 	route(&all.addr, 0, XY_DP_ROUTE_PEER, NODE_B);
 	xy_dp_route_commit(dp);
-	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &net, 64, 100), XY_DROP_NO_ROUTE), 0);
+	CU_ASSERT_EQUAL(drops_by(LEAF, packet(&leaf, &net, 64, 100), XY_DROP_NO_ROUTE), 0);
 	CU_ASSERT_EQUAL(drops_by(NODE_A, packet(&at_a, &nowhere, 64, 100), XY_DROP_NO_ROUTE), 1);
 	CU_ASSERT_EQUAL(xy_dp_route_del(dp, &mesh), -ENOENT);
 	CU_ASSERT_EQUAL(xy_dp_route_set(dp, &mesh, &b), 0);

@@ -5,9 +5,11 @@
 // their sessions and the routes as the one makes them, and leaves them so. One thread.
 #pragma once
 
+#include "accepts.h"
 #include "aead.h"
 #include "base/bytes.h"
 #include "dp.h"
+#include "far.h"
 #include "peer.h"
 #include "port/ring.h"
 #include "retire.h"
@@ -80,7 +82,30 @@ static inline struct rte_mbuf *buffer(void)
 	return m;
 }
 
-// An IPv6 packet of len bytes; UDP so that it may be answered.
+// The node address of a peer; a leaf has none.
+static inline struct xy_addr node_of(uint32_t who)
+{
+	static const struct xy_addr at[PEERS] = {[NODE_A] = {.b = {2, 0xa, [15] = 1}},
+						 [NODE_B] = {.b = {2, 0xb, [15] = 1}},
+						 [NODE_C] = {.b = {2, 0xc, [15] = 1}},
+						 [NODE_D] = {.b = {2, 0xd, [15] = 1}}};
+	return at[who];
+}
+
+static inline bool is_of(const struct xy_addr *a, const struct xy_addr *net)
+{
+	return memcmp(a->b, net->b, 8) == 0;
+}
+
+// From one node to another it is sealed; to and from us and ours it is UDP, so that it may be
+// answered.
+static inline uint8_t next_header(const struct xy_addr *src, const struct xy_addr *dst)
+{
+	bool mesh = xy_addr_is_mesh(src) && xy_addr_is_mesh(dst);
+	return mesh && !is_of(src, &us) && !is_of(dst, &us) ? XY_PROTO_E2E : XY_PROTO_UDP;
+}
+
+// An IPv6 packet of len bytes.
 static inline struct rte_mbuf *packet(const struct xy_addr *src, const struct xy_addr *dst,
 				      uint8_t hops, uint16_t len)
 {
@@ -90,7 +115,7 @@ static inline struct rte_mbuf *packet(const struct xy_addr *src, const struct xy
 		p[i] = (uint8_t)i;
 	xy_be32_store(p, 0x60000000);
 	xy_be16_store(p + 4, (uint16_t)(len - XY_IPV6_LEN));
-	p[6] = XY_PROTO_UDP;
+	p[6] = next_header(src, dst);
 	p[7] = hops;
 	memcpy(p + 8, src->b, 16);
 	memcpy(p + 24, dst->b, 16);
@@ -112,6 +137,7 @@ static inline void seal(uint32_t who, struct rte_mbuf *m)
 	xy_aead_seal_burst(dp->worker[0]->aead, &op, 1);
 	xy_packet(m)->remote = endpoint(who);
 	xy_packet(m)->local = (struct xy_addr){.b = {0}};
+	xy_packet(m)->ecn = 0;
 }
 
 // Opens what we sent to a peer in place; its length, or -1.
@@ -138,6 +164,7 @@ static inline struct rte_mbuf *udp(const struct xy_addr *src, const struct xy_ad
 {
 	struct rte_mbuf *m = packet(src, dst, 64, len);
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	p[6] = XY_PROTO_UDP;
 	xy_be16_store(p + 40, sport);
 	xy_be16_store(p + 42, dport);
 	return m;
@@ -200,7 +227,7 @@ static inline uint64_t drops(enum xy_drop reason)
 	return dp->worker[0]->stats.drop[reason] + dp->worker[1]->stats.drop[reason];
 }
 
-static unsigned seen[XY_DP_USED + 1];
+static unsigned seen[XY_DP_FAR_MTU + 1];
 static struct xy_dp_event last;
 static uint8_t last_data[256];
 
@@ -268,6 +295,16 @@ static inline uint32_t taken_by(uint32_t from, struct rte_mbuf *m)
 	return who;
 }
 
+// What goes to a leaf by plain packets ends there; to a node, what is its own.
+static inline void peer_kind(uint32_t who, bool is_leaf)
+{
+	struct xy_dp_peer p = {.leaf = is_leaf,
+			       .node = is_leaf ? (struct xy_addr){{0}} : node_of(who),
+			       .remote = endpoint(who),
+			       .mtu = LINK_MAX + OVERHEAD_V4};
+	CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, who, &p), 0);
+}
+
 // --- routes
 
 static inline void route(const struct xy_addr *a, uint8_t len, enum xy_dp_route_kind kind,
@@ -308,6 +345,7 @@ static inline void test_create(void)
 				   .workers = 2,
 				   .max_peers = 16,
 				   .max_sessions = 64,
+				   .max_far = 16,
 				   .max_routes = 1000,
 				   .max_packet = 1500,
 				   .limits = xy_wg_limits_default,
@@ -331,8 +369,10 @@ static inline void test_create(void)
 		rte_rcu_qsbr_thread_online(dp->rcu, i);
 	}
 	for (uint32_t i = 0; i < PEERS; i++) {
-		struct xy_dp_peer p = {
-			.leaf = i == LEAF, .remote = endpoint(i), .mtu = LINK_MAX + OVERHEAD_V4};
+		struct xy_dp_peer p = {.leaf = i == LEAF,
+				       .node = node_of(i),
+				       .remote = endpoint(i),
+				       .mtu = LINK_MAX + OVERHEAD_V4};
 		CU_ASSERT_EQUAL_FATAL(xy_dp_peer_set(dp, i, &p), 0);
 	}
 	struct xy_prefix own = {.addr = us, .len = 64}, leaf_prefix = {.addr = leaf, .len = 128};

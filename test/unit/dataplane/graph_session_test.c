@@ -259,7 +259,7 @@ static void test_epoch_wakes(void)
 	for (uint32_t i = NODE_A; i <= NODE_B; i++)
 		dp->session[xy_session_slot(dp, peer[i].index)].reject_at = at + XY_SEC;
 	dp->worker[0]->sleeping = dp->worker[1]->sleeping = 1;
-	xy_dp_epoch_raise(dp);
+	xy_dp_epoch_raise(dp, &dp->session_epoch);
 	CU_ASSERT(dp->worker[0]->sleeping && dp->worker[1]->sleeping);
 	feed_from(NODE_A, &at_a, &at_b, 100, 1);
 	CU_ASSERT_EQUAL(run(), 0);

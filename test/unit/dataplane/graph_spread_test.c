@@ -8,6 +8,14 @@ static const struct xy_addr spread_net = {.b = {2, 0xee, [15] = 1}};
 
 enum { FLOWS = 60 };
 
+// What is spread here by its ports ends at leaves.
+static void leaves(bool are)
+{
+	for (uint32_t who = NODE_B; who <= NODE_D; who++)
+		if (who != LEAF)
+			peer_kind(who, are);
+}
+
 // Which peers FLOWS flows take, and that each flow stays where it is.
 static void flows(uint32_t taken[FLOWS], unsigned count[PEERS])
 {
@@ -30,6 +38,7 @@ static void test_spread(void)
 {
 	uint32_t was[FLOWS], is[FLOWS], again[FLOWS];
 	unsigned n[PEERS];
+	leaves(true);
 	route_over(&spread_net, 64, 3, (uint32_t[]){NODE_D, NODE_B, NODE_C});
 	flows(was, n);
 	CU_ASSERT(n[NODE_B] >= 5 && n[NODE_C] >= 5 && n[NODE_D] >= 5);
@@ -53,6 +62,7 @@ static void test_spread_portless(void)
 	unsigned n[PEERS] = {0};
 	uint32_t of_flow = PEERS;
 	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_B, NODE_C});
+	leaves(false);
 	sessions_new();
 	for (unsigned i = 0; i < 40; i++) {
 		struct rte_mbuf *m = packet(&at_a, &spread_net, 64, 100);
@@ -62,6 +72,7 @@ static void test_spread_portless(void)
 		n[taken_by(NODE_A, m)]++;
 	}
 	CU_ASSERT(n[NODE_B] >= 5 && n[NODE_C] >= 5);
+	leaves(true);
 	for (uint16_t i = 0; i < 20; i++) {
 		struct rte_mbuf *m = udp(&at_a, &spread_net, i, i, 100);
 		rte_pktmbuf_mtod(m, uint8_t *)[6] = 44;
@@ -76,6 +87,8 @@ static void test_spread_portless(void)
 // Never back to where it came from while there is another.
 static void test_spread_back(void)
 {
+	struct xy_addr at_d = node_of(NODE_D);
+	peer_kind(NODE_D, false);
 	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_A, NODE_B});
 	sessions_new();
 	for (uint16_t i = 0; i < 20; i++)
@@ -83,8 +96,9 @@ static void test_spread_back(void)
 	settle();
 	route_over(&spread_net, 64, 2, (uint32_t[]){NODE_B, NODE_D});
 	for (uint16_t i = 0; i < 20; i++)
-		CU_ASSERT_EQUAL(taken_by(NODE_D, udp(&at_a, &spread_net, i, 53, 60)), NODE_B);
+		CU_ASSERT_EQUAL(taken_by(NODE_D, udp(&at_d, &spread_net, i, 53, 60)), NODE_B);
 	settle();
+	leaves(false);
 	unroute(&spread_net, 64);
 }
 
@@ -130,6 +144,7 @@ static void test_groups_run_out(void)
 	struct xy_group g = {.count = XY_DP_HOPS};
 	unsigned n = 0, taken[PEERS];
 	uint32_t where[FLOWS];
+	leaves(true);
 	xy_group_take(dp, &(struct xy_group){.count = 2, .hop = {NODE_B, NODE_D}});
 	for (uint32_t i = 0; i < XY_GROUPS + 10; i++) {
 		for (unsigned k = 0; k < XY_DP_HOPS; k++)
@@ -141,6 +156,7 @@ static void test_groups_run_out(void)
 	flows(where, taken);
 	CU_ASSERT_EQUAL(taken[NODE_C], FLOWS);
 	unroute(&spread_net, 64);
+	leaves(false);
 }
 
 // The last number that there is, and the first that is none: of a peer, one of several, how many, a

@@ -190,6 +190,15 @@ static const struct {
 	/*67*/
 	{"peers = ( " P1 " );\nroutes = ( { prefix = \"200:1::/65\"; peer = \"a\"; } );",
 	 "2: routes.[0].prefix: ", "longer than /64"},
+	/*67 a key and what it cannot have*/
+	{"peers = ( " P1 " );\nroutes = ( { prefix = \"200::/7\"; peer = \"a\";\nkey = \"" K2
+	 "\"; } );",
+	 "3: routes.[0].key: ", "a node with this key has 261:956f:3f5a:3010::/64, and no other"},
+	/*67 and what it has, or may have*/
+	{"peers = ( " P1
+	 " );\nroutes = ( { prefix = \"261:956f:3f5a:3010::/64\"; peer = \"a\"; key = \"" K2
+	 "\"; }, { prefix = \"10.1.0.0/16\"; peer = \"a\"; key = \"" K2 "\"; } );",
+	 NULL, NULL},
 	/*68*/ {"routes = ( { prefix = \"200::/7\"; } );", "1: routes.[0].peer: ", "missing"},
 	/*69*/ {"a = 1\n@include \"/etc/passwd\"\n", "2: ", "@include is not supported"},
 	/*70*/ {"# @include is only a word here\ntun = true;", NULL, NULL},
@@ -446,6 +455,14 @@ static const struct {
 	 2,
 	 {"3: peers.[1].endpoints.[2]: \"h:1\" is another peer's in line 1",
 	  "3: peers.[1].endpoints.[1]: \"h:2\" stands in line 2"}},
+	{"peers = ( " P1
+	 " );\nroutes = ( { prefix = \"261:956f:3f5a:3010::/64\"; peer = \"a\"; } );",
+	 1,
+	 {"2: routes.[0]: leads beyond peer a, which carries only what is sealed"}},
+	{"peers = ( " P1
+	 " );\nroutes = ( { prefix = \"2e4:c7fd:7f5e:ada::/64\"; peer = \"a\"; } );",
+	 0,
+	 {0}},
 	{"tun = false; routing = { announce = [ \"10.9.0.0/16\" ]; };\npeers = ( " P1 ", " L2 " );",
 	 1,
 	 {"1: routing.announce.[0]: what comes for it is dropped"}},

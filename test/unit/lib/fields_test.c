@@ -12,7 +12,8 @@ static const struct {
 	const char *keys;
 } recorded[] = {
 	{xy_object_node, "name version pid address prefix public_key ed25519_key uptime "
-			 "interface mtu memory rss_bytes workers peers peers_up sessions routes "
+			 "interface mtu memory rss_bytes workers peers peers_up sessions "
+			 "far_nodes far_node_limit routes "
 			 "route_limit route_memory_bytes loop_lag_p99_us loop_lag_max_us "
 			 "longest_turn_cpu_us longest_work_cpu_us telemetry_clients "
 			 "telemetry_clients_ended peering state_folder pinned_keys reloads "
@@ -43,8 +44,8 @@ static const struct {
 	{xy_object_learned, "metric origin epoch seqno router_id external tag age"},
 	{xy_object_sessions, "sessions next"},
 	{xy_object_session,
-	 "index peer owner age tx_counter rx_packets tx_packets handed_over role "
-	 "use"},
+	 "index peer kind address key state owner age tx_counter rx_packets tx_packets "
+	 "handed_over role use rx_bytes tx_bytes last_handshake path mtu idle"},
 	{xy_object_neighbours, "neighbours next refusals"},
 	{xy_object_neighbour,
 	 "peer state hellos address cost rx_cost tx_cost rtt_us routes origins "

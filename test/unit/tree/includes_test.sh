@@ -32,11 +32,11 @@ forbid "nothing but test includes test" '([^">]*/)?(test|unit)/' lib dataplane c
 forbid "controlplane sees dataplane.h and drops.h of the dataplane alone" \
   '(rte_|(\.\./)*dataplane/|worker\.h|dp\.h|packet\.h|port/|host/|graph/|session/|intel-ipsec-mb)' controlplane
 forbid "the parts of controlplane know no daemon and no loop" '([^">]*/)?(daemon|uv)\.h' \
-  controlplane/{exchange,links,peers,policy,routes,routing,joining,informing,kernel,state,client,cli}
+  controlplane/{exchange,far,links,peers,policy,routes,routing,joining,informing,kernel,state,client,cli}
 forbid "the client and the CLI see nothing of the dataplane" '(dataplane|drops)\.h' controlplane/{client,cli}
 
 # Which other parts of controlplane a part sees; its root (daemon.h) sees all.
-parts=(api cli client exchange informing joining kernel links peers policy routes routing show state)
+parts=(api cli client exchange far informing joining kernel links peers policy routes routing show state)
 sees() { # PART OTHER...
   local part=$1 other unseen=()
   for other in "${parts[@]}"; do
@@ -54,6 +54,7 @@ sees policy
 sees state
 sees client api
 sees links exchange peers routes
+sees far exchange routes
 sees routing routes
 sees joining links peers state
 sees cli client
@@ -75,7 +76,7 @@ done < <(find lib dataplane controlplane bpf test -name '*.[ch]' 2>/dev/null | s
 breaks() (
   tree=$(mktemp -d)
   trap 'rm -rf "$tree"' EXIT
-  mkdir -p "$tree"/{lib,dataplane,controlplane/{cli,exchange,joining,links,routing},bpf,test}
+  mkdir -p "$tree"/{lib,dataplane,controlplane/{cli,exchange,far,joining,links,routing},bpf,test}
   spdx='// SPDX-License-Identifier: BSD-3-Clause'
   printf '%s\n#include <rte_mbuf.h>\n' "$spdx" >"$tree/lib/a.c"
   printf '%s\n#include <pthread.h>\n' "$spdx" >"$tree/lib/b.c"
@@ -88,10 +89,11 @@ breaks() (
   printf '%s\n#include "links/links.h"\n' "$spdx" >"$tree/controlplane/exchange/k.c"
   printf '%s\n#include "exchange/exchange.h"\n' "$spdx" >"$tree/controlplane/joining/l.c"
   printf '%s\n#include "links/links.h"\n' "$spdx" >"$tree/controlplane/routing/m.c"
+  printf '%s\n#include "links/links.h"\n' "$spdx" >"$tree/controlplane/far/n.c"
   printf '%s\n' "$spdx" >"$tree/test/g.h"
   echo 'int h;' >"$tree/test/h.c"
   out=$("$self" "$tree") && echo "a tree full of breaks passed" && exit 1
-  for name in a.c b.c c.c d.c e.c f.c g.h h.c i.c j.c k.c l.c m.c; do
+  for name in a.c b.c c.c d.c e.c f.c g.h h.c i.c j.c k.c l.c m.c n.c; do
     grep -q "/$name:" <<<"$out" || {
       echo "the break in $name was not seen"
       exit 1

@@ -53,19 +53,25 @@ apart links routing
 apart routing links
 apart routing exchange
 apart routing peers
+for part in links routing peers; do
+  apart far $part
+  apart $part far
+done
 for part in exchange peers routes; do
-  for other in exchange peers routes links routing joining informing; do
+  for other in exchange peers routes links far routing joining informing; do
     [ $part = $other ] || apart $part $other
   done
 done
 for part in joining informing; do
   apart links $part
+  apart far $part
+  apart $part far
   apart routing $part
   apart $part routing
   apart $part exchange
 done
 # The daemon brings the parts together; none of them, and no worker, knows it.
-for part in exchange peers routes links routing joining informing; do
+for part in exchange peers routes links far routing joining informing; do
   apart $part root
   apart dataplane $part
 done

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "routes/accepts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct one {
+	struct xy_key key;
+	struct xy_prefix prefix;
+};
+
+static int compare(const void *a, const void *b)
+{
+	const struct one *x = a, *y = b;
+	int c = memcmp(x->key.b, y->key.b, sizeof(x->key.b));
+	c = c ? c : memcmp(x->prefix.addr.b, y->prefix.addr.b, sizeof(x->prefix.addr.b));
+	return c ? c : (int)x->prefix.len - (int)y->prefix.len;
+}
+
+// Inside the mesh an address is its key's, whatever the config says.
+static bool is_outside(const struct xy_prefix *p)
+{
+	return p->len < 7 || !xy_addr_is_mesh(&p->addr);
+}
+
+static unsigned collect(const struct xy_config *c, const struct xy_hs_remote *remote, struct one *v)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < c->routing.accept_count; i++)
+		v[n++] = (struct one){c->routing.accept[i].key, c->routing.accept[i].prefix};
+	for (unsigned i = 0; i < c->route_count; i++) {
+		const struct xy_config_route *r = &c->routes[i];
+		struct xy_key key = r->key;
+		if (xy_key_is_zero(&key))
+			memcpy(key.b, remote[r->peer].pk, sizeof(key.b));
+		if (is_outside(&r->prefix) && !xy_key_is_zero(&key))
+			v[n++] = (struct one){key, r->prefix};
+	}
+	return n;
+}
+
+static unsigned unique(struct one *v, unsigned n)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (!kept || compare(&v[kept - 1], &v[i]) != 0)
+			v[kept++] = v[i];
+	return kept;
+}
+
+int xy_accepts_make(const struct xy_config *c, const struct xy_hs_remote *remote,
+		    struct xy_accepts *out)
+{
+	size_t most = (size_t)c->routing.accept_count + c->route_count + 1;
+	struct one *v = calloc(most, sizeof(*v));
+	*out = (struct xy_accepts){.key = calloc(most, sizeof(*out->key)),
+				   .prefix = calloc(most, sizeof(*out->prefix))};
+	if (!v || !out->key || !out->prefix) {
+		free(v);
+		xy_accepts_free(out);
+		return -ENOMEM;
+	}
+	unsigned n = collect(c, remote, v);
+	qsort(v, n, sizeof(*v), compare);
+	out->count = unique(v, n);
+	for (unsigned i = 0; i < out->count; i++) {
+		out->key[i] = v[i].key;
+		out->prefix[i] = v[i].prefix;
+	}
+	free(v);
+	return 0;
+}
+
+void xy_accepts_free(struct xy_accepts *a)
+{
+	free(a->key);
+	free(a->prefix);
+	*a = (struct xy_accepts){0};
+}
+
+// The first whose key is not before this one; behind: after it.
+static unsigned bound(const struct xy_accepts *a, const struct xy_key *key, bool behind)
+{
+	unsigned from = 0, to = a->count;
+	while (from < to) {
+		unsigned mid = from + (to - from) / 2;
+		int c = memcmp(a->key[mid].b, key->b, sizeof(key->b));
+		if (c < 0 || (behind && c == 0))
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+unsigned xy_accepts_of(const struct xy_accepts *a, const struct xy_key *key,
+		       const struct xy_prefix **prefix)
+{
+	unsigned first = bound(a, key, false);
+	*prefix = a->prefix + first;
+	return bound(a, key, true) - first;
+}
