@@ -10,6 +10,7 @@
   _attack.py replay IN OUT SECONDS                             what goes out of IN, again and disordered
   _attack.py inner INTERFACE SOURCE VICTIM OWN NODE            hostile packets into a tunnel
   _attack.py host INTERFACE SOURCE DESTINATION                 hostile packets of the host, GSO too
+  _attack.py datagram INTERFACE SOURCE DESTINATION             one of the host, to port 4444
   _attack.py telemetry garbage|half|slow|churn SOCKET          bad clients
 Each prints how many it sent.
 """
@@ -175,25 +176,31 @@ class Noise:
         self.sodium.crypto_scalarmult_base(public, secret)
         return secret, public.raw
 
-    def seal(self, key, text, ad):
+    def seal(self, key, text, ad, nonce=bytes(12)):
         out, length = ctypes.create_string_buffer(len(text) + 16), ctypes.c_ulonglong()
         self.sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
             out, ctypes.byref(length), text, ctypes.c_ulonglong(len(text)), ad,
-            ctypes.c_ulonglong(len(ad)), None, bytes(12), key)
+            ctypes.c_ulonglong(len(ad)), None, nonce, key)
         return out.raw
 
     def initiation(self, theirs):
+        return self.initiation_of(self.pair(), theirs)[0]
+
+    def initiation_of(self, own, theirs, label=b""):
+        """The message, and what its answer is opened with: chain, hash, ephemeral secret. label: of those end to end."""
         mix = lambda h, data: hashlib.blake2s(h + data).digest()
         chain = hashlib.blake2s(b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s").digest()
-        h = mix(mix(chain, b"WireGuard v1 zx2c4 Jason@zx2c4.com"), theirs)
-        (e, e_pub), (s, s_pub) = self.pair(), self.pair()
+        h = mix(chain, b"WireGuard v1 zx2c4 Jason@zx2c4.com")
+        h = mix(mix(h, label) if label else h, theirs)
+        (e, e_pub), (s, s_pub) = self.pair(), own
         (chain,), h = kdf(chain, e_pub, 1), mix(h, e_pub)
         chain, key = kdf(chain, self.dh(e, theirs), 2)
         static = self.seal(key, s_pub, h)
         h = mix(h, static)
         chain, key = kdf(chain, self.dh(s, theirs), 2)
         stamp = self.seal(key, struct.pack(">QI", (1 << 62) + 10 + int(time.time()), 0), h)
-        return macced(struct.pack("<II", 1, random.getrandbits(32)) + e_pub + static + stamp, mac1_key(theirs))
+        message = struct.pack("<II", 1, random.getrandbits(32)) + e_pub + static + stamp
+        return macced(message, mac1_key(theirs)), (chain, mix(h, stamp), e)
 
 
 def strangers(to, port, count, key, sources=""):
@@ -359,6 +366,11 @@ def host(interface, src, dst):
     return sent
 
 
+def datagram(interface, src, dst):
+    udp = struct.pack("!HHHH", 4444, 4444, 24, 0) + bytes(16)
+    return put_all(into(interface), [ip6(src, dst, udp) if ":" in dst else ip4(src, dst, udp)])
+
+
 def client(path):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 5, 0))
@@ -415,4 +427,4 @@ def telemetry(kind, path):
 
 
 if __name__ == "__main__":
-    print({"flood": flood, "strangers": strangers, "probe": probe, "replay": replay, "inner": inner, "host": host, "telemetry": telemetry}[sys.argv[1]](*sys.argv[2:]), "sent")
+    print({"flood": flood, "strangers": strangers, "probe": probe, "replay": replay, "inner": inner, "host": host, "datagram": datagram, "telemetry": telemetry}[sys.argv[1]](*sys.argv[2:]), "sent")
