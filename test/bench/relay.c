@@ -179,6 +179,8 @@ static void peer_place(struct bench *b, uint32_t peer)
 				 .mtu = 1580,
 				 .resolved = true};
 	cfg.remote.addr = xy_addr_from_v4(UINT32_C(0x0a000000) + peer);
+	cfg.node.b[0] = XY_MESH_BYTE;
+	xy_be32_store(cfg.node.b + 4, peer + 1);
 	if (xy_dp_peer_set(b->dp, peer, &cfg))
 		die("peer", NULL);
 }
