@@ -158,6 +158,11 @@ static int send_message(void *arg, struct xy_exchange *x, const struct xy_exchan
 	memcpy(packet + 8, f->cfg.identity->addr.b, sizeof(f->cfg.identity->addr.b));
 	memcpy(packet + 24, to->remote.addr.b, sizeof(to->remote.addr.b));
 	memcpy(packet + IPV6_HEADER, msg, len);
+	// An answer goes back by the link that brought the question: the way there is open,
+	// whatever routes say of it yet or still. A question is routed, and has no such link.
+	if (packet[IPV6_HEADER] != XY_WG_INITIATION &&
+	    xy_dp_overlay_send(f->cfg.dp, (uint32_t)to->heard.port, packet, IPV6_HEADER + len) == 0)
+		return 0;
 	return xy_dp_overlay_send(f->cfg.dp, XY_DP_NO_PEER, packet, IPV6_HEADER + len);
 }
 

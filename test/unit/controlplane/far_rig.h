@@ -55,6 +55,7 @@ static struct {
 	void (*run)(struct xy_job *job); // in place of a helper
 	void (*unroutable)(const struct node *from, const uint8_t *packet, size_t len);
 	unsigned sent[5]; // by type
+	unsigned by_link; // of these, by the link that brought the question
 } w;
 
 static struct node *const A = &w.node[0];
@@ -99,7 +100,12 @@ static void overlay(void *arg, uint32_t peer, const void *packet, size_t len)
 	const struct node *to = node_at(b + 24);
 	struct message m = {
 		.at = w.now + 10 * XY_MSEC, .link = (unsigned)(from - w.node), .len = len};
-	CU_ASSERT_FATAL(len <= sizeof(m.data) && peer == XY_DP_NO_PEER);
+	CU_ASSERT_FATAL(len <= sizeof(m.data));
+	if (peer != XY_DP_NO_PEER) { // by a link that the test has made, and answers alone
+		CU_ASSERT(to && peer == (uint32_t)(to - w.node) &&
+			  b[XY_IPV6_LEN] != XY_WG_INITIATION);
+		w.by_link++;
+	}
 	CU_ASSERT(b[0] == 0x60 && b[6] == XY_PROTO_E2E && b[7] == 64 &&
 		  xy_be16_load(b + 4) == len - XY_IPV6_LEN &&
 		  memcmp(b + 8, from->id.addr.b, 16) == 0);

@@ -56,6 +56,24 @@ static void test_asked_while_meeting(void)
 	world_end();
 }
 
+// The way there is open where the question came from, whatever routes say of it yet or still.
+static void test_answer_by_link(void)
+{
+	uint32_t a = (uint32_t)(A - w.node);
+	world_make();
+	B->dp.peer[a].there = true;
+	B->dp.peer[a].current = 1;
+	data(A, B);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A, B) && w.by_link == 1 && w.sent[XY_WG_RESPONSE] == 1);
+	world_end();
+	world_make(); // that link has gone meanwhile
+	data(A, B);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A, B) && w.by_link == 0);
+	world_end();
+}
+
 static void test_idle(void)
 {
 	world_make();
@@ -1046,7 +1064,8 @@ static void test_stale_events(void)
 }
 
 XY_UNIT_MAIN("far", {"first packet", test_first_packet}, {"both at once", test_both_at_once},
-	     {"asked while meeting", test_asked_while_meeting}, {"idle", test_idle},
+	     {"asked while meeting", test_asked_while_meeting},
+	     {"an answer by its link", test_answer_by_link}, {"idle", test_idle},
 	     {"nobody answers", test_give_up}, {"goes and returns", test_goes_and_returns},
 	     {"starts anew", test_restart}, {"begun anew", test_renew},
 	     {"another secret", test_secret}, {"another secret meanwhile", test_secret_meanwhile},
