@@ -178,6 +178,32 @@ static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rt
 	return far ? of_far(w->dp, m, &src) : of_link(w->dp, m, &src, a);
 }
 
+// As is_others_error: a leaf has errors to tell about what was for it, or behind it, alone.
+static void check_leaves_errors(struct xy_worker *w, void **objs, rte_edge_t *edge,
+				const unsigned *leaves, unsigned n)
+{
+	struct xy_lookup l = {.n = 0};
+	struct xy_addr about[XY_BURST];
+	unsigned at[XY_BURST];
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = xy_node_mbuf(objs[leaves[i]]);
+		struct xy_addr *a = &about[l.n];
+		if (edge[leaves[i]] != ROUTE ||
+		    !xy_icmp_is_error(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, a))
+			continue;
+		l.v4[l.n] = xy_addr_is_v4(a);
+		l.addr[l.n] = xy_addr_is_v4(a) ? a->b + 12 : a->b;
+		at[l.n++] = leaves[i];
+	}
+	if (!l.n)
+		return;
+	xy_lookup_run_rcu(&w->dp->sources, &l);
+	for (unsigned i = 0; i < l.n; i++)
+		if (l.value[i] != xy_packet(xy_node_mbuf(objs[at[i]]))->from)
+			edge[at[i]] = DROP_SPOOFED;
+}
+
 // A leaf may send only from what it was given (longest prefix decides whose it is).
 static void check_leaves(struct xy_worker *w, void **objs, rte_edge_t *edge, unsigned n)
 {
@@ -196,6 +222,7 @@ static void check_leaves(struct xy_worker *w, void **objs, rte_edge_t *edge, uns
 			      : l.value[i] == XY_SOURCE_OURS ? DROP_SPOOFED
 							     : DROP_SOURCE;
 	}
+	check_leaves_errors(w, objs, edge, at, l.n);
 }
 
 static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,

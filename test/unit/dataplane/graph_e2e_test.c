@@ -742,12 +742,35 @@ static void test_for_nodes_alone(void)
 		rte_pktmbuf_mtod(m, uint8_t *)[6] = XY_PROTO_E2E;
 		expect_drop(LEAF, m, XY_DROP_NOT_SEALED);
 	}
-	s = packet(&at_a, &at_b, 64, 100);
+	s = packet(&at_a, &leaf, 64, 100);
+	rte_pktmbuf_mtod(s, uint8_t *)[6] = XY_PROTO_E2E;
 	m = error_about(s, 3, 0, 0, &relay); // as if a relay said it
 	memcpy(rte_pktmbuf_mtod(m, uint8_t *) + 8, leaf.b, 16);
 	memcpy(rte_pktmbuf_mtod(m, uint8_t *) + 24, at_a.b, 16);
 	expect_drop(LEAF, m, XY_DROP_NOT_SEALED);
 	rte_pktmbuf_free(s);
+	end();
+}
+
+// A leaf tells what became of packets that were for it, and of nobody else's.
+static void test_leafs_errors(void)
+{
+	struct rte_mbuf *m, *about;
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		about = udp(&at_a, i ? &leaf : &at_b, 1, 2, 100);
+		m = error_about(about, 1, 4, 0, &leaf);
+		memcpy(rte_pktmbuf_mtod(m, uint8_t *) + 24, at_a.b, 16);
+		rte_pktmbuf_free(about);
+		if (!i) {
+			expect_drop(LEAF, m, XY_DROP_SPOOFED);
+			continue;
+		}
+		seal(LEAF, m);
+		feed(m);
+		CU_ASSERT_EQUAL_FATAL(run(), 1);
+		CU_ASSERT(open_sent(NODE_A, out[0]) > 0);
+	}
 	end();
 }
 
@@ -996,7 +1019,7 @@ XY_UNIT_MAIN("graph_e2e", {"create", test_create, .always = true}, {"sealed", te
 	     {"another's errors", test_others_errors}, {"accepted sources", test_accepts},
 	     {"sessions", test_session}, {"handshakes", test_handshakes}, {"errors", test_errors},
 	     {"no oracle", test_oracle}, {"for nodes alone", test_for_nodes_alone},
-	     {"a relay's errors", test_relays_errors}, {"a narrow first link", test_narrow_link},
-	     {"outside the mesh", test_mapping}, {"segments of TCP", test_segments},
-	     {"a stub's", test_stub}, {"numbers", test_numbers},
+	     {"a leaf's errors", test_leafs_errors}, {"a relay's errors", test_relays_errors},
+	     {"a narrow first link", test_narrow_link}, {"outside the mesh", test_mapping},
+	     {"segments of TCP", test_segments}, {"a stub's", test_stub}, {"numbers", test_numbers},
 	     {"destroy", test_destroy, .always = true})
