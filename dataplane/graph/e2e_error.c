@@ -46,9 +46,7 @@ static int kind_of(const struct xy_e2e_quote *q)
 // number.
 static const struct xy_session *session_of(const struct xy_worker *w, const struct xy_e2e_quote *q)
 {
-	uint64_t net = xy_be64_load(q->dst.b);
-	uint32_t end;
-	xy_exact_lookup_burst_rcu(w->dp->far, &net, &end, 1);
+	uint32_t end = xy_far_find_rcu(w->dp, xy_be64_load(q->dst.b));
 	const struct xy_far *far = end != XY_TABLE_MISS ? xy_far_rcu(w->dp, end) : NULL;
 	if (!far || !xy_addr_eq(&far->addr, &q->dst))
 		return NULL;

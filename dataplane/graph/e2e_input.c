@@ -15,15 +15,9 @@ static rte_edge_t punt(const struct xy_dp *dp, struct rte_mbuf *m, size_t receiv
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct xy_packet *p = xy_packet(m);
-	bool known;
-	if (receiver) {
-		known = xy_session_is_ours_rcu(dp, xy_le32_load(data + receiver));
-	} else {
-		uint64_t net = xy_be64_load(p->remote.addr.b);
-		uint32_t end;
-		xy_exact_lookup_burst_rcu(dp->far, &net, &end, 1);
-		known = end != XY_TABLE_MISS;
-	}
+	uint64_t net = xy_be64_load(p->remote.addr.b);
+	bool known = receiver ? xy_session_is_ours_rcu(dp, xy_le32_load(data + receiver))
+			      : xy_far_find_rcu(dp, net) != XY_TABLE_MISS;
 	p->punt = known ? XY_PUNT_FAR : XY_PUNT_FAR_STRANGER;
 	return PUNT;
 }
