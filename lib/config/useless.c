@@ -278,10 +278,36 @@ static bool ends_nowhere(const struct xy_config *c, const struct xy_config_route
 	       !xy_prefix_eq(&own, &route->prefix);
 }
 
+// Does nothing say the key of any node beyond? Then a route for more of the mesh than one /64 takes
+// sealed packets along, but nobody can seal any for there.
+static bool is_keyless(const struct xy_config *c)
+{
+	bool told = !is_closed(c); // who joins tells, as a node does
+	for (unsigned i = 0; i < c->peer_count; i++)
+		told |= !c->peers[i].leaf && xy_config_speaks(&c->peers[i]);
+	for (unsigned i = 0; i < c->route_count; i++)
+		told |= !xy_key_is_zero(&c->routes[i].key);
+	return !told;
+}
+
+static bool leads_unsealed(const struct xy_config *c, const struct xy_config_route *route)
+{
+	return route->prefix.len >= 7 && route->prefix.len < 64 &&
+	       xy_addr_is_mesh(&route->prefix.addr) && !c->peers[route->peer].leaf;
+}
+
 static void weigh_routes(struct xy_config_reader *r, const config_setting_t *routes)
 {
+	bool keyless = is_keyless(r->c);
 	for (unsigned i = 0; i < r->c->route_count && r->c->peer_count; i++)
-		if (ends_nowhere(r->c, &r->c->routes[i]))
+		if (keyless && leads_unsealed(r->c, &r->c->routes[i]))
+			xy_config_warn(
+				r, config_setting_get_elem(routes, i),
+				"this host reaches no node beyond peer %s by it: what goes there "
+				"is sealed for its node, and nothing here says a key; let the peer "
+				"tell (babel), or add a route with key = \"...\" for each /64",
+				r->c->peers[r->c->routes[i].peer].name);
+		else if (ends_nowhere(r->c, &r->c->routes[i]))
 			xy_config_warn(
 				r, config_setting_get_elem(routes, i),
 				"leads beyond peer %s, which carries only what is sealed for "

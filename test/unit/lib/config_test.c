@@ -26,6 +26,7 @@ const char *__lsan_default_suppressions(void)
 #define EXAMPLE_SECRET "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 #define P1	       "{ name = \"a\"; key = \"" K1 "\"; }"
+#define SILENT	       "{ name = \"a\"; key = \"" K1 "\"; babel = \"no\"; }"
 #define P2	       "{ name = \"b\"; key = \"" K2 "\"; }"
 #define L2	       "{ name = \"b\"; key = \"" K2 "\"; leaf = true; allowed = [ \"10.1.0.5/32\" ]; }"
 
@@ -461,6 +462,22 @@ static const struct {
 	 {"2: routes.[0]: leads beyond peer a, which carries only what is sealed"}},
 	{"peers = ( " P1
 	 " );\nroutes = ( { prefix = \"2e4:c7fd:7f5e:ada::/64\"; peer = \"a\"; } );",
+	 0,
+	 {0}},
+	// The whole mesh by a peer that tells no keys; by one that does, or with a key.
+	{"peers = ( " SILENT " );\nroutes = ( { prefix = \"200::/7\"; peer = \"a\"; } );",
+	 1,
+	 {"2: routes.[0]: this host reaches no node beyond peer a"}},
+	{"peers = ( " SILENT " ); peering = \"open\";\n"
+	 "routes = ( { prefix = \"200::/7\"; peer = \"a\"; } );",
+	 0,
+	 {0}},
+	{"peers = ( " P1 " );\nroutes = ( { prefix = \"200::/7\"; peer = \"a\"; } );", 0, {0}},
+	{"peers = ( " SILENT ", " P2 " );\nroutes = ( { prefix = \"300::/8\"; peer = \"a\"; } );",
+	 0,
+	 {0}},
+	{"peers = ( " SILENT " );\nroutes = ( { prefix = \"200::/7\"; peer = \"a\"; },\n"
+	 "{ prefix = \"10.9.0.0/16\"; peer = \"a\"; key = \"" K2 "\"; } );",
 	 0,
 	 {0}},
 	{"tun = false; routing = { announce = [ \"10.9.0.0/16\" ]; };\npeers = ( " P1 ", " L2 " );",
