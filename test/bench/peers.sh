@@ -5,10 +5,12 @@
 #
 #   A --(IPv4, 1500)-- R --(IPv4, 1500)-- B     three namespaces, veth; each system in turn
 #
-# R is the middle node. In Xylem and in the WireGuard programs it opens each packet and seals it
-# again; in yggdrasil the payload stays sealed from A to B and the links over TCP have no cipher.
+# R is the middle node. In Xylem, yggdrasil and mycelium what A sends stays sealed from A to B; Xylem's
+# links are sealed besides, so R opens and seals the outer layer, and the links over TCP of the other two
+# have no cipher. The WireGuard programs' R opens each packet and seals it again, and can read it.
 # Nothing is pinned: A, R, B, both iperf3 and the kernel share the machine's CPUs, alike for all.
-# A check fails when nothing arrived or when the relay's own counters do not show it.
+# A check fails when nothing arrived, when the relay's own counters do not show it, or when Xylem's flows
+# were not sealed from A to B.
 # Besides, steady flows of UDP 512 at given rates, by test/bench/load: what the relay's CPU costs where there
 # is little to do, how long a datagram takes, and what it costs to do nothing.
 # Programs are taken from PATH, so a newer build that stands first is what is measured. ONLY='a|b' in
@@ -19,8 +21,8 @@ pings=40 tcp_seconds=10 udp_seconds=4 udp_sizes='64 512 1300'
 steady_seconds=4 steady_rates=${RATES:-1000 5000 20000 60000} idle_seconds=30 load=$BUILD/test/bench/bench_load
 [ -z "$short" ] || pings=20 tcp_seconds=3 udp_seconds=1 steady_seconds=2 idle_seconds=10
 
-# --- the systems: NAME_up brings one up and sets DEST (B's address), RELAY (R's process), TUN (A's
-# interface); NAME_carried prints the bytes that R's own counters say went to B
+# --- the systems: NAME_up brings one up and sets DEST (B's address) and the processes of LAB_PID;
+# NAME_carried prints the bytes that R's own counters say went to B
 
 xylem_up() { # DRIVER
   local node
@@ -35,11 +37,10 @@ xylem_up() { # DRIVER
     {
       xylem_ports "$1" "${cards[$node]}"
       echo "peers = ( $(peer_text R "${LAB_KEY[R]}" "endpoint = \"$(relay_wire $node):51820\";") );"
-      echo 'routes = ( { prefix = "200::/7"; peer = "R"; } );'
     } | configure $node
   done
   for node in R A B; do xylem_start $node || return 1; done
-  DEST=${LAB_ADDR[B]} RELAY=${LAB_PID[R]}
+  DEST=${LAB_ADDR[B]}
 }
 relay_wire() { if [ "$1" = A ]; then echo 10.9.1.2; else echo 10.9.2.1; fi; }
 xylem_ports() { # DRIVER INTERFACES
@@ -49,6 +50,12 @@ xylem_ports() { # DRIVER INTERFACES
   echo "ports = ( $list );"
 }
 xylem_carried() { peer R B tx_bytes; }
+# What A has sealed for B end to end; R, which has no such session with anybody, carried it.
+xylem_sealed() { # BYTES: at least so much
+  show A sessions | jq -e --arg b "${LAB_ADDR[B]}" --argjson bytes "$1" '[.sessions[] |
+    select(.kind == "end to end" and .address == $b and .state == "up") | .tx_bytes] | max >= $bytes' >/dev/null &&
+    show R sessions | jq -e '[.sessions[] | select(.kind == "end to end")] == []' >/dev/null
+}
 
 tunnel_up() { # PROGRAM ARGUMENT...: any userspace WireGuard that `wg` can talk to
   local node
@@ -75,7 +82,7 @@ tunnel_up() { # PROGRAM ARGUMENT...: any userspace WireGuard that `wg` can talk 
     ip -n "$LAB_PREFIX$node" link set "wg-$node" mtu 1420 up
   done
   in_node R sysctl -qw net.ipv6.conf.all.forwarding=1
-  DEST=fd77::b RELAY=${LAB_PID[R]}
+  DEST=fd77::b
 }
 tunnel_carried() { in_node R wg show wg-R transfer | awk -v key="${LAB_WG_KEY[B]}" '$1 == key { print $3 }'; }
 
@@ -98,7 +105,7 @@ yggdrasil_up() { # MTU
       return 1
     }
   done
-  DEST=$(yggdrasil -useconffile "$LAB/B.yggconf" -address) RELAY=${LAB_PID[R]}
+  DEST=$(yggdrasil -useconffile "$LAB/B.yggconf" -address)
 }
 # All that R sent to both: its admin socket does not name peers by node in the same way in every release.
 yggdrasil_carried() {
@@ -118,18 +125,18 @@ mycelium_up() {
       return 1
     }
   done
-  DEST=$(mycelium inspect --json --key-file "$LAB/B.mycelium" | jq -r .address) RELAY=${LAB_PID[R]}
+  DEST=$(mycelium inspect --json --key-file "$LAB/B.mycelium" | jq -r .address)
 }
 wire_carried() { ip -n "${LAB_PREFIX}R" -j -s link show to-B | jq '.[0].stats64.tx.bytes'; } # no counter of its own
 
-# NAME|LABEL|PROGRAM|UP COMMAND|CARRIED COMMAND
-systems='xylem-socket|Xylem, sockets|xylemd|xylem_up socket|xylem_carried
-xylem-af_xdp|Xylem, af_xdp|xylemd|xylem_up af_xdp|xylem_carried
-wireguard-go|wireguard-go|wireguard-go|tunnel_up wireguard-go -f|tunnel_carried
-boringtun|boringtun|boringtun-cli|tunnel_up boringtun-cli -f --disable-drop-privileges|tunnel_carried
-yggdrasil|yggdrasil|yggdrasil|yggdrasil_up 65535|yggdrasil_carried
-yggdrasil-1420|yggdrasil, IfMTU 1420|yggdrasil|yggdrasil_up 1420|yggdrasil_carried
-mycelium|mycelium|mycelium|mycelium_up|wire_carried'
+# NAME|LABEL|PROGRAM|UP COMMAND|CARRIED COMMAND|WHERE IT IS SEALED|HOW TO SEE THAT
+systems='xylem-socket|Xylem, sockets|xylemd|xylem_up socket|xylem_carried|A to B, and each link|xylem_sealed
+xylem-af_xdp|Xylem, af_xdp|xylemd|xylem_up af_xdp|xylem_carried|A to B, and each link|xylem_sealed
+wireguard-go|wireguard-go|wireguard-go|tunnel_up wireguard-go -f|tunnel_carried|each link|-
+boringtun|boringtun|boringtun-cli|tunnel_up boringtun-cli -f --disable-drop-privileges|tunnel_carried|each link|-
+yggdrasil|yggdrasil|yggdrasil|yggdrasil_up 65535|yggdrasil_carried|A to B|-
+yggdrasil-1420|yggdrasil, IfMTU 1420|yggdrasil|yggdrasil_up 1420|yggdrasil_carried|A to B|-
+mycelium|mycelium|mycelium|mycelium_up|wire_carried|A to B|-'
 
 # --- measuring one
 
@@ -138,6 +145,17 @@ cpu_seconds() { # PID: user and system time of all its threads
   stat=$(cat "/proc/$1/stat")
   awk -v hz="$(getconf CLK_TCK)" '{ printf "%.2f\n", ($12 + $13) / hz }' <<<"${stat##*) }"
 }
+
+cpus() { # of A, R, B, seconds; as JSON
+  jq -nc --argjson a "$(cpu_seconds "${LAB_PID[A]}")" --argjson r "$(cpu_seconds "${LAB_PID[R]}")" \
+    --argjson b "$(cpu_seconds "${LAB_PID[B]}")" '{A: $a, R: $r, B: $b}'
+}
+cpus_ns() { # the same, by the kernel's finer count
+  jq -nc --argjson a "$("$load" cpu "${LAB_PID[A]}")" --argjson r "$("$load" cpu "${LAB_PID[R]}")" \
+    --argjson b "$("$load" cpu "${LAB_PID[B]}")" '{A: $a, R: $r, B: $b}'
+}
+# What each node spent between two of these, for one of so many.
+JQ_SPENT='def spent($from; $to; $unit): $from | with_entries(.value = ($to[.key] - .value) * $unit);'
 
 rtt_ms() {
   in_node A ping -n -c "$pings" -i 0.05 "$DEST" | grep -oP 'time=\K[0-9.]+' | sort -n |
@@ -149,22 +167,25 @@ rtt_ms() {
 run() {
   local carried=$1 what=$2 seconds=$3 size=$4 cpu before bytes sent
   shift 4
-  before=$($carried) cpu=$(cpu_seconds "$RELAY")
+  before=$($carried) cpu=$(cpus)
   flow A B "$DEST" "$seconds" "$@" >&2 || {
     note "not ok - $what: iperf3 failed"
     return 1
   }
-  cpu=$(awk -v a="$cpu" -v b="$(cpu_seconds "$RELAY")" 'BEGIN { print b - a }')
+  cpu=$(jq -nc --argjson from "$cpu" --argjson to "$(cpus)" "$JQ_SPENT"' spent($from; $to; 1)')
   sleep 0.3 # counters that are published a moment later
   sent=$(($($carried) - before))
   # iperf3's warnings come before the JSON. What it calls lost are gaps that the receiver saw; bytes are
   # what it got.
   sed -n '/^{/,$p' "$LAB/flow.json" | jq --argjson cpu "$cpu" --argjson sent "$sent" --arg size "$size" '
     .end as $e | $e.sum_received as $r | ($size | tonumber? // null) as $size |
-    {bytes: $r.bytes, seconds: $r.seconds, relay_bytes: $sent, relay_cpu_s: $cpu,
-     mbit_s: ($r.bytes * 8 / $r.seconds / 1e6), cpu_s_per_gb: ($cpu / $r.bytes * 1e9)} +
+    def each($unit): $cpu | map_values(. * $unit);
+    {bytes: $r.bytes, seconds: $r.seconds, relay_bytes: $sent, relay_cpu_s: $cpu.R, cpu_s: $cpu,
+     mbit_s: ($r.bytes * 8 / $r.seconds / 1e6), cpu_s_per_gb: ($cpu.R / $r.bytes * 1e9),
+     node_s_per_gb: each(1e9 / $r.bytes)} +
     if $size then {packets: ($r.bytes / $size), kpps: ($r.bytes / $size / $r.seconds / 1e3),
-     cpu_s_per_mpkt: ($cpu / $r.bytes * $size * 1e6), offered_kpps: ($e.sum.packets / $e.sum.seconds / 1e3)}
+     cpu_s_per_mpkt: ($cpu.R / $r.bytes * $size * 1e6), node_s_per_mpkt: each($size * 1e6 / $r.bytes),
+     offered_kpps: ($e.sum.packets / $e.sum.seconds / 1e3)}
     else {} end' >"$LAB/run.json"
   bytes=$(jq '.bytes | floor' "$LAB/run.json")
   if [ "$bytes" -lt 100000 ] || [ "$sent" -lt "$bytes" ]; then
@@ -191,12 +212,13 @@ steady() { # WHAT RATE
   spawn B "$LAB/steady.json" "$load" receive 5300 1
   receiver=$LAB_SPAWNED
   wait_for 10 listens_udp B 5300
-  cpu=$("$load" cpu "$RELAY")
+  cpu=$(cpus_ns)
   in_node A "$load" send "$DEST" 5300 "$2" "$steady_seconds" 512
-  cpu=$(($("$load" cpu "$RELAY") - cpu))
+  cpu=$(jq -nc --argjson from "$cpu" --argjson to "$(cpus_ns)" "$JQ_SPENT"' spent($from; $to; 1)')
   wait "$receiver" || return 1
   jq --argjson cpu "$cpu" --argjson rate "$2" --argjson sent $(($2 * steady_seconds)) '. + {rate: $rate,
-    lost: (($sent - .packets) / $sent), cpu_us: (if .packets > 0 then $cpu / .packets / 1e3 else null end)}' \
+    lost: (($sent - .packets) / $sent), cpu_us: (if .packets > 0 then $cpu.R / .packets / 1e3 else null end),
+    node_us: (.packets as $n | $cpu | map_values(if $n > 0 then . / $n / 1e3 else null end))}' \
     "$LAB/steady.json" >"$LAB/run.json"
   rm -f "$LAB/steady.json"
   packets=$(jq .packets "$LAB/run.json")
@@ -209,20 +231,24 @@ listens_udp() { in_node "$1" ss -Hlun "sport = :$2" | grep -q .; }
 
 idle() { # ms of CPU a minute; links and timers go on
   local cpu
-  cpu=$("$load" cpu "$RELAY")
+  cpu=$("$load" cpu "${LAB_PID[R]}")
   sleep "$idle_seconds"
-  jq -n --argjson cpu $(($("$load" cpu "$RELAY") - cpu)) --argjson seconds "$idle_seconds" \
+  jq -n --argjson cpu $(($("$load" cpu "${LAB_PID[R]}") - cpu)) --argjson seconds "$idle_seconds" \
     '{cpu_ms_min: ($cpu / 1e6 / $seconds * 60)}' >"$LAB/run.json"
 }
 
-measure() { # NAME LABEL PROGRAM CARRIED
+measure() { # NAME LABEL PROGRAM CARRIED SEALED SEE
   local size rate ok=0 if
   if=$(in_node A ip -o route get "$DEST" | grep -oP 'dev \K\S+')
   jq -n --arg name "$1" --arg title "$2" --arg version "$(version_of "$3")" \
     --argjson mtu "$(ip -n "${LAB_PREFIX}A" -j link show "$if" | jq '.[0].mtu')" --argjson rtt "$(rtt_ms)" \
-    '{name: $name, label: $title, version: $version, mtu: $mtu, rtt_ms: $rtt}' >"$LAB/row.json"
+    --arg sealed "$5" '{name: $name, label: $title, version: $version, sealed: $sealed, mtu: $mtu, rtt_ms: $rtt}' >"$LAB/row.json"
   add() { jq --slurpfile run "$LAB/run.json" --arg key "$1" '.[$key] = $run[0]' "$LAB/row.json" >"$LAB/row.new" && mv "$LAB/row.new" "$LAB/row.json"; }
   if run "$4" "$2: TCP" "$tcp_seconds" ""; then add tcp; else ok=1; fi
+  if [ "$6" != - ] && ! "$6" "$(jq '.tcp.bytes // 0 | floor' "$LAB/row.json")"; then
+    note "not ok - $2: what arrived was not sealed from A to B"
+    ok=1
+  fi
   for size in $udp_sizes; do
     if run_udp "$4" "$2: UDP $size" "$size"; then add "udp$size"; else ok=1; fi
   done
@@ -235,7 +261,7 @@ measure() { # NAME LABEL PROGRAM CARRIED
   return $ok
 }
 
-one() { # NAME LABEL PROGRAM UP CARRIED
+one() { # NAME LABEL PROGRAM UP CARRIED SEALED SEE
   if [ "$3" != xylemd ] && ! command -v "$3" >/dev/null; then
     note "    $2: $3 is not on PATH"
     return 0
@@ -249,7 +275,7 @@ one() { # NAME LABEL PROGRAM UP CARRIED
       failed=1
     fi
   else
-    measure "$1" "$2" "$3" "$5" || failed=1
+    measure "$1" "$2" "$3" "$5" "$6" "$7" || failed=1
     cat "$LAB/row.json" >>"$LAB/rows.json"
   fi
   bring_down
@@ -282,6 +308,15 @@ steady_table() {
      cell($s.idle.cpu_ms_min)])
     | @tsv' "$LAB/rows.json" | column -t -s $'\t'
 }
+# Of the edges beside the relay's: A, who seals; B, who opens; R, who carries.
+nodes_table() {
+  jq -r -s "$JQ_CELL"'
+    def three($x): if $x == null then "-" else [$x.A, $x.R, $x.B | cell(.)] | join(" ") end;
+    ["system", "sealed", "TCP CPU-s/GB of A R B", "UDP 64 CPU-s/Mpkt", "UDP 512", "UDP 1300", "us at 1000", "us at 20000"],
+    (.[] | [.label, .sealed, three(.tcp.node_s_per_gb), three(.udp64.node_s_per_mpkt), three(.udp512.node_s_per_mpkt),
+     three(.udp1300.node_s_per_mpkt), three(.steady1000.node_us), three(.steady20000.node_us)])
+    | @tsv' "$LAB/rows.json" | column -t -s $'\t'
+}
 
 machine "nothing pinned; A, R, B, iperf3 and the kernel share all CPUs"
 add_node A R B
@@ -289,8 +324,8 @@ join A R
 join R B
 : >"$LAB/rows.json"
 [ -z "${ONLY:-}" ] || systems=$(grep -E "^($ONLY)\|" <<<"$systems")
-while IFS='|' read -r name label program up carried; do
-  one "$name" "$label" "$program" "$up" "$carried" </dev/null
+while IFS='|' read -r name label program up carried sealed see; do
+  one "$name" "$label" "$program" "$up" "$carried" "$sealed" "$see" </dev/null
 done <<<"$systems"
 
 if [ -n "$json" ]; then
@@ -300,9 +335,11 @@ else
   table
   echo
   steady_table
+  echo
+  nodes_table
   cat <<'END'
-xN: that many times Xylem on sockets. CPU-s: user and system time of the relay's own process, for each GB or million
-packets that arrived at B. What the kernel does in softirq (veth, UDP, forwarding) counts for whom it interrupts: most
+xN: that many times Xylem on sockets. CPU-s: user and system time of the relay's own process (in the last table: of A's,
+R's and B's), for each GB or million packets that arrived at B. What the kernel does in softirq (veth, UDP, forwarding) counts for whom it interrupts: most
 of it for the process that sends. UDP: packets a second that arrived at B, as many as came through.
 END
 fi
