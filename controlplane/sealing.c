@@ -118,8 +118,8 @@ void xy_sealing_apply(struct xy_daemon *d)
 void xy_sealing_second(struct xy_daemon *d)
 {
 	accepts_again(d);
-	if (!d->rib.unsealed.head)
+	if (!xy_rib_wants_again(&d->rib))
 		return;
-	xy_rib_seal_again(&d->rib, AGAIN_AT_ONCE);
+	xy_rib_again(&d->rib, AGAIN_AT_ONCE);
 	xy_rib_commit(&d->rib);
 }

@@ -184,16 +184,18 @@ static bool room_find(struct xy_fars *f, enum xy_far_reason why, uint32_t via, x
 	return f->free_count && found;
 }
 
-static void say_full(struct xy_fars *f, const struct xy_key *key, xy_nsec now)
+static void say_full(struct xy_fars *f, const struct xy_key *key, bool memory, xy_nsec now)
 {
 	char text[XY_ADDR_STRLEN];
 	unsigned long missed;
 	const struct xy_addr addr = xy_key_addr(key);
 	f->refused++;
 	if (xy_log_limit_pass(&f->log_full, now, &missed))
-		xy_log_warn("node %s: no room to seal for one more node end to end: raise "
-			    "max_sessions and restart (%lu more like this)",
-			    xy_addr_str(&addr, text), missed);
+		xy_log_warn("node %s: no %s to seal for one more node end to end%s (%lu more like "
+			    "this)",
+			    xy_addr_str(&addr, text), memory ? "memory" : "room",
+			    memory ? "; it is tried again" : ": raise max_sessions and restart",
+			    missed);
 }
 
 // --- coming
@@ -283,9 +285,10 @@ struct xy_far_node *xy_far_make(struct xy_fars *f, const struct xy_key *key, enu
 				uint32_t via, xy_nsec now)
 {
 	struct xy_far_node *leaves;
-	struct xy_far_node *n = room_find(f, why, via, now, &leaves) ? calloc(1, sizeof(*n)) : NULL;
+	bool room = room_find(f, why, via, now, &leaves);
+	struct xy_far_node *n = room ? calloc(1, sizeof(*n)) : NULL;
 	if (!n) {
-		say_full(f, key, now);
+		say_full(f, key, room, now);
 		return NULL;
 	}
 	n->number = number_take(f);
@@ -299,7 +302,7 @@ struct xy_far_node *xy_far_make(struct xy_fars *f, const struct xy_key *key, enu
 		number_untake(f, n->number);
 		free(n);
 		if (r != -EBUSY) // else whoever wants it asks again
-			say_full(f, key, now);
+			say_full(f, key, r == -ENOMEM, now);
 		return NULL;
 	}
 	f->node[n->number - f->cfg.first] = n;

@@ -17,11 +17,11 @@ struct link {
 
 struct xy_rib_node {
 	struct xy_rib_route r;
+	struct xy_rib_origin origin; // if r has one: without whom to seal it for none may be kept
 	uint32_t rank;
 	bool in_force;
 	bool in_news, told_none;  // LEARNED: and what was last said of its room
 	bool unsealed;		  // a refusal is told: it could not be sealed
-	bool lost;		  // there was no memory for whom to seal it for
 	bool narrowed;		  // of several next hops one is told: its origin itself
 	uint32_t far;		  // in force: the far node that it is sealed for, or NO_FAR
 	struct xy_rib_list *list; // yielding or waiting, or NULL
@@ -194,36 +194,14 @@ static bool is_mapping(const struct xy_rib *rib, const struct xy_rib_route *r)
 	       r->origin->has_key;
 }
 
-static struct xy_rib_origin *origin_of(const struct xy_rib_node *n)
-{
-	return (struct xy_rib_origin *)n->r.origin; // which the table alone changes
-}
-
-// Most routes have none, so it has memory of its own. Without that it is not known, and the route
-// is in force all the same, unless it were to be sealed: it would go in clear, where a relay can
-// read it.
-static struct xy_rib_origin *origin_put(const struct xy_rib_node *n,
-					const struct xy_rib_origin *given)
-{
-	struct xy_rib_origin *o = origin_of(n);
-	if (given && !o)
-		o = malloc(sizeof(*o));
-	if (given && o) {
-		*o = *given;
-		return o;
-	}
-	free(o);
-	return NULL;
-}
-
 static void route_put(struct xy_rib *rib, struct xy_rib_node *n, const struct xy_rib_route *r)
 {
-	const struct xy_rib_origin *o = origin_put(n, r->origin);
 	each_peer(rib, &r->route, xy_rib_hold);
 	each_peer(rib, &n->r.route, xy_rib_release);
-	n->lost = !o && is_mapping(rib, r);
+	if (r->origin)
+		n->origin = *r->origin;
 	n->r = *r;
-	n->r.origin = o;
+	n->r.origin = r->origin ? &n->origin : NULL;
 }
 
 // What was in force before a change: it does not keep its origin, but what it holds.
@@ -268,7 +246,6 @@ static void take_out(struct xy_rib *rib, struct xy_rib_node **at)
 	unsealed_set(rib, out, false);
 	if (out->in_news)
 		list_take(&rib->news, out, NEWS);
-	free(origin_of(out));
 	free(out);
 }
 
@@ -387,6 +364,7 @@ static void stand(struct xy_rib *rib, struct xy_rib_node *n, int refused)
 {
 	bool waits = refused == -ENOSPC || refused == -ENOMEM;
 	struct xy_rib_list *to = waits ? &rib->waiting[n->r.yields] : NULL;
+	rib->lacking = rib->lacking || refused == -ENOMEM;
 	n->in_force = !refused;
 	if (n->in_force && n->r.yields)
 		to = &rib->yielding;
@@ -429,7 +407,7 @@ static struct xy_dp_route resolve(struct xy_rib *rib, struct xy_rib_node *n)
 {
 	struct xy_dp_route out = n->r.route;
 	bool mapping = is_mapping(rib, &n->r);
-	bool failed = n->lost || (mapping && rib->seal.resolve(rib->seal.arg, &n->r, &out));
+	bool failed = mapping && rib->seal.resolve(rib->seal.arg, &n->r, &out);
 	if (failed)
 		out = (struct xy_dp_route){.kind = XY_DP_ROUTE_REJECT};
 	unsealed_set(rib, n, failed);
@@ -466,20 +444,25 @@ static int put(struct xy_rib *rib, struct xy_rib_node *n, const struct was *was)
 		       : put_resolved(rib, n, &route);
 }
 
-// A place is free: for who has waited longest. Where it does not fit all the same, nobody's would.
-static void room_given(struct xy_rib *rib)
+// A place is free, or there may be memory again: for who has waited longest. Where it does not fit
+// all the same, nobody's would. True: it is in force.
+static bool room_given(struct xy_rib *rib)
 {
 	struct xy_rib_node *n = rib->waiting[false].head;
 	n = n ? n : rib->waiting[true].head;
+	rib->lacking = rib->lacking && n;
 	if (!n || rib->clearing)
-		return;
+		return false;
 	const struct xy_dp_route route = resolve(rib, n);
-	if (xy_dp_route_set(rib->dp, &n->r.prefix, &route)) {
+	int e = xy_dp_route_set(rib->dp, &n->r.prefix, &route);
+	if (e) {
+		rib->lacking = e == -ENOMEM;
 		unseal(rib, n);
-		return;
+		return false;
 	}
 	stand(rib, n, 0);
 	tell(rib, NULL, n);
+	return true;
 }
 
 // The dataplane and who listens follow what the sources of a prefix want now.
@@ -543,8 +526,7 @@ int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r)
 	route_put(rib, n, r);
 	if (new)
 		insert(rib, new);
-	int e = settle(rib, &was, &r->prefix);
-	return e || !n->lost ? e : -ENOMEM;
+	return settle(rib, &was, &r->prefix);
 }
 
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source)
@@ -559,16 +541,28 @@ void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_sou
 	settle(rib, &was, &prefix);
 }
 
-void xy_rib_seal_again(struct xy_rib *rib, unsigned max)
+static void seal_again(struct xy_rib *rib, unsigned *max)
 {
 	const struct xy_rib_node *last = rib->unsealed.tail;
-	for (struct xy_rib_node *n; max-- && (n = rib->unsealed.head);) {
+	for (struct xy_rib_node *n; *max && (n = rib->unsealed.head); --*max) {
 		bool end = n == last; // what cannot be sealed still is behind it then
 		struct was was = was_of(n);
 		settle(rib, &was, &n->r.prefix);
 		if (end)
 			break;
 	}
+}
+
+bool xy_rib_wants_again(const struct xy_rib *rib)
+{
+	return rib->unsealed.head || rib->lacking;
+}
+
+void xy_rib_again(struct xy_rib *rib, unsigned max)
+{
+	seal_again(rib, &max);
+	while (max-- && rib->lacking && room_given(rib))
+		;
 }
 
 void xy_rib_commit(struct xy_rib *rib)

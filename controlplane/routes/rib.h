@@ -69,6 +69,7 @@ struct xy_rib {
 	bool *is_unused;	       // [peers] it stands there
 	struct xy_rib_list yielding;   // in force, and yields; oldest first
 	struct xy_rib_list waiting[2]; // for room: what does not yield, what does
+	bool lacking;		       // what waits may wait for memory: no route that goes tells
 	struct xy_rib_list unsealed;   // in force as a refusal
 	struct xy_rib_list news;       // LEARNED, and its room is another than was last said
 	uint32_t waiting_count;
@@ -85,15 +86,15 @@ void xy_rib_clear(struct xy_rib *rib); // out of the dataplane, too, and committ
 void xy_rib_fini(struct xy_rib *rib);  // cleared already
 
 // Adds or changes what r->source wants; what is in force already is not told again. -ENOMEM: what
-// is new is not there; or it is, but not whom to seal it for, and is refused until it is set again.
-// Or as xy_dp_route_set: then it stands here, and nothing is in force for the prefix. -ENOSPC:
-// until there is room.
+// is new is not there. Or as xy_dp_route_set: then it stands here, and nothing is in force for the
+// prefix. -ENOSPC: until there is room, -ENOMEM: until xy_rib_again finds some.
 int xy_rib_set(struct xy_rib *rib, const struct xy_rib_route *r);
 void xy_rib_del(struct xy_rib *rib, const struct xy_prefix *p, enum xy_route_source source);
 void xy_rib_commit(struct xy_rib *rib); // workers see the changes since the last
 
-// What could not be sealed is tried again, at most max of it.
-void xy_rib_seal_again(struct xy_rib *rib, unsigned max);
+// What could not be sealed, and what there was no memory for, is tried again, at most max of it.
+bool xy_rib_wants_again(const struct xy_rib *rib);
+void xy_rib_again(struct xy_rib *rib, unsigned max);
 
 // Who brings LEARNED routes is to hear which of them found no room, and which found some later:
 // gives the next of those changes since the last call, false: none.

@@ -221,9 +221,10 @@ static void rib_put(struct xy_routing *r, const struct xy_rib_route *route, xy_n
 	if (xy_log_limit_pass(&r->log_refused, now, &missed))
 		xy_log_warn("route %s: learned, and not used: %s%s (%lu more like this)",
 			    xy_prefix_str(&route->prefix, text), strerror(-e),
-			    e == -ENOSPC ? "; it waits for another to go. Raise max_routes and "
-					   "restart"
-					 : "",
+			    e == -ENOSPC   ? "; it waits for another to go. Raise max_routes and "
+					     "restart"
+			    : e == -ENOMEM ? "; it waits for some"
+					   : "",
 			    missed);
 }
 

@@ -414,6 +414,8 @@ int xy_dp_route_set(struct xy_dp *dp, const struct xy_prefix *prefix,
 	const struct fake_route *r = place(dp->route, prefix);
 	if (r && !r->there && dp->room && fake_route_count(dp->route) >= dp->room)
 		return -ENOSPC;
+	if (dp->no_memory && r && !r->there)
+		return -ENOMEM;
 	return put(dp->route, prefix, *route);
 }
 

@@ -65,7 +65,7 @@ struct xy_dp {
 	unsigned dangling;	// routes to a peer that was deleted
 	unsigned route_changes; // calls of xy_dp_route_set and _del
 	bool send_fails;
-	bool no_memory; // for what an end may send from, and for a far node's settings
+	bool no_memory; // for what an end may send from, a far node's settings, a new route
 	// set by the test
 	void *arg;
 	void (*transmit)(void *arg, const struct xy_endpoint *to, const void *data, size_t len);

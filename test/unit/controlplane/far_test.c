@@ -491,11 +491,11 @@ static void test_pins_full(void)
 	CU_ASSERT(xy_prefix_parse("10.1.0.0/16", &r.prefix) == 0 && xy_rib_set(&A->rib, &r) == 0);
 	const struct fake_route *told = fake_route_find(A->dp.route, "10.1.0.0/16");
 	CU_ASSERT_FATAL(told && told->route.kind == XY_DP_ROUTE_REJECT);
-	xy_rib_seal_again(&A->rib, 9);
+	xy_rib_again(&A->rib, 9);
 	CU_ASSERT_EQUAL(told->route.kind, XY_DP_ROUTE_REJECT);
 	xy_fars_unpin(A->fars, number[0], w.now);
 	run_for(2 * XY_SEC);
-	xy_rib_seal_again(&A->rib, 9);
+	xy_rib_again(&A->rib, 9);
 	CU_ASSERT(told->route.kind == XY_DP_ROUTE_FAR && info(A, D).pins == 1);
 	xy_rib_del(&A->rib, &r.prefix, r.source);
 	xy_fars_unpin(A->fars, number[1], w.now);
@@ -592,10 +592,10 @@ static void test_numbers_rest(void)
 	const struct fake_route *told = fake_route_find(A->dp.route, "10.1.0.0/16");
 	CU_ASSERT(told->route.kind == XY_DP_ROUTE_REJECT && !far_of(A, C));
 	unsigned changes = A->dp.route_changes;
-	xy_rib_seal_again(&A->rib, 9);
+	xy_rib_again(&A->rib, 9);
 	CU_ASSERT(told->route.kind == XY_DP_ROUTE_REJECT && A->dp.route_changes == changes);
 	run_for(XY_SEC);
-	xy_rib_seal_again(&A->rib, 9);
+	xy_rib_again(&A->rib, 9);
 	CU_ASSERT(told->route.kind == XY_DP_ROUTE_FAR && !A->rib.unsealed.head);
 	CU_ASSERT_EQUAL(counts(A).refused, 0);
 	world_end();

@@ -338,63 +338,101 @@ static void release(void *arg, uint32_t far)
 {
 }
 
-static int set_failing(const struct xy_rib_route *r, int after)
+static int set_failing(const struct xy_rib_route *r)
 {
-	fail_after = after;
+	fail_after = 0;
 	int e = xy_rib_set(&w.rib, r);
 	fail_after = -1;
 	return e;
 }
 
-// A route whose owner cannot be kept in mind must not go unsealed.
-static void test_origin_lost(void)
+static void memory_begin(struct xy_rib_route *r, const char *prefix)
 {
-	const struct xy_rib_origin owner = {.has_key = true, .key = {{9}}, .epoch = 1};
-	struct xy_rib_route r = {.source = XY_ROUTE_STATIC,
-				 .route = {.kind = XY_DP_ROUTE_PEER, .peer = 1},
-				 .origin = &owner};
 	memset(&w, 0, sizeof(w));
 	fake_init(&w.dp, &w.now);
 	CU_ASSERT_EQUAL_FATAL(xy_rib_init(&w.rib, &w.dp, PEERS), 0);
 	w.rib.seal = (struct xy_rib_seal_ops){.resolve = resolve, .release = release};
-	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse("10.0.0.0/8", &r.prefix), 0);
-	CU_ASSERT_EQUAL(set_failing(&r, 0), -ENOMEM);
-	CU_ASSERT(w.rib.count == 0 && fake_route_count(w.dp.route) == 0);
-	CU_ASSERT_EQUAL(set_failing(&r, 1), -ENOMEM);
-	const struct fake_route *told = fake_route_find(w.dp.route, "10.0.0.0/8");
-	CU_ASSERT_FATAL(told && told->route.kind == XY_DP_ROUTE_REJECT);
-	CU_ASSERT_EQUAL(set_failing(&r, 1), 0);
-	CU_ASSERT(told->route.kind == XY_DP_ROUTE_FAR && told->route.peer == 9);
-	CU_ASSERT_EQUAL(set_failing(&r, 0), 0); // there is memory for it already
-	r.origin = NULL;
-	CU_ASSERT_EQUAL(set_failing(&r, 0), 0);
-	CU_ASSERT(told->route.kind == XY_DP_ROUTE_PEER);
-	r.origin = &owner; // one that had no owner is refused
-	CU_ASSERT_EQUAL(set_failing(&r, 0), -ENOMEM);
-	CU_ASSERT(told->there && told->route.kind == XY_DP_ROUTE_REJECT);
-	xy_rib_seal_again(&w.rib, 9);
-	CU_ASSERT_EQUAL(told->route.kind, XY_DP_ROUTE_REJECT);
-	CU_ASSERT_EQUAL(set_failing(&r, 0), -ENOMEM);
-	CU_ASSERT_EQUAL(told->route.kind, XY_DP_ROUTE_REJECT);
-	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0); // until it is said again
-	CU_ASSERT(told->route.kind == XY_DP_ROUTE_FAR && !w.rib.unsealed.head);
-	r.origin = NULL;
-	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0);
-	r.origin = &owner;
-	CU_ASSERT_EQUAL(set_failing(&r, 0), -ENOMEM);
-	r.origin = NULL; // and has no owner again
-	CU_ASSERT(xy_rib_set(&w.rib, &r) == 0 && told->route.kind == XY_DP_ROUTE_PEER);
-	// Inside the mesh it is known by its address.
-	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse("200:1:2:3::/64", &r.prefix), 0);
-	r.origin = &owner;
-	CU_ASSERT_EQUAL(set_failing(&r, 1), 0);
-	CU_ASSERT_EQUAL(set_failing(&r, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse(prefix, &r->prefix), 0);
+}
+
+static void memory_end(void)
+{
 	xy_rib_clear(&w.rib);
 	CU_ASSERT_EQUAL(fake_route_count(w.dp.route), 0);
 	xy_rib_fini(&w.rib);
 }
 
+// Whom a route is sealed for needs no memory of its own: what is there, is there with its owner.
+static void test_owner_kept(void)
+{
+	const struct xy_rib_origin owner = {.has_key = true, .key = {{9}}, .epoch = 1};
+	struct xy_rib_route r = {.source = XY_ROUTE_STATIC,
+				 .route = {.kind = XY_DP_ROUTE_PEER, .peer = 1},
+				 .origin = &owner};
+	memory_begin(&r, "10.0.0.0/8");
+	CU_ASSERT_EQUAL(set_failing(&r), -ENOMEM);
+	CU_ASSERT(w.rib.count == 0 && fake_route_count(w.dp.route) == 0);
+	r.origin = NULL;
+	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), 0);
+	const struct fake_route *told = fake_route_find(w.dp.route, "10.0.0.0/8");
+	CU_ASSERT_FATAL(told && told->route.kind == XY_DP_ROUTE_PEER);
+	r.origin = &owner;
+	CU_ASSERT_EQUAL(set_failing(&r), 0);
+	CU_ASSERT(told->route.kind == XY_DP_ROUTE_FAR && told->route.peer == 9);
+	const struct xy_rib_route *kept = xy_rib_get(&w.rib, &r.prefix, r.source);
+	CU_ASSERT_FATAL(kept && kept->origin && kept->origin != &owner);
+	CU_ASSERT(kept->origin->key.b[0] == 9 && kept->origin->epoch == 1);
+	CU_ASSERT_EQUAL(set_failing(kept), 0); // itself
+	CU_ASSERT(kept->origin && kept->origin->key.b[0] == 9);
+	r.origin = NULL;
+	CU_ASSERT_EQUAL(set_failing(&r), 0);
+	CU_ASSERT(told->route.kind == XY_DP_ROUTE_PEER && !kept->origin);
+	memory_end();
+}
+
+// What the dataplane had no memory for is tried again, though no route goes that would make room.
+static void test_memory_again(void)
+{
+	const struct xy_rib_origin owner = {.has_key = true, .key = {{9}}, .epoch = 1};
+	struct xy_rib_route r = {.source = XY_ROUTE_LEARNED,
+				 .route = {.kind = XY_DP_ROUTE_PEER, .peer = 1},
+				 .origin = &owner};
+	struct xy_prefix p;
+	bool room;
+	memory_begin(&r, "10.0.0.0/8");
+	CU_ASSERT_FALSE(xy_rib_wants_again(&w.rib));
+	w.dp.no_memory = true;
+	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), -ENOMEM);
+	r.origin = NULL;
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse("2001:db8::/32", &r.prefix), 0);
+	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), -ENOMEM);
+	CU_ASSERT(w.rib.waiting_count == 2 && xy_rib_wants_again(&w.rib));
+	CU_ASSERT(xy_rib_room_news(&w.rib, &p, &room) && !room);
+	xy_rib_again(&w.rib, 9); // there is none yet
+	CU_ASSERT(w.rib.waiting_count == 2 && xy_rib_wants_again(&w.rib));
+	CU_ASSERT_EQUAL(fake_route_count(w.dp.route), 0);
+	w.dp.no_memory = false;
+	xy_rib_again(&w.rib, 1);
+	const struct fake_route *told = fake_route_find(w.dp.route, "10.0.0.0/8");
+	CU_ASSERT_FATAL(told && told->route.kind == XY_DP_ROUTE_FAR);
+	CU_ASSERT(w.rib.waiting_count == 1 && xy_rib_wants_again(&w.rib));
+	xy_rib_again(&w.rib, 9);
+	CU_ASSERT(w.rib.waiting_count == 0 && !xy_rib_wants_again(&w.rib));
+	CU_ASSERT_EQUAL(fake_route_count(w.dp.route), 2);
+	bool told_room = false;
+	while (xy_rib_room_news(&w.rib, &p, &room))
+		told_room = room;
+	CU_ASSERT(told_room);
+	// Where it is room that is lacking, nothing is tried: a route that goes tells.
+	w.dp.room = 2;
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse("2001:db9::/32", &r.prefix), 0);
+	CU_ASSERT_EQUAL(xy_rib_set(&w.rib, &r), -ENOSPC);
+	CU_ASSERT(w.rib.waiting_count == 1 && !xy_rib_wants_again(&w.rib));
+	memory_end();
+}
+
 XY_UNIT_MAIN("rib", {"each step as the model has it", test_model},
 	     {"longest prefix", test_covering}, {"a full dataplane", test_full},
 	     {"who yields", test_yield}, {"full, as the model has it", test_full_model},
-	     {"no memory for an owner", test_origin_lost})
+	     {"an owner needs no memory", test_owner_kept},
+	     {"no memory is not for ever", test_memory_again})
