@@ -83,6 +83,7 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 	KEEP(old, new, max_sessions, "max_sessions");
 	KEEP(old, new, max_routes, "max_routes");
 	KEEP(old, new, telemetry, "telemetry");
+	KEEP(old, new, control, "control");
 }
 
 // The next one, if it was asked for meanwhile.

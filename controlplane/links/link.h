@@ -69,6 +69,7 @@ struct xy_link {
 	enum xy_trouble trouble;
 	bool leaf;
 	bool routing;	 // Babel is spoken with it
+	bool shut;	 // traffic = false: no route leads there
 	bool no_way;	 // this host knows none to it
 	bool clock_told; // that its clock and ours differ
 	bool told_up;

@@ -56,6 +56,7 @@ void xy_link_change(struct xy_links *l, struct xy_link *k, const struct xy_book_
 		xy_link_endpoint_publish(l, k);
 	}
 	k->allowed = &p->allowed;
+	k->shut = p->no_traffic;
 	xy_link_endpoints_set(l, k, p, now);
 	if (!xy_link_is_up(l, k, now))
 		xy_link_start_plan(l, k, now);

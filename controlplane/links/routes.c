@@ -42,7 +42,7 @@ static bool announced_next(struct xy_links_apply *a, struct xy_rib_route *out)
 // no more.
 static bool link_route(const struct xy_link *k, unsigned n, struct xy_rib_route *out)
 {
-	if (k->open || n >= (k->leaf ? k->allowed->count : 1))
+	if (k->open || k->shut || n >= (k->leaf ? k->allowed->count : 1))
 		return false;
 	out->source = k->leaf ? XY_ROUTE_LEAF : XY_ROUTE_PEER;
 	out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};
@@ -89,7 +89,7 @@ static bool static_next(const struct xy_links *l, struct xy_links_apply *a,
 		return false;
 	const struct xy_config_route *r = &c->routes[a->at++];
 	const struct xy_link *k = xy_link_by_key(l, a->plan->remote[r->peer].pk);
-	if (!k) // its key is not known, or it could not be added
+	if (!k || k->shut) // its key is not known, or it could not be added
 		return true;
 	out->source = XY_ROUTE_STATIC;
 	out->route = (struct xy_dp_route){.kind = XY_DP_ROUTE_PEER, .peer = k->slot};

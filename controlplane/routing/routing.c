@@ -43,6 +43,7 @@ struct link {
 	uint16_t cost;
 	uint32_t max_origins;
 	bool stub, relay;
+	bool shut; // traffic = false
 	bool trouble_told;
 	const char *trouble; // both ends differ in who is a stub, or it acknowledges nothing
 	xy_nsec trouble_since;
@@ -583,6 +584,12 @@ unsigned xy_routing_goodbye(struct xy_routing *r, xy_nsec now)
 	return xy_babel_goodbye(r->babel, now);
 }
 
+void xy_routing_stay(struct xy_routing *r, xy_nsec now)
+{
+	xy_babel_stay(r->babel, now);
+	r->pending = true;
+}
+
 bool xy_routing_goodbye_due(const struct xy_routing *r)
 {
 	return r->pending || xy_babel_goodbye_due(r->babel);
@@ -776,14 +783,20 @@ static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_key *
 		link_end(r, slot, now);
 	if (!k->there) {
 		memcpy(k->print, print, sizeof(print));
-		return link_begin(r, slot, key, &c, now);
+		int e = link_begin(r, slot, key, &c, now);
+		if (e)
+			return e;
 	}
 	if (k->cost != c.cost)
 		xy_babel_link_cost(r->babel, (uint16_t)slot, c.cost, now);
+	if (k->shut != p->no_traffic)
+		xy_babel_link_shut(r->babel, (uint16_t)slot, p->no_traffic, now);
 	if (k->max_origins != c.max_origins)
 		xy_babel_link_limit(r->babel, (uint16_t)slot, c.max_origins, now);
 	k->cost = c.cost;
+	k->shut = p->no_traffic;
 	k->max_origins = c.max_origins;
+	r->pending = true;
 	return 0;
 }
 

@@ -91,6 +91,7 @@ unsigned xy_routing_jobs(const struct xy_routing *r); // under way
 // xy_routing_goodbye_due says so.
 unsigned xy_routing_goodbye(struct xy_routing *r, xy_nsec now);
 bool xy_routing_goodbye_due(const struct xy_routing *r);
+void xy_routing_stay(struct xy_routing *r, xy_nsec now); // as xy_babel_stay
 
 // --- what is going on
 

@@ -246,6 +246,9 @@ const char *xy_show_peer_word(const struct xy_daemon *d, const struct xy_link_in
 					   [XY_LINK_UNRESOLVED] = "unresolved"};
 	struct xy_babel_link_info i;
 	bool session = k->state == XY_LINK_UP || k->state == XY_LINK_SILENT;
+	const struct xy_config_peer *says = xy_links_says(d->links, k->slot);
+	if (k->state == XY_LINK_UP && says && says->no_traffic)
+		return xy_babel_word_text(XY_BABEL_SHUT);
 	if (session && !xy_routing_link_info(d->routing, k->slot, &i) &&
 	    (i.word == XY_BABEL_LEFT || i.word == XY_BABEL_SILENT || i.word == XY_BABEL_LOSSY ||
 	     i.word == XY_BABEL_ONE_WAY))

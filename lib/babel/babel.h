@@ -265,6 +265,10 @@ void xy_babel_link_doubt(struct xy_babel *b, uint16_t link, xy_nsec now);
 // once, and in doubt.
 void xy_babel_link_way(struct xy_babel *b, uint16_t link, bool there, xy_nsec now);
 
+// Shut: the neighbour is heard and told of the link as before, and nothing goes over it, by us or
+// by it, until it is opened again.
+void xy_babel_link_shut(struct xy_babel *b, uint16_t link, bool shut, xy_nsec now);
+
 // This node leaves: each neighbour is told twice, now and a little later, that nothing that we said
 // holds any more and that we want no packets (wildcard retraction, IHU of infinite cost), by a
 // Hello after which none need be waited for. From then on nothing is announced, and no Hello wants
@@ -273,6 +277,8 @@ void xy_babel_link_way(struct xy_babel *b, uint16_t link, bool there, xy_nsec no
 unsigned xy_babel_goodbye(struct xy_babel *b, xy_nsec now);
 // Not all were told twice yet.
 bool xy_babel_goodbye_due(const struct xy_babel *b);
+// It does not leave after all: each neighbour is spoken with as if both had just begun.
+void xy_babel_stay(struct xy_babel *b, xy_nsec now);
 
 // Writes a packet of exactly len bytes to the neighbour's address (xy_babel_link_info), padded,
 // that asks to be acknowledged: it tells whether packets of that size arrive. The last one is that
@@ -317,6 +323,7 @@ int xy_babel_want(struct xy_babel *b, const struct xy_addr *a, uint32_t source, 
 #define XY_BABEL_WORDS(X)                                                   \
 	X(DOWN, "down")		  /* no session */                          \
 	X(NO_WAY, "no way")	  /* this host knows none */                \
+	X(SHUT, "traffic off")	  /* by us */                               \
 	X(LEFT, "left")		  /* it said goodbye */                     \
 	X(NOT_HEARD, "not heard") /* it never spoke Babel */                \
 	X(SILENT, "silent")	  /* it spoke, and is not heard any more */ \

@@ -18,6 +18,8 @@ static enum xy_babel_word word_of(const struct neigh *n)
 		return XY_BABEL_DOWN;
 	if (n->no_way)
 		return XY_BABEL_NO_WAY;
+	if (n->shut)
+		return XY_BABEL_SHUT;
 	if (n->left)
 		return XY_BABEL_LEFT;
 	if (n->heard && n->told == XY_BABEL_NOTICE_LOSSY)

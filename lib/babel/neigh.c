@@ -28,7 +28,7 @@ static uint32_t rtt_penalty(uint32_t rtt)
 
 static uint16_t measured_cost(const struct neigh *n)
 {
-	if (!n->heard || n->no_way || n->rxcost == XY_BABEL_INFINITY ||
+	if (!n->heard || n->no_way || n->shut || n->rxcost == XY_BABEL_INFINITY ||
 	    n->txcost == XY_BABEL_INFINITY)
 		return XY_BABEL_INFINITY;
 	uint32_t cost = n->c.cost;
@@ -312,6 +312,42 @@ bool xy_babel_goodbye_due(const struct xy_babel *b)
 	if (babel_goodbye_due(b, n))
 		return true;
 	return false;
+}
+
+void xy_babel_stay(struct xy_babel *b, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	if (!b->leaving)
+		return;
+	b->leaving = false;
+	FOR_NEIGHS(b, n)
+	{
+		n->goodbyes = 0;
+		n->fresh = n->wildcard_due = n->full_due = true;
+		n->wildcard_tries = 0;
+		n->hellos_sent = 0;
+		n->hello_at = b->now;
+		if (!n->up)
+			continue;
+		babel_neigh_arm(b, n);
+		babel_send_soon(b, n, XY_MSEC); // behind the Hello
+	}
+	xy_babel_leave(b);
+}
+
+void xy_babel_link_shut(struct xy_babel *b, uint16_t link, bool shut, xy_nsec now)
+{
+	xy_babel_enter(b, now);
+	struct neigh *n = babel_link_of(b, link);
+	if (!n || n->shut == shut)
+		return;
+	n->shut = shut;
+	if (n->up) {
+		babel_neigh_cost(b, n);
+		n->hello_at = b->now; // it is told at once
+		babel_neigh_arm(b, n);
+	}
+	xy_babel_leave(b);
 }
 
 static void hello_missed(struct xy_babel *b, struct neigh *n, int kind)

@@ -441,6 +441,12 @@ static struct xy_babel_update wildcard_retraction(const struct xy_babel *b, cons
 		.wildcard = true, .interval = interval_cs(b, n), .metric = XY_BABEL_INFINITY};
 }
 
+// Do we want packets of it?
+static bool wanted(const struct xy_babel *b, const struct neigh *n)
+{
+	return !b->leaving && !n->shut;
+}
+
 void babel_send_hello(struct xy_babel *b, struct neigh *n)
 {
 	struct packet p;
@@ -457,7 +463,7 @@ void babel_send_hello(struct xy_babel *b, struct neigh *n)
 		xy_babel_build_ihu(&p.b,
 				   &(struct xy_babel_ihu){
 					   .address = n->addr,
-					   .rxcost = b->leaving ? XY_BABEL_INFINITY : n->rxcost,
+					   .rxcost = wanted(b, n) ? n->rxcost : XY_BABEL_INFINITY,
 					   .interval = (uint16_t)(3 * interval),
 					   .has_time = n->has_stamp && !n->c.no_rtt,
 					   .origin_time = n->stamp_theirs,

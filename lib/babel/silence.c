@@ -230,6 +230,8 @@ void babel_silence_lost(struct xy_babel *b, struct neigh *n)
 {
 	n->usable = false;
 	babel_silence_stop(n);
+	if (n->shut)
+		return;
 	if (n->no_way)
 		tell(b, n, XY_BABEL_NOTICE_NO_WAY);
 	else if (n->rxcost == XY_BABEL_INFINITY)

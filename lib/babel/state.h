@@ -276,6 +276,7 @@ struct neigh {
 	uint16_t hello_seqno, hellos_sent;
 	xy_nsec hello_at;
 	unsigned goodbyes;	 // said to it
+	bool shut;		 // xy_babel_link_shut
 	bool unwanting;		 // its IHUs say that it wants no packets of us, any more
 	bool left;		 // and it took back all that it ever said
 	uint16_t probe_opaque;	 // of the last xy_babel_link_probe,

@@ -24,6 +24,7 @@ void xy_config_init(struct xy_config *c)
 		.max_routes = 65536,
 		.log_level = XY_LOG_INFO,
 		.telemetry = {.mode = 0660},
+		.control = {.mode = 0600},
 		.max_open_peers = XY_CONFIG_OPEN_PEERS,
 		.node_info = {.enabled = true},
 	};

@@ -82,6 +82,7 @@ struct xy_config_peer {
 	uint32_t max_origins; // it may bring; 0 = default
 	bool stub;	      // it has no table of its own: we are its relay
 	bool relay;	      // it is our relay: we are a stub
+	bool no_traffic;      // traffic = false: nothing is routed over the link
 	// leaf with babel only: its domain, what is taken from it, what it is told
 	uint32_t tag;
 	struct xy_config_prefixes accept, announce;
@@ -161,6 +162,10 @@ struct xy_config {
 		unsigned mode;	// telemetry socket, default 0660
 		char group[64]; // default none
 	} telemetry;
+	struct {
+		unsigned mode;	// control socket, default 0600: root alone, or whose the daemon is
+		char group[64]; // default none
+	} control;
 
 	struct {
 		bool stub;			    // no table of our own: ask relays

@@ -272,9 +272,8 @@ static int store_cpus(struct xy_config_reader *r, const config_setting_t *s, voi
 	return 0;
 }
 
-static int store_mode(struct xy_config_reader *r, const config_setting_t *s, void *base)
+static int mode_read(struct xy_config_reader *r, const config_setting_t *s, unsigned *out)
 {
-	struct xy_config *c = base;
 	const char *v = s->value.sval;
 	char *end;
 	unsigned long mode = strtoul(v, &end, 8);
@@ -282,7 +281,32 @@ static int store_mode(struct xy_config_reader *r, const config_setting_t *s, voi
 		return xy_config_fail(r, s, NULL,
 				      "\"%.20s\" is no file mode; write octal digits, as \"0660\"",
 				      v);
-	c->telemetry.mode = (unsigned)mode;
+	*out = (unsigned)mode;
+	return 0;
+}
+
+static int store_mode(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	return mode_read(r, s, &((struct xy_config *)base)->telemetry.mode);
+}
+
+// Who may change a node may make it anybody's.
+static int store_control_mode(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config *c = base;
+	int ret = mode_read(r, s, &c->control.mode);
+	if (!ret && c->control.mode & 07)
+		return xy_config_fail(
+			r, s, NULL,
+			"lets everybody change this node; give control.group a group, "
+			"and write \"0660\"");
+	return ret;
+}
+
+static int store_traffic(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_peer *p = base;
+	p->no_traffic = !s->value.ival;
 	return 0;
 }
 
@@ -652,6 +676,13 @@ static const struct xy_config_key telemetry_keys[] = {
 	 ROOT(telemetry.group), .help = "Group that owns the socket; \"\" leaves the daemon's own."},
 };
 
+static const struct xy_config_key control_keys[] = {
+	{.name = "mode", .type = XY_CONFIG_STRING, .def = "\"0600\"", .store = store_control_mode,
+	 .help = "File mode of the control socket, in octal; who may write to it may change the node."},
+	{.name = "group", .type = XY_CONFIG_STRING, .def = "\"\"", .sample = "\"xylem-admin\"",
+	 ROOT(control.group), .help = "Group that owns the socket; \"\" leaves the daemon's own."},
+};
+
 static const struct xy_config_key info_keys[] = {
 	{.name = "enabled", .type = XY_CONFIG_BOOL, .def = "true", ROOT(node_info.enabled),
 	 .help = "Whether it answers; false: other nodes see no more than that it is silent."},
@@ -698,6 +729,8 @@ static const struct xy_config_key peer_keys[] = {
 	 .help = "Whether routes are exchanged with it; auto: with nodes yes, with leaves no."},
 	{.name = "cost", .type = XY_CONFIG_INT, .min = 1, .max = 65534, .def = "96", PEER(cost),
 	 .help = "What the link adds to a route's metric; traffic takes the least sum."},
+	{.name = "traffic", .type = XY_CONFIG_BOOL, .def = "true", .store = store_traffic,
+	 .help = "false: the link stays up, and nothing is routed over it, either way."},
 	{.name = "max_origins", .type = XY_CONFIG_INT, .min = 1, .max = 1 << 20, .def = "65536",
 	 PEER(max_origins), .help = "Of how many nodes it may bring routes."},
 	{.name = "stub", .type = XY_CONFIG_BOOL, .alternative = true, .def = "false",
@@ -765,6 +798,7 @@ static const struct xy_config_group host_group = GROUP("host", host_keys);
 static const struct xy_config_group worker_group = GROUP("workers", worker_keys);
 static const struct xy_config_group log_group = GROUP("log", log_keys);
 static const struct xy_config_group telemetry_group = GROUP("telemetry", telemetry_keys);
+static const struct xy_config_group control_group = GROUP("control", control_keys);
 static const struct xy_config_group accept_group = GROUP("accept", accept_keys);
 static const struct xy_config_group routing_group = GROUP("routing", routing_keys);
 static const struct xy_config_group info_group = GROUP("node_info", info_keys);
@@ -808,6 +842,8 @@ static const struct xy_config_key root_keys[] = {
 	{.name = "log", .type = XY_CONFIG_GROUP, .group = &log_group, .help = "The log, on stderr."},
 	{.name = "telemetry", .type = XY_CONFIG_GROUP, .group = &telemetry_group,
 	 .help = "The socket that `xylem show` asks."},
+	{.name = "control", .type = XY_CONFIG_GROUP, .group = &control_group,
+	 .help = "The socket that what changes the node goes by (`xylem set`, `peer`, `reload`)."},
 	{.name = "routing", .type = XY_CONFIG_GROUP, .group = &routing_group,
 	 .help = "Babel, which finds the way to every node."},
 	{.name = "peering", .type = XY_CONFIG_STRING, .choices = peering_choices,

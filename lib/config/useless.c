@@ -22,6 +22,11 @@ static bool no_group_rights(const struct xy_config *c)
 	return c->telemetry.group[0] && !(c->telemetry.mode & 0020); // to ask is to write
 }
 
+static bool no_control_rights(const struct xy_config *c)
+{
+	return c->control.group[0] && !(c->control.mode & 0020);
+}
+
 static bool is_closed(const struct xy_config *c)
 {
 	return c->peering == XY_PEERING_CLOSED;
@@ -69,6 +74,8 @@ static const struct {
 	{"node_info", "version", tells_nothing, "node_info.enabled = false, so nothing is told"},
 	{"telemetry", "group", no_group_rights,
 	 "telemetry.mode lets no group write, and so none ask; 0660 would"},
+	{"control", "group", no_control_rights,
+	 "control.mode lets no group write, and so none change anything; 0660 would"},
 	{"routing", "announce", tells_nobody,
 	 "no peer exchanges routes with this node, and no interface takes what comes for it (but "
 	 "for xylemd --peer and --autoconf)"},

@@ -219,11 +219,17 @@ static void test_back(void)
 	rig_free(r);
 }
 
-// Two nodes of ours: the one is told by the other, over and over, with a table.
-static void test_joined(void)
+// Two nodes of ours, side by side for so many twentieths of a second.
+static void pass_both(struct rig *a, struct rig *b, unsigned turns)
 {
-	struct rig *a = rig_new(false), *b = rig_of(identity(2), false);
-	struct xy_prefix theirs = xy_key_prefix(&b->me.x25519);
+	for (unsigned i = 0; i < turns; i++) {
+		pass(a, 50 * XY_MSEC);
+		pass(b, 50 * XY_MSEC);
+	}
+}
+
+static void join_two(struct rig *a, struct rig *b)
+{
 	for (unsigned i = 0; i < 2; i++) {
 		struct rig *r = i ? b : a, *other = i ? a : b;
 		r->joined[0] = other;
@@ -234,10 +240,15 @@ static void test_joined(void)
 	CU_ASSERT_EQUAL(xy_babel_link_add(b->b, 0, &b->links[0], b->now), 0);
 	xy_babel_link_up(a->b, 0, a->now);
 	xy_babel_link_up(b->b, 0, b->now);
-	for (unsigned i = 0; i < 300; i++) {
-		pass(a, 50 * XY_MSEC);
-		pass(b, 50 * XY_MSEC);
-	}
+	pass_both(a, b, 300);
+}
+
+// The one is told by the other, over and over, with a table; and then that it stays.
+static void test_joined(void)
+{
+	struct rig *a = rig_new(false), *b = rig_of(identity(2), false);
+	struct xy_prefix theirs = xy_key_prefix(&b->me.x25519);
+	join_two(a, b);
 	CU_ASSERT_EQUAL(metric_to(a, &theirs), 96);
 	CU_ASSERT_EQUAL(xy_babel_goodbye(b->b, b->now), 1);
 	pass(b, XY_MSEC);
@@ -252,6 +263,46 @@ static void test_joined(void)
 	}
 	CU_ASSERT(info_of(a, 0).heard && !info_of(a, 0).usable);
 	CU_ASSERT_EQUAL(a->notices[XY_BABEL_NOTICE_LEFT], 1);
+	for (unsigned times = 0; times < 3; times++) {
+		xy_babel_stay(b->b, b->now);
+		xy_babel_stay(b->b, b->now); // twice
+		pass_both(a, b, 100);	     // who does so often is held back for a little
+		CU_ASSERT_EQUAL(metric_to(a, &theirs), 96);
+		CU_ASSERT_EQUAL(info_of(a, 0).word, XY_BABEL_UP);
+		CU_ASSERT_EQUAL(xy_babel_goodbye(b->b, b->now), 1);
+		pass_both(a, b, 4);
+		CU_ASSERT_EQUAL(metric_to(a, &theirs), XY_BABEL_INFINITY);
+	}
+	rig_free(a);
+	rig_free(b);
+}
+
+// A link that is shut by one of them is used by neither, both say why, and it is back at once.
+static void test_shut(void)
+{
+	struct rig *a = rig_new(false), *b = rig_of(identity(2), false);
+	struct xy_prefix theirs = xy_key_prefix(&b->me.x25519), ours = xy_key_prefix(&a->me.x25519);
+	join_two(a, b);
+	for (unsigned times = 0; times < 3; times++) {
+		xy_babel_link_shut(a->b, 0, true, a->now);
+		xy_babel_link_shut(a->b, 0, true, a->now);
+		pass_both(a, b, 4);
+		CU_ASSERT_EQUAL(metric_to(a, &theirs), XY_BABEL_INFINITY);
+		CU_ASSERT_EQUAL(metric_to(b, &ours), XY_BABEL_INFINITY);
+		CU_ASSERT_EQUAL(info_of(a, 0).word, XY_BABEL_SHUT);
+		pass_both(a, b, 400);
+		CU_ASSERT_EQUAL(metric_to(b, &ours), XY_BABEL_INFINITY);
+		CU_ASSERT(info_of(a, 0).heard && info_of(b, 0).heard);
+		CU_ASSERT_EQUAL(info_of(b, 0).word, XY_BABEL_ONE_WAY);
+		xy_babel_link_shut(a->b, 0, false, a->now);
+		pass_both(a, b, 40);
+		CU_ASSERT_EQUAL(metric_to(a, &theirs), 96);
+		CU_ASSERT_EQUAL(metric_to(b, &ours), 96);
+		CU_ASSERT_EQUAL(info_of(a, 0).word, XY_BABEL_UP);
+	}
+	CU_ASSERT_EQUAL(a->notices[XY_BABEL_NOTICE_SILENT], 0);
+	CU_ASSERT_EQUAL(b->notices[XY_BABEL_NOTICE_SILENT], 0);
+	CU_ASSERT_EQUAL(b->notices[XY_BABEL_NOTICE_LEFT], 0);
 	rig_free(a);
 	rig_free(b);
 }
@@ -259,4 +310,5 @@ static void test_joined(void)
 XY_UNIT_MAIN("babel_leave", {"what is said", test_said}, {"nobody to tell", test_alone},
 	     {"what is heard", test_heard}, {"of its own routes alone", test_only_its_own},
 	     {"no goodbye", test_beginning}, {"back at once, many times", test_back},
-	     {"back, and deaf", test_back_deaf}, {"between two nodes", test_joined})
+	     {"back, and deaf", test_back_deaf}, {"between two nodes", test_joined},
+	     {"a link that is shut", test_shut})
