@@ -2,15 +2,12 @@
 #include "state/statefile.h"
 
 #include "base/cursor.h"
+#include "state/keep.h"
 
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
-	PATH_LEN = XY_STATE_FOLDER_LEN + 32,
 	SUM_LEN = 32,
 	SUM_LINE = 4 + 2 * SUM_LEN + 1, // "sum ", hex, newline
 	LINE_MAX_LEN = 64 + XY_STATE_ENDPOINT_LEN,
@@ -264,29 +261,12 @@ int xy_statefile_parse(const void *text, size_t len, struct xy_statefile *out, s
 
 // --- the file
 
-static void path_of(const char *folder, const char *name, char path[static PATH_LEN])
-{
-	snprintf(path, PATH_LEN, "%s/%s", folder, name);
-}
-
-static ssize_t read_all(int fd, char **text)
-{
-	struct stat st;
-	if (fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
-		return -EINVAL;
-	*text = malloc((size_t)st.st_size + 1);
-	if (!*text)
-		return -ENOMEM;
-	ssize_t n = read(fd, *text, (size_t)st.st_size);
-	return n < 0 ? -errno : n;
-}
-
-static int load_fd(int fd, struct xy_statefile *out, struct xy_err *why)
+static int read_file(const char *folder, struct xy_statefile *out, struct xy_err *why)
 {
 	char *text = NULL;
-	ssize_t n = read_all(fd, &text);
+	ssize_t n = xy_keep_read(folder, XY_STATEFILE_NAME, FILE_MAX, &text);
+	if (n == -ENOENT)
+		return 0;
 	int r = n < 0 ? xy_err_set(why, (int)-n, "%s", strerror((int)-n))
 		      : xy_statefile_parse(text, (size_t)n, out, why);
 	free(text);
@@ -295,75 +275,25 @@ static int load_fd(int fd, struct xy_statefile *out, struct xy_err *why)
 
 int xy_statefile_load(const char *folder, struct xy_statefile *out, struct xy_err *why)
 {
-	char path[PATH_LEN], aside[PATH_LEN];
 	struct xy_err what = {0};
 	*out = (struct xy_statefile){0};
-	path_of(folder, XY_STATEFILE_NAME, path);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	int r = fd < 0 ? xy_err_set(&what, errno, "%s", strerror(errno)) : load_fd(fd, out, &what);
-	if (fd >= 0)
-		close(fd);
+	int r = read_file(folder, out, &what);
 	if (!r)
 		return 0;
-	path_of(folder, XY_STATEFILE_NAME ".lost", aside);
-	if (rename(path, aside))
-		aside[0] = 0;
+	bool aside = xy_keep_aside(folder, XY_STATEFILE_NAME) == 0;
 	return xy_err_set(why, -r,
 			  "state %.200s/" XY_STATEFILE_NAME
 			  " is lost: %.80s; the epoch, pinned keys "
 			  "and last endpoints begin anew%s",
-			  folder, what.text, aside[0] ? " (put aside as state.lost)" : "");
-}
-
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
-static int write_text(int fd, const struct xy_statefile *f)
-{
-	size_t len;
-	char *text = format(f, &len);
-	int r = text ? write_all(fd, text, len) : -ENOMEM;
-	free(text);
-	return r;
-}
-
-static int folder_sync(const char *folder)
-{
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	int r = fsync(fd) && errno != EINVAL ? -errno : 0; // EINVAL: the file system needs none
-	close(fd);
-	return r;
+			  folder, what.text, aside ? " (put aside as state.lost)" : "");
 }
 
 int xy_statefile_write(const char *folder, const struct xy_statefile *f, struct xy_err *err)
 {
-	char path[PATH_LEN], beside[PATH_LEN];
-	path_of(folder, XY_STATEFILE_NAME, path);
-	path_of(folder, XY_STATEFILE_NAME ".new", beside);
-	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r = fd < 0 ? -errno : write_text(fd, f);
-	if (fd >= 0)
-		close(fd);
-	if (!r && rename(beside, path))
-		r = -errno;
-	if (r && fd >= 0)
-		unlink(beside);
-	r = r ? r : folder_sync(folder);
+	size_t len;
+	char *text = format(f, &len);
+	int r = text ? xy_keep_write(folder, XY_STATEFILE_NAME, text, len) : -ENOMEM;
+	free(text);
 	if (!r)
 		return 0;
 	return xy_err_set(err, -r,

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A file of the state folder, written so that it is the old one or the new one whole: beside,
+// synced, renamed, mode 0600. Any thread, a helper mostly; nothing is owned.
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+// -errno.
+int xy_keep_write(const char *folder, const char *name, const char *text, size_t len);
+// A regular file of at most `most` bytes, malloc'd into *text, with a NUL behind it. Its length, or
+// -errno; -ENOENT: there is none.
+ssize_t xy_keep_read(const char *folder, const char *name, size_t most, char **text);
+// What cannot be read is put aside as NAME.lost, and is not there any more. -errno: it cannot.
+int xy_keep_aside(const char *folder, const char *name);
