@@ -38,6 +38,7 @@ struct xy_memory;
 struct xy_ports;
 struct xy_restore;
 struct xy_server;
+struct xy_steering;
 struct xy_pool;
 
 enum xy_seat_index { // in the order in which they run, and are shown
@@ -95,8 +96,9 @@ struct xy_daemon {
 	struct xy_rundir rundir;
 	struct xy_state *state;
 	struct xy_memory *memory;
-	struct xy_server *telemetry;
-	struct xy_err unseen; // why its socket is not there; empty: it is
+	struct xy_server *telemetry, *control;
+	struct xy_err unseen; // why a socket of theirs is not there; empty: it is
+	struct xy_steering *steering;
 
 	// host interface
 	struct xy_netlink netlink;

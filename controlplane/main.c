@@ -16,6 +16,7 @@
 #include "ports.h"
 #include "restore.h"
 #include "runsocket.h"
+#include "steering.h"
 #include "test_limits.h"
 
 #include <getopt.h>
@@ -286,6 +287,9 @@ static int peers_up(struct xy_daemon *d, struct xy_err *err)
 	int r = xy_joiner_up(d, err);
 	if (r)
 		return r;
+	r = xy_steering_up(d, err);
+	if (r)
+		return r;
 	xy_joiner_apply(d);
 	r = xy_links_apply(d->links, &d->plan, xy_now(), err);
 	r = r ? r : xy_routing_apply(d->routing, &d->plan.config, xy_now(), err);
@@ -316,6 +320,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_inbound_up(d, err);
 	r = r ? r : xy_hostside_up(d, err);
 	r = r ? r : xy_seats_take(d, err);
+	r = r ? r : xy_steering_open(d, err);
 	return r ? r : xy_dp_start(d->dp, err);
 }
 
@@ -323,6 +328,7 @@ static void down(struct xy_daemon *d, int code)
 {
 	if (d->telemetry)
 		xy_server_close(d->telemetry);
+	xy_steering_close(d);
 	xy_seats_leave(d);
 	xy_restore_close(d);
 	xy_hostside_down(d);
@@ -347,6 +353,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_ports_close(d);
 	xy_netlink_close(&d->netlink);
 	xy_pool_close(d);
+	xy_steering_down(d);
 	xy_plan_free(&d->plan);
 	xy_accepts_free(&d->accepts);
 	xy_plan_free(&d->reloads.old);

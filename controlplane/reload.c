@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "notify.h"
 #include "pool.h"
+#include "steering.h"
 
 #include <malloc.h>
 #include <sodium.h>
@@ -165,6 +166,7 @@ void xy_enforce_look(struct xy_daemon *d)
 	if (r || routing)
 		xy_log_error("reload: %s", err.text);
 	reload_note(d, r || routing ? &err : NULL);
+	xy_steering_reloaded(d, r || routing ? &err : NULL, NULL);
 	reloaded(d);
 }
 
@@ -172,9 +174,10 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accep
 {
 	xy_plan_warn(plan, "reload: ");
 	keep_fixed(&d->plan.config, &plan->config);
+	xy_steering_lay(d, plan);
 	d->reloads.old = d->plan; // the book points into it until it has the new one
 	d->plan = *plan;
-	xy_log_level_set(d->plan.config.log_level);
+	xy_log_level_set(xy_steering_log_level(d));
 	xy_cores_set(d->plan.config.core_dumps);
 	d->reloads.enforcing = XY_ENFORCING_LINKS;
 	xy_routing_apply_stop(d->routing); // it was at a plan that is gone
@@ -198,6 +201,7 @@ static void refused(struct xy_daemon *d, const struct reload *r)
 		xy_log_error("reload: %s; the old config stays in force", r->err.text);
 	}
 	reload_note(d, &all);
+	xy_steering_reloaded(d, &all, &r->plan.config.errors);
 }
 
 static void decide(struct reload *r, bool good, bool cancelled)
@@ -239,19 +243,20 @@ static void reload_done(uv_work_t *req, int status)
 	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 }
 
-void xy_reload_begin(struct xy_daemon *d)
+uint32_t xy_reload_begin(struct xy_daemon *d)
 {
 	if (d->reloads.going) {
 		d->reloads.again = true;
-		return;
+		return d->reloads.begun + 1;
 	}
 	struct reload *r = calloc(1, sizeof(*r));
 	if (!r) {
 		xy_log_error("reload: no memory");
-		return;
+		return 0;
 	}
 	r->d = d;
 	d->reloads.going = true;
 	xy_notify("RELOADING=1");
 	uv_queue_work(&d->loop.uv, &r->req, reload_run, reload_done);
+	return ++d->reloads.begun;
 }

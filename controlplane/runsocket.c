@@ -6,20 +6,32 @@
 
 enum { LOOK_SECONDS = 5 };
 
+// Each has a place of its own in the folder, and rights.
+static int listen_at(struct xy_daemon *d, struct xy_server *s, const char *socket, unsigned mode,
+		     const char *group, struct xy_err *err)
+{
+	char path[XY_RUNDIR_LEN + sizeof("/" XY_RUNDIR_TELEMETRY)];
+	snprintf(path, sizeof(path), "%s/%s", d->rundir.path, socket);
+	struct xy_server_config cfg = {.listen = {.instance = d->name,
+						  .setting = socket, // as the config calls it
+						  .path = path,
+						  .mode = mode,
+						  .group = group}};
+	return xy_server_listen(s, &cfg, err);
+}
+
+// What is there already stays.
 static int listen_there(struct xy_daemon *d, struct xy_err *err)
 {
 	const struct xy_config *c = &d->plan.config;
-	char path[XY_RUNDIR_LEN + sizeof("/" XY_RUNDIR_TELEMETRY)];
 	int r = xy_rundir_make(d->name, &d->rundir, err);
-	if (r)
-		return r;
-	snprintf(path, sizeof(path), "%s/" XY_RUNDIR_TELEMETRY, d->rundir.path);
-	struct xy_server_config cfg = {.listen = {.instance = d->name,
-						  .setting = "telemetry",
-						  .path = path,
-						  .mode = c->telemetry.mode,
-						  .group = c->telemetry.group}};
-	return xy_server_listen(d->telemetry, &cfg, err);
+	if (!r && !xy_server_is_there(d->telemetry))
+		r = listen_at(d, d->telemetry, XY_RUNDIR_TELEMETRY, c->telemetry.mode,
+			      c->telemetry.group, err);
+	if (!r && !xy_server_is_there(d->control))
+		r = listen_at(d, d->control, XY_RUNDIR_CONTROL, c->control.mode, c->control.group,
+			      err);
+	return r;
 }
 
 // What may be otherwise soon: a file system that is not there yet, or not to be written to. All
@@ -42,9 +54,11 @@ static void around(void *arg, bool begins)
 int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = xy_server_create(&d->loop.uv, &d->telemetry, err);
+	r = r ? r : xy_server_create(&d->loop.uv, &d->control, err);
 	if (r)
 		return r;
 	xy_server_around(d->telemetry, around, d);
+	xy_server_around(d->control, around, d);
 	r = listen_there(d, err);
 	if (!is_late(r) || d->rundir.path[0]) // a place, but not as the config wants it
 		return r;
@@ -56,17 +70,18 @@ int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 void xy_runsocket_tend(struct xy_daemon *d)
 {
 	struct xy_err err = {0};
-	if (!xy_tick_every(&d->tick, LOOK_SECONDS) || xy_server_is_there(d->telemetry))
+	bool seen = xy_server_is_there(d->telemetry);
+	const char *which = seen ? XY_RUNDIR_CONTROL : XY_RUNDIR_TELEMETRY;
+	if (!xy_tick_every(&d->tick, LOOK_SECONDS) || (seen && xy_server_is_there(d->control)))
 		return;
 	if (listen_there(d, &err) == 0) {
-		xy_log_warn("the telemetry socket was not there any more, or not yet: it is %s/"
-			    "%s now",
-			    d->rundir.path, XY_RUNDIR_TELEMETRY);
+		xy_log_warn("the %s socket was not there any more, or not yet: it is %s/%s now",
+			    which, d->rundir.path, which);
 		d->unseen.text[0] = 0;
 		return;
 	}
 	if (!d->unseen.text[0])
-		xy_log_warn("the telemetry socket is gone: %s; trying again", err.text);
+		xy_log_warn("the %s socket is gone: %s; trying again", which, err.text);
 	d->unseen = err;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The telemetry socket's place in /run: made at start, or as soon as it can be, and anew when it is
-// gone (another's clean-up, a file system mounted over it): without it a node runs, but nobody sees
-// it. Control thread only.
+// The places of the telemetry and the control socket in /run: made at start, or as soon as it can
+// be, and anew when one is gone (another's clean-up, a file system mounted over it): without it a
+// node runs, but nobody sees it. Control thread only.
 #pragma once
 
 #include "base/err.h"

@@ -11,6 +11,7 @@
 #include "ports.h"
 #include "restore.h"
 #include "runsocket.h"
+#include "steering.h"
 
 #include <stdlib.h>
 
@@ -222,6 +223,7 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_hostqueue_look(d, now);
 	xy_sealing_second(d);
 	xy_runsocket_tend(d);
+	xy_steering_second(d);
 	xy_memory_note(d);
 	xy_ports_second(d);
 	xy_inbound_second(d);

@@ -19,6 +19,33 @@ int xy_cli_pubkey(int argc, char **argv);
 int xy_cli_inspect(int argc, char **argv);
 int xy_cli_show(int argc, char **argv);
 int xy_cli_trace(int argc, char **argv);
+int xy_cli_set(int argc, char **argv);
+int xy_cli_peer(int argc, char **argv);
+int xy_cli_reload(int argc, char **argv);
+int xy_cli_drain(int argc, char **argv);
+int xy_cli_log(int argc, char **argv);
+
+// steer.c: words and options of a command that changes something, and its request.
+enum { XY_CLI_WORDS = 8, XY_CLI_OPTIONS = 24 };
+struct xy_cli_option {
+	const char *name, *value;
+};
+struct xy_cli_args {
+	const char *instance;
+	bool json;
+	unsigned count, options;
+	const char *word[XY_CLI_WORDS];
+	struct xy_cli_option option[XY_CLI_OPTIONS];
+};
+// options: those that take a value, beside -n; NULL ends them, and may stand for none.
+int xy_cli_args(struct xy_cli_args *a, int argc, char **argv, const char *const *options);
+const char *xy_cli_option(const struct xy_cli_args *a, const char *name); // the first; NULL: none
+int xy_cli_number(const char *what, const char *text, long long max, json_t *to); // as --what
+int xy_cli_secret(const char *file, json_t *to); // as psk; -: stdin
+// Takes params. CLI_FAILED: it is said why.
+int xy_cli_steer(const char *instance, const char *command, json_t *params, json_t **out);
+void xy_cli_kept(const json_t *reply); // says where it is not
+int xy_cli_peer_word(const struct xy_cli_args *a, const char *command, const char *done);
 
 // mesh.c: what `show` shows of the mesh beyond our links.
 int xy_cli_tree(const char *instance, bool json);

@@ -50,13 +50,15 @@ static int dial(const char *path, unsigned timeout_ms)
 	return ret;
 }
 
-static int no_daemon(const char *instance, const char *path, int code, struct xy_err *err)
+static int no_daemon(const struct xy_client_config *cfg, const char *path, int code,
+		     struct xy_err *err)
 {
+	const char *instance = cfg->instance;
 	if (code == EACCES)
 		return xy_err_set(err, code,
 				  "%s: permission denied; run as root, or as a member of the group "
-				  "that telemetry.group in the config names",
-				  path);
+				  "that %s.group in the config names",
+				  path, cfg->socket);
 	if (code == EAGAIN) // it listens, but takes nobody
 		return xy_err_set(err, code,
 				  "the daemon of instance %s does not answer (%.110s): timed out; "
@@ -90,7 +92,7 @@ static int dial_any(struct xy_client *c, const struct xy_client_config *cfg, str
 			memcpy(told, c->path, sizeof(told));
 		}
 	}
-	return no_daemon(cfg->instance, told, code, err);
+	return no_daemon(cfg, told, code, err);
 }
 
 // --- messages

@@ -11,7 +11,8 @@
 
 enum { XY_RUNDIR_MAX = 3, XY_RUNDIR_LEN = 96 }; // with a file's name it fits sun_path (108)
 
-#define XY_RUNDIR_TELEMETRY "telemetry" // the socket in it
+#define XY_RUNDIR_TELEMETRY "telemetry" // the sockets in it: what is asked,
+#define XY_RUNDIR_CONTROL   "control"	// and what changes something
 
 struct xy_rundir {
 	char path[XY_RUNDIR_LEN];

@@ -357,3 +357,10 @@ bool xy_links_mtu_refresh(struct xy_links *l, unsigned *from, unsigned max)
 	}
 	return *from < l->count;
 }
+
+void xy_links_reset(struct xy_links *l, uint32_t slot, xy_nsec now)
+{
+	struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	if (k)
+		xy_link_renew(l, k, now);
+}

@@ -191,6 +191,8 @@ bool xy_links_is_up(const struct xy_links *l, uint32_t slot, xy_nsec now);
 enum xy_link_health xy_links_health(const struct xy_links *l, uint32_t slot, xy_nsec now);
 // Asks the peer for a session, as a packet to it would that waits, if it answers nothing.
 void xy_links_ask(struct xy_links *l, uint32_t slot, xy_nsec now);
+// Its sessions end, and it is asked for another at once, where its endpoint is known.
+void xy_links_reset(struct xy_links *l, uint32_t slot, xy_nsec now);
 bool xy_links_is_open(const struct xy_links *l, uint32_t slot); // nobody configured it
 // What is in force for it in the book; NULL: no such peer.
 const struct xy_config_peer *xy_links_says(const struct xy_links *l, uint32_t slot);

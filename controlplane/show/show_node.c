@@ -11,6 +11,7 @@
 #include "restore.h"
 #include "runsocket.h"
 #include "show/show.h"
+#include "steering.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -144,6 +145,7 @@ static json_t *warnings(const struct xy_daemon *d)
 	warn(list, !xy_interface_is_open(d) && !d->no_tun && d->plan.config.host.enabled,
 	     "the host interface is not there");
 	other_key_warning(list, d);
+	xy_steering_warnings(d, list);
 	join_warnings(list, d->join);
 	discovery_warnings(list, d);
 	port_warnings(list, d);

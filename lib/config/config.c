@@ -87,14 +87,15 @@ static void syntax_error(struct xy_config_reader *r, const config_t *tree)
 	xy_config_fail_line(r, config_error_line(tree), "%s; %s", what, remedy);
 }
 
-static void read_tree(struct xy_config_reader *r, config_t *tree, const char *text)
+static void read_tree(struct xy_config_reader *r, config_t *tree, const char *text,
+		      const struct xy_config_group *schema, void *base)
 {
 	if (!config_read_string(tree, text)) {
 		syntax_error(r, tree);
 		return;
 	}
 	const config_setting_t *root = config_root_setting(tree);
-	xy_config_group_read(r, root, &xy_config_schema, r->c);
+	xy_config_group_read(r, root, schema, base);
 	xy_config_check(r, root);
 	if (!r->failed)
 		xy_config_weigh(r, root);
@@ -109,10 +110,11 @@ static int refused(const struct xy_config_reader *r, struct xy_err *err)
 	return xy_err_set(err, ENOMEM, "%s: not enough memory to say what is wrong", r->name);
 }
 
-int xy_config_parse(const char *name, const char *text, size_t len, struct xy_config *out,
-		    struct xy_err *err)
+// base: what the schema fills, out is in it.
+static int parse(const char *name, const char *text, size_t len,
+		 const struct xy_config_group *schema, void *base, struct xy_config *out,
+		 struct xy_err *err)
 {
-	xy_config_init(out);
 	char *copy = NULL;
 	struct xy_config_reader r = {.name = name, .c = out};
 	int ret = xy_config_text_prepare(&r, text, len, &copy);
@@ -121,12 +123,36 @@ int xy_config_parse(const char *name, const char *text, size_t len, struct xy_co
 	if (!ret) {
 		config_t tree;
 		config_init(&tree);
-		read_tree(&r, &tree, copy);
+		read_tree(&r, &tree, copy, schema, base);
 		wipe_strings(config_root_setting(&tree));
 		config_destroy(&tree);
 	}
 	xy_config_text_free(copy);
 	return r.failed ? refused(&r, err) : 0;
+}
+
+int xy_config_parse(const char *name, const char *text, size_t len, struct xy_config *out,
+		    struct xy_err *err)
+{
+	xy_config_init(out);
+	return parse(name, text, len, &xy_config_schema, out, out, err);
+}
+
+int xy_config_runtime_parse(const char *name, const char *text, size_t len,
+			    struct xy_config_runtime *out, struct xy_err *err)
+{
+	*out = (struct xy_config_runtime){.level = XY_LOG_AS_IT_IS};
+	xy_config_init(&out->config);
+	out->config.max_peers = UINT16_MAX;
+	return parse(name, text, len, &xy_config_runtime_schema, out, &out->config, err);
+}
+
+void xy_config_runtime_free(struct xy_config_runtime *r)
+{
+	xy_config_free(&r->config);
+	free(r->changes);
+	r->changes = NULL;
+	r->change_count = 0;
 }
 
 static bool has_secret(const struct xy_config *c)

@@ -207,6 +207,34 @@ int xy_config_parse(const char *name, const char *text, size_t len, struct xy_co
 int xy_config_load(const char *path, struct xy_config *out, struct xy_err *err);
 void xy_config_free(struct xy_config *c); // wipes secrets
 
+// What was changed at run time, as its file in the state folder has it: a config's syntax, with
+// peers that came, settings that are others than the config's, and what else was set.
+struct xy_config_change {
+	char name[XY_NAME_LEN + 1]; // of the peer, as it was called then
+	struct xy_key key;	    // zeros: it had none
+	int traffic;		    // enum xy_config_traffic
+	uint16_t cost;		    // 0: as the config has it
+};
+enum xy_config_traffic { XY_TRAFFIC_AS_IT_IS, XY_TRAFFIC_ON, XY_TRAFFIC_OFF };
+enum { XY_LOG_AS_IT_IS = 4 }; // behind the levels
+struct xy_config_runtime {
+	struct xy_config config; // its peers alone
+	int level;		 // of the log, or XY_LOG_AS_IT_IS
+	bool drained;
+	unsigned change_count;
+	struct xy_config_change *changes;
+};
+// As xy_config_parse; errors stand in out->config.errors.
+int xy_config_runtime_parse(const char *name, const char *text, size_t len,
+			    struct xy_config_runtime *out, struct xy_err *err);
+void xy_config_runtime_free(struct xy_config_runtime *r);
+// A peer as `peers` has it, "{ name = ...; }" in one line with its secret: a peer that can be added
+// at run time, of which all else is the default. malloc'd, xy_config_text_wipe frees it; NULL: no
+// memory.
+char *xy_config_peer_text(const struct xy_config_peer *p);
+void xy_config_text_wipe(char *text);
+extern const char *const xy_config_level_names[]; // of enum xy_log_level; NULL ends them
+
 // One more, in its line's place, up to XY_CONFIG_NOTES.
 void xy_config_note(struct xy_config_notes *n, unsigned line, const char *text);
 // "HOST:PORT" that can be somebody's underlay address. -EINVAL, and why says what is wrong with it.

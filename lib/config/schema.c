@@ -599,11 +599,12 @@ static const char *const speak_choices[] = {
 	[XY_SPEAK_AUTO] = "auto", [XY_SPEAK_YES] = "yes", [XY_SPEAK_NO] = "no", NULL};
 static const char *const peering_choices[] = {
 	[XY_PEERING_CLOSED] = "closed", [XY_PEERING_OPEN] = "open", NULL};
-static const char *const level_choices[] = {[XY_LOG_ERROR] = "error",
-					    [XY_LOG_WARN] = "warn",
-					    [XY_LOG_INFO] = "info",
-					    [XY_LOG_DEBUG] = "debug",
-					    NULL};
+const char *const xy_config_level_names[] = {[XY_LOG_ERROR] = "error",
+					     [XY_LOG_WARN] = "warn",
+					     [XY_LOG_INFO] = "info",
+					     [XY_LOG_DEBUG] = "debug",
+					     NULL};
+#define level_choices xy_config_level_names
 
 // clang-format off
 static const struct xy_config_key port_keys[] = {
@@ -861,8 +862,55 @@ static const struct xy_config_key root_keys[] = {
 	 .store = store_routes,
 	 .help = "Static routes; a node's own /64 and a leaf's allowed need none."},
 };
+
+// --- the file of what was changed at run time
+
+#define RUN(field)    IN(xy_config_runtime, field)
+#define CHANGE(field) IN(xy_config_change, field)
+static const char *const changed_traffic[] = {"as it is", "on", "off", NULL};
+
+static int store_change_key(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_change *c = base;
+	struct xy_err err;
+	return xy_key_parse(s->value.sval, &c->key, &err)
+		       ? xy_config_fail(r, s, NULL, "%s", err.text)
+		       : 0;
+}
+
+static const struct xy_config_key change_keys[] = {
+	{.name = "peer", .type = XY_CONFIG_STRING, .required = true, .sample = "\"relay\"",
+	 CHANGE(name), .help = "Whom it is of."},
+	{.name = "key", .type = XY_CONFIG_STRING, .sample = SAMPLE_RELAY_KEY,
+	 .store = store_change_key, .help = "Its public key."},
+	{.name = "traffic", .type = XY_CONFIG_STRING, .choices = changed_traffic, CHANGE(traffic),
+	 .help = "Whether anything is routed over the link."},
+	{.name = "cost", .type = XY_CONFIG_INT, .min = 1, .max = 65534, CHANGE(cost),
+	 .help = "Of the link."},
+};
+static const struct xy_config_group change_group = GROUP("changed", change_keys);
+
+static int store_changes(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_runtime *c = base;
+	int ret = xy_config_groups_read(r, s, &change_group, &c->changes, sizeof(*c->changes));
+	c->change_count = c->changes ? (unsigned)config_setting_length(s) : 0;
+	return ret;
+}
+
+static const struct xy_config_key runtime_keys[] = {
+	{.name = "log_level", .type = XY_CONFIG_STRING, .choices = level_choices, RUN(level),
+	 .help = "The least level that is logged."},
+	{.name = "drained", .type = XY_CONFIG_BOOL, RUN(drained),
+	 .help = "Whether this node has said goodbye, and stays."},
+	{.name = "peers", .type = XY_CONFIG_GROUPS, .group = &peer_group, .store = store_peers,
+	 .help = "That came at run time."},
+	{.name = "changed", .type = XY_CONFIG_GROUPS, .group = &change_group,
+	 .store = store_changes, .help = "Settings of peers."},
+};
 // clang-format on
 
+const struct xy_config_group xy_config_runtime_schema = GROUP("run time", runtime_keys);
 const struct xy_config_group xy_config_schema = GROUP("top level", root_keys);
 
 static void describe_choices(const struct xy_config_key *k, char *buf, size_t size)

@@ -49,6 +49,7 @@ struct xy_config_group {
 };
 
 extern const struct xy_config_group xy_config_schema;
+extern const struct xy_config_group xy_config_runtime_schema; // fills a struct xy_config_runtime
 
 // "integer, 1 to 64", "string: adaptive, poll": for people. Returns buf.
 const char *xy_config_type_str(const struct xy_config_key *k, char *buf, size_t size);

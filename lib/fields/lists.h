@@ -78,7 +78,8 @@
 	X(kind, TEXT, INFO, 2, "`mesh`, `leaf`")                                                   \
 	X(peering, TEXT, INFO, 3, "`configured`, `open`, `provisional`")                           \
 	X(state, STATE, INFO, 4,                                                                   \
-	  "`up`, `silent`, `no way`, `left`, `one way`, `lossy`, `handshake`, `down`, `idle`, "    \
+	  "`up`, `traffic off`, `silent`, `no way`, `left`, `one way`, `lossy`, `handshake`, "     \
+	  "`down`, `idle`, "                                                                       \
 	  "`no endpoint`, `unresolved`")                                                           \
 	X(endpoint, TEXT, INFO, 5, "address and port, the name that has no address, or null")      \
 	X(unresolved, TEXT, INFO, 0, "the first endpoint whose name has no address, or null")      \
@@ -250,33 +251,34 @@
 	X(next, TEXT, NONE, 0, "cursor, or null")    \
 	L(refusals, LIST, refusal, 2, "of what was refused, each reason")
 
-#define XY_FIELDS_NEIGHBOUR(X, L)                                                      \
-	X(peer, TEXT, LABEL, 1, "its name")                                            \
-	X(state, STATE, INFO, 2,                                                       \
-	  "`up`, `one way`, `lossy`, `silent`, `left`, `no way`, `not heard`, `down`") \
-	X(hellos, HEX16, INFO, 7, "the last 16 as bits, newest on top")                \
-	X(address, ADDRESS, INFO, 0, "that it speaks from, or null")                   \
-	X(cost, NUMBER, GAUGE, 3, "of the link; null: infinite")                       \
-	X(rx_cost, NUMBER, GAUGE, 4, "what we tell it; null: infinite")                \
-	X(tx_cost, NUMBER, GAUGE, 5, "what it tells us; null: infinite")               \
-	X(rtt_us, MICRO, GAUGE, 6, "or null")                                          \
-	X(routes, NUMBER, GAUGE, 8, "that it announces")                               \
-	X(origins, NUMBER, GAUGE, 9, "of them")                                        \
-	X(waiting, NUMBER, GAUGE, 0, "updates that wait for their signature")          \
-	X(tx_packets, COUNT, COUNTER, 0, "of Babel, to it")                            \
-	X(tx_bytes, TRAFFIC, COUNTER, 11, "their bytes")                               \
-	X(rx_packets, COUNT, COUNTER, 0, "of Babel, from it")                          \
-	X(rx_bytes, TRAFFIC, COUNTER, 10, "their bytes")                               \
-	X(tx_updates, COUNT, COUNTER, 0, "in them")                                    \
-	X(rx_updates, COUNT, COUNTER, 0, "in them")                                    \
-	X(resent, COUNT, COUNTER, 0, "updates that were not acknowledged")             \
-	X(probes, COUNT, COUNTER, 0, "how often it was asked whether it is there")     \
-	X(silences, COUNT, COUNTER, 0, "how often it was found silent")                \
-	X(refused, COUNT, COUNTER, 12, "of what it said")                              \
-	X(reflected, COUNT, COUNTER, 13,                                               \
-	  "what came from us and is said back: no fault, and not "                     \
-	  "in refused")                                                                \
-	X(refusals, MAP, COUNTER, 0, "by reason")                                      \
+#define XY_FIELDS_NEIGHBOUR(X, L)                                                              \
+	X(peer, TEXT, LABEL, 1, "its name")                                                    \
+	X(state, STATE, INFO, 2,                                                               \
+	  "`up`, `traffic off`, `one way`, `lossy`, `silent`, `left`, `no way`, `not heard`, " \
+	  "`down`")                                                                            \
+	X(hellos, HEX16, INFO, 7, "the last 16 as bits, newest on top")                        \
+	X(address, ADDRESS, INFO, 0, "that it speaks from, or null")                           \
+	X(cost, NUMBER, GAUGE, 3, "of the link; null: infinite")                               \
+	X(rx_cost, NUMBER, GAUGE, 4, "what we tell it; null: infinite")                        \
+	X(tx_cost, NUMBER, GAUGE, 5, "what it tells us; null: infinite")                       \
+	X(rtt_us, MICRO, GAUGE, 6, "or null")                                                  \
+	X(routes, NUMBER, GAUGE, 8, "that it announces")                                       \
+	X(origins, NUMBER, GAUGE, 9, "of them")                                                \
+	X(waiting, NUMBER, GAUGE, 0, "updates that wait for their signature")                  \
+	X(tx_packets, COUNT, COUNTER, 0, "of Babel, to it")                                    \
+	X(tx_bytes, TRAFFIC, COUNTER, 11, "their bytes")                                       \
+	X(rx_packets, COUNT, COUNTER, 0, "of Babel, from it")                                  \
+	X(rx_bytes, TRAFFIC, COUNTER, 10, "their bytes")                                       \
+	X(tx_updates, COUNT, COUNTER, 0, "in them")                                            \
+	X(rx_updates, COUNT, COUNTER, 0, "in them")                                            \
+	X(resent, COUNT, COUNTER, 0, "updates that were not acknowledged")                     \
+	X(probes, COUNT, COUNTER, 0, "how often it was asked whether it is there")             \
+	X(silences, COUNT, COUNTER, 0, "how often it was found silent")                        \
+	X(refused, COUNT, COUNTER, 12, "of what it said")                                      \
+	X(reflected, COUNT, COUNTER, 13,                                                       \
+	  "what came from us and is said back: no fault, and not "                             \
+	  "in refused")                                                                        \
+	X(refusals, MAP, COUNTER, 0, "by reason")                                              \
 	X(trouble, TEXT, INFO, 0, "who is a stub: what both ends differ in; null: nothing")
 
 #define XY_FIELDS_REFUSAL(X, L)                  \
