@@ -290,6 +290,7 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 		break;
 	case XY_DP_ASK:
 	case XY_DP_MEET:
+	case XY_DP_LOST:
 	case XY_DP_USED:
 		ev->source = msg->arg;
 		xy_be64_store(ev->addr.b, msg->net);

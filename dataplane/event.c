@@ -28,6 +28,13 @@
 #define FAR_KNOWN_RATE	2000
 #define FAR_KNOWN_BURST 512
 
+// Who sends in sessions that we do not have, by one link: each may have a handshake of ours begun.
+// A relay that many nodes write to by one link finds a thousand of them again in 20 s, which is
+// what they wait for by themselves.
+#define LOST_RATE     50
+#define LOST_BURST    100
+#define LOST_INTERVAL XY_SEC // about one /64
+
 // So many wait, and no more of that kind are taken.
 static const unsigned ring_share[XY_PUNT_KINDS] = {
 	[XY_PUNT_ROUTING] = XY_RING_SIZE / 2,
@@ -71,7 +78,7 @@ bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net,
 bool xy_msg_has_buffer(const struct xy_msg *msg)
 {
 	return msg->type != XY_DP_ASK && msg->type != XY_DP_USED && msg->type != XY_DP_MEET &&
-	       msg->type != XY_DP_FAR_MTU;
+	       msg->type != XY_DP_LOST && msg->type != XY_DP_FAR_MTU;
 }
 
 void xy_msg_free(const struct xy_msg *msg)
@@ -85,6 +92,7 @@ void xy_event_rates_init(struct xy_worker *w)
 	xy_bucket_init(&w->stranger_rate, XY_SEC * w->dp->workers / STRANGER_RATE, STRANGER_BURST);
 	for (unsigned i = 0; i < XY_FAR_RATES; i++) {
 		xy_bucket_init(&w->far_rate[i], XY_SEC * w->dp->workers / FAR_RATE, FAR_BURST);
+		xy_bucket_init(&w->lost_rate[i], XY_SEC * w->dp->workers / LOST_RATE, LOST_BURST);
 		xy_bucket_init(&w->far_rate[XY_FAR_RATES + i],
 			       XY_SEC * w->dp->workers / FAR_KNOWN_RATE, FAR_KNOWN_BURST);
 	}
@@ -173,6 +181,18 @@ void xy_event_far_mtu(struct xy_worker *w, uint32_t end, uint32_t mtu)
 	struct xy_msg msg = {.type = XY_DP_FAR_MTU, .arg = end, .mtu = mtu};
 	if (put(w, w->to_control, &msg))
 		w->far_mtu_told = w->now;
+}
+
+void xy_event_lost(struct xy_worker *w, uint32_t link, uint64_t net)
+{
+	struct xy_lost *told = &w->lost[net * UINT64_C(0x9e3779b97f4a7c15) >> 58];
+	_Static_assert(sizeof(w->lost) / sizeof(w->lost[0]) == 1 << (64 - 58), "its places");
+	if (told->net == net && w->now - told->at < LOST_INTERVAL)
+		return;
+	if (!xy_bucket_take(&w->lost_rate[link % XY_FAR_RATES], w->now))
+		return;
+	if (xy_event_net(w, XY_DP_LOST, net, link))
+		*told = (struct xy_lost){net, w->now};
 }
 
 void xy_event_mtu(struct xy_worker *w, uint32_t peer)

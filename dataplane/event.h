@@ -10,11 +10,11 @@ struct xy_msg {
 	uint8_t type; // enum xy_dp_event_type, or enum xy_order
 	uint8_t port;
 	uint16_t punt; // enum xy_punt, of an OVERLAY
-	uint32_t arg;  // end or index; of an ASK and a MEET the source
+	uint32_t arg;  // end or index; of an ASK, a MEET and a LOST the source
 	union {
 		struct rte_mbuf *m; // or NULL
-		uint64_t net;	    // XY_DP_ASK, USED, MEET: the /64, as xy_be64_load gives it
-		uint64_t mtu;	    // XY_DP_FAR_MTU
+		uint64_t net; // XY_DP_ASK, USED, MEET, LOST: the /64, as xy_be64_load gives it
+		uint64_t mtu; // XY_DP_FAR_MTU
 	};
 };
 _Static_assert(sizeof(struct xy_msg) == 16, "ring element");
@@ -45,7 +45,7 @@ bool xy_event_put(struct xy_worker *w, enum xy_dp_event_type type, uint8_t port,
 		  struct rte_mbuf *m);
 // Does it carry a buffer, where that is not NULL?
 bool xy_msg_has_buffer(const struct xy_msg *msg);
-// One /64 (ASK, USED, MEET) in place of a buffer, and the source of an ASK or MEET.
+// One /64 (ASK, USED, MEET, LOST) in place of a buffer, and the source of an ASK or MEET.
 bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net, uint32_t source);
 // A packet for the control plane, of that kind: within the kind's share of its ring, and within
 // the rate of strangers. XY_DROP_COUNT: it is taken; else why it is not (the caller keeps m).
@@ -55,6 +55,9 @@ void xy_event_rates_init(struct xy_worker *w);
 void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg);
 // A sealed packet to this far node was too large for its path; told at a bounded rate.
 void xy_event_far_mtu(struct xy_worker *w, uint32_t end, uint32_t mtu);
+// What this link brought was sealed for us by one of this /64 in a session that we do not have;
+// told at a bounded rate.
+void xy_event_lost(struct xy_worker *w, uint32_t link, uint64_t net);
 // The kernel refused a datagram to this peer for its size; told at a bounded rate.
 void xy_event_mtu(struct xy_worker *w, uint32_t peer);
 // An ICMP error said that a datagram to there was too large; told at a bounded rate.

@@ -25,6 +25,11 @@ struct xy_used;
 
 enum { XY_FAR_RATES = 64 };
 
+struct xy_lost { // a /64 whose session is not known was told, and when
+	uint64_t net;
+	xy_nsec at;
+};
+
 enum { XY_WORKER_READY = 8 }; // descriptors that one wake-up tells of
 
 struct xy_worker {
@@ -43,10 +48,12 @@ struct xy_worker {
 	struct rte_ring *strangers;    // likewise: all else that anybody can make us tell
 	struct xy_bucket stranger_rate;
 	struct xy_bucket far_rate[2 * XY_FAR_RATES]; // of far nodes, by link: strangers, known ones
-	struct rte_ring *handover[XY_DP_WORKERS];    // from worker i (ours too) to us; mbufs
-	int wake_fd;				     // eventfd
-	int epoll_fd;				     // what may wake us: wake_fd, ports, host queue
-	uint32_t blind;				     // control: queues that no descriptor tells of
+	struct xy_bucket lost_rate[XY_FAR_RATES];    // of XY_DP_LOST, by link
+	struct xy_lost lost[64];
+	struct rte_ring *handover[XY_DP_WORKERS]; // from worker i (ours too) to us; mbufs
+	int wake_fd;				  // eventfd
+	int epoll_fd;				  // what may wake us: wake_fd, ports, host queue
+	uint32_t blind;				  // control: queues that no descriptor tells of
 
 	// Others read it for each burst that they hand over. Set before the last look around,
 	// cleared by who wakes us.

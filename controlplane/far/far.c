@@ -10,10 +10,13 @@
 // Handshakes of strangers before cookies are asked, and with one, of all that one link brings; and
 // those that bear a known node's address, which a relay can forge, by one link. 1,000 a second are
 // a tenth of a core of helpers; a gateway with 100,000 nodes has 850 by itself.
-#define STRANGER_RATE	 1000
-#define STRANGER_BURST	 200
-#define COOKIED_RATE	 500
-#define COOKIED_BURST	 100
+#define STRANGER_RATE  1000
+#define STRANGER_BURST 200
+#define COOKIED_RATE   500
+#define COOKIED_BURST  100
+// Whom we ask because somebody says that they send in sessions of before.
+#define LOST_RATE	 200
+#define LOST_BURST	 200
 #define LINK_RATE	 2000
 #define LINK_BURST	 4000 // answers, when as many were asked at once
 
@@ -69,6 +72,7 @@ int xy_fars_create(const struct xy_fars_config *cfg, struct xy_fars **out, struc
 	xy_limiter_init_rate(&f->by_link, key,
 			     XY_SEC / (cfg->link_rate ? cfg->link_rate : LINK_RATE),
 			     cfg->link_burst ? cfg->link_burst : LINK_BURST);
+	xy_bucket_init(&f->lost_rate, XY_SEC / LOST_RATE, LOST_BURST);
 	own(f);
 	if (tables_init(f)) {
 		xy_fars_destroy(f);
@@ -415,6 +419,37 @@ static void meet(struct xy_fars *f, const struct xy_addr *net, xy_nsec now)
 	xy_far_meets_next(f, now);
 }
 
+static bool is_asked(const struct xy_fars *f, const struct xy_far_node *n, xy_nsec now)
+{
+	return n->phase == XY_FAR_READY
+		       ? n->exchange.timers.attempt_start ||
+				 xy_exchange_is_up(f->cfg.exchanges, &n->exchange, now)
+		       : n->wanted;
+}
+
+// We may have started anew, and it seals in a session of before: by itself it finds that out after
+// WireGuard's fifteen seconds. It is asked, if a route names its key. Anybody may say so in its
+// name: so one with whom there is a session, or that is being asked, is left alone, and it comes as
+// a stranger does, in nobody's place.
+static void lost(struct xy_fars *f, const struct xy_addr *net, uint32_t link, xy_nsec now)
+{
+	struct xy_key key;
+	uint32_t epoch;
+	struct xy_far_node *n = xy_far_by_net(f, net);
+	if (n && is_asked(f, n, now))
+		return;
+	if (!xy_far_route(f, net, &key, &epoch) || is_own(f, &key) ||
+	    (n && memcmp(n->key.b, key.b, sizeof(key.b)) != 0) ||
+	    !xy_bucket_take(&f->lost_rate, now))
+		return;
+	n = n ? n : xy_far_make(f, &key, XY_FAR_BY_LOST, link, now);
+	if (!n)
+		return;
+	xy_far_want(f, n, now);
+	xy_far_schedule(f, n, now);
+	xy_far_meets_next(f, now);
+}
+
 static void mtu_told(struct xy_fars *f, struct xy_far_node *n, uint32_t mtu, xy_nsec now)
 {
 	mtu = mtu < XY_FAR_MTU_FLOOR ? XY_FAR_MTU_FLOOR : mtu;
@@ -503,6 +538,7 @@ bool xy_fars_is_theirs(const struct xy_fars *f, const struct xy_dp_event *ev)
 {
 	switch (ev->type) {
 	case XY_DP_MEET:
+	case XY_DP_LOST:
 	case XY_DP_FAR_MTU:
 		return true;
 	case XY_DP_PUNT:
@@ -523,6 +559,9 @@ void xy_fars_event(struct xy_fars *f, const struct xy_dp_event *ev, xy_nsec now)
 	switch (ev->type) {
 	case XY_DP_MEET:
 		meet(f, &ev->addr, now);
+		break;
+	case XY_DP_LOST:
+		lost(f, &ev->addr, ev->source, now);
 		break;
 	case XY_DP_PUNT:
 		punt(f, ev, now);

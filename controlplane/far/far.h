@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Far nodes: whom we seal to end to end, over relays, by ordinary routes of the overlay; the second
 // owner of WireGuard exchanges (exchange/exchange.h). One comes when a packet waits for it
-// (XY_DP_MEET), its key from the route in force there; when it begins a handshake itself, whose
-// source must be the hash of its key; or when a route outside 200::/7 is sealed for it, which pins
-// it. It goes when nothing was carried for two rekey times. No loop, no socket, no clock in it:
-// time comes with each call. Control thread only.
+// (XY_DP_MEET), its key from the route in force there, or it seals in a session that is not known
+// (XY_DP_LOST); when it begins a handshake itself, whose source must be the hash of its key; or
+// when a route outside 200::/7 is sealed for it, which pins it. It goes when nothing was carried
+// for two rekey times. No loop, no socket, no clock in it: time comes with each call. Control
+// thread only.
 #pragma once
 
 #include "base/err.h"
@@ -38,7 +39,7 @@ int xy_fars_create(const struct xy_fars_config *cfg, struct xy_fars **out, struc
 // No job may be under way, no route may name one. They are taken out of the dataplane.
 void xy_fars_destroy(struct xy_fars *f);
 
-// MEET, FAR_MTU; PUNT, FIRST, NUDGE and WANT that are theirs: is it one of these?
+// MEET, LOST, FAR_MTU; PUNT, FIRST, NUDGE and WANT that are theirs: is it one of these?
 bool xy_fars_is_theirs(const struct xy_fars *f, const struct xy_dp_event *ev);
 void xy_fars_event(struct xy_fars *f, const struct xy_dp_event *ev, xy_nsec now);
 // Runs timers that are due, and other work, in at most `max` steps of a node each; call again at

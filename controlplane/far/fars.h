@@ -33,7 +33,8 @@ struct xy_far_node {
 	unsigned pins;
 	bool wanted;	  // packets wait, and it is asked as soon as that can be
 	bool untold;	  // the dataplane has no memory for what it may send from
-	bool provisional; // it asked, and has neither used its session nor answered us yet
+	bool provisional; // it asked, or was lost, and has neither used its session nor answered
+			  // yet
 	struct xy_key key;
 	struct xy_addr addr;
 	xy_nsec since, active, unpinned;
@@ -64,13 +65,14 @@ struct xy_fars {
 	unsigned meeting;			   // with helpers
 	xy_nsec meet_at;			   // no helper is asked before
 
-	struct xy_limiter by_link; // what known nodes' handshakes by one link may cost
-	bool known;		   // the message at hand is a known node's, within that
-	uint32_t renewing;	   // numbers that are not begun anew yet, from the last down
-	uint32_t telling;	   // and whose prefixes were not told
-	bool telling_untold;	   // of those alone that it had no memory for
-	bool untold;		   // and there are some
-	xy_nsec tell_at;	   // they are told again
+	struct xy_bucket lost_rate; // of those who are asked for LOST
+	struct xy_limiter by_link;  // what known nodes' handshakes by one link may cost
+	bool known;		    // the message at hand is a known node's, within that
+	uint32_t renewing;	    // numbers that are not begun anew yet, from the last down
+	uint32_t telling;	    // and whose prefixes were not told
+	bool telling_untold;	    // of those alone that it had no memory for
+	bool untold;		    // and there are some
+	xy_nsec tell_at;	    // they are told again
 	uint64_t made, ended, evicted, refused, unanswered, keyless;
 	struct xy_prefix keyless_net;
 	xy_nsec keyless_at; // 0: never
@@ -96,7 +98,8 @@ bool xy_far_route(const struct xy_fars *f, const struct xy_addr *net, struct xy_
 		  uint32_t *epoch);
 
 // --- nodes.c: a node's life
-enum xy_far_reason { XY_FAR_BY_TRAFFIC, XY_FAR_BY_STRANGER, XY_FAR_BY_PIN };
+// LOST: it is said to know us, which anybody may have said.
+enum xy_far_reason { XY_FAR_BY_TRAFFIC, XY_FAR_BY_STRANGER, XY_FAR_BY_LOST, XY_FAR_BY_PIN };
 struct xy_far_node *xy_far_by_net(const struct xy_fars *f, const struct xy_addr *addr);
 struct xy_far_node *xy_far_by_key(const struct xy_fars *f, const struct xy_key *key);
 // A new one; via: of a stranger, the link. Another key's must not have its /64. NULL: there is no

@@ -120,11 +120,16 @@ static struct xy_far_node *provisional_victim(const struct xy_fars *f, uint32_t 
 	return f->provisional.head;
 }
 
+static bool is_strange(enum xy_far_reason why)
+{
+	return why == XY_FAR_BY_STRANGER || why == XY_FAR_BY_LOST;
+}
+
 static struct xy_far_node *victim(const struct xy_fars *f, enum xy_far_reason why, uint32_t via,
 				  xy_nsec now)
 {
 	struct xy_far_node *n = f->idle.head;
-	xy_nsec least = why == XY_FAR_BY_STRANGER ? ACTIVE_LONGER : ACTIVE;
+	xy_nsec least = is_strange(why) ? ACTIVE_LONGER : ACTIVE;
 	if (f->provisional.head)
 		return provisional_victim(f, via);
 	while (n && why == XY_FAR_BY_PIN && n->unpinned && now - n->unpinned < COMMITTED)
@@ -172,7 +177,7 @@ static bool room_find(struct xy_fars *f, enum xy_far_reason why, uint32_t via, x
 		      struct xy_far_node **leaves)
 {
 	struct xy_far_node *n = NULL;
-	if (why == XY_FAR_BY_STRANGER && f->provisional_count >= provisional_most(f))
+	if (is_strange(why) && f->provisional_count >= provisional_most(f))
 		n = provisional_victim(f, via);
 	else if (f->free_count <= rested(f) || is_short(f))
 		n = victim(f, why, via, now);
@@ -257,15 +262,15 @@ static void meet_take(struct xy_fars *f, struct xy_far_node *n)
 	n->meet_prev = n->meet_next = NULL;
 }
 
-static void enter(struct xy_fars *f, struct xy_far_node *n, bool stranger)
+static void enter(struct xy_fars *f, struct xy_far_node *n, enum xy_far_reason why)
 {
-	n->provisional = stranger;
-	f->provisional_count += stranger;
-	if (stranger && n->via < f->cfg.first)
+	n->provisional = is_strange(why);
+	f->provisional_count += n->provisional;
+	if (n->provisional && n->via < f->cfg.first)
 		f->brought[n->via]++;
 	list_enter(f, n);
 	xy_far_accepts_tell(f, n);
-	if (stranger) // what it takes is there already
+	if (why == XY_FAR_BY_STRANGER) // what it takes is there already
 		n->phase = XY_FAR_MEETS;
 	else
 		meet_put(f, n);
@@ -308,7 +313,7 @@ struct xy_far_node *xy_far_make(struct xy_fars *f, const struct xy_key *key, enu
 	f->node[n->number - f->cfg.first] = n;
 	if (leaves)
 		evict(f, leaves);
-	enter(f, n, why == XY_FAR_BY_STRANGER);
+	enter(f, n, why);
 	return n;
 }
 

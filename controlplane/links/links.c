@@ -343,6 +343,7 @@ void xy_links_event(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec no
 	case XY_DP_ASK:
 	case XY_DP_USED:
 	case XY_DP_MEET:
+	case XY_DP_LOST:
 	case XY_DP_FAR_MTU:
 		break; // routing's, and far nodes'
 	}

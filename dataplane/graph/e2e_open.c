@@ -3,6 +3,8 @@
 // of the session's static key, to 128 bits, or it is nobody's.
 #include "open.h"
 
+#include "base/ip.h"
+#include "event.h"
 #include "far.h"
 
 enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_SPOOFED, DROP_STALE, EDGES };
@@ -14,9 +16,19 @@ static struct xy_session *find(const struct xy_dp *dp, const struct xy_packet *p
 	return s && xy_end_is_far(dp, s->end) ? s : NULL;
 }
 
+// Its owner may be one that we knew before a restart. Anybody can say so in any name.
+static void tell_lost(struct xy_worker *w, struct rte_mbuf *m)
+{
+	const struct xy_packet *p = xy_packet(m);
+	if (p->from < w->dp->cfg.max_peers && xy_addr_is_mesh(&p->remote.addr))
+		xy_event_lost(w, p->from, xy_be64_load(p->remote.addr.b));
+}
+
 static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy_session *s)
 {
 	const struct xy_far *far = s ? xy_far_rcu(w->dp, s->end) : NULL;
+	if (!s)
+		tell_lost(w, m);
 	if (s && !far)
 		return DROP_STALE;
 	if (far && !xy_addr_eq(&far->addr, &xy_packet(m)->remote.addr))

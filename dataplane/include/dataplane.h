@@ -334,6 +334,10 @@ enum xy_dp_event_type {
 	// A packet waits for a session with the far node that has this /64, which may be unknown
 	// yet: once a second per /64 and worker.
 	XY_DP_MEET,
+	// Who bears an address of this /64 sealed for us in a session that we do not have: it may
+	// have been one of before a restart, or anybody may say so. Once a second per /64 and
+	// worker, at most, and within a rate of the link that brought it.
+	XY_DP_LOST,
 	// A relay, or our own first link, said that a sealed packet to this far node was larger
 	// than
 	// `mtu`; it quoted what only we could have sent.
@@ -351,9 +355,10 @@ struct xy_dp_event {
 	struct xy_addr local;	   // PUNT, ROAM: the address it was sent to
 	uint32_t interface;	   // PUNT, ROAM: that it came by, 0 = not known
 	uint32_t mtu;		   // FAR_MTU
-	struct xy_addr addr;	   // ASK, USED, MEET: the /64, host bits 0
+	struct xy_addr addr;	   // ASK, USED, MEET, LOST: the /64, host bits 0
 	int error;		   // REFUSED: as errno; ECONNREFUSED: nobody listens at its port
-	uint32_t source;     // ASK, MEET: names who sends there: a leaf, or an address of this host
+	// ASK, MEET: names who sends there, a leaf or an address of this host. LOST: the link.
+	uint32_t source;
 	xy_nsec at;	     // OVERLAY: when the worker took the burst it came in
 	const uint8_t *data; // PUNT, OVERLAY: valid during the callback
 	size_t len;

@@ -159,6 +159,84 @@ static void test_restart(void)
 	world_end();
 }
 
+// Where no epoch tells, as over static routes, the one that has started anew asks who still sends
+// in a session of before.
+static void test_restart_untold(void)
+{
+	world_make();
+	for (unsigned i = 0; i < 20; i++) {
+		data(A, B);
+		data(B, A);
+		run_for(XY_SEC);
+	}
+	node_end(B);
+	node_start(B);
+	data(A, B);
+	run_for(2 * XY_SEC);
+	CU_ASSERT(!far_of(B, A)); // no route says whose key that is
+	route_to(B, A);
+	uint64_t got = data_rx(B, A);
+	for (unsigned i = 0; i < 30; i++) {
+		data(A, B);
+		run_for(100 * XY_MSEC);
+	}
+	CU_ASSERT(is_up(B, A) && data_rx(B, A) > got + 20 && !info(B, A).provisional);
+	world_end();
+}
+
+static void lost(struct node *n, const struct xy_addr *addr, uint32_t link)
+{
+	struct xy_dp_event ev = {.type = XY_DP_LOST, .addr = *addr, .source = link};
+	memset(ev.addr.b + 8, 0, 8);
+	xy_fars_event(n->fars, &ev, w.now);
+}
+
+// Anybody can send in any name: what that makes us do is bounded, and none that is in use suffers.
+static void test_lost_forged(void)
+{
+	enum { NAMES = 600 };
+	world_begin();
+	A->max = 64;
+	for (unsigned i = 0; i < NODES; i++)
+		node_start(&w.node[i]);
+	route_to(A, B);
+	route_to(B, A);
+	lost(A, &C->id.addr, 1); // no route names its key
+	lost(A, &A->id.addr, 1);
+	CU_ASSERT_EQUAL(counts(A).count, 0);
+	data(A, B);
+	run_for(XY_SEC);
+	unsigned asked = w.sent[XY_WG_INITIATION];
+	lost(A, &B->id.addr, 1); // there is a session
+	run_for(XY_SEC);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] == asked && is_up(A, B));
+	route_to(A, D);
+	D->deaf = true;
+	for (unsigned i = 0; i < 50;
+	     i++) { // one is asked as WireGuard asks, however often it is said
+		lost(A, &D->id.addr, 1);
+		run_for(100 * XY_MSEC);
+	}
+	CU_ASSERT(w.sent[XY_WG_INITIATION] - asked <= 2 && info(A, D).provisional);
+	A->dp.routes_any = true; // so many
+	for (unsigned i = 0; i < NAMES; i++) {
+		struct xy_key key;
+		random_bytes(NULL, key.b, sizeof(key.b));
+		key.b[31] &= 0x7f;
+		route_of(A, &key, &key, 1);
+		const struct xy_addr addr = xy_key_addr(&key);
+		lost(A, &addr, 1 + i % 2);
+		data(A, B);
+		run_for(10 * XY_MSEC);
+		CU_ASSERT(counts(A).provisional <= 16); // a quarter of the places
+	}
+	CU_ASSERT(is_up(A, B) && counts(A).pinned == 0);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] - asked <= NAMES + 8);
+	run_for(20 * XY_SEC);
+	CU_ASSERT_EQUAL(counts(A).count, 1); // those that nobody answered for have gone
+	world_end();
+}
+
 static void test_renew(void)
 {
 	world_make();
@@ -1067,7 +1145,8 @@ XY_UNIT_MAIN("far", {"first packet", test_first_packet}, {"both at once", test_b
 	     {"asked while meeting", test_asked_while_meeting},
 	     {"an answer by its link", test_answer_by_link}, {"idle", test_idle},
 	     {"nobody answers", test_give_up}, {"goes and returns", test_goes_and_returns},
-	     {"starts anew", test_restart}, {"begun anew", test_renew},
+	     {"starts anew", test_restart}, {"starts anew, untold", test_restart_untold},
+	     {"said to be lost", test_lost_forged}, {"begun anew", test_renew},
 	     {"another secret", test_secret}, {"another secret meanwhile", test_secret_meanwhile},
 	     {"source not the hash", test_wrong_source},
 	     {"response from elsewhere", test_response_from_elsewhere}, {"our key", test_own_key},

@@ -1013,13 +1013,71 @@ static void test_numbers(void)
 	grace();
 }
 
+// Brought by a link, from this address, in a session that nobody has.
+static void feed_lost(uint32_t by, const struct xy_addr *src, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct rte_mbuf *m = packet(&at_k, &us, 64, 100);
+		k_seal(m, 60, 0);
+		uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *);
+		memcpy(h + 8, src->b, sizeof(src->b));
+		xy_le32_store(h + XY_IPV6_LEN + offsetof(struct xy_wg_data, receiver), 0xbad);
+		seal(by, m);
+		feed(m);
+	}
+	CU_ASSERT_EQUAL(run(), 0);
+}
+
+// Who may have known us before a restart is told of: once a second, and by the link that brings it.
+static void test_lost(void)
+{
+	const struct xy_addr outside = {.b = {0x20, 1, [15] = 7}};
+	struct xy_addr other = {.b = {2, 0xf1, [15] = 7}};
+	begin();
+	uint64_t unknown = drops(XY_DROP_UNKNOWN_INDEX);
+	feed_lost(NODE_B, &at_k, 5);
+	CU_ASSERT_EQUAL(drops(XY_DROP_UNKNOWN_INDEX), unknown + 5);
+	events();
+	CU_ASSERT(seen[XY_DP_LOST] == 1 && last.source == NODE_B);
+	struct xy_addr net = at_k;
+	memset(net.b + 8, 0, 8);
+	CU_ASSERT(xy_addr_eq(&last.addr, &net));
+	feed_lost(NODE_A, &at_k, 1);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_LOST], 0);
+	feed_lost(NODE_A, &other, 1);
+	events();
+	CU_ASSERT(seen[XY_DP_LOST] == 1 && last.source == NODE_A);
+	at += 2 * XY_SEC;
+	feed_lost(NODE_A, &at_k, 1);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_LOST], 1);
+	feed_lost(NODE_B, &outside, 1); // an address that is no node's
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_LOST], 0);
+	at += 10 * XY_SEC; // a flood by one link, in many names
+	for (unsigned i = 0; i < 1000; i++) {
+		other.b[3] = (uint8_t)i;
+		other.b[4] = (uint8_t)(i >> 8);
+		feed_lost(NODE_B, &other, 1);
+	}
+	events();
+	CU_ASSERT(seen[XY_DP_LOST] >= 10 && seen[XY_DP_LOST] <= 110);
+	other.b[5] = 1;
+	feed_lost(NODE_A, &other, 1);
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_LOST], 1); // the others' is left
+	settle();
+}
+
 XY_UNIT_MAIN("graph_e2e", {"create", test_create, .always = true}, {"sealed", test_sealed},
 	     {"what shows outside", test_outside}, {"no session yet", test_meet},
 	     {"opened", test_opened}, {"refused", test_refused},
 	     {"another's errors", test_others_errors}, {"accepted sources", test_accepts},
-	     {"sessions", test_session}, {"handshakes", test_handshakes}, {"errors", test_errors},
-	     {"no oracle", test_oracle}, {"for nodes alone", test_for_nodes_alone},
-	     {"a leaf's errors", test_leafs_errors}, {"a relay's errors", test_relays_errors},
-	     {"a narrow first link", test_narrow_link}, {"outside the mesh", test_mapping},
-	     {"segments of TCP", test_segments}, {"a stub's", test_stub}, {"numbers", test_numbers},
+	     {"sessions", test_session}, {"sessions of before", test_lost},
+	     {"handshakes", test_handshakes}, {"errors", test_errors}, {"no oracle", test_oracle},
+	     {"for nodes alone", test_for_nodes_alone}, {"a leaf's errors", test_leafs_errors},
+	     {"a relay's errors", test_relays_errors}, {"a narrow first link", test_narrow_link},
+	     {"outside the mesh", test_mapping}, {"segments of TCP", test_segments},
+	     {"a stub's", test_stub}, {"numbers", test_numbers},
 	     {"destroy", test_destroy, .always = true})
