@@ -9,7 +9,9 @@
 . "$(dirname "$0")/_init.sh"
 need "$XYLEMD" "$XYLEM" jq
 
-WAIT=90 # seconds until traffic goes on: a dead neighbour is doubted, asked and given up meanwhile
+# Seconds until traffic goes on: a dead neighbour is doubted, asked and given up meanwhile, and what
+# came and went often, as b does here, is held back for up to a minute.
+WAIT=90
 
 sysctls() { # NODE NAME=VALUE...
   local node=$1
@@ -146,7 +148,7 @@ peers = ( $(peer_text a "${LAB_KEY[a]}"),
 END
     route_plain $family near
     start_node r
-    check_within 40 "$1, IPv$family: a pings b" goes_on
+    check_within $WAIT "$1, IPv$family: a pings b" goes_on
     for where in near wire; do
       for routes in plain group; do
         what="$1, IPv$family, $where, $routes"
