@@ -23,6 +23,8 @@ int xy_cli_set(int argc, char **argv);
 int xy_cli_peer(int argc, char **argv);
 int xy_cli_reload(int argc, char **argv);
 int xy_cli_drain(int argc, char **argv);
+int xy_cli_leaf(int argc, char **argv);
+int xy_cli_config(int argc, char **argv);
 int xy_cli_log(int argc, char **argv);
 
 // steer.c: words and options of a command that changes something, and its request.

@@ -26,7 +26,7 @@ static const struct {
 	 "print what follows from a public key, or from our own: address, /64"},
 	{"genconf", genconf, "genconf", "print a commented example of the config file"},
 	{"show", xy_cli_show, "show WHAT [PREFIX|ADDRESS] [--json] [--dot] [-n NAME] [-w SECONDS]",
-	 "ask a running daemon: node, peers, workers, graph, drops, ports, policy, routes, "
+	 "ask a running daemon: node, config, peers, workers, graph, drops, ports, policy, routes, "
 	 "sessions, "
 	 "neighbours, routing, route PREFIX, tree, path ADDRESS"},
 	{"trace", xy_cli_trace, "trace ADDRESS [--json] [-n NAME]",
@@ -37,8 +37,15 @@ static const struct {
 	 "peer add|remove|reset NAME [--key KEY] [--endpoint HOST:PORT] [--psk-file FILE] "
 	 "[--keepalive N] [--mtu N] [--cost N] [--json] [-n NAME]",
 	 "add a node at once, remove it again, or end a peer's session and begin another"},
+	{"leaf", xy_cli_leaf,
+	 "leaf add|remove|list [NAME] [--public-key KEY] [--psk-file FILE] [--address PREFIX] "
+	 "[--endpoint HOST:PORT] [--json] [-n NAME]",
+	 "add a WireGuard device and print its config, as a QR code on a terminal, too; remove, "
+	 "list"},
 	{"reload", xy_cli_reload, "reload [--json] [-n NAME]",
 	 "have the config read anew; fails, and says all that is wrong, when it is refused"},
+	{"config", xy_cli_config, "config write [-n NAME]",
+	 "put what was changed at run time into the config file, with its comments as they are"},
 	{"drain", xy_cli_drain, "drain [off] [--json] [-n NAME]",
 	 "have others' traffic go other ways, and stay; off: take part again"},
 	{"log", xy_cli_log, "log level error|warn|info|debug|default [--json] [-n NAME]",

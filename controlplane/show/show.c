@@ -330,9 +330,9 @@ static json_t *show_ports(void *arg, struct xy_request *q)
 int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 {
 	static const struct xy_show_reply reply[] = {
-		{"node", xy_show_node},	   {"peers", show_peers}, {"sessions", xy_show_sessions},
-		{"workers", show_workers}, {"graph", show_graph}, {"drops", show_drops},
-		{"ports", show_ports},
+		{"node", xy_show_node},		{"config", xy_show_config}, {"peers", show_peers},
+		{"sessions", xy_show_sessions}, {"workers", show_workers},  {"graph", show_graph},
+		{"drops", show_drops},		{"ports", show_ports},
 	};
 	int r = xy_show_register_all(d, reply, XY_ARRAY_SIZE(reply));
 	r = r ? r : xy_show_routing_register(d);

@@ -34,6 +34,7 @@ struct xy_show_reply {
 int xy_show_register_all(struct xy_daemon *d, const struct xy_show_reply *v, unsigned count);
 
 json_t *xy_show_node(void *arg, struct xy_request *q);
+json_t *xy_show_config(void *arg, struct xy_request *q);
 json_t *xy_show_sessions(void *arg, struct xy_request *q);
 struct xy_link_info;
 // Why a neighbour that was there is not used now, for people; NULL: it is, or never was one.

@@ -60,6 +60,21 @@
 	X(refused_packets, COUNT, COUNTER, 34,                                       \
 	  "by it, since its rules were made; null: there are none")
 
+#define XY_FIELDS_CONFIG(X, L)                                                     \
+	X(file, TEXT, INFO, 1, "the config")                                       \
+	X(refused, TEXT, INFO, 2,                                                  \
+	  "why what stands in it now is not in force; null: it is, or "            \
+	  "was not read since")                                                    \
+	X(run_time, TEXT, INFO, 3, "the file of what was changed at run time")     \
+	X(unkept, TEXT, INFO, 4, "why that is lost at a restart; null: it is not") \
+	L(changed, LIST, config_change, 5, "where they differ")
+
+#define XY_FIELDS_CONFIG_CHANGE(X, L)                                    \
+	X(setting, TEXT, LABEL, 1, "which one")                          \
+	X(file, TEXT, INFO, 2, "as the config has it; null: not at all") \
+	X(run_time, TEXT, INFO, 3, "as it was set at run time")          \
+	X(effective, TEXT, INFO, 4, "in force; null: there is no such peer in the config")
+
 #define XY_FIELDS_JOINING(X, L)                                     \
 	X(peer, TEXT, LABEL, 1, "its name in the config")           \
 	X(endpoint, TEXT, INFO, 2, "where it is asked for its key") \
@@ -405,43 +420,45 @@
 	X(epoch, NUMBER, INFO, 7, "of the origin, or null")
 
 // O(name, LIST, ids, more): so many columns name a row; more: what may follow, or NULL.
-#define XY_OBJECTS(O)                          \
-	O(joining, JOINING, 1, NULL)           \
-	O(node, NODE, 0, NULL)                 \
-	O(peer, PEER, 1, NULL)                 \
-	O(peers, PEERS, 0, NULL)               \
-	O(worker, WORKER, 1, NULL)             \
-	O(workers, WORKERS, 0, NULL)           \
-	O(graph_counts, GRAPH_COUNTS, 0, NULL) \
-	O(graph_node, GRAPH_NODE, 2, NULL)     \
-	O(graph, GRAPH, 0, NULL)               \
-	O(graph_dot, GRAPH_DOT, 0, NULL)       \
-	O(drop, DROP, 1, NULL)                 \
-	O(drops, DROPS, 0, NULL)               \
-	O(port, PORT, 1, NULL)                 \
-	O(host, HOST, 1, NULL)                 \
-	O(ports, PORTS, 0, NULL)               \
-	O(policy, POLICY, 0, NULL)             \
-	O(policy_rule, POLICY_RULE, 1, NULL)   \
-	O(learned, LEARNED, 0, NULL)           \
-	O(route, ROUTE, 1, xy_object_learned)  \
-	O(routes, ROUTES, 0, NULL)             \
-	O(candidate, CANDIDATE, 4, NULL)       \
-	O(said, SAID, 1, NULL)                 \
-	O(untold, UNTOLD, 1, NULL)             \
-	O(route_reply, ROUTE_REPLY, 0, NULL)   \
-	O(neighbour, NEIGHBOUR, 1, NULL)       \
-	O(refusal, REFUSAL, 2, NULL)           \
-	O(neighbours, NEIGHBOURS, 0, NULL)     \
-	O(routing, ROUTING, 0, NULL)           \
-	O(session, SESSION, 2, NULL)           \
-	O(sessions, SESSIONS, 0, NULL)         \
-	O(tree_node, TREE_NODE, 1, NULL)       \
-	O(tree_link, TREE_LINK, 2, NULL)       \
-	O(tree, TREE, 0, NULL)                 \
-	O(hop, HOP, 1, NULL)                   \
-	O(trace, TRACE, 0, NULL)               \
-	O(way, WAY, 0, NULL)                   \
+#define XY_OBJECTS(O)                            \
+	O(joining, JOINING, 1, NULL)             \
+	O(config, CONFIG, 0, NULL)               \
+	O(config_change, CONFIG_CHANGE, 1, NULL) \
+	O(node, NODE, 0, NULL)                   \
+	O(peer, PEER, 1, NULL)                   \
+	O(peers, PEERS, 0, NULL)                 \
+	O(worker, WORKER, 1, NULL)               \
+	O(workers, WORKERS, 0, NULL)             \
+	O(graph_counts, GRAPH_COUNTS, 0, NULL)   \
+	O(graph_node, GRAPH_NODE, 2, NULL)       \
+	O(graph, GRAPH, 0, NULL)                 \
+	O(graph_dot, GRAPH_DOT, 0, NULL)         \
+	O(drop, DROP, 1, NULL)                   \
+	O(drops, DROPS, 0, NULL)                 \
+	O(port, PORT, 1, NULL)                   \
+	O(host, HOST, 1, NULL)                   \
+	O(ports, PORTS, 0, NULL)                 \
+	O(policy, POLICY, 0, NULL)               \
+	O(policy_rule, POLICY_RULE, 1, NULL)     \
+	O(learned, LEARNED, 0, NULL)             \
+	O(route, ROUTE, 1, xy_object_learned)    \
+	O(routes, ROUTES, 0, NULL)               \
+	O(candidate, CANDIDATE, 4, NULL)         \
+	O(said, SAID, 1, NULL)                   \
+	O(untold, UNTOLD, 1, NULL)               \
+	O(route_reply, ROUTE_REPLY, 0, NULL)     \
+	O(neighbour, NEIGHBOUR, 1, NULL)         \
+	O(refusal, REFUSAL, 2, NULL)             \
+	O(neighbours, NEIGHBOURS, 0, NULL)       \
+	O(routing, ROUTING, 0, NULL)             \
+	O(session, SESSION, 2, NULL)             \
+	O(sessions, SESSIONS, 0, NULL)           \
+	O(tree_node, TREE_NODE, 1, NULL)         \
+	O(tree_link, TREE_LINK, 2, NULL)         \
+	O(tree, TREE, 0, NULL)                   \
+	O(hop, HOP, 1, NULL)                     \
+	O(trace, TRACE, 0, NULL)                 \
+	O(way, WAY, 0, NULL)                     \
 	O(path, PATH, 0, NULL)
 
 // R(name, object, params, about, help): what can be asked for, in the order in which people are
@@ -449,6 +466,7 @@
 // it; NULL: nothing. help: as /help gives it.
 #define XY_REPLIES(R)                                                                              \
 	R(node, node, "", NULL, "This node: identity, interface, memory, counts.")                 \
+	R(config, config, "", NULL, "What was changed at run time, beside the config.")            \
 	R(peers, peers, "[,CURSOR]", NULL, "Peers and their links. Params: name to go on behind.") \
 	R(workers, workers, "", NULL, "Workers: load and the terms of the accounting identity.")   \
 	R(graph, graph, "", NULL,                                                                  \

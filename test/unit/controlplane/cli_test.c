@@ -215,8 +215,8 @@ static void test_words(void)
 	EXPECT(1, "standard input: is empty", "pubkey - </dev/null");
 	EXPECT(0, "xylem " XY_VERSION, "--version");
 	EXPECT(2, "there is no command \"shwo\"", "shwo");
-	EXPECT(2, "there is node, peers, workers", "show");
-	EXPECT(2, "show paers: there is node, peers", "show paers");
+	EXPECT(2, "there is node, config, peers, workers", "show");
+	EXPECT(2, "show paers: there is node, config, peers", "show paers");
 	EXPECT(2, "one list at a time", "show node peers");
 	EXPECT(2, "-n needs a value", "show node -n");
 	EXPECT(2, "write seconds", "show node -w soon");

@@ -22,6 +22,8 @@ static const struct {
 	{xy_object_policy, "policy interface table rules"},
 	{xy_object_policy_rule, "rule what from does packets bytes"},
 	{xy_object_joining, "peer endpoint state probes key"},
+	{xy_object_config, "file refused run_time unkept changed"},
+	{xy_object_config_change, "setting file run_time effective"},
 	{xy_object_peers, "peers next"},
 	{xy_object_peer, "name key address kind peering state endpoint unresolved endpoints "
 			 "last_handshake last_received rx_packets rx_bytes tx_packets tx_bytes "
