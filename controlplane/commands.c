@@ -399,6 +399,16 @@ static int refuse_remove(const struct xy_daemon *d, const struct xy_book_peer *p
 			  p->source == XY_BOOK_CONFIG ? d->config_path : "", p->says->name);
 }
 
+// It has left the config, and what was set of it waits for it to come back: not any more. Takes o.
+static json_t *forgotten(struct xy_daemon *d, struct xy_request *q, json_t *o)
+{
+	char name[XY_KEY_STRLEN];
+	snprintf(name, sizeof(name), "%s", text_of(o, "peer"));
+	json_decref(o);
+	return xy_steering_done(d, q, json_pack("{s:s}", "peer", name),
+				"peer %s: what was set of it is forgotten", name);
+}
+
 // What was added at run time; the config's are the config's.
 static json_t *remove_one(struct xy_daemon *d, struct xy_request *q, bool leaf)
 {
@@ -408,6 +418,8 @@ static json_t *remove_one(struct xy_daemon *d, struct xy_request *q, bool leaf)
 	uint32_t slot;
 	json_t *o = params_of(q, keys, &err);
 	int r = o ? find_peer(d, o, &slot, &p, &err) : -EINVAL;
+	if (r == -ENOENT && xy_runtime_forget(xy_steering_runtime(d), text_of(o, "peer")) == 0)
+		return forgotten(d, q, o);
 	json_decref(o);
 	if (!r && leaf && !p.says->leaf)
 		r = xy_err_set(&err, EINVAL, "peer %s: is no leaf; xylem peer remove %s would",

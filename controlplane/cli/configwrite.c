@@ -161,8 +161,14 @@ static int put_in(struct job *j)
 	int ret = load(j, &err);
 	ret = ret ? ret : look_at_secrets(j, &err);
 	ret = ret ? ret : xy_config_edit(j->path, j->text, j->len, &j->now, &j->edited, &err);
+	unsigned absent = xy_config_edit_absent(j->text, j->len, &j->now);
+	if (absent)
+		printf("settings of peers that are not in the file, and stay at run time: %u "
+		       "(xylem show "
+		       "config)\n",
+		       absent);
 	if (ret == -EALREADY) {
-		printf("%s; xylem reload makes it count\n", err.text);
+		printf("nothing else is to be written into %s\n", j->path);
 		return CLI_OK;
 	}
 	ret = ret ? ret : replace(j, &err);
@@ -171,7 +177,7 @@ static int put_in(struct job *j)
 	printf("%s: written; peers: %u, settings: %u. From the next reload on it is the config's "
 	       "(xylem reload)\n",
 	       j->path, j->now.config.peer_count,
-	       j->now.change_count + (j->now.level != XY_LOG_AS_IT_IS));
+	       j->now.change_count - absent + (j->now.level != XY_LOG_AS_IT_IS));
 	return CLI_OK;
 }
 

@@ -122,6 +122,23 @@ bool xy_runtime_lay(struct xy_runtime *r, struct xy_config *c)
 	return settled;
 }
 
+int xy_runtime_forget(struct xy_runtime *r, const char *peer)
+{
+	struct xy_key key = {{0}};
+	bool by_key = xy_key_parse(peer, &key, NULL) == 0, found = false;
+	for (unsigned i = 0; i < r->changes; i++) {
+		struct xy_runtime_change *c = &r->change[i];
+		if (c->lies || (by_key ? memcmp(&c->set.key, &key, sizeof(key)) != 0
+				       : strcmp(c->set.name, peer) != 0))
+			continue;
+		found = true;
+		c->set.traffic = XY_TRAFFIC_AS_IT_IS;
+		c->set.cost = 0;
+	}
+	drop_empty(r);
+	return found ? 0 : -ENOENT;
+}
+
 static int change_make(struct xy_runtime *r, const struct xy_config_peer *p,
 		       const struct xy_key *key, struct xy_runtime_change **out)
 {

@@ -71,6 +71,9 @@ int xy_runtime_peer_remove(struct xy_runtime *r, const struct xy_key *key);
 const struct xy_config_peer *xy_runtime_peer(const struct xy_runtime *r, const struct xy_key *key);
 const struct xy_runtime_change *xy_runtime_change_of(const struct xy_runtime *r,
 						     const struct xy_config_peer *p);
+// What was set of a peer that is not there now, by its name or key, is forgotten. -ENOENT: nothing
+// was.
+int xy_runtime_forget(struct xy_runtime *r, const char *peer);
 // Nobody looks at those that went any more: links have none of their keys.
 void xy_runtime_sweep(struct xy_runtime *r, bool (*is_there)(void *arg, const struct xy_key *key),
 		      void *arg);

@@ -458,6 +458,22 @@ int xy_config_edit(const char *name, const char *text, size_t len,
 	return ret;
 }
 
+unsigned xy_config_edit_absent(const char *text, size_t len, const struct xy_config_runtime *r)
+{
+	struct xy_config c;
+	unsigned absent = 0;
+	if (xy_config_parse("", text, len, &c, NULL)) // only what was edited is asked about
+		return 0;
+	for (unsigned i = 0; i < r->change_count; i++) {
+		unsigned k = 0;
+		while (k < c.peer_count && !is_of(&r->changes[i], &c.peers[k]))
+			k++;
+		absent += k == c.peer_count;
+	}
+	xy_config_free(&c);
+	return absent;
+}
+
 char *xy_config_edit_advice(const struct xy_config_runtime *r)
 {
 	char *text = NULL, *lines = lines_of(r, "  ", 2);

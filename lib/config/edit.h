@@ -11,5 +11,7 @@
 // there is nothing to put in.
 int xy_config_edit(const char *name, const char *text, size_t len,
 		   const struct xy_config_runtime *r, char **out, struct xy_err *err);
+// How many settings are of peers that are not in the text, and so not put in.
+unsigned xy_config_edit_absent(const char *text, size_t len, const struct xy_config_runtime *r);
 // What would be put in, for people to do so: malloc'd, with secrets. NULL: no memory.
 char *xy_config_edit_advice(const struct xy_config_runtime *r);

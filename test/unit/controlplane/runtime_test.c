@@ -162,10 +162,15 @@ static void test_said_by_config(void)
 	reread();
 	enforce("{ name = \"a\"; key = \"" K1 "\"; traffic = false; }");
 	CU_ASSERT_FALSE(in_force(K1).says->no_traffic);
+	CU_ASSERT_EQUAL(xy_runtime_forget(&w.r, "a"), -ENOENT); // it is there
 	enforce(""); // it waits for the peer to come again
 	CU_ASSERT_EQUAL(w.r.changes, 1);
 	enforce("{ name = \"a\"; key = \"" K1 "\"; traffic = false; }");
 	CU_ASSERT_FALSE(in_force(K1).says->no_traffic);
+	enforce("");
+	CU_ASSERT_EQUAL(xy_runtime_forget(&w.r, "b"), -ENOENT);
+	CU_ASSERT_EQUAL(xy_runtime_forget(&w.r, K1), 0);
+	CU_ASSERT_EQUAL(w.r.changes, 0);
 	world_end();
 }
 
