@@ -3,6 +3,7 @@
 #include "far/fars.h"
 
 #include "base/bytes.h"
+#include "wire/e2e.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -452,7 +453,7 @@ static void lost(struct xy_fars *f, const struct xy_addr *net, uint32_t link, xy
 
 static void mtu_told(struct xy_fars *f, struct xy_far_node *n, uint32_t mtu, xy_nsec now)
 {
-	mtu = mtu < XY_FAR_MTU_FLOOR ? XY_FAR_MTU_FLOOR : mtu;
+	mtu = mtu < XY_E2E_MTU_MIN ? XY_E2E_MTU_MIN : mtu;
 	if (n->mtu && mtu >= n->mtu)
 		return;
 	mtu_set(f, n, mtu, now);

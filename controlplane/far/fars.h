@@ -12,9 +12,6 @@
 
 #define XY_FAR_KEYLESS_TIME (60 * XY_SEC) // after which it is old news
 
-// What carries 1280 bytes inside: no path is believed to carry less.
-enum { XY_FAR_MTU_FLOOR = 1280 + 72 };
-
 enum xy_far_phase {
 	XY_FAR_WAITS, // for a helper to be free
 	XY_FAR_MEETS, // one computes

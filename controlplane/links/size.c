@@ -5,7 +5,7 @@
 // less; the config may set how much it carries in all.
 #include "links/link.h"
 
-#include "wire/inet.h"
+#include "wire/e2e.h"
 
 #include <stdlib.h>
 
@@ -44,7 +44,7 @@ void xy_link_size(struct xy_link *k, struct xy_dp_peer *p)
 {
 	struct xy_link_sizes *s = &k->sizes;
 	s->overhead = xy_wg_link_overhead(&k->remote);
-	s->floor = XY_IPV6_MIN_MTU + (k->leaf ? 0 : XY_E2E_OVERHEAD);
+	s->floor = k->leaf ? XY_IPV6_MIN_MTU : XY_E2E_MTU_MIN;
 	s->limit = p->mtu ? p->mtu : UNKNOWN;
 	s->icmp = p->icmp_mtu;
 	p->mtu = whole_of(s, p->route_mtu, k->mtu);

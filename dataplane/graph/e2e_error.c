@@ -6,7 +6,7 @@
 // carries less than was thought. Anybody can send such errors, but only who saw the packet has its
 // ciphertext; and who has may change it, for no tag is quoted: what comes out must not go to where
 // he likes. So the addresses must be the flow's, and no more is told than an error has to.
-#include "node.h"
+#include "reply.h"
 
 #include "base/bytes.h"
 #include "far.h"
@@ -16,14 +16,10 @@
 #include "peer.h"
 #include "spread.h"
 #include "wire/e2e.h"
-#include "wire/icmp.h"
 
 enum { ROUTE, EDGES };
 
-// A link between nodes carries at least this (RFC 8200 section 5, and our own 72).
-enum { MTU_MIN = XY_IPV6_MIN_MTU + XY_E2E_OVERHEAD };
-
-enum { HEAD_MORE = 8, FLOW = 0xfffff };
+enum { HEAD_MORE = 8 };
 
 // RFC 4443, section 3; another error says nothing that a sender could use.
 static int kind_of(const struct xy_e2e_quote *q)
@@ -88,7 +84,7 @@ static bool leave_head(const struct xy_worker *w, const struct xy_e2e_quote *q, 
 	uint32_t head = RTE_MIN(in.header_len + (uint32_t)HEAD_MORE, (uint32_t)in.total_len);
 	xy_packet(m)->version = in.version;
 	rte_pktmbuf_trim(m, m->data_len - in.total_len);
-	if (head > q->box_len || ((xy_flow_hash(w->dp, m) ^ q->flow) & FLOW) != 0)
+	if (head > q->box_len || ((xy_flow_hash(w->dp, m) ^ q->flow) & XY_FLOW_LABEL) != 0)
 		return false;
 	memset(pkt + head, 0, in.total_len - head);
 	return true;
@@ -119,29 +115,18 @@ static struct rte_mbuf *look(struct xy_worker *w, const struct xy_e2e_quote *q,
 
 static uint32_t mtu_of(const struct xy_e2e_quote *q)
 {
-	return RTE_MAX(q->mtu, (uint32_t)MTU_MIN);
+	return RTE_MAX(q->mtu, (uint32_t)XY_E2E_MTU_MIN);
 }
 
 static void tell(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w,
 		 struct rte_mbuf *inner, const struct xy_e2e_quote *q, enum xy_icmp_error kind)
 {
-	static const struct xy_addr v4_dummy = {.b = {[10] = 0xff, 0xff, 192, 0, 0, 8}}; // RFC 7600
-	struct rte_mbuf *reply;
-	if (xy_buffers_alloc(w, &reply, 1))
-		return;
-	size_t len = xy_icmp_error_build(kind, mtu_of(q) - XY_E2E_OVERHEAD,
-					 xy_packet(inner)->version == 4 ? &v4_dummy : &q->from,
-					 rte_pktmbuf_mtod(inner, const uint8_t *), inner->data_len,
-					 rte_pktmbuf_mtod(reply, uint8_t *));
-	if (!len) {
-		rte_pktmbuf_free(reply);
-		return;
-	}
-	rte_pktmbuf_append(reply, (uint16_t)len);
-	xy_packet(reply)->from = XY_PEER_SELF;
-	xy_packet(reply)->version = xy_packet(inner)->version;
-	XY_COUNT(w, generated, 1);
-	rte_node_enqueue_x1(graph, node, ROUTE, reply);
+	struct xy_addr dummy = xy_reply_dummy();
+	struct rte_mbuf *reply =
+		xy_reply_make(w, kind, mtu_of(q) - XY_E2E_OVERHEAD,
+			      xy_packet(inner)->version == 4 ? &dummy : &q->from, inner);
+	if (reply)
+		rte_node_enqueue_x1(graph, node, ROUTE, reply);
 }
 
 static void one(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w,

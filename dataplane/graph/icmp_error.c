@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Answers a packet that cannot go on with an ICMP error, within a rate, and drops it under its
 // reason. xy_packet error; limit: the MTU for TOO_BIG.
-#include "node.h"
+#include "reply.h"
 
 #include "icmp_rate.h"
-#include "wire/icmp.h"
 
 enum { ROUTE, DROP_HOP_LIMIT, DROP_NO_ROUTE, DROP_TOO_BIG, EDGES };
 
@@ -20,7 +19,7 @@ static struct xy_addr answer_from(const struct xy_dp *dp, uint8_t version)
 		return dp->cfg.node_addr;
 	if (!xy_addr_is_unspecified(&dp->cfg.node_addr_v4))
 		return dp->cfg.node_addr_v4;
-	return xy_addr_from_v4(UINT32_C(0xc0000008)); // 192.0.0.8, the dummy address of RFC 7600
+	return xy_reply_dummy();
 }
 
 static void answer(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w,
@@ -38,19 +37,10 @@ static void answer(struct rte_graph *graph, struct rte_node *node, struct xy_wor
 		xy_count_drop(w, XY_DROP_ICMP_LIMITED, 1);
 		return;
 	}
-	if (xy_buffers_alloc(w, &reply, 1))
+	reply = xy_reply_make(w, (enum xy_icmp_error)p->error, p->limit, &from, m);
+	if (!reply)
 		return;
-	size_t len = xy_icmp_error_build((enum xy_icmp_error)p->error, p->limit, &from, pkt,
-					 m->data_len, rte_pktmbuf_mtod(reply, uint8_t *));
-	if (!len) {
-		rte_pktmbuf_free(reply);
-		return;
-	}
-	rte_pktmbuf_append(reply, (uint16_t)len);
-	xy_packet(reply)->from = XY_PEER_SELF;
-	xy_packet(reply)->version = p->version;
 	xy_packet(reply)->mesh = p->mesh == XY_MESH_SEALED ? XY_MESH_ABOUT : XY_MESH_PLAIN;
-	XY_COUNT(w, generated, 1);
 	rte_node_enqueue_x1(graph, node, ROUTE, reply);
 }
 

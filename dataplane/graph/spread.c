@@ -19,7 +19,7 @@ static uint64_t detail(const struct rte_mbuf *m, uint8_t version)
 	struct xy_inner_ports ports;
 	if (xy_inner_ports(pkt, m->data_len, &ports))
 		return (uint64_t)ports.protocol << 32 | (uint32_t)ports.src << 16 | ports.dst;
-	return version == 6 ? xy_be32_load(pkt) & 0xfffff : 0;
+	return version == 6 ? xy_be32_load(pkt) & XY_FLOW_LABEL : 0;
 }
 
 uint64_t xy_flow_hash(const struct xy_dp *dp, struct rte_mbuf *m)

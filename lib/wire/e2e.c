@@ -12,13 +12,12 @@ enum {
 	ICMPV6_HEADER_LEN = 8,
 	TOO_BIG = 2,
 	QUOTE_AT = XY_IPV6_LEN + ICMPV6_HEADER_LEN,
-	FLOW = 0xfffff,
 };
 
 void xy_e2e_header_write(const struct xy_e2e_header *h, uint8_t out[static XY_IPV6_LEN])
 {
 	xy_be32_store(out, UINT32_C(6) << 28 | (uint32_t)(h->ecn & XY_ECN_MASK) << 20 |
-				   (h->flow & FLOW));
+				   (h->flow & XY_FLOW_LABEL));
 	xy_be16_store(out + 4, h->len);
 	out[6] = XY_PROTO_E2E;
 	out[7] = h->hops;
@@ -56,7 +55,7 @@ int xy_e2e_quote_parse(const uint8_t *pkt, size_t len, struct xy_e2e_quote *out)
 	if (out->type != TOO_BIG)
 		out->mtu = 0;
 	// What was quoted.
-	out->flow = xy_cursor_be32(&c) & FLOW;
+	out->flow = xy_cursor_be32(&c) & XY_FLOW_LABEL;
 	size_t sent = xy_cursor_be16(&c);
 	xy_cursor_take(&c, 2 + 16);
 	addr_take(&c, &out->dst);

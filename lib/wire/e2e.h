@@ -4,7 +4,11 @@
 // thread; the bytes belong to the caller.
 #pragma once
 
+#include "noise/wg.h"
 #include "wire/inet.h"
+
+// Each link between nodes carries this, and each path of them: 1280 inside what is sealed.
+enum { XY_E2E_MTU_MIN = XY_IPV6_MIN_MTU + XY_E2E_OVERHEAD };
 
 enum { XY_E2E_HOPS = 64 }; // of what carries no packet: keepalives, handshakes
 

@@ -21,6 +21,8 @@ enum {
 	XY_PROTO_ICMPV6 = 58,
 	XY_PROTO_E2E = 253, // sealed end to end (RFC 3692 number)
 
+	XY_FLOW_LABEL = 0xfffff, // low bits of the first word of an IPv6 header
+
 	XY_ECN_MASK = 3, // low bits of the traffic class
 	XY_ECN_CE = 3,
 };

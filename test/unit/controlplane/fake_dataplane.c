@@ -190,7 +190,8 @@ void fake_far_receive(struct xy_dp *dp, uint32_t link, const void *packet, size_
 	    xy_addr_eq(&dp->peer[s->peer].far.addr, &from.addr) &&
 	    *dp->now - s->born < dp->limits.reject_after_time) {
 		opened(dp, s, &from, &m);
-	} else if (!s || !s->live || memcmp(s->recv, m.key, 32) != 0) { // an index is another's here
+	} else if (!s || !s->live ||
+		   memcmp(s->recv, m.key, 32) != 0) { // an index is another's here
 		struct xy_dp_event ev = {.type = XY_DP_LOST, .addr = from.addr, .source = link};
 		memset(ev.addr.b + 8, 0, 8);
 		dp->event(dp->arg, &ev);
