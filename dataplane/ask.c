@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 #include "event.h"
-#include "far.h"
+#include "far_end.h"
 #include "fib.h"
 #include "graph/lookup.h"
 #include "queue.h"
@@ -178,7 +178,7 @@ bool xy_ask_due(const struct xy_ask *a, xy_nsec now)
 
 static bool has_session_rcu(const struct xy_ask *a, uint64_t net, xy_nsec now)
 {
-	uint32_t end = xy_far_find_rcu(a->dp, net);
+	uint32_t end = xy_far_end_find_rcu(a->dp, net);
 	return end != XY_TABLE_MISS && xy_end_session_rcu(a->dp, end, now);
 }
 

@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "eal.h"
 #include "event.h"
-#include "far.h"
+#include "far_end.h"
 #include "fib.h"
 #include "group.h"
 #include "peer.h"
@@ -78,7 +78,7 @@ static int parts_create(struct xy_dp *dp, struct xy_err *err)
 	r = r ? r : xy_sessions_init(dp, err);
 	r = r ? r : xy_ends_init(dp, err);
 	r = r ? r : xy_peers_init(dp, err);
-	r = r ? r : xy_fars_init(dp, err);
+	r = r ? r : xy_far_ends_init(dp, err);
 	r = r ? r : xy_groups_init(dp, err);
 	r = r ? r : xy_fib_init(dp, err);
 	for (unsigned i = 0; !r && i < dp->workers; i++)
@@ -165,7 +165,7 @@ void xy_dp_destroy(struct xy_dp *dp)
 		xy_retire_run(dp, true); // what the tables gave back
 	xy_groups_fini(dp);
 	xy_peers_fini(dp);
-	xy_fars_fini(dp);
+	xy_far_ends_fini(dp);
 	xy_ends_fini(dp);
 	xy_sessions_fini(dp);
 	rte_free(dp->rcu);

@@ -51,7 +51,7 @@ struct xy_dp {
 	struct xy_index_key index_key;
 	struct xy_end *end; // [ends]: links, [0, max_peers), and what comes behind (end.h)
 	uint32_t ends;
-	struct xy_exact *far; // by /64, to ends (far.h)
+	struct xy_exact *far; // by /64, to ends (far_end.h)
 	uint64_t *known;      // [known_mask + 1] buckets: known.h
 	uint32_t known_mask;
 	uint8_t known_key[16];

@@ -8,7 +8,7 @@
 #include "session.h"
 
 struct xy_adjacency;
-struct xy_far;
+struct xy_far_end;
 struct xy_accepts;
 
 struct xy_end {
@@ -19,7 +19,7 @@ struct xy_end {
 					  // subtracts
 	} link;
 	uint64_t net;		    // a node's own /64, as xy_be64_load gives it; 0: it is a leaf
-	struct xy_far *far;	    // of far ends alone; RCU; NULL: no such node
+	struct xy_far_end *far;	    // of far ends alone; RCU; NULL: no such node
 	struct xy_accepts *accepts; // RCU; NULL: no source but its own /64
 	uint32_t current;	    // session slot + 1 to seal in; 0 = none
 	uint32_t hold_generation;   // held packets of an older one are dropped

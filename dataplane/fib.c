@@ -4,7 +4,7 @@
 #include "fib.h"
 
 #include "base/bytes.h"
-#include "far.h"
+#include "far_end.h"
 #include "group.h"
 #include "retire.h"
 

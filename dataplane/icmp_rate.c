@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "icmp_rate.h"
 
-#include "far.h"
+#include "far_end.h"
 #include "pages.h"
 #include "table/exact_hash.h"
 

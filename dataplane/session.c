@@ -4,7 +4,7 @@
 #include "base/secret.h"
 #include "end.h"
 #include "event.h"
-#include "far.h"
+#include "far_end.h"
 #include "pages.h"
 #include "retire.h"
 

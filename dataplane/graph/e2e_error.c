@@ -9,7 +9,7 @@
 #include "reply.h"
 
 #include "base/bytes.h"
-#include "far.h"
+#include "far_end.h"
 #include "fib.h"
 #include "icmp_rate.h"
 #include "lookup.h"
@@ -42,8 +42,8 @@ static int kind_of(const struct xy_e2e_quote *q)
 // number.
 static const struct xy_session *session_of(const struct xy_worker *w, const struct xy_e2e_quote *q)
 {
-	uint32_t end = xy_far_find_rcu(w->dp, xy_be64_load(q->dst.b));
-	const struct xy_far *far = end != XY_TABLE_MISS ? xy_far_rcu(w->dp, end) : NULL;
+	uint32_t end = xy_far_end_find_rcu(w->dp, xy_be64_load(q->dst.b));
+	const struct xy_far_end *far = end != XY_TABLE_MISS ? xy_far_end_rcu(w->dp, end) : NULL;
 	if (!far || !xy_addr_eq(&far->addr, &q->dst))
 		return NULL;
 	const struct xy_session *s = xy_end_session_rcu(w->dp, end, w->now);

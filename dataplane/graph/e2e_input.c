@@ -3,13 +3,13 @@
 // xy_packet remote.addr: the outer source; ecn, hops: the outer's.
 #include "message.h"
 
-#include "far.h"
+#include "far_end.h"
 #include "wire/e2e.h"
 
 // Who writes in the name of a node that we know, or with an index of ours, can crowd out those.
 static bool knows(const struct xy_dp *dp, struct rte_mbuf *m)
 {
-	return xy_far_find_rcu(dp, xy_be64_load(xy_packet(m)->remote.addr.b)) != XY_TABLE_MISS;
+	return xy_far_end_find_rcu(dp, xy_be64_load(xy_packet(m)->remote.addr.b)) != XY_TABLE_MISS;
 }
 
 static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)

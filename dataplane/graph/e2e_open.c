@@ -5,7 +5,7 @@
 
 #include "base/ip.h"
 #include "event.h"
-#include "far.h"
+#include "far_end.h"
 
 enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_SPOOFED, DROP_STALE, EDGES };
 
@@ -26,7 +26,7 @@ static void tell_lost(struct xy_worker *w, struct rte_mbuf *m)
 
 static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy_session *s)
 {
-	const struct xy_far *far = s ? xy_far_rcu(w->dp, s->end) : NULL;
+	const struct xy_far_end *far = s ? xy_far_end_rcu(w->dp, s->end) : NULL;
 	if (!s)
 		tell_lost(w, m);
 	if (s && !far)
@@ -58,7 +58,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		session[i] = find(w->dp, xy_packet(xy_node_mbuf(objs[i])));
 		if (session[i]) {
 			rte_prefetch0(&session[i]->recv);
-			rte_prefetch0(xy_far_rcu(w->dp, session[i]->end));
+			rte_prefetch0(xy_far_end_rcu(w->dp, session[i]->end));
 		}
 	}
 	for (unsigned i = 0; i < n; i++) {

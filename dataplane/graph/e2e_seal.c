@@ -4,7 +4,7 @@
 #include "seal.h"
 
 #include "base/bytes.h"
-#include "far.h"
+#include "far_end.h"
 #include "spread.h"
 #include "wire/e2e.h"
 #include "wire/fragment.h"
@@ -74,18 +74,18 @@ static rte_edge_t unknown(const struct xy_dp *dp, struct rte_mbuf *m)
 	return value == XY_TABLE_MISS ? ERROR : MEET;
 }
 
-static uint32_t limit_of(const struct rte_mbuf *m, const struct xy_far *far)
+static uint32_t limit_of(const struct rte_mbuf *m, const struct xy_far_end *far)
 {
 	return RTE_MIN(far->payload_max, room(m));
 }
 
-static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy_far **far,
+static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy_far_end **far,
 			struct xy_session **session)
 {
 	struct xy_packet *p = xy_packet(m);
 	if (p->far == XY_PEER_NONE)
 		return unknown(w->dp, m);
-	*far = xy_far_rcu(w->dp, p->far); // once: it may be gone at the next look
+	*far = xy_far_end_rcu(w->dp, p->far); // once: it may be gone at the next look
 	if (!*far)
 		return DROP_STALE;
 	if (unlikely(m->data_len > limit_of(m, *far)))
@@ -100,7 +100,7 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy
 // A relay sees of the flow no more than that it is one: a keyed hash. Hop limit and congestion
 // marks are one inside and outside (RFC 6040).
 static struct xy_e2e_header outside(struct xy_worker *w, struct rte_mbuf *m,
-				    const struct xy_far *far)
+				    const struct xy_far_end *far)
 {
 	const struct xy_packet *p = xy_packet(m);
 	struct xy_e2e_header h = {
@@ -131,7 +131,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		  unsigned n)
 {
 	rte_edge_t edge[XY_BURST];
-	const struct xy_far *far[XY_BURST];
+	const struct xy_far_end *far[XY_BURST];
 	struct xy_session *session[XY_BURST];
 	struct xy_e2e_header header[XY_BURST];
 	struct xy_seal b;

@@ -5,7 +5,7 @@
 // packet has at most 9216, so one makes 8 at most.
 #include "node.h"
 
-#include "far.h"
+#include "far_end.h"
 #include "wire/fragment.h"
 
 enum { SEAL, SEAL_FAR, DROP_BAD_INNER, DROP_TOO_BIG, DROP_NO_BUFFER, EDGES };

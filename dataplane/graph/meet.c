@@ -4,7 +4,7 @@
 #include "node.h"
 
 #include "base/bytes.h"
-#include "far.h"
+#include "far_end.h"
 #include "wire/inet.h"
 
 enum { DROP_HOLD_FULL, DROP_STALE, EDGES };
@@ -14,7 +14,7 @@ static uint64_t net_of(const struct xy_dp *dp, struct rte_mbuf *m)
 {
 	const struct xy_packet *p = xy_packet(m);
 	if (p->far != XY_PEER_NONE) {
-		const struct xy_far *far = xy_far_rcu(dp, p->far);
+		const struct xy_far_end *far = xy_far_end_rcu(dp, p->far);
 		return far ? far->net : 0;
 	}
 	struct xy_addr dst = xy_inner_dst(rte_pktmbuf_mtod(m, const uint8_t *), 6);

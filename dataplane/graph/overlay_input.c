@@ -6,7 +6,7 @@
 #include "accepts.h"
 #include "babel/babel.h"
 #include "base/bytes.h"
-#include "far.h"
+#include "far_end.h"
 #include "fib.h"
 #include "lookup.h"
 #include "peer.h"
@@ -133,7 +133,7 @@ static rte_edge_t of_link(const struct xy_dp *dp, struct rte_mbuf *m, const stru
 // Opened from end to end: hops that it had outside count. One inside another is nobody's.
 static rte_edge_t of_far(const struct xy_dp *dp, struct rte_mbuf *m, const struct xy_addr *src)
 {
-	const struct xy_far *far = xy_far_rcu(dp, xy_packet(m)->from);
+	const struct xy_far_end *far = xy_far_end_rcu(dp, xy_packet(m)->from);
 	if (!far)
 		return DROP_STALE;
 	struct xy_packet *p = xy_packet(m);

@@ -3,7 +3,7 @@
 // then packets that other workers handed over.
 #include "node.h"
 
-#include "far.h"
+#include "far_end.h"
 #include "peer.h"
 #include "wire/e2e.h"
 

@@ -9,7 +9,7 @@
 #include "aead.h"
 #include "base/bytes.h"
 #include "dp.h"
-#include "far.h"
+#include "far_end.h"
 #include "peer.h"
 #include "port/ring.h"
 #include "retire.h"

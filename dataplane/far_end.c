@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "far.h"
+#include "far_end.h"
 
 #include "base/bytes.h"
 #include "retire.h"
@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-int xy_fars_init(struct xy_dp *dp, struct xy_err *err)
+int xy_far_ends_init(struct xy_dp *dp, struct xy_err *err)
 {
 	uint64_t seed;
 	randombytes_buf(&seed, sizeof(seed));
@@ -15,7 +15,7 @@ int xy_fars_init(struct xy_dp *dp, struct xy_err *err)
 	return dp->far ? 0 : xy_err_set(err, ENOMEM, "no memory for the table of nodes");
 }
 
-void xy_fars_fini(struct xy_dp *dp)
+void xy_far_ends_fini(struct xy_dp *dp)
 {
 	for (uint32_t i = 0; dp->end && i < dp->ends; i++)
 		free(dp->end[i].far);
@@ -41,10 +41,11 @@ int xy_dp_far_set(struct xy_dp *dp, uint32_t end, const struct xy_dp_far *cfg)
 	// A worker may have taken the number from a table for whom it named before.
 	if (!e->far && e->left && rte_rcu_qsbr_check(dp->rcu, e->left, false) != 1)
 		return -EBUSY;
-	struct xy_far *far = malloc(sizeof(*far)), *old = e->far;
+	struct xy_far_end *far = malloc(sizeof(*far)), *old = e->far;
 	if (!far)
 		return -ENOMEM;
-	*far = (struct xy_far){.addr = cfg->addr, .net = net, .payload_max = payload_max(dp, cfg)};
+	*far = (struct xy_far_end){
+		.addr = cfg->addr, .net = net, .payload_max = payload_max(dp, cfg)};
 	int r = has == end ? 0 : xy_exact_set(dp->far, net, end);
 	if (r) {
 		free(far);
@@ -64,7 +65,7 @@ void xy_dp_far_del(struct xy_dp *dp, uint32_t end)
 {
 	if (!xy_end_is_far(dp, end) || !dp->end[end].far)
 		return;
-	struct xy_far *old = dp->end[end].far;
+	struct xy_far_end *old = dp->end[end].far;
 	xy_exact_del(dp->far, old->net);
 	__atomic_store_n(&dp->end[end].far, NULL, __ATOMIC_RELEASE);
 	xy_dp_retire_free(dp, old);
