@@ -74,6 +74,7 @@ struct xy_dp {
 	// Control only.
 	unsigned poll_first
 		__rte_cache_aligned; // the worker whose events come first at the next poll
+	uint32_t mark;		     // of what ports send that have none of their own
 	bool mesh_routed;	     // 200::/7 as a whole has a route
 	struct xy_reclaim reclaim;   // hands table memory to retire
 	uint64_t routes_refused;

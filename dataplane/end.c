@@ -40,6 +40,7 @@ void xy_end_forget(struct xy_dp *dp, uint32_t end)
 	struct xy_end *e = &dp->end[end];
 	xy_sessions_del_end(dp, end);
 	xy_accepts_set(dp, end, NULL, 0);
+	__atomic_store_n(&e->exits, false, __ATOMIC_RELAXED);
 	memset(&e->gone, 0, sizeof(e->gone));
 	e->incarnation++;
 	xy_end_release_held(dp, end);
@@ -61,4 +62,12 @@ int xy_dp_session_reserve(struct xy_dp *dp, uint32_t end, uint32_t *index)
 int xy_dp_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *prefix, unsigned n)
 {
 	return xy_end_is_there(dp, end) ? xy_accepts_set(dp, end, prefix, n) : -ENOENT;
+}
+
+int xy_dp_exit_allow(struct xy_dp *dp, uint32_t end, bool allowed)
+{
+	if (!xy_end_is_there(dp, end))
+		return -ENOENT;
+	__atomic_store_n(&dp->end[end].exits, allowed, __ATOMIC_RELAXED);
+	return 0;
 }

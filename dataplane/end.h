@@ -23,6 +23,7 @@ struct xy_end {
 	struct xy_accepts *accepts; // RCU; NULL: no source but its own /64
 	uint32_t current;	    // session slot + 1 to seal in; 0 = none
 	uint32_t hold_generation;   // held packets of an older one are dropped
+	bool exits;		    // it may use our exit
 
 	// Control only.
 	uint32_t incarnation;
@@ -35,6 +36,11 @@ _Static_assert(offsetof(struct xy_end, incarnation) <= 64, "workers look at one 
 static inline uint64_t xy_end_net(const struct xy_dp *dp, uint32_t end)
 {
 	return __atomic_load_n(&dp->end[end].net, __ATOMIC_RELAXED);
+}
+
+static inline bool xy_end_exits(const struct xy_dp *dp, uint32_t end)
+{
+	return __atomic_load_n(&dp->end[end].exits, __ATOMIC_RELAXED);
 }
 
 // The session to seal in, or NULL when there is none that may still send.

@@ -155,13 +155,14 @@ static int value_take(struct xy_dp *dp, const struct xy_dp_route *route, uint32_
 {
 	struct xy_group g;
 	int number = -1;
-	if (route->kind == XY_DP_ROUTE_HOST && route->host >= XY_DP_HOSTS)
+	bool host = route->kind == XY_DP_ROUTE_HOST || route->kind == XY_DP_ROUTE_EXIT;
+	if (host && route->host >= XY_DP_HOSTS)
 		return -EINVAL;
 	if (route->kind == XY_DP_ROUTE_FAR && !xy_end_is_far(dp, route->peer))
 		return -EINVAL;
 	if (route->kind != XY_DP_ROUTE_PEER) {
 		ask_count(dp, route->kind, 1);
-		*value = xy_fib_pack(route->kind, route->kind == XY_DP_ROUTE_HOST  ? route->host
+		*value = xy_fib_pack(route->kind, host				   ? route->host
 						  : route->kind == XY_DP_ROUTE_FAR ? route->peer
 										   : 0);
 		return 0;

@@ -9,7 +9,7 @@
 #define XY_FIB_KIND_SHIFT 29
 #define XY_FIB_ARG_MASK	  ((UINT32_C(1) << XY_FIB_KIND_SHIFT) - 1)
 
-enum { XY_FIB_GROUP = XY_DP_ROUTE_FAR + 1 }; // a kind more: to one peer of a set
+enum { XY_FIB_GROUP = XY_DP_ROUTE_EXIT + 1 }; // a kind more: to one peer of a set
 
 static inline uint32_t xy_fib_pack(unsigned kind, uint32_t arg)
 {

@@ -35,7 +35,10 @@ int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsign
 		id++;
 	if (id == XY_DP_PORTS)
 		return xy_err_set(err, ENOSPC, "no more than %d ports", XY_DP_PORTS);
-	int r = open_by[cfg->driver](dp, cfg, id, &p, err);
+	struct xy_dp_port_config marked = *cfg;
+	if (!marked.fwmark)
+		marked.fwmark = dp->mark;
+	int r = open_by[cfg->driver](dp, &marked, id, &p, err);
 	if (r)
 		return r;
 	r = xy_dp_port_publish(dp, id, p);
@@ -89,6 +92,18 @@ int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *
 {
 	struct xy_port *p = port_at(dp, port);
 	return p && p->ops->addresses ? p->ops->addresses(p, addr, count) : -ENOENT;
+}
+
+int xy_dp_ports_mark(struct xy_dp *dp, uint32_t mark)
+{
+	int r = 0;
+	dp->mark = mark;
+	for (unsigned id = 0; id < XY_DP_PORTS; id++) {
+		struct xy_port *p = dp->ports->port[id];
+		int e = p && p->ops->mark ? p->ops->mark(p, mark) : 0;
+		r = e ? e : r;
+	}
+	return r;
 }
 
 void xy_dp_port_follow(struct xy_dp *dp, unsigned port)

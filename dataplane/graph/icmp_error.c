@@ -5,11 +5,13 @@
 
 #include "icmp_rate.h"
 
-enum { ROUTE, DROP_HOP_LIMIT, DROP_NO_ROUTE, DROP_TOO_BIG, EDGES };
+enum { ROUTE, DROP_HOP_LIMIT, DROP_NO_ROUTE, DROP_TOO_BIG, DROP_EXIT_NOT_ALLOWED, EDGES };
 
 static const rte_edge_t reason[] = {
-	[XY_ICMP_TIME_EXCEEDED] = DROP_HOP_LIMIT, [XY_ICMP_NO_ROUTE] = DROP_NO_ROUTE,
-	[XY_ICMP_PROHIBITED] = DROP_NO_ROUTE,	  [XY_ICMP_ADDR_UNREACHABLE] = DROP_NO_ROUTE,
+	[XY_ICMP_TIME_EXCEEDED] = DROP_HOP_LIMIT,
+	[XY_ICMP_NO_ROUTE] = DROP_NO_ROUTE,
+	[XY_ICMP_PROHIBITED] = DROP_EXIT_NOT_ALLOWED,
+	[XY_ICMP_ADDR_UNREACHABLE] = DROP_NO_ROUTE,
 	[XY_ICMP_TOO_BIG] = DROP_TOO_BIG,
 };
 
@@ -63,6 +65,7 @@ static struct rte_node_register icmp_error = {
 	.next_nodes = {[ROUTE] = "route",
 		       [DROP_HOP_LIMIT] = "drop_hop_limit",
 		       [DROP_NO_ROUTE] = "drop_no_route",
-		       [DROP_TOO_BIG] = "drop_too_big"},
+		       [DROP_TOO_BIG] = "drop_too_big",
+		       [DROP_EXIT_NOT_ALLOWED] = "drop_exit_not_allowed"},
 };
 RTE_NODE_REGISTER(icmp_error);

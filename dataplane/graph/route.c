@@ -152,6 +152,15 @@ static rte_edge_t to_host(const struct xy_dp *dp, struct rte_mbuf *m, uint32_t h
 	return HOST;
 }
 
+// Out of the mesh, which both ends have to want. What the host sends itself comes back to it.
+static rte_edge_t to_exit(const struct xy_dp *dp, struct rte_mbuf *m, uint32_t host)
+{
+	struct xy_packet *p = xy_packet(m);
+	if (p->mesh == XY_MESH_PLAIN && xy_packet_is_from_end(p) && !xy_end_exits(dp, p->from))
+		return refuse(p, XY_ICMP_PROHIBITED);
+	return to_host(dp, m, host);
+}
+
 static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value)
 {
 	switch (xy_fib_kind(value)) {
@@ -163,6 +172,8 @@ static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value
 		return to_far(w->dp, m, xy_fib_arg(value));
 	case XY_DP_ROUTE_HOST:
 		return to_host(w->dp, m, xy_fib_arg(value));
+	case XY_DP_ROUTE_EXIT:
+		return to_exit(w->dp, m, xy_fib_arg(value));
 	case XY_DP_ROUTE_ASK:
 		// What ends nowhere here is not asked for.
 		if (xy_packet(m)->mesh == XY_MESH_PLAIN && is_from_node(w->dp, xy_packet(m)))

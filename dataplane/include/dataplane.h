@@ -134,6 +134,8 @@ int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *
 			 unsigned count);
 // The kernel changed something of the port's interface, its MTU perhaps.
 void xy_dp_port_follow(struct xy_dp *dp, unsigned port);
+// The firewall mark of what ports send that were given none, now and later; 0: none. -EPERM.
+int xy_dp_ports_mark(struct xy_dp *dp, uint32_t mark);
 
 // --- host interfaces
 
@@ -221,6 +223,9 @@ void xy_dp_far_del(struct xy_dp *dp, uint32_t end);
 // prefixes, until the next call. It knows the end for as long as that is there.
 // -ENOENT: no such end. -ENOMEM: what held before holds.
 int xy_dp_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *prefix, unsigned n);
+// May it go where a route of kind EXIT leads, leaf or node? Until it is told otherwise: no.
+// -ENOENT.
+int xy_dp_exit_allow(struct xy_dp *dp, uint32_t end, bool allowed);
 
 // --- sessions
 
@@ -267,6 +272,7 @@ enum xy_dp_route_kind {
 	XY_DP_ROUTE_ASK,      // wait for a better route (XY_DP_ASK); prefixes inside 200::/7 alone
 	// Sealed for a far node, whose own /64 says by whom: prefixes outside 200::/7.
 	XY_DP_ROUTE_FAR,
+	XY_DP_ROUTE_EXIT, // as HOST, for ends that may (xy_dp_exit_allow)
 };
 
 struct xy_dp_route {

@@ -23,6 +23,8 @@
 	X(NOT_FORWARDED, not_forwarded, "link-local or multicast destination: never forwarded")    \
 	X(HOP_LIMIT, hop_limit, "hop limit reached zero")                                          \
 	X(NO_ROUTE, no_route, "no route to the destination")                                       \
+	X(EXIT_NOT_ALLOWED, exit_not_allowed,                                                      \
+	  "for the Internet by this exit, from whom `exit_for` does not name")                     \
 	X(SAME_PEER, same_peer, "would go back to the peer that it came from")                     \
 	X(TOO_BIG, too_big, "larger than the next link can carry")                                 \
 	X(NO_SESSION, no_session, "no session with the next hop, and none came in time")           \

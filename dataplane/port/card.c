@@ -190,6 +190,13 @@ static void follow(struct xy_port *port)
 		c->ops->follow(c);
 }
 
+// Its frames go where the kernel's routes lead, which are asked with the mark.
+static int mark(struct xy_port *port, uint32_t mark)
+{
+	const struct xy_card *c = xy_card(port);
+	return c->kernel->ops->mark(c->kernel, mark);
+}
+
 // --- life
 
 static void close_port(struct xy_port *port)
@@ -204,6 +211,7 @@ static const struct xy_port_ops ops = {.driver = "card",
 				       .info = info,
 				       .addresses = addresses,
 				       .follow = follow,
+				       .mark = mark,
 				       .close = close_port};
 
 int xy_card_port_make(struct xy_dp *dp, struct xy_card *card, const struct xy_dp_port_config *cfg,

@@ -26,7 +26,8 @@ struct xy_port_ops {
 	void (*info)(const struct xy_port *port, struct xy_dp_port_info *out);
 	int (*addresses)(struct xy_port *port, const struct xy_addr *addr, unsigned count);
 	void (*follow)(struct xy_port *port);
-	void (*close)(struct xy_port *port); // no worker can see it any more
+	int (*mark)(struct xy_port *port, uint32_t mark); // of what it sends, from now on
+	void (*close)(struct xy_port *port);		  // no worker can see it any more
 };
 
 struct xy_port_counters { // per worker, one line: workers rw (own), control ro

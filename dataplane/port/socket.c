@@ -256,11 +256,22 @@ static void info(const struct xy_port *port, struct xy_dp_port_info *out)
 	out->rx_missed += xy_port_socket_missed(port);
 }
 
+static int mark(struct xy_port *port, uint32_t mark)
+{
+	int r = 0;
+	for (unsigned i = 0; i < port->workers; i++) {
+		int e = set_number(xy_socket_queue(port, i)->fd, SOL_SOCKET, SO_MARK, (int)mark);
+		r = e ? e : r;
+	}
+	return r;
+}
+
 static const struct xy_port_ops ops = {
 	.driver = "socket",
 	.rx_burst_rcu = xy_socket_rx_burst_rcu,
 	.tx_burst_rcu = xy_socket_tx_burst_rcu,
 	.info = info,
+	.mark = mark,
 	.close = socket_close,
 };
 

@@ -242,6 +242,14 @@ int xy_dp_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *pr
 	return 0;
 }
 
+int xy_dp_exit_allow(struct xy_dp *dp, uint32_t end, bool allowed)
+{
+	if (end >= FAKE_PEERS || !dp->peer[end].there)
+		return -ENOENT;
+	dp->peer[end].exits = allowed;
+	return 0;
+}
+
 int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg)
 {
 	if (peer >= FAKE_PEERS)

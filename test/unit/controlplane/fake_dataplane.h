@@ -27,6 +27,7 @@ struct fake_peer { // or far node: their numbers are of one kind
 	struct xy_dp_peer cfg;
 	struct xy_dp_far far;
 	unsigned accepts, accepts_told;
+	bool exits;
 	struct xy_prefix accept[FAKE_ACCEPTS];
 	unsigned sessions; // taken
 	xy_nsec left;	   // a far node: when

@@ -408,6 +408,39 @@ static void test_accepts(void)
 	CU_ASSERT(!xy_accepts_rcu(dp, K, &inside)); // it went with the node
 }
 
+// Out of the mesh go only those that may, and each is told.
+static void test_exit(void)
+{
+	static const struct xy_addr net = {.b = {0x20, 0x01, 0x0d, 0xb8, 9, [15] = 1}};
+	const struct xy_addr all = {0};
+	uint64_t prohibited = drops(XY_DROP_EXIT_NOT_ALLOWED), down = drops(XY_DROP_HOST_DOWN);
+	begin();
+	route(&all, 0, XY_DP_ROUTE_EXIT, 0);
+	xy_dp_route_commit(dp);
+	k_feed(NODE_B, packet(&in_k, &net, 64, 100)); // far, and of a link
+	feed_from(NODE_A, &at_a, &net, 100, 1);
+	CU_ASSERT_EQUAL(run(), 2); // two errors, for K and A
+	CU_ASSERT_EQUAL(drops(XY_DROP_EXIT_NOT_ALLOWED), prohibited + 2);
+	settle();
+	CU_ASSERT_EQUAL(xy_dp_exit_allow(dp, K, true), 0);
+	CU_ASSERT_EQUAL(xy_dp_exit_allow(dp, NODE_A, true), 0);
+	CU_ASSERT_EQUAL(xy_dp_exit_allow(dp, K + 1, true), -ENOENT);
+	k_feed(NODE_B, packet(&in_k, &net, 64, 100));
+	feed_from(NODE_A, &at_a, &net, 100, 1);
+	run(); // there is no interface here
+	CU_ASSERT_EQUAL(drops(XY_DROP_HOST_DOWN), down + 2);
+	CU_ASSERT_EQUAL(drops(XY_DROP_EXIT_NOT_ALLOWED), prohibited + 2);
+	settle();
+	CU_ASSERT_EQUAL(xy_dp_exit_allow(dp, K, false), 0);
+	k_feed(NODE_B, packet(&in_k, &net, 64, 100));
+	CU_ASSERT_EQUAL(run(), 1);
+	CU_ASSERT_EQUAL(drops(XY_DROP_EXIT_NOT_ALLOWED), prohibited + 3);
+	settle();
+	CU_ASSERT_EQUAL(xy_dp_exit_allow(dp, NODE_A, false), 0);
+	unroute(&all, 0);
+	end();
+}
+
 // A keepalive, the window of another worker, a first packet, a session that was used up.
 static void test_session(void)
 {
@@ -1074,7 +1107,8 @@ XY_UNIT_MAIN("graph_e2e", {"create", test_create, .always = true}, {"sealed", te
 	     {"what shows outside", test_outside}, {"no session yet", test_meet},
 	     {"opened", test_opened}, {"refused", test_refused},
 	     {"another's errors", test_others_errors}, {"accepted sources", test_accepts},
-	     {"sessions", test_session}, {"sessions of before", test_lost},
+	     {"who may go out", test_exit}, {"sessions", test_session},
+	     {"sessions of before", test_lost},
 	     {"handshakes", test_handshakes}, {"errors", test_errors}, {"no oracle", test_oracle},
 	     {"for nodes alone", test_for_nodes_alone}, {"a leaf's errors", test_leafs_errors},
 	     {"a relay's errors", test_relays_errors}, {"a narrow first link", test_narrow_link},
