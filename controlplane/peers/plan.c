@@ -132,6 +132,19 @@ static void route_look(const struct look *k, const struct xy_config_route *r)
 		    xy_prefix_str(&r->prefix, text));
 }
 
+static void exit_look(const struct look *k)
+{
+	struct xy_config *c = k->c;
+	if (c->exit.used && is_own_key(&c->exit.key, k->id))
+		say(k, &c->errors, c->exit.line,
+		    "exit: this is our own key; name another node, or write \"offer\"");
+	for (unsigned i = 0; i < c->exit.user_count; i++)
+		if (is_own_key(&c->exit.users[i], k->id))
+			say(k, &c->errors, c->exit.line,
+			    "exit_for: one of them is our own key; this host needs no exit to go "
+			    "out here. Remove it");
+}
+
 void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identity *id)
 {
 	const struct look k = {path, c, id, xy_key_prefix(&id->x25519)};
@@ -151,10 +164,12 @@ void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identit
 	for (unsigned i = 0; i < c->route_count; i++)
 		route_look(&k, &c->routes[i]);
 	for (unsigned i = 0; i < c->routing.accept_count; i++)
-		if (is_own_key(&c->routing.accept[i].key, id))
+		if (is_own_key(&c->routing.accept[i].key, id) &&
+		    c->routing.accept[i].line != c->exit.line)
 			say(&k, &c->errors, c->routing.accept[i].line,
 			    "routing.accept: this is our own key; what this node has stands in "
 			    "routing.announce");
+	exit_look(&k);
 }
 
 static void log_all(const struct xy_config_notes *n, enum xy_log_level level, const char *before,

@@ -65,6 +65,12 @@ static inline bool xy_prefix_is_v4(const struct xy_prefix *p)
 	return p->len >= 96 && xy_addr_is_v4(&p->addr);
 }
 
+// ::/0 or 0.0.0.0/0
+static inline bool xy_prefix_is_default(const struct xy_prefix *p)
+{
+	return p->len == (xy_prefix_is_v4(p) ? 96 : 0);
+}
+
 struct xy_addr xy_addr_from_v4(uint32_t host_order);
 bool xy_addr_is_multicast(const struct xy_addr *a);   // ff00::/8, 224.0.0.0/4, 255.255.255.255
 bool xy_addr_is_unspecified(const struct xy_addr *a); // :: or 0.0.0.0

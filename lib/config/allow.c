@@ -110,7 +110,7 @@ int xy_config_allow_read(struct xy_config_reader *r, const config_setting_t *s,
 
 // --- from whom
 
-static int peer_called(const struct xy_config *c, const char *name)
+int xy_config_peer_called(const struct xy_config *c, const char *name)
 {
 	for (unsigned i = 0; i < c->peer_count; i++)
 		if (strcmp(c->peers[i].name, name) == 0)
@@ -118,7 +118,7 @@ static int peer_called(const struct xy_config *c, const char *name)
 	return -1;
 }
 
-static int peer_with(const struct xy_config *c, const struct xy_key *key)
+int xy_config_peer_with(const struct xy_config *c, const struct xy_key *key)
 {
 	for (unsigned i = 0; i < c->peer_count; i++)
 		if (memcmp(&c->peers[i].key, key, sizeof(*key)) == 0)
@@ -139,9 +139,9 @@ static int from_read(struct xy_config_reader *r, const config_setting_t *s,
 	const char *v = s->value.sval;
 	struct xy_err why;
 	struct xy_key key;
-	int peer = peer_called(r->c, v);
+	int peer = xy_config_peer_called(r->c, v);
 	if (peer < 0 && !xy_key_parse(v, &key, &why) && !xy_key_is_zero(&key)) {
-		peer = peer_with(r->c, &key);
+		peer = xy_config_peer_with(r->c, &key);
 		a->from = XY_FROM_PREFIX;
 		a->prefix = xy_key_prefix(&key);
 	} else if (peer < 0 && strchr(v, '/') && strlen(v) < XY_PREFIX_STRLEN) {

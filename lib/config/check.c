@@ -388,5 +388,6 @@ void xy_config_check(struct xy_config_reader *r, const config_setting_t *root)
 	check_routes(r, root, routes ? routes : root);
 	check_route_keys(r, routes);
 	xy_config_allow_check(r, root);
+	xy_config_exit_check(r, root);
 	check_prefixes(r, root, peers, routes);
 }

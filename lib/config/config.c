@@ -50,6 +50,7 @@ void xy_config_free(struct xy_config *c)
 	free(c->allow.v);
 	free(c->routing.announce.v);
 	free(c->routing.accept);
+	free(c->exit.users);
 	if (c->peers)
 		sodium_memzero(c->peers, c->peer_count * sizeof(*c->peers));
 	free(c->peers);

@@ -23,7 +23,8 @@ enum {
 	XY_CONFIG_INTERFACES = 16, // that nodes are looked for on
 	XY_CONFIG_NOTES = 32,	   // errors, and warnings, that are said of one file
 	XY_CONFIG_OPEN_PEERS = 256,
-	XY_CONFIG_ALLOW = 256, // entries of host.allow
+	XY_CONFIG_ALLOW = 256,	// entries of host.allow
+	XY_CONFIG_USERS = 1024, // of our exit
 };
 
 #define XY_PORT_DEFAULT 51820
@@ -178,6 +179,18 @@ struct xy_config {
 		char name[XY_NAME_LEN + 1]; // default none
 		bool neighbours, version;   // false
 	} node_info;
+	// Traffic to all of the world. What follows stands in routing.announce (offer) and
+	// routing.accept (used) as if it were written there.
+	struct {
+		bool offer;	     // by this host, for
+		bool all;	     // every node, or
+		unsigned user_count; // these
+		struct xy_key *users;
+		bool used; // of another node, for this host
+		struct xy_key key;
+		char name[64]; // it, as it was written
+		int line;
+	} exit;
 
 	enum xy_config_peering peering;
 	uint32_t max_open_peers; // XY_CONFIG_OPEN_PEERS

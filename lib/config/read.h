@@ -63,6 +63,13 @@ int xy_config_allow_port(struct xy_config_reader *r, const config_setting_t *s,
 void xy_config_allow_check(struct xy_config_reader *r, const config_setting_t *root);
 void xy_config_allow_weigh(struct xy_config_reader *r, const config_setting_t *root);
 
+int xy_config_peer_called(const struct xy_config *c, const char *name); // -1: nobody
+int xy_config_peer_with(const struct xy_config *c, const struct xy_key *key);
+
+// exit.c: what exit and exit_for say is looked up once all peers are known.
+void xy_config_exit_check(struct xy_config_reader *r, const config_setting_t *root);
+void xy_config_exit_weigh(struct xy_config_reader *r, const config_setting_t *root);
+
 // check.c: what no key can say by itself.
 void xy_config_check(struct xy_config_reader *r, const config_setting_t *root);
 

@@ -847,6 +847,13 @@ static const struct xy_config_key root_keys[] = {
 	 .help = "The socket that what changes the node goes by (`xylem set`, `peer`, `reload`)."},
 	{.name = "routing", .type = XY_CONFIG_GROUP, .group = &routing_group,
 	 .help = "Babel, which finds the way to every node."},
+	// both stored by exit.c, once all peers are known
+	{.name = "exit", .type = XY_CONFIG_STRING, .def = "\"\"", .sample = "\"relay\"",
+	 .help = "By whom this host's traffic to the Internet goes: a peer's name or a node's public "
+		 "key; \"offer\": others' goes by this host."},
+	{.name = "exit_for", .type = XY_CONFIG_STRINGS, .alternative = true, .def = "[ ]",
+	 .sample = "[ \"relay\" ]",
+	 .help = "With exit = \"offer\", for whom: peers' names, nodes' public keys, or \"all\"."},
 	{.name = "peering", .type = XY_CONFIG_STRING, .choices = peering_choices,
 	 .def = "\"closed\"", ROOT(peering),
 	 .help = "closed: links with the peers below only; open: with every node that asks."},

@@ -217,7 +217,9 @@ static void weigh_announced(struct xy_config_reader *r, const config_setting_t *
 {
 	const struct xy_config_prefixes *own = &r->c->routing.announce;
 	for (unsigned i = 0; i < own->count; i++) {
-		const config_setting_t *s = config_setting_get_elem(announce, i);
+		const config_setting_t *s = announce ? config_setting_get_elem(announce, i) : NULL;
+		if (!s) // an exit's, which nobody wrote
+			continue;
 		if (!leads_on(r->c, &own->v[i]) && !tells_nobody(r->c))
 			xy_config_warn(r, s,
 				       "what comes for it is dropped: no leaf has it in its "
@@ -255,7 +257,7 @@ static void weigh_accepted(struct xy_config_reader *r, const config_setting_t *a
 	if (all && n)
 		qsort(all, n, sizeof(const void *), by_mapping_and_place);
 	for (unsigned i = 1; all && i < n; i++)
-		if (by_mapping(&all[i - 1], &all[i]) == 0)
+		if (by_mapping(&all[i - 1], &all[i]) == 0 && accept) // else it is an exit's
 			warn_off(r,
 				 config_setting_get_elem(accept,
 							 (unsigned)(all[i] - r->c->routing.accept)),
@@ -353,4 +355,5 @@ void xy_config_weigh(struct xy_config_reader *r, const config_setting_t *root)
 	weigh_routes(r, xy_config_member(root, "routes"));
 	weigh_limits(r, root);
 	xy_config_allow_weigh(r, root);
+	xy_config_exit_weigh(r, root);
 }

@@ -382,6 +382,34 @@ static const struct {
 	{"host = { name = \"x*\"; };", "1: host.name: ", "set allow = \"all\""},
 	/*128*/ {"host = { name = \"x*\"; allow = \"all\"; };", NULL, NULL},
 	/*129*/ {"tun = false; host = { name = \"x*\"; };", NULL, NULL},
+	/*130*/ {"exit = \"a\"; peers = ( " P1 " );", NULL, NULL},
+	/*131*/ {"exit = \"" K2 "\"; peers = ( " P1 " );", NULL, NULL},
+	/*132*/
+	{"exit = \"offer\"; exit_for = [ \"a\", \"" K2 "\" ]; peers = ( " P1 " );", NULL, NULL},
+	/*133*/ {"exit = \"offer\"; exit_for = [ \"all\" ];", NULL, NULL},
+	/*134*/ {"exit = \"\";", NULL, NULL},
+	/*135*/
+	{"peers = ( " P1 " );\nexit = \"c\";",
+	 "2: exit: ", "\"c\" is nobody: no peer has that name"},
+	/*136*/
+	{"peers = ( " P1 ", " L2 " );\nexit = \"b\";", "2: exit: ", "\"b\" is a leaf"},
+	/*137*/
+	{"peers = ( " P1 ", " L2 " );\nexit = \"" K2 "\";", "2: exit: ", "\"b\" is a leaf"},
+	/*138*/
+	{"peers = ( { name = \"a\"; endpoint = \"h:1\"; } );\nexit = \"a\";",
+	 "2: exit: ", "the key of peer a is not in this file"},
+	/*139*/ {"exit = \"offer\";", "1: exit: ", "says not for whom; add exit_for"},
+	/*140*/ {"exit = \"offer\"; exit_for = [ ];", "1: exit: ", "says not for whom"},
+	/*141*/
+	{"exit = \"offer\";\nexit_for = [ \"x\" ];", "2: exit_for.[0]: ", "\"x\" is nobody"},
+	/*142*/ {"tun = false; exit = \"" K1 "\";", "1: exit: ", "needs this host's interface"},
+	/*143*/
+	{"tun = false; exit = \"offer\"; exit_for = [ \"all\" ];",
+	 "1: exit: ", "needs this host's interface"},
+	/*144*/
+	{"routing = { stub = true; }; peers = ( { name = \"a\"; key = \"" K1
+	 "\"; relay = true; } ); exit = \"a\";",
+	 "1: exit: ", "this node is a stub"},
 };
 
 static void parse(const char *text, struct xy_config *c)
@@ -498,6 +526,26 @@ static const struct {
 	 {"2: routing.announce.[1]: has no effect: it stands",
 	  "4: routing.accept.[1]: has no effect: the same key"}},
 	{"max_sessions = 16;\npeers = ( " P1 " );", 0, {0}},
+	{"peers = ( " P1 " );\nexit = \"a\";",
+	 1,
+	 {"2: exit: no IPv4 goes by it, and none past it"}},
+	{"peers = ( " P1 " ); host = { addresses = [ \"10.77.0.2/32\" ]; };\nexit = \"a\";",
+	 1,
+	 {"2: exit: no answer to IPv4 comes back by it: 10.77.0.2 is not announced; add "
+	  "\"10.77.0.2/32\""}},
+	{"peers = ( " P1 " ); host = { addresses = [ \"10.77.0.2/32\" ]; };\n"
+	 "routing = { announce = [ \"10.77.0.0/24\" ]; }; exit = \"a\";",
+	 0,
+	 {0}},
+	{"peers = ( " P1 " );\nexit_for = [ \"a\" ];", 1, {"2: exit_for: has no effect"}},
+	{"peers = ( " P1 ", " L2 " ); exit = \"offer\";\nexit_for = [ \"b\",\n\"all\",\n\"a\" ];",
+	 1,
+	 {"4: exit_for.[2]: it gets IPv6 alone"}},
+	{"peers = ( " P1 " ); exit = \"offer\"; exit_for = [ \"a\" ];\n"
+	 "routing = { announce = [ \"::/0\" ]; accept = ( { key = \"" K1
+	 "\"; prefix = \"10.77.0.2/32\"; } ); };",
+	 0,
+	 {0}},
 	{"tun = false;\nhost = { allow = ( \"tcp/22\" ); };",
 	 1,
 	 {"2: host.allow: has no effect: tun = false"}},
@@ -985,6 +1033,39 @@ static void test_load(void)
 	CU_ASSERT(xy_config_load("/tmp", &c, &err) == -EISDIR);
 }
 
+static bool is_default(const struct xy_prefix *p, bool v4)
+{
+	return xy_prefix_is_default(p) && xy_prefix_is_v4(p) == v4;
+}
+
+// An exit stands where the user would have written what it means.
+static void test_exit(void)
+{
+	struct xy_config c;
+	parse("routing = { accept = ( { key = \"" K2 "\"; prefix = \"10.0.0.0/8\"; } ); };\n"
+	      "exit = \"a\"; peers = ( " P1 " );",
+	      &c);
+	CU_ASSERT(c.exit.used && !c.exit.offer && c.exit.line == 2);
+	CU_ASSERT(strcmp(c.exit.name, "a") == 0);
+	CU_ASSERT_EQUAL_FATAL(c.routing.accept_count, 3);
+	for (unsigned i = 1; i < 3; i++) {
+		const struct xy_config_accept *a = &c.routing.accept[i];
+		CU_ASSERT(memcmp(&a->key, &c.peers[0].key, sizeof(a->key)) == 0 && a->line == 2);
+		CU_ASSERT(is_default(&a->prefix, i == 2));
+	}
+	xy_config_free(&c);
+	parse("exit = \"offer\"; exit_for = [ \"" K2 "\", \"a\" ]; peers = ( " P1 " );", &c);
+	CU_ASSERT(c.exit.offer && !c.exit.used && !c.exit.all);
+	CU_ASSERT_FATAL(c.exit.user_count == 2 && c.routing.announce.count == 2);
+	CU_ASSERT(memcmp(&c.exit.users[1], &c.peers[0].key, sizeof(struct xy_key)) == 0);
+	CU_ASSERT(is_default(&c.routing.announce.v[0], false) &&
+		  is_default(&c.routing.announce.v[1], true));
+	xy_config_free(&c);
+	parse("exit = \"offer\"; exit_for = [ \"all\" ];", &c);
+	CU_ASSERT(c.exit.all && c.exit.user_count == 0);
+	xy_config_free(&c);
+}
+
 // A FIFO that nobody writes to must not hold the start, nor a helper at a reload.
 static void test_fifo(void)
 {
@@ -1020,7 +1101,7 @@ XY_UNIT_MAIN("config", {"texts, each with its error", test_table},
 	     {"every text cut at every length", test_cut}, {"values arrive", test_values},
 	     {"ports on cards", test_cards},
 	     {"documented defaults are the defaults", test_defaults},
-	     {"what routing is told", test_routing},
+	     {"what routing is told", test_routing}, {"exits", test_exit},
 	     {"the example parses, commented and not", test_example},
 	     {"files: missing, readable by everyone", test_load}, {"a FIFO for a file", test_fifo},
 	     {"a zero byte", test_nul})
