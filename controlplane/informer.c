@@ -48,7 +48,7 @@ static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route 
 		return;
 	out->prefix = r->prefix;
 	out->source = xy_route_source_text[r->source];
-	if (r->route.kind == XY_DP_ROUTE_HOST)
+	if (r->route.kind == XY_DP_ROUTE_HOST || r->route.kind == XY_DP_ROUTE_EXIT)
 		out->result = XY_NODEINFO_HERE;
 	out->asks = r->route.kind == XY_DP_ROUTE_ASK;
 	if (r->route.kind == XY_DP_ROUTE_PEER)

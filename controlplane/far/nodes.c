@@ -215,6 +215,7 @@ void xy_far_accepts_tell(struct xy_fars *f, struct xy_far_node *n)
 {
 	const struct xy_prefix *prefix;
 	unsigned count = xy_accepts_of(f->cfg.accepts, &n->key, &prefix);
+	xy_dp_exit_allow(f->cfg.dp, n->number, xy_accepts_exits(f->cfg.accepts, &n->key));
 	int r = xy_dp_accepts_set(f->cfg.dp, n->number, prefix, count);
 	if (r) // what was is wider, maybe; nothing needs no memory
 		xy_dp_accepts_set(f->cfg.dp, n->number, NULL, 0);

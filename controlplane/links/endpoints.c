@@ -70,6 +70,8 @@ int xy_link_accepts_tell(struct xy_links *l, struct xy_link *k)
 	unsigned n = 0;
 	if (!k->leaf && l->cfg.accepts)
 		n = xy_accepts_of(l->cfg.accepts, &k->key, &prefix);
+	xy_dp_exit_allow(l->dp, k->slot,
+			 l->cfg.accepts && xy_accepts_exits(l->cfg.accepts, &k->key));
 	int r = n || k->accepts ? xy_dp_accepts_set(l->dp, k->slot, prefix, n) : 0;
 	if (r) // what was is wider, maybe; nothing needs no memory
 		xy_dp_accepts_set(l->dp, k->slot, NULL, 0);

@@ -33,8 +33,10 @@ static bool announced_next(struct xy_links_apply *a, struct xy_rib_route *out)
 	if (a->at >= list->count)
 		return false;
 	out->source = XY_ROUTE_ANNOUNCED;
-	out->route.kind = XY_DP_ROUTE_HOST;
 	out->prefix = list->v[a->at++];
+	out->route.kind = a->plan->config.exit.offer && xy_prefix_is_default(&out->prefix)
+				  ? XY_DP_ROUTE_EXIT
+				  : XY_DP_ROUTE_HOST;
 	return true;
 }
 

@@ -48,6 +48,25 @@ static unsigned unique(struct one *v, unsigned n)
 	return kept;
 }
 
+static int by_key(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct xy_key));
+}
+
+static int users_make(const struct xy_config *c, struct xy_accepts *out)
+{
+	unsigned n = c->exit.offer ? c->exit.user_count : 0;
+	out->exit_key = calloc(n + 1u, sizeof(*out->exit_key));
+	if (!out->exit_key)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		out->exit_key[i] = c->exit.users[i];
+	qsort(out->exit_key, n, sizeof(*out->exit_key), by_key);
+	out->exit_count = n;
+	out->exit_all = c->exit.offer && c->exit.all;
+	return 0;
+}
+
 int xy_accepts_make(const struct xy_config *c, const struct xy_hs_remote *remote,
 		    struct xy_accepts *out)
 {
@@ -55,7 +74,7 @@ int xy_accepts_make(const struct xy_config *c, const struct xy_hs_remote *remote
 	struct one *v = calloc(most, sizeof(*v));
 	*out = (struct xy_accepts){.key = calloc(most, sizeof(*out->key)),
 				   .prefix = calloc(most, sizeof(*out->prefix))};
-	if (!v || !out->key || !out->prefix) {
+	if (!v || !out->key || !out->prefix || users_make(c, out)) {
 		free(v);
 		xy_accepts_free(out);
 		return -ENOMEM;
@@ -75,6 +94,7 @@ void xy_accepts_free(struct xy_accepts *a)
 {
 	free(a->key);
 	free(a->prefix);
+	free(a->exit_key);
 	*a = (struct xy_accepts){0};
 }
 
@@ -91,6 +111,12 @@ static unsigned bound(const struct xy_accepts *a, const struct xy_key *key, bool
 			to = mid;
 	}
 	return from;
+}
+
+bool xy_accepts_exits(const struct xy_accepts *a, const struct xy_key *key)
+{
+	return a->exit_all || (a->exit_count && bsearch(key, a->exit_key, a->exit_count,
+							sizeof(*a->exit_key), by_key));
 }
 
 unsigned xy_accepts_of(const struct xy_accepts *a, const struct xy_key *key,

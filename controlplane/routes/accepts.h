@@ -12,6 +12,9 @@ struct xy_accepts {
 	unsigned count;
 	struct xy_key *key;	  // [count] in order
 	struct xy_prefix *prefix; // [count] theirs
+	bool exit_all;		  // our exit is for everybody, or
+	unsigned exit_count;
+	struct xy_key *exit_key; // [exit_count] in order: for these
 };
 
 // remote: of the config's peers, [peer_count]. One whose key is not known yet (zeros) brings
@@ -19,6 +22,7 @@ struct xy_accepts {
 int xy_accepts_make(const struct xy_config *c, const struct xy_hs_remote *remote,
 		    struct xy_accepts *out);
 void xy_accepts_free(struct xy_accepts *a);
+bool xy_accepts_exits(const struct xy_accepts *a, const struct xy_key *key); // may it use our exit?
 // How many prefixes of a key, from *prefix on; they are a's.
 unsigned xy_accepts_of(const struct xy_accepts *a, const struct xy_key *key,
 		       const struct xy_prefix **prefix);

@@ -804,7 +804,14 @@ static void test_accepts(void)
 		  xy_prefix_parse("10.1.0.0/16", &accept[2].prefix) == 0 &&
 		  xy_prefix_parse("::/0", &route[0].prefix) == 0 &&
 		  xy_prefix_parse("10.2.0.0/16", &route[1].prefix) == 0);
+	struct xy_key users[] = {D->id.x25519, B->id.x25519};
+	c.exit.offer = true;
+	c.exit.users = users;
+	c.exit.user_count = 2;
 	CU_ASSERT_FATAL(xy_accepts_make(&c, remote, &A->accepts) == 0);
+	CU_ASSERT(xy_accepts_exits(&A->accepts, &B->id.x25519) &&
+		  xy_accepts_exits(&A->accepts, &D->id.x25519) &&
+		  !xy_accepts_exits(&A->accepts, &C->id.x25519));
 	CU_ASSERT_EQUAL(A->accepts.count, 4); // one stands twice
 	CU_ASSERT(xy_accepts_of(&A->accepts, &B->id.x25519, &prefix) == 2 &&
 		  xy_prefix_eq(&prefix[0], &accept[2].prefix) &&
@@ -815,12 +822,14 @@ static void test_accepts(void)
 	run_for(XY_SEC);
 	const struct fake_peer *told = &A->dp.peer[far_of(A, B)->number];
 	CU_ASSERT(told->accepts == 2 && xy_prefix_eq(&told->accept[1], &accept[0].prefix));
+	CU_ASSERT(told->exits);
+	c.exit.user_count = 1;
 	xy_accepts_free(&A->accepts); // and with another config
 	c.route_count = c.routing.accept_count = 1;
 	CU_ASSERT_FATAL(xy_accepts_make(&c, remote, &A->accepts) == 0);
 	xy_fars_accepts_changed(A->fars);
 	run_for(XY_SEC);
-	CU_ASSERT(told->accepts == 1 && told->accepts_told == 2);
+	CU_ASSERT(told->accepts == 1 && told->accepts_told == 2 && !told->exits);
 	A->dp.no_memory = true; // what is not accepted any more must not stay
 	xy_fars_accepts_changed(A->fars);
 	run_for(XY_SEC);

@@ -2300,8 +2300,9 @@ static void test_accepts(void)
 	snprintf(text, sizeof(text),
 		 "peers = ( { name = \"peer\"; key = \"%s\"; " TO_B "}, " LEAF " );\n"
 		 "routes = ( { prefix = \"10.9.0.0/16\"; peer = \"peer\"; } );\n"
-		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.8.0.0/16\"; } ); };",
-		 B->key, C->key, "\"10.1.0.5/32\"", B->key);
+		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.8.0.0/16\"; } ); };\n"
+		 "exit = \"offer\"; exit_for = [ \"peer\", \"%s\" ];",
+		 B->key, C->key, "\"10.1.0.5/32\"", B->key, C->key);
 	struct xy_config config;
 	struct xy_hs_remote remote[2] = {0};
 	memcpy(remote[0].pk, B->id.x25519.b, sizeof(remote[0].pk));
@@ -2311,16 +2312,18 @@ static void test_accepts(void)
 	uint32_t slot;
 	CU_ASSERT(xy_links_slot(A->links, &B->id.x25519, &slot) == 0);
 	peer = &A->dp.peer[slot];
-	CU_ASSERT(xy_addr_eq(&peer->cfg.node, &B->id.addr) && peer->accepts == 2);
+	CU_ASSERT(xy_addr_eq(&peer->cfg.node, &B->id.addr) && peer->accepts == 2 && peer->exits);
 	CU_ASSERT(xy_links_slot(A->links, &C->id.x25519, &slot) == 0);
 	CU_ASSERT(xy_addr_is_unspecified(&A->dp.peer[slot].cfg.node));
-	CU_ASSERT_EQUAL(A->dp.peer[slot].accepts_told, 0);
+	CU_ASSERT(A->dp.peer[slot].accepts_told == 0 && A->dp.peer[slot].exits); // a leaf may, too
+	CU_ASSERT_EQUAL(xy_rib_best(&A->rib, &(struct xy_prefix){.len = 0})->route.kind,
+			XY_DP_ROUTE_EXIT);
 	// Another config: the peer stays, and may send from nothing else.
 	xy_accepts_free(&A->accepts);
 	snprintf(text, sizeof(text), "peers = ( { name = \"peer\"; key = \"%s\"; " TO_B "} );",
 		 B->key);
 	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
-	CU_ASSERT_EQUAL(peer->accepts, 0);
+	CU_ASSERT(peer->accepts == 0 && !peer->exits);
 	unsigned told = peer->accepts_told;
 	CU_ASSERT_EQUAL(apply(A, text, &err), 0);
 	CU_ASSERT_EQUAL(peer->accepts_told, told);
