@@ -31,6 +31,7 @@
 #include <uv.h>
 
 struct json_t;
+struct xy_exits;
 struct xy_hostroutes;
 struct xy_inbound;
 struct xy_interface;
@@ -106,6 +107,7 @@ struct xy_daemon {
 	struct xy_hostroutes *hostroutes;
 	struct xy_restore *restore;
 	struct xy_inbound *inbound;
+	struct xy_exits *exits;
 	struct xy_hostqueue hostqueue;
 
 	// loop

@@ -67,11 +67,6 @@ int xy_hostroutes_own_add(struct xy_daemon *d, struct xy_err *err)
 
 // --- the kernel's routes for what lies outside 200::/7
 
-static bool is_default(const struct xy_prefix *p)
-{
-	return p->len == (xy_prefix_is_v4(p) ? 96 : 0);
-}
-
 // Its place among those withheld; count: it is none.
 static unsigned withheld(const struct xy_daemon *d, const struct xy_prefix *p)
 {
@@ -92,7 +87,7 @@ static bool is_in_mesh(const struct xy_daemon *d, const struct xy_prefix *p)
 // A default route would take the underlay with it: that step is the user's.
 static bool is_for_kernel(const struct xy_daemon *d, const struct xy_rib_route *r)
 {
-	return r && r->route.kind == XY_DP_ROUTE_PEER && !is_default(&r->prefix) &&
+	return r && r->route.kind == XY_DP_ROUTE_PEER && !xy_prefix_is_default(&r->prefix) &&
 	       !is_in_mesh(d, &r->prefix) &&
 	       withheld(d, &r->prefix) == d->hostroutes->withheld.count;
 }
@@ -108,10 +103,11 @@ bool xy_hostroutes_wants(const struct xy_daemon *d, const struct xy_prefix *p)
 static void say_default(const struct xy_daemon *d, const struct xy_rib_route *r)
 {
 	char text[XY_PREFIX_STRLEN];
-	if (r && r->route.kind == XY_DP_ROUTE_PEER && is_default(&r->prefix))
+	if (r && r->route.kind == XY_DP_ROUTE_PEER && xy_prefix_is_default(&r->prefix) &&
+	    !d->plan.config.exit.used)
 		xy_log_warn("%s: route %s is not put into the kernel, since the underlay would go "
-			    "with it: this host's own packets do not use it; docs/operating.md "
-			    "says how they can",
+			    "with it: this host's own packets do not use it; exit in the config, "
+			    "naming the node that has it, lets them",
 			    xy_interface_name(d), xy_prefix_str(&r->prefix, text));
 }
 
@@ -119,7 +115,7 @@ bool xy_hostroutes_default_left(const struct xy_daemon *d)
 {
 	static const struct xy_prefix all[] = {{.len = 0},
 					       {.addr.b = {[10] = 0xff, [11] = 0xff}, .len = 96}};
-	for (unsigned i = 0; xy_interface_is_open(d) && i < 2; i++) {
+	for (unsigned i = 0; xy_interface_is_open(d) && !d->plan.config.exit.used && i < 2; i++) {
 		const struct xy_rib_route *r = xy_rib_best(&d->rib, &all[i]);
 		if (r && r->route.kind == XY_DP_ROUTE_PEER)
 			return true;

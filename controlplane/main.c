@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "cores.h"
 #include "discovery.h"
+#include "exits.h"
 #include "hostside.h"
 #include "inbound.h"
 #include "interface.h"
@@ -46,7 +47,8 @@ static const char usage[] =
 	"      --peer [KEY@]HOST:PORT\n"
 	"                     one more peer; without its key it is asked for, and pinned\n"
 	"      --autoconf     find nodes on the LAN, and be found\n"
-	"      --check        check config and key, print the rules of host.allow, touch nothing\n"
+	"      --check        check config and key, print the rules of host.allow and what an\n"
+	"                     exit needs, touch nothing\n"
 	"      --no-tun       no host interface: relay only, needs no privileges\n"
 	"      --version\n"
 	"      --help\n";
@@ -309,6 +311,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_netlink_open(&d->netlink, err);
 	r = r ? r : dataplane_up(d, err);
 	r = r ? r : xy_ports_open(d, err);
+	r = r ? r : xy_exits_up(d, err);
 	r = r ? r : xy_pool_open(d, err);
 	r = r ? r : exchanges_up(d, err);
 	r = r ? r : routes_up(d, err);
@@ -319,6 +322,8 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_informer_up(d, err);
 	r = r ? r : xy_inbound_up(d, err);
 	r = r ? r : xy_hostside_up(d, err);
+	if (!r)
+		xy_exits_begin(d);
 	r = r ? r : xy_seats_take(d, err);
 	r = r ? r : xy_steering_open(d, err);
 	return r ? r : xy_dp_start(d->dp, err);
@@ -331,6 +336,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_steering_close(d);
 	xy_seats_leave(d);
 	xy_restore_close(d);
+	xy_exits_down(d);
 	xy_hostside_down(d);
 	xy_inbound_down(d);
 	xy_memory_close(d);
@@ -419,6 +425,7 @@ static void print_rules(const struct xy_daemon *d)
 		if (xy_policy_waits(&of, i))
 			printf("# %s from %s: when its key is known\n",
 			       xy_policy_port_str(c, i, port), xy_policy_from_str(c, i, from));
+	xy_exits_print(stdout, c, c->host.name);
 	fputs(text ? text : "# host.allow is \"all\": no rules\n", stdout);
 	free(text);
 }

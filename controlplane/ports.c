@@ -374,6 +374,18 @@ static void on_netlink(uv_poll_t *poll, int status, int events)
 	xy_loop_end(&d->loop, &d->seat[XY_SEAT_KERNEL]);
 }
 
+int xy_ports_mark(struct xy_daemon *d, uint32_t mark)
+{
+	struct xy_underlay *u = &d->ports->ways.underlay;
+	if (d->plan.config.fwmark || mark == u->fwmark)
+		return 0;
+	int r = xy_dp_ports_mark(d->dp, mark);
+	if (!r)
+		u->fwmark = mark;
+	ask_again(d);
+	return r;
+}
+
 void xy_ports_mtu_told(struct xy_daemon *d)
 {
 	d->ports->mtu_stale = true;

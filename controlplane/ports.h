@@ -28,3 +28,6 @@ bool xy_ports_waiting(const struct xy_daemon *d, unsigned i, char *to, size_t si
 void xy_ports_path(void *arg, struct xy_dp_peer *peer);
 // A link was told that its path MTU may be another: the host interface's may be, too.
 void xy_ports_mtu_told(struct xy_daemon *d);
+// The firewall mark of what links send, where the config says none; 0: none. It is asked anew by
+// which way that goes. -errno: not all of it is marked.
+int xy_ports_mark(struct xy_daemon *d, uint32_t mark);

@@ -3,6 +3,7 @@
 
 #include "cores.h"
 #include "daemon.h"
+#include "exits.h"
 #include "inbound.h"
 #include "interface.h"
 #include "memory.h"
@@ -185,6 +186,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accep
 	xy_sealing_apply(d);
 	xy_joiner_apply(d);
 	xy_inbound_update(d);
+	xy_exits_apply(d);
 	xy_links_apply_begin(d->links, &d->plan);
 }
 

@@ -2,6 +2,7 @@
 #include "restore.h"
 
 #include "daemon.h"
+#include "exits.h"
 #include "hostroutes.h"
 #include "hostside.h"
 #include "inbound.h"
@@ -53,6 +54,7 @@ static void on_change(void *arg, const struct nlmsghdr *h)
 	struct xy_daemon *d = arg;
 	struct xy_restore *r = d->restore;
 	struct xy_hostlink_event e = {.what = XY_HOSTLINK_NO_ADDRESS};
+	xy_exits_heard(d, h);
 	if (h)
 		xy_hostlink_event_read(h, xy_interface_index(d), &e);
 	switch (e.what) {
@@ -211,7 +213,8 @@ void xy_restore_run(struct xy_daemon *d)
 		if (is_up(d, &now))
 			put_back(d, &now);
 	}
-	xy_inbound_update(d); // it may have another name
+	xy_inbound_update(d);  // it may have another name
+	xy_exits_look_soon(d); // it may be another
 	fight_say(d, xy_now());
 }
 

@@ -2,6 +2,7 @@
 // Who works at the loop: a line for each part, and what wakes it beside deadlines.
 #include "daemon.h"
 #include "discovery.h"
+#include "exits.h"
 #include "hostroutes.h"
 #include "inbound.h"
 #include "join/join.h"
@@ -118,6 +119,7 @@ static xy_nsec kernel_deadline(void *arg, xy_nsec now)
 	const struct xy_daemon *d = arg;
 	xy_nsec at = xy_restore_deadline(d);
 	at = xy_inbound_deadline(d) < at ? xy_inbound_deadline(d) : at;
+	at = xy_exits_deadline(d) < at ? xy_exits_deadline(d) : at;
 	at = xy_ports_deadline(d) < at ? xy_ports_deadline(d) : at;
 	return xy_hostroutes_deadline(d) < at ? xy_hostroutes_deadline(d) : at;
 }
@@ -129,6 +131,8 @@ static void kernel_run(void *arg, xy_nsec now)
 		xy_restore_run(d);
 	if (xy_inbound_deadline(d) <= now)
 		xy_inbound_run(d);
+	if (xy_exits_deadline(d) <= now)
+		xy_exits_run(d);
 	if (xy_ports_deadline(d) <= now) // it leaves a pause, in which routes have their turn
 		xy_ports_run(d, now);
 	else if (xy_hostroutes_deadline(d) <= now)
@@ -227,6 +231,7 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_memory_note(d);
 	xy_ports_second(d);
 	xy_inbound_second(d);
+	xy_exits_second(d);
 	xy_discovery_second(d);
 	xy_tick_arm(t, may_rest(d, packets), xy_now(), xy_awake());
 }

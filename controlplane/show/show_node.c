@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the telemetry socket tells of the node itself, and what its operator should know.
 #include "daemon.h"
+#include "exits.h"
 #include "hostroutes.h"
 #include "inbound.h"
 #include "interface.h"
@@ -162,6 +163,7 @@ static json_t *warnings(const struct xy_daemon *d)
 	warn(list, xy_runsocket_missing(d), xy_runsocket_missing(d));
 	warn(list, xy_restore_trouble(d), xy_restore_trouble(d));
 	warn(list, xy_inbound_trouble(d), xy_inbound_trouble(d));
+	xy_exits_warnings(d, list);
 	return list;
 }
 
@@ -260,7 +262,7 @@ static int64_t refused_packets(const struct xy_daemon *d)
 static json_t *node_now(const struct xy_daemon *d)
 {
 	const struct xy_prefix prefix = xy_key_prefix(&d->id.x25519);
-	char policy[sizeof(struct xy_err) + 32];
+	char policy[sizeof(struct xy_err) + 32], exit[96];
 	struct xy_fields_node f = {.peering = peering_text[d->plan.config.peering],
 				   .state_folder = xy_state_folder(d->state),
 				   .pinned_keys = xy_state_pins(d->state),
@@ -271,7 +273,8 @@ static json_t *node_now(const struct xy_daemon *d)
 				   .waiting_for = waiting(d),
 				   .warnings = warnings(d),
 				   .policy = xy_inbound_word(d, policy, sizeof(policy)),
-				   .refused_packets = refused_packets(d)};
+				   .refused_packets = refused_packets(d),
+				   .exit = xy_exits_word(d, exit, sizeof(exit))};
 	fill_identity(&f, d, &prefix);
 	fill_counts(&f, d);
 	fill_lag(&f, d);

@@ -14,7 +14,8 @@ enum { WITHHELD_SHOWN = 16 };
 static const char *const kind_text[] = {[XY_DP_ROUTE_PEER] = "peer",
 					[XY_DP_ROUTE_HOST] = "host",
 					[XY_DP_ROUTE_REJECT] = "reject",
-					[XY_DP_ROUTE_ASK] = "ask"};
+					[XY_DP_ROUTE_ASK] = "ask",
+					[XY_DP_ROUTE_EXIT] = "exit"};
 
 static int64_t metric_of(uint16_t metric) // null: infinite
 {

@@ -58,7 +58,9 @@
 	  "what the mesh may reach of this host: `deny`, `deny but N rules`, "       \
 	  "`all open`, `no host interface`, or `not enforced:` and why")             \
 	X(refused_packets, COUNT, COUNTER, 34,                                       \
-	  "by it, since its rules were made; null: there are none")
+	  "by it, since its rules were made; null: there are none")                  \
+	X(exit, TEXT, INFO, 38,                                                      \
+	  "`by` whom this host's traffic to the Internet goes, `offered to` how many, or null")
 
 #define XY_FIELDS_CONFIG(X, L)                                                     \
 	X(file, TEXT, INFO, 1, "the config")                                       \

@@ -2,6 +2,7 @@
 // What the mesh may reach of this host: the rules' text by table, names that would be more than
 // names, and what the kernel makes of it in a network namespace of the test's own.
 #include "base/bytes.h"
+#include "policy/nat.h"
 #include "policy/nft.h"
 #include "policy/policy.h"
 #include "unit.h"
@@ -266,7 +267,163 @@ static void test_kernel(void)
 	xy_nft_close(n);
 }
 
+// --- the NAT of an exit
+
+#define POSTROUTING(family)                                                            \
+	"{\"chain\": {\"family\": \"" family "\", \"table\": \"t\", \"name\": \"p\", " \
+	"\"type\": \"nat\", \"hook\": \"postrouting\"}}, "
+#define RULE(family, expr)                  \
+	"{\"rule\": {\"family\": \"" family \
+	"\", \"table\": \"t\", \"chain\": \"p\", \"expr\": [ " expr " ]}}"
+#define MATCH(left, op, right) \
+	"{\"match\": {\"op\": \"" op "\", \"left\": " left ", \"right\": " right "}}, "
+#define SADDR(family) "{\"payload\": {\"protocol\": \"" family "\", \"field\": \"saddr\"}}"
+#define META(key)     "{\"meta\": {\"key\": \"" key "\"}}"
+#define PREFIX(a, n)  "{\"prefix\": {\"addr\": \"" a "\", \"len\": " #n "}}"
+#define MASQUERADE    "{\"masquerade\": null}"
+
+// Rules -> which of IPv6 and IPv4 (10.77.0.2/32 and 10.78.0.0/16) they do.
+static const struct {
+	const char *rules;
+	bool v6, v4;
+} nats[] = {
+	{"", false, false},
+	{RULE("inet", MASQUERADE), false, false}, // in no chain of that kind
+	{POSTROUTING("inet") RULE("inet", MASQUERADE), true, true},
+	{POSTROUTING("ip") RULE("ip", MASQUERADE), false, true},
+	{POSTROUTING("ip6") RULE("ip6", MASQUERADE), true, false},
+	{POSTROUTING("ip6") RULE("ip6", "{\"snat\": {\"addr\": \"2001:db8::1\"}}"), true, false},
+	{POSTROUTING("ip") RULE("ip", "{\"xt\": {\"type\": \"target\", \"name\": \"MASQUERADE\"}}"),
+	 false, true},
+	{POSTROUTING("inet") RULE("inet", "{\"accept\": null}"), false, false},
+	{POSTROUTING("inet") RULE("inet", MATCH(SADDR("ip6"), "==", PREFIX("200::", 7)) MASQUERADE),
+	 true, false},
+	{POSTROUTING("inet")
+		 RULE("inet", MATCH(SADDR("ip6"), "==", PREFIX("2001:db8::", 32)) MASQUERADE),
+	 false, false},
+	{POSTROUTING("ip")
+		 RULE("ip", MATCH(SADDR("ip"), "==", PREFIX("172.17.0.0", 16)) MASQUERADE),
+	 false, false},
+	{POSTROUTING("ip") RULE("ip", MATCH(SADDR("ip"), "==", "\"10.77.0.2\"") MASQUERADE), false,
+	 false}, // one of both
+	{POSTROUTING("ip")
+		 RULE("ip", MATCH(SADDR("ip"),
+				  "==", "{\"set\": [ \"10.77.0.2\", " PREFIX("10.78.0.0", 16) " ]}")
+				    MASQUERADE),
+	 false, true},
+	{POSTROUTING("ip")
+		 RULE("ip", MATCH(SADDR("ip"), "==", "\"10.77.0.2\"") MASQUERADE) ", " RULE(
+			 "ip", MATCH(SADDR("ip"), "==", PREFIX("10.0.0.0", 8)) MASQUERADE),
+	 false, true},
+	{POSTROUTING("ip") RULE("ip", MATCH(SADDR("ip"), "==", "\"@users\"") MASQUERADE), false,
+	 true},
+	{POSTROUTING("ip") RULE("ip", MATCH(SADDR("ip"), "!=", PREFIX("10.0.0.0", 8)) MASQUERADE),
+	 false, false},
+	{POSTROUTING("inet") RULE("inet", MATCH(META("iifname"), "==", "\"docker0\"") MASQUERADE),
+	 false, false},
+	{POSTROUTING("inet") RULE("inet", MATCH(META("iifname"), "==", "\"xylem0\"") MASQUERADE),
+	 true, true},
+	{POSTROUTING("inet") RULE("inet", MATCH(META("iifname"), "!=", "\"xylem0\"") MASQUERADE),
+	 false, false},
+	{POSTROUTING("inet") RULE("inet", MATCH(META("nfproto"), "==", "\"ipv4\"") MASQUERADE),
+	 false, true},
+	{POSTROUTING("inet") RULE("inet", MATCH(META("oifname"), "!=", "\"xylem0\"") MASQUERADE),
+	 true, true},
+};
+
+static void nat_sources(struct xy_prefix v4[static 2])
+{
+	CU_ASSERT_FATAL(xy_prefix_parse("10.77.0.2/32", &v4[0]) == 0);
+	CU_ASSERT_FATAL(xy_prefix_parse("10.78.0.0/16", &v4[1]) == 0);
+}
+
+static void test_nat(void)
+{
+	struct xy_prefix v4[2];
+	struct xy_nat_found f;
+	char json[2048];
+	nat_sources(v4);
+	for (size_t i = 0; i < XY_ARRAY_SIZE(nats); i++) {
+		snprintf(json, sizeof(json), "{\"nftables\": [ %s ]}", nats[i].rules);
+		CU_ASSERT_EQUAL(xy_nat_find(json, "xylem0", v4, 2, &f), 0);
+		if (f.v6 != nats[i].v6 || f.v4 != nats[i].v4)
+			printf("\n  row %zu: %d %d", i, f.v6, f.v4);
+		CU_ASSERT(f.v6 == nats[i].v6 && f.v4 == nats[i].v4);
+	}
+	CU_ASSERT_EQUAL(xy_nat_find("{\"nftables\": [ ", "xylem0", v4, 2, &f), -EINVAL);
+	CU_ASSERT_EQUAL(xy_nat_find("[ ]", "xylem0", v4, 2, &f), -EINVAL);
+}
+
+// By the config: of users alone, and none inside another.
+static void test_nat_sources(void)
+{
+	static const char text[] =
+		PEERS "exit = \"offer\"; exit_for = [ \"a\", \"leaf\" ]; routing = { accept = ( "
+		      "{ key = \"" K1 "\"; prefix = \"10.77.0.2/32\"; }, "
+		      "{ key = \"" K1 "\"; prefix = \"10.77.0.0/24\"; }, "
+		      "{ key = \"" K1 "\"; prefix = \"2001:db8::/32\"; } ); };";
+	struct xy_config c;
+	struct xy_err err;
+	unsigned count;
+	char *said = NULL, want[XY_PREFIX_STRLEN];
+	size_t len;
+	CU_ASSERT_FATAL(xy_config_parse("t", text, strlen(text), &c, &err) == 0);
+	struct xy_prefix *v = xy_nat_sources(&c, &count);
+	CU_ASSERT_FATAL(v != NULL && count == 1); // the leaf may be anybody
+	CU_ASSERT(strcmp(xy_prefix_str(&v[0], want), "0.0.0.0/0") == 0);
+	free(v);
+	c.exit.user_count = 1;
+	v = xy_nat_sources(&c, &count);
+	CU_ASSERT_FATAL(v != NULL && count == 1);
+	CU_ASSERT(strcmp(xy_prefix_str(&v[0], want), "10.77.0.0/24") == 0);
+	FILE *to = open_memstream(&said, &len);
+	CU_ASSERT_FATAL(to != NULL);
+	xy_nat_print(to, "# ", "xylem0", v, count);
+	fclose(to);
+	CU_ASSERT(strstr(said,
+			 "# nft 'add rule inet xylem_exit postrouting ip saddr { 10.77.0.0/24 "
+			 "} oifname != \"xylem0\" masquerade'\n") != NULL);
+	CU_ASSERT(strstr(said, "# nft 'add rule inet xylem_exit postrouting ip6 saddr 200::/7 "
+			       "oifname != \"xylem0\" masquerade'\n") != NULL);
+	free(said);
+	free(v);
+	xy_config_free(&c);
+}
+
+// What was printed, typed, is found.
+static void test_nat_kernel(void)
+{
+	struct xy_prefix v4[2];
+	struct xy_nat_found f;
+	struct xy_err err;
+	struct xy_nft *n;
+	char *json;
+	nat_sources(v4);
+	if (unshare(CLONE_NEWNET) || xy_nft_open("t", &n, &err)) {
+		printf(" (skipped: no network namespace here)");
+		return;
+	}
+	CU_ASSERT_FATAL(xy_nat_list(&json, &err) == 0);
+	CU_ASSERT(xy_nat_find(json, "xylem0", v4, 2, &f) == 0 && !f.v6 && !f.v4);
+	free(json);
+	static const char rules[] =
+		"add table inet xylem_exit\n"
+		"add chain inet xylem_exit postrouting { type nat hook postrouting priority "
+		"srcnat; }\n"
+		"add rule inet xylem_exit postrouting ip6 saddr 200::/7 oifname != \"xylem0\" "
+		"masquerade\n"
+		"add rule inet xylem_exit postrouting ip saddr { 10.77.0.2/32, 10.78.0.0/16 } "
+		"oifname != "
+		"\"xylem0\" masquerade\n";
+	CU_ASSERT_FATAL(xy_nft_make(n, rules, &err) == 0);
+	CU_ASSERT_FATAL(xy_nat_list(&json, &err) == 0);
+	CU_ASSERT(xy_nat_find(json, "xylem0", v4, 2, &f) == 0 && f.v6 && f.v4);
+	free(json);
+	xy_nft_close(n);
+}
+
 XY_UNIT_MAIN("policy", {"the rules' text", test_table},
 	     {"a key that is found later", test_key_that_is_found},
 	     {"names that no rule can hold", test_names}, {"counters", test_counters},
-	     {"what the kernel makes of it", test_kernel})
+	     {"what the kernel makes of it", test_kernel}, {"rules of a NAT", test_nat},
+	     {"whose sources it is for", test_nat_sources}, {"the kernel's NAT", test_nat_kernel})

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kernel/detour.h"
+
+#include "kernel/hostlink.h"
+
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+enum {
+	REQUEST = 256,
+	RULES = 16, // of ours in one family that are looked at, at a time
+	WANTED = 3,
+};
+#define TABLES UINT32_C(0x78790000) // "xy", and bits of the instance
+#define NAMES  0x3fff		    // without 0x4000 and 0x8000, which Kubernetes has as marks
+
+uint32_t xy_detour_table(const char *instance)
+{
+	uint32_t h = UINT32_C(2166136261); // FNV-1a
+	for (; *instance; instance++)
+		h = (h ^ (uint8_t)*instance) * UINT32_C(16777619);
+	return TABLES | ((h ^ h >> 16) & NAMES);
+}
+
+// --- rules
+
+struct rule {
+	uint8_t family, action;
+	uint32_t priority, table, mark;
+	bool invert, suppresses; // default routes
+};
+
+struct rules { // of ours that are there
+	uint32_t table;
+	unsigned count;
+	struct rule v[RULES];
+};
+
+static int rule_send(struct xy_netlink *n, uint16_t type, const struct rule *r)
+{
+	char buf[REQUEST];
+	struct fib_rule_hdr *m;
+	uint16_t flags = NLM_F_ACK | (type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	struct nlmsghdr *h = xy_netlink_request(n, buf, type, flags, sizeof(*m), &m);
+	m->family = r->family;
+	m->action = r->action;
+	m->table = RT_TABLE_UNSPEC; // it is larger than this field
+	m->flags = r->invert ? FIB_RULE_INVERT : 0;
+	mnl_attr_put_u32(h, FRA_PRIORITY, r->priority);
+	mnl_attr_put_u32(h, FRA_TABLE, r->table);
+	mnl_attr_put_u8(h, FRA_PROTOCOL, XY_HOSTLINK_PROTOCOL);
+	if (r->mark)
+		mnl_attr_put_u32(h, FRA_FWMARK, r->mark);
+	if (r->suppresses)
+		mnl_attr_put_u32(h, FRA_SUPPRESS_PREFIXLEN, 0);
+	return xy_netlink_answer(n, h, NULL, NULL);
+}
+
+static bool rule_read(const struct nlmsghdr *h, struct rule *r)
+{
+	const struct fib_rule_hdr *m = mnl_nlmsg_get_payload(h);
+	const struct nlattr *attr;
+	uint8_t protocol = 0;
+	*r = (struct rule){.family = m->family,
+			   .action = m->action,
+			   .table = m->table,
+			   .invert = m->flags & FIB_RULE_INVERT};
+	mnl_attr_for_each(attr, h, sizeof(*m))
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case FRA_PRIORITY:
+			r->priority = mnl_attr_get_u32(attr);
+			break;
+		case FRA_TABLE:
+			r->table = mnl_attr_get_u32(attr);
+			break;
+		case FRA_FWMARK:
+			r->mark = mnl_attr_get_u32(attr);
+			break;
+		case FRA_SUPPRESS_PREFIXLEN:
+			r->suppresses = mnl_attr_get_u32(attr) == 0;
+			break;
+		case FRA_PROTOCOL:
+			protocol = mnl_attr_get_u8(attr);
+			break;
+		}
+	}
+	return protocol == XY_HOSTLINK_PROTOCOL;
+}
+
+// Another instance's first rule is the same as ours; its table is not.
+static int on_rule(const struct nlmsghdr *h, void *arg)
+{
+	struct rules *all = arg;
+	struct rule r;
+	if (rule_read(h, &r) && all->count < RULES &&
+	    (r.table == all->table || r.priority == XY_DETOUR_MAIN))
+		all->v[all->count++] = r;
+	return MNL_CB_OK;
+}
+
+static int rules_read(struct xy_netlink *n, uint8_t family, struct rules *out)
+{
+	char buf[REQUEST];
+	struct fib_rule_hdr *m;
+	struct nlmsghdr *h = xy_netlink_request(n, buf, RTM_GETRULE, NLM_F_DUMP, sizeof(*m), &m);
+	m->family = family;
+	return xy_netlink_answer(n, h, on_rule, out);
+}
+
+static bool is_same(const struct rule *a, const struct rule *b)
+{
+	return a->action == b->action && a->priority == b->priority && a->table == b->table &&
+	       a->mark == b->mark && a->invert == b->invert && a->suppresses == b->suppresses;
+}
+
+static unsigned rules_want(uint8_t family, uint32_t table, const struct xy_detour *want,
+			   struct rule to[static WANTED])
+{
+	if (!want)
+		return 0;
+	to[0] = (struct rule){.family = family,
+			      .action = FR_ACT_TO_TBL,
+			      .priority = XY_DETOUR_MAIN,
+			      .table = RT_TABLE_MAIN,
+			      .suppresses = true};
+	to[1] = (struct rule){.family = family,
+			      .action = FR_ACT_TO_TBL,
+			      .priority = XY_DETOUR_OURS,
+			      .table = table,
+			      .mark = want->mark,
+			      .invert = true};
+	to[2] = to[1]; // the table says whose it is, and no more
+	to[2].action = FR_ACT_UNREACHABLE;
+	to[2].priority = XY_DETOUR_REFUSED;
+	return WANTED;
+}
+
+static void note(int *result, int r)
+{
+	if (*result >= 0)
+		*result = r < 0 ? r : *result + 1;
+}
+
+static void rules_make(struct xy_netlink *n, uint8_t family, uint32_t table,
+		       const struct xy_detour *want, int *result)
+{
+	struct rules there = {.table = table};
+	struct rule to[WANTED];
+	unsigned count = rules_want(family, table, want, to);
+	bool have[WANTED] = {false};
+	int r = rules_read(n, family, &there);
+	if (r && r != -EINTR) {
+		note(result, r);
+		return;
+	}
+	for (unsigned i = 0; i < there.count; i++) {
+		unsigned k = 0;
+		while (k < count && (have[k] || !is_same(&there.v[i], &to[k])))
+			k++;
+		if (k < count)
+			have[k] = true;
+		else
+			note(result, rule_send(n, RTM_DELRULE, &there.v[i]));
+	}
+	for (unsigned k = 0; k < count; k++)
+		if (!have[k] && (r = rule_send(n, RTM_NEWRULE, &to[k])) != -EEXIST)
+			note(result, r);
+}
+
+// --- the table
+
+// The default route by an interface; 0: by whichever.
+static int route_send(struct xy_netlink *n, uint16_t type, uint8_t family, uint32_t table,
+		      unsigned ifindex)
+{
+	char buf[REQUEST];
+	struct rtmsg *m;
+	uint16_t flags = NLM_F_ACK | (type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	struct nlmsghdr *h = xy_netlink_request(n, buf, type, flags, sizeof(*m), &m);
+	m->rtm_family = family;
+	m->rtm_table = RT_TABLE_UNSPEC;
+	m->rtm_protocol = XY_HOSTLINK_PROTOCOL;
+	m->rtm_scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	m->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(h, RTA_TABLE, table);
+	if (ifindex)
+		mnl_attr_put_u32(h, RTA_OIF, ifindex);
+	return xy_netlink_answer(n, h, NULL, NULL);
+}
+
+static void family_make(struct xy_netlink *n, uint8_t family, uint32_t table,
+			const struct xy_detour *want, int *result)
+{
+	bool goes = want && want->ifindex && (family == AF_INET ? want->v4 : want->v6);
+	int r = goes ? route_send(n, RTM_NEWROUTE, family, table, want->ifindex) : -EEXIST;
+	if (r != -EEXIST) // it is there before the rule
+		note(result, r);
+	rules_make(n, family, table, want, result);
+	if (!want)
+		route_send(n, RTM_DELROUTE, family, table, 0); // mostly it went with its interface
+}
+
+int xy_detour_make(struct xy_netlink *n, uint32_t table, const struct xy_detour *want)
+{
+	int v4 = 0, v6 = 0;
+	family_make(n, AF_INET, table, want, &v4);
+	family_make(n, AF_INET6, table, want, &v6);
+	if (v6 == -EAFNOSUPPORT || v6 == -EOPNOTSUPP) // a kernel without IPv6 sends none
+		v6 = 0;
+	return v4 < 0 ? v4 : v6 < 0 ? v6 : v4 + v6;
+}
+
+bool xy_detour_is_about(const struct nlmsghdr *h, uint32_t table)
+{
+	const struct rtmsg *m = mnl_nlmsg_get_payload(h);
+	const struct nlattr *attr;
+	if (h->nlmsg_type == RTM_NEWRULE || h->nlmsg_type == RTM_DELRULE)
+		return true;
+	if (h->nlmsg_type != RTM_NEWROUTE && h->nlmsg_type != RTM_DELROUTE)
+		return false;
+	mnl_attr_for_each(attr, h, sizeof(*m)) if (mnl_attr_get_type(attr) ==
+						   RTA_TABLE) return mnl_attr_get_u32(attr) ==
+		table;
+	return false;
+}
