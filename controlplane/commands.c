@@ -2,6 +2,7 @@
 // The commands of the control socket. Params are a JSON object; what is not as it must be is
 // refused with what to do, and nothing has changed then.
 #include "base/bytes.h"
+#include "base/near.h"
 #include "daemon.h"
 #include "interface.h"
 #include "steering.h"
@@ -66,27 +67,6 @@ static bool has_address(const struct xy_daemon *d, uint32_t slot, const struct x
 	return false;
 }
 
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[XY_NAME_LEN + 2];
-	size_t n = strlen(b);
-	if (strlen(a) > XY_NAME_LEN || n > XY_NAME_LEN)
-		return UINT_MAX;
-	for (unsigned k = 0; k <= n; k++)
-		row[k] = k;
-	for (unsigned i = 0; a[i]; i++) {
-		unsigned corner = row[0];
-		row[0] = i + 1;
-		for (unsigned k = 0; k < n; k++) {
-			unsigned change = corner + (a[i] != b[k]);
-			corner = row[k + 1];
-			unsigned less = row[k] < corner ? row[k] + 1 : corner + 1;
-			row[k + 1] = change < less ? change : less;
-		}
-	}
-	return row[n];
-}
-
 static int unknown(const struct xy_daemon *d, const char *text, struct xy_err *err)
 {
 	const char *best = NULL;
@@ -103,7 +83,7 @@ static int unknown(const struct xy_daemon *d, const char *text, struct xy_err *e
 	}
 	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
 		const char *name = xy_links_name(d->links, xy_links_slot_at(d->links, i));
-		unsigned far = name ? distance(text, name) : UINT_MAX;
+		unsigned far = name ? xy_near(text, name) : UINT_MAX;
 		best = far < least ? name : best;
 		least = far < least ? far : least;
 	}

@@ -27,6 +27,24 @@ int xy_cli_leaf(int argc, char **argv);
 int xy_cli_config(int argc, char **argv);
 int xy_cli_log(int argc, char **argv);
 
+int xy_cli_complete(int argc, char **argv);
+
+// main.c: the commands; one without a name ends them, one without a usage is another's other name.
+struct xy_cli_command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *usage, *help;
+};
+extern const struct xy_cli_command xy_cli_commands[];
+const struct xy_cli_command *xy_cli_command_find(const char *name); // NULL: it is none, or several
+
+// words.c: the word that is given, whole or as its beginning; NULL: none, or several. NULL ends
+// words.
+const char *xy_cli_word(const char *given, const char *const *words);
+// "; did you mean X?", or "".
+const char *xy_cli_meant(const char *given, const char *const *words, char *buf, size_t size);
+const char *const *xy_cli_views(void); // show.c: what can be shown
+
 // steer.c: words and options of a command that changes something, and its request.
 enum { XY_CLI_WORDS = 8, XY_CLI_OPTIONS = 24 };
 struct xy_cli_option {
@@ -41,6 +59,7 @@ struct xy_cli_args {
 };
 // options: those that take a value, beside -n; NULL ends them, and may stand for none.
 int xy_cli_args(struct xy_cli_args *a, int argc, char **argv, const char *const *options);
+void xy_cli_whole(struct xy_cli_args *a, unsigned at, const char *const *words);
 const char *xy_cli_option(const struct xy_cli_args *a, const char *name); // the first; NULL: none
 int xy_cli_number(const char *what, const char *text, long long max, json_t *to); // as --what
 int xy_cli_secret(const char *file, json_t *to); // as psk; -: stdin

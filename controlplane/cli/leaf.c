@@ -298,6 +298,8 @@ int xy_cli_leaf(int argc, char **argv)
 	int ret = xy_cli_args(&a, argc, argv, options);
 	if (ret)
 		return ret;
+	static const char *const words[] = {"add", "remove", "list", NULL};
+	xy_cli_whole(&a, 0, words);
 	bool list = a.count == 1 && strcmp(a.word[0], "list") == 0;
 	bool add = a.count == 2 && strcmp(a.word[0], "add") == 0;
 	if (!add && a.options)

@@ -14,11 +14,7 @@ static int help(int argc, char **argv);
 static int genconf(int argc, char **argv);
 static int version(int argc, char **argv);
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *usage, *help;
-} commands[] = {
+const struct xy_cli_command xy_cli_commands[] = {
 	{"genkey", xy_cli_genkey, "genkey [FILE]",
 	 "make a secret key (/etc/xylem/key), print its public key and address"},
 	{"pubkey", xy_cli_pubkey, "pubkey [FILE|-]", "print the public key of a key file"},
@@ -31,7 +27,7 @@ static const struct {
 	 "neighbours, routing, route PREFIX, tree, path ADDRESS"},
 	{"trace", xy_cli_trace, "trace ADDRESS [--json] [-n NAME]",
 	 "ask each node on the way to an address for the next"},
-	{"set", xy_cli_set, "set peer NAME traffic on|off|cost N [--json] [-n NAME]",
+	{"set", xy_cli_set, "set peer NAME traffic|cost on|off|N|default [--json] [-n NAME]",
 	 "have routing leave a link, which stays up, or come back; or set what the link costs"},
 	{"peer", xy_cli_peer,
 	 "peer add|remove|reset NAME [--key KEY] [--endpoint HOST:PORT] [--psk-file FILE] "
@@ -51,9 +47,12 @@ static const struct {
 	{"log", xy_cli_log, "log level error|warn|info|debug|default [--json] [-n NAME]",
 	 "set what a running daemon logs"},
 	{"help", help, "help", "print this"},
+	{"complete", xy_cli_complete, NULL, NULL}, // for shells: scripts/completion
 	{"--help", help, NULL, NULL},
 	{"-h", help, NULL, NULL},
 	{"--version", version, "--version", "print the version"},
+	{"-V", version, NULL, NULL},
+	{NULL, NULL, NULL, NULL},
 };
 
 bool xy_cli_colour(int fd)
@@ -101,14 +100,15 @@ int xy_cli_misuse(const char *fmt, ...)
 
 static void usage_of(size_t i, FILE *to)
 {
-	if (commands[i].usage)
-		fprintf(to, "  %s\n        %s\n", commands[i].usage, commands[i].help);
+	if (xy_cli_commands[i].usage)
+		fprintf(to, "  %s\n        %s\n", xy_cli_commands[i].usage,
+			xy_cli_commands[i].help);
 }
 
 static void usage(FILE *to)
 {
 	fputs("usage: xylem COMMAND [ARGUMENT...]\n\n", to);
-	for (size_t i = 0; i < XY_ARRAY_SIZE(commands); i++)
+	for (size_t i = 0; i < XY_ARRAY_SIZE(xy_cli_commands) - 1; i++)
 		usage_of(i, to);
 }
 
@@ -148,10 +148,31 @@ static bool asks_for_help(int argc, char **argv)
 static int run(size_t i, int argc, char **argv)
 {
 	if (!asks_for_help(argc, argv))
-		return commands[i].run(argc - 1, argv + 1);
+		return xy_cli_commands[i].run(argc - 1, argv + 1);
 	fputs("usage: xylem COMMAND [ARGUMENT...]\n\n", stdout);
 	usage_of(i, stdout);
 	return CLI_OK;
+}
+
+// That are told; NULL behind them.
+static void names_of(const char *names[static XY_ARRAY_SIZE(xy_cli_commands)])
+{
+	unsigned n = 0;
+	for (size_t i = 0; xy_cli_commands[i].name; i++)
+		if (xy_cli_commands[i].usage)
+			names[n++] = xy_cli_commands[i].name;
+	names[n] = NULL;
+}
+
+const struct xy_cli_command *xy_cli_command_find(const char *name)
+{
+	const char *names[XY_ARRAY_SIZE(xy_cli_commands)], *word = name;
+	names_of(names);
+	for (unsigned turn = 0; word && turn < 2; turn++, word = xy_cli_word(name, names))
+		for (const struct xy_cli_command *c = xy_cli_commands; c->name; c++)
+			if (strcmp(c->name, word) == 0)
+				return c;
+	return NULL;
 }
 
 // A full disk or a closed pipe is an error as well.
@@ -171,8 +192,12 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return CLI_USAGE;
 	}
-	for (size_t i = 0; i < XY_ARRAY_SIZE(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return finish(run(i, argc, argv));
-	return xy_cli_misuse("there is no command \"%s\"", argv[1]);
+	const struct xy_cli_command *c = xy_cli_command_find(argv[1]);
+	if (c)
+		return finish(run((size_t)(c - xy_cli_commands), argc, argv));
+	char meant[200];
+	const char *names[XY_ARRAY_SIZE(xy_cli_commands)];
+	names_of(names);
+	return xy_cli_misuse("there is no command \"%s\"%s", argv[1],
+			     xy_cli_meant(argv[1], names, meant, sizeof(meant)));
 }

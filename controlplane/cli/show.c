@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // show: what a running daemon says, once or again and again.
+#include "base/bytes.h"
 #include "cli/cli.h"
 #include "client/rundir.h"
 
@@ -48,15 +49,33 @@ static bool is(const struct show *s, const char *what)
 	return s->what && strcmp(s->what, what) == 0;
 }
 
+const char *const *xy_cli_views(void)
+{
+	static const char *names[64];
+	const struct xy_reply *r;
+	unsigned n = 0;
+	for (unsigned i = 0; (r = xy_reply_at(i)) && n < XY_ARRAY_SIZE(names) - 3; i++)
+		if (xy_view_find(r->name))
+			names[n++] = r->name;
+	names[n++] = "tree";
+	names[n++] = "path";
+	names[n] = NULL;
+	return names;
+}
+
 static int check(struct show *s)
 {
-	char names[200];
+	char names[200], meant[200] = "";
+	const char *whole = s->what ? xy_cli_word(s->what, xy_cli_views()) : NULL;
+	if (s->what && !whole)
+		xy_cli_meant(s->what, xy_cli_views(), meant, sizeof(meant));
+	s->what = whole ? whole : s->what;
 	bool path = is(s, "path");
 	s->view = s->what ? xy_view_find(s->what) : NULL;
 	if (!s->view && !path && !is(s, "tree"))
-		return xy_cli_misuse("show %s: there is %s, tree, path",
+		return xy_cli_misuse("show %s: there is %s, tree, path%s",
 				     s->what ? s->what : "what?",
-				     xy_view_names(names, sizeof(names)));
+				     xy_view_names(names, sizeof(names)), meant);
 	const char *about = s->view ? s->view->about : path ? "ADDRESS" : NULL;
 	if (s->about && !about)
 		return xy_cli_misuse("show takes one list at a time, not \"%s\" as well", s->about);

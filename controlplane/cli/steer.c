@@ -82,6 +82,15 @@ const char *xy_cli_option(const struct xy_cli_args *a, const char *name)
 	return NULL;
 }
 
+// Words of the command itself, whole as they are or as they begin: what they are is another's to
+// say.
+void xy_cli_whole(struct xy_cli_args *a, unsigned at, const char *const *words)
+{
+	const char *word = at < a->count ? xy_cli_word(a->word[at], words) : NULL;
+	if (word)
+		a->word[at] = word;
+}
+
 int xy_cli_number(const char *what, const char *text, long long max, json_t *to)
 {
 	char *end;
@@ -128,9 +137,12 @@ static int print(const struct xy_cli_args *a, json_t *reply, const char *fmt)
 
 int xy_cli_set(int argc, char **argv)
 {
+	static const char *const of[] = {"peer", NULL}, *const what[] = {"traffic", "cost", NULL};
 	struct xy_cli_args a = {0};
 	json_t *reply, *params = json_object();
 	int ret = xy_cli_args(&a, argc, argv, NULL);
+	xy_cli_whole(&a, 0, of);
+	xy_cli_whole(&a, 2, what);
 	if (!ret && (a.count != 4 || strcmp(a.word[0], "peer") != 0))
 		ret = xy_cli_misuse("write: xylem set peer NAME traffic on|off, or cost N|default");
 	if (!ret)
@@ -217,6 +229,8 @@ int xy_cli_peer(int argc, char **argv)
 	int ret = xy_cli_args(&a, argc, argv, options);
 	if (ret)
 		return ret;
+	static const char *const words[] = {"add", "remove", "reset", NULL};
+	xy_cli_whole(&a, 0, words);
 	if (a.count != 2)
 		return xy_cli_misuse("write: xylem peer add|remove|reset NAME");
 	if (strcmp(a.word[0], "add") == 0)
@@ -296,7 +310,10 @@ int xy_cli_log(int argc, char **argv)
 	struct xy_cli_args a = {0};
 	json_t *reply;
 	char text[40];
+	static const char *const words[] = {"level", NULL};
 	int ret = xy_cli_args(&a, argc, argv, NULL);
+	xy_cli_whole(&a, 0, words);
+	xy_cli_whole(&a, 1, xy_config_level_names);
 	if (!ret && (a.count != 2 || strcmp(a.word[0], "level") != 0))
 		ret = xy_cli_misuse("write: xylem log level error|warn|info|debug|default");
 	ret = ret ? ret

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Walks a libconfig tree by the tables of schema.h.
 #include "config/read.h"
+#include "base/near.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -127,38 +128,12 @@ void xy_config_warn(struct xy_config_reader *r, const config_setting_t *s, const
 	say(r, &r->c->warnings, s, NULL, what);
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned m = a < b ? a : b;
-	return m < c ? m : c;
-}
-
-// Levenshtein's; both at most KEY_MAX long.
-static unsigned edit_distance(const char *a, const char *b)
-{
-	unsigned row[KEY_MAX + 1], lb = (unsigned)strlen(b);
-	for (unsigned j = 0; j <= lb; j++)
-		row[j] = j;
-	for (unsigned i = 1; a[i - 1]; i++) {
-		unsigned diagonal = row[0];
-		row[0] = i;
-		for (unsigned j = 1; j <= lb; j++) {
-			unsigned above = row[j];
-			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[lb];
-}
-
 static const char *nearest_key(const struct xy_config_group *g, const char *name)
 {
 	const char *best = NULL;
 	unsigned least = (unsigned)(strlen(name) + 2) / 2;
-	if (strlen(name) > KEY_MAX)
-		return NULL;
 	for (size_t i = 0; i < g->count; i++) {
-		unsigned d = edit_distance(name, g->keys[i].name);
+		unsigned d = xy_near(name, g->keys[i].name);
 		if (d < least) {
 			least = d;
 			best = g->keys[i].name;

@@ -214,7 +214,15 @@ static void test_words(void)
 	EXPECT(2, "genkey takes one FILE", "genkey ''");
 	EXPECT(1, "standard input: is empty", "pubkey - </dev/null");
 	EXPECT(0, "xylem " XY_VERSION, "--version");
-	EXPECT(2, "there is no command \"shwo\"", "shwo");
+	EXPECT(2, "there is no command \"shwo\"; did you mean show?", "shwo");
+	EXPECT(2, "did you mean genkey or genconf?", "gen");
+	EXPECT(2, "there is no command \"\"", "''");
+	EXPECT(2, "did you mean peers?", "show paers");
+	EXPECT(2, "did you mean routes or routing or route?", "sh rou");
+	EXPECT(1, "no daemon answers as instance nobody-is-here", "sh nod -n nobody-is-here");
+	EXPECT(1, "no daemon answers as instance nobody-is-here", "pe rem x -n nobody-is-here");
+	EXPECT(2, "write on or off", "set peer x tr no -n nobody-is-here");
+	EXPECT(0, "xylem " XY_VERSION, "-V");
 	EXPECT(2, "there is node, config, peers, workers", "show");
 	EXPECT(2, "show paers: there is node, config, peers", "show paers");
 	EXPECT(2, "one list at a time", "show node peers");
@@ -234,6 +242,24 @@ static void test_words(void)
 	EXPECT(1, "no daemon answers as instance nobody-is-here", "show node -n nobody-is-here");
 	EXPECT(1, "start xylemd", "show node -n nobody-is-here");
 	EXPECT(1, "cannot write the output", "genconf >/dev/full");
+}
+
+// As a shell asks: the last word is the one that is being written.
+static void test_complete(void)
+{
+	EXPECT(0, "\nshow\ntrace\n", "complete");
+	EXPECT(0, "genkey\ngenconf\n", "complete gen");
+	EXPECT(0, "routes\nrouting\nroute\n", "complete show rout");
+	EXPECT(0, "add\nremove\nreset\n", "complete peer ''");
+	EXPECT(0, "--key\n--keepalive\n", "complete peer add x --ke");
+	EXPECT(0, "traffic\ncost\n", "complete set peer x ''");
+	EXPECT(0, "on\noff\ndefault\n", "complete set peer x traffic ''");
+	EXPECT(0, "off\n", "complete drain ''");
+	EXPECT(0, "level\n", "complete log --json ''");
+	run("complete peer add x --key ''");
+	CU_ASSERT_STRING_EQUAL(out, "");
+	run("complete nothing ''");
+	CU_ASSERT_STRING_EQUAL(out, "");
 }
 
 static void test_keys(void)
@@ -270,6 +296,8 @@ static void test_inspect(void)
 
 static void test_show(void)
 {
+	EXPECT(0, "a\n", "complete peer reset -n " NODE " ''");
+	CU_ASSERT_STRING_EQUAL(out, "a\n"); // and no name that would speak to the terminal
 	EXPECT(0,
 	       "NAME   KIND  PEERING     STATE        ENDPOINT         LAST HANDSHAKE  LAST "
 	       "RECEIVED       RX       TX   MTU  MTU FROM  FRAGMENTS  HANDSHAKES FAILED  TROUBLE\n"
@@ -441,5 +469,6 @@ static void prepare(void)
 }
 
 XY_UNIT_MAIN("cli", {"a folder", prepare}, {"words and exit codes", test_words},
+	     {"completion", test_complete},
 	     {"genkey, pubkey", test_keys}, {"inspect", test_inspect},
 	     {"show, against a server", test_server}, {"nothing stays", tidy})
