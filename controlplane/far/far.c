@@ -446,6 +446,8 @@ static void lost(struct xy_fars *f, const struct xy_addr *net, uint32_t link, xy
 	n = n ? n : xy_far_make(f, &key, XY_FAR_BY_LOST, link, now);
 	if (!n)
 		return;
+	xy_log_debug("node %s: seals in a session of before, and is asked for another",
+		     xy_far_exchange_ops.name(&n->exchange));
 	xy_far_want(f, n, now);
 	xy_far_schedule(f, n, now);
 	xy_far_meets_next(f, now);
