@@ -458,7 +458,7 @@ void xy_exits_begin(struct xy_daemon *d)
 		make(d);
 }
 
-void xy_exits_apply(struct xy_daemon *d)
+void xy_exits_apply(struct xy_daemon *d, const struct xy_config *old)
 {
 	struct xy_exits *e = d->exits;
 	bool was = e->made || e->why.text[0];
@@ -466,6 +466,10 @@ void xy_exits_apply(struct xy_daemon *d)
 	e->since = xy_now();
 	e->looked = e->looking = false;
 	if (is_used(d)) {
+		if (e->made &&
+		    memcmp(&old->exit.key, &d->plan.config.exit.key, sizeof(old->exit.key)) != 0)
+			xy_log_info("exit %s: this host's traffic goes by it, no more by %s",
+				    d->plan.config.exit.name, old->exit.name);
 		e->at = xy_now();
 		return;
 	}

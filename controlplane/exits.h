@@ -23,7 +23,8 @@ struct xy_exits;
 int xy_exits_up(struct xy_daemon *d, struct xy_err *err);
 void xy_exits_begin(struct xy_daemon *d); // the interface is there
 void xy_exits_down(struct xy_daemon *d);  // before it goes
-void xy_exits_apply(struct xy_daemon *d); // d->plan is another
+// d->plan is another, in the place of old.
+void xy_exits_apply(struct xy_daemon *d, const struct xy_config *old);
 
 xy_nsec xy_exits_deadline(const struct xy_daemon *d); // as of a seat
 void xy_exits_run(struct xy_daemon *d);

@@ -186,7 +186,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accep
 	xy_sealing_apply(d);
 	xy_joiner_apply(d);
 	xy_inbound_update(d);
-	xy_exits_apply(d);
+	xy_exits_apply(d, &d->reloads.old.config);
 	xy_links_apply_begin(d->links, &d->plan);
 }
 

@@ -35,11 +35,14 @@ r_uses() { # EXIT
 }
 u_uses "${LAB_KEY[x]}"
 r_uses ""
-configure x <<END
+x_lets() { # NODE
+  configure x <<END
 peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "[fd09:2::2]:51820";') );
-exit = "offer"; exit_for = [ "${LAB_KEY[u]}" ];
+exit = "offer"; exit_for = [ "${LAB_KEY[$1]}" ];
 routing = { accept = ( { key = "${LAB_KEY[u]}"; prefix = "$U4/32"; } ); };
 END
+}
+x_lets u
 
 # What comes to w, and from whom: one datagram of each family, with a text that nobody else says.
 spawn w "$LAB/heard" /usr/bin/python3 -uc 'if True:
@@ -140,6 +143,13 @@ reload r
 check_within 20 "it goes directly again" say r $W6 direct
 check "under its own address" heard_of direct fd09:2::2
 
+x_lets r
+reload x
+check_within 20 "whom the exit lets no more hears so" told u $W4 'Packet filtered\|prohibited'
+x_lets u
+reload x
+check_within 20 "and is let again" say u $W4 again
+
 # --- other hands
 for family in -4 -6; do
   in_node u ip $family rule del pref 31790
@@ -188,6 +198,20 @@ stop_node u
 u_uses "${LAB_KEY[x]}"
 start_node u
 check_within 30 "with one it goes by it" eval "say u $W6 eleven && heard_of eleven $X6"
+
+# --- on a card, whose frames go by the kernel's routes as well
+if [ "$XY_LAB_INSIDE" -eq 0 ]; then
+  stop_node u
+  u_uses "${LAB_KEY[x]}"
+  echo 'ports = ( { driver = "af_xdp"; interface = "to-i"; } );' >>"$LAB/u.conf"
+  start_node u
+  check_within 30 "on a card it goes by it, too" eval "say u $W6 thirteen && heard_of thirteen $X6"
+  check "the card takes it" at_least 1 "$(show u ports | jq '.ports[0].steered.ours')"
+  stop_node u
+  u_uses "${LAB_KEY[x]}"
+  start_node u
+  check_within 30 "and on a socket again" say u $W6 fourteen
+fi
 
 # --- the exit goes
 mv "$LAB/u-to-i.pcap" "$LAB/u-before.pcap"
