@@ -47,7 +47,7 @@ const struct xy_cli_command xy_cli_commands[] = {
 	{"log", xy_cli_log, "log level error|warn|info|debug|default [--json] [-n NAME]",
 	 "set what a running daemon logs"},
 	{"help", help, "help", "print this"},
-	{"complete", xy_cli_complete, NULL, NULL}, // for shells: scripts/completion
+	{"complete", xy_cli_complete, NULL, NULL}, // for shells: config/completion
 	{"--help", help, NULL, NULL},
 	{"-h", help, NULL, NULL},
 	{"--version", version, "--version", "print the version"},

@@ -12,9 +12,9 @@
 #include "config/config.h"
 #include "noise/handshake.h"
 
-// By precedence: what this start was told, what the file says, who was added at run time (so that who
-// is written into the file later is the file's), who answered where a peer without a key should be,
-// and last who came by himself.
+// By precedence: what this start was told, what the file says, who was added at run time (so that
+// who is written into the file later is the file's), who answered where a peer without a key should
+// be, and last who came by himself.
 enum xy_book_source {
 	XY_BOOK_COMMAND_LINE, // --peer
 	XY_BOOK_CONFIG,	      // the file

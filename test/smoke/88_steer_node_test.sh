@@ -59,11 +59,14 @@ check "a good one is in force" told 'is in force, peers: 3' 0 a reload
 check "what was set lies over it" same "traffic off" "$(peer a r1 state)"
 check "what was added is there" peer_up a c
 # Many at once: all are answered.
+asked=()
 for i in 1 2 3 4 5 6; do
   steer a reload >"$LAB/reload$i" 2>&1 &
+  asked+=($!)
   steer a set peer r1 cost $((i + 100)) >"$LAB/set$i" 2>&1 &
+  asked+=($!)
 done
-wait $(jobs -p | grep -v -e "${LAB_PID[a]}" -e "${LAB_PID[b]}" -e "${LAB_PID[c]}" -e "${LAB_PID[r1]}" -e "${LAB_PID[r2]}") 2>/dev/null || true
+wait "${asked[@]}" || true
 check "reloads and changes at once are all taken" same "12" "$(grep -lE 'in force|traffic off, cost 10[1-6]' "$LAB"/reload? "$LAB"/set? | wc -l)"
 
 # --- a restart keeps it

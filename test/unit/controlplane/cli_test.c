@@ -469,6 +469,6 @@ static void prepare(void)
 }
 
 XY_UNIT_MAIN("cli", {"a folder", prepare}, {"words and exit codes", test_words},
-	     {"completion", test_complete},
-	     {"genkey, pubkey", test_keys}, {"inspect", test_inspect},
-	     {"show, against a server", test_server}, {"nothing stays", tidy})
+	     {"completion", test_complete}, {"genkey, pubkey", test_keys},
+	     {"inspect", test_inspect}, {"show, against a server", test_server},
+	     {"nothing stays", tidy})
