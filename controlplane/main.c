@@ -32,7 +32,7 @@
 
 #define PACKET_MIN	 1500
 #define PACKET_MAX	 9216
-#define FILES_MIN	 96
+#define FILES_MIN	 130
 #define FILES_PER_WORKER 8
 #define FILES_PER_CARD	 16 // and one for each queue
 // Of malloc: this thread's, and one for all helpers, which would keep what a large config took in
@@ -198,7 +198,7 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 	return xy_dp_create(&dp, &d->dp, err);
 }
 
-// Each worker has a handful, and a socket of each port; telemetry's clients have some.
+// Each worker has a handful, and a socket of each port; clients of both of our sockets have some.
 static rlim_t files_need(const struct xy_config *c)
 {
 	rlim_t need = FILES_MIN + (FILES_PER_WORKER + c->port_count) * c->workers.count;
