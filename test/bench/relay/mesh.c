@@ -169,6 +169,7 @@ void mesh_make(struct bench *b)
 	}
 	routes_make(b);
 	b->cipher = xy_aead_create();
+	b->ring.in = b->host.in = b->in; // and none of them yet
 	if (!b->cipher || rte_pktmbuf_alloc_bulk(b->dp->worker[0]->pool, b->in, BUFFERS))
 		die("buffers", NULL);
 }
