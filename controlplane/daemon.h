@@ -32,6 +32,7 @@
 
 struct json_t;
 struct xy_exits;
+struct xy_taken;
 struct xy_hostroutes;
 struct xy_inbound;
 struct xy_interface;
@@ -85,6 +86,7 @@ struct xy_daemon {
 	struct xy_rib rib;	   // the table of routes
 	struct xy_accepts accepts; // who may send from what
 	bool accepts_lacking;	   // it found no memory, and is empty
+	struct xy_taken *taken;	   // what none may who may all
 	struct xy_fars *fars;
 	struct xy_book book; // the book of peers
 	struct xy_log_limit log_unsealed;

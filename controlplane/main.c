@@ -18,6 +18,7 @@
 #include "restore.h"
 #include "runsocket.h"
 #include "steering.h"
+#include "taken.h"
 #include "test_limits.h"
 
 #include <getopt.h>
@@ -362,6 +363,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_steering_down(d);
 	xy_plan_free(&d->plan);
 	xy_accepts_free(&d->accepts);
+	xy_taken_free(d);
 	xy_plan_free(&d->reloads.old);
 	xy_identity_wipe(&d->id);
 	xy_rundir_remove(&d->rundir);

@@ -8,6 +8,7 @@
 #include "inbound.h"
 #include "interface.h"
 #include "pace.h"
+#include "taken.h"
 
 #include <stdlib.h>
 
@@ -55,6 +56,7 @@ static void on_change(void *arg, const struct nlmsghdr *h)
 	struct xy_restore *r = d->restore;
 	struct xy_hostlink_event e = {.what = XY_HOSTLINK_NO_ADDRESS};
 	xy_exits_heard(d, h);
+	xy_taken_heard(d, h);
 	if (h)
 		xy_hostlink_event_read(h, xy_interface_index(d), &e);
 	switch (e.what) {

@@ -2,6 +2,7 @@
 // Where links, routes and far nodes meet, which do not know each other: who may send from what, and
 // which routes outside the mesh are sealed for their owner.
 #include "daemon.h"
+#include "taken.h"
 
 #include <sodium.h>
 
@@ -72,6 +73,7 @@ int xy_sealing_up(struct xy_daemon *d, struct xy_err *err)
 	memcpy(cfg.psk, c->network_secret, sizeof(cfg.psk)); // zeros: none
 	if (xy_accepts_make(c, d->plan.remote, &d->accepts))
 		return xy_err_set(err, ENOMEM, "no memory for routing.accept");
+	xy_taken_tell(d);
 	int r = xy_fars_create(&cfg, &d->fars, err);
 	sodium_memzero(cfg.psk, sizeof(cfg.psk));
 	if (!r)
@@ -96,6 +98,7 @@ void xy_sealing_accepts(struct xy_daemon *d, struct xy_accepts *made)
 	xy_accepts_free(&d->accepts);
 	d->accepts = made->key ? *made : here;
 	*made = (struct xy_accepts){0};
+	xy_taken_tell(d);
 	xy_fars_accepts_changed(d->fars);
 }
 
@@ -118,6 +121,7 @@ void xy_sealing_apply(struct xy_daemon *d)
 void xy_sealing_second(struct xy_daemon *d)
 {
 	accepts_again(d);
+	xy_taken_second(d);
 	if (!xy_rib_wants_again(&d->rib))
 		return;
 	xy_rib_again(&d->rib, AGAIN_AT_ONCE);

@@ -18,6 +18,7 @@ struct ranges {
 
 struct xy_accepts {
 	struct ranges v6, v4;
+	bool rest_v6, rest_v4; // and what is nobody else's
 	struct range range[];
 };
 
@@ -52,39 +53,54 @@ static struct range range_of(const struct xy_prefix *p)
 	return r;
 }
 
+static void family_make(struct xy_accepts *a, struct ranges *r, const struct xy_prefix *prefix,
+			unsigned n, bool v4)
+{
+	r->at = a->range + a->v6.count;
+	for (unsigned i = 0; i < n; i++) {
+		if (xy_prefix_is_v4(&prefix[i]) != v4)
+			continue;
+		if (xy_prefix_is_default(&prefix[i]))
+			*(v4 ? &a->rest_v4 : &a->rest_v6) = true;
+		else
+			r->at[r->count++] = range_of(&prefix[i]);
+	}
+	ranges_sort(r);
+}
+
 static struct xy_accepts *accepts_make(const struct xy_prefix *prefix, unsigned n)
 {
 	struct xy_accepts *a = calloc(1, sizeof(*a) + n * sizeof(a->range[0]));
 	if (!a)
 		return NULL;
-	a->v6.at = a->range;
-	for (unsigned i = 0; i < n; i++)
-		if (!xy_prefix_is_v4(&prefix[i]))
-			a->v6.at[a->v6.count++] = range_of(&prefix[i]);
-	a->v4.at = a->range + a->v6.count;
-	for (unsigned i = 0; i < n; i++)
-		if (xy_prefix_is_v4(&prefix[i]))
-			a->v4.at[a->v4.count++] = range_of(&prefix[i]);
-	ranges_sort(&a->v6);
-	ranges_sort(&a->v4);
+	family_make(a, &a->v6, prefix, n, false);
+	family_make(a, &a->v4, prefix, n, true);
 	return a;
 }
 
-int xy_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *prefix, unsigned n)
+static int replace(struct xy_dp *dp, struct xy_accepts **in, const struct xy_prefix *prefix,
+		   unsigned n)
 {
-	struct xy_accepts *a = n ? accepts_make(prefix, n) : NULL, *old = dp->end[end].accepts;
+	struct xy_accepts *a = n ? accepts_make(prefix, n) : NULL, *old = *in;
 	if (n && !a)
 		return -ENOMEM;
-	__atomic_store_n(&dp->end[end].accepts, a, __ATOMIC_RELEASE);
+	__atomic_store_n(in, a, __ATOMIC_RELEASE);
 	xy_dp_retire_free(dp, old);
 	return 0;
 }
 
-bool xy_accepts_rcu(const struct xy_dp *dp, uint32_t end, const struct xy_addr *src)
+int xy_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *prefix, unsigned n)
 {
-	const struct xy_accepts *a = __atomic_load_n(&dp->end[end].accepts, __ATOMIC_ACQUIRE);
-	if (!a)
-		return false;
+	return replace(dp, &dp->end[end].accepts, prefix, n);
+}
+
+int xy_dp_taken_set(struct xy_dp *dp, const struct xy_prefix *prefix, unsigned n)
+{
+	return replace(dp, &dp->taken, prefix, n);
+}
+
+static bool holds(const struct xy_accepts *a, const struct xy_addr *src)
+{
 	const struct ranges *r = xy_addr_is_v4(src) ? &a->v4 : &a->v6;
 	uint32_t from = 0, to = r->count; // the last that does not begin behind src is before `to`
 	while (from < to) {
@@ -95,4 +111,18 @@ bool xy_accepts_rcu(const struct xy_dp *dp, uint32_t end, const struct xy_addr *
 			from = at + 1;
 	}
 	return from && !is_behind(src, &r->at[from - 1].last);
+}
+
+bool xy_accepts_rcu(const struct xy_dp *dp, uint32_t end, const struct xy_addr *src)
+{
+	const struct xy_accepts *a = __atomic_load_n(&dp->end[end].accepts, __ATOMIC_ACQUIRE);
+	const struct xy_accepts *taken;
+	if (!a)
+		return false;
+	if (holds(a, src))
+		return true;
+	if (!(xy_addr_is_v4(src) ? a->rest_v4 : a->rest_v6))
+		return false;
+	taken = __atomic_load_n(&dp->taken, __ATOMIC_ACQUIRE);
+	return !taken || !holds(taken, src);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What an end may bring from outside 200::/7, beside its own /64: replaced whole (RCU). Control rw,
+// What an end may bring from outside 200::/7, beside its own /64, and what a default among that
+// does not hold, for it is somebody else's (xy_dp_taken_set): replaced whole (RCU). Control rw,
 // workers ro.
 #pragma once
 

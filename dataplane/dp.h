@@ -66,6 +66,7 @@ struct xy_dp {
 	struct xy_port_list *ports; // RCU
 	struct xy_host_list *hosts; // RCU
 	struct xy_own *own;	    // RCU
+	struct xy_accepts *taken;   // RCU; NULL: nothing is
 
 	// Control: set to 1 before each look at the rings. Workers: exchange it to 0, and write
 	// event_fd.

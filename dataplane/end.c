@@ -21,6 +21,7 @@ void xy_ends_fini(struct xy_dp *dp)
 {
 	for (uint32_t i = 0; dp->end && i < dp->ends; i++)
 		free(dp->end[i].accepts);
+	free(dp->taken);
 	xy_pages_release(dp->end, dp->ends * sizeof(*dp->end));
 }
 

@@ -60,6 +60,7 @@ static int on_address(const struct nlmsghdr *h, void *arg)
 	struct xy_host_address *one = &a->v[a->count];
 	*one = (struct xy_host_address){.ifindex = ifa->ifa_index, .usable = is_usable(flags)};
 	a->count += xy_netlink_get_addr(found, &one->addr);
+	one->len = (uint8_t)(ifa->ifa_prefixlen + (xy_addr_is_v4(&one->addr) ? 96 : 0));
 	return MNL_CB_OK;
 }
 

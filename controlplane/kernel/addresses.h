@@ -8,6 +8,7 @@
 struct xy_host_address {
 	struct xy_addr addr; // v4-mapped for IPv4
 	unsigned ifindex;
+	uint8_t len; // of the network that is on that link
 	bool usable; // the kernel sends from it: not tentative, and no duplicate
 };
 

@@ -53,6 +53,36 @@ static int by_key(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct xy_key));
 }
 
+static void take(struct xy_accepts *a, const struct xy_prefix *p)
+{
+	if (is_outside(p) && !xy_prefix_is_default(p))
+		a->taken[a->taken_count++] = *p;
+}
+
+// What a default does not hold: all that the config says is somebody's, a leaf's, or our own
+// site's.
+static int taken_make(const struct xy_config *c, struct xy_accepts *out)
+{
+	size_t most = (size_t)out->count + c->routing.announce.count + c->route_count + 1;
+	for (unsigned i = 0; i < c->peer_count; i++)
+		most += c->peers[i].allowed.count;
+	out->taken = calloc(most, sizeof(*out->taken));
+	if (!out->taken)
+		return -ENOMEM;
+	for (unsigned i = 0; i < out->count; i++)
+		take(out, &out->prefix[i]);
+	for (unsigned i = 0; i < c->routing.announce.count; i++)
+		take(out, &c->routing.announce.v[i]);
+	for (unsigned i = 0; i < c->route_count; i++) // to one whose key is not known yet, too
+		take(out, &c->routes[i].prefix);
+	for (unsigned i = 0; i < c->peer_count; i++)
+		for (unsigned k = 0; k < c->peers[i].allowed.count; k++)
+			take(out, &c->peers[i].allowed.v[k]);
+	for (unsigned i = 0; i < out->count; i++)
+		out->whole |= xy_prefix_is_default(&out->prefix[i]);
+	return 0;
+}
+
 static int users_make(const struct xy_config *c, struct xy_accepts *out)
 {
 	unsigned n = c->exit.offer ? c->exit.user_count : 0;
@@ -87,13 +117,17 @@ int xy_accepts_make(const struct xy_config *c, const struct xy_hs_remote *remote
 		out->prefix[i] = v[i].prefix;
 	}
 	free(v);
-	return 0;
+	int r = taken_make(c, out);
+	if (r)
+		xy_accepts_free(out);
+	return r;
 }
 
 void xy_accepts_free(struct xy_accepts *a)
 {
 	free(a->key);
 	free(a->prefix);
+	free(a->taken);
 	free(a->exit_key);
 	*a = (struct xy_accepts){0};
 }

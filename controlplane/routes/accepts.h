@@ -12,7 +12,10 @@ struct xy_accepts {
 	unsigned count;
 	struct xy_key *key;	  // [count] in order
 	struct xy_prefix *prefix; // [count] theirs
-	bool exit_all;		  // our exit is for everybody, or
+	unsigned taken_count;
+	struct xy_prefix *taken; // [taken_count] somebody's, or ours: no default holds these
+	bool whole;		 // somebody's are a default
+	bool exit_all;		 // our exit is for everybody, or
 	unsigned exit_count;
 	struct xy_key *exit_key; // [exit_count] in order: for these
 };

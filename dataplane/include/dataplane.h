@@ -223,6 +223,9 @@ void xy_dp_far_del(struct xy_dp *dp, uint32_t end);
 // prefixes, until the next call. It knows the end for as long as that is there.
 // -ENOENT: no such end. -ENOMEM: what held before holds.
 int xy_dp_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *prefix, unsigned n);
+// A default (::/0, 0.0.0.0/0) among them is all that is nobody else's: of none of these prefixes.
+// So who is accepted to be the Internet cannot send as a neighbour. -ENOMEM: what held before holds.
+int xy_dp_taken_set(struct xy_dp *dp, const struct xy_prefix *prefix, unsigned n);
 // May it go where a route of kind EXIT leads, leaf or node? Until it is told otherwise: no.
 // -ENOENT.
 int xy_dp_exit_allow(struct xy_dp *dp, uint32_t end, bool allowed);

@@ -131,6 +131,17 @@ check "the kernel asks the exit" grep -q 'dev xylem0' <<<"$(in_node u ip route g
 check "but for links" grep -q 'dev to-i' <<<"$(in_node u ip route get 192.0.2.1 mark "$(TABLE)")"
 check_within 10 "on a link that stands" peer_up u r
 
+# --- the exit is the Internet, and no neighbour
+in_node x ip addr add 10.9.5.77/32 dev lo
+in_node x ip addr add 10.8.5.77/32 dev lo
+before=$(drops u source_not_allowed)
+in_node x ping -n -c 2 -i 0.2 -W 1 -I 10.8.5.77 $U4 >/dev/null || true
+check "what comes of the exit is of the Internet" same "$before" "$(drops u source_not_allowed)"
+in_node x ping -n -c 2 -i 0.2 -W 1 -I 10.9.5.77 $U4 >/dev/null || true
+check_within 10 "but of nobody on u's LAN" at_least $((before + 2)) "$(drops u source_not_allowed)"
+in_node x ip addr del 10.9.5.77/32 dev lo
+in_node x ip addr del 10.8.5.77/32 dev lo
+
 # --- who may not
 in_node r ip route get $W6 >/dev/null
 r_uses x

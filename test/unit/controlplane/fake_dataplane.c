@@ -242,6 +242,12 @@ int xy_dp_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *pr
 	return 0;
 }
 
+int xy_dp_taken_set(struct xy_dp *dp, const struct xy_prefix *prefix, unsigned n)
+{
+	(void)dp, (void)prefix, (void)n;
+	return 0;
+}
+
 int xy_dp_exit_allow(struct xy_dp *dp, uint32_t end, bool allowed)
 {
 	if (end >= FAKE_PEERS || !dp->peer[end].there)

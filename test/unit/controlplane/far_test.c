@@ -781,6 +781,16 @@ static void test_mtu(void)
 	world_end();
 }
 
+static bool is_taken(const struct xy_accepts *a, const char *text)
+{
+	struct xy_prefix p;
+	CU_ASSERT_EQUAL(xy_prefix_parse(text, &p), 0);
+	for (unsigned i = 0; i < a->taken_count; i++)
+		if (xy_prefix_eq(&a->taken[i], &p))
+			return true;
+	return false;
+}
+
 static void test_accepts(void)
 {
 	struct xy_config_accept accept[3] = {0};
@@ -808,11 +818,20 @@ static void test_accepts(void)
 	c.exit.offer = true;
 	c.exit.users = users;
 	c.exit.user_count = 2;
+	struct xy_prefix site[2] = {{.len = 0}}, phone;
+	CU_ASSERT(xy_prefix_parse("10.4.0.0/16", &site[1]) == 0 &&
+		  xy_prefix_parse("10.5.0.5/32", &phone) == 0);
+	c.routing.announce = (struct xy_config_prefixes){.v = site, .count = 2};
+	peer.allowed = (struct xy_config_prefixes){.v = &phone, .count = 1};
 	CU_ASSERT_FATAL(xy_accepts_make(&c, remote, &A->accepts) == 0);
 	CU_ASSERT(xy_accepts_exits(&A->accepts, &B->id.x25519) &&
 		  xy_accepts_exits(&A->accepts, &D->id.x25519) &&
 		  !xy_accepts_exits(&A->accepts, &C->id.x25519));
 	CU_ASSERT_EQUAL(A->accepts.count, 4); // one stands twice
+	CU_ASSERT(A->accepts.whole); // of c; which is none of what is others', ours, or a leaf's
+	CU_ASSERT(is_taken(&A->accepts, "10.1.0.0/16") && is_taken(&A->accepts, "10.2.0.0/16") &&
+		  is_taken(&A->accepts, "10.4.0.0/16") && is_taken(&A->accepts, "10.5.0.5/32") &&
+		  !is_taken(&A->accepts, "::/0"));
 	CU_ASSERT(xy_accepts_of(&A->accepts, &B->id.x25519, &prefix) == 2 &&
 		  xy_prefix_eq(&prefix[0], &accept[2].prefix) &&
 		  xy_prefix_eq(&prefix[1], &accept[0].prefix));

@@ -408,6 +408,45 @@ static void test_accepts(void)
 	CU_ASSERT(!xy_accepts_rcu(dp, K, &inside)); // it went with the node
 }
 
+// Who is accepted to be the Internet is nobody else: nothing that is accepted of another.
+static void test_taken(void)
+{
+	static const struct xy_prefix all[] = {
+		{.len = 0},
+		{.addr.b = {[10] = 0xff, [11] = 0xff}, .len = 96},
+		{.addr.b = {[10] = 0xff, [11] = 0xff, 10, 5}, .len = 112}, // and by its name
+	};
+	static const struct xy_prefix taken[] = {
+		{.addr.b = {0x20, 0x01, 0x0d, 0xb8, 5}, .len = 48},
+		{.addr.b = {[10] = 0xff, [11] = 0xff, 10}, .len = 104},
+		{.addr.b = {[10] = 0xff, [11] = 0xff, 192, 168, 1, 7}, .len = 128},
+	};
+	static const struct xy_addr net = {.b = {0x20, 0x01, 0x0d, 0xb8, 5, [15] = 1}};
+	static const struct xy_addr beside = {.b = {0x20, 0x01, 0x0d, 0xb9, 5, [15] = 1}};
+	static const struct {
+		uint32_t addr;
+		bool its;
+	} v4[] = {{0x0a010203, false}, {0x0a05ffff, true},  {0x0a060000, false}, {0x0b000000, true},
+		  {0x09ffffff, true},  {0xc0a80107, false}, {0xc0a80108, true}};
+	begin();
+	CU_ASSERT_EQUAL(xy_dp_accepts_set(dp, NODE_A, all, RTE_DIM(all)), 0);
+	feed_from(NODE_A, &net, &leaf, 100, 1);
+	CU_ASSERT_EQUAL(run(), 1);
+	settle();
+	CU_ASSERT_EQUAL(xy_dp_taken_set(dp, taken, RTE_DIM(taken)), 0);
+	expect_drop(NODE_A, packet(&net, &leaf, 64, 100), XY_DROP_SOURCE_NOT_ALLOWED);
+	feed_from(NODE_A, &beside, &leaf, 100, 1);
+	CU_ASSERT_EQUAL(run(), 1);
+	settle();
+	for (unsigned i = 0; i < RTE_DIM(v4); i++) {
+		struct xy_addr a = xy_addr_from_v4(v4[i].addr);
+		CU_ASSERT_EQUAL(xy_accepts_rcu(dp, NODE_A, &a), v4[i].its);
+	}
+	CU_ASSERT_EQUAL(xy_dp_taken_set(dp, NULL, 0), 0);
+	CU_ASSERT(xy_accepts_rcu(dp, NODE_A, &net));
+	end();
+}
+
 // Out of the mesh go only those that may, and each is told.
 static void test_exit(void)
 {
@@ -1107,9 +1146,9 @@ XY_UNIT_MAIN("graph_e2e", {"create", test_create, .always = true}, {"sealed", te
 	     {"what shows outside", test_outside}, {"no session yet", test_meet},
 	     {"opened", test_opened}, {"refused", test_refused},
 	     {"another's errors", test_others_errors}, {"accepted sources", test_accepts},
-	     {"who may go out", test_exit}, {"sessions", test_session},
-	     {"sessions of before", test_lost}, {"handshakes", test_handshakes},
-	     {"errors", test_errors}, {"no oracle", test_oracle},
+	     {"who may go out", test_exit}, {"what is taken", test_taken},
+	     {"sessions", test_session}, {"sessions of before", test_lost},
+	     {"handshakes", test_handshakes}, {"errors", test_errors}, {"no oracle", test_oracle},
 	     {"for nodes alone", test_for_nodes_alone}, {"a leaf's errors", test_leafs_errors},
 	     {"a relay's errors", test_relays_errors}, {"a narrow first link", test_narrow_link},
 	     {"outside the mesh", test_mapping}, {"segments of TCP", test_segments},
