@@ -186,9 +186,14 @@ int xy_eal_start(struct xy_dp *dp, size_t need, struct xy_err *err)
 		snprintf(dp->memory, sizeof(dp->memory), "no hugepages (%zu MiB heap)", need >> 20);
 	if (eal_init(dp, huge, need) >= 0)
 		return 0;
+	// It asks there whether the kernel has VFIO, whatever ports there are, and gives up.
+	const char *lacks = access("/sys/module", F_OK)
+				    ? "; it needs /sys/module, which is not there: "
+				      "in systemd-nspawn, --bind-ro=/sys/module"
+				    : "";
 	r = xy_err_set(err, rte_errno ? rte_errno : EIO,
-		       "DPDK's EAL did not start (%s, %s): %s; its own message is above",
-		       dp->memory, dp->cfg.name, rte_strerror(rte_errno));
+		       "DPDK's EAL did not start (%s, %s): %s; its own message is above%s",
+		       dp->memory, dp->cfg.name, rte_strerror(rte_errno), lacks);
 	dp->memory[0] = '\0'; // nothing to stop
 	return r;
 }

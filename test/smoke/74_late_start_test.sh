@@ -121,6 +121,6 @@ code() { # what xylemd -c FILE ends with
 echo 'listn = 5;' >"$LAB/wrong.conf"
 check "a wrong config ends with 78" same 78 "$(code "$LAB/wrong.conf")"
 check "one that is not there, with 1: it may come" same 1 "$(code "$LAB/absent.conf")"
-unit=$TOP/config/xylem.service
+unit=$TOP/config/xylem.service.in
 check "the unit knows 78" grep -q '^RestartPreventExitStatus=.*\b78\b' "$unit"
 check "and ends for no number of starts" grep -qx 'StartLimitIntervalSec=0' "$unit"

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The package, in a system of its own (systemd-nspawn of a fresh Debian, with a network that leads nowhere): made by
+# scripts/package, installed, two instances run and are linked, upgraded, removed, purged. Needs root, systemd-nspawn,
+# and about 1 GB; the fresh Debian stays in build-package-root/ for the next run.
+set -Eeuo pipefail
+export LC_ALL=C.UTF-8
+TEST=${0##*/}
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
+BASE=$TOP/build-package-root/base ROOT=$TOP/build-package-root/root
+LOGS=$TOP/build-package-root/logs
+
+skip() {
+  echo "skip - $TEST: $*"
+  exit 77
+}
+if [ -z "${XY_PACKAGE_INSIDE:-}" ]; then
+  [ "$(id -u)" -eq 0 ] || skip "debootstrap and systemd-nspawn need root"
+  for tool in debootstrap systemd-nspawn; do
+    command -v $tool >/dev/null || skip "$tool is not installed"
+  done
+  why=$(unshare --mount --pid --fork --mount-proc true 2>&1) || skip "no mount namespaces here ($why)"
+  XY_PACKAGE_INSIDE=1 exec unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@"
+fi
+mount --make-rprivate /
+mkdir -p "$LOGS"
+
+fail() {
+  echo "not ok - $TEST: $*"
+  exit 1
+}
+# check WHAT COMMAND...: one test; what it said when it fails, which ends the script.
+check() {
+  local what=$1
+  shift
+  "$@" >"$LOGS/last" 2>&1 </dev/null || {
+    tail -n 40 "$LOGS/last"
+    in_system journalctl -n 40 --no-pager 2>/dev/null || true
+    fail "$what"
+  }
+  echo "ok - $TEST: $what"
+}
+check_within() { # SECONDS WHAT COMMAND...
+  local left=$1 what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1 || [ "$left" -le 0 ]; do
+    left=$((left - 1))
+    sleep 1
+  done
+  check "$what" "$@"
+}
+refuse() { ! "$@"; }
+
+
+# --- the package
+
+check "the package is made, and lintian is content" "$TOP/scripts/package"
+deb=$(echo "$TOP"/build-package/xylem_*_amd64.deb)
+version=$(dpkg-deb -f "$deb" Version)
+# A later version is the same files under another number.
+later=$LOGS/later.deb
+dpkg-deb -R "$deb" "$LOGS/later"
+sed -i "s/^Version: .*/Version: $version+later1/" "$LOGS/later/DEBIAN/control"
+dpkg-deb -b "$LOGS/later" "$later" >/dev/null
+rm -rf "$LOGS/later"
+
+# --- the system
+
+mirror=$(apt-get indextargets --format "\$(SITE) \$(ORIGIN) \$(LABEL)" 2>/dev/null |
+  awk '$2 == "Debian" && $3 == "Debian" { print $1; exit }')
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+if [ ! -e "$BASE/.made" ]; then
+  [ -n "$mirror" ] || skip "apt here has no Debian archive"
+  rm -rf "$BASE"
+  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2 "$release" "$BASE" "$mirror" \
+    >"$LOGS/debootstrap.log" 2>&1 </dev/null || skip "no debootstrap of $release: $(tail -n 1 "$LOGS/debootstrap.log")"
+  touch "$BASE/.made"
+fi
+rm -rf "$ROOT"
+cp -a "$BASE" "$ROOT"
+cp /etc/resolv.conf /etc/hosts "$ROOT/etc/" # the way to the archive is this machine's
+cp /etc/apt/sources.list "$ROOT/etc/apt/" 2>/dev/null || true
+cp /etc/apt/sources.list.d/* "$ROOT/etc/apt/sources.list.d/" 2>/dev/null || true
+apt-config dump 2>/dev/null | grep -E '^Acquire::(http|https)::Proxy' >"$ROOT/etc/apt/apt.conf.d/90here" || true
+cp "$deb" "$ROOT/xylem.deb"
+cp "$later" "$ROOT/later.deb"
+check "it installs without recommends" chroot "$ROOT" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+  DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update && apt-get install -y --no-install-recommends /xylem.deb'
+check "the group is made" grep -q ^xylem: "$ROOT/etc/group"
+
+tun=
+[ ! -e /dev/net/tun ] || tun=--bind=/dev/net/tun
+# shellcheck disable=SC2086  # none or one
+systemd-nspawn -q -D "$ROOT" --register=no --keep-unit --private-network --bind-ro=/sys/module $tun -b >"$LOGS/boot.log" 2>&1 </dev/null &
+nspawn=$!
+trap 'kill -9 $nspawn 2>/dev/null || true' EXIT
+leader() { # the system's first process
+  pid=$(pgrep -P $nspawn | head -n 1)
+  [ -n "$pid" ]
+}
+in_system() { nsenter -t "$pid" -m -u -i -n -p /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
+up() { leader && in_system systemctl is-system-running --wait | grep -qE 'running|degraded'; }
+for _ in $(seq 120); do
+  ! up 2>/dev/null || break
+  sleep 1
+done
+up || {
+  tail -n 20 "$LOGS/boot.log"
+  skip "the system does not boot here"
+}
+
+# --- two instances
+
+check "nothing runs that nobody asked for" refuse in_system systemctl is-active xylem
+check "a key" in_system xylem genkey
+check "and one for a second instance" in_system xylem genkey /etc/xylem/two.key
+key_of() { in_system xylem pubkey "$1"; }
+one=$(key_of /etc/xylem/key)
+two=$(key_of /etc/xylem/two.key)
+[ -n "$one" ] && [ -n "$two" ] || fail "keys of both"
+config() { # NAME TEXT
+  printf '%s\n' "$2" >"$ROOT/etc/xylem/$1.conf"
+  chmod 600 "$ROOT/etc/xylem/$1.conf"
+}
+config xylem "peers = ( { name = \"two\"; key = \"$two\"; endpoint = \"127.0.0.1:51822\"; } );"
+config two "key_file = \"/etc/xylem/two.key\"; ports = ( { port = 51822; } ); tun = false;
+  peers = ( { name = \"one\"; key = \"$one\"; } );"
+check "their configs are good" in_system sh -c 'xylemd --check && xylemd -n two -c /etc/xylem/two.conf --check'
+check "both start, and say that they are ready" in_system systemctl enable --now xylem xylem@two
+linked() { in_system xylem show peers "$@" --json | grep -qE '"state": *"up"'; }
+check_within 30 "they are linked" linked
+check_within 30 "each has sockets of its own" linked -n two
+in_system systemd-analyze security xylem --no-pager | tail -n 1
+
+# --- upgrade, removal
+
+pid_of() { in_system systemctl show -p MainPID --value "$1"; }
+before=$(pid_of xylem)/$(pid_of xylem@two)
+check "it is upgraded" in_system env DEBIAN_FRONTEND=noninteractive dpkg -i /later.deb
+after=$(pid_of xylem)/$(pid_of xylem@two)
+check "both run anew" test "${before%/*}" != "${after%/*}" -a "${before#*/}" != "${after#*/}"
+check_within 60 "and are linked again" linked
+check "the keys are the same ones" test "$one" = "$(key_of /etc/xylem/key)"
+check "an instance stops" in_system systemctl stop xylem@two
+check "the other one still answers" in_system xylem show node
+check "it is removed" in_system env DEBIAN_FRONTEND=noninteractive dpkg -r xylem
+check "and runs no more" refuse in_system pgrep xylemd
+check "the state stays until it is purged" test -d "$ROOT/var/lib/xylem"
+check "it is purged" in_system env DEBIAN_FRONTEND=noninteractive dpkg -P xylem
+check "the state is gone" test ! -e "$ROOT/var/lib/xylem"
+check "the keys are not" test -s "$ROOT/etc/xylem/key"
+left=$(find "$ROOT" -xdev \( -path "$ROOT/proc" -o -path "$ROOT/etc/xylem" -o -path "$ROOT/var/log" -o -path "$ROOT/var/lib/dpkg" \) \
+  -prune -o -name '*xylem*' -print | grep -vxF "$ROOT/xylem.deb" || true)
+check "and nothing else of it is left${left:+: $left}" test -z "$left"
+in_system systemctl poweroff >/dev/null 2>&1 || true
+for _ in $(seq 30); do
+  kill -0 $nspawn 2>/dev/null || break
+  sleep 1
+done
+rm -rf "$ROOT"
