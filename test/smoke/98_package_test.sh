@@ -117,7 +117,7 @@ check "and one for a second instance" in_system xylem genkey /etc/xylem/two.key
 key_of() { in_system xylem pubkey "$1"; }
 one=$(key_of /etc/xylem/key)
 two=$(key_of /etc/xylem/two.key)
-[ -n "$one" ] && [ -n "$two" ] || fail "keys of both"
+if [ -z "$one" ] || [ -z "$two" ]; then fail "keys of both"; fi
 config() { # NAME TEXT
   printf '%s\n' "$2" >"$ROOT/etc/xylem/$1.conf"
   chmod 600 "$ROOT/etc/xylem/$1.conf"
