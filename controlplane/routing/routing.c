@@ -786,6 +786,7 @@ static int link_apply(struct xy_routing *r, uint32_t slot, const struct xy_key *
 		int e = link_begin(r, slot, key, &c, now);
 		if (e)
 			return e;
+		k->shut = false; // so is a neighbour that is new
 	}
 	if (k->cost != c.cost)
 		xy_babel_link_cost(r->babel, (uint16_t)slot, c.cost, now);

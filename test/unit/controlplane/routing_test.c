@@ -948,6 +948,28 @@ static void test_prefixes(void)
 	world_end();
 }
 
+// A link without traffic has none when it is begun anew for another reason, either.
+static void test_shut(void)
+{
+	world_make();
+	world_start();
+	line();
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	CONFIGURE(A, "", {"r", "traffic = false;"});
+	run_for(10 * XY_SEC);
+	CU_ASSERT_FALSE(goes_by(A, B->prefix, R));
+	CONFIGURE(A, "", {"r", "traffic = false; stub = true;"});
+	run_for(10 * XY_SEC);
+	CONFIGURE(A, "", {"r", "traffic = false;"});
+	run_for(60 * XY_SEC);
+	CU_ASSERT_FALSE(goes_by(A, B->prefix, R));
+	CONFIGURE(A, "", {"r", ""});
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, B->prefix, R));
+	world_end();
+}
+
 // A static route keeps its place, and what was learned takes it when it goes.
 static void test_precedence(void)
 {
@@ -1573,22 +1595,25 @@ static void test_strange_packets(void)
 	world_end();
 }
 
-XY_UNIT_MAIN(
-	"routing", {"a line: everyone reaches everyone", test_line},
-	{"path MTU, by probing", test_path_mtu},
-	{"path MTU of who roams and comes back", test_path_mtu_roamed},
-	{"a link dies, and is back; a node dies", test_moves},
-	{"a relay dies under traffic", test_silent}, {"a relay says goodbye", test_goodbye},
-	{"no way, or another", test_no_way}, {"ICMP errors, true and forged", test_refused},
-	{"a relay dies without traffic", test_idle_silent},
-	{"a node dies behind two relays", test_silent_line},
-	{"control threads that are late", test_late}, {"two ways of equal cost", test_equal_cost},
-	{"helpers that are slow", test_slow_helpers}, {"prefixes outside the mesh", test_prefixes},
-	{"static before learned", test_precedence}, {"reload", test_reload},
-	{"a plan in slices", test_slices}, {"a number is given back under a flood", test_flood},
-	{"room as the config says", test_room},
-	{"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
-	{"no room in the table", test_no_room}, {"a leaf that does not answer", test_dead_leaf},
-	{"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
-	{"a stub asks", test_stub}, {"a stub that is none", test_stub_mistaken},
-	{"restart", test_restart}, {"strange packets", test_strange_packets})
+XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
+	     {"path MTU, by probing", test_path_mtu},
+	     {"path MTU of who roams and comes back", test_path_mtu_roamed},
+	     {"a link dies, and is back; a node dies", test_moves},
+	     {"a relay dies under traffic", test_silent}, {"a relay says goodbye", test_goodbye},
+	     {"no way, or another", test_no_way}, {"ICMP errors, true and forged", test_refused},
+	     {"a relay dies without traffic", test_idle_silent},
+	     {"a node dies behind two relays", test_silent_line},
+	     {"control threads that are late", test_late},
+	     {"two ways of equal cost", test_equal_cost},
+	     {"helpers that are slow", test_slow_helpers},
+	     {"prefixes outside the mesh", test_prefixes}, {"a link without traffic", test_shut},
+	     {"static before learned", test_precedence}, {"reload", test_reload},
+	     {"a plan in slices", test_slices},
+	     {"a number is given back under a flood", test_flood},
+	     {"room as the config says", test_room},
+	     {"a peer that brought much is removed", test_removed}, {"a limit", test_limit},
+	     {"no room in the table", test_no_room},
+	     {"a leaf that does not answer", test_dead_leaf},
+	     {"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
+	     {"a stub asks", test_stub}, {"a stub that is none", test_stub_mistaken},
+	     {"restart", test_restart}, {"strange packets", test_strange_packets})
