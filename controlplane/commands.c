@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The commands of the control socket. Params are a JSON object; what is not as it must be is
 // refused with what to do, and nothing has changed then.
+#include "commands.h"
+
 #include "base/bytes.h"
 #include "base/near.h"
 #include "daemon.h"
@@ -180,8 +182,9 @@ static json_t *set_peer(void *arg, struct xy_request *q)
 	struct xy_book_peer p;
 	struct xy_err err;
 	uint32_t slot;
-	if (xy_steering_waits(d, q, set_peer))
-		return NULL;
+	json_t *not_now;
+	if (xy_steering_waits(d, q, set_peer, &not_now))
+		return not_now;
 	json_t *o = params_of(q, keys, &err);
 	int r = o ? traffic_of(o, &w, &err) : -EINVAL;
 	r = r ? r : cost_of(o, &w, &err);
@@ -298,8 +301,9 @@ static json_t *peer_add(void *arg, struct xy_request *q)
 	struct xy_daemon *d = arg;
 	struct xy_key key;
 	struct xy_err err;
-	if (xy_steering_waits(d, q, peer_add))
-		return NULL;
+	json_t *not_now;
+	if (xy_steering_waits(d, q, peer_add, &not_now))
+		return not_now;
 	json_t *o = params_of(q, keys, &err);
 	int r = o ? add(d, o, &key, &err) : -EINVAL;
 	json_decref(o);
@@ -351,8 +355,9 @@ static json_t *leaf_add(void *arg, struct xy_request *q)
 	struct xy_daemon *d = arg;
 	struct xy_key key;
 	struct xy_err err;
-	if (xy_steering_waits(d, q, leaf_add))
-		return NULL;
+	json_t *not_now;
+	if (xy_steering_waits(d, q, leaf_add, &not_now))
+		return not_now;
 	json_t *o = params_of(q, keys, &err);
 	int r = o ? leaf_complete(d, o, &err) : -EINVAL;
 	r = r ? r : add(d, o, &key, &err);
@@ -421,12 +426,16 @@ static json_t *remove_one(struct xy_daemon *d, struct xy_request *q, bool leaf)
 
 static json_t *peer_remove(void *arg, struct xy_request *q)
 {
-	return xy_steering_waits(arg, q, peer_remove) ? NULL : remove_one(arg, q, false);
+	json_t *not_now;
+	return xy_steering_waits(arg, q, peer_remove, &not_now) ? not_now
+								: remove_one(arg, q, false);
 }
 
 static json_t *leaf_remove(void *arg, struct xy_request *q)
 {
-	return xy_steering_waits(arg, q, leaf_remove) ? NULL : remove_one(arg, q, true);
+	json_t *not_now;
+	return xy_steering_waits(arg, q, leaf_remove, &not_now) ? not_now
+								: remove_one(arg, q, true);
 }
 
 static json_t *peer_reset(void *arg, struct xy_request *q)
@@ -436,8 +445,9 @@ static json_t *peer_reset(void *arg, struct xy_request *q)
 	struct xy_book_peer p;
 	struct xy_err err;
 	uint32_t slot;
-	if (xy_steering_waits(d, q, peer_reset))
-		return NULL;
+	json_t *not_now;
+	if (xy_steering_waits(d, q, peer_reset, &not_now))
+		return not_now;
 	json_t *o = params_of(q, keys, &err);
 	int r = o ? find_peer(d, o, &slot, &p, &err) : -EINVAL;
 	json_decref(o);
@@ -452,7 +462,7 @@ static json_t *peer_reset(void *arg, struct xy_request *q)
 
 static json_t *reload(void *arg, struct xy_request *q)
 {
-	return xy_steering_reload(arg, q);
+	return xy_steering_reload(arg, q, xy_reload_begin(arg));
 }
 
 static json_t *drain(void *arg, struct xy_request *q)
@@ -529,7 +539,7 @@ static json_t *runtime(void *arg, struct xy_request *q)
 	return a;
 }
 
-int xy_commands_register(struct xy_daemon *d, struct xy_server *control)
+int xy_commands_register(struct xy_daemon *d)
 {
 	static const struct xy_server_command all[] = {
 		{"/xylem/set", "Sets a peer. Params: peer, traffic (\"on\", \"off\"), cost.",
@@ -551,5 +561,5 @@ int xy_commands_register(struct xy_daemon *d, struct xy_server *control)
 		 log_level},
 		{"/xylem/runtime", "What was changed at run time, with its secrets.", runtime},
 	};
-	return xy_server_register_all(control, all, XY_ARRAY_SIZE(all), d);
+	return xy_server_register_all(d->control, all, XY_ARRAY_SIZE(all), d);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // xylemd: options, then each part up in order, and down again.
+#include "commands.h"
 #include "daemon.h"
 #include "pool.h"
 
@@ -326,7 +327,10 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	if (!r)
 		xy_exits_begin(d);
 	r = r ? r : xy_seats_take(d, err);
-	r = r ? r : xy_steering_open(d, err);
+	if (!r)
+		xy_steering_begin(d);
+	int e = r ? 0 : xy_commands_register(d);
+	r = e ? xy_err_set(err, -e, "control socket: %s", strerror(-e)) : r;
 	return r ? r : xy_dp_start(d->dp, err);
 }
 

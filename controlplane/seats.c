@@ -227,7 +227,8 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_hostqueue_look(d, now);
 	xy_sealing_second(d);
 	xy_runsocket_tend(d);
-	xy_steering_second(d);
+	if (xy_steering_second(d))
+		xy_reload_begin(d);
 	xy_memory_note(d);
 	xy_ports_second(d);
 	xy_inbound_second(d);

@@ -30,6 +30,7 @@ struct xy_steering {
 	bool unread;	    // the folder was not there: what lies in it is to be taken over
 	struct xy_err lost; // what could not be read
 	struct xy_err unsaved;
+	struct xy_err twice; // a peer that was added is another one's of the config, too
 	struct waiting waiting[2 * XY_SERVER_CLIENTS]; // a client has one at a time
 };
 
@@ -146,17 +147,18 @@ json_t *xy_steering_done(struct xy_daemon *d, struct xy_request *q, json_t *a, c
 	va_end(ap);
 	s->edition++;
 	struct waiting *w = waiting_make(d, q->ticket);
-	save(d);
-	if (!w) {
-		json_object_set_new(a, "kept", json_false());
-		json_object_set_new(a, "why", json_string("too many wait for the disk"));
-		return a;
+	if (w) {
+		w->what = FOR_DISK;
+		w->edition = s->edition;
+		w->answer = a;
+		q->later = true;
 	}
-	w->what = FOR_DISK;
-	w->edition = s->edition;
-	w->answer = a;
-	q->later = true;
-	return NULL;
+	save(d); // which answers at once where it cannot even begin
+	if (w)
+		return NULL;
+	json_object_set_new(a, "kept", json_false());
+	json_object_set_new(a, "why", json_string("too many wait for the disk"));
+	return a;
 }
 
 // --- what is kept
@@ -224,7 +226,7 @@ static void save(struct xy_daemon *d)
 	char *text = w && !s->unread ? xy_runtime_text(&s->now) : NULL;
 	if (!text) {
 		free(w);
-		not_kept(d, s->unread ? -ENOENT : -ENOMEM);
+		not_kept(d, !s->unread ? -ENOMEM : xy_state_lost(d->state) ? -ENOENT : -EAGAIN);
 		tell_kept(d, s->edition, false);
 		return;
 	}
@@ -241,10 +243,25 @@ static void is_lost(struct xy_daemon *d, const char *why)
 	struct xy_steering *s = d->steering;
 	const char *folder = xy_state_folder(d->state);
 	bool aside = xy_keep_aside(folder, XY_STEERING_FILE) == 0;
+	s->unread = !aside; // it is not written over, and read again
 	xy_err_set(&s->lost, EINVAL,
 		   "what was changed at run time before the start is not in force: %.300s%s", why,
 		   aside ? " (put aside as " XY_STEERING_FILE ".lost)" : "");
 	xy_log_error("%s", s->lost.text);
+}
+
+// It cannot be read, and may be good: that passes, and what is kept stays on the disk until then.
+static void is_unread(struct xy_daemon *d, int result, const struct xy_err *why)
+{
+	struct xy_steering *s = d->steering;
+	bool known = s->unread && s->lost.text[0];
+	s->unread = true;
+	xy_err_set(&s->lost, -result,
+		   "what was changed at run time before the start is not in force: %.300s; read "
+		   "again every %d s",
+		   why->text, AGAIN_SECONDS);
+	if (!known)
+		xy_log_error("%s", s->lost.text);
 }
 
 static void say_taken(const struct xy_runtime *r)
@@ -266,24 +283,43 @@ static void take_file(struct xy_daemon *d)
 	ssize_t n = xy_keep_read(folder, XY_STEERING_FILE, FILE_MAX, &text);
 	s->unread = n == -ENOENT && xy_state_lost(d->state);
 	snprintf(path, sizeof(path), "%s/" XY_STEERING_FILE, folder);
-	if (n < 0 && n != -ENOENT)
-		xy_err_set(&why, (int)-n, "%.250s: %s", path, strerror((int)-n));
-	else if (n >= 0)
-		xy_runtime_load(&s->now, path, text, (size_t)n, &d->plan.config, &why);
-	if (why.text[0])
+	int r = n < 0 && n != -ENOENT
+			? xy_err_set(&why, (int)-n, "%.250s: %s", path, strerror((int)-n))
+		: n >= 0 ? xy_runtime_load(&s->now, path, text, (size_t)n, &d->plan.config, &why)
+			 : 0;
+	if (r == -EINVAL)
 		is_lost(d, why.text);
+	else if (r)
+		is_unread(d, r, &why);
+	else if (!s->unread)
+		s->lost.text[0] = 0;
 	xy_config_text_wipe(text);
 }
 
-// The folder came after the start: another file system was mounted.
-static void take_late(struct xy_daemon *d)
+static void leave_again(struct xy_daemon *d)
+{
+	if (!d->steering->now.drained)
+		return;
+	xy_routing_goodbye(d->routing, xy_now());
+	xy_log_warn("drained, as before the start: xylem drain off ends it");
+}
+
+// The folder came after the start: another file system was mounted; or the file can be read now.
+// What lies over the config comes into force with it: true, it is to be read anew.
+static bool take_late(struct xy_daemon *d)
 {
 	struct xy_steering *s = d->steering;
+	bool drained = s->now.drained;
 	if (xy_state_lost(d->state) || d->reloads.enforcing != XY_ENFORCING_NONE)
-		return;
+		return false;
 	take_file(d);
+	if (s->unread)
+		return false;
+	say_taken(&s->now);
+	if (!drained)
+		leave_again(d);
 	s->edition++;
-	xy_reload_begin(d); // what lies over the config comes into force with it
+	return true;
 }
 
 // --- a config comes into force
@@ -349,6 +385,16 @@ static void take_turns(struct xy_daemon *d)
 	}
 }
 
+static void look_twice(struct xy_daemon *d)
+{
+	struct xy_steering *s = d->steering;
+	bool known = s->twice.text[0];
+	if (!xy_runtime_twice(&s->now, &d->plan.config, &s->twice))
+		s->twice.text[0] = 0;
+	else if (!known)
+		xy_log_warn("%s", s->twice.text);
+}
+
 void xy_steering_reloaded(struct xy_daemon *d, const struct xy_err *why,
 			  const struct xy_config_notes *errors)
 {
@@ -357,19 +403,26 @@ void xy_steering_reloaded(struct xy_daemon *d, const struct xy_err *why,
 		xy_log_info("peers that were added at run time stand in the config now");
 		s->edition++;
 	}
+	if (!why)
+		look_twice(d);
 	save(d);
 	tell_reloaded(d, why, errors);
 	if (d->reloads.enforcing == XY_ENFORCING_NONE)
 		take_turns(d);
 }
 
-bool xy_steering_waits(struct xy_daemon *d, struct xy_request *q, xy_server_handler *handler)
+bool xy_steering_waits(struct xy_daemon *d, struct xy_request *q, xy_server_handler *handler,
+		       json_t **a)
 {
 	if (d->reloads.enforcing == XY_ENFORCING_NONE)
 		return false;
 	struct waiting *w = waiting_make(d, q->ticket);
-	if (!w)
-		return false;
+	*a = NULL;
+	if (!w) {
+		*a = xy_server_error("a config comes into force, and too many wait for that "
+				     "already; try again");
+		return true;
+	}
 	w->what = FOR_TURN;
 	w->handler = handler;
 	w->from = q->from;
@@ -377,27 +430,30 @@ bool xy_steering_waits(struct xy_daemon *d, struct xy_request *q, xy_server_hand
 	w->params = q->params ? strdup(q->params) : NULL;
 	if (!w->command || (q->params && !w->params)) {
 		waiting_free(w);
-		return false;
+		*a = xy_server_error("a config comes into force, and there is no memory to wait "
+				     "for that; try again");
+		return true;
 	}
 	q->later = true;
 	return true;
 }
 
-json_t *xy_steering_reload(struct xy_daemon *d, struct xy_request *q)
+json_t *xy_steering_reload(struct xy_daemon *d, struct xy_request *q, uint32_t number)
 {
 	char who[XY_STEERING_WHO];
 	struct waiting *w = waiting_make(d, q->ticket);
 	xy_log_info("control: %s: reload", xy_steering_who(&q->from, who));
-	if (!w)
-		return xy_server_error("too many wait for a reload already");
-	w->what = FOR_CONFIG;
-	w->edition = xy_reload_begin(d);
-	q->later = true;
-	if (w->edition)
+	if (w && number) {
+		w->what = FOR_CONFIG;
+		w->edition = number;
+		q->later = true;
 		return NULL;
-	waiting_free(w);
-	q->later = false;
-	return xy_server_error("no memory to read the config");
+	}
+	if (w)
+		waiting_free(w);
+	return xy_server_error(number ? "it is read, and too many wait already for what comes of "
+					"it: see xylem show node"
+				      : "no memory to read the config");
 }
 
 // --- what is in force
@@ -424,6 +480,8 @@ void xy_steering_warnings(const struct xy_daemon *d, json_t *list)
 		json_array_append_new(list, json_string(s->lost.text));
 	if (s->unsaved.text[0])
 		json_array_append_new(list, json_string(s->unsaved.text));
+	if (s->twice.text[0])
+		json_array_append_new(list, json_string(s->twice.text));
 }
 
 static bool is_there(void *arg, const struct xy_key *key)
@@ -431,15 +489,15 @@ static bool is_there(void *arg, const struct xy_key *key)
 	return xy_links_has(((struct xy_daemon *)arg)->links, key);
 }
 
-void xy_steering_second(struct xy_daemon *d)
+bool xy_steering_second(struct xy_daemon *d)
 {
 	struct xy_steering *s = d->steering;
 	xy_runtime_sweep(&s->now, is_there, d);
 	if (!xy_tick_every(&d->tick, AGAIN_SECONDS))
-		return;
-	if (s->unread)
-		take_late(d);
+		return false;
+	bool came = s->unread && take_late(d);
 	save(d);
+	return came;
 }
 
 // --- life
@@ -454,21 +512,15 @@ int xy_steering_up(struct xy_daemon *d, struct xy_err *err)
 	say_taken(&d->steering->now);
 	if (xy_runtime_settle(&d->steering->now, &d->plan.config))
 		d->steering->edition++;
+	look_twice(d);
 	xy_steering_lay(d, &d->plan);
 	xy_log_level_set(xy_steering_log_level(d));
 	return 0;
 }
 
-int xy_steering_open(struct xy_daemon *d, struct xy_err *err)
+void xy_steering_begin(struct xy_daemon *d)
 {
-	int r = xy_commands_register(d, d->control);
-	if (r)
-		return xy_err_set(err, -r, "control socket: %s", strerror(-r));
-	if (d->steering->now.drained) {
-		xy_routing_goodbye(d->routing, xy_now());
-		xy_log_warn("drained, as before the start: xylem drain off ends it");
-	}
-	return 0;
+	leave_again(d);
 }
 
 void xy_steering_close(struct xy_daemon *d)

@@ -19,8 +19,7 @@ struct xy_steering;
 
 // Reads what is kept, and lays it over the plan, before links have it: the book is there.
 int xy_steering_up(struct xy_daemon *d, struct xy_err *err);
-// All that it steers is there: commands are taken from here on.
-int xy_steering_open(struct xy_daemon *d, struct xy_err *err);
+void xy_steering_begin(struct xy_daemon *d); // all that it steers is there
 void xy_steering_close(struct xy_daemon *d); // no commands any more
 void xy_steering_down(struct xy_daemon *d);  // links are gone, and no helper runs
 
@@ -28,7 +27,8 @@ void xy_steering_lay(struct xy_daemon *d, struct xy_plan *plan); // it comes int
 // A config was taken, or refused: why, and of several errors all.
 void xy_steering_reloaded(struct xy_daemon *d, const struct xy_err *why,
 			  const struct xy_config_notes *errors);
-void xy_steering_second(struct xy_daemon *d);
+// True: the config is to be read anew, for what lies over it has come.
+bool xy_steering_second(struct xy_daemon *d);
 enum xy_log_level xy_steering_log_level(const struct xy_daemon *d); // in force
 void xy_steering_warnings(const struct xy_daemon *d, json_t *list);
 struct xy_runtime *xy_steering_runtime(const struct xy_daemon *d);
@@ -50,10 +50,9 @@ __attribute__((format(printf, 4, 5))) json_t *xy_steering_said(struct xy_daemon 
 							       const char *fmt, ...);
 // It was not: logged, and the answer says why.
 json_t *xy_steering_refused(const struct xy_request *q, const struct xy_err *why);
-// The answer comes when the config that is read from now on is in force, or refused.
-json_t *xy_steering_reload(struct xy_daemon *d, struct xy_request *q);
-// A plan comes into force: what needs it to stand still is done after. True: it waits, q->later.
-bool xy_steering_waits(struct xy_daemon *d, struct xy_request *q, xy_server_handler *handler);
-
-// --- commands.c
-int xy_commands_register(struct xy_daemon *d, struct xy_server *control); // -errno
+// The answer comes when the config of the reload of that number is in force, or refused.
+json_t *xy_steering_reload(struct xy_daemon *d, struct xy_request *q, uint32_t number);
+// A plan comes into force: what needs it to stand still is done after. True: not now; the handler
+// returns *a, which is NULL where it will be asked again (q->later), else why it will not.
+bool xy_steering_waits(struct xy_daemon *d, struct xy_request *q, xy_server_handler *handler,
+		       json_t **a);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "state/keep.h"
 
+#include "base/bytes.h"
 #include "state/state.h"
 
 #include <errno.h>
@@ -48,10 +49,17 @@ ssize_t xy_keep_read(const char *folder, const char *name, size_t most, char **t
 
 int xy_keep_aside(const char *folder, const char *name)
 {
+	static const char *const suffix[] = {".lost", ".lost2", ".lost3", ".lost4"};
 	char path[PATH_LEN], aside[PATH_LEN];
 	path_of(folder, name, "", path);
-	path_of(folder, name, ".lost", aside);
-	return rename(path, aside) ? -errno : 0;
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(suffix); i++) {
+		path_of(folder, name, suffix[i], aside);
+		if (!link(path, aside))
+			return unlink(path) ? -errno : 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return -errno;
 }
 
 static int write_all(int fd, const char *text, size_t len)

@@ -11,5 +11,6 @@ int xy_keep_write(const char *folder, const char *name, const char *text, size_t
 // A regular file of at most `most` bytes, malloc'd into *text, with a NUL behind it. Its length, or
 // -errno; -ENOENT: there is none.
 ssize_t xy_keep_read(const char *folder, const char *name, size_t most, char **text);
-// What cannot be read is put aside as NAME.lost, and is not there any more. -errno: it cannot.
+// What makes no sense is put aside as NAME.lost, or .lost2 to 4 where there is one, and is not
+// there any more. -errno: it cannot; -EEXIST: all of them are there.
 int xy_keep_aside(const char *folder, const char *name);

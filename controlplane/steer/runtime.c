@@ -348,6 +348,24 @@ static int refuse_shared(const struct xy_config_peer *have, const struct xy_conf
 	return 0;
 }
 
+bool xy_runtime_twice(const struct xy_runtime *r, const struct xy_config *c, struct xy_err *err)
+{
+	struct xy_err why;
+	for (unsigned k = 0; k < r->peers; k++)
+		for (unsigned i = 0; i < c->peer_count; i++) {
+			const struct xy_config_peer *p = &r->peer[k]->says, *of = &c->peers[i];
+			if (!refuse_known(p, of, "added at run time", &why) &&
+			    !refuse_shared(p, of, &why))
+				continue;
+			xy_err_set(err, EEXIST,
+				   "peer %s of the config, and peer %s, which was added at run "
+				   "time: %.160s; change one of them, or xylem %s remove %s",
+				   of->name, p->name, why.text, p->leaf ? "leaf" : "peer", p->name);
+			return true;
+		}
+	return false;
+}
+
 static int refuse_taken(const struct xy_runtime *r, const struct xy_config *c,
 			const struct xy_config_peer *p, struct xy_err *err)
 {

@@ -51,6 +51,8 @@ char *xy_runtime_text(const struct xy_runtime *r);
 bool xy_runtime_lay(struct xy_runtime *r, struct xy_config *c);
 // The same config is in force: peers of ours that it has are not, and secrets may be others.
 bool xy_runtime_settle(struct xy_runtime *r, const struct xy_config *c);
+// A peer that was added and one of the config have one name or one address: *err says which.
+bool xy_runtime_twice(const struct xy_runtime *r, const struct xy_config *c, struct xy_err *err);
 
 // Sets a peer of the config, or one of ours; XY_TRAFFIC_AS_IT_IS and cost 0 leave it. to_config:
 // the cost is the config's again. p: what is in force for the key, in the config or here. -errno:

@@ -108,3 +108,15 @@ echo 'peers = ( { nonsense' >"$state/runtime.conf"
 start_node a
 check "a broken file is said" sh -c "'$XYLEM' show node -n ${LAB_PREFIX}a | grep -q 'before the start is not in force'"
 check "and put aside" test -s "$state/runtime.conf.lost"
+# One that cannot be read, and may be good, stays where it is, and is read when it can be.
+stop_node a
+printf 'drained = true;\n' >"$LAB/kept"
+ln -s "$LAB/nowhere" "$state/runtime.conf"
+start_node a
+check "one that cannot be read is said" sh -c "'$XYLEM' show node -n ${LAB_PREFIX}a | grep -q 'read again every'"
+check "what is set meanwhile does not take its place" told 'it is in force, but' 0 a set peer r1 cost 150
+check "it stays" test -L "$state/runtime.conf"
+rm "$state/runtime.conf"
+install -m 600 "$LAB/kept" "$state/runtime.conf"
+check_within 25 "it is in force when it can be read" sh -c "'$XYLEM' show node -n ${LAB_PREFIX}a | grep -q 'drained: no traffic'"
+check_within 10 "and its neighbour has heard so" sh -c "'$XYLEM' show neighbours -n ${LAB_PREFIX}r2 | grep -q 'says goodbye\|goodbye\|left'"

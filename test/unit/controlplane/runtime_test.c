@@ -322,7 +322,26 @@ static void test_files(void)
 	world_end();
 }
 
+// The config came to have another device of the same name, or at the same address.
+static void test_twice(void)
+{
+	world_make("{ name = \"a\"; key = \"" K1 "\"; }");
+	CU_ASSERT_EQUAL(
+		add("{ name = \"l\"; key = \"" S1 "\"; leaf = true; allowed = [ \"10.1.0.5\" ]; }"),
+		0);
+	CU_ASSERT_FALSE(xy_runtime_twice(&w.r, &w.c, &w.err));
+	enforce("{ name = \"m\"; key = \"" K2 "\"; leaf = true; allowed = [ \"10.1.0.5\" ]; }");
+	CU_ASSERT(xy_runtime_twice(&w.r, &w.c, &w.err));
+	CU_ASSERT(strstr(w.err.text, "peer m of the config") && strstr(w.err.text, "10.1.0.5/32") &&
+		  strstr(w.err.text, "xylem leaf remove l"));
+	enforce("{ name = \"l\"; key = \"" K2 "\"; }");
+	CU_ASSERT(xy_runtime_twice(&w.r, &w.c, &w.err));
+	enforce("{ name = \"m\"; key = \"" K2 "\"; }");
+	CU_ASSERT_FALSE(xy_runtime_twice(&w.r, &w.c, &w.err));
+	world_end();
+}
+
 XY_UNIT_MAIN("runtime", {"over the config", test_over}, {"the config says so", test_said_by_config},
 	     {"peers that came", test_added}, {"refused", test_refused},
 	     {"peers that went", test_removed}, {"addresses", test_addresses},
-	     {"files", test_files})
+	     {"files", test_files}, {"two of one name or address", test_twice})
