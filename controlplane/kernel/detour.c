@@ -34,6 +34,7 @@ struct rule {
 
 struct rules { // of ours that are there
 	uint32_t table;
+	bool others; // another instance has some
 	unsigned count;
 	struct rule v[RULES];
 };
@@ -95,8 +96,12 @@ static int on_rule(const struct nlmsghdr *h, void *arg)
 {
 	struct rules *all = arg;
 	struct rule r;
-	if (rule_read(h, &r) && all->count < RULES &&
-	    (r.table == all->table || r.priority == XY_DETOUR_MAIN))
+	if (!rule_read(h, &r))
+		return MNL_CB_OK;
+	bool shared = r.priority == XY_DETOUR_MAIN;
+	if (r.table != all->table && !shared)
+		all->others |= r.priority == XY_DETOUR_OURS || r.priority == XY_DETOUR_REFUSED;
+	else if (all->count < RULES)
 		all->v[all->count++] = r;
 	return MNL_CB_OK;
 }
@@ -116,16 +121,19 @@ static bool is_same(const struct rule *a, const struct rule *b)
 	       a->mark == b->mark && a->invert == b->invert && a->suppresses == b->suppresses;
 }
 
+// The first one, which all instances share, stays for as long as one has others.
 static unsigned rules_want(uint8_t family, uint32_t table, const struct xy_detour *want,
-			   struct rule to[static WANTED])
+			   bool others, struct rule to[static WANTED])
 {
-	if (!want)
+	if (!want && !others)
 		return 0;
 	to[0] = (struct rule){.family = family,
 			      .action = FR_ACT_TO_TBL,
 			      .priority = XY_DETOUR_MAIN,
 			      .table = RT_TABLE_MAIN,
 			      .suppresses = true};
+	if (!want)
+		return 1;
 	to[1] = (struct rule){.family = family,
 			      .action = FR_ACT_TO_TBL,
 			      .priority = XY_DETOUR_OURS,
@@ -149,13 +157,13 @@ static void rules_make(struct xy_netlink *n, uint8_t family, uint32_t table,
 {
 	struct rules there = {.table = table};
 	struct rule to[WANTED];
-	unsigned count = rules_want(family, table, want, to);
 	bool have[WANTED] = {false};
 	int r = rules_read(n, family, &there);
 	if (r && r != -EINTR) {
 		note(result, r);
 		return;
 	}
+	unsigned count = rules_want(family, table, want, there.others, to);
 	for (unsigned i = 0; i < there.count; i++) {
 		unsigned k = 0;
 		while (k < count && (have[k] || !is_same(&there.v[i], &to[k])))

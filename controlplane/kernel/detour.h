@@ -3,7 +3,8 @@
 // table of ours, but for what bears a mark: rules of policy routing in each family, and the table's
 // default route, as wg-quick(8) has them. A rule that refuses stands behind, so that nothing goes
 // past the interface when that goes. Rules outlive their maker: they are known by their protocol
-// and table, and are taken away by whoever looks next. Control thread only.
+// and table, and are taken away by the next start of their instance. The first one is the same for
+// all instances, and goes with the last one's. Control thread only.
 #pragma once
 
 #include "kernel/netlink.h"

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rules of policy routing of an exit, in the kernel, in a network namespace of the test's own: who
+// makes them, who takes them away, and who else has some.
+#include "kernel/detour.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct xy_netlink n;
+static const struct xy_detour detour = {.mark = 0x1234, .ifindex = 1, .v4 = true, .v6 = true};
+
+static void sh(const char *cmd)
+{
+	if (system(cmd))
+		printf("\n  fails: %s\n", cmd);
+}
+
+// How many of our rules there are in a family with this text; -1: nobody knows.
+static int rules(const char *family, const char *text)
+{
+	char cmd[256];
+	int count = -1;
+	snprintf(cmd, sizeof(cmd), "ip %s rule show | grep '^3179' | grep -c -- '%s'", family,
+		 text);
+	FILE *f = popen(cmd, "r");
+	if (f && fscanf(f, "%d", &count) != 1)
+		count = -1;
+	if (f)
+		pclose(f);
+	return count;
+}
+
+static bool are(const char *text, int count)
+{
+	int v4 = rules("-4", text), v6 = rules("-6", text);
+	if (v4 != count || v6 != count)
+		printf("\n  '%s': %d rules of IPv4, %d of IPv6, not %d\n", text, v4, v6, count);
+	return v4 == count && v6 == count;
+}
+
+static void test_open(void)
+{
+	struct xy_err err;
+	CU_ASSERT_EQUAL_FATAL(xy_netlink_open(&n, &err), 0);
+	sh("ip link set lo up");
+}
+
+static void test_make(void)
+{
+	uint32_t table = xy_detour_table("a");
+	CU_ASSERT(xy_detour_make(&n, table, &detour) > 0);
+	CU_ASSERT(are("", 3) && are("31790:.*suppress_prefixlength 0", 1));
+	CU_ASSERT_EQUAL(xy_detour_make(&n, table, &detour), 0);
+	sh("ip rule del pref 31792; ip -6 rule del pref 31790");
+	CU_ASSERT_EQUAL(xy_detour_make(&n, table, &detour), 2);
+	CU_ASSERT(are("", 3));
+	CU_ASSERT(xy_detour_make(&n, table, NULL) > 0);
+	CU_ASSERT(are("", 0));
+}
+
+// What keeps the LAN reachable is one rule for all instances: none takes it from another.
+static void test_two(void)
+{
+	uint32_t a = xy_detour_table("a"), b = xy_detour_table("b");
+	CU_ASSERT(xy_detour_make(&n, a, &detour) > 0);
+	CU_ASSERT_EQUAL(xy_detour_make(&n, b, NULL), 0); // one that uses no exit starts
+	CU_ASSERT(are("", 3) && are("31790:", 1));
+	CU_ASSERT(xy_detour_make(&n, b, &detour) > 0);
+	CU_ASSERT(are("", 5) && are("31790:", 1));
+	CU_ASSERT(xy_detour_make(&n, a, NULL) > 0);
+	CU_ASSERT(are("", 3) && are("31790:", 1));
+	sh("ip rule del pref 31790; ip -6 rule del pref 31790");
+	xy_detour_make(&n, a, NULL); // nor leaves it without
+	CU_ASSERT(are("31790:", 1));
+	CU_ASSERT(xy_detour_make(&n, b, NULL) > 0);
+	CU_ASSERT(are("", 0));
+}
+
+static void test_close(void)
+{
+	xy_netlink_close(&n);
+}
+
+static const struct xy_unit_case cases[] = {
+	{"open", test_open, .always = true},
+	{"make, look, take away", test_make},
+	{"two instances", test_two},
+	{"close", test_close, .always = true},
+};
+
+int main(int argc, char **argv)
+{
+	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET)) {
+		puts("skipped: no network namespace of our own");
+		return 77;
+	}
+	return xy_unit_run("detour", cases, sizeof(cases) / sizeof(cases[0]), argc, argv);
+}
