@@ -480,9 +480,9 @@ void xy_exits_apply(struct xy_daemon *d, const struct xy_config *old)
 	xy_log_info("exit: none is used any more");
 }
 
-void xy_exits_down(struct xy_daemon *d)
+void xy_exits_down(struct xy_daemon *d, bool ordered)
 {
-	if (d->exits && is_used(d))
+	if (ordered && d->exits && (is_used(d) || d->exits->made))
 		unmake(d);
 	free(d->exits);
 	d->exits = NULL;

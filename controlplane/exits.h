@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/time.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -21,8 +22,9 @@ struct xy_exits;
 
 // Ports are open, and nothing was sent: what a killed daemon left goes, or they are marked.
 int xy_exits_up(struct xy_daemon *d, struct xy_err *err);
-void xy_exits_begin(struct xy_daemon *d); // the interface is there
-void xy_exits_down(struct xy_daemon *d);  // before it goes
+void xy_exits_begin(struct xy_daemon *d); // all is up, so the interface, too
+// Before it goes. ordered: somebody said stop; else what keeps traffic in stays for the next start.
+void xy_exits_down(struct xy_daemon *d, bool ordered);
 // d->plan is another, in the place of old.
 void xy_exits_apply(struct xy_daemon *d, const struct xy_config *old);
 

@@ -324,14 +324,15 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_informer_up(d, err);
 	r = r ? r : xy_inbound_up(d, err);
 	r = r ? r : xy_hostside_up(d, err);
-	if (!r)
-		xy_exits_begin(d);
 	r = r ? r : xy_seats_take(d, err);
 	if (!r)
 		xy_steering_begin(d);
 	int e = r ? 0 : xy_commands_register(d);
 	r = e ? xy_err_set(err, -e, "control socket: %s", strerror(-e)) : r;
-	return r ? r : xy_dp_start(d->dp, err);
+	r = r ? r : xy_dp_start(d->dp, err);
+	if (!r)
+		xy_exits_begin(d);
+	return r;
 }
 
 static void down(struct xy_daemon *d, int code)
@@ -341,7 +342,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_steering_close(d);
 	xy_seats_leave(d);
 	xy_restore_close(d);
-	xy_exits_down(d);
+	xy_exits_down(d, d->farewell_began);
 	xy_hostside_down(d);
 	xy_inbound_down(d);
 	xy_memory_close(d);

@@ -201,6 +201,13 @@ check_within 30 "it is back" eval "say u $W4 nine && heard_of nine $X4"
 stop_node u KILL 2>/dev/null
 check_not "when it is killed nothing goes past the exit" say u $W4 leak-2
 check_not "by IPv6 neither" say u $W6 leak-3
+ip -n u link add xylem0 type veth peer name xylem1
+code=0
+in_node u timeout 30 "$XYLEMD" -n "${LAB_PREFIX}u" -c "$LAB/u.conf" >"$LAB/fails" 2>&1 || code=$?
+check "a start fails, for somebody has its interface" same 1 $code
+check "it leaves the rules where they are" all_rules
+check_not "so that nothing goes past the exit" say u $W4 leak-6
+ip -n u link del xylem0
 u_uses ""
 start_node u
 check "the next start, without an exit, takes the rules away" no_rules
