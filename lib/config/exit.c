@@ -64,6 +64,30 @@ static int users_read(struct xy_config_reader *r, const config_setting_t *s)
 	return ret;
 }
 
+// A piece of the Internet under which half of it lies goes to the host, and asks nobody's consent.
+static bool is_large(const struct xy_prefix *p)
+{
+	static const struct xy_prefix site = {.addr.b = {0xfc}, .len = 7}, mesh = XY_MESH_PREFIX;
+	if (xy_prefix_is_v4(p))
+		return p->len < 96 + 8;
+	return p->len < 16 && !xy_prefix_covers(&site, p) && !xy_prefix_covers(&mesh, p);
+}
+
+static int pieces_check(struct xy_config_reader *r, const config_setting_t *s)
+{
+	const struct xy_config_prefixes *all = &r->c->routing.announce;
+	char text[XY_PREFIX_STRLEN];
+	for (unsigned i = 0; i < all->count; i++)
+		if (is_large(&all->v[i]) && !xy_prefix_is_default(&all->v[i]))
+			return xy_config_fail(
+				r, s, NULL,
+				"routing.announce has %s, by which all nodes could go out here, "
+				"whatever exit_for says; remove it (an exit announces ::/0 and "
+				"0.0.0.0/0 by itself), or write the networks that are meant",
+				xy_prefix_str(&all->v[i], text));
+	return 0;
+}
+
 static int announce(struct xy_config *c)
 {
 	struct xy_config_prefixes *to = &c->routing.announce;
@@ -85,7 +109,7 @@ static int offer_read(struct xy_config_reader *r, const config_setting_t *s,
 		return xy_config_fail(r, s, NULL,
 				      "says not for whom; add exit_for = [ \"NAME\" ]; with peers' "
 				      "names or nodes' public keys, or [ \"all\" ]");
-	if (users_read(r, users))
+	if (users_read(r, users) || pieces_check(r, s))
 		return -EINVAL;
 	return announce(c) ? xy_config_fail(r, s, NULL, "not enough memory for it") : 0;
 }

@@ -410,6 +410,19 @@ static const struct {
 	{"routing = { stub = true; }; peers = ( { name = \"a\"; key = \"" K1
 	 "\"; relay = true; } ); exit = \"a\";",
 	 "1: exit: ", "this node is a stub"},
+	/*145*/
+	{"routing = { announce = [ \"10.0.0.0/8\", \"2000::/3\" ]; };\n"
+	 "exit = \"offer\"; exit_for = [ \"all\" ];",
+	 "2: exit: ", "routing.announce has 2000::/3, by which all nodes could go out"},
+	/*146*/
+	{"routing = { announce = [ \"128.0.0.0/1\" ]; };\nexit = \"offer\"; exit_for = [ \"all\" "
+	 "];",
+	 "2: exit: ", "routing.announce has 128.0.0.0/1, by which"},
+	/*147*/
+	{"routing = { announce = [ \"10.0.0.0/8\", \"fd00::/8\", \"2001::/16\", \"::/0\" ]; };\n"
+	 "exit = \"offer\"; exit_for = [ \"all\" ];",
+	 NULL, NULL},
+	/*148*/ {"routing = { announce = [ \"2000::/3\" ]; };", NULL, NULL}, // of its own will
 };
 
 static void parse(const char *text, struct xy_config *c)
