@@ -378,6 +378,20 @@ struct xy_babel_entry { // one neighbour's route to a prefix, or our own
 unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 			 struct xy_babel_entry *out, unsigned max, xy_nsec now);
 
+// A mapping as we hear it: a prefix outside 200::/7, of the origin that signed it.
+struct xy_babel_mapping {
+	struct xy_babel_entry entry; // what is selected of it; else the best of what is heard
+	bool ours;		     // we announce the prefix ourselves, and follow nobody
+	bool other;		     // we follow `by`, which is another's
+	struct xy_babel_entry by;
+};
+// The mapping at number *at (0: the first) or behind it, inside the prefix `in`, or, where that is
+// a single address, those that hold it; NULL: all. In no order. Looks at no more than *left
+// things, which it counts down. True: *at is where to go on behind it. False: likewise, or 0, there
+// are no more.
+bool xy_babel_mapping_next(const struct xy_babel *b, uint32_t *at, unsigned *left,
+			   const struct xy_prefix *in, xy_nsec now, struct xy_babel_mapping *out);
+
 // A plain neighbour would be told of the prefix, were its tag not that of what is followed: it came
 // out of its own domain, or two domains bear one tag.
 bool xy_babel_tag_stops(const struct xy_babel *b, uint16_t link, const struct xy_prefix *p);

@@ -140,6 +140,89 @@ unsigned xy_babel_lookup(const struct xy_babel *b, const struct xy_prefix *p,
 	return n;
 }
 
+// ---- mappings ----
+
+enum { HEARD = 256 }; // of one, when none is selected
+
+static bool is_asked_for(const struct dest *d, const struct xy_prefix *in)
+{
+	if (d->prefix.len == 0xff || !d->origin ||
+	    !d->routes) // a free place; no mapping; not heard
+		return false;
+	return !in || xy_prefix_covers(in, &d->prefix) ||
+	       (in->len == 128 && xy_prefix_covers(&d->prefix, in));
+}
+
+static bool closer(const struct xy_babel *b, uint32_t a, uint32_t than)
+{
+	if (!than)
+		return true;
+	uint16_t ma = babel_route_metric(b, ROUTE(b, a)),
+		 mb = babel_route_metric(b, ROUTE(b, than));
+	return ma != mb ? ma < mb : ROUTE(b, a)->refmetric < ROUTE(b, than)->refmetric;
+}
+
+static bool is_there(const struct xy_babel *b, uint32_t route)
+{
+	return route && !babel_neigh_of(b, ROUTE(b, route)->neigh)->removed;
+}
+
+static uint32_t best_heard(const struct xy_babel *b, const struct dest *d, unsigned *left)
+{
+	uint32_t best = 0, i = d->routes;
+	if (is_there(b, d->selected))
+		return d->selected;
+	for (unsigned n = 0; i && n < HEARD; n++, i = ROUTE(b, i)->dnext) {
+		*left -= *left > 0;
+		if (is_there(b, i) && closer(b, i, best))
+			best = i;
+	}
+	return best;
+}
+
+// What was retracted bears no signature any more; whose it was is known all the same.
+static void describe_of(const struct xy_babel *b, const struct dest *d, uint32_t route, xy_nsec now,
+			struct xy_babel_entry *e)
+{
+	describe(b, d, route, now, e);
+	e->has_key = d->origin != 0;
+	if (d->origin)
+		e->key = ORIGIN(b, d->origin)->x25519;
+}
+
+static void describe_mapping(const struct xy_babel *b, uint32_t dest, uint32_t route, xy_nsec now,
+			     struct xy_babel_mapping *out)
+{
+	const struct dest *d = DEST(b, dest), *h = DEST(b, d->head);
+	*out = (struct xy_babel_mapping){.ours = h->own && !OWN(b, h->own)->external};
+	describe_of(b, d, route, now, &out->entry);
+	uint32_t followed = out->ours ? 0 : h->followed;
+	out->entry.followed = followed == dest;
+	out->entry.no_room = h->no_room && out->entry.followed;
+	out->other = followed && followed != dest && DEST(b, followed)->selected;
+	if (out->other)
+		describe_of(b, DEST(b, followed), DEST(b, followed)->selected, now, &out->by);
+}
+
+bool xy_babel_mapping_next(const struct xy_babel *b, uint32_t *at, unsigned *left,
+			   const struct xy_prefix *in, xy_nsec now, struct xy_babel_mapping *out)
+{
+	for (uint32_t i = *at ? *at : 1; i <= b->dests.top; i++) {
+		*at = i;
+		if (!*left)
+			return false;
+		--*left;
+		uint32_t best = is_asked_for(DEST(b, i), in) ? best_heard(b, DEST(b, i), left) : 0;
+		if (!best)
+			continue;
+		describe_mapping(b, i, best, now, out);
+		*at = i + 1;
+		return true;
+	}
+	*at = 0;
+	return false;
+}
+
 static size_t memory(const struct xy_babel *b)
 {
 	const struct pool *pools[] = {XY_BABEL_POOLS(b)};

@@ -198,6 +198,26 @@ static void test_own_epoch(void)
 	rig_free(r);
 }
 
+// As who shows them does: so many rows, or places without one, at a time.
+static unsigned walk_mappings(struct rig *r, const struct xy_prefix *in, const char *what)
+{
+	struct xy_babel_mapping m;
+	unsigned found = 0, slices = 0;
+	uint32_t at = 0;
+	r->longest = 0;
+	for (; !slices || at; slices++) {
+		unsigned left = 4096, rows = 0;
+		begin(r);
+		while (rows < 64 && xy_babel_mapping_next(r->b, &at, &left, in, r->now, &m))
+			rows++;
+		done(r);
+		found += rows;
+	}
+	printf("\n    %-28s %6u slices, %.3f ms", what, slices, 1e3 * r->longest);
+	r->longest = 0;
+	return found;
+}
+
 // One origin with many mappings: accept lists, its new epoch, its end.
 static void test_mappings(void)
 {
@@ -216,6 +236,9 @@ static void test_mappings(void)
 	pass(r, XY_SEC);
 	bounded(r, "accepted");
 	CU_ASSERT_EQUAL(r->route_actions - before, MANY);
+	const struct xy_prefix none = nth(MANY);
+	CU_ASSERT_EQUAL(walk_mappings(r, NULL, "shown"), MANY);
+	CU_ASSERT_EQUAL(walk_mappings(r, &none, "shown, of which none fits"), 0);
 	struct xy_babel_update u = {.prefix = nth(0),
 				    .interval = 60000,
 				    .metric = 100,

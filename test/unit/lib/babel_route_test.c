@@ -699,6 +699,18 @@ static const struct xy_babel_update *said_of(const struct rig *r, uint16_t link,
 	return NULL;
 }
 
+static unsigned list_mappings(const struct rig *r, const char *in, struct xy_babel_mapping *m,
+			      unsigned max)
+{
+	struct xy_prefix p = in ? prefix(in) : (struct xy_prefix){0};
+	unsigned left = 1000, n = 0;
+	uint32_t at = 0;
+	while (n < max && xy_babel_mapping_next(r->b, &at, &left, in ? &p : NULL, r->now, &m[n]))
+		n++;
+	CU_ASSERT(n == max || !at);
+	return n;
+}
+
 static void retract_named(struct rig *r, uint16_t link, const struct xy_prefix *p, uint64_t rid)
 {
 	tell(r, link,
@@ -809,6 +821,77 @@ static void test_failover(void)
 	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_GONE);
 	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid1)->metric, 196);
 	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid2)->metric, 596);
+	rig_free(r);
+}
+
+static const struct xy_babel_mapping *mapping_of(const struct xy_babel_mapping *m, unsigned n,
+						 const struct xy_identity *who)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (memcmp(&m[i].entry.key, &who->x25519, 32) == 0)
+			return &m[i];
+	CU_FAIL_FATAL("no such mapping");
+	return NULL;
+}
+
+// What users see of mappings: one of each key, what is followed in its place, slices, a filter.
+static void test_mapping_list(void)
+{
+	struct mapping m = mapping_up(3, 100, 500);
+	struct rig *r = m.r;
+	struct xy_babel_mapping all[8];
+	const struct xy_babel_mapping *one, *two;
+	CU_ASSERT_EQUAL(list_mappings(r, NULL, all, 8), 0);
+	accept_keys(&m, false, true);
+	tell(r, 1, &m.u2);
+	tell(r, 0, &m.u1);
+	tell(r, 2, &m.u1); // by two neighbours
+	pass(r, 2 * XY_SEC);
+	CU_ASSERT_EQUAL_FATAL(list_mappings(r, NULL, all, 8), 2);
+	one = mapping_of(all, 2, &m.one);
+	two = mapping_of(all, 2, &m.two);
+	CU_ASSERT(two->entry.used && two->entry.followed && !two->other);
+	CU_ASSERT(two->entry.metric == 596 && two->entry.link == 1);
+	CU_ASSERT(!one->entry.used && !one->entry.followed && one->entry.metric == 196);
+	CU_ASSERT(one->other && memcmp(&one->by.key, &m.two.x25519, 32) == 0);
+
+	accept_keys(&m, true, true);
+	pass(r, 30 * XY_SEC);
+	CU_ASSERT_EQUAL_FATAL(list_mappings(r, NULL, all, 8), 2);
+	two = mapping_of(all, 2, &m.two);
+	CU_ASSERT(two->entry.used && two->other && two->by.metric == 196);
+
+	CU_ASSERT_EQUAL(list_mappings(r, "10.0.0.0/8", all, 8), 2);
+	CU_ASSERT_EQUAL(list_mappings(r, "0.0.0.0/0", all, 8), 2);
+	CU_ASSERT_EQUAL(list_mappings(r, "10.1.2.3", all, 8), 2); // that hold it
+	CU_ASSERT_EQUAL(list_mappings(r, "10.1.0.0/16", all, 8), 0);
+	CU_ASSERT_EQUAL(list_mappings(r, "::/0", all, 8), 0);
+
+	unsigned found = 0, slices = 0;
+	for (uint32_t at = 0; slices == 0 || at; slices++) {
+		unsigned left = 1;
+		uint32_t before = at;
+		found += xy_babel_mapping_next(r->b, &at, &left, NULL, r->now, all);
+		CU_ASSERT_FATAL(!at || at > before);
+	}
+	CU_ASSERT(found == 2 && slices > 2);
+
+	CU_ASSERT_EQUAL(xy_babel_announce(r->b, &m.p, r->now), 0);
+	CU_ASSERT_EQUAL_FATAL(list_mappings(r, NULL, all, 8), 2);
+	one = mapping_of(all, 2, &m.one);
+	CU_ASSERT(one->ours && !one->other && !one->entry.followed);
+	CU_ASSERT_EQUAL(xy_babel_withdraw(r->b, &m.p, r->now), 0);
+	pass(r, 30 * XY_SEC);
+
+	xy_babel_link_shut(r->b, 1, true, r->now); // said, and no way now
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL_FATAL(list_mappings(r, NULL, all, 8), 2);
+	two = mapping_of(all, 2, &m.two);
+	CU_ASSERT(two->entry.metric == XY_BABEL_INFINITY && two->entry.refmetric == 500);
+	CU_ASSERT(two->entry.has_key && two->entry.used && !two->entry.selected);
+	retract_named(r, 1, &m.p, m.rid2);
+	pass(r, XY_SEC);
+	CU_ASSERT_EQUAL_FATAL(list_mappings(r, NULL, all, 8), 1);
 	rig_free(r);
 }
 
@@ -1522,7 +1605,7 @@ XY_UNIT_MAIN("babel_route", {"claim: bytes and router-id", test_claim_vector},
 	     {"verification: forged claims", test_forged_claims}, {"epochs of others", test_epochs},
 	     {"our epoch lost", test_lost_epoch}, {"our key twice, in one epoch", test_same_epoch},
 	     {"withdrawal", test_withdrawal}, {"mappings: no shadow", test_no_shadow},
-	     {"mappings: failover", test_failover},
+	     {"mappings: failover", test_failover}, {"mappings: listed", test_mapping_list},
 	     {"mappings: a better one ripens", test_ripening},
 	     {"mappings: retraction names one", test_named_retraction},
 	     {"mappings: requests", test_mapping_requests},
