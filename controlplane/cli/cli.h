@@ -108,5 +108,7 @@ void xy_view_print(const struct xy_reply *r, const json_t *now, const json_t *be
 		   double seconds, FILE *to, bool colour);
 void xy_view_fields(const struct xy_object *o, const json_t *now, FILE *to, bool colour);
 struct xy_table *xy_view_columns(const struct xy_object *o); // with titles, and no rows yet
+// Puts a list that comes in no order into one.
+void xy_view_sort(const struct xy_reply *r, json_t *now);
 // "node, peers, ..." for texts.
 const char *xy_view_names(char *buf, size_t size);

@@ -24,7 +24,7 @@ const struct xy_cli_command xy_cli_commands[] = {
 	{"show", xy_cli_show, "show WHAT [PREFIX|ADDRESS] [--json] [--dot] [-n NAME] [-w SECONDS]",
 	 "ask a running daemon: node, config, peers, workers, graph, drops, ports, policy, routes, "
 	 "sessions, "
-	 "neighbours, routing, route PREFIX, tree, path ADDRESS"},
+	 "neighbours, routing, route PREFIX, gateways [PREFIX], tree, path ADDRESS"},
 	{"trace", xy_cli_trace, "trace ADDRESS [--json] [-n NAME]",
 	 "ask each node on the way to an address for the next"},
 	{"set", xy_cli_set, "set peer NAME traffic|cost on|off|N|default [--json] [-n NAME]",

@@ -79,7 +79,7 @@ static int check(struct show *s)
 	const char *about = s->view ? s->view->about : path ? "ADDRESS" : NULL;
 	if (s->about && !about)
 		return xy_cli_misuse("show takes one list at a time, not \"%s\" as well", s->about);
-	if (!s->about && about)
+	if (!s->about && about && about[0] != '[')
 		return xy_cli_misuse("show %s: write %s behind it", s->what, about);
 	if (!s->view && s->wait > 0)
 		return xy_cli_misuse("-w is not for show %s, which takes a while by itself",
@@ -161,6 +161,8 @@ static int ask(const struct show *s, json_t **out, struct xy_err *err)
 		return ret;
 	ret = xy_client_ask_all(c, s->view->command, s->dot ? "dot" : s->about, out, err);
 	xy_client_close(c);
+	if (!ret)
+		xy_view_sort(s->view, *out);
 	return ret;
 }
 

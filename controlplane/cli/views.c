@@ -2,8 +2,10 @@
 // A reply as tables, by the list of fields: what has a column, in that order. What it is itself is
 // a row for each field, a list of things a table, with a row for each.
 #include "base/bytes.h"
+#include "base/ip.h"
 #include "cli/cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool takes_a_while(const struct xy_reply *r)
@@ -158,4 +160,50 @@ void xy_view_print(const struct xy_reply *r, const json_t *now, const json_t *be
 		fputc('\n', to);
 		print_rows(f, now, before, seconds, to, colour);
 	}
+}
+
+// --- gateways: by prefix, what is used first, then the nearer one
+
+struct place {
+	struct xy_prefix prefix;
+	bool used;
+	json_int_t metric; // no way there: behind all others
+	json_t *row;
+};
+
+static struct place place_of(json_t *row)
+{
+	const char *text = json_string_value(json_object_get(row, XY_KEY(gateway, prefix)));
+	const json_t *metric = json_object_get(row, XY_KEY(gateway, metric));
+	struct place p = {.used = json_is_true(json_object_get(row, XY_KEY(gateway, used))),
+			  .metric =
+				  json_is_integer(metric) ? json_integer_value(metric) : UINT16_MAX,
+			  .row = json_incref(row)};
+	if (text)
+		xy_prefix_parse(text, &p.prefix);
+	return p;
+}
+
+static int compare(const void *x, const void *y)
+{
+	const struct place *a = x, *b = y;
+	int by = memcmp(&a->prefix, &b->prefix, sizeof(a->prefix)); // the address, then the length
+	if (!by)
+		by = b->used - a->used;
+	return by ? by : (a->metric > b->metric) - (a->metric < b->metric);
+}
+
+void xy_view_sort(const struct xy_reply *r, json_t *now)
+{
+	json_t *list = json_object_get(now, XY_KEY(gateways, gateways));
+	size_t n = json_array_size(list);
+	if (r->object() != xy_object_gateways() || !n)
+		return;
+	struct place *p = xy_cli_must(calloc(n, sizeof(*p)));
+	for (size_t i = 0; i < n; i++)
+		p[i] = place_of(json_array_get(list, i));
+	qsort(p, n, sizeof(*p), compare);
+	for (size_t i = 0; i < n; i++)
+		json_array_set_new(list, i, p[i].row);
+	free(p);
 }

@@ -186,5 +186,7 @@ int xy_nodeinfo_crawl(struct xy_nodeinfo *n, xy_nsec now, const struct xy_nodein
 // call. NULL: gone.
 const struct xy_nodeinfo_crawl *xy_nodeinfo_crawl_done(struct xy_nodeinfo *n, uint32_t serial,
 						       xy_nsec now);
+// What the node of that address calls itself, as long as a crawl is kept that asked it; NULL.
+const char *xy_nodeinfo_name(const struct xy_nodeinfo *n, const struct xy_addr *addr);
 // All of it was told: a second later the next call begins anew.
 void xy_nodeinfo_crawl_told(struct xy_nodeinfo *n, xy_nsec now);

@@ -276,3 +276,9 @@ void xy_nodeinfo_crawl_told(struct xy_nodeinfo *n, xy_nsec now)
 	if (!n->crawl.shown.told_at)
 		n->crawl.shown.told_at = now;
 }
+
+const char *xy_nodeinfo_name(const struct xy_nodeinfo *n, const struct xy_addr *addr)
+{
+	uint32_t at = n->crawl.shown.node ? node_find(n, addr) : NONE;
+	return at != NONE && n->crawl.shown.node[at].name[0] ? n->crawl.shown.node[at].name : NULL;
+}

@@ -1187,3 +1187,9 @@ unsigned xy_routing_lookup(const struct xy_routing *r, const struct xy_prefix *p
 {
 	return xy_babel_lookup(r->babel, p, out, max, now);
 }
+
+bool xy_routing_mapping_next(const struct xy_routing *r, uint32_t *at, unsigned *left,
+			     const struct xy_prefix *in, xy_nsec now, struct xy_babel_mapping *out)
+{
+	return xy_babel_mapping_next(r->babel, at, left, in, now, out);
+}

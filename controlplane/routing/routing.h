@@ -116,6 +116,9 @@ const char *xy_routing_trouble(const struct xy_routing *r, uint32_t slot);
 const char *xy_routing_withheld(const struct xy_routing *r, unsigned nth, struct xy_prefix *p);
 // As xy_babel_tag_stops.
 bool xy_routing_tag_stops(const struct xy_routing *r, uint32_t slot, const struct xy_prefix *p);
+// As xy_babel_mapping_next.
+bool xy_routing_mapping_next(const struct xy_routing *r, uint32_t *at, unsigned *left,
+			     const struct xy_prefix *in, xy_nsec now, struct xy_babel_mapping *out);
 // As xy_babel_lookup.
 unsigned xy_routing_lookup(const struct xy_routing *r, const struct xy_prefix *p,
 			   struct xy_babel_entry *out, unsigned max, xy_nsec now);

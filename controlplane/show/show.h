@@ -35,6 +35,7 @@ int xy_show_register_all(struct xy_daemon *d, const struct xy_show_reply *v, uns
 
 json_t *xy_show_node(void *arg, struct xy_request *q);
 json_t *xy_show_config(void *arg, struct xy_request *q);
+json_t *xy_show_gateways(void *arg, struct xy_request *q);
 json_t *xy_show_sessions(void *arg, struct xy_request *q);
 struct xy_link_info;
 // Why a neighbour that was there is not used now, for people; NULL: it is, or never was one.

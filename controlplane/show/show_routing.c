@@ -384,6 +384,7 @@ int xy_show_routing_register(struct xy_daemon *d)
 	static const struct xy_show_reply reply[] = {
 		{"routes", show_routes},
 		{"route", show_route},
+		{"gateways", xy_show_gateways},
 		{"neighbours", show_neighbours},
 		{"routing", show_routing},
 	};

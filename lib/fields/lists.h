@@ -263,6 +263,23 @@
 	X(peer, TEXT, LABEL, 1, "its name") \
 	X(reason, TEXT, INFO, 2, "in words")
 
+#define XY_FIELDS_GATEWAYS(X, L)                                                            \
+	L(gateways, LIST, gateway, 1, "in no order; the command line sorts them by prefix") \
+	X(next, TEXT, NONE, 0, "cursor, or null")
+
+#define XY_FIELDS_GATEWAY(X, L)                                                               \
+	X(prefix, PREFIX, LABEL, 1, "outside 200::/7: a network, or the way out of the mesh") \
+	X(gateway, TEXT, LABEL, 2,                                                            \
+	  "who announces it: its name in our config, else as it calls itself (while `tree` "  \
+	  "is fresh), else the beginning of its key")                                         \
+	X(key, KEY, LABEL, 0, "whose signature it bears")                                     \
+	X(address, ADDRESS, LABEL, 3, "of the gateway, which follows from its key")           \
+	X(metric, NUMBER, GAUGE, 4, "from here; null: no way there now")                      \
+	X(via, TEXT, INFO, 5, "the peer that it leads over")                                  \
+	X(used, NOTE, INFO, 6, "our packets take it")                                         \
+	X(why_not, TEXT, INFO, 7, "in words; null: it is used")                               \
+	X(age, SPAN, GAUGE, 8, "since its last update")
+
 #define XY_FIELDS_NEIGHBOURS(X, L)                   \
 	L(neighbours, LIST, neighbour, 1, "by name") \
 	X(next, TEXT, NONE, 0, "cursor, or null")    \
@@ -449,6 +466,8 @@
 	O(said, SAID, 1, NULL)                   \
 	O(untold, UNTOLD, 1, NULL)               \
 	O(route_reply, ROUTE_REPLY, 0, NULL)     \
+	O(gateway, GATEWAY, 3, NULL)             \
+	O(gateways, GATEWAYS, 0, NULL)           \
 	O(neighbour, NEIGHBOUR, 1, NULL)         \
 	O(refusal, REFUSAL, 2, NULL)             \
 	O(neighbours, NEIGHBOURS, 0, NULL)       \
@@ -465,7 +484,7 @@
 
 // R(name, object, params, about, help): what can be asked for, in the order in which people are
 // told. params: as docs have them behind the command. about: what the command line wants behind
-// it; NULL: nothing. help: as /help gives it.
+// it, in brackets if it may be left out; NULL: nothing. help: as /help gives it.
 #define XY_REPLIES(R)                                                                              \
 	R(node, node, "", NULL, "This node: identity, interface, memory, counts.")                 \
 	R(config, config, "", NULL, "What was changed at run time, beside the config.")            \
@@ -484,6 +503,8 @@
 	R(routing, routing, "", NULL, "Babel in sum.")                                             \
 	R(route, route_reply, ",PREFIX", "PREFIX",                                                 \
 	  "All that is known of one. Params: prefix or address.")                                  \
+	R(gateways, gateways, "[,PREFIX or CURSOR]", "[PREFIX]",                                   \
+	  "Networks outside the mesh, and who announces them. Params: prefix, address or cursor.") \
 	R(tree, tree, "[,CURSOR]", NULL,                                                           \
 	  "All nodes that can be found, from neighbour to neighbour. Ask until done. Params: "     \
 	  "cursor.")                                                                               \

@@ -46,6 +46,14 @@ check "a flow goes" goes_on
 check "which the better gateway answers" at_least 2000 "$(far g)"
 check "and not the other" same 0 "$(far h | awk '{ print ($1 > 1500) }')"
 
+of() { # NAME TEXT: what u says of that gateway: whether it is used, by whom, and why not
+  [ "$(show u gateways 10.2.0.0/24 |
+    jq -r ".gateways[] | select(.prefix == \"10.2.0.0/24\" and .address == \"${LAB_ADDR[$1]}\") | \"\(.used) by \(.via): \(.why_not)\"")" = "$2" ]
+}
+check_within 30 "show gateways: the better one is used" of g "true by r: null"
+check_within 30 "the other is not, for it is further" of h "false by r: further than ${LAB_KEY[g]:0:8}..."
+check_within 30 "nor is the stranger's" of s "false by r: not accepted: routing.accept does not name it"
+
 nowhere() { # NODE PREFIX: it does not use it
   [ "$(show "$1" routes | jq "[.routes[] | select(.prefix == \"$2\" and .source == \"learned\" and .kind != \"reject\")] | length")" = 0 ]
 }

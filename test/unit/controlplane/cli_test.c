@@ -81,6 +81,25 @@ static json_t *answer_route(void *arg, struct xy_request *q)
 			 q->params[3] == '0' ? "10.1.0.0/16" : NULL, "routes", "babel");
 }
 
+// Of which the first page is empty.
+static json_t *answer_gateways(void *arg, struct xy_request *q)
+{
+	static const char *const pages[] = {
+		"{\"gateways\":[],\"next\":\"9@\"}",
+		"{\"gateways\":["
+		"{\"prefix\":\"fd00::/8\",\"gateway\":\"b\",\"metric\":1,\"used\":true},"
+		"{\"prefix\":\"10.2.0.0/24\",\"gateway\":\"h\",\"metric\":400,\"used\":false,"
+		"\"why_not\":\"further than g\"},"
+		"{\"prefix\":\"10.2.0.0/24\",\"gateway\":\"s\",\"metric\":null,\"used\":false},"
+		"{\"prefix\":\"10.2.0.0/24\",\"gateway\":\"g\",\"metric\":500,\"used\":true},"
+		"{\"prefix\":\"10.0.0.0/8\",\"gateway\":\"s\",\"metric\":9,\"used\":false}],"
+		"\"next\":null}"};
+	if (q->params && !strchr(q->params, '@'))
+		return json_pack("{s:[{s:s,s:s}],s:n}", "gateways", "prefix", q->params, "gateway",
+				 "x", "next");
+	return json_loads(pages[q->params != NULL], 0, NULL);
+}
+
 // Done at the third ask, in two pages.
 static json_t *answer_tree(void *arg, struct xy_request *q)
 {
@@ -149,6 +168,7 @@ static void serve(int ready)
 	xy_server_register(t, "/xylem/graph", "", answer_graph, NULL);
 	xy_server_register(t, "/xylem/drops", "", answer_drops, NULL);
 	xy_server_register(t, "/xylem/route", "", answer_route, NULL);
+	xy_server_register(t, "/xylem/gateways", "", answer_gateways, NULL);
 	xy_server_register(t, "/xylem/tree", "", answer_tree, NULL);
 	xy_server_register(t, "/xylem/path", "", answer_walk, NULL);
 	xy_server_register(t, "/xylem/trace", "", answer_walk, NULL);
@@ -333,6 +353,20 @@ static void test_route(void)
 	EXPECT(1, "\"match\": null", "show route 10.2.0.0/16 --json -n " NODE);
 }
 
+static void test_gateways(void)
+{
+	EXPECT(0,
+	       "PREFIX       GATEWAY  ADDRESS  METRIC  VIA  USED  WHY NOT         AGE\n"
+	       "10.0.0.0/8   s        -             9  -    no    -                 -\n"
+	       "10.2.0.0/24  g        -           500  -    yes   -                 -\n"
+	       "10.2.0.0/24  h        -           400  -    no    further than g    -\n"
+	       "10.2.0.0/24  s        -             -  -    no    -                 -\n"
+	       "fd00::/8     b        -             1  -    yes   -                 -\n",
+	       "show gateways -n " NODE);
+	EXPECT(0, "192.0.2.0/24  x", "show gateways 192.0.2.0/24 -n " NODE);
+	EXPECT(2, "one list at a time", "show routes 192.0.2.0/24 -n " NODE);
+}
+
 // Greets, and ends the connection: with or without a word, before or behind the request.
 static void serve_rudely(int listener, const char *last, bool wait)
 {
@@ -444,8 +478,8 @@ static void all(void (*const fn[])(void))
 
 static void test_server(void)
 {
-	all((void (*const[])(void)){test_show, test_route, test_ended, test_tree, test_trace,
-				    test_json, test_repeat, NULL});
+	all((void (*const[])(void)){test_show, test_route, test_gateways, test_ended, test_tree,
+				    test_trace, test_json, test_repeat, NULL});
 	// what a killed one leaves: nobody answers
 	EXPECT(1, "Connection refused", "show peers -n " NODE);
 }

@@ -62,6 +62,8 @@ static const struct {
 			 "router_id external tag age held_ms refmetric feasibility_seqno "
 			 "feasibility_metric"},
 	{xy_object_untold, "peer reason"},
+	{xy_object_gateways, "gateways next"},
+	{xy_object_gateway, "prefix gateway key address metric via used why_not age"},
 	{xy_object_refusal, "peer reason count meaning"},
 	{xy_object_routing, "epoch router_id starting neighbours prefixes prefix_limit reachable "
 			    "routes origins memory_bytes verifications signatures_verified "
@@ -188,7 +190,7 @@ static void test_replies(void)
 	for (unsigned i = 0; (r = xy_reply_at(i)); i++) {
 		CU_ASSERT_PTR_EQUAL(xy_reply_find(r->name), r);
 		CU_ASSERT(strcmp(r->command + strlen("/xylem/"), r->name) == 0 && r->help[0]);
-		CU_ASSERT(r->about == NULL || r->params[0] == ',');
+		CU_ASSERT(r->about == NULL || r->params[0] == (r->about[0] == '[' ? '[' : ','));
 	}
 	CU_ASSERT_PTR_NULL(xy_reply_find("nothing"));
 	CU_ASSERT_STRING_EQUAL(XY_KEY(peer, rx_bytes), "rx_bytes");
