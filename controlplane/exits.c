@@ -33,8 +33,9 @@ enum lack {
 
 struct xy_exits {
 	uint32_t table;
-	bool made;  // rules are there, as far as we know
-	xy_nsec at; // of the next look at them
+	bool made;    // rules are there, as far as we know
+	bool leaving; // they are to go, and the kernel did not let us yet
+	xy_nsec at;   // of the next look at them
 	struct xy_pace pace;
 	bool fighting;	   // it was said
 	struct xy_err why; // they cannot be made; empty: they can
@@ -128,16 +129,47 @@ static void make(struct xy_daemon *d)
 		made(d, r);
 }
 
-static void unmake(struct xy_daemon *d)
+static int unmake(struct xy_daemon *d)
 {
 	struct xy_exits *e = d->exits;
 	int r = xy_detour_make(&d->netlink, e->table, NULL);
-	if (r < 0 && e->made)
-		xy_log_warn("the rules for an exit stay behind (ip rule, table %u): %s", e->table,
-			    strerror(-r));
-	e->made = false;
 	e->at = XY_NEVER;
+	if (r < 0)
+		return r;
+	e->made = false;
 	e->why.text[0] = 0;
+	return 0;
+}
+
+static void stays(struct xy_daemon *d, int r)
+{
+	struct xy_exits *e = d->exits;
+	struct xy_err why;
+	xy_err_set(&why, -r,
+		   "exit: none is used, but the rules for one stay: %s (ip rule, table %u); it is "
+		   "tried again",
+		   strerror(-r), e->table);
+	if (strcmp(why.text, e->why.text) != 0)
+		xy_log_warn("%s", why.text);
+	e->why = why;
+	e->at = xy_now() + AGAIN;
+}
+
+// While they are there, what links send must bear the mark: else it goes by them.
+static void leave(struct xy_daemon *d)
+{
+	struct xy_exits *e = d->exits;
+	bool known = e->made || e->leaving;
+	int r = unmake(d);
+	e->leaving = r < 0;
+	if (r < 0) {
+		xy_ports_mark(d, xy_detour_table(d->name));
+		stays(d, r);
+		return;
+	}
+	xy_ports_mark(d, 0);
+	if (known)
+		xy_log_info("exit: none is used any more");
 }
 
 void xy_exits_heard(struct xy_daemon *d, const struct nlmsghdr *h)
@@ -165,6 +197,8 @@ void xy_exits_run(struct xy_daemon *d)
 	d->exits->at = XY_NEVER;
 	if (is_used(d))
 		make(d);
+	else if (d->exits->leaving)
+		leave(d);
 }
 
 // --- what is others'
@@ -441,7 +475,7 @@ int xy_exits_up(struct xy_daemon *d, struct xy_err *err)
 	e->since = xy_now();
 	d->exits = e;
 	if (!is_used(d)) {
-		unmake(d); // a killed daemon's
+		leave(d); // a killed daemon's
 		return 0;
 	}
 	int r = xy_ports_mark(d, mark_of(d));
@@ -466,6 +500,7 @@ void xy_exits_apply(struct xy_daemon *d, const struct xy_config *old)
 	e->since = xy_now();
 	e->looked = e->looking = false;
 	if (is_used(d)) {
+		e->leaving = false;
 		if (e->made &&
 		    memcmp(&old->exit.key, &d->plan.config.exit.key, sizeof(old->exit.key)) != 0)
 			xy_log_info("exit %s: this host's traffic goes by it, no more by %s",
@@ -473,17 +508,17 @@ void xy_exits_apply(struct xy_daemon *d, const struct xy_config *old)
 		e->at = xy_now();
 		return;
 	}
-	if (!was)
-		return;
-	unmake(d);
-	xy_ports_mark(d, 0);
-	xy_log_info("exit: none is used any more");
+	if (was)
+		leave(d);
 }
 
 void xy_exits_down(struct xy_daemon *d, bool ordered)
 {
-	if (ordered && d->exits && (is_used(d) || d->exits->made))
-		unmake(d);
+	struct xy_exits *e = d->exits;
+	int r = ordered && e && (is_used(d) || e->leaving) ? unmake(d) : 0;
+	if (r)
+		xy_log_warn("exit: its rules stay behind (ip rule, table %u): %s", e->table,
+			    strerror(-r));
 	free(d->exits);
 	d->exits = NULL;
 }

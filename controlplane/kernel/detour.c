@@ -11,6 +11,7 @@
 enum {
 	REQUEST = 256,
 	RULES = 16, // of ours in one family that are looked at, at a time
+	TRIES = 8,  // at a list that changes while it is read
 	WANTED = 3,
 };
 #define TABLES UINT32_C(0x78790000) // "xy", and bits of the instance
@@ -106,13 +107,19 @@ static int on_rule(const struct nlmsghdr *h, void *arg)
 	return MNL_CB_OK;
 }
 
-static int rules_read(struct xy_netlink *n, uint8_t family, struct rules *out)
+static int rules_read(struct xy_netlink *n, uint8_t family, uint32_t table, struct rules *out)
 {
 	char buf[REQUEST];
 	struct fib_rule_hdr *m;
-	struct nlmsghdr *h = xy_netlink_request(n, buf, RTM_GETRULE, NLM_F_DUMP, sizeof(*m), &m);
-	m->family = family;
-	return xy_netlink_answer(n, h, on_rule, out);
+	int r = -EINTR;
+	for (unsigned i = 0; r == -EINTR && i < TRIES; i++) {
+		struct nlmsghdr *h =
+			xy_netlink_request(n, buf, RTM_GETRULE, NLM_F_DUMP, sizeof(*m), &m);
+		m->family = family;
+		*out = (struct rules){.table = table};
+		r = xy_netlink_answer(n, h, on_rule, out);
+	}
+	return r;
 }
 
 static bool is_same(const struct rule *a, const struct rule *b)
@@ -155,11 +162,13 @@ static void note(int *result, int r)
 static void rules_make(struct xy_netlink *n, uint8_t family, uint32_t table,
 		       const struct xy_detour *want, int *result)
 {
-	struct rules there = {.table = table};
+	struct rules there;
 	struct rule to[WANTED];
 	bool have[WANTED] = {false};
-	int r = rules_read(n, family, &there);
-	if (r && r != -EINTR) {
+	int r = rules_read(n, family, table, &there);
+	if (!want && (r == -EOPNOTSUPP || r == -EAFNOSUPPORT)) // a kernel that has no such rules
+		return;
+	if (r) {
 		note(result, r);
 		return;
 	}

@@ -209,6 +209,20 @@ check "it leaves the rules where they are" all_rules
 check_not "so that nothing goes past the exit" say u $W4 leak-6
 ip -n u link del xylem0
 u_uses ""
+printf '#!/bin/sh\nexec setpriv --bounding-set=-net_admin --inh-caps=-net_admin "%s" "$@"\n' "$(realpath "$XYLEMD")" >"$LAB/may-not"
+chmod +x "$LAB/may-not"
+XYLEMD=$LAB/may-not start_node u --no-tun
+check "who may not take them away says so" warned u 'the rules for one stay: Operation not permitted'
+for family in -4 -6; do
+  for p in 31790 31791 31792; do in_node u ip $family rule del pref $p; done
+done
+check_within 20 "and tries again, till they are gone" eval "! warned u 'the rules for one stay'"
+stop_node u
+u_uses "${LAB_KEY[x]}"
+start_node u
+check_within 30 "and it goes by the exit" eval "say u $W4 fifteen && heard_of fifteen $X4"
+stop_node u KILL 2>/dev/null
+u_uses ""
 start_node u
 check "the next start, without an exit, takes the rules away" no_rules
 check "and goes directly" say u $W6 ten

@@ -5,8 +5,10 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct xy_netlink n;
@@ -79,15 +81,43 @@ static void test_two(void)
 	CU_ASSERT(are("", 0));
 }
 
+static void may(bool admin)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct c[2];
+	CU_ASSERT_EQUAL_FATAL(syscall(SYS_capget, &h, c), 0);
+	if (admin)
+		c[0].effective |= 1u << CAP_NET_ADMIN;
+	else
+		c[0].effective &= ~(1u << CAP_NET_ADMIN);
+	CU_ASSERT_EQUAL_FATAL(syscall(SYS_capset, &h, c), 0);
+}
+
+// What the kernel does not let us do is said, and can be done later.
+static void test_refused(void)
+{
+	uint32_t a = xy_detour_table("a");
+	may(false);
+	CU_ASSERT_EQUAL(xy_detour_make(&n, a, NULL), 0); // nothing is to be done
+	CU_ASSERT_EQUAL(xy_detour_make(&n, a, &detour), -EPERM);
+	may(true);
+	CU_ASSERT(xy_detour_make(&n, a, &detour) > 0);
+	may(false);
+	CU_ASSERT_EQUAL(xy_detour_make(&n, a, NULL), -EPERM);
+	may(true);
+	CU_ASSERT(are("", 3));
+	CU_ASSERT(xy_detour_make(&n, a, NULL) > 0);
+	CU_ASSERT(are("", 0));
+}
+
 static void test_close(void)
 {
 	xy_netlink_close(&n);
 }
 
 static const struct xy_unit_case cases[] = {
-	{"open", test_open, .always = true},
-	{"make, look, take away", test_make},
-	{"two instances", test_two},
+	{"open", test_open, .always = true},   {"make, look, take away", test_make},
+	{"two instances", test_two},	       {"refused", test_refused},
 	{"close", test_close, .always = true},
 };
 
