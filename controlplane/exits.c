@@ -11,6 +11,7 @@
 #include "ports.h"
 
 #include <jansson.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
 
@@ -35,6 +36,7 @@ struct xy_exits {
 	uint32_t table;
 	bool made;    // rules are there, as far as we know
 	bool leaving; // they are to go, and the kernel did not let us yet
+	bool open;    // one of them was taken away: the refusal is looked after at once
 	xy_nsec at;   // of the next look at them
 	struct xy_pace pace;
 	bool fighting;	   // it was said
@@ -108,7 +110,7 @@ static void made(struct xy_daemon *d, int changes)
 	bool fighting = xy_pace_is_fight(&e->pace, xy_now());
 	if (fighting && !e->fighting)
 		xy_log_warn("exit %s: that happens again and again, and it is put back ever later, "
-			    "at most after %u s; this host's traffic goes past the exit meanwhile",
+			    "at most after %u s; this host's traffic is refused meanwhile",
 			    name, (unsigned)(XY_PACE_MOST / XY_SEC));
 	e->fighting = fighting;
 }
@@ -174,8 +176,11 @@ static void leave(struct xy_daemon *d)
 
 void xy_exits_heard(struct xy_daemon *d, const struct nlmsghdr *h)
 {
-	if (d->exits && d->exits->made && (!h || xy_detour_is_about(h, d->exits->table)))
-		xy_exits_look_soon(d);
+	struct xy_exits *e = d->exits;
+	if (!e || !e->made || (h && !xy_detour_is_about(h, e->table)))
+		return;
+	e->open |= !h || h->nlmsg_type == RTM_DELRULE;
+	xy_exits_look_soon(d);
 }
 
 void xy_exits_look_soon(struct xy_daemon *d)
@@ -189,15 +194,23 @@ void xy_exits_look_soon(struct xy_daemon *d)
 
 xy_nsec xy_exits_deadline(const struct xy_daemon *d)
 {
-	return d->exits ? d->exits->at : XY_NEVER;
+	if (!d->exits)
+		return XY_NEVER;
+	return d->exits->open ? 0 : d->exits->at;
 }
 
 void xy_exits_run(struct xy_daemon *d)
 {
-	d->exits->at = XY_NEVER;
+	struct xy_exits *e = d->exits;
+	if (e->open && is_used(d)) // what is to be done about it is heard of as well
+		xy_detour_refuse(&d->netlink, e->table, mark_of(d));
+	e->open = false;
+	if (e->at > xy_now())
+		return;
+	e->at = XY_NEVER;
 	if (is_used(d))
 		make(d);
-	else if (d->exits->leaving)
+	else if (e->leaving)
 		leave(d);
 }
 

@@ -159,32 +159,57 @@ static void note(int *result, int r)
 		*result = r < 0 ? r : *result + 1;
 }
 
-static void rules_make(struct xy_netlink *n, uint8_t family, uint32_t table,
+// What is missing comes first, so that nothing goes past meanwhile. Is anything to be seen again?
+static bool rules_pass(struct xy_netlink *n, uint8_t family, uint32_t table,
 		       const struct xy_detour *want, int *result)
 {
 	struct rules there;
 	struct rule to[WANTED];
-	bool have[WANTED] = {false};
+	bool have[WANTED] = {false}, good[RULES] = {false}, gone = false;
 	int r = rules_read(n, family, table, &there);
 	if (!want && (r == -EOPNOTSUPP || r == -EAFNOSUPPORT)) // a kernel that has no such rules
-		return;
+		return false;
 	if (r) {
 		note(result, r);
-		return;
+		return false;
 	}
 	unsigned count = rules_want(family, table, want, there.others, to);
-	for (unsigned i = 0; i < there.count; i++) {
-		unsigned k = 0;
-		while (k < count && (have[k] || !is_same(&there.v[i], &to[k])))
-			k++;
-		if (k < count)
-			have[k] = true;
-		else
-			note(result, rule_send(n, RTM_DELRULE, &there.v[i]));
-	}
-	for (unsigned k = 0; k < count; k++)
+	for (unsigned i = 0; i < there.count; i++)
+		for (unsigned k = 0; k < count && !good[i]; k++)
+			if (!have[k] && is_same(&there.v[i], &to[k]))
+				have[k] = good[i] = true;
+	for (unsigned k = count; k-- > 0;) // the refusal first of all
 		if (!have[k] && (r = rule_send(n, RTM_NEWRULE, &to[k])) != -EEXIST)
 			note(result, r);
+	for (unsigned i = 0; i < there.count; i++)
+		if (!good[i]) {
+			note(result, rule_send(n, RTM_DELRULE, &there.v[i]));
+			gone = true;
+		}
+	return gone && *result >= 0;
+}
+
+// The kernel may take a like one for that which is to go, and there may be more than were looked
+// at.
+static void rules_make(struct xy_netlink *n, uint8_t family, uint32_t table,
+		       const struct xy_detour *want, int *result)
+{
+	for (unsigned i = 0; i < TRIES && rules_pass(n, family, table, want, result); i++)
+		continue;
+}
+
+int xy_detour_refuse(struct xy_netlink *n, uint32_t table, uint32_t mark)
+{
+	const struct xy_detour want = {.mark = mark};
+	struct rule to[WANTED];
+	int result = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		rules_want(i ? AF_INET6 : AF_INET, table, &want, false, to);
+		int r = rule_send(n, RTM_NEWRULE, &to[WANTED - 1]);
+		if (r != -EEXIST && r != -EAFNOSUPPORT && r != -EOPNOTSUPP)
+			note(&result, r);
+	}
+	return result;
 }
 
 // --- the table

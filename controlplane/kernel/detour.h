@@ -27,5 +27,7 @@ uint32_t xy_detour_table(const char *instance);
 // Makes what is there what is wanted; NULL: nothing. Returns how much was missing, or was there and
 // should not be; -errno: not all could be done, and what could is.
 int xy_detour_make(struct xy_netlink *n, uint32_t table, const struct xy_detour *want);
+// Makes the refusal alone, where it is missing. Returns as xy_detour_make.
+int xy_detour_refuse(struct xy_netlink *n, uint32_t table, uint32_t mark);
 // Is this change (xy_netlink see) one of a rule, or of a route in that table?
 bool xy_detour_is_about(const struct nlmsghdr *h, uint32_t table);

@@ -178,6 +178,16 @@ check_within 30 "an interface that is made anew leads to the exit" say u $W4 fou
 check "as it" heard_of four $X4
 check_not "and nothing went past it meanwhile" heard_of four 10.9.1.2
 
+refuses() { grep -q '^31792:.*unreachable' <<<"$(in_node u ip rule show)"; }
+for _ in $(seq 10); do
+  in_node u ip rule del pref 31791 2>/dev/null || true
+  in_node u ip rule del pref 31792 2>/dev/null || true
+  wait_for 2 refuses
+done
+check "however often it goes, the refusal is there at once" refuses
+say u $W4 sixteen || true
+check_not "and nothing went past it" heard_of sixteen 10.9.1.2
+
 # --- a reload
 u_uses ""
 reload u

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -93,6 +95,57 @@ static void may(bool admin)
 	CU_ASSERT_EQUAL_FATAL(syscall(SYS_capset, &h, c), 0);
 }
 
+// What the kernel tells of rules, in its order; of whichever family.
+static char heard[128];
+static void hear(void *arg, const struct nlmsghdr *h)
+{
+	size_t at = strlen(heard);
+	if (h && (h->nlmsg_type == RTM_NEWRULE || h->nlmsg_type == RTM_DELRULE) &&
+	    ((const struct fib_rule_hdr *)mnl_nlmsg_get_payload(h))->family == AF_INET &&
+	    at + 1 < sizeof(heard))
+		heard[at] = h->nlmsg_type == RTM_NEWRULE ? '+' : '-';
+}
+
+static void listen_anew(void)
+{
+	n.see = NULL;
+	while (xy_netlink_changed(&n))
+		continue;
+	n.see = hear;
+	memset(heard, 0, sizeof(heard));
+}
+
+// What is wrong goes after what is right has come, though it is more than is looked at.
+static void test_wrong(void)
+{
+	uint32_t table = xy_detour_table("a");
+	char cmd[512];
+	snprintf(cmd, sizeof(cmd),
+		 "for f in -4 -6; do for i in $(seq 1 20); do ip $f rule add pref 31791 not fwmark "
+		 "$i table %u proto 120; done; ip $f rule add pref 31791 table %u proto 120; done",
+		 table, table);
+	sh(cmd);
+	CU_ASSERT(are("", 21));
+	listen_anew();
+	CU_ASSERT(xy_detour_make(&n, table, &detour) > 0);
+	while (xy_netlink_changed(&n))
+		continue;
+	CU_ASSERT(strncmp(heard, "+++-", 4) == 0);
+	CU_ASSERT(are("", 3) && are("31791:.*fwmark 0x1234", 1));
+	CU_ASSERT(xy_detour_make(&n, table, NULL) > 0);
+	CU_ASSERT(are("", 0));
+}
+
+static void test_refuse(void)
+{
+	uint32_t a = xy_detour_table("a");
+	CU_ASSERT_EQUAL(xy_detour_refuse(&n, a, 0x1234), 2);
+	CU_ASSERT(are("", 1) && are("31792:.*fwmark 0x1234.*unreachable", 1));
+	CU_ASSERT_EQUAL(xy_detour_refuse(&n, a, 0x1234), 0);
+	CU_ASSERT_EQUAL(xy_detour_make(&n, a, &detour), 6); // a route and two rules of each
+	CU_ASSERT(are("", 3) && xy_detour_make(&n, a, NULL) > 0 && are("", 0));
+}
+
 // What the kernel does not let us do is said, and can be done later.
 static void test_refused(void)
 {
@@ -117,7 +170,8 @@ static void test_close(void)
 
 static const struct xy_unit_case cases[] = {
 	{"open", test_open, .always = true},   {"make, look, take away", test_make},
-	{"two instances", test_two},	       {"refused", test_refused},
+	{"two instances", test_two},	       {"wrong ones", test_wrong},
+	{"the refusal alone", test_refuse},    {"refused", test_refused},
 	{"close", test_close, .always = true},
 };
 
