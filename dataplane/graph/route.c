@@ -161,8 +161,20 @@ static rte_edge_t to_exit(const struct xy_dp *dp, struct rte_mbuf *m, uint32_t h
 	return to_host(dp, m, host);
 }
 
+// The kernel sends router solicitations and the like into any interface: no error for these, and by
+// no default route to somebody who has no use for them.
+static bool is_hosts_alone(struct rte_mbuf *m)
+{
+	if (xy_packet(m)->from != XY_PEER_NONE)
+		return false;
+	struct xy_addr dst = xy_inner_dst(rte_pktmbuf_mtod(m, uint8_t *), xy_packet(m)->version);
+	return xy_addr_is_multicast(&dst) || xy_addr_is_link_local(&dst);
+}
+
 static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value)
 {
+	if (is_hosts_alone(m))
+		return DROP_NOT_FORWARDED;
 	switch (xy_fib_kind(value)) {
 	case XY_DP_ROUTE_PEER:
 		return to_peer(w, m, xy_fib_arg(value));
@@ -179,14 +191,6 @@ static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value
 		if (xy_packet(m)->mesh == XY_MESH_PLAIN && is_from_node(w->dp, xy_packet(m)))
 			return DROP_NOT_SEALED;
 		return ASK;
-	}
-	// The kernel sends router solicitations and the like into any interface: no error for
-	// these.
-	if (xy_packet(m)->from == XY_PEER_NONE) {
-		struct xy_addr dst =
-			xy_inner_dst(rte_pktmbuf_mtod(m, uint8_t *), xy_packet(m)->version);
-		if (xy_addr_is_multicast(&dst) || xy_addr_is_link_local(&dst))
-			return DROP_NOT_FORWARDED;
 	}
 	return refuse(xy_packet(m), XY_ICMP_NO_ROUTE);
 }

@@ -132,6 +132,27 @@ static void test_between(void)
 	end();
 }
 
+// What the host sends to a link alone goes by no default route.
+static void test_link_alone(void)
+{
+	static const struct xy_addr to[] = {{.b = {0xff, 2, [15] = 2}},
+					    {.b = {0xff, 0x0e, [15] = 1}},
+					    {.b = {0xfe, 0x80, [15] = 9}}};
+	const struct xy_addr all = {0};
+	begin();
+	route(&all, 0, XY_DP_ROUTE_HOST, HOST_OTHER);
+	xy_dp_route_commit(dp);
+	uint64_t before = drops(XY_DROP_NOT_FORWARDED);
+	for (unsigned i = 0; i < RTE_DIM(to); i++)
+		at_main.in[i] = packet(&us, &to[i], 64, 100);
+	at_main.in_count = RTE_DIM(to);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT(at_other.out_count == 0 && at_main.out_count == 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_NOT_FORWARDED), before + RTE_DIM(to));
+	unroute(&all, 0);
+	end();
+}
+
 static void test_one_goes(void)
 {
 	uint64_t down = drops(XY_DROP_HOST_DOWN);
@@ -163,5 +184,5 @@ static void test_no_number(void)
 
 XY_UNIT_MAIN("graph_host", {"create", test_create, .always = true},
 	     {"by the route's number", test_by_number}, {"from one to another", test_between},
-	     {"one goes", test_one_goes}, {"no such number", test_no_number},
-	     {"destroy", test_destroy, .always = true})
+	     {"to a link alone", test_link_alone}, {"one goes", test_one_goes},
+	     {"no such number", test_no_number}, {"destroy", test_destroy, .always = true})
