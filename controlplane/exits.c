@@ -43,6 +43,7 @@ struct xy_exits {
 	struct xy_err why; // they cannot be made; empty: they can
 	bool lacks[LACKS];
 	xy_nsec since;	   // the plan is in force
+	unsigned plan;	   // its number
 	bool looked;	   // NAT was looked for, since the plan that is in force
 	bool looking;	   // a helper does
 	char strict[16];   // interface
@@ -319,6 +320,7 @@ static void lack_set(struct xy_daemon *d, enum lack what, bool lacks)
 
 struct errand {
 	struct xy_daemon *d;
+	unsigned plan; // by which it was asked
 	struct xy_prefix *v4;
 	unsigned count;
 	char interface[16];
@@ -359,7 +361,7 @@ static void done(void *what)
 {
 	struct errand *e = what;
 	struct xy_daemon *d = e->d;
-	if (d->exits && is_offered(d) && d->exits->looking) {
+	if (d->exits && is_offered(d) && d->exits->plan == e->plan) {
 		d->exits->looked = true;
 		d->exits->nat = e->err;
 		lack_set(d, NAT_UNKNOWN, e->result);
@@ -378,6 +380,7 @@ static void nat_look(struct xy_daemon *d)
 	if (!e)
 		return;
 	e->d = d;
+	e->plan = d->exits->plan;
 	e->v4 = xy_nat_sources(&d->plan.config, &e->count);
 	snprintf(e->interface, sizeof(e->interface), "%s", xy_interface_name(d));
 	if (!e->v4) {
@@ -511,7 +514,8 @@ void xy_exits_apply(struct xy_daemon *d, const struct xy_config *old)
 	bool was = e->made || e->why.text[0];
 	memset(e->lacks, 0, sizeof(e->lacks));
 	e->since = xy_now();
-	e->looked = e->looking = false;
+	e->plan++;
+	e->looked = false;
 	if (is_used(d)) {
 		e->leaving = false;
 		if (e->made &&
