@@ -269,8 +269,10 @@ static const char *lack_text(const struct xy_daemon *d, enum lack what, char *to
 	case NO_WAY_V6:
 	case NO_WAY_V4:
 		snprintf(to, size,
-			 "exit %s: no route leads to it, or it is not offered to this node; no %s "
-			 "of this host goes to the Internet until it is there, and none past it",
+			 "exit %s: no route leads to it: it does not run or offer none, no way "
+			 "leads there, "
+			 "or no peer's endpoint could be resolved; no %s of this host goes to the "
+			 "Internet until it is there, and none past it",
 			 name, what == NO_WAY_V4 ? "IPv4" : "IPv6");
 		break;
 	case STRICT:

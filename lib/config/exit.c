@@ -181,8 +181,33 @@ static bool is_announced(const struct xy_config *c, const struct xy_addr *a)
 	return false;
 }
 
+static bool is_address(const char *endpoint)
+{
+	struct xy_endpoint e;
+	return endpoint[0] == '[' || xy_endpoint_parse(endpoint, &e) == 0;
+}
+
+// Where names are resolved by way of the exit, none of these is ever found.
+static bool needs_names(const struct xy_config *c)
+{
+	bool any = false;
+	for (unsigned i = 0; i < c->peer_count; i++)
+		for (unsigned k = 0; !c->peers[i].leaf && k < c->peers[i].endpoint_count; k++) {
+			if (is_address(c->peers[i].endpoints[k]))
+				return false;
+			any = true;
+		}
+	return any;
+}
+
 static void weigh_used(struct xy_config_reader *r, const config_setting_t *s)
 {
+	if (needs_names(r->c))
+		xy_config_warn(
+			r, s,
+			"all endpoints of peers are names: where this host's resolver is not "
+			"on its LAN it is asked by way of the exit, which is not there until "
+			"a name is resolved; write one endpoint at least as an address");
 	const struct xy_prefix *v4 = address_v4(r->c);
 	char text[XY_ADDR_STRLEN];
 	if (!v4)

@@ -550,6 +550,18 @@ static const struct {
 	 "routing = { announce = [ \"10.77.0.0/24\" ]; }; exit = \"a\";",
 	 0,
 	 {0}},
+	{"host = { addresses = [ \"10.77.0.2/32\" ]; };\n"
+	 "routing = { announce = [ \"10.77.0.0/24\" ]; };\n"
+	 "exit = \"a\"; peers = ( { name = \"a\"; key = \"" K1
+	 "\"; endpoint = \"h.example:1\"; } );",
+	 1,
+	 {"3: exit: all endpoints of peers are names"}},
+	{"host = { addresses = [ \"10.77.0.2/32\" ]; };\n"
+	 "routing = { announce = [ \"10.77.0.0/24\" ]; };\n"
+	 "exit = \"a\"; peers = ( { name = \"a\"; key = \"" K1
+	 "\"; endpoints = [ \"h.example:1\", \"192.0.2.1:1\" ]; } );",
+	 0,
+	 {0}},
 	{"peers = ( " P1 " );\nexit_for = [ \"a\" ];", 1, {"2: exit_for: has no effect"}},
 	{"peers = ( " P1 ", " L2 " ); exit = \"offer\";\nexit_for = [ \"b\",\n\"all\",\n\"a\" ];",
 	 1,
