@@ -483,6 +483,19 @@ void xy_exits_print(FILE *to, const struct xy_config *c, const char *interface)
 
 // --- life
 
+// Of a killed instance that nobody starts again they would keep this host's traffic for ever.
+static void others_say(struct xy_daemon *d)
+{
+	uint32_t other = xy_detour_other(&d->netlink, xy_detour_table(d->name));
+	if (other)
+		xy_log_warn(
+			"exit: another instance has rules on this host (ip rule, table %u), by "
+			"which traffic goes to its exit or nowhere; if none runs that uses one: "
+			"ip -4 rule flush protocol 120; ip -6 rule flush protocol 120 (what is "
+			"of a running one comes back)",
+			other);
+}
+
 int xy_exits_up(struct xy_daemon *d, struct xy_err *err)
 {
 	struct xy_exits *e = calloc(1, sizeof(*e));
@@ -492,6 +505,7 @@ int xy_exits_up(struct xy_daemon *d, struct xy_err *err)
 	e->at = XY_NEVER;
 	e->since = xy_now();
 	d->exits = e;
+	others_say(d);
 	if (!is_used(d)) {
 		leave(d); // a killed daemon's
 		return 0;

@@ -35,7 +35,7 @@ struct rule {
 
 struct rules { // of ours that are there
 	uint32_t table;
-	bool others; // another instance has some
+	uint32_t others; // table of another instance that has some
 	unsigned count;
 	struct rule v[RULES];
 };
@@ -101,7 +101,9 @@ static int on_rule(const struct nlmsghdr *h, void *arg)
 		return MNL_CB_OK;
 	bool shared = r.priority == XY_DETOUR_MAIN;
 	if (r.table != all->table && !shared)
-		all->others |= r.priority == XY_DETOUR_OURS || r.priority == XY_DETOUR_REFUSED;
+		all->others = r.priority == XY_DETOUR_OURS || r.priority == XY_DETOUR_REFUSED
+				      ? r.table
+				      : all->others;
 	else if (all->count < RULES)
 		all->v[all->count++] = r;
 	return MNL_CB_OK;
@@ -196,6 +198,14 @@ static void rules_make(struct xy_netlink *n, uint8_t family, uint32_t table,
 {
 	for (unsigned i = 0; i < TRIES && rules_pass(n, family, table, want, result); i++)
 		continue;
+}
+
+uint32_t xy_detour_other(struct xy_netlink *n, uint32_t table)
+{
+	struct rules v4, v6;
+	if (rules_read(n, AF_INET, table, &v4) == 0 && v4.others)
+		return v4.others;
+	return rules_read(n, AF_INET6, table, &v6) == 0 ? v6.others : 0;
 }
 
 int xy_detour_refuse(struct xy_netlink *n, uint32_t table, uint32_t mark)

@@ -221,7 +221,10 @@ ip -n u link del xylem0
 u_uses ""
 printf '#!/bin/sh\nexec setpriv --bounding-set=-net_admin --inh-caps=-net_admin "%s" "$@"\n' "$(realpath "$XYLEMD")" >"$LAB/may-not"
 chmod +x "$LAB/may-not"
+in_node u ip rule add pref 31791 not fwmark 5 table 2021195776 proto 120
 XYLEMD=$LAB/may-not start_node u --no-tun
+check "who starts is told of another instance's rules" grep -q 'another instance has rules on this host (ip rule, table 2021195776)' "$LAB/u.log"
+in_node u ip rule del pref 31791 table 2021195776
 check "who may not take them away says so" warned u 'the rules for one stay: Operation not permitted'
 for family in -4 -6; do
   for p in 31790 31791 31792; do in_node u ip $family rule del pref $p; done

@@ -74,9 +74,11 @@ static void test_two(void)
 	CU_ASSERT(are("", 3) && are("31790:", 1));
 	CU_ASSERT(xy_detour_make(&n, b, &detour) > 0);
 	CU_ASSERT(are("", 5) && are("31790:", 1));
+	CU_ASSERT(xy_detour_other(&n, a) == b && xy_detour_other(&n, b) == a);
 	CU_ASSERT(xy_detour_make(&n, a, NULL) > 0);
 	CU_ASSERT(are("", 3) && are("31790:", 1));
 	sh("ip rule del pref 31790; ip -6 rule del pref 31790");
+	CU_ASSERT(xy_detour_other(&n, a) == b && xy_detour_other(&n, b) == 0);
 	xy_detour_make(&n, a, NULL); // nor leaves it without
 	CU_ASSERT(are("31790:", 1));
 	CU_ASSERT(xy_detour_make(&n, b, NULL) > 0);
