@@ -17,6 +17,7 @@
 
 #define AGAIN	   (5 * XY_SEC)	 // what is refused now may be allowed later
 #define LOOK_EVERY 5		 // seconds, at what is others' to make
+#define LOOK_SOME  60		 // at NAT, once it is there: all rules are read for that
 #define SETTLE	   (15 * XY_SEC) // until a route may be missed
 
 // What others are to make or to leave alone, and is not as it should be.
@@ -393,6 +394,11 @@ static void nat_look(struct xy_daemon *d)
 	xy_pool_run(d, work, done, e);
 }
 
+static bool lacks_nat(const struct xy_exits *e)
+{
+	return e->lacks[NO_NAT_V6] || e->lacks[NO_NAT_V4] || e->lacks[NAT_UNKNOWN];
+}
+
 static void look_at_offered(struct xy_daemon *d)
 {
 	unsigned v4;
@@ -401,7 +407,8 @@ static void look_at_offered(struct xy_daemon *d)
 	lack_set(d, NO_FORWARD_V6, number("/proc/sys/net/ipv6/conf/all/forwarding") == 0);
 	lack_set(d, NO_FORWARD_V4,
 		 v4 && number("/proc/sys/net/ipv4/conf/%s/forwarding", xy_interface_name(d)) == 0);
-	nat_look(d);
+	if (!d->exits->looked || lacks_nat(d->exits) || xy_tick_every(&d->tick, LOOK_SOME))
+		nat_look(d);
 }
 
 // It has to be learned first.

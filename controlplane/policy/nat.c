@@ -263,7 +263,9 @@ int xy_nat_list(char **json, struct xy_err *err)
 	if (!r && (!ctx || nft_ctx_buffer_output(ctx) || nft_ctx_buffer_error(ctx)))
 		r = -ENOMEM;
 	if (!r) {
-		nft_ctx_output_set_flags(ctx, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_STATELESS);
+		// Elements of named sets may be millions, and are not looked at.
+		nft_ctx_output_set_flags(ctx, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_STATELESS |
+						      NFT_CTX_OUTPUT_TERSE);
 		errno = 0;
 		if (nft_run_cmd_from_buffer(ctx, "list ruleset"))
 			r = errno ? -errno : -EIO;

@@ -408,6 +408,8 @@ static void test_nat_kernel(void)
 	free(json);
 	static const char rules[] =
 		"add table inet xylem_exit\n"
+		"add set inet xylem_exit many { type ipv4_addr; elements = { 172.30.0.1, "
+		"172.30.0.2 }; }\n"
 		"add chain inet xylem_exit postrouting { type nat hook postrouting priority "
 		"srcnat; }\n"
 		"add rule inet xylem_exit postrouting ip6 saddr 200::/7 oifname != \"xylem0\" "
@@ -418,6 +420,7 @@ static void test_nat_kernel(void)
 	CU_ASSERT_FATAL(xy_nft_make(n, rules, &err) == 0);
 	CU_ASSERT_FATAL(xy_nat_list(&json, &err) == 0);
 	CU_ASSERT(xy_nat_find(json, "xylem0", v4, 2, &f) == 0 && f.v6 && f.v4);
+	CU_ASSERT(strstr(json, "10.78.0.0") && !strstr(json, "172.30.0.1")); // not all of a set
 	free(json);
 	xy_nft_close(n);
 }
