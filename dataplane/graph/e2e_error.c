@@ -53,7 +53,7 @@ static const struct xy_session *session_of(const struct xy_worker *w, const stru
 	return s;
 }
 
-// Is it routed to whom it was sealed for, and back to here or to a leaf of ours?
+// Is it routed to whom it was sealed for, and back to here, to a leaf of ours, or out by our exit?
 static bool is_between(struct xy_worker *w, struct rte_mbuf *inner, uint32_t end)
 {
 	struct xy_lookup l = {.n = 0};
@@ -64,8 +64,8 @@ static bool is_between(struct xy_worker *w, struct rte_mbuf *inner, uint32_t end
 	xy_lookup_run_rcu(&w->dp->routes, &l);
 	uint32_t to = xy_fib_arg(l.value[0]);
 	unsigned kind = xy_fib_kind(l.value[0]);
-	bool ours =
-		kind == XY_DP_ROUTE_HOST || (kind == XY_DP_ROUTE_PEER && !xy_end_net(w->dp, to));
+	bool ours = kind == XY_DP_ROUTE_HOST || kind == XY_DP_ROUTE_EXIT ||
+		    (kind == XY_DP_ROUTE_PEER && !xy_end_net(w->dp, to));
 	bool theirs = xy_addr_is_mesh(&dst) ? xy_be64_load(dst.b) == xy_end_net(w->dp, end)
 					    : l.value[1] == xy_fib_pack(XY_DP_ROUTE_FAR, end);
 	return ours && theirs;

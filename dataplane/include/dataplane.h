@@ -224,7 +224,8 @@ void xy_dp_far_del(struct xy_dp *dp, uint32_t end);
 // -ENOENT: no such end. -ENOMEM: what held before holds.
 int xy_dp_accepts_set(struct xy_dp *dp, uint32_t end, const struct xy_prefix *prefix, unsigned n);
 // A default (::/0, 0.0.0.0/0) among them is all that is nobody else's: of none of these prefixes.
-// So who is accepted to be the Internet cannot send as a neighbour. -ENOMEM: what held before holds.
+// So who is accepted to be the Internet cannot send as a neighbour. -ENOMEM: what held before
+// holds.
 int xy_dp_taken_set(struct xy_dp *dp, const struct xy_prefix *prefix, unsigned n);
 // May it go where a route of kind EXIT leads, leaf or node? Until it is told otherwise: no.
 // -ENOENT.

@@ -904,6 +904,34 @@ static void test_relays_errors(void)
 	end();
 }
 
+// What somebody on the Internet sends by our exit is told of what is narrow beyond, too.
+static void test_exits_errors(void)
+{
+	static const struct xy_addr relay = {.b = {2, 0x77, [15] = 3}};
+	static const struct xy_addr net = {.b = {0x20, 0x01, 0x0d, 0xb8, 9, [15] = 1}};
+	const struct xy_prefix from = {.addr = net, .len = 128};
+	const struct xy_addr all = {0};
+	begin();
+	at += XY_SEC;
+	route(&all, 0, XY_DP_ROUTE_EXIT, 0);
+	CU_ASSERT_EQUAL(xy_dp_source_set(dp, &from, LEAF), 0); // it stands for the host here
+	xy_dp_route_commit(dp);
+	feed_from(LEAF, &net, &in_k, 1300, 1);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT(open_sent(NODE_B, out[0]) > 0);
+	struct rte_mbuf *m = error_about(out[0], 2, 0, 1400, &relay);
+	settle();
+	seal(NODE_B, m);
+	feed(m);
+	run();
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_FAR_MTU], 1);
+	settle();
+	xy_dp_source_del(dp, &from);
+	unroute(&all, 0);
+	end();
+}
+
 // Our own first link is the narrow one: the same way, without a relay.
 static void test_narrow_link(void)
 {
@@ -1148,7 +1176,8 @@ XY_UNIT_MAIN("graph_e2e", {"create", test_create, .always = true}, {"sealed", te
 	     {"another's errors", test_others_errors}, {"accepted sources", test_accepts},
 	     {"who may go out", test_exit}, {"what is taken", test_taken},
 	     {"sessions", test_session}, {"sessions of before", test_lost},
-	     {"handshakes", test_handshakes}, {"errors", test_errors}, {"no oracle", test_oracle},
+	     {"handshakes", test_handshakes}, {"errors", test_errors},
+	     {"errors for who comes by our exit", test_exits_errors}, {"no oracle", test_oracle},
 	     {"for nodes alone", test_for_nodes_alone}, {"a leaf's errors", test_leafs_errors},
 	     {"a relay's errors", test_relays_errors}, {"a narrow first link", test_narrow_link},
 	     {"outside the mesh", test_mapping}, {"segments of TCP", test_segments},
