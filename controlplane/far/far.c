@@ -415,6 +415,7 @@ static void meet(struct xy_fars *f, const struct xy_addr *net, xy_nsec now)
 	n = n ? n : xy_far_make(f, &key, XY_FAR_BY_TRAFFIC, XY_DP_NO_PEER, now);
 	if (!n)
 		return;
+	xy_far_confirm(f, n, now); // whoever brought it: we want it now
 	xy_far_want(f, n, now);
 	xy_far_schedule(f, n, now);
 	xy_far_meets_next(f, now);

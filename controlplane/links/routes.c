@@ -134,8 +134,13 @@ static int install(struct xy_links *l, const struct xy_rib_route *r, struct xy_e
 		return 0;
 	bool same = was && was->mark && was->route.peer == r->route.peer;
 	int e = xy_rib_set(l->rib, r);
-	if (!e && !same && r->source == XY_ROUTE_LEAF)
-		e = xy_dp_source_set(l->dp, &r->prefix, r->route.peer);
+	// A route that waits for room comes into force by itself; who may send from there is said
+	// now.
+	bool there = !e || e == -ENOSPC || e == -ENOMEM;
+	if (there && !same && r->source == XY_ROUTE_LEAF) {
+		int s = xy_dp_source_set(l->dp, &r->prefix, r->route.peer);
+		e = e ? e : s;
+	}
 	if (!e)
 		return 0;
 	xy_prefix_str(&r->prefix, prefix);

@@ -488,7 +488,7 @@ static int settle(struct xy_rib *rib, const struct was *was, const struct xy_pre
 	if (gone)
 		room_given(rib);
 	// One that yields may have come into a place that was held by one that does not.
-	if (rib->waiting[false].head && make_room(rib))
+	if (rib->waiting[false].head && !rib->lacking && make_room(rib))
 		room_given(rib);
 	return r;
 }

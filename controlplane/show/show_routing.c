@@ -382,10 +382,8 @@ static json_t *show_routing(void *arg, struct xy_request *q)
 int xy_show_routing_register(struct xy_daemon *d)
 {
 	static const struct xy_show_reply reply[] = {
-		{"routes", show_routes},
-		{"route", show_route},
-		{"gateways", xy_show_gateways},
-		{"neighbours", show_neighbours},
+		{"routes", show_routes},	{"route", show_route},
+		{"gateways", xy_show_gateways}, {"neighbours", show_neighbours},
 		{"routing", show_routing},
 	};
 	return xy_show_register_all(d, reply, XY_ARRAY_SIZE(reply));

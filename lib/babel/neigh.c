@@ -433,11 +433,11 @@ void babel_start_check(struct xy_babel *b)
 		unsigned up = 0;
 		FOR_UP(b, n)
 		{
-			if (n->up && !n->acked) {
+			if (n->up && !n->shut && !n->acked) {
 				babel_global_at(b, b->start + START_WAIT);
 				return;
 			}
-			up += n->up;
+			up += n->up && !n->shut;
 		}
 		if (!up) {
 			babel_global_at(b, b->start + START_WAIT);

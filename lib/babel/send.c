@@ -880,6 +880,10 @@ static void give_up(struct xy_babel *b, struct neigh *n)
 // heard us for a minute nothing was said, and all begins anew when it does.
 void babel_send_judge(struct xy_babel *b, struct neigh *n)
 {
+	if (b->leaving) { // nothing is said, so nothing can be missed
+		n->mark_at = 0;
+		return;
+	}
 	if (n->fresh || b->now - n->turned_at < PATIENCE ||
 	    (n->usable && n->mark_at && b->now - n->mark_at < PATIENCE))
 		return;
