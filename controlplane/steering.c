@@ -112,7 +112,8 @@ const char *xy_steering_who(const struct xy_caller *from, char buf[static XY_STE
 	return buf;
 }
 
-static void log_done(const struct xy_request *q, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void log_done(const struct xy_request *q,
+							   const char *fmt, va_list ap)
 {
 	char who[XY_STEERING_WHO], what[400];
 	vsnprintf(what, sizeof(what), fmt, ap);
