@@ -80,18 +80,23 @@ static bool has_v4(const struct xy_config *c)
 
 // --- the rules of the one that is used
 
+// The rules are not as they are to be; they are looked at again.
+static void trouble(struct xy_exits *e, const struct xy_err *why)
+{
+	if (strcmp(why->text, e->why.text) != 0)
+		xy_log_warn("%s", why->text);
+	e->why = *why;
+	e->at = xy_now() + AGAIN;
+}
+
 static void refused(struct xy_daemon *d, int r)
 {
-	struct xy_exits *e = d->exits;
 	struct xy_err why;
 	xy_err_set(&why, -r,
 		   "exit %s: this host's traffic does not go by it, or not all of it: %s "
 		   "(rules of policy routing, table %u)",
-		   d->plan.config.exit.name, strerror(-r), e->table);
-	if (strcmp(why.text, e->why.text) != 0)
-		xy_log_warn("%s", why.text);
-	e->why = why;
-	e->at = xy_now() + AGAIN;
+		   d->plan.config.exit.name, strerror(-r), d->exits->table);
+	trouble(d->exits, &why);
 }
 
 static void made(struct xy_daemon *d, int changes)
@@ -147,16 +152,12 @@ static int unmake(struct xy_daemon *d)
 
 static void stays(struct xy_daemon *d, int r)
 {
-	struct xy_exits *e = d->exits;
 	struct xy_err why;
 	xy_err_set(&why, -r,
 		   "exit: none is used, but the rules for one stay: %s (ip rule, table %u); it is "
 		   "tried again",
-		   strerror(-r), e->table);
-	if (strcmp(why.text, e->why.text) != 0)
-		xy_log_warn("%s", why.text);
-	e->why = why;
-	e->at = xy_now() + AGAIN;
+		   strerror(-r), d->exits->table);
+	trouble(d->exits, &why);
 }
 
 // While they are there, what links send must bear the mark: else it goes by them.
