@@ -6,6 +6,7 @@
 #
 #   p (wireguard-go) --- a (gateway) --- b
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_steer.sh"
 need "$XYLEMD" "$XYLEM" wireguard-go wg jq
 
 add_node p a b
@@ -22,16 +23,6 @@ END
 configure b <<<"peers = ( $(peer_text a "${LAB_KEY[a]}") );"
 start_node b
 start_node a
-steer() { in_node "$1" "$XYLEM" "${@:2}" -n "$LAB_PREFIX$1"; }
-SAID=$LAB/said
-told() { # WORDS CODE NODE COMMAND...
-  local words=$1 want=$2 code=0
-  steer "${@:3}" >"$SAID" 2>&1 || code=$?
-  [ "$code" = "$want" ] && grep -qF -- "$words" "$SAID" && return
-  echo "exit code $code instead of $want, or not \"$words\":"
-  cat "$SAID"
-  return 1
-}
 
 # --- a leaf
 check "where it reaches us is asked for where it cannot be known" told 'Write --endpoint' 2 a leaf add p

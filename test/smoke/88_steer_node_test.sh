@@ -10,6 +10,7 @@
 #       r2 (dearer)
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_mesh.sh"
+. "$(dirname "$0")/_steer.sh"
 need "$XYLEMD" "$XYLEM" jq
 
 mesh_link a r1
@@ -18,19 +19,6 @@ mesh_link r1 b
 mesh_link r2 b
 EXTRA_r1='log = { level = "debug"; };'
 mesh_start
-
-steer() { "$XYLEM" "${@:2}" -n "$LAB_PREFIX$1"; } # NODE COMMAND...
-SAID=$LAB/said
-# told WORDS CODE NODE COMMAND...: exit code and what is said, which fits a terminal.
-told() {
-  local words=$1 want=$2 code=0
-  steer "${@:3}" >"$SAID" 2>&1 || code=$?
-  [ "$code" = "$want" ] && grep -qF -- "$words" "$SAID" && return
-  echo "exit code $code instead of $want, or not \"$words\":"
-  cat "$SAID"
-  return 1
-}
-logged() { grep -qF -- "$2" "$LAB/$1.log"; }
 
 check_within 60 "a goes by r1" goes_by a b r1
 
