@@ -4,12 +4,11 @@
 #include "commands.h"
 
 #include "base/bytes.h"
-#include "base/near.h"
 #include "daemon.h"
 #include "interface.h"
+#include "naming.h"
 #include "steering.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,73 +54,7 @@ static int flag_of(const json_t *o, const char *key, bool *out, struct xy_err *e
 	return 0;
 }
 
-// --- peers by name, key or address
-
-static bool has_address(const struct xy_daemon *d, uint32_t slot, const struct xy_addr *a)
-{
-	struct xy_addr node;
-	const struct xy_config_peer *p = xy_links_says(d->links, slot);
-	if (xy_links_node_addr(d->links, slot, &node) && xy_addr_eq(&node, a))
-		return true;
-	for (unsigned i = 0; p && p->leaf && i < p->allowed.count; i++)
-		if (p->allowed.v[i].len == 128 && xy_addr_eq(&p->allowed.v[i].addr, a))
-			return true;
-	return false;
-}
-
-static int unknown(const struct xy_daemon *d, const char *text, struct xy_err *err)
-{
-	const char *best = NULL;
-	unsigned least = 3;
-	for (unsigned i = 0; i < xy_join_count(d->join); i++) {
-		struct xy_join_info k;
-		xy_join_info(d->join, i, &k);
-		if (strcmp(k.name, text) == 0)
-			return xy_err_set(
-				err, ENOENT,
-				"peer %s: its key is not known yet; it is asked for it at "
-				"%.200s",
-				text, k.endpoint);
-	}
-	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
-		const char *name = xy_links_name(d->links, xy_links_slot_at(d->links, i));
-		unsigned far = name ? xy_near(text, name) : UINT_MAX;
-		best = far < least ? name : best;
-		least = far < least ? far : least;
-	}
-	return xy_err_set(err, ENOENT, "there is no peer \"%.80s\"%s%s%s (xylem show peers)", text,
-			  best ? "; did you mean " : "", best ? best : "", best ? "?" : "");
-}
-
-static int several(const char *text, const struct xy_key *a, const struct xy_key *b,
-		   struct xy_err *err)
-{
-	char one[XY_KEY_STRLEN], other[XY_KEY_STRLEN];
-	return xy_err_set(err, EEXIST,
-			  "there are several peers \"%.80s\"; name yours by its key, as %s or %s",
-			  text, xy_key_str(a, one), xy_key_str(b, other));
-}
-
-static int find_slot(const struct xy_daemon *d, const char *text, uint32_t *out, struct xy_err *err)
-{
-	struct xy_key key;
-	struct xy_addr addr;
-	bool is_addr = xy_addr_parse(text, &addr) == 0, found = false;
-	if (xy_key_parse(text, &key, NULL) == 0 && xy_links_slot(d->links, &key, out) == 0)
-		return 0;
-	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
-		uint32_t slot = xy_links_slot_at(d->links, i);
-		const char *name = xy_links_name(d->links, slot);
-		if (is_addr ? !has_address(d, slot, &addr) : !name || strcmp(name, text) != 0)
-			continue;
-		if (found)
-			return several(text, xy_links_key(d->links, *out),
-				       xy_links_key(d->links, slot), err);
-		found = true;
-		*out = slot;
-	}
-	return found ? 0 : unknown(d, text, err);
-}
+// --- peers
 
 // In force, by "peer" of the params.
 static int find_peer(const struct xy_daemon *d, const json_t *o, uint32_t *slot,
@@ -130,7 +63,7 @@ static int find_peer(const struct xy_daemon *d, const json_t *o, uint32_t *slot,
 	const char *text = text_of(o, "peer");
 	if (!text || !text[0])
 		return xy_err_set(err, EINVAL, "which peer? Write its name, key or address");
-	int r = find_slot(d, text, slot, err);
+	int r = xy_naming_peer(d, text, slot, err);
 	if (!r && !xy_book_in_force(&d->book, xy_links_key(d->links, *slot), out))
 		r = xy_err_set(err, ENOENT, "peer %.80s: is about to go", text);
 	return r;

@@ -21,11 +21,12 @@ const struct xy_cli_command xy_cli_commands[] = {
 	{"inspect", xy_cli_inspect, "inspect [KEY] [--json]",
 	 "print what follows from a public key, or from our own: address, /64"},
 	{"genconf", genconf, "genconf", "print a commented example of the config file"},
-	{"show", xy_cli_show, "show WHAT [PREFIX|ADDRESS] [--json] [--dot] [-n NAME] [-w SECONDS]",
+	{"show", xy_cli_show,
+	 "show WHAT [PREFIX|ADDRESS|NAME] [--json] [--dot] [-n NAME] [-w SECONDS]",
 	 "ask a running daemon: node, config, peers, workers, graph, drops, ports, policy, routes, "
 	 "sessions, "
 	 "neighbours, routing, route PREFIX, gateways [PREFIX], tree, path ADDRESS"},
-	{"trace", xy_cli_trace, "trace ADDRESS [--json] [-n NAME]",
+	{"trace", xy_cli_trace, "trace ADDRESS|NAME [--json] [-n NAME]",
 	 "ask each node on the way to an address for the next"},
 	{"set", xy_cli_set, "set peer NAME traffic|cost on|off|N|default [--json] [-n NAME]",
 	 "have routing leave a link, which stays up, or come back; or set what the link costs"},

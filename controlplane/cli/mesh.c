@@ -295,11 +295,10 @@ static int walk(const char *instance, const char *command, const char *to, json_
 	char text[XY_ADDR_STRLEN];
 	struct xy_err err = {""};
 	struct xy_addr addr;
-	if (xy_addr_parse(to, &addr))
-		return xy_cli_misuse("\"%.60s\" is no address; xylem inspect KEY shows that of a "
-				     "key",
-				     to);
-	if (ask(instance, command, xy_addr_str(&addr, text), out, &err))
+	bool plain = xy_addr_parse(to, &addr) == 0; // else the daemon knows whom that names
+	if (!*to)
+		return xy_cli_misuse("an address or a name is not empty");
+	if (ask(instance, command, plain ? xy_addr_str(&addr, text) : to, out, &err))
 		return xy_cli_fail("%s", err.text);
 	return CLI_OK;
 }
@@ -354,7 +353,7 @@ int xy_cli_trace(int argc, char **argv)
 			to = argv[i];
 	}
 	if (!to)
-		return xy_cli_misuse("trace needs an address");
+		return xy_cli_misuse("trace needs an address or a name");
 	if (!xy_instance_name_ok(instance))
 		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", instance);
 	return trace(instance, to, json);

@@ -204,7 +204,7 @@ static void ask_done(struct xy_nodeinfo *n, struct ask *a, const struct xy_nodei
 		xy_walk_answer(n, walk, hop, reply, rtt, now);
 		return;
 	}
-	if (!xy_crawl_answer(n, a->node, reply, rtt, &a->about)) {
+	if (!xy_crawl_answer(n, a->node, reply, rtt, now, &a->about)) {
 		ask_end(n, a);
 		return;
 	}
@@ -306,8 +306,10 @@ int xy_nodeinfo_create(const struct xy_nodeinfo_config *cfg, struct xy_nodeinfo 
 
 void xy_nodeinfo_destroy(struct xy_nodeinfo *n)
 {
-	if (n)
+	if (n) {
 		xy_crawl_free(n);
+		xy_names_free(n);
+	}
 	free(n);
 }
 

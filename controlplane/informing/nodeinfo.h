@@ -186,7 +186,11 @@ int xy_nodeinfo_crawl(struct xy_nodeinfo *n, xy_nsec now, const struct xy_nodein
 // call. NULL: gone.
 const struct xy_nodeinfo_crawl *xy_nodeinfo_crawl_done(struct xy_nodeinfo *n, uint32_t serial,
 						       xy_nsec now);
-// What the node of that address calls itself, as long as a crawl is kept that asked it; NULL.
-const char *xy_nodeinfo_name(const struct xy_nodeinfo *n, const struct xy_addr *addr);
+// What the node of that address called itself when it answered last, within the hour; NULL: it was
+// not asked, or has no name. Nobody vouches for it: what our config says goes before.
+const char *xy_nodeinfo_name(const struct xy_nodeinfo *n, const struct xy_addr *addr, xy_nsec now);
+// The nodes that call themselves so: how many, of which at most max are written.
+unsigned xy_nodeinfo_named(const struct xy_nodeinfo *n, const char *name, xy_nsec now,
+			   struct xy_addr *out, unsigned max);
 // All of it was told: a second later the next call begins anew.
 void xy_nodeinfo_crawl_told(struct xy_nodeinfo *n, xy_nsec now);

@@ -111,7 +111,7 @@ static bool page_add(struct xy_nodeinfo *n, uint32_t at, const struct xy_nodeinf
 }
 
 bool xy_crawl_answer(struct xy_nodeinfo *n, uint32_t at, const struct xy_nodeinfo_reply *reply,
-		     xy_nsec rtt, struct xy_addr *about)
+		     xy_nsec rtt, xy_nsec now, struct xy_addr *about)
 {
 	struct xy_nodeinfo_crawl *s = &n->crawl.shown;
 	struct xy_nodeinfo_node *node = &s->node[at];
@@ -130,6 +130,7 @@ bool xy_crawl_answer(struct xy_nodeinfo *n, uint32_t at, const struct xy_nodeinf
 		memcpy(node->version, reply->info.version, sizeof(node->version));
 		node->tells_neighbours = reply->info.tells_neighbours;
 		node->total = reply->info.total;
+		xy_names_learn(n, &node->addr, node->name, now);
 	}
 	return page_add(n, at, &reply->info, about);
 }
@@ -275,10 +276,4 @@ void xy_nodeinfo_crawl_told(struct xy_nodeinfo *n, xy_nsec now)
 {
 	if (!n->crawl.shown.told_at)
 		n->crawl.shown.told_at = now;
-}
-
-const char *xy_nodeinfo_name(const struct xy_nodeinfo *n, const struct xy_addr *addr)
-{
-	uint32_t at = n->crawl.shown.node ? node_find(n, addr) : NONE;
-	return at != NONE && n->crawl.shown.node[at].name[0] ? n->crawl.shown.node[at].name : NULL;
 }

@@ -36,6 +36,19 @@ struct crawl {
 	struct xy_map by_addr;
 };
 
+struct node_name {
+	struct xy_addr addr;
+	char name[XY_NODEINFO_TEXT_LEN + 1];
+	xy_nsec at;
+};
+
+struct node_names {
+	struct node_name *v;
+	uint32_t count, room; // to XY_NODEINFO_NODES
+	uint32_t next;	      // the oldest, once they are full
+	struct xy_map by_addr;
+};
+
 struct xy_nodeinfo {
 	struct xy_addr addr;
 	const char *version;
@@ -56,6 +69,7 @@ struct xy_nodeinfo {
 	unsigned asking;
 	struct xy_nodeinfo_walk walk[XY_NODEINFO_WALKS];
 	struct crawl crawl;
+	struct node_names names;
 };
 
 // --- nodeinfo.c
@@ -64,6 +78,12 @@ bool xy_ask_begin(struct xy_nodeinfo *n, const struct ask *what, xy_nsec due);
 void xy_ask_end_all(struct xy_nodeinfo *n, uint8_t owner);
 
 void xy_near_refresh(struct xy_nodeinfo *n, xy_nsec now);
+
+// --- nodeinfo_names.c
+// It answered so. "": it has no name, or none any more.
+void xy_names_learn(struct xy_nodeinfo *n, const struct xy_addr *addr, const char *name,
+		    xy_nsec now);
+void xy_names_free(struct xy_nodeinfo *n);
 
 // --- nodeinfo_walk.c
 // reply NULL: the node is silent.
@@ -74,7 +94,7 @@ void xy_walks_run(struct xy_nodeinfo *n, xy_nsec now); // gives up those that no
 // --- nodeinfo_crawl.c
 // True: go on behind *about.
 bool xy_crawl_answer(struct xy_nodeinfo *n, uint32_t node, const struct xy_nodeinfo_reply *reply,
-		     xy_nsec rtt, struct xy_addr *about);
+		     xy_nsec rtt, xy_nsec now, struct xy_addr *about);
 void xy_crawl_run(struct xy_nodeinfo *n, xy_nsec now);
 xy_nsec xy_crawl_deadline(const struct xy_nodeinfo *n);
 void xy_crawl_free(struct xy_nodeinfo *n);

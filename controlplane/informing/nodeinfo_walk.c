@@ -64,6 +64,7 @@ void xy_walk_answer(struct xy_nodeinfo *n, unsigned walk, uint32_t hop,
 		return;
 	}
 	memcpy(h->name, reply->next.name, sizeof(h->name));
+	xy_names_learn(n, &h->addr, h->name, now);
 	h->rtt = rtt;
 	h->result = reply->next.result;
 	h->metric = reply->next.metric;

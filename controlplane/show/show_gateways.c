@@ -4,6 +4,7 @@
 // of which most may be no mapping's. A page begins with "NUMBER@PREFIX", the prefix as it was asked
 // for.
 #include "daemon.h"
+#include "naming.h"
 
 #include "base/bytes.h"
 #include "show/show.h"
@@ -12,23 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACES = 4096, SHORT_KEY = 8, WHO_LEN = 80, WHY_LEN = 200 };
-
-// As people know the node with that key.
-static const char *who(const struct xy_daemon *d, const struct xy_key *key, char to[static WHO_LEN])
-{
-	char text[XY_KEY_STRLEN];
-	uint32_t slot;
-	const struct xy_addr addr = xy_key_addr(key);
-	const char *name =
-		xy_links_slot(d->links, key, &slot) == 0 ? xy_links_name(d->links, slot) : NULL;
-	name = name ? name : xy_nodeinfo_name(d->nodeinfo, &addr);
-	if (name)
-		snprintf(to, WHO_LEN, "%s", name);
-	else
-		snprintf(to, WHO_LEN, "%.*s...", SHORT_KEY, xy_key_str(key, text));
-	return to;
-}
+enum { PLACES = 4096, WHY_LEN = 200 };
 
 // --- why not
 
@@ -54,8 +39,8 @@ static const char *no_way(const struct xy_babel_entry *e)
 static const char *compared(const struct xy_daemon *d, const struct xy_babel_mapping *m,
 			    char to[static WHY_LEN])
 {
-	char text[WHO_LEN] = "a plain Babel router's route";
-	const char *than = m->by.has_key ? who(d, &m->by.key, text) : text;
+	char text[XY_NAMING_LEN] = "a plain Babel router's route";
+	const char *than = m->by.has_key ? xy_naming_key(d, &m->by.key, text) : text;
 	if (m->entry.metric < m->by.metric)
 		snprintf(to, WHY_LEN, "nearer than %s, whose place it takes if it stays so", than);
 	else
@@ -99,13 +84,13 @@ static const char *why_not(const struct xy_daemon *d, const struct xy_babel_mapp
 
 static json_t *gateway_json(const struct xy_daemon *d, const struct xy_babel_mapping *m)
 {
-	char name[WHO_LEN], text[WHY_LEN];
+	char name[XY_NAMING_LEN], text[WHY_LEN];
 	const struct xy_babel_entry *e = &m->entry;
 	const struct xy_addr addr = xy_key_addr(&e->key);
 	const char *why = why_not(d, m, text);
 	return xy_tell_gateway(&(struct xy_fields_gateway){
 		.prefix = &e->prefix,
-		.gateway = who(d, &e->key, name),
+		.gateway = xy_naming_key(d, &e->key, name),
 		.key = &e->key,
 		.address = &addr,
 		.metric = or_null(e->metric != XY_BABEL_INFINITY, e->metric),

@@ -2,6 +2,7 @@
 // What the telemetry socket tells of the mesh beyond our links: walks and the crawl take a while,
 // so the first ask begins one, and each says how far it is.
 #include "daemon.h"
+#include "naming.h"
 
 #include "base/bytes.h"
 #include "show/show.h"
@@ -83,8 +84,13 @@ static const struct xy_nodeinfo_walk *walk(struct xy_daemon *d, const char *para
 {
 	const struct xy_nodeinfo_walk *w;
 	struct xy_addr to;
-	if (!params || xy_addr_parse(params, &to)) {
-		*error = xy_server_error("'%s' is no address", params ? params : "");
+	struct xy_err err;
+	if (!params || !*params) {
+		*error = xy_server_error("where to? Write an address, a name or a key");
+		return NULL;
+	}
+	if (xy_naming_address(d, params, &to, &err)) {
+		*error = xy_server_error("%s", err.text);
 		return NULL;
 	}
 	if (xy_nodeinfo_walk(d->nodeinfo, &to, xy_now(), &w)) {

@@ -2,6 +2,7 @@
 // What the telemetry socket tells of routing: routes in force, neighbours, and all that is known of
 // one prefix.
 #include "daemon.h"
+#include "naming.h"
 
 #include "base/bytes.h"
 #include "show/show.h"
@@ -194,15 +195,25 @@ static json_t *not_announced_json(const struct xy_daemon *d, const struct xy_pre
 	return list;
 }
 
-static json_t *refuse_prefix(int why, const char *params, struct xy_prefix *p)
+// A prefix, or where a peer or node is. NULL, or what is wrong with it.
+static json_t *asked_prefix(const struct xy_daemon *d, const char *params, struct xy_prefix *p)
 {
 	char text[XY_PREFIX_STRLEN];
+	struct xy_err err;
+	int bad = xy_prefix_parse(params, p);
+	if (!bad)
+		return NULL;
 	xy_prefix_mask(p);
-	if (why == -EDOM)
+	if (bad == -EDOM)
 		return xy_server_error("'%s' has host bits set; ask for %s, or for the address "
 				       "without a length",
 				       params, xy_prefix_str(p, text));
-	return xy_server_error("'%s' is neither a prefix nor an address", params);
+	if (strchr(params, '/') && xy_key_parse(params, &(struct xy_key){0}, NULL))
+		return xy_server_error("'%s' is neither a prefix nor an address", params);
+	p->len = 128;
+	if (xy_naming_address(d, params, &p->addr, &err))
+		return xy_server_error("%s", err.text);
+	return NULL;
 }
 
 static json_t *show_route(void *arg, struct xy_request *q)
@@ -211,11 +222,13 @@ static json_t *show_route(void *arg, struct xy_request *q)
 	struct xy_babel_entry all[ENTRIES];
 	struct xy_prefix p = {0}, in_force;
 
-	int bad = q->params ? xy_prefix_parse(q->params, &p) : -EINVAL;
+	const char *of = q->params ? q->params : "";
+	json_t *bad = asked_prefix(d, of, &p);
 	if (bad)
-		return refuse_prefix(bad, q->params ? q->params : "", &p);
+		return bad;
 	bool matched = match(&d->rib, &p, &in_force);
-	if (matched && !strchr(q->params, '/'))
+	bool address = !strchr(of, '/') || xy_prefix_parse(of, &(struct xy_prefix){0});
+	if (matched && address)
 		p = in_force;
 	unsigned n = xy_routing_lookup(d->routing, &p, all, ENTRIES, xy_now());
 	json_t *list = json_array();

@@ -137,6 +137,8 @@ static json_t *answer_walk(void *arg, struct xy_request *q)
 		"\"route\":{\"prefix\":\"200::/7\",\"source\":\"static\",\"peer\":\"p\","
 		"\"next_hop\":\"200::2\",\"metric\":null,\"origin\":null,\"epoch\":7}}";
 	char text[1024];
+	if (q->params && strcmp(q->params, "nobody") == 0)
+		return xy_server_error("there is no address, peer or node \"%s\"", q->params);
 	if (!q->params || strcmp(q->params, "200::1") == 0)
 		return json_pack("{s:s,s:b,s:s,s:[],s:n}", "address", "200::1", "done", 1, "end",
 				 q->params ? "reached" : "no route", "hops", "route");
@@ -255,8 +257,8 @@ static void test_words(void)
 	EXPECT(2, "one list at a time", "show tree peers");
 	EXPECT(2, "does not know \"x\"", "show path 200::1 x");
 	EXPECT(2, "-w is not for show tree", "show tree -w 1");
-	EXPECT(2, "\"relay\" is no address", "show path relay");
-	EXPECT(2, "trace needs an address", "trace --json");
+	EXPECT(2, "an address or a name is not empty", "show path ''");
+	EXPECT(2, "trace needs an address or a name", "trace --json");
 	EXPECT(2, "does not know \"200::2\"", "trace 200::1 200::2");
 	EXPECT(2, "-n ../x: use", "trace 200::1 -n ../x");
 	EXPECT(1, "no daemon answers as instance nobody-is-here", "show node -n nobody-is-here");
@@ -439,6 +441,8 @@ static void test_trace(void)
 	       "trace 200:0::9 -n " NODE);
 	EXPECT(0, "200::9 reached\n", "trace 200::8 -n " NODE);
 	EXPECT(0, "it is this node, or behind it\n", "trace 200::1 -n " NODE);
+	EXPECT(0, "200::9 reached\n", "trace r1 -n " NODE);
+	EXPECT(1, "there is no address, peer or node \"nobody\"", "trace nobody -n " NODE);
 	EXPECT(1, "\"end\": \"no answer\"", "trace --json 200::9 -n " NODE);
 	EXPECT(0,
 	       "prefix    200::/7\nsource    static\npeer      p\nmetric    -\n"

@@ -774,8 +774,33 @@ static void test_forged(void)
 	end_world();
 }
 
-XY_UNIT_MAIN("nodeinfo_mesh", {"a ring", test_ring}, {"pages", test_pages}, {"pace", test_pace},
-	     {"silent and reticent nodes", test_silent}, {"loss", test_loss},
+// What a node called itself outlives the crawl, for an hour; one that others bear, too, is told as
+// often.
+static void test_names(void)
+{
+	struct xy_addr found[2];
+	line(30); // a to z, and a to d again
+	struct xy_nodeinfo *n = w.node[0].ni;
+	const struct xy_addr last = addr_of(25), nobody = addr_of(60);
+	CU_ASSERT_PTR_NULL(xy_nodeinfo_name(n, &last, w.now));
+	crawl(0);
+	run(w.now + 60 * XY_SEC); // it is gone
+	const char *name = xy_nodeinfo_name(n, &last, w.now);
+	CU_ASSERT(name && strcmp(name, "z") == 0);
+	CU_ASSERT_PTR_NULL(xy_nodeinfo_name(n, &nobody, w.now));
+	CU_ASSERT_EQUAL(xy_nodeinfo_named(n, "z", w.now, found, 2), 1);
+	CU_ASSERT(xy_addr_eq(&found[0], &last));
+	CU_ASSERT_EQUAL(xy_nodeinfo_named(n, "c", w.now, found, 2), 2);
+	CU_ASSERT_EQUAL(xy_nodeinfo_named(n, "", w.now, found, 2), 0);
+	fields(25, true, true);
+	crawl(0); // it has none any more
+	CU_ASSERT_PTR_NULL(xy_nodeinfo_name(n, &last, w.now));
+	CU_ASSERT_EQUAL(xy_nodeinfo_named(n, "c", w.now + 3601 * XY_SEC, found, 2), 0);
+	end_world();
+}
+
+XY_UNIT_MAIN("nodeinfo_mesh", {"names", test_names}, {"a ring", test_ring}, {"pages", test_pages},
+	     {"pace", test_pace}, {"silent and reticent nodes", test_silent}, {"loss", test_loss},
 	     {"late answers", test_late}, {"walk", test_walk},
 	     {"walk past a silent node", test_walk_gap},
 	     {"walk in a loop, walk too long", test_walk_loop},
