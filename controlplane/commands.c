@@ -423,33 +423,74 @@ static json_t *drain(void *arg, struct xy_request *q)
 	return xy_steering_done(d, q, a, on ? "drained" : "drained no more");
 }
 
+// text among names, which NULL ends; -1: it is none.
+static int place_of(const char *text, const char *const *names)
+{
+	for (int i = 0; text && names[i]; i++)
+		if (strcmp(text, names[i]) == 0)
+			return i;
+	return -1;
+}
+
+// What the config says is nothing that was changed at run time.
+static void level_take(struct xy_runtime *r, const struct xy_config *c, int part, int level)
+{
+	if (part >= 0)
+		r->levels[part] = level == c->log_levels[part] ? XY_LOG_AS_IT_IS : (uint8_t)level;
+	else
+		r->level = level == (int)c->log_level ? XY_LOG_AS_IT_IS : level;
+	if (part < 0 && level == XY_LOG_AS_IT_IS)
+		memset(r->levels, XY_LOG_AS_IT_IS, sizeof(r->levels));
+}
+
+static int level_read(const json_t *o, int *part, int *level, struct xy_err *err)
+{
+	const char *text = text_of(o, "level"), *of = text_of(o, "subsystem");
+	char all[256];
+	size_t n = 0;
+	*part = place_of(of, xy_log_part_names);
+	*level = text && strcmp(text, "default") == 0 ? XY_LOG_AS_IT_IS
+						      : place_of(text, xy_config_level_names);
+	for (unsigned i = 0; xy_log_part_names[i] && n < sizeof(all); i++)
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s", i ? ", " : "",
+				      xy_log_part_names[i]);
+	if (json_object_get(o, "subsystem") && !of)
+		return xy_err_set(err, EINVAL, "subsystem: write one of %s", all);
+	if (of && *part < 0)
+		return xy_err_set(err, EINVAL, "subsystem: \"%.40s\" is none of %s", of, all);
+	if (*level < 0)
+		return xy_err_set(err, EINVAL,
+				  "level: write error, warn, info or debug, or default for what "
+				  "the config says");
+	return 0;
+}
+
 static json_t *log_level(void *arg, struct xy_request *q)
 {
-	static const char *const keys[] = {"level", NULL};
+	static const char *const keys[] = {"level", "subsystem", NULL};
 	struct xy_daemon *d = arg;
 	struct xy_runtime *r = xy_steering_runtime(d);
 	struct xy_err err;
-	int level = 0;
+	int part, level;
+	char what[64];
 	json_t *o = params_of(q, keys, &err);
-	const char *text = o ? text_of(o, "level") : NULL;
-	while (text && xy_config_level_names[level] &&
-	       strcmp(text, xy_config_level_names[level]) != 0)
-		level++;
-	bool known = text && (xy_config_level_names[level] || strcmp(text, "default") == 0);
+	int e = o ? level_read(o, &part, &level, &err) : -EINVAL;
 	json_decref(o);
-	if (o && !known)
-		xy_err_set(&err, EINVAL,
-			   "level: write error, warn, info or debug, or default for what the "
-			   "config says");
-	if (!known)
+	if (e)
 		return xy_steering_refused(q, &err);
-	r->level = level == (int)d->plan.config.log_level ? XY_LOG_AS_IT_IS : level;
-	const char *is = xy_config_level_names[xy_steering_log_level(d)];
-	if (level < XY_LOG_INFO) // else its own line would not be there
-		xy_steering_said(d, q, NULL, "log level %s", is);
-	xy_log_level_set(xy_steering_log_level(d));
-	json_t *a = json_pack("{s:s}", "level", is);
-	return xy_steering_done(d, q, a, "log level %s", is);
+	level_take(r, &d->plan.config, part, level);
+	int is = part < 0 && r->level != XY_LOG_AS_IT_IS ? r->level
+		 : part < 0				 ? (int)d->plan.config.log_level
+			    : (int)xy_runtime_level(r, &d->plan.config, part);
+	snprintf(what, sizeof(what), "log level %s%s%s", part < 0 ? "" : xy_log_part_names[part],
+		 part < 0 ? "" : " ", xy_config_level_names[is]);
+	bool quiet = xy_runtime_level(r, &d->plan.config, XY_PART_CONTROL) < XY_LOG_INFO;
+	if (quiet) // else its own line would not be there
+		xy_steering_said(d, q, NULL, "%s", what);
+	xy_steering_log_apply(d);
+	json_t *a = json_pack("{s:s, s:s?}", "level", xy_config_level_names[is], "subsystem",
+			      part < 0 ? NULL : xy_log_part_names[part]);
+	return xy_steering_done(d, q, a, "%s", what);
 }
 
 // With secrets, which is why it is asked for here: for whoever writes it into the config.
@@ -490,8 +531,8 @@ int xy_commands_register(struct xy_daemon *d)
 		{"/xylem/reload", "Reads the config anew, answers when it is in force.", reload},
 		{"/xylem/drain", "Leaves the mesh, and stays. Params: drained (true, false).",
 		 drain},
-		{"/xylem/log_level", "Params: level (\"error\" to \"debug\", \"default\").",
-		 log_level},
+		{"/xylem/log_level",
+		 "Params: level (\"error\" to \"debug\", \"default\"), subsystem.", log_level},
 		{"/xylem/runtime", "What was changed at run time, with its secrets.", runtime},
 	};
 	return xy_server_register_all(d->control, all, XY_ARRAY_SIZE(all), d);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A socket for each interface, bound to the group there: so it hears what is said to the group on
 // that link alone, and several daemons on one host each hear all.
+#define XY_LOG_PART XY_PART_JOINING
+
 #include "discovery.h"
 
 #include "daemon.h"

@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "log.h"
 
+#include "base/bytes.h"
+#include "logline.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-static enum xy_log_level log_level = XY_LOG_INFO;
-static bool log_colour, log_journal;
+#define JOURNAL "/run/systemd/journal/socket"
 
-static const struct {
-	const char *name, *colour;
-	int priority; // syslog's, which the journal reads as "<n>"
-} level_of[] = {
-	[XY_LOG_ERROR] = {"error", "\033[31m", 3},
-	[XY_LOG_WARN] = {"warn", "\033[33m", 4},
-	[XY_LOG_INFO] = {"info", "\033[32m", 6},
-	[XY_LOG_DEBUG] = {"debug", "\033[90m", 7},
-};
+// Helpers log as well: each is read and written whole.
+static uint8_t level_of[XY_LOG_PART_COUNT];
+static uint8_t log_format;
+static bool log_colour, stderr_journal;
+static int journal_fd = -1;
+static struct sockaddr_un journal_at;
+static bool journal_lost; // said
 
 // systemd says in JOURNAL_STREAM which device and inode the journal is; stderr may be another.
 static bool stderr_is_journal(void)
@@ -35,50 +37,107 @@ static bool stderr_is_journal(void)
 void xy_log_init(enum xy_log_level level)
 {
 	const char *no_colour = getenv("NO_COLOR");
-	log_level = level;
+	xy_log_level_set(level);
 	log_colour = isatty(STDERR_FILENO) && !(no_colour && *no_colour);
-	log_journal = stderr_is_journal();
+	stderr_journal = stderr_is_journal();
 }
 
 void xy_log_level_set(enum xy_log_level level)
 {
-	log_level = level;
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT; i++)
+		xy_log_part_level_set(i, level);
 }
 
-static size_t stamp(char *buf, size_t size)
+void xy_log_part_level_set(enum xy_log_part part, enum xy_log_level level)
 {
-	struct timespec t;
-	struct tm tm;
-	clock_gettime(CLOCK_REALTIME, &t);
-	gmtime_r(&t.tv_sec, &tm);
-	size_t n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	return n + (size_t)snprintf(buf + n, size - n, ".%03ldZ ", t.tv_nsec / 1000000);
+	__atomic_store_n(&level_of[part], (uint8_t)level, __ATOMIC_RELAXED);
 }
 
-void xy_log(enum xy_log_level level, const char *fmt, ...)
+static bool is_wanted(enum xy_log_part part, enum xy_log_level level)
 {
-	char line[1024];
-	size_t n = 0, room = sizeof(line) - 1; // the newline always fits
-	va_list ap;
+	return level <= __atomic_load_n(&level_of[part], __ATOMIC_RELAXED);
+}
 
-	if (level > log_level)
-		return;
-	if (log_journal)
-		n = (size_t)snprintf(line, room, "<%d>", level_of[level].priority);
-	else
-		n = stamp(line, room);
-	if (log_colour)
-		n += (size_t)snprintf(line + n, room - n, "%s%s\033[0m: ", level_of[level].colour,
-				      level_of[level].name);
-	else
-		n += (size_t)snprintf(line + n, room - n, "%s: ", level_of[level].name);
-	va_start(ap, fmt);
-	int text = vsnprintf(line + n, room - n, fmt, ap);
-	va_end(ap);
-	n += text < 0 ? 0 : (size_t)text < room - n ? (size_t)text : room - n - 1;
-	line[n++] = '\n';
-	ssize_t r = write(STDERR_FILENO, line, n); // one call: lines of two threads do not mix
+static void to_stderr(const struct xy_logline *l, enum xy_log_format format)
+{
+	char bytes[XY_LOGLINE_SIZE];
+	size_t n = format == XY_LOG_JSON ? xy_logline_json(l, bytes)
+		   : stderr_journal	 ? xy_logline_prefixed(l, bytes)
+					 : xy_logline_text(l, log_colour, bytes);
+	ssize_t r = write(STDERR_FILENO, bytes, n); // one call: lines of two threads do not mix
 	(void)r;
+}
+
+// Without a connection, for the journal may be started anew; and without waiting for it.
+static bool to_journal(const struct xy_logline *l)
+{
+	char bytes[XY_LOGLINE_SIZE];
+	int fd = __atomic_load_n(&journal_fd, __ATOMIC_ACQUIRE);
+	size_t n = fd < 0 ? 0 : xy_logline_journal(l, bytes);
+	return n && sendto(fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL,
+			   (const struct sockaddr *)&journal_at, sizeof(journal_at)) == (ssize_t)n;
+}
+
+static void put(const struct xy_logline *l)
+{
+	enum xy_log_format format = __atomic_load_n(&log_format, __ATOMIC_RELAXED);
+	bool told = format == XY_LOG_JOURNALD && to_journal(l);
+	if (format == XY_LOG_JOURNALD && told)
+		__atomic_store_n(&journal_lost, false, __ATOMIC_RELAXED);
+	else if (format == XY_LOG_JOURNALD &&
+		 !__atomic_exchange_n(&journal_lost, true, __ATOMIC_RELAXED)) {
+		char text[300];
+		snprintf(text, sizeof(text),
+			 "log.format is \"journald\", and %s takes nothing (%s); until it does the "
+			 "log is here",
+			 journal_at.sun_path, strerror(errno));
+		to_stderr(&(struct xy_logline){l->at, XY_PART_DAEMON, XY_LOG_WARN, text,
+					       strlen(text)},
+			  XY_LOG_TEXT);
+	}
+	if (!told)
+		to_stderr(l, format);
+}
+
+void xy_log_format_set(enum xy_log_format format, const char *journal)
+{
+	journal = journal ? journal : JOURNAL;
+	if (format == XY_LOG_JOURNALD && journal_fd < 0 &&
+	    strlen(journal) < sizeof(journal_at.sun_path)) {
+		journal_at.sun_family = AF_UNIX;
+		memcpy(journal_at.sun_path, journal, strlen(journal) + 1);
+		__atomic_store_n(&journal_fd, socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+				 __ATOMIC_RELEASE); // and stays, for a helper may be sending
+	}
+	__atomic_store_n(&log_format, (uint8_t)format, __ATOMIC_RELAXED);
+}
+
+static void say(enum xy_log_part part, enum xy_log_level level, const char *text, size_t len)
+{
+	int error = errno; // a caller's is not for the log to change
+	struct xy_logline l = {.part = part, .level = level, .text = text, .len = len};
+	clock_gettime(CLOCK_REALTIME, &l.at);
+	put(&l);
+	errno = error;
+}
+
+__attribute__((format(printf, 3, 0))) static size_t form(char *to, size_t size, const char *fmt,
+							 va_list ap)
+{
+	int n = vsnprintf(to, size, fmt, ap);
+	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+}
+
+void xy_log_write(enum xy_log_part part, enum xy_log_level level, const char *fmt, ...)
+{
+	char text[XY_LOGLINE_TEXT];
+	va_list ap;
+	if (!is_wanted(part, level))
+		return;
+	va_start(ap, fmt);
+	size_t n = form(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say(part, level, text, n);
 }
 
 bool xy_log_limit_pass(struct xy_log_limit *limit, xy_nsec now, unsigned long *suppressed)
@@ -91,4 +150,125 @@ bool xy_log_limit_pass(struct xy_log_limit *limit, xy_nsec now, unsigned long *s
 	limit->suppressed = 0;
 	limit->next = now + XY_LOG_LIMIT_INTERVAL;
 	return true;
+}
+
+// --- what becomes of peers and neighbours
+
+enum { FEW = 4 }; // places that it may have
+
+struct changer {      // who, of one part
+	uint64_t who; // its hash; 0: nobody
+	xy_nsec until;
+	unsigned said, held;
+	enum xy_log_part part;
+	enum xy_log_level level;
+	char last[240];
+};
+
+static struct {
+	struct changer of[256];
+	xy_nsec until;
+	unsigned said;
+	unsigned long held; // of those beyond what may be said of all
+} changes;
+
+static void changer_end(struct changer *c)
+{
+	char text[sizeof(c->last) + 40];
+	if (c->held) {
+		int n = c->held == 1 ? snprintf(text, sizeof(text), "%s", c->last)
+				     : snprintf(text, sizeof(text), "%s (%u more like it)", c->last,
+						c->held - 1);
+		say(c->part, c->level, text, (size_t)n);
+	}
+	c->who = c->until = 0;
+	c->said = c->held = 0;
+}
+
+static void all_end(void)
+{
+	if (changes.held)
+		xy_log_write(XY_PART_DAEMON, XY_LOG_INFO,
+			     "log: %lu more lines of what became of peers and neighbours: more "
+			     "than %d in %d s (xylem show peers has all)",
+			     changes.held, XY_LOG_CHANGES_ALL,
+			     (int)(XY_LOG_LIMIT_INTERVAL / XY_SEC));
+	changes.said = 0;
+	changes.held = 0;
+	changes.until = 0;
+}
+
+void xy_log_changes_settle(xy_nsec now)
+{
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(changes.of); i++)
+		if (changes.of[i].who && changes.of[i].until <= now)
+			changer_end(&changes.of[i]);
+	if (changes.until && changes.until <= now)
+		all_end();
+}
+
+// FNV-1a, mixed.
+static uint64_t hash(enum xy_log_part part, const char *who)
+{
+	uint64_t h = 0xcbf29ce484222325u ^ part;
+	for (; *who; who++)
+		h = (h ^ (uint8_t)*who) * 0x100000001b3u;
+	h = (h ^ h >> 33) * 0xff51afd7ed558ccdu;
+	return h ^ h >> 33 ? h ^ h >> 33 : 1;
+}
+
+// Its place, or of its few the one whose interval ends first: who had it begins anew, and what was
+// held of him is said.
+static struct changer *changer_of(enum xy_log_part part, const char *who, xy_nsec now)
+{
+	uint64_t h = hash(part, who);
+	struct changer *few = &changes.of[h % (XY_ARRAY_SIZE(changes.of) / FEW) * FEW], *c = few;
+	for (unsigned i = 0; i < FEW && c->who != h; i++)
+		if (few[i].who == h || few[i].until < c->until)
+			c = &few[i];
+	if (c->who != h || c->until <= now) {
+		changer_end(c);
+		c->who = h;
+		c->until = now + XY_LOG_LIMIT_INTERVAL;
+	}
+	return c;
+}
+
+static bool all_pass(xy_nsec now)
+{
+	if (changes.until <= now) {
+		all_end();
+		changes.until = now + XY_LOG_LIMIT_INTERVAL;
+	}
+	if (changes.said == XY_LOG_CHANGES_ALL) {
+		changes.held++;
+		return false;
+	}
+	changes.said++;
+	return true;
+}
+
+void xy_log_change_write(enum xy_log_part part, enum xy_log_level level, xy_nsec now,
+			 const char *who, const char *fmt, ...)
+{
+	char text[XY_LOGLINE_TEXT];
+	va_list ap;
+	if (!is_wanted(part, level))
+		return;
+	struct changer *c = changer_of(part, who, now);
+	va_start(ap, fmt);
+	size_t n = form(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (c->said < XY_LOG_CHANGES) {
+		c->said++;
+		if (all_pass(now))
+			say(part, level, text, n);
+		return;
+	}
+	c->held++;
+	c->part = part;
+	c->level = level;
+	n = n < sizeof(c->last) ? n : sizeof(c->last) - 1;
+	memcpy(c->last, text, n);
+	c->last[n] = 0;
 }

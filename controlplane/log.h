@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The daemon's log: one line per event on stderr, with a level. Colour on a terminal (unless
-// NO_COLOR is set), a time stamp unless the journal writes its own. Any thread may log; level and
-// format are set by the control thread before others run.
+// The daemon's log: one line per event, with a level and the part of the daemon whose it is
+// (XY_LOG_PARTS in config.h): a file says `#define XY_LOG_PART XY_PART_LINKS` before its first
+// #include, else it is the daemon's own. A line about a peer begins with "peer NAME", or has that
+// behind ": ", and those who read the fields find the name there. Any thread may log, at levels and
+// in the format that the control thread sets.
 #pragma once
 
 #include "base/time.h"
@@ -9,15 +11,39 @@
 
 #include <stdbool.h>
 
-void xy_log_init(enum xy_log_level level);
+#ifndef XY_LOG_PART
+#define XY_LOG_PART XY_PART_DAEMON
+#endif
+
+void xy_log_init(enum xy_log_level level); // as text on stderr
 void xy_log_level_set(enum xy_log_level level);
+void xy_log_part_level_set(enum xy_log_part part, enum xy_log_level level);
+// journal: the socket of journald; NULL: where it is. Without one that listens lines go to stderr.
+void xy_log_format_set(enum xy_log_format format, const char *journal);
 
-__attribute__((format(printf, 2, 3))) void xy_log(enum xy_log_level level, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void xy_log_write(enum xy_log_part part,
+							enum xy_log_level level, const char *fmt,
+							...);
 
-#define xy_log_error(...) xy_log(XY_LOG_ERROR, __VA_ARGS__)
-#define xy_log_warn(...)  xy_log(XY_LOG_WARN, __VA_ARGS__)
-#define xy_log_info(...)  xy_log(XY_LOG_INFO, __VA_ARGS__)
-#define xy_log_debug(...) xy_log(XY_LOG_DEBUG, __VA_ARGS__)
+#define xy_log(level, ...) xy_log_write(XY_LOG_PART, level, __VA_ARGS__)
+#define xy_log_error(...)  xy_log(XY_LOG_ERROR, __VA_ARGS__)
+#define xy_log_warn(...)   xy_log(XY_LOG_WARN, __VA_ARGS__)
+#define xy_log_info(...)   xy_log(XY_LOG_INFO, __VA_ARGS__)
+#define xy_log_debug(...)  xy_log(XY_LOG_DEBUG, __VA_ARGS__)
+
+// What becomes of a peer or a neighbour, `who`: each change is a line, but of one of them no more
+// than XY_LOG_CHANGES in an interval, and of all no more than XY_LOG_CHANGES_ALL. Of those beyond,
+// the last of each is said at the interval's end, with how many there were: so what was said last
+// is what is. Control thread only.
+enum { XY_LOG_CHANGES = 4, XY_LOG_CHANGES_ALL = 512 };
+__attribute__((format(printf, 5, 6))) void xy_log_change_write(enum xy_log_part part,
+							       enum xy_log_level level, xy_nsec now,
+							       const char *who, const char *fmt,
+							       ...);
+#define xy_log_change(level, now, who, ...) \
+	xy_log_change_write(XY_LOG_PART, level, now, who, __VA_ARGS__)
+// Once a second, and at the end with XY_NEVER.
+void xy_log_changes_settle(xy_nsec now);
 
 // What strangers can cause is said at most once in ten seconds per place; what was not said is
 // counted and told with the next line.

@@ -376,19 +376,39 @@ static void down(struct xy_daemon *d, int code)
 		_exit(code);
 }
 
+// "socket :::51820, af_xdp eth0 192.0.2.1:51820"; what is waited for is not among them.
+static const char *ports_text(const struct xy_daemon *d, char *to, size_t size)
+{
+	char addr[XY_ADDR_STRLEN];
+	struct xy_dp_port_info p;
+	size_t n = 0;
+	snprintf(to, size, "none yet");
+	for (unsigned i = 0; i < XY_DP_PORTS && n < size; i++) {
+		if (xy_dp_port_info(d->dp, i, &p))
+			continue;
+		bool v6 = !xy_addr_is_v4(&p.address);
+		n += (size_t)snprintf(to + n, size - n, "%s%s%s%s %s%s%s:%u", n ? ", " : "",
+				      p.driver, p.interface[0] ? " " : "", p.interface,
+				      v6 ? "[" : "", xy_addr_str(&p.address, addr), v6 ? "]" : "",
+				      p.port);
+	}
+	return to;
+}
+
 static void say_ready(const struct xy_daemon *d)
 {
 	char addr[XY_ADDR_STRLEN], key[XY_KEY_STRLEN];
-	char policy[sizeof(struct xy_err) + 32];
+	char policy[sizeof(struct xy_err) + 32], ports[256];
 	if (xy_inbound_is_enforced(d))
 		xy_log_info("%s: what the mesh may reach of this host: %s (ping and answers to it "
 			    "always; host.allow says what else)",
 			    xy_interface_name(d), xy_inbound_word(d, policy, sizeof(policy)));
-	xy_log_info("ready: %s, address %s, key %s, peers: %u, interface: %s, workers: %u, %s",
+	xy_log_info("ready: %s, address %s, key %s, peers: %u, interface: %s, workers: %u, %s, "
+		    "version %s, ports: %s",
 		    d->name, xy_addr_str(&d->id.addr, addr), xy_key_str(&d->id.x25519, key),
 		    xy_links_count(d->links),
 		    xy_interface_is_open(d) ? xy_interface_name(d) : "none", xy_dp_workers(d->dp),
-		    xy_dp_memory(d->dp));
+		    xy_dp_memory(d->dp), XY_VERSION, ports_text(d, ports, sizeof(ports)));
 	xy_notify("READY=1");
 }
 
@@ -485,7 +505,7 @@ int main(int argc, char **argv)
 		xy_identity_wipe(&d.id);
 		return r && o.check ? EXIT_FAILURE : code_of(r);
 	}
-	xy_log_level_set(d.plan.config.log_level);
+	xy_steering_log_apply(&d);
 	xy_cores_set(d.plan.config.core_dumps);
 	xy_plan_warn(&d.plan, "");
 	r = up(&d, &err);
@@ -496,6 +516,7 @@ int main(int argc, char **argv)
 	} else {
 		xy_log_error("%s", err.text);
 	}
+	xy_log_changes_settle(XY_NEVER);
 	int code = r ? EXIT_FAILURE : EXIT_SUCCESS;
 	down(&d, code);
 	return code;

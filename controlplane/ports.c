@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#define XY_LOG_PART XY_PART_PORTS
+
 #include "ports.h"
 
 #include "daemon.h"

@@ -178,7 +178,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accep
 	xy_steering_lay(d, plan);
 	d->reloads.old = d->plan; // the book points into it until it has the new one
 	d->plan = *plan;
-	xy_log_level_set(xy_steering_log_level(d));
+	xy_steering_log_apply(d);
 	xy_cores_set(d->plan.config.core_dumps);
 	d->reloads.enforcing = XY_ENFORCING_LINKS;
 	xy_routing_apply_stop(d->routing); // it was at a plan that is gone

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Where links, routes and far nodes meet, which do not know each other: who may send from what, and
 // which routes outside the mesh are sealed for their owner.
+#define XY_LOG_PART XY_PART_ROUTING
+
 #include "daemon.h"
 #include "taken.h"
 

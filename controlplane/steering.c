@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#define XY_LOG_PART XY_PART_CONTROL
+
 #include "steering.h"
 
 #include "base/bytes.h"
@@ -267,12 +269,12 @@ static void is_unread(struct xy_daemon *d, int result, const struct xy_err *why)
 
 static void say_taken(const struct xy_runtime *r)
 {
-	if (r->peers || r->changes || r->drained || r->level != XY_LOG_AS_IT_IS)
+	bool levels = xy_runtime_has_levels(r);
+	if (r->peers || r->changes || r->drained || levels)
 		xy_log_info("changed at run time, and still in force: peers added: %u, changed: %u"
-			    "%s%s%s (xylem show config)",
+			    "%s%s (xylem show config)",
 			    r->peers, r->changes, r->drained ? ", drained" : "",
-			    r->level != XY_LOG_AS_IT_IS ? ", log level " : "",
-			    r->level != XY_LOG_AS_IT_IS ? xy_config_level_names[r->level] : "");
+			    levels ? ", log levels" : "");
 }
 
 static void take_file(struct xy_daemon *d)
@@ -459,10 +461,14 @@ json_t *xy_steering_reload(struct xy_daemon *d, struct xy_request *q, uint32_t n
 
 // --- what is in force
 
-enum xy_log_level xy_steering_log_level(const struct xy_daemon *d)
+void xy_steering_log_apply(const struct xy_daemon *d)
 {
-	int level = d->steering ? d->steering->now.level : XY_LOG_AS_IT_IS;
-	return level == XY_LOG_AS_IT_IS ? d->plan.config.log_level : (enum xy_log_level)level;
+	struct xy_runtime none; // before there is a state folder
+	xy_runtime_init(&none, NULL, NULL);
+	const struct xy_runtime *r = d->steering ? &d->steering->now : &none;
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT; i++)
+		xy_log_part_level_set(i, xy_runtime_level(r, &d->plan.config, i));
+	xy_log_format_set(d->plan.config.log_format, NULL);
 }
 
 const char *xy_steering_unkept(const struct xy_daemon *d)
@@ -515,7 +521,7 @@ int xy_steering_up(struct xy_daemon *d, struct xy_err *err)
 		d->steering->edition++;
 	look_twice(d);
 	xy_steering_lay(d, &d->plan);
-	xy_log_level_set(xy_steering_log_level(d));
+	xy_steering_log_apply(d);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ void xy_steering_reloaded(struct xy_daemon *d, const struct xy_err *why,
 			  const struct xy_config_notes *errors);
 // True: the config is to be read anew, for what lies over it has come.
 bool xy_steering_second(struct xy_daemon *d);
-enum xy_log_level xy_steering_log_level(const struct xy_daemon *d); // in force
+void xy_steering_log_apply(const struct xy_daemon *d); // levels and format, as they are now
 void xy_steering_warnings(const struct xy_daemon *d, json_t *list);
 struct xy_runtime *xy_steering_runtime(const struct xy_daemon *d);
 // Why what was changed is not on the disk; NULL: it is.

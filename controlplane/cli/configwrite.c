@@ -145,9 +145,17 @@ static int advise(const struct job *j, const struct xy_err *err)
 	return ret;
 }
 
+static unsigned levels_of(const struct xy_config_runtime *r)
+{
+	unsigned n = r->level != XY_LOG_AS_IT_IS;
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT; i++)
+		n += r->levels[i] != XY_LOG_AS_IT_IS;
+	return n;
+}
+
 static bool is_nothing(const struct xy_config_runtime *r)
 {
-	return !r->config.peer_count && !r->change_count && r->level == XY_LOG_AS_IT_IS;
+	return !r->config.peer_count && !r->change_count && !levels_of(r);
 }
 
 static int put_in(struct job *j)
@@ -177,7 +185,7 @@ static int put_in(struct job *j)
 	printf("%s: written; peers: %u, settings: %u. From the next reload on it is the config's "
 	       "(xylem reload)\n",
 	       j->path, j->now.config.peer_count,
-	       j->now.change_count - absent + (j->now.level != XY_LOG_AS_IT_IS));
+	       j->now.change_count - absent + levels_of(&j->now));
 	return CLI_OK;
 }
 

@@ -45,8 +45,10 @@ const struct xy_cli_command xy_cli_commands[] = {
 	 "put what was changed at run time into the config file, with its comments as they are"},
 	{"drain", xy_cli_drain, "drain [off] [--json] [-n NAME]",
 	 "have others' traffic go other ways, and stay; off: take part again"},
-	{"log", xy_cli_log, "log level error|warn|info|debug|default [--json] [-n NAME]",
-	 "set what a running daemon logs"},
+	{"log", xy_cli_log,
+	 "log level [SUBSYSTEM] error|warn|info|debug|default [--json] [-n NAME]",
+	 "set what a running daemon logs, or one subsystem of it: daemon, links, routing, ports, "
+	 "interface, exits, joining, state, control, confinement"},
 	{"help", help, "help", "print this"},
 	{"complete", xy_cli_complete, NULL, NULL}, // for shells: config/completion
 	{"--help", help, NULL, NULL},

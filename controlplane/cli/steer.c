@@ -309,19 +309,24 @@ int xy_cli_log(int argc, char **argv)
 {
 	struct xy_cli_args a = {0};
 	json_t *reply;
-	char text[40];
+	char text[80];
 	static const char *const words[] = {"level", NULL};
 	int ret = xy_cli_args(&a, argc, argv, NULL);
 	xy_cli_whole(&a, 0, words);
-	xy_cli_whole(&a, 1, xy_config_level_names);
-	if (!ret && (a.count != 2 || strcmp(a.word[0], "level") != 0))
-		ret = xy_cli_misuse("write: xylem log level error|warn|info|debug|default");
+	xy_cli_whole(&a, 1, a.count > 2 ? xy_log_part_names : xy_config_level_names);
+	xy_cli_whole(&a, 2, xy_config_level_names);
+	if (!ret && (a.count < 2 || a.count > 3 || strcmp(a.word[0], "level") != 0))
+		ret = xy_cli_misuse(
+			"write: xylem log level [SUBSYSTEM] error|warn|info|debug|default");
+	const char *part = a.count > 2 ? a.word[1] : NULL;
 	ret = ret ? ret
 		  : xy_cli_steer(a.instance, "/xylem/log_level",
-				 json_pack("{s:s}", "level", a.word[1]), &reply);
+				 json_pack("{s:s, s:s*}", "level", a.word[a.count - 1], "subsystem",
+					   part),
+				 &reply);
 	if (ret)
 		return ret;
-	snprintf(text, sizeof(text), "log level %s",
+	snprintf(text, sizeof(text), "log level %s%s%s", part ? part : "", part ? " " : "",
 		 json_string_value(json_object_get(reply, "level")));
 	return print(&a, reply, text);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sessions of an exchange: from keys to the dataplane, and out of it again.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "exchange/exchanges.h"
 
 #include <inttypes.h>

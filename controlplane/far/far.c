@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The set of far nodes: making it, what the dataplane tells, running what is due.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "far/fars.h"
 
 #include "base/bytes.h"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A far node's life: how it comes, who makes room for whom, and how it goes.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "far/fars.h"
 
 #include <sodium.h>

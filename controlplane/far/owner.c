@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A far node as the owner of an exchange: its messages go to its address, routed as all else, and
 // are believed to be its only if they come from there: there is no roaming end to end.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "far/fars.h"
 
 #include "base/bytes.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Being asked: strangers' probes and beacons. What they may cost is checked in the order of its
 // price: form, whether we care at all, rates, and only then a signature on a helper.
+#define XY_LOG_PART XY_PART_JOINING
+
 #include "joining/joining.h"
 
 // --- helpers

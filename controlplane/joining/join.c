@@ -2,6 +2,8 @@
 // Asking for keys: one target for each peer of the config that has none. Probes go out with backoff
 // until somebody answers; the first right answer is pinned. A pinned peer whose link does not come
 // up is asked again, and another key than the pinned one is refused, and said.
+#define XY_LOG_PART XY_PART_JOINING
+
 #include "joining/joining.h"
 
 #include "base/list.h"

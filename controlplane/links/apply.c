@@ -4,6 +4,8 @@
 // are set (routes.c), and those of before go. A link that goes leaves its number behind until no
 // route leads there; where numbers run out, the links that lack one wait, and come in a second
 // round.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "links/link.h"
 
 #include <sodium.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Where a peer is: configured endpoints (by address or by name, the name resolved again when nobody
 // answers), and the address that authenticated messages come from, which wins (roaming).
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "links/link.h"
 
 #include <stdlib.h>

@@ -198,7 +198,7 @@ struct xy_link *xy_link_by_key(const struct xy_links *l, const uint8_t pk[XY_WG_
 void xy_link_schedule(struct xy_links *l, struct xy_link *k, xy_nsec now);
 void xy_link_down(struct xy_links *l, struct xy_link *k, xy_nsec now);	   // no session is left
 void xy_link_given_up(struct xy_links *l, struct xy_link *k, xy_nsec now); // nobody answered
-void xy_link_tell_up(struct xy_links *l, struct xy_link *k);
+void xy_link_tell_up(struct xy_links *l, struct xy_link *k, xy_nsec now);
 struct xy_link *xy_link_by_remote(const struct xy_links *l, const struct xy_endpoint *remote);
 void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_change what);
 

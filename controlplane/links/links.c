@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The set of links: making it, finding one, running what is due, and what the dataplane tells.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "links/link.h"
 
 #include "base/bytes.h"
@@ -131,10 +133,11 @@ void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_chan
 		l->cfg.ops.routing(l->cfg.ops.arg, k->slot, what);
 }
 
-void xy_link_tell_up(struct xy_links *l, struct xy_link *k)
+void xy_link_tell_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	char at[XY_ENDPOINT_STRLEN];
-	xy_log_info("peer %s: up, at %s", k->name, xy_endpoint_str(&k->remote, at));
+	xy_log_change(XY_LOG_INFO, now, k->name, "peer %s: up, at %s", k->name,
+		      xy_endpoint_str(&k->remote, at));
 	k->told_up = true;
 	xy_link_tell(l, k, XY_LINK_CAME_UP);
 }

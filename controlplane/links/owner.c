@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A link as the owner of an exchange: where its messages go, whose key it is, and what becomes of
 // the link by what becomes of the exchange.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "links/link.h"
 
 static const char *name(const struct xy_exchange *x)
@@ -103,12 +105,12 @@ void xy_link_unmeet(struct xy_links *l, struct xy_link *k)
 	l->met[k->met_at]->met_at = k->met_at;
 }
 
-static void current(struct xy_links *l, struct xy_link *k)
+static void current(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	xy_link_trouble_over(k);
 	k->start_at = XY_NEVER;
 	if (!k->told_up && !k->provisional)
-		xy_link_tell_up(l, k);
+		xy_link_tell_up(l, k, now);
 }
 
 static void changed(void *arg, struct xy_exchange *x, enum xy_exchange_change what, xy_nsec now)
@@ -120,12 +122,13 @@ static void changed(void *arg, struct xy_exchange *x, enum xy_exchange_change wh
 		meet(l, k);
 		break;
 	case XY_EXCHANGE_CURRENT:
-		current(l, k);
+		current(l, k, now);
 		break;
 	case XY_EXCHANGE_AGED:
 		if (!k->told_up)
 			break;
-		xy_log_info("peer %s: down, its session ended", k->name);
+		xy_log_change(XY_LOG_INFO, now, k->name, "peer %s: down, its session ended",
+			      k->name);
 		xy_link_down(l, k, now);
 		break;
 	case XY_EXCHANGE_ENDED:

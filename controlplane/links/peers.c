@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A link's life, and its number's, which goes on until no route leads there.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "links/link.h"
 
 #include <sodium.h>

@@ -3,6 +3,8 @@
 // whose oldest makes room, until a valid transport message has come in its session: only then has
 // the other side shown that it is there, and no replay. Then it is a peer with the least rights:
 // its own /64, no leaf's addresses, and the end of its link when it has been idle for long.
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "links/link.h"
 
 #include <sodium.h>
@@ -225,7 +227,7 @@ void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	xy_link_endpoint_publish(l, k);
 	xy_rib_set(l->rib, &route);
 	xy_rib_commit(l->rib);
-	xy_link_tell_up(l, k);
+	xy_link_tell_up(l, k, now);
 	// The other side may be waiting for a transport message of ours, too.
 	if (current && !current->initiator)
 		xy_dp_session_keepalive(l->dp, current->index);
@@ -287,7 +289,7 @@ void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	xy_link_remote_known(l, k);
 	xy_link_endpoint_publish(l, k);
 	if (!told && xy_link_is_up(l, k, now))
-		xy_link_tell_up(l, k);
+		xy_link_tell_up(l, k, now);
 }
 
 xy_nsec xy_link_open_ends(const struct xy_links *l, const struct xy_link *k)

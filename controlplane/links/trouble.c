@@ -3,6 +3,8 @@
 // shown until the link is up or something is heard. Much of it can be forged by whoever sees the
 // handshakes (ICMP errors by anybody), so it is words alone: nothing is decided by it. (An ICMP
 // error also has routing ask the peer whether it is there.)
+#define XY_LOG_PART XY_PART_LINKS
+
 #include "links/link.h"
 
 #include "base/bytes.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#define XY_LOG_PART XY_PART_ROUTING
+
 #include "routing/routing.h"
 
 #include "base/bytes.h"
@@ -47,8 +49,7 @@ struct link {
 	bool trouble_told;
 	const char *trouble; // both ends differ in who is a stub, or it acknowledges nothing
 	xy_nsec trouble_since;
-	struct xy_log_limit lost, heard; // of what is said of it alone
-	uint8_t print[16];		 // of its other settings
+	uint8_t print[16]; // of its other settings
 	struct xy_key key;
 };
 
@@ -363,6 +364,41 @@ static void say_started(const struct xy_routing *r)
 		xy_log_info("routing: neighbours are heard (%u), routes are in use", heard);
 }
 
+#define FOR_NOW "not used until it is heard again"
+
+// What becomes of a neighbour; true: that is what it was. Each is said, with the name.
+static bool say_neighbour(const struct xy_routing *r, const struct xy_babel_action *a, xy_nsec now)
+{
+	static const struct {
+		enum xy_log_level level;
+		const char *text;
+	} becomes[XY_BABEL_NOTICE_COUNT] = {
+		[XY_BABEL_NOTICE_SILENT] = {XY_LOG_WARN,
+					    "is silent: nothing comes from it, and no probe is "
+					    "answered; " FOR_NOW},
+		[XY_BABEL_NOTICE_LOSSY] = {XY_LOG_WARN,
+					   "is lossy: two of three Hellos of it got lost, and "
+					   "other packets come; not used until more do"},
+		[XY_BABEL_NOTICE_ONE_WAY] = {XY_LOG_WARN,
+					     "is heard, and says that it does not hear us (one "
+					     "way); not used until it does"},
+		[XY_BABEL_NOTICE_NO_WAY] = {XY_LOG_WARN,
+					    "cannot be reached: this host has no way to it (the "
+					    "interface is down or without a carrier, or no route "
+					    "leads there); not used until there is one"},
+		[XY_BABEL_NOTICE_MET] = {XY_LOG_INFO, "is heard, and used"},
+		[XY_BABEL_NOTICE_HEARD] = {XY_LOG_INFO, "is heard again, and used"},
+		[XY_BABEL_NOTICE_LEFT] = {XY_LOG_INFO, "says goodbye; " FOR_NOW},
+	};
+	const char *peer = r->cfg.links.name(r->cfg.links.arg, a->notice.link);
+	if (!becomes[a->notice.code].text)
+		return false;
+	peer = peer ? peer : "?";
+	xy_log_change(becomes[a->notice.code].level, now, peer, "routing: peer %s %s", peer,
+		      becomes[a->notice.code].text);
+	return true;
+}
+
 static void say_notice(const struct xy_routing *r, const struct xy_babel_action *a,
 		       unsigned long missed)
 {
@@ -396,66 +432,19 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 	case XY_BABEL_NOTICE_STARTED:
 		say_started(r);
 		break;
-	case XY_BABEL_NOTICE_SILENT:
-		xy_log_warn("routing: peer %s is silent: nothing comes from it, and no probe is "
-			    "answered; not used until it is heard again (%lu more like this)",
-			    peer, missed);
-		break;
-	case XY_BABEL_NOTICE_LOSSY:
-		xy_log_warn("routing: peer %s is lossy: two of three Hellos of it got lost, and "
-			    "other packets come; not used until more do (%lu more like this)",
-			    peer, missed);
-		break;
-	case XY_BABEL_NOTICE_ONE_WAY:
-		xy_log_warn("routing: peer %s is heard, and says that it does not hear us (one "
-			    "way); not used until it does (%lu more like this)",
-			    peer, missed);
-		break;
-	case XY_BABEL_NOTICE_NO_WAY:
-		xy_log_warn("routing: peer %s: this host has no way to it (the interface is down "
-			    "or without a carrier, or no route leads there); not used until there "
-			    "is one (%lu more like this)",
-			    peer, missed);
-		break;
-	case XY_BABEL_NOTICE_HEARD:
-		xy_log_info("routing: peer %s is heard again, and used", peer);
-		break;
-	case XY_BABEL_NOTICE_LEFT:
-		xy_log_info("routing: peer %s says goodbye; not used until it is heard again",
-			    peer);
-		break;
 	case XY_BABEL_NOTICE_NO_ACKS: // said as its trouble, if that stays
 		xy_log_debug("routing: peer %s left Updates unacknowledged for a minute", peer);
 		break;
+	default: // what becomes of a neighbour
+		break;
 	}
-}
-
-// What becomes of a neighbour is said of each: its name is what counts.
-static struct xy_log_limit *limit_of(struct xy_routing *r, const struct xy_babel_action *a)
-{
-	if (a->notice.link < r->cfg.max_peers) {
-		struct link *k = &r->link[a->notice.link];
-		switch (a->notice.code) {
-		case XY_BABEL_NOTICE_SILENT:
-		case XY_BABEL_NOTICE_LOSSY:
-		case XY_BABEL_NOTICE_ONE_WAY:
-		case XY_BABEL_NOTICE_NO_WAY:
-		case XY_BABEL_NOTICE_LEFT:
-			return &k->lost;
-		case XY_BABEL_NOTICE_HEARD:
-			return &k->heard;
-		default:
-			break;
-		}
-	}
-	return &r->log[a->notice.code];
 }
 
 static void take_notice(struct xy_routing *r, const struct xy_babel_action *a, xy_nsec now)
 {
 	unsigned long missed;
 	r->notice[a->notice.code]++;
-	if (xy_log_limit_pass(limit_of(r, a), now, &missed))
+	if (!say_neighbour(r, a, now) && xy_log_limit_pass(&r->log[a->notice.code], now, &missed))
 		say_notice(r, a, missed);
 	if (a->notice.code == XY_BABEL_NOTICE_NO_ANSWER)
 		negative_put(r, &a->notice.prefix, now);

@@ -14,7 +14,7 @@
 enum {
 	XY_ROUTING_BATCH = 16, // claims in a job: 1.2 ms for a handshake to wait behind
 	XY_ROUTING_JOBS = 2,   // under way at once
-	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_NO_WAY + 1,
+	XY_ROUTING_NOTICES = XY_BABEL_NOTICE_COUNT,
 };
 
 struct xy_routing_task {

@@ -40,13 +40,27 @@ static void change_rows(json_t *to, const struct xy_runtime_change *c)
 		row(to, c->set.name, "cost", c->lies ? was : NULL, is, c->lies ? is : NULL);
 }
 
+static void level_rows(json_t *to, const struct xy_daemon *d, const struct xy_runtime *r)
+{
+	const char *const *name = xy_config_level_names;
+	const struct xy_config *c = &d->plan.config;
+	char what[32];
+	if (r->level != XY_LOG_AS_IT_IS)
+		row(to, NULL, "log.level", name[c->log_level], name[r->level], name[r->level]);
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT; i++) {
+		if (r->levels[i] == XY_LOG_AS_IT_IS)
+			continue;
+		snprintf(what, sizeof(what), "log.levels.%s", xy_log_part_names[i]);
+		row(to, NULL, what, name[c->log_levels[i]], name[r->levels[i]],
+		    name[r->levels[i]]); // the file's: behind the last name is NULL
+	}
+}
+
 static json_t *changed(const struct xy_daemon *d)
 {
 	const struct xy_runtime *r = xy_steering_runtime(d);
 	json_t *list = json_array();
-	if (r->level != XY_LOG_AS_IT_IS)
-		row(list, NULL, "log.level", xy_config_level_names[d->plan.config.log_level],
-		    xy_config_level_names[r->level], xy_config_level_names[r->level]);
+	level_rows(list, d, r);
 	if (r->drained)
 		row(list, NULL, "drained", NULL, "yes", "yes");
 	for (unsigned i = 0; i < r->peers; i++)

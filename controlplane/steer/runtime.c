@@ -13,6 +13,7 @@
 void xy_runtime_init(struct xy_runtime *r, struct xy_book *book, const struct xy_identity *id)
 {
 	*r = (struct xy_runtime){.book = book, .identity = id, .level = XY_LOG_AS_IT_IS};
+	memset(r->levels, XY_LOG_AS_IT_IS, sizeof(r->levels));
 }
 
 static void peer_free(struct xy_runtime_peer *p)
@@ -35,6 +36,7 @@ void xy_runtime_fini(struct xy_runtime *r)
 	free(r->leaving);
 	free(r->change);
 	*r = (struct xy_runtime){.level = XY_LOG_AS_IT_IS};
+	memset(r->levels, XY_LOG_AS_IT_IS, sizeof(r->levels));
 }
 
 // --- settings that lie over the config's
@@ -104,9 +106,41 @@ static void drop_empty(struct xy_runtime *r)
 	r->changes = kept;
 }
 
+enum xy_log_level xy_runtime_level(const struct xy_runtime *r, const struct xy_config *c,
+				   enum xy_log_part part)
+{
+	const int said[] = {r->levels[part], c->log_levels[part], r->level};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(said); i++)
+		if (said[i] != XY_LOG_AS_IT_IS)
+			return (enum xy_log_level)said[i];
+	return c->log_level;
+}
+
+bool xy_runtime_has_levels(const struct xy_runtime *r)
+{
+	bool any = r->level != XY_LOG_AS_IT_IS;
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT; i++)
+		any = any || r->levels[i] != XY_LOG_AS_IT_IS;
+	return any;
+}
+
+static bool levels_lay(struct xy_runtime *r, const struct xy_config *c)
+{
+	bool settled = r->level == (int)c->log_level;
+	if (settled)
+		r->level = XY_LOG_AS_IT_IS;
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT; i++) {
+		if (r->levels[i] == XY_LOG_AS_IT_IS || r->levels[i] != c->log_levels[i])
+			continue;
+		r->levels[i] = XY_LOG_AS_IT_IS;
+		settled = true;
+	}
+	return settled;
+}
+
 bool xy_runtime_lay(struct xy_runtime *r, struct xy_config *c)
 {
-	bool settled = false;
+	bool settled = levels_lay(r, c);
 	for (unsigned i = 0; i < r->changes; i++)
 		r->change[i].lies = false;
 	for (unsigned i = 0; r->changes && i < c->peer_count; i++) {
@@ -115,10 +149,6 @@ bool xy_runtime_lay(struct xy_runtime *r, struct xy_config *c)
 			settled |= lay_over(k, &c->peers[i]);
 	}
 	drop_empty(r);
-	if (r->level == (int)c->log_level) {
-		r->level = XY_LOG_AS_IT_IS;
-		settled = true;
-	}
 	return settled;
 }
 
@@ -528,6 +558,21 @@ static bool peer_put(FILE *to, const struct xy_config_peer *p)
 	return text;
 }
 
+static void levels_put(FILE *to, const struct xy_runtime *r)
+{
+	bool any = false;
+	if (r->level != XY_LOG_AS_IT_IS)
+		fprintf(to, "log_level = \"%s\";\n", xy_config_level_names[r->level]);
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT; i++) {
+		if (r->levels[i] == XY_LOG_AS_IT_IS)
+			continue;
+		fprintf(to, "%s %s = \"%s\";", any ? "" : "log_levels = {", xy_log_part_names[i],
+			xy_config_level_names[r->levels[i]]);
+		any = true;
+	}
+	fputs(any ? " };\n" : "", to);
+}
+
 static bool put(FILE *to, const struct xy_runtime *r)
 {
 	bool good = true;
@@ -535,8 +580,7 @@ static bool put(FILE *to, const struct xy_runtime *r)
 	      "with\n"
 	      "# each change; xylem config write puts what stands here into the config.\n",
 	      to);
-	if (r->level != XY_LOG_AS_IT_IS)
-		fprintf(to, "log_level = \"%s\";\n", xy_config_level_names[r->level]);
+	levels_put(to, r);
 	if (r->drained)
 		fputs("drained = true;\n", to);
 	for (unsigned i = 0; i < r->peers; i++) {
@@ -605,8 +649,10 @@ int xy_runtime_load(struct xy_runtime *r, const char *name, const char *text, si
 	}
 	if (!ret && (take_changes(r, &f) || take_peers(r, &plan)))
 		ret = xy_err_set(err, ENOMEM, "%s: not enough memory", name);
-	if (!ret && r->level == XY_LOG_AS_IT_IS)
+	if (!ret && !xy_runtime_has_levels(r)) {
 		r->level = f.level;
+		memcpy(r->levels, f.levels, sizeof(r->levels));
+	}
 	r->drained |= !ret && f.drained;
 	xy_plan_free(&plan);
 	xy_config_runtime_free(&f);

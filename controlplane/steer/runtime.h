@@ -29,12 +29,19 @@ struct xy_runtime {
 	struct xy_book *book;
 	const struct xy_identity *identity;
 	unsigned peers, gone, changes;
-	struct xy_runtime_peer **peer;	  // [peers], as they came
-	struct xy_runtime_peer **leaving; // [gone] that links may still look at
-	struct xy_runtime_change *change; // [changes]
-	int level;			  // enum xy_log_level, or XY_LOG_AS_IT_IS
+	struct xy_runtime_peer **peer;	   // [peers], as they came
+	struct xy_runtime_peer **leaving;  // [gone] that links may still look at
+	struct xy_runtime_change *change;  // [changes]
+	int level;			   // enum xy_log_level, or XY_LOG_AS_IT_IS
+	uint8_t levels[XY_LOG_PART_COUNT]; // likewise
 	bool drained;
 };
+
+// What is in force for a part: what was said of it last, here or in the config, counts before what
+// was said of all.
+enum xy_log_level xy_runtime_level(const struct xy_runtime *r, const struct xy_config *c,
+				   enum xy_log_part part);
+bool xy_runtime_has_levels(const struct xy_runtime *r); // any was set
 
 void xy_runtime_init(struct xy_runtime *r, struct xy_book *book, const struct xy_identity *id);
 void xy_runtime_fini(struct xy_runtime *r); // links look at none of it any more

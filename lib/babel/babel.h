@@ -137,6 +137,8 @@ enum xy_babel_notice {
 	XY_BABEL_NOTICE_LOSSY,	    // too many Hellos of a neighbour got lost: not used
 	XY_BABEL_NOTICE_ONE_WAY,    // a neighbour does not hear us: not used
 	XY_BABEL_NOTICE_NO_WAY,	    // the caller knows no way to it: not used
+	XY_BABEL_NOTICE_MET,	    // a neighbour is used, for the first time since its link is up
+	XY_BABEL_NOTICE_COUNT
 };
 
 struct xy_babel_action {

@@ -165,7 +165,7 @@ void babel_neigh_forget(struct xy_babel *b, struct neigh *n)
 {
 	hello_reset(n);
 	n->heard = false;
-	n->usable = false;
+	n->usable = n->met = false;
 	n->cost = XY_BABEL_INFINITY;
 	n->takes_back = false; // it is the link that failed
 	babel_in_drop(b, n);

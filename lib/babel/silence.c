@@ -208,7 +208,11 @@ void babel_silence_timer(struct xy_babel *b, struct neigh *n)
 // Used again. "Soon" counts from here: sixteen Hellos alone take more than a minute.
 void babel_silence_over(struct xy_babel *b, struct neigh *n)
 {
+	bool again = n->met || n->told;
 	n->word_at = 0;
+	n->met = true;
+	if (!again)
+		babel_notice(b, XY_BABEL_NOTICE_MET, n, NULL, NULL);
 	if (!n->told)
 		return;
 	if (n->told == XY_BABEL_NOTICE_SILENT)

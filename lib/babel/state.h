@@ -267,6 +267,7 @@ struct neigh {
 	bool fresh;  // our wildcard retraction is still on its way to it
 	bool acked;  // it has acknowledged that
 	bool usable; // cost finite
+	bool met;    // it was, since the link is up
 	struct xy_addr addr;
 	// Hellos, multicast and unicast (RFC 8966 appendix A.1)
 	uint16_t hist[2], expect[2];

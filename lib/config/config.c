@@ -28,6 +28,7 @@ void xy_config_init(struct xy_config *c)
 		.max_open_peers = XY_CONFIG_OPEN_PEERS,
 		.node_info = {.enabled = true},
 	};
+	memset(c->log_levels, XY_LOG_AS_IT_IS, sizeof(c->log_levels));
 }
 
 static void notes_free(struct xy_config_notes *n)
@@ -143,6 +144,7 @@ int xy_config_runtime_parse(const char *name, const char *text, size_t len,
 			    struct xy_config_runtime *out, struct xy_err *err)
 {
 	*out = (struct xy_config_runtime){.level = XY_LOG_AS_IT_IS};
+	memset(out->levels, XY_LOG_AS_IT_IS, sizeof(out->levels));
 	xy_config_init(&out->config);
 	out->config.max_peers = UINT16_MAX;
 	return parse(name, text, len, &xy_config_runtime_schema, out, &out->config, err);

@@ -33,6 +33,28 @@ enum xy_config_driver { XY_DRIVER_SOCKET, XY_DRIVER_AF_XDP, XY_DRIVER_DPDK };
 enum xy_config_checksum { XY_CHECKSUM_FULL, XY_CHECKSUM_NONE };
 enum xy_config_idle { XY_IDLE_ADAPTIVE, XY_IDLE_POLL };
 enum xy_log_level { XY_LOG_ERROR, XY_LOG_WARN, XY_LOG_INFO, XY_LOG_DEBUG };
+enum { XY_LOG_AS_IT_IS = 4 }; // behind the levels: as what stands above it says
+enum xy_log_format { XY_LOG_TEXT, XY_LOG_JSON, XY_LOG_JOURNALD };
+
+// Whose a line of the log is. X(NAME, name, what of)
+#define XY_LOG_PARTS(X)                                                             \
+	X(DAEMON, daemon, "Start and stop, reloads, workers, helpers.")             \
+	X(LINKS, links, "Peers: sessions, endpoints, path MTU; nodes beyond them.") \
+	X(ROUTING, routing, "Babel: neighbours, routes, announcements.")            \
+	X(PORTS, ports, "Cards and sockets.")                                       \
+	X(INTERFACE, interface, "The host interface, and the kernel's routes.")     \
+	X(EXITS, exits, "Exits to the Internet.")                                   \
+	X(JOINING, joining, "Discovery, and keys that are asked for.")              \
+	X(STATE, state, "What outlives a restart.")                                 \
+	X(CONTROL, control, "What was changed by the control socket, and by whom.") \
+	X(CONFINEMENT, confinement, "What the mesh may reach of this host, and the daemon itself.")
+enum xy_log_part {
+#define X(NAME, name, text) XY_PART_##NAME,
+	XY_LOG_PARTS(X)
+#undef X
+		XY_LOG_PART_COUNT
+};
+extern const char *const xy_log_part_names[]; // NULL ends them
 
 struct xy_config_port {
 	enum xy_config_driver driver;
@@ -158,6 +180,8 @@ struct xy_config {
 
 	uint32_t max_peers, max_sessions, max_routes; // 1024, 4096, 65536
 	enum xy_log_level log_level;
+	uint8_t log_levels[XY_LOG_PART_COUNT]; // enum xy_log_level, or XY_LOG_AS_IT_IS
+	enum xy_log_format log_format;
 	bool core_dumps; // which hold keys
 	struct {
 		unsigned mode;	// telemetry socket, default 0660
@@ -229,10 +253,10 @@ struct xy_config_change {
 	uint16_t cost;		    // 0: as the config has it
 };
 enum xy_config_traffic { XY_TRAFFIC_AS_IT_IS, XY_TRAFFIC_ON, XY_TRAFFIC_OFF };
-enum { XY_LOG_AS_IT_IS = 4 }; // behind the levels
 struct xy_config_runtime {
-	struct xy_config config; // its peers alone
-	int level;		 // of the log, or XY_LOG_AS_IT_IS
+	struct xy_config config;	   // its peers alone
+	int level;			   // of the log, or XY_LOG_AS_IT_IS
+	uint8_t levels[XY_LOG_PART_COUNT]; // likewise, of its parts
 	bool drained;
 	unsigned change_count;
 	struct xy_config_change *changes;

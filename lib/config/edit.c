@@ -231,18 +231,66 @@ static void changes_put(struct editor *e, struct span root, const struct xy_conf
 	}
 }
 
-static void level_put(struct editor *e, struct span root, int level)
+static bool has_level(const struct xy_config_runtime *r)
+{
+	bool any = r->level != XY_LOG_AS_IT_IS;
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT; i++)
+		any = any || r->levels[i] != XY_LOG_AS_IT_IS;
+	return any;
+}
+
+// " level = ...; levels = { ... };", of these what was set.
+static void levels_say(const struct xy_config_runtime *r, bool level, char *to, size_t size)
+{
+	const char *begin = " levels = {";
+	size_t n = 0;
+	to[0] = 0;
+	if (level && r->level != XY_LOG_AS_IT_IS)
+		n = (size_t)snprintf(to, size, " level = \"%s\";", xy_config_level_names[r->level]);
+	for (unsigned i = 0; i < XY_LOG_PART_COUNT && n < size; i++) {
+		if (r->levels[i] == XY_LOG_AS_IT_IS)
+			continue;
+		n += (size_t)snprintf(to + n, size - n, "%s %s = \"%s\";", begin,
+				      xy_log_part_names[i], xy_config_level_names[r->levels[i]]);
+		begin = "";
+	}
+	if (!begin[0] && n < size)
+		snprintf(to + n, size - n, " };");
+}
+
+static void parts_put(struct editor *e, struct span group, const struct xy_config_runtime *r)
+{
+	struct span levels;
+	char text[600];
+	bool there = setting(e, inside(group), "levels", &levels);
+	for (unsigned i = 0; there && i < XY_LOG_PART_COUNT; i++) {
+		if (r->levels[i] == XY_LOG_AS_IT_IS)
+			continue;
+		snprintf(text, sizeof(text), "\"%s\"", xy_config_level_names[r->levels[i]]);
+		group_set(e, levels, xy_log_part_names[i], text);
+	}
+	levels_say(r, false, text, sizeof(text));
+	if (!there && text[0])
+		put(e, here(group.from + 1), "%s", text);
+}
+
+static void levels_put(struct editor *e, struct span root, const struct xy_config_runtime *r)
 {
 	struct span group;
-	char text[16];
-	if (level == XY_LOG_AS_IT_IS)
+	char text[600];
+	if (!has_level(r))
 		return;
-	snprintf(text, sizeof(text), "\"%s\"", xy_config_level_names[level]);
-	if (setting(e, root, "log", &group))
-		group_set(e, group, "level", text);
-	else
-		put(e, here(e->len), "%slog = { level = %s; };\n",
+	if (!setting(e, root, "log", &group)) {
+		levels_say(r, true, text, sizeof(text));
+		put(e, here(e->len), "%slog = {%s };\n",
 		    e->len && e->text[e->len - 1] != '\n' ? "\n" : "", text);
+		return;
+	}
+	if (r->level != XY_LOG_AS_IT_IS) {
+		snprintf(text, sizeof(text), "\"%s\"", xy_config_level_names[r->level]);
+		group_set(e, group, "level", text);
+	}
+	parts_put(e, group, r);
 }
 
 // "\n" and the blanks before it, where it is the first of its line.
@@ -396,6 +444,8 @@ static bool is_right(const struct xy_config *old, const struct xy_config *new,
 	bool good = new->peer_count == old->peer_count + r->config.peer_count &&new->route_count ==
 		    old->route_count &&new->port_count == old->port_count;
 	good = good && (r->level == XY_LOG_AS_IT_IS || (int)new->log_level == r->level);
+	for (unsigned i = 0; good && i < XY_LOG_PART_COUNT; i++)
+		good = r->levels[i] == XY_LOG_AS_IT_IS || new->log_levels[i] == r->levels[i];
 	for (unsigned i = 0; good && i < r->change_count; i++)
 		good = says_change(new, &r->changes[i]);
 	for (unsigned i = 0; good && i < r->config.peer_count; i++)
@@ -426,7 +476,7 @@ static int edit(const char *name, const struct xy_config *c, const char *text, s
 	struct editor e = {.text = text, .len = len};
 	const struct span root = {0, len};
 	changes_put(&e, root, c, r);
-	level_put(&e, root, r->level);
+	levels_put(&e, root, r);
 	peers_put(&e, root, c->peer_count, r);
 	int ret = 0;
 	*out = e.failed ? NULL : apply(&e);
@@ -493,8 +543,10 @@ char *xy_config_edit_advice(const struct xy_config_runtime *r)
 			fprintf(to, " cost = %u;", c->cost);
 		fputc('\n', to);
 	}
-	if (r->level != XY_LOG_AS_IT_IS)
-		fprintf(to, "log = { level = \"%s\"; };\n", xy_config_level_names[r->level]);
+	char levels[600];
+	levels_say(r, true, levels, sizeof(levels));
+	if (levels[0])
+		fprintf(to, "log = {%s };\n", levels);
 	xy_config_text_wipe(lines);
 	if (fclose(to) == 0)
 		return text;

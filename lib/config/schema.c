@@ -605,6 +605,11 @@ const char *const xy_config_level_names[] = {[XY_LOG_ERROR] = "error",
 					     [XY_LOG_DEBUG] = "debug",
 					     NULL};
 #define level_choices xy_config_level_names
+static const char *const format_choices[] = {
+	[XY_LOG_TEXT] = "text", [XY_LOG_JSON] = "json", [XY_LOG_JOURNALD] = "journald", NULL};
+#define X(NAME, name, text) [XY_PART_##NAME] = #name,
+const char *const xy_log_part_names[] = {XY_LOG_PARTS(X) NULL};
+#undef X
 
 // clang-format off
 static const struct xy_config_key port_keys[] = {
@@ -665,9 +670,22 @@ static const struct xy_config_key worker_keys[] = {
 	 .help = "adaptive sleeps when there is no traffic; poll never does, and takes a whole CPU."},
 };
 
+#define X(NAME, part, text)                                                              \
+	{.name = #part, .type = XY_CONFIG_STRING, .choices = level_choices,              \
+	 .sample = "\"info\"", ROOT(log_levels[XY_PART_##NAME]), .help = text},
+static const struct xy_config_key level_keys[] = {XY_LOG_PARTS(X)};
+#undef X
+static const struct xy_config_group level_group = GROUP("log.levels", level_keys);
+
 static const struct xy_config_key log_keys[] = {
 	{.name = "level", .type = XY_CONFIG_STRING, .choices = level_choices, .def = "\"info\"",
 	 ROOT(log_level), .help = "The least level that is logged."},
+	{.name = "levels", .type = XY_CONFIG_GROUP, .group = &level_group,
+	 .help = "Likewise for one subsystem, in place of level."},
+	{.name = "format", .type = XY_CONFIG_STRING, .choices = format_choices, .def = "\"text\"",
+	 ROOT(log_format),
+	 .help = "text, json: lines on stderr; journald: to the journal, with fields "
+		 "(XYLEM_SUBSYSTEM=, XYLEM_PEER=)."},
 };
 
 static const struct xy_config_key telemetry_keys[] = {
@@ -840,7 +858,7 @@ static const struct xy_config_key root_keys[] = {
 	 ROOT(max_routes), .help = "Most routes at a time; more are refused, counted and logged."},
 	{.name = "core_dumps", .type = XY_CONFIG_BOOL, .def = "false", ROOT(core_dumps),
 	 .help = "Whether a crash may leave a core dump, for debugging: it holds secret keys."},
-	{.name = "log", .type = XY_CONFIG_GROUP, .group = &log_group, .help = "The log, on stderr."},
+	{.name = "log", .type = XY_CONFIG_GROUP, .group = &log_group, .help = "The log."},
 	{.name = "telemetry", .type = XY_CONFIG_GROUP, .group = &telemetry_group,
 	 .help = "The socket that `xylem show` asks."},
 	{.name = "control", .type = XY_CONFIG_GROUP, .group = &control_group,
@@ -905,9 +923,18 @@ static int store_changes(struct xy_config_reader *r, const config_setting_t *s, 
 	return ret;
 }
 
+#define X(NAME, part, text)                                                 \
+	{.name = #part, .type = XY_CONFIG_STRING, .choices = level_choices, \
+	 RUN(levels[XY_PART_##NAME]), .help = text},
+static const struct xy_config_key runtime_level_keys[] = {XY_LOG_PARTS(X)};
+#undef X
+static const struct xy_config_group runtime_level_group = GROUP("log_levels", runtime_level_keys);
+
 static const struct xy_config_key runtime_keys[] = {
 	{.name = "log_level", .type = XY_CONFIG_STRING, .choices = level_choices, RUN(level),
 	 .help = "The least level that is logged."},
+	{.name = "log_levels", .type = XY_CONFIG_GROUP, .group = &runtime_level_group,
+	 .help = "Likewise for subsystems."},
 	{.name = "drained", .type = XY_CONFIG_BOOL, RUN(drained),
 	 .help = "Whether this node has said goodbye, and stays."},
 	{.name = "peers", .type = XY_CONFIG_GROUPS, .group = &peer_group, .store = store_peers,

@@ -300,6 +300,7 @@ static const char *const broken[] = {
 	"changed = ( { peer = \"a\"; cost = 70000; } );",
 	"drained = \"yes\";",
 	"log_level = \"loud\";",
+	"log_levels = { links = \"loud\"; };",
 	"listen = 1;",
 };
 
@@ -319,6 +320,27 @@ static void test_files(void)
 	w.c.log_level = XY_LOG_DEBUG;
 	CU_ASSERT(xy_runtime_lay(&w.r, &w.c)); // the config says so
 	CU_ASSERT_EQUAL(w.r.level, XY_LOG_AS_IT_IS);
+	world_end();
+}
+
+static void test_levels(void)
+{
+	world_make("{ name = \"a\"; key = \"" K1 "\"; }");
+	CU_ASSERT(!xy_runtime_has_levels(&w.r));
+	w.c.log_levels[XY_PART_ROUTING] = XY_LOG_ERROR;
+	w.r.level = XY_LOG_DEBUG;
+	w.r.levels[XY_PART_LINKS] = XY_LOG_WARN;
+	reread();
+	CU_ASSERT(xy_runtime_has_levels(&w.r));
+	CU_ASSERT_EQUAL(xy_runtime_level(&w.r, &w.c, XY_PART_LINKS), XY_LOG_WARN);
+	CU_ASSERT_EQUAL(xy_runtime_level(&w.r, &w.c, XY_PART_ROUTING), XY_LOG_ERROR);
+	CU_ASSERT_EQUAL(xy_runtime_level(&w.r, &w.c, XY_PART_STATE), XY_LOG_DEBUG);
+	w.r.levels[XY_PART_ROUTING] = XY_LOG_INFO;
+	CU_ASSERT_EQUAL(xy_runtime_level(&w.r, &w.c, XY_PART_ROUTING), XY_LOG_INFO);
+	w.c.log_levels[XY_PART_LINKS] = XY_LOG_WARN;
+	CU_ASSERT(xy_runtime_lay(&w.r, &w.c)); // the config says so
+	CU_ASSERT_EQUAL(w.r.levels[XY_PART_LINKS], XY_LOG_AS_IT_IS);
+	CU_ASSERT_EQUAL(w.r.levels[XY_PART_ROUTING], XY_LOG_INFO);
 	world_end();
 }
 
@@ -344,4 +366,5 @@ static void test_twice(void)
 XY_UNIT_MAIN("runtime", {"over the config", test_over}, {"the config says so", test_said_by_config},
 	     {"peers that came", test_added}, {"refused", test_refused},
 	     {"peers that went", test_removed}, {"addresses", test_addresses},
-	     {"files", test_files}, {"two of one name or address", test_twice})
+	     {"files", test_files}, {"levels of the log", test_levels},
+	     {"two of one name or address", test_twice})

@@ -71,6 +71,17 @@ static const struct {
 	{"peers = ( { name = \"a\" ; endpoint = \"h.example:5\"; } );",
 	 "changed = ( { peer = \"a\"; key = \"" K1 "\"; cost = 7; } );",
 	 "peers = ( { cost = 7; name = \"a\" ; endpoint = \"h.example:5\"; } );"},
+	/*20*/
+	{"tun = false;", "log_levels = { links = \"debug\"; };",
+	 "tun = false;\nlog = { levels = { links = \"debug\"; }; };\n"},
+	/*21*/
+	{"log = { format = \"json\"; };",
+	 "log_level = \"warn\"; log_levels = { state = \"info\"; };",
+	 "log = { level = \"warn\"; levels = { state = \"info\"; }; format = \"json\"; };"},
+	/*22*/
+	{"log = { levels = { links = \"info\"; }; };",
+	 "log_levels = { links = \"error\"; ports = \"debug\"; };",
+	 "log = { levels = { ports = \"debug\"; links = \"error\"; }; };"},
 };
 
 static void one(unsigned i)

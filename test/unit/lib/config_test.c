@@ -73,6 +73,13 @@ static const struct {
 	{"workers = { idle = \"lazy\"; };",
 	 "1: workers.idle: ", "\"lazy\" is none of \"adaptive\", \"poll\""},
 	/*27*/ {"log = { level = \"trace\"; };", "1: log.level: ", "write one of these"},
+	{"\nlog = { format = \"syslog\"; };",
+	 "2: log.format: ", "\"text\", \"json\", \"journald\"; write one of these"},
+	{"log = { levels = { link = \"info\"; }; };",
+	 "1: log.levels.link: ", "did you mean `links`?"},
+	{"log = { levels = { links = 3; }; };", "1: log.levels.links: ", "in double quotes"},
+	{"log = { levels = { telemetry = \"info\"; }; };",
+	 "1: log.levels.telemetry: ", "there are: daemon, links, routing"},
 	/*28*/ {"telemetry = { mode = \"0999\"; };", "1: telemetry.mode: ", "no file mode"},
 	/*29*/ {"telemetry = { mode = \"0600\"; group = \"adm\"; };", NULL, NULL},
 	{"control = { mode = \"0660\"; group = \"adm\"; };", NULL, NULL},
@@ -912,7 +919,8 @@ static void test_values(void)
 	      "host = { name = \"x0\"; mtu = 1400; addresses = [ \"10.1.0.1/24\", \"10.2.0.1\" ]; "
 	      "};\n"
 	      "workers = { cpus = [ 3, 5 ]; idle = \"poll\"; }; max_peers = 9; max_sessions = 99;\n"
-	      "max_routes = 999; log = { level = \"debug\"; };\n"
+	      "max_routes = 999; log = { level = \"debug\"; format = \"json\"; "
+	      "levels = { routing = \"warn\"; confinement = \"error\"; }; };\n"
 	      "peering = \"open\"; max_open_peers = 7;\n"
 	      "discovery = { interfaces = [ \"eth0\", \"fifteen-letters\" ]; };\n"
 	      "telemetry = { mode = \"0600\"; group = \"adm\"; }; "
@@ -933,6 +941,9 @@ static void test_values(void)
 	CU_ASSERT(c.host.addresses[0].addr.b[15] == 1 && c.host.addresses[1].len == 128);
 	CU_ASSERT(c.workers.count == 2 && c.workers.cpu_count == 2 && c.workers.cpus[1] == 5);
 	CU_ASSERT(c.workers.idle == XY_IDLE_POLL && c.log_level == XY_LOG_DEBUG);
+	CU_ASSERT(c.log_format == XY_LOG_JSON && c.log_levels[XY_PART_LINKS] == XY_LOG_AS_IT_IS);
+	CU_ASSERT(c.log_levels[XY_PART_ROUTING] == XY_LOG_WARN &&
+		  !c.log_levels[XY_PART_CONFINEMENT]);
 	CU_ASSERT(c.max_peers == 9 && c.max_sessions == 99 && c.max_routes == 999);
 	CU_ASSERT(c.telemetry.mode == 0600);
 	CU_ASSERT(c.peering == XY_PEERING_OPEN && c.max_open_peers == 7 && c.discovery.count == 2);
@@ -964,14 +975,15 @@ static bool same(struct xy_config *a, struct xy_config *b)
 static void check_defaults(const struct xy_config_group *g, const char *open, const char *close)
 {
 	struct xy_config c, d;
-	char text[512];
+	char text[512], end[64];
 	for (size_t i = 0; i < g->count; i++) {
 		const struct xy_config_key *k = &g->keys[i];
 		if (k->type == XY_CONFIG_GROUP) {
-			snprintf(text, sizeof(text), "%s = {", k->name);
-			check_defaults(k->group, text, "};");
+			snprintf(text, sizeof(text), "%s %s = {", open, k->name);
+			snprintf(end, sizeof(end), "}; %s", close);
+			check_defaults(k->group, text, end);
 		}
-		if (strcmp(k->name, "ports") == 0)
+		if (strcmp(k->name, "ports") == 0 && k->group)
 			check_defaults(k->group, "ports = ( {", "} );");
 		if (!k->def || g->name[0] == 'p') // peers have no default to compare with
 			continue;

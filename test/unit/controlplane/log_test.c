@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The log: each form of a line as bytes, whatever the line holds; levels by part; and that of what
+// becomes of peers the last is said, with how many were not.
+#define XY_LOG_PART XY_PART_LINKS
+
+#include "log.h"
+
+#include "logline.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+// --- forms
+
+static char bytes[XY_LOGLINE_SIZE + 1];
+
+static struct xy_logline line(enum xy_log_part part, enum xy_log_level level, const char *text)
+{
+	return (struct xy_logline){.at = {1700000000, 123456789},
+				   .part = part,
+				   .level = level,
+				   .text = text,
+				   .len = strlen(text)};
+}
+
+static const char *text_of(const struct xy_logline *l, bool colour)
+{
+	bytes[xy_logline_text(l, colour, bytes)] = 0;
+	return bytes;
+}
+
+static void test_text(void)
+{
+	struct xy_logline l = line(XY_PART_LINKS, XY_LOG_INFO, "peer a: up");
+	CU_ASSERT_STRING_EQUAL(text_of(&l, false),
+			       "2023-11-14T22:13:20.123Z info: links: peer a: up\n");
+	bytes[xy_logline_prefixed(&l, bytes)] = 0;
+	CU_ASSERT_STRING_EQUAL(bytes, "<6>info: links: peer a: up\n");
+	l = line(XY_PART_ROUTING, XY_LOG_WARN, "routing: peer a is silent");
+	CU_ASSERT_STRING_EQUAL(text_of(&l, false),
+			       "2023-11-14T22:13:20.123Z warn: routing: peer a is silent\n");
+	l = line(XY_PART_STATE, XY_LOG_INFO, "a\n2023 error: b \033[2J\xc2\x9b \xff \xc3\xa4\x7f");
+	CU_ASSERT(strstr(text_of(&l, false),
+			 " a\\x0a2023 error: b \\x1b[2J\\xc2\\x9b \\xff \xc3\xa4\\x7f\n") != NULL);
+}
+
+// A class, a colour; what is wrong is red or yellow whole.
+static void test_colours(void)
+{
+	static const struct {
+		enum xy_log_part part;
+		enum xy_log_level level;
+		const char *colour;
+	} table[] = {
+		{XY_PART_LINKS, XY_LOG_ERROR, "\033[31merror"},
+		{XY_PART_LINKS, XY_LOG_WARN, "\033[33mwarn"},
+		{XY_PART_LINKS, XY_LOG_INFO, "\033[32mlinks"},
+		{XY_PART_ROUTING, XY_LOG_INFO, "\033[36mrouting"},
+		{XY_PART_INTERFACE, XY_LOG_INFO, "\033[34minterface"},
+		{XY_PART_CONFINEMENT, XY_LOG_INFO, "\033[35mconfinement"},
+	};
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct xy_logline l = line(table[i].part, table[i].level, "x");
+		CU_ASSERT(strstr(text_of(&l, true), table[i].colour) != NULL);
+		CU_ASSERT(!strchr(text_of(&l, false), '\033'));
+	}
+}
+
+static void test_peer(void)
+{
+	static const struct {
+		const char *text, *peer;
+	} table[] = {
+		{"peer r-1._x: up", "r-1._x"},
+		{"routing: peer b is silent", "b"},
+		{"control: anna (uid 1, pid 2): peer c: traffic off", "c"},
+		{"no peer came up", NULL},
+		{"a peer b", NULL},
+		{"peer ", NULL},
+		{"peer", NULL},
+		{"", NULL},
+		{"peer 0123456789012345678901234567890123: x", NULL}, // no name is as long
+		{"peer ;: x", NULL},
+	};
+	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct xy_logline l = line(XY_PART_LINKS, XY_LOG_INFO, table[i].text);
+		size_t n = 0;
+		const char *peer = xy_logline_peer(&l, &n);
+		CU_ASSERT(!peer == !table[i].peer);
+		if (peer && table[i].peer)
+			CU_ASSERT(n == strlen(table[i].peer) && !memcmp(peer, table[i].peer, n));
+	}
+}
+
+static json_t *json_of(const struct xy_logline *l)
+{
+	json_error_t why;
+	size_t n = xy_logline_json(l, bytes);
+	CU_ASSERT(n && bytes[n - 1] == '\n' && !memchr(bytes, '\n', n - 1));
+	json_t *o = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+	CU_ASSERT_FATAL(o != NULL);
+	return o;
+}
+
+static const char *at(const json_t *o, const char *key)
+{
+	const char *v = json_string_value(json_object_get(o, key));
+	return v ? v : "-";
+}
+
+static void test_json(void)
+{
+	static const char hostile[] =
+		"peer a: \"\\\n\",\"level\":\"x\t\x01\xff\xed\xa0\x80\xc0\x80";
+	struct xy_logline l = line(XY_PART_LINKS, XY_LOG_WARN, hostile);
+	json_t *o = json_of(&l);
+	CU_ASSERT_STRING_EQUAL(at(o, "ts"), "2023-11-14T22:13:20.123Z");
+	CU_ASSERT_STRING_EQUAL(at(o, "level"), "warn");
+	CU_ASSERT_STRING_EQUAL(at(o, "subsystem"), "links");
+	CU_ASSERT_STRING_EQUAL(at(o, "peer"), "a");
+	CU_ASSERT(strncmp(at(o, "msg"), hostile, 25) == 0);
+	CU_ASSERT(json_object_size(o) == 5);
+	json_decref(o);
+	l = line(XY_PART_STATE, XY_LOG_INFO, "saved");
+	o = json_of(&l);
+	CU_ASSERT(json_object_size(o) == 4);
+	json_decref(o);
+}
+
+// All bytes, in any order, up to the longest.
+static void test_any_bytes(void)
+{
+	char text[XY_LOGLINE_TEXT];
+	unsigned seed = 1;
+	for (unsigned turn = 0; turn < 2000; turn++) {
+		size_t len = (size_t)rand_r(&seed) % sizeof(text);
+		unsigned kind = turn % 3;
+		for (size_t i = 0; i < len; i++)
+			text[i] = kind == 0   ? (char)rand_r(&seed)
+				  : kind == 1 ? (char)(rand_r(&seed) % 0x20)
+					      : "\xe2\x82\xac\xf0\x9f\"\\"[rand_r(&seed) % 7];
+		struct xy_logline l = line(XY_PART_LINKS, XY_LOG_INFO, "");
+		l.text = text;
+		l.len = len;
+		json_decref(json_of(&l));
+		size_t n = xy_logline_text(&l, turn & 1, bytes);
+		CU_ASSERT(n && !memchr(bytes, '\n', n - 1));
+		CU_ASSERT(xy_logline_journal(&l, bytes) > len);
+	}
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = 1;
+	struct xy_logline l = line(XY_PART_LINKS, XY_LOG_INFO, "");
+	l.text = text;
+	l.len = sizeof(text);
+	json_t *o = json_of(&l);
+	CU_ASSERT(strlen(at(o, "msg")) == sizeof(text)); // whole
+	json_decref(o);
+}
+
+static void test_journal(void)
+{
+	static const char want[] = "PRIORITY=4\nSYSLOG_IDENTIFIER=xylemd\nXYLEM_SUBSYSTEM=links\n"
+				   "XYLEM_PEER\n\1\0\0\0\0\0\0\0a\n"
+				   "MESSAGE\n\x14\0\0\0\0\0\0\0peer a: b\nPRIORITY=0\n";
+	struct xy_logline l = line(XY_PART_LINKS, XY_LOG_WARN, "peer a: b\nPRIORITY=0");
+	size_t n = xy_logline_journal(&l, bytes);
+	CU_ASSERT(n == sizeof(want) - 1 && memcmp(bytes, want, n) == 0);
+}
+
+// --- what is written
+
+static int was_stderr, caught;
+
+static void catch_begin(void)
+{
+	char name[] = "/tmp/xylem-log-XXXXXX";
+	fflush(stderr);
+	was_stderr = dup(STDERR_FILENO);
+	caught = mkstemp(name);
+	CU_ASSERT_FATAL(caught >= 0);
+	unlink(name);
+	dup2(caught, STDERR_FILENO);
+	xy_log_init(XY_LOG_INFO);
+}
+
+// What was written since the last call.
+static const char *lines(void)
+{
+	static char text[1 << 17];
+	ssize_t n = pread(caught, text, sizeof(text) - 1, 0);
+	text[n < 0 ? 0 : n] = 0;
+	CU_ASSERT(ftruncate(caught, 0) == 0);
+	lseek(caught, 0, SEEK_SET);
+	return text;
+}
+
+static void catch_end(void)
+{
+	dup2(was_stderr, STDERR_FILENO);
+	close(was_stderr);
+	close(caught);
+	xy_log_init(XY_LOG_ERROR);
+}
+
+static unsigned count(const char *text, const char *word)
+{
+	unsigned n = 0;
+	for (; (text = strstr(text, word)); text += strlen(word))
+		n++;
+	return n;
+}
+
+static void test_levels(void)
+{
+	catch_begin();
+	xy_log_part_level_set(XY_PART_LINKS, XY_LOG_DEBUG);
+	xy_log_debug("one");
+	xy_log_write(XY_PART_ROUTING, XY_LOG_DEBUG, "two");
+	xy_log_part_level_set(XY_PART_ROUTING, XY_LOG_ERROR);
+	xy_log_write(XY_PART_ROUTING, XY_LOG_WARN, "three");
+	xy_log_write(XY_PART_ROUTING, XY_LOG_ERROR, "four");
+	const char *text = lines();
+	CU_ASSERT(strstr(text, "debug: links: one\n") && strstr(text, "error: routing: four\n"));
+	CU_ASSERT(!strstr(text, "two") && !strstr(text, "three"));
+	xy_log_format_set(XY_LOG_JSON, NULL);
+	xy_log_info("%s", "five");
+	CU_ASSERT(strncmp(lines(), "{\"ts\":\"", 7) == 0);
+	xy_log_format_set(XY_LOG_TEXT, NULL);
+	catch_end();
+}
+
+static void test_journald(void)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	char folder[] = "/tmp/xylem-log-XXXXXX";
+	CU_ASSERT_FATAL(mkdtemp(folder) != NULL);
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s/socket", folder);
+	catch_begin();
+	xy_log_format_set(XY_LOG_JOURNALD, to.sun_path);
+	xy_log_info("peer a: one");
+	xy_log_info("peer a: two");
+	const char *text = lines(); // nobody listens: a word, once, and the lines
+	CU_ASSERT(count(text, "takes nothing") == 1 && strstr(text, "one") && strstr(text, "two"));
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CU_ASSERT_FATAL(bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+	xy_log_warn("peer a: three");
+	ssize_t n = recv(fd, bytes, sizeof(bytes) - 1, 0);
+	CU_ASSERT_FATAL(n > 0);
+	CU_ASSERT(memmem(bytes, (size_t)n, "peer a: three\n", 14) != NULL);
+	CU_ASSERT(memmem(bytes, (size_t)n, "PRIORITY=4\n", 11) != NULL);
+	CU_ASSERT_STRING_EQUAL(lines(), "");
+	unsigned sent = 0; // it does not read: nothing waits for it, and nothing is lost
+	for (; sent < 5000 && !count(lines(), "takes nothing"); sent++)
+		xy_log_info("peer a: flood");
+	CU_ASSERT(sent < 5000);
+	close(fd);
+	unlink(to.sun_path);
+	rmdir(folder);
+	xy_log_format_set(XY_LOG_TEXT, NULL);
+	catch_end();
+}
+
+// --- what becomes of peers
+
+static void becomes(xy_nsec now, const char *who, bool up)
+{
+	xy_log_change(XY_LOG_INFO, now, who, "peer %s: %s", who, up ? "up" : "down");
+}
+
+static void test_changes(void)
+{
+	catch_begin();
+	for (unsigned i = 0; i < 21; i++)
+		becomes(XY_SEC + i, "a", i % 2);
+	becomes(XY_SEC, "b", true);
+	const char *text = lines();
+	CU_ASSERT_EQUAL(count(text, "peer a: "), XY_LOG_CHANGES);
+	CU_ASSERT_EQUAL(count(text, "peer b: up"), 1); // another's flapping is not its
+	xy_log_changes_settle(5 * XY_SEC);
+	CU_ASSERT_STRING_EQUAL(lines(), "");
+	xy_log_changes_settle(11 * XY_SEC + 1); // the last of it is what is
+	text = lines();
+	CU_ASSERT(strstr(text, "links: peer a: down (16 more like it)\n") != NULL);
+	CU_ASSERT_EQUAL(count(text, "peer"), 1);
+	becomes(12 * XY_SEC, "a", true); // and then as at first
+	CU_ASSERT(strstr(lines(), "peer a: up\n") != NULL);
+	for (unsigned i = 0; i < 4; i++)
+		becomes(13 * XY_SEC, "a", false);
+	xy_log_changes_settle(XY_NEVER);
+	CU_ASSERT_EQUAL(count(lines(), "peer a: down\n"), 4); // one was held: it alone
+	catch_end();
+}
+
+// Thousands at once are no thousands of lines, and that is said.
+static void test_changes_of_all(void)
+{
+	char name[16];
+	catch_begin();
+	for (unsigned i = 0; i < 10000; i++) {
+		snprintf(name, sizeof(name), "p%u", i);
+		becomes(100 * XY_SEC, name, true);
+	}
+	CU_ASSERT_EQUAL(count(lines(), ": up"), XY_LOG_CHANGES_ALL);
+	xy_log_changes_settle(110 * XY_SEC);
+	CU_ASSERT(strstr(lines(), " 9488 more lines") != NULL);
+	becomes(110 * XY_SEC, "p1", false);
+	CU_ASSERT_EQUAL(count(lines(), "p1: down"), 1);
+	catch_end();
+}
+
+XY_UNIT_MAIN("log", {"text", test_text}, {"colours", test_colours}, {"peers", test_peer},
+	     {"JSON", test_json}, {"any bytes", test_any_bytes}, {"journal", test_journal},
+	     {"levels", test_levels}, {"journald", test_journald}, {"changes", test_changes},
+	     {"changes of all", test_changes_of_all})
