@@ -286,30 +286,22 @@ static void sweep(struct xy_babel *b)
 
 static bool bulk_left(const struct xy_babel *b)
 {
-	return b->busy || b->sweeping || b->resign;
+	return b->turns[TURN_BULK].first || b->sweeping || b->resign;
 }
 
-void babel_bulk_wanted(struct xy_babel *b)
+void babel_bulk_wanted(struct xy_babel *b, struct neigh *n)
 {
-	b->busy = b->busy_again = true;
+	babel_turn_wait(b, n, TURN_BULK);
 	babel_global_at(b, b->now);
 }
 
-// Neighbours in turn, so that a call costs no more where there are many; a round that found nothing
-// left to do is the last.
+// Who is not done when the call is over comes after the others.
 static void neighs_work(struct xy_babel *b)
 {
-	uint32_t left = b->neigh_size;
-	for (; b->busy && left && steps_left(b); left--) {
-		struct neigh *n = babel_neigh_of(b, b->bulk_turn);
-		b->stats.steps += !n;
-		b->busy_again |= n && babel_neigh_work(b, n);
-		if (++b->bulk_turn < b->neigh_size)
-			continue;
-		b->bulk_turn = 0;
-		b->busy = b->busy_again;
-		b->busy_again = false;
-	}
+	struct neigh *n;
+	while (steps_left(b) && (n = babel_turn_take(b, TURN_BULK)))
+		if (babel_neigh_work(b, n))
+			babel_turn_wait(b, n, TURN_BULK);
 }
 
 static void bulk(struct xy_babel *b)
@@ -338,16 +330,16 @@ static void tell_due(struct xy_babel *b)
 		return;
 	if (!b->telling) {
 		b->tell_at = XY_NEVER;
-		b->tell_next = 0;
+		b->tell_left = b->up_count;
 		b->telling = true;
 	}
 	b->until = b->stats.steps + BUDGET / 4;
-	for (; b->tell_next < b->neigh_size && steps_left(b); b->tell_next++, b->stats.steps++) {
-		struct neigh *n = b->neighs[b->tell_next];
-		if (n && n->up && n->usable && !n->fresh && n->cursor < babel_log_end(b))
+	for (; b->tell_left && steps_left(b); b->stats.steps++) {
+		struct neigh *n = b->up[--b->tell_left];
+		if (n->usable && !n->fresh && n->cursor < babel_log_end(b))
 			babel_send_soon(b, n, 0);
 	}
-	b->telling = b->tell_next < b->neigh_size;
+	b->telling = b->tell_left;
 }
 
 void xy_babel_enter(struct xy_babel *b, xy_nsec now)
@@ -568,12 +560,13 @@ void xy_babel_link_remove(struct xy_babel *b, uint16_t link, xy_nsec now)
 	b->by_link[link] = 0;
 	b->neigh_count--;
 	n->removed = true;
-	babel_bulk_wanted(b);
+	babel_bulk_wanted(b, n);
 }
 
 // The last thing that named it is gone.
 void babel_link_free(struct xy_babel *b, struct neigh *n)
 {
+	babel_turn_leave(b, n, TURN_BULK);
 	b->neighs[n->id] = NULL;
 	b->free_ids[b->free_id_count++] = n->id;
 	babel_origins_orphan(b, n);
@@ -743,6 +736,7 @@ static void in_put(struct xy_babel *b, struct neigh *n, const struct waiting *w)
 	n->in_bytes += w->len;
 	b->in_bytes += w->len;
 	b->in_count++;
+	babel_turn_wait(b, n, TURN_IN);
 }
 
 static struct waiting *in_first(struct xy_babel *b, struct neigh *n)
@@ -757,6 +751,7 @@ static struct waiting *in_first(struct xy_babel *b, struct neigh *n)
 
 void babel_in_drop(struct xy_babel *b, struct neigh *n)
 {
+	babel_turn_leave(b, n, TURN_IN);
 	while (n->in)
 		free(in_first(b, n));
 }
@@ -765,14 +760,14 @@ void babel_in_drop(struct xy_babel *b, struct neigh *n)
 static void in_take(struct xy_babel *b)
 {
 	b->until = b->stats.steps + BUDGET;
-	while (b->in_count && steps_left(b) && !babel_actions_full(b)) {
-		struct neigh *n = babel_neigh_of(b, b->in_turn = (b->in_turn + 1) % b->neigh_size);
-		b->stats.steps++;
-		if (!n || !n->in)
-			continue;
+	struct neigh *n;
+	while (steps_left(b) && !babel_actions_full(b) && (n = babel_turn_take(b, TURN_IN))) {
 		struct waiting *w = in_first(b, n);
+		b->stats.steps++;
 		receive_some(b, n, w, false, true);
 		free(w);
+		if (n->in)
+			babel_turn_wait(b, n, TURN_IN);
 	}
 }
 

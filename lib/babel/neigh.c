@@ -68,7 +68,7 @@ static void walk_start(struct xy_babel *b, struct neigh *n)
 		n->walk_again = true; // after this one, or it would never come to the end
 	else
 		n->walk = n->routes;
-	babel_bulk_wanted(b);
+	babel_bulk_wanted(b, n);
 }
 
 void babel_neigh_cost(struct xy_babel *b, struct neigh *n)

@@ -589,10 +589,10 @@ static uint32_t wait_find(const struct xy_babel *b, const struct neigh *n,
 	return i;
 }
 
-static void may_go(struct xy_babel *b, const struct neigh *n)
+static void may_go(struct xy_babel *b, struct neigh *n)
 {
 	if (n->removed && !n->wait_count && !n->job_count)
-		babel_bulk_wanted(b);
+		babel_bulk_wanted(b, n);
 }
 
 static void wait_free(struct xy_babel *b, uint32_t i)

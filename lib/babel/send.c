@@ -352,7 +352,7 @@ static void outs_void(struct xy_babel *b, struct neigh *n)
 	n->cursor = babel_log_end(b);
 	n->later_due = 0;
 	if (n->trash.head)
-		babel_bulk_wanted(b);
+		babel_bulk_wanted(b, n);
 }
 
 void babel_send_forget(struct xy_babel *b, struct neigh *n)

@@ -67,6 +67,19 @@ struct list {
 	uint32_t head, tail;
 };
 
+// Neighbours that wait for their turn at something, each once (turns.c): what it costs to find the
+// next is nothing, however many there are.
+enum { TURN_BULK, TURN_IN, TURNS };
+
+struct turns {
+	struct neigh *first, *last;
+};
+
+struct turn {
+	struct neigh *prev, *next;
+	bool waits;
+};
+
 struct route {
 	uint32_t dest, proof; // proof 0: unsigned
 	uint32_t hnext, dnext, dprev, nnext, nprev, tpos;
@@ -334,6 +347,7 @@ struct neigh {
 	size_t in_bytes;
 	bool skipped; // an Update of the packet at hand was refused for lack of room: no Ack
 	uint32_t interests, interest_count;
+	struct turn turn[TURNS];
 	// requests: tokens of 1/16
 	uint32_t tokens;
 	xy_nsec tokens_at;
@@ -415,14 +429,13 @@ struct xy_babel {
 	struct list answered;	// pairs of key and neighbour, oldest first
 	bool touched, urgent;	// the log; by more than a metric
 	xy_nsec tell_at;	// when neighbours are told of it; XY_NEVER: there is nothing
-	bool telling;		// they are being, from tell_next on
-	uint32_t tell_next;	// neighbour
+	bool telling;		// they are being
+	uint32_t tell_left;	// of those whose link is up, from the last down
 	uint32_t serial, sweep; // sweep: next dest of a walk over all of them
 	bool sweeping;
-	bool busy, busy_again; // some neighbour has bulk work, perhaps; after this round, too
-	uint32_t bulk_turn;    // neighbour
-	uint64_t until;	       // where stats.steps may be when a call ends its bulk work
-	uint32_t resign;       // next own to be signed for a new epoch
+	struct turns turns[TURNS];
+	uint64_t until;			// where stats.steps may be when a call ends its bulk work
+	uint32_t resign;		// next own to be signed for a new epoch
 	uint32_t mappings, valid_count; // dests with an origin; with something selected
 	// epoch
 	uint32_t epoch, epoch_asked;
@@ -457,7 +470,6 @@ struct xy_babel {
 	uint8_t *stamp;	   // the packet given, if it begins with a Hello with a Timestamp
 	uint32_t in_count; // packets that wait, of all neighbours
 	size_t in_bytes;
-	uint32_t in_turn; // neighbour
 	struct xy_babel_stats stats;
 };
 
@@ -534,12 +546,18 @@ void babel_notice(struct xy_babel *b, enum xy_babel_notice code, const struct ne
 		  const struct xy_prefix *p, const struct xy_key *key);
 uint32_t babel_hash_bytes(const struct xy_babel *b, const void *data, size_t len);
 void babel_global_at(struct xy_babel *b, xy_nsec at);
-void babel_bulk_wanted(struct xy_babel *b); // of some neighbour
+void babel_bulk_wanted(struct xy_babel *b, struct neigh *n);
 void babel_sweep_start(struct xy_babel *b);
 struct neigh *babel_neigh_of(const struct xy_babel *b, uint32_t id);
 struct neigh *babel_link_of(const struct xy_babel *b, uint32_t link);
 void babel_link_free(struct xy_babel *b, struct neigh *n);
 void babel_in_drop(struct xy_babel *b, struct neigh *n); // its packets that wait
+
+// turns.c
+void babel_turn_wait(struct xy_babel *b, struct neigh *n,
+		     unsigned kind); // last of all, unless it waits already
+struct neigh *babel_turn_take(struct xy_babel *b, unsigned kind); // NULL: none waits
+void babel_turn_leave(struct xy_babel *b, struct neigh *n, unsigned kind);
 
 static inline bool steps_left(const struct xy_babel *b)
 {
