@@ -8,6 +8,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#define RETRY_BURST (100 * XY_MSEC) // so far behind the turns of who does not answer may be
+
 const char *const xy_hs_drop_name[XY_HS_DROP_COUNT] = {XY_HS_DROPS(XY_LIST_NAME)};
 const char *const xy_hs_drop_text[XY_HS_DROP_COUNT] = {XY_HS_DROPS(XY_LIST_TEXT)};
 
@@ -192,10 +194,30 @@ void xy_exchange_stop(struct xy_exchanges *e, struct xy_exchange *x)
 	o->ops->held_release(o->arg, x);
 }
 
+// Nobody answered the last one. False: it is put off until its turn, which is its own then.
+static bool may_retry(struct xy_exchange_owner *o, struct xy_exchange *x, xy_nsec now)
+{
+	if (!o->retry_every)
+		return true;
+	if (!x->retry_due) {
+		xy_nsec at = o->retry_last + o->retry_every;
+		x->retry_due = at + RETRY_BURST < now ? now - RETRY_BURST : at;
+		o->retry_last = x->retry_due;
+	}
+	if (x->retry_due > now) {
+		xy_wg_timers_put_off(&x->timers, x->retry_due);
+		return false;
+	}
+	x->retry_due = 0;
+	return true;
+}
+
 static void initiate(struct xy_exchanges *e, struct xy_exchange *x, bool again, xy_nsec now)
 {
-	const struct xy_exchange_owner *o = xy_exchange_owner_of(e, x->number);
+	struct xy_exchange_owner *o = xy_exchange_owner_of(e, x->number);
 	struct xy_exchange_place to = {0};
+	if ((again || x->unanswered) && !may_retry(o, x, now))
+		return;
 	x->failed += again;
 	if (o->ops->place(o->arg, x, again, &to, now))
 		xy_exchange_initiate(e, x, &to, now);

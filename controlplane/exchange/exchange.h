@@ -75,7 +75,8 @@ struct xy_exchange {
 	struct xy_keypairs keypairs;
 
 	struct xy_hs_state hs_state;
-	xy_nsec hs_sent, hs_until;	     // SENT: when, and until when it may be answered
+	xy_nsec hs_sent, hs_until; // SENT: when, and until when it may be answered
+	xy_nsec retry_due;	   // its turn among those that do not answer; 0: it has none
 	uint8_t timestamp[XY_WG_TAI64N_LEN]; // newest that was accepted
 	uint8_t stamped[XY_WG_TAI64N_LEN];   // newest that was sent
 	xy_nsec initiation_seen;
@@ -168,6 +169,10 @@ struct xy_exchange_owner {
 	const char *label;		// of its handshakes (noise/handshake.h); NULL: WireGuard's
 	const struct xy_hs_local *ours; // set by _own
 	struct xy_admission admission;
+	// Those that do not answer share the initiations to them, one in so long: an X25519 each,
+	// which as many as there are would be for ever. 0: each by its timers alone.
+	xy_nsec retry_every;
+	xy_nsec retry_last; // the last turn that was given
 };
 
 // --- all of them

@@ -13,6 +13,9 @@
 // Strangers' handshakes before cookies are asked: 1,000 a second are a twentieth of a core.
 #define STRANGER_RATE  1000
 #define STRANGER_BURST 100
+// To those that do not answer, an initiation in so long: up to 5,000 of them are asked every
+// REKEY_TIMEOUT, as WireGuard does it, and more less often.
+#define RETRY_EVERY XY_MSEC
 // A mesh link that nobody answered on is tried again after this, and half as much at random.
 #define AGAIN_AFTER (5 * XY_SEC)
 
@@ -51,6 +54,7 @@ static void own(struct xy_links *l)
 	l->owner.arg = l;
 	l->owner.count = c->max_peers;
 	l->owner.admission.rate = c->stranger_rate ? c->stranger_rate : STRANGER_RATE;
+	l->owner.retry_every = RETRY_EVERY;
 	l->owner.admission.burst = c->stranger_burst ? c->stranger_burst : STRANGER_BURST;
 	xy_exchanges_own(c->exchanges, &l->owner);
 }

@@ -91,6 +91,12 @@ void xy_wg_timers_session(struct xy_wg_timers *t, xy_nsec now, bool initiator)
 	persistent_arm(t, now);
 }
 
+void xy_wg_timers_put_off(struct xy_wg_timers *t, xy_nsec until)
+{
+	xy_nsec end = t->attempt_start + t->limits->rekey_attempt_time;
+	t->retry_at = until < end ? until : end;
+}
+
 void xy_wg_timers_stop(struct xy_wg_timers *t)
 {
 	xy_nsec phase = t->phase;

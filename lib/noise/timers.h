@@ -67,6 +67,9 @@ void xy_wg_timers_init(struct xy_wg_timers *t, const struct xy_wg_limits *limits
 uint32_t xy_wg_timers_want(struct xy_wg_timers *t, xy_nsec now);
 void xy_wg_timers_initiation_sent(struct xy_wg_timers *t, xy_nsec now, xy_nsec jitter);
 void xy_wg_timers_session(struct xy_wg_timers *t, xy_nsec now, bool initiator);
+// The initiation that was asked for is not sent now: it is asked for again then, if the attempt
+// lasts so long.
+void xy_wg_timers_put_off(struct xy_wg_timers *t, xy_nsec until);
 void xy_wg_timers_stop(struct xy_wg_timers *t); // the peer is gone or has no way to be reached
 
 // Looks at the clock and at what the workers did; returns actions (XY_WG_DO_ bits).

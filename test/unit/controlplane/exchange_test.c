@@ -824,6 +824,44 @@ static void test_gone_meanwhile(void)
 	world_end();
 }
 
+// Who does not answer is asked again in its turn, however many there are.
+static void test_turns(void)
+{
+	world_make();
+	A->owner.retry_every = 20 * XY_SEC;
+	w.lose = lose_all;
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], 1);
+	run_for(6 * XY_SEC); // the first that is not answered is nobody's turn yet
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], 2);
+	run_for(43 * XY_SEC);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], 4); // 25 and 45 s, and not every 5
+	w.lose = NULL;
+	run_for(20 * XY_SEC);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] == 5 && is_up(A) && is_up(B));
+	world_end();
+}
+
+// Given up: what comes after does not jump the queue; the other side's own handshake does.
+static void test_turns_given_up(void)
+{
+	world_make();
+	A->owner.retry_every = 200 * XY_SEC;
+	w.lose = lose_all;
+	data(A);
+	run_for(100 * XY_SEC);
+	CU_ASSERT(A->changed[XY_EXCHANGE_GIVEN_UP] == 1 && w.sent[XY_WG_INITIATION] == 2);
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], 2);
+	w.lose = NULL;
+	data(B);
+	run_for(XY_SEC);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] == 3 && is_up(A) && is_up(B));
+	world_end();
+}
+
 XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", test_retry},
 	     {"rekey", test_rekey}, {"both start at once", test_both_at_once},
 	     {"a response too late", test_too_late}, {"a helper too late", test_stale_job},
@@ -834,4 +872,6 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"sessions end", test_ends}, {"begun anew", test_renew},
 	     {"restarted meanwhile", test_restart}, {"two owners", test_two_owners},
 	     {"another label", test_label}, {"another key than ours", test_other_key},
-	     {"no free session", test_no_index}, {"gone meanwhile", test_gone_meanwhile})
+	     {"no free session", test_no_index}, {"gone meanwhile", test_gone_meanwhile},
+	     {"turns of who does not answer", test_turns},
+	     {"given up waits its turn", test_turns_given_up})
