@@ -75,4 +75,29 @@ static void test_backbone(void)
 	rig_free(r);
 }
 
-XY_UNIT_MAIN("babel_wide", {"a thousand neighbours", test_backbone})
+// Links on which nobody is cost nothing, whatever one of them does: their number is not walked
+// over.
+static void test_many_idle(void)
+{
+	enum { IDLE = 60000, STEPS_EACH = 40 };
+	struct rig *r = rig_new(false);
+	const struct xy_babel_link plain = {.stub = true};
+	struct xy_babel_stats s;
+	for (uint16_t i = 0; i < IDLE; i++)
+		CU_ASSERT_EQUAL_FATAL(xy_babel_link_add(r->b, i, &plain, r->now), 0);
+	pass(r, XY_SEC);
+	xy_babel_stats(r->b, &s);
+	uint64_t before = s.steps;
+	for (uint16_t i = 0; i < 100; i++) {
+		xy_babel_link_remove(r->b, 500 * i, r->now);
+		pass(r, 10 * XY_MSEC);
+	}
+	xy_babel_stats(r->b, &s);
+	CU_ASSERT_TRUE(s.steps - before <= 100 * STEPS_EACH);
+	printf("\n    %llu steps for each of 100 that went",
+	       (unsigned long long)(s.steps - before) / 100);
+	rig_free(r);
+}
+
+XY_UNIT_MAIN("babel_wide", {"a thousand neighbours", test_backbone},
+	     {"many on which nobody is", test_many_idle})
