@@ -72,6 +72,7 @@ struct xy_link {
 	bool shut;	 // traffic = false: no route leads there
 	bool no_way;	 // this host knows none to it
 	bool clock_told; // that its clock and ours differ
+	bool clock_known;
 	bool told_up;
 	bool met;	  // it had a session once
 	bool entering;	  // the dataplane does not know of it yet
@@ -96,8 +97,9 @@ struct xy_link {
 	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
 	xy_nsec hinted;		// when the attempt began that an old time stamp had a say in
 	xy_nsec trouble_at;
-	xy_nsec worded;	    // when the initiation was sent of which it was said that none answers
-	xy_nsec open_since; // provisional: since when
+	xy_nsec worded;	     // when the initiation was sent of which it was said that none answers
+	xy_nsec open_since;  // provisional: since when
+	int64_t clock_apart; // seconds that it was ahead of ours, if known
 	struct xy_log_limit quiet, moves, refusals;
 };
 

@@ -153,6 +153,9 @@ struct xy_link_info {
 	uint32_t whole;	      // what goes unfragmented of them
 	enum xy_link_whence whence;
 	bool fragments_lost; // larger ones do not arrive
+	uint32_t limit;	     // what would go unfragmented by interface and route alone
+	bool clock_known;
+	int64_t clock_apart; // seconds that its clock was ahead of ours, if known
 	unsigned keepalive;
 	unsigned allowed_count;
 	const struct xy_prefix *allowed;

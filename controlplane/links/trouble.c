@@ -261,6 +261,8 @@ void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const uint8_t 
 	uint64_t apart = (its > ours ? its - ours : ours - its);
 	char their_time[40], our_time[40];
 	bool far = apart > CLOCK_NEAR / XY_SEC;
+	k->clock_known = its > 0;
+	k->clock_apart = its > ours ? (int64_t)apart : -(int64_t)apart;
 	if (far && !k->clock_told) {
 		time_str(their_time, sizeof(their_time), its);
 		time_str(our_time, sizeof(our_time), ours);

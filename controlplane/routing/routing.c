@@ -34,6 +34,8 @@ static_assert((int)XY_BABEL_HOPS == (int)XY_DP_HOPS, "next hops are passed on as
 
 static const struct xy_prefix mesh = XY_MESH_PREFIX;
 
+enum { LOSSES = 8 }; // of a link: so many times are kept
+
 struct link {
 	bool there;  // in Babel
 	bool up;     // a session is there
@@ -49,6 +51,8 @@ struct link {
 	bool trouble_told;
 	const char *trouble; // both ends differ in who is a stub, or it acknowledges nothing
 	xy_nsec trouble_since;
+	uint64_t losses; // how often it was lost, and when it was lately
+	xy_nsec lost_at[LOSSES];
 	uint8_t print[16]; // of its other settings
 	struct xy_key key;
 };
@@ -440,10 +444,38 @@ static void say_notice(const struct xy_routing *r, const struct xy_babel_action 
 	}
 }
 
+// The neighbour that is lost by it; NULL: none.
+static struct link *lost_by(struct xy_routing *r, const struct xy_babel_action *a)
+{
+	switch (a->notice.code) {
+	case XY_BABEL_NOTICE_SILENT:
+	case XY_BABEL_NOTICE_LOSSY:
+	case XY_BABEL_NOTICE_ONE_WAY:
+	case XY_BABEL_NOTICE_NO_WAY:
+	case XY_BABEL_NOTICE_LEFT:
+		return a->notice.link < r->cfg.max_peers ? &r->link[a->notice.link] : NULL;
+	default:
+		return NULL;
+	}
+}
+
+unsigned xy_routing_losses(const struct xy_routing *r, uint32_t slot, xy_nsec now, uint64_t *all)
+{
+	const struct link *k = slot < r->cfg.max_peers ? &r->link[slot] : NULL;
+	unsigned lately = 0;
+	*all = k ? k->losses : 0;
+	for (unsigned i = 0; k && i < LOSSES; i++)
+		lately += k->lost_at[i] && now - k->lost_at[i] < XY_ROUTING_LATELY;
+	return lately;
+}
+
 static void take_notice(struct xy_routing *r, const struct xy_babel_action *a, xy_nsec now)
 {
 	unsigned long missed;
+	struct link *lost = lost_by(r, a);
 	r->notice[a->notice.code]++;
+	if (lost)
+		lost->lost_at[lost->losses++ % LOSSES] = now;
 	if (!say_neighbour(r, a, now) && xy_log_limit_pass(&r->log[a->notice.code], now, &missed))
 		say_notice(r, a, missed);
 	if (a->notice.code == XY_BABEL_NOTICE_NO_ANSWER)

@@ -105,6 +105,9 @@ struct xy_routing_info {
 void xy_routing_info(const struct xy_routing *r, struct xy_routing_info *out);
 // -ENOENT: Babel is not spoken there.
 int xy_routing_link_info(const struct xy_routing *r, uint32_t slot, struct xy_babel_link_info *out);
+// How often that neighbour was lost, and how often of that lately (8 at most).
+#define XY_ROUTING_LATELY (600 * XY_SEC)
+unsigned xy_routing_losses(const struct xy_routing *r, uint32_t slot, xy_nsec now, uint64_t *all);
 // Once a tick: looks at what the config announces of leaves (announced.h), and at
 // some links, whose both ends must agree on who is a stub, and which acknowledge: says once where
 // that is not so.

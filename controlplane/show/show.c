@@ -76,12 +76,14 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 		.mtu_from = known ? whence_text[k.whence] : NULL,
 		.fragments = known ? fragments_text(&k) : NULL,
 		.unfragmented = or_null(known, k.whole),
+		.path_limit = or_null(known, k.limit),
 		.keepalive = k.keepalive,
 		.allowed = allowed_json(&k),
 		.sessions = k.sessions,
 		.session_age = seconds_since(k.session_born, now),
 		.handshakes_sent = (int64_t)k.handshakes_sent,
 		.handshakes_failed = (int64_t)k.handshakes_failed,
+		.clock_apart = or_null(k.clock_known, k.clock_apart),
 		.trouble = k.trouble,
 	});
 }

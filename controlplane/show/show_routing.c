@@ -296,7 +296,8 @@ static json_t *refusals_json(const struct xy_babel_link_info *i)
 static json_t *neighbour_json(const struct xy_daemon *d, const struct xy_link_info *k,
 			      const struct xy_babel_link_info *i)
 {
-	uint64_t refused = 0;
+	uint64_t refused = 0, losses;
+	unsigned lately = xy_routing_losses(d->routing, k->slot, xy_now(), &losses);
 	for (unsigned r = 0; r < XY_BABEL_REFUSAL_COUNT; r++)
 		refused += is_fault(r) ? i->refused[r] : 0;
 	return xy_tell_neighbour(&(struct xy_fields_neighbour){
@@ -320,6 +321,8 @@ static json_t *neighbour_json(const struct xy_daemon *d, const struct xy_link_in
 		.resent = (int64_t)i->resent,
 		.probes = (int64_t)i->probes,
 		.silences = (int64_t)i->silences,
+		.losses = (int64_t)losses,
+		.losses_lately = lately,
 		.refused = (int64_t)refused,
 		.reflected = (int64_t)i->refused[XY_BABEL_REFUSED_REFLECTED],
 		.refusals = refusals_json(i),

@@ -112,12 +112,17 @@
 	X(fragments, TEXT, INFO, 12,                                                               \
 	  "of larger datagrams: `no`: there are none, `yes`, `lost`: they do not arrive; or null") \
 	X(unfragmented, NUMBER, GAUGE, 0, "the largest packet that goes whole, or null")           \
+	X(path_limit, NUMBER, GAUGE, 0,                                                            \
+	  "the largest that would, by interface and route alone, or null")                         \
 	X(keepalive, SPAN, GAUGE, 0, "as configured")                                              \
 	X(allowed, JOIN, INFO, 0, "prefixes of a leaf")                                            \
 	X(sessions, NUMBER, GAUGE, 0, "how many")                                                  \
 	X(session_age, SPAN, GAUGE, 0, "or null")                                                  \
 	X(handshakes_sent, NUMBER, COUNTER, 0, "that we began")                                    \
 	X(handshakes_failed, NUMBER, COUNTER, 13, "that nothing came of")                          \
+	X(clock_apart, NUMBER, GAUGE, 0,                                                           \
+	  "seconds that its clock was ahead of ours, by the time stamp of the last handshake "     \
+	  "that it began; null: it began none")                                                    \
 	X(trouble, TEXT, INFO, 14, "why it does not come up, in few words, or null")
 
 #define XY_FIELDS_WORKERS(X, L) L(workers, LIST, worker, 1, "by number")
@@ -308,6 +313,9 @@
 	X(resent, COUNT, COUNTER, 0, "updates that were not acknowledged")                     \
 	X(probes, COUNT, COUNTER, 0, "how often it was asked whether it is there")             \
 	X(silences, COUNT, COUNTER, 0, "how often it was found silent")                        \
+	X(losses, COUNT, COUNTER, 0,                                                           \
+	  "how often it was lost in any way: silent, lossy, one way, no way, goodbye")         \
+	X(losses_lately, NUMBER, GAUGE, 0, "of these, in the last ten minutes; 8 at most")     \
 	X(refused, COUNT, COUNTER, 12, "of what it said")                                      \
 	X(reflected, COUNT, COUNTER, 13,                                                       \
 	  "what came from us and is said back: no fault, and not "                             \

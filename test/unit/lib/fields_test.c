@@ -27,8 +27,8 @@ static const struct {
 	{xy_object_peers, "peers next"},
 	{xy_object_peer, "name key address kind peering state endpoint unresolved endpoints "
 			 "last_handshake last_received rx_packets rx_bytes tx_packets tx_bytes "
-			 "mtu mtu_from fragments unfragmented keepalive allowed sessions "
-			 "session_age handshakes_sent handshakes_failed trouble"},
+			 "mtu mtu_from fragments unfragmented path_limit keepalive allowed sessions "
+			 "session_age handshakes_sent handshakes_failed clock_apart trouble"},
 	{xy_object_workers, "workers"},
 	{xy_object_worker, "worker cpu alive busy rx host_rx ring_in generated split tx host_tx "
 			   "ring_out punted consumed merged drops held balance sleeps"},
@@ -52,7 +52,7 @@ static const struct {
 	{xy_object_neighbour,
 	 "peer state hellos address cost rx_cost tx_cost rtt_us routes origins "
 	 "waiting tx_packets tx_bytes rx_packets rx_bytes tx_updates rx_updates "
-	 "resent probes silences refused reflected refusals trouble"},
+	 "resent probes silences losses losses_lately refused reflected refusals trouble"},
 	{xy_object_graph_dot, "dot"},
 	{xy_object_host, "host queues mtu rx_packets rx_bytes tx_packets tx_bytes rx_missed "
 			 "tx_errors"},
