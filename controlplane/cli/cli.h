@@ -26,6 +26,9 @@ int xy_cli_drain(int argc, char **argv);
 int xy_cli_leaf(int argc, char **argv);
 int xy_cli_config(int argc, char **argv);
 int xy_cli_log(int argc, char **argv);
+int xy_cli_ping(int argc, char **argv);
+int xy_cli_netcheck(int argc, char **argv);
+int xy_cli_diagnose(int argc, char **argv);
 
 int xy_cli_complete(int argc, char **argv);
 
@@ -71,6 +74,9 @@ int xy_cli_peer_word(const struct xy_cli_args *a, const char *command, const cha
 // mesh.c: what `show` shows of the mesh beyond our links.
 int xy_cli_tree(const char *instance, bool json);
 int xy_cli_path(const char *instance, const char *to, bool json);
+// Asks until the reply says that it is done.
+int xy_cli_ask_done(const char *instance, const char *command, const char *params, json_t **out,
+		    struct xy_err *err);
 
 // "xylem: TEXT" on stderr, returns CLI_FAILED, or CLI_USAGE with a hint at the help.
 __attribute__((format(printf, 1, 2))) int xy_cli_fail(const char *fmt, ...);
@@ -81,6 +87,11 @@ void *xy_cli_must(void *p); // ends the program when there is no memory
 
 // A connection to the telemetry socket of an instance.
 int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *err);
+
+// prose.c: sentences, broken at words, behind a head as wide as `column`; others' words in them do
+// not speak to the terminal.
+char *xy_cli_plain(const char *text); // to be freed
+void xy_cli_prose(unsigned indent, const char *head, unsigned column, const char *text);
 
 // table.c: aligned columns.
 enum xy_align { XY_LEFT, XY_RIGHT };

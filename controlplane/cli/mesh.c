@@ -38,8 +38,8 @@ static void tell_progress(const json_t *reply, bool over)
 				json_object_get(reply, XY_KEY(tree, answered))));
 }
 
-static int ask(const char *instance, const char *command, const char *params, json_t **out,
-	       struct xy_err *err)
+int xy_cli_ask_done(const char *instance, const char *command, const char *params, json_t **out,
+		    struct xy_err *err)
 {
 	struct xy_client *c;
 	long wait = FIRST_WAIT_MS;
@@ -206,7 +206,7 @@ int xy_cli_tree(const char *instance, bool json)
 {
 	struct xy_err err = {""};
 	json_t *reply;
-	if (ask(instance, "/xylem/tree", NULL, &reply, &err))
+	if (xy_cli_ask_done(instance, "/xylem/tree", NULL, &reply, &err))
 		return xy_cli_fail("%s", err.text);
 	if (json)
 		print_json(reply);
@@ -298,7 +298,7 @@ static int walk(const char *instance, const char *command, const char *to, json_
 	bool plain = xy_addr_parse(to, &addr) == 0; // else the daemon knows whom that names
 	if (!*to)
 		return xy_cli_misuse("an address or a name is not empty");
-	if (ask(instance, command, plain ? xy_addr_str(&addr, text) : to, out, &err))
+	if (xy_cli_ask_done(instance, command, plain ? xy_addr_str(&addr, text) : to, out, &err))
 		return xy_cli_fail("%s", err.text);
 	return CLI_OK;
 }

@@ -147,6 +147,17 @@ static json_t *answer_walk(void *arg, struct xy_request *q)
 	return json_loads(text, 0, NULL);
 }
 
+static json_t *answer_neighbours(void *arg, struct xy_request *q)
+{
+	return json_pack("{s:[{s:s,s:i,s:i}],s:[],s:n}", "neighbours", "peer", "a", "losses", 5,
+			 "losses_lately", 4, "refusals", "next");
+}
+
+static json_t *answer_nothing(void *arg, struct xy_request *q)
+{
+	return json_object();
+}
+
 static void serve(int ready)
 {
 	uv_loop_t loop;
@@ -170,6 +181,8 @@ static void serve(int ready)
 	xy_server_register(t, "/xylem/graph", "", answer_graph, NULL);
 	xy_server_register(t, "/xylem/drops", "", answer_drops, NULL);
 	xy_server_register(t, "/xylem/route", "", answer_route, NULL);
+	xy_server_register(t, "/xylem/neighbours", "", answer_neighbours, NULL);
+	xy_server_register(t, "/xylem/routing", "", answer_nothing, NULL);
 	xy_server_register(t, "/xylem/gateways", "", answer_gateways, NULL);
 	xy_server_register(t, "/xylem/tree", "", answer_tree, NULL);
 	xy_server_register(t, "/xylem/path", "", answer_walk, NULL);
@@ -257,6 +270,15 @@ static void test_words(void)
 	EXPECT(2, "one list at a time", "show tree peers");
 	EXPECT(2, "does not know \"x\"", "show path 200::1 x");
 	EXPECT(2, "-w is not for show tree", "show tree -w 1");
+	EXPECT(2, "no daemon answers", "ping relay -n nobody-is-here");
+	EXPECT(1, "no daemon answers", "netcheck -n nobody-is-here");
+	EXPECT(1, "no daemon answers", "diagnose -n nobody-is-here");
+	EXPECT(2, "write: xylem ping ADDRESS", "ping");
+	EXPECT(2, "-s needs a value", "ping x -s");
+	EXPECT(2, "write a number, 1 to 1e+09", "ping x -c 0");
+	EXPECT(2, "write a whole number", "ping x -c 1.5");
+	EXPECT(2, "takes one peer", "netcheck a b");
+	EXPECT(2, "takes a peer or an address", "diagnose a b");
 	EXPECT(2, "an address or a name is not empty", "show path ''");
 	EXPECT(2, "trace needs an address or a name", "trace --json");
 	EXPECT(2, "does not know \"200::2\"", "trace 200::1 200::2");
@@ -367,6 +389,22 @@ static void test_gateways(void)
 	       "show gateways -n " NODE);
 	EXPECT(0, "192.0.2.0/24  x", "show gateways 192.0.2.0/24 -n " NODE);
 	EXPECT(2, "one list at a time", "show routes 192.0.2.0/24 -n " NODE);
+}
+
+// Of a daemon that has no interface: nothing can be sent.
+static void test_netcheck(void)
+{
+	EXPECT(1, "PEER   REACHED   MTU  PROVEN  RTT  LOSS  CLOCK  NAT", "netcheck -n " NODE);
+	CU_ASSERT(strstr(out, "\nb?[2J  no") != NULL && strstr(out, "\nb?[2J\n  not reached: no "
+								    "endpoint, no answer") != NULL);
+	CU_ASSERT(strstr(out, "\033") == NULL);
+	EXPECT(0, "only who begins one tells its", "netcheck a -n " NODE);
+	CU_ASSERT(strstr(out, "b?") == NULL);
+	EXPECT(1, "\"reached\": false", "netcheck --json -n " NODE);
+	EXPECT(1, "did you mean a?", "netcheck ax -n " NODE);
+	EXPECT(2, "this node has no host interface", "ping 200::1 -n " NODE);
+	EXPECT(2, "is no address, no key", "ping nobody -n " NODE);
+	EXPECT(1, "the daemon says: no such command", "diagnose -n " NODE); // ports
 }
 
 // Greets, and ends the connection: with or without a word, before or behind the request.
@@ -482,8 +520,8 @@ static void all(void (*const fn[])(void))
 
 static void test_server(void)
 {
-	all((void (*const[])(void)){test_show, test_route, test_gateways, test_ended, test_tree,
-				    test_trace, test_json, test_repeat, NULL});
+	all((void (*const[])(void)){test_show, test_route, test_gateways, test_netcheck, test_ended,
+				    test_tree, test_trace, test_json, test_repeat, NULL});
 	// what a killed one leaves: nobody answers
 	EXPECT(1, "Connection refused", "show peers -n " NODE);
 }
