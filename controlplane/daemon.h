@@ -22,6 +22,7 @@
 #include "routes/accepts.h"
 #include "routes/rib.h"
 #include "routing/routing.h"
+#include "sandbox.h"
 #include "setup.h"
 #include "show/tally.h"
 #include "state/state.h"
@@ -74,6 +75,7 @@ struct xy_daemon {
 	struct xy_err key_lost; // why it is for this run alone; empty: it is not
 	struct xy_plan plan;
 	struct xy_reloads reloads;
+	struct xy_sandbox sandbox;
 	xy_nsec started;
 	int64_t clock_offset; // of tests, seconds
 	uint32_t max_packet;  // largest overlay packet, bytes

@@ -291,7 +291,7 @@ static bool begin(struct xy_daemon *d, bool look, char *text, const struct chang
 	if (change)
 		e->change = *change;
 	b->going = true;
-	xy_pool_run(d, work, done, e);
+	xy_pool_run_filter(d, work, done, e);
 	return true;
 }
 

@@ -43,7 +43,7 @@
 
 static const char usage[] =
 	"usage: xylemd [-c FILE] [-n NAME] [--peer [KEY@]HOST:PORT]... [--autoconf] [--no-tun] "
-	"[--check]\n"
+	"[--sandbox] [--threads N] [--max-threads N] [--check]\n"
 	"  -c, --config FILE  config file (default /etc/xylem/xylem.conf)\n"
 	"  -n, --name NAME    instance, where several share a machine (default xylem)\n"
 	"      --peer [KEY@]HOST:PORT\n"
@@ -52,6 +52,11 @@ static const char usage[] =
 	"      --check        check config and key, print the rules of host.allow and what an\n"
 	"                     exit needs, touch nothing\n"
 	"      --no-tun       no host interface: relay only, needs no privileges\n"
+	"      --sandbox      once all is open, keep the files, system calls and capabilities\n"
+	"                     that each thread needs; the rest is refused, and told\n"
+	"      --threads N    N workers, whatever workers.count says (1 to 64)\n"
+	"      --max-threads N\n"
+	"                     at most N threads that work: helpers and workers; at least 2\n"
 	"      --version\n"
 	"      --help\n";
 
@@ -68,6 +73,9 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 					      {"peer", required_argument, NULL, 'p'},
 					      {"autoconf", no_argument, NULL, 'a'},
 					      {"no-tun", no_argument, NULL, 't'},
+					      {"sandbox", no_argument, NULL, 's'},
+					      {"threads", required_argument, NULL, 'w'},
+					      {"max-threads", required_argument, NULL, 'm'},
 					      {"version", no_argument, NULL, 'v'},
 					      {"help", no_argument, NULL, 'h'},
 					      {0}};
@@ -100,6 +108,15 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 		case 't':
 			d->no_tun = true;
 			break;
+		case 's':
+			d->sandbox.wanted = true;
+			break;
+		case 'w':
+		case 'm':
+			if (!xy_setup_threads(&d->setup, c == 'm', optarg, &err))
+				break;
+			fprintf(stderr, "xylemd: %s\n", err.text);
+			return (struct options){.done = true, .code = 2};
 		case 'v':
 			puts("xylemd " XY_VERSION);
 			return (struct options){.done = true};
@@ -194,7 +211,9 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 				  .limits = d->limits,
 				  .node_addr = d->id.addr,
 				  .node_addr_v4 = node_v4(c),
-				  .service_port = XY_NODEINFO_PORT};
+				  .service_port = XY_NODEINFO_PORT,
+				  .worker_begin = xy_sandbox_worker,
+				  .worker_arg = d};
 	xy_ports_prepare(c, &dp, devices);
 	d->max_packet = dp.max_packet;
 	return xy_dp_create(&dp, &d->dp, err);
@@ -311,9 +330,14 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	r = r ? r : xy_runsocket_up(d, err); // first: it finds another of our name
 	r = r ? r : xy_show_register(d, err);
 	r = r ? r : xy_netlink_open(&d->netlink, err);
+	r = r ? r : xy_sandbox_begin(d, err);
+	if (!r)
+		xy_sandbox_files(d);
 	r = r ? r : dataplane_up(d, err);
 	r = r ? r : xy_ports_open(d, err);
 	r = r ? r : xy_exits_up(d, err);
+	if (!r)
+		xy_sandbox_threads(d);
 	r = r ? r : xy_pool_open(d, err);
 	r = r ? r : exchanges_up(d, err);
 	r = r ? r : routes_up(d, err);
@@ -468,6 +492,15 @@ static void say_checked(const struct xy_config *c, const char *error)
 		fprintf(stderr, "%s\n", error);
 }
 
+// Before there is any: libuv looks there.
+static void helpers_limit(const struct xy_daemon *d)
+{
+	char n[16];
+	snprintf(n, sizeof(n), "%u",
+		 xy_setup_helpers(&d->setup, &d->plan.config, xy_pool_threads()));
+	setenv(XY_POOL_SIZE, n, 1);
+}
+
 int main(int argc, char **argv)
 {
 	static struct xy_daemon d;
@@ -505,6 +538,8 @@ int main(int argc, char **argv)
 		xy_identity_wipe(&d.id);
 		return r && o.check ? EXIT_FAILURE : code_of(r);
 	}
+	if (d.setup.max_threads)
+		helpers_limit(&d);
 	xy_steering_log_apply(&d);
 	xy_cores_set(d.plan.config.core_dumps);
 	xy_plan_warn(&d.plan, "");

@@ -13,6 +13,9 @@
 struct xy_daemon;
 struct xy_pool;
 
+#define XY_POOL_SIZE "UV_THREADPOOL_SIZE" // in the environment, as libuv reads it
+unsigned xy_pool_threads(void);
+
 int xy_pool_open(struct xy_daemon *d, struct xy_err *err);
 void xy_pool_close(struct xy_daemon *d); // the loop has run out
 // As xy_exchanges_config run. Steps that are done: up to max of them are told to the exchanges.
@@ -21,6 +24,9 @@ bool xy_pool_has_results(const struct xy_daemon *d);
 void xy_pool_results(struct xy_daemon *d, unsigned max, xy_nsec now);
 // As xy_env run: done(what) also while the loop closes. arg is the daemon.
 void xy_pool_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
+// The same, for what asks the kernel's packet filter: that needs a privilege, which helpers do not
+// have where they are confined.
+void xy_pool_run_filter(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
 bool xy_pool_busy(const struct xy_daemon *d); // with what xy_pool_run gave them
 void xy_pool_trim(struct xy_daemon *d);	      // what a config took while it was read goes back
 // As xy_env resolve.

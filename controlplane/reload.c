@@ -86,6 +86,7 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 	KEEP(old, new, max_routes, "max_routes");
 	KEEP(old, new, telemetry, "telemetry");
 	KEEP(old, new, control, "control");
+	KEEP(old, new, sandbox, "sandbox");
 }
 
 // The next one, if it was asked for meanwhile.

@@ -235,6 +235,7 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_inbound_second(d);
 	xy_exits_second(d);
 	xy_discovery_second(d);
+	xy_sandbox_second(d);
 	xy_tick_arm(t, may_rest(d, packets), xy_now(), xy_awake());
 }
 

@@ -130,6 +130,49 @@ static int peer_add(struct xy_config *c, const char *text, struct xy_err *err)
 	return 0;
 }
 
+// --- threads
+
+int xy_setup_threads(struct xy_setup *s, bool most, const char *text, struct xy_err *err)
+{
+	char *end;
+	unsigned least = most ? 2 : 1, greatest = most ? 1024 : XY_CONFIG_CPUS;
+	unsigned long n = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || n < least || n > greatest)
+		return xy_err_set(err, EINVAL, "%s %.40s: is not a number from %u to %u%s",
+				  most ? "--max-threads" : "--threads", text, least, greatest,
+				  most ? ": one worker and one helper are the least" : "");
+	*(most ? &s->max_threads : &s->threads) = (unsigned)n;
+	return 0;
+}
+
+// Helpers go first, down to one; then workers do.
+static int threads_lay(const struct xy_setup *s, struct xy_config *c, struct xy_err *err)
+{
+	unsigned n = s->threads ? s->threads : c->workers.count;
+	if (s->threads && s->max_threads && s->threads >= s->max_threads)
+		return xy_err_set(err, EINVAL,
+				  "--threads %u: --max-threads %u leaves no thread for a helper; "
+				  "at least %u are needed",
+				  s->threads, s->max_threads, s->threads + 1);
+	if (s->max_threads && n >= s->max_threads)
+		n = s->max_threads - 1;
+	if (c->workers.cpu_count && n > c->workers.cpu_count)
+		return xy_err_set(err, EINVAL,
+				  "--threads %u: workers.cpus names %u CPUs; name one for each "
+				  "worker, or none",
+				  n, c->workers.cpu_count);
+	c->workers.count = n;
+	if (c->workers.cpu_count)
+		c->workers.cpu_count = n;
+	return 0;
+}
+
+unsigned xy_setup_helpers(const struct xy_setup *s, const struct xy_config *c, unsigned usual)
+{
+	unsigned left = s->max_threads ? s->max_threads - c->workers.count : usual;
+	return left < usual ? left : usual;
+}
+
 // --- the config
 
 static void open_to_lan(struct xy_config *c)
@@ -152,6 +195,7 @@ int xy_setup_config(const struct xy_setup *s, struct xy_config *out, struct xy_e
 	}
 	if (r)
 		return r;
+	r = threads_lay(s, out, err);
 	for (unsigned i = 0; !r && i < s->peer_count; i++)
 		r = peer_add(out, s->peer[i], err);
 	if (s->autoconf)

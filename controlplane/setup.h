@@ -12,12 +12,18 @@ struct xy_setup {
 	const char *path, *name; // of the config, of the instance
 	bool path_given;	 // by -c: it must be there
 	bool autoconf;
+	unsigned threads;     // --threads: workers; 0: as the config says
+	unsigned max_threads; // --max-threads: workers and helpers; 0: as many as there are
 	unsigned peer_count;
 	const char *peer[XY_SETUP_PEERS]; // --peer: [KEY@]HOST:PORT
 };
 
 // One more --peer; a text that is none is refused, whatever the config says. It is kept as it is.
 int xy_setup_peer_add(struct xy_setup *s, const char *text, struct xy_err *err);
+// --threads, or with most --max-threads: a number of it.
+int xy_setup_threads(struct xy_setup *s, bool most, const char *text, struct xy_err *err);
+// How many helpers there may be beside the config's workers.
+unsigned xy_setup_helpers(const struct xy_setup *s, const struct xy_config *c, unsigned usual);
 // Is there a config file, or need there be one? Without one, --peer or --autoconf is config enough.
 bool xy_setup_has_file(const struct xy_setup *s);
 // The config whole, for the caller to free, also on failure: then it holds what is refused, as

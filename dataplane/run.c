@@ -261,6 +261,9 @@ int xy_worker_main(void *arg)
 	xy_nsec active = clock_now(); // when something last came
 	bool slept = false;	      // since then
 
+	if (w->dp->cfg.worker_begin)
+		w->dp->cfg.worker_begin(w->dp->cfg.worker_arg, w->id);
+
 	w->walked = rte_rdtsc();
 	w->spin = (struct xy_spin){.most = w->dp->wake_cost, .switched = switched_out()};
 	rte_rcu_qsbr_thread_register(rcu, w->id);

@@ -164,6 +164,7 @@ static json_t *warnings(const struct xy_daemon *d)
 	warn(list, xy_restore_trouble(d), xy_restore_trouble(d));
 	warn(list, xy_inbound_trouble(d), xy_inbound_trouble(d));
 	xy_exits_warnings(d, list);
+	xy_sandbox_warnings(d, list);
 	return list;
 }
 
@@ -262,7 +263,7 @@ static int64_t refused_packets(const struct xy_daemon *d)
 static json_t *node_now(const struct xy_daemon *d)
 {
 	const struct xy_prefix prefix = xy_key_prefix(&d->id.x25519);
-	char policy[sizeof(struct xy_err) + 32], exit[96];
+	char policy[sizeof(struct xy_err) + 32], exit[96], sandbox[sizeof(struct xy_err) + 32];
 	struct xy_fields_node f = {.peering = peering_text[d->plan.config.peering],
 				   .state_folder = xy_state_folder(d->state),
 				   .pinned_keys = xy_state_pins(d->state),
@@ -274,7 +275,10 @@ static json_t *node_now(const struct xy_daemon *d)
 				   .warnings = warnings(d),
 				   .policy = xy_inbound_word(d, policy, sizeof(policy)),
 				   .refused_packets = refused_packets(d),
-				   .exit = xy_exits_word(d, exit, sizeof(exit))};
+				   .exit = xy_exits_word(d, exit, sizeof(exit)),
+				   .sandbox = xy_sandbox_word(d, sandbox, sizeof(sandbox)),
+				   .confined = xy_sandbox_threads_tell(d),
+				   .refused_calls = (int64_t)xy_confine_refusals()};
 	fill_identity(&f, d, &prefix);
 	fill_counts(&f, d);
 	fill_lag(&f, d);

@@ -59,6 +59,9 @@ struct xy_dp_config {
 	struct xy_addr node_addr;    // ours: the source of ICMPv6 errors
 	struct xy_addr node_addr_v4; // v4-mapped source of ICMPv4 errors; unspecified = 192.0.0.8
 	uint16_t service_port; // UDP to node_addr at this port is the control plane's; 0: none
+	// Each worker's thread calls it before all else; NULL: nothing is to be done there.
+	void (*worker_begin)(void *arg, unsigned worker);
+	void *worker_arg;
 };
 
 // For a config before _create: an af_xdp port on this interface wants packets longer than a buffer

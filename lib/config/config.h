@@ -183,6 +183,7 @@ struct xy_config {
 	uint8_t log_levels[XY_LOG_PART_COUNT]; // enum xy_log_level, or XY_LOG_AS_IT_IS
 	enum xy_log_format log_format;
 	bool core_dumps; // which hold keys
+	bool sandbox;	 // or --sandbox
 	struct {
 		unsigned mode;	// telemetry socket, default 0660
 		char group[64]; // default none

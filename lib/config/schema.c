@@ -858,6 +858,9 @@ static const struct xy_config_key root_keys[] = {
 	 ROOT(max_routes), .help = "Most routes at a time; more are refused, counted and logged."},
 	{.name = "core_dumps", .type = XY_CONFIG_BOOL, .def = "false", ROOT(core_dumps),
 	 .help = "Whether a crash may leave a core dump, for debugging: it holds secret keys."},
+	{.name = "sandbox", .type = XY_CONFIG_BOOL, .def = "false", ROOT(sandbox),
+	 .help = "Whether the daemon confines itself and its threads to the files and system calls "
+		 "that they need, as --sandbox does."},
 	{.name = "log", .type = XY_CONFIG_GROUP, .group = &log_group, .help = "The log."},
 	{.name = "telemetry", .type = XY_CONFIG_GROUP, .group = &telemetry_group,
 	 .help = "The socket that `xylem show` asks."},

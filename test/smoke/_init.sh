@@ -120,6 +120,14 @@ check_exits() {
   done
 }
 
+# With --sandbox nothing that a daemon does by itself is refused.
+check_refusals() {
+  ! grep -h 'made system call' "$LAB"/*.log 2>/dev/null || {
+    echo "not ok - $TEST: the sandbox refuses nothing that is needed"
+    return 1
+  }
+}
+
 finish() {
   local code=$?
   trap - EXIT ERR
@@ -127,6 +135,7 @@ finish() {
   if [ $code -eq 0 ]; then
     (check_accounts) || code=1
     [ $code -ne 0 ] || check_exits || code=1
+    [ $code -ne 0 ] || check_refusals || code=1
   fi
   [ $code -eq 0 ] && [ -z "${VERBOSE:-}" ] || lab_dump
   if [ -n "${INTERACTIVE:-}" ]; then

@@ -145,11 +145,13 @@ start_node() {
   shift
   start_bare "$node" -c "$LAB/$node.conf" "$@"
 }
-# start_bare NODE [ARGUMENT...]: the same without a config file.
+# start_bare NODE [ARGUMENT...]: the same without a config file. XYLEM_TEST_FLAGS: further options of every daemon,
+# such as --sandbox.
 start_bare() {
   local node=$1
   shift
-  spawn "$node" "$LAB/$node.log" "$XYLEMD" -n "$LAB_PREFIX$node" "$@"
+  # shellcheck disable=SC2086  # words
+  spawn "$node" "$LAB/$node.log" "$XYLEMD" -n "$LAB_PREFIX$node" ${XYLEM_TEST_FLAGS:-} "$@"
   LAB_PID[$node]=$LAB_SPAWNED
   [[ " ${LAB_DAEMONS[*]:-} " == *" $node "* ]] || LAB_DAEMONS+=("$node")
   wait_for 30 show "$node" node || {

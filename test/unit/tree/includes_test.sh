@@ -32,11 +32,11 @@ forbid "nothing but test includes test" '([^">]*/)?(test|unit)/' lib dataplane c
 forbid "controlplane sees dataplane.h and drops.h of the dataplane alone" \
   '(rte_|(\.\./)*dataplane/|worker\.h|dp\.h|packet\.h|port/|host/|graph/|session/|intel-ipsec-mb)' controlplane
 forbid "the parts of controlplane know no daemon and no loop" '([^">]*/)?(daemon|uv)\.h' \
-  controlplane/{exchange,far,links,peers,policy,routes,routing,joining,informing,kernel,state,steer,client,cli}
+  controlplane/{confine,exchange,far,links,peers,policy,routes,routing,joining,informing,kernel,state,steer,client,cli}
 forbid "the client and the CLI see nothing of the dataplane" '(dataplane|drops)\.h' controlplane/{client,cli}
 
 # Which other parts of controlplane a part sees; its root (daemon.h) sees all.
-parts=(api cli client exchange far informing joining kernel links peers policy routes routing show state steer)
+parts=(api cli client confine exchange far informing joining kernel links peers policy routes routing show state steer)
 sees() { # PART OTHER...
   local part=$1 other unseen=()
   for other in "${parts[@]}"; do
@@ -46,6 +46,7 @@ sees() { # PART OTHER...
     forbid "controlplane/$part sees of other parts: ${*:2} and no more" "($(IFS='|' && echo "${unseen[*]}"))/" "controlplane/$part"
 }
 sees exchange
+sees confine
 sees routes
 sees peers
 sees informing

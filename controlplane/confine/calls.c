@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// System calls: one list, who may which, and the filters that libseccomp makes of it.
+#include "confine/confine.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/if_xdp.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+
+enum {
+	C = 1 << XY_CONFINE_CONTROL,
+	H = 1 << XY_CONFINE_HELPER,
+	K = 1 << XY_CONFINE_KEEPER,
+	W = 1 << XY_CONFINE_WORKER,
+	L = 1 << XY_CONFINE_LIBRARY,
+	BEFORE = 1 << XY_CONFINE_CLASSES, // until a thread has narrowed itself
+	ALL = C | H | K | W | L,
+	NOT_W = ALL & ~W,
+	FILES = C | H | K, // who opens files and sockets
+};
+
+// Each call by its name, as libseccomp knows it (it is on Debian 12 and 13, and a name that it does
+// not know is left out: then the call is refused), and who may.
+static const struct {
+	const char *name;
+	unsigned who;
+} calls[] = {
+	// descriptors that are open
+	{"read", ALL},
+	{"write", ALL},
+	{"readv", ALL},
+	{"writev", ALL},
+	{"close", NOT_W},
+	{"recvfrom", ALL},
+	{"sendto", ALL},
+	{"recvmsg", ALL},
+	{"sendmsg", ALL},
+	{"recvmmsg", ALL},
+	{"sendmmsg", ALL},
+	{"getsockopt", ALL},
+	{"poll", ALL},
+	{"ppoll", ALL},
+	{"select", ALL},
+	{"pselect6", ALL},
+	{"epoll_wait", ALL},
+	{"epoll_pwait", ALL},
+	{"epoll_pwait2", ALL},
+	{"epoll_ctl", ALL},
+	{"epoll_create1", FILES | L},
+	{"eventfd2", FILES | L},
+	{"timerfd_create", FILES | L},
+	{"timerfd_settime", FILES | L},
+	{"pipe2", FILES},
+	{"dup", FILES},
+	{"dup2", FILES},
+	{"dup3", FILES},
+	{"fcntl", NOT_W},
+	{"lseek", FILES | L},
+	{"pread64", FILES | L},
+	{"pwrite64", FILES | L},
+	{"ftruncate", FILES | L},
+	{"fallocate", C | L},
+	{"memfd_create", C | L}, // memory of DPDK
+	// memory
+	{"munmap", ALL},
+	{"mremap", ALL},
+	{"madvise", ALL},
+	{"brk", ALL},
+	{"mlock", ALL},
+	{"mlock2", ALL},
+	{"munlock", ALL},
+	{"mbind", C | L},
+	{"get_mempolicy", C | L},
+	{"set_mempolicy", C | L},
+	// threads and time
+	{"futex", ALL},
+	{"sched_yield", ALL},
+	{"nanosleep", ALL},
+	{"clock_nanosleep", ALL},
+	{"clock_gettime", ALL},
+	{"clock_getres", ALL},
+	{"gettimeofday", ALL},
+	{"time", ALL},
+	{"getcpu", ALL},
+	{"getrusage", ALL},
+	{"getrandom", ALL},
+	{"getpid", ALL},
+	{"gettid", ALL},
+	{"getppid", FILES},
+	{"getuid", FILES | L},
+	{"geteuid", FILES | L},
+	{"getgid", FILES | L},
+	{"getegid", FILES | L},
+	{"restart_syscall", ALL},
+	{"membarrier", ALL},
+	{"rseq", ALL},
+	{"set_robust_list", ALL},
+	{"set_tid_address", NOT_W},
+	{"sched_getaffinity", ALL},
+	{"sched_setaffinity", NOT_W},
+	{"sched_getparam", NOT_W},
+	{"sched_getscheduler", NOT_W},
+	{"sigaltstack", ALL},
+	{"rt_sigprocmask", ALL},
+	{"rt_sigreturn", ALL},
+	{"rt_sigaction", NOT_W},
+	{"exit", ALL},
+	{"exit_group", ALL},
+	{"uname", FILES},
+	{"sysinfo", FILES},
+	{"times", FILES},
+	{"getrlimit", FILES},
+	{"setrlimit", C},
+	// files
+	{"open", FILES},
+	{"openat", FILES},
+	{"openat2", FILES},
+	{"stat", FILES},
+	{"lstat", FILES},
+	{"fstat", NOT_W},
+	{"newfstatat", NOT_W},
+	{"statx", FILES},
+	{"statfs", FILES},
+	{"fstatfs", FILES},
+	{"access", FILES},
+	{"faccessat", FILES},
+	{"faccessat2", FILES},
+	{"readlink", FILES},
+	{"readlinkat", FILES},
+	{"getcwd", FILES},
+	{"getdents64", FILES},
+	{"fsync", FILES},
+	{"fdatasync", FILES},
+	{"fadvise64", FILES},
+	{"rename", C | H},
+	{"renameat", C | H},
+	{"renameat2", C | H},
+	{"link", C | H},
+	{"linkat", C | H},
+	{"unlink", C | H},
+	{"unlinkat", C | H},
+	{"mkdir", C | H},
+	{"mkdirat", C | H},
+	{"rmdir", C | H},
+	{"umask", C | H},
+	{"chmod", C},
+	{"fchmod", C | H},
+	{"fchmodat", C},
+	{"chown", C},
+	{"fchown", C | H},
+	{"fchownat", C},
+	// sockets
+	{"bind", FILES | L},
+	{"connect", FILES | L},
+	{"listen", C | L},
+	{"accept", C | L},
+	{"accept4", C | L},
+	{"shutdown", FILES | L},
+	{"getsockname", FILES | L},
+	{"getpeername", FILES | L},
+	{"socketpair", C | L},
+	{"bpf", C},
+	// to narrow themselves
+	{"seccomp", BEFORE | C},
+	{"capset", BEFORE | C},
+	{"capget", BEFORE | C},
+	{"landlock_create_ruleset", BEFORE | C},
+	{"landlock_restrict_self", BEFORE | C},
+#ifdef XY_CONFINE_SANITIZER // what the sanitizers of a test build do
+	{"ptrace", ALL},
+	{"wait4", ALL},
+	{"kill", ALL},
+	{"process_vm_readv", ALL},
+	{"personality", ALL},
+	{"arch_prctl", ALL},
+	{"clone", ALL},
+	{"prctl", ALL},
+	{"mmap", ALL},
+	{"mprotect", ALL},
+	{"open", ALL},
+	{"openat", ALL},
+	{"close", ALL},
+	{"readlink", ALL},
+	{"stat", ALL},
+	{"newfstatat", ALL},
+	{"fstat", ALL},
+	{"lseek", ALL},
+	{"getdents64", ALL},
+	{"getppid", ALL},
+	{"getuid", ALL},
+	{"rt_sigaction", ALL},
+	{"prlimit64", ALL},
+	{"getrlimit", ALL},
+	{"dup", ALL},
+	{"pipe2", ALL},
+	{"tgkill", ALL},
+#endif
+};
+
+// What libraries try first, and do without where a kernel is too old for it: no word is made of it.
+// io_uring would do calls that no filter sees.
+static const char *const too_new[] = {"clone3", "io_uring_setup", "io_uring_enter",
+				      "io_uring_register", "set_mempolicy_home_node"};
+
+static const char *const fatal[] = {"execve",
+				    "execveat",
+				    "fork",
+				    "vfork",
+				    "clone",
+				    "ptrace",
+				    "setuid",
+				    "process_vm_readv",
+				    "process_vm_writev",
+				    "mount",
+				    "umount2",
+				    "pivot_root",
+				    "chroot",
+				    "setns",
+				    "unshare",
+				    "init_module",
+				    "setgid",
+				    "finit_module",
+				    "delete_module",
+				    "kexec_load",
+				    "kexec_file_load",
+				    "setresuid",
+				    "open_by_handle_at",
+				    "setresgid",
+				    "keyctl",
+				    "add_key",
+				    "kill",
+				    "tkill",
+				    "pidfd_getfd",
+				    "userfaultfd",
+				    "perf_event_open",
+				    "reboot",
+				    "swapon",
+				    "iopl",
+				    "ioperm"};
+
+struct making {
+	scmp_filter_ctx ctx;
+	unsigned who;
+	int r; // the first error
+};
+
+static void let(struct making *m, unsigned who, const char *name, unsigned n,
+		const struct scmp_arg_cmp *args)
+{
+	int nr = seccomp_syscall_resolve_name(name);
+	if (!(who & m->who) || nr == __NR_SCMP_ERROR || nr < 0)
+		return;
+	int r = seccomp_rule_add_array(m->ctx, SCMP_ACT_ALLOW, nr, n, args);
+	m->r = m->r ? m->r : r == -EEXIST ? 0 : r;
+}
+
+static void let_option(struct making *m, unsigned who, int option)
+{
+	let(m, who, "prctl", 1, (struct scmp_arg_cmp[]){SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)option)});
+}
+
+static void let_family(struct making *m, unsigned who, int family)
+{
+	let(m, who, "socket", 1,
+	    (struct scmp_arg_cmp[]){SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)family)});
+}
+
+static void let_level(struct making *m, unsigned who, int level)
+{
+	let(m, who, "setsockopt", 1,
+	    (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)level)});
+}
+
+// Memory is written to or executed, never both; and what libraries bring (NSS) is executed where
+// names are looked up alone.
+static void let_memory(struct making *m, const char *name)
+{
+	let(m, W | L, name, 1,
+	    (struct scmp_arg_cmp[]){SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+	let(m, FILES | BEFORE, name, 1,
+	    (struct scmp_arg_cmp[]){
+		    SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC)});
+	let(m, FILES | BEFORE, name, 1,
+	    (struct scmp_arg_cmp[]){SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+}
+
+static void let_sockets(struct making *m)
+{
+	static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+	static const int levels[] = {SOL_SOCKET, SOL_IP, SOL_IPV6, SOL_TCP, SOL_UDP, SOL_NETLINK};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(families); i++)
+		let_family(m, FILES, families[i]);
+	let_family(m, L, AF_UNIX); // DPDK's memif; and its telemetry has one
+	let_family(m, C, AF_XDP);
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(levels); i++)
+		let_level(m, FILES | L, levels[i]);
+	let_level(m, C, SOL_XDP);
+	let_level(m, W, SOL_IP); // whether a datagram may be cut
+	let_level(m, W, SOL_IPV6);
+	let_level(m, W, SOL_UDP);
+}
+
+static void let_options(struct making *m)
+{
+	let_option(m, ALL, PR_GET_NAME);
+	let_option(m, ALL, PR_SET_NAME);
+	let_option(m, C, PR_SET_DUMPABLE);
+	let_option(m, C | H, PR_GET_DUMPABLE);
+	let_option(m, ALL, PR_SET_VMA); // malloc names its arenas
+	let_option(m, BEFORE, PR_SET_NO_NEW_PRIVS);
+	let_option(m, BEFORE | C, PR_GET_SECCOMP);
+}
+
+// Interfaces, the TUN, cards; never TIOCSTI, which types into somebody's terminal. Who looks up
+// names asks for an interface's number and what there is to read.
+static void let_ioctl(struct making *m)
+{
+	enum { KIND = 0xffffff00, OF_SOCKETS = 0x8900 };
+	static const uint32_t requests[] = {FIONREAD, TCGETS};
+	let(m, C | L, "ioctl", 1, (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_NE, TIOCSTI)});
+	let(m, H | K, "ioctl", 1,
+	    (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_MASKED_EQ, KIND, OF_SOCKETS)});
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(requests); i++)
+		let(m, H | K, "ioctl", 1,
+		    (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_EQ, requests[i])});
+}
+
+static void let_with_arguments(struct making *m)
+{
+	const uint64_t us = (uint64_t)getpid();
+	let_memory(m, "mmap");
+	let_memory(m, "mprotect");
+	let_sockets(m);
+	let_options(m);
+	let_ioctl(m);
+	// a thread, never a process
+	let(m, NOT_W, "clone", 1,
+	    (struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
+	// abort(), and xy_confine_threads
+	let(m, ALL, "tgkill", 1, (struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_EQ, us)});
+	let(m, FILES, "prlimit64", 1, (struct scmp_arg_cmp[]){SCMP_A0_32(SCMP_CMP_EQ, 0)});
+}
+
+static void make(struct making *m)
+{
+	m->r = seccomp_attr_set(m->ctx, SCMP_FLTATR_CTL_NNP, 0); // done already
+	seccomp_attr_set(m->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);	 // a tree; old ones have none
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(calls); i++)
+		let(m, calls[i].who, calls[i].name, 0, NULL);
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(too_new); i++) {
+		int nr = seccomp_syscall_resolve_name(too_new[i]);
+		int r = nr < 0 ? 0 : seccomp_rule_add(m->ctx, SCMP_ACT_ERRNO(ENOSYS), nr, 0);
+		m->r = m->r ? m->r : r;
+	}
+	let_with_arguments(m);
+}
+
+// libseccomp gives the program to a descriptor alone.
+static int exported(scmp_filter_ctx ctx, struct sock_fprog *out)
+{
+	struct stat st;
+	int fd = memfd_create("filter", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = seccomp_export_bpf(ctx, fd);
+	if (!r && (fstat(fd, &st) || lseek(fd, 0, SEEK_SET) < 0))
+		r = -errno;
+	if (!r) {
+		out->len = (unsigned short)((size_t)st.st_size / sizeof(*out->filter));
+		out->filter = malloc((size_t)st.st_size);
+		if (!out->filter || read(fd, out->filter, (size_t)st.st_size) != st.st_size)
+			r = -ENOMEM;
+	}
+	close(fd);
+	return r;
+}
+
+int xy_calls_build(unsigned of, struct sock_fprog *out, struct xy_err *err)
+{
+	struct making m = {.ctx = seccomp_init(SCMP_ACT_TRAP),
+			   .who = of == XY_CONFINE_CLASSES ? ALL | BEFORE : 1u << of};
+	*out = (struct sock_fprog){0};
+	if (!m.ctx)
+		return xy_err_set(err, ENOMEM, "no memory for a filter of system calls");
+	make(&m);
+	int r = m.r ? m.r : exported(m.ctx, out);
+	seccomp_release(m.ctx);
+	if (!r)
+		return 0;
+	xy_calls_free(out);
+	return xy_err_set(err, -r, "libseccomp makes no filter: %s", strerror(-r));
+}
+
+void xy_calls_free(struct sock_fprog *prog)
+{
+	free(prog->filter);
+	*prog = (struct sock_fprog){0};
+}
+
+// --- what a number means; for a signal handler, so from tables that were made before
+
+enum { NUMBERS = 512 };
+static bool is_fatal[NUMBERS], is_listed[NUMBERS];
+
+__attribute__((constructor)) static void numbers_make(void)
+{
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(fatal); i++) {
+		int nr = seccomp_syscall_resolve_name(fatal[i]);
+		if (nr >= 0 && nr < NUMBERS)
+			is_fatal[nr] = true;
+	}
+	static const char *const with_arguments[] = {"mmap",   "mprotect",   "socket",
+						     "prctl",  "setsockopt", "ioctl",
+						     "tgkill", "prlimit64"};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(calls); i++) {
+		int nr = seccomp_syscall_resolve_name(calls[i].name);
+		if (nr >= 0 && nr < NUMBERS)
+			is_listed[nr] = true;
+	}
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(with_arguments); i++) {
+		int nr = seccomp_syscall_resolve_name(with_arguments[i]);
+		if (nr >= 0 && nr < NUMBERS)
+			is_listed[nr] = true;
+	}
+}
+
+bool xy_calls_is_fatal(int nr)
+{
+	return nr >= 0 && nr < NUMBERS && is_fatal[nr];
+}
+
+bool xy_calls_is_listed(int nr)
+{
+	return nr >= 0 && nr < NUMBERS && is_listed[nr];
+}
+
+const char *xy_calls_name(int nr, char *text, size_t size)
+{
+	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
+	snprintf(text, size, "%s", name ? name : "a call");
+	free(name);
+	return text;
+}

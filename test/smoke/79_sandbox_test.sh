@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A node that confines itself: what each of its threads still has, as the kernel says; that all goes on working; and how
+# many threads there may be.
+#
+#   a (--sandbox) ---- b (sandbox = true, two workers)
+. "$(dirname "$0")/_init.sh"
+. "$TOP/test/smoke/_steer.sh"
+need "$XYLEMD" "$XYLEM" nft
+
+add_node a b
+join a b
+make_key a b c
+echo "10.9.1.2 relay.test" >"$LAB/hosts"
+mount --bind "$LAB/hosts" /etc/hosts
+of_a() { # NAME FURTHER
+  configure a <<END
+host = { allow = ( "tcp/$1" ); };
+node_info = { name = "as-$1"; };
+peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "relay.test:51820"; keepalive = 1;') $2 );
+routes = ( { prefix = "200::/7"; peer = "b"; } );
+END
+}
+of_a 22 ''
+configure b <<END
+sandbox = true;
+workers = { count = 2; };
+host = { allow = "all"; };
+peers = ( $(peer_text a "${LAB_KEY[a]}") );
+END
+XYLEM_TEST_FLAGS=
+start_node a --sandbox --max-threads 2
+start_node b
+
+# --- what is in force
+
+word() { show "$1" node | jq -r .sandbox; }
+whole() { # NODE: the kernel has all of it; the test goes on where it has not
+  [ "$(word "$1")" = on ] || [[ $(word "$1") == "in part: this kernel has no Landlock"* ]]
+}
+check "the option confines" whole a
+check "so does the config" whole b
+# THREAD FIELD: of a's threads of this name, what /proc says, each once.
+of_thread() {
+  local task
+  for task in "/proc/${LAB_PID[${3:-a}]}/task"/*; do
+    [[ $(<"$task/comm") != $1* ]] || awk -v field="$2:" '$1 == field { print $2 }' "$task/status"
+  done | sort -u | tr '\n' ' '
+}
+for thread in xylemd eal-intr-thread telemetry-v2 rte-worker-1 xylem-helper xylem-filter; do
+  check "$thread: no new privileges" same "1 " "$(of_thread $thread NoNewPrivs)"
+  check "$thread: its system calls are filtered" same "2 " "$(of_thread $thread Seccomp)"
+done
+check "b's second worker is no exception" same "2 " "$(of_thread rte-worker-2 Seccomp b)"
+none="0000000000000000 "
+admin="0000000000001000 "
+for thread in eal-intr-thread telemetry-v2 rte-worker-1 xylem-helper; do
+  check "$thread: no capability" same "$none" "$(of_thread $thread CapPrm)"
+done
+for thread in xylemd xylem-filter; do
+  check "$thread: CAP_NET_ADMIN alone" same "$admin" "$(of_thread $thread CapPrm)"
+done
+told_of() { show a node | jq -r ".confined[] | select(startswith(\"$1\"))" | grep -qF "$2"; }
+check "show node says so of the workers" told_of "workers (1)" "own system calls"
+check "and of the control thread" told_of "control thread (1)" "capabilities: net_admin"
+check "of two threads one is a helper" told_of "helpers (1)" "capabilities: none"
+[ "$XY_LAB_INSIDE" != 0 ] || check "who is not root cannot look into it" setpriv --reuid=65534 --clear-groups bash -c \
+  "! cat /proc/${LAB_PID[a]}/environ 2>/dev/null"
+
+# --- it goes on working
+
+check_within 60 "a name is found" peer_up a b
+check_within 10 "traffic" pings a "${LAB_ADDR[b]}"
+of_a 23 ", $(peer_text c "${LAB_KEY[c]}")"
+mv "$LAB/a.conf" "$LAB/a.conf.other" && mv "$LAB/a.conf.other" "$LAB/a.conf" # a new file, as editors write one
+check "a config that was replaced is read" told "in force" 0 a reload
+has_c() { [ "$(peer a c state)" = "no endpoint" ]; }
+check_within 10 "with its peers" has_c
+rules() { in_node a nft list table inet xylem_a | grep -q 'dport 23'; }
+check_within 10 "the packet filter follows" rules
+check "what is set is kept" told "" 0 a set peer b cost 200
+check "in the state folder" grep -q 200 "$LAB/a.state/runtime.conf"
+check "it is written into the config" told "" 0 a config write
+ip -n a link del xylem0 || true
+back() { ip -n a link show xylem0 && pings a "${LAB_ADDR[b]}"; }
+gone_is_told() { [ "$(show a node | jq -r .interface)" = null ] || back; }
+check_within 20 "an interface that somebody removes is made again, or told to be gone" gone_is_told
+rm -f /run/xylem/a/telemetry
+check_within 20 "a socket that somebody removes is made again" show a node
+check "nothing of it was refused" same 0 "$(show a node | jq .refused_calls)"
+check_not "no word of it" grep -h 'made system call' "$LAB/a.log" "$LAB/b.log"
+
+# --- how many threads
+
+bad() { # WORDS ARGUMENT...
+  local words=$1 code=0
+  shift
+  timeout 10 "$XYLEMD" -n bad -c "$LAB/b.conf" "$@" >"$LAB/bad" 2>&1 || code=$?
+  [ $code != "$want" ] || ! grep -qF -- "$words" "$LAB/bad" || return 0
+  echo "exit code $code:"
+  cat "$LAB/bad"
+  return 1
+}
+want=2
+check "no word is a number" bad "--threads many: is not a number from 1 to 64" --threads many
+check "nor is nothing" bad "--threads 0: is not a number from 1 to 64" --threads 0
+check "nor too many" bad "--threads 65: is not a number from 1 to 64" --threads 65
+check "one thread is too few for all" bad "--max-threads 1: is not a number from 2 to 1024: one worker and one" --max-threads 1
+want=1
+check "they must fit together" bad "--max-threads 3 leaves no thread for a helper; at least 4" --threads 3 --max-threads 3 --check
+stop_node b
+start_node b --threads 1
+check "the option counts before the config" same 1 "$(show b node | jq .workers)"
