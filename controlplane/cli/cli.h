@@ -72,8 +72,8 @@ void xy_cli_kept(const json_t *reply); // says where it is not
 int xy_cli_peer_word(const struct xy_cli_args *a, const char *command, const char *done);
 
 // mesh.c: what `show` shows of the mesh beyond our links.
-int xy_cli_tree(const char *instance, bool json);
-int xy_cli_path(const char *instance, const char *to, bool json);
+int xy_cli_tree(const char *instance, bool json, bool verbose);
+int xy_cli_path(const char *instance, const char *to, bool json, bool verbose);
 // Asks until the reply says that it is done.
 int xy_cli_ask_done(const char *instance, const char *command, const char *params, json_t **out,
 		    struct xy_err *err);
@@ -82,8 +82,9 @@ int xy_cli_ask_done(const char *instance, const char *command, const char *param
 __attribute__((format(printf, 1, 2))) int xy_cli_fail(const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) int xy_cli_misuse(const char *fmt, ...);
 
-bool xy_cli_colour(int fd); // a terminal, and nobody said no
-void *xy_cli_must(void *p); // ends the program when there is no memory
+bool xy_cli_terminal(int fd); // 0 to 2: was it one when the program began?
+bool xy_cli_colour(int fd);   // it was, and nobody said no
+void *xy_cli_must(void *p);   // ends the program when there is no memory
 
 // A connection to the telemetry socket of an instance.
 int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *err);
@@ -93,33 +94,94 @@ int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *
 char *xy_cli_plain(const char *text); // to be freed
 void xy_cli_prose(unsigned indent, const char *head, unsigned column, const char *text);
 
+// --- output
+
+// Where tables go, and how wide they may be.
+struct xy_out {
+	FILE *to;
+	bool colour;
+	unsigned limit; // columns; 0: any
+};
+enum { XY_OUT_COLUMNS = 80 };
+
+// pager.c: from here on, what is written to stdout goes through $PAGER or less, where that is a
+// terminal and there is one. The end waits for it.
+void xy_cli_pager_begin(void);
+bool xy_cli_pager_gone(void); // nobody reads any more
+// Returns code, or 0 where who reads has seen enough.
+int xy_cli_pager_end(int code);
+
 // table.c: aligned columns.
+enum { XY_TABLE_COLUMNS = 48 };
 enum xy_align { XY_LEFT, XY_RIGHT };
 enum xy_colour { XY_PLAIN, XY_GREEN, XY_YELLOW, XY_RED, XY_DIM };
 struct xy_table;
-struct xy_table *xy_table_new(unsigned columns);
+// The parts of a long table, printed one by one: how the last one was. Begins as zero.
+struct xy_table_last {
+	unsigned columns;
+	size_t width[XY_TABLE_COLUMNS];
+	bool hidden[XY_TABLE_COLUMNS];
+};
+struct xy_table *xy_table_new(unsigned columns, const struct xy_out *out); // out stays
 void xy_table_column(struct xy_table *t, const char *title, enum xy_align align);
-// Cells come row by row; text is copied, control characters in it become "?".
+// Cells come row by row; text is copied, what would speak to the terminal becomes "?".
 void xy_table_cell(struct xy_table *t, const char *text, enum xy_colour colour);
-void xy_table_print(struct xy_table *t, FILE *to, bool colour); // and frees it
+void xy_table_mark(struct xy_table *t); // the last cell: it has changed
+void xy_table_hide(struct xy_table *t, unsigned column);
+bool xy_table_fits(const struct xy_table *t); // as it is, without a break
+void xy_table_free(struct xy_table *t);
+void xy_table_print(struct xy_table *t, struct xy_table_last *last); // and frees t; last or NULL
 
 // forms.c: a field of lib/fields as people read it.
-enum { XY_TITLE_LEN = 40 };
+enum { XY_TITLE_LEN = 40, XY_FORM_LEN = 40 };
 const char *xy_field_title(const struct xy_field *f, char *buf, size_t size);
-// before: its value `seconds` ago for a rate, or NULL.
-void xy_field_text(char *to, size_t size, const struct xy_field *f, const json_t *v,
-		   const json_t *before, double seconds);
+// Its value so many seconds ago: a counter becomes a rate.
+struct xy_then {
+	const json_t *value; // NULL: there was none
+	double seconds;
+};
+// malloc'd. then: or NULL; exact: no counter is rounded, no key cut.
+char *xy_field_text(const struct xy_field *f, const json_t *v, const struct xy_then *then,
+		    bool exact);
+void xy_form_bits(char to[static XY_FORM_LEN], double v); // per second
+void xy_form_rate(char to[static XY_FORM_LEN], double v);
 void xy_table_column_of(struct xy_table *t, const struct xy_field *f);
 void xy_table_field(struct xy_table *t, const struct xy_field *f, const json_t *v,
-		    const json_t *before, double seconds);
+		    const struct xy_then *then, bool exact);
 
-// views.c: a reply as tables. before: the reply `seconds` ago for rates, or NULL.
+// views.c: a reply as tables.
+struct xy_view {
+	const struct xy_reply *reply;
+	const struct xy_out *out;
+	bool verbose;	      // wide columns, all digits
+	bool all;	      // rows and columns of zeros, too
+	const json_t *before; // the reply `seconds` ago, for rates and marks; or NULL
+	double seconds;
+	struct xy_table_last *last; // of its first list, where that comes in parts; or NULL
+};
 const struct xy_reply *xy_view_find(const char *name); // NULL: no such, or it takes a while
-void xy_view_print(const struct xy_reply *r, const json_t *now, const json_t *before,
-		   double seconds, FILE *to, bool colour);
-void xy_view_fields(const struct xy_object *o, const json_t *now, FILE *to, bool colour);
-struct xy_table *xy_view_columns(const struct xy_object *o); // with titles, and no rows yet
-// Puts a list that comes in no order into one.
-void xy_view_sort(const struct xy_reply *r, json_t *now);
+void xy_view_print(const struct xy_view *v, const json_t *now);
+// One of its lists alone, unless that is empty.
+void xy_view_rows(const struct xy_view *v, const char *list, const json_t *now);
+void xy_view_fields(const struct xy_view *v, const struct xy_object *o, const json_t *now);
+// With titles, and no rows yet.
+struct xy_table *xy_view_columns(const struct xy_view *v, const struct xy_object *o);
+// Is that field a column of it?
+bool xy_view_shows(const struct xy_view *v, const struct xy_field *f);
+// The list that the view is about; NULL: it is about one thing.
+const struct xy_field *xy_view_list(const struct xy_reply *r);
+// Rows of the list that are shown.
+size_t xy_view_count(const struct xy_view *v, const json_t *now);
 // "node, peers, ..." for texts.
 const char *xy_view_names(char *buf, size_t size);
+
+// sort.c: rows by a column, which NAME names as its title or key does, with "-" before it from the
+// largest. Rows without a value come last; equal ones stay as they were.
+struct xy_sort {
+	const struct xy_field *by;
+	bool down;
+};
+int xy_sort_parse(const struct xy_reply *r, const char *name, struct xy_sort *out);
+void xy_sort_rows(json_t *list, const struct xy_sort *by);
+// Puts a list that comes in no order into one.
+void xy_view_sort(const struct xy_reply *r, json_t *now);

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 // "rx_missed" -> "rx missed", without a unit that the form shows: "rtt_us" -> "rtt".
@@ -42,45 +43,75 @@ void xy_table_column_of(struct xy_table *t, const struct xy_field *f)
 
 // --- forms
 
-static void scaled(char *to, size_t size, double v, double step, const char *const *units)
+static void scaled(char to[static XY_FORM_LEN], double v, double step, const char *const *units)
 {
 	unsigned i = 0;
 	for (; v >= step && units[i + 1]; i++)
 		v /= step;
-	snprintf(to, size, i && v < 100 ? "%.1f %s" : "%.0f %s", v, units[i]);
+	snprintf(to, XY_FORM_LEN, i && v < 100 ? "%.1f %s" : "%.0f %s", v, units[i]);
 }
 
-static void form_bytes(char *to, size_t size, double v)
+static void form_bytes(char to[static XY_FORM_LEN], double v)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", NULL};
-	scaled(to, size, v, 1024, units);
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", NULL};
+	scaled(to, v, 1024, units);
 }
 
-static void form_bits(char *to, size_t size, double v)
+void xy_form_bits(char to[static XY_FORM_LEN], double v)
 {
-	static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s", NULL};
-	scaled(to, size, v, 1000, units);
+	static const char *const units[] = {"bit/s",  "kbit/s", "Mbit/s", "Gbit/s",
+					    "Tbit/s", "Pbit/s", NULL};
+	scaled(to, v, 1000, units);
 }
 
-static void form_span(char *to, size_t size, double v)
+void xy_form_rate(char to[static XY_FORM_LEN], double v)
+{
+	static const char *const units[] = {"/s", "k/s", "M/s", "G/s", "T/s", NULL};
+	if (v < 1000)
+		snprintf(to, XY_FORM_LEN, v > 0 && v < 10 ? "%.1f/s" : "%.0f/s", v);
+	else
+		scaled(to, v, 1000, units);
+}
+
+static void form_hertz(char to[static XY_FORM_LEN], double v)
+{
+	static const char *const units[] = {"Hz", "kHz", "MHz", "GHz", NULL};
+	scaled(to, v, 1000, units);
+}
+
+static void form_time(char to[static XY_FORM_LEN], double us)
+{
+	if (us < 1000)
+		snprintf(to, XY_FORM_LEN, "%.0f us", us);
+	else if (us < 1e6)
+		snprintf(to, XY_FORM_LEN, "%.2f ms", us / 1e3);
+	else
+		snprintf(to, XY_FORM_LEN, "%.1f s", us / 1e6);
+}
+
+static void form_span(char to[static XY_FORM_LEN], double v)
 {
 	unsigned long s = v > 0 ? (unsigned long)v : 0;
 	if (s < 60)
-		snprintf(to, size, "%lu s", s);
+		snprintf(to, XY_FORM_LEN, "%lu s", s);
 	else if (s < 3600)
-		snprintf(to, size, "%lu min %lu s", s / 60, s % 60);
+		snprintf(to, XY_FORM_LEN, "%lu min %lu s", s / 60, s % 60);
 	else if (s < 86400)
-		snprintf(to, size, "%lu h %lu min", s / 3600, s / 60 % 60);
+		snprintf(to, XY_FORM_LEN, "%lu h %lu min", s / 3600, s / 60 % 60);
 	else
-		snprintf(to, size, "%lu d %lu h", s / 86400, s / 3600 % 24);
+		snprintf(to, XY_FORM_LEN, "%lu d %lu h", s / 86400, s / 3600 % 24);
 }
 
-static void form_number(char *to, size_t size, const json_t *v)
+// Counters of more than seven digits are rounded, where it is not asked for all of them.
+static void form_number(char to[static XY_FORM_LEN], const json_t *v, bool round)
 {
-	if (json_is_integer(v))
-		snprintf(to, size, "%lld", (long long)json_integer_value(v));
+	static const char *const units[] = {"", "k", "M", "G", "T", "P", "E", NULL};
+	if (!json_is_integer(v))
+		snprintf(to, XY_FORM_LEN, "%.1f", json_number_value(v));
+	else if (round && json_integer_value(v) >= 10000000)
+		scaled(to, json_number_value(v), 1000, units);
 	else
-		snprintf(to, size, "%.1f", json_number_value(v));
+		snprintf(to, XY_FORM_LEN, "%lld", (long long)json_integer_value(v));
 }
 
 // A counter that fell belongs to something new: no rate.
@@ -92,76 +123,95 @@ static bool rate_of(const json_t *v, const json_t *before, double seconds, doubl
 	return *out >= 0;
 }
 
-static void form_counter(char *to, size_t size, enum xy_form form, const json_t *v,
-			 const json_t *before, double seconds)
+static void form_counter(char to[static XY_FORM_LEN], enum xy_form form, const json_t *v,
+			 const struct xy_then *then, bool exact)
 {
 	double rate;
-	bool has_rate = rate_of(v, before, seconds, &rate);
+	bool has_rate = rate_of(v, then->value, then->seconds, &rate);
 	if (form == XY_FORM_TRAFFIC && has_rate)
-		form_bits(to, size, rate * 8);
+		xy_form_bits(to, rate * 8);
 	else if (form == XY_FORM_TRAFFIC)
-		form_bytes(to, size, json_number_value(v));
+		form_bytes(to, json_number_value(v));
 	else if (has_rate)
-		snprintf(to, size, "%.0f/s", rate);
+		xy_form_rate(to, rate);
 	else
-		form_number(to, size, v);
+		form_number(to, v, !exact);
 }
 
-static void form_numeric(char *to, size_t size, enum xy_form form, const json_t *v)
+static void form_numeric(char to[static XY_FORM_LEN], const struct xy_field *f, const json_t *v,
+			 bool exact)
 {
 	double d = json_number_value(v);
-	switch (form) {
+	switch (f->form) {
 	case XY_FORM_BYTES:
-		form_bytes(to, size, d);
+		form_bytes(to, d);
 		break;
 	case XY_FORM_SPAN:
 	case XY_FORM_AGO:
-		form_span(to, size, d);
+		form_span(to, d);
 		break;
 	case XY_FORM_SHARE:
-		snprintf(to, size, "%.0f %%", d * 100);
+		snprintf(to, XY_FORM_LEN, "%.0f %%", d * 100);
 		break;
 	case XY_FORM_DECIMAL:
-		snprintf(to, size, "%.1f", d);
+		snprintf(to, XY_FORM_LEN, "%.1f", d);
+		break;
+	case XY_FORM_MILLI:
+		form_time(to, d * 1000);
 		break;
 	case XY_FORM_MICRO:
-		snprintf(to, size, "%.0f us", d);
-		break;
 	case XY_FORM_RTT:
-		snprintf(to, size, "%.2f ms", d / 1000);
+		form_time(to, d);
+		break;
+	case XY_FORM_HERTZ:
+		form_hertz(to, d);
 		break;
 	default:
-		form_number(to, size, v);
+		form_number(to, v, !exact && f->kind == XY_KIND_COUNTER);
 	}
 }
 
-static void form_list(char *to, size_t size, const json_t *v)
+static char *form_list(const json_t *v)
 {
-	size_t n = 0;
-	snprintf(to, size, "-");
-	for (size_t i = 0; i < json_array_size(v) && n < size; i++) {
-		const char *text = json_string_value(json_array_get(v, i));
-		n += (size_t)snprintf(to + n, size - n, "%s%s", i ? " " : "", text ? text : "?");
+	char *text = NULL;
+	size_t len, n = json_array_size(v);
+	FILE *to = xy_cli_must(open_memstream(&text, &len));
+	for (size_t i = 0; i < n; i++) {
+		const char *one = json_string_value(json_array_get(v, i));
+		fprintf(to, "%s%s", i ? " " : "", one ? one : "?");
 	}
+	fputs(n ? "" : "-", to);
+	fclose(to);
+	return xy_cli_must(text);
 }
 
-void xy_field_text(char *to, size_t size, const struct xy_field *f, const json_t *v,
-		   const json_t *before, double seconds)
+static char *copy(const char *text)
 {
+	return xy_cli_must(strdup(text));
+}
+
+char *xy_field_text(const struct xy_field *f, const json_t *v, const struct xy_then *then,
+		    bool exact)
+{
+	static const struct xy_then never = {NULL, 0};
+	char text[XY_FORM_LEN];
 	if (f->form == XY_FORM_JOIN)
-		form_list(to, size, v);
-	else if (f->form == XY_FORM_SHORT_KEY && json_is_string(v))
-		snprintf(to, size, "%.8s...", json_string_value(v));
-	else if (json_is_string(v))
-		snprintf(to, size, "%s", json_string_value(v));
-	else if (json_is_boolean(v))
-		snprintf(to, size, "%s", json_is_true(v) ? "yes" : "no");
-	else if (!json_is_number(v))
-		snprintf(to, size, f->form == XY_FORM_AGO ? "never" : "-");
-	else if (f->form == XY_FORM_COUNT || f->form == XY_FORM_TRAFFIC)
-		form_counter(to, size, f->form, v, before, seconds);
+		return form_list(v);
+	if (f->form == XY_FORM_SHORT_KEY && !exact && json_is_string(v)) {
+		snprintf(text, sizeof(text), "%.8s...", json_string_value(v));
+		return copy(text);
+	}
+	if (json_is_string(v))
+		return copy(json_string_value(v));
+	if (json_is_boolean(v))
+		return copy(json_is_true(v) ? "yes" : "no");
+	if (!json_is_number(v))
+		return copy(f->form == XY_FORM_AGO ? "never" : "-");
+	if (f->form == XY_FORM_COUNT || f->form == XY_FORM_TRAFFIC)
+		form_counter(text, f->form, v, then ? then : &never, exact);
 	else
-		form_numeric(to, size, f->form, v);
+		form_numeric(text, f, v, exact);
+	return copy(text);
 }
 
 static enum xy_colour colour_of(const struct xy_field *f, const json_t *v)
@@ -181,9 +231,9 @@ static enum xy_colour colour_of(const struct xy_field *f, const json_t *v)
 }
 
 void xy_table_field(struct xy_table *t, const struct xy_field *f, const json_t *v,
-		    const json_t *before, double seconds)
+		    const struct xy_then *then, bool exact)
 {
-	char text[512];
-	xy_field_text(text, sizeof(text), f, v, before, seconds);
+	char *text = xy_field_text(f, v, then, exact);
 	xy_table_cell(t, text, colour_of(f, v));
+	free(text);
 }

@@ -231,7 +231,8 @@ static int leaf_add(const struct xy_cli_args *a)
 
 static void print_leaves(const json_t *peers)
 {
-	struct xy_table *t = xy_table_new(4);
+	struct xy_out out = {stdout, xy_cli_colour(STDOUT_FILENO), XY_OUT_COLUMNS};
+	struct xy_table *t = xy_table_new(4, &out);
 	size_t i;
 	json_t *p;
 	xy_table_column(t, "NAME", XY_LEFT);
@@ -260,7 +261,7 @@ static void print_leaves(const json_t *peers)
 		xy_table_cell(t, at ? at : "-", XY_PLAIN);
 		xy_table_cell(t, text, XY_PLAIN);
 	}
-	xy_table_print(t, stdout, xy_cli_colour(STDOUT_FILENO));
+	xy_table_print(t, NULL);
 }
 
 static int leaf_list(const struct xy_cli_args *a)

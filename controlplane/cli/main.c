@@ -2,9 +2,11 @@
 // xylem: the command line.
 #include "base/bytes.h"
 #include "cli/cli.h"
+#include "cli/text.h"
 #include "config/config.h"
 #include "cores.h"
 
+#include <locale.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +24,12 @@ const struct xy_cli_command xy_cli_commands[] = {
 	 "print what follows from a public key, or from our own: address, /64"},
 	{"genconf", genconf, "genconf", "print a commented example of the config file"},
 	{"show", xy_cli_show,
-	 "show WHAT [PREFIX|ADDRESS|NAME] [--json] [--dot] [-n NAME] [-w SECONDS]",
+	 "show WHAT [PREFIX|ADDRESS|NAME] [--peer NAME] [--within PREFIX] [--sort COLUMN] "
+	 "[--count] [--all] [-v] [-w SECONDS] [--json] [--dot] [-n NAME]",
 	 "ask a running daemon: node, config, peers, workers, graph, drops, ports, policy, routes, "
 	 "sessions, "
 	 "neighbours, routing, route PREFIX, gateways [PREFIX], tree, path ADDRESS"},
-	{"trace", xy_cli_trace, "trace ADDRESS|NAME [--json] [-n NAME]",
+	{"trace", xy_cli_trace, "trace ADDRESS|NAME [-v] [--json] [-n NAME]",
 	 "ask each node on the way to an address for the next"},
 	{"ping", xy_cli_ping, "ping ADDRESS|NAME [-s SIZE] [-c N] [-i SECONDS] [--json] [-n NAME]",
 	 "ICMP echo over the mesh: by which peer, and who says what when nothing comes back"},
@@ -64,10 +67,21 @@ const struct xy_cli_command xy_cli_commands[] = {
 	{NULL, NULL, NULL, NULL},
 };
 
+bool xy_cli_terminal(int fd)
+{
+	static bool known[3], is[3]; // as it was at first: a pager's pipe comes in its place
+	if (fd < 0 || fd > STDERR_FILENO)
+		return false;
+	if (!known[fd])
+		is[fd] = isatty(fd);
+	known[fd] = true;
+	return is[fd];
+}
+
 bool xy_cli_colour(int fd)
 {
 	const char *no = getenv("NO_COLOR");
-	return isatty(fd) && !(no && *no);
+	return xy_cli_terminal(fd) && !(no && *no);
 }
 
 void *xy_cli_must(void *p)
@@ -85,12 +99,22 @@ static void say_who(void)
 	fputs(xy_cli_colour(STDERR_FILENO) ? "\033[31mxylem\033[0m: " : "xylem: ", stderr);
 }
 
+// What others called themselves may be in it.
+__attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
+{
+	char text[2048];
+	vsnprintf(text, sizeof(text), fmt, ap);
+	char *clean = xy_text_clean(text);
+	say_who();
+	fputs(clean, stderr);
+	free(clean);
+}
+
 int xy_cli_fail(const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	say_who();
-	vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	fputc('\n', stderr);
 	va_end(ap);
 	return CLI_FAILED;
@@ -100,8 +124,7 @@ int xy_cli_misuse(const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	say_who();
-	vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	fputs("; see: xylem help\n", stderr);
 	va_end(ap);
 	return CLI_USAGE;
@@ -194,7 +217,8 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
-	xy_cores_set(false); // genkey and pubkey have secrets in hand
+	setlocale(LC_CTYPE, "C.UTF-8"); // what the daemon says, wherever this runs
+	xy_cores_set(false);		// genkey and pubkey have secrets in hand
 	if (sodium_init() < 0)
 		return xy_cli_fail("libsodium does not start");
 	if (argc < 2) {

@@ -62,8 +62,18 @@ int xy_cli_ask_done(const char *instance, const char *command, const char *param
 
 static void print_json(const json_t *reply)
 {
-	json_dumpf(reply, stdout, JSON_INDENT(2));
+	json_dumpf(reply, stdout,
+		   JSON_INDENT(2) | (xy_cli_terminal(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0));
 	putchar('\n');
+}
+
+// --- output
+
+static struct xy_out out_of(bool verbose)
+{
+	return (struct xy_out){.to = stdout,
+			       .colour = xy_cli_colour(STDOUT_FILENO),
+			       .limit = verbose ? 0 : XY_OUT_COLUMNS};
 }
 
 // --- cells
@@ -81,14 +91,15 @@ static void cell_name(struct xy_table *t, const json_t *o)
 }
 
 // A row by the object's columns, but for those that `special` sees to.
-static void row_of(struct xy_table *t, const struct xy_object *of, const json_t *o,
+static void row_of(const struct xy_view *v, struct xy_table *t, const struct xy_object *of,
+		   const json_t *o,
 		   bool (*special)(struct xy_table *t, const char *key, const json_t *o, void *arg),
 		   void *arg)
 {
 	const struct xy_field *f;
 	for (unsigned c = 1; (f = xy_object_column(of, c)); c++)
-		if (!special(t, f->key, o, arg))
-			xy_table_field(t, f, json_object_get(o, f->key), NULL, 0);
+		if (xy_view_shows(v, f) && !special(t, f->key, o, arg))
+			xy_table_field(t, f, json_object_get(o, f->key), NULL, v->verbose);
 }
 
 // --- tree
@@ -96,7 +107,9 @@ static void row_of(struct xy_table *t, const struct xy_object *of, const json_t 
 struct tree {
 	const json_t *nodes;
 	size_t *first, *next; // child, sibling; 0: none
+	const struct xy_view *view;
 	struct xy_table *table;
+	bool brief; // the nodes' /64 in place of their addresses
 };
 
 // Nodes come in the order in which they were found: a parent before its children.
@@ -131,7 +144,7 @@ static void cell_state(struct xy_table *t, const json_t *node, bool us)
 	else if (!is(node, XY_KEY(tree_node, state), "answered"))
 		xy_table_cell(t, "not asked", XY_YELLOW);
 	else if (json_is_null(json_object_get(node, XY_KEY(tree_node, neighbours))))
-		xy_table_cell(t, "tells no neighbours", XY_YELLOW);
+		xy_table_cell(t, "tells no more", XY_YELLOW);
 	else
 		xy_table_cell(t, "answers", XY_GREEN);
 }
@@ -139,14 +152,21 @@ static void cell_state(struct xy_table *t, const json_t *node, bool us)
 struct place {
 	size_t at;
 	const char *branch;
+	bool brief;
 };
 
-static void cell_address(struct xy_table *t, const json_t *node, const char *branch)
+static void cell_address(struct xy_table *t, const json_t *node, const struct place *p)
 {
+	char prefix[XY_PREFIX_STRLEN];
 	const char *address = text_of(node, XY_KEY(tree_node, address));
-	size_t size = strlen(branch) + strlen(address) + 1;
+	struct xy_prefix net = {.len = 64};
+	if (p->brief && xy_addr_parse(address, &net.addr) == 0) {
+		xy_prefix_mask(&net);
+		address = xy_prefix_str(&net, prefix);
+	}
+	size_t size = strlen(p->branch) + strlen(address) + 1;
 	char *first = xy_cli_must(malloc(size));
-	snprintf(first, size, "%s%s", branch, address);
+	snprintf(first, size, "%s%s", p->branch, address);
 	xy_table_cell(t, first, XY_PLAIN);
 	free(first);
 }
@@ -155,7 +175,7 @@ static bool tree_cell(struct xy_table *t, const char *key, const json_t *node, v
 {
 	const struct place *p = arg;
 	if (strcmp(key, XY_KEY(tree_node, address)) == 0)
-		cell_address(t, node, p->branch);
+		cell_address(t, node, p);
 	else if (strcmp(key, XY_KEY(tree_node, name)) == 0)
 		cell_name(t, node);
 	else if (strcmp(key, XY_KEY(tree_node, state)) == 0)
@@ -167,8 +187,9 @@ static bool tree_cell(struct xy_table *t, const char *key, const json_t *node, v
 
 static void tree_row(struct tree *t, size_t at, const char *branch)
 {
-	struct place p = {at, branch};
-	row_of(t->table, xy_object_tree_node(), json_array_get(t->nodes, at), tree_cell, &p);
+	struct place p = {at, branch, t->brief};
+	row_of(t->view, t->table, xy_object_tree_node(), json_array_get(t->nodes, at), tree_cell,
+	       &p);
 }
 
 // indent: what stands before the branches of at's children.
@@ -186,34 +207,49 @@ static void tree_rows(struct tree *t, size_t at, const char *indent)
 	free(below);
 }
 
-static void print_tree(const json_t *reply)
+static void tree_draw(struct tree *t)
 {
+	if (!json_array_size(t->nodes))
+		return;
+	tree_row(t, 0, "");
+	tree_rows(t, 0, "");
+}
+
+static void print_tree(const json_t *reply, bool verbose)
+{
+	struct xy_out out = out_of(verbose);
+	struct xy_view view = {.out = &out, .verbose = verbose};
 	struct tree t = {.nodes = json_object_get(reply, XY_KEY(tree, nodes)),
-			 .table = xy_view_columns(xy_object_tree_node())};
+			 .view = &view,
+			 .table = xy_view_columns(&view, xy_object_tree_node())};
 	tree_join(&t);
-	if (json_array_size(t.nodes)) {
-		tree_row(&t, 0, "");
-		tree_rows(&t, 0, "");
+	tree_draw(&t);
+	if (!xy_table_fits(t.table)) {
+		xy_table_free(t.table);
+		t.table = xy_view_columns(&view, xy_object_tree_node());
+		t.brief = true;
+		tree_draw(&t);
 	}
-	xy_table_print(t.table, stdout, xy_cli_colour(STDOUT_FILENO));
+	xy_table_print(t.table, NULL);
 	free(t.first);
 	free(t.next);
 	if (json_is_true(json_object_get(reply, XY_KEY(tree, cut))))
 		puts("There is more than one crawl may take in: this is not all of it.");
 }
 
-int xy_cli_tree(const char *instance, bool json)
+int xy_cli_tree(const char *instance, bool json, bool verbose)
 {
 	struct xy_err err = {""};
 	json_t *reply;
 	if (xy_cli_ask_done(instance, "/xylem/tree", NULL, &reply, &err))
 		return xy_cli_fail("%s", err.text);
+	xy_cli_pager_begin();
 	if (json)
 		print_json(reply);
 	else
-		print_tree(reply);
+		print_tree(reply, verbose);
 	json_decref(reply);
-	return CLI_OK;
+	return xy_cli_pager_end(CLI_OK);
 }
 
 // --- trace and path
@@ -239,25 +275,28 @@ static bool hop_cell(struct xy_table *t, const char *key, const json_t *hop, voi
 	return true;
 }
 
-static void gap_row(struct xy_table *t)
+static bool gap_cell(struct xy_table *t, const char *key, const json_t *hop, void *arg)
 {
-	static const char *const cells[] = {"", "?", "-", "-", "-", "perhaps others between"};
-	for (size_t i = 0; i < XY_ARRAY_SIZE(cells); i++)
-		xy_table_cell(t, cells[i], XY_DIM);
+	const char *text = strcmp(key, XY_KEY(hop, hop)) == 0	    ? ""
+			   : strcmp(key, XY_KEY(hop, address)) == 0 ? "?"
+			   : strcmp(key, XY_KEY(hop, state)) == 0   ? "perhaps others between"
+								    : "-";
+	xy_table_cell(t, text, XY_DIM);
+	return true;
 }
 
-static void print_hops(const json_t *reply)
+static void print_hops(const struct xy_view *v, const json_t *reply)
 {
 	const json_t *hops = json_object_get(reply, XY_KEY(trace, hops)), *hop;
-	struct xy_table *t = xy_view_columns(xy_object_hop());
+	struct xy_table *t = xy_view_columns(v, xy_object_hop());
 	size_t i;
 	json_array_foreach(hops, i, hop)
 	{
 		if (json_is_true(json_object_get(hop, XY_KEY(hop, after_gap))))
-			gap_row(t);
-		row_of(t, xy_object_hop(), hop, hop_cell, NULL);
+			row_of(v, t, xy_object_hop(), hop, gap_cell, NULL);
+		row_of(v, t, xy_object_hop(), hop, hop_cell, NULL);
 	}
-	xy_table_print(t, stdout, xy_cli_colour(STDOUT_FILENO));
+	xy_table_print(t, NULL);
 }
 
 static void print_end(const json_t *reply)
@@ -279,10 +318,10 @@ static void print_end(const json_t *reply)
 			printf("%s %s\n", text_of(reply, XY_KEY(trace, address)), ends[i].text);
 }
 
-static void print_way(const json_t *reply)
+static void print_way(const struct xy_view *v, const json_t *reply)
 {
 	if (json_array_size(json_object_get(reply, XY_KEY(trace, hops)))) {
-		print_hops(reply);
+		print_hops(v, reply);
 		print_end(reply);
 	} else {
 		puts(is(reply, XY_KEY(trace, end), "reached") ? "it is this node, or behind it"
@@ -303,8 +342,10 @@ static int walk(const char *instance, const char *command, const char *to, json_
 	return CLI_OK;
 }
 
-int xy_cli_path(const char *instance, const char *to, bool json)
+int xy_cli_path(const char *instance, const char *to, bool json, bool verbose)
 {
+	struct xy_out out = out_of(verbose);
+	struct xy_view view = {.out = &out, .verbose = verbose};
 	json_t *reply;
 	int ret = walk(instance, "/xylem/path", to, &reply);
 	if (ret)
@@ -315,16 +356,18 @@ int xy_cli_path(const char *instance, const char *to, bool json)
 	} else if (!route || json_is_null(route)) {
 		puts("this node has no route to it");
 	} else {
-		xy_view_fields(xy_object_way(), route, stdout, xy_cli_colour(STDOUT_FILENO));
+		xy_view_fields(&view, xy_object_way(), route);
 		putchar('\n');
-		print_way(reply);
+		print_way(&view, reply);
 	}
 	json_decref(reply);
 	return CLI_OK;
 }
 
-static int trace(const char *instance, const char *to, bool json)
+static int trace(const char *instance, const char *to, bool json, bool verbose)
 {
+	struct xy_out out = out_of(verbose);
+	struct xy_view view = {.out = &out, .verbose = verbose};
 	json_t *reply;
 	int ret = walk(instance, "/xylem/trace", to, &reply);
 	if (ret)
@@ -333,7 +376,7 @@ static int trace(const char *instance, const char *to, bool json)
 	if (json)
 		print_json(reply);
 	else
-		print_way(reply);
+		print_way(&view, reply);
 	json_decref(reply);
 	return reached ? CLI_OK : CLI_FAILED;
 }
@@ -341,10 +384,12 @@ static int trace(const char *instance, const char *to, bool json)
 int xy_cli_trace(int argc, char **argv)
 {
 	const char *instance = "xylem", *to = NULL;
-	bool json = false;
+	bool json = false, verbose = false;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			json = true;
+		else if (strcmp(argv[i], "-v") == 0)
+			verbose = true;
 		else if (strcmp(argv[i], "-n") == 0 && i + 1 < argc)
 			instance = argv[++i];
 		else if (argv[i][0] == '-' || to)
@@ -356,5 +401,5 @@ int xy_cli_trace(int argc, char **argv)
 		return xy_cli_misuse("trace needs an address or a name");
 	if (!xy_instance_name_ok(instance))
 		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", instance);
-	return trace(instance, to, json);
+	return trace(instance, to, json, verbose);
 }

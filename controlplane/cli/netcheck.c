@@ -328,7 +328,8 @@ static void print_rows(const struct check *c)
 {
 	static const char *const title[] = {"PEER", "REACHED", "MTU",	"PROVEN",
 					    "RTT",  "LOSS",    "CLOCK", "NAT"};
-	struct xy_table *t = xy_table_new(8);
+	struct xy_out out = {stdout, xy_cli_colour(STDOUT_FILENO), XY_OUT_COLUMNS};
+	struct xy_table *t = xy_table_new(8, &out);
 	for (unsigned k = 0; k < 8; k++)
 		xy_table_column(t, title[k], k < 2 || k == 7 ? XY_LEFT : XY_RIGHT);
 	for (unsigned i = 0; i < c->count; i++) {
@@ -344,7 +345,7 @@ static void print_rows(const struct check *c)
 		xy_table_cell(t, r->clock, XY_PLAIN);
 		xy_table_cell(t, r->nat, XY_PLAIN);
 	}
-	xy_table_print(t, stdout, xy_cli_colour(STDOUT_FILENO));
+	xy_table_print(t, NULL);
 	for (unsigned i = 0; i < c->count; i++) {
 		const struct row *r = &c->row[i];
 		if (json_array_size(r->notes))

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // show: what a running daemon says, once or again and again.
 #include "base/bytes.h"
+#include "base/ip.h"
 #include "cli/cli.h"
+#include "cli/screen.h"
 #include "client/rundir.h"
 
 #include <stdlib.h>
@@ -9,38 +11,87 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { PART_ROWS = 1024 }; // of a long list are laid out together
+
 struct show {
 	const char *what, *about;    // about: what the view asks for, or the address of path
 	const struct xy_reply *view; // NULL: tree or path
-	const char *instance;
-	bool json, dot;
+	const char *instance, *peer, *within, *sort_by;
+	bool json, dot, all, count, verbose;
 	double wait; // seconds between two; 0: once
+	struct xy_sort sort;
+	char *params; // malloc'd, or NULL
 };
 
-static int parse_wait(const char *text, double *out)
+// --- arguments
+
+static int parse_seconds(const char *text, double *out)
 {
 	char *end;
 	*out = strtod(text, &end);
 	if (end == text || *end || !(*out >= 0.1 && *out <= 86400))
-		return xy_cli_misuse("-w %s: write seconds, 0.1 to 86400", text);
+		return xy_cli_misuse("-w %s: write seconds, 0.1 to 86400, or nothing behind it",
+				     text);
 	return 0;
+}
+
+// The seconds may be left out at the end or before another option.
+static int parse_wait(struct show *s, int argc, char **argv, int *i)
+{
+	s->wait = 1;
+	if (*i + 1 == argc || argv[*i + 1][0] == '-')
+		return 0;
+	return parse_seconds(argv[++*i], &s->wait);
+}
+
+static bool *flag_of(struct show *s, const char *o)
+{
+	const struct {
+		const char *name;
+		bool *at;
+	} all[] = {{"--json", &s->json},      {"--dot", &s->dot},     {"--all", &s->all},
+		   {"-a", &s->all},	      {"--count", &s->count}, {"-v", &s->verbose},
+		   {"--verbose", &s->verbose}};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(all); i++)
+		if (strcmp(all[i].name, o) == 0)
+			return all[i].at;
+	return NULL;
+}
+
+static const char **value_of(struct show *s, const char *o)
+{
+	const struct {
+		const char *name;
+		const char **at;
+	} all[] = {{"-n", &s->instance},
+		   {"--peer", &s->peer},
+		   {"--within", &s->within},
+		   {"--sort", &s->sort_by}};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(all); i++)
+		if (strcmp(all[i].name, o) == 0)
+			return all[i].at;
+	return NULL;
 }
 
 static int parse_option(struct show *s, int argc, char **argv, int *i)
 {
-	const char *o = argv[*i];
-	if (strcmp(o, "--json") == 0)
-		s->json = true;
-	else if (strcmp(o, "--dot") == 0)
-		s->dot = true;
-	else if (strcmp(o, "-n") != 0 && strcmp(o, "-w") != 0)
+	const char *o = argv[*i], *is = strchr(o, '=');
+	char name[40];
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(o, "="), o);
+	bool *flag = flag_of(s, o);
+	const char **value = value_of(s, o[1] == '-' ? name : o);
+	if (flag)
+		*flag = true;
+	else if (strcmp(o, "-w") == 0)
+		return parse_wait(s, argc, argv, i);
+	else if (!value)
 		return xy_cli_misuse("show does not know \"%s\"", o);
+	else if (is)
+		*value = is + 1;
 	else if (*i + 1 == argc)
 		return xy_cli_misuse("%s needs a value", o);
-	else if (strcmp(o, "-w") == 0)
-		return parse_wait(argv[++*i], &s->wait);
 	else
-		s->instance = argv[++*i];
+		*value = argv[++*i];
 	return 0;
 }
 
@@ -61,6 +112,39 @@ const char *const *xy_cli_views(void)
 	names[n++] = "path";
 	names[n] = NULL;
 	return names;
+}
+
+// Those that the daemon filters, since they can be long.
+static bool is_filtered(const struct show *s)
+{
+	return is(s, "peers") || is(s, "routes") || is(s, "sessions") || is(s, "neighbours") ||
+	       is(s, "gateways");
+}
+
+static int check_filters(struct show *s)
+{
+	struct xy_prefix p;
+	const char *given = s->peer ? "--peer" : s->within ? "--within" : NULL;
+	if (given && !is_filtered(s))
+		return xy_cli_misuse("%s is for show peers, routes, sessions, neighbours and "
+				     "gateways",
+				     given);
+	if (s->within && s->about)
+		return xy_cli_misuse("write the prefix once: behind gateways, or behind --within");
+	int bad = s->within ? xy_prefix_parse(s->within, &p) : 0;
+	if (bad == -EDOM) {
+		char text[XY_PREFIX_STRLEN];
+		xy_prefix_mask(&p);
+		return xy_cli_misuse("--within %s has host bits set; write %s", s->within,
+				     xy_prefix_str(&p, text));
+	}
+	if (bad)
+		return xy_cli_misuse("--within %s: write a prefix or an address", s->within);
+	if (s->count && (!s->view || !xy_view_list(s->view)))
+		return xy_cli_misuse("--count is for lists, not for show %s", s->what);
+	if (s->sort_by && (s->count || !s->view))
+		return xy_cli_misuse("--sort is not for %s", s->count ? "--count" : s->what);
+	return s->sort_by ? xy_sort_parse(s->view, s->sort_by, &s->sort) : 0;
 }
 
 static int check(struct show *s)
@@ -88,7 +172,26 @@ static int check(struct show *s)
 		return xy_cli_misuse("--dot is for show graph");
 	if (!xy_instance_name_ok(s->instance))
 		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", s->instance);
-	return 0;
+	return check_filters(s);
+}
+
+// What the daemon is asked: as JSON where it is to filter.
+static char *params_of(const struct show *s)
+{
+	bool count = s->count && is_filtered(s);
+	const char *plain = s->dot ? "dot" : s->about;
+	if (!s->peer && !s->within && !count)
+		return plain ? xy_cli_must(strdup(plain)) : NULL;
+	json_t *o = xy_cli_must(json_object());
+	if (s->peer)
+		json_object_set_new(o, "peer", json_string(s->peer));
+	if (s->within || s->about)
+		json_object_set_new(o, "within", json_string(s->within ? s->within : s->about));
+	if (count)
+		json_object_set_new(o, "count", json_true());
+	char *text = xy_cli_must(json_dumps(o, JSON_COMPACT));
+	json_decref(o);
+	return text;
 }
 
 static int parse(struct show *s, int argc, char **argv)
@@ -104,10 +207,14 @@ static int parse(struct show *s, int argc, char **argv)
 		else
 			ret = xy_cli_misuse("show does not know \"%s\"", argv[i]);
 	}
-	return ret ? ret : check(s);
+	ret = ret ? ret : check(s);
+	if (!ret)
+		s->params = params_of(s);
+	return ret;
 }
 
-// show route of what is nowhere: an empty table would say as much, but nobody reads that.
+// --- show route of what is nowhere: an empty table would say as much, but nobody reads that.
+
 static bool is_absent(const struct show *s, const json_t *now)
 {
 	return is(s, "route") &&
@@ -120,31 +227,77 @@ static int say_absent(const json_t *now)
 	const char *prefix = json_string_value(json_object_get(now, XY_KEY(route_reply, prefix)));
 	const char *match = json_string_value(json_object_get(now, XY_KEY(route_reply, match)));
 	const char *inside = json_string_value(json_object_get(now, XY_KEY(route_reply, inside)));
+	const char *known = json_array_size(json_object_get(now, XY_KEY(route_reply, unused)))
+				    ? "; what is known of it is not used: see why not"
+				    : "";
 	prefix = prefix ? prefix : "it";
 	if (match)
 		return xy_cli_fail("there is no route to %s itself; packets there follow that to "
-				   "%s: xylem show route %s",
-				   prefix, match, match);
+				   "%s: xylem show route %s%s",
+				   prefix, match, match, known);
 	if (inside)
 		return xy_cli_fail("there is no route to %s itself, but to what lies in it, as %s: "
-				   "xylem show routes",
-				   prefix, inside);
+				   "xylem show routes --within %s%s",
+				   prefix, inside, prefix, known);
 	return xy_cli_fail("there is no route to %s, and none that holds it: packets there are "
-			   "dropped as no_route",
-			   prefix);
+			   "dropped as no_route%s",
+			   prefix, known);
 }
 
-static void print(const struct show *s, const json_t *now, const json_t *before, double seconds)
+// --- printing
+
+static size_t json_flags(const struct show *s)
 {
-	if (s->json) {
-		json_dumpf(now, stdout, s->wait > 0 ? JSON_COMPACT : JSON_INDENT(2));
-		putchar('\n');
-	} else if (!is_absent(s, now)) {
-		if (before)
-			fputs(isatty(STDOUT_FILENO) ? "\033[H\033[J" : "\n", stdout);
-		xy_view_print(s->view, now, before, seconds, stdout, xy_cli_colour(STDOUT_FILENO));
+	size_t ascii = xy_cli_terminal(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0;
+	return ascii | (s->wait > 0 ? JSON_COMPACT : JSON_INDENT(2));
+}
+
+static struct xy_out out_of(const struct show *s, FILE *to)
+{
+	return (struct xy_out){.to = to,
+			       .colour = xy_cli_colour(STDOUT_FILENO),
+			       .limit = s->verbose ? 0 : XY_OUT_COLUMNS};
+}
+
+static struct xy_view view_of(const struct show *s, const struct xy_out *out)
+{
+	return (struct xy_view){.reply = s->view, .out = out, .verbose = s->verbose, .all = s->all};
+}
+
+static long long count_of(const struct show *s, const struct xy_view *v, const json_t *now)
+{
+	const json_t *count = is_filtered(s) ? json_object_get(now, "count") : NULL;
+	return json_is_integer(count) ? json_integer_value(count)
+				      : (long long)xy_view_count(v, now);
+}
+
+static void print(const struct show *s, const json_t *now, const json_t *before, double seconds,
+		  FILE *to)
+{
+	struct xy_out out = out_of(s, to);
+	struct xy_view v = view_of(s, &out);
+	v.before = before;
+	v.seconds = seconds;
+	if (s->count && s->json)
+		fprintf(to, "{\"count\": %lld}\n", count_of(s, &v, now));
+	else if (s->count)
+		fprintf(to, "%lld\n", count_of(s, &v, now));
+	else if (s->json) {
+		json_dumpf(now, to, json_flags(s));
+		fputc('\n', to);
+	} else if (is_absent(s, now)) {
+		xy_view_rows(&v, XY_KEY(route_reply, unused), now);
+	} else {
+		xy_view_print(&v, now);
 	}
-	fflush(stdout);
+}
+
+static void sort(const struct show *s, json_t *now)
+{
+	const struct xy_field *list = xy_view_list(s->view);
+	xy_view_sort(s->view, now);
+	if (s->sort_by && list)
+		xy_sort_rows(json_object_get(now, list->key), &s->sort);
 }
 
 int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *err)
@@ -159,25 +312,166 @@ static int ask(const struct show *s, json_t **out, struct xy_err *err)
 	int ret = xy_cli_connect(s->instance, &c, err);
 	if (ret)
 		return ret;
-	ret = xy_client_ask_all(c, s->view->command, s->dot ? "dot" : s->about, out, err);
+	ret = xy_client_ask_all(c, s->view->command, s->params, out, err);
 	xy_client_close(c);
 	if (!ret)
-		xy_view_sort(s->view, *out);
+		sort(s, *out);
 	return ret;
 }
 
-static double clock_now(void)
+// --- long lists: part by part, so that a million rows are never in memory
+
+struct parts {
+	const struct show *s;
+	struct xy_out out;
+	struct xy_table_last last;
+	const struct xy_field *list;
+	json_t *held; // a reply with the rows that are not printed yet
+	bool begun;
+};
+
+enum { ENOUGH = 1 }; // nobody reads any more
+
+static void json_part(struct parts *p, bool end)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	json_t *rows = json_object_get(p->held, p->list->key), *row, *other;
+	const char *key;
+	size_t i;
+	if (end && !p->begun) {
+		print(p->s, p->held, NULL, 0, stdout);
+		return;
+	}
+	if (!p->begun)
+		printf("{\n\"%s\": [\n", p->list->key);
+	json_array_foreach(rows, i, row)
+	{
+		fputs(i || p->begun ? ",\n" : "", stdout);
+		json_dumpf(row, stdout, json_flags(p->s));
+	}
+	p->begun = true;
+	if (!end)
+		return;
+	putchar(']');
+	json_object_foreach(p->held, key, other)
+	{
+		if (strcmp(key, p->list->key) == 0)
+			continue;
+		printf(",\n\"%s\": ", key);
+		json_dumpf(other, stdout, json_flags(p->s) | JSON_ENCODE_ANY);
+	}
+	puts("\n}");
 }
+
+static void print_part(struct parts *p, bool end)
+{
+	json_t *rows = json_object_get(p->held, p->list->key);
+	struct xy_view v = view_of(p->s, &p->out);
+	v.last = &p->last;
+	if (p->s->json)
+		json_part(p, end);
+	else if (json_array_size(rows) || !p->begun)
+		xy_view_print(&v, p->held);
+	p->begun = true;
+	json_array_clear(rows);
+}
+
+static int take_part(void *arg, json_t *page, size_t bytes, struct xy_err *err)
+{
+	struct parts *p = arg;
+	json_t *rows = json_object_get(page, p->list->key);
+	bool end = !json_is_string(json_object_get(page, "next"));
+	if (p->held) { // with the rest of the newest page
+		json_array_extend(json_object_get(p->held, p->list->key), rows);
+		json_object_set(page, p->list->key, json_object_get(p->held, p->list->key));
+		json_decref(p->held);
+	}
+	p->held = page;
+	if (end || json_array_size(json_object_get(p->held, p->list->key)) >= PART_ROWS)
+		print_part(p, end);
+	return xy_cli_pager_gone() ? ENOUGH : 0;
+}
+
+static int show_parts(const struct show *s)
+{
+	struct parts p = {.s = s, .out = out_of(s, stdout), .list = xy_view_list(s->view)};
+	struct xy_client *c;
+	struct xy_err err;
+	int ret = xy_cli_connect(s->instance, &c, &err);
+	if (!ret) {
+		xy_cli_pager_begin();
+		ret = xy_client_ask_each(c, s->view->command, s->params, take_part, &p, &err);
+		xy_client_close(c);
+	}
+	json_decref(p.held);
+	int code = xy_cli_pager_end(CLI_OK);
+	return ret < 0 ? xy_cli_fail("%s", err.text) : code;
+}
+
+static bool comes_in_parts(const struct show *s)
+{
+	bool paged = is(s, "peers") || is(s, "routes") || is(s, "sessions");
+	return paged && !s->sort_by && !s->count && s->wait <= 0;
+}
+
+// --- again and again
 
 static void pause_for(double seconds)
 {
 	struct timespec t = {.tv_sec = (time_t)seconds};
 	t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
 	nanosleep(&t, NULL);
+}
+
+// JSON is a line each, for programs; errors are said where they come.
+static void picture(struct xy_screen *screen, const struct show *s, const json_t *now,
+		    const json_t *before, double seconds, const struct xy_err *err)
+{
+	char clock[XY_SCREEN_CLOCK_LEN];
+	if (s->json && now) {
+		print(s, now, before, seconds, stdout);
+		fflush(stdout);
+		return;
+	}
+	if (s->json) {
+		xy_cli_fail("%s", err->text);
+		return;
+	}
+	xy_screen_begin(screen);
+	fprintf(screen->to, "%s  %s of %s, every %g s\n\n", xy_screen_clock(clock), s->what,
+		s->instance, s->wait);
+	if (now)
+		print(s, now, before, seconds, screen->to);
+	else
+		fprintf(screen->to, "%s\nIt is asked again.\n", err->text);
+	xy_screen_show(screen);
+}
+
+// What answered once may be restarted, and is waited for.
+static int watch(const struct show *s)
+{
+	struct xy_screen screen = {0};
+	struct xy_err err = {""};
+	json_t *now = NULL, *before = NULL;
+	double then = 0, at;
+	bool answered = false;
+	int ret = CLI_OK;
+	for (;; pause_for(s->wait), then = at) {
+		at = xy_screen_now();
+		if (ask(s, &now, &err))
+			now = NULL;
+		if (!now && !answered) {
+			ret = xy_cli_fail("%s", err.text);
+			break;
+		}
+		answered = true;
+		picture(&screen, s, now, before, at - then, &err);
+		json_decref(before);
+		before = now;
+		if (ferror(stdout))
+			break;
+	}
+	json_decref(before);
+	return ret;
 }
 
 static int print_dot(const json_t *reply)
@@ -191,36 +485,38 @@ static int print_dot(const json_t *reply)
 	return CLI_OK;
 }
 
+static int once(const struct show *s)
+{
+	struct xy_err err = {""};
+	json_t *now;
+	if (ask(s, &now, &err))
+		return xy_cli_fail("%s", err.text);
+	int ret = CLI_OK;
+	if (s->dot) {
+		ret = print_dot(now);
+	} else {
+		xy_cli_pager_begin();
+		print(s, now, NULL, 0, stdout);
+		ret = xy_cli_pager_end(CLI_OK);
+		ret = is_absent(s, now) && !s->count ? say_absent(now) : ret;
+	}
+	json_decref(now);
+	return ret;
+}
+
 int xy_cli_show(int argc, char **argv)
 {
 	struct show s = {.instance = "xylem"};
-	struct xy_err err = {""};
-	json_t *now = NULL, *before = NULL;
-	double then = 0;
 	int ret = parse(&s, argc, argv);
-	if (!ret && !s.view)
-		return s.about ? xy_cli_path(s.instance, s.about, s.json)
-			       : xy_cli_tree(s.instance, s.json);
-	while (!ret) {
-		double at = clock_now();
-		if (ask(&s, &now, &err)) {
-			ret = xy_cli_fail("%s", err.text);
-			break;
-		}
-		if (s.dot)
-			ret = print_dot(now);
-		else
-			print(&s, now, before, at - then);
-		int absent = is_absent(&s, now) ? say_absent(now) : 0;
-		json_decref(before);
-		before = now;
-		then = at;
-		if (s.wait <= 0 || ferror(stdout)) {
-			ret = ret ? ret : absent;
-			break;
-		}
-		pause_for(s.wait);
-	}
-	json_decref(before);
+	if (ret)
+		return ret;
+	if (!s.view)
+		ret = s.about ? xy_cli_path(s.instance, s.about, s.json, s.verbose)
+			      : xy_cli_tree(s.instance, s.json, s.verbose);
+	else if (s.wait > 0)
+		ret = watch(&s);
+	else
+		ret = comes_in_parts(&s) ? show_parts(&s) : once(&s);
+	free(s.params);
 	return ret;
 }

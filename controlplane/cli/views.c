@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A reply as tables, by the list of fields: what has a column, in that order. What it is itself is
-// a row for each field, a list of things a table, with a row for each.
+// a row for each field, a list of things a table, with a row for each. One rule, on a terminal and
+// on a pipe: 80 columns, without wide columns (-v has them, and no limit), without columns and rows
+// that say nothing (--all has them).
 #include "base/bytes.h"
-#include "base/ip.h"
 #include "cli/cli.h"
 
 #include <stdlib.h>
@@ -33,9 +34,38 @@ const char *xy_view_names(char *buf, size_t size)
 	return buf;
 }
 
-// --- tables
+static bool is_table(const struct xy_field *f)
+{
+	return f->form == XY_FORM_LIST;
+}
 
-static void print_list(struct xy_table *t, const char *title, const json_t *list)
+const struct xy_field *xy_view_list(const struct xy_reply *r)
+{
+	const struct xy_field *f = xy_object_column(r->object(), 1);
+	return f && is_table(f) ? f : NULL;
+}
+
+bool xy_view_shows(const struct xy_view *v, const struct xy_field *f)
+{
+	return !f->wide || v->verbose;
+}
+
+// It is not there, and that says no more than its title would; or it was never counted. Gauges and
+// times say something when they are 0, or infinite, or never.
+static bool says_nothing(const struct xy_field *f, const json_t *v)
+{
+	bool absent = !v || json_is_null(v) || (json_is_array(v) && !json_array_size(v));
+	bool zero = json_is_number(v) && !(json_number_value(v) > 0 || json_number_value(v) < 0);
+	if (f->form == XY_FORM_AGO)
+		return false;
+	if (f->kind == XY_KIND_COUNTER || f->form == XY_FORM_ZERO)
+		return absent || zero;
+	return absent && f->kind != XY_KIND_GAUGE;
+}
+
+// --- one thing: a row for each field
+
+static void print_texts(struct xy_table *t, const char *title, const json_t *list)
 {
 	size_t n = json_array_size(list);
 	for (size_t i = 0; i < n; i++) {
@@ -45,31 +75,40 @@ static void print_list(struct xy_table *t, const char *title, const json_t *list
 	}
 }
 
-static bool is_table(const struct xy_field *f)
+static bool has_changed(const struct xy_field *f, const json_t *a, const json_t *b);
+
+static void print_field(const struct xy_view *v, struct xy_table *t, const struct xy_field *f,
+			const json_t *value)
 {
-	return f->form == XY_FORM_LIST;
+	char title[XY_TITLE_LEN];
+	xy_field_title(f, title, sizeof(title));
+	if (f->form == XY_FORM_TEXTS) {
+		print_texts(t, title, value);
+		return;
+	}
+	struct xy_then then = {v->before ? json_object_get(v->before, f->key) : NULL, v->seconds};
+	char *text = xy_field_text(f, value, &then, v->verbose);
+	xy_table_cell(t, title, XY_DIM);
+	xy_table_cell(t, text, XY_PLAIN);
+	if (v->before && has_changed(f, value, then.value))
+		xy_table_mark(t);
+	free(text);
 }
 
-void xy_view_fields(const struct xy_object *o, const json_t *now, FILE *to, bool colour)
+void xy_view_fields(const struct xy_view *v, const struct xy_object *o, const json_t *now)
 {
-	char text[512], title[XY_TITLE_LEN];
-	struct xy_table *t = xy_table_new(2);
+	struct xy_table *t = xy_table_new(2, v->out);
 	const struct xy_field *f;
 	for (unsigned c = 1; (f = xy_object_column(o, c)); c++) {
 		const json_t *value = json_object_get(now, f->key);
-		if (is_table(f))
-			continue;
-		xy_field_title(f, title, sizeof(title));
-		if (f->form == XY_FORM_TEXTS) {
-			print_list(t, title, value);
-			continue;
-		}
-		xy_field_text(text, sizeof(text), f, value, NULL, 0);
-		xy_table_cell(t, title, XY_DIM);
-		xy_table_cell(t, text, XY_PLAIN);
+		bool hide = !v->all && says_nothing(f, value);
+		if (!is_table(f) && xy_view_shows(v, f) && !hide)
+			print_field(v, t, f, value);
 	}
-	xy_table_print(t, to, colour);
+	xy_table_print(t, NULL);
 }
+
+// --- lists: a table
 
 static bool same_row(const struct xy_object *o, const json_t *a, const json_t *b)
 {
@@ -82,12 +121,12 @@ static bool same_row(const struct xy_object *o, const json_t *a, const json_t *b
 }
 
 // Lists keep their order, so a row is mostly found where it was, or a little further.
-static const json_t *find_before(const struct xy_object *o, const json_t *row, const json_t *before,
-				 size_t *hint)
+static const json_t *find_row(const struct xy_object *o, const json_t *row, const json_t *in,
+			      size_t *hint)
 {
-	size_t n = json_array_size(before);
+	size_t n = json_array_size(in);
 	for (size_t i = 0; i < n; i++) {
-		const json_t *old = json_array_get(before, (*hint + i) % n);
+		const json_t *old = json_array_get(in, (*hint + i) % n);
 		if (same_row(o, row, old)) {
 			*hint = (*hint + i + 1) % n;
 			return old;
@@ -96,114 +135,168 @@ static const json_t *find_before(const struct xy_object *o, const json_t *row, c
 	return NULL;
 }
 
-static void print_row(const struct xy_object *o, struct xy_table *t, const json_t *row,
-		      const json_t *before, double seconds)
+// Counters are rates then, and times go on by themselves.
+static bool has_changed(const struct xy_field *f, const json_t *a, const json_t *b)
 {
-	const struct xy_field *f;
-	for (unsigned c = 1; (f = xy_object_column(o, c)); c++)
-		xy_table_field(t, f, json_object_get(row, f->key),
-			       before ? json_object_get(before, f->key) : NULL, seconds);
+	bool moves =
+		f->kind == XY_KIND_COUNTER || f->form == XY_FORM_SPAN || f->form == XY_FORM_AGO ||
+		f->form == XY_FORM_SHARE || f->form == XY_FORM_MICRO || f->form == XY_FORM_RTT ||
+		f->form == XY_FORM_DECIMAL || f->form == XY_FORM_BYTES || f->form == XY_FORM_MILLI;
+	return !moves && b && !(a && json_equal(a, b));
 }
 
-struct xy_table *xy_view_columns(const struct xy_object *o)
+static void print_row(const struct xy_view *v, const struct xy_object *o, struct xy_table *t,
+		      const json_t *row, const json_t *before)
 {
+	const struct xy_field *f;
+	bool is_new = v->before && !before && o->ids, first = true;
+	for (unsigned c = 1; (f = xy_object_column(o, c)); c++) {
+		if (!xy_view_shows(v, f))
+			continue;
+		struct xy_then then = {before ? json_object_get(before, f->key) : NULL, v->seconds};
+		const json_t *value = json_object_get(row, f->key);
+		xy_table_field(t, f, value, &then, v->verbose);
+		if ((is_new && first) || (before && has_changed(f, value, then.value)))
+			xy_table_mark(t);
+		first = false;
+	}
+}
+
+struct xy_table *xy_view_columns(const struct xy_view *v, const struct xy_object *o)
+{
+	const struct xy_field *f;
 	unsigned count = 0;
-	while (xy_object_column(o, count + 1))
-		count++;
-	struct xy_table *t = xy_table_new(count);
-	for (unsigned c = 1; c <= count; c++)
-		xy_table_column_of(t, xy_object_column(o, c));
+	for (unsigned c = 1; (f = xy_object_column(o, c)); c++)
+		count += xy_view_shows(v, f);
+	struct xy_table *t = xy_table_new(count, v->out);
+	for (unsigned c = 1; (f = xy_object_column(o, c)); c++)
+		if (xy_view_shows(v, f))
+			xy_table_column_of(t, f);
 	return t;
 }
 
-// A drop node that was never called says nothing here; `show drops` and --json have them all.
-static bool is_idle_drop(const json_t *row)
+// What was never counted: a drop that never was, a node of the graph that never worked.
+static bool is_idle(const struct xy_object *o, const json_t *row)
 {
-	const char *name = json_string_value(json_object_get(row, XY_KEY(graph_node, node)));
-	return name && strncmp(name, "drop_", 5) == 0 &&
-	       json_integer_value(json_object_get(row, XY_KEY(graph_node, calls))) == 0;
+	const char *key = o == xy_object_drop()		? XY_KEY(drop, packets)
+			  : o == xy_object_graph_node() ? XY_KEY(graph_node, calls)
+							: NULL;
+	return key && json_integer_value(json_object_get(row, key)) == 0;
 }
 
-static void print_rows(const struct xy_field *list, const json_t *now, const json_t *before,
-		       double seconds, FILE *to, bool colour)
+static bool is_shown(const struct xy_view *v, const struct xy_object *o, const json_t *row)
+{
+	return v->all || !is_idle(o, row);
+}
+
+static bool is_empty(const struct xy_view *v, const struct xy_object *o, const struct xy_field *f,
+		     const json_t *rows)
+{
+	size_t shown = 0;
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		if (!is_shown(v, o, row))
+			continue;
+		if (!says_nothing(f, json_object_get(row, f->key)))
+			return false;
+		shown++;
+	}
+	return shown != 0;
+}
+
+static void hide_columns(const struct xy_view *v, const struct xy_object *o, const json_t *rows,
+			 struct xy_table *t)
+{
+	const struct xy_field *f;
+	for (unsigned c = 1, at = 0; (f = xy_object_column(o, c)); c++) {
+		if (!xy_view_shows(v, f))
+			continue;
+		if (!v->all && c > o->ids && is_empty(v, o, f, rows))
+			xy_table_hide(t, at);
+		at++;
+	}
+}
+
+// Rows that were in the picture before, by what names them.
+static void print_gone(const struct xy_view *v, const struct xy_object *o, const json_t *rows,
+		       const json_t *old)
+{
+	size_t hint = 0;
+	if (!old || !o->ids)
+		return;
+	struct xy_table *t = xy_table_new(2, v->out);
+	for (size_t i = 0; i < json_array_size(old); i++) {
+		const json_t *row = json_array_get(old, i);
+		if (find_row(o, row, rows, &hint))
+			continue;
+		char *text = xy_field_text(xy_object_column(o, 1),
+					   json_object_get(row, xy_object_column(o, 1)->key), NULL,
+					   v->verbose);
+		xy_table_cell(t, "gone", XY_DIM);
+		xy_table_cell(t, text, XY_RED);
+		free(text);
+	}
+	xy_table_print(t, NULL);
+}
+
+static void print_rows(const struct xy_view *v, const struct xy_field *list, const json_t *now,
+		       struct xy_table_last *last)
 {
 	const struct xy_object *o = list->of();
 	const json_t *rows = json_object_get(now, list->key);
-	const json_t *old = before ? json_object_get(before, list->key) : NULL;
-	struct xy_table *t = xy_view_columns(o);
-	size_t hint = 0;
+	const json_t *old = v->before ? json_object_get(v->before, list->key) : NULL;
+	struct xy_table *t = xy_view_columns(v, o);
+	size_t hint = 0, shown = 0;
+	hide_columns(v, o, rows, t);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
-		if (is_idle_drop(row))
+		if (!is_shown(v, o, row))
 			continue;
-		print_row(o, t, row, old ? find_before(o, row, old, &hint) : NULL, seconds);
+		print_row(v, o, t, row, old ? find_row(o, row, old, &hint) : NULL);
+		shown++;
 	}
-	xy_table_print(t, to, colour);
+	if (!shown && json_array_size(rows)) {
+		fprintf(v->out->to, "all %zu are 0; --all shows them\n", json_array_size(rows));
+		xy_table_free(t);
+	} else {
+		xy_table_print(t, last);
+	}
+	print_gone(v, o, rows, old);
+}
+
+void xy_view_rows(const struct xy_view *v, const char *list, const json_t *now)
+{
+	const struct xy_field *f;
+	for (unsigned c = 1; (f = xy_object_column(v->reply->object(), c)); c++)
+		if (is_table(f) && strcmp(f->key, list) == 0 &&
+		    json_array_size(json_object_get(now, f->key)))
+			print_rows(v, f, now, NULL);
+}
+
+size_t xy_view_count(const struct xy_view *v, const json_t *now)
+{
+	const struct xy_field *list = xy_view_list(v->reply);
+	const json_t *rows = list ? json_object_get(now, list->key) : NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		n += is_shown(v, list->of(), json_array_get(rows, i));
+	return n;
 }
 
 // Its own fields, or its first list; then what other lists hold.
-void xy_view_print(const struct xy_reply *r, const json_t *now, const json_t *before,
-		   double seconds, FILE *to, bool colour)
+void xy_view_print(const struct xy_view *v, const json_t *now)
 {
-	const struct xy_object *o = r->object();
-	const struct xy_field *f = xy_object_column(o, 1);
-	unsigned c = 1;
-	if (f && is_table(f)) {
-		print_rows(f, now, before, seconds, to, colour);
-		c++;
-	} else {
-		xy_view_fields(o, now, to, colour);
-	}
+	const struct xy_object *o = v->reply->object();
+	const struct xy_field *f = xy_view_list(v->reply);
+	unsigned c = f ? 2 : 1;
+	if (f)
+		print_rows(v, f, now, v->last);
+	else
+		xy_view_fields(v, o, now);
 	for (; (f = xy_object_column(o, c)); c++) {
 		if (!is_table(f) || !json_array_size(json_object_get(now, f->key)))
 			continue;
-		fputc('\n', to);
-		print_rows(f, now, before, seconds, to, colour);
+		fputc('\n', v->out->to);
+		print_rows(v, f, now, NULL);
 	}
-}
-
-// --- gateways: by prefix, what is used first, then the nearer one
-
-struct place {
-	struct xy_prefix prefix;
-	bool used;
-	json_int_t metric; // no way there: behind all others
-	json_t *row;
-};
-
-static struct place place_of(json_t *row)
-{
-	const char *text = json_string_value(json_object_get(row, XY_KEY(gateway, prefix)));
-	const json_t *metric = json_object_get(row, XY_KEY(gateway, metric));
-	struct place p = {.used = json_is_true(json_object_get(row, XY_KEY(gateway, used))),
-			  .metric =
-				  json_is_integer(metric) ? json_integer_value(metric) : UINT16_MAX,
-			  .row = json_incref(row)};
-	if (text)
-		xy_prefix_parse(text, &p.prefix);
-	return p;
-}
-
-static int compare(const void *x, const void *y)
-{
-	const struct place *a = x, *b = y;
-	int by = memcmp(&a->prefix, &b->prefix, sizeof(a->prefix)); // the address, then the length
-	if (!by)
-		by = b->used - a->used;
-	return by ? by : (a->metric > b->metric) - (a->metric < b->metric);
-}
-
-void xy_view_sort(const struct xy_reply *r, json_t *now)
-{
-	json_t *list = json_object_get(now, XY_KEY(gateways, gateways));
-	size_t n = json_array_size(list);
-	if (r->object() != xy_object_gateways() || !n)
-		return;
-	struct place *p = xy_cli_must(calloc(n, sizeof(*p)));
-	for (size_t i = 0; i < n; i++)
-		p[i] = place_of(json_array_get(list, i));
-	qsort(p, n, sizeof(*p), compare);
-	for (size_t i = 0; i < n; i++)
-		json_array_set_new(list, i, p[i].row);
-	free(p);
 }

@@ -114,11 +114,18 @@ static const char *token_of(const char *usage, size_t *len)
 	return usage;
 }
 
-static bool takes_value(const char *usage, const char *option)
+// What stands behind an option: "NAME]"; NULL: it takes nothing.
+static const char *value_of(const char *usage, const char *option)
 {
 	char whole[40];
 	snprintf(whole, sizeof(whole), "[%s ", option);
-	return strstr(usage, whole);
+	const char *at = strstr(usage, whole);
+	return at ? at + strlen(whole) : NULL;
+}
+
+static bool takes_value(const char *usage, const char *option)
+{
+	return value_of(usage, option);
 }
 
 static void offer_options(const char *usage, const char *begun)
@@ -148,8 +155,12 @@ static void offer_next(const char *usage, int argc, char **argv, const char *beg
 	unsigned nth = 1; // the command itself
 	for (int i = 0; i < argc; i++) {
 		bool value = argv[i][0] == '-' && takes_value(usage, argv[i]);
-		if (value && i + 1 == argc)
-			return; // it is being written
+		if (value && i + 1 == argc) { // it is being written; -n names no peer
+			const char *token = value_of(usage, argv[i]);
+			if (strcmp(argv[i], "-n") != 0)
+				offer_token(token, strcspn(token, " "), instance, begun);
+			return;
+		}
 		if (value && strcmp(argv[i], "-n") == 0)
 			instance = argv[i + 1];
 		nth += argv[i][0] != '-';

@@ -327,7 +327,7 @@ int xy_client_ask(struct xy_client *c, const char *command, const char *params, 
 	return ret ? ret : receive_in_time(c, until, xy_client_take, out, err);
 }
 
-// Appends the lists of a page to those of the whole, takes over its `next`.
+// Appends the lists of a page to those of the whole, adds its count, takes over its `next`.
 static void join(json_t *whole, json_t *page)
 {
 	const char *key;
@@ -337,51 +337,73 @@ static void join(json_t *whole, json_t *page)
 		json_t *list = json_object_get(whole, key);
 		if (json_is_array(list) && json_is_array(value))
 			json_array_extend(list, value);
+		else if (strcmp(key, "count") == 0 && json_is_integer(list))
+			json_integer_set(list,
+					 json_integer_value(list) + json_integer_value(value));
 	}
 	json_t *next = json_object_get(page, "next");
 	json_object_set(whole, "next", next ? next : json_null());
 	json_decref(page);
 }
 
-// The page behind those that `whole` holds. all: bytes of them.
-static int ask_next(struct xy_client *c, const char *command, const char *next, json_t *whole,
-		    size_t *all, struct xy_err *err)
+int xy_client_ask_each(struct xy_client *c, const char *command, const char *params,
+		       xy_client_each *each, void *arg, struct xy_err *err)
 {
-	json_t *page;
-	int ret = xy_client_ask(c, command, next, &page, err);
-	if (ret)
-		return ret;
-	const char *after = json_string_value(json_object_get(page, "next"));
-	bool stands = after && strcmp(after, next) == 0;
-	*all += c->got;
-	if (stands || *all > c->most) {
+	char *from = NULL;
+	int ret = 0;
+	do {
+		json_t *page;
+		ret = xy_client_ask(c, command, from ? from : params, &page, err);
+		if (ret)
+			break;
+		const char *after = json_string_value(json_object_get(page, "next"));
+		if (after && from && strcmp(after, from) == 0) {
+			json_decref(page);
+			ret = out_of_step(c, EPROTO,
+					  "the daemon's pages do not end: one leads to itself",
+					  err);
+			break;
+		}
+		free(from); // what it stands in is the page's
+		from = after ? strdup(after) : NULL;
+		bool lost = after && !from;
+		ret = each(arg, page, c->got, err);
+		ret = ret || !lost ? ret : no_memory(err);
+	} while (!ret && from);
+	free(from);
+	return ret;
+}
+
+struct whole {
+	json_t *is;
+	size_t bytes;
+	struct xy_client *c;
+};
+
+static int take_page(void *arg, json_t *page, size_t bytes, struct xy_err *err)
+{
+	struct whole *w = arg;
+	w->bytes += bytes;
+	if (w->is && w->bytes > w->c->most) {
 		json_decref(page);
-		return stands ? out_of_step(c, EPROTO,
-					    "the daemon's pages do not end: one leads to itself",
-					    err)
-			      : out_of_step(c, EFBIG,
-					    "the daemon's answer is larger than this program takes",
-					    err);
+		return out_of_step(w->c, EFBIG,
+				   "the daemon's answer is larger than this program takes", err);
 	}
-	join(whole, page);
+	if (w->is)
+		join(w->is, page);
+	else
+		w->is = page;
 	return 0;
 }
 
 int xy_client_ask_all(struct xy_client *c, const char *command, const char *params, json_t **out,
 		      struct xy_err *err)
 {
-	const char *next;
-	json_t *whole;
-	int ret = xy_client_ask(c, command, params, &whole, err);
-	size_t all = c->got;
-	while (!ret && (next = json_string_value(json_object_get(whole, "next")))) {
-		char *from = strdup(next); // what it stands in is replaced
-		ret = from ? ask_next(c, command, from, whole, &all, err) : no_memory(err);
-		free(from);
-		if (ret)
-			json_decref(whole);
-	}
-	if (!ret)
-		*out = whole;
+	struct whole w = {.c = c};
+	int ret = xy_client_ask_each(c, command, params, take_page, &w, err);
+	if (ret)
+		json_decref(w.is);
+	else
+		*out = w.is;
 	return ret;
 }

@@ -36,6 +36,12 @@ int xy_client_ask(struct xy_client *c, const char *command, const char *params, 
 int xy_client_ask_all(struct xy_client *c, const char *command, const char *params, json_t **out,
 		      struct xy_err *err);
 
+// The same page by page: each takes the page, of so many bytes as text, and is the last that was
+// called where it returns another value than 0, which is what comes.
+typedef int xy_client_each(void *arg, json_t *page, size_t bytes, struct xy_err *err);
+int xy_client_ask_each(struct xy_client *c, const char *command, const char *params,
+		       xy_client_each *each, void *arg, struct xy_err *err);
+
 // In two steps, for those who have a loop and a deadline of their own: send, then take, which gives
 // -EAGAIN while nothing has come; the descriptor is readable when something has.
 int xy_client_fd(const struct xy_client *c);

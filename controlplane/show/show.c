@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "ports.h"
+#include "show/filter.h"
 #include "show/show.h"
 
 #include <stdio.h>
@@ -88,26 +89,28 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 	});
 }
 
-// By name, where a page ended; NULL: there are no more.
-static const char *next_link(const struct xy_daemon *d, unsigned at, unsigned first)
-{
-	struct xy_link_info k;
-	if (at == first || at >= xy_links_count(d->links))
-		return NULL;
-	xy_links_info(d->links, at - 1, xy_now(), &k);
-	return k.name;
-}
+enum { LOOKED_AT = 256 }; // links, where most do not fit
 
 static json_t *show_peers(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	unsigned first = xy_links_after(d->links, q->params), at;
+	struct xy_filter f;
+	json_t *error = xy_filter_begin(&f, d, q);
+	if (error)
+		return error;
+	unsigned count = xy_links_count(d->links),
+		 at = xy_links_after(d->links, xy_filter_after(&f));
 	xy_nsec now = xy_now();
 	json_t *list = json_array();
-	for (at = first; at < xy_links_count(d->links) && at - first < XY_SHOW_PAGE; at++)
-		json_array_append_new(list, peer_json(d, at, now));
-	return xy_tell_peers(
-		&(struct xy_fields_peers){.peers = list, .next = next_link(d, at, first)});
+	for (unsigned n = 0; at < count && n < LOOKED_AT && !xy_filter_is_full(&f); n++, at++)
+		if (xy_filter_link(&f, d, xy_links_slot_at(d->links, at)))
+			XY_FILTER_PUT(&f, list, peer_json(d, at, now));
+	const char *last =
+		at < count ? xy_links_name(d->links, xy_links_slot_at(d->links, at - 1)) : NULL;
+	json_t *o = xy_tell_peers(&(struct xy_fields_peers){
+		.peers = list, .count = xy_filter_count(&f), .next = xy_filter_next(&f, last)});
+	xy_filter_end(&f);
+	return o;
 }
 
 // --- /xylem/workers, /xylem/graph, /xylem/drops, /xylem/ports
@@ -131,6 +134,7 @@ static json_t *worker_json(const struct xy_daemon *d, unsigned worker)
 		XY_DP_ACCOUNTS(X)
 #undef X
 			.balance = xy_dp_accounts_balance(&s),
+		.busy_cycles = (int64_t)s.busy_cycles,
 		.sleeps = (int64_t)s.sleeps,
 	});
 }

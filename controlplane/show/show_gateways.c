@@ -7,6 +7,7 @@
 #include "naming.h"
 
 #include "base/bytes.h"
+#include "show/filter.h"
 #include "show/show.h"
 
 #include <stdio.h>
@@ -101,42 +102,59 @@ static json_t *gateway_json(const struct xy_daemon *d, const struct xy_babel_map
 	});
 }
 
-struct page {
-	uint32_t at;
-	const char *in; // "": all
-	struct xy_prefix prefix;
-};
-
-// False: it is neither a prefix nor a cursor.
-static bool begin(struct page *p, const char *params)
+// False: it is neither a prefix nor a cursor, "NUMBER@PREFIX". As a filter has it, the prefix is
+// its own, and the cursor a number.
+static bool begin(struct xy_filter *f, uint32_t *at)
 {
-	char *end;
-	*p = (struct page){.in = params ? params : ""};
-	if (params && strchr(params, '@')) {
-		p->at = (uint32_t)strtoul(params, &end, 10);
-		p->in = end + 1;
-		if (end == params || *end != '@')
+	char *end = NULL;
+	const char *after = f->after;
+	*at = 0;
+	if (f->asked || strchr(after, '@')) {
+		*at = (uint32_t)strtoul(after, &end, 10);
+		if ((end == after && *after) || (*end && *end != '@'))
 			return false;
+		after = *end ? end + 1 : "";
 	}
-	return !*p->in || xy_prefix_parse(p->in, &p->prefix) == 0;
+	if (f->asked || !*after)
+		return true;
+	f->by_within = true;
+	return xy_prefix_parse(after, &f->within) == 0;
+}
+
+static json_t *page(const struct xy_daemon *d, struct xy_filter *f, uint32_t at)
+{
+	char next[16 + XY_PREFIX_STRLEN], text[XY_PREFIX_STRLEN] = "";
+	struct xy_babel_mapping m;
+	unsigned left = PLACES;
+	xy_nsec now = xy_now();
+	const struct xy_prefix *in = f->by_within ? &f->within : NULL;
+	json_t *list = json_array();
+	while (!xy_filter_is_full(f) &&
+	       xy_routing_mapping_next(d->routing, &at, &left, in, now, &m))
+		if (!f->by_peer || m.entry.link == f->slot)
+			XY_FILTER_PUT(f, list, gateway_json(d, &m));
+	if (in && !f->asked)
+		xy_prefix_str(in, text);
+	snprintf(next, sizeof(next), "%u%s%s", at, f->asked ? "" : "@", text);
+	return xy_tell_gateways(
+		&(struct xy_fields_gateways){.gateways = list,
+					     .count = xy_filter_count(f),
+					     .next = xy_filter_next(f, at ? next : NULL)});
 }
 
 json_t *xy_show_gateways(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	char next[16 + XY_PREFIX_STRLEN], text[XY_PREFIX_STRLEN];
-	struct xy_babel_mapping m;
-	struct page p;
-	unsigned left = PLACES;
-	xy_nsec now = xy_now();
-	if (!begin(&p, q->params))
-		return xy_server_error("'%s' is neither a prefix without host bits nor an address",
-				       q->params);
-	json_t *list = json_array();
-	while (json_array_size(list) < XY_SHOW_PAGE &&
-	       xy_routing_mapping_next(d->routing, &p.at, &left, *p.in ? &p.prefix : NULL, now, &m))
-		json_array_append_new(list, gateway_json(d, &m));
-	snprintf(next, sizeof(next), "%u@%s", p.at, *p.in ? xy_prefix_str(&p.prefix, text) : "");
-	return xy_tell_gateways(
-		&(struct xy_fields_gateways){.gateways = list, .next = p.at ? next : NULL});
+	struct xy_filter f;
+	uint32_t at;
+	json_t *error = xy_filter_begin(&f, d, q);
+	if (error)
+		return error;
+	json_t *o = begin(&f, &at)
+			    ? page(d, &f, at)
+			    : xy_server_error("'%s' is neither a prefix without host bits nor an "
+					      "address",
+					      q->params);
+	xy_filter_end(&f);
+	return o;
 }

@@ -5,12 +5,15 @@
 #include "naming.h"
 
 #include "base/bytes.h"
+#include "show/filter.h"
 #include "show/show.h"
 
 #include <string.h>
 
 enum { ENTRIES = 256 }; // of one prefix: a neighbour each
 enum { WITHHELD_SHOWN = 16 };
+enum { LINKS_LOOKED_AT = 256 };
+enum { LOOKED_AT = 1024 }; // routes in a page, of which most may not fit: about a millisecond
 
 static const char *const kind_text[] = {[XY_DP_ROUTE_PEER] = "peer",
 					[XY_DP_ROUTE_HOST] = "host",
@@ -72,6 +75,7 @@ static json_t *entry_json(const struct xy_daemon *d, const struct xy_babel_entry
 	return xy_tell_said(&(struct xy_fields_said){
 		.peer = e->own ? NULL : xy_links_name(d->links, e->link),
 		.state = entry_state(e),
+		.node = e->has_key ? xy_naming_known(d, &e->key) : NULL,
 		.selected = e->selected,
 		.feasible = e->feasible,
 		.used = e->used,
@@ -91,15 +95,43 @@ static const char *next_hop(const struct xy_daemon *d, const struct xy_dp_route 
 	return r->kind == XY_DP_ROUTE_PEER ? xy_links_name(d->links, r->peer) : NULL;
 }
 
+// Whose it is: who signed it, or who is beyond the link that it is the own net of. NULL: nobody.
+static const struct xy_key *owner_of(const struct xy_daemon *d, const struct xy_rib_route *r)
+{
+	if (r->origin && r->origin->has_key)
+		return &r->origin->key;
+	bool peers = r->source == XY_ROUTE_PEER && r->route.kind == XY_DP_ROUTE_PEER;
+	return peers ? xy_links_key(d->links, r->route.peer) : NULL;
+}
+
+struct owner {
+	const char *name;
+	struct xy_addr addr;
+	bool there;
+};
+
+static struct owner known_owner(const struct xy_daemon *d, const struct xy_rib_route *r)
+{
+	const struct xy_key *key = owner_of(d, r);
+	struct owner o = {.there = key != NULL};
+	if (!key)
+		return o;
+	o.name = xy_naming_known(d, key);
+	o.addr = xy_key_addr(key);
+	return o;
+}
+
 // Likewise.
-#define ROUTE_OF(d, r)                                                            \
+#define ROUTE_OF(d, r, o)                                                         \
 	.prefix = &(r)->prefix, .kind = kind_text[(r)->route.kind],               \
 	.peer = next_hop((d), &(r)->route), .peers = hops_json((d), &(r)->route), \
-	.source = xy_route_source_text[(r)->source]
+	.source = xy_route_source_text[(r)->source], .node = (o)->name,           \
+	.node_address = (o)->there ? &(o)->addr : NULL
 
 static json_t *route_json(const struct xy_daemon *d, const struct xy_rib_route *r)
 {
-	return xy_tell_route(&(struct xy_fields_route){ROUTE_OF(d, r)});
+	const struct owner o = known_owner(d, r);
+	return xy_tell_route(&(struct xy_fields_route){ROUTE_OF(d, r, &o)});
 }
 
 static void put_learned(json_t *o, const struct xy_daemon *d, const struct xy_rib_route *r)
@@ -113,27 +145,79 @@ static void put_learned(json_t *o, const struct xy_daemon *d, const struct xy_ri
 			xy_tell_learned_into(o, &(struct xy_fields_learned){ORIGIN_OF(&all[i])});
 }
 
+static json_t *learned_json(const struct xy_daemon *d, const struct xy_rib_route *r)
+{
+	json_t *o = route_json(d, r);
+	put_learned(o, d, r);
+	return o;
+}
+
+static bool goes_by(const struct xy_dp_route *r, uint32_t slot)
+{
+	if (r->kind != XY_DP_ROUTE_PEER)
+		return false;
+	for (unsigned i = 0; i < r->hop_count; i++)
+		if (r->hops[i] == slot)
+			return true;
+	return !r->hop_count && r->peer == slot;
+}
+
+// By its bits alone: IPv4 has its place among those of ::/0, of which it is not.
+static bool lies_in(const struct xy_filter *f, const struct xy_prefix *p)
+{
+	struct xy_prefix wide = *p;
+	if (!f->by_within)
+		return true;
+	wide.len = f->within.len;
+	xy_prefix_mask(&wide);
+	return p->len >= f->within.len && xy_addr_eq(&wide.addr, &f->within.addr);
+}
+
+// In force, of those that lie in the prefix, which are together. *cursor: where the page ended;
+// false: there are no more.
+static bool routes_page(const struct xy_daemon *d, struct xy_filter *f, json_t *list,
+			struct xy_prefix *cursor)
+{
+	bool begun = f->after[0];
+	const struct xy_rib_route *r = begun	      ? xy_rib_after(&d->rib, cursor)
+				       : f->by_within ? xy_rib_best(&d->rib, &f->within)
+						      : xy_rib_after(&d->rib, NULL);
+	if (!r && !begun && f->by_within)
+		r = xy_rib_after(&d->rib, &f->within);
+	for (unsigned n = 0; r && lies_in(f, &r->prefix); n++) {
+		if (xy_filter_is_full(f) || n == LOOKED_AT)
+			return true;
+		*cursor = r->prefix;
+		if (xy_filter_prefix(f, &r->prefix) && (!f->by_peer || goes_by(&r->route, f->slot)))
+			XY_FILTER_PUT(f, list, learned_json(d, r));
+		r = xy_rib_after(&d->rib, cursor);
+	}
+	return false;
+}
+
 static json_t *show_routes(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	const struct xy_rib *rib = &d->rib;
-	const struct xy_rib_route *r, *last = NULL;
-	struct xy_prefix cursor;
+	struct xy_prefix cursor = {0};
 	char text[XY_PREFIX_STRLEN];
-
-	if (q->params && xy_prefix_parse(q->params, &cursor))
-		return xy_server_error("'%s' is no prefix; give the `next` of the page before",
-				       q->params);
-	json_t *list = json_array();
-	for (r = xy_rib_after(rib, q->params ? &cursor : NULL);
-	     r && json_array_size(list) < XY_SHOW_PAGE; r = xy_rib_after(rib, &r->prefix)) {
-		json_t *o = route_json(d, r);
-		put_learned(o, d, r);
-		json_array_append_new(list, o);
-		last = r;
+	struct xy_filter f;
+	json_t *error = xy_filter_begin(&f, d, q);
+	if (error)
+		return error;
+	if (f.after[0] && xy_prefix_parse(f.after, &cursor)) {
+		error = xy_server_error("'%s' is no prefix; give the `next` of the page before",
+					f.after);
+		xy_filter_end(&f);
+		return error;
 	}
-	return xy_tell_routes(&(struct xy_fields_routes){
-		.routes = list, .next = r ? xy_prefix_str(&last->prefix, text) : NULL});
+	json_t *list = json_array();
+	bool more = routes_page(d, &f, list, &cursor);
+	json_t *o = xy_tell_routes(&(struct xy_fields_routes){
+		.routes = list,
+		.count = xy_filter_count(&f),
+		.next = xy_filter_next(&f, more ? xy_prefix_str(&cursor, text) : NULL)});
+	xy_filter_end(&f);
+	return o;
 }
 
 // --- /xylem/route
@@ -161,8 +245,9 @@ static const struct xy_rib_route *inside(const struct xy_rib *rib, const struct 
 
 static json_t *candidate_json(const struct xy_daemon *d, const struct xy_rib_route *r)
 {
+	const struct owner o = known_owner(d, r);
 	return xy_tell_candidate(&(struct xy_fields_candidate){
-		ROUTE_OF(d, r), .in_force = xy_rib_in_force(&d->rib, r)});
+		ROUTE_OF(d, r, &o), .in_force = xy_rib_in_force(&d->rib, r)});
 }
 
 static json_t *candidates_json(const struct xy_daemon *d, const struct xy_prefix *p)
@@ -216,16 +301,86 @@ static json_t *asked_prefix(const struct xy_daemon *d, const char *params, struc
 	return NULL;
 }
 
+// --- what is known and not followed, of prefixes that hold what was asked for
+
+static const char *unused_why(const struct xy_babel_entry *e)
+{
+	if (e->selected && e->followed && !e->no_room && e->metric != XY_BABEL_INFINITY)
+		return "not in force: the table of routes has no place for it now";
+	if (e->selected && !e->used && xy_prefix_is_default(&e->prefix))
+		return "not accepted: neither exit nor routing.accept names it";
+	if (e->selected && !e->used)
+		return "not accepted: routing.accept does not name it";
+	return entry_state(e);
+}
+
+static void put_said(json_t *list, const struct xy_daemon *d, const struct xy_prefix *p)
+{
+	struct xy_babel_entry all[ENTRIES];
+	unsigned n = xy_routing_lookup(d->routing, p, all, ENTRIES, xy_now());
+	for (unsigned i = 0; i < n && i < ENTRIES; i++) {
+		const struct xy_babel_entry *e = &all[i];
+		json_array_append_new(
+			list, xy_tell_unused(&(struct xy_fields_unused){
+				      .prefix = p,
+				      .peer = e->own ? NULL : xy_links_name(d->links, e->link),
+				      .source = xy_route_source_text[XY_ROUTE_LEARNED],
+				      .node = e->has_key ? xy_naming_known(d, &e->key) : NULL,
+				      .metric = metric_of(e->metric),
+				      .why_not = unused_why(e),
+			      }));
+	}
+}
+
+// What other sources want for it, which is not in force: no room, or nobody to seal it for.
+static void put_wanted(json_t *list, const struct xy_daemon *d, const struct xy_prefix *p)
+{
+	for (enum xy_route_source s = 0; s < XY_ROUTE_SOURCES; s++) {
+		const struct xy_rib_route *r =
+			s == XY_ROUTE_LEARNED ? NULL : xy_rib_get(&d->rib, p, s);
+		if (!r)
+			continue;
+		const struct owner o = known_owner(d, r);
+		json_array_append_new(
+			list,
+			xy_tell_unused(&(struct xy_fields_unused){
+				.prefix = p,
+				.peer = next_hop(d, &r->route),
+				.source = xy_route_source_text[s],
+				.node = o.name,
+				.metric = XY_FIELD_NULL,
+				.why_not = "not in force: no room for it (max_routes), or no key "
+					   "to seal it for",
+			}));
+	}
+}
+
+// longest: of what is in force for all of asked; -1: nothing is.
+static json_t *unused_json(const struct xy_daemon *d, const struct xy_prefix *asked, int longest)
+{
+	int shortest = xy_prefix_is_v4(asked) ? 96 : 0;
+	json_t *list = json_array();
+	struct xy_prefix p = *asked;
+	for (int len = asked->len; len >= shortest && len > longest; len--) {
+		p.len = (uint8_t)len;
+		xy_prefix_mask(&p);
+		put_wanted(list, d, &p);
+		put_said(list, d, &p);
+	}
+	return list;
+}
+
 static json_t *show_route(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
 	struct xy_babel_entry all[ENTRIES];
-	struct xy_prefix p = {0}, in_force;
+	struct xy_prefix p = {0}, in_force, asked;
 
 	const char *of = q->params ? q->params : "";
 	json_t *bad = asked_prefix(d, of, &p);
 	if (bad)
 		return bad;
+	asked = p;
 	bool matched = match(&d->rib, &p, &in_force);
 	bool address = !strchr(of, '/') || xy_prefix_parse(of, &(struct xy_prefix){0});
 	if (matched && address)
@@ -242,6 +397,7 @@ static json_t *show_route(void *arg, struct xy_request *q)
 		.routes = candidates_json(d, &p),
 		.babel = list,
 		.not_announced = not_announced_json(d, &p),
+		.unused = unused_json(d, &asked, matched ? in_force.len : -1),
 	});
 }
 
@@ -298,10 +454,14 @@ static json_t *neighbour_json(const struct xy_daemon *d, const struct xy_link_in
 {
 	uint64_t refused = 0, losses;
 	unsigned lately = xy_routing_losses(d->routing, k->slot, xy_now(), &losses);
+	struct xy_addr node;
+	bool has_node = xy_links_node_addr(d->links, k->slot, &node);
 	for (unsigned r = 0; r < XY_BABEL_REFUSAL_COUNT; r++)
 		refused += is_fault(r) ? i->refused[r] : 0;
 	return xy_tell_neighbour(&(struct xy_fields_neighbour){
 		.peer = k->name,
+		.node = has_node ? xy_nodeinfo_name(d->nodeinfo, &node, xy_now()) : NULL,
+		.node_address = has_node ? &node : NULL,
 		.state = neighbour_word(d, k, i),
 		.hellos = i->hellos,
 		.address = i->heard ? &i->address : NULL,
@@ -347,21 +507,33 @@ static void put_refusals(json_t *list, const char *name, const struct xy_babel_l
 static json_t *show_neighbours(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	unsigned at = xy_links_after(d->links, q->params), count = xy_links_count(d->links);
+	struct xy_filter f;
+	json_t *error = xy_filter_begin(&f, d, q);
+	if (error)
+		return error;
+	unsigned at = xy_links_after(d->links, xy_filter_after(&f)), looked = 0;
+	unsigned count = xy_links_count(d->links);
 	json_t *list = json_array(), *refusals = json_array();
 	const char *last = NULL;
-	for (; at < count && json_array_size(list) < XY_SHOW_PAGE; at++) {
+	for (; at < count && !xy_filter_is_full(&f) && looked < LINKS_LOOKED_AT; at++, looked++) {
 		struct xy_babel_link_info i;
 		struct xy_link_info k;
-		xy_links_info(d->links, at, xy_now(), &k);
-		last = k.name;
-		if (xy_routing_link_info(d->routing, k.slot, &i))
+		uint32_t slot = xy_links_slot_at(d->links, at);
+		last = xy_links_name(d->links, slot);
+		if (!xy_filter_link(&f, d, slot) || xy_routing_link_info(d->routing, slot, &i))
 			continue;
-		json_array_append_new(list, neighbour_json(d, &k, &i));
-		put_refusals(refusals, last, &i);
+		xy_links_info(d->links, at, xy_now(), &k);
+		XY_FILTER_PUT(&f, list, neighbour_json(d, &k, &i));
+		if (!f.count)
+			put_refusals(refusals, k.name, &i);
 	}
-	return xy_tell_neighbours(&(struct xy_fields_neighbours){
-		.neighbours = list, .next = at < count ? last : NULL, .refusals = refusals});
+	json_t *o = xy_tell_neighbours(
+		&(struct xy_fields_neighbours){.neighbours = list,
+					       .count = xy_filter_count(&f),
+					       .next = xy_filter_next(&f, at < count ? last : NULL),
+					       .refusals = refusals});
+	xy_filter_end(&f);
+	return o;
 }
 
 // --- /xylem/routing

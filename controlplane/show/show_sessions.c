@@ -3,13 +3,17 @@
 // nodes without one, which have a row as well. A page of the latter begins with ":NUMBER", which is
 // no peer's name.
 #include "daemon.h"
+#include "naming.h"
 
+#include "show/filter.h"
 #include "show/show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { NUMBERS = 65536 }; // that are looked at in a page, of which most may be nobody's
+// That are looked at in a page, of which most may be nobody's, or not fit.
+enum { NUMBERS = 65536, LINKS = 256, FARS = 256 };
 
 static xy_nsec later(xy_nsec a, xy_nsec b)
 {
@@ -56,15 +60,19 @@ static json_t *of_link(const struct xy_daemon *d, const struct xy_link_info *k,
 }
 
 // Where it ended.
-static unsigned links_page(const struct xy_daemon *d, json_t *list, unsigned at, xy_nsec now)
+static unsigned links_page(const struct xy_daemon *d, struct xy_filter *f, json_t *list,
+			   unsigned at, xy_nsec now)
 {
-	for (; at < xy_links_count(d->links) && json_array_size(list) < XY_SHOW_PAGE; at++) {
+	unsigned count = xy_links_count(d->links);
+	for (unsigned n = 0; at < count && n < LINKS && !xy_filter_is_full(f); n++, at++) {
 		struct xy_link_session s[3];
 		struct xy_link_info k;
-		unsigned n = xy_links_sessions(d->links, at, s);
+		if (!xy_filter_link(f, d, xy_links_slot_at(d->links, at)))
+			continue;
+		unsigned sessions = xy_links_sessions(d->links, at, s);
 		xy_links_info(d->links, at, now, &k);
-		for (unsigned i = 0; i < n; i++)
-			json_array_append_new(list, of_link(d, &k, &s[i], now));
+		for (unsigned i = 0; i < sessions; i++)
+			XY_FILTER_PUT(f, list, of_link(d, &k, &s[i], now));
 	}
 	return at;
 }
@@ -80,18 +88,16 @@ static const char *next_hop(const struct xy_daemon *d, const struct xy_addr *to)
 	return xy_links_name(d->links, r->route.hop_count > 1 ? r->route.hops[0] : r->route.peer);
 }
 
-// What the config calls it, if it is a peer as well.
+// As people know it, else its address.
 static const char *name_of(const struct xy_daemon *d, const struct xy_far_info *n,
 			   char addr[static XY_ADDR_STRLEN])
 {
-	uint32_t slot;
-	const char *name =
-		xy_links_slot(d->links, &n->key, &slot) == 0 ? xy_links_name(d->links, slot) : NULL;
+	const char *name = xy_naming_known(d, &n->key);
 	return name ? name : xy_addr_str(&n->addr, addr);
 }
 
-static void of_far(const struct xy_daemon *d, json_t *list, const struct xy_far_info *n,
-		   xy_nsec now)
+static void of_far(const struct xy_daemon *d, struct xy_filter *filter, json_t *list,
+		   const struct xy_far_info *n, xy_nsec now)
 {
 	char addr[XY_ADDR_STRLEN];
 	struct xy_fields_session f = {
@@ -109,7 +115,7 @@ static void of_far(const struct xy_daemon *d, json_t *list, const struct xy_far_
 		.idle = seconds_since(n->active, now),
 	};
 	if (!n->session_count)
-		json_array_append_new(list, xy_tell_session(&f));
+		XY_FILTER_PUT(filter, list, xy_tell_session(&f));
 	for (unsigned i = 0; i < n->session_count; i++) {
 		struct xy_dp_session_stats stats = {0};
 		f.index = n->session[i].index;
@@ -117,19 +123,34 @@ static void of_far(const struct xy_daemon *d, json_t *list, const struct xy_far_
 		f.role = n->session[i].initiator ? "initiator" : "responder";
 		xy_dp_session_stats(d->dp, n->session[i].index, &stats);
 		fill_stats(&f, &stats, now);
-		json_array_append_new(list, xy_tell_session(&f));
+		XY_FILTER_PUT(filter, list, xy_tell_session(&f));
 	}
 }
 
+// By the peer's own key, or by the peer that it leads over.
+static bool far_fits(const struct xy_filter *f, const struct xy_daemon *d,
+		     const struct xy_far_info *n)
+{
+	uint32_t slot;
+	const char *path = f->by_peer ? next_hop(d, &n->addr) : NULL;
+	const char *name = f->by_peer ? xy_links_name(d->links, f->slot) : NULL;
+	bool own = f->by_peer && xy_links_slot(d->links, &n->key, &slot) == 0 && slot == f->slot;
+	bool over = path && name && strcmp(path, name) == 0;
+	return (!f->by_peer || own || over) && xy_filter_address(f, &n->addr);
+}
+
 // Where it ended; false: there are no more.
-static bool fars_page(const struct xy_daemon *d, json_t *list, uint32_t *number, xy_nsec now)
+static bool fars_page(const struct xy_daemon *d, struct xy_filter *f, json_t *list,
+		      uint32_t *number, xy_nsec now)
 {
 	struct xy_far_info n;
 	uint32_t from = *number;
-	while (json_array_size(list) < XY_SHOW_PAGE &&
+	unsigned left = FARS;
+	while (!xy_filter_is_full(f) && left-- &&
 	       xy_fars_next(d->fars, number, NUMBERS - (*number - from)) &&
 	       xy_fars_info(d->fars, *number, now, &n)) {
-		of_far(d, list, &n, now);
+		if (far_fits(f, d, &n))
+			of_far(d, f, list, &n, now);
 		++*number;
 	}
 	return *number < d->plan.config.max_peers + d->plan.config.max_sessions;
@@ -138,22 +159,29 @@ static bool fars_page(const struct xy_daemon *d, json_t *list, uint32_t *number,
 json_t *xy_show_sessions(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	bool far = q->params && q->params[0] == ':';
-	uint32_t number = far ? (uint32_t)strtoul(q->params + 1, NULL, 10) : 0;
+	struct xy_filter filter;
+	json_t *error = xy_filter_begin(&filter, d, q);
+	if (error)
+		return error;
+	const char *after = xy_filter_after(&filter);
+	bool far = after && after[0] == ':';
+	uint32_t number = far ? (uint32_t)strtoul(after + 1, NULL, 10) : 0;
 	xy_nsec now = xy_now();
 	json_t *list = json_array();
 	char next[32] = "";
-	struct xy_link_info k;
 	struct xy_fields_sessions f = {.sessions = list};
-	unsigned at = far ? xy_links_count(d->links) : xy_links_after(d->links, q->params);
+	unsigned at = far ? xy_links_count(d->links) : xy_links_after(d->links, after);
 	if (!far)
-		at = links_page(d, list, at, now);
+		at = links_page(d, &filter, list, at, now);
 	if (at < xy_links_count(d->links)) {
-		xy_links_info(d->links, at - 1, now, &k);
-		f.next = k.name;
-	} else if (fars_page(d, list, &number, now)) {
+		f.next = xy_links_name(d->links, xy_links_slot_at(d->links, at - 1));
+	} else if (fars_page(d, &filter, list, &number, now)) {
 		snprintf(next, sizeof(next), ":%u", number);
 		f.next = next;
 	}
-	return xy_tell_sessions(&f);
+	f.next = xy_filter_next(&filter, f.next);
+	f.count = xy_filter_count(&filter);
+	json_t *o = xy_tell_sessions(&f);
+	xy_filter_end(&filter);
+	return o;
 }

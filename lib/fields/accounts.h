@@ -16,11 +16,11 @@
 	A(X, tx, -, COUNT, COUNTER, 8, "datagrams put on ports")                              \
 	A(X, host_tx, -, COUNT, COUNTER, 9, "packets written to the host interface")          \
 	A(X, ring_out, -, COUNT, COUNTER, 0, "packets handed to another worker")              \
-	A(X, punted, -, COUNT, COUNTER, 10, "packets handed to the control plane")            \
+	A(X, punted, -, COUNT, COUNTER, WIDE(10), "packets handed to the control plane")      \
 	A(X, consumed, -, COUNT, COUNTER, 0, "packets that ended here as meant: keepalives")  \
 	A(X, merged, -, COUNT, COUNTER, 0, "packets fewer, by joining segments for the host") \
 	A(X, drops, -, COUNT, COUNTER, 11, "packets dropped, by the reasons beside")          \
-	A(X, held, -, NUMBER, GAUGE, 12, "packets waiting now for a session or a route")
+	A(X, held, -, NUMBER, GAUGE, WIDE(12), "packets waiting now for a session or a route")
 
 #define XY_ACCOUNT_TERM(X, name, sign, form, kind, column, help)  X(name, sign, help)
 #define XY_ACCOUNT_FIELD(X, name, sign, form, kind, column, help) X(name, form, kind, column, help)

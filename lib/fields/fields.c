@@ -8,14 +8,16 @@
 	{.key = #k,           \
 	 .form = XY_FORM_##f, \
 	 .kind = XY_KIND_##d, \
-	 .column = (c),       \
+	 .column = (c) % 100, \
+	 .wide = (c) >= 100,  \
 	 .help = (h),         \
 	 .at = offsetof(self, k)},
 #define L(k, f, object, c, h)     \
 	{.key = #k,               \
 	 .form = XY_FORM_##f,     \
 	 .kind = XY_KIND_NONE,    \
-	 .column = (c),           \
+	 .column = (c) % 100,     \
+	 .wide = (c) >= 100,      \
 	 .help = (h),             \
 	 .at = offsetof(self, k), \
 	 .of = xy_object_##object},

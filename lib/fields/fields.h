@@ -16,6 +16,7 @@ struct xy_field {
 	enum xy_form form;
 	enum xy_field_kind kind;
 	unsigned column; // in a table, from 1; 0: none
+	bool wide;	 // only in tables that may be wider than 80 columns
 	const char *help;
 	size_t at;			     // in the object's struct
 	const struct xy_object *(*of)(void); // LIST, OBJECT: of what

@@ -8,6 +8,9 @@
 
 #include "fields/accounts.h"
 
+// A column of tables that may be wider than 80 columns (-v), at that place among all.
+#define WIDE(column) (100 + (column))
+
 // X(key, FORM, KIND, column, help)
 // L(key, LIST or OBJECT, object, column, help): of which there is a list, or one or null
 
@@ -18,7 +21,7 @@
 	X(address, ADDRESS, LABEL, 4, "the node's, which follows from its key")                 \
 	X(prefix, PREFIX, LABEL, 5, "the /64 behind it")                                        \
 	X(public_key, KEY, LABEL, 6, "X25519, what peers name it by")                           \
-	X(ed25519_key, KEY, LABEL, 7, "what it signs with")                                     \
+	X(ed25519_key, KEY, LABEL, WIDE(7), "what it signs with")                               \
 	X(uptime, SPAN, GAUGE, 8, "since the start")                                            \
 	X(interface, TEXT, INFO, 9, "the host interface, or null")                              \
 	X(mtu, NUMBER, GAUGE, 10, "of the host interface")                                      \
@@ -32,16 +35,16 @@
 	X(far_node_limit, NUMBER, GAUGE, 18, "that there is room for")                          \
 	X(routes, NUMBER, GAUGE, 19, "in the workers' tables")                                  \
 	X(route_limit, NUMBER, GAUGE, 20, "that there is room for")                             \
-	X(route_memory_bytes, BYTES, GAUGE, 21, "that the tables take")                         \
+	X(route_memory_bytes, BYTES, GAUGE, WIDE(21), "that the tables take")                   \
 	X(loop_lag_p99_us, MICRO, GAUGE, 22,                                                    \
 	  "how late the control thread was, 99 of 100 times, "                                  \
 	  "over the last minute")                                                               \
 	X(loop_lag_max_us, MICRO, GAUGE, 23, "at most, over the last minute")                   \
-	X(longest_turn_cpu_us, MICRO, GAUGE, 24,                                                \
+	X(longest_turn_cpu_us, MICRO, GAUGE, WIDE(24),                                          \
 	  "of the control thread since the start, in CPU "                                      \
 	  "time")                                                                               \
 	X(longest_work_cpu_us, MAP, GAUGE, 0, "likewise, by kind of work")                      \
-	X(telemetry_clients, NUMBER, GAUGE, 25, "connected now")                                \
+	X(telemetry_clients, NUMBER, GAUGE, WIDE(25), "connected now")                          \
 	X(telemetry_clients_ended, NUMBER, COUNTER, 26, "they made room for others")            \
 	X(peering, TEXT, INFO, 27, "`closed`, `open`, `open to the LAN`")                       \
 	X(state_folder, TEXT, INFO, 29, "what outlives a restart is there")                     \
@@ -89,46 +92,48 @@
 	X(probes, NUMBER, COUNTER, 4, "how often it was asked")     \
 	X(key, KEY, INFO, 5, "what it answered, or null")
 
-#define XY_FIELDS_PEERS(X, L)              \
-	L(peers, LIST, peer, 1, "by name") \
-	X(next, TEXT, NONE, 0, "cursor, or null")
+#define XY_FIELDS_PEERS(X, L)                     \
+	L(peers, LIST, peer, 1, "by name")        \
+	X(next, TEXT, NONE, 0, "cursor, or null") \
+	X(count, NUMBER, GAUGE, 0, "where that was asked for: how many this page found; else null")
 
 #define XY_FIELDS_PEER(X, L)                                                                       \
 	X(name, TEXT, LABEL, 1, "as the config calls it")                                          \
-	X(key, KEY, LABEL, 0, "its X25519 key")                                                    \
-	X(address, ADDRESS, LABEL, 0, "that follows from it")                                      \
-	X(kind, TEXT, INFO, 2, "`mesh`, `leaf`")                                                   \
-	X(peering, TEXT, INFO, 3, "`configured`, `open`, `provisional`")                           \
-	X(state, STATE, INFO, 4,                                                                   \
+	X(key, KEY, LABEL, WIDE(10), "its X25519 key")                                             \
+	X(address, ADDRESS, LABEL, WIDE(11), "that follows from it")                               \
+	X(kind, TEXT, INFO, WIDE(8), "`mesh`, `leaf`")                                             \
+	X(peering, TEXT, INFO, WIDE(9), "`configured`, `open`, `provisional`")                     \
+	X(state, STATE, INFO, 2,                                                                   \
 	  "`up`, `traffic off`, `silent`, `no way`, `left`, `one way`, `lossy`, `handshake`, "     \
 	  "`down`, `idle`, "                                                                       \
 	  "`no endpoint`, `unresolved`")                                                           \
-	X(endpoint, TEXT, INFO, 5, "address and port, the name that has no address, or null")      \
+	X(endpoint, TEXT, INFO, 3, "address and port, the name that has no address, or null")      \
 	X(unresolved, TEXT, INFO, 0, "the first endpoint whose name has no address, or null")      \
 	X(endpoints, JOIN, INFO, 0, "as configured")                                               \
-	X(last_handshake, AGO, GAUGE, 6, "ago, or null")                                           \
-	X(last_received, AGO, GAUGE, 7, "ago, or null")                                            \
-	X(rx_packets, COUNT, COUNTER, 0, "overlay packets from it")                                \
-	X(rx_bytes, TRAFFIC, COUNTER, 8, "their bytes")                                            \
-	X(tx_packets, COUNT, COUNTER, 0, "overlay packets to it")                                  \
-	X(tx_bytes, TRAFFIC, COUNTER, 9, "their bytes")                                            \
-	X(mtu, NUMBER, GAUGE, 10, "the largest overlay packet")                                    \
-	X(mtu_from, TEXT, INFO, 11, "`interface`, `route`, `ICMP`, `probed`, `config`, or null")   \
-	X(fragments, TEXT, INFO, 12,                                                               \
+	X(last_handshake, AGO, GAUGE, WIDE(12), "ago, or null")                                    \
+	X(last_received, AGO, GAUGE, 4, "ago, or null")                                            \
+	X(rx_packets, COUNT, COUNTER, WIDE(13), "overlay packets from it")                         \
+	X(rx_bytes, TRAFFIC, COUNTER, 5, "their bytes")                                            \
+	X(tx_packets, COUNT, COUNTER, WIDE(14), "overlay packets to it")                           \
+	X(tx_bytes, TRAFFIC, COUNTER, 6, "their bytes")                                            \
+	X(mtu, NUMBER, GAUGE, WIDE(15), "the largest overlay packet")                              \
+	X(mtu_from, TEXT, INFO, WIDE(16),                                                          \
+	  "`interface`, `route`, `ICMP`, `probed`, `config`, or null")                             \
+	X(fragments, TEXT, INFO, WIDE(17),                                                         \
 	  "of larger datagrams: `no`: there are none, `yes`, `lost`: they do not arrive; or null") \
 	X(unfragmented, NUMBER, GAUGE, 0, "the largest packet that goes whole, or null")           \
 	X(path_limit, NUMBER, GAUGE, 0,                                                            \
 	  "the largest that would, by interface and route alone, or null")                         \
 	X(keepalive, SPAN, GAUGE, 0, "as configured")                                              \
-	X(allowed, JOIN, INFO, 0, "prefixes of a leaf")                                            \
+	X(allowed, JOIN, INFO, WIDE(18), "prefixes of a leaf")                                     \
 	X(sessions, NUMBER, GAUGE, 0, "how many")                                                  \
 	X(session_age, SPAN, GAUGE, 0, "or null")                                                  \
 	X(handshakes_sent, NUMBER, COUNTER, 0, "that we began")                                    \
-	X(handshakes_failed, NUMBER, COUNTER, 13, "that nothing came of")                          \
+	X(handshakes_failed, NUMBER, COUNTER, WIDE(19), "that nothing came of")                    \
 	X(clock_apart, NUMBER, GAUGE, 0,                                                           \
 	  "seconds that its clock was ahead of ours, by the time stamp of the last handshake "     \
 	  "that it began; null: it began none")                                                    \
-	X(trouble, TEXT, INFO, 14, "why it does not come up, in few words, or null")
+	X(trouble, TEXT, INFO, 7, "why it does not come up, in few words, or null")
 
 #define XY_FIELDS_WORKERS(X, L) L(workers, LIST, worker, 1, "by number")
 
@@ -139,7 +144,8 @@
 	X(busy, SHARE, GAUGE, 4, "over the last second")             \
 	XY_ACCOUNTS(XY_ACCOUNT_FIELD, X)                             \
 	X(balance, ZERO, GAUGE, 13, "of these; 0 at a quiet moment") \
-	X(sleeps, COUNT, COUNTER, 5, "how often it slept")
+	X(sleeps, COUNT, COUNTER, WIDE(5), "how often it slept")     \
+	X(busy_cycles, COUNT, COUNTER, 0, "of its CPU's clock, that it worked")
 
 #define XY_FIELDS_GRAPH(X, L)                                        \
 	X(tsc_hz, HERTZ, INFO, 0, "of the clock that cycles are of") \
@@ -171,29 +177,29 @@
 	L(ports, LIST, port, 1, "by number") \
 	L(hosts, LIST, host, 2, "one at most")
 
-#define XY_FIELDS_PORT(X, L)                                                         \
-	X(port, NUMBER, LABEL, 1, "its number")                                      \
-	X(note, TEXT, INFO, 17, "what the operator should know of it, or null")      \
-	X(driver, TEXT, INFO, 2, "`socket`, `af_xdp`, `dpdk`")                       \
-	X(mode, TEXT, INFO, 4, "of a card")                                          \
-	X(interface, TEXT, LABEL, 3, "of a card")                                    \
-	X(idle, TEXT, INFO, 16, "how a worker with nothing to do learns of packets") \
-	X(queues, NUMBER, GAUGE, 5, "of a card; of sockets one for each worker")     \
-	X(address, ADDRESS, INFO, 6, "that it listens on")                           \
-	X(udp_port, NUMBER, INFO, 7, "likewise")                                     \
-	X(rx_packets, COUNT, COUNTER, 8, "datagrams that came")                      \
-	X(rx_bytes, TRAFFIC, COUNTER, 9, "their bytes")                              \
-	X(tx_packets, COUNT, COUNTER, 10, "datagrams sent")                          \
-	X(tx_bytes, TRAFFIC, COUNTER, 11, "their bytes")                             \
-	X(rx_missed, COUNT, COUNTER, 12, "lost before a worker saw them")            \
-	X(tx_errors, COUNT, COUNTER, 13, "that the kernel or the card did not take") \
-	X(rx_fragmented, COUNT, COUNTER, 14, "that came in fragments")               \
-	X(tx_fragmented, COUNT, COUNTER, 15, "larger than the path carries whole")   \
+#define XY_FIELDS_PORT(X, L)                                                               \
+	X(port, NUMBER, LABEL, 1, "its number")                                            \
+	X(note, TEXT, INFO, 17, "what the operator should know of it, or null")            \
+	X(driver, TEXT, INFO, 2, "`socket`, `af_xdp`, `dpdk`")                             \
+	X(mode, TEXT, INFO, 4, "of a card")                                                \
+	X(interface, TEXT, LABEL, 3, "of a card")                                          \
+	X(idle, TEXT, INFO, WIDE(16), "how a worker with nothing to do learns of packets") \
+	X(queues, NUMBER, GAUGE, WIDE(5), "of a card; of sockets one for each worker")     \
+	X(address, ADDRESS, INFO, 6, "that it listens on")                                 \
+	X(udp_port, NUMBER, INFO, 7, "likewise")                                           \
+	X(rx_packets, COUNT, COUNTER, WIDE(8), "datagrams that came")                      \
+	X(rx_bytes, TRAFFIC, COUNTER, 9, "their bytes")                                    \
+	X(tx_packets, COUNT, COUNTER, WIDE(10), "datagrams sent")                          \
+	X(tx_bytes, TRAFFIC, COUNTER, 11, "their bytes")                                   \
+	X(rx_missed, COUNT, COUNTER, 12, "lost before a worker saw them")                  \
+	X(tx_errors, COUNT, COUNTER, 13, "that the kernel or the card did not take")       \
+	X(rx_fragmented, COUNT, COUNTER, WIDE(14), "that came in fragments")               \
+	X(tx_fragmented, COUNT, COUNTER, WIDE(15), "larger than the path carries whole")   \
 	X(steered, MAP, COUNTER, 0, "af_xdp: what the program decided")
 
 #define XY_FIELDS_HOST(X, L)                                                                \
 	X(host, TEXT, LABEL, 1, "the interface's name")                                     \
-	X(queues, NUMBER, GAUGE, 2, "one for each worker")                                  \
+	X(queues, NUMBER, GAUGE, WIDE(2), "one for each worker")                            \
 	X(mtu, NUMBER, GAUGE, 3, "of the interface")                                        \
 	X(rx_packets, COUNT, COUNTER, 4, "from this host")                                  \
 	X(rx_bytes, TRAFFIC, COUNTER, 5, "their bytes")                                     \
@@ -218,18 +224,23 @@
 
 #define XY_FIELDS_ROUTES(X, L)                           \
 	L(routes, LIST, route, 1, "in force, by prefix") \
-	X(next, TEXT, NONE, 0, "cursor, or null")
+	X(next, TEXT, NONE, 0, "cursor, or null")        \
+	X(count, NUMBER, GAUGE, 0, "where that was asked for: how many this page found; else null")
 
-#define XY_FIELDS_ROUTE(X, L)                                     \
-	X(prefix, PREFIX, LABEL, 1, "where to")                   \
-	X(kind, TEXT, INFO, 2, "`peer`, `host`, `reject`, `ask`") \
-	X(peer, TEXT, INFO, 0, "the next hop, or null")           \
-	X(peers, JOIN, INFO, 3, "all next hops")                  \
-	X(source, TEXT, INFO, 4, "`static`, `own`, `leaf`, `announced`, `learned`, `peer`")
+#define XY_FIELDS_ROUTE(X, L)                                                                     \
+	X(prefix, PREFIX, LABEL, 1, "where to")                                                   \
+	X(kind, TEXT, INFO, 2, "`peer`, `host`, `reject`, `ask`")                                 \
+	X(peer, TEXT, INFO, 0, "the next hop, or null")                                           \
+	X(peers, JOIN, INFO, 3, "all next hops")                                                  \
+	X(source, TEXT, INFO, 4, "`static`, `own`, `leaf`, `announced`, `learned`, `peer`")       \
+	X(node, TEXT, INFO, 5,                                                                    \
+	  "whose key signed it, or the node that it leads to by its link alone: its name in our " \
+	  "config, else as it calls itself, or null")                                             \
+	X(node_address, ADDRESS, INFO, WIDE(6), "that node's, or null")
 
 #define XY_FIELDS_CANDIDATE(X, L) \
 	XY_FIELDS_ROUTE(X, L)     \
-	X(in_force, NOTE, INFO, 5, "it is the one that packets follow")
+	X(in_force, NOTE, INFO, 7, "it is the one that packets follow")
 
 // What Babel says of a route, in two tables.
 #define XY_FIELDS_ORIGIN(X, key_form, metric_at, origin_at, epoch_at, seqno_at, age_at)    \
@@ -242,7 +253,7 @@
 	X(tag, NUMBER, INFO, 0, "of the network that it came out of, or null")             \
 	X(age, SPAN, GAUGE, age_at, "since its last update")
 
-#define XY_FIELDS_LEARNED(X, L) XY_FIELDS_ORIGIN(X, SHORT_KEY, 5, 6, 7, 0, 8)
+#define XY_FIELDS_LEARNED(X, L) XY_FIELDS_ORIGIN(X, SHORT_KEY, 7, WIDE(8), WIDE(9), 0, 10)
 
 #define XY_FIELDS_ROUTE_REPLY(X, L)                                                         \
 	X(prefix, PREFIX, LABEL, 0,                                                         \
@@ -254,7 +265,8 @@
 	L(babel, LIST, said, 2, "what each neighbour says")                                 \
 	L(not_announced, LIST, untold, 3,                                                   \
 	  "plain neighbours that are not told of it because of "                            \
-	  "their tag")
+	  "their tag")                                                                      \
+	L(unused, LIST, unused, 4, "longer prefixes that hold it, are known, and are not followed")
 
 #define XY_FIELDS_SAID(X, L)                                                     \
 	X(peer, TEXT, LABEL, 1, "null: ourselves")                               \
@@ -263,19 +275,29 @@
 	X(feasible, NOTE, INFO, 0, "it cannot lead back here")                   \
 	X(used, NOTE, INFO, 0, "accepted here")                                  \
 	X(followed, NOTE, INFO, 0, "our packets take it")                        \
-	XY_FIELDS_ORIGIN(X, KEY, 3, 7, 8, 5, 9)                                  \
+	XY_FIELDS_ORIGIN(X, KEY, 4, WIDE(7), WIDE(8), WIDE(9), 5)                \
 	X(held_ms, MILLI, GAUGE, 0, "not used for so long, or null")             \
-	X(refmetric, NUMBER, GAUGE, 4, "what it announced")                      \
+	X(refmetric, NUMBER, GAUGE, WIDE(6), "what it announced")                \
 	X(feasibility_seqno, NUMBER, INFO, 0, "the best that we ever announced") \
-	X(feasibility_metric, NUMBER, GAUGE, 6, "likewise; null: none")
+	X(feasibility_metric, NUMBER, GAUGE, WIDE(10), "likewise; null: none")   \
+	X(node, TEXT, INFO, 3, "whose key signed it, as in routes, or null")
 
 #define XY_FIELDS_UNTOLD(X, L)              \
 	X(peer, TEXT, LABEL, 1, "its name") \
 	X(reason, TEXT, INFO, 2, "in words")
 
+#define XY_FIELDS_UNUSED(X, L)                                                      \
+	X(prefix, PREFIX, LABEL, 1, "that holds what was asked for")                \
+	X(peer, TEXT, LABEL, 2, "who says it, or is its next hop; null: ourselves") \
+	X(source, TEXT, INFO, 0, "as in routes")                                    \
+	X(node, TEXT, INFO, 3, "whose key signed it, as in routes, or null")        \
+	X(metric, NUMBER, GAUGE, WIDE(5), "null: retracted, or it has none")        \
+	X(why_not, TEXT, INFO, 4, "in words")
+
 #define XY_FIELDS_GATEWAYS(X, L)                                                            \
 	L(gateways, LIST, gateway, 1, "in no order; the command line sorts them by prefix") \
-	X(next, TEXT, NONE, 0, "cursor, or null")
+	X(next, TEXT, NONE, 0, "cursor, or null")                                           \
+	X(count, NUMBER, GAUGE, 0, "where that was asked for: how many this page found; else null")
 
 #define XY_FIELDS_GATEWAY(X, L)                                                               \
 	X(prefix, PREFIX, LABEL, 1, "outside 200::/7: a network, or the way out of the mesh") \
@@ -283,36 +305,37 @@
 	  "who announces it: its name in our config, else as it calls itself (while `tree` "  \
 	  "is fresh), else the beginning of its key")                                         \
 	X(key, KEY, LABEL, 0, "whose signature it bears")                                     \
-	X(address, ADDRESS, LABEL, 3, "of the gateway, which follows from its key")           \
-	X(metric, NUMBER, GAUGE, 4, "from here; null: no way there now")                      \
-	X(via, TEXT, INFO, 5, "the peer that it leads over")                                  \
-	X(used, NOTE, INFO, 6, "our packets take it")                                         \
-	X(why_not, TEXT, INFO, 7, "in words; null: it is used")                               \
-	X(age, SPAN, GAUGE, 8, "since its last update")
+	X(address, ADDRESS, LABEL, WIDE(8), "of the gateway, which follows from its key")     \
+	X(metric, NUMBER, GAUGE, 3, "from here; null: no way there now")                      \
+	X(via, TEXT, INFO, 4, "the peer that it leads over")                                  \
+	X(used, NOTE, INFO, 5, "our packets take it")                                         \
+	X(why_not, TEXT, INFO, 6, "in words; null: it is used")                               \
+	X(age, SPAN, GAUGE, 7, "since its last update")
 
-#define XY_FIELDS_NEIGHBOURS(X, L)                   \
-	L(neighbours, LIST, neighbour, 1, "by name") \
-	X(next, TEXT, NONE, 0, "cursor, or null")    \
-	L(refusals, LIST, refusal, 2, "of what was refused, each reason")
+#define XY_FIELDS_NEIGHBOURS(X, L)                                        \
+	L(neighbours, LIST, neighbour, 1, "by name")                      \
+	X(next, TEXT, NONE, 0, "cursor, or null")                         \
+	L(refusals, LIST, refusal, 2, "of what was refused, each reason") \
+	X(count, NUMBER, GAUGE, 0, "where that was asked for: how many this page found; else null")
 
 #define XY_FIELDS_NEIGHBOUR(X, L)                                                              \
 	X(peer, TEXT, LABEL, 1, "its name")                                                    \
-	X(state, STATE, INFO, 2,                                                               \
+	X(state, STATE, INFO, 3,                                                               \
 	  "`up`, `traffic off`, `one way`, `lossy`, `silent`, `left`, `no way`, `not heard`, " \
 	  "`down`")                                                                            \
-	X(hellos, HEX16, INFO, 7, "the last 16 as bits, newest on top")                        \
+	X(hellos, HEX16, INFO, 6, "the last 16 as bits, newest on top")                        \
 	X(address, ADDRESS, INFO, 0, "that it speaks from, or null")                           \
-	X(cost, NUMBER, GAUGE, 3, "of the link; null: infinite")                               \
-	X(rx_cost, NUMBER, GAUGE, 4, "what we tell it; null: infinite")                        \
-	X(tx_cost, NUMBER, GAUGE, 5, "what it tells us; null: infinite")                       \
-	X(rtt_us, MICRO, GAUGE, 6, "or null")                                                  \
-	X(routes, NUMBER, GAUGE, 8, "that it announces")                                       \
-	X(origins, NUMBER, GAUGE, 9, "of them")                                                \
+	X(cost, NUMBER, GAUGE, 4, "of the link; null: infinite")                               \
+	X(rx_cost, NUMBER, GAUGE, WIDE(12), "what we tell it; null: infinite")                 \
+	X(tx_cost, NUMBER, GAUGE, WIDE(13), "what it tells us; null: infinite")                \
+	X(rtt_us, MICRO, GAUGE, 5, "or null")                                                  \
+	X(routes, NUMBER, GAUGE, 7, "that it announces")                                       \
+	X(origins, NUMBER, GAUGE, 8, "of them")                                                \
 	X(waiting, NUMBER, GAUGE, 0, "updates that wait for their signature")                  \
 	X(tx_packets, COUNT, COUNTER, 0, "of Babel, to it")                                    \
-	X(tx_bytes, TRAFFIC, COUNTER, 11, "their bytes")                                       \
+	X(tx_bytes, TRAFFIC, COUNTER, WIDE(15), "their bytes")                                 \
 	X(rx_packets, COUNT, COUNTER, 0, "of Babel, from it")                                  \
-	X(rx_bytes, TRAFFIC, COUNTER, 10, "their bytes")                                       \
+	X(rx_bytes, TRAFFIC, COUNTER, WIDE(14), "their bytes")                                 \
 	X(tx_updates, COUNT, COUNTER, 0, "in them")                                            \
 	X(rx_updates, COUNT, COUNTER, 0, "in them")                                            \
 	X(resent, COUNT, COUNTER, 0, "updates that were not acknowledged")                     \
@@ -321,12 +344,14 @@
 	X(losses, COUNT, COUNTER, 0,                                                           \
 	  "how often it was lost in any way: silent, lossy, one way, no way, goodbye")         \
 	X(losses_lately, NUMBER, GAUGE, 0, "of these, in the last ten minutes; 8 at most")     \
-	X(refused, COUNT, COUNTER, 12, "of what it said")                                      \
-	X(reflected, COUNT, COUNTER, 13,                                                       \
+	X(refused, COUNT, COUNTER, 9, "of what it said")                                       \
+	X(reflected, COUNT, COUNTER, WIDE(16),                                                 \
 	  "what came from us and is said back: no fault, and not "                             \
 	  "in refused")                                                                        \
 	X(refusals, MAP, COUNTER, 0, "by reason")                                              \
-	X(trouble, TEXT, INFO, 0, "who is a stub: what both ends differ in; null: nothing")
+	X(trouble, TEXT, INFO, 10, "who is a stub: what both ends differ in; null: nothing")   \
+	X(node, TEXT, INFO, 2, "as it calls itself, or null")                                  \
+	X(node_address, ADDRESS, LABEL, WIDE(11), "its node's, or null")
 
 #define XY_FIELDS_REFUSAL(X, L)                  \
 	X(peer, TEXT, LABEL, 1, "its name")      \
@@ -362,32 +387,34 @@
 
 #define XY_FIELDS_SESSIONS(X, L)                                           \
 	L(sessions, LIST, session, 1, "of links by peer, then end to end") \
-	X(next, TEXT, NONE, 0, "cursor, or null")
+	X(next, TEXT, NONE, 0, "cursor, or null")                          \
+	X(count, NUMBER, GAUGE, 0, "where that was asked for: how many this page found; else null")
 
-#define XY_FIELDS_SESSION(X, L)                                                                \
-	X(index, HEX32, LABEL, 1, "the receiver index on the wire, or null: there is none")    \
-	X(peer, TEXT, LABEL, 2, "with whom: its name in the config, or the address of a node") \
-	X(kind, TEXT, INFO, 3, "`link`, `end to end`")                                         \
-	X(address, ADDRESS, LABEL, 0, "that follows from its key")                             \
-	X(key, KEY, LABEL, 0, "its X25519 key")                                                \
-	X(state, STATE, INFO, 4,                                                               \
-	  "as of peers; end to end: `up`, `silent`, `handshake`, `down`, `idle`, `meeting`, "  \
-	  "`bad key`")                                                                         \
-	X(owner, NUMBER, INFO, 8, "the worker that has its replay window, or null")            \
-	X(age, SPAN, GAUGE, 9, "since the handshake, or null")                                 \
-	X(tx_counter, NUMBER, COUNTER, 0, "the next that is sent")                             \
-	X(rx_packets, COUNT, COUNTER, 0, "opened")                                             \
-	X(tx_packets, COUNT, COUNTER, 0, "sealed")                                             \
-	X(handed_over, COUNT, COUNTER, 14, "that came to another worker")                      \
-	X(role, TEXT, INFO, 6, "`initiator`, `responder`, or null")                            \
-	X(use, TEXT, INFO, 5, "`current`, `next`, `previous`, or null")                        \
-	X(rx_bytes, TRAFFIC, COUNTER, 11, "opened")                                            \
-	X(tx_bytes, TRAFFIC, COUNTER, 12, "sealed")                                            \
-	X(last_handshake, AGO, GAUGE, 0, "with it, ago, or null")                              \
-	X(path, TEXT, INFO, 7, "end to end: the peer that it leads over, or null")             \
-	X(mtu, NUMBER, GAUGE, 13,                                                              \
-	  "the largest packet; end to end: with what seals it, as relays said, or null")       \
-	X(idle, SPAN, GAUGE, 10, "since something was carried, or null")
+#define XY_FIELDS_SESSION(X, L)                                                                   \
+	X(index, HEX32, LABEL, WIDE(1), "the receiver index on the wire, or null: there is none") \
+	X(peer, TEXT, LABEL, 2,                                                                   \
+	  "with whom: its name in the config, else as a node calls itself, else its address")     \
+	X(kind, TEXT, INFO, 3, "`link`, `end to end`")                                            \
+	X(address, ADDRESS, LABEL, 0, "that follows from its key")                                \
+	X(key, KEY, LABEL, 0, "its X25519 key")                                                   \
+	X(state, STATE, INFO, 4,                                                                  \
+	  "as of peers; end to end: `up`, `silent`, `handshake`, `down`, `idle`, `meeting`, "     \
+	  "`bad key`")                                                                            \
+	X(owner, NUMBER, INFO, WIDE(8), "the worker that has its replay window, or null")         \
+	X(age, SPAN, GAUGE, 9, "since the handshake, or null")                                    \
+	X(tx_counter, NUMBER, COUNTER, 0, "the next that is sent")                                \
+	X(rx_packets, COUNT, COUNTER, 0, "opened")                                                \
+	X(tx_packets, COUNT, COUNTER, 0, "sealed")                                                \
+	X(handed_over, COUNT, COUNTER, WIDE(14), "that came to another worker")                   \
+	X(role, TEXT, INFO, WIDE(6), "`initiator`, `responder`, or null")                         \
+	X(use, TEXT, INFO, 5, "`current`, `next`, `previous`, or null")                           \
+	X(rx_bytes, TRAFFIC, COUNTER, 11, "opened")                                               \
+	X(tx_bytes, TRAFFIC, COUNTER, 12, "sealed")                                               \
+	X(last_handshake, AGO, GAUGE, 0, "with it, ago, or null")                                 \
+	X(path, TEXT, INFO, 7, "end to end: the peer that it leads over, or null")                \
+	X(mtu, NUMBER, GAUGE, WIDE(13),                                                           \
+	  "the largest packet; end to end: with what seals it, as relays said, or null")          \
+	X(idle, SPAN, GAUGE, WIDE(10), "since something was carried, or null")
 
 #define XY_FIELDS_TREE(X, L)                                                    \
 	X(done, NOTE, NONE, 0, "ask until it is")                               \
@@ -403,7 +430,7 @@
 	X(address, ADDRESS, LABEL, 1, "its own")                          \
 	X(name, TEXT, INFO, 2, "as it calls itself, or null")             \
 	X(peer, TEXT, INFO, 0, "its name in our config, or null")         \
-	X(version, TEXT, INFO, 5, "or null")                              \
+	X(version, TEXT, INFO, WIDE(5), "or null")                        \
 	X(state, TEXT, INFO, 6, "`answered`, `silent`, `not asked`")      \
 	X(parent, ADDRESS, INFO, 0, "who told of it; null for ours")      \
 	X(depth, NUMBER, GAUGE, 0, "links from here")                     \
@@ -478,6 +505,7 @@
 	O(candidate, CANDIDATE, 4, NULL)         \
 	O(said, SAID, 1, NULL)                   \
 	O(untold, UNTOLD, 1, NULL)               \
+	O(unused, UNUSED, 2, NULL)               \
 	O(route_reply, ROUTE_REPLY, 0, NULL)     \
 	O(gateway, GATEWAY, 3, NULL)             \
 	O(gateways, GATEWAYS, 0, NULL)           \
@@ -501,22 +529,24 @@
 #define XY_REPLIES(R)                                                                              \
 	R(node, node, "", NULL, "This node: identity, interface, memory, counts.")                 \
 	R(config, config, "", NULL, "What was changed at run time, beside the config.")            \
-	R(peers, peers, "[,CURSOR]", NULL, "Peers and their links. Params: name to go on behind.") \
+	R(peers, peers, "[,CURSOR or FILTER]", NULL,                                               \
+	  "Peers and their links. Params: name to go on behind.")                                  \
 	R(workers, workers, "", NULL, "Workers: load and the terms of the accounting identity.")   \
 	R(graph, graph, "", NULL,                                                                  \
 	  "Graph nodes: calls, packets, cycles. Params: dot for a picture.")                       \
 	R(drops, drops, "", NULL, "Drops by reason, workers and control plane.")                   \
 	R(ports, ports, "", NULL, "Ports and the host interface, and their counters.")             \
 	R(policy, policy, "", NULL, "What the mesh may reach of this host, rule by rule.")         \
-	R(routes, routes, "[,CURSOR]", NULL, "Routes in force. Params: prefix to go on behind.")   \
-	R(sessions, sessions, "[,CURSOR]", NULL,                                                   \
+	R(routes, routes, "[,CURSOR or FILTER]", NULL,                                             \
+	  "Routes in force. Params: prefix to go on behind.")                                      \
+	R(sessions, sessions, "[,CURSOR or FILTER]", NULL,                                         \
 	  "Sessions, of links and end to end. Params: cursor.")                                    \
-	R(neighbours, neighbours, "[,CURSOR]", NULL,                                               \
+	R(neighbours, neighbours, "[,CURSOR or FILTER]", NULL,                                     \
 	  "Babel with each peer, and what was refused. Params: name to go on behind.")             \
 	R(routing, routing, "", NULL, "Babel in sum.")                                             \
 	R(route, route_reply, ",PREFIX", "PREFIX",                                                 \
 	  "All that is known of one. Params: prefix or address.")                                  \
-	R(gateways, gateways, "[,PREFIX or CURSOR]", "[PREFIX]",                                   \
+	R(gateways, gateways, "[,PREFIX, CURSOR or FILTER]", "[PREFIX]",                           \
 	  "Networks outside the mesh, and who announces them. Params: prefix, address or cursor.") \
 	R(tree, tree, "[,CURSOR]", NULL,                                                           \
 	  "All nodes that can be found, from neighbour to neighbour. Ask until done. Params: "     \

@@ -95,8 +95,10 @@ check "and b says that it has no route" is "b:none no route" trace a nobody '"\(
 conf_d 'node_info = { enabled = false; };'
 kill -HUP "${LAB_PID[d]}"
 check_within 20 "a node that does not answer is drawn as silent" is "d:silent" tree a '.nodes[] | select(.state != "answered") | "\(.address):\(.state)"'
-drawn() { xylem show tree -n "${LAB_PREFIX}a" | names | grep -qE "^        .-- d +- +96 +- +- +no answer"; }
+drawn() { xylem show tree -v -n "${LAB_PREFIX}a" | names | grep -qE "^        .-- d +- +96 +- +- +no answer"; }
+brief() { xylem show tree -n "${LAB_PREFIX}a" | awk 'length > 80 { bad = 1 } /^        .-- '"${LAB_NET[d]}"'::\/64 .* no answer/ { ok = 1 } END { exit bad || !ok }'; }
 check "the tree is drawn with it at its place" drawn
+check "in 80 columns, too" brief
 check "so it is by trace" is "b:answered c:answered d:silent no answer" trace a d '(.hops[] | "\(.address):\(.state)"), .end'
 conf_d "$(told node-d)"
 kill -HUP "${LAB_PID[d]}"

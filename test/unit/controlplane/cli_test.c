@@ -3,8 +3,10 @@
 // fixed answers in a child process. Words, exit codes, tables, pages, files.
 #include "api/server.h"
 #include "client/rundir.h"
+#include "fields/fields.h"
 #include "unit.h"
 
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,6 +18,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define NODE "xylem-cli-test"
 
@@ -76,6 +79,11 @@ static json_t *answer_route(void *arg, struct xy_request *q)
 		return json_pack("{s:s,s:s,s:[{s:s,s:s,s:[s],s:s,s:b}],s:[]}", "prefix", q->params,
 				 "match", q->params, "routes", "prefix", q->params, "kind", "peer",
 				 "peers", "r", "source", "static", "in_force", 1, "babel");
+	if (strcmp(q->params, "10.3.0.1") == 0)
+		return json_pack("{s:s,s:n,s:n,s:[],s:[],s:[{s:s,s:s,s:s,s:s}]}", "prefix",
+				 "10.3.0.1/32", "match", "inside", "routes", "babel", "unused",
+				 "prefix", "10.3.0.0/16", "peer", "r", "node", "g", "why_not",
+				 "not accepted: routing.accept does not name it");
 	return json_pack("{s:s,s:s?,s:s?,s:[],s:[]}", "prefix", q->params, "match",
 			 q->params[3] == '1' ? "10.1.0.0/16" : NULL, "inside",
 			 q->params[3] == '0' ? "10.1.0.0/16" : NULL, "routes", "babel");
@@ -158,7 +166,134 @@ static json_t *answer_nothing(void *arg, struct xy_request *q)
 	return json_object();
 }
 
-static void serve(int ready)
+// 2500 routes in pages of 64; a filter is said back.
+static json_t *answer_routes(void *arg, struct xy_request *q)
+{
+	enum { ALL = 2500, PAGE = 64 };
+	json_t *list = json_array();
+	char text[64];
+	if (q->params && q->params[0] == '{') {
+		json_t *o = json_loads(q->params, 0, NULL);
+		bool count = json_object_get(o, "count"), more = !json_object_get(o, "after");
+		json_decref(o);
+		if (!count)
+			json_array_append_new(list, json_pack("{s:s,s:s}", "prefix", "10.0.0.0/8",
+							      "source", q->params));
+		return json_pack("{s:o,s:o,s:o}", "routes", list, "next",
+				 count && more ? json_string("{\"count\":true,\"after\":\"1\"}")
+					       : json_null(),
+				 "count", count ? json_integer(40) : json_null());
+	}
+	int first = q->params ? atoi(q->params) : 0, at = first;
+	for (; at < ALL && at < first + PAGE; at++) {
+		snprintf(text, sizeof(text), "10.%d.%d.0/24", at / 250, at % 250);
+		json_array_append_new(list, json_pack("{s:s,s:s,s:i,s:i}", "prefix", text, "source",
+						      at == 2000 ? "a long word of many" : "own",
+						      "metric", (at * 7) % ALL, "age", at));
+	}
+	snprintf(text, sizeof(text), "%d", at);
+	return json_pack("{s:o,s:o,s:n}", "routes", list, "next",
+			 at < ALL ? json_string(text) : json_null(), "count");
+}
+
+// --- rows that are as bad as they can be, of every field there is
+
+static const char *const hard_texts[] = {
+	"\x1b[2J\x1b]0;owned\x07\r\n\t\x7f", // speaks to the terminal
+	"\xc2\x9b"
+	"2J\xe2\x80\xae"
+	"drow\xe2\x81\xa6\xef\xbb\xbf", // by C1, turned round, without a width
+	"\xe6\xbc\xa2\xe5\xad\x97\xe4\xba\xa4\xe6\x8d\xa2\xe8\x8a\x82\xe7\x82\xb9\xe7\x9a\x84\xe5"
+	"\x90\x8d\xe5\xad\x97\xe5\xbe\x88\xe9\x95\xbf\xe5\xbe\x88\xe9\x95\xbf", // two columns each
+	"e\xcc\x81\xcc\x82\xcc\x83\xcc\x84\xcc\x85\xcc\x86 "
+	"Z\xcc\xb8\xf0\x9f\x98\x80\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9",
+	"a-name-of-thirty-two-characters.",
+	"what is wrong in very many words, which nobody would read if they were not of help to "
+	"them",
+};
+
+static json_t *hard_text(unsigned n)
+{
+	return json_string(hard_texts[n % (sizeof(hard_texts) / sizeof(hard_texts[0]))]);
+}
+
+static json_t *hard_object(const struct xy_object *o, unsigned row);
+
+static json_t *hard_list(const struct xy_object *o)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < 7; i++)
+		json_array_append_new(list, hard_object(o, i));
+	return list;
+}
+
+static json_t *hard_value(const struct xy_field *f, unsigned row)
+{
+	if (strcmp(f->key, "done") == 0)
+		return json_true();
+	if (f->kind == XY_KIND_NONE && f->form == XY_FORM_TEXT)
+		return json_null(); // a cursor
+	switch (f->form) {
+	case XY_FORM_TEXT:
+	case XY_FORM_STATE:
+		return hard_text(row + f->column);
+	case XY_FORM_ADDRESS:
+		return json_string("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff");
+	case XY_FORM_PREFIX:
+		return json_string("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff/128");
+	case XY_FORM_KEY:
+	case XY_FORM_SHORT_KEY:
+		return json_string("uiQkJ2WxyXAlTW8HpHIEJ2nuSZQiCrtHQAq4Q8XY4FM=");
+	case XY_FORM_HEX16:
+	case XY_FORM_HEX32:
+	case XY_FORM_HEX64:
+		return json_string("ffffffffffffffff");
+	case XY_FORM_TEXTS:
+	case XY_FORM_JOIN:
+		return json_pack("[o,o,o,o,s]", hard_text(0), hard_text(1), hard_text(2),
+				 hard_text(5), "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff/128");
+	case XY_FORM_LIST:
+		return hard_list(f->of());
+	case XY_FORM_OBJECT:
+		return hard_object(f->of(), row);
+	case XY_FORM_MAP:
+		return json_object();
+	case XY_FORM_SHARE:
+	case XY_FORM_DECIMAL:
+		return json_real(row ? 0.999 : 1e15);
+	case XY_FORM_YES_NO:
+	case XY_FORM_NOTE:
+		return json_boolean(row & 1);
+	default:
+		return json_integer(row ? INT64_MAX : 1);
+	}
+}
+
+static json_t *hard_object(const struct xy_object *o, unsigned row)
+{
+	json_t *all = json_object();
+	for (; o; o = o->more ? o->more() : NULL)
+		for (unsigned i = 0; i < o->count; i++)
+			json_object_set_new(all, o->fields[i].key, hard_value(&o->fields[i], row));
+	return all;
+}
+
+static json_t *answer_hard(void *arg, struct xy_request *q)
+{
+	const struct xy_reply *r = arg;
+	return hard_object(r->object(), 1);
+}
+
+static void serve_hard(struct xy_server *t)
+{
+	const struct xy_reply *r;
+	for (unsigned i = 0; (r = xy_reply_at(i)); i++)
+		xy_server_register(t, r->command, "", answer_hard, (void *)(uintptr_t)r);
+}
+
+static void serve_fixed(struct xy_server *t);
+
+static void serve(int ready, bool hard)
 {
 	uv_loop_t loop;
 	struct xy_rundir run;
@@ -175,6 +310,18 @@ static void serve(int ready)
 	uv_loop_init(&loop);
 	if (xy_server_create(&loop, &t, &err) || xy_server_listen(t, &cfg, &err))
 		_exit(1);
+	if (hard)
+		serve_hard(t);
+	else
+		serve_fixed(t);
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void serve_fixed(struct xy_server *t)
+{
+	xy_server_register(t, "/xylem/routes", "", answer_routes, NULL);
 	xy_server_register(t, "/xylem/peers", "", answer_peers, NULL);
 	xy_server_register(t, "/xylem/node", "", answer_node, NULL);
 	xy_server_register(t, "/xylem/workers", "", answer_workers, NULL);
@@ -187,12 +334,9 @@ static void serve(int ready)
 	xy_server_register(t, "/xylem/tree", "", answer_tree, NULL);
 	xy_server_register(t, "/xylem/path", "", answer_walk, NULL);
 	xy_server_register(t, "/xylem/trace", "", answer_walk, NULL);
-	if (write(ready, "", 1) != 1)
-		_exit(1);
-	uv_run(&loop, UV_RUN_DEFAULT);
 }
 
-static pid_t start_server(void)
+static pid_t start_server(bool hard)
 {
 	int fd[2];
 	char byte;
@@ -200,7 +344,7 @@ static pid_t start_server(void)
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
-		serve(fd[1]);
+		serve(fd[1], hard);
 		_exit(0);
 	}
 	close(fd[1]);
@@ -341,21 +485,23 @@ static void test_inspect(void)
 static void test_show(void)
 {
 	EXPECT(0, "a\n", "complete peer reset -n " NODE " ''");
+	CU_ASSERT_STRING_EQUAL(out, "a\n");
+	EXPECT(0, "a\n", "complete show routes -n " NODE " --peer ''");
 	CU_ASSERT_STRING_EQUAL(out, "a\n"); // and no name that would speak to the terminal
 	EXPECT(0,
-	       "NAME   KIND  PEERING     STATE        ENDPOINT         LAST HANDSHAKE  LAST "
-	       "RECEIVED       RX       TX   MTU  MTU FROM  FRAGMENTS  HANDSHAKES FAILED  TROUBLE\n"
-	       "a      mesh  open        up           192.0.2.1:51820      1 min 15 s            "
-	       "2 s  2.0 KiB      5 B  1420  probed    no                         0  -\n"
-	       "b?[2J  leaf  configured  no endpoint  -                         never          "
-	       "never      0 B  1.0 GiB  1420  -         -                          3  no answer\n",
+	       "NAME   STATE        ENDPOINT         LAST RECEIVED       RX       TX  TROUBLE\n"
+	       "a      up           192.0.2.1:51820            2 s  2.0 KiB      5 B  -\n"
+	       "b?[2J  no endpoint  -                        never      0 B  1.0 GiB  no answer\n",
 	       "show peers -n " NODE);
 	EXPECT(0, "0    1  yes    25 %", "show workers -n " NODE);
-	EXPECT(0, "rss                      2.0 KiB\n", "show node -n " NODE);
-	CU_ASSERT(strstr(out, "loop lag p99             7 us\n") != NULL);
-	CU_ASSERT(strstr(out, "route memory             -\n") != NULL);
-	CU_ASSERT(strstr(out, "\n\nPEER  ENDPOINT  STATE   PROBES  KEY\n"
-			      "p     h:1       asking       4  -\n") != NULL);
+	EXPECT(0, "rss             2.0 KiB\n", "show node -n " NODE);
+	CU_ASSERT(strstr(out, "loop lag p99    7 us\n") != NULL);
+	CU_ASSERT(strstr(out, "route memory") == NULL && strstr(out, "\nreloads") == NULL);
+	CU_ASSERT(strstr(out, "\n\nPEER  ENDPOINT  STATE   PROBES\n"
+			      "p     h:1       asking       4\n") != NULL);
+	EXPECT(0, "\nroute memory             -\n", "show node -v --all -n " NODE);
+	CU_ASSERT(strstr(out, "reloads                  -\n") != NULL);
+	CU_ASSERT(strstr(out, "PROBES  KEY\n") != NULL);
 	EXPECT(0, "digraph xylem {}\n", "show graph --dot -n " NODE);
 	EXPECT(0, "drop_stale", "show graph -n " NODE);
 	CU_ASSERT(strstr(out, "drop_replay") == NULL); // never called
@@ -374,18 +520,23 @@ static void test_route(void)
 	       "show route 10.1.2.0/24 -n " NODE);
 	EXPECT(1, "no route to 10.0.0.0/8 itself, but to what lies in it, as 10.1.0.0/16",
 	       "show route 10.0.0.0/8 -n " NODE);
+	EXPECT(1,
+	       "PREFIX       PEER  NODE  WHY NOT\n"
+	       "10.3.0.0/16  r     g     not accepted: routing.accept does not name it\n",
+	       "show route 10.3.0.1 -n " NODE);
+	CU_ASSERT(strstr(out, "no_route; what is known of it is not used") != NULL);
 	EXPECT(1, "\"match\": null", "show route 10.2.0.0/16 --json -n " NODE);
 }
 
 static void test_gateways(void)
 {
 	EXPECT(0,
-	       "PREFIX       GATEWAY  ADDRESS  METRIC  VIA  USED  WHY NOT         AGE\n"
-	       "10.0.0.0/8   s        -             9  -    no    -                 -\n"
-	       "10.2.0.0/24  g        -           500  -    yes   -                 -\n"
-	       "10.2.0.0/24  h        -           400  -    no    further than g    -\n"
-	       "10.2.0.0/24  s        -             -  -    no    -                 -\n"
-	       "fd00::/8     b        -             1  -    yes   -                 -\n",
+	       "PREFIX       GATEWAY  METRIC  USED  WHY NOT         AGE\n"
+	       "10.0.0.0/8   s             9  no    -                 -\n"
+	       "10.2.0.0/24  g           500  yes   -                 -\n"
+	       "10.2.0.0/24  h           400  no    further than g    -\n"
+	       "10.2.0.0/24  s             -  no    -                 -\n"
+	       "fd00::/8     b             1  yes   -                 -\n",
 	       "show gateways -n " NODE);
 	EXPECT(0, "192.0.2.0/24  x", "show gateways 192.0.2.0/24 -n " NODE);
 	EXPECT(2, "one list at a time", "show routes 192.0.2.0/24 -n " NODE);
@@ -453,12 +604,12 @@ static void test_ended(void)
 static void test_tree(void)
 {
 	EXPECT(0,
-	       "ADDRESS             NAME   COST      RTT  VERSION  STATE\n"
-	       "200::1              -         -        -  -        this node\n"
-	       "|-- 200::2          b?[2J    96  1.23 ms  1        tells no neighbours\n"
-	       "|   `-- 200::4      -         -        -  -        no answer\n"
-	       "|       `-- 200::5  -         -        -  -        not asked\n"
-	       "`-- 200::3          (p)       -        -  -        answers\n"
+	       "ADDRESS             NAME   COST      RTT  STATE\n"
+	       "200::1              -         -        -  this node\n"
+	       "|-- 200::2          b?[2J    96  1.23 ms  tells no more\n"
+	       "|   `-- 200::4      -         -        -  no answer\n"
+	       "|       `-- 200::5  -         -        -  not asked\n"
+	       "`-- 200::3          (p)       -        -  answers\n"
 	       "There is more",
 	       "show tree -n " NODE);
 	CU_ASSERT(strstr(out, "200::6") == NULL);
@@ -471,10 +622,10 @@ static void test_tree(void)
 static void test_trace(void)
 {
 	EXPECT(1,
-	       "HOP  ADDRESS  NAME      RTT  METRIC  STATE\n"
-	       "  1  200::2   b     0.27 ms      96  answers\n"
-	       "     ?        -           -       -  perhaps others between\n"
-	       "  2  200::9   -           -       -  no answer\n"
+	       "HOP  ADDRESS  NAME     RTT  METRIC  STATE\n"
+	       "  1  200::2   b     270 us      96  answers\n"
+	       "     ?        -          -       -  perhaps others between\n"
+	       "  2  200::9   -          -       -  no answer\n"
 	       "200::9 not reached: the last node does not answer",
 	       "trace 200:0::9 -n " NODE);
 	EXPECT(0, "200::9 reached\n", "trace 200::8 -n " NODE);
@@ -484,7 +635,7 @@ static void test_trace(void)
 	EXPECT(1, "\"end\": \"no answer\"", "trace --json 200::9 -n " NODE);
 	EXPECT(0,
 	       "prefix    200::/7\nsource    static\npeer      p\nmetric    -\n"
-	       "next hop  200::2\norigin    -\nepoch     7\n\nHOP  ADDRESS",
+	       "next hop  200::2\nepoch     7\n\nHOP  ADDRESS",
 	       "show path 200::9 -n " NODE);
 	EXPECT(0, "this node has no route to it\n", "show path 200::1 -n " NODE);
 	EXPECT(0, "\"route\": null", "show path 200::1 --json -n " NODE);
@@ -503,15 +654,129 @@ static void test_json(void)
 // The second table has rates; head ends the repetition after it.
 static void test_repeat(void)
 {
-	run("show workers -w 0.1 -n " NODE " | head -n 5");
+	run("show workers -w 0.1 -n " NODE " | head -n 12");
 	CU_ASSERT(strstr(out, "/s") != NULL);
 	run("show workers -w 0.1 --json -n " NODE " | head -n 2");
 	CU_ASSERT(strchr(out, '\n') != NULL && strchr(out, '\n')[1] == '{');
 }
 
-static void all(void (*const fn[])(void))
+// Columns of a line, up to its end; what is no letter is told.
+static unsigned width_of(const char *line, const char *end)
 {
-	pid_t pid = start_server();
+	unsigned width = 0;
+	wchar_t c;
+	while (line < end) {
+		int n = mbtowc(&c, line, (size_t)(end - line)), w = n > 0 ? wcwidth(c) : -1;
+		bool fine = n > 0 && w >= 0 && (uint32_t)c >= ' ' && c != 0x202e && c != 0x2066 &&
+			    c != 0x200d && c != 0xfeff;
+		if (!fine)
+			printf("\n  it speaks to the terminal: %.*s\n", (int)(end - line), line);
+		CU_ASSERT_FATAL(fine);
+		line += n;
+		width += (unsigned)w;
+	}
+	return width;
+}
+
+static unsigned widest_line(void)
+{
+	unsigned most = 0;
+	const char *at = out, *end;
+	for (; (end = strchr(at, '\n')); at = end + 1) {
+		unsigned w = width_of(at, end);
+		most = w > most ? w : most;
+	}
+	CU_ASSERT(*at == 0);
+	return most;
+}
+
+static void hard_view(const char *view, const char *about)
+{
+	int code = run("show %s %s -n " NODE, view, about);
+	CU_ASSERT(code == 0);
+	unsigned width = widest_line();
+	if (width > 80 || code)
+		printf("\n  show %s: %u columns, exit %d:\n%s\n", view, width, code, out);
+	CU_ASSERT(width <= 80);
+	CU_ASSERT(run("show %s %s --all -n " NODE, view, about) == 0);
+	CU_ASSERT(widest_line() <= 80);
+	CU_ASSERT(run("show %s %s --all -v -n " NODE, view, about) == 0);
+	widest_line();
+}
+
+static void test_hard(void)
+{
+	const struct xy_reply *r;
+	CU_ASSERT_FATAL(setlocale(LC_CTYPE, "C.UTF-8") != NULL);
+	for (unsigned i = 0; (r = xy_reply_at(i)); i++) {
+		const char *about = r->about && r->about[0] != '[' ? "200::1" : "";
+		if (strcmp(r->name, "trace") == 0)
+			continue;
+		hard_view(r->name, about);
+		CU_ASSERT(run("show %s %s --json -n " NODE, r->name, about) == 0);
+		json_t *o = json_loads(out, 0, NULL);
+		CU_ASSERT(o != NULL);
+		json_decref(o);
+	}
+	run("trace 200::1 -n " NODE);
+	CU_ASSERT(widest_line() <= 80);
+	run("leaf list -n " NODE);
+	CU_ASSERT(widest_line() <= 80);
+	EXPECT(0, "9223372036854775807", "show workers -v -n " NODE); // all of it
+	EXPECT(0, "9.2 E", "show workers -n " NODE);
+}
+
+// A long list comes in parts, and is one table.
+static void test_parts(void)
+{
+	CU_ASSERT(run("show routes -n " NODE " >%s/table; wc -l <%s/table; grep -c PREFIX %s/table",
+		      dir, dir, dir) == 0);
+	CU_ASSERT_STRING_EQUAL(out, "2503\n2\n"); // titles again where a column grew
+	CU_ASSERT(run("show routes --json -n " NODE " >%s/table; jq -c '(.routes | length), .next, "
+		      ".routes[2499].prefix' %s/table; rm %s/table",
+		      dir, dir, dir) == 0);
+	CU_ASSERT_STRING_EQUAL(out, "2500\nnull\n\"10.9.249.0/24\"\n");
+	EXPECT(0, "80\n", "show routes --count -n " NODE);
+	EXPECT(0, "{\"count\": 80}\n", "show routes --count --json -n " NODE);
+	EXPECT(0, "{\"peer\":\"a b\",\"within\":\"10.0.0.0/8\"}",
+	       "show routes -v --peer 'a b' --within 10.0.0.0/8 -n " NODE);
+	EXPECT(0, "1\n", "show gateways --count -n " NODE);
+	EXPECT(0, "1\n", "show graph --count -n " NODE);
+	EXPECT(0, "2\n", "show graph --count --all -n " NODE);
+	EXPECT(0, "drop_replay", "show graph --all -n " NODE);
+}
+
+static void first_is(int line, const char *row, const char *args)
+{
+	run("show routes -n " NODE " %s | sed -n '2s/ .*//p;$s/ .*//p' | paste -sd' '", args);
+	if (strcmp(out, row) != 0)
+		printf("\n  line %d: %s", line, out);
+	CU_ASSERT_STRING_EQUAL(out, row);
+}
+
+static void test_sort(void)
+{
+	first_is(__LINE__, "10.0.0.0/24 10.1.107.0/24\n", "--sort metric"); // 7 * 357 is 2499
+	first_is(__LINE__, "10.1.107.0/24 10.0.0.0/24\n", "--sort -metric");
+	first_is(__LINE__, "10.9.249.0/24 10.0.0.0/24\n", "--sort=-prefix");
+	EXPECT(2, "--sort metrik: show routes has prefix, kind",
+	       "show routes --sort metrik -n " NODE);
+	CU_ASSERT(strstr(out, "did you mean metric?") != NULL);
+	EXPECT(2, "--sort is for lists", "show node --sort uptime -n " NODE);
+	EXPECT(2, "--sort needs a value", "show routes --sort");
+	EXPECT(2, "--count is for lists", "show node --count");
+	EXPECT(2, "--peer is for show peers, routes", "show drops --peer a");
+	EXPECT(2, "--within 10.0.0.1/8 has host bits set; write 10.0.0.0/8",
+	       "show routes --within 10.0.0.1/8");
+	EXPECT(2, "--within ten: write a prefix", "show routes --within ten");
+	EXPECT(2, "write the prefix once", "show gateways 10.0.0.0/8 --within 10.0.0.0/8");
+	EXPECT(0, "a    ", "show peers --sort last_received -n " NODE); // who never was is last
+	EXPECT(0, "NAME", "show peers --sort RX -n " NODE);
+}
+
+static void all(bool hard, void (*const fn[])(void))
+{
+	pid_t pid = start_server(hard);
 	for (; *fn; fn++)
 		(*fn)();
 	kill(pid, SIGKILL);
@@ -520,8 +785,10 @@ static void all(void (*const fn[])(void))
 
 static void test_server(void)
 {
-	all((void (*const[])(void)){test_show, test_route, test_gateways, test_netcheck, test_ended,
-				    test_tree, test_trace, test_json, test_repeat, NULL});
+	all(false, (void (*const[])(void)){test_show, test_route, test_gateways, test_netcheck,
+					   test_ended, test_tree, test_trace, test_json,
+					   test_repeat, test_parts, test_sort, NULL});
+	all(true, (void (*const[])(void)){test_hard, NULL});
 	// what a killed one leaves: nobody answers
 	EXPECT(1, "Connection refused", "show peers -n " NODE);
 }

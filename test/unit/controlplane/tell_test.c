@@ -75,7 +75,8 @@ static void test_learned(void)
 							    .external = true,
 							    .tag = XY_FIELD_NULL});
 	expect(o, "{\"prefix\":null,\"kind\":\"peer\",\"peer\":null,\"peers\":null,"
-		  "\"source\":\"learned\",\"metric\":96,\"origin\":null,\"epoch\":0,\"seqno\":0,"
+		  "\"source\":\"learned\",\"node\":null,\"node_address\":null,\"metric\":96,"
+		  "\"origin\":null,\"epoch\":0,\"seqno\":0,"
 		  "\"router_id\":\"0000000000001234\",\"external\":true,\"tag\":null,\"age\":0}");
 }
 

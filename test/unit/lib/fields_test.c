@@ -24,14 +24,16 @@ static const struct {
 	{xy_object_joining, "peer endpoint state probes key"},
 	{xy_object_config, "file refused run_time unkept changed"},
 	{xy_object_config_change, "setting file run_time effective"},
-	{xy_object_peers, "peers next"},
-	{xy_object_peer, "name key address kind peering state endpoint unresolved endpoints "
-			 "last_handshake last_received rx_packets rx_bytes tx_packets tx_bytes "
-			 "mtu mtu_from fragments unfragmented path_limit keepalive allowed sessions "
-			 "session_age handshakes_sent handshakes_failed clock_apart trouble"},
+	{xy_object_peers, "peers next count"},
+	{xy_object_peer,
+	 "name key address kind peering state endpoint unresolved endpoints "
+	 "last_handshake last_received rx_packets rx_bytes tx_packets tx_bytes "
+	 "mtu mtu_from fragments unfragmented path_limit keepalive allowed sessions "
+	 "session_age handshakes_sent handshakes_failed clock_apart trouble"},
 	{xy_object_workers, "workers"},
 	{xy_object_worker, "worker cpu alive busy rx host_rx ring_in generated split tx host_tx "
-			   "ring_out punted consumed merged drops held balance sleeps"},
+			   "ring_out punted consumed merged drops held balance sleeps "
+			   "busy_cycles"},
 	{xy_object_graph, "tsc_hz nodes"},
 	{xy_object_graph_node,
 	 "worker node calls packets cycles cycles_per_packet packets_per_call"},
@@ -41,28 +43,30 @@ static const struct {
 	{xy_object_port, "port note driver mode interface idle queues address udp_port "
 			 "rx_packets rx_bytes tx_packets tx_bytes rx_missed tx_errors "
 			 "rx_fragmented tx_fragmented steered"},
-	{xy_object_routes, "routes next"},
-	{xy_object_route, "prefix kind peer peers source"},
+	{xy_object_routes, "routes next count"},
+	{xy_object_route, "prefix kind peer peers source node node_address"},
 	{xy_object_learned, "metric origin epoch seqno router_id external tag age"},
-	{xy_object_sessions, "sessions next"},
+	{xy_object_sessions, "sessions next count"},
 	{xy_object_session,
 	 "index peer kind address key state owner age tx_counter rx_packets tx_packets "
 	 "handed_over role use rx_bytes tx_bytes last_handshake path mtu idle"},
-	{xy_object_neighbours, "neighbours next refusals"},
+	{xy_object_neighbours, "neighbours next refusals count"},
 	{xy_object_neighbour,
 	 "peer state hellos address cost rx_cost tx_cost rtt_us routes origins "
 	 "waiting tx_packets tx_bytes rx_packets rx_bytes tx_updates rx_updates "
-	 "resent probes silences losses losses_lately refused reflected refusals trouble"},
+	 "resent probes silences losses losses_lately refused reflected refusals trouble "
+	 "node node_address"},
 	{xy_object_graph_dot, "dot"},
 	{xy_object_host, "host queues mtu rx_packets rx_bytes tx_packets tx_bytes rx_missed "
 			 "tx_errors"},
-	{xy_object_route_reply, "prefix match inside routes babel not_announced"},
-	{xy_object_candidate, "prefix kind peer peers source in_force"},
+	{xy_object_route_reply, "prefix match inside routes babel not_announced unused"},
+	{xy_object_candidate, "prefix kind peer peers source node node_address in_force"},
 	{xy_object_said, "peer state selected feasible used followed metric origin epoch seqno "
 			 "router_id external tag age held_ms refmetric feasibility_seqno "
-			 "feasibility_metric"},
+			 "feasibility_metric node"},
 	{xy_object_untold, "peer reason"},
-	{xy_object_gateways, "gateways next"},
+	{xy_object_unused, "prefix peer source node metric why_not"},
+	{xy_object_gateways, "gateways next count"},
 	{xy_object_gateway, "prefix gateway key address metric via used why_not age"},
 	{xy_object_refusal, "peer reason count meaning"},
 	{xy_object_routing, "epoch router_id starting neighbours prefixes prefix_limit reachable "
