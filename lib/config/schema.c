@@ -7,10 +7,12 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-// Samples: a documentation key (no one has its secret) and documentation addresses (RFC 5737,
-// RFC 3849).
-#define SAMPLE_RELAY_KEY "\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\""
+// Samples: documentation keys (no one has their secret, and they say so) and documentation
+// addresses (RFC 5737, RFC 3849). The keys are taken for nobody's.
+#define SAMPLE_RELAY_KEY "\"ReplaceThisExampleByTheRelaysPublicKeyXylgA=\""
+#define SAMPLE_PHONE_KEY "\"ReplaceThisExampleByThePhonesPublicKeyXylgA=\"" // README
 #define SAMPLE_SECRET	 "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\""
+enum { KEY_CHARS = XY_KEY_STRLEN - 1 };
 
 static const char *const driver_choices[] = {[XY_DRIVER_SOCKET] = "socket",
 					     [XY_DRIVER_AF_XDP] = "af_xdp",
@@ -332,7 +334,14 @@ static int store_told_name(struct xy_config_reader *r, const config_setting_t *s
 static int read_key(struct xy_config_reader *r, const config_setting_t *s, struct xy_key *out)
 {
 	struct xy_err why = {""};
-	if (xy_key_parse(s->value.sval, out, &why))
+	const char *v = s->value.sval;
+	if (strncmp(v, &SAMPLE_RELAY_KEY[1], KEY_CHARS) == 0 ||
+	    strncmp(v, &SAMPLE_PHONE_KEY[1], KEY_CHARS) == 0)
+		return xy_config_fail(
+			r, s, NULL,
+			"is the example's, which nobody has; write the peer's (there: "
+			"xylem pubkey, or wg pubkey on a device)");
+	if (xy_key_parse(v, out, &why))
 		return xy_config_fail(r, s, NULL, "%s", why.text);
 	if (xy_key_is_zero(out))
 		return xy_config_fail(

@@ -23,6 +23,8 @@ const char *__lsan_default_suppressions(void)
 #define K1	       "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 #define K2	       "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
 #define S1	       "IAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define EXAMPLE_KEY    "ReplaceThisExampleByTheRelaysPublicKeyXylgA="
+#define EXAMPLE_PHONE  "ReplaceThisExampleByThePhonesPublicKeyXylgA="
 #define EXAMPLE_SECRET "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 #define P1	       "{ name = \"a\"; key = \"" K1 "\"; }"
@@ -227,6 +229,13 @@ static const struct {
 	/*77*/ {"max_peers = 65537;", "1: max_peers: ", "out of range"},
 	/*78*/ {"max_routes = 1e5;", "1: ", ""},
 	/*79*/ {"network_secret = \"" EXAMPLE_SECRET "\";", "1: network_secret: ", "the example's"},
+	{"peers = ( { name = \"a\"; key = \"" EXAMPLE_KEY "\"; } );",
+	 "1: peers.[0].key: ", "the example's"},
+	{"peers = ( { name = \"a\"; leaf = true; allowed = [ \"10.1.0.5/32\" ]; key = "
+	 "\"" EXAMPLE_PHONE "\"; } );",
+	 "1: peers.[0].key: ", "wg pubkey on a device"},
+	{"routing = { accept = ( { key = \"" EXAMPLE_KEY "\"; prefix = \"10.0.0.0/8\"; } ); };",
+	 "1: routing.accept.[0].key: ", "the example's"},
 	/*80*/ {"workers = { cpus = [ 1, \"x\" ]; };", "1: ", "of one type"},
 	/*68*/
 	{"ports = ( { driver = \"af_xdp\"; interface = \"eth0\"; },\n"
@@ -1003,7 +1012,13 @@ static void test_defaults(void)
 	check_defaults(&xy_config_schema, "", "");
 }
 
-// Every "#setting" of the example without its #, and with a secret of one's own.
+static void replace(char *text, const char *what, const char *by)
+{
+	for (char *at = text; (at = strstr(at, what));)
+		memcpy(at, by, strlen(by));
+}
+
+// Every "#setting" of the example without its #, and with a secret and keys of one's own.
 static char *uncomment(const char *from)
 {
 	char *text = malloc(strlen(from) + 1), *to = text;
@@ -1013,8 +1028,8 @@ static char *uncomment(const char *from)
 		start = *from == '\n';
 	}
 	*to = 0;
-	for (char *at = text; (at = strstr(at, EXAMPLE_SECRET));)
-		memcpy(at, S1, strlen(S1));
+	replace(text, EXAMPLE_SECRET, S1);
+	replace(text, EXAMPLE_KEY, K1);
 	return text;
 }
 
