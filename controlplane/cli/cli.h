@@ -26,6 +26,7 @@ int xy_cli_drain(int argc, char **argv);
 int xy_cli_leaf(int argc, char **argv);
 int xy_cli_config(int argc, char **argv);
 int xy_cli_log(int argc, char **argv);
+int xy_cli_import(int argc, char **argv);
 int xy_cli_ping(int argc, char **argv);
 int xy_cli_netcheck(int argc, char **argv);
 int xy_cli_diagnose(int argc, char **argv);

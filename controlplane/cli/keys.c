@@ -30,21 +30,41 @@ static int make_folder(const char *file)
 	return ret;
 }
 
+// As wg genkey: the secret key alone, for a pipe or a file of one's own making.
+static int print_secret(void)
+{
+	char text[XY_KEYFILE_STRLEN];
+	struct xy_identity id;
+	struct stat st;
+	if (xy_keyfile_make(text, &id))
+		return xy_cli_fail("no source of random numbers");
+	if (fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077))
+		fputs("xylem: others may read the file that this goes to; chmod 600 it, or xylemd "
+		      "refuses it\n",
+		      stderr);
+	fputs(text, stdout);
+	xy_identity_wipe(&id);
+	sodium_memzero(text, sizeof(text));
+	return CLI_OK;
+}
+
 int xy_cli_genkey(int argc, char **argv)
 {
 	const char *file = argc > 1 ? argv[1] : DEFAULT_FILE;
+	if (argc == 2 && strcmp(file, "--stdout") == 0)
+		return print_secret();
 	struct xy_identity id;
 	struct xy_err err = {""};
 	char key[XY_KEY_STRLEN], addr[XY_ADDR_STRLEN];
 	if (argc > 2 || file[0] == '-' || !file[0])
-		return xy_cli_misuse("genkey takes one FILE at most, and prints no secret");
+		return xy_cli_misuse("genkey takes one FILE at most, which it writes, or --stdout");
 	int ret = make_folder(file);
 	if (ret)
 		return ret;
 	if (xy_keyfile_create(file, &id, &err))
 		return xy_cli_fail("%s", err.text);
-	printf("public key  %s\naddress     %s\n", xy_key_str(&id.x25519, key),
-	       xy_addr_str(&id.addr, addr));
+	printf("key file    %s\npublic key  %s\naddress     %s\n", file,
+	       xy_key_str(&id.x25519, key), xy_addr_str(&id.addr, addr));
 	xy_identity_wipe(&id);
 	return CLI_OK;
 }

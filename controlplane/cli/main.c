@@ -17,12 +17,16 @@ static int genconf(int argc, char **argv);
 static int version(int argc, char **argv);
 
 const struct xy_cli_command xy_cli_commands[] = {
-	{"genkey", xy_cli_genkey, "genkey [FILE]",
-	 "make a secret key (/etc/xylem/key), print its public key and address"},
+	{"genkey", xy_cli_genkey, "genkey [FILE] [--stdout]",
+	 "make a secret key, write it into FILE (/etc/xylem/key) and say so, with its public key "
+	 "and "
+	 "address; --stdout prints it alone"},
 	{"pubkey", xy_cli_pubkey, "pubkey [FILE|-]", "print the public key of a key file"},
 	{"inspect", xy_cli_inspect, "inspect [KEY] [--json]",
 	 "print what follows from a public key, or from our own: address, /64"},
 	{"genconf", genconf, "genconf", "print a commented example of the config file"},
+	{"import", xy_cli_import, "import FILE [--write FILE] [--key-file FILE]",
+	 "make a config of a wg-quick file (wg0.conf), and say what cannot be carried over"},
 	{"show", xy_cli_show,
 	 "show WHAT [PREFIX|ADDRESS|NAME] [--peer NAME] [--within PREFIX] [--sort COLUMN] "
 	 "[--count] [--all] [-v] [-w SECONDS] [--json] [--dot] [-n NAME]",

@@ -53,6 +53,9 @@ int xy_keyfile_parse(const char *text, size_t len, uint8_t seed[static 32], stru
 // Reads PATH: missing, a directory, not owned by us, readable by others (mode must have no group
 // and other bits), too long, then xy_keyfile_parse. err names the path.
 int xy_keyfile_load(const char *path, struct xy_identity *out, struct xy_err *err);
+// Makes a fresh random seed: the text of a key file, with its newline, which is secret.
+#define XY_KEYFILE_STRLEN (sizeof(XY_KEY_FILE_PREFIX) - 1 + XY_KEY_STRLEN + 1)
+int xy_keyfile_make(char text[static XY_KEYFILE_STRLEN], struct xy_identity *out);
 // Creates PATH with mode 0600 and a fresh random seed; -EEXIST, never overwrites, never leaves half
 // a file (writes, fsyncs and links).
 int xy_keyfile_create(const char *path, struct xy_identity *out, struct xy_err *err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "identity/identity.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sodium.h>
@@ -209,12 +210,32 @@ static int write_all(int fd, const char *text, size_t len)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-static int write_seed(int fd, const uint8_t seed[static 32])
+static void text_of(const uint8_t seed[static 32], char text[static XY_KEYFILE_STRLEN])
 {
-	char text[TEXT_LEN + 1] = XY_KEY_FILE_PREFIX;
+	static_assert(XY_KEYFILE_STRLEN == TEXT_LEN + 1, "");
+	memcpy(text, XY_KEY_FILE_PREFIX, PREFIX_LEN);
 	sodium_bin2base64(text + PREFIX_LEN, XY_KEY_STRLEN, seed, 32,
 			  sodium_base64_VARIANT_ORIGINAL);
 	text[TEXT_LEN - 1] = '\n';
+	text[TEXT_LEN] = 0;
+}
+
+int xy_keyfile_make(char text[static XY_KEYFILE_STRLEN], struct xy_identity *out)
+{
+	uint8_t seed[32];
+	if (sodium_init() < 0)
+		return -EIO;
+	randombytes_buf(seed, sizeof(seed));
+	int rc = xy_identity_from_seed(seed, out);
+	text_of(seed, text);
+	sodium_memzero(seed, sizeof(seed));
+	return rc;
+}
+
+static int write_seed(int fd, const uint8_t seed[static 32])
+{
+	char text[XY_KEYFILE_STRLEN];
+	text_of(seed, text);
 	int rc = write_all(fd, text, TEXT_LEN);
 	sodium_memzero(text, sizeof(text));
 	return rc;

@@ -387,7 +387,7 @@ static void test_words(void)
 {
 	EXPECT(2, "usage: xylem COMMAND", " ");
 	EXPECT(0, "usage: xylem COMMAND", "help");
-	EXPECT(0, "  genkey [FILE]", "genkey --help");
+	EXPECT(0, "  genkey [FILE] [--stdout]", "genkey --help");
 	EXPECT(0, "  show WHAT", "show peers -h");
 	EXPECT(2, "genkey takes one FILE", "genkey -");
 	EXPECT(2, "genkey takes one FILE", "genkey ''");
@@ -453,14 +453,23 @@ static void test_complete(void)
 static void test_keys(void)
 {
 	struct stat st;
-	char key[128], path[128];
+	char key[128], path[128], path2[128];
 	snprintf(path, sizeof(path), "%s/keys/key", dir);
-	EXPECT(0, "public key  ", "genkey %s", path);
+	EXPECT(0, path, "genkey %s", path); // it says where
+	CU_ASSERT(strncmp(out, "key file    ", 12) == 0 && strstr(out, "public key  "));
 	snprintf(key, sizeof(key), "%.44s\n", strstr(out, "public key  ") + 12);
 	CU_ASSERT(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600);
 	EXPECT(0, key, "pubkey %s", path);
 	EXPECT(0, key, "pubkey - <%s", path);
 	EXPECT(1, path, "genkey %s", path);
+	EXPECT(0, "xylem-key-v1:", "genkey --stdout");
+	CU_ASSERT(strlen(out) == 58 && out[57] == '\n'); // and nothing else
+	snprintf(path2, sizeof(path2), "%s/keys/two", dir);
+	EXPECT(0, "others may read", "genkey --stdout 2>&1 >%s", path2);
+	CU_ASSERT(chmod(path2, 0600) == 0);
+	EXPECT(0, "=\n", "pubkey %s", path2);
+	unlink(path2);
+	EXPECT(2, "or --stdout", "genkey --stdout x");
 	EXPECT(0, key, "pubkey %s", path); // it is the first one still
 	EXPECT(1, "genkey", "pubkey %s.none", path);
 	unlink(path);
