@@ -33,6 +33,9 @@ const struct xy_cli_command xy_cli_commands[] = {
 	 "ask a running daemon: node, config, peers, workers, graph, drops, ports, policy, routes, "
 	 "sessions, "
 	 "neighbours, routing, route PREFIX, gateways [PREFIX], tree, path ADDRESS"},
+	{"top", xy_cli_top,
+	 "top [--sort bits|packets|rx|tx|name|state] [--all] [-d SECONDS] [-b N] [-n NAME]",
+	 "live rates of workers, drops and peers; N pictures, where that is no terminal"},
 	{"trace", xy_cli_trace, "trace ADDRESS|NAME [-v] [--json] [-n NAME]",
 	 "ask each node on the way to an address for the next"},
 	{"ping", xy_cli_ping, "ping ADDRESS|NAME [-s SIZE] [-c N] [-i SECONDS] [--json] [-n NAME]",

@@ -427,6 +427,14 @@ static void test_words(void)
 	EXPECT(2, "trace needs an address or a name", "trace --json");
 	EXPECT(2, "does not know \"200::2\"", "trace 200::1 200::2");
 	EXPECT(2, "-n ../x: use", "trace 200::1 -n ../x");
+	EXPECT(2, "-n 0: write how many pictures", "top -n 0");
+	EXPECT(2, "-b x: write how many pictures", "top -b x");
+	EXPECT(2, "-d 0: write seconds", "top -d 0");
+	EXPECT(2, "--sort speed: there is bits", "top --sort speed");
+	EXPECT(2, "did you mean packets?", "top --sort pakets");
+	EXPECT(2, "top does not know \"--json\"", "top --json");
+	EXPECT(2, "-n needs a value", "top -n");
+	EXPECT(1, "no daemon answers as instance 3", "top -n 3 -b 1");
 	EXPECT(1, "no daemon answers as instance nobody-is-here", "show node -n nobody-is-here");
 	EXPECT(1, "start xylemd", "show node -n nobody-is-here");
 	EXPECT(1, "cannot write the output", "genconf >/dev/full");
@@ -435,7 +443,7 @@ static void test_words(void)
 // As a shell asks: the last word is the one that is being written.
 static void test_complete(void)
 {
-	EXPECT(0, "\nshow\ntrace\n", "complete");
+	EXPECT(0, "\nshow\ntop\ntrace\n", "complete");
 	EXPECT(0, "genkey\ngenconf\n", "complete gen");
 	EXPECT(0, "routes\nrouting\nroute\n", "complete show rout");
 	EXPECT(0, "add\nremove\nreset\n", "complete peer ''");
@@ -728,6 +736,8 @@ static void test_hard(void)
 		json_decref(o);
 	}
 	run("trace 200::1 -n " NODE);
+	CU_ASSERT(widest_line() <= 80);
+	EXPECT(0, "DROPPED", "top -n 2 -d 0.1 -n " NODE " --all");
 	CU_ASSERT(widest_line() <= 80);
 	run("leaf list -n " NODE);
 	CU_ASSERT(widest_line() <= 80);
