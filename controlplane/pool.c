@@ -296,38 +296,43 @@ int xy_pool_resolve(void *arg, const struct xy_env_asker *by, const char *host, 
 // before all have begun; there is no other work yet.
 struct confining {
 	uv_work_t req;
-	const struct xy_confine *confine;
+	struct xy_daemon *d;
 	pthread_barrier_t *all;
+	struct confining *first; // of all
+	unsigned left;		 // the first's: results to come
 };
 
 static void confine_run(uv_work_t *req)
 {
 	const struct confining *c = (const struct confining *)req;
 	prctl(PR_SET_NAME, "xylem-helper");
-	xy_confine_self(c->confine, XY_CONFINE_HELPER);
+	xy_confine_self(&c->d->sandbox.confine, XY_CONFINE_HELPER);
 	pthread_barrier_wait(c->all);
 }
 
 static void confine_done(uv_work_t *req, int status)
 {
-	free(req);
+	struct confining *c = (struct confining *)req;
+	if (--c->first->left == 0) // they come in any order
+		free(c->first);
 }
 
 static int helpers_confine(struct xy_daemon *d)
 {
-	unsigned n = xy_pool_threads();
 	static pthread_barrier_t all;
-	int r = -pthread_barrier_init(&all, NULL, n + 1);
-	for (unsigned i = 0; !r && i < n; i++) {
-		struct confining *c = malloc(sizeof(*c));
-		if (!c)
-			return -ENOMEM; // those that wait are ended with the process
-		*c = (struct confining){.confine = &d->sandbox.confine, .all = &all};
-		uv_queue_work(&d->loop.uv, &c->req, confine_run, confine_done);
+	unsigned n = xy_pool_threads();
+	struct confining *c = calloc(n, sizeof(*c));
+	int r = c ? -pthread_barrier_init(&all, NULL, n + 1) : -ENOMEM;
+	if (r) {
+		free(c);
+		return r;
 	}
-	if (!r)
-		pthread_barrier_wait(&all);
-	return r;
+	for (unsigned i = 0; i < n; i++) {
+		c[i] = (struct confining){.d = d, .all = &all, .first = c, .left = n};
+		uv_queue_work(&d->loop.uv, &c[i].req, confine_run, confine_done);
+	}
+	pthread_barrier_wait(&all);
+	return 0;
 }
 
 static int pool_confine(struct xy_daemon *d, struct xy_err *err)

@@ -50,8 +50,8 @@ static int set_group(const struct xy_listen *l, const struct xy_listen_config *c
 	if (chown(l->path, (uid_t)-1, g->gr_gid))
 		return xy_err_set(err, errno,
 				  "%s: cannot be given to group %s: %s; start as root or as a "
-				  "member of it",
-				  l->path, cfg->group, strerror(errno));
+				  "member of it (usermod -aG %s USER, and restart)",
+				  l->path, cfg->group, strerror(errno), cfg->group);
 	return 0;
 }
 

@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -96,6 +98,15 @@ int xy_keyfile_parse(const char *text, size_t len, uint8_t seed[static 32], stru
 	return 0;
 }
 
+// Root's, and the daemon's group may read it: as the unit has it, whose user cannot change its key.
+static bool is_daemons(const struct stat *st)
+{
+	const struct passwd *daemon = getpwnam("xylem");
+	const struct group *shown = getgrnam("xylem");
+	return (st->st_mode & 077) == S_IRGRP && st->st_uid == 0 && daemon && daemon->pw_uid &&
+	       st->st_gid == daemon->pw_gid && !(shown && shown->gr_gid == st->st_gid);
+}
+
 static int check_stat(const struct stat *st, const char *path, struct xy_err *err)
 {
 	if (S_ISDIR(st->st_mode))
@@ -103,13 +114,13 @@ static int check_stat(const struct stat *st, const char *path, struct xy_err *er
 				  path);
 	if (!S_ISREG(st->st_mode))
 		return xy_err_set(err, EINVAL, "key file %.200s: is not a regular file", path);
-	if (st->st_uid != geteuid())
+	if (st->st_uid != geteuid() && st->st_uid != 0)
 		return xy_err_set(
 			err, EPERM,
 			"key file %.200s: belongs to user %u, but this program runs as user "
 			"%u: chown it to %u",
 			path, st->st_uid, geteuid(), geteuid());
-	if (st->st_mode & 077)
+	if (st->st_mode & 077 && !is_daemons(st))
 		return xy_err_set(
 			err, EPERM,
 			"key file %.200s: others may use it (mode %04o): chmod 600 it, and "
@@ -128,8 +139,12 @@ static int open_keyfile(const char *path, struct xy_err *err)
 				  "key file %.200s: does not exist; make one with: xylem genkey",
 				  path);
 	if (fd < 0)
-		return xy_err_set(err, errno, "key file %.200s: cannot be opened: %s", path,
-				  strerror(errno));
+		return xy_err_set(
+			err, errno, "key file %.200s: cannot be opened: %s%s", path,
+			strerror(errno),
+			errno == EACCES && geteuid()
+				? "; give it to this program's group: chgrp it, chmod 640 it"
+				: "");
 	int rc = fstat(fd, &st) < 0 ? -errno : 0;
 	if (rc < 0)
 		xy_err_set(err, -rc, "key file %.200s: %s", path, strerror(-rc));

@@ -62,6 +62,15 @@ later=$LOGS/later.deb
 dpkg-deb -R "$deb" "$LOGS/later"
 sed -i "s/^Version: .*/Version: $version+later1/" "$LOGS/later/DEBIAN/control"
 dpkg-deb -b "$LOGS/later" "$later" >/dev/null
+# An earlier one ran as root, and had no user.
+earlier=$LOGS/earlier.deb
+sed -i "s/^Version: .*/Version: 0.0.9/" "$LOGS/later/DEBIAN/control"
+for unit in "$LOGS"/later/{usr/lib,lib}/systemd/system/xylem*.service; do
+  [ ! -e "$unit" ] || sed -i -e '/^User=/d' -e '/^Group=/d' -e '/^AmbientCapabilities=/d' -e '/find .etc.xylem/d' \
+    -e '/^CapabilityBoundingSet=/d' -e '/^SystemCallFilter=/d' -e 's/ --sandbox//' "$unit"
+done
+echo "g xylem - -" >"$LOGS/later/usr/lib/sysusers.d/xylem.conf"
+dpkg-deb -b "$LOGS/later" "$earlier" >/dev/null
 rm -rf "$LOGS/later"
 
 # --- the system
@@ -84,8 +93,9 @@ cp /etc/apt/sources.list.d/* "$ROOT/etc/apt/sources.list.d/" 2>/dev/null || true
 apt-config dump 2>/dev/null | grep -E '^Acquire::(http|https)::Proxy' >"$ROOT/etc/apt/apt.conf.d/90here" || true
 cp "$deb" "$ROOT/xylem.deb"
 cp "$later" "$ROOT/later.deb"
+cp "$earlier" "$ROOT/earlier.deb"
 check "it installs without recommends" chroot "$ROOT" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-  DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update && apt-get install -y --no-install-recommends /xylem.deb'
+  DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update && apt-get install -y --no-install-recommends /earlier.deb'
 check "the group is made" grep -q ^xylem: "$ROOT/etc/group"
 
 tun=
@@ -112,6 +122,8 @@ up || {
 # --- two instances
 
 check "nothing runs that nobody asked for" refuse in_system systemctl is-active xylem
+printf '%s\n' '# ports = ( { driver = "af_xdp"; } );' >"$ROOT/etc/xylem/four.conf"
+printf '%s\n' 'ports = ( { driver = "af_xdp"; interface = "eth0"; } );' >"$ROOT/etc/xylem/three.conf"
 check "a key" in_system xylem genkey
 check "and one for a second instance" in_system xylem genkey /etc/xylem/two.key
 key_of() { in_system xylem pubkey "$1"; }
@@ -122,7 +134,9 @@ config() { # NAME TEXT
   printf '%s\n' "$2" >"$ROOT/etc/xylem/$1.conf"
   chmod 600 "$ROOT/etc/xylem/$1.conf"
 }
-config xylem "peers = ( { name = \"two\"; key = \"$two\"; endpoint = \"127.0.0.1:51822\"; } );"
+chroot "$ROOT" groupadd lookers
+config xylem "telemetry = { group = \"lookers\"; }; control = { group = \"xylem\"; mode = \"0660\"; };
+  peers = ( { name = \"two\"; key = \"$two\"; endpoint = \"127.0.0.1:51822\"; } );"
 config two "key_file = \"/etc/xylem/two.key\"; ports = ( { port = 51822; } ); tun = false;
   peers = ( { name = \"one\"; key = \"$one\"; } );"
 check "their configs are good" in_system sh -c 'xylemd --check && xylemd -n two -c /etc/xylem/two.conf --check'
@@ -130,7 +144,45 @@ check "both start, and say that they are ready" in_system systemctl enable --now
 linked() { in_system xylem show peers "$@" --json | grep -qE '"state": *"up"'; }
 check_within 30 "they are linked" linked
 check_within 30 "each has sockets of its own" linked -n two
+
+# --- upgrade from an install that ran as root
+
+user_of() { # UNIT
+  local main
+  main=$(in_system systemctl show -p MainPID --value "$1")
+  # shellcheck disable=SC2016  # awk's
+  in_system id -un "$(in_system awk '/^Uid:/ { print $2 }' "/proc/$main/status")"
+}
+check "it ran as root" test "$(user_of xylem)" = root
+check "it is upgraded to a user of its own" in_system env DEBIAN_FRONTEND=noninteractive dpkg -i /xylem.deb
+check_within 60 "and linked again" linked
+check_within 60 "both instances" linked -n two
+check "as the user" test "$(user_of xylem) $(user_of xylem@two)" = "xylem xylem"
+dropin() { test -s "$ROOT/etc/systemd/system/xylem@$1.service.d/af_xdp.conf"; }
+check "a config with af_xdp has what that needs" dropin three
+check "another has not" refuse dropin four
+owner() { in_system stat -c %U:%G:%a "$1"; }
+check "the key is still root's, and the daemon's group may read it" test "$(owner /etc/xylem/key)" = root:xylemd:640
+check "the state is its user's" test "$(owner /var/lib/xylem/xylem) $(owner /var/lib/xylem/xylem/state)" = \
+  "xylem:xylemd:700 xylem:xylemd:600"
+check "who might look may still" test "$(owner /run/xylem/xylem/telemetry)" = xylem:lookers:660
+check "who might steer, too" test "$(owner /run/xylem/xylem/control)" = xylem:xylem:660
+sandboxed() { in_system xylem show node "$@" --json | grep -qE '"sandbox": *"(on|in part: this kernel has no Landlock)'; }
+check "it is confined" sandboxed
+check "so is the second one" sandboxed -n two
+[ -z "$tun" ] || check "it has its interface" in_system ip link show xylem0
+check "root reads the key" test "$one" = "$(key_of /etc/xylem/key)"
+check "root looks" in_system xylem show peers
+check "root steers" in_system xylem set peer two cost 200
+check "it is reloaded by the service manager" in_system systemctl reload xylem
+chroot "$ROOT" install -m 600 /etc/xylem/xylem.conf /etc/xylem/new.conf
+mv "$ROOT/etc/xylem/new.conf" "$ROOT/etc/xylem/xylem.conf"
+check "also with a file that is root's alone" in_system systemctl reload xylem
+check_not_refused() { in_system xylem show node --json | grep -q '"refused_calls": *0'; }
+check "nothing of it was refused" check_not_refused
 in_system systemd-analyze security xylem --no-pager | tail -n 1
+below_two() { in_system systemd-analyze security xylem --threshold=19 --no-pager; }
+check "its exposure is below 2" below_two
 
 # --- upgrade, removal
 
@@ -144,11 +196,12 @@ check "the keys are the same ones" test "$one" = "$(key_of /etc/xylem/key)"
 check "an instance stops" in_system systemctl stop xylem@two
 check "the other one still answers" in_system xylem show node
 check "it is removed" in_system env DEBIAN_FRONTEND=noninteractive dpkg -r xylem
-check "and runs no more" refuse in_system pgrep xylemd
+check "and runs no more" refuse in_system sh -c 'grep -l ^xylemd /proc/[0-9]*/comm'
 check "the state stays until it is purged" test -d "$ROOT/var/lib/xylem"
 check "it is purged" in_system env DEBIAN_FRONTEND=noninteractive dpkg -P xylem
 check "the state is gone" test ! -e "$ROOT/var/lib/xylem"
 check "the keys are not" test -s "$ROOT/etc/xylem/key"
+rm -rf "$ROOT/etc/systemd/system/xylem@three.service.d" # an operator's by then
 left=$(find "$ROOT" -xdev \( -path "$ROOT/proc" -o -path "$ROOT/etc/xylem" -o -path "$ROOT/var/log" -o -path "$ROOT/var/lib/dpkg" \) \
   -prune -o -name '*xylem*' -print | grep -vxF "$ROOT/xylem.deb" || true)
 check "and nothing else of it is left${left:+: $left}" test -z "$left"

@@ -366,6 +366,29 @@ static void test_rundir_trusted(void)
 	CU_ASSERT(rmdir(run.path) == 0 && rmdir(base) == 0);
 }
 
+// What a service manager put into root's folder may be the daemon's user's; into another's it may
+// not.
+static void test_rundir_given(void)
+{
+	char base[] = "/tmp/xylem-rundir-XXXXXX";
+	struct xy_rundir run = {""};
+	if (geteuid() != 0)
+		return;
+	CU_ASSERT_FATAL(mkdtemp(base) != NULL);
+	snprintf(run.path, sizeof(run.path), "%s/n", base);
+	CU_ASSERT(chmod(base, 0755) == 0 && mkdir(run.path, 0755) == 0);
+	if (chown(run.path, 12345, 12345) == 0) { // a user namespace has none but us
+		CU_ASSERT(xy_rundir_trusted(&run));
+		CU_ASSERT(chmod(run.path, 0775) == 0);
+		CU_ASSERT_FALSE(xy_rundir_trusted(&run));
+		CU_ASSERT(chmod(run.path, 0755) == 0 && chown(base, 12345, 12345) == 0);
+		CU_ASSERT_FALSE(xy_rundir_trusted(&run));
+		CU_ASSERT(chown(base, 0, 0) == 0 && chmod(base, 0777) == 0);
+		CU_ASSERT_FALSE(xy_rundir_trusted(&run));
+	}
+	CU_ASSERT(rmdir(run.path) == 0 && rmdir(base) == 0);
+}
+
 // A daemon that ended leaves no folder; what others put there stays.
 static void test_rundir_remove(void)
 {
@@ -385,4 +408,6 @@ XY_UNIT_MAIN("client", {"answers", test_answers}, {"greetings", test_greetings},
 	     {"a daemon that falls silent", test_silent}, {"its last word", test_last_word},
 	     {"pages", test_pages}, {"requests", test_requests}, {"in two steps", test_steps},
 	     {"nobody there", test_nobody}, {"folders", test_rundir},
-	     {"folders of others", test_rundir_trusted}, {"a folder that goes", test_rundir_remove})
+	     {"folders of others", test_rundir_trusted},
+	     {"a folder that root gave", test_rundir_given},
+	     {"a folder that goes", test_rundir_remove})
