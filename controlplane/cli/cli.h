@@ -27,6 +27,7 @@ int xy_cli_drain(int argc, char **argv);
 int xy_cli_leaf(int argc, char **argv);
 int xy_cli_config(int argc, char **argv);
 int xy_cli_log(int argc, char **argv);
+int xy_cli_doctor(int argc, char **argv);
 int xy_cli_import(int argc, char **argv);
 int xy_cli_ping(int argc, char **argv);
 int xy_cli_netcheck(int argc, char **argv);
@@ -93,7 +94,6 @@ int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *
 
 // prose.c: sentences, broken at words, behind a head as wide as `column`; others' words in them do
 // not speak to the terminal.
-char *xy_cli_plain(const char *text); // to be freed
 void xy_cli_prose(unsigned indent, const char *head, unsigned column, const char *text);
 
 // --- output

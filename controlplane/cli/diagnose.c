@@ -3,6 +3,7 @@
 // the nodes behind links that are up answer ping, and has client/causes.h say what is wrong.
 #include "cli/cli.h"
 #include "cli/echo.h"
+#include "cli/text.h"
 #include "cli/who.h"
 #include "client/causes.h"
 
@@ -244,7 +245,7 @@ static void print_finding(const json_t *f)
 	const json_t *evidence = json_object_get(f, "evidence");
 	bool fault = strcmp(text_of(f, "level"), "fault") == 0,
 	     colour = xy_cli_colour(STDOUT_FILENO);
-	char *about = xy_cli_plain(text_of(f, "about"));
+	char *about = xy_text_clean(text_of(f, "about"));
 	printf("%s%s%s  %s\n", colour ? fault ? "\033[31m" : "\033[33m" : "",
 	       fault ? "FAULT" : "note ", colour ? "\033[0m" : "", about);
 	free(about);

@@ -44,6 +44,8 @@ const struct xy_cli_command xy_cli_commands[] = {
 	 "each peer: reached, path MTU and whether proven, RTT, loss, clock, NAT"},
 	{"diagnose", xy_cli_diagnose, "diagnose [NAME|ADDRESS] [--json] [-n NAME]",
 	 "what is wrong, in words, with what speaks for it and the command that shows it"},
+	{"doctor", xy_cli_doctor, "doctor [-c FILE] [--json] [-n NAME]",
+	 "what this host is like for a node: cards, CPUs, memory, clock, kernel; what to type"},
 	{"set", xy_cli_set, "set peer NAME traffic|cost on|off|N|default [--json] [-n NAME]",
 	 "have routing leave a link, which stays up, or come back; or set what the link costs"},
 	{"peer", xy_cli_peer,

@@ -3,6 +3,7 @@
 // said so. Exit codes as iputils' ping: 0 something came back, 1 nothing did, 2 anything else.
 #include "cli/cli.h"
 #include "cli/echo.h"
+#include "cli/text.h"
 #include "cli/who.h"
 
 #include <math.h>
@@ -108,7 +109,7 @@ static void name_of(const struct ping *p, const struct xy_addr *a, char *to, siz
 	char text[XY_ADDR_STRLEN];
 	const char *name = xy_who_is(&p->who, a);
 	xy_addr_str(a, text);
-	char *plain = name ? xy_cli_plain(name) : NULL; // they are others' words
+	char *plain = name ? xy_text_clean(name) : NULL; // they are others' words
 	if (plain)
 		snprintf(to, size, "%s (%s)", plain, text);
 	else

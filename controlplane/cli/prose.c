@@ -6,32 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 78 };
-
-char *xy_cli_plain(const char *text)
-{
-	return xy_text_clean(text);
-}
+enum { WIDTH = 78, LEAST = 20 };
 
 void xy_cli_prose(unsigned indent, const char *head, unsigned column, const char *text)
 {
-	char *copy = xy_cli_plain(text);
-	size_t left = indent + column, at = left;
+	char *clean = xy_text_clean(text);
+	const char *p = clean;
+	size_t left = indent + column, columns, skip, n;
+	size_t width = left + LEAST < WIDTH ? WIDTH - left : LEAST;
 	printf("%*s%-*s", (int)indent, "", (int)column, head);
-	for (const char *p = copy; *p;) {
-		size_t word = strcspn(p, " ");
-		char *part = xy_cli_must(strndup(p, word));
-		size_t width = xy_text_width(part);
-		free(part);
-		if (at > left && at + width + 1 > WIDTH) {
-			printf("\n%*s", (int)left, "");
-			at = left;
-		}
-		printf("%s%.*s", at > left ? " " : "", (int)word, p);
-		at += width + (at > left);
-		p += word;
-		p += strspn(p, " ");
+	while (*p) {
+		n = xy_text_line(p, width, &columns, &skip);
+		printf("%*s%.*s\n", p == clean ? 0 : (int)left, "", (int)n, p);
+		p += n + skip;
 	}
-	putchar('\n');
-	free(copy);
+	if (p == clean)
+		putchar('\n');
+	free(clean);
 }

@@ -58,10 +58,19 @@ check "a row for each peer" told 'PEER' 0 a netcheck
 cat "$SAID"
 check "who began no handshake has no clock, and it is said" grep -q 'only who begins one tells its' "$SAID"
 check "at 80 columns" same "" "$(awk 'length > 80' "$SAID")"
-row() { steer "$1" netcheck --json | jq -e ".[] | select(.peer == \"$2\") | $3"; }
+steer a netcheck --json >"$LAB/a.json"
+steer r netcheck a --json >"$LAB/r.json"
+row() { jq -e ".[] | select(.peer == \"$2\") | $3" "$LAB/$1.json"; }
 check "reached, measured, proven" row a r '.reached and .rtt_ms > 0 and .loss == 0 and .mtu == 1440 and .proven != null'
 check "who did has" row r a '.clock_apart == 0'
 check "no such peer" told 'did you mean r?' 1 a netcheck rr
+
+# --- doctor: with a daemon that runs; what the host is like is its own affair
+doctor() { steer a doctor -c "$LAB/a.conf" >"$SAID" || [ $? = 1 ]; }
+check "doctor looks at this host" doctor
+for it in config daemon kernel hugepages clock conntrack rp_filter; do check "$it" grep -qE "^(ok|better|WRONG) +$it " "$SAID"; done
+check "at 80 columns" same "" "$(awk 'length > 80' "$SAID")"
+check "the config is well" grep -q "^ok *config *$LAB/a.conf" "$SAID"
 
 # --- diagnose
 quiet() { told 'peers: 1, up: 1' 0 b diagnose; } # on a busy machine with a note that it is

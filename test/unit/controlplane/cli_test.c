@@ -422,6 +422,8 @@ static void test_words(void)
 	EXPECT(2, "write a number, 1 to 1e+09", "ping x -c 0");
 	EXPECT(2, "write a whole number", "ping x -c 1.5");
 	EXPECT(2, "takes one peer", "netcheck a b");
+	EXPECT(2, "doctor takes no argument", "doctor all");
+	EXPECT(1, "WRONG   config              /nowhere/at-all", "doctor -c /nowhere/at-all");
 	EXPECT(2, "takes a peer or an address", "diagnose a b");
 	EXPECT(2, "an address or a name is not empty", "show path ''");
 	EXPECT(2, "trace needs an address or a name", "trace --json");
