@@ -139,11 +139,39 @@ int xy_cli_misuse(const char *fmt, ...)
 	return CLI_USAGE;
 }
 
+// A word, or what a bracket holds.
+static size_t token_of(const char *text)
+{
+	size_t n = 0;
+	for (unsigned deep = 0; text[n] && (deep || text[n] != ' '); n++)
+		deep = text[n] == '[' ? deep + 1 : text[n] == ']' && deep ? deep - 1 : deep;
+	return n;
+}
+
+static void put_broken(FILE *to, const char *text, unsigned first, unsigned next)
+{
+	size_t at = (size_t)fprintf(to, "%*s", (int)first, "");
+	for (bool begun = false; *text; begun = true) {
+		size_t n = token_of(text);
+		if (begun && at + 1 + n > XY_OUT_COLUMNS)
+			at = (size_t)fprintf(to, "\n%*s", (int)next, "") - 1;
+		else if (begun)
+			at += (size_t)fprintf(to, " ");
+		at += (size_t)fprintf(to, "%.*s", (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+	fputc('\n', to);
+}
+
+enum { USAGE = 2, USAGE_MORE = 6, HELP = 8 }; // columns: test/unit/tree/man_test.c reads them
+
 static void usage_of(size_t i, FILE *to)
 {
-	if (xy_cli_commands[i].usage)
-		fprintf(to, "  %s\n        %s\n", xy_cli_commands[i].usage,
-			xy_cli_commands[i].help);
+	if (!xy_cli_commands[i].usage)
+		return;
+	put_broken(to, xy_cli_commands[i].usage, USAGE, USAGE_MORE);
+	put_broken(to, xy_cli_commands[i].help, HELP, HELP);
 }
 
 static void usage(FILE *to)

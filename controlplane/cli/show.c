@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 enum { PART_ROWS = 1024 }; // of a long list are laid out together
+enum { RETRIES = 3 };	   // without a page
+#define RETRY_PAUSE 0.1
 
 struct show {
 	const char *what, *about;    // about: what the view asks for, or the address of path
@@ -321,12 +323,20 @@ static int ask(const struct show *s, json_t **out, struct xy_err *err)
 
 // --- long lists: part by part, so that a million rows are never in memory
 
+static void pause_for(double seconds)
+{
+	struct timespec t = {.tv_sec = (time_t)seconds};
+	t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
+	nanosleep(&t, NULL);
+}
+
 struct parts {
 	const struct show *s;
 	struct xy_out out;
 	struct xy_table_last last;
 	const struct xy_field *list;
 	json_t *held; // a reply with the rows that are not printed yet
+	char *next;   // malloc'd: where it goes on
 	bool begun;
 };
 
@@ -379,7 +389,10 @@ static int take_part(void *arg, json_t *page, size_t bytes, struct xy_err *err)
 {
 	struct parts *p = arg;
 	json_t *rows = json_object_get(page, p->list->key);
-	bool end = !json_is_string(json_object_get(page, "next"));
+	const char *next = json_string_value(json_object_get(page, "next"));
+	bool end = !next;
+	free(p->next);
+	p->next = next ? xy_cli_must(strdup(next)) : NULL;
 	if (p->held) { // with the rest of the newest page
 		json_array_extend(json_object_get(p->held, p->list->key), rows);
 		json_object_set(page, p->list->key, json_object_get(p->held, p->list->key));
@@ -391,17 +404,38 @@ static int take_part(void *arg, json_t *page, size_t bytes, struct xy_err *err)
 	return xy_cli_pager_gone() ? ENOUGH : 0;
 }
 
+// Who reads slowly has to go when there are many clients: it comes again, and goes on.
+static int ask_parts(struct parts *p, struct xy_err *err)
+{
+	const struct show *s = p->s;
+	struct xy_client *c = NULL;
+	int ret = 0;
+	for (unsigned idle = 0; idle < RETRIES; idle++) {
+		char *from = p->next ? xy_cli_must(strdup(p->next)) : NULL;
+		ret = xy_cli_connect(s->instance, &c, err);
+		if (!ret && !p->held)
+			xy_cli_pager_begin();
+		ret = ret ? ret
+			  : xy_client_ask_each(c, s->view->command, from ? from : s->params,
+					       take_part, p, err);
+		xy_client_close(c);
+		c = NULL;
+		bool further = p->next && (!from || strcmp(from, p->next) != 0);
+		free(from);
+		if ((ret != -EREMOTE && ret != -ECONNRESET) || !p->next)
+			break;
+		idle = further ? 0 : idle;
+		pause_for(RETRY_PAUSE);
+	}
+	return ret;
+}
+
 static int show_parts(const struct show *s)
 {
 	struct parts p = {.s = s, .out = out_of(s, stdout), .list = xy_view_list(s->view)};
-	struct xy_client *c;
-	struct xy_err err;
-	int ret = xy_cli_connect(s->instance, &c, &err);
-	if (!ret) {
-		xy_cli_pager_begin();
-		ret = xy_client_ask_each(c, s->view->command, s->params, take_part, &p, &err);
-		xy_client_close(c);
-	}
+	struct xy_err err = {""};
+	int ret = ask_parts(&p, &err);
+	free(p.next);
 	json_decref(p.held);
 	int code = xy_cli_pager_end(CLI_OK);
 	return ret < 0 ? xy_cli_fail("%s", err.text) : code;
@@ -414,13 +448,6 @@ static bool comes_in_parts(const struct show *s)
 }
 
 // --- again and again
-
-static void pause_for(double seconds)
-{
-	struct timespec t = {.tv_sec = (time_t)seconds};
-	t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
-	nanosleep(&t, NULL);
-}
 
 // JSON is a line each, for programs; errors are said where they come.
 static void picture(struct xy_screen *screen, const struct show *s, const json_t *now,

@@ -387,6 +387,9 @@ static void test_words(void)
 {
 	EXPECT(2, "usage: xylem COMMAND", " ");
 	EXPECT(0, "usage: xylem COMMAND", "help");
+	run("help");
+	for (const char *at = out, *end; (end = strchr(at, '\n')); at = end + 1)
+		CU_ASSERT(end - at <= 80);
 	EXPECT(0, "  genkey [FILE] [--stdout]", "genkey --help");
 	EXPECT(0, "  show WHAT", "show peers -h");
 	EXPECT(2, "genkey takes one FILE", "genkey -");

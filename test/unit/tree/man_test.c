@@ -72,19 +72,44 @@ static void test_keys(void)
 	CU_ASSERT(documented == keys);
 }
 
+// The usage of the next command; what does not fit its line goes on in the next, further in.
+static bool read_usage(FILE *p, char *usage, size_t size)
+{
+	static char next[256]; // that was read too far
+	char line[256];
+	usage[0] = 0;
+	if (next[0])
+		snprintf(usage, size, "%s", next);
+	next[0] = 0;
+	while (fgets(line, sizeof(line), p)) {
+		line[strcspn(line, "\n")] = 0;
+		bool begins = strncmp(line, "  ", 2) == 0 && line[2] && line[2] != ' ';
+		bool goes_on = strncmp(line, "      ", 6) == 0 && line[6] && line[6] != ' ';
+		if (begins && usage[0]) {
+			snprintf(next, sizeof(next), "%s", line);
+			return true;
+		}
+		if (begins)
+			snprintf(usage, size, "%s", line);
+		else if (goes_on)
+			snprintf(usage + strlen(usage), size - strlen(usage), "%s", line + 5);
+	}
+	return usage[0] != 0;
+}
+
 // "  show WHAT [--json]" of the help is "xylem show WHAT [--json]" in the page's comment lines.
 static void test_commands(void)
 {
-	char line[256], want[300], command[512];
+	char line[600], want[700], command[512];
 	unsigned count = 0;
 	load("xylem.8");
 	snprintf(command, sizeof(command), "'%s' help", getenv("XYLEM"));
 	FILE *p = popen(command, "r");
 	CU_ASSERT_FATAL(p != NULL);
-	while (fgets(line, sizeof(line), p)) {
-		if (strncmp(line, "  ", 2) != 0 || isspace((unsigned char)line[2]))
-			continue;
-		snprintf(want, sizeof(want), "\n.\\\" usage: %s", line + 2);
+	while (read_usage(p, line, sizeof(line))) {
+		snprintf(want, sizeof(want), "\n.\\\" usage: %s\n", line + 2);
+		if (!strstr(page, want))
+			printf("\n  missing: %s\n", want);
 		CU_ASSERT(strstr(page, want) != NULL);
 		snprintf(want, sizeof(want), "\n.It Cm %.*s", (int)strcspn(line + 2, " \n"),
 			 line + 2);
