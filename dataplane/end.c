@@ -2,7 +2,9 @@
 #include "end.h"
 
 #include "accepts.h"
+#include "blame.h"
 #include "pages.h"
+#include "retire.h"
 
 #include <stdlib.h>
 
@@ -36,6 +38,11 @@ void xy_end_release_held(struct xy_dp *dp, uint32_t end)
 	xy_dp_epoch_raise(dp, &dp->session_epoch);
 }
 
+static void blames_forget(struct xy_dp *dp, void *end_and_one)
+{
+	xy_blames_forget(dp, (uint32_t)(uintptr_t)end_and_one - 1);
+}
+
 void xy_end_forget(struct xy_dp *dp, uint32_t end)
 {
 	struct xy_end *e = &dp->end[end];
@@ -45,6 +52,7 @@ void xy_end_forget(struct xy_dp *dp, uint32_t end)
 	memset(&e->gone, 0, sizeof(e->gone));
 	e->incarnation++;
 	xy_end_release_held(dp, end);
+	xy_dp_retire(dp, (void *)(uintptr_t)(end + 1), blames_forget);
 }
 
 int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t end, struct xy_dp_peer_stats *out)

@@ -5,6 +5,7 @@
 
 #include "aead.h"
 #include "ask.h"
+#include "blame.h"
 #include "graph/graph.h"
 #include "hold.h"
 #include "icmp_rate.h"
@@ -126,8 +127,9 @@ static int parts_create(struct xy_worker *w)
 	w->ask = xy_ask_create(dp);
 	w->used = xy_used_create();
 	w->icmp = xy_icmp_rate_create(dp);
+	w->blames = xy_blames_create();
 	if (!w->aead || !w->use || !w->handed || !w->hold || !w->ask || !w->used || !w->icmp ||
-	    rings_create(w))
+	    !w->blames || rings_create(w))
 		return -ENOMEM;
 	int r = descriptors_create(w);
 	r = r ? r : xy_port_worker_init(w);
@@ -157,6 +159,8 @@ void xy_worker_fini(struct xy_worker *w)
 	xy_used_destroy(w->used);
 	xy_ask_destroy(w->ask);
 	xy_hold_destroy(w->hold);
+	xy_blames_destroy(w->blames);
+	w->blames = NULL;
 	xy_pages_release(w->handed, (w->dp->session_mask + 1) * sizeof(*w->handed));
 	xy_pages_release(w->use, (w->dp->session_mask + 1) * sizeof(*w->use));
 	xy_aead_destroy(w->aead);

@@ -14,6 +14,7 @@
 #include <rte_ring.h>
 
 struct xy_ask;
+struct xy_blames;
 struct xy_hold;
 struct xy_icmp_rate;
 struct xy_session_use;
@@ -66,6 +67,7 @@ struct xy_worker {
 	struct xy_ask *ask;	   // packets waiting for routes
 	struct xy_used *used;	   // mesh /64s in use, while there are routes to ask for
 	struct xy_icmp_rate *icmp; // ICMP errors that may be made
+	struct xy_blames *blames;  // whose packets were dropped; control reads
 	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer
 	uint32_t mtu_peer;
 	xy_nsec far_mtu_told;

@@ -5,6 +5,8 @@
 // its own flow.
 #include "tun.h"
 
+#include "blame.h"
+
 #include <rte_hash_crc.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -167,6 +169,7 @@ static void put(struct tx *tx, struct frame *f, struct xy_worker *w, int fd,
 		xy_gro_finish(&f->item, &tx->vnet);
 	// An interface that is down says EIO, one that is gone EBADFD: the packets are lost.
 	if (writev(fd, tx->iov, gather(tx, f, pkts)) < 0) {
+		xy_blame(w, XY_DROP_HOST_FULL, pkts[f->first], packets); // of one flow
 		xy_count_drop(w, XY_DROP_HOST_FULL, packets);
 		return;
 	}

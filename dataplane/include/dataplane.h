@@ -418,6 +418,27 @@ int xy_dp_worker_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_wor
 // The identity's left side minus its right; 0 at a quiet moment.
 int64_t xy_dp_accounts_balance(const struct xy_dp_worker_stats *s);
 
+// Who a dropped packet is of, beside ends.
+enum {
+	XY_DP_OF_STRANGER = XY_DP_NO_PEER, // nobody known: it came to a port, and was not opened
+	XY_DP_OF_HOST,			   // this host sent it
+	XY_DP_OF_NODE,			   // this node made it: handshakes, routing, ICMP errors
+};
+struct xy_dp_blame {
+	uint32_t of; // end, or one of these
+	uint64_t packets;
+	xy_nsec at; // the last one
+	// Whose addresses are the underlay's: it was not opened, or sealed already. Else what it
+	// says inside. Unspecified: not known.
+	bool datagram;
+	struct xy_addr src, dst;
+	uint16_t src_port; // of a datagram that came
+};
+// Whose packets were dropped for a reason, since they are there: a list, who lost most first, for
+// the caller to free. Not all need to be in it: their sum may be less than the reason's. -ENOMEM.
+int xy_dp_blames(const struct xy_dp *dp, enum xy_drop reason, struct xy_dp_blame **out,
+		 unsigned *count);
+
 struct xy_dp_node_stats {
 	const char *name;
 	uint64_t calls, packets, cycles; // TSC
