@@ -162,6 +162,8 @@ static int check(struct show *s)
 		return xy_cli_misuse("show %s: there is %s, tree, path%s",
 				     s->what ? s->what : "what?",
 				     xy_view_names(names, sizeof(names)), meant);
+	if (is(s, "drops") && s->about) // of one reason: another view
+		s->view = xy_view_find("drop");
 	const char *about = s->view ? s->view->about : path ? "ADDRESS" : NULL;
 	if (s->about && !about)
 		return xy_cli_misuse("show takes one list at a time, not \"%s\" as well", s->about);

@@ -253,18 +253,6 @@ void xy_show_drops_each(const struct xy_daemon *d,
 		     xy_nodeinfo_drops(d->nodeinfo, k));
 }
 
-static void put_drop(void *list, const struct xy_fields_drop *drop)
-{
-	json_array_append_new(list, xy_tell_drop(drop));
-}
-
-static json_t *show_drops(void *arg, struct xy_request *q)
-{
-	json_t *list = json_array();
-	xy_show_drops_each(arg, put_drop, list);
-	return xy_tell_drops(&(struct xy_fields_drops){.drops = list});
-}
-
 static json_t *steered_json(const struct xy_dp_port_info *info)
 {
 	json_t *o = json_object();
@@ -338,7 +326,7 @@ int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 	static const struct xy_show_reply reply[] = {
 		{"node", xy_show_node},		{"config", xy_show_config}, {"peers", show_peers},
 		{"sessions", xy_show_sessions}, {"workers", show_workers},  {"graph", show_graph},
-		{"drops", show_drops},		{"ports", show_ports},
+		{"drops", xy_show_drops},	{"drop", xy_show_drop},	    {"ports", show_ports},
 	};
 	int r = xy_show_register_all(d, reply, XY_ARRAY_SIZE(reply));
 	r = r ? r : xy_show_routing_register(d);

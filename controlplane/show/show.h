@@ -37,6 +37,8 @@ json_t *xy_show_node(void *arg, struct xy_request *q);
 json_t *xy_show_config(void *arg, struct xy_request *q);
 json_t *xy_show_gateways(void *arg, struct xy_request *q);
 json_t *xy_show_sessions(void *arg, struct xy_request *q);
+json_t *xy_show_drops(void *arg, struct xy_request *q);
+json_t *xy_show_drop(void *arg, struct xy_request *q);
 struct xy_link_info;
 // Why a neighbour that was there is not used now, for people; NULL: it is, or never was one.
 const char *xy_show_lost(const struct xy_daemon *d, const struct xy_link_info *k);

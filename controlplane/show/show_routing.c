@@ -564,6 +564,7 @@ static json_t *show_routing(void *arg, struct xy_request *q)
 		.raises = (int64_t)i.babel.raises,
 		.packets_malformed = (int64_t)i.malformed,
 		.routes_refused = (int64_t)i.refused,
+		.not_accepted = i.babel.unaccepted,
 	});
 }
 

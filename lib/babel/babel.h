@@ -402,8 +402,8 @@ struct xy_babel_stats {
 	uint32_t epoch;
 	uint64_t rid;
 	bool starting;
-	uint32_t prefixes, mappings, selected, routes, sources, origins, claims, jobs, requests,
-		links, packets_waiting;			  // until actions were taken
+	uint32_t prefixes, mappings, unaccepted, selected, routes, sources, origins, claims, jobs,
+		requests, links, packets_waiting;	  // until actions were taken
 	uint32_t prefix_limit, route_limit, origin_limit; // that there is room for
 	size_t bytes;					  // memory held
 	uint64_t steps; // routes, log entries and the like looked at: what one call may do is

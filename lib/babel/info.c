@@ -248,6 +248,7 @@ void xy_babel_stats(const struct xy_babel *b, struct xy_babel_stats *out)
 	out->starting = b->starting;
 	out->prefixes = b->dests.used - b->mappings;
 	out->mappings = b->mappings;
+	out->unaccepted = b->unaccepted;
 	out->routes = b->routes.used;
 	out->sources = b->sources.used;
 	out->origins = b->origins.used;

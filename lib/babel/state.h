@@ -437,6 +437,7 @@ struct xy_babel {
 	uint64_t until;			// where stats.steps may be when a call ends its bulk work
 	uint32_t resign;		// next own to be signed for a new epoch
 	uint32_t mappings, valid_count; // dests with an origin; with something selected
+	uint32_t unaccepted;		// mappings that accept does not name
 	// epoch
 	uint32_t epoch, epoch_asked;
 	uint32_t unmet; // preferred origins that no claim has come of

@@ -255,6 +255,7 @@ void babel_dest_use(struct xy_babel *b, uint32_t dest, bool used)
 		return;
 	kin_unlink(b, h, d);
 	d->used = used;
+	b->unaccepted += used ? UINT32_MAX : 1; // one less
 	kin_link(b, h, dest);
 }
 
@@ -270,6 +271,7 @@ static uint32_t mapping_add(struct xy_babel *b, const struct xy_prefix *p, uint3
 	DEST(b, head)->users++;
 	kin_link(b, DEST(b, head), i);
 	b->mappings++;
+	b->unaccepted += !DEST(b, i)->used;
 	ORIGIN(b, origin)->dest_count++;
 	babel_origin_idle(b, origin);
 	babel_dest_accept(b, i);
@@ -290,6 +292,7 @@ static void mapping_remove(struct xy_babel *b, const struct dest *d)
 	kin_unlink(b, DEST(b, head), d);
 	DEST(b, head)->users--;
 	b->mappings--;
+	b->unaccepted -= !d->used;
 	ORIGIN(b, d->origin)->dest_count--;
 	babel_origin_idle(b, d->origin);
 	babel_dest_release(b, head);

@@ -165,8 +165,39 @@
 	X(cycles_per_packet, DECIMAL, GAUGE, 6, "since the start") \
 	X(packets_per_call, DECIMAL, GAUGE, 5, "since the start")
 
-#define XY_FIELDS_DROPS(X, L) \
-	L(drops, LIST, drop, 1, "all reasons, those with 0 too ([drops](drops.md))")
+#define XY_FIELDS_DROPS(X, L)                                                        \
+	L(drops, LIST, drop, 1, "all reasons, those with 0 too ([drops](drops.md))") \
+	L(kernel, LIST, kernel_drop, 2, "what the kernel dropped on our interface and ports")
+
+#define XY_FIELDS_KERNEL_DROP(X, L)                                         \
+	X(place, TEXT, LABEL, 1, "the host interface, or a port")           \
+	X(counter, TEXT, LABEL, 2, "as in ports: `rx_missed`, `tx_errors`") \
+	X(packets, COUNT, COUNTER, 3, "in no worker's account")             \
+	X(meaning, TEXT, INFO, 4, "in words")
+
+#define XY_FIELDS_DROP_REASON(X, L)                                       \
+	X(reason, TEXT, LABEL, 1, "its name")                             \
+	X(meaning, TEXT, INFO, 2, "in words")                             \
+	X(packets, COUNT, COUNTER, 3, "of all workers")                   \
+	X(others, NUMBER, GAUGE, 4,                                       \
+	  "of these, that are nobody's below: there is no table of "      \
+	  "them, no room in it, or he is gone")                           \
+	L(last, OBJECT, drop_owner, 0, "whose the last one was, or null") \
+	L(owners, LIST, drop_owner, 5, "who lost most first; 32 at most") \
+	X(more, NUMBER, GAUGE, 6, "owners that are not listed")
+
+#define XY_FIELDS_DROP_OWNER(X, L)                                                            \
+	X(peer, TEXT, LABEL, 1,                                                               \
+	  "who brought them, or could not be sent them: a peer's name, `node` and a name or " \
+	  "address, or in brackets: a stranger, this host, this node")                        \
+	X(packets, COUNT, COUNTER, 2, "since it is there")                                    \
+	X(last, AGO, GAUGE, 3, "when the last one was, ago")                                  \
+	X(certain, NOTE, INFO, 4, "else anybody may have sent them in that name")             \
+	X(source, TEXT, INFO, 5, "the last one's, or null")                                   \
+	X(source_node, TEXT, INFO, 6, "whose address that is, where it is known")             \
+	X(destination, ADDRESS, INFO, 7, "the last one's, or null")                           \
+	X(destination_node, TEXT, INFO, 8, "likewise")                                        \
+	X(inside, NOTE, INFO, 0, "the addresses are the overlay's; else the underlay's")
 
 #define XY_FIELDS_DROP(X, L)                            \
 	X(reason, TEXT, LABEL, 1, "its name")           \
@@ -383,7 +414,10 @@
 	X(forwarded, NUMBER, COUNTER, 0, "of others' requests")                     \
 	X(raises, NUMBER, COUNTER, 0, "of our seqno")                               \
 	X(packets_malformed, NUMBER, COUNTER, 13, "from links, that were no Babel") \
-	X(routes_refused, NUMBER, COUNTER, 14, "no room")
+	X(routes_refused, NUMBER, COUNTER, 14, "no room")                           \
+	X(not_accepted, NUMBER, GAUGE, 15,                                          \
+	  "announcements from outside 200::/7, of a prefix by a node, that no "     \
+	  "`accept` of this node names: passed on, not used (gateways)")
 
 #define XY_FIELDS_SESSIONS(X, L)                                           \
 	L(sessions, LIST, session, 1, "of links by peer, then end to end") \
@@ -493,7 +527,10 @@
 	O(graph, GRAPH, 0, NULL)                 \
 	O(graph_dot, GRAPH_DOT, 0, NULL)         \
 	O(drop, DROP, 1, NULL)                   \
+	O(kernel_drop, KERNEL_DROP, 2, NULL)     \
 	O(drops, DROPS, 0, NULL)                 \
+	O(drop_owner, DROP_OWNER, 1, NULL)       \
+	O(drop_reason, DROP_REASON, 0, NULL)     \
 	O(port, PORT, 1, NULL)                   \
 	O(host, HOST, 1, NULL)                   \
 	O(ports, PORTS, 0, NULL)                 \
@@ -534,7 +571,9 @@
 	R(workers, workers, "", NULL, "Workers: load and the terms of the accounting identity.")   \
 	R(graph, graph, "", NULL,                                                                  \
 	  "Graph nodes: calls, packets, cycles. Params: dot for a picture.")                       \
-	R(drops, drops, "", NULL, "Drops by reason, workers and control plane.")                   \
+	R(drops, drops, "", NULL, "Drops by reason, workers and control plane, and the kernel's.") \
+	R(drop, drop_reason, ",REASON", "REASON",                                                  \
+	  "Whose packets were dropped for a reason. Params: reason.")                              \
 	R(ports, ports, "", NULL, "Ports and the host interface, and their counters.")             \
 	R(policy, policy, "", NULL, "What the mesh may reach of this host, rule by rule.")         \
 	R(routes, routes, "[,CURSOR or FILTER]", NULL,                                             \

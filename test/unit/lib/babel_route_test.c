@@ -743,6 +743,13 @@ static struct mapping mapping_up(unsigned links, uint16_t metric1, uint16_t metr
 	return m;
 }
 
+static uint32_t not_accepted(const struct rig *r)
+{
+	struct xy_babel_stats s;
+	xy_babel_stats(r->b, &s);
+	return s.unaccepted;
+}
+
 static void accept_keys(struct mapping *m, bool one, bool two)
 {
 	struct xy_babel_accept list[2];
@@ -785,7 +792,9 @@ static void test_no_shadow(void)
 	CU_ASSERT_TRUE(by_key(r, &m.p, &m.one) && by_key(r, &m.p, &m.one)->metric == 396);
 	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid1)->metric, 396);
 	CU_ASSERT_EQUAL(r->route_actions, 0);
+	CU_ASSERT_EQUAL(not_accepted(r), 2);
 	accept_keys(&m, true, false);
+	CU_ASSERT_EQUAL(not_accepted(r), 1);
 	CU_ASSERT_TRUE(r->last.kind == XY_BABEL_VIA && r->last.metric == 396 && r->last.used);
 	CU_ASSERT_EQUAL(memcmp(&r->last.key, &m.one.x25519, 32), 0);
 	rig_free(r);
@@ -819,6 +828,7 @@ static void test_failover(void)
 	accept_keys(&m, false, false);
 	pass(r, 30 * XY_SEC);
 	CU_ASSERT_EQUAL(r->last.kind, XY_BABEL_GONE);
+	CU_ASSERT_EQUAL(not_accepted(r), 2);
 	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid1)->metric, 196);
 	CU_ASSERT_EQUAL(said_of(r, 2, &m.p, m.rid2)->metric, 596);
 	rig_free(r);

@@ -37,7 +37,11 @@ static const struct {
 	{xy_object_graph, "tsc_hz nodes"},
 	{xy_object_graph_node,
 	 "worker node calls packets cycles cycles_per_packet packets_per_call"},
-	{xy_object_drops, "drops"},
+	{xy_object_drops, "drops kernel"},
+	{xy_object_kernel_drop, "place counter packets meaning"},
+	{xy_object_drop_reason, "reason meaning packets others last owners more"},
+	{xy_object_drop_owner, "peer packets last certain source source_node destination "
+			       "destination_node inside"},
 	{xy_object_drop, "reason packets meaning"},
 	{xy_object_ports, "ports hosts"},
 	{xy_object_port, "port note driver mode interface idle queues address udp_port "
@@ -72,7 +76,7 @@ static const struct {
 	{xy_object_routing, "epoch router_id starting neighbours prefixes prefix_limit reachable "
 			    "routes origins memory_bytes verifications signatures_verified "
 			    "signatures_known signatures_waiting packets_waiting seqno_requests "
-			    "forwarded raises packets_malformed routes_refused"},
+			    "forwarded raises packets_malformed routes_refused not_accepted"},
 	{xy_object_tree, "done cut found answered silent nodes links next"},
 	{xy_object_tree_node,
 	 "address name peer version state parent depth cost link_rtt_us rtt_us "

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What was dropped: by reason, here and by the kernel beside us; and of one reason by whom, with
+// the last packet of each.
+#include "daemon.h"
+
+#include "base/bytes.h"
+#include "base/near.h"
+#include "interface.h"
+#include "show/show.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OWNERS = 32 }; // that are shown
+
+// --- /xylem/drops
+
+static void put_drop(void *list, const struct xy_fields_drop *drop)
+{
+	json_array_append_new(list, xy_tell_drop(drop));
+}
+
+static void put_kernel(json_t *list, const char *place, const char *counter, uint64_t packets,
+		       const char *meaning)
+{
+	json_array_append_new(list, xy_tell_kernel_drop(&(struct xy_fields_kernel_drop){
+					    .place = place,
+					    .counter = counter,
+					    .packets = (int64_t)packets,
+					    .meaning = meaning,
+				    }));
+}
+
+// Where no worker sees them: they are in no worker's account.
+static json_t *kernel_drops(struct xy_daemon *d)
+{
+	struct xy_hostlink_counters host;
+	struct xy_dp_port_info port;
+	json_t *list = json_array();
+	char place[48];
+	if (xy_hostqueue_counters(d, &host) == 0) {
+		put_kernel(list, xy_interface_name(d), "rx_missed", host.rx_missed,
+			   "this host sent them faster than workers take them");
+		put_kernel(list, xy_interface_name(d), "tx_errors", host.tx_errors,
+			   "for this host, which did not take them");
+	}
+	for (unsigned i = 0; i < XY_DP_PORTS; i++) {
+		if (xy_dp_port_info(d->dp, i, &port))
+			continue;
+		snprintf(place, sizeof(place), "port %u%s%s", i, port.interface[0] ? " " : "",
+			 port.interface);
+		put_kernel(list, place, "rx_missed", port.rx_missed,
+			   "came faster than workers take them: the queue was full");
+		put_kernel(list, place, "tx_errors", port.tx_errors,
+			   "to be sent, and not taken by the kernel or the card");
+	}
+	return list;
+}
+
+json_t *xy_show_drops(void *arg, struct xy_request *q)
+{
+	json_t *list = json_array();
+	xy_show_drops_each(arg, put_drop, list);
+	return xy_tell_drops(&(struct xy_fields_drops){.drops = list, .kernel = kernel_drops(arg)});
+}
+
+// --- /xylem/drop
+
+struct reason {
+	const char *asked, *near;
+	unsigned least;
+	bool found;
+	struct xy_fields_drop is;
+};
+
+static void look(void *to, const struct xy_fields_drop *drop)
+{
+	struct reason *r = to;
+	unsigned far = xy_near(r->asked, drop->reason);
+	if (!far) {
+		r->is = *drop;
+		r->found = true;
+	}
+	if (far < r->least) {
+		r->least = far;
+		r->near = drop->reason;
+	}
+}
+
+// Which nodes addresses are of: all are looked for in one walk.
+struct names {
+	unsigned count;
+	struct {
+		struct xy_addr of;
+		const char *name;
+	} v[2 * OWNERS + 2];
+};
+
+static void names_add(struct names *n, const struct xy_addr *a)
+{
+	if (n->count < XY_ARRAY_SIZE(n->v) && xy_addr_is_mesh(a))
+		n->v[n->count++].of = *a;
+}
+
+static void names_find(const struct xy_daemon *d, struct names *n)
+{
+	for (unsigned i = 0; n->count && i < xy_links_count(d->links); i++) {
+		uint32_t slot = xy_links_slot_at(d->links, i);
+		struct xy_addr node;
+		if (!xy_links_node_addr(d->links, slot, &node))
+			continue;
+		for (unsigned k = 0; k < n->count; k++)
+			if (memcmp(n->v[k].of.b, node.b, 8) == 0)
+				n->v[k].name = xy_links_name(d->links, slot);
+	}
+	for (unsigned k = 0; k < n->count; k++) {
+		if (memcmp(n->v[k].of.b, d->id.addr.b, 8) == 0)
+			n->v[k].name = "this node";
+		else if (!n->v[k].name)
+			n->v[k].name = xy_nodeinfo_name(d->nodeinfo, &n->v[k].of, xy_now());
+	}
+}
+
+static const char *name_of(const struct names *n, const struct xy_addr *a)
+{
+	for (unsigned k = 0; k < n->count; k++)
+		if (xy_addr_eq(&n->v[k].of, a))
+			return n->v[k].name;
+	return NULL;
+}
+
+enum { PEER_LEN = XY_ADDR_STRLEN + 8 };
+
+static const char *owner_name(const struct xy_daemon *d, uint32_t of, char to[static PEER_LEN])
+{
+	char at[XY_ADDR_STRLEN];
+	struct xy_far_info far;
+	const char *name;
+	if (of == XY_DP_OF_STRANGER)
+		return "(a stranger)";
+	if (of == XY_DP_OF_HOST)
+		return "(this host)";
+	if (of == XY_DP_OF_NODE)
+		return "(this node)";
+	name = xy_links_name(d->links, of);
+	if (name)
+		return name;
+	if (!xy_fars_info(d->fars, of, xy_now(), &far))
+		return "(gone)";
+	name = xy_nodeinfo_name(d->nodeinfo, &far.addr, xy_now());
+	snprintf(to, PEER_LEN, "node %s", name ? name : xy_addr_str(&far.addr, at));
+	return to;
+}
+
+// "[2001:db8::1]:51820" of a datagram that came, else the address alone; NULL: not known.
+static const char *source_text(const struct xy_dp_blame *b, char to[static XY_ENDPOINT_STRLEN])
+{
+	if (xy_addr_is_unspecified(&b->src))
+		return NULL;
+	if (!b->src_port)
+		return xy_addr_str(&b->src, to);
+	return xy_endpoint_str(&(struct xy_endpoint){.addr = b->src, .port = b->src_port}, to);
+}
+
+// What anybody can write in a peer's name, or send again: before it is opened, or known to be new.
+static bool is_certain(enum xy_drop reason, const struct xy_dp_blame *b)
+{
+	return b->of != XY_DP_OF_STRANGER && reason != XY_DROP_BAD_TAG && reason != XY_DROP_REPLAY;
+}
+
+static json_t *owner_json(const struct xy_daemon *d, enum xy_drop reason, const struct names *n,
+			  const struct xy_dp_blame *b)
+{
+	char peer[PEER_LEN], source[XY_ENDPOINT_STRLEN];
+	bool known = !xy_addr_is_unspecified(&b->dst);
+	return xy_tell_drop_owner(&(struct xy_fields_drop_owner){
+		.peer = owner_name(d, b->of, peer),
+		.packets = (int64_t)b->packets,
+		.last = seconds_since(b->at, xy_now()),
+		.certain = is_certain(reason, b),
+		.source = source_text(b, source),
+		.source_node = name_of(n, &b->src),
+		.destination = known ? &b->dst : NULL,
+		.destination_node = name_of(n, &b->dst),
+		.inside = !b->datagram,
+	});
+}
+
+static json_t *answer(const struct xy_daemon *d, const struct reason *r, enum xy_drop reason,
+		      const struct xy_dp_blame *v, unsigned count)
+{
+	uint64_t theirs = 0;
+	unsigned last = 0, shown = count < OWNERS ? count : OWNERS;
+	struct names names = {0};
+	json_t *list = json_array();
+	for (unsigned i = 0; i < count; i++) {
+		theirs += v[i].packets;
+		last = v[i].at > v[last].at ? i : last;
+	}
+	for (unsigned i = 0; i < shown; i++) {
+		names_add(&names, &v[i].src);
+		names_add(&names, &v[i].dst);
+	}
+	if (count) {
+		names_add(&names, &v[last].src);
+		names_add(&names, &v[last].dst);
+	}
+	names_find(d, &names);
+	for (unsigned i = 0; i < shown; i++)
+		json_array_append_new(list, owner_json(d, reason, &names, &v[i]));
+	uint64_t all = (uint64_t)r->is.packets; // read before theirs
+	return xy_tell_drop_reason(&(struct xy_fields_drop_reason){
+		.reason = r->is.reason,
+		.meaning = r->is.meaning,
+		.packets = r->is.packets,
+		.others = all > theirs ? (int64_t)(all - theirs) : 0,
+		.last = count ? owner_json(d, reason, &names, &v[last]) : NULL,
+		.owners = list,
+		.more = count - shown,
+	});
+}
+
+// Those of the control plane are of handshakes and the like, which the log and `show peers` tell
+// of.
+static int reason_of(const char *name)
+{
+	for (int i = 0; i < XY_DROP_COUNT; i++)
+		if (strcmp(xy_drop_name[i], name) == 0)
+			return i;
+	return -1;
+}
+
+json_t *xy_show_drop(void *arg, struct xy_request *q)
+{
+	const struct xy_daemon *d = arg;
+	struct reason r = {.asked = q->params ? q->params : "", .least = 4};
+	struct xy_dp_blame *v = NULL;
+	unsigned count = 0;
+	xy_show_drops_each(d, look, &r);
+	if (!r.found) {
+		char text[160];
+		snprintf(text, sizeof(text),
+			 "there is no reason \"%.60s\"%s%s%s (xylem show drops)", r.asked,
+			 r.near ? "; did you mean " : "", r.near ? r.near : "", r.near ? "?" : "");
+		return xy_server_error("%s", text);
+	}
+	int reason = reason_of(r.is.reason);
+	if (reason >= 0 && xy_dp_blames(d->dp, (enum xy_drop)reason, &v, &count))
+		return xy_server_error("no memory to look at whose they were");
+	json_t *o = answer(d, &r, (enum xy_drop)reason, v, count);
+	free(v);
+	return o;
+}
