@@ -378,27 +378,27 @@ static bool say_neighbour(const struct xy_routing *r, const struct xy_babel_acti
 		const char *text;
 	} becomes[XY_BABEL_NOTICE_COUNT] = {
 		[XY_BABEL_NOTICE_SILENT] = {XY_LOG_WARN,
-					    "is silent: nothing comes from it, and no probe is "
+					    " is silent: nothing comes from it, and no probe is "
 					    "answered; " FOR_NOW},
 		[XY_BABEL_NOTICE_LOSSY] = {XY_LOG_WARN,
-					   "is lossy: two of three Hellos of it got lost, and "
+					   " is lossy: two of three Hellos of it got lost, and "
 					   "other packets come; not used until more do"},
 		[XY_BABEL_NOTICE_ONE_WAY] = {XY_LOG_WARN,
-					     "is heard, and says that it does not hear us (one "
+					     " is heard, and says that it does not hear us (one "
 					     "way); not used until it does"},
 		[XY_BABEL_NOTICE_NO_WAY] = {XY_LOG_WARN,
-					    "cannot be reached: this host has no way to it (the "
+					    ": this host has no way to it (the "
 					    "interface is down or without a carrier, or no route "
 					    "leads there); not used until there is one"},
-		[XY_BABEL_NOTICE_MET] = {XY_LOG_INFO, "is heard, and used"},
-		[XY_BABEL_NOTICE_HEARD] = {XY_LOG_INFO, "is heard again, and used"},
-		[XY_BABEL_NOTICE_LEFT] = {XY_LOG_INFO, "says goodbye; " FOR_NOW},
+		[XY_BABEL_NOTICE_MET] = {XY_LOG_INFO, " is heard, and used"},
+		[XY_BABEL_NOTICE_HEARD] = {XY_LOG_INFO, " is heard again, and used"},
+		[XY_BABEL_NOTICE_LEFT] = {XY_LOG_INFO, " says goodbye; " FOR_NOW},
 	};
 	const char *peer = r->cfg.links.name(r->cfg.links.arg, a->notice.link);
 	if (!becomes[a->notice.code].text)
 		return false;
 	peer = peer ? peer : "?";
-	xy_log_change(becomes[a->notice.code].level, now, peer, "routing: peer %s %s", peer,
+	xy_log_change(becomes[a->notice.code].level, now, peer, "routing: peer %s%s", peer,
 		      becomes[a->notice.code].text);
 	return true;
 }
