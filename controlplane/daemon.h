@@ -15,6 +15,7 @@
 #include "links/links.h"
 #include "log.h"
 #include "loop.h"
+#include "overload.h"
 #include "peers/book.h"
 #include "peers/plan.h"
 #include "reload.h"
@@ -113,6 +114,7 @@ struct xy_daemon {
 	struct xy_inbound *inbound;
 	struct xy_exits *exits;
 	struct xy_hostqueue hostqueue;
+	struct xy_overload overload;
 
 	// loop
 	struct xy_loop loop;

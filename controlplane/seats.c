@@ -225,6 +225,7 @@ static void tick_run(void *arg, xy_nsec now)
 	look_at_workers(d, awake);
 	xy_routing_check(d->routing, t, now);
 	xy_hostqueue_look(d, now);
+	xy_overload_look(d, now);
 	xy_log_changes_settle(now);
 	xy_sealing_second(d);
 	xy_runsocket_tend(d);

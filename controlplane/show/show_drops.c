@@ -89,46 +89,18 @@ static void look(void *to, const struct xy_fields_drop *drop)
 	}
 }
 
-// Which nodes addresses are of: all are looked for in one walk.
-struct names {
-	unsigned count;
-	struct {
-		struct xy_addr of;
-		const char *name;
-	} v[2 * OWNERS + 2];
-};
-
-static void names_add(struct names *n, const struct xy_addr *a)
+// Which node has the address, as people know it; NULL: that is not known.
+static const char *node_name(const struct xy_daemon *d, const struct xy_addr *a)
 {
-	if (n->count < XY_ARRAY_SIZE(n->v) && xy_addr_is_mesh(a))
-		n->v[n->count++].of = *a;
-}
-
-static void names_find(const struct xy_daemon *d, struct names *n)
-{
-	for (unsigned i = 0; n->count && i < xy_links_count(d->links); i++) {
-		uint32_t slot = xy_links_slot_at(d->links, i);
-		struct xy_addr node;
-		if (!xy_links_node_addr(d->links, slot, &node))
-			continue;
-		for (unsigned k = 0; k < n->count; k++)
-			if (memcmp(n->v[k].of.b, node.b, 8) == 0)
-				n->v[k].name = xy_links_name(d->links, slot);
-	}
-	for (unsigned k = 0; k < n->count; k++) {
-		if (memcmp(n->v[k].of.b, d->id.addr.b, 8) == 0)
-			n->v[k].name = "this node";
-		else if (!n->v[k].name)
-			n->v[k].name = xy_nodeinfo_name(d->nodeinfo, &n->v[k].of, xy_now());
-	}
-}
-
-static const char *name_of(const struct names *n, const struct xy_addr *a)
-{
-	for (unsigned k = 0; k < n->count; k++)
-		if (xy_addr_eq(&n->v[k].of, a))
-			return n->v[k].name;
-	return NULL;
+	struct xy_prefix net = {.addr = *a, .len = 64};
+	if (!xy_addr_is_mesh(a))
+		return NULL;
+	if (memcmp(a->b, d->id.addr.b, 8) == 0)
+		return "this node";
+	xy_prefix_mask(&net);
+	const struct xy_rib_route *r = xy_rib_get(&d->rib, &net, XY_ROUTE_PEER);
+	const char *name = r ? xy_links_name(d->links, r->route.peer) : NULL;
+	return name ? name : xy_nodeinfo_name(d->nodeinfo, a, xy_now());
 }
 
 enum { PEER_LEN = XY_ADDR_STRLEN + 8 };
@@ -170,7 +142,7 @@ static bool is_certain(enum xy_drop reason, const struct xy_dp_blame *b)
 	return b->of != XY_DP_OF_STRANGER && reason != XY_DROP_BAD_TAG && reason != XY_DROP_REPLAY;
 }
 
-static json_t *owner_json(const struct xy_daemon *d, enum xy_drop reason, const struct names *n,
+static json_t *owner_json(const struct xy_daemon *d, enum xy_drop reason,
 			  const struct xy_dp_blame *b)
 {
 	char peer[PEER_LEN], source[XY_ENDPOINT_STRLEN];
@@ -181,9 +153,9 @@ static json_t *owner_json(const struct xy_daemon *d, enum xy_drop reason, const 
 		.last = seconds_since(b->at, xy_now()),
 		.certain = is_certain(reason, b),
 		.source = source_text(b, source),
-		.source_node = name_of(n, &b->src),
+		.source_node = node_name(d, &b->src),
 		.destination = known ? &b->dst : NULL,
-		.destination_node = name_of(n, &b->dst),
+		.destination_node = node_name(d, &b->dst),
 		.inside = !b->datagram,
 	});
 }
@@ -193,30 +165,20 @@ static json_t *answer(const struct xy_daemon *d, const struct reason *r, enum xy
 {
 	uint64_t theirs = 0;
 	unsigned last = 0, shown = count < OWNERS ? count : OWNERS;
-	struct names names = {0};
 	json_t *list = json_array();
 	for (unsigned i = 0; i < count; i++) {
 		theirs += v[i].packets;
 		last = v[i].at > v[last].at ? i : last;
 	}
-	for (unsigned i = 0; i < shown; i++) {
-		names_add(&names, &v[i].src);
-		names_add(&names, &v[i].dst);
-	}
-	if (count) {
-		names_add(&names, &v[last].src);
-		names_add(&names, &v[last].dst);
-	}
-	names_find(d, &names);
 	for (unsigned i = 0; i < shown; i++)
-		json_array_append_new(list, owner_json(d, reason, &names, &v[i]));
+		json_array_append_new(list, owner_json(d, reason, &v[i]));
 	uint64_t all = (uint64_t)r->is.packets; // read before theirs
 	return xy_tell_drop_reason(&(struct xy_fields_drop_reason){
 		.reason = r->is.reason,
 		.meaning = r->is.meaning,
 		.packets = r->is.packets,
 		.others = all > theirs ? (int64_t)(all - theirs) : 0,
-		.last = count ? owner_json(d, reason, &names, &v[last]) : NULL,
+		.last = count ? owner_json(d, reason, &v[last]) : NULL,
 		.owners = list,
 		.more = count - shown,
 	});

@@ -160,6 +160,7 @@ static json_t *warnings(const struct xy_daemon *d)
 	     "a route is not put into the kernel, since a link would go with it: see the log");
 	warn(list, xy_hostqueue_is_full(d, xy_now()),
 	     "the kernel drops packets of this host before a worker sees them: show ports, host");
+	xy_overload_warnings(d, xy_now(), list);
 	warn(list, xy_runsocket_missing(d), xy_runsocket_missing(d));
 	warn(list, xy_restore_trouble(d), xy_restore_trouble(d));
 	warn(list, xy_inbound_trouble(d), xy_inbound_trouble(d));

@@ -55,8 +55,17 @@ check "a slip" refused spoofd 'there is no reason "spoofd"; did you mean spoofed
 check "the kernel's beside" jq -e '[.kernel[] | select(.place == "xylem0" or .place == "port 0") | .counter] == ["rx_missed","tx_errors","rx_missed","tx_errors"]' <<<"$(show r drops)"
 
 # --- who goes takes his with him
-configure r <<<"peers = ( $(peer_text c "${LAB_KEY[c]}") );"
+make_key d e
+configure r <<<"peers = ( $(peer_text c "${LAB_KEY[c]}"),
+  $(peer_text d "${LAB_KEY[d]}" 'endpoint = "10.9.1.99:51820"; keepalive = 5;'),
+  $(peer_text e "${LAB_KEY[e]}" 'endpoint = "nosuch.invalid:51820"; keepalive = 5;') );"
 kill -HUP "${LAB_PID[r]}"
 check_within 20 "a is gone" of spoofed '.owners | length == 1 and .[0].peer == "c"'
+
+# --- what stands against whom
+warned() { show r node | jq -e --arg text "$1" '.warnings | any(contains($text))' >/dev/null; }
+check_within 30 "who was never there is a warning" warned "peer d was never up: "
+check_within 30 "and a name without an address" warned "peer e has the endpoint nosuch.invalid:51820, a name without an address"
+check_not "not who is up" warned "peer c"
 check "and is counted on" of spoofed '.packets == 403 and .others == 3'
 finish
