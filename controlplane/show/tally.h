@@ -13,7 +13,7 @@ struct xy_daemon;
 
 struct xy_tally_count {
 	unsigned up, sessions;
-	unsigned lost; // something stands against them
+	unsigned lost;		       // something stands against them
 	char text[XY_TALLY_LOST][200]; // of the first of them
 };
 

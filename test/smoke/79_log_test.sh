@@ -54,7 +54,7 @@ spawn b "$LAB/journal" python3 "$LAB/journal.py"
 check_within 10 "the journal comes" test -S /run/systemd/journal/socket
 cut a b
 check_within 40 "the neighbour is lost, in b's journal, with fields" journal_has \
-  '.XYLEM_SUBSYSTEM == "routing" and .XYLEM_PEER == "a" and .PRIORITY == "4" and .SYSLOG_IDENTIFIER == "xylemd" and (.MESSAGE | startswith("routing: peer a "))'
+  '.XYLEM_SUBSYSTEM == "routing" and .XYLEM_PEER == "a" and .PRIORITY == "4" and .SYSLOG_IDENTIFIER == "xylemd" and (.MESSAGE | startswith("routing: peer a"))'
 check_within 40 "and in a's" a_has '.subsystem == "routing" and .peer == "b" and .level == "warn" and (.msg | endswith("not used until there is one") or endswith("not used until it is heard again"))'
 mend a b
 check_within 40 "found again" a_has '.peer == "b" and (.msg | endswith("is heard again, and used"))'
