@@ -179,8 +179,7 @@ void xy_sandbox_files(struct xy_daemon *d)
 	xy_confine_files(&d->sandbox.confine, p.v, p.count);
 	paths_free(&p);
 	if (d->sandbox.confine.no_landlock.text[0])
-		xy_log_warn("%s: files are not confined",
-			    d->sandbox.confine.no_landlock.text);
+		xy_log_warn("%s: files are not confined", d->sandbox.confine.no_landlock.text);
 }
 
 // --- capabilities
@@ -225,6 +224,22 @@ static uint64_t capabilities(const struct xy_daemon *d)
 
 // --- life
 
+static const char *lacking(const struct xy_confine *c)
+{
+	static char text[128];
+	for (unsigned i = 0; i < XY_CONFINE_CLASSES; i++)
+		if (xy_confine_failed(i)) {
+			snprintf(text, sizeof(text), "%s could not narrow themselves: %s",
+				 xy_confine_class_word(i), strerror(xy_confine_failed(i)));
+			return text;
+		}
+	const struct xy_err *v[] = {&c->no_seccomp, &c->no_landlock, &c->not_all_narrow};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(v); i++)
+		if (v[i]->text[0])
+			return v[i]->text;
+	return NULL;
+}
+
 int xy_sandbox_begin(struct xy_daemon *d, struct xy_err *err)
 {
 	d->sandbox.wanted |= d->plan.config.sandbox;
@@ -235,6 +250,7 @@ int xy_sandbox_begin(struct xy_daemon *d, struct xy_err *err)
 void xy_sandbox_threads(struct xy_daemon *d)
 {
 	struct xy_confine *c = &d->sandbox.confine;
+	char text[128];
 	if (!d->sandbox.wanted)
 		return;
 	c->keep = capabilities(d);
@@ -244,6 +260,9 @@ void xy_sandbox_threads(struct xy_daemon *d)
 		xy_log_warn("sandbox: %s: system calls are not confined", c->no_seccomp.text);
 	if (!c->narrowed)
 		xy_log_warn("sandbox: %s", c->not_all_narrow.text);
+	if (!lacking(c))
+		xy_log_info("sandbox: on; capabilities that are kept: %s",
+			    xy_confine_capabilities_str(c->keep, text, sizeof(text)));
 }
 
 void xy_sandbox_worker(void *arg, unsigned worker)
@@ -267,22 +286,6 @@ void xy_sandbox_second(struct xy_daemon *d)
 }
 
 // --- what is told
-
-static const char *lacking(const struct xy_confine *c)
-{
-	static char text[128];
-	for (unsigned i = 0; i < XY_CONFINE_CLASSES; i++)
-		if (xy_confine_failed(i)) {
-			snprintf(text, sizeof(text), "%s could not narrow themselves: %s",
-				 xy_confine_class_word(i), strerror(xy_confine_failed(i)));
-			return text;
-		}
-	const struct xy_err *v[] = {&c->no_seccomp, &c->no_landlock, &c->not_all_narrow};
-	for (unsigned i = 0; i < XY_ARRAY_SIZE(v); i++)
-		if (v[i]->text[0])
-			return v[i]->text;
-	return NULL;
-}
 
 const char *xy_sandbox_word(const struct xy_daemon *d, char *text, size_t size)
 {
@@ -310,21 +313,21 @@ static void kind_add(struct kind *k, const struct xy_confine_thread *t)
 	k->threads++;
 }
 
+// Short: it stands in a table of 80 columns.
 static json_t *kind_tell(const struct xy_confine *c, enum xy_confine_class of, const struct kind *k)
 {
-	char caps[128], files[48] = "any file";
-	const char *calls = k->filters <= c->before ? "any system call"
-			    : k->filters > c->before + 1 && !xy_confine_failed(of)
-				    ? "own system calls"
-				    : "system calls of all threads";
+	char caps[128], files[32] = "any file";
+	const char *calls = k->filters <= c->before				   ? "any call"
+			    : k->filters > c->before + 1 && !xy_confine_failed(of) ? "own calls"
+										   : "common calls";
 	bool none = of == XY_CONFINE_WORKER || (of == XY_CONFINE_LIBRARY && !c->devices);
 	if (c->landlock && none)
 		snprintf(files, sizeof(files), "no files");
 	else if (c->landlock)
-		snprintf(files, sizeof(files), "files by Landlock %d", c->landlock);
-	return json_sprintf("%s (%u): %s, %s, capabilities: %s%s", xy_confine_class_word(of),
-			    k->threads, calls, files,
-			    xy_confine_capabilities_str(k->capabilities, caps, sizeof(caps)),
+		snprintf(files, sizeof(files), "Landlock %d", c->landlock);
+	xy_confine_capabilities_str(k->capabilities, caps, sizeof(caps));
+	return json_sprintf("%s (%u): %s, %s, %s%s", xy_confine_class_word(of), k->threads, calls,
+			    files, k->capabilities ? caps : "no capabilities",
 			    k->no_new_privileges ? "" : ", may get new privileges");
 }
 

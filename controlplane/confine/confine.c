@@ -40,9 +40,9 @@ static atomic_int failed[XY_CONFINE_CLASSES];
 
 static const char *const class_word[] = {[XY_CONFINE_CONTROL] = "control thread",
 					 [XY_CONFINE_HELPER] = "helpers",
-					 [XY_CONFINE_KEEPER] = "packet filter's thread",
+					 [XY_CONFINE_KEEPER] = "filter thread",
 					 [XY_CONFINE_WORKER] = "workers",
-					 [XY_CONFINE_LIBRARY] = "DPDK's own threads"};
+					 [XY_CONFINE_LIBRARY] = "DPDK's"};
 
 const char *xy_confine_class_word(enum xy_confine_class c)
 {

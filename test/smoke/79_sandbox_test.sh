@@ -61,9 +61,9 @@ for thread in xylemd xylem-filter; do
   check "$thread: CAP_NET_ADMIN alone" same "$admin" "$(of_thread $thread CapPrm)"
 done
 told_of() { show a node | jq -r ".confined[] | select(startswith(\"$1\"))" | grep -qF "$2"; }
-check "show node says so of the workers" told_of "workers (1)" "own system calls"
-check "and of the control thread" told_of "control thread (1)" "capabilities: net_admin"
-check "of two threads one is a helper" told_of "helpers (1)" "capabilities: none"
+check "show node says so of the workers" told_of "workers (1)" "own calls, no files, no capabilities"
+check "and of the control thread" told_of "control thread (1)" ", net_admin"
+check "of two threads one is a helper" told_of "helpers (1)" "no capabilities"
 [ "$XY_LAB_INSIDE" != 0 ] || check "who is not root cannot look into it" setpriv --reuid=65534 --clear-groups bash -c \
   "! cat /proc/${LAB_PID[a]}/environ 2>/dev/null"
 
@@ -111,3 +111,16 @@ check "they must fit together" bad "--max-threads 3 leaves no thread for a helpe
 stop_node b
 start_node b --threads 1
 check "the option counts before the config" same 1 "$(show b node | jq .workers)"
+
+# --- a call that is not a thread's: the clock of tests reads a file, also in workers
+
+stop_node b
+echo 0 >"$LAB/ahead"
+SUSPEND_FILE=$LAB/ahead ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$(realpath "$BUILD/test/tools/suspend.so") start_node b
+counted() { at_least 1 "$(show b node | jq .refused_calls)"; }
+check_within 20 "it is refused, and counted" counted
+check_within 20 "the log names thread and call" grep -q 'rte-worker-[12] (thread [0-9]*) made system call pread64' "$LAB/b.log"
+warned() { show b node | jq -e '.warnings[] | select(startswith("the sandbox refused"))'; }
+check "the node warns of it" warned
+check_within 30 "and runs on" pings a "${LAB_ADDR[b]}"
+mv "$LAB/b.log" "$LAB/b.refused" # else it is one too many
