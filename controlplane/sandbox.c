@@ -154,7 +154,6 @@ static void add_devices(struct paths *p, const struct xy_config *c)
 					"/dev/random",	"/dev/urandom", "/dev/vmclock0"};
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(v); i++)
 		add(p, XY_CONFINE_DEVICE, "%s", v[i]);
-	add(p, XY_CONFINE_DEVICE, "/proc/self/task"); // where others' threads are named
 	if (has_devices(c)) // vfio, uio, infiniband, hugepages: the driver's own choice
 		add(p, XY_CONFINE_DEVICE, "/dev");
 }

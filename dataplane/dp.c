@@ -22,6 +22,7 @@
 #include <rte_ring_elem.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define STOP_MAX 1000 // ms that a worker may take to end
@@ -68,11 +69,30 @@ static int workers_alloc(struct xy_dp *dp, struct xy_err *err)
 	return 0;
 }
 
+static int name_self(void *arg)
+{
+	const struct xy_worker *w = arg;
+	char name[16];
+	snprintf(name, sizeof(name), "rte-worker-%u", w->lcore);
+	return prctl(PR_SET_NAME, name);
+}
+
+// EAL names its threads from outside, by a file in /proc, which only root may write to in a process
+// that others may not look into.
+static void workers_name(struct xy_dp *dp)
+{
+	for (unsigned i = 0; i < dp->workers; i++)
+		if (rte_eal_remote_launch(name_self, dp->worker[i], dp->worker[i]->lcore) == 0)
+			rte_eal_wait_lcore(dp->worker[i]->lcore);
+}
+
 static int parts_create(struct xy_dp *dp, struct xy_err *err)
 {
 	int r = workers_alloc(dp, err);
 	size_t need = xy_eal_memory_need(&dp->cfg);
 	r = r ? r : xy_eal_start(dp, need, err);
+	if (!r)
+		workers_name(dp);
 	r = r ? r : xy_pools_create(dp, err);
 	r = r ? r : rcu_create(dp, err);
 	r = r ? r : xy_sessions_init(dp, err);

@@ -207,10 +207,14 @@ int xy_confine_failed(enum xy_confine_class of)
 
 static const struct xy_confine *narrowing;
 static atomic_uint narrowed;
+static char process_name[NAME];
 
 static void on_narrow(int number)
 {
 	int was = errno;
+	prctl(PR_GET_NAME, own_name);
+	if (strncmp(own_name, process_name, NAME) == 0) // nobody could name it from outside
+		prctl(PR_SET_NAME, "xylem-dpdk");
 	xy_confine_self(narrowing, XY_CONFINE_LIBRARY);
 	atomic_fetch_add(&narrowed, 1);
 	errno = was;
@@ -231,6 +235,7 @@ static void library_narrow(struct xy_confine *c)
 	int n = xy_confine_look(v, THREADS);
 	sigfillset(&a.sa_mask);
 	narrowing = c;
+	prctl(PR_GET_NAME, process_name);
 	atomic_store(&narrowed, 0);
 	sigaction(LIBRARY_SIGNAL, &a, &was);
 	for (int i = 0; i < n && i < THREADS; i++)

@@ -47,14 +47,14 @@ of_thread() {
     [[ $(<"$task/comm") != $1* ]] || awk -v field="$2:" '$1 == field { print $2 }' "$task/status"
   done | sort -u | tr '\n' ' '
 }
-for thread in xylemd eal-intr-thread telemetry-v2 rte-worker-1 xylem-helper xylem-filter; do
+for thread in xylemd xylem-dpdk rte-worker-1 xylem-helper xylem-filter; do
   check "$thread: no new privileges" same "1 " "$(of_thread $thread NoNewPrivs)"
   check "$thread: its system calls are filtered" same "2 " "$(of_thread $thread Seccomp)"
 done
 check "b's second worker is no exception" same "2 " "$(of_thread rte-worker-2 Seccomp b)"
 none="0000000000000000 "
 admin="0000000000001000 "
-for thread in eal-intr-thread telemetry-v2 rte-worker-1 xylem-helper; do
+for thread in xylem-dpdk rte-worker-1 xylem-helper; do
   check "$thread: no capability" same "$none" "$(of_thread $thread CapPrm)"
 done
 for thread in xylemd xylem-filter; do
