@@ -22,7 +22,7 @@ enum {
 struct asked {
 	struct xy_who who;
 	json_t *neighbours, *gateways, *routing, *workers[2], *ports[2], *drops[2];
-	json_t *host, *underlay, *overlay, *target;
+	json_t *host, *underlay, *overlay, *target, *owners;
 	double at[2]; // ms
 	const char *peer;
 	unsigned up, peers;
@@ -35,6 +35,35 @@ static const char *text_of(const json_t *o, const char *key)
 }
 
 // --- the daemon's answers
+
+// Of what rises, and of what is a matter of trust: whose it was. One that does not tell is no
+// fault.
+static int ask_owners(struct xy_client *c, struct asked *a, struct xy_err *err)
+{
+	const json_t *now = json_object_get(a->drops[1], XY_KEY(drops, drops)), *d, *old;
+	const json_t *then = json_object_get(a->drops[0], XY_KEY(drops, drops));
+	size_t i;
+	int ret = 0;
+	json_array_foreach(now, i, d)
+	{
+		const char *reason = text_of(d, XY_KEY(drop, reason));
+		json_int_t n = json_integer_value(json_object_get(d, XY_KEY(drop, packets)));
+		bool trust =
+			strcmp(reason, "spoofed") == 0 || strcmp(reason, "source_not_allowed") == 0;
+		json_t *reply;
+		old = json_array_get(then, i); // lists keep their order
+		if (!n || (!trust &&
+			   n == json_integer_value(json_object_get(old, XY_KEY(drop, packets)))))
+			continue;
+		ret = xy_client_ask(c, "/xylem/drop", reason, &reply, err);
+		if (ret == -EREMOTE)
+			continue;
+		if (ret)
+			return ret;
+		json_object_set_new(a->owners, reason, reply);
+	}
+	return 0;
+}
 
 static int ask_counters(struct xy_client *c, struct asked *a, unsigned turn, struct xy_err *err)
 {
@@ -55,6 +84,8 @@ static int ask_all(const char *instance, struct asked *a, unsigned turn, struct 
 		ret = xy_client_ask_all(c, "/xylem/gateways", NULL, &a->gateways, err);
 	if (!ret && !turn)
 		ret = xy_client_ask_all(c, "/xylem/routing", NULL, &a->routing, err);
+	if (!ret && turn)
+		ret = ask_owners(c, a, err);
 	if (!ret && turn)
 		ret = xy_client_ask_all(c, "/xylem/neighbours", NULL, &a->neighbours, err);
 	xy_client_close(c);
@@ -291,6 +322,7 @@ static int report(struct asked *a, bool json)
 		.drops = a->drops[1],
 		.drops_before = a->drops[0],
 		.seconds = (a->at[1] - a->at[0]) / 1e3,
+		.owners = a->owners,
 		.host = a->host,
 		.underlay = a->underlay,
 		.overlay = a->overlay,
@@ -324,7 +356,7 @@ static void forget(struct asked *a)
 	json_t *const all[] = {a->neighbours, a->gateways, a->routing,	a->workers[0],
 			       a->workers[1], a->ports[0], a->ports[1], a->drops[0],
 			       a->drops[1],   a->host,	   a->underlay, a->overlay,
-			       a->target};
+			       a->target,     a->owners};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		json_decref(all[i]);
 	xy_who_free(&a->who);
@@ -344,6 +376,7 @@ static int gather(struct asked *a, const char *instance, const char *what, struc
 	a->host = host_facts();
 	a->underlay = json_object();
 	a->overlay = json_object();
+	a->owners = json_object();
 	if (ret)
 		return ret;
 	ping_all(a);

@@ -34,8 +34,9 @@ static bool read_line(const char *path, char *to, size_t size)
 	return good && *to;
 }
 
-static void path_of(const struct xy_doctor *d, char to[static PATH_LEN], const char *fmt,
-		    va_list ap)
+__attribute__((format(printf, 3, 0))) static void path_of(const struct xy_doctor *d,
+							  char to[static PATH_LEN], const char *fmt,
+							  va_list ap)
 {
 	size_t n = (size_t)snprintf(to, PATH_LEN, "%s", d->root);
 	if (n < PATH_LEN)

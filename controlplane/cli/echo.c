@@ -282,12 +282,13 @@ bool xy_echo_take(struct xy_echo *e, struct xy_echo_seen *out)
 
 // --- words
 
+#define PROHIBITED "prohibited (a firewall, or an exit that does not let this node)"
+
 static const char *unreachable6(uint8_t code)
 {
 	static const char *const text[] = {
 		[ICMP6_DST_UNREACH_NOROUTE] = "no route to it",
-		[ICMP6_DST_UNREACH_ADMIN] = "prohibited (a firewall, or an exit that does not let "
-					    "this node)",
+		[ICMP6_DST_UNREACH_ADMIN] = PROHIBITED,
 		[ICMP6_DST_UNREACH_BEYONDSCOPE] = "beyond the scope of the source",
 		[ICMP6_DST_UNREACH_ADDR] =
 			"address unreachable: who should have it does not answer",
@@ -310,7 +311,7 @@ static const char *unreachable4(uint8_t code)
 	case ICMP_NET_ANO:
 	case ICMP_HOST_ANO:
 	case ICMP_PKT_FILTERED:
-		return "prohibited (a firewall, or an exit that does not let this node)";
+		return PROHIBITED;
 	default:
 		return "destination unreachable";
 	}

@@ -11,6 +11,8 @@ struct xy_answers {
 	const json_t *node, *peers, *neighbours, *gateways, *routing, *workers, *ports, *drops;
 	// The same, so many seconds before: what rises counts more than what once was.
 	const json_t *workers_before, *ports_before, *drops_before;
+	// By reason: whose dropped packets were (/xylem/drop), where that is known.
+	const json_t *owners;
 	double seconds;
 	// {"load": N of a minute, "cpus": N, "pressure": percent of the last ten seconds in which
 	// something waited for a CPU, or null}; NULL: not known.

@@ -111,6 +111,26 @@ static json_int_t packets_of(const json_t *drops, const char *reason)
 			       XY_KEY(drop, packets));
 }
 
+// Whose they were, the last one, and the command that shows it.
+static void owner_evidence(const struct xy_answers *a, const char *reason, struct xy_finding *f)
+{
+	const json_t *of = json_object_get(a->owners, reason);
+	const json_t *last = json_object_get(of, "last");
+	const char *peer = xy_answer_text(last, "peer"),
+		   *node = xy_answer_text(last, "source_node");
+	const char *source = xy_answer_text(last, "source");
+	const char *to = xy_answer_text(last, "destination");
+	xy_finding_command(f, "xylem show drops%s%s", of ? " " : "", of ? reason : "");
+	if (!*peer)
+		return;
+	xy_finding_evidence(f, "the last one %lld s ago, %s %s%s%s%s%s%s%s%s",
+			    (long long)xy_answer_count(last, "last"),
+			    json_is_true(json_object_get(last, "certain")) ? "by"
+									   : "in the name of",
+			    peer, *source ? ": from " : "", source, *node ? " (" : "", node,
+			    *node ? ")" : "", *to ? " to " : "", to);
+}
+
 static void look_at_drop(const struct xy_answers *a, const struct meaning *m, json_t *to)
 {
 	json_int_t now = packets_of(a->drops, m->reason);
@@ -127,7 +147,7 @@ static void look_at_drop(const struct xy_answers *a, const struct meaning *m, js
 				    (long long)now);
 	else
 		xy_finding_evidence(&f, "%s: %lld in all", m->reason, (long long)now);
-	xy_finding_command(&f, "xylem show drops");
+	owner_evidence(a, m->reason, &f);
 	xy_finding_put(to, &f);
 }
 
@@ -137,7 +157,7 @@ static void look_at_past(const struct xy_answers *a, json_t *to)
 	static const char *const worth[] = {"spoofed", "source_not_allowed"};
 	for (size_t i = 0; a->drops_before && i < XY_ARRAY_SIZE(worth); i++) {
 		json_int_t now = packets_of(a->drops, worth[i]);
-		struct xy_finding f = {.about = worth[i], .command = "xylem show drops"};
+		struct xy_finding f = {.about = worth[i]};
 		if (!now || now != packets_of(a->drops_before, worth[i]))
 			continue;
 		for (size_t k = 0; k < XY_ARRAY_SIZE(meanings); k++)
@@ -145,6 +165,7 @@ static void look_at_past(const struct xy_answers *a, json_t *to)
 				xy_finding_say(f.cause, "in the past: %s", meanings[k].cause);
 		xy_finding_evidence(&f, "%s: %lld since the start, and none now", worth[i],
 				    (long long)now);
+		owner_evidence(a, worth[i], &f);
 		xy_finding_say(f.remedy, "nothing, if it stays so");
 		xy_finding_put(to, &f);
 	}

@@ -19,9 +19,10 @@
 // NULL: as if not asked. before: of drops and ports.
 static const struct row {
 	const char *peer, *neighbour, *node, *gateways, *drops, *before, *ports, *ports_before,
-		*host, *underlay, *overlay, *target, *asked, *workers;
-	const char *cause;   // in a finding's; NULL: nothing may be found
-	const char *command; // of that one
+		*host, *underlay, *overlay, *target, *asked, *workers, *owners;
+	const char *evidence; // a part of one, of that one
+	const char *cause;    // in a finding's; NULL: nothing may be found
+	const char *command;  // of that one
 	bool note;
 } rows[] = {
 	{.peer = UP("")},
@@ -119,6 +120,13 @@ static const struct row {
 	 .before = "{\"reason\":\"spoofed\",\"packets\":2}",
 	 .cause = "spoofed source",
 	 .command = "xylem show drops"},
+	{.drops = "{\"reason\":\"spoofed\",\"packets\":12}",
+	 .before = "{\"reason\":\"spoofed\",\"packets\":2}",
+	 .owners = "{\"spoofed\":{\"last\":{\"peer\":\"g\",\"last\":3,\"certain\":true,"
+		   "\"source\":\"200::7\",\"source_node\":\"b\",\"destination\":\"200::1\"}}}",
+	 .cause = "spoofed source",
+	 .evidence = "the last one 3 s ago, by g: from 200::7 (b) to 200::1",
+	 .command = "xylem show drops spoofed"},
 	{.drops = "{\"reason\":\"spoofed\",\"packets\":2}",
 	 .before = "{\"reason\":\"spoofed\",\"packets\":2}",
 	 .cause = "in the past: spoofed source",
@@ -245,8 +253,11 @@ static bool found(const struct row *r, const json_t *causes)
 		const char *cause = json_string_value(json_object_get(f, "cause"));
 		const char *command = json_string_value(json_object_get(f, "command"));
 		const char *level = json_string_value(json_object_get(f, "level"));
+		char *evidence = json_dumps(json_object_get(f, "evidence"), 0);
+		bool told = !r->evidence || strstr(evidence, r->evidence);
+		free(evidence);
 		if (strstr(cause, r->cause))
-			return strcmp(command, r->command) == 0 &&
+			return told && strcmp(command, r->command) == 0 &&
 			       strcmp(level, r->note ? "note" : "fault") == 0;
 	}
 	return false;
@@ -268,7 +279,8 @@ static void test_rows(void)
 				 parse(r->underlay),
 				 parse(r->overlay),
 				 parse(r->target),
-				 list("workers", r->workers)};
+				 list("workers", r->workers),
+				 parse(r->owners)};
 		const struct xy_answers a = {.node = all[0],
 					     .peers = all[1],
 					     .neighbours = all[2],
@@ -282,6 +294,7 @@ static void test_rows(void)
 					     .overlay = all[10],
 					     .target = all[11],
 					     .workers = all[12],
+					     .owners = all[13],
 					     .peer = r->asked,
 					     .seconds = 1};
 		json_t *causes = xy_causes(&a);
