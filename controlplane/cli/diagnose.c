@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 enum {
-	MOST_PEERS = 128, // that are pinged
+	MOST_PEERS = 128,   // that are pinged
+	MOST_FINDINGS = 40, // that are printed
 	ROUND_MS = 200,
 	WAIT_MS = 900,
 	SMALL = 56,
@@ -293,9 +294,13 @@ static void print_all(const struct asked *a, const json_t *causes, unsigned faul
 	size_t i, n = json_array_size(causes);
 	json_array_foreach(causes, i, f)
 	{
+		if (i == MOST_FINDINGS)
+			break;
 		print_finding(f);
 		putchar('\n');
 	}
+	if (n > MOST_FINDINGS)
+		printf("and %zu more: name a peer, or see all with --json\n\n", n - MOST_FINDINGS);
 	if (n)
 		printf("%u fault%s, %zu note%s; ", faults, faults == 1 ? "" : "s", n - faults,
 		       n - faults == 1 ? "" : "s");

@@ -396,7 +396,20 @@ static void neighbour_trouble(const json_t *neighbour, const struct peer *p, jso
 	xy_finding_put(to, &f);
 }
 
-static void look_at_peer(const struct xy_answers *a, const json_t *row, json_t *to)
+// Both lists come by name, so one goes along the other: ten thousand are not looked through for
+// each.
+static const json_t *neighbour_of(const struct xy_answers *a, const char *name, size_t *at)
+{
+	const json_t *list = json_object_get(a->neighbours, XY_KEY(neighbours, neighbours)), *row;
+	for (; (row = json_array_get(list, *at)); ++*at) {
+		int order = strcmp(xy_answer_text(row, XY_KEY(neighbour, peer)), name);
+		if (order >= 0)
+			return order ? NULL : row;
+	}
+	return NULL;
+}
+
+static void look_at_peer(const struct xy_answers *a, const json_t *row, size_t *at, json_t *to)
 {
 	const json_t *ping;
 	struct peer p = {.row = row,
@@ -407,9 +420,7 @@ static void look_at_peer(const struct xy_answers *a, const json_t *row, json_t *
 			 .leaf = xy_answer_is(xy_answer_text(row, XY_KEY(peer, kind)), "leaf"),
 			 .met = xy_answer_has(row, XY_KEY(peer, last_handshake)),
 			 .host = -1};
-	const json_t *neighbour =
-		xy_answer_row(json_object_get(a->neighbours, XY_KEY(neighbours, neighbours)),
-			      XY_KEY(neighbour, peer), p.name);
+	const json_t *neighbour = neighbour_of(a, p.name, at);
 	ping = json_object_get(a->underlay, p.name);
 	p.host = json_is_boolean(ping) ? json_is_true(ping) : -1;
 	if (!xy_answer_is(p.state, "up") && !xy_answer_is(p.state, "idle"))
@@ -439,11 +450,11 @@ static bool is_asked_about(const struct xy_answers *a, const char *name)
 void xy_causes_peers(const struct xy_answers *a, json_t *to)
 {
 	const json_t *list = json_object_get(a->peers, XY_KEY(peers, peers)), *p;
-	size_t i;
+	size_t i, at = 0;
 	json_array_foreach(list, i, p)
 	{
 		if (is_asked_about(a, xy_answer_text(p, XY_KEY(peer, name))))
-			look_at_peer(a, p, to);
+			look_at_peer(a, p, &at, to);
 	}
 	struct xy_finding f = {.about = "peers", .command = "xylem show peers"};
 	if (!a->peers || json_array_size(list) ||

@@ -48,7 +48,7 @@ named() {
   timeout 20 nsenter --net="/run/netns/${LAB_PREFIX}u" "$XYLEM" diagnose ${4:-} --json -n "${LAB_PREFIX}u" >"$SAID" || true
   [ $((SECONDS - began)) -le 10 ] || return 1
   jq -e --arg a "$1" --arg w "$2" --arg c "$3" \
-    'any(.[]; (.about == $a or $a == "-") and (.cause | contains($w)) and .command == $c)' "$SAID" >/dev/null || {
+    'any(.[]; (.about == $a or $a == "-") and (.cause | contains($w)) and (.command | startswith($c)))' "$SAID" >/dev/null || {
     cat "$SAID"
     return 1
   }

@@ -92,6 +92,8 @@ static const struct row {
 	 .cause = "MTU black hole",
 	 .command = "xylem netcheck p",
 	 .note = true},
+	{.peer = "{\"name\":\"p\",\"state\":\"up\",\"mtu_from\":\"probed\",\"mtu\":1440,"
+		 "\"unfragmented\":1440,\"path_limit\":1440,\"fragments\":\"no\"}"},
 	{.peer = "{\"name\":\"p\",\"state\":\"up\",\"mtu_from\":\"ICMP\",\"mtu\":1352,"
 		 "\"unfragmented\":1340,\"path_limit\":1440,\"fragments\":\"yes\"}"},
 	{.peer = UP(""),
