@@ -73,6 +73,8 @@ static void way_text(const struct xy_who *who, const struct xy_addr *to, const j
 	kind = kind ? kind : "";
 	if (own && strcmp(own, "this node") == 0)
 		snprintf(text, size, "to this node itself: its kernel answers, nothing is sent");
+	else if (!route && !xy_addr_is_mesh(to)) // the kernel may have one of its own
+		snprintf(text, size, "not over the mesh, in which this node has no route to it");
 	else if (!route)
 		snprintf(text, size, "by nobody: this node has no route to it");
 	else if (strcmp(kind, "peer") == 0)

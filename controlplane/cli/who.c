@@ -164,6 +164,8 @@ int xy_who_find(struct xy_who *w, const char *instance, const char *text, struct
 {
 	const json_t *p = NULL, *peers = json_object_get(w->peers, XY_KEY(peers, peers));
 	struct xy_key key;
+	if (!*text)
+		return xy_err_set(err, EINVAL, "an address or a name is not empty");
 	unsigned n = named(peers, XY_KEY(peer, name), text, &p);
 	snprintf(name, XY_WHO_LEN, "%s", n ? text : "");
 	if (n > 1)
