@@ -178,9 +178,10 @@ struct xy_table *xy_view_columns(const struct xy_view *v, const struct xy_object
 // What was never counted: a drop that never was, a node of the graph that never worked.
 static bool is_idle(const struct xy_object *o, const json_t *row)
 {
-	const char *key = o == xy_object_drop()		? XY_KEY(drop, packets)
-			  : o == xy_object_graph_node() ? XY_KEY(graph_node, calls)
-							: NULL;
+	const char *key = o == xy_object_drop()		 ? XY_KEY(drop, packets)
+			  : o == xy_object_kernel_drop() ? XY_KEY(kernel_drop, packets)
+			  : o == xy_object_graph_node()	 ? XY_KEY(graph_node, calls)
+							 : NULL;
 	return key && json_integer_value(json_object_get(row, key)) == 0;
 }
 
@@ -256,7 +257,9 @@ static void print_rows(const struct xy_view *v, const struct xy_field *list, con
 		shown++;
 	}
 	if (!shown && json_array_size(rows)) {
-		fprintf(v->out->to, "all %zu are 0; --all shows them\n", json_array_size(rows));
+		fprintf(v->out->to, "%sall %zu are 0; --all shows them\n",
+			o == xy_object_kernel_drop() ? "the kernel's: " : "",
+			json_array_size(rows));
 		xy_table_free(t);
 	} else {
 		xy_table_print(t, last);

@@ -52,6 +52,7 @@ check "a reason without any" of bad_tag '.packets == 0 and .last == null and .ow
 check "a reason of the control plane" of hs_bad_mac '.reason == "hs_bad_mac" and .owners == []'
 refused() { local out; out=$("$XYLEM" show drops "$1" -n "${LAB_PREFIX}r" 2>&1) && return 1; grep -qF "$2" <<<"$out"; }
 check "a slip" refused spoofd 'there is no reason "spoofd"; did you mean spoofed?'
+check "the kernel's, if there are any" grep -qE "^(the kernel's: all 4 are 0|xylem0|port 0)" <<<"$(words)"
 check "the kernel's beside" jq -e '[.kernel[] | select(.place == "xylem0" or .place == "port 0") | .counter] == ["rx_missed","tx_errors","rx_missed","tx_errors"]' <<<"$(show r drops)"
 
 # --- who goes takes his with him
