@@ -242,9 +242,10 @@ static void print_drops(const struct top *t, const struct xy_out *out, bool whol
 	json_array_foreach(list, i, d)
 	{
 		double v = rate(t, d, json_array_get(old, i), XY_KEY(drop, packets));
-		if (v > 0 || (t->all && number(d, XY_KEY(drop, packets))))
-			row[n++] = (struct row){
-				.is = d, .packets = known(v), .by = BY_PACKETS, .at = n};
+		if (!(v > 0) && !(t->all && number(d, XY_KEY(drop, packets))))
+			continue;
+		row[n] = (struct row){.is = d, .packets = known(v), .by = BY_PACKETS, .at = n};
+		n++;
 	}
 	qsort(row, n, sizeof(*row), compare);
 	struct xy_table *table = xy_table_new(3, out);

@@ -110,29 +110,41 @@ void xy_view_fields(const struct xy_view *v, const struct xy_object *o, const js
 
 // --- lists: a table
 
-static bool same_row(const struct xy_object *o, const json_t *a, const json_t *b)
+// What names a row: all that stands in its first columns.
+static char *name_of(const struct xy_object *o, const json_t *row)
 {
-	for (unsigned c = 1; c <= o->ids; c++) {
-		const char *key = xy_object_column(o, c)->key;
-		if (!json_equal(json_object_get(a, key), json_object_get(b, key)))
-			return false;
-	}
-	return true;
+	json_t *ids = xy_cli_must(json_array());
+	for (unsigned c = 1; c <= o->ids; c++)
+		json_array_append(ids, json_object_get(row, xy_object_column(o, c)->key));
+	char *text = xy_cli_must(json_dumps(ids, JSON_COMPACT));
+	json_decref(ids);
+	return text;
 }
 
-// Lists keep their order, so a row is mostly found where it was, or a little further.
-static const json_t *find_row(const struct xy_object *o, const json_t *row, const json_t *in,
-			      size_t *hint)
+// Rows by what names them; NULL: nothing does, or there are none.
+static json_t *index_of(const struct xy_object *o, const json_t *rows)
 {
-	size_t n = json_array_size(in);
-	for (size_t i = 0; i < n; i++) {
-		const json_t *old = json_array_get(in, (*hint + i) % n);
-		if (same_row(o, row, old)) {
-			*hint = (*hint + i + 1) % n;
-			return old;
-		}
+	json_t *all = rows && o->ids ? xy_cli_must(json_object()) : NULL, *row;
+	size_t i;
+	if (!all)
+		return NULL;
+	json_array_foreach(rows, i, row)
+	{
+		char *name = name_of(o, row);
+		json_object_set(all, name, row);
+		free(name);
 	}
-	return NULL;
+	return all;
+}
+
+static const json_t *find_row(const struct xy_object *o, const json_t *row, const json_t *in)
+{
+	if (!in)
+		return NULL;
+	char *name = name_of(o, row);
+	const json_t *found = json_object_get(in, name);
+	free(name);
+	return found;
 }
 
 // Counters are rates then, and times go on by themselves.
@@ -222,13 +234,13 @@ static void hide_columns(const struct xy_view *v, const struct xy_object *o, con
 static void print_gone(const struct xy_view *v, const struct xy_object *o, const json_t *rows,
 		       const json_t *old)
 {
-	size_t hint = 0;
 	if (!old || !o->ids)
 		return;
+	json_t *now = index_of(o, rows);
 	struct xy_table *t = xy_table_new(2, v->out);
 	for (size_t i = 0; i < json_array_size(old); i++) {
 		const json_t *row = json_array_get(old, i);
-		if (find_row(o, row, rows, &hint))
+		if (find_row(o, row, now))
 			continue;
 		char *text = xy_field_text(xy_object_column(o, 1),
 					   json_object_get(row, xy_object_column(o, 1)->key), NULL,
@@ -238,6 +250,7 @@ static void print_gone(const struct xy_view *v, const struct xy_object *o, const
 		free(text);
 	}
 	xy_table_print(t, NULL);
+	json_decref(now);
 }
 
 static void print_rows(const struct xy_view *v, const struct xy_field *list, const json_t *now,
@@ -247,13 +260,14 @@ static void print_rows(const struct xy_view *v, const struct xy_field *list, con
 	const json_t *rows = json_object_get(now, list->key);
 	const json_t *old = v->before ? json_object_get(v->before, list->key) : NULL;
 	struct xy_table *t = xy_view_columns(v, o);
-	size_t hint = 0, shown = 0;
+	json_t *was = index_of(o, old);
+	size_t shown = 0;
 	hide_columns(v, o, rows, t);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
 		if (!is_shown(v, o, row))
 			continue;
-		print_row(v, o, t, row, old ? find_row(o, row, old, &hint) : NULL);
+		print_row(v, o, t, row, old ? find_row(o, row, was) : NULL);
 		shown++;
 	}
 	if (!shown && json_array_size(rows)) {
@@ -265,6 +279,7 @@ static void print_rows(const struct xy_view *v, const struct xy_field *list, con
 		xy_table_print(t, last);
 	}
 	print_gone(v, o, rows, old);
+	json_decref(was);
 }
 
 void xy_view_rows(const struct xy_view *v, const char *list, const json_t *now)

@@ -166,6 +166,16 @@ static json_t *answer_nothing(void *arg, struct xy_request *q)
 	return json_object();
 }
 
+// From the second time on: one has another state, one has gone, one has come.
+static json_t *answer_sessions(void *arg, struct xy_request *q)
+{
+	static unsigned asked;
+	bool later = asked++;
+	return json_pack("{s:[{s:s,s:s,s:s},{s:s,s:s,s:s}],s:n}", "sessions", "index", "1", "peer",
+			 "a", "state", later ? "silent" : "up", "index", later ? "3" : "2", "peer",
+			 later ? "c" : "b", "state", "up", "next");
+}
+
 // 2500 routes in pages of 64; a filter is said back.
 static json_t *answer_routes(void *arg, struct xy_request *q)
 {
@@ -322,6 +332,7 @@ static void serve(int ready, bool hard)
 static void serve_fixed(struct xy_server *t)
 {
 	xy_server_register(t, "/xylem/routes", "", answer_routes, NULL);
+	xy_server_register(t, "/xylem/sessions", "", answer_sessions, NULL);
 	xy_server_register(t, "/xylem/peers", "", answer_peers, NULL);
 	xy_server_register(t, "/xylem/node", "", answer_node, NULL);
 	xy_server_register(t, "/xylem/workers", "", answer_workers, NULL);
@@ -678,6 +689,11 @@ static void test_repeat(void)
 {
 	run("show workers -w 0.1 -n " NODE " | head -n 12");
 	CU_ASSERT(strstr(out, "/s") != NULL);
+	run("show sessions -w 0.1 -n " NODE " | head -n 12");
+	CU_ASSERT(strstr(out, "  sessions of " NODE ", every 0.1 s\n\n"
+			      "PEER  STATE  AGE\na     up       -\nb     up       -\n") != NULL);
+	CU_ASSERT(strstr(out, "\n\nPEER  STATE    AGE\n"
+			      "a     silent*    -\nc*    up         -\ngone  2\n") != NULL);
 	run("show workers -w 0.1 --json -n " NODE " | head -n 2");
 	CU_ASSERT(strchr(out, '\n') != NULL && strchr(out, '\n')[1] == '{');
 }
