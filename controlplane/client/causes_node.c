@@ -373,6 +373,8 @@ static bool is_told(const struct xy_answers *a, const char *warning)
 {
 	const json_t *peers = json_object_get(a->peers, XY_KEY(peers, peers)), *p;
 	size_t i;
+	if (strncmp(warning, "and ", 4) == 0 && strstr(warning, " more peers "))
+		return true;
 	if (strncmp(warning, "peer ", 5) != 0)
 		return false;
 	json_array_foreach(peers, i, p)

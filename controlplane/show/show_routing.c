@@ -609,8 +609,9 @@ static void lost_warnings(const struct xy_daemon *d, json_t *list)
 	for (unsigned i = 0; i < c->lost && i < XY_TALLY_LOST; i++)
 		json_array_append_new(list, json_string(c->text[i]));
 	if (c->lost > XY_TALLY_LOST)
-		json_array_append_new(list, json_sprintf("and %u more peers with faults: xylem show peers",
-							 c->lost - XY_TALLY_LOST));
+		json_array_append_new(
+			list, json_sprintf("and %u more peers with faults: xylem show peers",
+					   c->lost - XY_TALLY_LOST));
 }
 
 void xy_show_routing_warnings(const struct xy_daemon *d, json_t *list)

@@ -79,7 +79,8 @@ for _ in {1..100}; do # others' in g's packets, for longer than one look takes
   [ ! -e "$LAB/enough" ] || break
   sleep 0.1
 done &
-check_within 30 "spoofed source" named spoofed 'spoofed source' 'xylem show drops'
+check_within 30 "spoofed source" named spoofed 'spoofed source' 'xylem show drops spoofed'
+check "and whose" grep -qE 'the last one [0-9]+ s ago, by g: from ' "$SAID"
 touch "$LAB/enough"
 wait $!
 

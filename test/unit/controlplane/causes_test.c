@@ -179,7 +179,10 @@ static const struct row {
 		 "show ports, host\"]}",
 	 .cause = "full queue: the kernel drops",
 	 .command = "xylem show ports"},
-	{.peer = UP(""), .node = "{\"warnings\":[\"peer p is silent: it died\"]}"},
+	{.peer = UP(""),
+	 .node = "{\"warnings\":[\"peer p is silent: it died\",\"and 3 more peers with faults: "
+		 "xylem "
+		 "show peers\"]}"},
 	{.peer = UP(""),
 	 .node = "{\"warnings\":[\"peer pp is silent: it died\"]}",
 	 .cause = "peer pp is silent",
