@@ -17,6 +17,41 @@ enum { OWNERS = 32 }; // that are shown
 
 // --- /xylem/drops
 
+struct drops_to {
+	void (*fn)(void *to, const struct xy_fields_drop *drop);
+	void *to;
+};
+
+static void each(const struct drops_to *t, const char *const *name, const char *const *text,
+		 unsigned which, uint64_t packets)
+{
+	t->fn(t->to, &(struct xy_fields_drop){.reason = name[which],
+					      .packets = (int64_t)packets,
+					      .meaning = text[which]});
+}
+
+void xy_show_drops_each(const struct xy_daemon *d,
+			void (*fn)(void *to, const struct xy_fields_drop *drop), void *to)
+{
+	const struct drops_to t = {fn, to};
+	uint64_t sum[XY_DROP_COUNT] = {0};
+	for (unsigned i = 0; i < xy_dp_workers(d->dp); i++) {
+		struct xy_dp_worker_stats s;
+		bool there = xy_dp_worker_stats(d->dp, i, &s) == 0;
+		for (unsigned k = 0; there && k < XY_DROP_COUNT; k++)
+			sum[k] += s.drop[k];
+	}
+	for (unsigned k = 0; k < XY_DROP_COUNT; k++)
+		each(&t, xy_drop_name, xy_drop_text, k, sum[k]);
+	for (unsigned k = 0; k < XY_HS_DROP_COUNT; k++)
+		each(&t, xy_hs_drop_name, xy_hs_drop_text, k, xy_exchanges_drops(d->exchanges, k));
+	for (unsigned k = 0; k < XY_JOIN_DROP_COUNT; k++)
+		each(&t, xy_join_drop_name, xy_join_drop_text, k, xy_join_drops(d->join, k));
+	for (unsigned k = 0; k < XY_NODEINFO_DROP_COUNT; k++)
+		each(&t, xy_nodeinfo_drop_name, xy_nodeinfo_drop_text, k,
+		     xy_nodeinfo_drops(d->nodeinfo, k));
+}
+
 static void put_drop(void *list, const struct xy_fields_drop *drop)
 {
 	json_array_append_new(list, xy_tell_drop(drop));
