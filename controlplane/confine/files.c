@@ -89,8 +89,12 @@ static int restrict_to(int rules, const struct xy_confine_path *v, unsigned coun
 int xy_files_restrict(const struct xy_confine_path *v, unsigned count, struct xy_err *err)
 {
 	int version = (int)syscall(SYS_CREATE, NULL, 0, ASK_VERSION);
+	if (version < 0 && errno == EPERM)
+		return xy_err_set(
+			err, EPERM,
+			"no Landlock: this container or service manager forbids to ask for it");
 	if (version <= 0)
-		return xy_err_set(err, errno, "this kernel has no Landlock (%s)",
+		return xy_err_set(err, errno, "no Landlock: this kernel has none (%s)",
 				  errno == EOPNOTSUPP ? "it is not among lsm= of its command line"
 						      : strerror(errno));
 	struct handled h = {handled_by(version), version >= 4 ? BIND_TCP | CONNECT_TCP : 0};
