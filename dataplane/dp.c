@@ -175,6 +175,7 @@ void xy_dp_destroy(struct xy_dp *dp)
 		xy_dp_port_del(dp, i);
 	for (unsigned i = 0; dp->hosts && i < XY_DP_HOSTS; i++)
 		xy_dp_host_close(dp, i);
+	xy_dp_capture_stop(dp);
 	if (dp->rcu)
 		xy_retire_run(dp, true);
 	for (unsigned i = 0; i < dp->workers; i++)

@@ -14,6 +14,7 @@
 #include <rte_rcu_qsbr.h>
 
 struct xy_session;
+struct xy_capture;
 struct xy_end;
 struct xy_groups;
 struct xy_retired;
@@ -67,6 +68,7 @@ struct xy_dp {
 	struct xy_host_list *hosts; // RCU
 	struct xy_own *own;	    // RCU
 	struct xy_accepts *taken;   // RCU; NULL: nothing is
+	struct xy_capture *capture; // RCU; NULL: nobody captures
 
 	// Control: set to 1 before each look at the rings. Workers: exchange it to 0, and write
 	// event_fd.

@@ -32,6 +32,7 @@ static uint16_t process(struct rte_graph *graph, struct rte_node *node, void **o
 	const struct drop_ctx *ctx = (const struct drop_ctx *)node->ctx;
 	(void)graph;
 	xy_blame_burst(ctx->w, (enum xy_drop)ctx->reason, objs, n);
+	xy_capture_burst(ctx->w, XY_DP_CAPTURE_DROP, ctx->reason, objs, n);
 	rte_pktmbuf_free_bulk((struct rte_mbuf **)objs, n);
 	xy_count_drop(ctx->w, (enum xy_drop)ctx->reason, n);
 	return n;

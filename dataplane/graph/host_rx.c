@@ -9,6 +9,7 @@ static uint16_t take(struct rte_graph *graph, struct rte_node *node, struct xy_w
 {
 	void **to = rte_node_next_stream_get(graph, node, ROUTE, XY_BURST);
 	uint16_t n = host->ops->rx_burst_rcu(host, w, (struct rte_mbuf **)to, XY_BURST);
+	xy_capture_burst(w, XY_DP_CAPTURE_FROM_HOST, 0, to, n);
 	rte_node_next_stream_put(graph, node, ROUTE, n);
 	return n;
 }

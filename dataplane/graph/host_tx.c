@@ -22,6 +22,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		run = run_of(objs + at, n - at);
 		uint32_t id = xy_packet(xy_node_mbuf(objs[at]))->host;
 		struct xy_host *host = list && id < XY_DP_HOSTS ? list->host[id] : NULL;
+		xy_capture_burst(w, XY_DP_CAPTURE_TO_HOST, 0, objs + at, host ? run : 0);
 		if (host)
 			host->ops->tx_burst_rcu(host, w, (struct rte_mbuf **)objs + at,
 						(uint16_t)run);

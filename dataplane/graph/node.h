@@ -5,6 +5,7 @@
 #pragma once
 
 #include "ask.h"
+#include "capture.h"
 #include "dp.h"
 #include "event.h"
 #include "hold.h"

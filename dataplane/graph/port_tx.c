@@ -24,6 +24,7 @@ static void put(struct rte_graph *graph, struct rte_node *node, struct xy_worker
 		rte_node_enqueue(graph, node, DROP_PORT_GONE, (void **)pkts, (uint16_t)n);
 		return;
 	}
+	xy_capture_burst(w, XY_DP_CAPTURE_TX, 0, (void **)pkts, n);
 	unsigned left = n - port->ops->tx_burst_rcu(port, w, pkts, (uint16_t)n);
 	for (unsigned i = 0; i < left; i++)
 		rte_node_enqueue_x1(graph, node, refused(w, xy_packet(pkts[i])), pkts[i]);

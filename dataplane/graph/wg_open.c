@@ -78,8 +78,12 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	xy_aead_open_burst(w->aead, b.op, b.n);
 	for (unsigned i = 0; i < b.n; i++)
 		rte_prefetch0(xy_adjacency_rcu(w->dp, b.session[i]->end));
-	for (unsigned i = 0; i < b.n; i++)
+	struct xy_capture *c = xy_capture_at(w, XY_DP_CAPTURE_IN);
+	for (unsigned i = 0; i < b.n; i++) {
 		edge[b.at[i]] = finish(w, b.m[i], b.session[i], &b.op[i]);
+		if (unlikely(c != NULL) && edge[b.at[i]] == OVERLAY)
+			xy_capture_put(w, c, XY_DP_CAPTURE_IN, 0, &objs[b.at[i]], 1);
+	}
 	xy_node_pass(graph, node, objs, edge, n);
 }
 XY_NODE_CHUNKS(chunk)

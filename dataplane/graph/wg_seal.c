@@ -116,8 +116,11 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	}
 	if (cut)
 		xy_seal_follow(objs, edge, n, ADMITTED, FRAGMENT);
+	struct xy_capture *c = xy_capture_at(w, XY_DP_CAPTURE_OUT);
 	for (unsigned i = 0; i < n; i++)
 		if (edge[i] == ADMITTED) {
+			if (unlikely(c != NULL))
+				xy_capture_put(w, c, XY_DP_CAPTURE_OUT, 0, &objs[i], 1);
 			prepare(&b, xy_node_mbuf(objs[i]), session[i], adjacency[i]);
 			edge[i] = PORT_TX;
 		}

@@ -399,6 +399,47 @@ int xy_dp_overlay_send(struct xy_dp *dp, uint32_t peer, const void *packet, size
 int xy_dp_overlay_probe(struct xy_dp *dp, uint32_t peer, bool pieces, const void *packet,
 			size_t len);
 
+// --- copies of packets on their way, for people
+
+enum xy_dp_capture_point {
+	XY_DP_CAPTURE_RX,	 // datagrams, as they came to a port
+	XY_DP_CAPTURE_TX,	 // and as they are given to one
+	XY_DP_CAPTURE_IN,	 // overlay packets, as a link brought them
+	XY_DP_CAPTURE_OUT,	 // and before a link seals them
+	XY_DP_CAPTURE_FROM_HOST, // overlay packets of this host, and for it
+	XY_DP_CAPTURE_TO_HOST,
+	XY_DP_CAPTURE_DROP, // what was dropped, as it was then; but for what ports count by themselves
+	XY_DP_CAPTURE_POINTS
+};
+
+struct xy_dp_capture {
+	unsigned points; // bits: 1 << enum xy_dp_capture_point
+	uint32_t peer;	 // end; XY_DP_NO_PEER: any
+	int port, drop;	 // number; enum xy_drop; -1: any
+	uint32_t snap;	 // bytes of each packet at most
+};
+
+struct xy_dp_captured {
+	enum xy_dp_capture_point point;
+	enum xy_drop drop; // of a DROP
+	unsigned port;	   // of a datagram
+	uint32_t peer;	   // end that it is from or goes to; XY_DP_NO_PEER: not known, or none
+	xy_nsec at;	   // XY_DP_CLOCK
+	bool datagram;	   // data is a UDP payload between remote and local (zeros: not known)
+	struct xy_endpoint remote;
+	struct xy_addr local;
+	uint32_t len, caplen;
+	const uint8_t *data; // [caplen], during the call alone
+};
+
+// One at a time: -EBUSY; -ENOMEM. Workers never wait for who takes the copies.
+int xy_dp_capture_start(struct xy_dp *dp, const struct xy_dp_capture *what);
+void xy_dp_capture_stop(struct xy_dp *dp); // what was not taken is gone
+// Takes copies, the oldest first, until there is none or fn says false: that one stays. How many.
+unsigned xy_dp_capture_take(struct xy_dp *dp,
+			    bool (*fn)(void *arg, const struct xy_dp_captured *c), void *arg);
+uint64_t xy_dp_capture_lost(const struct xy_dp *dp); // found no room, since the start
+
 // --- what is going on (any value may be a burst old)
 
 // Each term of the accounting identity: X(name, sign, help).
