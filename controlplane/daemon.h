@@ -33,6 +33,7 @@
 #include <uv.h>
 
 struct json_t;
+struct xy_capturing;
 struct xy_exits;
 struct xy_taken;
 struct xy_hostroutes;
@@ -105,6 +106,7 @@ struct xy_daemon {
 	struct xy_server *telemetry, *control;
 	struct xy_err unseen; // why a socket of theirs is not there; empty: it is
 	struct xy_steering *steering;
+	struct xy_capturing *capturing;
 
 	// host interface
 	struct xy_netlink netlink;

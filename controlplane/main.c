@@ -6,6 +6,7 @@
 
 #include "api/server.h"
 #include "base/secret.h"
+#include "capturing.h"
 #include "cores.h"
 #include "discovery.h"
 #include "exits.h"
@@ -352,6 +353,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	if (!r)
 		xy_steering_begin(d);
 	int e = r ? 0 : xy_commands_register(d);
+	e = r || e ? e : xy_capturing_begin(d);
 	r = e ? xy_err_set(err, -e, "control socket: %s", strerror(-e)) : r;
 	r = r ? r : xy_dp_start(d->dp, err);
 	if (!r)
@@ -364,6 +366,7 @@ static void down(struct xy_daemon *d, int code)
 	if (d->telemetry)
 		xy_server_close(d->telemetry);
 	xy_steering_close(d);
+	xy_capturing_close(d);
 	xy_seats_leave(d);
 	xy_restore_close(d);
 	xy_exits_down(d, d->farewell_began);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Who works at the loop: a line for each part, and what wakes it beside deadlines.
+#include "capturing.h"
 #include "daemon.h"
 #include "discovery.h"
 #include "exits.h"
@@ -236,6 +237,7 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_inbound_second(d);
 	xy_exits_second(d);
 	xy_discovery_second(d);
+	xy_capturing_second(d);
 	xy_sandbox_second(d);
 	xy_tick_arm(t, may_rest(d, packets), xy_now(), xy_awake());
 }

@@ -20,6 +20,7 @@ int xy_cli_inspect(int argc, char **argv);
 int xy_cli_show(int argc, char **argv);
 int xy_cli_trace(int argc, char **argv);
 int xy_cli_top(int argc, char **argv);
+int xy_cli_capture(int argc, char **argv);
 int xy_cli_set(int argc, char **argv);
 int xy_cli_peer(int argc, char **argv);
 int xy_cli_reload(int argc, char **argv);

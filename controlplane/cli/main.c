@@ -46,6 +46,11 @@ const struct xy_cli_command xy_cli_commands[] = {
 	 "what is wrong, in words, with what speaks for it and the command that shows it"},
 	{"doctor", xy_cli_doctor, "doctor [-c FILE] [--json] [-n NAME]",
 	 "what this host is like for a node: cards, CPUs, memory, clock, kernel; what to type"},
+	{"capture", xy_cli_capture,
+	 "capture [NAME] [port N] [drop [REASON]] [--sealed] [--opened] [--host] [--drops] [-c "
+	 "COUNT] "
+	 "[-w FILE] [-n NAME]",
+	 "show packets on their way, or write them as pcapng: of a peer, a port, a drop reason"},
 	{"set", xy_cli_set, "set peer NAME traffic|cost on|off|N|default [--json] [-n NAME]",
 	 "have routing leave a link, which stays up, or come back; or set what the link costs"},
 	{"peer", xy_cli_peer,
