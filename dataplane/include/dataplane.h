@@ -408,7 +408,8 @@ enum xy_dp_capture_point {
 	XY_DP_CAPTURE_OUT,	 // and before a link seals them
 	XY_DP_CAPTURE_FROM_HOST, // overlay packets of this host, and for it
 	XY_DP_CAPTURE_TO_HOST,
-	XY_DP_CAPTURE_DROP, // what was dropped, as it was then; but for what ports count by themselves
+	XY_DP_CAPTURE_DROP, // what was dropped, as it was then; but for what ports count by
+			    // themselves
 	XY_DP_CAPTURE_POINTS
 };
 
@@ -436,8 +437,8 @@ struct xy_dp_captured {
 int xy_dp_capture_start(struct xy_dp *dp, const struct xy_dp_capture *what);
 void xy_dp_capture_stop(struct xy_dp *dp); // what was not taken is gone
 // Takes copies, the oldest first, until there is none or fn says false: that one stays. How many.
-unsigned xy_dp_capture_take(struct xy_dp *dp,
-			    bool (*fn)(void *arg, const struct xy_dp_captured *c), void *arg);
+unsigned xy_dp_capture_take(struct xy_dp *dp, bool (*fn)(void *arg, const struct xy_dp_captured *c),
+			    void *arg);
 uint64_t xy_dp_capture_lost(const struct xy_dp *dp); // found no room, since the start
 
 // --- what is going on (any value may be a burst old)

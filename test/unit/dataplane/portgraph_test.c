@@ -4,6 +4,7 @@
 // reached.
 #include "rig.h"
 
+#include "capture.h"
 #include "event.h"
 
 #include <rte_graph.h>
@@ -27,6 +28,12 @@ void xy_event_mtu(struct xy_worker *w, uint32_t peer)
 // --- the test's nodes
 
 enum { TO_PORT, TO_HOST };
+void xy_capture_put(struct xy_worker *w, struct xy_capture *c, enum xy_dp_capture_point point,
+		    unsigned drop, void **objs, unsigned n)
+{
+	CU_FAIL("nobody captures here");
+}
+
 static rte_edge_t feed_to;
 
 static uint16_t feed_process(struct rte_graph *graph, struct rte_node *node, void **objs,
