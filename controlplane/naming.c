@@ -161,13 +161,21 @@ int xy_naming_address(const struct xy_daemon *d, const char *text, struct xy_add
 		       : r;
 }
 
+// The config's peers have their names for themselves, whatever others call themselves.
+static const char *not_a_peers(const struct xy_daemon *d, const char *name)
+{
+	unsigned at = name ? xy_links_after(d->links, name) : 0;
+	const char *peer = at ? xy_links_name(d->links, xy_links_slot_at(d->links, at - 1)) : NULL;
+	return peer && strcmp(peer, name) == 0 ? NULL : name;
+}
+
 const char *xy_naming_known(const struct xy_daemon *d, const struct xy_key *key)
 {
 	uint32_t slot;
 	const struct xy_addr addr = xy_key_addr(key);
 	const char *name =
 		xy_links_slot(d->links, key, &slot) == 0 ? xy_links_name(d->links, slot) : NULL;
-	return name ? name : xy_nodeinfo_name(d->nodeinfo, &addr, xy_now());
+	return name ? name : not_a_peers(d, xy_nodeinfo_name(d->nodeinfo, &addr, xy_now()));
 }
 
 const char *xy_naming_key(const struct xy_daemon *d, const struct xy_key *key,

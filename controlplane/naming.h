@@ -19,7 +19,7 @@ int xy_naming_peer(const struct xy_daemon *d, const char *text, uint32_t *slot, 
 int xy_naming_address(const struct xy_daemon *d, const char *text, struct xy_addr *out,
 		      struct xy_err *err);
 
-// As people know the node with that key, or NULL.
+// As people know the node with that key, or NULL; never by a name that a peer has in our config.
 const char *xy_naming_known(const struct xy_daemon *d, const struct xy_key *key);
 // Likewise, else the beginning of the key.
 const char *xy_naming_key(const struct xy_daemon *d, const struct xy_key *key,

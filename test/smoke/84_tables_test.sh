@@ -41,6 +41,11 @@ widths() { for what in node peers workers graph drops ports routes sessions neig
 check "nothing is wider than 80 columns" same "" "$(widths)"
 table show tree >/dev/null
 check "nodes are named as they call themselves" grep -q '^10.3.0.0/16 .* node-b ' <<<"$(table show routes)"
+sed -i 's/name = "node-b"/name = "r"/' "$LAB/b.conf"
+kill -HUP "${LAB_PID[b]}"
+calls_itself_r() { grep -q " r .* answers" <<<"$(table show tree)" && [ "$(show a tree | jq -r '[.nodes[] | select(.name == "r")] | length')" = 1 ]; }
+check_within 20 "b calls itself as our peer" calls_itself_r
+check "it is not named so here" is null sh -c "$XYLEM show routes --within 10.3.0.0/16 --json -n ${LAB_PREFIX}a | jq -r '.routes[0].node'"
 
 # --- known, and not used
 route() { table show route "$1" 2>&1 || true; }
