@@ -85,14 +85,29 @@ static int own_key(const char *file, struct xy_key *out, bool *known)
 	return CLI_OK;
 }
 
-static int import(const char *from, const char *to, const struct xy_key *own)
+// As the config is to name it: whole, and not at all where the daemon looks anyhow. NULL: not.
+static char *named_key(const char *file)
+{
+	char *whole = NULL, *here;
+	if (!file || strcmp(file, KEY_FILE) == 0)
+		return NULL;
+	if (*file == '/')
+		return xy_cli_must(strdup(file));
+	here = xy_cli_must(getcwd(NULL, 0));
+	if (asprintf(&whole, "%s/%s", here, file) < 0)
+		whole = NULL;
+	free(here);
+	return xy_cli_must(whole);
+}
+
+static int import(const char *from, const char *to, const struct xy_key *own, const char *key_file)
 {
 	struct xy_wgquick w = {0};
 	char *text = NULL;
 	size_t len = 0;
 	int ret = read_file(from, &text, &len);
 	if (ret == CLI_OK) {
-		int code = xy_wgquick_import(text, len, own, &w);
+		int code = xy_wgquick_import(text, len, own, key_file, &w);
 		print_notes(from, code ? &w.errors : &w.notes);
 		ret = code == 0		? CLI_OK
 		      : code == -EINVAL ? xy_cli_fail("nothing is made of %.200s", from)
@@ -123,5 +138,10 @@ int xy_cli_import(int argc, char **argv)
 	if (!ret && a.count != 1)
 		ret = xy_cli_misuse("write: xylem import wg0.conf, or - for standard input");
 	ret = ret ? ret : own_key(xy_cli_option(&a, "--key-file"), &own, &known);
-	return ret ? ret : import(a.word[0], xy_cli_option(&a, "--write"), known ? &own : NULL);
+	if (ret)
+		return ret;
+	char *key_file = named_key(xy_cli_option(&a, "--key-file"));
+	ret = import(a.word[0], xy_cli_option(&a, "--write"), known ? &own : NULL, key_file);
+	free(key_file);
+	return ret;
 }

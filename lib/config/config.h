@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
 	XY_NAME_LEN = 32,	      // peer names: [A-Za-z0-9._-]{1,32}
@@ -271,6 +272,8 @@ void xy_config_runtime_free(struct xy_config_runtime *r);
 // memory.
 char *xy_config_peer_text(const struct xy_config_peer *p);
 void xy_config_text_wipe(char *text);
+// As a config has a string: in quotes, with what they need.
+void xy_config_string_put(FILE *to, const char *text);
 extern const char *const xy_config_level_names[]; // of enum xy_log_level; NULL ends them
 
 // One more, in its line's place, up to XY_CONFIG_NOTES.

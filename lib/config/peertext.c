@@ -5,7 +5,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-static void string_put(FILE *to, const char *text)
+void xy_config_string_put(FILE *to, const char *text)
 {
 	fputc('"', to);
 	for (; *text; text++) {
@@ -47,7 +47,7 @@ static void put(FILE *to, const struct xy_config_peer *p)
 		fputs("endpoints = [", to);
 		for (unsigned i = 0; i < p->endpoint_count; i++) {
 			fputs(i ? ", " : " ", to);
-			string_put(to, p->endpoints[i]);
+			xy_config_string_put(to, p->endpoints[i]);
 		}
 		fputs(" ]; ", to);
 	}

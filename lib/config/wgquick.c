@@ -608,7 +608,7 @@ static void write_peers(const struct reader *r, FILE *to)
 	fputs("\n);\n", to);
 }
 
-static char *write_config(const struct reader *r)
+static char *write_config(const struct reader *r, const char *key_file)
 {
 	char *text = NULL;
 	size_t len;
@@ -616,6 +616,11 @@ static char *write_config(const struct reader *r)
 	if (!to)
 		return NULL;
 	fputs("# Made of a wg-quick file by xylem import.\n", to);
+	if (key_file) {
+		fputs("key_file = ", to);
+		xy_config_string_put(to, key_file);
+		fputs(";\n", to);
+	}
 	if (r->has_port)
 		fprintf(to, "listen = %u;\n", r->port);
 	if (r->fwmark)
@@ -661,7 +666,7 @@ void xy_wgquick_free(struct xy_wgquick *w)
 	notes_free(&w->errors);
 }
 
-int xy_wgquick_import(const char *text, size_t len, const struct xy_key *own,
+int xy_wgquick_import(const char *text, size_t len, const struct xy_key *own, const char *key_file,
 		      struct xy_wgquick *out)
 {
 	*out = (struct xy_wgquick){0};
@@ -677,7 +682,7 @@ int xy_wgquick_import(const char *text, size_t len, const struct xy_key *own,
 	if (!r->count && !out->errors.count)
 		ERROR(r, "there is no [Peer] in it: is it a wg-quick file?");
 	if (!out->errors.count && !r->out_of_memory) {
-		out->config = write_config(r);
+		out->config = write_config(r, key_file);
 		r->out_of_memory |= !out->config;
 		if (out->config)
 			check(out);

@@ -14,7 +14,8 @@ struct xy_wgquick {
 };
 
 // own: this node's public key, NULL: not known; it decides which addresses of 200::/7 a leaf may
-// have. -EINVAL: errors say why; -ENOMEM.
-int xy_wgquick_import(const char *text, size_t len, const struct xy_key *own,
+// have. key_file: where that key is, which the config is to name; NULL: where it is looked for
+// anyhow. -EINVAL: errors say why; -ENOMEM.
+int xy_wgquick_import(const char *text, size_t len, const struct xy_key *own, const char *key_file,
 		      struct xy_wgquick *out);
 void xy_wgquick_free(struct xy_wgquick *w); // wipes secrets

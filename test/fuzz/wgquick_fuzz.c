@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct xy_wgquick w;
 	struct xy_err err = {""};
 	bool knows = size && data[0] & 1;
-	int ret = xy_wgquick_import((const char *)data, size, knows ? &own : NULL, &w);
+	int ret = xy_wgquick_import((const char *)data, size, knows ? &own : NULL,
+				    knows ? "/a \"b\\" : NULL, &w);
 	if (ret == 0) {
 		struct xy_config *c = malloc(sizeof(*c));
 		if (!w.config || w.errors.count ||

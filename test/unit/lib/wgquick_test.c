@@ -122,7 +122,7 @@ static void test_rows(void)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct xy_wgquick w;
-		int ret = xy_wgquick_import(rows[i].text, strlen(rows[i].text), NULL, &w);
+		int ret = xy_wgquick_import(rows[i].text, strlen(rows[i].text), NULL, NULL, &w);
 		bool good = right(&rows[i], ret, &w);
 		if (!good) {
 			printf("\n  row %zu: %d\n%s\n%s", i, ret, rows[i].text,
@@ -152,12 +152,31 @@ static void test_own(void)
 	xy_prefix_str(&p, net);
 	*strchr(net, '/') = 0;
 	snprintf(text, sizeof(text), format, net, net);
-	CU_ASSERT_FATAL(xy_wgquick_import(text, strlen(text), &own, &w) == 0);
+	CU_ASSERT_FATAL(xy_wgquick_import(text, strlen(text), &own, NULL, &w) == 0);
 	snprintf(want, sizeof(want), "\"%s5/128\"", net);
 	CU_ASSERT(strstr(w.config, want) != NULL && w.leaves == 1);
 	snprintf(want, sizeof(want), "\"%s1/64\"", net);
 	CU_ASSERT(strstr(w.config, want) != NULL);
 	CU_ASSERT(has(&w.notes, "need PublicKey = " K2, 2));
+	xy_wgquick_free(&w);
+}
+
+// The key that devices are told is that of the file that the config names.
+static void test_key_file(void)
+{
+	static const char path[] = "/etc/xylem/a \"b\\c.key";
+	struct xy_wgquick w;
+	struct xy_key own;
+	struct xy_config c;
+	struct xy_err err = {""};
+	CU_ASSERT_FATAL(xy_key_parse(K2, &own, NULL) == 0);
+	CU_ASSERT_FATAL(xy_wgquick_import(IF ONE, strlen(IF ONE), &own, path, &w) == 0);
+	CU_ASSERT_FATAL(xy_config_parse("c", w.config, strlen(w.config), &c, &err) == 0);
+	CU_ASSERT_STRING_EQUAL(c.key_file, path);
+	xy_config_free(&c);
+	xy_wgquick_free(&w);
+	CU_ASSERT_FATAL(xy_wgquick_import(IF ONE, strlen(IF ONE), &own, NULL, &w) == 0);
+	CU_ASSERT(!strstr(w.config, "key_file"));
 	xy_wgquick_free(&w);
 }
 
@@ -175,10 +194,11 @@ static void test_many(void)
 			xy_key_str(&k, key), i >> 8, i & 255, i);
 	}
 	fclose(to);
-	CU_ASSERT(xy_wgquick_import(text, len, NULL, &w) == 0 && w.leaves == 300);
+	CU_ASSERT(xy_wgquick_import(text, len, NULL, NULL, &w) == 0 && w.leaves == 300);
 	CU_ASSERT(w.notes.more > 200); // said as a number
 	xy_wgquick_free(&w);
 	free(text);
 }
 
-XY_UNIT_MAIN("wgquick", {"each key", test_rows}, {"this node's key", test_own}, {"many", test_many})
+XY_UNIT_MAIN("wgquick", {"each key", test_rows}, {"this node's key", test_own},
+	     {"its file", test_key_file}, {"many", test_many})
