@@ -105,6 +105,7 @@ struct xy_daemon {
 	struct xy_memory *memory;
 	struct xy_server *telemetry, *control;
 	struct xy_err unseen; // why a socket of theirs is not there; empty: it is
+	unsigned ungiven[2];  // telemetry, control: looks that found it not to be its group's
 	struct xy_steering *steering;
 	struct xy_capturing *capturing;
 

@@ -484,10 +484,20 @@ static void print_rules(const struct xy_daemon *d)
 	free(text);
 }
 
+static void check_groups(const struct xy_config *c)
+{
+	struct xy_err err;
+	if (!xy_listen_may_give("telemetry", c->telemetry.group, &err))
+		fprintf(stderr, "warning: %s\n", err.text);
+	if (!xy_listen_may_give("control", c->control.group, &err))
+		fprintf(stderr, "warning: %s\n", err.text);
+}
+
 // error: the only one, where the file has none of its own.
 static void say_checked(const struct xy_config *c, const char *error)
 {
 	print_notes(&c->warnings, "warning: ", "warnings");
+	check_groups(c);
 	print_notes(&c->errors, "", "errors");
 	if (!error)
 		puts("ok");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "reload.h"
 
+#include "api/listen.h"
 #include "cores.h"
 #include "daemon.h"
 #include "exits.h"
@@ -67,6 +68,14 @@ static void reload_run(uv_work_t *req)
 		memcpy(&(new)->field, &(old)->field, sizeof((old)->field));                       \
 	} while (0)
 
+// What the next start would warn of is told now.
+static void group_look(const char *setting, const char *group, const char *was)
+{
+	struct xy_err err;
+	if (strcmp(group, was) != 0 && !xy_listen_may_give(setting, group, &err))
+		xy_log_warn("reload: %s", err.text);
+}
+
 // What is built at start stays as it was started, and is named. (memcmp of these is sound: a config
 // is zeroed before it is filled.)
 static void keep_fixed(const struct xy_config *old, struct xy_config *new)
@@ -84,6 +93,8 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 	KEEP(old, new, max_peers, "max_peers");
 	KEEP(old, new, max_sessions, "max_sessions");
 	KEEP(old, new, max_routes, "max_routes");
+	group_look("telemetry", new->telemetry.group, old->telemetry.group);
+	group_look("control", new->control.group, old->control.group);
 	KEEP(old, new, telemetry, "telemetry");
 	KEEP(old, new, control, "control");
 	KEEP(old, new, sandbox, "sandbox");

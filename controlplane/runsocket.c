@@ -4,7 +4,7 @@
 #include "api/server.h"
 #include "daemon.h"
 
-enum { LOOK_SECONDS = 5 };
+enum { LOOK_SECONDS = 5, LOOKS_TOLD = 2 };
 
 // Each has a place of its own in the folder, and rights.
 static int listen_at(struct xy_daemon *d, struct xy_server *s, const char *socket, unsigned mode,
@@ -60,15 +60,34 @@ int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 	xy_server_around(d->telemetry, around, d);
 	xy_server_around(d->control, around, d);
 	r = listen_there(d, err);
-	if (!is_late(r) || d->rundir.path[0]) // a place, but not as the config wants it
+	if (!is_late(r) || d->rundir.path[0]) // a place, but another's
 		return r;
 	d->unseen = *err;
 	xy_log_warn("%s. Until then the node runs, but `xylem show` finds it nowhere", err->text);
 	return 0;
 }
 
+// A service manager's root may give it right after the start: what lasts is told.
+static void tend_group(struct xy_server *s, const char *which, unsigned *looks)
+{
+	if (!xy_server_lacks(s) && !*looks)
+		return;
+	if (xy_server_give(s)) {
+		if (*looks >= LOOKS_TOLD)
+			xy_log_info("the %s socket is its group's now", which);
+		*looks = 0;
+	} else if (++*looks == LOOKS_TOLD) {
+		xy_log_warn("%s. The node runs, and until then the socket is its user's alone",
+			    xy_server_lacks(s));
+	}
+}
+
 void xy_runsocket_tend(struct xy_daemon *d)
 {
+	if (xy_tick_every(&d->tick, LOOK_SECONDS)) {
+		tend_group(d->telemetry, XY_RUNDIR_TELEMETRY, &d->ungiven[0]);
+		tend_group(d->control, XY_RUNDIR_CONTROL, &d->ungiven[1]);
+	}
 	struct xy_err err = {0};
 	bool seen = xy_server_is_there(d->telemetry);
 	const char *which = seen ? XY_RUNDIR_CONTROL : XY_RUNDIR_TELEMETRY;

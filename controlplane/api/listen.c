@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "api/listen.h"
 
+#include "base/bytes.h"
+
 #include <assert.h>
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,22 +40,76 @@ static int remove_stale(const struct xy_listen *l, const struct sockaddr_un *sun
 	return unlink(l->path) ? refuse(l, errno, "stale and cannot be removed", err) : 0;
 }
 
-static int set_group(const struct xy_listen *l, const struct xy_listen_config *cfg,
-		     struct xy_err *err)
+// Whose group it is not yet gets no rights by it: the file has some other group until then.
+static int set_mode(struct xy_listen *l)
 {
-	if (!cfg->group || !cfg->group[0])
-		return 0;
-	const struct group *g = getgrnam(cfg->group);
+	unsigned mode = l->lacks.text[0] ? l->mode & ~0070U : l->mode;
+	return chmod(l->path, mode) ? -errno : 0;
+}
+
+static bool is_group(const char *path, gid_t gid)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_gid == gid;
+}
+
+static void set_group(struct xy_listen *l)
+{
+	const struct group *g = l->group[0] ? getgrnam(l->group) : NULL;
+	l->lacks.text[0] = 0;
+	if (l->group[0] && !g)
+		xy_err_set(&l->lacks, ENOENT,
+			   "%s.group: there is no group \"%s\"; run: groupadd %s", l->setting,
+			   l->group, l->group);
+	else if (g && !is_group(l->path, g->gr_gid) && lchown(l->path, (uid_t)-1, g->gr_gid))
+		xy_err_set(&l->lacks, errno,
+			   "%s: cannot be given to group %s (%s.group): %s; run: chgrp %s %s, or "
+			   "start as a member of it (usermod -aG %s USER, and restart)",
+			   l->path, l->group, l->setting, strerror(errno), l->group, l->path,
+			   l->group);
+}
+
+bool xy_listen_give(struct xy_listen *l)
+{
+	if (!l->lacks.text[0] || !xy_listen_is_there(l))
+		return !l->lacks.text[0];
+	set_group(l);
+	if (!l->lacks.text[0])
+		set_mode(l);
+	return !l->lacks.text[0];
+}
+
+const char *xy_listen_lacks(const struct xy_listen *l)
+{
+	return l->lacks.text[0] ? l->lacks.text : NULL;
+}
+
+static bool is_member(gid_t gid)
+{
+	gid_t v[256];
+	int n = getgroups(XY_ARRAY_SIZE(v), v);
+	for (int i = 0; i < n; i++)
+		if (v[i] == gid)
+			return true;
+	return n < 0 || getegid() == gid; // of so many groups nothing can be said
+}
+
+bool xy_listen_may_give(const char *setting, const char *group, struct xy_err *err)
+{
+	const struct group *g = group[0] ? getgrnam(group) : NULL;
+	if (!group[0] || (g && (geteuid() == 0 || is_member(g->gr_gid))))
+		return true;
 	if (!g)
-		return xy_err_set(err, ENOENT,
-				  "%s.group: there is no group \"%s\"; run: groupadd %s",
-				  cfg->setting, cfg->group, cfg->group);
-	if (chown(l->path, (uid_t)-1, g->gr_gid))
-		return xy_err_set(err, errno,
-				  "%s: cannot be given to group %s: %s; start as root or as a "
-				  "member of it (usermod -aG %s USER, and restart)",
-				  l->path, cfg->group, strerror(errno), cfg->group);
-	return 0;
+		xy_err_set(err, ENOENT,
+			   "%s.group: there is no group \"%s\", so the socket is the daemon's "
+			   "alone; run: groupadd %s",
+			   setting, group, group);
+	else
+		xy_err_set(err, EPERM,
+			   "%s.group: who is not root and no member of group %s cannot give the "
+			   "socket to it, so it is the daemon's alone until somebody does: chgrp",
+			   setting, group);
+	return false;
 }
 
 static int bind_and_listen(struct xy_listen *l, int fd, const struct xy_listen_config *cfg,
@@ -70,9 +127,10 @@ static int bind_and_listen(struct xy_listen *l, int fd, const struct xy_listen_c
 	umask(old);
 	if (ret)
 		return refuse(l, ret, "cannot be bound", err);
-	ret = set_group(l, cfg, err);
-	if (!ret && chmod(l->path, cfg->mode))
-		ret = refuse(l, errno, "its mode cannot be set", err);
+	set_group(l);
+	ret = set_mode(l);
+	if (ret)
+		ret = refuse(l, -ret, "its mode cannot be set", err);
 	if (!ret && listen(fd, cfg->backlog))
 		ret = refuse(l, errno, "cannot listen", err);
 	if (!ret && lstat(l->path, &st))
@@ -91,6 +149,9 @@ int xy_listen_open(struct xy_listen *l, const struct xy_listen_config *cfg, stru
 	if (strlen(cfg->path) >= sizeof(l->path))
 		return xy_err_set(err, ENAMETOOLONG, "%s: path too long for a socket", cfg->path);
 	memcpy(l->path, cfg->path, strlen(cfg->path) + 1);
+	l->mode = cfg->mode;
+	snprintf(l->group, sizeof(l->group), "%s", cfg->group ? cfg->group : "");
+	snprintf(l->setting, sizeof(l->setting), "%s", cfg->setting ? cfg->setting : "");
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return refuse(l, errno, "no socket", err);

@@ -525,6 +525,16 @@ bool xy_server_is_there(const struct xy_server *s)
 	return s->fd >= 0 && xy_listen_is_there(&s->at);
 }
 
+bool xy_server_give(struct xy_server *s)
+{
+	return xy_listen_give(&s->at);
+}
+
+const char *xy_server_lacks(const struct xy_server *s)
+{
+	return xy_listen_lacks(&s->at);
+}
+
 int xy_server_register(struct xy_server *s, const char *command, const char *help,
 		       xy_server_handler *handler, void *arg)
 {

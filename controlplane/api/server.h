@@ -52,6 +52,9 @@ int xy_server_create(uv_loop_t *loop, struct xy_server **out, struct xy_err *err
 int xy_server_listen(struct xy_server *s, const struct xy_server_config *cfg, struct xy_err *err);
 // Does the path still lead to its socket?
 bool xy_server_is_there(const struct xy_server *s);
+// As xy_listen_give and xy_listen_lacks, of its socket.
+bool xy_server_give(struct xy_server *s);
+const char *xy_server_lacks(const struct xy_server *s);
 // command begins with "/"; it and help must stay. -EEXIST, -ENOMEM.
 int xy_server_register(struct xy_server *s, const char *command, const char *help,
 		       xy_server_handler *handler, void *arg);

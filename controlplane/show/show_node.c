@@ -162,6 +162,8 @@ static json_t *warnings(const struct xy_daemon *d)
 	     "the kernel drops packets of this host before a worker sees them: show ports, host");
 	xy_overload_warnings(d, xy_now(), list);
 	warn(list, xy_runsocket_missing(d), xy_runsocket_missing(d));
+	warn(list, xy_server_lacks(d->telemetry), xy_server_lacks(d->telemetry));
+	warn(list, xy_server_lacks(d->control), xy_server_lacks(d->control));
 	warn(list, xy_restore_trouble(d), xy_restore_trouble(d));
 	warn(list, xy_inbound_trouble(d), xy_inbound_trouble(d));
 	xy_exits_warnings(d, list);

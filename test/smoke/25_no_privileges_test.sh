@@ -17,7 +17,8 @@ peers = ( $(peer_text r "${LAB_KEY[r]}" "endpoint = \"$wire:51820\";") );
 routes = ( { prefix = "200::/7"; peer = "r"; } );
 END
 done
-configure r <<<"peers = ( $(peer_text a "${LAB_KEY[a]}"), $(peer_text b "${LAB_KEY[b]}") );"
+# A group that it may not give its socket to ends no node.
+configure r <<<"control = { group = \"adm\"; mode = \"0660\"; }; peers = ( $(peer_text a "${LAB_KEY[a]}"), $(peer_text b "${LAB_KEY[b]}") );"
 
 # As root: user nobody. Inside a user namespace there is none but us: no capabilities.
 drop=(setpriv --no-new-privs --bounding-set=-all --inh-caps=-all)
@@ -40,6 +41,17 @@ spawn r "$LAB/r.log" "${drop[@]}" "$XYLEMD" -c "$LAB/r.conf" -n r --no-tun
 LAB_PID[r]=$LAB_SPAWNED LAB_DAEMONS+=(r)
 check_within 30 "without one it runs" show r node
 check "it says that it has no interface" same null "$(show r node | jq -r .interface)"
+warned() { show r node | jq -r '.warnings[]' | grep "control: cannot be given to group adm (control.group): "; }
+check "it runs with a socket that cannot be given to its group, and warns" warned
+control=$(warned | cut -d: -f1)
+check "which is then its user's alone" same 600 "$(stat -c %a "$control")"
+in_node r "${drop[@]}" "$XYLEMD" -c "$LAB/r.conf" -n r --no-tun --check >"$LAB/checked" 2>&1
+[ "$XY_LAB_INSIDE" != 0 ] || check "--check warns of it" grep "^warning: control.group: who is not root and no member of group adm" "$LAB/checked"
 start_node a
 start_node b
 check_within 20 "a pings b through it" pings a "${LAB_ADDR[b]}"
+check_within 20 "the log says it, too" grep -q "control: cannot be given to group adm" "$LAB/r.log"
+check_within 20 "the log says what the node does" grep -q "until then the socket is its user's alone" "$LAB/r.log"
+chgrp adm "$control" && given=660 || given=600 # no such group in a user namespace
+mode_is() { [ "$(stat -c %a "$control")" = $given ]; }
+check_within 20 "once it is given by hand the mode follows" mode_is

@@ -4,6 +4,7 @@
 #include "api/server.h"
 #include "unit.h"
 
+#include <grp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,9 +312,47 @@ static void test_path(void)
 	fclose(fopen(other, "w"));
 	CU_ASSERT(create_at(&cfg, &second, &err) == -EEXIST);
 	CU_ASSERT(unlink(other) == 0);
-	cfg.listen.group = "no-such-group";
-	CU_ASSERT(create_at(&cfg, &second, &err) == -ENOENT);
-	CU_ASSERT(strstr(err.text, "groupadd no-such-group") && access(other, F_OK) != 0);
+	stop();
+}
+
+static unsigned mode_of(const char *file)
+{
+	struct stat st;
+	return stat(file, &st) ? 0 : st.st_mode & 0777;
+}
+
+// What is only for looking does not end a node: the socket is its owner's until the group is there.
+static void test_group_lacks(void)
+{
+	struct xy_server *second;
+	struct xy_err err = {""};
+	char other[64];
+	start();
+	snprintf(other, sizeof(other), "%s/other", dir);
+	struct xy_server_config cfg = {.listen = {.instance = "test",
+						  .setting = "control",
+						  .path = other,
+						  .mode = 0660,
+						  .group = "no-such-group"}};
+	CU_ASSERT_FATAL(create_at(&cfg, &second, &err) == 0);
+	CU_ASSERT(xy_server_is_there(second) && mode_of(other) == 0600);
+	CU_ASSERT(xy_server_lacks(second) &&
+		  strstr(xy_server_lacks(second), "control.group: there is no group") &&
+		  strstr(xy_server_lacks(second), "groupadd no-such-group"));
+	CU_ASSERT(!xy_server_give(second) && mode_of(other) == 0600);
+	xy_server_close(second);
+	const struct group *own = getgrgid(getegid());
+	if (own) { // what can be given is
+		cfg.listen.group = own->gr_name;
+		CU_ASSERT_FATAL(create_at(&cfg, &second, &err) == 0);
+		CU_ASSERT(!xy_server_lacks(second) && xy_server_give(second));
+		CU_ASSERT(mode_of(other) == 0660);
+		xy_server_close(second);
+		CU_ASSERT(xy_listen_may_give("control", own->gr_name, &err));
+	}
+	CU_ASSERT(xy_listen_may_give("control", "", &err));
+	CU_ASSERT(!xy_listen_may_give("control", "no-such-group", &err));
+	CU_ASSERT(strstr(err.text, "groupadd no-such-group") != NULL);
 	stop();
 }
 
@@ -680,8 +719,9 @@ XY_UNIT_MAIN("server", {"greeting", test_greeting}, {"requests", test_requests},
 	     {"sizes", test_sizes}, {"a client that does not read", test_slow_client},
 	     {"too many clients", test_too_many}, {"no descriptor left", test_no_files},
 	     {"clients that go", test_gone_clients}, {"the socket's file", test_path},
-	     {"the file goes", test_file_gone}, {"now and later", test_later},
-	     {"never", test_never}, {"gone before the answer", test_gone_before},
+	     {"the file goes", test_file_gone}, {"a group that cannot be given", test_group_lacks},
+	     {"now and later", test_later}, {"never", test_never},
+	     {"gone before the answer", test_gone_before},
 	     {"answered in the call", test_answered_inside}, {"two answers", test_twice},
 	     {"a later one too large", test_later_large}, {"one at a time", test_pipelined},
 	     {"who asks", test_caller}, {"writes no more", test_half_closed},
