@@ -159,6 +159,8 @@ void xy_exchange_restart(struct xy_exchanges *e, struct xy_exchange *x)
 {
 	xy_exchange_clear(e, x);
 	x->restarts++;
+	x->unanswered = false; // it is as new, and waits for no turn
+	x->retry_due = 0;
 	timers_init(e, x, x->timers.persistent_keepalive);
 }
 
@@ -216,7 +218,7 @@ static void initiate(struct xy_exchanges *e, struct xy_exchange *x, bool again, 
 {
 	struct xy_exchange_owner *o = xy_exchange_owner_of(e, x->number);
 	struct xy_exchange_place to = {0};
-	if ((again || x->unanswered) && !may_retry(o, x, now))
+	if ((again || x->unanswered) && !xy_exchange_is_up(e, x, now) && !may_retry(o, x, now))
 		return;
 	x->failed += again;
 	if (o->ops->place(o->arg, x, again, &to, now))

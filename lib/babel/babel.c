@@ -322,8 +322,8 @@ void xy_babel_leave(struct xy_babel *b)
 	b->tell_at = at < b->tell_at ? at : b->tell_at;
 }
 
-// One walk for all that changed until then, in slices. By id: the order of those that are up is not
-// kept.
+// One walk for all that changed until then, in slices, from the last that is up down to the first:
+// who takes the place of one that goes meanwhile was told already, or is not yet.
 static void tell_due(struct xy_babel *b)
 {
 	if (!b->telling && b->tell_at > b->now)
@@ -598,6 +598,8 @@ void xy_babel_link_down(struct xy_babel *b, uint16_t link, xy_nsec now)
 	n->up = false;
 	b->up[n->up_at] = b->up[--b->up_count];
 	b->up[n->up_at]->up_at = n->up_at;
+	if (b->tell_left > b->up_count) // the last one took this one's place, or was told
+		b->tell_left = b->up_count;
 	babel_neigh_forget(b, n);
 	babel_timer_stop(b, T_NEIGH, n->id);
 	babel_start_check(b);

@@ -862,6 +862,36 @@ static void test_turns_given_up(void)
 	world_end();
 }
 
+// Who has a session waits for no turn behind those that are gone; nor does who is begun anew.
+static void test_turns_of_the_living(void)
+{
+	world_make();
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B));
+	A->owner.retry_every = B->owner.retry_every = 1000 * XY_SEC;
+	A->owner.retry_last = w.now + 1000 * XY_SEC;
+	w.lose = lose_all;
+	unsigned before = w.sent[XY_WG_INITIATION];
+	data(A);
+	run_for(40 * XY_SEC); // silent after 15
+	CU_ASSERT(w.sent[XY_WG_INITIATION] - before >= 4);
+	w.lose = NULL;
+	run_for(6 * XY_SEC);
+	CU_ASSERT(!A->x.timers.attempt_start && is_up(A));
+	w.lose = lose_all;
+	xy_exchange_clear(A->exchanges, &A->x);
+	data(A);
+	run_for(100 * XY_SEC);
+	CU_ASSERT(A->x.unanswered);
+	before = w.sent[XY_WG_INITIATION];
+	xy_exchange_restart(A->exchanges, &A->x);
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], before + 1);
+	world_end();
+}
+
 XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", test_retry},
 	     {"rekey", test_rekey}, {"both start at once", test_both_at_once},
 	     {"a response too late", test_too_late}, {"a helper too late", test_stale_job},
@@ -874,4 +904,5 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"another label", test_label}, {"another key than ours", test_other_key},
 	     {"no free session", test_no_index}, {"gone meanwhile", test_gone_meanwhile},
 	     {"turns of who does not answer", test_turns},
-	     {"given up waits its turn", test_turns_given_up})
+	     {"given up waits its turn", test_turns_given_up},
+	     {"the living wait for no turn", test_turns_of_the_living})

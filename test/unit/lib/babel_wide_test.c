@@ -2,6 +2,7 @@
 // A backbone relay: a thousand neighbours, of which sixteen bring full tables, a hundred thousand
 // routes together, and the others are stubs. Steps are counted, never time (babel_load_test.c).
 #define RIG_LINKS 1000
+#include "babel/state.h"
 #include "babel_rig.h"
 
 enum { FULL = 16, EACH = 6250, STEPS = 4000 };
@@ -99,5 +100,36 @@ static void test_many_idle(void)
 	rig_free(r);
 }
 
+// Most of them go while they are being told of a change, and one is removed.
+static void test_gone_while_told(void)
+{
+	enum { LEFT = 300 };
+	struct rig *r = rig_new(false);
+	const struct xy_prefix p = prefix("2001:db8::/48");
+	r->believe = true;
+	for (uint16_t i = 0; i < RIG_LINKS; i++)
+		link_up(r, i);
+	pass(r, 75 * XY_SEC);
+	xy_babel_announce(r->b, &p, r->now);
+	act(r);
+	for (unsigned i = 0; !r->b->telling && i < 100000; i++) {
+		xy_nsec at = xy_babel_deadline(r->b);
+		r->now = at > r->now ? at : r->now;
+		xy_babel_poll(r->b, r->now);
+		act(r);
+	}
+	CU_ASSERT(r->b->telling && r->b->tell_left > LEFT);
+	for (uint16_t i = RIG_LINKS - 1; i >= LEFT; i--) {
+		xy_babel_link_down(r->b, i, r->now);
+		r->up[i] = false;
+	}
+	xy_babel_link_remove(r->b, LEFT, r->now);
+	CU_ASSERT(r->b->tell_left <= r->b->up_count && r->b->up_count == LEFT);
+	pass(r, 30 * XY_SEC);
+	for (uint16_t i = 0; i < LEFT; i++)
+		CU_ASSERT_TRUE(updates_sent(r, i) >= 1);
+	rig_free(r);
+}
+
 XY_UNIT_MAIN("babel_wide", {"a thousand neighbours", test_backbone},
-	     {"many on which nobody is", test_many_idle})
+	     {"many on which nobody is", test_many_idle}, {"gone while told", test_gone_while_told})
