@@ -267,16 +267,21 @@ static bool is_of_another(const struct xy_daemon *d)
 }
 
 // By "capture" of the params.
-static int find(struct xy_daemon *d, const struct xy_request *q, struct xy_err *err)
+static int find(struct xy_daemon *d, const struct xy_request *q, bool *keep, struct xy_err *err)
 {
 	json_t *o = params_of(q, err);
 	json_int_t number = json_integer_value(json_object_get(o, "capture"));
 	struct xy_capturing *c = d->capturing;
+	*keep = json_is_true(json_object_get(o, "keep"));
 	if (!o)
 		return -EINVAL;
 	json_decref(o);
 	if (!number || (uint64_t)number != c->number)
-		return xy_err_set(err, ENOENT, "capture %lld is over", (long long)number);
+		return xy_err_set(
+			err, ENOENT,
+			"capture %lld is over: one that is not asked for its packets ends "
+			"after %d s",
+			(long long)number, (int)(UNASKED / XY_SEC));
 	if (!is_of_another(d))
 		return 0;
 	end(d);
@@ -289,13 +294,15 @@ static json_t *next(void *arg, struct xy_request *q)
 	struct xy_err err;
 	uint64_t sec;
 	uint32_t nsec;
-	if (find(d, q, &err))
+	bool keep;
+	if (find(d, q, &keep, &err))
 		return xy_server_error("%s", err.text);
 	struct answer a = {.d = d, .list = json_array(), .now = xy_now()};
 	xy_env_wall(&d->env, &sec, &nsec);
 	a.wall = (json_int_t)sec * (json_int_t)XY_SEC + nsec;
 	d->capturing->asked = a.now;
-	xy_dp_capture_take(d->dp, take, &a);
+	if (!keep) // else it only goes on
+		xy_dp_capture_take(d->dp, take, &a);
 	return json_pack("{s:o, s:I}", "packets", a.list, "lost",
 			 (json_int_t)xy_dp_capture_lost(d->dp));
 }
@@ -304,7 +311,8 @@ static json_t *done(void *arg, struct xy_request *q)
 {
 	struct xy_daemon *d = arg;
 	struct xy_err err;
-	if (find(d, q, &err))
+	bool keep;
+	if (find(d, q, &keep, &err))
 		return xy_server_error("%s", err.text);
 	json_t *a = json_pack("{s:I}", "lost", (json_int_t)xy_dp_capture_lost(d->dp));
 	end(d);
@@ -327,7 +335,9 @@ int xy_capturing_begin(struct xy_daemon *d)
 		 "Begins to copy packets. Params: places (\"sealed\", \"opened\", \"host\", "
 		 "\"drops\"), peer, port, drop, snap.",
 		 capture},
-		{"/xylem/capture_next", "What was copied since. Params: capture.", next},
+		{"/xylem/capture_next",
+		 "What was copied since. Params: capture, keep (true: nothing now, but go on).",
+		 next},
 		{"/xylem/capture_end", "Params: capture.", done},
 	};
 	d->capturing = calloc(1, sizeof(*d->capturing));

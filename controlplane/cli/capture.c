@@ -6,14 +6,18 @@
 #include "cli/sight.h"
 #include "client/rundir.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PAUSE_MS = 20, WAIT_MS = 40000 };
+enum { PAUSE_MS = 20, ALIVE_MS = 1000, WAIT_MS = 40000 };
 
 struct capture {
 	struct xy_client *client;
@@ -105,37 +109,90 @@ static int count_of(const struct xy_cli_args *a, long long *out)
 
 // --- where it goes
 
-// Others may read what is in it: the file is its owner's alone.
+static int ask(struct capture *c, const char *command, bool keep, json_t **out)
+{
+	char params[64];
+	struct xy_err err;
+	snprintf(params, sizeof(params), "{\"capture\":%lld%s}", c->number,
+		 keep ? ",\"keep\":true" : "");
+	return xy_client_ask(c->client, command, params, out, &err) ? xy_cli_fail("%s", err.text)
+								    : CLI_OK;
+}
+
+// Who reads our output may rest for long: the capture goes on meanwhile, and what its memory has no
+// room for is lost there, and counted.
+static bool may_write(struct capture *c)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	for (;;) {
+		json_t *reply = NULL;
+		int n = poll(&p, 1, ALIVE_MS);
+		if (n > 0)
+			return true;
+		if (n < 0)
+			return false; // interrupted
+		int ret = ask(c, "/xylem/capture_next", true, &reply);
+		json_decref(reply);
+		if (ret != CLI_OK)
+			return false;
+	}
+}
+
+// A pipe that has room has it for so much.
+static ssize_t write_out(void *cookie, const char *data, size_t n)
+{
+	size_t done = 0;
+	while (done < n && may_write(cookie)) {
+		ssize_t r = write(STDOUT_FILENO, data + done,
+				  n - done < PIPE_BUF ? n - done : PIPE_BUF);
+		if (r < 0)
+			break;
+		done += (size_t)r;
+	}
+	return (ssize_t)done;
+}
+
+// Others may not read what is in it: the file is its owner's alone, and where its name leads, too.
+static FILE *file_of(const char *path, struct xy_err *err)
+{
+	struct stat st;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		xy_err_set(err, errno, "%s",
+			   errno == ELOOP ? "is a symbolic link; name the file itself"
+					  : strerror(errno));
+		return NULL;
+	}
+	int r = fstat(fd, &st) ? -errno : 0;
+	if (!r && S_ISREG(st.st_mode) && st.st_uid != geteuid())
+		r = xy_err_set(err, EPERM, "is another user's; name a file of yours, or a new one");
+	else if (!r && S_ISREG(st.st_mode) && (fchmod(fd, 0600) || ftruncate(fd, 0)))
+		r = xy_err_set(err, errno, "%s", strerror(errno));
+	FILE *f = r ? NULL : fdopen(fd, "w");
+	if (!f)
+		close(fd);
+	return f;
+}
+
 static int file_open(struct capture *c)
 {
-	struct xy_err err;
-	if (!c->path)
-		return CLI_OK;
-	if (strcmp(c->path, "-") == 0) {
-		if (isatty(STDOUT_FILENO))
-			return xy_cli_fail("-w -: stdout is a terminal; write it into a file or a "
-					   "pipe: xylem capture -w - | tshark -r -");
-		c->to = stdout;
-	} else {
-		int fd = open(c->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-		c->to = fd < 0 ? NULL : fdopen(fd, "w");
-		if (!c->to) {
-			int e = errno;
-			if (fd >= 0)
-				close(fd);
-			return xy_cli_fail("%s: %s", c->path, strerror(e));
-		}
-	}
-	if (xy_pcapng_begin(c->to, &c->file, &err))
-		return xy_cli_fail("%s: %s", c->path, err.text);
+	static const cookie_io_functions_t out = {.write = write_out};
+	bool piped = !c->path || strcmp(c->path, "-") == 0;
+	struct xy_err err = {""};
+	if (piped && c->path && isatty(STDOUT_FILENO))
+		return xy_cli_fail("-w -: stdout is a terminal; write it into a file or a pipe: "
+				   "xylem capture -w - | tshark -r -");
+	c->to = piped ? fopencookie(c, "w", out) : file_of(c->path, &err);
+	if (!c->to || (c->path && xy_pcapng_begin(c->to, &c->file, &err)))
+		return xy_cli_fail("%s: %s", c->path ? c->path : "stdout", err.text);
 	return CLI_OK;
 }
 
 static int file_close(struct capture *c, int ret)
 {
 	xy_pcapng_end(c->file);
-	if (c->to && c->to != stdout && fclose(c->to) && ret == CLI_OK)
-		return xy_cli_fail("%s: %s", c->path, strerror(errno));
+	if (c->to && fclose(c->to) && ret == CLI_OK && !interrupted)
+		return xy_cli_fail("%s: %s", c->path ? c->path : "stdout", strerror(errno));
 	return ret;
 }
 
@@ -146,7 +203,7 @@ static int show(struct capture *c)
 	struct xy_err err;
 	if (!c->file) {
 		xy_sight_line(s, line);
-		puts(line);
+		fprintf(c->to, "%s\n", line);
 		return CLI_OK;
 	}
 	const struct xy_pcapng_packet p = {.interface = s->place,
@@ -160,15 +217,6 @@ static int show(struct capture *c)
 }
 
 // --- the daemon
-
-static int ask(struct capture *c, const char *command, json_t **out)
-{
-	char params[64];
-	struct xy_err err;
-	snprintf(params, sizeof(params), "{\"capture\":%lld}", c->number);
-	return xy_client_ask(c->client, command, params, out, &err) ? xy_cli_fail("%s", err.text)
-								    : CLI_OK;
-}
 
 static bool enough(const struct capture *c)
 {
@@ -192,7 +240,7 @@ static int show_all(struct capture *c, const json_t *reply)
 		ret = show(c);
 		c->packets++;
 	}
-	if (ret == CLI_OK && fflush(c->file ? c->to : stdout))
+	if (ret == CLI_OK && fflush(c->to) && !interrupted)
 		ret = xy_cli_fail("%s: %s", c->path ? c->path : "stdout", strerror(errno));
 	return ret;
 }
@@ -203,7 +251,7 @@ static int follow(struct capture *c)
 	int ret = CLI_OK;
 	while (ret == CLI_OK && !enough(c)) {
 		json_t *reply = NULL;
-		ret = ask(c, "/xylem/capture_next", &reply);
+		ret = ask(c, "/xylem/capture_next", false, &reply);
 		ret = ret == CLI_OK ? show_all(c, reply) : ret;
 		bool none = !json_array_size(json_object_get(reply, "packets"));
 		json_decref(reply);
@@ -251,10 +299,9 @@ static int run(struct capture *c, const char *instance, json_t *params)
 			fprintf(stderr, "xylem: capturing into %s, Ctrl-C ends it\n", c->path);
 		ret = follow(c);
 	}
-	bool began = c->number;
 	finish(c);
 	ret = file_close(c, ret);
-	if (began && ret == CLI_OK)
+	if (c->to)
 		fprintf(stderr, "xylem: %lld packets, %lld lost for want of room\n", c->packets,
 			c->lost);
 	return ret;

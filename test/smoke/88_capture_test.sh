@@ -71,6 +71,23 @@ check "said in the log" logged r "nobody asked for its packets any more"
 ping_off
 check "all is accounted for" same 0 "$(show r workers | jq '[.workers[].balance] | add')"
 
+# --- who reads it may rest, and the file is its owner's alone
+in_node a ping -6 -q -i 0.01 -s 1200 "${LAB_ADDR[b]}" >/dev/null 2>&1 & pinger=$!
+spawn r "$LAB/slow" bash -c "$XYLEM capture --sealed -n ${LAB_PREFIX}r -w - 2>$LAB/slow.err | (sleep 9; cat >$LAB/slow.pcapng)"
+sleep 8
+check "it goes on" told "captures already" 1 r capture -c 1
+kill -TERM "$(pgrep -f "capture --sealed -n ${LAB_PREFIX}r -w -$")"
+check_within 10 "and ends when it is told" grep -qF " packets, " "$LAB/slow.err"
+ping_off
+: >"$LAB/open.pcapng"
+chmod 644 "$LAB/open.pcapng"
+ln -s "$LAB/open.pcapng" "$LAB/link.pcapng"
+check "a link is not followed" told 'is a symbolic link' 1 r capture -w "$LAB/link.pcapng"
+ping_on
+check "a file that was there" told "2 packets" 0 r capture -c 2 -w "$LAB/open.pcapng"
+check "is not others' to read" same 600 "$(stat -c %a "$LAB/open.pcapng")"
+ping_off
+
 # --- bad input
 check "no such peer" told 'no peer "rr"' 1 r capture rr
 check "no such reason" told 'no packet is dropped as spooofed' 1 r capture drop spooofed
