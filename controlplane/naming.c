@@ -4,7 +4,6 @@
 #include "base/near.h"
 #include "daemon.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,143 +21,259 @@ bool xy_naming_has_address(const struct xy_daemon *d, uint32_t slot, const struc
 	return false;
 }
 
-static int no_key_yet(const struct xy_daemon *d, const char *text, struct xy_err *err)
+// In our config, without a key: nobody else has its name meanwhile.
+static bool joins(const struct xy_daemon *d, const char *name, struct xy_join_info *out)
 {
 	for (unsigned i = 0; i < xy_join_count(d->join); i++) {
-		struct xy_join_info k;
-		xy_join_info(d->join, i, &k);
-		if (strcmp(k.name, text) == 0)
-			return xy_err_set(
-				err, ENOENT,
-				"peer %s: its key is not known yet; it is asked for it at "
-				"%.200s",
-				text, k.endpoint);
+		xy_join_info(d->join, i, out);
+		if (strcmp(out->name, name) == 0)
+			return true;
 	}
-	return 0;
+	return false;
 }
 
-static int unknown(const struct xy_daemon *d, const char *what, const char *where, const char *text,
-		   struct xy_err *err)
+struct nearest {
+	const char *text, *best;
+	size_t len;
+	unsigned least;
+};
+
+// Names of which the length alone says that they are far are not looked at: there may be thousands.
+static void see_near(struct nearest *n, const char *name)
 {
-	const char *best = NULL;
-	unsigned least = 3;
-	int r = no_key_yet(d, text, err);
-	if (r)
-		return r;
-	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
-		const char *name = xy_links_name(d->links, xy_links_slot_at(d->links, i));
-		unsigned far = name ? xy_near(text, name) : UINT_MAX;
-		best = far < least ? name : best;
-		least = far < least ? far : least;
-	}
-	return xy_err_set(err, ENOENT, "there is no %s \"%.80s\"%s%s%s (%s)", what, text,
-			  best ? "; did you mean " : "", best ? best : "", best ? "?" : "", where);
+	size_t len = name ? strlen(name) : 0;
+	if (!len || (len > n->len ? len - n->len : n->len - len) >= n->least)
+		return;
+	unsigned far = xy_near(n->text, name);
+	n->best = far < n->least ? name : n->best;
+	n->least = far < n->least ? far : n->least;
 }
 
-static int several(const char *text, const struct xy_key *a, const struct xy_key *b,
-		   struct xy_err *err)
+// The peer's name that is meant, or a node's; NULL: none is near.
+static const char *meant(const struct xy_daemon *d, const char *text, bool peers_only)
 {
-	char one[XY_KEY_STRLEN], other[XY_KEY_STRLEN];
-	return xy_err_set(err, EEXIST,
-			  "there are several peers \"%.80s\"; name yours by its key, as %s or %s",
-			  text, xy_key_str(a, one), xy_key_str(b, other));
+	struct nearest n = {.text = text, .len = strlen(text), .least = 3};
+	const char *name;
+	n.least = n.len < 4 ? (unsigned)(n.len + 2) / 2 : n.least;
+	for (unsigned i = 0; i < xy_links_count(d->links); i++)
+		see_near(&n, xy_links_name(d->links, xy_links_slot_at(d->links, i)));
+	if (peers_only)
+		return n.best;
+	for (uint32_t at = 0; (name = xy_nodeinfo_name_next(d->nodeinfo, &at, xy_now()));)
+		see_near(&n, name);
+	return n.best;
 }
 
-// Of those whom our config names, or whose address it is. -ENOENT without a text.
-static int by_link(const struct xy_daemon *d, const char *text, uint32_t *out, struct xy_err *err)
+static int nobody(const struct xy_daemon *d, const char *text, bool peers_only, struct xy_err *err)
 {
-	struct xy_key key;
-	struct xy_addr addr;
-	bool is_addr = xy_addr_parse(text, &addr) == 0, found = false;
-	if (xy_key_parse(text, &key, NULL) == 0 && xy_links_slot(d->links, &key, out) == 0)
-		return 0;
-	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
-		uint32_t slot = xy_links_slot_at(d->links, i);
-		const char *name = xy_links_name(d->links, slot);
-		if (is_addr ? !xy_naming_has_address(d, slot, &addr)
-			    : !name || strcmp(name, text) != 0)
-			continue;
-		if (found)
-			return several(text, xy_links_key(d->links, *out),
-				       xy_links_key(d->links, slot), err);
-		found = true;
-		*out = slot;
-	}
-	return found ? 0 : -ENOENT;
+	const char *best = meant(d, text, peers_only);
+	const char *before = best ? "; did you mean " : "", *after = best ? "?" : "";
+	best = best ? best : "";
+	if (peers_only)
+		return xy_err_set(err, ENOENT,
+				  "there is no peer \"%.80s\"%s%.80s%s (xylem show peers)", text,
+				  before, best, after);
+	return xy_err_set(
+		err, ENOENT,
+		"\"%.80s\" is no address, no key, no peer's name and no name of a node "
+		"that tells its own%s%.80s%s (xylem show peers; xylem show tree asks nodes "
+		"for their names)",
+		text, before, best, after);
 }
 
-// Of those who call themselves so. -ENOENT without a text.
-static int by_itself(const struct xy_daemon *d, const char *text, struct xy_addr *out,
-		     struct xy_err *err)
-{
-	char one[XY_ADDR_STRLEN], other[XY_ADDR_STRLEN];
-	struct xy_addr found[SHOWN];
-	unsigned n = xy_nodeinfo_named(d->nodeinfo, text, xy_now(), found, SHOWN);
-	if (!n)
-		return -ENOENT;
-	*out = found[0];
-	if (n == 1)
-		return 0;
-	return xy_err_set(err, EEXIST,
-			  "%u nodes call themselves \"%.80s\"; name yours by its address, as %s or "
-			  "%s",
-			  n, text, xy_addr_str(&found[0], one), xy_addr_str(&found[1], other));
-}
+// --- whose
 
-int xy_naming_peer(const struct xy_daemon *d, const char *text, uint32_t *slot, struct xy_err *err)
-{
-	char at[XY_ADDR_STRLEN];
-	struct xy_addr addr;
-	int r = by_link(d, text, slot, err);
-	if (r != -ENOENT)
-		return r;
-	r = by_itself(d, text, &addr, err);
-	if (r == 0)
-		r = by_link(d, xy_addr_str(&addr, at), slot, err);
-	return r == -ENOENT ? unknown(d, "peer", "xylem show peers", text, err) : r;
-}
-
-// The node's, or the first of a leaf's own.
-static int address_of(const struct xy_daemon *d, uint32_t slot, struct xy_addr *out,
-		      struct xy_err *err)
+static bool whole_address(const struct xy_daemon *d, uint32_t slot, struct xy_addr *out)
 {
 	const struct xy_config_peer *p = xy_links_says(d->links, slot);
 	for (unsigned i = 0; p && p->leaf && i < p->allowed.count; i++) {
 		if (p->allowed.v[i].len != 128)
 			continue;
 		*out = p->allowed.v[i].addr;
+		return true;
+	}
+	return xy_links_node_addr(d->links, slot, out);
+}
+
+static void be_us(const struct xy_daemon *d, struct xy_named *out)
+{
+	*out = (struct xy_named){.kind = XY_NAMED_US,
+				 .has_key = true,
+				 .has_addr = true,
+				 .key = d->id.x25519,
+				 .addr = d->id.addr,
+				 .name = "this node"};
+}
+
+static void be_peer(const struct xy_daemon *d, uint32_t slot, struct xy_named *out)
+{
+	const char *name = xy_links_name(d->links, slot);
+	*out = (struct xy_named){.kind = XY_NAMED_PEER,
+				 .slot = slot,
+				 .has_key = true,
+				 .key = *xy_links_key(d->links, slot)};
+	out->has_addr = whole_address(d, slot, &out->addr);
+	snprintf(out->name, sizeof(out->name), "%s", name ? name : "");
+}
+
+static const char *not_a_peers(const struct xy_daemon *d, const char *name);
+
+// What a node calls itself: does nobody else?
+static bool is_its_alone(const struct xy_daemon *d, const char *name)
+{
+	struct xy_addr one;
+	return not_a_peers(d, name) && xy_nodeinfo_named(d->nodeinfo, name, xy_now(), &one, 1) == 1;
+}
+
+static void be_at(const struct xy_daemon *d, const struct xy_addr *addr, struct xy_named *out)
+{
+	uint32_t slot = 0;
+	unsigned found = 0;
+	if (xy_addr_eq(addr, &d->id.addr)) {
+		be_us(d, out);
+		return;
+	}
+	for (unsigned i = 0; i < xy_links_count(d->links) && found < 2; i++) {
+		uint32_t at = xy_links_slot_at(d->links, i);
+		bool has = xy_naming_has_address(d, at, addr);
+		found += has;
+		slot = has ? at : slot;
+	}
+	const char *says = xy_nodeinfo_name(d->nodeinfo, addr, xy_now());
+	if (found == 1)
+		be_peer(d, slot, out);
+	else
+		*out = (struct xy_named){.kind = says ? XY_NAMED_NODE : XY_NAMED_ADDRESS};
+	if (found != 1 && is_its_alone(d, says))
+		snprintf(out->name, sizeof(out->name), "%s", says);
+	out->has_addr = true;
+	out->addr = *addr; // a leaf may have several
+}
+
+static bool by_key(const struct xy_daemon *d, const struct xy_key *key, struct xy_named *out)
+{
+	uint32_t slot;
+	if (memcmp(key, &d->id.x25519, sizeof(*key)) == 0)
+		be_us(d, out);
+	else if (xy_links_slot(d->links, key, &slot) == 0)
+		be_peer(d, slot, out);
+	else
+		return false;
+	return true;
+}
+
+static int by_peers_name(const struct xy_daemon *d, const char *text, struct xy_named *out,
+			 struct xy_err *err)
+{
+	char one[XY_KEY_STRLEN], other[XY_KEY_STRLEN];
+	struct xy_join_info waits;
+	unsigned found = 0;
+	uint32_t slot[2];
+	for (unsigned i = 0; i < xy_links_count(d->links) && found < 2; i++) {
+		uint32_t at = xy_links_slot_at(d->links, i);
+		const char *name = xy_links_name(d->links, at);
+		if (name && strcmp(name, text) == 0)
+			slot[found++] = at;
+	}
+	if (found == 1)
+		be_peer(d, slot[0], out);
+	if (found == 1)
+		return 0;
+	if (found)
+		return xy_err_set(err, EEXIST,
+				  "there are several peers \"%.80s\"; name yours by its key, as %s "
+				  "or %s",
+				  text, xy_key_str(xy_links_key(d->links, slot[0]), one),
+				  xy_key_str(xy_links_key(d->links, slot[1]), other));
+	if (joins(d, text, &waits))
+		return xy_err_set(err, EAGAIN,
+				  "peer %.80s: its key is not known yet; it is asked for it at "
+				  "%.200s",
+				  text, waits.endpoint);
+	return -ENOENT;
+}
+
+static int by_itself(const struct xy_daemon *d, const char *text, struct xy_named *out,
+		     struct xy_err *err)
+{
+	char one[XY_ADDR_STRLEN], other[XY_ADDR_STRLEN];
+	struct xy_addr found[SHOWN];
+	unsigned n = xy_nodeinfo_named(d->nodeinfo, text, xy_now(), found, SHOWN);
+	if (n > 1)
+		return xy_err_set(err, EEXIST,
+				  "%u nodes call themselves \"%.80s\"; name yours by its address, "
+				  "as %s or %s",
+				  n, text, xy_addr_str(&found[0], one),
+				  xy_addr_str(&found[1], other));
+	if (!n)
+		return -ENOENT;
+	be_at(d, &found[0], out);
+	out->by_itself = true;
+	return 0;
+}
+
+// -ENOENT comes without a text.
+static int find(const struct xy_daemon *d, const char *text, struct xy_named *out,
+		struct xy_err *err)
+{
+	struct xy_addr addr;
+	struct xy_key key;
+	if (!*text)
+		return xy_err_set(err, EINVAL,
+				  "who is meant? An address, a key or a name is not empty");
+	if (xy_addr_parse(text, &addr) == 0) {
+		be_at(d, &addr, out);
 		return 0;
 	}
-	if (xy_links_node_addr(d->links, slot, out))
+	bool is_key = xy_key_parse(text, &key, NULL) == 0;
+	if (is_key && by_key(d, &key, out))
 		return 0;
-	return xy_err_set(
-		err, EINVAL,
-		"%s is a leaf, to which only networks are allowed: name an address in one",
-		xy_links_name(d->links, slot));
+	int r = by_peers_name(d, text, out, err);
+	if (r != -ENOENT)
+		return r;
+	if (!is_key)
+		return by_itself(d, text, out, err);
+	addr = xy_key_addr(&key);
+	be_at(d, &addr, out);
+	out->kind = XY_NAMED_NODE;
+	out->has_key = true;
+	out->key = key;
+	return 0;
+}
+
+int xy_naming_find(const struct xy_daemon *d, const char *text, struct xy_named *out,
+		   struct xy_err *err)
+{
+	int r = find(d, text, out, err);
+	return r == -ENOENT ? nobody(d, text, false, err) : r;
+}
+
+int xy_naming_peer(const struct xy_daemon *d, const char *text, uint32_t *slot, struct xy_err *err)
+{
+	struct xy_named who;
+	int r = find(d, text, &who, err);
+	if (r == -ENOENT || (r == 0 && who.kind != XY_NAMED_PEER))
+		return nobody(d, text, true, err);
+	*slot = r ? *slot : who.slot;
+	return r;
 }
 
 int xy_naming_address(const struct xy_daemon *d, const char *text, struct xy_addr *out,
 		      struct xy_err *err)
 {
-	struct xy_key key;
-	uint32_t slot;
+	struct xy_named who;
 	if (xy_addr_parse(text, out) == 0)
 		return 0;
-	int r = by_link(d, text, &slot, err);
-	if (r == 0)
-		return address_of(d, slot, out, err);
-	if (r != -ENOENT)
+	int r = xy_naming_find(d, text, &who, err);
+	if (r)
 		return r;
-	if (xy_key_parse(text, &key, NULL) == 0) {
-		*out = xy_key_addr(&key);
+	*out = who.addr;
+	if (who.has_addr)
 		return 0;
-	}
-	r = by_itself(d, text, out, err);
-	return r == -ENOENT
-		       ? unknown(d, "address, peer or node",
-				 "xylem show peers; xylem show tree asks nodes for their names",
-				 text, err)
-		       : r;
+	return xy_err_set(
+		err, EINVAL,
+		"%.80s is a leaf, to which only networks are allowed: name an address in one",
+		who.name);
 }
 
 // The config's peers have their names for themselves, whatever others call themselves.
@@ -166,7 +281,9 @@ static const char *not_a_peers(const struct xy_daemon *d, const char *name)
 {
 	unsigned at = name ? xy_links_after(d->links, name) : 0;
 	const char *peer = at ? xy_links_name(d->links, xy_links_slot_at(d->links, at - 1)) : NULL;
-	return peer && strcmp(peer, name) == 0 ? NULL : name;
+	struct xy_join_info waits;
+	bool taken = name && ((peer && strcmp(peer, name) == 0) || joins(d, name, &waits));
+	return taken ? NULL : name;
 }
 
 const char *xy_naming_known(const struct xy_daemon *d, const struct xy_key *key)

@@ -13,7 +13,24 @@ struct xy_daemon;
 
 enum { XY_NAMING_LEN = 80 };
 
-// -ENOENT, -EEXIST: err says what there is.
+enum xy_named_kind { XY_NAMED_US, XY_NAMED_PEER, XY_NAMED_NODE, XY_NAMED_ADDRESS };
+
+struct xy_named {
+	enum xy_named_kind kind; // ADDRESS: nobody is known there
+	bool by_itself;		 // found by nothing but what it calls itself
+	uint32_t slot;		 // of PEER
+	bool has_key, has_addr;	 // no address: a leaf to which only networks are allowed
+	struct xy_key key;
+	struct xy_addr addr;	  // where packets to it go
+	char name[XY_NAMING_LEN]; // as people know it; "": nobody does, or several bear it
+};
+
+// Address, key, name of a peer in our config, and at last what nodes call themselves, in this
+// order. err says what there is. -ENOENT: nobody, as far as nodes were asked; -EEXIST: several;
+// -EAGAIN: a peer whose key is not known yet; -EINVAL: nothing is asked.
+int xy_naming_find(const struct xy_daemon *d, const char *text, struct xy_named *out,
+		   struct xy_err *err);
+// Likewise, if it is a peer.
 int xy_naming_peer(const struct xy_daemon *d, const char *text, uint32_t *slot, struct xy_err *err);
 // Where packets to it go: an address as it is, and that of a peer or node.
 int xy_naming_address(const struct xy_daemon *d, const char *text, struct xy_addr *out,

@@ -189,8 +189,11 @@ const struct xy_nodeinfo_crawl *xy_nodeinfo_crawl_done(struct xy_nodeinfo *n, ui
 // What the node of that address called itself when it answered last, within the hour; NULL: it was
 // not asked, or has no name. Nobody vouches for it: what our config says goes before.
 const char *xy_nodeinfo_name(const struct xy_nodeinfo *n, const struct xy_addr *addr, xy_nsec now);
-// The nodes that call themselves so: how many, of which at most max are written.
+// The nodes that call themselves so, and we ourselves: how many, of which at most max are written.
 unsigned xy_nodeinfo_named(const struct xy_nodeinfo *n, const char *name, xy_nsec now,
 			   struct xy_addr *out, unsigned max);
+// One after the other, from *at = 0 on; NULL: no more.
+const char *xy_nodeinfo_name_next(const struct xy_nodeinfo *n, uint32_t *at, xy_nsec now);
+bool xy_nodeinfo_crawling(const struct xy_nodeinfo *n); // is one under way?
 // All of it was told: a second later the next call begins anew.
 void xy_nodeinfo_crawl_told(struct xy_nodeinfo *n, xy_nsec now);

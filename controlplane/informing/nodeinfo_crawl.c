@@ -262,6 +262,11 @@ int xy_nodeinfo_crawl(struct xy_nodeinfo *n, xy_nsec now, const struct xy_nodein
 	return 0;
 }
 
+bool xy_nodeinfo_crawling(const struct xy_nodeinfo *n)
+{
+	return n->crawl.shown.node && !n->crawl.shown.done;
+}
+
 const struct xy_nodeinfo_crawl *xy_nodeinfo_crawl_done(struct xy_nodeinfo *n, uint32_t serial,
 						       xy_nsec now)
 {

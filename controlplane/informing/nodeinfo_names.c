@@ -96,6 +96,8 @@ unsigned xy_nodeinfo_named(const struct xy_nodeinfo *n, const char *name, xy_nse
 			   struct xy_addr *out, unsigned max)
 {
 	unsigned count = 0;
+	if (name[0] && strcmp(n->fields.name, name) == 0 && count++ < max)
+		out[0] = n->addr;
 	for (uint32_t i = 0; i < n->names.count; i++) {
 		const struct node_name *e = &n->names.v[i];
 		if (!is_good(e, now) || strcmp(e->name, name) != 0)
@@ -105,4 +107,14 @@ unsigned xy_nodeinfo_named(const struct xy_nodeinfo *n, const char *name, xy_nse
 		count++;
 	}
 	return count;
+}
+
+const char *xy_nodeinfo_name_next(const struct xy_nodeinfo *n, uint32_t *at, xy_nsec now)
+{
+	while (*at < n->names.count) {
+		const struct node_name *e = &n->names.v[(*at)++];
+		if (is_good(e, now))
+			return e->name;
+	}
+	return NULL;
 }

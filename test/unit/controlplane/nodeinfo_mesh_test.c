@@ -792,6 +792,13 @@ static void test_names(void)
 	CU_ASSERT(xy_addr_eq(&found[0], &last));
 	CU_ASSERT_EQUAL(xy_nodeinfo_named(n, "c", w.now, found, 2), 2);
 	CU_ASSERT_EQUAL(xy_nodeinfo_named(n, "", w.now, found, 2), 0);
+	CU_ASSERT_EQUAL(xy_nodeinfo_named(n, "a", w.now, found, 2), 2); // we, and one more
+	CU_ASSERT(xy_addr_eq(&found[0], &w.node[0].addr));
+	unsigned count = 0;
+	for (uint32_t at = 0; xy_nodeinfo_name_next(n, &at, w.now);)
+		count++;
+	CU_ASSERT_EQUAL(count, 29);
+	CU_ASSERT_FALSE(xy_nodeinfo_crawling(n));
 	fields(25, true, true);
 	crawl(0); // it has none any more
 	CU_ASSERT_PTR_NULL(xy_nodeinfo_name(n, &last, w.now));
