@@ -135,7 +135,7 @@ static bool probe_of(const struct asked *a, const json_t *p, struct probe *out,
 	}
 	mtu = host && host < mtu ? host : mtu;
 	if (!json_is_string(json_object_get(a->who.node, XY_KEY(node, interface))) ||
-	    !xy_who_addr(p, &to) || mtu <= HEADERS + SMALL)
+	    !xy_who_addr(&a->who, p, &to) || mtu <= HEADERS + SMALL)
 		return false;
 	out->large = run + 1;
 	run[0] = (struct xy_echo_run){.to = to, .count = 2, .data = SMALL};
@@ -370,13 +370,15 @@ static void forget(struct asked *a)
 // what: NULL for all, a peer, or whoever has an address.
 static int gather(struct asked *a, const char *instance, const char *what, struct xy_err *err)
 {
-	char name[XY_WHO_LEN];
+	struct xy_who_one one = {.has_addr = false};
 	struct xy_addr to;
 	int ret = xy_who_load(instance, &a->who, err);
-	const json_t *peer = !ret && what ? xy_who_peer(&a->who, what) : NULL;
+	if (!ret && what)
+		ret = xy_who_find(&a->who, what, &one, err);
+	const json_t *peer = xy_who_row(&a->who, &one);
 	a->peer = peer ? text_of(peer, XY_KEY(peer, name)) : NULL;
 	if (!ret && what && !peer)
-		ret = xy_who_find(&a->who, instance, what, &to, name, err);
+		ret = xy_who_address(&one, &to, err);
 	ret = ret ? ret : ask_all(instance, a, 0, err);
 	a->host = host_facts();
 	a->underlay = json_object();

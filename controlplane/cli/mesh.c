@@ -28,7 +28,7 @@ static bool is(const json_t *o, const char *key, const char *value)
 static void tell_progress(const json_t *reply, bool over)
 {
 	const json_t *found = json_object_get(reply, XY_KEY(tree, found));
-	if (!found || !isatty(STDERR_FILENO))
+	if (!json_is_integer(found) || !isatty(STDERR_FILENO))
 		return;
 	fprintf(stderr, "\r\033[K");
 	if (!over)

@@ -273,7 +273,7 @@ static void row_begin(struct check *c, struct row *r, const json_t *peer)
 	r->reached = is_up(r->state) || strcmp(r->state, "lossy") == 0;
 	if (strcmp(r->state, "idle") == 0) // a device that sleeps: asked, it may come
 		r->reached = true;
-	r->pinged = r->reached && xy_who_addr(peer, &r->to);
+	r->pinged = r->reached && xy_who_addr(&c->who, peer, &r->to);
 }
 
 static void send_all(struct check *c)
@@ -398,6 +398,22 @@ static int load(struct check *c, const char *instance, struct xy_err *err)
 	return ret;
 }
 
+// The peer that is meant.
+static int one_of(const struct check *c, const char *text, const json_t **out, struct xy_err *err)
+{
+	struct xy_who_one one;
+	int ret = xy_who_find(&c->who, text, &one, err);
+	if (ret)
+		return ret;
+	*out = xy_who_row(&c->who, &one);
+	return *out ? 0
+		    : xy_err_set(
+			      err, EINVAL,
+			      "%.60s is no peer of this node: xylem ping %.60s, or xylem diagnose "
+			      "%.60s",
+			      text, text, text);
+}
+
 static void rows(struct check *c, const json_t *one)
 {
 	const json_t *peers = json_object_get(c->who.peers, XY_KEY(peers, peers)), *p;
@@ -427,9 +443,9 @@ int xy_cli_netcheck(int argc, char **argv)
 		return ret;
 	if (load(&c, a.instance, &err))
 		return xy_cli_fail("%s", err.text);
-	const json_t *one = a.count ? xy_who_peer(&c.who, a.word[0]) : NULL;
-	if (a.count && !one) {
-		ret = xy_who_nobody(&c.who, a.word[0]);
+	const json_t *one = NULL;
+	if (a.count && one_of(&c, a.word[0], &one, &err)) {
+		ret = xy_cli_fail("%s", err.text);
 	} else {
 		rows(&c, one);
 		send_all(&c);

@@ -64,8 +64,8 @@ static void by_peers(const json_t *route, char *to, size_t size)
 		snprintf(to + n, size - n, ", each flow by one");
 }
 
-static void way_text(const struct xy_who *who, const struct xy_addr *to, const json_t *reply,
-		     char *text, size_t size)
+static void way_text(struct xy_who *who, const struct xy_addr *to, const json_t *reply, char *text,
+		     size_t size)
 {
 	const json_t *route = in_force(reply);
 	const char *kind = json_string_value(json_object_get(route, XY_KEY(route, kind)));
@@ -106,7 +106,7 @@ static int find_way(struct ping *p, const char *instance, struct xy_err *err)
 
 // --- what comes
 
-static void name_of(const struct ping *p, const struct xy_addr *a, char *to, size_t size)
+static void name_of(struct ping *p, const struct xy_addr *a, char *to, size_t size)
 {
 	char text[XY_ADDR_STRLEN];
 	const char *name = xy_who_is(&p->who, a);
@@ -325,8 +325,9 @@ static int ping(struct ping *p, const char *instance, const char *to)
 	char text[XY_ADDR_STRLEN];
 	struct sigaction act = {.sa_handler = end};
 	struct xy_err err = {""};
-	if (xy_who_load(instance, &p->who, &err) ||
-	    xy_who_find(&p->who, instance, to, &p->to, p->name, &err))
+	struct xy_who_one one;
+	if (xy_who_load(instance, &p->who, &err) || xy_who_find(&p->who, to, &one, &err) ||
+	    xy_who_address(&one, &p->to, &err))
 		return error(err.text);
 	if (!has_interface(&p->who))
 		return error("this node has no host interface (tun = false, --no-tun), so nothing "
@@ -335,8 +336,7 @@ static int ping(struct ping *p, const char *instance, const char *to)
 	if (find_way(p, instance, &err) || xy_echo_open(&p->echo, &p->to, &err))
 		return error(err.text);
 	xy_addr_str(&p->to, text);
-	if (!p->name[0])
-		snprintf(p->name, sizeof(p->name), "%s", text);
+	snprintf(p->name, sizeof(p->name), "%s", one.name[0] ? one.name : text);
 	if (!p->json)
 		printf("PING %s (%s) %s: %u data bytes\n", p->name, text, p->by, p->data);
 	fflush(stdout);

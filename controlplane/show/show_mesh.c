@@ -118,6 +118,47 @@ static json_t *show_path(void *arg, struct xy_request *q)
 	return xy_tell_path(&(struct xy_fields_path){WALK_OF(w), .route = way_json(&w->route)});
 }
 
+// --- /xylem/name
+
+static json_t *named_json(const struct xy_named *who)
+{
+	static const char *const kind[] = {[XY_NAMED_US] = "this node",
+					   [XY_NAMED_PEER] = "peer",
+					   [XY_NAMED_NODE] = "node",
+					   [XY_NAMED_ADDRESS] = "address"};
+	return xy_tell_named(&(struct xy_fields_named){
+		.name = told(who->name),
+		.kind = kind[who->kind],
+		.address = who->has_addr ? &who->addr : NULL,
+		.key = who->has_key ? &who->key : NULL,
+		.done = true,
+		.found = XY_FIELD_NULL,
+		.answered = XY_FIELD_NULL,
+	});
+}
+
+// Who is not known is looked for in a crawl; and while one is under way, a second node may still
+// say that it is called so.
+static json_t *show_name(void *arg, struct xy_request *q)
+{
+	struct xy_daemon *d = arg;
+	const struct xy_nodeinfo_crawl *c;
+	const char *text = q->params ? q->params : "";
+	struct xy_named who;
+	struct xy_err err;
+	int r = xy_naming_find(d, text, &who, &err);
+	if (r == -ENOENT || (!r && who.by_itself && xy_nodeinfo_crawling(d->nodeinfo))) {
+		if (xy_nodeinfo_crawl(d->nodeinfo, xy_now(), &c))
+			return NULL;
+		if (!c->done)
+			return xy_tell_named(&(struct xy_fields_named){.found = c->node_count,
+								       .answered = c->answered});
+		xy_nodeinfo_crawl_told(d->nodeinfo, xy_now());
+		r = xy_naming_find(d, text, &who, &err);
+	}
+	return r ? xy_server_error("%s", err.text) : named_json(&who);
+}
+
 // --- /xylem/tree: nodes, then links, in pages under one cursor, SERIAL.INDEX
 
 static const char *const node_text[] = {[XY_NODEINFO_NODE_NEW] = "not asked",
@@ -207,7 +248,9 @@ static json_t *show_tree(void *arg, struct xy_request *q)
 
 int xy_show_mesh_register(struct xy_daemon *d)
 {
-	static const struct xy_show_reply reply[] = {
-		{"tree", show_tree}, {"path", show_path}, {"trace", show_trace}};
+	static const struct xy_show_reply reply[] = {{"tree", show_tree},
+						     {"path", show_path},
+						     {"trace", show_trace},
+						     {"name", show_name}};
 	return xy_show_register_all(d, reply, XY_ARRAY_SIZE(reply));
 }

@@ -502,6 +502,19 @@
 	X(route, TEXT, INFO, 0, "`here`, `via`, `none`, or null")    \
 	X(metric, NUMBER, GAUGE, 5, "of its route, or null")
 
+#define XY_FIELDS_NAMED(X, L)                                                                 \
+	X(name, TEXT, LABEL, 0,                                                               \
+	  "as people know it: as our config calls it, else as it calls itself, `this node`, " \
+	  "or null")                                                                          \
+	X(kind, TEXT, INFO, 0,                                                                \
+	  "`this node`, `peer`, `node`, or `address`: nobody is known there; null before")    \
+	X(address, ADDRESS, INFO, 0,                                                          \
+	  "where packets to it go; null: a leaf to which only networks are allowed")          \
+	X(key, KEY, INFO, 0, "or null: it is not known")                                      \
+	X(done, NOTE, NONE, 0, "ask until it is: nodes are asked for their names")            \
+	X(found, NUMBER, GAUGE, 0, "nodes so far, while they are asked; or null")             \
+	X(answered, NUMBER, GAUGE, 0, "of them, or null")
+
 #define XY_FIELDS_WAY(X, L)                                     \
 	X(prefix, PREFIX, LABEL, 1, "of the route")             \
 	X(source, TEXT, INFO, 2, "as in routes")                \
@@ -558,7 +571,8 @@
 	O(hop, HOP, 1, NULL)                     \
 	O(trace, TRACE, 0, NULL)                 \
 	O(way, WAY, 0, NULL)                     \
-	O(path, PATH, 0, NULL)
+	O(path, PATH, 0, NULL)                   \
+	O(named, NAMED, 0, NULL)
 
 // R(name, object, params, about, help): what can be asked for, in the order in which people are
 // told. params: as docs have them behind the command. about: what the command line wants behind
@@ -593,4 +607,6 @@
 	R(path, path, ",ADDRESS", "ADDRESS",                                                       \
 	  "Our route to an address, and the nodes on the way. Ask until done.")                    \
 	R(trace, trace, ",ADDRESS", "ADDRESS",                                                     \
-	  "The nodes on the way to an address. Ask until done.")
+	  "The nodes on the way to an address. Ask until done.")                                   \
+	R(name, named, ",NAME", NULL,                                                              \
+	  "Who is meant by a name, a key or an address. Ask until done. Params: one of these.")

@@ -23,6 +23,8 @@ check "a peer by its name, by which way" told "PING r (${LAB_ADDR[r]}) by r: 56 
 check "and what comes back" grep -qE "^64 bytes from r \(${LAB_ADDR[r]}\): icmp_seq=2 ttl=[0-9]+ time=" "$SAID"
 check "and the sum" grep -q '^2 packets transmitted, 2 received, 0% packet loss' "$SAID"
 check "a node beyond by the name that it gives itself" told "PING bravo (${LAB_ADDR[b]}) by r" 0 a ping bravo -c 1
+check "a peer, too, and it is called as our config does" told "PING r (${LAB_ADDR[r]}) by r" 0 a ping relay -c 1
+check "this node by its own" told "to this node itself" 0 a ping alpha -c 1
 check "by its key" told "by r" 0 a ping "${LAB_KEY[b]}" -c 1
 check "this node itself" told "to this node itself" 0 a ping "${LAB_ADDR[a]}" -c 1
 check "no route: it says so, and who" told "by nobody: this node has no route to it" 1 a ping 2ab:1:2:3::4 -c 1
@@ -67,6 +69,8 @@ row() { jq -e ".[] | select(.peer == \"$2\") | $3" "$LAB/$1.json"; }
 check "reached, measured, proven" row a r '.reached and .rtt_ms > 0 and .loss == 0 and .mtu == 1440 and .proven != null'
 check "who did has" row r a '.clock_apart | . != null and fabs <= 2'
 check "no such peer" told 'did you mean r?' 1 a netcheck rr
+check "a node that is none" told 'bravo is no peer of this node' 1 a netcheck bravo
+check "a peer as it calls itself" told 'PEER' 0 a netcheck relay
 
 # --- doctor: with a daemon that runs; what the host is like is its own affair
 doctor() { steer a doctor -c "$LAB/a.conf" >"$SAID" || [ $? = 1 ]; }
