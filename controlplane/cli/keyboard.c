@@ -54,7 +54,7 @@ static void give_back(void)
 
 void xy_keyboard_begin(void)
 {
-	static const int all[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP};
+	static const int all[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP};
 	struct sigaction act = {.sa_handler = on_signal};
 	if (!xy_cli_terminal(STDOUT_FILENO))
 		return;

@@ -66,11 +66,12 @@ if kind == "top":
         sys.exit("q does not end it, or the screen is not given back")
     if termios.tcgetattr(t.slave) != t.was:
         sys.exit("the terminal is not as it was")
-    t = Terminal([program, "top", "-n", instance])
-    t.expect(b"[b bits]")
-    t.press(b"\x03")
-    if t.ended() != 0 or termios.tcgetattr(t.slave) != t.was:
-        sys.exit("^C does not end it as q does")
+    for key, name in ((b"\x03", "^C"), (b"\x1c", "^\\")):
+        t = Terminal([program, "top", "-n", instance])
+        t.expect(b"[b bits]")
+        t.press(key)
+        if t.ended() != 0 or b"\033[?1049l" not in t.said or termios.tcgetattr(t.slave) != t.was:
+            sys.exit(f"{name} does not end it as q does")
 elif kind == "pager":
     with tempfile.TemporaryDirectory() as folder:
         seen = os.path.join(folder, "seen")
