@@ -58,6 +58,7 @@ check "not beside what is used" is '[]' sh -c "$XYLEM show route 10.3.0.1 --json
 table show peers -w 0.2 >"$LAB/watch" 2>&1 &
 watch=$!
 LAB_PIDS+=("$watch")
+check_within 10 "the first picture" grep -q '^r ' "$LAB/watch"
 check "traffic off is set" table set peer r traffic off
 marked() { grep -q 'traffic off\*' "$LAB/watch"; }
 check_within 10 "what changed is marked" marked
