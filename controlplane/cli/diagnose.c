@@ -22,7 +22,7 @@ enum {
 
 struct asked {
 	struct xy_who who;
-	json_t *neighbours, *gateways, *routing, *workers[2], *ports[2], *drops[2];
+	json_t *neighbours[2], *gateways, *workers[2], *ports[2], *drops[2];
 	json_t *host, *underlay, *overlay, *target, *owners;
 	double at[2]; // ms
 	const char *peer;
@@ -83,12 +83,10 @@ static int ask_all(const char *instance, struct asked *a, unsigned turn, struct 
 	ret = ret ? ret : ask_counters(c, a, turn, err);
 	if (!ret && !turn)
 		ret = xy_client_ask_all(c, "/xylem/gateways", NULL, &a->gateways, err);
-	if (!ret && !turn)
-		ret = xy_client_ask_all(c, "/xylem/routing", NULL, &a->routing, err);
 	if (!ret && turn)
 		ret = ask_owners(c, a, err);
-	if (!ret && turn)
-		ret = xy_client_ask_all(c, "/xylem/neighbours", NULL, &a->neighbours, err);
+	if (!ret)
+		ret = xy_client_ask_all(c, "/xylem/neighbours", NULL, &a->neighbours[turn], err);
 	xy_client_close(c);
 	return ret;
 }
@@ -317,9 +315,9 @@ static int report(struct asked *a, bool json)
 	const struct xy_answers given = {
 		.node = a->who.node,
 		.peers = a->who.peers,
-		.neighbours = a->neighbours,
+		.neighbours = a->neighbours[1],
+		.neighbours_before = a->neighbours[0],
 		.gateways = a->gateways,
-		.routing = a->routing,
 		.workers = a->workers[1],
 		.workers_before = a->workers[0],
 		.ports = a->ports[1],
@@ -358,10 +356,10 @@ static int report(struct asked *a, bool json)
 
 static void forget(struct asked *a)
 {
-	json_t *const all[] = {a->neighbours, a->gateways, a->routing,	a->workers[0],
-			       a->workers[1], a->ports[0], a->ports[1], a->drops[0],
-			       a->drops[1],   a->host,	   a->underlay, a->overlay,
-			       a->target,     a->owners};
+	json_t *const all[] = {a->neighbours[0], a->neighbours[1], a->gateways, a->workers[0],
+			       a->workers[1],	 a->ports[0],	   a->ports[1], a->drops[0],
+			       a->drops[1],	 a->host,	   a->underlay, a->overlay,
+			       a->target,	 a->owners};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		json_decref(all[i]);
 	xy_who_free(&a->who);

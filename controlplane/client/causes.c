@@ -3,6 +3,8 @@
 
 #include "client/finding.h"
 
+#include "fields/fields.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +43,12 @@ const json_t *xy_answer_row(const json_t *list, const char *key, const char *tex
 			return row;
 	}
 	return NULL;
+}
+
+bool xy_answer_is_stranger(const json_t *peer)
+{
+	const char *peering = xy_answer_text(peer, XY_KEY(peer, peering));
+	return *peering && !xy_answer_is(peering, "configured");
 }
 
 // --- writing

@@ -8,9 +8,9 @@
 
 struct xy_answers {
 	// Replies of the daemon as they came; NULL: not asked, and nothing is said of it.
-	const json_t *node, *peers, *neighbours, *gateways, *routing, *workers, *ports, *drops;
+	const json_t *node, *peers, *neighbours, *gateways, *workers, *ports, *drops;
 	// The same, so many seconds before: what rises counts more than what once was.
-	const json_t *workers_before, *ports_before, *drops_before;
+	const json_t *workers_before, *ports_before, *drops_before, *neighbours_before;
 	// By reason: whose dropped packets were (/xylem/drop), where that is known.
 	const json_t *owners;
 	double seconds;

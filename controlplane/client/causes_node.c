@@ -68,7 +68,7 @@ static const struct meaning {
 	 "see what loads this host: top, xylem show node (loop lag)"},
 	{"no_buffer", true, 0, "full queue: no packet buffer is free",
 	 "fewer queues or more memory: xylem show node (memory)"},
-	{"handshake_full", true, 0, "flood of handshakes that look like peers'",
+	{"handshake_full", false, NOISE, "flood of handshakes that look like peers'",
 	 "see where from: tcpdump udp port 51820"},
 	{"stranger_rate", false, NOISE, "flood of strangers' handshakes; peers' come through",
 	 "let a firewall in front limit it, if it costs too much"},
@@ -87,7 +87,7 @@ static const struct meaning {
 	 "send them elsewhere, or give it one"},
 	{"bad_header_sum", false, 0, "frames with a damaged IPv4 header: a cable, card or switch",
 	 "see the counters of the card: ethtool -S"},
-	{"hs_bad", true, 0,
+	{"hs_bad", false, NOISE, // a fault where it can be a peer's
 	 "wrong key or secret: handshakes of somebody who knows our key do not open",
 	 "compare keys and network_secret with the peer that does not come up"},
 	{"hs_bad_mac", false, 0,
@@ -100,7 +100,8 @@ static const struct meaning {
 	{"hs_flood", true, 0, "a peer begins handshakes without an end",
 	 "see it: xylem show peers; two nodes with one key do that"},
 	{"hs_no_index", true, 0, "full: no session is free for a handshake", "raise max_sessions"},
-	{"hs_own_key", true, 0, "another node has this node's key: a key file was copied",
+	{"hs_own_key", false, 0, // it comes before anything proves it
+	 "another node has this node's key: a key file was copied; or somebody plays",
 	 "make each node one: xylem genkey"},
 };
 
@@ -131,14 +132,66 @@ static void owner_evidence(const struct xy_answers *a, const char *reason, struc
 			    *node ? ")" : "", *to ? " to " : "", to);
 }
 
+// Who has no name in our config can bring these as he likes, and leave with what waits for him.
+// What fills our own queues is a fault, whoever it is.
+static bool is_strangers(const struct xy_answers *a, const json_t *owner)
+{
+	const char *name = xy_answer_text(owner, XY_KEY(drop_owner, peer));
+	const json_t *peers = json_object_get(a->peers, XY_KEY(peers, peers));
+	return xy_answer_is(name, "(a stranger)") ||
+	       xy_answer_is_stranger(xy_answer_row(peers, XY_KEY(peer, name), name));
+}
+
+static bool is_by_strangers(const struct xy_answers *a, const char *reason)
+{
+	static const char *const ours[] = {"tx_full",	"host_full", "ring_full",
+					   "punt_full", "no_buffer", "tx_failed"};
+	const json_t *of = json_object_get(a->owners, reason), *row;
+	const json_t *rows = json_object_get(of, XY_KEY(drop_reason, owners));
+	size_t i;
+	for (i = 0; i < XY_ARRAY_SIZE(ours); i++)
+		if (xy_answer_is(reason, ours[i]))
+			return false;
+	json_array_foreach(rows, i, row)
+	{
+		if ((double)xy_answer_count(row, XY_KEY(drop_owner, last)) <= a->seconds + 1 &&
+		    !is_strangers(a, row))
+			return false;
+	}
+	return of && is_strangers(a, json_object_get(of, XY_KEY(drop_reason, last)));
+}
+
+// Handshakes that do not open: a peer of the config that is not there may be who sends them. A
+// device that was here has the right key, and may be off.
+static bool can_be_peers(const struct xy_answers *a, const char *reason)
+{
+	const json_t *peers = json_object_get(a->peers, XY_KEY(peers, peers)), *p;
+	size_t i;
+	if (!xy_answer_is(reason, "hs_bad"))
+		return false;
+	json_array_foreach(peers, i, p)
+	{
+		const char *state = xy_answer_text(p, XY_KEY(peer, state));
+		bool leaf = xy_answer_is(xy_answer_text(p, XY_KEY(peer, kind)), "leaf");
+		bool met = xy_answer_has(p, XY_KEY(peer, last_handshake));
+		if (!xy_answer_is(state, "up") && !xy_answer_is(state, "idle") &&
+		    !xy_answer_is(state, "traffic off") && !(leaf && met) &&
+		    !xy_answer_is_stranger(p))
+			return true;
+	}
+	return false;
+}
+
 static void look_at_drop(const struct xy_answers *a, const struct meaning *m, json_t *to)
 {
 	json_int_t now = packets_of(a->drops, m->reason);
 	json_int_t more = now - packets_of(a->drops_before, m->reason);
 	double rate = a->seconds > 0 ? (double)more / a->seconds : 0;
-	struct xy_finding f = {.fault = m->fault, .about = m->reason};
-	if (!now || (a->drops_before && (!more || rate < m->least)) ||
-	    (!a->drops_before && m->least))
+	bool peers = can_be_peers(a, m->reason);
+	unsigned least = peers ? 0 : m->least;
+	struct xy_finding f = {.fault = peers || (m->fault && !is_by_strangers(a, m->reason)),
+			       .about = m->reason};
+	if (!now || (a->drops_before && (more <= 0 || rate < least)) || (!a->drops_before && least))
 		return;
 	xy_finding_say(f.cause, "%s", m->cause);
 	xy_finding_say(f.remedy, "%s", m->remedy);
@@ -314,6 +367,30 @@ static bool is_grave(const char *reason)
 	return false;
 }
 
+// Does it rise? What was refused once may long be withdrawn.
+static bool is_refused_now(const struct xy_answers *a, const json_t *r)
+{
+	const json_t *rows = json_object_get(a->neighbours_before, XY_KEY(neighbours, refusals));
+	const char *peer = xy_answer_text(r, XY_KEY(refusal, peer));
+	const char *reason = xy_answer_text(r, XY_KEY(refusal, reason));
+	json_int_t then = 0;
+	const json_t *old;
+	size_t i;
+	json_array_foreach(rows, i, old)
+	{
+		if (xy_answer_is(xy_answer_text(old, XY_KEY(refusal, peer)), peer) &&
+		    xy_answer_is(xy_answer_text(old, XY_KEY(refusal, reason)), reason))
+			then = xy_answer_count(old, XY_KEY(refusal, count));
+	}
+	return a->neighbours_before && xy_answer_count(r, XY_KEY(refusal, count)) > then;
+}
+
+static bool is_of_stranger(const struct xy_answers *a, const char *peer)
+{
+	const json_t *peers = json_object_get(a->peers, XY_KEY(peers, peers));
+	return xy_answer_is_stranger(xy_answer_row(peers, XY_KEY(peer, name), peer));
+}
+
 static void look_at_refusals(const struct xy_answers *a, json_t *to)
 {
 	const json_t *rows = json_object_get(a->neighbours, XY_KEY(neighbours, refusals)), *r;
@@ -327,7 +404,7 @@ static void look_at_refusals(const struct xy_answers *a, json_t *to)
 			xy_answer_is(reason, "origin_limit") || xy_answer_is(reason, "route_limit");
 		if (!is_grave(reason) || (a->peer && !xy_answer_is(a->peer, f.about)))
 			continue;
-		f.fault = limit;
+		f.fault = limit && !is_of_stranger(a, f.about) && is_refused_now(a, r);
 		xy_finding_say(f.cause, "routes refused: what it announces is not taken: %s",
 			       xy_answer_text(r, XY_KEY(refusal, meaning)));
 		xy_finding_evidence(&f, "%s: %lld since it is there", reason,
@@ -338,14 +415,6 @@ static void look_at_refusals(const struct xy_answers *a, json_t *to)
 						 "config");
 		xy_finding_put(to, &f);
 	}
-	json_int_t full = xy_answer_count(a->routing, XY_KEY(routing, routes_refused));
-	struct xy_finding f = {.fault = true, .about = "routing", .command = "xylem show routing"};
-	if (!full)
-		return;
-	xy_finding_say(f.cause, "routes refused: there is no room for more");
-	xy_finding_evidence(&f, "routes refused: %lld", (long long)full);
-	xy_finding_say(f.remedy, "raise max_routes and restart");
-	xy_finding_put(to, &f);
 }
 
 // --- what the node says of itself
@@ -363,10 +432,26 @@ static const char *command_of(const char *warning)
 		{"discovery: ", "ip -br addr"},
 		{"this node is drained", "xylem drain off"},
 	};
+	if (strstr(warning, " routes find no room and wait"))
+		return "xylem show routing";
 	for (size_t i = 0; i < XY_ARRAY_SIZE(commands); i++)
 		if (strncmp(warning, commands[i].word, strlen(commands[i].word)) == 0)
 			return commands[i].command;
 	return "xylem show node";
+}
+
+// Seen since the start and perhaps over, or what anybody can bring about. What of it goes on rises
+// in a counter.
+static bool is_past(const char *warning)
+{
+	static const char *const begin[] = {"there was no room to seal for one more node",
+					    "handshakes found no free session",
+					    "two keys announce one /64",
+					    "a peer brings more origins than", "a handshake from "};
+	for (size_t i = 0; i < XY_ARRAY_SIZE(begin); i++)
+		if (strncmp(warning, begin[i], strlen(begin[i])) == 0)
+			return true;
+	return strstr(warning, " dropped as handshake_full") != NULL;
 }
 
 static bool is_told(const struct xy_answers *a, const char *warning)
@@ -394,14 +479,19 @@ static void look_at_warnings(const struct xy_answers *a, json_t *to)
 	json_array_foreach(list, i, w)
 	{
 		const char *text = json_string_value(w);
-		struct xy_finding f = {.fault = true, .about = "node"};
+		struct xy_finding f = {.about = "node"};
 		if (!text || is_told(a, text))
 			continue;
+		f.fault = !is_past(text);
 		if (strncmp(text, "the kernel drops packets of this host", 37) == 0)
 			xy_finding_say(f.cause, "full queue: %s", text);
+		else if (strstr(text, " routes find no room and wait"))
+			xy_finding_say(f.cause, "routes refused: %s", text);
 		else
 			xy_finding_say(f.cause, "%s", text);
-		xy_finding_evidence(&f, "a warning of the node itself, which stands");
+		xy_finding_evidence(&f, f.fault ? "a warning of the node itself, which stands"
+						: "a warning of the node itself, of what was "
+						  "seen, and may be over");
 		xy_finding_command(&f, "%s", command_of(text));
 		xy_finding_put(to, &f);
 	}

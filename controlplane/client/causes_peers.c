@@ -19,8 +19,15 @@ struct peer {
 	const json_t *row;
 	const char *name, *state, *trouble, *endpoint;
 	bool leaf, met; // met: it was up once
+	bool stranger;	// it may come, go and be as it likes: nothing of it is a fault of ours
 	int host;	// 1: the host at its endpoint answers ping, 0: not, -1: not known
 };
+
+static void put(const struct peer *p, struct xy_finding *f, json_t *to)
+{
+	f->fault &= !p->stranger;
+	xy_finding_put(to, f);
+}
 
 static const char *secret_of(const struct peer *p)
 {
@@ -294,7 +301,7 @@ static void peer_down(const struct peer *p, json_t *to)
 		return;
 	ages(p, &f);
 	xy_finding_command(&f, "xylem show peers");
-	xy_finding_put(to, &f);
+	put(p, &f, to);
 }
 
 // --- a peer that is up
@@ -326,7 +333,7 @@ static void black_hole(const struct peer *p, json_t *to)
 		"... mtu N%s",
 		lost ? "; let fragments through" : "");
 	xy_finding_command(&f, "xylem netcheck %s", p->name);
-	xy_finding_put(to, &f);
+	put(p, &f, to);
 }
 
 // Of who is not probed.
@@ -346,7 +353,7 @@ static void large_lost(const struct xy_answers *a, const struct peer *p, json_t 
 		"through on the way");
 	xy_finding_command(&f, "xylem ping %s -s %lld", p->name,
 			   (long long)xy_answer_count(o, "size") - 48);
-	xy_finding_put(to, &f);
+	put(p, &f, to);
 }
 
 static void flaps(const json_t *neighbour, const struct peer *p, json_t *to)
@@ -368,7 +375,7 @@ static void flaps(const json_t *neighbour, const struct peer *p, json_t *to)
 		"look at the line and at the log there; meanwhile: xylem set peer %s traffic off",
 		p->name);
 	xy_finding_command(&f, "xylem show neighbours");
-	xy_finding_put(to, &f);
+	put(p, &f, to);
 }
 
 static void clock_apart(const struct peer *p, json_t *to)
@@ -382,7 +389,7 @@ static void clock_apart(const struct peer *p, json_t *to)
 	xy_finding_evidence(&f, "by the time stamp of its last handshake");
 	xy_finding_say(f.remedy, "date -u on both, and an NTP client");
 	xy_finding_command(&f, "xylem netcheck %s", p->name);
-	xy_finding_put(to, &f);
+	put(p, &f, to);
 }
 
 static void neighbour_trouble(const json_t *neighbour, const struct peer *p, json_t *to)
@@ -393,7 +400,7 @@ static void neighbour_trouble(const json_t *neighbour, const struct peer *p, jso
 		return;
 	xy_finding_say(f.cause, "routing: %s", trouble);
 	xy_finding_command(&f, "xylem show neighbours");
-	xy_finding_put(to, &f);
+	put(p, &f, to);
 }
 
 // Both lists come by name, so one goes along the other: ten thousand are not looked through for
@@ -419,6 +426,7 @@ static void look_at_peer(const struct xy_answers *a, const json_t *row, size_t *
 			 .endpoint = xy_answer_text(row, XY_KEY(peer, endpoint)),
 			 .leaf = xy_answer_is(xy_answer_text(row, XY_KEY(peer, kind)), "leaf"),
 			 .met = xy_answer_has(row, XY_KEY(peer, last_handshake)),
+			 .stranger = xy_answer_is_stranger(row),
 			 .host = -1};
 	const json_t *neighbour = neighbour_of(a, p.name, at);
 	ping = json_object_get(a->underlay, p.name);

@@ -32,6 +32,9 @@ bool xy_answer_is(const char *a, const char *b);
 // The row of a list whose member `key` is `text`; NULL.
 const json_t *xy_answer_row(const json_t *list, const char *key, const char *text);
 
+// A peer's row: it came by itself, and the config does not name it.
+bool xy_answer_is_stranger(const json_t *peer);
+
 void xy_causes_peers(const struct xy_answers *a, json_t *to); // causes_peers.c
 void xy_causes_node(const struct xy_answers *a, json_t *to);  // causes_node.c
 void xy_causes_way(const struct xy_answers *a, json_t *to);   // causes_way.c

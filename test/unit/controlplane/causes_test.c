@@ -16,6 +16,8 @@
 #define LOST(state)   PEER("\"state\":\"" state "\",\"trouble\":null")
 #define UP(more)      PEER("\"state\":\"up\",\"trouble\":null" more)
 
+#define OPEN(state)   PEER("\"state\":\"" state "\",\"trouble\":null,\"peering\":\"open\"")
+
 // NULL: as if not asked. before: of drops and ports.
 static const struct row {
 	const char *peer, *neighbour, *node, *gateways, *drops, *before, *ports, *ports_before,
@@ -111,6 +113,98 @@ static const struct row {
 	 .command = "xylem netcheck p"},
 	{.peer = UP(",\"clock_apart\":30")},
 	{.peer = UP(",\"clock_apart\":null")},
+	// who came by himself may go when he likes, and be as he likes
+	{.peer = OPEN("left"),
+	 .cause = "it said goodbye",
+	 .command = "xylem show peers",
+	 .note = true},
+	{.peer = OPEN("silent"), .cause = "dead peer", .command = "xylem show peers", .note = true},
+	{.peer = PEER("\"state\":\"handshake\",\"trouble\":\"its secret differs\",\"peering\":"
+		      "\"provisional\""),
+	 .cause = "wrong secret",
+	 .command = "xylem show peers",
+	 .note = true},
+	{.peer = PEER("\"state\":\"left\",\"trouble\":null,\"peering\":\"configured\""),
+	 .cause = "it said goodbye",
+	 .command = "xylem show peers"},
+	{.peer = OPEN("up"),
+	 .neighbour = "{\"peer\":\"p\",\"losses\":9,\"losses_lately\":3}",
+	 .cause = "it flaps",
+	 .command = "xylem show neighbours",
+	 .note = true},
+	{.peer = OPEN("up"),
+	 .neighbour = "{\"peer\":\"p\",\"trouble\":\"takes us for a stub\"}",
+	 .cause = "routing: takes us for a stub",
+	 .command = "xylem show neighbours",
+	 .note = true},
+	{.peer = PEER("\"state\":\"up\",\"trouble\":null,\"peering\":\"open\","
+		      "\"clock_apart\":-7200"),
+	 .cause = "its clock is 7200 s behind ours",
+	 .command = "xylem netcheck p",
+	 .note = true},
+	// handshakes that anybody can send: a fault where they can be a peer's
+	{.peer = UP(""),
+	 .drops = "{\"reason\":\"hs_bad\",\"packets\":7}",
+	 .before = "{\"reason\":\"hs_bad\",\"packets\":2}"},
+	{.peer = UP(""),
+	 .drops = "{\"reason\":\"hs_bad\",\"packets\":102}",
+	 .before = "{\"reason\":\"hs_bad\",\"packets\":2}",
+	 .cause = "wrong key or secret: handshakes of somebody",
+	 .command = "xylem show drops",
+	 .note = true},
+	{.peer = LOST("handshake"),
+	 .drops = "{\"reason\":\"hs_bad\",\"packets\":3}",
+	 .before = "{\"reason\":\"hs_bad\",\"packets\":2}",
+	 .cause = "wrong key or secret: handshakes of somebody",
+	 .command = "xylem show drops"},
+	{.peer = OPEN("left"),
+	 .drops = "{\"reason\":\"hs_bad\",\"packets\":102}",
+	 .before = "{\"reason\":\"hs_bad\",\"packets\":2}",
+	 .cause = "wrong key or secret: handshakes of somebody",
+	 .command = "xylem show drops",
+	 .note = true},
+	{.peer = "{\"name\":\"p\",\"kind\":\"leaf\",\"state\":\"down\",\"last_handshake\":900}",
+	 .drops = "{\"reason\":\"hs_bad\",\"packets\":102}",
+	 .before = "{\"reason\":\"hs_bad\",\"packets\":2}",
+	 .cause = "wrong key or secret: handshakes of somebody",
+	 .command = "xylem show drops",
+	 .note = true},
+	{.peer = UP(""),
+	 .drops = "{\"reason\":\"handshake_full\",\"packets\":102}",
+	 .before = "{\"reason\":\"handshake_full\",\"packets\":2}",
+	 .cause = "flood of handshakes that look like peers'",
+	 .command = "xylem show drops",
+	 .note = true},
+	{.peer = UP(""),
+	 .drops = "{\"reason\":\"handshake_full\",\"packets\":7}",
+	 .before = "{\"reason\":\"handshake_full\",\"packets\":2}"},
+	{.drops = "{\"reason\":\"hs_own_key\",\"packets\":7}",
+	 .before = "{\"reason\":\"hs_own_key\",\"packets\":2}",
+	 .cause = "another node has this node's key",
+	 .command = "xylem show drops",
+	 .note = true},
+	// whose the drops are
+	{.peer = OPEN("up"),
+	 .drops = "{\"reason\":\"spoofed\",\"packets\":12}",
+	 .before = "{\"reason\":\"spoofed\",\"packets\":2}",
+	 .owners = "{\"spoofed\":{\"last\":{\"peer\":\"p\",\"last\":0,\"certain\":true},\"owners\":"
+		   "[{\"peer\":\"p\",\"last\":0},{\"peer\":\"q\",\"last\":900}]}}",
+	 .cause = "spoofed source",
+	 .command = "xylem show drops spoofed",
+	 .note = true},
+	{.peer = OPEN("up"),
+	 .drops = "{\"reason\":\"spoofed\",\"packets\":12}",
+	 .before = "{\"reason\":\"spoofed\",\"packets\":2}",
+	 .owners = "{\"spoofed\":{\"last\":{\"peer\":\"p\",\"last\":0,\"certain\":true},\"owners\":"
+		   "[{\"peer\":\"p\",\"last\":0},{\"peer\":\"q\",\"last\":1}]}}",
+	 .cause = "spoofed source",
+	 .command = "xylem show drops spoofed"},
+	{.peer = OPEN("up"),
+	 .drops = "{\"reason\":\"ring_full\",\"packets\":12}",
+	 .before = "{\"reason\":\"ring_full\",\"packets\":2}",
+	 .owners = "{\"ring_full\":{\"last\":{\"peer\":\"p\",\"last\":0,\"certain\":true}}}",
+	 .cause = "one worker cannot take",
+	 .command = "xylem show drops ring_full"},
 	// who is asked about
 	{.peer = DOWN("its secret differs"), .asked = "q"},
 	{.peer = DOWN("its secret differs"),
@@ -183,6 +277,20 @@ static const struct row {
 	 .node = "{\"warnings\":[\"peer p is silent: it died\",\"and 3 more peers with faults: "
 		 "xylem "
 		 "show peers\"]}"},
+	{.node = "{\"warnings\":[\"24 routes find no room and wait: raise max_routes and "
+		 "restart\"]}",
+	 .cause = "routes refused: 24 routes find no room and wait",
+	 .command = "xylem show routing"},
+	{.node = "{\"warnings\":[\"a peer brings more origins than max_origins allows\"]}",
+	 .cause = "more origins",
+	 .command = "xylem show node",
+	 .note = true},
+	{.node = "{\"warnings\":[\"a handshake from 192.0.2.9:5 is for another key than this "
+		 "node's: "
+		 "see the log\"]}",
+	 .cause = "another key",
+	 .command = "xylem show node",
+	 .note = true},
 	{.peer = UP(""),
 	 .node = "{\"warnings\":[\"peer pp is silent: it died\"]}",
 	 .cause = "peer pp is silent",
@@ -316,6 +424,41 @@ static void test_rows(void)
 	}
 }
 
+// Routes that a peer's limit keeps out: a fault while their number rises, and of a peer of ours.
+static void refusal(const char *reason, const char *peering, int before, const char *level)
+{
+	json_t *then = json_pack("{s:[{s:s,s:s,s:i}]}", "refusals", "peer", "p", "reason", reason,
+				 "count", before);
+	json_t *now = json_pack("{s:[{s:s,s:s,s:i,s:s}]}", "refusals", "peer", "p", "reason",
+				reason, "count", 24, "meaning", "too many");
+	json_t *peers = json_pack("{s:[{s:s,s:s,s:s}]}", "peers", "name", "p", "state", "up",
+				  "peering", peering);
+	const struct xy_answers a = {.peers = peers,
+				     .neighbours = now,
+				     .neighbours_before = before < 0 ? NULL : then,
+				     .seconds = 1};
+	json_t *causes = xy_causes(&a);
+	CU_ASSERT(json_array_size(causes) == 1);
+	CU_ASSERT_STRING_EQUAL(
+		json_string_value(json_object_get(json_array_get(causes, 0), "level")), level);
+	json_decref(causes);
+	json_decref(then);
+	json_decref(now);
+	json_decref(peers);
+}
+
+static void test_refusals(void)
+{
+	static const char *const reasons[] = {"origin_limit", "route_limit"};
+	for (unsigned i = 0; i < 2; i++) {
+		refusal(reasons[i], "configured", 23, "fault");
+		refusal(reasons[i], "configured", 24, "note");
+		refusal(reasons[i], "configured", -1, "note");
+		refusal(reasons[i], "open", 23, "note");
+	}
+	refusal("bad_signature", "configured", 23, "note");
+}
+
 static void test_order(void)
 {
 	json_t *peers = list("peers", LOST("traffic off") "," DOWN("its secret differs"));
@@ -330,4 +473,5 @@ static void test_order(void)
 	json_decref(peers);
 }
 
-XY_UNIT_MAIN("causes", {"each cause", test_rows}, {"faults first", test_order})
+XY_UNIT_MAIN("causes", {"each cause", test_rows}, {"refusals", test_refusals},
+	     {"faults first", test_order})
