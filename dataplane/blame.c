@@ -213,7 +213,7 @@ static int by_owner(const void *a, const void *b)
 	return (x->of > y->of) - (x->of < y->of);
 }
 
-static int by_packets(const void *a, const void *b)
+int xy_dp_blame_compare(const void *a, const void *b)
 {
 	const struct xy_dp_blame *x = a, *y = b;
 	return x->packets != y->packets ? (x->packets < y->packets) - (x->packets > y->packets)
@@ -236,7 +236,7 @@ static unsigned merge(struct xy_dp_blame *v, unsigned n)
 			*to = v[i];
 		to->packets = sum;
 	}
-	qsort(v, kept, sizeof(*v), by_packets);
+	qsort(v, kept, sizeof(*v), xy_dp_blame_compare);
 	return kept;
 }
 

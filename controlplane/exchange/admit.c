@@ -33,16 +33,16 @@ static void send_cookie(struct xy_exchanges *e, const struct xy_exchange_owner *
 	xy_env_random(e->cfg.env, nonce, sizeof(nonce));
 	xy_cookie_reply_create(&e->checker, m->data, m->len, sender, &m->at.remote, nonce, now,
 			       &reply);
-	xy_exchanges_drop(e, XY_HS_DROP_COOKIE);
+	xy_exchanges_drop(e, XY_HS_DROP_COOKIE, NULL, &m->at);
 	if (o->ops->send(o->arg, NULL, &m->at, &reply, sizeof(reply)))
-		xy_exchanges_drop(e, XY_HS_DROP_UNSENT);
+		xy_exchanges_drop(e, XY_HS_DROP_UNSENT, NULL, &m->at);
 }
 
 static void bad_mac(struct xy_exchanges *e, const struct xy_exchange_owner *o,
 		    const struct xy_exchange_message *m, xy_nsec now)
 {
 	const struct xy_exchange_noted n = {.what = XY_NOTE_OTHER_KEY, .at = &m->at};
-	xy_exchanges_drop(e, XY_HS_DROP_BAD_MAC);
+	xy_exchanges_drop(e, XY_HS_DROP_BAD_MAC, NULL, &m->at);
 	if (m->data[0] == XY_WG_INITIATION)
 		o->ops->noted(o->arg, NULL, &n, now);
 }
@@ -72,6 +72,6 @@ bool xy_exchange_admit(struct xy_exchanges *e, struct xy_exchange_owner *o,
 	}
 	if (xy_limiter_take(&a->cookied, &m->payer, now))
 		return true;
-	xy_exchanges_drop(e, XY_HS_DROP_LIMITED);
+	xy_exchanges_drop(e, XY_HS_DROP_LIMITED, NULL, &m->at);
 	return false;
 }

@@ -19,7 +19,8 @@ int xy_exchanges_create(const struct xy_exchanges_config *cfg, struct xy_exchang
 			struct xy_err *err)
 {
 	struct xy_exchanges *e = calloc(1, sizeof(*e));
-	if (!e || xy_map_init(&e->by_index) || xy_map_reserve(&e->by_index, cfg->room)) {
+	if (!e || xy_offenders_init(&e->drops) || xy_map_init(&e->by_index) ||
+	    xy_map_reserve(&e->by_index, cfg->room)) {
 		xy_exchanges_destroy(e);
 		return xy_err_set(err, ENOMEM, "no memory for handshakes: lower max_peers");
 	}
@@ -35,6 +36,7 @@ void xy_exchanges_destroy(struct xy_exchanges *e)
 {
 	if (!e)
 		return;
+	xy_offenders_fini(&e->drops);
 	xy_map_fini(&e->by_index);
 	sodium_memzero(e, sizeof(*e));
 	free(e);
@@ -116,14 +118,41 @@ void xy_exchanges_stamp(const struct xy_exchanges *e, uint8_t out[static XY_WG_T
 	memcpy(out, e->stamped, sizeof(e->stamped));
 }
 
-void xy_exchanges_drop(struct xy_exchanges *e, enum xy_hs_drop why)
+_Static_assert((int)XY_HS_DROP_COUNT <= (int)XY_OFFENDERS_REASONS, "a place for each");
+
+static uint32_t offender(const struct xy_exchange *x, const struct xy_exchange_place *at)
 {
-	e->drop[why]++;
+	if (x)
+		return x->number;
+	if (!at)
+		return XY_DP_OF_NODE;
+	return at->inside ? (uint32_t)at->heard.port : XY_DP_OF_STRANGER;
+}
+
+void xy_exchanges_drop(struct xy_exchanges *e, enum xy_hs_drop why, const struct xy_exchange *x,
+		       const struct xy_exchange_place *at)
+{
+	const struct xy_offence offence = {.of = offender(x, at),
+					   .at = at ? &at->remote : NULL,
+					   .inside = at && at->inside,
+					   .unsent = why == XY_HS_DROP_UNSENT,
+					   .when = xy_env_now(e->cfg.env)};
+	xy_offenders_add(&e->drops, why, &offence);
 }
 
 uint64_t xy_exchanges_drops(const struct xy_exchanges *e, enum xy_hs_drop which)
 {
-	return e->drop[which];
+	return xy_offenders_packets(&e->drops, which);
+}
+
+const struct xy_offenders *xy_exchanges_offenders(const struct xy_exchanges *e)
+{
+	return &e->drops;
+}
+
+void xy_exchanges_forget(struct xy_exchanges *e, uint32_t number)
+{
+	xy_offenders_forget(&e->drops, number);
 }
 
 // --- one, from its beginning
@@ -139,6 +168,7 @@ static void timers_init(const struct xy_exchanges *e, struct xy_exchange *x, xy_
 void xy_exchange_init(struct xy_exchanges *e, struct xy_exchange *x, uint32_t number,
 		      const struct xy_hs_remote *theirs, xy_nsec keepalive)
 {
+	xy_exchanges_forget(e, number);
 	x->number = number;
 	x->serial = ++e->serial;
 	x->theirs = *theirs;

@@ -12,7 +12,8 @@
 // An owner has a range of those numbers, and holds its exchanges itself, each a part of what it
 // knows of the other side; all owners share one static key, one space of session indices and one
 // pool of jobs; by its label no message of one owner's handshakes opens at another. No loop, no
-// socket, no clock in it: time comes with each call. Control thread only, but for xy_job_run.
+// socket, no clock in it: time comes with each call, but that of drops by env. Control thread only,
+// but for xy_job_run.
 #pragma once
 
 #include "base/err.h"
@@ -192,6 +193,7 @@ struct xy_exchanges_config {
 };
 
 struct xy_exchanges;
+struct xy_offenders;
 
 int xy_exchanges_create(const struct xy_exchanges_config *cfg, struct xy_exchanges **out,
 			struct xy_err *err);
@@ -236,8 +238,14 @@ uint32_t xy_exchanges_indices(const struct xy_exchanges *e); // taken, by all ow
 const struct xy_wg_limits *xy_exchanges_limits(const struct xy_exchanges *e);
 // The newest time stamp that was sent; zeros: none.
 void xy_exchanges_stamp(const struct xy_exchanges *e, uint8_t out[static XY_WG_TAI64N_LEN]);
-void xy_exchanges_drop(struct xy_exchanges *e, enum xy_hs_drop why);
+// x: whose it was, or in whose name; NULL: who brought it, if anybody known did, else a stranger.
+// at: where it came from, or (UNSENT) was to go; NULL: it is not of a message that came.
+void xy_exchanges_drop(struct xy_exchanges *e, enum xy_hs_drop why, const struct xy_exchange *x,
+		       const struct xy_exchange_place *at);
 uint64_t xy_exchanges_drops(const struct xy_exchanges *e, enum xy_hs_drop which);
+const struct xy_offenders *xy_exchanges_offenders(const struct xy_exchanges *e); // by xy_hs_drop
+// The number is nobody's from now on: nothing of before is told of it. (_init does it, too.)
+void xy_exchanges_forget(struct xy_exchanges *e, uint32_t number);
 
 // --- one. Look at _deadline after each call with time in it.
 

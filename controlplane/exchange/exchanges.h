@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "exchange/exchange.h"
 #include "log.h"
+#include "offenders.h"
 
 enum { XY_EXCHANGE_OWNERS = 2 };
 
@@ -18,7 +19,7 @@ struct xy_exchanges {
 	struct xy_jobs jobs;
 	uint64_t serial;
 	uint8_t stamped[XY_WG_TAI64N_LEN]; // newest that was sent, to anyone
-	uint64_t drop[XY_HS_DROP_COUNT];
+	struct xy_offenders drops;	   // by enum xy_hs_drop
 	struct xy_log_limit log_no_index;
 };
 
@@ -41,8 +42,9 @@ void xy_exchange_handshake_end(struct xy_exchanges *e,
 xy_nsec xy_exchange_handshake_ends(const struct xy_exchange *x); // unanswered; XY_NEVER
 
 // --- sessions.c
+// asked_from NULL: it is for a handshake of our own.
 int xy_exchange_session_reserve(struct xy_exchanges *e, struct xy_exchange *x, uint32_t *index,
-				xy_nsec now);
+				const struct xy_exchange_place *asked_from, xy_nsec now);
 void xy_exchange_session_free(struct xy_exchanges *e, uint32_t index);
 void xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
 			       const struct xy_job *job, bool initiator, xy_nsec now);

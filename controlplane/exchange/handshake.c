@@ -43,12 +43,14 @@ static void gives_way(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now
 		xy_exchange_handshake_end(e, x);
 }
 
+// at: of the message that asks for it, or NULL.
 static struct xy_job *job_of(struct xy_exchanges *e, struct xy_exchange_owner *o,
-			     enum xy_job_type type, bool stranger)
+			     enum xy_job_type type, bool stranger, const struct xy_exchange *x,
+			     const struct xy_exchange_place *at)
 {
 	struct xy_job *job = xy_job_take(&e->jobs, stranger);
 	if (!job) {
-		xy_exchanges_drop(e, XY_HS_DROP_BUSY);
+		xy_exchanges_drop(e, XY_HS_DROP_BUSY, x, at);
 		return NULL;
 	}
 	job->type = type;
@@ -59,9 +61,9 @@ static struct xy_job *job_of(struct xy_exchanges *e, struct xy_exchange_owner *o
 
 // A job for exchange x, with all that a helper needs of it.
 static struct xy_job *job_for(struct xy_exchanges *e, const struct xy_exchange *x,
-			      enum xy_job_type type)
+			      enum xy_job_type type, const struct xy_exchange_place *at)
 {
-	struct xy_job *job = job_of(e, xy_exchange_owner_of(e, x->number), type, false);
+	struct xy_job *job = job_of(e, xy_exchange_owner_of(e, x->number), type, false, x, at);
 	if (!job)
 		return NULL;
 	job->number = x->number;
@@ -111,7 +113,7 @@ static void refuse(struct xy_exchanges *e, struct xy_exchange *x, enum xy_hs_dro
 		   const struct xy_job *job, xy_nsec now)
 {
 	const struct xy_exchange_noted n = {.what = XY_NOTE_REFUSED, .at = &job->at, .why = why};
-	xy_exchanges_drop(e, why);
+	xy_exchanges_drop(e, why, x, &job->at);
 	job->owner->ops->noted(job->owner->arg, x, &n, now);
 }
 
@@ -131,7 +133,7 @@ static void send_message(struct xy_exchanges *e, struct xy_exchange *x, const st
 {
 	xy_cookie_macs_add(&x->jar, msg, len, now);
 	if (job->owner->ops->send(job->owner->arg, x, &job->at, msg, len))
-		xy_exchanges_drop(e, XY_HS_DROP_UNSENT);
+		xy_exchanges_drop(e, XY_HS_DROP_UNSENT, x, &job->at);
 }
 
 // --- initiator
@@ -148,9 +150,9 @@ void xy_exchange_initiate(struct xy_exchanges *e, struct xy_exchange *x,
 	if (x->hs == XY_EXCHANGE_HS_CREATING)
 		return;
 	xy_exchange_handshake_end(e, x);
-	if (xy_exchange_session_reserve(e, x, &index, now))
+	if (xy_exchange_session_reserve(e, x, &index, NULL, now))
 		return;
-	struct xy_job *job = job_for(e, x, XY_JOB_INITIATE);
+	struct xy_job *job = job_for(e, x, XY_JOB_INITIATE, NULL);
 	if (!job) {
 		xy_exchange_session_free(e, index);
 		return;
@@ -192,7 +194,7 @@ static void response_opened(struct xy_exchanges *e, struct xy_exchange *x, struc
 	if (!is_ours(x, job, XY_EXCHANGE_HS_SENT))
 		return;
 	if (job->result) { // forged or of another secret: the right one may still come
-		xy_exchanges_drop(e, XY_HS_DROP_BAD);
+		xy_exchanges_drop(e, XY_HS_DROP_BAD, x, &job->at);
 		if (job->result != -ESTALE)
 			note(x, XY_NOTE_SECRET, job, now);
 		return;
@@ -212,7 +214,7 @@ static void refuse_stamp(struct xy_exchanges *e, struct xy_exchange *x, const st
 		refuse(e, x, XY_HS_DROP_REPLAY, job, now);
 		return;
 	}
-	xy_exchanges_drop(e, XY_HS_DROP_REPLAY);
+	xy_exchanges_drop(e, XY_HS_DROP_REPLAY, x, &job->at);
 	note(x, XY_NOTE_OLD_STAMP, job, now);
 }
 
@@ -239,9 +241,9 @@ static void respond(struct xy_exchanges *e, struct xy_exchange *x, const struct 
 		refuse(e, x, XY_HS_DROP_BUSY, opened, now);
 		return;
 	}
-	if (xy_exchange_session_reserve(e, x, &index, now))
+	if (xy_exchange_session_reserve(e, x, &index, &opened->at, now))
 		return;
-	struct xy_job *job = job_for(e, x, XY_JOB_RESPOND);
+	struct xy_job *job = job_for(e, x, XY_JOB_RESPOND, &opened->at);
 	if (!job) {
 		xy_exchange_session_free(e, index);
 		return;
@@ -257,7 +259,7 @@ static void respond(struct xy_exchanges *e, struct xy_exchange *x, const struct 
 static void initiation_opened(struct xy_exchanges *e, struct xy_job *job, xy_nsec now)
 {
 	if (job->result) {
-		xy_exchanges_drop(e, XY_HS_DROP_BAD);
+		xy_exchanges_drop(e, XY_HS_DROP_BAD, NULL, &job->at);
 		return;
 	}
 	struct xy_exchange *x = job->owner->ops->opened(job->owner->arg, job, now);
@@ -311,7 +313,7 @@ static struct xy_exchange *find(const struct xy_job *job)
 static void met(struct xy_exchanges *e, struct xy_job *job, xy_nsec now)
 {
 	if (job->result)
-		xy_exchanges_drop(e, XY_HS_DROP_BAD);
+		xy_exchanges_drop(e, XY_HS_DROP_BAD, NULL, job->stranger ? &job->at : NULL);
 	job->owner->ops->met(job->owner->arg, job, now);
 }
 
@@ -341,15 +343,16 @@ static bool meet(struct xy_exchanges *e, struct xy_exchange_owner *o, bool stran
 		 const uint8_t pk[static XY_WG_KEY_LEN], const uint8_t psk[static XY_WG_KEY_LEN],
 		 const struct xy_endpoint *remote, const struct xy_job *opened)
 {
-	struct xy_job *job = job_of(e, o, XY_JOB_MEET, stranger);
+	const struct xy_exchange_place at =
+		opened ? opened->at : (struct xy_exchange_place){.remote = *remote};
+	struct xy_job *job = job_of(e, o, XY_JOB_MEET, stranger, NULL, stranger ? &at : NULL);
 	if (!job)
 		return false;
 	memcpy(job->pk, pk, sizeof(job->pk));
 	memcpy(job->theirs.psk, psk, sizeof(job->theirs.psk));
-	job->at.remote = *remote;
+	job->at = at;
 	if (opened) {
 		job->asked = true;
-		job->at = opened->at;
 		job->state = opened->state;
 		job->initiation = opened->initiation;
 	}
@@ -381,7 +384,7 @@ static void take_initiation(struct xy_exchanges *e, struct xy_exchange_owner *o,
 	bool stranger = !o->ops->knows(o->arg, NULL, &m->at);
 	if (!xy_exchange_admit(e, o, m, &stranger, now))
 		return;
-	struct xy_job *job = job_of(e, o, XY_JOB_OPEN, stranger);
+	struct xy_job *job = job_of(e, o, XY_JOB_OPEN, stranger, NULL, &m->at);
 	if (!job)
 		return;
 	job->at = m->at;
@@ -401,17 +404,17 @@ static void take_response(struct xy_exchanges *e, struct xy_exchange_owner *o,
 	struct xy_exchange *x = xy_exchanges_by_index(e, o, index);
 
 	if (!is_awaited(x, index, now)) {
-		xy_exchanges_drop(e, XY_HS_DROP_UNASKED);
+		xy_exchanges_drop(e, XY_HS_DROP_UNASKED, x, &m->at);
 		return;
 	}
 	bool stranger = !o->ops->knows(o->arg, x, &m->at);
 	if (!xy_exchange_admit(e, o, m, &stranger, now))
 		return;
 	if (x->consuming >= RESPONSES_AT_ONCE) {
-		xy_exchanges_drop(e, XY_HS_DROP_BUSY);
+		xy_exchanges_drop(e, XY_HS_DROP_BUSY, x, &m->at);
 		return;
 	}
-	struct xy_job *job = job_for(e, x, XY_JOB_CONSUME);
+	struct xy_job *job = job_for(e, x, XY_JOB_CONSUME, &m->at);
 	if (!job)
 		return;
 	job->index = index;
@@ -430,7 +433,7 @@ static void take_cookie(struct xy_exchanges *e, const struct xy_exchange_owner *
 	memcpy(&msg, m->data, sizeof(msg));
 	struct xy_exchange *x = xy_exchanges_by_index(e, o, msg.receiver);
 	if (!x || xy_cookie_reply_consume(&x->jar, &msg, now))
-		xy_exchanges_drop(e, XY_HS_DROP_UNASKED);
+		xy_exchanges_drop(e, XY_HS_DROP_UNASKED, x, &m->at);
 	else if (x->hs == XY_EXCHANGE_HS_SENT)
 		o->ops->noted(o->arg, x, &n, now);
 }
@@ -449,6 +452,6 @@ void xy_exchanges_take(struct xy_exchanges *e, struct xy_exchange_owner *o,
 		take_cookie(e, o, m, now);
 		break;
 	default:
-		xy_exchanges_drop(e, XY_HS_DROP_MALFORMED);
+		xy_exchanges_drop(e, XY_HS_DROP_MALFORMED, NULL, &m->at);
 	}
 }

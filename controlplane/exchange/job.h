@@ -22,6 +22,7 @@ struct xy_exchange_place {
 	struct xy_endpoint remote;
 	struct xy_dp_heard heard;
 	unsigned worker; // where it came in
+	bool inside;	 // in a link: heard.port is its number, and remote an address of the mesh
 };
 
 struct xy_job {

@@ -20,7 +20,7 @@ static const char *name(const struct xy_exchanges *e, const struct xy_exchange *
 }
 
 int xy_exchange_session_reserve(struct xy_exchanges *e, struct xy_exchange *x, uint32_t *index,
-				xy_nsec now)
+				const struct xy_exchange_place *asked_from, xy_nsec now)
 {
 	unsigned long missed;
 	int r = xy_dp_session_reserve(e->dp, x->number, index);
@@ -30,7 +30,7 @@ int xy_exchange_session_reserve(struct xy_exchanges *e, struct xy_exchange *x, u
 			xy_dp_session_del(e->dp, *index);
 	}
 	if (r) {
-		xy_exchanges_drop(e, XY_HS_DROP_NO_INDEX);
+		xy_exchanges_drop(e, XY_HS_DROP_NO_INDEX, x, asked_from);
 		if (xy_log_limit_pass(&e->log_no_index, now, &missed))
 			xy_log_warn("no free session for %s %s: raise max_sessions in the config "
 				    "(%lu more like this)",

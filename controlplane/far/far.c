@@ -505,15 +505,15 @@ static void punt(struct xy_fars *f, const struct xy_dp_event *ev, xy_nsec now)
 	struct xy_exchange_message m = {
 		.data = ev->data,
 		.len = ev->len,
-		// By `port` of where it was heard goes the link that brought it.
 		.at = {.remote = {.addr = ev->remote.addr},
 		       .heard = {.port = ev->peer},
-		       .worker = ev->worker},
+		       .worker = ev->worker,
+		       .inside = true},
 	};
 	// An answer comes from where the question went, to all 128 bits.
 	if (!xy_addr_is_mesh(&ev->remote.addr) ||
 	    (x && !xy_addr_eq(&xy_far_of(x)->addr, &ev->remote.addr))) {
-		xy_exchanges_drop(f->cfg.exchanges, XY_HS_DROP_SOURCE);
+		xy_exchanges_drop(f->cfg.exchanges, XY_HS_DROP_SOURCE, NULL, &m.at);
 		return;
 	}
 	f->known = is_known(f, &m, x, &link, now);

@@ -417,6 +417,7 @@ void xy_far_forget(struct xy_fars *f, struct xy_far_node *n)
 	xy_map_del(&f->by_net, net_hash(f, &n->addr));
 	f->node[n->number - f->cfg.first] = NULL;
 	xy_dp_far_del(f->cfg.dp, n->number);
+	xy_exchanges_forget(f->cfg.exchanges, n->number);
 	number_give(f, n->number);
 	sodium_memzero(n, sizeof(*n));
 	free(n);

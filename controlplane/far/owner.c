@@ -33,11 +33,12 @@ static bool crowded(void *arg)
 	return xy_fars_crowded(arg);
 }
 
-static void refused(const struct xy_fars *f, enum xy_hs_drop why, const struct xy_addr *from)
+static void refused(const struct xy_fars *f, enum xy_hs_drop why, const struct xy_job *job)
 {
 	char text[XY_ADDR_STRLEN];
-	xy_exchanges_drop(f->cfg.exchanges, why);
-	xy_log_debug("node %s: its handshake: %s", xy_addr_str(from, text), xy_hs_drop_text[why]);
+	xy_exchanges_drop(f->cfg.exchanges, why, NULL, &job->at);
+	xy_log_debug("node %s: its handshake: %s", xy_addr_str(&job->at.remote.addr, text),
+		     xy_hs_drop_text[why]);
 }
 
 // No relay can put another key in a node's place: the source is the key's hash, to 128 bits.
@@ -47,22 +48,22 @@ static bool is_credible(const struct xy_fars *f, const struct xy_job *job)
 	memcpy(key.b, job->pk, sizeof(key.b));
 	const struct xy_addr addr = xy_key_addr(&key);
 	if (memcmp(job->pk, f->cfg.identity->x25519.b, sizeof(job->pk)) == 0)
-		refused(f, XY_HS_DROP_OWN_KEY, &job->at.remote.addr);
+		refused(f, XY_HS_DROP_OWN_KEY, job);
 	else if (!xy_addr_eq(&addr, &job->at.remote.addr))
-		refused(f, XY_HS_DROP_SOURCE, &job->at.remote.addr);
+		refused(f, XY_HS_DROP_SOURCE, job);
 	else
 		return true;
 	return false;
 }
 
-static void say_collision(struct xy_fars *f, const struct xy_addr *from, xy_nsec now)
+static void say_collision(struct xy_fars *f, const struct xy_job *job, xy_nsec now)
 {
 	char text[XY_ADDR_STRLEN];
 	unsigned long missed;
-	xy_exchanges_drop(f->cfg.exchanges, XY_HS_DROP_COLLISION);
+	xy_exchanges_drop(f->cfg.exchanges, XY_HS_DROP_COLLISION, NULL, &job->at);
 	if (xy_log_limit_pass(&f->log_collision, now, &missed))
 		xy_log_warn("node %s: another key has its /64: refused (%lu more like this)",
-			    xy_addr_str(from, text), missed);
+			    xy_addr_str(&job->at.remote.addr, text), missed);
 }
 
 // Two keys for one /64: the one that is known stays.
@@ -72,7 +73,7 @@ static bool collides(struct xy_fars *f, const struct xy_job *job, xy_nsec now)
 	const struct xy_far_node *n = xy_far_by_net(f, from);
 	bool other = n && memcmp(n->key.b, job->pk, sizeof(job->pk)) != 0;
 	if (other || memcmp(from->b, f->cfg.identity->addr.b, 8) == 0) {
-		say_collision(f, from, now);
+		say_collision(f, job, now);
 		return true;
 	}
 	return false;
@@ -100,7 +101,7 @@ static void met_stranger(struct xy_fars *f, const struct xy_job *job, xy_nsec no
 	if (!n)
 		n = xy_far_make(f, &key, XY_FAR_BY_STRANGER, (uint32_t)job->at.heard.port, now);
 	if (!n) {
-		xy_exchanges_drop(f->cfg.exchanges, XY_HS_DROP_FAR_FULL);
+		xy_exchanges_drop(f->cfg.exchanges, XY_HS_DROP_FAR_FULL, NULL, &job->at);
 		return;
 	}
 	if (n->phase != XY_FAR_READY)

@@ -3,6 +3,7 @@
 #include "informing/nodeinfo_state.h"
 
 #include "base/list.h"
+#include "wire/inet.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +15,20 @@ enum { HOP_LIMIT = 64 };
 const char *const xy_nodeinfo_drop_name[XY_NODEINFO_DROP_COUNT] = {XY_NODEINFO_DROPS(XY_LIST_NAME)};
 const char *const xy_nodeinfo_drop_text[XY_NODEINFO_DROP_COUNT] = {XY_NODEINFO_DROPS(XY_LIST_TEXT)};
 
-static void drop(struct xy_nodeinfo *n, enum xy_nodeinfo_drop why)
+_Static_assert((int)XY_NODEINFO_DROP_COUNT <= (int)XY_OFFENDERS_REASONS, "a place for each");
+
+// at: the node's whose it was, or (UNSENT) that it was for; by its address alone, which who is in
+// the mesh may lie about.
+static void drop(struct xy_nodeinfo *n, enum xy_nodeinfo_drop why, const struct xy_addr *at)
 {
-	n->drop[why]++;
+	const struct xy_endpoint node = {.addr = *at};
+	bool unsent = why == XY_NODEINFO_DROP_UNSENT;
+	const struct xy_offence offence = {.of = unsent ? XY_DP_OF_NODE : XY_DP_OF_STRANGER,
+					   .at = &node,
+					   .inside = true,
+					   .unsent = unsent,
+					   .when = xy_env_now(n->env)};
+	xy_offenders_add(&n->drops, why, &offence);
 }
 
 static void send_to(struct xy_nodeinfo *n, const struct xy_addr *to, const void *data, size_t len)
@@ -31,7 +43,7 @@ static void send_to(struct xy_nodeinfo *n, const struct xy_addr *to, const void 
 			    .len = len};
 	size_t size = xy_udp6_build(&u, packet, sizeof(packet));
 	if (!size || n->ops.send(n->ops.arg, packet, size))
-		drop(n, XY_NODEINFO_DROP_UNSENT);
+		drop(n, XY_NODEINFO_DROP_UNSENT, to);
 }
 
 // --- answering
@@ -129,7 +141,7 @@ static void serve(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
 	int bad = xy_nodeinfo_request_read(u->data, u->len, &q);
 	enum xy_nodeinfo_drop why = bad ? XY_NODEINFO_DROP_MALFORMED : judge(n, u, now);
 	if (why != XY_NODEINFO_DROP_COUNT) {
-		drop(n, why);
+		drop(n, why, &u->src);
 		return;
 	}
 	r.kind = q.kind;
@@ -139,7 +151,7 @@ static void serve(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
 		answer_next(n, &q, &r.next);
 	size_t len = xy_nodeinfo_reply_write(&q, &r, data);
 	if (!len) {
-		drop(n, XY_NODEINFO_DROP_MALFORMED); // it leaves no room for an answer
+		drop(n, XY_NODEINFO_DROP_MALFORMED, &u->src); // it leaves no room for an answer
 		return;
 	}
 	n->answered++;
@@ -238,12 +250,12 @@ static void take_reply(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec n
 {
 	struct xy_nodeinfo_reply r;
 	if (xy_nodeinfo_reply_read(u->data, u->len, &r)) {
-		drop(n, XY_NODEINFO_DROP_MALFORMED);
+		drop(n, XY_NODEINFO_DROP_MALFORMED, &u->src);
 		return;
 	}
 	struct ask *a = ask_find(n, &u->src, &r);
 	if (!a) {
-		drop(n, XY_NODEINFO_DROP_UNASKED);
+		drop(n, XY_NODEINFO_DROP_UNASKED, &u->src);
 		return;
 	}
 	ask_done(n, a, &r, now - a->sent[r.nonce[XY_NODEINFO_NONCE_LEN - 1]], now);
@@ -251,15 +263,23 @@ static void take_reply(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec n
 
 // --- from outside
 
+static void malformed(struct xy_nodeinfo *n, const uint8_t *packet, size_t len)
+{
+	struct xy_addr from = {{0}};
+	if (len >= XY_IPV6_LEN)
+		from = xy_inner_src(packet, 6);
+	drop(n, XY_NODEINFO_DROP_MALFORMED, &from);
+}
+
 void xy_nodeinfo_event(struct xy_nodeinfo *n, const void *packet, size_t len, xy_nsec now)
 {
 	struct xy_udp6 u;
 	if (xy_udp6_parse(packet, len, &u) || !xy_addr_eq(&u.dst, &n->addr) ||
 	    u.dst_port != XY_NODEINFO_PORT)
-		drop(n, XY_NODEINFO_DROP_MALFORMED);
+		malformed(n, packet, len);
 	else if (!xy_addr_is_mesh(&u.src) || u.src_port != XY_NODEINFO_PORT ||
 		 xy_addr_eq(&u.src, &n->addr))
-		drop(n, XY_NODEINFO_DROP_SOURCE);
+		drop(n, XY_NODEINFO_DROP_SOURCE, &u.src);
 	else if (xy_nodeinfo_is_reply(u.data, u.len))
 		take_reply(n, &u, now);
 	else
@@ -289,8 +309,10 @@ int xy_nodeinfo_create(const struct xy_nodeinfo_config *cfg, struct xy_nodeinfo 
 {
 	uint8_t key[16];
 	struct xy_nodeinfo *n = calloc(1, sizeof(*n));
-	if (!n)
+	if (!n || xy_offenders_init(&n->drops)) {
+		free(n);
 		return -ENOMEM;
+	}
 	n->addr = cfg->addr;
 	n->version = cfg->version;
 	n->fields = cfg->fields;
@@ -309,6 +331,7 @@ void xy_nodeinfo_destroy(struct xy_nodeinfo *n)
 	if (n) {
 		xy_crawl_free(n);
 		xy_names_free(n);
+		xy_offenders_fini(&n->drops);
 	}
 	free(n);
 }
@@ -320,7 +343,12 @@ void xy_nodeinfo_fields_set(struct xy_nodeinfo *n, const struct xy_nodeinfo_fiel
 
 uint64_t xy_nodeinfo_drops(const struct xy_nodeinfo *n, enum xy_nodeinfo_drop which)
 {
-	return n->drop[which];
+	return xy_offenders_packets(&n->drops, which);
+}
+
+const struct xy_offenders *xy_nodeinfo_offenders(const struct xy_nodeinfo *n)
+{
+	return &n->drops;
 }
 
 uint64_t xy_nodeinfo_answered(const struct xy_nodeinfo *n)

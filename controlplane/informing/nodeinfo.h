@@ -89,6 +89,7 @@ struct xy_nodeinfo_config {
 };
 
 struct xy_nodeinfo;
+struct xy_offenders;
 
 int xy_nodeinfo_create(const struct xy_nodeinfo_config *cfg, struct xy_nodeinfo **out); // -ENOMEM
 void xy_nodeinfo_destroy(struct xy_nodeinfo *n);
@@ -99,6 +100,8 @@ void xy_nodeinfo_event(struct xy_nodeinfo *n, const void *packet, size_t len, xy
 void xy_nodeinfo_run(struct xy_nodeinfo *n, xy_nsec now); // call again at the deadline
 xy_nsec xy_nodeinfo_deadline(const struct xy_nodeinfo *n);
 uint64_t xy_nodeinfo_drops(const struct xy_nodeinfo *n, enum xy_nodeinfo_drop which);
+// By xy_nodeinfo_drop.
+const struct xy_offenders *xy_nodeinfo_offenders(const struct xy_nodeinfo *n);
 uint64_t xy_nodeinfo_answered(const struct xy_nodeinfo *n); // requests
 
 // --- walk: hop by hop to an address. The first call begins it, and each tells how far it is; a

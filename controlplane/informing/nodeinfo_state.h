@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "informing/nodeinfo.h"
 #include "noise/limiter.h"
+#include "offenders.h"
 
 enum {
 	ASKS = 64,			       // under way at a time
@@ -57,8 +58,9 @@ struct xy_nodeinfo {
 	struct xy_nodeinfo_ops ops;
 	struct xy_limiter per_source;
 	struct xy_bucket all;
-	uint8_t hash_key[16]; // secret: strangers choose addresses
-	uint64_t drop[XY_NODEINFO_DROP_COUNT], answered;
+	uint8_t hash_key[16];	   // secret: strangers choose addresses
+	struct xy_offenders drops; // by enum xy_nodeinfo_drop
+	uint64_t answered;
 
 	// Our neighbours, ascending, as they were at near_at.
 	struct xy_nodeinfo_near near[XY_NODEINFO_NEAR];

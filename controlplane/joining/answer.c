@@ -12,7 +12,7 @@ struct xy_join_job *xy_join_job_take(struct xy_join *j, enum xy_join_work work,
 {
 	struct xy_join_job *job = j->free;
 	if (!job) {
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BUSY);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BUSY, remote);
 		return NULL;
 	}
 	j->free = job->next_free;
@@ -42,7 +42,7 @@ static void work(void *what)
 static void reply_send(struct xy_join *j, const struct xy_join_job *job)
 {
 	if (xy_dp_send(j->cfg.dp, job->port, &job->remote, &job->local, job->out, sizeof(job->out)))
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNSENT);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNSENT, &job->remote);
 }
 
 // A copied key file. A stranger on the LAN may as well repeat a beacon of ours: it is only said.
@@ -71,7 +71,7 @@ static void done(void *what)
 	struct xy_join_job *job = what;
 	struct xy_join *j = job->j;
 	if (job->result)
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD, &job->remote);
 	else if (job->work == XY_JOIN_SIGN)
 		reply_send(j, job);
 	else if (job->work == XY_JOIN_CHECK_REPLY)
@@ -79,7 +79,7 @@ static void done(void *what)
 	else if (memcmp(&job->key, &j->cfg.identity->x25519, sizeof(job->key)) == 0)
 		twin_noted(j, &job->remote);
 	else if (!xy_links_meet(j->cfg.links, &job->key, &job->remote, xy_env_now(j->cfg.env)))
-		xy_join_dropped(j, XY_JOIN_DROP_BEACON_NOBODY);
+		xy_join_dropped(j, XY_JOIN_DROP_BEACON_NOBODY, &job->remote);
 	j->jobs--;
 	job->next_free = j->free;
 	j->free = job;
@@ -96,16 +96,16 @@ void xy_join_probed(struct xy_join *j, const struct xy_dp_event *ev, xy_nsec now
 {
 	uint8_t nonce[XY_JOIN_NONCE_LEN];
 	if (xy_join_probe_read(ev->data, ev->len, nonce)) {
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD, &ev->remote);
 		return;
 	}
 	if (!xy_links_open_to(j->cfg.links, &ev->remote)) {
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_CLOSED);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_CLOSED, &ev->remote);
 		return;
 	}
 	if (!xy_limiter_take(&j->probes, &ev->remote.addr, now) ||
 	    !xy_bucket_take(&j->all_probes, now)) {
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_LIMITED);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_LIMITED, &ev->remote);
 		return;
 	}
 	struct xy_join_job *job = xy_join_job_take(j, XY_JOIN_SIGN, &ev->remote);
@@ -135,7 +135,7 @@ void xy_join_beacon(struct xy_join *j, const struct xy_endpoint *from, const voi
 	struct xy_endpoint at = *from;
 	struct xy_join_beacon b;
 	if (xy_join_beacon_read(data, len, &b) || !xy_link_usable(from)) {
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD, from);
 		return;
 	}
 	at.port = b.port;
@@ -144,7 +144,7 @@ void xy_join_beacon(struct xy_join *j, const struct xy_endpoint *from, const voi
 		    : xy_links_up_at(j->cfg.links, &at, now)) // ours, or nothing new
 		return;
 	if (!admit(j, &at, now)) {
-		xy_join_dropped(j, XY_JOIN_DROP_BEACON_LIMITED);
+		xy_join_dropped(j, XY_JOIN_DROP_BEACON_LIMITED, from);
 		return;
 	}
 	struct xy_join_job *job = xy_join_job_take(j, XY_JOIN_CHECK_BEACON, &at);

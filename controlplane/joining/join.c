@@ -26,8 +26,10 @@ int xy_join_create(const struct xy_join_config *cfg, struct xy_join **out, struc
 {
 	uint8_t key[16];
 	struct xy_join *j = calloc(1, sizeof(*j));
-	if (!j)
+	if (!j || xy_offenders_init(&j->drops)) {
+		free(j);
 		return xy_err_set(err, ENOMEM, "no memory for joining");
+	}
 	j->cfg = *cfg;
 	xy_env_random(cfg->env, key, sizeof(key));
 	xy_limiter_init_rate(&j->probes, key, XY_SEC / 10, 10);
@@ -47,6 +49,8 @@ int xy_join_create(const struct xy_join_config *cfg, struct xy_join **out, struc
 
 void xy_join_destroy(struct xy_join *j)
 {
+	if (j)
+		xy_offenders_fini(&j->drops);
 	free(j);
 }
 
@@ -233,7 +237,7 @@ static void ask(struct xy_join *j, struct xy_join_target *t, const struct xy_end
 	t->asked = *where;
 	t->waiting = true;
 	if (xy_links_send(j->cfg.links, where, NULL, probe, sizeof(probe)))
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNSENT);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNSENT, where);
 }
 
 static unsigned question(const struct xy_join *j, const struct xy_join_target *t)
@@ -362,11 +366,11 @@ static void replied(struct xy_join *j, const struct xy_dp_event *ev)
 {
 	struct xy_join_reply reply;
 	if (xy_join_reply_read(ev->data, ev->len, &reply)) {
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD, &ev->remote);
 		return;
 	}
 	if (!asked(j, reply.nonce, &ev->remote)) {
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNASKED);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_UNASKED, &ev->remote);
 		return;
 	}
 	struct xy_join_job *job = xy_join_job_take(j, XY_JOIN_CHECK_REPLY, &ev->remote);
@@ -414,7 +418,7 @@ void xy_join_learned(struct xy_join *j, const struct xy_join_job *job)
 void xy_join_punt(struct xy_join *j, const struct xy_dp_event *ev, xy_nsec now)
 {
 	if (!xy_link_usable(&ev->remote))
-		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD);
+		xy_join_dropped(j, XY_JOIN_DROP_JOIN_BAD, &ev->remote);
 	else if (ev->len && ev->data[0] == XY_JOIN_REPLY)
 		replied(j, ev);
 	else
@@ -448,5 +452,21 @@ void xy_join_info(const struct xy_join *j, unsigned at, struct xy_join_info *out
 
 uint64_t xy_join_drops(const struct xy_join *j, enum xy_join_drop which)
 {
-	return j->drop[which];
+	return xy_offenders_packets(&j->drops, which);
+}
+
+const struct xy_offenders *xy_join_offenders(const struct xy_join *j)
+{
+	return &j->drops;
+}
+
+_Static_assert((int)XY_JOIN_DROP_COUNT <= (int)XY_OFFENDERS_REASONS, "a place for each");
+
+void xy_join_dropped(struct xy_join *j, enum xy_join_drop why, const struct xy_endpoint *at)
+{
+	const struct xy_offence offence = {.of = XY_DP_OF_STRANGER,
+					   .at = at,
+					   .unsent = why == XY_JOIN_DROP_JOIN_UNSENT,
+					   .when = xy_env_now(j->cfg.env)};
+	xy_offenders_add(&j->drops, why, &offence);
 }

@@ -47,6 +47,7 @@ struct xy_join_config {
 };
 
 struct xy_join;
+struct xy_offenders;
 
 int xy_join_create(const struct xy_join_config *cfg, struct xy_join **out, struct xy_err *err);
 void xy_join_destroy(struct xy_join *j); // no job may be under way
@@ -92,3 +93,4 @@ void xy_join_info(const struct xy_join *j, unsigned at, struct xy_join_info *out
 // Who tells the LAN that it has our key, and what to do; NULL: nobody of late.
 const char *xy_join_twin(const struct xy_join *j, xy_nsec now);
 uint64_t xy_join_drops(const struct xy_join *j, enum xy_join_drop which);
+const struct xy_offenders *xy_join_offenders(const struct xy_join *j); // by xy_join_drop

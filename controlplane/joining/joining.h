@@ -6,6 +6,7 @@
 #include "joining/join.h"
 #include "log.h"
 #include "noise/limiter.h"
+#include "offenders.h"
 
 enum { XY_JOIN_JOBS = 32, XY_JOIN_ADDRESSES = 4 };
 
@@ -64,18 +65,15 @@ struct xy_join {
 	struct xy_plan *plan;
 	uint32_t mark; // of the plan
 	unsigned edition;
-	uint64_t drop[XY_JOIN_DROP_COUNT];
+	struct xy_offenders drops; // by enum xy_join_drop: all strangers'
 	struct xy_log_limit log_joined;
 	struct xy_err twin; // who beacons with our key
 	xy_nsec twin_until;
 };
 
-static inline void xy_join_dropped(struct xy_join *j, enum xy_join_drop why)
-{
-	j->drop[why]++;
-}
-
 // --- join.c: asking
+// at: where it came from, or (UNSENT) was to go.
+void xy_join_dropped(struct xy_join *j, enum xy_join_drop why, const struct xy_endpoint *at);
 void xy_join_learned(struct xy_join *j, const struct xy_join_job *job); // a reply is right
 
 // --- answer.c: being asked, and the helpers

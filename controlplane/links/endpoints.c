@@ -206,7 +206,7 @@ void xy_link_endpoint_learn(struct xy_links *l, struct xy_link *k, const struct 
 			    const struct xy_dp_heard *heard, xy_nsec now)
 {
 	if (!xy_link_usable(remote)) {
-		xy_links_drop(l, XY_HS_DROP_OVERLAY);
+		xy_links_drop(l, XY_HS_DROP_OVERLAY, k, remote);
 		xy_link_refused(k, XY_HS_DROP_OVERLAY, remote, now);
 		return;
 	}

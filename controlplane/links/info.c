@@ -157,6 +157,12 @@ bool xy_links_is_at(const struct xy_links *l, const struct xy_endpoint *at)
 	return xy_link_by_remote(l, at);
 }
 
+const char *xy_links_name_at(const struct xy_links *l, const struct xy_endpoint *at)
+{
+	const struct xy_link *k = xy_link_by_remote(l, at);
+	return k ? k->name : NULL;
+}
+
 bool xy_links_has(const struct xy_links *l, const struct xy_key *key)
 {
 	return xy_link_by_key(l, key->b) != NULL;

@@ -175,9 +175,12 @@ struct xy_links {
 	struct xy_endpoint other_key_from;
 };
 
-static inline void xy_links_drop(struct xy_links *l, enum xy_hs_drop why)
+// k NULL: a stranger's.
+static inline void xy_links_drop(struct xy_links *l, enum xy_hs_drop why, const struct xy_link *k,
+				 const struct xy_endpoint *from)
 {
-	xy_exchanges_drop(l->exchanges, why);
+	const struct xy_exchange_place at = {.remote = *from};
+	xy_exchanges_drop(l->exchanges, why, k ? &k->exchange : NULL, &at);
 }
 
 static inline struct xy_link *xy_link_of(struct xy_exchange *x)

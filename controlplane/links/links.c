@@ -304,7 +304,7 @@ static void punt(struct xy_links *l, const struct xy_dp_event *ev, xy_nsec now)
 		.payer = ev->remote.addr,
 	};
 	if (xy_addr_is_mesh(&ev->remote.addr))
-		xy_links_drop(l, XY_HS_DROP_OVERLAY);
+		xy_links_drop(l, XY_HS_DROP_OVERLAY, NULL, &ev->remote);
 	else
 		xy_exchanges_take(l->exchanges, &l->owner, &m, now);
 }

@@ -102,6 +102,8 @@ bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from);
 // Up, and no handshake waits for an answer.
 bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now);
 bool xy_links_is_at(const struct xy_links *l, const struct xy_endpoint *at); // some peer, up or not
+// The name of that peer; NULL: there is none.
+const char *xy_links_name_at(const struct xy_links *l, const struct xy_endpoint *at);
 bool xy_links_up(const struct xy_links *l, const struct xy_key *key, xy_nsec now);
 // Sends a datagram that belongs to no link, by the way to there. heard: where a message came to
 // that this answers, or NULL.

@@ -38,7 +38,7 @@ static struct xy_exchange *opened(void *arg, const struct xy_job *job, xy_nsec n
 		xy_link_meet(l, job);
 		return NULL;
 	}
-	xy_links_drop(l, XY_HS_DROP_UNKNOWN_KEY);
+	xy_links_drop(l, XY_HS_DROP_UNKNOWN_KEY, NULL, &job->at.remote);
 	xy_links_trouble_unknown(l, job, now);
 	return NULL;
 }

@@ -126,6 +126,7 @@ void xy_link_remove(struct xy_links *l, struct xy_link *k)
 	xy_link_tell(l, k, XY_LINK_REMOVED);
 	xy_link_open_end(l, k);
 	xy_exchange_clear(l->exchanges, &k->exchange);
+	xy_exchanges_forget(l->exchanges, k->slot);
 	xy_link_unmeet(l, k);
 	xy_heap_set(&l->timers, &k->timer, XY_NEVER);
 	xy_map_del(&l->by_key, xy_links_hash(l, k->key.b, XY_KEY_LEN));

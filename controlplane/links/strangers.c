@@ -73,7 +73,7 @@ static bool make_room(struct xy_links *l, const struct xy_addr *from)
 	if (!k && (l->provisional_count >= provisional_most(l) || !l->free_count))
 		k = l->provisional_count ? l->provisional[0] : NULL;
 	if (k) {
-		xy_links_drop(l, XY_HS_DROP_PROVISIONAL);
+		xy_links_drop(l, XY_HS_DROP_PROVISIONAL, NULL, &k->remote); // it goes
 		xy_link_open_drop(l, k);
 	}
 	return l->free_count && provisional_most(l);
@@ -93,7 +93,7 @@ static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec
 	memcpy(theirs.psk, l->open_psk, sizeof(theirs.psk)); // it may be another by now
 	memcpy(p.key.b, job->pk, sizeof(p.key.b));
 	if (!make_room(l, &job->at.remote.addr)) {
-		xy_links_drop(l, XY_HS_DROP_OPEN_FULL);
+		xy_links_drop(l, XY_HS_DROP_OPEN_FULL, NULL, &job->at.remote);
 		return NULL;
 	}
 	int r = xy_link_add(l, &p, now, &k);
@@ -190,7 +190,7 @@ static bool share_place(struct xy_links *l, const struct xy_link *k, xy_nsec now
 	free(table);
 	if (!oldest)
 		return false;
-	xy_links_drop(l, XY_HS_DROP_OPEN_SHARE);
+	xy_links_drop(l, XY_HS_DROP_OPEN_SHARE, NULL, &oldest->remote); // it goes
 	xy_link_open_drop(l, oldest);
 	return true;
 }
@@ -202,7 +202,7 @@ static bool may_stay(struct xy_links *l, const struct xy_link *k, const struct x
 	unsigned long missed;
 	if (!full && !is_taken(l, p))
 		return true;
-	xy_links_drop(l, full ? XY_HS_DROP_OPEN_FULL : XY_HS_DROP_COLLISION);
+	xy_links_drop(l, full ? XY_HS_DROP_OPEN_FULL : XY_HS_DROP_COLLISION, NULL, &k->remote);
 	if (xy_log_limit_pass(&l->log_open_full, now, &missed))
 		xy_log_warn("%s: %s (%lu more like this)", k->name,
 			    full ? "no room for one more open peer: raise max_open_peers"

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/near.h"
 #include "interface.h"
+#include "offenders.h"
 #include "show/show.h"
 
 #include <limits.h>
@@ -140,6 +141,15 @@ static const char *node_name(const struct xy_daemon *d, const struct xy_addr *a)
 
 enum { PEER_LEN = XY_ADDR_STRLEN + 8 };
 
+// The node of an overlay's address, or the peer that is known to be at one of the underlay.
+static const char *source_name(const struct xy_daemon *d, const struct xy_dp_blame *b)
+{
+	if (!b->datagram)
+		return node_name(d, &b->src);
+	return xy_links_name_at(d->links,
+				&(struct xy_endpoint){.addr = b->src, .port = b->src_port});
+}
+
 static const char *owner_name(const struct xy_daemon *d, uint32_t of, char to[static PEER_LEN])
 {
 	char at[XY_ADDR_STRLEN];
@@ -171,13 +181,32 @@ static const char *source_text(const struct xy_dp_blame *b, char to[static XY_EN
 	return xy_endpoint_str(&(struct xy_endpoint){.addr = b->src, .port = b->src_port}, to);
 }
 
-// What anybody can write in a peer's name, or send again: before it is opened, or known to be new.
-static bool is_certain(enum xy_drop reason, const struct xy_dp_blame *b)
+// Who counts a reason, as what: all names of reasons differ.
+struct counted {
+	enum { BY_WORKERS, BY_EXCHANGES, BY_JOIN, BY_NODEINFO } by;
+	unsigned reason;
+};
+
+// Of a handshake it is certain whose it was once it is opened, checked and known to be new, or that
+// it was ours; and who brought what claims to be a node's, from end to end.
+static bool is_certain_hs(enum xy_hs_drop reason)
 {
-	return b->of != XY_DP_OF_STRANGER && reason != XY_DROP_BAD_TAG && reason != XY_DROP_REPLAY;
+	return reason == XY_HS_DROP_FLOOD || reason == XY_HS_DROP_NO_INDEX ||
+	       reason == XY_HS_DROP_UNSENT || reason == XY_HS_DROP_SOURCE ||
+	       reason == XY_HS_DROP_OWN_KEY || reason == XY_HS_DROP_FAR_FULL;
 }
 
-static json_t *owner_json(const struct xy_daemon *d, enum xy_drop reason,
+// What anybody can write in a peer's name, or send again: before it is opened, or known to be new.
+static bool is_certain(const struct counted *c, const struct xy_dp_blame *b)
+{
+	if (b->of == XY_DP_OF_STRANGER)
+		return false;
+	if (c->by == BY_EXCHANGES)
+		return is_certain_hs(c->reason);
+	return c->by != BY_WORKERS || (c->reason != XY_DROP_BAD_TAG && c->reason != XY_DROP_REPLAY);
+}
+
+static json_t *owner_json(const struct xy_daemon *d, const struct counted *reason,
 			  const struct xy_dp_blame *b)
 {
 	char peer[PEER_LEN], source[XY_ENDPOINT_STRLEN];
@@ -188,15 +217,15 @@ static json_t *owner_json(const struct xy_daemon *d, enum xy_drop reason,
 		.last = seconds_since(b->at, xy_now()),
 		.certain = is_certain(reason, b),
 		.source = source_text(b, source),
-		.source_node = node_name(d, &b->src),
+		.source_node = source_name(d, b),
 		.destination = known ? &b->dst : NULL,
 		.destination_node = node_name(d, &b->dst),
 		.inside = !b->datagram,
 	});
 }
 
-static json_t *answer(const struct xy_daemon *d, const struct reason *r, enum xy_drop reason,
-		      const struct xy_dp_blame *v, unsigned count)
+static json_t *answer(const struct xy_daemon *d, const struct reason *r,
+		      const struct counted *reason, const struct xy_dp_blame *v, unsigned count)
 {
 	uint64_t theirs = 0;
 	unsigned last = 0, shown = count < OWNERS ? count : OWNERS;
@@ -219,14 +248,41 @@ static json_t *answer(const struct xy_daemon *d, const struct reason *r, enum xy
 	});
 }
 
-// Those of the control plane are of handshakes and the like, which the log and `show peers` tell
-// of.
-static int reason_of(const char *name)
+static bool is_of(const char *asked, const char *const *name, unsigned count, unsigned *which)
 {
-	for (int i = 0; i < XY_DROP_COUNT; i++)
-		if (strcmp(xy_drop_name[i], name) == 0)
-			return i;
-	return -1;
+	for (*which = 0; *which < count; (*which)++)
+		if (strcmp(name[*which], asked) == 0)
+			return true;
+	return false;
+}
+
+static struct counted counted_by(const char *name)
+{
+	struct counted c = {0};
+	if (is_of(name, xy_drop_name, XY_DROP_COUNT, &c.reason))
+		c.by = BY_WORKERS;
+	else if (is_of(name, xy_hs_drop_name, XY_HS_DROP_COUNT, &c.reason))
+		c.by = BY_EXCHANGES;
+	else if (is_of(name, xy_join_drop_name, XY_JOIN_DROP_COUNT, &c.reason))
+		c.by = BY_JOIN;
+	else if (is_of(name, xy_nodeinfo_drop_name, XY_NODEINFO_DROP_COUNT, &c.reason))
+		c.by = BY_NODEINFO;
+	return c;
+}
+
+// Who lost most first.
+static int blames_of(const struct xy_daemon *d, const struct counted *c, struct xy_dp_blame **v,
+		     unsigned *count)
+{
+	if (c->by == BY_WORKERS)
+		return xy_dp_blames(d->dp, (enum xy_drop)c->reason, v, count);
+	const struct xy_offenders *o = c->by == BY_EXCHANGES ? xy_exchanges_offenders(d->exchanges)
+				       : c->by == BY_JOIN    ? xy_join_offenders(d->join)
+							     : xy_nodeinfo_offenders(d->nodeinfo);
+	int r = xy_offenders_list(o, c->reason, v, count);
+	if (!r)
+		qsort(*v, *count, sizeof(**v), xy_dp_blame_compare);
+	return r;
 }
 
 json_t *xy_show_drop(void *arg, struct xy_request *q)
@@ -243,10 +299,10 @@ json_t *xy_show_drop(void *arg, struct xy_request *q)
 			 r.near ? "; did you mean " : "", r.near ? r.near : "", r.near ? "?" : "");
 		return xy_server_error("%s", text);
 	}
-	int reason = reason_of(r.is.reason);
-	if (reason >= 0 && xy_dp_blames(d->dp, (enum xy_drop)reason, &v, &count))
+	const struct counted reason = counted_by(r.is.reason);
+	if (blames_of(d, &reason, &v, &count))
 		return xy_server_error("no memory to look at whose they were");
-	json_t *o = answer(d, &r, (enum xy_drop)reason, v, count);
+	json_t *o = answer(d, &r, &reason, v, count);
 	free(v);
 	return o;
 }

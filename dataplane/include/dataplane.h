@@ -480,6 +480,7 @@ struct xy_dp_blame {
 // the caller to free. Not all need to be in it: their sum may be less than the reason's. -ENOMEM.
 int xy_dp_blames(const struct xy_dp *dp, enum xy_drop reason, struct xy_dp_blame **out,
 		 unsigned *count);
+int xy_dp_blame_compare(const void *a, const void *b); // for qsort: that order
 
 struct xy_dp_node_stats {
 	const char *name;

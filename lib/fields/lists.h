@@ -180,8 +180,8 @@
 	X(meaning, TEXT, INFO, 2, "in words")                             \
 	X(packets, COUNT, COUNTER, 3, "of all workers")                   \
 	X(others, NUMBER, GAUGE, 4,                                       \
-	  "of these, that are nobody's below: there is no table of "      \
-	  "them, no room in it, or he is gone")                           \
+	  "of these, that are nobody's below: there was no room in the "  \
+	  "table, or he is gone")                                         \
 	L(last, OBJECT, drop_owner, 0, "whose the last one was, or null") \
 	L(owners, LIST, drop_owner, 5, "who lost most first; 32 at most") \
 	X(more, NUMBER, GAUGE, 6, "owners that are not listed")

@@ -40,8 +40,21 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("10.9.1.1", 7777))
 for _ in range(500):
     s.sendto(b"\x60" * 60, ("10.9.1.2", 51820))
+s.sendto(b"\x01\x00\x00\x00" + b"\x60" * 144, ("10.9.1.2", 51820)) # for no key
+s.close()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.9.1.1", 7778))
+s.sendto(b"\x01\x00\x00\x00" + b"\x61" * 144, ("10.9.1.2", 51820))
 PY
 check_within 10 "noise is a stranger's, by its address" of not_wireguard '.last | .peer == "(a stranger)" and .source == "10.9.1.1:7777" and (.certain or .inside | not)'
+check_within 10 "a handshake for another key is a stranger's, too" of hs_bad_mac '.packets == 2 and .others == 0 and (.owners | length == 1) and (.last | .peer == "(a stranger)" and .source == "10.9.1.1:7778" and .last < 60 and (.certain or .inside | not))'
+in_node a python3 - "${LAB_ADDR[a]}" "${LAB_ADDR[r]}" <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 6698))
+s.sendto(b"\xff" * 30, (sys.argv[2], 6698))
+PY
+check_within 10 "node info that is none, by the node's address" of ni_malformed ".last | .source == \"${LAB_ADDR[a]}\" and .source_node == \"a\" and .inside and (.certain | not)"
 check "and changes nothing of the others" of spoofed '.owners | length == 2 and .[1].packets == 3'
 
 # --- for people
@@ -49,7 +62,8 @@ words() { in_node r "$XYLEM" show drops "$@" -n "${LAB_PREFIX}r"; }
 check "a table" grep -qE '^c +400 ' <<<"$(words spoofed)"
 check "with the meaning" grep -q 'source that is ours' <<<"$(words spoofed)"
 check "a reason without any" of bad_tag '.packets == 0 and .last == null and .owners == []'
-check "a reason of the control plane" of hs_bad_mac '.reason == "hs_bad_mac" and .owners == []'
+check "a reason of the control plane without any" of hs_flood '.reason == "hs_flood" and .last == null and .owners == []'
+check "and with some" grep -qF '10.9.1.1:7778' <<<"$(words hs_bad_mac)"
 refused() { local out; out=$("$XYLEM" show drops "$1" -n "${LAB_PREFIX}r" 2>&1) && return 1; grep -qF "$2" <<<"$out"; }
 check "a slip" refused spoofd 'there is no reason "spoofd"; did you mean spoofed?'
 check "the kernel's, if there are any" grep -qE "^(the kernel's: all 4 are 0|xylem0|port 0)" <<<"$(words)"

@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 enum { ENDS = 2, FIRST = 5, COUNT = 3, QUEUE = 256, NUMBER = 6 };
+enum { LINK = 2 }; // that brings all messages
 
 struct end {
 	struct xy_dp dp;
@@ -72,7 +73,12 @@ static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 	*nsec = (uint32_t)(w.now % XY_SEC);
 }
 
-static const struct xy_env env = {.random = random_bytes, .wall = wall};
+static xy_nsec the_time(void *arg)
+{
+	return w.now;
+}
+
+static const struct xy_env env = {.now = the_time, .random = random_bytes, .wall = wall};
 
 static void run(void *arg, struct xy_job *job)
 {
@@ -111,7 +117,7 @@ static struct xy_exchange *opened(void *arg, const struct xy_job *job, xy_nsec n
 	if (n->there && !n->refuses)
 		return &n->x;
 	if (!n->meets)
-		xy_exchanges_drop(n->exchanges, XY_HS_DROP_UNKNOWN_KEY);
+		xy_exchanges_drop(n->exchanges, XY_HS_DROP_UNKNOWN_KEY, NULL, &job->at);
 	else if (!xy_exchanges_meet(n->exchanges, &n->owner, job->pk, psk, &job->at.remote, job))
 		CU_FAIL("there is room for a job");
 	return NULL;
@@ -235,10 +241,11 @@ static const struct xy_exchange_ops ops = {.kind = "node",
 static void on_event(void *arg, const struct xy_dp_event *ev)
 {
 	struct end *n = arg;
-	const struct xy_exchange_message m = {.data = ev->data,
-					      .len = ev->len,
-					      .at = {.remote = address(&w.end[other(n)])},
-					      .payer = w.end[other(n)].id.addr};
+	const struct xy_exchange_message m = {
+		.data = ev->data,
+		.len = ev->len,
+		.at = {.remote = address(&w.end[other(n)]), .heard.port = LINK, .inside = true},
+		.payer = w.end[other(n)].id.addr};
 	struct xy_exchange *x = xy_exchanges_by_index(n->exchanges, &n->owner, ev->index);
 	if (ev->type == XY_DP_PUNT)
 		xy_exchanges_take(n->exchanges, &n->owner, &m, w.now);
@@ -399,6 +406,24 @@ static uint64_t drops(const struct end *n, enum xy_hs_drop why)
 	return xy_exchanges_drops(n->exchanges, why);
 }
 
+// All of a reason are of this number, and the last came from (or was for) the other end, just now;
+// or, without a session, from nowhere: it was ours.
+static bool are_of(const struct end *n, enum xy_hs_drop why, uint32_t of)
+{
+	struct xy_dp_blame *v;
+	unsigned count;
+	CU_ASSERT_FATAL(xy_offenders_list(xy_exchanges_offenders(n->exchanges), why, &v, &count) ==
+			0);
+	const struct xy_addr *at = why == XY_HS_DROP_UNSENT ? &v->dst : &v->src, none = {{0}};
+	const struct xy_addr *other_end = &w.end[other(n)].id.addr;
+	bool right = count == 1 && v->of == of && v->packets == drops(n, why) &&
+		     xy_addr_eq(at, why == XY_HS_DROP_NO_INDEX ? &none : other_end) &&
+		     v->datagram == (why == XY_HS_DROP_NO_INDEX) && v->at && v->at <= w.now &&
+		     w.now - v->at < 10 * XY_SEC;
+	free(v);
+	return right;
+}
+
 static bool lose_all(const struct message *m)
 {
 	return true;
@@ -535,7 +560,7 @@ static void test_cookie(void)
 	CU_ASSERT(A->noted[XY_NOTE_BUSY] == 1 && !is_up(A) && !is_up(B));
 	run_for(7 * XY_SEC); // the next bears the cookie, and is let in though nobody is known
 	CU_ASSERT(is_up(A) && is_up(B) && data_rx(B) == 1);
-	CU_ASSERT_EQUAL(B->cookies, 1);
+	CU_ASSERT(B->cookies == 1 && are_of(B, XY_HS_DROP_COOKIE, LINK));
 	world_end();
 }
 
@@ -552,7 +577,7 @@ static void test_load(void)
 	B->crowded = true;
 	A->x.jar.cookie_birth = 0; // it has lost it
 	run_for(6 * XY_SEC);
-	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_UNSENT), 1);
+	CU_ASSERT(drops(B, XY_HS_DROP_UNSENT) == 1 && are_of(B, XY_HS_DROP_UNSENT, LINK));
 	world_end();
 }
 
@@ -563,6 +588,7 @@ static void test_owner_says_no(void)
 	data(A);
 	run_for(3 * XY_SEC);
 	CU_ASSERT(!is_up(A) && !is_up(B) && drops(B, XY_HS_DROP_UNKNOWN_KEY) == 1);
+	CU_ASSERT(are_of(B, XY_HS_DROP_UNKNOWN_KEY, LINK));
 	CU_ASSERT(w.sent[XY_WG_RESPONSE] == 0 && B->came == 0 && fake_sessions(&B->dp) == 0);
 	B->refuses = false;
 	run_for(5 * XY_SEC);
@@ -612,7 +638,7 @@ static void test_same_stamp(void)
 	deliver(&only);
 	run_for(XY_SEC);
 	CU_ASSERT(B->noted[XY_NOTE_REFUSED] == 1 && B->noted[XY_NOTE_OLD_STAMP] == 0);
-	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_REPLAY), 1);
+	CU_ASSERT(drops(B, XY_HS_DROP_REPLAY) == 1 && are_of(B, XY_HS_DROP_REPLAY, NUMBER));
 	world_end();
 }
 
@@ -634,7 +660,7 @@ static void test_old_stamp(void)
 	deliver(&first); // not heard: its clock may have gone back
 	run_for(XY_SEC);
 	CU_ASSERT(B->noted[XY_NOTE_REFUSED] == 1 && B->noted[XY_NOTE_OLD_STAMP] == 1);
-	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_REPLAY), 2);
+	CU_ASSERT(drops(B, XY_HS_DROP_REPLAY) == 2 && are_of(B, XY_HS_DROP_REPLAY, NUMBER));
 	CU_ASSERT_EQUAL(B->came, 1);
 	world_end();
 }
@@ -646,6 +672,7 @@ static void test_wrong_secret(void)
 	data(A);
 	run_for(XY_SEC);
 	CU_ASSERT(!is_up(A) && !is_up(B) && A->noted[XY_NOTE_SECRET] == 1);
+	CU_ASSERT(are_of(A, XY_HS_DROP_BAD, NUMBER));
 	CU_ASSERT_EQUAL(A->x.hs, XY_EXCHANGE_HS_SENT); // the right one may still come
 	run_for(60 * XY_SEC);
 	CU_ASSERT(B->x.answers_unused > 5 && B->noted[XY_NOTE_ANSWERED] == B->x.answers_unused);
@@ -768,6 +795,7 @@ static void test_label(void)
 		data(A);
 		run_for(XY_SEC);
 		CU_ASSERT(drops(B, XY_HS_DROP_BAD) == 1 && w.sent[XY_WG_RESPONSE] == 0);
+		CU_ASSERT(are_of(B, XY_HS_DROP_BAD, LINK)); // in nobody's name
 		CU_ASSERT(!is_up(A) && !is_up(B) && B->came == 0);
 		label_set(B, label[i][0]);
 		run_for(6 * XY_SEC);
@@ -786,7 +814,9 @@ static void test_other_key(void)
 	w.kept.data[w.kept.len - 20] ^= 1; // in mac1
 	deliver(&w.kept);
 	CU_ASSERT(drops(B, XY_HS_DROP_BAD_MAC) == 1 && B->noted[XY_NOTE_OTHER_KEY] == 1);
-	CU_ASSERT_EQUAL(B->jobs, 0);
+	CU_ASSERT(B->jobs == 0 && are_of(B, XY_HS_DROP_BAD_MAC, LINK));
+	deliver(&(struct message){.to = 1, .data = {9}, .len = 9});
+	CU_ASSERT(drops(B, XY_HS_DROP_MALFORMED) == 1 && are_of(B, XY_HS_DROP_MALFORMED, LINK));
 	world_end();
 }
 
@@ -798,6 +828,7 @@ static void test_no_index(void)
 	data(A);
 	run_for(2 * XY_SEC);
 	CU_ASSERT(drops(A, XY_HS_DROP_NO_INDEX) == 1 && w.sent[XY_WG_INITIATION] == 0);
+	CU_ASSERT(are_of(A, XY_HS_DROP_NO_INDEX, NUMBER)); // came from nowhere: it is ours
 	A->dp.session_limit = FAKE_SESSIONS;
 	run_for(6 * XY_SEC); // tried again by the timers
 	CU_ASSERT(is_up(A));
@@ -821,6 +852,90 @@ static void test_gone_meanwhile(void)
 	jobs_finish(B);
 	CU_ASSERT(w.sent[XY_WG_RESPONSE] == 0 && !B->x.responding);
 	CU_ASSERT_EQUAL(B->exchanges->by_index.count, 0);
+	world_end();
+}
+
+// Each in whose name it is: the peer's, if its key or our question says so, else who brought it.
+static void test_offenders(void)
+{
+	struct message response;
+	world_make();
+	w.lose = lose_responses;
+	data(A);
+	run_for(XY_SEC);
+	w.lose = NULL;
+	response = w.kept;
+	response.data[response.len - 40] ^= 1; // in what is sealed, and so mac1
+	deliver(&response);
+	CU_ASSERT(are_of(A, XY_HS_DROP_BAD_MAC, LINK));
+	A->x.consuming = 4; // as many as are looked at
+	deliver(&w.kept);
+	CU_ASSERT(drops(A, XY_HS_DROP_BUSY) == 1 && are_of(A, XY_HS_DROP_BUSY, NUMBER));
+	A->x.consuming = 0;
+	deliver(&w.kept);
+	run_for(XY_SEC);
+	deliver(&w.kept); // it was answered
+	CU_ASSERT(is_up(A) && drops(A, XY_HS_DROP_UNASKED) == 1);
+	CU_ASSERT(are_of(A, XY_HS_DROP_UNASKED, NUMBER)); // by the index, its session's now
+	xy_exchange_restart(A->exchanges, &A->x);
+	run_for(XY_SEC);
+	data(A);
+	jobs_finish(A);
+	B->x.initiation_seen = w.now; // just now, and here is another
+	run_for(15 * XY_MSEC);
+	CU_ASSERT(drops(B, XY_HS_DROP_FLOOD) == 1 && are_of(B, XY_HS_DROP_FLOOD, NUMBER));
+	world_end();
+}
+
+struct many {
+	struct xy_dp_blame *v;
+	unsigned count;
+	uint64_t packets; // of all
+};
+
+static struct many many_of(const struct end *n, enum xy_hs_drop why)
+{
+	struct many m = {0};
+	CU_ASSERT_FATAL(
+		xy_offenders_list(xy_exchanges_offenders(n->exchanges), why, &m.v, &m.count) == 0);
+	for (unsigned i = 0; i < m.count; i++)
+		m.packets += m.v[i].packets;
+	free(m.v);
+	return m;
+}
+
+// Neither strangers nor peers take the place of one that is there.
+static void test_offenders_many(void)
+{
+	enum { STRANGERS = 5000, PEERS = 3000 };
+	struct xy_exchange_place at = {.remote = {.addr = {.b = {1}}, .port = 7}};
+	struct xy_exchange x = {.number = 0};
+	world_make();
+	for (unsigned i = 0; i < STRANGERS; i++) {
+		at.remote.addr.b[1] = (uint8_t)i;
+		at.remote.port = (uint16_t)i;
+		xy_exchanges_drop(A->exchanges, XY_HS_DROP_BAD, NULL, &at);
+	}
+	struct many m = many_of(A, XY_HS_DROP_BAD);
+	CU_ASSERT(m.count == 1 && m.packets == STRANGERS);
+	for (x.number = 0; x.number < PEERS; x.number++)
+		xy_exchanges_drop(A->exchanges, XY_HS_DROP_BAD, &x, &at);
+	m = many_of(A, XY_HS_DROP_BAD);
+	CU_ASSERT(m.count == XY_OFFENDERS + 1 && m.packets == STRANGERS + XY_OFFENDERS);
+	CU_ASSERT_EQUAL(drops(A, XY_HS_DROP_BAD), STRANGERS + PEERS);
+	x.number = 3;
+	xy_exchanges_drop(A->exchanges, XY_HS_DROP_REPLAY, &x, &at); // another reason has room
+	CU_ASSERT_EQUAL(many_of(A, XY_HS_DROP_REPLAY).count, 1);
+	xy_exchanges_forget(A->exchanges, 3); // his go with him
+	m = many_of(A, XY_HS_DROP_BAD);
+	CU_ASSERT(m.count == XY_OFFENDERS && many_of(A, XY_HS_DROP_REPLAY).count == 0);
+	for (x.number = 0; x.number < XY_OFFENDERS; x.number++) // 3: there is room again
+		xy_exchanges_drop(A->exchanges, XY_HS_DROP_BAD, &x, &at);
+	m = many_of(A, XY_HS_DROP_BAD);
+	CU_ASSERT(m.count == XY_OFFENDERS + 1 && m.packets == STRANGERS + 2 * XY_OFFENDERS - 1);
+	for (x.number = 0; x.number < PEERS; x.number++)
+		xy_exchanges_forget(A->exchanges, x.number);
+	CU_ASSERT_EQUAL(many_of(A, XY_HS_DROP_BAD).count, 1);
 	world_end();
 }
 
@@ -903,6 +1018,7 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"restarted meanwhile", test_restart}, {"two owners", test_two_owners},
 	     {"another label", test_label}, {"another key than ours", test_other_key},
 	     {"no free session", test_no_index}, {"gone meanwhile", test_gone_meanwhile},
+	     {"whose it was", test_offenders}, {"of a flood, too", test_offenders_many},
 	     {"turns of who does not answer", test_turns},
 	     {"given up waits its turn", test_turns_given_up},
 	     {"the living wait for no turn", test_turns_of_the_living})

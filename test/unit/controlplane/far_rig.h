@@ -70,6 +70,11 @@ static void random_bytes(void *arg, void *buf, size_t len)
 	fake_random(&w.random, buf, len);
 }
 
+static xy_nsec the_time(void *arg)
+{
+	return w.now;
+}
+
 static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 {
 	*unix_sec = 1700000000 + w.now / XY_SEC;
@@ -153,7 +158,7 @@ static void node_start(struct node *n)
 						.env = &n->env,
 						.run = run_job,
 						.arg = n};
-	n->env = (struct xy_env){.arg = n, .random = random_bytes, .wall = wall};
+	n->env = (struct xy_env){.arg = n, .now = the_time, .random = random_bytes, .wall = wall};
 	memset(&n->dp, 0, sizeof(n->dp));
 	fake_init(&n->dp, &w.now);
 	n->dp.limits = w.limits;

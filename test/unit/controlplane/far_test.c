@@ -317,6 +317,20 @@ static bool lie(struct message *m)
 	return false;
 }
 
+// All that were dropped for it, the last in this name.
+static bool is_brought_by(const struct node *n, enum xy_hs_drop why, unsigned link,
+			  const struct xy_addr *named)
+{
+	struct xy_dp_blame *v;
+	unsigned count;
+	CU_ASSERT_FATAL(xy_offenders_list(xy_exchanges_offenders(n->exchanges), why, &v, &count) ==
+			0);
+	bool right = count == 1 && v->of == link && v->packets == drops(n, why) && !v->datagram &&
+		     xy_addr_eq(&v->src, named);
+	free(v);
+	return right;
+}
+
 static void test_wrong_source(void)
 {
 	world_make();
@@ -325,6 +339,7 @@ static void test_wrong_source(void)
 	data(C, A);
 	run_for(XY_SEC);
 	CU_ASSERT(drops(A, XY_HS_DROP_SOURCE) == 1 && counts(A).count == 0);
+	CU_ASSERT(is_brought_by(A, XY_HS_DROP_SOURCE, (unsigned)(C - w.node), &B->id.addr));
 	liar = A; // ours
 	run_for(6 * XY_SEC);
 	CU_ASSERT(drops(A, XY_HS_DROP_SOURCE) >= 2 && counts(A).count == 0);

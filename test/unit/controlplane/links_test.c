@@ -76,6 +76,11 @@ static void random_bytes(void *arg, void *buf, size_t len)
 	fake_random(&w.random, buf, len);
 }
 
+static xy_nsec the_time(void *arg)
+{
+	return w.now;
+}
+
 static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 {
 	*unix_sec = 1700000000 + w.now / XY_SEC - w.set_back;
@@ -154,8 +159,11 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 						.run = run_job,
 						.arg = n};
 	struct xy_links_config cfg;
-	n->env =
-		(struct xy_env){.arg = n, .random = random_bytes, .wall = wall, .resolve = resolve};
+	n->env = (struct xy_env){.arg = n,
+				 .now = the_time,
+				 .random = random_bytes,
+				 .wall = wall,
+				 .resolve = resolve};
 	fake_init(&n->dp, &w.now);
 	n->dp.self = at(self);
 	n->dp.arg = n;
@@ -989,6 +997,33 @@ static void test_trouble_other_peer(void)
 	world_end();
 }
 
+// The only one that lost for this reason; all zeros: nobody did.
+static struct xy_dp_blame offender(const struct node *n, enum xy_hs_drop why)
+{
+	struct xy_dp_blame *v, only;
+	unsigned count;
+	CU_ASSERT_FATAL(xy_offenders_list(xy_exchanges_offenders(n->exchanges), why, &v, &count) ==
+			0);
+	CU_ASSERT(count <= 1);
+	only = *v;
+	free(v);
+	return only;
+}
+
+// A peer's are told until he is removed.
+static void test_offender_gone(void)
+{
+	world_make();
+	configure(B, A, SECRET, "");
+	const struct xy_link *k = B->links->link[0];
+	xy_links_drop(B->links, XY_HS_DROP_REPLAY, k, &A->dp.self);
+	const struct xy_dp_blame his = offender(B, XY_HS_DROP_REPLAY);
+	CU_ASSERT(his.of == k->slot && his.packets == 1 && his.datagram);
+	configure(B, C, SECRET, "");
+	CU_ASSERT(offender(B, XY_HS_DROP_REPLAY).packets == 0 && drops(B, XY_HS_DROP_REPLAY) == 1);
+	world_end();
+}
+
 static void test_unknown_key(void)
 {
 	world_make();
@@ -997,6 +1032,10 @@ static void test_unknown_key(void)
 	run_for(20 * XY_SEC);
 	CU_ASSERT(!is_up(A));
 	CU_ASSERT(drops(B, XY_HS_DROP_UNKNOWN_KEY) >= 3);
+	const struct xy_dp_blame its = offender(B, XY_HS_DROP_UNKNOWN_KEY);
+	CU_ASSERT(its.of == XY_DP_OF_STRANGER && its.datagram &&
+		  its.packets == drops(B, XY_HS_DROP_UNKNOWN_KEY));
+	CU_ASSERT(xy_addr_eq(&its.src, &A->dp.self.addr) && its.src_port == A->dp.self.port);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_RESPONSE] + w.sent[XY_WG_COOKIE_REPLY], 0);
 	CU_ASSERT_EQUAL(fake_sessions(&B->dp), 0);
 	world_end();
@@ -2609,7 +2648,8 @@ XY_UNIT_MAIN(
 	{"what keeps a link down", test_trouble},
 	{"and whose it is, if known", test_trouble_nameless}, {"what ICMP says", test_trouble_icmp},
 	{"another peer is there", test_trouble_other_peer},
-	{"unknown key is ignored", test_unknown_key}, {"open to a stranger", test_open},
+	{"unknown key is ignored", test_unknown_key},
+	{"whose drops go with him", test_offender_gone}, {"open to a stranger", test_open},
 	{"open: a handshake alone is nothing", test_open_needs_transport},
 	{"open: with a network secret", test_open_secret},
 	{"open: another secret", test_open_other_secret},

@@ -58,7 +58,12 @@ static void random_bytes(void *arg, void *buf, size_t len)
 	fake_random(&w.random, buf, len);
 }
 
-static const struct xy_env env = {.random = random_bytes};
+static xy_nsec the_time(void *arg)
+{
+	return w.now;
+}
+
+static const struct xy_env env = {.now = the_time, .random = random_bytes};
 
 static void put(const void *data, size_t len)
 {

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "offenders.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_ROOM = 8 };
+
+int xy_offenders_init(struct xy_offenders *o)
+{
+	return xy_map_init(&o->place);
+}
+
+void xy_offenders_fini(struct xy_offenders *o)
+{
+	xy_map_fini(&o->place);
+	for (unsigned i = 0; i < XY_OFFENDERS_REASONS; i++)
+		free(o->reason[i].of);
+}
+
+static uint64_t key_of(uint32_t of, unsigned reason)
+{
+	return (uint64_t)of << 8 | reason;
+}
+
+static bool has_room(struct xy_offenders_reason *r)
+{
+	uint32_t room = r->room ? 2 * r->room : FIRST_ROOM;
+	if (r->count < r->room)
+		return true;
+	struct xy_dp_blame *v = room <= XY_OFFENDERS ? realloc(r->of, room * sizeof(*v)) : NULL;
+	if (!v)
+		return false;
+	r->of = v;
+	r->room = room;
+	return true;
+}
+
+// Its record, a new one, or NULL: there is no room.
+static struct xy_dp_blame *find(struct xy_offenders *o, unsigned reason, uint32_t of)
+{
+	struct xy_offenders_reason *r = &o->reason[reason];
+	uint32_t at;
+	if (of == XY_DP_OF_STRANGER)
+		return &r->strangers;
+	if (xy_map_get(&o->place, key_of(of, reason), &at))
+		return &r->of[at];
+	if (!has_room(r) || xy_map_set(&o->place, key_of(of, reason), r->count))
+		return NULL;
+	r->of[r->count] = (struct xy_dp_blame){0};
+	return &r->of[r->count++];
+}
+
+void xy_offenders_add(struct xy_offenders *o, unsigned reason, const struct xy_offence *x)
+{
+	o->reason[reason].packets++;
+	struct xy_dp_blame *to = find(o, reason, x->of);
+	if (!to)
+		return;
+	*to = (struct xy_dp_blame){
+		.of = x->of, .packets = to->packets + 1, .at = x->when, .datagram = !x->inside};
+	if (x->at && x->unsent) {
+		to->dst = x->at->addr;
+	} else if (x->at) {
+		to->src = x->at->addr;
+		to->src_port = x->at->port;
+	}
+}
+
+void xy_offenders_forget(struct xy_offenders *o, uint32_t of)
+{
+	uint32_t at;
+	for (unsigned i = 0; o->place.count && i < XY_OFFENDERS_REASONS; i++) {
+		struct xy_offenders_reason *r = &o->reason[i];
+		if (!xy_map_get(&o->place, key_of(of, i), &at))
+			continue;
+		xy_map_del(&o->place, key_of(of, i));
+		if (at == --r->count)
+			continue;
+		r->of[at] = r->of[r->count];
+		xy_map_set(&o->place, key_of(r->of[at].of, i), at); // it is there: no memory
+	}
+}
+
+uint64_t xy_offenders_packets(const struct xy_offenders *o, unsigned reason)
+{
+	return o->reason[reason].packets;
+}
+
+int xy_offenders_list(const struct xy_offenders *o, unsigned reason, struct xy_dp_blame **out,
+		      unsigned *count)
+{
+	const struct xy_offenders_reason *r = &o->reason[reason];
+	struct xy_dp_blame *v = calloc((size_t)r->count + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	if (r->count)
+		memcpy(v, r->of, r->count * sizeof(*v));
+	*count = r->count;
+	if (r->strangers.packets)
+		v[(*count)++] = r->strangers;
+	*out = v;
+	return 0;
+}
