@@ -152,9 +152,9 @@ static void see_clock(struct row *r)
 	if (!has(r->peer, XY_KEY(peer, clock_apart))) {
 		snprintf(r->clock, sizeof(r->clock), "-");
 		if (r->reached)
-			note(r, "clock: it began no handshake with us yet, and only who begins one "
-				"tells its "
-				"time; we told it ours: xylem netcheck there");
+			note(r, "clock: it began no handshake of late, and only who begins one "
+				"tells its time; or a clock was set since. We told it ours: xylem "
+				"netcheck there");
 		return;
 	}
 	snprintf(r->clock, sizeof(r->clock), far < 100000 ? "%+lld s" : "%+lld d",

@@ -79,8 +79,8 @@ static void describe(const struct xy_links *l, const struct xy_link *k, xy_nsec 
 		.fragments_lost = k->sizes.probed && k->sizes.found.lost,
 		.limit =
 			k->sizes.limit > k->sizes.overhead ? k->sizes.limit - k->sizes.overhead : 0,
-		.clock_known = k->clock_known,
-		.clock_apart = k->clock_apart,
+		.clock_known = xy_link_clock_known(l, k, now),
+		.clock_apart = k->clock.apart,
 		.keepalive = k->keepalive,
 		.allowed_count = k->allowed->count,
 		.allowed = k->allowed->v,

@@ -61,6 +61,17 @@ enum xy_trouble {
 	XY_TROUBLE_CLOCK,	// its time stamps went back
 };
 
+// The peer's clock, by the newest time stamp of a handshake that it began.
+struct xy_link_clock {
+	bool known; // the time stamp was of the clock
+	bool told;  // that its clock and ours differ
+	uint32_t nsec;
+	uint64_t its;  // seconds of the time stamp, 0: none came; and `nsec`
+	uint64_t ours; // our wall clock then
+	xy_nsec at;    // when that was
+	int64_t apart; // seconds that it was ahead of ours, if known
+};
+
 struct xy_link {
 	struct xy_heap_node timer; // first: the heap's node is the link
 	struct xy_exchange exchange;
@@ -68,11 +79,9 @@ struct xy_link {
 	uint32_t met_at; // its place among those that had a session
 	enum xy_trouble trouble;
 	bool leaf;
-	bool routing;	 // Babel is spoken with it
-	bool shut;	 // traffic = false: no route leads there
-	bool no_way;	 // this host knows none to it
-	bool clock_told; // that its clock and ours differ
-	bool clock_known;
+	bool routing; // Babel is spoken with it
+	bool shut;    // traffic = false: no route leads there
+	bool no_way;  // this host knows none to it
 	bool told_up;
 	bool met;	  // it had a session once
 	bool entering;	  // the dataplane does not know of it yet
@@ -97,9 +106,9 @@ struct xy_link {
 	xy_nsec start_at;	// when to initiate unasked; XY_NEVER
 	xy_nsec hinted;		// when the attempt began that an old time stamp had a say in
 	xy_nsec trouble_at;
-	xy_nsec worded;	     // when the initiation was sent of which it was said that none answers
-	xy_nsec open_since;  // provisional: since when
-	int64_t clock_apart; // seconds that it was ahead of ours, if known
+	xy_nsec worded;	    // when the initiation was sent of which it was said that none answers
+	xy_nsec open_since; // provisional: since when
+	struct xy_link_clock clock;
 	struct xy_log_limit quiet, moves, refusals;
 };
 
@@ -262,7 +271,10 @@ void xy_links_trouble_unknown(struct xy_links *l, const struct xy_job *job, xy_n
 // Its time stamp is older than the newest of before.
 void xy_link_trouble_stamp(struct xy_links *l, struct xy_link *k, const uint8_t *stamp,
 			   const struct xy_endpoint *from, xy_nsec now);
-void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const uint8_t *stamp);
+void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const uint8_t *stamp,
+			   xy_nsec now);
+// Whether clock.apart still tells anything.
+bool xy_link_clock_known(const struct xy_links *l, const struct xy_link *k, xy_nsec now);
 // Says whose it was; it is counted.
 void xy_link_refused(struct xy_link *k, enum xy_hs_drop why, const struct xy_endpoint *from,
 		     xy_nsec now);

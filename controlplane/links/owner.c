@@ -156,7 +156,7 @@ static void noted(void *arg, struct xy_exchange *x, const struct xy_exchange_not
 		xy_link_refused(k, n->why, from, now);
 		break;
 	case XY_NOTE_STAMP:
-		xy_link_clock_compare(l, k, n->stamp);
+		xy_link_clock_compare(l, k, n->stamp, now);
 		break;
 	case XY_NOTE_OLD_STAMP:
 		xy_link_trouble_stamp(l, k, n->stamp, from, now);

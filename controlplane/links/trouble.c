@@ -16,6 +16,10 @@
 #define WORD_AFTER 4		  // fifths of REKEY_TIMEOUT that an initiation has for its answer
 #define STANDS	   (12 * XY_SEC)  // as long what was said outweighs what says less
 #define CLOCK_NEAR (600 * XY_SEC) // clocks may differ by that without a word
+#define CLOCK_OLD  (600 * XY_SEC) // five rekeys: then a time stamp tells nothing of now
+#define CLOCK_STEP (2 * XY_SEC)	  // by more, no clock goes astray by itself meanwhile
+// Who set its clock back goes on from its newest time stamp by 17 ms each.
+#define STAMP_NEXT (XY_SEC / 8)
 
 static const char *const short_text[] = {
 	[XY_TROUBLE_UNANSWERED] = "no answer",
@@ -254,16 +258,34 @@ void xy_link_trouble_stamp(struct xy_links *l, struct xy_link *k, const uint8_t 
 		xy_endpoint_str(from, at), its, last, ours);
 }
 
-// A node that comes up with its clock in the past is told so by the time stamps of others.
-void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const uint8_t *stamp)
+// Of a clock that was set back time stamps say nothing until it has caught up with the newest.
+static bool is_of_clock(const struct xy_link *k, const uint8_t *stamp, xy_nsec now)
+{
+	const struct xy_link_clock *c = &k->clock;
+	uint64_t sec = stamp_sec(stamp), nsec = xy_be32_load(stamp + 8) % XY_SEC;
+	if (!sec || !c->its)
+		return sec > 0;
+	bool next = sec - c->its <= 1 && (sec - c->its) * XY_SEC + nsec < c->nsec + STAMP_NEXT;
+	return !next && sec - c->its + CLOCK_STEP / XY_SEC >= (now - c->at) / XY_SEC;
+}
+
+// The time stamp is newer than all before. A node that comes up with its clock in the past is told
+// so by those of others.
+void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const uint8_t *stamp, xy_nsec now)
 {
 	uint64_t its = stamp_sec(stamp), ours = wall_sec(l);
 	uint64_t apart = (its > ours ? its - ours : ours - its);
 	char their_time[40], our_time[40];
 	bool far = apart > CLOCK_NEAR / XY_SEC;
-	k->clock_known = its > 0;
-	k->clock_apart = its > ours ? (int64_t)apart : -(int64_t)apart;
-	if (far && !k->clock_told) {
+	k->clock.known = is_of_clock(k, stamp, now);
+	k->clock.its = its;
+	k->clock.nsec = xy_be32_load(stamp + 8) % XY_SEC;
+	k->clock.ours = ours;
+	k->clock.at = now;
+	if (!k->clock.known)
+		return;
+	k->clock.apart = its > ours ? (int64_t)apart : -(int64_t)apart;
+	if (far && !k->clock.told) {
 		time_str(their_time, sizeof(their_time), its);
 		time_str(our_time, sizeof(our_time), ours);
 		xy_log_warn(
@@ -271,5 +293,15 @@ void xy_link_clock_compare(struct xy_links *l, struct xy_link *k, const uint8_t 
 			"and who sets a clock back is refused for as long",
 			k->name, their_time, our_time);
 	}
-	k->clock_told = far;
+	k->clock.told = far;
+}
+
+// Whoever of the two began the handshakes since, each may have been set right.
+bool xy_link_clock_known(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
+{
+	const struct xy_link_clock *c = &k->clock;
+	if (!c->known || now - c->at >= CLOCK_OLD)
+		return false;
+	uint64_t even = c->ours + (now - c->at) / XY_SEC, ours = wall_sec(l); // in whole seconds
+	return (ours > even ? ours - even : even - ours) <= CLOCK_STEP / XY_SEC;
 }

@@ -132,7 +132,7 @@
 	X(handshakes_failed, NUMBER, COUNTER, WIDE(19), "that nothing came of")                    \
 	X(clock_apart, NUMBER, GAUGE, 0,                                                           \
 	  "seconds that its clock was ahead of ours, by the time stamp of the last handshake "     \
-	  "that it began; null: it began none")                                                    \
+	  "that it began; null: it began none within ten minutes, or a clock was set since")       \
 	X(trouble, TEXT, INFO, 7, "why it does not come up, in few words, or null")
 
 #define XY_FIELDS_WORKERS(X, L) L(workers, LIST, worker, 1, "by number")

@@ -34,7 +34,8 @@ struct node {
 	uint64_t resolve_serial;
 	unsigned resolve_asked;
 	bool resolve_fails;
-	bool open; // to strangers
+	bool open;	// to strangers
+	uint64_t ahead; // its wall clock, by so many seconds
 	uint32_t mtu, icmp_mtu;
 	bool route_mtu;
 	struct xy_addr source; // of the way that the kernel would take
@@ -83,7 +84,8 @@ static xy_nsec the_time(void *arg)
 
 static void wall(void *arg, uint64_t *unix_sec, uint32_t *nsec)
 {
-	*unix_sec = 1700000000 + w.now / XY_SEC - w.set_back;
+	const struct node *n = arg;
+	*unix_sec = 1700000000 + w.now / XY_SEC - w.set_back + n->ahead;
 	*nsec = (uint32_t)(w.now % XY_SEC);
 }
 
@@ -494,6 +496,46 @@ static void test_clock_back(void)
 	}
 	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_REPLAY), 0);
 	CU_ASSERT_EQUAL(w.sent[XY_WG_INITIATION], w.sent[XY_WG_RESPONSE]);
+	world_end();
+}
+
+static void talk(unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		fake_data(&A->dp, 0);
+		fake_data(&B->dp, 0);
+		run_for(XY_SEC);
+	}
+}
+
+// What is known of a peer's clock is what is: neither side's that was set right stands as wrong.
+static void test_clock_right(void)
+{
+	world_make();
+	B->ahead = 24 * 3600;
+	configure(A, B, SECRET, "");
+	configure(B, A, SECRET, TO_A);
+	talk(400); // and rekeys
+	CU_ASSERT_FATAL(is_up(A));
+	CU_ASSERT(info(A).clock_known && info(A).clock_apart >= 24 * 3600 - 2);
+	CU_ASSERT(!info(B).clock_known); // A began none
+	B->ahead = 0;
+	xy_links_reset(B->links, info(B).slot, w.now);
+	talk(2);
+	CU_ASSERT(is_up(A) && !info(A).clock_known); // its time stamps go on from the newest
+	talk(400);
+	CU_ASSERT(is_up(A) && !info(A).clock_known);
+	B->ahead = 48 * 3600; // beyond its newest time stamp: it tells again
+	xy_links_reset(B->links, info(B).slot, w.now);
+	talk(2);
+	CU_ASSERT(info(A).clock_known && info(A).clock_apart >= 48 * 3600 - 2);
+	A->ahead = 48 * 3600; // ours was wrong; B need not begin one for that
+	CU_ASSERT(!info(A).clock_known);
+	A->ahead = 1; // that much may be the two halves of a second
+	CU_ASSERT(info(A).clock_known);
+	w.lose = lose_all;
+	run_for(601 * XY_SEC);
+	CU_ASSERT(!info(A).clock_known); // long ago
 	world_end();
 }
 
@@ -2665,6 +2707,7 @@ XY_UNIT_MAIN(
 	{"a beacon brings two together", test_meet}, {"a beacon of nobody", test_meet_nobody},
 	{"wrong mac1 costs nothing", test_wrong_mac}, {"replayed initiation", test_replay},
 	{"a clock that is set back", test_clock_back},
+	{"a clock that is set right", test_clock_right},
 	{"a clock that is set back, and a restart", test_clock_back_restart},
 	{"a clock that is set back, and nothing else", test_clock_back_asked},
 	{"an old initiation again", test_stamp_replayed},
