@@ -7,7 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHORT_KEY = 8, SHOWN = 2 }; // of nodes that bear one name
+enum {
+	SHORT_KEY = 8,
+	SHOWN = 2,   // of nodes that bear one name
+	NEAR = 250, // names before and behind are looked at for "did you mean"
+};
 
 bool xy_naming_has_address(const struct xy_daemon *d, uint32_t slot, const struct xy_addr *a)
 {
@@ -44,7 +48,7 @@ static void see_near(struct nearest *n, const char *name)
 	size_t len = name ? strlen(name) : 0;
 	if (!len || (len > n->len ? len - n->len : n->len - len) >= n->least)
 		return;
-	unsigned far = xy_near(n->text, name);
+	unsigned far = xy_near_within(n->text, name, n->least);
 	n->best = far < n->least ? name : n->best;
 	n->least = far < n->least ? far : n->least;
 }
@@ -55,7 +59,9 @@ static const char *meant(const struct xy_daemon *d, const char *text, bool peers
 	struct nearest n = {.text = text, .len = strlen(text), .least = 3};
 	const char *name;
 	n.least = n.len < 4 ? (unsigned)(n.len + 2) / 2 : n.least;
-	for (unsigned i = 0; i < xy_links_count(d->links); i++)
+	unsigned count = xy_links_count(d->links), at_name = xy_links_after(d->links, text);
+	unsigned from = at_name > NEAR ? at_name - NEAR : 0, to = at_name + NEAR;
+	for (unsigned i = from; i < to && i < count; i++)
 		see_near(&n, xy_links_name(d->links, xy_links_slot_at(d->links, i)));
 	if (peers_only)
 		return n.best;
@@ -125,26 +131,33 @@ static bool is_its_alone(const struct xy_daemon *d, const char *name)
 	return not_a_peers(d, name) && xy_nodeinfo_named(d->nodeinfo, name, xy_now(), &one, 1) == 1;
 }
 
+// Peers and leaves stand in the table of routes by what is theirs, so that there is no walk over
+// all of them.
+static bool has_route(const struct xy_daemon *d, const struct xy_addr *addr, uint8_t len,
+		      enum xy_route_source source, uint32_t *slot)
+{
+	struct xy_prefix p = {.addr = *addr, .len = len};
+	xy_prefix_mask(&p);
+	const struct xy_rib_route *r = xy_rib_get(&d->rib, &p, source);
+	*slot = r ? r->route.peer : 0;
+	return r && xy_naming_has_address(d, *slot, addr);
+}
+
 static void be_at(const struct xy_daemon *d, const struct xy_addr *addr, struct xy_named *out)
 {
 	uint32_t slot = 0;
-	unsigned found = 0;
 	if (xy_addr_eq(addr, &d->id.addr)) {
 		be_us(d, out);
 		return;
 	}
-	for (unsigned i = 0; i < xy_links_count(d->links) && found < 2; i++) {
-		uint32_t at = xy_links_slot_at(d->links, i);
-		bool has = xy_naming_has_address(d, at, addr);
-		found += has;
-		slot = has ? at : slot;
-	}
+	bool found = has_route(d, addr, 64, XY_ROUTE_PEER, &slot) ||
+		     has_route(d, addr, 128, XY_ROUTE_LEAF, &slot);
 	const char *says = xy_nodeinfo_name(d->nodeinfo, addr, xy_now());
-	if (found == 1)
+	if (found)
 		be_peer(d, slot, out);
 	else
 		*out = (struct xy_named){.kind = says ? XY_NAMED_NODE : XY_NAMED_ADDRESS};
-	if (found != 1 && is_its_alone(d, says))
+	if (!found && is_its_alone(d, says))
 		snprintf(out->name, sizeof(out->name), "%s", says);
 	out->has_addr = true;
 	out->addr = *addr; // a leaf may have several
@@ -169,11 +182,12 @@ static int by_peers_name(const struct xy_daemon *d, const char *text, struct xy_
 	struct xy_join_info waits;
 	unsigned found = 0;
 	uint32_t slot[2];
-	for (unsigned i = 0; i < xy_links_count(d->links) && found < 2; i++) {
-		uint32_t at = xy_links_slot_at(d->links, i);
+	for (unsigned i = xy_links_after(d->links, text); i && found < 2; i--) { // by name
+		uint32_t at = xy_links_slot_at(d->links, i - 1);
 		const char *name = xy_links_name(d->links, at);
-		if (name && strcmp(name, text) == 0)
-			slot[found++] = at;
+		if (!name || strcmp(name, text) != 0)
+			break;
+		slot[found++] = at;
 	}
 	if (found == 1)
 		be_peer(d, slot[0], out);

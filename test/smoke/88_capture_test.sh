@@ -25,9 +25,9 @@ none() { [ -z "$(dissect -Y "$1")" ]; }
 some() { [ -n "$(dissect -Y "$1")" ]; }
 
 ping_on
-check "as lines" told 'links in (peer a): ' 0 r capture a -c 4 --opened
+check "as lines" told 'links in (peer a): ' 0 r capture a -c 40 --opened
 check "they say what is sealed" grep -qE "^[0-9:.]{15} links (in|out) \(peer a\): ${LAB_ADDR[a]} > ${LAB_ADDR[b]}, sealed end to end, [0-9]+ bytes$" "$SAID"
-check "and how many it were" grep -qF "4 packets, 0 lost" "$SAID"
+check "and how many it were" grep -qF "40 packets, 0 lost" "$SAID"
 
 check "opened, into a file" told "10 packets, 0 lost" 0 r capture a --opened -c 10 -w "$FILE"
 check "that is its owner's alone" same 600 "$(stat -c %a "$FILE")"
