@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "dp.h"
+#include "end.h"
 #include "pages.h"
 #include "wire/inet.h"
 
@@ -11,9 +12,8 @@
 enum { WAYS = 4, SETS = 256, ENTRIES = SETS * WAYS, TRIES = 16 };
 
 // The worker writes, the control thread reads: a version that is odd while the worker is at it.
-// Only a key that nobody uses any more is taken away by the control thread.
 struct entry {
-	uint64_t key; // owner + 1, reason; 0: free
+	uint64_t key; // key_of(); 0: free
 	uint64_t packets;
 	xy_nsec at;
 	uint32_t version;
@@ -74,27 +74,51 @@ static uint32_t owner_of(const struct xy_dp *dp, enum xy_drop reason, const stru
 	return kind_of[reason] & RAW ? XY_DP_OF_STRANGER : XY_DP_OF_HOST;
 }
 
-static uint64_t key_of(uint32_t owner, enum xy_drop reason)
+// Another end may have the number by now. A packet that was not opened yet, or waits at most for a
+// port, is of today's.
+static uint32_t incarnation_of(const struct xy_dp *dp, enum xy_drop reason,
+			       const struct xy_packet *p, uint32_t owner)
 {
-	return ((uint64_t)owner + 1) << 8 | (uint64_t)reason;
+	if (owner >= dp->ends)
+		return 0;
+	return kind_of[reason] ? xy_end_incarnation(dp, owner) : xy_packet_incarnation(p);
 }
 
-// The worker's: its entry, a new one, or NULL: there is no room.
-static struct entry *find(struct xy_blames *b, uint64_t key)
+// Never 0. Of an incarnation what has room: a record would have to outlive 16 million of them.
+static uint64_t key_make(uint32_t owner, uint32_t incarnation, enum xy_drop reason)
+{
+	return (uint64_t)incarnation << 40 | (uint64_t)owner << 8 | ((uint64_t)reason + 1);
+}
+
+static uint64_t key_of(const struct xy_dp *dp, enum xy_drop reason, const struct xy_packet *p)
+{
+	uint32_t owner = owner_of(dp, reason, p);
+	return key_make(owner, incarnation_of(dp, reason, p, owner), reason);
+}
+
+static uint32_t key_owner(uint64_t key)
+{
+	return (uint32_t)(key >> 8);
+}
+
+// Whose it is is there no more, whoever has his number now.
+static bool is_gone(const struct xy_dp *dp, uint64_t key)
+{
+	uint32_t owner = key_owner(key);
+	return owner < dp->ends && key >> 40 != (uint64_t)xy_end_incarnation(dp, owner) << 40 >> 40;
+}
+
+// The worker's: its entry, one to be its, or NULL: there is no room.
+static struct entry *find(const struct xy_dp *dp, struct xy_blames *b, uint64_t key)
 {
 	uint32_t set = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SETS;
 	struct entry *e = &b->of[set * WAYS], *empty = NULL;
 	for (unsigned i = 0; i < WAYS; i++) {
-		uint64_t has = __atomic_load_n(&e[i].key, __ATOMIC_ACQUIRE);
-		if (has == key)
+		if (e[i].key == key)
 			return &e[i];
-		if (!has && !empty)
+		if (!empty && (!e[i].key || is_gone(dp, e[i].key)))
 			empty = &e[i];
 	}
-	if (!empty)
-		return NULL;
-	XY_SET(empty->packets, 0);
-	__atomic_store_n(&empty->key, key, __ATOMIC_RELEASE);
 	return empty;
 }
 
@@ -135,12 +159,14 @@ static void last_put(struct entry *e, enum xy_drop reason, struct rte_mbuf *m)
 static void put(struct xy_worker *w, uint64_t key, enum xy_drop reason, struct rte_mbuf *m,
 		uint64_t n)
 {
-	struct entry *e = find(w->blames, key);
+	struct entry *e = is_gone(w->dp, key) ? NULL : find(w->dp, w->blames, key);
 	if (!e)
 		return;
+	uint64_t before = e->key == key ? e->packets : 0;
 	XY_SET(e->version, e->version + 1);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	XY_SET(e->packets, e->packets + n);
+	XY_SET(e->key, key);
+	XY_SET(e->packets, before + n);
 	XY_SET(e->at, w->now);
 	last_put(e, reason, m);
 	__atomic_store_n(&e->version, e->version + 1, __ATOMIC_RELEASE);
@@ -149,31 +175,21 @@ static void put(struct xy_worker *w, uint64_t key, enum xy_drop reason, struct r
 void xy_blame(struct xy_worker *w, enum xy_drop reason, struct rte_mbuf *m, uint64_t n)
 {
 	if (w->blames) // workers of some tests have none
-		put(w, key_of(owner_of(w->dp, reason, xy_packet(m)), reason), reason, m, n);
+		put(w, key_of(w->dp, reason, xy_packet(m)), reason, m, n);
 }
 
 void xy_blame_burst(struct xy_worker *w, enum xy_drop reason, void **objs, unsigned n)
 {
 	for (unsigned i = 0, run; w->blames && i < n; i += run) {
-		uint32_t owner = owner_of(w->dp, reason, xy_packet(objs[i]));
+		uint64_t key = key_of(w->dp, reason, xy_packet(objs[i]));
 		for (run = 1; i + run < n; run++)
-			if (owner_of(w->dp, reason, xy_packet(objs[i + run])) != owner)
+			if (key_of(w->dp, reason, xy_packet(objs[i + run])) != key)
 				break;
-		put(w, key_of(owner, reason), reason, objs[i + run - 1], run);
+		put(w, key, reason, objs[i + run - 1], run);
 	}
 }
 
 // --- the control thread's
-
-void xy_blames_forget(struct xy_dp *dp, uint32_t end)
-{
-	for (unsigned i = 0; i < dp->workers; i++)
-		for (unsigned k = 0; dp->worker[i]->blames && k < ENTRIES; k++) {
-			struct entry *e = &dp->worker[i]->blames->of[k];
-			if (__atomic_load_n(&e->key, __ATOMIC_RELAXED) >> 8 == (uint64_t)end + 1)
-				__atomic_store_n(&e->key, 0, __ATOMIC_RELEASE);
-		}
-}
 
 static uint64_t get(const uint64_t *from)
 {
@@ -186,12 +202,15 @@ static void address_get(struct xy_addr *to, const uint64_t from[2])
 	memcpy(to->b, word, sizeof(word));
 }
 
-// One that a worker is at all the time keeps its count, and has no addresses.
-static void entry_read(const struct entry *e, struct xy_dp_blame *out)
+// One that a worker is at all the time keeps its count, and has no addresses. Whose it is: 0: that
+// changed.
+static uint64_t entry_read(const struct entry *e, struct xy_dp_blame *out)
 {
 	bool whole = false;
+	uint64_t key = 0;
 	for (unsigned i = 0; !whole && i < TRIES; i++) {
 		uint32_t version = __atomic_load_n(&e->version, __ATOMIC_ACQUIRE);
+		key = get(&e->key);
 		out->packets = get(&e->packets);
 		out->at = get(&e->at);
 		address_get(&out->src, e->src);
@@ -202,9 +221,10 @@ static void entry_read(const struct entry *e, struct xy_dp_blame *out)
 		whole = !(version & 1) && version == __atomic_load_n(&e->version, __ATOMIC_RELAXED);
 	}
 	if (whole)
-		return;
+		return key;
 	out->src = out->dst = (struct xy_addr){.b = {0}};
 	out->src_port = 0;
+	return get(&e->key) == key ? key : 0;
 }
 
 static int by_owner(const void *a, const void *b)
@@ -240,6 +260,11 @@ static unsigned merge(struct xy_dp_blame *v, unsigned n)
 	return kept;
 }
 
+static bool is_of(const struct xy_dp *dp, uint64_t key, enum xy_drop reason)
+{
+	return (key & UINT8_MAX) == (uint64_t)reason + 1 && !is_gone(dp, key);
+}
+
 int xy_dp_blames(const struct xy_dp *dp, enum xy_drop reason, struct xy_dp_blame **out,
 		 unsigned *count)
 {
@@ -250,11 +275,11 @@ int xy_dp_blames(const struct xy_dp *dp, enum xy_drop reason, struct xy_dp_blame
 	for (unsigned i = 0; i < dp->workers; i++)
 		for (unsigned k = 0; k < ENTRIES; k++) {
 			const struct entry *e = &dp->worker[i]->blames->of[k];
-			uint64_t key = __atomic_load_n(&e->key, __ATOMIC_ACQUIRE);
-			if (!key || (key & UINT8_MAX) != (uint64_t)reason)
+			if (!is_of(dp, get(&e->key), reason))
 				continue;
-			v[n].of = (uint32_t)((key >> 8) - 1);
-			entry_read(e, &v[n++]);
+			uint64_t key = entry_read(e, &v[n]);
+			if (is_of(dp, key, reason))
+				v[n++].of = key_owner(key);
 		}
 	*count = merge(v, n);
 	*out = v;

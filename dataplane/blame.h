@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Whose packets were dropped, and what the last one of each was: a worker's own table, by (owner,
 // reason), a cache line each. It has a fixed size and nothing in it ever gives way to another, so
-// that a flood of one erases nobody else's; who finds no place is counted with the reason alone,
-// and goes when the owner goes. Its pages come with the first drops. A burst of one owner costs one
+// that a flood of one erases nobody else's; who finds no place is counted with the reason alone.
+// An owner is an end's incarnation: when it goes its places are free, and nobody has to look for
+// them. Its pages come with the first drops. A burst of one owner costs one
 // look-up and one line.
 #pragma once
 
@@ -15,5 +16,3 @@ void xy_blames_destroy(struct xy_blames *b);
 // n packets as m were dropped, m still as it was: the worker's own, or of its walk.
 void xy_blame(struct xy_worker *w, enum xy_drop reason, struct rte_mbuf *m, uint64_t n);
 void xy_blame_burst(struct xy_worker *w, enum xy_drop reason, void **objs, unsigned n);
-// No packet of this end is on its way any more (control thread, after a grace period).
-void xy_blames_forget(struct xy_dp *dp, uint32_t end);

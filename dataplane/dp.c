@@ -280,6 +280,8 @@ static void event_of(const struct xy_dp *dp, unsigned worker, const struct xy_ms
 		ev->remote = xy_packet(msg->m)->remote;
 		ev->local = xy_packet(msg->m)->local;
 		ev->interface = xy_packet(msg->m)->interface;
+		if (ev->type == XY_DP_OVERLAY || is_far_punt(msg))
+			ev->remote.scope = 0; // the sender's incarnation was in its place
 	}
 	switch (ev->type) {
 	case XY_DP_OVERLAY:

@@ -2,9 +2,7 @@
 #include "end.h"
 
 #include "accepts.h"
-#include "blame.h"
 #include "pages.h"
-#include "retire.h"
 
 #include <stdlib.h>
 
@@ -38,9 +36,9 @@ void xy_end_release_held(struct xy_dp *dp, uint32_t end)
 	xy_dp_epoch_raise(dp, &dp->session_epoch);
 }
 
-static void blames_forget(struct xy_dp *dp, void *end_and_one)
+void xy_end_incarnate(struct xy_end *e)
 {
-	xy_blames_forget(dp, (uint32_t)(uintptr_t)end_and_one - 1);
+	__atomic_store_n(&e->incarnation, e->incarnation + 1, __ATOMIC_RELAXED);
 }
 
 void xy_end_forget(struct xy_dp *dp, uint32_t end)
@@ -50,9 +48,8 @@ void xy_end_forget(struct xy_dp *dp, uint32_t end)
 	xy_accepts_set(dp, end, NULL, 0);
 	__atomic_store_n(&e->exits, false, __ATOMIC_RELAXED);
 	memset(&e->gone, 0, sizeof(e->gone));
-	e->incarnation++;
+	xy_end_incarnate(e);
 	xy_end_release_held(dp, end);
-	xy_dp_retire(dp, (void *)(uintptr_t)(end + 1), blames_forget);
 }
 
 int xy_dp_peer_stats(const struct xy_dp *dp, uint32_t end, struct xy_dp_peer_stats *out)

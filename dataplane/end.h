@@ -24,14 +24,14 @@ struct xy_end {
 	uint32_t current;	    // session slot + 1 to seal in; 0 = none
 	uint32_t hold_generation;   // held packets of an older one are dropped
 	bool exits;		    // it may use our exit
+	uint32_t incarnation;	    // which of those that have had this number; rises at both ends
 
 	// Control only.
-	uint32_t incarnation;
 	uint32_t sessions; // slot + 1, a list by next_of_end
 	uint64_t left;	   // a far node: RCU's token of when the last one left; 0: none did
 	struct xy_dp_peer_stats gone; // of sessions that are no more
 } __rte_cache_aligned;
-_Static_assert(offsetof(struct xy_end, incarnation) <= 64, "workers look at one line");
+_Static_assert(offsetof(struct xy_end, sessions) <= 64, "workers look at one line");
 
 static inline uint64_t xy_end_net(const struct xy_dp *dp, uint32_t end)
 {
@@ -60,7 +60,13 @@ static inline struct xy_session *xy_end_session_rcu(const struct xy_dp *dp, uint
 int xy_ends_init(struct xy_dp *dp, struct xy_err *err);
 void xy_ends_fini(struct xy_dp *dp);
 
+static inline uint32_t xy_end_incarnation(const struct xy_dp *dp, uint32_t end)
+{
+	return __atomic_load_n(&dp->end[end].incarnation, __ATOMIC_RELAXED);
+}
+
 // What the control thread does with an end, of whatever kind.
+void xy_end_incarnate(struct xy_end *e); // another one than before, or none any more
 bool xy_end_is_there(const struct xy_dp *dp, uint32_t end);
 void xy_end_release_held(struct xy_dp *dp, uint32_t end);
 // It is no more, and its number may be another's: sessions, statistics and what is held go.

@@ -52,7 +52,7 @@ int xy_dp_far_set(struct xy_dp *dp, uint32_t end, const struct xy_dp_far *cfg)
 		return r;
 	}
 	if (!old)
-		e->incarnation++;
+		xy_end_incarnate(e);
 	else if (old->net != net)
 		xy_exact_del(dp->far, old->net);
 	__atomic_store_n(&e->net, net, __ATOMIC_RELAXED);

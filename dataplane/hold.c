@@ -8,7 +8,7 @@
 
 struct line {
 	struct xy_queue queue;
-	uint32_t generation; // of the end when it was first put to
+	uint32_t generation, incarnation; // of the end when it was first put to
 	xy_nsec wanted;
 };
 
@@ -113,6 +113,7 @@ struct rte_mbuf *xy_hold_put(struct xy_hold *h, struct rte_mbuf *m, xy_nsec now,
 		return m;
 	if (empty) {
 		l->generation = __atomic_load_n(&h->dp->end[end].hold_generation, __ATOMIC_ACQUIRE);
+		l->incarnation = xy_end_incarnation(h->dp, end);
 		h->active[h->active_count++] = end;
 	}
 	xy_queue_put(&l->queue, m);
@@ -128,7 +129,7 @@ bool xy_hold_due(const struct xy_hold *h)
 	       (h->again || h->epoch != __atomic_load_n(&h->dp->session_epoch, __ATOMIC_ACQUIRE));
 }
 
-unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *drop, unsigned n,
+unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *what, unsigned n,
 			  xy_nsec now)
 {
 	unsigned taken = 0;
@@ -142,12 +143,13 @@ unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *dro
 		struct line *l = &h->line[end];
 		bool stale = l->generation !=
 			     __atomic_load_n(&h->dp->end[end].hold_generation, __ATOMIC_ACQUIRE);
+		bool gone = l->incarnation != xy_end_incarnation(h->dp, end);
 		if (!stale && !xy_end_session_rcu(h->dp, end, now)) {
 			h->scan++;
 			continue;
 		}
 		while (l->queue.count && taken < n) {
-			drop[taken] = stale ? 1 : 0;
+			what[taken] = !stale ? XY_HOLD_GO : gone ? XY_HOLD_GONE : XY_HOLD_STALE;
 			out[taken++] = take(h, l);
 		}
 		if (l->queue.count) {

@@ -17,7 +17,12 @@ struct rte_mbuf *xy_hold_put(struct xy_hold *h, struct rte_mbuf *m, xy_nsec now,
 uint32_t xy_hold_count(const struct xy_hold *h);
 
 // When the control thread changed something (dp->session_epoch): takes out packets that can go now
-// (drop 0) or must be dropped (drop 1: no_session). Up to n; call again while it fills n.
-unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *drop, unsigned n,
+// or must be dropped. Up to n; call again while it fills n.
+enum xy_hold_what {
+	XY_HOLD_GO,
+	XY_HOLD_STALE, // no session came in time
+	XY_HOLD_GONE,  // whom they are for is no more; another may have the number
+};
+unsigned xy_hold_take_rcu(struct xy_hold *h, struct rte_mbuf **out, uint8_t *what, unsigned n,
 			  xy_nsec now);
 bool xy_hold_due(const struct xy_hold *h);

@@ -79,6 +79,18 @@ static inline struct xy_packet *xy_packet(struct rte_mbuf *m)
 	return (struct xy_packet *)rte_mbuf_to_priv(m);
 }
 
+// Which end of that number `from` is, where that is an end (end.h: incarnation): the packet may
+// wait until another has the number. Inside the overlay, where no scope is read.
+static inline void xy_packet_incarnation_set(struct xy_packet *p, uint32_t incarnation)
+{
+	p->remote.scope = incarnation;
+}
+
+static inline uint32_t xy_packet_incarnation(const struct xy_packet *p)
+{
+	return p->remote.scope;
+}
+
 static inline bool xy_packet_is_from_end(const struct xy_packet *p)
 {
 	return p->from < XY_PEER_SEALED;

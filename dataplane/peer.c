@@ -71,7 +71,7 @@ int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg
 	struct xy_end *e = &dp->end[peer];
 	struct xy_adjacency *old = e->link.adjacency;
 	if (!old)
-		e->incarnation++;
+		xy_end_incarnate(e);
 	__atomic_store_n(&e->net, cfg->leaf ? 0 : xy_be64_load(cfg->node.b), __ATOMIC_RELAXED);
 	__atomic_store_n(&e->link.adjacency, a, __ATOMIC_RELEASE);
 	xy_known_set(dp, &e->link.known,

@@ -17,7 +17,9 @@ static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
 	static const struct xy_message_punts punts = {knows, XY_PUNT_FAR, XY_PUNT_FAR_STRANGER};
 	struct xy_packet *p = xy_packet(m);
 	const uint8_t *pkt = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t incarnation = xy_packet_incarnation(p);
 	p->remote = (struct xy_endpoint){.addr = xy_inner_src(pkt, 6)};
+	xy_packet_incarnation_set(p, incarnation);
 	p->local = dp->cfg.node_addr;
 	p->ecn = xy_ecn_encap(pkt, 6) & XY_ECN_MASK;
 	p->hops = pkt[7];

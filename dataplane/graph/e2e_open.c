@@ -43,6 +43,7 @@ static rte_edge_t finish(struct xy_worker *w, struct rte_mbuf *m, struct xy_sess
 	if (edge != XY_OPEN_GOOD)
 		return edge;
 	xy_open_take(w, m, s, op);
+	xy_packet_incarnation_set(xy_packet(m), s->incarnation);
 	return op->len ? OVERLAY : KEEPALIVE;
 }
 

@@ -75,13 +75,16 @@ static unsigned take_orders(struct rte_graph *graph, struct rte_node *node, stru
 
 static unsigned take_held(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w)
 {
+	static const rte_edge_t edge_of[] = {[XY_HOLD_GO] = SEAL,
+					     [XY_HOLD_STALE] = DROP_NO_SESSION,
+					     [XY_HOLD_GONE] = DROP_STALE};
 	struct rte_mbuf *m[XY_BURST];
-	uint8_t drop[XY_BURST];
+	uint8_t what[XY_BURST];
 	if (!xy_hold_due(w->hold))
 		return 0;
-	unsigned n = xy_hold_take_rcu(w->hold, m, drop, XY_BURST, w->now);
+	unsigned n = xy_hold_take_rcu(w->hold, m, what, XY_BURST, w->now);
 	for (unsigned i = 0; i < n; i++)
-		rte_node_enqueue_x1(graph, node, drop[i] ? DROP_NO_SESSION : SEAL, m[i]);
+		rte_node_enqueue_x1(graph, node, edge_of[what[i]], m[i]);
 	xy_held_tell(w);
 	return n;
 }

@@ -47,11 +47,14 @@ static rte_edge_t finish(struct xy_worker *w, struct rte_mbuf *m, struct xy_sess
 	if (edge != XY_OPEN_GOOD)
 		return edge;
 	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, s->end);
-	if (!a)
+	if (!a) {
+		xy_packet_incarnation_set(xy_packet(m), s->incarnation);
 		return DROP_STALE;
+	}
 	xy_open_take(w, m, s, op);
 	if (moved(a, xy_packet(m)))
 		tell_roam(w, s, xy_packet(m));
+	xy_packet_incarnation_set(xy_packet(m), s->incarnation);
 	return op->len ? OVERLAY : KEEPALIVE;
 }
 

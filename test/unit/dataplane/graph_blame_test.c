@@ -103,6 +103,7 @@ static void test_two_workers(void)
 	uint64_t before = (blames(XY_DROP_SPOOFED), got[0].packets);
 	at = 10000;
 	xy_packet(m)->from = LEAF;
+	xy_packet_incarnation_set(xy_packet(m), dp->end[LEAF].incarnation);
 	xy_blame(dp->worker[1], XY_DROP_SPOOFED, m, 5); // at 0: it has not walked since
 	rte_pktmbuf_free(m);
 	CU_ASSERT_EQUAL_FATAL(blames(XY_DROP_SPOOFED), 2);
@@ -119,6 +120,7 @@ static void test_full(void)
 	for (unsigned i = 0; i < 32; i++)
 		for (unsigned reason = 0; reason < XY_DROP_COUNT; reason++) {
 			xy_packet(m)->from = xy_packet(m)->next = i;
+			xy_packet_incarnation_set(xy_packet(m), dp->end[i].incarnation);
 			for (unsigned k = 0; k < 3; k++)
 				xy_blame(dp->worker[0], reason, m, 1);
 		}
@@ -155,7 +157,72 @@ static void test_forget(void)
 	CU_ASSERT_EQUAL(seen_c, 1);
 }
 
+static uint64_t packets_of(enum xy_drop reason, uint32_t of)
+{
+	unsigned n = blames(reason);
+	for (unsigned i = 0; i < n && i < RTE_DIM(got); i++)
+		if (got[i].of == of)
+			return got[i].packets;
+	return 0;
+}
+
+// A number is another's in the same turn, before any worker looks: nothing of the old one is his,
+// nor what waited meanwhile, nor does his own go when the old one's memory does.
+static void test_another(void)
+{
+	static const struct xy_addr mesh = {.b = {2}};
+	struct xy_addr far = {.b = {3, 0xfa, [7] = 9, [15] = 1}};
+	route(&mesh, 7, XY_DP_ROUTE_ASK, 0);
+	xy_dp_route_commit(dp);
+	session_new(LEAF, 0, true);
+	expect_drop(LEAF, packet(&us, &at_a, 64, 100), XY_DROP_SPOOFED);
+	CU_ASSERT(packets_of(XY_DROP_SPOOFED, LEAF) > 0);
+	struct rte_mbuf *m = packet(&leaf, &far, 64, 100);
+	seal(LEAF, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 1);
+	uint64_t late = drops(XY_DROP_NO_ANSWER);
+	xy_dp_peer_del(dp, LEAF);
+	peer_kind(LEAF, true);
+	CU_ASSERT_EQUAL(packets_of(XY_DROP_SPOOFED, LEAF), 0);
+	session_new(LEAF, 0, true);
+	expect_drop(LEAF, packet(&us, &at_a, 64, 100), XY_DROP_SPOOFED);
+	grace();
+	CU_ASSERT_EQUAL(packets_of(XY_DROP_SPOOFED, LEAF), 1);
+	at += 11 * XY_SEC;
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_NO_ANSWER), late + 1);
+	CU_ASSERT_EQUAL(packets_of(XY_DROP_NO_ANSWER, LEAF), 0);
+	settle();
+	unroute(&mesh, 7);
+	xy_dp_route_commit(dp);
+}
+
+// What waited for a session of the one before is not for the one that has his number now.
+static void test_another_next(void)
+{
+	session_new(NODE_A, 0, true);
+	xy_dp_session_del(dp, peer[NODE_B].index);
+	peer[NODE_B].index = 0;
+	grace();
+	uint64_t none = drops(XY_DROP_NO_SESSION), stale = drops(XY_DROP_STALE),
+		 had = packets_of(XY_DROP_NO_SESSION, NODE_B);
+	feed_from(NODE_A, &at_a, &at_b, 100, 1);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL_FATAL(dp->worker[0]->stats.held, 1);
+	xy_dp_peer_del(dp, NODE_B);
+	peer_kind(NODE_B, false);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(dp->worker[0]->stats.held, 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_NO_SESSION), none);
+	CU_ASSERT_EQUAL(drops(XY_DROP_STALE), stale + 1);
+	CU_ASSERT(had > 0 && packets_of(XY_DROP_NO_SESSION, NODE_B) == 0);
+	settle();
+}
+
 XY_UNIT_MAIN("graph_blame", {"create", test_create}, {"owners", test_owners},
 	     {"strangers", test_strangers}, {"next hop", test_next},
 	     {"two workers", test_two_workers}, {"full", test_full}, {"forget", test_forget},
+	     {"another", test_another}, {"another next hop", test_another_next},
 	     {"destroy", test_destroy})
