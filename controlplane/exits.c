@@ -11,6 +11,7 @@
 #include "policy/nat.h"
 #include "pool.h"
 #include "ports.h"
+#include "strict.h"
 
 #include <jansson.h>
 #include <linux/rtnetlink.h>
@@ -258,11 +259,7 @@ static bool is_strict(struct xy_daemon *d)
 	char *name = d->exits->strict;
 	if (xy_underlay_path(&u, &far, false, &path) || !if_indextoname(path.next.ifindex, name))
 		return false;
-	int all = number("/proc/sys/net/ipv4/conf/all/rp_filter");
-	int one = number("/proc/sys/net/ipv4/conf/%s/rp_filter", name);
-	return (all > one ? all : one) == 1 &&
-	       number("/proc/sys/net/ipv4/conf/all/src_valid_mark") != 1 &&
-	       number("/proc/sys/net/ipv4/conf/%s/src_valid_mark", name) != 1;
+	return xy_strict_to_marks("", name);
 }
 
 static const char *lack_text(const struct xy_daemon *d, enum lack what, char *to, size_t size)

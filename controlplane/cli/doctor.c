@@ -19,30 +19,68 @@ static const char *text_of(const json_t *o, const char *key)
 
 // --- the config: what is wrong with it is wrong with the host, too
 
-static void see_config(struct xy_doctor *d, const char *path, bool named, struct xy_config *c)
+// named: somebody said which, and it must be there. running: a daemon has taken what stood there.
+static void see_config(struct xy_doctor *d, const char *path, bool named, bool running,
+		       struct xy_config *c)
 {
 	struct xy_err err = {""};
+	char type[400];
 	int ret = xy_config_load(path, c, &err);
+	snprintf(type, sizeof(type), "xylemd --check -c %.300s", path);
 	if (ret == 0) {
 		xy_doctor_row(d, XY_DOCTOR_OK, "config", path, "", "");
 		return;
 	}
 	if (ret == -ENOENT && !named) {
+		char text[400];
 		xy_config_init(c);
-		xy_doctor_row(d, XY_DOCTOR_OK, "config",
-			      "there is none (" CONFIG_FILE "): the defaults are looked at", "",
-			      "");
+		snprintf(text, sizeof(text), "there is none (%.300s): the defaults are looked at",
+			 path);
+		xy_doctor_row(d, XY_DOCTOR_OK, "config", text, "", "");
 		return;
 	}
 	if (ret == -EACCES)
 		xy_doctor_row(d, XY_DOCTOR_BETTER, "config", err.text,
 			      "you may not read it, so the defaults are looked at",
 			      "sudo xylem doctor");
+	else if (ret == -ENOENT && running)
+		xy_doctor_row(d, XY_DOCTOR_BETTER, "config", err.text,
+			      "the daemon that answers was given it, and it is not seen from here: "
+			      "the defaults are looked at",
+			      "xylem doctor -c FILE");
 	else
-		xy_doctor_row(d, XY_DOCTOR_WRONG, "config", err.text, "the daemon does not take it",
-			      "xylemd --check");
+		xy_doctor_row(d, XY_DOCTOR_WRONG, "config", err.text,
+			      running ? "the daemon that runs will not take it at a reload or a "
+					"restart"
+				      : "the daemon does not take it",
+			      type);
 	if (ret != -EINVAL)
 		xy_config_init(c);
+}
+
+// Which one: that which was named, else the one that the daemon says, else where it is looked for.
+static void find_config(struct xy_doctor *d, const char *instance, const char *file,
+			const json_t *told, struct xy_config *c)
+{
+	bool usual = strcmp(instance, "xylem") == 0;
+	const char *its = text_of(told, XY_KEY(config, file));
+	char path[120];
+	if (file) {
+		see_config(d, file, true, false, c);
+	} else if (*its == '/') {
+		see_config(d, its, true, true, c);
+	} else if (*its) {
+		char text[400];
+		xy_config_init(c);
+		snprintf(text, sizeof(text),
+			 "%.200s, as the daemon was given it: the defaults are "
+			 "looked at (xylem doctor -c FILE)",
+			 its);
+		xy_doctor_row(d, XY_DOCTOR_OK, "config", text, "", "");
+	} else {
+		snprintf(path, sizeof(path), "/etc/xylem/%.40s.conf", instance);
+		see_config(d, usual ? CONFIG_FILE : path, !usual, false, c);
+	}
 }
 
 static void see_key(struct xy_doctor *d, const struct xy_config *c, bool running)
@@ -64,12 +102,14 @@ static void see_key(struct xy_doctor *d, const struct xy_config *c, bool running
 // --- the daemon
 
 static int ask(struct xy_doctor *d, const char *instance, json_t **node, json_t **ports,
-	       struct xy_err *err)
+	       json_t **config, struct xy_err *err)
 {
 	struct xy_client *c = NULL;
 	int ret = xy_cli_connect(instance, &c, err);
 	ret = ret ? ret : xy_client_ask(c, "/xylem/node", NULL, node, err);
 	ret = ret ? ret : xy_client_ask_all(c, "/xylem/ports", NULL, ports, err);
+	if (!ret && xy_client_ask(c, "/xylem/config", NULL, config, err) == -EREMOTE)
+		*config = NULL; // an older one
 	xy_client_close(c);
 	d->node = ret ? NULL : *node;
 	d->ports = ret ? NULL : *ports;
@@ -140,13 +180,10 @@ static int look(const char *instance, const char *file, bool json)
 {
 	struct xy_config *c = xy_cli_must(calloc(1, sizeof(*c)));
 	struct xy_doctor d = {.root = "", .config = c, .rows = xy_cli_must(json_array())};
-	json_t *node = NULL, *ports = NULL;
+	json_t *node = NULL, *ports = NULL, *config = NULL;
 	struct xy_err err = {""};
-	char path[120];
-	bool usual = strcmp(instance, "xylem") == 0;
-	snprintf(path, sizeof(path), "/etc/xylem/%.40s.conf", instance);
-	see_config(&d, file ? file : usual ? CONFIG_FILE : path, file || !usual, c);
-	bool running = ask(&d, instance, &node, &ports, &err) == 0;
+	bool running = ask(&d, instance, &node, &ports, &config, &err) == 0;
+	find_config(&d, instance, file, config, c);
 	see_key(&d, c, running);
 	xy_doctor_kernel(&d);
 	xy_doctor_cards(&d);
@@ -155,6 +192,7 @@ static int look(const char *instance, const char *file, bool json)
 	json_decref(d.rows);
 	json_decref(node);
 	json_decref(ports);
+	json_decref(config);
 	xy_config_free(c);
 	free(c);
 	return ret;

@@ -258,8 +258,12 @@ static void see_isolation(struct xy_doctor *d)
 
 static void count_cpu(struct xy_doctor *d, const char *name, void *arg)
 {
-	char governor[64];
+	char governor[64], driver[64] = "";
 	unsigned *slow = arg;
+	xy_doctor_read(d, driver, sizeof(driver),
+		       "/sys/devices/system/cpu/%s/cpufreq/scaling_driver", name);
+	if (strcmp(driver, "intel_pstate") == 0 || strcmp(driver, "amd-pstate-epp") == 0)
+		return; // the hardware decides, and goes up under load by this name, too
 	if (xy_doctor_read(d, governor, sizeof(governor),
 			   "/sys/devices/system/cpu/%s/cpufreq/scaling_governor", name))
 		*slow += strcmp(governor, "powersave") == 0;

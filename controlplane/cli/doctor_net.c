@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the kernel's network does to our datagrams and to what we hand to it.
 #include "cli/doctor.h"
+#include "strict.h"
 
+#include <linux/route.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,43 +70,71 @@ static void see_conntrack(struct xy_doctor *d)
 
 // --- rp_filter
 
-struct strict {
-	char names[LINE];
-	unsigned count;
+enum { UPLINKS = 16 };
+
+struct uplinks {
+	char name[UPLINKS][16];
+	long metric[UPLINKS];
+	unsigned count, best; // best: by which all goes that has no other way
 };
 
-static void see_strict(struct xy_doctor *d, const char *name, void *arg)
+// Interfaces over which a default route of IPv4 leads: what strangers send comes by them.
+static void find_uplinks(const struct xy_doctor *d, struct uplinks *u)
 {
-	struct strict *s = arg;
-	size_t n = strlen(s->names);
-	bool meta = strcmp(name, "all") == 0 || strcmp(name, "default") == 0;
-	long all = xy_doctor_number(d, "/proc/sys/net/ipv4/conf/all/rp_filter");
-	long one = xy_doctor_number(d, "/proc/sys/net/ipv4/conf/%s/rp_filter", name);
-	if (meta || strcmp(name, "lo") == 0 || (one > all ? one : all) != 1)
-		return;
-	s->count++;
-	snprintf(s->names + n, sizeof(s->names) - n, "%s%s", n ? " " : "", name);
+	char path[512], line[512], name[16];
+	unsigned long to, mask, flags;
+	long metric;
+	snprintf(path, sizeof(path), "%s/proc/net/route", d->root);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f) && u->count < UPLINKS) {
+		unsigned i = 0;
+		if (sscanf(line, "%15s %lx %*x %lx %*d %*d %ld %lx", name, &to, &flags, &metric,
+			   &mask) != 5 ||
+		    to || mask || (flags & (RTF_UP | RTF_REJECT)) != RTF_UP)
+			continue;
+		while (i < u->count && strcmp(u->name[i], name) != 0)
+			i++;
+		if (i == u->count) {
+			memcpy(u->name[i], name, sizeof(name));
+			u->metric[u->count++] = metric;
+		} else if (metric < u->metric[i]) {
+			u->metric[i] = metric;
+		}
+		if (u->metric[i] < u->metric[u->best])
+			u->best = i;
+	}
+	if (f)
+		fclose(f);
 }
 
 static void see_rp_filter(struct xy_doctor *d)
 {
-	struct strict s = {.names = ""};
-	char found[LINE + 20], type[LINE];
-	xy_doctor_each(d, "/proc/sys/net/ipv4/conf", "", see_strict, &s);
-	snprintf(found, sizeof(found), "strict: %s", s.count ? s.names : "nowhere");
-	snprintf(type, sizeof(type), "sysctl -w net.ipv4.conf.all.rp_filter=2 (loose)");
-	if (s.count && d->config->exit.used)
+	struct uplinks u = {.count = 0};
+	char names[UPLINKS * 17] = "", found[LINE + UPLINKS * 17], type[LINE];
+	unsigned strict = 0;
+	find_uplinks(d, &u);
+	for (unsigned i = 0; i < u.count; i++) {
+		size_t n = strlen(names);
+		if (!xy_strict(d->root, u.name[i]))
+			continue;
+		snprintf(names + n, sizeof(names) - n, "%s%s", n ? " " : "", u.name[i]);
+		strict++;
+	}
+	snprintf(found, sizeof(found), "strict: %s", strict ? names : "no uplink");
+	snprintf(type, sizeof(type), "sysctl -w net.ipv4.conf.%s.rp_filter=2 (loose)",
+		 u.name[u.best]);
+	if (d->config->exit.used && u.count && xy_strict_to_marks(d->root, u.name[u.best]))
 		xy_doctor_row(
 			d, XY_DOCTOR_WRONG, "rp_filter", found,
 			"with an exit in use the kernel drops what links bring: their way back "
 			"is known by our mark alone",
 			type);
-	else if (s.count > 1)
+	else if (strict && u.count > 1)
 		xy_doctor_row(
 			d, XY_DOCTOR_BETTER, "rp_filter", found,
 			"what comes by another uplink than the way back leads over is dropped "
 			"without a word",
-			type);
+			"sysctl -w net.ipv4.conf.UPLINK.rp_filter=2 (loose), of each of them");
 	else
 		xy_doctor_row(d, XY_DOCTOR_OK, "rp_filter", found, "", "");
 }

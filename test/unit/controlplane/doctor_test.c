@@ -36,8 +36,17 @@ static void lead(const char *path, const char *to)
 	CU_ASSERT(symlink(to, whole) == 0);
 }
 
+#define EXIT                                             \
+	"exit = \"a\"; peers = ( { name = \"a\"; key = " \
+	"\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\"; endpoints = [ \"192.0.2.1:5\" ]; } );"
+
 #define CARD  "/sys/class/net/eth0"
 #define PAGES "/hugepages/hugepages-2048kB/nr_hugepages"
+
+#define ROUTES                                                                                  \
+	"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n" \
+	"xylem0\t00000A0A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+#define WAY(name, metric) name "\t00000000\t0101A8C0\t0003\t0\t0\t" metric "\t00000000\t0\t0\t0\n"
 
 static void make_host(void)
 {
@@ -66,6 +75,9 @@ static void make_host(void)
 		 "ipv4 2 tcp 6 300 src=10.0.0.1 dst=10.0.0.2 sport=1 dport=51820 \n"},
 		{"/proc/sys/net/ipv4/conf/all/rp_filter", "2\n"},
 		{"/proc/sys/net/ipv4/conf/eth0/rp_filter", "1\n"},
+		{"/proc/sys/net/ipv4/conf/eth1/rp_filter", "1\n"},
+		{"/proc/sys/net/ipv4/conf/xylem0/rp_filter", "1\n"},
+		{"/proc/net/route", ROUTES WAY("eth0", "100")},
 		{"/proc/sys/net/ipv4/ip_forward", "0\n"},
 		{"/proc/sys/net/ipv6/conf/all/forwarding", "0\n"},
 		{"/proc/sys/net/core/rmem_max", "212992\n"},
@@ -165,6 +177,24 @@ static const struct row {
 	 "could be better", "IPv4 off", "ip_forward=1"},
 };
 
+// What the kernel does to what links bring while an exit is used: as the daemon itself decides it.
+static const struct strictness {
+	const char *all, *mark, *eth0_mark, *routes;
+	bool exit;
+	const char *state, *type;
+} strictnesses[] = {
+	{"2", "0", "0", ROUTES WAY("eth0", "100"), true, "ok", ""},
+	{"1", "0", "0", ROUTES WAY("eth0", "100"), true, "wrong", "net.ipv4.conf.eth0.rp_filter=2"},
+	{"1", "1", "0", ROUTES WAY("eth0", "100"), true, "ok", ""}, // as wg-quick has it
+	{"1", "0", "1", ROUTES WAY("eth0", "100"), true, "ok", ""},
+	{"1", "0", "0", ROUTES, true, "ok", ""},
+	{"1", "0", "0", ROUTES WAY("eth0", "100"), false, "ok", ""},
+	{"1", "0", "0", ROUTES WAY("eth0", "100") WAY("eth1", "50"), false, "could be better",
+	 "UPLINK"},
+	{"1", "0", "1", ROUTES WAY("eth0", "100") WAY("eth1", "50"), true, "wrong",
+	 "net.ipv4.conf.eth1.rp_filter=2"},
+};
+
 static void remove_all(void)
 {
 	char command[80];
@@ -212,6 +242,61 @@ static void test_rows(void)
 	}
 }
 
+static const json_t *row_of(const json_t *seen, const char *what)
+{
+	const json_t *o;
+	size_t i;
+	json_array_foreach(seen, i, o)
+	{
+		if (strcmp(text_of(o, "what"), what) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+static void test_strict(void)
+{
+	for (size_t i = 0; i < sizeof(strictnesses) / sizeof(strictnesses[0]); i++) {
+		const struct strictness *s = &strictnesses[i];
+		remove_all();
+		make_host();
+		put("/proc/sys/net/ipv4/conf/all/rp_filter", s->all);
+		put("/proc/sys/net/ipv4/conf/all/src_valid_mark", s->mark);
+		put("/proc/sys/net/ipv4/conf/eth0/src_valid_mark", s->eth0_mark);
+		put("/proc/net/route", s->routes);
+		json_t *seen = look(s->exit ? EXIT : "", NULL, NULL);
+		const json_t *o = row_of(seen, "rp_filter");
+		bool good = strcmp(text_of(o, "state"), s->state) == 0 &&
+			    strstr(text_of(o, "type"), s->type);
+		if (!good)
+			printf("\n  strict row %zu: %s, %s\n", i, text_of(o, "state"),
+			       text_of(o, "type"));
+		CU_ASSERT(good);
+		json_decref(seen);
+	}
+}
+
+// `powersave` is the usual name where the hardware decides, and no sleep.
+static void test_governor(void)
+{
+	static const struct {
+		const char *driver;
+		bool told;
+	} rows_of[] = {{"intel_pstate\n", false},
+		       {"amd-pstate-epp\n", false},
+		       {"intel_cpufreq\n", true},
+		       {"acpi-cpufreq\n", true}};
+	for (size_t i = 0; i < sizeof(rows_of) / sizeof(rows_of[0]); i++) {
+		remove_all();
+		make_host();
+		put("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n");
+		put("/sys/devices/system/cpu/cpu0/cpufreq/scaling_driver", rows_of[i].driver);
+		json_t *seen = look("", NULL, NULL);
+		CU_ASSERT((row_of(seen, "frequency") != NULL) == rows_of[i].told);
+		json_decref(seen);
+	}
+}
+
 // A host of which nothing can be read, as in a container: no row is wrong by that.
 static void test_nothing(void)
 {
@@ -231,5 +316,5 @@ static void prepare(void)
 	CU_ASSERT_FATAL(mkdtemp(root) != NULL);
 }
 
-XY_UNIT_MAIN("doctor", {"a folder", prepare}, {"each thing", test_rows},
-	     {"nothing is there", test_nothing})
+XY_UNIT_MAIN("doctor", {"a folder", prepare}, {"each thing", test_rows}, {"rp_filter", test_strict},
+	     {"frequency", test_governor}, {"nothing is there", test_nothing})
