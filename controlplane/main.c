@@ -17,6 +17,7 @@
 #include "memory.h"
 #include "notify.h"
 #include "ports.h"
+#include "prepare.h"
 #include "restore.h"
 #include "runsocket.h"
 #include "steering.h"
@@ -44,7 +45,7 @@
 
 static const char usage[] =
 	"usage: xylemd [-c FILE] [-n NAME] [--peer [KEY@]HOST:PORT]... [--autoconf] [--no-tun] "
-	"[--sandbox] [--threads N] [--max-threads N] [--check]\n"
+	"[--sandbox] [--threads N] [--max-threads N] [--check | --prepare]\n"
 	"  -c, --config FILE  config file (default /etc/xylem/xylem.conf)\n"
 	"  -n, --name NAME    instance, where several share a machine (default xylem)\n"
 	"      --peer [KEY@]HOST:PORT\n"
@@ -52,6 +53,8 @@ static const char usage[] =
 	"      --autoconf     find nodes on the LAN, and be found\n"
 	"      --check        check config and key, print the rules of host.allow and what an\n"
 	"                     exit needs, touch nothing\n"
+	"      --prepare      as root: let the daemon of user xylem read config and key, give its\n"
+	"                     sockets to the config's groups, and end; for units\n"
 	"      --no-tun       no host interface: relay only, needs no privileges\n"
 	"      --sandbox      once all is open, keep the files, system calls and capabilities\n"
 	"                     that each thread needs; the rest is refused, and told\n"
@@ -62,7 +65,7 @@ static const char usage[] =
 	"      --help\n";
 
 struct options {
-	bool check, done;
+	bool check, prepare, done;
 	int code;
 };
 
@@ -71,6 +74,7 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 	static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
 					      {"name", required_argument, NULL, 'n'},
 					      {"check", no_argument, NULL, 'k'},
+					      {"prepare", no_argument, NULL, 'r'},
 					      {"peer", required_argument, NULL, 'p'},
 					      {"autoconf", no_argument, NULL, 'a'},
 					      {"no-tun", no_argument, NULL, 't'},
@@ -96,6 +100,9 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 			break;
 		case 'k':
 			o.check = true;
+			break;
+		case 'r':
+			o.prepare = true;
 			break;
 		case 'p':
 			if (xy_setup_peer_add(&d->setup, optarg, &err)) {
@@ -528,6 +535,8 @@ int main(int argc, char **argv)
 		fputs("xylemd: libsodium does not start\n", stderr);
 		return EXIT_FAILURE;
 	}
+	if (o.prepare)
+		return xy_prepare(&d.setup, d.name);
 	signal(SIGPIPE, SIG_IGN); // DPDK writes to telemetry clients that have gone
 	xy_seats_hold_reload();
 	mallopt(M_ARENA_MAX, ARENAS);

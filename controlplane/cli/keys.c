@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEFAULT_FILE "/etc/xylem/key"
+#define CONFIGS	     "/etc/xylem/"
+#define DEFAULT_FILE CONFIGS "key"
 
 enum { STDIN_MAX = 4096 };
 
@@ -20,11 +21,16 @@ static int make_folder(const char *file)
 	int ret = 0;
 	if (slash && slash != folder) {
 		*slash = 0;
-		if (mkdir(folder, 0700) && errno != EEXIST)
+		bool ours = strncmp(file, CONFIGS, strlen(CONFIGS)) == 0;
+		if (mkdir(folder, ours ? 0755 : 0700) == 0) {
+			if (ours) // whatever the umask: the daemon is not root
+				chmod(folder, 0755);
+		} else if (errno != EEXIST) {
 			ret = xy_cli_fail("%s: cannot make the folder: %s; %s", folder,
 					  strerror(errno),
 					  errno == EACCES ? "run as root or name another FILE"
 							  : "make the folders above it first");
+		}
 	}
 	free(folder);
 	return ret;

@@ -193,9 +193,11 @@ static ssize_t read_all(int fd, char *to, size_t size)
 
 static int refuse_open(const char *path, int code, struct xy_err *err)
 {
-	const char *remedy = code == ENOENT   ? "make one with: xylem genconf > FILE"
-			     : code == EACCES ? "run as a user that may read it"
-					      : "name a config file with -c";
+	const char *remedy =
+		code == ENOENT	 ? "make one with: xylem genconf > FILE"
+		: code == EACCES ? "systemctl reload xylem gives it to the service's group, or run "
+				   "as a user that may read it"
+				 : "name a config file with -c";
 	return xy_err_set(err, code, "%s: %s; %s", path, strerror(code), remedy);
 }
 

@@ -143,7 +143,8 @@ static int open_keyfile(const char *path, struct xy_err *err)
 			err, errno, "key file %.200s: cannot be opened: %s%s", path,
 			strerror(errno),
 			errno == EACCES && geteuid()
-				? "; give it to this program's group: chgrp it, chmod 640 it"
+				? "; systemctl reload xylem gives it to this program's group, or: "
+				  "chgrp it, chmod 640 it"
 				: "");
 	int rc = fstat(fd, &st) < 0 ? -errno : 0;
 	if (rc < 0)

@@ -66,7 +66,7 @@ dpkg-deb -b "$LOGS/later" "$later" >/dev/null
 earlier=$LOGS/earlier.deb
 sed -i "s/^Version: .*/Version: 0.0.9/" "$LOGS/later/DEBIAN/control"
 for unit in "$LOGS"/later/{usr/lib,lib}/systemd/system/xylem*.service; do
-  [ ! -e "$unit" ] || sed -i -e '/^User=/d' -e '/^Group=/d' -e '/^AmbientCapabilities=/d' -e '/find .etc.xylem/d' \
+  [ ! -e "$unit" ] || sed -i -e '/^User=/d' -e '/^Group=/d' -e '/^AmbientCapabilities=/d' -e '/xylemd --prepare/d' \
     -e '/^CapabilityBoundingSet=/d' -e '/^SystemCallFilter=/d' -e 's/ --sandbox//' "$unit"
 done
 echo "g xylem - -" >"$LOGS/later/usr/lib/sysusers.d/xylem.conf"
@@ -123,7 +123,6 @@ up || {
 # --- two instances
 
 check "nothing runs that nobody asked for" refuse in_system systemctl is-active xylem
-printf '%s\n' '# ports = ( { driver = "af_xdp"; } );' >"$ROOT/etc/xylem/four.conf"
 printf '%s\n' 'ports = ( { driver = "af_xdp"; interface = "eth0"; } );' >"$ROOT/etc/xylem/three.conf"
 check "a key" in_system xylem genkey
 check "and one for a second instance" in_system xylem genkey /etc/xylem/two.key
@@ -143,6 +142,15 @@ config two "key_file = \"/etc/xylem/two.key\"; ports = ( { port = 51822; } ); tu
 check "their configs are good" in_system sh -c 'xylemd --check && xylemd -n two -c /etc/xylem/two.conf --check'
 check "both start, and say that they are ready" in_system systemctl enable --now xylem xylem@two
 linked() { in_system xylem show peers "$@" --json | grep -qE '"state": *"up"'; }
+# What an upgrade must not stop: a key where root alone looks.
+check "a key in root's home" in_system xylem genkey /root/four.key
+config four '# ports = ( { driver = "af_xdp"; } );
+  // control = { group = "adm"; };
+  key_file = "/root/four.key"; tun = false; ports = ( { port = 51824; } );'
+check "and its node, which has root's rights" in_system sh -c 'mkdir -p /etc/systemd/system/xylem@four.service.d &&
+  printf "[Service]\nProtectHome=no\n" >/etc/systemd/system/xylem@four.service.d/home.conf &&
+  systemctl daemon-reload && systemctl start xylem@four'
+four=$(in_system systemctl show -p MainPID --value xylem@four)
 check_within 30 "they are linked" linked
 check_within 30 "each has sockets of its own" linked -n two
 
@@ -156,6 +164,11 @@ user_of() { # UNIT
 }
 check "it ran as root" test "$(user_of xylem)" = root
 check "it is upgraded to a user of its own" in_system env DEBIAN_FRONTEND=noninteractive dpkg -i /xylem.deb
+cp "$LOGS/last" "$LOGS/upgraded"
+check "but the one that would not come up runs on" test "$four" = "$(in_system systemctl show -p MainPID --value xylem@four)"
+check "which is told" grep -q "xylem@four.service is NOT restarted" "$LOGS/upgraded"
+check "the user is in no group for a config" test "$(in_system id -Gn xylem)" = "xylemd xylem"
+in_system systemctl stop xylem@four
 check_within 60 "and linked again" linked
 check_within 60 "both instances" linked -n two
 check "as the user" test "$(user_of xylem) $(user_of xylem@two)" = "xylem xylem"
@@ -211,7 +224,7 @@ check "the state stays until it is purged" test -d "$ROOT/var/lib/xylem"
 check "it is purged" in_system env DEBIAN_FRONTEND=noninteractive dpkg -P xylem
 check "the state is gone" test ! -e "$ROOT/var/lib/xylem"
 check "the keys are not" test -s "$ROOT/etc/xylem/key"
-rm -rf "$ROOT/etc/systemd/system/xylem@three.service.d" # an operator's by then
+rm -rf "$ROOT"/etc/systemd/system/xylem@{three,four}.service.d # an operator's by then
 left=$(find "$ROOT" -xdev \( -path "$ROOT/proc" -o -path "$ROOT/etc/xylem" -o -path "$ROOT/var/log" -o -path "$ROOT/var/lib/dpkg" \) \
   -prune -o -name '*xylem*' -print | grep -vxF "$ROOT/xylem.deb" || true)
 check "and nothing else of it is left${left:+: $left}" test -z "$left"
