@@ -209,6 +209,7 @@ static void datagram_put(json_t *o, const struct xy_daemon *d, const struct xy_d
 	struct xy_dp_port_info info = {.port = 0};
 	xy_dp_port_info(d->dp, c->port, &info);
 	json_object_set_new(o, "port", json_integer(c->port));
+	json_object_set_new(o, "out", json_boolean(c->ours));
 	endpoint_put(o, "remote", &c->remote.addr, c->remote.port);
 	endpoint_put(o, "local", &c->local, info.port);
 }

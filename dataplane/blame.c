@@ -30,9 +30,10 @@ struct xy_blames {
 // Whose a drop is, and what the buffer holds then. Else: who brought it, and an overlay packet if
 // it looks like one.
 enum {
-	NEXT = 1, // it is the next hop's: the other end of where it could not go
-	RAW = 2,  // a datagram that came, unopened: remote is its source
-	SENT = 4, // a datagram to be sent
+	NEXT = 1,   // it is the next hop's: the other end of where it could not go
+	RAW = 2,    // a datagram that came, unopened: remote is its source
+	SENT = 4,   // a datagram to be sent
+	INSIDE = 8, // an overlay packet, also if it looks like none
 };
 static const uint8_t kind_of[XY_DROP_COUNT] = {
 	[XY_DROP_NOT_WIREGUARD] = RAW,
@@ -42,6 +43,8 @@ static const uint8_t kind_of[XY_DROP_COUNT] = {
 	[XY_DROP_SESSION_EXPIRED] = RAW,
 	[XY_DROP_BAD_TAG] = RAW,
 	[XY_DROP_REPLAY] = RAW,
+	[XY_DROP_BAD_INNER] = INSIDE,
+	[XY_DROP_HOST_BAD] = INSIDE,
 	[XY_DROP_RING_FULL] = RAW,
 	[XY_DROP_HANDSHAKE_FULL] = RAW,
 	[XY_DROP_STRANGER_FULL] = RAW,
@@ -81,13 +84,40 @@ static uint32_t incarnation_of(const struct xy_dp *dp, enum xy_drop reason,
 {
 	if (owner >= dp->ends)
 		return 0;
-	return kind_of[reason] ? xy_end_incarnation(dp, owner) : xy_packet_incarnation(p);
+	return kind_of[reason] & (NEXT | RAW | SENT) ? xy_end_incarnation(dp, owner)
+						     : xy_packet_incarnation(p);
 }
 
 // Never 0. Of an incarnation what has room: a record would have to outlive 16 million of them.
 static uint64_t key_make(uint32_t owner, uint32_t incarnation, enum xy_drop reason)
 {
 	return (uint64_t)incarnation << 40 | (uint64_t)owner << 8 | ((uint64_t)reason + 1);
+}
+
+static bool is_ip(const struct rte_mbuf *m, uint8_t *version)
+{
+	unsigned v = m->data_len ? *rte_pktmbuf_mtod(m, const uint8_t *) >> 4 : 0;
+	*version = (uint8_t)v;
+	return (v == 6 && m->data_len >= XY_IPV6_LEN) || (v == 4 && m->data_len >= 20);
+}
+
+enum xy_blame_holds xy_blame_holds(enum xy_drop reason, const struct rte_mbuf *m)
+{
+	uint8_t version;
+	if (kind_of[reason] & SENT)
+		return XY_BLAME_OURS;
+	if (kind_of[reason] & RAW)
+		return XY_BLAME_CAME;
+	return kind_of[reason] & INSIDE || is_ip(m, &version) ? XY_BLAME_OVERLAY : XY_BLAME_CAME;
+}
+
+uint32_t xy_blame_end(const struct xy_dp *dp, enum xy_drop reason, const struct xy_packet *p)
+{
+	uint32_t owner = owner_of(dp, reason, p);
+	if (owner >= dp->ends ||
+	    incarnation_of(dp, reason, p, owner) != xy_end_incarnation(dp, owner))
+		return XY_DP_NO_PEER;
+	return owner;
 }
 
 static uint64_t key_of(const struct xy_dp *dp, enum xy_drop reason, const struct xy_packet *p)
@@ -128,13 +158,6 @@ static void address_put(uint64_t to[2], const struct xy_addr *a)
 	memcpy(word, a->b, sizeof(word));
 	XY_SET(to[0], word[0]);
 	XY_SET(to[1], word[1]);
-}
-
-static bool is_ip(struct rte_mbuf *m, uint8_t *version)
-{
-	unsigned v = m->data_len ? *rte_pktmbuf_mtod(m, const uint8_t *) >> 4 : 0;
-	*version = (uint8_t)v;
-	return (v == 6 && m->data_len >= XY_IPV6_LEN) || (v == 4 && m->data_len >= 20);
 }
 
 static void last_put(struct entry *e, enum xy_drop reason, struct rte_mbuf *m)

@@ -15,4 +15,12 @@ struct xy_blames *xy_blames_create(void); // NULL: no address space
 void xy_blames_destroy(struct xy_blames *b);
 // n packets as m were dropped, m still as it was: the worker's own, or of its walk.
 void xy_blame(struct xy_worker *w, enum xy_drop reason, struct rte_mbuf *m, uint64_t n);
+enum xy_blame_holds {
+	XY_BLAME_OVERLAY,
+	XY_BLAME_CAME, // a datagram that came, with its message's header
+	XY_BLAME_OURS, // a datagram to be sent: remote is where to
+};
+enum xy_blame_holds xy_blame_holds(enum xy_drop reason, const struct rte_mbuf *m);
+// Whose the drop is; XY_DP_NO_PEER: no end's, or of one that is no more.
+uint32_t xy_blame_end(const struct xy_dp *dp, enum xy_drop reason, const struct xy_packet *p);
 void xy_blame_burst(struct xy_worker *w, enum xy_drop reason, void **objs, unsigned n);

@@ -4,6 +4,7 @@
 #include "capture.h"
 
 #include "base/bytes.h"
+#include "blame.h"
 #include "noise/wg.h"
 #include "pages.h"
 #include "peer.h"
@@ -22,7 +23,7 @@ struct record {
 	struct xy_endpoint remote;
 	struct xy_addr local;
 	uint8_t point, drop, port;
-	bool datagram;
+	bool datagram, ours;
 };
 
 // --- workers: which packets
@@ -45,14 +46,24 @@ static uint32_t peer_of_datagram(const struct xy_worker *w, struct rte_mbuf *m)
 	return s ? s->end : XY_DP_NO_PEER;
 }
 
-// What is dropped may be as it was on the wire, or an overlay packet: the message types of
-// WireGuard are no version of IP.
-static bool is_datagram(enum xy_dp_capture_point point, const struct rte_mbuf *m)
+// What is dropped may be as it was on the wire, or is to be there, or an overlay packet.
+static void kind_put(struct record *r, const struct rte_mbuf *m)
 {
-	if (point != XY_DP_CAPTURE_DROP)
-		return point == XY_DP_CAPTURE_RX || point == XY_DP_CAPTURE_TX;
-	unsigned version = m->data_len ? *rte_pktmbuf_mtod(m, const uint8_t *) >> 4 : 0;
-	return version != 4 && version != 6;
+	enum xy_blame_holds holds = r->point == XY_DP_CAPTURE_TX   ? XY_BLAME_OURS
+				    : r->point == XY_DP_CAPTURE_RX ? XY_BLAME_CAME
+								   : XY_BLAME_OVERLAY;
+	if (r->point == XY_DP_CAPTURE_DROP)
+		holds = xy_blame_holds((enum xy_drop)r->drop, m);
+	r->datagram = holds != XY_BLAME_OVERLAY;
+	r->ours = holds == XY_BLAME_OURS;
+}
+
+// Whose the account of drops says; what was not looked into yet is, as when it came, his whose
+// session it names.
+static uint32_t peer_of_drop(const struct xy_worker *w, const struct record *r, struct rte_mbuf *m)
+{
+	uint32_t end = xy_blame_end(w->dp, (enum xy_drop)r->drop, xy_packet(m));
+	return end == XY_DP_NO_PEER && r->datagram && !r->ours ? peer_of_datagram(w, m) : end;
 }
 
 static uint32_t known(uint32_t end)
@@ -60,11 +71,10 @@ static uint32_t known(uint32_t end)
 	return end < XY_PEER_SEALED ? end : XY_DP_NO_PEER;
 }
 
-static uint32_t peer_of(const struct xy_worker *w, enum xy_dp_capture_point point,
-			struct rte_mbuf *m, bool datagram)
+static uint32_t peer_of(const struct xy_worker *w, const struct record *r, struct rte_mbuf *m)
 {
 	const struct xy_packet *p = xy_packet(m);
-	switch (point) {
+	switch ((enum xy_dp_capture_point)r->point) {
 	case XY_DP_CAPTURE_RX:
 		return peer_of_datagram(w, m);
 	case XY_DP_CAPTURE_TX:
@@ -74,7 +84,7 @@ static uint32_t peer_of(const struct xy_worker *w, enum xy_dp_capture_point poin
 	case XY_DP_CAPTURE_TO_HOST:
 		return known(p->from);
 	case XY_DP_CAPTURE_DROP:
-		return datagram ? peer_of_datagram(w, m) : known(p->from);
+		return peer_of_drop(w, r, m);
 	case XY_DP_CAPTURE_FROM_HOST:
 	case XY_DP_CAPTURE_POINTS:
 		break;
@@ -86,8 +96,8 @@ static bool matches(const struct xy_worker *w, const struct xy_dp_capture *what,
 		    struct rte_mbuf *m)
 {
 	const struct xy_packet *p = xy_packet(m);
-	r->datagram = is_datagram(r->point, m);
-	r->peer = peer_of(w, r->point, m, r->datagram);
+	kind_put(r, m);
+	r->peer = peer_of(w, r, m);
 	if (what->drop >= 0 && r->point == XY_DP_CAPTURE_DROP && r->drop != what->drop)
 		return false;
 	if (what->port >= 0 && (!r->datagram || p->port != what->port))
@@ -238,6 +248,7 @@ unsigned xy_dp_capture_take(struct xy_dp *dp, bool (*fn)(void *arg, const struct
 						 .peer = r->peer,
 						 .at = r->at,
 						 .datagram = r->datagram,
+						 .ours = r->ours,
 						 .remote = r->remote,
 						 .local = r->local,
 						 .len = r->len,

@@ -126,7 +126,7 @@ static int datagram(const json_t *o, struct xy_sight *s)
 		return -EBADMSG;
 	bool v4 = xy_addr_is_v4(&remote.addr) || xy_addr_is_v4(&local.addr);
 	size_t headers = (v4 ? XY_IPV4_MIN_LEN : XY_IPV6_LEN) + XY_UDP_LEN;
-	bool out = strcmp(s->word, "tx") == 0;
+	bool out = strcmp(s->word, "tx") == 0 || json_is_true(json_object_get(o, "out"));
 	memmove(s->data + headers, s->data, s->caplen);
 	headers_put(s->data, out ? local : remote, out ? remote : local, s->len, s->caplen);
 	s->caplen += headers;

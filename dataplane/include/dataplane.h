@@ -427,6 +427,7 @@ struct xy_dp_captured {
 	uint32_t peer;	   // end that it is from or goes to; XY_DP_NO_PEER: not known, or none
 	xy_nsec at;	   // XY_DP_CLOCK
 	bool datagram;	   // data is a UDP payload between remote and local (zeros: not known)
+	bool ours;	   // it goes to remote; else it came from there
 	struct xy_endpoint remote;
 	struct xy_addr local;
 	uint32_t len, caplen;

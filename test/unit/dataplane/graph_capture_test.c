@@ -158,6 +158,63 @@ static void test_drop(void)
 	stop();
 }
 
+static struct xy_dp_capture of_drop(enum xy_drop reason, uint32_t who)
+{
+	struct xy_dp_capture what = all();
+	what.points = 1u << XY_DP_CAPTURE_DROP;
+	what.drop = (int)reason;
+	what.peer = who;
+	return what;
+}
+
+// Whose a drop is, and what it holds, is as in the account of drops.
+static void test_drop_owners(void)
+{
+	// The next hop's, not the sender's.
+	start(of_drop(XY_DROP_NO_SESSION, NODE_B));
+	session_new(NODE_B, 0, false);
+	CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_B, bytes(packet(&us, &at_b, 64, 100)), 100), 0);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL_FATAL(take_all(), 1);
+	CU_ASSERT(took[0].peer == NODE_B && !took[0].datagram);
+	stop();
+	// A stranger's that looks like IPv6, which came by port 0.
+	static const uint8_t fake[60] = {0x60, [7] = 64, [8] = 2, 0xb};
+	const struct xy_endpoint from = endpoint(9);
+	struct xy_dp_capture what = of_drop(XY_DROP_NOT_WIREGUARD, XY_DP_NO_PEER);
+	what.port = 0;
+	start(what);
+	struct rte_mbuf *m = buffer();
+	memcpy(rte_pktmbuf_append(m, sizeof(fake)), fake, sizeof(fake));
+	xy_packet(m)->remote = from;
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL_FATAL(take_all(), 1);
+	CU_ASSERT(took[0].datagram && !took[0].ours && took[0].peer == XY_DP_NO_PEER);
+	CU_ASSERT(xy_endpoint_eq(&took[0].remote, &from));
+	stop();
+}
+
+// Our datagrams bear the others' indexes: one like an index of ours makes it nobody else's.
+static void test_drop_ours(void)
+{
+	struct rte_mbuf *m = buffer();
+	void *objs[] = {m};
+	const struct xy_endpoint to = endpoint(NODE_B);
+	start(of_drop(XY_DROP_TX_FULL, NODE_B));
+	struct xy_wg_data *d = (struct xy_wg_data *)rte_pktmbuf_append(m, 60);
+	*d = (struct xy_wg_data){.type = XY_WG_DATA, .receiver = peer[NODE_A].index};
+	xy_packet(m)->from = XY_PEER_SELF;
+	xy_packet(m)->next = NODE_B;
+	xy_packet(m)->remote = to;
+	xy_capture_burst(dp->worker[0], XY_DP_CAPTURE_DROP, XY_DROP_TX_FULL, objs, 1);
+	CU_ASSERT_EQUAL_FATAL(take_all(), 1);
+	CU_ASSERT(took[0].peer == NODE_B && took[0].datagram && took[0].ours);
+	CU_ASSERT(xy_endpoint_eq(&took[0].remote, &to));
+	rte_pktmbuf_free(m);
+	stop();
+}
+
 static void test_snap(void)
 {
 	struct xy_dp_capture what = all();
@@ -213,5 +270,6 @@ static void test_full(void)
 
 XY_UNIT_MAIN("graph_capture", {"create", test_create, .always = true}, {"points", test_points},
 	     {"a peer's", test_peer}, {"a port's", test_port}, {"what is dropped", test_drop},
+	     {"whose it is", test_drop_owners}, {"what is ours", test_drop_ours},
 	     {"a part of each", test_snap}, {"nobody takes them", test_full},
 	     {"destroy", test_destroy, .always = true})
