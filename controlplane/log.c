@@ -154,7 +154,7 @@ bool xy_log_limit_pass(struct xy_log_limit *limit, xy_nsec now, unsigned long *s
 
 // --- what becomes of peers and neighbours
 
-enum { FEW = 4 }; // places that it may have
+enum { PLACES = 2048, FEW = 8 }; // of which one has so many to choose from
 
 struct changer {      // who, of one part
 	uint64_t who; // its hash; 0: nobody
@@ -162,49 +162,67 @@ struct changer {      // who, of one part
 	unsigned said, held;
 	enum xy_log_part part;
 	enum xy_log_level level;
-	char last[240];
+	char *last; // of what is held
 };
 
-static struct {
-	struct changer of[256];
+// Those whom nobody configured come as often as they like: they have a share of their own.
+static struct share {
+	struct changer of[PLACES];
 	xy_nsec until;
 	unsigned said;
-	unsigned long held; // of those beyond what may be said of all
-} changes;
+	unsigned long held; // and never said, for there was no place
+} shares[2];
 
 static void changer_end(struct changer *c)
 {
-	char text[sizeof(c->last) + 40];
+	char text[XY_LOGLINE_TEXT + 40];
 	if (c->held) {
 		int n = c->held == 1 ? snprintf(text, sizeof(text), "%s", c->last)
 				     : snprintf(text, sizeof(text), "%s (%u more like it)", c->last,
 						c->held - 1);
 		say(c->part, c->level, text, (size_t)n);
 	}
-	c->who = c->until = 0;
-	c->said = c->held = 0;
+	free(c->last);
+	*c = (struct changer){0};
 }
 
-static void all_end(void)
+static void share_end(struct share *s)
 {
-	if (changes.held)
+	if (s->held)
 		xy_log_write(XY_PART_DAEMON, XY_LOG_INFO,
-			     "log: %lu more lines of what became of peers and neighbours: more "
+			     "log: %lu more lines of what became of peers and neighbours%s: more "
 			     "than %d in %d s (xylem show peers has all)",
-			     changes.held, XY_LOG_CHANGES_ALL,
-			     (int)(XY_LOG_LIMIT_INTERVAL / XY_SEC));
-	changes.said = 0;
-	changes.held = 0;
-	changes.until = 0;
+			     s->held, s == shares ? "" : " that no config names",
+			     XY_LOG_CHANGES_ALL, (int)(XY_LOG_LIMIT_INTERVAL / XY_SEC));
+	s->said = 0;
+	s->held = 0;
+	s->until = 0;
+}
+
+static bool share_pass(struct share *s, xy_nsec now)
+{
+	if (s->until <= now) {
+		share_end(s);
+		s->until = now + XY_LOG_LIMIT_INTERVAL;
+	}
+	return s->said < XY_LOG_CHANGES_ALL && ++s->said;
 }
 
 void xy_log_changes_settle(xy_nsec now)
 {
-	for (unsigned i = 0; i < XY_ARRAY_SIZE(changes.of); i++)
-		if (changes.of[i].who && changes.of[i].until <= now)
-			changer_end(&changes.of[i]);
-	if (changes.until && changes.until <= now)
-		all_end();
+	for (struct share *s = shares; s < shares + XY_ARRAY_SIZE(shares); s++) {
+		unsigned lines = 0; // what is more waits for the next second
+		for (unsigned i = 0; i < PLACES; i++) {
+			struct changer *c = &s->of[i];
+			if (!c->who || c->until > now ||
+			    (c->held && lines == XY_LOG_CHANGES_ALL && now != XY_NEVER))
+				continue;
+			lines += c->held > 0;
+			changer_end(c);
+		}
+		if (s->until && s->until <= now)
+			share_end(s);
+	}
 }
 
 // FNV-1a, mixed.
@@ -217,58 +235,76 @@ static uint64_t hash(enum xy_log_part part, const char *who)
 	return h ^ h >> 33 ? h ^ h >> 33 : 1;
 }
 
-// Its place, or of its few the one whose interval ends first: who had it begins anew, and what was
-// held of him is said.
-static struct changer *changer_of(enum xy_log_part part, const char *who, xy_nsec now)
+// Its place goes to another: what is held of it is said now, or counted.
+static void changer_evict(struct share *s, struct changer *c, xy_nsec now)
 {
-	uint64_t h = hash(part, who);
-	struct changer *few = &changes.of[h % (XY_ARRAY_SIZE(changes.of) / FEW) * FEW], *c = few;
-	for (unsigned i = 0; i < FEW && c->who != h; i++)
-		if (few[i].who == h || few[i].until < c->until)
+	if (c->held && c->until > now && !share_pass(s, now)) {
+		s->held += c->held;
+		c->held = 0;
+	}
+	changer_end(c);
+}
+
+static bool is_lighter(const struct changer *a, const struct changer *b, xy_nsec now)
+{
+	bool a_holds = a->held && a->until > now, b_holds = b->held && b->until > now;
+	return a_holds != b_holds ? b_holds : a->until < b->until;
+}
+
+// Its place, or of its few the one of whom nothing is held, or whose interval ends first.
+static struct changer *changer_of(struct share *s, uint64_t who, xy_nsec now)
+{
+	struct changer *few = &s->of[who % (PLACES / FEW) * FEW], *c = few;
+	for (unsigned i = 0; i < FEW && c->who != who; i++)
+		if (few[i].who == who || is_lighter(&few[i], c, now))
 			c = &few[i];
-	if (c->who != h || c->until <= now) {
-		changer_end(c);
-		c->who = h;
+	if (c->who != who || c->until <= now) {
+		changer_evict(s, c, now);
+		c->who = who;
 		c->until = now + XY_LOG_LIMIT_INTERVAL;
 	}
 	return c;
 }
 
-static bool all_pass(xy_nsec now)
+void xy_log_changes_end(const char *who)
 {
-	if (changes.until <= now) {
-		all_end();
-		changes.until = now + XY_LOG_LIMIT_INTERVAL;
-	}
-	if (changes.said == XY_LOG_CHANGES_ALL) {
-		changes.held++;
-		return false;
-	}
-	changes.said++;
-	return true;
+	for (struct share *s = shares; s < shares + XY_ARRAY_SIZE(shares); s++)
+		for (unsigned part = 0; part < XY_LOG_PART_COUNT; part++) {
+			uint64_t h = hash(part, who);
+			struct changer *few = &s->of[h % (PLACES / FEW) * FEW];
+			for (unsigned i = 0; i < FEW; i++)
+				if (few[i].who == h)
+					changer_end(&few[i]);
+		}
 }
 
-void xy_log_change_write(enum xy_log_part part, enum xy_log_level level, xy_nsec now,
+void xy_log_change_write(enum xy_log_part part, enum xy_log_level level, xy_nsec now, bool open,
 			 const char *who, const char *fmt, ...)
 {
 	char text[XY_LOGLINE_TEXT];
+	struct share *s = &shares[open];
 	va_list ap;
 	if (!is_wanted(part, level))
 		return;
-	struct changer *c = changer_of(part, who, now);
+	struct changer *c = changer_of(s, hash(part, who), now);
 	va_start(ap, fmt);
 	size_t n = form(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (c->said < XY_LOG_CHANGES) {
+	// behind what is held it would be said before it
+	if (!c->held && c->said < XY_LOG_CHANGES && share_pass(s, now)) {
 		c->said++;
-		if (all_pass(now))
-			say(part, level, text, n);
+		say(part, level, text, n);
 		return;
 	}
+	char *last = strndup(text, n);
+	if (!last) { // what is held is not the last any more
+		s->held += c->held + 1;
+		c->held = 0;
+		return;
+	}
+	free(c->last);
+	c->last = last;
 	c->held++;
 	c->part = part;
 	c->level = level;
-	n = n < sizeof(c->last) ? n : sizeof(c->last) - 1;
-	memcpy(c->last, text, n);
-	c->last[n] = 0;
 }

@@ -32,16 +32,19 @@ __attribute__((format(printf, 3, 4))) void xy_log_write(enum xy_log_part part,
 #define xy_log_debug(...)  xy_log(XY_LOG_DEBUG, __VA_ARGS__)
 
 // What becomes of a peer or a neighbour, `who`: each change is a line, but of one of them no more
-// than XY_LOG_CHANGES in an interval, and of all no more than XY_LOG_CHANGES_ALL. Of those beyond,
-// the last of each is said at the interval's end, with how many there were: so what was said last
-// is what is. Control thread only.
+// than XY_LOG_CHANGES in an interval, and at once of all no more than XY_LOG_CHANGES_ALL; of the
+// open ones, whom nobody configured, as many beside. Of those beyond, the last of each is said at
+// the interval's end, with how many there were: so what was said last is what is. Where too many
+// change for that (some two thousand), the rest is counted, and that is said. Control thread only.
 enum { XY_LOG_CHANGES = 4, XY_LOG_CHANGES_ALL = 512 };
-__attribute__((format(printf, 5, 6))) void xy_log_change_write(enum xy_log_part part,
+__attribute__((format(printf, 6, 7))) void xy_log_change_write(enum xy_log_part part,
 							       enum xy_log_level level, xy_nsec now,
-							       const char *who, const char *fmt,
-							       ...);
-#define xy_log_change(level, now, who, ...) \
-	xy_log_change_write(XY_LOG_PART, level, now, who, __VA_ARGS__)
+							       bool open, const char *who,
+							       const char *fmt, ...);
+#define xy_log_change(level, now, open, who, ...) \
+	xy_log_change_write(XY_LOG_PART, level, now, open, who, __VA_ARGS__)
+// It is removed, or has another name: what is held of it is said now, and not behind that.
+void xy_log_changes_end(const char *who);
 // Once a second, and at the end with XY_NEVER.
 void xy_log_changes_settle(xy_nsec now);
 

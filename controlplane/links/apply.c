@@ -48,6 +48,7 @@ static bool feed_run(struct xy_links *l, unsigned *max)
 
 static void drop(struct xy_links *l, struct xy_link *k)
 {
+	xy_log_changes_end(k->name);
 	xy_log_info("peer %s: removed", k->name);
 	xy_link_order_drop(l, k);
 	xy_link_remove(l, k);
@@ -63,6 +64,8 @@ static bool is_same(const struct xy_link *k, const struct xy_book_peer *p)
 static void change(struct xy_links *l, struct xy_link *k, const struct xy_book_peer *p, xy_nsec now)
 {
 	bool renamed = strcmp(k->name, p->says->name) != 0; // the list is moved for nothing else
+	if (renamed || k->open)
+		xy_log_changes_end(k->name);
 	if (renamed)
 		xy_link_order_drop(l, k);
 	xy_link_open_adopt(l, k, now);

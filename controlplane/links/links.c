@@ -140,7 +140,7 @@ void xy_link_tell(struct xy_links *l, const struct xy_link *k, enum xy_link_chan
 void xy_link_tell_up(struct xy_links *l, struct xy_link *k, xy_nsec now)
 {
 	char at[XY_ENDPOINT_STRLEN];
-	xy_log_change(XY_LOG_INFO, now, k->name, "peer %s: up, at %s", k->name,
+	xy_log_change(XY_LOG_INFO, now, k->open, k->name, "peer %s: up, at %s", k->name,
 		      xy_endpoint_str(&k->remote, at));
 	k->told_up = true;
 	xy_link_tell(l, k, XY_LINK_CAME_UP);

@@ -127,8 +127,8 @@ static void changed(void *arg, struct xy_exchange *x, enum xy_exchange_change wh
 	case XY_EXCHANGE_AGED:
 		if (!k->told_up)
 			break;
-		xy_log_change(XY_LOG_INFO, now, k->name, "peer %s: down, its session ended",
-			      k->name);
+		xy_log_change(XY_LOG_INFO, now, k->open, k->name,
+			      "peer %s: down, its session ended", k->name);
 		xy_link_down(l, k, now);
 		break;
 	case XY_EXCHANGE_ENDED:

@@ -256,6 +256,7 @@ void xy_link_open_end(struct xy_links *l, struct xy_link *k)
 
 void xy_link_open_drop(struct xy_links *l, struct xy_link *k)
 {
+	xy_log_changes_end(k->name);
 	if (!k->provisional)
 		xy_log_info("peer %s: removed, it was idle or had to make room", k->name);
 	xy_link_order_drop(l, k);

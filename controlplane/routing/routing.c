@@ -398,7 +398,8 @@ static bool say_neighbour(const struct xy_routing *r, const struct xy_babel_acti
 	if (!becomes[a->notice.code].text)
 		return false;
 	peer = peer ? peer : "?";
-	xy_log_change(becomes[a->notice.code].level, now, peer, "routing: peer %s%s", peer,
+	bool open = r->cfg.links.is_open(r->cfg.links.arg, a->notice.link);
+	xy_log_change(becomes[a->notice.code].level, now, open, peer, "routing: peer %s%s", peer,
 		      becomes[a->notice.code].text);
 	return true;
 }

@@ -192,7 +192,7 @@ static void catch_begin(void)
 // What was written since the last call.
 static const char *lines(void)
 {
-	static char text[1 << 17];
+	static char text[1 << 20];
 	ssize_t n = pread(caught, text, sizeof(text) - 1, 0);
 	text[n < 0 ? 0 : n] = 0;
 	CU_ASSERT(ftruncate(caught, 0) == 0);
@@ -270,7 +270,7 @@ static void test_journald(void)
 
 static void becomes(xy_nsec now, const char *who, bool up)
 {
-	xy_log_change(XY_LOG_INFO, now, who, "peer %s: %s", who, up ? "up" : "down");
+	xy_log_change(XY_LOG_INFO, now, who[0] == 's', who, "peer %s: %s", who, up ? "up" : "down");
 }
 
 static void test_changes(void)
@@ -308,13 +308,95 @@ static void test_changes_of_all(void)
 	}
 	CU_ASSERT_EQUAL(count(lines(), ": up"), XY_LOG_CHANGES_ALL);
 	xy_log_changes_settle(110 * XY_SEC);
-	CU_ASSERT(strstr(lines(), " 9488 more lines") != NULL);
+	const char *text = lines();
+	CU_ASSERT(strstr(text, " 7440 more lines") != NULL);
+	CU_ASSERT_EQUAL(count(text, ": up"), XY_LOG_CHANGES_ALL); // and more in the next second
 	becomes(110 * XY_SEC, "p1", false);
-	CU_ASSERT_EQUAL(count(lines(), "p1: down"), 1);
+	xy_log_changes_settle(XY_NEVER);
+	text = lines();
+	CU_ASSERT_EQUAL(count(text, "p1: down"), 1);
+	CU_ASSERT_EQUAL(count(text, ": up"), 2048 - XY_LOG_CHANGES_ALL);
+	catch_end();
+}
+
+enum { CROWD = 600 };
+
+static void crowd(xy_nsec now, bool backwards, bool up)
+{
+	char name[16];
+	for (unsigned i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof(name), "p%u.", backwards ? CROWD - 1 - i : i);
+		becomes(now, name, up);
+	}
+}
+
+// Of how many the last word in text is "up".
+static unsigned are_up(const char *text)
+{
+	unsigned n = 0;
+	char word[40];
+	for (unsigned i = 0; i < CROWD; i++) {
+		const char *last = NULL;
+		snprintf(word, sizeof(word), "peer p%u.: ", i);
+		for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+			last = at + strlen(word);
+		n += last && strncmp(last, "up", 2) == 0;
+	}
+	return n;
+}
+
+// More than may be said of all at once: the last word of each is what is.
+static void test_changes_of_many(void)
+{
+	for (unsigned later = 5; later <= 11; later += 6) { // in the same interval, in the next
+		catch_begin();
+		crowd(200 * XY_SEC, false, false);
+		for (unsigned s = 1; s < later; s++)
+			xy_log_changes_settle((200 + s) * XY_SEC);
+		crowd((200 + later) * XY_SEC, true, true);
+		for (unsigned s = later; s < 30; s++)
+			xy_log_changes_settle((200 + s) * XY_SEC);
+		const char *text = lines();
+		CU_ASSERT_EQUAL(are_up(text), CROWD);
+		CU_ASSERT(strstr(text, "more lines") == NULL);
+		catch_end();
+	}
+}
+
+// Strangers (here s...) as many as they like: what the config names has its own share.
+static void test_changes_of_strangers(void)
+{
+	char name[16];
+	catch_begin();
+	for (unsigned i = 0; i < 10000; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		becomes(300 * XY_SEC, name, true);
+	}
+	CU_ASSERT_EQUAL(count(lines(), ": up"), XY_LOG_CHANGES_ALL);
+	becomes(300 * XY_SEC, "a", false);
+	CU_ASSERT_EQUAL(count(lines(), "peer a: down"), 1);
+	xy_log_changes_settle(XY_NEVER);
+	CU_ASSERT(strstr(lines(), "neighbours that no config names: more than") != NULL);
+	catch_end();
+}
+
+// What is held of a peer is not said behind its removal.
+static void test_changes_removed(void)
+{
+	catch_begin();
+	for (unsigned i = 0; i < 6; i++)
+		becomes(400 * XY_SEC, "a", i % 2);
+	lines();
+	xy_log_changes_end("a");
+	CU_ASSERT(strstr(lines(), "peer a: up (1 more like it)\n") != NULL);
+	xy_log_changes_settle(XY_NEVER);
+	CU_ASSERT_STRING_EQUAL(lines(), "");
 	catch_end();
 }
 
 XY_UNIT_MAIN("log", {"text", test_text}, {"colours", test_colours}, {"peers", test_peer},
 	     {"JSON", test_json}, {"any bytes", test_any_bytes}, {"journal", test_journal},
 	     {"levels", test_levels}, {"journald", test_journald}, {"changes", test_changes},
-	     {"changes of all", test_changes_of_all})
+	     {"changes of all", test_changes_of_all}, {"changes of many", test_changes_of_many},
+	     {"changes of strangers", test_changes_of_strangers},
+	     {"changes of the removed", test_changes_removed})
