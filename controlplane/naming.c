@@ -9,7 +9,7 @@
 
 enum {
 	SHORT_KEY = 8,
-	SHOWN = 2,   // of nodes that bear one name
+	SHOWN = 2,  // of nodes that bear one name
 	NEAR = 250, // names before and behind are looked at for "did you mean"
 };
 
@@ -300,13 +300,18 @@ static const char *not_a_peers(const struct xy_daemon *d, const char *name)
 	return taken ? NULL : name;
 }
 
+const char *xy_naming_at(const struct xy_daemon *d, const struct xy_addr *addr)
+{
+	return not_a_peers(d, xy_nodeinfo_name(d->nodeinfo, addr, xy_now()));
+}
+
 const char *xy_naming_known(const struct xy_daemon *d, const struct xy_key *key)
 {
 	uint32_t slot;
 	const struct xy_addr addr = xy_key_addr(key);
 	const char *name =
 		xy_links_slot(d->links, key, &slot) == 0 ? xy_links_name(d->links, slot) : NULL;
-	return name ? name : not_a_peers(d, xy_nodeinfo_name(d->nodeinfo, &addr, xy_now()));
+	return name ? name : xy_naming_at(d, &addr);
 }
 
 const char *xy_naming_key(const struct xy_daemon *d, const struct xy_key *key,

@@ -37,6 +37,9 @@ int xy_naming_address(const struct xy_daemon *d, const char *text, struct xy_add
 		      struct xy_err *err);
 
 // As people know the node with that key, or NULL; never by a name that a peer has in our config.
+// By its address alone: what the node there calls itself, unless a peer of ours has that name;
+// NULL.
+const char *xy_naming_at(const struct xy_daemon *d, const struct xy_addr *addr);
 const char *xy_naming_known(const struct xy_daemon *d, const struct xy_key *key);
 // Likewise, else the beginning of the key.
 const char *xy_naming_key(const struct xy_daemon *d, const struct xy_key *key,

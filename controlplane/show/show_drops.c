@@ -2,6 +2,7 @@
 // What was dropped: by reason, here and by the kernel beside us; and of one reason by whom, with
 // the last packet of each.
 #include "daemon.h"
+#include "naming.h"
 
 #include "base/bytes.h"
 #include "base/near.h"
@@ -136,7 +137,7 @@ static const char *node_name(const struct xy_daemon *d, const struct xy_addr *a)
 	xy_prefix_mask(&net);
 	const struct xy_rib_route *r = xy_rib_get(&d->rib, &net, XY_ROUTE_PEER);
 	const char *name = r ? xy_links_name(d->links, r->route.peer) : NULL;
-	return name ? name : xy_nodeinfo_name(d->nodeinfo, a, xy_now());
+	return name ? name : xy_naming_at(d, a);
 }
 
 enum { PEER_LEN = XY_ADDR_STRLEN + 8 };
@@ -166,7 +167,7 @@ static const char *owner_name(const struct xy_daemon *d, uint32_t of, char to[st
 		return name;
 	if (!xy_fars_info(d->fars, of, xy_now(), &far))
 		return "(gone)";
-	name = xy_nodeinfo_name(d->nodeinfo, &far.addr, xy_now());
+	name = xy_naming_at(d, &far.addr);
 	snprintf(to, PEER_LEN, "node %s", name ? name : xy_addr_str(&far.addr, at));
 	return to;
 }

@@ -460,7 +460,7 @@ static json_t *neighbour_json(const struct xy_daemon *d, const struct xy_link_in
 		refused += is_fault(r) ? i->refused[r] : 0;
 	return xy_tell_neighbour(&(struct xy_fields_neighbour){
 		.peer = k->name,
-		.node = has_node ? xy_nodeinfo_name(d->nodeinfo, &node, xy_now()) : NULL,
+		.node = has_node ? xy_naming_at(d, &node) : NULL,
 		.node_address = has_node ? &node : NULL,
 		.state = neighbour_word(d, k, i),
 		.hellos = i->hellos,

@@ -298,6 +298,7 @@ static void test_hostile(void)
 	CU_ASSERT(is(addr_text(20), XY_NAMED_NODE, 20, "")); // it is not shown so, either
 	CU_ASSERT_PTR_NULL(xy_naming_known(&d, &key20));
 	node[1].name = "twin";
+	CU_ASSERT_PTR_NULL(xy_naming_at(&d, &node[1].addr)); // that is a peer's
 	CU_ASSERT(fails("twin", EEXIST, "several peers"));
 	node[1].name = "waits"; // a peer whose key is not known yet
 	CU_ASSERT(fails("waits", EAGAIN,
