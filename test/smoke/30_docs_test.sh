@@ -74,7 +74,6 @@ check "what the phone has to change" grep -qF "wg0.conf:2: PrivateKey: is not ca
 check_not "no secret is said" grep -qF -e "$key" -e "$psk" <<<"$says"
 check "the file is closed to others" same 600 "$(stat -c %a "$LAB/made.conf")"
 check_not "it is not overwritten" xylem import "$LAB/wg0.conf" --write "$LAB/made.conf"
-sed -i "1i key_file = \"$LAB/n.key\";" "$LAB/made.conf"
 check "the config is taken" tries "$LAB/made.conf"
 check "with the phone's secret" grep -qF "psk = \"$psk\"" "$LAB/made.conf"
 check "and of standard input as well" grep -q 'listen = 51833;' <<<"$(xylem import - <"$LAB/wg0.conf" 2>/dev/null)"
