@@ -86,7 +86,7 @@ check "a peer is traced by its name" is "b reached" by b
 check "a node by what it calls itself" is "d reached" by node-d
 check "and by its key" is "d reached" by "${LAB_KEY[d]}"
 check "its route is shown by its name, too" is "${LAB_NET[d]}::/64" sh -c "$XYLEM show route node-d --json -n ${LAB_PREFIX}a | jq -r .match"
-check "who is nobody is said" grep -q 'no address, peer or node "node-x"' <<<"$(xylem trace node-x -n "${LAB_PREFIX}a" 2>&1)"
+check "who is nobody is said" grep -q '"node-x" is no address, no key, no peer' <<<"$(xylem trace node-x -n "${LAB_PREFIX}a" 2>&1)"
 LAB_ADDR+=([nobody]=2ff::1)
 check_not "an address that nobody has is not reached" xylem trace 2ff::1 -n "${LAB_PREFIX}a"
 check "and b says that it has no route" is "b:none no route" trace a nobody '"\(.hops[-1].address):\(.hops[-1].route) \(.end)"'
