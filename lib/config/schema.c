@@ -21,13 +21,20 @@ static const char *const driver_choices[] = {[XY_DRIVER_SOCKET] = "socket",
 static const char *const checksum_choices[] = {
 	[XY_CHECKSUM_FULL] = "full", [XY_CHECKSUM_NONE] = "none", NULL};
 
+bool xy_config_is_sample(const char *text)
+{
+	return strncmp(text, &SAMPLE_SECRET[1], KEY_CHARS) == 0 ||
+	       strncmp(text, &SAMPLE_RELAY_KEY[1], KEY_CHARS) == 0 ||
+	       strncmp(text, &SAMPLE_PHONE_KEY[1], KEY_CHARS) == 0;
+}
+
 // Text in, or an error that never quotes the secret.
 static int read_secret(struct xy_config_reader *r, const config_setting_t *s,
 		       uint8_t out[static 32])
 {
 	const char *v = s->value.sval, *end = NULL;
 	size_t len = strlen(v), got = 0;
-	if (strncmp(v, &SAMPLE_SECRET[1], 44) == 0)
+	if (xy_config_is_sample(v))
 		return xy_config_fail(r, s, NULL,
 				      "is the example's, which everyone knows; make one with: wg "
 				      "genpsk");
@@ -335,8 +342,7 @@ static int read_key(struct xy_config_reader *r, const config_setting_t *s, struc
 {
 	struct xy_err why = {""};
 	const char *v = s->value.sval;
-	if (strncmp(v, &SAMPLE_RELAY_KEY[1], KEY_CHARS) == 0 ||
-	    strncmp(v, &SAMPLE_PHONE_KEY[1], KEY_CHARS) == 0)
+	if (xy_config_is_sample(v))
 		return xy_config_fail(
 			r, s, NULL,
 			"is the example's, which nobody has; write the peer's (there: "

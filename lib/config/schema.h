@@ -21,6 +21,10 @@ enum xy_config_type {
 	XY_CONFIG_MIXED,   // "word", or ( "a", { ... } )
 };
 
+// Is it (does it begin with) a key or secret of our examples, in base64? Everyone knows those, and
+// nobody has them.
+bool xy_config_is_sample(const char *text);
+
 // Sees a value of the right type and range; base is the struct that the group fills.
 typedef int xy_config_store(struct xy_config_reader *r, const struct config_setting_t *s,
 			    void *base);

@@ -2,6 +2,7 @@
 #include "config/wgquick.h"
 
 #include "base/bytes.h"
+#include "config/schema.h"
 
 #include <ctype.h>
 #include <sodium.h>
@@ -201,10 +202,14 @@ static void leave(struct reader *r, const char *key)
 static void take_public_key(struct reader *r, char *v)
 {
 	struct xy_err why = {""};
+	char text[XY_KEY_STRLEN];
 	if (xy_key_parse(v, &r->now->p.key, &why))
 		ERROR(r, "PublicKey: %s", why.text);
 	else if (xy_key_is_zero(&r->now->p.key))
 		ERROR(r, "PublicKey: all zeros is no public key");
+	else if (xy_config_is_sample(xy_key_str(&r->now->p.key, text)))
+		ERROR(r, "PublicKey: is an example's, which nobody has; write the device's (wg "
+			 "pubkey)");
 }
 
 static void take_psk(struct reader *r, char *v)
@@ -212,6 +217,12 @@ static void take_psk(struct reader *r, char *v)
 	r->now->p.has_psk = secret(v, r->now->p.psk);
 	if (!r->now->p.has_psk)
 		ERROR(r, "PresharedKey: is no key of 32 bytes in base64");
+	char text[XY_KEY_STRLEN];
+	const struct xy_key *psk = (const void *)r->now->p.psk;
+	if (r->now->p.has_psk && xy_config_is_sample(xy_key_str(psk, text)))
+		ERROR(r, "PresharedKey: is an example's, which everyone knows; make one with: wg "
+			 "genpsk");
+	sodium_memzero(text, sizeof(text));
 }
 
 static void take_endpoint(struct reader *r, char *v)
