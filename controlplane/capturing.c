@@ -158,23 +158,11 @@ static int start(struct xy_daemon *d, json_t *o, const struct xy_caller *from, s
 	return 0;
 }
 
-static json_t *params_of(const struct xy_request *q, struct xy_err *err)
-{
-	json_error_t where;
-	json_t *o = json_loads(q->params ? q->params : "{}", JSON_REJECT_DUPLICATES, &where);
-	if (!json_is_object(o)) {
-		xy_err_set(err, EINVAL, "params are no JSON object: %s", o ? "" : where.text);
-		json_decref(o);
-		return NULL;
-	}
-	return o;
-}
-
 static json_t *capture(void *arg, struct xy_request *q)
 {
 	struct xy_daemon *d = arg;
 	struct xy_err err;
-	json_t *o = params_of(q, &err);
+	json_t *o = xy_steering_params(q, NULL, &err);
 	int r = o ? start(d, o, &q->from, &err) : -EINVAL;
 	json_decref(o);
 	if (r)
@@ -270,7 +258,7 @@ static bool is_of_another(const struct xy_daemon *d)
 // By "capture" of the params.
 static int find(struct xy_daemon *d, const struct xy_request *q, bool *keep, struct xy_err *err)
 {
-	json_t *o = params_of(q, err);
+	json_t *o = xy_steering_params(q, NULL, err);
 	json_int_t number = json_integer_value(json_object_get(o, "capture"));
 	struct xy_capturing *c = d->capturing;
 	*keep = json_is_true(json_object_get(o, "keep"));

@@ -14,32 +14,6 @@
 
 // --- params
 
-// NULL and *err: they are none. allowed: keys, ended by NULL.
-static json_t *params_of(const struct xy_request *q, const char *const *allowed, struct xy_err *err)
-{
-	json_error_t where;
-	const char *key;
-	json_t *value,
-		*o = json_loads(q->params ? q->params : "{}", JSON_REJECT_DUPLICATES, &where);
-	if (!json_is_object(o)) {
-		xy_err_set(err, EINVAL, "params are no JSON object: %s", o ? "" : where.text);
-		json_decref(o);
-		return NULL;
-	}
-	json_object_foreach(o, key, value)
-	{
-		unsigned i = 0;
-		while (allowed[i] && strcmp(allowed[i], key) != 0)
-			i++;
-		if (allowed[i])
-			continue;
-		xy_err_set(err, EINVAL, "\"%.40s\" is no param of %s", key, q->command);
-		json_decref(o);
-		return NULL;
-	}
-	return o;
-}
-
 static const char *text_of(const json_t *o, const char *key)
 {
 	return json_string_value(json_object_get(o, key));
@@ -118,7 +92,7 @@ static json_t *set_peer(void *arg, struct xy_request *q)
 	json_t *not_now;
 	if (xy_steering_waits(d, q, set_peer, &not_now))
 		return not_now;
-	json_t *o = params_of(q, keys, &err);
+	json_t *o = xy_steering_params(q, keys, &err);
 	int r = o ? traffic_of(o, &w, &err) : -EINVAL;
 	r = r ? r : cost_of(o, &w, &err);
 	if (!r && !w.traffic && !w.cost && !w.to_config)
@@ -237,7 +211,7 @@ static json_t *peer_add(void *arg, struct xy_request *q)
 	json_t *not_now;
 	if (xy_steering_waits(d, q, peer_add, &not_now))
 		return not_now;
-	json_t *o = params_of(q, keys, &err);
+	json_t *o = xy_steering_params(q, keys, &err);
 	int r = o ? add(d, o, &key, &err) : -EINVAL;
 	json_decref(o);
 	if (r)
@@ -291,7 +265,7 @@ static json_t *leaf_add(void *arg, struct xy_request *q)
 	json_t *not_now;
 	if (xy_steering_waits(d, q, leaf_add, &not_now))
 		return not_now;
-	json_t *o = params_of(q, keys, &err);
+	json_t *o = xy_steering_params(q, keys, &err);
 	int r = o ? leaf_complete(d, o, &err) : -EINVAL;
 	r = r ? r : add(d, o, &key, &err);
 	json_decref(o);
@@ -334,7 +308,7 @@ static json_t *remove_one(struct xy_daemon *d, struct xy_request *q, bool leaf)
 	struct xy_book_peer p;
 	struct xy_err err;
 	uint32_t slot;
-	json_t *o = params_of(q, keys, &err);
+	json_t *o = xy_steering_params(q, keys, &err);
 	int r = o ? find_peer(d, o, &slot, &p, &err) : -EINVAL;
 	if (r == -ENOENT && xy_runtime_forget(xy_steering_runtime(d), text_of(o, "peer")) == 0)
 		return forgotten(d, q, o);
@@ -381,7 +355,7 @@ static json_t *peer_reset(void *arg, struct xy_request *q)
 	json_t *not_now;
 	if (xy_steering_waits(d, q, peer_reset, &not_now))
 		return not_now;
-	json_t *o = params_of(q, keys, &err);
+	json_t *o = xy_steering_params(q, keys, &err);
 	int r = o ? find_peer(d, o, &slot, &p, &err) : -EINVAL;
 	json_decref(o);
 	if (r)
@@ -405,7 +379,7 @@ static json_t *drain(void *arg, struct xy_request *q)
 	struct xy_runtime *r = xy_steering_runtime(d);
 	struct xy_err err;
 	bool on = false;
-	json_t *o = params_of(q, keys, &err);
+	json_t *o = xy_steering_params(q, keys, &err);
 	int e = o ? flag_of(o, "drained", &on, &err) : -EINVAL;
 	json_decref(o);
 	if (!e && d->farewell_began)
@@ -473,7 +447,7 @@ static json_t *log_level(void *arg, struct xy_request *q)
 	struct xy_err err;
 	int part, level;
 	char what[64];
-	json_t *o = params_of(q, keys, &err);
+	json_t *o = xy_steering_params(q, keys, &err);
 	int e = o ? level_read(o, &part, &level, &err) : -EINVAL;
 	json_decref(o);
 	if (e)

@@ -141,6 +141,32 @@ json_t *xy_steering_said(struct xy_daemon *d, struct xy_request *q, json_t *a, c
 	return a;
 }
 
+json_t *xy_steering_params(const struct xy_request *q, const char *const *allowed,
+			   struct xy_err *err)
+{
+	json_error_t where;
+	const char *key;
+	json_t *value,
+		*o = json_loads(q->params ? q->params : "{}", JSON_REJECT_DUPLICATES, &where);
+	if (!json_is_object(o)) {
+		xy_err_set(err, EINVAL, "params are no JSON object: %s", o ? "" : where.text);
+		json_decref(o);
+		return NULL;
+	}
+	json_object_foreach(allowed ? o : NULL, key, value)
+	{
+		unsigned i = 0;
+		while (allowed[i] && strcmp(allowed[i], key) != 0)
+			i++;
+		if (allowed[i])
+			continue;
+		xy_err_set(err, EINVAL, "\"%.40s\" is no param of %s", key, q->command);
+		json_decref(o);
+		return NULL;
+	}
+	return o;
+}
+
 json_t *xy_steering_done(struct xy_daemon *d, struct xy_request *q, json_t *a, const char *fmt, ...)
 {
 	struct xy_steering *s = d->steering;

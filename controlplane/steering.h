@@ -40,6 +40,10 @@ const char *xy_steering_unkept(const struct xy_daemon *d);
 // Who, for the log: "anna (uid 1000, pid 4242)".
 enum { XY_STEERING_WHO = 96 };
 const char *xy_steering_who(const struct xy_caller *from, char buf[static XY_STEERING_WHO]);
+// Its params, a JSON object; NULL and *err: they are none, or have a key that is not allowed (NULL:
+// any is; NULL ends them).
+json_t *xy_steering_params(const struct xy_request *q, const char *const *allowed,
+			   struct xy_err *err);
 // It was done: it is logged, kept, and then answered with `answer`, which is taken.
 __attribute__((format(printf, 4, 5))) json_t *xy_steering_done(struct xy_daemon *d,
 							       struct xy_request *q, json_t *answer,
