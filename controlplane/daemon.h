@@ -172,8 +172,9 @@ void xy_informer_reload(struct xy_daemon *d);
 int xy_publish_start(struct xy_daemon *d, struct xy_err *err); // a first time; then when asked
 void xy_publish_stop(void);				       // before the loop closes
 
-// --- show.c, show_mesh.c, show_policy.c, show_routing.c
+// --- show.c, show_log.c, show_mesh.c, show_policy.c, show_routing.c
 int xy_show_register(struct xy_daemon *d, struct xy_err *err);
+int xy_show_log_register(struct xy_daemon *d);	   // -errno
 int xy_show_policy_register(struct xy_daemon *d);  // -errno
 int xy_show_mesh_register(struct xy_daemon *d);	   // -errno
 int xy_show_routing_register(struct xy_daemon *d); // -errno

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "logline.h"
+#include "logring.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,6 +38,9 @@ static bool stderr_is_journal(void)
 void xy_log_init(enum xy_log_level level)
 {
 	const char *no_colour = getenv("NO_COLOR");
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	xy_logring_begin(&now);
 	xy_log_level_set(level);
 	log_colour = isatty(STDERR_FILENO) && !(no_colour && *no_colour);
 	stderr_journal = stderr_is_journal();
@@ -91,9 +95,9 @@ static void put(const struct xy_logline *l)
 			 "log.format is \"journald\", and %s takes nothing (%s); until it does the "
 			 "log is here",
 			 journal_at.sun_path, strerror(errno));
-		to_stderr(&(struct xy_logline){l->at, XY_PART_DAEMON, XY_LOG_WARN, text,
-					       strlen(text)},
-			  XY_LOG_TEXT);
+		struct xy_logline lost = {l->at, XY_PART_DAEMON, XY_LOG_WARN, text, strlen(text)};
+		xy_logring_put(&lost);
+		to_stderr(&lost, XY_LOG_TEXT);
 	}
 	if (!told)
 		to_stderr(l, format);
@@ -117,6 +121,7 @@ static void say(enum xy_log_part part, enum xy_log_level level, const char *text
 	int error = errno; // a caller's is not for the log to change
 	struct xy_logline l = {.part = part, .level = level, .text = text, .len = len};
 	clock_gettime(CLOCK_REALTIME, &l.at);
+	xy_logring_put(&l);
 	put(&l);
 	errno = error;
 }

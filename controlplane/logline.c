@@ -55,13 +55,18 @@ static size_t end(struct out *o)
 	return o->n;
 }
 
-static void stamp(struct out *o, const struct timespec *t)
+void xy_logline_time(const struct timespec *t, char to[static XY_LOGLINE_TIME])
 {
-	char buf[40];
 	struct tm tm;
 	gmtime_r(&t->tv_sec, &tm);
-	size_t n = strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + n, sizeof(buf) - n, ".%03ldZ", t->tv_nsec / 1000000);
+	size_t n = strftime(to, XY_LOGLINE_TIME, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(to + n, XY_LOGLINE_TIME - n, ".%03ldZ", t->tv_nsec / 1000000);
+}
+
+static void stamp(struct out *o, const struct timespec *t)
+{
+	char buf[XY_LOGLINE_TIME];
+	xy_logline_time(t, buf);
 	say(o, buf);
 }
 
@@ -103,6 +108,14 @@ static void say_plain(struct out *o, const struct xy_logline *l)
 		snprintf(hex, sizeof(hex), "\\x%02x", s[i]);
 		say(o, hex);
 	}
+}
+
+size_t xy_logline_plain(const struct xy_logline *l, char to[static XY_LOGLINE_SIZE])
+{
+	struct out o = {.to = to};
+	say_plain(&o, l);
+	to[o.n] = 0;
+	return o.n;
 }
 
 static void say_quoted(struct out *o, const char *text, size_t len)

@@ -24,6 +24,11 @@ enum {
 // The peer that it is about, in its text; NULL: none.
 const char *xy_logline_peer(const struct xy_logline *l, size_t *len);
 
+// Its parts as the text form has them, each ended by a zero.
+enum { XY_LOGLINE_TIME = 40 };
+void xy_logline_time(const struct timespec *t, char to[static XY_LOGLINE_TIME]);
+size_t xy_logline_plain(const struct xy_logline *l, char to[static XY_LOGLINE_SIZE]);
+
 // Each fits XY_LOGLINE_SIZE, and ends with a newline where it is a line. Returns its length.
 size_t xy_logline_text(const struct xy_logline *l, bool colour, char to[static XY_LOGLINE_SIZE]);
 // For a stderr that is the journal: syslog's priority in front, and no time.

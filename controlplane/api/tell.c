@@ -58,6 +58,8 @@ static json_t *value_of(enum xy_form form, const void *at)
 	switch (form) {
 	case XY_FORM_TEXT:
 	case XY_FORM_STATE:
+	case XY_FORM_LEVEL:
+	case XY_FORM_TIME:
 		return text_or_null(AT(xy_form_TEXT));
 	case XY_FORM_NUMBER:
 	case XY_FORM_COUNT:

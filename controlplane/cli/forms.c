@@ -171,6 +171,19 @@ static void form_numeric(char to[static XY_FORM_LEN], const struct xy_field *f, 
 	}
 }
 
+// "2026-11-30T16:31:50.123Z" as "Nov 30 16:31:50"; else as it is.
+static void form_date(char to[static XY_FORM_LEN], const char *time)
+{
+	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	unsigned month, day, h, m, s;
+	if (sscanf(time, "%*4u-%2u-%2uT%2u:%2u:%2u", &month, &day, &h, &m, &s) == 5 && month >= 1 &&
+	    month <= 12)
+		snprintf(to, XY_FORM_LEN, "%s %2u %02u:%02u:%02u", months[month - 1], day, h, m, s);
+	else
+		snprintf(to, XY_FORM_LEN, "%s", time);
+}
+
 static char *form_list(const json_t *v)
 {
 	char *text = NULL;
@@ -201,6 +214,10 @@ char *xy_field_text(const struct xy_field *f, const json_t *v, const struct xy_t
 		snprintf(text, sizeof(text), "%.8s...", json_string_value(v));
 		return copy(text);
 	}
+	if (f->form == XY_FORM_TIME && !exact && json_is_string(v)) {
+		form_date(text, json_string_value(v));
+		return copy(text);
+	}
 	if (json_is_string(v))
 		return copy(json_string_value(v));
 	if (json_is_boolean(v))
@@ -214,6 +231,14 @@ char *xy_field_text(const struct xy_field *f, const json_t *v, const struct xy_t
 	return copy(text);
 }
 
+static enum xy_colour colour_of_level(const char *level)
+{
+	return strcmp(level, "error") == 0   ? XY_RED
+	       : strcmp(level, "warn") == 0  ? XY_YELLOW
+	       : strcmp(level, "debug") == 0 ? XY_DIM
+					     : XY_PLAIN;
+}
+
 static enum xy_colour colour_of(const struct xy_field *f, const json_t *v)
 {
 	const char *text = json_string_value(v);
@@ -221,6 +246,8 @@ static enum xy_colour colour_of(const struct xy_field *f, const json_t *v)
 		return json_is_false(v) ? XY_RED : XY_PLAIN;
 	if (f->form == XY_FORM_ZERO)
 		return json_integer_value(v) ? XY_YELLOW : XY_PLAIN;
+	if (f->form == XY_FORM_LEVEL && text)
+		return colour_of_level(text);
 	if (f->form != XY_FORM_STATE || !text)
 		return XY_PLAIN;
 	if (strcmp(text, "up") == 0)

@@ -29,10 +29,11 @@ const struct xy_cli_command xy_cli_commands[] = {
 	 "make a config of a wg-quick file (wg0.conf), and say what cannot be carried over"},
 	{"show", xy_cli_show,
 	 "show WHAT [PREFIX|ADDRESS|NAME] [--peer NAME] [--within PREFIX] [--sort COLUMN] "
-	 "[--count] [--all] [-v] [-w SECONDS] [--json] [--dot] [-n NAME]",
+	 "[--level error|warn|info|debug] [--count] [--all] [-v] [-w SECONDS] [--json] [--dot] [-n "
+	 "NAME]",
 	 "ask a running daemon: node, config, peers, workers, graph, drops, ports, policy, routes, "
 	 "sessions, "
-	 "neighbours, routing, route PREFIX, gateways [PREFIX], tree, path ADDRESS"},
+	 "neighbours, routing, log, route PREFIX, gateways [PREFIX], tree, path ADDRESS"},
 	{"top", xy_cli_top,
 	 "top [--sort bits|packets|rx|tx|name|state] [--all] [-d SECONDS] [-b N] [-n NAME]",
 	 "live rates of workers, drops and peers; N pictures, where that is no terminal"},

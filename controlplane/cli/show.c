@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/ip.h"
 #include "cli/cli.h"
+#include "cli/logview.h"
 #include "cli/screen.h"
 #include "client/rundir.h"
 
@@ -18,7 +19,7 @@ enum { RETRIES = 3 };	   // without a page
 struct show {
 	const char *what, *about;    // about: what the view asks for, or the address of path
 	const struct xy_reply *view; // NULL: tree or path
-	const char *instance, *peer, *within, *sort_by;
+	const char *instance, *peer, *within, *sort_by, *level;
 	bool json, dot, all, count, verbose;
 	double wait; // seconds between two; 0: once
 	struct xy_sort sort;
@@ -68,7 +69,8 @@ static const char **value_of(struct show *s, const char *o)
 	} all[] = {{"-n", &s->instance},
 		   {"--peer", &s->peer},
 		   {"--within", &s->within},
-		   {"--sort", &s->sort_by}};
+		   {"--sort", &s->sort_by},
+		   {"--level", &s->level}};
 	for (size_t i = 0; i < XY_ARRAY_SIZE(all); i++)
 		if (strcmp(all[i].name, o) == 0)
 			return all[i].at;
@@ -172,6 +174,13 @@ static int check(struct show *s)
 	if (!s->view && s->wait > 0)
 		return xy_cli_misuse("-w is not for show %s, which takes a while by itself",
 				     s->what);
+	if (s->level && !is(s, "log"))
+		return xy_cli_misuse("--level is for show log");
+	if (s->level && xy_logview_level(s->level, &s->level))
+		return CLI_USAGE;
+	if (is(s, "log") && s->wait > 0 && (s->sort_by || s->count))
+		return xy_cli_misuse("show log -w prints lines as they come: no %s with it",
+				     s->count ? "--count" : "--sort");
 	if (s->dot && !is(s, "graph"))
 		return xy_cli_misuse("--dot is for show graph");
 	if (!xy_instance_name_ok(s->instance))
@@ -296,9 +305,11 @@ static void print(const struct show *s, const json_t *now, const json_t *before,
 	}
 }
 
-static void sort(const struct show *s, json_t *now)
+static void arrange(const struct show *s, json_t *now)
 {
 	const struct xy_field *list = xy_view_list(s->view);
+	if (s->level)
+		xy_logview_keep(json_object_get(now, XY_KEY(log, lines)), s->level);
 	xy_view_sort(s->view, now);
 	if (s->sort_by && list)
 		xy_sort_rows(json_object_get(now, list->key), &s->sort);
@@ -319,7 +330,7 @@ static int ask(const struct show *s, json_t **out, struct xy_err *err)
 	ret = xy_client_ask_all(c, s->view->command, s->params, out, err);
 	xy_client_close(c);
 	if (!ret)
-		sort(s, *out);
+		arrange(s, *out);
 	return ret;
 }
 
@@ -503,6 +514,17 @@ static int watch(const struct show *s)
 	return ret;
 }
 
+static int follow(const struct show *s)
+{
+	struct xy_out out = out_of(s, stdout);
+	struct xy_view v = view_of(s, &out);
+	return xy_logview_follow(&(struct xy_logview){.instance = s->instance,
+						      .level = s->level,
+						      .view = &v,
+						      .json = s->json,
+						      .wait = s->wait});
+}
+
 static int print_dot(const json_t *reply)
 {
 	const char *text = json_string_value(json_object_get(reply, XY_KEY(graph_dot, dot)));
@@ -543,7 +565,7 @@ int xy_cli_show(int argc, char **argv)
 		ret = s.about ? xy_cli_path(s.instance, s.about, s.json, s.verbose)
 			      : xy_cli_tree(s.instance, s.json, s.verbose);
 	else if (s.wait > 0)
-		ret = watch(&s);
+		ret = is(&s, "log") ? follow(&s) : watch(&s);
 	else
 		ret = comes_in_parts(&s) ? show_parts(&s) : once(&s);
 	free(s.params);

@@ -296,6 +296,7 @@ int xy_show_register(struct xy_daemon *d, struct xy_err *err)
 	int r = xy_show_register_all(d, reply, XY_ARRAY_SIZE(reply));
 	r = r ? r : xy_show_routing_register(d);
 	r = r ? r : xy_show_policy_register(d);
+	r = r ? r : xy_show_log_register(d);
 	r = r ? r : xy_show_mesh_register(d);
 	return r ? xy_err_set(err, -r, "telemetry: %s", strerror(-r)) : 0;
 }

@@ -16,6 +16,8 @@ struct xy_key;
 #define XY_FORMS(F)                                                                        \
 	F(TEXT, const char *, "", "text")                                                  \
 	F(STATE, const char *, "", "text")     /* tables: in a colour */                   \
+	F(LEVEL, const char *, "", "text")     /* likewise */                              \
+	F(TIME, const char *, "", "time")      /* of RFC 3339; tables: to the second */    \
 	F(NUMBER, int64_t, "", "number")       /* as it is */                              \
 	F(COUNT, int64_t, "", "number")	       /* tables: per second when repeated */      \
 	F(TRAFFIC, int64_t, "bytes", "number") /* tables: bits per second when repeated */ \

@@ -515,6 +515,21 @@
 	X(found, NUMBER, GAUGE, 0, "nodes so far, while they are asked; or null")             \
 	X(answered, NUMBER, GAUGE, 0, "of them, or null")
 
+#define XY_FIELDS_LOG(X, L)                                                                        \
+	L(lines, LIST, log_line, 1, "the last 512, oldest first")                                  \
+	X(next, TEXT, NONE, 0, "cursor, or null")                                                  \
+	X(newest, NUMBER, INFO, 0,                                                                 \
+	  "the newest line's seq, or null: what comes later is asked for behind that of the last " \
+	  "line that one has")
+
+#define XY_FIELDS_LOG_LINE(X, L)                                        \
+	X(seq, NUMBER, LABEL, WIDE(1),                                  \
+	  "its number, larger than of any before, over a restart, too") \
+	X(time, TIME, INFO, 2, "when it was said, in UTC")              \
+	X(level, LEVEL, INFO, 3, "`error`, `warn`, `info`, `debug`")    \
+	X(subsystem, TEXT, INFO, 4, "whose it is")                      \
+	X(text, TEXT, INFO, 5, "what it says; bytes that are no text stand as `\\x1b`")
+
 #define XY_FIELDS_WAY(X, L)                                     \
 	X(prefix, PREFIX, LABEL, 1, "of the route")             \
 	X(source, TEXT, INFO, 2, "as in routes")                \
@@ -572,6 +587,8 @@
 	O(trace, TRACE, 0, NULL)                 \
 	O(way, WAY, 0, NULL)                     \
 	O(path, PATH, 0, NULL)                   \
+	O(log_line, LOG_LINE, 1, NULL)           \
+	O(log, LOG, 0, NULL)                     \
 	O(named, NAMED, 0, NULL)
 
 // R(name, object, params, about, help): what can be asked for, in the order in which people are
@@ -597,6 +614,8 @@
 	R(neighbours, neighbours, "[,CURSOR or FILTER]", NULL,                                     \
 	  "Babel with each peer, and what was refused. Params: name to go on behind.")             \
 	R(routing, routing, "", NULL, "Babel in sum.")                                             \
+	R(log, log, "[,SEQ]", NULL,                                                                \
+	  "The last lines of the log. Params: number of a line to go on behind.")                  \
 	R(route, route_reply, ",PREFIX", "PREFIX",                                                 \
 	  "All that is known of one. Params: prefix or address.")                                  \
 	R(gateways, gateways, "[,PREFIX, CURSOR or FILTER]", "[PREFIX]",                           \

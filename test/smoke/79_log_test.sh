@@ -86,8 +86,45 @@ sed -i 's/format = "syslog"/format = "text"/; s/links = /lonks = /' "$LAB/b.conf
 check "a subsystem that is none, too" told 'log.levels.lonks: unknown key; did you mean `links`?' 1 b reload
 check "in the log it is as before" grep -q 'error: daemon: .*lonks' "$LAB/b.log"
 
+# --- the last lines, from the daemon itself
+for ((i = 0; i < 70; i++)); do
+  steer a log level state info >"$SAID" # each is a line
+done
+steer a show log --json >"$LAB/kept"
+steer b show log --json >>"$LAB/kept"
+check "a's are numbered, and as in its log" jq -es '.[0].lines | length > 64 and . == (sort_by(.seq) | unique_by(.seq)) and
+  all(.[]; (.time | test("^[0-9-]+T[0-9:.]+Z$")) and .level and .subsystem) and any(.[]; .subsystem == "links" and (.text | startswith("peer b: up")))' "$LAB/kept"
+check "b's too, whatever went to a journal" jq -es '.[1] | any(.lines[]; .level == "warn" and (.text | startswith("routing: peer a"))) and .next == null and .newest == .lines[-1].seq' "$LAB/kept"
+check "in lines of 80 columns" sh -c "'$XYLEM' show log -n ${LAB_PREFIX}a | awk 'length > 80 { exit 1 } END { exit NR < 65 }'"
+check "by level" sh -c "'$XYLEM' show log --level warn --json -n ${LAB_PREFIX}b | jq -e '.lines | length > 0 and all(.level == \"warn\" or .level == \"error\")'"
+after() { # NODE SEQ: what its telemetry socket says
+  in_node "$1" python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+s.recv(1 << 20)
+s.send(b"/xylem/log," + sys.argv[2].encode())
+print(s.recv(1 << 20).decode())' "${XDG_RUNTIME_DIR:-/run}/xylem/$LAB_PREFIX$1/telemetry" "$2"
+}
+third=$(jq -rs '.[0].lines[2].seq' "$LAB/kept")
+check "behind a number" same "$((third + 1))" "$(after a "$third" | jq -r '.[].lines[0].seq')"
+check "a page at a time" same "64 $((third + 64))" "$(after a "$third" | jq -r '.[] | "\(.lines | length) \(.next)"')"
+check "a number that is none" sh -c "jq -e '.[].error | test(\"no line.s number\")' <<'E'
+$(after a '12,"x"')
+E"
+
 # --- secrets
 for what in "$secret" "$psk" "$(sed 's/^xylem-key-v1://' "$LAB/a.key")" "$(sed 's/^xylem-key-v1://' "$LAB/b.key")"; do
-  check_not "no secret in any log" grep -rqF -- "$what" "$LAB/a.log" "$LAB/b.log" "$LAB/journal" "$SAID"
+  check_not "no secret in any log" grep -rqF -- "$what" "$LAB/a.log" "$LAB/b.log" "$LAB/journal" "$LAB/kept" "$SAID"
 done
+
+# --- who looks on sees a restart, and what came before is behind it
+spawn b "$LAB/followed" "$XYLEM" show log -w 0.2 --json -n "${LAB_PREFIX}b"
+follows() { grep '^{' "$LAB/followed" | jq -es "$1" >/dev/null; } # CONDITION
+check_within 10 "from the first that is kept" follows "length >= $(jq -s '.[1].lines | length' "$LAB/kept")"
+sed -i 's/lonks = /links = /' "$LAB/b.conf"
+stop_node b
+start_node b
+check_within 20 "and over a restart, with larger numbers" follows '(map(.text | startswith("ready: ")) | index(true)) as $first
+  | (.[$first + 1:] | any(.text | startswith("ready: "))) and . == sort_by(.seq)'
+check "which it says, once" test "$(grep -c 'it is asked again' "$LAB/followed")" = 1
 finish

@@ -179,6 +179,30 @@ static json_t *answer_neighbours(void *arg, struct xy_request *q)
 			 "losses_lately", 4, "refusals", "next");
 }
 
+// Two lines that are kept, in pages; from the second time on one more each time, and once many that
+// were not asked for in time.
+static json_t *answer_log(void *arg, struct xy_request *q)
+{
+	static int newest = 8;
+	int seq = q->params ? atoi(q->params) + 1 : 1;
+	json_t *list = json_array();
+	if (seq < 7)
+		seq = 7;
+	newest = seq > newest + 1 ? seq : newest;
+	if (seq == 9)
+		seq = 20;
+	json_array_append_new(list,
+			      json_pack("{s:i,s:s,s:s,s:s,s:s}", "seq", seq, "time",
+					"2026-11-30T16:31:50.123Z", "level",
+					seq == 7 ? "warn" : "info", "subsystem", "links", "text",
+					seq == 7 ? "peer b\\x1b: is \x1b[2J and \xe2\x80\xae of so "
+						   "many words that they "
+						   "do not go into a line of eighty"
+						 : "peer a: up"));
+	return json_pack("{s:o,s:s?,s:i}", "lines", list, "next", seq == 7 ? "7" : NULL, "newest",
+			 seq);
+}
+
 static json_t *answer_nothing(void *arg, struct xy_request *q)
 {
 	return json_object();
@@ -264,6 +288,8 @@ static json_t *hard_value(const struct xy_field *f, unsigned row)
 	switch (f->form) {
 	case XY_FORM_TEXT:
 	case XY_FORM_STATE:
+	case XY_FORM_LEVEL:
+	case XY_FORM_TIME:
 		return hard_text(row + f->column);
 	case XY_FORM_ADDRESS:
 		return json_string("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff");
@@ -360,6 +386,7 @@ static void serve_fixed(struct xy_server *t)
 	xy_server_register(t, "/xylem/route", "", answer_route, NULL);
 	xy_server_register(t, "/xylem/neighbours", "", answer_neighbours, NULL);
 	xy_server_register(t, "/xylem/routing", "", answer_nothing, NULL);
+	xy_server_register(t, "/xylem/log", "", answer_log, NULL);
 	xy_server_register(t, "/xylem/gateways", "", answer_gateways, NULL);
 	xy_server_register(t, "/xylem/tree", "", answer_tree, NULL);
 	xy_server_register(t, "/xylem/path", "", answer_walk, NULL);
@@ -805,6 +832,30 @@ static void test_parts(void)
 	EXPECT(0, "drop_replay", "show graph --all -n " NODE);
 }
 
+static void test_log(void)
+{
+	EXPECT(0,
+	       "TIME             LEVEL  SUBSYSTEM  TEXT\n"
+	       "Nov 30 16:31:50  warn   links      peer b\\x1b: is ?[2J and ? of so many words\n"
+	       "                                   that they do not go into a line of eighty\n"
+	       "Nov 30 16:31:50  info   links      peer a: up\n",
+	       "show log -n " NODE);
+	EXPECT(0, "2026-11-30T16:31:50.123Z", "show log -v -n " NODE);
+	EXPECT(0, "peer b", "show log --level warn -n " NODE);
+	CU_ASSERT(strstr(out, "peer a") == NULL);
+	EXPECT(0, "1\n", "show log --level=warn --count -n " NODE);
+	EXPECT(0, "2\n", "show log --count -n " NODE);
+	EXPECT(0, "\"seq\": 7,", "show log --json -n " NODE);
+	EXPECT(2, "--level loud: write error, warn, info or debug", "show log --level loud");
+	EXPECT(2, "--level is for show log", "show peers --level warn");
+	EXPECT(2, "no --count with it", "show log -w --count");
+	EXPECT(0, "warn\ninfo\n", "show log -w 0.1 --json -n " NODE " | head -n 2 | jq -r .level");
+	EXPECT(0, "11 lines came faster than", "show log -w 0.1 -n " NODE " | head -n 7");
+	CU_ASSERT(widest_line() <= 80);
+	CU_ASSERT(strstr(out, "TEXT") && !strstr(strstr(out, "TEXT") + 1, "TEXT"));
+	EXPECT(0, "debug\n", "complete show log --level d");
+}
+
 static void first_is(int line, const char *row, const char *args)
 {
 	run("show routes -n " NODE " %s | sed -n '2s/ .*//p;$s/ .*//p' | paste -sd' '", args);
@@ -846,7 +897,7 @@ static void test_server(void)
 {
 	all(false, (void (*const[])(void)){test_show, test_route, test_gateways, test_netcheck,
 					   test_ended, test_tree, test_trace, test_json,
-					   test_repeat, test_parts, test_sort, NULL});
+					   test_repeat, test_parts, test_sort, test_log, NULL});
 	all(true, (void (*const[])(void)){test_hard, NULL});
 	// what a killed one leaves: nobody answers
 	EXPECT(1, "Connection refused", "show peers -n " NODE);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The log: each form of a line as bytes, whatever the line holds; levels by part; and that of what
-// becomes of peers the last is said, with how many were not.
+// becomes of peers the last is said, with how many were not; the ring of its last lines.
 #define XY_LOG_PART XY_PART_LINKS
 
 #include "log.h"
 
-#include "logline.h"
+#include "logring.h"
 #include "unit.h"
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -394,9 +395,108 @@ static void test_changes_removed(void)
 	catch_end();
 }
 
+// --- what is kept
+
+static bool is_kept(uint64_t after, uint64_t seq, const char *text)
+{
+	static struct xy_logring_line l;
+	bool there = xy_logring_after(after, &l);
+	return there && l.seq == seq && l.line.len == strlen(text) &&
+	       memcmp(l.line.text, text, l.line.len) == 0 && l.line.part == XY_PART_LINKS;
+}
+
+static void test_ring(void)
+{
+	struct xy_logring_line l;
+	char text[16];
+	catch_begin();
+	xy_logring_begin(&(struct timespec){1000, 5000}); // 10^9 + 5 us
+	CU_ASSERT(!xy_logring_after(0, &l) && !xy_logring_after(7, &l) && !xy_logring_newest());
+	xy_log_info("first");
+	xy_log_debug("nobody wants it");
+	xy_log_warn("second");
+	CU_ASSERT(is_kept(0, 1000000005, "first") && is_kept(1000000004, 1000000005, "first"));
+	CU_ASSERT(is_kept(1000000005, 1000000006, "second"));
+	CU_ASSERT(!xy_logring_after(1000000006, &l) && xy_logring_newest() == 1000000006);
+	CU_ASSERT(is_kept(1000000007, 1000000005, "first")); // of another start: all are behind it
+	for (unsigned i = 0; i < XY_LOGRING_LINES; i++)
+		xy_log_info("%u", i);
+	CU_ASSERT(is_kept(0, 1000000007, "0") && is_kept(1000000005, 1000000007, "0"));
+	snprintf(text, sizeof(text), "%d", XY_LOGRING_LINES - 1);
+	CU_ASSERT(is_kept(xy_logring_newest() - 1, xy_logring_newest(), text));
+	xy_logring_begin(&(struct timespec){-1, 0}); // a clock that was lost
+	CU_ASSERT(!xy_logring_newest() && !xy_logring_after(0, &l));
+	xy_log_info("third");
+	CU_ASSERT(is_kept(0, xy_logring_newest(), "third"));
+	catch_end();
+}
+
+// The longest is whole, and as a text it has no byte that steers.
+static void test_ring_bytes(void)
+{
+	static struct xy_logring_line l;
+	char text[XY_LOGLINE_TEXT];
+	for (unsigned i = 0; i < sizeof(text); i++)
+		text[i] = (char)(i % 31 + 1);
+	struct xy_logline put = line(XY_PART_STATE, XY_LOG_ERROR, "");
+	put.text = text;
+	put.len = sizeof(text);
+	xy_logring_put(&put);
+	CU_ASSERT_FATAL(xy_logring_after(xy_logring_newest() - 1, &l));
+	CU_ASSERT(l.line.len == sizeof(text) && memcmp(l.line.text, text, sizeof(text)) == 0);
+	CU_ASSERT(l.line.level == XY_LOG_ERROR && l.line.at.tv_sec == put.at.tv_sec);
+	CU_ASSERT(xy_logline_plain(&l.line, bytes) == 4 * sizeof(text));
+	CU_ASSERT(strncmp(bytes, "\\x01\\x02", 8) == 0 && !strpbrk(bytes, text));
+}
+
+enum { WRITERS = 4, EACH = 4000 };
+
+static void *write_many(void *arg)
+{
+	char text[64];
+	for (unsigned i = 0; i < EACH; i++) {
+		struct xy_logline l = line(XY_PART_LINKS, XY_LOG_INFO, text);
+		int n = snprintf(text, sizeof(text), "%u %u %u", *(unsigned *)arg, i, i);
+		l.len = (size_t)n;
+		xy_logring_put(&l);
+	}
+	return NULL;
+}
+
+// Lines of several threads do not mix, each writer's are in order, and none is numbered twice.
+static void test_ring_threads(void)
+{
+	static struct xy_logring_line l;
+	pthread_t thread[WRITERS];
+	unsigned of[WRITERS], last[WRITERS] = {0}, bad = 0, seen = 0;
+	uint64_t seq = xy_logring_newest(), end = seq + WRITERS * EACH;
+	for (unsigned i = 0; i < WRITERS; i++) {
+		of[i] = i;
+		CU_ASSERT_FATAL(!pthread_create(&thread[i], NULL, write_many, &of[i]));
+	}
+	while (seq < end) {
+		unsigned w, a, b;
+		char text[64];
+		if (!xy_logring_after(seq, &l))
+			continue;
+		snprintf(text, sizeof(text), "%.*s", (int)l.line.len, l.line.text);
+		bool right = sscanf(text, "%u %u %u", &w, &a, &b) == 3 && w < WRITERS && a == b &&
+			     l.seq > seq && (!a || a > last[w]);
+		bad += !right;
+		last[w % WRITERS] = right ? a : 0;
+		seq = l.seq;
+		seen++;
+	}
+	for (unsigned i = 0; i < WRITERS; i++)
+		pthread_join(thread[i], NULL);
+	CU_ASSERT(bad == 0 && seen >= 1 && xy_logring_newest() == end);
+}
+
 XY_UNIT_MAIN("log", {"text", test_text}, {"colours", test_colours}, {"peers", test_peer},
 	     {"JSON", test_json}, {"any bytes", test_any_bytes}, {"journal", test_journal},
 	     {"levels", test_levels}, {"journald", test_journald}, {"changes", test_changes},
 	     {"changes of all", test_changes_of_all}, {"changes of many", test_changes_of_many},
+	     {"ring", test_ring}, {"ring of bytes", test_ring_bytes},
+	     {"ring of threads", test_ring_threads},
 	     {"changes of strangers", test_changes_of_strangers},
 	     {"changes of the removed", test_changes_removed})
