@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // BLAKE2s in the four shapes that WireGuard uses (paper, section 5.4): hash, keyed 16-byte mac,
-// HMAC and the HKDF over it. Any thread: each has its own OpenSSL contexts, made at the first call
-// and freed when the thread ends. A process whose OpenSSL cannot hash has no way to go on safely:
-// these functions abort then, and so need no error path.
+// HMAC and the HKDF over it. Any thread; nothing is owned, and what of the inputs was on the stack
+// is wiped.
 #pragma once
 
 #include "noise/wg.h"
