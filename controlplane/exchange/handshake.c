@@ -173,6 +173,10 @@ static bool is_ours(const struct xy_exchange *x, const struct xy_job *job, enum 
 static void initiation_made(struct xy_exchanges *e, struct xy_exchange *x, struct xy_job *job,
 			    xy_nsec now)
 {
+	if (!x->theirs.has_ss && job->theirs.has_ss) {
+		memcpy(x->theirs.ss, job->theirs.ss, sizeof(x->theirs.ss));
+		x->theirs.has_ss = true;
+	}
 	if (!is_ours(x, job, XY_EXCHANGE_HS_CREATING))
 		return;
 	if (job->result) {
@@ -265,7 +269,9 @@ static void initiation_opened(struct xy_exchanges *e, struct xy_job *job, xy_nse
 	struct xy_exchange *x = job->owner->ops->opened(job->owner->arg, job, now);
 	if (!x)
 		return;
-	if (xy_hs_initiation_verify(&x->theirs, &job->initiation, &job->state, job->timestamp)) {
+	// Its secret is made here where it is missing, one X25519 in the life of an exchange.
+	if (xy_hs_remote_meet(job->ours, &x->theirs) ||
+	    xy_hs_initiation_verify(&x->theirs, &job->initiation, &job->state, job->timestamp)) {
 		refuse(e, x, XY_HS_DROP_BAD, job, now);
 		return;
 	}

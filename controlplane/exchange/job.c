@@ -38,19 +38,27 @@ static int meet(struct xy_job *j)
 {
 	uint8_t psk[XY_WG_KEY_LEN];
 	memcpy(psk, j->theirs.psk, sizeof(psk));
-	int r = xy_hs_remote_init(j->ours, j->pk, psk, &j->theirs);
+	int r = xy_hs_remote_init(j->pk, psk, &j->theirs);
 	sodium_memzero(psk, sizeof(psk));
+	r = r ? r : xy_hs_remote_meet(j->ours, &j->theirs);
 	if (r || !j->asked)
 		return r;
 	return xy_hs_initiation_verify(&j->theirs, &j->initiation, &j->state, j->timestamp);
+}
+
+static int initiate(struct xy_job *j)
+{
+	int r = xy_hs_remote_meet(j->ours, &j->theirs);
+	return r ? r
+		 : xy_hs_initiation_create(j->ours, &j->theirs, j->ephemeral, j->timestamp,
+					   j->index, &j->state, &j->initiation);
 }
 
 void xy_job_run(struct xy_job *j)
 {
 	switch (j->type) {
 	case XY_JOB_INITIATE:
-		j->result = xy_hs_initiation_create(j->ours, &j->theirs, j->ephemeral, j->timestamp,
-						    j->index, &j->state, &j->initiation);
+		j->result = initiate(j);
 		break;
 	case XY_JOB_OPEN:
 		j->result = xy_hs_initiation_open(j->ours, &j->initiation, &j->state, j->pk);

@@ -57,8 +57,7 @@ static void drop(struct xy_links *l, struct xy_link *k)
 // Another pre-shared key or another kind: its sessions must not go on.
 static bool is_same(const struct xy_link *k, const struct xy_book_peer *p)
 {
-	return k->leaf == p->says->leaf &&
-	       sodium_memcmp(&k->exchange.theirs, p->remote, sizeof(k->exchange.theirs)) == 0;
+	return k->leaf == p->says->leaf && xy_hs_remote_same(&k->exchange.theirs, p->remote);
 }
 
 static void change(struct xy_links *l, struct xy_link *k, const struct xy_book_peer *p, xy_nsec now)

@@ -61,17 +61,13 @@ static bool is_own_key(const struct xy_key *key, const struct xy_identity *id)
 }
 
 static int peer_prepare(const struct xy_config *c, unsigned i, const struct xy_key *key,
-			const struct xy_identity *id, struct xy_hs_remote *out)
+			struct xy_hs_remote *out)
 {
-	struct xy_hs_local local = {0};
 	uint8_t psk[32];
 	if (xy_key_is_zero(key))
 		return 0;
-	memcpy(local.sk, id->x25519_sk, sizeof(local.sk));
-	memcpy(local.pk, id->x25519.b, sizeof(local.pk));
 	psk_choose(c, &c->peers[i], psk);
-	int r = xy_hs_remote_init(&local, key->b, psk, out);
-	sodium_memzero(&local, sizeof(local));
+	int r = xy_hs_remote_init(key->b, psk, out);
 	sodium_memzero(psk, sizeof(psk));
 	return r ? -EINVAL : 0;
 }
@@ -193,12 +189,12 @@ unsigned xy_plan_refused(const struct xy_plan *p, const char *before)
 	return n->count + n->more;
 }
 
-static void remotes_make(const char *path, struct xy_plan *plan, const struct xy_identity *id)
+static void remotes_make(const char *path, struct xy_plan *plan)
 {
 	struct xy_config *c = &plan->config;
 	const struct look k = {.path = path, .c = c};
 	for (unsigned i = 0; i < c->peer_count; i++)
-		if (peer_prepare(c, i, &c->peers[i].key, id, &plan->remote[i]))
+		if (peer_prepare(c, i, &c->peers[i].key, &plan->remote[i]))
 			say(&k, &c->errors, c->peers[i].line,
 			    "peer %s: no handshake can be done with this key; copy it again from "
 			    "the peer",
@@ -273,7 +269,7 @@ int xy_plan_make(const char *path, struct xy_config *config, const struct xy_ide
 	xy_secret_hide(out->remote, c->peer_count * sizeof(*out->remote));
 	xy_secret_hide(c->peers, c->peer_count * sizeof(*c->peers));
 	xy_plan_look(path, c, id);
-	remotes_make(path, out, id);
+	remotes_make(path, out);
 	if (c->errors.count)
 		return xy_err_set(err, EINVAL, "%s", c->errors.v[0].text);
 	return c->errors.more ? xy_err_set(err, ENOMEM, "%s: no memory to say what is wrong", path)
@@ -286,7 +282,7 @@ int xy_plan_key_known(struct xy_plan *p, unsigned peer, const struct xy_key *key
 	const char *name = p->config.peers[peer].name;
 	if (is_own_key(key, id))
 		return xy_err_set(err, EINVAL, "peer %s: %s", name, own_key);
-	if (peer_prepare(&p->config, peer, key, id, &p->remote[peer]) == 0)
+	if (peer_prepare(&p->config, peer, key, &p->remote[peer]) == 0)
 		return 0;
 	return xy_err_set(err, EINVAL, "peer %s: no handshake can be done with its key", name);
 }

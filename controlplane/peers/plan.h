@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A checked config with what takes time to compute from it: the static-static secret of every peer.
-// Made at start, and at a reload on a helper thread; taken over by the control thread whole. The
-// maker owns it until xy_plan_free, which wipes it.
+// A checked config with what takes time to make of it: what handshakes need of every peer, and whom
+// to find by what. Made at start, and at a reload on a helper thread; taken over by the control
+// thread whole. The maker owns it until xy_plan_free, which wipes it.
 #pragma once
 
 #include "config/config.h"
@@ -23,8 +23,7 @@ void xy_plan_look(const char *path, struct xy_config *c, const struct xy_identit
 // holds the config with all of them, to be freed.
 int xy_plan_make(const char *path, struct xy_config *config, const struct xy_identity *id,
 		 struct xy_plan *out, struct xy_err *err);
-// Fills in what handshakes need with a peer that was given no key, and has this one: an X25519
-// operation.
+// Fills in what handshakes need with a peer that was given no key, and has this one.
 int xy_plan_key_known(struct xy_plan *p, unsigned peer, const struct xy_key *key,
 		      const struct xy_identity *id, struct xy_err *err);
 // Without a walk over all peers, of which there may be many: who is given both a key and this

@@ -129,18 +129,48 @@ static void state_finish(struct xy_hs_state *s)
 	sodium_memzero(s->re, sizeof(s->re));
 }
 
-int xy_hs_remote_init(const struct xy_hs_local *local, const uint8_t pk[static XY_WG_KEY_LEN],
+// The u of small order that are canonical, on the curve and its twist: 0, 1, -1, and the two of
+// order 8 (Bernstein, https://cr.yp.to/ecdh.html).
+static const uint8_t small_order[][XY_WG_KEY_LEN] = {
+	{0},
+	{1},
+	{0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+	{0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
+	 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
+	 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+	{0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1,
+	 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c,
+	 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57},
+};
+
+int xy_hs_remote_init(const uint8_t pk[static XY_WG_KEY_LEN],
 		      const uint8_t psk[static XY_WG_KEY_LEN], struct xy_hs_remote *out)
 {
-	struct xy_hs_remote r;
-	int rc = dh(local->sk, pk, r.ss);
-	if (rc == 0) {
-		memcpy(r.pk, pk, sizeof(r.pk));
-		memcpy(r.psk, psk, sizeof(r.psk));
-		*out = r;
-	}
-	sodium_memzero(&r, sizeof(r));
-	return rc;
+	if (!is_canonical(pk))
+		return -EBADMSG;
+	for (unsigned i = 0; i < sizeof(small_order) / sizeof(small_order[0]); i++)
+		if (memcmp(pk, small_order[i], XY_WG_KEY_LEN) == 0)
+			return -EBADMSG;
+	memset(out, 0, sizeof(*out));
+	memcpy(out->pk, pk, sizeof(out->pk));
+	memcpy(out->psk, psk, sizeof(out->psk));
+	return 0;
+}
+
+int xy_hs_remote_meet(const struct xy_hs_local *local, struct xy_hs_remote *remote)
+{
+	if (!remote->has_ss && dh(local->sk, remote->pk, remote->ss))
+		return -EBADMSG;
+	remote->has_ss = true;
+	return 0;
+}
+
+bool xy_hs_remote_same(const struct xy_hs_remote *a, const struct xy_hs_remote *b)
+{
+	return memcmp(a->pk, b->pk, sizeof(a->pk)) == 0 &&
+	       sodium_memcmp(a->psk, b->psk, sizeof(a->psk)) == 0;
 }
 
 int xy_hs_initiation_create(const struct xy_hs_local *local, const struct xy_hs_remote *remote,

@@ -7,7 +7,7 @@
 //   initiator                                   responder
 //   xy_hs_initiation_create  (2 DH) -- msg 1 -> xy_hs_initiation_open     (1 DH: who is it?)
 //                                               xy_hs_initiation_verify   (0 DH: static-static is
-//                                                                          precomputed per peer)
+//                                                                          made once for a peer)
 //   xy_hs_response_consume   (2 DH) <- msg 2 -- xy_hs_response_create     (2 DH)
 //   both: xy_hs_keys
 #pragma once
@@ -26,7 +26,8 @@ struct xy_hs_local {
 struct xy_hs_remote {
 	uint8_t pk[XY_WG_KEY_LEN];
 	uint8_t psk[XY_WG_KEY_LEN]; // secret; zeros when there is none
-	uint8_t ss[XY_WG_KEY_LEN];  // secret: X25519(our static, their static)
+	uint8_t ss[XY_WG_KEY_LEN];  // secret: X25519(our static, their static), where it is made
+	bool has_ss;
 };
 
 // The symmetric state, secret.
@@ -42,9 +43,15 @@ struct xy_hs_keys {
 	uint8_t send[XY_WG_KEY_LEN], recv[XY_WG_KEY_LEN];
 };
 
-// Fills ss. -EBADMSG when the key is not canonical or the result is all zero (small order).
-int xy_hs_remote_init(const struct xy_hs_local *local, const uint8_t pk[static XY_WG_KEY_LEN],
+// No DH: who is configured by the thousand may never be spoken with. -EBADMSG when no handshake can
+// be done with the key: it is not canonical, or of small order (all X25519 with it would be zero).
+int xy_hs_remote_init(const uint8_t pk[static XY_WG_KEY_LEN],
 		      const uint8_t psk[static XY_WG_KEY_LEN], struct xy_hs_remote *out);
+// Makes ss, unless it is there: one DH. The steps below that take a remote need it, those of
+// message 2 excepted. -EBADMSG on a zero result.
+int xy_hs_remote_meet(const struct xy_hs_local *local, struct xy_hs_remote *remote);
+// The same key and pre-shared key?
+bool xy_hs_remote_same(const struct xy_hs_remote *a, const struct xy_hs_remote *b);
 
 // Message 1 without its macs (xy_cookie_macs_add does these). ephemeral_sk is 32 random bytes (a
 // test gives fixed ones), timestamp a TAI64N. -EBADMSG on a zero result.

@@ -49,8 +49,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	need(sodium_init() >= 0);
 	local_init(&initiator, 1);
 	local_init(&responder, 2);
-	need(xy_hs_remote_init(&initiator, responder.pk, psk, &at_initiator) == 0);
-	need(xy_hs_remote_init(&responder, initiator.pk, psk, &at_responder) == 0);
+	need(xy_hs_remote_init(responder.pk, psk, &at_initiator) == 0);
+	need(xy_hs_remote_init(initiator.pk, psk, &at_responder) == 0);
+	need(xy_hs_remote_meet(&initiator, &at_initiator) == 0);
+	need(xy_hs_remote_meet(&responder, &at_responder) == 0);
 	xy_cookie_checker_init(&check_initiator, initiator.pk);
 	xy_cookie_checker_init(&check_responder, responder.pk);
 	// a secret that stays, so that an input means the same every time

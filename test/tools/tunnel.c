@@ -217,7 +217,8 @@ struct carrier *tunnel_open(const struct tunnel_options *o, struct xy_err *err)
 				      .sin6_scope_id = o->endpoint.scope};
 	memcpy(&t->to.sin6_addr, o->endpoint.addr.b, 16);
 	xy_cookie_jar_init(&t->jar, o->peer.b);
-	if (xy_hs_remote_init(&t->local, o->peer.b, o->psk, &t->remote)) {
+	if (xy_hs_remote_init(o->peer.b, o->psk, &t->remote) ||
+	    xy_hs_remote_meet(&t->local, &t->remote)) {
 		xy_err_set(err, EINVAL, "--peer is no public key");
 		close_tunnel(&t->c);
 		return NULL;

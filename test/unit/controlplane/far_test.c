@@ -914,7 +914,8 @@ static void b_asks(const char *label, uint8_t number)
 	memcpy(packet + 8, B->id.addr.b, 16);
 	memcpy(local.sk, B->id.x25519_sk, 32);
 	memcpy(local.pk, B->id.x25519.b, 32);
-	CU_ASSERT_FATAL(xy_hs_remote_init(&local, A->id.x25519.b, psk, &remote) == 0);
+	CU_ASSERT_FATAL(xy_hs_remote_init(A->id.x25519.b, psk, &remote) == 0);
+	CU_ASSERT_FATAL(xy_hs_remote_meet(&local, &remote) == 0);
 	CU_ASSERT_FATAL(xy_hs_initiation_create(&local, &remote, e, stamp, number, &state, m) == 0);
 	xy_cookie_jar_init(&jar, A->id.x25519.b);
 	xy_cookie_macs_add(&jar, (uint8_t *)m, sizeof(*m), w.now);

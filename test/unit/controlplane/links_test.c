@@ -1210,7 +1210,8 @@ static void stranger_asks_as(struct node *to, const char *from, uint8_t number, 
 	CU_ASSERT_FATAL(xy_identity_from_seed(seed, &id) == 0);
 	memcpy(local.sk, id.x25519_sk, 32);
 	memcpy(local.pk, id.x25519.b, 32);
-	CU_ASSERT_FATAL(xy_hs_remote_init(&local, to->id.x25519.b, psk, &remote) == 0);
+	CU_ASSERT_FATAL(xy_hs_remote_init(to->id.x25519.b, psk, &remote) == 0);
+	CU_ASSERT_FATAL(xy_hs_remote_meet(&local, &remote) == 0);
 	stamp[11] = 1;
 	CU_ASSERT_FATAL(xy_hs_initiation_create(&local, &remote, e, stamp, number, &state, &msg) ==
 			0);

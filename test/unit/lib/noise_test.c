@@ -202,7 +202,8 @@ static void test_primitives(void)
 	struct xy_hs_remote remote = {.pk = {9}};
 	uint8_t none[32] = {0}, k[32] = {9}, want[32];
 	for (int i = 1; i <= 1000; i++) {
-		CU_ASSERT(xy_hs_remote_init(&local, k, none, &remote) == 0);
+		CU_ASSERT(xy_hs_remote_init(k, none, &remote) == 0);
+		CU_ASSERT(xy_hs_remote_meet(&local, &remote) == 0);
 		memcpy(k, local.sk, 32);
 		memcpy(local.sk, remote.ss, 32);
 		if (i == 1) {
@@ -340,8 +341,10 @@ static void pair_init(struct pair *p, bool with_psk)
 		rnd_bytes(psk, 32);
 	crypto_scalarmult_base(p->i.pk, p->i.sk);
 	crypto_scalarmult_base(p->r.pk, p->r.sk);
-	CU_ASSERT(xy_hs_remote_init(&p->i, p->r.pk, psk, &p->ir) == 0);
-	CU_ASSERT(xy_hs_remote_init(&p->r, p->i.pk, psk, &p->ri) == 0);
+	CU_ASSERT(xy_hs_remote_init(p->r.pk, psk, &p->ir) == 0);
+	CU_ASSERT(xy_hs_remote_init(p->i.pk, psk, &p->ri) == 0);
+	CU_ASSERT(!p->ir.has_ss && xy_hs_remote_meet(&p->i, &p->ir) == 0 && p->ir.has_ss);
+	CU_ASSERT(xy_hs_remote_meet(&p->r, &p->ri) == 0);
 	SAME(p->ir.ss, p->ri.ss, 32);
 	xy_cookie_checker_init(&p->check_i, p->i.pk);
 	xy_cookie_checker_init(&p->check_r, p->r.pk);
@@ -548,11 +551,16 @@ static void test_bad_public_keys(void)
 	pair_init(&p, false);
 	for (size_t i = 0; i < XY_ARRAY_SIZE(good); i++) {
 		hex(good[i], pk, 32);
-		CU_ASSERT(xy_hs_remote_init(&p.i, pk, p.ir.psk, &out) == 0);
+		CU_ASSERT(xy_hs_remote_init(pk, p.ir.psk, &out) == 0);
+		CU_ASSERT(xy_hs_remote_meet(&p.i, &out) == 0);
 	}
 	for (size_t i = 0; i < XY_ARRAY_SIZE(bad); i++) {
 		hex(bad[i], pk, 32);
-		CU_ASSERT(xy_hs_remote_init(&p.i, pk, p.ir.psk, &out) == -EBADMSG);
+		CU_ASSERT(xy_hs_remote_init(pk, p.ir.psk, &out) == -EBADMSG);
+		// what is not asked of it before cannot be done after
+		out = (struct xy_hs_remote){0};
+		memcpy(out.pk, pk, 32);
+		CU_ASSERT(xy_hs_remote_meet(&p.i, &out) == -EBADMSG && !out.has_ss);
 		// as an ephemeral, in each message
 		CU_ASSERT(xy_hs_initiation_create(&p.i, &p.ir, p.ei, p.stamp, 7, &s, &m1) == 0);
 		struct xy_wg_response m2 = {.type = 2, .receiver = 7};
