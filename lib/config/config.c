@@ -89,15 +89,8 @@ static void syntax_error(struct xy_config_reader *r, const config_t *tree)
 	xy_config_fail_line(r, config_error_line(tree), "%s; %s", what, remedy);
 }
 
-static void read_tree(struct xy_config_reader *r, config_t *tree, const char *text,
-		      const struct xy_config_group *schema, void *base)
+static void check_node(struct xy_config_reader *r, const config_setting_t *root, void *base)
 {
-	if (!config_read_string(tree, text)) {
-		syntax_error(r, tree);
-		return;
-	}
-	const config_setting_t *root = config_root_setting(tree);
-	xy_config_group_read(r, root, schema, base);
 	xy_config_check(r, root);
 	if (!r->failed)
 		xy_config_weigh(r, root);
@@ -112,10 +105,20 @@ static int refused(const struct xy_config_reader *r, struct xy_err *err)
 	return xy_err_set(err, ENOMEM, "%s: not enough memory to say what is wrong", r->name);
 }
 
-// base: what the schema fills, out is in it.
-static int parse(const char *name, const char *text, size_t len,
-		 const struct xy_config_group *schema, void *base, struct xy_config *out,
-		 struct xy_err *err)
+static void read_tree(struct xy_config_reader *r, config_t *tree, const char *text,
+		      const struct xy_config_form *form, void *base)
+{
+	if (!config_read_string(tree, text)) {
+		syntax_error(r, tree);
+		return;
+	}
+	const config_setting_t *root = config_root_setting(tree);
+	xy_config_group_read(r, root, form->schema, base);
+	form->check(r, root, base);
+}
+
+int xy_config_parse_by(const struct xy_config_form *form, const char *name, const char *text,
+		       size_t len, void *base, struct xy_config *out, struct xy_err *err)
 {
 	char *copy = NULL;
 	struct xy_config_reader r = {.name = name, .c = out};
@@ -125,7 +128,7 @@ static int parse(const char *name, const char *text, size_t len,
 	if (!ret) {
 		config_t tree;
 		config_init(&tree);
-		read_tree(&r, &tree, copy, schema, base);
+		read_tree(&r, &tree, copy, form, base);
 		wipe_strings(config_root_setting(&tree));
 		config_destroy(&tree);
 	}
@@ -137,7 +140,8 @@ int xy_config_parse(const char *name, const char *text, size_t len, struct xy_co
 		    struct xy_err *err)
 {
 	xy_config_init(out);
-	return parse(name, text, len, &xy_config_schema, out, out, err);
+	static const struct xy_config_form form = {&xy_config_schema, check_node};
+	return xy_config_parse_by(&form, name, text, len, out, out, err);
 }
 
 int xy_config_runtime_parse(const char *name, const char *text, size_t len,
@@ -147,7 +151,8 @@ int xy_config_runtime_parse(const char *name, const char *text, size_t len,
 	memset(out->levels, XY_LOG_AS_IT_IS, sizeof(out->levels));
 	xy_config_init(&out->config);
 	out->config.max_peers = UINT16_MAX;
-	return parse(name, text, len, &xy_config_runtime_schema, out, &out->config, err);
+	static const struct xy_config_form form = {&xy_config_runtime_schema, check_node};
+	return xy_config_parse_by(&form, name, text, len, out, &out->config, err);
 }
 
 void xy_config_runtime_free(struct xy_config_runtime *r)

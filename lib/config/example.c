@@ -3,6 +3,7 @@
 // may uncomment. The defaults are shown, and a sample where there is none.
 #include "config/config.h"
 #include "config/schema.h"
+#include "config/web.h"
 
 #include <stdlib.h>
 
@@ -10,6 +11,11 @@ static const char head[] =
 	"# Xylem's configuration. Every setting is optional: what is commented out shows the\n"
 	"# default, or an example. Remove the # before a line to change it. Check the file with:\n"
 	"#   xylemd --check -c FILE\n";
+
+static const char web_head[] =
+	"# Configuration of xylem-web. Every setting is optional: what is commented out shows the\n"
+	"# default, or an example. Remove the # before a line to change it. Check the file with:\n"
+	"#   xylem-web --check -c FILE\n";
 
 static void indent(FILE *to, int depth)
 {
@@ -57,17 +63,27 @@ static void write_group(FILE *to, const struct xy_config_group *g, int depth)
 		write_key(to, &g->keys[i], depth);
 }
 
-char *xy_config_example(void)
+static char *example(const char *first, const struct xy_config_group *g)
 {
 	char *text = NULL;
 	size_t len = 0;
 	FILE *to = open_memstream(&text, &len);
 	if (!to)
 		return NULL;
-	fputs(head, to);
-	write_group(to, &xy_config_schema, 0);
+	fputs(first, to);
+	write_group(to, g, 0);
 	if (fclose(to) == 0)
 		return text;
 	free(text);
 	return NULL;
+}
+
+char *xy_config_example(void)
+{
+	return example(head, &xy_config_schema);
+}
+
+char *xy_config_web_example(void)
+{
+	return example(web_head, &xy_config_web_schema);
 }

@@ -154,6 +154,11 @@ static int refuse_unknown(struct xy_config_reader *r, const config_setting_t *s,
 			  const struct xy_config_group *g)
 {
 	const char *near = nearest_key(g, s->name);
+	if (g == &xy_config_schema && strcmp(s->name, "web") == 0)
+		return xy_config_fail(r, s, NULL,
+				      "xylem-web has a file of its own, /etc/xylem/web.conf: this "
+				      "one has secrets, which that must not be able to read; write "
+				      "there what stands in it");
 	// what its group lacks may be this one
 	config_setting_set_hook(s->parent, &refused_itself);
 	if (near)

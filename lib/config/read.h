@@ -14,6 +14,15 @@ struct xy_config_reader {
 	bool failed; // something was refused; reading goes on, to find the rest
 };
 
+// config.c: a file by its tables, and what is to be looked at when all of it was read. base: what
+// the schema fills; out: whose errors and warnings are told, in base or apart. As xy_config_parse.
+struct xy_config_form {
+	const struct xy_config_group *schema;
+	void (*check)(struct xy_config_reader *r, const config_setting_t *root, void *base);
+};
+int xy_config_parse_by(const struct xy_config_form *form, const char *name, const char *text,
+		       size_t len, void *base, struct xy_config *out, struct xy_err *err);
+
 // text.c: the text as libconfig may have it: NUL-terminated, without includes, every integer
 // 64-bit. malloc'd; it holds secrets: xy_config_text_free. -EINVAL: it cannot be read on; 0 with
 // r->failed: it can, for what else is wrong.
