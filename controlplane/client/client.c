@@ -273,6 +273,11 @@ int xy_client_fd(const struct xy_client *c)
 	return c->fd;
 }
 
+bool xy_client_is_broken(const struct xy_client *c)
+{
+	return c->broken;
+}
+
 int xy_client_take(struct xy_client *c, json_t **out, struct xy_err *err)
 {
 	json_t *reply;

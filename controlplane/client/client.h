@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -47,4 +48,5 @@ int xy_client_ask_each(struct xy_client *c, const char *command, const char *par
 int xy_client_fd(const struct xy_client *c);
 int xy_client_send(struct xy_client *c, const char *command, const char *params,
 		   struct xy_err *err);
+bool xy_client_is_broken(const struct xy_client *c); // it is of no more use
 int xy_client_take(struct xy_client *c, json_t **out, struct xy_err *err);

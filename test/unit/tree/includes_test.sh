@@ -35,8 +35,13 @@ forbid "the parts of controlplane know no daemon and no loop" '([^">]*/)?(daemon
   controlplane/{confine,exchange,far,links,peers,policy,routes,routing,joining,informing,kernel,state,steer,client,cli}
 forbid "the client and the CLI see nothing of the dataplane" '(dataplane|drops)\.h' controlplane/{client,cli}
 
+forbid "xylem-web is a process of its own: it sees nothing of the daemon" '([^">]*/)?(daemon|dataplane|drops)\.h' controlplane/web
+mapfile -t not_http < <(find controlplane -name '*.[ch]' ! -path controlplane/web/http.c)
+forbid "libmicrohttpd is seen by the file that wraps it alone: web/http.h is for all others" \
+  'microhttpd\.h' lib dataplane test "${not_http[@]}"
+
 # Which other parts of controlplane a part sees; its root (daemon.h) sees all.
-parts=(api cli client confine exchange far informing joining kernel links peers policy routes routing show state steer)
+parts=(api cli client confine exchange far informing joining kernel links peers policy routes routing show state steer web)
 sees() { # PART OTHER...
   local part=$1 other unseen=()
   for other in "${parts[@]}"; do
@@ -60,6 +65,7 @@ sees far exchange routes
 sees routing routes
 sees joining links peers state
 sees cli client
+sees web client
 
 while IFS= read -r f; do
   head -n 1 "$f" | grep -qE '^(//|/\*) SPDX-License-Identifier: BSD-3-Clause' || {
@@ -78,7 +84,7 @@ done < <(find lib dataplane controlplane bpf test -name '*.[ch]' 2>/dev/null | s
 breaks() (
   tree=$(mktemp -d)
   trap 'rm -rf "$tree"' EXIT
-  mkdir -p "$tree"/{lib,dataplane,controlplane/{cli,exchange,far,joining,links,routing},bpf,test}
+  mkdir -p "$tree"/{lib,dataplane,controlplane/{cli,exchange,far,joining,links,routing,web},bpf,test}
   spdx='// SPDX-License-Identifier: BSD-3-Clause'
   printf '%s\n#include <rte_mbuf.h>\n' "$spdx" >"$tree/lib/a.c"
   printf '%s\n#include <pthread.h>\n' "$spdx" >"$tree/lib/b.c"
@@ -92,10 +98,12 @@ breaks() (
   printf '%s\n#include "exchange/exchange.h"\n' "$spdx" >"$tree/controlplane/joining/l.c"
   printf '%s\n#include "links/links.h"\n' "$spdx" >"$tree/controlplane/routing/m.c"
   printf '%s\n#include "links/links.h"\n' "$spdx" >"$tree/controlplane/far/n.c"
+  printf '%s\n#include "api/server.h"\n' "$spdx" >"$tree/controlplane/web/o.c"
+  printf '%s\n#include <microhttpd.h>\n' "$spdx" >"$tree/controlplane/web/p.c"
   printf '%s\n' "$spdx" >"$tree/test/g.h"
   echo 'int h;' >"$tree/test/h.c"
   out=$("$self" "$tree") && echo "a tree full of breaks passed" && exit 1
-  for name in a.c b.c c.c d.c e.c f.c g.h h.c i.c j.c k.c l.c m.c n.c; do
+  for name in a.c b.c c.c d.c e.c f.c g.h h.c i.c j.c k.c l.c m.c n.c o.c p.c; do
     grep -q "/$name:" <<<"$out" || {
       echo "the break in $name was not seen"
       exit 1

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// xylem-web: options, listeners, who we are, then the loop.
+#include "web/site.h"
+
+#include "base/bytes.h"
+#include "client/rundir.h"
+#include "log.h"
+#include "notify.h"
+#include "web/table.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define USER "xylem-web"
+
+enum {
+	ANSWER_MS = 10000,	   // of what is asked
+	CONTROL_ANSWER_MS = 40000, // the daemon's own limit is 30 s
+	PER_SECOND = 100, // questions for who asks us: half of what the daemon has time for
+	FOLLOW_PER_SECOND = 50,
+	QUEUE = 256,
+	PEM_MAX = 1 << 18,
+	FILES = 4096,
+	FIRST_FD = 3, // of socket activation
+};
+
+static const char usage[] =
+	"usage: xylem-web [-c FILE] [-n NAME] [--user NAME] [--check | --genconf | --version]\n"
+	"  -c, --config FILE  config file (default /etc/xylem/web.conf, or with -n\n"
+	"                     /etc/xylem/NAME.web.conf; where it is missing all is default)\n"
+	"  -n, --name NAME    the daemon's instance (default xylem)\n"
+	"      --user NAME    started as root: become this user (default xylem-web)\n"
+	"      --check        check the config, touch nothing\n"
+	"      --genconf      print a commented example\n";
+
+struct options {
+	const char *config, *instance, *user;
+	bool check;
+	char path[128];
+};
+
+struct program {
+	struct xy_web web;
+	uv_loop_t loop;
+	uv_signal_t signals[2];
+	char *certificate, *key;
+	int fds[2];			   // of the private, of the public address; -1: none
+	char socket[XY_CONFIG_WEB_LISTEN]; // a file to be removed at the end
+};
+
+// --- options
+
+static int print_example(void)
+{
+	char *text = xy_config_web_example();
+	if (!text || fputs(text, stdout) == EOF)
+		return EX_OSERR;
+	free(text);
+	return -1;
+}
+
+// -1: done, and all is well.
+static int options_read(struct options *o, int argc, char **argv)
+{
+	enum { CHECK = 256, GENCONF, USER_IS, VERSION };
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},   {"name", required_argument, NULL, 'n'},
+		{"user", required_argument, NULL, USER_IS}, {"check", no_argument, NULL, CHECK},
+		{"genconf", no_argument, NULL, GENCONF},    {"version", no_argument, NULL, VERSION},
+		{"help", no_argument, NULL, 'h'},	    {0},
+	};
+	int c;
+	*o = (struct options){.instance = "xylem"};
+	while ((c = getopt_long(argc, argv, "c:n:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'n':
+			o->instance = optarg;
+			break;
+		case USER_IS:
+			o->user = optarg;
+			break;
+		case CHECK:
+			o->check = true;
+			break;
+		case GENCONF:
+			return print_example();
+		case VERSION:
+			puts("xylem-web " XY_VERSION);
+			return -1;
+		case 'h':
+			fputs(usage, stdout);
+			return -1;
+		default:
+			fputs(usage, stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind == argc && xy_instance_name_ok(o->instance))
+		return 0;
+	if (optind < argc)
+		fprintf(stderr, "xylem-web: '%s' is too much\n%s", argv[optind], usage);
+	else
+		fprintf(stderr, "xylem-web: \"%.40s\" is no instance name\n", o->instance);
+	return EX_USAGE;
+}
+
+// What is wrong is said, all of it.
+static int config_read(struct options *o, struct xy_config_web *w)
+{
+	struct xy_err err;
+	bool ours = !o->config;
+	const char *prefix = strcmp(o->instance, "xylem") == 0 ? "" : o->instance;
+	snprintf(o->path, sizeof(o->path), "/etc/xylem/%s%sweb.conf", prefix, *prefix ? "." : "");
+	if (ours)
+		o->config = o->path;
+	int ret = xy_config_web_load(o->config, w, &err);
+	for (unsigned i = 0; i < w->notes.warnings.count; i++)
+		fprintf(stderr, "warning: %s\n", w->notes.warnings.v[i].text);
+	if (ret == -ENOENT && ours)
+		return 0;
+	for (unsigned i = 0; ret && i < w->notes.errors.count; i++)
+		fprintf(stderr, "xylem-web: %s\n", w->notes.errors.v[i].text);
+	if (ret && !w->notes.errors.count)
+		fprintf(stderr, "xylem-web: %s\n", err.text);
+	return ret ? EX_CONFIG : 0;
+}
+
+// --- what is opened before we are somebody else
+
+static char *pem_read(const char *path, struct xy_err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *text = fd < 0 ? NULL : calloc(1, PEM_MAX);
+	ssize_t n = text ? read(fd, text, PEM_MAX - 1) : -1;
+	if (n <= 0) {
+		xy_err_set(err, EIO, "tls: %s: %s", path, n == 0 ? "is empty" : strerror(errno));
+		free(text);
+		text = NULL;
+	}
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+static socklen_t address_make(const struct xy_web_address *a, const char *text,
+			      struct sockaddr_storage *to)
+{
+	*to = (struct sockaddr_storage){0};
+	if (a->local) {
+		struct sockaddr_un *sun = (struct sockaddr_un *)to;
+		sun->sun_family = AF_UNIX;
+		memcpy(sun->sun_path, text, strnlen(text, sizeof(sun->sun_path) - 1));
+		return sizeof(*sun);
+	}
+	if (xy_addr_is_v4(&a->addr)) {
+		struct sockaddr_in *in = (struct sockaddr_in *)to;
+		in->sin_family = AF_INET;
+		in->sin_port = htons(a->port);
+		memcpy(&in->sin_addr, a->addr.b + 12, 4);
+		return sizeof(*in);
+	}
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(a->port);
+	memcpy(&in6->sin6_addr, a->addr.b, 16);
+	return sizeof(*in6);
+}
+
+// A file that a killed one left is replaced, and nothing else is.
+static void left_remove(const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct stat st;
+	if (lstat(path, &st) || !S_ISSOCK(st.st_mode))
+		return;
+	memcpy(sun.sun_path, path, strnlen(path, sizeof(sun.sun_path) - 1));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) && errno == ECONNREFUSED)
+		unlink(path);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int listen_on(const char *text, struct xy_err *err)
+{
+	struct sockaddr_storage to;
+	struct xy_web_address a;
+	int one = 1;
+	xy_web_address_parse(text, &a); // it was checked
+	socklen_t len = address_make(&a, text, &to);
+	if (a.local)
+		left_remove(text);
+	int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	mode_t mask = umask(0117); // a socket's file: of user and group
+	bool fine = fd >= 0 && bind(fd, (struct sockaddr *)&to, len) == 0 && listen(fd, 128) == 0;
+	int code = errno;
+	umask(mask);
+	if (fine)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return xy_err_set(err, code, "cannot listen on %s: %s%s", text, strerror(code),
+			  code == EADDRINUSE ? "; does it run already?" : "");
+}
+
+// From systemd: the first is the private address, a second one the public.
+static unsigned activated(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+	unsigned count = pid && n && atoi(pid) == getpid() ? (unsigned)atoi(n) : 0;
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	return count < 2 ? count : 2;
+}
+
+static int sockets_open(struct program *p, struct xy_err *err)
+{
+	const struct xy_config_web *c = &p->web.config;
+	unsigned given = activated();
+	for (unsigned i = 0; i < given; i++) {
+		p->fds[i] = FIRST_FD + (int)i;
+		fcntl(p->fds[i], F_SETFD, FD_CLOEXEC);
+		fcntl(p->fds[i], F_SETFL, fcntl(p->fds[i], F_GETFL) | O_NONBLOCK);
+	}
+	if (given < 1)
+		p->fds[0] = listen_on(c->listen, err);
+	if (p->fds[0] < 0)
+		return p->fds[0];
+	if (given < 1 && c->listen[0] == '/')
+		memcpy(p->socket, c->listen, sizeof(p->socket));
+	if (given < 2 && c->public[0])
+		p->fds[1] = listen_on(c->public, err);
+	return c->public[0] && p->fds[1] < 0 ? p->fds[1] : 0;
+}
+
+static int tls_open(struct program *p, struct xy_err *err)
+{
+	const struct xy_config_web *c = &p->web.config;
+	if (!c->tls.certificate[0])
+		return 0;
+	p->certificate = pem_read(c->tls.certificate, err);
+	p->key = p->certificate ? pem_read(c->tls.key, err) : NULL;
+	return p->key ? 0 : -EIO;
+}
+
+// --- who we are
+
+// Nobody wants HTTP of root: it becomes somebody who may do nothing, or says how it can.
+static int become(const char *name, struct xy_err *err)
+{
+	const struct passwd *u;
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (geteuid() != 0)
+		return name ? xy_err_set(err, EPERM, "--user: only root can become somebody else")
+			    : 0;
+	u = getpwnam(name ? name : USER);
+	if (!u)
+		return xy_err_set(err, ENOENT,
+				  "there is no user \"%s\" that it could be; name another with "
+				  "--user (root, where that is meant), or start it by its unit",
+				  name ? name : USER);
+	if (u->pw_uid == 0)
+		return 0;
+	if (initgroups(u->pw_name, u->pw_gid) || setgid(u->pw_gid) || setuid(u->pw_uid))
+		return xy_err_set(err, errno, "cannot become %s: %s", u->pw_name, strerror(errno));
+	return 0;
+}
+
+// --- the loop
+
+static void on_ask_changed(void *arg, bool reached)
+{
+	struct program *p = arg;
+	const char *why = reached ? NULL : xy_ask_why(p->web.ask, NULL);
+	if (reached)
+		xy_log_info("the daemon of instance %s answers", p->web.instance);
+	else
+		xy_log_warn("%s", why ? why : "the daemon is away");
+}
+
+static int asks_open(struct program *p)
+{
+	struct xy_web *w = &p->web;
+	struct xy_ask_config ask = {.instance = w->instance,
+				    .socket = XY_RUNDIR_TELEMETRY,
+				    .answer_ms = ANSWER_MS,
+				    .per_second = PER_SECOND,
+				    .queue = QUEUE,
+				    .changed = on_ask_changed,
+				    .arg = p};
+	return xy_ask_create(w->loop, &ask, &w->ask);
+}
+
+static int listeners_open(struct program *p, struct xy_err *err)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct xy_http_config c = {.fd = p->fds[i],
+					   .public = i == 1,
+					   .certificate = p->certificate,
+					   .key = p->key,
+					   .handler = xy_site_serve,
+					   .arg = &p->web};
+		int ret = c.fd < 0 ? 0
+				   : xy_http_create(&p->loop, &c,
+						    i ? &p->web.public : &p->web.private, err);
+		if (ret)
+			return ret;
+		if (c.fd >= 0)
+			xy_log_info("%s on %s", i ? "for everybody" : "listening",
+				    i ? p->web.config.public : p->web.config.listen);
+	}
+	return 0;
+}
+
+static void on_signal(uv_signal_t *s, int signum)
+{
+	uv_stop(s->loop);
+}
+
+static void signals_open(struct program *p)
+{
+	static const int which[] = {SIGTERM, SIGINT};
+	signal(SIGPIPE, SIG_IGN);
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(which); i++) {
+		uv_signal_init(&p->loop, &p->signals[i]);
+		uv_signal_start(&p->signals[i], on_signal, which[i]);
+	}
+}
+
+static void stop(struct program *p)
+{
+	struct xy_web *w = &p->web;
+	xy_notify("STOPPING=1");
+	xy_ask_close(w->ask); // who waits is told
+	xy_ask_close(w->control);
+	xy_ask_close(w->follow);
+	xy_http_close(w->private);
+	xy_http_close(w->public);
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(p->signals); i++)
+		uv_close((uv_handle_t *)&p->signals[i], NULL);
+	uv_run(&p->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&p->loop);
+	if (p->socket[0])
+		unlink(p->socket);
+}
+
+static int run(struct program *p, struct xy_err *err)
+{
+	struct rlimit files = {.rlim_cur = FILES, .rlim_max = FILES};
+	setrlimit(RLIMIT_NOFILE, &files);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	uv_loop_init(&p->loop);
+	p->web.loop = &p->loop;
+	signals_open(p);
+	int ret = asks_open(p);
+	ret = ret ? xy_err_set(err, -ret, "not enough memory") : listeners_open(p, err);
+	if (!ret) {
+		xy_notify("READY=1");
+		uv_run(&p->loop, UV_RUN_DEFAULT);
+	}
+	stop(p);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static struct program p = {.fds = {-1, -1}};
+	struct options o;
+	struct xy_err err;
+	int ret = options_read(&o, argc, argv);
+	if (ret)
+		return ret < 0 ? 0 : ret;
+	if (sodium_init() < 0)
+		return EX_OSERR;
+	p.web.instance = o.instance;
+	ret = config_read(&o, &p.web.config);
+	if (!ret && o.check)
+		printf("%s: is right\n", o.config);
+	if (ret || o.check)
+		return ret;
+	xy_log_init(XY_LOG_INFO);
+	ret = tls_open(&p, &err);
+	ret = ret ? ret : sockets_open(&p, &err);
+	ret = ret ? ret : become(o.user, &err);
+	ret = ret ? ret : run(&p, &err);
+	if (ret)
+		xy_log_error("%s", err.text);
+	free(p.certificate);
+	if (p.key)
+		sodium_memzero(p.key, strlen(p.key));
+	free(p.key);
+	xy_config_web_free(&p.web.config);
+	return ret ? EX_UNAVAILABLE : 0;
+}

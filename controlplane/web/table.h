@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What /api/v1 has, once: the method, the path, who may, what it takes and gives. The server, the
+// OpenAPI document and its test all walk this. What shows is the list of lib/fields' replies; the
+// rest stands in table.c. Any thread; constant.
+#pragma once
+
+#include "fields/fields.h"
+
+#include <stdbool.h>
+
+#define XY_API_BASE "/api/v1"
+
+// Who may: nobody's is for everybody who reaches the private address, login or not.
+enum xy_api_scope { XY_API_OPEN, XY_API_READ, XY_API_ACT };
+
+// A parameter of the query, or a member of the body.
+struct xy_api_param {
+	const char *name;
+	enum { XY_API_TEXT, XY_API_NUMBER, XY_API_YES_NO, XY_API_TEXTS } type;
+	bool required;
+	const char *choices; // "a|b": no other text; NULL: any
+	const char *help;
+};
+
+enum { XY_API_PARAMS = 8 };
+
+struct xy_api_entry {
+	const char *method, *path; // behind XY_API_BASE; "{name}" is one part of any text
+	enum xy_api_scope scope;
+	bool public; // on the public address as well
+	const char *help;
+	const struct xy_object *(*object)(void);   // of the answer; NULL: `answer` says its schema
+	const char *answer;			   // of table.c's own schemas
+	const char *media;			   // of the answer; NULL: application/json
+	struct xy_api_param params[XY_API_PARAMS]; // up to one without a name
+	bool body;				   // params stand there
+	const char *command; // of the daemon's, what is asked for it; NULL: none, or several
+	int handler;	     // enum xy_api_handler
+};
+
+enum xy_api_handler {
+	XY_API_REPLY, // one of lib/fields
+	XY_API_PEER,
+	XY_API_OPENAPI,
+	XY_API_ACCESS,
+	XY_API_HANDLERS,
+};
+
+// Entry i: NULL behind the last.
+const struct xy_api_entry *xy_api_entry_at(unsigned i);

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the parts of xylem-web share. One thread, the loop's.
+#pragma once
+
+#include "config/web.h"
+#include "web/ask.h"
+#include "web/http.h"
+
+#include <uv.h>
+
+struct xy_web {
+	uv_loop_t *loop;
+	const char *instance;
+	struct xy_config_web config;
+	// Three connections to the daemon, of the 32 that it takes: for who asks us, for what we
+	// follow ourselves, and for what is changed.
+	struct xy_ask *ask, *follow, *control;
+	struct xy_http *private, *public; // NULL: none
+};
