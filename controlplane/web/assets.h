@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The dashboard's files, built into the program. Any thread; constant.
+// The dashboard's files, built into the program. One thread, the loop's; constant.
 #pragma once
 
 #include <stdbool.h>
