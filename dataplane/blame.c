@@ -5,11 +5,14 @@
 #include "dp.h"
 #include "end.h"
 #include "pages.h"
+#include "table/exact_hash.h"
 #include "wire/inet.h"
 
 #include <stdlib.h>
 
 enum { WAYS = 4, SETS = 256, ENTRIES = SETS * WAYS, TRIES = 16 };
+
+#define OLD (600 * XY_SEC) // without a drop since
 
 // The worker writes, the control thread reads: a version that is odd while the worker is at it.
 struct entry {
@@ -25,6 +28,8 @@ _Static_assert(sizeof(struct entry) == 64, "a line");
 
 struct xy_blames {
 	struct entry of[ENTRIES];
+	uint64_t missed[SETS]; // packets without a place since one of the set gave way
+	uint64_t no_room[XY_DROP_COUNT];
 };
 
 // Whose a drop is, and what the buffer holds then. Else: who brought it, and an overlay packet if
@@ -138,18 +143,41 @@ static bool is_gone(const struct xy_dp *dp, uint64_t key)
 	return owner < dp->ends && key >> 40 != (uint64_t)xy_end_incarnation(dp, owner) << 40 >> 40;
 }
 
-// The worker's: its entry, one to be its, or NULL: there is no room.
-static struct entry *find(const struct xy_dp *dp, struct xy_blames *b, uint64_t key)
+// Keyed, so that nobody can aim at one set.
+static uint32_t set_of(const struct xy_dp *dp, uint64_t key)
 {
-	uint32_t set = (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SETS;
-	struct entry *e = &b->of[set * WAYS], *empty = NULL;
+	return (uint32_t)(xy_exact_fold(key ^ dp->flow_key[0], dp->flow_key[1]) % SETS);
+}
+
+static bool is_old(const struct entry *e, xy_nsec now)
+{
+	return now >= e->at && now - e->at >= OLD;
+}
+
+// The worker's: its entry, one to be its, or NULL: there is no room for its n packets. The one that
+// gives way is old, and has less than found no room since.
+static struct entry *find(struct xy_worker *w, uint64_t key, uint64_t n)
+{
+	struct xy_blames *b = w->blames;
+	uint32_t set = set_of(w->dp, key);
+	struct entry *e = &b->of[set * WAYS], *empty = NULL, *least = NULL;
 	for (unsigned i = 0; i < WAYS; i++) {
 		if (e[i].key == key)
 			return &e[i];
-		if (!empty && (!e[i].key || is_gone(dp, e[i].key)))
+		if (!empty && (!e[i].key || is_gone(w->dp, e[i].key)))
 			empty = &e[i];
+		if (is_old(&e[i], w->now) && (!least || e[i].packets < least->packets))
+			least = &e[i];
 	}
-	return empty;
+	if (empty)
+		return empty;
+	if (least && least->packets < b->missed[set] + n) {
+		b->missed[set] = 0;
+		return least;
+	}
+	b->missed[set] += n;
+	XY_SET(b->no_room[(key & UINT8_MAX) - 1], b->no_room[(key & UINT8_MAX) - 1] + n);
+	return NULL;
 }
 
 static void address_put(uint64_t to[2], const struct xy_addr *a)
@@ -182,7 +210,7 @@ static void last_put(struct entry *e, enum xy_drop reason, struct rte_mbuf *m)
 static void put(struct xy_worker *w, uint64_t key, enum xy_drop reason, struct rte_mbuf *m,
 		uint64_t n)
 {
-	struct entry *e = is_gone(w->dp, key) ? NULL : find(w->dp, w->blames, key);
+	struct entry *e = is_gone(w->dp, key) ? NULL : find(w, key, n);
 	if (!e)
 		return;
 	uint64_t before = e->key == key ? e->packets : 0;
@@ -286,6 +314,14 @@ static unsigned merge(struct xy_dp_blame *v, unsigned n)
 static bool is_of(const struct xy_dp *dp, uint64_t key, enum xy_drop reason)
 {
 	return (key & UINT8_MAX) == (uint64_t)reason + 1 && !is_gone(dp, key);
+}
+
+uint64_t xy_dp_blames_no_room(const struct xy_dp *dp, enum xy_drop reason)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < dp->workers; i++)
+		sum += get(&dp->worker[i]->blames->no_room[reason]);
+	return sum;
 }
 
 int xy_dp_blames(const struct xy_dp *dp, enum xy_drop reason, struct xy_dp_blame **out,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Whose packets were dropped, and what the last one of each was: a worker's own table, by (owner,
-// reason), a cache line each. It has a fixed size and nothing in it ever gives way to another, so
-// that a flood of one erases nobody else's; who finds no place is counted with the reason alone.
-// An owner is an end's incarnation: when it goes its places are free, and nobody has to look for
-// them. Its pages come with the first drops. A burst of one owner costs one
-// look-up and one line.
+// reason), a cache line each. It has a fixed size, and what had a drop within ten minutes gives way
+// to nobody, so that a flood erases nobody else's; older ones do to who lost more. What finds no
+// place is counted by the reason alone. An owner is an end's incarnation: when it goes its places
+// are free, and nobody has to look for them. Its pages come with the first drops. A burst of one
+// owner costs one look-up and one line.
 #pragma once
 
 #include "worker.h"

@@ -106,8 +106,7 @@ json_t *xy_show_drops(void *arg, struct xy_request *q)
 // --- /xylem/drop
 
 struct reason {
-	const char *asked, *near;
-	unsigned least;
+	struct xy_nearest asked;
 	bool found;
 	struct xy_fields_drop is;
 };
@@ -115,14 +114,10 @@ struct reason {
 static void look(void *to, const struct xy_fields_drop *drop)
 {
 	struct reason *r = to;
-	unsigned far = xy_near(r->asked, drop->reason);
-	if (!far) {
+	xy_nearest_see(&r->asked, drop->reason);
+	if (strcmp(r->asked.text, drop->reason) == 0) {
 		r->is = *drop;
 		r->found = true;
-	}
-	if (far < r->least) {
-		r->least = far;
-		r->near = drop->reason;
 	}
 }
 
@@ -225,6 +220,19 @@ static json_t *owner_json(const struct xy_daemon *d, const struct counted *reaso
 	});
 }
 
+static const struct xy_offenders *offenders_of(const struct xy_daemon *d, const struct counted *c)
+{
+	return c->by == BY_EXCHANGES ? xy_exchanges_offenders(d->exchanges)
+	       : c->by == BY_JOIN    ? xy_join_offenders(d->join)
+				     : xy_nodeinfo_offenders(d->nodeinfo);
+}
+
+static uint64_t no_room_of(const struct xy_daemon *d, const struct counted *c)
+{
+	return c->by == BY_WORKERS ? xy_dp_blames_no_room(d->dp, (enum xy_drop)c->reason)
+				   : xy_offenders_no_room(offenders_of(d, c), c->reason);
+}
+
 static json_t *answer(const struct xy_daemon *d, const struct reason *r,
 		      const struct counted *reason, const struct xy_dp_blame *v, unsigned count)
 {
@@ -243,6 +251,7 @@ static json_t *answer(const struct xy_daemon *d, const struct reason *r,
 		.meaning = r->is.meaning,
 		.packets = r->is.packets,
 		.others = all > theirs ? (int64_t)(all - theirs) : 0,
+		.no_room = (int64_t)no_room_of(d, reason),
 		.last = count ? owner_json(d, reason, &v[last]) : NULL,
 		.owners = list,
 		.more = count - shown,
@@ -277,10 +286,7 @@ static int blames_of(const struct xy_daemon *d, const struct counted *c, struct 
 {
 	if (c->by == BY_WORKERS)
 		return xy_dp_blames(d->dp, (enum xy_drop)c->reason, v, count);
-	const struct xy_offenders *o = c->by == BY_EXCHANGES ? xy_exchanges_offenders(d->exchanges)
-				       : c->by == BY_JOIN    ? xy_join_offenders(d->join)
-							     : xy_nodeinfo_offenders(d->nodeinfo);
-	int r = xy_offenders_list(o, c->reason, v, count);
+	int r = xy_offenders_list(offenders_of(d, c), c->reason, v, count);
 	if (!r)
 		qsort(*v, *count, sizeof(**v), xy_dp_blame_compare);
 	return r;
@@ -289,16 +295,15 @@ static int blames_of(const struct xy_daemon *d, const struct counted *c, struct 
 json_t *xy_show_drop(void *arg, struct xy_request *q)
 {
 	const struct xy_daemon *d = arg;
-	struct reason r = {.asked = q->params ? q->params : "", .least = 4};
+	struct reason r = {.asked = xy_nearest_to(q->params ? q->params : "", 4)};
 	struct xy_dp_blame *v = NULL;
 	unsigned count = 0;
 	xy_show_drops_each(d, look, &r);
 	if (!r.found) {
-		char text[160];
-		snprintf(text, sizeof(text),
-			 "there is no reason \"%.60s\"%s%s%s (xylem show drops)", r.asked,
-			 r.near ? "; did you mean " : "", r.near ? r.near : "", r.near ? "?" : "");
-		return xy_server_error("%s", text);
+		const char *near = r.asked.best;
+		return xy_server_error("there is no reason \"%.60s\"%s%s%s (xylem show drops)",
+				       r.asked.text, near ? "; did you mean " : "",
+				       near ? near : "", near ? "?" : "");
 	}
 	const struct counted reason = counted_by(r.is.reason);
 	if (blames_of(d, &reason, &v, &count))

@@ -481,6 +481,8 @@ struct xy_dp_blame {
 // the caller to free. Not all need to be in it: their sum may be less than the reason's. -ENOMEM.
 int xy_dp_blames(const struct xy_dp *dp, enum xy_drop reason, struct xy_dp_blame **out,
 		 unsigned *count);
+// Packets of those for whom the list had no room when they were dropped.
+uint64_t xy_dp_blames_no_room(const struct xy_dp *dp, enum xy_drop reason);
 int xy_dp_blame_compare(const void *a, const void *b); // for qsort: that order
 
 struct xy_dp_node_stats {

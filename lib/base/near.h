@@ -31,7 +31,29 @@ static inline unsigned xy_near_within(const char *a, const char *b, unsigned lim
 	return row[n] < limit ? row[n] : UINT_MAX;
 }
 
-static inline unsigned xy_near(const char *a, const char *b)
+// Of the words that it is shown, the nearest to `text`; of equally near ones the first. NULL: none
+// is nearer than the limit it began with.
+struct xy_nearest {
+	const char *text, *best;
+	size_t len; // of text
+	unsigned limit;
+};
+
+// A word may differ in less than half of its letters, and in less than `most`.
+static inline struct xy_nearest xy_nearest_to(const char *text, unsigned most)
 {
-	return xy_near_within(a, b, UINT_MAX);
+	size_t len = strlen(text), half = (len + 2) / 2;
+	return (struct xy_nearest){text, NULL, len, half < most ? (unsigned)half : most};
+}
+
+// A word of which the length alone says that it is far costs no more than that: there may be
+// thousands. NULL is none.
+static inline void xy_nearest_see(struct xy_nearest *n, const char *word)
+{
+	size_t len = word ? strlen(word) : 0;
+	if (!len || (len > n->len ? len - n->len : n->len - len) >= n->limit)
+		return;
+	unsigned far = xy_near_within(n->text, word, n->limit);
+	n->best = far < n->limit ? word : n->best;
+	n->limit = far < n->limit ? far : n->limit;
 }

@@ -175,16 +175,18 @@
 	X(packets, COUNT, COUNTER, 3, "in no worker's account")             \
 	X(meaning, TEXT, INFO, 4, "in words")
 
-#define XY_FIELDS_DROP_REASON(X, L)                                       \
-	X(reason, TEXT, LABEL, 1, "its name")                             \
-	X(meaning, TEXT, INFO, 2, "in words")                             \
-	X(packets, COUNT, COUNTER, 3, "of all workers")                   \
-	X(others, NUMBER, GAUGE, 4,                                       \
-	  "of these, that are nobody's below: there was no room in the "  \
-	  "table, or he is gone")                                         \
-	L(last, OBJECT, drop_owner, 0, "whose the last one was, or null") \
-	L(owners, LIST, drop_owner, 5, "who lost most first; 32 at most") \
-	X(more, NUMBER, GAUGE, 6, "owners that are not listed")
+#define XY_FIELDS_DROP_REASON(X, L)                                              \
+	X(reason, TEXT, LABEL, 1, "its name")                                    \
+	X(meaning, TEXT, INFO, 2, "in words")                                    \
+	X(packets, COUNT, COUNTER, 3, "of all workers")                          \
+	X(others, NUMBER, GAUGE, 4,                                              \
+	  "of these, that are nobody's below: there was no room, or he is gone") \
+	X(no_room, NUMBER, COUNTER, 5,                                           \
+	  "of all, that found the list of owners full: those on it gave way to " \
+	  "nobody, since they lost something within ten minutes")                \
+	L(last, OBJECT, drop_owner, 0, "whose the last one was, or null")        \
+	L(owners, LIST, drop_owner, 6, "who lost most first; 32 at most")        \
+	X(more, NUMBER, GAUGE, 7, "owners that are not listed")
 
 #define XY_FIELDS_DROP_OWNER(X, L)                                                            \
 	X(peer, TEXT, LABEL, 1,                                                               \

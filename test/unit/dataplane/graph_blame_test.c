@@ -110,13 +110,21 @@ static void test_two_workers(void)
 	CU_ASSERT(got[0].of == LEAF && got[0].packets == before + 5);
 }
 
-// Nothing gives way; who finds no place is not in the list.
+static void loses(uint32_t who, enum xy_drop reason, struct rte_mbuf *m, uint64_t n)
+{
+	xy_packet(m)->from = xy_packet(m)->next = who;
+	xy_packet_incarnation_set(xy_packet(m), dp->end[who].incarnation);
+	xy_blame(dp->worker[0], reason, m, n);
+}
+
+// Nothing of today gives way; who finds no place is not in the list, and that is said.
 static void test_full(void)
 {
 	struct rte_mbuf *m = packet(&us, &at_a, 64, 100);
 	struct xy_dp_blame *v;
 	unsigned n, all = 0;
 	at = 11000;
+	loses(NODE_A, XY_DROP_SPOOFED, m, 220); // he has a place
 	for (unsigned i = 0; i < 32; i++)
 		for (unsigned reason = 0; reason < XY_DROP_COUNT; reason++) {
 			xy_packet(m)->from = xy_packet(m)->next = i;
@@ -135,6 +143,46 @@ static void test_full(void)
 	}
 	CU_ASSERT(all > 700 && all <= 2 * 1024); // of 1,216: four ways of a place each
 	CU_ASSERT(blames(XY_DROP_SPOOFED) > 1 && got[0].packets >= 220);
+	uint64_t none = 0;
+	for (unsigned reason = 0; reason < XY_DROP_COUNT; reason++)
+		none += xy_dp_blames_no_room(dp, reason);
+	CU_ASSERT(none > 0 && none % 3 == 0);
+	rte_pktmbuf_free(m);
+}
+
+static bool is_listed(uint32_t who, enum xy_drop reason, uint64_t packets)
+{
+	struct xy_dp_blame *v;
+	unsigned n, has = 0;
+	CU_ASSERT_FATAL(xy_dp_blames(dp, reason, &v, &n) == 0);
+	for (unsigned i = 0; i < n; i++)
+		has += v[i].of == who && v[i].packets >= packets;
+	free(v);
+	return has == 1;
+}
+
+// All places are taken by who lost a little long ago: who loses much is named nevertheless, and one
+// that lost much keeps his place against who loses little.
+static void test_old(void)
+{
+	struct rte_mbuf *m = packet(&us, &at_a, 64, 100);
+	xy_nsec before = dp->worker[0]->now;
+	unsigned listed = 0;
+	xy_end_incarnate(&dp->end[NODE_A]); // he has no place yet
+	loses(NODE_C, XY_DROP_SPOOFED, m, 1000);
+	for (unsigned reason = 0; reason < XY_DROP_COUNT; reason++)
+		for (uint32_t who = 0; who < dp->ends && who < 200; who++)
+			if (who != NODE_A)
+				loses(who, reason, m, 1);
+	dp->worker[0]->now += 601 * XY_SEC;
+	for (unsigned reason = 0; reason < XY_DROP_COUNT; reason++) {
+		for (unsigned i = 0; i < 10; i++)
+			loses(NODE_A, reason, m, 100);
+		listed += is_listed(NODE_A, reason, 900);
+	}
+	CU_ASSERT_EQUAL(listed, XY_DROP_COUNT);
+	CU_ASSERT(is_listed(NODE_C, XY_DROP_SPOOFED, 1000));
+	dp->worker[0]->now = before;
 	rte_pktmbuf_free(m);
 }
 
@@ -223,6 +271,6 @@ static void test_another_next(void)
 
 XY_UNIT_MAIN("graph_blame", {"create", test_create}, {"owners", test_owners},
 	     {"strangers", test_strangers}, {"next hop", test_next},
-	     {"two workers", test_two_workers}, {"full", test_full}, {"forget", test_forget},
-	     {"another", test_another}, {"another next hop", test_another_next},
+	     {"two workers", test_two_workers}, {"forget", test_forget}, {"another", test_another},
+	     {"another next hop", test_another_next}, {"full", test_full}, {"old", test_old},
 	     {"destroy", test_destroy})

@@ -39,7 +39,7 @@ static const struct {
 	 "worker node calls packets cycles cycles_per_packet packets_per_call"},
 	{xy_object_drops, "drops kernel"},
 	{xy_object_kernel_drop, "place counter packets meaning"},
-	{xy_object_drop_reason, "reason meaning packets others last owners more"},
+	{xy_object_drop_reason, "reason meaning packets others no_room last owners more"},
 	{xy_object_drop_owner, "peer packets last certain source source_node destination "
 			       "destination_node inside"},
 	{xy_object_drop, "reason packets meaning"},
