@@ -435,17 +435,18 @@ static void test_ring(void)
 static void test_ring_bytes(void)
 {
 	static struct xy_logring_line l;
-	char text[XY_LOGLINE_TEXT];
-	for (unsigned i = 0; i < sizeof(text); i++)
+	enum { LONGEST = XY_LOGLINE_TEXT };
+	char text[LONGEST + 1] = "";
+	for (unsigned i = 0; i < LONGEST; i++)
 		text[i] = (char)(i % 31 + 1);
 	struct xy_logline put = line(XY_PART_STATE, XY_LOG_ERROR, "");
 	put.text = text;
-	put.len = sizeof(text);
+	put.len = LONGEST;
 	xy_logring_put(&put);
 	CU_ASSERT_FATAL(xy_logring_after(xy_logring_newest() - 1, &l));
-	CU_ASSERT(l.line.len == sizeof(text) && memcmp(l.line.text, text, sizeof(text)) == 0);
+	CU_ASSERT(l.line.len == LONGEST && memcmp(l.line.text, text, LONGEST) == 0);
 	CU_ASSERT(l.line.level == XY_LOG_ERROR && l.line.at.tv_sec == put.at.tv_sec);
-	CU_ASSERT(xy_logline_plain(&l.line, bytes) == 4 * sizeof(text));
+	CU_ASSERT(xy_logline_plain(&l.line, bytes) == 4 * LONGEST);
 	CU_ASSERT(strncmp(bytes, "\\x01\\x02", 8) == 0 && !strpbrk(bytes, text));
 }
 
