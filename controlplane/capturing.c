@@ -5,6 +5,7 @@
 
 #include "capturing.h"
 
+#include "base/near.h"
 #include "daemon.h"
 #include "naming.h"
 #include "steering.h"
@@ -79,13 +80,18 @@ static int points_of(const json_t *list, unsigned *points, struct xy_err *err)
 
 static int drop_of(const char *name, int *out, struct xy_err *err)
 {
-	for (unsigned i = 0; name && i < XY_DROP_COUNT; i++)
+	struct xy_nearest near = xy_nearest_to(name ? name : "", 4);
+	for (unsigned i = 0; name && i < XY_DROP_COUNT; i++) {
+		xy_nearest_see(&near, xy_drop_name[i]);
 		if (strcmp(name, xy_drop_name[i]) == 0)
 			*out = (int)i;
+	}
 	if (!name || *out >= 0)
 		return 0;
-	return xy_err_set(err, ENOENT, "no packet is dropped as %.40s; see: xylem show drops --all",
-			  name);
+	return xy_err_set(err, ENOENT,
+			  "no packet is dropped as %.40s%s%s%s (xylem show drops --all)", name,
+			  near.best ? "; did you mean " : "", near.best ? near.best : "",
+			  near.best ? "?" : "");
 }
 
 static int port_of(const struct xy_daemon *d, int port, struct xy_err *err)

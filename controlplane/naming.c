@@ -36,37 +36,19 @@ static bool joins(const struct xy_daemon *d, const char *name, struct xy_join_in
 	return false;
 }
 
-struct nearest {
-	const char *text, *best;
-	size_t len;
-	unsigned least;
-};
-
-// Names of which the length alone says that they are far are not looked at: there may be thousands.
-static void see_near(struct nearest *n, const char *name)
-{
-	size_t len = name ? strlen(name) : 0;
-	if (!len || (len > n->len ? len - n->len : n->len - len) >= n->least)
-		return;
-	unsigned far = xy_near_within(n->text, name, n->least);
-	n->best = far < n->least ? name : n->best;
-	n->least = far < n->least ? far : n->least;
-}
-
 // The peer's name that is meant, or a node's; NULL: none is near.
 static const char *meant(const struct xy_daemon *d, const char *text, bool peers_only)
 {
-	struct nearest n = {.text = text, .len = strlen(text), .least = 3};
+	struct xy_nearest n = xy_nearest_to(text, 3);
 	const char *name;
-	n.least = n.len < 4 ? (unsigned)(n.len + 2) / 2 : n.least;
 	unsigned count = xy_links_count(d->links), at_name = xy_links_after(d->links, text);
 	unsigned from = at_name > NEAR ? at_name - NEAR : 0, to = at_name + NEAR;
 	for (unsigned i = from; i < to && i < count; i++)
-		see_near(&n, xy_links_name(d->links, xy_links_slot_at(d->links, i)));
+		xy_nearest_see(&n, xy_links_name(d->links, xy_links_slot_at(d->links, i)));
 	if (peers_only)
 		return n.best;
 	for (uint32_t at = 0; (name = xy_nodeinfo_name_next(d->nodeinfo, &at, xy_now()));)
-		see_near(&n, name);
+		xy_nearest_see(&n, name);
 	return n.best;
 }
 

@@ -28,21 +28,18 @@ const char *xy_cli_word(const char *given, const char *const *words)
 
 const char *xy_cli_meant(const char *given, const char *const *words, char *buf, size_t size)
 {
-	const char *best = NULL;
-	unsigned least = (unsigned)(strlen(given) + 2) / 2, fits = 0;
+	struct xy_nearest near = xy_nearest_to(given, UINT_MAX);
+	unsigned fits = 0;
 	size_t n = 0;
 	buf[0] = 0;
 	for (unsigned i = 0; *given && words[i]; i++) // it may be the beginning of several
 		if (strncmp(words[i], given, strlen(given)) == 0 && n < size)
 			n += (size_t)snprintf(buf + n, size - n, "%s%s",
 					      fits++ ? " or " : "; did you mean ", words[i]);
-	for (unsigned i = 0; !fits && words[i]; i++) {
-		unsigned far = xy_near(given, words[i]);
-		best = far < least ? words[i] : best;
-		least = far < least ? far : least;
-	}
-	if (best)
-		n = (size_t)snprintf(buf, size, "; did you mean %s", best);
+	for (unsigned i = 0; !fits && words[i]; i++)
+		xy_nearest_see(&near, words[i]);
+	if (near.best)
+		n = (size_t)snprintf(buf, size, "; did you mean %s", near.best);
 	if (n && n + 1 < size)
 		memcpy(buf + n, "?", 2);
 	return buf;

@@ -130,16 +130,10 @@ void xy_config_warn(struct xy_config_reader *r, const config_setting_t *s, const
 
 static const char *nearest_key(const struct xy_config_group *g, const char *name)
 {
-	const char *best = NULL;
-	unsigned least = (unsigned)(strlen(name) + 2) / 2;
-	for (size_t i = 0; i < g->count; i++) {
-		unsigned d = xy_near(name, g->keys[i].name);
-		if (d < least) {
-			least = d;
-			best = g->keys[i].name;
-		}
-	}
-	return best;
+	struct xy_nearest n = xy_nearest_to(name, UINT_MAX);
+	for (size_t i = 0; i < g->count; i++)
+		xy_nearest_see(&n, g->keys[i].name);
+	return n.best;
 }
 
 static void list_keys(const struct xy_config_group *g, char *to, size_t size)

@@ -90,7 +90,7 @@ ping_off
 
 # --- bad input
 check "no such peer" told 'no peer "rr"' 1 r capture rr
-check "no such reason" told 'no packet is dropped as spooofed' 1 r capture drop spooofed
+check "no such reason" told 'no packet is dropped as spooofed; did you mean spoofed' 1 r capture drop spooofed
 check "no such port" told 'no port 9' 1 r capture port 9
 check "a port is a number" told 'write a number' 2 r capture port eth0
 check "which port" told 'capture port: which one?' 2 r capture port
