@@ -650,6 +650,11 @@ static bool source_valid(const struct neigh *n, const struct xy_addr *from)
 	return xy_addr_is_unspecified(&n->c.remote) || xy_addr_eq(from, &n->c.remote);
 }
 
+static bool is_for_us(const struct neigh *n, const struct xy_babel_ihu *ihu)
+{
+	return ihu->any || xy_addr_eq(&ihu->address, &n->c.local);
+}
+
 static void receive_tlv(struct xy_babel *b, struct neigh *n, const struct xy_babel_tlv *t,
 			struct xy_babel_hello *hello)
 {
@@ -662,7 +667,7 @@ static void receive_tlv(struct xy_babel *b, struct neigh *n, const struct xy_bab
 		babel_neigh_hello(b, n, &t->hello);
 		break;
 	case XY_BABEL_IHU:
-		if (t->ihu.any || xy_addr_eq(&t->ihu.address, &n->c.local))
+		if (is_for_us(n, &t->ihu))
 			babel_neigh_ihu(b, n, &t->ihu, hello);
 		break;
 	case XY_BABEL_UPDATE:
@@ -692,11 +697,13 @@ static bool receive_some(struct xy_babel *b, struct neigh *n, const struct waiti
 	bool put_off = false;
 	if (xy_babel_parse(&p, w->data, w->len, &w->from) < 0)
 		return false;
-	n->skipped = false;
+	n->skipped = n->unwanting_here = false;
 	for (; xy_babel_parse_next(&p, &t); b->stats.steps++) {
 		bool is_cheap = t.type == XY_BABEL_HELLO || t.type == XY_BABEL_IHU ||
 				t.type == XY_BABEL_ACK;
 		bool asks = t.type == XY_BABEL_ACK_REQUEST;
+		n->unwanting_here |= t.type == XY_BABEL_IHU && is_for_us(n, &t.ihu) &&
+				     t.ihu.rxcost == XY_BABEL_INFINITY;
 		if (asks && count < ACKS)
 			asked[count++] = t.ack.opaque;
 		else if (!asks && (is_cheap ? cheap : dear))

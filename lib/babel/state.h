@@ -291,7 +291,8 @@ struct neigh {
 	xy_nsec hello_at;
 	unsigned goodbyes;	 // said to it
 	bool shut;		 // xy_babel_link_shut
-	bool unwanting;		 // its IHUs say that it wants no packets of us, any more
+	bool unwanting;		 // its IHUs say that it wants no packets of us, any more;
+	bool unwanting_here;	 // and one in the packet that is looked at does
 	bool left;		 // and it took back all that it ever said
 	uint16_t probe_opaque;	 // of the last xy_babel_link_probe,
 	bool probe_sent, probed; // which was sent, and acknowledged

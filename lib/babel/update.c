@@ -60,8 +60,10 @@ static void wildcard(struct xy_babel *b, struct neigh *n)
 {
 	bool had = n->routes || n->wait_count;
 	n->info.aggregate = false;
-	n->takes_back = !n->unwanting; // who stops is not held back when it has started again
-	if (n->unwanting)
+	// In one packet: who begins its link anew says both, too, but apart.
+	bool stops = n->unwanting && n->unwanting_here;
+	n->takes_back = !stops; // who stops is not held back when it has started again
+	if (stops)
 		babel_neigh_goodbye(b, n);
 	if (!babel_neigh_retract_all(b, n)) {
 		n->skipped = true;

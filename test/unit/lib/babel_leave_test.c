@@ -307,8 +307,32 @@ static void test_shut(void)
 	rig_free(b);
 }
 
+// One of them begins its link anew, in whatever turn the other is: it hears nothing yet, and takes
+// back what it may have said; but it says so in packets apart, and is there.
+static void test_reset(void)
+{
+	struct rig *a = rig_new(false), *b = rig_of(identity(2), false);
+	struct xy_prefix theirs = xy_key_prefix(&b->me.x25519);
+	join_two(a, b);
+	for (unsigned times = 0; times < 6; times++) {
+		xy_babel_link_down(b->b, 0, b->now);
+		pass(b, times % 5 * 20 * XY_MSEC);
+		xy_babel_link_up(b->b, 0, b->now);
+		for (unsigned i = 0; i < 100; i++) {
+			pass(b, XY_MSEC);
+			pass(a, XY_MSEC);
+			CU_ASSERT(!info_of(a, 0).left);
+		}
+		pass_both(a, b, 200 + times);
+		CU_ASSERT_EQUAL(metric_to(a, &theirs), 96);
+	}
+	CU_ASSERT_EQUAL(a->notices[XY_BABEL_NOTICE_LEFT], 0);
+	rig_free(a);
+	rig_free(b);
+}
+
 XY_UNIT_MAIN("babel_leave", {"what is said", test_said}, {"nobody to tell", test_alone},
 	     {"what is heard", test_heard}, {"of its own routes alone", test_only_its_own},
 	     {"no goodbye", test_beginning}, {"back at once, many times", test_back},
 	     {"back, and deaf", test_back_deaf}, {"between two nodes", test_joined},
-	     {"a link that is shut", test_shut})
+	     {"a link that is shut", test_shut}, {"begun anew", test_reset})
