@@ -178,8 +178,7 @@ static bool is_readable_soon(int fd)
 	return poll(&p, 1, PIPE_WAIT_MS) > 0;
 }
 
-// -EFBIG when there is more than size bytes.
-static ssize_t read_all(int fd, char *to, size_t size)
+ssize_t xy_config_fd_read(int fd, char *to, size_t size)
 {
 	size_t n = 0;
 	for (;;) {
@@ -230,7 +229,7 @@ static int load_fd(const char *path, int fd, const struct stat *st, struct xy_co
 	char *text = malloc(size);
 	if (!text)
 		return xy_err_set(err, ENOMEM, "%s: not enough memory to read it", path);
-	ssize_t n = read_all(fd, text, size);
+	ssize_t n = xy_config_fd_read(fd, text, size);
 	int ret = n < 0	   ? refuse_open(path, (int)-n, err)
 		  : n == 0 ? refuse_empty(path, err)
 			   : xy_config_parse(path, text, (size_t)n, out, err);

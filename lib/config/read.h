@@ -7,6 +7,7 @@
 #include "config/schema.h"
 
 #include <libconfig.h>
+#include <sys/types.h>
 
 struct xy_config_reader {
 	const char *name; // of the file, for errors
@@ -22,6 +23,9 @@ struct xy_config_form {
 };
 int xy_config_parse_by(const struct xy_config_form *form, const char *name, const char *text,
 		       size_t len, void *base, struct xy_config *out, struct xy_err *err);
+
+// All of a file, or of a pipe whose other end is slow, into size bytes; -EFBIG when there is more.
+ssize_t xy_config_fd_read(int fd, char *to, size_t size);
 
 // text.c: the text as libconfig may have it: NUL-terminated, without includes, every integer
 // 64-bit. malloc'd; it holds secrets: xy_config_text_free. -EINVAL: it cannot be read on; 0 with

@@ -272,16 +272,16 @@ static int load_fd(const char *path, int fd, struct xy_config_web *out, struct x
 	struct stat st;
 	if (fstat(fd, &st))
 		return refuse(path, errno, err);
-	if (!S_ISREG(st.st_mode) || st.st_size >= WEB_FILE_MAX)
-		return refuse(path, S_ISREG(st.st_mode) ? EFBIG : EINVAL, err);
-	char *text = malloc((size_t)st.st_size + 1);
-	ssize_t n = text ? read(fd, text, (size_t)st.st_size + 1) : -1;
-	int ret = n < 0 ? refuse(path, text ? errno : ENOMEM, err)
+	if (S_ISDIR(st.st_mode))
+		return refuse(path, EISDIR, err);
+	char *text = malloc(WEB_FILE_MAX);
+	ssize_t n = text ? xy_config_fd_read(fd, text, WEB_FILE_MAX) : -ENOMEM;
+	int ret = n < 0 ? refuse(path, (int)-n, err)
 			: xy_config_web_parse(path, text, (size_t)n, out, err);
 	if (n > 0)
 		sodium_memzero(text, (size_t)n);
 	free(text);
-	if (ret || !(st.st_mode & (S_IROTH | S_IWOTH)) || !out->password[0])
+	if (ret || !S_ISREG(st.st_mode) || !(st.st_mode & (S_IROTH | S_IWOTH)) || !out->password[0])
 		return ret;
 	ret = xy_err_set(err, EPERM,
 			 "%s: has the hash of a password, but everyone may read it; run: chmod 640 "

@@ -150,7 +150,7 @@ static void test_files(void)
 	CU_ASSERT_EQUAL(xy_config_web_load(path, &w, &err), -ENOENT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "--genconf"));
 	xy_config_web_free(&w);
-	CU_ASSERT_EQUAL(xy_config_web_load("/tmp", &w, &err), -EINVAL);
+	CU_ASSERT_EQUAL(xy_config_web_load("/tmp", &w, &err), -EISDIR);
 	xy_config_web_free(&w);
 }
 
