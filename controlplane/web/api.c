@@ -2,35 +2,33 @@
 #include "web/api.h"
 
 #include "base/bytes.h"
-#include "web/auth.h"
+#include "web/events.h"
 #include "web/redact.h"
-#include "web/table.h"
 
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PEER_PAGES = 64 }; // that are looked through for one; a daemon with 10,000 has 40
 
-// One that waits for the daemon.
-struct call {
-	struct xy_web *web;
-	struct xy_http_request *q;
-	const struct xy_api_entry *entry;
-	char name[XY_URL_MAX]; // of the peer, from the path
-	unsigned pages;
-};
-
 // --- answers
 
-// The same bytes have the same tag, whoever asks.
-static void answer_tagged(struct xy_http_request *q, json_t *body)
+void xy_api_end(struct xy_api_call *c)
+{
+	json_decref(c->body);
+	free(c);
+}
+
+void xy_api_answer(struct xy_api_call *c, json_t *body)
 {
 	uint8_t hash[16];
 	char tag[2 * sizeof(hash) + 3] = "\"";
+	struct xy_http_request *q = c->q;
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	const char *have = xy_http_header(q, "If-None-Match");
 	json_decref(body);
+	xy_api_end(c);
 	if (!text) {
 		xy_http_problem(q, 500, "not enough memory for the answer");
 		return;
@@ -49,6 +47,24 @@ static void answer_tagged(struct xy_http_request *q, json_t *body)
 	xy_http_answer(q, 200, "application/json", text, len);
 }
 
+void xy_api_answer_once(struct xy_api_call *c, json_t *body)
+{
+	struct xy_http_request *q = c->q;
+	xy_api_end(c);
+	xy_http_answer_json(q, 200, body);
+}
+
+void xy_api_problem(struct xy_api_call *c, unsigned status, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	xy_http_problem(c->q, status, "%s", text);
+	xy_api_end(c);
+}
+
 static unsigned status_of(int code)
 {
 	switch (code) {
@@ -65,35 +81,35 @@ static unsigned status_of(int code)
 	return 503; // away, busy, ending
 }
 
-static void answer_failed(struct xy_http_request *q, const struct xy_ask_answer *a)
+void xy_api_answer_failed(struct xy_api_call *c, const struct xy_ask_answer *why)
 {
-	unsigned status = status_of(a->code);
+	unsigned status = status_of(why->code);
 	if (status == 503)
-		xy_http_add(q, "Retry-After", "1");
-	xy_http_problem(q, status, "%s", a->text);
+		xy_http_add(c->q, "Retry-After", "1");
+	xy_api_problem(c, status, "%s", why->text);
+}
+
+char *xy_api_params(struct xy_api_call *c, json_t *o)
+{
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	if (!text)
+		xy_api_problem(c, 500, "not enough memory");
+	return text;
 }
 
 // --- /NAME: what the daemon tells
 
 static void on_reply(void *arg, const struct xy_ask_answer *a)
 {
-	struct call *c = arg;
+	struct xy_api_call *c = arg;
 	if (!a->answer) {
-		answer_failed(c->q, a);
-	} else {
-		if (xy_http_is_public(c->q))
-			xy_redact(a->answer, c->entry->object());
-		answer_tagged(c->q, a->answer);
+		xy_api_answer_failed(c, a);
+		return;
 	}
-	free(c);
-}
-
-static const struct xy_api_param *param_of(const struct xy_api_entry *e, const char *name)
-{
-	for (unsigned i = 0; i < XY_API_PARAMS && e->params[i].name; i++)
-		if (strcmp(e->params[i].name, name) == 0)
-			return &e->params[i];
-	return NULL;
+	if (xy_http_is_public(c->q))
+		xy_redact(a->answer, c->entry->object());
+	xy_api_answer(c, a->answer);
 }
 
 // What is asked of the daemon: a filter where there is one, else the text alone. malloc'd, or NULL
@@ -102,7 +118,7 @@ static int daemon_params(const struct xy_api_entry *e, const struct xy_url *url,
 {
 	const char *cursor = xy_url_param(url, "cursor"), *value;
 	*out = NULL;
-	bool filtered = param_of(e, "peer") && url->param_count > (cursor != NULL) &&
+	bool filtered = xy_api_param_of(e, "peer") && url->param_count > (cursor != NULL) &&
 			!(cursor && cursor[0] == '{'); // which has the filter in it
 	if (!filtered) {
 		const char *text = url->param_count ? url->params[0].value : NULL;
@@ -124,109 +140,133 @@ static int daemon_params(const struct xy_api_entry *e, const struct xy_url *url,
 	return *out ? 0 : -ENOMEM;
 }
 
-static struct call *call_make(struct xy_web *w, struct xy_http_request *q,
-			      const struct xy_api_entry *e)
-{
-	struct call *c = calloc(1, sizeof(*c));
-	if (c)
-		*c = (struct call){.web = w, .q = q, .entry = e};
-	else
-		xy_http_problem(q, 500, "not enough memory");
-	return c;
-}
-
-static void reply(struct xy_web *w, struct xy_http_request *q, const struct xy_api_entry *e,
-		  const struct xy_url *url)
+static void reply(struct xy_api_call *c)
 {
 	char *params;
-	struct call *c = call_make(w, q, e);
-	if (!c)
-		return;
-	if (daemon_params(e, url, &params)) {
-		free(c);
-		xy_http_problem(q, 500, "not enough memory");
+	if (daemon_params(c->entry, c->url, &params)) {
+		xy_api_problem(c, 500, "not enough memory");
 		return;
 	}
-	xy_ask(w->ask, e->command, params, on_reply, c);
+	xy_ask(c->web->ask, c->entry->command, params, on_reply, c);
 	free(params);
 }
 
 // --- /peers/NAME
 
-static void ask_peer(struct call *c, const char *params);
+static void ask_peer(struct xy_api_call *c, const char *params);
 
 static void on_peer(void *arg, const struct xy_ask_answer *a)
 {
-	struct call *c = arg;
+	struct xy_api_call *c = arg;
 	json_t *one = json_array_get(json_object_get(a->answer, XY_KEY(peers, peers)), 0);
 	const char *next = json_string_value(json_object_get(a->answer, XY_KEY(peers, next)));
 	if (a->code == -EREMOTE) {
-		xy_http_problem(c->q, 404, "%s", a->text);
+		xy_api_problem(c, 404, "%s", a->text);
 	} else if (!a->answer) {
-		answer_failed(c->q, a);
+		xy_api_answer_failed(c, a);
 	} else if (one) {
 		if (xy_http_is_public(c->q))
 			xy_redact(one, xy_object_peer());
-		answer_tagged(c->q, json_incref(one));
+		xy_api_answer(c, json_incref(one));
 	} else if (next && ++c->pages < PEER_PAGES) {
 		ask_peer(c, next);
-		json_decref(a->answer);
-		return;
 	} else {
-		xy_http_problem(c->q, 404, "no peer is called \"%.80s\"", c->name);
+		xy_api_problem(c, 404, "no peer is called \"%.80s\"", c->name);
 	}
 	json_decref(a->answer);
-	free(c);
 }
 
-static void ask_peer(struct call *c, const char *params)
+static void ask_peer(struct xy_api_call *c, const char *params)
 {
 	xy_ask(c->web->ask, "/xylem/peers", params, on_peer, c);
 }
 
-static void peer(struct xy_web *w, struct xy_http_request *q, const struct xy_api_entry *e,
-		 const struct xy_url *url)
+static void peer(struct xy_api_call *c)
 {
-	struct call *c = call_make(w, q, e);
-	if (!c)
-		return;
-	strcpy(c->name, url->segments[3]);
-	json_t *o = json_pack("{s:s}", "peer", c->name);
-	char *params = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	json_decref(o);
-	if (params) {
+	char *params = xy_api_params(c, json_pack("{s:s}", "peer", c->name));
+	if (params)
 		ask_peer(c, params);
-	} else {
-		xy_http_problem(q, 500, "not enough memory");
-		free(c);
-	}
 	free(params);
 }
 
 // --- who asks, for what
 
-static void access_told(struct xy_web *w, struct xy_http_request *q, const struct xy_api_entry *e,
-			const struct xy_url *url)
+// Why nothing can be changed, for the dashboard to say; NULL: it can.
+static const char *why_not(struct xy_web *w, const struct xy_http_request *q)
 {
-	unsigned scopes;
-	if (xy_auth_scopes(w, q, &scopes))
-		return;
-	const char *scope = scopes & XY_WEB_ACT ? "act" : scopes & XY_WEB_READ ? "read" : "none";
-	xy_http_answer_json(q, 200,
-			    json_pack("{s:s, s:n, s:b, s:b, s:b, s:s, s:s, s:s}", "scope", scope,
-				      "csrf", "login", w->config.password[0] != 0, "public",
-				      xy_http_is_public(q), "act", 0, "why_not",
-				      "nothing can be changed by this version", "version",
-				      XY_VERSION, "instance", w->instance));
+	if (xy_http_is_public(q))
+		return "this address is for everybody; actions are on the private one";
+	if (!xy_config_web_has_login(&w->config))
+		return "there is no login: write a password (xylem-web --password) or tokens into "
+		       "the config of xylem-web";
+	xy_ask_try(w->control);
+	return xy_ask_why(w->control, NULL);
 }
 
-typedef void handler(struct xy_web *w, struct xy_http_request *q, const struct xy_api_entry *e,
-		     const struct xy_url *url);
-static handler *const handlers[XY_API_HANDLERS] = {
+static json_t *access_of(struct xy_web *w, const struct xy_http_request *q,
+			 const struct xy_auth_who *who)
+{
+	const char *why = why_not(w, q);
+	const char *scope = who->scopes & XY_WEB_ACT	? "act"
+			    : who->scopes & XY_WEB_READ ? "read"
+							: "none";
+	return json_pack("{s:s, s:s?, s:b, s:b, s:b, s:s?, s:s, s:s}", "scope", scope, "csrf",
+			 who->csrf[0] ? who->csrf : NULL, "login",
+			 !xy_http_is_public(q) && w->config.password[0], "public",
+			 xy_http_is_public(q), "act", !why && (who->scopes & XY_WEB_ACT), "why_not",
+			 why, "version", XY_VERSION, "instance", w->instance);
+}
+
+static void access_told(struct xy_api_call *c)
+{
+	xy_api_answer(c, access_of(c->web, c->q, &c->who));
+}
+
+static void logged_in(struct xy_web *w, struct xy_http_request *q, const struct xy_auth_who *who)
+{
+	xy_http_answer_json(q, 200, access_of(w, q, who));
+}
+
+static void login(struct xy_api_call *c)
+{
+	json_t *password = json_object_get(c->body, "password");
+	xy_auth_login(c->web->auth, c->q, json_string_value(password), logged_in);
+	xy_api_end(c);
+}
+
+static void logout(struct xy_api_call *c)
+{
+	struct xy_auth_who who = {.name = "nobody"};
+	if (c->who.cookie && !xy_auth_may_act(c->web->auth, c->q, &c->who)) {
+		xy_api_end(c);
+		return;
+	}
+	if (c->who.csrf[0])
+		xy_events_end(c->web->events, c->who.csrf);
+	xy_auth_logout(c->web->auth, c->q);
+	xy_api_answer_once(c, access_of(c->web, c->q, &who));
+}
+
+static void openapi(struct xy_api_call *c)
+{
+	xy_api_answer(c, xy_openapi());
+}
+
+static xy_api_handler *const handlers[XY_API_HANDLERS] = {
 	[XY_API_REPLY] = reply,
 	[XY_API_PEER] = peer,
 	[XY_API_ACCESS] = access_told,
+	[XY_API_LOGIN] = login,
+	[XY_API_LOGOUT] = logout,
+	[XY_API_OPENAPI] = openapi,
+	[XY_API_DIAGNOSIS] = xy_api_diagnose,
+	[XY_API_HISTORY] = xy_watch_serve_history,
+	[XY_API_EVENTS] = xy_events_serve,
+	[XY_API_STEER] = xy_act_steer,
+	[XY_API_LEAF] = xy_act_leaf_add,
 };
+
+// --- what is asked right
 
 // Do the parts of the request's path, behind the base, fit those of the entry's?
 static bool fits(const char *path, const struct xy_url *url)
@@ -262,12 +302,66 @@ static const struct xy_api_entry *find(const struct xy_url *url, const char *met
 	return NULL;
 }
 
+static bool is_choice(const char *text, const char *choices)
+{
+	size_t len = strlen(text);
+	for (const char *p = choices; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
+		if (strncmp(p, text, len) == 0 && (p[len] == '|' || !p[len]))
+			return true;
+	return false;
+}
+
+// NULL: it is right.
+static const char *wrong_with(const struct xy_api_param *p, const json_t *v)
+{
+	const char *text = json_string_value(v);
+	size_t i;
+	json_t *one;
+	switch (p->type) {
+	case XY_API_TEXT:
+		if (text && p->choices && !is_choice(text, p->choices))
+			return "is none of what can be written there";
+		return text ? NULL : "write a text";
+	case XY_API_NUMBER:
+		return json_is_integer(v) ? NULL : "write a whole number";
+	case XY_API_COST:
+		return json_is_integer(v) || (text && strcmp(text, "default") == 0)
+			       ? NULL
+			       : "write a whole number, or \"default\"";
+	case XY_API_YES_NO:
+		return json_is_boolean(v) ? NULL : "write true or false";
+	case XY_API_TEXTS:
+		json_array_foreach(v, i, one)
+		{
+			if (!json_is_string(one))
+				return "write a list of texts";
+		}
+		return json_is_array(v) ? NULL : "write a list of texts";
+	}
+	return NULL;
+}
+
+static bool is_whole(struct xy_http_request *q, const struct xy_api_entry *e,
+		     const struct xy_url *url, const json_t *body)
+{
+	for (unsigned i = 0; i < XY_API_PARAMS && e->params[i].name; i++) {
+		const struct xy_api_param *p = &e->params[i];
+		bool there = e->body ? json_object_get(body, p->name) != NULL
+				     : xy_url_param(url, p->name) != NULL;
+		if (there || !p->required)
+			continue;
+		xy_http_problem(q, 400, "%s is missing: %s", p->name, p->help);
+		return false;
+	}
+	return true;
+}
+
 static bool query_is_right(struct xy_http_request *q, const struct xy_api_entry *e,
 			   const struct xy_url *url)
 {
 	for (unsigned i = 0; i < url->param_count; i++) {
 		const struct xy_url_param *p = &url->params[i];
-		const struct xy_api_param *known = e->body ? NULL : param_of(e, p->key);
+		const struct xy_api_param *known = e->body ? NULL : xy_api_param_of(e, p->key);
 		if (!known) {
 			xy_http_problem(q, 400, "\"%.40s\" is no parameter of this", p->key);
 			return false;
@@ -278,43 +372,125 @@ static bool query_is_right(struct xy_http_request *q, const struct xy_api_entry 
 			return false;
 		}
 	}
-	for (unsigned i = 0; !e->body && i < XY_API_PARAMS && e->params[i].name; i++)
-		if (e->params[i].required && !xy_url_param(url, e->params[i].name)) {
-			xy_http_problem(q, 400, "%s is missing: %s", e->params[i].name,
-					e->params[i].help);
-			return false;
-		}
-	return true;
+	return e->body || is_whole(q, e, url, NULL);
 }
 
-static bool may(struct xy_web *w, struct xy_http_request *q, const struct xy_api_entry *e)
+static bool members_are_right(struct xy_http_request *q, const struct xy_api_entry *e, json_t *body)
 {
-	unsigned scopes, wanted = e->scope == XY_API_ACT    ? XY_WEB_ACT
-				  : e->scope == XY_API_READ ? XY_WEB_READ
-							    : 0;
-	if (xy_auth_scopes(w, q, &scopes))
+	const char *key;
+	json_t *v;
+	json_object_foreach(body, key, v)
+	{
+		const struct xy_api_param *p = xy_api_param_of(e, key);
+		const char *wrong = p ? wrong_with(p, v) : "is nothing that this takes";
+		if (!wrong)
+			continue;
+		xy_http_problem(q, 400, "%.40s: %s%s%s", key, wrong, p && p->choices ? ": " : "",
+				p && p->choices ? p->choices : "");
 		return false;
-	if ((scopes & wanted) == wanted)
+	}
+	return is_whole(q, e, NULL, body);
+}
+
+// An object, which may be left out where nothing in it must be said. False: it was answered.
+static bool body_read(struct xy_http_request *q, const struct xy_api_entry *e, json_t **out)
+{
+	json_error_t where;
+	size_t len;
+	const char *text = xy_http_body(q, &len);
+	*out = NULL;
+	if (!e->body && len == 0)
 		return true;
+	if (!e->body) {
+		xy_http_problem(q, 400, "this takes nothing; leave the body out");
+		return false;
+	}
+	*out = len ? json_loadb(text, len, JSON_REJECT_DUPLICATES, &where) : json_object();
+	if (!*out)
+		xy_http_problem(q, 400, "the body is no JSON: %s (line %d)", where.text,
+				where.line);
+	else if (!json_is_object(*out))
+		xy_http_problem(q, 400, "the body is no JSON object");
+	else if (members_are_right(q, e, *out))
+		return true;
+	json_decref(*out);
+	*out = NULL;
+	return false;
+}
+
+static bool may(struct xy_web *w, struct xy_http_request *q, const struct xy_api_entry *e,
+		struct xy_auth_who *who)
+{
+	unsigned wanted = e->scope == XY_API_ACT    ? XY_WEB_ACT
+			  : e->scope == XY_API_READ ? XY_WEB_READ
+						    : 0;
+	bool sends = e->body && e->scope == XY_API_OPEN;
+	if (!xy_auth_who(w->auth, q, who) || (sends && !xy_auth_may_send(q)))
+		return false;
+	if ((who->scopes & wanted) != wanted && who->scopes) {
+		xy_http_problem(
+			q, 403, "%s",
+			xy_config_web_has_login(&w->config)
+				? "this token's scopes do not allow that"
+				: "nothing can be changed without a login: write a password "
+				  "(xylem-web --password) or tokens into the config of "
+				  "xylem-web");
+		return false;
+	}
+	if ((who->scopes & wanted) == wanted)
+		return wanted != XY_WEB_ACT || xy_auth_may_act(w->auth, q, who);
 	xy_http_add(q, "WWW-Authenticate", "Bearer realm=\"xylem-web\"");
 	xy_http_problem(q, 401, "log in, or send a token");
 	return false;
 }
 
+// What is in the path's {name}.
+static bool name_read(struct xy_http_request *q, const struct xy_url *url, const char *path,
+		      char *to, size_t size)
+{
+	const char *at = strchr(path, '{');
+	unsigned part = 1;
+	to[0] = 0;
+	for (const char *p = path; at && p < at; p++)
+		part += *p == '/';
+	if (!at)
+		return true;
+	if (strlen(url->segments[part]) >= size) {
+		xy_http_problem(q, 404, "no name is that long");
+		return false;
+	}
+	strcpy(to, url->segments[part]);
+	return true;
+}
+
+static void call(struct xy_web *w, struct xy_http_request *q, const struct xy_api_entry *e,
+		 const struct xy_url *url)
+{
+	struct xy_api_call *c = calloc(1, sizeof(*c));
+	if (!c) {
+		xy_http_problem(q, 500, "not enough memory");
+		return;
+	}
+	*c = (struct xy_api_call){.web = w, .q = q, .entry = e, .url = url};
+	if (may(w, q, e, &c->who) && query_is_right(q, e, url) && body_read(q, e, &c->body) &&
+	    name_read(q, url, e->path, c->name, sizeof(c->name)))
+		handlers[e->handler](c);
+	else
+		xy_api_end(c);
+}
+
 void xy_api_serve(struct xy_web *w, struct xy_http_request *q, const struct xy_url *url)
 {
-	char allow[64];
+	char allow[64] = "";
 	const struct xy_api_entry *e = NULL;
-	bool ours = url->segment_count > 2 && strcmp(url->segments[1], "v1") == 0;
-	allow[0] = 0;
-	if (ours)
+	if (url->segment_count > 2 && strcmp(url->segments[1], "v1") == 0)
 		e = find(url, xy_http_method(q), xy_http_is_public(q), allow);
-	if (e && may(w, q, e) && query_is_right(q, e, url)) {
-		handlers[e->handler](w, q, e, url);
-	} else if (!e && allow[0]) {
+	if (e) {
+		call(w, q, e, url);
+	} else if (allow[0]) {
 		xy_http_add(q, "Allow", allow);
 		xy_http_problem(q, 405, "this takes %s", allow);
-	} else if (!e) {
+	} else {
 		xy_http_problem(q, 404,
 				"there is no such thing; /api/v1/openapi.json says what is");
 	}

@@ -353,6 +353,14 @@ void xy_ask(struct xy_ask *a, const char *command, const char *params, xy_ask_do
 	go_on(a);
 }
 
+void xy_ask_try(struct xy_ask *a)
+{
+	uv_update_time(a->loop);
+	if (!a->closing && !a->line && !a->opening && !a->told &&
+	    uv_now(a->loop) >= a->tried + AGAIN_MS)
+		begin_open(a);
+}
+
 bool xy_ask_reached(const struct xy_ask *a)
 {
 	return a->line || (a->cfg.lazy && a->told);

@@ -39,6 +39,8 @@ int xy_ask_create(uv_loop_t *loop, const struct xy_ask_config *cfg, struct xy_as
 // done is called once, now or later.
 void xy_ask(struct xy_ask *a, const char *command, const char *params, xy_ask_done *done,
 	    void *arg);
+// A lazy one that was not reached is tried again, unless it was just now.
+void xy_ask_try(struct xy_ask *a);
 bool xy_ask_reached(const struct xy_ask *a);
 // Why it is not, for people; NULL: it is, or was not tried yet. denied: the socket is not for us.
 const char *xy_ask_why(const struct xy_ask *a, bool *denied);

@@ -1,10 +1,530 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "web/auth.h"
 
-int xy_auth_scopes(struct xy_web *w, struct xy_http_request *q, unsigned *scopes)
+#include "base/bytes.h"
+#include "log.h"
+#include "url/url.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ID_BYTES = 32, CSRF_BYTES = 24, TOKEN_MAX = 128, PASSWORD_MAX = 1024 };
+
+struct session {
+	char id[48], csrf[48]; // "": free
+	uint64_t born, used;   // ms
+};
+
+struct source {
+	struct xy_addr addr;
+	unsigned wrong;
+	uint64_t last, until; // ms: of the last wrong try; nothing is looked at before that
+	bool trying, taken;
+};
+
+// A try, from when it comes to its answer.
+struct attempt {
+	struct attempt *next, **pprev;
+	struct xy_auth *auth; // NULL: it ends
+	struct xy_http_request *q;
+	struct source *source;
+	uv_work_t work;
+	uv_timer_t timer;
+	char *password;
+	const char *hash;
+	bool right, timing;
+	xy_auth_then *then;
+};
+
+struct xy_auth {
+	struct xy_web *web;
+	struct session sessions[XY_AUTH_SESSIONS];
+	struct source sources[XY_AUTH_SOURCES];
+	struct attempt *attempts;
+	unsigned attempt_count;
+	bool looking; // at a password, which takes 64 MB
+	char cookie[48];
+	struct xy_log_limit limit;
+};
+
+static uint64_t now_ms(const struct xy_auth *a)
 {
-	*scopes = 0;
-	if (xy_http_is_public(q) || !xy_config_web_has_login(&w->config))
-		*scopes = XY_WEB_READ | XY_WEB_METRICS;
+	uv_update_time(a->web->loop);
+	return uv_now(a->web->loop);
+}
+
+// --- sources
+
+static bool is_forgiven(const struct source *s, uint64_t now)
+{
+	return !s->trying && now >= s->until && now >= s->last + XY_AUTH_FORGIVEN_S * 1000;
+}
+
+static struct source *source_find(struct xy_auth *a, const struct xy_addr *addr)
+{
+	uint64_t now = now_ms(a);
+	for (unsigned i = 0; i < XY_AUTH_SOURCES; i++) {
+		struct source *s = &a->sources[i];
+		if (!s->taken || !xy_addr_eq(&s->addr, addr))
+			continue;
+		if (s->wrong && is_forgiven(s, now))
+			s->wrong = 0;
+		return s;
+	}
+	return NULL;
+}
+
+// In place of the one whose last try was longest ago. NULL: all are trying.
+static struct source *source_make(struct xy_auth *a, const struct xy_addr *addr)
+{
+	struct source *best = NULL;
+	for (unsigned i = 0; i < XY_AUTH_SOURCES; i++) {
+		struct source *s = &a->sources[i];
+		if (!s->taken) {
+			best = s;
+			break;
+		}
+		if (!s->trying && (!best || s->last < best->last))
+			best = s;
+	}
+	if (best)
+		*best = (struct source){.addr = *addr, .taken = true};
+	return best;
+}
+
+static uint64_t delay_of(unsigned wrong)
+{
+	uint64_t ms = XY_AUTH_DELAY_MS;
+	for (; wrong > 1 && ms < XY_AUTH_DELAY_MOST_MS; wrong--)
+		ms *= 2;
+	return ms < XY_AUTH_DELAY_MOST_MS ? ms : XY_AUTH_DELAY_MOST_MS;
+}
+
+static void say_wrong(struct xy_auth *a, const struct attempt *t, const char *what)
+{
+	unsigned long more;
+	const struct source *s = t->source;
+	if (s->wrong == XY_AUTH_TRIES)
+		xy_log_warn("login: %s: %u wrong in a row; nothing of it is looked at for %d "
+			    "minutes",
+			    xy_http_from(t->q), s->wrong, XY_AUTH_LOCK_S / 60);
+	else if (xy_log_limit_pass(&a->limit, uv_hrtime(), &more))
+		xy_log_warn("login: %s: a wrong %s, %u in a row%s", xy_http_from(t->q), what,
+			    s->wrong, more ? "; others, too" : "");
+}
+
+// --- tries
+
+static void attempt_freed(uv_handle_t *h)
+{
+	struct attempt *t = h->data;
+	free(t);
+}
+
+static void attempt_end(struct attempt *t)
+{
+	*t->pprev = t->next;
+	if (t->next)
+		t->next->pprev = t->pprev;
+	t->auth->attempt_count--;
+	t->source->trying = false;
+	if (t->password)
+		sodium_memzero(t->password, strlen(t->password));
+	free(t->password);
+	uv_close((uv_handle_t *)&t->timer, attempt_freed);
+}
+
+static void retry_after(struct xy_http_request *q, uint64_t ms)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)(ms + 999) / 1000);
+	xy_http_add(q, "Retry-After", text);
+}
+
+// NULL: it was answered.
+static struct attempt *attempt_begin(struct xy_auth *a, struct xy_http_request *q)
+{
+	struct xy_addr from = xy_http_source(q);
+	struct source *s = source_find(a, &from);
+	uint64_t now = now_ms(a);
+	if (s && now < s->until) {
+		retry_after(q, s->until - now);
+		xy_http_problem(q, 429,
+				"too many wrong tries came from %s: nothing of it is looked at for "
+				"%llu seconds",
+				xy_http_from(q), (unsigned long long)(s->until - now + 999) / 1000);
+		return NULL;
+	}
+	s = s ? s : source_make(a, &from);
+	if (!s || s->trying || a->attempt_count >= XY_AUTH_WAITING) {
+		retry_after(q, 1000);
+		xy_http_problem(q, 429,
+				s && s->trying ? "another try from there is being looked at; one "
+						 "at a time"
+					       : "too many log in at once; try again");
+		return NULL;
+	}
+	struct attempt *t = calloc(1, sizeof(*t));
+	if (!t) {
+		xy_http_problem(q, 500, "not enough memory");
+		return NULL;
+	}
+	*t = (struct attempt){
+		.next = a->attempts, .pprev = &a->attempts, .auth = a, .q = q, .source = s};
+	if (t->next)
+		t->next->pprev = &t->next;
+	a->attempts = t;
+	a->attempt_count++;
+	s->trying = true;
+	uv_timer_init(a->web->loop, &t->timer);
+	t->timer.data = t;
+	return t;
+}
+
+static void answer_wrong(struct attempt *t)
+{
+	xy_http_add(t->q, "WWW-Authenticate", "Bearer realm=\"xylem-web\"");
+	xy_http_problem(t->q, 401,
+			t->then ? "the password is wrong"
+				: "the token is none of this node's (tokens in the "
+				  "config of xylem-web)");
+	attempt_end(t);
+}
+
+static void on_delayed(uv_timer_t *timer)
+{
+	answer_wrong(timer->data);
+}
+
+static void wrong(struct attempt *t)
+{
+	struct xy_auth *a = t->auth;
+	struct source *s = t->source;
+	s->wrong++;
+	s->last = now_ms(a);
+	if (s->wrong >= XY_AUTH_TRIES)
+		s->until = s->last + XY_AUTH_LOCK_S * 1000;
+	say_wrong(a, t, t->then ? "password" : "token");
+	t->timing = true;
+	bool locked = s->wrong >= XY_AUTH_TRIES; // which is delay enough
+	uv_timer_start(&t->timer, on_delayed, locked ? XY_AUTH_DELAY_MS : delay_of(s->wrong), 0);
+}
+
+// --- sessions
+
+static void random_text(char *to, size_t size, size_t bytes)
+{
+	uint8_t raw[ID_BYTES];
+	randombytes_buf(raw, bytes);
+	sodium_bin2base64(to, size, raw, bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sodium_memzero(raw, sizeof(raw));
+}
+
+static bool is_over(const struct session *s, uint64_t now)
+{
+	return now >= s->used + XY_AUTH_IDLE_S * UINT64_C(1000) ||
+	       now >= s->born + XY_AUTH_WHOLE_S * UINT64_C(1000);
+}
+
+static struct session *session_make(struct xy_auth *a)
+{
+	struct session *best = &a->sessions[0];
+	uint64_t now = now_ms(a);
+	for (unsigned i = 0; i < XY_AUTH_SESSIONS && best->id[0]; i++) {
+		struct session *s = &a->sessions[i];
+		if (!s->id[0] || s->used < best->used)
+			best = s;
+	}
+	*best = (struct session){.born = now, .used = now};
+	random_text(best->id, sizeof(best->id), ID_BYTES);
+	random_text(best->csrf, sizeof(best->csrf), CSRF_BYTES);
+	return best;
+}
+
+// Each is compared whole, so that nothing is learned from how long it takes.
+static struct session *session_find(struct xy_auth *a, const struct xy_http_request *q)
+{
+	const char *header = xy_http_header(q, "Cookie");
+	char id[48] = "";
+	struct session *found = NULL;
+	uint64_t now = now_ms(a);
+	if (!header || !xy_url_cookie(header, a->cookie, id, sizeof(id)) || !id[0])
+		return NULL;
+	for (unsigned i = 0; i < XY_AUTH_SESSIONS; i++)
+		if (a->sessions[i].id[0] && sodium_memcmp(a->sessions[i].id, id, sizeof(id)) == 0)
+			found = &a->sessions[i];
+	if (found && is_over(found, now))
+		sodium_memzero(found, sizeof(*found));
+	if (!found || !found->id[0])
+		return NULL;
+	found->used = now;
+	return found;
+}
+
+static void set_cookie(struct xy_auth *a, struct xy_http_request *q, const char *id, int age)
+{
+	char text[200];
+	snprintf(text, sizeof(text), "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d%s",
+		 a->cookie, id, age, xy_http_is_tls(q) ? "; Secure" : "");
+	xy_http_add(q, "Set-Cookie", text);
+}
+
+static void who_by_session(struct xy_auth_who *who, const struct session *s)
+{
+	*who = (struct xy_auth_who){.scopes = XY_WEB_READ | XY_WEB_ACT | XY_WEB_METRICS,
+				    .cookie = true,
+				    .name = "session"};
+	memcpy(who->csrf, s->csrf, sizeof(who->csrf));
+}
+
+// --- who
+
+static const struct xy_config_web_token *token_find(const struct xy_auth *a, const char *token)
+{
+	const struct xy_config_web *c = &a->web->config;
+	const struct xy_config_web_token *found = NULL;
+	uint8_t hash[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256(hash, (const uint8_t *)token, strlen(token));
+	for (unsigned i = 0; i < c->token_count; i++)
+		if (sodium_memcmp(c->tokens[i].hash, hash, sizeof(hash)) == 0)
+			found = &c->tokens[i];
+	return found;
+}
+
+// A right one is taken whatever else came from there: it cannot have been guessed.
+static bool who_by_token(struct xy_auth *a, struct xy_http_request *q, const char *header,
+			 struct xy_auth_who *who)
+{
+	char token[TOKEN_MAX];
+	int ret = xy_url_bearer(header, token, sizeof(token));
+	const struct xy_config_web_token *found = ret ? NULL : token_find(a, token);
+	sodium_memzero(token, sizeof(token));
+	if (found) {
+		who->scopes = found->scopes;
+		snprintf(who->name, sizeof(who->name), "token %s", found->name);
+		return true;
+	}
+	struct attempt *t = attempt_begin(a, q);
+	if (t)
+		wrong(t);
+	return false;
+}
+
+bool xy_auth_who(struct xy_auth *a, struct xy_http_request *q, struct xy_auth_who *out)
+{
+	const struct xy_config_web *c = &a->web->config;
+	const char *header = xy_http_header(q, "Authorization");
+	const struct session *s;
+	*out = (struct xy_auth_who){.name = "nobody"};
+	if (xy_http_is_public(q)) {
+		out->scopes = XY_WEB_READ | (c->metrics_public ? XY_WEB_METRICS : 0);
+		return true;
+	}
+	if (!xy_config_web_has_login(c)) {
+		out->scopes = XY_WEB_READ | XY_WEB_METRICS;
+		return true;
+	}
+	if (header)
+		return who_by_token(a, q, header, out);
+	s = session_find(a, q);
+	if (s)
+		who_by_session(out, s);
+	return true;
+}
+
+// --- what changes something
+
+// A page elsewhere cannot lie about where it is from; who is no browser says nothing.
+static bool is_from_us(const struct xy_http_request *q)
+{
+	const char *text = xy_http_header(q, "Origin"), *host = xy_http_header(q, "Host");
+	const char *site = xy_http_header(q, "Sec-Fetch-Site");
+	struct xy_url_host origin, ours;
+	bool tls;
+	if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+		return false;
+	if (!text)
+		return true;
+	return host && xy_url_origin_parse(text, &tls, &origin) == 0 &&
+	       xy_url_host_parse(host, &ours) == 0 && strcmp(origin.name, ours.name) == 0 &&
+	       origin.port == ours.port;
+}
+
+static bool is_json(const struct xy_http_request *q)
+{
+	const char *type = xy_http_header(q, "Content-Type");
+	size_t len;
+	xy_http_body(q, &len);
+	if (!type)
+		return len == 0;
+	size_t n = strcspn(type, "; ");
+	return n == 16 && strncasecmp(type, "application/json", n) == 0;
+}
+
+bool xy_auth_may_send(struct xy_http_request *q)
+{
+	if (!is_json(q))
+		xy_http_problem(q, 415, "send application/json, and say so in Content-Type");
+	else if (!is_from_us(q))
+		xy_http_problem(q, 403, "a page elsewhere may not do this (Origin)");
+	else
+		return true;
+	return false;
+}
+
+bool xy_auth_may_act(struct xy_auth *a, struct xy_http_request *q, const struct xy_auth_who *who)
+{
+	const char *csrf = xy_http_header(q, "X-CSRF-Token");
+	char given[sizeof(who->csrf)] = "";
+	if (!xy_auth_may_send(q))
+		return false;
+	if (csrf && strlen(csrf) < sizeof(given))
+		memcpy(given, csrf, strlen(csrf));
+	if (!who->cookie || sodium_memcmp(given, who->csrf, sizeof(given)) == 0)
+		return true;
+	xy_http_problem(q, 403,
+			"X-CSRF-Token is not what /api/v1/access says; load the page again");
+	return false;
+}
+
+// --- login
+
+static void look_at_next(struct xy_auth *a);
+
+static void look(uv_work_t *work)
+{
+	struct attempt *t = work->data;
+	t->right = crypto_pwhash_str_verify(t->hash, t->password, strlen(t->password)) == 0;
+}
+
+static void logged_in(struct attempt *t)
+{
+	struct xy_auth *a = t->auth;
+	struct xy_auth_who who;
+	struct session *s = session_make(a);
+	who_by_session(&who, s);
+	set_cookie(a, t->q, s->id, XY_AUTH_WHOLE_S);
+	t->source->wrong = 0;
+	xy_log_info("login: %s: a session begins", xy_http_from(t->q));
+	t->then(a->web, t->q, &who);
+	attempt_end(t);
+}
+
+static void looked(uv_work_t *work, int status)
+{
+	struct attempt *t = work->data;
+	struct xy_auth *a = t->auth;
+	if (!a) { // it ended meanwhile
+		sodium_memzero(t->password, strlen(t->password));
+		free(t->password);
+		uv_close((uv_handle_t *)&t->timer, attempt_freed);
+		return;
+	}
+	a->looking = false;
+	if (status == 0 && t->right)
+		logged_in(t);
+	else
+		wrong(t);
+	look_at_next(a);
+}
+
+static void look_at_next(struct xy_auth *a)
+{
+	struct attempt *oldest = NULL;
+	for (struct attempt *t = a->attempts; t && !a->looking; t = t->next)
+		if (t->password && !t->work.data)
+			oldest = t;
+	if (!oldest)
+		return;
+	a->looking = true;
+	oldest->work.data = oldest;
+	if (uv_queue_work(a->web->loop, &oldest->work, look, looked)) {
+		a->looking = false;
+		wrong(oldest);
+	}
+}
+
+void xy_auth_login(struct xy_auth *a, struct xy_http_request *q, const char *password,
+		   xy_auth_then *then)
+{
+	struct attempt *t;
+	if (!a->web->config.password[0]) {
+		xy_http_problem(q, 403,
+				"there is no password: make one with `xylem-web --password`, and "
+				"write it into the config");
+		return;
+	}
+	if (strlen(password) > PASSWORD_MAX) {
+		xy_http_problem(q, 400, "no password is that long");
+		return;
+	}
+	t = attempt_begin(a, q);
+	if (!t)
+		return;
+	t->hash = a->web->config.password;
+	t->then = then;
+	t->password = strdup(password);
+	if (t->password)
+		look_at_next(a);
+	else
+		wrong(t);
+}
+
+bool xy_auth_is_alive(struct xy_auth *a, const char *csrf)
+{
+	uint64_t now = now_ms(a);
+	for (unsigned i = 0; i < XY_AUTH_SESSIONS; i++) {
+		struct session *s = &a->sessions[i];
+		if (!s->id[0] || strcmp(s->csrf, csrf) != 0 || is_over(s, now))
+			continue;
+		s->used = now;
+		return true;
+	}
+	return false;
+}
+
+void xy_auth_logout(struct xy_auth *a, struct xy_http_request *q)
+{
+	struct session *s = session_find(a, q);
+	if (s) {
+		sodium_memzero(s, sizeof(*s));
+		xy_log_info("login: %s: a session ends", xy_http_from(q));
+	}
+	set_cookie(a, q, "", 0);
+}
+
+// --- begin and end
+
+int xy_auth_create(struct xy_web *w, struct xy_auth **out)
+{
+	struct xy_auth *a = calloc(1, sizeof(*a));
+	bool plain = strcmp(w->instance, "xylem") == 0;
+	if (!a)
+		return -ENOMEM;
+	a->web = w;
+	// cookies do not tell ports apart: instances of one machine would end each other's sessions
+	snprintf(a->cookie, sizeof(a->cookie), "xylem%s%s", plain ? "" : "-",
+		 plain ? "" : w->instance);
+	*out = a;
 	return 0;
+}
+
+void xy_auth_close(struct xy_auth *a)
+{
+	struct attempt *next;
+	if (!a)
+		return;
+	for (struct attempt *t = a->attempts; t; t = next) {
+		next = t->next;
+		xy_http_problem(t->q, 503, "xylem-web ends");
+		uv_timer_stop(&t->timer);
+		if (t->work.data && !t->timing) // a helper has it
+			t->auth = NULL;
+		else
+			attempt_end(t);
+	}
+	sodium_memzero(a, sizeof(*a));
+	free(a);
 }

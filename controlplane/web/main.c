@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // xylem-web: options, listeners, who we are, then the loop.
+#include "web/api.h"
+#include "web/credentials.h"
+#include "web/events.h"
 #include "web/site.h"
+#include "web/watch.h"
 
 #include "base/bytes.h"
 #include "client/rundir.h"
@@ -32,8 +36,10 @@ enum {
 	ANSWER_MS = 10000,	   // of what is asked
 	CONTROL_ANSWER_MS = 40000, // the daemon's own limit is 30 s
 	PER_SECOND = 100, // questions for who asks us: half of what the daemon has time for
-	FOLLOW_PER_SECOND = 50,
+	FOLLOW_PER_SECOND = 60,
+	CONTROL_PER_SECOND = 10,
 	QUEUE = 256,
+	CONTROL_QUEUE = 32,
 	PEM_MAX = 1 << 18,
 	FILES = 4096,
 	FIRST_FD = 3, // of socket activation
@@ -41,12 +47,18 @@ enum {
 
 static const char usage[] =
 	"usage: xylem-web [-c FILE] [-n NAME] [--user NAME] [--check | --genconf | --version]\n"
+	"       xylem-web --password\n"
+	"       xylem-web --token NAME SCOPE...\n"
 	"  -c, --config FILE  config file (default /etc/xylem/web.conf, or with -n\n"
 	"                     /etc/xylem/NAME.web.conf; where it is missing all is default)\n"
 	"  -n, --name NAME    the daemon's instance (default xylem)\n"
 	"      --user NAME    started as root: become this user (default xylem-web)\n"
 	"      --check        check the config, touch nothing\n"
-	"      --genconf      print a commented example\n";
+	"      --genconf      print a commented example\n"
+	"      --password     ask for one twice, and print its line for the config\n"
+	"      --token NAME SCOPE...\n"
+	"                     make one, with scopes of read, act, metrics; print it, and its\n"
+	"                     entry for the config\n";
 
 struct options {
 	const char *config, *instance, *user;
@@ -77,12 +89,18 @@ static int print_example(void)
 // -1: done, and all is well.
 static int options_read(struct options *o, int argc, char **argv)
 {
-	enum { CHECK = 256, GENCONF, USER_IS, VERSION };
+	enum { CHECK = 256, GENCONF, USER_IS, VERSION, PASSWORD, TOKEN };
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},   {"name", required_argument, NULL, 'n'},
-		{"user", required_argument, NULL, USER_IS}, {"check", no_argument, NULL, CHECK},
-		{"genconf", no_argument, NULL, GENCONF},    {"version", no_argument, NULL, VERSION},
-		{"help", no_argument, NULL, 'h'},	    {0},
+		{"config", required_argument, NULL, 'c'},
+		{"name", required_argument, NULL, 'n'},
+		{"user", required_argument, NULL, USER_IS},
+		{"check", no_argument, NULL, CHECK},
+		{"genconf", no_argument, NULL, GENCONF},
+		{"password", no_argument, NULL, PASSWORD},
+		{"token", required_argument, NULL, TOKEN},
+		{"version", no_argument, NULL, VERSION},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int c;
 	*o = (struct options){.instance = "xylem"};
@@ -102,6 +120,10 @@ static int options_read(struct options *o, int argc, char **argv)
 			break;
 		case GENCONF:
 			return print_example();
+		case PASSWORD:
+			return xy_credentials_password() ?: -1;
+		case TOKEN:
+			return xy_credentials_token(optarg, argv + optind, argc - optind) ?: -1;
 		case VERSION:
 			puts("xylem-web " XY_VERSION);
 			return -1;
@@ -233,6 +255,22 @@ static unsigned activated(void)
 	return count < 2 ? count : 2;
 }
 
+// As xy_web_address_is_here, of a socket that somebody else made.
+static bool is_here(int fd)
+{
+	struct sockaddr_storage sa = {0};
+	socklen_t len = sizeof(sa);
+	struct xy_web_address a = {0};
+	if (getsockname(fd, (struct sockaddr *)&sa, &len))
+		return false;
+	a.local = sa.ss_family == AF_UNIX;
+	if (sa.ss_family == AF_INET)
+		a.addr = xy_addr_from_v4(ntohl(((struct sockaddr_in *)&sa)->sin_addr.s_addr));
+	else if (sa.ss_family == AF_INET6)
+		memcpy(a.addr.b, &((struct sockaddr_in6 *)&sa)->sin6_addr, sizeof(a.addr.b));
+	return xy_web_address_is_here(&a);
+}
+
 static int sockets_open(struct program *p, struct xy_err *err)
 {
 	const struct xy_config_web *c = &p->web.config;
@@ -246,6 +284,10 @@ static int sockets_open(struct program *p, struct xy_err *err)
 		p->fds[0] = listen_on(c->listen, err);
 	if (p->fds[0] < 0)
 		return p->fds[0];
+	if (given && !xy_config_web_has_login(c) && !is_here(p->fds[0]))
+		return xy_err_set(err, EPERM,
+				  "others than this host reach the socket that was given, so it "
+				  "wants a password (`xylem-web --password`) or tokens");
 	if (given < 1 && c->listen[0] == '/')
 		memcpy(p->socket, c->listen, sizeof(p->socket));
 	if (given < 2 && c->public[0])
@@ -288,14 +330,17 @@ static int become(const char *name, struct xy_err *err)
 
 // --- the loop
 
-static void on_ask_changed(void *arg, bool reached)
+static void on_changed(void *arg, bool reached)
 {
 	struct program *p = arg;
-	const char *why = reached ? NULL : xy_ask_why(p->web.ask, NULL);
+	const char *why = reached ? NULL : xy_ask_why(p->web.follow, NULL);
 	if (reached)
 		xy_log_info("the daemon of instance %s answers", p->web.instance);
 	else
 		xy_log_warn("%s", why ? why : "the daemon is away");
+	xy_watch_changed(p->web.watch, reached);
+	if (reached)
+		xy_ask_try(p->web.control);
 }
 
 static int asks_open(struct program *p)
@@ -305,10 +350,31 @@ static int asks_open(struct program *p)
 				    .socket = XY_RUNDIR_TELEMETRY,
 				    .answer_ms = ANSWER_MS,
 				    .per_second = PER_SECOND,
-				    .queue = QUEUE,
-				    .changed = on_ask_changed,
-				    .arg = p};
-	return xy_ask_create(w->loop, &ask, &w->ask);
+				    .queue = QUEUE};
+	struct xy_ask_config control = {.instance = w->instance,
+					.socket = XY_RUNDIR_CONTROL,
+					.answer_ms = CONTROL_ANSWER_MS,
+					.per_second = CONTROL_PER_SECOND,
+					.queue = CONTROL_QUEUE,
+					.lazy = true};
+	int r = xy_ask_create(w->loop, &ask, &w->ask);
+	r = r ? r : xy_ask_create(w->loop, &control, &w->control);
+	ask.per_second = FOLLOW_PER_SECOND;
+	ask.changed = on_changed;
+	ask.arg = p;
+	return r ? r : xy_ask_create(w->loop, &ask, &w->follow);
+}
+
+static int parts_open(struct program *p)
+{
+	struct xy_web *w = &p->web;
+	int r = xy_auth_create(w, &w->auth);
+	r = r ? r : xy_events_create(w, &w->events);
+	if (r)
+		return r;
+	struct xy_watch_ops ops = xy_events_ops(w->events);
+	r = xy_watch_create(w, &ops, &w->watch);
+	return r ? r : asks_open(p);
 }
 
 static int listeners_open(struct program *p, struct xy_err *err)
@@ -351,9 +417,13 @@ static void stop(struct program *p)
 {
 	struct xy_web *w = &p->web;
 	xy_notify("STOPPING=1");
-	xy_ask_close(w->ask); // who waits is told
+	xy_diagnosis_close(w); // who waits is told, here and below
+	xy_auth_close(w->auth);
+	xy_ask_close(w->ask);
 	xy_ask_close(w->control);
 	xy_ask_close(w->follow);
+	xy_watch_close(w->watch);
+	xy_events_close(w->events);
 	xy_http_close(w->private);
 	xy_http_close(w->public);
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(p->signals); i++)
@@ -372,7 +442,7 @@ static int run(struct program *p, struct xy_err *err)
 	uv_loop_init(&p->loop);
 	p->web.loop = &p->loop;
 	signals_open(p);
-	int ret = asks_open(p);
+	int ret = parts_open(p);
 	ret = ret ? xy_err_set(err, -ret, "not enough memory") : listeners_open(p, err);
 	if (!ret) {
 		xy_notify("READY=1");
@@ -387,11 +457,11 @@ int main(int argc, char **argv)
 	static struct program p = {.fds = {-1, -1}};
 	struct options o;
 	struct xy_err err;
+	if (sodium_init() < 0)
+		return EX_OSERR;
 	int ret = options_read(&o, argc, argv);
 	if (ret)
 		return ret < 0 ? 0 : ret;
-	if (sodium_init() < 0)
-		return EX_OSERR;
 	p.web.instance = o.instance;
 	ret = config_read(&o, &p.web.config);
 	if (!ret && o.check)

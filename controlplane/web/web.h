@@ -8,6 +8,11 @@
 
 #include <uv.h>
 
+struct xy_auth;
+struct xy_diagnosis;
+struct xy_events;
+struct xy_watch;
+
 struct xy_web {
 	uv_loop_t *loop;
 	const char *instance;
@@ -15,5 +20,9 @@ struct xy_web {
 	// Three connections to the daemon, of the 32 that it takes: for who asks us, for what we
 	// follow ourselves, and for what is changed.
 	struct xy_ask *ask, *follow, *control;
+	struct xy_auth *auth;
+	struct xy_watch *watch;
+	struct xy_events *events;
+	struct xy_diagnosis *diagnosis;	  // under way; NULL: none
 	struct xy_http *private, *public; // NULL: none
 };

@@ -29,6 +29,12 @@ api() { # NODE NAME [OPTION OF curl...]
   shift 2
   web "$node" "/api/v1/$name" "$@"
 }
+# public NODE NAME [OPTION OF curl...]: on the address for everybody
+public() {
+  local node=$1 name=$2
+  shift 2
+  in_node "$node" curl -sS --max-time 20 "$@" "http://127.0.0.1:8990/api/v1/$name"
+}
 # status NODE PATH [OPTION OF curl...]: the number; the body is in $LAB/web.out.
 status() {
   web "$@" -o "$LAB/web.out" -w '%{http_code}'
