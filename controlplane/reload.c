@@ -10,6 +10,7 @@
 #include "memory.h"
 #include "notify.h"
 #include "pool.h"
+#include "runsocket.h"
 #include "steering.h"
 
 #include <malloc.h>
@@ -68,7 +69,7 @@ static void reload_run(uv_work_t *req)
 		memcpy(&(new)->field, &(old)->field, sizeof((old)->field));                       \
 	} while (0)
 
-// What the next start would warn of is told now.
+// A group that its socket cannot be given to now is told at once.
 static void group_look(const char *setting, const char *group, const char *was)
 {
 	struct xy_err err;
@@ -95,8 +96,6 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new)
 	KEEP(old, new, max_routes, "max_routes");
 	group_look("telemetry", new->telemetry.group, old->telemetry.group);
 	group_look("control", new->control.group, old->control.group);
-	KEEP(old, new, telemetry, "telemetry");
-	KEEP(old, new, control, "control");
 	KEEP(old, new, sandbox, "sandbox");
 }
 
@@ -192,6 +191,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accep
 	d->plan = *plan;
 	xy_steering_log_apply(d);
 	xy_cores_set(d->plan.config.core_dumps);
+	xy_runsocket_change(d);
 	d->reloads.enforcing = XY_ENFORCING_LINKS;
 	xy_routing_apply_stop(d->routing); // it was at a plan that is gone
 	xy_sealing_accepts(d, accepts);

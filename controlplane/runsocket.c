@@ -104,6 +104,13 @@ void xy_runsocket_tend(struct xy_daemon *d)
 	d->unseen = err;
 }
 
+void xy_runsocket_change(struct xy_daemon *d)
+{
+	const struct xy_config *c = &d->plan.config;
+	xy_server_change(d->telemetry, c->telemetry.mode, c->telemetry.group);
+	xy_server_change(d->control, c->control.mode, c->control.group);
+}
+
 const char *xy_runsocket_missing(const struct xy_daemon *d)
 {
 	return d->unseen.text[0] ? d->unseen.text : NULL;

@@ -10,5 +10,6 @@ struct xy_daemon;
 
 int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err); // -EADDRINUSE: the instance runs
 void xy_runsocket_tend(struct xy_daemon *d);		      // once a second
+void xy_runsocket_change(struct xy_daemon *d);		      // to what the config says now
 // Why there is none now; NULL: there is.
 const char *xy_runsocket_missing(const struct xy_daemon *d);

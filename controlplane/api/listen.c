@@ -67,6 +67,25 @@ static void set_group(struct xy_listen *l)
 			   "start as a member of it (usermod -aG %s USER, and restart)",
 			   l->path, l->group, l->setting, strerror(errno), l->group, l->path,
 			   l->group);
+	else if (!g && !is_group(l->path, getegid()) && lchown(l->path, (uid_t)-1, getegid()))
+		xy_err_set(
+			&l->lacks, errno,
+			"%s: cannot be taken from its group (there is no %s.group any more): %s; "
+			"run: chgrp %u %s",
+			l->path, l->setting, strerror(errno), (unsigned)getegid(), l->path);
+}
+
+void xy_listen_change(struct xy_listen *l, unsigned mode, const char *group)
+{
+	if (l->mode == mode && strcmp(l->group, group) == 0)
+		return;
+	l->mode = mode;
+	snprintf(l->group, sizeof(l->group), "%s", group);
+	if (!xy_listen_is_there(l))
+		return;		       // the next one is made so
+	chmod(l->path, mode & ~0070U); // whose it was has nothing by it, whatever becomes of it
+	set_group(l);
+	set_mode(l);
 }
 
 bool xy_listen_give(struct xy_listen *l)

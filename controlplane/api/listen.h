@@ -31,6 +31,9 @@ struct xy_listen {
 int xy_listen_open(struct xy_listen *l, const struct xy_listen_config *cfg, struct xy_err *err);
 bool xy_listen_is_there(const struct xy_listen *l); // does the path still lead to it?
 void xy_listen_remove(const struct xy_listen *l);   // where it does
+// From now on of that mode and group ("": none, which is this process's own). Who is connected
+// stays.
+void xy_listen_change(struct xy_listen *l, unsigned mode, const char *group);
 // Gives it to its group where it is not yet; true: it has what the config wants.
 bool xy_listen_give(struct xy_listen *l);
 const char *xy_listen_lacks(const struct xy_listen *l); // NULL: nothing

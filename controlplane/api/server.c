@@ -525,6 +525,11 @@ bool xy_server_is_there(const struct xy_server *s)
 	return s->fd >= 0 && xy_listen_is_there(&s->at);
 }
 
+void xy_server_change(struct xy_server *s, unsigned mode, const char *group)
+{
+	xy_listen_change(&s->at, mode, group);
+}
+
 bool xy_server_give(struct xy_server *s)
 {
 	return xy_listen_give(&s->at);

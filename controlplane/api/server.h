@@ -52,7 +52,8 @@ int xy_server_create(uv_loop_t *loop, struct xy_server **out, struct xy_err *err
 int xy_server_listen(struct xy_server *s, const struct xy_server_config *cfg, struct xy_err *err);
 // Does the path still lead to its socket?
 bool xy_server_is_there(const struct xy_server *s);
-// As xy_listen_give and xy_listen_lacks, of its socket.
+// As xy_listen_change, xy_listen_give and xy_listen_lacks, of its socket.
+void xy_server_change(struct xy_server *s, unsigned mode, const char *group);
 bool xy_server_give(struct xy_server *s);
 const char *xy_server_lacks(const struct xy_server *s);
 // command begins with "/"; it and help must stay. -EEXIST, -ENOMEM.

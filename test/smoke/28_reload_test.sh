@@ -45,6 +45,21 @@ calm() { show r node | jq -e '.reloads == 2 and .warnings == []'; }
 check_within 10 "the warning is gone" calm
 check_within 40 "a pings b again" pings a "${LAB_ADDR[b]}"
 
+# Who may look and steer is the config's word of now.
+rights() { same "$1" "$(stat -c '%a %G' "/run/xylem/${LAB_PREFIX}r/control")"; }
+check "the control socket is root's alone" rights '600 root'
+configure r <<END
+control = { mode = "0660"; group = "nogroup"; };
+peers = ( $(peer_text a "${LAB_KEY[a]}"), $(peer_text b "${LAB_KEY[b]}") );
+END
+kill -HUP "${LAB_PID[r]}"
+check_within 10 "a reload gives it to a group" rights '660 nogroup'
+configure r <<END
+peers = ( $(peer_text a "${LAB_KEY[a]}"), $(peer_text b "${LAB_KEY[b]}") );
+END
+kill -HUP "${LAB_PID[r]}"
+check_within 10 "and takes it away again" rights '600 root'
+
 # A reload asked for before the daemon can hear it is kept, and does not end it.
 add_node e
 make_key e

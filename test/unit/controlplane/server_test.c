@@ -321,6 +321,12 @@ static unsigned mode_of(const char *file)
 	return stat(file, &st) ? 0 : st.st_mode & 0777;
 }
 
+static gid_t group_of(const char *file)
+{
+	struct stat st;
+	return stat(file, &st) ? (gid_t)-1 : st.st_gid;
+}
+
 // What is only for looking does not end a node: the socket is its owner's until the group is there.
 static void test_group_lacks(void)
 {
@@ -340,6 +346,18 @@ static void test_group_lacks(void)
 		  strstr(xy_server_lacks(second), "control.group: there is no group") &&
 		  strstr(xy_server_lacks(second), "groupadd no-such-group"));
 	CU_ASSERT(!xy_server_give(second) && mode_of(other) == 0600);
+	xy_server_change(second, 0640, ""); // the config changes
+	CU_ASSERT(!xy_server_lacks(second) && mode_of(other) == 0640);
+	xy_server_change(second, 0666, "no-such-group");
+	CU_ASSERT(xy_server_lacks(second) && mode_of(other) == 0606);
+	CU_ASSERT(!xy_server_give(second) && mode_of(other) == 0606);
+	if (geteuid() == 0) { // who had it by the group has it no more
+		xy_server_change(second, 0660, "nogroup");
+		CU_ASSERT(!xy_server_lacks(second) && group_of(other) != getegid());
+		xy_server_change(second, 0660, "");
+		CU_ASSERT(!xy_server_lacks(second) && group_of(other) == getegid());
+		CU_ASSERT_EQUAL(mode_of(other), 0660);
+	}
 	xy_server_close(second);
 	const struct group *own = getgrgid(getegid());
 	if (own) { // what can be given is
