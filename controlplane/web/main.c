@@ -3,6 +3,7 @@
 #include "web/api.h"
 #include "web/credentials.h"
 #include "web/events.h"
+#include "web/metrics.h"
 #include "web/site.h"
 #include "web/watch.h"
 
@@ -374,6 +375,7 @@ static int parts_open(struct program *p)
 		return r;
 	struct xy_watch_ops ops = xy_events_ops(w->events);
 	r = xy_watch_create(w, &ops, &w->watch);
+	r = r ? r : xy_metrics_create(w, &w->metrics);
 	return r ? r : asks_open(p);
 }
 
@@ -424,6 +426,7 @@ static void stop(struct program *p)
 	xy_ask_close(w->follow);
 	xy_watch_close(w->watch);
 	xy_events_close(w->events);
+	xy_metrics_free(w->metrics);
 	xy_http_close(w->private);
 	xy_http_close(w->public);
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(p->signals); i++)

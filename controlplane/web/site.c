@@ -4,6 +4,7 @@
 #include "url/url.h"
 #include "web/api.h"
 #include "web/assets.h"
+#include "web/metrics.h"
 
 #include <string.h>
 
@@ -77,6 +78,8 @@ void xy_site_serve(void *web, struct xy_http_request *q)
 		xy_http_problem(q, ret == -E2BIG ? 414 : 400, "the address is not one: %s", why);
 	else if (strcmp(url.segments[0], "api") == 0)
 		xy_api_serve(w, q, &url);
+	else if (strcmp(url.path, "/metrics") == 0)
+		xy_metrics_serve(w->metrics, q);
 	else
 		serve_asset(q, url.path);
 }

@@ -11,6 +11,7 @@
 struct xy_auth;
 struct xy_diagnosis;
 struct xy_events;
+struct xy_metrics;
 struct xy_watch;
 
 struct xy_web {
@@ -23,6 +24,7 @@ struct xy_web {
 	struct xy_auth *auth;
 	struct xy_watch *watch;
 	struct xy_events *events;
+	struct xy_metrics *metrics;
 	struct xy_diagnosis *diagnosis;	  // under way; NULL: none
 	struct xy_http *private, *public; // NULL: none
 };

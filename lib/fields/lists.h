@@ -130,8 +130,8 @@
 	X(session_age, SPAN, GAUGE, 0, "or null")                                                  \
 	X(handshakes_sent, NUMBER, COUNTER, 0, "that we began")                                    \
 	X(handshakes_failed, NUMBER, COUNTER, WIDE(19), "that nothing came of")                    \
-	X(clock_apart, NUMBER, GAUGE, 0,                                                           \
-	  "seconds that its clock was ahead of ours, by the time stamp of the last handshake "     \
+	X(clock_apart, SPAN, GAUGE, 0,                                                             \
+	  "that its clock was ahead of ours, by the time stamp of the last handshake "             \
 	  "that it began; null: it began none within ten minutes, or a clock was set since")       \
 	X(trouble, TEXT, INFO, 7, "why it does not come up, in few words, or null")
 

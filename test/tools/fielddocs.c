@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The list of fields as docs, for scripts/gen-docs, which compiles this by itself: "page" is
-// docs/fields.md, "rows" what docs/wire-format.md has of each command.
-#include "fields/fields.h"
+// docs/fields.md, "rows" what docs/wire-format.md has of each command, "metrics" docs/metrics.md.
+#include "fields/metrics.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -101,11 +101,65 @@ static void page(void)
 	}
 }
 
+// --- metrics
+
+static void labels(const char *list, const char *before)
+{
+	char key[XY_METRIC_LABEL_LEN], label[XY_METRIC_LABEL_LEN];
+	while ((list = xy_metric_label(list, key, label))) {
+		printf("%s%s", before, label);
+		before = ", ";
+	}
+}
+
+static void metric(const struct xy_metric_set *s, const struct xy_metric *m)
+{
+	printf("| %s%s | %s | ", m->name, m->suffix, xy_metric_type_word(m->type));
+	labels(s->labels, "");
+	if (m->how == XY_METRIC_ONE)
+		labels(s->info, s->labels ? ", " : "");
+	if (m->label)
+		printf("%s%s", s->labels ? ", " : "", m->label);
+	printf(" | %s |\n", m->help);
+}
+
+static void metrics(void)
+{
+	static const char head[] = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
+	const struct xy_metric_set *s;
+	struct xy_metric m;
+	puts("# Metrics\n\n"
+	     "What `xylem-web` tells at `/metrics`, in the text format of Prometheus or "
+	     "OpenMetrics "
+	     "([operating.md](operating.md#monitoring)). They are the fields of "
+	     "[fields.md](fields.md), in seconds, bytes and ratios; what is null there has no "
+	     "sample. Names stay as they are. This page is made from `lib/fields` by "
+	     "`scripts/gen-docs`.\n\n## Of `xylem-web` itself\n");
+	fputs(head, stdout);
+	for (unsigned i = 0; i < XY_METRIC_OWN; i++) {
+		const struct xy_metric_of_own *o = xy_metric_own_at(i);
+		printf("| %s%s | %s | ", o->name, o->suffix, xy_metric_type_word(o->type));
+		labels(o->labels, "");
+		printf(" | %s |\n", o->help);
+	}
+	for (unsigned i = 0; (s = xy_metric_set_at(i)); i++) {
+		printf("\n## Of %s\n\n%s%s%s", s->of,
+		       s->peers ? "Not with `metrics = { peers = false; };`. " : "",
+		       s->public ? "" : "Not on the public listener.",
+		       s->peers || !s->public ? "\n\n" : "");
+		fputs(head, stdout);
+		for (unsigned k = 0; xy_metric_at(s, k, &m); k++)
+			metric(s, &m);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct xy_reply *r;
 	if (argc == 2 && strcmp(argv[1], "page") == 0)
 		page();
+	else if (argc == 2 && strcmp(argv[1], "metrics") == 0)
+		metrics();
 	else
 		for (unsigned i = 0; (r = xy_reply_at(i)); i++)
 			row(r);

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "web/metrics.h"
+
+#include "base/bytes.h"
+#include "web/auth.h"
+#include "web/exposition.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SHARED_MS = 1000, // an answer is everybody's for so long
+	ENOUGH_MS = 5000, // no further page is asked for: Prometheus waits for ten seconds,
+	LATE_MS = 8000,	  // before which who waits is told that the daemon does not answer
+	PAGES = 128,	  // of a list
+	WAITING = 64,	  // requests
+	// A text is in memory until its client has taken it, for which it has a minute.
+	MINUTE_MS = 60000,
+	MINUTE_BYTES = 128 << 20,
+};
+
+// In this order: the node says how many peers there are, and peers say whose neighbours count.
+static const char *const replies[] = {"node",	 "peers", "neighbours", "config", "routing",
+				      "workers", "graph", "drops",	"ports",  "policy"};
+
+struct xy_metrics {
+	struct xy_web *web;
+	struct xy_exposition *now, *last; // being made; told last, or NULL
+	uint64_t began, told;		  // as uv_now
+	unsigned reply, pages;		  // that are asked for; pages: of that
+	unsigned peer_pages;		  // the last of peers
+	long long peers;		  // that the node says it has
+	struct xy_http_request *waiting[WAITING];
+	unsigned count;
+	uv_timer_t late;
+	uint64_t since; // of the minute in which so many bytes were told
+	size_t bytes;
+};
+
+// --- answers
+
+static bool has_room(struct xy_metrics *m, size_t len)
+{
+	uint64_t now = uv_now(m->web->loop);
+	if (now - m->since >= MINUTE_MS) {
+		m->since = now;
+		m->bytes = 0;
+	}
+	if (m->bytes && m->bytes + len > MINUTE_BYTES)
+		return false;
+	m->bytes += len;
+	return true;
+}
+
+static void answer(struct xy_metrics *m, struct xy_http_request *q)
+{
+	enum xy_exposition_format format = xy_exposition_format_of(xy_http_header(q, "Accept"));
+	size_t len = 0;
+	char *text = xy_exposition_text(m->last, format, xy_http_is_public(q), &len);
+	if (text && !has_room(m, len)) {
+		free(text);
+		xy_http_add(q, "Retry-After", "60");
+		xy_http_problem(q, 503,
+				"%d MB of metrics were told within a minute; scrape less often, or "
+				"write metrics = { peers = false; }; into the config",
+				MINUTE_BYTES >> 20);
+		return;
+	}
+	xy_http_add(q, "Vary", "Accept");
+	xy_http_answer(q, 200, xy_exposition_type(format), text, len);
+}
+
+static void answer_all(struct xy_metrics *m)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		answer(m, m->waiting[i]);
+	m->count = 0;
+}
+
+static void fail_all(struct xy_metrics *m, unsigned status, const char *text)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		xy_http_problem(m->waiting[i], status, "%s", text);
+	m->count = 0;
+}
+
+static struct xy_exposition *create(const struct xy_metrics *m)
+{
+	return xy_exposition_create(
+		&(struct xy_exposition_config){.peers = m->web->config.metrics_peers,
+					       .program = "xylem-web",
+					       .version = XY_VERSION});
+}
+
+// --- the daemon is asked
+
+static void ask(struct xy_metrics *m, const char *params);
+
+static void finish(struct xy_metrics *m)
+{
+	xy_exposition_free(m->last);
+	m->last = m->now;
+	m->now = NULL;
+	m->told = uv_now(m->web->loop);
+	uv_timer_stop(&m->late);
+	answer_all(m);
+}
+
+static void give_up(struct xy_metrics *m, const char *why)
+{
+	xy_exposition_free(m->now);
+	m->now = NULL;
+	uv_timer_stop(&m->late);
+	fail_all(m, 503, why);
+}
+
+// It may answer yet, for who comes then.
+static void on_late(uv_timer_t *t)
+{
+	struct xy_metrics *m = t->data;
+	struct xy_exposition *down = create(m);
+	if (!down) {
+		fail_all(m, 500, "not enough memory");
+		return;
+	}
+	xy_exposition_free(m->last);
+	m->last = down;
+	m->told = uv_now(m->web->loop);
+	answer_all(m);
+	uv_timer_start(&m->late, on_late, LATE_MS, 0);
+}
+
+static bool is_peers(const struct xy_metrics *m)
+{
+	return strcmp(replies[m->reply], "peers") == 0;
+}
+
+static bool is_of_peers(const struct xy_metrics *m)
+{
+	return is_peers(m) || strcmp(replies[m->reply], "neighbours") == 0;
+}
+
+static uint64_t spent(const struct xy_metrics *m)
+{
+	return uv_now(m->web->loop) - m->began;
+}
+
+static void ask_next(struct xy_metrics *m)
+{
+	m->reply++;
+	m->pages = 0;
+	while (m->reply < XY_ARRAY_SIZE(replies) && is_of_peers(m) && !m->web->config.metrics_peers)
+		m->reply++;
+	if (m->reply < XY_ARRAY_SIZE(replies)) {
+		ask(m, NULL);
+		return;
+	}
+	xy_exposition_done(m->now, (double)spent(m) / 1000);
+	finish(m);
+}
+
+// Where the next page of it begins; NULL: there is none, or enough was seen.
+static const char *next_of(struct xy_metrics *m, const json_t *page)
+{
+	const char *next = json_string_value(json_object_get(page, XY_KEY(peers, next)));
+	unsigned most = is_peers(m) ? PAGES : m->peer_pages; // both go by name
+	bool enough = ++m->pages >= most || spent(m) > ENOUGH_MS ||
+		      (is_peers(m) && xy_exposition_is_full(m->now));
+	if (is_peers(m))
+		m->peer_pages = m->pages;
+	if (!is_of_peers(m) || !next)
+		return NULL;
+	if (enough && is_peers(m)) {
+		long long rest = m->peers - xy_exposition_peers(m->now);
+		xy_exposition_unasked(m->now, rest > 0 ? rest : 1);
+	}
+	return enough ? NULL : next;
+}
+
+static void on_answer(void *arg, const struct xy_ask_answer *a)
+{
+	struct xy_metrics *m = arg;
+	if (!a->answer && a->code != -EREMOTE) { // that it is down is what there is to tell
+		if (a->code == -ECANCELED || a->code == -ENOMEM || a->code == -EBUSY) {
+			give_up(m, a->text);
+			return;
+		}
+		finish(m);
+		return;
+	}
+	if (a->answer && strcmp(replies[m->reply], "node") == 0)
+		m->peers = json_integer_value(json_object_get(a->answer, XY_KEY(node, peers)));
+	if (a->answer) // -EREMOTE: a daemon that does not know it
+		xy_exposition_take(m->now, replies[m->reply], a->answer);
+	const char *next = a->answer ? next_of(m, a->answer) : NULL;
+	if (next)
+		ask(m, next);
+	else
+		ask_next(m);
+	json_decref(a->answer);
+}
+
+static void ask(struct xy_metrics *m, const char *params)
+{
+	const struct xy_reply *r = xy_reply_find(replies[m->reply]);
+	xy_ask(m->web->ask, r->command, params, on_answer, m);
+}
+
+static void begin(struct xy_metrics *m)
+{
+	m->now = create(m);
+	if (!m->now) {
+		fail_all(m, 500, "not enough memory");
+		return;
+	}
+	m->began = uv_now(m->web->loop);
+	m->reply = m->pages = 0;
+	m->peers = 0;
+	uv_timer_start(&m->late, on_late, LATE_MS, 0);
+	ask(m, NULL);
+}
+
+// --- requests
+
+static bool may(const struct xy_metrics *m, struct xy_http_request *q)
+{
+	struct xy_auth_who who;
+	if (xy_http_is_public(q) && !m->web->config.metrics_public) {
+		xy_http_problem(q, 404,
+				"metrics are not told here; metrics = { public = true; }; in the "
+				"config has them told");
+		return false;
+	}
+	if (!xy_auth_who(m->web->auth, q, &who))
+		return false;
+	if (who.scopes & XY_WEB_METRICS)
+		return true;
+	xy_http_add(q, "WWW-Authenticate", "Bearer realm=\"xylem-web\"");
+	xy_http_problem(q, 401, "send a token that may do \"metrics\"");
+	return false;
+}
+
+void xy_metrics_serve(struct xy_metrics *m, struct xy_http_request *q)
+{
+	if (strcmp(xy_http_method(q), "GET") != 0) {
+		xy_http_add(q, "Allow", "GET, HEAD");
+		xy_http_problem(q, 405, "metrics can only be read");
+		return;
+	}
+	if (!may(m, q))
+		return;
+	if (!m->now && m->last && uv_now(m->web->loop) - m->told < SHARED_MS) {
+		answer(m, q);
+		return;
+	}
+	if (m->count == WAITING) {
+		xy_http_add(q, "Retry-After", "1");
+		xy_http_problem(q, 503, "too many wait for metrics");
+		return;
+	}
+	m->waiting[m->count++] = q;
+	if (!m->now)
+		begin(m);
+}
+
+int xy_metrics_create(struct xy_web *w, struct xy_metrics **out)
+{
+	struct xy_metrics *m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->web = w;
+	m->late.data = m;
+	uv_timer_init(w->loop, &m->late);
+	*out = m;
+	return 0;
+}
+
+static void freed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+void xy_metrics_free(struct xy_metrics *m)
+{
+	if (!m)
+		return;
+	xy_exposition_free(m->now);
+	xy_exposition_free(m->last);
+	uv_close((uv_handle_t *)&m->late, freed);
+}
