@@ -235,6 +235,11 @@ static bool may(const struct xy_metrics *m, struct xy_http_request *q)
 		return false;
 	if (who.scopes & XY_WEB_METRICS)
 		return true;
+	if (who.scopes) {
+		xy_http_problem(q, 403,
+				"this token may not do \"metrics\"; write that into its scopes");
+		return false;
+	}
 	xy_http_add(q, "WWW-Authenticate", "Bearer realm=\"xylem-web\"");
 	xy_http_problem(q, 401, "send a token that may do \"metrics\"");
 	return false;
