@@ -173,7 +173,7 @@ static json_int_t count_of(const json_t *o, const char *key)
 
 static struct before *before_of(struct before *v, unsigned most, const char *name)
 {
-	for (unsigned i = 0; i < most; i++) {
+	for (unsigned i = 0; name && i < most; i++) {
 		if (!v[i].name[0])
 			snprintf(v[i].name, sizeof(v[i].name), "%s", name);
 		if (strncmp(v[i].name, name, sizeof(v[i].name) - 1) == 0)
