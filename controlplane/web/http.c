@@ -280,16 +280,17 @@ static void refuse(struct xy_http_request *q, unsigned status, const char *why)
 struct look {
 	struct xy_http_request *q;
 	unsigned lengths, encodings, hosts;
+	bool strange; // an encoding that is none of ours: where the body ends is not known
 };
 
 static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size,
 			       const char *value, size_t value_size)
 {
 	struct look *l = cls;
-	if (memchr(key, 0, key_size) || (value && memchr(value, 0, value_size)))
-		refuse(l->q, 400, "a header has a NUL in it");
+	bool encoding = strcasecmp(key, "Transfer-Encoding") == 0;
+	l->strange = l->strange || (encoding && value && strcasecmp(value, "chunked") != 0);
 	l->lengths += strcasecmp(key, "Content-Length") == 0;
-	l->encodings += strcasecmp(key, "Transfer-Encoding") == 0;
+	l->encodings += encoding;
 	l->hosts += strcasecmp(key, "Host") == 0;
 	return MHD_YES;
 }
@@ -299,6 +300,9 @@ static void look(struct xy_http_request *q, const char *method, const char *vers
 {
 	struct look l = {.q = q};
 	MHD_get_connection_values_n(q->of, MHD_HEADER_KIND, look_at, &l);
+	if (l.strange)
+		refuse(q, 501,
+		       "the body's encoding is none that is taken; send chunked, or a length");
 	if (l.lengths + l.encodings > 1)
 		refuse(q, 400, "the length of the request is said twice");
 	if (l.hosts != 1 && (l.hosts || strcmp(version, "HTTP/1.0") != 0))
@@ -365,8 +369,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *of, const ch
 		return MHD_NO; // no memory for it
 	if (!q->seen) {
 		look(q, method, version);
-		if (q->refused_status != 413)
+		if (q->refused_status != 413 && q->refused_status != 501)
 			return MHD_YES;
+		if (strcmp(method, "POST") != 0) // else libmicrohttpd goes on reading
+			return q->refused_status == 413 ? MHD_YES
+							: MHD_NO; // it is eaten, to a bound
 		dispatch(q); // who waits for "100 Continue" need not send it
 		return q->response ? give(q) : MHD_NO;
 	}

@@ -25,6 +25,7 @@ static const struct {
 	{"peers", true, {FILTERED}},
 	{"workers", true, {{0}}},
 	{"graph", true, {{0}}},
+	{"drops", true, {{0}}},
 	{"routes", true, {FILTERED}},
 	{"sessions", true, {FILTERED}},
 	{"neighbours", true, {FILTERED}},

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# xylem-web and those who mean it no good: requests that two programs could read in two ways, that never end, that are
+# too many; and three hundred who listen, over a restart of the daemon.
+. "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_mesh.sh"
+. "$(dirname "$0")/_web.sh"
+need curl jq python3
+
+mesh_link a b
+mesh_start
+echo 'public = "10.9.1.1:8990";' >"$LAB/a.web.conf"
+start_web a
+clients() { in_node a /usr/bin/python3 "$TOP/test/smoke/_web_clients.py" "$1" 127.0.0.1 8989 "${@:2}"; }
+rss() { awk '/^VmRSS/ { print $2 }' "/proc/${WEB_PID[a]}/status"; }
+
+before=$(rss)
+
+# --- three hundred, those who are slow, and odd requests, at the same time
+clients odd >"$LAB/odd" &
+odd=$!
+clients events 300 17 >"$LAB/events" &
+listen=$!
+clients slow 40 >"$LAB/slow" &
+slow=$!
+check_within 10 "who listens is told that the daemon is there" grep -q '^states up$' "$LAB/events"
+sleep 2
+stop_node a KILL
+check_within 10 "that it is not" grep -q '^states up down$' "$LAB/events"
+check "and is again" start_node a
+check_within 10 "all in one stream" grep -q '^states up down up$' "$LAB/events"
+after=$(rss)
+check "that takes few bytes each ($before to $after KB)" test $((after - before)) -lt $((300 * 40))
+check "files, too" test "$(find "/proc/${WEB_PID[a]}/fd" | wc -l)" -lt 500
+wait "$slow" "$listen" "$odd"
+check "odd requests are refused ($(cat "$LAB/odd"))" same "tried: 30" "$(cat "$LAB/odd")"
+check "who never ends a request is cut" same 0 "$(awk '{ print $1 }' "$LAB/slow")"
+check "and nobody waits for them" test "$(awk '{ print $2 }' "$LAB/slow")" -lt 3000
+check "three hundred heard of it" grep -q '^heard 300$' "$LAB/events"
+
+# --- too many of one
+in_node b /usr/bin/python3 "$TOP/test/smoke/_web_clients.py" crowd 10.9.1.1 8990 100 >"$LAB/crowd"
+check "of one elsewhere so many connections are taken ($(cat "$LAB/crowd"))" same 64 "$(cat "$LAB/crowd")"
+check "that is logged" grep -q 'connections refused, the last from 10.9.1.2' "$LAB/a.web.log"
+check_within 10 "others are served" answers 200 '"scope"' a /api/v1/access
+check "the daemon has three at most of it" test "$(show a node | jq .telemetry_clients)" -le 3

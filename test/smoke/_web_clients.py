@@ -1,0 +1,184 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Clients of xylem-web that no browser is.
+#   odd HOST PORT                    odd requests: prints each that is not answered as it should be
+#   slow HOST PORT N                 N that send a header line now and then, and N a body so: prints how many
+#                                    are still there after 14 s, and how long an honest request took at most
+#   crowd HOST PORT N                opens N connections: prints how many are let in
+#   events HOST PORT N SECONDS       N that listen: prints how many heard a tick, and all states that they heard
+#   deaf HOST PORT N SECONDS         N that never read: prints how many are not cut then
+import json, re, selectors, socket, sys, time
+
+HEAD = b'HTTP/1.1\r\nHost: 127.0.0.1\r\n'
+
+
+def connect(host, port, rcvbuf=0):
+    s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
+    if rcvbuf:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+    s.settimeout(5)
+    s.connect((host, port))
+    return s
+
+
+def post(length, body, more=b''):
+    return b'POST /api/v1/logout ' + HEAD + b'Content-Type: application/json\r\n' + length + more + b'\r\n' + body
+
+
+# name, request, statuses that are right, whether the connection ends behind the answer
+ODD = [
+    ('plain', b'GET /api/v1/access ' + HEAD + b'\r\n', '200', False),
+    ('HEAD', b'HEAD /api/v1/access ' + HEAD + b'\r\n', '200', False),
+    ('two behind each other', (b'GET /api/v1/access ' + HEAD + b'\r\n') * 2, '200 200', False),
+    ('absolute form', b'GET http://127.0.0.1/api/v1/access ' + HEAD + b'\r\n', '200', False),
+    ('HTTP/1.0', b'GET /api/v1/access HTTP/1.0\r\n\r\n', '200', True),
+    ('two lengths', post(b'Content-Length: 2\r\nContent-Length: 50\r\n', b'{}' + b'GET /api/v1/access ' + HEAD), '400', True),
+    ('two lengths that agree', post(b'Content-Length: 2\r\nContent-Length: 2\r\n', b'{}'), '400', True),
+    ('length and chunks', post(b'Content-Length: 2\r\n', b'0\r\n\r\n', b'Transfer-Encoding: chunked\r\n'), '400', True),
+    ('chunks', post(b'Transfer-Encoding: chunked\r\n', b'2\r\n{}\r\n0\r\n\r\n'), '200', False),
+    ('a negative length', post(b'Content-Length: -1\r\n', b'{}'), '400', True),
+    ('a length with a sign', post(b'Content-Length: +2\r\n', b'{}'), '400', True),
+    ('a length of 20 digits', post(b'Content-Length: 99999999999999999999\r\n', b'{}'), '413 400', True),
+    ('a body too long', post(b'Content-Length: 65537\r\n', b'{"a":"' + b'x' * 65537), '413', True),
+    ('chunks too long', post(b'Transfer-Encoding: chunked\r\n', b'11001\r\n' + b'x' * 0x11001 + b'\r\n0\r\n\r\n'), '413', True),
+    ('a GET with a body', b'GET /api/v1/access ' + HEAD + b'Content-Length: 40\r\n\r\nGET /api/v1/node HTTP/1.1\r\nHost: x\r\n\r\n123', '400', True),
+    ('no Host', b'GET /api/v1/access HTTP/1.1\r\n\r\n', '400', True),
+    ('two Hosts', b'GET /api/v1/access ' + HEAD + b'Host: b\r\n\r\n', '400', True),
+    ('a Host that is none', b'GET /api/v1/access HTTP/1.1\r\nHost: a b\r\n\r\n', '400', False),
+    ("another's Host", b'GET /api/v1/access HTTP/1.1\r\nHost: evil.example\r\n\r\n', '421', False),
+    ('a space before a colon', b'GET /api/v1/access HTTP/1.1\r\nHost : x\r\n\r\n', '400', True),
+    ('a NUL in the path', b'GET /api/v1/access%00x ' + HEAD + b'\r\n', '400', False),
+    ('a path that leads up', b'GET /api/v1/%2e%2e/v1/access ' + HEAD + b'\r\n', '400', False),
+    ('a long path', b'GET /' + b'a' * 3000 + b' ' + HEAD + b'\r\n', '414', False),
+    ('a longer one', b'GET /' + b'a' * 40000 + b' ' + HEAD + b'\r\n', '414 431', True),
+    ('a long header', b'GET /api/v1/access ' + HEAD + b'A: ' + b'b' * 20000 + b'\r\n\r\n', '431', True),
+    ('many headers', b'GET /api/v1/access ' + HEAD + b''.join(b'H%d: y\r\n' % i for i in range(3000)) + b'\r\n', '431', True),
+    ('another version', b'GET /api/v1/access HTTP/2.7\r\nHost: 127.0.0.1\r\n\r\n', '505', True),
+    ('an encoding that is none', post(b'Transfer-Encoding: xchunked\r\n', b'2\r\n{}\r\n0\r\n\r\n'), '400 501', True),
+    ('noise', bytes(range(256)) * 4, '400 505 none', True),
+    ('no method', b'\r\n\r\n\r\n /\r\n\r\n', '400 505 none', True),
+]
+
+
+def ask(host, port, request, wait=2.0):
+    s = connect(host, port)
+    got, closed = b'', False
+    try:
+        s.sendall(request)
+        s.settimeout(wait)
+        while True:
+            data = s.recv(65536)
+            if not data:
+                closed = True
+                break
+            got += data
+            s.settimeout(0.3)
+    except socket.timeout:
+        pass
+    except OSError:
+        closed = True
+    s.close()
+    return [x.decode() for x in re.findall(rb'HTTP/1\.[01] (\d\d\d) ', got)], closed
+
+
+def odd(host, port):
+    for name, request, right, ends in ODD:
+        statuses, closed = ask(host, port, request)
+        wanted = right.split()
+        # libmicrohttpd writes the head of an answer of its own twice, and ends the connection behind it
+        good = statuses == wanted or (statuses or ['none'])[0] in wanted and len(set(statuses)) <= 1 and (closed or len(statuses) == 1)
+        good = good and (len(set(wanted)) > 1 or len(statuses) >= len(wanted))
+        if not good or (ends and not closed):
+            print(f'{name}: {statuses} {"closed" if closed else "open"} instead of {right}{" and closed" if ends else ""}')
+    print(f'tried: {len(ODD)}')
+
+
+def alive(s):
+    try:
+        s.setblocking(False)
+        return s.recv(4096, socket.MSG_PEEK) != b''
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def slow(host, port, n):
+    ones = [connect(host, port) for _ in range(2 * n)]
+    for i, s in enumerate(ones):
+        s.sendall(b'GET / HTTP/1.1\r\n' if i < n else post(b'Content-Length: 60000\r\n', b'{'))
+    worst, until = 0.0, time.time() + 14
+    while time.time() < until:
+        for i, s in enumerate(ones):
+            try:
+                s.sendall(b'A: b\r\n' if i < n else b'x')
+            except OSError:
+                pass
+        began = time.time()
+        assert ask(host, port, b'GET /api/v1/access ' + HEAD + b'Connection: close\r\n\r\n')[0] == ['200']
+        worst = max(worst, time.time() - began)
+        time.sleep(0.5)
+    print(sum(alive(s) for s in ones), round(worst * 1000))
+
+
+def crowd(host, port, n):
+    ones = []
+    for _ in range(n):
+        try:
+            ones.append(connect(host, port))
+        except OSError:
+            pass
+    time.sleep(0.5)
+    print(sum(alive(s) for s in ones))
+
+
+def events(host, port, n, seconds):
+    poll = selectors.DefaultSelector()
+    heard, states = {}, []
+    for i in range(n):
+        s = connect(host, port)
+        s.sendall(b'GET /api/v1/events ' + HEAD + b'\r\n')
+        s.setblocking(False)
+        heard[s] = b''
+        poll.register(s, selectors.EVENT_READ)
+    until, ticks = time.time() + seconds, {}
+    while time.time() < until:
+        for key, _ in poll.select(0.2):
+            s = key.fileobj
+            try:
+                data = s.recv(1 << 16)
+            except OSError:
+                data = b''
+            if not data:
+                poll.unregister(s)
+                continue
+            heard[s] = (heard[s] + data)[-4000:] if i != 0 else heard[s] + data
+            ticks[s] = ticks.get(s, 0) + data.count(b'event: tick')
+            if s is next(iter(heard)):
+                states += [json.loads(x[6:])['daemon'] for x in data.split(b'\n') if x.startswith(b'data: {"daemon"')]
+                print('states', *states, flush=True) if b'"daemon"' in data else None
+    print('heard', sum(1 for v in ticks.values() if v))
+
+
+def deaf(host, port, n, seconds):
+    ones = []
+    for _ in range(n):
+        s = connect(host, port, 2048)
+        s.sendall(b'GET /api/v1/events ' + HEAD + b'\r\n')
+        ones.append(s)
+    time.sleep(seconds)
+    left = 0
+    for s in ones:  # what lies in the kernel is read, then the end comes, or it does not
+        s.settimeout(1.0)
+        try:
+            while s.recv(1 << 16):
+                pass
+        except socket.timeout:
+            left += 1
+        except OSError:
+            pass
+    print(left)
+
+
+what, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+globals()[what](host, port, *[int(x) for x in sys.argv[4:]])

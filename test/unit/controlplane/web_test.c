@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// xylem-web without HTTP: what everybody may see, the table of the API, and what is made of the
+// peers that were seen.
+#include "unit.h"
+#include "web/redact.h"
+#include "web/rows.h"
+#include "web/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+// --- what everybody sees
+
+// Each object that the public address tells of, with its fields as they were looked through one by
+// one. A new one fails here: see whether everybody may know it, then write it here, or hide it in
+// web/redact.c.
+static const char seen[] =
+	"node: name version address prefix public_key ed25519_key uptime mtu memory rss_bytes "
+	"workers peers peers_up sessions far_nodes far_node_limit routes route_limit "
+	"route_memory_bytes loop_lag_p99_us loop_lag_max_us longest_turn_cpu_us "
+	"longest_work_cpu_us telemetry_clients telemetry_clients_ended peering pinned_keys reloads "
+	"reloads_refused\n"
+	"peer: name key address kind peering state last_handshake last_received rx_packets "
+	"rx_bytes tx_packets tx_bytes mtu mtu_from fragments unfragmented keepalive sessions "
+	"session_age handshakes_sent handshakes_failed clock_apart\n"
+	"session: peer kind key state owner age tx_counter rx_packets tx_packets handed_over role "
+	"use rx_bytes tx_bytes last_handshake path mtu idle\n"
+	"neighbour: peer state hellos cost rx_cost tx_cost rtt_us routes origins waiting "
+	"tx_packets tx_bytes rx_packets rx_bytes tx_updates rx_updates resent probes silences "
+	"losses losses_lately refused reflected refusals node node_address\n"
+	"drops: drops\n";
+
+static void test_seen(void)
+{
+	const struct xy_object *(*const objects[])(void) = {xy_object_node, xy_object_peer,
+							    xy_object_session, xy_object_neighbour,
+							    xy_object_drops};
+	char text[4000];
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		const struct xy_object *o = objects[i]();
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s:", o->name);
+		for (unsigned k = 0; k < o->count; k++)
+			if (!xy_redact_is_hidden(o, o->fields[k].key))
+				n += (size_t)snprintf(text + n, sizeof(text) - n, " %s",
+						      o->fields[k].key);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "\n");
+	}
+	if (strcmp(text, seen) != 0)
+		printf("\n%s", text);
+	CU_ASSERT_STRING_EQUAL(text, seen);
+}
+
+static void test_redact(void)
+{
+	json_t *o = json_loads("{\"peers\":[{\"name\":\"a\",\"endpoint\":\"192.0.2.1:1\","
+			       "\"trouble\":\"x\"},{\"name\":\"b\",\"endpoints\":[\"h:1\"]}],"
+			       "\"next\":null}",
+			       0, NULL);
+	xy_redact(o, xy_object_peers());
+	char *text = json_dumps(o, JSON_COMPACT);
+	CU_ASSERT_STRING_EQUAL(text,
+			       "{\"peers\":[{\"name\":\"a\"},{\"name\":\"b\"}],\"next\":null}");
+	free(text);
+	json_decref(o);
+}
+
+// --- the table
+
+static void test_table(void)
+{
+	const struct xy_api_entry *e, *other;
+	unsigned n = 0, public = 0;
+	for (; (e = xy_api_entry_at(n)); n++) {
+		CU_ASSERT(e->path[0] == '/' && e->help && strlen(e->help) > 4);
+		CU_ASSERT((e->object != NULL) != (e->answer != NULL));
+		CU_ASSERT(!e->public || strcmp(e->method, "GET") == 0);
+		CU_ASSERT(e->scope != XY_API_ACT || strcmp(e->method, "GET") != 0);
+		CU_ASSERT(e->body == (strcmp(e->method, "GET") != 0));
+		public += e->public;
+		for (unsigned k = 0; k < n; k++) {
+			other = xy_api_entry_at(k);
+			CU_ASSERT(strcmp(e->path, other->path) != 0 ||
+				  strcmp(e->method, other->method) != 0);
+		}
+	}
+	for (unsigned i = 0; xy_reply_at(i); i++)
+		CU_ASSERT_STRING_EQUAL(xy_api_entry_at(i)->command, xy_reply_at(i)->command);
+	CU_ASSERT(n > 30);
+	CU_ASSERT_EQUAL(public, 17);
+}
+
+// --- rows
+
+static json_t *peers_of(const char *text)
+{
+	json_t *o = json_loads(text, JSON_DECODE_ANY, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+	return o;
+}
+
+static void take(struct xy_rows *r, uint64_t now, const char *text)
+{
+	json_t *o = peers_of(text);
+	xy_rows_take_peers(r, o, now);
+	json_decref(o);
+}
+
+#define PEER(name, state, rx, tx)                                                       \
+	"{\"name\":\"" name "\",\"state\":\"" state "\",\"kind\":\"mesh\",\"peering\":" \
+	"\"configured\",\"rx_bytes\":" #rx ",\"tx_bytes\":" #tx ",\"rx_packets\":" #rx  \
+	",\"tx_packets\":" #tx ",\"mtu\":1400,\"last_received\":0}"
+
+static void test_rates(void)
+{
+	struct xy_rows r = {0};
+	double rx, tx;
+	take(&r, 1000, "[" PEER("b", "up", 100, 0) "," PEER("a", "up", 0, 0) "]");
+	CU_ASSERT(r.count == 2 && strcmp(r.v[0]->name, "a") == 0); // sorted
+	json_decref(xy_rows_rates(&r, &rx, &tx));
+	CU_ASSERT(isnan(rx) && isnan(tx)); // not known yet
+	take(&r, 3000, "[" PEER("a", "up", 0, 500) "," PEER("b", "up", 1100, 0) "]");
+	CU_ASSERT_DOUBLE_EQUAL(xy_rows_find(&r, "b")->rx_bps, 4000, 0.1);
+	CU_ASSERT_DOUBLE_EQUAL(xy_rows_find(&r, "a")->tx_bps, 2000, 0.1);
+	json_decref(xy_rows_rates(&r, &rx, &tx));
+	CU_ASSERT_DOUBLE_EQUAL(rx, 4000, 0.1);
+	CU_ASSERT_DOUBLE_EQUAL(tx, 2000, 0.1);
+	take(&r, 4000, "[" PEER("b", "up", 50, 0) "]"); // began anew
+	CU_ASSERT_DOUBLE_EQUAL(xy_rows_find(&r, "b")->rx_bps, 400, 0.1);
+	CU_ASSERT_PTR_NULL(xy_rows_find(&r, "c"));
+	xy_rows_free(&r);
+	CU_ASSERT_EQUAL(r.count, 0);
+}
+
+static void test_rounds(void)
+{
+	struct xy_rows r = {0};
+	take(&r, 1000, "[" PEER("a", "up", 0, 0) "," PEER("b", "up", 0, 0) "]");
+	xy_rows_end_round(&r);
+	CU_ASSERT_EQUAL(r.count, 2);
+	take(&r, 2000, "[" PEER("b", "up", 0, 0) "]");
+	xy_rows_end_round(&r);
+	CU_ASSERT(r.count == 1 && xy_rows_find(&r, "b") && !xy_rows_find(&r, "a"));
+	xy_rows_free(&r);
+}
+
+static void test_order(void)
+{
+	struct xy_rows r = {0};
+	take(&r, 1000,
+	     "[" PEER("a", "up", 0, 0) "," PEER("b", "up", 0, 0) "," PEER("c", "down", 0, 0) "]");
+	take(&r, 2000,
+	     "[" PEER("a", "up", 9, 0) "," PEER("b", "up", 90, 0) "," PEER("c", "down", 0, 0) "]");
+	snprintf(xy_rows_find(&r, "c")->trouble, sizeof(r.v[0]->trouble), "no way");
+	json_t *o = xy_rows_tell(&r, 2), *rows = json_object_get(o, "rows");
+	CU_ASSERT_EQUAL(json_array_size(rows), 2);
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json_array_get(rows, 0), "name")),
+			       "c");
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json_array_get(rows, 1), "name")),
+			       "b");
+	CU_ASSERT(json_is_true(json_object_get(o, "cut")));
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(o, "total")), 3);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(o, "up")), 2);
+	json_decref(o);
+	xy_rows_free(&r);
+}
+
+static void test_history(void)
+{
+	struct xy_rows r = {0};
+	take(&r, 1000, "[" PEER("a", "up", 0, 0) "," PEER("b", "up", 0, 0) "]");
+	xy_rows_sample(&r, 0, 1);
+	CU_ASSERT_EQUAL(r.histories, 0); // nobody carried anything
+	take(&r, 2000, "[" PEER("a", "up", 0, 0) "," PEER("b", "up", 1000, 0) "]");
+	xy_rows_sample(&r, 1, 1);
+	const struct xy_rows_history *h = xy_rows_find(&r, "b")->history;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+	CU_ASSERT(isnan(h->rx[0]) && h->rx[1] == 8000 && isnan(h->rx[2]));
+	take(&r, 3000, "[" PEER("a", "up", 9, 0) "]");
+	xy_rows_sample(&r, 2, 1); // there is room for one
+	CU_ASSERT_PTR_NULL(xy_rows_find(&r, "a")->history);
+	xy_rows_free(&r);
+	CU_ASSERT_EQUAL(r.histories, 0);
+}
+
+static void test_loss(void)
+{
+	static const struct {
+		const char *hellos;
+		double loss;
+	} rows[] = {{"ffff", 0},       {"8000", 0},	   {"0000", 1},	       {"bfff", 1.0 / 16},
+		    {"a000", 1.0 / 3}, {"7fff", 1.0 / 16}, {"0001", 15.0 / 16}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CU_ASSERT_DOUBLE_EQUAL((double)xy_rows_loss(rows[i].hellos), rows[i].loss, 1e-4);
+	CU_ASSERT(isnan(xy_rows_loss(NULL)));
+}
+
+static void test_neighbours(void)
+{
+	struct xy_rows r = {0};
+	json_t *o = peers_of("[{\"peer\":\"a\",\"rtt_us\":1200,\"cost\":96,\"hellos\":\"ffff\"},"
+			     "{\"peer\":\"z\"},{}]");
+	take(&r, 1000, "[" PEER("a", "up", 0, 0) ",{\"name\":null},{\"name\":7}]");
+	CU_ASSERT(r.count == 1 && r.v[0]->rtt_us == XY_FIELD_NULL && isnan(r.v[0]->loss));
+	xy_rows_take_neighbours(&r, o);
+	CU_ASSERT(r.v[0]->rtt_us == 1200 && r.v[0]->cost == 96 && r.v[0]->loss == 0);
+	json_decref(o);
+	xy_rows_free(&r);
+}
+
+XY_UNIT_MAIN("web", {"what everybody sees", test_seen}, {"redact", test_redact},
+	     {"table", test_table}, {"rates", test_rates}, {"rounds", test_rounds},
+	     {"order", test_order}, {"history", test_history}, {"loss", test_loss},
+	     {"neighbours", test_neighbours})
