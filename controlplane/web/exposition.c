@@ -2,6 +2,7 @@
 #include "web/exposition.h"
 
 #include "base/bytes.h"
+#include "url/url.h"
 #include "web/redact.h"
 
 #include <stdarg.h>
@@ -435,42 +436,13 @@ const char *xy_exposition_type(enum xy_exposition_format format)
 		       : "text/plain; version=0.0.4; charset=utf-8";
 }
 
-// The weight of a range of Accept, from 0 to 1000: "TYPE;...;q=0.5".
-static unsigned weight_of(const char *range, size_t len)
-{
-	for (size_t i = 0; i + 3 < len; i++) {
-		if (range[i] != ';')
-			continue;
-		size_t at = i + 1 + strspn(range + i + 1, " \t");
-		if (at + 2 < len && (range[at] == 'q' || range[at] == 'Q') &&
-		    range[at + 1] == '=') {
-			double q = strtod(range + at + 2, NULL);
-			return q > 0 && q <= 1 ? (unsigned)(q * 1000) : 0;
-		}
-	}
-	return 1000;
-}
-
 enum xy_exposition_format xy_exposition_format_of(const char *accept)
 {
-	static const char open[] = "application/openmetrics-text";
-	unsigned best_open = 0, best_text = 0;
-	while (accept && *accept) {
-		size_t len = strcspn(accept, ","), skip = strspn(accept, " \t");
-		size_t type = strcspn(accept + skip, "; \t,");
-		unsigned weight = weight_of(accept, len);
-		bool is_open =
-			type == sizeof(open) - 1 && strncasecmp(accept + skip, open, type) == 0;
-		bool is_other = is_open && memmem(accept, len, "version=", 8) &&
-				!memmem(accept, len, "version=1.0.0", 13) &&
-				!memmem(accept, len, "version=\"1.0.0\"", 15);
-		if (is_open && !is_other && weight > best_open)
-			best_open = weight;
-		if (!is_open && weight > best_text)
-			best_text = weight;
-		accept += len + (accept[len] == ',');
-	}
-	return best_open && best_open >= best_text ? XY_EXPOSITION_OPENMETRICS : XY_EXPOSITION_TEXT;
+	if (!accept)
+		return XY_EXPOSITION_TEXT;
+	unsigned open = xy_url_accept(accept, "application/openmetrics-text", "1.0.0");
+	unsigned text = xy_url_accept(accept, "text/plain", "0.0.4");
+	return open && open >= text ? XY_EXPOSITION_OPENMETRICS : XY_EXPOSITION_TEXT;
 }
 
 static void say_head(struct text *to, enum xy_exposition_format format, const char *name,

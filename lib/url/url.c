@@ -259,3 +259,74 @@ int xy_url_bearer(const char *header, char *out, size_t size)
 	memcpy(out, token, len + 1);
 	return 0;
 }
+
+// --- Accept
+
+struct piece {
+	const char *at;
+	size_t len;
+};
+
+// Up to the first of that character, without spaces around it; *rest is what follows.
+static struct piece piece_of(struct piece *rest, char until)
+{
+	const char *end = memchr(rest->at, until, rest->len);
+	struct piece p = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
+	size_t all = p.len + (end != NULL);
+	rest->at += all;
+	rest->len -= all;
+	while (p.len && (*p.at == ' ' || *p.at == '\t')) {
+		p.at++;
+		p.len--;
+	}
+	while (p.len && (p.at[p.len - 1] == ' ' || p.at[p.len - 1] == '\t'))
+		p.len--;
+	return p;
+}
+
+static bool is_word(struct piece p, const char *word)
+{
+	return strlen(word) == p.len && strncasecmp(p.at, word, p.len) == 0;
+}
+
+// "0.5", "1", up to three digits behind the point; else nothing.
+static unsigned weight_of(struct piece p)
+{
+	unsigned weight = p.len && *p.at == '1' ? 1000 : 0, digit = 100;
+	if (!p.len || p.len > 5 || (*p.at != '0' && *p.at != '1') || (p.len > 1 && p.at[1] != '.'))
+		return 0;
+	for (size_t i = 2; i < p.len; i++, digit /= 10) {
+		if (p.at[i] < '0' || p.at[i] > '9')
+			return 0;
+		weight += (unsigned)(p.at[i] - '0') * digit;
+	}
+	return weight <= 1000 ? weight : 0;
+}
+
+static unsigned range_of(struct piece range, const char *type, const char *version)
+{
+	unsigned weight = 1000;
+	if (!is_word(piece_of(&range, ';'), type))
+		return 0;
+	while (range.len) {
+		struct piece value = piece_of(&range, ';'), name = piece_of(&value, '=');
+		if (value.len > 1 && *value.at == '"' && value.at[value.len - 1] == '"')
+			value = (struct piece){value.at + 1, value.len - 2};
+		if (is_word(name, "version") && !is_word(value, version))
+			return 0;
+		if (is_word(name, "q"))
+			weight = weight_of(value);
+	}
+	return weight;
+}
+
+unsigned xy_url_accept(const char *header, const char *type, const char *version)
+{
+	struct piece all = {header, strlen(header)};
+	unsigned most = 0;
+	while (all.len) {
+		unsigned weight = range_of(piece_of(&all, ','), type, version);
+		most = weight > most ? weight : most;
+	}
+	return most;
+}

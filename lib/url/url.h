@@ -50,3 +50,6 @@ bool xy_url_cookie(const char *header, const char *name, char *out, size_t size)
 // The token in an Authorization of "Bearer TOKEN" (RFC 6750 section 2.1). -ENOENT: it is no Bearer;
 // -EINVAL: one that is none.
 int xy_url_bearer(const char *header, char *out, size_t size);
+// The weight, 0 to 1000, that an Accept (RFC 9110 section 12.5.1) gives to a media type that stands
+// in it as such: the highest of where it has that version, or none is said. "": nothing has any.
+unsigned xy_url_accept(const char *header, const char *type, const char *version);

@@ -61,6 +61,8 @@ static void values(const char *text)
 		check(strlen(v) < sizeof(v) && !strchr(v, ';') && strstr(text, "xylem="));
 	if (xy_url_bearer(text, v, sizeof(v)) == 0)
 		check(*v && strlen(v) < sizeof(v) && !strpbrk(v, " ,;\"") && strstr(text, v));
+	unsigned weight = xy_url_accept(text, "a/b", "1");
+	check(weight <= 1000 && (!weight || strcasestr(text, "a/b")));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -195,5 +195,46 @@ static void test_bearers(void)
 	CU_ASSERT_EQUAL(xy_url_bearer("", v, sizeof(v)), -ENOENT);
 }
 
+static void test_accepts(void)
+{
+	static const struct {
+		const char *header;
+		unsigned weight; // of a/b, version 1.0
+	} table[] = {
+		{"", 0},
+		{"a/b", 1000},
+		{"A/B", 1000},
+		{" a/b ;\tq=0.5 ", 500},
+		{"a/b;q=0.123", 123},
+		{"a/b;q=1.000", 1000},
+		{"a/b;q=0", 0},
+		{"a/b;q=1.001", 0},
+		{"a/b;q=0.1234", 0},
+		{"a/b;q=2", 0},
+		{"a/b;q=-1", 0},
+		{"a/b;q=nan", 0},
+		{"a/b;q=", 0},
+		{"a/b;q", 0},
+		{"a/b;Q=0.7", 700},
+		{"a/b;version=1.0", 1000},
+		{"a/b;version=\"1.0\";charset=utf-8", 1000},
+		{"a/b;version=1.0.1", 0},
+		{"a/b;version=2;q=1, a/b;version=1.0;q=0.3", 300},
+		{"c/d, a/b;q=0.2, a/b;q=0.4", 400},
+		{"*/*", 0},
+		{"a/*", 0},
+		{"a/bc", 0},
+		{",,;q=1,;,a", 0},
+		{";", 0},
+	};
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		unsigned weight = xy_url_accept(table[i].header, "a/b", "1.0");
+		if (weight != table[i].weight)
+			printf("\n  %s: %u\n", table[i].header, weight);
+		CU_ASSERT_EQUAL(weight, table[i].weight);
+	}
+}
+
 XY_UNIT_MAIN("url", {"targets", test_targets}, {"a long target", test_long}, {"hosts", test_hosts},
-	     {"origins", test_origins}, {"cookies", test_cookies}, {"bearer tokens", test_bearers})
+	     {"origins", test_origins}, {"cookies", test_cookies}, {"bearer tokens", test_bearers},
+	     {"what is accepted", test_accepts})
