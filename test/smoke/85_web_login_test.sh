@@ -32,6 +32,7 @@ check "it is for few to read" says 'chmod 640' "$WEB" --check -c "$LAB/a.web.con
 chmod 640 "$LAB/a.web.conf"
 check "then it is right" "$WEB" --check -c "$LAB/a.web.conf"
 start_web a
+check_within 30 "a reaches b" pings a "${LAB_ADDR[b]}"
 
 # --- guessing, of a source of its own, while all else goes on
 guess() {
