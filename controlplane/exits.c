@@ -12,6 +12,7 @@
 #include "pool.h"
 #include "ports.h"
 #include "strict.h"
+#include "warden/warden.h"
 
 #include <jansson.h>
 #include <linux/rtnetlink.h>
@@ -347,19 +348,27 @@ static bool has_legacy_nat(const char *path)
 	return any;
 }
 
+static int nat_find(struct errand *e)
+{
+	char *json;
+	int r = xy_nat_list(&json, &e->err);
+	if (r)
+		return r;
+	r = xy_nat_find(json, e->interface, e->v4, e->count, &e->found);
+	free(json);
+	return r ? xy_err_set(&e->err, EINVAL, "its list cannot be read") : 0;
+}
+
 static void work(void *what)
 {
 	struct errand *e = what;
-	char *json;
-	e->result = xy_nat_list(&json, &e->err);
+	struct xy_warden *helper = e->d->sandbox.warden;
+	e->result =
+		helper ? xy_warden_nat(helper, &e->found.v6, &e->found.v4, &e->err) : nat_find(e);
 	if (e->result)
 		return;
-	e->result = xy_nat_find(json, e->interface, e->v4, e->count, &e->found);
-	if (e->result)
-		xy_err_set(&e->err, EINVAL, "its list cannot be read");
 	e->found.v6 |= has_legacy_nat("/proc/net/ip6_tables_names");
 	e->found.v4 |= has_legacy_nat("/proc/net/ip_tables_names");
-	free(json);
 }
 
 static void done(void *what)

@@ -33,7 +33,8 @@ struct xy_hostroutes {
 	struct queue queue;
 	struct again again;
 	struct withheld withheld;
-	bool due; // there are changes
+	bool due;    // there are changes
+	bool denied; // some, since the config file does not name them
 	struct xy_log_limit refused;
 };
 
@@ -130,6 +131,8 @@ static void say_result(struct xy_daemon *d, const struct xy_hostlink_route *r)
 {
 	char text[XY_PREFIX_STRLEN];
 	unsigned long missed;
+	bool denied = r->result == -EPERM && d->sandbox.warden;
+	d->hostroutes->denied |= denied;
 	if (!r->result || r->result == -ESRCH || (r->again && r->result == -EEXIST) ||
 	    !xy_log_limit_pass(&d->hostroutes->refused, xy_now(), &missed))
 		return;
@@ -137,7 +140,9 @@ static void say_result(struct xy_daemon *d, const struct xy_hostlink_route *r)
 		    xy_prefix_str(&r->prefix, text),
 		    r->result == -EEXIST ? "there is one already, and it stays; this host does not "
 					   "use ours"
-					 : strerror(-r->result),
+		    : denied ? "the config file does not name it, and the privileged helper lets "
+			       "nothing else pass; write it there (xylem config write) and reload"
+			     : strerror(-r->result),
 		    missed);
 }
 
@@ -226,6 +231,14 @@ void xy_hostroutes_again(struct xy_daemon *d)
 	h->again = (struct again){.going = true,
 				  .back = h->again.back + !own[0].result + !own[1].result};
 	h->due = true;
+}
+
+void xy_hostroutes_reloaded(struct xy_daemon *d)
+{
+	if (!d->hostroutes || !d->hostroutes->denied)
+		return;
+	d->hostroutes->denied = false;
+	xy_hostroutes_again(d);
 }
 
 void xy_hostroutes_rest(struct xy_daemon *d)

@@ -15,8 +15,9 @@ int xy_hostroutes_own_add(struct xy_daemon *d, struct xy_err *err); // the inter
 int xy_hostroutes_follow(struct xy_daemon *d, struct xy_err *err);
 void xy_hostroutes_close(struct xy_daemon *d);
 
-void xy_hostroutes_again(struct xy_daemon *d); // those that are missing, in slices
-void xy_hostroutes_rest(struct xy_daemon *d);  // not, since the interface is gone
+void xy_hostroutes_again(struct xy_daemon *d);	  // those that are missing, in slices
+void xy_hostroutes_reloaded(struct xy_daemon *d); // what no config named may be named now
+void xy_hostroutes_rest(struct xy_daemon *d);	  // not, since the interface is gone
 // Changes are brought to the kernel, about 1 ms at a time. Returns how many it had lost and has
 // again, once all are told.
 xy_nsec xy_hostroutes_deadline(const struct xy_daemon *d);

@@ -8,6 +8,7 @@
 #include "interface.h"
 #include "pace.h"
 #include "pool.h"
+#include "warden/warden.h"
 
 #include <stdlib.h>
 
@@ -39,7 +40,9 @@ struct xy_inbound {
 struct errand {
 	struct xy_daemon *d;
 	struct xy_nft *nft;
-	bool look, whole;
+	bool look, whole, next; // next: of a config that waits
+	unsigned key_count;	// of peers that have none in the config
+	struct xy_warden_key key[XY_CONFIG_KEYLESS];
 	char *text; // NULL: no rules
 	int result;
 	struct xy_err err;
@@ -178,8 +181,37 @@ const char *xy_inbound_trouble(const struct xy_daemon *d)
 
 // --- a helper
 
+static void keys_list(const struct xy_daemon *d, struct errand *e)
+{
+	struct xy_join_info k;
+	for (unsigned i = 0; d->join && i < xy_join_count(d->join); i++) {
+		xy_join_info(d->join, i, &k);
+		if ((k.state != XY_JOIN_PINNED && k.state != XY_JOIN_CHANGED) || !k.name[0] ||
+		    e->key_count == XY_ARRAY_SIZE(e->key))
+			continue;
+		struct xy_warden_key *to = &e->key[e->key_count++];
+		snprintf(to->peer, sizeof(to->peer), "%s", k.name);
+		to->key = k.key;
+	}
+}
+
+// The privileged helper makes the text itself, of the config that it read.
+static int ask_helper(struct errand *e, struct xy_warden *w)
+{
+	if (!e->nft) {
+		int fd = xy_warden_watch(w, &e->err);
+		e->result = fd < 0 ? fd : xy_nft_watch_take(e->d->name, fd, &e->nft);
+		if (e->result)
+			return e->result;
+	}
+	return e->text ? xy_warden_rules(w, e->next, e->key, e->key_count, &e->err)
+		       : xy_warden_no_rules(w, e->next, &e->err);
+}
+
 static int carry_out(struct errand *e)
 {
+	if (e->d->sandbox.warden)
+		return e->result = ask_helper(e, e->d->sandbox.warden);
 	if (!e->nft) {
 		e->result = xy_nft_open(e->d->name, &e->nft, &e->err);
 		if (e->result)
@@ -192,7 +224,8 @@ static void work(void *what)
 {
 	struct errand *e = what;
 	if (e->look)
-		e->whole = xy_nft_is_whole(e->nft);
+		e->whole = e->d->sandbox.warden ? xy_warden_is_whole(e->d->sandbox.warden)
+						: xy_nft_is_whole(e->nft);
 	else
 		e->result = carry_out(e);
 }
@@ -287,9 +320,11 @@ static bool begin(struct xy_daemon *d, bool look, char *text, const struct chang
 		free(text);
 		return false;
 	}
-	*e = (struct errand){.d = d, .nft = b->nft, .look = look, .text = text};
+	*e = (struct errand){.d = d, .nft = b->nft, .look = look, .text = text, .next = change};
 	if (change)
 		e->change = *change;
+	if (d->sandbox.warden)
+		keys_list(d, e);
 	b->going = true;
 	xy_pool_run_filter(d, work, done, e);
 	return true;
@@ -391,7 +426,10 @@ bool xy_inbound_change(struct xy_daemon *d, const struct xy_config *c,
 bool xy_inbound_counts(const struct xy_daemon *d, struct xy_nft_count v[static XY_POLICY_COUNTERS])
 {
 	const struct xy_inbound *b = d->inbound;
-	return b && b->nft && b->wanted && b->enforced && xy_nft_count(b->nft, v) == 0;
+	if (!b || !b->nft || !b->wanted || !b->enforced)
+		return false;
+	return (d->sandbox.warden ? xy_warden_count(d->sandbox.warden, v)
+				  : xy_nft_count(b->nft, v)) == 0;
 }
 
 // --- life
@@ -409,6 +447,7 @@ int xy_inbound_up(struct xy_daemon *d, struct xy_err *err)
 	b->make_at = b->look_at = XY_NEVER;
 	int r = text_of(d, &d->plan.config, &b->wanted, &e.err);
 	e.text = b->wanted;
+	keys_list(d, &e);
 	r = r ? r : carry_out(&e);
 	b->nft = e.nft;
 	if (r && (b->wanted || d->plan.config.allow.all == false))
@@ -450,7 +489,9 @@ void xy_inbound_down(struct xy_daemon *d)
 	if (b->going) // a helper has it still: the next start replaces what is there
 		return;
 	d->inbound = NULL;
-	if (b->nft && b->wanted && xy_nft_remove(b->nft, &err))
+	if (d->sandbox.warden) // once the interface is gone, which is not yet
+		xy_warden_end(d->sandbox.warden);
+	else if (b->nft && b->wanted && xy_nft_remove(b->nft, &err))
 		xy_log_warn("the rules of host.allow stay behind: %s", err.text);
 	xy_nft_close(b->nft);
 	free(b->wanted);

@@ -221,7 +221,9 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 				  .node_addr_v4 = node_v4(c),
 				  .service_port = XY_NODEINFO_PORT,
 				  .worker_begin = xy_sandbox_worker,
-				  .worker_arg = d};
+				  .worker_arg = d,
+				  .by = xy_sandbox_privileges(d),
+				  .by_arg = d->sandbox.warden};
 	xy_ports_prepare(c, &dp, devices);
 	d->max_packet = dp.max_packet;
 	return xy_dp_create(&dp, &d->dp, err);
@@ -406,6 +408,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_plan_free(&d->reloads.old);
 	xy_identity_wipe(&d->id);
 	xy_rundir_remove(&d->rundir);
+	xy_sandbox_close(d);
 	if (!idle) // exit() would wait for a name that does not resolve, or a disk that hangs
 		_exit(code);
 }
@@ -560,12 +563,13 @@ int main(int argc, char **argv)
 		xy_identity_wipe(&d.id);
 		return r && o.check ? EXIT_FAILURE : code_of(r);
 	}
+	r = xy_sandbox_fork(&d, &err); // before all that makes threads, or reads of strangers
 	if (d.setup.max_threads)
 		helpers_limit(&d);
 	xy_steering_log_apply(&d);
 	xy_cores_set(d.plan.config.core_dumps);
 	xy_plan_warn(&d.plan, "");
-	r = up(&d, &err);
+	r = r ? r : up(&d, &err);
 	if (!r) {
 		say_ready(&d);
 		xy_pool_trim(&d);

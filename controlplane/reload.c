@@ -5,6 +5,7 @@
 #include "cores.h"
 #include "daemon.h"
 #include "exits.h"
+#include "hostroutes.h"
 #include "inbound.h"
 #include "interface.h"
 #include "memory.h"
@@ -12,6 +13,7 @@
 #include "pool.h"
 #include "runsocket.h"
 #include "steering.h"
+#include "warden/warden.h"
 
 #include <malloc.h>
 #include <sodium.h>
@@ -55,6 +57,8 @@ static void reload_run(uv_work_t *req)
 			xy_plan_look(r->d->config_path, &config, &r->d->id);
 		r->plan.config = config;
 	}
+	if (!r->result && r->d->sandbox.warden) // it believes nobody else
+		r->result = xy_warden_read(r->d->sandbox.warden, &r->err);
 	if (!r->result)
 		key_look(r);
 	if (!r->result && !r->plan.keyless_count)
@@ -150,6 +154,7 @@ static void reloaded(struct xy_daemon *d)
 	old_put_away(d);
 	xy_informer_reload(d);
 	xy_interface_mtu_update(d);
+	xy_hostroutes_reloaded(d);
 	xy_memory_prune(d);
 	xy_log_info("reloaded %s, peers: %u", d->config_path, xy_links_count(d->links));
 	reload_end(d);
@@ -185,6 +190,8 @@ void xy_enforce_look(struct xy_daemon *d)
 static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accepts *accepts)
 {
 	xy_plan_warn(plan, "reload: ");
+	if (d->sandbox.warden)
+		xy_warden_take(d->sandbox.warden);
 	keep_fixed(&d->plan.config, &plan->config);
 	xy_steering_lay(d, plan);
 	d->reloads.old = d->plan; // the book points into it until it has the new one

@@ -3,6 +3,7 @@
 
 #include "api/server.h"
 #include "daemon.h"
+#include "warden/warden.h"
 
 enum { LOOK_SECONDS = 5, LOOKS_TOLD = 2 };
 
@@ -59,6 +60,10 @@ int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 		return r;
 	xy_server_around(d->telemetry, around, d);
 	xy_server_around(d->control, around, d);
+	if (d->sandbox.warden) {
+		xy_server_widen(d->telemetry, xy_warden_buffers, d->sandbox.warden);
+		xy_server_widen(d->control, xy_warden_buffers, d->sandbox.warden);
+	}
 	r = listen_there(d, err);
 	if (!is_late(r) || d->rundir.path[0]) // a place, but another's
 		return r;

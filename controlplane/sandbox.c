@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "daemon.h"
+#include "warden/warden.h"
 
 #include <jansson.h>
 #include <limits.h>
@@ -150,8 +151,8 @@ static bool has_devices(const struct xy_config *c)
 
 static void add_devices(struct paths *p, const struct xy_config *c)
 {
-	static const char *const v[] = {"/dev/net/tun", "/dev/null",	"/dev/zero",
-					"/dev/random",	"/dev/urandom", "/dev/vmclock0"};
+	static const char *const v[] = {"/dev/null", "/dev/zero", "/dev/random", "/dev/urandom",
+					"/dev/vmclock0"};
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(v); i++)
 		add(p, XY_CONFINE_DEVICE, "%s", v[i]);
 	if (has_devices(c)) // vfio, uio, infiniband, hugepages: the driver's own choice
@@ -201,9 +202,9 @@ static bool has_card(const struct xy_config *c)
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 
-// What the control thread does later: interfaces, routes and rules, ports that come late, sockets
-// that are made again. None of it changes by a reload.
-static uint64_t capabilities(const struct xy_daemon *d)
+// What is needed later: interfaces, routes and rules, ports that come late, sockets that are made
+// again. None of it changes by a reload.
+static uint64_t needed(const struct xy_daemon *d)
 {
 	const struct xy_config *c = &d->plan.config;
 	bool host = c->host.enabled && !d->no_tun, cards = has_card(c), devices = has_devices(c);
@@ -221,10 +222,83 @@ static uint64_t capabilities(const struct xy_daemon *d)
 	return keep;
 }
 
+#define HELPERS (BIT(CAP_NET_ADMIN) | BIT(CAP_NET_BIND_SERVICE))
+
+// What the control thread does itself, for the helper does not: XDP programs and sockets of cards,
+// what DPDK's drivers do, and giving our sockets to a group.
+static uint64_t kept(const struct xy_daemon *d)
+{
+	const struct xy_config *c = &d->plan.config;
+	uint64_t keep = needed(d);
+	return d->sandbox.warden && !has_card(c) && !has_devices(c) ? keep & ~HELPERS : keep;
+}
+
+// --- the privileged helper
+
+static int config_again(void *arg, struct xy_config *out, struct xy_err *err)
+{
+	const struct xy_daemon *d = arg;
+	return xy_setup_config(&d->setup, out, err);
+}
+
+// What it does not need of us: the key, and what the plan holds beside the config.
+static void helper_begins(void *arg)
+{
+	struct xy_daemon *d = arg;
+	d->plan.config = (struct xy_config){0}; // it has that
+	xy_plan_free(&d->plan);
+	xy_identity_wipe(&d->id);
+}
+
+int xy_sandbox_fork(struct xy_daemon *d, struct xy_err *err)
+{
+	struct paths p = {.count = 0};
+	d->sandbox.wanted |= d->plan.config.sandbox;
+	if (!d->sandbox.wanted || !(needed(d) & HELPERS))
+		return 0;
+	if (xy_setup_has_file(&d->setup))
+		add_file(&p, d->setup.path);
+	add(&p, XY_CONFINE_DEVICE, "/dev/net/tun");
+	add(&p, XY_CONFINE_READ, "/proc/self/task"); // to tell how it is confined
+	add(&p, XY_CONFINE_READ, "/usr");	     // what lists other programs' rules
+	add(&p, XY_CONFINE_READ, "/lib");
+	add(&p, XY_CONFINE_READ, "/lib64");
+	const struct xy_warden_config cfg = {.instance = d->name,
+					     .node = d->id.addr,
+					     .no_tun = d->no_tun,
+					     .keep = needed(d) & HELPERS,
+					     .path = p.v,
+					     .path_count = p.count,
+					     .config = &d->plan.config,
+					     .read = config_again,
+					     .begin = helper_begins,
+					     .arg = d};
+	int r = xy_warden_fork(&cfg, &d->sandbox.warden, err);
+	paths_free(&p);
+	return r;
+}
+
+void xy_sandbox_close(struct xy_daemon *d)
+{
+	xy_warden_close(d->sandbox.warden);
+	d->sandbox.warden = NULL;
+}
+
+const struct xy_dp_privileges *xy_sandbox_privileges(const struct xy_daemon *d)
+{
+	static const struct xy_dp_privileges by = {.tun = xy_warden_tun,
+						   .mark = xy_warden_mark,
+						   .device = xy_warden_device,
+						   .bind = xy_warden_bind,
+						   .buffers = xy_warden_buffers};
+	return d->sandbox.warden ? &by : NULL;
+}
+
 // --- life
 
-static const char *lacking(const struct xy_confine *c)
+static const char *lacking(const struct xy_daemon *d)
 {
+	const struct xy_confine *c = &d->sandbox.confine;
 	static char text[128];
 	for (unsigned i = 0; i < XY_CONFINE_CLASSES; i++)
 		if (xy_confine_failed(i)) {
@@ -236,13 +310,19 @@ static const char *lacking(const struct xy_confine *c)
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(v); i++)
 		if (v[i]->text[0])
 			return v[i]->text;
-	return NULL;
+	return d->sandbox.warden && xy_warden_hello(d->sandbox.warden)->lacks[0]
+		       ? xy_warden_hello(d->sandbox.warden)->lacks
+		       : NULL;
 }
 
 int xy_sandbox_begin(struct xy_daemon *d, struct xy_err *err)
 {
-	d->sandbox.wanted |= d->plan.config.sandbox;
+	struct xy_warden *w = d->sandbox.warden;
 	int r = d->sandbox.wanted ? xy_confine_begin() : 0;
+	if (w)
+		d->netlink.by = (struct xy_netlink_by){.change = xy_warden_netlink,
+						       .arg = w,
+						       .portid = xy_warden_hello(w)->portid};
 	return r ? xy_err_set(err, -r, "sandbox: no_new_privs: %s", strerror(-r)) : 0;
 }
 
@@ -252,16 +332,17 @@ void xy_sandbox_threads(struct xy_daemon *d)
 	char text[128];
 	if (!d->sandbox.wanted)
 		return;
-	c->keep = capabilities(d);
+	c->keep = kept(d);
 	c->devices = has_devices(&d->plan.config);
 	xy_confine_threads(c);
 	if (!c->seccomp)
 		xy_log_warn("sandbox: %s: system calls are not confined", c->no_seccomp.text);
 	if (!c->narrowed)
 		xy_log_warn("sandbox: %s", c->not_all_narrow.text);
-	if (!lacking(c))
-		xy_log_info("sandbox: on; capabilities that are kept: %s",
-			    xy_confine_capabilities_str(c->keep, text, sizeof(text)));
+	if (!lacking(d))
+		xy_log_info("sandbox: on; capabilities that are kept: %s%s",
+			    xy_confine_capabilities_str(c->keep, text, sizeof(text)),
+			    d->sandbox.warden ? "; the privileged helper has the others" : "");
 }
 
 void xy_sandbox_worker(void *arg, unsigned worker)
@@ -275,6 +356,8 @@ void xy_sandbox_second(struct xy_daemon *d)
 {
 	char text[128];
 	unsigned times;
+	if (d->sandbox.warden)
+		xy_warden_look(d->sandbox.warden);
 	if (!d->sandbox.wanted || xy_confine_refusals() == d->sandbox.told)
 		return;
 	d->sandbox.told = xy_confine_refusals();
@@ -288,7 +371,7 @@ void xy_sandbox_second(struct xy_daemon *d)
 
 const char *xy_sandbox_word(const struct xy_daemon *d, char *text, size_t size)
 {
-	const char *lacks = lacking(&d->sandbox.confine);
+	const char *lacks = lacking(d);
 	if (!d->sandbox.wanted)
 		return "off";
 	if (!lacks)
@@ -330,6 +413,22 @@ static json_t *kind_tell(const struct xy_confine *c, enum xy_confine_class of, c
 			    k->no_new_privileges ? "" : ", may get new privileges");
 }
 
+// What the kernel said of it when it was confined, which cannot be undone.
+static json_t *helper_tell(const struct xy_warden *w)
+{
+	const struct xy_warden_hello *h = xy_warden_hello(w);
+	char caps[128], files[32] = "any file";
+	if (xy_warden_gone(w))
+		return json_sprintf("privileged helper: gone (%s)", xy_warden_gone(w));
+	if (h->landlock)
+		snprintf(files, sizeof(files), "Landlock %d", h->landlock);
+	xy_confine_capabilities_str(h->capabilities, caps, sizeof(caps));
+	return json_sprintf("privileged helper (%u): %s, %s, %s%s", h->threads,
+			    h->filters ? "own calls" : "any call", files,
+			    h->capabilities ? caps : "no capabilities",
+			    h->no_new_privileges ? "" : ", may get new privileges");
+}
+
 json_t *xy_sandbox_threads_tell(const struct xy_daemon *d)
 {
 	static struct xy_confine_thread v[THREADS];
@@ -341,12 +440,21 @@ json_t *xy_sandbox_threads_tell(const struct xy_daemon *d)
 	for (unsigned i = 0; i < XY_CONFINE_CLASSES; i++)
 		if (kind[i].threads)
 			json_array_append_new(list, kind_tell(&d->sandbox.confine, i, &kind[i]));
+	if (d->sandbox.warden)
+		json_array_append_new(list, helper_tell(d->sandbox.warden));
 	return list;
 }
 
 void xy_sandbox_warnings(const struct xy_daemon *d, json_t *list)
 {
-	const char *lacks = lacking(&d->sandbox.confine);
+	const char *lacks = lacking(d);
+	if (d->sandbox.warden && xy_warden_gone(d->sandbox.warden))
+		json_array_append_new(
+			list,
+			json_sprintf("the privileged helper is gone (%s): what is taken away of "
+				     "routes, addresses and rules does not come back, and reloads "
+				     "are refused; restart xylemd",
+				     xy_warden_gone(d->sandbox.warden)));
 	if (d->sandbox.wanted && lacks)
 		json_array_append_new(list, json_sprintf("the sandbox is not whole: %s", lacks));
 	if (xy_confine_refusals())

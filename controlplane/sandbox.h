@@ -8,15 +8,24 @@
 
 struct json_t;
 struct xy_daemon;
+struct xy_dp_privileges;
+struct xy_warden;
 
 struct xy_sandbox {
 	bool wanted;
 	uint64_t told; // refusals
 	struct xy_confine confine;
+	struct xy_warden *warden; // the privileged helper; NULL: this config needs none
 };
 
-// The config is known: nothing that is executed from here on gets more privileges.
+// The config is known, and nothing else was begun: a config that needs privileges later has a
+// privileged helper from here on.
+int xy_sandbox_fork(struct xy_daemon *d, struct xy_err *err);
+void xy_sandbox_close(struct xy_daemon *d); // when all else is down
+// Nothing that is executed from here on gets more privileges; what needs some goes by the helper.
 int xy_sandbox_begin(struct xy_daemon *d, struct xy_err *err);
+// Of what the dataplane does; NULL: it has the privileges itself.
+const struct xy_dp_privileges *xy_sandbox_privileges(const struct xy_daemon *d);
 void xy_sandbox_files(
 	struct xy_daemon *d); // before there are threads; the sockets' folder is known
 void xy_sandbox_threads(

@@ -46,6 +46,8 @@ struct xy_server {
 	struct client *clients[XY_SERVER_CLIENTS];
 	void (*around)(void *arg, bool begins);
 	void *around_arg;
+	int (*widen)(void *arg, int fd);
+	void *widen_arg;
 	uint64_t turns;	  // counts arrivals and requests
 	uint64_t tickets; // counts requests
 	uint64_t ended;	  // clients that made room for others
@@ -227,6 +229,12 @@ void xy_server_around(struct xy_server *s, void (*around)(void *arg, bool begins
 	s->around_arg = arg;
 }
 
+void xy_server_widen(struct xy_server *s, int (*widen)(void *arg, int fd), void *arg)
+{
+	s->widen = widen;
+	s->widen_arg = arg;
+}
+
 bool xy_server_waits(const struct xy_server *s, uint64_t ticket)
 {
 	return find_ticket(s, ticket) != NULL;
@@ -403,11 +411,12 @@ static struct client *client_add(struct xy_server *s, int fd)
 
 // A reply is one message, and the kernel takes none that is larger than the send buffer. With
 // CAP_NET_ADMIN it may exceed wmem_max.
-static size_t grow_send_buffer(int fd)
+static size_t grow_send_buffer(const struct xy_server *s, int fd)
 {
 	int want = XY_SERVER_OUTPUT, got = 0;
 	socklen_t len = sizeof(got);
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)))
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)) &&
+	    (!s->widen || s->widen(s->widen_arg, fd)))
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &want, sizeof(want));
 	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &got, &len) || got < 8192)
 		got = 8192;
@@ -438,7 +447,7 @@ static void accept_client(uv_poll_t *poll, int status, int events)
 	}
 	if (fd < 0)
 		return;
-	s->max_output = grow_send_buffer(fd);
+	s->max_output = grow_send_buffer(s, fd);
 	struct client *c = client_add(s, fd);
 	if (!c) {
 		close(fd);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/if_tun.h>
 #include <linux/if_xdp.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
@@ -33,8 +34,12 @@ enum {
 	K = 1 << XY_CONFINE_KEEPER,
 	W = 1 << XY_CONFINE_WORKER,
 	L = 1 << XY_CONFINE_LIBRARY,
-	BEFORE = 1 << XY_CONFINE_CLASSES, // until a thread has narrowed itself
-	ALL = C | H | K | W | L,
+	BEFORE = 1 << XY_CONFINE_BEFORE,
+	P = 1 << XY_CONFINE_PROCESS,
+	ALL = C | H | K | W | L, // of the main process
+#ifdef XY_CONFINE_SANITIZER
+	TEST = ALL | P,
+#endif
 	NOT_W = ALL & ~W,
 	FILES = C | H | K, // who opens files and sockets
 };
@@ -180,6 +185,61 @@ static const struct {
 	{"getpeername", FILES | L},
 	{"socketpair", C | L},
 	{"bpf", C},
+	// the privileged helper's: answers, what they take, and its memory
+	{"read", P},
+	{"write", P},
+	{"close", P},
+	{"recvmsg", P},
+	{"sendmsg", P},
+	{"recvfrom", P},
+	{"sendto", P},
+	{"getsockopt", P},
+	{"getsockname", P},
+	{"bind", P},
+	{"fcntl", P},
+	{"poll", P},
+	{"ppoll", P},
+	{"select", P},
+	{"pselect6", P},
+	{"openat", P},
+	{"fstat", P},
+	{"newfstatat", P},
+	{"stat", P},
+	{"statx", P},
+	{"access", P},
+	{"faccessat2", P},
+	{"readlink", P},
+	{"readlinkat", P},
+	{"getdents64", P}, // to look at its threads
+	{"lseek", P},
+	{"pread64", P},
+	{"munmap", P},
+	{"mremap", P},
+	{"madvise", P},
+	{"brk", P},
+	{"futex", P},
+	{"nanosleep", P},
+	{"clock_nanosleep", P},
+	{"clock_gettime", P},
+	{"getrandom", P},
+	{"getpid", P},
+	{"gettid", P},
+	{"getuid", P},
+	{"geteuid", P},
+	{"getgid", P},
+	{"getegid", P},
+	{"uname", P},
+	{"sysinfo", P},
+	{"sched_getaffinity", P},
+	{"sched_yield", P},
+	{"restart_syscall", P},
+	{"rseq", P},
+	{"set_robust_list", P},
+	{"sigaltstack", P},
+	{"rt_sigprocmask", P},
+	{"rt_sigreturn", P},
+	{"exit", P},
+	{"exit_group", P},
 	// to narrow themselves
 	{"seccomp", BEFORE | C},
 	{"capset", BEFORE | C},
@@ -187,33 +247,33 @@ static const struct {
 	{"landlock_create_ruleset", BEFORE | C},
 	{"landlock_restrict_self", BEFORE | C},
 #ifdef XY_CONFINE_SANITIZER // what the sanitizers of a test build do
-	{"ptrace", ALL},
-	{"wait4", ALL},
-	{"kill", ALL},
-	{"process_vm_readv", ALL},
-	{"personality", ALL},
-	{"arch_prctl", ALL},
-	{"clone", ALL},
-	{"prctl", ALL},
-	{"mmap", ALL},
-	{"mprotect", ALL},
-	{"open", ALL},
-	{"openat", ALL},
-	{"close", ALL},
-	{"readlink", ALL},
-	{"stat", ALL},
-	{"newfstatat", ALL},
-	{"fstat", ALL},
-	{"lseek", ALL},
-	{"getdents64", ALL},
-	{"getppid", ALL},
-	{"getuid", ALL},
-	{"rt_sigaction", ALL},
-	{"prlimit64", ALL},
-	{"getrlimit", ALL},
-	{"dup", ALL},
-	{"pipe2", ALL},
-	{"tgkill", ALL},
+	{"ptrace", TEST},
+	{"wait4", TEST},
+	{"kill", TEST},
+	{"process_vm_readv", TEST},
+	{"personality", TEST},
+	{"arch_prctl", TEST},
+	{"clone", TEST},
+	{"prctl", TEST},
+	{"mmap", TEST},
+	{"mprotect", TEST},
+	{"open", TEST},
+	{"openat", TEST},
+	{"close", TEST},
+	{"readlink", TEST},
+	{"stat", TEST},
+	{"newfstatat", TEST},
+	{"fstat", TEST},
+	{"lseek", TEST},
+	{"getdents64", TEST},
+	{"getppid", TEST},
+	{"getuid", TEST},
+	{"rt_sigaction", TEST},
+	{"prlimit64", TEST},
+	{"getrlimit", TEST},
+	{"dup", TEST},
+	{"pipe2", TEST},
+	{"tgkill", TEST},
 #endif
 };
 
@@ -297,19 +357,24 @@ static void let_memory(struct making *m, const char *name)
 {
 	let(m, W | L, name, 1,
 	    (struct scmp_arg_cmp[]){SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
-	let(m, FILES | BEFORE, name, 1,
+	let(m, FILES | BEFORE | P, name, 1,
 	    (struct scmp_arg_cmp[]){
 		    SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC)});
-	let(m, FILES | BEFORE, name, 1,
+	let(m, FILES | BEFORE | P, name, 1,
 	    (struct scmp_arg_cmp[]){SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
 }
 
 static void let_sockets(struct making *m)
 {
 	static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+	static const int of_process[] = {AF_UNIX, AF_INET, AF_NETLINK}; // to ask the kernel
 	static const int levels[] = {SOL_SOCKET, SOL_IP, SOL_IPV6, SOL_TCP, SOL_UDP, SOL_NETLINK};
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(families); i++)
 		let_family(m, FILES, families[i]);
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(of_process); i++)
+		let_family(m, P, of_process[i]);
+	let_level(m, P, SOL_SOCKET);
+	let_level(m, P, SOL_NETLINK);
 	let_family(m, L, AF_UNIX); // DPDK's memif; and its telemetry has one
 	let_family(m, C, AF_XDP);
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(levels); i++)
@@ -322,11 +387,11 @@ static void let_sockets(struct making *m)
 
 static void let_options(struct making *m)
 {
-	let_option(m, ALL, PR_GET_NAME);
-	let_option(m, ALL, PR_SET_NAME);
+	let_option(m, ALL | P, PR_GET_NAME);
+	let_option(m, ALL | P, PR_SET_NAME);
 	let_option(m, C, PR_SET_DUMPABLE);
 	let_option(m, C | H, PR_GET_DUMPABLE);
-	let_option(m, ALL, PR_SET_VMA); // malloc names its arenas
+	let_option(m, ALL | P, PR_SET_VMA); // malloc names its arenas
 	let_option(m, BEFORE, PR_SET_NO_NEW_PRIVS);
 	let_option(m, BEFORE | C, PR_GET_SECCOMP);
 }
@@ -336,12 +401,13 @@ static void let_options(struct making *m)
 static void let_ioctl(struct making *m)
 {
 	enum { KIND = 0xffffff00, OF_SOCKETS = 0x8900 };
-	static const uint32_t requests[] = {FIONREAD, TCGETS};
+	static const uint32_t requests[] = {FIONREAD, TCGETS}; // isatty
 	let(m, C | L, "ioctl", 1, (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_NE, TIOCSTI)});
-	let(m, H | K, "ioctl", 1,
+	let(m, H | K | P, "ioctl", 1,
 	    (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_MASKED_EQ, KIND, OF_SOCKETS)});
+	let(m, P, "ioctl", 1, (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_EQ, TUNSETIFF)});
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(requests); i++)
-		let(m, H | K, "ioctl", 1,
+		let(m, H | K | P, "ioctl", 1,
 		    (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_EQ, requests[i])});
 }
 
@@ -357,7 +423,7 @@ static void let_with_arguments(struct making *m)
 	let(m, NOT_W, "clone", 1,
 	    (struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
 	// abort(), and xy_confine_threads
-	let(m, ALL, "tgkill", 1, (struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_EQ, us)});
+	let(m, ALL | P, "tgkill", 1, (struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_EQ, us)});
 	let(m, FILES, "prlimit64", 1, (struct scmp_arg_cmp[]){SCMP_A0_32(SCMP_CMP_EQ, 0)});
 }
 
@@ -398,7 +464,7 @@ static int exported(scmp_filter_ctx ctx, struct sock_fprog *out)
 int xy_calls_build(unsigned of, struct sock_fprog *out, struct xy_err *err)
 {
 	struct making m = {.ctx = seccomp_init(SCMP_ACT_TRAP),
-			   .who = of == XY_CONFINE_CLASSES ? ALL | BEFORE : 1u << of};
+			   .who = of == XY_CONFINE_BEFORE ? ALL | BEFORE : 1u << of};
 	*out = (struct sock_fprog){0};
 	if (!m.ctx)
 		return xy_err_set(err, ENOMEM, "no memory for a filter of system calls");

@@ -171,6 +171,12 @@ static void refusals_heard(void)
 	pthread_sigmask(SIG_UNBLOCK, &s, NULL);
 }
 
+void xy_confine_hear(void)
+{
+	prctl(PR_GET_NAME, own_name);
+	refusals_heard();
+}
+
 static uint64_t kept_by(const struct xy_confine *c, enum xy_confine_class of)
 {
 	switch (of) {
@@ -187,8 +193,7 @@ void xy_confine_self(const struct xy_confine *c, enum xy_confine_class of)
 {
 	struct xy_err err;
 	bool no_files = of == XY_CONFINE_WORKER || (of == XY_CONFINE_LIBRARY && !c->devices);
-	prctl(PR_GET_NAME, own_name);
-	refusals_heard();
+	xy_confine_hear();
 	int r = capabilities_keep(kept_by(c, of)), e = 0;
 	if (no_files && c->landlock && (e = xy_files_restrict(NULL, 0, &err)) < 0)
 		r = r ? r : e;
@@ -286,7 +291,7 @@ static unsigned own_filters(void)
 
 static int filters_make(struct xy_err *err)
 {
-	int r = xy_calls_build(XY_CONFINE_CLASSES, &all, err);
+	int r = xy_calls_build(XY_CONFINE_BEFORE, &all, err);
 	for (unsigned i = 0; !r && i < XY_CONFINE_CLASSES; i++)
 		r = xy_calls_build(i, &of_class[i], err);
 	return r;
@@ -309,6 +314,33 @@ void xy_confine_threads(struct xy_confine *c)
 		why->text[0] = 0;
 	library_narrow(c);
 	xy_confine_self(c, XY_CONFINE_CONTROL);
+}
+
+// --- a process of its own
+
+int xy_confine_process_files(struct xy_confine *c, uint64_t keep, const struct xy_confine_path *v,
+			     unsigned count)
+{
+	c->keep = keep;
+	c->before = own_filters();
+	int r = capabilities_keep(keep);
+	if (!r)
+		xy_confine_files(c, v, count);
+	return r;
+}
+
+void xy_confine_process_calls(struct xy_confine *c)
+{
+	struct xy_err *why = &c->no_seccomp;
+	xy_confine_hear();
+	int r = xy_calls_build(XY_CONFINE_PROCESS, &all, why);
+	r = r ? r : handler_set();
+	if (!r && (r = filter_set(&all, SECCOMP_FILTER_FLAG_TSYNC)))
+		xy_err_set(why, -r, "this kernel takes no filter of system calls: %s",
+			   strerror(-r));
+	c->seccomp = !r;
+	if (!r)
+		why->text[0] = 0;
 }
 
 // --- what the kernel says

@@ -19,6 +19,8 @@ enum xy_confine_class {
 	XY_CONFINE_WORKER,  // packets
 	XY_CONFINE_LIBRARY, // threads that DPDK made
 	XY_CONFINE_CLASSES,
+	XY_CONFINE_BEFORE = XY_CONFINE_CLASSES, // any, until it has narrowed itself
+	XY_CONFINE_PROCESS,			// a process of its own: the privileged helper
 };
 const char *xy_confine_class_word(enum xy_confine_class c);
 
@@ -54,6 +56,13 @@ void xy_confine_threads(struct xy_confine *c);
 // This thread narrows itself, after xy_confine_threads; without seccomp, capabilities and files
 // still go. From then on a call that is not its is refused.
 void xy_confine_self(const struct xy_confine *c, enum xy_confine_class of);
+// A process of its own, that keeps some privileges: this thread, and those that it makes, keep
+// these capabilities and reach these files; -errno of the former. Then, once its threads are made,
+// what they all may call.
+int xy_confine_process_files(struct xy_confine *c, uint64_t keep, const struct xy_confine_path *v,
+			     unsigned count);
+void xy_confine_process_calls(struct xy_confine *c);
+void xy_confine_hear(void); // of each of its threads: what it is refused is told under its name
 // The errno of a thread of this kind that could not narrow itself as it should; 0: all could.
 int xy_confine_failed(enum xy_confine_class of);
 
@@ -81,7 +90,7 @@ const char *xy_confine_capabilities_str(uint64_t set, char *text, size_t size);
 // --- its own parts
 
 struct sock_fprog;
-// The filter of a kind of thread; XY_CONFINE_CLASSES: of all. Freed by xy_calls_free. -errno.
+// The filter of a kind of thread; XY_CONFINE_BEFORE: of all. Freed by xy_calls_free. -errno.
 int xy_calls_build(unsigned of, struct sock_fprog *out, struct xy_err *err);
 void xy_calls_free(struct sock_fprog *prog);
 const char *xy_calls_name(int nr, char *text, size_t size);

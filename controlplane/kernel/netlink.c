@@ -7,8 +7,9 @@
 #include <sys/socket.h>
 
 enum {
-	BUFFER = 32768,	    // the kernel's largest part of a dump
-	READS_PER_TURN = 64 // of changes, 2 us each; the descriptor stays readable
+	BUFFER = 32768,	     // the kernel's largest part of a dump
+	READS_PER_TURN = 64, // of changes, 2 us each; the descriptor stays readable
+	CHANGES = 64	     // in one request
 };
 
 static const unsigned groups[] = {RTNLGRP_LINK,	      RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
@@ -31,15 +32,25 @@ static struct mnl_socket *open_bound(int flags)
 	return s;
 }
 
+static int refused(struct xy_netlink *n, struct xy_err *err)
+{
+	int e = errno ? errno : EIO;
+	xy_netlink_close(n);
+	return xy_err_set(err, e, "netlink socket: %s", strerror(e));
+}
+
+int xy_netlink_ask_open(struct xy_netlink *n, struct xy_err *err)
+{
+	*n = (struct xy_netlink){.ask = open_bound(0)};
+	return n->ask ? 0 : refused(n, err);
+}
+
 int xy_netlink_open(struct xy_netlink *n, struct xy_err *err)
 {
 	*n = (struct xy_netlink){.ask = open_bound(0)};
 	n->watch = n->ask ? open_bound(SOCK_NONBLOCK) : NULL;
-	if (!n->watch) {
-		int e = errno ? errno : EIO;
-		xy_netlink_close(n);
-		return xy_err_set(err, e, "netlink socket: %s", strerror(e));
-	}
+	if (!n->watch)
+		return refused(n, err);
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		watch(n->watch, groups[i]);
 	return 0;
@@ -70,7 +81,8 @@ void xy_netlink_watch_neighbours(struct xy_netlink *n)
 static bool is_our_route(const struct xy_netlink *n, const struct nlmsghdr *h)
 {
 	return (h->nlmsg_type == RTM_NEWROUTE || h->nlmsg_type == RTM_DELROUTE) &&
-	       h->nlmsg_pid == mnl_socket_get_portid(n->ask);
+	       (h->nlmsg_pid == mnl_socket_get_portid(n->ask) ||
+		(n->by.change && h->nlmsg_pid == n->by.portid));
 }
 
 static bool see(struct xy_netlink *n, const struct nlmsghdr *h)
@@ -127,8 +139,43 @@ static bool is_interrupted(char *buf, ssize_t got)
 	return any;
 }
 
+// RTM_NEW..., DEL..., GET..., SET... follow each other; to look needs no privilege.
+static bool is_change(const struct nlmsghdr *h)
+{
+	return h->nlmsg_type % 4 != RTM_GETLINK % 4;
+}
+
+// By another process. Results go to those that the kernel refused.
+static int change_by(struct xy_netlink *n, const void *request, size_t len,
+		     void (*on_error)(void *arg, uint32_t seq, int error), void *arg)
+{
+	int32_t error[CHANGES] = {0};
+	uint32_t seq[CHANGES];
+	unsigned count = 0;
+	int left = (int)len;
+	for (const struct nlmsghdr *h = request; mnl_nlmsg_ok(h, left) && count < CHANGES;
+	     h = mnl_nlmsg_next(h, &left))
+		seq[count++] = h->nlmsg_seq;
+	if (left)
+		return -E2BIG;
+	int r = n->by.change(n->by.arg, request, len, error, count);
+	for (unsigned i = 0; !r && i < count; i++)
+		if (error[i])
+			on_error(arg, seq[i], error[i]);
+	return r;
+}
+
+static void note_error(void *arg, uint32_t seq, int error)
+{
+	*(int *)arg = error;
+}
+
 int xy_netlink_answer(struct xy_netlink *n, const struct nlmsghdr *h, mnl_cb_t cb, void *arg)
 {
+	if (n->by.change && is_change(h)) {
+		int refusal = 0, e = change_by(n, h, h->nlmsg_len, note_error, &refusal);
+		return e ? e : refusal;
+	}
 	char buf[BUFFER];
 	unsigned port = mnl_socket_get_portid(n->ask);
 	bool dump = (h->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP, changed = false;
@@ -165,6 +212,8 @@ int xy_netlink_answer_all(struct xy_netlink *n, const void *request, size_t len,
 			  void (*on_error)(void *arg, uint32_t seq, int error), void *arg)
 {
 	char buf[BUFFER];
+	if (n->by.change)
+		return change_by(n, request, len, on_error, arg);
 	if (mnl_socket_sendto(n->ask, request, len) < 0)
 		return -errno;
 	for (bool done = false; !done;) {

@@ -12,6 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Who has the privilege to change something, where the process has none: messages that stand in a
+// row; error has a place for each. -errno when none of them was looked at.
+struct xy_netlink_by {
+	int (*change)(void *arg, const void *bytes, size_t len, int32_t *error, unsigned count);
+	void *arg;
+	uint32_t portid; // that its changes are told with
+};
+
 struct xy_netlink {
 	struct mnl_socket *ask;	  // requests
 	struct mnl_socket *watch; // changes of links, addresses, routes and rules
@@ -20,9 +28,11 @@ struct xy_netlink {
 	// changes that were lost. May be NULL.
 	void (*see)(void *arg, const struct nlmsghdr *h);
 	void *see_arg;
+	struct xy_netlink_by by; // change NULL: we change it ourselves
 };
 
 int xy_netlink_open(struct xy_netlink *n, struct xy_err *err);
+int xy_netlink_ask_open(struct xy_netlink *n, struct xy_err *err); // without changes
 void xy_netlink_close(struct xy_netlink *n);
 
 int xy_netlink_fd(const struct xy_netlink *n); // readable: something changed

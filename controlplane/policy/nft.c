@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "policy/nft.h"
 
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
 	BUFFER = 32768,	    // the kernel's largest part of a dump
@@ -189,24 +191,37 @@ static struct mnl_socket *open_bound(int flags)
 static int watch(struct xy_nft *n)
 {
 	int group = NFNLGRP_NFTABLES;
-	n->ask = open_bound(0);
-	n->watch = n->ask ? open_bound(SOCK_NONBLOCK) : NULL;
+	n->watch = open_bound(SOCK_NONBLOCK);
 	if (!n->watch ||
 	    mnl_socket_setsockopt(n->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
 		return -errno;
 	return 0;
 }
 
-int xy_nft_open(const char *instance, struct xy_nft **out, struct xy_err *err)
+static int refused(int r, struct xy_err *err)
+{
+	return xy_err_set(err, -r, "the kernel's packet filter cannot be asked (%s)", strerror(-r));
+}
+
+static struct xy_nft *made_for(const char *instance)
 {
 	struct xy_nft *n = calloc(1, sizeof(*n));
+	if (!n)
+		return NULL;
+	snprintf(n->instance, sizeof(n->instance), "%s", instance);
+	xy_policy_table(instance, n->table);
+	return n;
+}
+
+int xy_nft_open(const char *instance, struct xy_nft **out, struct xy_err *err)
+{
+	struct xy_nft *n = made_for(instance);
 	*out = NULL;
 	if (!n)
 		return xy_err_set(err, ENOMEM, "no memory for the packet filter");
-	snprintf(n->instance, sizeof(n->instance), "%s", instance);
-	xy_policy_table(instance, n->table);
 	// Before its context: that ends the process where it gets no such socket.
-	int r = watch(n);
+	n->ask = open_bound(0);
+	int r = n->ask ? watch(n) : -errno;
 	if (!r)
 		n->ctx = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!r && (!n->ctx || nft_ctx_buffer_output(n->ctx) || nft_ctx_buffer_error(n->ctx)))
@@ -216,7 +231,47 @@ int xy_nft_open(const char *instance, struct xy_nft **out, struct xy_err *err)
 		return 0;
 	}
 	xy_nft_close(n);
-	return xy_err_set(err, -r, "the kernel's packet filter cannot be asked (%s)", strerror(-r));
+	return refused(r, err);
+}
+
+int xy_nft_ask_open(const char *instance, struct xy_nft **out)
+{
+	struct xy_nft *n = made_for(instance);
+	*out = NULL;
+	if (!n)
+		return -ENOMEM;
+	n->ask = open_bound(0);
+	int r = n->ask ? 0 : -errno;
+	if (r)
+		xy_nft_close(n);
+	else
+		*out = n;
+	return r;
+}
+
+int xy_nft_watch_open(int *fd, struct xy_err *err)
+{
+	struct xy_nft n = {0};
+	int r = watch(&n);
+	if (!r)
+		r = (*fd = fcntl(mnl_socket_get_fd(n.watch), F_DUPFD_CLOEXEC, 0)) < 0 ? -errno : 0;
+	if (n.watch)
+		mnl_socket_close(n.watch);
+	return r ? refused(r, err) : 0;
+}
+
+int xy_nft_watch_take(const char *instance, int fd, struct xy_nft **out)
+{
+	struct xy_nft *n = made_for(instance);
+	*out = n;
+	if (n)
+		n->watch = mnl_socket_fdopen(fd);
+	if (n && n->watch)
+		return 0;
+	close(fd);
+	free(n);
+	*out = NULL;
+	return -ENOMEM;
 }
 
 void xy_nft_close(struct xy_nft *n)

@@ -17,6 +17,12 @@ struct xy_nft;
 // -EPERM, -EPROTONOSUPPORT and the like: this process, or this kernel, has no packet filter to use.
 int xy_nft_open(const char *instance, struct xy_nft **out, struct xy_err *err);
 void xy_nft_close(struct xy_nft *n); // no other call is under way; the table stays
+// One of which nothing but xy_nft_count works. -errno.
+int xy_nft_ask_open(const char *instance, struct xy_nft **out);
+// A descriptor that tells of changes, which another process may have read; and one of which nothing
+// but xy_nft_fd and xy_nft_changed work, which takes it over. -errno.
+int xy_nft_watch_open(int *fd, struct xy_err *err);
+int xy_nft_watch_take(const char *instance, int fd, struct xy_nft **out);
 
 // --- on any thread, one call at a time
 // text is of xy_policy_text. On failure all is as it was.

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 
 #include <ctype.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,8 +124,8 @@ static void write_entry(FILE *to, const struct xy_config *c, unsigned i)
 	const struct xy_config_allow *a = &c->allow.v[i];
 	const char *protocol = a->udp ? "udp" : "tcp";
 	char counter[XY_POLICY_NAME_LEN];
-	if (!a->low)
-		fprintf(to, "meta l4proto %s", protocol);
+	if (!a->low) // by number: its name is looked up in a file
+		fprintf(to, "meta l4proto %d", a->udp ? IPPROTO_UDP : IPPROTO_TCP);
 	else if (a->low == a->high)
 		fprintf(to, "%s dport %u", protocol, a->low);
 	else

@@ -3,8 +3,8 @@
 #include "tun.h"
 
 #include "dp.h"
+#include "privileges.h"
 
-#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -20,12 +20,9 @@
 
 // --- one queue
 
-static int device_open(struct xy_err *err)
+static int device_error(int error, struct xy_err *err)
 {
-	int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	switch (errno) {
+	switch (error) {
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
@@ -38,20 +35,9 @@ static int device_open(struct xy_err *err)
 		return xy_err_set(err, EPERM,
 				  "TUN: " DEVICE " may not be opened: %s; run as root, or with "
 				  "--no-tun",
-				  strerror(errno));
+				  strerror(error));
 	}
-	return xy_err_set(err, errno, "TUN: " DEVICE ": %s", strerror(errno));
-}
-
-static int attach(int fd, char name[static IFNAMSIZ], int flags)
-{
-	struct ifreq r = {0};
-	memcpy(r.ifr_name, name, IFNAMSIZ);
-	r.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | flags);
-	if (ioctl(fd, TUNSETIFF, &r))
-		return -errno;
-	memcpy(name, r.ifr_name, IFNAMSIZ);
-	return 0;
+	return xy_err_set(err, error, "TUN: " DEVICE ": %s", strerror(error));
 }
 
 static int attach_error(int error, const char *name, unsigned workers, struct xy_err *err)
@@ -75,18 +61,6 @@ static int attach_error(int error, const char *name, unsigned workers, struct xy
 	return xy_err_set(err, error, "TUN %s: %s", name, strerror(error));
 }
 
-// The first queue makes the interface (IFF_TUN_EXCL: of a multi-queue one, another daemon's, we
-// would become a further queue in silence). One that waits there for a single user, made by `ip
-// tuntap add`, is taken too: the kernel sees to it that nobody else has it.
-static int attach_first(struct xy_tun *t, int fd, struct xy_err *err)
-{
-	int queues = t->workers > 1 ? IFF_MULTI_QUEUE : 0;
-	int r = attach(fd, t->host.name, queues | IFF_TUN_EXCL);
-	if (r == -EBUSY && !queues)
-		r = attach(fd, t->host.name, 0);
-	return r ? attach_error(-r, t->host.name, t->workers, err) : 0;
-}
-
 static int set_offload(struct xy_tun *t, int fd, struct xy_err *err)
 {
 	unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
@@ -101,20 +75,17 @@ static int set_offload(struct xy_tun *t, int fd, struct xy_err *err)
 static int queue_open(struct xy_tun *t, unsigned i, struct xy_err *err)
 {
 	struct xy_tun_queue *q = &t->queue[i];
-	int fd = device_open(err);
+	bool device = false;
+	int fd = xy_privileged_tun(t->dp, t->host.name, i, t->workers > 1, &device), r = 0;
+	if (fd < 0 && device)
+		return device_error(-fd, err);
+	if (fd < 0 && i == 0)
+		return attach_error(-fd, t->host.name, t->workers, err);
 	if (fd < 0)
-		return fd;
+		return xy_err_set(err, -fd, "TUN %s: queue %u: %s", t->host.name, i, strerror(-fd));
 	q->fd = fd;
-	int r = 0;
-	if (i == 0) {
-		r = attach_first(t, fd, err);
-		r = r ? r : set_offload(t, fd, err);
-	} else {
-		r = attach(fd, t->host.name, IFF_MULTI_QUEUE);
-		if (r)
-			return xy_err_set(err, -r, "TUN %s: queue %u: %s", t->host.name, i,
-					  strerror(-r));
-	}
+	if (i == 0)
+		r = set_offload(t, fd, err);
 	if (r)
 		return r;
 	q->memory = malloc(XY_TUN_FRAME);

@@ -40,6 +40,16 @@ enum {
 
 struct xy_dp;
 
+// Whoever has the privileges that this process has not any more; each as the function of its name
+// below. Control thread.
+struct xy_dp_privileges {
+	int (*tun)(void *arg, char name[static 16], unsigned queue, bool many, bool *device);
+	int (*mark)(void *arg, int fd, uint32_t mark);
+	int (*device)(void *arg, int fd, const char *interface);
+	int (*bind)(void *arg, int fd, const struct xy_addr *address, uint16_t port);
+	int (*buffers)(void *arg, int fd);
+};
+
 struct xy_dp_config {
 	const char *name; // instance: [A-Za-z0-9._-]{1,32}
 	unsigned workers; // 1..XY_DP_WORKERS
@@ -62,6 +72,8 @@ struct xy_dp_config {
 	// Each worker's thread calls it before all else; NULL: nothing is to be done there.
 	void (*worker_begin)(void *arg, unsigned worker);
 	void *worker_arg;
+	const struct xy_dp_privileges *by; // NULL: we do all ourselves
+	void *by_arg;
 };
 
 // For a config before _create: an af_xdp port on this interface wants packets longer than a buffer
@@ -147,6 +159,17 @@ int xy_dp_ports_mark(struct xy_dp *dp, uint32_t mark);
 // are the caller's (netlink). -EPERM, -EBUSY, -EEXIST with a text.
 int xy_dp_host_open(struct xy_dp *dp, unsigned host, char name[static 16], struct xy_err *err);
 void xy_dp_host_close(struct xy_dp *dp, unsigned host);
+
+// --- what needs privileges, for whoever has them (any process)
+
+// A queue of a TUN of that name, which comes back; the first one makes the interface, many: it will
+// have several. The descriptor, or -errno and whether it is the device that cannot be opened.
+int xy_dp_tun_attach(char name[static 16], unsigned queue, bool many, bool *device);
+// Of a UDP socket. 0 or -errno.
+int xy_dp_socket_mark(int fd, uint32_t mark);
+int xy_dp_socket_device(int fd, const char *interface);
+int xy_dp_socket_bind(int fd, const struct xy_addr *address, uint16_t port);
+int xy_dp_socket_buffers(int fd); // beyond net.core.*mem_max
 
 // --- peers and adjacencies
 

@@ -8,6 +8,7 @@
 #include "socket.h"
 
 #include "dp.h"
+#include "privileges.h"
 
 #include <linux/sock_diag.h>
 #include <netinet/udp.h>
@@ -15,19 +16,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (4 << 20) // of the kernel, each way: 3 ms at 10 Gbit/s
-
 // --- one socket
 
 static int set_number(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) ? -errno : 0;
-}
-
-static void set_buffer(int fd, int force, int plain)
-{
-	if (set_number(fd, SOL_SOCKET, force, BUFFER_BYTES))
-		set_number(fd, SOL_SOCKET, plain, BUFFER_BYTES); // cut to net.core.*mem_max
 }
 
 // What the port cannot do without: a datagram's local address and ECN, no silent fragments, and to
@@ -64,9 +57,9 @@ static int set_needed(int fd, sa_family_t family, struct xy_err *err)
 	return 0;
 }
 
-static int set_mark(int fd, uint32_t mark, struct xy_err *err)
+static int set_mark(const struct xy_dp *dp, int fd, uint32_t mark, struct xy_err *err)
 {
-	int r = mark ? set_number(fd, SOL_SOCKET, SO_MARK, (int)mark) : 0;
+	int r = mark ? xy_privileged_mark(dp, fd, mark) : 0;
 	if (r)
 		return xy_err_set(
 			err, -r,
@@ -76,25 +69,22 @@ static int set_mark(int fd, uint32_t mark, struct xy_err *err)
 	return 0;
 }
 
-static int set_interface(int fd, const struct xy_dp_port_config *cfg, struct xy_err *err)
+static int set_interface(const struct xy_dp *dp, int fd, const struct xy_dp_port_config *cfg,
+			 struct xy_err *err)
 {
-	socklen_t len = (socklen_t)strlen(cfg->interface);
-	if (cfg->shared && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, cfg->interface, len))
-		return xy_err_set(err, errno, "UDP socket on %s: %s", cfg->interface,
-				  strerror(errno));
-	return 0;
+	int r = cfg->shared ? xy_privileged_device(dp, fd, cfg->interface) : 0;
+	return r ? xy_err_set(err, -r, "UDP socket on %s: %s", cfg->interface, strerror(-r)) : 0;
 }
 
-static int set_options(struct xy_socket_queue *q, const struct xy_dp_port_config *cfg,
-		       struct xy_err *err)
+static int set_options(const struct xy_dp *dp, struct xy_socket_queue *q,
+		       const struct xy_dp_port_config *cfg, struct xy_err *err)
 {
 	int r = set_needed(q->fd, q->family, err);
-	r = r ? r : set_mark(q->fd, cfg->fwmark, err);
-	r = r ? r : set_interface(q->fd, cfg, err);
+	r = r ? r : set_mark(dp, q->fd, cfg->fwmark, err);
+	r = r ? r : set_interface(dp, q->fd, cfg, err);
 	if (r)
 		return r;
-	set_buffer(q->fd, SO_RCVBUFFORCE, SO_RCVBUF);
-	set_buffer(q->fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	xy_privileged_buffers(dp, q->fd);
 	set_number(q->fd, SOL_UDP, UDP_GRO, 1);	       // without it datagrams come one by one
 	set_number(q->fd, SOL_IP, IP_RECVFRAGSIZE, 1); // without it fragments are not counted
 	if (q->family == AF_INET6)
@@ -160,21 +150,11 @@ static int bind_error(int error, const struct xy_addr *address, uint16_t port, s
 	return xy_err_set(err, error, "UDP port %u of %s: %s", port, text, strerror(error));
 }
 
-static int bind_to(const struct xy_socket_queue *q, const struct xy_addr *address, uint16_t port,
-		   struct xy_err *err)
+static int bind_to(const struct xy_dp *dp, const struct xy_socket_queue *q,
+		   const struct xy_addr *address, uint16_t port, struct xy_err *err)
 {
-	union xy_sockaddr to = {0};
-	socklen_t len = q->family == AF_INET ? sizeof(to.v4) : sizeof(to.v6);
-	if (q->family == AF_INET) {
-		to.v4.sin_family = AF_INET;
-		to.v4.sin_port = htons(port);
-		memcpy(&to.v4.sin_addr, address->b + 12, 4);
-	} else {
-		to.v6.sin6_family = AF_INET6;
-		to.v6.sin6_port = htons(port);
-		memcpy(&to.v6.sin6_addr, address->b, sizeof(address->b));
-	}
-	return bind(q->fd, &to.any, len) ? bind_error(errno, address, port, err) : 0;
+	int r = xy_privileged_bind(dp, q->fd, address, port);
+	return r ? bind_error(-r, address, port, err) : 0;
 }
 
 static int bound_port(const struct xy_socket_queue *q, uint16_t *port, struct xy_err *err)
@@ -208,10 +188,10 @@ static int queue_open(struct xy_socket_port *p, unsigned i, const struct xy_dp_p
 	struct xy_socket_queue *q = &p->queue[i];
 	int r = queue_memory(q, err);
 	r = r ? r : create(q, &cfg->address, err);
-	r = r ? r : set_options(q, cfg, err);
+	r = r ? r : set_options(p->dp, q, cfg, err);
 	if (!r && i > 0 && set_number(q->fd, SOL_SOCKET, SO_REUSEPORT, 1))
 		r = xy_err_set(err, errno, "UDP socket: SO_REUSEPORT: %s", strerror(errno));
-	r = r ? r : bind_to(q, &cfg->address, p->port.udp_port, err);
+	r = r ? r : bind_to(p->dp, q, &cfg->address, p->port.udp_port, err);
 	if (!r && i == 0)
 		r = bound_port(q, &p->port.udp_port, err);
 	// After its exclusive bind the first socket lets the other workers' join it.
@@ -258,9 +238,10 @@ static void info(const struct xy_port *port, struct xy_dp_port_info *out)
 
 static int mark(struct xy_port *port, uint32_t mark)
 {
+	const struct xy_socket_port *p = port->driver_data;
 	int r = 0;
 	for (unsigned i = 0; i < port->workers; i++) {
-		int e = set_number(xy_socket_queue(port, i)->fd, SOL_SOCKET, SO_MARK, (int)mark);
+		int e = xy_privileged_mark(p->dp, p->queue[i].fd, mark);
 		r = e ? e : r;
 	}
 	return r;

@@ -67,7 +67,8 @@
 	X(sandbox, TEXT, INFO, 39,                                                              \
 	  "`off`, `on`, or `in part:` and what this kernel does not take away")                 \
 	X(confined, TEXTS, INFO, 40,                                                            \
-	  "what is in force, by kind of thread: system calls, files, capabilities")             \
+	  "what is in force, by kind of thread, and in the privileged helper: system calls, "   \
+	  "files, capabilities")                                                                \
 	X(refused_calls, COUNT, COUNTER, 41, "of the system, by the sandbox")
 
 #define XY_FIELDS_CONFIG(X, L)                                                     \

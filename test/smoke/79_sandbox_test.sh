@@ -53,16 +53,29 @@ for thread in xylemd xylem-dpdk rte-worker-1 xylem-helper xylem-filter; do
 done
 check "b's second worker is no exception" same "2 " "$(of_thread rte-worker-2 Seccomp b)"
 none="0000000000000000 "
-admin="0000000000001000 "
-for thread in xylem-dpdk rte-worker-1 xylem-helper; do
+no_capability() { # NODE: in no thread of it
+  local task
+  for task in "/proc/${LAB_PID[$1]}/task"/*; do
+    grep -q '^CapPrm:.0000000000000000$' "$task/status" && grep -q '^CapEff:.0000000000000000$' "$task/status" && continue
+    cat "$task/status"
+    return 1
+  done
+}
+for thread in xylemd xylem-dpdk rte-worker-1 xylem-helper xylem-filter; do
   check "$thread: no capability" same "$none" "$(of_thread $thread CapPrm)"
 done
-for thread in xylemd xylem-filter; do
-  check "$thread: CAP_NET_ADMIN alone" same "$admin" "$(of_thread $thread CapPrm)"
-done
+check "no thread of the process has one" no_capability a
+check "nor of the other node's" no_capability b
+helper_of() { pgrep -P "${LAB_PID[$1]}" -x xylem-warden; }
+of_helper() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/$(helper_of "$1")/status"; }
+check "the privileged helper has CAP_NET_ADMIN alone" same 0000000000001000 "$(of_helper a CapPrm)"
+check "gets no other" same 1 "$(of_helper a NoNewPrivs)"
+check "and its system calls are filtered" same 2 "$(of_helper a Seccomp)"
 told_of() { show a node | jq -r ".confined[] | select(startswith(\"$1\"))" | grep -qF "$2"; }
 check "show node says so of the workers" told_of "workers (1)" "own calls, no files, no capabilities"
-check "and of the control thread" told_of "control thread (1)" ", net_admin"
+check "and of the control thread" told_of "control thread (1)" ", no capabilities"
+check "and of the privileged helper" told_of "privileged helper (2)" "own calls, "
+check "which has the capability" told_of "privileged helper (2)" ", net_admin"
 check "of two threads one is a helper" told_of "helpers (1)" "no capabilities"
 [ "$XY_LAB_INSIDE" != 0 ] || check "who is not root cannot look into it" setpriv --reuid=65534 --clear-groups bash -c \
   "! cat /proc/${LAB_PID[a]}/environ 2>/dev/null"
@@ -76,7 +89,7 @@ mv "$LAB/a.conf" "$LAB/a.conf.other" && mv "$LAB/a.conf.other" "$LAB/a.conf" # a
 check "a config that was replaced is read" told "in force" 0 a reload
 has_c() { [ "$(peer a c state)" = "no endpoint" ]; }
 check_within 10 "with its peers" has_c
-rules() { in_node a nft list table inet xylem_a | grep -q 'dport 23'; }
+rules() { grep -q 'dport 23' <(in_node a nft list table inet xylem_a); }
 check_within 10 "the packet filter follows" rules
 check "what is set is kept" told "" 0 a set peer b cost 200
 check "in the state folder" grep -q 200 "$LAB/a.state/runtime.conf"
@@ -87,8 +100,60 @@ gone_is_told() { [ "$(show a node | jq -r .interface)" = null ] || back; }
 check_within 20 "an interface that somebody removes is made again, or told to be gone" gone_is_told
 rm -f /run/xylem/a/telemetry
 check_within 20 "a socket that somebody removes is made again" show a node
+
+# --- what needs a privilege, by the helper
+
+of_a_more() { # TEXT: further settings
+  configure a <<END
+host = { allow = ( "tcp/23" ); };
+peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "relay.test:51820"; keepalive = 1;') );
+$1
+END
+}
+has() { grep -q "$1" <(ip -n a "${@:2}"); } # WORDS OF IP...
+address_of_a=$(show a node | jq -r .address)
+mtu=$(show a node | jq .mtu)
+ip -n a addr flush dev xylem0
+check_within 10 "an address that somebody takes away is back" has "$address_of_a" addr show dev xylem0
+ip -n a link set xylem0 down
+ip -n a link set xylem0 mtu 1300 up
+check_within 10 "so is the MTU, and the routes" eval 'has "mtu $mtu" link show xylem0 && has "200::/7" -6 route show proto 120'
+of_a_more 'routes = ( { prefix = "200::/7"; peer = "b"; }, { prefix = "10.77.0.0/16"; peer = "b"; } ); exit = "'"${LAB_KEY[b]}"'";'
+check "a reload brings a network and an exit" told "in force" 0 a reload
+check_within 10 "the kernel has the network" has '10.77.0.0/16.*xylem0' route show proto 120
+check_within 10 "and the rules of the exit, of both families" eval 'has "lookup 2021[0-9]*" rule && has "unreachable" -6 rule'
+of_a_more 'routes = ( { prefix = "200::/7"; peer = "b"; } );'
+check "another reload takes them away" told "in force" 0 a reload
+gone_again() { ! has 10.77.0.0/16 route show proto 120 && ! has unreachable rule && ! has unreachable -6 rule; }
+check_within 10 "from the kernel as well" gone_again
 check "nothing of it was refused" same 0 "$(show a node | jq .refused_calls)"
 check_not "no word of it" grep -h 'made system call' "$LAB/a.log" "$LAB/b.log"
+
+# --- who of both ends
+
+main=${LAB_PID[a]} helper=$(helper_of a)
+kill -9 "$helper"
+lost() { show a node | jq -e '.warnings[] | select(startswith("the privileged helper is gone"))'; }
+check_within 10 "the node warns when its helper is gone" lost
+check_within 10 "the log says so" grep -q 'the privileged helper is gone: it ended' "$LAB/a.log"
+check "it forwards" pings a "${LAB_ADDR[b]}"
+of_a_more 'routes = ( { prefix = "200::/7"; peer = "b"; } ); max_open_peers = 9;'
+check "a reload says what to do" told "the privileged helper has ended; restart xylemd" 1 a reload
+check "the rules stay" rules
+mv "$LAB/a.log" "$LAB/a.alone"
+stop_node a
+of_a 23 ''
+start_node a --sandbox --max-threads 2
+check_within 30 "after a restart there is one again" eval 'helper_of a && pings a "${LAB_ADDR[b]}"'
+helper=$(helper_of a)
+stop_node a
+check_within 5 "it ends with the node" gone "$helper"
+check_not "and the rules are gone" in_node a nft list table inet xylem_a
+start_node a --sandbox --max-threads 2
+helper=$(helper_of a)
+stop_node a KILL
+check_within 5 "also when that is killed" gone "$helper"
+start_node a --sandbox --max-threads 2
 
 # --- how many threads
 

@@ -30,20 +30,20 @@ static const struct {
 	{"\"all\"", NULL},
 	{"( \"tcp/22\" )", "tcp dport 22 counter name \"allow_1\" accept\n"},
 	{"( \"udp/1000-2000\", \"tcp\" )", "udp dport 1000-2000 counter name \"allow_1\" accept\n"
-					   "meta l4proto tcp counter name \"allow_2\" accept\n"},
+					   "meta l4proto 6 counter name \"allow_2\" accept\n"},
 	{"( \"tcp/7-7\", \"udp\" )", "tcp dport 7 counter name \"allow_1\" accept\n"
-				     "meta l4proto udp counter name \"allow_2\" accept\n"},
+				     "meta l4proto 17 counter name \"allow_2\" accept\n"},
 	{"( { port = \"tcp/22\"; from = \"a\"; } )",
 	 "ip6 saddr { %s } tcp dport 22 counter name \"allow_1\" accept\n"},
 	{"( { port = \"tcp/22\"; from = \"" K1 "\"; } )",
 	 "ip6 saddr { %s } tcp dport 22 counter name \"allow_1\" accept\n"},
 	// a leaf's, by either of its names: no two that overlap
 	{"( { port = \"udp\"; from = \"leaf\"; } )",
-	 "ip6 saddr { ::/0 } meta l4proto udp counter name \"allow_1\" accept\n"
-	 "ip saddr { 0.0.0.0/0 } meta l4proto udp counter name \"allow_1\" accept\n"},
+	 "ip6 saddr { ::/0 } meta l4proto 17 counter name \"allow_1\" accept\n"
+	 "ip saddr { 0.0.0.0/0 } meta l4proto 17 counter name \"allow_1\" accept\n"},
 	{"( { port = \"udp\"; from = \"" K2 "\"; } )",
-	 "ip6 saddr { ::/0 } meta l4proto udp counter name \"allow_1\" accept\n"
-	 "ip saddr { 0.0.0.0/0 } meta l4proto udp counter name \"allow_1\" accept\n"},
+	 "ip6 saddr { ::/0 } meta l4proto 17 counter name \"allow_1\" accept\n"
+	 "ip saddr { 0.0.0.0/0 } meta l4proto 17 counter name \"allow_1\" accept\n"},
 	{"( { port = \"tcp/1\"; from = \"10.9.0.0/16\"; }, { port = \"tcp/1\"; from = "
 	 "\"10.8.0.1\"; } )",
 	 "ip saddr { 10.9.0.0/16 } tcp dport 1 counter name \"allow_1\" accept\n"

@@ -32,7 +32,7 @@ forbid "nothing but test includes test" '([^">]*/)?(test|unit)/' lib dataplane c
 forbid "controlplane sees dataplane.h and drops.h of the dataplane alone" \
   '(rte_|(\.\./)*dataplane/|worker\.h|dp\.h|packet\.h|port/|host/|graph/|session/|intel-ipsec-mb)' controlplane
 forbid "the parts of controlplane know no daemon and no loop" '([^">]*/)?(daemon|uv)\.h' \
-  controlplane/{confine,exchange,far,links,peers,policy,routes,routing,joining,informing,kernel,state,steer,client,cli}
+  controlplane/{confine,exchange,far,links,peers,policy,routes,routing,joining,informing,kernel,state,steer,warden,client,cli}
 forbid "the client and the CLI see nothing of the dataplane" '(dataplane|drops)\.h' controlplane/{client,cli}
 
 forbid "xylem-web is a process of its own: it sees nothing of the daemon" '([^">]*/)?(daemon|dataplane|drops)\.h' controlplane/web
@@ -41,7 +41,7 @@ forbid "libmicrohttpd is seen by the file that wraps it alone: web/http.h is for
   'microhttpd\.h' lib dataplane test "${not_http[@]}"
 
 # Which other parts of controlplane a part sees; its root (daemon.h) sees all.
-parts=(api cli client confine exchange far informing joining kernel links peers policy routes routing show state steer web)
+parts=(api cli client confine exchange far informing joining kernel links peers policy routes routing show state steer warden web)
 sees() { # PART OTHER...
   local part=$1 other unseen=()
   for other in "${parts[@]}"; do
@@ -66,6 +66,7 @@ sees routing routes
 sees joining links peers state
 sees cli client
 sees web client
+sees warden confine kernel policy
 
 while IFS= read -r f; do
   head -n 1 "$f" | grep -qE '^(//|/\*) SPDX-License-Identifier: BSD-3-Clause' || {

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The privileged helper: life, and the first channel.
+#define XY_LOG_PART XY_PART_CONFINEMENT
+#include "warden/serve.h"
+
+#include "dataplane.h"
+#include "kernel/detour.h"
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	UNIX_BUFFER = 1 << 20, // as long as the longest answer of a socket of ours
+	CHANNEL = 3,	       // its first descriptor; the second follows
+	THREADS = 8,
+};
+
+static const struct xy_scope *scope(const struct xy_serve *s)
+{
+	return &s->now->scope;
+}
+
+void xy_serve_interface(const struct xy_serve *s, char name[static 16])
+{
+	if (!s->ifindex || !if_indextoname(s->ifindex, name))
+		snprintf(name, 16, "%s", scope(s)->name);
+}
+
+// --- routing
+
+struct passing {
+	struct xy_warden_answer *a;
+	uint32_t seq[XY_NETMSG_MOST];
+};
+
+static void on_error(void *arg, uint32_t seq, int error)
+{
+	struct passing *p = arg;
+	for (unsigned i = 0; i < p->a->count; i++)
+		if (p->seq[i] == seq)
+			p->a->error[i] = error;
+}
+
+// Those that may pass, in their order, under numbers of our own; the last one is acknowledged.
+static int netlink(struct xy_serve *s, const struct xy_warden_request *q,
+		   struct xy_warden_answer *a)
+{
+	static char buf[XY_NETMSG_BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct xy_netmsg m[XY_NETMSG_MOST];
+	struct passing p = {.a = a};
+	struct nlmsghdr *h = NULL;
+	size_t len = 0;
+	int n = xy_netmsg_check(scope(s), s->ifindex, q->bytes, q->len, m);
+	if (n < 0)
+		return n;
+	a->count = (uint32_t)n;
+	for (int i = 0; i < n; i++) {
+		a->error[i] = m[i].error;
+		if (m[i].error)
+			continue;
+		h = (struct nlmsghdr *)(buf + len);
+		memcpy(h, q->bytes + m[i].at, m[i].len);
+		h->nlmsg_seq = p.seq[i] = ++s->netlink.seq;
+		len += m[i].len;
+	}
+	if (!h)
+		return 0;
+	h->nlmsg_flags |= NLM_F_ACK;
+	return xy_netlink_answer_all(&s->netlink, buf, len, on_error, &p);
+}
+
+// --- the host interface
+
+static int tun(struct xy_serve *s, const struct xy_warden_request *q, struct xy_warden_answer *a,
+	       int *fd)
+{
+	bool first = q->queue == 0;
+	if (!scope(s)->host || (!first && !s->ifindex))
+		return -EPERM;
+	if (first)
+		snprintf(a->name, sizeof(a->name), "%s",
+			 scope(s)->name[0] ? scope(s)->name : "xylem%d");
+	else if (!if_indextoname(s->ifindex, a->name))
+		return -ENODEV;
+	int r = xy_dp_tun_attach(a->name, q->queue, q->many, &a->device);
+	if (r < 0)
+		return r;
+	*fd = r;
+	if (first)
+		s->ifindex = if_nametoindex(a->name);
+	return 0;
+}
+
+// --- sockets
+
+static int option(int fd, int name)
+{
+	int v = -1;
+	socklen_t len = sizeof(v);
+	return getsockopt(fd, SOL_SOCKET, name, &v, &len) ? -1 : v;
+}
+
+static bool is_udp(int fd)
+{
+	int domain = option(fd, SO_DOMAIN);
+	return (domain == AF_INET || domain == AF_INET6) && option(fd, SO_TYPE) == SOCK_DGRAM &&
+	       option(fd, SO_PROTOCOL) == IPPROTO_UDP;
+}
+
+static int buffers(int fd)
+{
+	int bytes = UNIX_BUFFER;
+	if (is_udp(fd))
+		return xy_dp_socket_buffers(fd);
+	if (option(fd, SO_DOMAIN) != AF_UNIX)
+		return -EPERM;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) ? -errno : 0;
+}
+
+static int about_socket(const struct xy_scope *s, const struct xy_warden_request *q, int fd)
+{
+	if (fd < 0)
+		return -EBADF;
+	if (q->op == XY_WARDEN_BUFFERS)
+		return buffers(fd);
+	if (!is_udp(fd))
+		return -EPERM;
+	switch (q->op) {
+	case XY_WARDEN_MARK:
+		return xy_scope_has_mark(s, q->mark) ? xy_dp_socket_mark(fd, q->mark) : -EPERM;
+	case XY_WARDEN_DEVICE:
+		return xy_scope_has_device(s, q->interface) ? xy_dp_socket_device(fd, q->interface)
+							    : -EPERM;
+	default:
+		return xy_scope_has_port(s, &q->address, q->port)
+			       ? xy_dp_socket_bind(fd, &q->address, q->port)
+			       : -EPERM;
+	}
+}
+
+// --- the rest of the first channel
+
+static int count(struct xy_serve *s, struct xy_warden_answer *a)
+{
+	int r = s->counts ? 0 : xy_nft_ask_open(s->as->instance, &s->counts);
+	return r ? r : xy_nft_count(s->counts, a->counters);
+}
+
+static int take(struct xy_serve *s)
+{
+	struct xy_serve_config *next = s->next;
+	if (!next)
+		return -ENOENT;
+	struct xy_scope fixed = s->now->scope;
+	xy_scope_follow(&fixed, &next->scope);
+	s->now->scope = (struct xy_scope){0};
+	next->scope = fixed;
+	s->old = s->now; // the last one was freed by the read before this
+	s->now = next;
+	s->next = NULL;
+	return 0;
+}
+
+static void first(struct xy_serve *s, const struct xy_warden_request *q, struct xy_warden_answer *a,
+		  int came, int *fd)
+{
+	switch (q->op) {
+	case XY_WARDEN_NETLINK:
+		a->result = netlink(s, q, a);
+		break;
+	case XY_WARDEN_TUN:
+		a->result = tun(s, q, a, fd);
+		break;
+	case XY_WARDEN_COUNT:
+		a->result = count(s, a);
+		break;
+	case XY_WARDEN_TAKE:
+		a->result = take(s);
+		break;
+	case XY_WARDEN_END:
+		s->ends = true;
+		break;
+	default:
+		a->result = xy_warden_has_fd(q->op) ? about_socket(scope(s), q, came) : -EBADMSG;
+	}
+}
+
+// --- one question after the other
+
+static void refusals_say(void)
+{
+	char text[128];
+	unsigned times;
+	while (xy_confine_refusal(text, sizeof(text), &times))
+		xy_log_warn("sandbox: the privileged helper: %s, which it may not (%u times): "
+			    "refused. Report it",
+			    text, times);
+}
+
+// What is refused says who asks for what he may not: the main process never does.
+static void refused_say(const struct xy_warden_request *q, int result)
+{
+	static unsigned said;
+	if (result == -EBADMSG && said++ < 10)
+		xy_log_error("confinement: the main process asked the privileged helper for what "
+			     "no part of xylemd asks (%u): refused. It may have been taken over",
+			     q->op);
+}
+
+static void answer(struct xy_serve *s, bool second, const uint8_t *bytes, size_t len, int came)
+{
+	struct xy_warden_answer a = {0};
+	struct xy_warden_request q;
+	int channel = second ? s->second : s->first, fd = -1;
+	size_t size = offsetof(struct xy_warden_answer, counters);
+	int r = xy_warden_request_read(bytes, len, &q);
+	if (!r && xy_warden_is_second(q.op) != second)
+		r = -EBADMSG;
+	if (r) {
+		a.result = r;
+	} else if (second) {
+		xy_serve_second(s, &q, &a, &fd);
+	} else {
+		pthread_mutex_lock(&s->lock);
+		first(s, &q, &a, came, &fd);
+		pthread_mutex_unlock(&s->lock);
+		size = q.op == XY_WARDEN_COUNT ? sizeof(a) : size;
+	}
+	refused_say(&q, a.result);
+	refusals_say();
+	xy_channel_send(channel, &a, size, fd);
+	if (fd >= 0)
+		close(fd);
+	if (came >= 0)
+		close(came);
+}
+
+// Until the other end is closed.
+static void serve(struct xy_serve *s, bool second)
+{
+	uint8_t bytes[XY_WARDEN_MESSAGE];
+	int came;
+	ssize_t n;
+	while ((n = xy_channel_receive(second ? s->second : s->first, bytes, sizeof(bytes),
+				       &came)) > 0 ||
+	       n == -EBADMSG)
+		answer(s, second, bytes, n < 0 ? 0 : (size_t)n, came);
+}
+
+static void *second_main(void *arg)
+{
+	prctl(PR_SET_NAME, "xylem-warden-2");
+	xy_confine_hear();
+	serve(arg, true);
+	return NULL;
+}
+
+// --- life
+
+static void hello(struct xy_serve *s, const struct xy_confine *c)
+{
+	struct xy_warden_hello h = {.portid = mnl_socket_get_portid(s->netlink.ask),
+				    .landlock = c->landlock,
+				    .no_new_privileges = true};
+	struct xy_confine_thread v[THREADS];
+	int n = xy_confine_look(v, THREADS);
+	for (int i = 0; i < n && i < THREADS; i++) {
+		h.filters = !i || v[i].filters < h.filters ? v[i].filters : h.filters;
+		h.capabilities |= v[i].capabilities;
+		h.no_new_privileges &= v[i].no_new_privileges;
+		h.threads++;
+	}
+	h.filters = h.filters > c->before ? h.filters - c->before : 0;
+	const struct xy_err *why[] = {&c->no_seccomp, &c->no_landlock, &c->not_all_narrow};
+	for (unsigned i = 0; i < 3 && !h.lacks[0]; i++)
+		snprintf(h.lacks, sizeof(h.lacks), "%s", why[i]->text);
+	xy_channel_send(s->first, &h, sizeof(h), -1);
+}
+
+// Its own two channels and the standard ones: nothing else of the main process stays open here.
+static void descriptors(struct xy_serve *s, int from_first, int from_second)
+{
+	int a = fcntl(from_first, F_DUPFD_CLOEXEC, 64), b = fcntl(from_second, F_DUPFD_CLOEXEC, 64);
+	s->first = dup2(a, CHANNEL);
+	s->second = dup2(b, CHANNEL + 1);
+	if (syscall(SYS_close_range, CHANNEL + 2, ~0U, 0))
+		for (int fd = CHANNEL + 2; fd < 4096; fd++)
+			close(fd);
+}
+
+// A terminal and a service manager send these to all processes; the end of the channel is its.
+static void signals(void)
+{
+	static const int deaf[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
+	sigset_t none;
+	sigemptyset(&none);
+	for (unsigned i = 0; i < sizeof(deaf) / sizeof(deaf[0]); i++)
+		signal(deaf[i], SIG_IGN);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn static void fail(const char *what, int error)
+{
+	xy_log_error("the privileged helper: %s: %s", what, strerror(error));
+	_exit(1);
+}
+
+static void begin(struct xy_serve *s, struct xy_confine *c)
+{
+	struct xy_err err;
+	const struct xy_warden_config *as = s->as;
+	s->table = xy_detour_table(as->instance);
+	if (xy_serve_config_make(s, as->config, &s->now, &err))
+		fail("config", ENOMEM);
+	as->begin(as->arg);
+	int r = xy_confine_begin();
+	r = r ? r : prctl(PR_SET_DUMPABLE, 0) ? -errno : 0;
+	if (r)
+		fail("no_new_privs", -r);
+	if (xy_netlink_ask_open(&s->netlink, &err))
+		fail(err.text, EIO);
+	r = xy_confine_process_files(c, as->keep, as->path, as->path_count);
+	if (r)
+		fail("capabilities", -r);
+}
+
+_Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, int from_first, int from_second)
+{
+	static struct xy_serve s;
+	static struct xy_confine c;
+	pthread_t thread;
+	s.as = cfg;
+	pthread_mutex_init(&s.lock, NULL);
+	prctl(PR_SET_NAME, "xylem-warden");
+	signals();
+	descriptors(&s, from_first, from_second);
+	begin(&s, &c);
+	int r = pthread_create(&thread, NULL, second_main, &s);
+	if (r)
+		fail("a thread", r);
+	xy_confine_process_calls(&c);
+	hello(&s, &c);
+	serve(&s, false);
+	pthread_join(thread, NULL); // its channel is closed as well
+	xy_serve_last(&s);
+	_exit(0);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The inside of the privileged helper: what both of its threads see.
+#pragma once
+
+#include "kernel/netlink.h"
+#include "warden/warden.h"
+
+#include <pthread.h>
+
+// A config that the helper read, and what it may have.
+struct xy_serve_config {
+	struct xy_config config; // without secrets
+	struct xy_scope scope;
+};
+
+struct xy_serve {
+	const struct xy_warden_config *as;
+	uint32_t table;
+	int first, second;			  // channels
+	pthread_mutex_t lock;			  // of what stands between here and the next line
+	struct xy_serve_config *now, *next, *old; // next: read, and not in force; old: to be freed
+	unsigned ifindex;			  // of the host interface; 0: none yet
+	bool ends;				  // the rules go with the main process
+	// the first channel's
+	struct xy_netlink netlink;
+	struct xy_nft *counts;
+	// the second channel's
+	struct xy_nft *nft;
+};
+
+// --- second.c
+void xy_serve_second(struct xy_serve *s, const struct xy_warden_request *q,
+		     struct xy_warden_answer *a, int *fd);
+// Takes over c, also on failure.
+int xy_serve_config_make(const struct xy_serve *s, struct xy_config *c,
+			 struct xy_serve_config **out, struct xy_err *err);
+void xy_serve_config_free(struct xy_serve_config *c);
+void xy_serve_last(struct xy_serve *s); // the main process is gone
+
+// --- serve.c
+// What the host interface is called now; with none, what the config calls it. Locked.
+void xy_serve_interface(const struct xy_serve *s, char name[static 16]);

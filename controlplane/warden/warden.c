@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The main process' side: what is asked, and what becomes of it when nobody answers.
+#define XY_LOG_PART XY_PART_CONFINEMENT
+#include "warden/warden.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	START_SECONDS = 10,
+	FIRST_SECONDS = 5,   // the loop stands still meanwhile, and so does the watchdog
+	SECOND_SECONDS = 60, // others may hold the packet filter
+	END_SECONDS = 3,
+};
+
+struct channel {
+	int fd;
+	pthread_mutex_t lock;
+};
+
+struct xy_warden {
+	struct channel channel[2];
+	pid_t pid;
+	struct xy_warden_hello hello;
+	atomic_bool gone;
+	bool told;
+	char why[96];
+};
+
+// --- one question
+
+static void lost(struct xy_warden *w, ssize_t how)
+{
+	if (!atomic_exchange(&w->gone, true))
+		snprintf(w->why, sizeof(w->why), "%s",
+			 how == 0	      ? "it ended"
+			 : how == -EAGAIN     ? "it did not answer"
+			 : how == -EPIPE      ? "it ended"
+			 : how == -ECONNRESET ? "it ended"
+					      : strerror((int)-how));
+}
+
+// An answer that came too late would be taken for the next one's, so there is none.
+static int exchange(struct xy_warden *w, struct channel *c, const uint8_t *bytes, size_t len,
+		    int fd, struct xy_warden_answer *a, int *fd_out)
+{
+	ssize_t n = xy_channel_send(c->fd, bytes, len, fd);
+	n = n ? n : xy_channel_receive(c->fd, a, sizeof(*a), fd_out);
+	if (n >= (ssize_t)offsetof(struct xy_warden_answer, counters))
+		return a->result;
+	lost(w, n);
+	shutdown(c->fd, SHUT_RDWR);
+	return -EPIPE;
+}
+
+static int ask(struct xy_warden *w, const struct xy_warden_request *q, int fd,
+	       struct xy_warden_answer *a, int *fd_out)
+{
+	uint8_t bytes[XY_WARDEN_MESSAGE];
+	size_t len = xy_warden_request_write(q, bytes);
+	struct channel *c = &w->channel[xy_warden_is_second(q->op)];
+	int came = -1, r = len ? -EPIPE : -EMSGSIZE;
+	a->err.text[0] = 0;
+	pthread_mutex_lock(&c->lock);
+	if (len && !atomic_load(&w->gone))
+		r = exchange(w, c, bytes, len, fd, a, &came);
+	pthread_mutex_unlock(&c->lock);
+	if (fd_out && !r)
+		*fd_out = came;
+	else if (came >= 0)
+		close(came);
+	return r;
+}
+
+static int told(int r, const struct xy_warden_answer *a, struct xy_err *err)
+{
+	if (!r)
+		return 0;
+	return xy_err_set(err, -r, "%s",
+			  r == -EPIPE	   ? "the privileged helper has ended; restart xylemd"
+			  : a->err.text[0] ? a->err.text
+					   : strerror(-r));
+}
+
+// --- first channel
+
+int xy_warden_netlink(void *warden, const void *bytes, size_t len, int32_t *error, unsigned count)
+{
+	struct xy_warden_answer a;
+	const struct xy_warden_request q = {.op = XY_WARDEN_NETLINK, .bytes = bytes, .len = len};
+	int r = ask(warden, &q, -1, &a, NULL);
+	for (unsigned i = 0; !r && i < count; i++)
+		error[i] = i < a.count && i < XY_NETMSG_MOST ? a.error[i] : -EPROTO;
+	return r;
+}
+
+int xy_warden_tun(void *warden, char name[static 16], unsigned queue, bool many, bool *device)
+{
+	struct xy_warden_answer a = {0};
+	const struct xy_warden_request q = {.op = XY_WARDEN_TUN, .queue = queue, .many = many};
+	int fd = -1, r = ask(warden, &q, -1, &a, &fd);
+	*device = r && a.device;
+	if (r)
+		return r;
+	memcpy(name, a.name, sizeof(a.name));
+	name[sizeof(a.name) - 1] = 0;
+	return fd < 0 ? -EPROTO : fd;
+}
+
+static int about_socket(void *warden, int fd, const struct xy_warden_request *q)
+{
+	struct xy_warden_answer a;
+	return ask(warden, q, fd, &a, NULL);
+}
+
+int xy_warden_mark(void *warden, int fd, uint32_t mark)
+{
+	return about_socket(warden, fd,
+			    &(struct xy_warden_request){.op = XY_WARDEN_MARK, .mark = mark});
+}
+
+int xy_warden_device(void *warden, int fd, const char *interface)
+{
+	struct xy_warden_request q = {.op = XY_WARDEN_DEVICE};
+	snprintf(q.interface, sizeof(q.interface), "%s", interface);
+	return about_socket(warden, fd, &q);
+}
+
+int xy_warden_bind(void *warden, int fd, const struct xy_addr *address, uint16_t port)
+{
+	return about_socket(warden, fd,
+			    &(struct xy_warden_request){
+				    .op = XY_WARDEN_BIND, .address = *address, .port = port});
+}
+
+int xy_warden_buffers(void *warden, int fd)
+{
+	return about_socket(warden, fd, &(struct xy_warden_request){.op = XY_WARDEN_BUFFERS});
+}
+
+static int simple(struct xy_warden *w, enum xy_warden_op op)
+{
+	struct xy_warden_answer a;
+	return ask(w, &(struct xy_warden_request){.op = op}, -1, &a, NULL);
+}
+
+int xy_warden_count(struct xy_warden *w, struct xy_nft_count v[static XY_POLICY_COUNTERS])
+{
+	struct xy_warden_answer a;
+	int r = ask(w, &(struct xy_warden_request){.op = XY_WARDEN_COUNT}, -1, &a, NULL);
+	if (!r)
+		memcpy(v, a.counters, sizeof(a.counters));
+	return r;
+}
+
+int xy_warden_take(struct xy_warden *w)
+{
+	return simple(w, XY_WARDEN_TAKE);
+}
+
+int xy_warden_end(struct xy_warden *w)
+{
+	return simple(w, XY_WARDEN_END);
+}
+
+// --- second channel
+
+int xy_warden_read(struct xy_warden *w, struct xy_err *err)
+{
+	struct xy_warden_answer a;
+	return told(ask(w, &(struct xy_warden_request){.op = XY_WARDEN_READ}, -1, &a, NULL), &a,
+		    err);
+}
+
+int xy_warden_rules(struct xy_warden *w, bool next, const struct xy_warden_key *key, unsigned count,
+		    struct xy_err *err)
+{
+	struct xy_warden_answer a;
+	struct xy_warden_request q = {.op = XY_WARDEN_RULES, .next = next, .key_count = count};
+	memcpy(q.key, key, count * sizeof(*key));
+	return told(ask(w, &q, -1, &a, NULL), &a, err);
+}
+
+int xy_warden_no_rules(struct xy_warden *w, bool next, struct xy_err *err)
+{
+	struct xy_warden_answer a;
+	const struct xy_warden_request q = {.op = XY_WARDEN_NONE, .next = next};
+	return told(ask(w, &q, -1, &a, NULL), &a, err);
+}
+
+bool xy_warden_is_whole(struct xy_warden *w)
+{
+	struct xy_warden_answer a;
+	return ask(w, &(struct xy_warden_request){.op = XY_WARDEN_WHOLE}, -1, &a, NULL) == 0 &&
+	       a.whole;
+}
+
+int xy_warden_watch(struct xy_warden *w, struct xy_err *err)
+{
+	struct xy_warden_answer a;
+	int fd = -1;
+	int r = ask(w, &(struct xy_warden_request){.op = XY_WARDEN_WATCH}, -1, &a, &fd);
+	return r ? told(r, &a, err) : fd < 0 ? xy_err_set(err, EPROTO, "no descriptor came") : fd;
+}
+
+int xy_warden_nat(struct xy_warden *w, bool *v6, bool *v4, struct xy_err *err)
+{
+	struct xy_warden_answer a;
+	int r = ask(w, &(struct xy_warden_request){.op = XY_WARDEN_NAT}, -1, &a, NULL);
+	*v6 = !r && a.v6;
+	*v4 = !r && a.v4;
+	return told(r, &a, err);
+}
+
+// --- life
+
+static void patience(int fd, int seconds)
+{
+	struct timeval t = {.tv_sec = seconds};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+}
+
+static int hear(struct xy_warden *w, struct xy_err *err)
+{
+	int none;
+	patience(w->channel[0].fd, START_SECONDS);
+	ssize_t n = xy_channel_receive(w->channel[0].fd, &w->hello, sizeof(w->hello), &none);
+	if (n != (ssize_t)sizeof(w->hello))
+		return xy_err_set(err, EPROTO, "sandbox: the privileged helper did not start: %s",
+				  n < 0 ? strerror((int)-n) : "it ended");
+	patience(w->channel[0].fd, FIRST_SECONDS);
+	patience(w->channel[1].fd, SECOND_SECONDS);
+	return 0;
+}
+
+static int pairs(int fd[2][2])
+{
+	int r = 0;
+	memset(fd, -1, 4 * sizeof(fd[0][0]));
+	for (unsigned i = 0; !r && i < 2; i++)
+		r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd[i]) ? -errno : 0;
+	return r;
+}
+
+static void close_all(const int *fd, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
+}
+
+int xy_warden_fork(const struct xy_warden_config *cfg, struct xy_warden **out, struct xy_err *err)
+{
+	struct xy_warden *w = calloc(1, sizeof(*w));
+	int fd[2][2], r = pairs(fd);
+	*out = NULL;
+	if (r || !w) {
+		close_all(fd[0], 4);
+		free(w);
+		return xy_err_set(err, r ? -r : ENOMEM, "sandbox: no privileged helper: %s",
+				  strerror(r ? -r : ENOMEM));
+	}
+	signal(SIGCHLD, SIG_IGN); // nobody waits for it
+	w->pid = fork();
+	if (w->pid == 0) {
+		close(fd[0][0]);
+		close(fd[1][0]);
+		xy_warden_serve(cfg, fd[0][1], fd[1][1]);
+	}
+	r = w->pid < 0 ? errno : 0;
+	close(fd[0][1]);
+	close(fd[1][1]);
+	for (unsigned i = 0; i < 2; i++) {
+		w->channel[i].fd = fd[i][0];
+		pthread_mutex_init(&w->channel[i].lock, NULL);
+	}
+	r = r ? xy_err_set(err, r, "sandbox: no privileged helper: fork: %s", strerror(r))
+	      : hear(w, err);
+	if (r) {
+		atomic_store(&w->gone, true);
+		xy_warden_close(w);
+		return r;
+	}
+	*out = w;
+	return 0;
+}
+
+void xy_warden_close(struct xy_warden *w)
+{
+	char byte;
+	if (!w)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		shutdown(w->channel[i].fd, SHUT_WR);
+	patience(w->channel[0].fd, END_SECONDS);
+	while (recv(w->channel[0].fd, &byte, 1, 0) > 0)
+		continue;
+	for (unsigned i = 0; i < 2; i++) {
+		close(w->channel[i].fd);
+		pthread_mutex_destroy(&w->channel[i].lock);
+	}
+	free(w);
+}
+
+bool xy_warden_look(struct xy_warden *w)
+{
+	char byte;
+	struct channel *c = &w->channel[0];
+	if (!atomic_load(&w->gone)) { // between two questions nothing comes but the end
+		ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			lost(w, n < 0 ? -errno : 0);
+	}
+	if (!atomic_load(&w->gone) || w->told)
+		return !atomic_load(&w->gone);
+	w->told = true;
+	xy_log_error("the privileged helper is gone: %s. The node forwards, and what it has of "
+		     "the kernel stays; what somebody takes away there does not come back, and "
+		     "reloads are refused. Restart xylemd",
+		     w->why);
+	return false;
+}
+
+const char *xy_warden_gone(const struct xy_warden *w)
+{
+	return atomic_load(&w->gone) ? w->why : NULL;
+}
+
+const struct xy_warden_hello *xy_warden_hello(const struct xy_warden *w)
+{
+	return &w->hello;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The privileged helper: a process of its own, made first of all, that keeps the capabilities of
+// which the main process then has none. It does what it is asked for as far as the config allows
+// that it read itself (scope.h, netmsg.h, request.h), and is confined as well. It ends with the
+// main process. docs/adr/0020-privileged-helper.md.
+//
+// The functions here are the main process'. Those of the first channel are the control thread's,
+// those of the second any other's, and wait for the kernel. Each returns -EPIPE once the helper has
+// ended, or did not answer.
+#pragma once
+
+#include "confine/confine.h"
+#include "warden/channel.h"
+
+struct xy_warden;
+
+struct xy_warden_config {
+	const char *instance;
+	struct xy_addr node;
+	bool no_tun;
+	uint64_t keep; // capabilities
+	const struct xy_confine_path *path;
+	unsigned path_count;
+	// The config file, in the helper: at start as the main process has it, which gives it away
+	// there, then anew.
+	struct xy_config *config;
+	int (*read)(void *arg, struct xy_config *out, struct xy_err *err);
+	void (*begin)(void *arg); // in the helper: what it does not need is wiped
+	void *arg;
+};
+
+// Before there are threads. The helper is confined when this returns.
+int xy_warden_fork(const struct xy_warden_config *cfg, struct xy_warden **out, struct xy_err *err);
+// Closes the channels, and waits for the helper to end, 2 s at most.
+void xy_warden_close(struct xy_warden *w);
+// Is it there? Looks, and says once why not. Control thread.
+bool xy_warden_look(struct xy_warden *w);
+const struct xy_warden_hello *xy_warden_hello(const struct xy_warden *w);
+const char *xy_warden_gone(const struct xy_warden *w); // why it is no more; NULL: it is there
+
+// --- first channel
+// Messages of rtnetlink; error has a place for each of them, at most XY_NETMSG_MOST. -EPERM of one:
+// the config does not name that.
+int xy_warden_netlink(void *warden, const void *bytes, size_t len, int32_t *error, unsigned count);
+// A queue of the host interface, whose name comes back. The descriptor, or -errno and whether it is
+// the device that cannot be opened.
+int xy_warden_tun(void *warden, char name[static 16], unsigned queue, bool many, bool *device);
+int xy_warden_mark(void *warden, int fd, uint32_t mark);
+int xy_warden_device(void *warden, int fd, const char *interface);
+int xy_warden_bind(void *warden, int fd, const struct xy_addr *address, uint16_t port);
+int xy_warden_buffers(void *warden, int fd);
+int xy_warden_count(struct xy_warden *w, struct xy_nft_count v[static XY_POLICY_COUNTERS]);
+int xy_warden_take(struct xy_warden *w);
+int xy_warden_end(struct xy_warden *w);
+
+// --- second channel
+int xy_warden_read(struct xy_warden *w, struct xy_err *err);
+int xy_warden_rules(struct xy_warden *w, bool next, const struct xy_warden_key *key, unsigned count,
+		    struct xy_err *err);
+int xy_warden_no_rules(struct xy_warden *w, bool next, struct xy_err *err);
+bool xy_warden_is_whole(struct xy_warden *w);
+int xy_warden_watch(struct xy_warden *w, struct xy_err *err); // a descriptor of nftables
+int xy_warden_nat(struct xy_warden *w, bool *v6, bool *v4, struct xy_err *err);
+
+// --- the helper's own: warden.c makes it, it never comes back
+_Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, int first, int second);
