@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# /metrics of a node with 10,000 peers: 2048 of them have series, memory is bounded however many scrape, and a daemon that
+# hangs is told of before Prometheus gives up.
+. "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_web.sh"
+need curl jq promtool
+
+add_node a
+make_key a
+configure a <<<"max_peers = 16384; peers = ( $(many_peers_text 10000) );"
+start_node a
+start_web a
+metrics() { web a /metrics "$@"; } # [OPTION OF curl...]
+value() { sed -n "s/^$1 //p" "$LAB/metrics"; }
+series() { grep -c "^$1{" "$LAB/metrics" || true; }
+whole() { # on a busy machine a scrape that takes too long is cut
+  metrics >"$LAB/metrics" && [ "$(series xylem_peer_up) $(series xylem_peer_state) $(series xylem_neighbour_up)" = "2048 2048 2048" ]
+}
+check_within 30 "as many have series as may" whole
+check "of all" same 10000 "$(value xylem_node_peers)"
+check "and the others are counted" same 7952 "$(value 'xylem_peers_left_out{why="limit"}')"
+check "each series is there once" same "" "$(grep -v '^#' "$LAB/metrics" | sed 's/ [^ ]*$//' | sort | uniq -d)"
+check "clean, says promtool" same "" "$(promtool check metrics <"$LAB/metrics" 2>&1)"
+
+# --- 45 at once, of 3 MB each: as much as may be told within a minute, and no more
+many=()
+for ((i = 0; i < 45; i++)); do
+  metrics -o /dev/null -w '%{http_code}\n' >"$LAB/code.$i" &
+  many+=($!)
+done
+wait "${many[@]}"
+codes=$(cat "$LAB"/code.* | sort | uniq -c | awk '{ print $2 }' | paste -sd' ')
+check "some are told to come later" same "200 503" "$codes"
+check "most are not" at_least 20 "$(cat "$LAB"/code.* | grep -cx 200)"
+rss=$(awk '/^VmHWM/ { print $2 }' "/proc/${WEB_PID[a]}/status")
+echo "xylem-web took $rss kB at most"
+check "in bounded memory" at_least "$rss" 262144
+
+# --- a daemon that hangs
+kill -STOP "${LAB_PID[a]}"
+sleep 1.1
+metrics -w 'took %{time_total}\n' >"$LAB/metrics"
+check "it is down, as far as can be told" same 0 "$(value xylem_daemon_up)"
+check "before Prometheus gives up" awk '/^took/ { exit !($2 < 10) }' "$LAB/metrics"
+kill -CONT "${LAB_PID[a]}"
+up() { metrics >"$LAB/metrics" && [ "$(value xylem_daemon_up)" = 1 ]; }
+check_within 90 "and up again, when a minute is over" up
+finish
