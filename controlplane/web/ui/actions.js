@@ -3,6 +3,7 @@
 // change nothing is told why, by the same button.
 import { h, s, icon, button, copyText, say } from './dom.js';
 import { access, send, of } from './api.js';
+import { gone } from './live.js';
 
 let serial = 0;
 
@@ -43,17 +44,17 @@ export function act(label, run, options = {}) {
 function confirm({ title, happens, command = null, yes, run, fields = [], danger = false, done = null, after = null }) {
   const wrong = h('p.wrong', { role: 'alert', hidden: true });
   const go = h('button.' + (danger ? 'danger' : 'primary'), { type: 'submit' }, h('span', null, yes));
-  const line = h('code');
+  const cancel = button('Cancel', () => d.close()), line = h('code');
   const tell = () => command && line.replaceChildren(typeof command === 'function' ? command(values()) : command);
   const inputs = fields.map(input);
   function values() {
     return Object.fromEntries(inputs.map((f) => [f.name, f.read()]));
   }
-  const form = h('form', { novalidate: true }, h('ul.happens', null, happens.map((t) => h('li', null, t))), inputs.map((f) => f.el), command ? h('p.same', null, h('span.dim', null, 'The same in a terminal: '), line) : null, wrong, h('div.buttons', null, button('Cancel', () => d.close()), go));
+  const form = h('form', { novalidate: true }, h('ul.happens', null, happens.map((t) => h('li', null, t))), inputs.map((f) => f.el), command ? h('p.same', null, h('span.dim', null, 'The same in a terminal: '), line) : null, wrong, h('div.buttons', null, cancel, go));
   const d = dialog(title, form);
   form.addEventListener('input', tell);
   tell();
-  (inputs.length ? inputs[0].control : go).focus();
+  (inputs.length ? inputs[0].control : danger ? cancel : go).focus();
   form.addEventListener('submit', async (e) => {
     e.preventDefault();
     const missing = inputs.find((f) => f.problem());
@@ -102,7 +103,7 @@ function input({ name, label, hint, value = '', type = 'text', need = false, che
 }
 
 const aKey = (v) => (/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(v) ? null : 'Key: this is no WireGuard key; one has 44 characters and ends in =');
-const aName = (v) => (v.length > 63 ? 'Name: at most 63 characters' : null);
+const aName = (v) => (/^[A-Za-z0-9._-]{1,32}$/.test(v) ? null : 'Name: 1 to 32 of A-Z a-z 0-9 . _ -');
 const aNumber = (label, lo, hi) => (v) => (/^\d+$/.test(v) && +v >= lo && +v <= hi ? null : `${label}: a number from ${lo} to ${hi}`);
 const number = (v) => (v === '' ? undefined : +v);
 const text = (v) => v || undefined;
@@ -149,7 +150,7 @@ export function remove(peer, leaf) {
     command: `xylem ${leaf ? 'leaf' : 'peer'} remove ${quote(peer)}`, yes: 'Remove', danger: true,
     run: () => send('DELETE', (leaf ? '/leaves/' : '/peers/') + of(peer)),
     done: `${peer} is removed`,
-    after: () => { if (location.hash.startsWith('#/peers/')) location.hash = '#/peers'; },
+    after: () => { gone(peer); if (location.hash.startsWith('#/peers/')) location.hash = '#/peers'; },
   });
 }
 
@@ -167,9 +168,9 @@ export function addPeer() {
     ],
     command: (v) => `xylem peer add ${quote(v.name || 'NAME')} --key ${v.key || 'KEY'}${(v.endpoints || []).map((e) => ' --endpoint ' + e).join('')}`,
     yes: 'Add the peer',
-    run: (v) => send('POST', '/peers', v),
+    run: (v) => send('POST', '/peers', v).then((reply) => ({ ...reply, asked: v.name })),
     done: 'the peer is added',
-    after: (reply) => reply?.name && (location.hash = '#/peers/' + of(reply.name)),
+    after: (reply) => (location.hash = '#/peers/' + of(reply.asked)),
   });
 }
 
@@ -202,10 +203,11 @@ export function qr(rows) {
 }
 
 function leafConfig(reply) {
-  const name = reply.name || reply.peer || reply.asked;
+  const name = reply.asked;
   const config = reply.config || '';
   const file = name.replace(/[^\w-]+/g, '-').slice(0, 15) + '.conf';
   dialog(`${name} is added`, [
+    reply.note ? h('p.wrong', null, reply.note) : null,
     h('p', null, /PrivateKey/.test(config) ? 'The device’s config, with its secret key: it is shown this once. Take it now.' : 'The device’s config. Its own secret key goes into its first section.'),
     h('div.leaf', null, reply.qr?.length ? h('figure', null, qr(reply.qr), h('figcaption', null, 'WireGuard on a phone: add a tunnel, scan')) : null, h('pre', { tabindex: '0', 'aria-label': 'config' }, config)),
     h('div.buttons', null, button('Copy', async () => say((await copyText(config)) ? 'config copied' : 'mark the text and copy it'), { name: 'copy' }), button('Download ' + file, () => download(file, config), { name: 'down', kind: 'primary' })),
@@ -233,7 +235,11 @@ export function reload() {
     title: 'Reload the config?',
     happens: ['The config file is read anew. If anything in it is wrong, it is refused as a whole, and what is in force stays.', 'Peers that it does not change keep their sessions.'],
     command: 'xylem reload', yes: 'Reload',
-    run: () => send('POST', '/reload'),
+    run: async () => {
+      const reply = await send('POST', '/reload');
+      if (reply.refused?.length) throw new Error('It is refused, and what is in force stays:\n' + reply.refused.join('\n'));
+      return reply;
+    },
     done: 'the config is taken',
     after: (reply) => reply?.warnings?.length && dialog('The config is taken, with a word', h('ul', null, reply.warnings.map((w) => h('li', null, w)))),
   });

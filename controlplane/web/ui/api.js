@@ -53,7 +53,8 @@ export const send = (method, path, body) => ask(method, path, body === undefined
 export const of = (name) => encodeURIComponent(name);
 
 export async function refresh() {
-  Object.assign(access, await get('/access'));
+  const was = access.scope, now = await get('/access');
+  Object.assign(access, now, { ended: was !== 'none' && now.scope === 'none' });
   changed();
   return access;
 }

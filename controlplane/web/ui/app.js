@@ -64,7 +64,7 @@ for (const v of VIEWS) {
   links.set(v.id, a);
   nav.append(a);
 }
-const mark = s('svg', { viewBox: '0 0 32 32', class: 'logo', 'aria-hidden': 'true' }, s('rect', { width: 32, height: 32, rx: 8 }), s('path', { d: 'M10 7v18M16 7v6M16 17v8M22 7v18M10 15h6M16 19h6' }));
+const logo = () => s('svg', { viewBox: '0 0 32 32', class: 'logo', 'aria-hidden': 'true' }, s('rect', { width: 32, height: 32, rx: 8 }), s('path', { d: 'M10 7v18M16 7v6M16 17v8M22 7v18M10 15h6M16 19h6' }));
 const nodeName = h('span.nodename'), nodeSub = h('span.dim'), pill = h('span.pill', null, h('i.mark', { 'aria-hidden': 'true' }), h('span'));
 const finder = h('input', { type: 'search', placeholder: 'Find anything', 'aria-label': 'find a view, peer, node or address', autocomplete: 'off', spellcheck: 'false', role: 'combobox', 'aria-expanded': 'false', 'aria-controls': 'found', 'aria-autocomplete': 'list' });
 const foundList = h('ul.found', { id: 'found', role: 'listbox', 'aria-label': 'found', hidden: true });
@@ -72,7 +72,7 @@ const signButton = button('Sign in', () => (access.scope === 'act' && access.log
 const menuButton = button('views', () => menu(nav.dataset.open === undefined), { kind: 'icon-only quiet menu', name: 'menu' });
 menuButton.setAttribute('aria-expanded', 'false');
 menuButton.setAttribute('aria-controls', 'nav');
-const head = h('header.top', null, menuButton, h('a.brand', { href: '#/overview', 'aria-label': 'Xylem, overview' }, mark, h('span.wordmark', null, 'Xylem')), h('div.who', null, nodeName, nodeSub), pill,
+const head = h('header.top', null, menuButton, h('a.brand', { href: '#/overview', 'aria-label': 'Xylem, overview' }, logo(), h('span.wordmark', null, 'Xylem')), h('div.who', null, nodeName, nodeSub), pill,
   h('div.find', null, icon('search'), finder, h('kbd', { 'aria-hidden': 'true' }, 'Ctrl K'), foundList),
   button('theme: light, dark or the system’s', nextTheme, { kind: 'icon-only quiet', name: 'theme' }));
 const keysButton = button('Keys', help, { kind: 'quiet keys' });
@@ -210,13 +210,15 @@ function showLogin() {
   current = null;
   shown = '';
   document.title = 'Sign in · Xylem';
-  refill(app, h('main.login', { id: 'main' }, h('div.card', null, mark, h('h1', null, access.instance ? 'Xylem · ' + access.instance : 'Xylem'), access.ended ? h('p.dim', { role: 'status' }, 'Your session has ended. Sign in again.') : null,
+  refill(app, h('main.login', { id: 'main' }, h('div.card', null, logo(), h('h1', null, access.instance ? 'Xylem · ' + access.instance : 'Xylem'), access.ended ? h('p.dim', { role: 'status' }, 'Your session has ended. Sign in again.') : null,
     access.login ? form : h('div', null, h('p', null, 'This page wants a password, and none is set.'), h('p.dim', null, 'Make one with ', h('code', null, 'xylem-web --password'), ', put the line that it prints into web.conf, and start xylem-web again.')),
     access.scope !== 'none' ? button('Back', begin, { kind: 'quiet' }) : null)));
   if (access.login) field.focus();
 }
 async function out() {
+  stream.stop(); // it would be cut
   await logout().catch(() => {});
+  access.ended = false;
   forget();
   stream.restart();
   access.scope === 'none' ? showLogin() : begin();
@@ -330,7 +332,7 @@ addEventListener('keydown', (e) => {
 
 addEventListener('hashchange', () => head.isConnected && route());
 addEventListener('sign-in', showLogin);
-onAccess(() => access.ended && showLogin());
+onAccess(() => access.ended && head.isConnected && showLogin());
 on('tick', tick);
 on('state', () => { status(); if (live.state.daemon === 'up') current?.state?.(); });
 setInterval(() => head.isConnected && status(), 1000);
@@ -341,7 +343,7 @@ async function start() {
       await refresh();
       break;
     } catch (err) {
-      refill(app, h('main.login', { id: 'main' }, h('div.card', null, mark, h('h1', null, 'Xylem'), h('p', { role: 'alert' }, err.message), h('p.dim', null, 'Trying again …'))));
+      refill(app, h('main.login', { id: 'main' }, h('div.card', null, logo(), h('h1', null, 'Xylem'), h('p', { role: 'alert' }, err.message), h('p.dim', null, 'Trying again …'))));
       await new Promise((r) => setTimeout(r, wait));
     }
   }

@@ -3,6 +3,7 @@
 import { h, icon, put, copyable, button } from './dom.js';
 import { stateOf, field, title } from './format.js';
 import { get } from './api.js';
+import { live } from './live.js';
 
 // A state: shape, word, colour. Without colour it says the same.
 export function stateMark() {
@@ -83,12 +84,14 @@ export function pages(path, member, params = {}) {
   return self;
 }
 
-// Runs f now and each so many milliseconds while the view is there and seen; never twice at a time.
+// Runs f now and each so many milliseconds while the view is there and seen, and the daemon answers; never twice at a
+// time.
 export function every(ms, f) {
-  let timer = 0, over = false;
+  let timer = 0, over = false, first = true;
   async function turn() {
     if (over) return;
-    if (!document.hidden) await f().catch(() => {});
+    if (first || (!document.hidden && live.state.daemon !== 'down' && (live.link.ok || !live.link.again))) await f().catch(() => {});
+    first = false;
     if (!over) timer = setTimeout(turn, ms);
   }
   turn();

@@ -24,7 +24,7 @@ const TIMES = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600];
 // name: of what. data() gives { t, rx, tx }: seconds, and bits a second, null where unknown.
 export function traffic(name, data, height = 236) {
   const canvas = h('canvas'), value = { rx: h('b'), tx: h('b'), at: h('span.dim') };
-  const box = h('div.plot', { role: 'img', tabindex: '0' }, canvas);
+  const box = h('div.plot', { role: 'img', tabindex: '0', 'aria-label': name }, canvas);
   box.style.height = height + 'px';
   const el = h('div.chart', null, h('div.legend', null, h('span.key.in', null, h('i', { 'aria-hidden': 'true' }), 'in ', value.rx), h('span.key.outward', null, h('i', { 'aria-hidden': 'true' }), 'out ', value.tx), value.at), box);
   const c = canvas.getContext('2d');
@@ -159,26 +159,26 @@ const peak = (list) => list.reduce((m, v) => (v > m ? v : m), 0);
 
 // A small curve in a row: in above, out below, on one scale. update({ rx, tx }) or update(list).
 export function spark(width = 96, height = 24) {
-  const up = s('path', { class: 'spark-in' }), down = s('path', { class: 'spark-out' }), mid = s('path', { class: 'spark-mid', d: 'M0 ' + height / 2 + 'H' + width });
-  const el = s('svg', { class: 'spark', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, mid, up, down);
-  function path(list, max, base, span, n) {
-    if (list.length < 2 || !max) return '';
+  const paths = ['in-area', 'out-area', 'in', 'out'].map((c) => s('path', { class: 'spark-' + c })), mid = s('path', { class: 'spark-mid', d: 'M0 ' + height / 2 + 'H' + width });
+  const el = s('svg', { class: 'spark', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, paths.slice(0, 2), mid, paths.slice(2));
+  function path(i0, list, max, base, span, n) {
+    const few = list.length < 2;
     const x = (i) => (width * (n - list.length + i)) / Math.max(1, n - 1);
-    let d = `M${x(0).toFixed(1)} ${base}`;
-    list.forEach((v, i) => (d += `L${x(i).toFixed(1)} ${(base - (span * (v || 0)) / max).toFixed(1)}`));
-    return d + `L${width} ${base}Z`;
+    const line = list.map((v, i) => `${x(i).toFixed(1)} ${(base - (span * (v || 0)) / max).toFixed(1)}`).join('L');
+    attr(paths[i0], 'd', few ? null : `M${x(0).toFixed(1)} ${base}L${line}L${width} ${base}Z`);
+    attr(paths[i0 + 2], 'd', few || !peak(list) ? null : 'M' + line);
   }
   return {
     el,
     update(d, n = 60) {
-      if (!d) return attr(up, 'd', null), attr(down, 'd', null);
+      if (!d) return paths.forEach((p) => attr(p, 'd', null));
       const max = Math.max(1000, peak(d.rx), peak(d.tx));
-      attr(up, 'd', path(d.rx, max, height / 2 - 0.5, height / 2 - 1, n));
-      attr(down, 'd', path(d.tx, max, height / 2 + 0.5, 1 - height / 2, n));
+      path(0, d.rx, max, height / 2, height / 2 - 1, n);
+      path(1, d.tx, max, height / 2, 1 - height / 2, n);
     },
     single(list, max, n = 120) {
       mid.setAttribute('d', `M0 ${height - 0.5}H${width}`);
-      attr(up, 'd', path(list, Math.max(max, peak(list)), height, height - 1, n));
+      path(0, list, Math.max(max, peak(list)), height, height - 1, n);
     },
   };
 }

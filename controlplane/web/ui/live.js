@@ -95,15 +95,23 @@ export function deliver(kind, text) {
 // The last minute of a peer that is in sight: what was before this page came is asked for once, few at a time.
 const queue = [];
 let asking = 0, asks = 0;
+const removed = new Set();
 export function past(name) {
   const p = live.peers.get(name);
-  if (p && !p.asked && asks < 48) {
+  if (p && !p.asked && asks < 48 && !removed.has(name)) {
     p.asked = true;
     asks++;
     queue.push(name);
     next();
   }
   return p;
+}
+// It was removed here: the next tick may still have it.
+export function gone(name) {
+  removed.add(name);
+  setTimeout(() => removed.delete(name), 5000);
+  live.peers.delete(name);
+  if (live.tick?.peers) live.tick.peers.rows = live.tick.peers.rows.filter((r) => r.name !== name);
 }
 async function next() {
   if (asking >= 3 || !queue.length) return;

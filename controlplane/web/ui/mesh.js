@@ -51,9 +51,17 @@ export function view() {
 
   function take(all, r) {
     const old = new Map(nodes.map((n) => [n.address, n]));
-    nodes = all.nodes.slice(0, MOST).map((n) => { const o = old.get(n.address); return Object.assign({}, n, o ? { x: o.x, y: o.y } : {}); });
+    nodes = inTree(all.nodes.slice(0, MOST)).map((n) => { const o = old.get(n.address); return Object.assign({}, n, o ? { x: o.x, y: o.y } : {}); });
     const by = new Map(nodes.map((n) => [n.address, n]));
-    links = all.links.filter((l) => by.has(l.from) && by.has(l.to)).map((l) => ({ ...l, source: by.get(l.from), target: by.get(l.to) }));
+    // Both ends tell of a link: it is one, and may cost another way back.
+    const pairs = new Map();
+    for (const l of all.links) {
+      if (!by.has(l.from) || !by.has(l.to)) continue;
+      const pair = [l.from, l.to].sort().join(), other = pairs.get(pair);
+      if (other) other.back = l.cost;
+      else pairs.set(pair, { ...l, back: l.cost, source: by.get(l.from), target: by.get(l.to) });
+    }
+    links = [...pairs.values()];
     for (const n of nodes) n.near = [];
     for (const l of links) { l.source.near.push([l.target, l]); l.target.near.push([l.source, l]); }
     const silent = nodes.filter((n) => n.state === 'silent').length;
@@ -79,6 +87,22 @@ export function view() {
     drawList();
     pick(chosen);
   }
+
+  // They come by distance; in a list each stands below who told of it.
+  function inTree(flat) {
+    const below = new Map(), out = [];
+    for (const n of flat) below.set(n.parent, [...(below.get(n.parent) || []), n]);
+    const todo = flat.length ? [flat[0]] : [], seen = new Set();
+    while (todo.length) {
+      const n = todo.pop();
+      if (seen.has(n)) continue;
+      seen.add(n);
+      out.push(n);
+      todo.push(...(below.get(n.address) || []).slice().reverse());
+    }
+    return [...out, ...flat.filter((n) => !seen.has(n))];
+  }
+  const costOf = (l) => (l.cost === null ? '' : l.back === null || l.back === l.cost ? String(l.cost) : l.cost + '/' + l.back);
 
   function size() {
     w = holder.clientWidth;
@@ -128,8 +152,8 @@ export function view() {
       ctx.lineTo(X(l.target), Y(l.target));
       ctx.stroke();
       if (hot || (!focus && nodes.length <= 12)) {
-        const t = (l.cost === null ? '' : l.cost) + (l.rtt_us === null ? '' : ' · ' + time(l.rtt_us)), x = (X(l.source) + X(l.target)) / 2, y = (Y(l.source) + Y(l.target)) / 2;
-        if (Math.hypot(X(l.source) - X(l.target), Y(l.source) - Y(l.target)) > 90 && t) {
+        const t = costOf(l) + (l.rtt_us === null ? '' : ' · ' + time(l.rtt_us)), x = (X(l.source) + X(l.target)) / 2, y = (Y(l.source) + Y(l.target)) / 2;
+        if (Math.hypot(X(l.source) - X(l.target), Y(l.source) - Y(l.target)) > 70 && t) {
           const m = ctx.measureText(t).width;
           ctx.fillStyle = back;
           ctx.fillRect(x - m / 2 - 3, y - 8, m + 6, 15);
@@ -194,7 +218,7 @@ export function view() {
     const m = stateMark();
     m.update(chosen.depth === 0 ? 'up' : chosen.state === 'answered' ? 'up' : chosen.state);
     refill(detail, h('div.detailbody', null, h('h3', null, label(chosen)),
-      facts([['address', copyable(chosen.address, 'the address')], ['state', chosen.depth === 0 ? 'this node' : chosen.state], ['version', chosen.version || '–'], chosen.depth ? ['from here', chosen.depth + (chosen.depth === 1 ? ' link, ' : ' links, ') + time(chosen.rtt_us)] : null, ['neighbours', chosen.near.length ? chosen.near.map(([x, l]) => label(x) + (l.cost === null ? '' : ' (' + l.cost + ')')).join(', ') : num(chosen.neighbours)]]),
+      facts([['address', copyable(chosen.address, 'the address')], ['state', chosen.depth === 0 ? 'this node' : chosen.state], ['version', chosen.version || '–'], chosen.depth ? ['from here', chosen.depth + (chosen.depth === 1 ? ' link, ' : ' links, ') + time(chosen.rtt_us)] : null, ['neighbours', chosen.near.length ? chosen.near.map(([x, l]) => label(x) + (l.cost === null ? '' : ' (' + costOf(l) + ')')).join(', ') : num(chosen.neighbours)]]),
       h('p.links', null, chosen.peer ? h('a', { href: '#/peers/' + of(chosen.peer) }, 'its link') : null, chosen.depth ? h('a', { href: '#/routes?to=' + of(chosen.address) }, 'the way to it, and why') : null)));
     if (scroll && innerWidth < 900) holder.scrollIntoView({ block: 'nearest', behavior: calm ? 'auto' : 'smooth' });
   }

@@ -2,7 +2,7 @@
 // The first page: what needs somebody first, in words; then how much, then who and what this node is.
 import { h, icon, put, panel, copyable, refill, show } from './dom.js';
 import { bitParts, bits, bytes, count, duration, mbit, num, percent, perSecond, time, NONE } from './format.js';
-import { get, of } from './api.js';
+import { access, get, of } from './api.js';
 import { live, past } from './live.js';
 import { traffic, spark } from './chart.js';
 import { stat, bar, facts, every, command, stateMark } from './bits.js';
@@ -15,7 +15,7 @@ export function view() {
   const attention = h('div.attention', { 'aria-live': 'polite' });
   const stats = {
     rx: stat('In'), tx: stat('Out'), peers: stat('Peers up', '#/peers'), sessions: stat('Sessions', '#/sessions'),
-    routes: stat('Routes', '#/routes'), drops: stat('Drops', '#/drops'), load: stat('Busiest worker', '#/workers'), lag: stat('Control thread late'),
+    routes: stat('Routes', '#/routes'), drops: stat('Drops', '#/drops'), load: stat('Busiest worker', '#/workers'), lag: stat('Control late'),
   };
   const peersBar = bar('peers up'), routesBar = bar('room for routes that is taken'), loadBar = bar('load of the busiest worker');
   stats.peers.extra.append(peersBar.el);
@@ -126,6 +126,7 @@ export function view() {
 
   const stops = [
     every(30000, async () => {
+      if (access.public) return;
       const [d, c] = await Promise.all([get('/diagnosis').catch(() => null), get('/config').catch(() => null)]);
       findings = Array.isArray(d) ? d : d?.findings || d?.causes || null;
       config = c;
@@ -163,7 +164,7 @@ export function view() {
       stats.load.set(top ? (top.busy * 100).toFixed(top.busy < 0.1 ? 1 : 0) : NONE, '%', (t.workers || []).length + ((t.workers || []).length === 1 ? ' worker' : ' workers'));
       loadBar.set(top?.busy, top?.busy > 0.9 ? 'warn' : '');
       const lag = time(n.loop_lag_p99_us).split(' ');
-      stats.lag.set(lag[0], lag[1], 'at most ' + time(n.loop_lag_max_us) + ', last minute', n.loop_lag_p99_us > 50000 ? 'warn' : '');
+      stats.lag.set(lag[0], lag[1], 'most ' + time(n.loop_lag_max_us) + ', last minute', n.loop_lag_p99_us > 50000 ? 'warn' : '');
       chart.update();
       const byRate = (t.peers?.rows || []).slice().sort((a, b) => (b.rx_bps || 0) + (b.tx_bps || 0) - (a.rx_bps || 0) - (a.tx_bps || 0)).slice(0, 8);
       rows(busiest, byRate, peerRow, 'No peers yet. Add one on the Peers page, or in the config.');

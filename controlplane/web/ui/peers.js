@@ -70,7 +70,7 @@ export function view() {
   });
   const sum = h('span.count', { role: 'status' });
   const fits = () => (only === 'all' ? null : (r) => (only === 'up' ? stateOf(r.state)[0] === 'ok' : only === 'leaf' ? r.kind === 'leaf' : stateOf(r.state)[0] !== 'ok'));
-  const box = filterBox('Filter peers', (v) => { words = v; t.filter(v, fits()); scan(); });
+  const box = filterBox('Filter peers', (v) => { words = v; t.filter(v, fits()); leap(); scan(); });
   const el = h('div.view', null,
     h('div.toolbar', null, box, chips('which peers', [['all', 'All'], ['up', 'Up'], ['down', 'Not up'], ['leaf', 'Leaves']], 'all', (v) => { only = v; t.filter(words, fits()); scan(); }), sum,
       h('div.buttons', null, actions.act('Add a peer', actions.addPeer, { name: 'plus' }), actions.act('Add a leaf', actions.addLeaf, { name: 'plus' }))),
@@ -89,6 +89,18 @@ export function view() {
     for (const r of rest.rows.slice(from)) if (!known.has(r.name)) known.set(r.name, r);
     merge();
   }
+  // The list is by name, and a cursor a name to go on behind: those that begin so are there at once.
+  let timer = 0;
+  function leap() {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const text = words.trim(), last = text.charCodeAt(text.length - 1);
+      if (over || !live.tick?.peers?.cut || text.length < 2 || last < 34 || last > 126) return;
+      const page = await get('/peers', { cursor: text.slice(0, -1) + String.fromCharCode(last - 1) + '~' }).catch(() => null);
+      for (const r of page?.peers || []) if (!known.has(r.name)) known.set(r.name, r);
+      if (page && !over) merge();
+    }, 200);
+  }
   // Who filters wants all that fit: the other pages come, one after the other.
   async function scan() {
     if (scanning) return;
@@ -100,6 +112,13 @@ export function view() {
     scanning = false;
     t.redraw();
   }
+  // Before the first numbers come: the first page, so that there is something to read.
+  if (!live.tick)
+    get('/peers').then((page) => {
+      if (over || live.tick) return;
+      for (const r of page.peers || []) known.set(r.name, r);
+      merge();
+    }, () => {});
   return {
     el,
     tick(tick) {
@@ -185,7 +204,9 @@ export function one(peerName) {
     stats.loss.set(percent(row?.loss), '', 'of the last hellos');
     stats.heard.set(ago(row?.last_received ?? peer?.last_received), '', peer?.state || '');
   }
-  get('/history', { peer: peerName }).then((past0) => {
+  // Asked once, when the other side is known to know it.
+  let told = false;
+  const history = () => get('/history', { peer: peerName }).then((past0) => {
     if (over || !past0?.rx_bps) return;
     const n = past0.rx_bps.length, old = { t: [], rx: past0.rx_bps.slice(), tx: past0.tx_bps.slice() };
     for (let i = 0; i < n; i++) old.t.push((past0.end_ms - (n - 1 - i) * past0.step_ms) / 1000);
@@ -197,6 +218,10 @@ export function one(peerName) {
     el, title: peerName,
     tick(t) {
       const row = t.peers?.rows?.find((r) => r.name === peerName);
+      if (!told && (row || (t.peers?.cut && peer))) {
+        told = true;
+        history();
+      }
       if (!row) return;
       const at = t.time / 1000;
       if (!gone.t.length || at > gone.t.at(-1)) add(at, row.rx_bps, row.tx_bps);

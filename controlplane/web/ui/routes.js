@@ -2,7 +2,7 @@
 // Routes: where packets to an address go, and why; and all that are in force, page by page.
 import { h, icon, put, panel, refill } from './dom.js';
 import { num, ago, shorten, time, NONE } from './format.js';
-import { get, untilDone } from './api.js';
+import { access, get, untilDone } from './api.js';
 import { table } from './table.js';
 import { failed } from './bits.js';
 import { listView, mono, peerLink } from './lists.js';
@@ -26,7 +26,7 @@ export function view(args) {
     refill(answer, h('p.dim', null, 'Asking …'));
     try {
       let target = what;
-      if (!/[:.]/.test(what)) {
+      if (!/[:.]/.test(what) && !access.public) {
         const who = await untilDone('/name', { name: what }, { alive });
         if (!alive()) return;
         if (!who?.address) throw new Error(who?.kind ? what + ' has no address that packets go to' : 'Nobody here knows ' + what + '. Write an address, or look at the mesh.');
@@ -36,7 +36,7 @@ export function view(args) {
       if (!alive()) return;
       const hops = h('div');
       refill(answer, why(target, r), hops);
-      if (!target.includes('/') && target.includes(':')) await path(target, hops, alive);
+      if (!access.public && !target.includes('/') && target.includes(':')) await path(target, hops, alive);
     } catch (err) {
       if (alive()) refill(answer, failed(err));
     }

@@ -91,7 +91,7 @@ function join() {
   fails = 0;
   if (!channel) return lead();
   tell('hello');
-  follow(300 + Math.random() * 150);
+  follow(150 + Math.random() * 150);
 }
 
 function hear({ data: m }) {
@@ -125,6 +125,8 @@ export function start(onevent, allowed, refreshAccess) {
   addEventListener('online', () => role === 'lead' && !source && open());
   join();
 }
+
+export { leave as stop };
 
 // Who we are has changed: the stream is another one.
 export function restart() {
