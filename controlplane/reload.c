@@ -48,7 +48,12 @@ static void key_look(struct reload *r)
 static void reload_run(uv_work_t *req)
 {
 	struct reload *r = (struct reload *)req;
+	struct xy_warden *helper = r->d->sandbox.warden; // it believes nobody else
 	struct xy_config config;
+	struct xy_err why;
+	int e;
+	if (helper)
+		xy_warden_read_begin(helper);
 	r->result = xy_setup_config(&r->d->setup, &config, &r->err);
 	if (!r->result) {
 		r->result = xy_plan_make(r->d->config_path, &config, &r->d->id, &r->plan, &r->err);
@@ -57,8 +62,10 @@ static void reload_run(uv_work_t *req)
 			xy_plan_look(r->d->config_path, &config, &r->d->id);
 		r->plan.config = config;
 	}
-	if (!r->result && r->d->sandbox.warden) // it believes nobody else
-		r->result = xy_warden_read(r->d->sandbox.warden, &r->err);
+	if (helper && (e = xy_warden_read_end(helper, &why)) && !r->result) {
+		r->result = e;
+		r->err = why;
+	}
 	if (!r->result)
 		key_look(r);
 	if (!r->result && !r->plan.keyless_count)

@@ -61,8 +61,11 @@ int xy_runsocket_up(struct xy_daemon *d, struct xy_err *err)
 	xy_server_around(d->telemetry, around, d);
 	xy_server_around(d->control, around, d);
 	if (d->sandbox.warden) {
-		xy_server_widen(d->telemetry, xy_warden_buffers, d->sandbox.warden);
-		xy_server_widen(d->control, xy_warden_buffers, d->sandbox.warden);
+		const struct xy_listen_by by = {.widen = xy_warden_buffers,
+						.give = xy_warden_give,
+						.arg = d->sandbox.warden};
+		xy_server_by(d->telemetry, &by);
+		xy_server_by(d->control, &by);
 	}
 	r = listen_there(d, err);
 	if (!is_late(r) || d->rundir.path[0]) // a place, but another's

@@ -222,15 +222,16 @@ static uint64_t needed(const struct xy_daemon *d)
 	return keep;
 }
 
-#define HELPERS (BIT(CAP_NET_ADMIN) | BIT(CAP_NET_BIND_SERVICE))
+#define HELPERS (BIT(CAP_NET_ADMIN) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_CHOWN))
 
 // What the control thread does itself, for the helper does not: XDP programs and sockets of cards,
-// what DPDK's drivers do, and giving our sockets to a group.
+// and what DPDK's drivers do.
 static uint64_t kept(const struct xy_daemon *d)
 {
 	const struct xy_config *c = &d->plan.config;
-	uint64_t keep = needed(d);
-	return d->sandbox.warden && !has_card(c) && !has_devices(c) ? keep & ~HELPERS : keep;
+	bool own = has_card(c) || has_devices(c);
+	uint64_t gone = own ? HELPERS & ~BIT(CAP_NET_ADMIN) : HELPERS;
+	return d->sandbox.warden ? needed(d) & ~gone : needed(d);
 }
 
 // --- the privileged helper
@@ -266,7 +267,8 @@ int xy_sandbox_fork(struct xy_daemon *d, struct xy_err *err)
 	const struct xy_warden_config cfg = {.instance = d->name,
 					     .node = d->id.addr,
 					     .no_tun = d->no_tun,
-					     .keep = needed(d) & HELPERS,
+					     // a reload may name a group
+					     .keep = (needed(d) & HELPERS) | BIT(CAP_CHOWN),
 					     .path = p.v,
 					     .path_count = p.count,
 					     .config = &d->plan.config,

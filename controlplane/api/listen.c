@@ -4,6 +4,8 @@
 #include "base/bytes.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +55,20 @@ static bool is_group(const char *path, gid_t gid)
 	return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_gid == gid;
 }
 
+static int give(const struct xy_listen *l, gid_t gid)
+{
+	if (lchown(l->path, (uid_t)-1, gid) == 0)
+		return 0;
+	if (errno != EPERM || !l->by.give)
+		return -errno;
+	int fd = open(l->path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	int r = fd < 0 ? -errno : l->by.give(l->by.arg, fd, gid);
+	if (fd >= 0)
+		close(fd);
+	errno = -r;
+	return r;
+}
+
 static void set_group(struct xy_listen *l)
 {
 	const struct group *g = l->group[0] ? getgrnam(l->group) : NULL;
@@ -61,13 +77,13 @@ static void set_group(struct xy_listen *l)
 		xy_err_set(&l->lacks, ENOENT,
 			   "%s.group: there is no group \"%s\"; run: groupadd %s", l->setting,
 			   l->group, l->group);
-	else if (g && !is_group(l->path, g->gr_gid) && lchown(l->path, (uid_t)-1, g->gr_gid))
+	else if (g && !is_group(l->path, g->gr_gid) && give(l, g->gr_gid))
 		xy_err_set(&l->lacks, errno,
 			   "%s: cannot be given to group %s (%s.group): %s; run: chgrp %s %s, or "
 			   "start as a member of it (usermod -aG %s USER, and restart)",
 			   l->path, l->group, l->setting, strerror(errno), l->group, l->path,
 			   l->group);
-	else if (!g && !is_group(l->path, getegid()) && lchown(l->path, (uid_t)-1, getegid()))
+	else if (!g && !is_group(l->path, getegid()) && give(l, getegid()))
 		xy_err_set(
 			&l->lacks, errno,
 			"%s: cannot be taken from its group (there is no %s.group any more): %s; "

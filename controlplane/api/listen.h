@@ -9,6 +9,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+// Whoever may do what this process may not any more: 0 or -errno.
+struct xy_listen_by {
+	int (*widen)(void *arg, int fd); // a client's send buffer, to the longest answer
+	int (*give)(void *arg, int fd, unsigned gid); // the socket's file (O_PATH), to a group
+	void *arg;
+};
+
 struct xy_listen_config {
 	const char *instance; // for texts
 	const char *setting;  // of the config, for texts: "telemetry"
@@ -24,7 +31,8 @@ struct xy_listen {
 	ino_t inode;
 	unsigned mode;
 	char group[64], setting[16];
-	struct xy_err lacks; // why it is not the group's; empty: it is
+	struct xy_listen_by by; // NULL: nobody
+	struct xy_err lacks;	// why it is not the group's; empty: it is
 };
 
 // The descriptor, which does not block; the caller's. -EADDRINUSE: the instance runs already.

@@ -46,8 +46,6 @@ struct xy_server {
 	struct client *clients[XY_SERVER_CLIENTS];
 	void (*around)(void *arg, bool begins);
 	void *around_arg;
-	int (*widen)(void *arg, int fd);
-	void *widen_arg;
 	uint64_t turns;	  // counts arrivals and requests
 	uint64_t tickets; // counts requests
 	uint64_t ended;	  // clients that made room for others
@@ -229,10 +227,9 @@ void xy_server_around(struct xy_server *s, void (*around)(void *arg, bool begins
 	s->around_arg = arg;
 }
 
-void xy_server_widen(struct xy_server *s, int (*widen)(void *arg, int fd), void *arg)
+void xy_server_by(struct xy_server *s, const struct xy_listen_by *by)
 {
-	s->widen = widen;
-	s->widen_arg = arg;
+	s->at.by = *by;
 }
 
 bool xy_server_waits(const struct xy_server *s, uint64_t ticket)
@@ -416,7 +413,7 @@ static size_t grow_send_buffer(const struct xy_server *s, int fd)
 	int want = XY_SERVER_OUTPUT, got = 0;
 	socklen_t len = sizeof(got);
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)) &&
-	    (!s->widen || s->widen(s->widen_arg, fd)))
+	    (!s->at.by.widen || s->at.by.widen(s->at.by.arg, fd)))
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &want, sizeof(want));
 	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &got, &len) || got < 8192)
 		got = 8192;

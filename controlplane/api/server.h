@@ -68,9 +68,8 @@ int xy_server_register_all(struct xy_server *s, const struct xy_server_command *
 			   void *arg);
 // around(arg, true) is called before each look at a client, and around(arg, false) after it.
 void xy_server_around(struct xy_server *s, void (*around)(void *arg, bool begins), void *arg);
-// Where this process may not make a client's send buffer as large as an answer (CAP_NET_ADMIN),
-// widen, which may be NULL, has somebody do it who may: 0 or -errno.
-void xy_server_widen(struct xy_server *s, int (*widen)(void *arg, int fd), void *arg);
+// From now on, what this process may not is done by another.
+void xy_server_by(struct xy_server *s, const struct xy_listen_by *by);
 // Gives the answer that was to come, and takes it. False: nobody waits for it, since the client has
 // left, was told that it takes too long, or was answered.
 bool xy_server_answer(struct xy_server *s, uint64_t ticket, json_t *answer);

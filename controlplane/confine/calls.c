@@ -172,6 +172,7 @@ static const struct {
 	{"fchmod", C | H},
 	{"fchmodat", C},
 	{"chown", C},
+	{"lchown", C}, // our sockets' files
 	{"fchown", C | H},
 	{"fchownat", C},
 	// sockets
@@ -210,6 +211,7 @@ static const struct {
 	{"faccessat2", P},
 	{"readlink", P},
 	{"readlinkat", P},
+	{"fchownat", P},
 	{"getdents64", P}, // to look at its threads
 	{"lseek", P},
 	{"pread64", P},

@@ -9,7 +9,7 @@
 bool xy_warden_has_fd(enum xy_warden_op op)
 {
 	return op == XY_WARDEN_MARK || op == XY_WARDEN_DEVICE || op == XY_WARDEN_BIND ||
-	       op == XY_WARDEN_BUFFERS;
+	       op == XY_WARDEN_BUFFERS || op == XY_WARDEN_GIVE;
 }
 
 bool xy_warden_is_second(enum xy_warden_op op)
@@ -66,6 +66,10 @@ size_t xy_warden_request_write(const struct xy_warden_request *r,
 		break;
 	case XY_WARDEN_MARK:
 		xy_be32_store(be, r->mark);
+		put(&w, be, 4);
+		break;
+	case XY_WARDEN_GIVE:
+		xy_be32_store(be, r->gid);
 		put(&w, be, 4);
 		break;
 	case XY_WARDEN_DEVICE:
@@ -136,6 +140,9 @@ int xy_warden_request_read(const uint8_t *bytes, size_t len, struct xy_warden_re
 		break;
 	case XY_WARDEN_MARK:
 		out->mark = xy_cursor_be32(&c);
+		break;
+	case XY_WARDEN_GIVE:
+		out->gid = xy_cursor_be32(&c);
 		break;
 	case XY_WARDEN_DEVICE:
 		text_read(&c, out->interface, sizeof(out->interface));

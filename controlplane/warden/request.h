@@ -20,6 +20,7 @@ enum xy_warden_op {
 	XY_WARDEN_COUNT,       // of the packet filter's rules
 	XY_WARDEN_TAKE,	       // the config that was read last is in force
 	XY_WARDEN_END,	       // once the main process has ended its rules may go
+	XY_WARDEN_GIVE,	       // gid; with the file (O_PATH) of a Unix socket of our user
 	// on the second
 	XY_WARDEN_READ,	 // the config file, anew
 	XY_WARDEN_RULES, // next, keys: those of host.allow are made
@@ -46,7 +47,7 @@ struct xy_warden_request {
 	size_t len;
 	unsigned queue;
 	bool many, next; // next: the config that was read, and is not in force yet
-	uint32_t mark;
+	uint32_t mark, gid;
 	char interface[16];
 	struct xy_addr address;
 	uint16_t port;

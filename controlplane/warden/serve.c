@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -127,12 +128,25 @@ static int buffers(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) ? -errno : 0;
 }
 
+// To whom it likes: who may ask it something is the main process' to say anyway.
+static int give(int fd, uint32_t gid)
+{
+	struct stat st;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+		return -EPERM;
+	return fchownat(fd, "", (uid_t)-1, gid, AT_EMPTY_PATH) ? -errno : 0;
+}
+
 static int about_socket(const struct xy_scope *s, const struct xy_warden_request *q, int fd)
 {
 	if (fd < 0)
 		return -EBADF;
 	if (q->op == XY_WARDEN_BUFFERS)
 		return buffers(fd);
+	if (q->op == XY_WARDEN_GIVE)
+		return give(fd, q->gid);
 	if (!is_udp(fd))
 		return -EPERM;
 	switch (q->op) {

@@ -28,6 +28,7 @@ struct channel {
 
 struct xy_warden {
 	struct channel channel[2];
+	int reading; // -errno: it was not asked to
 	pid_t pid;
 	struct xy_warden_hello hello;
 	atomic_bool gone;
@@ -48,12 +49,24 @@ static void lost(struct xy_warden *w, ssize_t how)
 					      : strerror((int)-how));
 }
 
-// An answer that came too late would be taken for the next one's, so there is none.
-static int exchange(struct xy_warden *w, struct channel *c, const uint8_t *bytes, size_t len,
-		    int fd, struct xy_warden_answer *a, int *fd_out)
+static int put(struct xy_warden *w, struct channel *c, const struct xy_warden_request *q, int fd)
 {
-	ssize_t n = xy_channel_send(c->fd, bytes, len, fd);
-	n = n ? n : xy_channel_receive(c->fd, a, sizeof(*a), fd_out);
+	uint8_t bytes[XY_WARDEN_MESSAGE];
+	size_t len = xy_warden_request_write(q, bytes);
+	if (!len)
+		return -EMSGSIZE;
+	if (atomic_load(&w->gone))
+		return -EPIPE;
+	int r = xy_channel_send(c->fd, bytes, len, fd);
+	if (r)
+		lost(w, r);
+	return r ? -EPIPE : 0;
+}
+
+// An answer that came too late would be taken for the next one's, so there is none.
+static int get(struct xy_warden *w, struct channel *c, struct xy_warden_answer *a, int *fd)
+{
+	ssize_t n = xy_channel_receive(c->fd, a, sizeof(*a), fd);
 	if (n >= (ssize_t)offsetof(struct xy_warden_answer, counters))
 		return a->result;
 	lost(w, n);
@@ -64,14 +77,12 @@ static int exchange(struct xy_warden *w, struct channel *c, const uint8_t *bytes
 static int ask(struct xy_warden *w, const struct xy_warden_request *q, int fd,
 	       struct xy_warden_answer *a, int *fd_out)
 {
-	uint8_t bytes[XY_WARDEN_MESSAGE];
-	size_t len = xy_warden_request_write(q, bytes);
 	struct channel *c = &w->channel[xy_warden_is_second(q->op)];
-	int came = -1, r = len ? -EPIPE : -EMSGSIZE;
+	int came = -1;
 	a->err.text[0] = 0;
 	pthread_mutex_lock(&c->lock);
-	if (len && !atomic_load(&w->gone))
-		r = exchange(w, c, bytes, len, fd, a, &came);
+	int r = put(w, c, q, fd);
+	r = r ? r : get(w, c, a, &came);
 	pthread_mutex_unlock(&c->lock);
 	if (fd_out && !r)
 		*fd_out = came;
@@ -146,6 +157,12 @@ int xy_warden_buffers(void *warden, int fd)
 	return about_socket(warden, fd, &(struct xy_warden_request){.op = XY_WARDEN_BUFFERS});
 }
 
+int xy_warden_give(void *warden, int fd, unsigned gid)
+{
+	return about_socket(warden, fd,
+			    &(struct xy_warden_request){.op = XY_WARDEN_GIVE, .gid = gid});
+}
+
 static int simple(struct xy_warden *w, enum xy_warden_op op)
 {
 	struct xy_warden_answer a;
@@ -173,11 +190,20 @@ int xy_warden_end(struct xy_warden *w)
 
 // --- second channel
 
-int xy_warden_read(struct xy_warden *w, struct xy_err *err)
+void xy_warden_read_begin(struct xy_warden *w)
 {
-	struct xy_warden_answer a;
-	return told(ask(w, &(struct xy_warden_request){.op = XY_WARDEN_READ}, -1, &a, NULL), &a,
-		    err);
+	struct channel *c = &w->channel[1];
+	pthread_mutex_lock(&c->lock);
+	w->reading = put(w, c, &(struct xy_warden_request){.op = XY_WARDEN_READ}, -1);
+}
+
+int xy_warden_read_end(struct xy_warden *w, struct xy_err *err)
+{
+	struct xy_warden_answer a = {0};
+	struct channel *c = &w->channel[1];
+	int none = -1, r = w->reading ? w->reading : get(w, c, &a, &none);
+	pthread_mutex_unlock(&c->lock);
+	return told(r, &a, err);
 }
 
 int xy_warden_rules(struct xy_warden *w, bool next, const struct xy_warden_key *key, unsigned count,

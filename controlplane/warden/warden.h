@@ -49,12 +49,17 @@ int xy_warden_mark(void *warden, int fd, uint32_t mark);
 int xy_warden_device(void *warden, int fd, const char *interface);
 int xy_warden_bind(void *warden, int fd, const struct xy_addr *address, uint16_t port);
 int xy_warden_buffers(void *warden, int fd);
+int xy_warden_give(void *warden, int fd,
+		   unsigned gid); // the file of a Unix socket of ours (O_PATH)
 int xy_warden_count(struct xy_warden *w, struct xy_nft_count v[static XY_POLICY_COUNTERS]);
 int xy_warden_take(struct xy_warden *w);
 int xy_warden_end(struct xy_warden *w);
 
 // --- second channel
-int xy_warden_read(struct xy_warden *w, struct xy_err *err);
+// The config file, while the caller reads it as well; one thread, which asks nothing else
+// meanwhile.
+void xy_warden_read_begin(struct xy_warden *w);
+int xy_warden_read_end(struct xy_warden *w, struct xy_err *err);
 int xy_warden_rules(struct xy_warden *w, bool next, const struct xy_warden_key *key, unsigned count,
 		    struct xy_err *err);
 int xy_warden_no_rules(struct xy_warden *w, bool next, struct xy_err *err);

@@ -68,14 +68,14 @@ check "no thread of the process has one" no_capability a
 check "nor of the other node's" no_capability b
 helper_of() { pgrep -P "${LAB_PID[$1]}" -x xylem-warden; }
 of_helper() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/$(helper_of "$1")/status"; }
-check "the privileged helper has CAP_NET_ADMIN alone" same 0000000000001000 "$(of_helper a CapPrm)"
+check "the privileged helper has CAP_NET_ADMIN, and CAP_CHOWN for our sockets" same 0000000000001001 "$(of_helper a CapPrm)"
 check "gets no other" same 1 "$(of_helper a NoNewPrivs)"
 check "and its system calls are filtered" same 2 "$(of_helper a Seccomp)"
 told_of() { show a node | jq -r ".confined[] | select(startswith(\"$1\"))" | grep -qF "$2"; }
 check "show node says so of the workers" told_of "workers (1)" "own calls, no files, no capabilities"
 check "and of the control thread" told_of "control thread (1)" ", no capabilities"
 check "and of the privileged helper" told_of "privileged helper (2)" "own calls, "
-check "which has the capability" told_of "privileged helper (2)" ", net_admin"
+check "which has the capabilities" told_of "privileged helper (2)" ", chown, net_admin"
 check "of two threads one is a helper" told_of "helpers (1)" "no capabilities"
 [ "$XY_LAB_INSIDE" != 0 ] || check "who is not root cannot look into it" setpriv --reuid=65534 --clear-groups bash -c \
   "! cat /proc/${LAB_PID[a]}/environ 2>/dev/null"
@@ -118,8 +118,11 @@ check_within 10 "an address that somebody takes away is back" has "$address_of_a
 ip -n a link set xylem0 down
 ip -n a link set xylem0 mtu 1300 up
 check_within 10 "so is the MTU, and the routes" eval 'has "mtu $mtu" link show xylem0 && has "200::/7" -6 route show proto 120'
-of_a_more 'routes = ( { prefix = "200::/7"; peer = "b"; }, { prefix = "10.77.0.0/16"; peer = "b"; } ); exit = "'"${LAB_KEY[b]}"'";'
+of_a_more 'control = { group = "nogroup"; mode = "0660"; }; routes = ( { prefix = "200::/7"; peer = "b"; },
+  { prefix = "10.77.0.0/16"; peer = "b"; } ); exit = "'"${LAB_KEY[b]}"'";'
 check "a reload brings a network and an exit" told "in force" 0 a reload
+group_is() { [ "$(stat -c %G /run/xylem/a/control)" = "$1" ]; }
+check_within 10 "a socket gets its group" group_is nogroup
 check_within 10 "the kernel has the network" has '10.77.0.0/16.*xylem0' route show proto 120
 check_within 10 "and the rules of the exit, of both families" eval 'has "lookup 2021[0-9]*" rule && has "unreachable" -6 rule'
 of_a_more 'routes = ( { prefix = "200::/7"; peer = "b"; } );'

@@ -472,6 +472,7 @@ static void test_requests(void)
 	request(&(struct xy_warden_request){.op = XY_WARDEN_MARK, .mark = 0x12345678});
 	request(&(struct xy_warden_request){.op = XY_WARDEN_DEVICE, .interface = "eth0"});
 	request(&(struct xy_warden_request){.op = XY_WARDEN_BIND, .port = 500});
+	request(&(struct xy_warden_request){.op = XY_WARDEN_GIVE, .gid = 65534});
 	struct xy_warden_request keys = {.op = XY_WARDEN_RULES, .key_count = XY_CONFIG_KEYLESS};
 	for (unsigned i = 0; i < XY_CONFIG_KEYLESS; i++)
 		snprintf(keys.key[i].peer, sizeof(keys.key[i].peer), "peer-%u", i);
