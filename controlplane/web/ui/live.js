@@ -98,7 +98,7 @@ let asking = 0, asks = 0;
 const removed = new Set();
 export function past(name) {
   const p = live.peers.get(name);
-  if (p && !p.asked && asks < 48 && !removed.has(name)) {
+  if (p && !p.asked && asks < 120 && !removed.has(name)) {
     p.asked = true;
     asks++;
     queue.push(name);

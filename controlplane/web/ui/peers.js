@@ -79,7 +79,8 @@ export function view() {
   function merge() {
     for (const r of live.tick?.peers?.rows || []) known.set(r.name, r);
     t.set([...known.values()]);
-    const total = live.tick?.peers?.total ?? known.size;
+    if (!live.tick) return put(sum, num(known.size) + ' loaded');
+    const total = live.tick.peers?.total ?? known.size;
     put(sum, t.count() === known.size && known.size >= total ? num(total) + (total === 1 ? ' peer' : ' peers') : num(t.count()) + ' shown, ' + num(Math.min(known.size, total)) + ' of ' + num(total) + ' loaded');
   }
   async function more() {

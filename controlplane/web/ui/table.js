@@ -11,8 +11,9 @@ const ROW = 36, OVER = 12;
 export function table({ name, cols, key, href = null, none, sort = null, end = null, hold = true }) {
   let rows = [], shown = [], order = sort, words = '', test = null, pending = false, cursor = -1, asked = false;
   const live = new Map(), spare = [];
-  const top = h('tr.spacer', { 'aria-hidden': 'true' }, h('td', { colspan: cols.length }));
-  const bottom = h('tr.spacer', { 'aria-hidden': 'true' }, h('td', { colspan: cols.length }));
+  // One cell alone: one that spans hidden columns would bring them back, empty.
+  const top = h('tr.spacer', { 'aria-hidden': 'true' }, h('td'));
+  const bottom = h('tr.spacer', { 'aria-hidden': 'true' }, h('td'));
   const body = h('tbody', null, top, bottom);
   const heads = cols.map(head);
   const grid = h('table.data', { 'aria-label': name }, h('colgroup', null, cols.map(colgroup)), h('thead', null, h('tr', null, heads)), body);

@@ -378,6 +378,12 @@ const stages = {
     ok(there < 120, 'rows in sight alone: ' + there);
     console.log(`# first paint after ${t.paint} ms, seen with rows at ${t.rows} ms, ${there} rows in the page`);
     ok(t.paint < 10000, 'first paint after ' + t.paint + ' ms');
+    for (const width of [1280, 360]) {
+      await page.setViewport({ width, height: 900 });
+      await page.evaluate(() => scrollTo(0, 3000));
+      await sleep(500);
+      for (const bad of await page.evaluate(look)) fail('many, scrolled, at ' + width + ': ' + bad);
+    }
     await page.type('input.filter', 'p9999');
     await within(60, 'one that is far behind', () => page.evaluate(() => [...document.querySelectorAll('table.data a.name')].some((a) => a.textContent === 'p9999')));
     for (const bad of await page.evaluate(look)) fail('many: ' + bad);

@@ -23,6 +23,12 @@ export function look() {
     if (r.width && r.right > wide + 1 && !clipped(e) && seen(e) && !e.closest('nav,.skip,svg')) bad.push(name(e) + ' ends at ' + Math.round(r.right) + ' of ' + wide);
   }
 
+  // A row is as wide as its table.
+  for (const grid of document.querySelectorAll('table.data')) {
+    const cells = [...(grid.querySelector('tbody tr:not(.spacer)')?.cells || [])].filter(seen), end = cells.at(-1)?.getBoundingClientRect().right;
+    if (end && grid.getBoundingClientRect().right - end > 2) bad.push('rows of "' + grid.getAttribute('aria-label') + '" end at ' + Math.round(end) + ', their table at ' + Math.round(grid.getBoundingClientRect().right));
+  }
+
   const text = (e) => (e.getAttribute('aria-label') || (e.getAttribute('aria-labelledby') || '').split(/\s+/).map((id) => document.getElementById(id)?.textContent || '').join(' ') || (e.id && document.querySelector('label[for="' + CSS.escape(e.id) + '"]')?.textContent) || e.closest('label')?.textContent || (e.matches('input') ? '' : e.textContent) || e.title || '').trim();
   for (const e of document.querySelectorAll('a[href],button,input,select,textarea,canvas,summary,dialog,table.data,[role=img],[role=meter],[role=region],[role=group],[tabindex="0"]'))
     if (seen(e) && !text(e) && !(e.tagName === 'CANVAS' && e.closest('[role=img]'))) bad.push(name(e) + ' has no name');
