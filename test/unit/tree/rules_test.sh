@@ -12,13 +12,11 @@ fail() {
   echo "not ok - rules: $*"
   code=1
 }
-for name in $(grep -ohE '\bxylem_[a-z0-9_]+' $rules $dashboard $tried | sort -u); do
-  grep -q "^| $name |" docs/metrics.md || fail "there is no metric $name (docs/metrics.md)"
-done
+unknown=$(comm -23 <(grep -ohE '\bxylem_[a-z0-9_]+' $rules $dashboard $tried | sort -u) <(sed -n 's/^| \(xylem_[a-z0-9_]*\) |.*/\1/p' docs/metrics.md | sort))
+[ -z "$unknown" ] || fail "there is no metric $unknown (docs/metrics.md)"
 alerts=$(sed -n 's/^ *- alert: //p' $rules)
-for alert in $alerts; do
-  grep -q "^  - name: $alert$" $tried || fail "$alert is not tried in $tried"
-done
+untried=$(comm -23 <(tr ' ' '\n' <<<"$alerts" | sort) <(sed -n 's/^  - name: //p' $tried | sort))
+[ -z "$untried" ] || fail "$untried is not tried in $tried"
 for what in expr: 'labels: { severity: ' summary: description:; do
   [ "$(grep -c "^ *$what" $rules)" = "$(wc -w <<<"$alerts")" ] || fail "there is an alert without $what, or one with two"
 done
