@@ -9,6 +9,7 @@
 
 // As the helper is, once it is confined: what the kernel says of it.
 struct xy_warden_hello {
+	int32_t pid;
 	uint32_t portid; // of what it asks of routing: changes by it are ours
 	unsigned threads, filters;
 	int landlock;

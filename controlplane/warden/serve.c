@@ -134,7 +134,8 @@ static int give(int fd, uint32_t gid)
 	struct stat st;
 	if (fstat(fd, &st))
 		return -errno;
-	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+	bool is_path = option(fd, SO_DOMAIN) < 0; // else it is a socket itself
+	if (!is_path || !S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
 		return -EPERM;
 	return fchownat(fd, "", (uid_t)-1, gid, AT_EMPTY_PATH) ? -errno : 0;
 }
@@ -283,7 +284,8 @@ static void *second_main(void *arg)
 
 static void hello(struct xy_serve *s, const struct xy_confine *c)
 {
-	struct xy_warden_hello h = {.portid = mnl_socket_get_portid(s->netlink.ask),
+	struct xy_warden_hello h = {.pid = getpid(),
+				    .portid = mnl_socket_get_portid(s->netlink.ask),
 				    .landlock = c->landlock,
 				    .no_new_privileges = true};
 	struct xy_confine_thread v[THREADS];

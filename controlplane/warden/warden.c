@@ -16,7 +16,8 @@
 
 enum {
 	START_SECONDS = 10,
-	FIRST_SECONDS = 5,   // the loop stands still meanwhile, and so does the watchdog
+	FIRST_SECONDS =
+		30, // others may hold the kernel; a service manager is told nothing meanwhile
 	SECOND_SECONDS = 60, // others may hold the packet filter
 	END_SECONDS = 3,
 };

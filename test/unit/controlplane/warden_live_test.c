@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The privileged helper as a process, in a network namespace of the test's own: what a main process
+// that was taken over asks of it, and what it gets.
+#include "base/bytes.h"
+#include "kernel/hostlink.h"
+#include "unit.h"
+#include "warden/warden.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define K1 "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+
+enum { LOOPBACK = 1 };
+
+static const char *text,
+	strict[] = "host = { allow = ( \"tcp/22\" ); };\n"
+		   "fwmark = 77; ports = ( { driver = \"socket\"; port = 500; } );\n"
+		   "peers = ( { name = \"a\"; key = \"" K1 "\"; } );\n",
+	wider[] = "host = { allow = \"all\"; };\n"
+		  "peers = ( { name = \"a\"; key = \"" K1 "\"; } );\n"
+		  "routes = ( { prefix = \"10.2.0.0/16\"; peer = \"a\"; } );\n";
+
+static struct xy_warden *w;
+static struct xy_netlink netlink;
+static unsigned ours; // the host interface
+static int tun = -1;
+
+static int parse(void *arg, struct xy_config *out, struct xy_err *err)
+{
+	const char *t = *(const char **)arg;
+	return xy_config_parse("t", t, strlen(t), out, err);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void start(void)
+{
+	struct xy_config c;
+	struct xy_err err = {""};
+	text = strict;
+	CU_ASSERT_EQUAL_FATAL(parse(&text, &c, &err), 0);
+	text = wider; // what the file holds by the time that it is read again
+	const struct xy_confine_path paths[] = {{"/dev/net/tun", XY_CONFINE_DEVICE},
+						{"/proc/self/task", XY_CONFINE_READ}};
+	const struct xy_warden_config cfg = {.instance = "live",
+					     .node = {.b = {2, 0, 0, 1, [15] = 1}},
+					     .keep = 1 << CAP_NET_ADMIN | 1 << CAP_CHOWN,
+					     .path = paths,
+					     .path_count = XY_ARRAY_SIZE(paths),
+					     .config = &c,
+					     .read = parse,
+					     .begin = nothing,
+					     .arg = &text};
+	int r = xy_warden_fork(&cfg, &w, &err);
+	if (r)
+		printf("\n  %s\n", err.text);
+	CU_ASSERT_EQUAL_FATAL(r, 0);
+	xy_config_free(&c);
+	const struct xy_warden_hello *h = xy_warden_hello(w);
+	CU_ASSERT_EQUAL(h->threads, 2);
+	CU_ASSERT_TRUE(h->no_new_privileges);
+	CU_ASSERT_EQUAL(h->capabilities & ~cfg.keep, 0);
+	CU_ASSERT_EQUAL_FATAL(xy_netlink_ask_open(&netlink, &err), 0);
+	netlink.by =
+		(struct xy_netlink_by){.change = xy_warden_netlink, .arg = w, .portid = h->portid};
+}
+
+static void stop(void)
+{
+	xy_netlink_close(&netlink);
+	xy_warden_close(w);
+	close(tun);
+	tun = -1;
+	w = NULL;
+}
+
+// --- sockets
+
+static int udp(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	CU_ASSERT_FATAL(fd >= 0);
+	return fd;
+}
+
+static void test_sockets(void)
+{
+	static const struct xy_addr any, one = {.b = {[15] = 1}};
+	int fd = udp(), tcp = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    file = open("/dev/null", O_RDWR | O_CLOEXEC);
+	CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 77), 0);
+	CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 78), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_mark(w, tcp, 77), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_mark(w, file, 77), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_mark(w, -1, 77), -EBADF);
+	CU_ASSERT_EQUAL(xy_warden_device(w, fd, "lo"), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_buffers(w, fd), 0);
+	CU_ASSERT_EQUAL(xy_warden_buffers(w, tcp), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_bind(w, fd, &any, 501), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_bind(w, fd, &one, 500), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_bind(w, tcp, &any, 500), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_give(w, fd, 0), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_give(w, file, 0), -EPERM);
+	close(fd);
+	close(tcp);
+	close(file);
+}
+
+// --- the interface, and what is on it
+
+static int address(unsigned ifindex, const char *at)
+{
+	struct xy_hostlink_address a = {0};
+	xy_prefix_parse(at, &a.at);
+	return xy_hostlink_address_add(&netlink, ifindex, &a);
+}
+
+static int route(unsigned ifindex, const char *at)
+{
+	struct xy_hostlink_route r = {.add = true};
+	xy_prefix_parse(at, &r.prefix);
+	xy_hostlink_routes(&netlink, ifindex, &r, 1);
+	return r.result;
+}
+
+static void test_interface(void)
+{
+	char name[16];
+	bool device;
+	CU_ASSERT_EQUAL(xy_warden_tun(w, name, 1, true, &device), -EPERM); // there is no first one
+	CU_ASSERT_EQUAL(xy_hostlink_set(&netlink, LOOPBACK, 1500, true), -EPERM);
+	tun = xy_warden_tun(w, name, 0, false, &device);
+	if (tun < 0) // no /dev/net/tun here
+		return;
+	CU_ASSERT_STRING_EQUAL(name, "xylem0");
+	ours = if_nametoindex(name);
+	CU_ASSERT_EQUAL(xy_hostlink_quiet(&netlink, ours), 0);
+	CU_ASSERT_EQUAL(xy_hostlink_set(&netlink, ours, 1400, true), 0);
+	CU_ASSERT_EQUAL(xy_hostlink_set(&netlink, LOOPBACK, 1400, true), -EPERM);
+	CU_ASSERT_EQUAL(address(ours, "200:1::1/64"), 0);
+	CU_ASSERT_EQUAL(address(ours, "200:2::1/64"), -EPERM); // another's
+	CU_ASSERT_EQUAL(address(LOOPBACK, "200:1::1/64"), -EPERM);
+	CU_ASSERT_EQUAL(address(ours, "192.0.2.1/32"), -EPERM);
+	CU_ASSERT_EQUAL(route(ours, "200::/7"), 0);
+	CU_ASSERT_EQUAL(route(ours, "200::/7"), -EEXIST); // the kernel's word comes through
+	CU_ASSERT_EQUAL(route(LOOPBACK, "200::/7"), -EPERM);
+	CU_ASSERT_EQUAL(route(ours, "10.2.0.0/16"), -EPERM);
+	CU_ASSERT_EQUAL(route(ours, "0.0.0.0/0"), -EPERM);
+}
+
+// --- the config
+
+static void test_config(void)
+{
+	static const struct xy_warden_key key = {.peer = "a"};
+	struct xy_err err = {""};
+	CU_ASSERT_EQUAL(xy_warden_take(w), -ENOENT); // none was read
+	CU_ASSERT_EQUAL(xy_warden_no_rules(w, false, &err), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_no_rules(w, true, &err), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_rules(w, true, &key, 1, &err), -ENOENT);
+	xy_warden_read_begin(w);
+	CU_ASSERT_EQUAL(xy_warden_read_end(w, &err), 0);
+	if (tun >= 0)
+		CU_ASSERT_EQUAL(route(ours, "10.2.0.0/16"), -EPERM); // not in force yet
+	CU_ASSERT_EQUAL(xy_warden_no_rules(w, false, &err), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_take(w), 0);
+	CU_ASSERT_EQUAL(xy_warden_take(w), -ENOENT); // once
+	if (tun >= 0)
+		CU_ASSERT_EQUAL(route(ours, "10.2.0.0/16"), 0);
+	CU_ASSERT_EQUAL(xy_warden_rules(w, false, &key, 1, &err), -EINVAL); // there are none
+	int fd = udp(); // what a reload does not change stays
+	CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 77), 0);
+	close(fd);
+}
+
+// --- a socket's file
+
+static void test_give(void)
+{
+	char folder[] = "/tmp/warden-XXXXXX";
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct stat st;
+	CU_ASSERT_FATAL(mkdtemp(folder) != NULL);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/s", folder);
+	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL_FATAL(bind(s, (const struct sockaddr *)&at, sizeof(at)), 0);
+	int fd = open(at.sun_path, O_PATH | O_CLOEXEC), dir = open(folder, O_PATH | O_CLOEXEC);
+	CU_ASSERT_EQUAL(xy_warden_give(w, dir, getegid()), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_give(w, fd, getegid()), 0);
+	CU_ASSERT_TRUE(lstat(at.sun_path, &st) == 0 && st.st_gid == getegid());
+	close(fd);
+	close(dir);
+	close(s);
+	unlink(at.sun_path);
+	rmdir(folder);
+}
+
+// --- its end
+
+static void test_gone(void)
+{
+	struct xy_err err = {""};
+	start();
+	CU_ASSERT_TRUE(xy_warden_look(w));
+	CU_ASSERT_PTR_NULL(xy_warden_gone(w));
+	int fd = udp();
+	CU_ASSERT_EQUAL(kill(xy_warden_hello(w)->pid, SIGKILL), 0);
+	CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 77), -EPIPE);
+	xy_warden_read_begin(w);
+	CU_ASSERT_EQUAL(xy_warden_read_end(w, &err), -EPIPE);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "restart xylemd"));
+	CU_ASSERT_FALSE(xy_warden_look(w));
+	CU_ASSERT_STRING_EQUAL(xy_warden_gone(w), "it ended");
+	close(fd);
+	stop();
+}
+
+static const struct xy_unit_case cases[] = {
+	{"start", start, .always = true},
+	{"sockets", test_sockets},
+	{"the interface", test_interface},
+	{"the config", test_config},
+	{"a socket's file", test_give},
+	{"stop", stop, .always = true},
+	{"gone", test_gone},
+};
+
+int main(int argc, char **argv)
+{
+	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET)) {
+		puts("skipped: no network namespace of our own");
+		return 77;
+	}
+	return xy_unit_run("warden_live", cases, XY_ARRAY_SIZE(cases), argc, argv);
+}
