@@ -118,13 +118,31 @@ static void port_closed(const struct peer *p, struct xy_finding *f)
 	xy_finding_evidence(f, "ICMP from there: port closed");
 }
 
+struct host {
+	const char *text;
+	int len;
+};
+
+// An endpoint without its port, brackets and zone, as other commands want it.
+static struct host host_of(const char *endpoint)
+{
+	const char *text = endpoint && endpoint[0] == '[' ? endpoint + 1 : endpoint;
+	const char *port = text ? strrchr(text, ':') : NULL;
+	if (!port)
+		return (struct host){"ADDRESS", 7};
+	int len = (int)strcspn(text, endpoint[0] == '[' ? "]%" : ":");
+	return (struct host){text, len};
+}
+
 static void unreachable(const struct peer *p, struct xy_finding *f)
 {
 	xy_finding_say(
 		f->cause,
 		"out of reach: a router, a firewall or its host says that %s cannot be reached",
 		p->endpoint);
-	xy_finding_say(f->remedy, "see the way: ip route get, traceroute to that address");
+	struct host h = host_of(p->endpoint);
+	xy_finding_say(f->remedy, "see the way: ip route get %.*s; traceroute %.*s", h.len, h.text,
+		       h.len, h.text);
 	xy_finding_evidence(f, "ICMP: unreachable");
 	host_evidence(p, f);
 }
@@ -202,7 +220,8 @@ static void no_way(const struct peer *p, struct xy_finding *f)
 		"this host has no way to it: an interface is down or without a carrier, or no "
 		"route leads to %s",
 		p->endpoint);
-	xy_finding_say(f->remedy, "see: ip -br link, ip route get its address");
+	struct host h = host_of(p->endpoint);
+	xy_finding_say(f->remedy, "see: ip -br link; ip route get %.*s", h.len, h.text);
 }
 
 static void left(const struct peer *p, struct xy_finding *f)

@@ -25,6 +25,7 @@ static const struct row {
 	const char *evidence; // a part of one, of that one
 	const char *cause;    // in a finding's; NULL: nothing may be found
 	const char *command;  // of that one
+	const char *remedy;   // a part of that one's
 	bool note;
 } rows[] = {
 	{.peer = UP("")},
@@ -70,6 +71,12 @@ static const struct row {
 	 .command = "xylem show peers"},
 	{.peer = LOST("no way"),
 	 .cause = "this host has no way to it",
+	 .remedy = "ip route get 192.0.2.1",
+	 .command = "xylem show peers"},
+	{.peer = "{\"name\":\"p\",\"kind\":\"mesh\",\"state\":\"no way\",\"trouble\":null,"
+		 "\"endpoint\":\"[fe80::1%eth0]:51820\"}",
+	 .cause = "this host has no way to it",
+	 .remedy = "ip route get fe80::1",
 	 .command = "xylem show peers"},
 	{.peer = LOST("left"), .cause = "it said goodbye", .command = "xylem show peers"},
 	{.peer = LOST("one way"),
@@ -366,11 +373,13 @@ static bool found(const struct row *r, const json_t *causes)
 		const char *cause = json_string_value(json_object_get(f, "cause"));
 		const char *command = json_string_value(json_object_get(f, "command"));
 		const char *level = json_string_value(json_object_get(f, "level"));
+		const char *remedy = json_string_value(json_object_get(f, "remedy"));
 		char *evidence = json_dumps(json_object_get(f, "evidence"), 0);
 		bool told = !r->evidence || strstr(evidence, r->evidence);
 		free(evidence);
 		if (strstr(cause, r->cause))
 			return told && strcmp(command, r->command) == 0 &&
+			       (!r->remedy || strstr(remedy, r->remedy)) &&
 			       strcmp(level, r->note ? "note" : "fault") == 0;
 	}
 	return false;
