@@ -11,7 +11,7 @@ driver=$top/${BUILD:-build}/npm-test
 if [ -z "${XY_LAB_INSIDE:-}" ] && [ -x "$(command -v npm)" ] && ! cmp -s "$top/test/smoke/dashboard/package-lock.json" "$driver/package-lock.json"; then
   mkdir -p "$driver"
   cp "$top"/test/smoke/dashboard/package*.json "$driver/"
-  (cd "$driver" && npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || rm -f "$driver/package-lock.json"
+  (cd "$driver" && npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1 --fetch-timeout=30000 >npm.log 2>&1) || rm -f "$driver/package-lock.json"
 fi
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_mesh.sh"
