@@ -57,6 +57,9 @@ refuse() { ! "$@"; }
 check "the package is made, and lintian is content" "$TOP/scripts/package"
 deb=$(echo "$TOP"/build-package/xylem_*_amd64.deb)
 version=$(dpkg-deb -f "$deb" Version)
+web=$TOP/build-package/xylem-web_${version}_amd64.deb
+# What of its libraries xylem itself has not: the system has no network when it is installed.
+needs=$(dpkg-deb -f "$web" Depends | tr ',' '\n' | sed 's/^ *//; s/[ (|].*//' | grep '^lib' | paste -sd' ')
 # A later version is the same files under another number.
 later=$LOGS/later.deb
 dpkg-deb -R "$deb" "$LOGS/later"
@@ -92,10 +95,11 @@ cp /etc/apt/sources.list "$ROOT/etc/apt/" 2>/dev/null || true
 cp /etc/apt/sources.list.d/* "$ROOT/etc/apt/sources.list.d/" 2>/dev/null || true
 apt-config dump 2>/dev/null | grep -E '^Acquire::(http|https)::Proxy' >"$ROOT/etc/apt/apt.conf.d/90here" || true
 cp "$deb" "$ROOT/xylem.deb"
+cp "$web" "$ROOT/xylem-web.deb"
 cp "$later" "$ROOT/later.deb"
 cp "$earlier" "$ROOT/earlier.deb"
 check "it installs without recommends" chroot "$ROOT" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-  DEBIAN_FRONTEND=noninteractive bash -c 'apt-get update && apt-get install -y --no-install-recommends /earlier.deb'
+  DEBIAN_FRONTEND=noninteractive bash -c "apt-get update && apt-get install -y --no-install-recommends /earlier.deb $needs"
 check "the group is made" grep -q ^xylem: "$ROOT/etc/group"
 
 tun=
@@ -207,6 +211,37 @@ in_system systemd-analyze security xylem --no-pager | tail -n 1
 below_two() { in_system systemd-analyze security xylem --threshold=19 --no-pager; }
 check "its exposure is below 2" below_two
 
+# --- the dashboard
+
+http() { # PATH: all that is answered; there is no curl
+  # shellcheck disable=SC2016  # the inner shell's
+  in_system timeout 10 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8989
+    printf "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" "$1" >&3
+    cat <&3' - "$1"
+}
+tells() { http "$1" | grep -qF -- "$2"; }
+check "xylem-web is installed" in_system env DEBIAN_FRONTEND=noninteractive dpkg -i /xylem-web.deb
+check "and not begun" refuse in_system systemctl is-active xylem-web
+check "it is begun" in_system systemctl enable --now xylem-web
+check_within 10 "it says why it may not look" tells /api/v1/node telemetry.group
+sed -i 's/group = "lookers"/group = "xylem"/' "$ROOT/etc/xylem/xylem.conf"
+check "its group may" in_system systemctl reload xylem
+check_within 20 "it tells of the node" tells /api/v1/node '"public_key"'
+check "of its peer" tells /api/v1/peers '"two"'
+check "the page is there" tells / '<!DOCTYPE html'
+check "as a user of its own" test "$(user_of xylem-web)" = xylem-web
+check "who reads no key" refuse in_system setpriv --reuid=xylem-web --regid=xylem-web --init-groups cat /etc/xylem/key
+in_system systemd-analyze security xylem-web --no-pager | tail -n 1
+check "its exposure is below 1.5" in_system systemd-analyze security xylem-web --threshold=14 --no-pager
+check "it is killed" in_system systemctl kill -s KILL xylem-web
+check "the link stays" linked
+check_within 20 "and it is back" tells /api/v1/node '"public_key"'
+in_system systemctl stop xylem-web
+check "its socket begins it, too" in_system systemctl start xylem-web.socket
+check_within 20 "when somebody asks" tells /api/v1/node '"public_key"'
+check "it is removed" in_system env DEBIAN_FRONTEND=noninteractive dpkg -P xylem-web
+check "and listens no more" refuse http /
+
 # --- upgrade, removal
 
 pid_of() { in_system systemctl show -p MainPID --value "$1"; }
@@ -226,7 +261,7 @@ check "the state is gone" test ! -e "$ROOT/var/lib/xylem"
 check "the keys are not" test -s "$ROOT/etc/xylem/key"
 rm -rf "$ROOT"/etc/systemd/system/xylem@{three,four}.service.d # an operator's by then
 left=$(find "$ROOT" -xdev \( -path "$ROOT/proc" -o -path "$ROOT/etc/xylem" -o -path "$ROOT/var/log" -o -path "$ROOT/var/lib/dpkg" \) \
-  -prune -o -name '*xylem*' -print | grep -vxF "$ROOT/xylem.deb" || true)
+  -prune -o -name '*xylem*' -print | grep -vxF -e "$ROOT/xylem.deb" -e "$ROOT/xylem-web.deb" || true)
 check "and nothing else of it is left${left:+: $left}" test -z "$left"
 in_system systemctl poweroff >/dev/null 2>&1 || true
 for _ in $(seq 30); do
