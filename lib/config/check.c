@@ -228,7 +228,8 @@ static void check_routes(struct xy_config_reader *r, const config_setting_t *roo
 	for (unsigned i = 0; i < n; i++)
 		names[i].value = r->c->peers[i].name;
 	qsort(names, n, sizeof(*names), by_peer_name);
-	for (unsigned i = 0; are_named(r, root) && i < r->c->route_count; i++) {
+	const bool named = are_named(r, root); // which takes a look at each peer
+	for (unsigned i = 0; named && i < r->c->route_count; i++) {
 		const config_setting_t *s =
 			xy_config_member(config_setting_get_elem(routes, i), "peer");
 		if (s && !xy_config_is_bad(s))
