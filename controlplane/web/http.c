@@ -601,7 +601,7 @@ void xy_http_stream_cut(struct xy_http_request *q)
 
 // --- begin and end
 
-static void on_log(void *cls, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *fmt, va_list ap)
 {
 	char text[300];
 	vsnprintf(text, sizeof(text), fmt, ap);
