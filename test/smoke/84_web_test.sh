@@ -63,3 +63,19 @@ check "and serves the next one" answers 200 '"name"' a /api/v1/node
 code=0
 end_process "${WEB_PID[a]}" || code=$?
 check "an end by a signal is a good one" same 0 $code
+
+# --- sockets that a service manager made
+given() { # ADDRESS PORT: LISTEN_FDS
+  spawn a "$LAB/given.log" /usr/bin/python3 -c 'if True:
+    import os, socket, sys
+    s = socket.create_server((sys.argv[1], int(sys.argv[2])))
+    s.fileno() == 3 or os.dup2(s.fileno(), 3)
+    os.set_inheritable(3, True)
+    os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+    os.execv(sys.argv[3], [sys.argv[3], "-n", sys.argv[4], "--user", "root"])
+    ' "$1" "$2" "$WEB" "${LAB_PREFIX}a"
+}
+given 127.0.0.1 8988
+check_within 10 "a socket that was given is listened on" in_node a curl -fsS -o /dev/null http://127.0.0.1:8988/api/v1/node
+given 10.9.1.1 8988
+check_within 10 "but not one that others reach, without a login" grep -q 'wants a password' "$LAB/given.log"

@@ -7,7 +7,8 @@
 #   crowd HOST PORT N                opens N connections: prints how many are let in
 #   events HOST PORT N SECONDS       N that listen: prints how many heard a tick, and all states that they heard
 #   deaf HOST PORT N SECONDS         N that never read: prints how many are not cut then
-import json, re, selectors, socket, sys, time
+#   pages HOST PORT NAME             takes a list page by page: prints how many entries, and in how many seconds
+import http.client, json, re, selectors, socket, sys, time, urllib.parse
 
 HEAD = b'HTTP/1.1\r\nHost: 127.0.0.1\r\n'
 
@@ -180,5 +181,16 @@ def deaf(host, port, n, seconds):
     print(left)
 
 
+def pages(host, port, name):
+    c, cursor, n, began = http.client.HTTPConnection(host, port, timeout=20), '', 0, time.time()
+    while cursor is not None:
+        c.request('GET', f'/api/v1/{name}' + ('?cursor=' + urllib.parse.quote(cursor, safe='') if cursor else ''))
+        r = c.getresponse()
+        page = json.loads(r.read())
+        assert r.status == 200, page
+        n, cursor = n + len(page[name]), page['next']
+    print(n, int(time.time() - began))
+
+
 what, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
-globals()[what](host, port, *[int(x) for x in sys.argv[4:]])
+globals()[what](host, port, *[int(x) if x.isdigit() else x for x in sys.argv[4:]])
