@@ -32,7 +32,8 @@ struct xy_auth_who {
 };
 
 int xy_auth_create(struct xy_web *w, struct xy_auth **out);
-void xy_auth_close(struct xy_auth *a); // before the listeners: who waits is answered
+void xy_auth_close(
+	struct xy_auth *a); // behind xy_http_end, before xy_http_close: who waits is answered
 
 // False: it was answered, or will be, and is done with.
 bool xy_auth_who(struct xy_auth *a, struct xy_http_request *q, struct xy_auth_who *out);

@@ -34,6 +34,7 @@ struct xy_diagnosis {
 	json_t *got[2][WHATS], *host;
 	uint64_t at[2];
 	uv_timer_t timer;
+	bool asking; // the daemon: on_answer is called yet
 };
 
 static void freed(uv_handle_t *h)
@@ -109,6 +110,7 @@ static void on_answer(void *arg, const struct xy_ask_answer *a)
 	struct xy_diagnosis *d = arg;
 	json_t **to = &d->got[d->round][d->what];
 	const char *list = wanted[d->what].list;
+	d->asking = false;
 	const char *next = list ? json_string_value(json_object_get(a->answer, "next")) : NULL;
 	if (!a->answer) {
 		fail(d, a);
@@ -129,6 +131,7 @@ static void on_answer(void *arg, const struct xy_ask_answer *a)
 
 static void ask(struct xy_diagnosis *d, const char *params)
 {
+	d->asking = true;
 	xy_ask(d->web->ask, wanted[d->what].command, params, on_answer, d);
 }
 
@@ -176,6 +179,6 @@ void xy_api_diagnose(struct xy_api_call *c)
 void xy_diagnosis_close(struct xy_web *w)
 {
 	static const struct xy_ask_answer no = {.code = -ECANCELED, .text = "xylem-web ends"};
-	if (w->diagnosis)
+	if (w->diagnosis && !w->diagnosis->asking) // else xy_ask_close tells it
 		fail(w->diagnosis, &no);
 }

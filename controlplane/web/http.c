@@ -351,6 +351,8 @@ static void dispatch(struct xy_http_request *q)
 {
 	step(q, ASKED);
 	q->asked = true;
+	if (q->http->closing) // those who would answer it are closed already
+		refuse(q, 503, "xylem-web ends");
 	if (q->eaten && (strcmp(q->method, "GET") == 0))
 		refuse(q, 400, "a GET brings nothing; leave its body out");
 	if (q->refused)
@@ -674,12 +676,18 @@ static void handle_closed(uv_handle_t *handle)
 		free(h);
 }
 
+void xy_http_end(struct xy_http *h)
+{
+	if (h)
+		h->closing = true;
+}
+
 void xy_http_close(struct xy_http *h)
 {
 	if (!h)
 		return;
-	MHD_run(h->mhd); // what was answered just now
 	h->closing = true;
+	MHD_run(h->mhd); // what was answered just now
 	uv_close((uv_handle_t *)&h->poll, handle_closed);
 	uv_close((uv_handle_t *)&h->timer, handle_closed);
 	uv_close((uv_handle_t *)&h->sweep, handle_closed);

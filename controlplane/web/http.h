@@ -41,7 +41,10 @@ struct xy_http_config {
 
 int xy_http_create(uv_loop_t *loop, const struct xy_http_config *cfg, struct xy_http **out,
 		   struct xy_err *err);
-// All that was to be answered later must have been. Memory goes when the loop has closed handles.
+// From here on no request reaches the handler: each is answered that the process ends.
+void xy_http_end(struct xy_http *h);
+// Behind xy_http_end; all that was to be answered later must have been. Memory goes when the loop
+// has closed handles.
 void xy_http_close(struct xy_http *h);
 
 // What came.

@@ -419,18 +419,21 @@ static void stop(struct program *p)
 {
 	struct xy_web *w = &p->web;
 	xy_notify("STOPPING=1");
+	xy_http_end(w->private); // requests that come now see none of what is closed below
+	xy_http_end(w->public);
 	xy_diagnosis_close(w); // who waits is told, here and below
-	xy_auth_close(w->auth);
 	xy_ask_close(w->ask);
 	xy_ask_close(w->control);
 	xy_ask_close(w->follow);
 	xy_watch_close(w->watch);
 	xy_events_close(w->events);
 	xy_metrics_free(w->metrics);
+	xy_auth_close(w->auth);
 	xy_http_close(w->private);
 	xy_http_close(w->public);
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(p->signals); i++)
 		uv_close((uv_handle_t *)&p->signals[i], NULL);
+	signal(SIGTERM, SIG_IGN); // libuv has let go of it: a second one would be an end half-way
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&p->loop);
 	if (p->socket[0])

@@ -8,6 +8,7 @@
 #   events HOST PORT N SECONDS       N that listen: prints how many heard a tick, and all states that they heard
 #   deaf HOST PORT N SECONDS         N that never read: prints how many are not cut then
 #   pages HOST PORT NAME             takes a list page by page: prints how many entries, and in how many seconds
+#   burst HOST PORT N                N that ask at the same time: prints "sent", then how many got which status
 import http.client, json, re, selectors, socket, sys, time, urllib.parse
 
 HEAD = b'HTTP/1.1\r\nHost: 127.0.0.1\r\n'
@@ -159,6 +160,21 @@ def events(host, port, n, seconds):
                 states += [json.loads(x[6:])['daemon'] for x in data.split(b'\n') if x.startswith(b'data: {"daemon"')]
                 print('states', *states, flush=True) if b'"daemon"' in data else None
     print('heard', sum(1 for v in ticks.values() if v))
+
+
+def burst(host, port, n):
+    ones, told = [connect(host, port) for _ in range(n)], {}
+    for s in ones:
+        s.sendall(b'GET /api/v1/access ' + HEAD + b'Cookie: xylem=abc\r\n\r\n')
+    print('sent', flush=True)
+    for s in ones:
+        s.settimeout(10)
+        try:
+            status = s.recv(4096)[9:12].decode() or 'none'
+        except OSError:
+            status = 'none'
+        told[status] = told.get(status, 0) + 1
+    print(*(f'{k}:{v}' for k, v in sorted(told.items())))
 
 
 def deaf(host, port, n, seconds):
