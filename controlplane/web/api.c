@@ -98,6 +98,12 @@ char *xy_api_params(struct xy_api_call *c, json_t *o)
 	return text;
 }
 
+// Everybody has a small share of what the daemon has time for, and none of ours.
+static struct xy_ask *ask_of(const struct xy_api_call *c)
+{
+	return xy_http_is_public(c->q) ? c->web->everybody : c->web->ask;
+}
+
 // --- /NAME: what the daemon tells
 
 static void on_reply(void *arg, const struct xy_ask_answer *a)
@@ -147,7 +153,7 @@ static void reply(struct xy_api_call *c)
 		xy_api_problem(c, 500, "not enough memory");
 		return;
 	}
-	xy_ask(c->web->ask, c->entry->command, params, on_reply, c);
+	xy_ask(ask_of(c), c->entry->command, params, on_reply, c);
 	free(params);
 }
 
@@ -178,7 +184,7 @@ static void on_peer(void *arg, const struct xy_ask_answer *a)
 
 static void ask_peer(struct xy_api_call *c, const char *params)
 {
-	xy_ask(c->web->ask, "/xylem/peers", params, on_peer, c);
+	xy_ask(ask_of(c), "/xylem/peers", params, on_peer, c);
 }
 
 static void peer(struct xy_api_call *c)

@@ -315,19 +315,28 @@ int xy_ask_create(uv_loop_t *loop, const struct xy_ask_config *cfg, struct xy_as
 }
 
 // The answer to who asks while the daemon is known to be away comes at once.
-static const char *not_now(const struct xy_ask *a, int *code)
+static const char *not_now(const struct xy_ask *a, bool first, int *code)
 {
 	bool away = !a->line && !a->opening && a->tried && uv_now(a->loop) < a->tried + SOON_MS;
-	*code = a->closing		     ? -ECANCELED
-		: away			     ? -ENOTCONN
-		: a->waiting >= a->cfg.queue ? -EBUSY
-					     : 0;
+	bool full = a->waiting >= a->cfg.queue && !first;
+	*code = a->closing ? -ECANCELED : away ? -ENOTCONN : full ? -EBUSY : 0;
 	return a->closing ? "xylem-web ends"
 	       : away	  ? a->why.text
 			  : "too many questions wait for the daemon; try again in a second";
 }
 
-void xy_ask(struct xy_ask *a, const char *command, const char *params, xy_ask_done *done, void *arg)
+static void put(struct xy_ask *a, struct question *q, bool first)
+{
+	struct question **at = first ? &a->first : a->last;
+	q->next = *at;
+	*at = q;
+	if (!q->next)
+		a->last = &q->next;
+	a->waiting++;
+}
+
+static void ask(struct xy_ask *a, bool first, const char *command, const char *params,
+		xy_ask_done *done, void *arg)
 {
 	struct question *q = calloc(1, sizeof(*q));
 	struct xy_ask_answer no = {.code = -ENOMEM, .text = "not enough memory"};
@@ -337,7 +346,7 @@ void xy_ask(struct xy_ask *a, const char *command, const char *params, xy_ask_do
 	uv_update_time(a->loop);
 	a->used = uv_now(a->loop);
 	if (q && copy && (with || !params))
-		no.text = not_now(a, &no.code);
+		no.text = not_now(a, first, &no.code);
 	if (no.code) {
 		question_free(q);
 		if (!q) {
@@ -347,10 +356,19 @@ void xy_ask(struct xy_ask *a, const char *command, const char *params, xy_ask_do
 		done(arg, &no);
 		return;
 	}
-	*a->last = q;
-	a->last = &q->next;
-	a->waiting++;
+	put(a, q, first);
 	go_on(a);
+}
+
+void xy_ask(struct xy_ask *a, const char *command, const char *params, xy_ask_done *done, void *arg)
+{
+	ask(a, false, command, params, done, arg);
+}
+
+void xy_ask_first(struct xy_ask *a, const char *command, const char *params, xy_ask_done *done,
+		  void *arg)
+{
+	ask(a, true, command, params, done, arg);
 }
 
 void xy_ask_try(struct xy_ask *a)

@@ -39,6 +39,9 @@ int xy_ask_create(uv_loop_t *loop, const struct xy_ask_config *cfg, struct xy_as
 // done is called once, now or later.
 void xy_ask(struct xy_ask *a, const char *command, const char *params, xy_ask_done *done,
 	    void *arg);
+// The same, before all that waits, and however many do: for who asks one thing at a time.
+void xy_ask_first(struct xy_ask *a, const char *command, const char *params, xy_ask_done *done,
+		  void *arg);
 // A lazy one that was not reached is tried again, unless it was just now.
 void xy_ask_try(struct xy_ask *a);
 bool xy_ask_reached(const struct xy_ask *a);

@@ -132,7 +132,7 @@ static void on_answer(void *arg, const struct xy_ask_answer *a)
 static void ask(struct xy_diagnosis *d, const char *params)
 {
 	d->asking = true;
-	xy_ask(d->web->ask, wanted[d->what].command, params, on_answer, d);
+	xy_ask_first(d->web->ask, wanted[d->what].command, params, on_answer, d);
 }
 
 static void go_on(struct xy_diagnosis *d)

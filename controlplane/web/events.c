@@ -139,16 +139,35 @@ static struct text *first_text(const struct xy_events *e)
 	return t;
 }
 
+// Everybody leaves room for us, and for others.
+static bool has_room(const struct xy_events *e, const struct xy_http_request *q)
+{
+	struct xy_addr from = xy_http_source(q);
+	unsigned same = 0;
+	if (!xy_http_is_public(q) || e->public_count >= XY_EVENTS_PUBLIC)
+		return !xy_http_is_public(q) && e->count < XY_EVENTS_CLIENTS;
+	for (const struct client *c = e->clients; c; c = c->next) {
+		struct xy_addr a = xy_http_source(c->q);
+		same += c->public && xy_addr_eq(&a, &from);
+	}
+	return e->count < XY_EVENTS_CLIENTS &&
+	       (same < XY_EVENTS_FROM_ONE || xy_http_is_from_here(q));
+}
+
 void xy_events_serve(struct xy_api_call *call)
 {
 	struct xy_events *e = call->web->events;
 	struct xy_http_request *q = call->q;
-	struct client *c = e->count < XY_EVENTS_CLIENTS ? calloc(1, sizeof(*c)) : NULL;
+	bool room = has_room(e, q);
+	struct client *c = room ? calloc(1, sizeof(*c)) : NULL;
 	struct text *t = c ? first_text(e) : NULL;
 	if (!t) {
 		free(c);
 		xy_http_add(q, "Retry-After", "10");
-		xy_api_problem(call, 503, "%d listen already; try again later", XY_EVENTS_CLIENTS);
+		xy_api_problem(call, 503,
+			       room ? "not enough memory"
+				    : "as many listen as may, of all or from there; close another "
+				      "page of it, or try again later");
 		return;
 	}
 	*c = (struct client){.next = e->clients,

@@ -9,6 +9,8 @@
 
 enum {
 	XY_EVENTS_CLIENTS = 512,    // of both addresses; further ones are told to come later
+	XY_EVENTS_PUBLIC = 256,	    // of them, on the address for everybody,
+	XY_EVENTS_FROM_ONE = 16,    // and of these from one source, unless it is this host
 	XY_EVENTS_HELD = 16,	    // events that one has not taken
 	XY_EVENTS_QUIET_MS = 10000, // then a comment is sent, so that who has left is noticed
 };

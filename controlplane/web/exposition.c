@@ -31,8 +31,8 @@ struct xy_exposition {
 	json_t *peers; // names of those that have series
 	size_t bytes;  // of samples
 	unsigned most;
-	long long open, beyond, off; // peers that have none
-	long long rows;		     // that had no room
+	long long open, beyond, late, off; // peers that have none
+	long long rows;			   // that had no room
 	double seconds;
 	bool up, failed;
 };
@@ -362,9 +362,9 @@ void xy_exposition_take(struct xy_exposition *x, const char *reply, const json_t
 		x->off = json_integer_value(json_object_get(page, XY_KEY(node, peers)));
 }
 
-void xy_exposition_unasked(struct xy_exposition *x, long long peers)
+void xy_exposition_unasked(struct xy_exposition *x, long long peers, bool time)
 {
-	x->beyond += peers > 0 ? peers : 0;
+	*(time ? &x->late : &x->beyond) += peers > 0 ? peers : 0;
 }
 
 void xy_exposition_done(struct xy_exposition *x, double seconds)
@@ -380,7 +380,7 @@ bool xy_exposition_is_full(const struct xy_exposition *x)
 
 long long xy_exposition_peers(const struct xy_exposition *x)
 {
-	return (long long)json_object_size(x->peers) + x->open + x->beyond;
+	return (long long)json_object_size(x->peers) + x->open + x->beyond + x->late;
 }
 
 // --- the whole
@@ -478,6 +478,7 @@ static void say_owns(struct text *to, const struct xy_exposition *x,
 	say_own(to, format, XY_METRIC_PEERS_LEFT_OUT);
 	sayf(to, "xylem_peers_left_out{why=\"open\"} %lld\n", x->open);
 	sayf(to, "xylem_peers_left_out{why=\"limit\"} %lld\n", x->beyond);
+	sayf(to, "xylem_peers_left_out{why=\"time\"} %lld\n", x->late);
 	sayf(to, "xylem_peers_left_out{why=\"off\"} %lld\n", x->off);
 	say_own(to, format, XY_METRIC_ROWS_LEFT_OUT);
 	sayf(to, "xylem_rows_left_out %lld\n", x->rows);

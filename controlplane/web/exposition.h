@@ -33,8 +33,8 @@ void xy_exposition_free(struct xy_exposition *x); // NULL: nothing
 
 // The reply to /xylem/REPLY, or a page of it. Peers come before all that is of peers.
 void xy_exposition_take(struct xy_exposition *x, const char *reply, const json_t *page);
-// So many peers were not asked for: there were too many.
-void xy_exposition_unasked(struct xy_exposition *x, long long peers);
+// So many peers were not asked for: there was no time for them, or there are too many.
+void xy_exposition_unasked(struct xy_exposition *x, long long peers, bool time);
 // All was asked for, in so many seconds; not called: the daemon does not answer.
 void xy_exposition_done(struct xy_exposition *x, double seconds);
 // Have as many peers series as may?

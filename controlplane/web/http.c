@@ -19,7 +19,8 @@ enum {
 	SWEEP_MS = 1000,
 	EAT_BYTES = 1 << 20, // of a body that is refused, so that its sender hears why
 	STREAM_BLOCK = 16 << 10,
-	STREAM_BUFFER = 64 << 10, // of the kernel's, for each stream
+	KERNEL_BYTES = 32 << 10, // that the kernel holds of an answer, which it doubles
+	DEAF_MS = 30000,	 // that who hears a stream may take nothing, or is gone
 	HEADERS = 8,
 	SILENCE_S = 70, // libmicrohttpd's own limit; ours come before
 };
@@ -174,6 +175,9 @@ static void connection_begins(struct xy_http *h, struct MHD_Connection *of, void
 	*context = c;
 	if (!c)
 		return; // it is served without deadlines of ours
+	int size = KERNEL_BYTES;
+	if (fd) // else it is as much as the kernel likes, for each that does not read
+		setsockopt(fd->connect_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	*c = (struct connection){.next = h->connections,
 				 .pprev = &h->connections,
 				 .fd = fd ? fd->connect_fd : -1,
@@ -433,6 +437,12 @@ struct xy_addr xy_http_source(const struct xy_http_request *q)
 	return q->connection ? q->connection->source : (struct xy_addr){0};
 }
 
+bool xy_http_is_from_here(const struct xy_http_request *q)
+{
+	struct xy_addr a = xy_http_source(q);
+	return is_here(&a);
+}
+
 const char *xy_http_from(const struct xy_http_request *q)
 {
 	struct xy_http_request *to = (struct xy_http_request *)(uintptr_t)q;
@@ -528,6 +538,53 @@ void xy_http_answer_constant(struct xy_http_request *q, unsigned status, const c
 	       MHD_create_response_from_buffer(len, bytes, MHD_RESPMEM_PERSISTENT));
 }
 
+struct xy_http_text {
+	unsigned users;
+	size_t len, *held;
+	char *bytes;
+};
+
+struct xy_http_text *xy_http_text_make(char *bytes, size_t len, size_t *held)
+{
+	struct xy_http_text *t = bytes ? malloc(sizeof(*t)) : NULL;
+	if (!t) {
+		free(bytes);
+		return NULL;
+	}
+	*t = (struct xy_http_text){.users = 1, .len = len, .held = held, .bytes = bytes};
+	*held += len;
+	return t;
+}
+
+size_t xy_http_text_len(const struct xy_http_text *t)
+{
+	return t->len;
+}
+
+static void text_unused(void *text)
+{
+	struct xy_http_text *t = text;
+	if (!t || --t->users)
+		return;
+	*t->held -= t->len;
+	free(t->bytes);
+	free(t);
+}
+
+void xy_http_text_release(struct xy_http_text *t)
+{
+	text_unused(t);
+}
+
+void xy_http_answer_text(struct xy_http_request *q, unsigned status, const char *type,
+			 struct xy_http_text *t)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer_with_free_callback_cls(
+		t->len, t->bytes, text_unused, t);
+	t->users += r != NULL;
+	answer(q, status, type, r);
+}
+
 void xy_http_answer_json(struct xy_http_request *q, unsigned status, json_t *body)
 {
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -576,10 +633,10 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *to, size_t max)
 void xy_http_answer_stream(struct xy_http_request *q, const char *type,
 			   const struct xy_http_stream *s)
 {
-	int size = STREAM_BUFFER;
+	unsigned deaf = DEAF_MS;
 	q->stream = *s;
-	if (q->connection)
-		setsockopt(q->connection->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (q->connection) // what is not acknowledged, for there is no room, counts
+		setsockopt(q->connection->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &deaf, sizeof(deaf));
 	answer(q, 200, type,
 	       MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, q,
 						 NULL));

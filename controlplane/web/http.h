@@ -56,7 +56,8 @@ bool xy_http_is_public(const struct xy_http_request *q);
 bool xy_http_is_tls(const struct xy_http_request *q);
 // Who asks: an IPv4 address, an IPv6 /64, or :: for this host's sockets without an address.
 struct xy_addr xy_http_source(const struct xy_http_request *q);
-const char *xy_http_from(const struct xy_http_request *q); // the same for the log
+bool xy_http_is_from_here(const struct xy_http_request *q); // from this host
+const char *xy_http_from(const struct xy_http_request *q);  // the same for the log
 
 // A header of the answer; before the answer is given.
 void xy_http_add(struct xy_http_request *q, const char *name, const char *value);
@@ -68,6 +69,15 @@ void xy_http_answer(struct xy_http_request *q, unsigned status, const char *type
 // The same of bytes that stay for as long as the process runs.
 void xy_http_answer_constant(struct xy_http_request *q, unsigned status, const char *type,
 			     const void *body, size_t len);
+// Bytes of which several answers are made; each that was not taken yet has a share in them.
+struct xy_http_text;
+// Takes `bytes`, which were malloc'd, also where there is no memory (NULL). For as long as somebody
+// has a share in them *held is so much more; it must stay until the listeners are closed.
+struct xy_http_text *xy_http_text_make(char *bytes, size_t len, size_t *held);
+size_t xy_http_text_len(const struct xy_http_text *t);
+void xy_http_text_release(struct xy_http_text *t); // the share of who made it; NULL: nothing
+void xy_http_answer_text(struct xy_http_request *q, unsigned status, const char *type,
+			 struct xy_http_text *t);
 // Takes `body`.
 void xy_http_answer_json(struct xy_http_request *q, unsigned status, json_t *body);
 // RFC 9457: what is wrong, and what to do.

@@ -37,9 +37,11 @@ enum {
 	ANSWER_MS = 10000,	   // of what is asked
 	CONTROL_ANSWER_MS = 40000, // the daemon's own limit is 30 s
 	PER_SECOND = 100, // questions for who asks us: half of what the daemon has time for
+	EVERYBODY_PER_SECOND = 20,
 	FOLLOW_PER_SECOND = 60,
 	CONTROL_PER_SECOND = 10,
 	QUEUE = 256,
+	EVERYBODY_QUEUE = 64,
 	CONTROL_QUEUE = 32,
 	PEM_MAX = 1 << 18,
 	FILES = 4096,
@@ -360,6 +362,12 @@ static int asks_open(struct program *p)
 					.lazy = true};
 	int r = xy_ask_create(w->loop, &ask, &w->ask);
 	r = r ? r : xy_ask_create(w->loop, &control, &w->control);
+	struct xy_ask_config everybody = ask;
+	everybody.per_second = EVERYBODY_PER_SECOND;
+	everybody.queue = EVERYBODY_QUEUE;
+	everybody.lazy = true;
+	if (!r && p->fds[1] >= 0)
+		r = xy_ask_create(w->loop, &everybody, &w->everybody);
 	ask.per_second = FOLLOW_PER_SECOND;
 	ask.changed = on_changed;
 	ask.arg = p;
@@ -423,6 +431,7 @@ static void stop(struct program *p)
 	xy_http_end(w->public);
 	xy_diagnosis_close(w); // who waits is told, here and below
 	xy_ask_close(w->ask);
+	xy_ask_close(w->everybody);
 	xy_ask_close(w->control);
 	xy_ask_close(w->follow);
 	xy_watch_close(w->watch);

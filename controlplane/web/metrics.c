@@ -13,10 +13,13 @@ enum {
 	ENOUGH_MS = 5000, // no further page is asked for: Prometheus waits for ten seconds,
 	LATE_MS = 8000,	  // before which who waits is told that the daemon does not answer
 	PAGES = 128,	  // of a list
-	WAITING = 64,	  // requests
-	// A text is in memory until its client has taken it, for which it has a minute.
-	MINUTE_MS = 60000,
-	MINUTE_BYTES = 128 << 20,
+	MORE_MS = 1000,	  // that are left to a daemon which answered
+	HEARD_MS = 3000,  // just now
+	WAITING = 64,	  // requests, of each address
+	// A text is in memory until the last who asked for it has taken it, for which there is a
+	// minute. Of each address, so that nobody keeps another's.
+	HELD_BYTES = 24 << 20,
+	FORMATS = XY_EXPOSITION_OPENMETRICS + 1,
 };
 
 // In this order: the node says how many peers there are, and peers say whose neighbours count.
@@ -30,58 +33,73 @@ struct xy_metrics {
 	unsigned reply, pages;		  // that are asked for; pages: of that
 	unsigned peer_pages;		  // the last of peers
 	long long peers;		  // that the node says it has
-	struct xy_http_request *waiting[WAITING];
-	unsigned count;
+	uint64_t heard;			  // when it answered last; 0: not since it began
+	bool hurry;			  // nothing more is asked for
+	struct xy_http_request *waiting[2 * WAITING];
+	unsigned count, publics; // that wait; those of the public address
 	uv_timer_t late;
-	uint64_t since; // of the minute in which so many bytes were told
-	size_t bytes;
+	// Of the last, by format and whether it is for everybody; NULL: nobody asked for it yet.
+	struct xy_http_text *texts[FORMATS][2];
+	size_t lens[FORMATS][2], held[2]; // bytes, as it was last; in memory
 };
 
 // --- answers
 
-static bool has_room(struct xy_metrics *m, size_t len)
+static void texts_forget(struct xy_metrics *m)
 {
-	uint64_t now = uv_now(m->web->loop);
-	if (now - m->since >= MINUTE_MS) {
-		m->since = now;
-		m->bytes = 0;
+	for (unsigned i = 0; i < 2 * FORMATS; i++) {
+		struct xy_http_text **t = &m->texts[i / 2][i % 2];
+		xy_http_text_release(*t);
+		*t = NULL;
 	}
-	if (m->bytes && m->bytes + len > MINUTE_BYTES)
-		return false;
-	m->bytes += len;
-	return true;
+}
+
+// It is as long as the one before, as far as is known. NULL: no memory, or there is no room.
+static struct xy_http_text *text_of(struct xy_metrics *m, enum xy_exposition_format format,
+				    bool public, bool *room)
+{
+	struct xy_http_text **t = &m->texts[format][public];
+	size_t len = 0, held = m->held[public];
+	*room = *t || !held || held + m->lens[format][public] <= HELD_BYTES;
+	if (*t || !*room)
+		return *t;
+	char *bytes = xy_exposition_text(m->last, format, public, &len);
+	*t = xy_http_text_make(bytes, len, &m->held[public]);
+	m->lens[format][public] = *t ? len : m->lens[format][public];
+	return *t;
 }
 
 static void answer(struct xy_metrics *m, struct xy_http_request *q)
 {
 	enum xy_exposition_format format = xy_exposition_format_of(xy_http_header(q, "Accept"));
-	size_t len = 0;
-	char *text = xy_exposition_text(m->last, format, xy_http_is_public(q), &len);
-	if (text && !has_room(m, len)) {
-		free(text);
+	bool room;
+	struct xy_http_text *t = text_of(m, format, xy_http_is_public(q), &room);
+	if (t) {
+		xy_http_add(q, "Vary", "Accept");
+		xy_http_answer_text(q, 200, xy_exposition_type(format), t);
+	} else if (room) {
+		xy_http_problem(q, 500, "not enough memory for the answer");
+	} else {
 		xy_http_add(q, "Retry-After", "60");
 		xy_http_problem(q, 503,
-				"%d MB of metrics were told within a minute; scrape less often, or "
-				"write metrics = { peers = false; }; into the config",
-				MINUTE_BYTES >> 20);
-		return;
+				"%d MB of metrics wait for who asked for them and does not read; "
+				"they are cut within a minute",
+				HELD_BYTES >> 20);
 	}
-	xy_http_add(q, "Vary", "Accept");
-	xy_http_answer(q, 200, xy_exposition_type(format), text, len);
 }
 
 static void answer_all(struct xy_metrics *m)
 {
 	for (unsigned i = 0; i < m->count; i++)
 		answer(m, m->waiting[i]);
-	m->count = 0;
+	m->count = m->publics = 0;
 }
 
 static void fail_all(struct xy_metrics *m, unsigned status, const char *text)
 {
 	for (unsigned i = 0; i < m->count; i++)
 		xy_http_problem(m->waiting[i], status, "%s", text);
-	m->count = 0;
+	m->count = m->publics = 0;
 }
 
 static struct xy_exposition *create(const struct xy_metrics *m)
@@ -96,14 +114,32 @@ static struct xy_exposition *create(const struct xy_metrics *m)
 
 static void ask(struct xy_metrics *m, const char *params);
 
+static uint64_t spent(const struct xy_metrics *m)
+{
+	return uv_now(m->web->loop) - m->began;
+}
+
+static void tell(struct xy_metrics *m, struct xy_exposition *x)
+{
+	texts_forget(m);
+	xy_exposition_free(m->last);
+	m->last = x;
+	m->told = uv_now(m->web->loop);
+	answer_all(m);
+}
+
 static void finish(struct xy_metrics *m)
 {
-	xy_exposition_free(m->last);
-	m->last = m->now;
+	struct xy_exposition *x = m->now;
 	m->now = NULL;
-	m->told = uv_now(m->web->loop);
 	uv_timer_stop(&m->late);
-	answer_all(m);
+	tell(m, x);
+}
+
+static void finish_done(struct xy_metrics *m)
+{
+	xy_exposition_done(m->now, (double)spent(m) / 1000);
+	finish(m);
 }
 
 static void give_up(struct xy_metrics *m, const char *why)
@@ -114,19 +150,22 @@ static void give_up(struct xy_metrics *m, const char *why)
 	fail_all(m, 503, why);
 }
 
-// It may answer yet, for who comes then.
+// One that answered just now is slow, and not down: its next answer is the last. Else it may answer
+// yet, for who comes then.
 static void on_late(uv_timer_t *t)
 {
 	struct xy_metrics *m = t->data;
+	if (m->heard && !m->hurry && uv_now(m->web->loop) - m->heard < HEARD_MS) {
+		m->hurry = true;
+		uv_timer_start(&m->late, on_late, MORE_MS, 0);
+		return;
+	}
 	struct xy_exposition *down = create(m);
 	if (!down) {
 		fail_all(m, 500, "not enough memory");
 		return;
 	}
-	xy_exposition_free(m->last);
-	m->last = down;
-	m->told = uv_now(m->web->loop);
-	answer_all(m);
+	tell(m, down);
 	uv_timer_start(&m->late, on_late, LATE_MS, 0);
 }
 
@@ -140,11 +179,6 @@ static bool is_of_peers(const struct xy_metrics *m)
 	return is_peers(m) || strcmp(replies[m->reply], "neighbours") == 0;
 }
 
-static uint64_t spent(const struct xy_metrics *m)
-{
-	return uv_now(m->web->loop) - m->began;
-}
-
 static void ask_next(struct xy_metrics *m)
 {
 	m->reply++;
@@ -155,8 +189,14 @@ static void ask_next(struct xy_metrics *m)
 		ask(m, NULL);
 		return;
 	}
-	xy_exposition_done(m->now, (double)spent(m) / 1000);
-	finish(m);
+	finish_done(m);
+}
+
+// Those that nobody asked for.
+static void leave_rest(struct xy_metrics *m, bool time)
+{
+	long long rest = m->peers - xy_exposition_peers(m->now);
+	xy_exposition_unasked(m->now, rest > 0 ? rest : 1, time);
 }
 
 // Where the next page of it begins; NULL: there is none, or enough was seen.
@@ -164,16 +204,14 @@ static const char *next_of(struct xy_metrics *m, const json_t *page)
 {
 	const char *next = json_string_value(json_object_get(page, XY_KEY(peers, next)));
 	unsigned most = is_peers(m) ? PAGES : m->peer_pages; // both go by name
-	bool enough = ++m->pages >= most || spent(m) > ENOUGH_MS ||
-		      (is_peers(m) && xy_exposition_is_full(m->now));
+	bool full = ++m->pages >= most || (is_peers(m) && xy_exposition_is_full(m->now));
+	bool enough = full || m->hurry || spent(m) > ENOUGH_MS;
 	if (is_peers(m))
 		m->peer_pages = m->pages;
 	if (!is_of_peers(m) || !next)
 		return NULL;
-	if (enough && is_peers(m)) {
-		long long rest = m->peers - xy_exposition_peers(m->now);
-		xy_exposition_unasked(m->now, rest > 0 ? rest : 1);
-	}
+	if (enough && is_peers(m))
+		leave_rest(m, !full);
 	return enough ? NULL : next;
 }
 
@@ -193,7 +231,12 @@ static void on_answer(void *arg, const struct xy_ask_answer *a)
 	if (a->answer) // -EREMOTE: a daemon that does not know it
 		xy_exposition_take(m->now, replies[m->reply], a->answer);
 	const char *next = a->answer ? next_of(m, a->answer) : NULL;
-	if (next)
+	m->heard = uv_now(m->web->loop);
+	if (m->hurry && !m->reply && m->peers && m->web->config.metrics_peers)
+		leave_rest(m, true);
+	if (m->hurry)
+		finish_done(m);
+	else if (next)
 		ask(m, next);
 	else
 		ask_next(m);
@@ -203,7 +246,7 @@ static void on_answer(void *arg, const struct xy_ask_answer *a)
 static void ask(struct xy_metrics *m, const char *params)
 {
 	const struct xy_reply *r = xy_reply_find(replies[m->reply]);
-	xy_ask(m->web->ask, r->command, params, on_answer, m);
+	xy_ask_first(m->web->ask, r->command, params, on_answer, m);
 }
 
 static void begin(struct xy_metrics *m)
@@ -214,6 +257,8 @@ static void begin(struct xy_metrics *m)
 		return;
 	}
 	m->began = uv_now(m->web->loop);
+	m->heard = 0;
+	m->hurry = false;
 	m->reply = m->pages = 0;
 	m->peers = 0;
 	uv_timer_start(&m->late, on_late, LATE_MS, 0);
@@ -258,12 +303,14 @@ void xy_metrics_serve(struct xy_metrics *m, struct xy_http_request *q)
 		answer(m, q);
 		return;
 	}
-	if (m->count == WAITING) {
+	bool public = xy_http_is_public(q);
+	if ((public ? m->publics : m->count - m->publics) == WAITING) {
 		xy_http_add(q, "Retry-After", "1");
 		xy_http_problem(q, 503, "too many wait for metrics");
 		return;
 	}
 	m->waiting[m->count++] = q;
+	m->publics += public;
 	if (!m->now)
 		begin(m);
 }
@@ -289,6 +336,7 @@ void xy_metrics_free(struct xy_metrics *m)
 {
 	if (!m)
 		return;
+	texts_forget(m);
 	xy_exposition_free(m->now);
 	xy_exposition_free(m->last);
 	uv_close((uv_handle_t *)&m->late, freed);

@@ -18,9 +18,10 @@ struct xy_web {
 	uv_loop_t *loop;
 	const char *instance;
 	struct xy_config_web config;
-	// Three connections to the daemon, of the 32 that it takes: for who asks us, for what we
-	// follow ourselves, and for what is changed.
-	struct xy_ask *ask, *follow, *control;
+	// Connections to the daemon, of the 32 that it takes: for who asks us, for everybody (NULL:
+	// no such address), for what we follow ourselves, and for what is changed. Each has a rate
+	// and a queue of its own, so that none of them is kept from it by another.
+	struct xy_ask *ask, *everybody, *follow, *control;
 	struct xy_auth *auth;
 	struct xy_watch *watch;
 	struct xy_events *events;

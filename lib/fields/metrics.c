@@ -83,7 +83,9 @@ static const struct xy_metric_of_own owns[XY_METRIC_OWN] = {
 	[XY_METRIC_PEERS_LEFT_OUT] =
 		{"xylem_peers_left_out", "", XY_METRIC_GAUGE, "", "why",
 		 "Peers that have no series of their own: nobody configured them (open), there are "
-		 "more than fit (limit), or the config says so (off)."},
+		 "more than fit (limit), the daemon was too slow to tell of all (time), or the "
+		 "config "
+		 "says so (off)."},
 	[XY_METRIC_ROWS_LEFT_OUT] = {"xylem_rows_left_out", "", XY_METRIC_GAUGE, "", "",
 				     "Things that have no series since there was no room."},
 	[XY_METRIC_SCRAPE] = {"xylem_scrape_seconds", "", XY_METRIC_GAUGE, "seconds", "",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# xylem-web ends well and takes a new config, whatever is under way.
+# xylem-web ends well and takes a new config, whatever is under way, and everybody keeps from nobody what is his.
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_mesh.sh"
 . "$(dirname "$0")/_web.sh"
@@ -8,8 +8,29 @@ need curl jq python3
 
 mesh_link a b
 mesh_start
+echo 'public = "0.0.0.0:8990"; metrics = { public = true; };' >"$LAB/a.web.conf"
 start_web a
 clients() { in_node a /usr/bin/python3 "$TOP/test/smoke/_web_clients.py" "$1" 127.0.0.1 8989 "${@:2}"; }
+everybody() { in_node "$1" /usr/bin/python3 "$TOP/test/smoke/_web_clients.py" "$2" "$3" 8990 "${@:4}"; } # NODE WHAT HOST ...
+
+# --- everybody takes all that he can get: a node's own answers, metrics, and streams come as before
+everybody a flood 127.0.0.1 350 4 /api/v1/routes >"$LAB/flood" &
+flood=$!
+wait_for 10 grep -q asked "$LAB/flood"
+sleep 0.5
+check "an answer, beside 350 who ask all the time" answers 200 '"name"' a /api/v1/node
+check "a scrape" answers 200 'xylem_daemon_up 1' a /metrics
+check "another answer" answers 200 '"name"' a /api/v1/peers
+wait "$flood"
+everybody a streams 127.0.0.1 520 2 >"$LAB/streams" &
+streams=$!
+everybody b streams 10.9.1.1 20 0 >"$LAB/one"
+wait_for 10 test -s "$LAB/streams"
+heard() { (api a events -N --max-time 2 || true) 2>/dev/null | grep -m1 '^event: state'; }
+check "who listens on ours is let in" heard
+check "of those who listen on the other, so many are ($(cat "$LAB/streams"), $(cat "$LAB/one") of one)" \
+  test "$(cat "$LAB/streams")" -le 256 -a "$(cat "$LAB/one")" = 16
+wait "$streams"
 
 # --- its end is a good one, whatever is under way: a diagnosis and a scrape of a daemon that hangs, or one that rests, and a
 # hundred requests that come in the same moment

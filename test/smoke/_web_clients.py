@@ -6,7 +6,9 @@
 #                                    are still there after 14 s, and how long an honest request took at most
 #   crowd HOST PORT N                opens N connections: prints how many are let in
 #   events HOST PORT N SECONDS       N that listen: prints how many heard a tick, and all states that they heard
-#   deaf HOST PORT N SECONDS         N that never read: prints how many are not cut then
+#   streams HOST PORT N SECONDS      opens N streams, and holds those that are let in: prints how many that are
+#   flood HOST PORT N SECONDS PATH   N that ask again as soon as they are answered: prints how many answers came
+#   deaf HOST PORT N SECONDS [PATH]  N that never read: prints how many are not cut then
 #   pages HOST PORT NAME             takes a list page by page: prints how many entries, and in how many seconds
 #   burst HOST PORT N                N that ask at the same time: prints "sent", then how many got which status
 import http.client, json, re, selectors, socket, sys, time, urllib.parse
@@ -177,11 +179,40 @@ def burst(host, port, n):
     print(*(f'{k}:{v}' for k, v in sorted(told.items())))
 
 
-def deaf(host, port, n, seconds):
+def streams(host, port, n, seconds):
+    ones = [connect(host, port) for _ in range(n)]
+    for s in ones:
+        s.sendall(b'GET /api/v1/events ' + HEAD + b'\r\n')
+    print(sum(s.recv(4096)[9:12] == b'200' for s in ones), flush=True)
+    time.sleep(seconds)
+
+
+def flood(host, port, n, seconds, path='/api/v1/node'):
+    poll, answers, until = selectors.DefaultSelector(), 0, time.time() + seconds
+    request = f'GET {path} '.encode() + HEAD + b'\r\n'
+    for s in [connect(host, port) for _ in range(n)]:
+        s.sendall(request)
+        poll.register(s, selectors.EVENT_READ)
+    print('asked', flush=True)
+    while time.time() < until and poll.get_map():
+        for key, _ in poll.select(0.2):
+            try:
+                data = key.fileobj.recv(1 << 16)
+                if data.startswith(b'HTTP/1.1 '):
+                    answers += 1
+                    key.fileobj.sendall(request)
+            except OSError:
+                data = b''
+            if not data:
+                poll.unregister(key.fileobj)
+    print('answers', answers)
+
+
+def deaf(host, port, n, seconds, path='/api/v1/events'):
     ones = []
     for _ in range(n):
         s = connect(host, port, 2048)
-        s.sendall(b'GET /api/v1/events ' + HEAD + b'\r\n')
+        s.sendall(f'GET {path} '.encode() + HEAD + b'\r\n')
         ones.append(s)
     time.sleep(seconds)
     left = 0

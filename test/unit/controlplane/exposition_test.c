@@ -263,7 +263,8 @@ static void test_peers(void)
 	CU_ASSERT(!xy_exposition_is_full(x));
 	peers(x, 64, 128, "configured");
 	CU_ASSERT(xy_exposition_is_full(x) && xy_exposition_peers(x) == 192);
-	xy_exposition_unasked(x, 10000 - 192);
+	xy_exposition_unasked(x, 10000 - 192, false);
+	xy_exposition_unasked(x, 7, true);
 	json_t *page = json_pack("{s:[{s:s,s:i},{s:s,s:i}]}", "neighbours", "peer", "p5", "routes",
 				 3, "peer", "p1000", "routes", 4);
 	xy_exposition_take(x, "neighbours", page);
@@ -272,6 +273,7 @@ static void test_peers(void)
 	text_of(x, XY_EXPOSITION_TEXT, false);
 	CU_ASSERT_EQUAL(lines("xylem_peer_rx_bytes_total{"), 100);
 	CU_ASSERT(has("xylem_peers_left_out{why=\"open\"} 64"));
+	CU_ASSERT(has("xylem_peers_left_out{why=\"time\"} 7"));
 	CU_ASSERT(has("xylem_peers_left_out{why=\"limit\"} 9836")); // 28 and those not asked for
 	CU_ASSERT(lines("xylem_neighbour_routes{") == 1 && !strstr(text, "p1000"));
 	xy_exposition_free(x);
