@@ -166,7 +166,11 @@ stop_node() {
   end_process "${LAB_PID[$1]}" "${2:-TERM}" || true
   LAB_PID[$1]=
 }
-gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"; }
+# It has ended, and what it had is free: a leader that nobody waits for may be dead before its threads are.
+gone() {
+  ! kill -0 "$1" 2>/dev/null ||
+    awk '/^State:/ { dead = $2 == "Z" } /^Threads:/ { n = $2 } END { exit !(dead && n <= 1) }' "/proc/$1/status" 2>/dev/null
+}
 
 show() { # NODE WHAT...: JSON
   local node=$1
