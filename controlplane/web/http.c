@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "log.h"
+#include "web/head.h"
 
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -13,6 +14,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+// Later ones look at these bytes themselves, if they are told to.
+#define IN_PLACE (MHD_VERSION < 0x00097701)
+#if IN_PLACE
+#define STRICTLY MHD_OPTION_STRICT_FOR_CLIENT, 1
+#else
+#define STRICTLY MHD_OPTION_CLIENT_DISCIPLINE_LVL, 2
+#endif
 
 enum {
 	HEADER_BYTES = 16 << 10,
@@ -281,41 +290,28 @@ static void refuse(struct xy_http_request *q, unsigned status, const char *why)
 	q->end_after = true;
 }
 
-struct look {
-	struct xy_http_request *q;
-	unsigned lengths, encodings, hosts;
-	bool strange; // an encoding that is none of ours: where the body ends is not known
-};
-
 static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size,
 			       const char *value, size_t value_size)
 {
-	struct look *l = cls;
-	bool encoding = strcasecmp(key, "Transfer-Encoding") == 0;
-	l->strange = l->strange || (encoding && value && strcasecmp(value, "chunked") != 0);
-	l->lengths += strcasecmp(key, "Content-Length") == 0;
-	l->encodings += encoding;
-	l->hosts += strcasecmp(key, "Host") == 0;
+	xy_head_field(cls, key, value);
 	return MHD_YES;
 }
 
-// What two programs on the way could read in two ways is nobody's request (RFC 9112 section 11.2).
+// What two programs on the way could read in two ways is nobody's request.
 static void look(struct xy_http_request *q, const char *method, const char *version)
 {
-	struct look l = {.q = q};
-	MHD_get_connection_values_n(q->of, MHD_HEADER_KIND, look_at, &l);
-	if (l.strange)
-		refuse(q, 501,
-		       "the body's encoding is none that is taken; send chunked, or a length");
-	if (l.lengths + l.encodings > 1)
-		refuse(q, 400, "the length of the request is said twice");
-	if (l.hosts != 1 && (l.hosts || strcmp(version, "HTTP/1.0") != 0))
-		refuse(q, 400, "there must be one Host header");
-	if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
-		refuse(q, 505, "write HTTP/1.1");
+	const union MHD_ConnectionInfo *size =
+		MHD_get_connection_info(q->of, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	struct xy_head h;
+	xy_head_begin(&h, method, q->target, version, IN_PLACE);
+	MHD_get_connection_values_n(q->of, MHD_HEADER_KIND, look_at, &h);
+	xy_head_end(&h, version, size ? size->header_size : 0);
+	if (h.status)
+		refuse(q, h.status, h.why);
 	const char *length = xy_http_header(q, "Content-Length");
 	if (length && strtoull(length, NULL, 10) > XY_HTTP_BODY)
 		refuse(q, 413, "a request may bring 64 KB");
+	q->end_after = q->end_after || h.encodings; // chunks could be read in two ways, too
 	q->seen = true;
 	q->head = strcmp(method, "HEAD") == 0;
 	q->method = q->head ? "GET" : method;
@@ -365,6 +361,32 @@ static void dispatch(struct xy_http_request *q)
 		q->http->cfg.handler(q->http->cfg.arg, q);
 }
 
+// Before its body: who waits for "100 Continue" need not send it, and where it ends is not known
+// perhaps. libmicrohttpd takes an answer then for POST and PUT alone.
+static enum MHD_Result refuse_early(struct xy_http_request *q)
+{
+	static const char head[] = "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: "
+				   "application/problem+json\r\nContent-Length: %zu\r\n\r\n%s";
+	char body[400], all[700];
+	if (strcmp(q->method, "POST") == 0) {
+		dispatch(q);
+		return q->response ? give(q) : MHD_NO;
+	}
+	if (q->refused_status == 413 && !xy_http_header(q, "Expect"))
+		return MHD_YES; // it is eaten, to a bound, so that its sender hears why
+	if (!q->connection || xy_http_is_tls(q))
+		return MHD_NO;
+	const char *title = MHD_get_reason_phrase_for(q->refused_status);
+	snprintf(body, sizeof(body),
+		 "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"}",
+		 title, q->refused_status, q->refused);
+	int n = snprintf(all, sizeof(all), head, q->refused_status, title, strlen(body), body);
+	// what was answered before is with the kernel already; what has no room there, is not told
+	if (send(q->connection->fd, all, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n)
+		xy_log_debug("http: %s: refused, and not told", xy_http_from(q));
+	return MHD_NO;
+}
+
 // Called when the head is there, for each piece of the body, at its end, and when it is resumed.
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *of, const char *url,
 				  const char *method, const char *version, const char *data,
@@ -375,13 +397,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *of, const ch
 		return MHD_NO; // no memory for it
 	if (!q->seen) {
 		look(q, method, version);
-		if (q->refused_status != 413 && q->refused_status != 501)
-			return MHD_YES;
-		if (strcmp(method, "POST") != 0) // else libmicrohttpd goes on reading
-			return q->refused_status == 413 ? MHD_YES
-							: MHD_NO; // it is eaten, to a bound
-		dispatch(q); // who waits for "100 Continue" need not send it
-		return q->response ? give(q) : MHD_NO;
+		return q->refused_status == 413 || q->refused_status == 501 ? refuse_early(q)
+									    : MHD_YES;
 	}
 	if (*size)
 		return take_body(q, data, size);
@@ -670,10 +687,12 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *
 
 static struct MHD_Daemon *start(struct xy_http *h)
 {
+	static const char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 	const struct xy_http_config *c = &h->cfg;
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)c->certificate},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)c->key},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)versions},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME |
@@ -685,9 +704,8 @@ static struct MHD_Daemon *start(struct xy_http *h)
 		on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)XY_HTTP_CONNECTIONS,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, c->certificate ? tls : &tls[2],
-		MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, STRICTLY,
+		MHD_OPTION_ARRAY, c->certificate ? tls : &tls[3], MHD_OPTION_END);
 }
 
 static void handle_begins(struct xy_http *h, void *handle)

@@ -54,6 +54,7 @@ const char *xy_http_header(const struct xy_http_request *q, const char *name); /
 const char *xy_http_body(const struct xy_http_request *q, size_t *len);	       // NUL-terminated
 bool xy_http_is_public(const struct xy_http_request *q);
 bool xy_http_is_tls(const struct xy_http_request *q);
+bool xy_http_is_from_here(const struct xy_http_request *q); // from this host
 // Who asks: an IPv4 address, an IPv6 /64, or :: for this host's sockets without an address.
 struct xy_addr xy_http_source(const struct xy_http_request *q);
 bool xy_http_is_from_here(const struct xy_http_request *q); // from this host

@@ -10,14 +10,19 @@
 
 // A page elsewhere can have its own name lead to our address, and would be us for the browser: who
 // calls us by another name than ours is answered nothing.
-static bool is_ours(const struct xy_web *w, struct xy_http_request *q)
+static bool is_ours(const struct xy_web *w, struct xy_http_request *q, const struct xy_url *url)
 {
-	const char *text = xy_http_header(q, "Host");
-	struct xy_url_host host;
+	const char *said = xy_http_header(q, "Host"), *text = said ? said : url->authority;
+	struct xy_url_host host, other;
 	if (!text) // HTTP/1.0
 		return true;
 	if (xy_url_host_parse(text, &host)) {
 		xy_http_problem(q, 400, "the Host header is no host");
+		return false;
+	}
+	if (url->authority && (xy_url_host_parse(url->authority, &other) ||
+			       strcmp(other.name, host.name) != 0 || other.port != host.port)) {
+		xy_http_problem(q, 400, "the address says another host than the Host header");
 		return false;
 	}
 	bool ours = host.address || strcmp(host.name, "localhost") == 0;
@@ -71,12 +76,14 @@ void xy_site_serve(void *web, struct xy_http_request *q)
 	struct xy_web *w = web;
 	struct xy_url url;
 	const char *why;
-	if (!is_ours(w, q))
-		return;
 	int ret = xy_url_parse(xy_http_target(q), &url, &why);
-	if (ret)
+	if (ret) {
 		xy_http_problem(q, ret == -E2BIG ? 414 : 400, "the address is not one: %s", why);
-	else if (strcmp(url.segments[0], "api") == 0)
+		return;
+	}
+	if (!is_ours(w, q, &url))
+		return;
+	if (strcmp(url.segments[0], "api") == 0)
 		xy_api_serve(w, q, &url);
 	else if (strcmp(url.path, "/metrics") == 0)
 		xy_metrics_serve(w->metrics, q);

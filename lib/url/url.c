@@ -140,12 +140,21 @@ static int take_query(struct xy_cursor *c, struct xy_url *u, struct writer *w)
 }
 
 // "http://host/path", as to a proxy: servers must take it (RFC 9112 section 3.2.2).
-static const char *past_authority(const char *target)
+static int take_authority(struct xy_cursor *c, struct xy_url *u, struct writer *w)
 {
-	const char *host = strncasecmp(target, "http://", 7) == 0    ? target + 7
-			   : strncasecmp(target, "https://", 8) == 0 ? target + 8
-								     : NULL;
-	return host ? host + strcspn(host, "/?") : target;
+	const char *from = (const char *)c->p;
+	size_t scheme = strncasecmp(from, "http://", 7) == 0	? 7
+			: strncasecmp(from, "https://", 8) == 0 ? 8
+								: 0;
+	struct xy_url_host host;
+	u->authority = NULL;
+	if (!scheme)
+		return 0;
+	*c = xy_cursor(from + scheme, xy_cursor_left(c) - scheme);
+	int ret = take_part(c, "/?", false, w, &u->authority);
+	return ret || xy_url_host_parse(u->authority, &host) == 0
+		       ? ret
+		       : refuse(w, "what stands before the path is no host");
 }
 
 int xy_url_parse(const char *target, struct xy_url *out, const char **why)
@@ -156,9 +165,10 @@ int xy_url_parse(const char *target, struct xy_url *out, const char **why)
 	*why = "it is longer than any that is served";
 	if (strlen(target) >= XY_URL_MAX)
 		return -E2BIG;
-	const char *from = past_authority(target);
-	struct xy_cursor c = xy_cursor(from, strlen(from));
-	int ret = take_path(&c, out, &w);
+	struct xy_cursor c = xy_cursor(target, strlen(target));
+	int ret = take_authority(&c, out, &w);
+	if (!ret)
+		ret = take_path(&c, out, &w);
 	if (!ret && is_next(&c, '?'))
 		ret = take_query(&c, out, &w);
 	if (ret == -EINVAL)

@@ -22,6 +22,7 @@ struct xy_url_param {
 // Decoded. No text in it has a NUL or another control character, and all are UTF-8.
 struct xy_url {
 	char path[XY_URL_MAX]; // as it came, from its first "/", without the query
+	const char *authority; // "host:80" of "http://host:80/path"; NULL: there is none
 	unsigned segment_count;
 	const char *segments[XY_URL_SEGMENTS]; // of the path: "/" has one, which is empty
 	unsigned param_count;

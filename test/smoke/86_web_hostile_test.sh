@@ -5,7 +5,7 @@
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_mesh.sh"
 . "$(dirname "$0")/_web.sh"
-need curl jq python3
+need curl jq openssl python3
 
 mesh_link a b
 mesh_start
@@ -13,6 +13,25 @@ echo 'public = "10.9.1.1:8990";' >"$LAB/a.web.conf"
 start_web a
 clients() { in_node a /usr/bin/python3 "$TOP/test/smoke/_web_clients.py" "$1" 127.0.0.1 8989 "${@:2}"; }
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/${WEB_PID[a]}/status"; }
+
+# --- what TLS is spoken, on the other node
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$LAB/key" -out "$LAB/cert" -days 2 -subj /CN=b 2>"$LAB/openssl"
+echo "tls = { certificate = \"$LAB/cert\"; key = \"$LAB/key\"; };" >"$LAB/b.web.conf"
+spawn b "$LAB/b.web.log" "$WEB" -n "${LAB_PREFIX}b" --user root -c "$LAB/b.web.conf"
+tls() { in_node b curl -sSk --max-time 10 -o "$LAB/web.out" -w '%{http_code}' "https://127.0.0.1:8989/api/v1/$1" "${@:2}"; }
+served() { same 200 "$(tls access)" >"$LAB/web.out"; }
+check_within 10 "HTTPS is served" served
+spoken() {
+  local v
+  for v in tls1 tls1_1 tls1_2 tls1_3; do
+    ! in_node b openssl s_client -connect 127.0.0.1:8989 "-$v" -cipher 'ALL:@SECLEVEL=0' </dev/null >"$LAB/openssl" 2>&1 || echo "$v"
+  done
+}
+check "as it is today, not as it was" same "tls1_2 tls1_3" "$(spoken | tr '\n' ' ' | sed 's/ $//')"
+json=(-X POST -H 'Content-Type: application/json' -d '{}')
+check "a page by HTTPS" same 200 "$(tls logout "${json[@]}" -H 'Origin: https://127.0.0.1:8989')"
+check "is not one by HTTP" same 403 "$(tls logout "${json[@]}" -H 'Origin: http://127.0.0.1:8989')"
+check "nor on another port" same 403 "$(tls logout "${json[@]}" -H 'Origin: https://127.0.0.1')"
 
 before=$(rss)
 
@@ -33,7 +52,7 @@ after=$(rss)
 check "that takes few bytes each ($before to $after KB)" test $((after - before)) -lt $((300 * 40))
 check "files, too" test "$(find "/proc/${WEB_PID[a]}/fd" | wc -l)" -lt 500
 wait "$slow" "$listen" "$odd"
-check "odd requests are refused ($(cat "$LAB/odd"))" same "tried: 30" "$(cat "$LAB/odd")"
+check "odd requests are refused ($(cat "$LAB/odd"))" same "tried: 50" "$(cat "$LAB/odd")"
 check "who never ends a request is cut" same 0 "$(awk '{ print $1 }' "$LAB/slow")"
 check "and nobody waits for them" test "$(awk '{ print $2 }' "$LAB/slow")" -lt 3000
 check "three hundred heard of it" grep -q '^heard 300$' "$LAB/events"

@@ -2,6 +2,7 @@
 // xylem-web without HTTP: what everybody may see, the table of the API, and what is made of the
 // peers that were seen.
 #include "unit.h"
+#include "web/head.h"
 #include "web/redact.h"
 #include "web/rows.h"
 #include "web/table.h"
@@ -63,6 +64,88 @@ static void test_redact(void)
 			       "{\"peers\":[{\"name\":\"a\"},{\"name\":\"b\"}],\"next\":null}");
 	free(text);
 	json_decref(o);
+}
+
+// --- heads that all read alike
+
+// Each as libmicrohttpd leaves it: a NUL for the space, the colon, each end of a line.
+#define LINE "GET\0/a\0HTTP/1.1\0\0"
+static const struct {
+	const char *bytes;
+	size_t size;
+	unsigned status;
+	const char *fields[6]; // name, value, as it tells them
+} heads[] = {
+#define HEAD(bytes, status, ...)                  \
+	{                                         \
+		bytes, sizeof(bytes) - 1, status, \
+		{                                 \
+			__VA_ARGS__               \
+		}                                 \
+	}
+	HEAD(LINE "Host\0 h\0\0\0\0", 0, "Host", "h"),
+	HEAD(LINE "Host\0h\0\0A\0\t \0\0\0\0", 0, "Host", "h", "A", ""),
+	HEAD(LINE "Host\0 h\0A\0 b\0\0\0\0", 400, "Host", "h", "A", "b"), // an LF
+	HEAD(LINE "Host\0 h\0\0\0", 400, "Host", "h"),
+	HEAD(LINE "Host\0 h\0x\0\0\0\0", 400, "Host", "h"), // a NUL in the value
+	HEAD(LINE "Host\0 h\0x\0\0A\0 b\0\0\0\0", 400, "Host", "h", "A", "b"),
+	HEAD(LINE "Host\0 h\0\0A \0b\0\0\0\0", 400, "Host", "h", "A ", "b"),
+	HEAD(LINE "Host\0 h\0\0A\0b\vc\0\0\0\0", 400, "Host", "h", "A", "b\vc"),
+	HEAD(LINE "Host\0 h\0\0\0b\0\0\0\0", 400, "Host", "h", "", "b"),
+	HEAD("GET\0/a\0x\0HTTP/1.1\0\0Host\0 h\0\0\0\0", 400, "Host", "h"),
+	HEAD("GET\0/a b\0HTTP/1.1\0\0Host\0 h\0\0\0\0", 400, "Host", "h"),
+	HEAD("GET\0/a\0HTTP/1.1\0Host\0 h\0\0\0\0", 400, "Host", "h"),
+	HEAD("G(T\0/a\0HTTP/1.1\0\0Host\0 h\0\0\0\0", 400, "Host", "h"),
+	HEAD("GET\0/a\0HTTP/2.0\0\0Host\0 h\0\0\0\0", 505, "Host", "h"),
+	HEAD("GET\0/a\0HTTP/1.0\0\0\0\0", 0, NULL),
+	HEAD(LINE "\0\0", 400, NULL),
+	HEAD(LINE "Host\0 h\0\0Transfer-Encoding\0 x\0\0\0\0", 501, "Host", "h",
+	     "Transfer-Encoding", "x"),
+	HEAD(LINE "Host\0 h\0\0Content-Length\0 1\0\0Content-Length\0 1\0\0\0\0", 400, "Host", "h",
+	     "Content-Length", "1", "Content-Length", "1"),
+#undef HEAD
+};
+
+// Where that text stands in the bytes, from there on: at the beginning, or behind a NUL or a space.
+static const char *place_of(const char *from, const char *end, const char *text)
+{
+	size_t len = strlen(text) + 1;
+	for (const char *p = from; p + len <= end; p++)
+		if (memcmp(p, text, len) == 0)
+			return p;
+	return end;
+}
+
+static void head_try(size_t i, bool in_place)
+{
+	const char *bytes = heads[i].bytes, *end = bytes + heads[i].size;
+	const char *target = bytes + strlen(bytes) + 1;
+	const char *version = target;
+	while (memcmp(version, "HTTP/", 5) != 0)
+		version++;
+	const char *at = version + strlen(version) + 1;
+	struct xy_head h;
+	xy_head_begin(&h, bytes, target, version, in_place);
+	for (unsigned k = 0; k < 6 && heads[i].fields[k]; k += 2) {
+		const char *name = place_of(at, end, heads[i].fields[k]);
+		at = place_of(name + strlen(name) + 1, end, heads[i].fields[k + 1]);
+		xy_head_field(&h, name, at);
+	}
+	xy_head_end(&h, version, heads[i].size);
+	if (in_place && h.status != heads[i].status)
+		printf("head %zu: %u instead of %u\n", i, h.status, heads[i].status);
+	if (in_place)
+		CU_ASSERT_EQUAL(h.status, heads[i].status);
+	CU_ASSERT(h.status == 0 || heads[i].status != 0);
+	CU_ASSERT((h.why != NULL) == (h.status != 0));
+}
+
+static void test_heads(void)
+{
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		head_try(i, true);
+		head_try(i, false);
+	}
 }
 
 // --- the table
@@ -209,6 +292,6 @@ static void test_neighbours(void)
 }
 
 XY_UNIT_MAIN("web", {"what everybody sees", test_seen}, {"redact", test_redact},
-	     {"table", test_table}, {"rates", test_rates}, {"rounds", test_rounds},
-	     {"order", test_order}, {"history", test_history}, {"loss", test_loss},
-	     {"neighbours", test_neighbours})
+	     {"heads", test_heads}, {"table", test_table}, {"rates", test_rates},
+	     {"rounds", test_rounds}, {"order", test_order}, {"history", test_history},
+	     {"loss", test_loss}, {"neighbours", test_neighbours})

@@ -28,6 +28,9 @@ static const struct {
 	{"/peers/AbC+/x%3D", 0, 3, 0, "x=", NULL, NULL},
 	{"http://h/a?b=c", 0, 1, 1, "a", "b", "c"},
 	{"HTTPS://h:1/a", 0, 1, 0, "a", NULL, NULL},
+	{"http://h%zz/a", -EINVAL, 0, 0, NULL, NULL, NULL},
+	{"http://x@h/a", -EINVAL, 0, 0, NULL, NULL, NULL},
+	{"http:///a", -EINVAL, 0, 0, NULL, NULL, NULL},
 	{"http://h", -EINVAL, 0, 0, NULL, NULL, NULL},
 	{"", -EINVAL, 0, 0, NULL, NULL, NULL},
 	{"*", -EINVAL, 0, 0, NULL, NULL, NULL},
@@ -77,6 +80,17 @@ static void test_targets(void)
 		if (targets[i].key)
 			CU_ASSERT_STRING_EQUAL(xy_url_param(&u, targets[i].key), targets[i].value);
 	}
+}
+
+static void test_authority(void)
+{
+	struct xy_url u;
+	const char *why;
+	CU_ASSERT(xy_url_parse("/http://h/", &u, &why) && xy_url_parse("/a", &u, &why) == 0);
+	CU_ASSERT_PTR_NULL(u.authority);
+	CU_ASSERT_EQUAL(xy_url_parse("http://[2001:db8::1]:80/a?b=http://c", &u, &why), 0);
+	CU_ASSERT_STRING_EQUAL(u.authority, "[2001:db8::1]:80");
+	CU_ASSERT_STRING_EQUAL(u.path, "/a");
 }
 
 static void test_long(void)
@@ -235,6 +249,7 @@ static void test_accepts(void)
 	}
 }
 
-XY_UNIT_MAIN("url", {"targets", test_targets}, {"a long target", test_long}, {"hosts", test_hosts},
-	     {"origins", test_origins}, {"cookies", test_cookies}, {"bearer tokens", test_bearers},
+XY_UNIT_MAIN("url", {"targets", test_targets}, {"authority", test_authority},
+	     {"a long target", test_long}, {"hosts", test_hosts}, {"origins", test_origins},
+	     {"cookies", test_cookies}, {"bearer tokens", test_bearers},
 	     {"what is accepted", test_accepts})
