@@ -223,9 +223,10 @@ static json_t *access_of(struct xy_web *w, const struct xy_http_request *q,
 			 why, "version", XY_VERSION, "instance", w->instance);
 }
 
+// With the token that lets a page change something: nobody keeps that.
 static void access_told(struct xy_api_call *c)
 {
-	xy_api_answer(c, access_of(c->web, c->q, &c->who));
+	xy_api_answer_once(c, access_of(c->web, c->q, &c->who));
 }
 
 static void logged_in(struct xy_web *w, struct xy_http_request *q, const struct xy_auth_who *who)

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "url/url.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,12 @@ struct session {
 	uint64_t born, used;   // ms
 };
 
+// A source, or the whole /48 that it is of.
 struct source {
 	struct xy_addr addr;
-	unsigned wrong;
-	uint64_t last, until; // ms: of the last wrong try; nothing is looked at before that
-	bool trying, taken;
+	unsigned wrong, waiting; // waiting: tries, of a /48
+	uint64_t last, until;	 // ms: of the last wrong try; nothing is looked at before that
+	bool wide, trying, taken;
 };
 
 // A try, from when it comes to its answer.
@@ -29,12 +31,12 @@ struct attempt {
 	struct attempt *next, **pprev;
 	struct xy_auth *auth; // NULL: it ends
 	struct xy_http_request *q;
-	struct source *source;
+	struct source *source, *wide; // wide: NULL where there is none
 	uv_work_t work;
 	uv_timer_t timer;
 	char *password;
-	const char *hash;
-	bool right, timing;
+	char hash[crypto_pwhash_STRBYTES]; // that holds for this try
+	bool waits, right, failed, timing; // failed: it could not be looked at
 	xy_auth_then *then;
 };
 
@@ -43,10 +45,10 @@ struct xy_auth {
 	struct session sessions[XY_AUTH_SESSIONS];
 	struct source sources[XY_AUTH_SOURCES];
 	struct attempt *attempts;
-	unsigned attempt_count;
-	bool looking; // at a password, which takes 64 MB
+	unsigned waiting; // of them, that were not looked at
+	bool looking;	  // at a password, which takes 64 MB
 	char cookie[48];
-	struct xy_log_limit limit;
+	struct xy_log_limit limit, token_limit;
 };
 
 static uint64_t now_ms(const struct xy_auth *a)
@@ -62,12 +64,12 @@ static bool is_forgiven(const struct source *s, uint64_t now)
 	return !s->trying && now >= s->until && now >= s->last + XY_AUTH_FORGIVEN_S * 1000;
 }
 
-static struct source *source_find(struct xy_auth *a, const struct xy_addr *addr)
+static struct source *source_find(struct xy_auth *a, const struct xy_addr *addr, bool wide)
 {
 	uint64_t now = now_ms(a);
 	for (unsigned i = 0; i < XY_AUTH_SOURCES; i++) {
 		struct source *s = &a->sources[i];
-		if (!s->taken || !xy_addr_eq(&s->addr, addr))
+		if (!s->taken || s->wide != wide || !xy_addr_eq(&s->addr, addr))
 			continue;
 		if (s->wrong && is_forgiven(s, now))
 			s->wrong = 0;
@@ -76,22 +78,50 @@ static struct source *source_find(struct xy_auth *a, const struct xy_addr *addr)
 	return NULL;
 }
 
+// Is x less of a loss than y? Who is locked stays for longer than who is not.
+static bool goes_before(const struct source *x, const struct source *y, uint64_t now)
+{
+	bool lx = now < x->until, ly = now < y->until;
+	return lx != ly ? ly : lx ? x->until < y->until : x->last < y->last;
+}
+
 // In place of the one whose last try was longest ago. NULL: all are trying.
-static struct source *source_make(struct xy_auth *a, const struct xy_addr *addr)
+static struct source *source_make(struct xy_auth *a, const struct xy_addr *addr, bool wide)
 {
 	struct source *best = NULL;
+	uint64_t now = now_ms(a);
 	for (unsigned i = 0; i < XY_AUTH_SOURCES; i++) {
 		struct source *s = &a->sources[i];
 		if (!s->taken) {
 			best = s;
 			break;
 		}
-		if (!s->trying && (!best || s->last < best->last))
+		if (!s->trying && !s->waiting && (!best || goes_before(s, best, now)))
 			best = s;
 	}
 	if (best)
-		*best = (struct source){.addr = *addr, .taken = true};
+		*best = (struct source){.addr = *addr, .wide = wide, .taken = true};
 	return best;
+}
+
+static struct source *source_of(struct xy_auth *a, const struct xy_addr *addr, bool wide)
+{
+	struct source *s = source_find(a, addr, wide);
+	return s ? s : source_make(a, addr, wide);
+}
+
+// The /48; false: addresses like that are of none.
+static bool widen(struct xy_addr *addr)
+{
+	if (xy_addr_is_v4(addr) || addr->b[0] >> 5 != 1) // 2000::/3
+		return false;
+	memset(addr->b + 6, 0, sizeof(addr->b) - 6);
+	return true;
+}
+
+static unsigned tries_of(const struct source *s)
+{
+	return s->wide ? XY_AUTH_TRIES_WIDE : XY_AUTH_TRIES;
 }
 
 static uint64_t delay_of(unsigned wrong)
@@ -102,16 +132,20 @@ static uint64_t delay_of(unsigned wrong)
 	return ms < XY_AUTH_DELAY_MOST_MS ? ms : XY_AUTH_DELAY_MOST_MS;
 }
 
-static void say_wrong(struct xy_auth *a, const struct attempt *t, const char *what)
+static void say_wrong(struct xy_auth *a, const struct attempt *t)
 {
 	unsigned long more;
 	const struct source *s = t->source;
 	if (s->wrong == XY_AUTH_TRIES)
-		xy_log_warn("login: %s: %u wrong in a row; nothing of it is looked at for %d "
+		xy_log_warn("login: %s: %u wrong in a row; no password of it is looked at for %d "
 			    "minutes",
 			    xy_http_from(t->q), s->wrong, XY_AUTH_LOCK_S / 60);
+	else if (t->wide && t->wide->wrong == XY_AUTH_TRIES_WIDE)
+		xy_log_warn("login: %s: %u wrong from its /48; no password from there is looked at "
+			    "for %d minutes",
+			    xy_http_from(t->q), t->wide->wrong, XY_AUTH_LOCK_S / 60);
 	else if (xy_log_limit_pass(&a->limit, uv_hrtime(), &more))
-		xy_log_warn("login: %s: a wrong %s, %u in a row%s", xy_http_from(t->q), what,
+		xy_log_warn("login: %s: a wrong password, %u in a row%s", xy_http_from(t->q),
 			    s->wrong, more ? "; others, too" : "");
 }
 
@@ -123,12 +157,23 @@ static void attempt_freed(uv_handle_t *h)
 	free(t);
 }
 
+// It waits to be looked at no more.
+static void looked_at(struct attempt *t)
+{
+	if (!t->waits)
+		return;
+	t->waits = false;
+	t->auth->waiting--;
+	if (t->wide)
+		t->wide->waiting--;
+}
+
 static void attempt_end(struct attempt *t)
 {
+	looked_at(t);
 	*t->pprev = t->next;
 	if (t->next)
 		t->next->pprev = t->pprev;
-	t->auth->attempt_count--;
 	t->source->trying = false;
 	if (t->password)
 		sodium_memzero(t->password, strlen(t->password));
@@ -143,40 +188,70 @@ static void retry_after(struct xy_http_request *q, uint64_t ms)
 	xy_http_add(q, "Retry-After", text);
 }
 
+// False: it was answered.
+static bool is_looked_at(struct xy_auth *a, struct xy_http_request *q, const struct source *s)
+{
+	uint64_t now = now_ms(a);
+	if (!s || now >= s->until)
+		return true;
+	unsigned long long left = (s->until - now + 999) / 1000;
+	retry_after(q, s->until - now);
+	xy_http_problem(q, 429,
+			"too many wrong passwords came from %s%s: none of it is looked at for %llu "
+			"seconds",
+			xy_http_from(q), s->wide ? " and its /48" : "", left);
+	return false;
+}
+
+static bool has_room(const struct xy_auth *a, struct xy_http_request *q, const struct source *s,
+		     const struct source *wide, bool is_wide)
+{
+	if (s && !s->trying && (wide || !is_wide) && a->waiting < XY_AUTH_WAITING &&
+	    (!wide || wide->waiting < XY_AUTH_WAITING_WIDE))
+		return true;
+	retry_after(q, 1000);
+	xy_http_problem(q, 429,
+			s && s->trying ? "another try from there is being looked at; one at a time"
+				       : "too many log in at once; try again");
+	return false;
+}
+
 // NULL: it was answered.
 static struct attempt *attempt_begin(struct xy_auth *a, struct xy_http_request *q)
 {
-	struct xy_addr from = xy_http_source(q);
-	struct source *s = source_find(a, &from);
-	uint64_t now = now_ms(a);
-	if (s && now < s->until) {
-		retry_after(q, s->until - now);
-		xy_http_problem(q, 429,
-				"too many wrong tries came from %s: nothing of it is looked at for "
-				"%llu seconds",
-				xy_http_from(q), (unsigned long long)(s->until - now + 999) / 1000);
+	struct xy_addr from = xy_http_source(q), site = from;
+	bool is_wide = widen(&site);
+	if (!is_looked_at(a, q, source_find(a, &from, false)) ||
+	    !is_looked_at(a, q, is_wide ? source_find(a, &site, true) : NULL))
 		return NULL;
-	}
-	s = s ? s : source_make(a, &from);
-	if (!s || s->trying || a->attempt_count >= XY_AUTH_WAITING) {
-		retry_after(q, 1000);
-		xy_http_problem(q, 429,
-				s && s->trying ? "another try from there is being looked at; one "
-						 "at a time"
-					       : "too many log in at once; try again");
+	struct source *s = source_of(a, &from, false);
+	bool was = s && s->trying;
+	if (s)
+		s->trying = true; // so that its /48 does not take its place
+	struct source *wide = is_wide ? source_of(a, &site, true) : NULL;
+	if (s)
+		s->trying = was;
+	if (!has_room(a, q, s, wide, is_wide))
 		return NULL;
-	}
 	struct attempt *t = calloc(1, sizeof(*t));
 	if (!t) {
-		xy_http_problem(q, 500, "not enough memory");
+		xy_http_problem(q, 503, "not enough memory");
 		return NULL;
 	}
-	*t = (struct attempt){
-		.next = a->attempts, .pprev = &a->attempts, .auth = a, .q = q, .source = s};
+	*t = (struct attempt){.next = a->attempts,
+			      .pprev = &a->attempts,
+			      .auth = a,
+			      .q = q,
+			      .source = s,
+			      .wide = wide,
+			      .waits = true};
+	memcpy(t->hash, a->web->config.password, sizeof(t->hash));
 	if (t->next)
 		t->next->pprev = &t->next;
 	a->attempts = t;
-	a->attempt_count++;
+	a->waiting++;
+	if (wide)
+		wide->waiting++;
 	s->trying = true;
 	uv_timer_init(a->web->loop, &t->timer);
 	t->timer.data = t;
@@ -186,10 +261,7 @@ static struct attempt *attempt_begin(struct xy_auth *a, struct xy_http_request *
 static void answer_wrong(struct attempt *t)
 {
 	xy_http_add(t->q, "WWW-Authenticate", "Bearer realm=\"xylem-web\"");
-	xy_http_problem(t->q, 401,
-			t->then ? "the password is wrong"
-				: "the token is none of this node's (tokens in the "
-				  "config of xylem-web)");
+	xy_http_problem(t->q, 401, "the password is wrong");
 	attempt_end(t);
 }
 
@@ -198,18 +270,39 @@ static void on_delayed(uv_timer_t *timer)
 	answer_wrong(timer->data);
 }
 
+static void count_wrong(struct source *s, uint64_t now)
+{
+	s->wrong++;
+	s->last = now;
+	if (s->wrong >= tries_of(s))
+		s->until = now + XY_AUTH_LOCK_S * 1000;
+}
+
 static void wrong(struct attempt *t)
 {
 	struct xy_auth *a = t->auth;
 	struct source *s = t->source;
-	s->wrong++;
-	s->last = now_ms(a);
-	if (s->wrong >= XY_AUTH_TRIES)
-		s->until = s->last + XY_AUTH_LOCK_S * 1000;
-	say_wrong(a, t, t->then ? "password" : "token");
+	uint64_t now = now_ms(a);
+	count_wrong(s, now);
+	if (t->wide)
+		count_wrong(t->wide, now);
+	say_wrong(a, t);
+	looked_at(t);
 	t->timing = true;
-	bool locked = s->wrong >= XY_AUTH_TRIES; // which is delay enough
+	bool locked = now < s->until; // which is delay enough
 	uv_timer_start(&t->timer, on_delayed, locked ? XY_AUTH_DELAY_MS : delay_of(s->wrong), 0);
+}
+
+// Nothing is known of whether it is right, so nothing is counted.
+static void fail(struct attempt *t)
+{
+	xy_log_warn("login: %s: a password could not be looked at: not enough memory",
+		    xy_http_from(t->q));
+	retry_after(t->q, 5000);
+	xy_http_problem(t->q, 503,
+			"there is not enough memory to look at a password; try again, and see the "
+			"log of xylem-web");
+	attempt_end(t);
 }
 
 // --- sessions
@@ -293,22 +386,24 @@ static const struct xy_config_web_token *token_find(const struct xy_auth *a, con
 	return found;
 }
 
-// A right one is taken whatever else came from there: it cannot have been guessed.
-static bool who_by_token(struct xy_auth *a, struct xy_http_request *q, const char *header,
+// It cannot be guessed: a right one is taken whatever else came from there, and a wrong one is some
+// program's old one, which neither waits nor counts.
+static bool who_by_token(struct xy_auth *a, struct xy_http_request *q, const char *token,
 			 struct xy_auth_who *who)
 {
-	char token[TOKEN_MAX];
-	int ret = xy_url_bearer(header, token, sizeof(token));
-	const struct xy_config_web_token *found = ret ? NULL : token_find(a, token);
-	sodium_memzero(token, sizeof(token));
+	const struct xy_config_web_token *found = token ? token_find(a, token) : NULL;
+	unsigned long more;
 	if (found) {
 		who->scopes = found->scopes;
 		snprintf(who->name, sizeof(who->name), "token %s", found->name);
 		return true;
 	}
-	struct attempt *t = attempt_begin(a, q);
-	if (t)
-		wrong(t);
+	if (xy_log_limit_pass(&a->token_limit, uv_hrtime(), &more))
+		xy_log_warn("login: %s: a token that is none of the config's%s", xy_http_from(q),
+			    more ? "; others, too" : "");
+	xy_http_add(q, "WWW-Authenticate", "Bearer realm=\"xylem-web\", error=\"invalid_token\"");
+	xy_http_problem(q, 401,
+			"the token is none of this node's (tokens in the config of xylem-web)");
 	return false;
 }
 
@@ -317,6 +412,7 @@ bool xy_auth_who(struct xy_auth *a, struct xy_http_request *q, struct xy_auth_wh
 	const struct xy_config_web *c = &a->web->config;
 	const char *header = xy_http_header(q, "Authorization");
 	const struct session *s;
+	char token[TOKEN_MAX];
 	*out = (struct xy_auth_who){.name = "nobody"};
 	if (xy_http_is_public(q)) {
 		out->scopes = XY_WEB_READ | (c->metrics_public ? XY_WEB_METRICS : 0);
@@ -326,8 +422,12 @@ bool xy_auth_who(struct xy_auth *a, struct xy_http_request *q, struct xy_auth_wh
 		out->scopes = XY_WEB_READ | XY_WEB_METRICS;
 		return true;
 	}
-	if (header)
-		return who_by_token(a, q, header, out);
+	int ret = header ? xy_url_bearer(header, token, sizeof(token)) : -ENOENT;
+	if (ret != -ENOENT) { // else it is meant for a proxy before us, as Basic is
+		bool known = who_by_token(a, q, ret ? NULL : token, out);
+		sodium_memzero(token, sizeof(token));
+		return known;
+	}
 	s = session_find(a, q);
 	if (s)
 		who_by_session(out, s);
@@ -335,6 +435,19 @@ bool xy_auth_who(struct xy_auth *a, struct xy_http_request *q, struct xy_auth_wh
 }
 
 // --- what changes something
+
+// Does that page come by HTTPS where we do not speak it? It may where something before us does: on
+// this host, or as it says in a header that no page can write into a request to elsewhere.
+static bool is_before_us(const struct xy_http_request *q)
+{
+	const char *proto = xy_http_header(q, "X-Forwarded-Proto");
+	return xy_http_is_from_here(q) || (proto && strcasecmp(proto, "https") == 0);
+}
+
+static unsigned port_of(const struct xy_url_host *h, bool tls)
+{
+	return h->port ? h->port : tls ? 443 : 80;
+}
 
 // A page elsewhere cannot lie about where it is from; who is no browser says nothing.
 static bool is_from_us(const struct xy_http_request *q)
@@ -349,7 +462,8 @@ static bool is_from_us(const struct xy_http_request *q)
 		return true;
 	return host && xy_url_origin_parse(text, &tls, &origin) == 0 &&
 	       xy_url_host_parse(host, &ours) == 0 && strcmp(origin.name, ours.name) == 0 &&
-	       origin.port == ours.port;
+	       port_of(&origin, tls) == port_of(&ours, tls) &&
+	       (tls == xy_http_is_tls(q) || (tls && is_before_us(q)));
 }
 
 static bool is_json(const struct xy_http_request *q)
@@ -396,7 +510,9 @@ static void look_at_next(struct xy_auth *a);
 static void look(uv_work_t *work)
 {
 	struct attempt *t = work->data;
+	errno = 0;
 	t->right = crypto_pwhash_str_verify(t->hash, t->password, strlen(t->password)) == 0;
+	t->failed = !t->right && errno != EINVAL; // which is what libsodium says of a wrong one
 }
 
 static void logged_in(struct attempt *t)
@@ -423,7 +539,9 @@ static void looked(uv_work_t *work, int status)
 		return;
 	}
 	a->looking = false;
-	if (status == 0 && t->right)
+	if (status || t->failed)
+		fail(t);
+	else if (t->right)
 		logged_in(t);
 	else
 		wrong(t);
@@ -442,7 +560,8 @@ static void look_at_next(struct xy_auth *a)
 	oldest->work.data = oldest;
 	if (uv_queue_work(a->web->loop, &oldest->work, look, looked)) {
 		a->looking = false;
-		wrong(oldest);
+		oldest->work.data = NULL;
+		fail(oldest);
 	}
 }
 
@@ -463,13 +582,12 @@ void xy_auth_login(struct xy_auth *a, struct xy_http_request *q, const char *pas
 	t = attempt_begin(a, q);
 	if (!t)
 		return;
-	t->hash = a->web->config.password;
 	t->then = then;
 	t->password = strdup(password);
 	if (t->password)
 		look_at_next(a);
 	else
-		wrong(t);
+		fail(t);
 }
 
 bool xy_auth_is_alive(struct xy_auth *a, const char *csrf)

@@ -2,9 +2,10 @@
 // Who may what: by a session's cookie, by a token, or, where the config has neither password nor
 // tokens, everybody who reaches the address (which is this host alone then) may read. Guessing is
 // slow: one try at a time for each source, each wrong one is answered later than the one before,
-// and at last none is looked at for a while. A password is looked at on a helper, one at a time.
-// What is known of sessions and sources is bounded, and gone with the process. The loop's thread
-// alone.
+// and at last none is looked at for a while; who has a whole /48 is one source more. A token is too
+// long to be guessed: a wrong one is refused at once, and counts for nothing. A password is looked
+// at on a helper, one at a time. What is known of sessions and sources is bounded, and gone with
+// the process. The loop's thread alone.
 #pragma once
 
 #include "web/web.h"
@@ -16,10 +17,12 @@ enum {
 	XY_AUTH_SOURCES = 1024,		 // that are remembered
 	XY_AUTH_DELAY_MS = 250,		 // of the first wrong try; each doubles it, up to
 	XY_AUTH_DELAY_MOST_MS = 4000,
-	XY_AUTH_TRIES = 6, // then the source is locked
+	XY_AUTH_TRIES = 6,	 // then the source is locked
+	XY_AUTH_TRIES_WIDE = 60, // then its /48 is: others may live there, too
 	XY_AUTH_LOCK_S = 600,
 	XY_AUTH_FORGIVEN_S = 900, // after the last one
-	XY_AUTH_WAITING = 32,	  // tries, of all sources
+	XY_AUTH_WAITING = 32,	  // tries that were not looked at, of all sources
+	XY_AUTH_WAITING_WIDE = 8, // of a /48
 };
 
 struct xy_auth;

@@ -57,7 +57,15 @@ check "a token reads" answers 200 '"name"' a /api/v1/node -H "$(as reader)"
 check "and does not act" answers 403 scopes a /api/v1/reload -X POST -H "$(as reader)"
 check "nor does one for metrics read" answers 403 scopes a /api/v1/node -H "$(as scraper)"
 check "one that acts, reads" answers 200 '"name"' a /api/v1/node -H "$(as actor)"
-check "a scheme that is none" answers 401 'tokens' a /api/v1/node -H 'Authorization: Basic YTpi'
+check "one that is none" answers 401 'tokens' a /api/v1/node -H 'Authorization: Bearer xyw_old'
+check "a scheme that is none" answers 401 'log in' a /api/v1/node -H 'Authorization: Basic YTpi'
+old() { # forty at once, of a program that nobody told of a new token
+  local i
+  for i in $(seq 40); do printf 'url = http://127.0.0.1:8989/api/v1/node\noutput = /dev/null\n'; done |
+    in_node a curl -s --max-time 20 -Z --parallel-max 40 --interface 127.0.0.3 -H 'Authorization: Bearer xyw_old' \
+      -w '%{http_code}\n' -K - | sort | uniq -c | awk '{ print $1 "x" $2 }'
+}
+check "an old one is refused at once, whatever came before" same 40x401 "$(old)"
 
 # --- a session
 json=(-H 'Content-Type: application/json')
@@ -70,6 +78,9 @@ check "its cookie is for nobody else" grep -q '^Set-Cookie: xylem-a=.*HttpOnly; 
 session=(-b "$LAB/jar")
 csrf=$(api a access "${session[@]}" | jq -r .csrf)
 check "it reads" answers 200 '"name"' a /api/v1/node "${session[@]}"
+check "whatever a proxy is told" answers 200 '"name"' a /api/v1/node "${session[@]}" -H 'Authorization: Basic YTpi'
+check "an old token locks nobody out" same 200 "$(login --interface 127.0.0.3 -c "$LAB/other" -o /dev/null -w '%{http_code}')"
+check "nobody keeps its secret" grep -qi '^Cache-Control: no-store' <(api a access "${session[@]}" -D - -o /dev/null)
 check "what changes something wants more than the cookie" answers 403 X-CSRF-Token a /api/v1/reload -X POST "${session[@]}"
 check "not another's" answers 403 X-CSRF-Token a /api/v1/reload -X POST "${session[@]}" -H "X-CSRF-Token: ${csrf}x"
 check "and no page elsewhere" answers 403 Origin a /api/v1/reload -X POST "${session[@]}" -H "X-CSRF-Token: $csrf" -H 'Origin: null'
