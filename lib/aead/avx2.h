@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The parts of the kernel for AVX2, of which each is a file. They alone have its instructions.
+#pragma once
+
+#include "aead/kernel.h"
+
+void xy_batch_avx2_blocks(const struct xy_batch_block *b, unsigned n);
+void xy_batch_avx2_stretch(const struct xy_batch_block *b, unsigned times);
+void xy_batch_avx2_tags(const struct xy_batch_text *t, unsigned n);

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ChaCha20-Poly1305 over bursts against libsodium, packet by packet, and RFC 8439's examples
+// through it. Machines without the instructions of any kernel have nothing to test.
+#include "aead/batch.h"
+#include "aead/kernel.h"
+#include "unit.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#ifndef __has_feature // clang has
+#define __has_feature(what) 0
+#endif
+
+enum {
+	LONGEST = 2100,
+	ROOM = LONGEST + 64,
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+	SANITIZED = 1,
+	CASES = 100000,
+#else
+	SANITIZED = 0,
+	CASES = 1000000,
+#endif
+};
+
+static const struct xy_batch_kernel *kernel;
+static struct xy_batch_op op[XY_BATCH_MAX];
+static uint8_t key[XY_BATCH_MAX][32], plain[XY_BATCH_MAX][ROOM], box[XY_BATCH_MAX][ROOM],
+	tag[XY_BATCH_MAX][16 + 16], want[ROOM];
+static uint64_t state = 88172645463325252; // xorshift64*: the same cases in each run
+
+static uint64_t chance(void)
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static uint64_t below(uint64_t n)
+{
+	return (chance() >> 16) % n;
+}
+
+static void fill(void *to, size_t n)
+{
+	for (size_t i = 0; i < n; i += 8) {
+		uint64_t x = chance();
+		memcpy((uint8_t *)to + i, &x, n - i < 8 ? n - i : 8);
+	}
+}
+
+// Packet i: from `src` to its place in box, shifted by so many bytes; in place where src is that.
+static void packet(unsigned i, uint32_t len, uint64_t counter, unsigned shift, bool in_place)
+{
+	fill(key[i], 32);
+	fill(plain[i] + shift, len);
+	if (in_place)
+		memcpy(box[i] + shift, plain[i] + shift, len);
+	box[i][shift + len] = 0xa5; // nothing is written behind it
+	op[i] = (struct xy_batch_op){.key = key[i],
+				     .counter = counter,
+				     .src = (in_place ? box[i] : plain[i]) + shift,
+				     .dst = box[i] + shift,
+				     .tag = tag[i] + shift % 16,
+				     .len = len};
+}
+
+static bool as_sodium(unsigned i)
+{
+	uint8_t nonce[12] = {0}, mac[16];
+	const uint8_t *from = plain[i] + (op[i].dst - box[i]);
+	memcpy(nonce + 4, &op[i].counter, 8);
+	crypto_aead_chacha20poly1305_ietf_encrypt_detached(want, mac, NULL, from, op[i].len, NULL,
+							   0, NULL, nonce, key[i]);
+	return memcmp(want, op[i].dst, op[i].len) == 0 && memcmp(mac, op[i].tag, 16) == 0 &&
+	       op[i].dst[op[i].len] == 0xa5;
+}
+
+// Sealed as libsodium does; opened in place or elsewhere, it is what it was.
+static void check(unsigned n)
+{
+	xy_batch_seal(kernel, op, n);
+	for (unsigned i = 0; i < n; i++)
+		CU_ASSERT_FATAL(as_sodium(i));
+	static uint8_t out[XY_BATCH_MAX][ROOM];
+	for (unsigned i = 0; i < n; i++) {
+		bool in_place = op[i].src == op[i].dst;
+		op[i].src = op[i].dst;
+		op[i].dst = in_place ? op[i].dst : out[i] + (op[i].dst - box[i]);
+	}
+	xy_batch_open(kernel, op, n);
+	for (unsigned i = 0; i < n; i++) {
+		CU_ASSERT_FATAL(op[i].ok);
+		CU_ASSERT_FATAL(memcmp(plain[i] + (op[i].src - box[i]), op[i].dst, op[i].len) == 0);
+	}
+}
+
+static void test_kernel(void)
+{
+	CU_ASSERT(sodium_init() >= 0);
+	kernel = xy_batch_kernel();
+	printf("(%s) ", kernel ? xy_batch_name(kernel) : "no kernel for this CPU: nothing tested");
+}
+
+static void test_every_length(void)
+{
+	for (uint32_t len = 0; kernel && len <= LONGEST; len++) {
+		packet(0, len, chance(), 0, true); // alone
+		check(1);
+		for (unsigned i = 0; i < 9; i++) // beside others as long, and in two vectors
+			packet(i, len, chance(), i, i & 1);
+		check(9);
+	}
+}
+
+static uint32_t some_length(unsigned kind)
+{
+	switch (kind) {
+	case 0:
+		return (uint32_t)below(LONGEST + 1);
+	case 1:
+		return (uint32_t)below(130);
+	case 2:
+		return below(8) ? 64 : 1420;
+	case 3:
+		return below(8) ? 1420 : (uint32_t)below(64);
+	default:
+		return 16 * (uint32_t)below(20);
+	}
+}
+
+// Mixed bursts of 1 to 64, anywhere in memory.
+static void test_random(void)
+{
+	for (unsigned done = 0; kernel && done < CASES;) {
+		unsigned n = (unsigned)below(XY_BATCH_MAX) + 1, kind = (unsigned)below(8);
+		for (unsigned i = 0; i < n; i++)
+			packet(i, some_length(kind), chance(), (unsigned)below(48), below(2));
+		check(n);
+		done += n;
+	}
+}
+
+static void test_counters(void)
+{
+	static const uint64_t border[] = {0, UINT64_C(1) << 32, UINT64_C(1) << 63};
+	for (unsigned b = 0; kernel && b < 3; b++) {
+		for (unsigned i = 0; i < XY_BATCH_MAX; i++) // around 2^32, 2^63 and 2^64
+			packet(i, 100 + i, border[b] + i - XY_BATCH_MAX / 2, 0, true);
+		check(XY_BATCH_MAX);
+	}
+}
+
+// One bit of one packet's data or tag, each in turn: that one is refused, and no other.
+static void flip_all(unsigned n, const uint32_t *len)
+{
+	static uint8_t kept[XY_BATCH_MAX][ROOM];
+	for (unsigned i = 0; i < n; i++)
+		packet(i, len[i], chance(), 0, true);
+	xy_batch_seal(kernel, op, n);
+	memcpy(kept, box, sizeof(kept));
+	for (unsigned who = 0; who < n; who++)
+		for (unsigned bit = 0; bit < (len[who] + 16) * 8; bit++) {
+			uint8_t *at = bit / 8 < len[who] ? &box[who][bit / 8]
+							 : &tag[who][bit / 8 - len[who]];
+			*at ^= (uint8_t)(1 << bit % 8);
+			xy_batch_open(kernel, op, n);
+			for (unsigned i = 0; i < n; i++)
+				CU_ASSERT_FATAL(op[i].ok == (i != who));
+			if (bit / 8 >= len[who])
+				*at ^= (uint8_t)(1 << bit % 8);
+			for (unsigned i = 0; i < n; i++)
+				memcpy(box[i], kept[i], len[i]);
+		}
+}
+
+static void test_flipped(void)
+{
+	static const uint32_t alone[] = {300}, mixed[] = {64, 0, 17, 400, 64};
+	if (!kernel)
+		return;
+	flip_all(1, alone);
+	flip_all(5, mixed);
+}
+
+// --- Poly1305 by itself, with keys that no keystream ever has
+
+static bool tag_as_sodium(const struct xy_batch_text *t)
+{
+	uint8_t mac[16], whole[ROOM + 32] = {0};
+	uint64_t len = t->len;
+	size_t padded = (t->len + 15) / 16 * 16;
+	memcpy(whole, t->data, t->len);
+	memcpy(whole + padded + 8, &len, 8);
+	crypto_onetimeauth_poly1305(mac, whole, padded + 16, t->key);
+	return memcmp(mac, t->tag, 16) == 0;
+}
+
+// By r = 1 the sum is that of the blocks: from 2^130 - 5 - 8 to 2^130 - 5 + 12, alone and beside
+// others; in the first block, so that longer ones have it in every lane.
+static void test_border(void)
+{
+	struct xy_batch_text t[8];
+	for (int k = -8; kernel && k <= 12; k++)
+		for (unsigned n = 1; n <= 8; n++) {
+			for (unsigned i = 0; i < n; i++) {
+				// 3 * 2^128 by the blocks' own bits, and 2^128 - 5 + k - (32 << 64)
+				uint64_t low = (uint64_t)(int64_t)(k - 5);
+				uint64_t high = UINT64_MAX - 32 + (k >= 5);
+				memset(key[i], 0, 32);
+				key[i][0] = 1;
+				memset(plain[i], 0, 32);
+				memcpy(plain[i] + 16, &low, 8);
+				memcpy(plain[i] + 24, &high, 8);
+				t[i] = (struct xy_batch_text){plain[i], key[i], tag[i], 32};
+			}
+			kernel->tags(t, n);
+			for (unsigned i = 0; i < n; i++)
+				CU_ASSERT_FATAL(tag_as_sodium(&t[i]));
+		}
+}
+
+static void test_poly1305(void)
+{
+	static const uint8_t byte[] = {0x00, 0x01, 0x80, 0xff, 0xfb, 0x03};
+	for (unsigned k = 0; kernel && k < 40000; k++) {
+		struct xy_batch_text t[XY_BATCH_MAX];
+		unsigned n = k % 12 + 1, kind = (unsigned)below(5);
+		for (unsigned i = 0; i < n; i++) {
+			uint32_t len = below(4) ? 16 * (uint32_t)below(8) : some_length(kind);
+			fill(key[i], 32);
+			fill(plain[i], len);
+			if (below(2))
+				memset(key[i], byte[below(6)], 16);
+			if (below(2))
+				memset(key[i] + 16, byte[below(6)], 16);
+			if (below(2))
+				memset(plain[i], byte[below(6)], len);
+			t[i] = (struct xy_batch_text){plain[i], key[i], tag[i], len};
+		}
+		kernel->tags(t, n);
+		for (unsigned i = 0; i < n; i++)
+			CU_ASSERT_FATAL(tag_as_sodium(&t[i]));
+	}
+}
+
+// --- nothing of keys is left on the stack
+
+enum { STACK = 256 << 10, SECRET = 8 };
+
+static uint8_t stack[STACK] __attribute__((aligned(64)));
+static ucontext_t here, there;
+static bool sealing;
+
+static void burst_there(void)
+{
+	(sealing ? xy_batch_seal : xy_batch_open)(kernel, op, SECRET);
+}
+
+// Two words of 32 bits beside each other, anywhere.
+static bool stack_has(uint32_t a, uint32_t b)
+{
+	for (size_t i = 0; i + 8 <= STACK; i += 4)
+		if (memcmp(stack + i, &a, 4) == 0 && memcmp(stack + i + 4, &b, 4) == 0)
+			return true;
+	return false;
+}
+
+static unsigned words_left(uint32_t (*word)[16], unsigned words) // of each of SECRET packets
+{
+	unsigned found = 0;
+	for (unsigned i = 0; i < SECRET; i++)
+		for (unsigned w = 0; w < words; w++) {
+			found += w + 1 < words && stack_has(word[i][w], word[i][w + 1]);
+			found += i + 1 < SECRET && stack_has(word[i][w], word[i + 1][w]);
+		}
+	return found;
+}
+
+// As they are, and as registers have them: word by word of all packets, r by limbs.
+static unsigned secrets_left(void)
+{
+	static uint32_t keys[SECRET][16], block[2][SECRET][16];
+	unsigned found = 0;
+	for (unsigned i = 0; i < SECRET; i++) {
+		uint8_t nonce[12] = {0}, none[64] = {0};
+		memcpy(nonce + 4, &op[i].counter, 8);
+		memcpy(keys[i], key[i], 32);
+		for (uint32_t b = 0; b < 2; b++)
+			crypto_stream_chacha20_ietf_xor_ic((uint8_t *)block[b][i], none, 64, nonce,
+							   b, key[i]);
+		found += stack_has(block[0][i][0] & 0x3ffffff, 0);
+	}
+	return found + words_left(keys, 8) + words_left(block[0], 16) + words_left(block[1], 16);
+}
+
+static __attribute__((noinline)) void run_there(void)
+{
+	memset(stack, 0, sizeof(stack));
+	getcontext(&there);
+	there.uc_stack.ss_sp = stack;
+	there.uc_stack.ss_size = sizeof(stack);
+	there.uc_link = &here;
+	makecontext(&there, burst_there, 0);
+	swapcontext(&here, &there);
+}
+
+// Of code as it ships: sanitizers' frames are larger.
+static void test_wiped(void)
+{
+	static const uint32_t length[] = {64, 100, 1420};
+	for (unsigned k = 0; kernel && !SANITIZED && k < 6; k++) {
+		for (unsigned i = 0; i < SECRET; i++)
+			packet(i, length[k / 2] + (k / 2 == 1 ? 40 * i : 0), chance(), 0, true);
+		sealing = k % 2;
+		run_there();
+		CU_ASSERT_EQUAL(secrets_left(), 0);
+	}
+}
+
+// --- RFC 8439: its examples whose nonce begins with four zero bytes
+
+// Appendix A.1, vector 2: block 1, key and nonce of zeros. Appendix A.5: the text's beginning.
+static void test_rfc_8439(void)
+{
+	static const uint8_t zeros[64] = {
+		0x9f, 0x07, 0xe7, 0xbe, 0x55, 0x51, 0x38, 0x7a, 0x98, 0xba, 0x97, 0x7c, 0x73,
+		0x2d, 0x08, 0x0d, 0xcb, 0x0f, 0x29, 0xa0, 0x48, 0xe3, 0x65, 0x69, 0x12, 0xc6,
+		0x53, 0x3e, 0x32, 0xee, 0x7a, 0xed, 0x29, 0xb7, 0x21, 0x76, 0x9c, 0xe6, 0x4e,
+		0x43, 0xd5, 0x71, 0x33, 0xb0, 0x74, 0xd8, 0x39, 0xd5, 0x31, 0xed, 0x1f, 0x28,
+		0x51, 0x0a, 0xfb, 0x45, 0xac, 0xe1, 0x0a, 0x1f, 0x4b, 0x79, 0x4d, 0x6f};
+	static const uint8_t a5_key[32] = {0x1c, 0x92, 0x40, 0xa5, 0xeb, 0x55, 0xd3, 0x8a,
+					   0xf3, 0x33, 0x88, 0x86, 0x04, 0xf6, 0xb5, 0xf0,
+					   0x47, 0x39, 0x17, 0xc1, 0x40, 0x2b, 0x80, 0x09,
+					   0x9d, 0xca, 0x5c, 0xbc, 0x20, 0x70, 0x75, 0xc0};
+	static const uint8_t a5_box[64] = {
+		0x64, 0xa0, 0x86, 0x15, 0x75, 0x86, 0x1a, 0xf4, 0x60, 0xf0, 0x62, 0xc7, 0x9b,
+		0xe6, 0x43, 0xbd, 0x5e, 0x80, 0x5c, 0xfd, 0x34, 0x5c, 0xf3, 0x89, 0xf1, 0x08,
+		0x67, 0x0a, 0xc7, 0x6c, 0x8c, 0xb2, 0x4c, 0x6c, 0xfc, 0x18, 0x75, 0x5d, 0x43,
+		0xee, 0xa0, 0x9e, 0xe9, 0x4e, 0x38, 0x2d, 0x26, 0xb0, 0xbd, 0xb7, 0xb7, 0x3c,
+		0x32, 0x1b, 0x01, 0x00, 0xd4, 0xf0, 0x3b, 0x7f, 0x35, 0x58, 0x94, 0xcf};
+	static const char a5_text[] =
+		"Internet-Drafts are draft documents valid for a maximum of six months";
+	if (!kernel)
+		return;
+	for (unsigned i = 0; i < 16; i++) {
+		packet(i, i & 1 ? 64 : 64 * (i + 1), 0, 0, false);
+		memcpy(plain[i], a5_text, 64);
+		memcpy(key[i], a5_key, 32);
+		op[i].counter = UINT64_C(0x0807060504030201);
+		if (i & 1)
+			continue;
+		memset(plain[i], 0, op[i].len);
+		memset(key[i], 0, 32);
+		op[i].counter = 0;
+	}
+	xy_batch_seal(kernel, op, 16);
+	for (unsigned i = 0; i < 16; i++)
+		CU_ASSERT(memcmp(box[i], i & 1 ? a5_box : zeros, 64) == 0);
+}
+
+XY_UNIT_MAIN("batch", {"kernel", test_kernel, .always = true}, {"RFC 8439", test_rfc_8439},
+	     {"every length as libsodium", test_every_length},
+	     {"random bursts as libsodium", test_random}, {"counters", test_counters},
+	     {"Poly1305 as libsodium, odd keys", test_poly1305}, {"sums at 2^130 - 5", test_border},
+	     {"nothing of keys is left", test_wiped},
+	     {"a flipped bit is refused, and that packet alone", test_flipped})
