@@ -8,7 +8,7 @@ struct xy_aead {
 };
 
 static const struct xy_aead_suite_ops *const ops_of[XY_AEAD_SUITES] = {
-	[XY_AEAD_CHACHA20_POLY1305] = &xy_aead_chacha_mb,
+	[XY_AEAD_CHACHA20_POLY1305] = &xy_aead_chacha,
 };
 
 struct xy_aead *xy_aead_create(void)
@@ -30,6 +30,11 @@ void xy_aead_destroy(struct xy_aead *a)
 		if (a->state[i])
 			ops_of[i]->destroy(a->state[i]);
 	free(a);
+}
+
+const char *xy_aead_tell(const struct xy_aead *a, enum xy_aead_suite suite)
+{
+	return ops_of[suite]->tell(a->state[suite]);
 }
 
 int xy_aead_key_set(enum xy_aead_suite suite, struct xy_aead_schedule *key,

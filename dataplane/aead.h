@@ -35,6 +35,8 @@ struct xy_aead;
 
 struct xy_aead *xy_aead_create(void); // NULL: no memory, or a library's self test failed
 void xy_aead_destroy(struct xy_aead *a);
+// What computes a suite on this machine, for operators.
+const char *xy_aead_tell(const struct xy_aead *a, enum xy_aead_suite suite);
 
 // 0 or -ENOMEM, and then it is as it was.
 int xy_aead_key_set(enum xy_aead_suite suite, struct xy_aead_schedule *key,

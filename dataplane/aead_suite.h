@@ -12,9 +12,11 @@ struct xy_aead_suite_ops {
 	void (*key_clear)(struct xy_aead_schedule *key);
 	void (*look)(const struct xy_aead_schedule *key, uint64_t counter, uint8_t *data,
 		     size_t len);
+	const char *(*tell)(const void *state); // what computes, for operators
 	// All of this suite; n at most XY_BURST.
 	void (*seal_burst)(void *state, struct xy_aead_op *op, unsigned n);
 	void (*open_burst)(void *state, struct xy_aead_op *op, unsigned n);
 };
 
+extern const struct xy_aead_suite_ops xy_aead_chacha;	 // the faster of our kernel and the next
 extern const struct xy_aead_suite_ops xy_aead_chacha_mb; // through ipsec-mb

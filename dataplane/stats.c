@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the control plane may read of the workers. Values may be a burst old. Control thread.
+#include "aead.h"
 #include "dp.h"
+#include "worker.h"
 
 #include <rte_cycles.h>
 
@@ -37,6 +39,11 @@ uint64_t xy_dp_tsc_hz(const struct xy_dp *dp)
 {
 	(void)dp;
 	return rte_get_tsc_hz();
+}
+
+const char *xy_dp_cipher(const struct xy_dp *dp)
+{
+	return xy_aead_tell(dp->worker[0]->aead, XY_AEAD_CHACHA20_POLY1305);
 }
 
 const char *xy_dp_memory(const struct xy_dp *dp)

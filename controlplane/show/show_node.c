@@ -216,6 +216,7 @@ static void fill_identity(struct xy_fields_node *f, const struct xy_daemon *d,
 	f->interface = xy_interface_is_open(d) ? xy_interface_name(d) : NULL;
 	f->mtu = xy_interface_mtu(d);
 	f->memory = xy_dp_memory(d->dp);
+	f->cipher = xy_dp_cipher(d->dp);
 	f->rss_bytes = (int64_t)rss_bytes();
 }
 

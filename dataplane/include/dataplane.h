@@ -530,4 +530,5 @@ void xy_dp_telemetry_published(void);
 
 unsigned xy_dp_workers(const struct xy_dp *dp);
 uint64_t xy_dp_tsc_hz(const struct xy_dp *dp);
+const char *xy_dp_cipher(const struct xy_dp *dp); // which code seals and opens, and when
 const char *xy_dp_memory(const struct xy_dp *dp); // "hugepages" or "no hugepages (...)"

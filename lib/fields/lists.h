@@ -69,7 +69,10 @@
 	X(confined, TEXTS, INFO, 40,                                                            \
 	  "what is in force, by kind of thread, and in the privileged helper: system calls, "   \
 	  "files, capabilities")                                                                \
-	X(refused_calls, COUNT, COUNTER, 41, "of the system, by the sandbox")
+	X(refused_calls, COUNT, COUNTER, 41, "of the system, by the sandbox")                   \
+	X(cipher, TEXT, INFO, WIDE(42),                                                         \
+	  "what seals and opens: the code for this CPU where it was faster at the start, by "   \
+	  "packets at once and bytes of each, else the library")
 
 #define XY_FIELDS_CONFIG(X, L)                                                     \
 	X(file, TEXT, INFO, 1, "the config")                                       \

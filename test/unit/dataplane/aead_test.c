@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The burst AEAD against libsodium, and RFC 8439's vector through it.
+// The burst AEAD against libsodium; and whoever of the two computes which part of a burst (the
+// choice is set by hand), as ipsec-mb alone.
 #include "aead.h"
+#include "aead_choice.h"
 #include "unit.h"
 
 #include <sodium.h>
@@ -81,6 +83,102 @@ static void test_refuses(void)
 	xy_aead_key_clear(CHACHA, &key);
 }
 
+// --- the choice
+
+enum {
+	ROOM = 2112,
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	CASES = 30000,
+#else
+	CASES = 400000,
+#endif
+};
+
+static uint64_t state = 88172645463325252; // xorshift64*: the same cases in each run
+
+static uint32_t below(uint32_t n)
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return (uint32_t)(state * UINT64_C(0x2545f4914f6cdd1d) >> 33) % n;
+}
+
+static struct xy_aead_schedule key[XY_BURST];
+static uint8_t first[XY_BURST][ROOM], own[XY_BURST][ROOM], mb[XY_BURST][ROOM];
+
+static void ops_make(struct xy_aead_op *op, uint8_t (*data)[ROOM], const uint32_t *len, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		op[i] = (struct xy_aead_op){.key = &key[i],
+					    .counter = len[i] * UINT64_C(0x123456789abcd),
+					    .data = data[i],
+					    .len = len[i],
+					    .tag = data[i] + len[i],
+					    .ok = true};
+}
+
+static void as_mb(void *alone, unsigned n)
+{
+	struct xy_aead_op op[XY_BURST], other[XY_BURST];
+	uint32_t len[XY_BURST], kind = below(3), bad = below(n * 2);
+	for (unsigned i = 0; i < n; i++)
+		len[i] = kind == 0 ? below(2049) : kind == 1 ? 64 : below(4) ? 64 : 1420;
+	memcpy(own, first, sizeof(own));
+	memcpy(mb, first, sizeof(mb));
+	ops_make(op, own, len, n);
+	ops_make(other, mb, len, n);
+	xy_aead_seal_burst(aead, op, n);
+	xy_aead_chacha_mb.seal_burst(alone, other, n);
+	CU_ASSERT_FATAL(memcmp(own, mb, sizeof(own)) == 0);
+	if (bad < n)
+		own[bad][below(len[bad] + 16)] ^= 1;
+	xy_aead_open_burst(aead, op, n);
+	for (unsigned i = 0; i < n; i++) {
+		CU_ASSERT_FATAL(op[i].ok == (i != bad));
+		CU_ASSERT_FATAL(!op[i].ok || memcmp(own[i], first[i], len[i]) == 0);
+	}
+}
+
+static void test_choice(void)
+{
+	struct xy_aead_choice *c = xy_aead_choice(NULL); // made by create
+	struct xy_aead_choice kept = *c;
+	void *alone = xy_aead_chacha_mb.create();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(alone);
+	randombytes_buf(key, sizeof(key));
+	randombytes_buf(first, sizeof(first));
+	for (unsigned done = 0; done < CASES;) {
+		unsigned n = 1 + below(XY_BURST);
+		for (unsigned i = 0; i < XY_AEAD_SIZES; i++) // by size, by burst, all, none
+			c->use[i] = c->kernel ? (uint8_t)below(8) : 0;
+		as_mb(alone, n);
+		done += n;
+	}
+	xy_aead_chacha_mb.destroy(alone);
+	*c = kept;
+}
+
+static void test_tell(void)
+{
+	struct xy_aead_choice c = {.kernel = xy_batch_kernel()};
+	printf("(%s) ", xy_aead_tell(aead, CHACHA));
+	CU_ASSERT(strstr(xy_aead_tell(aead, CHACHA), "ipsec-mb") != NULL);
+	xy_aead_choice_tell(&c);
+	CU_ASSERT_STRING_EQUAL(c.text, "ipsec-mb");
+	if (!c.kernel)
+		return;
+	memset(c.use, 7, sizeof(c.use));
+	c.use[4] = 2;
+	xy_aead_choice_tell(&c);
+	char want[sizeof(c.text)];
+	snprintf(want, sizeof(want),
+		 "%s in bursts from 64 of 64/256/512/1024, 8 of any size, 4 of 64/256/512/1024; "
+		 "else ipsec-mb",
+		 xy_batch_name(c.kernel));
+	CU_ASSERT_STRING_EQUAL(c.text, want);
+}
+
 static void test_create(void)
 {
 	aead = xy_aead_create();
@@ -95,4 +193,5 @@ static void test_destroy(void)
 XY_UNIT_MAIN("aead", {"create", test_create, .always = true},
 	     {"as libsodium, every length", test_against_sodium},
 	     {"a flipped bit or another counter is refused", test_refuses},
-	     {"destroy", test_destroy, .always = true})
+	     {"either computes, as ipsec-mb alone", test_choice},
+	     {"what computes is told", test_tell}, {"destroy", test_destroy, .always = true})

@@ -18,7 +18,7 @@ static const struct {
 			 "longest_turn_cpu_us longest_work_cpu_us telemetry_clients "
 			 "telemetry_clients_ended peering state_folder pinned_keys reloads "
 			 "reloads_refused joining discovery waiting_for warnings policy "
-			 "refused_packets exit sandbox confined refused_calls"},
+			 "refused_packets exit sandbox confined refused_calls cipher"},
 	{xy_object_policy, "policy interface table rules"},
 	{xy_object_policy_rule, "rule what from does packets bytes"},
 	{xy_object_joining, "peer endpoint state probes key"},

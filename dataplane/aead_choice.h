@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which of two computes a burst of ChaCha20-Poly1305: the kernel that this machine has (lib/aead),
+// or ipsec-mb. Measured once in a process, when the first worker is made, by the control thread;
+// then all only read it. dataplane/aead*.c, their test and their benchmark.
+#pragma once
+
+#include "aead/batch.h"
+#include "aead_suite.h"
+
+enum { XY_AEAD_SIZES = 5, XY_AEAD_BURSTS = 3 };
+
+// What is measured, and stands for what is about as long, and for as many or more.
+extern const uint16_t xy_aead_size[XY_AEAD_SIZES], xy_aead_burst[XY_AEAD_BURSTS];
+
+struct xy_aead_choice {
+	const struct xy_batch_kernel *kernel; // NULL: none, so use is all 0
+	uint8_t use[XY_AEAD_SIZES];	      // a bit for each of the bursts: the kernel is faster
+	char text[120];			      // of it all, for operators
+};
+
+static inline unsigned xy_aead_size_class(uint32_t len) // the nearest, by ratio
+{
+	return (len > 128) + (len > 362) + (len > 724) + (len > 1206);
+}
+
+// Which one of the bursts n packets count as; below the first of them, -1.
+static inline int xy_aead_burst_class(unsigned n)
+{
+	return (n >= 4) + (n >= 8) + (n >= 32) - 1;
+}
+
+// Some milliseconds. `mb` is of xy_aead_chacha_mb. Without memory it chooses that.
+void xy_aead_choice_make(struct xy_aead_choice *c, void *mb);
+// From `use`; a test may set that.
+void xy_aead_choice_tell(struct xy_aead_choice *c);
+
+// The process's own; made by the first who asks.
+struct xy_aead_choice *xy_aead_choice(void *mb);
+
+// A burst by the kernel.
+void xy_aead_batch(const struct xy_batch_kernel *k, struct xy_aead_op *op, unsigned n, bool seal);
