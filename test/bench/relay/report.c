@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What is told: tables for people, JSON for programs.
+#include "../cpu.h"
 #include "bench.h"
 
 const char *const path_text[PATHS] = {
@@ -93,22 +94,6 @@ void budgets_print(const struct result *r, unsigned n, bool json)
 	}
 	if (json)
 		printf("]}\n");
-}
-
-// The name alone may say nothing ("AMD EPYC"): family and model tell which.
-static void cpu_name(char *out, size_t size)
-{
-	char line[256], name[128] = "unknown CPU", family[16] = "?", model[16] = "?";
-	FILE *f = fopen("/proc/cpuinfo", "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		sscanf(line, "model name : %127[^\n]", name);
-		sscanf(line, "cpu family : %15[^\n]", family);
-		if (sscanf(line, "model : %15[^\n]", model) == 1 && strcmp(name, "unknown CPU"))
-			break;
-	}
-	if (f)
-		fclose(f);
-	snprintf(out, size, "%s (family %s, model %s)", name, family, model);
 }
 
 static void columns_print(bool edge)
