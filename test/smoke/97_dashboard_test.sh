@@ -32,6 +32,7 @@ mesh_link lyon nice
 mesh_link paris graz
 # One that is never there, and whose endpoint no route leads to: a fault to be told, and drops.
 xylem genkey "$LAB/e.key" >/dev/null
+# shellcheck disable=SC2154  # a name in it
 MESH_PEERS[hub]+=", $(peer_text oslo "$(xylem pubkey "$LAB/e.key")" 'endpoint = "192.0.2.1:51820";')"
 mesh_start
 {
@@ -69,6 +70,10 @@ stage() { # STAGE WHAT [NODE]
 
 stage login "a wrong password is told, the right one leads in, for other tabs too"
 ! wanted live || start_flow lyon hub "${LAB_ADDR[hub]}" 240 -b 20M
+for i in {1..100}; do # a log of several pages
+  xylem set peer berlin cost $((96 + i % 2)) -n "${LAB_PREFIX}hub" >/dev/null
+done
+xylem set peer berlin cost default -n "${LAB_PREFIX}hub" >/dev/null
 stage live "numbers of all views are live under traffic"
 stage tabs "tabs share one stream"
 stage views "no overflow, contrast, names, headings, in all views at 360, 768 and 1920, light and dark"

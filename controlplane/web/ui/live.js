@@ -60,13 +60,17 @@ function take(tick) {
   push(live.drops, (tick.drops || []).reduce((n, d) => n + (d.per_second || 0), 0), SPARK * 2);
 }
 
+// Lines come by the stream, and older ones when they are asked for; their numbers grow, over a restart as well. Listeners
+// are told the new ones at the end, or null: some stand between others.
 export function takeLines(reply) {
-  const last = live.log.at(-1), newest = reply.lines?.at(-1);
-  if (last && newest && newest.seq < last.seq && newest.time > last.time) live.log.length = 0; // another start's numbers
-  const from = live.log.length ? live.log.at(-1).seq : -1;
-  const fresh = (reply.lines || []).filter((l) => l.seq > from);
-  for (const line of fresh) push(live.log, line, LINES);
-  if (fresh.length) emit('log', fresh);
+  const last = live.log.at(-1)?.seq ?? -1, known = new Set(live.log.map((l) => l.seq));
+  const fresh = (reply.lines || []).filter((l) => !known.has(l.seq));
+  if (!fresh.length) return;
+  const behind = fresh.every((l) => l.seq > last);
+  live.log.push(...fresh);
+  if (!behind) live.log.sort((a, b) => a.seq - b.seq);
+  if (live.log.length > LINES) live.log.splice(0, live.log.length - LINES);
+  emit('log', behind ? fresh : null);
 }
 
 export function deliver(kind, text) {
@@ -86,7 +90,6 @@ export function deliver(kind, text) {
     emit('tick', data);
   } else if (kind === 'log') takeLines(data);
   else {
-    if (kind === 'state' && data.daemon === 'down') live.log.length = 0; // its numbers begin anew with its next start
     live[kind] = data;
     emit('state');
   }

@@ -37,6 +37,7 @@ export function view() {
   const atEnd = () => list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   function add(lines) {
     if (paused) return words2();
+    if (!lines) return all();
     const stay = !atEnd();
     const fresh = lines.filter(fits);
     list.append(...fresh.map(line));
@@ -57,11 +58,17 @@ export function view() {
     } else refill(blank, h('div.empty', null, h('p', null, live.log.length ? 'No line fits.' : 'No lines yet.'), h('p.dim', null, live.log.length ? '' : 'What the daemon logs from now on comes here at once.')));
   }
   const stop = on('log', add);
-  get('/log').then((r) => {
-    if (over) return;
-    takeLines(r);
+  async function before() { // what the daemon still has, in pages
+    let cursor = null;
+    do {
+      const r = await get('/log', { cursor });
+      if (over) return;
+      takeLines(r);
+      cursor = r.next;
+    } while (cursor);
     all();
-  }, (err) => {
+  }
+  before().catch((err) => {
     if (over) return;
     blank.error = true;
     refill(blank, failed(err));

@@ -121,7 +121,10 @@ const stages = {
     await go(page, 'workers');
     await within(20, 'cycles per packet', () => page.evaluate(() => document.querySelectorAll('.barrow').length > 3));
     await go(page, 'log');
-    await within(20, 'lines of the log', () => page.evaluate(() => document.querySelectorAll('.log li').length > 2));
+    const lines = asked('log').lines.length; // in pages
+    if (lines < 100) fail('the log has ' + lines + ' lines');
+    await within(20, 'all lines of the log', () => page.evaluate((n) => document.querySelectorAll('.log li').length >= n, lines));
+    if (!await page.evaluate(() => [...document.querySelectorAll('.log time')].every((e, i, all) => !i || all[i - 1].dateTime <= e.dateTime))) fail('lines of the log are not in order');
     await go(page, 'mesh');
     await within(40, 'nodes of the mesh', () => page.evaluate(() => document.querySelectorAll('button.node').length >= 3));
     await go(page, 'routes?to=' + process.env.FAR);
