@@ -603,6 +603,11 @@ bool xy_auth_is_alive(struct xy_auth *a, const char *csrf)
 	return false;
 }
 
+void xy_auth_sessions_end(struct xy_auth *a)
+{
+	sodium_memzero(a->sessions, sizeof(a->sessions));
+}
+
 void xy_auth_logout(struct xy_auth *a, struct xy_http_request *q)
 {
 	struct session *s = session_find(a, q);

@@ -51,4 +51,5 @@ void xy_auth_login(struct xy_auth *a, struct xy_http_request *q, const char *pas
 		   xy_auth_then *then);
 // Does the session of this csrf still hold? It is in use, then: a stream goes on.
 bool xy_auth_is_alive(struct xy_auth *a, const char *csrf);
+void xy_auth_sessions_end(struct xy_auth *a);			   // all of them
 void xy_auth_logout(struct xy_auth *a, struct xy_http_request *q); // adds the header; no answer

@@ -289,6 +289,16 @@ void xy_events_end(struct xy_events *e, const char *csrf)
 	}
 }
 
+void xy_events_end_private(struct xy_events *e)
+{
+	struct client *next;
+	for (struct client *c = e->clients; c; c = next) {
+		next = c->next;
+		if (!c->public)
+			cut(c);
+	}
+}
+
 // While the daemon is away nothing else is sent.
 static void on_quiet(uv_timer_t *timer)
 {

@@ -19,4 +19,5 @@ int xy_events_create(struct xy_web *w, struct xy_events **out);
 // To be given to xy_watch_create.
 struct xy_watch_ops xy_events_ops(struct xy_events *e);
 void xy_events_end(struct xy_events *e, const char *csrf); // those of the session
+void xy_events_end_private(struct xy_events *e);	   // all but those of everybody
 void xy_events_close(struct xy_events *e);

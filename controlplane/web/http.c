@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "log.h"
+#include "web/certificate.h"
 #include "web/head.h"
 
 #include <microhttpd.h>
@@ -446,7 +447,7 @@ bool xy_http_is_public(const struct xy_http_request *q)
 
 bool xy_http_is_tls(const struct xy_http_request *q)
 {
-	return q->http->cfg.certificate != NULL;
+	return q->http->cfg.tls;
 }
 
 struct xy_addr xy_http_source(const struct xy_http_request *q)
@@ -690,13 +691,12 @@ static struct MHD_Daemon *start(struct xy_http *h)
 	static const char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 	const struct xy_http_config *c = &h->cfg;
 	struct MHD_OptionItem tls[] = {
-		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)c->certificate},
-		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)c->key},
+		{MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)xy_certificate_give},
 		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)versions},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME |
-			 (c->certificate ? MHD_USE_TLS : 0);
+			 (c->tls ? MHD_USE_TLS : 0);
 	return MHD_start_daemon(
 		flags, 0, accepts, h, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log, h,
 		MHD_OPTION_LISTEN_SOCKET, c->fd, MHD_OPTION_URI_LOG_CALLBACK, on_line, h,
@@ -705,7 +705,7 @@ static struct MHD_Daemon *start(struct xy_http *h)
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)XY_HTTP_CONNECTIONS,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, STRICTLY,
-		MHD_OPTION_ARRAY, c->certificate ? tls : &tls[3], MHD_OPTION_END);
+		MHD_OPTION_ARRAY, c->tls ? tls : &tls[2], MHD_OPTION_END);
 }
 
 static void handle_begins(struct xy_http *h, void *handle)
@@ -725,10 +725,7 @@ int xy_http_create(uv_loop_t *loop, const struct xy_http_config *cfg, struct xy_
 	h->mhd = start(h);
 	if (!h->mhd) {
 		free(h);
-		return xy_err_set(err, EINVAL,
-				  cfg->certificate ? "the certificate or its key is not taken; do "
-						     "they belong together, and are they PEM?"
-						   : "HTTP cannot be begun");
+		return xy_err_set(err, EINVAL, "HTTP cannot be begun");
 	}
 	uv_poll_init(loop, &h->poll,
 		     MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);

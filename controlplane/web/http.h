@@ -34,7 +34,7 @@ typedef void xy_http_handler(void *arg, struct xy_http_request *q);
 struct xy_http_config {
 	int fd; // that listens; the listener's from here on
 	bool public;
-	const char *certificate, *key; // PEM texts, which need not stay; NULL: no TLS
+	bool tls; // by certificate.h
 	xy_http_handler *handler;
 	void *arg;
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // xylem-web: options, listeners, who we are, then the loop.
 #include "web/api.h"
+#include "web/certificate.h"
 #include "web/credentials.h"
 #include "web/events.h"
 #include "web/metrics.h"
+#include "web/renew.h"
 #include "web/site.h"
 #include "web/watch.h"
 
@@ -43,7 +45,6 @@ enum {
 	QUEUE = 256,
 	EVERYBODY_QUEUE = 64,
 	CONTROL_QUEUE = 32,
-	PEM_MAX = 1 << 18,
 	FILES = 4096,
 	FIRST_FD = 3, // of socket activation
 };
@@ -72,8 +73,9 @@ struct options {
 struct program {
 	struct xy_web web;
 	uv_loop_t loop;
-	uv_signal_t signals[2];
-	char *certificate, *key;
+	uv_signal_t signals[3];
+	const char *config;		   // its file
+	bool optional;			   // it may be missing
 	int fds[2];			   // of the private, of the public address; -1: none
 	char socket[XY_CONFIG_WEB_LISTEN]; // a file to be removed at the end
 };
@@ -165,25 +167,13 @@ static int config_read(struct options *o, struct xy_config_web *w)
 		fprintf(stderr, "xylem-web: %s\n", w->notes.errors.v[i].text);
 	if (ret && !w->notes.errors.count)
 		fprintf(stderr, "xylem-web: %s\n", err.text);
+	if (!ret && w->tls.certificate[0] && o->check &&
+	    (ret = xy_certificate_check(w->tls.certificate, w->tls.key, &err)))
+		fprintf(stderr, "xylem-web: %s\n", err.text);
 	return ret ? EX_CONFIG : 0;
 }
 
 // --- what is opened before we are somebody else
-
-static char *pem_read(const char *path, struct xy_err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char *text = fd < 0 ? NULL : calloc(1, PEM_MAX);
-	ssize_t n = text ? read(fd, text, PEM_MAX - 1) : -1;
-	if (n <= 0) {
-		xy_err_set(err, EIO, "tls: %s: %s", path, n == 0 ? "is empty" : strerror(errno));
-		free(text);
-		text = NULL;
-	}
-	if (fd >= 0)
-		close(fd);
-	return text;
-}
 
 static socklen_t address_make(const struct xy_web_address *a, const char *text,
 			      struct sockaddr_storage *to)
@@ -287,7 +277,8 @@ static int sockets_open(struct program *p, struct xy_err *err)
 		p->fds[0] = listen_on(c->listen, err);
 	if (p->fds[0] < 0)
 		return p->fds[0];
-	if (given && !xy_config_web_has_login(c) && !is_here(p->fds[0]))
+	p->web.here = is_here(p->fds[0]);
+	if (given && !xy_config_web_has_login(c) && !p->web.here)
 		return xy_err_set(err, EPERM,
 				  "others than this host reach the socket that was given, so it "
 				  "wants a password (`xylem-web --password`) or tokens");
@@ -296,16 +287,6 @@ static int sockets_open(struct program *p, struct xy_err *err)
 	if (given < 2 && c->public[0])
 		p->fds[1] = listen_on(c->public, err);
 	return c->public[0] && p->fds[1] < 0 ? p->fds[1] : 0;
-}
-
-static int tls_open(struct program *p, struct xy_err *err)
-{
-	const struct xy_config_web *c = &p->web.config;
-	if (!c->tls.certificate[0])
-		return 0;
-	p->certificate = pem_read(c->tls.certificate, err);
-	p->key = p->certificate ? pem_read(c->tls.key, err) : NULL;
-	return p->key ? 0 : -EIO;
 }
 
 // --- who we are
@@ -392,8 +373,7 @@ static int listeners_open(struct program *p, struct xy_err *err)
 	for (unsigned i = 0; i < 2; i++) {
 		struct xy_http_config c = {.fd = p->fds[i],
 					   .public = i == 1,
-					   .certificate = p->certificate,
-					   .key = p->key,
+					   .tls = p->web.config.tls.certificate[0],
 					   .handler = xy_site_serve,
 					   .arg = &p->web};
 		int ret = c.fd < 0 ? 0
@@ -410,15 +390,23 @@ static int listeners_open(struct program *p, struct xy_err *err)
 
 static void on_signal(uv_signal_t *s, int signum)
 {
-	uv_stop(s->loop);
+	struct program *p = s->data;
+	if (signum != SIGHUP) {
+		uv_stop(s->loop);
+		return;
+	}
+	xy_notify("RELOADING=1");
+	xy_renew(&p->web, p->config, p->optional);
+	xy_notify("READY=1");
 }
 
 static void signals_open(struct program *p)
 {
-	static const int which[] = {SIGTERM, SIGINT};
+	static const int which[] = {SIGTERM, SIGINT, SIGHUP};
 	signal(SIGPIPE, SIG_IGN);
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(which); i++) {
 		uv_signal_init(&p->loop, &p->signals[i]);
+		p->signals[i].data = p;
 		uv_signal_start(&p->signals[i], on_signal, which[i]);
 	}
 }
@@ -442,6 +430,7 @@ static void stop(struct program *p)
 	xy_http_close(w->public);
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(p->signals); i++)
 		uv_close((uv_handle_t *)&p->signals[i], NULL);
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN); // libuv has let go of it: a second one would be an end half-way
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&p->loop);
@@ -478,22 +467,23 @@ int main(int argc, char **argv)
 	if (ret)
 		return ret < 0 ? 0 : ret;
 	p.web.instance = o.instance;
+	p.optional = !o.config;
 	ret = config_read(&o, &p.web.config);
 	if (!ret && o.check)
 		printf("%s: is right\n", o.config);
 	if (ret || o.check)
 		return ret;
+	p.config = o.config;
 	xy_log_init(XY_LOG_INFO);
-	ret = tls_open(&p, &err);
+	const struct xy_config_web *c = &p.web.config;
+	if (c->tls.certificate[0])
+		ret = xy_certificate_use(c->tls.certificate, c->tls.key, &err);
 	ret = ret ? ret : sockets_open(&p, &err);
 	ret = ret ? ret : become(o.user, &err);
 	ret = ret ? ret : run(&p, &err);
 	if (ret)
 		xy_log_error("%s", err.text);
-	free(p.certificate);
-	if (p.key)
-		sodium_memzero(p.key, strlen(p.key));
-	free(p.key);
+	xy_certificate_forget();
 	xy_config_web_free(&p.web.config);
 	return ret ? EX_UNAVAILABLE : 0;
 }

@@ -18,7 +18,7 @@ enum {
 	WAITING = 64,	  // requests, of each address
 	// A text is in memory until the last who asked for it has taken it, for which there is a
 	// minute. Of each address, so that nobody keeps another's.
-	HELD_BYTES = 24 << 20,
+	HELD_BYTES = 16 << 20,
 	FORMATS = XY_EXPOSITION_OPENMETRICS + 1,
 };
 

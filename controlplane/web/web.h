@@ -18,6 +18,7 @@ struct xy_web {
 	uv_loop_t *loop;
 	const char *instance;
 	struct xy_config_web config;
+	bool here; // nobody but this host reaches the private address
 	// Connections to the daemon, of the 32 that it takes: for who asks us, for everybody (NULL:
 	// no such address), for what we follow ourselves, and for what is changed. Each has a rate
 	// and a queue of its own, so that none of them is kept from it by another.

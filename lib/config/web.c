@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WEB_FILE_MAX = 1 << 20, ARGON2_MEMORY_KIB = 1 << 18 };
+enum { WEB_FILE_MAX = 1 << 20, ARGON2_MEMORY_KIB = 1 << 16 };
 
 // --- where
 
@@ -134,7 +134,7 @@ static const struct xy_config_key tls_keys[] = {
 	 .sample = "\"/etc/xylem/web.crt\"", WEB(tls.certificate),
 	 .help = "File with the certificate and those that vouch for it, in PEM."},
 	{.name = "key", .type = XY_CONFIG_STRING, .required = true, .store = store_file,
-	 .sample = "\"/etc/xylem/web.key\"", WEB(tls.key), .help = "File with its key, in PEM."},
+	 .sample = "\"/etc/xylem/web.key\"", WEB(tls.key), .help = "File with its key, in PEM, for xylem-web to read; both are read again at a reload."},
 };
 static const struct xy_config_group tls_group = GROUP("tls", tls_keys);
 

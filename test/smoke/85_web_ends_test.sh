@@ -4,7 +4,7 @@
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_mesh.sh"
 . "$(dirname "$0")/_web.sh"
-need curl jq python3
+need curl jq python3 openssl
 
 mesh_link a b
 mesh_start
@@ -64,3 +64,47 @@ kill -CONT "${WEB_PID[a]}"
 ends_well "with a hundred who ask"
 wait "$burst" "${meanwhile[-1]}"
 check "who was heard yet is told ($(tail -n 1 "$LAB/burst"))" grep -q '503:' "$LAB/burst"
+
+# --- a certificate, a password and tokens are others while it runs
+WEB_SCHEME=https
+certificate() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$LAB/$1.key" -out "$LAB/$1.crt" -days 2 -subj "/CN=$1" 2>/dev/null; }
+config() { # CERTIFICATE KEY PASSWORD TOKEN'S NAME
+  [ -e "$LAB/$4.token" ] || "$WEB" --token "$4" read >"$LAB/$4.token" 2>/dev/null
+  [ -e "$LAB/$3.password" ] || echo "$3" | "$WEB" --password >"$LAB/$3.password"
+  echo "tls = { certificate = \"$LAB/$1.crt\"; key = \"$LAB/$2.key\"; }; tokens = ( $(tail -n 1 "$LAB/$4.token") );"
+  cat "$LAB/$3.password"
+}
+refused() { ! "$WEB" --check -c "$LAB/a.web.conf" >"$LAB/check" 2>&1 && grep -q "$1" "$LAB/check"; }
+config one one first-password early >"$LAB/a.web.conf"
+chmod 640 "$LAB/a.web.conf"
+check "a certificate that is not there is no config that is right" refused 'one.crt: No such file'
+certificate one
+certificate two
+start_web a
+reads() { # STATUS OPTION...
+  same "$1" "$(status a /api/v1/node "${@:2}")"
+}
+by() { printf 'Authorization: Bearer %s' "$(head -n 1 "$LAB/$1.token")"; }
+served() { in_node a openssl s_client -connect 127.0.0.1:8989 </dev/null 2>/dev/null | openssl x509 -noout -subject; }
+said() { grep -q "$1" "$LAB/a.web.log"; }
+check "who has the password logs in" same 200 \
+  "$(status a /api/v1/login -c "$LAB/jar" -H 'Content-Type: application/json' -d '{"password":"first-password"}')"
+check "the certificate is served" same "subject=CN = one" "$(served)"
+config two one second-password late >"$LAB/a.web.conf"
+check "a key of another is no config that is right" refused 'one.key is not the key of .*two.crt'
+kill -HUP "${WEB_PID[a]}"
+check_within 10 "nor taken by who runs, which is said" said 'reload: all stays as it was'
+check "it serves what it did" same "subject=CN = one" "$(served)"
+check "for who had a token" reads 200 -H "$(by early)"
+config two two first-password late >"$LAB/a.web.conf"
+kill -HUP "${WEB_PID[a]}"
+check_within 10 "one that is right is" said 'the config was read again$'
+check "with its certificate" same "subject=CN = two" "$(served)"
+check "and token" reads 200 -H "$(by late)"
+check "the one before is none" reads 401 -H "$(by early)"
+check "who logged in stays so" reads 200 -b "$LAB/jar"
+config two two second-password late >"$LAB/a.web.conf"
+kill -HUP "${WEB_PID[a]}"
+check_within 10 "with another password" said 'sessions have ended'
+check "he does not" reads 401 -b "$LAB/jar"
+ends_well "with a certificate"

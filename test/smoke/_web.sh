@@ -22,7 +22,7 @@ start_web() {
 web() {
   local node=$1 path=$2
   shift 2
-  in_node "$node" curl -sS --max-time 20 "$@" "http://127.0.0.1:8989$path"
+  in_node "$node" curl -sSk --max-time 20 "$@" "${WEB_SCHEME:-http}://127.0.0.1:8989$path"
 }
 api() { # NODE NAME [OPTION OF curl...]
   local node=$1 name=$2

@@ -38,9 +38,9 @@ static const struct {
 	{"password = \"secret\";", "is no hash of a password", NULL},
 	{"password = \"$argon2i$v=19$m=65536,t=2,p=1$AAAA$AAAA\";", "is no hash", NULL},
 	{"password = \"$argon2id$v=19$m=65536,t=2,p=1$AAAA\";", "is no hash", NULL},
-	{"password = \"$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
+	{"password = \"$argon2id$v=19$m=131072,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$"
 	 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\";",
-	 "more than 256 MiB", NULL},
+	 "more than 64 MiB", NULL},
 	{"tokens = ( { name = \"a\"; hash = \"" HASH "\"; scopes = [ ]; } );", "scopes: is empty",
 	 NULL},
 	{"tokens = ( { name = \"a\"; hash = \"" HASH "\"; scopes = [ \"write\" ]; } );",
