@@ -141,7 +141,7 @@ static bool is_here(const struct xy_addr *a)
 	return (xy_addr_is_v4(a) && a->b[12] == 127) || memcmp(a->b, zeros, sizeof(zeros)) == 0;
 }
 
-static void say_refused(struct xy_http *h, const struct xy_addr *from)
+static void say_refused(struct xy_http *h, const struct xy_addr *from, unsigned has)
 {
 	char text[XY_ADDR_STRLEN];
 	xy_nsec now = uv_hrtime();
@@ -149,21 +149,35 @@ static void say_refused(struct xy_http *h, const struct xy_addr *from)
 	if (now < h->said + XY_LOG_LIMIT_INTERVAL && h->said)
 		return;
 	h->said = now;
-	xy_log_warn("http: %lu connections refused, the last from %s: it has %d open", h->refused,
-		    xy_addr_str(from, text), is_here(from) ? XY_HTTP_FROM_HERE : XY_HTTP_FROM_ONE);
+	xy_log_warn("http: %lu connections refused, the last from %s: it has %u open", h->refused,
+		    xy_addr_str(from, text), has);
 	h->refused = 0;
 }
 
+static bool is_same(const struct xy_addr *a, const struct xy_addr *b, bool wide)
+{
+	enum { WIDE = 6 }; // bytes of a /48
+	if (!wide || xy_addr_is_v4(a) || is_here(a))
+		return xy_addr_eq(a, b);
+	return memcmp(a->b, b->b, WIDE) == 0;
+}
+
+// A few sources never take all: the fuller it is, the fewer each may have.
 static enum MHD_Result accepts(void *cls, const struct sockaddr *sa, socklen_t len)
 {
 	struct xy_http *h = cls;
 	struct xy_addr from = source_of(len ? sa : NULL);
-	unsigned n = 0;
+	unsigned n = 0, all = 0;
 	for (const struct connection *c = h->connections; c; c = c->next)
-		n += xy_addr_eq(&c->source, &from);
-	if (n < (is_here(&from) ? XY_HTTP_FROM_HERE : XY_HTTP_FROM_ONE))
+		all++;
+	bool crowd = all >= XY_HTTP_CONNECTIONS / 2;
+	for (const struct connection *c = h->connections; c; c = c->next)
+		n += is_same(&c->source, &from, crowd);
+	if (n < (is_here(&from) ? XY_HTTP_FROM_HERE
+		 : crowd	? XY_HTTP_FROM_CROWD
+				: XY_HTTP_FROM_ONE))
 		return MHD_YES;
-	say_refused(h, &from);
+	say_refused(h, &from, n);
 	return MHD_NO;
 }
 

@@ -21,6 +21,7 @@ enum {
 	XY_HTTP_BODY = 64 << 10,    // bytes that a request may bring
 	XY_HTTP_CONNECTIONS = 1024, // of a listener
 	XY_HTTP_FROM_ONE = 64,	    // of them, from one source: an IPv4 address, an IPv6 /64
+	XY_HTTP_FROM_CROWD = 8,	    // when half of all are taken; of an IPv6 /48 then
 	XY_HTTP_FROM_HERE = 768,    // from this host, where a proxy may stand for many
 	XY_HTTP_REQUEST_MS = 10000, // from the connection, or a request's line, to its end
 	XY_HTTP_REST_MS = 65000,    // between requests

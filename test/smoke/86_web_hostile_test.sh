@@ -61,5 +61,12 @@ check "three hundred heard of it" grep -q '^heard 300$' "$LAB/events"
 in_node b /usr/bin/python3 "$TOP/test/smoke/_web_clients.py" crowd 10.9.1.1 8990 100 >"$LAB/crowd"
 check "of one elsewhere so many connections are taken ($(cat "$LAB/crowd"))" same 64 "$(cat "$LAB/crowd")"
 check "that is logged" grep -q 'connections refused, the last from 10.9.1.2' "$LAB/a.web.log"
+many=()
+for i in 11 12 13 14 15 16 17 18 19 20; do
+  ip -n "${LAB_PREFIX}b" addr add "10.9.1.$i/24" dev to-a
+  many+=("10.9.1.$i")
+done
+in_node b /usr/bin/python3 "$TOP/test/smoke/_web_clients.py" crowd 10.9.1.1 8990 64 "${many[@]}" >"$LAB/crowd"
+check "few do not take all ($(cat "$LAB/crowd"))" test "$(cat "$LAB/crowd")" -le $((8 * 64 + 2 * 8))
 check_within 10 "others are served" answers 200 '"scope"' a /api/v1/access
 check "the daemon has three at most of it" test "$(show a node | jq .telemetry_clients)" -le 3

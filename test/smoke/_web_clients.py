@@ -4,7 +4,7 @@
 #   odd HOST PORT                    odd requests: prints each that is not answered as it should be
 #   slow HOST PORT N                 N that send a header line now and then, and N a body so: prints how many
 #                                    are still there after 14 s, and how long an honest request took at most
-#   crowd HOST PORT N                opens N connections: prints how many are let in
+#   crowd HOST PORT N [SOURCE...]    opens N connections, from each address of ours: prints how many are let in
 #   events HOST PORT N SECONDS       N that listen: prints how many heard a tick, and all states that they heard
 #   streams HOST PORT N SECONDS      opens N streams, and holds those that are let in: prints how many that are
 #   flood HOST PORT N SECONDS PATH   N that ask again as soon as they are answered: prints how many answers came
@@ -16,11 +16,13 @@ import http.client, json, re, selectors, socket, sys, time, urllib.parse
 HEAD = b'HTTP/1.1\r\nHost: 127.0.0.1\r\n'
 
 
-def connect(host, port, rcvbuf=0):
+def connect(host, port, rcvbuf=0, source=None):
     s = socket.socket(socket.AF_INET6 if ':' in host else socket.AF_INET)
     if rcvbuf:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
     s.settimeout(5)
+    if source:
+        s.bind((source, 0))
     s.connect((host, port))
     return s
 
@@ -145,11 +147,11 @@ def slow(host, port, n):
     print(sum(alive(s) for s in ones), round(worst * 1000))
 
 
-def crowd(host, port, n):
+def crowd(host, port, n, *sources):
     ones = []
-    for _ in range(n):
+    for i in range(n * max(1, len(sources))):
         try:
-            ones.append(connect(host, port))
+            ones.append(connect(host, port, source=sources[i // n] if sources else None))
         except OSError:
             pass
     time.sleep(0.5)
