@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
@@ -292,7 +293,7 @@ static int sockets_open(struct program *p, struct xy_err *err)
 // --- who we are
 
 // Nobody wants HTTP of root: it becomes somebody who may do nothing, or says how it can.
-static int become(const char *name, struct xy_err *err)
+static int become(struct program *p, const char *name, struct xy_err *err)
 {
 	const struct passwd *u;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -307,6 +308,9 @@ static int become(const char *name, struct xy_err *err)
 				  name ? name : USER);
 	if (u->pw_uid == 0)
 		return 0;
+	if (p->socket[0] && lchown(p->socket, u->pw_uid, u->pw_gid))
+		return xy_err_set(err, errno, "cannot give %s to %s: %s", p->socket, u->pw_name,
+				  strerror(errno));
 	if (initgroups(u->pw_name, u->pw_gid) || setgid(u->pw_gid) || setuid(u->pw_uid))
 		return xy_err_set(err, errno, "cannot become %s: %s", u->pw_name, strerror(errno));
 	return 0;
@@ -434,8 +438,9 @@ static void stop(struct program *p)
 	signal(SIGTERM, SIG_IGN); // libuv has let go of it: a second one would be an end half-way
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&p->loop);
-	if (p->socket[0])
-		unlink(p->socket);
+	if (p->socket[0] && unlink(p->socket) && errno != ENOENT)
+		xy_log_info("%s stays (%s); the next start takes its place", p->socket,
+			    strerror(errno));
 }
 
 static int run(struct program *p, struct xy_err *err)
@@ -456,11 +461,20 @@ static int run(struct program *p, struct xy_err *err)
 	return ret;
 }
 
+// What jansson holds of a body may be a password or a key; it frees without a look.
+static void wipe_and_free(void *p)
+{
+	if (p)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
 int main(int argc, char **argv)
 {
 	static struct program p = {.fds = {-1, -1}};
 	struct options o;
 	struct xy_err err;
+	json_set_alloc_funcs(malloc, wipe_and_free);
 	if (sodium_init() < 0)
 		return EX_OSERR;
 	int ret = options_read(&o, argc, argv);
@@ -479,7 +493,7 @@ int main(int argc, char **argv)
 	if (c->tls.certificate[0])
 		ret = xy_certificate_use(c->tls.certificate, c->tls.key, &err);
 	ret = ret ? ret : sockets_open(&p, &err);
-	ret = ret ? ret : become(o.user, &err);
+	ret = ret ? ret : become(&p, o.user, &err);
 	ret = ret ? ret : run(&p, &err);
 	if (ret)
 		xy_log_error("%s", err.text);

@@ -22,7 +22,7 @@ check "an answer, beside 350 who ask all the time" answers 200 '"name"' a /api/v
 check "a scrape" answers 200 'xylem_daemon_up 1' a /metrics
 check "another answer" answers 200 '"name"' a /api/v1/peers
 wait "$flood"
-everybody a streams 127.0.0.1 520 2 >"$LAB/streams" &
+everybody a streams 127.0.0.1 400 2 >"$LAB/streams" &
 streams=$!
 everybody b streams 10.9.1.1 20 0 >"$LAB/one"
 wait_for 10 test -s "$LAB/streams"
@@ -108,3 +108,11 @@ kill -HUP "${WEB_PID[a]}"
 check_within 10 "with another password" said 'sessions have ended'
 check "he does not" reads 401 -b "$LAB/jar"
 ends_well "with a certificate"
+
+# --- started as root, it gives the socket's file to who it becomes
+echo "listen = \"$LAB/web.sock\";" >"$LAB/a.web.conf"
+spawn a "$LAB/a.web.log" "$WEB" -n "${LAB_PREFIX}a" --user nobody -c "$LAB/a.web.conf"
+WEB_PID[a]=$LAB_SPAWNED
+wait_for 10 curl -sS --unix-socket "$LAB/web.sock" http://localhost/ -o "$LAB/web.out"
+check "a socket's file is its user's" same nobody "$(stat -c %U "$LAB/web.sock")"
+ends_well "with a socket's file"
