@@ -15,13 +15,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 // under it
 static struct kept ring[XY_LOGRING_LINES];
 static uint64_t first = 1, next = 1; // numbers: of the first that is kept, of the next that comes
+static uint64_t begun = 1;	     // of the first of all
 
 void xy_logring_begin(const struct timespec *now)
 {
 	uint64_t us = now->tv_sec > 0 ? (uint64_t)now->tv_sec * 1000000 : 0;
 	us += (uint64_t)now->tv_nsec / 1000;
 	pthread_mutex_lock(&lock);
-	first = next = us && us < UINT64_C(1) << 53 ? us : 1;
+	begun = first = next = us && us < UINT64_C(1) << 53 ? us : 1;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -56,6 +57,14 @@ bool xy_logring_after(uint64_t seq, struct xy_logring_line *out)
 	}
 	pthread_mutex_unlock(&lock);
 	return there;
+}
+
+uint64_t xy_logring_missed(uint64_t seq)
+{
+	pthread_mutex_lock(&lock);
+	uint64_t missed = seq >= begun && seq < first ? first - seq - 1 : 0;
+	pthread_mutex_unlock(&lock);
+	return missed;
 }
 
 uint64_t xy_logring_newest(void)

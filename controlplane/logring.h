@@ -24,4 +24,6 @@ struct xy_logring_line {
 // The oldest that is kept behind the line of that number, 0 or what is kept no longer: of all. A
 // number that was not given yet is of another start, and all are behind it. False: there is none.
 bool xy_logring_after(uint64_t seq, struct xy_logring_line *out);
+// Of those behind the line of that number, how many are kept no longer; of another start: 0.
+uint64_t xy_logring_missed(uint64_t seq);
 uint64_t xy_logring_newest(void); // its number; 0: there is none

@@ -52,6 +52,7 @@ static json_t *show_log(void *arg, struct xy_request *q)
 				       "have what was said behind it",
 				       q->params);
 	seq = seq > newest ? 0 : seq;
+	uint64_t missed = xy_logring_missed(seq);
 	json_t *list = json_array();
 	while (seq < newest && json_array_size(list) < XY_SHOW_PAGE && text < PAGE_TEXT &&
 	       xy_logring_after(seq, &l)) {
@@ -61,6 +62,7 @@ static json_t *show_log(void *arg, struct xy_request *q)
 	snprintf(next, sizeof(next), "%" PRIu64, seq);
 	return xy_tell_log(&(struct xy_fields_log){.lines = list,
 						   .next = seq < newest ? next : NULL,
+						   .missed = (int64_t)missed,
 						   .newest = or_null(newest != 0, newest)});
 }
 

@@ -247,11 +247,6 @@ static json_t *row_tell(const struct xy_row *r)
 			 text_or_null(r->trouble), "cost", whole(r->cost));
 }
 
-static bool is_up(const struct xy_row *r)
-{
-	return strcmp(r->state, "up") == 0;
-}
-
 static int by_need(const void *x, const void *y)
 {
 	const struct xy_row *a = *(struct xy_row *const *)x, *b = *(struct xy_row *const *)y;
@@ -264,30 +259,27 @@ static int by_need(const void *x, const void *y)
 	return strcmp(a->name, b->name);
 }
 
-json_t *xy_rows_tell(const struct xy_rows *r, unsigned most)
+json_t *xy_rows_tell(const struct xy_rows *r, unsigned most, int64_t total, int64_t up)
 {
 	struct xy_row **order = malloc((r->count + 1) * sizeof(struct xy_row *));
 	json_t *rows = json_array();
-	unsigned up = 0;
 	if (!order)
 		return json_object();
-	for (unsigned i = 0; i < r->count; i++) {
+	for (unsigned i = 0; i < r->count; i++)
 		order[i] = r->v[i];
-		up += is_up(r->v[i]);
-	}
 	if (r->count)
 		qsort(order, r->count, sizeof(struct xy_row *), by_need);
 	for (unsigned i = 0; i < r->count && i < most; i++)
 		json_array_append_new(rows, row_tell(order[i]));
 	free(order);
-	return json_pack("{s:i, s:i, s:b, s:o}", "total", (int)r->count, "up", (int)up, "cut",
-			 r->count > most, "rows", rows);
+	return json_pack("{s:I, s:I, s:b, s:o}", "total", (json_int_t)total, "up", (json_int_t)up,
+			 "cut", total > (int64_t)json_array_size(rows), "rows", rows);
 }
 
-json_t *xy_rows_rates(const struct xy_rows *r, double *rx_bps, double *tx_bps)
+json_t *xy_rows_rates(const struct xy_rows *r, int64_t total, double *rx_bps, double *tx_bps)
 {
 	double rx = 0, tx = 0, rxp = 0, txp = 0;
-	bool any = r->count == 0;
+	bool any = total == 0;
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct xy_row *row = r->v[i];
 		any = any || !isnan(row->rx_bps);

@@ -45,9 +45,10 @@ void xy_rows_take_neighbours(struct xy_rows *r, const json_t *neighbours);
 void xy_rows_end_round(struct xy_rows *r);
 // One more sample at place `at` of each history; makes them, up to `most`, for who carries much.
 void xy_rows_sample(struct xy_rows *r, unsigned at, unsigned most);
-// The first `most`, those in trouble first, then by rate: {"total", "up", "cut", "rows"}.
-json_t *xy_rows_tell(const struct xy_rows *r, unsigned most);
-// {"rx_bps", "tx_bps", "rx_pps", "tx_pps"} of all.
-json_t *xy_rows_rates(const struct xy_rows *r, double *rx_bps, double *tx_bps);
+// The first `most`, those in trouble first, then by rate: {"total", "up", "cut", "rows"}; total and
+// up are the daemon's, for a round takes some seconds.
+json_t *xy_rows_tell(const struct xy_rows *r, unsigned most, int64_t total, int64_t up);
+// {"rx_bps", "tx_bps", "rx_pps", "tx_pps"} of all; null, NAN where none of `total` was seen twice.
+json_t *xy_rows_rates(const struct xy_rows *r, int64_t total, double *rx_bps, double *tx_bps);
 // Of the last 16 Hellos as bits, newest on top: the share that was lost since the first one.
 float xy_rows_loss(const char *hellos);

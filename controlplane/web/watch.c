@@ -77,11 +77,20 @@ static void take_page(struct xy_watch *w, struct pages *p, const json_t *answer)
 		xy_rows_end_round(&w->rows);
 }
 
+static void pages_forget(struct pages *p)
+{
+	free(p->next);
+	p->next = NULL;
+	p->asked = false;
+}
+
 static void on_page(struct xy_watch *w, struct pages *p, const struct xy_ask_answer *a)
 {
 	p->asked = false;
 	if (a->answer && !w->closing)
 		take_page(w, p, a->answer);
+	else if (a->code == -EREMOTE) // it does not know where that is: from the beginning
+		pages_forget(p);
 	json_decref(a->answer);
 	if (a->answer && !p->over)
 		ask_page(w, p);
@@ -115,13 +124,6 @@ static void pages_begin(struct xy_watch *w, struct pages *p, bool watched)
 	ask_page(w, p);
 }
 
-static void pages_forget(struct pages *p)
-{
-	free(p->next);
-	p->next = NULL;
-	p->asked = false;
-}
-
 // --- the log
 
 static void ask_log(struct xy_watch *w);
@@ -131,20 +133,42 @@ static void seq_take(struct xy_watch *w, json_int_t seq)
 	snprintf(w->seq, sizeof(w->seq), "%lld", (long long)seq);
 }
 
+// More came within a second than is kept: a line of ours says so in their place.
+static void say_missed(json_t *told, json_int_t missed)
+{
+	json_t *lines = json_object_get(told, "lines"), *first = json_array_get(lines, 0);
+	char text[80];
+	if (missed <= 0 || !first)
+		return;
+	snprintf(text, sizeof(text), "%lld lines came faster than they are kept",
+		 (long long)missed);
+	json_array_insert_new(
+		lines, 0,
+		json_pack("{s:I, s:O, s:s, s:s, s:s}", XY_KEY(log_line, seq),
+			  json_integer_value(json_object_get(first, XY_KEY(log_line, seq))) - 1,
+			  XY_KEY(log_line, time), json_object_get(first, XY_KEY(log_line, time)),
+			  XY_KEY(log_line, level), "warn", XY_KEY(log_line, subsystem), "xylem-web",
+			  XY_KEY(log_line, text), text));
+}
+
 // The first answer says where the log is; who wants what is older asks for it.
 static void on_log(void *arg, const struct xy_ask_answer *a)
 {
 	struct xy_watch *w = arg;
-	const json_t *lines = json_object_get(a->answer, XY_KEY(log, lines));
+	json_t *lines = json_object_get(a->answer, XY_KEY(log, lines));
 	const json_t *newest = json_object_get(a->answer, XY_KEY(log, newest));
 	size_t n = json_array_size(lines);
 	bool more = json_is_string(json_object_get(a->answer, XY_KEY(log, next)));
 	w->log_asked = false;
+	if (a->code == -EREMOTE)
+		w->seq[0] = 0;
 	if (!w->closing && a->answer && !w->seq[0]) {
 		seq_take(w, json_integer_value(newest));
 	} else if (!w->closing && n) {
 		const json_t *last = json_array_get(lines, n - 1);
-		json_t *told = json_pack("{s:O}", "lines", lines);
+		json_t *told = json_pack("{s:o}", "lines", json_copy(lines));
+		say_missed(told,
+			   json_integer_value(json_object_get(a->answer, XY_KEY(log, missed))));
 		seq_take(w, json_integer_value(json_object_get(last, XY_KEY(log_line, seq))));
 		if (told && w->ops.is_watched(w->ops.arg))
 			w->ops.log(w->ops.arg, told);
@@ -297,7 +321,9 @@ static void tell_tick(struct xy_watch *w)
 	uint64_t now = uv_now(w->web->loop);
 	double rx, tx, seconds = w->before_at ? (double)(now - w->before_at) / 1000 : 0;
 	bool watched = w->ops.is_watched(w->ops.arg);
-	json_t *rates = xy_rows_rates(&w->rows, &rx, &tx);
+	json_int_t total = count_of(w->parts[NODE], XY_KEY(node, peers));
+	json_int_t up = count_of(w->parts[NODE], XY_KEY(node, peers_up));
+	json_t *rates = xy_rows_rates(&w->rows, total, &rx, &tx);
 	keep_sample(w, rx, tx);
 	json_t *workers = workers_of(w, seconds), *graph = graph_of(w, seconds),
 	       *drops = drops_of(w, seconds);
@@ -306,7 +332,8 @@ static void tell_tick(struct xy_watch *w)
 				 "node", w->parts[NODE], "rates", rates, "workers", workers,
 				 "graph", graph, "drops", drops);
 	if (watched && tick)
-		json_object_set_new(tick, "peers", xy_rows_tell(&w->rows, XY_WATCH_ROWS));
+		json_object_set_new(tick, "peers",
+				    xy_rows_tell(&w->rows, XY_WATCH_ROWS, total, up));
 	if (watched && tick)
 		w->ops.tick(w->ops.arg, tick);
 	json_decref(tick);

@@ -524,6 +524,8 @@
 #define XY_FIELDS_LOG(X, L)                                                                        \
 	L(lines, LIST, log_line, 1, "the last 512, oldest first")                                  \
 	X(next, TEXT, NONE, 0, "cursor, or null")                                                  \
+	X(missed, NUMBER, NONE, 0,                                                                 \
+	  "lines between the one that was asked for and the first here, which are kept no longer") \
 	X(newest, NUMBER, INFO, 0,                                                                 \
 	  "the newest line's seq, or null: what comes later is asked for behind that of the last " \
 	  "line that one has")

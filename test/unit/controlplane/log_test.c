@@ -424,6 +424,11 @@ static void test_ring(void)
 	CU_ASSERT(is_kept(0, 1000000007, "0") && is_kept(1000000005, 1000000007, "0"));
 	snprintf(text, sizeof(text), "%d", XY_LOGRING_LINES - 1);
 	CU_ASSERT(is_kept(xy_logring_newest() - 1, xy_logring_newest(), text));
+	CU_ASSERT_EQUAL(xy_logring_missed(0), 0);	  // who has nothing, misses nothing
+	CU_ASSERT_EQUAL(xy_logring_missed(999999999), 0); // of another start
+	CU_ASSERT_EQUAL(xy_logring_missed(xy_logring_newest() - XY_LOGRING_LINES), 0);
+	CU_ASSERT_EQUAL(xy_logring_missed(1000000006),
+			xy_logring_newest() - XY_LOGRING_LINES - 1000000006);
 	xy_logring_begin(&(struct timespec){-1, 0}); // a clock that was lost
 	CU_ASSERT(!xy_logring_newest() && !xy_logring_after(0, &l));
 	xy_log_info("third");

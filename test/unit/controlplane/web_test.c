@@ -198,14 +198,18 @@ static void test_rates(void)
 {
 	struct xy_rows r = {0};
 	double rx, tx;
+	json_decref(xy_rows_rates(&r, 2, &rx, &tx));
+	CU_ASSERT(isnan(rx) && isnan(tx)); // none of them was seen
+	json_decref(xy_rows_rates(&r, 0, &rx, &tx));
+	CU_ASSERT(rx == 0 && tx == 0); // there are none
 	take(&r, 1000, "[" PEER("b", "up", 100, 0) "," PEER("a", "up", 0, 0) "]");
 	CU_ASSERT(r.count == 2 && strcmp(r.v[0]->name, "a") == 0); // sorted
-	json_decref(xy_rows_rates(&r, &rx, &tx));
+	json_decref(xy_rows_rates(&r, 2, &rx, &tx));
 	CU_ASSERT(isnan(rx) && isnan(tx)); // not known yet
 	take(&r, 3000, "[" PEER("a", "up", 0, 500) "," PEER("b", "up", 1100, 0) "]");
 	CU_ASSERT_DOUBLE_EQUAL(xy_rows_find(&r, "b")->rx_bps, 4000, 0.1);
 	CU_ASSERT_DOUBLE_EQUAL(xy_rows_find(&r, "a")->tx_bps, 2000, 0.1);
-	json_decref(xy_rows_rates(&r, &rx, &tx));
+	json_decref(xy_rows_rates(&r, 2, &rx, &tx));
 	CU_ASSERT_DOUBLE_EQUAL(rx, 4000, 0.1);
 	CU_ASSERT_DOUBLE_EQUAL(tx, 2000, 0.1);
 	take(&r, 4000, "[" PEER("b", "up", 50, 0) "]"); // began anew
@@ -235,15 +239,15 @@ static void test_order(void)
 	take(&r, 2000,
 	     "[" PEER("a", "up", 9, 0) "," PEER("b", "up", 90, 0) "," PEER("c", "down", 0, 0) "]");
 	snprintf(xy_rows_find(&r, "c")->trouble, sizeof(r.v[0]->trouble), "no way");
-	json_t *o = xy_rows_tell(&r, 2), *rows = json_object_get(o, "rows");
+	json_t *o = xy_rows_tell(&r, 2, 5, 4), *rows = json_object_get(o, "rows");
 	CU_ASSERT_EQUAL(json_array_size(rows), 2);
 	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json_array_get(rows, 0), "name")),
 			       "c");
 	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json_array_get(rows, 1), "name")),
 			       "b");
 	CU_ASSERT(json_is_true(json_object_get(o, "cut")));
-	CU_ASSERT_EQUAL(json_integer_value(json_object_get(o, "total")), 3);
-	CU_ASSERT_EQUAL(json_integer_value(json_object_get(o, "up")), 2);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(o, "total")), 5);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(o, "up")), 4);
 	json_decref(o);
 	xy_rows_free(&r);
 }
