@@ -86,7 +86,8 @@ void xy_api_answer_failed(struct xy_api_call *c, const struct xy_ask_answer *why
 	unsigned status = status_of(why->code);
 	if (status == 503)
 		xy_http_add(c->q, "Retry-After", "1");
-	xy_api_problem(c, status, "%s", why->text);
+	bool away = status >= 500 && why->code != -EBUSY && xy_http_is_public(c->q);
+	xy_api_problem(c, status, "%s", away ? XY_API_AWAY : why->text);
 }
 
 char *xy_api_params(struct xy_api_call *c, json_t *o)
@@ -363,14 +364,44 @@ static bool is_whole(struct xy_http_request *q, const struct xy_api_entry *e,
 	return true;
 }
 
+// The cursor of a filtered list is the filter, too: what is asked beside it must be the same.
+static bool cursor_is_right(struct xy_http_request *q, const struct xy_api_entry *e,
+			    const struct xy_url *url)
+{
+	const char *cursor = xy_url_param(url, "cursor"), *why = NULL;
+	if (!cursor || cursor[0] != '{' || !xy_api_param_of(e, "peer"))
+		return true;
+	json_t *o = json_loads(cursor, JSON_REJECT_DUPLICATES, NULL);
+	for (unsigned i = 0; i < url->param_count; i++) {
+		const struct xy_url_param *p = &url->params[i];
+		const json_t *v = json_object_get(o, p->key);
+		bool same = json_is_string(v)
+				    ? strcmp(json_string_value(v), p->value) == 0
+				    : json_is_true(v) == (strcmp(p->value, "true") == 0) &&
+					      (v || strcmp(p->value, "false") == 0);
+		if (strcmp(p->key, "cursor") != 0 && !same)
+			why = "cursor: it is of another question than what stands beside it; leave "
+			      "that out";
+	}
+	if (!json_is_object(o))
+		why = "cursor: write `next` of the page before";
+	else if (xy_http_is_public(q) && json_object_get(o, "within"))
+		why = "cursor: it is of no question that is answered here";
+	json_decref(o);
+	if (why)
+		xy_http_problem(q, 400, "%s", why);
+	return !why;
+}
+
 static bool query_is_right(struct xy_http_request *q, const struct xy_api_entry *e,
 			   const struct xy_url *url)
 {
 	for (unsigned i = 0; i < url->param_count; i++) {
 		const struct xy_url_param *p = &url->params[i];
 		const struct xy_api_param *known = e->body ? NULL : xy_api_param_of(e, p->key);
-		if (!known) {
-			xy_http_problem(q, 400, "\"%.40s\" is no parameter of this", p->key);
+		if (!known || (known->private && xy_http_is_public(q))) {
+			xy_http_problem(q, 400, "\"%.40s\" is no parameter of this%s", p->key,
+					known ? " on the public address" : "");
 			return false;
 		}
 		if (known->type == XY_API_YES_NO && strcmp(p->value, "true") != 0 &&
@@ -379,7 +410,7 @@ static bool query_is_right(struct xy_http_request *q, const struct xy_api_entry 
 			return false;
 		}
 	}
-	return e->body || is_whole(q, e, url, NULL);
+	return e->body || (cursor_is_right(q, e, url) && is_whole(q, e, url, NULL));
 }
 
 static bool members_are_right(struct xy_http_request *q, const struct xy_api_entry *e, json_t *body)

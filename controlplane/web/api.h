@@ -10,6 +10,10 @@
 
 void xy_api_serve(struct xy_web *w, struct xy_http_request *q, const struct xy_url *url);
 
+// Why there is no answer, for everybody: where the daemon is, and how it fails, is not their
+// matter.
+#define XY_API_AWAY "the daemon is away"
+
 // A request that was let in. Who answers it ends it: each function that answers frees the call.
 struct xy_api_call {
 	struct xy_web *web;

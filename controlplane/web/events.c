@@ -113,9 +113,10 @@ static void on_gone(void *arg)
 	free(c);
 }
 
-static struct text *state_text(const struct xy_events *e)
+static struct text *state_text(const struct xy_events *e, bool public)
 {
-	json_t *o = json_pack("{s:s, s:s?}", "daemon", e->up ? "up" : "down", "why", e->why);
+	const char *why = public && e->why ? XY_API_AWAY : e->why;
+	json_t *o = json_pack("{s:s, s:s?}", "daemon", e->up ? "up" : "down", "why", why);
 	char *data = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	struct text *t = data ? text_make("state", data) : NULL;
 	free(data);
@@ -123,10 +124,10 @@ static struct text *state_text(const struct xy_events *e)
 	return t;
 }
 
-static struct text *first_text(const struct xy_events *e)
+static struct text *first_text(const struct xy_events *e, bool public)
 {
 	static const char retry[] = "retry: 2000\n\n";
-	struct text *state = state_text(e), *t = NULL;
+	struct text *state = state_text(e, public), *t = NULL;
 	if (state)
 		t = realloc(state, sizeof(*state) + state->len + sizeof(retry));
 	if (!t) {
@@ -160,7 +161,7 @@ void xy_events_serve(struct xy_api_call *call)
 	struct xy_http_request *q = call->q;
 	bool room = has_room(e, q);
 	struct client *c = room ? calloc(1, sizeof(*c)) : NULL;
-	struct text *t = c ? first_text(e) : NULL;
+	struct text *t = c ? first_text(e, xy_http_is_public(q)) : NULL;
 	if (!t) {
 		free(c);
 		xy_http_add(q, "Retry-After", "10");
@@ -214,25 +215,10 @@ static void on_state(void *arg, bool up, const char *why)
 	free(e->why);
 	e->why = why ? strdup(why) : NULL;
 	e->up = up;
-	struct text *t = state_text(e);
-	tell(e, t, t);
-	text_release(t);
-}
-
-// As redact.h, for what is no object of lib/fields.
-static json_t *for_everybody(const json_t *tick)
-{
-	static const char *const keys[] = {"endpoint", "trouble"};
-	json_t *o = json_deep_copy(tick), *row;
-	json_t *rows = json_object_get(json_object_get(o, "peers"), "rows");
-	size_t i;
-	xy_redact(json_object_get(o, "node"), xy_object_node());
-	json_array_foreach(rows, i, row)
-	{
-		for (unsigned k = 0; k < XY_ARRAY_SIZE(keys); k++)
-			json_object_del(row, keys[k]);
-	}
-	return o;
+	struct text *private = state_text(e, false), *public = state_text(e, true);
+	tell(e, private, public);
+	text_release(private);
+	text_release(public);
 }
 
 // Whose session has ended hears no more.
@@ -253,7 +239,8 @@ static void on_tick(void *arg, const json_t *tick)
 	if (e->count > e->public_count)
 		tell_object(e, "tick", tick, false);
 	if (e->public_count) {
-		json_t *less = for_everybody(tick);
+		json_t *less = json_deep_copy(tick);
+		xy_redact_tick(less);
 		tell_object(e, "tick", less, true);
 		json_decref(less);
 	}

@@ -3,7 +3,6 @@
 
 #include "base/bytes.h"
 #include "url/url.h"
-#include "web/redact.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -486,12 +485,6 @@ static void say_owns(struct text *to, const struct xy_exposition *x,
 	sayf(to, "xylem_scrape_seconds %.6f\n", x->seconds);
 }
 
-static bool is_public(const struct family *f)
-{
-	const struct xy_field *of = f->is.field;
-	return f->set->public && !(of && xy_redact_is_hidden(f->set->object(), of->key));
-}
-
 char *xy_exposition_text(const struct xy_exposition *x, enum xy_exposition_format format,
 			 bool public, size_t *len)
 {
@@ -499,7 +492,7 @@ char *xy_exposition_text(const struct xy_exposition *x, enum xy_exposition_forma
 	say_owns(&to, x, format);
 	for (unsigned i = 0; x->up && i < x->count; i++) {
 		const struct family *f = &x->families[i];
-		if (!f->samples.len || (public && !is_public(f)))
+		if (!f->samples.len || (public && !xy_metric_is_public(f->set, &f->is)))
 			continue;
 		say_head(&to, format, f->is.name, f->is.suffix, f->is.type, f->is.unit, f->is.help);
 		add(&to, f->samples.bytes, f->samples.len);

@@ -2,6 +2,7 @@
 #include "web/table.h"
 
 #include "base/bytes.h"
+#include "fields/public.h"
 
 #include <string.h>
 
@@ -10,34 +11,27 @@
 	{"cursor", XY_API_TEXT, false, NULL, "`next` of the page before"}
 #define FILTERED PAGED,                                                                     \
 	{"peer", XY_API_TEXT, false, NULL, "only of this peer: its name, key or address"},  \
-	{"within", XY_API_TEXT, false, NULL, "only within this prefix"},                    \
+	{"within", XY_API_TEXT, false, NULL, "only within this prefix", NULL, true},        \
 	{"count", XY_API_YES_NO, false, NULL, "how many, instead of which"}
 #define ABOUT(name, help) {name, XY_API_TEXT, true, NULL, help}
 
-// What each reply of lib/fields takes here, and whether everybody may see it. One that is not
-// named takes nothing, and is private.
+// What each reply of lib/fields takes here. One that is not named takes nothing.
 static const struct {
 	const char *name;
-	bool public;
 	struct xy_api_param params[XY_API_PARAMS];
 } takes[] = {
-	{"node", true, {{0}}},
-	{"peers", true, {FILTERED}},
-	{"workers", true, {{0}}},
-	{"graph", true, {{0}}},
-	{"drops", true, {{0}}},
-	{"routes", true, {FILTERED}},
-	{"sessions", true, {FILTERED}},
-	{"neighbours", true, {FILTERED}},
-	{"routing", true, {{0}}},
-	{"gateways", true, {FILTERED}},
-	{"route", true, {ABOUT("prefix", "prefix or address")}},
-	{"tree", true, {PAGED}},
-	{"drop", false, {ABOUT("reason", "as in drops")}},
-	{"path", false, {ABOUT("address", "of a node, or behind one")}},
-	{"trace", false, {ABOUT("address", "of a node")}},
-	{"name", false, {ABOUT("name", "a name, a key or an address")}},
-	{"log", false, {PAGED}},
+	{"peers", {FILTERED}},
+	{"routes", {FILTERED}},
+	{"sessions", {FILTERED}},
+	{"neighbours", {FILTERED}},
+	{"gateways", {FILTERED}},
+	{"route", {ABOUT("prefix", "prefix or address")}},
+	{"tree", {PAGED}},
+	{"drop", {ABOUT("reason", "as in drops")}},
+	{"path", {ABOUT("address", "of a node, or behind one")}},
+	{"trace", {ABOUT("address", "of a node")}},
+	{"name", {ABOUT("name", "a name, a key or an address")}},
+	{"log", {PAGED}},
 };
 
 #define NAME_ "/peers/{name}"
@@ -114,13 +108,13 @@ static void reply_make(struct xy_api_entry *e, char *path, const struct xy_reply
 	*e = (struct xy_api_entry){.method = "GET",
 				   .path = path,
 				   .scope = XY_API_READ,
+				   .public = xy_reply_is_public(r->name),
 				   .help = r->help,
 				   .object = r->object,
 				   .command = r->command,
 				   .handler = XY_API_REPLY};
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(takes); i++)
 		if (strcmp(takes[i].name, r->name) == 0) {
-			e->public = takes[i].public;
 			memcpy(e->params, takes[i].params, sizeof(e->params));
 		}
 }

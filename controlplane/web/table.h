@@ -29,6 +29,7 @@ struct xy_api_param {
 	const char *choices; // "a|b": no other text; NULL: any
 	const char *help;
 	const char *daemon; // as the daemon calls it; NULL: the same
+	bool private;	    // not on the public address
 };
 
 enum { XY_API_PARAMS = 8 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fields/metrics.h"
 #include "base/bytes.h"
+#include "fields/public.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,17 +9,17 @@
 // None is of what strangers make as many of as they like: routes, sessions, nodes.
 #define OF(o) .object = xy_object_##o
 static const struct xy_metric_set sets[] = {
-	{OF(node), .reply = "node", .name = "node", .of = "this node", .public = true,
+	{OF(node), .reply = "node", .name = "node", .of = "this node",
 	 .info = "name version address prefix public_key"},
 	{OF(joining), .reply = "node", .list = "joining", .name = "joining", .peers = true,
 	 .of = "each peer of the config without a key", .labels = "peer"},
 	{OF(config), .reply = "config", .name = "config", .of = "this node's config"},
-	{OF(routing), .reply = "routing", .name = "routing", .of = "routing", .public = true},
+	{OF(routing), .reply = "routing", .name = "routing", .of = "routing"},
 	{OF(worker), .reply = "workers", .list = "workers", .name = "worker", .of = "each worker",
-	 .labels = "worker", .public = true},
-	{OF(graph), .reply = "graph", .name = "graph", .of = "the packet graph", .public = true},
+	 .labels = "worker"},
+	{OF(graph), .reply = "graph", .name = "graph", .of = "the packet graph"},
 	{OF(graph_node), .reply = "graph", .list = "nodes", .name = "graph_node",
-	 .of = "each node of each worker's packet graph", .labels = "worker node", .public = true},
+	 .of = "each node of each worker's packet graph", .labels = "worker node"},
 	{OF(drop), .reply = "drops", .list = "drops", .name = "drop",
 	 .of = "each reason for which it drops", .labels = "reason"},
 	{OF(kernel_drop), .reply = "drops", .list = "kernel", .name = "kernel_drop",
@@ -30,9 +31,9 @@ static const struct xy_metric_set sets[] = {
 	{OF(policy_rule), .reply = "policy", .list = "rules", .name = "policy_rule",
 	 .of = "each rule of what the mesh may reach", .labels = "rule what from does"},
 	{OF(peer), .reply = "peers", .list = "peers", .name = "peer", .of = "each peer",
-	 .labels = "name=peer", .info = "address kind peering", .peers = true, .public = true},
+	 .labels = "name=peer", .info = "address kind peering", .peers = true},
 	{OF(neighbour), .reply = "neighbours", .list = "neighbours", .name = "neighbour",
-	 .of = "routing with each peer", .labels = "peer", .peers = true, .public = true},
+	 .of = "routing with each peer", .labels = "peer", .peers = true},
 };
 #undef OF
 
@@ -120,6 +121,23 @@ const char *xy_metric_label(const char *list, char key[static XY_METRIC_LABEL_LE
 	snprintf(key, XY_METRIC_LABEL_LEN, "%.*s", (int)k, list);
 	snprintf(label, XY_METRIC_LABEL_LEN, "%.*s", (int)(list + n - as), as);
 	return list[n] ? list + n + 1 : list + n;
+}
+
+static bool are_public(const struct xy_object *o, const char *list)
+{
+	char key[XY_METRIC_LABEL_LEN], label[XY_METRIC_LABEL_LEN];
+	while ((list = xy_metric_label(list, key, label)))
+		if (!xy_field_is_public(o, key))
+			return false;
+	return true;
+}
+
+bool xy_metric_is_public(const struct xy_metric_set *s, const struct xy_metric *m)
+{
+	const struct xy_object *o = s->object();
+	if (!xy_list_is_public(s->reply, s->list) || !are_public(o, s->labels))
+		return false;
+	return !m || (m->field ? xy_field_is_public(o, m->field->key) : are_public(o, s->info));
 }
 
 // --- of a field

@@ -18,7 +18,6 @@ struct xy_metric_set {
 		*labels;  // keys that name one, as KEY or KEY=LABEL, by spaces; NULL: there is one
 	const char *info; // keys that are labels of xylem_NAME_info; NULL: there is none
 	bool peers;	  // of peers: as many as there are
-	bool public;	  // anybody may know
 };
 const struct xy_metric_set *xy_metric_set_at(unsigned i); // NULL behind the last
 // Keys of a list as above, one by one: what stands behind it, or NULL at the end.
@@ -55,6 +54,8 @@ struct xy_metric {
 };
 // The metrics of a set, one by one; false behind the last.
 bool xy_metric_at(const struct xy_metric_set *s, unsigned i, struct xy_metric *out);
+// May anybody know it (public.h)? m NULL: any of the set.
+bool xy_metric_is_public(const struct xy_metric_set *s, const struct xy_metric *m);
 
 // Those of whoever asks the daemon, beside the list of fields.
 enum xy_metric_own {

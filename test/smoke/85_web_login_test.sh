@@ -125,14 +125,17 @@ check "what is wrong is found" answers 200 '[' a /api/v1/diagnosis "${session[@]
 # --- everybody
 check "the public address reads" same read "$(public a access | jq -r .scope)"
 check "not where nodes are" same 0 "$(public a peers | counts -e 51820 -e endpoint)"
+check "nor how they get there" same '{}' "$(public a node | jq -c '{rss_bytes, memory, telemetry_clients, longest_work_cpu_us} | map_values(values)')$(public a peers/b | jq -c '{clock_apart, unfragmented, keepalive, path_limit} | map_values(values)' | sed 's/{}//')"
+check "nor what is behind leaves" same 400 "$(public a 'peers?within=10.0.0.0/8' -o /dev/null -w '%{http_code}')"
+check "by a cursor neither" same 400 "$(public a 'routes?cursor=%7B%22within%22%3A%2210.0.0.0/8%22%7D' -o /dev/null -w '%{http_code}')"
 check "nor what operators are told" same null "$(public a node | jq .warnings)"
-for name in log drop config ports policy name trace path diagnosis; do
+for name in log drop drops config ports policy name trace path tree route diagnosis; do
   check "no $name" same 404 "$(public a "$name" -o /dev/null -w '%{http_code}')"
 done
 check "no action" same 405 "$(public a peers/b -X PATCH "${json[@]}" -H "$(as actor)" -d '{"cost":5}' -o /dev/null -w '%{http_code}')"
 (public a events -N --max-time 3 || true) >"$LAB/events" 2>&1
 check "its events, too" grep -q '^event: tick' "$LAB/events"
-check "have none of it" same 0 "$(counts -e '10\.9\.' -e '"trouble"' -e '^event: log' "$LAB/events")"
+check "have none of it" same 0 "$(counts -e '10\.9\.' -e '"trouble"' -e '"rss_bytes"' -e '"drops":\[' -e '^event: log' "$LAB/events")"
 
 # --- its end
 (api a events -N --max-time 20 "${session[@]}" || true) >"$LAB/events" 2>&1 &

@@ -120,7 +120,8 @@ static void metric(const struct xy_metric_set *s, const struct xy_metric *m)
 		labels(s->info, s->labels ? ", " : "");
 	if (m->label)
 		printf("%s%s", s->labels ? ", " : "", m->label);
-	printf(" | %s |\n", m->help);
+	bool hidden = xy_metric_is_public(s, NULL) && !xy_metric_is_public(s, m);
+	printf(" | %s%s |\n", m->help, hidden ? " Not on the public address." : "");
 }
 
 static void metrics(void)
@@ -145,8 +146,8 @@ static void metrics(void)
 	for (unsigned i = 0; (s = xy_metric_set_at(i)); i++) {
 		printf("\n## Of %s\n\n%s%s%s", s->of,
 		       s->peers ? "Not with `metrics = { peers = false; };`. " : "",
-		       s->public ? "" : "Not on the public listener.",
-		       s->peers || !s->public ? "\n\n" : "");
+		       xy_metric_is_public(s, NULL) ? "" : "Not on the public address.",
+		       s->peers || !xy_metric_is_public(s, NULL) ? "\n\n" : "");
 		fputs(head, stdout);
 		for (unsigned k = 0; xy_metric_at(s, k, &m); k++)
 			metric(s, &m);

@@ -22,7 +22,7 @@ const VIEWS = [
   { id: 'peers', name: 'Peers', key: 'p', make: peers.view, one: peers.one },
   { id: 'sessions', name: 'Sessions', key: 's', make: sessions },
   { id: 'routes', name: 'Routes', key: 'r', make: routes.view },
-  { id: 'mesh', name: 'Mesh', key: 'm', make: mesh.view },
+  { id: 'mesh', name: 'Mesh', key: 'm', make: mesh.view, private: true },
   { id: 'gateways', name: 'Gateways', key: 'g', make: gateways },
   { id: 'workers', name: 'Workers', key: 'w', make: workers.view },
   { id: 'drops', name: 'Drops', key: 'd', make: (a) => drops.view(a), one: (n, a) => drops.view(a, n), private: true },

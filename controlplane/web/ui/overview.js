@@ -28,13 +28,13 @@ export function view() {
   const toDrain = act('Drain', () => drain(true)), ofDrain = act('End drain', () => drain(false));
   const el = h('div.view', null,
     attention,
-    h('div.stats', null, Object.values(stats).map((x) => x.el)),
+    h('div.stats', null, Object.values(stats).filter((x) => !(access.public && x === stats.drops)).map((x) => x.el)),
     h('div.grid', null,
       panel('Traffic', { id: 'ov-traffic', wide: true, note: 'all links, bits a second' }, chart.el),
       panel('Busiest peers', { id: 'ov-busy', note: 'Mbit/s', actions: h('a', { href: '#/peers' }, 'all peers') }, busiest),
-      panel('Drops by reason', { id: 'ov-drops', note: 'packets a second', actions: h('a', { href: '#/drops' }, 'all drops') }, losing),
+      access.public ? null : panel('Drops by reason', { id: 'ov-drops', note: 'packets a second', actions: h('a', { href: '#/drops' }, 'all drops') }, losing),
       panel('Workers', { id: 'ov-workers', note: 'load of the last second', actions: h('a', { href: '#/workers' }, 'in detail') }, workers),
-      panel('Routing', { id: 'ov-routing', actions: h('a', { href: '#/mesh' }, 'the mesh') }, way),
+      panel('Routing', { id: 'ov-routing', actions: access.public ? null : h('a', { href: '#/mesh' }, 'the mesh') }, way),
       panel('This node', { id: 'ov-id', note: 'what others name it by' }, identity),
       panel('Running', { id: 'ov-run', actions: [toDrain, ofDrain, act('Reload', () => reload())] }, versions)));
 

@@ -93,7 +93,7 @@ export function view(args) {
         total();
       }, 300);
     });
-  list = listView({ path: '/routes', member: 'routes', params: { ...params }, table: t, ms: 10000, what: 'loaded', tools: [h('h2.toolhead', null, 'Routes in force'), h('label.filterbox', null, icon('search'), within), h('label.filterbox', null, icon('search'), by)] });
+  list = listView({ path: '/routes', member: 'routes', params: { ...params }, table: t, ms: 10000, what: 'loaded', tools: [h('h2.toolhead', null, 'Routes in force'), access.public ? null : h('label.filterbox', null, icon('search'), within), h('label.filterbox', null, icon('search'), by)] });
   const all = h('span.count');
   list.el.querySelector('.count').before(all);
   async function total() {
@@ -101,7 +101,7 @@ export function view(args) {
     put(all, r && r.count !== null && r.next === null ? num(r.count) + ' in all,' : '');
   }
   total();
-  const el = h('div.view', null, panel('Look up', { id: 'lookup', wide: true, note: 'and why it is so' }, form, answer), list.el);
+  const el = h('div.view', null, access.public ? null : panel('Look up', { id: 'lookup', wide: true, note: 'and why it is so' }, form, answer), list.el);
   if (args.get('to')) {
     input.value = args.get('to');
     look(input.value);

@@ -320,6 +320,9 @@ static void test_public(void)
 	CU_ASSERT(has("xylem_peer_up{peer=\"a\"} 1") && strstr(text, "xylem_node_uptime_seconds "));
 	CU_ASSERT(!strstr(text, "xylem_drop_") && !strstr(text, "xylem_policy_") &&
 		  !strstr(text, "xylem_port_") && !strstr(text, "xylem_config_"));
+	CU_ASSERT(!strstr(text, "xylem_node_rss") && !strstr(text, "xylem_node_memory") &&
+		  !strstr(text, "clock_apart") && !strstr(text, "xylem_joining") &&
+		  !strstr(text, "unfragmented") && !strstr(text, "telemetry"));
 	xy_exposition_free(x);
 }
 

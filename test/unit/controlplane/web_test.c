@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // xylem-web without HTTP: what everybody may see, the table of the API, and what is made of the
 // peers that were seen.
+#include "fields/public.h"
 #include "unit.h"
 #include "web/head.h"
 #include "web/redact.h"
@@ -12,58 +13,166 @@
 
 // --- what everybody sees
 
-// Each object that the public address tells of, with its fields as they were looked through one by
-// one. A new one fails here: see whether everybody may know it, then write it here, or hide it in
-// web/redact.c.
+// All fields of each object that the public address tells of, in order, as they were looked through
+// one by one. One that is added to fields/public.c fails here until somebody has looked again.
 static const char seen[] =
-	"node: name version address prefix public_key ed25519_key uptime mtu memory rss_bytes "
-	"workers peers peers_up sessions far_nodes far_node_limit routes route_limit "
-	"route_memory_bytes loop_lag_p99_us loop_lag_max_us longest_turn_cpu_us "
-	"longest_work_cpu_us telemetry_clients telemetry_clients_ended peering pinned_keys reloads "
-	"reloads_refused\n"
-	"peer: name key address kind peering state last_handshake last_received rx_packets "
-	"rx_bytes tx_packets tx_bytes mtu mtu_from fragments unfragmented keepalive sessions "
-	"session_age handshakes_sent handshakes_failed clock_apart\n"
-	"session: peer kind key state owner age tx_counter rx_packets tx_packets handed_over role "
-	"use rx_bytes tx_bytes last_handshake path mtu idle\n"
-	"neighbour: peer state hellos cost rx_cost tx_cost rtt_us routes origins waiting "
-	"tx_packets tx_bytes rx_packets rx_bytes tx_updates rx_updates resent probes silences "
-	"losses losses_lately refused reflected refusals node node_address\n"
-	"drops: drops\n";
+	"node: name version address prefix public_key ed25519_key uptime workers peers "
+	"peers_up sessions far_nodes routes route_limit loop_lag_p99_us loop_lag_max_us "
+	"peering\n"
+	"peers: peers next count\n"
+	"peer: name key address kind peering state last_handshake last_received "
+	"rx_packets rx_bytes tx_packets tx_bytes mtu sessions session_age handshakes_sent "
+	"handshakes_failed\n"
+	"workers: workers\n"
+	"worker: worker alive busy rx host_rx ring_in generated split tx host_tx ring_out "
+	"punted consumed merged drops held balance\n"
+	"graph: tsc_hz nodes\n"
+	"graph_node: worker node calls packets cycles cycles_per_packet packets_per_call\n"
+	"routes: routes next count\n"
+	"route: prefix kind peer peers source node node_address\n"
+	"learned: metric origin external age\n"
+	"sessions: sessions next count\n"
+	"session: peer kind key state age rx_packets tx_packets role use rx_bytes "
+	"tx_bytes last_handshake path mtu idle\n"
+	"neighbours: neighbours next count\n"
+	"neighbour: peer state hellos cost rx_cost tx_cost rtt_us routes origins "
+	"tx_packets tx_bytes rx_packets rx_bytes losses losses_lately node node_address\n"
+	"routing: router_id starting neighbours prefixes reachable routes origins "
+	"signatures_verified\n"
+	"gateways: gateways next count\n"
+	"gateway: prefix gateway key address metric via used age\n";
+
+static unsigned seen_add(char *to, size_t size, const struct xy_object *o)
+{
+	size_t n = strlen(to);
+	unsigned count = 0;
+	char line[1000];
+	size_t len = (size_t)snprintf(line, sizeof(line), "%s:", o->name);
+	for (unsigned k = 0; k < o->count; k++) {
+		if (!xy_field_is_public(o, o->fields[k].key))
+			continue;
+		len += (size_t)snprintf(line + len, sizeof(line) - len, " %s", o->fields[k].key);
+		count++;
+	}
+	if (count && !strstr(to, line))
+		snprintf(to + n, size - n, "%s\n", line);
+	return count;
+}
+
+// It, what stands in it, and what follows it in the same JSON.
+static void seen_walk(char *to, size_t size, const struct xy_object *o)
+{
+	for (; o; o = o->more ? o->more() : NULL) {
+		CU_ASSERT(seen_add(to, size, o) > 0);
+		for (unsigned k = 0; k < o->count; k++)
+			if (o->fields[k].of && xy_field_is_public(o, o->fields[k].key))
+				seen_walk(to, size, o->fields[k].of());
+	}
+}
 
 static void test_seen(void)
 {
-	const struct xy_object *(*const objects[])(void) = {xy_object_node, xy_object_peer,
-							    xy_object_session, xy_object_neighbour,
-							    xy_object_drops};
-	char text[4000];
-	size_t n = 0;
-	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
-		const struct xy_object *o = objects[i]();
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s:", o->name);
-		for (unsigned k = 0; k < o->count; k++)
-			if (!xy_redact_is_hidden(o, o->fields[k].key))
-				n += (size_t)snprintf(text + n, sizeof(text) - n, " %s",
-						      o->fields[k].key);
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "\n");
-	}
+	char text[6000] = "";
+	const struct xy_reply *r;
+	for (unsigned i = 0; (r = xy_reply_at(i)); i++)
+		if (xy_reply_is_public(r->name))
+			seen_walk(text, sizeof(text), r->object());
 	if (strcmp(text, seen) != 0)
 		printf("\n%s", text);
 	CU_ASSERT_STRING_EQUAL(text, seen);
 }
 
+// Of each field that there is, and one that there is not: a list, or an object, has all of its own.
+static json_t *all_of(const struct xy_object *o)
+{
+	json_t *to = json_pack("{s:s}", "not_yet", "x");
+	for (; o; o = o->more ? o->more() : NULL)
+		for (unsigned k = 0; k < o->count; k++) {
+			const struct xy_field *f = &o->fields[k];
+			json_t *in = f->of ? all_of(f->of()) : json_string("x");
+			json_object_set_new(to, f->key,
+					    f->of && f->form == XY_FORM_LIST ? json_pack("[o]", in)
+									     : in);
+		}
+	return to;
+}
+
+static bool is_allowed(const struct xy_object *o, const char *key, const struct xy_object **in)
+{
+	for (; o; o = o->more ? o->more() : NULL)
+		for (unsigned k = 0; k < o->count; k++)
+			if (strcmp(o->fields[k].key, key) == 0 && xy_field_is_public(o, key)) {
+				*in = o->fields[k].of ? o->fields[k].of() : NULL;
+				return true;
+			}
+	return false;
+}
+
+static unsigned see(json_t *v, const struct xy_object *o)
+{
+	const struct xy_object *in;
+	const char *key;
+	json_t *one;
+	unsigned n = 0;
+	json_object_foreach(v, key, one)
+	{
+		bool allowed = is_allowed(o, key, &in);
+		CU_ASSERT(allowed);
+		n += 1 + (allowed && in ? see(json_is_array(one) ? json_array_get(one, 0) : one, in)
+					: 0);
+	}
+	return n;
+}
+
+static void test_redact_all(void)
+{
+	const struct xy_reply *r;
+	unsigned n = 0;
+	for (unsigned i = 0; (r = xy_reply_at(i)); i++) {
+		json_t *o = all_of(r->object());
+		xy_redact(o, r->object());
+		unsigned some = see(o, r->object());
+		CU_ASSERT(some > 0 || !xy_reply_is_public(r->name));
+		n += some;
+		json_decref(o);
+	}
+	CU_ASSERT(n > 100);
+}
+
+static void redacted(const char *from, const struct xy_object *o, const char *to)
+{
+	json_t *v = json_loads(from, 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(v);
+	if (o)
+		xy_redact(v, o);
+	else
+		xy_redact_tick(v);
+	char *text = json_dumps(v, JSON_COMPACT);
+	CU_ASSERT_STRING_EQUAL(text, to);
+	free(text);
+	json_decref(v);
+}
+
 static void test_redact(void)
 {
-	json_t *o = json_loads("{\"peers\":[{\"name\":\"a\",\"endpoint\":\"192.0.2.1:1\","
-			       "\"trouble\":\"x\"},{\"name\":\"b\",\"endpoints\":[\"h:1\"]}],"
-			       "\"next\":null}",
-			       0, NULL);
-	xy_redact(o, xy_object_peers());
-	char *text = json_dumps(o, JSON_COMPACT);
-	CU_ASSERT_STRING_EQUAL(text,
-			       "{\"peers\":[{\"name\":\"a\"},{\"name\":\"b\"}],\"next\":null}");
-	free(text);
-	json_decref(o);
+	redacted("{\"peers\":[{\"name\":\"a\",\"endpoint\":\"192.0.2.1:1\",\"trouble\":\"x\"},"
+		 "{\"name\":\"b\",\"endpoints\":[\"h:1\"],\"clock_apart\":3}],\"next\":null}",
+		 xy_object_peers(),
+		 "{\"peers\":[{\"name\":\"a\"},{\"name\":\"b\"}],\"next\":null}");
+	redacted("{\"routes\":[{\"prefix\":\"200::/64\",\"source\":\"learned\",\"seqno\":1},"
+		 "{\"prefix\":\"10.0.0.0/8\",\"source\":\"leaf\"}],\"next\":null}",
+		 xy_object_routes(),
+		 "{\"routes\":[{\"prefix\":\"200::/64\",\"source\":\"learned\"}],\"next\":null}");
+	redacted("{\"time\":1,\"later\":1,\"drops\":[{}],\"node\":{\"name\":\"a\",\"pid\":1},"
+		 "\"workers\":[{\"worker\":0,\"cpu\":3,\"pps\":5}],"
+		 "\"graph\":[{\"node\":\"rx\",\"pps\":1,\"x\":1}],"
+		 "\"peers\":{\"total\":1,\"rows\":[{\"name\":\"b\",\"endpoint\":\"h\",\"cost\":1,"
+		 "\"loss\":0.5,\"rx_bps\":1,\"later\":1}]}}",
+		 NULL,
+		 "{\"time\":1,\"node\":{\"name\":\"a\"},\"workers\":[{\"worker\":0,\"pps\":5}],"
+		 "\"graph\":[{\"node\":\"rx\",\"pps\":1}],\"peers\":{\"total\":1,\"rows\":[{"
+		 "\"name\":"
+		 "\"b\",\"cost\":1,\"loss\":0.5,\"rx_bps\":1}]}}");
 }
 
 // --- heads that all read alike
@@ -170,7 +279,7 @@ static void test_table(void)
 	for (unsigned i = 0; xy_reply_at(i); i++)
 		CU_ASSERT_STRING_EQUAL(xy_api_entry_at(i)->command, xy_reply_at(i)->command);
 	CU_ASSERT(n > 30);
-	CU_ASSERT_EQUAL(public, 17);
+	CU_ASSERT_EQUAL(public, 14);
 }
 
 // --- rows
@@ -296,6 +405,6 @@ static void test_neighbours(void)
 }
 
 XY_UNIT_MAIN("web", {"what everybody sees", test_seen}, {"redact", test_redact},
-	     {"heads", test_heads}, {"table", test_table}, {"rates", test_rates},
-	     {"rounds", test_rounds}, {"order", test_order}, {"history", test_history},
-	     {"loss", test_loss}, {"neighbours", test_neighbours})
+	     {"redact all", test_redact_all}, {"heads", test_heads}, {"table", test_table},
+	     {"rates", test_rates}, {"rounds", test_rounds}, {"order", test_order},
+	     {"history", test_history}, {"loss", test_loss}, {"neighbours", test_neighbours})
