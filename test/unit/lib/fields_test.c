@@ -86,7 +86,7 @@ static const struct {
 	{xy_object_way, "prefix source route peer next_hop metric origin epoch"},
 	{xy_object_hop, "hop address name peer state after_gap rtt_us route metric"},
 	{xy_object_trace, "address done end hops"},
-	{xy_object_log, "lines next newest"},
+	{xy_object_log, "lines next missed newest"},
 	{xy_object_log_line, "seq time level subsystem text"},
 	{xy_object_named, "name kind address key done found answered"},
 };
