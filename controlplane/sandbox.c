@@ -336,6 +336,7 @@ void xy_sandbox_threads(struct xy_daemon *d)
 		return;
 	c->keep = kept(d);
 	c->devices = has_devices(&d->plan.config);
+	c->cards = has_card(&d->plan.config);
 	xy_confine_threads(c);
 	if (!c->seccomp)
 		xy_log_warn("sandbox: %s: system calls are not confined", c->no_seccomp.text);

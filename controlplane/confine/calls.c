@@ -79,7 +79,6 @@ static const struct {
 	{"dup", FILES | L},
 	{"dup2", FILES},
 	{"dup3", FILES},
-	{"fcntl", NOT_W},
 	{"lseek", FILES | L},
 	{"pread64", FILES | L},
 	{"pwrite64", FILES | L},
@@ -197,7 +196,6 @@ static const struct {
 	{"getsockopt", P},
 	{"getsockname", P},
 	{"bind", P},
-	{"fcntl", P},
 	{"poll", P},
 	{"ppoll", P},
 	{"select", P},
@@ -323,7 +321,8 @@ static const char *const fatal[] = {"execve",
 struct making {
 	scmp_filter_ctx ctx;
 	unsigned who;
-	int r; // the first error
+	bool cards; // drivers of cards ask the kernel what they like
+	int r;	    // the first error
 };
 
 static void let(struct making *m, unsigned who, const char *name, unsigned n,
@@ -398,19 +397,103 @@ static void let_options(struct making *m)
 	let_option(m, BEFORE | C, PR_GET_SECCOMP);
 }
 
-// Interfaces, the TUN, cards; never TIOCSTI, which types into somebody's terminal. Who looks up
-// names asks for an interface's number and what there is to read.
+// The kernel looks at 32 bits of these numbers, so the filter does, too: with all 64 of them
+// compared another number above would pass for none of the list.
+struct number {
+	uint32_t number;
+	unsigned who;
+};
+
+static void let_numbers(struct making *m, const char *call, const struct number *v, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		let(m, v[i].who, call, 1,
+		    (struct scmp_arg_cmp[]){
+			    SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, v[i].number)});
+}
+
+// Descriptors, locks, seals. Never who gets a signal when there is something to read, nor which:
+// that would be kill() of whoever has our user, the privileged helper first.
+static void let_fcntl(struct making *m)
+{
+	enum { O = NOT_W };
+	static const struct number v[] = {
+		{F_DUPFD, O},	      {F_DUPFD_CLOEXEC, O | P},
+		{F_GETFD, O | P},     {F_SETFD, O | P},
+		{F_GETFL, O | P},     {F_GETLK, O},
+		{F_SETLK, O},	      {F_SETLKW, O},
+		{F_OFD_GETLK, O},     {F_OFD_SETLK, O},
+		{F_OFD_SETLKW, O},    {F_GET_SEALS, C | L},
+		{F_ADD_SEALS, C | L},
+	};
+	let_numbers(m, "fcntl", v, XY_ARRAY_SIZE(v));
+	let(m, O | P, "fcntl", 2,
+	    (struct scmp_arg_cmp[]){SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, F_SETFL),
+				    SCMP_A2_64(SCMP_CMP_MASKED_EQ, O_ASYNC, 0)});
+	if (!m->cards)
+		return;
+	// DPDK's driver for TAP has the kernel signal us
+	static const struct number signals[] = {{F_SETSIG, C | L}, {F_SETFL, C | L}};
+	let_numbers(m, "fcntl", signals, XY_ARRAY_SIZE(signals));
+	let(m, C | L, "fcntl", 2,
+	    (struct scmp_arg_cmp[]){
+		    SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, F_SETOWN),
+		    SCMP_A2_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, (uint32_t)getpid())});
+}
+
+// Each number whose bits of mask are not of one of these: it differs from a in one bit, from b in
+// one.
+static void let_neither(struct making *m, uint32_t mask, uint32_t a, uint32_t b)
+{
+	for (uint32_t i = 1; i; i <<= 1)
+		for (uint32_t j = 1; j; j <<= 1) {
+			uint32_t is = (~a & i) | (~b & j);
+			if ((i & mask) && (j & mask) && (i != j || !((a ^ b) & i)))
+				let(m, C | L, "ioctl", 1,
+				    (struct scmp_arg_cmp[]){
+					    SCMP_A1_64(SCMP_CMP_MASKED_EQ, i | j, is)});
+		}
+}
+
+// What is asked of sockets, terminals and the TUN, and nothing that changes whose they are or who
+// is signalled, or types into somebody's terminal. Who drives cards asks what the driver likes, but
+// of these two kinds of numbers only what is harmless.
 static void let_ioctl(struct making *m)
 {
-	enum { KIND = 0xffffff00, OF_SOCKETS = 0x8900 };
-	static const uint32_t requests[] = {FIONREAD, TCGETS}; // isatty
-	let(m, C | L, "ioctl", 1, (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_NE, TIOCSTI)});
-	let(m, H | K | P, "ioctl", 1,
-	    (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_MASKED_EQ, KIND, OF_SOCKETS)});
-	let(m, P, "ioctl", 1, (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_EQ, TUNSETIFF)});
-	for (unsigned i = 0; i < XY_ARRAY_SIZE(requests); i++)
-		let(m, H | K | P, "ioctl", 1,
-		    (struct scmp_arg_cmp[]){SCMP_A1_32(SCMP_CMP_EQ, requests[i])});
+	enum {
+		KIND = 0xff00,
+		TERMINALS = 0x5400, // and the TUN
+		SOCKETS = 0x8900,
+		NUMBER = 0xff,
+		FIRST_HARMLESS = 4, // those before say who is signalled
+		O = FILES | L,
+		D = C | L, // with a card
+	};
+	static const struct number v[] = {
+		{FIONREAD, O | P},     // of who looks up names
+		{TCGETS, O | P},       // isatty
+		{TIOCGWINSZ, O},       // libuv, of a terminal
+		{FIONBIO, O},	       // libuv
+		{FIOCLEX, O},	       // libuv
+		{SIOCGIFNAME, O | P},  // if_indextoname
+		{SIOCGIFINDEX, O | P}, // if_nametoindex
+		{SIOCGIFFLAGS, O | P}, {SIOCGIFMTU, O},	   {SIOCGIFCONF, O},
+		{SIOCGIFADDR, O},      {SIOCGIFHWADDR, O}, {TUNGETIFF, C | P},
+		{TUNSETIFF, P},	       {TUNSETOFFLOAD, C}, {TUNSETVNETHDRSZ, C},
+	};
+	static const struct number drivers[] = {
+		{TUNSETIFF, D},	      {TUNGETFEATURES, D},  {TUNSETOFFLOAD, D}, {TUNSETSNDBUF, D},
+		{TUNSETVNETHDRSZ, D}, {TUNGETVNETHDRSZ, D}, {TUNSETQUEUE, D},	{TUNGETIFF, D},
+	};
+	let_numbers(m, "ioctl", v, XY_ARRAY_SIZE(v));
+	if (!m->cards)
+		return;
+	let_numbers(m, "ioctl", drivers, XY_ARRAY_SIZE(drivers));
+	let_neither(m, KIND, TERMINALS, SOCKETS);
+	for (uint32_t bit = FIRST_HARMLESS; bit & NUMBER; bit <<= 1)
+		let(m, C | L, "ioctl", 1,
+		    (struct scmp_arg_cmp[]){
+			    SCMP_A1_64(SCMP_CMP_MASKED_EQ, KIND | bit, SOCKETS | bit)});
 }
 
 static void let_with_arguments(struct making *m)
@@ -420,6 +503,7 @@ static void let_with_arguments(struct making *m)
 	let_memory(m, "mprotect");
 	let_sockets(m);
 	let_options(m);
+	let_fcntl(m);
 	let_ioctl(m);
 	// a thread, never a process
 	let(m, NOT_W, "clone", 1,
@@ -463,9 +547,10 @@ static int exported(scmp_filter_ctx ctx, struct sock_fprog *out)
 	return r;
 }
 
-int xy_calls_build(unsigned of, struct sock_fprog *out, struct xy_err *err)
+int xy_calls_build(unsigned of, bool cards, struct sock_fprog *out, struct xy_err *err)
 {
 	struct making m = {.ctx = seccomp_init(SCMP_ACT_TRAP),
+			   .cards = cards,
 			   .who = of == XY_CONFINE_BEFORE ? ALL | BEFORE : 1u << of};
 	*out = (struct sock_fprog){0};
 	if (!m.ctx)
@@ -499,7 +584,7 @@ __attribute__((constructor)) static void numbers_make(void)
 	}
 	static const char *const with_arguments[] = {"mmap",   "mprotect",   "socket",
 						     "prctl",  "setsockopt", "ioctl",
-						     "tgkill", "prlimit64"};
+						     "tgkill", "prlimit64",  "fcntl"};
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(calls); i++) {
 		int nr = seccomp_syscall_resolve_name(calls[i].name);
 		if (nr >= 0 && nr < NUMBERS)

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -150,6 +152,110 @@ static int try_typing(void)
 	return said(ioctl(0, TIOCSTI, "x"));
 }
 
+// The kernel looks at 32 bits of it.
+static int try_typing_above(void)
+{
+	return said(syscall(SYS_ioctl, 0, 0x100000000ul | TIOCSTI, "x"));
+}
+
+static int asked_of_pipe(unsigned long request, unsigned long value)
+{
+	int v = (int)value;
+	return said(syscall(SYS_ioctl, 1, request, &v)); // 1: a pipe
+}
+
+static int try_signalled(void)
+{
+	return asked_of_pipe(FIOASYNC, 1);
+}
+
+static int try_signalled_other(void)
+{
+	return asked_of_pipe(FIOSETOWN, (unsigned long)getppid());
+}
+
+static int try_signalled_group(void)
+{
+	return asked_of_pipe(0x700000000ul | SIOCSPGRP, (unsigned long)getppid());
+}
+
+static int try_persist(void)
+{
+	return asked_of_pipe(TUNSETPERSIST, 1);
+}
+
+static int try_carrier(void)
+{
+	return asked_of_pipe(TUNSETCARRIER, 0);
+}
+
+static int try_readable(void)
+{
+	return asked_of_pipe(FIONREAD, 0);
+}
+
+static int controlled(unsigned long command, unsigned long value)
+{
+	return said(syscall(SYS_fcntl, 1, command, value)); // likewise
+}
+
+static int try_owner(void)
+{
+	return controlled(F_SETOWN, (unsigned long)getppid());
+}
+
+static int try_owner_above(void)
+{
+	return controlled(0x100000000ul | F_SETOWN, (unsigned long)getppid());
+}
+
+static int try_owner_more(void)
+{
+	struct f_owner_ex of = {F_OWNER_PID, getppid()};
+	return controlled(F_SETOWN_EX, (unsigned long)&of);
+}
+
+static int try_owner_self(void)
+{
+	return controlled(F_SETOWN, (unsigned long)getpid());
+}
+
+static int try_ethtool(void)
+{
+	return asked_of_pipe(SIOCETHTOOL, 0);
+}
+
+static int try_vfio(void)
+{
+	return asked_of_pipe(0x3b64, 0);
+}
+
+static int try_signal(void)
+{
+	return controlled(F_SETSIG, SIGKILL);
+}
+
+static int try_async(void)
+{
+	return controlled(F_SETFL, O_WRONLY | O_ASYNC);
+}
+
+static int try_lease(void)
+{
+	return controlled(F_NOTIFY, 1);
+}
+
+static int try_nonblock(void)
+{
+	return controlled(F_SETFL, O_WRONLY);
+}
+
+static int try_duplicate(void)
+{
+	long fd = syscall(SYS_fcntl, 1, F_DUPFD_CLOEXEC, 10);
+	return said(fd);
+}
+
 static int try_dumpable(void)
 {
 	return said(prctl(PR_SET_DUMPABLE, 1));
@@ -194,6 +300,21 @@ static const struct {
 	{"bpf", try_bpf, 0, H | K | W | L, C, 0, false},
 	{"memory to write and execute", try_executable_memory, 0, ALL, 0, 0, true},
 	{"to type into the terminal", try_typing, 0, ALL, 0, 0, false},
+	{"by another number", try_typing_above, 0, ALL, 0, 0, false},
+	{"to be signalled by ioctl", try_signalled, 0, ALL, 0, 0, false},
+	{"to have another signalled by ioctl", try_signalled_other, 0, ALL, 0, 0, false},
+	{"and a group", try_signalled_group, 0, ALL, 0, 0, false},
+	{"a TUN that stays", try_persist, 0, ALL, 0, 0, false},
+	{"a TUN without a carrier", try_carrier, 0, ALL, 0, 0, false},
+	{"what is there to read", try_readable, 0, W, 0, C | H | K | L, false},
+	{"to have another signalled", try_owner, 0, ALL, 0, 0, false},
+	{"to have another signalled, by another number", try_owner_above, 0, ALL, 0, 0, false},
+	{"to have a thread signalled", try_owner_more, 0, ALL, 0, 0, false},
+	{"to choose the signal", try_signal, 0, ALL, 0, 0, false},
+	{"to be signalled", try_async, 0, ALL, 0, 0, false},
+	{"to be signalled of a folder", try_lease, 0, ALL, 0, 0, false},
+	{"flags", try_nonblock, 0, W, 0, C | H | K | L, false},
+	{"a descriptor twice", try_duplicate, 0, W, 0, C | H | K | L, false},
 	{"to be dumped", try_dumpable, 0, H | K | W | L, 0, C, true},
 	{"io_uring", try_uring, 0, 0, ALL, 0, false},
 	{"a capability again", try_privileges, 0, H | K | W | L, C, 0, false},
@@ -335,6 +456,48 @@ static void test_forbidden(void)
 	}
 }
 
+// Where a port is a card its driver asks the kernel what it likes, and still has nobody signalled.
+static const struct {
+	const char *name;
+	int (*fn)(void);
+	bool may;
+} of_cards[] = {
+	{"to type into the terminal", try_typing, false},
+	{"by another number", try_typing_above, false},
+	{"to be signalled by ioctl", try_signalled, false},
+	{"to have another signalled by ioctl", try_signalled_other, false},
+	{"and a group", try_signalled_group, false},
+	{"a TUN that stays", try_persist, false},
+	{"a TUN without a carrier", try_carrier, false},
+	{"to have another signalled", try_owner, false},
+	{"to have a thread signalled", try_owner_more, false},
+	{"to have ourselves signalled", try_owner_self, true},
+	{"to be signalled", try_async, true},
+	{"of a card", try_ethtool, true},
+	{"a driver's own", try_vfio, true},
+	{"what is there to read", try_readable, true},
+};
+
+static void cards_in_child(void *arg)
+{
+	confine.cards = true;
+	attempt_in_child(arg);
+}
+
+static void test_cards(void)
+{
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(of_cards); i++) {
+		struct attempt a = {XY_CONFINE_CONTROL, of_cards[i].fn};
+		got = (struct answer){0};
+		CU_ASSERT_EQUAL(in_a_process(cards_in_child, &a, &got, sizeof(got)), 0);
+		if (of_cards[i].may == (got.refusals == 0))
+			continue;
+		printf("%s: result %d, %llu refusals\n", of_cards[i].name, got.result,
+		       (unsigned long long)got.refusals);
+		CU_FAIL("with a card the control thread may what it may not, or not what it may");
+	}
+}
+
 // --- what the kernel does not take away is said
 
 // A kernel that answers so to a call.
@@ -455,6 +618,6 @@ static void test_look(void)
 	CU_ASSERT_EQUAL(v[0].tid, getpid());
 }
 
-XY_UNIT_MAIN("confine", {"what each thread may not", test_forbidden},
+XY_UNIT_MAIN("confine", {"what each thread may not", test_forbidden}, {"with a card", test_cards},
 	     {"a kernel that lacks it", test_lacking}, {"a thread that hears nothing", test_deaf},
 	     {"words", test_words}, {"what was refused", test_refusals}, {"threads", test_look})
