@@ -6,6 +6,7 @@
 #include "daemon.h"
 #include "warden/warden.h"
 
+#include <grp.h>
 #include <jansson.h>
 #include <limits.h>
 #include <linux/capability.h>
@@ -251,6 +252,31 @@ static void helper_begins(void *arg)
 	xy_identity_wipe(&d->id);
 }
 
+static void file_add(struct xy_warden_config *cfg, const struct xy_rundir *dir, const char *name,
+		     const char *group)
+{
+	const struct group *g = group[0] ? getgrnam(group) : NULL;
+	struct xy_warden_file *f = &cfg->file[cfg->file_count];
+	if (cfg->file_count == XY_WARDEN_FILES)
+		return;
+	int n = snprintf(f->path, sizeof(f->path), "%s/%s", dir->path, name);
+	f->given = g != NULL;
+	f->gid = g ? g->gr_gid : 0;
+	cfg->file_count += n > 0 && n < (int)sizeof(f->path);
+}
+
+// The sockets, wherever they will be, and whose group the config names for each.
+static void files_add(struct xy_warden_config *cfg, const struct xy_daemon *d)
+{
+	const struct xy_config *c = &d->plan.config;
+	struct xy_rundir dirs[XY_RUNDIR_MAX];
+	unsigned n = xy_rundir_list(d->name, dirs);
+	for (unsigned i = 0; i < n; i++) {
+		file_add(cfg, &dirs[i], XY_RUNDIR_TELEMETRY, c->telemetry.group);
+		file_add(cfg, &dirs[i], XY_RUNDIR_CONTROL, c->control.group);
+	}
+}
+
 int xy_sandbox_fork(struct xy_daemon *d, struct xy_err *err)
 {
 	struct paths p = {.count = 0};
@@ -264,17 +290,17 @@ int xy_sandbox_fork(struct xy_daemon *d, struct xy_err *err)
 	add(&p, XY_CONFINE_READ, "/usr");	     // what lists other programs' rules
 	add(&p, XY_CONFINE_READ, "/lib");
 	add(&p, XY_CONFINE_READ, "/lib64");
-	const struct xy_warden_config cfg = {.instance = d->name,
-					     .node = d->id.addr,
-					     .no_tun = d->no_tun,
-					     // a reload may name a group
-					     .keep = (needed(d) & HELPERS) | BIT(CAP_CHOWN),
-					     .path = p.v,
-					     .path_count = p.count,
-					     .config = &d->plan.config,
-					     .read = config_again,
-					     .begin = helper_begins,
-					     .arg = d};
+	struct xy_warden_config cfg = {.instance = d->name,
+				       .node = d->id.addr,
+				       .no_tun = d->no_tun,
+				       .keep = needed(d) & HELPERS,
+				       .path = p.v,
+				       .path_count = p.count,
+				       .config = &d->plan.config,
+				       .read = config_again,
+				       .begin = helper_begins,
+				       .arg = d};
+	files_add(&cfg, d);
 	int r = xy_warden_fork(&cfg, &d->sandbox.warden, err);
 	paths_free(&p);
 	return r;

@@ -128,26 +128,36 @@ static int buffers(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) ? -errno : 0;
 }
 
-// To whom it likes: who may ask it something is the main process' to say anyway.
-static int give(int fd, uint32_t gid)
+// A socket's file of this instance to the group that the config named for it at start, or back to
+// ours. Another file of our user may be another instance's, and other groups are other people.
+static int give(const struct xy_warden_config *as, int fd, uint32_t gid)
 {
-	struct stat st;
+	struct stat st, at;
+	bool may = false;
 	if (fstat(fd, &st))
 		return -errno;
 	bool is_path = option(fd, SO_DOMAIN) < 0; // else it is a socket itself
 	if (!is_path || !S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
 		return -EPERM;
+	for (unsigned i = 0; !may && i < as->file_count; i++) {
+		const struct xy_warden_file *f = &as->file[i];
+		may = (gid == getegid() || (f->given && gid == f->gid)) &&
+		      lstat(f->path, &at) == 0 && at.st_dev == st.st_dev && at.st_ino == st.st_ino;
+	}
+	if (!may)
+		return -EPERM;
 	return fchownat(fd, "", (uid_t)-1, gid, AT_EMPTY_PATH) ? -errno : 0;
 }
 
-static int about_socket(const struct xy_scope *s, const struct xy_warden_request *q, int fd)
+static int about_socket(const struct xy_serve *serve, const struct xy_warden_request *q, int fd)
 {
+	const struct xy_scope *s = scope(serve);
 	if (fd < 0)
 		return -EBADF;
 	if (q->op == XY_WARDEN_BUFFERS)
 		return buffers(fd);
 	if (q->op == XY_WARDEN_GIVE)
-		return give(fd, q->gid);
+		return give(serve->as, fd, q->gid);
 	if (!is_udp(fd))
 		return -EPERM;
 	switch (q->op) {
@@ -206,7 +216,7 @@ static void first(struct xy_serve *s, const struct xy_warden_request *q, struct 
 		s->ends = true;
 		break;
 	default:
-		a->result = xy_warden_has_fd(q->op) ? about_socket(scope(s), q, came) : -EBADMSG;
+		a->result = xy_warden_has_fd(q->op) ? about_socket(s, q, came) : -EBADMSG;
 	}
 }
 

@@ -14,8 +14,19 @@
 
 struct xy_warden;
 
+// The file of a socket of ours, which has this group, or our own.
+struct xy_warden_file {
+	char path[108];
+	bool given; // the config named a group at start
+	uint32_t gid;
+};
+
+enum { XY_WARDEN_FILES = 8 };
+
 struct xy_warden_config {
 	const char *instance;
+	struct xy_warden_file file[XY_WARDEN_FILES];
+	unsigned file_count;
 	struct xy_addr node;
 	bool no_tun;
 	uint64_t keep; // capabilities

@@ -17,6 +17,7 @@ of_a() { # NAME FURTHER
   configure a <<END
 host = { allow = ( "tcp/$1" ); };
 node_info = { name = "as-$1"; };
+telemetry = { group = "nogroup"; mode = "0660"; };
 peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "relay.test:51820"; keepalive = 1;') $2 );
 routes = ( { prefix = "200::/7"; peer = "b"; } );
 END
@@ -69,6 +70,7 @@ check "nor of the other node's" no_capability b
 helper_of() { pgrep -P "${LAB_PID[$1]}" -x xylem-warden; }
 of_helper() { awk -v field="$2:" '$1 == field { print $2 }' "/proc/$(helper_of "$1")/status"; }
 check "the privileged helper has CAP_NET_ADMIN, and CAP_CHOWN for our sockets" same 0000000000001001 "$(of_helper a CapPrm)"
+check "where no group is set it has CAP_NET_ADMIN alone" same 0000000000001000 "$(of_helper b CapPrm)"
 check "gets no other" same 1 "$(of_helper a NoNewPrivs)"
 check "and its system calls are filtered" same 2 "$(of_helper a Seccomp)"
 told_of() { show a node | jq -r ".confined[] | select(startswith(\"$1\"))" | grep -qF "$2"; }
@@ -100,6 +102,8 @@ gone_is_told() { [ "$(show a node | jq -r .interface)" = null ] || back; }
 check_within 20 "an interface that somebody removes is made again, or told to be gone" gone_is_told
 rm -f /run/xylem/a/telemetry
 check_within 20 "a socket that somebody removes is made again" show a node
+group_is() { [ "$(stat -c %G "/run/xylem/a/$1")" = "$2" ]; }
+check_within 10 "and has its group" group_is telemetry nogroup
 
 # --- what needs a privilege, by the helper
 
@@ -107,6 +111,7 @@ of_a_more() { # TEXT: further settings
   configure a <<END
 host = { allow = ( "tcp/23" ); };
 peers = ( $(peer_text b "${LAB_KEY[b]}" 'endpoint = "relay.test:51820"; keepalive = 1;') );
+telemetry = { group = "nogroup"; mode = "0660"; };
 $1
 END
 }
@@ -121,8 +126,10 @@ check_within 10 "so is the MTU, and the routes" eval 'has "mtu $mtu" link show x
 of_a_more 'control = { group = "nogroup"; mode = "0660"; }; routes = ( { prefix = "200::/7"; peer = "b"; },
   { prefix = "10.77.0.0/16"; peer = "b"; } ); exit = "'"${LAB_KEY[b]}"'";'
 check "a reload brings a network and an exit" told "in force" 0 a reload
-group_is() { [ "$(stat -c %G /run/xylem/a/control)" = "$1" ]; }
-check_within 10 "a socket gets its group" group_is nogroup
+check "a socket does not get a group that it had not at the start" group_is control root
+ungiven() { grep -q 'control: cannot be given to group nogroup' "$LAB/a.log"; }
+check_within 60 "the log says so" ungiven
+check "the other one keeps its own" group_is telemetry nogroup
 check_within 10 "the kernel has the network" has '10.77.0.0/16.*xylem0' route show proto 120
 check_within 10 "and the rules of the exit, of both families" eval 'has "lookup 2021[0-9]*" rule && has "unreachable" -6 rule'
 of_a_more 'routes = ( { prefix = "200::/7"; peer = "b"; } );'

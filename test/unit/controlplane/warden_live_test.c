@@ -21,7 +21,7 @@
 
 #define K1 "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 
-enum { LOOPBACK = 1 };
+enum { LOOPBACK = 1, GROUP = 12345, OTHER = 12346 };
 
 static const char *text,
 	strict[] = "host = { allow = ( \"tcp/22\" ); };\n"
@@ -47,6 +47,8 @@ static void nothing(void *arg)
 	(void)arg;
 }
 
+static char folder[32];
+
 static void start(void)
 {
 	struct xy_config c;
@@ -56,15 +58,21 @@ static void start(void)
 	text = wider; // what the file holds by the time that it is read again
 	const struct xy_confine_path paths[] = {{"/dev/net/tun", XY_CONFINE_DEVICE},
 						{"/proc/self/task", XY_CONFINE_READ}};
-	const struct xy_warden_config cfg = {.instance = "live",
-					     .node = {.b = {2, 0, 0, 1, [15] = 1}},
-					     .keep = 1 << CAP_NET_ADMIN | 1 << CAP_CHOWN,
-					     .path = paths,
-					     .path_count = XY_ARRAY_SIZE(paths),
-					     .config = &c,
-					     .read = parse,
-					     .begin = nothing,
-					     .arg = &text};
+	struct xy_warden_config cfg = {.instance = "live",
+				       .file_count = 2,
+				       .file = {{.given = true, .gid = GROUP}, {.given = false}},
+				       .node = {.b = {2, 0, 0, 1, [15] = 1}},
+				       .keep = 1 << CAP_NET_ADMIN | 1 << CAP_CHOWN,
+				       .path = paths,
+				       .path_count = XY_ARRAY_SIZE(paths),
+				       .config = &c,
+				       .read = parse,
+				       .begin = nothing,
+				       .arg = &text};
+	snprintf(folder, sizeof(folder), "/tmp/warden-XXXXXX");
+	CU_ASSERT_FATAL(mkdtemp(folder) != NULL);
+	snprintf(cfg.file[0].path, sizeof(cfg.file[0].path), "%s/given", folder);
+	snprintf(cfg.file[1].path, sizeof(cfg.file[1].path), "%s/kept", folder);
 	int r = xy_warden_fork(&cfg, &w, &err);
 	if (r)
 		printf("\n  %s\n", err.text);
@@ -83,6 +91,7 @@ static void stop(void)
 {
 	xy_netlink_close(&netlink);
 	xy_warden_close(w);
+	rmdir(folder);
 	close(tun);
 	tun = -1;
 	w = NULL;
@@ -189,24 +198,46 @@ static void test_config(void)
 
 // --- a socket's file
 
-static void test_give(void)
+static int listening(const char *name, char path[static 108])
 {
-	char folder[] = "/tmp/warden-XXXXXX";
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	struct stat st;
-	CU_ASSERT_FATAL(mkdtemp(folder) != NULL);
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s/s", folder);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s", folder, name);
+	snprintf(path, 108, "%s", at.sun_path);
 	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	CU_ASSERT_EQUAL_FATAL(bind(s, (const struct sockaddr *)&at, sizeof(at)), 0);
-	int fd = open(at.sun_path, O_PATH | O_CLOEXEC), dir = open(folder, O_PATH | O_CLOEXEC);
-	CU_ASSERT_EQUAL(xy_warden_give(w, dir, getegid()), -EPERM);
-	CU_ASSERT_EQUAL(xy_warden_give(w, fd, getegid()), 0);
-	CU_ASSERT_TRUE(lstat(at.sun_path, &st) == 0 && st.st_gid == getegid());
-	close(fd);
-	close(dir);
 	close(s);
-	unlink(at.sun_path);
-	rmdir(folder);
+	return open(path, O_PATH | O_CLOEXEC);
+}
+
+static bool may_give(void)
+{
+	return xy_warden_hello(w)->capabilities >> CAP_CHOWN & 1;
+}
+
+// Two files, each to its group alone; no other file of the same user.
+static void test_give(void)
+{
+	char at[3][108];
+	struct stat st;
+	int given = listening("given", at[0]), kept = listening("kept", at[1]),
+	    other = listening("other", at[2]), dir = open(folder, O_PATH | O_CLOEXEC);
+	CU_ASSERT_EQUAL(xy_warden_give(w, dir, getegid()), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_give(w, given, OTHER), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_give(w, kept, GROUP), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_give(w, other, GROUP), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_give(w, other, getegid()), -EPERM);
+	int r = xy_warden_give(w, given, GROUP); // a user namespace may have no such group
+	CU_ASSERT(r == 0 || r == -EINVAL || !may_give());
+	CU_ASSERT(r != 0 || (lstat(at[0], &st) == 0 && st.st_gid == GROUP));
+	CU_ASSERT_EQUAL(xy_warden_give(w, given, getegid()), 0);
+	CU_ASSERT_TRUE(lstat(at[0], &st) == 0 && st.st_gid == getegid());
+	CU_ASSERT_EQUAL(xy_warden_give(w, kept, getegid()), 0);
+	for (unsigned i = 0; i < 3; i++)
+		unlink(at[i]);
+	close(given);
+	close(kept);
+	close(other);
+	close(dir);
 }
 
 // --- its end
