@@ -144,6 +144,14 @@ json_t *xy_server_error(const char *fmt, ...)
 	return json_pack("{s:s}", "error", text);
 }
 
+json_t *xy_server_refused(int why, const struct xy_err *err)
+{
+	json_t *o = xy_server_error("%s", err->text);
+	if (why == -ENOENT)
+		json_object_set_new(o, "unknown", json_true());
+	return o;
+}
+
 static const struct command *find(const struct xy_server *s, const char *name)
 {
 	for (size_t i = 0; i < s->command_count; i++)

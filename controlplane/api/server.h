@@ -84,3 +84,5 @@ json_t *xy_server_ask(const struct xy_server *s, const char *command);
 void xy_server_close(struct xy_server *s);
 
 __attribute__((format(printf, 1, 2))) json_t *xy_server_error(const char *fmt, ...);
+// The same of what xy_err says, with "unknown": true where why is -ENOENT: nobody is meant.
+json_t *xy_server_refused(int why, const struct xy_err *err);

@@ -26,6 +26,7 @@ struct xy_client {
 	size_t max; // bytes of the next message, and one more: a longer one is seen
 	char *buf;
 	size_t got;			// bytes of the last answer
+	bool unknown;			// the daemon knows nobody of that name
 	bool broken;			// an answer may come that is another question's
 	char asked[XY_REQUEST_MAX + 1]; // the command of the request under way
 	char path[PATH_LEN];		// for texts
@@ -260,6 +261,7 @@ static int unwrap(struct xy_client *c, json_t *reply, json_t **out, struct xy_er
 				   err);
 	}
 	const char *text = json_string_value(json_object_get(inner, "error"));
+	c->unknown = json_is_true(json_object_get(inner, "unknown"));
 	int ret = text ? xy_err_set(err, EREMOTE, "the daemon says: %s", text) : 0;
 	if (ret)
 		json_decref(inner);
@@ -271,6 +273,11 @@ static int unwrap(struct xy_client *c, json_t *reply, json_t **out, struct xy_er
 int xy_client_fd(const struct xy_client *c)
 {
 	return c->fd;
+}
+
+bool xy_client_is_unknown(const struct xy_client *c)
+{
+	return c->unknown;
 }
 
 bool xy_client_is_broken(const struct xy_client *c)

@@ -48,5 +48,6 @@ int xy_client_ask_each(struct xy_client *c, const char *command, const char *par
 int xy_client_fd(const struct xy_client *c);
 int xy_client_send(struct xy_client *c, const char *command, const char *params,
 		   struct xy_err *err);
-bool xy_client_is_broken(const struct xy_client *c); // it is of no more use
+bool xy_client_is_unknown(const struct xy_client *c); // the last error: nobody is meant
+bool xy_client_is_broken(const struct xy_client *c);  // it is of no more use
 int xy_client_take(struct xy_client *c, json_t **out, struct xy_err *err);

@@ -32,10 +32,11 @@ static json_t *read_peer(struct xy_filter *f, const struct xy_daemon *d, const j
 	f->by_peer = v != NULL;
 	if (v && (!text || !*text))
 		return xy_server_error("peer: write its name, key or address");
-	if (!v || xy_naming_peer(d, text, &f->slot, &err) == 0)
+	int why = v ? xy_naming_peer(d, text, &f->slot, &err) : 0;
+	if (!why)
 		return NULL;
 	f->slot = UINT32_MAX;
-	return f->after[0] ? NULL : xy_server_error("%s", err.text);
+	return f->after[0] ? NULL : xy_server_refused(why, &err);
 }
 
 static json_t *read_within(struct xy_filter *f, const json_t *v)

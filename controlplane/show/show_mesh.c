@@ -89,8 +89,9 @@ static const struct xy_nodeinfo_walk *walk(struct xy_daemon *d, const char *para
 		*error = xy_server_error("where to? Write an address, a name or a key");
 		return NULL;
 	}
-	if (xy_naming_address(d, params, &to, &err)) {
-		*error = xy_server_error("%s", err.text);
+	int why = xy_naming_address(d, params, &to, &err);
+	if (why) {
+		*error = xy_server_refused(why, &err);
 		return NULL;
 	}
 	if (xy_nodeinfo_walk(d->nodeinfo, &to, xy_now(), &w)) {
@@ -156,7 +157,7 @@ static json_t *show_name(void *arg, struct xy_request *q)
 		xy_nodeinfo_crawl_told(d->nodeinfo, xy_now());
 		r = xy_naming_find(d, text, &who, &err);
 	}
-	return r ? xy_server_error("%s", err.text) : named_json(&who);
+	return r ? xy_server_refused(r, &err) : named_json(&who);
 }
 
 // --- /xylem/tree: nodes, then links, in pages under one cursor, SERIAL.INDEX

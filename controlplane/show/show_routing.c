@@ -296,9 +296,8 @@ static json_t *asked_prefix(const struct xy_daemon *d, const char *params, struc
 	if (strchr(params, '/') && xy_key_parse(params, &(struct xy_key){0}, NULL))
 		return xy_server_error("'%s' is neither a prefix nor an address", params);
 	p->len = 128;
-	if (xy_naming_address(d, params, &p->addr, &err))
-		return xy_server_error("%s", err.text);
-	return NULL;
+	int why = xy_naming_address(d, params, &p->addr, &err);
+	return why ? xy_server_refused(why, &err) : NULL;
 }
 
 // --- what is known and not followed, of prefixes that hold what was asked for

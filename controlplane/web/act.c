@@ -23,12 +23,29 @@ static void on_looked_up(void *arg, const struct xy_ask_answer *a)
 	struct xy_api_call *c = arg;
 	const char *text = json_string_value(json_object_get(c->body, "refused"));
 	json_decref(a->answer);
-	xy_api_problem(c, a->code == -EREMOTE ? 404 : 422, "%s", text ? text : "refused");
+	xy_api_problem(c, a->code == -EREMOTE || a->code == -ENOENT ? 404 : 422, "%s",
+		       text ? text : "refused");
+}
+
+// The daemon calls a parameter otherwise: its words are of ours.
+static bool refused_by_name(struct xy_api_call *c, const char *text)
+{
+	for (unsigned i = 0; i < XY_API_PARAMS && c->entry->params[i].name; i++) {
+		const struct xy_api_param *p = &c->entry->params[i];
+		size_t len = p->daemon ? strlen(p->daemon) : 0;
+		if (!len || strncmp(text, p->daemon, len) != 0 || text[len] != ':')
+			continue;
+		xy_api_problem(c, 422, "%s%s", p->name, text + len);
+		return true;
+	}
+	return false;
 }
 
 static void refused(struct xy_api_call *c, const struct xy_ask_answer *a)
 {
 	say(c, a->text);
+	if (a->code == -EREMOTE && refused_by_name(c, a->text))
+		return;
 	if (a->code != -EREMOTE || !c->name[0]) {
 		xy_api_answer_failed(c, a);
 		return;
@@ -167,8 +184,32 @@ static struct leaf *leaf_make(struct xy_api_call *c)
 	return NULL;
 }
 
+// They are the device's own, and what it is told to call itself: no networks.
+static bool addresses_are_right(struct xy_api_call *c)
+{
+	const json_t *all = json_object_get(c->body, "addresses"), *one;
+	size_t i;
+	json_array_foreach(all, i, one)
+	{
+		struct xy_prefix p;
+		const char *text = json_string_value(one);
+		bool v4 = text && !strchr(text, ':');
+		if (text && xy_prefix_parse(text, &p) == 0 && p.len == 128)
+			continue;
+		xy_api_problem(
+			c, 422,
+			"addresses: \"%.60s\" is not one of a device; write addresses, without "
+			"a length or with /%d",
+			text ? text : "", v4 ? 32 : 128);
+		return false;
+	}
+	return true;
+}
+
 void xy_act_leaf_add(struct xy_api_call *c)
 {
+	if (!addresses_are_right(c))
+		return;
 	struct leaf *l = leaf_make(c);
 	if (!l)
 		return;

@@ -70,6 +70,8 @@ static unsigned status_of(int code)
 	switch (code) {
 	case -EREMOTE:
 		return 422;
+	case -ENOENT:
+		return 404;
 	case -EINVAL:
 	case -EMSGSIZE:
 		return 400;
@@ -167,7 +169,7 @@ static void on_peer(void *arg, const struct xy_ask_answer *a)
 	struct xy_api_call *c = arg;
 	json_t *one = json_array_get(json_object_get(a->answer, XY_KEY(peers, peers)), 0);
 	const char *next = json_string_value(json_object_get(a->answer, XY_KEY(peers, next)));
-	if (a->code == -EREMOTE) {
+	if (a->code == -EREMOTE || a->code == -ENOENT) {
 		xy_api_problem(c, 404, "%s", a->text);
 	} else if (!a->answer) {
 		xy_api_answer_failed(c, a);

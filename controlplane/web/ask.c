@@ -154,11 +154,16 @@ static void answered(struct xy_ask *a, json_t *answer, int code, const char *tex
 		json_decref(answer);
 }
 
-// For people who see that it is the daemon's.
-static const char *without_speaker(const char *text)
+// For people who see that it is the daemon's, and who have no command line: text goes on without
+// what speaks, and without "(xylem show ...)".
+static const char *for_http(char *text)
 {
 	static const char says[] = "the daemon says: ";
-	return strncmp(text, says, sizeof(says) - 1) == 0 ? text + sizeof(says) - 1 : text;
+	char *from = strncmp(text, says, sizeof(says) - 1) == 0 ? text + sizeof(says) - 1 : text;
+	char *at = strstr(from, " (xylem "), *end = at ? strchr(at, ')') : NULL;
+	if (end)
+		memmove(at, end + 1, strlen(end + 1) + 1);
+	return from;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -173,8 +178,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		xy_err_set(&err, EIO, "%s", uv_strerror(status));
 	bool broken = status < 0 || xy_client_is_broken(l->client);
+	bool unknown = ret == -EREMOTE && xy_client_is_unknown(l->client);
 	if (ret == 0 || (ret == -EREMOTE && !broken))
-		answered(a, answer, ret, ret ? without_speaker(err.text) : NULL);
+		answered(a, answer, unknown ? -ENOENT : ret, ret ? for_http(err.text) : NULL);
 	if (broken && a->line == l)
 		lost(a, ret, err.text);
 	if (!a->closing)

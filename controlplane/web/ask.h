@@ -25,7 +25,8 @@ struct xy_ask_config {
 	void *arg;
 };
 
-// answer is the callee's; NULL: code and text say why. -EREMOTE: the daemon says so; -ENOTCONN: it
+// answer is the callee's; NULL: code and text say why. -EREMOTE: the daemon says so; -ENOENT: it
+// knows nobody of that name; -ENOTCONN: it
 // is away; -ETIMEDOUT; -EBUSY: too many wait; -EINVAL, -EMSGSIZE: it cannot be asked that;
 // -ECANCELED: this process ends.
 struct xy_ask_answer {

@@ -46,6 +46,11 @@ static int read_secret(struct xy_config_reader *r, const config_setting_t *s,
 	    got == 32)
 		return 0;
 	sodium_memzero(out, 32);
+	if (len == 44)
+		return xy_config_fail(
+			r, s, NULL,
+			"no secret of 32 bytes in base64: its length is right, and its "
+			"characters are not; make one with: wg genpsk");
 	return xy_config_fail(r, s, NULL,
 			      "no secret of 32 bytes in base64 (%zu characters, 44 are right); "
 			      "make one with: wg genpsk",

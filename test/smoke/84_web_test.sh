@@ -24,7 +24,14 @@ for name in config workers graph drops ports policy sessions neighbours routing 
 done
 check "one peer" same b "$(api a peers/b | jq -r .name)"
 check "by its key" same b "$(api a "peers/$(jq -rn --arg k "${LAB_KEY[b]}" '$k|@uri')" | jq -r .name)"
-check "none of that name" answers 404 'there is no peer' a /api/v1/peers/nobody
+check "none of that name" answers 404 'there is no peer \"nobody\""' a /api/v1/peers/nobody
+for of in peers routes sessions neighbours; do
+  check "wherever it is asked for: $of" answers 404 'there is no peer' a "/api/v1/$of?peer=nobody"
+done
+check "of a way there" answers 404 'nobody' a '/api/v1/path?address=nobody'
+check "or a route" answers 404 'nobody' a '/api/v1/route?prefix=nobody'
+check "a cursor and another question" answers 400 'another question' a '/api/v1/peers?cursor=%7B%22peer%22%3A%22b%22%7D&peer=a'
+check "the same one" answers 200 '"peers"' a '/api/v1/peers?cursor=%7B%22peer%22%3A%22b%22%7D&peer=b'
 check "filtered" same 0 "$(api a 'sessions?peer=b&within=10.0.0.0/8' | jq '.sessions | length')"
 check "counted" same true "$(api a 'routes?count=true' | jq '.count > 0')"
 check "what is asked about" same "${LAB_NET[b]}::/64" "$(api a "route?prefix=${LAB_NET[b]}::/64" | jq -r .prefix)"

@@ -107,6 +107,8 @@ check "the config's stays" act 422 'stands in the config' DELETE peers/b
 check "a session begins anew" act 200 '"peer":"b"' POST peers/b/reset
 check "a leaf" act 200 'PrivateKey' POST leaves '{"name":"phone","endpoint":"198.51.100.7:51820"}'
 check "with its config as a QR code" test "$(jq '.qr | length == (.[0] | length) and length > 40' "$LAB/web.out")" = true
+check "no networks are a device's" act 422 'addresses: ' POST leaves '{"name":"tablet","endpoint":"198.51.100.7:51820","addresses":["2001:db8::1","0.0.0.0/0"]}'
+check "nor secrets what is none, by our names" act 422 'preshared_key: ' POST peers "{\"name\":\"c\",\"key\":\"$key\",\"preshared_key\":\"$(printf 'x%.0s' {1..44})\"}"
 check "the leaf goes" act 200 '"peer":"phone"' DELETE leaves/phone
 check "the config is read anew" act 200 '"config"' POST reload
 check "the node leaves" act 200 '"drained":true' POST drain '{"drained":true}'
