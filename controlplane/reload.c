@@ -62,7 +62,7 @@ static void reload_run(uv_work_t *req)
 			xy_plan_look(r->d->config_path, &config, &r->d->id);
 		r->plan.config = config;
 	}
-	if (helper && (e = xy_warden_read_end(helper, &why)) && !r->result) {
+	if (helper && (e = xy_warden_read_end(helper, r->plan.config.digest, &why)) && !r->result) {
 		r->result = e;
 		r->err = why;
 	}

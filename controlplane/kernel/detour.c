@@ -181,7 +181,8 @@ static bool rules_pass(struct xy_netlink *n, uint8_t family, uint32_t table,
 			if (!have[k] && is_same(&there.v[i], &to[k]))
 				have[k] = good[i] = true;
 	for (unsigned k = count; k-- > 0;) // the refusal first of all
-		if (!have[k] && (r = rule_send(n, RTM_NEWRULE, &to[k])) != -EEXIST)
+		if (!have[k] && (r = rule_send(n, RTM_NEWRULE, &to[k])) != -EEXIST &&
+		    (want || r != -EPERM)) // who never had an exit may not put it back for others
 			note(result, r);
 	for (unsigned i = 0; i < there.count; i++)
 		if (!good[i]) {
@@ -198,6 +199,20 @@ static void rules_make(struct xy_netlink *n, uint8_t family, uint32_t table,
 {
 	for (unsigned i = 0; i < TRIES && rules_pass(n, family, table, want, result); i++)
 		continue;
+}
+
+bool xy_detour_is_there(struct xy_netlink *n, uint32_t table)
+{
+	static const uint8_t family[] = {AF_INET, AF_INET6};
+	struct rules there;
+	for (unsigned i = 0; i < 2; i++) {
+		if (rules_read(n, family[i], table, &there))
+			continue;
+		for (unsigned k = 0; k < there.count; k++)
+			if (there.v[k].table == table)
+				return true;
+	}
+	return false;
 }
 
 uint32_t xy_detour_other(struct xy_netlink *n, uint32_t table)

@@ -29,6 +29,8 @@ uint32_t xy_detour_table(const char *instance);
 int xy_detour_make(struct xy_netlink *n, uint32_t table, const struct xy_detour *want);
 // Makes the refusal alone, where it is missing. Returns as xy_detour_make.
 int xy_detour_refuse(struct xy_netlink *n, uint32_t table, uint32_t mark);
+// Are there rules of that table, of whenever?
+bool xy_detour_is_there(struct xy_netlink *n, uint32_t table);
 // Has another instance rules here, or was it killed? Its table; 0: none has, or nobody can tell.
 uint32_t xy_detour_other(struct xy_netlink *n, uint32_t table);
 // Is this change (xy_netlink see) one of a rule, or of a route in that table?

@@ -21,11 +21,12 @@ struct xy_warden_hello {
 struct xy_warden_answer {
 	int32_t result; // 0 or -errno
 	struct xy_err err;
-	bool device;	// of a TUN: the device may not be opened; else it is the interface
-	bool whole;	// the rules are
-	bool v6, v4;	// of NAT rules: they are there
-	char name[16];	// of the host interface
-	uint32_t count; // of messages
+	bool device;   // of a TUN: the device may not be opened; else it is the interface
+	bool whole;    // the rules are
+	bool v6, v4;   // of NAT rules: they are there
+	char name[16]; // of the host interface
+	uint8_t digest[XY_CONFIG_DIGEST]; // of the config that was read
+	uint32_t count;			  // of messages
 	int32_t error[XY_NETMSG_MOST];
 	struct xy_nft_count counters[XY_POLICY_COUNTERS]; // last: goes where it was asked for
 };

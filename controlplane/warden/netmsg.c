@@ -211,13 +211,19 @@ struct rule {
 	bool invert, marks, suppresses;
 };
 
-// The three that an exit has. The first changes nothing by itself, and is other instances' as well.
+// It is other instances' as well, and looks into the main table before rules of others do.
+static bool rule_is_first(const struct rule *r)
+{
+	return r->priority == XY_DETOUR_MAIN && r->table == RT_TABLE_MAIN &&
+	       r->action == FR_ACT_TO_TBL && !r->invert && !r->marks && r->suppresses;
+}
+
+// The three that an exit has.
 static bool rule_is_ours(const struct xy_scope *s, const struct rule *r)
 {
 	switch (r->priority) {
 	case XY_DETOUR_MAIN:
-		return r->table == RT_TABLE_MAIN && r->action == FR_ACT_TO_TBL && !r->invert &&
-		       !r->marks && r->suppresses;
+		return s->exit_was && rule_is_first(r); // who leaves puts it back for others
 	case XY_DETOUR_OURS:
 	case XY_DETOUR_REFUSED:
 		return s->exit && r->table == s->table && r->invert && r->mark && !r->suppresses &&
@@ -253,7 +259,7 @@ static bool rule_may(const struct xy_scope *s, struct xy_cursor *c, uint16_t fla
 			       .suppresses = v[SUPPRESS].at};
 	if (adds)
 		return rule_is_ours(s, &r);
-	return r.priority == XY_DETOUR_MAIN || (s->table && r.table == s->table);
+	return (s->exit_was && rule_is_first(&r)) || (s->table && r.table == s->table);
 }
 
 // --- neighbours

@@ -74,6 +74,7 @@ int xy_scope_make(const struct xy_config *c, const struct xy_addr *node, uint32_
 				 .fwmark = c->fwmark,
 				 .table = table,
 				 .exit = c->exit.used && !no_tun};
+	out->exit_was = out->exit;
 	snprintf(out->name, sizeof(out->name), "%s", c->host.name);
 	out->address[out->address_count++] = (struct xy_prefix){.addr = *node, .len = 64};
 	for (unsigned i = 0; i < c->host.address_count; i++)
@@ -96,6 +97,7 @@ void xy_scope_follow(struct xy_scope *s, struct xy_scope *next)
 	s->prefix_count = next->prefix_count;
 	memcpy(s->has_len, next->has_len, sizeof(s->has_len));
 	s->exit = next->exit;
+	s->exit_was |= next->exit;
 	*next = (struct xy_scope){0};
 }
 

@@ -25,7 +25,8 @@ struct xy_scope {
 	unsigned port_count;
 	struct xy_scope_port port[XY_CONFIG_PORTS];
 	// a reload may change it
-	bool exit; // one is used
+	bool exit;     // one is used
+	bool exit_was; // one is, or was by an earlier config, or left its rules behind
 	unsigned prefix_count;
 	struct xy_prefix *prefix; // what routes may lead to, and what is inside it; sorted
 	bool has_len[129];

@@ -49,13 +49,15 @@ void xy_serve_config_free(struct xy_serve_config *c)
 	free(c);
 }
 
-static int config_read(struct xy_serve *s, struct xy_err *err)
+static int config_read(struct xy_serve *s, struct xy_warden_answer *a, struct xy_err *err)
 {
 	struct xy_config c;
 	struct xy_serve_config *made, *before, *old;
 	int r = s->as->read(s->as->arg, &c, err);
 	if (r)
 		xy_config_free(&c);
+	else
+		memcpy(a->digest, c.digest, sizeof(a->digest));
 	r = r ? r : xy_serve_config_make(s, &c, &made, err);
 	if (r)
 		return r;
@@ -192,7 +194,7 @@ void xy_serve_second(struct xy_serve *s, const struct xy_warden_request *q,
 {
 	switch (q->op) {
 	case XY_WARDEN_READ:
-		a->result = config_read(s, &a->err);
+		a->result = config_read(s, a, &a->err);
 		break;
 	case XY_WARDEN_RULES:
 		a->result = rules(s, q, &a->err);

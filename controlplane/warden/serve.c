@@ -355,6 +355,7 @@ static void begin(struct xy_serve *s, struct xy_confine *c)
 		fail("no_new_privs", -r);
 	if (xy_netlink_ask_open(&s->netlink, &err))
 		fail(err.text, EIO);
+	s->now->scope.exit_was |= xy_detour_is_there(&s->netlink, s->table);
 	r = xy_confine_process_files(c, as->keep, as->path, as->path_count);
 	if (r)
 		fail("capabilities", -r);

@@ -198,13 +198,18 @@ void xy_warden_read_begin(struct xy_warden *w)
 	w->reading = put(w, c, &(struct xy_warden_request){.op = XY_WARDEN_READ}, -1);
 }
 
-int xy_warden_read_end(struct xy_warden *w, struct xy_err *err)
+int xy_warden_read_end(struct xy_warden *w, const uint8_t digest[static XY_CONFIG_DIGEST],
+		       struct xy_err *err)
 {
 	struct xy_warden_answer a = {0};
 	struct channel *c = &w->channel[1];
 	int none = -1, r = w->reading ? w->reading : get(w, c, &a, &none);
 	pthread_mutex_unlock(&c->lock);
-	return told(r, &a, err);
+	r = told(r, &a, err);
+	if (!r && memcmp(digest, a.digest, sizeof(a.digest)) != 0)
+		r = xy_err_set(err, EAGAIN,
+			       "the config file was changed while it was read; reload again");
+	return r;
 }
 
 int xy_warden_rules(struct xy_warden *w, bool next, const struct xy_warden_key *key, unsigned count,

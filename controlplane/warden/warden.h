@@ -68,9 +68,10 @@ int xy_warden_end(struct xy_warden *w);
 
 // --- second channel
 // The config file, while the caller reads it as well; one thread, which asks nothing else
-// meanwhile.
+// meanwhile. digest: of what the caller read; -EAGAIN: the helper has read something else.
 void xy_warden_read_begin(struct xy_warden *w);
-int xy_warden_read_end(struct xy_warden *w, struct xy_err *err);
+int xy_warden_read_end(struct xy_warden *w, const uint8_t digest[static XY_CONFIG_DIGEST],
+		       struct xy_err *err);
 int xy_warden_rules(struct xy_warden *w, bool next, const struct xy_warden_key *key, unsigned count,
 		    struct xy_err *err);
 int xy_warden_no_rules(struct xy_warden *w, bool next, struct xy_err *err);

@@ -359,7 +359,7 @@ static void check_own_interface(struct xy_config_reader *r, const config_setting
 	static const char text[] = "is this node's own interface (host.name); name a card";
 	const config_setting_t *found = xy_config_member(root, "discovery");
 	found = xy_config_member(found, "interfaces");
-	for (unsigned i = 0; i < r->c->port_count; i++)
+	for (unsigned i = 0; r->c->host.name[0] && i < r->c->port_count; i++)
 		if (strcmp(r->c->ports[i].interface, r->c->host.name) == 0)
 			xy_config_fail(r,
 				       xy_config_member(config_setting_get_elem(

@@ -141,6 +141,7 @@ int xy_config_parse(const char *name, const char *text, size_t len, struct xy_co
 {
 	xy_config_init(out);
 	static const struct xy_config_form form = {&xy_config_schema, check_node};
+	crypto_generichash(out->digest, sizeof(out->digest), (const uint8_t *)text, len, NULL, 0);
 	return xy_config_parse_by(&form, name, text, len, out, out, err);
 }
 

@@ -149,9 +149,12 @@ struct xy_config_allow {
 // Can a text of nftables hold the interface's name? It knows no escapes, and * at its end is many.
 bool xy_config_name_fits(const char *interface);
 
+enum { XY_CONFIG_DIGEST = 32 };
+
 struct xy_config {
-	char key_file[4096]; // default /etc/xylem/key
-	char state[3800];    // the state folder; "": the instance's in /var/lib/xylem
+	uint8_t digest[XY_CONFIG_DIGEST]; // of the text that it was read from
+	char key_file[4096];		  // default /etc/xylem/key
+	char state[3800];		  // the state folder; "": the instance's in /var/lib/xylem
 	bool has_network_secret;
 	uint8_t network_secret[32]; // secret
 	unsigned port_count;

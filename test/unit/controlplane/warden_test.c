@@ -349,32 +349,36 @@ static void test_rules(void)
 	static const struct {
 		uint32_t priority, table, mark;
 		uint8_t action;
-		bool suppress, made, made_without, taken; // without: no exit is used
+		bool suppress, made, taken_without, taken; // without: no exit was ever used
 	} v[] = {
-		{XY_DETOUR_MAIN, RT_TABLE_MAIN, 0, FR_ACT_TO_TBL, true, true, true, true},
-		{XY_DETOUR_MAIN, RT_TABLE_MAIN, 0, FR_ACT_TO_TBL, false, false, false, true},
-		{XY_DETOUR_MAIN, RT_TABLE_LOCAL, 0, FR_ACT_TO_TBL, true, false, false, true},
-		{XY_DETOUR_OURS, 0, 77, FR_ACT_TO_TBL, false, true, false, true},
-		{XY_DETOUR_OURS, 0, 78, FR_ACT_TO_TBL, false, false, false, true},
-		{XY_DETOUR_OURS, 0, 0, FR_ACT_TO_TBL, false, false, false, true},
-		{XY_DETOUR_OURS, 0, 77, FR_ACT_BLACKHOLE, false, false, false, true},
+		{XY_DETOUR_MAIN, RT_TABLE_MAIN, 0, FR_ACT_TO_TBL, true, true, false, true},
+		{XY_DETOUR_MAIN, RT_TABLE_MAIN, 0, FR_ACT_TO_TBL, false, false, false, false},
+		{XY_DETOUR_MAIN, RT_TABLE_LOCAL, 0, FR_ACT_TO_TBL, true, false, false, false},
+		{XY_DETOUR_OURS, 0, 77, FR_ACT_TO_TBL, false, true, true, true},
+		{XY_DETOUR_OURS, 0, 78, FR_ACT_TO_TBL, false, false, true, true},
+		{XY_DETOUR_OURS, 0, 0, FR_ACT_TO_TBL, false, false, true, true},
+		{XY_DETOUR_OURS, 0, 77, FR_ACT_BLACKHOLE, false, false, true, true},
 		{XY_DETOUR_OURS, RT_TABLE_MAIN, 77, FR_ACT_TO_TBL, false, false, false, false},
-		{XY_DETOUR_REFUSED, 0, 77, FR_ACT_UNREACHABLE, false, true, false, true},
-		{XY_DETOUR_REFUSED, 0, 77, FR_ACT_TO_TBL, false, false, false, true},
+		{XY_DETOUR_REFUSED, 0, 77, FR_ACT_UNREACHABLE, false, true, true, true},
+		{XY_DETOUR_REFUSED, 0, 77, FR_ACT_TO_TBL, false, false, true, true},
 		{0, RT_TABLE_LOCAL, 0, FR_ACT_TO_TBL, false, false, false, false},
-		{100, 0, 77, FR_ACT_TO_TBL, false, false, false, true},
+		{100, 0, 77, FR_ACT_TO_TBL, false, false, true, true},
 		{32766, RT_TABLE_MAIN, 0, FR_ACT_TO_TBL, true, false, false, false},
 	};
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(v); i++) {
 		uint32_t of = v[i].table ? v[i].table : table;
 		for (unsigned used = 0; used < 2; used++) {
-			scope.exit = used;
+			scope.exit = scope.exit_was = used;
 			rule(RTM_NEWRULE, v[i].priority, of, v[i].mark, v[i].action, v[i].suppress);
 			CU_ASSERT_EQUAL(check(&scope, OURS, caught.bytes, caught.len) == 1,
-					used ? v[i].made : v[i].made_without);
+					used && v[i].made);
 		}
 		rule(RTM_DELRULE, v[i].priority, of, v[i].mark, v[i].action, v[i].suppress);
-		CU_ASSERT_EQUAL(check(&scope, 0, caught.bytes, caught.len) == 1, v[i].taken);
+		for (unsigned was = 0; was < 2; was++) {
+			scope.exit_was = was;
+			CU_ASSERT_EQUAL(check(&scope, 0, caught.bytes, caught.len) == 1,
+					was ? v[i].taken : v[i].taken_without);
+		}
 	}
 	scope.exit = true;
 	rule(RTM_NEWRULE, XY_DETOUR_OURS, table, 77, FR_ACT_TO_TBL, false);
