@@ -310,11 +310,11 @@ static int send_until(struct xy_client *c, const char *request, uint64_t until, 
 static int ask_by(struct xy_client *c, const char *command, const char *params, uint64_t until,
 		  struct xy_err *err)
 {
-	char request[XY_REQUEST_MAX + 1];
-	int ret = xy_request_write(request, command, params);
+	char request[XY_REQUEST_MAX + 1] = "";
 	if (c->broken)
 		return xy_err_set(err, ENOTCONN, "%s: this connection has failed; make another",
 				  c->path);
+	int ret = xy_request_write(request, command, params);
 	if (ret == -EMSGSIZE)
 		return xy_err_set(err, EMSGSIZE,
 				  "\"%.60s...\" is longer than a request may be (%d bytes)",
@@ -323,7 +323,9 @@ static int ask_by(struct xy_client *c, const char *command, const char *params, 
 		return xy_err_set(err, EINVAL, "\"%.60s\" cannot be asked for: it has a line's end",
 				  params ? params : command);
 	snprintf(c->asked, sizeof(c->asked), "%s", command);
-	return send_until(c, request, until, err);
+	ret = send_until(c, request, until, err);
+	explicit_bzero(request, sizeof(request)); // a key may be in it
+	return ret;
 }
 
 int xy_client_send(struct xy_client *c, const char *command, const char *params, struct xy_err *err)
