@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who guesses at xylem-web, and whom that keeps out: on a clock of the test's own, with passwords
+// that are right, wrong, or cannot be looked at, as it says.
+#include "unit.h"
+#include "web/auth.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+// --- HTTP, time and argon2, as auth.c is built to see them
+
+struct xy_http_request {
+	struct xy_addr source;
+	const char *authorization;
+	unsigned status; // 0: not answered
+};
+
+static uint64_t now;
+static struct {
+	uv_timer_t *timer;
+	uv_timer_cb cb;
+	uint64_t at;
+} timers[4096];
+static unsigned timer_count;
+
+uint64_t fake_now(const uv_loop_t *loop)
+{
+	return now;
+}
+
+int fake_timer_start(uv_timer_t *t, uv_timer_cb cb, uint64_t ms, uint64_t repeat)
+{
+	timers[timer_count].timer = t;
+	timers[timer_count].cb = cb;
+	timers[timer_count++].at = now + ms;
+	return 0;
+}
+
+int fake_verify(const char hash[crypto_pwhash_STRBYTES], const char *const password,
+		unsigned long long len)
+{
+	errno = strcmp(password, "no memory") == 0 ? ENOMEM : EINVAL;
+	return strcmp(password, "right") == 0 ? 0 : -1;
+}
+
+const char *xy_http_header(const struct xy_http_request *q, const char *name)
+{
+	return strcmp(name, "Authorization") == 0 ? q->authorization : NULL;
+}
+
+const char *xy_http_body(const struct xy_http_request *q, size_t *len)
+{
+	*len = 0;
+	return "";
+}
+
+bool xy_http_is_public(const struct xy_http_request *q)
+{
+	return false;
+}
+
+bool xy_http_is_tls(const struct xy_http_request *q)
+{
+	return false;
+}
+
+bool xy_http_is_from_here(const struct xy_http_request *q)
+{
+	return false;
+}
+
+struct xy_addr xy_http_source(const struct xy_http_request *q)
+{
+	return q->source;
+}
+
+const char *xy_http_from(const struct xy_http_request *q)
+{
+	return "there";
+}
+
+void xy_http_add(struct xy_http_request *q, const char *name, const char *value)
+{
+}
+
+void xy_http_problem(struct xy_http_request *q, unsigned status, const char *fmt, ...)
+{
+	q->status = status;
+}
+
+// --- the tries
+
+static uv_loop_t loop;
+static struct xy_web web;
+
+static void begin(void)
+{
+	now = 1000000;
+	timer_count = 0;
+	uv_loop_init(&loop);
+	web = (struct xy_web){.loop = &loop, .instance = "xylem"};
+	strcpy(web.config.password, "$argon2id$");
+	CU_ASSERT_EQUAL_FATAL(xy_auth_create(&web, &web.auth), 0);
+}
+
+static void end(void)
+{
+	xy_auth_close(web.auth);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+}
+
+static void on_right(struct xy_web *w, struct xy_http_request *q, const struct xy_auth_who *who)
+{
+	q->status = 200;
+}
+
+static struct xy_addr at(unsigned a, unsigned b)
+{
+	return (struct xy_addr){.b = {0x20, 1, 0xd, 0xb8, (uint8_t)(a >> 8), (uint8_t)a,
+				      (uint8_t)(b >> 8), (uint8_t)b}};
+}
+
+// Every delay has passed, and who waited is answered.
+static void pass(void)
+{
+	uv_run(&loop, UV_RUN_DEFAULT);
+	for (unsigned i = 0; i < timer_count; i++) {
+		now = timers[i].at > now ? timers[i].at : now;
+		timers[i].cb(timers[i].timer);
+	}
+	timer_count = 0;
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static unsigned login(struct xy_addr source, const char *password)
+{
+	struct xy_http_request q = {.source = source};
+	xy_auth_login(web.auth, &q, password, on_right);
+	pass();
+	return q.status;
+}
+
+static void lock(struct xy_addr source)
+{
+	for (unsigned i = 0; i < XY_AUTH_TRIES; i++)
+		CU_ASSERT_EQUAL(login(source, "wrong"), 401);
+	CU_ASSERT_EQUAL(login(source, "right"), 429);
+}
+
+static void test_tries(void)
+{
+	begin();
+	CU_ASSERT_EQUAL(login(at(1, 1), "right"), 200);
+	lock(at(1, 1));
+	CU_ASSERT_EQUAL(login(at(1, 2), "right"), 200);
+	now += XY_AUTH_LOCK_S * UINT64_C(1000);
+	CU_ASSERT_EQUAL(login(at(1, 1), "right"), 200);
+	end();
+}
+
+static void test_tokens(void)
+{
+	struct xy_http_request q = {.source = at(1, 1), .authorization = "Bearer old"};
+	struct xy_auth_who who;
+	begin();
+	for (unsigned i = 0; i < 100; i++) {
+		q.status = 0;
+		CU_ASSERT(!xy_auth_who(web.auth, &q, &who));
+		CU_ASSERT_EQUAL(q.status, 401); // at once
+	}
+	CU_ASSERT_EQUAL(login(at(1, 1), "right"), 200);
+	q = (struct xy_http_request){.source = at(1, 1), .authorization = "Basic eDp5"};
+	CU_ASSERT(xy_auth_who(web.auth, &q, &who));
+	CU_ASSERT(q.status == 0 && who.scopes == 0);
+	end();
+}
+
+static void test_memory(void)
+{
+	begin();
+	for (unsigned i = 0; i < 2 * XY_AUTH_TRIES; i++)
+		CU_ASSERT_EQUAL(login(at(1, 1), "no memory"), 503);
+	CU_ASSERT_EQUAL(login(at(1, 1), "right"), 200);
+	end();
+}
+
+// Who is locked stays it, however many come.
+static void test_kept(void)
+{
+	begin();
+	lock(at(1, 1));
+	for (unsigned i = 0; i < 2 * XY_AUTH_SOURCES; i++)
+		CU_ASSERT_EQUAL(login(at(2 + i, 1), "wrong"), 401);
+	now = 1000000 + 60000;
+	CU_ASSERT_EQUAL(login(at(1, 1), "right"), 429);
+	end();
+}
+
+static void test_wide(void)
+{
+	begin();
+	for (unsigned i = 0; i < XY_AUTH_TRIES_WIDE; i++)
+		CU_ASSERT_EQUAL(login(at(1, i), "wrong"), 401);
+	CU_ASSERT_EQUAL(login(at(1, 1000), "right"), 429);
+	CU_ASSERT_EQUAL(login(at(2, 1000), "right"), 200);
+	end();
+}
+
+// Those who wait for the answer that they were wrong take nobody's place.
+static void test_room(void)
+{
+	static struct xy_http_request q[200];
+	begin();
+	memset(q, 0, sizeof(q));
+	for (unsigned i = 0; i < 200; i++) {
+		q[i].source = at(1 + i, 1);
+		xy_auth_login(web.auth, &q[i], "wrong", on_right);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		CU_ASSERT_EQUAL(q[i].status, 0);
+	}
+	CU_ASSERT_EQUAL(timer_count, 200);
+	CU_ASSERT_EQUAL(login(at(999, 1), "right"), 200);
+	CU_ASSERT_EQUAL(q[199].status, 401);
+	end();
+}
+
+XY_UNIT_MAIN("auth", {"tries", test_tries}, {"tokens", test_tokens}, {"memory", test_memory},
+	     {"locks are kept", test_kept}, {"a /48", test_wide}, {"room", test_room})
