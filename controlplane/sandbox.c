@@ -484,6 +484,10 @@ void xy_sandbox_warnings(const struct xy_daemon *d, json_t *list)
 				     "routes, addresses and rules does not come back, and reloads "
 				     "are refused; restart xylemd",
 				     xy_warden_gone(d->sandbox.warden)));
+	else if (d->sandbox.warden && xy_warden_is_late(d->sandbox.warden))
+		json_array_append_new(list,
+				      json_string("the privileged helper does not answer: what the "
+						  "node needs of the kernel waits for it"));
 	if (d->sandbox.wanted && lacks)
 		json_array_append_new(list, json_sprintf("the sandbox is not whole: %s", lacks));
 	if (xy_confine_refusals())

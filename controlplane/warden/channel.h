@@ -19,7 +19,8 @@ struct xy_warden_hello {
 };
 
 struct xy_warden_answer {
-	int32_t result; // 0 or -errno
+	int32_t result;	 // 0 or -errno
+	uint32_t number; // of the question among those of its channel, from 1 on
 	struct xy_err err;
 	bool device;   // of a TUN: the device may not be opened; else it is the interface
 	bool whole;    // the rules are

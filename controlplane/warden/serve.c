@@ -18,12 +18,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	UNIX_BUFFER = 1 << 20, // as long as the longest answer of a socket of ours
 	CHANNEL = 3,	       // its first descriptor; the second follows
 	THREADS = 8,
+	SAID_SECONDS = 60, // twice as long each time
+	SAID_LONGEST = 3600,
 };
 
 static const struct xy_scope *scope(const struct xy_serve *s)
@@ -242,12 +245,59 @@ static void refused_say(const struct xy_warden_request *q, int result)
 			     q->op);
 }
 
+static bool is_unnamed(const struct xy_warden_answer *a)
+{
+	for (unsigned i = 0; i < a->count; i++)
+		if (a->error[i] == -EPERM)
+			return true;
+	return a->result == -EPERM;
+}
+
+// What the config does not name is refused, and told, ever more rarely, for each kind of request,
+// each of which is one thread's: it may be a setting of run time, or somebody who tries what there
+// is.
+static void unnamed_say(const struct xy_warden_request *q, const struct xy_warden_answer *a)
+{
+	static const char *const what[XY_WARDEN_OPS] = {
+		[XY_WARDEN_NETLINK] = "an address, a route or a rule",
+		[XY_WARDEN_TUN] = "a host interface",
+		[XY_WARDEN_MARK] = "a mark of packets",
+		[XY_WARDEN_DEVICE] = "a socket of one interface",
+		[XY_WARDEN_BIND] = "a UDP port",
+		[XY_WARDEN_BUFFERS] = "buffers of what is no socket of ours",
+		[XY_WARDEN_GIVE] = "the group of a file",
+		[XY_WARDEN_NONE] = "an end of the packet filter's rules",
+	};
+	static struct {
+		unsigned times, told;
+		time_t next, wait;
+	} v[XY_WARDEN_OPS];
+	struct timespec now;
+	if (q->op >= XY_WARDEN_OPS || !what[q->op] || !is_unnamed(a))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	v[q->op].times++;
+	if (now.tv_sec < v[q->op].next)
+		return;
+	v[q->op].wait = v[q->op].wait ? v[q->op].wait * 2 : SAID_SECONDS;
+	if (v[q->op].wait > SAID_LONGEST)
+		v[q->op].wait = SAID_LONGEST;
+	v[q->op].next = now.tv_sec + v[q->op].wait;
+	xy_log_warn("confinement: the privileged helper refused the main process %s, which the "
+		    "config file does not name (%u times, %u in all). A group of a socket holds "
+		    "from a restart on, and what was set at run time once `xylem config write` has "
+		    "put it into the file; else the main process may have been taken over",
+		    what[q->op], v[q->op].times - v[q->op].told, v[q->op].times);
+	v[q->op].told = v[q->op].times;
+}
+
 static void answer(struct xy_serve *s, bool second, const uint8_t *bytes, size_t len, int came)
 {
 	struct xy_warden_answer a = {0};
 	struct xy_warden_request q;
 	int channel = second ? s->second : s->first, fd = -1;
 	size_t size = offsetof(struct xy_warden_answer, counters);
+	a.number = ++s->asked[second];
 	int r = xy_warden_request_read(bytes, len, &q);
 	if (!r && xy_warden_is_second(q.op) != second)
 		r = -EBADMSG;
@@ -262,6 +312,7 @@ static void answer(struct xy_serve *s, bool second, const uint8_t *bytes, size_t
 		size = q.op == XY_WARDEN_COUNT ? sizeof(a) : size;
 	}
 	refused_say(&q, a.result);
+	unnamed_say(&q, &a);
 	refusals_say();
 	xy_channel_send(channel, &a, size, fd);
 	if (fd >= 0)

@@ -21,6 +21,7 @@ struct xy_serve {
 	struct xy_serve_config *now, *next, *old; // next: read, and not in force; old: to be freed
 	unsigned ifindex;			  // of the host interface; 0: none yet
 	bool ends;				  // the rules go with the main process
+	uint32_t asked[2];			  // questions on each channel; each its thread's
 	// the first channel's
 	struct xy_netlink netlink;
 	struct xy_nft *counts;

@@ -6,6 +6,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,8 +17,7 @@
 
 enum {
 	START_SECONDS = 10,
-	FIRST_SECONDS =
-		30, // others may hold the kernel; a service manager is told nothing meanwhile
+	FIRST_SECONDS = 3,   // the control thread waits, and tells its service manager nothing
 	SECOND_SECONDS = 60, // others may hold the packet filter
 	END_SECONDS = 3,
 };
@@ -25,6 +25,8 @@ enum {
 struct channel {
 	int fd;
 	pthread_mutex_t lock;
+	uint32_t asked;	  // questions, and so the number of the answer that is waited for
+	atomic_bool late; // it did not come in time
 };
 
 struct xy_warden {
@@ -32,8 +34,8 @@ struct xy_warden {
 	int reading; // -errno: it was not asked to
 	pid_t pid;
 	struct xy_warden_hello hello;
-	atomic_bool gone;
-	bool told;
+	atomic_bool gone, owes_take;
+	bool told, told_late, runs;
 	char why[96];
 };
 
@@ -50,6 +52,34 @@ static void lost(struct xy_warden *w, ssize_t how)
 					      : strerror((int)-how));
 }
 
+static void close_if(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+// Of a channel whose answer did not come in time: has it come meanwhile? Until then nothing more is
+// asked there: the control thread would wait for each question anew. Locked.
+static bool catch_up(struct xy_warden *w, struct channel *c)
+{
+	struct xy_warden_answer a;
+	int fd;
+	while (poll(&(struct pollfd){.fd = c->fd, .events = POLLIN}, 1, 0) > 0) {
+		ssize_t n = xy_channel_receive(c->fd, &a, sizeof(a), &fd);
+		close_if(&fd);
+		if (n < (ssize_t)offsetof(struct xy_warden_answer, counters)) {
+			lost(w, n);
+			return false;
+		}
+		if (a.number == c->asked) {
+			atomic_store(&c->late, false);
+			return true;
+		}
+	}
+	return false;
+}
+
 static int put(struct xy_warden *w, struct channel *c, const struct xy_warden_request *q, int fd)
 {
 	uint8_t bytes[XY_WARDEN_MESSAGE];
@@ -58,21 +88,40 @@ static int put(struct xy_warden *w, struct channel *c, const struct xy_warden_re
 		return -EMSGSIZE;
 	if (atomic_load(&w->gone))
 		return -EPIPE;
+	if (atomic_load(&c->late) && !catch_up(w, c))
+		return atomic_load(&w->gone) ? -EPIPE : -ETIMEDOUT;
+	if (!xy_warden_is_second(q->op) && q->op != XY_WARDEN_TAKE && atomic_load(&w->owes_take))
+		return -ETIMEDOUT; // it would be held against the config before
 	int r = xy_channel_send(c->fd, bytes, len, fd);
+	if (r == -EAGAIN)
+		return -ETIMEDOUT;
 	if (r)
 		lost(w, r);
+	else
+		c->asked++;
 	return r ? -EPIPE : 0;
 }
 
-// An answer that came too late would be taken for the next one's, so there is none.
+// One that comes too late is known by its number, and is not taken for the next one's.
 static int get(struct xy_warden *w, struct channel *c, struct xy_warden_answer *a, int *fd)
 {
-	ssize_t n = xy_channel_receive(c->fd, a, sizeof(*a), fd);
-	if (n >= (ssize_t)offsetof(struct xy_warden_answer, counters))
-		return a->result;
-	lost(w, n);
-	shutdown(c->fd, SHUT_RDWR);
-	return -EPIPE;
+	for (;;) {
+		ssize_t n = xy_channel_receive(c->fd, a, sizeof(*a), fd);
+		bool whole = n >= (ssize_t)offsetof(struct xy_warden_answer, counters);
+		if (whole && a->number == c->asked)
+			return a->result;
+		close_if(fd);
+		if (n == -EAGAIN) {
+			a->err.text[0] = 0;
+			atomic_store(&c->late, true);
+			return -ETIMEDOUT;
+		}
+		if (!whole || a->number > c->asked) {
+			lost(w, whole ? -EPROTO : n);
+			shutdown(c->fd, SHUT_RDWR);
+			return -EPIPE;
+		}
+	}
 }
 
 static int ask(struct xy_warden *w, const struct xy_warden_request *q, int fd,
@@ -97,7 +146,9 @@ static int told(int r, const struct xy_warden_answer *a, struct xy_err *err)
 	if (!r)
 		return 0;
 	return xy_err_set(err, -r, "%s",
-			  r == -EPIPE	   ? "the privileged helper has ended; restart xylemd"
+			  r == -EPIPE ? "the privileged helper has ended; restart xylemd"
+			  : r == -ETIMEDOUT
+				  ? "the privileged helper does not answer in time; try again"
 			  : a->err.text[0] ? a->err.text
 					   : strerror(-r));
 }
@@ -179,9 +230,13 @@ int xy_warden_count(struct xy_warden *w, struct xy_nft_count v[static XY_POLICY_
 	return r;
 }
 
+// What could not be asked is asked once the helper answers again: xy_warden_look.
 int xy_warden_take(struct xy_warden *w)
 {
-	return simple(w, XY_WARDEN_TAKE);
+	uint32_t before = w->channel[0].asked;
+	int r = simple(w, XY_WARDEN_TAKE);
+	atomic_store(&w->owes_take, r == -ETIMEDOUT && w->channel[0].asked == before);
+	return r;
 }
 
 int xy_warden_end(struct xy_warden *w)
@@ -195,7 +250,10 @@ void xy_warden_read_begin(struct xy_warden *w)
 {
 	struct channel *c = &w->channel[1];
 	pthread_mutex_lock(&c->lock);
-	w->reading = put(w, c, &(struct xy_warden_request){.op = XY_WARDEN_READ}, -1);
+	// while the one before has still to come into force, there is no other
+	w->reading = atomic_load(&w->owes_take)
+			     ? -ETIMEDOUT
+			     : put(w, c, &(struct xy_warden_request){.op = XY_WARDEN_READ}, -1);
 }
 
 int xy_warden_read_end(struct xy_warden *w, const uint8_t digest[static XY_CONFIG_DIGEST],
@@ -269,8 +327,7 @@ static int hear(struct xy_warden *w, struct xy_err *err)
 	if (n != (ssize_t)sizeof(w->hello))
 		return xy_err_set(err, EPROTO, "sandbox: the privileged helper did not start: %s",
 				  n < 0 ? strerror((int)-n) : "it ended");
-	patience(w->channel[0].fd, FIRST_SECONDS);
-	patience(w->channel[1].fd, SECOND_SECONDS);
+	patience(w->channel[1].fd, SECOND_SECONDS); // of the first one: xy_warden_look
 	return 0;
 }
 
@@ -343,10 +400,44 @@ void xy_warden_close(struct xy_warden *w)
 	free(w);
 }
 
+// A passing stall, of the kernel or of the helper, is told at its begin and its end.
+static void lateness(struct xy_warden *w)
+{
+	bool late = false;
+	for (unsigned i = 0; i < 2; i++) {
+		struct channel *c = &w->channel[i];
+		if (atomic_load(&c->late) && pthread_mutex_trylock(&c->lock) == 0) {
+			catch_up(w, c);
+			pthread_mutex_unlock(&c->lock);
+		}
+		late |= atomic_load(&c->late);
+	}
+	if (late != w->told_late && !atomic_load(&w->gone)) {
+		w->told_late = late;
+		if (late)
+			xy_log_warn("the privileged helper does not answer in time: until it does, "
+				    "what the node needs of the kernel waits. It forwards");
+		else
+			xy_log_info("the privileged helper answers again");
+	}
+	if (!atomic_load(&w->channel[0].late) && atomic_load(&w->owes_take))
+		xy_warden_take(w);
+}
+
+bool xy_warden_is_late(const struct xy_warden *w)
+{
+	return atomic_load(&w->channel[0].late) || atomic_load(&w->channel[1].late);
+}
+
 bool xy_warden_look(struct xy_warden *w)
 {
 	char byte;
 	struct channel *c = &w->channel[0];
+	if (!w->runs) { // the start has more time: nobody watches it yet
+		w->runs = true;
+		patience(c->fd, FIRST_SECONDS);
+	}
+	lateness(w);
 	if (!atomic_load(&w->gone)) { // between two questions nothing comes but the end
 		ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))

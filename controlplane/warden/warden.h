@@ -6,7 +6,7 @@
 //
 // The functions here are the main process'. Those of the first channel are the control thread's,
 // those of the second any other's, and wait for the kernel. Each returns -EPIPE once the helper has
-// ended, or did not answer.
+// ended, -ETIMEDOUT while it does not answer: then it may still have done what it was asked for.
 #pragma once
 
 #include "confine/confine.h"
@@ -47,6 +47,8 @@ void xy_warden_close(struct xy_warden *w);
 // Is it there? Looks, and says once why not. Control thread.
 bool xy_warden_look(struct xy_warden *w);
 const struct xy_warden_hello *xy_warden_hello(const struct xy_warden *w);
+// It did not answer in time, and has not caught up yet.
+bool xy_warden_is_late(const struct xy_warden *w);
 const char *xy_warden_gone(const struct xy_warden *w); // why it is no more; NULL: it is there
 
 // --- first channel

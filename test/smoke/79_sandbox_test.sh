@@ -130,6 +130,7 @@ check "a socket does not get a group that it had not at the start" group_is cont
 ungiven() { grep -q 'control: cannot be given to group nogroup' "$LAB/a.log"; }
 check_within 60 "the log says so" ungiven
 check "the other one keeps its own" group_is telemetry nogroup
+check "so does the helper, who refused it" grep -q 'helper refused the main process the group of a file' "$LAB/a.log"
 check_within 10 "the kernel has the network" has '10.77.0.0/16.*xylem0' route show proto 120
 check_within 10 "and the rules of the exit, of both families" eval 'has "lookup 2021[0-9]*" rule && has "unreachable" -6 rule'
 of_a_more 'routes = ( { prefix = "200::/7"; peer = "b"; } );'
@@ -138,6 +139,20 @@ gone_again() { ! has 10.77.0.0/16 route show proto 120 && ! has unreachable rule
 check_within 10 "from the kernel as well" gone_again
 check "nothing of it was refused" same 0 "$(show a node | jq .refused_calls)"
 check_not "no word of it" grep -h 'made system call' "$LAB/a.log" "$LAB/b.log"
+
+# --- a helper that stalls
+
+stalled=$(helper_of a)
+kill -STOP "$stalled"
+ip -n a addr flush dev xylem0
+check_within 20 "a helper that does not answer is told" grep -q 'helper does not answer in time' "$LAB/a.log"
+stalls() { show a node | jq -e '.warnings[] | select(startswith("the privileged helper does not answer"))'; }
+check "show node answers meanwhile, and warns" stalls
+kill -CONT "$stalled"
+check_within 20 "its return, too" grep -q 'the privileged helper answers again' "$LAB/a.log"
+check_within 20 "what it owes is done" has "$address_of_a" addr show dev xylem0
+check_within 20 "traffic goes on" pings a "${LAB_ADDR[b]}"
+check "a reload is taken" told "in force" 0 a reload
 
 # --- who of both ends
 

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define K1 "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
@@ -270,6 +271,57 @@ static void test_gone(void)
 	stop();
 }
 
+// --- lateness
+
+static bool caught_up(void)
+{
+	for (unsigned i = 0; i < 1000 && xy_warden_is_late(w); i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+		xy_warden_look(w);
+	}
+	return !xy_warden_is_late(w);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// One that stalls keeps the control thread for shorter than a service manager waits, once; what it
+// says later is nobody's answer, and then it serves as before.
+static void test_late(void)
+{
+	struct xy_err err = {""};
+	start();
+	CU_ASSERT_TRUE(xy_warden_look(w));
+	int fd = udp();
+	kill(xy_warden_hello(w)->pid, SIGSTOP);
+	double since = seconds();
+	CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 77), -ETIMEDOUT);
+	CU_ASSERT_TRUE(seconds() - since < 9);
+	since = seconds();
+	for (unsigned i = 0; i < 10; i++)
+		CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 77), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(xy_warden_take(w), -ETIMEDOUT);
+	CU_ASSERT_TRUE(seconds() - since < 3);
+	CU_ASSERT_TRUE(xy_warden_look(w));
+	CU_ASSERT_TRUE(xy_warden_is_late(w));
+	xy_warden_read_begin(w); // the config before has still to come into force
+	CU_ASSERT_EQUAL(xy_warden_read_end(w, &err), -ETIMEDOUT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "does not answer"));
+	kill(xy_warden_hello(w)->pid, SIGCONT);
+	CU_ASSERT_TRUE(caught_up());
+	CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 78), -EPERM); // not the answer of before
+	CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 77), 0);
+	CU_ASSERT_PTR_NULL(xy_warden_gone(w));
+	xy_warden_read_begin(w);
+	CU_ASSERT_EQUAL(xy_warden_read_end(w, &err), 0);
+	close(fd);
+	stop();
+}
+
 static const struct xy_unit_case cases[] = {
 	{"start", start, .always = true},
 	{"sockets", test_sockets},
@@ -278,6 +330,7 @@ static const struct xy_unit_case cases[] = {
 	{"a socket's file", test_give},
 	{"stop", stop, .always = true},
 	{"gone", test_gone},
+	{"late", test_late},
 };
 
 int main(int argc, char **argv)
