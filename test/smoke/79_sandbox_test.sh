@@ -127,6 +127,7 @@ of_a_more 'control = { group = "nogroup"; mode = "0660"; }; routes = ( { prefix 
   { prefix = "10.77.0.0/16"; peer = "b"; } ); exit = "'"${LAB_KEY[b]}"'";'
 check "a reload brings a network and an exit" told "in force" 0 a reload
 check "a socket does not get a group that it had not at the start" group_is control root
+check "which the reload says" grep -q 'reload: control.group has changed: with --sandbox' "$LAB/a.log"
 ungiven() { grep -q 'control: cannot be given to group nogroup' "$LAB/a.log"; }
 check_within 60 "the log says so" ungiven
 check "the other one keeps its own" group_is telemetry nogroup
