@@ -25,6 +25,9 @@ export function facts(pairs) {
   return h('dl.facts', null, pairs.filter(Boolean).map(([label, value, hint]) => [h('dt', { title: hint }, label), h('dd', null, value instanceof Node ? value : String(value))]));
 }
 
+// Not told, as on the public address, is not none: then there is no such row.
+export const given = (object, key, row) => (object?.[key] === undefined ? null : row);
+
 export function fieldsOf(object, names) {
   return facts(names.filter((n) => object && n in object).map((n) => [title(n), field(n, object[n])]));
 }

@@ -5,7 +5,7 @@ import { bitParts, bits, bytes, count, duration, mbit, num, percent, perSecond, 
 import { access, get, of } from './api.js';
 import { live, past } from './live.js';
 import { traffic, spark } from './chart.js';
-import { stat, bar, facts, every, command, stateMark } from './bits.js';
+import { stat, bar, facts, every, command, stateMark, given } from './bits.js';
 import { act, drain, reload } from './actions.js';
 
 export const name = 'Overview';
@@ -84,10 +84,10 @@ export function view() {
         ['public key', copyable(n.public_key, 'the public key'), 'X25519: what peers name it by'], ['signs with', copyable(n.ed25519_key, 'the signing key'), 'Ed25519']]));
     }
     refill(versions, facts([
-      ['version', n.version], ['up', duration(n.uptime)], ['interface', (n.interface || 'none') + (n.mtu ? ', MTU ' + n.mtu : '')],
-      ['memory', bytes(n.rss_bytes) + ' of the process'], ['packets lie in', n.memory], ['peering', n.peering],
-      ['host policy', n.policy], ['refused by it', num(n.refused_packets)], ['exit', n.exit || 'none'], ['sandbox', n.sandbox],
-      ['config reloads', num(n.reloads) + (n.reloads_refused ? ', refused: ' + n.reloads_refused : '')]]));
+      ['version', n.version], ['up', duration(n.uptime)], given(n, 'interface', ['interface', (n.interface || 'none') + (n.mtu ? ', MTU ' + n.mtu : '')]),
+      given(n, 'rss_bytes', ['memory', bytes(n.rss_bytes) + ' of the process']), given(n, 'memory', ['packets lie in', n.memory]), ['peering', n.peering],
+      given(n, 'policy', ['host policy', n.policy]), given(n, 'refused_packets', ['refused by it', num(n.refused_packets)]), given(n, 'exit', ['exit', n.exit || 'none']), given(n, 'sandbox', ['sandbox', n.sandbox]),
+      given(n, 'reloads', ['config reloads', num(n.reloads) + (n.reloads_refused ? ', refused: ' + n.reloads_refused : '')])]));
   }
 
   // Lists of a few rows, whose elements stay.
@@ -140,7 +140,7 @@ export function view() {
         ['state', r.starting ? 'starting: nothing is announced yet' : 'announces, and uses what is announced'], ['neighbours', num(r.neighbours)],
         ['prefixes', num(r.reachable) + ' reachable of ' + num(r.prefixes) + ' known'], ['routes', num(r.routes) + ' of ' + num(r.origins) + ' nodes'],
         ['signatures', num(r.signatures_verified) + ' verified' + (r.signatures_waiting ? ', ' + num(r.signatures_waiting) + ' wait' : '')],
-        ['refused', num(r.routes_refused) + (r.not_accepted ? '; not accepted: ' + r.not_accepted : '')], ['memory', bytes(r.memory_bytes)], ['router id', copyable(r.router_id, 'the router id')]]));
+        given(r, 'routes_refused', ['refused', num(r.routes_refused) + (r.not_accepted ? '; not accepted: ' + r.not_accepted : '')]), given(r, 'memory_bytes', ['memory', bytes(r.memory_bytes)]), ['router id', copyable(r.router_id, 'the router id')]]));
     }),
   ];
 

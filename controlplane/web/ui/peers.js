@@ -7,7 +7,7 @@ import { get, of } from './api.js';
 import { live, past } from './live.js';
 import { table, filterBox } from './table.js';
 import { traffic as chartOf, spark } from './chart.js';
-import { stateMark, pages, every, facts, failed, chips, note, stat } from './bits.js';
+import { stateMark, pages, every, facts, failed, chips, note, stat, given } from './bits.js';
 import * as actions from './actions.js';
 
 export const name = 'Peers';
@@ -159,9 +159,9 @@ export function one(peerName) {
     }
     const dl = (o, names) => facts(names.filter((n) => o && o[n] !== undefined).map((n) => [title(n), field(n, o[n])]));
     refill(groups,
-      panel('Who it is', { id: 'peer-who' }, facts([['name', peer.name], ['kind', peer.kind], ['peering', peer.peering], ['key', copyable(peer.key, 'the key')], ['address', peer.address ? copyable(peer.address, 'the address') : '–'], near?.node ? ['calls itself', near.node] : null, ['allowed', field('allowed', peer.allowed)]])),
-      panel('Where it is', { id: 'peer-where' }, facts([['endpoint', peer.endpoint ? copyable(peer.endpoint, 'the endpoint') : '–'], ['configured', field('endpoints', peer.endpoints)], peer.unresolved ? ['without address', peer.unresolved] : null, ['last received', ago(peer.last_received)], ['keepalive', field('keepalive', peer.keepalive)], ['MTU', num(peer.mtu) + (peer.mtu_from ? ', by ' + peer.mtu_from : '')], ['whole up to', num(peer.unfragmented)], ['fragments', field('', peer.fragments)], ['limit of the path', num(peer.path_limit)]])),
-      panel('Session', { id: 'peer-session' }, facts([['received', bytes(peer.rx_bytes) + ', ' + num(peer.rx_packets) + ' packets'], ['sent', bytes(peer.tx_bytes) + ', ' + num(peer.tx_packets) + ' packets'], ['sessions', num(peer.sessions)], ['age', duration(peer.session_age)], ['last handshake', ago(peer.last_handshake)], ['handshakes begun', num(peer.handshakes_sent)], ['without an answer', num(peer.handshakes_failed)], ['clock apart', peer.clock_apart === null || peer.clock_apart === undefined ? '–' : peer.clock_apart + ' s']])),
+      panel('Who it is', { id: 'peer-who' }, facts([['name', peer.name], ['kind', peer.kind], ['peering', peer.peering], ['key', copyable(peer.key, 'the key')], ['address', peer.address ? copyable(peer.address, 'the address') : '–'], near?.node ? ['calls itself', near.node] : null, given(peer, 'allowed', ['allowed', field('allowed', peer.allowed)])])),
+      panel('Where it is', { id: 'peer-where' }, facts([given(peer, 'endpoint', ['endpoint', peer.endpoint ? copyable(peer.endpoint, 'the endpoint') : '–']), given(peer, 'endpoints', ['configured', field('endpoints', peer.endpoints)]), peer.unresolved ? ['without address', peer.unresolved] : null, ['last received', ago(peer.last_received)], given(peer, 'keepalive', ['keepalive', field('keepalive', peer.keepalive)]), ['MTU', num(peer.mtu) + (peer.mtu_from ? ', by ' + peer.mtu_from : '')], given(peer, 'unfragmented', ['whole up to', num(peer.unfragmented)]), given(peer, 'fragments', ['fragments', field('', peer.fragments)]), given(peer, 'path_limit', ['limit of the path', num(peer.path_limit)])])),
+      panel('Session', { id: 'peer-session' }, facts([['received', bytes(peer.rx_bytes) + ', ' + num(peer.rx_packets) + ' packets'], ['sent', bytes(peer.tx_bytes) + ', ' + num(peer.tx_packets) + ' packets'], ['sessions', num(peer.sessions)], ['age', duration(peer.session_age)], ['last handshake', ago(peer.last_handshake)], ['handshakes begun', num(peer.handshakes_sent)], ['without an answer', num(peer.handshakes_failed)], given(peer, 'clock_apart', ['clock apart', peer.clock_apart === null ? '–' : peer.clock_apart + ' s'])])),
       near ? panel('Routing with it', { id: 'peer-routing', actions: h('a', { href: '#/routes?peer=' + of(peerName) }, 'its routes') }, hellos(near.hellos), dl(near, ['state', 'cost', 'rx_cost', 'tx_cost', 'rtt_us', 'routes', 'origins', 'waiting', 'losses', 'losses_lately', 'silences', 'resent', 'refused', 'reflected'])) : panel('Routing with it', { id: 'peer-routing' }, note('No routing is spoken with it.')));
   }
   function hellos(bitsText) {

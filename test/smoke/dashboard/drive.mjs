@@ -343,13 +343,24 @@ const stages = {
     console.log('# ' + (await text(page, 'dialog')).replace(/\s+/g, ' '));
     await page.keyboard.press('Escape');
     ok(!sent.length, 'nothing was sent: ' + sent);
-    for (const view of VIEWS.filter((v) => !['drops', 'log', 'config'].includes(v))) {
+    for (const view of VIEWS.filter((v) => !['mesh', 'drops', 'log', 'config'].includes(v))) {
       await go(page, view);
       await sleep(900);
       for (const bad of await page.evaluate(look)) fail(view + ': ' + bad);
     }
-    await go(page, 'log');
-    ok(/not public/.test(await text(page)), 'the log is not public, and says so');
+    for (const view of ['log', 'mesh']) {
+      await go(page, view);
+      ok(/not public/.test(await text(page)), 'the ' + view + ' is not public, and says so');
+    }
+    await go(page, 'overview');
+    await sleep(900);
+    ok(!/Drops/.test(await text(page)), 'drops that are not told are not shown as none');
+    for (const view of ['overview', 'peers', 'sessions', 'routes', 'gateways', 'workers', 'peers/berlin']) {
+      await go(page, view);
+      await sleep(900);
+      const bad = /.{0,40}(undefined|NaN).{0,20}/.exec((await text(page)).replace(/\s+/g, ' '));
+      ok(!bad, 'what is not told is not shown as such on ' + view + ': ' + bad?.[0]);
+    }
     ok(!(await page.content()).includes('10.9.'), 'no address of the underlay');
   },
 
