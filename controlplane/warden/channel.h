@@ -35,6 +35,6 @@ struct xy_warden_answer {
 // fd: goes beside it; -1: none. 0 or -errno.
 int xy_channel_send(int socket, const void *bytes, size_t len, int fd);
 // How many bytes; 0: the other end is closed; -errno, -EAGAIN once the socket's time is over. *fd:
-// what came beside it, or -1: the caller's to close. More than one, or a message that is longer
-// than size, is -EBADMSG.
+// what came beside it, or -1: the caller's to close. More than one descriptor (all are closed), a
+// message without a byte or one that is longer than size is -EBADMSG.
 ssize_t xy_channel_receive(int socket, void *to, size_t size, int *fd);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,23 +140,31 @@ static int no_rules(struct xy_serve *s, const struct xy_warden_request *q, struc
 	return r ? r : xy_nft_remove(s->nft, err);
 }
 
-// Nothing can come by it any more: it is gone, or nobody has it.
+// Only what is not there is unused: who has it can make it look idle (no carrier, no queue).
 static bool is_unused(const char *interface)
 {
 	struct ifreq q = {0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	memcpy(q.ifr_name, interface, sizeof(q.ifr_name));
-	bool unused = fd >= 0 && (ioctl(fd, SIOCGIFFLAGS, &q) ? errno == ENODEV
-							      : !(q.ifr_flags & IFF_RUNNING));
+	bool unused = fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &q) && errno == ENODEV;
 	if (fd >= 0)
 		close(fd);
 	return unused;
+}
+
+// A channel that is closed proves nothing: the main process closes it when it likes.
+static void dead_wait(int parent)
+{
+	struct pollfd p = {.fd = parent, .events = POLLIN};
+	while (poll(&p, 1, -1) < 1 || !(p.revents & POLLIN))
+		continue;
 }
 
 void xy_serve_last(struct xy_serve *s)
 {
 	char interface[16];
 	struct xy_err err;
+	dead_wait(s->parent);
 	xy_serve_interface(s, interface);
 	for (unsigned i = 0; s->ends && s->nft && i < GONE_TRIES; i++) {
 		if (is_unused(interface)) {

@@ -11,9 +11,11 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,6 +29,7 @@ enum {
 	THREADS = 8,
 	SAID_SECONDS = 60, // twice as long each time
 	SAID_LONGEST = 3600,
+	ANSWER_SECONDS = 2, // one question at a time finds room at once
 };
 
 static const struct xy_scope *scope(const struct xy_serve *s)
@@ -291,7 +294,8 @@ static void unnamed_say(const struct xy_warden_request *q, const struct xy_warde
 	v[q->op].told = v[q->op].times;
 }
 
-static void answer(struct xy_serve *s, bool second, const uint8_t *bytes, size_t len, int came)
+// 0, or -errno: nobody takes the answers.
+static int answer(struct xy_serve *s, bool second, const uint8_t *bytes, size_t len, int came)
 {
 	struct xy_warden_answer a = {0};
 	struct xy_warden_request q;
@@ -299,7 +303,7 @@ static void answer(struct xy_serve *s, bool second, const uint8_t *bytes, size_t
 	size_t size = offsetof(struct xy_warden_answer, counters);
 	a.number = ++s->asked[second];
 	int r = xy_warden_request_read(bytes, len, &q);
-	if (!r && xy_warden_is_second(q.op) != second)
+	if (!r && (xy_warden_is_second(q.op) != second || (came >= 0 && !xy_warden_has_fd(q.op))))
 		r = -EBADMSG;
 	if (r) {
 		a.result = r;
@@ -311,33 +315,60 @@ static void answer(struct xy_serve *s, bool second, const uint8_t *bytes, size_t
 		pthread_mutex_unlock(&s->lock);
 		size = q.op == XY_WARDEN_COUNT ? sizeof(a) : size;
 	}
+	if (came >= 0)
+		close(came);
 	refused_say(&q, a.result);
 	unnamed_say(&q, &a);
 	refusals_say();
-	xy_channel_send(channel, &a, size, fd);
+	r = xy_channel_send(channel, &a, size, fd);
 	if (fd >= 0)
 		close(fd);
-	if (came >= 0)
-		close(came);
+	return r;
 }
 
-// Until the other end is closed.
+// Is there a question? Not once the main process is dead: its channels may outlive it, in flight.
+static bool wait_for(const struct xy_serve *s, int channel)
+{
+	struct pollfd p[] = {{.fd = channel, .events = POLLIN},
+			     {.fd = s->parent, .events = POLLIN},
+			     {.fd = s->over, .events = POLLIN}};
+	int r;
+	do
+		r = poll(p, 3, -1);
+	while (r < 0 && errno == EINTR);
+	return r > 0 && !p[1].revents && !p[2].revents;
+}
+
+// Neither channel is served without the other.
+static void over(struct xy_serve *s)
+{
+	const uint64_t one = 1;
+	(void)!write(s->over, &one, sizeof(one));
+}
+
+// Until the other end is closed, nobody takes the answers, or the main process is dead.
 static void serve(struct xy_serve *s, bool second)
 {
 	uint8_t bytes[XY_WARDEN_MESSAGE];
-	int came;
-	ssize_t n;
-	while ((n = xy_channel_receive(second ? s->second : s->first, bytes, sizeof(bytes),
-				       &came)) > 0 ||
-	       n == -EBADMSG)
-		answer(s, second, bytes, n < 0 ? 0 : (size_t)n, came);
+	int came, channel = second ? s->second : s->first, r = 0;
+	while (!r && wait_for(s, channel)) {
+		ssize_t n = xy_channel_receive(channel, bytes, sizeof(bytes), &came);
+		if (n <= 0 && n != -EBADMSG)
+			return;
+		r = answer(s, second, bytes, n < 0 ? 0 : (size_t)n, came);
+	}
+	if (r == -EAGAIN)
+		xy_log_error("confinement: the main process asks the privileged helper and does "
+			     "not hear the answers: it is not served any more");
 }
 
 static void *second_main(void *arg)
 {
 	prctl(PR_SET_NAME, "xylem-warden-2");
 	xy_confine_hear();
-	serve(arg, true);
+	struct xy_serve *s = arg;
+	serve(s, true);
+	over(s);
 	return NULL;
 }
 
@@ -367,12 +398,15 @@ static void hello(struct xy_serve *s, const struct xy_confine *c)
 // Its own two channels and the standard ones: nothing else of the main process stays open here.
 static void descriptors(struct xy_serve *s, int from_first, int from_second)
 {
+	const struct timeval t = {.tv_sec = ANSWER_SECONDS};
 	int a = fcntl(from_first, F_DUPFD_CLOEXEC, 64), b = fcntl(from_second, F_DUPFD_CLOEXEC, 64);
 	s->first = dup2(a, CHANNEL);
 	s->second = dup2(b, CHANNEL + 1);
 	if (syscall(SYS_close_range, CHANNEL + 2, ~0U, 0))
 		for (int fd = CHANNEL + 2; fd < 4096; fd++)
 			close(fd);
+	setsockopt(s->first, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+	setsockopt(s->second, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 }
 
 // A terminal and a service manager send these to all processes; the end of the channel is its.
@@ -390,6 +424,19 @@ _Noreturn static void fail(const char *what, int error)
 {
 	xy_log_error("the privileged helper: %s: %s", what, strerror(error));
 	_exit(1);
+}
+
+// By whose end ours is: neither a number that another gets, nor a socket that others can hold.
+static void parent_open(struct xy_serve *s, pid_t parent)
+{
+	s->parent = (int)syscall(SYS_pidfd_open, parent, 0);
+	if (s->parent < 0)
+		fail("pidfd_open", errno);
+	if (getppid() != parent)
+		fail("the main process", ESRCH);
+	s->over = eventfd(0, EFD_CLOEXEC);
+	if (s->over < 0)
+		fail("eventfd", errno);
 }
 
 static void begin(struct xy_serve *s, struct xy_confine *c)
@@ -412,7 +459,8 @@ static void begin(struct xy_serve *s, struct xy_confine *c)
 		fail("capabilities", -r);
 }
 
-_Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, int from_first, int from_second)
+_Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, pid_t parent, int from_first,
+			       int from_second)
 {
 	static struct xy_serve s;
 	static struct xy_confine c;
@@ -422,6 +470,7 @@ _Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, int from_firs
 	prctl(PR_SET_NAME, "xylem-warden");
 	signals();
 	descriptors(&s, from_first, from_second);
+	parent_open(&s, parent);
 	begin(&s, &c);
 	int r = pthread_create(&thread, NULL, second_main, &s);
 	if (r)
@@ -429,7 +478,9 @@ _Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, int from_firs
 	xy_confine_process_calls(&c);
 	hello(&s, &c);
 	serve(&s, false);
-	pthread_join(thread, NULL); // its channel is closed as well
+	over(&s);
+	pthread_join(thread, NULL);
+	close(s.first); // who waits for our end need not wait for his own
 	xy_serve_last(&s);
 	_exit(0);
 }

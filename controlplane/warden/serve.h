@@ -17,6 +17,8 @@ struct xy_serve {
 	const struct xy_warden_config *as;
 	uint32_t table;
 	int first, second;			  // channels
+	int parent;				  // pidfd of the main process
+	int over;				  // readable: one thread serves no more
 	pthread_mutex_t lock;			  // of what stands between here and the next line
 	struct xy_serve_config *now, *next, *old; // next: read, and not in force; old: to be freed
 	unsigned ifindex;			  // of the host interface; 0: none yet
@@ -36,7 +38,7 @@ void xy_serve_second(struct xy_serve *s, const struct xy_warden_request *q,
 int xy_serve_config_make(const struct xy_serve *s, struct xy_config *c,
 			 struct xy_serve_config **out, struct xy_err *err);
 void xy_serve_config_free(struct xy_serve_config *c);
-void xy_serve_last(struct xy_serve *s); // the main process is gone
+void xy_serve_last(struct xy_serve *s); // nobody is served any more
 
 // --- serve.c
 // What the host interface is called now; with none, what the config calls it. Locked.

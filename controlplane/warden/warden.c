@@ -359,11 +359,12 @@ int xy_warden_fork(const struct xy_warden_config *cfg, struct xy_warden **out, s
 				  strerror(r ? -r : ENOMEM));
 	}
 	signal(SIGCHLD, SIG_IGN); // nobody waits for it
+	const pid_t parent = getpid();
 	w->pid = fork();
 	if (w->pid == 0) {
 		close(fd[0][0]);
 		close(fd[1][0]);
-		xy_warden_serve(cfg, fd[0][1], fd[1][1]);
+		xy_warden_serve(cfg, parent, fd[0][1], fd[1][1]);
 	}
 	r = w->pid < 0 ? errno : 0;
 	close(fd[0][1]);

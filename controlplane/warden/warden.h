@@ -42,7 +42,8 @@ struct xy_warden_config {
 
 // Before there are threads. The helper is confined when this returns.
 int xy_warden_fork(const struct xy_warden_config *cfg, struct xy_warden **out, struct xy_err *err);
-// Closes the channels, and waits for the helper to end, 2 s at most.
+// Closes the channels, and waits until the helper serves nobody any more, 3 s at most. It ends when
+// the caller does.
 void xy_warden_close(struct xy_warden *w);
 // Is it there? Looks, and says once why not. Control thread.
 bool xy_warden_look(struct xy_warden *w);
@@ -82,4 +83,5 @@ int xy_warden_watch(struct xy_warden *w, struct xy_err *err); // a descriptor of
 int xy_warden_nat(struct xy_warden *w, bool *v6, bool *v4, struct xy_err *err);
 
 // --- the helper's own: warden.c makes it, it never comes back
-_Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, int first, int second);
+_Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, pid_t parent, int first,
+			       int second);

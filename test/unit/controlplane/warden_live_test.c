@@ -9,14 +9,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -321,6 +326,207 @@ static void test_late(void)
 	stop();
 }
 
+// --- a main process that was taken over: a child, whose helper becomes ours when it ends
+
+static struct shared {
+	pid_t helper;
+	bool no_tun, whole, served;
+	int answer[4];
+} *shared;
+
+static int channel[2];
+
+static void channels_find(void)
+{
+	int type;
+	for (int fd = 3, n = 0; fd < 1024 && n < 2; fd++) {
+		socklen_t len = sizeof(type);
+		if (!getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_SEQPACKET)
+			channel[n++] = fd;
+	}
+}
+
+// As many descriptors as there are.
+static int raw_send(int fd, const void *bytes, size_t len, const int *fds, unsigned n)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(8 * sizeof(int))];
+	} c = {0};
+	struct iovec v = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+	if (n) {
+		m.msg_control = c.room;
+		m.msg_controllen = CMSG_SPACE(n * sizeof(*fds));
+		c.head = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+					  .cmsg_type = SCM_RIGHTS,
+					  .cmsg_len = CMSG_LEN(n * sizeof(*fds))};
+		memcpy(CMSG_DATA(&c.head), fds, n * sizeof(*fds));
+	}
+	return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+static int raw_ask(const void *bytes, size_t len, const int *fds, unsigned n)
+{
+	struct xy_warden_answer a;
+	int none;
+	if (raw_send(channel[0], bytes, len, fds, n) ||
+	    xy_channel_receive(channel[0], &a, sizeof(a), &none) <= 0)
+		return -EPIPE;
+	return a.result;
+}
+
+static void pause_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+}
+
+static bool ends(pid_t pid)
+{
+	for (unsigned i = 0; i < 1000; i++, pause_ms(20))
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return true;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return false;
+}
+
+// Does the helper end with it?
+static bool taken_over(void (*attack)(void))
+{
+	*shared = (struct shared){0};
+	signal(SIGCHLD, SIG_DFL);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid_t pid = fork();
+	CU_ASSERT_FATAL(pid >= 0);
+	if (pid == 0) {
+		char name[16];
+		bool device;
+		start();
+		channels_find();
+		shared->helper = xy_warden_hello(w)->pid;
+		tun = xy_warden_tun(w, name, 0, false, &device);
+		shared->no_tun = tun < 0;
+		attack();
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	CU_ASSERT_TRUE_FATAL(shared->helper > 0);
+	return ends(shared->helper);
+}
+
+static bool rules_stand(void)
+{
+	struct xy_nft_count v[XY_POLICY_COUNTERS];
+	struct xy_nft *n;
+	bool stand = false;
+	CU_ASSERT_EQUAL_FATAL(xy_nft_ask_open("live", &n), 0);
+	CU_ASSERT_EQUAL(xy_nft_count(n, v), 0);
+	for (unsigned i = 0; i < XY_POLICY_COUNTERS; i++)
+		stand |= v[i].there;
+	xy_nft_close(n);
+	return stand;
+}
+
+// It closes both channels, and the helper believes it.
+static void end_by_word(void)
+{
+	char byte;
+	shutdown(channel[0], SHUT_WR);
+	shutdown(channel[1], SHUT_WR);
+	while (recv(channel[0], &byte, 1, 0) > 0)
+		continue;
+	pause_ms(100);
+}
+
+static void rules_make(void)
+{
+	static const struct xy_warden_key key = {.peer = "a"};
+	struct xy_err err = {""};
+	shared->served = xy_warden_rules(w, false, &key, 1, &err) == 0 && rules_stand() &&
+			 xy_warden_end(w) == 0;
+}
+
+static void attack_rules(void)
+{
+	int off = 0;
+	rules_make();
+	ioctl(tun, TUNSETCARRIER, &off);
+	end_by_word();
+	shared->whole = rules_stand();
+	close(tun);
+	pause_ms(100);
+	shared->whole &= rules_stand();
+}
+
+// Neither an idle interface nor a closed channel is the main process' end.
+static void test_rules_stay(void)
+{
+	CU_ASSERT_TRUE(taken_over(attack_rules));
+	if (shared->no_tun)
+		return;
+	CU_ASSERT_TRUE(shared->served);
+	CU_ASSERT_TRUE(shared->whole);
+	CU_ASSERT_FALSE(rules_stand()); // they go with it
+}
+
+static void attack_persistent(void)
+{
+	rules_make();
+	ioctl(tun, TUNSETPERSIST, 1);
+}
+
+static void test_persistent(void)
+{
+	struct ifreq q = {.ifr_name = "xylem0", .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
+	CU_ASSERT_TRUE(taken_over(attack_persistent));
+	if (shared->no_tun)
+		return;
+	CU_ASSERT_TRUE(shared->served);
+	CU_ASSERT_TRUE(rules_stand()); // the interface is there
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	CU_ASSERT_EQUAL(ioctl(fd, TUNSETIFF, &q), 0);
+	CU_ASSERT_EQUAL(ioctl(fd, TUNSETPERSIST, 0), 0);
+	close(fd);
+}
+
+static void attack_messages(void)
+{
+	static const uint8_t buffers = XY_WARDEN_BUFFERS, count = XY_WARDEN_TAKE;
+	int fd = udp();
+	const int several[] = {channel[0], channel[1], fd, fd, fd};
+	shared->answer[0] = raw_ask(&buffers, 1, several, 2);
+	shared->answer[1] = raw_ask(&buffers, 1, several, 5);
+	shared->answer[2] = raw_ask(&count, 1, several, 1); // takes none
+	shared->answer[3] = raw_ask("", 0, NULL, 0);
+	shared->served = raw_ask(&buffers, 1, &fd, 1) == 0;
+}
+
+static void test_messages(void)
+{
+	CU_ASSERT_TRUE(taken_over(attack_messages));
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(shared->answer); i++)
+		CU_ASSERT_EQUAL(shared->answer[i], -EBADMSG);
+	CU_ASSERT_TRUE(shared->served); // none of it is an end
+}
+
+// Questions with the channels' own ends beside them, and nobody who hears the answers.
+static void attack_jam(void)
+{
+	static const uint8_t op[] = {XY_WARDEN_BUFFERS, XY_WARDEN_WHOLE};
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned n = 0, full = 0; n < 5000 && full < 10; n++) {
+			full = raw_send(channel[i], op + i, 1, channel + i, n % 2) ? full + 1 : 0;
+			if (full)
+				pause_ms(20);
+		}
+}
+
+static void test_jam(void)
+{
+	CU_ASSERT_TRUE(taken_over(attack_jam));
+}
+
 static const struct xy_unit_case cases[] = {
 	{"start", start, .always = true},
 	{"sockets", test_sockets},
@@ -330,6 +536,10 @@ static const struct xy_unit_case cases[] = {
 	{"stop", stop, .always = true},
 	{"gone", test_gone},
 	{"late", test_late},
+	{"the rules stay while it lives", test_rules_stay},
+	{"and while the interface does", test_persistent},
+	{"messages that nobody sends", test_messages},
+	{"a jam", test_jam},
 };
 
 int main(int argc, char **argv)
@@ -338,5 +548,9 @@ int main(int argc, char **argv)
 		puts("skipped: no network namespace of our own");
 		return 77;
 	}
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	if (shared == MAP_FAILED)
+		return 1;
 	return xy_unit_run("warden_live", cases, XY_ARRAY_SIZE(cases), argc, argv);
 }
