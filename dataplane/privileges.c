@@ -70,6 +70,10 @@ int xy_dp_socket_bind(int fd, const struct xy_addr *address, uint16_t port)
 	socklen_t len = sizeof(family);
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len))
 		return -errno;
+	bool is_v4 = xy_addr_is_v4(address);
+	// "::" where there is no IPv6 is all of IPv4
+	if (family == AF_INET ? !is_v4 && !xy_addr_is_unspecified(address) : is_v4)
+		return -EAFNOSUPPORT;
 	memcpy(&v4.sin_addr, address->b + 12, 4);
 	memcpy(&v6.sin6_addr, address->b, sizeof(address->b));
 	int r = family == AF_INET ? bind(fd, (const struct sockaddr *)&v4, sizeof(v4))

@@ -34,22 +34,26 @@ struct xy_warden {
 	int reading; // -errno: it was not asked to
 	pid_t pid;
 	struct xy_warden_hello hello;
-	atomic_bool gone, owes_take;
+	atomic_bool losing, gone, owes_take; // why is there once gone is
 	bool told, told_late, runs;
 	char why[96];
 };
 
 // --- one question
 
+// The other channel's thread may find it at once; who sees that it is gone can read why.
 static void lost(struct xy_warden *w, ssize_t how)
 {
-	if (!atomic_exchange(&w->gone, true))
-		snprintf(w->why, sizeof(w->why), "%s",
-			 how == 0	      ? "it ended"
-			 : how == -EAGAIN     ? "it did not answer"
-			 : how == -EPIPE      ? "it ended"
-			 : how == -ECONNRESET ? "it ended"
-					      : strerror((int)-how));
+	if (atomic_exchange(&w->losing, true))
+		return;
+	snprintf(w->why, sizeof(w->why), "%s",
+		 how == 0	      ? "it ended"
+		 : how == -EPIPE      ? "it ended"
+		 : how == -ECONNRESET ? "it ended"
+				      : strerror((int)-how));
+	atomic_store(&w->gone, true);
+	for (unsigned i = 0; i < 2; i++) // it is, also where it still answers on the other one
+		shutdown(w->channel[i].fd, SHUT_RDWR);
 }
 
 static void close_if(int *fd)
@@ -118,7 +122,6 @@ static int get(struct xy_warden *w, struct channel *c, struct xy_warden_answer *
 		}
 		if (!whole || a->number > c->asked) {
 			lost(w, whole ? -EPROTO : n);
-			shutdown(c->fd, SHUT_RDWR);
 			return -EPIPE;
 		}
 	}

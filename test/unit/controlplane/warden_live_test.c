@@ -2,6 +2,7 @@
 // The privileged helper as a process, in a network namespace of the test's own: what a main process
 // that was taken over asks of it, and what it gets.
 #include "base/bytes.h"
+#include "dataplane.h"
 #include "kernel/hostlink.h"
 #include "unit.h"
 #include "warden/warden.h"
@@ -114,7 +115,12 @@ static int udp(void)
 
 static void test_sockets(void)
 {
-	static const struct xy_addr any, one = {.b = {[15] = 1}};
+	static const struct xy_addr any, one = {.b = {[15] = 1}},
+					 tail = {.b = {[12] = 127, [15] = 1}}; // ::127.0.0.1
+	int v4 = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(xy_dp_socket_bind(v4, &tail, 0), -EAFNOSUPPORT);
+	CU_ASSERT_EQUAL(xy_dp_socket_bind(v4, &any, 0), 0);
+	close(v4);
 	int fd = udp(), tcp = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0),
 	    file = open("/dev/null", O_RDWR | O_CLOEXEC);
 	CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 77), 0);
