@@ -338,7 +338,7 @@ static struct shared {
 	pid_t helper;
 	bool no_tun, whole, served;
 	int answer[4];
-} *shared;
+} * shared;
 
 static int channel[2];
 
