@@ -22,9 +22,9 @@ check "an answer, beside 350 who ask all the time" answers 200 '"name"' a /api/v
 check "a scrape" answers 200 'xylem_daemon_up 1' a /metrics
 check "another answer" answers 200 '"name"' a /api/v1/peers
 wait "$flood"
+everybody b streams 10.9.1.1 20 0 >"$LAB/one" # before there is none left
 everybody a streams 127.0.0.1 400 2 >"$LAB/streams" &
 streams=$!
-everybody b streams 10.9.1.1 20 0 >"$LAB/one"
 wait_for 10 test -s "$LAB/streams"
 heard() { (api a events -N --max-time 2 || true) 2>/dev/null | grep -m1 '^event: state'; }
 check "who listens on ours is let in" heard
