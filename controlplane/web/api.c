@@ -56,12 +56,10 @@ void xy_api_answer_once(struct xy_api_call *c, json_t *body)
 
 void xy_api_problem(struct xy_api_call *c, unsigned status, const char *fmt, ...)
 {
-	char text[600];
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	xy_http_problem_v(c->q, status, fmt, ap);
 	va_end(ap);
-	xy_http_problem(c->q, status, "%s", text);
 	xy_api_end(c);
 }
 

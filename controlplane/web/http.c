@@ -635,11 +635,16 @@ static const char *title_of(unsigned status)
 
 void xy_http_problem(struct xy_http_request *q, unsigned status, const char *fmt, ...)
 {
-	char detail[600];
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(detail, sizeof(detail), fmt, ap);
+	xy_http_problem_v(q, status, fmt, ap);
 	va_end(ap);
+}
+
+void xy_http_problem_v(struct xy_http_request *q, unsigned status, const char *fmt, va_list ap)
+{
+	char detail[600];
+	vsnprintf(detail, sizeof(detail), fmt, ap);
 	json_t *text = json_string(detail); // NULL where it is no UTF-8
 	json_t *o = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank", "title",
 			      title_of(status), "status", (int)status, "detail",
