@@ -88,10 +88,9 @@ static int drop_of(const char *name, int *out, struct xy_err *err)
 	}
 	if (!name || *out >= 0)
 		return 0;
-	return xy_err_set(err, ENOENT,
-			  "no packet is dropped as %.40s%s%s%s (xylem show drops --all)", name,
-			  near.best ? "; did you mean " : "", near.best ? near.best : "",
-			  near.best ? "?" : "");
+	char says[XY_NEAR_SAYS];
+	return xy_err_set(err, ENOENT, "no packet is dropped as %.40s%s (xylem show drops --all)",
+			  name, xy_near_says(near.best, says));
 }
 
 static int port_of(const struct xy_daemon *d, int port, struct xy_err *err)

@@ -54,19 +54,16 @@ static const char *meant(const struct xy_daemon *d, const char *text, bool peers
 
 static int nobody(const struct xy_daemon *d, const char *text, bool peers_only, struct xy_err *err)
 {
-	const char *best = meant(d, text, peers_only);
-	const char *before = best ? "; did you mean " : "", *after = best ? "?" : "";
-	best = best ? best : "";
+	char near[XY_NEAR_SAYS];
+	xy_near_says(meant(d, text, peers_only), near);
 	if (peers_only)
-		return xy_err_set(err, ENOENT,
-				  "there is no peer \"%.80s\"%s%.80s%s (xylem show peers)", text,
-				  before, best, after);
-	return xy_err_set(
-		err, ENOENT,
-		"\"%.80s\" is no address, no key, no peer's name and no name of a node "
-		"that tells its own%s%.80s%s (xylem show peers; xylem show tree asks nodes "
-		"for their names)",
-		text, before, best, after);
+		return xy_err_set(err, ENOENT, "there is no peer \"%.80s\"%s (xylem show peers)",
+				  text, near);
+	return xy_err_set(err, ENOENT,
+			  "\"%.80s\" is no address, no key, no peer's name and no name of a node "
+			  "that tells its own%s (xylem show peers; xylem show tree asks nodes "
+			  "for their names)",
+			  text, near);
 }
 
 // --- whose

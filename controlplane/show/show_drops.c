@@ -300,10 +300,9 @@ json_t *xy_show_drop(void *arg, struct xy_request *q)
 	unsigned count = 0;
 	xy_show_drops_each(d, look, &r);
 	if (!r.found) {
-		const char *near = r.asked.best;
-		return xy_server_error("there is no reason \"%.60s\"%s%s%s (xylem show drops)",
-				       r.asked.text, near ? "; did you mean " : "",
-				       near ? near : "", near ? "?" : "");
+		char near[XY_NEAR_SAYS];
+		return xy_server_error("there is no reason \"%.60s\"%s (xylem show drops)",
+				       r.asked.text, xy_near_says(r.asked.best, near));
 	}
 	const struct counted reason = counted_by(r.is.reason);
 	if (blames_of(d, &reason, &v, &count))

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { XY_NEAR_MAX = 63 };
@@ -56,4 +57,15 @@ static inline void xy_nearest_see(struct xy_nearest *n, const char *word)
 	unsigned far = xy_near_within(n->text, word, n->limit);
 	n->best = far < n->limit ? word : n->best;
 	n->limit = far < n->limit ? far : n->limit;
+}
+
+enum { XY_NEAR_SAYS = XY_NEAR_MAX + 20 };
+
+// "; did you mean WORD?", or "" where there is none. Returns buf.
+static inline const char *xy_near_says(const char *word, char buf[static XY_NEAR_SAYS])
+{
+	buf[0] = 0;
+	if (word)
+		snprintf(buf, XY_NEAR_SAYS, "; did you mean %s?", word);
+	return buf;
 }
