@@ -36,12 +36,13 @@ forbid "the parts of controlplane know no daemon and no loop" '([^">]*/)?(daemon
 forbid "the client and the CLI see nothing of the dataplane" '(dataplane|drops)\.h' controlplane/{client,cli}
 
 forbid "xylem-web is a process of its own: it sees nothing of the daemon" '([^">]*/)?(daemon|dataplane|drops)\.h' controlplane/web
+forbid "xylem-fleet is a process of its own: it sees nothing of the daemon" '([^">]*/)?(daemon|dataplane|drops)\.h' controlplane/fleet
 mapfile -t not_http < <(find controlplane -name '*.[ch]' ! -path controlplane/web/http.c)
 forbid "libmicrohttpd is seen by the file that wraps it alone: web/http.h is for all others" \
   'microhttpd\.h' lib dataplane test "${not_http[@]}"
 
 # Which other parts of controlplane a part sees; its root (daemon.h) sees all.
-parts=(api cli client confine exchange far informing joining kernel links peers policy routes routing show state steer warden web)
+parts=(api cli client confine exchange far fleet informing joining kernel links peers policy routes routing show state steer warden web)
 sees() { # PART OTHER...
   local part=$1 other unseen=()
   for other in "${parts[@]}"; do
@@ -66,6 +67,7 @@ sees routing routes
 sees joining links peers state
 sees cli client
 sees web client
+sees fleet api client
 sees warden confine kernel policy
 
 while IFS= read -r f; do
