@@ -3,7 +3,7 @@
 #pragma once
 
 #include "config/web.h"
-#include "web/ask.h"
+#include "ask/ask.h"
 #include "web/http.h"
 
 #include <uv.h>

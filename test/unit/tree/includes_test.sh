@@ -42,7 +42,7 @@ forbid "libmicrohttpd is seen by the file that wraps it alone: web/http.h is for
   'microhttpd\.h' lib dataplane test "${not_http[@]}"
 
 # Which other parts of controlplane a part sees; its root (daemon.h) sees all.
-parts=(api cli client confine exchange far fleet informing joining kernel links peers policy routes routing show state steer warden web)
+parts=(api ask cli client confine exchange far fleet informing joining kernel links peers policy routes routing show state steer warden web)
 sees() { # PART OTHER...
   local part=$1 other unseen=()
   for other in "${parts[@]}"; do
@@ -66,8 +66,9 @@ sees far exchange routes
 sees routing routes
 sees joining links peers state
 sees cli client
-sees web client
-sees fleet api client
+sees ask client
+sees web ask client
+sees fleet api ask client
 sees warden confine kernel policy
 
 while IFS= read -r f; do

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "web/ask.h"
+#include "ask/ask.h"
 
 #include "client/client.h"
 
@@ -12,6 +12,8 @@ enum {
 	SOON_MS = 200,	 // the same, for somebody who asks
 	IDLE_MS = 10000, // of a lazy one
 };
+
+static const char ends[] = "this program ends";
 
 struct question {
 	struct question *next;
@@ -154,9 +156,9 @@ static void answered(struct xy_ask *a, json_t *answer, int code, const char *tex
 		json_decref(answer);
 }
 
-// For people who see that it is the daemon's, and who have no command line: text goes on without
-// what speaks, and without "(xylem show ...)".
-static const char *for_http(char *text)
+// For people who are told that it is the daemon's, and who have no command line there: without who
+// speaks, and without "(xylem show ...)".
+static const char *bare(char *text)
 {
 	static const char says[] = "the daemon says: ";
 	char *from = strncmp(text, says, sizeof(says) - 1) == 0 ? text + sizeof(says) - 1 : text;
@@ -180,7 +182,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	bool broken = status < 0 || xy_client_is_broken(l->client);
 	bool unknown = ret == -EREMOTE && xy_client_is_unknown(l->client);
 	if (ret == 0 || (ret == -EREMOTE && !broken))
-		answered(a, answer, unknown ? -ENOENT : ret, ret ? for_http(err.text) : NULL);
+		answered(a, answer, unknown ? -ENOENT : ret, ret ? bare(err.text) : NULL);
 	if (broken && a->line == l)
 		lost(a, ret, err.text);
 	if (!a->closing)
@@ -326,7 +328,7 @@ static const char *not_now(const struct xy_ask *a, bool first, int *code)
 	bool away = !a->line && !a->opening && a->tried && uv_now(a->loop) < a->tried + SOON_MS;
 	bool full = a->waiting >= a->cfg.queue && !first;
 	*code = a->closing ? -ECANCELED : away ? -ENOTCONN : full ? -EBUSY : 0;
-	return a->closing ? "xylem-web ends"
+	return a->closing ? ends
 	       : away	  ? a->why.text
 			  : "too many questions wait for the daemon; try again in a second";
 }
@@ -410,6 +412,6 @@ void xy_ask_close(struct xy_ask *a)
 	leave(a);
 	if (a->opening)
 		a->opening->ask = NULL;
-	tell_all(a, -ECANCELED, "xylem-web ends");
+	tell_all(a, -ECANCELED, ends);
 	uv_close((uv_handle_t *)&a->timer, freed);
 }
