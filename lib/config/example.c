@@ -2,6 +2,7 @@
 // The commented example, written from the tables: "# " begins prose, "#" alone a setting that one
 // may uncomment. The defaults are shown, and a sample where there is none.
 #include "config/config.h"
+#include "config/fleet.h"
 #include "config/schema.h"
 #include "config/web.h"
 
@@ -16,6 +17,12 @@ static const char web_head[] =
 	"# Configuration of xylem-web. Every setting is optional: what is commented out shows the\n"
 	"# default, or an example. Remove the # before a line to change it. Check the file with:\n"
 	"#   xylem-web --check -c FILE\n";
+
+static const char fleet_head[] = "# Configuration of xylem-fleet. What is commented out shows the "
+				 "default, or an example. Remove\n"
+				 "# the # before a line to change it. Check the file with:\n"
+				 "#   xylem-fleet --check -c FILE\n"
+				 "fleet = {\n";
 
 static void indent(FILE *to, int depth)
 {
@@ -46,7 +53,7 @@ static void write_key(FILE *to, const struct xy_config_key *k, int depth)
 		return;
 	}
 	indent(to, depth);
-	if (!k->group || k->type == XY_CONFIG_MIXED) {
+	if (!k->group || k->type == XY_CONFIG_MIXED || k->type == XY_CONFIG_ANY) {
 		fprintf(to, "%s = %s;\n", k->name, k->sample ? k->sample : k->def);
 		return;
 	}
@@ -72,6 +79,26 @@ static char *example(const char *first, const struct xy_config_group *g)
 		return NULL;
 	fputs(first, to);
 	write_group(to, g, 0);
+	if (fclose(to) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+// Its first key is where the records are, which no default can say.
+char *xy_config_fleet_example(void)
+{
+	const struct xy_config_group *g = xy_config_fleet_schema.keys[0].group;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	if (!to)
+		return NULL;
+	fprintf(to, "%s\t# %s\n\t%s = %s;\n", fleet_head, g->keys[0].help, g->keys[0].name,
+		g->keys[0].sample);
+	for (size_t i = 1; i < g->count; i++)
+		write_key(to, &g->keys[i], 1);
+	fputs("};\n", to);
 	if (fclose(to) == 0)
 		return text;
 	free(text);

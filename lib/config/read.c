@@ -153,6 +153,12 @@ static int refuse_unknown(struct xy_config_reader *r, const config_setting_t *s,
 				      "xylem-web has a file of its own, /etc/xylem/web.conf: this "
 				      "one has secrets, which that must not be able to read; write "
 				      "there what stands in it");
+	if (g == &xy_config_schema && strcmp(s->name, "fleet") == 0)
+		return xy_config_fail(
+			r, s, NULL,
+			"xylem-fleet has a file of its own, /etc/xylem/fleet.conf: this "
+			"one has secrets, which that must not be able to read; write "
+			"it there as it stands");
 	// what its group lacks may be this one
 	config_setting_set_hook(s->parent, &refused_itself);
 	if (near)
@@ -190,6 +196,8 @@ static bool type_fits(const config_setting_t *s, enum xy_config_type type)
 	case XY_CONFIG_INTS:
 	case XY_CONFIG_STRINGS:
 		return is_list(s);
+	case XY_CONFIG_ANY:
+		return true;
 	}
 	return false;
 }
@@ -303,6 +311,7 @@ static int read_value(struct xy_config_reader *r, const config_setting_t *s,
 		return xy_config_group_read(r, s, k->group, (char *)base + k->offset);
 	case XY_CONFIG_GROUPS: // the store function has the array
 	case XY_CONFIG_MIXED:
+	case XY_CONFIG_ANY:
 		return 0;
 	}
 	return 0;

@@ -988,6 +988,7 @@ const char *xy_config_type_str(const struct xy_config_key *k, char *buf, size_t 
 		[XY_CONFIG_GROUP] = "group",
 		[XY_CONFIG_GROUPS] = "list of groups",
 		[XY_CONFIG_MIXED] = "list of strings and groups, or \"all\"",
+		[XY_CONFIG_ANY] = "value",
 	};
 	if (k->choices)
 		describe_choices(k, buf, size);

@@ -19,6 +19,7 @@ enum xy_config_type {
 	XY_CONFIG_GROUP,   // { key = value; ... }
 	XY_CONFIG_GROUPS,  // ( { ... }, { ... } )
 	XY_CONFIG_MIXED,   // "word", or ( "a", { ... } )
+	XY_CONFIG_ANY,	   // what the store function takes
 };
 
 // Is it (does it begin with) a key or secret of our examples, in base64? Everyone knows those, and
