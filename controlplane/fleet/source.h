@@ -19,9 +19,9 @@ struct xy_config_fleet;
 struct xy_fleet_source;
 
 enum {
-	XY_FLEET_NODE_NAME = 33,
-	XY_FLEET_NAME = 128,   // longest name of an entry: a file's, a key's
-	XY_FLEET_ENTRY = 4096, // largest value; what is larger is told without its bytes
+	XY_FLEET_NODE_NAME = 33,     // with its NUL
+	XY_FLEET_ENTRY_NAME = 255,   // longest name of an entry: a file's, a key's
+	XY_FLEET_ENTRY_BYTES = 4096, // largest value; what is larger is told without its bytes
 };
 
 // Who we are, as the daemon says. The address is what the mesh knows us by.
@@ -40,11 +40,15 @@ struct xy_fleet_device {
 	unsigned allowed_count;
 };
 
-// What a source tells its agent. None is called before start has returned, nor after close.
+// The text of a claim that the node signed; NULL: not, and why.
+typedef void xy_fleet_source_signed(void *arg, const char *text, size_t len, const char *why);
+
+// What a source tells its agent, and asks of it. None is called before start has returned, nor
+// after close.
 struct xy_fleet_source_ops {
 	// An entry is there, or is another than it was. text may be any bytes and is the source's;
-	// NULL: it cannot be read, or is larger than XY_FLEET_ENTRY: why says so, in words for
-	// people. revision: whatever tells two states of it apart, for people alone.
+	// NULL: it cannot be read, or is larger than XY_FLEET_ENTRY_BYTES: why says so, in words
+	// for people. revision: whatever tells two states of it apart, for people alone.
 	void (*put)(void *arg, struct xy_fleet_source *s, const char *name, const char *text,
 		    size_t len, uint64_t revision, const char *why);
 	// The same of an entry that is a plain device.
@@ -54,6 +58,10 @@ struct xy_fleet_source_ops {
 	// Up: what it tells is whole and new; said after the first look at all entries. Down: what
 	// it told stays until records end. Called at each change, and with another why.
 	void (*state)(void *arg, struct xy_fleet_source *s, bool up, const char *why);
+	// Has the node sign that it claims this since then (Unix seconds), for as long as its
+	// record is good. done is called once, now or later, but never after the source was closed.
+	void (*sign)(void *arg, struct xy_fleet_source *s, const struct xy_prefix *claim,
+		     uint64_t since, xy_fleet_source_signed *done, void *done_arg);
 	// What this node has of the mesh's addresses: claimed, NULL: nothing (yet), and why.
 	void (*claimed)(void *arg, struct xy_fleet_source *s, const struct xy_prefix *claim,
 			const char *why);
