@@ -15,9 +15,12 @@
 #include "session.h"
 #include "wire/inet.h"
 
+#ifndef BENCH_BUFFERS
+#define BENCH_BUFFERS 8192 // of which bench_count wants fewer
+#endif
+
 enum {
-	BUFFERS = 8192,
-	ROUND_BURSTS = BUFFERS / XY_BURST,
+	BUFFERS = BENCH_BUFFERS,
 	ROUNDS = 24,
 	ROUNDS_SHORT = 6,
 	NODES_MAX = 64,
@@ -40,6 +43,7 @@ extern const char *const path_text[PATHS];
 struct load { // one line of the table
 	enum path path;
 	uint32_t sessions, routes, size;
+	uint32_t burst; // packets that come at once
 };
 
 struct node_cost {
@@ -64,6 +68,7 @@ struct bench {
 	struct load load;
 	uint32_t links, fars; // ends: links from 0, far nodes behind them
 	struct xy_dp *dp;
+	void (*turn)(struct bench *b); // one of the worker's loop, over what is put in
 	struct xy_port_ring ring;
 	struct host_memory host;
 	struct rte_mbuf *in[BUFFERS], *out[BUFFERS];
@@ -99,7 +104,10 @@ void received_by(struct rte_mbuf *m, uint32_t link);
 
 // --- walk.c
 xy_nsec clock_now(void);
-void walk(struct bench *b); // till all that was put in is through
+void walk(struct bench *b); // in bursts, till all that was put in is through
+
+// --- timed.c
+void turn_timed(struct bench *b);
 
 // --- relay.c, edge.c: a round
 void relay_round(struct bench *b);

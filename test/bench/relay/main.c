@@ -62,6 +62,7 @@ static void load_measure(struct bench *b, const struct options *o, struct result
 	void (*round)(struct bench *) = b->load.path == RELAY ? relay_round : edge_round;
 	b->forward = need(1, sizeof(*b->forward));
 	b->aead = need(1, sizeof(*b->aead));
+	b->turn = turn_timed;
 	mesh_make(b);
 	round(b); // warms up, and is not counted
 	b->forward->n = b->aead->n = 0;
@@ -128,6 +129,7 @@ static unsigned loads_make(struct load *out)
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(grid); i++)
 		for (unsigned k = 0; k < XY_ARRAY_SIZE(sizes); k++) {
 			out[n] = grid[i];
+			out[n].burst = XY_BURST;
 			out[n++].size = grid[i].path == RELAY ? sizes[k] : edge_sizes[k];
 		}
 	return n;

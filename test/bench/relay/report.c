@@ -113,11 +113,11 @@ void head_print(const struct result *first, unsigned rounds, bool json)
 	if (json) {
 		printf("{\"bench\": \"relay\", \"cpu\": \"%s\", \"tsc_mhz\": %.0f, \"memory\": "
 		       "\"%s\", \"bursts\": %u, \"rows\": [",
-		       cpu, first->tsc_hz / 1e6, first->memory, rounds * ROUND_BURSTS);
+		       cpu, first->tsc_hz / 1e6, first->memory, rounds * BUFFERS / XY_BURST);
 		return;
 	}
 	printf("CPU: %s, TSC %.0f MHz, one core; %s; medians of %u bursts of %d\n", cpu,
-	       first->tsc_hz / 1e6, first->memory, rounds * ROUND_BURSTS, XY_BURST);
+	       first->tsc_hz / 1e6, first->memory, rounds * BUFFERS / XY_BURST, XY_BURST);
 	columns_print(false);
 }
 
