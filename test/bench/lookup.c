@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a lookup and a change cost against the size of the table, and beside what there is: rte_hash
-// (lock-free) for the exact table, rte_fib (DIR-24-8) for IPv4; for IPv6 a plain binary trie. All
-// in one run, on one core, in bursts of 64, uniformly random destinations that are in the table.
-// Fails when the largest size costs more than 3 times the smallest: per lookup, or per change after
-// other work while a worker reads the table. Changes in a row are told beside it: there a thousand
-// entries never leave the nearest caches, and one cache miss, the least that a change of a large
-// table costs, is several times that.
+// (lock-free) for the exact table, rte_fib (DIR-24-8) for IPv4, rte_fib6 (its trie, which a reader
+// may not use while it changes) and rte_lpm6 for IPv6. All in one run, on one core, in bursts of
+// 64, uniformly random destinations in all entries of the table. Fails when the largest size costs
+// more than 3 times the smallest: per lookup, or per change after other work while a worker reads
+// the table. Changes in a row are told beside it: there a thousand entries never leave the nearest
+// caches, and one cache miss, the least that a change of a large table costs, is several times
+// that.
 //   bench_lookup [--short] [--json]
 #include "base/bytes.h"
 #include "table/exact.h"
@@ -17,8 +18,10 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_fib.h>
+#include <rte_fib6.h>
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
+#include <rte_lpm6.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -59,19 +62,32 @@ struct swap {
 	struct route old_route, new_route;
 };
 
+enum { RIVALS = 2 };
+
+struct table;
+typedef void look_fn(const struct table *t, unsigned at, uint32_t *out);
+
+struct rival {
+	const char *name;
+	void *table;
+	look_fn *look;
+	double ns;
+};
+
 struct table {
-	const char *name, *rival;
-	unsigned bits, n;
-	void *ours, *theirs;
+	const char *name;
+	unsigned bits, n, rivals;
+	void *ours;
+	struct rival rival[RIVALS];
 	uint64_t *keys;	     // exact: what is in it
 	struct route *route; // lpm: what is in it
 	const void *probe;   // destinations: keys, or pointers to addresses
-	void (*look_ours)(const struct table *t, unsigned at, uint32_t *out);
-	void (*look_theirs)(const struct table *t, unsigned at, uint32_t *out);
+	look_fn *look_ours;
+	void (*probes)(struct table *t, unsigned n);		      // in the first n entries
 	void (*prepare)(struct table *t, unsigned i, struct swap *s); // of entry i
 	void (*change)(struct table *t, const struct swap *s);	      // made and published
 	size_t bytes;
-	double ours_ns, theirs_ns, change_ns, warm_ns, worst_ns, busy_changes, busy_mlookups;
+	double ours_ns, change_ns, warm_ns, worst_ns, busy_changes, busy_mlookups;
 };
 
 static int by_value(const void *a, const void *b)
@@ -128,7 +144,7 @@ static void exact_theirs(const struct table *t, unsigned at, uint32_t *out)
 	int32_t place[BURST];
 	for (unsigned i = 0; i < BURST; i++)
 		key[i] = (const uint64_t *)t->probe + at + i;
-	rte_hash_lookup_bulk(t->theirs, key, BURST, place);
+	rte_hash_lookup_bulk(t->rival[0].table, key, BURST, place);
 	memcpy(out, place, sizeof(place));
 }
 
@@ -163,9 +179,16 @@ static struct rte_hash *hash_rival(const struct table *t)
 	return h;
 }
 
+static void exact_probes(struct table *t, unsigned n)
+{
+	uint64_t *probe = must(realloc((void *)t->probe, probes * sizeof(*probe)), "probes");
+	for (unsigned i = 0; i < probes; i++)
+		probe[i] = t->keys[rnd() % n];
+	t->probe = probe;
+}
+
 static void exact_make(struct table *t)
 {
-	uint64_t *probe = must(malloc(probes * sizeof(*probe)), "probes");
 	t->keys = must(malloc(t->n * sizeof(*t->keys)), "keys");
 	t->ours = must(xy_exact_create(t->n, 42, &retired.reclaim), "the table");
 	for (unsigned i = 0; i < t->n; i++) {
@@ -174,13 +197,11 @@ static void exact_make(struct table *t)
 			abort();
 	}
 	free_retired();
-	for (unsigned i = 0; i < probes; i++)
-		probe[i] = t->keys[rnd() % (t->n / 2)];
-	t->probe = probe;
+	t->probes = exact_probes;
 	t->bytes = xy_exact_bytes(t->ours);
-	t->theirs = hash_rival(t);
+	t->rival[t->rivals++] =
+		(struct rival){.name = "rte_hash", .table = hash_rival(t), .look = exact_theirs};
 	t->look_ours = exact_ours;
-	t->look_theirs = exact_theirs;
 	t->prepare = exact_prepare;
 	t->change = exact_change;
 }
@@ -188,7 +209,7 @@ static void exact_make(struct table *t)
 static void exact_free(struct table *t)
 {
 	xy_exact_destroy(t->ours);
-	rte_hash_free(t->theirs);
+	rte_hash_free(t->rival[0].table);
 	free(t->keys);
 	free((void *)t->probe);
 }
@@ -264,7 +285,7 @@ static void fib_theirs(const struct table *t, unsigned at, uint32_t *out)
 	uint64_t hop[BURST];
 	for (unsigned i = 0; i < BURST; i++)
 		address[i] = xy_be32_load(key[i]);
-	rte_fib_lookup_bulk(t->theirs, address, hop, BURST);
+	rte_fib_lookup_bulk(t->rival[0].table, address, hop, BURST);
 	for (unsigned i = 0; i < BURST; i++)
 		out[i] = (uint32_t)hop[i];
 }
@@ -284,54 +305,56 @@ static struct rte_fib *fib_rival(const struct table *t)
 	return f;
 }
 
-struct trie {
-	struct trie *child[2];
-	uint32_t value;
-};
-
-static struct trie *trie_new(void)
+// Both rivals take addresses that lie side by side, as lpm_probes has them.
+static uint8_t (*addresses(const struct table *t, unsigned at))[16]
 {
-	struct trie *n = must(calloc(1, sizeof(*n)), "the binary trie");
-	n->value = XY_TABLE_MISS;
-	return n;
+	return (uint8_t(*)[16])(uintptr_t)((const uint8_t *const *)t->probe)[at];
 }
 
-static struct trie *trie_rival(const struct table *t)
+static void fib6_theirs(const struct table *t, unsigned at, uint32_t *out)
 {
-	struct trie *root = trie_new();
-	for (unsigned i = 0; i < t->n; i++) {
-		const struct route *r = &t->route[i];
-		struct trie *n = root;
-		for (unsigned j = 0; j < r->len; j++) {
-			struct trie **next = &n->child[r->key[j / 8] >> (7 - j % 8) & 1];
-			if (!*next)
-				*next = trie_new();
-			n = *next;
-		}
-		n->value = i & 0xffff;
-	}
-	return root;
+	uint64_t hop[BURST];
+	rte_fib6_lookup_bulk(t->rival[0].table, addresses(t, at), hop, BURST);
+	for (unsigned i = 0; i < BURST; i++)
+		out[i] = (uint32_t)hop[i];
 }
 
-static void trie_free(struct trie *n)
+static void lpm6_theirs(const struct table *t, unsigned at, uint32_t *out)
 {
-	for (unsigned i = 0; i < 2; i++)
-		if (n->child[i])
-			trie_free(n->child[i]);
-	free(n);
+	int32_t hop[BURST];
+	rte_lpm6_lookup_bulk_func(t->rival[1].table, addresses(t, at), hop, BURST);
+	memcpy(out, hop, sizeof(hop));
 }
 
-static void trie_theirs(const struct table *t, unsigned at, uint32_t *out)
+// Of 256 entries each, one for a prefix at each byte of its length behind the third.
+static uint32_t tbl8s(const struct table *t)
 {
-	for (unsigned i = 0; i < BURST; i++) {
-		const uint8_t *key = ((const uint8_t *const *)t->probe)[at + i];
-		const struct trie *n = t->theirs;
-		out[i] = XY_TABLE_MISS;
-		for (unsigned j = 0; n; j++) {
-			out[i] = n->value != XY_TABLE_MISS ? n->value : out[i];
-			n = j < t->bits ? n->child[key[j / 8] >> (7 - j % 8) & 1] : NULL;
-		}
-	}
+	return t->n * 3 + 1024;
+}
+
+static struct rte_fib6 *fib6_rival(const struct table *t)
+{
+	struct rte_fib6_conf c = {
+		.type = RTE_FIB6_TRIE,
+		.default_nh = 0xffffff,
+		.max_routes = (int)t->n + 1,
+		.trie = {.nh_sz = RTE_FIB6_TRIE_4B, .num_tbl8 = tbl8s(t)},
+	};
+	struct rte_fib6 *f = must(rte_fib6_create("bench", SOCKET_ID_ANY, &c), "rte_fib6");
+	for (unsigned i = 0; i < t->n; i++)
+		if (rte_fib6_add(f, t->route[i].key, t->route[i].len, i & 0xffff))
+			abort();
+	return f;
+}
+
+static struct rte_lpm6 *lpm6_rival(const struct table *t)
+{
+	struct rte_lpm6_config c = {.max_rules = t->n + 1, .number_tbl8s = tbl8s(t)};
+	struct rte_lpm6 *l = must(rte_lpm6_create("bench", SOCKET_ID_ANY, &c), "rte_lpm6");
+	for (unsigned i = 0; i < t->n; i++)
+		if (rte_lpm6_add(l, t->route[i].key, t->route[i].len, i & 0xffff))
+			abort();
+	return l;
 }
 
 static void lpm_fill(struct table *t)
@@ -361,12 +384,14 @@ static void fill_address(const struct route *r, uint8_t *address)
 	}
 }
 
-static void lpm_probes(struct table *t)
+static void lpm_probes(struct table *t, unsigned n)
 {
-	uint8_t(*address)[16] = must(malloc((size_t)probes * 16), "probes");
-	const uint8_t **probe = must(malloc(probes * sizeof(*probe)), "probes");
+	const uint8_t **probe = (void *)t->probe;
+	uint8_t(*address)[16] = probe ? addresses(t, 0) : NULL;
+	address = must(realloc(address, (size_t)probes * 16), "probes");
+	probe = must(realloc(probe, probes * sizeof(*probe)), "probes");
 	for (unsigned i = 0; i < probes; i++) {
-		fill_address(&t->route[rnd() % (t->n / 2)], address[i]);
+		fill_address(&t->route[rnd() % n], address[i]);
 		probe[i] = address[i];
 	}
 	t->probe = probe;
@@ -375,34 +400,36 @@ static void lpm_probes(struct table *t)
 static void lpm_make(struct table *t)
 {
 	lpm_fill(t);
-	lpm_probes(t);
+	t->probes = lpm_probes;
 	t->look_ours = lpm_ours;
 	t->prepare = lpm_prepare;
 	t->change = lpm_change;
 	if (t->bits == 32) {
-		t->theirs = fib_rival(t);
-		t->look_theirs = fib_theirs;
-	} else {
-		t->theirs = trie_rival(t);
-		t->look_theirs = trie_theirs;
+		t->rival[t->rivals++] = (struct rival){
+			.name = "rte_fib", .table = fib_rival(t), .look = fib_theirs};
+		return;
 	}
+	t->rival[t->rivals++] =
+		(struct rival){.name = "rte_fib6", .table = fib6_rival(t), .look = fib6_theirs};
+	t->rival[t->rivals++] =
+		(struct rival){.name = "rte_lpm6", .table = lpm6_rival(t), .look = lpm6_theirs};
 }
 
 static void lpm_free(struct table *t)
 {
 	xy_lpm_destroy(t->ours);
-	if (t->bits == 32)
-		rte_fib_free(t->theirs);
-	else
-		trie_free(t->theirs);
-	free((void *)*(const uint8_t *const *)t->probe);
+	if (t->bits == 32) {
+		rte_fib_free(t->rival[0].table);
+	} else {
+		rte_fib6_free(t->rival[0].table);
+		rte_lpm6_free(t->rival[1].table);
+	}
+	free(addresses(t, 0));
 	free((void *)t->probe);
 	free(t->route);
 }
 
 // --- measuring
-
-typedef void look_fn(const struct table *t, unsigned at, uint32_t *out);
 
 // CPU time, so that what else runs on the machine counts little.
 static double cpu_ns(void)
@@ -428,38 +455,43 @@ static bool same_answer(const struct table *t, uint32_t ours, uint32_t theirs)
 	return ours != XY_TABLE_MISS && (int32_t)theirs >= 0; // rte_hash tells a place of its own
 }
 
-static void same_answers(const struct table *t)
+static void same_answers(const struct table *t, const struct rival *r)
 {
 	uint32_t ours[BURST], theirs[BURST];
 	for (unsigned at = 0; at < probes; at += BURST) {
 		t->look_ours(t, at, ours);
-		t->look_theirs(t, at, theirs);
+		r->look(t, at, theirs);
 		for (unsigned i = 0; i < BURST; i++)
 			if (!same_answer(t, ours[i], theirs[i])) {
-				fprintf(stderr, "bench lookup: %s at %u entries: wrong answer\n",
-					t->name, t->n);
+				fprintf(stderr, "bench lookup: %s at %u entries: not %s's answer\n",
+					t->name, t->n, r->name);
 				exit(1);
 			}
 	}
 }
 
-// Ours and theirs in turn, so that both see the same noise; medians.
+// Ours and theirs in turn, so that all see the same noise; medians.
 static void measure_lookups(struct table *t)
 {
-	double ours[ROUNDS], theirs[ROUNDS];
-	same_answers(t);
+	double ours[ROUNDS], theirs[RIVALS][ROUNDS];
+	t->probes(t, t->n);
+	for (unsigned i = 0; i < t->rivals; i++)
+		same_answers(t, &t->rival[i]);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		ours[i] = pass(t, t->look_ours);
-		theirs[i] = pass(t, t->look_theirs);
+		for (unsigned j = 0; j < t->rivals; j++)
+			theirs[j][i] = pass(t, t->rival[j].look);
 	}
 	qsort(ours, ROUNDS, sizeof(*ours), by_value);
-	qsort(theirs, ROUNDS, sizeof(*theirs), by_value);
 	t->ours_ns = ours[ROUNDS / 2];
-	t->theirs_ns = theirs[ROUNDS / 2];
+	for (unsigned i = 0; i < t->rivals; i++) {
+		qsort(theirs[i], ROUNDS, sizeof(*theirs[i]), by_value);
+		t->rival[i].ns = theirs[i][ROUNDS / 2];
+	}
 }
 
-// Changes fall on the half of the entries that no destination lies in. They are chosen ahead, so
-// that what is timed is the table's work alone.
+// Changes fall on the half of the entries that the reader looks nothing up in. They are chosen
+// ahead, so that what is timed is the table's work alone.
 static void prepare_batch(struct table *t, struct swap *s)
 {
 	for (unsigned i = 0; i < BATCH; i++)
@@ -555,6 +587,7 @@ static void measure_changes_with_reader(struct table *t)
 {
 	pthread_t thread;
 	double unused;
+	t->probes(t, t->n / 2);
 	start_reader(t, &thread);
 	t->change_ns = measure_changes(t, true, &unused);
 	measure_rate(t);
@@ -585,28 +618,41 @@ static void tell_head(void)
 	printf("%s; one core, bursts of %u\n"
 	       "a change is one entry out and one in: the median after other work, the median and "
 	       "the worst of %u in a row\n"
-	       "%-6s %8s %10s  %-20s %9s %9s %9s %10s   with a reader: %10s %10s\n",
-	       cpu_name(), BURST, changes, "table", "entries", "Mlookup/s", "rival's", "bytes/ent",
+	       "%-6s %8s %10s  %-36s %9s %9s %9s %10s   with a reader: %10s %10s\n",
+	       cpu_name(), BURST, changes, "table", "entries", "Mlookup/s", "rivals'", "bytes/ent",
 	       "change ns", "in a row", "worst ns", "changes/s", "Mlookup/s");
+}
+
+static void tell_json(const struct table *t)
+{
+	printf("\n  {\"table\": \"%s\", \"entries\": %u, \"mlookups\": %.2f, \"rivals\": {",
+	       t->name, t->n, 1e3 / t->ours_ns);
+	for (unsigned i = 0; i < t->rivals; i++)
+		printf("%s\"%s\": %.2f", i ? ", " : "", t->rival[i].name, 1e3 / t->rival[i].ns);
+	printf("}, \"bytes_per_entry\": %.1f, \"change_ns\": %.0f, \"change_in_a_row_ns\": %.0f, "
+	       "\"worst_change_ns\": %.0f, \"changes_with_reader\": %.0f, "
+	       "\"mlookups_with_writer\": %.2f}",
+	       (double)t->bytes / t->n, t->change_ns, t->warm_ns, t->worst_ns, t->busy_changes,
+	       t->busy_mlookups);
 }
 
 static void tell(const struct table *t)
 {
+	char rivals[64] = "";
+	for (unsigned i = 0; i < t->rivals; i++)
+		snprintf(rivals + strlen(rivals), sizeof(rivals) - strlen(rivals), "%7.1f %-10s",
+			 1e3 / t->rival[i].ns, t->rival[i].name);
+	printf("%-6s %8u %10.1f  %-36s %9.1f %9.0f %9.0f %10.0f %28.0f %10.1f\n", t->name, t->n,
+	       1e3 / t->ours_ns, rivals, (double)t->bytes / t->n, t->change_ns, t->warm_ns,
+	       t->worst_ns, t->busy_changes, t->busy_mlookups);
+}
+
+static void row(const struct table *t)
+{
 	static bool after;
-	if (is_json)
-		printf("%s\n  {\"table\": \"%s\", \"entries\": %u, \"mlookups\": %.2f, \"rival\": "
-		       "\"%s\", \"rival_mlookups\": %.2f, \"bytes_per_entry\": %.1f, "
-		       "\"change_ns\": %.0f, \"change_in_a_row_ns\": %.0f, \"worst_change_ns\": "
-		       "%.0f, "
-		       "\"changes_with_reader\": %.0f, \"mlookups_with_writer\": %.2f}",
-		       after ? "," : "", t->name, t->n, 1e3 / t->ours_ns, t->rival,
-		       1e3 / t->theirs_ns, (double)t->bytes / t->n, t->change_ns, t->warm_ns,
-		       t->worst_ns, t->busy_changes, t->busy_mlookups);
-	else
-		printf("%-6s %8u %10.1f  %7.1f %-12s %9.1f %9.0f %9.0f %10.0f %28.0f %10.1f\n",
-		       t->name, t->n, 1e3 / t->ours_ns, 1e3 / t->theirs_ns, t->rival,
-		       (double)t->bytes / t->n, t->change_ns, t->warm_ns, t->worst_ns,
-		       t->busy_changes, t->busy_mlookups);
+	if (is_json && after)
+		printf(",");
+	(is_json ? tell_json : tell)(t);
 	fflush(stdout);
 	after = true;
 }
@@ -621,17 +667,17 @@ static void check(const char *table, const char *what, double small, double larg
 		good ? "ok" : "not ok", table, what, large / small, MOST_RATIO);
 }
 
-static void run(const char *name, const char *rival, unsigned bits, const unsigned size[SIZES])
+static void run(const char *name, unsigned bits, const unsigned size[SIZES])
 {
 	struct table t[SIZES];
 	for (unsigned i = 0; i < SIZES; i++) {
-		t[i] = (struct table){.name = name, .rival = rival, .bits = bits, .n = size[i]};
+		t[i] = (struct table){.name = name, .bits = bits, .n = size[i]};
 		(bits ? lpm_make : exact_make)(&t[i]);
 		measure_lookups(&t[i]);
 		t[i].warm_ns = measure_changes(&t[i], false, &t[i].worst_ns);
 		measure_changes_with_reader(&t[i]);
 		(bits ? lpm_free : exact_free)(&t[i]);
-		tell(&t[i]);
+		row(&t[i]);
 	}
 	check(name, "lookup", t[0].ours_ns, t[SIZES - 1].ours_ns);
 	check(name, "change", t[0].change_ns, t[SIZES - 1].change_ns);
@@ -662,7 +708,7 @@ int main(int argc, char **argv)
 	static const unsigned million[SIZES] = {1000, 10000, 100000, 1000000};
 	static const unsigned v6[SIZES] = {1000, 10000, 100000, 200000};
 	static char *eal[] = {"bench", "--no-huge", "--no-shconf", "--no-pci",	   "--no-telemetry",
-			      "-m",    "1024",	    "--log-level", "lib.eal:error"};
+			      "-m",    "2048",	    "--log-level", "lib.eal:error"};
 	options(argc, argv);
 	sched_getaffinity(0, sizeof(others), &others);
 	if (rte_eal_init(XY_ARRAY_SIZE(eal), eal) < 0) {
@@ -673,9 +719,9 @@ int main(int argc, char **argv)
 		CPU_CLR(sched_getcpu(), &others);
 	retired.reclaim.retire = retire;
 	tell_head();
-	run("exact", "rte_hash", 0, million);
-	run("lpm6", "binary trie", 128, v6);
-	run("lpm4", "rte_fib", 32, million);
+	run("exact", 0, million);
+	run("lpm6", 128, v6);
+	run("lpm4", 32, million);
 	if (is_json)
 		printf("\n], \"passed\": %s}\n", failed ? "false" : "true");
 	free(retired.ptr);
