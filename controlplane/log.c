@@ -21,6 +21,7 @@
 static uint8_t level_of[XY_LOG_PART_COUNT];
 static uint8_t log_format;
 static bool log_colour, stderr_journal;
+static const char *own_word; // NULL: the daemon's
 static int journal_fd = -1;
 static struct sockaddr_un journal_at;
 static bool journal_lost; // said
@@ -44,6 +45,11 @@ void xy_log_init(enum xy_log_level level)
 	xy_log_level_set(level);
 	log_colour = isatty(STDERR_FILENO) && !(no_colour && *no_colour);
 	stderr_journal = stderr_is_journal();
+}
+
+void xy_log_word_set(const char *word)
+{
+	own_word = word;
 }
 
 void xy_log_level_set(enum xy_log_level level)
@@ -120,6 +126,7 @@ static void say(enum xy_log_part part, enum xy_log_level level, const char *text
 {
 	int error = errno; // a caller's is not for the log to change
 	struct xy_logline l = {.part = part, .level = level, .text = text, .len = len};
+	l.word = part == XY_PART_DAEMON ? own_word : NULL;
 	clock_gettime(CLOCK_REALTIME, &l.at);
 	xy_logring_put(&l);
 	put(&l);

@@ -16,6 +16,8 @@
 #endif
 
 void xy_log_init(enum xy_log_level level); // as text on stderr
+// Of another program than the daemon: its word, which stays, in place of "daemon".
+void xy_log_word_set(const char *word);
 void xy_log_level_set(enum xy_log_level level);
 void xy_log_part_level_set(enum xy_log_part part, enum xy_log_level level);
 // journal: the socket of journald; NULL: where it is. Without one that listens lines go to stderr.

@@ -162,10 +162,15 @@ const char *xy_logline_peer(const struct xy_logline *l, size_t *len)
 	return NULL;
 }
 
+static const char *word_of(const struct xy_logline *l)
+{
+	return l->word ? l->word : xy_log_part_names[l->part];
+}
+
 // Many texts name the part themselves, as people read them.
 static bool names_part(const struct xy_logline *l)
 {
-	const char *name = xy_log_part_names[l->part];
+	const char *name = word_of(l);
 	size_t n = strlen(name);
 	return l->len > n && memcmp(l->text, name, n) == 0 && l->text[n] == ':';
 }
@@ -176,7 +181,7 @@ static void say_part(struct out *o, const struct xy_logline *l, bool colour)
 		return;
 	if (colour)
 		say(o, colour_of[l->part]);
-	say(o, xy_log_part_names[l->part]);
+	say(o, word_of(l));
 	say(o, colour ? OFF ": " : ": ");
 }
 
@@ -226,7 +231,7 @@ size_t xy_logline_json(const struct xy_logline *l, char to[static XY_LOGLINE_SIZ
 	say(&o, "\",\"level\":\"");
 	say(&o, level_of[l->level].name);
 	say(&o, "\",\"subsystem\":\"");
-	say(&o, xy_log_part_names[l->part]);
+	say(&o, word_of(l));
 	if (peer) {
 		say(&o, "\",\"peer\":\"");
 		put(&o, peer, len);
@@ -259,7 +264,7 @@ size_t xy_logline_journal(const struct xy_logline *l, char to[static XY_LOGLINE_
 	snprintf(priority, sizeof(priority), "PRIORITY=%d\n", level_of[l->level].priority);
 	say(&o, priority);
 	say(&o, "SYSLOG_IDENTIFIER=xylemd\nXYLEM_SUBSYSTEM=");
-	say(&o, xy_log_part_names[l->part]);
+	say(&o, word_of(l));
 	say(&o, "\n");
 	if (peer)
 		field(&o, "XYLEM_PEER", peer, len);

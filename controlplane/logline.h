@@ -14,6 +14,7 @@ struct xy_logline {
 	enum xy_log_level level;
 	const char *text;
 	size_t len;
+	const char *word; // in the part's place; NULL: the part's own
 };
 
 enum {

@@ -136,13 +136,13 @@ static struct options options_read(struct xy_daemon *d, int argc, char **argv)
 			return (struct options){.done = true, .code = 2};
 		}
 	}
-	if (optind == argc && xy_instance_name_ok(d->name))
+	const char *wrong = xy_instance_name_wrong(d->name);
+	if (optind == argc && !wrong)
 		return o;
 	if (optind < argc)
 		fprintf(stderr, "xylemd: %s: not an option\n", argv[optind]);
 	else
-		fprintf(stderr, "xylemd: -n %s: a name has 1 to %d of [A-Za-z0-9._-]\n", d->name,
-			XY_NAME_LEN);
+		fprintf(stderr, "xylemd: -n %s: it %s\n", d->name, wrong);
 	fputs(usage, stderr);
 	return (struct options){.done = true, .code = 2};
 }

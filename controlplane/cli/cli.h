@@ -85,6 +85,7 @@ int xy_cli_ask_done(const char *instance, const char *command, const char *param
 // "xylem: TEXT" on stderr, returns CLI_FAILED, or CLI_USAGE with a hint at the help.
 __attribute__((format(printf, 1, 2))) int xy_cli_fail(const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) int xy_cli_misuse(const char *fmt, ...);
+int xy_cli_instance(const char *name); // CLI_OK, or it is none's name, and that was said
 
 bool xy_cli_terminal(int fd); // 0 to 2: was it one when the program began?
 bool xy_cli_colour(int fd);   // it was, and nobody said no

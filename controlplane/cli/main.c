@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "cli/cli.h"
 #include "cli/text.h"
+#include "client/rundir.h"
 #include "config/config.h"
 #include "cores.h"
 
@@ -143,6 +144,12 @@ int xy_cli_misuse(const char *fmt, ...)
 	fputs("; see: xylem help\n", stderr);
 	va_end(ap);
 	return CLI_USAGE;
+}
+
+int xy_cli_instance(const char *name)
+{
+	const char *wrong = xy_instance_name_wrong(name);
+	return wrong ? xy_cli_misuse("-n %s: it %s", name, wrong) : CLI_OK;
 }
 
 // A word, or what a bracket holds.

@@ -399,7 +399,7 @@ int xy_cli_trace(int argc, char **argv)
 	}
 	if (!to)
 		return xy_cli_misuse("trace needs an address or a name");
-	if (!xy_instance_name_ok(instance))
-		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", instance);
+	if (xy_cli_instance(instance) != CLI_OK)
+		return CLI_USAGE;
 	return trace(instance, to, json, verbose);
 }

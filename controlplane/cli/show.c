@@ -183,8 +183,8 @@ static int check(struct show *s)
 				     s->count ? "--count" : "--sort");
 	if (s->dot && !is(s, "graph"))
 		return xy_cli_misuse("--dot is for show graph");
-	if (!xy_instance_name_ok(s->instance))
-		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", s->instance);
+	if (xy_cli_instance(s->instance) != CLI_OK)
+		return CLI_USAGE;
 	return check_filters(s);
 }
 

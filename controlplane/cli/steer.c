@@ -69,9 +69,7 @@ int xy_cli_args(struct xy_cli_args *a, int argc, char **argv, const char *const 
 		else
 			a->option[a->options++] = (struct xy_cli_option){options[k], argv[++i]};
 	}
-	if (!xy_instance_name_ok(a->instance))
-		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", a->instance);
-	return CLI_OK;
+	return xy_cli_instance(a->instance);
 }
 
 const char *xy_cli_option(const struct xy_cli_args *a, const char *name)

@@ -507,8 +507,8 @@ static int check(struct top *t, const struct given *g)
 	const char *count = g->pictures ? g->pictures : g->digits;
 	int ret = count ? parse_count(g->pictures ? "-b" : "-n", count, &t->pictures) : 0;
 	t->instance = name ? name : t->instance;
-	if (!ret && !xy_instance_name_ok(t->instance))
-		return xy_cli_misuse("-n %s: use 1 to 32 of A-Z a-z 0-9 . _ -", t->instance);
+	if (!ret)
+		ret = xy_cli_instance(t->instance);
 	return ret;
 }
 

@@ -6,13 +6,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool xy_instance_name_ok(const char *name)
+// /etc/xylem/WORD.conf, and of an instance /etc/xylem/NAME.WORD.conf.
+static bool ends_with(const char *name, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+	return len >= n && strcmp(name + len - n, word) == 0 &&
+	       (len == n || name[len - n - 1] == '.');
+}
+
+const char *xy_instance_name_wrong(const char *name)
 {
 	static const char allowed[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t len = strlen(name);
-	return len >= 1 && len <= 32 && strspn(name, allowed) == len && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0;
+	if (len < 1 || len > 32 || strspn(name, allowed) != len || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		return "is no instance name; use 1 to 32 of A-Z a-z 0-9 . _ -";
+	if (ends_with(name, len, "web"))
+		return "is no instance name: what ends so in /etc/xylem is a config of xylem-web; "
+		       "use another";
+	if (ends_with(name, len, "fleet"))
+		return "is no instance name: what ends so in /etc/xylem is a config of "
+		       "xylem-fleet; use another";
+	return NULL;
 }
 
 // One whose path is too long for a socket is left out.
@@ -96,10 +112,9 @@ void xy_rundir_remove(const struct xy_rundir *dir)
 int xy_rundir_make(const char *name, struct xy_rundir *out, struct xy_err *err)
 {
 	struct xy_rundir dirs[XY_RUNDIR_MAX];
-	if (!xy_instance_name_ok(name))
-		return xy_err_set(err, EINVAL,
-				  "\"%.40s\" is no instance name; use 1 to 32 of A-Z a-z 0-9 . _ -",
-				  name);
+	const char *wrong = xy_instance_name_wrong(name);
+	if (wrong)
+		return xy_err_set(err, EINVAL, "\"%.40s\" %s", name, wrong);
 	unsigned n = xy_rundir_list(name, dirs);
 	int ret = -ENOENT;
 	for (unsigned i = 0; i < n; i++) {

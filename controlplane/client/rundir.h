@@ -18,8 +18,9 @@ struct xy_rundir {
 	char path[XY_RUNDIR_LEN];
 };
 
-// Is it an instance's name: [A-Za-z0-9._-]{1,32}, not "." or ".."?
-bool xy_instance_name_ok(const char *name);
+// Why it is no instance's name, in words that stand behind it: one is [A-Za-z0-9._-]{1,32}, not "."
+// or "..", and none whose config file is another program's. NULL: it is one.
+const char *xy_instance_name_wrong(const char *name);
 // The folders to try, best first. Returns how many.
 unsigned xy_rundir_list(const char *name, struct xy_rundir out[static XY_RUNDIR_MAX]);
 // Makes the first folder that we may (mode 0755). err names the last that failed.

@@ -20,31 +20,35 @@ void xy_api_end(struct xy_api_call *c)
 	free(c);
 }
 
-void xy_api_answer(struct xy_api_call *c, json_t *body)
+static void tag_of(const char *text, size_t len, char tag[static XY_SHARE_TAG])
 {
 	uint8_t hash[16];
-	char tag[2 * sizeof(hash) + 3] = "\"";
+	crypto_generichash(hash, sizeof(hash), (const uint8_t *)text, len, NULL, 0);
+	tag[0] = '"';
+	sodium_bin2hex(tag + 1, XY_SHARE_TAG - 2, hash, sizeof(hash));
+	strcat(tag, "\"");
+}
+
+void xy_api_answer(struct xy_api_call *c, json_t *body)
+{
+	char tag[XY_SHARE_TAG];
 	struct xy_http_request *q = c->q;
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	const char *have = xy_http_header(q, "If-None-Match");
 	json_decref(body);
-	xy_api_end(c);
 	if (!text) {
-		xy_http_problem(q, 500, "not enough memory for the answer");
+		xy_api_problem(c, 500, "not enough memory for the answer");
 		return;
 	}
+	struct xy_shared *shared = c->shared;
 	size_t len = strlen(text);
-	crypto_generichash(hash, sizeof(hash), (const uint8_t *)text, len, NULL, 0);
-	sodium_bin2hex(tag + 1, sizeof(tag) - 2, hash, sizeof(hash));
-	strcat(tag, "\"");
-	xy_http_add(q, "ETag", tag);
-	xy_http_add(q, "Cache-Control", "no-cache, private"); // kept, and asked for again
-	if (have && strstr(have, tag)) {
+	tag_of(text, len, tag);
+	xy_api_end(c);
+	if (shared)
+		xy_share_answer(shared, text, len, tag);
+	else if (xy_share_is_kept(q, tag))
 		free(text);
-		xy_http_answer_constant(q, 304, NULL, "", 0);
-		return;
-	}
-	xy_http_answer(q, 200, "application/json", text, len);
+	else
+		xy_http_answer(q, 200, "application/json", text, len);
 }
 
 void xy_api_answer_once(struct xy_api_call *c, json_t *body)
@@ -56,11 +60,18 @@ void xy_api_answer_once(struct xy_api_call *c, json_t *body)
 
 void xy_api_problem(struct xy_api_call *c, unsigned status, const char *fmt, ...)
 {
+	char why[600];
+	struct xy_http_request *q = c->q;
+	struct xy_shared *shared = c->shared;
 	va_list ap;
 	va_start(ap, fmt);
-	xy_http_problem_v(c->q, status, fmt, ap);
+	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	xy_api_end(c);
+	if (shared)
+		xy_share_fail(shared, status, why);
+	else
+		xy_http_problem(q, status, "%s", why);
 }
 
 static unsigned status_of(int code)
@@ -84,7 +95,7 @@ static unsigned status_of(int code)
 void xy_api_answer_failed(struct xy_api_call *c, const struct xy_ask_answer *why)
 {
 	unsigned status = status_of(why->code);
-	if (status == 503)
+	if (status == 503 && !c->shared)
 		xy_http_add(c->q, "Retry-After", "1");
 	bool away = status >= 500 && why->code != -EBUSY && xy_http_is_public(c->q);
 	xy_api_problem(c, status, "%s", away ? XY_API_AWAY : why->text);
@@ -501,6 +512,22 @@ static bool name_read(struct xy_http_request *q, const struct xy_url *url, const
 	return true;
 }
 
+// Of everybody, what the daemon is asked for. True: somebody else asks it, or did just now.
+static bool is_asked(struct xy_api_call *c)
+{
+	bool asks, asked = c->entry->handler == XY_API_REPLY || c->entry->handler == XY_API_PEER;
+	char key[XY_SHARE_KEY + 1];
+	size_t n = 0;
+	if (!asked || !xy_http_is_public(c->q))
+		return false;
+	n += (size_t)snprintf(key, sizeof(key), "%s %s", c->entry->path, c->name);
+	for (unsigned i = 0; i < c->url->param_count && n < sizeof(key); i++)
+		n += (size_t)snprintf(key + n, sizeof(key) - n, "\n%s=%s", c->url->params[i].key,
+				      c->url->params[i].value);
+	c->shared = n < sizeof(key) ? xy_share_join(c->web->share, key, c->q, &asks) : NULL;
+	return c->shared && !asks;
+}
+
 static void call(struct xy_web *w, struct xy_http_request *q, const struct xy_api_entry *e,
 		 const struct xy_url *url)
 {
@@ -511,7 +538,7 @@ static void call(struct xy_web *w, struct xy_http_request *q, const struct xy_ap
 	}
 	*c = (struct xy_api_call){.web = w, .q = q, .entry = e, .url = url};
 	if (may(w, q, e, &c->who) && query_is_right(q, e, url) && body_read(q, e, &c->body) &&
-	    name_read(q, url, e->path, c->name, sizeof(c->name)))
+	    name_read(q, url, e->path, c->name, sizeof(c->name)) && !is_asked(c))
 		handlers[e->handler](c);
 	else
 		xy_api_end(c);

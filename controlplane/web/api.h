@@ -5,6 +5,7 @@
 
 #include "url/url.h"
 #include "web/auth.h"
+#include "web/share.h"
 #include "web/table.h"
 #include "web/web.h"
 
@@ -21,9 +22,10 @@ struct xy_api_call {
 	const struct xy_api_entry *entry;
 	const struct xy_url *url; // while the handler is called
 	struct xy_auth_who who;
-	json_t *body;	// an object as the entry says; NULL: it takes none
-	char name[256]; // in the path
-	unsigned pages; // asked so far
+	json_t *body;		  // an object as the entry says; NULL: it takes none
+	char name[256];		  // in the path
+	unsigned pages;		  // asked so far
+	struct xy_shared *shared; // whose answer is for others, too; NULL: for q alone
 };
 typedef void xy_api_handler(struct xy_api_call *c);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "web/auth.h"
+#include "web/devices.h"
 
 #include "base/bytes.h"
 #include "log.h"
@@ -31,7 +32,9 @@ struct attempt {
 	struct attempt *next, **pprev;
 	struct xy_auth *auth; // NULL: it ends
 	struct xy_http_request *q;
-	struct source *source, *wide; // wide: NULL where there is none
+	struct source *source, *wide; // NULL: of a device; wide: where there is none, too
+	struct xy_device *device;
+	unsigned rank; // the lower, the sooner
 	uv_work_t work;
 	uv_timer_t timer;
 	char *password;
@@ -45,9 +48,11 @@ struct xy_auth {
 	struct session sessions[XY_AUTH_SESSIONS];
 	struct source sources[XY_AUTH_SOURCES];
 	struct attempt *attempts;
-	unsigned waiting; // of them, that were not looked at
-	bool looking;	  // at a password, which takes 64 MB
-	char cookie[48];
+	struct xy_devices devices;
+	unsigned waiting; // of them, that were not looked at; devices' are beside
+	unsigned looks;
+	bool looking; // at a password, which takes 64 MB
+	char cookie[48], device_cookie[56];
 	struct xy_log_limit limit, token_limit;
 };
 
@@ -136,7 +141,12 @@ static void say_wrong(struct xy_auth *a, const struct attempt *t)
 {
 	unsigned long more;
 	const struct source *s = t->source;
-	if (s->wrong == XY_AUTH_TRIES)
+	if (t->device)
+		xy_log_warn("login: %s: a wrong password, %u in a row, of a browser that logged "
+			    "in before%s",
+			    xy_http_from(t->q), t->device->wrong,
+			    t->device->id[0] ? "" : "; it is nobody's again");
+	else if (s->wrong == XY_AUTH_TRIES)
 		xy_log_warn("login: %s: %u wrong in a row; no password of it is looked at for %d "
 			    "minutes",
 			    xy_http_from(t->q), s->wrong, XY_AUTH_LOCK_S / 60);
@@ -174,7 +184,10 @@ static void attempt_end(struct attempt *t)
 	*t->pprev = t->next;
 	if (t->next)
 		t->next->pprev = t->pprev;
-	t->source->trying = false;
+	if (t->device)
+		t->device->trying = false;
+	else
+		t->source->trying = false;
 	if (t->password)
 		sodium_memzero(t->password, strlen(t->password));
 	free(t->password);
@@ -203,23 +216,93 @@ static bool is_looked_at(struct xy_auth *a, struct xy_http_request *q, const str
 	return false;
 }
 
-static bool has_room(const struct xy_auth *a, struct xy_http_request *q, const struct source *s,
-		     const struct source *wide, bool is_wide)
+// Who would be looked at last, of a /48 or of all, and of them who came last. NULL: nobody waits.
+static struct attempt *last_of(const struct xy_auth *a, const struct source *wide)
 {
-	if (s && !s->trying && (wide || !is_wide) && a->waiting < XY_AUTH_WAITING &&
-	    (!wide || wide->waiting < XY_AUTH_WAITING_WIDE))
+	struct attempt *last = NULL;
+	for (struct attempt *t = a->attempts; t; t = t->next)
+		if (t->waits && !t->work.data && (!wide || t->wide == wide) &&
+		    (!last || t->rank > last->rank))
+			last = t;
+	return last;
+}
+
+static void too_many(struct xy_http_request *q)
+{
+	retry_after(q, 1000);
+	xy_http_problem(q, 429, "too many log in at once; try again");
+}
+
+// Who was wrong more often makes room.
+static bool room_make(struct xy_auth *a, unsigned rank, const struct source *wide)
+{
+	for (;;) {
+		bool full = a->waiting >= XY_AUTH_WAITING;
+		bool full_wide = wide && wide->waiting >= XY_AUTH_WAITING_WIDE;
+		if (!full && !full_wide)
+			return true;
+		struct attempt *last = last_of(a, full_wide ? wide : NULL);
+		if (!last || last->rank <= rank)
+			return false;
+		too_many(last->q);
+		attempt_end(last);
+	}
+}
+
+static bool is_alone(struct xy_http_request *q, bool trying)
+{
+	if (!trying)
 		return true;
 	retry_after(q, 1000);
-	xy_http_problem(q, 429,
-			s && s->trying ? "another try from there is being looked at; one at a time"
-				       : "too many log in at once; try again");
+	xy_http_problem(q, 429, "another try from there is being looked at; one at a time");
 	return false;
+}
+
+static struct attempt *attempt_make(struct xy_auth *a, struct xy_http_request *q)
+{
+	struct attempt *t = calloc(1, sizeof(*t));
+	if (!t) {
+		xy_http_problem(q, 503, "not enough memory");
+		return NULL;
+	}
+	*t = (struct attempt){.next = a->attempts, .pprev = &a->attempts, .auth = a, .q = q};
+	memcpy(t->hash, a->web->config.password, sizeof(t->hash));
+	if (t->next)
+		t->next->pprev = &t->next;
+	a->attempts = t;
+	uv_timer_init(a->web->loop, &t->timer);
+	t->timer.data = t;
+	return t;
+}
+
+static struct xy_device *device_of(struct xy_auth *a, const struct xy_http_request *q)
+{
+	const char *header = xy_http_header(q, "Cookie");
+	char id[sizeof(a->devices.v[0].id)] = "";
+	if (!header || !xy_url_cookie(header, a->device_cookie, id, sizeof(id)))
+		return NULL;
+	return xy_devices_find(&a->devices, id);
+}
+
+// One that logged in before is kept from it by nobody.
+static struct attempt *attempt_of_device(struct xy_auth *a, struct xy_http_request *q,
+					 struct xy_device *device)
+{
+	struct attempt *t = is_alone(q, device->trying) ? attempt_make(a, q) : NULL;
+	if (!t)
+		return NULL;
+	t->device = device;
+	device->trying = true;
+	return t;
 }
 
 // NULL: it was answered.
 static struct attempt *attempt_begin(struct xy_auth *a, struct xy_http_request *q)
 {
 	struct xy_addr from = xy_http_source(q), site = from;
+	struct xy_device *device = device_of(a, q);
+	if (device)
+		return attempt_of_device(a, q, device);
 	bool is_wide = widen(&site);
 	if (!is_looked_at(a, q, source_find(a, &from, false)) ||
 	    !is_looked_at(a, q, is_wide ? source_find(a, &site, true) : NULL))
@@ -231,30 +314,24 @@ static struct attempt *attempt_begin(struct xy_auth *a, struct xy_http_request *
 	struct source *wide = is_wide ? source_of(a, &site, true) : NULL;
 	if (s)
 		s->trying = was;
-	if (!has_room(a, q, s, wide, is_wide))
+	if (!is_alone(q, was))
 		return NULL;
-	struct attempt *t = calloc(1, sizeof(*t));
-	if (!t) {
-		xy_http_problem(q, 503, "not enough memory");
+	unsigned rank = 1 + (s ? s->wrong : 0) + (wide ? wide->wrong / XY_AUTH_TRIES : 0);
+	if (!s || (is_wide && !wide) || !room_make(a, rank, wide)) {
+		too_many(q);
 		return NULL;
 	}
-	*t = (struct attempt){.next = a->attempts,
-			      .pprev = &a->attempts,
-			      .auth = a,
-			      .q = q,
-			      .source = s,
-			      .wide = wide,
-			      .waits = true};
-	memcpy(t->hash, a->web->config.password, sizeof(t->hash));
-	if (t->next)
-		t->next->pprev = &t->next;
-	a->attempts = t;
+	struct attempt *t = attempt_make(a, q);
+	if (!t)
+		return NULL;
+	t->source = s;
+	t->wide = wide;
+	t->rank = rank;
+	t->waits = true;
 	a->waiting++;
 	if (wide)
 		wide->waiting++;
 	s->trying = true;
-	uv_timer_init(a->web->loop, &t->timer);
-	t->timer.data = t;
 	return t;
 }
 
@@ -283,14 +360,19 @@ static void wrong(struct attempt *t)
 	struct xy_auth *a = t->auth;
 	struct source *s = t->source;
 	uint64_t now = now_ms(a);
-	count_wrong(s, now);
+	if (t->device)
+		xy_devices_wrong(t->device);
+	else
+		count_wrong(s, now);
 	if (t->wide)
 		count_wrong(t->wide, now);
 	say_wrong(a, t);
 	looked_at(t);
 	t->timing = true;
-	bool locked = now < s->until; // which is delay enough
-	uv_timer_start(&t->timer, on_delayed, locked ? XY_AUTH_DELAY_MS : delay_of(s->wrong), 0);
+	bool locked = s && now < s->until; // which is delay enough
+	uv_timer_start(
+		&t->timer, on_delayed,
+		locked ? XY_AUTH_DELAY_MS : delay_of(t->device ? t->device->wrong : s->wrong), 0);
 }
 
 // Nothing is known of whether it is right, so nothing is counted.
@@ -356,11 +438,11 @@ static struct session *session_find(struct xy_auth *a, const struct xy_http_requ
 	return found;
 }
 
-static void set_cookie(struct xy_auth *a, struct xy_http_request *q, const char *id, int age)
+static void set_cookie(struct xy_http_request *q, const char *name, const char *id, int age)
 {
 	char text[200];
-	snprintf(text, sizeof(text), "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d%s",
-		 a->cookie, id, age, xy_http_is_tls(q) ? "; Secure" : "");
+	snprintf(text, sizeof(text), "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d%s", name,
+		 id, age, xy_http_is_tls(q) ? "; Secure" : "");
 	xy_http_add(q, "Set-Cookie", text);
 }
 
@@ -515,14 +597,31 @@ static void look(uv_work_t *work)
 	t->failed = !t->right && errno != EINVAL; // which is what libsodium says of a wrong one
 }
 
+static void remember(struct xy_auth *a, struct attempt *t)
+{
+	char id[sizeof(t->device->id)];
+	struct xy_device *d = t->device;
+	if (!d || !d->id[0]) {
+		random_text(id, sizeof(id), ID_BYTES);
+		d = xy_devices_make(&a->devices, id, now_ms(a));
+	}
+	if (!d)
+		return;
+	d->used = now_ms(a);
+	d->wrong = 0;
+	set_cookie(t->q, a->device_cookie, d->id, XY_DEVICES_AGE_S);
+}
+
 static void logged_in(struct attempt *t)
 {
 	struct xy_auth *a = t->auth;
 	struct xy_auth_who who;
 	struct session *s = session_make(a);
 	who_by_session(&who, s);
-	set_cookie(a, t->q, s->id, XY_AUTH_WHOLE_S);
-	t->source->wrong = 0;
+	set_cookie(t->q, a->cookie, s->id, XY_AUTH_WHOLE_S);
+	remember(a, t);
+	if (t->source)
+		t->source->wrong = 0;
 	xy_log_info("login: %s: a session begins", xy_http_from(t->q));
 	t->then(a->web, t->q, &who);
 	attempt_end(t);
@@ -548,20 +647,28 @@ static void looked(uv_work_t *work, int status)
 	look_at_next(a);
 }
 
+static struct attempt *next_of(struct xy_auth *a)
+{
+	struct attempt *best = NULL;
+	bool oldest = ++a->looks % XY_AUTH_OLDEST == 0;
+	for (struct attempt *t = a->attempts; t; t = t->next) // the last is the oldest
+		if (t->password && !t->work.data &&
+		    (!best || !t->rank || (oldest && best->rank) || t->rank <= best->rank))
+			best = t;
+	return best;
+}
+
 static void look_at_next(struct xy_auth *a)
 {
-	struct attempt *oldest = NULL;
-	for (struct attempt *t = a->attempts; t && !a->looking; t = t->next)
-		if (t->password && !t->work.data)
-			oldest = t;
-	if (!oldest)
+	struct attempt *t = a->looking ? NULL : next_of(a);
+	if (!t)
 		return;
 	a->looking = true;
-	oldest->work.data = oldest;
-	if (uv_queue_work(a->web->loop, &oldest->work, look, looked)) {
+	t->work.data = t;
+	if (uv_queue_work(a->web->loop, &t->work, look, looked)) {
 		a->looking = false;
-		oldest->work.data = NULL;
-		fail(oldest);
+		t->work.data = NULL;
+		fail(t);
 	}
 }
 
@@ -615,7 +722,7 @@ void xy_auth_logout(struct xy_auth *a, struct xy_http_request *q)
 		sodium_memzero(s, sizeof(*s));
 		xy_log_info("login: %s: a session ends", xy_http_from(q));
 	}
-	set_cookie(a, q, "", 0);
+	set_cookie(q, a->cookie, "", 0);
 }
 
 // --- begin and end
@@ -630,6 +737,7 @@ int xy_auth_create(struct xy_web *w, struct xy_auth **out)
 	// cookies do not tell ports apart: instances of one machine would end each other's sessions
 	snprintf(a->cookie, sizeof(a->cookie), "xylem%s%s", plain ? "" : "-",
 		 plain ? "" : w->instance);
+	snprintf(a->device_cookie, sizeof(a->device_cookie), "known-%s", a->cookie);
 	*out = a;
 	return 0;
 }

@@ -4,8 +4,10 @@
 // slow: one try at a time for each source, each wrong one is answered later than the one before,
 // and at last none is looked at for a while; who has a whole /48 is one source more. A token is too
 // long to be guessed: a wrong one is refused at once, and counts for nothing. A password is looked
-// at on a helper, one at a time. What is known of sessions and sources is bounded, and gone with
-// the process. The loop's thread alone.
+// at on a helper, one at a time: first of browsers that logged in before (devices.h), then of those
+// from where the fewest wrong ones came, and now and then of who waits for longest; where too many
+// wait, who was wrong most often goes. What is known of sessions and sources is bounded, and gone
+// with the process. The loop's thread alone.
 #pragma once
 
 #include "web/web.h"
@@ -14,7 +16,7 @@ enum {
 	XY_AUTH_SESSIONS = 64,		 // a new one takes the place of the one unused for longest
 	XY_AUTH_IDLE_S = 12 * 3600,	 // a session ends when nobody used it for so long,
 	XY_AUTH_WHOLE_S = 7 * 24 * 3600, // and after that in any case
-	XY_AUTH_SOURCES = 1024,		 // that are remembered
+	XY_AUTH_SOURCES = 4096,		 // that are remembered
 	XY_AUTH_DELAY_MS = 250,		 // of the first wrong try; each doubles it, up to
 	XY_AUTH_DELAY_MOST_MS = 4000,
 	XY_AUTH_TRIES = 6,	 // then the source is locked
@@ -23,6 +25,7 @@ enum {
 	XY_AUTH_FORGIVEN_S = 900, // after the last one
 	XY_AUTH_WAITING = 32,	  // tries that were not looked at, of all sources
 	XY_AUTH_WAITING_WIDE = 8, // of a /48
+	XY_AUTH_OLDEST = 4,	  // every so many looks are at who waits for longest
 };
 
 struct xy_auth;

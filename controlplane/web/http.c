@@ -6,6 +6,7 @@
 #include "web/certificate.h"
 #include "web/head.h"
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -376,6 +377,19 @@ static void dispatch(struct xy_http_request *q)
 		q->http->cfg.handler(q->http->cfg.arg, q);
 }
 
+// What was answered before is with the kernel already; what has no room there is not told.
+static bool tell_now(struct xy_http_request *q, const char *text, size_t len)
+{
+	if (!q->connection)
+		return false;
+	if (!xy_http_is_tls(q))
+		return send(q->connection->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+		       (ssize_t)len;
+	const union MHD_ConnectionInfo *tls =
+		MHD_get_connection_info(q->of, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return tls && gnutls_record_send(tls->tls_session, text, len) == (ssize_t)len;
+}
+
 // Before its body: who waits for "100 Continue" need not send it, and where it ends is not known
 // perhaps. libmicrohttpd takes an answer then for POST and PUT alone.
 static enum MHD_Result refuse_early(struct xy_http_request *q)
@@ -389,15 +403,12 @@ static enum MHD_Result refuse_early(struct xy_http_request *q)
 	}
 	if (q->refused_status == 413 && !xy_http_header(q, "Expect"))
 		return MHD_YES; // it is eaten, to a bound, so that its sender hears why
-	if (!q->connection || xy_http_is_tls(q))
-		return MHD_NO;
 	const char *title = MHD_get_reason_phrase_for(q->refused_status);
 	snprintf(body, sizeof(body),
 		 "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"}",
 		 title, q->refused_status, q->refused);
 	int n = snprintf(all, sizeof(all), head, q->refused_status, title, strlen(body), body);
-	// what was answered before is with the kernel already; what has no room there, is not told
-	if (send(q->connection->fd, all, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) != n)
+	if (!tell_now(q, all, (size_t)n))
 		xy_log_debug("http: %s: refused, and not told", xy_http_from(q));
 	return MHD_NO;
 }
@@ -635,16 +646,11 @@ static const char *title_of(unsigned status)
 
 void xy_http_problem(struct xy_http_request *q, unsigned status, const char *fmt, ...)
 {
+	char detail[600];
 	va_list ap;
 	va_start(ap, fmt);
-	xy_http_problem_v(q, status, fmt, ap);
-	va_end(ap);
-}
-
-void xy_http_problem_v(struct xy_http_request *q, unsigned status, const char *fmt, va_list ap)
-{
-	char detail[600];
 	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
 	json_t *text = json_string(detail); // NULL where it is no UTF-8
 	json_t *o = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank", "title",
 			      title_of(status), "status", (int)status, "detail",

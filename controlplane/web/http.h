@@ -8,7 +8,6 @@
 #include "base/ip.h"
 
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -86,9 +85,6 @@ void xy_http_answer_json(struct xy_http_request *q, unsigned status, json_t *bod
 // RFC 9457: what is wrong, and what to do.
 __attribute__((format(printf, 3, 4))) void xy_http_problem(struct xy_http_request *q,
 							   unsigned status, const char *fmt, ...);
-__attribute__((format(printf, 3, 0))) void xy_http_problem_v(struct xy_http_request *q,
-							     unsigned status, const char *fmt,
-							     va_list ap);
 
 // An answer that goes on until somebody ends it. read gives up to max bytes, 0: none now (wake asks
 // again), -1: the end; gone is called once, after which nothing of it may be used.

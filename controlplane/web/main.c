@@ -141,12 +141,13 @@ static int options_read(struct options *o, int argc, char **argv)
 			return EX_USAGE;
 		}
 	}
-	if (optind == argc && xy_instance_name_ok(o->instance))
+	const char *wrong = xy_instance_name_wrong(o->instance);
+	if (optind == argc && !wrong)
 		return 0;
 	if (optind < argc)
 		fprintf(stderr, "xylem-web: '%s' is too much\n%s", argv[optind], usage);
 	else
-		fprintf(stderr, "xylem-web: \"%.40s\" is no instance name\n", o->instance);
+		fprintf(stderr, "xylem-web: -n %.40s: it %s\n", o->instance, wrong);
 	return EX_USAGE;
 }
 
@@ -369,6 +370,8 @@ static int parts_open(struct program *p)
 	struct xy_watch_ops ops = xy_events_ops(w->events);
 	r = xy_watch_create(w, &ops, &w->watch);
 	r = r ? r : xy_metrics_create(w, &w->metrics);
+	w->share = xy_share_create(w->loop);
+	r = r || w->share ? r : -ENOMEM;
 	return r ? r : asks_open(p);
 }
 
@@ -438,6 +441,7 @@ static void stop(struct program *p)
 	signal(SIGTERM, SIG_IGN); // libuv has let go of it: a second one would be an end half-way
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&p->loop);
+	xy_share_free(w->share);
 	if (p->socket[0] && unlink(p->socket) && errno != ENOENT)
 		xy_log_info("%s stays (%s); the next start takes its place", p->socket,
 			    strerror(errno));
@@ -489,6 +493,7 @@ int main(int argc, char **argv)
 		return ret;
 	p.config = o.config;
 	xy_log_init(XY_LOG_INFO);
+	xy_log_word_set("web");
 	const struct xy_config_web *c = &p.web.config;
 	if (c->tls.certificate[0])
 		ret = xy_certificate_use(c->tls.certificate, c->tls.key, &err);

@@ -84,12 +84,19 @@ static void pages_forget(struct pages *p)
 	p->asked = false;
 }
 
+// It would be the same each time that it is asked.
+static bool is_refused(const struct xy_ask_answer *a)
+{
+	return a->code == -EREMOTE || a->code == -ENOENT || a->code == -EINVAL ||
+	       a->code == -EMSGSIZE;
+}
+
 static void on_page(struct xy_watch *w, struct pages *p, const struct xy_ask_answer *a)
 {
 	p->asked = false;
 	if (a->answer && !w->closing)
 		take_page(w, p, a->answer);
-	else if (a->code == -EREMOTE) // it does not know where that is: from the beginning
+	else if (is_refused(a)) // that page is not to be had: from the beginning
 		pages_forget(p);
 	json_decref(a->answer);
 	if (a->answer && !p->over)
@@ -160,7 +167,7 @@ static void on_log(void *arg, const struct xy_ask_answer *a)
 	size_t n = json_array_size(lines);
 	bool more = json_is_string(json_object_get(a->answer, XY_KEY(log, next)));
 	w->log_asked = false;
-	if (a->code == -EREMOTE)
+	if (is_refused(a))
 		w->seq[0] = 0;
 	if (!w->closing && a->answer && !w->seq[0]) {
 		seq_take(w, json_integer_value(newest));

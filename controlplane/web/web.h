@@ -12,6 +12,7 @@ struct xy_auth;
 struct xy_diagnosis;
 struct xy_events;
 struct xy_metrics;
+struct xy_share;
 struct xy_watch;
 
 struct xy_web {
@@ -27,6 +28,7 @@ struct xy_web {
 	struct xy_watch *watch;
 	struct xy_events *events;
 	struct xy_metrics *metrics;
+	struct xy_share *share;		  // of what everybody asks
 	struct xy_diagnosis *diagnosis;	  // under way; NULL: none
 	struct xy_http *private, *public; // NULL: none
 };

@@ -22,6 +22,7 @@ check "an answer, beside 350 who ask all the time" answers 200 '"name"' a /api/v
 check "a scrape" answers 200 'xylem_daemon_up 1' a /metrics
 check "another answer" answers 200 '"name"' a /api/v1/peers
 wait "$flood"
+check "what all of them ask is asked once ($(tail -n 1 "$LAB/flood"))" same 350 "$(awk '/^served/ { print $2 }' "$LAB/flood")"
 everybody b streams 10.9.1.1 20 0 >"$LAB/one" # before there is none left
 everybody a streams 127.0.0.1 400 2 >"$LAB/streams" &
 streams=$!

@@ -33,6 +33,14 @@ check "a page by HTTPS" same 200 "$(tls logout "${json[@]}" -H 'Origin: https://
 check "is not one by HTTP" same 403 "$(tls logout "${json[@]}" -H 'Origin: http://127.0.0.1:8989')"
 check "nor on another port" same 403 "$(tls logout "${json[@]}" -H 'Origin: https://127.0.0.1')"
 
+odd_encoding() { # METHOD
+  printf '%s /api/v1/access HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: xchunked\r\n\r\n' "$1" |
+    in_node b timeout 10 openssl s_client -quiet -connect 127.0.0.1:8989 2>/dev/null | head -n 1 | tr -d '\r'
+}
+for method in GET PATCH DELETE PUT POST; do
+  check "$method with an encoding that is none is told so" same "HTTP/1.1 501 Not Implemented" "$(odd_encoding $method)"
+done
+
 before=$(rss)
 
 # --- three hundred, those who are slow, and odd requests, at the same time

@@ -7,7 +7,8 @@
 #   crowd HOST PORT N [SOURCE...]    opens N connections, from each address of ours: prints how many are let in
 #   events HOST PORT N SECONDS       N that listen: prints how many heard a tick, and all states that they heard
 #   streams HOST PORT N SECONDS      opens N streams, and holds those that are let in: prints how many that are
-#   flood HOST PORT N SECONDS PATH   N that ask again as soon as they are answered: prints how many answers came
+#   flood HOST PORT N SECONDS PATH   N that ask again as soon as they are answered: prints how many answers came, and how
+#                                    many of the N had one that is good
 #   deaf HOST PORT N SECONDS [PATH]  N that never read: prints how many are not cut then
 #   pages HOST PORT NAME             takes a list page by page: prints how many entries, and in how many seconds
 #   burst HOST PORT N                N that ask at the same time: prints "sent", then how many got which status
@@ -210,7 +211,7 @@ def streams(host, port, n, seconds):
 
 
 def flood(host, port, n, seconds, path='/api/v1/node'):
-    poll, answers, until = selectors.DefaultSelector(), 0, time.time() + seconds
+    poll, answers, good, until = selectors.DefaultSelector(), 0, set(), time.time() + seconds
     request = f'GET {path} '.encode() + HEAD + b'\r\n'
     for s in [connect(host, port) for _ in range(n)]:
         s.sendall(request)
@@ -222,12 +223,14 @@ def flood(host, port, n, seconds, path='/api/v1/node'):
                 data = key.fileobj.recv(1 << 16)
                 if data.startswith(b'HTTP/1.1 '):
                     answers += 1
+                    good |= {key.fileobj} if data[9:12] == b'200' else set()
                     key.fileobj.sendall(request)
             except OSError:
                 data = b''
             if not data:
                 poll.unregister(key.fileobj)
     print('answers', answers)
+    print('served', len(good))
 
 
 def deaf(host, port, n, seconds, path='/api/v1/events'):

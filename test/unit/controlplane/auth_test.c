@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Who guesses at xylem-web, and whom that keeps out: on a clock of the test's own, with passwords
 // that are right, wrong, or cannot be looked at, as it says.
+#include "base/bytes.h"
 #include "unit.h"
 #include "web/auth.h"
+#include "web/devices.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -12,7 +14,7 @@
 
 struct xy_http_request {
 	struct xy_addr source;
-	const char *authorization;
+	const char *authorization, *cookie;
 	unsigned status; // 0: not answered
 };
 
@@ -37,16 +39,21 @@ int fake_timer_start(uv_timer_t *t, uv_timer_cb cb, uint64_t ms, uint64_t repeat
 	return 0;
 }
 
+static unsigned looks; // at passwords, so far
+
 int fake_verify(const char hash[crypto_pwhash_STRBYTES], const char *const password,
 		unsigned long long len)
 {
+	looks++;
 	errno = strcmp(password, "no memory") == 0 ? ENOMEM : EINVAL;
 	return strcmp(password, "right") == 0 ? 0 : -1;
 }
 
 const char *xy_http_header(const struct xy_http_request *q, const char *name)
 {
-	return strcmp(name, "Authorization") == 0 ? q->authorization : NULL;
+	return strcmp(name, "Authorization") == 0 ? q->authorization
+	       : strcmp(name, "Cookie") == 0	  ? q->cookie
+						  : NULL;
 }
 
 const char *xy_http_body(const struct xy_http_request *q, size_t *len)
@@ -80,8 +87,12 @@ const char *xy_http_from(const struct xy_http_request *q)
 	return "there";
 }
 
+static char known[100]; // the device's cookie, as it was set last
+
 void xy_http_add(struct xy_http_request *q, const char *name, const char *value)
 {
+	if (strcmp(name, "Set-Cookie") == 0 && strncmp(value, "known-", 6) == 0)
+		snprintf(known, sizeof(known), "%.*s", (int)strcspn(value, ";"), value);
 }
 
 void xy_http_problem(struct xy_http_request *q, unsigned status, const char *fmt, ...)
@@ -191,9 +202,10 @@ static void test_kept(void)
 {
 	begin();
 	lock(at(1, 1));
-	for (unsigned i = 0; i < 2 * XY_AUTH_SOURCES; i++)
+	for (unsigned i = 0; i < 2 * XY_AUTH_SOURCES; i++) {
+		now = 1000000 + 60000;
 		CU_ASSERT_EQUAL(login(at(2 + i, 1), "wrong"), 401);
-	now = 1000000 + 60000;
+	}
 	CU_ASSERT_EQUAL(login(at(1, 1), "right"), 429);
 	end();
 }
@@ -226,5 +238,116 @@ static void test_room(void)
 	end();
 }
 
+// Of as many sources as may wait, each wrong before, and each that is answered comes again.
+static struct xy_http_request crowd[XY_AUTH_WAITING + 8];
+
+static void crowd_comes(void)
+{
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(crowd); i++) {
+		struct xy_http_request *q = &crowd[i];
+		if (q->source.b[0] && !q->status)
+			continue; // it waits
+		*q = (struct xy_http_request){.source = at(1 + i, 1)};
+		xy_auth_login(web.auth, q, "wrong", on_right);
+	}
+}
+
+// One password was looked at, and the next is.
+static void look_once(void)
+{
+	uv_run(&loop, UV_RUN_ONCE);
+	for (unsigned i = 0; i < timer_count; i++) {
+		now = timers[i].at > now ? timers[i].at : now;
+		timers[i].cb(timers[i].timer);
+	}
+	timer_count = 0;
+}
+
+static void crowd_begins(void)
+{
+	begin();
+	memset(crowd, 0, sizeof(crowd));
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(crowd); i++)
+		CU_ASSERT_EQUAL(login(at(1 + i, 1), "wrong"), 401);
+	crowd_comes();
+}
+
+// Who was never wrong waits for no crowd of those who were.
+static void test_crowd(void)
+{
+	struct xy_http_request q = {.source = at(999, 1)};
+	crowd_begins();
+	xy_auth_login(web.auth, &q, "right", on_right);
+	CU_ASSERT_EQUAL(q.status, 0);
+	looks = 0;
+	for (unsigned i = 0; i < 100 && !q.status; i++) {
+		look_once();
+		crowd_comes();
+	}
+	CU_ASSERT_EQUAL(q.status, 200);
+	CU_ASSERT(looks <= 3);
+	pass();
+	end();
+}
+
+// Nor is anybody of the crowd kept out for good: who waits for longest has a turn.
+static void test_turn(void)
+{
+	struct xy_http_request q = {.source = at(999, 1)}, fresh;
+	begin();
+	for (unsigned i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(login(q.source, "wrong"), 401);
+	fresh = (struct xy_http_request){.source = at(500, 1)};
+	xy_auth_login(web.auth, &fresh, "wrong", on_right);
+	xy_auth_login(web.auth, &q, "right", on_right);
+	for (unsigned i = 0; i < 4 * XY_AUTH_OLDEST && !q.status; i++) {
+		static struct xy_http_request more[4 * XY_AUTH_OLDEST];
+		more[i] = (struct xy_http_request){.source = at(600 + i, 1)};
+		xy_auth_login(web.auth, &more[i], "wrong", on_right);
+		look_once();
+	}
+	CU_ASSERT_EQUAL(q.status, 200);
+	pass();
+	end();
+}
+
+// A browser that logged in before: however many never were wrong, and from a source that is locked.
+static void test_device(void)
+{
+	struct xy_http_request q = {.source = at(1, 1)};
+	static struct xy_http_request fresh[XY_AUTH_WAITING + 1];
+	begin();
+	CU_ASSERT_EQUAL(login(at(1, 1), "right"), 200);
+	char cookie[sizeof(known)];
+	memcpy(cookie, known, sizeof(cookie));
+	CU_ASSERT(strncmp(cookie, "known-xylem=", 12) == 0 && strlen(cookie) > 40);
+	lock(at(1, 1));
+	memset(fresh, 0, sizeof(fresh));
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(fresh); i++) {
+		fresh[i].source = at(100 + i, 1);
+		xy_auth_login(web.auth, &fresh[i], "wrong", on_right);
+	}
+	q.cookie = cookie;
+	xy_auth_login(web.auth, &q, "right", on_right);
+	looks = 0;
+	for (unsigned i = 0; i < 20 && !q.status; i++)
+		look_once();
+	CU_ASSERT_EQUAL(q.status, 200);
+	CU_ASSERT(looks <= 3); // those under way, and it
+	CU_ASSERT_STRING_EQUAL(known, cookie);
+	pass();
+	for (unsigned i = 0; i < XY_DEVICES_TRIES; i++) { // it may guess no more than others
+		q.status = 0;
+		xy_auth_login(web.auth, &q, "wrong", on_right);
+		pass();
+		CU_ASSERT_EQUAL(q.status, 401);
+	}
+	q.status = 0;
+	xy_auth_login(web.auth, &q, "right", on_right);
+	CU_ASSERT_EQUAL(q.status, 429);
+	end();
+}
+
 XY_UNIT_MAIN("auth", {"tries", test_tries}, {"tokens", test_tokens}, {"memory", test_memory},
-	     {"locks are kept", test_kept}, {"a /48", test_wide}, {"room", test_room})
+	     {"locks are kept", test_kept}, {"a /48", test_wide}, {"room", test_room},
+	     {"a crowd", test_crowd}, {"a turn", test_turn}, {"a device", test_device})

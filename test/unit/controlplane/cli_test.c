@@ -466,8 +466,10 @@ static void test_words(void)
 	EXPECT(2, "show paers: there is node, config, peers", "show paers");
 	EXPECT(2, "one list at a time", "show node peers");
 	EXPECT(2, "-n needs a value", "show node -n");
+	EXPECT(2, "a config of xylem-web", "show node -n web");
+	EXPECT(2, "a config of xylem-fleet", "reload -n a.fleet");
 	EXPECT(2, "write seconds", "show node -w soon");
-	EXPECT(2, "-n ../x: use", "show node -n ../x");
+	EXPECT(2, "-n ../x: it is no instance name; use", "show node -n ../x");
 	EXPECT(2, "--dot is for show graph", "show node --dot");
 	EXPECT(2, "does not know \"--jason\"", "show node --jason");
 	EXPECT(2, "show path: write ADDRESS behind it", "show path");
@@ -488,7 +490,7 @@ static void test_words(void)
 	EXPECT(2, "an address or a name is not empty", "show path ''");
 	EXPECT(2, "trace needs an address or a name", "trace --json");
 	EXPECT(2, "does not know \"200::2\"", "trace 200::1 200::2");
-	EXPECT(2, "-n ../x: use", "trace 200::1 -n ../x");
+	EXPECT(2, "-n ../x: it is no instance name; use", "trace 200::1 -n ../x");
 	EXPECT(2, "-n 0: write how many pictures", "top -n 0");
 	EXPECT(2, "-b x: write how many pictures", "top -b x");
 	EXPECT(2, "-d 0: write seconds", "top -d 0");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The client of the daemon's sockets against a daemon that does as each case says, also a lying, a
 // silent and a slow one; and the folders that it looks for sockets in.
+#include "base/bytes.h"
 #include "client/client.h"
 #include "client/rundir.h"
 #include "unit.h"
@@ -335,10 +336,15 @@ static void test_rundir(void)
 	setenv("XDG_RUNTIME_DIR", "x/y", 1); // not absolute: as if there were none
 	CU_ASSERT(xy_rundir_list("n", dirs) == 2);
 	unsetenv("XDG_RUNTIME_DIR");
-	CU_ASSERT(!xy_instance_name_ok("."));
-	CU_ASSERT(xy_instance_name_ok("a.B-9_") && !xy_instance_name_ok("") &&
-		  !xy_instance_name_ok("..") && !xy_instance_name_ok("a/b") &&
-		  !xy_instance_name_ok("123456789012345678901234567890123"));
+	static const char *const good[] = {"xylem",  "a.B-9_", "webs", "a-web",
+					   "cobweb", "fleet1", "web.a"};
+	static const char *const bad[] = {
+		".",   "",	"..",	 "a/b",	   "123456789012345678901234567890123",
+		"web", "fleet", "a.web", "a.fleet"};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(good); i++)
+		CU_ASSERT_PTR_NULL(xy_instance_name_wrong(good[i]));
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(bad); i++)
+		CU_ASSERT_PTR_NOT_NULL(xy_instance_name_wrong(bad[i]));
 }
 
 // A folder that others may write to, or another name for one, could be anyone's trap.

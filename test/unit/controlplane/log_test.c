@@ -46,6 +46,10 @@ static void test_text(void)
 	l = line(XY_PART_ROUTING, XY_LOG_WARN, "routing: peer a is silent");
 	CU_ASSERT_STRING_EQUAL(text_of(&l, false),
 			       "2023-11-14T22:13:20.123Z warn: routing: peer a is silent\n");
+	l = line(XY_PART_DAEMON, XY_LOG_INFO, "login: a session begins");
+	l.word = "web"; // of another program
+	CU_ASSERT_STRING_EQUAL(text_of(&l, false),
+			       "2023-11-14T22:13:20.123Z info: web: login: a session begins\n");
 	l = line(XY_PART_STATE, XY_LOG_INFO, "a\n2023 error: b \033[2J\xc2\x9b \xff \xc3\xa4\x7f");
 	CU_ASSERT(strstr(text_of(&l, false),
 			 " a\\x0a2023 error: b \\x1b[2J\\xc2\\x9b \\xff \xc3\xa4\\x7f\n") != NULL);
