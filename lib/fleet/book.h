@@ -10,10 +10,11 @@
 
 enum {
 	XY_FLEET_RECORDS = 16384,
-	XY_FLEET_PLACES = XY_FLEET_RECORDS + XY_FLEET_RECORDS / 2, // with epochs of those that went
-	XY_FLEET_HOLDS = 2 * XY_FLEET_RECORDS,			   // names of all sources
-	XY_FLEET_RESERVED = 256, // records that only pinned keys may take
-	XY_FLEET_REFUSED = 256,	 // kept to be shown
+	XY_FLEET_PLACES =
+		XY_FLEET_RECORDS + XY_FLEET_RECORDS / 2, // with those kept for their epoch
+	XY_FLEET_HOLDS = 2 * XY_FLEET_RECORDS,		 // names of all sources
+	XY_FLEET_RESERVED = 256,			 // records that only pinned keys may take
+	XY_FLEET_REFUSED = 256,				 // kept to be shown
 	XY_FLEET_SOURCES = 4,
 	XY_FLEET_HOLD = 255, // longest name that a source has for a record
 };
@@ -72,8 +73,9 @@ struct xy_fleet_book_config {
 	struct xy_key self; // Ed25519: records of our own are none of others'
 	unsigned deletes;   // sources, a bit each: what they have no more has ended (a folder); a
 			    // bucket's writers may not end a record by deleting it
-	struct xy_fleet_trust *trust;				// the caller's; REVOKES changes it
-	bool (*is_pinned)(void *arg, const struct xy_key *key); // may take reserved places; or NULL
+	struct xy_fleet_trust *trust; // the caller's; REVOKES changes it
+	// May take reserved places; NULL: none may. What the record calls itself proves nothing.
+	bool (*is_pinned)(void *arg, const struct xy_fleet_record *r);
 	void *arg;
 };
 
@@ -88,14 +90,15 @@ enum xy_fleet_outcome xy_fleet_book_put(struct xy_fleet_book *b, unsigned source
 					const void *text, size_t len, uint64_t now,
 					struct xy_err *why);
 // It has nothing under that name any more. True: a record ended by it.
-bool xy_fleet_book_gone(struct xy_fleet_book *b, unsigned source, const char *hold, uint64_t now);
+bool xy_fleet_book_gone(struct xy_fleet_book *b, unsigned source, const char *hold);
 // Names that the source has now are put between begin and end; what it has no more is gone at end.
 void xy_fleet_book_resync_begin(struct xy_fleet_book *b, unsigned source);
-void xy_fleet_book_resync_end(struct xy_fleet_book *b, unsigned source, uint64_t now);
+void xy_fleet_book_resync_end(struct xy_fleet_book *b, unsigned source);
 // Ends what has expired; how many. Call at xy_fleet_book_next_end at the latest.
 unsigned xy_fleet_book_expire(struct xy_fleet_book *b, uint64_t now);
 uint64_t xy_fleet_book_next_end(const struct xy_fleet_book *b); // UINT64_MAX: nothing ends
-// Trust is another: who is not let in any more goes. How many.
+// Trust is another: who is not let in any more goes. How many. Who would be let in now comes when
+// it is put again.
 unsigned xy_fleet_book_review(struct xy_fleet_book *b, uint64_t now);
 
 // Changes with each change of what is live.
@@ -110,6 +113,6 @@ size_t xy_fleet_book_memory(const struct xy_fleet_book *b); // bytes, about
 // those that are not live; NULL: there are no more.
 const struct xy_fleet_entry *xy_fleet_book_next(const struct xy_fleet_book *b, uint32_t *at);
 const struct xy_fleet_entry *xy_fleet_book_find(const struct xy_fleet_book *b,
-						const struct xy_key *key, uint32_t *at);
+						const struct xy_key *link_key, uint32_t *at);
 // What was refused and still stands in a source, or came last: nth, NULL: there are no more.
 const struct xy_fleet_refusal *xy_fleet_book_refusal(const struct xy_fleet_book *b, unsigned nth);

@@ -30,7 +30,8 @@ enum {
 	XY_FLEET_RING_PASS = 4,	    // that do not answer
 	XY_FLEET_TRIAL_TIME = 20,   // seconds; then it is the next one's turn
 	XY_FLEET_TRIAL_EVERY = 900, // seconds until one that did not answer is tried again
-	XY_FLEET_SAMPLE = 64, // nodes of which round trips are ever measured, beside what is linked
+	XY_FLEET_SAMPLE = 64,	    // known round trips; then one trial at a time,
+	XY_FLEET_TRIAL_REST = 300,  // seconds after the one before
 };
 
 // Why a link to the node is wanted. X(NAME, name, text)
@@ -52,7 +53,8 @@ enum xy_fleet_why {
 extern const char *const xy_fleet_why_names[], *const xy_fleet_why_texts[]; // NULL ends the names
 
 struct xy_fleet_node {
-	struct xy_key key; // Ed25519, of its record
+	struct xy_key key;     // Ed25519, of its record
+	uint64_t ring, finger; // xy_fleet_ring, _finger of it, kept by the caller; 0: made here
 	bool relay, pinned;
 	bool linked;	       // a link to it is up
 	bool down;	       // it was asked for a link and does not answer, or not any more
@@ -71,10 +73,10 @@ struct xy_fleet_choice {
 	uint64_t seed; // random, kept while the process runs: which ones are tried
 };
 
-// Decides for each node. out[i]: why a link to node[i] is wanted; the order of nodes does not
-// matter. The cost is count x log(count). -ENOMEM.
-int xy_fleet_choose(const struct xy_fleet_choice *c, const struct xy_fleet_node *node,
-		    unsigned count, enum xy_fleet_why *out);
+// Decides for each node: out[i] is why a link to node[i] is wanted. The order of nodes does not
+// matter; the time is proportional to their number.
+void xy_fleet_choose(const struct xy_fleet_choice *c, const struct xy_fleet_node *node,
+		     unsigned count, enum xy_fleet_why *out);
 // Its place in the order of keys.
 uint64_t xy_fleet_ring(const struct xy_key *key);
 // Where its far link leads: to the first at or behind that place.

@@ -125,6 +125,9 @@ int xy_fleet_revocation_sign(struct xy_fleet_revocation *r, const struct xy_iden
 int xy_fleet_revocation_parse(const void *text, size_t len, const struct xy_key *ca,
 			      struct xy_fleet_revocation *out, struct xy_err *err);
 
+// As it was signed: for a cache. malloc'd; NULL: no memory.
+char *xy_fleet_revocation_text(const struct xy_fleet_revocation *r);
+
 // What a text is by its members, without a check of it: a source may hold several kinds.
 enum xy_fleet_kind {
 	XY_FLEET_IS_NOTHING,
