@@ -2,8 +2,8 @@
 // capture: packets on their way through a running daemon, as lines or into a pcapng file. The
 // daemon is asked again and again; what it could not keep meanwhile is told at the end.
 #include "cli/cli.h"
-#include "cli/pcapng.h"
-#include "cli/sight.h"
+#include "client/pcapng.h"
+#include "client/sight.h"
 #include "client/rundir.h"
 
 #include <errno.h>

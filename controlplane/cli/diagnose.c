@@ -2,10 +2,10 @@
 // diagnose: asks the daemon for all that it tells, twice, looks whether the hosts of lost peers and
 // the nodes behind links that are up answer ping, and has client/causes.h say what is wrong.
 #include "cli/cli.h"
-#include "cli/echo.h"
 #include "cli/text.h"
-#include "cli/who.h"
 #include "client/causes.h"
+#include "client/echo.h"
+#include "client/who.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -370,7 +370,8 @@ static int gather(struct asked *a, const char *instance, const char *what, struc
 {
 	struct xy_who_one one = {.has_addr = false};
 	struct xy_addr to;
-	int ret = xy_who_load(instance, &a->who, err);
+	const struct xy_who_config cfg = {.instance = instance};
+	int ret = xy_who_load(&cfg, &a->who, err);
 	if (!ret && what)
 		ret = xy_who_find(&a->who, what, &one, err);
 	const json_t *peer = xy_who_row(&a->who, &one);

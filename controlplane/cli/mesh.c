@@ -7,10 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { FIRST_WAIT_MS = 20, MOST_WAIT_MS = 250 };
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -25,39 +22,25 @@ static bool is(const json_t *o, const char *key, const char *value)
 
 // --- asking until it is done
 
-static void tell_progress(const json_t *reply, bool over)
+static bool tell_progress(void *arg, const json_t *reply, bool over)
 {
 	const json_t *found = json_object_get(reply, XY_KEY(tree, found));
 	if (!json_is_integer(found) || !isatty(STDERR_FILENO))
-		return;
+		return true;
 	fprintf(stderr, "\r\033[K");
 	if (!over)
 		fprintf(stderr, "found %lld nodes, %lld answered",
 			(long long)json_integer_value(found),
 			(long long)json_integer_value(
 				json_object_get(reply, XY_KEY(tree, answered))));
+	return true;
 }
 
 int xy_cli_ask_done(const char *instance, const char *command, const char *params, json_t **out,
 		    struct xy_err *err)
 {
-	struct xy_client *c;
-	long wait = FIRST_WAIT_MS;
-	int ret = xy_cli_connect(instance, &c, err);
-	if (ret)
-		return ret;
-	while (!(ret = xy_client_ask_all(c, command, params, out, err)) &&
-	       !json_is_true(json_object_get(*out, XY_KEY(tree, done)))) {
-		struct timespec t = {.tv_nsec = wait * 1000000};
-		tell_progress(*out, false);
-		json_decref(*out);
-		nanosleep(&t, NULL);
-		wait = wait * 2 < MOST_WAIT_MS ? wait * 2 : MOST_WAIT_MS;
-	}
-	if (!ret)
-		tell_progress(*out, true);
-	xy_client_close(c);
-	return ret;
+	const struct xy_client_config cfg = {.instance = instance, .socket = XY_RUNDIR_TELEMETRY};
+	return xy_client_ask_done(&cfg, command, params, tell_progress, NULL, out, err);
 }
 
 static void print_json(const json_t *reply)

@@ -3,6 +3,7 @@
 
 #include "api/request.h"
 #include "client/rundir.h"
+#include "fields/fields.h"
 
 #include <assert.h>
 #include <poll.h>
@@ -419,5 +420,42 @@ int xy_client_ask_all(struct xy_client *c, const char *command, const char *para
 		json_decref(w.is);
 	else
 		*out = w.is;
+	return ret;
+}
+
+// --- until it is done
+
+static int ask_again(struct xy_client *c, const char *command, const char *params,
+		     xy_client_wanted *each, void *arg, json_t **out, struct xy_err *err)
+{
+	enum { FIRST_WAIT_MS = 20, MOST_WAIT_MS = 250 };
+	int ret;
+	for (long wait = FIRST_WAIT_MS;; wait = wait * 2 < MOST_WAIT_MS ? wait * 2 : MOST_WAIT_MS) {
+		ret = xy_client_ask_all(c, command, params, out, err);
+		bool over = !ret && json_is_true(json_object_get(*out, XY_KEY(tree, done)));
+		if (ret)
+			return ret;
+		if (each && !each(arg, *out, over) && !over)
+			break;
+		if (over)
+			return 0;
+		json_decref(*out);
+		const struct timespec t = {.tv_nsec = wait * 1000000};
+		nanosleep(&t, NULL);
+	}
+	json_decref(*out);
+	*out = NULL;
+	return xy_err_set(err, ECANCELED, "it is no longer wanted");
+}
+
+int xy_client_ask_done(const struct xy_client_config *cfg, const char *command, const char *params,
+		       xy_client_wanted *each, void *arg, json_t **out, struct xy_err *err)
+{
+	struct xy_client *c;
+	int ret = xy_client_open(cfg, &c, err);
+	if (ret)
+		return ret;
+	ret = ask_again(c, command, params, each, arg, out, err);
+	xy_client_close(c);
 	return ret;
 }

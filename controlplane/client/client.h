@@ -43,6 +43,13 @@ typedef int xy_client_each(void *arg, json_t *page, size_t bytes, struct xy_err 
 int xy_client_ask_each(struct xy_client *c, const char *command, const char *params,
 		       xy_client_each *each, void *arg, struct xy_err *err);
 
+// The same of what the daemon asks others for, by a connection of its own: again and again, until
+// the reply is `done`. each is told what has come so far, and whether that is all; false: no more
+// of it is wanted, which comes as -ECANCELED. May be NULL.
+typedef bool xy_client_wanted(void *arg, const json_t *reply, bool over);
+int xy_client_ask_done(const struct xy_client_config *cfg, const char *command, const char *params,
+		       xy_client_wanted *each, void *arg, json_t **out, struct xy_err *err);
+
 // In two steps, for those who have a loop and a deadline of their own: send, then take, which gives
 // -EAGAIN while nothing has come; the descriptor is readable when something has.
 int xy_client_fd(const struct xy_client *c);

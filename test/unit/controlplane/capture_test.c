@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a captured packet looks like: as raw IP with the headers that a datagram was sent with, as a
 // line, and as blocks of a pcapng file.
-#include "cli/sight.h"
+#include "client/sight.h"
 
 #include "base/bytes.h"
 #include "unit.h"

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/ip.h"
-#include "cli/pcapng.h"
+#include "client/pcapng.h"
 
 #include <jansson.h>
 

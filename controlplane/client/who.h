@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/ip.h"
+#include "client/client.h"
 #include "identity/identity.h"
 
 #include <jansson.h>
@@ -12,8 +13,16 @@
 
 enum { XY_WHO_LEN = 80 };
 
-struct xy_who {
+// How the daemon is asked. is_over is looked at now and then, and ends it: -ECANCELED.
+struct xy_who_config {
 	const char *instance;
+	unsigned timeout_ms;	    // as xy_client_config has it
+	bool (*is_over)(void *arg); // NULL: never
+	void *arg;
+};
+
+struct xy_who {
+	struct xy_who_config cfg;
 	json_t *node, *peers; // replies of the daemon
 	json_t *names;	      // by address, as it said
 };
@@ -25,7 +34,8 @@ struct xy_who_one {
 	char key[XY_KEY_STRLEN];
 };
 
-int xy_who_load(const char *instance, struct xy_who *out, struct xy_err *err); // instance stays
+int xy_who_load(const struct xy_who_config *cfg, struct xy_who *out, struct xy_err *err);
+int xy_who_connect(const struct xy_who *w, struct xy_client **out, struct xy_err *err);
 void xy_who_free(struct xy_who *w);
 // By address, key or name. Fails, too, where several or nobody is called that; err says who is.
 int xy_who_find(const struct xy_who *w, const char *text, struct xy_who_one *out,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "cli/pcapng.h"
+#include "client/pcapng.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "cli/who.h"
+#include "client/who.h"
 
-#include "cli/cli.h"
+#include "client/rundir.h"
+#include "fields/fields.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { NAMES = 256 }; // that are kept: strangers may answer a ping, too
@@ -13,11 +15,25 @@ static const char *text_of(const json_t *o, const char *key)
 	return text ? text : "";
 }
 
-int xy_who_load(const char *instance, struct xy_who *out, struct xy_err *err)
+static struct xy_client_config client_of(const struct xy_who *w)
+{
+	return (struct xy_client_config){.instance = w->cfg.instance,
+					 .socket = XY_RUNDIR_TELEMETRY,
+					 .timeout_ms = w->cfg.timeout_ms};
+}
+
+int xy_who_connect(const struct xy_who *w, struct xy_client **out, struct xy_err *err)
+{
+	const struct xy_client_config cfg = client_of(w);
+	return xy_client_open(&cfg, out, err);
+}
+
+int xy_who_load(const struct xy_who_config *cfg, struct xy_who *out, struct xy_err *err)
 {
 	struct xy_client *c = NULL;
-	*out = (struct xy_who){.instance = instance, .names = xy_cli_must(json_object())};
-	int ret = xy_cli_connect(instance, &c, err);
+	*out = (struct xy_who){.cfg = *cfg, .names = json_object()};
+	int ret = out->names ? xy_who_connect(out, &c, err)
+			     : xy_err_set(err, ENOMEM, "not enough memory");
 	ret = ret ? ret : xy_client_ask(c, "/xylem/node", NULL, &out->node, err);
 	ret = ret ? ret : xy_client_ask_all(c, "/xylem/peers", NULL, &out->peers, err);
 	xy_client_close(c);
@@ -31,14 +47,22 @@ void xy_who_free(struct xy_who *w)
 	json_decref(w->node);
 	json_decref(w->peers);
 	json_decref(w->names);
-	*w = (struct xy_who){NULL};
+	*w = (struct xy_who){.node = NULL};
+}
+
+static bool is_wanted(void *arg, const json_t *reply, bool over)
+{
+	const struct xy_who *w = arg;
+	return !w->cfg.is_over || !w->cfg.is_over(w->cfg.arg);
 }
 
 int xy_who_find(const struct xy_who *w, const char *text, struct xy_who_one *out,
 		struct xy_err *err)
 {
+	const struct xy_client_config cfg = client_of(w);
 	json_t *reply = NULL;
-	int ret = xy_cli_ask_done(w->instance, "/xylem/name", text, &reply, err);
+	int ret = xy_client_ask_done(&cfg, "/xylem/name", text, is_wanted, (void *)(uintptr_t)w,
+				     &reply, err);
 	if (ret)
 		return ret;
 	const char *kind = text_of(reply, XY_KEY(named, kind));

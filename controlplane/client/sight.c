@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "cli/sight.h"
+#include "client/sight.h"
 
 #include "base/bytes.h"
 #include "base/list.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "cli/echo.h"
+#include "client/echo.h"
 
 #include "base/bytes.h"
 
@@ -100,7 +100,7 @@ int xy_echo_open(struct xy_echo *e, const struct xy_addr *to, struct xy_err *err
 {
 	union place at;
 	socklen_t len = place_of(to, &at);
-	static uint16_t opened; // raw sockets see each other's answers
+	static _Atomic uint16_t opened; // raw sockets see each other's answers
 	*e = (struct xy_echo){.v4 = xy_addr_is_v4(to),
 			      .id = (uint16_t)((unsigned)getpid() * 257 + opened++)};
 	int ret = dial(e, SOCK_DGRAM);
@@ -140,7 +140,7 @@ static uint16_t sum_of(const uint8_t *b, size_t len)
 
 int xy_echo_send(struct xy_echo *e, uint16_t seq, unsigned data)
 {
-	static uint8_t packet[HEADER + XY_ECHO_MOST];
+	static _Thread_local uint8_t packet[HEADER + XY_ECHO_MOST];
 	size_t len = HEADER + (data < XY_ECHO_MOST ? data : XY_ECHO_MOST);
 	memset(packet, 0, HEADER);
 	packet[0] = e->v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST;
@@ -202,7 +202,7 @@ static bool read_answer(const struct xy_echo *e, const uint8_t *b, size_t len,
 
 static bool take_answer(struct xy_echo *e, struct xy_echo_seen *out)
 {
-	static uint8_t buf[HEADER + XY_ECHO_MOST + 64];
+	static _Thread_local uint8_t buf[HEADER + XY_ECHO_MOST + 64];
 	union place from;
 	char control[256];
 	for (;;) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ICMP echo of the command line, in both families: to one address, by a datagram socket where the
+// ICMP echo, in both families: to one address, by a datagram socket where the
 // kernel gives one to whoever asks (net.ipv4.ping_group_range), else by a raw one, which takes
 // CAP_NET_RAW. What comes back, answers and errors alike, is taken when the descriptor is readable.
-// One thread; the struct is the caller's, closed by close.
+// Any thread, each with structs of its own, which are the caller's and closed by close.
 #pragma once
 
 #include "base/err.h"
