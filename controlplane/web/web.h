@@ -2,8 +2,8 @@
 // What the parts of xylem-web share. One thread, the loop's.
 #pragma once
 
-#include "config/web.h"
 #include "ask/ask.h"
+#include "config/web.h"
 #include "web/http.h"
 
 #include <uv.h>

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Claims of a registry of Xylem's, for ipam.h: whose one is, by what its node signed, and who uses
+// parts of what is given out otherwise. Pure.
+#pragma once
+
+#include "fleet/ipam.h"
+#include "fleet/trust.h"
+
+enum { XY_CLAIMS_FOREIGN = 4096 };
+
+struct xy_claims_foreign {
+	uint8_t name[16]; // hash of the entry's
+	char node[XY_FLEET_NAME + 1];
+	struct xy_prefix prefix;
+	uint64_t expires;
+};
+
+struct xy_claims {
+	struct xy_fleet_trust trust;
+	struct xy_key self; // Ed25519
+	struct xy_fleet_wish wish;
+	uint64_t wall;
+	unsigned count;
+	struct xy_claims_foreign *foreign; // [XY_CLAIMS_FOREIGN]
+};
+
+int xy_claims_init(struct xy_claims *c); // -ENOMEM
+void xy_claims_fini(struct xy_claims *c);
+// An entry "node.." or "claim.." as it is now; text NULL: gone. What it uses in the cidr of what is
+// wished for, but for whole networks as they are given out, is nobody else's.
+void xy_claims_note(struct xy_claims *c, const char *name, const void *text, size_t len,
+		    uint64_t wall);
+
+// As the functions of xy_ipam_kind; c is theirs.
+void xy_claims_key(const struct xy_prefix *p, char out[static XY_IPAM_KEY]);
+void xy_claims_judge(const struct xy_claims *c, const struct xy_prefix *p, const void *value,
+		     size_t len, uint64_t wall, struct xy_ipam_holder *out);
+bool xy_claims_let_go(const struct xy_prefix *p, const struct xy_ipam_holder *h, const void *value,
+		      size_t len);
+bool xy_claims_overlap(const struct xy_claims *c, const struct xy_prefix *p, char *why,
+		       size_t size);
+
+// "node." and the address in hex.
+void xy_claims_record_key(const struct xy_addr *a, char out[static XY_IPAM_KEY]);

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "fleet/ikto.h"
+
+#include "base/map.h"
+
+#include <jansson.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char head[] = "peers.";
+
+// --- keys and records
+
+void xy_ikto_key(const struct xy_prefix *p, char out[static XY_IPAM_KEY])
+{
+	char text[XY_PREFIX_STRLEN];
+	xy_prefix_str(p, text);
+	memcpy(out, head, sizeof(head) - 1);
+	sodium_bin2base64(out + sizeof(head) - 1, XY_IPAM_KEY - sizeof(head) + 1,
+			  (const uint8_t *)text, strlen(text), sodium_base64_VARIANT_URLSAFE);
+}
+
+// Host bits that are set are cleared, as net.ParseCIDR does; a length must be there.
+static int cidr_parse(const char *text, struct xy_prefix *out)
+{
+	int e = strchr(text, '/') ? xy_prefix_parse(text, out) : -EINVAL;
+	if (e == -EDOM)
+		xy_prefix_mask(out);
+	return e == -EDOM ? 0 : e;
+}
+
+int xy_ikto_key_parse(const char *key, struct xy_prefix *out)
+{
+	char text[XY_PREFIX_STRLEN], again[XY_IPAM_KEY];
+	size_t len = 0;
+	if (strncmp(key, head, sizeof(head) - 1) != 0)
+		return -EINVAL;
+	const char *coded = key + sizeof(head) - 1;
+	if (sodium_base642bin((uint8_t *)text, sizeof(text) - 1, coded, strlen(coded), NULL, &len,
+			      NULL, sodium_base64_VARIANT_URLSAFE) ||
+	    memchr(text, 0, len))
+		return -EINVAL;
+	text[len] = 0;
+	if (cidr_parse(text, out))
+		return -EINVAL;
+	xy_ikto_key(out, again);
+	return strcmp(again, key) == 0 ? 0 : -EINVAL;
+}
+
+int xy_ikto_text(const struct xy_ikto_record *r, char *out, size_t size)
+{
+	char key[XY_KEY_STRLEN], at[XY_ADDR_STRLEN], allowed[XY_PREFIX_STRLEN];
+	return snprintf(out, size,
+			"{\"name\":\"%s\",\"public_key\":\"%s\",\"advertise_address\":\"%s\","
+			"\"allowed_ip\":\"%s\",\"wg_port\":%u}",
+			r->name, xy_key_str(&r->key, key), xy_addr_str(&r->at, at),
+			xy_prefix_str(&r->allowed, allowed), r->port);
+}
+
+static int address_read(const char *text, struct xy_addr *out, struct xy_err *err)
+{
+	if (!text || xy_addr_parse(text, out))
+		return xy_err_set(err, EINVAL, "advertise_address: is no address");
+	if (xy_addr_is_unspecified(out) || xy_addr_is_multicast(out) ||
+	    xy_addr_is_link_local(out) || xy_addr_is_mesh(out))
+		return xy_err_set(err, EINVAL, "advertise_address: no device is reached at %.60s",
+				  text);
+	return 0;
+}
+
+static int key_read(const char *text, struct xy_key *out, struct xy_err *err)
+{
+	size_t len = 0;
+	const char *end = NULL;
+	if (!text ||
+	    sodium_base642bin(out->b, sizeof(out->b), text, strlen(text), NULL, &len, &end,
+			      sodium_base64_VARIANT_ORIGINAL) ||
+	    len != sizeof(out->b) || (end && *end) || xy_key_is_zero(out))
+		return xy_err_set(err, EINVAL, "public_key: is no WireGuard key");
+	return 0;
+}
+
+static int record_read(const json_t *o, struct xy_ikto_record *out, struct xy_err *err)
+{
+	const char *name = json_string_value(json_object_get(o, "name"));
+	const char *allowed = json_string_value(json_object_get(o, "allowed_ip"));
+	const json_t *port = json_object_get(o, "wg_port");
+	snprintf(out->name, sizeof(out->name), "%s", name ? name : "");
+	int e = key_read(json_string_value(json_object_get(o, "public_key")), &out->key, err);
+	e = e
+		    ?: address_read(json_string_value(json_object_get(o, "advertise_address")),
+				    &out->at, err);
+	if (e)
+		return e;
+	if (!allowed || cidr_parse(allowed, &out->allowed))
+		return xy_err_set(err, EINVAL, "allowed_ip: is no network");
+	json_int_t n = json_integer_value(port);
+	if (!json_is_integer(port) || n < 1 || n > 65535)
+		return xy_err_set(err, EINVAL, "wg_port: is no port");
+	out->port = (uint16_t)n;
+	return 0;
+}
+
+int xy_ikto_parse(const void *text, size_t len, struct xy_ikto_record *out, struct xy_err *err)
+{
+	*out = (struct xy_ikto_record){0};
+	if (len > XY_IKTO_TEXT)
+		return xy_err_set(err, EINVAL, "it has %zu bytes, a record has no more than %d",
+				  len, XY_IKTO_TEXT);
+	json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(o)) {
+		json_decref(o);
+		return xy_err_set(err, EINVAL, "it is no JSON object");
+	}
+	int e = record_read(o, out, err);
+	json_decref(o);
+	return e;
+}
+
+// --- the mesh
+
+// A key of the bucket, whether it is a peer or not.
+struct entry {
+	char key[XY_IPAM_KEY];
+	struct xy_ikto_record record;
+	bool valid; // the record can be a peer's
+	bool peer;  // and is, as `device` told
+	bool said;  // why not
+};
+
+struct xy_ikto_mesh {
+	struct xy_prefix cidr, own;
+	struct xy_key link_key;
+	const struct xy_key *trusted;
+	unsigned trusted_count, count, room;
+	struct xy_ikto_ops ops;
+	void *arg;
+	struct entry *entry;
+};
+
+struct xy_ikto_mesh *xy_ikto_mesh_make(const struct xy_prefix *cidr, const struct xy_ikto_ops *ops,
+				       void *arg)
+{
+	struct xy_ikto_mesh *m = calloc(1, sizeof(*m));
+	if (m)
+		*m = (struct xy_ikto_mesh){.cidr = *cidr, .ops = *ops, .arg = arg};
+	return m;
+}
+
+void xy_ikto_mesh_free(struct xy_ikto_mesh *m)
+{
+	if (m)
+		free(m->entry);
+	free(m);
+}
+
+void xy_ikto_mesh_trust(struct xy_ikto_mesh *m, const struct xy_key *key, unsigned count)
+{
+	m->trusted = key;
+	m->trusted_count = count;
+}
+
+static bool overlap(const struct xy_prefix *a, const struct xy_prefix *b)
+{
+	return a->len && b->len && (xy_prefix_covers(a, b) || xy_prefix_covers(b, a));
+}
+
+// Of the entries, a peer's whose network overlaps, or whose key it is.
+static struct entry *peer_like(const struct xy_ikto_mesh *m, const struct entry *but,
+			       const struct xy_ikto_record *r)
+{
+	for (unsigned i = 0; i < m->count; i++) {
+		struct entry *it = &m->entry[i];
+		if (it != but && it->peer &&
+		    (overlap(&it->record.allowed, &r->allowed) ||
+		     memcmp(&it->record.key, &r->key, sizeof(r->key)) == 0))
+			return it;
+	}
+	return NULL;
+}
+
+bool xy_ikto_mesh_overlaps(const struct xy_ikto_mesh *m, const struct xy_prefix *p, char *why,
+			   size_t size)
+{
+	char text[XY_PREFIX_STRLEN];
+	for (unsigned i = 0; i < m->count; i++)
+		if (m->entry[i].peer && overlap(&m->entry[i].record.allowed, p)) {
+			snprintf(why, size, "in use: %.60s has %s", m->entry[i].record.name,
+				 xy_prefix_str(&m->entry[i].record.allowed, text));
+			return true;
+		}
+	return false;
+}
+
+static bool is_trusted(const struct xy_ikto_mesh *m, const struct xy_key *key)
+{
+	for (unsigned i = 0; i < m->trusted_count; i++)
+		if (memcmp(&m->trusted[i], key, sizeof(*key)) == 0)
+			return true;
+	return !m->trusted_count;
+}
+
+// Why it cannot be a peer; "" it can.
+static void object(const struct xy_ikto_mesh *m, const struct entry *it, char *why, size_t size)
+{
+	const struct xy_ikto_record *r = &it->record;
+	const struct xy_prefix mesh = XY_MESH_PREFIX;
+	char a[XY_PREFIX_STRLEN], b[XY_PREFIX_STRLEN];
+	struct entry *other = peer_like(m, it, r);
+	xy_prefix_str(&r->allowed, a);
+	why[0] = 0;
+	if (!is_trusted(m, &r->key))
+		snprintf(why, size, "its key is none of those that trust.keys lists");
+	else if (m->cidr.len && !xy_prefix_covers(&m->cidr, &r->allowed))
+		snprintf(why, size, "its allowed_ip %s is not in the mesh's %s", a,
+			 xy_prefix_str(&m->cidr, b));
+	else if (xy_prefix_is_default(&r->allowed) || xy_prefix_is_martian(&r->allowed) ||
+		 overlap(&mesh, &r->allowed))
+		snprintf(why, size, "its allowed_ip %s can be no network of a mesh", a);
+	else if (overlap(&m->own, &r->allowed))
+		snprintf(why, size, "its allowed_ip %s overlaps with ours, %s", a,
+			 xy_prefix_str(&m->own, b));
+	else if (other && memcmp(&other->record.key, &r->key, sizeof(r->key)) == 0)
+		snprintf(why, size, "its key is a peer already, with %s",
+			 xy_prefix_str(&other->record.allowed, b));
+	else if (other)
+		snprintf(why, size,
+			 "its allowed_ip %s overlaps with %s of %.32s, which was there before", a,
+			 xy_prefix_str(&other->record.allowed, b), other->record.name);
+}
+
+static bool is_self(const struct xy_ikto_mesh *m, const struct xy_key *key)
+{
+	return memcmp(&m->link_key, key, sizeof(*key)) == 0;
+}
+
+static void device_name(const struct xy_ikto_record *r, char out[static XY_FLEET_NODE_NAME])
+{
+	size_t n = 0;
+	char key[XY_KEY_STRLEN];
+	for (const char *c = r->name; *c && n < XY_FLEET_NODE_NAME - 1; c++)
+		out[n++] =
+			strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
+			       *c)
+				? *c
+				: '-';
+	out[n] = 0;
+	if (!n) { // base64's other letters are no name's
+		snprintf(out, XY_FLEET_NODE_NAME, "ikto-%.8s", xy_key_str(&r->key, key));
+		for (char *c = out; *c; c++)
+			*c = *c == '+' || *c == '/' || *c == '=' ? '.' : *c;
+	}
+}
+
+static void tell_peer(struct xy_ikto_mesh *m, struct entry *it)
+{
+	struct xy_fleet_device d = {
+		.link_key = it->record.key, .allowed = {it->record.allowed}, .allowed_count = 1};
+	struct xy_endpoint at = {.addr = it->record.at, .port = it->record.port};
+	char text[XY_ENDPOINT_STRLEN];
+	device_name(&it->record, d.name);
+	snprintf(d.endpoint, sizeof(d.endpoint), "%.63s", xy_endpoint_str(&at, text));
+	it->peer = true;
+	it->said = false;
+	m->ops.device(m->arg, it->key, &d);
+}
+
+static void refuse(struct xy_ikto_mesh *m, struct entry *it, const char *why)
+{
+	if (it->peer)
+		m->ops.gone(m->arg, it->key);
+	it->peer = false;
+	it->said = true;
+	m->ops.refused(m->arg, it->key, why);
+}
+
+static void decide(struct xy_ikto_mesh *m, struct entry *it)
+{
+	char why[240];
+	if (is_self(m, &it->record.key)) {
+		if (it->peer)
+			m->ops.gone(m->arg, it->key);
+		it->peer = false;
+		return;
+	}
+	object(m, it, why, sizeof(why));
+	if (why[0])
+		refuse(m, it, why);
+	else
+		tell_peer(m, it);
+}
+
+// One that was refused may be let in since another went.
+static void again(struct xy_ikto_mesh *m)
+{
+	char why[240];
+	for (unsigned i = 0; i < m->count; i++) {
+		struct entry *it = &m->entry[i];
+		if (!it->valid || it->peer || is_self(m, &it->record.key))
+			continue;
+		object(m, it, why, sizeof(why));
+		if (!why[0])
+			tell_peer(m, it);
+	}
+}
+
+void xy_ikto_mesh_self(struct xy_ikto_mesh *m, const struct xy_key *link_key,
+		       const struct xy_prefix *allowed)
+{
+	m->link_key = *link_key;
+	m->own = *allowed;
+	for (unsigned i = 0; i < m->count; i++)
+		if (m->entry[i].peer && (is_self(m, &m->entry[i].record.key) ||
+					 overlap(&m->own, &m->entry[i].record.allowed)))
+			decide(m, &m->entry[i]);
+	again(m);
+}
+
+static struct entry *find(struct xy_ikto_mesh *m, const char *key)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		if (strcmp(m->entry[i].key, key) == 0)
+			return &m->entry[i];
+	return NULL;
+}
+
+static struct entry *add(struct xy_ikto_mesh *m, const char *key)
+{
+	if (m->count == XY_IKTO_DEVICES)
+		return NULL;
+	if (m->count == m->room) {
+		unsigned room = m->room ? 2 * m->room : 16;
+		struct entry *more = realloc(m->entry, room * sizeof(*more));
+		if (!more)
+			return NULL;
+		m->entry = more;
+		m->room = room;
+	}
+	struct entry *it = &m->entry[m->count++];
+	*it = (struct entry){0};
+	snprintf(it->key, sizeof(it->key), "%s", key);
+	return it;
+}
+
+void xy_ikto_mesh_put(struct xy_ikto_mesh *m, const char *key, const void *value, size_t len)
+{
+	struct xy_prefix named;
+	struct xy_ikto_record r = {0};
+	struct xy_err err = {""};
+	struct entry *it = find(m, key);
+	bool was = it && it->peer;
+	if (!it && !(it = add(m, key))) {
+		m->ops.refused(m->arg, key, "there are too many devices");
+		return;
+	}
+	int e = value ? xy_ikto_parse(value, len, &r, &err)
+		      : xy_err_set(&err, EINVAL, "it has %zu bytes", len);
+	if (!e && (xy_ikto_key_parse(key, &named) || !xy_prefix_eq(&named, &r.allowed)))
+		e = xy_err_set(&err, EINVAL, "its key is not that of its allowed_ip");
+	if (was && (e || memcmp(&it->record.key, &r.key, sizeof(r.key)) != 0)) {
+		m->ops.kept(m->arg, key, e ? err.text : "it has another device's key now");
+		return;
+	}
+	it->record = r;
+	it->valid = !e;
+	if (e)
+		refuse(m, it, err.text);
+	else
+		decide(m, it);
+	if (was && !it->peer)
+		again(m);
+}
+
+void xy_ikto_mesh_gone(struct xy_ikto_mesh *m, const char *key)
+{
+	struct entry *it = find(m, key);
+	if (!it)
+		return;
+	if (it->peer || it->said)
+		m->ops.gone(m->arg, key);
+	*it = m->entry[--m->count];
+	again(m);
+}
