@@ -15,7 +15,7 @@ static void begin(struct xy_gather *g)
 {
 	g->begun = rte_pktmbuf_alloc(g->pool);
 	if (g->begun)
-		g->begun->data_off = XY_HEADROOM;
+		g->begun->data_off = XY_HEADROOM + XY_FRAME_SHIFT;
 	else
 		lose(g, &g->no_buffer);
 }

@@ -110,6 +110,7 @@ static void fill(struct rte_mbuf *m, const struct xy_socket_message *msg, const 
 		 uint32_t len, unsigned port)
 {
 	struct xy_packet *p = xy_packet(m);
+	m->data_off = XY_DATAGRAM_AT;
 	rte_memcpy(rte_pktmbuf_mtod(m, void *), data, len);
 	m->data_len = (uint16_t)len;
 	m->pkt_len = len;

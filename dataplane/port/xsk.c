@@ -64,7 +64,8 @@ static uint64_t addr_of(const struct xy_xsk *x, const struct rte_mbuf *m)
 }
 
 // The kernel writes a frame XDP_PACKET_HEADROOM (256) behind frame_headroom; we give it the mbuf
-// itself and its private area as that headroom, so the data lands 256 bytes into the buffer.
+// itself and its private area as that headroom, so the data lands XY_FRAME_SHIFT + 256 bytes into
+// the buffer.
 static int umem_of_pool(struct xy_xsk *x, struct xy_err *err)
 {
 	struct area a = {0};
@@ -83,7 +84,8 @@ static int umem_of_pool(struct xy_xsk *x, struct xy_err *err)
 		.fill_size = XY_XSK_RING,
 		.comp_size = XY_XSK_RING,
 		.frame_size = object,
-		.frame_headroom = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)),
+		.frame_headroom = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)) +
+				  XY_FRAME_SHIFT,
 		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
 	};
 	// Not cut to whole pages: the last buffer would lie beyond the end, and the kernel refuse
@@ -176,9 +178,9 @@ uint32_t xy_xsk_frame_max(const struct rte_mempool *pool)
 {
 	if (xy_xsk_copies(pool))
 		return rte_pktmbuf_data_room_size((struct rte_mempool *)(uintptr_t)pool) -
-		       XY_HEADROOM;
+		       XY_HEADROOM - XY_FRAME_SHIFT;
 	uint32_t before = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)) +
-			  XDP_PACKET_HEADROOM;
+			  XY_FRAME_SHIFT + XDP_PACKET_HEADROOM;
 	return pool->elt_size - before;
 }
 

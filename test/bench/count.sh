@@ -41,7 +41,7 @@ load() { # LOAD
     /^[0-9+*-]/ {
       if (skip || !ours || node == "") { skip = 0; next }
       if (file ~ /\/aead[^\/]*$/) sum["aead"] += $2
-      else if (file !~ /\/test\//) sum[node] += $2
+      else if (file !~ /\/test\/bench\/(count|relay)\/[^\/]*$/) sum[node] += $2
     }
     ENDFILE { node = "" }
     END { for (node in sum) if (sum[node] / packets >= 0.05) printf "%s\t%s\t%.2f\n", load, node, sum[node] / packets }

@@ -44,10 +44,10 @@ static void plain_check(struct bench *b, uint32_t end, const uint8_t *pkt, uint3
 	b->errors += len < b->load.size || memcmp(pkt, right, b->load.size) != 0;
 }
 
-static void plain_make(struct bench *b, struct rte_mbuf *m, uint32_t end, uint32_t before)
+static void plain_make(struct bench *b, struct rte_mbuf *m, uint32_t end, uint32_t at)
 {
 	rte_pktmbuf_reset(m);
-	m->data_off = (uint16_t)(XY_HEADROOM + before);
+	m->data_off = (uint16_t)at;
 	plain_write(b, end, (uint8_t *)rte_pktmbuf_append(m, (uint16_t)b->load.size));
 }
 
@@ -190,7 +190,7 @@ static void bare_seal(struct bench *b, unsigned first)
 static void send_round(struct bench *b)
 {
 	for (unsigned i = 0; i < BUFFERS; i++)
-		plain_make(b, b->in[i], any_end(b), 0);
+		plain_make(b, b->in[i], any_end(b), XY_HEADROOM);
 	b->host.in = b->in;
 	b->host.in_count = BUFFERS;
 	walk(b);
@@ -265,7 +265,7 @@ static void receive_round(struct bench *b)
 		XY_WG_DATA_HEADER_LEN + (b->fars ? XY_IPV6_LEN + XY_WG_DATA_HEADER_LEN : 0);
 	for (unsigned i = 0; i < BUFFERS; i++) {
 		whose_set(b, i, any_end(b));
-		plain_make(b, b->in[i], whose[i].end, before);
+		plain_make(b, b->in[i], whose[i].end, XY_DATAGRAM_AT + before);
 	}
 	for (unsigned i = 0; i < BUFFERS; i += XY_BURST)
 		seal_chunk(b, &b->in[i], i);

@@ -82,6 +82,13 @@ static bool has_program(void)
 	return q.attach_mode != XDP_ATTACHED_NONE;
 }
 
+// Is what is sealed in a datagram over IPv4 where the cipher wants it?
+static bool begins_line(struct rte_mbuf *m)
+{
+	return !xy_addr_is_v4(&xy_packet(m)->local) ||
+	       RIG_BEGINS_LINE(rte_pktmbuf_mtod(m, uint8_t *) + XY_WG_DATA_HEADER_LEN);
+}
+
 static void receive(const char *from, const char *to)
 {
 	struct rte_mbuf *m[100];
@@ -106,6 +113,7 @@ static void receive(const char *from, const char *to)
 		CU_ASSERT_EQUAL(p->from, XY_PEER_NONE);
 		CU_ASSERT_EQUAL(p->ecn, 2);
 		CU_ASSERT(rte_pktmbuf_headroom(m[i]) >= XY_HEADROOM);
+		CU_ASSERT(begins_line(m[i]));
 	}
 	CU_ASSERT_EQUAL(steered(port, XY_STEER_OURS), 100);
 	CU_ASSERT_EQUAL(port->counters[0].rx_packets, 100);
@@ -762,7 +770,7 @@ static void test_other_pool(void)
 
 // --- jumbo frames
 
-enum { JUMBO_BUFFERS = 511, JUMBO_ROOM = XY_HEADROOM + 9014 };
+enum { JUMBO_BUFFERS = 511, JUMBO_ROOM = XY_HEADROOM + XY_FRAME_SHIFT + 9014 };
 
 static void mtu_set(int mtu)
 {
@@ -803,6 +811,7 @@ static void jumbo(const char *local, const char *remote, unsigned most)
 	for (unsigned i = 0; i < RTE_DIM(sizes); i++) {
 		CU_ASSERT(intact(m[i], i, sizes[i]));
 		CU_ASSERT(rte_pktmbuf_headroom(m[i]) >= XY_HEADROOM);
+		CU_ASSERT(begins_line(m[i]));
 	}
 	CU_ASSERT_EQUAL(steered(port, XY_STEER_OURS), RTE_DIM(sizes));
 	CU_ASSERT_EQUAL(xy_card(port)->kernel->counters[0].rx_packets, 0);

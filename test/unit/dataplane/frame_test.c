@@ -291,7 +291,7 @@ static void test_take_off_refuses(void)
 
 // --- frames in pieces
 
-enum { PIECES = XY_GATHER_PIECES + 3, ROOM = RIG_ROOM - XY_HEADROOM };
+enum { PIECES = XY_GATHER_PIECES + 3, ROOM = RIG_ROOM - XY_HEADROOM - XY_FRAME_SHIFT };
 
 static uint8_t gather_data[(PIECES + 1) * (ROOM + 1)];
 
@@ -311,7 +311,7 @@ static struct rte_mbuf *gather_give(struct xy_gather *g, const uint32_t len[], u
 static bool gather_intact(struct rte_mbuf *m, uint32_t len)
 {
 	return m->data_len == len && m->pkt_len == len && m->nb_segs == 1 && !m->next &&
-	       rte_pktmbuf_headroom(m) == XY_HEADROOM &&
+	       rte_pktmbuf_headroom(m) == XY_HEADROOM + XY_FRAME_SHIFT &&
 	       memcmp(rte_pktmbuf_mtod(m, void *), gather_data, len) == 0;
 }
 

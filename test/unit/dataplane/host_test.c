@@ -124,6 +124,7 @@ static unsigned carry(unsigned from, unsigned to)
 		CU_ASSERT_EQUAL(xy_packet(m[i])->version, pkt[0] >> 4);
 		CU_ASSERT_EQUAL(xy_packet(m[i])->from, XY_PEER_NONE);
 		CU_ASSERT(m[i]->data_len <= 1500 && m[i]->data_off == XY_HEADROOM);
+		CU_ASSERT(RIG_BEGINS_LINE(pkt));
 	}
 	XY_COUNT(worker(from), consumed, n);
 	XY_COUNT(worker(to), generated, n);

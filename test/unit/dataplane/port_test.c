@@ -107,7 +107,7 @@ static struct rte_mbuf *made(unsigned number, unsigned len, const struct xy_endp
 static bool intact(const struct rte_mbuf *m, unsigned number, unsigned len)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
-	if (m->data_len != len || m->pkt_len != len || m->data_off != XY_HEADROOM)
+	if (m->data_len != len || m->pkt_len != len)
 		return false;
 	for (unsigned i = 0; i < len; i++)
 		if (data[i] != byte(number, i))
@@ -128,6 +128,9 @@ static unsigned take_by(struct xy_port *port, unsigned worker, struct rte_mbuf *
 	for (unsigned i = 0; got < n && i < WAITS; i++) {
 		unsigned k = port->ops->rx_burst_rcu(port, &rig.worker[worker], m + got,
 						     (uint16_t)RTE_MIN(step, n - got));
+		for (unsigned j = got; j < got + k; j++)
+			CU_ASSERT(RIG_BEGINS_LINE(
+				rte_pktmbuf_mtod_offset(m[j], uint8_t *, XY_WG_DATA_HEADER_LEN)));
 		got += k;
 		if (!k)
 			rig_pause();

@@ -24,6 +24,9 @@
 #endif
 #define RIG_ROOM (XY_HEADROOM + 2048)
 
+// Of what is sealed, or of an overlay packet: a line for each 64 bytes and none more.
+#define RIG_BEGINS_LINE(at) ((uintptr_t)(at) % 64 == 0)
+
 struct rig {
 	struct xy_dp dp;
 	struct xy_worker worker[2];
