@@ -156,9 +156,7 @@ static void answered(struct xy_ask *a, json_t *answer, int code, const char *tex
 		json_decref(answer);
 }
 
-// For people who are told that it is the daemon's, and who have no command line there: without who
-// speaks, and without "(xylem show ...)".
-static const char *bare(char *text)
+const char *xy_ask_plain(char *text)
 {
 	static const char says[] = "the daemon says: ";
 	char *from = strncmp(text, says, sizeof(says) - 1) == 0 ? text + sizeof(says) - 1 : text;
@@ -182,7 +180,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	bool broken = status < 0 || xy_client_is_broken(l->client);
 	bool unknown = ret == -EREMOTE && xy_client_is_unknown(l->client);
 	if (ret == 0 || (ret == -EREMOTE && !broken))
-		answered(a, answer, unknown ? -ENOENT : ret, ret ? bare(err.text) : NULL);
+		answered(a, answer, unknown ? -ENOENT : ret, ret ? xy_ask_plain(err.text) : NULL);
 	if (broken && a->line == l)
 		lost(a, ret, err.text);
 	if (!a->closing)

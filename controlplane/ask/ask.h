@@ -36,6 +36,10 @@ struct xy_ask_answer {
 };
 typedef void xy_ask_done(void *arg, const struct xy_ask_answer *a);
 
+// The daemon's words for people who see that they are its, and who have no command line: without
+// who speaks, and without "(xylem show ...)". Within text, which is changed.
+const char *xy_ask_plain(char *text);
+
 int xy_ask_create(uv_loop_t *loop, const struct xy_ask_config *cfg, struct xy_ask **out);
 // done is called once, now or later.
 void xy_ask(struct xy_ask *a, const char *command, const char *params, xy_ask_done *done,

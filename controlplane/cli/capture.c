@@ -190,6 +190,8 @@ static int file_open(struct capture *c)
 
 static int file_close(struct capture *c, int ret)
 {
+	if (c->file)
+		xy_pcapng_lost(c->file, (uint64_t)c->lost, NULL);
 	xy_pcapng_end(c->file);
 	if (c->to && fclose(c->to) && ret == CLI_OK && !interrupted)
 		return xy_cli_fail("%s: %s", c->path ? c->path : "stdout", strerror(errno));

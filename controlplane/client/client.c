@@ -456,6 +456,8 @@ int xy_client_ask_done(const struct xy_client_config *cfg, const char *command, 
 	if (ret)
 		return ret;
 	ret = ask_again(c, command, params, each, arg, out, err);
+	if (ret == -EREMOTE && xy_client_is_unknown(c))
+		ret = -ENOENT;
 	xy_client_close(c);
 	return ret;
 }

@@ -45,7 +45,7 @@ int xy_client_ask_each(struct xy_client *c, const char *command, const char *par
 
 // The same of what the daemon asks others for, by a connection of its own: again and again, until
 // the reply is `done`. each is told what has come so far, and whether that is all; false: no more
-// of it is wanted, which comes as -ECANCELED. May be NULL.
+// of it is wanted, which comes as -ECANCELED. May be NULL. -ENOENT: nobody is meant.
 typedef bool xy_client_wanted(void *arg, const json_t *reply, bool over);
 int xy_client_ask_done(const struct xy_client_config *cfg, const char *command, const char *params,
 		       xy_client_wanted *each, void *arg, json_t **out, struct xy_err *err);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { INTERFACES = 64, NAME = 64 };
-enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, PACKET = 6 };
+enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, STATISTICS = 5, PACKET = 6 };
 enum {
 	LINKTYPE_RAW = 101,
 	OPT_END = 0,
@@ -15,13 +15,15 @@ enum {
 	SHB_APPLICATION = 4,
 	IF_NAME = 2,
 	IF_TSRESOL = 9,
-	EPB_FLAGS = 2
+	EPB_FLAGS = 2,
+	ISB_IFDROP = 5
 };
 
 struct xy_pcapng {
 	FILE *to;
 	unsigned interfaces;
 	char name[INTERFACES][NAME];
+	uint64_t last;	// packet's time
 	uint8_t *block; // the one that is being made, from behind its length on
 	size_t len, room;
 };
@@ -126,6 +128,7 @@ int xy_pcapng_put(struct xy_pcapng *p, const struct xy_pcapng_packet *packet, st
 	const uint32_t flags = packet->direction;
 	const uint64_t at = (uint64_t)packet->at;
 	uint32_t interface;
+	p->last = at;
 	int r = interface_of(p, packet->interface, &interface, err);
 	if (r)
 		return r;
@@ -140,6 +143,18 @@ int xy_pcapng_put(struct xy_pcapng *p, const struct xy_pcapng_packet *packet, st
 	if (!r && flags)
 		r = option(p, EPB_FLAGS, &flags, sizeof(flags));
 	return finish(p, r, PACKET, err);
+}
+
+// Of which place they were is not known: they stand at the first.
+int xy_pcapng_lost(struct xy_pcapng *p, uint64_t lost, struct xy_err *err)
+{
+	if (!p->interfaces)
+		return 0;
+	int r = word(p, 0);
+	r = r ? r : word(p, (uint32_t)(p->last >> 32));
+	r = r ? r : word(p, (uint32_t)p->last);
+	r = r ? r : option(p, ISB_IFDROP, &lost, sizeof(lost));
+	return finish(p, r, STATISTICS, err);
 }
 
 void xy_pcapng_end(struct xy_pcapng *p)

@@ -25,4 +25,6 @@ struct xy_pcapng_packet {
 // to: who opened it closes it. -EIO: it cannot be written.
 int xy_pcapng_begin(FILE *to, struct xy_pcapng **out, struct xy_err *err);
 int xy_pcapng_put(struct xy_pcapng *p, const struct xy_pcapng_packet *packet, struct xy_err *err);
+// So many more were there, and lost; behind the last packet.
+int xy_pcapng_lost(struct xy_pcapng *p, uint64_t lost, struct xy_err *err);
 void xy_pcapng_end(struct xy_pcapng *p); // NULL: nothing

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void say(const struct xy_api_call *c, const char *what)
+void xy_act_say(const struct xy_api_call *c, const char *what)
 {
 	xy_log_info("%s, %s: %s %s%s%s: %s", xy_http_from(c->q), c->who.name, c->entry->method,
 		    c->entry->path, c->name[0] ? " " : "", c->name, what);
@@ -41,9 +41,9 @@ static bool refused_by_name(struct xy_api_call *c, const char *text)
 	return false;
 }
 
-static void refused(struct xy_api_call *c, const struct xy_ask_answer *a)
+void xy_act_refused(struct xy_api_call *c, const struct xy_ask_answer *a)
 {
-	say(c, a->text);
+	xy_act_say(c, a->text);
 	if (a->code == -EREMOTE && refused_by_name(c, a->text))
 		return;
 	if (a->code != -EREMOTE || !c->name[0]) {
@@ -62,10 +62,10 @@ static void on_done(void *arg, const struct xy_ask_answer *a)
 {
 	struct xy_api_call *c = arg;
 	if (!a->answer) {
-		refused(c, a);
+		xy_act_refused(c, a);
 		return;
 	}
-	say(c, "done");
+	xy_act_say(c, "done");
 	xy_api_answer_once(c, a->answer);
 }
 
@@ -140,7 +140,7 @@ static void on_leaf(void *arg, const struct xy_ask_answer *a)
 	struct xy_api_call *c = l->call;
 	if (!a->answer) {
 		leaf_free(l);
-		refused(c, a);
+		xy_act_refused(c, a);
 		return;
 	}
 	char *text = xy_leaf_config_text(&l->made, a->answer);
@@ -153,7 +153,7 @@ static void on_leaf(void *arg, const struct xy_ask_answer *a)
 						"from elsewhere the device needs another"));
 	xy_config_text_wipe(text);
 	leaf_free(l);
-	say(c, "done");
+	xy_act_say(c, "done");
 	xy_api_answer_once(c, a->answer);
 }
 

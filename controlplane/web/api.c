@@ -2,6 +2,7 @@
 #include "web/api.h"
 
 #include "base/bytes.h"
+#include "web/capture.h"
 #include "web/events.h"
 #include "web/redact.h"
 
@@ -108,6 +109,12 @@ char *xy_api_params(struct xy_api_call *c, json_t *o)
 	if (!text)
 		xy_api_problem(c, 500, "not enough memory");
 	return text;
+}
+
+json_int_t xy_api_number(const struct xy_api_call *c, const char *name, json_int_t otherwise)
+{
+	const json_t *v = json_object_get(c->body, name);
+	return v ? json_integer_value(v) : otherwise;
 }
 
 // Everybody has a small share of what the daemon has time for, and none of ours.
@@ -283,6 +290,9 @@ static xy_api_handler *const handlers[XY_API_HANDLERS] = {
 	[XY_API_EVENTS] = xy_events_serve,
 	[XY_API_STEER] = xy_act_steer,
 	[XY_API_LEAF] = xy_act_leaf_add,
+	[XY_API_PING] = xy_tools_ping,
+	[XY_API_NETCHECK] = xy_tools_netcheck,
+	[XY_API_CAPTURE] = xy_capture_serve,
 };
 
 // --- what is asked right
@@ -330,32 +340,51 @@ static bool is_choice(const char *text, const char *choices)
 	return false;
 }
 
-// NULL: it is right.
-static const char *wrong_with(const struct xy_api_param *p, const json_t *v)
+static const char *wrong_text(const struct xy_api_param *p, const char *text)
 {
-	const char *text = json_string_value(v);
+	return text && p->choices && !is_choice(text, p->choices)
+		       ? "is none of what can be written there"
+	       : text ? NULL
+		      : "write a text";
+}
+
+static const char *wrong_texts(const struct xy_api_param *p, const json_t *v)
+{
 	size_t i;
 	json_t *one;
+	json_array_foreach(v, i, one)
+	{
+		if (!json_is_string(one))
+			return "write a list of texts";
+		if (wrong_text(p, json_string_value(one)))
+			return wrong_text(p, json_string_value(one));
+	}
+	return json_is_array(v) ? NULL : "write a list of texts";
+}
+
+// NULL: it is right.
+static const char *wrong_with(const struct xy_api_param *p, const json_t *v, char told[static 80])
+{
+	json_int_t n = json_integer_value(v);
 	switch (p->type) {
 	case XY_API_TEXT:
-		if (text && p->choices && !is_choice(text, p->choices))
-			return "is none of what can be written there";
-		return text ? NULL : "write a text";
+		return wrong_text(p, json_string_value(v));
 	case XY_API_NUMBER:
-		return json_is_integer(v) ? NULL : "write a whole number";
+		if (json_is_integer(v) && (!p->most || (n >= p->least && n <= p->most)))
+			return NULL;
+		if (!p->most)
+			return "write a whole number";
+		snprintf(told, 80, "write a whole number, %d to %d", p->least, p->most);
+		return told;
 	case XY_API_COST:
-		return json_is_integer(v) || (text && strcmp(text, "default") == 0)
+		return json_is_integer(v) || (json_is_string(v) &&
+					      strcmp(json_string_value(v), "default") == 0)
 			       ? NULL
 			       : "write a whole number, or \"default\"";
 	case XY_API_YES_NO:
 		return json_is_boolean(v) ? NULL : "write true or false";
 	case XY_API_TEXTS:
-		json_array_foreach(v, i, one)
-		{
-			if (!json_is_string(one))
-				return "write a list of texts";
-		}
-		return json_is_array(v) ? NULL : "write a list of texts";
+		return wrong_texts(p, v);
 	}
 	return NULL;
 }
@@ -431,7 +460,8 @@ static bool members_are_right(struct xy_http_request *q, const struct xy_api_ent
 	json_object_foreach(body, key, v)
 	{
 		const struct xy_api_param *p = xy_api_param_of(e, key);
-		const char *wrong = p ? wrong_with(p, v) : "is nothing that this takes";
+		char told[80];
+		const char *wrong = p ? wrong_with(p, v, told) : "is nothing that this takes";
 		if (!wrong)
 			continue;
 		xy_http_problem(q, 400, "%.40s: %s%s%s", key, wrong, p && p->choices ? ": " : "",

@@ -40,8 +40,15 @@ void xy_api_end(struct xy_api_call *c); // it was answered by other means
 // {"peer": name} as the daemon's params; malloc'd, or NULL: it was answered.
 char *xy_api_params(struct xy_api_call *c, json_t *o);
 
+json_int_t xy_api_number(const struct xy_api_call *c, const char *name, json_int_t otherwise);
+
 // act.c
 xy_api_handler xy_act_steer, xy_act_leaf_add;
+void xy_act_say(const struct xy_api_call *c, const char *what); // who did it, into the log
+// The control socket did not do it. Answers.
+void xy_act_refused(struct xy_api_call *c, const struct xy_ask_answer *a);
+// tools.c
+xy_api_handler xy_tools_ping, xy_tools_netcheck;
 // diagnose.c
 xy_api_handler xy_api_diagnose;
 void xy_diagnosis_close(struct xy_web *w); // who waits is told

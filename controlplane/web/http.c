@@ -10,6 +10,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -683,6 +684,12 @@ void xy_http_answer_stream(struct xy_http_request *q, const char *type,
 	answer(q, 200, type,
 	       MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, q,
 						 NULL));
+}
+
+bool xy_http_has_left(const struct xy_http_request *q)
+{
+	struct pollfd p = {.fd = q->connection ? q->connection->fd : -1, .events = POLLRDHUP};
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
 void xy_http_stream_wake(struct xy_http_request *q)

@@ -95,5 +95,6 @@ struct xy_http_stream {
 };
 void xy_http_answer_stream(struct xy_http_request *q, const char *type,
 			   const struct xy_http_stream *s);
+bool xy_http_has_left(const struct xy_http_request *q); // who asked has ended the connection
 void xy_http_stream_wake(struct xy_http_request *q);
 void xy_http_stream_cut(struct xy_http_request *q); // now; gone is called later

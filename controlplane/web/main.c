@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // xylem-web: options, listeners, who we are, then the loop.
 #include "web/api.h"
+#include "web/capture.h"
 #include "web/certificate.h"
 #include "web/credentials.h"
+#include "web/errand.h"
 #include "web/events.h"
 #include "web/metrics.h"
 #include "web/renew.h"
@@ -43,6 +45,7 @@ enum {
 	EVERYBODY_PER_SECOND = 20,
 	FOLLOW_PER_SECOND = 60,
 	CONTROL_PER_SECOND = 10,
+	CAPTURING_PER_SECOND = 50,
 	QUEUE = 256,
 	EVERYBODY_QUEUE = 64,
 	CONTROL_QUEUE = 32,
@@ -348,6 +351,8 @@ static int asks_open(struct program *p)
 					.lazy = true};
 	int r = xy_ask_create(w->loop, &ask, &w->ask);
 	r = r ? r : xy_ask_create(w->loop, &control, &w->control);
+	control.per_second = CAPTURING_PER_SECOND;
+	r = r ? r : xy_ask_create(w->loop, &control, &w->capturing);
 	struct xy_ask_config everybody = ask;
 	everybody.per_second = EVERYBODY_PER_SECOND;
 	everybody.queue = EVERYBODY_QUEUE;
@@ -371,7 +376,8 @@ static int parts_open(struct program *p)
 	r = xy_watch_create(w, &ops, &w->watch);
 	r = r ? r : xy_metrics_create(w, &w->metrics);
 	w->share = xy_share_create(w->loop);
-	r = r || w->share ? r : -ENOMEM;
+	w->errands = xy_errands_create(w);
+	r = r || (w->share && w->errands) ? r : -ENOMEM;
 	return r ? r : asks_open(p);
 }
 
@@ -425,9 +431,12 @@ static void stop(struct program *p)
 	xy_http_end(w->private); // requests that come now see none of what is closed below
 	xy_http_end(w->public);
 	xy_diagnosis_close(w); // who waits is told, here and below
+	xy_errands_close(w->errands);
+	xy_capture_close(w);
 	xy_ask_close(w->ask);
 	xy_ask_close(w->everybody);
 	xy_ask_close(w->control);
+	xy_ask_close(w->capturing);
 	xy_ask_close(w->follow);
 	xy_watch_close(w->watch);
 	xy_events_close(w->events);
@@ -442,6 +451,7 @@ static void stop(struct program *p)
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&p->loop);
 	xy_share_free(w->share);
+	xy_errands_free(w->errands);
 	if (p->socket[0] && unlink(p->socket) && errno != ENOENT)
 		xy_log_info("%s stays (%s); the next start takes its place", p->socket,
 			    strerror(errno));

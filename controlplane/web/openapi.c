@@ -151,6 +151,38 @@ static const struct {
 	 "\"qr\":{\"type\":\"array\",\"description\":\"of the config: rows of modules, 1 is "
 	 "dark; empty where the key was given\",\"items\":{\"type\":\"string\"}},"
 	 "\"note\":{\"type\":\"string\"}}}"},
+	{"ping",
+	 "{\"type\":\"object\",\"additionalProperties\":false,\"description\":\"a line: the "
+	 "first has name, address, way, warning; the last has sum; those between are what came\","
+	 "\"properties\":{\"name\":{\"type\":\"string\"},\"address\":{\"type\":\"string\"},"
+	 "\"way\":{\"type\":\"string\",\"description\":\"by whom it goes\"},"
+	 "\"warning\":{\"type\":\"string\",\"nullable\":true},"
+	 "\"seq\":{\"type\":\"integer\"},\"answer\":{\"type\":\"boolean\",\"description\":"
+	 "\"false: an error, which text says\"},\"twice\":{\"type\":\"boolean\"},"
+	 "\"from\":{\"type\":\"string\"},\"hops\":{\"type\":\"integer\",\"nullable\":true},"
+	 "\"ms\":{\"type\":\"number\",\"nullable\":true},\"text\":{\"type\":\"string\"},"
+	 "\"sum\":{\"type\":\"object\",\"description\":\"as xylem ping --json\","
+	 "\"properties\":{\"name\":{\"type\":\"string\"},\"address\":{\"type\":\"string\"},"
+	 "\"way\":{\"type\":\"string\"},\"sent\":{\"type\":\"integer\"},"
+	 "\"received\":{\"type\":\"integer\"},\"errors\":{\"type\":\"integer\"},"
+	 "\"loss\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
+	 "\"rtt_min_ms\":{\"type\":\"number\",\"nullable\":true},"
+	 "\"rtt_avg_ms\":{\"type\":\"number\",\"nullable\":true},"
+	 "\"rtt_max_ms\":{\"type\":\"number\",\"nullable\":true},"
+	 "\"said\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}}}"},
+	{"netcheck",
+	 "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"peers\",\"more\"],"
+	 "\"properties\":{\"more\":{\"type\":\"integer\",\"description\":\"peers that were "
+	 "left out\"},\"peers\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+	 "\"additionalProperties\":false,\"required\":[\"peer\",\"state\",\"reached\",\"notes\"],"
+	 "\"properties\":{\"peer\":{\"type\":\"string\"},\"state\":{\"type\":\"string\"},"
+	 "\"reached\":{\"type\":\"boolean\"},\"mtu\":{\"type\":\"integer\",\"nullable\":true},"
+	 "\"proven\":{\"type\":\"string\",\"nullable\":true},"
+	 "\"rtt_ms\":{\"type\":\"number\",\"nullable\":true},"
+	 "\"loss\":{\"type\":\"number\",\"nullable\":true},"
+	 "\"clock_apart\":{\"type\":\"integer\",\"nullable\":true},"
+	 "\"nat\":{\"type\":\"string\",\"nullable\":true},"
+	 "\"notes\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}}}}}}"},
 	{"problem",
 	 "{\"type\":\"object\",\"description\":\"RFC 9457\",\"additionalProperties\":false,"
 	 "\"required\":[\"type\",\"title\",\"status\",\"detail\"],\"properties\":{"
@@ -200,11 +232,16 @@ static json_t *param_schema(const struct xy_api_param *p)
 	json_t *o;
 	switch (p->type) {
 	case XY_API_NUMBER:
-		return typed("integer");
+		return p->most ? json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum",
+					   p->least, "maximum", p->most)
+			       : typed("integer");
 	case XY_API_YES_NO:
 		return typed("boolean");
 	case XY_API_TEXTS:
-		return list_of(typed("string"));
+		o = typed("string");
+		if (p->choices)
+			json_object_set_new(o, "enum", choices_of(p->choices));
+		return list_of(o);
 	case XY_API_COST:
 		return json_pack("{s:[{s:s, s:i, s:i}, {s:s, s:[s]}]}", "oneOf", "type", "integer",
 				 "minimum", 1, "maximum", 65534, "type", "string", "enum",
@@ -262,6 +299,14 @@ static json_t *answer_of(const struct xy_api_entry *e)
 		return json_pack("{s:s, s:{s:{s:{s:s}}}}", "description",
 				 "events until somebody ends it", "content", "text/event-stream",
 				 "schema", "type", "string");
+	if (e->handler == XY_API_CAPTURE)
+		return json_pack("{s:s, s:{s:{s:{s:s, s:s}}}}", "description", "a pcapng file",
+				 "content", "application/x-pcapng", "schema", "type", "string",
+				 "format", "binary");
+	if (e->handler == XY_API_PING)
+		return json_pack("{s:s, s:{s:{s:o}}}", "description",
+				 "lines, each an object as here, as they come", "content",
+				 "application/x-ndjson", "schema", reference(e->answer));
 	return json_pack("{s:s, s:{s:{s:o}}}", "description", "the answer", "content",
 			 "application/json", "schema",
 			 reference(e->object ? e->object()->name : e->answer));

@@ -30,6 +30,7 @@ struct xy_api_param {
 	const char *help;
 	const char *daemon; // as the daemon calls it; NULL: the same
 	bool private;	    // not on the public address
+	int least, most;    // of a number; most 0: any, or what the daemon says
 };
 
 enum { XY_API_PARAMS = 8 };
@@ -46,6 +47,9 @@ enum xy_api_handler {
 	XY_API_EVENTS,
 	XY_API_STEER, // the body goes to `command`, with the path's name as `peer`
 	XY_API_LEAF,
+	XY_API_PING,
+	XY_API_NETCHECK,
+	XY_API_CAPTURE,
 	XY_API_HANDLERS,
 };
 

@@ -23,6 +23,9 @@ my %body = (
     'post /peers' => '{"name":"c","key":"ob4cVcOTBKFTsa5uY9o2Jf6jpbhLOjcZThlgbjiPKHM=","endpoints":["192.0.2.1:1"]}',
     'post /leaves' => '{"name":"phone","endpoint":"192.0.2.1:51820"}',
     'post /drain' => '{"drained":false}',
+    'post /ping' => '{"to":"b","count":2,"interval_ms":200}',
+    'post /netcheck' => '{"peer":"b"}',
+    'post /capture' => '{"places":["opened"],"seconds":1,"packets":5}',
     'post /log-level' => '{"level":"default"}',
 );
 # Those that have to come in an order, or last.
@@ -36,12 +39,16 @@ sub ask {
     $args{content} = $how{body} if defined $how{body};
     my $r = $http->request(uc $method, $url . $to, \%args);
     my $media = ($r->{headers}{'content-type'} || '') =~ s/;.*//r;
-    my $value = eval { $json->decode($r->{content}) };
+    # Lines are held against the document one by one; what is no JSON is bytes.
+    my @values = map { my $text = $_; $media =~ /json/ ? eval { $json->decode($text) } : $text }
+        $media eq 'application/x-ndjson' ? split(/\n/, $r->{content}) : $r->{content};
     $asked++;
     print "$what: $r->{status} instead of $wanted: $r->{content}\n" if $r->{status} != $wanted;
-    my @errors = $schema->validate_response([lc $method, $path],
-        {status => $r->{status}, body => {exists => 1, value => $value, content_type => $media}});
-    print "$what: $r->{status}: $_\n" for @errors;
+    for my $value (@values) {
+        my @errors = $schema->validate_response([lc $method, $path],
+            {status => $r->{status}, body => {exists => 1, value => $value, content_type => $media}});
+        print "$what: $r->{status}: $_\n" for @errors;
+    }
     print "$what: $media is no problem\n" if $wanted >= 400 && $media ne 'application/problem+json';
 }
 

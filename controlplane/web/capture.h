@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Captured packets as a download. The loop's thread alone.
+#pragma once
+
+#include "web/api.h"
+
+xy_api_handler xy_capture_serve;
+void xy_capture_close(struct xy_web *w); // the file ends where it is
