@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "daemon.h"
+#include "fleetside.h"
 #include "interface.h"
 #include "naming.h"
 #include "steering.h"
@@ -198,6 +199,8 @@ static int add(struct xy_daemon *d, const json_t *o, struct xy_key *key, struct 
 	char *text = entry_of(o, err);
 	int r = text ? xy_runtime_peer_add(xy_steering_runtime(d), text, c, key, err) : -EINVAL;
 	xy_config_text_wipe(text);
+	if (!r)
+		xy_fleetside_settle(d); // it may have the name of one that a registry named
 	return r;
 }
 
@@ -282,6 +285,7 @@ static int refuse_remove(const struct xy_daemon *d, const struct xy_book_peer *p
 		[XY_BOOK_COMMAND_LINE] = "xylemd was started with it (--peer)",
 		[XY_BOOK_CONFIG] = "it stands in the config",
 		[XY_BOOK_PIN] = "it stands in the config",
+		[XY_BOOK_REGISTRY] = "xylem-fleet named it, by what its registry says",
 		[XY_BOOK_OPEN] = "nobody configured it: peering is open",
 	};
 	return xy_err_set(err, EPERM,

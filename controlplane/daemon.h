@@ -35,6 +35,7 @@
 struct json_t;
 struct xy_capturing;
 struct xy_exits;
+struct xy_fleetside;
 struct xy_taken;
 struct xy_hostroutes;
 struct xy_inbound;
@@ -54,6 +55,7 @@ enum xy_seat_index { // in the order in which they run, and are shown
 	XY_SEAT_JOINING,
 	XY_SEAT_NODEINFO,
 	XY_SEAT_KERNEL,
+	XY_SEAT_FLEET,
 	XY_SEAT_TICK,
 	XY_SEAT_HOUSEKEEPING,
 	XY_SEAT_RESULTS,
@@ -108,10 +110,15 @@ struct xy_daemon {
 	unsigned ungiven[2];  // telemetry, control: looks that found it not to be its group's
 	struct xy_steering *steering;
 	struct xy_capturing *capturing;
+	struct xy_fleetside *fleetside;
 
 	// host interface
 	struct xy_netlink netlink;
 	struct xy_interface *interface;
+	struct { // an address beside the config's: fleetside.c
+		bool set;
+		struct xy_hostlink_address address;
+	} claimed;
 	struct xy_hostroutes *hostroutes;
 	struct xy_restore *restore;
 	struct xy_inbound *inbound;

@@ -2,6 +2,7 @@
 // What the daemon gives its parts: the outside, and each other.
 #include "daemon.h"
 #include "discovery.h"
+#include "fleetside.h"
 #include "memory.h"
 #include "pool.h"
 #include "ports.h"
@@ -48,10 +49,18 @@ static bool open_to(void *arg, const struct xy_endpoint *from)
 	       (peering == XY_PEERING_LAN && xy_discovery_is_near(d, from));
 }
 
+static bool admits(void *arg, const struct xy_key *key)
+{
+	return xy_fleetside_admits(arg, key);
+}
+
 void xy_env_links_ops(struct xy_daemon *d, struct xy_links_ops *ops)
 {
-	*ops = (struct xy_links_ops){
-		.arg = d, .routing = routing, .open_to = open_to, .path = xy_ports_path};
+	*ops = (struct xy_links_ops){.arg = d,
+				     .routing = routing,
+				     .open_to = open_to,
+				     .admits = admits,
+				     .path = xy_ports_path};
 }
 
 void xy_env_make(struct xy_daemon *d)

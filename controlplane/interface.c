@@ -96,6 +96,8 @@ static int address_error(const struct xy_daemon *d, const struct xy_prefix *a, i
 static struct xy_hostlink_address address_at(const struct xy_daemon *d, unsigned i)
 {
 	const struct xy_prefix own = {.addr = d->id.addr, .len = 64};
+	if (i > d->plan.config.host.address_count)
+		return d->claimed.address;
 	struct xy_hostlink_address a = {.at = i ? d->plan.config.host.addresses[i - 1] : own};
 	a.alone = a.at.len == 64 && xy_prefix_contains(&own, &a.at.addr);
 	return a;
@@ -103,7 +105,7 @@ static struct xy_hostlink_address address_at(const struct xy_daemon *d, unsigned
 
 static unsigned address_count(const struct xy_daemon *d)
 {
-	return 1 + d->plan.config.host.address_count;
+	return 1 + d->plan.config.host.address_count + d->claimed.set;
 }
 
 int xy_interface_address(struct xy_daemon *d, struct xy_err *err)

@@ -10,6 +10,7 @@
 #include "cores.h"
 #include "discovery.h"
 #include "exits.h"
+#include "fleetside.h"
 #include "hostside.h"
 #include "inbound.h"
 #include "interface.h"
@@ -321,6 +322,7 @@ static int peers_up(struct xy_daemon *d, struct xy_err *err)
 	if (r)
 		return r;
 	r = xy_steering_up(d, err);
+	r = r ? r : xy_fleetside_up(d, err);
 	if (r)
 		return r;
 	xy_joiner_apply(d);
@@ -362,6 +364,7 @@ static int up(struct xy_daemon *d, struct xy_err *err)
 	if (!r)
 		xy_steering_begin(d);
 	int e = r ? 0 : xy_commands_register(d);
+	e = r || e ? e : xy_fleetside_register(d);
 	e = r || e ? e : xy_capturing_begin(d);
 	r = e ? xy_err_set(err, -e, "control socket: %s", strerror(-e)) : r;
 	r = r ? r : xy_dp_start(d->dp, err);
@@ -401,6 +404,7 @@ static void down(struct xy_daemon *d, int code)
 	xy_ports_close(d);
 	xy_netlink_close(&d->netlink);
 	xy_pool_close(d);
+	xy_fleetside_down(d);
 	xy_steering_down(d);
 	xy_plan_free(&d->plan);
 	xy_accepts_free(&d->accepts);

@@ -5,6 +5,7 @@
 #include "cores.h"
 #include "daemon.h"
 #include "exits.h"
+#include "fleetside.h"
 #include "hostroutes.h"
 #include "inbound.h"
 #include "interface.h"
@@ -198,6 +199,7 @@ void xy_enforce_look(struct xy_daemon *d)
 		xy_log_error("reload: %s", err.text);
 	reload_note(d, r || routing ? &err : NULL);
 	xy_steering_reloaded(d, r || routing ? &err : NULL, NULL);
+	xy_fleetside_settle(d);
 	reloaded(d);
 }
 
@@ -208,6 +210,8 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accep
 		xy_warden_take(d->sandbox.warden);
 	keep_fixed(&d->plan.config, &plan->config, d->sandbox.wanted);
 	xy_steering_lay(d, plan);
+	if (xy_fleetside_lay(d, plan)) // what a helper made knows nothing of it
+		xy_accepts_free(accepts);
 	d->reloads.old = d->plan; // the book points into it until it has the new one
 	d->plan = *plan;
 	xy_steering_log_apply(d);

@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "discovery.h"
 #include "exits.h"
+#include "fleetside.h"
 #include "hostroutes.h"
 #include "inbound.h"
 #include "join/join.h"
@@ -145,6 +146,16 @@ static xy_nsec shows_deadline(void *arg, xy_nsec now)
 	return xy_tally_deadline(arg);
 }
 
+static xy_nsec fleet_deadline(void *arg, xy_nsec now)
+{
+	return xy_fleetside_deadline(arg);
+}
+
+static void fleet_run(void *arg, xy_nsec now)
+{
+	xy_fleetside_run(arg, now);
+}
+
 static void shows_run(void *arg, xy_nsec now)
 {
 	xy_tally_run(arg);
@@ -232,6 +243,7 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_runsocket_tend(d);
 	if (xy_steering_second(d))
 		xy_reload_begin(d);
+	xy_fleetside_second(d);
 	xy_memory_note(d);
 	xy_ports_second(d);
 	xy_inbound_second(d);
@@ -250,6 +262,7 @@ static const struct xy_seat seats[XY_SEATS] = {
 	[XY_SEAT_JOINING] = {"joining", joining_deadline, joining_run},
 	[XY_SEAT_NODEINFO] = {"nodeinfo", nodeinfo_deadline, nodeinfo_run},
 	[XY_SEAT_KERNEL] = {"kernel", kernel_deadline, kernel_run}, // its word, our routes
+	[XY_SEAT_FLEET] = {"fleet", fleet_deadline, fleet_run},	    // what ends by itself
 	[XY_SEAT_TICK] = {"tick", tick_deadline, tick_run},
 	[XY_SEAT_HOUSEKEEPING] = {"housekeeping", housekeeping_deadline, housekeeping_run},
 	[XY_SEAT_RESULTS] = {"results", results_deadline, results_run}, // of helpers

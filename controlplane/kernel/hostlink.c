@@ -65,6 +65,21 @@ int xy_hostlink_address_add(struct xy_netlink *n, unsigned ifindex,
 	return xy_netlink_answer(n, h, NULL, NULL);
 }
 
+int xy_hostlink_address_del(struct xy_netlink *n, unsigned ifindex,
+			    const struct xy_hostlink_address *address)
+{
+	char buf[REQUEST];
+	struct ifaddrmsg *m;
+	const struct xy_addr *a = &address->at.addr;
+	bool v4 = xy_addr_is_v4(a);
+	struct nlmsghdr *h = xy_netlink_request(n, buf, RTM_DELADDR, NLM_F_ACK, sizeof(*m), &m);
+	m->ifa_family = xy_netlink_family(a);
+	m->ifa_prefixlen = (uint8_t)(v4 ? address->at.len - 96 : address->at.len);
+	m->ifa_index = ifindex;
+	xy_netlink_put_addr(h, IFA_LOCAL, a);
+	return xy_netlink_answer(n, h, NULL, NULL);
+}
+
 // --- routes
 
 static struct nlmsghdr *route_request(struct xy_netlink *n, char *buf, unsigned ifindex,

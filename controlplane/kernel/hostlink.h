@@ -15,6 +15,8 @@ struct xy_hostlink_address {
 };
 int xy_hostlink_address_add(struct xy_netlink *n, unsigned ifindex,
 			    const struct xy_hostlink_address *address);
+int xy_hostlink_address_del(struct xy_netlink *n, unsigned ifindex,
+			    const struct xy_hostlink_address *address); // -EADDRNOTAVAIL
 
 // Who made a route stands in it, as a number: none of those that others are known by (`ip route`:
 // proto 120), so that what is ours is told from what people and other daemons put there.

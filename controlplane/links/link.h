@@ -233,6 +233,8 @@ void xy_link_renew(struct xy_links *l, struct xy_link *k, xy_nsec now);
 
 // --- strangers.c: links that nobody configured
 bool xy_links_crowded(const struct xy_links *l); // so many strangers that cookies are asked
+bool xy_links_lets_in(const struct xy_links *l, const uint8_t pk[static XY_WG_KEY_LEN],
+		      const struct xy_endpoint *from);
 void xy_link_meet(struct xy_links *l, const struct xy_job *opened); // its key is no peer's
 void xy_link_met(struct xy_links *l, const struct xy_job *job, xy_nsec now);
 void xy_link_open_confirm(struct xy_links *l, struct xy_link *k, xy_nsec now); // it is there

@@ -33,6 +33,8 @@ struct xy_links_ops {
 	void (*routing)(void *arg, uint32_t slot, enum xy_link_change what);
 	// May a stranger from there have a link? NULL: nobody.
 	bool (*open_to)(void *arg, const struct xy_endpoint *from);
+	// May whoever has this key come as he may where peering is open?
+	bool (*admits)(void *arg, const struct xy_key *key);
 };
 
 struct xy_links_config {

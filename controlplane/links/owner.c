@@ -34,7 +34,7 @@ static struct xy_exchange *opened(void *arg, const struct xy_job *job, xy_nsec n
 	struct xy_link *k = xy_link_by_key(l, job->pk);
 	if (k)
 		return &k->exchange;
-	if (xy_links_open_to(l, &job->at.remote)) {
+	if (xy_links_lets_in(l, job->pk, &job->at.remote)) {
 		xy_link_meet(l, job);
 		return NULL;
 	}

@@ -32,6 +32,16 @@ bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from)
 	return l->cfg.ops.open_to && l->cfg.ops.open_to(l->cfg.ops.arg, from);
 }
 
+// Peering is open to where he is, or to who he is.
+bool xy_links_lets_in(const struct xy_links *l, const uint8_t pk[static XY_WG_KEY_LEN],
+		      const struct xy_endpoint *from)
+{
+	struct xy_key key;
+	memcpy(key.b, pk, sizeof(key.b));
+	return xy_links_open_to(l, from) ||
+	       (l->cfg.ops.admits && l->cfg.ops.admits(l->cfg.ops.arg, &key));
+}
+
 // --- the provisional ones, oldest first
 
 static void provisional_put(struct xy_links *l, struct xy_link *k)
@@ -338,7 +348,7 @@ bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy
 		meet_known(l, k, at, now);
 		return true;
 	}
-	if (!xy_links_open_to(l, at))
+	if (!xy_links_lets_in(l, key->b, at))
 		return false;
 	have_met(l, key->b, at, NULL);
 	return true;
@@ -348,7 +358,7 @@ static void met_asking(struct xy_links *l, const struct xy_job *job, xy_nsec now
 {
 	struct xy_link *k = xy_link_by_key(l, job->pk);
 	if (!k)
-		k = xy_links_open_to(l, &job->at.remote) ? add(l, job, now) : NULL;
+		k = xy_links_lets_in(l, job->pk, &job->at.remote) ? add(l, job, now) : NULL;
 	if (k)
 		xy_exchange_answer(l->exchanges, &k->exchange, job, now);
 }
@@ -357,7 +367,7 @@ static void met_beacon(struct xy_links *l, const struct xy_job *job, xy_nsec now
 {
 	struct xy_link *k = xy_link_by_key(l, job->pk);
 	if (!k)
-		k = xy_links_open_to(l, &job->at.remote) ? add(l, job, now) : NULL;
+		k = xy_links_lets_in(l, job->pk, &job->at.remote) ? add(l, job, now) : NULL;
 	if (k)
 		meet_known(l, k, &job->at.remote, now);
 }

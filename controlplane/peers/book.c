@@ -11,6 +11,12 @@
 
 #define NOBODY UINT32_MAX
 
+const char *const xy_book_source_names[] = {
+	[XY_BOOK_COMMAND_LINE] = "command line", [XY_BOOK_CONFIG] = "config",
+	[XY_BOOK_RUNTIME] = "run time",		 [XY_BOOK_PIN] = "pin",
+	[XY_BOOK_REGISTRY] = "registry",	 [XY_BOOK_OPEN] = "open",
+};
+
 struct entry {
 	const struct xy_config_peer *says; // NULL: nothing
 	const struct xy_hs_remote *remote;

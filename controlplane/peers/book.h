@@ -14,15 +14,18 @@
 
 // By precedence: what this start was told, what the file says, who was added at run time (so that
 // who is written into the file later is the file's), who answered where a peer without a key should
-// be, and last who came by himself.
+// be, whom a registry named, and last who came by himself.
 enum xy_book_source {
 	XY_BOOK_COMMAND_LINE, // --peer
 	XY_BOOK_CONFIG,	      // the file
 	XY_BOOK_RUNTIME,      // steer/runtime.c: xylem peer add
 	XY_BOOK_PIN,	      // joining/join.c
+	XY_BOOK_REGISTRY,     // peers/registry.c: xylem-fleet
 	XY_BOOK_OPEN,	      // links/strangers.c: comes and goes with the link
 	XY_BOOK_SOURCES
 };
+
+extern const char *const xy_book_source_names[]; // for people
 
 struct xy_book_peer {
 	struct xy_key key;

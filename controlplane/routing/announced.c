@@ -25,18 +25,27 @@ static struct xy_announced_net *find(const struct xy_announced *a, const struct 
 	return a->count ? bsearch(&key, a->v, a->count, sizeof(*a->v), by_prefix) : NULL;
 }
 
-// In order, each once.
-static int list_make(struct xy_announced *a, const struct xy_config_prefixes *want)
+static struct xy_announced_net net_of(const struct xy_prefix *p, bool claimed)
 {
-	unsigned kept = 0;
-	*a = (struct xy_announced){.v = calloc(want->count + 1u, sizeof(*a->v))};
+	return (struct xy_announced_net){
+		.prefix = *p, .leaf = XY_DP_NO_PEER, .hold_down = HOLD_DOWN, .claimed = claimed};
+}
+
+// In order, each once; with what is claimed now, unless the config has it as well.
+static int list_make(struct xy_announced *a, const struct xy_config_prefixes *want,
+		     const struct xy_announced *now)
+{
+	unsigned kept = 0, count = want->count;
+	*a = (struct xy_announced){.v = calloc(count + 2u, sizeof(*a->v))};
 	if (!a->v)
 		return -ENOMEM;
-	for (unsigned i = 0; i < want->count; i++)
-		a->v[i] = (struct xy_announced_net){
-			.prefix = want->v[i], .leaf = XY_DP_NO_PEER, .hold_down = HOLD_DOWN};
-	qsort(a->v, want->count, sizeof(*a->v), by_prefix);
-	for (unsigned i = 0; i < want->count; i++)
+	for (unsigned i = 0; i < count; i++)
+		a->v[i] = net_of(&want->v[i], false);
+	for (unsigned i = 0; i < now->count && count == want->count; i++)
+		if (now->v[i].claimed)
+			a->v[count++] = net_of(&now->v[i].prefix, true);
+	qsort(a->v, count, sizeof(*a->v), by_prefix);
+	for (unsigned i = 0; i < count; i++)
 		if (!kept || by_prefix(&a->v[kept - 1], &a->v[i]) != 0)
 			a->v[kept++] = a->v[i];
 	a->count = kept;
@@ -46,19 +55,52 @@ static int list_make(struct xy_announced *a, const struct xy_config_prefixes *wa
 int xy_announced_set(struct xy_announced *a, const struct xy_config_prefixes *want, xy_nsec now)
 {
 	struct xy_announced next;
-	int r = list_make(&next, want);
+	int r = list_make(&next, want, a);
 	if (r)
 		return r;
 	for (unsigned i = 0; i < a->count; i++) {
 		struct xy_announced_net *n = find(&next, &a->v[i].prefix);
-		if (n)
+		if (n) {
+			bool claimed = n->claimed;
 			*n = a->v[i];
-		else if (a->v[i].told)
+			n->claimed = claimed;
+		} else if (a->v[i].told)
 			xy_babel_withdraw(a->babel, &a->v[i].prefix, now);
 	}
 	free(a->v);
 	a->v = next.v;
 	a->count = next.count;
+	return 0;
+}
+
+static void claimed_end(struct xy_announced *a, xy_nsec now)
+{
+	for (unsigned i = 0; i < a->count; i++) {
+		if (!a->v[i].claimed)
+			continue;
+		if (a->v[i].told)
+			xy_babel_withdraw(a->babel, &a->v[i].prefix, now);
+		memmove(&a->v[i], &a->v[i + 1], (--a->count - i) * sizeof(*a->v));
+		return; // there is one at most
+	}
+}
+
+int xy_announced_claim(struct xy_announced *a, const struct xy_prefix *p, xy_nsec now)
+{
+	const struct xy_announced_net *have = p ? find(a, p) : NULL;
+	if (have)
+		return have->claimed ? 0 : -EEXIST;
+	if (p) {
+		struct xy_announced_net *v = reallocarray(a->v, a->count + 2u, sizeof(*v));
+		if (!v)
+			return -ENOMEM;
+		a->v = v;
+	}
+	claimed_end(a, now);
+	if (p) {
+		a->v[a->count++] = net_of(p, true);
+		qsort(a->v, a->count, sizeof(*a->v), by_prefix);
+	}
 	return 0;
 }
 

@@ -13,6 +13,7 @@ struct xy_announced_net {
 	struct xy_prefix prefix;
 	bool told;	   // announced in Babel
 	bool lost;	   // withdrawn for its leaf's sake, or never told
+	bool claimed;	   // not by the config: xy_announced_claim
 	uint32_t leaf;	   // slot; XY_DP_NO_PEER: this host has it
 	xy_nsec well;	   // since when the leaf answers again; 0: it does not
 	xy_nsec told_at;   // 0: never
@@ -32,6 +33,9 @@ void xy_announced_fini(struct xy_announced *a);
 // The list of a new config: what stands in both goes on as it was, what is new is announced by the
 // next look. -ENOMEM: nothing changed.
 int xy_announced_set(struct xy_announced *a, const struct xy_config_prefixes *want, xy_nsec now);
+// One more, beside the config's, in place of what was claimed before; NULL: none. Announced by the
+// next look. -EEXIST: the config's; -ENOMEM.
+int xy_announced_claim(struct xy_announced *a, const struct xy_prefix *p, xy_nsec now);
 // Looks at those from `from` on, and at their leaves; at all of them once a second. *told: Babel
 // has something to send for it. An error is Babel's, of the last that failed.
 int xy_announced_look(struct xy_announced *a, unsigned from, unsigned max, xy_nsec now, bool *told);

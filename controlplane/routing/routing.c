@@ -1146,6 +1146,16 @@ static void check_link(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	xy_log_warn("routing: peer %s %s", name ? name : "?", trouble);
 }
 
+int xy_routing_claim(struct xy_routing *r, const struct xy_prefix *p, xy_nsec now)
+{
+	bool told = false;
+	int e = xy_announced_claim(&r->announced, p, now);
+	if (!e)
+		xy_announced_look(&r->announced, 0, UINT_MAX, now, &told); // each second anyway
+	r->pending = true;
+	return e;
+}
+
 void xy_routing_check(struct xy_routing *r, const struct xy_tick *tick, xy_nsec now)
 {
 	bool told = false;

@@ -75,6 +75,9 @@ void xy_routing_apply_stop(struct xy_routing *r);
 bool xy_routing_applying(const struct xy_routing *r);
 int xy_routing_apply_result(struct xy_routing *r, struct xy_err *err); // of what was not told yet
 
+// A prefix that is announced as ours beside those of the config, in place of the one before; NULL:
+// none. -EEXIST: the config announces it; -ENOMEM, or as Babel says.
+int xy_routing_claim(struct xy_routing *r, const struct xy_prefix *p, xy_nsec now);
 // A link is to be treated as the view says, came up, went down, or is about to be removed: then its
 // routes go in slices, and its number is held in the table of routes until they have. What is told
 // of the way to it is believed (NO_WAY, WAY) or asked about (DOUBT).

@@ -55,6 +55,8 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 	xy_links_info(d->links, at, now, &k);
 	const struct xy_addr addr = xy_key_addr(&k.key);
 	const bool known = k.mtu; // what it carries
+	struct xy_book_peer p;
+	bool found = xy_book_in_force(&d->book, &k.key, &p);
 	return xy_tell_peer(&(struct xy_fields_peer){
 		.name = k.name,
 		.key = &k.key,
@@ -63,6 +65,7 @@ static json_t *peer_json(const struct xy_daemon *d, unsigned at, xy_nsec now)
 		.peering = k.provisional ? "provisional"
 			   : k.open	 ? "open"
 					 : "configured",
+		.source = found ? xy_book_source_names[p.source] : NULL,
 		.state = xy_show_peer_word(d, &k),
 		.endpoint = k.remote.port ? xy_endpoint_str(&k.remote, endpoint) : k.unresolved,
 		.unresolved = k.unresolved,

@@ -97,6 +97,13 @@ static bool lay_over(struct xy_runtime_change *c, struct xy_config_peer *p)
 	return settled;
 }
 
+void xy_runtime_lay_on(const struct xy_runtime *r, struct xy_config_peer *p)
+{
+	const struct xy_runtime_change *c = xy_runtime_change_of(r, p);
+	if (c)
+		put_over(c, p);
+}
+
 static void drop_empty(struct xy_runtime *r)
 {
 	unsigned kept = 0;

@@ -56,6 +56,8 @@ char *xy_runtime_text(const struct xy_runtime *r);
 // A config that comes into force: its peers are told what was set of them. Before the book has it.
 // True: something of it is not run time any more, since the config says so itself.
 bool xy_runtime_lay(struct xy_runtime *r, struct xy_config *c);
+// What was set of a peer that is neither the config's nor one of ours, and is told anew.
+void xy_runtime_lay_on(const struct xy_runtime *r, struct xy_config_peer *p);
 // The same config is in force: peers of ours that it has are not, and secrets may be others.
 bool xy_runtime_settle(struct xy_runtime *r, const struct xy_config *c);
 // A peer that was added and one of the config have one name or one address: *err says which.

@@ -152,7 +152,23 @@ static bool address_may(const struct xy_scope *s, unsigned ifindex, struct xy_cu
 	return (again || flags == (ASKS | NLM_F_CREATE | NLM_F_REPLACE)) && how == IFA_F_NODAD &&
 	       prefix(&v[LOCAL], m.ifa_family, m.ifa_prefixlen, &a) &&
 	       prefix(&v[ADDRESS], m.ifa_family, m.ifa_prefixlen, &peer) &&
-	       xy_prefix_eq(&a, &peer) && xy_scope_has_address(s, &a);
+	       xy_prefix_eq(&a, &peer) &&
+	       (xy_scope_has_address(s, &a) || xy_scope_has_claim(s, &a));
+}
+
+// Of what was claimed, or was by an earlier config; what the config gives itself stays.
+static bool no_address_may(const struct xy_scope *s, unsigned ifindex, struct xy_cursor *c,
+			   uint16_t flags)
+{
+	enum { LOCAL };
+	struct attribute v[ATTRIBUTES] = {[LOCAL] = {.type = IFA_LOCAL}};
+	struct ifaddrmsg m;
+	struct xy_prefix a;
+	xy_cursor_copy(c, &m, sizeof(m));
+	return !c->bad && flags == ASKS && !m.ifa_flags && !m.ifa_scope && ifindex &&
+	       m.ifa_index == ifindex && is_family(m.ifa_family) && attributes_read(c, v) &&
+	       prefix(&v[LOCAL], m.ifa_family, m.ifa_prefixlen, &a) && xy_scope_had_claim(s, &a) &&
+	       !xy_scope_has_address(s, &a);
 }
 
 // --- routes
@@ -292,6 +308,8 @@ static bool may(const struct xy_scope *s, unsigned ifindex, const struct nlmsghd
 		return link_may(ifindex, c, h->nlmsg_flags);
 	case RTM_NEWADDR:
 		return address_may(s, ifindex, c, h->nlmsg_flags);
+	case RTM_DELADDR:
+		return no_address_may(s, ifindex, c, h->nlmsg_flags);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return route_may(s, ifindex, c, h->nlmsg_flags, h->nlmsg_type == RTM_NEWROUTE);

@@ -33,7 +33,8 @@ static void add_all(struct xy_scope *s, const struct xy_config_prefixes *p)
 
 static int prefixes_make(const struct xy_config *c, struct xy_scope *s)
 {
-	size_t room = (size_t)c->routing.accept_count + c->route_count + 1;
+	size_t room =
+		(size_t)c->routing.accept_count + c->route_count + c->routing.claims.count + 1;
 	for (unsigned i = 0; i < c->peer_count; i++)
 		room += c->peers[i].allowed.count + c->peers[i].accept.count;
 	s->prefix = calloc(room, sizeof(*s->prefix));
@@ -41,6 +42,7 @@ static int prefixes_make(const struct xy_config *c, struct xy_scope *s)
 		return -ENOMEM;
 	for (unsigned i = 0; i < c->routing.accept_count; i++)
 		add(s, &c->routing.accept[i].prefix);
+	add_all(s, &c->routing.claims);
 	for (unsigned i = 0; i < c->route_count; i++)
 		add(s, &c->routes[i].prefix);
 	for (unsigned i = 0; i < c->peer_count; i++) {
@@ -48,6 +50,17 @@ static int prefixes_make(const struct xy_config *c, struct xy_scope *s)
 		add_all(s, &c->peers[i].accept);
 	}
 	qsort(s->prefix, s->prefix_count, sizeof(*s->prefix), compare);
+	return 0;
+}
+
+static int claims_make(const struct xy_config *c, struct xy_scope *s)
+{
+	const struct xy_config_prefixes *from = &c->routing.claims;
+	s->claims.v = calloc(from->count + 1u, sizeof(*s->claims.v));
+	if (!s->claims.v)
+		return -ENOMEM;
+	for (unsigned i = 0; i < from->count; i++)
+		s->claims.v[s->claims.count++] = from->v[i];
 	return 0;
 }
 
@@ -87,12 +100,16 @@ int xy_scope_make(const struct xy_config *c, const struct xy_addr *node, uint32_
 			snprintf(to->interface, sizeof(to->interface), "%s", p->interface);
 		out->cards |= p->driver == XY_DRIVER_AF_XDP;
 	}
-	return prefixes_make(c, out);
+	int r = prefixes_make(c, out);
+	return r ? r : claims_make(c, out);
 }
 
 void xy_scope_follow(struct xy_scope *s, struct xy_scope *next)
 {
 	free(s->prefix);
+	free(s->claims_were.v);
+	s->claims_were = s->claims;
+	s->claims = next->claims;
 	s->prefix = next->prefix;
 	s->prefix_count = next->prefix_count;
 	memcpy(s->has_len, next->has_len, sizeof(s->has_len));
@@ -104,6 +121,8 @@ void xy_scope_follow(struct xy_scope *s, struct xy_scope *next)
 void xy_scope_free(struct xy_scope *s)
 {
 	free(s->prefix);
+	free(s->claims.v);
+	free(s->claims_were.v);
 	*s = (struct xy_scope){0};
 }
 
@@ -115,6 +134,26 @@ bool xy_scope_has_address(const struct xy_scope *s, const struct xy_prefix *a)
 		if (s->address[i].len == a->len && xy_addr_eq(&s->address[i].addr, &a->addr))
 			return true;
 	return false;
+}
+
+static bool is_claimed(const struct xy_scope_claims *c, const struct xy_prefix *a)
+{
+	if (a->len != 128 || xy_addr_is_mesh(&a->addr) || xy_prefix_is_martian(a))
+		return false;
+	for (unsigned i = 0; i < c->count; i++)
+		if (xy_prefix_covers(&c->v[i], a))
+			return true;
+	return false;
+}
+
+bool xy_scope_has_claim(const struct xy_scope *s, const struct xy_prefix *a)
+{
+	return is_claimed(&s->claims, a);
+}
+
+bool xy_scope_had_claim(const struct xy_scope *s, const struct xy_prefix *a)
+{
+	return is_claimed(&s->claims, a) || is_claimed(&s->claims_were, a);
 }
 
 bool xy_scope_has_route(const struct xy_scope *s, const struct xy_prefix *p)

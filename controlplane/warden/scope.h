@@ -30,6 +30,12 @@ struct xy_scope {
 	unsigned prefix_count;
 	struct xy_prefix *prefix; // what routes may lead to, and what is inside it; sorted
 	bool has_len[129];
+	// In which the interface may have single addresses; and those of the config before, of
+	// which one may still be there.
+	struct xy_scope_claims {
+		unsigned count;
+		struct xy_prefix *v;
+	} claims, claims_were;
 };
 
 // table: of the instance (kernel/detour.h). -ENOMEM.
@@ -40,6 +46,10 @@ void xy_scope_follow(struct xy_scope *s, struct xy_scope *next);
 void xy_scope_free(struct xy_scope *s);
 
 bool xy_scope_has_address(const struct xy_scope *s, const struct xy_prefix *a);
+// A single address inside of routing.claims, which comes and goes; no other is ever taken away.
+bool xy_scope_has_claim(const struct xy_scope *s, const struct xy_prefix *a);
+bool xy_scope_had_claim(const struct xy_scope *s,
+			const struct xy_prefix *a); // or by the one before
 // 200::/7 and our own /64; inside of that, and outside of 200::/7, what the config names. Never a
 // default route.
 bool xy_scope_has_route(const struct xy_scope *s, const struct xy_prefix *p);

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { XY_REQUEST_MAX = 1024 };
+enum { XY_REQUEST_MAX = 4096 };
 
 struct xy_request_text {
 	const char *command;

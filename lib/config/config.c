@@ -50,6 +50,7 @@ void xy_config_free(struct xy_config *c)
 	notes_free(&c->warnings);
 	free(c->allow.v);
 	free(c->routing.announce.v);
+	free(c->routing.claims.v);
 	free(c->routing.accept);
 	free(c->exit.users);
 	if (c->peers)

@@ -200,6 +200,7 @@ struct xy_config {
 	struct {
 		bool stub;			    // no table of our own: ask relays
 		struct xy_config_prefixes announce; // ours besides our /64
+		struct xy_config_prefixes claims;   // in which a fleet may give prefixes away
 		unsigned accept_count;
 		struct xy_config_accept *accept;
 	} routing;

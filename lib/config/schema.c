@@ -510,6 +510,23 @@ static int store_own_announce(struct xy_config_reader *r, const config_setting_t
 	return read_plain_prefixes(r, s, &((struct xy_config *)base)->routing.announce);
 }
 
+static int store_claims(struct xy_config_reader *r, const config_setting_t *s, void *base)
+{
+	struct xy_config_prefixes *claims = &((struct xy_config *)base)->routing.claims;
+	if (config_setting_length(s) == 0)
+		return 0;
+	int ret = read_plain_prefixes(r, s, claims);
+	for (unsigned i = 0; i < claims->count; i++) {
+		const config_setting_t *at = config_setting_get_elem(s, i);
+		if (!xy_config_is_bad(at) && claims->v[i].len < 7)
+			ret = xy_config_fail(
+				r, at, NULL,
+				"is all, or nearly; a fleet's prefixes are to lie in one "
+				"of your own, as fd10::/16 or 10.0.0.0/8");
+	}
+	return ret;
+}
+
 static int store_own_accept(struct xy_config_reader *r, const config_setting_t *s, void *base)
 {
 	struct xy_config *c = base;
@@ -807,6 +824,10 @@ static const struct xy_config_key routing_keys[] = {
 	 .sample = "[ \"10.1.0.0/16\" ]", .store = store_own_announce,
 	 .help = "Prefixes of ours besides our /64; they go to the leaf that has them, else to this "
 		 "host."},
+	{.name = "claims", .type = XY_CONFIG_STRINGS, .def = "[ ]", .sample = "[ \"fd10::/16\" ]",
+	 .store = store_claims,
+	 .help = "In which xylem-fleet may claim a prefix for this node, and this node uses those that "
+		 "nodes of its fleet claim. Nothing else of a registry becomes a route."},
 	{.name = "accept", .type = XY_CONFIG_GROUPS, .def = "( )", .group = &accept_group,
 	 .store = store_own_accept,
 	 .help = "Which prefixes outside 200::/7 this node uses, and of whom; others are only passed "

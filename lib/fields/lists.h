@@ -107,6 +107,9 @@
 	X(address, ADDRESS, LABEL, WIDE(11), "that follows from it")                               \
 	X(kind, TEXT, INFO, WIDE(8), "`mesh`, `leaf`")                                             \
 	X(peering, TEXT, INFO, WIDE(9), "`configured`, `open`, `provisional`")                     \
+	X(source, TEXT, INFO, WIDE(20),                                                            \
+	  "who says so: `command line`, `config`, `run time`, `pin`, `registry` (xylem-fleet), "   \
+	  "`open`")                                                                                \
 	X(state, STATE, INFO, 2,                                                                   \
 	  "`up`, `traffic off`, `silent`, `no way`, `left`, `one way`, `lossy`, `handshake`, "     \
 	  "`down`, `idle`, "                                                                       \

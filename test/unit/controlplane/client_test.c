@@ -264,13 +264,13 @@ static void test_requests(void)
 	struct xy_client *c = NULL;
 	struct xy_err err = {""};
 	json_t *o = NULL;
-	char large[2000];
+	char large[8000];
 	memset(large, 'x', sizeof(large) - 1);
 	large[sizeof(large) - 1] = 0;
 	start(&d);
 	CU_ASSERT_EQUAL_FATAL(open_client(&c, 0, 0, &err), 0);
 	CU_ASSERT_EQUAL(xy_client_ask(c, "/x", large, &o, &err), -EMSGSIZE);
-	CU_ASSERT(strstr(err.text, "longer than a request may be (1024 bytes)") != NULL);
+	CU_ASSERT(strstr(err.text, "longer than a request may be (4096 bytes)") != NULL);
 	CU_ASSERT_EQUAL(xy_client_ask(c, "/x", "a\n/y", &o, &err), -EINVAL);
 	CU_ASSERT_EQUAL(xy_client_take(c, &o, &err), -EAGAIN); // nothing was sent
 	xy_client_close(c);

@@ -208,7 +208,7 @@ static void test_sizes(void)
 	memset(request, 'x', sizeof(request));
 	request[0] = '/';
 	request[XY_REQUEST_MAX + 1] = 0;
-	ask(fd, request, "request longer than 1024 bytes");
+	ask(fd, request, "request longer than 4096 bytes");
 	request[XY_REQUEST_MAX] = 0;
 	ask(fd, request, "no such command");
 	ask(fd, "/large", "{\"/large\":{\"error\":\"the answer has ");

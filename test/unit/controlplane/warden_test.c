@@ -279,6 +279,49 @@ static void test_address(void)
 	CU_ASSERT_EQUAL(check(&scope, OURS, caught.bytes, caught.len), -EPERM);
 }
 
+// What a fleet claims: single addresses in what routing.claims names come and go; no other goes.
+static void test_claims(void)
+{
+	static const struct {
+		const char *at;
+		bool comes, goes;
+	} v[] = {{"fd10:1::1/128", true, true},	    {"fd10:1::1/64", false, false},
+		 {"fd11:1::1/128", false, false},   {"10.8.3.1/32", true, true},
+		 {"10.8.3.1/16", false, false},	    {"10.9.3.1/32", false, false},
+		 {"10.8.0.9/32", true, false}, // the config's own
+		 {"200:1:2:3::9/128", false, false}};
+	static const char claims[] =
+		"host = { name = \"xylem0\"; addresses = [ \"10.8.0.9/32\" ]; allow = \"all\"; };\n"
+		"routing = { claims = [ \"fd10::/16\", \"10.8.0.0/16\" ]; };\n";
+	struct xy_scope s, next;
+	scope_of(claims, &s);
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(v); i++) {
+		const struct xy_hostlink_address a = {.at = prefix(v[i].at)};
+		xy_hostlink_address_add(&netlink, OURS, &a);
+		CU_ASSERT_EQUAL(check(&s, OURS, caught.bytes, caught.len), v[i].comes ? 1 : -EPERM);
+		CU_ASSERT_EQUAL(check(&s, OTHER, caught.bytes, caught.len), -EPERM);
+		xy_hostlink_address_del(&netlink, OURS, &a);
+		CU_ASSERT_EQUAL(check(&s, OURS, caught.bytes, caught.len), v[i].goes ? 1 : -EPERM);
+		CU_ASSERT_EQUAL(check(&s, OTHER, caught.bytes, caught.len), -EPERM);
+	}
+	const struct xy_prefix in = prefix("fd10:7::/48"), all = prefix("fd00::/8"),
+			       way = prefix("10.8.7.0/24");
+	CU_ASSERT_TRUE(xy_scope_has_route(&s, &in) && xy_scope_has_route(&s, &way));
+	CU_ASSERT_FALSE(xy_scope_has_route(&s, &all));
+	// A reload that names them no more: none comes, and what is there may go.
+	scope_of("host = { name = \"xylem0\"; addresses = [ \"10.8.0.9/32\" ]; allow = \"all\"; };",
+		 &next);
+	xy_scope_follow(&s, &next);
+	const struct xy_hostlink_address a = {.at = prefix("fd10:1::1/128")};
+	xy_hostlink_address_add(&netlink, OURS, &a);
+	CU_ASSERT_EQUAL(check(&s, OURS, caught.bytes, caught.len), -EPERM);
+	xy_hostlink_address_del(&netlink, OURS, &a);
+	CU_ASSERT_EQUAL(check(&s, OURS, caught.bytes, caught.len), 1);
+	CU_ASSERT_FALSE(xy_scope_has_route(&s, &in));
+	xy_scope_free(&s);
+	xy_scope_free(&next);
+}
+
 static void test_route(void)
 {
 	struct xy_hostlink_route r[] = {{.prefix = prefix("10.2.0.0/16"), .add = true}};
@@ -521,8 +564,8 @@ static void test_end(void)
 XY_UNIT_MAIN("warden", {"begin", test_begin, .always = true},
 	     {"what routes a config has", test_routes}, {"what an exit may announce", test_exit},
 	     {"marks, ports and devices", test_sockets}, {"a reload changes some", test_follow},
-	     {"the interface", test_link}, {"addresses", test_address}, {"routes", test_route},
-	     {"several messages", test_several}, {"rules", test_rules},
+	     {"the interface", test_link}, {"addresses", test_address}, {"claims", test_claims},
+	     {"routes", test_route}, {"several messages", test_several}, {"rules", test_rules},
 	     {"an exit's, as they are made", test_detour}, {"neighbours", test_neighbour},
 	     {"no other type", test_types}, {"requests", test_requests},
 	     {"end", test_end, .always = true})

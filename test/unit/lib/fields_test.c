@@ -26,7 +26,7 @@ static const struct {
 	{xy_object_config_change, "setting file run_time effective"},
 	{xy_object_peers, "peers next count"},
 	{xy_object_peer,
-	 "name key address kind peering state endpoint unresolved endpoints "
+	 "name key address kind peering source state endpoint unresolved endpoints "
 	 "last_handshake last_received rx_packets rx_bytes tx_packets tx_bytes "
 	 "mtu mtu_from fragments unfragmented path_limit keepalive allowed sessions "
 	 "session_age handshakes_sent handshakes_failed clock_apart trouble"},
