@@ -26,7 +26,7 @@ enum {
 #define SOON	   (500 * XY_MSEC)
 #define TEARDOWN_S 3
 
-xy_nsec kv_now(void)
+xy_nsec xy_kv_now(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_BOOTTIME, &t);
@@ -39,14 +39,14 @@ static xy_nsec about(xy_nsec d)
 	return d / 4 * 3 + d / 2 * randombytes_uniform(1001) / 1000;
 }
 
-void kv_life_begin(struct xy_kv *kv)
+void xy_kv_life_begin(struct xy_kv *kv)
 {
 	pthread_mutex_lock(&kv->lock);
 	kv->lives++;
 	pthread_mutex_unlock(&kv->lock);
 }
 
-void kv_life_end(struct xy_kv *kv)
+void xy_kv_life_end(struct xy_kv *kv)
 {
 	pthread_mutex_lock(&kv->lock);
 	kv->lives--;
@@ -99,13 +99,13 @@ static const char *last_error(natsStatus s)
 	return end ? end + 3 : text;
 }
 
-int kv_err(struct xy_kv *kv, natsStatus s, jsErrCode code, const char *what, struct xy_err *err)
+int xy_kv_err(struct xy_kv *kv, natsStatus s, jsErrCode code, const char *what, struct xy_err *err)
 {
 	char trouble[sizeof(kv->trouble)] = "";
 	pthread_mutex_lock(&kv->lock);
 	// A request that may not be made is refused beside it, and then only not answered.
 	if (s == NATS_TIMEOUT && kv->trouble_at &&
-	    kv_now() - kv->trouble_at < TROUBLE_AGE_S * XY_SEC)
+	    xy_kv_now() - kv->trouble_at < TROUBLE_AGE_S * XY_SEC)
 		snprintf(trouble, sizeof(trouble), "%s", kv->trouble);
 	pthread_mutex_unlock(&kv->lock);
 	if (trouble[0])
@@ -139,7 +139,7 @@ static void on_closed(natsConnection *nc, void *arg)
 	if (news)
 		kv->ops.wake(kv->arg);
 	free(wire);
-	kv_life_end(kv);
+	xy_kv_life_end(kv);
 }
 
 static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus s, void *arg)
@@ -152,7 +152,7 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus s, vo
 	bool news = !wire->over;
 	if (news) {
 		kv->look_wanted = true;
-		kv->trouble_at = kv_now();
+		kv->trouble_at = xy_kv_now();
 		snprintf(kv->trouble, sizeof(kv->trouble), "%s",
 			 s == NATS_NOT_PERMITTED && text && text[0] ? text : natsStatus_GetText(s));
 	}
@@ -242,7 +242,7 @@ static int dial(struct xy_kv *kv, const char *url, struct xy_err *err)
 		explain(kv, s, last_error(s), text, sizeof(text));
 		return xy_err_set(err, errno_of(s, 0), "%s: %s", shown(url, where), text);
 	}
-	kv_life_begin(kv); // until on_closed
+	xy_kv_life_begin(kv); // until on_closed
 	kv->nc = nc;
 	pthread_mutex_lock(&kv->lock);
 	kv->wire = wire;
@@ -254,7 +254,7 @@ static int dial(struct xy_kv *kv, const char *url, struct xy_err *err)
 
 static void hang_up(struct xy_kv *kv)
 {
-	kv_look_end(kv);
+	xy_kv_look_end(kv);
 	pthread_mutex_lock(&kv->lock);
 	if (kv->wire)
 		kv->wire->over = true;
@@ -287,7 +287,7 @@ static int make_bucket(struct xy_kv *kv, struct xy_err *err)
 		s = js_CreateKeyValue(&store, kv->js, &c);
 	}
 	kvStore_Destroy(store);
-	return s == NATS_OK ? 0 : kv_err(kv, s, 0, "it cannot be made here", err);
+	return s == NATS_OK ? 0 : xy_kv_err(kv, s, 0, "it cannot be made here", err);
 }
 
 static int stream_info(struct xy_kv *kv, jsStreamInfo **info, struct xy_err *err)
@@ -296,7 +296,7 @@ static int stream_info(struct xy_kv *kv, jsStreamInfo **info, struct xy_err *err
 	natsStatus s = js_GetStreamInfo(info, kv->js, kv->stream, NULL, &code);
 	if (s == NATS_NOT_FOUND)
 		return xy_err_set(err, ENOENT, "there is no bucket %s", kv->bucket);
-	return s == NATS_OK ? 0 : kv_err(kv, s, code, "cannot ask for the bucket", err);
+	return s == NATS_OK ? 0 : xy_kv_err(kv, s, code, "cannot ask for the bucket", err);
 }
 
 // Where the stream is now; a new leader, or one that has less than there was, is told.
@@ -346,15 +346,15 @@ static int find_bucket(struct xy_kv *kv, struct xy_err *err)
 
 static void plan_check(struct xy_kv *kv)
 {
-	kv->check_at =
-		kv_now() + about((XY_KV_CHECK_S + kv_look_keys(kv) / KEYS_PER_CHECK_S) * XY_SEC);
+	kv->check_at = xy_kv_now() +
+		       about((XY_KV_CHECK_S + xy_kv_look_keys(kv) / KEYS_PER_CHECK_S) * XY_SEC);
 }
 
 static void plan_look(struct xy_kv *kv)
 {
-	uint64_t keys = kv_look_keys(kv);
+	uint64_t keys = xy_kv_look_keys(kv);
 	uint64_t times = keys > KEYS_AT_ONCE ? keys : KEYS_AT_ONCE;
-	kv->look_at = kv_now() + about(XY_KV_LOOK_S * XY_SEC / 4 * 3 * times / KEYS_AT_ONCE);
+	kv->look_at = xy_kv_now() + about(XY_KV_LOOK_S * XY_SEC / 4 * 3 * times / KEYS_AT_ONCE);
 }
 
 static int begin_look(struct xy_kv *kv, struct xy_err *err)
@@ -364,7 +364,7 @@ static int begin_look(struct xy_kv *kv, struct xy_err *err)
 	pthread_mutex_unlock(&kv->lock);
 	kv->behind = 0;
 	plan_look(kv);
-	return kv_look_begin(kv, err);
+	return xy_kv_look_begin(kv, err);
 }
 
 static int join(struct xy_kv *kv, const char *url, struct xy_err *err)
@@ -378,7 +378,7 @@ static int join(struct xy_kv *kv, const char *url, struct xy_err *err)
 	jsOptions_Init(&o);
 	o.Wait = WAIT_MS;
 	natsStatus s = natsConnection_JetStream(&kv->js, kv->nc, &o);
-	e = s == NATS_OK ? find_bucket(kv, &why) : kv_err(kv, s, 0, "no JetStream", &why);
+	e = s == NATS_OK ? find_bucket(kv, &why) : xy_kv_err(kv, s, 0, "no JetStream", &why);
 	e = e ?: begin_look(kv, &why);
 	if (!e) {
 		kv->failures = 0;
@@ -433,7 +433,7 @@ static int check(struct xy_kv *kv, struct xy_err *err)
 	plan_check(kv);
 	if (e) {
 		kv->behind = 0;
-		kv->check_at = kv_now() + about(AGAIN);
+		kv->check_at = xy_kv_now() + about(AGAIN);
 		return ++kv->failures >= FAILURES || e == -ENOENT ? e : 0;
 	}
 	kv->failures = 0;
@@ -447,7 +447,7 @@ static int check(struct xy_kv *kv, struct xy_err *err)
 	kv->behind = 0;
 	if (whole && last < kv->last) {
 		kv->behind = kv->last;
-		kv->check_at = kv_now() + AGAIN;
+		kv->check_at = xy_kv_now() + AGAIN;
 	}
 	pthread_mutex_unlock(&kv->lock);
 	return 0;
@@ -462,7 +462,7 @@ static int due_look(struct xy_kv *kv, xy_nsec now, struct xy_err *err)
 		return 0;
 	int e = begin_look(kv, err);
 	if (e && ++kv->failures < FAILURES) {
-		kv->look_at = kv_now() + about(AGAIN);
+		kv->look_at = xy_kv_now() + about(AGAIN);
 		return 0;
 	}
 	return e;
@@ -470,7 +470,7 @@ static int due_look(struct xy_kv *kv, xy_nsec now, struct xy_err *err)
 
 static int until(struct xy_kv *kv)
 {
-	xy_nsec now = kv_now(), next = kv->check_at < kv->look_at ? kv->check_at : kv->look_at;
+	xy_nsec now = xy_kv_now(), next = kv->check_at < kv->look_at ? kv->check_at : kv->look_at;
 	pthread_mutex_lock(&kv->lock);
 	if (kv->look_wanted && kv->looked_at + AGAIN < next)
 		next = kv->looked_at + AGAIN;
@@ -480,7 +480,7 @@ static int until(struct xy_kv *kv)
 
 int xy_kv_tend(struct xy_kv *kv, struct xy_err *err)
 {
-	xy_nsec now = kv_now();
+	xy_nsec now = xy_kv_now();
 	if (!kv->nc)
 		return xy_err_set(err, ENOTCONN, "not connected");
 	pthread_mutex_lock(&kv->lock);
@@ -506,7 +506,7 @@ int xy_kv_tend(struct xy_kv *kv, struct xy_err *err)
 
 void xy_kv_tell_again(struct xy_kv *kv)
 {
-	kv_look_forget(kv);
+	xy_kv_look_forget(kv);
 	pthread_mutex_lock(&kv->lock);
 	kv->look_wanted = true;
 	pthread_mutex_unlock(&kv->lock);
@@ -539,9 +539,9 @@ int xy_kv_get(struct xy_kv *kv, const char *key, uint8_t value[static XY_KV_VALU
 	if (s == NATS_NOT_FOUND && code == JSNoMessageFoundErr)
 		return 0;
 	if (s != NATS_OK)
-		return kv_err(kv, s, code, "cannot read", err);
+		return xy_kv_err(kv, s, code, "cannot read", err);
 	out->revision = natsMsg_GetSequence(msg);
-	out->gone = kv_is_marker(msg);
+	out->gone = xy_kv_is_marker(msg);
 	out->len = (size_t)natsMsg_GetDataLength(msg);
 	if (out->len <= XY_KV_VALUE && !out->gone) {
 		memcpy(value, natsMsg_GetData(msg), out->len);
@@ -568,7 +568,7 @@ static int publish(struct xy_kv *kv, natsMsg *msg, uint64_t bound, uint64_t *rev
 	jsPubAck_Destroy(ack);
 	if (code == JSStreamWrongLastSequenceErr)
 		return xy_err_set(err, EEXIST, "somebody else has written it");
-	return s == NATS_OK ? 0 : kv_err(kv, s, code, "cannot write", err);
+	return s == NATS_OK ? 0 : xy_kv_err(kv, s, code, "cannot write", err);
 }
 
 int xy_kv_put(struct xy_kv *kv, const char *key, const void *value, size_t len, uint64_t bound,
@@ -635,7 +635,7 @@ static void drop(struct xy_kv *kv)
 	free(kv->stream);
 	free(kv->filter);
 	free(kv->prefix);
-	kv_look_fini(kv);
+	xy_kv_look_fini(kv);
 	pthread_mutex_destroy(&kv->lock);
 	pthread_mutex_destroy(&kv->telling);
 	pthread_cond_destroy(&kv->quiet);
@@ -656,7 +656,7 @@ int xy_kv_open(const struct xy_kv_config *c, const struct xy_kv_ops *ops, void *
 	kv->arg = arg;
 	kv->make = c->make;
 	kv->servers = calloc(XY_KV_SERVERS, sizeof(*kv->servers));
-	failed = !kv->servers || kv_look_init(kv) || nats_Open(-1) != NATS_OK;
+	failed = !kv->servers || xy_kv_look_init(kv) || nats_Open(-1) != NATS_OK;
 	for (unsigned i = 0; !failed && i < c->server_count && i < XY_KV_SERVERS; i++)
 		kv->servers[kv->server_count++] = copy(c->servers[i], &failed);
 	kv->bucket = copy(c->bucket, &failed);
@@ -706,7 +706,7 @@ void xy_kv_close(struct xy_kv *kv)
 		;
 	bool quiet = !kv->lives;
 	pthread_mutex_unlock(&kv->lock);
-	for (kv_look_reap(kv, SOON); kv->dead; kv_look_reap(kv, SOON))
+	for (xy_kv_look_reap(kv, SOON); kv->dead; xy_kv_look_reap(kv, SOON))
 		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
 	if (quiet) // else libnats may still call: what it needs stays until the process ends
 		drop(kv);

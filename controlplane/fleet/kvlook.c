@@ -13,13 +13,13 @@
 enum { PENDING_MESSAGES = 8192, PENDING_BYTES = 16 << 20, HEARTBEAT_S = 5 };
 #define BURIED (60 * XY_SEC)
 
-int kv_look_init(struct xy_kv *kv)
+int xy_kv_look_init(struct xy_kv *kv)
 {
 	randombytes_buf(kv->secret, sizeof(kv->secret));
 	return xy_map_init(&kv->index);
 }
 
-void kv_look_fini(struct xy_kv *kv)
+void xy_kv_look_fini(struct xy_kv *kv)
 {
 	for (uint32_t i = 0; i < kv->known_count; i++)
 		free(kv->known[i].key);
@@ -77,7 +77,7 @@ static void drop(struct xy_kv *kv, struct kv_known *k)
 	kv->known_count--;
 }
 
-uint32_t kv_look_keys(struct xy_kv *kv)
+uint32_t xy_kv_look_keys(struct xy_kv *kv)
 {
 	pthread_mutex_lock(&kv->lock);
 	uint32_t n = kv->known_count;
@@ -85,7 +85,7 @@ uint32_t kv_look_keys(struct xy_kv *kv)
 	return n;
 }
 
-void kv_look_forget(struct xy_kv *kv)
+void xy_kv_look_forget(struct xy_kv *kv)
 {
 	pthread_mutex_lock(&kv->lock);
 	for (uint32_t i = 0; i < kv->known_count; i++)
@@ -176,7 +176,7 @@ static void tell_whole(struct kv_look *look)
 
 // --- libnats' threads
 
-bool kv_is_marker(natsMsg *msg)
+bool xy_kv_is_marker(natsMsg *msg)
 {
 	const char *op = NULL;
 	if (natsMsgHeader_Get(msg, "KV-Operation", &op) != NATS_OK || !op)
@@ -220,7 +220,7 @@ static void heard(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void 
 		struct xy_kv_entry e = {.key = subject + skip,
 					.len = (size_t)natsMsg_GetDataLength(msg),
 					.revision = meta->Sequence.Stream,
-					.gone = kv_is_marker(msg)};
+					.gone = xy_kv_is_marker(msg)};
 		const void *value = natsMsg_GetData(msg);
 		e.value = e.len <= XY_KV_VALUE && !e.gone ? value : NULL;
 		tell_entry(look, &e, value);
@@ -242,12 +242,12 @@ static void ended(void *arg)
 	pthread_mutex_unlock(&kv->lock);
 	if (!ours)
 		free(look);
-	kv_life_end(kv);
+	xy_kv_life_end(kv);
 }
 
 // --- the owner's thread
 
-void kv_look_end(struct xy_kv *kv)
+void xy_kv_look_end(struct xy_kv *kv)
 {
 	pthread_mutex_lock(&kv->lock);
 	struct kv_look *look = kv->look;
@@ -272,7 +272,7 @@ static int begun(struct xy_kv *kv, struct kv_look *look, struct xy_err *err)
 	jsErrCode code = 0;
 	natsStatus s = natsSubscription_GetConsumerInfo(&info, look->sub, NULL, &code);
 	if (s != NATS_OK)
-		return kv_err(kv, s, code, "cannot look at the bucket", err);
+		return xy_kv_err(kv, s, code, "cannot look at the bucket", err);
 	bool empty = !info->NumPending && !info->Delivered.Consumer;
 	pthread_mutex_lock(&kv->lock);
 	look->pending = info->NumPending + info->Delivered.Consumer;
@@ -294,14 +294,14 @@ static void bury(struct xy_kv *kv, struct kv_look *look)
 	pthread_mutex_lock(&kv->lock);
 	look->over = true;
 	pthread_mutex_unlock(&kv->lock);
-	look->died = kv_now();
+	look->died = xy_kv_now();
 	look->next = kv->dead;
 	kv->dead = look;
 }
 
-void kv_look_reap(struct xy_kv *kv, xy_nsec age)
+void xy_kv_look_reap(struct xy_kv *kv, xy_nsec age)
 {
-	xy_nsec now = kv_now();
+	xy_nsec now = xy_kv_now();
 	for (struct kv_look **at = &kv->dead, *it; (it = *at);)
 		if (it->died + age > now)
 			at = &it->next;
@@ -318,12 +318,12 @@ static void set_look(struct xy_kv *kv, struct kv_look *look)
 	pthread_mutex_unlock(&kv->lock);
 }
 
-int kv_look_begin(struct xy_kv *kv, struct xy_err *err)
+int xy_kv_look_begin(struct xy_kv *kv, struct xy_err *err)
 {
 	jsSubOptions o;
 	jsErrCode code = 0;
-	kv_look_end(kv);
-	kv_look_reap(kv, BURIED);
+	xy_kv_look_end(kv);
+	xy_kv_look_reap(kv, BURIED);
 	struct kv_look *look = calloc(1, sizeof(*look));
 	if (!look)
 		return xy_err_set(err, ENOMEM, "no memory");
@@ -343,21 +343,21 @@ int kv_look_begin(struct xy_kv *kv, struct xy_err *err)
 	natsStatus s = js_Subscribe(&look->sub, kv->js, kv->filter, heard, look, NULL, &o, &code);
 	if (s != NATS_OK) {
 		bury(kv, look);
-		return kv_err(kv, s, code, "cannot look at the bucket", err);
+		return xy_kv_err(kv, s, code, "cannot look at the bucket", err);
 	}
-	kv_life_begin(kv);
+	xy_kv_life_begin(kv);
 	natsSubscription_SetPendingLimits(look->sub, PENDING_MESSAGES, PENDING_BYTES);
 	set_look(kv, look); // before `ended` may ask
 	if (natsSubscription_SetOnCompleteCB(look->sub, ended, look) != NATS_OK) {
 		set_look(kv, NULL);
 		natsSubscription_Destroy(look->sub);
-		kv_life_end(kv);
+		xy_kv_life_end(kv);
 		bury(kv, look);
 		return xy_err_set(err, ENOTCONN, "the connection is gone");
 	}
-	kv->looked_at = kv_now();
+	kv->looked_at = xy_kv_now();
 	int e = begun(kv, look, err);
 	if (e)
-		kv_look_end(kv);
+		xy_kv_look_end(kv);
 	return e;
 }

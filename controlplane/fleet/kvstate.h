@@ -73,18 +73,18 @@ struct xy_kv {
 	bool overfull; // said
 };
 
-xy_nsec kv_now(void);
-void kv_life_begin(struct xy_kv *kv);
-void kv_life_end(struct xy_kv *kv);
+xy_nsec xy_kv_now(void);
+void xy_kv_life_begin(struct xy_kv *kv);
+void xy_kv_life_end(struct xy_kv *kv);
 // -errno and err (which ends in what libnats says of it).
-int kv_err(struct xy_kv *kv, natsStatus s, jsErrCode code, const char *what, struct xy_err *err);
+int xy_kv_err(struct xy_kv *kv, natsStatus s, jsErrCode code, const char *what, struct xy_err *err);
 
-int kv_look_init(struct xy_kv *kv);
-void kv_look_fini(struct xy_kv *kv);
+int xy_kv_look_init(struct xy_kv *kv);
+void xy_kv_look_fini(struct xy_kv *kv);
 // Ends the look that there is, if any, and begins another.
-int kv_look_begin(struct xy_kv *kv, struct xy_err *err);
-void kv_look_end(struct xy_kv *kv);
-void kv_look_reap(struct xy_kv *kv, xy_nsec age); // frees what could not begin so long ago
-void kv_look_forget(struct xy_kv *kv);
-uint32_t kv_look_keys(struct xy_kv *kv);
-bool kv_is_marker(natsMsg *msg); // of a key that was deleted
+int xy_kv_look_begin(struct xy_kv *kv, struct xy_err *err);
+void xy_kv_look_end(struct xy_kv *kv);
+void xy_kv_look_reap(struct xy_kv *kv, xy_nsec age); // frees what could not begin so long ago
+void xy_kv_look_forget(struct xy_kv *kv);
+uint32_t xy_kv_look_keys(struct xy_kv *kv);
+bool xy_kv_is_marker(natsMsg *msg); // of a key that was deleted

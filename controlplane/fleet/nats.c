@@ -38,8 +38,9 @@ struct nats {
 	char key[XY_IPAM_KEY];
 	char text[XY_FLEET_ENTRY_BYTES];
 	size_t len;
-	bool there;   // as it was last heard, or written
-	bool writing; // and what is written is still what is to be
+	bool there;		// as it was last heard, or written
+	bool writing;		// and what is written is still what is to be
+	unsigned asks, answers; // in one order: only the last ask's answer is of what is to be
 	xy_nsec again_at;
 	unsigned again_ms;
 	xy_fleet_source_done *done;
@@ -102,17 +103,17 @@ static void trouble(struct nats *n, const char *why)
 static void written(void *arg, const struct xy_bucket_answer *a)
 {
 	struct nats *n = arg;
+	if (++n->answers != n->asks || n->closing)
+		return;
 	bool same = n->writing;
 	n->writing = false;
-	if (n->closing)
-		return;
 	if (same && !a->code) {
 		n->there = true;
 		n->again_ms = AGAIN_MS;
 		trouble(n, "");
 		if (!n->leaving)
 			finish(n, 0, NULL);
-	} else if (a->code) {
+	} else if (same) {
 		char why[sizeof(n->trouble)];
 		snprintf(why, sizeof(why), "our record is not written: %.150s", a->why);
 		if (a->code != -ENOTCONN)
@@ -132,6 +133,7 @@ static xy_nsec write_record(struct nats *n)
 	n->again_at = about(HEAL_MS);
 	n->writing = xy_bucket_ask(n->bucket, XY_BUCKET_PUT, n->key, n->text, n->len, XY_KV_ANY,
 				   written, n);
+	n->asks += n->writing;
 	return n->writing ? XY_NEVER : n->again_at;
 }
 
