@@ -25,7 +25,7 @@ static int listen_at(struct xy_daemon *d, struct xy_server *s, const char *socke
 static int listen_there(struct xy_daemon *d, struct xy_err *err)
 {
 	const struct xy_config *c = &d->plan.config;
-	int r = xy_rundir_make(d->name, &d->rundir, err);
+	int r = xy_rundir_make(XY_RUNDIR_DAEMON, d->name, &d->rundir, err);
 	if (!r && !xy_server_is_there(d->telemetry))
 		r = listen_at(d, d->telemetry, XY_RUNDIR_TELEMETRY, c->telemetry.mode,
 			      c->telemetry.group, err);

@@ -89,7 +89,7 @@ static void add_sockets(struct paths *p, const struct xy_daemon *d)
 {
 	struct xy_rundir dirs[XY_RUNDIR_MAX];
 	char parent[PATH_MAX];
-	unsigned n = d->rundir.path[0] ? 0 : xy_rundir_list(d->name, dirs);
+	unsigned n = d->rundir.path[0] ? 0 : xy_rundir_list(XY_RUNDIR_DAEMON, d->name, dirs);
 	if (d->rundir.path[0]) { // with its parent: should somebody remove it, it is made again
 		folder_of(d->rundir.path, parent);
 		add(p, XY_CONFINE_WRITE, "%s", parent);
@@ -270,7 +270,7 @@ static void files_add(struct xy_warden_config *cfg, const struct xy_daemon *d)
 {
 	const struct xy_config *c = &d->plan.config;
 	struct xy_rundir dirs[XY_RUNDIR_MAX];
-	unsigned n = xy_rundir_list(d->name, dirs);
+	unsigned n = xy_rundir_list(XY_RUNDIR_DAEMON, d->name, dirs);
 	for (unsigned i = 0; i < n; i++) {
 		file_add(cfg, &dirs[i], XY_RUNDIR_TELEMETRY, c->telemetry.group);
 		file_add(cfg, &dirs[i], XY_RUNDIR_CONTROL, c->control.group);

@@ -33,6 +33,7 @@ int xy_cli_import(int argc, char **argv);
 int xy_cli_ping(int argc, char **argv);
 int xy_cli_netcheck(int argc, char **argv);
 int xy_cli_diagnose(int argc, char **argv);
+int xy_cli_fleet(int argc, char **argv);
 
 int xy_cli_complete(int argc, char **argv);
 
@@ -93,6 +94,7 @@ void *xy_cli_must(void *p);   // ends the program when there is no memory
 
 // A connection to the telemetry socket of an instance.
 int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *err);
+bool xy_view_is_agents(const struct xy_reply *r); // xylem-fleet answers it, at its own socket
 
 // prose.c: sentences, broken at words, behind a head as wide as `column`; others' words in them do
 // not speak to the terminal.

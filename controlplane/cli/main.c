@@ -34,7 +34,7 @@ const struct xy_cli_command xy_cli_commands[] = {
 	 "NAME]",
 	 "ask a running daemon: node, config, peers, workers, graph, drops, ports, policy, routes, "
 	 "sessions, "
-	 "neighbours, routing, log, route PREFIX, gateways [PREFIX], tree, path ADDRESS"},
+	 "neighbours, routing, log, fleet, route PREFIX, gateways [PREFIX], tree, path ADDRESS"},
 	{"top", xy_cli_top,
 	 "top [--sort bits|packets|rx|tx|name|state] [--all] [-d SECONDS] [-b N] [-n NAME]",
 	 "live rates of workers, drops and peers; N pictures, where that is no terminal"},
@@ -70,6 +70,15 @@ const struct xy_cli_command xy_cli_commands[] = {
 	 "put what was changed at run time into the config file, with its comments as they are"},
 	{"drain", xy_cli_drain, "drain [off] [--json] [-n NAME]",
 	 "have others' traffic go other ways, and stay; off: take part again"},
+	{"fleet", xy_cli_fleet,
+	 "fleet init|agent|info|list|leave|ca [new|sign|revoke] [KEY|FILE] [--folder FOLDER] "
+	 "[--nats URL] "
+	 "[--bucket NAME] [--creds FILE] [--cidr PREFIX] [--prefix N] [--no-retry] [--ca KEY|FILE] "
+	 "[--until DAYS|DATE] "
+	 "[--write FILE] [--record] [-v] [--json] [-n NAME]",
+	 "peers from a folder or from NATS, by xylem-fleet: write its config, run it, see what it "
+	 "knows, have this node leave; "
+	 "and the CA that says who is a member"},
 	{"log", xy_cli_log,
 	 "log level [SUBSYSTEM] error|warn|info|debug|default [--json] [-n NAME]",
 	 "set what a running daemon logs, or one subsystem of it: daemon, links, routing, ports, "

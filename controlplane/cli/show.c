@@ -112,6 +112,8 @@ const char *const *xy_cli_views(void)
 	for (unsigned i = 0; (r = xy_reply_at(i)) && n < XY_ARRAY_SIZE(names) - 3; i++)
 		if (xy_view_find(r->name))
 			names[n++] = r->name;
+	for (unsigned i = 0; (r = xy_agent_reply_at(i)) && n < XY_ARRAY_SIZE(names) - 3; i++)
+		names[n++] = r->name;
 	names[n++] = "tree";
 	names[n++] = "path";
 	names[n] = NULL;
@@ -321,10 +323,18 @@ int xy_cli_connect(const char *instance, struct xy_client **out, struct xy_err *
 	return xy_client_open(&cfg, out, err);
 }
 
+static int connect_to(const struct show *s, struct xy_client **out, struct xy_err *err)
+{
+	struct xy_client_config agent = {
+		.instance = s->instance, .program = XY_RUNDIR_AGENT, .socket = XY_RUNDIR_FLEET};
+	return xy_view_is_agents(s->view) ? xy_client_open(&agent, out, err)
+					  : xy_cli_connect(s->instance, out, err);
+}
+
 static int ask(const struct show *s, json_t **out, struct xy_err *err)
 {
 	struct xy_client *c;
-	int ret = xy_cli_connect(s->instance, &c, err);
+	int ret = connect_to(s, &c, err);
 	if (ret)
 		return ret;
 	ret = xy_client_ask_all(c, s->view->command, s->params, out, err);

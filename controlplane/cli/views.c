@@ -21,7 +21,13 @@ static bool takes_a_while(const struct xy_reply *r)
 const struct xy_reply *xy_view_find(const char *name)
 {
 	const struct xy_reply *r = xy_reply_find(name);
+	r = r ? r : xy_agent_reply_find(name);
 	return r && !takes_a_while(r) ? r : NULL;
+}
+
+bool xy_view_is_agents(const struct xy_reply *r)
+{
+	return xy_agent_reply_find(r->name) == r;
 }
 
 const char *xy_view_names(char *buf, size_t size)
@@ -31,6 +37,8 @@ const char *xy_view_names(char *buf, size_t size)
 	for (unsigned i = 0; (r = xy_reply_at(i)) && n < size; i++)
 		if (!takes_a_while(r))
 			n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? ", " : "", r->name);
+	for (unsigned i = 0; (r = xy_agent_reply_at(i)) && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, ", %s", r->name);
 	return buf;
 }
 

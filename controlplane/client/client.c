@@ -56,6 +56,17 @@ static int no_daemon(const struct xy_client_config *cfg, const char *path, int c
 		     struct xy_err *err)
 {
 	const char *instance = cfg->instance;
+	if (cfg->program && code == EACCES)
+		return xy_err_set(err, code,
+				  "%s: permission denied; run as root, or as a member of the group "
+				  "that `group` in fleet.conf names",
+				  path);
+	if (cfg->program && code != EAGAIN)
+		return xy_err_set(err, code,
+				  "no %s answers for instance %s (%.110s: %s); start it (systemctl "
+				  "start %s), "
+				  "or name the instance with -n",
+				  cfg->program, instance, path, strerror(code), cfg->program);
 	if (code == EACCES)
 		return xy_err_set(err, code,
 				  "%s: permission denied; run as root, or as a member of the group "
@@ -79,7 +90,8 @@ static int dial_any(struct xy_client *c, const struct xy_client_config *cfg, str
 	struct xy_rundir dirs[XY_RUNDIR_MAX];
 	char told[PATH_LEN] = "";
 	int code = ENOENT;
-	unsigned n = xy_rundir_list(cfg->instance, dirs);
+	unsigned n =
+		xy_rundir_list(cfg->program ? cfg->program : XY_RUNDIR_DAEMON, cfg->instance, dirs);
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(c->path, sizeof(c->path), "%.*s/%.*s", XY_RUNDIR_LEN - 1, dirs[i].path,
 			 SOCKET_NAME_MAX, cfg->socket);

@@ -18,7 +18,8 @@ enum {
 
 struct xy_client_config {
 	const char *instance;
-	const char *socket;  // in its folder: XY_RUNDIR_TELEMETRY
+	const char *program; // whose folder: XY_RUNDIR_AGENT; NULL: the daemon's
+	const char *socket;  // in it: XY_RUNDIR_TELEMETRY
 	unsigned timeout_ms; // for each message; 0: as above
 	size_t most;	     // bytes, of all pages of an answer; 0: as above
 };

@@ -39,16 +39,18 @@ static void add(struct xy_rundir *out, unsigned *n, const char *base, const char
 		(*n)++;
 }
 
-unsigned xy_rundir_list(const char *name, struct xy_rundir out[static XY_RUNDIR_MAX])
+unsigned xy_rundir_list(const char *program, const char *name,
+			struct xy_rundir out[static XY_RUNDIR_MAX])
 {
 	char base[XY_RUNDIR_LEN];
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
 	unsigned n = 0;
-	add(out, &n, "/run/xylem", name);
+	snprintf(base, sizeof(base), "/run/%s", program);
+	add(out, &n, base, name);
 	if (xdg && xdg[0] == '/' &&
-	    snprintf(base, sizeof(base), "%s/xylem", xdg) < (int)sizeof(base))
+	    snprintf(base, sizeof(base), "%s/%s", xdg, program) < (int)sizeof(base))
 		add(out, &n, base, name);
-	snprintf(base, sizeof(base), "/tmp/xylem-%u", (unsigned)geteuid());
+	snprintf(base, sizeof(base), "/tmp/%s-%u", program, (unsigned)geteuid());
 	add(out, &n, base, name);
 	return n;
 }
@@ -109,13 +111,13 @@ void xy_rundir_remove(const struct xy_rundir *dir)
 		rmdir(dir->path);
 }
 
-int xy_rundir_make(const char *name, struct xy_rundir *out, struct xy_err *err)
+int xy_rundir_make(const char *program, const char *name, struct xy_rundir *out, struct xy_err *err)
 {
 	struct xy_rundir dirs[XY_RUNDIR_MAX];
 	const char *wrong = xy_instance_name_wrong(name);
 	if (wrong)
 		return xy_err_set(err, EINVAL, "\"%.40s\" %s", name, wrong);
-	unsigned n = xy_rundir_list(name, dirs);
+	unsigned n = xy_rundir_list(program, name, dirs);
 	int ret = -ENOENT;
 	for (unsigned i = 0; i < n; i++) {
 		ret = make_both(dirs[i].path);

@@ -88,11 +88,19 @@ static int folder_sync(const char *folder)
 
 int xy_keep_write(const char *folder, const char *name, const char *text, size_t len)
 {
+	return xy_keep_write_as(folder, name, text, len, 0600);
+}
+
+int xy_keep_write_as(const char *folder, const char *name, const char *text, size_t len,
+		     unsigned mode)
+{
 	char path[PATH_LEN], beside[PATH_LEN];
 	path_of(folder, name, "", path);
 	path_of(folder, name, ".new", beside);
 	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int r = fd < 0 ? -errno : write_all(fd, text, len);
+	if (!r && mode != 0600 && fchmod(fd, mode))
+		r = -errno;
 	if (fd >= 0)
 		close(fd);
 	if (!r && rename(beside, path))

@@ -8,6 +8,9 @@
 
 // -errno.
 int xy_keep_write(const char *folder, const char *name, const char *text, size_t len);
+// The same for others to read: of that mode, whatever the umask.
+int xy_keep_write_as(const char *folder, const char *name, const char *text, size_t len,
+		     unsigned mode);
 // A regular file of at most `most` bytes, malloc'd into *text, with a NUL behind it. Its length, or
 // -errno; -ENOENT: there is none.
 ssize_t xy_keep_read(const char *folder, const char *name, size_t most, char **text);

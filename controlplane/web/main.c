@@ -12,6 +12,7 @@
 #include "web/watch.h"
 
 #include "base/bytes.h"
+#include "become.h"
 #include "client/rundir.h"
 #include "log.h"
 #include "notify.h"
@@ -19,10 +20,8 @@
 
 #include <fcntl.h>
 #include <getopt.h>
-#include <grp.h>
 #include <malloc.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -294,32 +293,6 @@ static int sockets_open(struct program *p, struct xy_err *err)
 	return c->public[0] && p->fds[1] < 0 ? p->fds[1] : 0;
 }
 
-// --- who we are
-
-// Nobody wants HTTP of root: it becomes somebody who may do nothing, or says how it can.
-static int become(struct program *p, const char *name, struct xy_err *err)
-{
-	const struct passwd *u;
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (geteuid() != 0)
-		return name ? xy_err_set(err, EPERM, "--user: only root can become somebody else")
-			    : 0;
-	u = getpwnam(name ? name : USER);
-	if (!u)
-		return xy_err_set(err, ENOENT,
-				  "there is no user \"%s\" that it could be; name another with "
-				  "--user (root, where that is meant), or start it by its unit",
-				  name ? name : USER);
-	if (u->pw_uid == 0)
-		return 0;
-	if (p->socket[0] && lchown(p->socket, u->pw_uid, u->pw_gid))
-		return xy_err_set(err, errno, "cannot give %s to %s: %s", p->socket, u->pw_name,
-				  strerror(errno));
-	if (initgroups(u->pw_name, u->pw_gid) || setgid(u->pw_gid) || setuid(u->pw_uid))
-		return xy_err_set(err, errno, "cannot become %s: %s", u->pw_name, strerror(errno));
-	return 0;
-}
-
 // --- the loop
 
 static void on_changed(void *arg, bool reached)
@@ -508,7 +481,7 @@ int main(int argc, char **argv)
 	if (c->tls.certificate[0])
 		ret = xy_certificate_use(c->tls.certificate, c->tls.key, &err);
 	ret = ret ? ret : sockets_open(&p, &err);
-	ret = ret ? ret : become(&p, o.user, &err);
+	ret = ret ? ret : xy_become(USER, o.user, (const char *const[]){p.socket, NULL}, &err);
 	ret = ret ? ret : run(&p, &err);
 	if (ret)
 		xy_log_error("%s", err.text);

@@ -81,7 +81,6 @@ const char *xy_field_kind_word(enum xy_field_kind kind)
 	return text[kind];
 }
 
-static const struct xy_reply replies[] = {
 #define R(n, o, p, a, h)          \
 	{.name = #n,              \
 	 .command = "/xylem/" #n, \
@@ -89,9 +88,17 @@ static const struct xy_reply replies[] = {
 	 .about = (a),            \
 	 .help = (h),             \
 	 .object = xy_object_##o},
-	XY_REPLIES(R)
+static const struct xy_reply replies[] = {XY_REPLIES(R)};
+static const struct xy_reply agent_replies[] = {XY_AGENT_REPLIES(R)};
 #undef R
-};
+
+static const struct xy_reply *find(const struct xy_reply *v, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(v[i].name, name) == 0)
+			return &v[i];
+	return NULL;
+}
 
 const struct xy_reply *xy_reply_at(unsigned i)
 {
@@ -100,8 +107,15 @@ const struct xy_reply *xy_reply_at(unsigned i)
 
 const struct xy_reply *xy_reply_find(const char *name)
 {
-	for (unsigned i = 0; i < XY_ARRAY_SIZE(replies); i++)
-		if (strcmp(replies[i].name, name) == 0)
-			return &replies[i];
-	return NULL;
+	return find(replies, XY_ARRAY_SIZE(replies), name);
+}
+
+const struct xy_reply *xy_agent_reply_at(unsigned i)
+{
+	return i < XY_ARRAY_SIZE(agent_replies) ? &agent_replies[i] : NULL;
+}
+
+const struct xy_reply *xy_agent_reply_find(const char *name)
+{
+	return find(agent_replies, XY_ARRAY_SIZE(agent_replies), name);
 }

@@ -59,3 +59,6 @@ struct xy_reply {
 };
 const struct xy_reply *xy_reply_at(unsigned i); // NULL behind the last
 const struct xy_reply *xy_reply_find(const char *name);
+// Of xylem-fleet's socket, likewise.
+const struct xy_reply *xy_agent_reply_at(unsigned i);
+const struct xy_reply *xy_agent_reply_find(const char *name);

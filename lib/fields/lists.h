@@ -552,6 +552,79 @@
 	X(epoch, NUMBER, INFO, 7, "of the origin, or null")
 
 // O(name, LIST, ids, more): so many columns name a row; more: what may follow, or NULL.
+#define XY_FIELDS_FLEET(X, L)                                                                    \
+	X(instance, TEXT, LABEL, 1, "of the node")                                               \
+	X(version, TEXT, INFO, 2, "of the agent")                                                \
+	X(pid, NUMBER, INFO, WIDE(3), "its process")                                             \
+	X(uptime, SPAN, GAUGE, WIDE(4), "since its start")                                       \
+	X(daemon, TEXT, INFO, 5, "`reached`, or why it is not")                                  \
+	X(name, TEXT, LABEL, 6, "of this node, as its record has it")                            \
+	X(address, ADDRESS, LABEL, 7, "of this node")                                            \
+	X(key, KEY, LABEL, 8, "Ed25519, of this node: what signs, and what a CA signs")          \
+	X(link_key, KEY, LABEL, WIDE(9), "X25519, of this node")                                 \
+	X(source, TEXT, INFO, 10, "what kind: `folder`, `nats`, `ikto`")                         \
+	X(place, TEXT, INFO, 11, "where the records are")                                        \
+	X(source_state, STATE, INFO, 12, "`up`, `down`")                                         \
+	X(source_since, SPAN, GAUGE, 13, "that it is so")                                        \
+	X(source_trouble, TEXT, INFO, 14, "why it is not up, or what it lacks; null: nothing")   \
+	X(trust, TEXT, INFO, 15, "who is let in")                                                \
+	X(endpoints, JOIN, INFO, WIDE(16), "of this node, as its record has them")               \
+	X(epoch, NUMBER, GAUGE, WIDE(17), "of our record; null: there is none yet")              \
+	X(published, AGO, GAUGE, 18, "that our record was last put there, or null")              \
+	X(expires, SPAN, GAUGE, 19, "that our record is still good for, or null")                \
+	X(trouble, TEXT, INFO, 20, "why our record is not there, or not believed; null: it is")  \
+	X(claim, PREFIX, INFO, 21, "what this node has of the fleet's addresses, or null")       \
+	X(claim_trouble, TEXT, INFO, 22, "why it has none; null: it wants none, or has one")     \
+	X(links, TEXT, INFO, 23, "to how many of the nearest nodes, or `all`")                   \
+	X(records, NUMBER, GAUGE, 24, "of other nodes, that count")                              \
+	X(wanted, NUMBER, GAUGE, 25, "nodes to which links are wanted")                          \
+	X(up, NUMBER, GAUGE, 26, "of them, whose links are up")                                  \
+	X(devices, NUMBER, GAUGE, WIDE(27), "plain WireGuard devices, of an ikto mesh")          \
+	X(publishes, COUNT, COUNTER, WIDE(28), "of our record")                                  \
+	X(peers_added, COUNT, COUNTER, WIDE(29), "that the daemon was told of")                  \
+	X(peers_changed, COUNT, COUNTER, WIDE(30), "of which the daemon was told something new") \
+	X(peers_forgotten, COUNT, COUNTER, WIDE(31), "that were taken back from the daemon")     \
+	X(peers_refused, COUNT, COUNTER, WIDE(32), "that the daemon did not take")               \
+	X(unread, COUNT, COUNTER, WIDE(33), "entries of the source that could not be read")      \
+	X(outcomes, MAP, COUNTER, 0, "entries of the source, by what became of them")            \
+	X(memory_bytes, BYTES, GAUGE, WIDE(34), "of the records")                                \
+	X(record, TEXT, INFO, 0, "ours, as it is published; null: there is none yet")            \
+	L(nodes, LIST, fleet_node, 35, "of the fleet, in no order")                              \
+	L(refusals, LIST, fleet_refusal, 36, "what is not believed")                             \
+	X(next, TEXT, NONE, 0, "cursor, or null")
+
+#define XY_FIELDS_FLEET_NODE(X, L)                                                               \
+	X(name, TEXT, LABEL, 1, "as it calls itself, or its address")                            \
+	X(address, ADDRESS, LABEL, WIDE(8), "of the node; of a device its network")              \
+	X(key, KEY, LABEL, WIDE(9), "Ed25519; null: a device")                                   \
+	X(link_key, KEY, LABEL, WIDE(10), "X25519")                                              \
+	X(linked, TEXT, INFO, 2,                                                                 \
+	  "why a link is wanted: `pinned`, `ring`, `finger`, `relay`, `near`, `trial`, `full`; " \
+	  "`not`")                                                                               \
+	X(state, STATE, INFO, 3, "of the link: `up`, `down`; null: none is wanted")              \
+	X(rtt_us, RTT, GAUGE, 4, "or null")                                                      \
+	X(age, SPAN, GAUGE, 5, "of its record, here")                                            \
+	X(expires, SPAN, GAUGE, 6, "that its record is still good for; null: a device")          \
+	X(endpoints, JOIN, INFO, WIDE(11), "where it says that it is")                           \
+	X(relay, NOTE, INFO, WIDE(12), "whether it says that it is one")                         \
+	X(epoch, NUMBER, GAUGE, WIDE(13), "of its record")                                       \
+	X(version, TEXT, INFO, WIDE(14), "of its daemon, as it says")                            \
+	X(prefixes, JOIN, INFO, WIDE(15), "that it says it announces")                           \
+	X(claim, PREFIX, INFO, WIDE(16), "what it has of the fleet's addresses, or null")        \
+	X(source, TEXT, INFO, WIDE(17), "`source`, `cache`; null: it is there no more")          \
+	X(peer, TEXT, INFO, WIDE(18), "what the daemon calls it, or null")                       \
+	X(in_force, TEXT, INFO, WIDE(19), "who else has it as a peer, and goes before us")       \
+	X(trouble, TEXT, INFO, 7, "why the daemon does not take it, or null")
+
+#define XY_FIELDS_FLEET_REFUSAL(X, L)                               \
+	X(entry, TEXT, LABEL, 1, "as the source calls it")          \
+	X(reason, TEXT, INFO, 2, "in one word")                     \
+	X(node, TEXT, INFO, WIDE(6), "as its record says, or null") \
+	X(key, KEY, INFO, WIDE(7), "as its record says, or null")   \
+	X(count, NUMBER, GAUGE, 3, "how often it came")             \
+	X(age, AGO, GAUGE, 4, "since it came last")                 \
+	X(why, TEXT, INFO, 5, "in words")
+
 #define XY_OBJECTS(O)                            \
 	O(joining, JOINING, 1, NULL)             \
 	O(config, CONFIG, 0, NULL)               \
@@ -600,7 +673,10 @@
 	O(path, PATH, 0, NULL)                   \
 	O(log_line, LOG_LINE, 1, NULL)           \
 	O(log, LOG, 0, NULL)                     \
-	O(named, NAMED, 0, NULL)
+	O(named, NAMED, 0, NULL)                 \
+	O(fleet, FLEET, 0, NULL)                 \
+	O(fleet_node, FLEET_NODE, 1, NULL)       \
+	O(fleet_refusal, FLEET_REFUSAL, 1, NULL)
 
 // R(name, object, params, about, help): what can be asked for, in the order in which people are
 // told. params: as docs have them behind the command. about: what the command line wants behind
@@ -640,3 +716,8 @@
 	  "The nodes on the way to an address. Ask until done.")                                   \
 	R(name, named, ",NAME", NULL,                                                              \
 	  "Who is meant by a name, a key or an address. Ask until done. Params: one of these.")
+
+// The same, of what xylem-fleet is asked, at a socket of its own.
+#define XY_AGENT_REPLIES(R)                \
+	R(fleet, fleet, "[,CURSOR]", NULL, \
+	  "The fleet: this node, where its records are, the nodes. Params: place to go on at.")

@@ -78,6 +78,13 @@ static void below(const struct xy_object *o)
 	}
 }
 
+static void section(const struct xy_reply *r)
+{
+	printf("## %s\n\n`%s%s`. %s\n\n", r->name, r->command, r->params, r->help);
+	table(r->object());
+	below(r->object());
+}
+
 static void page(void)
 {
 	const struct xy_reply *r;
@@ -91,14 +98,15 @@ static void page(void)
 	     "same "
 	     "names. This page is made from `lib/fields/lists.h` by `scripts/gen-docs`.\n");
 	for (unsigned i = 0; (r = xy_reply_at(i)); i++) {
-		printf("## %s\n\n`%s%s`. %s\n\n", r->name, r->command, r->params, r->help);
-		table(r->object());
-		below(r->object());
+		section(r);
 		if (r->object() == xy_object_graph()) {
 			printf("`%s,dot`\n\n", r->command);
 			table(xy_object_graph_dot());
 		}
 	}
+	puts("What `xylem-fleet` tells at its own socket ([fleet.md](fleet.md)):\n");
+	for (unsigned i = 0; (r = xy_agent_reply_at(i)); i++)
+		section(r);
 }
 
 // --- metrics

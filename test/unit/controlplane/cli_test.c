@@ -343,6 +343,8 @@ static void serve_hard(struct xy_server *t)
 	const struct xy_reply *r;
 	for (unsigned i = 0; (r = xy_reply_at(i)); i++)
 		xy_server_register(t, r->command, "", answer_hard, (void *)(uintptr_t)r);
+	for (unsigned i = 0; (r = xy_agent_reply_at(i)); i++)
+		xy_server_register(t, r->command, "", answer_hard, (void *)(uintptr_t)r);
 }
 
 static void serve_fixed(struct xy_server *t);
@@ -363,6 +365,14 @@ static void serve(int ready, bool hard)
 	struct xy_server_config cfg = {.listen = {.instance = NODE, .path = path, .mode = 0600}};
 	uv_loop_init(&loop);
 	if (xy_server_create(&loop, &t, &err) || xy_server_listen(t, &cfg, &err))
+		_exit(1);
+	snprintf(run.path, sizeof(run.path), "%s/" XY_RUNDIR_AGENT, dir);
+	mkdir(run.path, 0755);
+	snprintf(run.path, sizeof(run.path), "%s/" XY_RUNDIR_AGENT "/" NODE, dir);
+	mkdir(run.path, 0755);
+	snprintf(run.path, sizeof(run.path), "%s/" XY_RUNDIR_AGENT "/" NODE "/" XY_RUNDIR_FLEET,
+		 dir);
+	if (symlink(path, run.path) && errno != EEXIST) // the agent's socket leads to the same
 		_exit(1);
 	if (hard)
 		serve_hard(t);
@@ -804,6 +814,12 @@ static void test_hard(void)
 		CU_ASSERT(o != NULL);
 		json_decref(o);
 	}
+	for (unsigned i = 0; (r = xy_agent_reply_at(i)); i++)
+		hard_view(r->name, "");
+	run("fleet info -n " NODE);
+	CU_ASSERT(widest_line() <= 80);
+	run("fleet list -n " NODE);
+	CU_ASSERT(widest_line() <= 80);
 	run("trace 200::1 -n " NODE);
 	CU_ASSERT(widest_line() <= 80);
 	EXPECT(0, "DROPPED", "top -n 2 -d 0.1 -n " NODE " --all");
@@ -905,15 +921,21 @@ static void test_server(void)
 	EXPECT(1, "Connection refused", "show peers -n " NODE);
 }
 
-static void tidy(void)
+static void tidy_of(const char *program, const char *socket)
 {
 	char path[128];
-	snprintf(path, sizeof(path), "%s/xylem/" NODE "/" XY_RUNDIR_TELEMETRY, dir);
+	snprintf(path, sizeof(path), "%s/%s/" NODE "/%s", dir, program, socket);
 	unlink(path);
 	*strrchr(path, '/') = 0;
 	rmdir(path);
 	*strrchr(path, '/') = 0;
 	rmdir(path);
+}
+
+static void tidy(void)
+{
+	tidy_of(XY_RUNDIR_DAEMON, XY_RUNDIR_TELEMETRY);
+	tidy_of(XY_RUNDIR_AGENT, XY_RUNDIR_FLEET);
 	CU_ASSERT(rmdir(dir) == 0);
 }
 

@@ -326,15 +326,15 @@ static void test_rundir(void)
 	struct xy_rundir dirs[XY_RUNDIR_MAX];
 	char tmp[64];
 	setenv("XDG_RUNTIME_DIR", "/x/y", 1);
-	CU_ASSERT(xy_rundir_list("n", dirs) == 3);
+	CU_ASSERT(xy_rundir_list(XY_RUNDIR_DAEMON, "n", dirs) == 3);
 	CU_ASSERT_STRING_EQUAL(dirs[0].path, "/run/xylem/n");
 	CU_ASSERT_STRING_EQUAL(dirs[1].path, "/x/y/xylem/n");
 	snprintf(tmp, sizeof(tmp), "/tmp/xylem-%u/n", (unsigned)geteuid());
 	CU_ASSERT_STRING_EQUAL(dirs[2].path, tmp);
 	unsetenv("XDG_RUNTIME_DIR");
-	CU_ASSERT(xy_rundir_list("n", dirs) == 2);
+	CU_ASSERT(xy_rundir_list(XY_RUNDIR_DAEMON, "n", dirs) == 2);
 	setenv("XDG_RUNTIME_DIR", "x/y", 1); // not absolute: as if there were none
-	CU_ASSERT(xy_rundir_list("n", dirs) == 2);
+	CU_ASSERT(xy_rundir_list(XY_RUNDIR_DAEMON, "n", dirs) == 2);
 	unsetenv("XDG_RUNTIME_DIR");
 	static const char *const good[] = {"xylem",  "a.B-9_", "webs", "a-web",
 					   "cobweb", "fleet1", "web.a"};

@@ -54,6 +54,15 @@ static const struct {
 	{xy_object_session,
 	 "index peer kind address key state owner age tx_counter rx_packets tx_packets "
 	 "handed_over role use rx_bytes tx_bytes last_handshake path mtu idle"},
+	{xy_object_fleet,
+	 "instance version pid uptime daemon name address key link_key source place source_state "
+	 "source_since source_trouble trust endpoints epoch published expires trouble claim "
+	 "claim_trouble links records wanted up devices publishes peers_added peers_changed "
+	 "peers_forgotten peers_refused unread outcomes memory_bytes record nodes refusals next"},
+	{xy_object_fleet_node,
+	 "name address key link_key linked state rtt_us age expires endpoints relay epoch version "
+	 "prefixes claim source peer in_force trouble"},
+	{xy_object_fleet_refusal, "entry reason node key count age why"},
 	{xy_object_neighbours, "neighbours next refusals count"},
 	{xy_object_neighbour,
 	 "peer state hellos address cost rx_cost tx_cost rtt_us routes origins "
@@ -203,6 +212,8 @@ static void test_replies(void)
 		CU_ASSERT(strcmp(r->command + strlen("/xylem/"), r->name) == 0 && r->help[0]);
 		CU_ASSERT(r->about == NULL || r->params[0] == (r->about[0] == '[' ? '[' : ','));
 	}
+	for (unsigned i = 0; (r = xy_agent_reply_at(i)); i++)
+		CU_ASSERT(xy_agent_reply_find(r->name) == r && !xy_reply_find(r->name));
 	CU_ASSERT_PTR_NULL(xy_reply_find("nothing"));
 	CU_ASSERT_STRING_EQUAL(XY_KEY(peer, rx_bytes), "rx_bytes");
 }

@@ -65,10 +65,10 @@ sees links exchange peers routes
 sees far exchange routes
 sees routing routes
 sees joining links peers state
-sees cli client
+sees cli client fleet # lib's
 sees ask client
 sees web ask client
-sees fleet api ask client
+sees fleet api ask client state
 sees warden confine kernel policy
 
 while IFS= read -r f; do

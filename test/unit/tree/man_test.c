@@ -3,6 +3,7 @@
 // with type, default and meaning, and no other; each command of `xylem help` stands in its
 // synopsis, each option of `xylemd --help` in its page. $SOURCE is the tree, $XYLEM and $XYLEMD the
 // programs.
+#include "config/fleet.h"
 #include "config/schema.h"
 #include "unit.h"
 
@@ -62,14 +63,20 @@ static unsigned check_group(const struct xy_config_group *g, const char **at)
 	return count;
 }
 
-static void test_keys(void)
+static void keys_of(const char *name, const struct xy_config_group *g)
 {
-	load("xylem.conf.5");
+	load(name);
 	const char *at = page;
-	unsigned documented = 0, keys = check_group(&xy_config_schema, &at);
+	unsigned documented = 0, keys = check_group(g, &at);
 	for (const char *p = page; (p = strstr(p, "\n.It Ic ")); p++)
 		documented++;
 	CU_ASSERT(documented == keys);
+}
+
+static void test_keys(void)
+{
+	keys_of("xylem.conf.5", &xy_config_schema);
+	keys_of("xylem-fleet.8", xy_config_fleet_schema.keys[0].group);
 }
 
 // The usage of the next command; what does not fit its line goes on in the next, further in.
@@ -150,5 +157,5 @@ static void test_options(void)
 	CU_ASSERT(pclose(p) == 0 && count >= 5);
 }
 
-XY_UNIT_MAIN("man", {"xylem.conf.5: every key", test_keys},
+XY_UNIT_MAIN("man", {"xylem.conf.5, xylem-fleet.8: every key", test_keys},
 	     {"xylem.8: every command", test_commands}, {"xylemd.8: every option", test_options})

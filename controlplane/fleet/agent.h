@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// xylem-fleet on a loop: what stands in a source is put into the book, what the book holds becomes
+// links, our own record is kept there. The loop's thread alone.
+#pragma once
+
+#include "fleet/fleet.h"
+
+struct xy_fleet_setup {
+	const char *instance;
+	const struct xy_config_fleet *config; // it must stay
+	const char *state;		      // folder
+	// No more is to be done: it left the fleet; or (again) all is to begin anew.
+	void (*ended)(void *arg, bool again);
+	void *arg;
+};
+
+int xy_fleet_agent_create(uv_loop_t *loop, const struct xy_fleet_setup *s, struct xy_fleet **out,
+			  struct xy_err *err);
+// Publishes that we left, takes back all that the daemon was told, and ends. done: as a source
+// says.
+void xy_fleet_agent_leave(struct xy_fleet *f, xy_fleet_source_done *done, void *arg);
+// The loop is to run until it is through.
+void xy_fleet_agent_close(struct xy_fleet *f);

@@ -1,0 +1,791 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "fleet/links.h"
+
+#include "base/map.h"
+#include "fleet/talk.h"
+#include "log.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PASS_MS = 10000,       // without any news: trials, round trips, lifetimes
+	SOON_MS = 200,	       // after some: more of them come
+	APART_MS = 500,	       // two passes, at least; and 20 times what one took
+	LOOK_MS = 10000,       // at the daemon's links
+	UNDER_WAY = 64,	       // questions of ours at once
+	DOWN_MS = 15000,       // a link that is not up so long after it was asked for
+	ADMIT_AT_ONCE = 32,    // keys in a question, which has 4096 bytes
+	DEVICE_LIFE = 86400,   // seconds: a plain device's record has no end
+	LIFE_MOST = 604800,    // that the daemon takes
+	REFUSED_AGAIN = 60000, // ms
+};
+
+// What we told the daemon of somebody.
+struct told {
+	struct xy_key link_key;
+	bool is; // told, and not taken back
+	bool asking;
+	uint64_t until;	  // Unix seconds, when the daemon lets it go by itself
+	uint8_t hash[16]; // of what was told
+	char peer[XY_NAME_LEN + 1], in_force[16], trouble[160];
+	uint64_t again; // uv_now: not before, after it was refused
+};
+
+struct place {
+	struct xy_key key; // whose all this is; zeros: nobody's
+	enum xy_fleet_why why;
+	uint64_t since, wanted; // uv_now: of why; since when any link is
+	uint64_t tried;		// seconds of uv_now
+	uint64_t admitted;	// Unix seconds, until when, with this claim
+	struct xy_prefix claim; // len 0: none
+	uint64_t pass;		// that saw it last
+	uint64_t ring, finger;	// of its key
+	uint32_t rtt_us;
+	bool up, state_known;
+	struct told t;
+};
+
+struct device {
+	char *entry; // malloc'd
+	struct xy_fleet_device d;
+	struct told t;
+	bool up, gone; // gone: to be taken back
+};
+
+struct asked {
+	struct xy_fleet_links *l;
+	struct xy_key link_key;
+	bool forget;
+};
+
+struct xy_fleet_links {
+	struct xy_fleet *f;
+	uv_timer_t timer, look_timer;
+	struct place place[XY_FLEET_PLACES];
+	uint32_t places; // behind the last that was ever in use
+	unsigned handles;
+	struct device *device;
+	unsigned devices, device_room;
+	struct xy_fleet_node *node; // for choosing: malloc'd, grown
+	enum xy_fleet_why *why;
+	uint32_t *at;
+	unsigned room;
+	uint64_t pass, passed, took; // number; uv_now of the last, and how long it was
+	uint64_t seed;
+	unsigned under_way;
+	bool waits; // for room under way
+	bool looking, closing, leaving;
+	void (*left)(void *arg);
+	void *left_arg;
+	struct xy_map by_key, by_name; // of the daemon's links: of a hash
+	uint8_t secret[crypto_shorthash_KEYBYTES];
+	struct xy_fleet_links_sum sum;
+};
+
+static void arm(struct xy_fleet_links *l, uint64_t ms);
+
+// --- telling the daemon
+
+static struct told *told_of(struct xy_fleet_links *l, const struct xy_key *link_key)
+{
+	uint32_t at;
+	for (unsigned i = 0; i < l->devices; i++)
+		if (memcmp(&l->device[i].t.link_key, link_key, sizeof(*link_key)) == 0)
+			return &l->device[i].t;
+	if (xy_fleet_book_find(l->f->book, link_key, &at) && at < XY_FLEET_PLACES &&
+	    memcmp(&l->place[at].t.link_key, link_key, sizeof(*link_key)) == 0)
+		return &l->place[at].t;
+	return NULL;
+}
+
+static void maybe_left(struct xy_fleet_links *l)
+{
+	void (*left)(void *arg) = l->left;
+	if (!l->leaving || l->under_way || l->waits || !left)
+		return;
+	l->left = NULL;
+	left(l->left_arg);
+}
+
+static void answered(struct xy_fleet_links *l)
+{
+	l->under_way--;
+	if (l->waits && l->under_way < UNDER_WAY / 2)
+		arm(l, 0);
+	maybe_left(l);
+}
+
+static void text_copy(char *to, size_t size, const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+static void on_told(void *arg, const struct xy_ask_answer *a)
+{
+	struct asked *q = arg;
+	struct xy_fleet_links *l = q->l;
+	struct told *t = l->closing ? NULL : told_of(l, &q->link_key);
+	if (t) {
+		bool was = t->trouble[0];
+		t->asking = false;
+		if (a->answer) {
+			text_copy(t->peer, sizeof(t->peer), a->answer, "name");
+			text_copy(t->in_force, sizeof(t->in_force), a->answer, "in_force");
+			if (strcmp(t->in_force, "registry") == 0)
+				t->in_force[0] = 0;
+			t->trouble[0] = 0;
+		} else {
+			t->is = false;
+			memset(t->hash, 0, sizeof(t->hash));
+			t->again = uv_now(l->f->loop) + (a->code == -ENOTCONN ? 0 : REFUSED_AGAIN);
+			snprintf(t->trouble, sizeof(t->trouble), "%s", a->text);
+			l->sum.refused += a->code == -EREMOTE;
+			if (a->code == -EREMOTE && !was)
+				xy_log_warn("the daemon does not take a node: %s", a->text);
+		}
+	}
+	if (!l->closing)
+		answered(l);
+	json_decref(a->answer);
+	free(q);
+}
+
+static void on_forgotten(void *arg, const struct xy_ask_answer *a)
+{
+	struct asked *q = arg;
+	if (!q->l->closing)
+		answered(q->l);
+	json_decref(a->answer);
+	free(q);
+}
+
+static bool has_room(struct xy_fleet_links *l)
+{
+	if (l->under_way < UNDER_WAY)
+		return true;
+	l->waits = true;
+	return false;
+}
+
+static struct asked *ask_new(struct xy_fleet_links *l, const struct xy_key *link_key)
+{
+	struct asked *q = calloc(1, sizeof(*q));
+	if (q) {
+		q->l = l;
+		q->link_key = *link_key;
+		l->under_way++;
+	}
+	return q;
+}
+
+static void forget(struct xy_fleet_links *l, struct told *t)
+{
+	char key[XY_KEY_STRLEN];
+	struct asked *q = ask_new(l, &t->link_key);
+	if (!q)
+		return;
+	t->is = t->asking = false;
+	t->peer[0] = t->in_force[0] = 0;
+	l->sum.forgotten++;
+	xy_fleet_daemon_tell(l->f->daemon, "/xylem/fleet_forget",
+			     json_pack("{s:s}", "key", xy_key_str(&t->link_key, key)), on_forgotten,
+			     q);
+}
+
+// Takes params, but for the lifetime: what is told again when it is another, or half over.
+static void tell(struct xy_fleet_links *l, struct told *t, json_t *params, uint64_t until)
+{
+	uint64_t wall = xy_fleet_wall(), now = uv_now(l->f->loop);
+	uint8_t hash[sizeof(t->hash)];
+	until = until > wall + LIFE_MOST ? wall + LIFE_MOST : until;
+	char *text = json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS);
+	if (!text) {
+		json_decref(params);
+		return;
+	}
+	crypto_generichash(hash, sizeof(hash), (const uint8_t *)text, strlen(text), NULL, 0);
+	free(text);
+	bool same = t->is && memcmp(hash, t->hash, sizeof(hash)) == 0;
+	struct asked *q = NULL;
+	// a record that was renewed: its peer is told so before it ends, but not of each at once
+	bool late = same && until > t->until && t->until < wall + (until - wall) / 2;
+	if (until > wall && !t->asking && now >= t->again && (!same || late) && has_room(l))
+		q = ask_new(l, &t->link_key);
+	if (!q) {
+		json_decref(params);
+		return;
+	}
+	l->sum.added += !t->is;
+	l->sum.changed += t->is && !same;
+	t->is = t->asking = true;
+	t->until = until;
+	memcpy(t->hash, hash, sizeof(hash));
+	json_object_set_new(params, "lifetime", json_integer((json_int_t)(until - wall)));
+	xy_fleet_daemon_tell(l->f->daemon, "/xylem/fleet_peer", params, on_told, q);
+}
+
+static json_t *params_of_record(const struct xy_fleet_record *r)
+{
+	char key[XY_KEY_STRLEN], at[XY_ENDPOINT_STRLEN], name[XY_ADDR_STRLEN];
+	json_t *list = json_array();
+	for (unsigned i = 0; i < r->endpoint_count; i++)
+		json_array_append_new(list, json_string(xy_endpoint_str(&r->endpoint[i].at, at)));
+	snprintf(name, sizeof(name), "%s", r->name);
+	json_t *o = json_pack("{s:s, s:o, s:b}", "key", xy_key_str(&r->link_key, key), "endpoints",
+			      list, "node", 1);
+	if (name[0])
+		json_object_set_new(o, "name", json_string(name));
+	return o;
+}
+
+static json_t *params_of_device(const struct xy_fleet_device *d)
+{
+	char key[XY_KEY_STRLEN], prefix[XY_PREFIX_STRLEN];
+	json_t *allowed = json_array();
+	for (unsigned i = 0; i < d->allowed_count; i++)
+		json_array_append_new(allowed, json_string(xy_prefix_str(&d->allowed[i], prefix)));
+	json_t *o = json_pack("{s:s, s:[s], s:o}", "key", xy_key_str(&d->link_key, key),
+			      "endpoints", d->endpoint, "allowed", allowed);
+	if (d->name[0])
+		json_object_set_new(o, "name", json_string(d->name));
+	return o;
+}
+
+// --- who may link to us
+
+static void on_admitted(void *arg, const struct xy_ask_answer *a)
+{
+	struct asked *q = arg;
+	struct xy_fleet_links *l = q->l;
+	if (!l->closing) {
+		if (!a->answer) // all are said again, once it is
+			for (uint32_t at = 0; at < l->places; at++)
+				l->place[at].admitted = 0;
+		if (a->code == -EREMOTE)
+			xy_log_debug("the daemon admits nobody: %s", a->text);
+		answered(l);
+	}
+	json_decref(a->answer);
+	free(q);
+}
+
+static void admit_some(struct xy_fleet_links *l, json_t *keys, uint64_t life)
+{
+	static const struct xy_key nobody = {0};
+	struct asked *q = ask_new(l, &nobody);
+	if (q)
+		xy_fleet_daemon_tell(
+			l->f->daemon, "/xylem/fleet_admit",
+			json_pack("{s:O, s:I}", "keys", keys, "lifetime", (json_int_t)life),
+			on_admitted, q);
+	json_array_clear(keys);
+}
+
+static bool wants_admission(struct place *p, const struct xy_fleet_entry *e, uint64_t until,
+			    uint64_t wall)
+{
+	static const struct xy_prefix none = {0};
+	struct xy_prefix claim = e->record.has_claim ? e->record.claim : none;
+	if (claim.len != p->claim.len ||
+	    memcmp(&claim.addr, &p->claim.addr, sizeof(claim.addr)) != 0)
+		p->admitted = 0;
+	p->claim = claim;
+	return until > wall && until > p->admitted && p->admitted < wall + (until - wall) / 2;
+}
+
+static json_t *admission(const struct xy_fleet_record *r)
+{
+	char key[XY_KEY_STRLEN], claim[XY_PREFIX_STRLEN];
+	xy_key_str(&r->link_key, key);
+	return r->has_claim ? json_pack("{s:s, s:s}", "key", key, "claim",
+					xy_prefix_str(&r->claim, claim))
+			    : json_string(key);
+}
+
+static void admit(struct xy_fleet_links *l, unsigned count)
+{
+	uint64_t wall = xy_fleet_wall(), least = UINT64_MAX;
+	json_t *keys = json_array();
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t at = l->at[i];
+		const struct xy_fleet_entry *e = xy_fleet_book_next(l->f->book, &at);
+		struct place *p = &l->place[at];
+		uint64_t until = e->until < wall + LIFE_MOST ? e->until : wall + LIFE_MOST;
+		if (!wants_admission(p, e, until, wall))
+			continue;
+		if (!json_array_size(keys) && !has_room(l))
+			break;
+		p->admitted = until;
+		least = until < least ? until : least;
+		json_array_append_new(keys, admission(&e->record));
+		if (json_array_size(keys) == ADMIT_AT_ONCE) {
+			admit_some(l, keys, least - wall);
+			least = UINT64_MAX;
+		}
+	}
+	if (json_array_size(keys))
+		admit_some(l, keys, least - wall);
+	json_decref(keys);
+}
+
+// --- choosing
+
+static bool grow(struct xy_fleet_links *l, unsigned room)
+{
+	if (room <= l->room)
+		return true;
+	struct xy_fleet_node *node = reallocarray(l->node, room, sizeof(*node));
+	l->node = node ? node : l->node;
+	enum xy_fleet_why *why = node ? reallocarray(l->why, room, sizeof(*why)) : NULL;
+	l->why = why ? why : l->why;
+	uint32_t *at = why ? reallocarray(l->at, room, sizeof(*at)) : NULL;
+	l->at = at ? at : l->at;
+	l->room = at ? room : l->room;
+	return at != NULL;
+}
+
+static bool is_pinned(const struct xy_config_fleet *c, const struct xy_fleet_record *r)
+{
+	for (unsigned i = 0; i < c->pin_count; i++) {
+		const struct xy_config_fleet_pin *p = &c->pins[i];
+		if (p->name[0] ? strcmp(p->name, r->name) == 0
+			       : memcmp(&p->key, &r->key, sizeof(r->key)) == 0 ||
+					 memcmp(&p->key, &r->link_key, sizeof(r->key)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct place *place_of(struct xy_fleet_links *l, uint32_t at,
+			      const struct xy_fleet_record *r)
+{
+	struct place *p = &l->place[at];
+	if (memcmp(&p->key, &r->key, sizeof(p->key)) == 0)
+		return p;
+	if (p->t.is)
+		forget(l, &p->t);
+	*p = (struct place){.key = r->key,
+			    .t.link_key = r->link_key,
+			    .ring = xy_fleet_ring(&r->key),
+			    .finger = xy_fleet_finger(&r->key)};
+	l->places = at >= l->places ? at + 1 : l->places;
+	return p;
+}
+
+static unsigned gather(struct xy_fleet_links *l)
+{
+	const struct xy_config_fleet *c = l->f->config;
+	const struct xy_fleet_entry *e;
+	uint64_t now = uv_now(l->f->loop);
+	unsigned n = 0;
+	for (uint32_t at = 0; (e = xy_fleet_book_next(l->f->book, &at)) && at < XY_FLEET_PLACES;
+	     at++) {
+		if (!e->live)
+			continue;
+		struct place *p = place_of(l, at, &e->record);
+		p->pass = l->pass;
+		bool wanted = p->why != XY_FLEET_WHY_NOT;
+		l->at[n] = at;
+		l->node[n++] = (struct xy_fleet_node){
+			.key = e->record.key,
+			.ring = p->ring,
+			.finger = p->finger,
+			.relay = e->record.relay,
+			.pinned = is_pinned(c, &e->record),
+			.linked = p->up,
+			.down = wanted && !p->up && p->t.is && now - p->wanted >= DOWN_MS,
+			.was = p->why,
+			.rtt_us = p->rtt_us,
+			.since = p->since / 1000,
+			.tried = p->tried,
+		};
+	}
+	return n;
+}
+
+static void choose(struct xy_fleet_links *l, unsigned n)
+{
+	const struct xy_config_fleet *c = l->f->config;
+	uint64_t now = uv_now(l->f->loop);
+	struct xy_fleet_choice choice = {.self = l->f->self.key,
+					 .self_relay = c->relay,
+					 .full = c->links == XY_CONFIG_FLEET_ALL,
+					 .near = c->links,
+					 .now = now / 1000,
+					 .seed = l->seed};
+	xy_fleet_choose(&choice, l->node, n, l->why);
+	l->sum.wanted = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct place *p = &l->place[l->at[i]];
+		l->sum.wanted += l->why[i] != XY_FLEET_WHY_NOT;
+		if (p->why == l->why[i])
+			continue;
+		if (p->why == XY_FLEET_WHY_NOT)
+			p->wanted = now;
+		if (l->why[i] == XY_FLEET_WHY_TRIAL)
+			p->tried = now / 1000 ? now / 1000 : 1;
+		p->why = l->why[i];
+		p->since = now;
+	}
+}
+
+static void follow(struct xy_fleet_links *l, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t at = l->at[i];
+		const struct xy_fleet_entry *e = xy_fleet_book_next(l->f->book, &at);
+		struct place *p = &l->place[at];
+		if (p->why != XY_FLEET_WHY_NOT)
+			tell(l, &p->t, params_of_record(&e->record), e->until);
+		else if (p->t.is && has_room(l))
+			forget(l, &p->t);
+	}
+	for (uint32_t at = 0; at < l->places; at++) {
+		struct place *p = &l->place[at];
+		if (p->pass == l->pass)
+			continue;
+		p->why = XY_FLEET_WHY_NOT;
+		p->admitted = 0;
+		if (p->t.is && has_room(l))
+			forget(l, &p->t);
+	}
+}
+
+static void follow_devices(struct xy_fleet_links *l)
+{
+	uint64_t until = xy_fleet_wall() + DEVICE_LIFE;
+	for (unsigned i = 0; i < l->devices;) {
+		struct device *d = &l->device[i];
+		if (!d->gone) {
+			tell(l, &d->t, params_of_device(&d->d), until);
+		} else if (!d->t.is || has_room(l)) {
+			if (d->t.is)
+				forget(l, &d->t);
+			free(d->entry);
+			*d = l->device[--l->devices];
+			continue;
+		}
+		i++;
+	}
+}
+
+static void on_timer(uv_timer_t *t)
+{
+	struct xy_fleet_links *l = t->data;
+	struct xy_fleet *f = l->f;
+	arm(l, PASS_MS);
+	if (!f->met || l->leaving || xy_fleet_daemon_why(f->daemon))
+		return;
+	uint64_t begun = uv_hrtime();
+	l->pass++;
+	l->waits = false;
+	if (!grow(l, xy_fleet_book_count(f->book) + 64))
+		return;
+	unsigned n = gather(l);
+	choose(l, n);
+	follow(l, n);
+	follow_devices(l);
+	admit(l, n);
+	l->took = (uv_hrtime() - begun) / 1000000;
+	uv_update_time(f->loop);
+	l->passed = uv_now(f->loop);
+	uint64_t next = xy_fleet_book_next_end(f->book), wall = xy_fleet_wall();
+	if (next <= wall + PASS_MS / 1000)
+		arm(l, next > wall ? (next - wall) * 1000 : SOON_MS);
+}
+
+static void arm(struct xy_fleet_links *l, uint64_t ms)
+{
+	if (!l->closing)
+		uv_timer_start(&l->timer, on_timer, ms, 0);
+}
+
+void xy_fleet_links_look(struct xy_fleet_links *l)
+{
+	uint64_t now = uv_now(l->f->loop),
+		 apart = l->took * 20 > APART_MS ? l->took * 20 : APART_MS;
+	uint64_t due = l->passed + apart > now + SOON_MS ? l->passed + apart : now + SOON_MS;
+	if (!uv_is_active((uv_handle_t *)&l->timer) || uv_timer_get_due_in(&l->timer) > due - now)
+		arm(l, due - now);
+}
+
+static void untold(struct told *t)
+{
+	t->is = t->asking = false;
+	t->again = 0;
+	t->peer[0] = t->in_force[0] = t->trouble[0] = 0;
+}
+
+void xy_fleet_links_untold(struct xy_fleet_links *l)
+{
+	uint64_t now = uv_now(l->f->loop);
+	for (uint32_t at = 0; at < l->places; at++) {
+		struct place *p = &l->place[at];
+		untold(&p->t);
+		p->admitted = 0;
+		p->up = false;
+		p->wanted = now; // it has its time to come up
+	}
+	for (unsigned i = 0; i < l->devices; i++)
+		untold(&l->device[i].t);
+	arm(l, 0);
+}
+
+// --- what the daemon sees of them
+
+static uint64_t hash_of(const struct xy_fleet_links *l, const void *what, size_t len)
+{
+	uint64_t h;
+	crypto_shorthash((unsigned char *)&h, what, len, l->secret);
+	return h;
+}
+
+static void look_next(struct xy_fleet_links *l, const char *command, const char *next);
+
+static void see_peer(struct xy_fleet_links *l, const json_t *row)
+{
+	const char *text = json_string_value(json_object_get(row, "key"));
+	const char *name = json_string_value(json_object_get(row, "name"));
+	const char *state = json_string_value(json_object_get(row, "state"));
+	struct xy_key key;
+	struct xy_err err;
+	uint32_t at;
+	if (!text || !name || !state || xy_key_parse(text, &key, &err))
+		return;
+	bool up = strcmp(state, "up") == 0 || strcmp(state, "lossy") == 0 ||
+		  strcmp(state, "traffic off") == 0;
+	for (unsigned i = 0; i < l->devices; i++)
+		if (memcmp(&l->device[i].d.link_key, &key, sizeof(key)) == 0)
+			l->device[i].up = up;
+	if (!xy_fleet_book_find(l->f->book, &key, &at) || at >= XY_FLEET_PLACES ||
+	    memcmp(&l->place[at].t.link_key, &key, sizeof(key)) != 0)
+		return;
+	struct place *p = &l->place[at];
+	if (p->up && !up)
+		p->wanted = uv_now(l->f->loop); // from here on it is down, if it does not come back
+	p->up = up;
+	p->state_known = true;
+	if (!p->t.peer[0])
+		snprintf(p->t.peer, sizeof(p->t.peer), "%.32s", name);
+	xy_map_set(&l->by_name, hash_of(l, name, strlen(name)), at);
+}
+
+static void see_neighbour(struct xy_fleet_links *l, const json_t *row)
+{
+	const char *name = json_string_value(json_object_get(row, "peer"));
+	const json_t *rtt = json_object_get(row, "rtt_us");
+	uint32_t at;
+	if (!name || !json_is_integer(rtt) || json_integer_value(rtt) <= 0 ||
+	    !xy_map_get(&l->by_name, hash_of(l, name, strlen(name)), &at))
+		return;
+	long long us = json_integer_value(rtt);
+	l->place[at].rtt_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+static void look_end(struct xy_fleet_links *l)
+{
+	xy_map_fini(&l->by_name);
+	l->looking = false;
+	l->sum.up = 0;
+	for (uint32_t at = 0; at < l->places; at++)
+		l->sum.up += l->place[at].up && l->place[at].t.is;
+}
+
+static void on_page(struct xy_fleet_links *l, const struct xy_ask_answer *a, const char *command,
+		    const char *list, void (*see)(struct xy_fleet_links *l, const json_t *row))
+{
+	const json_t *row;
+	size_t i;
+	if (l->closing) {
+		json_decref(a->answer);
+		return;
+	}
+	json_array_foreach(json_object_get(a->answer, list), i, row) see(l, row);
+	const char *next = json_string_value(json_object_get(a->answer, "next"));
+	if (next)
+		look_next(l, command, next);
+	else if (a->answer && strcmp(list, "peers") == 0)
+		look_next(l, "/xylem/neighbours", NULL);
+	else
+		look_end(l);
+	json_decref(a->answer);
+}
+
+static void on_peers(void *arg, const struct xy_ask_answer *a)
+{
+	struct xy_fleet_links *l = arg;
+	on_page(l, a, "/xylem/peers", "peers", see_peer);
+}
+
+static void on_neighbours(void *arg, const struct xy_ask_answer *a)
+{
+	struct xy_fleet_links *l = arg;
+	on_page(l, a, "/xylem/neighbours", "neighbours", see_neighbour);
+}
+
+static void look_next(struct xy_fleet_links *l, const char *command, const char *next)
+{
+	bool peers = strcmp(command, "/xylem/peers") == 0;
+	xy_fleet_daemon_look(l->f->daemon, command, next, peers ? on_peers : on_neighbours, l);
+}
+
+static void on_look(uv_timer_t *t)
+{
+	struct xy_fleet_links *l = t->data;
+	struct xy_fleet *f = l->f;
+	bool nobody = !f->met || (!xy_fleet_book_count(f->book) && !l->devices);
+	if (l->looking || nobody || xy_fleet_daemon_why(f->daemon) || xy_map_init(&l->by_name))
+		return;
+	l->looking = true;
+	look_next(l, "/xylem/peers", NULL);
+}
+
+// --- plain devices
+
+static struct device *device_find(struct xy_fleet_links *l, const char *entry)
+{
+	for (unsigned i = 0; i < l->devices; i++)
+		if (strcmp(l->device[i].entry, entry) == 0)
+			return &l->device[i];
+	return NULL;
+}
+
+void xy_fleet_links_device(struct xy_fleet_links *l, const char *entry,
+			   const struct xy_fleet_device *d)
+{
+	struct device *at = device_find(l, entry);
+	if (!at && l->devices == XY_FLEET_DEVICES) {
+		xy_log_warn("device %s: there are %d, and no more are taken", entry,
+			    XY_FLEET_DEVICES);
+		return;
+	}
+	if (!at && l->devices == l->device_room) {
+		unsigned room = l->device_room ? l->device_room * 2 : 16;
+		struct device *v = reallocarray(l->device, room, sizeof(*v));
+		if (!v)
+			return;
+		l->device = v;
+		l->device_room = room;
+	}
+	if (!at) {
+		at = &l->device[l->devices];
+		*at = (struct device){.entry = strdup(entry)};
+		l->devices += at->entry != NULL;
+		if (!at->entry)
+			return;
+	}
+	if (at->t.is && memcmp(&at->t.link_key, &d->link_key, sizeof(d->link_key)) != 0)
+		forget(l, &at->t); // it has another key
+	at->d = *d;
+	at->t.link_key = d->link_key;
+	at->gone = false;
+	xy_fleet_links_look(l);
+}
+
+void xy_fleet_links_device_gone(struct xy_fleet_links *l, const char *entry)
+{
+	struct device *d = device_find(l, entry);
+	if (d)
+		d->gone = true;
+	xy_fleet_links_look(l);
+}
+
+static void link_tell(const struct told *t, struct xy_fleet_link *out)
+{
+	out->told = t->is;
+	out->peer = t->peer;
+	out->in_force = t->in_force;
+	out->trouble = t->trouble;
+}
+
+const struct xy_fleet_device *xy_fleet_links_device_at(const struct xy_fleet_links *l, unsigned nth,
+						       struct xy_fleet_link *out)
+{
+	*out = (struct xy_fleet_link){.why = XY_FLEET_WHY_FULL};
+	if (nth >= l->devices)
+		return NULL;
+	out->up = l->device[nth].up;
+	link_tell(&l->device[nth].t, out);
+	return &l->device[nth].d;
+}
+
+void xy_fleet_links_tell(const struct xy_fleet_links *l, uint32_t at, struct xy_fleet_link *out)
+{
+	const struct place *p = &l->place[at < XY_FLEET_PLACES ? at : 0];
+	*out = (struct xy_fleet_link){
+		.why = p->why, .since = p->since, .up = p->up, .rtt_us = p->rtt_us};
+	link_tell(&p->t, out);
+}
+
+void xy_fleet_links_sum(const struct xy_fleet_links *l, struct xy_fleet_links_sum *out)
+{
+	*out = l->sum;
+	out->told = 0;
+	for (uint32_t at = 0; at < l->places; at++)
+		out->told += l->place[at].t.is;
+	out->devices = l->devices;
+}
+
+// --- life
+
+int xy_fleet_links_create(struct xy_fleet *f, struct xy_fleet_links **out)
+{
+	struct xy_fleet_links *l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->f = f;
+	randombytes_buf(&l->seed, sizeof(l->seed));
+	randombytes_buf(l->secret, sizeof(l->secret));
+	uv_timer_init(f->loop, &l->timer);
+	uv_timer_init(f->loop, &l->look_timer);
+	l->timer.data = l->look_timer.data = l;
+	uv_timer_start(&l->look_timer, on_look, 1000, LOOK_MS);
+	arm(l, 0);
+	*out = l;
+	return 0;
+}
+
+void xy_fleet_links_leave(struct xy_fleet_links *l, void (*done)(void *arg), void *arg)
+{
+	l->leaving = true;
+	l->waits = false;
+	l->left = done;
+	l->left_arg = arg;
+	l->under_way++; // until all are asked
+	for (uint32_t at = 0; at < l->places; at++)
+		if (l->place[at].t.is)
+			forget(l, &l->place[at].t);
+	for (unsigned i = 0; i < l->devices; i++)
+		if (l->device[i].t.is)
+			forget(l, &l->device[i].t);
+	answered(l);
+}
+
+static void freed(uv_handle_t *h)
+{
+	struct xy_fleet_links *l = h->data;
+	if (--l->handles)
+		return;
+	for (unsigned i = 0; i < l->devices; i++)
+		free(l->device[i].entry);
+	free(l->device);
+	free(l->node);
+	free(l->why);
+	free(l->at);
+	free(l);
+}
+
+void xy_fleet_links_close(struct xy_fleet_links *l)
+{
+	if (!l)
+		return;
+	l->closing = true;
+	if (l->looking)
+		xy_map_fini(&l->by_name);
+	l->handles = 2;
+	uv_close((uv_handle_t *)&l->timer, freed);
+	uv_close((uv_handle_t *)&l->look_timer, freed);
+}
