@@ -85,7 +85,7 @@ static void finish(struct nats *n, int code, const char *why)
 static void tell_state(struct nats *n, bool up, const char *why)
 {
 	if (!n->closing)
-		n->face.ops->state(n->face.arg, &n->face, up, why);
+		n->face.ops->state(n->face.arg, &n->face, up, why[0] ? why : NULL);
 }
 
 // Up, but for this; "": all is well.
@@ -216,7 +216,7 @@ static void claimed(void *arg, const struct xy_prefix *p, const char *why)
 		if (p && !n->leaving)
 			finish(n, 0, NULL);
 	}
-	n->face.ops->claimed(n->face.arg, &n->face, p, why);
+	n->face.ops->claimed(n->face.arg, &n->face, p, why[0] ? why : NULL);
 }
 
 static void left(struct nats *n)
@@ -542,11 +542,14 @@ static void claim(struct xy_fleet_source *s, const struct xy_fleet_self *self,
 {
 	struct nats *n = (struct nats *)s;
 	struct xy_err err;
+	struct xy_fleet_wish w = wish ? *wish : (struct xy_fleet_wish){0};
 	be(n, self);
-	if (wish && !n->ikto && !xy_prefix_eq(&n->claims.wish.cidr, &wish->cidr))
+	if (wish && xy_prefix_is_v4(&w.cidr))
+		w.bits += 96; // as prefixes have them
+	if (wish && !n->ikto && !xy_prefix_eq(&n->claims.wish.cidr, &w.cidr))
 		xy_bucket_tell_again(n->bucket); // who uses parts of it
-	n->claims.wish = wish ? *wish : (struct xy_fleet_wish){0};
-	if (xy_ipam_want(&n->ipam, wish, now(), &err))
+	n->claims.wish = w;
+	if (xy_ipam_want(&n->ipam, wish ? &w : NULL, now(), &err))
 		n->face.ops->claimed(n->face.arg, s, NULL, err.text);
 	drive(n);
 }
