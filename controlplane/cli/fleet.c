@@ -308,10 +308,16 @@ static int init(const struct xy_cli_args *a, const struct flags *f)
 			       xy_cli_option(a, "--cidr"));
 		if (c.folder[0])
 			folder_make(c.folder);
-		printf("next        let the agent steer the node (control = { group = \"xylem\"; } "
-		       "in its config),\n"
-		       "            then: systemctl enable --now xylem-fleet%s%s\n",
-		       plain ? "" : "@", plain ? "" : a->instance);
+		if (bits)
+			printf("            in the node's config: routing = { claims = [ \"%s\" ]; "
+			       "};\n",
+			       xy_cli_option(a, "--cidr"));
+		printf("next        let the agent steer the node, in whose config:\n"
+		       "            control = { group = \"" USER "\"; mode = \"0660\"; };\n"
+		       "            then: systemctl reload xylem%s%s; systemctl enable --now "
+		       "xylem-fleet%s%s\n",
+		       plain ? "" : "@", plain ? "" : a->instance, plain ? "" : "@",
+		       plain ? "" : a->instance);
 	}
 	xy_config_fleet_free(&c);
 	return ret;

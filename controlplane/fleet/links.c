@@ -13,7 +13,8 @@ enum {
 	PASS_MS = 10000,       // without any news: trials, round trips, lifetimes
 	SOON_MS = 200,	       // after some: more of them come
 	APART_MS = 500,	       // two passes, at least; and 20 times what one took
-	LOOK_MS = 10000,       // at the daemon's links
+	LOOK_MS = 10000,       // at the daemon's links,
+	LOOK_SOON_MS = 2000,   // while one is awaited, or how far it is
 	UNDER_WAY = 64,	       // questions of ours at once
 	DOWN_MS = 15000,       // a link that is not up so long after it was asked for
 	ADMIT_AT_ONCE = 32,    // keys in a question, which has 4096 bytes
@@ -85,6 +86,13 @@ struct xy_fleet_links {
 };
 
 static void arm(struct xy_fleet_links *l, uint64_t ms);
+
+static uint64_t hash_of(const struct xy_fleet_links *l, const void *what, size_t len)
+{
+	uint64_t h;
+	crypto_shorthash((unsigned char *)&h, what, len, l->secret);
+	return h;
+}
 
 // --- telling the daemon
 
@@ -284,43 +292,86 @@ static void admit_some(struct xy_fleet_links *l, json_t *keys, uint64_t life)
 	json_array_clear(keys);
 }
 
-static bool wants_admission(struct place *p, const struct xy_fleet_entry *e, uint64_t until,
-			    uint64_t wall)
+static uint64_t claim_hash(const struct xy_fleet_links *l, const struct xy_prefix *p)
+{
+	uint8_t in[sizeof(p->addr) + 1];
+	memcpy(in, &p->addr, sizeof(p->addr));
+	in[sizeof(p->addr)] = p->len;
+	return hash_of(l, in, sizeof(in));
+}
+
+// Of two that say they have one prefix: who was here first, and else by key.
+static bool goes_before(const struct xy_fleet_entry *a, const struct xy_fleet_entry *b)
+{
+	if (a->first != b->first)
+		return a->first < b->first;
+	return memcmp(&a->record.key, &b->record.key, sizeof(a->record.key)) < 0;
+}
+
+// Whose each claim is: the place by a hash of the prefix.
+static int claims_weigh(const struct xy_fleet_links *l, unsigned count, struct xy_map *out)
+{
+	int r = xy_map_init(out);
+	for (unsigned i = 0; !r && i < count; i++) {
+		uint32_t at = l->at[i], other;
+		const struct xy_fleet_entry *e = xy_fleet_book_next(l->f->book, &at);
+		if (!e->record.has_claim || xy_prefix_eq(&e->record.claim, &l->f->claim))
+			continue;
+		uint64_t hash = claim_hash(l, &e->record.claim);
+		if (!xy_map_get(out, hash, &other) ||
+		    goes_before(e, xy_fleet_book_next(l->f->book, &other)))
+			r = xy_map_set(out, hash, at);
+	}
+	return r;
+}
+
+static struct xy_prefix claim_of(const struct xy_fleet_links *l, const struct xy_map *claims,
+				 uint32_t at, const struct xy_fleet_record *r)
 {
 	static const struct xy_prefix none = {0};
-	struct xy_prefix claim = e->record.has_claim ? e->record.claim : none;
-	if (claim.len != p->claim.len ||
-	    memcmp(&claim.addr, &p->claim.addr, sizeof(claim.addr)) != 0)
+	uint32_t whose;
+	bool is =
+		r->has_claim && xy_map_get(claims, claim_hash(l, &r->claim), &whose) && whose == at;
+	return is ? r->claim : none;
+}
+
+static bool wants_admission(struct place *p, const struct xy_prefix *claim, uint64_t until,
+			    uint64_t wall)
+{
+	if (claim->len != p->claim.len ||
+	    memcmp(&claim->addr, &p->claim.addr, sizeof(claim->addr)) != 0)
 		p->admitted = 0;
-	p->claim = claim;
+	p->claim = *claim;
 	return until > wall && until > p->admitted && p->admitted < wall + (until - wall) / 2;
 }
 
-static json_t *admission(const struct xy_fleet_record *r)
+static json_t *admission(const struct xy_fleet_record *r, const struct xy_prefix *claim)
 {
-	char key[XY_KEY_STRLEN], claim[XY_PREFIX_STRLEN];
+	char key[XY_KEY_STRLEN], text[XY_PREFIX_STRLEN];
 	xy_key_str(&r->link_key, key);
-	return r->has_claim ? json_pack("{s:s, s:s}", "key", key, "claim",
-					xy_prefix_str(&r->claim, claim))
-			    : json_string(key);
+	return claim->len ? json_pack("{s:s, s:s}", "key", key, "claim", xy_prefix_str(claim, text))
+			  : json_string(key);
 }
 
 static void admit(struct xy_fleet_links *l, unsigned count)
 {
 	uint64_t wall = xy_fleet_wall(), least = UINT64_MAX;
+	struct xy_map claims;
 	json_t *keys = json_array();
-	for (unsigned i = 0; i < count; i++) {
+	int r = claims_weigh(l, count, &claims);
+	for (unsigned i = 0; !r && i < count; i++) {
 		uint32_t at = l->at[i];
 		const struct xy_fleet_entry *e = xy_fleet_book_next(l->f->book, &at);
 		struct place *p = &l->place[at];
+		struct xy_prefix claim = claim_of(l, &claims, at, &e->record);
 		uint64_t until = e->until < wall + LIFE_MOST ? e->until : wall + LIFE_MOST;
-		if (!wants_admission(p, e, until, wall))
+		if (!wants_admission(p, &claim, until, wall))
 			continue;
 		if (!json_array_size(keys) && !has_room(l))
 			break;
 		p->admitted = until;
 		least = until < least ? until : least;
-		json_array_append_new(keys, admission(&e->record));
+		json_array_append_new(keys, admission(&e->record, &claim));
 		if (json_array_size(keys) == ADMIT_AT_ONCE) {
 			admit_some(l, keys, least - wall);
 			least = UINT64_MAX;
@@ -329,6 +380,7 @@ static void admit(struct xy_fleet_links *l, unsigned count)
 	if (json_array_size(keys))
 		admit_some(l, keys, least - wall);
 	json_decref(keys);
+	xy_map_fini(&claims);
 }
 
 // --- choosing
@@ -536,13 +588,6 @@ void xy_fleet_links_untold(struct xy_fleet_links *l)
 
 // --- what the daemon sees of them
 
-static uint64_t hash_of(const struct xy_fleet_links *l, const void *what, size_t len)
-{
-	uint64_t h;
-	crypto_shorthash((unsigned char *)&h, what, len, l->secret);
-	return h;
-}
-
 static void look_next(struct xy_fleet_links *l, const char *command, const char *next);
 
 static void see_peer(struct xy_fleet_links *l, const json_t *row)
@@ -585,13 +630,21 @@ static void see_neighbour(struct xy_fleet_links *l, const json_t *row)
 	l->place[at].rtt_us = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 }
 
+static void on_look(uv_timer_t *t);
+
 static void look_end(struct xy_fleet_links *l)
 {
+	uint64_t now = uv_now(l->f->loop);
+	bool awaited = false;
 	xy_map_fini(&l->by_name);
 	l->looking = false;
 	l->sum.up = 0;
-	for (uint32_t at = 0; at < l->places; at++)
-		l->sum.up += l->place[at].up && l->place[at].t.is;
+	for (uint32_t at = 0; at < l->places; at++) {
+		const struct place *p = &l->place[at];
+		l->sum.up += p->up && p->t.is;
+		awaited = awaited || (p->t.is && !p->rtt_us && now - p->wanted < 2 * DOWN_MS);
+	}
+	uv_timer_start(&l->look_timer, on_look, awaited ? LOOK_SOON_MS : LOOK_MS, 0);
 }
 
 static void on_page(struct xy_fleet_links *l, const struct xy_ask_answer *a, const char *command,
@@ -637,6 +690,7 @@ static void on_look(uv_timer_t *t)
 	struct xy_fleet_links *l = t->data;
 	struct xy_fleet *f = l->f;
 	bool nobody = !f->met || (!xy_fleet_book_count(f->book) && !l->devices);
+	uv_timer_start(t, on_look, LOOK_SOON_MS, 0);
 	if (l->looking || nobody || xy_fleet_daemon_why(f->daemon) || xy_map_init(&l->by_name))
 		return;
 	l->looking = true;
@@ -742,7 +796,7 @@ int xy_fleet_links_create(struct xy_fleet *f, struct xy_fleet_links **out)
 	uv_timer_init(f->loop, &l->timer);
 	uv_timer_init(f->loop, &l->look_timer);
 	l->timer.data = l->look_timer.data = l;
-	uv_timer_start(&l->look_timer, on_look, 1000, LOOK_MS);
+	uv_timer_start(&l->look_timer, on_look, 1000, 0);
 	arm(l, 0);
 	*out = l;
 	return 0;

@@ -58,8 +58,9 @@ check "the package is made, and lintian is content" "$TOP/scripts/package"
 deb=$(echo "$TOP"/build-package/xylem_*_amd64.deb)
 version=$(dpkg-deb -f "$deb" Version)
 web=$TOP/build-package/xylem-web_${version}_amd64.deb
-# What of its libraries xylem itself has not: the system has no network when it is installed.
-needs=$(dpkg-deb -f "$web" Depends | tr ',' '\n' | sed 's/^ *//; s/[ (|].*//' | grep '^lib' | paste -sd' ')
+fleet=$TOP/build-package/xylem-fleet_${version}_amd64.deb
+# What of their libraries xylem itself has not: the system has no network when they are installed.
+needs=$(for of in "$web" "$fleet"; do dpkg-deb -f "$of" Depends; done | tr ',' '\n' | sed 's/^ *//; s/[ (|].*//' | grep '^lib' | sort -u | paste -sd' ')
 # A later version is the same files under another number.
 later=$LOGS/later.deb
 dpkg-deb -R "$deb" "$LOGS/later"
@@ -96,6 +97,7 @@ cp /etc/apt/sources.list.d/* "$ROOT/etc/apt/sources.list.d/" 2>/dev/null || true
 apt-config dump 2>/dev/null | grep -E '^Acquire::(http|https)::Proxy' >"$ROOT/etc/apt/apt.conf.d/90here" || true
 cp "$deb" "$ROOT/xylem.deb"
 cp "$web" "$ROOT/xylem-web.deb"
+cp "$fleet" "$ROOT/xylem-fleet.deb"
 cp "$later" "$ROOT/later.deb"
 cp "$earlier" "$ROOT/earlier.deb"
 check "it installs without recommends" chroot "$ROOT" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
@@ -242,6 +244,28 @@ check_within 20 "when somebody asks" tells /api/v1/node '"public_key"'
 check "it is removed" in_system env DEBIAN_FRONTEND=noninteractive dpkg -P xylem-web
 check "and listens no more" refuse http /
 
+# --- the fleet's agent
+
+check "xylem-fleet is installed" in_system env DEBIAN_FRONTEND=noninteractive dpkg -i /xylem-fleet.deb
+check "and not begun" refuse in_system systemctl is-active xylem-fleet
+check "its config is made, and the folder" in_system xylem fleet init
+check "it is begun" in_system systemctl enable --now xylem-fleet
+asked() { in_system xylem show fleet --json | grep -qF -- "$1"; }
+check_within 10 "it says why it may not steer" asked control.group
+sed -i '/^control/d' "$ROOT/etc/xylem/xylem.conf"
+echo 'control = { group = "xylem-fleet"; mode = "0660"; };' >>"$ROOT/etc/xylem/xylem.conf"
+check "its group may" in_system systemctl reload xylem
+recorded() { ls "$ROOT"/etc/xylem/fleet.d/*.json; }
+check_within 20 "this node has its record in the folder" recorded
+check "as a user of its own" test "$(user_of xylem-fleet)" = xylem-fleet
+in_system systemd-analyze security xylem-fleet --no-pager | tail -n 1
+check "its exposure is below 1.5" in_system systemd-analyze security xylem-fleet --threshold=14 --no-pager
+check "it is killed" in_system systemctl kill -s KILL xylem-fleet
+check "the link stays" linked
+check_within 20 "and it is back" asked '"daemon": "reached"'
+check "it is removed" in_system env DEBIAN_FRONTEND=noninteractive dpkg -P xylem-fleet
+check "and what it kept" test ! -e "$ROOT/var/lib/xylem-fleet"
+
 # --- upgrade, removal
 
 pid_of() { in_system systemctl show -p MainPID --value "$1"; }
@@ -261,7 +285,7 @@ check "the state is gone" test ! -e "$ROOT/var/lib/xylem"
 check "the keys are not" test -s "$ROOT/etc/xylem/key"
 rm -rf "$ROOT"/etc/systemd/system/xylem@{three,four}.service.d # an operator's by then
 left=$(find "$ROOT" -xdev \( -path "$ROOT/proc" -o -path "$ROOT/etc/xylem" -o -path "$ROOT/var/log" -o -path "$ROOT/var/lib/dpkg" \) \
-  -prune -o -name '*xylem*' -print | grep -vxF -e "$ROOT/xylem.deb" -e "$ROOT/xylem-web.deb" || true)
+  -prune -o -name '*xylem*' -print | grep -vxF -e "$ROOT/xylem.deb" -e "$ROOT/xylem-web.deb" -e "$ROOT/xylem-fleet.deb" || true)
 check "and nothing else of it is left${left:+: $left}" test -z "$left"
 in_system systemctl poweroff >/dev/null 2>&1 || true
 for _ in $(seq 30); do
