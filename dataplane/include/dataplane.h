@@ -40,6 +40,9 @@ enum {
 
 struct xy_dp;
 
+struct xy_dp_program_config; // of the XDP program of a card
+struct xy_dp_program_at;
+
 // Whoever has the privileges that this process has not any more; each as the function of its name
 // below. Control thread.
 struct xy_dp_privileges {
@@ -48,6 +51,18 @@ struct xy_dp_privileges {
 	int (*device)(void *arg, int fd, const char *interface);
 	int (*bind)(void *arg, int fd, const struct xy_addr *address, uint16_t port);
 	int (*buffers)(void *arg, int fd);
+	int (*xsk)(void *arg, const char *interface, struct xy_err *err);
+	// What it counts, the caller's to close; number: theirs for the program.
+	int (*program_load)(void *arg, const struct xy_dp_program_config *cfg, unsigned *number,
+			    struct xy_err *err);
+	int (*program_frame_max)(void *arg, unsigned number, uint32_t frame_max);
+	int (*program_addresses)(void *arg, unsigned number, const struct xy_addr *addr,
+				 unsigned count);
+	int (*program_socket)(void *arg, unsigned number, uint32_t queue, int xsk);
+	// The link, the caller's to close.
+	int (*program_attach)(void *arg, unsigned number, struct xy_dp_program_at *at,
+			      struct xy_err *err);
+	void (*program_free)(void *arg, unsigned number);
 };
 
 struct xy_dp_config {
@@ -170,6 +185,49 @@ int xy_dp_socket_mark(int fd, uint32_t mark);
 int xy_dp_socket_device(int fd, const char *interface);
 int xy_dp_socket_bind(int fd, const struct xy_addr *address, uint16_t port);
 int xy_dp_socket_buffers(int fd); // beyond net.core.*mem_max
+// An AF_XDP socket that is for this card alone; what becomes of it needs no privilege. Or -errno.
+int xy_dp_xsk(const char *interface, struct xy_err *err);
+
+enum {
+	XY_DP_PROGRAM_ADDRESSES = 256, // whose packets one card takes
+	XY_DP_NO_PROGRAM = ~0u,
+};
+
+struct xy_dp_program_config {
+	char interface[16];
+	uint16_t port;	    // our UDP port
+	uint32_t frame_max; // a longer frame holds several datagrams
+	bool pieces;	    // frames may lie in several buffers
+};
+
+enum xy_dp_xdp_mode {
+	XY_DP_XDP_UNKNOWN,
+	XY_DP_XDP_NONE,
+	XY_DP_XDP_NATIVE,
+	XY_DP_XDP_GENERIC,
+	XY_DP_XDP_OFFLOADED,
+};
+
+struct xy_dp_program_at { // where it is attached
+	enum xy_dp_xdp_mode mode;
+	bool may_train; // this device may give several datagrams in one frame
+};
+
+// The XDP program of a card, and its maps: attached to nothing yet; it takes the UDP of no address.
+struct xy_dp_program;
+int xy_dp_program_load(const struct xy_dp_program_config *cfg, struct xy_dp_program **out,
+		       struct xy_err *err);
+int xy_dp_program_seen(const struct xy_dp_program *p); // wire/steer.h; its own descriptor, to map
+const char *xy_dp_program_interface(const struct xy_dp_program *p);
+int xy_dp_program_frame_max(struct xy_dp_program *p, uint32_t frame_max);
+// Addresses that are ours from now on (v4-mapped for IPv4).
+int xy_dp_program_addresses(struct xy_dp_program *p, const struct xy_addr *addr, unsigned count);
+// A socket of xy_dp_xsk's that has its rings. -EPERM: it is another card's, or none.
+int xy_dp_program_socket(struct xy_dp_program *p, uint32_t queue, int xsk);
+// Its own descriptor of the link, by which it stays, or -errno. -EBUSY: another XDP program is
+// there (the text says how to see and remove it).
+int xy_dp_program_attach(struct xy_dp_program *p, struct xy_dp_program_at *at, struct xy_err *err);
+void xy_dp_program_free(struct xy_dp_program *p); // detaches
 
 // --- peers and adjacencies
 

@@ -8,6 +8,11 @@
 
 #include <rte_ether.h>
 #include <stdlib.h>
+#include <time.h>
+
+// A program that another left behind goes when the kernel, or its privileged helper, has seen that
+// it is dead.
+enum { BUSY_TRIES = 20, BUSY_PAUSE = 50 }; // ms
 
 struct af_xdp {
 	struct xy_card card;
@@ -106,8 +111,8 @@ static void close_card(struct xy_card *card)
 	struct af_xdp *x = af_xdp(card);
 	xy_steering_free(x->steering); // first: nothing is redirected into a closing socket
 	for (unsigned q = 0; x->xsk && q < card->queues; q++)
-		if (x->xsk[q].socket) {
-			xy_worker_unwatch(worker_of(card, q), xsk_socket__fd(x->xsk[q].socket));
+		if (x->xsk[q].fd >= 0) {
+			xy_worker_unwatch(worker_of(card, q), x->xsk[q].fd);
 			xy_xsk_close(&x->xsk[q]);
 		}
 	xy_card_port_free(card);
@@ -127,6 +132,12 @@ static const struct xy_card_ops ops = {.driver = "af_xdp",
 				       .steered = steered,
 				       .close = close_card};
 
+static int socket_make(const struct xy_dp *dp, const char *interface, struct xy_err *err)
+{
+	const struct xy_dp_privileges *by = dp->cfg.by;
+	return by ? by->xsk(dp->cfg.by_arg, interface, err) : xy_dp_xsk(interface, err);
+}
+
 static int queue_open(struct af_xdp *x, unsigned q, struct xy_err *err)
 {
 	struct xy_dp *dp = x->card.dp;
@@ -135,14 +146,18 @@ static int queue_open(struct af_xdp *x, unsigned q, struct xy_err *err)
 	// port and queue may still wait for its grace period, and then frees what bears its mark.
 	// The top bit is in no offload request, which tx_offload may still hold from a DPDK device.
 	uint64_t owner = ++dp->xsk_owners | UINT64_C(1) << 63;
-	struct rte_mempool *pool = x->plain ? x->plain : w->pool;
-	unsigned flags = (x->jumbo ? XY_XSK_PIECES : 0) | (x->again ? XY_XSK_NO_WAIT : 0);
-	int r = xy_xsk_open(&x->xsk[q], x->card.interface, q, pool, owner, flags, err);
+	struct xy_xsk_config cfg = {.interface = x->card.interface,
+				    .queue = q,
+				    .pool = x->plain ? x->plain : w->pool,
+				    .owner = owner,
+				    .flags = (x->jumbo ? XY_XSK_PIECES : 0) |
+					     (x->again ? XY_XSK_NO_WAIT : 0)};
+	cfg.fd = socket_make(dp, cfg.interface, err);
+	int r = cfg.fd < 0 ? cfg.fd : xy_xsk_open(&x->xsk[q], &cfg, err);
 	if (r)
 		return r;
-	int fd = xsk_socket__fd(x->xsk[q].socket);
-	r = xy_steering_socket(x->steering, q, fd);
-	r = r ? r : xy_worker_watch(w, fd);
+	r = xy_steering_socket(x->steering, q, cfg.fd);
+	r = r ? r : xy_worker_watch(w, cfg.fd);
 	return r ? xy_err_set(err, -r, "%s: queue %u: %s", x->card.interface, q, strerror(-r)) : 0;
 }
 
@@ -205,18 +220,34 @@ static void mode_text(struct af_xdp *x)
 		 x->xsk[0].zero_copy ? "zero copy" : "copy", frames);
 }
 
+static int attach(struct af_xdp *x, struct xy_err *err)
+{
+	int tries = x->again ? 0 : BUSY_TRIES, r = xy_steering_attach(x->steering, err);
+	for (int i = 0; r == -EBUSY && i < tries; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = BUSY_PAUSE * 1000000L}, NULL);
+		r = xy_steering_attach(x->steering, err);
+	}
+	return r;
+}
+
+static int program_load(struct xy_dp *dp, struct af_xdp *x, struct xy_err *err)
+{
+	struct xy_dp_program_config cfg = {.port = x->card.port->udp_port,
+					   .frame_max = frame_max(&x->card),
+					   .pieces = x->jumbo};
+	snprintf(cfg.interface, sizeof(cfg.interface), "%s", x->card.interface);
+	return xy_steering_load(dp, &cfg, &x->steering, err);
+}
+
 static int card_open(struct xy_dp *dp, struct af_xdp *x, const struct xy_dp_port_config *cfg,
 		     unsigned id, struct xy_err *err)
 {
 	int r = mtu_check(x, err);
 	r = r ? r : xy_card_port_make(dp, &x->card, cfg, id, err);
-	uint16_t port = r ? 0 : x->card.port->udp_port;
-	r = r ? r
-	      : xy_steering_load(x->card.interface, port, port, frame_max(&x->card), x->jumbo,
-				 &x->steering, err);
+	r = r ? r : program_load(dp, x, err);
 	for (unsigned q = 0; !r && q < x->card.queues; q++)
 		r = queue_open(x, q, err);
-	r = r ? r : xy_steering_attach(x->steering, err);
+	r = r ? r : attach(x, err);
 	if (r)
 		return r;
 	x->card.may_train = xy_steering_may_train(x->steering);
@@ -238,6 +269,8 @@ int xy_port_af_xdp_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, u
 	x->card.queues = xy_netdev_queues(cfg->interface);
 	snprintf(x->card.interface, sizeof(x->card.interface), "%s", cfg->interface);
 	x->xsk = calloc(x->card.queues, sizeof(*x->xsk));
+	for (unsigned q = 0; x->xsk && q < x->card.queues; q++)
+		x->xsk[q].fd = -1;
 	int r = x->xsk ? card_open(dp, x, cfg, id, err)
 		       : xy_err_set(err, ENOMEM, "%s: no memory for a port", cfg->interface);
 	if (r) {

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The XDP program on a card: loaded, its maps filled, then attached by a bpf_link, so that it goes
-// when this process goes, however it ends. Control thread.
+// The XDP program of a card, as its port sees it: whoever has the privileges loads and attaches it
+// by a bpf_link (xy_dp_program_* in dataplane.h), ourselves or another (xy_dp_config by). What it
+// counts is memory that both see. It goes when those that hold the link go, however they end: we,
+// and the other. Control thread.
 #pragma once
 
-#include "base/err.h"
-#include "base/ip.h"
+#include "dp.h"
 #include "wire/steer.h"
-
-#include <stdbool.h>
 
 struct xy_steering;
 
-// Loads and fills maps, attached to nothing yet. first..last: our UDP ports. frame_max: a longer
-// frame holds several datagrams. pieces: frames may lie in several buffers.
-int xy_steering_load(const char *interface, uint16_t first, uint16_t last, uint32_t frame_max,
-		     bool pieces, struct xy_steering **out, struct xy_err *err);
+// Loads, attached to nothing yet.
+int xy_steering_load(const struct xy_dp *dp, const struct xy_dp_program_config *cfg,
+		     struct xy_steering **out, struct xy_err *err);
 int xy_steering_frame_max(struct xy_steering *s, uint32_t frame_max);
 // Addresses that are ours from now on (v4-mapped for IPv4).
 int xy_steering_addresses(struct xy_steering *s, const struct xy_addr *addr, unsigned count);
@@ -25,8 +23,7 @@ void xy_steering_free(struct xy_steering *s); // detaches
 
 // May this device give trains (wire/steer.h)? Known once it is attached.
 bool xy_steering_may_train(const struct xy_steering *s);
-// One has come: all that is ours goes by the kernel's socket from now on. A system call; any
-// thread.
+// One has come: all that is ours goes by the kernel's socket from now on. Any thread.
 void xy_steering_train(const struct xy_steering *s);
 bool xy_steering_trained(const struct xy_steering *s);
 

@@ -3,10 +3,13 @@
 
 #include "xsk_copy.h"
 
+#include <linux/bpf.h>
+#include <net/if.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_memcpy.h>
 #include <rte_mempool.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,13 +31,78 @@ enum {
 // What the kernel takes as a chunk: XDP_UMEM_MIN_CHUNK_SIZE, and a page.
 enum { CHUNK_MIN = 2048, CHUNK_MAX = 4096 };
 
-// Frames on their way in copy mode count against it, about 2 KB each; the default (208 KB) would
-// stop a full ring half way.
-#define SEND_BYTES (4 << 20)
-
 // A UMEM is released by the kernel some time after its socket: 200 ms were always enough.
 #define BUSY_TRIES 20
 #define BUSY_PAUSE 50 // ms
+
+// --- the kernel's side, as linux/if_xdp.h has it
+
+static int set(int fd, int name, const void *value, socklen_t len)
+{
+	return setsockopt(fd, SOL_XDP, name, value, len) ? -errno : 0;
+}
+
+static int ring_map(int fd, struct xy_xsk_ring *r, const struct xdp_ring_offset *at, size_t entry,
+		    off_t page)
+{
+	r->map_len = at->desc + XY_XSK_RING * entry;
+	uint8_t *map =
+		mmap(NULL, r->map_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, page);
+	if (map == MAP_FAILED)
+		return -errno;
+	r->map = map;
+	r->mask = XY_XSK_RING - 1;
+	r->producer = (uint32_t *)(map + at->producer);
+	r->consumer = (uint32_t *)(map + at->consumer);
+	r->flags = (uint32_t *)(map + at->flags);
+	r->entries = map + at->desc;
+	r->put = *r->producer;
+	r->taken = *r->consumer;
+	return 0;
+}
+
+static void ring_unmap(struct xy_xsk_ring *r)
+{
+	if (r->map)
+		munmap(r->map, r->map_len);
+	*r = (struct xy_xsk_ring){0};
+}
+
+static int offsets(int fd, struct xdp_mmap_offsets *out)
+{
+	socklen_t len = sizeof(*out);
+	if (getsockopt(fd, SOL_XDP, XDP_MMAP_OFFSETS, out, &len))
+		return -errno;
+	return len == sizeof(*out) ? 0 : -EOPNOTSUPP; // before Linux 5.4: without flags
+}
+
+int xy_xsk_umem(struct xy_xsk *x, const struct xdp_umem_reg *memory)
+{
+	const int entries = XY_XSK_RING;
+	struct xdp_mmap_offsets at;
+	int r = set(x->fd, XDP_UMEM_REG, memory, sizeof(*memory));
+	r = r ? r : set(x->fd, XDP_UMEM_FILL_RING, &entries, sizeof(entries));
+	r = r ? r : set(x->fd, XDP_UMEM_COMPLETION_RING, &entries, sizeof(entries));
+	r = r ? r : offsets(x->fd, &at);
+	r = r ? r : ring_map(x->fd, &x->fill, &at.fr, sizeof(uint64_t), XDP_UMEM_PGOFF_FILL_RING);
+	return r ? r
+		 : ring_map(x->fd, &x->done, &at.cr, sizeof(uint64_t),
+			    XDP_UMEM_PGOFF_COMPLETION_RING);
+}
+
+static int rings(struct xy_xsk *x, struct xy_err *err)
+{
+	const int entries = XY_XSK_RING;
+	struct xdp_mmap_offsets at;
+	int r = set(x->fd, XDP_RX_RING, &entries, sizeof(entries));
+	r = r ? r : set(x->fd, XDP_TX_RING, &entries, sizeof(entries));
+	r = r ? r : offsets(x->fd, &at);
+	r = r ? r : ring_map(x->fd, &x->rx, &at.rx, sizeof(struct xdp_desc), XDP_PGOFF_RX_RING);
+	r = r ? r : ring_map(x->fd, &x->tx, &at.tx, sizeof(struct xdp_desc), XDP_PGOFF_TX_RING);
+	return r ? xy_err_set(err, -r, "rings of an AF_XDP socket: %s", strerror(-r)) : 0;
+}
+
+// --- memory
 
 struct area {
 	uint8_t *start;
@@ -55,7 +123,7 @@ static void area_of(struct rte_mempool *mp, void *opaque, struct rte_mempool_mem
 
 static struct rte_mbuf *mbuf_at(const struct xy_xsk *x, uint64_t addr)
 {
-	return (struct rte_mbuf *)(x->base + xsk_umem__extract_addr(addr));
+	return (struct rte_mbuf *)(x->base + (addr & XSK_UNALIGNED_BUF_ADDR_MASK));
 }
 
 static uint64_t addr_of(const struct xy_xsk *x, const struct rte_mbuf *m)
@@ -80,24 +148,20 @@ static int umem_of_pool(struct xy_xsk *x, struct xy_err *err)
 			CHUNK_MIN, CHUNK_MAX, a.chunks, object);
 	uintptr_t page = (uintptr_t)a.start & ~(uintptr_t)4095;
 	x->base = (uint8_t *)page;
-	struct xsk_umem_config cfg = {
-		.fill_size = XY_XSK_RING,
-		.comp_size = XY_XSK_RING,
-		.frame_size = object,
-		.frame_headroom = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)) +
-				  XY_FRAME_SHIFT,
-		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
-	};
 	// Not cut to whole pages: the last buffer would lie beyond the end, and the kernel refuse
 	// it.
-	size_t len = (uintptr_t)a.start + a.len - page;
-	int r = xsk_umem__create(&x->umem, x->base, len, &x->fill, &x->done, &cfg);
-	if (r)
-		return xy_err_set(err, -r,
-				  "packet buffers as AF_XDP memory: %s (CAP_NET_RAW and, beyond "
-				  "RLIMIT_MEMLOCK, CAP_IPC_LOCK are needed)",
-				  strerror(-r));
-	return 0;
+	const struct xdp_umem_reg memory = {
+		.addr = page,
+		.len = (uintptr_t)a.start + a.len - page,
+		.chunk_size = object,
+		.headroom = (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet)) +
+			    XY_FRAME_SHIFT,
+		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
+	};
+	int r = xy_xsk_umem(x, &memory);
+	return r ? xy_err_set(err, -r, "packet buffers as AF_XDP memory: %s" XY_XSK_LOCKED,
+			      strerror(-r))
+		 : 0;
 }
 
 // Zero copy wants each buffer within one piece of the card's memory: without hugepages, where they
@@ -108,44 +172,43 @@ static uint16_t bind_flags(const struct xy_xsk *x)
 			  (x->copy || rte_eal_has_hugepages() ? 0 : XDP_COPY));
 }
 
-static int socket_try(struct xy_xsk *x, const char *interface, uint32_t queue)
+static int try_bind(const struct xy_xsk *x, const struct xy_xsk_config *cfg)
 {
-	struct xsk_socket_config cfg = {.rx_size = XY_XSK_RING,
-					.tx_size = XY_XSK_RING,
-					.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-					.bind_flags = bind_flags(x)};
-	return xsk_socket__create(&x->socket, interface, queue, x->umem, &x->rx, &x->tx, &cfg);
+	const struct sockaddr_xdp to = {.sxdp_family = AF_XDP,
+					.sxdp_flags = bind_flags(x),
+					.sxdp_ifindex = if_nametoindex(cfg->interface),
+					.sxdp_queue_id = cfg->queue};
+	if (!to.sxdp_ifindex)
+		return -ENODEV;
+	return bind(x->fd, (const struct sockaddr *)&to, sizeof(to)) ? -errno : 0;
 }
 
-static int socket_create(struct xy_xsk *x, const char *interface, uint32_t queue, int tries,
-			 struct xy_err *err)
+static int bind_to(struct xy_xsk *x, const struct xy_xsk_config *cfg, struct xy_err *err)
 {
-	int r = socket_try(x, interface, queue);
+	const char *interface = cfg->interface;
+	int tries = cfg->flags & XY_XSK_NO_WAIT ? 0 : BUSY_TRIES, r = try_bind(x, cfg);
 	for (int i = 0; r == -EBUSY && i < tries; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = BUSY_PAUSE * 1000000L}, NULL);
-		r = socket_try(x, interface, queue);
+		r = try_bind(x, cfg);
 	}
 	if (r == -EBUSY)
 		return xy_err_set(
 			err, EBUSY,
 			"%s: queue %u has an AF_XDP socket already; is another xylemd running "
 			"on this interface?",
-			interface, queue);
+			interface, cfg->queue);
 	if (r == -EINVAL && x->pieces)
 		return xy_err_set(err, EINVAL,
 				  "%s: this kernel has no AF_XDP for frames beyond a page (Linux "
 				  "6.6 has): ip link set dev %s mtu %d, or use driver = \"socket\"",
 				  interface, interface, XY_XSK_MTU_PLAIN);
 	if (r)
-		return xy_err_set(err, -r, "%s: AF_XDP socket on queue %u: %s", interface, queue,
-				  strerror(-r));
+		return xy_err_set(err, -r, "%s: AF_XDP socket on queue %u: %s", interface,
+				  cfg->queue, strerror(-r));
 	struct xdp_options o = {0};
 	socklen_t len = sizeof(o);
-	int fd = xsk_socket__fd(x->socket), bytes = SEND_BYTES;
-	getsockopt(fd, SOL_XDP, XDP_OPTIONS, &o, &len);
+	getsockopt(x->fd, SOL_XDP, XDP_OPTIONS, &o, &len);
 	x->zero_copy = o.flags & XDP_OPTIONS_ZEROCOPY;
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)))
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	return 0;
 }
 
@@ -156,16 +219,16 @@ static void refill(struct xy_xsk *x)
 	struct rte_mbuf *m[XY_BURST];
 	uint32_t at = 0;
 	x->dry = false;
-	while (xsk_prod_nb_free(&x->fill, XY_BURST) >= XY_BURST) {
+	while (xy_xsk_ring_free(&x->fill, XY_BURST) >= XY_BURST) {
 		x->dry = rte_pktmbuf_alloc_bulk(x->pool, m, XY_BURST) != 0;
 		if (x->dry)
 			return;
-		xsk_ring_prod__reserve(&x->fill, XY_BURST, &at);
+		xy_xsk_ring_reserve(&x->fill, XY_BURST, &at);
 		for (unsigned i = 0; i < XY_BURST; i++) {
 			m[i]->tx_offload = x->owner;
-			*xsk_ring_prod__fill_addr(&x->fill, at + i) = addr_of(x, m[i]);
+			*xy_xsk_ring_addr(&x->fill, at + i) = addr_of(x, m[i]);
 		}
-		xsk_ring_prod__submit(&x->fill, XY_BURST);
+		xy_xsk_ring_submit(&x->fill);
 	}
 }
 
@@ -184,13 +247,15 @@ uint32_t xy_xsk_frame_max(const struct rte_mempool *pool)
 	return pool->elt_size - before;
 }
 
-int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,
-		uint64_t owner, unsigned flags, struct xy_err *err)
+int xy_xsk_open(struct xy_xsk *x, const struct xy_xsk_config *cfg, struct xy_err *err)
 {
-	*x = (struct xy_xsk){.pool = pool, .owner = owner, .pieces = flags & XY_XSK_PIECES};
-	int r = xy_xsk_copies(pool) ? xy_xsk_copy_umem(x, err) : umem_of_pool(x, err);
-	r = r ? r
-	      : socket_create(x, interface, queue, flags & XY_XSK_NO_WAIT ? 0 : BUSY_TRIES, err);
+	*x = (struct xy_xsk){.fd = cfg->fd,
+			     .pool = cfg->pool,
+			     .owner = cfg->owner,
+			     .pieces = cfg->flags & XY_XSK_PIECES};
+	int r = xy_xsk_copies(x->pool) ? xy_xsk_copy_umem(x, err) : umem_of_pool(x, err);
+	r = r ? r : rings(x, err);
+	r = r ? r : bind_to(x, cfg, err);
 	if (r) {
 		xy_xsk_close(x);
 		return r;
@@ -215,12 +280,12 @@ static void give_back(struct rte_mempool *mp, void *opaque, void *obj, unsigned 
 
 void xy_xsk_close(struct xy_xsk *x)
 {
-	if (x->socket)
-		xsk_socket__delete(x->socket);
-	if (x->umem)
-		xsk_umem__delete(x->umem);
-	x->socket = NULL;
-	x->umem = NULL;
+	struct xy_xsk_ring *const ring[] = {&x->fill, &x->done, &x->rx, &x->tx};
+	for (unsigned i = 0; i < RTE_DIM(ring); i++)
+		ring_unmap(ring[i]);
+	if (x->fd >= 0)
+		close(x->fd);
+	x->fd = -1;
 	if (x->copy)
 		xy_xsk_copy_close(x);
 	else if (x->pool)
@@ -229,12 +294,12 @@ void xy_xsk_close(struct xy_xsk *x)
 
 static uint16_t take(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
 {
-	uint32_t at = 0, got = xsk_ring_cons__peek(&x->rx, n, &at);
+	uint32_t at = 0, got = xy_xsk_ring_peek(&x->rx, n, &at);
 	for (uint32_t i = 0; i < got; i++) {
-		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&x->rx, at + i);
+		const struct xdp_desc *d = xy_xsk_ring_desc(&x->rx, at + i);
 		struct rte_mbuf *m = mbuf_at(x, d->addr);
 		m->tx_offload = 0;
-		m->data_off = (uint16_t)(xsk_umem__extract_offset(d->addr) -
+		m->data_off = (uint16_t)((d->addr >> XSK_UNALIGNED_BUF_OFFSET_SHIFT) -
 					 sizeof(struct rte_mbuf) - sizeof(struct xy_packet));
 		m->data_len = (uint16_t)d->len;
 		m->pkt_len = d->len;
@@ -242,7 +307,7 @@ static uint16_t take(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
 		out[i] = m;
 	}
 	if (got)
-		xsk_ring_cons__release(&x->rx, got);
+		xy_xsk_ring_release(&x->rx);
 	refill(x); // also without frames: a ring that ran dry when buffers were short brings none
 	return (uint16_t)got;
 }
@@ -250,8 +315,8 @@ static uint16_t take(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
 uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
 {
 	uint16_t got = x->copy ? xy_xsk_copy_take(x, out, n) : take(x, out, n);
-	if (xsk_ring_prod__needs_wakeup(&x->fill))
-		recvfrom(xsk_socket__fd(x->socket), NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	if (xy_xsk_ring_wants_wakeup(&x->fill))
+		recvfrom(x->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 	return got;
 }
 
@@ -259,8 +324,8 @@ uint16_t xy_xsk_rx_burst(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n)
 static void kick(struct xy_xsk *x)
 {
 	x->unsent = false;
-	for (int i = 0; i < KICKS_MAX && xsk_ring_prod__needs_wakeup(&x->tx); i++) {
-		if (sendto(xsk_socket__fd(x->socket), NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
+	for (int i = 0; i < KICKS_MAX && xy_xsk_ring_wants_wakeup(&x->tx); i++) {
+		if (sendto(x->fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0)
 			return;
 		x->unsent = errno == EAGAIN || errno == EBUSY;
 		if (!x->unsent)
@@ -272,12 +337,12 @@ static void reclaim(struct xy_xsk *x)
 {
 	struct rte_mbuf *m[XY_BURST];
 	uint32_t at = 0, got;
-	while (x->outstanding && (got = xsk_ring_cons__peek(&x->done, XY_BURST, &at))) {
+	while (x->outstanding && (got = xy_xsk_ring_peek(&x->done, XY_BURST, &at))) {
 		for (uint32_t i = 0; i < got; i++) {
-			m[i] = mbuf_at(x, *xsk_ring_cons__comp_addr(&x->done, at + i));
+			m[i] = mbuf_at(x, *xy_xsk_ring_addr(&x->done, at + i));
 			m[i]->tx_offload = 0;
 		}
-		xsk_ring_cons__release(&x->done, got);
+		xy_xsk_ring_release(&x->done);
 		rte_pktmbuf_free_bulk(m, got);
 		x->outstanding -= got;
 	}
@@ -286,7 +351,7 @@ static void reclaim(struct xy_xsk *x)
 // Frames that the kernel has not taken from the ring.
 static uint32_t untaken(const struct xy_xsk *x)
 {
-	return x->tx.cached_prod - __atomic_load_n(x->tx.consumer, __ATOMIC_ACQUIRE);
+	return x->tx.put - __atomic_load_n(x->tx.consumer, __ATOMIC_ACQUIRE);
 }
 
 // A driver in zero copy may stop after our last look at its flag, with frames before it in the ring
@@ -294,17 +359,16 @@ static uint32_t untaken(const struct xy_xsk *x)
 // there only what is still in the ring is worth a system call.
 static bool wants_kick(const struct xy_xsk *x)
 {
-	return x->outstanding && (x->zero_copy || untaken(x)) &&
-	       xsk_ring_prod__needs_wakeup(&x->tx);
+	return x->outstanding && (x->zero_copy || untaken(x)) && xy_xsk_ring_wants_wakeup(&x->tx);
 }
 
 static bool stays_awake(struct xy_xsk *x)
 {
-	uint32_t taken = x->tx.cached_prod - untaken(x);
-	if (taken == x->tx.cached_prod || taken != x->taken)
+	uint32_t taken = x->tx.put - untaken(x);
+	if (taken == x->tx.put || taken != x->taken)
 		x->stalled = 0;
 	x->taken = taken;
-	return taken != x->tx.cached_prod && x->stalled++ < STALLED_MAX;
+	return taken != x->tx.put && x->stalled++ < STALLED_MAX;
 }
 
 bool xy_xsk_tend(struct xy_xsk *x)
@@ -347,21 +411,21 @@ static uint16_t put(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
 {
 	uint32_t at = 0;
 	reclaim(x);
-	n = (uint16_t)RTE_MIN((uint32_t)n, xsk_prod_nb_free(&x->tx, n));
+	n = (uint16_t)RTE_MIN((uint32_t)n, xy_xsk_ring_free(&x->tx, n));
 	n = (uint16_t)RTE_MIN((uint32_t)n, XY_XSK_RING - x->outstanding); // of the completion ring
 	n = own_all(x, pkts, n);
 	if (!n)
 		return 0;
-	xsk_ring_prod__reserve(&x->tx, n, &at);
+	xy_xsk_ring_reserve(&x->tx, n, &at);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		uint64_t offset = (uint64_t)(rte_pktmbuf_mtod(m, uint8_t *) - (uint8_t *)m);
 		m->tx_offload = x->owner;
-		*xsk_ring_prod__tx_desc(&x->tx, at + i) = (struct xdp_desc){
+		*xy_xsk_ring_desc(&x->tx, at + i) = (struct xdp_desc){
 			.addr = addr_of(x, m) | offset << XSK_UNALIGNED_BUF_OFFSET_SHIFT,
 			.len = m->data_len};
 	}
-	xsk_ring_prod__submit(&x->tx, n);
+	xy_xsk_ring_submit(&x->tx);
 	x->outstanding += n;
 	return n;
 }
@@ -378,7 +442,7 @@ uint64_t xy_xsk_missed(const struct xy_xsk *x)
 {
 	struct xdp_statistics s = {0};
 	socklen_t len = sizeof(s);
-	if (getsockopt(xsk_socket__fd(x->socket), SOL_XDP, XDP_STATISTICS, &s, &len))
+	if (getsockopt(x->fd, SOL_XDP, XDP_STATISTICS, &s, &len))
 		return 0;
 	// rx_fill_ring_empty_descs counts looks at an empty ring: in copy mode the frames of
 	// rx_dropped once more.

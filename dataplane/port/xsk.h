@@ -8,8 +8,7 @@
 
 #include "gather.h"
 #include "worker.h"
-
-#include <xdp/xsk.h>
+#include "xsk_ring.h"
 
 enum {
 	XY_XSK_RING = 2048,  // frames, each of the four rings
@@ -20,10 +19,8 @@ enum {
 };
 
 struct xy_xsk {
-	struct xsk_socket *socket;
-	struct xsk_umem *umem;
-	struct xsk_ring_prod fill, tx;
-	struct xsk_ring_cons done, rx;
+	int fd; // -1: none
+	struct xy_xsk_ring fill, tx, done, rx;
 	uint8_t *base; // of the UMEM
 	struct rte_mempool *pool;
 	uint64_t owner;	      // marks buffers that the kernel has (mbuf tx_offload)
@@ -47,10 +44,21 @@ uint32_t xy_xsk_frame_max(const struct rte_mempool *pool);
 // NO_WAIT: a queue that is taken is not waited for, a second at most.
 enum { XY_XSK_PIECES = 1, XY_XSK_NO_WAIT = 2 };
 
-// -EBUSY: the queue has an AF_XDP socket already (the text says by whom it may be); -EINVAL: the
-// pool's buffers are no UMEM, or the kernel has no frames in pieces.
-int xy_xsk_open(struct xy_xsk *x, const char *interface, uint32_t queue, struct rte_mempool *pool,
-		uint64_t owner, unsigned flags, struct xy_err *err);
+struct xy_xsk_config {
+	int fd; // as xy_dp_xsk makes it; taken over, also on failure
+	const char *interface;
+	uint32_t queue;
+	struct rte_mempool *pool;
+	uint64_t owner;
+	unsigned flags;
+};
+
+// Needs no privilege. -EBUSY: the queue has an AF_XDP socket already (the text says by whom it may
+// be); -EINVAL: the pool's buffers are no UMEM, or the kernel has no frames in pieces.
+int xy_xsk_open(struct xy_xsk *x, const struct xy_xsk_config *cfg, struct xy_err *err);
+// Memory of ours as the socket's UMEM, and the two rings that say which of it is whose. 0 or
+// -errno; -ENOBUFS: beyond RLIMIT_MEMLOCK.
+int xy_xsk_umem(struct xy_xsk *x, const struct xdp_umem_reg *memory);
 // Gives every buffer back that the kernel had.
 void xy_xsk_close(struct xy_xsk *x);
 

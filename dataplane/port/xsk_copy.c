@@ -19,8 +19,6 @@ static uint64_t frame_at(uint32_t number)
 
 int xy_xsk_copy_umem(struct xy_xsk *x, struct xy_err *err)
 {
-	struct xsk_umem_config cfg = {
-		.fill_size = XY_XSK_RING, .comp_size = XY_XSK_RING, .frame_size = XY_XSK_CHUNK};
 	void *area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (area == MAP_FAILED)
 		return xy_err_set(err, ENOMEM, "no memory for %d AF_XDP frames", FRAMES);
@@ -29,21 +27,21 @@ int xy_xsk_copy_umem(struct xy_xsk *x, struct xy_err *err)
 	x->gather.pool = x->pool;
 	for (uint32_t i = XY_XSK_RING; i < FRAMES; i++)
 		x->free[x->free_count++] = i;
-	int r = xsk_umem__create(&x->umem, area, AREA, &x->fill, &x->done, &cfg);
-	return r ? xy_err_set(err, -r,
-			      "%zu MiB of AF_XDP frames: %s (CAP_NET_RAW and, beyond "
-			      "RLIMIT_MEMLOCK, CAP_IPC_LOCK are needed)",
-			      AREA >> 20, strerror(-r))
+	int r = xy_xsk_umem(x, &(struct xdp_umem_reg){.addr = (uintptr_t)area,
+						      .len = AREA,
+						      .chunk_size = XY_XSK_CHUNK});
+	return r ? xy_err_set(err, -r, "%zu MiB of AF_XDP frames: %s" XY_XSK_LOCKED, AREA >> 20,
+			      strerror(-r))
 		 : 0;
 }
 
 void xy_xsk_copy_fill(struct xy_xsk *x)
 {
 	uint32_t at = 0;
-	xsk_ring_prod__reserve(&x->fill, XY_XSK_RING, &at);
+	xy_xsk_ring_reserve(&x->fill, XY_XSK_RING, &at);
 	for (uint32_t i = 0; i < XY_XSK_RING; i++)
-		*xsk_ring_prod__fill_addr(&x->fill, at + i) = frame_at(i);
-	xsk_ring_prod__submit(&x->fill, XY_XSK_RING);
+		*xy_xsk_ring_addr(&x->fill, at + i) = frame_at(i);
+	xy_xsk_ring_submit(&x->fill);
 }
 
 void xy_xsk_copy_close(struct xy_xsk *x)
@@ -55,24 +53,24 @@ void xy_xsk_copy_close(struct xy_xsk *x)
 // As many pieces as frames are wanted, each frame's memory back to the kernel at once.
 static uint32_t take_pieces(struct xy_xsk *x, struct rte_mbuf **out, uint16_t n, uint16_t *kept)
 {
-	uint32_t at = 0, to = 0, got = xsk_ring_cons__peek(&x->rx, n, &at);
+	uint32_t at = 0, to = 0, got = xy_xsk_ring_peek(&x->rx, n, &at);
 	if (!got)
 		return 0;
 	// The kernel shows received frames before it shows that it took them from the fill ring.
-	if (xsk_ring_prod__reserve(&x->fill, got, &to) != got) {
-		xsk_ring_cons__cancel(&x->rx, got);
+	if (!xy_xsk_ring_reserve(&x->fill, got, &to)) {
+		xy_xsk_ring_cancel(&x->rx, got);
 		return 0;
 	}
 	for (uint32_t i = 0; i < got; i++) {
-		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&x->rx, at + i);
+		const struct xdp_desc *d = xy_xsk_ring_desc(&x->rx, at + i);
 		struct rte_mbuf *m = xy_gather_add(&x->gather, x->base + d->addr, d->len,
 						   d->options & XDP_PKT_CONTD);
 		if (m)
 			out[(*kept)++] = m;
-		*xsk_ring_prod__fill_addr(&x->fill, to + i) = d->addr & ~(XY_XSK_CHUNK - 1ULL);
+		*xy_xsk_ring_addr(&x->fill, to + i) = d->addr & ~(XY_XSK_CHUNK - 1ULL);
 	}
-	xsk_ring_cons__release(&x->rx, got);
-	xsk_ring_prod__submit(&x->fill, got);
+	xy_xsk_ring_release(&x->rx);
+	xy_xsk_ring_submit(&x->fill);
 	return got;
 }
 
@@ -97,7 +95,7 @@ static void scatter(struct xy_xsk *x, const struct rte_mbuf *m, uint32_t at, uin
 		rte_memcpy(x->base + frame, data, len);
 		data += len;
 		left -= len;
-		*xsk_ring_prod__tx_desc(&x->tx, at + i) = (struct xdp_desc){
+		*xy_xsk_ring_desc(&x->tx, at + i) = (struct xdp_desc){
 			.addr = frame, .len = len, .options = left ? XDP_PKT_CONTD : 0};
 	}
 }
@@ -109,13 +107,13 @@ uint16_t xy_xsk_copy_put(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
 	xy_xsk_copy_reclaim(x);
 	while (sent < n) {
 		uint32_t pieces = (pkts[sent]->data_len + XY_XSK_CHUNK - 1u) / XY_XSK_CHUNK;
-		if (pieces > x->free_count || xsk_ring_prod__reserve(&x->tx, pieces, &at) != pieces)
+		if (pieces > x->free_count || !xy_xsk_ring_reserve(&x->tx, pieces, &at))
 			break;
 		scatter(x, pkts[sent++], at, pieces);
 		total += pieces;
 	}
 	if (total)
-		xsk_ring_prod__submit(&x->tx, total);
+		xy_xsk_ring_submit(&x->tx);
 	x->outstanding += total;
 	rte_pktmbuf_free_bulk(pkts, sent);
 	return sent;
@@ -124,11 +122,11 @@ uint16_t xy_xsk_copy_put(struct xy_xsk *x, struct rte_mbuf **pkts, uint16_t n)
 void xy_xsk_copy_reclaim(struct xy_xsk *x)
 {
 	uint32_t at = 0, got;
-	if (!x->outstanding || !(got = xsk_ring_cons__peek(&x->done, XY_XSK_RING, &at)))
+	if (!x->outstanding || !(got = xy_xsk_ring_peek(&x->done, XY_XSK_RING, &at)))
 		return;
 	for (uint32_t i = 0; i < got; i++)
 		x->free[x->free_count++] =
-			(uint32_t)(*xsk_ring_cons__comp_addr(&x->done, at + i) / XY_XSK_CHUNK);
-	xsk_ring_cons__release(&x->done, got);
+			(uint32_t)(*xy_xsk_ring_addr(&x->done, at + i) / XY_XSK_CHUNK);
+	xy_xsk_ring_release(&x->done);
 	x->outstanding -= got;
 }

@@ -17,6 +17,7 @@
 typedef __u8 uint8_t;
 typedef __u16 uint16_t;
 typedef __u32 uint32_t;
+typedef __u64 uint64_t;
 #define XY_STEER_INLINE static inline __attribute__((always_inline))
 #else
 #include <stdint.h>
@@ -52,6 +53,13 @@ struct xy_steer_config {		// one entry, filled before the program is attached
 struct xy_steer_addr { // key of the address set; IPv4 is v4-mapped
 	uint8_t b[16];
 };
+
+// What the program tells, in memory that it shares with who looks: entry 0 has train, entry 1 + CPU
+// what that CPU counted.
+struct xy_steer_seen {
+	uint32_t train; // not 0: one has come
+	uint64_t count[XY_STEER_COUNT];
+} __attribute__((aligned(64)));
 
 struct xy_steer_found { // where things are, for a frame that is not passed for its form
 	struct xy_steer_addr dst;

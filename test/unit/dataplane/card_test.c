@@ -501,7 +501,8 @@ static void test_refused(void)
 	CU_ASSERT_FALSE(has_program());
 
 	start(1);
-	CU_ASSERT_EQUAL_FATAL(xy_steering_load("c0", 1, 2, 1514, false, &foreign, &err), 0);
+	const struct xy_dp_program_config other = {.interface = "c0", .port = 1, .frame_max = 1514};
+	CU_ASSERT_EQUAL_FATAL(xy_steering_load(&rig.dp, &other, &foreign, &err), 0);
 	CU_ASSERT_EQUAL_FATAL(xy_steering_attach(foreign, &err), 0);
 	CU_ASSERT_EQUAL(try_open(OURS, 4, &second, &err), -EBUSY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "XDP program already"));

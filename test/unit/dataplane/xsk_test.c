@@ -35,18 +35,16 @@ static void fresh(bool zero_copy, unsigned put, unsigned taken, unsigned back, b
 {
 	memset(&shared, 0, sizeof(shared));
 	x = (struct xy_xsk){.zero_copy = zero_copy, .copy = true, .outstanding = put};
-	x.tx = (struct xsk_ring_prod){.cached_prod = put,
-				      .mask = SIZE - 1,
-				      .size = SIZE,
-				      .producer = &shared.tx_prod,
-				      .consumer = &shared.tx_cons,
-				      .ring = shared.tx,
-				      .flags = &shared.tx_flags};
-	x.done = (struct xsk_ring_cons){.mask = SIZE - 1,
-					.size = SIZE,
-					.producer = &shared.done_prod,
-					.consumer = &shared.done_cons,
-					.ring = shared.done};
+	x.tx = (struct xy_xsk_ring){.put = put,
+				    .mask = SIZE - 1,
+				    .producer = &shared.tx_prod,
+				    .consumer = &shared.tx_cons,
+				    .entries = shared.tx,
+				    .flags = &shared.tx_flags};
+	x.done = (struct xy_xsk_ring){.mask = SIZE - 1,
+				      .producer = &shared.done_prod,
+				      .consumer = &shared.done_cons,
+				      .entries = shared.done};
 	shared.tx_prod = put;
 	shared.tx_cons = taken;
 	shared.done_prod = back;
