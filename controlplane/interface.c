@@ -4,6 +4,7 @@
 #include "interface.h"
 
 #include "daemon.h"
+#include "warden/warden.h"
 
 #include <net/if.h>
 #include <stdlib.h>
@@ -175,6 +176,8 @@ void xy_interface_close(struct xy_daemon *d)
 	struct xy_interface *f = d->interface;
 	if (f->open)
 		xy_dp_host_close(d->dp, XY_DP_HOST_MAIN);
+	if (f->open && d->sandbox.warden) // it holds the interface as well
+		xy_warden_closed(d->sandbox.warden);
 	f->open = false;
 	f->index = f->mtu = 0;
 }

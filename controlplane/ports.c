@@ -27,6 +27,7 @@ struct card {
 	struct xy_dp_port_config cfg;
 	bool open, lost;   // lost: what it cannot be opened again without
 	struct xy_err why; // it does not open, as it was said last
+	bool owes;	   // its addresses are not as told; tried again each second
 	unsigned id, ifindex;
 	char name[IF_NAMESIZE];	  // of the interface when it was opened
 	char master[IF_NAMESIZE]; // a bridge or bond that it is part of
@@ -105,13 +106,19 @@ static void addresses_follow(struct xy_daemon *d, struct card *c)
 {
 	struct xy_addr now[ADDRESSES];
 	unsigned count = addresses_of(d, c, now);
-	if (count == c->count && memcmp(now, c->address, count * sizeof(*now)) == 0)
+	if (!c->owes && count == c->count && memcmp(now, c->address, count * sizeof(*now)) == 0)
 		return;
 	c->count = count;
 	memcpy(c->address, now, count * sizeof(*now));
 	int r = xy_dp_port_addresses(d->dp, c->id, now, count);
-	if (r)
-		xy_log_warn("%s: addresses: %s", c->cfg.interface, strerror(-r));
+	if (r && !c->owes)
+		xy_log_warn("%s: addresses: %s; packets for those that are new go by the kernel's "
+			    "socket; trying again",
+			    c->cfg.interface,
+			    r == -EPIPE	      ? "the privileged helper has ended"
+			    : r == -ETIMEDOUT ? "the privileged helper does not answer in time"
+					      : strerror(-r));
+	c->owes = r != 0;
 }
 
 // What cannot be read now is with the next decision or second.
@@ -164,6 +171,7 @@ static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
 	c->open = true;
 	c->why.text[0] = 0;
 	c->count = 0;
+	c->owes = false;
 	c->trains = false;
 	c->may_train = info.may_train;
 	c->master[0] = 0;
@@ -397,8 +405,11 @@ void xy_ports_second(struct xy_daemon *d)
 {
 	struct xy_ports *p = d->ports;
 	cards_retry(d);
-	for (unsigned i = 0; i < p->cards; i++)
+	for (unsigned i = 0; i < p->cards; i++) {
 		train_check(d, &p->card[i]);
+		if (p->card[i].open && p->card[i].owes)
+			addresses_follow(d, &p->card[i]);
+	}
 	if (xy_late_ports_wait(d) && xy_late_ports_look(d))
 		p->again = true; // links may go by it
 	if (xy_tick_every(&d->tick, p->cards ? KEEP_SECONDS : ASK_SECONDS))

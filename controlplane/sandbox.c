@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,19 +204,17 @@ static bool has_card(const struct xy_config *c)
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 
-// What is needed later: interfaces, routes and rules, ports that come late, sockets that are made
-// again. None of it changes by a reload.
-static uint64_t needed(const struct xy_daemon *d)
+// What the privileged helper has: interfaces, routes and rules, XDP programs and sockets of cards,
+// ports that come late, sockets that are made again. None of it changes by a reload.
+static uint64_t helpers(const struct xy_daemon *d)
 {
 	const struct xy_config *c = &d->plan.config;
-	bool host = c->host.enabled && !d->no_tun, cards = has_card(c), devices = has_devices(c);
+	bool host = c->host.enabled && !d->no_tun, cards = has_card(c);
 	uint64_t keep = 0;
-	if (host || cards || devices || c->fwmark)
+	if (host || cards || has_devices(c) || c->fwmark)
 		keep |= BIT(CAP_NET_ADMIN);
 	if (cards)
-		keep |= BIT(CAP_NET_RAW) | BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_IPC_LOCK);
-	if (devices)
-		keep |= BIT(CAP_NET_RAW) | BIT(CAP_IPC_LOCK);
+		keep |= BIT(CAP_NET_RAW) | BIT(CAP_BPF) | BIT(CAP_PERFMON);
 	if (has_low_port(c))
 		keep |= BIT(CAP_NET_BIND_SERVICE);
 	if (c->telemetry.group[0] || c->control.group[0])
@@ -223,16 +222,47 @@ static uint64_t needed(const struct xy_daemon *d)
 	return keep;
 }
 
-#define HELPERS (BIT(CAP_NET_ADMIN) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_CHOWN))
+// AF_XDP counts the memory of packets against this limit, but of who has CAP_IPC_LOCK; and it must
+// be the process whose memory it is that hands it over. Root lifts it, and the unit has none.
+static void memory_unlimit(void)
+{
+	struct rlimit most = {RLIM_INFINITY, RLIM_INFINITY};
+	if (!setrlimit(RLIMIT_MEMLOCK, &most) || getrlimit(RLIMIT_MEMLOCK, &most))
+		return;
+	most.rlim_cur = most.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &most);
+}
 
-// What the control thread does itself, for the helper does not: XDP programs and sockets of cards,
-// and what DPDK's drivers do.
+// KiB that may be locked; 0: any.
+static unsigned long long memory_limit(void)
+{
+	struct rlimit most;
+	if (getrlimit(RLIMIT_MEMLOCK, &most) || most.rlim_cur == RLIM_INFINITY)
+		return 0;
+	return most.rlim_cur >> 10 ? most.rlim_cur >> 10 : 1;
+}
+
+// What the helper cannot do: what DPDK's drivers do, and, of cards that come late, memory beyond
+// the limit.
 static uint64_t kept(const struct xy_daemon *d)
 {
-	const struct xy_config *c = &d->plan.config;
-	bool own = has_card(c) || has_devices(c);
-	uint64_t gone = own ? HELPERS & ~BIT(CAP_NET_ADMIN) : HELPERS;
-	return d->sandbox.warden ? needed(d) & ~gone : needed(d);
+	uint64_t keep = 0;
+	if (has_devices(&d->plan.config))
+		keep |= BIT(CAP_NET_ADMIN) | BIT(CAP_NET_RAW) | BIT(CAP_IPC_LOCK);
+	if (has_card(&d->plan.config) && memory_limit())
+		keep |= BIT(CAP_IPC_LOCK);
+	return keep;
+}
+
+static void memory_say(void)
+{
+	if (memory_limit())
+		xy_log_warn(
+			"sandbox: no more than %llu KiB of memory may be locked: for cards that "
+			"come later the control thread keeps CAP_IPC_LOCK, if it has that. Raise "
+			"the limit, and it keeps nothing: LimitMEMLOCK=infinity in the service, or "
+			"ulimit -l unlimited before it starts",
+			memory_limit());
 }
 
 // --- the privileged helper
@@ -281,8 +311,12 @@ int xy_sandbox_fork(struct xy_daemon *d, struct xy_err *err)
 {
 	struct paths p = {.count = 0};
 	d->sandbox.wanted |= d->plan.config.sandbox;
-	if (!d->sandbox.wanted || !(needed(d) & HELPERS))
+	if (!d->sandbox.wanted || !helpers(d))
 		return 0;
+	if (has_card(&d->plan.config)) {
+		memory_unlimit();
+		add(&p, XY_CONFINE_READ, "/sys/devices/system/cpu"); // how many may count
+	}
 	if (xy_setup_has_file(&d->setup))
 		add_file(&p, d->setup.path);
 	add(&p, XY_CONFINE_DEVICE, "/dev/net/tun");
@@ -293,7 +327,7 @@ int xy_sandbox_fork(struct xy_daemon *d, struct xy_err *err)
 	struct xy_warden_config cfg = {.instance = d->name,
 				       .node = d->id.addr,
 				       .no_tun = d->no_tun,
-				       .keep = needed(d) & HELPERS,
+				       .keep = helpers(d),
 				       .path = p.v,
 				       .path_count = p.count,
 				       .config = &d->plan.config,
@@ -318,7 +352,14 @@ const struct xy_dp_privileges *xy_sandbox_privileges(const struct xy_daemon *d)
 						   .mark = xy_warden_mark,
 						   .device = xy_warden_device,
 						   .bind = xy_warden_bind,
-						   .buffers = xy_warden_buffers};
+						   .buffers = xy_warden_buffers,
+						   .xsk = xy_warden_xsk,
+						   .program_load = xy_warden_program_load,
+						   .program_frame_max = xy_warden_program_frame_max,
+						   .program_addresses = xy_warden_program_addresses,
+						   .program_socket = xy_warden_program_socket,
+						   .program_attach = xy_warden_program_attach,
+						   .program_free = xy_warden_program_free};
 	return d->sandbox.warden ? &by : NULL;
 }
 
@@ -368,6 +409,8 @@ void xy_sandbox_threads(struct xy_daemon *d)
 		xy_log_warn("sandbox: %s: system calls are not confined", c->no_seccomp.text);
 	if (!c->narrowed)
 		xy_log_warn("sandbox: %s", c->not_all_narrow.text);
+	if (c->cards)
+		memory_say();
 	if (!lacking(d))
 		xy_log_info("sandbox: on; capabilities that are kept: %s%s",
 			    xy_confine_capabilities_str(c->keep, text, sizeof(text)),

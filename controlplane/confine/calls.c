@@ -10,6 +10,7 @@
 #include <linux/if_tun.h>
 #include <linux/if_xdp.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -184,7 +185,6 @@ static const struct {
 	{"getsockname", FILES | L},
 	{"getpeername", FILES | L},
 	{"socketpair", C | L},
-	{"bpf", C},
 	// the privileged helper's: answers, what they take, and its memory
 	{"read", P},
 	{"write", P},
@@ -321,8 +321,9 @@ static const char *const fatal[] = {"execve",
 struct making {
 	scmp_filter_ctx ctx;
 	unsigned who;
-	bool cards; // drivers of cards ask the kernel what they like
-	int r;	    // the first error
+	bool devices; // DPDK's drivers ask the kernel what they like
+	bool cards;   // af_xdp: the privileged helper loads programs for them
+	int r;	      // the first error
 };
 
 static void let(struct making *m, unsigned who, const char *name, unsigned n,
@@ -377,7 +378,6 @@ static void let_sockets(struct making *m)
 	let_level(m, P, SOL_SOCKET);
 	let_level(m, P, SOL_NETLINK);
 	let_family(m, L, AF_UNIX); // DPDK's memif; and its telemetry has one
-	let_family(m, C, AF_XDP);
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(levels); i++)
 		let_level(m, FILES | L, levels[i]);
 	let_level(m, C, SOL_XDP);
@@ -430,7 +430,7 @@ static void let_fcntl(struct making *m)
 	let(m, O | P, "fcntl", 2,
 	    (struct scmp_arg_cmp[]){SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, F_SETFL),
 				    SCMP_A2_64(SCMP_CMP_MASKED_EQ, O_ASYNC, 0)});
-	if (!m->cards)
+	if (!m->devices)
 		return;
 	// DPDK's driver for TAP has the kernel signal us
 	static const struct number signals[] = {{F_SETSIG, C | L}, {F_SETFL, C | L}};
@@ -486,7 +486,9 @@ static void let_ioctl(struct making *m)
 		{TUNSETVNETHDRSZ, D}, {TUNGETVNETHDRSZ, D}, {TUNSETQUEUE, D},	{TUNGETIFF, D},
 	};
 	let_numbers(m, "ioctl", v, XY_ARRAY_SIZE(v));
-	if (!m->cards)
+	if (m->cards) // queues and drivers; without a privilege it changes nothing
+		let_numbers(m, "ioctl", &(struct number){SIOCETHTOOL, C | P}, 1);
+	if (!m->devices)
 		return;
 	let_numbers(m, "ioctl", drivers, XY_ARRAY_SIZE(drivers));
 	let_neither(m, KIND, TERMINALS, SOCKETS);
@@ -494,6 +496,17 @@ static void let_ioctl(struct making *m)
 		let(m, C | L, "ioctl", 1,
 		    (struct scmp_arg_cmp[]){
 			    SCMP_A1_64(SCMP_CMP_MASKED_EQ, KIND | bit, SOCKETS | bit)});
+}
+
+// An XDP program, its maps and link, as libbpf asks for them (from 1.4 on by placeholders), and
+// sockets of AF_XDP: the helper's alone.
+static void let_cards(struct making *m)
+{
+	static const char *const v[] = {"bpf", "memfd_create", "dup3"};
+	for (unsigned i = 0; m->cards && i < XY_ARRAY_SIZE(v); i++)
+		let(m, P, v[i], 0, NULL);
+	if (m->cards)
+		let_family(m, P, AF_XDP);
 }
 
 static void let_with_arguments(struct making *m)
@@ -505,6 +518,7 @@ static void let_with_arguments(struct making *m)
 	let_options(m);
 	let_fcntl(m);
 	let_ioctl(m);
+	let_cards(m);
 	// a thread, never a process
 	let(m, NOT_W, "clone", 1,
 	    (struct scmp_arg_cmp[]){SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
@@ -547,10 +561,11 @@ static int exported(scmp_filter_ctx ctx, struct sock_fprog *out)
 	return r;
 }
 
-int xy_calls_build(unsigned of, bool cards, struct sock_fprog *out, struct xy_err *err)
+int xy_calls_build(unsigned of, unsigned kinds, struct sock_fprog *out, struct xy_err *err)
 {
 	struct making m = {.ctx = seccomp_init(SCMP_ACT_TRAP),
-			   .cards = cards,
+			   .devices = kinds & XY_CALLS_DEVICES,
+			   .cards = kinds & XY_CALLS_CARDS,
 			   .who = of == XY_CONFINE_BEFORE ? ALL | BEFORE : 1u << of};
 	*out = (struct sock_fprog){0};
 	if (!m.ctx)
@@ -582,9 +597,9 @@ __attribute__((constructor)) static void numbers_make(void)
 		if (nr >= 0 && nr < NUMBERS)
 			is_fatal[nr] = true;
 	}
-	static const char *const with_arguments[] = {"mmap",   "mprotect",   "socket",
-						     "prctl",  "setsockopt", "ioctl",
-						     "tgkill", "prlimit64",  "fcntl"};
+	static const char *const with_arguments[] = {
+		"mmap",	 "mprotect", "socket",	  "prctl", "setsockopt",
+		"ioctl", "tgkill",   "prlimit64", "fcntl", "bpf"};
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(calls); i++) {
 		int nr = seccomp_syscall_resolve_name(calls[i].name);
 		if (nr >= 0 && nr < NUMBERS)

@@ -289,11 +289,16 @@ static unsigned own_filters(void)
 	return 0;
 }
 
-static int filters_make(bool cards, struct xy_err *err)
+static unsigned kinds_of(const struct xy_confine *c)
 {
-	int r = xy_calls_build(XY_CONFINE_BEFORE, cards, &all, err);
+	return (c->devices ? XY_CALLS_DEVICES : 0) | (c->cards ? XY_CALLS_CARDS : 0);
+}
+
+static int filters_make(unsigned kinds, struct xy_err *err)
+{
+	int r = xy_calls_build(XY_CONFINE_BEFORE, kinds, &all, err);
 	for (unsigned i = 0; !r && i < XY_CONFINE_CLASSES; i++)
-		r = xy_calls_build(i, cards, &of_class[i], err);
+		r = xy_calls_build(i, kinds, &of_class[i], err);
 	return r;
 }
 
@@ -301,7 +306,7 @@ void xy_confine_threads(struct xy_confine *c)
 {
 	struct xy_err *why = &c->no_seccomp;
 	c->before = own_filters();
-	int r = filters_make(c->devices || c->cards, why);
+	int r = filters_make(kinds_of(c), why);
 	r = r ? r : handler_set();
 	if (!r) {
 		r = filter_set(&all, SECCOMP_FILTER_FLAG_TSYNC);
@@ -333,7 +338,7 @@ void xy_confine_process_calls(struct xy_confine *c)
 {
 	struct xy_err *why = &c->no_seccomp;
 	xy_confine_hear();
-	int r = xy_calls_build(XY_CONFINE_PROCESS, false, &all, why);
+	int r = xy_calls_build(XY_CONFINE_PROCESS, kinds_of(c), &all, why);
 	r = r ? r : handler_set();
 	if (!r && (r = filter_set(&all, SECCOMP_FILTER_FLAG_TSYNC)))
 		xy_err_set(why, -r, "this kernel takes no filter of system calls: %s",

@@ -34,15 +34,15 @@ struct xy_confine_path {
 
 // What is in force. A missing part is 0, and why says so.
 struct xy_confine {
-	int landlock;		   // its version
-	bool seccomp;		   // the filter of all threads
-	uint64_t keep;		   // capabilities that the control thread keeps
-	unsigned before;	   // filters that there were: a service manager's
-	bool devices;		   // DPDK has devices: its threads keep what all have
-	bool cards;		   // a port is one by AF_XDP: the control thread loads its program
-	bool narrowed;		   // all threads of DPDK narrowed themselves
-	struct xy_err no_landlock; // why there is none; empty: there is
-	struct xy_err no_seccomp;  // likewise
+	int landlock;		      // its version
+	bool seccomp;		      // the filter of all threads
+	uint64_t keep;		      // capabilities that the control thread keeps
+	unsigned before;	      // filters that there were: a service manager's
+	bool devices;		      // DPDK has devices: its threads keep what all have
+	bool cards;		      // a port is one by AF_XDP
+	bool narrowed;		      // all threads of DPDK narrowed themselves
+	struct xy_err no_landlock;    // why there is none; empty: there is
+	struct xy_err no_seccomp;     // likewise
 	struct xy_err not_all_narrow; // likewise
 };
 
@@ -59,7 +59,7 @@ void xy_confine_threads(struct xy_confine *c);
 void xy_confine_self(const struct xy_confine *c, enum xy_confine_class of);
 // A process of its own, that keeps some privileges: this thread, and those that it makes, keep
 // these capabilities and reach these files; -errno of the former. Then, once its threads are made,
-// what they all may call.
+// what they all may call (c->cards: also for the programs of those).
 int xy_confine_process_files(struct xy_confine *c, uint64_t keep, const struct xy_confine_path *v,
 			     unsigned count);
 void xy_confine_process_calls(struct xy_confine *c);
@@ -91,9 +91,10 @@ const char *xy_confine_capabilities_str(uint64_t set, char *text, size_t size);
 // --- its own parts
 
 struct sock_fprog;
-// The filter of a kind of thread; XY_CONFINE_BEFORE: of all. cards: drivers ask what they like.
-// Freed by xy_calls_free. -errno.
-int xy_calls_build(unsigned of, bool cards, struct sock_fprog *out, struct xy_err *err);
+// The filter of a kind of thread; XY_CONFINE_BEFORE: of all. kinds: of what ports there are beside
+// sockets; of devices DPDK's drivers ask what they like. Freed by xy_calls_free. -errno.
+enum { XY_CALLS_DEVICES = 1, XY_CALLS_CARDS = 2 };
+int xy_calls_build(unsigned of, unsigned kinds, struct sock_fprog *out, struct xy_err *err);
 void xy_calls_free(struct sock_fprog *prog);
 const char *xy_calls_name(int nr, char *text, size_t size);
 // Whoever does this was taken over: no part of the program ever does.

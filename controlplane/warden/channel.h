@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "dataplane.h"
 #include "policy/nft.h"
 #include "warden/request.h"
 
@@ -22,10 +23,12 @@ struct xy_warden_answer {
 	int32_t result;	 // 0 or -errno
 	uint32_t number; // of the question among those of its channel, from 1 on
 	struct xy_err err;
-	bool device;   // of a TUN: the device may not be opened; else it is the interface
-	bool whole;    // the rules are
-	bool v6, v4;   // of NAT rules: they are there
-	char name[16]; // of the host interface
+	bool device;	  // of a TUN: the device may not be opened; else it is the interface
+	bool whole;	  // the rules are
+	bool v6, v4;	  // of NAT rules: they are there
+	char name[16];	  // of the host interface
+	uint32_t program; // its number
+	struct xy_dp_program_at at;	  // where it is attached
 	uint8_t digest[XY_CONFIG_DIGEST]; // of the config that was read
 	uint32_t count;			  // of messages
 	int32_t error[XY_NETMSG_MOST];

@@ -9,7 +9,7 @@
 bool xy_warden_has_fd(enum xy_warden_op op)
 {
 	return op == XY_WARDEN_MARK || op == XY_WARDEN_DEVICE || op == XY_WARDEN_BIND ||
-	       op == XY_WARDEN_BUFFERS || op == XY_WARDEN_GIVE;
+	       op == XY_WARDEN_BUFFERS || op == XY_WARDEN_GIVE || op == XY_WARDEN_SOCKET;
 }
 
 bool xy_warden_is_second(enum xy_warden_op op)
@@ -40,6 +40,39 @@ static void put_u8(struct writer *w, unsigned v)
 	put(w, &(uint8_t){(uint8_t)v}, 1);
 }
 
+static void put_u16(struct writer *w, uint16_t v)
+{
+	uint8_t be[2];
+	xy_be16_store(be, v);
+	put(w, be, sizeof(be));
+}
+
+static void put_u32(struct writer *w, uint32_t v)
+{
+	uint8_t be[4];
+	xy_be32_store(be, v);
+	put(w, be, sizeof(be));
+}
+
+// Of a card's program.
+static void put_program(struct writer *w, const struct xy_warden_request *r)
+{
+	if (r->op == XY_WARDEN_PROGRAM) {
+		put(w, r->interface, sizeof(r->interface));
+		put_u16(w, r->port);
+		put_u32(w, r->frame_max);
+		put_u8(w, r->pieces);
+		return;
+	}
+	put_u32(w, r->program);
+	if (r->op == XY_WARDEN_FRAMES)
+		put_u32(w, r->frame_max);
+	if (r->op == XY_WARDEN_SOCKET)
+		put_u8(w, r->queue);
+	if (r->op == XY_WARDEN_ADDRESSES)
+		put(w, r->bytes, r->len);
+}
+
 static void put_keys(struct writer *w, const struct xy_warden_request *r)
 {
 	put_u8(w, r->key_count);
@@ -49,11 +82,16 @@ static void put_keys(struct writer *w, const struct xy_warden_request *r)
 	}
 }
 
+static bool are_addresses(size_t len)
+{
+	return len % sizeof(struct xy_addr) == 0 &&
+	       len <= XY_WARDEN_ADDRESSES_MOST * sizeof(struct xy_addr);
+}
+
 size_t xy_warden_request_write(const struct xy_warden_request *r,
 			       uint8_t to[static XY_WARDEN_MESSAGE])
 {
 	struct writer w = {.to = to};
-	uint8_t be[4];
 	put_u8(&w, r->op);
 	switch (r->op) {
 	case XY_WARDEN_NETLINK:
@@ -65,20 +103,27 @@ size_t xy_warden_request_write(const struct xy_warden_request *r,
 		put_u8(&w, r->many);
 		break;
 	case XY_WARDEN_MARK:
-		xy_be32_store(be, r->mark);
-		put(&w, be, 4);
+		put_u32(&w, r->mark);
 		break;
 	case XY_WARDEN_GIVE:
-		xy_be32_store(be, r->gid);
-		put(&w, be, 4);
+		put_u32(&w, r->gid);
 		break;
 	case XY_WARDEN_DEVICE:
+	case XY_WARDEN_XSK:
 		put(&w, r->interface, sizeof(r->interface));
 		break;
 	case XY_WARDEN_BIND:
 		put(&w, r->address.b, sizeof(r->address.b));
-		xy_be16_store(be, r->port);
-		put(&w, be, 2);
+		put_u16(&w, r->port);
+		break;
+	case XY_WARDEN_PROGRAM:
+	case XY_WARDEN_FRAMES:
+	case XY_WARDEN_ADDRESSES:
+	case XY_WARDEN_SOCKET:
+	case XY_WARDEN_ATTACH:
+	case XY_WARDEN_FREE:
+		put_program(&w, r);
+		w.full |= r->op == XY_WARDEN_ADDRESSES && !are_addresses(r->len);
 		break;
 	case XY_WARDEN_RULES:
 		put_u8(&w, r->next);
@@ -122,6 +167,29 @@ static void keys_read(struct xy_cursor *c, struct xy_warden_request *out)
 	}
 }
 
+static void program_read(struct xy_cursor *c, struct xy_warden_request *out)
+{
+	if (out->op == XY_WARDEN_PROGRAM) {
+		text_read(c, out->interface, sizeof(out->interface));
+		out->port = xy_cursor_be16(c);
+		out->frame_max = xy_cursor_be32(c);
+		out->pieces = flag_read(c);
+		return;
+	}
+	out->program = xy_cursor_be32(c);
+	if (out->op == XY_WARDEN_FRAMES)
+		out->frame_max = xy_cursor_be32(c);
+	if (out->op == XY_WARDEN_SOCKET) {
+		out->queue = xy_cursor_u8(c);
+		c->bad |= out->queue >= XY_WARDEN_QUEUES;
+	}
+	if (out->op != XY_WARDEN_ADDRESSES)
+		return;
+	out->len = xy_cursor_left(c);
+	c->bad |= !are_addresses(out->len);
+	out->bytes = c->bad ? NULL : xy_cursor_take(c, out->len);
+}
+
 int xy_warden_request_read(const uint8_t *bytes, size_t len, struct xy_warden_request *out)
 {
 	struct xy_cursor c = xy_cursor(bytes, len);
@@ -145,11 +213,20 @@ int xy_warden_request_read(const uint8_t *bytes, size_t len, struct xy_warden_re
 		out->gid = xy_cursor_be32(&c);
 		break;
 	case XY_WARDEN_DEVICE:
+	case XY_WARDEN_XSK:
 		text_read(&c, out->interface, sizeof(out->interface));
 		break;
 	case XY_WARDEN_BIND:
 		xy_cursor_copy(&c, out->address.b, sizeof(out->address.b));
 		out->port = xy_cursor_be16(&c);
+		break;
+	case XY_WARDEN_PROGRAM:
+	case XY_WARDEN_FRAMES:
+	case XY_WARDEN_ADDRESSES:
+	case XY_WARDEN_SOCKET:
+	case XY_WARDEN_ATTACH:
+	case XY_WARDEN_FREE:
+		program_read(&c, out);
 		break;
 	case XY_WARDEN_RULES:
 		out->next = flag_read(&c);
@@ -162,6 +239,7 @@ int xy_warden_request_read(const uint8_t *bytes, size_t len, struct xy_warden_re
 	case XY_WARDEN_COUNT:
 	case XY_WARDEN_TAKE:
 	case XY_WARDEN_END:
+	case XY_WARDEN_CLOSE:
 	case XY_WARDEN_READ:
 	case XY_WARDEN_WHOLE:
 	case XY_WARDEN_WATCH:

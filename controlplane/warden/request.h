@@ -21,6 +21,14 @@ enum xy_warden_op {
 	XY_WARDEN_TAKE,	       // the config that was read last is in force
 	XY_WARDEN_END,	       // once the main process has ended its rules may go
 	XY_WARDEN_GIVE,	       // gid; with the file (O_PATH) of a Unix socket of our user
+	XY_WARDEN_CLOSE,       // the host interface is closed
+	XY_WARDEN_XSK,	       // interface: an AF_XDP socket for that card comes back
+	XY_WARDEN_PROGRAM,     // interface, port, frame_max, pieces: its XDP program is loaded
+	XY_WARDEN_FRAMES,      // program, frame_max
+	XY_WARDEN_ADDRESSES,   // program, bytes: of each 16
+	XY_WARDEN_SOCKET,      // program, queue; with an AF_XDP socket
+	XY_WARDEN_ATTACH,      // program: its link comes back
+	XY_WARDEN_FREE,	       // program
 	// on the second
 	XY_WARDEN_READ,	 // the config file, anew
 	XY_WARDEN_RULES, // next, keys: those of host.allow are made
@@ -33,6 +41,8 @@ enum xy_warden_op {
 
 enum {
 	XY_WARDEN_MESSAGE = XY_NETMSG_BYTES + 16, // the longest request
+	XY_WARDEN_ADDRESSES_MOST = 256,
+	XY_WARDEN_QUEUES = 64, // of a card
 };
 
 // A key that was found, of a peer that has none in the config.
@@ -47,7 +57,8 @@ struct xy_warden_request {
 	size_t len;
 	unsigned queue;
 	bool many, next; // next: the config that was read, and is not in force yet
-	uint32_t mark, gid;
+	bool pieces;
+	uint32_t mark, gid, program, frame_max;
 	char interface[16];
 	struct xy_addr address;
 	uint16_t port;

@@ -98,7 +98,10 @@ int xy_scope_make(const struct xy_config *c, const struct xy_addr *node, uint32_
 		*to = (struct xy_scope_port){.address = p->address, .port = p->port};
 		if (p->shared)
 			snprintf(to->interface, sizeof(to->interface), "%s", p->interface);
-		out->cards |= p->driver == XY_DRIVER_AF_XDP;
+		if (p->driver != XY_DRIVER_AF_XDP)
+			continue;
+		snprintf(to->card, sizeof(to->card), "%s", p->interface);
+		out->cards = true;
 	}
 	int r = prefixes_make(c, out);
 	return r ? r : claims_make(c, out);
@@ -178,6 +181,32 @@ bool xy_scope_has_port(const struct xy_scope *s, const struct xy_addr *a, uint16
 		if (s->port[i].port == port && xy_addr_eq(&s->port[i].address, a))
 			return true;
 	return false;
+}
+
+static const struct xy_scope_port *card_of(const struct xy_scope *s, const char *interface)
+{
+	for (unsigned i = 0; interface[0] && i < s->port_count; i++)
+		if (strcmp(s->port[i].card, interface) == 0)
+			return &s->port[i];
+	return NULL;
+}
+
+bool xy_scope_has_card(const struct xy_scope *s, const char *interface)
+{
+	return card_of(s, interface);
+}
+
+bool xy_scope_has_program(const struct xy_scope *s, const char *interface, uint16_t port)
+{
+	const struct xy_scope_port *p = card_of(s, interface);
+	return p && (p->port == port || !p->port); // 0: any
+}
+
+bool xy_scope_has_card_address(const struct xy_scope *s, const char *interface,
+			       const struct xy_addr *a)
+{
+	const struct xy_scope_port *p = card_of(s, interface);
+	return p && (xy_addr_is_unspecified(&p->address) || xy_addr_eq(&p->address, a));
 }
 
 bool xy_scope_has_device(const struct xy_scope *s, const char *interface)

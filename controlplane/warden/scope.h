@@ -11,6 +11,7 @@ struct xy_scope_port {
 	struct xy_addr address;
 	uint16_t port;
 	char interface[16]; // "": it is for none alone
+	char card[16];	    // driver = "af_xdp": its interface; "": another
 };
 
 struct xy_scope {
@@ -55,4 +56,10 @@ bool xy_scope_had_claim(const struct xy_scope *s,
 bool xy_scope_has_route(const struct xy_scope *s, const struct xy_prefix *p);
 bool xy_scope_has_mark(const struct xy_scope *s, uint32_t mark);
 bool xy_scope_has_port(const struct xy_scope *s, const struct xy_addr *a, uint16_t port);
+// A card of the config, by AF_XDP; has_program: with this UDP port.
+bool xy_scope_has_card(const struct xy_scope *s, const char *interface);
+bool xy_scope_has_program(const struct xy_scope *s, const char *interface, uint16_t port);
+// Of packets that the program of that card may take.
+bool xy_scope_has_card_address(const struct xy_scope *s, const char *interface,
+			       const struct xy_addr *a);
 bool xy_scope_has_device(const struct xy_scope *s, const char *interface);

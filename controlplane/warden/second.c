@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 enum { GONE_TRIES = 100, GONE_PAUSE = 20 }; // ms: the kernel takes an interface away a little later
+enum { WATCHES = 8, WATCHES_EACH = 10000 };
 
 // --- the config
 
@@ -102,6 +103,15 @@ static int text_make(struct xy_serve *s, const struct xy_warden_request *q, char
 	int r = c ? xy_policy_text(&of, text, err) : xy_err_set(err, ENOENT, "no config was read");
 	pthread_mutex_unlock(&s->lock);
 	return r;
+}
+
+// The main process keeps the one that it has; the packet filter's thread asks for another when it
+// lost it.
+static int watch(struct xy_serve *s, int *fd, struct xy_err *err)
+{
+	if (!xy_serve_pace(&s->watches, WATCHES, WATCHES_EACH))
+		return xy_err_set(err, EBUSY, "it was asked for too often");
+	return xy_nft_watch_open(fd, err);
 }
 
 static bool is_all_open(struct xy_serve *s, bool next)
@@ -215,7 +225,7 @@ void xy_serve_second(struct xy_serve *s, const struct xy_warden_request *q,
 		a->whole = s->nft && xy_nft_is_whole(s->nft);
 		break;
 	case XY_WARDEN_WATCH:
-		a->result = xy_nft_watch_open(fd, &a->err);
+		a->result = watch(s, fd, &a->err);
 		break;
 	case XY_WARDEN_NAT:
 		a->result = nat(s, a);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,6 +32,14 @@ enum {
 	SAID_SECONDS = 60, // twice as long each time
 	SAID_LONGEST = 3600,
 	ANSWER_SECONDS = 2, // one question at a time finds room at once
+	// How many at once, and then one in so many ms: interfaces made anew; buffers of UDP
+	// sockets, some for each worker and port; those of our Unix sockets' clients.
+	TUNS = 16,
+	TUNS_EACH = 2000,
+	BUFFERS = 4 * XY_CONFIG_PORTS * XY_CONFIG_CPUS,
+	BUFFERS_EACH = 100,
+	WIDENED = 512,
+	WIDENED_EACH = 5,
 };
 
 static const struct xy_scope *scope(const struct xy_serve *s)
@@ -37,9 +47,61 @@ static const struct xy_scope *scope(const struct xy_serve *s)
 	return &s->now->scope;
 }
 
-void xy_serve_interface(const struct xy_serve *s, char name[static 16])
+static int64_t now_ms(void)
 {
-	if (!s->ifindex || !if_indextoname(s->ifindex, name))
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * (int64_t)1000 + t.tv_nsec / 1000000;
+}
+
+bool xy_serve_pace(struct xy_serve_pace *p, unsigned most, unsigned each_ms)
+{
+	int64_t now = now_ms(), back = (now - p->since) / each_ms;
+	if (back >= p->spent) {
+		p->spent = 0;
+		p->since = now;
+	} else {
+		p->spent -= (unsigned)back;
+		p->since += back * each_ms;
+	}
+	if (p->spent >= most)
+		return false;
+	p->spent++;
+	return true;
+}
+
+// --- the host interface
+
+static void tun_drop(struct xy_serve *s)
+{
+	if (s->tun >= 0)
+		close(s->tun);
+	s->tun = -1;
+}
+
+// Somebody may delete the interface, or take it elsewhere, and another may get its number: its own
+// queue tells.
+static bool is_still_ours(const struct xy_serve *s)
+{
+	struct pollfd p = {.fd = s->tun};
+	struct ifreq q = {0};
+	return poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLNVAL)) &&
+	       ioctl(s->tun, TUNGETIFF, &q) == 0 && if_nametoindex(q.ifr_name) == s->ifindex;
+}
+
+// Once nobody is served any more there is no queue to tell.
+static unsigned ours(struct xy_serve *s)
+{
+	if (s->tun >= 0 && !is_still_ours(s)) {
+		tun_drop(s);
+		s->ifindex = s->queues = 0;
+	}
+	return s->ifindex;
+}
+
+void xy_serve_interface(struct xy_serve *s, char name[static 16])
+{
+	if (!ours(s) || !if_indextoname(s->ifindex, name))
 		snprintf(name, 16, "%s", scope(s)->name);
 }
 
@@ -67,7 +129,7 @@ static int netlink(struct xy_serve *s, const struct xy_warden_request *q,
 	struct passing p = {.a = a};
 	struct nlmsghdr *h = NULL;
 	size_t len = 0;
-	int n = xy_netmsg_check(scope(s), s->ifindex, q->bytes, q->len, m);
+	int n = xy_netmsg_check(scope(s), ours(s), q->bytes, q->len, m);
 	if (n < 0)
 		return n;
 	a->count = (uint32_t)n;
@@ -86,26 +148,51 @@ static int netlink(struct xy_serve *s, const struct xy_warden_request *q,
 	return xy_netlink_answer_all(&s->netlink, buf, len, on_error, &p);
 }
 
-// --- the host interface
+// Our own hold on it goes with the first queue's, so that it goes when the main process closes it.
+static int tun_first(struct xy_serve *s, const struct xy_warden_request *q,
+		     struct xy_warden_answer *a)
+{
+	if (!xy_serve_pace(&s->tuns, TUNS, TUNS_EACH))
+		return -EBUSY;
+	tun_drop(s);
+	s->ifindex = s->queues = 0;
+	snprintf(a->name, sizeof(a->name), "%s", scope(s)->name[0] ? scope(s)->name : "xylem%d");
+	int fd = xy_dp_tun_attach(a->name, q->queue, q->many, &a->device);
+	if (fd < 0)
+		return fd;
+	s->tun = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	s->ifindex = s->tun < 0 ? 0 : if_nametoindex(a->name);
+	s->queues = 1;
+	if (s->ifindex)
+		return fd;
+	tun_drop(s);
+	close(fd);
+	return -ENODEV;
+}
+
+// Each once, in their order.
+static int tun_further(struct xy_serve *s, const struct xy_warden_request *q,
+		       struct xy_warden_answer *a)
+{
+	if (!s->ifindex)
+		return -EPERM;
+	if (!ours(s) || !if_indextoname(s->ifindex, a->name))
+		return -ENODEV;
+	if (q->queue != s->queues)
+		return -EPERM;
+	int fd = xy_dp_tun_attach(a->name, q->queue, q->many, &a->device);
+	s->queues += fd >= 0;
+	return fd;
+}
 
 static int tun(struct xy_serve *s, const struct xy_warden_request *q, struct xy_warden_answer *a,
 	       int *fd)
 {
-	bool first = q->queue == 0;
-	if (!scope(s)->host || (!first && !s->ifindex))
+	if (!scope(s)->host)
 		return -EPERM;
-	if (first)
-		snprintf(a->name, sizeof(a->name), "%s",
-			 scope(s)->name[0] ? scope(s)->name : "xylem%d");
-	else if (!if_indextoname(s->ifindex, a->name))
-		return -ENODEV;
-	int r = xy_dp_tun_attach(a->name, q->queue, q->many, &a->device);
-	if (r < 0)
-		return r;
+	int r = q->queue == 0 ? tun_first(s, q, a) : tun_further(s, q, a);
 	*fd = r;
-	if (first)
-		s->ifindex = if_nametoindex(a->name);
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 // --- sockets
@@ -124,13 +211,16 @@ static bool is_udp(int fd)
 	       option(fd, SO_PROTOCOL) == IPPROTO_UDP;
 }
 
-static int buffers(int fd)
+static int buffers(struct xy_serve *s, int fd)
 {
 	int bytes = UNIX_BUFFER;
 	if (is_udp(fd))
-		return xy_dp_socket_buffers(fd);
+		return xy_serve_pace(&s->buffers, BUFFERS, BUFFERS_EACH) ? xy_dp_socket_buffers(fd)
+									 : -EBUSY;
 	if (option(fd, SO_DOMAIN) != AF_UNIX)
 		return -EPERM;
+	if (!xy_serve_pace(&s->widened, WIDENED, WIDENED_EACH))
+		return -EBUSY;
 	return setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) ? -errno : 0;
 }
 
@@ -155,13 +245,13 @@ static int give(const struct xy_warden_config *as, int fd, uint32_t gid)
 	return fchownat(fd, "", (uid_t)-1, gid, AT_EMPTY_PATH) ? -errno : 0;
 }
 
-static int about_socket(const struct xy_serve *serve, const struct xy_warden_request *q, int fd)
+static int about_socket(struct xy_serve *serve, const struct xy_warden_request *q, int fd)
 {
 	const struct xy_scope *s = scope(serve);
 	if (fd < 0)
 		return -EBADF;
 	if (q->op == XY_WARDEN_BUFFERS)
-		return buffers(fd);
+		return buffers(serve, fd);
 	if (q->op == XY_WARDEN_GIVE)
 		return give(serve->as, fd, q->gid);
 	if (!is_udp(fd))
@@ -221,6 +311,19 @@ static void first(struct xy_serve *s, const struct xy_warden_request *q, struct 
 	case XY_WARDEN_END:
 		s->ends = true;
 		break;
+	case XY_WARDEN_CLOSE:
+		tun_drop(s);
+		s->ifindex = s->queues = 0;
+		break;
+	case XY_WARDEN_XSK:
+	case XY_WARDEN_PROGRAM:
+	case XY_WARDEN_FRAMES:
+	case XY_WARDEN_ADDRESSES:
+	case XY_WARDEN_SOCKET:
+	case XY_WARDEN_ATTACH:
+	case XY_WARDEN_FREE:
+		xy_serve_card(s, q, a, came, fd);
+		break;
 	default:
 		a->result = xy_warden_has_fd(q->op) ? about_socket(s, q, came) : -EBADMSG;
 	}
@@ -269,6 +372,10 @@ static void unnamed_say(const struct xy_warden_request *q, const struct xy_warde
 		[XY_WARDEN_BIND] = "a UDP port",
 		[XY_WARDEN_BUFFERS] = "buffers of what is no socket of ours",
 		[XY_WARDEN_GIVE] = "the group of a file",
+		[XY_WARDEN_XSK] = "an AF_XDP socket of a card",
+		[XY_WARDEN_PROGRAM] = "an XDP program of a card",
+		[XY_WARDEN_ADDRESSES] = "packets for an address, of a card",
+		[XY_WARDEN_SOCKET] = "what is no AF_XDP socket of that card",
 		[XY_WARDEN_NONE] = "an end of the packet filter's rules",
 	};
 	static struct {
@@ -444,6 +551,7 @@ static void begin(struct xy_serve *s, struct xy_confine *c)
 	struct xy_err err;
 	const struct xy_warden_config *as = s->as;
 	s->table = xy_detour_table(as->instance);
+	s->tun = -1;
 	if (xy_serve_config_make(s, as->config, &s->now, &err))
 		fail("config", ENOMEM);
 	as->begin(as->arg);
@@ -454,6 +562,7 @@ static void begin(struct xy_serve *s, struct xy_confine *c)
 	if (xy_netlink_ask_open(&s->netlink, &err))
 		fail(err.text, EIO);
 	s->now->scope.exit_was |= xy_detour_is_there(&s->netlink, s->table);
+	c->cards = s->now->scope.cards;
 	r = xy_confine_process_files(c, as->keep, as->path, as->path_count);
 	if (r)
 		fail("capabilities", -r);
@@ -479,6 +588,10 @@ _Noreturn void xy_warden_serve(const struct xy_warden_config *cfg, pid_t parent,
 	hello(&s, &c);
 	serve(&s, false);
 	over(&s);
+	xy_serve_cards_free(&s);
+	pthread_mutex_lock(&s.lock);
+	tun_drop(&s);
+	pthread_mutex_unlock(&s.lock);
 	pthread_join(thread, NULL);
 	close(s.first); // who waits for our end need not wait for his own
 	xy_serve_last(&s);

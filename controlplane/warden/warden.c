@@ -36,6 +36,7 @@ struct xy_warden {
 	struct xy_warden_hello hello;
 	atomic_bool losing, gone, owes_take; // why is there once gone is
 	bool told, told_late, runs;
+	uint64_t owes_free; // bit: an XDP program of that number; control thread
 	char why[96];
 };
 
@@ -218,6 +219,103 @@ int xy_warden_give(void *warden, int fd, unsigned gid)
 			    &(struct xy_warden_request){.op = XY_WARDEN_GIVE, .gid = gid});
 }
 
+// --- first channel: cards
+
+static int fd_asked(struct xy_warden *w, const struct xy_warden_request *q,
+		    struct xy_warden_answer *a, struct xy_err *err)
+{
+	int fd = -1, r = ask(w, q, -1, a, &fd);
+	if (r)
+		return told(r, a, err);
+	return fd < 0 ? xy_err_set(err, EPROTO, "no descriptor came of the privileged helper") : fd;
+}
+
+int xy_warden_xsk(void *warden, const char *interface, struct xy_err *err)
+{
+	struct xy_warden_answer a;
+	struct xy_warden_request q = {.op = XY_WARDEN_XSK};
+	snprintf(q.interface, sizeof(q.interface), "%s", interface);
+	return fd_asked(warden, &q, &a, err);
+}
+
+int xy_warden_program_load(void *warden, const struct xy_dp_program_config *cfg, unsigned *number,
+			   struct xy_err *err)
+{
+	struct xy_warden_answer a;
+	struct xy_warden_request q = {.op = XY_WARDEN_PROGRAM,
+				      .port = cfg->port,
+				      .frame_max = cfg->frame_max,
+				      .pieces = cfg->pieces};
+	memcpy(q.interface, cfg->interface, sizeof(q.interface));
+	int fd = fd_asked(warden, &q, &a, err);
+	if (fd >= 0)
+		*number = a.program;
+	return fd;
+}
+
+static int about_program(void *warden, const struct xy_warden_request *q, int fd)
+{
+	struct xy_warden_answer a;
+	return ask(warden, q, fd, &a, NULL);
+}
+
+int xy_warden_program_frame_max(void *warden, unsigned number, uint32_t frame_max)
+{
+	const struct xy_warden_request q = {
+		.op = XY_WARDEN_FRAMES, .program = number, .frame_max = frame_max};
+	return about_program(warden, &q, -1);
+}
+
+int xy_warden_program_addresses(void *warden, unsigned number, const struct xy_addr *addr,
+				unsigned count)
+{
+	const struct xy_warden_request q = {.op = XY_WARDEN_ADDRESSES,
+					    .program = number,
+					    .bytes = addr->b,
+					    .len = count * sizeof(*addr)};
+	return about_program(warden, &q, -1);
+}
+
+int xy_warden_program_socket(void *warden, unsigned number, uint32_t queue, int xsk)
+{
+	const struct xy_warden_request q = {
+		.op = XY_WARDEN_SOCKET, .program = number, .queue = queue};
+	return about_program(warden, &q, xsk);
+}
+
+int xy_warden_program_attach(void *warden, unsigned number, struct xy_dp_program_at *at,
+			     struct xy_err *err)
+{
+	struct xy_warden_answer a;
+	const struct xy_warden_request q = {.op = XY_WARDEN_ATTACH, .program = number};
+	int fd = fd_asked(warden, &q, &a, err);
+	if (fd >= 0)
+		*at = a.at;
+	return fd;
+}
+
+// One that could not be asked for is asked for once the helper answers again.
+void xy_warden_program_free(void *warden, unsigned number)
+{
+	struct xy_warden *w = warden;
+	const struct xy_warden_request q = {.op = XY_WARDEN_FREE, .program = number};
+	uint32_t before = w->channel[0].asked;
+	int r = about_program(w, &q, -1);
+	if (r == -ETIMEDOUT && w->channel[0].asked == before && number < 64)
+		w->owes_free |= UINT64_C(1) << number;
+}
+
+static void owed_free(struct xy_warden *w)
+{
+	uint64_t owed = w->owes_free;
+	w->owes_free = 0;
+	for (unsigned i = 0; owed >> i; i++)
+		if (owed >> i & 1)
+			xy_warden_program_free(w, i);
+}
+
+// ---
+
 static int simple(struct xy_warden *w, enum xy_warden_op op)
 {
 	struct xy_warden_answer a;
@@ -240,6 +338,11 @@ int xy_warden_take(struct xy_warden *w)
 	int r = simple(w, XY_WARDEN_TAKE);
 	atomic_store(&w->owes_take, r == -ETIMEDOUT && w->channel[0].asked == before);
 	return r;
+}
+
+int xy_warden_closed(struct xy_warden *w)
+{
+	return simple(w, XY_WARDEN_CLOSE);
 }
 
 int xy_warden_end(struct xy_warden *w)
@@ -426,6 +529,8 @@ static void lateness(struct xy_warden *w)
 	}
 	if (!atomic_load(&w->channel[0].late) && atomic_load(&w->owes_take))
 		xy_warden_take(w);
+	if (!atomic_load(&w->channel[0].late) && w->owes_free)
+		owed_free(w);
 }
 
 bool xy_warden_is_late(const struct xy_warden *w)

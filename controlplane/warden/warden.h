@@ -64,7 +64,19 @@ int xy_warden_device(void *warden, int fd, const char *interface);
 int xy_warden_bind(void *warden, int fd, const struct xy_addr *address, uint16_t port);
 int xy_warden_buffers(void *warden, int fd);
 int xy_warden_give(void *warden, int fd,
-		   unsigned gid); // the file of a Unix socket of ours (O_PATH)
+		   unsigned gid);	   // the file of a Unix socket of ours (O_PATH)
+int xy_warden_closed(struct xy_warden *w); // the host interface
+// As those of xy_dp_privileges (dataplane.h).
+int xy_warden_xsk(void *warden, const char *interface, struct xy_err *err);
+int xy_warden_program_load(void *warden, const struct xy_dp_program_config *cfg, unsigned *number,
+			   struct xy_err *err);
+int xy_warden_program_frame_max(void *warden, unsigned number, uint32_t frame_max);
+int xy_warden_program_addresses(void *warden, unsigned number, const struct xy_addr *addr,
+				unsigned count);
+int xy_warden_program_socket(void *warden, unsigned number, uint32_t queue, int xsk);
+int xy_warden_program_attach(void *warden, unsigned number, struct xy_dp_program_at *at,
+			     struct xy_err *err);
+void xy_warden_program_free(void *warden, unsigned number);
 int xy_warden_count(struct xy_warden *w, struct xy_nft_count v[static XY_POLICY_COUNTERS]);
 int xy_warden_take(struct xy_warden *w);
 int xy_warden_end(struct xy_warden *w);

@@ -220,6 +220,11 @@ static int try_owner_self(void)
 	return controlled(F_SETOWN, (unsigned long)getpid());
 }
 
+static int try_xdp(void)
+{
+	return said(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
+}
+
 static int try_ethtool(void)
 {
 	return asked_of_pipe(SIOCETHTOOL, 0);
@@ -297,7 +302,8 @@ static const struct {
 	{"AF_PACKET", try_packet, 0, ALL, 0, 0, false},
 	{"AF_INET", try_inet, 0, W | L, 0, C | H | K, false},
 	{"AF_NETLINK", try_netlink, 0, W | L, 0, C | H | K, false},
-	{"bpf", try_bpf, 0, H | K | W | L, C, 0, false},
+	{"bpf", try_bpf, 0, ALL, 0, 0, false},
+	{"AF_XDP", try_xdp, 0, ALL, 0, 0, false},
 	{"memory to write and execute", try_executable_memory, 0, ALL, 0, 0, true},
 	{"to type into the terminal", try_typing, 0, ALL, 0, 0, false},
 	{"by another number", try_typing_above, 0, ALL, 0, 0, false},
@@ -456,27 +462,36 @@ static void test_forbidden(void)
 	}
 }
 
-// Where a port is a card its driver asks the kernel what it likes, and still has nobody signalled.
+// Where a port is DPDK's device its driver asks the kernel what it likes, and still has nobody
+// signalled; of a card by AF_XDP is asked what it is, and the privileged helper does all else.
 static const struct {
 	const char *name;
 	int (*fn)(void);
-	bool may;
+	bool device, card;
 } of_cards[] = {
-	{"to type into the terminal", try_typing, false},
-	{"by another number", try_typing_above, false},
-	{"to be signalled by ioctl", try_signalled, false},
-	{"to have another signalled by ioctl", try_signalled_other, false},
-	{"and a group", try_signalled_group, false},
-	{"a TUN that stays", try_persist, false},
-	{"a TUN without a carrier", try_carrier, false},
-	{"to have another signalled", try_owner, false},
-	{"to have a thread signalled", try_owner_more, false},
-	{"to have ourselves signalled", try_owner_self, true},
-	{"to be signalled", try_async, true},
-	{"of a card", try_ethtool, true},
-	{"a driver's own", try_vfio, true},
-	{"what is there to read", try_readable, true},
+	{"to type into the terminal", try_typing, false, false},
+	{"by another number", try_typing_above, false, false},
+	{"to be signalled by ioctl", try_signalled, false, false},
+	{"to have another signalled by ioctl", try_signalled_other, false, false},
+	{"and a group", try_signalled_group, false, false},
+	{"a TUN that stays", try_persist, false, false},
+	{"a TUN without a carrier", try_carrier, false, false},
+	{"to have another signalled", try_owner, false, false},
+	{"to have a thread signalled", try_owner_more, false, false},
+	{"to have ourselves signalled", try_owner_self, true, false},
+	{"to be signalled", try_async, true, false},
+	{"of a card", try_ethtool, true, true},
+	{"a driver's own", try_vfio, true, false},
+	{"what is there to read", try_readable, true, true},
+	{"bpf", try_bpf, false, false},
+	{"AF_XDP", try_xdp, false, false},
 };
+
+static void devices_in_child(void *arg)
+{
+	confine.devices = true;
+	attempt_in_child(arg);
+}
 
 static void cards_in_child(void *arg)
 {
@@ -486,14 +501,17 @@ static void cards_in_child(void *arg)
 
 static void test_cards(void)
 {
-	for (unsigned i = 0; i < XY_ARRAY_SIZE(of_cards); i++) {
-		struct attempt a = {XY_CONFINE_CONTROL, of_cards[i].fn};
+	for (unsigned i = 0; i < 2 * XY_ARRAY_SIZE(of_cards); i++) {
+		bool device = i % 2, may = device ? of_cards[i / 2].device : of_cards[i / 2].card;
+		struct attempt a = {XY_CONFINE_CONTROL, of_cards[i / 2].fn};
 		got = (struct answer){0};
-		CU_ASSERT_EQUAL(in_a_process(cards_in_child, &a, &got, sizeof(got)), 0);
-		if (of_cards[i].may == (got.refusals == 0))
+		CU_ASSERT_EQUAL(in_a_process(device ? devices_in_child : cards_in_child, &a, &got,
+					     sizeof(got)),
+				0);
+		if (may == (got.refusals == 0))
 			continue;
-		printf("%s: result %d, %llu refusals\n", of_cards[i].name, got.result,
-		       (unsigned long long)got.refusals);
+		printf("%s, %s: result %d, %llu refusals\n", of_cards[i / 2].name,
+		       device ? "device" : "card", got.result, (unsigned long long)got.refusals);
 		CU_FAIL("with a card the control thread may what it may not, or not what it may");
 	}
 }

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
+#include <linux/if_xdp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -32,7 +33,10 @@ enum { LOOPBACK = 1, GROUP = 12345, OTHER = 12346 };
 
 static const char *text,
 	strict[] = "host = { allow = ( \"tcp/22\" ); };\n"
-		   "fwmark = 77; ports = ( { driver = \"socket\"; port = 500; } );\n"
+		   "fwmark = 77; ports = ( { driver = \"socket\"; port = 500; },\n"
+		   "{ driver = \"af_xdp\"; interface = \"c0\"; port = 4500; },\n"
+		   "{ driver = \"af_xdp\"; interface = \"c1\"; port = 4501; address = "
+		   "\"192.0.2.7\"; } );\n"
 		   "peers = ( { name = \"a\"; key = \"" K1 "\"; } );\n",
 	wider[] = "host = { allow = \"all\"; };\n"
 		  "peers = ( { name = \"a\"; key = \"" K1 "\"; } );\n"
@@ -64,12 +68,15 @@ static void start(void)
 	CU_ASSERT_EQUAL_FATAL(parse(&text, &c, &err), 0);
 	text = wider; // what the file holds by the time that it is read again
 	const struct xy_confine_path paths[] = {{"/dev/net/tun", XY_CONFINE_DEVICE},
-						{"/proc/self/task", XY_CONFINE_READ}};
+						{"/proc/self/task", XY_CONFINE_READ},
+						{"/sys/devices/system/cpu", XY_CONFINE_READ}};
 	struct xy_warden_config cfg = {.instance = "live",
 				       .file_count = 2,
 				       .file = {{.given = true, .gid = GROUP}, {.given = false}},
 				       .node = {.b = {2, 0, 0, 1, [15] = 1}},
-				       .keep = 1 << CAP_NET_ADMIN | 1 << CAP_CHOWN,
+				       .keep = 1 << CAP_NET_ADMIN | 1 << CAP_CHOWN |
+					       1 << CAP_NET_RAW | UINT64_C(1) << CAP_BPF |
+					       UINT64_C(1) << CAP_PERFMON,
 				       .path = paths,
 				       .path_count = XY_ARRAY_SIZE(paths),
 				       .config = &c,
@@ -102,6 +109,15 @@ static void stop(void)
 	close(tun);
 	tun = -1;
 	w = NULL;
+}
+
+// Nobody waits for the helper; here a shell is waited for.
+static int sh(const char *command)
+{
+	signal(SIGCHLD, SIG_DFL);
+	int r = system(command);
+	signal(SIGCHLD, SIG_IGN);
+	return r;
 }
 
 // --- sockets
@@ -181,6 +197,171 @@ static void test_interface(void)
 	CU_ASSERT_EQUAL(route(LOOPBACK, "200::/7"), -EPERM);
 	CU_ASSERT_EQUAL(route(ours, "10.2.0.0/16"), -EPERM);
 	CU_ASSERT_EQUAL(route(ours, "0.0.0.0/0"), -EPERM);
+}
+
+// One that somebody deletes is no longer ours, whatever gets its number.
+static void test_number(void)
+{
+	char command[128], name[16];
+	bool device;
+	if (tun < 0)
+		return;
+	snprintf(command, sizeof(command),
+		 "ip link del xylem0 && ip link add other index %u type veth peer name beyond",
+		 ours);
+	CU_ASSERT_EQUAL_FATAL(sh(command), 0);
+	CU_ASSERT_EQUAL(if_nametoindex("other"), ours);
+	CU_ASSERT_EQUAL(address(ours, "200:1::1/64"), -EPERM);
+	CU_ASSERT_EQUAL(xy_hostlink_set(&netlink, ours, 1400, true), -EPERM);
+	CU_ASSERT_EQUAL(xy_warden_tun(w, name, 1, true, &device), -EPERM);
+	CU_ASSERT_EQUAL(sh("ip link del other"), 0);
+	close(tun);
+	tun = xy_warden_tun(w, name, 0, true, &device);
+	CU_ASSERT_FATAL(tun >= 0);
+	ours = if_nametoindex(name);
+	CU_ASSERT_EQUAL(address(ours, "200:1::1/64"), 0);
+	int more = xy_warden_tun(w, name, 1, true, &device);
+	CU_ASSERT(more >= 0);
+	CU_ASSERT_EQUAL(xy_warden_tun(w, name, 1, true, &device), -EPERM); // it is there
+	CU_ASSERT_EQUAL(xy_warden_tun(w, name, 3, true, &device), -EPERM);
+	close(more);
+	close(tun);
+	CU_ASSERT_EQUAL(if_nametoindex("xylem0"), ours); // the helper has it yet
+	CU_ASSERT_EQUAL(xy_warden_closed(w), 0);
+	CU_ASSERT_EQUAL(if_nametoindex("xylem0"), 0);
+	CU_ASSERT_EQUAL(address(ours, "200:1::1/64"), -EPERM);
+	tun = xy_warden_tun(w, name, 0, false, &device);
+	ours = if_nametoindex(name);
+	CU_ASSERT_EQUAL(xy_hostlink_set(&netlink, ours, 1400, true), 0);
+}
+
+// --- cards
+
+static struct xy_dp_program_config on(const char *interface, uint16_t port)
+{
+	struct xy_dp_program_config c = {.port = port, .frame_max = 1514};
+	snprintf(c.interface, sizeof(c.interface), "%s", interface);
+	return c;
+}
+
+static int load(const char *interface, uint16_t port, unsigned *number)
+{
+	struct xy_err err;
+	const struct xy_dp_program_config c = on(interface, port);
+	int fd = xy_warden_program_load(w, &c, number, &err);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+static bool has_program(const char *interface)
+{
+	char command[64];
+	snprintf(command, sizeof(command), "ip -d link show dev %s | grep -q xdp", interface);
+	return sh(command) == 0;
+}
+
+static void test_programs(unsigned number)
+{
+	static const struct xy_addr here = {.b = {[10] = 0xff, 0xff, 192, 0, 2, 7}},
+				    other = {.b = {[10] = 0xff, 0xff, 192, 0, 2, 8}};
+	struct xy_dp_program_at at;
+	struct xy_dp_program *theirs;
+	struct xy_err err = {""};
+	unsigned second;
+	CU_ASSERT_EQUAL(xy_warden_program_addresses(w, number, &other, 1), 0);
+	CU_ASSERT_EQUAL(xy_warden_program_frame_max(w, number, 2000), 0);
+	int link = xy_warden_program_attach(w, number, &at, &err);
+	CU_ASSERT(link >= 0);
+	CU_ASSERT(has_program("c0"));
+	CU_ASSERT_EQUAL(xy_warden_program_attach(w, number, &at, &err), -EALREADY);
+	CU_ASSERT_EQUAL(load("c0", 4500, &second), 0);
+	CU_ASSERT_NOT_EQUAL(second, number);
+	CU_ASSERT_EQUAL(xy_warden_program_attach(w, second, &at, &err), -EBUSY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "has an XDP program already"));
+	for (unsigned i = 0; i < 100; i++) // one that is not attached makes room for the next
+		CU_ASSERT_EQUAL(load("c0", 4500, &second), 0);
+	xy_warden_program_free(w, second);
+	CU_ASSERT_EQUAL(xy_warden_program_frame_max(w, second, 1), -ENOENT);
+	xy_warden_program_free(w, number);
+	CU_ASSERT(has_program("c0")); // by our link
+	close(link);
+	CU_ASSERT_FALSE(has_program("c0"));
+
+	CU_ASSERT_EQUAL(load("c1", 4501, &number), 0);
+	CU_ASSERT_EQUAL(xy_warden_program_addresses(w, number, &here, 1), 0);
+	CU_ASSERT_EQUAL(xy_warden_program_addresses(w, number, &other, 1), -EPERM);
+	const struct xy_dp_program_config c = on("c1", 9);
+	CU_ASSERT_EQUAL_FATAL(xy_dp_program_load(&c, &theirs, &err), 0);
+	CU_ASSERT(xy_dp_program_attach(theirs, &at, &err) >= 0);
+	CU_ASSERT_EQUAL(xy_warden_program_attach(w, number, &at, &err), -EBUSY);
+	xy_warden_program_free(w, number);
+	CU_ASSERT(has_program("c1"));
+	xy_dp_program_free(theirs);
+}
+
+static void test_cards(void)
+{
+	struct sockaddr_xdp nowhere = {.sxdp_family = AF_XDP, .sxdp_ifindex = 9999};
+	struct xy_err err = {""};
+	unsigned number;
+	if (sh("ip link add c0 type veth peer name c1") != 0)
+		return;
+	CU_ASSERT_EQUAL(xy_warden_xsk(w, "lo", &err), -EPERM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "lo: the privileged helper finds no such"));
+	CU_ASSERT_EQUAL(load("lo", 4500, &number), -EPERM);
+	CU_ASSERT_EQUAL(load("c0", 4501, &number), -EPERM); // the other's port
+	int xsk = xy_warden_xsk(w, "c0", &err);
+	if (xsk == -EPERM || xsk == -EAFNOSUPPORT) // of a user namespace
+		return;
+	CU_ASSERT_FATAL(xsk >= 0);
+	CU_ASSERT_EQUAL(bind(xsk, (struct sockaddr *)&nowhere, sizeof(nowhere)), -1);
+	if (errno != EINVAL)
+		puts("this kernel binds an AF_XDP socket to any card");
+	int r = load("c0", 4500, &number), fd = udp();
+	CU_ASSERT(r == 0 || r == -EPERM);
+	if (!r) {
+		CU_ASSERT_EQUAL(xy_warden_program_socket(w, number, 0, fd), -EPERM);
+		int another = xy_warden_xsk(w, "c1", &err);
+		CU_ASSERT_EQUAL(xy_warden_program_socket(w, number, 0, another), -EPERM);
+		CU_ASSERT_EQUAL(xy_warden_program_socket(w, number, 0, -1), -EBADF);
+		CU_ASSERT_EQUAL(xy_warden_program_socket(w, number + 1, 0, xsk), -ENOENT);
+		CU_ASSERT_EQUAL(xy_warden_program_socket(w, 1u << 31, 0, xsk), -ENOENT);
+		close(another);
+		test_programs(number);
+	}
+	close(fd);
+	close(xsk);
+	CU_ASSERT_EQUAL(sh("ip link del c0"), 0);
+}
+
+// --- how often
+
+static void test_often(void)
+{
+	char name[16];
+	bool device, ends = false;
+	struct xy_err err;
+	for (unsigned i = 0; tun >= 0 && i < 100 && !ends; i++) {
+		close(tun);
+		tun = xy_warden_tun(w, name, 0, false, &device);
+		ends = tun == -EBUSY;
+	}
+	CU_ASSERT(ends || tun < 0);
+	ends = false;
+	for (unsigned i = 0; i < 100 && !ends; i++) {
+		int fd = xy_warden_watch(w, &err);
+		ends = fd == -EBUSY;
+		if (fd >= 0)
+			close(fd);
+	}
+	CU_ASSERT(ends);
+	int fd = udp();
+	ends = false;
+	for (unsigned i = 0; i < 10000 && !ends; i++)
+		ends = xy_warden_buffers(w, fd) == -EBUSY;
+	CU_ASSERT(ends);
+	close(fd);
 }
 
 // --- the config
@@ -537,8 +718,11 @@ static const struct xy_unit_case cases[] = {
 	{"start", start, .always = true},
 	{"sockets", test_sockets},
 	{"the interface", test_interface},
+	{"its number", test_number},
+	{"cards", test_cards},
 	{"the config", test_config},
 	{"a socket's file", test_give},
+	{"not too often", test_often},
 	{"stop", stop, .always = true},
 	{"gone", test_gone},
 	{"late", test_late},

@@ -111,6 +111,13 @@ static void test_sockets(void)
 	CU_ASSERT_FALSE(xy_scope_has_port(&scope, &other, 500));
 	CU_ASSERT_FALSE(xy_scope_has_device(&scope, "eth0")); // it shares its port with nobody
 	CU_ASSERT_FALSE(xy_scope_has_device(&scope, ""));
+	CU_ASSERT_TRUE(xy_scope_has_card(&scope, "eth0"));
+	CU_ASSERT_FALSE(xy_scope_has_card(&scope, "eth1"));
+	CU_ASSERT_FALSE(xy_scope_has_card(&scope, ""));
+	CU_ASSERT_TRUE(xy_scope_has_program(&scope, "eth0", 4500));
+	CU_ASSERT_FALSE(xy_scope_has_program(&scope, "eth0", 500)); // of another port
+	CU_ASSERT_FALSE(xy_scope_has_program(&scope, "", 500));
+	CU_ASSERT_TRUE(xy_scope_has_card_address(&scope, "eth0", &other)); // it has none of its own
 }
 
 // What a reload brings is in force, and what it cannot change stays.
@@ -505,6 +512,20 @@ static void request(const struct xy_warden_request *r)
 		CU_ASSERT_EQUAL(xy_warden_request_read(bytes, len + 1, &got), -EBADMSG);
 }
 
+static void test_addresses(void)
+{
+	static uint8_t all[XY_WARDEN_ADDRESSES_MOST * 16 + 16];
+	struct xy_warden_request r = {.op = XY_WARDEN_ADDRESSES, .program = 3, .bytes = all}, got;
+	uint8_t bytes[XY_WARDEN_MESSAGE];
+	for (r.len = 0; r.len <= sizeof(all); r.len++) {
+		bool may = r.len % 16 == 0 && r.len < sizeof(all);
+		size_t len = xy_warden_request_write(&r, bytes);
+		CU_ASSERT_EQUAL(len, may ? 5 + r.len : 0);
+		CU_ASSERT_EQUAL(xy_warden_request_read(bytes, 5 + r.len, &got), may ? 0 : -EBADMSG);
+		CU_ASSERT_EQUAL(got.len, may ? r.len : got.len);
+	}
+}
+
 static void test_requests(void)
 {
 	static uint8_t long_one[XY_NETMSG_BYTES + 1];
@@ -520,6 +541,18 @@ static void test_requests(void)
 	request(&(struct xy_warden_request){.op = XY_WARDEN_DEVICE, .interface = "eth0"});
 	request(&(struct xy_warden_request){.op = XY_WARDEN_BIND, .port = 500});
 	request(&(struct xy_warden_request){.op = XY_WARDEN_GIVE, .gid = 65534});
+	request(&(struct xy_warden_request){.op = XY_WARDEN_XSK, .interface = "eth0"});
+	request(&(struct xy_warden_request){.op = XY_WARDEN_PROGRAM,
+					    .interface = "eth0",
+					    .port = 4500,
+					    .frame_max = 0x12345678,
+					    .pieces = true});
+	request(&(struct xy_warden_request){
+		.op = XY_WARDEN_FRAMES, .program = 0x12345678, .frame_max = 9014});
+	request(&(struct xy_warden_request){.op = XY_WARDEN_SOCKET, .program = 3, .queue = 63});
+	request(&(struct xy_warden_request){.op = XY_WARDEN_ATTACH, .program = 3});
+	request(&(struct xy_warden_request){.op = XY_WARDEN_FREE, .program = 3});
+	test_addresses();
 	struct xy_warden_request keys = {.op = XY_WARDEN_RULES, .key_count = XY_CONFIG_KEYLESS};
 	for (unsigned i = 0; i < XY_CONFIG_KEYLESS; i++)
 		snprintf(keys.key[i].peer, sizeof(keys.key[i].peer), "peer-%u", i);
@@ -541,6 +574,10 @@ static void test_requests(void)
 		   {{XY_WARDEN_DEVICE, 'a', 0, 'b'}, 17},
 		   {{XY_WARDEN_RULES, 2, 0}, 3},
 		   {{XY_WARDEN_RULES, 0, 65}, 3},
+		   {{XY_WARDEN_SOCKET, 0, 0, 0, 0, 64}, 6},  // a queue that none has
+		   {{XY_WARDEN_PROGRAM, 'a', [23] = 2}, 24}, // neither whole nor in pieces
+		   {{XY_WARDEN_XSK, 'a', 0, 'b'}, 17},
+		   {{XY_WARDEN_CLOSE, 0}, 2},
 		   {{XY_WARDEN_NONE, 2}, 2}};
 	struct xy_warden_request got;
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(bad); i++)
