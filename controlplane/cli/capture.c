@@ -3,8 +3,8 @@
 // daemon is asked again and again; what it could not keep meanwhile is told at the end.
 #include "cli/cli.h"
 #include "client/pcapng.h"
-#include "client/sight.h"
 #include "client/rundir.h"
+#include "client/sight.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The dashboard in a browser, against a node under traffic: it loads, its numbers are live, each action works and is
 # refused to who may not, nothing overflows from phone to wide screen, text has contrast and controls have names,
-# hostile names do not become HTML; the daemon away, and back; ten thousand peers.
+# hostile names do not become HTML; the daemon away, and back; ten thousand peers and
+# a hundred thousand routes.
 #   STAGES="act many" test/smoke/97_dashboard_test.sh           some of it
 #   PICTURES=docs/pictures test/smoke/97_dashboard_test.sh      makes the pictures of the docs, too
 # Outside the lab there is a network: what drives the browser is fetched there, into the build folder.
@@ -16,10 +17,10 @@ fi
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_mesh.sh"
 . "$(dirname "$0")/_web.sh"
-need curl jq iperf3 node
+need curl jq iperf3 node tshark
 export CHROME=${CHROME:-/usr/bin/chromium-headless-shell}
 [ -x "$CHROME" ] || skip "no browser here (scripts/install-deps browser installs one)"
-[ -e "$driver/package-lock.json" ] || skip "puppeteer-core is not to be had (npm)"
+[ -e "$driver/package-lock.json" ] || skip "puppeteer-core, axe-core and @grafana/schema are not to be had (npm)"
 [ -e "$BUILD/npm/package-lock.json" ] || skip "built without the dashboard (scripts/build with npm)"
 
 unset XYLEM_TEST_NO_RTT
@@ -68,6 +69,14 @@ stage() { # STAGE WHAT [NODE]
   echo "ok - $TEST: $2"
 }
 
+# --- that of Grafana, by Grafana's own schema; and one that is broken, which must be seen
+grafana() { timeout 120 node "$LAB/browser/grafana.mjs" "$1" 2>&1; }
+if wanted grafana; then
+  jq '.panels[1].options.colorMode = 7' "$TOP/config/grafana/xylem.json" >"$LAB/broken.json"
+  check "the dashboard for Grafana is as its schema says" same "" "$(grafana "$TOP/config/grafana/xylem.json")"
+  check "one that is not is seen" grep -q 'panel 2 "Daemon", options' <<<"$(grafana "$LAB/broken.json")"
+fi
+
 stage login "a wrong password is told, the right one leads in, for other tabs too"
 ! wanted live || start_flow lyon hub "${LAB_ADDR[hub]}" 240 -b 20M
 for i in {1..100}; do # a log of several pages
@@ -76,10 +85,14 @@ done
 xylem set peer berlin cost default -n "${LAB_PREFIX}hub" >/dev/null
 stage live "numbers of all views are live under traffic"
 stage tabs "tabs share one stream"
-stage views "no overflow, contrast, names, headings, in all views at 360, 768 and 1920, light and dark"
+stage views "no overflow, contrast, names, headings, nothing that axe-core finds, in all views at 360, 768 and 1920, light and dark"
 stage keys "by the keyboard alone"
 [ -z "${PICTURES:-}" ] || stage pictures "pictures for the docs"
 stage act "each action asks, does, and says so"
+stage tools "ping, check and capture"
+if [ -e "$LAB/xylem-berlin.pcapng" ]; then
+  check "what was captured is read by others" test "$(tshark -n -r "$LAB/xylem-berlin.pcapng" 2>/dev/null | wc -l)" -gt 0
+fi
 stage hostile "hostile words are text, in all views"
 if [ -e "$LAB/leaf.conf" ] && command -v zbarimg >/dev/null; then
   check "the QR code is the config" same "$(cat "$LAB/leaf.conf")" "$(zbarimg -q --raw "$LAB/qr.png" 2>/dev/null)"
@@ -121,12 +134,18 @@ end_process "${WEB_PID[hub]}" || true
 # --- many
 add_node m
 make_key m
-configure m <<END
-max_peers = 10001; peers = ( $(many_peers_text 10000) );
-END
-start_node m
+{
+  echo "max_peers = 10001; max_routes = 120000; peers = ( $(many_peers_text 10000) );"
+  awk 'BEGIN {
+    printf "routes = ( "
+    for (i = 0; i < 100000; i++) printf "%s{ prefix = \"2001:db8:%x:%x::/64\"; peer = \"p%d\"; }\n", i ? "," : "", int(i / 65536), i % 65536, i % 50
+    print ");"
+  }'
+} | configure m
+start_node m >"$LAB/slow" || check_within 200 "the node with all that is up" show m node
 cp "$LAB/hub.web.conf" "$LAB/m.web.conf"
 start_web m
 stage many "ten thousand peers: those in sight at once, others when looked for" m
+stage routes "a hundred thousand routes: those in sight at once, any of them when looked for" m
 end_process "${WEB_PID[m]}" || true
 stop_node m KILL

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What can be changed. Each asks first, in words: what happens, what stays, and how a terminal would say it. Who may
 // change nothing is told why, by the same button.
-import { h, s, icon, button, copyText, say } from './dom.js';
+import { h, s, icon, button, copyText, put, say } from './dom.js';
 import { access, send, of } from './api.js';
 import { gone } from './live.js';
 
@@ -40,8 +40,9 @@ export function act(label, run, options = {}) {
   return b;
 }
 
-// confirm({ title, happens: [], command, yes, run, fields, danger, done }): asks, does it, says how it went.
-function confirm({ title, happens, command = null, yes, run, fields = [], danger = false, done = null, after = null }) {
+// confirm({ title, happens: [], command, yes, run, fields, danger, done }): asks, does it, says how it went. working(n): what
+// stands on the button meanwhile.
+export function confirm({ title, happens, command = null, yes, run, fields = [], danger = false, done = null, after = null, working = null, onclose = null }) {
   const wrong = h('p.wrong', { role: 'alert', hidden: true });
   const go = h('button.' + (danger ? 'danger' : 'primary'), { type: 'submit' }, h('span', null, yes));
   const cancel = button('Cancel', () => d.close()), line = h('code');
@@ -51,7 +52,7 @@ function confirm({ title, happens, command = null, yes, run, fields = [], danger
     return Object.fromEntries(inputs.map((f) => [f.name, f.read()]));
   }
   const form = h('form', { novalidate: true }, h('ul.happens', null, happens.map((t) => h('li', null, t))), inputs.map((f) => f.el), command ? h('p.same', null, h('span.dim', null, 'The same in a terminal: '), line) : null, wrong, h('div.buttons', null, cancel, go));
-  const d = dialog(title, form);
+  const d = dialog(title, form, { onclose });
   form.addEventListener('input', tell);
   tell();
   (inputs.length ? inputs[0].control : danger ? cancel : go).focus();
@@ -67,7 +68,7 @@ function confirm({ title, happens, command = null, yes, run, fields = [], danger
     go.disabled = true;
     wrong.hidden = true;
     try {
-      const reply = await run(values());
+      const reply = await run(values(), working && ((n) => put(go.firstChild, working(n))));
       d.close();
       if (done) say(done + kept(reply));
       after?.(reply);
@@ -75,6 +76,7 @@ function confirm({ title, happens, command = null, yes, run, fields = [], danger
       wrong.textContent = err.message;
       wrong.hidden = false;
       go.disabled = false;
+      put(go.firstChild, yes);
     }
   });
 }
@@ -104,8 +106,8 @@ function input({ name, label, hint, value = '', type = 'text', need = false, che
 
 const aKey = (v) => (/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(v) ? null : 'Key: this is no WireGuard key; one has 44 characters and ends in =');
 const aName = (v) => (/^[A-Za-z0-9._-]{1,32}$/.test(v) ? null : 'Name: 1 to 32 of A-Z a-z 0-9 . _ -');
-const aNumber = (label, lo, hi) => (v) => (/^\d+$/.test(v) && +v >= lo && +v <= hi ? null : `${label}: a number from ${lo} to ${hi}`);
-const number = (v) => (v === '' ? undefined : +v);
+export const aNumber = (label, lo, hi) => (v) => (/^\d+$/.test(v) && +v >= lo && +v <= hi ? null : `${label}: a number from ${lo} to ${hi}`);
+export const number = (v) => (v === '' ? undefined : +v);
 const text = (v) => v || undefined;
 const list = (v) => (v ? v.split(/[\s,]+/).filter(Boolean) : undefined);
 export const quote = (name) => (/^[\w.:-]+$/.test(name) ? name : "'" + name.replaceAll("'", "'\\''") + "'");

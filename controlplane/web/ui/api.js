@@ -16,32 +16,68 @@ function changed() {
   for (const f of watchers) f(access);
 }
 
-async function ask(method, path, body) {
+async function fetched(method, path, body, signal) {
   const headers = { Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (method !== 'GET' && access.csrf) headers['X-CSRF-Token'] = access.csrf;
-  let reply;
   try {
-    reply = await fetch('/api/v1' + path, { method, headers, credentials: 'same-origin', body: body === undefined ? undefined : JSON.stringify(body) });
+    return await fetch('/api/v1' + path, { method, headers, signal, credentials: 'same-origin', body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
     throw new Problem(0, 'no answer', 'xylem-web does not answer. Is it running, and is the way to it open?');
   }
-  const text = await reply.text();
-  let data = null;
+}
+const parsed = (text) => {
   try {
-    data = text ? JSON.parse(text) : null;
+    return text ? JSON.parse(text) : null;
   } catch {
-    data = null;
+    return null;
   }
-  if (!reply.ok) {
-    if (reply.status === 401 && path !== '/login' && access.scope !== 'none') {
-      Object.assign(access, { scope: 'none', csrf: null, act: false, ended: true });
-      changed();
-    }
-    throw new Problem(reply.status, data?.title || reply.statusText, data?.detail);
+};
+async function refusal(reply, path) {
+  const data = parsed(await reply.text());
+  if (reply.status === 401 && path !== '/login' && access.scope !== 'none') {
+    Object.assign(access, { scope: 'none', csrf: null, act: false, ended: true });
+    changed();
   }
+  return new Problem(reply.status, data?.title || reply.statusText, data?.detail);
+}
+
+async function ask(method, path, body) {
+  const reply = await fetched(method, path, body);
+  if (!reply.ok) throw await refusal(reply, path);
+  const data = parsed(await reply.text());
   if (data === null && reply.status !== 204) throw new Problem(reply.status, 'no JSON', 'the answer to ' + path + ' is no JSON');
   return data;
+}
+
+// An answer that comes for a while, in pieces.
+async function pieces(path, body, each, signal) {
+  const reply = await fetched('POST', path, body, signal);
+  if (!reply.ok) throw await refusal(reply, path);
+  const reader = reply.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    each(value);
+  }
+}
+export async function lines(path, body, each, signal) {
+  const decoder = new TextDecoder();
+  let rest = '';
+  await pieces(path, body, (bytes) => {
+    const all = (rest + decoder.decode(bytes, { stream: true })).split('\n');
+    rest = all.pop();
+    for (const line of all) if (parsed(line)) each(parsed(line));
+  }, signal);
+}
+export async function bytesOf(path, body, each, signal) {
+  const all = [];
+  let n = 0;
+  await pieces(path, body, (bytes) => {
+    all.push(bytes);
+    each((n += bytes.length));
+  }, signal);
+  return new Blob(all);
 }
 
 export function query(params) {

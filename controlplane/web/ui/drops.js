@@ -7,7 +7,8 @@ import { live } from './live.js';
 import { spark } from './chart.js';
 import { table, filterBox } from './table.js';
 import { every, failed, bar, chips } from './bits.js';
-import { dialog } from './actions.js';
+import { dialog, act } from './actions.js';
+import { capture } from './tools.js';
 
 export const name = 'Drops';
 
@@ -60,7 +61,8 @@ export function view(args, reason) {
       refill(body, h('p', null, d.meaning), h('p.big', null, h('b', null, num(d.packets)), ' ', h('span.dim', null, 'packets since the start')),
         d.owners?.length ? [h('h3', null, 'Whose they were'), h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': 'owners' }, h('table.plain.stack', null, h('thead', null, h('tr', null, ['Who brought them, or could not be sent them', 'Packets', 'Last', 'From', 'To'].map((x) => h('th', { scope: 'col' }, x)))),
           h('tbody', null, d.owners.map((o) => h('tr', null, h('th', { scope: 'row' }, o.peer, o.certain ? null : h('span.dim', null, ' (anybody may say so)')), h('td', { 'data-label': 'Packets' }, num(o.packets)), h('td', { 'data-label': 'Last' }, ago(o.last)), h('td', { 'data-label': 'From' }, nodeOf(o.source, o.source_node)), h('td', { 'data-label': 'To' }, nodeOf(o.destination, o.destination_node)))))))] : h('p.dim', null, d.packets ? 'Whose they were is not kept for this reason.' : 'None so far.'),
-        d.more ? h('p.dim', null, num(d.more) + ' more are not listed') : null, d.others ? h('p.dim', null, count(d.others) + ' packets are of nobody in the table: there was no room, or he is gone') : null);
+        d.more ? h('p.dim', null, num(d.more) + ' more are not listed') : null, d.others ? h('p.dim', null, count(d.others) + ' packets are of nobody in the table: there was no room, or he is gone') : null,
+        h('div.buttons', null, act('Capture', () => { opened?.close(); capture({ drop: which }); })));
     } catch (err) {
       refill(body, failed(err));
     }

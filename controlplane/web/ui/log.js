@@ -14,7 +14,7 @@ const SHOWN = 1000;
 
 export function view() {
   let least = 'debug', words = '', paused = false, over = false;
-  const list = h('ol.log', { tabindex: '0', role: 'log', 'aria-label': 'log of the daemon', 'aria-live': 'off' });
+  const list = h('div.log', { tabindex: '0', role: 'log', 'aria-label': 'log of the daemon', 'aria-live': 'off' });
   const sum = h('span.count', { role: 'status' }), blank = h('div');
   const pause = button('Pause', () => {
     paused = !paused;
@@ -32,7 +32,7 @@ export function view() {
   function line(l) {
     const t = new Date(l.time);
     const at = Number.isNaN(+t) ? l.time : t.toLocaleTimeString('en-GB') + '.' + String(t.getMilliseconds()).padStart(3, '0');
-    return h('li.level-' + (RANK[l.level] === undefined ? 'info' : l.level), null, h('time', { datetime: l.time, title: l.time }, at), h('span.level', null, l.level), h('span.part', null, l.subsystem), h('span.text', null, l.text));
+    return h('p.level-' + (RANK[l.level] === undefined ? 'info' : l.level), null, h('time', { datetime: l.time, title: l.time }, at), h('span.level', null, l.level), h('span.part', null, l.subsystem), h('span.text', null, l.text));
   }
   const atEnd = () => list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   function add(lines) {

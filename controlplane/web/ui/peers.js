@@ -9,6 +9,7 @@ import { table, filterBox } from './table.js';
 import { traffic as chartOf, spark } from './chart.js';
 import { stateMark, pages, every, facts, failed, chips, note, stat, given } from './bits.js';
 import * as actions from './actions.js';
+import * as tools from './tools.js';
 
 export const name = 'Peers';
 
@@ -73,7 +74,7 @@ export function view() {
   const box = filterBox('Filter peers', (v) => { words = v; t.filter(v, fits()); leap(); scan(); });
   const el = h('div.view', null,
     h('div.toolbar', null, box, chips('which peers', [['all', 'All'], ['up', 'Up'], ['down', 'Not up'], ['leaf', 'Leaves']], 'all', (v) => { only = v; t.filter(words, fits()); scan(); }), sum,
-      h('div.buttons', null, actions.act('Add a peer', actions.addPeer, { name: 'plus' }), actions.act('Add a leaf', actions.addLeaf, { name: 'plus' }))),
+      h('div.buttons', null, actions.act('Check all', () => tools.check()), actions.act('Add a peer', actions.addPeer, { name: 'plus' }), actions.act('Add a leaf', actions.addLeaf, { name: 'plus' }))),
     h('p.unitline', { 'aria-hidden': 'true' }, 'In and out in Mbit/s'), t.el);
 
   function merge() {
@@ -145,7 +146,7 @@ export function one(peerName) {
   const stats = { rx: stat('In'), tx: stat('Out'), rtt: stat('Round trip'), loss: stat('Loss'), heard: stat('Last heard'), routes: stat('Routes over it', '#/routes?peer=' + of(peerName)) };
   const removeButton = actions.act('Remove', () => actions.remove(peerName, peer?.kind === 'leaf'), { kind: 'quiet-danger' });
   const el = h('div.view', null,
-    h('div.toolbar', null, h('a.back', { href: '#/peers' }, icon('back'), 'Peers'), mark.el, h('div.buttons', null, off, actions.act('Cost', () => actions.cost(peerName, near?.cost)), actions.act('Reset', () => actions.reset(peerName)), removeButton)),
+    h('div.toolbar', null, h('a.back', { href: '#/peers' }, icon('back'), 'Peers'), mark.el, h('div.buttons', null, off, actions.act('Cost', () => actions.cost(peerName, near?.cost)), actions.act('Reset', () => actions.reset(peerName)), actions.act('Ping', () => tools.ping(peerName)), actions.act('Check', () => tools.check(peerName)), actions.act('Capture', () => tools.capture({ peer: peerName })), removeButton)),
     trouble, h('div.stats', null, Object.values(stats).map((x) => x.el)),
     panel('Traffic', { id: 'peer-traffic', wide: true }, chart.el), groups);
 

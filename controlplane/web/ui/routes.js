@@ -96,9 +96,20 @@ export function view(args) {
   list = listView({ path: '/routes', member: 'routes', params: { ...params }, table: t, ms: 10000, what: 'loaded', tools: [h('h2.toolhead', null, 'Routes in force'), access.public ? null : h('label.filterbox', null, icon('search'), within), h('label.filterbox', null, icon('search'), by)] });
   const all = h('span.count');
   list.el.querySelector('.count').before(all);
+  // Many are counted piece by piece.
+  let counts = 0;
   async function total() {
-    const r = await get('/routes', { ...params, count: 'true' }).catch(() => null);
-    put(all, r && r.count !== null && r.next === null ? num(r.count) + ' in all,' : '');
+    const mine = ++counts, asks = { ...params, count: 'true' };
+    let n = 0, cursor = null;
+    put(all, '');
+    do {
+      const r = await get('/routes', { ...asks, cursor }).catch(() => null);
+      if (over || mine !== counts) return;
+      if (!r || r.count === null) return put(all, '');
+      n += r.count;
+      cursor = r.next;
+      put(all, num(n) + (cursor ? '+' : '') + ' in all,');
+    } while (cursor);
   }
   total();
   const el = h('div.view', null, access.public ? null : panel('Look up', { id: 'lookup', wide: true, note: 'and why it is so' }, form, answer), list.el);

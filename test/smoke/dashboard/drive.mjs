@@ -4,7 +4,8 @@
 // What it needs to know is in the environment: BASE (address), PUBLIC, PASSWORD, SHOW (a command that asks the daemon
 // and prints JSON), FLAGS (a folder in which the two sides tell each other how far they are), PICTURES.
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import axe from 'axe-core';
 import puppeteer from 'puppeteer-core';
 import { look } from './look.mjs';
 
@@ -39,6 +40,18 @@ async function within(seconds, words, f) {
 }
 const asked = (...args) => JSON.parse(execFileSync('sh', ['-c', SHOW + ' ' + args.map((a) => "'" + a + "'").join(' ') + ' --json'], { encoding: 'utf8' }));
 const peerOf = (name) => asked('peers').peers.find((p) => p.name === name);
+
+// What is wrong with a page as it stands: by look.mjs, and by all rules of axe-core.
+let inspected = 0;
+async function inspect(page) {
+  inspected++;
+  const bad = await page.evaluate(look);
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source);
+  return bad.concat(await page.evaluate(async () => {
+    const found = await window.axe.run(document, { resultTypes: ['violations'] });
+    return found.violations.flatMap((v) => v.nodes.slice(0, 3).map((n) => `axe ${v.id}: ${v.help}: ${n.html.slice(0, 160)} ${n.any.concat(n.all, n.none).map((c) => c.message).join('; ')}`));
+  }));
+}
 
 async function open(hash = '', base = BASE, where = context) {
   const page = await where.newPage();
@@ -95,7 +108,7 @@ const stages = {
     const page = await open();
     await page.waitForSelector('#password');
     ok((await text(page)).includes('Sign in'), 'the form says what it is');
-    for (const bad of await page.evaluate(look)) fail('login: ' + bad);
+    for (const bad of await inspect(page)) fail('login: ' + bad);
     deaf = true; // a refusal is one
     await page.type('#password', 'wrong');
     await page.keyboard.press('Enter');
@@ -123,7 +136,7 @@ const stages = {
     await go(page, 'log');
     const lines = asked('log').lines.length; // in pages
     if (lines < 100) fail('the log has ' + lines + ' lines');
-    await within(20, 'all lines of the log', () => page.evaluate((n) => document.querySelectorAll('.log li').length >= n, lines));
+    await within(20, 'all lines of the log', () => page.evaluate((n) => document.querySelectorAll('.log p').length >= n, lines));
     if (!await page.evaluate(() => [...document.querySelectorAll('.log time')].every((e, i, all) => !i || all[i - 1].dateTime <= e.dateTime))) fail('lines of the log are not in order');
     await go(page, 'mesh');
     await within(40, 'nodes of the mesh', () => page.evaluate(() => document.querySelectorAll('button.node').length >= 3));
@@ -156,14 +169,14 @@ const stages = {
           await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
           await page.setViewport({ width, height: 900 });
           await sleep(120);
-          for (const bad of await page.evaluate(look)) {
+          for (const bad of await inspect(page)) {
             console.log(`${view} at ${width}, ${theme}: ${bad}`);
             process.exitCode = 1;
           }
           looked++;
         }
     }
-    console.log('# pages looked at: ' + looked);
+    console.log('# pages looked at: ' + looked + ', by axe-core ' + axe.version);
     await page.setViewport({ width: 1280, height: 900 });
     await go(page, 'drops');
     await sleep(500);
@@ -171,7 +184,7 @@ const stages = {
       await page.click('table.data button.link');
       await page.waitForSelector('dialog[open]');
       await within(20, 'whose the drops were', () => page.evaluate(() => !/Asking/.test(document.querySelector('dialog').textContent)));
-      for (const bad of await page.evaluate(look)) fail('a dialog: ' + bad);
+      for (const bad of await inspect(page)) fail('a dialog: ' + bad);
     } else fail('no drops, which this test has made');
   },
 
@@ -274,7 +287,7 @@ const stages = {
     ok(dark > 2000, 'a QR code');
     writeFileSync(FLAGS + '/leaf.conf', config.endsWith('\n') ? config : config + '\n');
     await page.setViewport({ width: 360, height: 900 });
-    for (const bad of await page.evaluate(look)) fail('the leaf: ' + bad);
+    for (const bad of await inspect(page)) fail('the leaf: ' + bad);
     await page.setViewport({ width: 1280, height: 900 });
     await (await page.$('dialog svg.qr')).screenshot({ path: FLAGS + '/qr.png' });
     await page.keyboard.press('Escape');
@@ -300,6 +313,53 @@ const stages = {
     await said(page, 'the level is set');
     await press(page, 'Sign out');
     await page.waitForSelector('#password');
+  },
+
+  // What sends packets, and what takes them.
+  async tools() {
+    const page = await login('peers/berlin');
+    const cdp = await browser.target().createCDPSession();
+    await cdp.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: FLAGS, browserContextId: context.id });
+    await press(page, 'Ping');
+    await within(30, 'answers', () => page.evaluate(() => document.querySelectorAll('dialog .said p b').length === 5));
+    await within(10, 'their sum', () => page.evaluate(() => /5 of 5 came back/.test(document.querySelector('dialog').textContent)));
+    for (const bad of await inspect(page)) fail('ping: ' + bad);
+    await page.keyboard.press('Escape');
+    await press(page, 'Capture');
+    await page.waitForSelector('dialog[open]');
+    for (const bad of await inspect(page)) fail('capture: ' + bad);
+    await confirm(page, 'Capture', { Seconds: '3', Packets: '50' });
+    await said(page, 'were captured');
+    await within(20, 'the file', async () => existsSync(FLAGS + '/xylem-berlin.pcapng'));
+    const bytes = readFileSync(FLAGS + '/xylem-berlin.pcapng');
+    ok(bytes.length > 200 && bytes.readUInt32BE(0) === 0x0a0d0d0a, 'a pcapng file: ' + bytes.length + ' bytes');
+    await press(page, 'Check');
+    await within(30, 'what was found of berlin', () => page.evaluate(() => /yes/.test(document.querySelector('dialog table')?.textContent || '')));
+    await page.setViewport({ width: 360, height: 900 });
+    for (const bad of await inspect(page)) fail('check: ' + bad);
+    await page.setViewport({ width: 1280, height: 900 });
+    await page.keyboard.press('Escape');
+    await sleep(5500); // which is how often it may be
+    await go(page, 'peers');
+    await press(page, 'Check all');
+    await within(30, 'all peers', () => page.evaluate(() => document.querySelectorAll('dialog tbody tr').length >= 3));
+    for (const bad of await inspect(page)) fail('check all: ' + bad);
+    await page.keyboard.press('Escape');
+    await go(page, 'drops');
+    await within(20, 'a reason', () => page.evaluate(() => !!document.querySelector('table.data button.link')));
+    await page.click('table.data button.link');
+    await press(page, 'Capture', 'dialog[open]');
+    await within(10, 'its capture', () => page.evaluate(() => /what is dropped as/.test(document.querySelector('dialog[open]')?.textContent || '')));
+    await confirm(page, 'Capture', { Seconds: '60' });
+    await within(10, 'that it goes on', () => page.evaluate(() => /Capturing/.test(document.querySelector('dialog[open]').textContent)));
+    deaf = true; // the stream is cut, which is meant
+    await page.keyboard.press('Escape');
+    await sleep(1500);
+    deaf = false;
+    await go(page, 'peers/paris');
+    await press(page, 'Capture');
+    await confirm(page, 'Capture', { Seconds: '1', Packets: '5' });
+    await within(20, 'another one, when that was closed', () => Promise.resolve(existsSync(FLAGS + '/xylem-paris.pcapng')));
   },
 
   // Whatever the API tells, it is text: each word of its answers is made HTML on the way.
@@ -328,7 +388,7 @@ const stages = {
       ok(await page.evaluate(() => !document.querySelector('img,script:not([src])') && !('hit' in window)), 'they are no HTML on ' + view);
       for (const width of [360, 1280]) {
         await page.setViewport({ width, height: 900 });
-        for (const bad of await page.evaluate(look)) if (!/contrast/.test(bad)) fail('long words, ' + view + ' at ' + width + ': ' + bad);
+        for (const bad of await inspect(page)) if (!/contrast/.test(bad)) fail('long words, ' + view + ' at ' + width + ': ' + bad);
       }
     }
   },
@@ -346,7 +406,7 @@ const stages = {
     for (const view of VIEWS.filter((v) => !['mesh', 'drops', 'log', 'config'].includes(v))) {
       await go(page, view);
       await sleep(900);
-      for (const bad of await page.evaluate(look)) fail(view + ': ' + bad);
+      for (const bad of await inspect(page)) fail(view + ': ' + bad);
     }
     for (const view of ['log', 'mesh']) {
       await go(page, view);
@@ -372,7 +432,7 @@ const stages = {
     await within(60, 'that the daemon is away', () => page.evaluate(() => /does not answer/.test(document.querySelector('.banner:not([hidden])')?.textContent || '')));
     console.log('# ' + (await text(page, '.banner')).replace(/\s+/g, ' '));
     await page.setViewport({ width: 360, height: 800 });
-    for (const bad of await page.evaluate(look)) if (!/contrast/.test(bad)) fail('away: ' + bad); // what is stale is pale
+    for (const bad of await inspect(page)) if (!/contrast/.test(bad)) fail('away: ' + bad); // what is stale is pale
     writeFileSync(FLAGS + '/away', '');
     await within(90, 'that it is back', () => page.evaluate(() => document.querySelector('.pill')?.textContent === 'live' && !!document.querySelector('.banner')?.hidden));
     writeFileSync(FLAGS + '/back', '');
@@ -396,11 +456,45 @@ const stages = {
       await page.setViewport({ width, height: 900 });
       await page.evaluate(() => scrollTo(0, 3000));
       await sleep(500);
-      for (const bad of await page.evaluate(look)) fail('many, scrolled, at ' + width + ': ' + bad);
+      for (const bad of await inspect(page)) fail('many, scrolled, at ' + width + ': ' + bad);
     }
     await page.type('input.filter', 'p9999');
     await within(60, 'one that is far behind', () => page.evaluate(() => [...document.querySelectorAll('table.data a.name')].some((a) => a.textContent === 'p9999')));
-    for (const bad of await page.evaluate(look)) fail('many: ' + bad);
+    for (const bad of await inspect(page)) fail('many: ' + bad);
+  },
+
+  // A hundred thousand routes, of a node.
+  async routes() {
+    const page = await login('routes');
+    await page.reload({ waitUntil: 'domcontentloaded' });
+    await within(30, 'rows', () => page.evaluate(() => document.querySelectorAll('table.data button.link').length > 5));
+    const first = await page.evaluate(() => Math.round(performance.now()));
+    await within(60, 'how many there are', () => page.evaluate(() => /1\d\d\D?\d{3} in all/.test(document.getElementById('main').textContent)));
+    // Down, for some seconds: page after page comes, and what is in sight alone is in the page.
+    const end = Date.now() + 12000;
+    let loaded = 0;
+    while (Date.now() < end) {
+      await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+      await sleep(150);
+    }
+    const seen = await page.evaluate(() => ({ rows: document.querySelectorAll('table.data tbody tr').length, text: [...document.querySelectorAll('.count')].map((e) => e.textContent).join(' ') }));
+    loaded = +(/([\d\s.,\u202f\u00a0’']+)\+ loaded/.exec(seen.text)?.[1] || '0').replace(/\D/g, '');
+    ok(seen.rows < 120, 'rows in sight alone: ' + seen.rows);
+    ok(loaded > 200, 'pages come as they are scrolled to: ' + seen.text);
+    for (const width of [1280, 360]) {
+      await page.setViewport({ width, height: 900 });
+      await sleep(300);
+      for (const bad of await inspect(page)) fail('routes, scrolled, at ' + width + ': ' + bad);
+    }
+    await page.setViewport({ width: 1280, height: 900 });
+    const heap = Math.round((await page.metrics()).JSHeapUsedSize / 1e6);
+    console.log(`# rows after ${first} ms, ${loaded} of them loaded by scrolling, ${seen.rows} in the page, heap ${heap} MB`);
+    ok(heap < 200, 'a heap of ' + heap + ' MB');
+    // Any of them at once, without those before it.
+    await go(page, 'routes?within=' + encodeURIComponent('2001:db8:1:8000::/64'));
+    await within(30, 'one that is far behind', () => page.evaluate(() => { const all = [...document.querySelectorAll('table.data button.link')]; return all.length === 1 && /2001:db8:1:8000::/.test(all[0].textContent); }));
+    await go(page, 'routes?to=' + encodeURIComponent('2001:db8:1:8001::1'));
+    await within(30, 'why it is so', () => page.evaluate(() => /By p\d+/.test(document.querySelector('.answer')?.textContent || '')));
   },
 
   async pictures() {
