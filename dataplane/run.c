@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A worker put together of its parts, and its thread: walk the graph, report quiescence, and when
-// nothing moves for a while, sleep until a descriptor or a ring wakes it.
+// A worker put together of its parts, and its thread: walk the graph, report quiescence, rest.
 #include "run.h"
 
 #include "aead.h"
@@ -10,6 +9,7 @@
 #include "hold.h"
 #include "icmp_rate.h"
 #include "pages.h"
+#include "rest.h"
 #include "session.h"
 #include "used.h"
 
@@ -19,13 +19,8 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-#define BLIND_SPIN (50 * XY_USEC) // before a nap, which the kernel makes 50 us longer
-#define NAP_ASK	   XY_SEC	  // while packets wait for an answer that may not come
-#define NAP_DRY	   (20 * XY_MSEC) // while a queue has no buffers: nothing comes to wake us
 
 static xy_nsec clock_now(void)
 {
@@ -166,61 +161,6 @@ void xy_worker_fini(struct xy_worker *w)
 	xy_aead_destroy(w->aead);
 }
 
-// --- sleeping
-
-static bool rings_empty(const struct xy_worker *w)
-{
-	if (rte_ring_count(w->from_control))
-		return false;
-	for (unsigned i = 0; i < w->dp->workers; i++)
-		if (rte_ring_count(w->handover[i]))
-			return false;
-	return !xy_hold_due(w->hold) && !xy_ask_due(w->ask, w->now);
-}
-
-// What woke us, for the walk that follows. Descriptors are level triggered: what it does not look
-// at, and what it leaves, ends the next sleep at once.
-static void note_ready(struct xy_worker *w, const struct epoll_event *ev, int n)
-{
-	uint64_t wakes;
-	w->woken = n >= 0 && n < XY_WORKER_READY;
-	w->ready_count = 0;
-	for (int i = 0; i < n; i++) {
-		if (ev[i].data.fd != w->wake_fd)
-			w->ready[w->ready_count++] = ev[i].data.fd;
-		else if (read(w->wake_fd, &wakes, sizeof(wakes)) < 0)
-			continue; // it cannot fail
-	}
-}
-
-static struct timespec nap(const struct xy_worker *w, bool blind)
-{
-	xy_nsec most = XY_DP_NAP; // should the kernel forget to wake
-	if (xy_ask_count(w->ask))
-		most = NAP_ASK;
-	if (w->dry)
-		most = NAP_DRY;
-	if (blind)
-		most = XY_WORKER_NAP;
-	return (struct timespec){.tv_sec = (time_t)(most / XY_SEC),
-				 .tv_nsec = (long)(most % XY_SEC)};
-}
-
-static void fall_asleep(struct xy_worker *w, bool blind)
-{
-	struct epoll_event ev[XY_WORKER_READY];
-
-	__atomic_store_n(&w->sleeping, 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (rings_empty(w) && !__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		XY_COUNT(w, sleeps, 1);
-		struct timespec most = nap(w, blind);
-		note_ready(w, ev, epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), &most, NULL));
-	}
-	// Who found `sleeping` set has cleared it, and writes: the next sleep ends at once.
-	__atomic_store_n(&w->sleeping, 0, __ATOMIC_RELAXED);
-}
-
 // --- the loop
 
 static void walk(struct xy_worker *w)
@@ -228,8 +168,8 @@ static void walk(struct xy_worker *w)
 	uint64_t start = rte_rdtsc();
 	w->now = clock_now();
 	w->busy = w->more = w->dry = false;
+	w->gave_count = 0;
 	rte_graph_walk(w->graph);
-	w->woken = false;
 	uint64_t end = rte_rdtsc();
 	XY_COUNT(w, walks, 1);
 	if (end > w->walked) // else the counter began anew: after a suspend it may
@@ -241,53 +181,22 @@ static void walk(struct xy_worker *w)
 	}
 }
 
-static long switched_out(void)
-{
-	struct rusage u = {0};
-	getrusage(RUSAGE_THREAD, &u);
-	return u.ru_nivcsw;
-}
-
-// Is there nothing to wait for awake?
-static bool may_sleep(struct xy_worker *w, xy_nsec active, bool blind)
-{
-	if (w->dp->cfg.poll || w->more)
-		return false;
-	if (xy_spin_look_due(&w->spin, w->now))
-		xy_spin_look(&w->spin, switched_out(), w->now);
-	return w->now - active >= (blind ? BLIND_SPIN : w->spin.now);
-}
-
 int xy_worker_main(void *arg)
 {
 	struct xy_worker *w = arg;
 	struct rte_rcu_qsbr *rcu = w->dp->rcu;
-	xy_nsec active = clock_now(); // when something last came
-	bool slept = false;	      // since then
 
 	if (w->dp->cfg.worker_begin)
 		w->dp->cfg.worker_begin(w->dp->cfg.worker_arg, w->id);
 
 	w->walked = rte_rdtsc();
-	w->spin = (struct xy_spin){.most = w->dp->wake_cost, .switched = switched_out()};
+	xy_rest_begin(w, clock_now());
 	rte_rcu_qsbr_thread_register(rcu, w->id);
 	rte_rcu_qsbr_thread_online(rcu, w->id);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {
-		bool blind = __atomic_load_n(&w->blind, __ATOMIC_RELAXED);
 		walk(w);
 		rte_rcu_qsbr_quiescent(rcu, w->id);
-		if (w->busy) {
-			if (slept)
-				xy_spin_slept(&w->spin, w->now - active, w->now);
-			active = w->now;
-			slept = false;
-		}
-		if (may_sleep(w, active, blind)) {
-			rte_rcu_qsbr_thread_offline(rcu, w->id);
-			fall_asleep(w, blind);
-			rte_rcu_qsbr_thread_online(rcu, w->id);
-			slept = true;
-		}
+		xy_rest(w);
 	}
 	rte_rcu_qsbr_thread_offline(rcu, w->id);
 	rte_rcu_qsbr_thread_unregister(rcu, w->id);

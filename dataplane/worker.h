@@ -6,7 +6,7 @@
 #include "dataplane.h"
 #include "noise/limiter.h"
 #include "packet.h"
-#include "spin.h"
+#include "rest.h"
 
 #include "compat.h"
 
@@ -76,13 +76,19 @@ struct xy_worker {
 	bool busy;	       // this walk moved something
 	bool dry;	       // a queue has no buffers to receive into
 	bool more; // and a source that gave something may have more, or its queue wants tending
-	struct xy_spin spin;
 	uint64_t walked; // TSC at the end of the last walk
-	// The walk that follows a sleep looks only at those watched descriptors that woke it (none:
-	// the sleep ran its time), and at all that has no descriptor.
-	bool woken;
+	uint64_t came;	 // packets that sources took, ever
+	struct xy_rest rest;
+	// Which watched descriptors the next walk looks at, beside all that has no descriptor: only
+	// those, or (not listed) all.
+	bool listed;
 	unsigned ready_count;
 	int ready[XY_WORKER_READY];
+	unsigned gave_count; // may be more than there is room for
+	struct {
+		int fd;
+		bool more;
+	} gave[XY_WORKER_READY]; // in this walk
 
 	// Read by the control thread: one writer, relaxed stores.
 	struct xy_dp_worker_stats stats __rte_cache_aligned;
@@ -119,10 +125,22 @@ void xy_worker_wake(struct xy_worker *w);
 int xy_worker_watch(struct xy_worker *w, int fd);
 void xy_worker_unwatch(struct xy_worker *w, int fd);
 
-// May a watched descriptor have something? Else the next sleep will tell. Worker w only.
+// A watched descriptor gave something; more: and what is left, here or in the kernel, is not to be
+// waited for. Worker w only, from within a walk.
+static inline void xy_worker_gave(struct xy_worker *w, int fd, bool more)
+{
+	w->more |= more;
+	if (w->gave_count < XY_WORKER_READY) {
+		w->gave[w->gave_count].fd = fd;
+		w->gave[w->gave_count].more = more;
+	}
+	w->gave_count++;
+}
+
+// May a watched descriptor have something? Else the kernel will tell. Worker w only.
 static inline bool xy_worker_ready(const struct xy_worker *w, int fd)
 {
-	bool found = !w->woken;
+	bool found = !w->listed;
 	for (unsigned i = 0; !found && i < w->ready_count; i++)
 		found = w->ready[i] == fd;
 	return found;

@@ -27,6 +27,7 @@ static uint16_t process(struct rte_graph *graph, struct rte_node *node, void **o
 			taken += take(graph, node, w, list->host[i]);
 	if (taken)
 		w->busy = true;
+	w->came += taken;
 	return taken;
 }
 

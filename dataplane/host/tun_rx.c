@@ -122,6 +122,7 @@ uint16_t xy_tun_rx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct r
 			break;
 		got += cut_some(q, w, out + got, n - got, host->id);
 	}
-	w->more |= left(q) > 0; // unseen by epoll
+	if (got || left(q))
+		xy_worker_gave(w, q->fd, left(q) > 0 || got == n);
 	return got;
 }

@@ -69,10 +69,11 @@ static void read_message(struct xy_socket_queue *q, unsigned slot)
 
 // --- taking messages
 
-// Takes messages for about `room` datagrams. False when the kernel had fewer than asked for.
+// Takes messages for about `room` datagrams, and asks for one more than there may be: so one call
+// tells that there are no more. False when the kernel had fewer than asked for.
 static bool take(struct xy_socket_queue *q, unsigned room)
 {
-	unsigned want = RTE_MAX(room / q->per_message, 1u);
+	unsigned want = RTE_MAX(room / q->per_message, 2u);
 	unsigned ask = RTE_MIN(want, (unsigned)XY_SOCKET_SLOTS);
 	for (unsigned i = 0; i < ask; i++) {
 		q->header[i].msg_hdr.msg_namelen = sizeof(q->from[i]);
@@ -198,8 +199,8 @@ uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 		got += move(q, port->id, w, out + got, (uint16_t)(n - t.packets), &t);
 	}
 	if (t.packets || q->errors) {
-		w->busy = true;				    // also when all were dropped
-		w->more |= more || q->waiting || q->errors; // what waits here epoll does not see
+		w->busy = true; // also when all were dropped
+		xy_worker_gave(w, q->fd, more || q->waiting || q->errors);
 		xy_port_count_rx(port, w, t.packets, t.bytes);
 		XY_SET(port->counters[w->id].rx_fragmented,
 		       port->counters[w->id].rx_fragmented + t.fragmented);

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Parts of the dataplane that need no graph: which pools there are, where threads may run, how long
-// a worker spins.
+// a worker spins or lingers, and what it looks at.
 #include "dp.h"
 #include "eal.h"
+#include "rest.h"
 #include "unit.h"
 #include "wake.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 // Machines that are not here: which pools, where, and how many buffers in each.
 static void test_pools(void)
@@ -174,5 +179,114 @@ static void test_spin(void)
 	CU_ASSERT(cost >= XY_WAKE_COST_LEAST && cost <= XY_WAKE_COST_MOST);
 }
 
+// --- lingering
+
+struct flow { // packets that come so often, and what they cost
+	struct xy_linger l;
+	xy_nsec now, busy, work; // work: of a pause's packets
+	uint64_t packets;
+};
+
+// A pause each `every` ns with so many packets, for a while; how long it lingers at last.
+static xy_nsec linger_at(struct flow *f, xy_nsec every, unsigned packets)
+{
+	xy_nsec time = 0;
+	for (xy_nsec end = f->now + 4 * XY_LINGER_WINDOW; f->now < end;) {
+		f->now += every;
+		f->packets += packets;
+		f->busy += f->work;
+		time = xy_linger_wanted(&f->l, f->packets, f->busy, f->now);
+	}
+	return time;
+}
+
+// Not where packets come seldom, nor where trains are long already; three times what the work
+// takes, and no longer than a train takes to come.
+static void test_linger(void)
+{
+	struct flow f = {.now = XY_SEC, .work = 10 * XY_USEC};
+	CU_ASSERT_EQUAL(xy_linger_wanted(&f.l, 1000000, 0, f.now), 0); // the first window is long
+	CU_ASSERT_EQUAL(linger_at(&f, 50 * XY_USEC, 1), 0);	       // 20,000 a second
+	CU_ASSERT_EQUAL(linger_at(&f, 26 * XY_USEC, 1), 0);	       // 38,500
+	CU_ASSERT_EQUAL(linger_at(&f, 20 * XY_USEC, 1), 30 * XY_USEC);
+	CU_ASSERT_EQUAL(linger_at(&f, 26 * XY_USEC, 1),
+			30 * XY_USEC); // it ends later than it begins
+	CU_ASSERT_EQUAL(linger_at(&f, 40 * XY_USEC, 1), 0);
+	f.work = 100 * XY_USEC;
+	CU_ASSERT_EQUAL(linger_at(&f, 125 * XY_USEC, 6), XY_LINGER_MOST);
+	CU_ASSERT_EQUAL(linger_at(&f, 125 * XY_USEC, 25), 160 * XY_USEC); // 32 at 200,000 a second
+	CU_ASSERT_EQUAL(linger_at(&f, 125 * XY_USEC, XY_LINGER_BURST), 0);
+	CU_ASSERT_EQUAL(linger_at(&f, 125 * XY_USEC, XY_LINGER_TRAIN), 0); // and does not begin
+	CU_ASSERT_EQUAL(linger_at(&f, 125 * XY_USEC, XY_LINGER_TRAIN - 1), 129032);
+	f.now += XY_SEC; // silence
+	f.packets++;
+	CU_ASSERT_EQUAL(xy_linger_wanted(&f.l, f.packets, f.busy, f.now), 0);
+}
+
+// --- what a walk looks at
+
+enum { WATCHED = 9 };
+
+static void walked(struct xy_worker *w, xy_nsec took)
+{
+	w->now += took;
+	w->more = true; // it does not sleep
+	xy_rest(w);
+	w->gave_count = 0;
+}
+
+static unsigned looked_at(const struct xy_worker *w, const int fd[static WATCHED])
+{
+	unsigned bits = 0;
+	for (unsigned i = 0; i < WATCHED; i++)
+		bits |= (unsigned)xy_worker_ready(w, fd[i]) << i;
+	return bits;
+}
+
+// Only what the kernel told of, or what gave something and has more, until it is asked again.
+static void test_looks(void)
+{
+	struct xy_dp *dp = calloc(1, sizeof(*dp));
+	struct xy_worker *w = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*w));
+	uint64_t one = 1;
+	int fd[WATCHED];
+	memset(w, 0, sizeof(*w));
+	w->dp = dp;
+	w->now = XY_SEC;
+	w->wake_fd = -1;
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	for (unsigned i = 0; i < WATCHED; i++) {
+		fd[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		CU_ASSERT_EQUAL(xy_worker_watch(w, fd[i]), 0);
+	}
+	CU_ASSERT_EQUAL(looked_at(w, fd), 0x1ff); // the first walk
+	xy_rest_begin(w, w->now);
+	walked(w, XY_MSEC);
+	CU_ASSERT_EQUAL(looked_at(w, fd), 0);
+	CU_ASSERT_EQUAL(write(fd[2], &one, sizeof(one)), sizeof(one));
+	walked(w, XY_USEC);
+	CU_ASSERT_EQUAL(looked_at(w, fd), 0); // not asked yet
+	xy_worker_gave(w, fd[0], false);
+	xy_worker_gave(w, fd[1], true);
+	walked(w, XY_USEC);
+	CU_ASSERT_EQUAL(looked_at(w, fd), 2);
+	walked(w, 10 * XY_USEC);
+	CU_ASSERT_EQUAL(looked_at(w, fd), 4);
+	for (unsigned i = 0; i < WATCHED; i++)
+		xy_worker_gave(w, fd[i], false);
+	walked(w, XY_USEC);
+	CU_ASSERT_EQUAL(looked_at(w, fd), 0x1ff); // more than are noted
+	for (unsigned i = 0; i < WATCHED; i++)
+		CU_ASSERT_EQUAL(write(fd[i], &one, sizeof(one)), sizeof(one));
+	walked(w, 10 * XY_USEC);
+	CU_ASSERT_EQUAL(looked_at(w, fd), 0x1ff); // more than the kernel is asked for
+	for (unsigned i = 0; i < WATCHED; i++)
+		close(fd[i]);
+	close(w->epoll_fd);
+	free(w);
+	free(dp);
+}
+
 XY_UNIT_MAIN("parts", {"pools", test_pools}, {"lcores", test_lcores},
-	     {"spin that learns", test_spin})
+	     {"spin that learns", test_spin}, {"lingers for trains", test_linger},
+	     {"looks at what has something", test_looks})
