@@ -173,5 +173,6 @@ void xy_exchange_activity(const struct xy_exchanges *e, const struct xy_exchange
 				       .rx_data = p.rx_data,
 				       .tx_any = p.tx_any,
 				       .tx_data = p.tx_data,
-				       .tx_counter = s.tx_counter};
+				       .tx_counter = s.tx_counter,
+				       .messages = p.rx_packets + p.tx_packets};
 }

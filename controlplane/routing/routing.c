@@ -1051,7 +1051,7 @@ int xy_routing_create(const struct xy_routing_config *cfg, xy_nsec now, struct x
 	struct xy_babel_config b = {.key = cfg->identity->x25519,
 				    .ed25519 = cfg->identity->ed25519,
 				    .epoch = cfg->epoch,
-				    .hello_grid = 2 * XY_SEC, // as links and the daemon look around
+				    .hello_grid = 4 * XY_SEC, // to all neighbours at once
 				    .stub = cfg->stub};
 	struct xy_prefix own = xy_key_prefix(&cfg->identity->x25519);
 	struct xy_routing *r = calloc(1, sizeof(*r));

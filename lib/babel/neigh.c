@@ -377,7 +377,7 @@ static xy_nsec hello_next(struct xy_babel *b, const struct neigh *n)
 		return b->now + GOODBYE_PAUSE;
 	if (n->hellos_sent < QUICK_HELLOS)
 		return b->now + babel_jitter(b, 200 * XY_MSEC);
-	if (!grid || b->c.hello_interval < 2 * grid)
+	if (!grid || b->c.hello_interval < grid)
 		return next - babel_jitter(b, b->c.hello_interval / 20);
 	return next - (next - n->id / TOGETHER * 10 * XY_MSEC) % grid;
 }

@@ -7,6 +7,7 @@
 struct news {
 	bool rx_any, rx_data, tx_any, tx_data;
 	xy_nsec since; // no change is older than this
+	bool few;      // messages, counted
 };
 
 static xy_nsec later(xy_nsec a, xy_nsec b)
@@ -115,12 +116,14 @@ static struct news observe(struct xy_wg_timers *t, const struct xy_wg_activity *
 		.tx_any = a->tx_any > s->tx_any,
 		.tx_data = a->tx_data > s->tx_data,
 		.since = later(t->ran_at, t->born),
+		.few = a->messages > s->messages && a->messages - s->messages <= XY_WG_POLL_FEW,
 	};
 	s->rx_any = later(s->rx_any, a->rx_any);
 	s->rx_data = later(s->rx_data, a->rx_data);
 	s->tx_any = later(s->tx_any, a->tx_any);
 	s->tx_data = later(s->tx_data, a->tx_data);
 	s->tx_counter = a->tx_counter;
+	s->messages = a->messages;
 	t->ran_at = now;
 	return n;
 }
@@ -252,7 +255,7 @@ uint32_t xy_wg_timers_run(struct xy_wg_timers *t, const struct xy_wg_activity *a
 {
 	struct news n = observe(t, activity, now);
 	traffic_note(t, &n);
-	t->quiet = !n.rx_any && !n.tx_any;
+	t->quiet = (!n.rx_any && !n.tx_any) || n.few;
 	uint32_t actions = rekey_check(t, &n, now);
 	actions |= reject_check(t, now);
 	actions |= retry_check(t, now);

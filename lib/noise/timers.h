@@ -11,15 +11,18 @@
 
 #include "noise/wg.h"
 
-// How often a peer with a live session is looked at, and one where the last look saw nothing new.
+// How often a peer with a live session is looked at, and one with which hardly anything was
+// exchanged since the look before: what keeps routing's links alive.
 #define XY_WG_POLL	 XY_SEC
 #define XY_WG_POLL_QUIET (2 * XY_SEC)
+#define XY_WG_POLL_FEW	 4 // messages
 
 // What the workers have published, the latest over a peer's sessions (0 = never).
 struct xy_wg_activity {
 	xy_nsec rx_any, rx_data; // authenticated, any (keepalives too) and with a payload
 	xy_nsec tx_any, tx_data;
 	uint64_t tx_counter; // messages sent in the current session
+	uint64_t messages;   // both ways, ever
 };
 
 enum xy_wg_action {		     // bits
@@ -51,7 +54,7 @@ struct xy_wg_timers {
 	xy_nsec persistent_at;	    // 0 = at the first run, XY_NEVER = off
 	xy_nsec expire_at;	    // 0 = off
 	xy_nsec ran_at;		    // the last run
-	bool quiet;		    // it saw nothing new
+	bool quiet;		    // it saw little new
 	xy_nsec jitter;		    // as last given
 	xy_nsec phase; // of polls: their distance from whole multiples, 0 after _init; the caller's
 };

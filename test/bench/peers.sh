@@ -229,8 +229,9 @@ steady() { # WHAT RATE
 }
 listens_udp() { in_node "$1" ss -Hlun "sport = :$2" | grep -q .; }
 
-idle() { # ms of CPU a minute; links and timers go on
+idle() { # ms of CPU a minute; links and timers go on, and what the last flow left to do is over
   local cpu
+  sleep 5
   cpu=$("$load" cpu "${LAB_PID[R]}")
   sleep "$idle_seconds"
   jq -n --argjson cpu $(($("$load" cpu "${LAB_PID[R]}") - cpu)) --argjson seconds "$idle_seconds" \

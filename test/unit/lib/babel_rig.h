@@ -40,6 +40,7 @@ struct rig {
 	uint16_t ack_asked, ack_opaque; // the last Acknowledgment Request, on a mute link
 	unsigned notices[16];
 	struct xy_babel_hello hello_heard[LINKS]; // the last, of the node
+	xy_nsec hello_at[LINKS];
 	struct xy_babel_ihu ihu_heard[LINKS];
 	struct heard_update *updates;
 	unsigned update_count;
@@ -144,6 +145,7 @@ static inline void heard(struct rig *r, uint16_t link, const struct xy_babel_tlv
 		break;
 	case XY_BABEL_HELLO:
 		r->hello_heard[link] = t->hello;
+		r->hello_at[link] = r->now;
 		break;
 	case XY_BABEL_IHU:
 		r->ihu_heard[link] = t->ihu;
@@ -291,7 +293,7 @@ static inline void link_up(struct rig *r, uint16_t link)
 	}
 }
 
-static inline struct rig *rig_of(struct xy_identity me, bool stub)
+static inline struct rig *rig_with(struct xy_identity me, bool stub, xy_nsec hello_grid)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	r->me = me;
@@ -301,6 +303,7 @@ static inline struct rig *rig_of(struct xy_identity me, bool stub)
 				    .ed25519 = r->me.ed25519,
 				    .epoch = 1000,
 				    .secret = {1, 2, 3},
+				    .hello_grid = hello_grid,
 				    .stub = stub};
 	r->b = xy_babel_new(&c, r->now);
 	struct xy_prefix own = xy_key_prefix(&r->me.x25519);
@@ -314,6 +317,11 @@ static inline struct rig *rig_of(struct xy_identity me, bool stub)
 		r->links[i].no_rtt = true;
 	}
 	return r;
+}
+
+static inline struct rig *rig_of(struct xy_identity me, bool stub)
+{
+	return rig_with(me, stub, 0);
 }
 
 static inline struct rig *rig_new(bool stub)

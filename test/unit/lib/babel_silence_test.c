@@ -710,6 +710,26 @@ static void test_never_heard(void)
 	rig_free(r);
 }
 
+// On a grid, Hellos to all neighbours leave in one turn, whenever each link came up.
+static void test_hello_grid(void)
+{
+	enum { NEIGHBOURS = 3 };
+	const xy_nsec grid = 4 * XY_SEC;
+	struct rig *r = rig_with(identity(1), false, grid);
+	for (uint16_t i = 0; i < NEIGHBOURS; i++) {
+		link_up(r, i);
+		pass(r, 700 * XY_MSEC);
+	}
+	pass(r, 20 * XY_SEC);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		xy_nsec at = r->now - r->now % grid;
+		for (uint16_t i = 0; i < NEIGHBOURS; i++)
+			CU_ASSERT_EQUAL(r->hello_at[i], at);
+		pass(r, grid);
+	}
+	rig_free(r);
+}
+
 XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"a single packet", test_one_packet}, {"an idle link", test_idle},
 	     {"a flow in one direction", test_one_way},
@@ -725,4 +745,4 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"one that is not asked", test_idle_mute}, {"no way, and one again", test_no_way},
 	     {"one way", test_one_way_word}, {"one way, at first", test_one_way_begins},
 	     {"heard, and deaf", test_deaf}, {"Updates, and no Hello", test_unheard},
-	     {"never heard", test_never_heard})
+	     {"never heard", test_never_heard}, {"Hellos together", test_hello_grid})

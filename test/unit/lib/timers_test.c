@@ -325,6 +325,23 @@ static void test_polls(void)
 	}
 }
 
+// A few messages are no reason to look more often; one more is.
+static void test_polls_few(void)
+{
+	struct xy_wg_timers t;
+	struct xy_wg_activity a = {0};
+	xy_nsec now = 2 * XY_SEC;
+	xy_wg_timers_init(&t, &xy_wg_limits_default, 0);
+	xy_wg_timers_session(&t, now, false);
+	for (unsigned i = 1; i <= XY_WG_POLL_FEW + 1; i++) {
+		a.rx_any = a.rx_data = a.tx_any = a.tx_data = now;
+		a.messages += i;
+		xy_wg_timers_run(&t, &a, now += XY_WG_POLL_QUIET);
+		CU_ASSERT_EQUAL(xy_wg_timers_deadline(&t, now),
+				now + (i <= XY_WG_POLL_FEW ? XY_WG_POLL_QUIET : XY_WG_POLL));
+	}
+}
+
 // Stamps that go back (the youngest session was deleted) are no news, nor when they come again.
 static void test_stamps_back(void)
 {
@@ -742,7 +759,8 @@ static void test_sim_outage(void)
 }
 
 XY_UNIT_MAIN("timers", {"tables", test_tables}, {"counter limit", test_counter_limit},
-	     {"how often it is looked", test_polls}, {"late rekey, once", test_late_rekey_once},
-	     {"stamps that go back", test_stamps_back}, {"two peers, clean pipe", test_sim_clean},
-	     {"two peers, lossy pipe", test_sim_lossy}, {"two peers, crossing", test_sim_crossing},
-	     {"two peers, idle", test_sim_idle}, {"two peers, outage", test_sim_outage})
+	     {"how often it is looked", test_polls}, {"where little goes on", test_polls_few},
+	     {"late rekey, once", test_late_rekey_once}, {"stamps that go back", test_stamps_back},
+	     {"two peers, clean pipe", test_sim_clean}, {"two peers, lossy pipe", test_sim_lossy},
+	     {"two peers, crossing", test_sim_crossing}, {"two peers, idle", test_sim_idle},
+	     {"two peers, outage", test_sim_outage})
