@@ -402,7 +402,7 @@ static void nat_look(struct xy_daemon *d)
 		return;
 	}
 	d->exits->looking = true;
-	xy_pool_run_filter(d, work, done, e);
+	xy_pool_run(d, work, done, e);
 }
 
 static bool lacks_nat(const struct xy_exits *e)

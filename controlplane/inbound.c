@@ -326,7 +326,7 @@ static bool begin(struct xy_daemon *d, bool look, char *text, const struct chang
 	if (d->sandbox.warden)
 		keys_list(d, e);
 	b->going = true;
-	xy_pool_run_filter(d, work, done, e);
+	xy_pool_run(d, work, done, e);
 	return true;
 }
 

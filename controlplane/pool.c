@@ -23,20 +23,7 @@ struct name {
 	uint16_t port;
 };
 
-// A thread that has the privilege to ask the packet filter; a helper hands it one errand at a time,
-// and waits. There is none where nothing is confined.
-struct keeper {
-	bool there;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool ends, done;
-	void (*work)(void *what); // NULL: it has nothing to do
-	void *what;
-};
-
 struct xy_pool {
-	struct keeper keeper;
 	struct work work[XY_JOBS];
 	struct work *free;
 	struct work *done, **done_last; // and not yet told
@@ -93,83 +80,11 @@ void xy_pool_job(void *arg, struct xy_job *job)
 	uv_queue_work(&d->loop.uv, &w->req, job_run, job_done); // fails only without job_run
 }
 
-// --- who has the privilege
-
-static void keeper_do(struct keeper *k, void (*work)(void *what), void *what)
-{
-	pthread_mutex_lock(&k->lock);
-	while (k->work) // another helper's
-		pthread_cond_wait(&k->changed, &k->lock);
-	k->work = work;
-	k->what = what;
-	k->done = false;
-	pthread_cond_broadcast(&k->changed);
-	while (!k->done)
-		pthread_cond_wait(&k->changed, &k->lock);
-	k->work = NULL;
-	pthread_cond_broadcast(&k->changed);
-	pthread_mutex_unlock(&k->lock);
-}
-
-static void *keeper_main(void *arg)
-{
-	struct xy_daemon *d = arg;
-	struct keeper *k = &d->pool->keeper;
-	prctl(PR_SET_NAME, "xylem-filter");
-	xy_confine_self(&d->sandbox.confine, XY_CONFINE_KEEPER);
-	pthread_mutex_lock(&k->lock);
-	k->done = true; // confined
-	pthread_cond_broadcast(&k->changed);
-	while (!k->ends) {
-		if (!k->work || k->done) {
-			pthread_cond_wait(&k->changed, &k->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&k->lock);
-		k->work(k->what);
-		pthread_mutex_lock(&k->lock);
-		k->done = true;
-		pthread_cond_broadcast(&k->changed);
-	}
-	pthread_mutex_unlock(&k->lock);
-	return NULL;
-}
-
-static int keeper_start(struct xy_daemon *d)
-{
-	struct keeper *k = &d->pool->keeper;
-	pthread_mutex_init(&k->lock, NULL);
-	pthread_cond_init(&k->changed, NULL);
-	int r = pthread_create(&k->thread, NULL, keeper_main, d);
-	if (r)
-		return -r;
-	k->there = true;
-	pthread_mutex_lock(&k->lock);
-	while (!k->done)
-		pthread_cond_wait(&k->changed, &k->lock);
-	pthread_mutex_unlock(&k->lock);
-	return 0;
-}
-
-static void keeper_end(struct keeper *k)
-{
-	if (!k->there)
-		return;
-	pthread_mutex_lock(&k->lock);
-	k->ends = true;
-	pthread_cond_broadcast(&k->changed);
-	pthread_mutex_unlock(&k->lock);
-	pthread_join(k->thread, NULL);
-	pthread_cond_destroy(&k->changed);
-	pthread_mutex_destroy(&k->lock);
-}
-
 // --- anything else
 
 struct errand {
 	uv_work_t req;
 	struct xy_daemon *d;
-	struct keeper *keeper; // whose it is; NULL: the helper's own
 	void (*work)(void *what), (*done)(void *what);
 	void *what;
 };
@@ -177,10 +92,7 @@ struct errand {
 static void errand_run(uv_work_t *req)
 {
 	struct errand *e = (struct errand *)req;
-	if (e->keeper && e->keeper->there)
-		keeper_do(e->keeper, e->work, e->what);
-	else
-		e->work(e->what);
+	e->work(e->what);
 }
 
 static void errand_done(uv_work_t *req, int status)
@@ -194,30 +106,19 @@ static void errand_done(uv_work_t *req, int status)
 	xy_loop_end(&d->loop, &d->seat[XY_SEAT_RESULTS]);
 }
 
-static void run(struct xy_daemon *d, struct keeper *keeper, void (*work)(void *what),
-		void (*done)(void *what), void *what)
+void xy_pool_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what)
 {
+	struct xy_daemon *d = arg;
 	struct errand *e = calloc(1, sizeof(*e));
 	if (!e) { // late is better than never
 		work(what);
 		done(what);
 		return;
 	}
-	*e = (struct errand){.d = d, .keeper = keeper, .work = work, .done = done, .what = what};
+	*e = (struct errand){.d = d, .work = work, .done = done, .what = what};
 	d->pool->errands++;
 	uv_queue_work(&d->loop.uv, &e->req, errand_run,
 		      errand_done); // fails only without errand_run
-}
-
-void xy_pool_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what)
-{
-	run(arg, NULL, work, done, what);
-}
-
-void xy_pool_run_filter(void *arg, void (*work)(void *what), void (*done)(void *what), void *what)
-{
-	struct xy_daemon *d = arg;
-	run(d, &d->pool->keeper, work, done, what);
 }
 
 bool xy_pool_busy(const struct xy_daemon *d)
@@ -338,7 +239,6 @@ static int helpers_confine(struct xy_daemon *d)
 static int pool_confine(struct xy_daemon *d, struct xy_err *err)
 {
 	int r = helpers_confine(d);
-	r = r ? r : keeper_start(d);
 	return r ? xy_err_set(err, -r, "sandbox: helpers: %s", strerror(-r)) : 0;
 }
 
@@ -368,7 +268,6 @@ int xy_pool_open(struct xy_daemon *d, struct xy_err *err)
 void xy_pool_close(struct xy_daemon *d)
 {
 	if (d->pool && xy_pool_idle(d) && !xy_pool_busy(d)) {
-		keeper_end(&d->pool->keeper);
 		free(d->pool);
 	} // else a name is still being resolved, and its end looks here
 	d->pool = NULL;

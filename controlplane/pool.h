@@ -24,9 +24,6 @@ bool xy_pool_has_results(const struct xy_daemon *d);
 void xy_pool_results(struct xy_daemon *d, unsigned max, xy_nsec now);
 // As xy_env run: done(what) also while the loop closes. arg is the daemon.
 void xy_pool_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
-// The same, for what asks the kernel's packet filter: that needs a privilege, which helpers do not
-// have where they are confined.
-void xy_pool_run_filter(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
 bool xy_pool_busy(const struct xy_daemon *d); // with what xy_pool_run gave them
 void xy_pool_trim(struct xy_daemon *d);	      // what a config took while it was read goes back
 // As xy_env resolve.

@@ -32,17 +32,16 @@
 enum {
 	C = 1 << XY_CONFINE_CONTROL,
 	H = 1 << XY_CONFINE_HELPER,
-	K = 1 << XY_CONFINE_KEEPER,
 	W = 1 << XY_CONFINE_WORKER,
 	L = 1 << XY_CONFINE_LIBRARY,
 	BEFORE = 1 << XY_CONFINE_BEFORE,
 	P = 1 << XY_CONFINE_PROCESS,
-	ALL = C | H | K | W | L, // of the main process
+	ALL = C | H | W | L, // of the main process
 #ifdef XY_CONFINE_SANITIZER
 	TEST = ALL | P,
 #endif
 	NOT_W = ALL & ~W,
-	FILES = C | H | K, // who opens files and sockets
+	FILES = C | H, // who opens files and sockets
 };
 
 // Each call by its name, as libseccomp knows it (it is on Debian 12 and 13, and a name that it does

@@ -40,7 +40,6 @@ static atomic_int failed[XY_CONFINE_CLASSES];
 
 static const char *const class_word[] = {[XY_CONFINE_CONTROL] = "control thread",
 					 [XY_CONFINE_HELPER] = "helpers",
-					 [XY_CONFINE_KEEPER] = "filter thread",
 					 [XY_CONFINE_WORKER] = "workers",
 					 [XY_CONFINE_LIBRARY] = "DPDK's"};
 
@@ -177,24 +176,12 @@ void xy_confine_hear(void)
 	refusals_heard();
 }
 
-static uint64_t kept_by(const struct xy_confine *c, enum xy_confine_class of)
-{
-	switch (of) {
-	case XY_CONFINE_CONTROL:
-		return c->keep;
-	case XY_CONFINE_KEEPER:
-		return c->keep & (UINT64_C(1) << CAP_NET_ADMIN);
-	default:
-		return 0;
-	}
-}
-
 void xy_confine_self(const struct xy_confine *c, enum xy_confine_class of)
 {
 	struct xy_err err;
 	bool no_files = of == XY_CONFINE_WORKER || (of == XY_CONFINE_LIBRARY && !c->devices);
 	xy_confine_hear();
-	int r = capabilities_keep(kept_by(c, of)), e = 0;
+	int r = capabilities_keep(of == XY_CONFINE_CONTROL ? c->keep : 0), e = 0;
 	if (no_files && c->landlock && (e = xy_files_restrict(NULL, 0, &err)) < 0)
 		r = r ? r : e;
 	if (c->seccomp && (of != XY_CONFINE_LIBRARY || !c->devices))
@@ -355,11 +342,11 @@ static enum xy_confine_class class_of(const char *name, pid_t tid)
 	static const struct {
 		const char *begins;
 		enum xy_confine_class of;
-	} v[] = {{"rte-worker", XY_CONFINE_WORKER},   {"eal-", XY_CONFINE_LIBRARY},
-		 {"rte", XY_CONFINE_LIBRARY},	      {"dpdk-intr", XY_CONFINE_LIBRARY},
-		 {"dpdk-worker", XY_CONFINE_WORKER},  {"dpdk-", XY_CONFINE_LIBRARY},
-		 {"telemetry-", XY_CONFINE_LIBRARY},  {"xylem-helper", XY_CONFINE_HELPER},
-		 {"xylem-filter", XY_CONFINE_KEEPER}, {"memif", XY_CONFINE_LIBRARY}};
+	} v[] = {{"rte-worker", XY_CONFINE_WORKER},  {"eal-", XY_CONFINE_LIBRARY},
+		 {"rte", XY_CONFINE_LIBRARY},	     {"dpdk-intr", XY_CONFINE_LIBRARY},
+		 {"dpdk-worker", XY_CONFINE_WORKER}, {"dpdk-", XY_CONFINE_LIBRARY},
+		 {"telemetry-", XY_CONFINE_LIBRARY}, {"xylem-helper", XY_CONFINE_HELPER},
+		 {"memif", XY_CONFINE_LIBRARY}};
 	if (tid == getpid())
 		return XY_CONFINE_CONTROL;
 	for (unsigned i = 0; i < XY_ARRAY_SIZE(v); i++)

@@ -15,7 +15,6 @@
 enum xy_confine_class {
 	XY_CONFINE_CONTROL, // the main thread: netlink, sockets, config
 	XY_CONFINE_HELPER,  // libuv's: handshakes, names, files
-	XY_CONFINE_KEEPER,  // who asks the kernel's packet filter
 	XY_CONFINE_WORKER,  // packets
 	XY_CONFINE_LIBRARY, // threads that DPDK made
 	XY_CONFINE_CLASSES,
