@@ -82,23 +82,23 @@ static void reload_run(uv_work_t *req)
 	} while (0)
 
 // A group that its socket cannot be given to now is told at once.
-static void group_look(const char *setting, const char *group, const char *was, bool confined)
+static void group_look(const char *setting, const char *group, const char *was, bool gives)
 {
 	struct xy_err err;
 	if (strcmp(group, was) == 0)
 		return;
 	if (!xy_listen_may_give(setting, group, &err))
 		xy_log_warn("reload: %s", err.text);
-	else if (confined && group[0])
-		xy_log_warn("reload: %s.group has changed: with --sandbox the socket is given to a "
-			    "group that the config has at the start, or that xylemd is a member "
-			    "of. To another one from a restart on; until then run chgrp",
+	else if (!gives && group[0])
+		xy_log_warn("reload: %s.group has changed: with --sandbox, and no group in the "
+			    "config at the start, the socket is given to one that xylemd is a "
+			    "member of. To another one from a restart on; until then run chgrp",
 			    setting);
 }
 
 // What is built at start stays as it was started, and is named. (memcmp of these is sound: a config
 // is zeroed before it is filled.)
-static void keep_fixed(const struct xy_config *old, struct xy_config *new, bool confined)
+static void keep_fixed(const struct xy_config *old, struct xy_config *new, bool gives)
 {
 	KEEP(old, new, key_file, "key_file");
 	KEEP(old, new, state, "state");
@@ -113,8 +113,8 @@ static void keep_fixed(const struct xy_config *old, struct xy_config *new, bool 
 	KEEP(old, new, max_peers, "max_peers");
 	KEEP(old, new, max_sessions, "max_sessions");
 	KEEP(old, new, max_routes, "max_routes");
-	group_look("telemetry", new->telemetry.group, old->telemetry.group, confined);
-	group_look("control", new->control.group, old->control.group, confined);
+	group_look("telemetry", new->telemetry.group, old->telemetry.group, gives);
+	group_look("control", new->control.group, old->control.group, gives);
 	KEEP(old, new, sandbox, "sandbox");
 }
 
@@ -208,7 +208,7 @@ static void take_over(struct xy_daemon *d, struct xy_plan *plan, struct xy_accep
 	xy_plan_warn(plan, "reload: ");
 	if (d->sandbox.warden)
 		xy_warden_take(d->sandbox.warden);
-	keep_fixed(&d->plan.config, &plan->config, d->sandbox.wanted);
+	keep_fixed(&d->plan.config, &plan->config, xy_sandbox_gives(d));
 	xy_steering_lay(d, plan);
 	if (xy_fleetside_lay(d, plan)) // what a helper made knows nothing of it
 		xy_accepts_free(accepts);

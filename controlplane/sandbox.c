@@ -283,13 +283,14 @@ static void helper_begins(void *arg)
 }
 
 static void file_add(struct xy_warden_config *cfg, const struct xy_rundir *dir, const char *name,
-		     const char *group)
+		     const char *group, bool control)
 {
 	const struct group *g = group[0] ? getgrnam(group) : NULL;
 	struct xy_warden_file *f = &cfg->file[cfg->file_count];
 	if (cfg->file_count == XY_WARDEN_FILES)
 		return;
 	int n = snprintf(f->path, sizeof(f->path), "%s/%s", dir->path, name);
+	f->control = control;
 	f->given = g != NULL;
 	f->gid = g ? g->gr_gid : 0;
 	cfg->file_count += n > 0 && n < (int)sizeof(f->path);
@@ -302,8 +303,8 @@ static void files_add(struct xy_warden_config *cfg, const struct xy_daemon *d)
 	struct xy_rundir dirs[XY_RUNDIR_MAX];
 	unsigned n = xy_rundir_list(XY_RUNDIR_DAEMON, d->name, dirs);
 	for (unsigned i = 0; i < n; i++) {
-		file_add(cfg, &dirs[i], XY_RUNDIR_TELEMETRY, c->telemetry.group);
-		file_add(cfg, &dirs[i], XY_RUNDIR_CONTROL, c->control.group);
+		file_add(cfg, &dirs[i], XY_RUNDIR_TELEMETRY, c->telemetry.group, false);
+		file_add(cfg, &dirs[i], XY_RUNDIR_CONTROL, c->control.group, true);
 	}
 }
 
@@ -319,6 +320,8 @@ int xy_sandbox_fork(struct xy_daemon *d, struct xy_err *err)
 	}
 	if (xy_setup_has_file(&d->setup))
 		add_file(&p, d->setup.path);
+	if (helpers(d) & BIT(CAP_CHOWN))
+		add(&p, XY_CONFINE_READ, "/etc/group");
 	add(&p, XY_CONFINE_DEVICE, "/dev/net/tun");
 	add(&p, XY_CONFINE_READ, "/proc/self/task"); // to tell how it is confined
 	add(&p, XY_CONFINE_READ, "/usr");	     // what lists other programs' rules
@@ -344,6 +347,12 @@ void xy_sandbox_close(struct xy_daemon *d)
 {
 	xy_warden_close(d->sandbox.warden);
 	d->sandbox.warden = NULL;
+}
+
+bool xy_sandbox_gives(const struct xy_daemon *d)
+{
+	const struct xy_warden *w = d->sandbox.warden;
+	return !d->sandbox.wanted || (w && xy_warden_hello(w)->capabilities & BIT(CAP_CHOWN));
 }
 
 const struct xy_dp_privileges *xy_sandbox_privileges(const struct xy_daemon *d)

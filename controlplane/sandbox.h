@@ -26,6 +26,7 @@ void xy_sandbox_close(struct xy_daemon *d); // when all else is down
 int xy_sandbox_begin(struct xy_daemon *d, struct xy_err *err);
 // Of what the dataplane does; NULL: it has the privileges itself.
 const struct xy_dp_privileges *xy_sandbox_privileges(const struct xy_daemon *d);
+bool xy_sandbox_gives(const struct xy_daemon *d); // a socket to a group that a reload brings
 void xy_sandbox_files(
 	struct xy_daemon *d); // before there are threads; the sockets' folder is known
 void xy_sandbox_threads(

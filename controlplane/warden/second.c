@@ -4,6 +4,7 @@
 #include "warden/serve.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sodium.h>
@@ -51,6 +52,40 @@ void xy_serve_config_free(struct xy_serve_config *c)
 	free(c);
 }
 
+// Local ones alone: no library that /etc/nsswitch.conf names runs here.
+static struct xy_serve_group group_find(const char *name)
+{
+	struct xy_serve_group found = {.there = false};
+	const struct group *g = NULL;
+	FILE *f = name[0] ? fopen("/etc/group", "re") : NULL;
+	while (f && (g = fgetgrent(f)) && strcmp(g->gr_name, name) != 0)
+		continue;
+	if (g)
+		found = (struct xy_serve_group){.there = true, .gid = g->gr_gid};
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static const char *group_name(const struct xy_serve_config *c, unsigned which)
+{
+	return which ? c->config.control.group : c->config.telemetry.group;
+}
+
+// One that is named as before stays who it was.
+static void groups_find(struct xy_serve *s, struct xy_serve_config *made)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_mutex_lock(&s->lock);
+		bool same = strcmp(group_name(s->now, i), group_name(made, i)) == 0;
+		if (same)
+			made->group[i] = s->now->group[i];
+		pthread_mutex_unlock(&s->lock);
+		if (!same)
+			made->group[i] = group_find(group_name(made, i));
+	}
+}
+
 static int config_read(struct xy_serve *s, struct xy_warden_answer *a, struct xy_err *err)
 {
 	struct xy_config c;
@@ -63,6 +98,7 @@ static int config_read(struct xy_serve *s, struct xy_warden_answer *a, struct xy
 	r = r ? r : xy_serve_config_make(s, &c, &made, err);
 	if (r)
 		return r;
+	groups_find(s, made);
 	pthread_mutex_lock(&s->lock);
 	before = s->next;
 	old = s->old;

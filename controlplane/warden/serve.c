@@ -224,10 +224,11 @@ static int buffers(struct xy_serve *s, int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) ? -errno : 0;
 }
 
-// A socket's file of this instance to the group that the config named for it at start, or back to
-// ours. Another file of our user may be another instance's, and other groups are other people.
-static int give(const struct xy_warden_config *as, int fd, uint32_t gid)
+// A socket's file of this instance to the group that the config names for it, or back to ours.
+// Another file of our user may be another instance's, and other groups are other people.
+static int give(const struct xy_serve *s, int fd, uint32_t gid)
 {
+	const struct xy_warden_config *as = s->as;
 	struct stat st, at;
 	bool may = false;
 	if (fstat(fd, &st))
@@ -237,7 +238,8 @@ static int give(const struct xy_warden_config *as, int fd, uint32_t gid)
 		return -EPERM;
 	for (unsigned i = 0; !may && i < as->file_count; i++) {
 		const struct xy_warden_file *f = &as->file[i];
-		may = (gid == getegid() || (f->given && gid == f->gid)) &&
+		const struct xy_serve_group *g = &s->now->group[f->control];
+		may = (gid == getegid() || (g->there && gid == g->gid)) &&
 		      lstat(f->path, &at) == 0 && at.st_dev == st.st_dev && at.st_ino == st.st_ino;
 	}
 	if (!may)
@@ -253,7 +255,7 @@ static int about_socket(struct xy_serve *serve, const struct xy_warden_request *
 	if (q->op == XY_WARDEN_BUFFERS)
 		return buffers(serve, fd);
 	if (q->op == XY_WARDEN_GIVE)
-		return give(serve->as, fd, q->gid);
+		return give(serve, fd, q->gid);
 	if (!is_udp(fd))
 		return -EPERM;
 	switch (q->op) {
@@ -394,8 +396,8 @@ static void unnamed_say(const struct xy_warden_request *q, const struct xy_warde
 		v[q->op].wait = SAID_LONGEST;
 	v[q->op].next = now.tv_sec + v[q->op].wait;
 	xy_log_warn("confinement: the privileged helper refused the main process %s, which the "
-		    "config file does not name (%u times, %u in all). A group of a socket holds "
-		    "from a restart on, and what was set at run time once `xylem config write` has "
+		    "config file does not name (%u times, %u in all). What was set at run time "
+		    "once `xylem config write` has "
 		    "put it into the file; else the main process may have been taken over",
 		    what[q->op], v[q->op].times - v[q->op].told, v[q->op].times);
 	v[q->op].told = v[q->op].times;
@@ -554,6 +556,9 @@ static void begin(struct xy_serve *s, struct xy_confine *c)
 	s->tun = -1;
 	if (xy_serve_config_make(s, as->config, &s->now, &err))
 		fail("config", ENOMEM);
+	for (unsigned i = 0; i < as->file_count; i++)
+		s->now->group[as->file[i].control] =
+			(struct xy_serve_group){.there = as->file[i].given, .gid = as->file[i].gid};
 	as->begin(as->arg);
 	int r = xy_confine_begin();
 	r = r ? r : prctl(PR_SET_DUMPABLE, 0) ? -errno : 0;

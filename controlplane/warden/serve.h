@@ -11,6 +11,10 @@
 struct xy_serve_config {
 	struct xy_config config; // without secrets
 	struct xy_scope scope;
+	struct xy_serve_group {
+		bool there;
+		uint32_t gid;
+	} group[2]; // of telemetry, of control
 };
 
 // A card's XDP program; the port of one that is gone gives its back a little later.

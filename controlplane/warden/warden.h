@@ -14,10 +14,12 @@
 
 struct xy_warden;
 
-// The file of a socket of ours, which has this group, or our own.
+// The file of a socket of ours, which has this group, or our own; another one once a reload brings
+// it, which the helper looks up in /etc/group.
 struct xy_warden_file {
 	char path[108];
-	bool given; // the config named a group at start
+	bool control; // of control.group; else telemetry.group
+	bool given;   // the config named a group at start
 	uint32_t gid;
 };
 

@@ -29,7 +29,7 @@
 
 #define K1 "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 
-enum { LOOPBACK = 1, GROUP = 12345, OTHER = 12346 };
+enum { LOOPBACK = 1, GROUP = 12345, OTHER = 12346, NOGROUP = 65534 };
 
 static const char *text,
 	strict[] = "host = { allow = ( \"tcp/22\" ); };\n"
@@ -40,7 +40,8 @@ static const char *text,
 		   "peers = ( { name = \"a\"; key = \"" K1 "\"; } );\n",
 	wider[] = "host = { allow = \"all\"; };\n"
 		  "peers = ( { name = \"a\"; key = \"" K1 "\"; } );\n"
-		  "routes = ( { prefix = \"10.2.0.0/16\"; peer = \"a\"; } );\n";
+		  "routes = ( { prefix = \"10.2.0.0/16\"; peer = \"a\"; } );\n"
+		  "control = { group = \"nogroup\"; mode = \"0660\"; };\n";
 
 static struct xy_warden *w;
 static struct xy_netlink netlink;
@@ -69,10 +70,11 @@ static void start(void)
 	text = wider; // what the file holds by the time that it is read again
 	const struct xy_confine_path paths[] = {{"/dev/net/tun", XY_CONFINE_DEVICE},
 						{"/proc/self/task", XY_CONFINE_READ},
+						{"/etc/group", XY_CONFINE_READ},
 						{"/sys/devices/system/cpu", XY_CONFINE_READ}};
 	struct xy_warden_config cfg = {.instance = "live",
 				       .file_count = 2,
-				       .file = {{.given = true, .gid = GROUP}, {.given = false}},
+				       .file = {{.given = true, .gid = GROUP}, {.control = true}},
 				       .node = {.b = {2, 0, 0, 1, [15] = 1}},
 				       .keep = 1 << CAP_NET_ADMIN | 1 << CAP_CHOWN |
 					       1 << CAP_NET_RAW | UINT64_C(1) << CAP_BPF |
@@ -435,6 +437,9 @@ static void test_give(void)
 	CU_ASSERT(r != 0 || (lstat(at[0], &st) == 0 && st.st_gid == GROUP));
 	CU_ASSERT_EQUAL(xy_warden_give(w, given, getegid()), 0);
 	CU_ASSERT_TRUE(lstat(at[0], &st) == 0 && st.st_gid == getegid());
+	r = xy_warden_give(w, kept, NOGROUP); // by the config that was read again
+	CU_ASSERT(r == 0 || r == -EINVAL || !may_give());
+	CU_ASSERT_EQUAL(xy_warden_give(w, given, NOGROUP), -EPERM);
 	CU_ASSERT_EQUAL(xy_warden_give(w, kept, getegid()), 0);
 	for (unsigned i = 0; i < 3; i++)
 		unlink(at[i]);
