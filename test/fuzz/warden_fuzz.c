@@ -64,6 +64,15 @@ static void messages(const struct xy_warden_request *q)
 	check(n < 0 || at == q->len);
 }
 
+// Of the one card that the config names, with its UDP port.
+static void card(const struct xy_warden_request *q)
+{
+	bool named = strcmp(q->interface, "eth0") == 0;
+	check(strnlen(q->interface, sizeof(q->interface)) < sizeof(q->interface));
+	check(xy_scope_has_card(scope(), q->interface) == named);
+	check(xy_scope_has_program(scope(), q->interface, q->port) == (named && q->port == 51820));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct xy_warden_request q;
@@ -74,5 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(memcmp(data, again, size) == 0);
 	if (q.op == XY_WARDEN_NETLINK)
 		messages(&q);
+	if (q.op == XY_WARDEN_XSK || q.op == XY_WARDEN_PROGRAM)
+		card(&q);
+	check(q.op != XY_WARDEN_ADDRESSES || q.len <= XY_WARDEN_ADDRESSES_MOST * 16);
+	check(q.queue < XY_WARDEN_QUEUES);
 	return 0;
 }
