@@ -15,6 +15,7 @@
 
 enum {
 	TICK_MS = 1000,
+	TEND_MS = 5000,
 	SLICE = 64,	       // records of the cache in a turn
 	SAVE_MS = 30000,       // of a few records,
 	SAVE_MANY_MS = 300000, // of many
@@ -28,7 +29,7 @@ struct agent {
 	struct xy_fleet face;
 	struct xy_fleet_setup setup;
 	uv_timer_t tick;
-	uint64_t saved, claimed;
+	uint64_t saved, claimed, tended;
 	bool reading, closing, ends;
 	struct xy_log_limit refusals;
 	unsigned links_left;
@@ -347,6 +348,10 @@ static void on_tick(uv_timer_t *t)
 	struct agent *a = t->data;
 	struct xy_fleet *f = &a->face;
 	uint64_t now = uv_now(f->loop), wall = xy_fleet_wall();
+	if (now - a->tended >= TEND_MS) {
+		a->tended = now;
+		xy_fleet_answers_tend(f->answers);
+	}
 	if (!f->met)
 		return;
 	if (a->reading) {

@@ -21,7 +21,7 @@ struct xy_fleet_answers {
 	struct xy_server *server;
 	struct xy_rundir dir;
 	uint64_t leaving; // who waits
-	bool closing;
+	bool closing, untold;
 };
 
 // --- values
@@ -318,6 +318,22 @@ int xy_fleet_answers_create(struct xy_fleet *f, struct xy_fleet_answers **out, s
 	if (!r && xy_server_lacks(a->server))
 		xy_log_warn("%s", xy_server_lacks(a->server));
 	return r;
+}
+
+void xy_fleet_answers_tend(struct xy_fleet_answers *a)
+{
+	struct xy_err err = {""};
+	xy_server_give(a->server);
+	if (xy_server_is_there(a->server))
+		return;
+	int r = xy_rundir_make(XY_RUNDIR_AGENT, a->f->instance, &a->dir, &err);
+	r = r ? r : listen_there(a, &err);
+	if (!r)
+		xy_log_warn("the socket was not there any more: it is %s/" XY_RUNDIR_FLEET " now",
+			    a->dir.path);
+	else if (!a->untold)
+		xy_log_warn("the socket is gone: %s; trying again", err.text);
+	a->untold = r != 0;
 }
 
 void xy_fleet_answers_close(struct xy_fleet_answers *a)

@@ -25,6 +25,7 @@ enum {
 	WHOLE_MS = 60000, // without any event
 	HALF_MS = 2000,	  // a file that does not end like a record may still be written
 	HALF_AGAIN_MS = 100,
+	SLICE_MS = 20,	   // of reading, and of what that leads to, in a turn
 	HOT_NS = 50000000, // a file that was changed so lately may change within its time stamp
 	WRITE_AGAIN_MS = 2000,
 	WRITE_AGAIN_MOST = 64000,
@@ -47,6 +48,7 @@ struct stamp {
 struct entry {
 	char *name; // malloc'd
 	struct stamp stamp;
+	bool pending;	    // is to be read
 	bool hot;	    // is read again, whatever its stamp says
 	uint64_t half;	    // when it was first seen half written; 0: it is not
 	bool told;	    // with
@@ -75,6 +77,9 @@ struct folder {
 	unsigned count;
 	struct entry *entry;	    // [count] by name
 	uint64_t due, looked, took; // a look: the next one, the last one, how long that was
+	bool there;		    // the last look found it
+	unsigned pending_at;	    // entries from here on may be pending
+	bool pending;
 	bool up, told_up;
 	char why[400];
 	unsigned left_out;
@@ -309,7 +314,7 @@ static int folder_list(struct folder *f, DIR *d, struct entry **out, unsigned *c
 }
 
 // Of those before and those now, both by name. same: it is the folder of before.
-static void folder_compare(struct folder *f, int dir, struct entry *now, unsigned count, bool same)
+static void folder_compare(struct folder *f, struct entry *now, unsigned count, bool same)
 {
 	struct entry *was = f->entry;
 	unsigned had = f->count, i = 0;
@@ -323,14 +328,13 @@ static void folder_compare(struct folder *f, int dir, struct entry *now, unsigne
 		bool known = i < had && order == 0;
 		bool changed = !known || was[i].hot ||
 			       memcmp(&was[i].stamp, &now[k].stamp, sizeof(now[k].stamp)) != 0;
+		now[k].pending = changed || was[i].pending;
 		if (known) {
 			now[k].half = was[i].half;
 			now[k].told = was[i].told;
 			memcpy(now[k].hash, was[i].hash, HASH);
 			i++;
 		}
-		if (changed)
-			entry_look(f, dir, &now[k]);
 	}
 	for (; i < had; i++)
 		if (was[i].told && same)
@@ -386,16 +390,18 @@ static void look(struct folder *f)
 		r = d ? folder_list(f, d, &now, &count) : -errno;
 	if (r) {
 		entries_free(now, count);
+		f->there = f->pending = false;
 		say_away(f, -r);
 	} else {
+		f->there = f->pending = true;
+		f->pending_at = 0;
 		f->device = st.st_dev;
 		f->inode = st.st_ino;
-		folder_compare(f, dirfd(d), now, count, same || first);
+		folder_compare(f, now, count, same || first);
 		if (f->own[0] && f->placed && !has_own(f, f->own)) {
 			f->placed = false;
 			f->write_due = uv_now(f->loop) + f->write_wait;
 		}
-		say_up(f);
 	}
 	if (d)
 		closedir(d);
@@ -405,6 +411,27 @@ static void look(struct folder *f)
 	f->took = (uv_hrtime() - begun) / 1000000;
 	f->looked = uv_now(f->loop);
 	f->due = f->looked + WHOLE_MS;
+}
+
+// What has changed is read, for so long in a turn: ten thousand records are some seconds of
+// signatures. Behind the last all is told.
+static void read_some(struct folder *f)
+{
+	uint64_t end = uv_hrtime() + SLICE_MS * UINT64_C(1000000);
+	int dir = open(f->face.place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (; f->pending_at < f->count && uv_hrtime() < end; f->pending_at++) {
+		struct entry *e = &f->entry[f->pending_at];
+		if (e->pending && dir >= 0)
+			entry_look(f, dir, e);
+		e->pending = e->pending && dir < 0;
+	}
+	if (dir >= 0)
+		close(dir);
+	uv_update_time(f->loop);
+	if (f->pending_at < f->count)
+		return;
+	f->pending = false;
+	say_up(f);
 }
 
 // Is something to be looked at soon again?
@@ -509,9 +536,12 @@ static void on_timer(uv_timer_t *t)
 	uint64_t now = uv_now(f->loop);
 	bool there = stat(f->face.place, &st) == 0;
 	bool same = there && st.st_dev == f->device && st.st_ino == f->inode;
-	if (now >= f->due || now >= again(f) || there != f->up || (there && !same) || !f->told_up)
+	if (now >= f->due || now >= again(f) || there != f->there || (there && !same) ||
+	    (!f->told_up && !f->pending))
 		look(f);
-	if (f->own[0] && !f->placed && !f->writing && now >= f->write_due && f->up)
+	if (f->pending)
+		read_some(f);
+	if (f->own[0] && !f->placed && !f->writing && now >= f->write_due && f->there)
 		write_begin(f);
 	arm(f);
 }
@@ -519,9 +549,11 @@ static void on_timer(uv_timer_t *t)
 static void arm(struct folder *f)
 {
 	uint64_t now = uv_now(f->loop), next = now + TICK_MS, hot = again(f);
+	next = f->pending ? now + 1
+			  : next; // others have their turn: a timer of 0 would go before them
 	next = f->due < next ? f->due : next;
 	next = hot < next ? hot : next;
-	if (f->up && f->own[0] && !f->placed && !f->writing && f->write_due < next)
+	if (f->there && f->own[0] && !f->placed && !f->writing && f->write_due < next)
 		next = f->write_due;
 	uv_timer_start(&f->timer, on_timer, next > now ? next - now : 0, 0);
 }

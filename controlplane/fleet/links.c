@@ -21,6 +21,7 @@ enum {
 	DEVICE_LIFE = 86400,   // seconds: a plain device's record has no end
 	LIFE_MOST = 604800,    // that the daemon takes
 	REFUSED_AGAIN = 60000, // ms
+	WHOLE_MS = 60000,      // the first choice waits so long for all that the source has
 };
 
 // What we told the daemon of somebody.
@@ -531,6 +532,10 @@ static void on_timer(uv_timer_t *t)
 	arm(l, PASS_MS);
 	if (!f->met || l->leaving || xy_fleet_daemon_why(f->daemon))
 		return;
+	if (!f->up_once && !f->since && uv_now(f->loop) - f->begun < WHOLE_MS) {
+		arm(l, SOON_MS); // of half the nodes others would be chosen, and let go again
+		return;
+	}
 	uint64_t begun = uv_hrtime();
 	l->pass++;
 	l->waits = false;

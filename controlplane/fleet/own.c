@@ -75,7 +75,11 @@ static void member_read(struct xy_fleet_own *o)
 	while (n > 0 && strchr(" \r\n\t", text[n - 1]))
 		n--;
 	uint64_t now = xy_fleet_wall();
-	if (n < 0)
+	if (xy_fleet_trust_is_revoked(&o->f->trust, &o->f->self.key))
+		snprintf(why, sizeof(why),
+			 "membership: the CA revoked this node's key; only another key can be let "
+			 "in again");
+	else if (n < 0)
 		snprintf(why, sizeof(why), "membership: %.200s: %s", path, strerror(code));
 	else if (xy_fleet_member_parse(text, (size_t)n, &m, &err))
 		snprintf(why, sizeof(why), "membership: %.120s: %.150s", path, err.text);

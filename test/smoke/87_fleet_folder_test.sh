@@ -77,6 +77,14 @@ check_within 20 "a has its peers again" linked a b c
 # --- one leaves
 check "c leaves" xylem fleet leave -n c
 check_within 10 "its agent has ended" gone "${FLEET_PID[c]}"
+end_fleet c
 left() { fleet_is a '[.nodes[].name] == ["b"]' && [ "$(show a peers | jq -c '[.peers[] | select(.source == "registry") | .name]')" = '["b"]' ]; }
 check_within 10 "a has b alone" left
 check "c has nobody" same 0 "$(show c peers | jq '[.peers[] | select(.source == "registry")] | length')"
+
+# --- other configs, and ends
+kill -HUP "${FLEET_PID[a]}"
+check_within 10 "a's agent reads its config again" grep -q 'fleet.conf is in force' "$LAB/a.fleet.log"
+check_within 10 "and goes on" fleet_is a '.records == 1 and .wanted == 1'
+for node in a b; do end_fleet $node; done
+check "the link stays" linked a b

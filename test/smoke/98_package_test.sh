@@ -251,10 +251,6 @@ check "and not begun" refuse in_system systemctl is-active xylem-fleet
 check "its config is made, and the folder" in_system xylem fleet init
 check "it is begun" in_system systemctl enable --now xylem-fleet
 asked() { in_system xylem show fleet --json | grep -qF -- "$1"; }
-check_within 10 "it says why it may not steer" asked control.group
-sed -i '/^control/d' "$ROOT/etc/xylem/xylem.conf"
-echo 'control = { group = "xylem-fleet"; mode = "0660"; };' >>"$ROOT/etc/xylem/xylem.conf"
-check "its group may" in_system systemctl reload xylem
 recorded() { ls "$ROOT"/etc/xylem/fleet.d/*.json; }
 check_within 20 "this node has its record in the folder" recorded
 check "as a user of its own" test "$(user_of xylem-fleet)" = xylem-fleet

@@ -18,6 +18,16 @@ start_fleet() {
     return 1
   }
 }
+# end_fleet NODE: its agent ends when it is told to, or has, with exit code 0 (a sanitizer's findings count).
+end_fleet() {
+  local code=0
+  end_process "${FLEET_PID[$1]}" || code=$?
+  [ $code -eq 0 ] || {
+    tail -n 40 "$LAB/$1.fleet.log"
+    fail "the agent of $1 ends well (exit code $code)"
+  }
+  echo "ok - $TEST: the agent of $1 ends well"
+}
 fleet() { # NODE: what its agent knows, as JSON
   xylem show fleet --json -n "$LAB_PREFIX$1"
 }
