@@ -235,7 +235,7 @@ static json_t *workers_of(struct xy_watch *w, double seconds)
 		if (b)
 			b->packets = n;
 	}
-	return json_incref(list ? list : json_array());
+	return list ? json_incref(list) : json_array();
 }
 
 struct sum {

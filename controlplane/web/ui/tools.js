@@ -13,16 +13,17 @@ const ms = (v) => (v === null || v === undefined ? '–' : v.toFixed(v < 10 ? 2 
 export function ping(to) {
   const head = h('p', null, 'Asking for the way …'), list = h('div.said', { role: 'log', 'aria-label': 'answers', tabindex: '0' }), sum = h('p.dim', { role: 'status' });
   const again = button('Ping again', run);
-  let stop = null, open = true;
+  let stop = null, open = true, from = to;
   const d = dialog('Ping ' + to, [head, list, sum, h('p.same', null, h('span.dim', null, 'The same in a terminal: '), h('code', null, 'xylem ping ' + quote(to))), h('div.buttons', null, again)], { onclose: () => { open = false; stop?.abort(); } });
   function line(x) {
     if (x.way) {
+      from = x.address;
       put(head, `${x.name} (${x.address}), ${x.way}`);
       if (x.warning) list.append(h('p.is-bad', null, x.warning));
     } else if (x.sum) {
       const s = x.sum;
       put(sum, `${s.received} of ${s.sent} came back, ${percent(s.loss)} lost` + (s.received ? `; ${ms(s.rtt_min_ms)} to ${ms(s.rtt_max_ms)}, ${ms(s.rtt_avg_ms)} on average` : ''));
-    } else list.append(h('p' + (x.answer ? '' : '.is-bad'), null, x.answer ? [h('b.num', null, ms(x.ms)), h('span.dim', null, ` ${x.seq}, from ${x.from}, hop limit ${x.hops}${x.twice ? ', a second time' : ''}`)] : x.text));
+    } else list.append(h('p' + (x.answer ? '' : '.is-bad'), null, x.answer ? [h('b.num', null, ms(x.ms)), h('span.dim', null, `no. ${x.seq}, hop limit ${x.hops}${x.from.includes(from) ? '' : ', from ' + x.from}${x.twice ? ', a second time' : ''}`)] : x.text));
     list.lastChild?.scrollIntoView({ block: 'nearest' });
   }
   async function run() {

@@ -510,6 +510,12 @@ const stages = {
     await shot('peers', 'peers', 1200, 520, 'dark', 3000);
     await shot('mesh', 'mesh', 1200, 760, 'light', 5000);
     await shot('phone', 'overview', 360, 700, 'dark', 3000);
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }]);
+    await page.setViewport({ width: 1000, height: 620 });
+    await go(page, 'peers/berlin');
+    await press(page, 'Ping');
+    await within(30, 'the sum of a ping', () => page.evaluate(() => /5 of 5 came back/.test(document.querySelector('dialog').textContent)));
+    await page.screenshot({ path: PICTURES + '/dashboard-ping.png' });
   },
 };
 
