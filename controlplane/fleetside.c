@@ -34,6 +34,7 @@ struct claim {
 struct xy_fleetside {
 	struct xy_registry registry;
 	struct claim claim;
+	uint64_t left_out;    // of the registry, of whom links know
 	uint64_t laid;	      // which of the registry's claims are in the plan
 	unsigned own_accepts; // of the plan, before those that were laid behind them
 	char start[33];	      // of this daemon: another one knows nothing
@@ -507,6 +508,15 @@ static json_t *forget(void *arg, struct xy_request *q)
 
 // --- who may come
 
+// Who is let in no more, and came by himself, goes.
+static void links_review(struct xy_daemon *d)
+{
+	struct xy_fleetside *f = d->fleetside;
+	if (f->left_out != f->registry.left_out)
+		xy_links_admitted_review(d->links);
+	f->left_out = f->registry.left_out;
+}
+
 static int admit_one(struct xy_daemon *d, const json_t *v, xy_nsec until, unsigned *outside,
 		     struct xy_err *err)
 {
@@ -521,6 +531,10 @@ static int admit_one(struct xy_daemon *d, const json_t *v, xy_nsec until, unsign
 	int r = c ? prefix_of("claim", c, &claim, err) : 0;
 	if (r)
 		return r;
+	if (!until) {
+		xy_registry_unadmit(&d->fleetside->registry, &key);
+		return 0;
+	}
 	bool counts = c && !xy_prefix_is_default(&claim) && may_claim(&d->plan.config, &claim);
 	*outside += c && !counts;
 	r = xy_registry_admit(&d->fleetside->registry, &key, counts ? &claim : NULL, until);
@@ -538,12 +552,15 @@ static json_t *admit(void *arg, struct xy_request *q)
 	unsigned outside = 0;
 	json_t *o = xy_steering_params(q, keys, &err);
 	const json_t *v = json_object_get(o, "keys");
-	int r = o ? until_of(o, &until, &err) : -EINVAL;
+	bool ends = json_is_integer(json_object_get(o, "lifetime")) &&
+		    !json_integer_value(json_object_get(o, "lifetime"));
+	int r = !o ? -EINVAL : ends ? 0 : until_of(o, &until, &err);
 	if (!r && !json_is_array(v))
 		r = xy_err_set(&err, EINVAL, "keys: write a list");
 	for (size_t i = 0; !r && i < json_array_size(v); i++)
 		r = admit_one(d, json_array_get(v, i), until, &outside, &err);
 	json_decref(o);
+	links_review(d);
 	if (r)
 		return xy_steering_refused(q, &err);
 	return json_pack("{s:i, s:i}", "admitted", (int)d->fleetside->registry.admitted_count,
@@ -772,6 +789,7 @@ void xy_fleetside_run(struct xy_daemon *d, xy_nsec now)
 			"fleet: %u peers of the registry ended, %s among them: nobody said them "
 			"again (is xylem-fleet running?)",
 			ended, name);
+	links_review(d);
 	if (f->claim.set && f->claim.until <= now)
 		claim_end(d, "nobody said it again (is xylem-fleet running?)");
 }

@@ -89,6 +89,7 @@ struct xy_link {
 	bool untold;	  // it should, and found no memory for them: it knows none
 	bool open;	  // nobody configured it: strangers.c
 	bool provisional; // no transport message has come yet
+	bool admitted;	  // open: for its key, not for where it is
 	char name[XY_NAME_LEN + 1];
 	struct xy_key key;
 	unsigned keepalive;

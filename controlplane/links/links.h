@@ -101,6 +101,8 @@ bool xy_links_meet(struct xy_links *l, const struct xy_key *key, const struct xy
 		   xy_nsec now);
 bool xy_link_usable(const struct xy_endpoint *e); // as an underlay
 bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from);
+// Who came since ops.admits let his key in, and is not let in any more, goes.
+void xy_links_admitted_review(struct xy_links *l);
 // Up, and no handshake waits for an answer.
 bool xy_links_up_at(const struct xy_links *l, const struct xy_endpoint *at, xy_nsec now);
 bool xy_links_is_at(const struct xy_links *l, const struct xy_endpoint *at); // some peer, up or not

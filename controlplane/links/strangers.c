@@ -32,14 +32,18 @@ bool xy_links_open_to(const struct xy_links *l, const struct xy_endpoint *from)
 	return l->cfg.ops.open_to && l->cfg.ops.open_to(l->cfg.ops.arg, from);
 }
 
+static bool is_admitted(const struct xy_links *l, const struct xy_key *key)
+{
+	return l->cfg.ops.admits && l->cfg.ops.admits(l->cfg.ops.arg, key);
+}
+
 // Peering is open to where he is, or to who he is.
 bool xy_links_lets_in(const struct xy_links *l, const uint8_t pk[static XY_WG_KEY_LEN],
 		      const struct xy_endpoint *from)
 {
 	struct xy_key key;
 	memcpy(key.b, pk, sizeof(key.b));
-	return xy_links_open_to(l, from) ||
-	       (l->cfg.ops.admits && l->cfg.ops.admits(l->cfg.ops.arg, &key));
+	return xy_links_open_to(l, from) || is_admitted(l, &key);
 }
 
 // --- the provisional ones, oldest first
@@ -111,6 +115,7 @@ static struct xy_link *add(struct xy_links *l, const struct xy_job *job, xy_nsec
 	if (r)
 		return NULL;
 	k->open = true;
+	k->admitted = !xy_links_open_to(l, &job->at.remote);
 	k->open_since = now;
 	provisional_put(l, k);
 	xy_link_order_put(l, k);
@@ -249,7 +254,7 @@ static void end(struct xy_links *l, struct xy_link *k)
 		provisional_end(l, k);
 	else
 		l->open_count--;
-	k->open = false;
+	k->open = k->admitted = false;
 	xy_book_del(l->book, &k->key, XY_BOOK_OPEN);
 }
 
@@ -301,6 +306,17 @@ void xy_link_open_adopt(struct xy_links *l, struct xy_link *k, xy_nsec now)
 	xy_link_endpoint_publish(l, k);
 	if (!told && xy_link_is_up(l, k, now))
 		xy_link_tell_up(l, k, now);
+}
+
+void xy_links_admitted_review(struct xy_links *l)
+{
+	for (uint32_t i = 0; l->open_count + l->provisional_count && i < l->cfg.max_peers; i++) {
+		struct xy_link *k = l->link[i];
+		if (!k || !k->admitted || is_admitted(l, &k->key))
+			continue;
+		xy_log_info("peer %s: is let in no more", k->name);
+		xy_link_open_drop(l, k);
+	}
 }
 
 xy_nsec xy_link_open_ends(const struct xy_links *l, const struct xy_link *k)

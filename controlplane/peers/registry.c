@@ -305,22 +305,33 @@ bool xy_registry_admits(const struct xy_registry *r, const struct xy_key *key, x
 	return a && now < a->until;
 }
 
+static void admitted_end(struct xy_registry *r, struct xy_registry_admitted *a)
+{
+	struct xy_registry_admitted *last = &r->admitted[--r->admitted_count];
+	r->claims += a->has_claim;
+	r->left_out++;
+	xy_map_del(&r->by_key, hash(r, &a->key));
+	if (last == a)
+		return;
+	*a = *last;
+	xy_map_set(&r->by_key, hash(r, &a->key), // it is there: no memory is needed
+		   (uint32_t)(a - r->admitted));
+}
+
+void xy_registry_unadmit(struct xy_registry *r, const struct xy_key *key)
+{
+	struct xy_registry_admitted *a = admitted(r, key);
+	if (a)
+		admitted_end(r, a);
+}
+
 static void admitted_run(struct xy_registry *r, xy_nsec now)
 {
 	for (unsigned i = 0; i < r->admitted_count;) {
-		struct xy_registry_admitted *a = &r->admitted[i], *last;
-		if (a->until > now) {
-			ends_at(r, a->until);
-			i++;
-			continue;
-		}
-		r->claims += a->has_claim;
-		xy_map_del(&r->by_key, hash(r, &a->key));
-		last = &r->admitted[--r->admitted_count];
-		if (last == a)
-			continue;
-		*a = *last;
-		xy_map_set(&r->by_key, hash(r, &a->key), i); // it is there: no memory is needed
+		if (r->admitted[i].until > now)
+			ends_at(r, r->admitted[i++].until);
+		else
+			admitted_end(r, &r->admitted[i]);
 	}
 }
 

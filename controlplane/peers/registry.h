@@ -54,8 +54,9 @@ struct xy_registry {
 	unsigned admitted_count, admitted_room;
 	struct xy_map by_key; // of those
 	uint8_t hash_key[16];
-	uint64_t claims; // changes with what the admitted ones claim
-	xy_nsec next;	 // when the first of them ends; XY_NEVER
+	uint64_t claims;   // changes with what the admitted ones claim
+	uint64_t left_out; // how many were let in no more
+	xy_nsec next;	   // when the first of them ends; XY_NEVER
 };
 
 int xy_registry_init(struct xy_registry *r, struct xy_book *book, const struct xy_identity *id);
@@ -72,6 +73,7 @@ const struct xy_config_peer *xy_registry_peer(const struct xy_registry *r,
 // Whoever has the key may come as a stranger does where peering is open. claim: NULL for none.
 int xy_registry_admit(struct xy_registry *r, const struct xy_key *key,
 		      const struct xy_prefix *claim, xy_nsec until); // -ENOSPC, -ENOMEM
+void xy_registry_unadmit(struct xy_registry *r, const struct xy_key *key);
 bool xy_registry_admits(const struct xy_registry *r, const struct xy_key *key, xy_nsec now);
 
 // Ends what nobody said again: how many peers, and the name of one.

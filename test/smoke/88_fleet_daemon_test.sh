@@ -81,6 +81,9 @@ check_within 20 "and it goes on" pings b fd10:1::1
 check "another takes its place" says '.prefix == "fd10:1:1::/64"' a fleet_claim '{"prefix":"fd10:1:1::/64","address":"fd10:1:1::1","lifetime":600}'
 check_not "the one before is gone" a_has fd10:1::1/128
 
+check "who is let in no more" says '.admitted == 1' b fleet_admit "{\"keys\":[\"${LAB_KEY[a]}\"],\"lifetime\":0}"
+check "goes" same 0 "$(show b peers | jq '.peers | length')"
+
 # --- the end: nobody says it again
 check "a peer of a second" says '.in_force == "registry"' a fleet_peer \
   "{\"key\":\"${LAB_KEY[b]}\",\"name\":\"c\",\"node\":true,\"endpoints\":[\"10.9.1.2:51820\"],\"lifetime\":1}"

@@ -34,8 +34,9 @@ struct node {
 	uint64_t resolve_serial;
 	unsigned resolve_asked;
 	bool resolve_fails;
-	bool open;	// to strangers
-	uint64_t ahead; // its wall clock, by so many seconds
+	bool open;
+	const struct xy_key *admits; // whoever has it may come	// to strangers
+	uint64_t ahead;		     // its wall clock, by so many seconds
 	uint32_t mtu, icmp_mtu;
 	bool route_mtu;
 	struct xy_addr source; // of the way that the kernel would take
@@ -126,6 +127,12 @@ static void routing(void *arg, uint32_t slot, enum xy_link_change what)
 	((struct node *)arg)->changes[what]++;
 }
 
+static bool admits(void *arg, const struct xy_key *key)
+{
+	const struct node *n = arg;
+	return n->admits && memcmp(n->admits, key, sizeof(*key)) == 0;
+}
+
 static bool open_to(void *arg, const struct xy_endpoint *from)
 {
 	return ((struct node *)arg)->open;
@@ -171,14 +178,17 @@ static void node_start(struct node *n, const char *self, unsigned rate, const ui
 	n->dp.arg = n;
 	n->dp.transmit = transmit;
 	n->dp.event = on_event;
-	cfg = (struct xy_links_config){
-		.dp = &n->dp,
-		.identity = &n->id,
-		.max_peers = 8,
-		.stranger_rate = rate,
-		.stranger_burst = rate,
-		.env = &n->env,
-		.ops = {.arg = n, .path = path, .open_to = open_to, .routing = routing}};
+	cfg = (struct xy_links_config){.dp = &n->dp,
+				       .identity = &n->id,
+				       .max_peers = 8,
+				       .stranger_rate = rate,
+				       .stranger_burst = rate,
+				       .env = &n->env,
+				       .ops = {.arg = n,
+					       .path = path,
+					       .open_to = open_to,
+					       .admits = admits,
+					       .routing = routing}};
 	if (stamp_floor)
 		memcpy(exchanges.stamp_floor, stamp_floor, sizeof(exchanges.stamp_floor));
 	CU_ASSERT_FATAL(xy_exchanges_create(&exchanges, &n->exchanges, NULL) == 0);
@@ -1114,6 +1124,32 @@ static void test_open(void)
 	run_for(XY_SEC);
 	CU_ASSERT(A->dp.peer[0].data_rx == 1 && B->dp.peer[0].data_rx == 1);
 	CU_ASSERT_EQUAL(drops(B, XY_HS_DROP_UNKNOWN_KEY), 0);
+	world_end();
+}
+
+// Peering is closed, and open to one key; not for longer than that is so.
+static void test_admitted(void)
+{
+	world_make();
+	none(B, "");
+	B->admits = &C->id.x25519;
+	configure(A, B, "", TO_B);
+	run_for(8 * XY_SEC);
+	CU_ASSERT(!is_up(A) && xy_links_count(B->links) == 0);
+	B->admits = &A->id.x25519;
+	run_for(20 * XY_SEC);
+	CU_ASSERT(is_up(A) && is_up(B) && info(B).open && has_route(B, A));
+	xy_links_admitted_review(B->links);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
+	B->admits = NULL;
+	xy_links_admitted_review(B->links);
+	run_for(20 * XY_SEC);
+	CU_ASSERT(xy_links_count(B->links) == 0 && !has_route(B, A));
+	none(B, OPEN); // where he is, he may be whoever he is
+	run_for(200 * XY_SEC);
+	CU_ASSERT(is_up(B));
+	xy_links_admitted_review(B->links);
+	CU_ASSERT_EQUAL(xy_links_count(B->links), 1);
 	world_end();
 }
 
@@ -2693,6 +2729,7 @@ XY_UNIT_MAIN(
 	{"another peer is there", test_trouble_other_peer},
 	{"unknown key is ignored", test_unknown_key},
 	{"whose drops go with him", test_offender_gone}, {"open to a stranger", test_open},
+	{"open to a key", test_admitted},
 	{"open: a handshake alone is nothing", test_open_needs_transport},
 	{"open: with a network secret", test_open_secret},
 	{"open: another secret", test_open_other_secret},

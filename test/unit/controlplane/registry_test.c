@@ -237,6 +237,11 @@ static void test_admitted(void)
 	}
 	CU_ASSERT(run(200) == 0 && w.r.admitted_count == 0);
 	CU_ASSERT(xy_registry_deadline(&w.r) == XY_NEVER);
+	k = key_of(1);
+	CU_ASSERT(xy_registry_admit(&w.r, &k, NULL, 300) == 0);
+	xy_registry_unadmit(&w.r, &k);
+	xy_registry_unadmit(&w.r, &k);
+	CU_ASSERT(w.r.admitted_count == 0 && w.r.left_out == 501);
 	for (unsigned i = 0; i < XY_REGISTRY_ADMITTED; i++) {
 		k = (struct xy_key){{(uint8_t)i, (uint8_t)(i >> 8), 1}};
 		CU_ASSERT(xy_registry_admit(&w.r, &k, NULL, 300) == 0);

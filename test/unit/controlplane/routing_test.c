@@ -948,6 +948,41 @@ static void test_prefixes(void)
 	world_end();
 }
 
+// A claim is announced beside what the config announces, whatever config comes, until it is taken
+// back or another takes its place.
+static void test_claims(void)
+{
+	struct xy_prefix one, two, own;
+	char accept[512];
+	world_make();
+	world_start();
+	line();
+	CONFIGURE(B, "routing = { announce = [ \"10.1.0.0/16\" ]; };", {"r", ""});
+	snprintf(accept, sizeof(accept),
+		 "routing = { accept = ( { key = \"%s\"; prefix = \"10.0.0.0/8\"; } ); };", B->key);
+	CONFIGURE(A, accept, {"r", ""});
+	xy_prefix_parse("10.2.0.0/16", &one);
+	xy_prefix_parse("10.3.0.0/16", &two);
+	xy_prefix_parse("10.1.0.0/16", &own);
+	CU_ASSERT_EQUAL(xy_routing_claim(B->routing, &own, w.now), -EEXIST);
+	CU_ASSERT_EQUAL(xy_routing_claim(B->routing, &one, w.now), 0);
+	CU_ASSERT_EQUAL(xy_routing_claim(B->routing, &one, w.now), 0);
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, "10.1.0.0/16", R) && goes_by(A, "10.2.0.0/16", R));
+	CONFIGURE(B, "routing = { announce = [ \"10.1.0.0/16\", \"10.9.0.0/16\" ]; };", {"r", ""});
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, "10.9.0.0/16", R) && goes_by(A, "10.2.0.0/16", R));
+	CU_ASSERT_EQUAL(xy_routing_claim(B->routing, &two, w.now), 0);
+	CU_ASSERT(becomes(A, "10.2.0.0/16", XY_DP_ROUTE_REJECT, 20));
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, "10.3.0.0/16", R) && goes_by(A, "10.1.0.0/16", R));
+	CU_ASSERT_EQUAL(xy_routing_claim(B->routing, NULL, w.now), 0);
+	CU_ASSERT(becomes(A, "10.3.0.0/16", XY_DP_ROUTE_REJECT, 20));
+	run_for(60 * XY_SEC);
+	CU_ASSERT(goes_by(A, "10.1.0.0/16", R));
+	world_end();
+}
+
 // A link without traffic has none when it is begun anew for another reason, either.
 static void test_shut(void)
 {
@@ -1606,9 +1641,9 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"control threads that are late", test_late},
 	     {"two ways of equal cost", test_equal_cost},
 	     {"helpers that are slow", test_slow_helpers},
-	     {"prefixes outside the mesh", test_prefixes}, {"a link without traffic", test_shut},
-	     {"static before learned", test_precedence}, {"reload", test_reload},
-	     {"a plan in slices", test_slices},
+	     {"prefixes outside the mesh", test_prefixes}, {"claims", test_claims},
+	     {"a link without traffic", test_shut}, {"static before learned", test_precedence},
+	     {"reload", test_reload}, {"a plan in slices", test_slices},
 	     {"a number is given back under a flood", test_flood},
 	     {"room as the config says", test_room},
 	     {"a peer that brought much is removed", test_removed}, {"a limit", test_limit},

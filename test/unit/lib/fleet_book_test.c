@@ -123,6 +123,8 @@ static void test_epochs(void)
 	CU_ASSERT(find(&g, 1)->until == NOW + 50 && find(&g, 1)->epoch_until == NOW + 100);
 	CU_ASSERT_STRING_EQUAL(find(&g, 1)->record.name, "new");
 	CU_ASSERT(strstr(find(&g, 1)->text, "\"new\"") && xy_fleet_book_count(g.book) == 1);
+	// A source that still has the one of before, as it had it.
+	CU_ASSERT(put(&g, FOLDER, "b", 1, (struct says){5, NOW + 100}, NOW) == XY_FLEET_OLDER);
 	end(&g);
 }
 
