@@ -259,6 +259,7 @@ int main(int argc, char **argv)
 	if (ret || p.o.check)
 		return ret;
 	xy_log_init(XY_LOG_INFO);
+	xy_log_word_set("fleet");
 	ret = folders_make(&p.o, &err);
 	ret = ret ? ret : run(&p, &err);
 	if (ret)

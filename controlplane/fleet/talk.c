@@ -51,7 +51,9 @@ static bool text_key(const json_t *o, const char *name, struct xy_key *out)
 static bool self_read(const json_t *o, struct xy_fleet_self *out)
 {
 	const char *address = json_string_value(json_object_get(o, "address"));
+	const char *name = json_string_value(json_object_get(o, "name"));
 	*out = (struct xy_fleet_self){0};
+	snprintf(out->name, sizeof(out->name), "%s", name ? name : "");
 	return address && xy_addr_parse(address, &out->address) == 0 &&
 	       text_key(o, "key", &out->key) && text_key(o, "link_key", &out->link_key);
 }
