@@ -103,6 +103,17 @@ int xy_fleet_trust_revoke(struct xy_fleet_trust *t, const struct xy_fleet_revoca
 
 // --- who may be in
 
+static bool has_key(const struct xy_fleet_trust *t, const struct xy_key *key)
+{
+	return t->count && bsearch(key, t->key, t->count, sizeof(*key), by_key);
+}
+
+static bool is_listed(const struct xy_fleet_trust *t, const struct xy_key *key)
+{
+	struct xy_key link_key;
+	return has_key(t, key) || (!xy_key_from_ed25519(key, &link_key) && has_key(t, &link_key));
+}
+
 static enum xy_fleet_verdict of_ca(const struct xy_fleet_trust *t, const struct xy_key *key,
 				   const struct xy_fleet_membership *m, uint64_t now)
 {
@@ -122,9 +133,7 @@ enum xy_fleet_verdict xy_fleet_trust_admit(const struct xy_fleet_trust *t, const
 	case XY_FLEET_TRUST_SIGNED:
 		return XY_FLEET_ADMITTED;
 	case XY_FLEET_TRUST_KEYS:
-		return t->count && bsearch(key, t->key, t->count, sizeof(*key), by_key)
-			       ? XY_FLEET_ADMITTED
-			       : XY_FLEET_NOT_LISTED;
+		return is_listed(t, key) ? XY_FLEET_ADMITTED : XY_FLEET_NOT_LISTED;
 	case XY_FLEET_TRUST_CA:
 		break;
 	}

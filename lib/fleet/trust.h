@@ -43,7 +43,8 @@ struct xy_fleet_trust {
 
 void xy_fleet_trust_init(struct xy_fleet_trust *t); // signed
 void xy_fleet_trust_fini(struct xy_fleet_trust *t);
-// Ed25519 keys; revocations that were read stay. -ENOMEM, -ENOSPC.
+// Ed25519 keys, or the X25519 ones that peers are named by; revocations that were read stay.
+// -ENOMEM, -ENOSPC.
 int xy_fleet_trust_keys(struct xy_fleet_trust *t, const struct xy_key *key, unsigned count);
 void xy_fleet_trust_ca(struct xy_fleet_trust *t, const struct xy_key *ca); // another: none revoked
 // Takes a revocation that was parsed with our CA. 1: it is new; 0: it was known; -ENOMEM, -ENOSPC.

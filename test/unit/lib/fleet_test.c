@@ -380,6 +380,10 @@ static void test_trust_keys(void)
 	for (unsigned i = 0; i < 3; i++)
 		CU_ASSERT(xy_fleet_trust_admit(&t, &key[i], NULL, NOW) == XY_FLEET_ADMITTED);
 	CU_ASSERT(xy_fleet_trust_admit(&t, &other, NULL, NOW) == XY_FLEET_NOT_LISTED);
+	struct xy_key link = identity(4).x25519; // as `xylem pubkey` prints it
+	CU_ASSERT(xy_fleet_trust_keys(&t, &link, 1) == 0);
+	CU_ASSERT(xy_fleet_trust_admit(&t, &other, NULL, NOW) == XY_FLEET_ADMITTED);
+	CU_ASSERT(xy_fleet_trust_admit(&t, &key[0], NULL, NOW) == XY_FLEET_NOT_LISTED);
 	CU_ASSERT(xy_fleet_trust_keys(&t, key, 0) == 0);
 	CU_ASSERT(xy_fleet_trust_admit(&t, &key[0], NULL, NOW) == XY_FLEET_NOT_LISTED);
 	CU_ASSERT(xy_fleet_trust_keys(&t, key, XY_FLEET_TRUSTED_KEYS + 1) == -ENOSPC);
