@@ -16,7 +16,8 @@
 enum {
 	TICK_MS = 1000,
 	TEND_MS = 5000,
-	SLICE = 64,	       // records of the cache in a turn
+	FIRST_SLICE = 256,     // records of the cache at the start,
+	SLICE = 64,	       // and in a turn
 	SAVE_MS = 30000,       // of a few records,
 	SAVE_MANY_MS = 300000, // of many
 	MANY = 1000,
@@ -290,6 +291,19 @@ static void end(struct agent *a, bool again)
 	a->ends = true;
 }
 
+static void cache_each(void *arg, const char *text, size_t len)
+{
+	struct agent *a = arg;
+	char name[40];
+	uint32_t hash = 2166136261; // a name for each; two with one are one
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)text[i]) * 16777619;
+	snprintf(name, sizeof(name), "cache.%08x.%zu", hash, len);
+	bool revokes = xy_fleet_kind_of(text, len) == XY_FLEET_IS_REVOCATION;
+	if (!a->face.up_once || revokes)
+		take(a, XY_FLEET_FROM_CACHE, name, text, len);
+}
+
 static void on_met(void *arg, const struct xy_fleet_self *self, bool anew)
 {
 	struct agent *a = arg;
@@ -305,13 +319,20 @@ static void on_met(void *arg, const struct xy_fleet_self *self, bool anew)
 		    xy_addr_str(&self->address, text));
 	if (!f->met) {
 		f->self = *self;
-		if (book_make(a, &err) || f->source->start(f->source, &err)) {
+		if (book_make(a, &err)) {
+			xy_log_error("%s", err.text);
+			end(a, false);
+			return;
+		}
+		// first whom the CA revoked: its word stands there first, and must be known before
+		// records
+		a->reading = xy_fleet_store_read(f->store, FIRST_SLICE, cache_each, a);
+		if (f->source->start(f->source, &err)) {
 			xy_log_error("%s", err.text);
 			end(a, false);
 			return;
 		}
 		f->met = true;
-		a->reading = true;
 		wish(a);
 	}
 	if (anew) {
@@ -330,18 +351,6 @@ static void on_away(void *arg, const char *why)
 static const struct xy_fleet_daemon_ops daemon_ops = {.met = on_met, .away = on_away};
 
 // --- the clock
-
-static void cache_each(void *arg, const char *text, size_t len)
-{
-	struct agent *a = arg;
-	char name[40];
-	uint32_t hash = 2166136261; // a name for each; two with one are one
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (uint8_t)text[i]) * 16777619;
-	snprintf(name, sizeof(name), "cache.%08x.%zu", hash, len);
-	if (!a->face.up_once)
-		take(a, XY_FLEET_FROM_CACHE, name, text, len);
-}
 
 static void on_tick(uv_timer_t *t)
 {

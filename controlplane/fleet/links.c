@@ -293,6 +293,24 @@ static void admit_some(struct xy_fleet_links *l, json_t *keys, uint64_t life)
 	json_array_clear(keys);
 }
 
+// Who left, or was revoked, may come no more. keys: those that are said in the next question.
+static void unadmit(struct xy_fleet_links *l, struct place *p, json_t *keys)
+{
+	char key[XY_KEY_STRLEN];
+	if (p->admitted > xy_fleet_wall())
+		json_array_append_new(keys, json_string(xy_key_str(&p->t.link_key, key)));
+	p->admitted = 0;
+	if (json_array_size(keys) == ADMIT_AT_ONCE)
+		admit_some(l, keys, 0);
+}
+
+static void unadmit_end(struct xy_fleet_links *l, json_t *keys)
+{
+	if (json_array_size(keys))
+		admit_some(l, keys, 0);
+	json_decref(keys);
+}
+
 static uint64_t claim_hash(const struct xy_fleet_links *l, const struct xy_prefix *p)
 {
 	uint8_t in[sizeof(p->addr) + 1];
@@ -420,6 +438,9 @@ static struct place *place_of(struct xy_fleet_links *l, uint32_t at,
 		return p;
 	if (p->t.is)
 		forget(l, &p->t);
+	json_t *keys = json_array();
+	unadmit(l, p, keys);
+	unadmit_end(l, keys);
 	*p = (struct place){.key = r->key,
 			    .t.link_key = r->link_key,
 			    .ring = xy_fleet_ring(&r->key),
@@ -496,15 +517,17 @@ static void follow(struct xy_fleet_links *l, unsigned n)
 		else if (p->t.is && has_room(l))
 			forget(l, &p->t);
 	}
+	json_t *keys = json_array();
 	for (uint32_t at = 0; at < l->places; at++) {
 		struct place *p = &l->place[at];
 		if (p->pass == l->pass)
 			continue;
 		p->why = XY_FLEET_WHY_NOT;
-		p->admitted = 0;
+		unadmit(l, p, keys);
 		if (p->t.is && has_room(l))
 			forget(l, &p->t);
 	}
+	unadmit_end(l, keys);
 }
 
 static void follow_devices(struct xy_fleet_links *l)
@@ -814,9 +837,13 @@ void xy_fleet_links_leave(struct xy_fleet_links *l, void (*done)(void *arg), voi
 	l->left = done;
 	l->left_arg = arg;
 	l->under_way++; // until all are asked
-	for (uint32_t at = 0; at < l->places; at++)
+	json_t *keys = json_array();
+	for (uint32_t at = 0; at < l->places; at++) {
 		if (l->place[at].t.is)
 			forget(l, &l->place[at].t);
+		unadmit(l, &l->place[at], keys);
+	}
+	unadmit_end(l, keys);
 	for (unsigned i = 0; i < l->devices; i++)
 		if (l->device[i].t.is)
 			forget(l, &l->device[i].t);
