@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A tree bitmap (Eatherton, Varghese, Dittia: "Tree Bitmap", 2004) of six bits a node, with its
-// children in one array (an index is a popcount, a step is one cache line) and single paths
-// skipped. The first seven bits index the root directly, so that nodes begin at bits 7, 13, 19, ...
-// and /24, /48 and the /29 to /36 of allocations end inside a node, beside others, and not in one
-// of their own. Prefixes are not pushed down to leaves: a change touches the nodes on its path
-// only.
+// children in one array (an index is a popcount, a step is one cache line, as in Poptrie: Asai and
+// Ohara, SIGCOMM 2015) and single paths skipped. The first seven bits index the root directly, and
+// where many keys share them thirteen do, so that nodes begin at bits 7, 13, 19, ... and /24, /48
+// and the /29 to /36 of allocations end inside a node, beside others, and not in one of their own.
+// Prefixes are not pushed down to leaves: a change touches the nodes on its path only.
+//
+// Readers go down with a burst of keys at once, a node of each in turn, so that what memory is slow
+// to give to one is there when its turn comes again. A step has no branch: where a key ends and
+// what covers it are random, and a wrong guess costs as much as the step.
 //
 // Who may write what: what readers can reach is never changed. A block (a node's values and child
 // nodes) carries the number of the batch that made it: the writer changes a block of this batch in
@@ -14,6 +18,7 @@
 #include "table/lpm.h"
 
 #include "base/bytes.h"
+#include "table/blocks.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,20 +32,23 @@ enum {
 	FAN = 1 << STRIDE,
 	ROOT_BITS = 7,
 	ROOT_FAN = 1 << ROOT_BITS,
-	SKIP_MAX = 9, // strides: 54 bits beside the 4 of the count
+	SKIP_MAX = 8, // strides: a step sees 57 bits of the key, the six that it takes included
 	MAX_NODES = (128 - ROOT_BITS) / STRIDE + 1,
-	LANES = 64, // a million IPv4, Zen 5: 8, 16, 32, 64 lanes do 20, 30, 41, 48 M lookups/s
-	UNIT = 8,
-	MAX_UNITS = 300, // the largest block: 64 children and 63 values, 2336 bytes
+	LANES = 64,	 // a million IPv4, Zen 3: 16, 32, 64 lanes do 12, 19, 27 M lookups/s
+	PAGE_FROM = 144, // prefixes that share seven bits: a page is at most 16 bytes for each
+	UNIT = XY_BLOCK_ALIGN,
+	MAX_UNITS = 74, // the largest block: 64 children and 63 values, 2336 bytes
 };
 
 struct node {
 	uint64_t children; // bit i: there is a child for the six bits i
-	uint64_t prefixes; // bit (1 << len) - 1 + bits: prefixes of len 0..5 bits within the node
-	uint64_t skip;	   // bits 3..0: strides that all keys here share; above: these bits
+	uint64_t prefixes; // bit 64 - (2 << len) + bits: prefixes of len 0..5 bits, longest first
+	uint64_t skip;	   // bits 63..16: bits that all keys here share, from the left; 13..7: the
+			   // depth at which they begin; 6: the values lie in `at`; 5..0: how many
 	struct node *at;   // the children; before them the values, backwards
 };
 static_assert(sizeof(struct node) == 32, "two nodes in a cache line");
+static_assert(UNIT == sizeof(struct node), "children begin where a node may");
 
 // What a block begins with. Readers do not look here.
 struct head {
@@ -50,10 +58,17 @@ struct head {
 	};
 };
 
+// Below seven bits that many keys share: the nodes of the next level, and the longest prefix above
+// each. All of it can be had from the writer's node; it saves readers that one.
+struct page {
+	struct node node[FAN];
+	uint32_t best[FAN];
+};
+enum { PAGED = 1 };
+
 struct root {
-	struct node node[ROOT_FAN];
-	uint32_t best[ROOT_FAN];   // longest of the prefixes below, for each seven bits
-	uint32_t prefix[ROOT_FAN]; // by (1 << len) + bits: lengths 0..6
+	uint64_t start[ROOT_FAN]; // a node, or PAGED and a page
+	uint32_t best[ROOT_FAN];  // longest of the prefixes below, for each seven bits
 };
 
 struct xy_lpm {
@@ -62,7 +77,12 @@ struct xy_lpm {
 	unsigned bits;
 	// writer's alone
 	alignas(64) struct xy_reclaim *reclaim;
+	struct xy_blocks *blocks;
 	struct root *next; // the root with changes not published yet, else the published one
+	struct node node[ROOT_FAN];
+	struct node *fresh[ROOT_FAN]; // where this batch's are for readers
+	uint32_t below[ROOT_FAN];     // prefixes of seven bits and more
+	uint32_t prefix[ROOT_FAN];    // by (1 << len) + bits: lengths 0..6
 	uint64_t batch;
 	uint32_t limit, count;
 	size_t bytes;
@@ -109,24 +129,43 @@ static inline unsigned count(uint64_t map)
 	return (unsigned)__builtin_popcountll(map);
 }
 
+enum { INLINE = 1 << 6, INLINE_MOST = 2 };
+
+static inline unsigned skipped(const struct node *n) // bits
+{
+	return n->skip & 63;
+}
+
+static inline unsigned depth_of(const struct node *n)
+{
+	return n->skip >> 7 & 127;
+}
+
 static inline unsigned skip_strides(const struct node *n)
 {
-	return n->skip & 15;
+	return skipped(n) / STRIDE;
 }
 
 static inline uint64_t skip_bits(const struct node *n)
 {
-	return n->skip >> 4;
+	return (n->skip >> 1) >> (63 - skipped(n));
 }
 
-static inline uint64_t make_skip(unsigned strides, uint64_t bits)
+static void set_skip(struct node *to, unsigned depth, unsigned strides, uint64_t bits)
 {
-	return bits << 4 | strides;
+	unsigned n = strides * STRIDE;
+	to->skip = (n ? bits << (64 - n) : 0) | depth << 7 | (to->skip & INLINE) | n;
 }
 
-static inline uint32_t *value_at(const struct node *at, unsigned i)
+// A node without children that has one value or two needs no block.
+static bool fits_inline(const struct node *n)
 {
-	return (uint32_t *)at - 1 - i;
+	return !n->children && count(n->prefixes) <= INLINE_MOST;
+}
+
+static uint32_t *value_at(const struct node *n, unsigned i)
+{
+	return (uint32_t *)(n->skip & INLINE ? n + 1 : n->at) - 1 - i;
 }
 
 static bool is_empty(const struct node *n)
@@ -135,120 +174,175 @@ static bool is_empty(const struct node *n)
 }
 
 // Bytes before the child array: head and values, so that each child keeps within a cache line.
-static size_t front(unsigned children, unsigned values)
+static size_t front(unsigned values)
 {
-	size_t align = children ? sizeof(struct node) : UNIT;
-	return (sizeof(struct head) + values * sizeof(uint32_t) + align - 1) / align * align;
+	return (sizeof(struct head) + values * sizeof(uint32_t) + UNIT - 1) / UNIT * UNIT;
 }
 
 static size_t block_size(const struct node *n)
 {
-	unsigned children = count(n->children);
-	return front(children, count(n->prefixes)) + children * sizeof(struct node);
+	return front(count(n->prefixes)) + count(n->children) * sizeof(struct node);
 }
 
 static struct head *head_of(const struct node *n)
 {
-	return (struct head *)((char *)n->at - front(count(n->children), count(n->prefixes)));
-}
-
-// The prefix of a node that is the longest among those of `map`.
-static inline unsigned longest(uint64_t map)
-{
-	return 63 - (unsigned)__builtin_clzll(map);
+	return (struct head *)((char *)n->at - front(count(n->prefixes)));
 }
 
 // --- readers
 
 // Entry i: the prefixes of a node, as bits of its map, that cover the six bits i.
 #define COVER1(i)                                                              \
-	(UINT64_C(1) | UINT64_C(2) << ((i) >> 5) | UINT64_C(8) << ((i) >> 4) | \
-	 UINT64_C(128) << ((i) >> 3) | UINT64_C(1) << (15 + ((i) >> 2)) |      \
-	 UINT64_C(1) << (31 + ((i) >> 1)))
+	(UINT64_C(1) << ((i) >> 1) | UINT64_C(1) << (32 + ((i) >> 2)) |        \
+	 UINT64_C(1) << (48 + ((i) >> 3)) | UINT64_C(1) << (56 + ((i) >> 4)) | \
+	 UINT64_C(1) << (60 + ((i) >> 5)) | UINT64_C(1) << 62)
 #define COVER4(i)  COVER1(i), COVER1((i) + 1), COVER1((i) + 2), COVER1((i) + 3)
 #define COVER16(i) COVER4(i), COVER4((i) + 4), COVER4((i) + 8), COVER4((i) + 12)
 static const uint64_t covering[FAN] = {COVER16(0), COVER16(16), COVER16(32), COVER16(48)};
 
-struct lane {
-	struct bits key;
-	const struct node *node;
-	// the best match so far: its node's maps and values, and the fallback of the root
-	uint64_t match, prefixes;
-	const struct node *at;
-	uint32_t best;
+// Bits below the lowest of `map`, among those of `of`: how many values stand before the longest.
+static inline unsigned before_longest(uint64_t of, uint64_t map)
+{
+	return count(of & ~map & (map - 1));
+}
+
+static const struct node nothing; // what a lane without a match points to, and an empty slot
+
+// test ? yes : no, without a branch, which compilers make of it.
+static inline uint64_t pick(uint64_t test, uint64_t yes, uint64_t no)
+{
+	__asm__("test %1, %1\n\tcmovne %2, %0" : "+r"(no) : "r"(test), "r"(yes) : "cc");
+	return no;
+}
+
+struct lanes {
+	const struct node *node[LANES];
+	uint64_t best[LANES]; // node of the longest match so far; above: the six bits there
+	const uint32_t *none[LANES];
+	union {
+		uint64_t word[LANES][3]; // IPv6: 0, the low and the high half
+		uint64_t v4[LANES];
+	} key;
+	unsigned busy[LANES];
 };
 
-static inline void lane_start(struct lane *l, const struct root *r, struct bits key)
+enum { BEST_SHIFT = 58 };
+
+static const uint32_t miss = XY_TABLE_MISS;
+
+// The key from the node's depth on.
+static inline uint64_t key_at(const struct lanes *l, unsigned i, uint64_t skip, unsigned bits)
 {
-	unsigned slot = (unsigned)top(key, ROOT_BITS);
-	*l = (struct lane){
-		.key = shifted(key, ROOT_BITS), .node = &r->node[slot], .best = r->best[slot]};
-	__builtin_prefetch(l->node);
+	uint64_t x;
+	unsigned depth = skip >> 7 & 127;
+	if (bits == 32)
+		return l->key.v4[i] << depth;
+	memcpy(&x, (const char *)l->key.word[i] + 16 - depth / 8, sizeof(x));
+	return x << depth % 8;
 }
 
-// One node. false: the lane has its answer.
-static inline bool lane_step(struct lane *l)
+// One node, without a branch: which way a key goes cannot be predicted. true: there is a next one.
+static inline bool lane_step(struct lanes *l, unsigned i, unsigned bits)
 {
-	const struct node *n = l->node;
-	unsigned skipped = skip_strides(n) * STRIDE;
-	if (top(l->key, skipped) != skip_bits(n))
-		return false;
-	struct bits key = shifted(l->key, skipped);
-	unsigned i = (unsigned)top(key, STRIDE);
-	uint64_t match = n->prefixes & covering[i];
-	l->match = match ? match : l->match;
-	l->prefixes = match ? n->prefixes : l->prefixes;
-	l->at = match ? n->at : l->at;
-	if (!(n->children >> i & 1))
-		return false;
-	l->key = shifted(key, STRIDE);
-	l->node = n->at + rank(n->children, i);
-	__builtin_prefetch(l->node);
-	return true;
+	const struct node *n = l->node[i];
+	uint64_t skip = n->skip, key = key_at(l, i, skip, bits);
+	uint64_t other = ((key ^ skip) >> 1) >> (~skip & 63);
+	uint64_t rest = key << (skip & 63), at = rest >> (64 - STRIDE);
+	uint64_t match = pick(other, 0, n->prefixes & covering[at]);
+	uint64_t upto = pick(other, 0, n->children << (~at & 63));
+	uint64_t next = (uintptr_t)n->at + (count(upto) - 1) * sizeof(*n);
+	next = pick(upto >> 63, next, (uintptr_t)n);
+	l->best[i] = pick(match, at << BEST_SHIFT | (uintptr_t)n, l->best[i]);
+	l->node[i] = (const struct node *)next; // NOLINT
+	__builtin_prefetch(l->node[i]);
+	return upto >> 63;
 }
 
-static inline const uint32_t *lane_answer(const struct lane *l)
+static inline uint64_t lane_key(const struct lanes *l, unsigned i, unsigned bits)
 {
-	if (!l->match)
-		return &l->best;
-	return value_at(l->at, rank(l->prefixes, longest(l->match)));
+	return bits == 32 ? l->key.v4[i] : l->key.word[i][2];
 }
 
-static inline void lookup_lanes(const struct xy_lpm *t, const struct root *r,
-				const uint8_t *const *keys, uint32_t *out, unsigned n)
+static inline void lane_start(struct lanes *l, unsigned i, const struct root *r, const uint8_t *key,
+			      unsigned bits)
 {
-	struct lane lane[LANES];
-	const uint32_t *answer[LANES];
-	unsigned busy[LANES], left = n;
-
-	for (unsigned i = 0; i < n; i++) {
-		lane_start(&lane[i], r, load(t, keys[i]));
-		busy[i] = i;
+	if (bits == 32) {
+		l->key.v4[i] = (uint64_t)xy_be32_load(key) << 32;
+	} else {
+		l->key.word[i][0] = 0;
+		l->key.word[i][1] = xy_be64_load(key + 8);
+		l->key.word[i][2] = xy_be64_load(key);
 	}
+	uint64_t hi = lane_key(l, i, bits);
+	unsigned slot = hi >> (64 - ROOT_BITS), below = hi >> (64 - ROOT_BITS - STRIDE) & (FAN - 1);
+	uint64_t start = r->start[slot], node = start & ~(uint64_t)PAGED;
+	uint64_t best = node + offsetof(struct page, best) + below * sizeof(uint32_t);
+	below &= 0U - (unsigned)(start & PAGED);
+	l->node[i] = (const struct node *)(node + below * sizeof(struct node));	    // NOLINT
+	l->none[i] = (const uint32_t *)pick(start & PAGED, best, (uintptr_t)&miss); // NOLINT
+	__builtin_prefetch(l->node[i]);
+	l->best[i] = (uintptr_t)&nothing;
+	l->busy[i] = i;
+}
+
+static inline const uint32_t *lane_answer(const struct lanes *l, unsigned i)
+{
+	uint64_t best = l->best[i];
+	const struct node *n = (const struct node *)(uintptr_t)(best << 6 >> 6); // NOLINT
+	uint64_t at = pick(n->skip & INLINE, (uintptr_t)(n + 1), (uintptr_t)n->at);
+	at -= sizeof(uint32_t) *
+	      (1 + before_longest(n->prefixes, n->prefixes & covering[best >> BEST_SHIFT]));
+	return (const uint32_t *)pick(n->prefixes, at, (uintptr_t)l->none[i]); // NOLINT
+}
+
+static inline __attribute__((always_inline)) void lookup_lanes(const struct root *r,
+							       const uint8_t *const *keys,
+							       uint32_t *out, unsigned n,
+							       unsigned bits)
+{
+	struct lanes l;
+	const uint32_t *answer[LANES];
+	unsigned left = n;
+
+	for (unsigned i = 0; i < n; i++)
+		lane_start(&l, i, r, keys[i], bits);
 	while (left) {
 		unsigned more = 0;
 		for (unsigned j = 0; j < left; j++) {
-			unsigned i = busy[j];
-			busy[more] = i;
-			more += lane_step(&lane[i]);
+			unsigned i = l.busy[j];
+			l.busy[more] = i;
+			more += lane_step(&l, i, bits);
 		}
 		left = more;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		answer[i] = lane_answer(&lane[i]);
+		answer[i] = lane_answer(&l, i);
 		__builtin_prefetch(answer[i]);
 	}
-	for (unsigned i = 0; i < n; i++)
-		out[i] = *answer[i];
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t value = *answer[i],
+			 best = r->best[lane_key(&l, i, bits) >> (64 - ROOT_BITS)];
+		out[i] = value == XY_TABLE_MISS ? best : value;
+	}
+}
+
+static inline __attribute__((always_inline)) void lookup(const struct xy_lpm *t,
+							 const uint8_t *const *keys, uint32_t *out,
+							 unsigned n, unsigned bits)
+{
+	const struct root *r = atomic_load_explicit(&t->root, memory_order_acquire);
+	for (; n > LANES; n -= LANES, keys += LANES, out += LANES)
+		lookup_lanes(r, keys, out, LANES, bits);
+	lookup_lanes(r, keys, out, n, bits);
 }
 
 void xy_lpm_lookup_burst_rcu(const struct xy_lpm *t, const uint8_t *const *keys, uint32_t *out,
 			     unsigned n)
 {
-	const struct root *r = atomic_load_explicit(&t->root, memory_order_acquire);
-	for (; n > LANES; n -= LANES, keys += LANES, out += LANES)
-		lookup_lanes(t, r, keys, out, LANES);
-	lookup_lanes(t, r, keys, out, n);
+	if (t->bits == 32)
+		lookup(t, keys, out, n, 32);
+	else
+		lookup(t, keys, out, n, 128);
 }
 
 // --- blocks
@@ -256,24 +350,30 @@ void xy_lpm_lookup_burst_rcu(const struct xy_lpm *t, const uint8_t *const *keys,
 // Gives n a block of this batch for its maps; nothing is filled in. -ENOMEM changes nothing.
 static int block_new(struct xy_lpm *t, struct node *n)
 {
-	unsigned children = count(n->children);
+	if (fits_inline(n)) {
+		n->skip |= INLINE;
+		return 0;
+	}
+	n->skip &= ~(uint64_t)INLINE;
 	size_t size = block_size(n);
-	char *block = children ? aligned_alloc(sizeof(struct node), size) : malloc(size);
+	char *block = xy_blocks_alloc(t->blocks, size);
 	if (!block)
 		return -ENOMEM;
-	n->at = (struct node *)(block + front(children, count(n->prefixes)));
+	n->at = (struct node *)(block + front(count(n->prefixes)));
 	head_of(n)->batch = t->batch;
-	t->bytes += size;
+	t->bytes += xy_blocks_size(size);
 	return 0;
 }
 
 // Frees the node's block, or keeps it for the commit if readers can reach it.
 static void block_drop(struct xy_lpm *t, const struct node *n)
 {
+	if (n->skip & INLINE)
+		return;
 	size_t size = block_size(n);
-	t->bytes -= size;
+	t->bytes -= xy_blocks_size(size);
 	if (head_of(n)->batch == t->batch) {
-		free(head_of(n));
+		xy_blocks_free(head_of(n));
 		return;
 	}
 	head_of(n)->next = t->replaced[size / UNIT];
@@ -292,8 +392,7 @@ static void copy_values(struct node *to, const struct node *from)
 {
 	for (uint64_t both = to->prefixes & from->prefixes; both; both &= both - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(both);
-		*value_at(to->at, rank(to->prefixes, i)) =
-			*value_at(from->at, rank(from->prefixes, i));
+		*value_at(to, rank(to->prefixes, i)) = *value_at(from, rank(from->prefixes, i));
 	}
 }
 
@@ -318,7 +417,7 @@ static int reshape(struct xy_lpm *t, struct node *n, uint64_t children, uint64_t
 // Makes the node's block one of this batch.
 static int own(struct xy_lpm *t, struct node *n)
 {
-	if (is_empty(n) || head_of(n)->batch == t->batch)
+	if (is_empty(n) || n->skip & INLINE || head_of(n)->batch == t->batch)
 		return 0;
 	struct node to = *n;
 	int r = block_new(t, &to);
@@ -335,12 +434,19 @@ static int own_root(struct xy_lpm *t)
 {
 	if (t->next != atomic_load_explicit(&t->root, memory_order_relaxed))
 		return 0;
-	struct root *r = aligned_alloc(64, sizeof(*r));
+	struct root *r = xy_blocks_alloc(t->blocks, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
 	memcpy(r, t->next, sizeof(*r));
 	t->next = r;
 	return 0;
+}
+
+static int own_slot(struct xy_lpm *t, unsigned slot)
+{
+	if (!t->fresh[slot])
+		t->fresh[slot] = xy_blocks_alloc(t->blocks, sizeof(struct node));
+	return t->fresh[slot] ? 0 : -ENOMEM;
 }
 
 // Drops the blocks of the node and of all below it.
@@ -363,21 +469,24 @@ static struct node *child(const struct node *n, unsigned i)
 // Bit of the map for the first len bits (0..5) of the key.
 static unsigned position(struct bits key, unsigned len)
 {
-	return (1U << len) - 1 + (unsigned)top(key, len);
+	return 64 - (2U << len) + (unsigned)top(key, len);
 }
 
 // A node for one prefix, and nodes below it where the skip is too short for all of its bits.
-static int lone(struct xy_lpm *t, struct node *out, struct bits key, unsigned len, uint32_t value)
+static int lone(struct xy_lpm *t, struct node *out, unsigned depth, struct bits key, unsigned len,
+		uint32_t value)
 {
 	unsigned strides = len / STRIDE < SKIP_MAX ? len / STRIDE : SKIP_MAX;
-	struct node n = {.skip = make_skip(strides, top(key, strides * STRIDE))}, below = {0};
+	struct node n = {0}, below = {0};
+	set_skip(&n, depth, strides, top(key, strides * STRIDE));
 	key = shifted(key, strides * STRIDE);
 	len -= strides * STRIDE;
 	if (len < STRIDE) {
 		n.prefixes = bit(position(key, len));
 	} else {
 		n.children = bit((unsigned)top(key, STRIDE));
-		if (lone(t, &below, shifted(key, STRIDE), len - STRIDE, value) < 0)
+		if (lone(t, &below, depth + (strides + 1) * STRIDE, shifted(key, STRIDE),
+			 len - STRIDE, value) < 0)
 			return -ENOMEM;
 	}
 	if (block_new(t, &n) < 0) {
@@ -385,7 +494,7 @@ static int lone(struct xy_lpm *t, struct node *out, struct bits key, unsigned le
 		return -ENOMEM;
 	}
 	if (n.prefixes)
-		*value_at(n.at, 0) = value;
+		*value_at(&n, 0) = value;
 	else
 		n.at[0] = below;
 	*out = n;
@@ -412,9 +521,10 @@ static int split(struct xy_lpm *t, struct node *n, unsigned strides)
 	unsigned rest = skip_strides(n) - strides - 1;
 	uint64_t bits = skip_bits(n) >> rest * STRIDE;
 	struct node below = *n;
-	below.skip = make_skip(rest, skip_bits(n) & (bit(rest * STRIDE) - 1));
-	struct node above = {.children = bit(bits & (FAN - 1)),
-			     .skip = make_skip(strides, bits >> STRIDE)};
+	set_skip(&below, depth_of(n) + (strides + 1) * STRIDE, rest,
+		 skip_bits(n) & (bit(rest * STRIDE) - 1));
+	struct node above = {.children = bit(bits & (FAN - 1))};
+	set_skip(&above, depth_of(n), strides, bits >> STRIDE);
 	int r = block_new(t, &above);
 	if (r < 0)
 		return r;
@@ -428,7 +538,7 @@ static int set_value(struct xy_lpm *t, struct node *n, unsigned at, uint32_t val
 	int r = n->prefixes & bit(at) ? own(t, n)
 				      : reshape(t, n, n->children, n->prefixes | bit(at));
 	if (r == 0)
-		*value_at(n->at, rank(n->prefixes, at)) = value;
+		*value_at(n, rank(n->prefixes, at)) = value;
 	return r;
 }
 
@@ -436,7 +546,8 @@ static int add_child(struct xy_lpm *t, struct node *n, unsigned at, struct bits 
 		     uint32_t value)
 {
 	struct node below;
-	int r = lone(t, &below, key, len, value);
+	unsigned depth = depth_of(n) + skipped(n) + STRIDE;
+	int r = lone(t, &below, depth, key, len, value);
 	if (r < 0)
 		return r;
 	r = reshape(t, n, n->children | bit(at), n->prefixes);
@@ -453,7 +564,7 @@ static int set_below(struct xy_lpm *t, struct node *n, struct bits key, unsigned
 		     uint32_t value)
 {
 	if (is_empty(n))
-		return lone(t, n, key, len, value);
+		return lone(t, n, ROOT_BITS, key, len, value);
 	for (;;) {
 		unsigned strides = agreeing(n, key, len);
 		int r = strides < skip_strides(n) ? split(t, n, strides) : 0;
@@ -475,27 +586,22 @@ static int set_below(struct xy_lpm *t, struct node *n, struct bits key, unsigned
 	}
 }
 
-static uint32_t longest_short(const struct root *r, unsigned slot)
+static uint32_t longest_short(const struct xy_lpm *t, unsigned slot)
 {
 	for (unsigned len = ROOT_BITS; len-- > 0;) {
-		uint32_t value = r->prefix[1U << len | slot >> (ROOT_BITS - len)];
+		uint32_t value = t->prefix[1U << len | slot >> (ROOT_BITS - len)];
 		if (value != XY_TABLE_MISS)
 			return value;
 	}
 	return XY_TABLE_MISS;
 }
 
-static void set_short(struct root *r, struct bits key, unsigned len, uint32_t value)
+static void set_short(struct xy_lpm *t, struct bits key, unsigned len, uint32_t value)
 {
 	unsigned bits = (unsigned)top(key, len), below = ROOT_BITS - len;
-	r->prefix[1U << len | bits] = value;
+	t->prefix[1U << len | bits] = value;
 	for (unsigned slot = bits << below; slot < (bits + 1) << below; slot++)
-		r->best[slot] = longest_short(r, slot);
-}
-
-static struct node *root_node(struct xy_lpm *t, struct bits key)
-{
-	return &t->next->node[top(key, ROOT_BITS)];
+		t->next->best[slot] = longest_short(t, slot);
 }
 
 int xy_lpm_set(struct xy_lpm *t, const uint8_t *key, uint8_t len, uint32_t value)
@@ -506,14 +612,17 @@ int xy_lpm_set(struct xy_lpm *t, const uint8_t *key, uint8_t len, uint32_t value
 	if (!there && t->count >= t->limit)
 		return -ENOSPC;
 	struct bits k = load(t, key);
-	int r = own_root(t);
-	if (r == 0 && len < ROOT_BITS)
-		set_short(t->next, k, len, value);
-	else if (r == 0)
-		r = set_below(t, root_node(t, k), shifted(k, ROOT_BITS), len - ROOT_BITS, value);
-	if (r == 0 && !there)
-		t->count++;
-	return r;
+	unsigned slot = (unsigned)top(k, ROOT_BITS);
+	if (own_root(t))
+		return -ENOMEM;
+	if (len < ROOT_BITS)
+		set_short(t, k, len, value);
+	else if (own_slot(t, slot) ||
+		 set_below(t, &t->node[slot], shifted(k, ROOT_BITS), len - ROOT_BITS, value))
+		return -ENOMEM;
+	t->count += !there;
+	t->below[slot] += !there && len >= ROOT_BITS;
+	return 0;
 }
 
 // --- deleting
@@ -529,7 +638,7 @@ static void join(struct xy_lpm *t, struct node *n)
 		return;
 	uint64_t bits = skip_bits(n) << STRIDE | (unsigned)__builtin_ctzll(n->children);
 	bits = bits << skip_strides(&below) * STRIDE | skip_bits(&below);
-	below.skip = make_skip(strides, bits);
+	set_skip(&below, depth_of(n), strides, bits);
 	block_drop(t, n);
 	*n = below;
 }
@@ -603,14 +712,17 @@ int xy_lpm_del(struct xy_lpm *t, const uint8_t *key, uint8_t len)
 	if (xy_lpm_get(t, key, len) == XY_TABLE_MISS)
 		return -ENOENT;
 	struct bits k = load(t, key);
-	int r = own_root(t);
-	if (r == 0 && len < ROOT_BITS)
-		set_short(t->next, k, len, XY_TABLE_MISS);
-	else if (r == 0)
-		r = del_below(t, root_node(t, k), shifted(k, ROOT_BITS), len - ROOT_BITS);
-	if (r == 0)
-		t->count--;
-	return r;
+	unsigned slot = (unsigned)top(k, ROOT_BITS);
+	if (own_root(t))
+		return -ENOMEM;
+	if (len < ROOT_BITS)
+		set_short(t, k, len, XY_TABLE_MISS);
+	else if (own_slot(t, slot) ||
+		 del_below(t, &t->node[slot], shifted(k, ROOT_BITS), len - ROOT_BITS))
+		return -ENOMEM;
+	t->count--;
+	t->below[slot] -= len >= ROOT_BITS;
+	return 0;
 }
 
 // --- the rest of the writer's part
@@ -622,10 +734,87 @@ static void retire_replaced(struct xy_lpm *t)
 		t->replaced[units] = NULL;
 		while (h) {
 			struct head *next = h->next;
-			t->reclaim->retire(t->reclaim, h, (size_t)units * UNIT, free);
+			t->reclaim->retire(t->reclaim, h, (size_t)units * UNIT, xy_blocks_free);
 			h = next;
 		}
 	}
+}
+
+static void page_fill(struct page *p, const struct node *n)
+{
+	if (n->children != UINT64_MAX || skipped(n))
+		memset(p->node, 0, sizeof(p->node));
+	memset(p->best, 0xff, sizeof(p->best)); // XY_TABLE_MISS
+	if (skipped(n)) {
+		p->node[skip_bits(n) >> (skipped(n) - STRIDE)] = *n;
+		return;
+	}
+	const struct node *from = n->at;
+	for (uint64_t left = n->children; left; left &= left - 1)
+		p->node[__builtin_ctzll(left)] = *from++;
+	if (!n->prefixes)
+		return;
+	for (unsigned i = 0; i < FAN; i++) {
+		uint64_t match = n->prefixes & covering[i];
+		if (match)
+			p->best[i] = *value_at(n, before_longest(n->prefixes, match));
+	}
+}
+
+static size_t start_size(uint64_t start)
+{
+	return start & PAGED ? sizeof(struct page) : sizeof(struct node);
+}
+
+static void *start_block(uint64_t start)
+{
+	return (void *)(uintptr_t)(start & ~(uint64_t)PAGED); // NOLINT
+}
+
+static bool is_start_block(uint64_t start)
+{
+	return start != (uintptr_t)&nothing;
+}
+
+// Where readers begin in a slot that the batch changed. Without memory for a page there is the
+// node.
+static uint64_t start_new(struct xy_lpm *t, unsigned slot, bool had)
+{
+	struct node *n = &t->node[slot], *fresh = t->fresh[slot];
+	struct page *p = NULL;
+	t->fresh[slot] = NULL;
+	if (t->below[slot] >= (had ? PAGE_FROM / 2 : PAGE_FROM))
+		p = xy_blocks_alloc(t->blocks, sizeof(*p));
+	if (p)
+		page_fill(p, n);
+	if (!p && !is_empty(n)) {
+		*fresh = *n;
+		return (uintptr_t)fresh;
+	}
+	xy_blocks_free(fresh);
+	return p ? (uintptr_t)p | PAGED : (uintptr_t)&nothing;
+}
+
+static void starts_renew(struct xy_lpm *t)
+{
+	for (unsigned i = 0; i < ROOT_FAN; i++) {
+		if (!t->fresh[i])
+			continue;
+		uint64_t *start = &t->next->start[i];
+		if (is_start_block(*start))
+			t->bytes -= xy_blocks_size(start_size(*start));
+		*start = start_new(t, i, *start & PAGED);
+		if (is_start_block(*start))
+			t->bytes += xy_blocks_size(start_size(*start));
+	}
+}
+
+static void starts_retire(struct xy_lpm *t, const struct root *old)
+{
+	for (unsigned i = 0; i < ROOT_FAN; i++)
+		if (old->start[i] != t->next->start[i] && is_start_block(old->start[i]))
+			t->reclaim->retire(t->reclaim, start_block(old->start[i]),
+					   start_size(old->start[i]), xy_blocks_free);
 }
 
 void xy_lpm_commit(struct xy_lpm *t)
@@ -633,10 +822,12 @@ void xy_lpm_commit(struct xy_lpm *t)
 	struct root *old = atomic_load_explicit(&t->root, memory_order_relaxed);
 	if (t->next == old)
 		return;
+	starts_renew(t);
 	atomic_store_explicit(&t->root, t->next, memory_order_release);
 	t->batch++;
 	retire_replaced(t);
-	t->reclaim->retire(t->reclaim, old, sizeof(*old), free);
+	starts_retire(t, old);
+	t->reclaim->retire(t->reclaim, old, sizeof(*old), xy_blocks_free);
 }
 
 uint32_t xy_lpm_get(const struct xy_lpm *t, const uint8_t *key, uint8_t len)
@@ -645,15 +836,15 @@ uint32_t xy_lpm_get(const struct xy_lpm *t, const uint8_t *key, uint8_t len)
 		return XY_TABLE_MISS;
 	struct bits k = load(t, key);
 	if (len < ROOT_BITS)
-		return t->next->prefix[1U << len | (unsigned)top(k, len)];
-	const struct node *n = &t->next->node[top(k, ROOT_BITS)];
+		return t->prefix[1U << len | (unsigned)top(k, len)];
+	const struct node *n = &t->node[top(k, ROOT_BITS)];
 	unsigned left = len - ROOT_BITS;
 	for (k = shifted(k, ROOT_BITS);; k = shifted(k, STRIDE), left -= STRIDE) {
-		unsigned skipped = skip_strides(n) * STRIDE;
-		if (skipped > left || top(k, skipped) != skip_bits(n))
+		unsigned skip = skipped(n);
+		if (skip > left || top(k, skip) != skip_bits(n))
 			return XY_TABLE_MISS;
-		k = shifted(k, skipped);
-		left -= skipped;
+		k = shifted(k, skip);
+		left -= skip;
 		if (left < STRIDE)
 			break;
 		unsigned i = (unsigned)top(k, STRIDE);
@@ -662,7 +853,7 @@ uint32_t xy_lpm_get(const struct xy_lpm *t, const uint8_t *key, uint8_t len)
 		n = child(n, i);
 	}
 	unsigned at = position(k, left);
-	return n->prefixes & bit(at) ? *value_at(n->at, rank(n->prefixes, at)) : XY_TABLE_MISS;
+	return n->prefixes & bit(at) ? *value_at(n, rank(n->prefixes, at)) : XY_TABLE_MISS;
 }
 
 uint32_t xy_lpm_count(const struct xy_lpm *t)
@@ -709,10 +900,10 @@ static void walk_part(const struct walk *w, const struct node *n, unsigned __int
 			walk_node(w, child(n, bits), deeper(key, len, bits, STRIDE), len + STRIDE);
 		return;
 	}
-	unsigned at = (1U << depth) - 1 + bits;
+	unsigned at = 64 - (2U << depth) + bits;
 	if (n->prefixes & bit(at))
 		walk_found(w, deeper(key, len, bits, depth), len + depth,
-			   *value_at(n->at, rank(n->prefixes, at)));
+			   *value_at(n, rank(n->prefixes, at)));
 	walk_part(w, n, key, len, depth + 1, bits << 1);
 	walk_part(w, n, key, len, depth + 1, bits << 1 | 1);
 }
@@ -720,19 +911,19 @@ static void walk_part(const struct walk *w, const struct node *n, unsigned __int
 static void walk_node(const struct walk *w, const struct node *n, unsigned __int128 key,
 		      unsigned len)
 {
-	unsigned skipped = skip_strides(n) * STRIDE;
-	walk_part(w, n, deeper(key, len, skip_bits(n), skipped), len + skipped, 0, 0);
+	unsigned skip = skipped(n);
+	walk_part(w, n, deeper(key, len, skip_bits(n), skip), len + skip, 0, 0);
 }
 
 static void walk_root(const struct walk *w, unsigned depth, unsigned bits)
 {
 	unsigned __int128 key = deeper(0, 0, bits, depth);
 	if (depth == ROOT_BITS) {
-		if (!is_empty(&w->t->next->node[bits]))
-			walk_node(w, &w->t->next->node[bits], key, ROOT_BITS);
+		if (!is_empty(&w->t->node[bits]))
+			walk_node(w, &w->t->node[bits], key, ROOT_BITS);
 		return;
 	}
-	walk_found(w, key, depth, w->t->next->prefix[1U << depth | bits]);
+	walk_found(w, key, depth, w->t->prefix[1U << depth | bits]);
 	walk_root(w, depth + 1, bits << 1);
 	walk_root(w, depth + 1, bits << 1 | 1);
 }
@@ -746,19 +937,24 @@ void xy_lpm_walk(const struct xy_lpm *t,
 struct xy_lpm *xy_lpm_create(unsigned bits, uint32_t limit, struct xy_reclaim *reclaim)
 {
 	struct xy_lpm *t = aligned_alloc(64, sizeof(*t));
-	struct root *r = aligned_alloc(64, sizeof(*r));
-	if (!t || !r) {
-		free(r);
-		free(t);
-		return NULL;
-	}
-	memset(r, 0, sizeof(*r));
+	struct xy_blocks *blocks = t ? xy_blocks_create() : NULL;
+	struct root *r = blocks ? xy_blocks_alloc(blocks, sizeof(*r)) : NULL;
+	if (!r)
+		goto no_memory;
+	for (unsigned i = 0; i < ROOT_FAN; i++)
+		r->start[i] = (uintptr_t)&nothing;
 	memset(r->best, 0xff, sizeof(r->best)); // XY_TABLE_MISS
-	memset(r->prefix, 0xff, sizeof(r->prefix));
-	*t = (struct xy_lpm){.bits = bits, .limit = limit, .reclaim = reclaim, .next = r};
-	t->bytes = sizeof(*t) + sizeof(*r);
+	*t = (struct xy_lpm){
+		.bits = bits, .limit = limit, .reclaim = reclaim, .blocks = blocks, .next = r};
+	memset(t->prefix, 0xff, sizeof(t->prefix));
+	t->bytes = sizeof(*t) + xy_blocks_size(sizeof(*r));
 	atomic_init(&t->root, r);
 	return t;
+no_memory:
+	if (blocks)
+		xy_blocks_destroy(blocks);
+	free(t);
+	return NULL;
 }
 
 static void free_below(const struct node *n)
@@ -767,7 +963,8 @@ static void free_below(const struct node *n)
 		return;
 	for (unsigned i = 0; i < count(n->children); i++)
 		free_below(&n->at[i]);
-	free(head_of(n));
+	if (!(n->skip & INLINE))
+		xy_blocks_free(head_of(n));
 }
 
 void xy_lpm_destroy(struct xy_lpm *t)
@@ -775,8 +972,12 @@ void xy_lpm_destroy(struct xy_lpm *t)
 	if (!t)
 		return;
 	xy_lpm_commit(t); // what was replaced goes the usual way
-	for (unsigned i = 0; i < ROOT_FAN; i++)
-		free_below(&t->next->node[i]);
-	free(t->next);
+	for (unsigned i = 0; i < ROOT_FAN; i++) {
+		free_below(&t->node[i]);
+		if (is_start_block(t->next->start[i]))
+			xy_blocks_free(start_block(t->next->start[i]));
+	}
+	xy_blocks_free(t->next);
+	xy_blocks_destroy(t->blocks);
 	free(t);
 }

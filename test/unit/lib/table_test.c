@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Both tables against slow models: arrays that are searched from end to end. Linked with
-// --wrap=malloc,aligned_alloc, so that an allocation can be made to fail.
+// --wrap=malloc,aligned_alloc,xy_blocks_alloc, so that an allocation can be made to fail.
+#include "table/blocks.h"
 #include "table/exact.h"
 #include "table/exact_hash.h"
 #include "table/lpm.h"
@@ -37,6 +38,13 @@ void *__wrap_aligned_alloc(size_t align, size_t size)
 	return may_allocate() ? __real_aligned_alloc(align, size) : NULL;
 }
 
+void *__real_xy_blocks_alloc(struct xy_blocks *b, size_t size);
+void *__wrap_xy_blocks_alloc(struct xy_blocks *b, size_t size);
+void *__wrap_xy_blocks_alloc(struct xy_blocks *b, size_t size)
+{
+	return may_allocate() ? __real_xy_blocks_alloc(b, size) : NULL;
+}
+
 static uint64_t state;
 
 static uint64_t rnd(void)
@@ -48,7 +56,10 @@ static uint64_t rnd(void)
 // ASan sees whoever uses it after `let_go`.
 struct keeper {
 	struct xy_reclaim reclaim;
-	void **ptr;
+	struct {
+		void *ptr;
+		void (*free_fn)(void *);
+	} * kept;
 	size_t n, room, bytes;
 };
 
@@ -57,21 +68,20 @@ static void keep(struct xy_reclaim *r, void *ptr, size_t size, void (*free_fn)(v
 	struct keeper *k = (struct keeper *)r;
 	if (k->n == k->room) {
 		k->room = k->room ? 2 * k->room : 64;
-		k->ptr = realloc(k->ptr, k->room * sizeof(*k->ptr));
-		if (!k->ptr)
+		k->kept = realloc(k->kept, k->room * sizeof(*k->kept));
+		if (!k->kept)
 			abort();
 	}
-	if (free_fn != free)
-		CU_FAIL_FATAL("retired for another function");
-	k->ptr[k->n++] = ptr;
+	k->kept[k->n].ptr = ptr;
+	k->kept[k->n++].free_fn = free_fn;
 	k->bytes += size;
 }
 
 static void let_go(struct keeper *k)
 {
 	for (size_t i = 0; i < k->n; i++)
-		free(k->ptr[i]);
-	free(k->ptr);
+		k->kept[i].free_fn(k->kept[i].ptr);
+	free(k->kept);
 	*k = (struct keeper){.reclaim = {.retire = keep}};
 }
 
@@ -724,6 +734,196 @@ static void test_lpm_no_memory(void)
 	lpm_finish();
 }
 
+// --- a million changes of a large table, against every length in turn
+
+enum { POOL = 40000, POOL_INDEX = 1 << 17, MILLION = 1000000 }; // of both
+
+struct pool_prefix {
+	uint8_t key[16], len;
+	uint32_t value; // XY_TABLE_MISS: not in the table
+};
+
+static struct pool_prefix pool[POOL];
+static uint32_t pool_index[POOL_INDEX]; // number of the prefix, from 1
+static uint32_t pool_count;
+
+static void cut(uint8_t *key, unsigned len)
+{
+	for (unsigned i = len; i < 128; i++)
+		key[i / 8] &= (uint8_t) ~(128 >> i % 8);
+}
+
+// Where the prefix stands in the index, or where it would.
+static uint32_t *pool_find(const uint8_t *key, unsigned len)
+{
+	uint64_t half[2];
+	memcpy(half, key, sizeof(half));
+	uint64_t at = xy_exact_fold(half[0] ^ UINT64_C(0x9e3779b97f4a7c15),
+				    half[1] + len * UINT64_C(0xbf58476d1ce4e5b9) + 1);
+	for (;; at++) {
+		uint32_t *i = &pool_index[at % POOL_INDEX];
+		if (!*i || (pool[*i - 1].len == len && memcmp(pool[*i - 1].key, key, 16) == 0))
+			return i;
+	}
+}
+
+// Half of them below one another, all lengths, in few blocks of seven bits, so that nodes are full.
+static void pool_pick(struct pool_prefix *p, unsigned known, unsigned bits)
+{
+	for (unsigned i = 0; i < 16; i++)
+		p->key[i] = (uint8_t)rnd();
+	p->key[0] = (uint8_t)(0x20 | (rnd() % 4 ? rnd() & 5 : rnd()));
+	p->len = (uint8_t)(rnd() % (bits + 1));
+	if (known && rnd() % 2) {
+		const struct pool_prefix *above = &pool[rnd() % known];
+		memcpy(p->key, above->key, above->len / 8);
+		p->len = (uint8_t)(above->len + rnd() % (bits + 1U - above->len));
+	}
+	cut(p->key, p->len);
+}
+
+static void pool_make(unsigned bits)
+{
+	memset(pool_index, 0, sizeof(pool_index));
+	pool_count = 0;
+	for (unsigned i = 0; i < POOL; i++) {
+		uint32_t *at;
+		do {
+			pool_pick(&pool[i], i, bits);
+			at = pool_find(pool[i].key, pool[i].len);
+		} while (*at);
+		*at = i + 1;
+		pool[i].value = XY_TABLE_MISS;
+	}
+}
+
+static uint32_t pool_lookup(const uint8_t *address, unsigned bits)
+{
+	uint8_t key[16];
+	memcpy(key, address, sizeof(key));
+	for (unsigned len = bits + 1; len-- > 0;) {
+		cut(key, len);
+		uint32_t i = *pool_find(key, len);
+		if (i && pool[i - 1].value != XY_TABLE_MISS)
+			return pool[i - 1].value;
+	}
+	return XY_TABLE_MISS;
+}
+
+static void pool_check(unsigned bits, unsigned n)
+{
+	uint8_t address[64][16];
+	const uint8_t *keys[64] = {NULL};
+	uint32_t out[64];
+	for (unsigned i = 0; i < n; i++) {
+		const struct pool_prefix *p = &pool[rnd() % POOL];
+		for (unsigned j = 0; j < 16; j++)
+			address[i][j] = (uint8_t)rnd();
+		memcpy(address[i], p->key, (p->len + 7U) / 8);
+		address[i][p->len / 8 % 16] ^= (uint8_t)(rnd() & (0xff >> p->len % 8));
+		memset(address[i] + bits / 8, 0, 16 - bits / 8);
+		keys[i] = address[i];
+	}
+	xy_lpm_lookup_burst_rcu(lm.t, keys, out, n);
+	for (unsigned i = 0; i < n; i++)
+		CHECK(out[i] == pool_lookup(address[i], bits));
+}
+
+static void pool_change(struct pool_prefix *p, bool set)
+{
+	bool there = p->value != XY_TABLE_MISS;
+	if (set) {
+		p->value = (uint32_t)rnd() >> 1;
+		CHECK(xy_lpm_set(lm.t, p->key, p->len, p->value) == 0);
+		pool_count += !there;
+		return;
+	}
+	CHECK(xy_lpm_del(lm.t, p->key, p->len) == (there ? 0 : -ENOENT));
+	p->value = XY_TABLE_MISS;
+	pool_count -= there;
+}
+
+static void lpm_million(unsigned bits)
+{
+	lpm_start(bits, POOL, 900 + bits);
+	size_t empty = xy_lpm_bytes(lm.t);
+	pool_make(bits);
+	// The table fills, shrinks, fills again and stays half full.
+	for (unsigned n = 0; n < MILLION / 2; n++) {
+		unsigned sets = n / (MILLION / 16) % 4;
+		pool_change(&pool[rnd() % POOL], rnd() % 8 < 1 + 2 * sets);
+		if (rnd() % 64)
+			continue;
+		xy_lpm_commit(lm.t);
+		CHECK(xy_lpm_count(lm.t) == pool_count);
+		pool_check(bits, 1 + (unsigned)rnd() % 32);
+		let_go(&keeper);
+	}
+	printf("[%.1f bytes for each of %u prefixes] ", (double)xy_lpm_bytes(lm.t) / pool_count,
+	       pool_count);
+	for (unsigned i = 0; i < POOL; i++)
+		pool_change(&pool[i], false);
+	xy_lpm_commit(lm.t);
+	pool_check(bits, 64);
+	CU_ASSERT_EQUAL(xy_lpm_bytes(lm.t), empty);
+	lpm_finish();
+}
+
+static void test_lpm_million(void)
+{
+	lpm_million(128);
+	lpm_million(32);
+}
+
+// --- the blocks
+
+struct held {
+	uint8_t *at;
+	size_t size;
+	uint8_t fill;
+};
+
+static bool is_filled(const struct held *h)
+{
+	for (size_t i = 0; i < h->size; i++)
+		if (h->at[i] != h->fill)
+			return false;
+	return true;
+}
+
+// No two share a byte, each begins where it must, and nothing is held in the end.
+static void test_blocks(void)
+{
+	enum { BLOCKS = 6000 };
+	static struct held held[BLOCKS];
+	struct xy_blocks *b = xy_blocks_create();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(b);
+	size_t empty = xy_blocks_held(b);
+	state = 5;
+	for (unsigned n = 0; n < 200000; n++) {
+		struct held *h = &held[rnd() % BLOCKS];
+		if (h->at) {
+			CHECK(is_filled(h));
+			xy_blocks_free(h->at);
+			h->at = NULL;
+		} else {
+			h->size = 1 + rnd() % XY_BLOCK_MOST;
+			h->fill = (uint8_t)n;
+			h->at = xy_blocks_alloc(b, h->size);
+			CHECK(h->at && (uintptr_t)h->at % XY_BLOCK_ALIGN == 0);
+			memset(h->at, h->fill, h->size);
+		}
+	}
+	for (unsigned i = 1; i < BLOCKS; i++)
+		if (held[i].at)
+			xy_blocks_free(held[i].at);
+	if (!held[0].at)
+		held[0].at = xy_blocks_alloc(b, 1);
+	CU_ASSERT(xy_blocks_held(b) <= empty + 16384);
+	xy_blocks_destroy(b);
+	xy_blocks_free(held[0].at); // and with it the rest
+}
+
 XY_UNIT_MAIN("table", {"exact: random changes against a model", test_exact_model},
 	     {"exact: bursts of every size", test_exact_bursts},
 	     {"exact: the limit", test_exact_limit},
@@ -735,8 +935,10 @@ XY_UNIT_MAIN("table", {"exact: random changes against a model", test_exact_model
 	     {"exact: no memory changes nothing", test_exact_no_memory},
 	     {"lpm: random changes against a model, IPv6", test_lpm_model_v6},
 	     {"lpm: random changes against a model, IPv4", test_lpm_model_v4},
+	     {"lpm: a million changes, all lengths", test_lpm_million},
 	     {"lpm: every length on one path", test_lpm_every_length},
 	     {"lpm: the limit", test_lpm_limit},
 	     {"lpm: a prefix that went leaves no trace", test_lpm_no_trace},
 	     {"lpm: nothing is seen before the commit", test_lpm_commit},
-	     {"lpm: no memory changes nothing", test_lpm_no_memory})
+	     {"lpm: no memory changes nothing", test_lpm_no_memory},
+	     {"blocks: of all sizes, kept apart and given back", test_blocks})

@@ -2,6 +2,7 @@
 // Both tables under readers: one writer adds, deletes and replaces, two readers look up. What stays
 // is found at every moment, no answer is another key's, and a batch is seen whole or not at all.
 // Meant for -Dsanitize=thread and =address (memory that a reader still holds); runs plain as well.
+#include "base/bytes.h"
 #include "table/exact.h"
 #include "table/exact_hash.h"
 #include "table/lpm.h"
@@ -11,6 +12,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { READERS = 2, BURST = 48, KEPT = 20000 };
 
@@ -22,7 +24,10 @@ static _Atomic unsigned wrong;
 
 struct epoch {
 	struct xy_reclaim reclaim;
-	void *ptr[KEPT];
+	struct {
+		void *ptr;
+		void (*free_fn)(void *);
+	} kept[KEPT];
 	size_t n;
 };
 
@@ -38,8 +43,10 @@ static void grace_period(void)
 static void let_go(struct epoch *e)
 {
 	grace_period();
-	while (e->n)
-		free(e->ptr[--e->n]);
+	while (e->n) {
+		e->n--;
+		e->kept[e->n].free_fn(e->kept[e->n].ptr);
+	}
 }
 
 static void keep(struct xy_reclaim *r, void *ptr, size_t size, void (*free_fn)(void *))
@@ -47,7 +54,8 @@ static void keep(struct xy_reclaim *r, void *ptr, size_t size, void (*free_fn)(v
 	struct epoch *e = (struct epoch *)r;
 	if (e->n == KEPT)
 		abort(); // the writers below let go often enough
-	e->ptr[e->n++] = ptr;
+	e->kept[e->n].ptr = ptr;
+	e->kept[e->n++].free_fn = free_fn;
 }
 
 static struct epoch epoch = {.reclaim = {.retire = keep}};
@@ -205,9 +213,24 @@ static void lpm_writer(void)
 	}
 }
 
+// So many beside each that readers begin at the page of its seven bits.
+static void lpm_crowd(void)
+{
+	uint64_t state = 77;
+	for (unsigned i = 0; i < LPM_PREFIXES * 150; i++) {
+		uint8_t key[16], random[8];
+		lpm_prefix(i / 150, key);
+		xy_be64_store(random, xy_exact_splitmix(&state));
+		key[0] ^= random[0] & 1;
+		memcpy(key + 1, random + 1, 7);
+		expect(xy_lpm_set(lpm, key, (uint8_t)(40 + i % 24), 1) == 0);
+	}
+}
+
 static void test_lpm(void)
 {
-	lpm = xy_lpm_create(128, 1000, &epoch.reclaim);
+	lpm = xy_lpm_create(128, 5000, &epoch.reclaim);
+	lpm_crowd();
 	lpm_batch(1);
 	run(lpm_reader, lpm_writer);
 	xy_lpm_destroy(lpm);
