@@ -81,8 +81,9 @@ struct xy_daemon {
 	struct xy_reloads reloads;
 	struct xy_sandbox sandbox;
 	xy_nsec started;
-	int64_t clock_offset; // of tests, seconds
-	uint32_t max_packet;  // largest overlay packet, bytes
+	int64_t clock_offset;		// of tests, seconds
+	enum xy_wg_suite fastest_suite; // of this CPU
+	uint32_t max_packet;		// largest overlay packet, bytes
 
 	struct xy_env env;
 	struct xy_dp *dp;

@@ -2,6 +2,7 @@
 // Node info's place in the daemon: what it sends by, what it is told of links and routes, and its
 // timer.
 #include "daemon.h"
+#include "suites.h"
 
 static int send_packet(void *arg, const void *packet, size_t len)
 {
@@ -73,12 +74,16 @@ static struct xy_nodeinfo_fields fields_of(const struct xy_config *c)
 
 int xy_informer_up(struct xy_daemon *d, struct xy_err *err)
 {
-	struct xy_nodeinfo_config cfg = {
-		.addr = d->id.addr,
-		.version = XY_VERSION,
-		.fields = fields_of(&d->plan.config),
-		.env = &d->env,
-		.ops = {.arg = d, .send = send_packet, .neighbours = neighbours, .route = route}};
+	struct xy_nodeinfo_config cfg = {.addr = d->id.addr,
+					 .version = XY_VERSION,
+					 .fields = fields_of(&d->plan.config),
+					 .env = &d->env,
+					 .ops = {.arg = d,
+						 .send = send_packet,
+						 .neighbours = neighbours,
+						 .route = route,
+						 .suites = xy_suites_ours,
+						 .suites_told = xy_suites_told}};
 	if (xy_nodeinfo_create(&cfg, &d->nodeinfo))
 		return xy_err_set(err, ENOMEM, "no memory for node info");
 	return 0;

@@ -22,6 +22,7 @@
 #include "restore.h"
 #include "runsocket.h"
 #include "steering.h"
+#include "suites.h"
 #include "taken.h"
 #include "test_limits.h"
 
@@ -266,8 +267,12 @@ static int exchanges_up(struct xy_daemon *d, struct xy_err *err)
 					  .limits = d->limits,
 					  .room = d->plan.config.max_sessions,
 					  .env = &d->env,
+					  .suites_ask = xy_suites_ask,
 					  .run = xy_pool_job,
 					  .arg = d};
+	d->fastest_suite = xy_dp_suite_fastest(d->dp);
+	if (xy_suites_make(d, &cfg.suites, err))
+		return -1;
 	xy_memory_stamp_floor(d, cfg.stamp_floor);
 	return xy_exchanges_create(&cfg, &d->exchanges, err);
 }

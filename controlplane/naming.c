@@ -122,6 +122,11 @@ static bool has_route(const struct xy_daemon *d, const struct xy_addr *addr, uin
 	return r && xy_naming_has_address(d, *slot, addr);
 }
 
+bool xy_naming_neighbour(const struct xy_daemon *d, const struct xy_addr *addr, uint32_t *slot)
+{
+	return has_route(d, addr, 64, XY_ROUTE_PEER, slot);
+}
+
 static void be_at(const struct xy_daemon *d, const struct xy_addr *addr, struct xy_named *out)
 {
 	uint32_t slot = 0;
@@ -129,7 +134,7 @@ static void be_at(const struct xy_daemon *d, const struct xy_addr *addr, struct 
 		be_us(d, out);
 		return;
 	}
-	bool found = has_route(d, addr, 64, XY_ROUTE_PEER, &slot) ||
+	bool found = xy_naming_neighbour(d, addr, &slot) ||
 		     has_route(d, addr, 128, XY_ROUTE_LEAF, &slot);
 	const char *says = xy_nodeinfo_name(d->nodeinfo, addr, xy_now());
 	if (found)

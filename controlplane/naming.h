@@ -44,5 +44,7 @@ const char *xy_naming_known(const struct xy_daemon *d, const struct xy_key *key)
 // Likewise, else the beginning of the key.
 const char *xy_naming_key(const struct xy_daemon *d, const struct xy_key *key,
 			  char to[static XY_NAMING_LEN]);
+// The peer whose node has that address.
+bool xy_naming_neighbour(const struct xy_daemon *d, const struct xy_addr *addr, uint32_t *slot);
 // Is the address that peer's own: its node's, or a leaf's?
 bool xy_naming_has_address(const struct xy_daemon *d, uint32_t slot, const struct xy_addr *a);

@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "runsocket.h"
 #include "steering.h"
+#include "suites.h"
 #include "warden/warden.h"
 
 #include <malloc.h>
@@ -168,6 +169,7 @@ static void reloaded(struct xy_daemon *d)
 {
 	old_put_away(d);
 	xy_informer_reload(d);
+	xy_suites_reload(d);
 	xy_interface_mtu_update(d);
 	xy_hostroutes_reloaded(d);
 	xy_memory_prune(d);

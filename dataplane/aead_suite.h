@@ -8,6 +8,7 @@
 struct xy_aead_suite_ops {
 	void *(*create)(void); // a worker's; NULL: no memory, or this machine cannot
 	void (*destroy)(void *state);
+	bool (*able)(const void *state); // this machine can; NULL: each
 	int (*key_set)(struct xy_aead_schedule *key, const uint8_t secret[static XY_AEAD_KEY_LEN]);
 	void (*key_clear)(struct xy_aead_schedule *key);
 	void (*look)(const struct xy_aead_schedule *key, uint64_t counter, uint8_t *data,
@@ -20,3 +21,4 @@ struct xy_aead_suite_ops {
 
 extern const struct xy_aead_suite_ops xy_aead_chacha;	 // the faster of our kernel and the next
 extern const struct xy_aead_suite_ops xy_aead_chacha_mb; // through ipsec-mb
+extern const struct xy_aead_suite_ops xy_aead_gcm;

@@ -27,14 +27,14 @@ static size_t sessions_size(const struct xy_dp *dp)
 
 static int keys_set(struct xy_session *s, const struct xy_dp_session_keys *keys)
 {
-	s->suite = XY_AEAD_CHACHA20_POLY1305;
-	if (xy_aead_key_set(s->suite, &s->recv, keys->recv))
-		return -ENOMEM;
-	if (xy_aead_key_set(s->suite, &s->send, keys->send)) {
+	s->suite = keys->suite;
+	int r = xy_aead_key_set(s->suite, &s->recv, keys->recv);
+	if (r)
+		return r;
+	r = xy_aead_key_set(s->suite, &s->send, keys->send);
+	if (r)
 		xy_aead_key_clear(s->suite, &s->recv);
-		return -ENOMEM;
-	}
-	return 0;
+	return r;
 }
 
 static void wipe(struct xy_session *s)
@@ -124,8 +124,9 @@ int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_sessi
 	struct xy_session *s = session_any(dp, index);
 	if (!s || s->state != XY_SESSION_RESERVED)
 		return -ENOENT;
-	if (keys_set(s, keys))
-		return -ENOMEM;
+	int r = keys_set(s, keys);
+	if (r)
+		return r;
 	s->remote_index = keys->remote_index;
 	s->born = keys->born;
 	s->reject_at = keys->born + dp->cfg.limits.reject_after_time;
@@ -303,6 +304,7 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 		.peer = s->end,
 		.owner = s->owner[0].worker & ~XY_OWNER_MOVING,
 		.born = s->born,
+		.suite = s->suite,
 		.tx_counter = __atomic_load_n(&s->lane[0].tx_counter, __ATOMIC_RELAXED),
 		.rx_packets = sum.rx_packets,
 		.rx_bytes = sum.rx_bytes,

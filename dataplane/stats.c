@@ -41,9 +41,19 @@ uint64_t xy_dp_tsc_hz(const struct xy_dp *dp)
 	return rte_get_tsc_hz();
 }
 
-const char *xy_dp_cipher(const struct xy_dp *dp)
+const char *xy_dp_cipher(const struct xy_dp *dp, enum xy_wg_suite suite)
 {
-	return xy_aead_tell(dp->worker[0]->aead, XY_AEAD_CHACHA20_POLY1305);
+	return xy_aead_tell(dp->worker[0]->aead, (enum xy_aead_suite)suite);
+}
+
+unsigned xy_dp_suites(const struct xy_dp *dp)
+{
+	return xy_aead_able(dp->worker[0]->aead);
+}
+
+enum xy_wg_suite xy_dp_suite_fastest(const struct xy_dp *dp)
+{
+	return (enum xy_wg_suite)xy_aead_fastest(dp->worker[0]->aead);
 }
 
 const char *xy_dp_memory(const struct xy_dp *dp)

@@ -26,6 +26,7 @@ int xy_exchanges_create(const struct xy_exchanges_config *cfg, struct xy_exchang
 	}
 	e->cfg = *cfg;
 	e->dp = cfg->dp;
+	xy_exchanges_suites_set(e, &cfg->suites);
 	xy_jobs_init(&e->jobs);
 	xy_cookie_checker_init(&e->checker, e->cfg.identity->x25519.b);
 	*out = e;
@@ -288,6 +289,7 @@ void xy_exchange_run(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
 	struct xy_wg_activity activity;
 	if (now >= xy_exchange_handshake_ends(x))
 		xy_exchange_handshake_end(e, x);
+	xy_exchange_suite_run(e, x, now);
 	xy_exchange_activity(e, x, &activity);
 	xy_exchange_act(e, x, xy_wg_timers_run(&x->timers, &activity, now), now);
 	xy_exchange_sessions_expire(e, x, now);
@@ -297,9 +299,12 @@ void xy_exchange_run(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
 xy_nsec xy_exchange_deadline(const struct xy_exchanges *e, const struct xy_exchange *x, xy_nsec now)
 {
 	const xy_nsec due[] = {xy_wg_timers_deadline(&x->timers, now),
-			       xy_exchange_sessions_deadline(e, x), xy_exchange_handshake_ends(x)};
-	xy_nsec at = due[0] < due[1] ? due[0] : due[1];
-	return at < due[2] ? at : due[2];
+			       xy_exchange_sessions_deadline(e, x), xy_exchange_handshake_ends(x),
+			       x->suite.due ? x->suite.due : XY_NEVER};
+	xy_nsec at = XY_NEVER;
+	for (unsigned i = 0; i < sizeof(due) / sizeof(due[0]); i++)
+		at = due[i] < at ? due[i] : at;
+	return at;
 }
 
 // --- how it is

@@ -44,6 +44,7 @@
 	X(COLLISION, hs_collision, "stranger's key with the /64 of another peer, or ours")    \
 	X(REPLAY, hs_replay, "initiation seen before (time stamp not newer)")                 \
 	X(FLOOD, hs_flood, "initiations of one peer above 50 a second")                       \
+	X(SUITE, hs_suite, "handshake in a cipher suite that this node has not, or refuses")  \
 	X(UNASKED, hs_unasked, "response or cookie to nothing that we asked")                 \
 	X(OVERLAY, hs_overlay, "handshake or packet from an underlay address in the overlay") \
 	X(NO_INDEX, hs_no_index, "no free session: raise max_sessions")                       \
@@ -63,6 +64,19 @@ enum xy_exchange_hs {
 	XY_EXCHANGE_HS_NONE,
 	XY_EXCHANGE_HS_CREATING, // message 1 is being made
 	XY_EXCHANGE_HS_SENT,	 // message 1 is out; responses may be with helpers
+};
+
+// In which suite its next handshakes are (suite.c): in WireGuard's own until it told, inside a
+// session, that another is its choice, too.
+struct xy_exchange_suite {
+	bool plain;	    // a device that has WireGuard's alone
+	bool asked;	    // the last initiation asked for another than WireGuard's
+	uint8_t tried;	    // initiations that did, since the last answer
+	uint8_t can, best;  // of the other side: suites, a bit each; the one that it would have
+	bool told;	    // can, best
+	xy_nsec due;	    // when we begin again, for another suite; 0: not
+	xy_nsec not_before; // it did not answer to another than WireGuard's: none until then
+	uint64_t fallbacks; // sessions in WireGuard's since another was not answered
 };
 
 struct xy_exchange {
@@ -92,6 +106,7 @@ struct xy_exchange {
 	uint8_t consuming;	 // responses with helpers, of earlier initiations, too
 	bool responding;	 // a RESPOND job is under way
 	bool unanswered;	 // the last attempt was given up
+	struct xy_exchange_suite suite;
 };
 
 // --- owners
@@ -178,6 +193,12 @@ struct xy_exchange_owner {
 
 // --- all of them
 
+// Which suites a node computes, a bit each (enum xy_wg_suite), and which of them it would have.
+struct xy_suites {
+	uint8_t can, best;
+	bool only; // `best` alone, but with what is plain
+};
+
 struct xy_exchanges_config {
 	struct xy_dp *dp;
 	const struct xy_identity *identity;
@@ -186,6 +207,10 @@ struct xy_exchanges_config {
 	// No handshake of ours carries an older time stamp than this; zeros: none was sent yet.
 	uint8_t stamp_floor[XY_WG_TAI64N_LEN];
 	const struct xy_env *env;
+	struct xy_suites suites; // ours
+	// To be asked, inside the session that it has now, which suites it has
+	// (xy_exchange_suites).
+	void (*suites_ask)(void *arg, const struct xy_exchange *x);
 	// Has xy_job_run called on a helper and, on the control thread, xy_exchanges_job_done
 	// after. Takes the job in any case, and needs no memory for it: there are XY_JOBS.
 	void (*run)(void *arg, struct xy_job *job);
@@ -231,6 +256,9 @@ bool xy_exchanges_meet_wanted(struct xy_exchanges *e, struct xy_exchange_owner *
 // All handshakes under way are void, and owners are told to begin anew: their keys may be in use in
 // a copy of this machine, or are older than its clocks could tell.
 void xy_exchanges_renew(struct xy_exchanges *e);
+// Ours, from the next handshakes on; what was refused for it is asked for again.
+void xy_exchanges_suites_set(struct xy_exchanges *e, const struct xy_suites *ours);
+const struct xy_suites *xy_exchanges_suites(const struct xy_exchanges *e);
 // The exchange of a session, or of a handshake under way, if it is this owner's; else NULL.
 struct xy_exchange *xy_exchanges_by_index(const struct xy_exchanges *e,
 					  const struct xy_exchange_owner *o, uint32_t index);
@@ -268,6 +296,11 @@ void xy_exchange_keepalive(struct xy_exchanges *e, const struct xy_exchange *x);
 // Message 1, checked: if it is newer than the last, it is answered.
 void xy_exchange_answer(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *job,
 			xy_nsec now);
+
+// It told, inside a session, which suites it has; asked: by us, so that it is ours to begin again
+// in the one that both would have.
+void xy_exchange_suites(struct xy_exchanges *e, struct xy_exchange *x, uint8_t can, uint8_t best,
+			bool asked, xy_nsec now);
 
 // There is a session to send in.
 bool xy_exchange_is_up(const struct xy_exchanges *e, const struct xy_exchange *x, xy_nsec now);

@@ -41,6 +41,15 @@ void xy_exchange_handshake_end(struct xy_exchanges *e,
 			       struct xy_exchange *x);		 // its index goes back
 xy_nsec xy_exchange_handshake_ends(const struct xy_exchange *x); // unanswered; XY_NEVER
 
+// --- suite.c
+uint8_t xy_exchange_suite_next(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now);
+void xy_exchange_suite_run(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now);
+// May a session with it be in that one?
+bool xy_exchange_suite_allowed(const struct xy_exchanges *e, const struct xy_exchange *x,
+			       uint8_t suite);
+void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint8_t suite,
+			     bool initiator, xy_nsec now);
+
 // --- sessions.c
 // asked_from NULL: it is for a handshake of our own.
 int xy_exchange_session_reserve(struct xy_exchanges *e, struct xy_exchange *x, uint32_t *index,

@@ -160,6 +160,7 @@ void xy_exchange_initiate(struct xy_exchanges *e, struct xy_exchange *x,
 	x->hs = XY_EXCHANGE_HS_CREATING;
 	x->hs_index = job->index = index;
 	job->at = *to;
+	job->theirs.suite = xy_exchange_suite_next(e, x, now);
 	xy_env_random(e->cfg.env, job->ephemeral, sizeof(job->ephemeral));
 	stamp(e, x, job->timestamp);
 	submit(e, job);
@@ -237,6 +238,15 @@ static bool is_newer(struct xy_exchanges *e, struct xy_exchange *x, const struct
 	return true;
 }
 
+static bool is_allowed(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *job,
+		       xy_nsec now)
+{
+	if (xy_exchange_suite_allowed(e, x, job->state.suite))
+		return true;
+	refuse(e, x, XY_HS_DROP_SUITE, job, now);
+	return false;
+}
+
 static void respond(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *opened,
 		    xy_nsec now)
 {
@@ -281,7 +291,7 @@ static void initiation_opened(struct xy_exchanges *e, struct xy_job *job, xy_nse
 void xy_exchange_answer(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *job,
 			xy_nsec now)
 {
-	if (!is_newer(e, x, job, now))
+	if (!is_newer(e, x, job, now) || !is_allowed(e, x, job, now))
 		return;
 	memcpy(x->timestamp, job->timestamp, sizeof(x->timestamp));
 	x->initiation_seen = now;

@@ -74,8 +74,10 @@ void xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
 			       const struct xy_job *job, bool initiator, xy_nsec now)
 {
 	struct xy_keypair_drops drops = {0};
-	struct xy_dp_session_keys keys = {
-		.remote_index = job->state.remote_index, .owner = job->at.worker, .born = now};
+	struct xy_dp_session_keys keys = {.remote_index = job->state.remote_index,
+					  .owner = job->at.worker,
+					  .suite = job->state.suite,
+					  .born = now};
 	memcpy(keys.send, job->keys.send, sizeof(keys.send));
 	memcpy(keys.recv, job->keys.recv, sizeof(keys.recv));
 	int r = xy_dp_session_set(e->dp, job->index, &keys);
@@ -93,6 +95,7 @@ void xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
 		xy_keypairs_responded(&x->keypairs, job->index, now, &drops);
 	}
 	let_go(e, &drops);
+	xy_exchange_suite_begun(e, x, job->state.suite, initiator, now);
 	xy_exchange_tell(e, x, XY_EXCHANGE_BEGUN, now);
 }
 

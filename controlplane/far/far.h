@@ -90,11 +90,16 @@ struct xy_far_info {
 	xy_nsec session_born, last_handshake; // 0: none
 	xy_nsec active;			      // something was carried last, or was to be
 	uint32_t mtu;			      // as relays told; 0: they did not
-	uint64_t handshakes_sent, handshakes_failed;
+	uint64_t handshakes_sent, handshakes_failed, fallbacks;
 	struct xy_dp_peer_stats stats;
 	unsigned session_count;
 	struct xy_far_session session[3];
 };
+
+// The node of that address, if there is one, told inside a session which cipher suites it has
+// (xy_exchange_suites).
+void xy_fars_suites(struct xy_fars *f, const struct xy_addr *addr, uint8_t can, uint8_t best,
+		    bool asked, xy_nsec now);
 
 // The first in use from this number on, looking at no more than `most` numbers; *number is where it
 // ended. False: none there.

@@ -281,3 +281,13 @@ const struct xy_exchange_ops xy_far_exchange_ops = {
 	.schedule = schedule,
 	.renew = renew,
 };
+
+void xy_fars_suites(struct xy_fars *f, const struct xy_addr *addr, uint8_t can, uint8_t best,
+		    bool asked, xy_nsec now)
+{
+	struct xy_far_node *n = xy_far_by_net(f, addr);
+	if (!n || n->phase != XY_FAR_READY || !xy_addr_eq(&n->addr, addr))
+		return;
+	xy_exchange_suites(f->cfg.exchanges, &n->exchange, can, best, asked, now);
+	xy_far_schedule(f, n, now);
+}

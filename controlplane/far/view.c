@@ -69,6 +69,7 @@ bool xy_fars_info(const struct xy_fars *f, uint32_t number, xy_nsec now, struct 
 		.mtu = n->mtu,
 		.handshakes_sent = n->exchange.sent,
 		.handshakes_failed = n->exchange.failed,
+		.fallbacks = n->exchange.suite.fallbacks,
 	};
 	out->session_count = sessions_of(n, out->session);
 	xy_dp_peer_stats(f->cfg.dp, number, &out->stats);

@@ -122,9 +122,10 @@ static void answer_next(struct xy_nodeinfo *n, const struct xy_nodeinfo_request 
 }
 
 // Why a request is not answered; COUNT: it is.
-static enum xy_nodeinfo_drop judge(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
+static enum xy_nodeinfo_drop judge(struct xy_nodeinfo *n, uint8_t kind, const struct xy_udp6 *u,
+				   xy_nsec now)
 {
-	if (!n->fields.enabled)
+	if (!n->fields.enabled && kind != XY_NODEINFO_SUITES) // which tells nobody anything
 		return XY_NODEINFO_DROP_DISABLED;
 	if (!xy_limiter_take(&n->per_source, &u->src, now))
 		return XY_NODEINFO_DROP_LIMITED;
@@ -139,7 +140,7 @@ static void serve(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
 	struct xy_nodeinfo_reply r = {0};
 	uint8_t data[XY_NODEINFO_REPLY_MAX];
 	int bad = xy_nodeinfo_request_read(u->data, u->len, &q);
-	enum xy_nodeinfo_drop why = bad ? XY_NODEINFO_DROP_MALFORMED : judge(n, u, now);
+	enum xy_nodeinfo_drop why = bad ? XY_NODEINFO_DROP_MALFORMED : judge(n, q.kind, u, now);
 	if (why != XY_NODEINFO_DROP_COUNT) {
 		drop(n, why, &u->src);
 		return;
@@ -147,8 +148,10 @@ static void serve(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
 	r.kind = q.kind;
 	if (q.kind == XY_NODEINFO_INFO)
 		answer_info(n, &q, now, &r.info);
-	else
+	else if (q.kind == XY_NODEINFO_NEXT)
 		answer_next(n, &q, &r.next);
+	else
+		n->ops.suites(n->ops.arg, &r.suites);
 	size_t len = xy_nodeinfo_reply_write(&q, &r, data);
 	if (!len) {
 		drop(n, XY_NODEINFO_DROP_MALFORMED, &u->src); // it leaves no room for an answer
@@ -156,6 +159,8 @@ static void serve(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
 	}
 	n->answered++;
 	send_to(n, &u->src, data, len);
+	if (q.kind == XY_NODEINFO_SUITES)
+		n->ops.suites_told(n->ops.arg, &u->src, &q.suites, false, now);
 }
 
 // --- asking
@@ -181,6 +186,8 @@ static void ask_end(struct xy_nodeinfo *n, struct ask *a)
 	n->asking--;
 	if (a->owner == OWNER_CRAWL)
 		n->crawl.asking--;
+	if (a->owner == OWNER_SUITES)
+		n->asking_suites--;
 }
 
 void xy_ask_end_all(struct xy_nodeinfo *n, uint8_t owner)
@@ -195,6 +202,10 @@ static void ask_send(struct xy_nodeinfo *n, struct ask *a, xy_nsec now)
 	uint8_t data[XY_NODEINFO_REQUEST_MAX];
 	struct xy_nodeinfo_request q = {.kind = a->kind, .addr = a->about};
 	q.len = a->kind == XY_NODEINFO_INFO ? XY_NODEINFO_REQUEST_MAX : XY_NODEINFO_NEXT_LEN;
+	if (a->kind == XY_NODEINFO_SUITES) {
+		q.len = XY_NODEINFO_REQUEST_MIN;
+		n->ops.suites(n->ops.arg, &q.suites);
+	}
 	if (!a->tries)
 		xy_env_random(n->env, a->nonce, sizeof(a->nonce));
 	a->nonce[XY_NODEINFO_NONCE_LEN - 1] = (uint8_t)a->tries;
@@ -209,6 +220,13 @@ static void ask_send(struct xy_nodeinfo *n, struct ask *a, xy_nsec now)
 static void ask_done(struct xy_nodeinfo *n, struct ask *a, const struct xy_nodeinfo_reply *reply,
 		     xy_nsec rtt, xy_nsec now)
 {
+	if (a->owner == OWNER_SUITES) {
+		const struct xy_addr from = a->to;
+		ask_end(n, a);
+		if (reply)
+			n->ops.suites_told(n->ops.arg, &from, &reply->suites, true, now);
+		return;
+	}
 	if (a->owner != OWNER_CRAWL) {
 		uint8_t walk = a->owner;
 		uint32_t hop = a->node;
@@ -222,6 +240,15 @@ static void ask_done(struct xy_nodeinfo *n, struct ask *a, const struct xy_nodei
 	}
 	a->tries = 0; // the next page, in the same place
 	a->due = now + PAGE_PAUSE;
+}
+
+bool xy_nodeinfo_suites_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now)
+{
+	struct ask a = {.owner = OWNER_SUITES, .kind = XY_NODEINFO_SUITES, .to = *to};
+	if (n->asking_suites == SUITES_ASKS || !xy_ask_begin(n, &a, now))
+		return false;
+	n->asking_suites++;
+	return true;
 }
 
 static void ask_run(struct xy_nodeinfo *n, struct ask *a, xy_nsec now)

@@ -78,6 +78,10 @@ struct xy_nodeinfo_ops {
 	// most once a second, and of what comes only the first XY_NODEINFO_NEAR are taken.
 	void (*neighbours)(void *arg, xy_nodeinfo_each *each, void *to);
 	void (*route)(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route *out);
+	// Ours, to be told; and what a node told of its own: asked by us, or when it asked.
+	void (*suites)(void *arg, struct xy_nodeinfo_suites *ours);
+	void (*suites_told)(void *arg, const struct xy_addr *from,
+			    const struct xy_nodeinfo_suites *its, bool asked, xy_nsec now);
 };
 
 struct xy_nodeinfo_config {
@@ -102,6 +106,9 @@ xy_nsec xy_nodeinfo_deadline(const struct xy_nodeinfo *n);
 uint64_t xy_nodeinfo_drops(const struct xy_nodeinfo *n, enum xy_nodeinfo_drop which);
 // By xy_nodeinfo_drop.
 const struct xy_offenders *xy_nodeinfo_offenders(const struct xy_nodeinfo *n);
+// Asks a node which cipher suites it has, for ops.suites_told. False: too many are asked; it is for
+// the caller to come again.
+bool xy_nodeinfo_suites_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now);
 uint64_t xy_nodeinfo_answered(const struct xy_nodeinfo *n); // requests
 
 // --- walk: hop by hop to an address. The first call begins it, and each tells how far it is; a

@@ -9,9 +9,11 @@
 #include "offenders.h"
 
 enum {
-	ASKS = 64,			       // under way at a time
-	CRAWL_ASKS = ASKS - XY_NODEINFO_WALKS, // so that a walk always finds a place
-	OWNER_CRAWL = XY_NODEINFO_WALKS,       // below it: the walk of that number
+	ASKS = 64,			 // under way at a time
+	CRAWL_ASKS = 32,		 // so that there is a place for each walk, and for suites
+	OWNER_CRAWL = XY_NODEINFO_WALKS, // below it: the walk of that number
+	OWNER_SUITES,
+	SUITES_ASKS = ASKS - CRAWL_ASKS - XY_NODEINFO_WALKS,
 };
 #define TRY_TIME     (1 * XY_SEC)
 #define UNASKED_TIME (10 * XY_SEC) // after this nobody waits for an answer any more
@@ -68,7 +70,7 @@ struct xy_nodeinfo {
 	xy_nsec near_at; // 0: not yet
 
 	struct ask ask[ASKS];
-	unsigned asking;
+	unsigned asking, asking_suites;
 	struct xy_nodeinfo_walk walk[XY_NODEINFO_WALKS];
 	struct crawl crawl;
 	struct node_names names;

@@ -87,6 +87,7 @@ static void describe(const struct xy_links *l, const struct xy_link *k, xy_nsec 
 		.sessions = xy_exchange_sessions(&k->exchange),
 		.handshakes_sent = k->exchange.sent,
 		.handshakes_failed = k->exchange.failed,
+		.fallbacks = k->exchange.suite.fallbacks,
 	};
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
 	out->last_received = last_received(k, &out->stats);

@@ -166,7 +166,7 @@ struct xy_link_info {
 	unsigned allowed_count;
 	const struct xy_prefix *allowed;
 	unsigned sessions;
-	uint64_t handshakes_sent, handshakes_failed;
+	uint64_t handshakes_sent, handshakes_failed, fallbacks;
 	const char *trouble; // why it does not come up, in few words; NULL: nothing is known
 	struct xy_dp_peer_stats stats;
 };
@@ -202,6 +202,9 @@ enum xy_link_health xy_links_health(const struct xy_links *l, uint32_t slot, xy_
 void xy_links_ask(struct xy_links *l, uint32_t slot, xy_nsec now);
 // Its sessions end, and it is asked for another at once, where its endpoint is known.
 void xy_links_reset(struct xy_links *l, uint32_t slot, xy_nsec now);
+// It told, inside a session, which cipher suites it has (xy_exchange_suites).
+void xy_links_suites(struct xy_links *l, uint32_t slot, uint8_t can, uint8_t best, bool asked,
+		     xy_nsec now);
 bool xy_links_is_open(const struct xy_links *l, uint32_t slot); // nobody configured it
 // What is in force for it in the book; NULL: no such peer.
 const struct xy_config_peer *xy_links_says(const struct xy_links *l, uint32_t slot);

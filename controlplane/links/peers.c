@@ -112,6 +112,7 @@ int xy_link_add(struct xy_links *l, const struct xy_book_peer *p, xy_nsec now, s
 	k->mtu = p->says->mtu;
 	k->start_at = XY_NEVER;
 	xy_exchange_init(l->exchanges, &k->exchange, k->slot, p->remote, k->keepalive * XY_SEC);
+	k->exchange.suite.plain = k->leaf;
 	l->link[k->slot] = k;
 	int r = enter(l, k, p, now);
 	if (r)
@@ -196,4 +197,14 @@ void xy_link_order_drop(struct xy_links *l, const struct xy_link *k)
 		at++;
 	if (at < l->count)
 		memmove(&l->order[at], &l->order[at + 1], (--l->count - at) * sizeof(*l->order));
+}
+
+void xy_links_suites(struct xy_links *l, uint32_t slot, uint8_t can, uint8_t best, bool asked,
+		     xy_nsec now)
+{
+	struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	if (!k)
+		return;
+	xy_exchange_suites(l->exchanges, &k->exchange, can, best, asked, now);
+	xy_link_schedule(l, k, now);
 }

@@ -13,6 +13,7 @@
 #include "runsocket.h"
 #include "show/show.h"
 #include "steering.h"
+#include "suites.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -216,7 +217,8 @@ static void fill_identity(struct xy_fields_node *f, const struct xy_daemon *d,
 	f->interface = xy_interface_is_open(d) ? xy_interface_name(d) : NULL;
 	f->mtu = xy_interface_mtu(d);
 	f->memory = xy_dp_memory(d->dp);
-	f->cipher = xy_dp_cipher(d->dp);
+	f->cipher = xy_dp_cipher(d->dp, XY_WG_CHACHA20_POLY1305);
+	f->suite = xy_suites_tell(d);
 	f->rss_bytes = (int64_t)rss_bytes();
 }
 

@@ -25,6 +25,7 @@ static void fill_stats(struct xy_fields_session *f, const struct xy_dp_session_s
 		       xy_nsec now)
 {
 	f->owner = s->owner;
+	f->suite = xy_wg_suite_name[s->suite];
 	f->age = seconds_since(s->born, now);
 	f->tx_counter = (int64_t)s->tx_counter;
 	f->rx_packets = (int64_t)s->rx_packets;
@@ -52,6 +53,7 @@ static json_t *of_link(const struct xy_daemon *d, const struct xy_link_info *k,
 		.role = s->initiator ? "initiator" : "responder",
 		.use = s->use,
 		.last_handshake = seconds_since(k->last_handshake, now),
+		.fallbacks = (int64_t)k->fallbacks,
 		.mtu = or_null(k->mtu, k->mtu),
 	};
 	xy_dp_session_stats(d->dp, s->index, &stats);
@@ -111,6 +113,7 @@ static void of_far(const struct xy_daemon *d, struct xy_filter *filter, json_t *
 		.age = XY_FIELD_NULL,
 		.path = next_hop(d, &n->addr),
 		.last_handshake = seconds_since(n->last_handshake, now),
+		.fallbacks = (int64_t)n->fallbacks,
 		.mtu = or_null(n->mtu, n->mtu),
 		.idle = seconds_since(n->active, now),
 	};

@@ -321,11 +321,13 @@ int xy_dp_exit_allow(struct xy_dp *dp, uint32_t end, bool allowed);
 // -ENOSPC.
 int xy_dp_session_reserve(struct xy_dp *dp, uint32_t end, uint32_t *index);
 // Keys for a reserved index: from now on it receives. owner: worker that has its replay window
-// (the one where the handshake's packets arrive). remote_index as on the wire. -ENOENT, -ENOMEM.
+// (the one where the handshake's packets arrive). remote_index as on the wire. -ENOENT, -ENOMEM,
+// -ENOTSUP for a suite that is not in xy_dp_suites.
 struct xy_dp_session_keys {
 	uint8_t send[XY_WG_KEY_LEN], recv[XY_WG_KEY_LEN]; // wiped by the caller after the call
 	uint32_t remote_index;
 	unsigned owner;
+	uint8_t suite; // enum xy_wg_suite
 	xy_nsec born;
 };
 int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_session_keys *keys);
@@ -342,6 +344,7 @@ int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker);
 struct xy_dp_session_stats {
 	uint32_t peer; // end
 	unsigned owner;
+	uint8_t suite; // enum xy_wg_suite
 	xy_nsec born;
 	uint64_t tx_counter;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
@@ -588,5 +591,8 @@ void xy_dp_telemetry_published(void);
 
 unsigned xy_dp_workers(const struct xy_dp *dp);
 uint64_t xy_dp_tsc_hz(const struct xy_dp *dp);
-const char *xy_dp_cipher(const struct xy_dp *dp); // which code seals and opens, and when
+// Which code seals and opens in a suite, and when.
+const char *xy_dp_cipher(const struct xy_dp *dp, enum xy_wg_suite suite);
+unsigned xy_dp_suites(const struct xy_dp *dp); // that it can, a bit each
+enum xy_wg_suite xy_dp_suite_fastest(const struct xy_dp *dp); // measured at each call, < 1 ms
 const char *xy_dp_memory(const struct xy_dp *dp); // "hugepages" or "no hugepages (...)"

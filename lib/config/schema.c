@@ -636,6 +636,8 @@ static const char *const speak_choices[] = {
 	[XY_SPEAK_AUTO] = "auto", [XY_SPEAK_YES] = "yes", [XY_SPEAK_NO] = "no", NULL};
 static const char *const peering_choices[] = {
 	[XY_PEERING_CLOSED] = "closed", [XY_PEERING_OPEN] = "open", NULL};
+static const char *const suite_choices[] = {
+	[XY_SUITE_AUTO] = "auto", [XY_SUITE_CHACHA] = "chacha", [XY_SUITE_AES] = "aes", NULL};
 const char *const xy_config_level_names[] = {[XY_LOG_ERROR] = "error",
 					     [XY_LOG_WARN] = "warn",
 					     [XY_LOG_INFO] = "info",
@@ -877,6 +879,11 @@ static const struct xy_config_key root_keys[] = {
 	{.name = "network_secret", .type = XY_CONFIG_STRING, .sample = SAMPLE_SECRET,
 	 .store = store_network_secret,
 	 .help = "Pre-shared key of all links between nodes, in base64 (`wg genpsk` makes one)."},
+	{.name = "suite", .type = XY_CONFIG_STRING, .choices = suite_choices, .def = "\"auto\"",
+	 ROOT(suite),
+	 .help = "What sessions with nodes are sealed with. auto: AES-256-GCM where both CPUs are "
+		 "faster at it, else ChaCha20-Poly1305; chacha, aes: that alone. With other WireGuard "
+		 "devices it is ChaCha20-Poly1305."},
 	{.name = "listen", .type = XY_CONFIG_INT, .max = 65535, .def = "51820",
 	 .store = store_listen,
 	 .help = "UDP port on all addresses; 0 takes any free one."},

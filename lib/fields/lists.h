@@ -14,64 +14,67 @@
 // X(key, FORM, KIND, column, help)
 // L(key, LIST or OBJECT, object, column, help): of which there is a list, or one or null
 
-#define XY_FIELDS_NODE(X, L)                                                                    \
-	X(name, TEXT, LABEL, 1, "of the instance")                                              \
-	X(version, TEXT, INFO, 2, "of the daemon")                                              \
-	X(pid, NUMBER, INFO, 3, "its process")                                                  \
-	X(address, ADDRESS, LABEL, 4, "the node's, which follows from its key")                 \
-	X(prefix, PREFIX, LABEL, 5, "the /64 behind it")                                        \
-	X(public_key, KEY, LABEL, 6, "X25519, what peers name it by")                           \
-	X(ed25519_key, KEY, LABEL, WIDE(7), "what it signs with")                               \
-	X(uptime, SPAN, GAUGE, 8, "since the start")                                            \
-	X(interface, TEXT, INFO, 9, "the host interface, or null")                              \
-	X(mtu, NUMBER, GAUGE, 10, "of the host interface")                                      \
-	X(memory, TEXT, INFO, 11, "whether packets lie in hugepages")                           \
-	X(rss_bytes, BYTES, GAUGE, 12, "memory of the process")                                 \
-	X(workers, NUMBER, GAUGE, 13, "how many")                                               \
-	X(peers, NUMBER, GAUGE, 14, "how many")                                                 \
-	X(peers_up, NUMBER, GAUGE, 15, "of them, that are up")                                  \
-	X(sessions, NUMBER, GAUGE, 16, "how many")                                              \
-	X(far_nodes, NUMBER, GAUGE, 17, "that are sealed for end to end")                       \
-	X(far_node_limit, NUMBER, GAUGE, 18, "that there is room for")                          \
-	X(routes, NUMBER, GAUGE, 19, "in the workers' tables")                                  \
-	X(route_limit, NUMBER, GAUGE, 20, "that there is room for")                             \
-	X(route_memory_bytes, BYTES, GAUGE, WIDE(21), "that the tables take")                   \
-	X(loop_lag_p99_us, MICRO, GAUGE, 22,                                                    \
-	  "how late the control thread was, 99 of 100 times, "                                  \
-	  "over the last minute")                                                               \
-	X(loop_lag_max_us, MICRO, GAUGE, 23, "at most, over the last minute")                   \
-	X(longest_turn_cpu_us, MICRO, GAUGE, WIDE(24),                                          \
-	  "of the control thread since the start, in CPU "                                      \
-	  "time")                                                                               \
-	X(longest_work_cpu_us, MAP, GAUGE, 0, "likewise, by kind of work")                      \
-	X(telemetry_clients, NUMBER, GAUGE, WIDE(25), "connected now")                          \
-	X(telemetry_clients_ended, NUMBER, COUNTER, 26, "they made room for others")            \
-	X(peering, TEXT, INFO, 27, "`closed`, `open`, `open to the LAN`")                       \
-	X(state_folder, TEXT, INFO, 29, "what outlives a restart is there")                     \
-	X(pinned_keys, NUMBER, GAUGE, 30, "how many")                                           \
-	X(reloads, NUMBER, COUNTER, 31, "of the config, taken")                                 \
-	X(reloads_refused, NUMBER, COUNTER, 32,                                                 \
-	  "warnings tell of the last one until a config is "                                    \
-	  "taken")                                                                              \
-	L(joining, LIST, joining, 35, "peers of the config without a key")                      \
-	X(discovery, TEXTS, INFO, 28, "interfaces on which nodes are looked for")               \
-	X(waiting_for, TEXTS, INFO, 36, "what was late or went away")                           \
-	X(warnings, TEXTS, INFO, 37, "what the operator should know")                           \
-	X(policy, TEXT, INFO, 33,                                                               \
-	  "what the mesh may reach of this host: `deny`, `deny but N rules`, "                  \
-	  "`all open`, `no host interface`, or `not enforced:` and why")                        \
-	X(refused_packets, COUNT, COUNTER, 34,                                                  \
-	  "by it, since its rules were made; null: there are none")                             \
-	X(exit, TEXT, INFO, 38,                                                                 \
-	  "`by` whom this host's traffic to the Internet goes, `offered to` how many, or null") \
-	X(sandbox, TEXT, INFO, 39,                                                              \
-	  "`off`, `on`, or `in part:` and what this kernel does not take away")                 \
-	X(confined, TEXTS, INFO, 40,                                                            \
-	  "what is in force, by kind of thread, and in the privileged helper: system calls, "   \
-	  "files, capabilities")                                                                \
-	X(refused_calls, COUNT, COUNTER, 41, "of the system, by the sandbox")                   \
-	X(cipher, TEXT, INFO, WIDE(42),                                                         \
-	  "what seals and opens: the code for this CPU where it was faster at the start, by "   \
+#define XY_FIELDS_NODE(X, L)                                                                      \
+	X(name, TEXT, LABEL, 1, "of the instance")                                                \
+	X(version, TEXT, INFO, 2, "of the daemon")                                                \
+	X(pid, NUMBER, INFO, 3, "its process")                                                    \
+	X(address, ADDRESS, LABEL, 4, "the node's, which follows from its key")                   \
+	X(prefix, PREFIX, LABEL, 5, "the /64 behind it")                                          \
+	X(public_key, KEY, LABEL, 6, "X25519, what peers name it by")                             \
+	X(ed25519_key, KEY, LABEL, WIDE(7), "what it signs with")                                 \
+	X(uptime, SPAN, GAUGE, 8, "since the start")                                              \
+	X(interface, TEXT, INFO, 9, "the host interface, or null")                                \
+	X(mtu, NUMBER, GAUGE, 10, "of the host interface")                                        \
+	X(memory, TEXT, INFO, 11, "whether packets lie in hugepages")                             \
+	X(rss_bytes, BYTES, GAUGE, 12, "memory of the process")                                   \
+	X(workers, NUMBER, GAUGE, 13, "how many")                                                 \
+	X(peers, NUMBER, GAUGE, 14, "how many")                                                   \
+	X(peers_up, NUMBER, GAUGE, 15, "of them, that are up")                                    \
+	X(sessions, NUMBER, GAUGE, 16, "how many")                                                \
+	X(far_nodes, NUMBER, GAUGE, 17, "that are sealed for end to end")                         \
+	X(far_node_limit, NUMBER, GAUGE, 18, "that there is room for")                            \
+	X(routes, NUMBER, GAUGE, 19, "in the workers' tables")                                    \
+	X(route_limit, NUMBER, GAUGE, 20, "that there is room for")                               \
+	X(route_memory_bytes, BYTES, GAUGE, WIDE(21), "that the tables take")                     \
+	X(loop_lag_p99_us, MICRO, GAUGE, 22,                                                      \
+	  "how late the control thread was, 99 of 100 times, "                                    \
+	  "over the last minute")                                                                 \
+	X(loop_lag_max_us, MICRO, GAUGE, 23, "at most, over the last minute")                     \
+	X(longest_turn_cpu_us, MICRO, GAUGE, WIDE(24),                                            \
+	  "of the control thread since the start, in CPU "                                        \
+	  "time")                                                                                 \
+	X(longest_work_cpu_us, MAP, GAUGE, 0, "likewise, by kind of work")                        \
+	X(telemetry_clients, NUMBER, GAUGE, WIDE(25), "connected now")                            \
+	X(telemetry_clients_ended, NUMBER, COUNTER, 26, "they made room for others")              \
+	X(peering, TEXT, INFO, 27, "`closed`, `open`, `open to the LAN`")                         \
+	X(state_folder, TEXT, INFO, 29, "what outlives a restart is there")                       \
+	X(pinned_keys, NUMBER, GAUGE, 30, "how many")                                             \
+	X(reloads, NUMBER, COUNTER, 31, "of the config, taken")                                   \
+	X(reloads_refused, NUMBER, COUNTER, 32,                                                   \
+	  "warnings tell of the last one until a config is "                                      \
+	  "taken")                                                                                \
+	L(joining, LIST, joining, 35, "peers of the config without a key")                        \
+	X(discovery, TEXTS, INFO, 28, "interfaces on which nodes are looked for")                 \
+	X(waiting_for, TEXTS, INFO, 36, "what was late or went away")                             \
+	X(warnings, TEXTS, INFO, 37, "what the operator should know")                             \
+	X(policy, TEXT, INFO, 33,                                                                 \
+	  "what the mesh may reach of this host: `deny`, `deny but N rules`, "                    \
+	  "`all open`, `no host interface`, or `not enforced:` and why")                          \
+	X(refused_packets, COUNT, COUNTER, 34,                                                    \
+	  "by it, since its rules were made; null: there are none")                               \
+	X(exit, TEXT, INFO, 38,                                                                   \
+	  "`by` whom this host's traffic to the Internet goes, `offered to` how many, or null")   \
+	X(sandbox, TEXT, INFO, 39,                                                                \
+	  "`off`, `on`, or `in part:` and what this kernel does not take away")                   \
+	X(confined, TEXTS, INFO, 40,                                                              \
+	  "what is in force, by kind of thread, and in the privileged helper: system calls, "     \
+	  "files, capabilities")                                                                  \
+	X(refused_calls, COUNT, COUNTER, 41, "of the system, by the sandbox")                     \
+	X(suite, TEXT, INFO, WIDE(43),                                                            \
+	  "the config's, and what sessions with nodes are sealed with by it")                     \
+	X(cipher, TEXT, INFO, WIDE(42),                                                           \
+	  "what does ChaCha20-Poly1305: the code for this CPU where it was faster at the start, " \
+	  "by "                                                                                   \
 	  "packets at once and bytes of each, else the library")
 
 #define XY_FIELDS_CONFIG(X, L)                                                     \
@@ -455,6 +458,9 @@
 	X(tx_bytes, TRAFFIC, COUNTER, 12, "sealed")                                               \
 	X(last_handshake, AGO, GAUGE, 0, "with it, ago, or null")                                 \
 	X(path, TEXT, INFO, 7, "end to end: the peer that it leads over, or null")                \
+	X(suite, TEXT, INFO, WIDE(15), "`ChaCha20-Poly1305`, `AES-256-GCM`, or null")             \
+	X(fallbacks, COUNT, COUNTER, 0,                                                           \
+	  "handshakes with AES-256-GCM that it did not answer, but then WireGuard's own")         \
 	X(mtu, NUMBER, GAUGE, WIDE(13),                                                           \
 	  "the largest packet; end to end: with what seals it, as relays said, or null")          \
 	X(idle, SPAN, GAUGE, WIDE(10), "since something was carried, or null")

@@ -35,13 +35,25 @@ static bool head_read(struct xy_cursor *c, uint8_t *kind, uint8_t nonce[static 1
 	return version == XY_NODEINFO_VERSION;
 }
 
+static void suites_read(struct xy_cursor *c, struct xy_nodeinfo_suites *s)
+{
+	s->can = xy_cursor_u8(c);
+	s->best = xy_cursor_u8(c);
+	c->bad = c->bad || s->best > 7 || !(s->can >> s->best & 1);
+}
+
 int xy_nodeinfo_request_read(const void *data, size_t len, struct xy_nodeinfo_request *out)
 {
 	struct xy_cursor c = xy_cursor(data, len);
 	*out = (struct xy_nodeinfo_request){.len = len};
 	bool known = head_read(&c, &out->kind, out->nonce);
-	known = known && (out->kind == XY_NODEINFO_INFO || out->kind == XY_NODEINFO_NEXT);
+	known = known && out->kind >= XY_NODEINFO_INFO && out->kind <= XY_NODEINFO_SUITES;
+	struct xy_cursor about = c;
 	xy_cursor_copy(&c, &out->addr, sizeof(out->addr));
+	if (known && out->kind == XY_NODEINFO_SUITES) {
+		suites_read(&about, &out->suites);
+		c.bad = c.bad || about.bad;
+	}
 	if (c.bad || len > XY_NODEINFO_REQUEST_MAX)
 		return -EBADMSG;
 	return known ? 0 : -ENOTSUP;
@@ -117,6 +129,8 @@ int xy_nodeinfo_reply_read(const void *data, size_t len, struct xy_nodeinfo_repl
 		info_read(&c, &out->info);
 	else if (known && out->kind == XY_NODEINFO_NEXT)
 		next_read(&c, &out->next);
+	else if (known && out->kind == XY_NODEINFO_SUITES)
+		suites_read(&c, &out->suites);
 	else
 		return -ENOTSUP;
 	return c.bad ? -EBADMSG : 0;
@@ -133,12 +147,22 @@ static uint8_t *head_write(uint8_t *p, uint8_t kind, const uint8_t nonce[static 
 	return p + 2 + XY_NODEINFO_NONCE_LEN;
 }
 
+static uint8_t *suites_write(uint8_t *p, const struct xy_nodeinfo_suites *s)
+{
+	*p++ = s->can;
+	*p++ = s->best;
+	return p;
+}
+
 size_t xy_nodeinfo_request_write(const struct xy_nodeinfo_request *r,
 				 uint8_t out[static XY_NODEINFO_REQUEST_MAX])
 {
 	memset(out, 0, r->len);
 	uint8_t *p = head_write(out, r->kind, r->nonce);
-	memcpy(p, &r->addr, sizeof(r->addr));
+	if (r->kind == XY_NODEINFO_SUITES)
+		suites_write(p, &r->suites);
+	else
+		memcpy(p, &r->addr, sizeof(r->addr));
 	return r->len;
 }
 
@@ -195,11 +219,18 @@ size_t xy_nodeinfo_reply_write(const struct xy_nodeinfo_request *to,
 			       const struct xy_nodeinfo_reply *r,
 			       uint8_t out[static XY_NODEINFO_REPLY_MAX])
 {
-	bool info = r->kind == XY_NODEINFO_INFO;
+	static const size_t least[] = {[XY_NODEINFO_INFO] = XY_NODEINFO_INFO_LEN,
+				       [XY_NODEINFO_NEXT] = XY_NODEINFO_NEXT_LEN,
+				       [XY_NODEINFO_SUITES] = XY_NODEINFO_SUITES_LEN};
 	size_t room = to->len < XY_NODEINFO_REPLY_MAX ? to->len : XY_NODEINFO_REPLY_MAX;
-	if (room < (info ? XY_NODEINFO_INFO_LEN : XY_NODEINFO_NEXT_LEN))
+	if (room < least[r->kind])
 		return 0;
 	uint8_t *p = head_write(out, r->kind | XY_NODEINFO_REPLY, to->nonce);
-	p = info ? info_write(p, &r->info, room) : next_write(p, &r->next);
+	if (r->kind == XY_NODEINFO_INFO)
+		p = info_write(p, &r->info, room);
+	else if (r->kind == XY_NODEINFO_NEXT)
+		p = next_write(p, &r->next);
+	else
+		p = suites_write(p, &r->suites);
 	return (size_t)(p - out);
 }

@@ -27,6 +27,7 @@ enum {
 	// Longest reply to INFO without neighbours: head 20, two texts of 1 + 32, flags 1, total 2,
 	// count 1.
 	XY_NODEINFO_INFO_LEN = 90,
+	XY_NODEINFO_SUITES_LEN = 22, // reply to SUITES: head 20, can 1, best 1
 	XY_NODEINFO_NEIGHBOUR_LEN = 22,
 	// With both texts empty.
 	XY_NODEINFO_PAGE =
@@ -36,16 +37,22 @@ enum {
 };
 
 enum xy_nodeinfo_kind {
-	XY_NODEINFO_INFO = 1, // what it tells about itself, and a page of its neighbours
-	XY_NODEINFO_NEXT = 2, // its next hop towards an address
+	XY_NODEINFO_INFO = 1,	// what it tells about itself, and a page of its neighbours
+	XY_NODEINFO_NEXT = 2,	// its next hop towards an address
+	XY_NODEINFO_SUITES = 3, // which cipher suites it has; the request tells the asker's
 	XY_NODEINFO_REPLY = 0x80,
+};
+
+struct xy_nodeinfo_suites {
+	uint8_t can, best; // enum xy_wg_suite: a bit each; the one that it would have, of those
 };
 
 struct xy_nodeinfo_request {
 	uint8_t kind;
 	uint8_t nonce[XY_NODEINFO_NONCE_LEN]; // random: only who saw the request can answer it
-	struct xy_addr addr; // INFO: neighbours above this one; NEXT: the destination
-	size_t len;	     // of the request, and so the most that its reply may have
+	struct xy_addr addr;		  // INFO: neighbours above this one; NEXT: the destination
+	struct xy_nodeinfo_suites suites; // SUITES: the asker's
+	size_t len;			  // of the request, and so the most that its reply may have
 };
 
 struct xy_nodeinfo_neighbour {
@@ -82,6 +89,7 @@ struct xy_nodeinfo_reply {
 	union {
 		struct xy_nodeinfo_info info;
 		struct xy_nodeinfo_next next;
+		struct xy_nodeinfo_suites suites;
 	};
 };
 

@@ -109,7 +109,12 @@ static int open_box(struct xy_hs_state *s, const uint8_t key[static XY_WG_KEY_LE
 	return 0;
 }
 
-static void state_init(struct xy_hs_state *s, const char *label,
+// Who names another suite means it: without this somebody between could name it for him.
+static const char *const suite_label[XY_WG_SUITES] = {
+	[XY_WG_AES_256_GCM] = "xylem-aes-256-gcm-v1",
+};
+
+static void state_init(struct xy_hs_state *s, const char *label, uint8_t suite,
 		       const uint8_t responder_pk[static XY_WG_KEY_LEN])
 {
 	memset(s, 0, sizeof(*s));
@@ -117,6 +122,9 @@ static void state_init(struct xy_hs_state *s, const char *label,
 	xy_blake2s(s->chain, sizeof(s->chain), identifier, sizeof(identifier) - 1, s->hash);
 	if (label)
 		mix_hash(s, label, strlen(label));
+	if (suite_label[suite])
+		mix_hash(s, suite_label[suite], strlen(suite_label[suite]));
+	s->suite = suite;
 	mix_hash(s, responder_pk, XY_WG_KEY_LEN);
 }
 
@@ -181,8 +189,9 @@ int xy_hs_initiation_create(const struct xy_hs_local *local, const struct xy_hs_
 	uint8_t key[XY_WG_KEY_LEN];
 	memset(msg, 0, sizeof(*msg));
 	msg->type = XY_WG_INITIATION;
+	msg->suite = remote->suite;
 	msg->sender = local_index;
-	state_init(state, local->label, remote->pk);
+	state_init(state, local->label, remote->suite, remote->pk);
 	state->local_index = local_index;
 	memcpy(state->e_sk, ephemeral_sk, sizeof(state->e_sk));
 	int rc = crypto_scalarmult_base(msg->ephemeral, state->e_sk) ? -EBADMSG : 0;
@@ -204,7 +213,9 @@ int xy_hs_initiation_open(const struct xy_hs_local *local, const struct xy_wg_in
 			  struct xy_hs_state *state, uint8_t remote_pk[static XY_WG_KEY_LEN])
 {
 	uint8_t key[XY_WG_KEY_LEN];
-	state_init(state, local->label, local->pk);
+	if (msg->suite >= XY_WG_SUITES)
+		return -EBADMSG;
+	state_init(state, local->label, msg->suite, local->pk);
 	state->remote_index = msg->sender;
 	memcpy(state->re, msg->ephemeral, sizeof(state->re));
 	mix_ephemeral(state, state->re);
@@ -246,6 +257,7 @@ int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state 
 	uint8_t key[XY_WG_KEY_LEN];
 	memset(msg, 0, sizeof(*msg));
 	msg->type = XY_WG_RESPONSE;
+	msg->suite = state->suite;
 	msg->sender = local_index;
 	msg->receiver = state->remote_index;
 	state->local_index = local_index;
@@ -288,7 +300,8 @@ int xy_hs_response_consume(const struct xy_hs_local *local, const struct xy_hs_r
 {
 	// A state that was finished or wiped has chain and ephemeral that anybody knows: whoever
 	// picks msg->ephemeral could answer it. So it takes nothing.
-	if (sodium_is_zero(state->e_sk, sizeof(state->e_sk)) || msg->receiver != state->local_index)
+	if (sodium_is_zero(state->e_sk, sizeof(state->e_sk)) ||
+	    msg->receiver != state->local_index || msg->suite != state->suite)
 		return -EBADMSG;
 	struct xy_hs_state s = *state;
 	int rc = response_open(local, remote, &s, msg);

@@ -28,6 +28,8 @@ struct xy_hs_remote {
 	uint8_t psk[XY_WG_KEY_LEN]; // secret; zeros when there is none
 	uint8_t ss[XY_WG_KEY_LEN];  // secret: X25519(our static, their static), where it is made
 	bool has_ss;
+	uint8_t suite; // enum xy_wg_suite, what we ask it for: another than WireGuard's goes into
+		       // message 1 and, as a label, into the hash
 };
 
 // The symmetric state, secret.
@@ -37,6 +39,7 @@ struct xy_hs_state {
 	uint8_t e_sk[XY_WG_KEY_LEN];	    // our ephemeral (initiator, responder)
 	uint8_t re[XY_WG_KEY_LEN];	    // their ephemeral
 	uint32_t local_index, remote_index; // as on the wire
+	uint8_t suite;			    // enum xy_wg_suite, that message 1 names
 };
 
 struct xy_hs_keys {

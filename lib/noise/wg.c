@@ -16,15 +16,25 @@ const struct xy_wg_limits xy_wg_limits_default = {
 	.reject_after_messages = UINT64_MAX - (UINT64_C(1) << 13),
 };
 
+const char *const xy_wg_suite_name[XY_WG_SUITES] = {
+	[XY_WG_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
+	[XY_WG_AES_256_GCM] = "AES-256-GCM",
+};
+
+// Type and reserved bytes; 0: none.
+static uint8_t header_type(struct xy_cursor c)
+{
+	uint32_t first = xy_cursor_be32(&c), type = first >> 24, reserved = first & 0xffffff;
+	if (first == (uint32_t)XY_WG_DATA << 24)
+		return c.bad ? 0 : XY_WG_DATA;
+	if (type == XY_WG_INITIATION || type == XY_WG_RESPONSE)
+		reserved = reserved >> 16 < XY_WG_SUITES ? reserved & 0xffff : reserved;
+	return !c.bad && !reserved && type <= XY_WG_DATA ? (uint8_t)type : 0;
+}
+
 enum xy_wg_type xy_wg_classify(const uint8_t *msg, size_t len)
 {
-	struct xy_cursor c = xy_cursor(msg, len);
-	uint8_t type = xy_cursor_u8(&c);
-	uint8_t reserved[3];
-	xy_cursor_copy(&c, reserved, sizeof(reserved));
-	if (c.bad || (reserved[0] | reserved[1] | reserved[2]))
-		return 0;
-	switch (type) {
+	switch (header_type(xy_cursor(msg, len))) {
 	case XY_WG_INITIATION:
 		return len == sizeof(struct xy_wg_initiation) ? XY_WG_INITIATION : 0;
 	case XY_WG_RESPONSE:
@@ -36,14 +46,6 @@ enum xy_wg_type xy_wg_classify(const uint8_t *msg, size_t len)
 	default:
 		return 0;
 	}
-}
-
-// Type and reserved bytes; 0: none.
-static uint8_t header_type(struct xy_cursor c)
-{
-	uint32_t first = xy_cursor_be32(&c);
-	return !c.bad && !(first & 0xffffff) && first >> 24 <= XY_WG_DATA ? (uint8_t)(first >> 24)
-									  : 0;
 }
 
 static bool data_follows(struct xy_cursor c)

@@ -17,6 +17,15 @@ enum xy_wg_type {
 	XY_WG_DATA = 4,
 };
 
+// What data is sealed with. WireGuard has the first; between nodes another is named in the first
+// reserved byte of messages 1 and 2.
+enum xy_wg_suite {
+	XY_WG_CHACHA20_POLY1305, // RFC 8439
+	XY_WG_AES_256_GCM,	 // NIST SP 800-38D
+	XY_WG_SUITES
+};
+extern const char *const xy_wg_suite_name[XY_WG_SUITES];
+
 enum {
 	XY_WG_KEY_LEN = 32,
 	XY_WG_TAG_LEN = 16,
@@ -46,8 +55,8 @@ struct xy_wg_macs {
 };
 
 struct xy_wg_initiation {
-	uint8_t type, reserved[3];
-	uint32_t sender; // little endian on the wire, opaque to us
+	uint8_t type, suite, reserved[2]; // suite: reserved[0], enum xy_wg_suite
+	uint32_t sender;		  // little endian on the wire, opaque to us
 	uint8_t ephemeral[XY_WG_KEY_LEN];
 	uint8_t static_box[XY_WG_KEY_LEN + XY_WG_TAG_LEN];
 	uint8_t timestamp_box[XY_WG_TAI64N_LEN + XY_WG_TAG_LEN];
@@ -56,7 +65,7 @@ struct xy_wg_initiation {
 _Static_assert(sizeof(struct xy_wg_initiation) == 148, "message 1");
 
 struct xy_wg_response {
-	uint8_t type, reserved[3];
+	uint8_t type, suite, reserved[2];
 	uint32_t sender, receiver;
 	uint8_t ephemeral[XY_WG_KEY_LEN];
 	uint8_t empty_box[XY_WG_TAG_LEN];
@@ -93,7 +102,8 @@ struct xy_wg_limits {
 };
 extern const struct xy_wg_limits xy_wg_limits_default;
 
-// Which kind of message this is, by type byte, reserved bytes and length alone; 0 when it is none.
+// Which kind of message this is, by type byte, reserved bytes (a suite that is known in messages 1
+// and 2, else zeros) and length alone; 0 when it is none.
 enum xy_wg_type xy_wg_classify(const uint8_t *msg, size_t len);
 // Are these several messages in a row, as a datagram that was never cut holds them? Told by a
 // second header behind the first message: of any kind behind a handshake message, whose length is

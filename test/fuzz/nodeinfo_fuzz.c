@@ -26,6 +26,8 @@ static void answer(const struct xy_nodeinfo_request *q, const struct xy_nodeinfo
 	need(memcmp(got.nonce, q->nonce, sizeof(got.nonce)) == 0);
 	if (r->kind == XY_NODEINFO_NEXT)
 		need(memcmp(&got.next, &r->next, sizeof(got.next)) == 0);
+	else if (r->kind == XY_NODEINFO_SUITES)
+		need(memcmp(&got.suites, &r->suites, sizeof(got.suites)) == 0);
 	else
 		need(got.info.count <= r->info.count && strcmp(got.info.name, r->info.name) == 0);
 }
@@ -44,6 +46,8 @@ static void request(const uint8_t *data, size_t len)
 	if (q.kind == XY_NODEINFO_NEXT)
 		r = (struct xy_nodeinfo_reply){.kind = q.kind,
 					       .next = {.result = XY_NODEINFO_NONE}};
+	if (q.kind == XY_NODEINFO_SUITES)
+		r = (struct xy_nodeinfo_reply){.kind = q.kind, .suites = q.suites};
 	answer(&q, &r);
 }
 

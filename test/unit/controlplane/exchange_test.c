@@ -26,9 +26,10 @@ struct end {
 
 	// what the owner says
 	bool knows, crowded, refuses, meets, nowhere, send_fails;
+	bool tells_nothing; // of its suites
 	// what it was told
 	unsigned changed[XY_EXCHANGE_GIVEN_UP + 1], noted[XY_NOTE_OTHER_KEY + 1];
-	unsigned came, released, renewed, places, again, cookies;
+	unsigned came, released, renewed, places, again, cookies, suites_asked;
 
 	struct xy_job *job[XY_JOBS];
 	unsigned jobs;
@@ -84,6 +85,20 @@ static void run(void *arg, struct xy_job *job)
 {
 	struct end *n = arg;
 	n->job[n->jobs++] = job;
+}
+
+// As node info does it, inside a session: both learn what the other has.
+static void suites_ask(void *arg, const struct xy_exchange *x)
+{
+	struct end *n = arg, *o = &w.end[other(n)];
+	const struct xy_suites *ours = xy_exchanges_suites(n->exchanges);
+	const struct xy_suites *its = xy_exchanges_suites(o->exchanges);
+	n->suites_asked++;
+	if (o->tells_nothing)
+		return;
+	xy_exchange_suites(o->exchanges, &o->x, ours->only ? 2 : ours->can, ours->best, false,
+			   w.now);
+	xy_exchange_suites(n->exchanges, &n->x, its->only ? 2 : its->can, its->best, true, w.now);
 }
 
 // --- the owner
@@ -270,6 +285,7 @@ static void end_start(struct end *n)
 						.identity = &n->id,
 						.limits = xy_wg_limits_default,
 						.env = &env,
+						.suites_ask = suites_ask,
 						.run = run,
 						.arg = n};
 	fake_init(&n->dp, &w.now);
@@ -1006,6 +1022,194 @@ static void test_turns_of_the_living(void)
 	world_end();
 }
 
+// --- cipher suites
+
+enum { CHACHA = XY_WG_CHACHA20_POLY1305, AES = XY_WG_AES_256_GCM, NONE = 99 };
+static const struct xy_suites chacha = {.can = 1, .best = CHACHA};
+static const struct xy_suites slow = {.can = 3, .best = CHACHA}; // has AES, and would not
+static const struct xy_suites fast = {.can = 3, .best = AES};
+static const struct xy_suites only = {.can = 3, .best = AES, .only = true};
+
+static unsigned suite_of(const struct end *n)
+{
+	const struct xy_keypair *current = xy_keypairs_current(&n->x.keypairs);
+	struct xy_dp_session_stats s;
+	if (!current || xy_dp_session_stats(&n->dp, current->index, &s))
+		return NONE;
+	return s.suite;
+}
+
+static void suites_set(struct end *n, const struct xy_suites *s)
+{
+	xy_exchanges_suites_set(n->exchanges, s);
+}
+
+static void talk(unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++) {
+		data(A);
+		data(B);
+		run_for(XY_SEC);
+	}
+}
+
+static void test_suites(void)
+{
+	static const struct {
+		const struct xy_suites *a, *b;
+		unsigned first, then;
+	} rows[] = {
+		{&fast, &fast, CHACHA, AES},	  {&fast, &slow, CHACHA, CHACHA},
+		{&slow, &fast, CHACHA, CHACHA},	  {&fast, &chacha, CHACHA, CHACHA},
+		{&chacha, &fast, CHACHA, CHACHA}, {&slow, &slow, CHACHA, CHACHA},
+		{&only, &fast, AES, AES},	  {&only, &slow, AES, AES},
+		{&fast, &only, NONE, AES},	  {&slow, &only, NONE, AES},
+		{&only, &only, AES, AES},	  {&only, &chacha, NONE, NONE},
+		{&chacha, &only, NONE, NONE},
+	};
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		world_make();
+		suites_set(A, rows[i].a);
+		suites_set(B, rows[i].b);
+		data(A);
+		run_for(XY_SEC);
+		CU_ASSERT(suite_of(A) == rows[i].first && suite_of(B) == rows[i].first);
+		talk(20);
+		CU_ASSERT(suite_of(A) == rows[i].then && suite_of(B) == rows[i].then);
+		CU_ASSERT(A->x.suite.fallbacks == 0 && B->x.suite.fallbacks == 0);
+		CU_ASSERT_EQUAL(!!(drops(A, XY_HS_DROP_SUITE) + drops(B, XY_HS_DROP_SUITE)),
+				rows[i].first == NONE);
+		talk(400);
+		CU_ASSERT(suite_of(A) == rows[i].then && suite_of(B) == rows[i].then);
+		world_end();
+	}
+}
+
+// Nothing is lost while both begin again, and who asked does so, once.
+static void test_suite_begun_again(void)
+{
+	world_make();
+	suites_set(A, &fast);
+	suites_set(B, &fast);
+	data(A);
+	run_for(XY_SEC);
+	talk(30);
+	CU_ASSERT(suite_of(A) == AES && data_rx(A) == 30 && data_rx(B) == 31);
+	CU_ASSERT(A->suites_asked == 1 && B->suites_asked == 0);
+	CU_ASSERT(w.sent[XY_WG_INITIATION] == 2 && w.sent[XY_WG_RESPONSE] == 2);
+	talk(600);
+	CU_ASSERT(suite_of(A) == AES && data_rx(A) == 630 && data_rx(B) == 631);
+	CU_ASSERT(A->suites_asked == 1 && B->suites_asked == 0); // it is remembered
+	world_end();
+}
+
+static void test_suite_untold(void)
+{
+	world_make();
+	suites_set(A, &fast);
+	suites_set(B, &fast);
+	A->tells_nothing = B->tells_nothing = true;
+	talk(300);
+	CU_ASSERT(suite_of(A) == CHACHA && suite_of(B) == CHACHA);
+	CU_ASSERT(A->suites_asked + B->suites_asked >= 2); // with each session
+	world_end();
+}
+
+static void test_suite_plain(void)
+{
+	world_make();
+	suites_set(A, &only); // but a device that has WireGuard's alone
+	A->x.suite.plain = true;
+	talk(300);
+	CU_ASSERT(suite_of(A) == CHACHA && suite_of(B) == CHACHA);
+	CU_ASSERT(!A->suites_asked && !drops(A, XY_HS_DROP_SUITE));
+	world_end();
+}
+
+static bool lose_other_suites(const struct message *m)
+{
+	return m->data[0] < XY_WG_COOKIE_REPLY && m->data[1] != CHACHA;
+}
+
+// Something between does not let them through: WireGuard's own, for an hour, and it is counted.
+static void test_suite_unanswered(void)
+{
+	world_make();
+	suites_set(A, &fast);
+	suites_set(B, &fast);
+	w.lose = lose_other_suites;
+	talk(60);
+	CU_ASSERT(suite_of(A) == CHACHA && suite_of(B) == CHACHA);
+	CU_ASSERT_EQUAL(A->x.suite.fallbacks + B->x.suite.fallbacks, 1);
+	CU_ASSERT(data_rx(A) == 60 && data_rx(B) == 60); // the session of before went on meanwhile
+	w.lose = NULL;
+	talk(3000);
+	CU_ASSERT_EQUAL(A->x.suite.fallbacks + B->x.suite.fallbacks, 1);
+	talk(1000);
+	CU_ASSERT(suite_of(A) == AES && suite_of(B) == AES);
+	CU_ASSERT(data_rx(A) == 4060 && data_rx(B) == 4060);
+	world_end();
+}
+
+// Who demands it never falls back.
+static void test_suite_demanded(void)
+{
+	world_make();
+	suites_set(A, &only);
+	suites_set(B, &fast);
+	w.lose = lose_other_suites;
+	talk(300);
+	CU_ASSERT(suite_of(A) == NONE && suite_of(B) == NONE);
+	CU_ASSERT(A->x.suite.fallbacks == 0);
+	w.lose = NULL;
+	talk(20);
+	CU_ASSERT(suite_of(A) == AES && suite_of(B) == AES);
+	world_end();
+}
+
+// The other end is replaced by one that has it not: its refusals are counted there, and it goes on.
+static void test_suite_gone(void)
+{
+	world_make();
+	suites_set(A, &fast);
+	suites_set(B, &fast);
+	talk(20);
+	CU_ASSERT(suite_of(A) == AES);
+	suites_set(B, &chacha);
+	xy_exchange_restart(B->exchanges, &B->x);
+	B->x.suite = (struct xy_exchange_suite){0};
+	schedule(B, &B->x, w.now);
+	talk(60);
+	CU_ASSERT(suite_of(A) == CHACHA && suite_of(B) == CHACHA);
+	talk(600);
+	CU_ASSERT(suite_of(A) == CHACHA && is_up(A) && is_up(B));
+	world_end();
+}
+
+// Named on the way by somebody else, or taken away: it does not open.
+static void test_suite_forged(void)
+{
+	for (unsigned to = CHACHA; to <= AES; to++) {
+		world_make();
+		suites_set(A, to == CHACHA ? &only : &slow);
+		suites_set(B, &fast);
+		w.lose = lose_all;
+		data(A);
+		run_for(XY_SEC);
+		w.lose = NULL;
+		CU_ASSERT(w.kept.data[0] == XY_WG_INITIATION && w.kept.data[1] == !to);
+		w.kept.data[1] = (uint8_t)to;
+		struct xy_cookie_jar
+			jar; // with a mac1 that is right: whoever knows B's key makes it
+		xy_cookie_jar_init(&jar, B->id.x25519.b);
+		xy_cookie_macs_add(&jar, w.kept.data, w.kept.len, w.now);
+		deliver(&w.kept);
+		run_for(XY_SEC);
+		CU_ASSERT(drops(B, XY_HS_DROP_BAD) == 1 && !is_up(B));
+		world_end();
+	}
+}
+
 XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", test_retry},
 	     {"rekey", test_rekey}, {"both start at once", test_both_at_once},
 	     {"a response too late", test_too_late}, {"a helper too late", test_stale_job},
@@ -1020,4 +1224,10 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"whose it was", test_offenders}, {"of a flood, too", test_offenders_many},
 	     {"turns of who does not answer", test_turns},
 	     {"given up waits its turn", test_turns_given_up},
-	     {"the living wait for no turn", test_turns_of_the_living})
+	     {"the living wait for no turn", test_turns_of_the_living},
+	     {"cipher suites", test_suites}, {"begun again in another", test_suite_begun_again},
+	     {"a node that tells nothing", test_suite_untold}, {"a plain device", test_suite_plain},
+	     {"another is not answered", test_suite_unanswered},
+	     {"one that is demanded", test_suite_demanded},
+	     {"a node that has it no more", test_suite_gone},
+	     {"named by somebody else", test_suite_forged})

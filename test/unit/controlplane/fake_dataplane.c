@@ -315,6 +315,7 @@ int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_sessi
 	memcpy(s->recv, keys->recv, 32);
 	s->remote_index = keys->remote_index;
 	s->owner = keys->owner;
+	s->suite = keys->suite;
 	s->born = keys->born;
 	return 0;
 }
@@ -368,6 +369,7 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 		return -ENOENT;
 	*out = (struct xy_dp_session_stats){.peer = s->peer,
 					    .owner = s->owner,
+					    .suite = s->suite,
 					    .born = s->born,
 					    .tx_counter = s->tx_counter,
 					    .rx_packets = s->rx_packets,

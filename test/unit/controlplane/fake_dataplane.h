@@ -17,6 +17,7 @@ struct fake_session {
 	bool taken, live, first_seen;
 	uint8_t send[32], recv[32];
 	unsigned owner;
+	uint8_t suite;
 	xy_nsec born;
 	uint64_t tx_counter, rx_packets, handed_over;
 	unsigned handed_from;

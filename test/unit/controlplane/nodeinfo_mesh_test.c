@@ -20,7 +20,9 @@ struct packet {
 struct node {
 	struct xy_addr addr;
 	struct xy_nodeinfo *ni;
-	size_t asked_len; // of the last request that it was given
+	size_t asked_len;		// of the last request that it was given
+	struct xy_nodeinfo_suites told; // to it, last
+	unsigned told_asked, told_unasked;
 	unsigned sent;
 };
 
@@ -149,6 +151,22 @@ static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route 
 					  .metric = (uint16_t)(96 * distance)};
 }
 
+static void suites(void *arg, struct xy_nodeinfo_suites *ours)
+{
+	const struct node *n = arg;
+	*ours = (struct xy_nodeinfo_suites){.can = 3, .best = (uint8_t)((n - w.node) % 2)};
+}
+
+static void suites_told(void *arg, const struct xy_addr *from, const struct xy_nodeinfo_suites *its,
+			bool asked, xy_nsec now)
+{
+	struct node *n = arg;
+	CU_ASSERT(index_of(from) != NONE && now == w.now);
+	n->told = *its;
+	n->told_asked += asked;
+	n->told_unasked += !asked;
+}
+
 static void world(unsigned count)
 {
 	static const uint8_t letters[] = "abcdefghijklmnopqrstuvwxyz";
@@ -163,7 +181,7 @@ static void world(unsigned count)
 			.version = "1.2",
 			.fields = {.enabled = true, .neighbours = true, .version = true},
 			.env = &env,
-			.ops = {&w.node[i], send_packet, neighbours, route}};
+			.ops = {&w.node[i], send_packet, neighbours, route, suites, suites_told}};
 		w.forced[i] = NONE;
 		w.node[i].addr = cfg.addr = addr_of(i);
 		cfg.fields.name[0] = (char)letters[i % 26];
@@ -683,10 +701,11 @@ static void liar_neighbour(void *arg, xy_nodeinfo_each *each, void *to)
 static void liar_world(void)
 {
 	world(1);
-	struct xy_nodeinfo_config cfg = {.addr = addr_of(0),
-					 .version = "1.2",
-					 .env = &env,
-					 .ops = {&w.node[0], send_packet, liar_neighbour, route}};
+	struct xy_nodeinfo_config cfg = {
+		.addr = addr_of(0),
+		.version = "1.2",
+		.env = &env,
+		.ops = {&w.node[0], send_packet, liar_neighbour, route, suites, suites_told}};
 	xy_nodeinfo_destroy(w.node[0].ni);
 	CU_ASSERT_FATAL(xy_nodeinfo_create(&cfg, &w.node[0].ni) == 0);
 	memset(&liar, 0, sizeof(liar));
@@ -811,6 +830,31 @@ static void test_names(void)
 	end_world();
 }
 
+// Both learn of each other; also where node info tells nothing else; a node that is silent costs
+// nothing but its place for some seconds, and what finds none is told.
+static void test_suites(void)
+{
+	struct xy_addr nobody = addr_of(99);
+	unsigned n = 0;
+	line(3);
+	fields(2, false, false);
+	CU_ASSERT(xy_nodeinfo_suites_ask(w.node[1].ni, &w.node[2].addr, w.now));
+	run(w.now + XY_SEC);
+	CU_ASSERT(w.node[1].told_asked == 1 && w.node[1].told.best == 0);
+	CU_ASSERT(w.node[2].told_unasked == 1 && w.node[2].told.best == 1);
+	CU_ASSERT(!w.node[1].told_unasked && !w.node[2].told_asked && !w.node[0].told_asked);
+	while (xy_nodeinfo_suites_ask(w.node[0].ni, &nobody, w.now))
+		n++;
+	CU_ASSERT(n >= 16 && n < 64);
+	const struct xy_nodeinfo_walk *k = walk_to(0, 1); // there is a place for others
+	CU_ASSERT_EQUAL(k->end, XY_NODEINFO_REACHED);
+	run(w.now + 10 * XY_SEC);
+	CU_ASSERT(xy_nodeinfo_suites_ask(w.node[0].ni, &w.node[1].addr, w.now));
+	run(w.now + XY_SEC);
+	CU_ASSERT_EQUAL(w.node[0].told_asked, 1);
+	end_world();
+}
+
 XY_UNIT_MAIN("nodeinfo_mesh", {"names", test_names}, {"a ring", test_ring}, {"pages", test_pages},
 	     {"pace", test_pace}, {"silent and reticent nodes", test_silent}, {"loss", test_loss},
 	     {"late answers", test_late}, {"walk", test_walk},
@@ -821,4 +865,4 @@ XY_UNIT_MAIN("nodeinfo_mesh", {"names", test_names}, {"a ring", test_ring}, {"pa
 	     {"limits", test_limits}, {"a liar", test_liar},
 	     {"a liar who leads back", test_liar_back}, {"forged replies", test_forged},
 	     {"a slow walk", test_walk_slow}, {"a liar and the clock", test_liar_time},
-	     {"a hub", test_hub}, {"a stub", test_walk_stub})
+	     {"cipher suites", test_suites}, {"a hub", test_hub}, {"a stub", test_walk_stub})

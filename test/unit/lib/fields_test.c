@@ -18,7 +18,7 @@ static const struct {
 			 "longest_turn_cpu_us longest_work_cpu_us telemetry_clients "
 			 "telemetry_clients_ended peering state_folder pinned_keys reloads "
 			 "reloads_refused joining discovery waiting_for warnings policy "
-			 "refused_packets exit sandbox confined refused_calls cipher"},
+			 "refused_packets exit sandbox confined refused_calls suite cipher"},
 	{xy_object_policy, "policy interface table rules"},
 	{xy_object_policy_rule, "rule what from does packets bytes"},
 	{xy_object_joining, "peer endpoint state probes key"},
@@ -53,7 +53,7 @@ static const struct {
 	{xy_object_sessions, "sessions next count"},
 	{xy_object_session,
 	 "index peer kind address key state owner age tx_counter rx_packets tx_packets "
-	 "handed_over role use rx_bytes tx_bytes last_handshake path mtu idle"},
+	 "handed_over role use rx_bytes tx_bytes last_handshake path suite fallbacks mtu idle"},
 	{xy_object_fleet,
 	 "instance version pid uptime daemon name address key link_key source place source_state "
 	 "source_since source_trouble trust endpoints epoch published expires trouble claim "

@@ -42,6 +42,41 @@ static const char info_reply[] =
 	"02010000000000000000000000000008 0060 00000123"
 	"02010000000000000000000000000009 0060 00000000";
 
+static const char suites_request[] =
+	"01 03 0000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 03 01 0000000000000000000000000000";
+static const char suites_reply[] = "01 83 0000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 03 00";
+
+static void test_suites(void)
+{
+	uint8_t want[XY_NODEINFO_REQUEST_MAX], made[XY_NODEINFO_REQUEST_MAX];
+	struct xy_nodeinfo_request got, q = {.kind = XY_NODEINFO_SUITES,
+					     .suites = {.can = 3, .best = 1},
+					     .len = XY_NODEINFO_REQUEST_MIN};
+	struct xy_nodeinfo_reply back,
+		r = {.kind = XY_NODEINFO_SUITES, .suites = {.can = 3, .best = 0}};
+	for (unsigned i = 0; i < sizeof(q.nonce); i++)
+		q.nonce[i] = (uint8_t)(0xa0 + i);
+	size_t len = unhex(suites_request, want);
+	CU_ASSERT(xy_nodeinfo_request_write(&q, made) == len && memcmp(made, want, len) == 0);
+	CU_ASSERT(xy_nodeinfo_request_read(made, len, &got) == 0);
+	CU_ASSERT(got.suites.can == 3 && got.suites.best == 1);
+	len = unhex(suites_reply, want);
+	CU_ASSERT(xy_nodeinfo_reply_write(&q, &r, made) == len && memcmp(made, want, len) == 0);
+	CU_ASSERT(xy_nodeinfo_reply_read(made, len, &back) == 0);
+	CU_ASSERT(back.suites.can == 3 && back.suites.best == 0);
+	CU_ASSERT(xy_nodeinfo_reply_read(made, len - 1, &back) == -EBADMSG);
+	static const uint8_t bad[][2] = {{0, 0}, {1, 1}, {2, 0}, {3, 2}, {255, 8}, {255, 255}};
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]);
+	     i++) { // it would have what it has not
+		memcpy(made + 20, bad[i], 2);
+		CU_ASSERT(xy_nodeinfo_reply_read(made, len, &back) == -EBADMSG);
+		unhex(suites_request, want);
+		memcpy(want + 20, bad[i], 2);
+		CU_ASSERT(xy_nodeinfo_request_read(want, XY_NODEINFO_REQUEST_MIN, &got) ==
+			  -EBADMSG);
+	}
+}
+
 static void test_vectors(void)
 {
 	uint8_t want[XY_NODEINFO_REPLY_MAX], made[XY_NODEINFO_REPLY_MAX];
@@ -86,7 +121,7 @@ static void test_requests(void)
 	for (size_t len = 0; len < XY_NODEINFO_REQUEST_MIN; len++)
 		CU_ASSERT(xy_nodeinfo_request_read(b, len, &got) == -EBADMSG);
 	CU_ASSERT(xy_nodeinfo_request_read(b, sizeof(b), &got) == -EBADMSG); // too long
-	b[1] = 3;
+	b[1] = 4;
 	CU_ASSERT(xy_nodeinfo_request_read(b, 100, &got) == -ENOTSUP);
 	b[1] = XY_NODEINFO_INFO;
 	b[0] = 2;
@@ -207,7 +242,7 @@ static void test_refused(void)
 			printf("\n  taken: %s", t[i].what);
 		CU_ASSERT(xy_nodeinfo_reply_read(copy, len, &got) == -EBADMSG);
 	}
-	b[1] = XY_NODEINFO_REPLY | 3;
+	b[1] = XY_NODEINFO_REPLY | 4;
 	CU_ASSERT(xy_nodeinfo_reply_read(b, len, &got) == -ENOTSUP);
 	len = unhex(next_reply, b);
 	b[29] = 0xfd; // a hop outside 200::/7
@@ -225,4 +260,5 @@ static void test_text(void)
 
 XY_UNIT_MAIN("nodeinfo", {"vectors", test_vectors}, {"requests", test_requests},
 	     {"INFO: never longer than asked", test_info}, {"INFO: a whole page", test_page},
-	     {"NEXT", test_next}, {"refused", test_refused}, {"texts", test_text})
+	     {"NEXT", test_next}, {"SUITES", test_suites}, {"refused", test_refused},
+	     {"texts", test_text})

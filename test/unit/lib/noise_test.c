@@ -264,9 +264,9 @@ struct model {
 	uint8_t initiator_send[32], initiator_recv[32];
 };
 
-static void model_run(const char *label, const uint8_t *si, const uint8_t *sr, const uint8_t *ei,
-		      const uint8_t *er, const uint8_t *psk, const uint8_t *stamp, uint32_t ii,
-		      uint32_t ir, struct model *m)
+static void model_run(const char *label, uint8_t suite, const uint8_t *si, const uint8_t *sr,
+		      const uint8_t *ei, const uint8_t *er, const uint8_t *psk,
+		      const uint8_t *stamp, uint32_t ii, uint32_t ir, struct model *m)
 {
 	uint8_t SI[32], SR[32], EI[32], ER[32], ck[32], h[32], t[3][32], d[32], nonce[12] = {0};
 	uint8_t *p = m->msg1;
@@ -279,9 +279,12 @@ static void model_run(const char *label, const uint8_t *si, const uint8_t *sr, c
 	m_hash(ck, 32, "WireGuard v1 zx2c4 Jason@zx2c4.com", 34, h);
 	if (label)
 		m_hash(h, 32, label, strlen(label), h);
+	if (suite)
+		m_hash(h, 32, "xylem-aes-256-gcm-v1", 20, h);
 	m_hash(h, 32, SR, 32, h);
 
 	p[0] = 1;
+	p[1] = suite;
 	memcpy(p + 4, &ii, 4);
 	m_kdf(ck, EI, 32, 1, t), memcpy(ck, t[0], 32);
 	memcpy(p + 8, EI, 32);
@@ -298,6 +301,7 @@ static void model_run(const char *label, const uint8_t *si, const uint8_t *sr, c
 
 	p = m->msg2;
 	p[0] = 2;
+	p[1] = suite;
 	memcpy(p + 4, &ir, 4);
 	memcpy(p + 8, &ii, 4);
 	m_kdf(ck, ER, 32, 1, t), memcpy(ck, t[0], 32);
@@ -394,13 +398,15 @@ static void test_handshake(void)
 		uint32_t ii = (uint32_t)rnd(), ir = (uint32_t)rnd();
 		pair_init(&p, round % 2);
 		p.i.label = p.r.label = round % 4 / 2 ? "xylem-e2e-v1" : NULL;
-		model_run(p.i.label, p.i.sk, p.r.sk, p.ei, p.er, p.ri.psk, p.stamp, ii, ir, &m);
+		p.ir.suite = round % 3 ? XY_WG_CHACHA20_POLY1305 : XY_WG_AES_256_GCM;
+		model_run(p.i.label, p.ir.suite, p.i.sk, p.r.sk, p.ei, p.er, p.ri.psk, p.stamp, ii,
+			  ir, &m);
 
 		CU_ASSERT(xy_hs_initiation_create(&p.i, &p.ir, p.ei, p.stamp, ii, &si, &m1) == 0);
 		SAME(&m1, m.msg1, sizeof(m1));
 		xy_cookie_macs_add(&p.jar_i, (uint8_t *)&m1, sizeof(m1), XY_SEC);
 		CU_ASSERT(initiation_take(&p, (uint8_t *)&m1, sizeof(m1), &sr) == 0);
-		CU_ASSERT(sr.remote_index == ii);
+		CU_ASSERT(sr.remote_index == ii && sr.suite == p.ir.suite);
 		CU_ASSERT(xy_hs_response_create(&p.ri, &sr, p.er, ir, &m2, &kr) == 0);
 		SAME(&m2, m.msg2, sizeof(m2));
 		xy_cookie_macs_add(&p.jar_r, (uint8_t *)&m2, sizeof(m2), XY_SEC);
@@ -598,7 +604,10 @@ static void test_classify(void)
 		int want;
 	} rows[] = {
 		{{1, 0, 0, 0}, 148, 1}, {{1, 0, 0, 0}, 147, 0}, {{1, 0, 0, 0}, 149, 0},
-		{{1, 1, 0, 0}, 148, 0}, {{1, 0, 1, 0}, 148, 0}, {{1, 0, 0, 1}, 148, 0},
+		{{1, 1, 0, 0}, 148, 1}, {{1, 2, 0, 0}, 148, 0}, {{1, 255, 0, 0}, 148, 0},
+		{{2, 1, 0, 0}, 92, 2},	{{2, 2, 0, 0}, 92, 0},	{{1, 1, 1, 0}, 148, 0},
+		{{3, 1, 0, 0}, 64, 0},	{{4, 1, 0, 0}, 48, 0},	{{2, 1, 0, 1}, 92, 0},
+		{{0, 1, 0, 0}, 148, 0}, {{1, 0, 1, 0}, 148, 0}, {{1, 0, 0, 1}, 148, 0},
 		{{2, 0, 0, 0}, 92, 2},	{{2, 0, 0, 0}, 91, 0},	{{2, 0, 0, 0}, 93, 0},
 		{{3, 0, 0, 0}, 64, 3},	{{3, 0, 0, 0}, 63, 0},	{{3, 0, 0, 0}, 65, 0},
 		{{4, 0, 0, 0}, 32, 4},	{{4, 0, 0, 0}, 31, 0},	{{4, 0, 0, 0}, 33, 4},
@@ -671,7 +680,7 @@ static void *handshakes_run(void *arg)
 {
 	const struct pair *p = arg;
 	struct model m;
-	model_run(p->i.label, p->i.sk, p->r.sk, p->ei, p->er, p->ri.psk, p->stamp, 1, 2, &m);
+	model_run(p->i.label, 0, p->i.sk, p->r.sk, p->ei, p->er, p->ri.psk, p->stamp, 1, 2, &m);
 	for (int i = 0; i < 50; i++) {
 		struct xy_hs_state s;
 		struct xy_wg_initiation m1;

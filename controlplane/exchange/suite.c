@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// In which cipher suite the next handshake with somebody is. WireGuard's own is what each has; of
+// another it is known by what the other side says inside a session, whose key vouches for it, so
+// nobody between can have two nodes speak one that they did not both want. What is not answered is
+// tried again in WireGuard's, which is no weaker, and said.
+#define XY_LOG_PART XY_PART_LINKS
+
+#include "exchange/exchanges.h"
+
+enum { ASKED_MOST = 2 }; // initiations in another suite that nobody answers
+#define AGAIN_AFTER (3600 * XY_SEC)
+
+static const char *name(const struct xy_exchanges *e, const struct xy_exchange *x)
+{
+	return xy_exchange_owner_of(e, x->number)->ops->name(x);
+}
+
+static const char *kind(const struct xy_exchanges *e, const struct xy_exchange *x)
+{
+	return xy_exchange_owner_of(e, x->number)->ops->kind;
+}
+
+static bool has(uint8_t suites, uint8_t suite)
+{
+	return suites >> suite & 1;
+}
+
+// Which one both would have.
+static uint8_t wanted(const struct xy_exchanges *e, const struct xy_exchange *x)
+{
+	const struct xy_suites *ours = &e->cfg.suites;
+	const struct xy_exchange_suite *s = &x->suite;
+	if (s->plain)
+		return XY_WG_CHACHA20_POLY1305;
+	if (ours->only)
+		return ours->best;
+	bool both = s->best == ours->best && has(s->can, s->best);
+	bool only = !has(s->can, XY_WG_CHACHA20_POLY1305) && has(ours->can, s->best);
+	return s->told && (both || only) ? s->best : (uint8_t)XY_WG_CHACHA20_POLY1305;
+}
+
+uint8_t xy_exchange_suite_next(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
+{
+	struct xy_exchange_suite *s = &x->suite;
+	uint8_t suite = wanted(e, x);
+	if (!e->cfg.suites.only && (now < s->not_before || s->tried >= ASKED_MOST))
+		suite = XY_WG_CHACHA20_POLY1305;
+	s->asked = suite != XY_WG_CHACHA20_POLY1305;
+	s->tried += s->asked && s->tried < ASKED_MOST;
+	return suite;
+}
+
+bool xy_exchange_suite_allowed(const struct xy_exchanges *e, const struct xy_exchange *x,
+			       uint8_t suite)
+{
+	const struct xy_suites *ours = &e->cfg.suites;
+	if (x->suite.plain)
+		return suite == XY_WG_CHACHA20_POLY1305;
+	return ours->only ? suite == ours->best : has(ours->can, suite);
+}
+
+static void fell_back(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
+{
+	x->suite.fallbacks++;
+	x->suite.not_before = now + AGAIN_AFTER;
+	xy_log_warn("%s %s: did not answer a handshake with AES-256-GCM, and answers WireGuard's "
+		    "own: its sessions are with ChaCha20-Poly1305 for an hour",
+		    kind(e, x), name(e, x));
+}
+
+void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint8_t suite,
+			     bool initiator, xy_nsec now)
+{
+	struct xy_exchange_suite *s = &x->suite;
+	bool other = suite != XY_WG_CHACHA20_POLY1305;
+	if (initiator && !other && s->tried >= ASKED_MOST)
+		fell_back(e, x, now);
+	s->tried = 0;
+	s->due = 0;
+	if (other)
+		s->not_before = 0;
+	// Whoever began it asks, and tells. It may be another machine by now than the one that
+	// told.
+	if (initiator && !(other && s->told) && !s->plain && e->cfg.suites_ask &&
+	    e->cfg.suites.best != XY_WG_CHACHA20_POLY1305)
+		e->cfg.suites_ask(e->cfg.arg, x);
+}
+
+void xy_exchange_suites(struct xy_exchanges *e, struct xy_exchange *x, uint8_t can, uint8_t best,
+			bool asked, xy_nsec now)
+{
+	struct xy_exchange_suite *s = &x->suite;
+	const struct xy_keypair *current = xy_keypairs_current(&x->keypairs);
+	struct xy_dp_session_stats stats;
+	if (s->plain)
+		return;
+	s->can = can;
+	s->best = best;
+	s->told = true;
+	if (asked && now >= s->not_before && current &&
+	    xy_dp_session_stats(e->dp, current->index, &stats) == 0 && stats.suite != wanted(e, x))
+		s->due = x->timers.sent_at + e->cfg.limits.rekey_timeout;
+}
+
+void xy_exchange_suite_run(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
+{
+	if (!x->suite.due || now < x->suite.due)
+		return;
+	x->suite.due = 0;
+	xy_exchange_want(e, x, now);
+}
+
+void xy_exchanges_suites_set(struct xy_exchanges *e, const struct xy_suites *ours)
+{
+	e->cfg.suites = *ours;
+	e->cfg.suites.can |= 1 << XY_WG_CHACHA20_POLY1305; // each has WireGuard's
+}
+
+const struct xy_suites *xy_exchanges_suites(const struct xy_exchanges *e)
+{
+	return &e->cfg.suites;
+}
