@@ -62,6 +62,23 @@ check_within 30 "traffic goes on" pings a "${LAB_ADDR[b]}"
 check_within 20 "by the cards" by_card
 check "nothing of it was refused" same 0 "$(show r node | jq .refused_calls)"
 
+# --- a helper that stalls while an address comes
+
+strange() { show r ports | jq '[.ports[].steered.other_addr // 0] | add'; }
+is_known() { # datagrams for it are taken for ours
+  local before i
+  before=$(strange)
+  # shellcheck disable=SC2034
+  for i in 1 2 3; do in_node a bash -c 'echo x >/dev/udp/10.9.1.88/51820'; done
+  same "$before" "$(strange)"
+}
+kill -STOP "$(helper)"
+ip -n "${LAB_PREFIX}r" addr add 10.9.1.88/24 dev to-a
+check_within 20 "it is said" grep -q 'to-a: addresses: the privileged helper does not answer in time' "$LAB/r.log"
+check_not "the address is not known yet" is_known
+kill -CONT "$(helper)"
+check_within 20 "it is once the helper answers" is_known
+
 # --- without the helper
 
 ends=$(helper)
