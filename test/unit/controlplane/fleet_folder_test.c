@@ -19,7 +19,7 @@ static struct xy_fleet_source *source;
 static char dir[64], folder[160], told[4000], state[600];
 static bool up;
 
-static void say(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 {
 	size_t n = strlen(told);
 	va_list ap;
