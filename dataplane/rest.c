@@ -16,7 +16,10 @@
 #define NAP_DRY	   (20 * XY_MSEC) // while a queue has no buffers: nothing comes to wake us
 
 // Between two questions to the kernel which descriptors have something, by one who does not sleep:
-// where each walk is a microsecond; and where those that gave something are looked at anyway.
+// where it is all that may end the looking on (which lasts no longer than a wake-up costs: few
+// microseconds); where each walk brings something; and where those that gave something are looked
+// at anyway.
+#define ASK_IDLE   XY_USEC
 #define ASK_AWAKE  (5 * XY_USEC)
 #define ASK_LINGER (500 * XY_USEC)
 
@@ -164,12 +167,12 @@ void xy_rest(struct xy_worker *w)
 	bool blind = __atomic_load_n(&w->blind, __ATOMIC_RELAXED);
 	learn(w);
 	if (w->dp->cfg.poll || w->more) {
-		look(w, ASK_AWAKE, false);
+		look(w, w->more ? ASK_AWAKE : ASK_IDLE, false);
 		return;
 	}
 	xy_nsec time = lingers(w, blind);
 	if (!time && looks_on(w, blind)) {
-		look(w, ASK_AWAKE, false);
+		look(w, ASK_IDLE, false);
 		return;
 	}
 	rte_rcu_qsbr_thread_offline(w->dp->rcu, w->id);
