@@ -24,6 +24,8 @@ struct source {
 	struct xy_addr addr;
 	unsigned wrong, waiting; // waiting: tries, of a /48
 	uint64_t last, until;	 // ms: of the last wrong try; nothing is looked at before that
+	unsigned pressed;	 // tries for which there was no room, of late
+	uint64_t pressed_at;	 // ms
 	bool wide, trying, taken;
 };
 
@@ -249,6 +251,21 @@ static bool room_make(struct xy_auth *a, unsigned rank, const struct source *wid
 	}
 }
 
+// Who does not wait to be told that there is no room comes behind who does.
+static void press(struct source *s, uint64_t now)
+{
+	if (now >= s->pressed_at + XY_AUTH_PRESSED_S * UINT64_C(1000))
+		s->pressed = 0;
+	s->pressed += s->pressed < XY_AUTH_PRESSED;
+	s->pressed_at = now;
+}
+
+static unsigned rank_of(const struct source *s, const struct source *wide, uint64_t now)
+{
+	bool late = now < s->pressed_at + XY_AUTH_PRESSED_S * UINT64_C(1000);
+	return 1 + s->wrong + (late ? s->pressed : 0) + (wide ? wide->wrong / XY_AUTH_TRIES : 0);
+}
+
 static bool is_alone(struct xy_http_request *q, bool trying)
 {
 	if (!trying)
@@ -314,10 +331,15 @@ static struct attempt *attempt_begin(struct xy_auth *a, struct xy_http_request *
 	struct source *wide = is_wide ? source_of(a, &site, true) : NULL;
 	if (s)
 		s->trying = was;
+	uint64_t now = now_ms(a);
+	if (was)
+		press(s, now);
 	if (!is_alone(q, was))
 		return NULL;
-	unsigned rank = 1 + (s ? s->wrong : 0) + (wide ? wide->wrong / XY_AUTH_TRIES : 0);
+	unsigned rank = s ? rank_of(s, wide, now) : 0;
 	if (!s || (is_wide && !wide) || !room_make(a, rank, wide)) {
+		if (s)
+			press(s, now);
 		too_many(q);
 		return NULL;
 	}

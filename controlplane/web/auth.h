@@ -5,9 +5,9 @@
 // and at last none is looked at for a while; who has a whole /48 is one source more. A token is too
 // long to be guessed: a wrong one is refused at once, and counts for nothing. A password is looked
 // at on a helper, one at a time: first of browsers that logged in before (devices.h), then of those
-// from where the fewest wrong ones came, and now and then of who waits for longest; where too many
-// wait, who was wrong most often goes. What is known of sessions and sources is bounded, and gone
-// with the process. The loop's thread alone.
+// from where the fewest wrong ones came, and the fewest for which there was no room, and now and
+// then of who waits for longest; where too many wait, who was wrong most often goes. What is known
+// of sessions and sources is bounded, and gone with the process. The loop's thread alone.
 #pragma once
 
 #include "web/web.h"
@@ -25,6 +25,8 @@ enum {
 	XY_AUTH_FORGIVEN_S = 900, // after the last one
 	XY_AUTH_WAITING = 32,	  // tries that were not looked at, of all sources
 	XY_AUTH_WAITING_WIDE = 8, // of a /48
+	XY_AUTH_PRESSED = 1000,	  // refused for want of room: each puts a source behind others,
+	XY_AUTH_PRESSED_S = 60,	  // for so long
 	XY_AUTH_OLDEST = 4,	  // every so many looks are at who waits for longest
 };
 

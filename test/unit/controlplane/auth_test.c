@@ -290,6 +290,37 @@ static void test_crowd(void)
 	end();
 }
 
+// A crowd that was never wrong, and does not wait: who tries now and then has a turn.
+static void test_pressing(void)
+{
+	static struct xy_http_request fresh[8 * XY_AUTH_WAITING];
+	struct xy_http_request q = {.source = at(999, 1), .status = 429};
+	begin();
+	memset(fresh, 0, sizeof(fresh));
+	for (unsigned turn = 0; turn < 40 && q.status == 429; turn++) {
+		for (unsigned i = 0; i < XY_ARRAY_SIZE(fresh); i++) {
+			if (fresh[i].source.b[0] && fresh[i].status != 429)
+				continue; // it waits, or was wrong and is gone
+			fresh[i] = (struct xy_http_request){.source = at(1 + i, 1)};
+			xy_auth_login(web.auth, &fresh[i], "wrong", on_right);
+		}
+		if (turn % 4 == 3) {
+			q.status = 0;
+			xy_auth_login(web.auth, &q, "right", on_right);
+		}
+		if (q.status == 429)
+			look_once();
+	}
+	CU_ASSERT_EQUAL(q.status, 0); // it waits
+	looks = 0;
+	for (unsigned i = 0; i < 100 && !q.status; i++)
+		look_once();
+	CU_ASSERT_EQUAL(q.status, 200);
+	CU_ASSERT(looks <= 2 + XY_AUTH_WAITING); // behind those who came before
+	pass();
+	end();
+}
+
 // Nor is anybody of the crowd kept out for good: who waits for longest has a turn.
 static void test_turn(void)
 {
@@ -350,4 +381,5 @@ static void test_device(void)
 
 XY_UNIT_MAIN("auth", {"tries", test_tries}, {"tokens", test_tokens}, {"memory", test_memory},
 	     {"locks are kept", test_kept}, {"a /48", test_wide}, {"room", test_room},
-	     {"a crowd", test_crowd}, {"a turn", test_turn}, {"a device", test_device})
+	     {"a crowd", test_crowd}, {"a crowd that presses", test_pressing},
+	     {"a turn", test_turn}, {"a device", test_device})
