@@ -788,12 +788,12 @@ static void test_quiet(void)
 	struct xy_endpoint to = at("127.0.0.1", b->udp_port);
 	struct rte_mbuf *m = made(1, 100, &to);
 	CU_ASSERT_EQUAL_FATAL(sent(a, &m, 1), 1);
-	rig.worker[0].woken = true;
+	rig.worker[0].listed = true;
 	for (unsigned i = 0; i < 10; i++) {
 		CU_ASSERT_EQUAL(b->ops->rx_burst_rcu(b, &rig.worker[0], &m, 1), 0);
 		rig_pause();
 	}
-	rig.worker[0].woken = false;
+	rig.worker[0].listed = false;
 	CU_ASSERT_EQUAL_FATAL(take(b, &m, 1), 1);
 	CU_ASSERT(intact(m, 1, 100));
 	rig_consume(&rig.worker[0], &m, 1);
