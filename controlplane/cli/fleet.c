@@ -37,6 +37,8 @@ static int flags_take(struct flags *f, int argc, char **argv)
 			f->record = true;
 		else if (strcmp(argv[i], "--no-retry") == 0)
 			f->once = true;
+		else if (strcmp(argv[i], "--retry") == 0) // as it is anyway
+			f->once = false;
 		else
 			argv[n++] = argv[i];
 	}

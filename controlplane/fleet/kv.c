@@ -225,31 +225,36 @@ static void explain(struct xy_kv *kv, natsStatus s, const char *text, char *out,
 		snprintf(out, size, "%.120s", text);
 }
 
+// Whose callbacks count from now on.
+static void set_wire(struct xy_kv *kv, struct kv_wire *wire)
+{
+	pthread_mutex_lock(&kv->lock);
+	kv->wire = wire;
+	kv->lost = kv->look_wanted = false;
+	kv->trouble_at = 0;
+	pthread_mutex_unlock(&kv->lock);
+}
+
 static int dial(struct xy_kv *kv, const char *url, struct xy_err *err)
 {
 	natsOptions *o = NULL;
-	natsConnection *nc = NULL;
 	char text[320], where[200];
 	struct kv_wire *wire = calloc(1, sizeof(*wire));
 	if (!wire)
 		return xy_err_set(err, ENOMEM, "no memory");
 	wire->kv = kv;
 	natsStatus s = options(kv, url, wire, &o);
-	s = s ?: natsConnection_Connect(&nc, o);
+	set_wire(kv, wire); // it may be closed before Connect is back
+	xy_kv_life_begin(kv);
+	s = s ?: natsConnection_Connect(&kv->nc, o);
 	natsOptions_Destroy(o);
-	if (s != NATS_OK) {
-		free(wire);
-		explain(kv, s, last_error(s), text, sizeof(text));
-		return xy_err_set(err, errno_of(s, 0), "%s: %s", shown(url, where), text);
-	}
-	xy_kv_life_begin(kv); // until on_closed
-	kv->nc = nc;
-	pthread_mutex_lock(&kv->lock);
-	kv->wire = wire;
-	kv->lost = kv->look_wanted = false;
-	kv->trouble_at = 0;
-	pthread_mutex_unlock(&kv->lock);
-	return 0;
+	if (s == NATS_OK)
+		return 0; // on_closed ends the wire
+	set_wire(kv, NULL);
+	xy_kv_life_end(kv);
+	free(wire);
+	explain(kv, s, last_error(s), text, sizeof(text));
+	return xy_err_set(err, errno_of(s, 0), "%s: %s", shown(url, where), text);
 }
 
 static void hang_up(struct xy_kv *kv)

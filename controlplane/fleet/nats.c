@@ -170,7 +170,7 @@ static int ikto_record(struct nats *n, const struct xy_prefix *allowed, char *ou
 				   .at = c->ikto.advertise_address,
 				   .allowed = *allowed,
 				   .port = c->ikto.wg_port};
-	snprintf(r.name, sizeof(r.name), "%s", n->self.name);
+	snprintf(r.name, sizeof(r.name), "%s", n->self.name[0] ? n->self.name : "xylem");
 	return xy_ikto_text(&r, out, size);
 }
 
