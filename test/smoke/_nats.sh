@@ -99,3 +99,10 @@ say_again() { # new records of all
   for pid in "${FLEET_PIDS[@]}"; do kill -USR1 "$pid"; done
   sleep 0.3 # for their files to have the new epochs
 }
+
+# kv NODE WHAT [KEY]: natskv on the bucket $BUCKET (xylem), by NODE's way to the first of NATS_URLS.
+kv() {
+  local node=$1
+  shift
+  in_node "$node" "$BUILD/test/tools/natskv" "${NATS_URLS%% *}" "${BUCKET:-xylem}" "$@"
+}
