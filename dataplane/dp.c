@@ -226,6 +226,8 @@ int xy_dp_host_publish(struct xy_dp *dp, unsigned id, struct xy_host *host)
 		return -ENOMEM;
 	*list = *old;
 	list->host[id] = host;
+	for (list->end = XY_DP_HOSTS; list->end && !list->host[list->end - 1];)
+		list->end--;
 	__atomic_store_n(&dp->hosts, list, __ATOMIC_RELEASE);
 	xy_dp_retire_free(dp, old);
 	return 0;

@@ -51,7 +51,11 @@ struct xy_packet {
 		uint32_t
 			limit; // wg_seal to fragment and icmp_error: the most that the link carries
 		uint32_t len;  // while it is sealed: bytes of the overlay packet
-		uint8_t hops;  // e2e_input to overlay_input: outer hop limit
+		struct {
+			uint8_t hops;  // e2e_input to overlay_input: outer hop limit
+			uint32_t slot; // of the session with that index, if there is one:
+				       // classify, e2e_input to wg_open, e2e_open
+		};
 	};
 	uint32_t from; // end that sent it, or XY_PEER_*
 	union {

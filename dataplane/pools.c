@@ -25,8 +25,8 @@ static uint32_t room_for(const struct xy_dp_config *cfg, uint32_t packet)
 {
 	// AF_XDP puts a frame 256 bytes into the buffer (XDP_PACKET_HEADROOM), with its own
 	// headers.
-	uint32_t data = 256 + XY_FRAME_SHIFT + XY_FRAME_HEADER_MAX + XY_WG_DATA_HEADER_LEN + packet + XY_WG_PAD +
-			XY_WG_TAG_LEN + XY_TAILROOM;
+	uint32_t data = 256 + XY_FRAME_SHIFT + XY_FRAME_HEADER_MAX + XY_WG_DATA_HEADER_LEN +
+			packet + XY_WG_PAD + XY_WG_TAG_LEN + XY_TAILROOM;
 	// It also takes none below 2 KB (XDP_UMEM_MIN_CHUNK_SIZE), with what stands before the
 	// room.
 	uint32_t least = 2048 - (uint32_t)(sizeof(struct rte_mbuf) + sizeof(struct xy_packet));

@@ -21,6 +21,8 @@ int xy_dp_port_publish(struct xy_dp *dp, unsigned id, struct xy_port *port)
 		return -ENOMEM;
 	*list = *old;
 	list->port[id] = port;
+	for (list->end = XY_DP_PORTS; list->end && !list->port[list->end - 1];)
+		list->end--;
 	__atomic_store_n(&dp->ports, list, __ATOMIC_RELEASE);
 	xy_dp_retire_free(dp, old);
 	return 0;

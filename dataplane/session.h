@@ -83,13 +83,19 @@ static inline bool xy_lane_has_moved_rcu(const struct xy_dp *dp, const struct xy
 	return token && rte_rcu_qsbr_check(dp->rcu, token, false) == 1;
 }
 
-// The live session of a receiver index, or NULL. Workers under RCU; control.
-static inline struct xy_session *xy_session_find_rcu(const struct xy_dp *dp, uint32_t index)
+// The live session of a receiver index whose slot is known, or NULL. Workers under RCU; control.
+static inline struct xy_session *xy_session_at_rcu(const struct xy_dp *dp, uint32_t slot,
+						   uint32_t index)
 {
-	struct xy_session *s = &dp->session[xy_session_slot(dp, index)];
+	struct xy_session *s = &dp->session[slot];
 	if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != XY_SESSION_LIVE || s->index != index)
 		return NULL;
 	return s;
+}
+
+static inline struct xy_session *xy_session_find_rcu(const struct xy_dp *dp, uint32_t index)
+{
+	return xy_session_at_rcu(dp, xy_session_slot(dp, index), index);
 }
 
 // Did we give this index out, and is it not over: a handshake's that is under way, or a session's?

@@ -35,6 +35,8 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		  unsigned n)
 {
 	rte_edge_t edge[XY_BURST];
+	for (unsigned i = 0; i < n; i++) // not every port's driver has read them
+		rte_prefetch0(rte_pktmbuf_mtod(xy_node_mbuf(objs[i]), const uint8_t *));
 	for (unsigned i = 0; i < n; i++)
 		edge[i] = look(w->dp, xy_node_mbuf(objs[i]));
 	xy_node_pass(graph, node, objs, edge, n);

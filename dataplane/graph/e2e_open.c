@@ -12,7 +12,7 @@ enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_SPOOFED, DROP_STALE, EDGES };
 // The session of its index, if that is with a far node.
 static struct xy_session *find(const struct xy_dp *dp, const struct xy_packet *p)
 {
-	struct xy_session *s = xy_session_find_rcu(dp, p->index);
+	struct xy_session *s = xy_session_at_rcu(dp, p->slot, p->index);
 	return s && xy_end_is_far(dp, s->end) ? s : NULL;
 }
 

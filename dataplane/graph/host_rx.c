@@ -22,7 +22,7 @@ static uint16_t process(struct rte_graph *graph, struct rte_node *node, void **o
 
 	(void)objs;
 	(void)n;
-	for (unsigned i = 0; list && i < XY_DP_HOSTS; i++)
+	for (unsigned i = 0; list && i < list->end; i++)
 		if (list->host[i])
 			taken += take(graph, node, w, list->host[i]);
 	if (taken)

@@ -8,12 +8,15 @@ struct part { // some of a lookup's addresses, and where they stand in it
 	unsigned at[XY_BURST];
 };
 
-static void mesh(const struct xy_tables *t, struct xy_lookup *l, const struct part *p)
+// Where all are such, as on a relay, nothing is gathered and nothing put back.
+static void mesh(const struct xy_tables *t, struct xy_lookup *l, const struct part *p,
+		 const uint64_t *key)
 {
-	uint64_t key[XY_BURST];
 	uint32_t value[XY_BURST];
-	for (unsigned i = 0; i < p->n; i++)
-		key[i] = xy_be64_load(l->addr[p->at[i]]);
+	if (p->n == l->n) {
+		xy_exact_lookup_burst_rcu(t->mesh, key, l->value, l->n);
+		return;
+	}
 	xy_exact_lookup_burst_rcu(t->mesh, key, value, p->n);
 	for (unsigned i = 0; i < p->n; i++)
 		l->value[p->at[i]] = value[i];
@@ -32,19 +35,23 @@ static void longest(const struct xy_lpm *t, struct xy_lookup *l, const struct pa
 
 void xy_lookup_run_rcu(const struct xy_tables *t, struct xy_lookup *l)
 {
-	struct part exact = {.n = 0}, v6 = {.n = 0}, v4 = {.n = 0};
+	struct part exact, v6, v4;
+	uint64_t key[XY_BURST];
+	exact.n = v6.n = v4.n = 0;
 
 	for (unsigned i = 0; i < l->n; i++) {
 		l->value[i] = XY_TABLE_MISS;
-		if (l->v4[i])
+		if (l->v4[i]) {
 			v4.at[v4.n++] = i;
-		else if ((l->addr[i][0] & XY_MESH_MASK) == XY_MESH_BYTE)
+		} else if ((l->addr[i][0] & XY_MESH_MASK) == XY_MESH_BYTE) {
+			key[exact.n] = xy_be64_load(l->addr[i]);
 			exact.at[exact.n++] = i;
-		else
+		} else {
 			v6.at[v6.n++] = i;
+		}
 	}
 	if (exact.n)
-		mesh(t, l, &exact);
+		mesh(t, l, &exact, key);
 	for (unsigned i = 0; i < exact.n; i++)
 		if (l->value[exact.at[i]] == XY_TABLE_MISS)
 			v6.at[v6.n++] = exact.at[i];

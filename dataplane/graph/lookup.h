@@ -5,7 +5,7 @@
 
 #include "dp.h"
 
-struct xy_lookup {
+struct xy_lookup { // not cleared before use: n alone
 	unsigned n;
 	const uint8_t *addr[XY_BURST]; // 16 or 4 bytes inside the packets
 	bool v4[XY_BURST];

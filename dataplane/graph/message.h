@@ -31,21 +31,31 @@ static inline rte_edge_t xy_message_punt(const struct xy_dp *dp, struct rte_mbuf
 	return XY_MESSAGE_PUNT;
 }
 
+static inline rte_edge_t xy_message_open(const struct xy_dp *dp, struct rte_mbuf *m)
+{
+	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct xy_packet *p = xy_packet(m);
+	p->index = xy_le32_load(data + offsetof(struct xy_wg_data, receiver));
+	p->slot = xy_session_slot(dp, p->index);
+	rte_prefetch0(&dp->session[p->slot]);
+	return XY_MESSAGE_OPEN;
+}
+
 static inline rte_edge_t xy_message_look(const struct xy_dp *dp, struct rte_mbuf *m,
 					 const struct xy_message_punts *p)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
+	if (likely(xy_wg_is_data(data, m->data_len)))
+		return xy_message_open(dp, m);
 	switch (xy_wg_classify(data, m->data_len)) {
-	case XY_WG_DATA:
-		xy_packet(m)->index = xy_le32_load(data + offsetof(struct xy_wg_data, receiver));
-		rte_prefetch0(&dp->session[xy_session_slot(dp, xy_packet(m)->index)]);
-		return XY_MESSAGE_OPEN;
 	case XY_WG_INITIATION:
 		return xy_message_punt(dp, m, p, 0);
 	case XY_WG_RESPONSE:
 		return xy_message_punt(dp, m, p, offsetof(struct xy_wg_response, receiver));
 	case XY_WG_COOKIE_REPLY:
 		return xy_message_punt(dp, m, p, offsetof(struct xy_wg_cookie_reply, receiver));
+	case XY_WG_DATA: // is told above
+		break;
 	}
 	return XY_MESSAGE_DROP_NOT_WIREGUARD;
 }

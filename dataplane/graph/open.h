@@ -104,6 +104,7 @@ static inline void xy_open_take(struct xy_worker *w, struct rte_mbuf *m, struct 
 	}
 	if (!lane->first_seen)
 		lane->first_seen = xy_event_put(w, XY_DP_FIRST, xy_packet(m)->port, s->index, NULL);
-	rte_pktmbuf_adj(m, XY_WG_DATA_HEADER_LEN);
-	rte_pktmbuf_trim(m, XY_WG_TAG_LEN);
+	m->data_off += XY_WG_DATA_HEADER_LEN;
+	m->data_len = (uint16_t)op->len;
+	m->pkt_len = op->len;
 }

@@ -30,12 +30,14 @@ enum {
 
 static bool is_own(const struct xy_own *own, const struct xy_addr *a)
 {
+	uint64_t x[2], addr[2], mask[2];
+	memcpy(x, a->b, sizeof(x));
 	for (unsigned i = 0; i < own->count; i++) {
-		uint64_t x[2], addr[2], mask[2];
-		memcpy(x, a->b, sizeof(x));
 		memcpy(addr, own->prefix[i].addr.b, sizeof(addr));
 		memcpy(mask, own->prefix[i].mask.b, sizeof(mask));
-		if ((((x[0] & mask[0]) ^ addr[0]) | ((x[1] & mask[1]) ^ addr[1])) == 0)
+		if (likely((x[0] & mask[0]) != addr[0])) // most often: the first half says so
+			continue;
+		if ((x[1] & mask[1]) == addr[1])
 			return true;
 	}
 	return false;
@@ -144,6 +146,23 @@ static rte_edge_t of_far(const struct xy_dp *dp, struct rte_mbuf *m, const struc
 	return of_node(dp, m, src, far->payload_max);
 }
 
+// May these addresses be forwarded at all? EDGES: they may.
+static rte_edge_t scope(const struct xy_adjacency *a, struct rte_mbuf *m, const struct xy_addr *src,
+			const struct xy_addr *dst)
+{
+	if (is_martian(src))
+		return DROP_SPOOFED;
+	if (is_local_scope(dst) || is_link_local(src))
+		return a ? local_scope(a, m, src, dst) : DROP_NOT_FORWARDED;
+	return is_martian(dst) ? DROP_NOT_FORWARDED : EDGES;
+}
+
+// Of the mesh both, as between nodes: they are of no other scope.
+static bool is_within_mesh(const struct xy_addr *src, const struct xy_addr *dst)
+{
+	return xy_addr_is_mesh(src) && xy_addr_is_mesh(dst);
+}
+
 // Parses, trims the padding, merges ECN; then the addresses.
 static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rte_mbuf *m)
 {
@@ -155,8 +174,9 @@ static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rt
 		return DROP_BAD_INNER;
 	p->version = inner.version;
 	p->mesh = XY_MESH_PLAIN;
-	rte_pktmbuf_trim(m, m->data_len - inner.total_len);
-	if (!xy_ecn_decap(pkt, inner.version, p->ecn))
+	m->data_len = inner.total_len;
+	m->pkt_len = inner.total_len;
+	if (p->ecn && !xy_ecn_decap(pkt, inner.version, p->ecn))
 		return DROP_BAD_ECN;
 
 	bool far = xy_end_is_far(w->dp, p->from);
@@ -165,12 +185,11 @@ static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rt
 	struct xy_addr dst = xy_inner_dst(pkt, inner.version);
 	if (!a && !far)
 		return DROP_STALE;
-	if (is_martian(&src))
-		return DROP_SPOOFED;
-	if (is_local_scope(&dst) || is_link_local(&src))
-		return far ? DROP_NOT_FORWARDED : local_scope(a, m, &src, &dst);
-	if (is_martian(&dst))
-		return DROP_NOT_FORWARDED;
+	if (!is_within_mesh(&src, &dst)) {
+		rte_edge_t edge = scope(a, m, &src, &dst);
+		if (edge != EDGES)
+			return edge;
+	}
 	if (!far && a->leaf)
 		return LEAF;
 	if (is_own(own, &src))
@@ -182,9 +201,10 @@ static rte_edge_t check(struct xy_worker *w, const struct xy_own *own, struct rt
 static void check_leaves_errors(struct xy_worker *w, void **objs, rte_edge_t *edge,
 				const unsigned *leaves, unsigned n)
 {
-	struct xy_lookup l = {.n = 0};
+	struct xy_lookup l;
 	struct xy_addr about[XY_BURST];
 	unsigned at[XY_BURST];
+	l.n = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = xy_node_mbuf(objs[leaves[i]]);
@@ -207,8 +227,9 @@ static void check_leaves_errors(struct xy_worker *w, void **objs, rte_edge_t *ed
 // A leaf may send only from what it was given (longest prefix decides whose it is).
 static void check_leaves(struct xy_worker *w, void **objs, rte_edge_t *edge, unsigned n)
 {
-	struct xy_lookup l = {.n = 0};
+	struct xy_lookup l;
 	unsigned at[XY_BURST];
+	l.n = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		if (edge[i] == LEAF) {

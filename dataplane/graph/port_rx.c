@@ -22,7 +22,7 @@ static uint16_t process(struct rte_graph *graph, struct rte_node *node, void **o
 
 	(void)objs;
 	(void)n;
-	for (unsigned i = 0; list && i < XY_DP_PORTS; i++)
+	for (unsigned i = 0; list && i < list->end; i++)
 		if (list->port[i])
 			taken += take(graph, node, w, list->port[i]);
 	if (taken)

@@ -214,7 +214,8 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		  unsigned n)
 {
 	rte_edge_t edge[XY_BURST];
-	struct xy_lookup l = {.n = 0};
+	struct xy_lookup l;
+	l.n = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		xy_lookup_add(&l, xy_node_mbuf(objs[i]), XY_LOOKUP_DST);

@@ -44,13 +44,20 @@ static inline void xy_seal_fetch(const struct xy_worker *w, uint32_t end)
 	}
 }
 
-// Zeros up to `padded` bytes, room for the tag behind, the header before.
+// Zeros up to `padded` bytes, less than 16 more than there are, room for the tag behind, the header
+// before. It fits (xy_seal_room).
 static inline void xy_seal_add(struct xy_seal *b, struct rte_mbuf *m, struct xy_session *s,
 			       uint32_t padded)
 {
+	static const uint8_t zeros[XY_WG_TAG_LEN];
 	uint32_t len = m->data_len;
-	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + XY_WG_TAG_LEN)), 0, padded - len);
-	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, XY_WG_DATA_HEADER_LEN);
+	uint8_t *pkt = rte_pktmbuf_mtod(m, uint8_t *);
+	struct xy_wg_data *msg = (struct xy_wg_data *)(pkt - XY_WG_DATA_HEADER_LEN);
+	RTE_ASSERT(padded <= xy_seal_room(m) && padded - len < sizeof(zeros));
+	memcpy(pkt + len, zeros, sizeof(zeros)); // and some of the tag's place: no call for so few
+	m->data_off -= XY_WG_DATA_HEADER_LEN;
+	m->data_len = (uint16_t)(padded + XY_WG_DATA_OVERHEAD);
+	m->pkt_len = m->data_len;
 	*msg = (struct xy_wg_data){.type = XY_WG_DATA, .receiver = s->remote_index};
 	b->session[b->n] = s;
 	b->m[b->n] = m;

@@ -36,7 +36,7 @@ static void tell_roam(struct xy_worker *w, struct xy_session *s, const struct xy
 // The session of its index, if that is a link's: a far node's comes inside one.
 static struct xy_session *find(const struct xy_dp *dp, const struct xy_packet *p)
 {
-	struct xy_session *s = xy_session_find_rcu(dp, p->index);
+	struct xy_session *s = xy_session_at_rcu(dp, p->slot, p->index);
 	return s && s->end < dp->cfg.max_peers ? s : NULL;
 }
 
@@ -78,9 +78,9 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		xy_open_add(w, &b, i, xy_node_mbuf(objs[i]), session[i]);
 		rte_prefetch0(&w->dp->end[session[i]->end]);
 	}
-	xy_aead_open_burst(w->aead, b.op, b.n);
-	for (unsigned i = 0; i < b.n; i++)
+	for (unsigned i = 0; i < b.n; i++) // comes while the burst is opened
 		rte_prefetch0(xy_adjacency_rcu(w->dp, b.session[i]->end));
+	xy_aead_open_burst(w->aead, b.op, b.n);
 	struct xy_capture *c = xy_capture_at(w, XY_DP_CAPTURE_IN);
 	for (unsigned i = 0; i < b.n; i++) {
 		edge[b.at[i]] = finish(w, b.m[i], b.session[i], &b.op[i]);

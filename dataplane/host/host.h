@@ -30,6 +30,7 @@ struct xy_host {
 
 struct xy_host_list { // published by RCU; NULL where a number is free
 	struct xy_host *host[XY_DP_HOSTS];
+	unsigned end; // numbers from here on are free: no worker looks at them
 };
 
 // A TUN `name` ("" = the kernel chooses) with a queue per worker and virtio_net headers, so that

@@ -48,6 +48,7 @@ struct xy_port {
 
 struct xy_port_list { // published by RCU; NULL where a number is free
 	struct xy_port *port[XY_DP_PORTS];
+	unsigned end; // numbers from here on are free: no worker looks at them
 };
 
 // Drivers count by these: datagrams taken (those dropped for want of a buffer too), put and

@@ -41,8 +41,8 @@ enum xy_wg_type xy_wg_classify(const uint8_t *msg, size_t len)
 		return len == sizeof(struct xy_wg_response) ? XY_WG_RESPONSE : 0;
 	case XY_WG_COOKIE_REPLY:
 		return len == sizeof(struct xy_wg_cookie_reply) ? XY_WG_COOKIE_REPLY : 0;
-	case XY_WG_DATA: // no multiple of 16: padding stops at the link's MTU
-		return len >= XY_WG_DATA_OVERHEAD ? XY_WG_DATA : 0;
+	case XY_WG_DATA:
+		return xy_wg_is_data(msg, len) ? XY_WG_DATA : 0;
 	default:
 		return 0;
 	}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum xy_wg_type {
 	XY_WG_INITIATION = 1,
@@ -101,6 +102,14 @@ struct xy_wg_limits {
 	uint64_t reject_after_messages; // 2^64 - 2^13 - 1
 };
 extern const struct xy_wg_limits xy_wg_limits_default;
+
+// Transport data? As xy_wg_classify says it, at once: what most are.
+static inline bool xy_wg_is_data(const uint8_t *msg, size_t len)
+{
+	static const uint8_t head[4] = {XY_WG_DATA}; // and what is reserved
+	// No multiple of 16: padding stops at the link's MTU.
+	return len >= XY_WG_DATA_OVERHEAD && memcmp(msg, head, sizeof(head)) == 0;
+}
 
 // Which kind of message this is, by type byte, reserved bytes (a suite that is known in messages 1
 // and 2, else zeros) and length alone; 0 when it is none.

@@ -14,6 +14,7 @@ enum {
 	V4_CSUM = 10,
 	V4_SRC = 12,
 	V4_DST = 16,
+	V6_LEN = 4,
 	V6_NEXT = 6,
 	V6_HOPS = 7,
 	V6_SRC = 8,
@@ -41,17 +42,19 @@ static int parse_v4(struct xy_cursor c, struct xy_inner *out)
 static int parse_v6(struct xy_cursor c, struct xy_inner *out)
 {
 	size_t len = xy_cursor_left(&c);
-	uint32_t first = xy_cursor_be32(&c);
-	uint32_t total = XY_IPV6_LEN + (uint32_t)xy_cursor_be16(&c);
+	const uint8_t *header = xy_cursor_take(&c, XY_IPV6_LEN);
+	if (!header)
+		return -EBADMSG;
+	uint32_t total = XY_IPV6_LEN + (uint32_t)xy_be16_load(header + V6_LEN);
 	out->version = 6;
 	out->header_len = XY_IPV6_LEN;
-	out->traffic_class = (uint8_t)(first >> 20);
-	out->protocol = xy_cursor_u8(&c);
-	out->hop_limit = xy_cursor_u8(&c);
+	out->traffic_class = (uint8_t)(xy_be32_load(header) >> 20);
+	out->protocol = header[V6_NEXT];
+	out->hop_limit = header[V6_HOPS];
 	struct xy_addr src, dst;
-	xy_cursor_copy(&c, src.b, sizeof(src.b));
-	xy_cursor_copy(&c, dst.b, sizeof(dst.b));
-	if (c.bad || total > len || total > UINT16_MAX)
+	memcpy(src.b, header + V6_SRC, sizeof(src.b));
+	memcpy(dst.b, header + V6_DST, sizeof(dst.b));
+	if (total > len || total > UINT16_MAX)
 		return -EBADMSG;
 	// v4-mapped addresses do not travel (RFC 6890), and here they would pass for IPv4.
 	if (xy_addr_is_v4(&src) || xy_addr_is_v4(&dst))
@@ -94,25 +97,6 @@ bool xy_inner_ports(const uint8_t *pkt, size_t len, struct xy_inner_ports *out)
 	out->src = xy_cursor_be16(&c);
 	out->dst = xy_cursor_be16(&c);
 	return !c.bad && (out->protocol == XY_PROTO_TCP || out->protocol == XY_PROTO_UDP);
-}
-
-static struct xy_addr load_addr(const uint8_t *pkt, uint8_t version, unsigned v4, unsigned v6)
-{
-	struct xy_addr a;
-	if (version == 4)
-		return xy_addr_from_v4(xy_be32_load(pkt + v4));
-	memcpy(a.b, pkt + v6, sizeof(a.b));
-	return a;
-}
-
-struct xy_addr xy_inner_src(const uint8_t *pkt, uint8_t version)
-{
-	return load_addr(pkt, version, V4_SRC, V6_SRC);
-}
-
-struct xy_addr xy_inner_dst(const uint8_t *pkt, uint8_t version)
-{
-	return load_addr(pkt, version, V4_DST, V6_DST);
 }
 
 // RFC 1624, equation 3: HC' = ~(~HC + ~m + m').

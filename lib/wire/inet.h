@@ -3,11 +3,13 @@
 // 9293, 1071). Any thread; the bytes belong to the caller.
 #pragma once
 
+#include "base/bytes.h"
 #include "base/ip.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
 	XY_IPV4_MIN_LEN = 20,
@@ -49,8 +51,22 @@ struct xy_inner_ports {
 };
 bool xy_inner_ports(const uint8_t *pkt, size_t len, struct xy_inner_ports *out);
 // Source or destination of a packet that xy_inner_parse took; IPv4 comes v4-mapped.
-struct xy_addr xy_inner_src(const uint8_t *pkt, uint8_t version);
-struct xy_addr xy_inner_dst(const uint8_t *pkt, uint8_t version);
+static inline struct xy_addr xy_inner_src(const uint8_t *pkt, uint8_t version)
+{
+	struct xy_addr a;
+	if (version == 4)
+		return xy_addr_from_v4(xy_be32_load(pkt + 12));
+	memcpy(a.b, pkt + 8, sizeof(a.b));
+	return a;
+}
+static inline struct xy_addr xy_inner_dst(const uint8_t *pkt, uint8_t version)
+{
+	struct xy_addr a;
+	if (version == 4)
+		return xy_addr_from_v4(xy_be32_load(pkt + 16));
+	memcpy(a.b, pkt + 24, sizeof(a.b));
+	return a;
+}
 // One hop less, with IPv4's checksum updated (RFC 1624). hop limit must be > 0.
 void xy_inner_hop(uint8_t *pkt, uint8_t version);
 // And no more than so many, likewise.

@@ -20,7 +20,7 @@ static void packet_make(struct bench *b, struct rte_mbuf *m)
 	xy_be16_store(pkt + 4, (uint16_t)(b->load.size - XY_IPV6_LEN));
 	pkt[6] = XY_PROTO_E2E;
 	pkt[7] = 64;
-	xy_be64_store(pkt + 8, UINT64_C(0xfd) << 56 | from);
+	memcpy(pkt + 8, node_address(b, from).b, sizeof(struct xy_addr));
 	xy_be64_store(pkt + 24, b->route[route]);
 	xy_packet(m)->from = from;
 }

@@ -85,6 +85,7 @@ static struct xy_worker *start(void)
 
 	rig_init(&rig, 1, xy_port_worker_init, xy_port_worker_fini);
 	memset(&list, 0, sizeof(list));
+	list.end = XY_DP_PORTS;
 	rig.dp.ports = &list;
 	mtu_events = 0;
 	CU_ASSERT_NOT_EQUAL_FATAL(rte_graph_create("ends", &param), RTE_GRAPH_ID_INVALID);
