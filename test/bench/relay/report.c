@@ -118,6 +118,9 @@ void head_print(const struct result *first, unsigned rounds, bool json)
 	}
 	printf("CPU: %s, TSC %.0f MHz, one core; %s; medians of %u bursts of %d\n", cpu,
 	       first->tsc_hz / 1e6, first->memory, rounds * BUFFERS / XY_BURST, XY_BURST);
+	printf("from memory to memory: no frame's headers, no allocation and no driver are in "
+	       "these, which "
+	       "a card has\n");
 	columns_print(false);
 }
 
