@@ -38,6 +38,7 @@ struct nats {
 	char key[XY_IPAM_KEY];
 	char text[XY_FLEET_ENTRY_BYTES];
 	size_t len;
+	bool heard_since;	// the last write was asked
 	bool there;		// as it was last heard, or written
 	bool writing;		// and what is written is still what is to be
 	unsigned asks, answers; // in one order: only the last ask's answer is of what is to be
@@ -107,8 +108,10 @@ static void written(void *arg, const struct xy_bucket_answer *a)
 		return;
 	bool same = n->writing;
 	n->writing = false;
-	if (same && !a->code) {
-		n->there = true;
+	if (same && !a->code) { // what was heard meanwhile may be of a write after ours
+		n->there = n->there || !n->heard_since;
+		if (!n->there)
+			n->again_at = about(HEAL_MS);
 		n->again_ms = AGAIN_MS;
 		trouble(n, "");
 		if (!n->leaving)
@@ -131,6 +134,7 @@ static xy_nsec write_record(struct nats *n)
 	if (mono() < n->again_at)
 		return n->again_at;
 	n->again_at = about(HEAL_MS);
+	n->heard_since = false;
 	n->writing = xy_bucket_ask(n->bucket, XY_BUCKET_PUT, n->key, n->text, n->len, XY_KV_ANY,
 				   written, n);
 	n->asks += n->writing;
@@ -140,6 +144,7 @@ static xy_nsec write_record(struct nats *n)
 // What stands at our key now.
 static void own_heard(struct nats *n, const struct xy_kv_entry *e)
 {
+	n->heard_since = true;
 	n->there = e->value && e->len == n->len && memcmp(e->value, n->text, n->len) == 0;
 	drive(n);
 }

@@ -355,7 +355,9 @@ static void test_claims(void)
 	char *after = value_of(key);
 	CU_ASSERT_PTR_NOT_NULL(after);
 	CU_ASSERT_TRUE(first->has);
-	// It leaves, and the key goes.
+	// It leaves, and the key goes: who wants that one alone would have it next.
+	if (first != &node[2])
+		end(&node[2]);
 	char *text = record(first, true);
 	first->done = false;
 	first->source->leave(first->source, &first->self, text, strlen(text), on_done, first);
@@ -366,7 +368,8 @@ static void test_claims(void)
 	free(after);
 	hostile_end();
 	for (unsigned i = 0; i < 3; i++)
-		end(&node[i]);
+		if (node[i].source)
+			end(&node[i]);
 	rig_kill(server, SIGTERM);
 }
 
