@@ -41,10 +41,9 @@ struct xy_kv_entry {
 };
 
 enum xy_kv_event {
-	XY_KV_ENTRY,  // it is there, or is another than before, or gone
-	XY_KV_WHOLE,  // all that the bucket had when the look began was told
-	XY_KV_LEADER, // another server leads the bucket: what was written shortly before may be
-		      // lost
+	XY_KV_ENTRY,   // it is there, or is another than before, or gone
+	XY_KV_WHOLE,   // all that the bucket had when the look began was told
+	XY_KV_LEADER,  // another server leads: what was written shortly before may be lost
 	XY_KV_TROUBLE, // text: what is the matter, in words for people
 };
 
