@@ -159,6 +159,8 @@ static void claim_tell(struct agent *a)
 	a->claimed = uv_now(f->loop);
 	if (f->config->mode == XY_CONFIG_FLEET_IKTO || !f->met || xy_fleet_daemon_why(f->daemon))
 		return;
+	if (!f->claim.len && !f->claim_said)
+		return; // an agent before this one may have told it
 	json_t *p = json_object();
 	if (f->claim.len) {
 		first.b[15] |= f->claim.len < 128; // its first address
@@ -179,14 +181,15 @@ static void on_claimed(void *arg, struct xy_fleet_source *s, const struct xy_pre
 	struct xy_fleet *f = &a->face;
 	char text[XY_PREFIX_STRLEN];
 	struct xy_prefix is = claim ? *claim : none;
-	bool changed =
-		is.len != f->claim.len || memcmp(&is.addr, &f->claim.addr, sizeof(is.addr)) != 0;
+	bool changed = !f->claim_said || is.len != f->claim.len ||
+		       memcmp(&is.addr, &f->claim.addr, sizeof(is.addr)) != 0;
 	if (why && strcmp(f->claim_why, why) != 0)
 		xy_log_warn("claim: %s", why);
 	snprintf(f->claim_why, sizeof(f->claim_why), "%s", why ? why : "");
 	if (!changed)
 		return;
 	f->claim = is;
+	f->claim_said = true;
 	if (claim)
 		xy_log_info("claim: %s is ours", xy_prefix_str(claim, text));
 	if (!f->claim_since || !claim)
@@ -213,8 +216,10 @@ static void wish(struct agent *a)
 				  .bits = c->claim.bits,
 				  .retry = c->claim.retry};
 	bool ikto = c->mode == XY_CONFIG_FLEET_IKTO;
-	if (!f->source->claim || (!w.bits && !ikto))
+	if (!f->source->claim || (!w.bits && !ikto)) {
+		f->claim_said = true;
 		return;
+	}
 	if (ikto)
 		w = (struct xy_fleet_wish){.cidr = c->ikto.mesh_cidr,
 					   .drawn = c->ikto.allowed_ip,
@@ -223,6 +228,10 @@ static void wish(struct agent *a)
 	else if (k.claim.len && xy_prefix_covers(&w.cidr, &k.claim) &&
 		 k.claim.len == w.bits + (xy_prefix_is_v4(&w.cidr) ? 96u : 0u))
 		w.drawn = k.claim; // that we had goes before what is written
+	if (!ikto && k.since && k.expires > xy_fleet_wall() && xy_prefix_eq(&w.drawn, &k.claim)) {
+		f->claim = k.claim; // it is ours still, and goes on while the source looks
+		f->claim_until = k.expires;
+	}
 	f->claim_since = k.since;
 	f->source->claim(f->source, &f->self, &w);
 }
@@ -374,6 +383,9 @@ static void on_tick(uv_timer_t *t)
 		a->saved = now;
 		xy_fleet_store_save(f->store, f->book, &f->trust);
 	}
+	if (f->claim.len && !f->claim_said && wall >= f->claim_until)
+		on_claimed(a, f->source, NULL,
+			   "the registry could not be reached until the claim's end");
 	if (f->claim.len && now - a->claimed >= CLAIM_MS)
 		claim_tell(a);
 }
@@ -405,6 +417,7 @@ static void on_own_left(void *arg, int code, const char *why)
 		return;
 	}
 	a->face.claim.len = 0;
+	a->face.claim_said = true;
 	claim_tell(a);
 	xy_fleet_links_leave(a->face.links, on_links_left, a);
 }

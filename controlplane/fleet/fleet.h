@@ -43,6 +43,8 @@ struct xy_fleet {
 	uint64_t unread;	     // entries that had no bytes so far
 	struct xy_prefix claim;	     // what we have; len 0: nothing
 	uint64_t claim_since;	     // Unix seconds
+	bool claim_said;	     // by the source; until then it is what stood before
+	uint64_t claim_until;	     // and no longer than this, Unix seconds
 	char claim_why[XY_FLEET_WHY_SIZE];
 	struct xy_fleet_daemon *daemon;
 	struct xy_fleet_links *links;

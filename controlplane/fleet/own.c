@@ -153,8 +153,12 @@ static void epoch_keep(struct xy_fleet_own *o, uint64_t epoch, uint64_t expires)
 	struct xy_err err = {""};
 	k.epoch = epoch > k.epoch ? epoch : k.epoch;
 	k.expires = expires > k.expires ? expires : k.expires;
-	k.claim = o->f->claim;
-	k.since = o->f->claim_since;
+	if (o->f->claim_said) {
+		k.claim = o->f->claim;
+		k.since = o->f->claim_since;
+	}
+	if (o->leaving)
+		k.since = 0; // given back: it is tried first again, but is not ours
 	if (xy_fleet_store_keep(o->f->store, &k, &err) == 0)
 		err.text[0] = 0;
 	char why[XY_FLEET_WHY_SIZE];

@@ -28,13 +28,13 @@ claim='cidr = "fd10::/16"; prefix = 48; retry = true;'
 fleet_config other >"$LAB/a.fleet.conf"
 fleet_config ca "$claim" >"$LAB/b.fleet.conf"
 check "the config is right" "$FLEET" --check -c "$LAB/b.fleet.conf"
-start_fleet a
+start_fleet a --state "$LAB/a.state"
 start_fleet b
 says() { fleet "$1" | jq -r .. | grep -F "$2"; }
 check_within 15 "a server that our CA does not vouch for is said" says a "10.8.0.1:4222: its certificate is not believed by $LAB/other.pem"
 end_process "${FLEET_PID[a]}" || true
 fleet_config ca "$claim" >"$LAB/a.fleet.conf"
-start_fleet a
+start_fleet a --state "$LAB/a.state"
 both_up() { peer_up a b && peer_up b a; }
 check_within 30 "they meet" both_up
 check_within 10 "a pings b" pings a "${LAB_ADDR[b]}"
@@ -50,11 +50,20 @@ stop_nats router KILL
 away() { fleet_is "$1" '.source_state == "down"'; }
 check_within 20 "the server is killed, and that is said" away a
 check "they are linked as before" both_up
+network=$(claim_of a)
+has_network() { [ "$(claim_of a)" = "$network" ] && in_node a ip -6 addr show dev xylem0 | grep -qF "${network%/48}1/128"; }
+kept() { jq -e --arg claim "$network" '.claim == $claim' "$LAB"/a.state/own; }
+end_fleet a
+start_fleet a --state "$LAB/a.state"
+check_within 10 "an agent that starts meanwhile keeps the network" has_network
+check "on the disk, too" kept
 in_node b ip addr add 10.9.2.77/24 dev to-router
 start_nats router
 knows() { show a peers | jq -e '.peers[] | select(.name == "b") | .endpoints | index("10.9.2.77:51820")'; }
 check_within 40 "it is back, and a hears where b is now" knows
 check "they are linked as before" both_up
+check_within 20 "its network is the same" has_network
+check_not "and was never taken away" grep -F 'is not announced any more' "$LAB/a.log"
 check_within 10 "b leaves" xylem fleet leave -n b
 alone() { [ "$(show a peers | jq '.peers | length')" = 0 ]; }
 check_within 15 "and a is alone" alone
