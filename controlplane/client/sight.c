@@ -208,8 +208,10 @@ static void wireguard_text(const uint8_t *p, size_t len, char *to, size_t size)
 	if (len >= sizeof(*d) && d->type == XY_WG_DATA)
 		snprintf(to, size, ", WireGuard data %u of session %08x",
 			 (unsigned)le64toh(d->counter), le32toh(d->receiver));
-	else if (len >= 4 && p[0] && p[0] < XY_ARRAY_SIZE(what) && !p[1] && !p[2] && !p[3])
-		snprintf(to, size, ", WireGuard %s", what[p[0]]);
+	else if (len >= 4 && p[0] && p[0] < XY_ARRAY_SIZE(what) && p[1] < XY_WG_SUITES && !p[2] &&
+		 !p[3])
+		snprintf(to, size, ", WireGuard %s%s%s", what[p[0]], p[1] ? " for " : "",
+			 p[1] ? xy_wg_suite_name[p[1]] : "");
 }
 
 static void what_text(const struct xy_sight *s, const struct xy_inner *ip, char *to, size_t size)

@@ -192,6 +192,8 @@ void xy_exchange_restart(struct xy_exchanges *e, struct xy_exchange *x)
 	x->restarts++;
 	x->unanswered = false; // it is as new, and waits for no turn
 	x->retry_due = 0;
+	x->suite.tried = 0;
+	x->suite.due = 0;
 	timers_init(e, x, x->timers.persistent_keepalive);
 }
 

@@ -71,10 +71,12 @@ enum xy_exchange_hs {
 struct xy_exchange_suite {
 	bool plain;	    // a device that has WireGuard's alone
 	bool asked;	    // the last initiation asked for another than WireGuard's
-	uint8_t tried;	    // initiations that did, since the last answer
+	uint8_t tried;	    // initiations that did, and were not answered though packets come
+	unsigned edition;   // of ours, that this is by
 	uint8_t can, best;  // of the other side: suites, a bit each; the one that it would have
 	bool told;	    // can, best
 	xy_nsec due;	    // when we begin again, for another suite; 0: not
+	xy_nsec ask_after;  // what it says unasked has us ask no sooner
 	xy_nsec not_before; // it did not answer to another than WireGuard's: none until then
 	uint64_t fallbacks; // sessions in WireGuard's since another was not answered
 };
@@ -256,7 +258,7 @@ bool xy_exchanges_meet_wanted(struct xy_exchanges *e, struct xy_exchange_owner *
 // All handshakes under way are void, and owners are told to begin anew: their keys may be in use in
 // a copy of this machine, or are older than its clocks could tell.
 void xy_exchanges_renew(struct xy_exchanges *e);
-// Ours, from the next handshakes on; what was refused for it is asked for again.
+// Ours, from the next handshakes on; what was not answered before is tried again.
 void xy_exchanges_suites_set(struct xy_exchanges *e, const struct xy_suites *ours);
 const struct xy_suites *xy_exchanges_suites(const struct xy_exchanges *e);
 // The exchange of a session, or of a handshake under way, if it is this owner's; else NULL.
@@ -297,8 +299,8 @@ void xy_exchange_keepalive(struct xy_exchanges *e, const struct xy_exchange *x);
 void xy_exchange_answer(struct xy_exchanges *e, struct xy_exchange *x, const struct xy_job *job,
 			xy_nsec now);
 
-// It told, inside a session, which suites it has; asked: by us, so that it is ours to begin again
-// in the one that both would have.
+// It told, inside a session, which suites it has; asked: by us. Else it has us ask. Whoever began
+// the session begins again where both would have another.
 void xy_exchange_suites(struct xy_exchanges *e, struct xy_exchange *x, uint8_t can, uint8_t best,
 			bool asked, xy_nsec now);
 

@@ -20,7 +20,8 @@ struct xy_exchanges {
 	uint64_t serial;
 	uint8_t stamped[XY_WG_TAI64N_LEN]; // newest that was sent, to anyone
 	struct xy_offenders drops;	   // by enum xy_hs_drop
-	struct xy_log_limit log_no_index;
+	struct xy_log_limit log_no_index, log_fallback;
+	unsigned suites_edition; // rises with ours
 };
 
 // --- exchange.c
@@ -55,7 +56,7 @@ void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint
 int xy_exchange_session_reserve(struct xy_exchanges *e, struct xy_exchange *x, uint32_t *index,
 				const struct xy_exchange_place *asked_from, xy_nsec now);
 void xy_exchange_session_free(struct xy_exchanges *e, uint32_t index);
-void xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
+bool xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
 			       const struct xy_job *job, bool initiator, xy_nsec now);
 void xy_exchange_sessions_clear(struct xy_exchanges *e, struct xy_exchange *x);
 void xy_exchange_sessions_expire(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now);

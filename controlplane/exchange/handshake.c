@@ -310,9 +310,10 @@ static void response_made(struct xy_exchanges *e, struct xy_exchange *x, struct 
 		xy_exchange_session_free(e, job->index);
 		return;
 	}
+	if (!xy_exchange_session_begun(e, x, job, false, now))
+		return;
 	x->answers_unused++;
 	note(x, XY_NOTE_ANSWERED, job, now);
-	xy_exchange_session_begun(e, x, job, false, now);
 	send_message(e, x, job, &job->response, sizeof(job->response), now);
 }
 

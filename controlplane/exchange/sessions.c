@@ -70,7 +70,8 @@ static void became_current(struct xy_exchanges *e, struct xy_exchange *x, uint32
 	xy_exchange_tell(e, x, XY_EXCHANGE_CURRENT, now);
 }
 
-void xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
+// False: there is none, and who made it must not be told of one.
+bool xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
 			       const struct xy_job *job, bool initiator, xy_nsec now)
 {
 	struct xy_keypair_drops drops = {0};
@@ -80,11 +81,13 @@ void xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
 					  .born = now};
 	memcpy(keys.send, job->keys.send, sizeof(keys.send));
 	memcpy(keys.recv, job->keys.recv, sizeof(keys.recv));
-	int r = xy_dp_session_set(e->dp, job->index, &keys);
+	// Ours may be others since the helper began.
+	int r = xy_exchange_suite_allowed(e, x, keys.suite) ? 0 : -ESTALE;
+	r = r ? r : xy_dp_session_set(e->dp, job->index, &keys);
 	sodium_memzero(&keys, sizeof(keys));
 	if (r) {
 		xy_exchange_session_free(e, job->index);
-		return;
+		return false;
 	}
 	if (initiator) {
 		xy_keypairs_initiated(&x->keypairs, job->index, now, &drops);
@@ -97,6 +100,7 @@ void xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
 	let_go(e, &drops);
 	xy_exchange_suite_begun(e, x, job->state.suite, initiator, now);
 	xy_exchange_tell(e, x, XY_EXCHANGE_BEGUN, now);
+	return true;
 }
 
 void xy_exchange_first(struct xy_exchanges *e, struct xy_exchange *x, uint32_t index, xy_nsec now)

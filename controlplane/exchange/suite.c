@@ -7,8 +7,10 @@
 
 #include "exchange/exchanges.h"
 
-enum { ASKED_MOST = 2 }; // initiations in another suite that nobody answers
+// Initiations in another suite that are not answered, though packets come.
+enum { ASKED_MOST = 2 };
 #define AGAIN_AFTER (3600 * XY_SEC)
+#define ASK_AGAIN   (10 * XY_SEC)
 
 static const char *name(const struct xy_exchanges *e, const struct xy_exchange *x)
 {
@@ -39,14 +41,25 @@ static uint8_t wanted(const struct xy_exchanges *e, const struct xy_exchange *x)
 	return s->told && (both || only) ? s->best : (uint8_t)XY_WG_CHACHA20_POLY1305;
 }
 
+// Who does not answer at all says nothing of suites: then they take turns. Where packets come and
+// another suite is not answered, that is the reason.
 uint8_t xy_exchange_suite_next(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
 {
 	struct xy_exchange_suite *s = &x->suite;
+	unsigned nth = x->timers.attempts; // 1: the first of an attempt
 	uint8_t suite = wanted(e, x);
-	if (!e->cfg.suites.only && (now < s->not_before || s->tried >= ASKED_MOST))
+	if (s->edition != e->suites_edition) {
+		s->edition = e->suites_edition;
+		s->not_before = 0;
+		s->tried = 0;
+	}
+	bool turn = nth <= ASKED_MOST || nth % 2 == 0;
+	if (!e->cfg.suites.only && (now < s->not_before || s->tried >= ASKED_MOST || !turn))
 		suite = XY_WG_CHACHA20_POLY1305;
 	s->asked = suite != XY_WG_CHACHA20_POLY1305;
-	s->tried += s->asked && s->tried < ASKED_MOST;
+	if (s->asked && s->tried < ASKED_MOST && xy_exchange_is_up(e, x, now) &&
+	    xy_exchange_is_heard(e, x, now))
+		s->tried++;
 	return suite;
 }
 
@@ -61,11 +74,14 @@ bool xy_exchange_suite_allowed(const struct xy_exchanges *e, const struct xy_exc
 
 static void fell_back(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
 {
+	unsigned long missed;
 	x->suite.fallbacks++;
 	x->suite.not_before = now + AGAIN_AFTER;
-	xy_log_warn("%s %s: did not answer a handshake with AES-256-GCM, and answers WireGuard's "
-		    "own: its sessions are with ChaCha20-Poly1305 for an hour",
-		    kind(e, x), name(e, x));
+	if (xy_log_limit_pass(&e->log_fallback, now, &missed))
+		xy_log_warn("%s %s: did not answer a handshake with AES-256-GCM, and answers "
+			    "WireGuard's own: its sessions are with ChaCha20-Poly1305 for an hour "
+			    "(%lu more like this)",
+			    kind(e, x), name(e, x), missed);
 }
 
 void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint8_t suite,
@@ -77,13 +93,25 @@ void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint
 		fell_back(e, x, now);
 	s->tried = 0;
 	s->due = 0;
-	if (other)
+	if (initiator && other)
 		s->not_before = 0;
 	// Whoever began it asks, and tells. It may be another machine by now than the one that
 	// told.
 	if (initiator && !(other && s->told) && !s->plain && e->cfg.suites_ask &&
 	    e->cfg.suites.best != XY_WG_CHACHA20_POLY1305)
 		e->cfg.suites_ask(e->cfg.arg, x);
+}
+
+// What comes unasked may be of anybody on that node's host: it is a reason to ask, no more.
+static void said_unasked(struct xy_exchanges *e, struct xy_exchange *x, uint8_t can, uint8_t best,
+			 xy_nsec now)
+{
+	struct xy_exchange_suite *s = &x->suite;
+	bool news = !s->told || s->can != can || s->best != best;
+	if (!news || now < s->ask_after || !e->cfg.suites_ask)
+		return;
+	s->ask_after = now + ASK_AGAIN;
+	e->cfg.suites_ask(e->cfg.arg, x);
 }
 
 void xy_exchange_suites(struct xy_exchanges *e, struct xy_exchange *x, uint8_t can, uint8_t best,
@@ -94,10 +122,15 @@ void xy_exchange_suites(struct xy_exchanges *e, struct xy_exchange *x, uint8_t c
 	struct xy_dp_session_stats stats;
 	if (s->plain)
 		return;
+	if (!asked) {
+		said_unasked(e, x, can, best, now);
+		return;
+	}
 	s->can = can;
 	s->best = best;
 	s->told = true;
-	if (asked && now >= s->not_before && current &&
+	// Whoever began the session begins again.
+	if (now >= s->not_before && current && current->initiator &&
 	    xy_dp_session_stats(e->dp, current->index, &stats) == 0 && stats.suite != wanted(e, x))
 		s->due = x->timers.sent_at + e->cfg.limits.rekey_timeout;
 }
@@ -113,6 +146,7 @@ void xy_exchange_suite_run(struct xy_exchanges *e, struct xy_exchange *x, xy_nse
 void xy_exchanges_suites_set(struct xy_exchanges *e, const struct xy_suites *ours)
 {
 	e->cfg.suites = *ours;
+	e->suites_edition++;
 	e->cfg.suites.can |= 1 << XY_WG_CHACHA20_POLY1305; // each has WireGuard's
 }
 

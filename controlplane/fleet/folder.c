@@ -481,7 +481,7 @@ static void written(uv_work_t *work, int status)
 	}
 	if (newest && f->write_wait < WRITE_AGAIN_MOST)
 		f->write_wait *= 2; // also where somebody removes it again and again
-	if (f->up) // else when all is read
+	if (f->up)		    // else when all is read
 		say_up(f);
 	arm(f);
 }

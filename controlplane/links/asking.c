@@ -29,8 +29,9 @@ static unsigned others(const struct xy_link *k, struct xy_endpoint out[XY_CANDID
 static struct xy_endpoint elsewhere(const struct xy_links *l, const struct xy_link *k, xy_nsec now)
 {
 	struct xy_endpoint other[XY_CANDIDATES + 1];
-	unsigned count = others(k, other), nth = k->exchange.timers.attempts,
-		 at = nth % (count + 1);
+	unsigned count = others(k, other), nth = k->exchange.timers.attempts, at;
+	nth -= k->exchange.suite.tried < nth ? k->exchange.suite.tried : nth; // not for its place
+	at = nth % (count + 1);
 	if (count && nth && xy_exchange_is_heard(l->exchanges, &k->exchange, now))
 		at = nth % 2 ? 0 : (nth / 2 - 1) % count + 1;
 	return at ? other[at - 1] : k->remote;

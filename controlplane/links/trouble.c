@@ -105,6 +105,8 @@ void xy_link_trouble_unanswered(struct xy_links *l, struct xy_link *k, xy_nsec n
 	k->worded = k->exchange.hs_sent;
 	if (xy_link_is_up(l, k, now) && k->exchange.timers.attempts < 2)
 		return; // one is lost now and then
+	if (k->exchange.suite.asked && xy_exchange_is_heard(l->exchanges, &k->exchange, now))
+		return; // it is the suite's, which suite.c says
 	xy_endpoint_str(place, at);
 	if (other && other != k && xy_link_is_well(l, other, now)) {
 		trouble(k, XY_TROUBLE_OTHER, now,

@@ -593,6 +593,6 @@ unsigned xy_dp_workers(const struct xy_dp *dp);
 uint64_t xy_dp_tsc_hz(const struct xy_dp *dp);
 // Which code seals and opens in a suite, and when.
 const char *xy_dp_cipher(const struct xy_dp *dp, enum xy_wg_suite suite);
-unsigned xy_dp_suites(const struct xy_dp *dp); // that it can, a bit each
+unsigned xy_dp_suites(const struct xy_dp *dp);		      // that it can, a bit each
 enum xy_wg_suite xy_dp_suite_fastest(const struct xy_dp *dp); // measured at each call, < 1 ms
-const char *xy_dp_memory(const struct xy_dp *dp); // "hugepages" or "no hugepages (...)"
+const char *xy_dp_memory(const struct xy_dp *dp);	      // "hugepages" or "no hugepages (...)"

@@ -96,9 +96,9 @@ static void suites_ask(void *arg, const struct xy_exchange *x)
 	n->suites_asked++;
 	if (o->tells_nothing)
 		return;
+	xy_exchange_suites(n->exchanges, &n->x, its->only ? 2 : its->can, its->best, true, w.now);
 	xy_exchange_suites(o->exchanges, &o->x, ours->only ? 2 : ours->can, ours->best, false,
 			   w.now);
-	xy_exchange_suites(n->exchanges, &n->x, its->only ? 2 : its->can, its->best, true, w.now);
 }
 
 // --- the owner
@@ -1095,11 +1095,11 @@ static void test_suite_begun_again(void)
 	run_for(XY_SEC);
 	talk(30);
 	CU_ASSERT(suite_of(A) == AES && data_rx(A) == 30 && data_rx(B) == 31);
-	CU_ASSERT(A->suites_asked == 1 && B->suites_asked == 0);
+	CU_ASSERT(A->suites_asked == 1 && B->suites_asked == 1);
 	CU_ASSERT(w.sent[XY_WG_INITIATION] == 2 && w.sent[XY_WG_RESPONSE] == 2);
 	talk(600);
 	CU_ASSERT(suite_of(A) == AES && data_rx(A) == 630 && data_rx(B) == 631);
-	CU_ASSERT(A->suites_asked == 1 && B->suites_asked == 0); // it is remembered
+	CU_ASSERT(A->suites_asked == 1 && B->suites_asked == 1); // it is remembered
 	world_end();
 }
 
@@ -1148,6 +1148,60 @@ static void test_suite_unanswered(void)
 	talk(1000);
 	CU_ASSERT(suite_of(A) == AES && suite_of(B) == AES);
 	CU_ASSERT(data_rx(A) == 4060 && data_rx(B) == 4060);
+	world_end();
+}
+
+// An outage is none of the suite's: no fallback, whoever is heard first, and AES again in seconds.
+static void test_suite_outage(void)
+{
+	for (unsigned away = 5; away < 120; away += 7) {
+		world_make();
+		suites_set(A, &fast);
+		suites_set(B, &fast);
+		talk(20);
+		CU_ASSERT(suite_of(A) == AES && suite_of(B) == AES);
+		w.lose = lose_all;
+		talk(away);
+		w.lose = NULL;
+		talk(40);
+		CU_ASSERT(suite_of(A) == AES && suite_of(B) == AES);
+		CU_ASSERT(A->x.suite.fallbacks == 0 && B->x.suite.fallbacks == 0);
+		world_end();
+	}
+}
+
+// What somebody says in its name, unasked, is asked for, and nothing else comes of it.
+static void test_suite_slander(void)
+{
+	world_make();
+	suites_set(A, &slow);
+	suites_set(B, &slow);
+	talk(20);
+	unsigned asked = A->suites_asked;
+	xy_exchange_suites(A->exchanges, &A->x, 1 << AES, AES, false, w.now);
+	CU_ASSERT_EQUAL(A->suites_asked, asked + 1);
+	for (unsigned i = 0; i < 100; i++)
+		xy_exchange_suites(A->exchanges, &A->x, 1 << AES, AES, false, w.now);
+	CU_ASSERT_EQUAL(A->suites_asked, asked + 1);
+	talk(300);
+	CU_ASSERT(suite_of(A) == CHACHA && suite_of(B) == CHACHA);
+	world_end();
+}
+
+// What a helper has in work when the config changes begins no session that it forbids.
+static void test_suite_changed_meanwhile(void)
+{
+	world_make();
+	B->jobs_wait = true;
+	data(A);
+	run_for(XY_SEC);
+	CU_ASSERT(B->jobs == 1);
+	job_finish(B); // it knows who it is, and makes the answer
+	CU_ASSERT(B->jobs == 1);
+	suites_set(B, &only);
+	B->jobs_wait = false;
+	run_for(XY_SEC);
+	CU_ASSERT(suite_of(A) == NONE && suite_of(B) == NONE && !w.sent[XY_WG_RESPONSE]);
 	world_end();
 }
 
@@ -1227,7 +1281,9 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"the living wait for no turn", test_turns_of_the_living},
 	     {"cipher suites", test_suites}, {"begun again in another", test_suite_begun_again},
 	     {"a node that tells nothing", test_suite_untold}, {"a plain device", test_suite_plain},
-	     {"another is not answered", test_suite_unanswered},
+	     {"another is not answered", test_suite_unanswered}, {"an outage", test_suite_outage},
+	     {"said by somebody else", test_suite_slander},
+	     {"changed meanwhile", test_suite_changed_meanwhile},
 	     {"one that is demanded", test_suite_demanded},
 	     {"a node that has it no more", test_suite_gone},
 	     {"named by somebody else", test_suite_forged})
