@@ -18,6 +18,8 @@ enum {
 	UNDER_WAY = 64,	       // questions of ours at once
 	DOWN_MS = 15000,       // a link that is not up so long after it was asked for
 	ADMIT_AT_ONCE = 32,    // keys in a question, which has 4096 bytes
+	LIVES = 21,	       // lifetimes of a question differ by less than a factor of two
+	LEAVE_MS = 10000,      // what the daemon does not take back by then ends by itself
 	DEVICE_LIFE = 86400,   // seconds: a plain device's record has no end
 	LIFE_MOST = 604800,    // that the daemon takes
 	REFUSED_AGAIN = 60000, // ms
@@ -27,7 +29,8 @@ enum {
 // What we told the daemon of somebody.
 struct told {
 	struct xy_key link_key;
-	bool is; // told, and not taken back
+	bool is;  // told, and not taken back
+	bool has; // the daemon may have it, whatever it answered
 	bool asking;
 	uint64_t until;	  // Unix seconds, when the daemon lets it go by itself
 	uint8_t hash[16]; // of what was told
@@ -41,8 +44,9 @@ struct place {
 	uint64_t since, wanted; // uv_now: of why; since when any link is
 	uint64_t tried;		// seconds of uv_now
 	uint64_t admitted;	// Unix seconds, until when, with this claim
+	uint64_t let_in;	// and until when at most, whatever was answered
 	struct xy_prefix claim; // len 0: none
-	uint64_t pass;		// that saw it last
+	uint64_t pass, look;	// that saw it last
 	uint64_t ring, finger;	// of its key
 	uint32_t rtt_us;
 	bool up, state_known;
@@ -53,13 +57,32 @@ struct device {
 	char *entry; // malloc'd
 	struct xy_fleet_device d;
 	struct told t;
+	uint64_t look; // that saw it last
 	bool up, gone; // gone: to be taken back
+};
+
+// What is to be taken back, until the daemon said that it was.
+struct back {
+	struct xy_key link_key;
+	struct {
+		bool is;
+		uint32_t asked; // number of the question under way; 0: none
+	} peer, admission;
 };
 
 struct asked {
 	struct xy_fleet_links *l;
 	struct xy_key link_key;
-	bool forget;
+	uint32_t number;     // of a taking back; 0: none
+	unsigned count;	     // of an admission
+	struct xy_key key[]; // [count]
+};
+
+struct chunk { // of who is let in, by one question
+	json_t *keys;
+	unsigned count;
+	uint32_t at[ADMIT_AT_ONCE];
+	uint64_t least;
 };
 
 struct xy_fleet_links {
@@ -70,6 +93,11 @@ struct xy_fleet_links {
 	unsigned handles;
 	struct device *device;
 	unsigned devices, device_room;
+	struct back *back; // [backs]
+	unsigned backs, back_room;
+	struct xy_map back_by_key; // of a hash
+	uint32_t number;
+	uint64_t looks, leave_until;
 	struct xy_fleet_node *node; // for choosing: malloc'd, grown
 	enum xy_fleet_why *why;
 	uint32_t *at;
@@ -81,7 +109,7 @@ struct xy_fleet_links {
 	bool looking, closing, leaving;
 	void (*left)(void *arg);
 	void *left_arg;
-	struct xy_map by_key, by_name; // of the daemon's links: of a hash
+	struct xy_map by_name; // of the daemon's links: of a hash
 	uint8_t secret[crypto_shorthash_KEYBYTES];
 	struct xy_fleet_links_sum sum;
 };
@@ -112,7 +140,8 @@ static struct told *told_of(struct xy_fleet_links *l, const struct xy_key *link_
 static void maybe_left(struct xy_fleet_links *l)
 {
 	void (*left)(void *arg) = l->left;
-	if (!l->leaving || l->under_way || l->waits || !left)
+	bool late = uv_now(l->f->loop) >= l->leave_until;
+	if (!l->leaving || l->under_way || !left || (l->backs && !late))
 		return;
 	l->left = NULL;
 	left(l->left_arg);
@@ -147,7 +176,7 @@ static void on_told(void *arg, const struct xy_ask_answer *a)
 				t->in_force[0] = 0;
 			t->trouble[0] = 0;
 		} else {
-			t->is = false;
+			t->is = false; // `has` stays: it may have it of before, or be late
 			memset(t->hash, 0, sizeof(t->hash));
 			t->again = uv_now(l->f->loop) + (a->code == -ENOTCONN ? 0 : REFUSED_AGAIN);
 			snprintf(t->trouble, sizeof(t->trouble), "%s", a->text);
@@ -162,15 +191,6 @@ static void on_told(void *arg, const struct xy_ask_answer *a)
 	free(q);
 }
 
-static void on_forgotten(void *arg, const struct xy_ask_answer *a)
-{
-	struct asked *q = arg;
-	if (!q->l->closing)
-		answered(q->l);
-	json_decref(a->answer);
-	free(q);
-}
-
 static bool has_room(struct xy_fleet_links *l)
 {
 	if (l->under_way < UNDER_WAY)
@@ -179,30 +199,200 @@ static bool has_room(struct xy_fleet_links *l)
 	return false;
 }
 
-static struct asked *ask_new(struct xy_fleet_links *l, const struct xy_key *link_key)
+static struct asked *ask_new(struct xy_fleet_links *l, const struct xy_key *key, unsigned count)
 {
-	struct asked *q = calloc(1, sizeof(*q));
+	struct asked *q = calloc(1, sizeof(*q) + count * sizeof(*key));
 	if (q) {
 		q->l = l;
-		q->link_key = *link_key;
+		q->link_key = *key;
+		q->count = count;
+		memcpy(q->key, key, count * sizeof(*key));
 		l->under_way++;
 	}
 	return q;
 }
 
+// --- taking back
+
+static uint64_t key_hash(const struct xy_fleet_links *l, const struct xy_key *key)
+{
+	return hash_of(l, key->b, sizeof(key->b));
+}
+
+static struct back *back_find(const struct xy_fleet_links *l, const struct xy_key *key)
+{
+	uint32_t at;
+	return l->backs && xy_map_get(&l->back_by_key, key_hash(l, key), &at) ? &l->back[at] : NULL;
+}
+
+// Without memory it is not taken back, and ends by itself.
+static struct back *back_new(struct xy_fleet_links *l, const struct xy_key *key)
+{
+	if (l->backs == l->back_room) {
+		unsigned room = l->back_room ? l->back_room * 2 : 16;
+		struct back *v = reallocarray(l->back, room, sizeof(*v));
+		if (!v)
+			return NULL;
+		l->back = v;
+		l->back_room = room;
+	}
+	if (xy_map_set(&l->back_by_key, key_hash(l, key), l->backs))
+		return NULL;
+	l->back[l->backs] = (struct back){.link_key = *key};
+	return &l->back[l->backs++];
+}
+
+static void back_maybe_del(struct xy_fleet_links *l, struct back *b)
+{
+	struct back *last = &l->back[l->backs - 1];
+	if (b->peer.is || b->admission.is)
+		return;
+	xy_map_del(&l->back_by_key, key_hash(l, &b->link_key));
+	if (b != last) {
+		*b = *last;
+		xy_map_set(&l->back_by_key, key_hash(l, &b->link_key), (uint32_t)(b - l->back));
+	}
+	l->backs--;
+}
+
 static void forget(struct xy_fleet_links *l, struct told *t)
 {
-	char key[XY_KEY_STRLEN];
-	struct asked *q = ask_new(l, &t->link_key);
-	if (!q)
+	if (!t->has)
 		return;
-	t->is = t->asking = false;
+	struct back *b = back_find(l, &t->link_key);
+	b = b ? b : back_new(l, &t->link_key);
+	if (b) {
+		b->peer.is = true;
+		b->peer.asked = 0;
+	}
+	l->sum.forgotten += t->is;
+	t->is = t->has = t->asking = false;
 	t->peer[0] = t->in_force[0] = 0;
-	l->sum.forgotten++;
-	xy_fleet_daemon_tell(l->f->daemon, "/xylem/fleet_forget",
-			     json_pack("{s:s}", "key", xy_key_str(&t->link_key, key)), on_forgotten,
-			     q);
 }
+
+// Who left, or was revoked, may come no more.
+static void unadmit(struct xy_fleet_links *l, struct place *p)
+{
+	if (p->let_in > xy_fleet_wall()) {
+		struct back *b = back_find(l, &p->t.link_key);
+		b = b ? b : back_new(l, &p->t.link_key);
+		if (b) {
+			b->admission.is = true;
+			b->admission.asked = 0;
+		}
+	}
+	p->admitted = p->let_in = 0;
+}
+
+// It is to stay.
+static void keep(struct xy_fleet_links *l, const struct xy_key *key, bool peer, bool admission)
+{
+	struct back *b = back_find(l, key);
+	if (!b)
+		return;
+	b->peer.is = b->peer.is && !peer;
+	b->admission.is = b->admission.is && !admission;
+	back_maybe_del(l, b);
+}
+
+static void back_answered(struct xy_fleet_links *l, const struct xy_key *key, unsigned count,
+			  uint32_t number, bool good)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct back *b = back_find(l, &key[i]);
+		if (b && b->peer.asked == number) {
+			b->peer.asked = 0;
+			b->peer.is = b->peer.is && !good;
+		}
+		if (b && b->admission.asked == number) {
+			b->admission.asked = 0;
+			b->admission.is = b->admission.is && !good;
+		}
+		if (b)
+			back_maybe_del(l, b);
+	}
+}
+
+static void on_taken_back(void *arg, const struct xy_ask_answer *a)
+{
+	struct asked *q = arg;
+	struct xy_fleet_links *l = q->l;
+	if (!l->closing) {
+		back_answered(l, q->key, q->count, q->number, a->answer != NULL);
+		answered(l);
+	}
+	json_decref(a->answer);
+	free(q);
+}
+
+static uint32_t number_next(struct xy_fleet_links *l)
+{
+	l->number += l->number == UINT32_MAX ? 2 : 1;
+	return l->number;
+}
+
+static void ask_back(struct xy_fleet_links *l, const char *command, json_t *params,
+		     const struct xy_key *key, unsigned count, uint32_t number)
+{
+	struct asked *q = ask_new(l, key, count);
+	if (!q) {
+		json_decref(params);
+		back_answered(l, key, count, number, false);
+		return;
+	}
+	q->number = number;
+	xy_fleet_daemon_tell(l->f->daemon, command, params, on_taken_back, q);
+}
+
+// As many as may be asked at once; an answer may come within, and change the list.
+static void peers_back(struct xy_fleet_links *l)
+{
+	char text[XY_KEY_STRLEN];
+	for (unsigned i = 0; i < l->backs; i++) {
+		struct back *b = &l->back[i];
+		if (!b->peer.is || b->peer.asked)
+			continue;
+		if (!has_room(l))
+			return;
+		struct xy_key key = b->link_key;
+		uint32_t number = b->peer.asked = number_next(l);
+		ask_back(l, "/xylem/fleet_forget",
+			 json_pack("{s:s}", "key", xy_key_str(&key, text)), &key, 1, number);
+	}
+}
+
+static void admissions_back(struct xy_fleet_links *l)
+{
+	struct xy_key key[ADMIT_AT_ONCE];
+	char text[XY_KEY_STRLEN];
+	for (unsigned i = 0; i < l->backs && has_room(l);) {
+		json_t *keys = json_array();
+		uint32_t number = number_next(l);
+		unsigned n = 0;
+		for (; i < l->backs && n < ADMIT_AT_ONCE; i++) {
+			struct back *b = &l->back[i];
+			if (!b->admission.is || b->admission.asked)
+				continue;
+			b->admission.asked = number;
+			json_array_append_new(keys, json_string(xy_key_str(&b->link_key, text)));
+			key[n++] = b->link_key;
+		}
+		if (n)
+			ask_back(l, "/xylem/fleet_admit",
+				 json_pack("{s:O, s:i}", "keys", keys, "lifetime", 0), key, n,
+				 number);
+		json_decref(keys);
+	}
+}
+
+// Asked again by each pass until the answer was good.
+static void take_back(struct xy_fleet_links *l)
+{
+	peers_back(l);
+	admissions_back(l);
+}
+
+// --- telling
 
 // Takes params, but for the lifetime: what is told again when it is another, or half over.
 static void tell(struct xy_fleet_links *l, struct told *t, json_t *params, uint64_t until)
@@ -222,14 +412,14 @@ static void tell(struct xy_fleet_links *l, struct told *t, json_t *params, uint6
 	// a record that was renewed: its peer is told so before it ends, but not of each at once
 	bool late = same && until > t->until && t->until < wall + (until - wall) / 2;
 	if (until > wall && !t->asking && now >= t->again && (!same || late) && has_room(l))
-		q = ask_new(l, &t->link_key);
+		q = ask_new(l, &t->link_key, 0);
 	if (!q) {
 		json_decref(params);
 		return;
 	}
 	l->sum.added += !t->is;
 	l->sum.changed += t->is && !same;
-	t->is = t->asking = true;
+	t->is = t->has = t->asking = true;
 	t->until = until;
 	memcpy(t->hash, hash, sizeof(hash));
 	json_object_set_new(params, "lifetime", json_integer((json_int_t)(until - wall)));
@@ -269,46 +459,37 @@ static void on_admitted(void *arg, const struct xy_ask_answer *a)
 {
 	struct asked *q = arg;
 	struct xy_fleet_links *l = q->l;
-	if (!l->closing) {
-		if (!a->answer) // all are said again, once it is
-			for (uint32_t at = 0; at < l->places; at++)
-				l->place[at].admitted = 0;
-		if (a->code == -EREMOTE)
-			xy_log_debug("the daemon admits nobody: %s", a->text);
+	uint32_t at;
+	for (unsigned i = 0; !l->closing && !a->answer && i < q->count; i++)
+		if (xy_fleet_book_find(l->f->book, &q->key[i], &at) && at < XY_FLEET_PLACES)
+			l->place[at].admitted = 0; // said again
+	if (!l->closing && a->code == -EREMOTE)
+		xy_log_debug("the daemon admits nobody: %s", a->text);
+	if (!l->closing)
 		answered(l);
-	}
 	json_decref(a->answer);
 	free(q);
 }
 
-static void admit_some(struct xy_fleet_links *l, json_t *keys, uint64_t life)
+static void admit_some(struct xy_fleet_links *l, struct chunk *c)
 {
-	static const struct xy_key nobody = {0};
-	struct asked *q = ask_new(l, &nobody);
+	uint64_t wall = xy_fleet_wall();
+	struct xy_key key[ADMIT_AT_ONCE];
+	for (unsigned i = 0; i < c->count; i++)
+		key[i] = l->place[c->at[i]].t.link_key;
+	struct asked *q = c->count && c->least > wall ? ask_new(l, key, c->count) : NULL;
+	for (unsigned i = 0; q && i < c->count; i++) {
+		struct place *p = &l->place[c->at[i]];
+		p->admitted = c->least;
+		p->let_in = c->least > p->let_in ? c->least : p->let_in;
+	}
 	if (q)
-		xy_fleet_daemon_tell(
-			l->f->daemon, "/xylem/fleet_admit",
-			json_pack("{s:O, s:I}", "keys", keys, "lifetime", (json_int_t)life),
-			on_admitted, q);
-	json_array_clear(keys);
-}
-
-// Who left, or was revoked, may come no more. keys: those that are said in the next question.
-static void unadmit(struct xy_fleet_links *l, struct place *p, json_t *keys)
-{
-	char key[XY_KEY_STRLEN];
-	if (p->admitted > xy_fleet_wall())
-		json_array_append_new(keys, json_string(xy_key_str(&p->t.link_key, key)));
-	p->admitted = 0;
-	if (json_array_size(keys) == ADMIT_AT_ONCE)
-		admit_some(l, keys, 0);
-}
-
-static void unadmit_end(struct xy_fleet_links *l, json_t *keys)
-{
-	if (json_array_size(keys))
-		admit_some(l, keys, 0);
-	json_decref(keys);
+		xy_fleet_daemon_tell(l->f->daemon, "/xylem/fleet_admit",
+				     json_pack("{s:O, s:I}", "keys", c->keys, "lifetime",
+					       (json_int_t)(c->least - wall)),
+				     on_admitted, q);
+	json_decref(c->keys);
+	*c = (struct chunk){0};
 }
 
 static uint64_t claim_hash(const struct xy_fleet_links *l, const struct xy_prefix *p)
@@ -372,11 +553,21 @@ static json_t *admission(const struct xy_fleet_record *r, const struct xy_prefix
 			  : json_string(key);
 }
 
+// Those whose records end at about the same time are said together: each for as long as the first
+// of them.
+static struct chunk *chunk_of(struct chunk chunk[static LIVES], uint64_t life)
+{
+	unsigned n = 0;
+	while (n + 1 < LIVES && life >> (n + 1))
+		n++;
+	return &chunk[n];
+}
+
 static void admit(struct xy_fleet_links *l, unsigned count)
 {
-	uint64_t wall = xy_fleet_wall(), least = UINT64_MAX;
+	uint64_t wall = xy_fleet_wall();
+	struct chunk chunk[LIVES] = {0};
 	struct xy_map claims;
-	json_t *keys = json_array();
 	int r = claims_weigh(l, count, &claims);
 	for (unsigned i = 0; !r && i < count; i++) {
 		uint32_t at = l->at[i];
@@ -386,19 +577,18 @@ static void admit(struct xy_fleet_links *l, unsigned count)
 		uint64_t until = e->until < wall + LIFE_MOST ? e->until : wall + LIFE_MOST;
 		if (!wants_admission(p, &claim, until, wall))
 			continue;
-		if (!json_array_size(keys) && !has_room(l))
+		struct chunk *c = chunk_of(chunk, until - wall);
+		if (!c->keys && !has_room(l))
 			break;
-		p->admitted = until;
-		least = until < least ? until : least;
-		json_array_append_new(keys, admission(&e->record, &claim));
-		if (json_array_size(keys) == ADMIT_AT_ONCE) {
-			admit_some(l, keys, least - wall);
-			least = UINT64_MAX;
-		}
+		c->keys = c->keys ? c->keys : json_array();
+		c->least = c->count && c->least < until ? c->least : until;
+		c->at[c->count++] = at;
+		json_array_append_new(c->keys, admission(&e->record, &claim));
+		if (c->count == ADMIT_AT_ONCE)
+			admit_some(l, c);
 	}
-	if (json_array_size(keys))
-		admit_some(l, keys, least - wall);
-	json_decref(keys);
+	for (unsigned i = 0; i < LIVES; i++)
+		admit_some(l, &chunk[i]);
 	xy_map_fini(&claims);
 }
 
@@ -436,11 +626,8 @@ static struct place *place_of(struct xy_fleet_links *l, uint32_t at,
 	struct place *p = &l->place[at];
 	if (memcmp(&p->key, &r->key, sizeof(p->key)) == 0)
 		return p;
-	if (p->t.is)
-		forget(l, &p->t);
-	json_t *keys = json_array();
-	unadmit(l, p, keys);
-	unadmit_end(l, keys);
+	forget(l, &p->t);
+	unadmit(l, p);
 	*p = (struct place){.key = r->key,
 			    .t.link_key = r->link_key,
 			    .ring = xy_fleet_ring(&r->key),
@@ -506,46 +693,48 @@ static void choose(struct xy_fleet_links *l, unsigned n)
 	}
 }
 
+// Before anything is told: a key may have come to another place, or to another device.
+static void let_go(struct xy_fleet_links *l, unsigned n)
+{
+	for (uint32_t at = 0; at < l->places; at++) {
+		struct place *p = &l->place[at];
+		bool stale = p->pass != l->pass;
+		p->why = stale ? XY_FLEET_WHY_NOT : p->why;
+		if (p->why == XY_FLEET_WHY_NOT)
+			forget(l, &p->t);
+		if (stale)
+			unadmit(l, p);
+	}
+	for (unsigned i = 0; i < l->devices;) {
+		struct device *d = &l->device[i];
+		if (!d->gone) {
+			i++;
+			continue;
+		}
+		forget(l, &d->t);
+		free(d->entry);
+		*d = l->device[--l->devices];
+	}
+	for (unsigned i = 0; l->backs && i < n; i++) {
+		const struct place *p = &l->place[l->at[i]];
+		keep(l, &p->t.link_key, p->why != XY_FLEET_WHY_NOT, true);
+	}
+	for (unsigned i = 0; l->backs && i < l->devices; i++)
+		keep(l, &l->device[i].t.link_key, true, false);
+}
+
 static void follow(struct xy_fleet_links *l, unsigned n)
 {
+	uint64_t until = xy_fleet_wall() + DEVICE_LIFE;
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t at = l->at[i];
 		const struct xy_fleet_entry *e = xy_fleet_book_next(l->f->book, &at);
 		struct place *p = &l->place[at];
 		if (p->why != XY_FLEET_WHY_NOT)
 			tell(l, &p->t, params_of_record(&e->record), e->until);
-		else if (p->t.is && has_room(l))
-			forget(l, &p->t);
 	}
-	json_t *keys = json_array();
-	for (uint32_t at = 0; at < l->places; at++) {
-		struct place *p = &l->place[at];
-		if (p->pass == l->pass)
-			continue;
-		p->why = XY_FLEET_WHY_NOT;
-		unadmit(l, p, keys);
-		if (p->t.is && has_room(l))
-			forget(l, &p->t);
-	}
-	unadmit_end(l, keys);
-}
-
-static void follow_devices(struct xy_fleet_links *l)
-{
-	uint64_t until = xy_fleet_wall() + DEVICE_LIFE;
-	for (unsigned i = 0; i < l->devices;) {
-		struct device *d = &l->device[i];
-		if (!d->gone) {
-			tell(l, &d->t, params_of_device(&d->d), until);
-		} else if (!d->t.is || has_room(l)) {
-			if (d->t.is)
-				forget(l, &d->t);
-			free(d->entry);
-			*d = l->device[--l->devices];
-			continue;
-		}
-		i++;
-	}
+	for (unsigned i = 0; i < l->devices; i++)
+		tell(l, &l->device[i].t, params_of_device(&l->device[i].d), until);
 }
 
 static void on_timer(uv_timer_t *t)
@@ -553,7 +742,14 @@ static void on_timer(uv_timer_t *t)
 	struct xy_fleet_links *l = t->data;
 	struct xy_fleet *f = l->f;
 	arm(l, PASS_MS);
-	if (!f->met || l->leaving || xy_fleet_daemon_why(f->daemon))
+	if (l->leaving) {
+		arm(l, 1000);
+		l->waits = false;
+		take_back(l);
+		maybe_left(l);
+		return;
+	}
+	if (!f->met || xy_fleet_daemon_why(f->daemon))
 		return;
 	if (!f->up_once && !f->since && uv_now(f->loop) - f->begun < WHOLE_MS) {
 		arm(l, SOON_MS); // of half the nodes others would be chosen, and let go again
@@ -566,8 +762,9 @@ static void on_timer(uv_timer_t *t)
 		return;
 	unsigned n = gather(l);
 	choose(l, n);
+	let_go(l, n);
+	take_back(l);
 	follow(l, n);
-	follow_devices(l);
 	admit(l, n);
 	l->took = (uv_hrtime() - begun) / 1000000;
 	uv_update_time(f->loop);
@@ -594,7 +791,7 @@ void xy_fleet_links_look(struct xy_fleet_links *l)
 
 static void untold(struct told *t)
 {
-	t->is = t->asking = false;
+	t->is = t->has = t->asking = false;
 	t->again = 0;
 	t->peer[0] = t->in_force[0] = t->trouble[0] = 0;
 }
@@ -605,12 +802,15 @@ void xy_fleet_links_untold(struct xy_fleet_links *l)
 	for (uint32_t at = 0; at < l->places; at++) {
 		struct place *p = &l->place[at];
 		untold(&p->t);
-		p->admitted = 0;
+		p->admitted = p->let_in = 0;
 		p->up = false;
 		p->wanted = now; // it has its time to come up
 	}
 	for (unsigned i = 0; i < l->devices; i++)
 		untold(&l->device[i].t);
+	for (unsigned i = 0; i < l->backs; i++)
+		xy_map_del(&l->back_by_key, key_hash(l, &l->back[i].link_key));
+	l->backs = 0;
 	arm(l, 0);
 }
 
@@ -631,8 +831,10 @@ static void see_peer(struct xy_fleet_links *l, const json_t *row)
 	bool up = strcmp(state, "up") == 0 || strcmp(state, "lossy") == 0 ||
 		  strcmp(state, "traffic off") == 0;
 	for (unsigned i = 0; i < l->devices; i++)
-		if (memcmp(&l->device[i].d.link_key, &key, sizeof(key)) == 0)
+		if (memcmp(&l->device[i].d.link_key, &key, sizeof(key)) == 0) {
 			l->device[i].up = up;
+			l->device[i].look = l->looks;
+		}
 	if (!xy_fleet_book_find(l->f->book, &key, &at) || at >= XY_FLEET_PLACES ||
 	    memcmp(&l->place[at].t.link_key, &key, sizeof(key)) != 0)
 		return;
@@ -640,6 +842,7 @@ static void see_peer(struct xy_fleet_links *l, const json_t *row)
 	if (p->up && !up)
 		p->wanted = uv_now(l->f->loop); // from here on it is down, if it does not come back
 	p->up = up;
+	p->look = l->looks;
 	p->state_known = true;
 	if (!p->t.peer[0])
 		snprintf(p->t.peer, sizeof(p->t.peer), "%.32s", name);
@@ -675,6 +878,20 @@ static void look_end(struct xy_fleet_links *l)
 	uv_timer_start(&l->look_timer, on_look, awaited ? LOOK_SOON_MS : LOOK_MS, 0);
 }
 
+// All peers of the daemon were seen: who is not among them has no link.
+static void peers_seen(struct xy_fleet_links *l)
+{
+	for (uint32_t at = 0; at < l->places; at++) {
+		struct place *p = &l->place[at];
+		if (p->look == l->looks || !p->up)
+			continue;
+		p->up = false;
+		p->wanted = uv_now(l->f->loop);
+	}
+	for (unsigned i = 0; i < l->devices; i++)
+		l->device[i].up = l->device[i].up && l->device[i].look == l->looks;
+}
+
 static void on_page(struct xy_fleet_links *l, const struct xy_ask_answer *a, const char *command,
 		    const char *list, void (*see)(struct xy_fleet_links *l, const json_t *row))
 {
@@ -686,12 +903,14 @@ static void on_page(struct xy_fleet_links *l, const struct xy_ask_answer *a, con
 	}
 	json_array_foreach(json_object_get(a->answer, list), i, row) see(l, row);
 	const char *next = json_string_value(json_object_get(a->answer, "next"));
-	if (next)
+	if (next) {
 		look_next(l, command, next);
-	else if (a->answer && strcmp(list, "peers") == 0)
+	} else if (a->answer && strcmp(list, "peers") == 0) {
+		peers_seen(l);
 		look_next(l, "/xylem/neighbours", NULL);
-	else
+	} else {
 		look_end(l);
+	}
 	json_decref(a->answer);
 }
 
@@ -722,6 +941,7 @@ static void on_look(uv_timer_t *t)
 	if (l->looking || nobody || xy_fleet_daemon_why(f->daemon) || xy_map_init(&l->by_name))
 		return;
 	l->looking = true;
+	l->looks++;
 	look_next(l, "/xylem/peers", NULL);
 }
 
@@ -759,7 +979,7 @@ void xy_fleet_links_device(struct xy_fleet_links *l, const char *entry,
 		if (!at->entry)
 			return;
 	}
-	if (at->t.is && memcmp(&at->t.link_key, &d->link_key, sizeof(d->link_key)) != 0)
+	if (memcmp(&at->t.link_key, &d->link_key, sizeof(d->link_key)) != 0)
 		forget(l, &at->t); // it has another key
 	at->d = *d;
 	at->t.link_key = d->link_key;
@@ -821,6 +1041,10 @@ int xy_fleet_links_create(struct xy_fleet *f, struct xy_fleet_links **out)
 	l->f = f;
 	randombytes_buf(&l->seed, sizeof(l->seed));
 	randombytes_buf(l->secret, sizeof(l->secret));
+	if (xy_map_init(&l->back_by_key)) {
+		free(l);
+		return -ENOMEM;
+	}
 	uv_timer_init(f->loop, &l->timer);
 	uv_timer_init(f->loop, &l->look_timer);
 	l->timer.data = l->look_timer.data = l;
@@ -833,21 +1057,17 @@ int xy_fleet_links_create(struct xy_fleet *f, struct xy_fleet_links **out)
 void xy_fleet_links_leave(struct xy_fleet_links *l, void (*done)(void *arg), void *arg)
 {
 	l->leaving = true;
-	l->waits = false;
 	l->left = done;
 	l->left_arg = arg;
-	l->under_way++; // until all are asked
-	json_t *keys = json_array();
+	l->leave_until = uv_now(l->f->loop) + LEAVE_MS;
 	for (uint32_t at = 0; at < l->places; at++) {
-		if (l->place[at].t.is)
-			forget(l, &l->place[at].t);
-		unadmit(l, &l->place[at], keys);
+		forget(l, &l->place[at].t);
+		unadmit(l, &l->place[at]);
 	}
-	unadmit_end(l, keys);
 	for (unsigned i = 0; i < l->devices; i++)
-		if (l->device[i].t.is)
-			forget(l, &l->device[i].t);
-	answered(l);
+		forget(l, &l->device[i].t);
+	l->waits = false;
+	arm(l, 0);
 }
 
 static void freed(uv_handle_t *h)
@@ -858,6 +1078,8 @@ static void freed(uv_handle_t *h)
 	for (unsigned i = 0; i < l->devices; i++)
 		free(l->device[i].entry);
 	free(l->device);
+	free(l->back);
+	xy_map_fini(&l->back_by_key);
 	free(l->node);
 	free(l->why);
 	free(l->at);
