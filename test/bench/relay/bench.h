@@ -44,6 +44,7 @@ struct load { // one line of the table
 	enum path path;
 	uint32_t sessions, routes, size;
 	uint32_t burst; // packets that come at once
+	enum xy_aead_suite suite;
 };
 
 struct node_cost {
@@ -61,7 +62,7 @@ struct result { // cycles per packet; a child leaves it in shared memory
 };
 
 struct options {
-	bool brief, json, nodes, frames;
+	bool brief, json, nodes, frames, aes;
 };
 
 struct bench {

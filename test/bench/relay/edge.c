@@ -64,10 +64,11 @@ static uint32_t link_of(const struct bench *b, uint32_t end)
 
 // --- the bare library's jobs: the datagram's, and of what is inside it
 
-static struct xy_aead_op op_of(struct xy_wg_data *msg, uint32_t len,
+static struct xy_aead_op op_of(const struct bench *b, struct xy_wg_data *msg, uint32_t len,
 			       const struct xy_aead_schedule *key)
 {
 	return (struct xy_aead_op){.key = key,
+				   .suite = b->load.suite,
 				   .counter = msg->counter,
 				   .data = msg->box,
 				   .len = len,
@@ -94,7 +95,7 @@ static void link_ops(struct bench *b, unsigned first, const struct xy_aead_sched
 {
 	for (unsigned i = 0; i < XY_BURST; i++) {
 		struct rte_mbuf *m = b->out[first + i];
-		op[i] = op_of(message(m), m->data_len - XY_WG_DATA_OVERHEAD,
+		op[i] = op_of(b, message(m), m->data_len - XY_WG_DATA_OVERHEAD,
 			      &key[whose[first + i].link]);
 	}
 }
@@ -104,7 +105,7 @@ static void far_ops(struct bench *b, unsigned first, const struct xy_aead_schedu
 {
 	for (unsigned i = 0; i < XY_BURST; i++) {
 		struct rte_mbuf *m = b->out[first + i];
-		op[i] = op_of(message_inside(m), box_inside(m), &key[whose[first + i].end]);
+		op[i] = op_of(b, message_inside(m), box_inside(m), &key[whose[first + i].end]);
 	}
 }
 

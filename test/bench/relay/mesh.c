@@ -80,11 +80,12 @@ void link_place(struct bench *b, uint32_t link)
 
 static void session_make(struct bench *b, uint32_t end)
 {
-	struct xy_dp_session_keys keys = {.remote_index = end, .born = clock_now()};
+	struct xy_dp_session_keys keys = {
+		.remote_index = end, .suite = b->load.suite, .born = clock_now()};
 	randombytes_buf(keys.recv, sizeof(keys.recv));
 	randombytes_buf(keys.send, sizeof(keys.send));
-	xy_aead_key_set(XY_AEAD_CHACHA20_POLY1305, &b->rx_key[end], keys.recv);
-	xy_aead_key_set(XY_AEAD_CHACHA20_POLY1305, &b->tx_key[end], keys.send);
+	xy_aead_key_set(b->load.suite, &b->rx_key[end], keys.recv);
+	xy_aead_key_set(b->load.suite, &b->tx_key[end], keys.send);
 	if (xy_dp_session_reserve(b->dp, end, &b->index[end]) ||
 	    xy_dp_session_set(b->dp, b->index[end], &keys) ||
 	    xy_dp_session_use(b->dp, b->index[end]))

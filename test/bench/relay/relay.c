@@ -47,6 +47,7 @@ static void bare_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 		if (msg->receiver >= b->links)
 			die("a packet for nobody came out", NULL);
 		op[i] = (struct xy_aead_op){.key = &b->tx_key[msg->receiver],
+					    .suite = b->load.suite,
 					    .counter = msg->counter,
 					    .data = msg->box,
 					    .len = len,

@@ -112,12 +112,14 @@ void head_print(const struct result *first, unsigned rounds, bool json)
 	cpu_name(cpu, sizeof(cpu));
 	if (json) {
 		printf("{\"bench\": \"relay\", \"cpu\": \"%s\", \"tsc_mhz\": %.0f, \"memory\": "
-		       "\"%s\", \"bursts\": %u, \"rows\": [",
-		       cpu, first->tsc_hz / 1e6, first->memory, rounds * BUFFERS / XY_BURST);
+		       "\"%s\", \"suite\": \"%s\", \"bursts\": %u, \"rows\": [",
+		       cpu, first->tsc_hz / 1e6, first->memory, xy_wg_suite_name[first->load.suite],
+		       rounds * BUFFERS / XY_BURST);
 		return;
 	}
 	printf("CPU: %s, TSC %.0f MHz, one core; %s; medians of %u bursts of %d\n", cpu,
 	       first->tsc_hz / 1e6, first->memory, rounds * BUFFERS / XY_BURST, XY_BURST);
+	printf("sealed with %s; ", xy_wg_suite_name[first->load.suite]);
 	printf("from memory to memory: no frame's headers, no allocation and no driver are in "
 	       "these, which "
 	       "a card has\n");

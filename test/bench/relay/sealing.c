@@ -10,6 +10,7 @@ struct xy_aead_op seal_begin(struct bench *b, struct rte_mbuf *m, uint32_t end)
 	*msg = (struct xy_wg_data){
 		.type = XY_WG_DATA, .receiver = b->index[end], .counter = b->rx_counter[end]++};
 	return (struct xy_aead_op){.key = &b->rx_key[end],
+				   .suite = b->load.suite,
 				   .counter = msg->counter,
 				   .data = msg->box,
 				   .len = padded,

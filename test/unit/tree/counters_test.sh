@@ -21,7 +21,7 @@ members() {
 # What the makers read, and what they fill in.
 declare -A read_there=() filled=()
 while IFS= read -r name; do read_there[$name]=1; done < <(grep -ohE '(\.|->)[a-z_0-9]+' controlplane/show/*.c | sed 's/.*[.>]//' | sort -u)
-while IFS= read -r name; do filled[$name]=1; done < <(grep -ohE '(\.|->)[a-z_0-9]+ = ' controlplane/show/*.c | sed 's/.*[.>]//; s/ = $//' | sort -u)
+while IFS= read -r name; do filled[$name]=1; done < <(grep -ohE '(\.|->)[a-z_0-9]+ = ' controlplane/show/*.c controlplane/fleet/*.c | sed 's/.*[.>]//; s/ = $//' | sort -u)
 
 # told STRUCT HEADER [MEMBER...]: those that are named are not for people.
 told() {
@@ -56,7 +56,7 @@ told xy_routing_info controlplane/routing/routing.h
 # Each field of the list is filled in by some maker.
 for key in $(sed -nE 's/^[[:space:]]*[XL]\(([a-z_0-9]+),.*/\1/p' lib/fields/lists.h | sort -u); do
   [ -n "${filled[$key]:-}" ] || {
-    echo "lib/fields/lists.h: $key is filled in nowhere in controlplane/show"
+    echo "lib/fields/lists.h: $key is filled in nowhere in controlplane/show or fleet"
     bad=1
   }
 done
