@@ -169,6 +169,7 @@ static int card_open(struct xy_daemon *d, struct card *c, struct xy_err *err)
 		return r;
 	xy_dp_port_info(d->dp, c->id, &info);
 	c->open = true;
+	c->cfg.port = info.port; // stays, also where the kernel chose it: the helper takes no other
 	c->why.text[0] = 0;
 	c->count = 0;
 	c->owes = false;

@@ -8,6 +8,14 @@
 #include <fcntl.h>
 #include <string.h>
 
+enum {
+	// How many at once, and then one in so many ms: each card may be tried again each second.
+	PROGRAMS = 8 * XY_CONFIG_PORTS,
+	PROGRAMS_EACH = 50,
+	XSKS = 2 * XY_CONFIG_PORTS * XY_WARDEN_QUEUES,
+	XSKS_EACH = 2,
+};
+
 static const struct xy_scope *scope(const struct xy_serve *s)
 {
 	return &s->now->scope;
@@ -21,7 +29,7 @@ static void card_free(struct xy_serve_card *c)
 
 void xy_serve_cards_free(struct xy_serve *s)
 {
-	for (unsigned i = 0; i < XY_SERVE_CARDS; i++)
+	for (unsigned i = 0; i < XY_WARDEN_PROGRAMS; i++)
 		card_free(&s->card[i]);
 }
 
@@ -39,11 +47,19 @@ static int unnamed(struct xy_warden_answer *a, const char *interface)
 			  interface);
 }
 
-static int xsk(const struct xy_serve *s, const struct xy_warden_request *q,
-	       struct xy_warden_answer *a, int *fd)
+static int too_often(struct xy_warden_answer *a, const char *interface)
+{
+	return xy_err_set(&a->err, EBUSY, "%s: the privileged helper was asked for it too often",
+			  interface);
+}
+
+static int xsk(struct xy_serve *s, const struct xy_warden_request *q, struct xy_warden_answer *a,
+	       int *fd)
 {
 	if (!xy_scope_has_card(scope(s), q->interface))
 		return unnamed(a, q->interface);
+	if (!xy_serve_pace(&s->xsks, XSKS, XSKS_EACH))
+		return too_often(a, q->interface);
 	*fd = xy_dp_xsk(q->interface, &a->err);
 	return *fd < 0 ? *fd : 0;
 }
@@ -60,34 +76,51 @@ static int load(struct xy_serve *s, const struct xy_warden_request *q, struct xy
 {
 	struct xy_dp_program_config cfg = {
 		.port = q->port, .frame_max = q->frame_max, .pieces = q->pieces};
-	unsigned at = XY_SERVE_CARDS;
+	unsigned at = XY_WARDEN_PROGRAMS;
 	if (!xy_scope_has_program(scope(s), q->interface, q->port))
-		return unnamed(a, q->interface);
-	for (unsigned i = 0; i < XY_SERVE_CARDS; i++) {
+		return xy_err_set(&a->err, EPERM,
+				  "%s: the privileged helper finds no such af_xdp port in the "
+				  "config file, or its first UDP port was another than %u; restart "
+				  "xylemd",
+				  q->interface, q->port);
+	if (!xy_serve_pace(&s->programs, PROGRAMS, PROGRAMS_EACH))
+		return too_often(a, q->interface);
+	for (unsigned i = 0; i < XY_WARDEN_PROGRAMS; i++) {
 		if (is_left(&s->card[i], q->interface))
 			card_free(&s->card[i]);
-		at = at == XY_SERVE_CARDS && !s->card[i].program ? i : at;
+		at = at == XY_WARDEN_PROGRAMS && !s->card[i].program ? i : at;
 	}
-	if (at == XY_SERVE_CARDS)
+	if (at == XY_WARDEN_PROGRAMS)
 		return xy_err_set(&a->err, EMFILE,
 				  "%s: the privileged helper has %u XDP programs already; restart "
 				  "xylemd",
-				  q->interface, XY_SERVE_CARDS);
+				  q->interface, XY_WARDEN_PROGRAMS);
 	memcpy(cfg.interface, q->interface, sizeof(cfg.interface));
 	int r = xy_dp_program_load(&cfg, &s->card[at].program, &a->err);
 	r = r ? r : twin(xy_dp_program_seen(s->card[at].program), fd);
+	s->card[at].port = q->port;
+	a->program = s->card[at].number = ++s->programs_ever;
 	if (r)
 		card_free(&s->card[at]);
-	a->program = at;
 	return r;
 }
 
-static int attach(struct xy_serve_card *c, struct xy_warden_answer *a, int *fd)
+// By its number alone: a question about one that is gone may come late.
+static struct xy_serve_card *card_of(struct xy_serve *s, uint32_t number)
+{
+	for (unsigned i = 0; i < XY_WARDEN_PROGRAMS; i++)
+		if (s->card[i].program && s->card[i].number == number)
+			return &s->card[i];
+	return NULL;
+}
+
+static int attach(struct xy_serve *s, struct xy_serve_card *c, struct xy_warden_answer *a, int *fd)
 {
 	int link = xy_dp_program_attach(c->program, &a->at, &a->err);
 	if (link < 0)
 		return link;
 	c->attached = true;
+	xy_scope_card_takes(&s->now->scope, xy_dp_program_interface(c->program), c->port);
 	return twin(link, fd);
 }
 
@@ -108,12 +141,12 @@ static int addresses(const struct xy_serve *s, struct xy_serve_card *c,
 void xy_serve_card(struct xy_serve *s, const struct xy_warden_request *q,
 		   struct xy_warden_answer *a, int came, int *fd)
 {
-	struct xy_serve_card *c = q->program < XY_SERVE_CARDS ? &s->card[q->program] : NULL;
+	struct xy_serve_card *c = card_of(s, q->program);
 	if (q->op == XY_WARDEN_XSK)
 		a->result = xsk(s, q, a, fd);
 	else if (q->op == XY_WARDEN_PROGRAM)
 		a->result = load(s, q, a, fd);
-	else if (!c || !c->program)
+	else if (!c)
 		a->result = -ENOENT;
 	else if (q->op == XY_WARDEN_FRAMES)
 		a->result = xy_dp_program_frame_max(c->program, q->frame_max);
@@ -122,7 +155,7 @@ void xy_serve_card(struct xy_serve *s, const struct xy_warden_request *q,
 	else if (q->op == XY_WARDEN_SOCKET)
 		a->result = came < 0 ? -EBADF : xy_dp_program_socket(c->program, q->queue, came);
 	else if (q->op == XY_WARDEN_ATTACH)
-		a->result = attach(c, a, fd);
+		a->result = attach(s, c, a, fd);
 	else
 		card_free(c);
 }

@@ -199,7 +199,14 @@ bool xy_scope_has_card(const struct xy_scope *s, const char *interface)
 bool xy_scope_has_program(const struct xy_scope *s, const char *interface, uint16_t port)
 {
 	const struct xy_scope_port *p = card_of(s, interface);
-	return p && (p->port == port || !p->port); // 0: any
+	return p && (p->port ? p->port == port : !p->taken || p->taken == port);
+}
+
+void xy_scope_card_takes(struct xy_scope *s, const char *interface, uint16_t port)
+{
+	for (unsigned i = 0; i < s->port_count; i++)
+		if (s->port[i].card[0] && strcmp(s->port[i].card, interface) == 0)
+			s->port[i].taken = port;
 }
 
 bool xy_scope_has_card_address(const struct xy_scope *s, const char *interface,

@@ -12,6 +12,7 @@ struct xy_scope_port {
 	uint16_t port;
 	char interface[16]; // "": it is for none alone
 	char card[16];	    // driver = "af_xdp": its interface; "": another
+	uint16_t taken;	    // where port is 0: the one that the card's first program had; 0: none
 };
 
 struct xy_scope {
@@ -59,6 +60,8 @@ bool xy_scope_has_port(const struct xy_scope *s, const struct xy_addr *a, uint16
 // A card of the config, by AF_XDP; has_program: with this UDP port.
 bool xy_scope_has_card(const struct xy_scope *s, const char *interface);
 bool xy_scope_has_program(const struct xy_scope *s, const char *interface, uint16_t port);
+// Its program has that UDP port; where the config names none, no other one from here on.
+void xy_scope_card_takes(struct xy_scope *s, const char *interface, uint16_t port);
 // Of packets that the program of that card may take.
 bool xy_scope_has_card_address(const struct xy_scope *s, const char *interface,
 			       const struct xy_addr *a);

@@ -17,12 +17,13 @@ struct xy_serve_config {
 	} group[2]; // of telemetry, of control
 };
 
-// A card's XDP program; the port of one that is gone gives its back a little later.
+// A card's XDP program.
 struct xy_serve_card {
 	struct xy_dp_program *program; // NULL: a free place
+	uint32_t number;	       // of which there is never another
+	uint16_t port;
 	bool attached;
 };
-enum { XY_SERVE_CARDS = 2 * XY_CONFIG_PORTS };
 
 // How often something may be asked for: so many at once, then one in each so many ms.
 struct xy_serve_pace {
@@ -46,8 +47,9 @@ struct xy_serve {
 	struct xy_netlink netlink;
 	struct xy_nft *counts;
 	unsigned queues; // of the host interface
-	struct xy_serve_pace tuns, buffers, widened;
-	struct xy_serve_card card[XY_SERVE_CARDS];
+	struct xy_serve_pace tuns, buffers, widened, programs, xsks;
+	struct xy_serve_card card[XY_WARDEN_PROGRAMS];
+	uint32_t programs_ever;
 	// the second channel's
 	struct xy_nft *nft;
 	struct xy_serve_pace watches;

@@ -36,7 +36,8 @@ struct xy_warden {
 	struct xy_warden_hello hello;
 	atomic_bool losing, gone, owes_take; // why is there once gone is
 	bool told, told_late, runs;
-	uint64_t owes_free; // bit: an XDP program of that number; control thread
+	uint32_t owes_free[XY_WARDEN_PROGRAMS]; // XDP programs; control thread's
+	unsigned owes;
 	char why[96];
 };
 
@@ -238,6 +239,34 @@ int xy_warden_xsk(void *warden, const char *interface, struct xy_err *err)
 	return fd_asked(warden, &q, &a, err);
 }
 
+static int about_program(void *warden, const struct xy_warden_request *q, int fd)
+{
+	struct xy_warden_answer a;
+	return ask(warden, q, fd, &a, NULL);
+}
+
+// One that could not be asked for is asked for once the helper answers again.
+void xy_warden_program_free(void *warden, unsigned number)
+{
+	struct xy_warden *w = warden;
+	const struct xy_warden_request q = {.op = XY_WARDEN_FREE, .program = number};
+	uint32_t before = w->channel[0].asked;
+	int r = about_program(w, &q, -1);
+	if (r == -ETIMEDOUT && w->channel[0].asked == before && w->owes < XY_WARDEN_PROGRAMS)
+		w->owes_free[w->owes++] = number;
+}
+
+static void owed_free(struct xy_warden *w)
+{
+	uint32_t owed[XY_WARDEN_PROGRAMS];
+	unsigned n = w->owes;
+	memcpy(owed, w->owes_free, n * sizeof(*owed));
+	w->owes = 0;
+	for (unsigned i = 0; i < n; i++)
+		xy_warden_program_free(w, owed[i]);
+}
+
+// The one before is off the card first.
 int xy_warden_program_load(void *warden, const struct xy_dp_program_config *cfg, unsigned *number,
 			   struct xy_err *err)
 {
@@ -247,16 +276,11 @@ int xy_warden_program_load(void *warden, const struct xy_dp_program_config *cfg,
 				      .frame_max = cfg->frame_max,
 				      .pieces = cfg->pieces};
 	memcpy(q.interface, cfg->interface, sizeof(q.interface));
+	owed_free(warden);
 	int fd = fd_asked(warden, &q, &a, err);
 	if (fd >= 0)
 		*number = a.program;
 	return fd;
-}
-
-static int about_program(void *warden, const struct xy_warden_request *q, int fd)
-{
-	struct xy_warden_answer a;
-	return ask(warden, q, fd, &a, NULL);
 }
 
 int xy_warden_program_frame_max(void *warden, unsigned number, uint32_t frame_max)
@@ -292,26 +316,6 @@ int xy_warden_program_attach(void *warden, unsigned number, struct xy_dp_program
 	if (fd >= 0)
 		*at = a.at;
 	return fd;
-}
-
-// One that could not be asked for is asked for once the helper answers again.
-void xy_warden_program_free(void *warden, unsigned number)
-{
-	struct xy_warden *w = warden;
-	const struct xy_warden_request q = {.op = XY_WARDEN_FREE, .program = number};
-	uint32_t before = w->channel[0].asked;
-	int r = about_program(w, &q, -1);
-	if (r == -ETIMEDOUT && w->channel[0].asked == before && number < 64)
-		w->owes_free |= UINT64_C(1) << number;
-}
-
-static void owed_free(struct xy_warden *w)
-{
-	uint64_t owed = w->owes_free;
-	w->owes_free = 0;
-	for (unsigned i = 0; owed >> i; i++)
-		if (owed >> i & 1)
-			xy_warden_program_free(w, i);
 }
 
 // ---
@@ -529,7 +533,7 @@ static void lateness(struct xy_warden *w)
 	}
 	if (!atomic_load(&w->channel[0].late) && atomic_load(&w->owes_take))
 		xy_warden_take(w);
-	if (!atomic_load(&w->channel[0].late) && w->owes_free)
+	if (!atomic_load(&w->channel[0].late) && w->owes)
 		owed_free(w);
 }
 

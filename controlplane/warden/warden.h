@@ -23,7 +23,11 @@ struct xy_warden_file {
 	uint32_t gid;
 };
 
-enum { XY_WARDEN_FILES = 8 };
+enum {
+	XY_WARDEN_FILES = 8,
+	XY_WARDEN_PROGRAMS =
+		2 * XY_CONFIG_PORTS, // the port of one that is gone gives its back late
+};
 
 struct xy_warden_config {
 	const char *instance;

@@ -518,6 +518,45 @@ static void test_late(void)
 	stop();
 }
 
+// What is owed to it for a program that is gone is not done to the one in its place.
+static void test_late_free(void)
+{
+	struct xy_err err = {""};
+	unsigned old, new;
+	if (sh("ip link add c0 type veth peer name c1") != 0)
+		return;
+	start();
+	CU_ASSERT_TRUE(xy_warden_look(w));
+	int fd = udp();
+	if (load("c0", 4500, &old) == 0) {
+		kill(xy_warden_hello(w)->pid, SIGSTOP);
+		CU_ASSERT_EQUAL(xy_warden_mark(w, fd, 77), -ETIMEDOUT);
+		xy_warden_program_free(w, old);
+		kill(xy_warden_hello(w)->pid, SIGCONT);
+		nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+		CU_ASSERT_EQUAL(load("c0", 4500, &new), 0);
+		CU_ASSERT_TRUE(caught_up());
+		CU_ASSERT_TRUE(xy_warden_look(w));
+		CU_ASSERT_EQUAL(xy_warden_program_frame_max(w, new, 2000), 0);
+		CU_ASSERT_EQUAL(xy_warden_program_frame_max(w, old, 2000), -ENOENT);
+		bool ends = false;
+		for (unsigned i = 0; i < 10000 && !ends; i++)
+			ends = load("c0", 4500, &new) == -EBUSY;
+		CU_ASSERT(ends);
+		ends = false;
+		for (unsigned i = 0; i < 10000 && !ends; i++) {
+			int xsk = xy_warden_xsk(w, "c0", &err);
+			ends = xsk == -EBUSY;
+			if (xsk >= 0)
+				close(xsk);
+		}
+		CU_ASSERT(ends);
+	}
+	close(fd);
+	stop();
+	CU_ASSERT_EQUAL(sh("ip link del c0"), 0);
+}
+
 // --- a main process that was taken over: a child, whose helper becomes ours when it ends
 
 static struct shared {
@@ -731,6 +770,7 @@ static const struct xy_unit_case cases[] = {
 	{"stop", stop, .always = true},
 	{"gone", test_gone},
 	{"late", test_late},
+	{"a late end of a program", test_late_free},
 	{"the rules stay while it lives", test_rules_stay},
 	{"and while the interface does", test_persistent},
 	{"messages that nobody sends", test_messages},

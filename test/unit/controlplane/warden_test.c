@@ -120,6 +120,23 @@ static void test_sockets(void)
 	CU_ASSERT_TRUE(xy_scope_has_card_address(&scope, "eth0", &other)); // it has none of its own
 }
 
+// One without a port of the config's has the one that it took first.
+static void test_card_port(void)
+{
+	struct xy_scope s;
+	scope_of("ports = ( { driver = \"af_xdp\"; interface = \"e0\"; port = 0; },\n"
+		 "{ driver = \"af_xdp\"; interface = \"e1\"; port = 0; } );",
+		 &s);
+	CU_ASSERT_TRUE(xy_scope_has_program(&s, "e0", 53));
+	CU_ASSERT_TRUE(xy_scope_has_program(&s, "e0", 40000));
+	xy_scope_card_takes(&s, "e0", 40000);
+	CU_ASSERT_TRUE(xy_scope_has_program(&s, "e0", 40000));
+	CU_ASSERT_FALSE(xy_scope_has_program(&s, "e0", 53));
+	CU_ASSERT_FALSE(xy_scope_has_program(&s, "e0", 0));
+	CU_ASSERT_TRUE(xy_scope_has_program(&s, "e1", 53));
+	xy_scope_free(&s);
+}
+
 // What a reload brings is in force, and what it cannot change stays.
 static void test_follow(void)
 {
@@ -600,9 +617,10 @@ static void test_end(void)
 
 XY_UNIT_MAIN("warden", {"begin", test_begin, .always = true},
 	     {"what routes a config has", test_routes}, {"what an exit may announce", test_exit},
-	     {"marks, ports and devices", test_sockets}, {"a reload changes some", test_follow},
-	     {"the interface", test_link}, {"addresses", test_address}, {"claims", test_claims},
-	     {"routes", test_route}, {"several messages", test_several}, {"rules", test_rules},
+	     {"marks, ports and devices", test_sockets}, {"a card's port", test_card_port},
+	     {"a reload changes some", test_follow}, {"the interface", test_link},
+	     {"addresses", test_address}, {"claims", test_claims}, {"routes", test_route},
+	     {"several messages", test_several}, {"rules", test_rules},
 	     {"an exit's, as they are made", test_detour}, {"neighbours", test_neighbour},
 	     {"no other type", test_types}, {"requests", test_requests},
 	     {"end", test_end, .always = true})
