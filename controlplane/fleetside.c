@@ -118,6 +118,88 @@ static int claim_check(const struct xy_config *c, const struct xy_prefix *p, str
 	return 0;
 }
 
+static bool overlap(const struct xy_prefix *a, const struct xy_prefix *b)
+{
+	return xy_prefix_covers(a, b) || xy_prefix_covers(b, a);
+}
+
+// An exit's default routes leave room for everybody.
+static bool is_among(const struct xy_config_prefixes *all, const struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < all->count; i++)
+		if (!xy_prefix_is_default(&all->v[i]) && overlap(&all->v[i], p))
+			return true;
+	return false;
+}
+
+static bool is_anothers_accept(const struct xy_config *c, unsigned count, const struct xy_prefix *p,
+			       const struct xy_key *key)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct xy_config_accept *a = &c->routing.accept[i];
+		if (!xy_prefix_is_default(&a->prefix) && overlap(&a->prefix, p) &&
+		    memcmp(&a->key, key, sizeof(*key)) != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_leafs(const struct xy_config_peer *peer, const struct xy_prefix *p,
+		     const struct xy_key *key)
+{
+	return peer->allowed.count && memcmp(&peer->key, key, sizeof(*key)) != 0 &&
+	       is_among(&peer->allowed, p);
+}
+
+static bool is_on_host(const struct xy_config *c, const struct xy_prefix *p)
+{
+	for (unsigned i = 0; i < c->host.address_count; i++)
+		if (xy_prefix_contains(p, &c->host.addresses[i].addr))
+			return true;
+	return false;
+}
+
+// Who has a part of it, of those before whom a registry's key has to yield; NULL: nobody. Of what
+// is announced for many a device's may be a part.
+static const char *before_others(const struct xy_fleetside *f, const struct xy_config *c,
+				 unsigned accepts, const struct xy_prefix *p,
+				 const struct xy_key *key, bool leaf)
+{
+	for (unsigned i = 0; i < c->peer_count; i++)
+		if (is_leafs(&c->peers[i], p, key))
+			return "is a leaf's of the config";
+	if (is_on_host(c, p))
+		return "has an address of this host";
+	if (f->claim.set && overlap(&f->claim.prefix, p))
+		return "is this node's claim";
+	if (!leaf && is_among(&c->routing.announce, p))
+		return "is announced by this node";
+	if (is_anothers_accept(c, accepts, p, key))
+		return "is another node's by routing.accept";
+	return NULL;
+}
+
+static const char *whose(const struct xy_fleetside *f, const struct xy_config *c,
+			 const struct xy_prefix *p, const struct xy_key *key, bool leaf)
+{
+	for (unsigned i = 0; i < f->registry.count; i++)
+		if (is_leafs(&f->registry.peer[i]->says, p, key))
+			return "is another device's of the registry";
+	return before_others(f, c, f->own_accepts, p, key, leaf);
+}
+
+static bool is_claimed(const struct xy_registry *g, const struct xy_prefix *p,
+		       const struct xy_key *key)
+{
+	for (unsigned i = 0; i < g->admitted_count; i++) {
+		const struct xy_registry_admitted *a = &g->admitted[i];
+		if (a->has_claim && overlap(&a->claim, p) &&
+		    memcmp(&a->key, key, sizeof(*key)) != 0)
+			return true;
+	}
+	return false;
+}
+
 // --- hello
 
 static json_t *hello(void *arg, struct xy_request *q)
@@ -358,7 +440,8 @@ static int peer_endpoints(const json_t *o, struct named *n, struct xy_registry_w
 }
 
 // Inside 200::/7 addresses are their keys', and what we have ourselves is ours.
-static int allowed_check(const struct xy_daemon *d, const struct xy_prefix *p, struct xy_err *err)
+static int allowed_check(const struct xy_daemon *d, const struct xy_prefix *p,
+			 const struct xy_key *key, struct xy_err *err)
 {
 	const struct xy_prefix mesh = XY_MESH_PREFIX;
 	const struct xy_config *c = &d->plan.config;
@@ -370,10 +453,8 @@ static int allowed_check(const struct xy_daemon *d, const struct xy_prefix *p, s
 	else if (!may_claim(c, p))
 		why = "lies in none of routing.claims, by which this node's config says what a "
 		      "registry may give away";
-	for (unsigned i = 0; !why && i < c->peer_count; i++)
-		for (unsigned k = 0; !why && k < c->peers[i].allowed.count; k++)
-			if (xy_prefix_eq(p, &c->peers[i].allowed.v[k]))
-				why = "is a leaf's of the config";
+	else
+		why = whose(d->fleetside, c, p, key, true);
 	return why ? xy_err_set(err, EPERM, "allowed: %s %s", xy_prefix_str(p, text), why) : 0;
 }
 
@@ -393,7 +474,7 @@ static int peer_allowed(const struct xy_daemon *d, const json_t *o, struct named
 				  XY_FLEET_PREFIXES);
 	for (size_t i = 0; !r && i < json_array_size(v); i++) {
 		r = prefix_of("allowed", json_array_get(v, i), &n->allowed[i], err);
-		r = r ? r : allowed_check(d, &n->allowed[i], err);
+		r = r ? r : allowed_check(d, &n->allowed[i], &w->key, err);
 	}
 	w->leaf = !node;
 	w->allowed = (struct xy_config_prefixes){(unsigned)json_array_size(v), n->allowed};
@@ -517,7 +598,24 @@ static void links_review(struct xy_daemon *d)
 	f->left_out = f->registry.left_out;
 }
 
-static int admit_one(struct xy_daemon *d, const json_t *v, xy_nsec until, unsigned *outside,
+struct left_out {
+	unsigned outside, taken; // claims
+};
+
+static bool claim_counts(const struct xy_daemon *d, const struct xy_key *key,
+			 const struct xy_prefix *claim, struct left_out *n)
+{
+	const struct xy_fleetside *f = d->fleetside;
+	const struct xy_config *c = &d->plan.config;
+	bool within = !xy_prefix_is_default(claim) && may_claim(c, claim);
+	bool taken =
+		within && (is_claimed(&f->registry, claim, key) || whose(f, c, claim, key, false));
+	n->outside += !within;
+	n->taken += taken;
+	return within && !taken;
+}
+
+static int admit_one(struct xy_daemon *d, const json_t *v, xy_nsec until, struct left_out *n,
 		     struct xy_err *err)
 {
 	const json_t *c = json_object_get(v, "claim");
@@ -535,8 +633,7 @@ static int admit_one(struct xy_daemon *d, const json_t *v, xy_nsec until, unsign
 		xy_registry_unadmit(&d->fleetside->registry, &key);
 		return 0;
 	}
-	bool counts = c && !xy_prefix_is_default(&claim) && may_claim(&d->plan.config, &claim);
-	*outside += c && !counts;
+	bool counts = c && claim_counts(d, &key, &claim, n);
 	r = xy_registry_admit(&d->fleetside->registry, &key, counts ? &claim : NULL, until);
 	return r ? xy_err_set(err, -r, "keys: %d are let in, and no more may be",
 			      XY_REGISTRY_ADMITTED)
@@ -549,7 +646,7 @@ static json_t *admit(void *arg, struct xy_request *q)
 	struct xy_daemon *d = arg;
 	struct xy_err err;
 	xy_nsec until = 0;
-	unsigned outside = 0;
+	struct left_out left_out = {0};
 	json_t *o = xy_steering_params(q, keys, &err);
 	const json_t *v = json_object_get(o, "keys");
 	bool ends = json_is_integer(json_object_get(o, "lifetime")) &&
@@ -558,13 +655,14 @@ static json_t *admit(void *arg, struct xy_request *q)
 	if (!r && !json_is_array(v))
 		r = xy_err_set(&err, EINVAL, "keys: write a list");
 	for (size_t i = 0; !r && i < json_array_size(v); i++)
-		r = admit_one(d, json_array_get(v, i), until, &outside, &err);
+		r = admit_one(d, json_array_get(v, i), until, &left_out, &err);
 	json_decref(o);
 	links_review(d);
 	if (r)
 		return xy_steering_refused(q, &err);
-	return json_pack("{s:i, s:i}", "admitted", (int)d->fleetside->registry.admitted_count,
-			 "claims_outside", (int)outside);
+	return json_pack("{s:i, s:i, s:i}", "admitted", (int)d->fleetside->registry.admitted_count,
+			 "claims_outside", (int)left_out.outside, "claims_taken",
+			 (int)left_out.taken);
 }
 
 bool xy_fleetside_admits(const struct xy_daemon *d, const struct xy_key *key)
@@ -621,6 +719,7 @@ static void claim_end(struct xy_daemon *d, const char *why)
 		xy_rib_commit(&d->rib);
 	}
 	*c = (struct claim){0};
+	d->fleetside->registry.claims++; // others' may count now
 }
 
 static int address_put(struct xy_daemon *d, const struct claim *c, struct xy_err *err)
@@ -644,6 +743,7 @@ static int claim_begin(struct xy_daemon *d, const struct claim *c, struct xy_err
 					   .route = {.kind = XY_DP_ROUTE_HOST}};
 	char text[XY_PREFIX_STRLEN];
 	d->fleetside->claim = *c;
+	d->fleetside->registry.claims++; // others' that are a part of it count no more
 	int r = xy_rib_set(&d->rib, &route);
 	xy_rib_commit(&d->rib);
 	r = r ? r : xy_routing_claim(d->routing, &c->prefix, xy_now());
@@ -728,7 +828,8 @@ static void laid_free(struct xy_config *c, unsigned own)
 	c->routing.accept_count = own;
 }
 
-// Behind what the config accepts itself; what lies outside of routing.claims counts for nothing.
+// Behind what the config accepts itself; what lies outside of routing.claims, or is another's by
+// now, counts for nothing.
 static void lay(const struct xy_fleetside *f, struct xy_config *c, unsigned own)
 {
 	const struct xy_registry *g = &f->registry;
@@ -740,7 +841,8 @@ static void lay(const struct xy_fleetside *f, struct xy_config *c, unsigned own)
 	c->routing.accept = v;
 	for (unsigned i = 0; i < g->admitted_count; i++) {
 		const struct xy_registry_admitted *a = &g->admitted[i];
-		if (a->has_claim && may_claim(c, &a->claim))
+		if (a->has_claim && may_claim(c, &a->claim) &&
+		    !before_others(f, c, own, &a->claim, &a->key, false))
 			v[c->routing.accept_count++] =
 				(struct xy_config_accept){.key = a->key, .prefix = a->claim};
 	}

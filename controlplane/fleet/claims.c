@@ -157,3 +157,78 @@ bool xy_claims_overlap(const struct xy_claims *c, const struct xy_prefix *p, cha
 	}
 	return false;
 }
+
+// --- whose of several claims counts
+
+enum { WITHIN_NONE = UINT32_MAX, WITHIN_SAME = UINT32_MAX - 1 };
+
+static int before(const struct xy_claims_weighed *a, const struct xy_claims_weighed *b)
+{
+	if (a->stood != b->stood)
+		return a->stood ? -1 : 1;
+	if (a->since != b->since)
+		return a->since < b->since ? -1 : 1;
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+static int by_prefix(const void *one, const void *other)
+{
+	const struct xy_claims_weighed *a = one, *b = other;
+	int r = memcmp(&a->prefix.addr, &b->prefix.addr, sizeof(a->prefix.addr));
+	r = r ? r : (int)a->prefix.len - (int)b->prefix.len;
+	return r ? r : before(a, b);
+}
+
+static int by_turn(const void *one, const void *other)
+{
+	return before(*(struct xy_claims_weighed *const *)one,
+		      *(struct xy_claims_weighed *const *)other);
+}
+
+// The nearest that each lies within; of those of one prefix all but the first say so.
+static void nest(struct xy_claims_weighed *v, unsigned count)
+{
+	unsigned last = WITHIN_NONE;
+	for (unsigned i = 0; i < count; i++) {
+		v[i].given = v[i].below = false;
+		while (last != WITHIN_NONE && !xy_prefix_covers(&v[last].prefix, &v[i].prefix))
+			last = v[last].within;
+		bool same = last != WITHIN_NONE && xy_prefix_eq(&v[last].prefix, &v[i].prefix);
+		v[i].within = same ? WITHIN_SAME : last;
+		last = same ? last : i;
+	}
+}
+
+static bool is_free(const struct xy_claims_weighed *v, const struct xy_claims_weighed *c)
+{
+	if (c->within == WITHIN_SAME || c->below)
+		return false;
+	for (unsigned i = c->within; i != WITHIN_NONE; i = v[i].within)
+		if (v[i].given)
+			return false;
+	return true;
+}
+
+int xy_claims_weigh(struct xy_claims_weighed *v, unsigned count)
+{
+	struct xy_claims_weighed **turn = malloc((count + 1) * sizeof(struct xy_claims_weighed *));
+	if (!turn)
+		return -ENOMEM;
+	if (count)
+		qsort(v, count, sizeof(*v), by_prefix);
+	nest(v, count);
+	for (unsigned i = 0; i < count; i++)
+		turn[i] = &v[i];
+	if (count)
+		qsort(turn, count, sizeof(struct xy_claims_weighed *), by_turn);
+	for (unsigned k = 0; k < count; k++) {
+		turn[k]->given = is_free(v, turn[k]);
+		for (unsigned i = turn[k]->within;
+		     turn[k]->given && i != WITHIN_NONE && !v[i].below; i = v[i].within)
+			v[i].below = true;
+	}
+	free(turn);
+	return 0;
+}

@@ -40,5 +40,19 @@ bool xy_claims_let_go(const struct xy_prefix *p, const struct xy_ipam_holder *h,
 bool xy_claims_overlap(const struct xy_claims *c, const struct xy_prefix *p, char *why,
 		       size_t size);
 
+// Claims of networks that are no part of one another are given; of others the first as here: what
+// was given before, by `since`, by `first`, by key.
+struct xy_claims_weighed {
+	struct xy_prefix prefix;
+	struct xy_key key; // Ed25519
+	bool stood;
+	uint64_t since, first; // UINT64_MAX: not known
+	uint32_t at;	       // the caller's
+	bool given;	       // what came of it
+	unsigned within;       // used meanwhile,
+	bool below;	       // likewise
+};
+int xy_claims_weigh(struct xy_claims_weighed *v, unsigned count); // in another order; -ENOMEM
+
 // "node." and the address in hex.
 void xy_claims_record_key(const struct xy_addr *a, char out[static XY_IPAM_KEY]);

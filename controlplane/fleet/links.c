@@ -2,6 +2,7 @@
 #include "fleet/links.h"
 
 #include "base/map.h"
+#include "fleet/claims.h"
 #include "fleet/talk.h"
 #include "log.h"
 
@@ -22,7 +23,7 @@ enum {
 	LEAVE_MS = 10000,      // what the daemon does not take back by then ends by itself
 	DEVICE_LIFE = 86400,   // seconds: a plain device's record has no end
 	LIFE_MOST = 604800,    // that the daemon takes
-	REFUSED_AGAIN = 60000, // ms
+	REFUSED_AGAIN = 60000, // ms; also of a claim that another had still
 	WHOLE_MS = 60000,      // the first choice waits so long for all that the source has
 };
 
@@ -46,6 +47,7 @@ struct place {
 	uint64_t admitted;	// Unix seconds, until when, with this claim
 	uint64_t let_in;	// and until when at most, whatever was answered
 	struct xy_prefix claim; // len 0: none
+	bool given;		// the claim of its record is its own
 	uint64_t pass, look;	// that saw it last
 	uint64_t ring, finger;	// of its key
 	uint32_t rtt_us;
@@ -104,6 +106,7 @@ struct xy_fleet_links {
 	unsigned room;
 	uint64_t pass, passed, took; // number; uv_now of the last, and how long it was
 	uint64_t seed;
+	uint64_t claims_again; // uv_now: all that have one are said again; 0: not
 	unsigned under_way;
 	bool waits; // for room under way
 	bool looking, closing, leaving;
@@ -282,6 +285,7 @@ static void unadmit(struct xy_fleet_links *l, struct place *p)
 		}
 	}
 	p->admitted = p->let_in = 0;
+	p->claim.len = 0;
 }
 
 // It is to stay.
@@ -463,6 +467,8 @@ static void on_admitted(void *arg, const struct xy_ask_answer *a)
 	for (unsigned i = 0; !l->closing && !a->answer && i < q->count; i++)
 		if (xy_fleet_book_find(l->f->book, &q->key[i], &at) && at < XY_FLEET_PLACES)
 			l->place[at].admitted = 0; // said again
+	if (json_integer_value(json_object_get(a->answer, "claims_taken")) > 0 && !l->claims_again)
+		l->claims_again = uv_now(l->f->loop) + REFUSED_AGAIN;
 	if (!l->closing && a->code == -EREMOTE)
 		xy_log_debug("the daemon admits nobody: %s", a->text);
 	if (!l->closing)
@@ -492,57 +498,66 @@ static void admit_some(struct xy_fleet_links *l, struct chunk *c)
 	*c = (struct chunk){0};
 }
 
-static uint64_t claim_hash(const struct xy_fleet_links *l, const struct xy_prefix *p)
+static bool overlap(const struct xy_prefix *a, const struct xy_prefix *b)
 {
-	uint8_t in[sizeof(p->addr) + 1];
-	memcpy(in, &p->addr, sizeof(p->addr));
-	in[sizeof(p->addr)] = p->len;
-	return hash_of(l, in, sizeof(in));
+	return xy_prefix_covers(a, b) || xy_prefix_covers(b, a);
 }
 
-// Of two that say they have one prefix: who was here first, and else by key.
-static bool goes_before(const struct xy_fleet_entry *a, const struct xy_fleet_entry *b)
+// Not a part of ours, nor of another size than all are that are given out with ours.
+static bool may_be_others(const struct xy_fleet *f, const struct xy_prefix *p)
 {
-	if (a->first != b->first)
-		return a->first < b->first;
-	return memcmp(&a->record.key, &b->record.key, sizeof(a->record.key)) < 0;
+	const struct xy_prefix *cidr = &f->config->claim.cidr;
+	unsigned bits = f->config->claim.bits;
+	if (f->claim.len && overlap(&f->claim, p))
+		return false;
+	return !bits || !overlap(cidr, p) ||
+	       (xy_prefix_covers(cidr, p) && p->len == bits + (xy_prefix_is_v4(cidr) ? 96u : 0u));
 }
 
-// Whose each claim is: the place by a hash of the prefix.
-static int claims_weigh(const struct xy_fleet_links *l, unsigned count, struct xy_map *out)
+// Whose each claim is, as `given` of its place.
+static int claims_weigh(struct xy_fleet_links *l, unsigned count)
 {
-	int r = xy_map_init(out);
-	for (unsigned i = 0; !r && i < count; i++) {
-		uint32_t at = l->at[i], other;
+	struct xy_claims_weighed *v = malloc((count + 1) * sizeof(*v));
+	unsigned n = 0;
+	for (unsigned i = 0; v && i < count; i++) {
+		uint32_t at = l->at[i];
 		const struct xy_fleet_entry *e = xy_fleet_book_next(l->f->book, &at);
-		if (!e->record.has_claim || xy_prefix_eq(&e->record.claim, &l->f->claim))
+		struct place *p = &l->place[at];
+		p->given = false;
+		if (!e->record.has_claim || !may_be_others(l->f, &e->record.claim))
 			continue;
-		uint64_t hash = claim_hash(l, &e->record.claim);
-		if (!xy_map_get(out, hash, &other) ||
-		    goes_before(e, xy_fleet_book_next(l->f->book, &other)))
-			r = xy_map_set(out, hash, at);
+		v[n++] = (struct xy_claims_weighed){
+			.prefix = e->record.claim,
+			.key = e->record.key,
+			.stood = p->claim.len && xy_prefix_eq(&p->claim, &e->record.claim),
+			.since = UINT64_MAX,
+			.first = e->first,
+			.at = at};
 	}
+	int r = v ? xy_claims_weigh(v, n) : -ENOMEM;
+	for (unsigned i = 0; !r && i < n; i++)
+		l->place[v[i].at].given = v[i].given;
+	free(v);
 	return r;
 }
 
-static struct xy_prefix claim_of(const struct xy_fleet_links *l, const struct xy_map *claims,
-				 uint32_t at, const struct xy_fleet_record *r)
+static struct xy_prefix claim_of(const struct place *p, const struct xy_fleet_record *r)
 {
 	static const struct xy_prefix none = {0};
-	uint32_t whose;
-	bool is =
-		r->has_claim && xy_map_get(claims, claim_hash(l, &r->claim), &whose) && whose == at;
-	return is ? r->claim : none;
+	return p->given ? r->claim : none;
 }
 
-static bool wants_admission(struct place *p, const struct xy_prefix *claim, uint64_t until,
+static bool has_claim(const struct place *p, const struct xy_prefix *claim)
+{
+	return p->claim.len == claim->len &&
+	       memcmp(&p->claim.addr, &claim->addr, sizeof(claim->addr)) == 0;
+}
+
+static bool wants_admission(const struct place *p, const struct xy_prefix *claim, uint64_t until,
 			    uint64_t wall)
 {
-	if (claim->len != p->claim.len ||
-	    memcmp(&claim->addr, &p->claim.addr, sizeof(claim->addr)) != 0)
-		p->admitted = 0;
-	p->claim = *claim;
-	return until > wall && until > p->admitted && p->admitted < wall + (until - wall) / 2;
+	uint64_t has = has_claim(p, claim) ? p->admitted : 0;
+	return until > wall && until > has && has < wall + (until - wall) / 2;
 }
 
 static json_t *admission(const struct xy_fleet_record *r, const struct xy_prefix *claim)
@@ -563,23 +578,37 @@ static struct chunk *chunk_of(struct chunk chunk[static LIVES], uint64_t life)
 	return &chunk[n];
 }
 
+static void admit_all(struct xy_fleet_links *l, struct chunk chunk[static LIVES])
+{
+	for (unsigned i = 0; i < LIVES; i++)
+		admit_some(l, &chunk[i]);
+}
+
 static void admit(struct xy_fleet_links *l, unsigned count)
 {
 	uint64_t wall = xy_fleet_wall();
 	struct chunk chunk[LIVES] = {0};
-	struct xy_map claims;
-	int r = claims_weigh(l, count, &claims);
-	for (unsigned i = 0; !r && i < count; i++) {
-		uint32_t at = l->at[i];
+	int r = claims_weigh(l, count);
+	bool again = l->claims_again && uv_now(l->f->loop) >= l->claims_again;
+	l->claims_again = again ? 0 : l->claims_again;
+	// first who has no more what he had: another may have it now
+	for (unsigned i = 0; !r && i < 2 * count; i++) {
+		if (i == count)
+			admit_all(l, chunk);
+		uint32_t at = l->at[i % count];
 		const struct xy_fleet_entry *e = xy_fleet_book_next(l->f->book, &at);
 		struct place *p = &l->place[at];
-		struct xy_prefix claim = claim_of(l, &claims, at, &e->record);
+		struct xy_prefix claim = claim_of(p, &e->record);
 		uint64_t until = e->until < wall + LIFE_MOST ? e->until : wall + LIFE_MOST;
-		if (!wants_admission(p, &claim, until, wall))
+		if ((i < count && (!p->claim.len || has_claim(p, &claim))) ||
+		    (!wants_admission(p, &claim, until, wall) &&
+		     !(again && i >= count && claim.len && until > wall)))
 			continue;
 		struct chunk *c = chunk_of(chunk, until - wall);
 		if (!c->keys && !has_room(l))
 			break;
+		p->admitted = has_claim(p, &claim) ? p->admitted : 0;
+		p->claim = claim;
 		c->keys = c->keys ? c->keys : json_array();
 		c->least = c->count && c->least < until ? c->least : until;
 		c->at[c->count++] = at;
@@ -587,9 +616,7 @@ static void admit(struct xy_fleet_links *l, unsigned count)
 		if (c->count == ADMIT_AT_ONCE)
 			admit_some(l, c);
 	}
-	for (unsigned i = 0; i < LIVES; i++)
-		admit_some(l, &chunk[i]);
-	xy_map_fini(&claims);
+	admit_all(l, chunk);
 }
 
 // --- choosing

@@ -9,16 +9,16 @@ need "$XYLEMD" "$XYLEM" jq
 
 add_node a b
 join a b
-make_key a b c
-of() { # NODE FURTHER
+make_key a b c d e
+of() { # NODE FURTHER HOST
   configure "$1" <<END
-host = { allow = "all"; };
+host = { allow = "all"; ${3:-} };
 node_info = { name = "$1"; };
 routing = { claims = [ "fd10::/16" ]; announce = [ "fd99::/64" ]; };
 peers = ( ${2:-} );
 END
 }
-of a "$(peer_text c "${LAB_KEY[c]}" 'endpoint = "10.9.1.9:51820";')"
+of a "$(peer_text c "${LAB_KEY[c]}" 'endpoint = "10.9.1.9:51820";')" 'addresses = [ "fd10:6::1/64" ];'
 of b
 start_node a --sandbox
 start_node b --sandbox
@@ -63,12 +63,31 @@ check "nor of the mesh" refuses "can be no WireGuard device's" a fleet_peer "{\"
 check "nobody for ever" refuses 'lifetime: write 1 to 604800' a fleet_peer "{\"key\":\"${LAB_KEY[b]}\",\"node\":true}"
 
 # --- a claim
-a_has() { ip -n "${LAB_PREFIX}a" -6 addr show dev xylem0 | grep -q "$1"; }
+a_has() { [[ $(ip -n "${LAB_PREFIX}a" -6 addr show dev xylem0) == *"$1"* ]]; }
 check "a claim" says '.prefix == "fd10:1::/48"' a fleet_claim '{"prefix":"fd10:1::/48","address":"fd10:1::1","lifetime":600}'
 check "its address is there" a_has fd10:1::1/128
 check_within 20 "it is used by who was told whose it is" pings b fd10:1::1 -I "${LAB_ADDR[b]}"
 check "another's prefix is not taken for it" says '.claims_outside == 1' b fleet_admit \
   "{\"keys\":[{\"key\":\"${LAB_KEY[c]}\",\"claim\":\"10.0.0.0/8\"}],\"lifetime\":600}"
+admitted() { # CLAIM: c with that claim
+  ask b fleet_admit "{\"keys\":[{\"key\":\"${LAB_KEY[c]}\",\"claim\":\"$1\"}],\"lifetime\":600}"
+}
+taken() { admitted "$1" | jq -e '.claims_taken == 1'; }
+check "nor is a part of it another's" taken fd10:1::1/128
+check "nor all around it" taken fd10::/17
+check "what is free is" sh -c '! [ "$1" = 1 ]' - "$(admitted fd10:3::/48 | jq .claims_taken)"
+check_within 10 "and what was a's is still a's" pings b fd10:1::1 -I "${LAB_ADDR[b]}"
+check "our own claim is not another's" says '.claims_taken == 1' a fleet_admit \
+  "{\"keys\":[{\"key\":\"${LAB_KEY[c]}\",\"claim\":\"fd10:1::/56\"}],\"lifetime\":600}"
+check "nor a device's" refuses "is this node's claim" a fleet_peer \
+  "{\"key\":\"${LAB_KEY[b]}\",\"allowed\":[\"fd10:1::7/128\"],\"lifetime\":9}"
+device() { ask a fleet_peer "{\"key\":\"$1\",\"allowed\":[\"$2\"],\"lifetime\":9}"; }
+check "a device has what is free" sh -c '[ "$1" != null ]' - "$(device "${LAB_KEY[d]}" fd10:5::/48 | jq .name)"
+check "and no other a part of it" refuses "is another device's of the registry" a fleet_peer \
+  "{\"key\":\"${LAB_KEY[e]}\",\"allowed\":[\"fd10:5::1/128\"],\"lifetime\":9}"
+check "nor what the host has" refuses "has an address of this host" a fleet_peer \
+  "{\"key\":\"${LAB_KEY[e]}\",\"allowed\":[\"fd10:6::/48\"],\"lifetime\":9}"
+check "it is forgotten" says .was a fleet_forget "{\"key\":\"${LAB_KEY[d]}\"}"
 check "what the config announces is the config's" refuses 'lies in none' a fleet_claim '{"prefix":"fd99::/64","lifetime":9}'
 check "what lies outside is nobody's to claim" refuses 'lies in none' a fleet_claim '{"prefix":"::/0","lifetime":9}'
 check "an address of it" refuses 'address: write one of' a fleet_claim '{"prefix":"fd10:1::/48","address":"fd10:2::1","lifetime":9}'
@@ -90,7 +109,7 @@ check "a peer of a second" says '.in_force == "registry"' a fleet_peer \
 check "and a claim of one" says '.prefix == "fd10:1:1::/64"' a fleet_claim '{"prefix":"fd10:1:1::/64","address":"fd10:1:1::1","lifetime":1}'
 registry_is_empty() { says '.peers == 1' a fleet_hello && ! show a peers | jq -e --arg key "${LAB_KEY[b]}" '.peers[] | select(.key == $key)'; }
 check_within 10 "the peer ends by itself" registry_is_empty
-check_within 10 "so does the claim" sh -c "! ip -n ${LAB_PREFIX}a addr show dev xylem0 | grep -q fd10:"
+check_within 10 "so does the claim" sh -c "! ip -n ${LAB_PREFIX}a addr show dev xylem0 | grep -q fd10:1:"
 check "both are said" sh -c "grep -q 'peers of the registry ended' $LAB/a.log && grep -q 'is not announced any more: nobody said it again' $LAB/a.log"
 check "forgotten" says '.was == true' a fleet_forget "{\"key\":\"${LAB_KEY[c]}\"}"
 check "once" says '.was == false' a fleet_forget "{\"key\":\"${LAB_KEY[c]}\"}"

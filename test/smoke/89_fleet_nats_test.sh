@@ -51,7 +51,7 @@ away() { fleet_is "$1" '.source_state == "down"'; }
 check_within 20 "the server is killed, and that is said" away a
 check "they are linked as before" both_up
 network=$(claim_of a)
-has_network() { [ "$(claim_of a)" = "$network" ] && in_node a ip -6 addr show dev xylem0 | grep -qF "${network%/48}1/128"; }
+has_network() { [ "$(claim_of a)" = "$network" ] && [[ $(in_node a ip -6 addr show dev xylem0) == *"${network%/48}1/128"* ]]; }
 kept() { jq -e --arg claim "$network" '.claim == $claim' "$LAB"/a.state/own; }
 end_fleet a
 start_fleet a --state "$LAB/a.state"

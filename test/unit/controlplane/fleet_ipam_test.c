@@ -514,6 +514,67 @@ static void test_overlaps(void)
 	end();
 }
 
+static struct xy_claims_weighed weighed(const char *prefix, bool stood, uint64_t since, uint8_t key)
+{
+	struct xy_claims_weighed c = {
+		.stood = stood, .since = since, .first = 7, .key = {{key}}, .at = key};
+	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse(prefix, &c.prefix), 0);
+	return c;
+}
+
+// Of claims that are parts of others one alone is given, and what gets nothing keeps out nobody.
+static void test_weigh(void)
+{
+	static const struct {
+		const char *what;
+		struct {
+			const char *prefix;
+			bool stood;
+			uint64_t since;
+		} claim[4];
+		const char *given; // by number
+	} row[] = {
+		{"apart", {{"fd10:1::/48", 0, 5}, {"fd10:2::/48", 0, 4}}, "12"},
+		{"one address of it", {{"fd10:1::/48", 0, 5}, {"fd10:1::1/128", 0, 6}}, "1"},
+		{"all of it", {{"fd10:1::/48", 0, 5}, {"fd10::/16", 0, 6}}, "1"},
+		{"all of several",
+		 {{"fd10:1::/48", 0, 5},
+		  {"fd10::/16", 0, 6},
+		  {"fd10:2::/48", 0, 7},
+		  {"::/0", 0, 8}},
+		 "13"},
+		{"earlier", {{"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 4}}, "2"},
+		{"what stands", {{"fd10:1::/48", 1, 5}, {"fd10::/16", 0, 1}}, "1"},
+		{"by key", {{"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 5}}, "1"},
+		{"of one prefix, within another's",
+		 {{"fd10::/16", 1, 5}, {"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 4}},
+		 "1"},
+		{"nested thrice",
+		 {{"fd10::/16", 0, 9},
+		  {"fd10:1::/48", 0, 8},
+		  {"fd10:1:0:1::/64", 0, 7},
+		  {"fd10:1::/64", 0, 9}},
+		 "34"},
+	};
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct xy_claims_weighed v[4];
+		unsigned n = 0;
+		char given[5] = "";
+		for (; n < 4 && row[i].claim[n].prefix; n++)
+			v[n] = weighed(row[i].claim[n].prefix, row[i].claim[n].stood,
+				       row[i].claim[n].since, (uint8_t)(n + 1));
+		CU_ASSERT_EQUAL(xy_claims_weigh(v, n), 0);
+		for (unsigned at = 1, len = 0; at <= n; at++)
+			for (unsigned k = 0; k < n; k++)
+				if (v[k].at == at && v[k].given)
+					given[len++] = (char)('0' + at);
+		CU_ASSERT_STRING_EQUAL(given, row[i].given);
+		if (strcmp(given, row[i].given) != 0)
+			printf("%s: %s\n", row[i].what, given);
+	}
+	CU_ASSERT_EQUAL(xy_claims_weigh(NULL, 0), 0);
+}
+
 static void test_grid(void)
 {
 	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true),
@@ -550,4 +611,4 @@ static void test_grid(void)
 XY_UNIT_MAIN("fleet_ipam", {"one", test_one}, {"many", test_many}, {"full", test_full},
 	     {"same", test_same}, {"restart", test_restart}, {"forgets", test_forgets},
 	     {"replayed", test_replayed}, {"strangers", test_strangers},
-	     {"overlaps", test_overlaps}, {"grid", test_grid})
+	     {"overlaps", test_overlaps}, {"weigh", test_weigh}, {"grid", test_grid})
