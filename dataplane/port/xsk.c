@@ -76,7 +76,9 @@ static int offsets(int fd, struct xdp_mmap_offsets *out)
 	return len == sizeof(*out) ? 0 : -EOPNOTSUPP; // before Linux 5.4: without flags
 }
 
-int xy_xsk_umem(struct xy_xsk *x, const struct xdp_umem_reg *memory)
+// Memory of ours as the socket's UMEM, and the two rings that say which of it is whose. 0 or
+// -errno; -ENOBUFS: beyond RLIMIT_MEMLOCK.
+static int umem_give(struct xy_xsk *x, const struct xdp_umem_reg *memory)
 {
 	const int entries = XY_XSK_RING;
 	struct xdp_mmap_offsets at;
@@ -134,7 +136,7 @@ static uint64_t addr_of(const struct xy_xsk *x, const struct rte_mbuf *m)
 // The kernel writes a frame XDP_PACKET_HEADROOM (256) behind frame_headroom; we give it the mbuf
 // itself and its private area as that headroom, so the data lands XY_FRAME_SHIFT + 256 bytes into
 // the buffer.
-static int umem_of_pool(struct xy_xsk *x, struct xy_err *err)
+static int pool_as_umem(struct xy_xsk *x, struct xdp_umem_reg *out, struct xy_err *err)
 {
 	struct area a = {0};
 	rte_mempool_mem_iter(x->pool, area_of, &a);
@@ -150,7 +152,7 @@ static int umem_of_pool(struct xy_xsk *x, struct xy_err *err)
 	x->base = (uint8_t *)page;
 	// Not cut to whole pages: the last buffer would lie beyond the end, and the kernel refuse
 	// it.
-	const struct xdp_umem_reg memory = {
+	*out = (struct xdp_umem_reg){
 		.addr = page,
 		.len = (uintptr_t)a.start + a.len - page,
 		.chunk_size = object,
@@ -158,9 +160,22 @@ static int umem_of_pool(struct xy_xsk *x, struct xy_err *err)
 			    XY_FRAME_SHIFT,
 		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
 	};
-	int r = xy_xsk_umem(x, &memory);
-	return r ? xy_err_set(err, -r, "packet buffers as AF_XDP memory: %s" XY_XSK_LOCKED,
-			      strerror(-r))
+	return 0;
+}
+
+static int umem(struct xy_xsk *x, struct xy_err *err)
+{
+	struct xdp_umem_reg memory;
+	int r = xy_xsk_copies(x->pool) ? xy_xsk_copy_make(x, &memory, err)
+				       : pool_as_umem(x, &memory, err);
+	if (r)
+		return r;
+	r = umem_give(x, &memory);
+	return r ? xy_err_set(err, -r,
+			      "%llu MiB of packet buffers as AF_XDP memory: %s (beyond "
+			      "RLIMIT_MEMLOCK CAP_IPC_LOCK is needed, or more of it: ulimit -l, or "
+			      "LimitMEMLOCK= in the service)",
+			      (unsigned long long)memory.len >> 20, strerror(-r))
 		 : 0;
 }
 
@@ -253,7 +268,7 @@ int xy_xsk_open(struct xy_xsk *x, const struct xy_xsk_config *cfg, struct xy_err
 			     .pool = cfg->pool,
 			     .owner = cfg->owner,
 			     .pieces = cfg->flags & XY_XSK_PIECES};
-	int r = xy_xsk_copies(x->pool) ? xy_xsk_copy_umem(x, err) : umem_of_pool(x, err);
+	int r = umem(x, err);
 	r = r ? r : rings(x, err);
 	r = r ? r : bind_to(x, cfg, err);
 	if (r) {

@@ -56,9 +56,6 @@ struct xy_xsk_config {
 // Needs no privilege. -EBUSY: the queue has an AF_XDP socket already (the text says by whom it may
 // be); -EINVAL: the pool's buffers are no UMEM, or the kernel has no frames in pieces.
 int xy_xsk_open(struct xy_xsk *x, const struct xy_xsk_config *cfg, struct xy_err *err);
-// Memory of ours as the socket's UMEM, and the two rings that say which of it is whose. 0 or
-// -errno; -ENOBUFS: beyond RLIMIT_MEMLOCK.
-int xy_xsk_umem(struct xy_xsk *x, const struct xdp_umem_reg *memory);
 // Gives every buffer back that the kernel had.
 void xy_xsk_close(struct xy_xsk *x);
 

@@ -17,7 +17,7 @@ static uint64_t frame_at(uint32_t number)
 	return (uint64_t)number * XY_XSK_CHUNK;
 }
 
-int xy_xsk_copy_umem(struct xy_xsk *x, struct xy_err *err)
+int xy_xsk_copy_make(struct xy_xsk *x, struct xdp_umem_reg *out, struct xy_err *err)
 {
 	void *area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (area == MAP_FAILED)
@@ -27,12 +27,9 @@ int xy_xsk_copy_umem(struct xy_xsk *x, struct xy_err *err)
 	x->gather.pool = x->pool;
 	for (uint32_t i = XY_XSK_RING; i < FRAMES; i++)
 		x->free[x->free_count++] = i;
-	int r = xy_xsk_umem(x, &(struct xdp_umem_reg){.addr = (uintptr_t)area,
-						      .len = AREA,
-						      .chunk_size = XY_XSK_CHUNK});
-	return r ? xy_err_set(err, -r, "%zu MiB of AF_XDP frames: %s" XY_XSK_LOCKED, AREA >> 20,
-			      strerror(-r))
-		 : 0;
+	*out = (struct xdp_umem_reg){
+		.addr = (uintptr_t)area, .len = AREA, .chunk_size = XY_XSK_CHUNK};
+	return 0;
 }
 
 void xy_xsk_copy_fill(struct xy_xsk *x)

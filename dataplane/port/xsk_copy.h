@@ -5,11 +5,8 @@
 
 #include "xsk.h"
 
-#define XY_XSK_LOCKED                                                                   \
-	" (beyond RLIMIT_MEMLOCK CAP_IPC_LOCK is needed, or more of it: ulimit -l, or " \
-	"LimitMEMLOCK= in the service)"
-
-int xy_xsk_copy_umem(struct xy_xsk *x, struct xy_err *err);
+// The frames, to be the socket's UMEM; -ENOMEM.
+int xy_xsk_copy_make(struct xy_xsk *x, struct xdp_umem_reg *out, struct xy_err *err);
 void xy_xsk_copy_fill(struct xy_xsk *x); // once the socket is there
 void xy_xsk_copy_close(struct xy_xsk *x);
 

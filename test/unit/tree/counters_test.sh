@@ -21,7 +21,7 @@ members() {
 # What the makers read, and what they fill in.
 declare -A read_there=() filled=()
 while IFS= read -r name; do read_there[$name]=1; done < <(grep -ohE '(\.|->)[a-z_0-9]+' controlplane/show/*.c | sed 's/.*[.>]//' | sort -u)
-while IFS= read -r name; do filled[$name]=1; done < <(grep -ohE '(\.|->)[a-z_0-9]+ = ' controlplane/show/*.c controlplane/fleet/*.c | sed 's/.*[.>]//; s/ = $//' | sort -u)
+while IFS= read -r name; do filled[$name]=1; done < <(grep -ohE '(\.|->)[a-z_0-9]+ = ' controlplane/show/*.c controlplane/fleet/*.c 2>/dev/null | sed 's/.*[.>]//; s/ = $//' | sort -u)
 
 # told STRUCT HEADER [MEMBER...]: those that are named are not for people.
 told() {
