@@ -18,7 +18,8 @@
 
 enum {
 	LIFETIME_LEAST = 1,
-	EXPIRES_MOST = 400 * 86400, // seconds ahead that a record of ours may be valid
+	EXPIRES_MOST =
+		8 * 86400, // seconds ahead that a record of ours may be valid; no agent takes more
 	ADDRESSES = 64,
 };
 // Far from the end of what a number may be, so that a later record can always be above.

@@ -23,14 +23,18 @@ enum {
 	MANY = 1000,
 	CLAIM_MS = 60000, // is told the daemon again
 	CLAIM_LIFE = 86400,
-	CLOCK_SET = 1767225600, // 2026-01-01: before this there was no such program
+	STEP_S = 30,	  // of the clock: what it refused is looked at again
+	ROOM_MS = 300000, // between two looks for what had no room
 };
 
 struct agent {
 	struct xy_fleet face;
 	struct xy_fleet_setup setup;
 	uv_timer_t tick;
-	uint64_t saved, claimed, tended;
+	uint64_t saved, claimed, tended, told_again;
+	int64_t clock; // the wall's, less the time since the boot, at its last step
+	bool clock_set;
+	uint64_t full; // outcomes FULL when all was told again
 	bool reading, closing, ends;
 	struct xy_log_limit refusals;
 	unsigned links_left;
@@ -48,7 +52,14 @@ uint64_t xy_fleet_wall(void)
 
 bool xy_fleet_clock_is_set(uint64_t wall)
 {
-	return wall >= CLOCK_SET;
+	return wall >= XY_FLEET_CLOCK_SET;
+}
+
+static int64_t clock_now(void)
+{
+	struct timespec up;
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	return (int64_t)xy_fleet_wall() - (int64_t)up.tv_sec;
 }
 
 // --- what a source tells
@@ -93,6 +104,7 @@ static void on_put(void *arg, struct xy_fleet_source *s, const char *name, const
 		return;
 	}
 	a->face.unread++;
+	xy_fleet_book_unread(a->face.book, XY_FLEET_FROM_SOURCE, name, xy_fleet_wall(), why);
 	if (xy_log_limit_pass(&a->refusals, uv_hrtime(), &more))
 		xy_log_warn("%s: %s %s", s->place, name, why);
 }
@@ -328,6 +340,8 @@ static void on_met(void *arg, const struct xy_fleet_self *self, bool anew)
 		    xy_addr_str(&self->address, text));
 	if (!f->met) {
 		f->self = *self;
+		a->clock = clock_now();
+		a->clock_set = xy_fleet_clock_is_set(xy_fleet_wall());
 		if (book_make(a, &err)) {
 			xy_log_error("%s", err.text);
 			end(a, false);
@@ -361,6 +375,30 @@ static const struct xy_fleet_daemon_ops daemon_ops = {.met = on_met, .away = on_
 
 // --- the clock
 
+// What was refused because the clock was wrong, or for want of room, may count now.
+static void tend_refused(struct agent *a)
+{
+	struct xy_fleet *f = &a->face;
+	uint64_t now = uv_now(f->loop), full = xy_fleet_book_outcomes(f->book, XY_FLEET_FULL);
+	int64_t clock = clock_now(), step = clock - a->clock;
+	bool set = xy_fleet_clock_is_set(xy_fleet_wall());
+	bool stepped = step > STEP_S || step < -STEP_S;
+	bool room = full != a->full && now - a->told_again >= ROOM_MS &&
+		    xy_fleet_book_count(f->book) < XY_FLEET_RECORDS - XY_FLEET_RESERVED;
+	if (set && !a->clock_set && xy_fleet_book_review(f->book, xy_fleet_wall()))
+		xy_fleet_links_look(f->links);
+	a->clock_set = set;
+	if (!stepped && !room)
+		return;
+	if (stepped)
+		xy_log_info("the clock was set by %lld s: all records are looked at again",
+			    (long long)step);
+	a->clock = clock;
+	a->full = full;
+	a->told_again = now;
+	f->source->tell_again(f->source);
+}
+
 static void on_tick(uv_timer_t *t)
 {
 	struct agent *a = t->data;
@@ -376,6 +414,7 @@ static void on_tick(uv_timer_t *t)
 		a->reading = xy_fleet_store_read(f->store, SLICE, cache_each, a);
 		uv_timer_start(&a->tick, on_tick, a->reading ? 1 : TICK_MS, TICK_MS);
 	}
+	tend_refused(a);
 	if (xy_fleet_book_next_end(f->book) <= wall && xy_fleet_book_expire(f->book, wall))
 		xy_fleet_links_look(f->links);
 	bool many = xy_fleet_book_count(f->book) >= MANY;

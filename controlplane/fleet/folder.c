@@ -526,6 +526,18 @@ static void publish(struct xy_fleet_source *s, const struct xy_fleet_self *self,
 	arm(f);
 }
 
+static void tell_again(struct xy_fleet_source *s)
+{
+	struct folder *f = (struct folder *)s;
+	for (unsigned i = 0; i < f->count; i++) {
+		f->entry[i].pending = true;
+		memset(f->entry[i].hash, 0, HASH);
+	}
+	f->pending_at = 0;
+	f->pending = f->there;
+	arm(f);
+}
+
 // --- the loop
 
 static void on_timer(uv_timer_t *t)
@@ -621,6 +633,7 @@ int xy_fleet_folder_create(uv_loop_t *loop, const char *path, const struct xy_fl
 					   .start = start,
 					   .publish = publish,
 					   .leave = publish, // the record itself says that it ended
+					   .tell_again = tell_again,
 					   .close = folder_close,
 					   .ops = ops,
 					   .arg = arg};

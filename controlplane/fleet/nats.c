@@ -53,6 +53,7 @@ struct nats {
 	bool wished;
 	struct xy_claims claims;
 	struct xy_ikto_mesh *mesh;
+	struct xy_log_limit kept;
 	struct xy_prefix claimed; // ikto: what is ours
 };
 
@@ -323,7 +324,10 @@ static void mesh_refused(void *arg, const char *key, const char *why)
 
 static void mesh_kept(void *arg, const char *key, const char *why)
 {
-	xy_log_warn("registry: %s was written over, and stays as it was: %s", key, why);
+	struct nats *n = arg;
+	unsigned long more;
+	if (xy_log_limit_pass(&n->kept, uv_hrtime(), &more))
+		xy_log_warn("registry: %s was written over, and stays as it was: %s", key, why);
 }
 
 // --- what the bucket tells
@@ -359,6 +363,10 @@ static void put(struct nats *n, const struct xy_kv_entry *e)
 {
 	const char *why = NULL;
 	char large[80];
+	if (e->gone) {
+		n->face.ops->gone(n->face.arg, &n->face, e->key);
+		return;
+	}
 	if (!e->value) {
 		snprintf(large, sizeof(large), "it has %zu bytes, an entry has no more than %d",
 			 e->len, XY_FLEET_ENTRY_BYTES);
@@ -377,8 +385,7 @@ static void revoked(struct nats *n, const struct xy_kv_entry *e)
 	if (t->kind == XY_FLEET_TRUST_CA && e->value &&
 	    !xy_fleet_revocation_parse(e->value, e->len, &t->ca, &r, NULL))
 		xy_fleet_trust_revoke(t, &r);
-	if (!e->gone)
-		put(n, e);
+	put(n, e);
 }
 
 static void xylem_entry(struct nats *n, const struct xy_kv_entry *e)
@@ -396,8 +403,7 @@ static void xylem_entry(struct nats *n, const struct xy_kv_entry *e)
 	}
 	if (n->known && strcmp(e->key, n->key) == 0)
 		own_heard(n, e);
-	if (!e->gone)
-		put(n, e);
+	put(n, e);
 }
 
 static void entry(void *arg, const struct xy_kv_entry *e)
@@ -559,6 +565,13 @@ static void claim(struct xy_fleet_source *s, const struct xy_fleet_self *self,
 	drive(n);
 }
 
+static void tell_again(struct xy_fleet_source *s)
+{
+	struct nats *n = (struct nats *)s;
+	if (n->bucket)
+		xy_bucket_tell_again(n->bucket);
+}
+
 static void freed(struct nats *n)
 {
 	if (--n->handles)
@@ -635,6 +648,7 @@ int xy_fleet_nats_create(uv_loop_t *loop, const struct xy_config_fleet *config, 
 					   .publish = publish,
 					   .leave = leave,
 					   .claim = claim,
+					   .tell_again = tell_again,
 					   .close = close_source,
 					   .ops = ops,
 					   .arg = arg};

@@ -98,6 +98,9 @@ struct xy_fleet_source {
 	// change. NULL as a function: this kind gives no addresses.
 	void (*claim)(struct xy_fleet_source *s, const struct xy_fleet_self *self,
 		      const struct xy_fleet_wish *wish);
+	// All that stands there is told again, also what is as it was: what was refused for a while
+	// alone (a clock that was wrong, no room) may count now.
+	void (*tell_again)(struct xy_fleet_source *s);
 	// Ends it; memory goes when the loop has closed its handles. NULL is none.
 	void (*close)(struct xy_fleet_source *s);
 

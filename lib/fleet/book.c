@@ -44,7 +44,7 @@ struct xy_fleet_book {
 	struct place **place;	// [places_used], some NULL
 	uint32_t places_used, places_room, places_count;
 	struct hold *hold; // [holds_used], some free
-	uint32_t holds_used, holds_room, holds_free, holds_count;
+	uint32_t holds_used, holds_room, holds_free, holds_count, evict_at;
 	struct xy_map by_link, by_hold;
 	uint32_t mark[XY_FLEET_SOURCES];
 	unsigned live;
@@ -249,6 +249,15 @@ static int holds_grow(struct xy_fleet_book *b)
 	return 0;
 }
 
+static void hold_free(struct xy_fleet_book *b, struct hold *h)
+{
+	xy_map_del(&b->by_hold, hold_hash(b, h->source, h->name));
+	free(h->name);
+	*h = (struct hold){.place = NOWHERE, .next_free = b->holds_free};
+	b->holds_free = (uint32_t)(h - b->hold);
+	b->holds_count--;
+}
+
 static struct hold *hold_make(struct xy_fleet_book *b, unsigned source, const char *name)
 {
 	uint32_t at = b->holds_free == NOWHERE ? b->holds_used : b->holds_free;
@@ -266,15 +275,6 @@ static struct hold *hold_make(struct xy_fleet_book *b, unsigned source, const ch
 	b->holds_count++;
 	b->hold[at] = (struct hold){.name = copy, .source = source, .place = NOWHERE};
 	return &b->hold[at];
-}
-
-static void hold_free(struct xy_fleet_book *b, struct hold *h)
-{
-	xy_map_del(&b->by_hold, hold_hash(b, h->source, h->name));
-	free(h->name);
-	*h = (struct hold){.place = NOWHERE, .next_free = b->holds_free};
-	b->holds_free = (uint32_t)(h - b->hold);
-	b->holds_count--;
 }
 
 // --- what was refused
@@ -345,11 +345,48 @@ static void refusal_note(struct xy_fleet_book *b, const struct coming *c, struct
 		h->refused = true;
 }
 
+// A name of nothing that counts makes room for another: who fills the source with rubbish keeps
+// nobody out.
+static bool evict_one(struct xy_fleet_book *b)
+{
+	for (uint32_t i = 0; i < b->holds_used; i++) {
+		b->evict_at = (b->evict_at + 1) % b->holds_used;
+		struct hold *h = &b->hold[b->evict_at];
+		if (!h->name || h->place != NOWHERE)
+			continue;
+		refusal_drop(b, h);
+		hold_free(b, h);
+		return true;
+	}
+	return false;
+}
+
+static struct hold *hold_of(struct xy_fleet_book *b, struct coming *c)
+{
+	struct hold *h = hold_find(b, c->source, c->hold);
+	if (!h && b->holds_count == XY_FLEET_HOLDS)
+		evict_one(b);
+	h = h ? h : hold_make(b, c->source, c->hold);
+	if (!h) {
+		xy_err_set(&c->why, ENOSPC, "record: the sources have more than %d names",
+			   XY_FLEET_HOLDS);
+		refusal_note(b, c, NULL, XY_FLEET_FULL);
+		return NULL;
+	}
+	h->mark = b->mark[c->source];
+	return h;
+}
+
 // --- taking
 
 static void ends_at(struct xy_fleet_book *b, uint64_t at)
 {
 	b->next_end = at < b->next_end ? at : b->next_end;
+}
+
+static uint64_t valid_most(uint64_t now)
+{
+	return now < XY_FLEET_CLOCK_SET ? UINT64_MAX : now + XY_FLEET_VALID_MOST;
 }
 
 // The node's word is this record from here on, whether it counts or not.
@@ -361,8 +398,10 @@ static void place_set(struct xy_fleet_book *b, struct place *p, const struct com
 	p->e.taken = c->now;
 	p->e.first = p->e.first ? p->e.first : c->now;
 	p->e.until = c->record.expires;
-	if (c->record.expires > p->e.epoch_until)
-		p->e.epoch_until = c->record.expires;
+	uint64_t most = valid_most(c->now);
+	uint64_t epoch_until = c->record.expires < most ? c->record.expires : most;
+	if (epoch_until > p->e.epoch_until)
+		p->e.epoch_until = epoch_until;
 	ends_at(b, p->e.epoch_until);
 }
 
@@ -408,6 +447,14 @@ static enum xy_fleet_outcome weighed(const struct xy_fleet_book *b, struct comin
 			   "record of %s: expired %llu s ago; its node is gone, or its clock and "
 			   "ours differ",
 			   c->called, (unsigned long long)(c->now - r->expires));
+		return XY_FLEET_EXPIRED;
+	}
+	if (r->expires > valid_most(c->now)) {
+		xy_err_set(&c->why, ERANGE,
+			   "record of %s: would be valid for another %llu days, and none is for "
+			   "more than %d: its clock and ours differ, or it is to fill the memory",
+			   c->called, (unsigned long long)(r->expires - c->now) / 86400,
+			   XY_FLEET_VALID_MOST / 86400);
 		return XY_FLEET_EXPIRED;
 	}
 	if (r->ended)
@@ -490,6 +537,20 @@ static enum xy_fleet_outcome take_record(struct xy_fleet_book *b, struct coming 
 	return at == NOWHERE ? take_new(b, c, h) : take_known(b, c, h, at);
 }
 
+static bool is_let_in(const struct xy_fleet_book *b, const struct place *p, uint64_t now)
+{
+	return xy_fleet_trust_admit(b->cfg.trust, &p->e.record.key, &p->e.record.membership, now) ==
+	       XY_FLEET_ADMITTED;
+}
+
+static void end_revoked(struct xy_fleet_book *b, const struct xy_key *key, uint64_t now)
+{
+	struct xy_key link;
+	uint32_t at = xy_key_from_ed25519(key, &link) ? NOWHERE : place_find(b, &link);
+	if (at != NOWHERE && b->place[at]->e.live && !is_let_in(b, b->place[at], now))
+		unlive(b, b->place[at]);
+}
+
 static enum xy_fleet_outcome take_revocation(struct xy_fleet_book *b, struct coming *c)
 {
 	struct xy_fleet_revocation v;
@@ -509,7 +570,7 @@ static enum xy_fleet_outcome take_revocation(struct xy_fleet_book *b, struct com
 		return XY_FLEET_FULL;
 	}
 	if (r)
-		xy_fleet_book_review(b, c->now);
+		end_revoked(b, &v.key, c->now);
 	return r ? XY_FLEET_REVOKES : XY_FLEET_SAME;
 }
 
@@ -563,14 +624,9 @@ enum xy_fleet_outcome xy_fleet_book_put(struct xy_fleet_book *b, unsigned source
 		xy_err_set(&c.why, ENAMETOOLONG, "record: its name in the source is too long");
 		return said(b, XY_FLEET_MALFORMED, &c, why);
 	}
-	struct hold *h = hold_find(b, source, hold);
-	h = h ? h : hold_make(b, source, hold);
-	if (!h) {
-		xy_err_set(&c.why, ENOSPC, "record: the sources have more than %d names",
-			   XY_FLEET_HOLDS);
+	struct hold *h = hold_of(b, &c);
+	if (!h)
 		return said(b, XY_FLEET_FULL, &c, why);
-	}
-	h->mark = b->mark[source];
 	c.digest = digest_of(b, text, len);
 	if (is_known(b, h, &c.digest))
 		return known_again(b, h, &c, why);
@@ -585,6 +641,20 @@ enum xy_fleet_outcome xy_fleet_book_put(struct xy_fleet_book *b, unsigned source
 	return said(b, o, &c, why);
 }
 
+void xy_fleet_book_unread(struct xy_fleet_book *b, unsigned source, const char *hold, uint64_t now,
+			  const char *why)
+{
+	struct coming c = {.source = source, .hold = hold, .now = now};
+	struct hold *h = strlen(hold) > XY_FLEET_HOLD ? NULL : hold_of(b, &c);
+	b->outcomes[XY_FLEET_MALFORMED]++;
+	if (!h)
+		return;
+	h->digest = (struct digest){0}; // of no text
+	h->outcome = XY_FLEET_MALFORMED;
+	xy_err_set(&c.why, EINVAL, "%s", why);
+	refusal_note(b, &c, h, XY_FLEET_MALFORMED);
+}
+
 // --- what goes
 
 static bool hold_gone(struct xy_fleet_book *b, struct hold *h)
@@ -597,7 +667,12 @@ static bool hold_gone(struct xy_fleet_book *b, struct hold *h)
 
 bool xy_fleet_book_gone(struct xy_fleet_book *b, unsigned source, const char *hold)
 {
-	struct hold *h = strlen(hold) > XY_FLEET_HOLD ? NULL : hold_find(b, source, hold);
+	if (strlen(hold) > XY_FLEET_HOLD)
+		return false;
+	struct hold *h = hold_find(b, source, hold);
+	struct xy_fleet_refusal *r = h ? NULL : refusal_find(b, source, hold); // FULL
+	if (r)
+		*r = b->refusal[--b->refusals];
 	return h && hold_gone(b, h);
 }
 
@@ -648,11 +723,14 @@ uint64_t xy_fleet_book_next_end(const struct xy_fleet_book *b)
 unsigned xy_fleet_book_review(struct xy_fleet_book *b, uint64_t now)
 {
 	unsigned ended = 0;
+	uint64_t most = valid_most(now);
 	for (uint32_t i = 0; i < b->places_used; i++) {
 		struct place *p = b->place[i];
-		if (!p || !p->e.live ||
-		    xy_fleet_trust_admit(b->cfg.trust, &p->e.record.key, &p->e.record.membership,
-					 now) == XY_FLEET_ADMITTED)
+		if (p && p->e.epoch_until > most) {
+			p->e.epoch_until = most;
+			ends_at(b, most);
+		}
+		if (!p || !p->e.live || (p->e.record.expires <= most && is_let_in(b, p, now)))
 			continue;
 		unlive(b, p);
 		ended++;

@@ -17,24 +17,28 @@ enum {
 	XY_FLEET_REFUSED = 256,				 // kept to be shown
 	XY_FLEET_SOURCES = 4,
 	XY_FLEET_HOLD = 255, // longest name that a source has for a record
+	// Seconds ahead that a record may be valid: the longest lifetime is a day less, for clocks
+	// that differ. Not looked at before the clock is set.
+	XY_FLEET_VALID_MOST = 8 * 86400,
+	XY_FLEET_CLOCK_SET = 1767225600, // 2026-01-01: before this there was no such program
 };
 
 // What became of what a source brought. X(NAME, name, text); those from MALFORMED on are refusals.
-#define XY_FLEET_OUTCOMES(X)                                                    \
-	X(NEW, new, "a node that was not known")                                \
-	X(CHANGED, changed, "a newer record of a node that is known")           \
-	X(SAME, same, "it is known")                                            \
-	X(LEFT, left, "its node left")                                          \
-	X(OURS, ours, "our own")                                                \
-	X(REVOKES, revokes, "the CA revoked a key")                             \
-	X(MALFORMED, malformed, "it is no record")                              \
-	X(FORGED, forged, "its signature does not hold")                        \
-	X(OLDER, older, "a newer record of the node is known")                  \
-	X(CONFLICT, conflict,                                                   \
-	  "another record of the same epoch is known: two nodes with one key, " \
-	  "or a state folder that was copied or lost")                          \
-	X(EXPIRED, expired, "it has expired, or the clocks differ")             \
-	X(UNTRUSTED, untrusted, "its node is not let in")                       \
+#define XY_FLEET_OUTCOMES(X)                                                                   \
+	X(NEW, new, "a node that was not known")                                               \
+	X(CHANGED, changed, "a newer record of a node that is known")                          \
+	X(SAME, same, "it is known")                                                           \
+	X(LEFT, left, "its node left")                                                         \
+	X(OURS, ours, "our own")                                                               \
+	X(REVOKES, revokes, "the CA revoked a key")                                            \
+	X(MALFORMED, malformed, "it is no record")                                             \
+	X(FORGED, forged, "its signature does not hold")                                       \
+	X(OLDER, older, "a newer record of the node is known")                                 \
+	X(CONFLICT, conflict,                                                                  \
+	  "another record of the same epoch is known: two nodes with one key, "                \
+	  "or a state folder that was copied or lost")                                         \
+	X(EXPIRED, expired, "it has expired, or would for too long not, or the clocks differ") \
+	X(UNTRUSTED, untrusted, "its node is not let in")                                      \
 	X(FULL, full, "there is no room for one more record")
 enum xy_fleet_outcome {
 #define X(NAME, name, text) XY_FLEET_##NAME,
@@ -89,6 +93,9 @@ void xy_fleet_book_destroy(struct xy_fleet_book *b);
 enum xy_fleet_outcome xy_fleet_book_put(struct xy_fleet_book *b, unsigned source, const char *hold,
 					const void *text, size_t len, uint64_t now,
 					struct xy_err *why);
+// It has something there that is no text of a node's, or cannot be read: shown as refused.
+void xy_fleet_book_unread(struct xy_fleet_book *b, unsigned source, const char *hold, uint64_t now,
+			  const char *why);
 // It has nothing under that name any more. True: a record ended by it.
 bool xy_fleet_book_gone(struct xy_fleet_book *b, unsigned source, const char *hold);
 // Names that the source has now are put between begin and end; what it has no more is gone at end.
@@ -97,8 +104,8 @@ void xy_fleet_book_resync_end(struct xy_fleet_book *b, unsigned source);
 // Ends what has expired; how many. Call at xy_fleet_book_next_end at the latest.
 unsigned xy_fleet_book_expire(struct xy_fleet_book *b, uint64_t now);
 uint64_t xy_fleet_book_next_end(const struct xy_fleet_book *b); // UINT64_MAX: nothing ends
-// Trust is another: who is not let in any more goes. How many. Who would be let in now comes when
-// it is put again.
+// Trust is another, or the clock was set: who is not let in any more goes. How many. Who would be
+// let in now comes when it is put again.
 unsigned xy_fleet_book_review(struct xy_fleet_book *b, uint64_t now);
 
 // Changes with each change of what is live.

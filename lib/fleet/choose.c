@@ -124,19 +124,23 @@ static void finger(struct choosing *v)
 }
 
 // Those that point behind the node before us, up to us; and that node itself, where it would point
-// to itself, and so to the next.
+// to itself, and so to the next. Of too many those that are here already, then the nearest.
 static void fingers_here(struct choosing *v)
 {
-	struct best before = {.most = 2};
+	struct best before = {.most = 2}, here = {.most = XY_FLEET_FINGERS_HERE};
 	for (unsigned i = 0; i < v->count; i++)
 		if (!is_self(v, i))
 			best_see(&before, v->ring - ring_of(&v->node[i]), i);
 	for (unsigned i = 0; before.count && i < v->count; i++) {
 		bool is_before = i == before.at[0] && before.count > 1;
 		uint64_t arc = before.far[is_before ? 1 : 0];
-		if (!is_self(v, i) && v->ring - finger_of(&v->node[i]) < arc)
-			want(v, i, XY_FLEET_WHY_FINGER);
+		uint64_t far = v->ring - finger_of(&v->node[i]);
+		bool is_new = v->node[i].was != XY_FLEET_WHY_FINGER;
+		if (!is_self(v, i) && far < arc)
+			best_see(&here, (uint64_t)is_new << 63 | far >> 1, i);
 	}
+	for (unsigned i = 0; i < here.count; i++)
+		want(v, here.at[i], XY_FLEET_WHY_FINGER);
 }
 
 // --- near

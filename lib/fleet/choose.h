@@ -12,7 +12,8 @@
 //   trial    two at a time whose round trip is not known, for so long until it is, or not
 //   full     all, where that is wanted
 //
-// Ring and fingers follow from keys alone, so both ends choose each other; for near, relay and
+// Ring and fingers follow from keys alone, so both ends choose each other, unless more than
+// XY_FLEET_FINGERS_HERE lead to one: for those, as for near, relay and
 // trial the other end lets us in (fleet_admit), up to as many as it wants: who is refused there, or
 // not answered, says `down`, and the next nearest is chosen.
 #pragma once
@@ -28,6 +29,7 @@ enum {
 	XY_FLEET_RELAYS_NEAR = 2,
 	XY_FLEET_TRIALS = 2,
 	XY_FLEET_RING_PASS = 4,	    // that do not answer
+	XY_FLEET_FINGERS_HERE = 16, // that lead to us: about one does, but keys cost nothing
 	XY_FLEET_TRIAL_TIME = 20,   // seconds; then it is the next one's turn
 	XY_FLEET_TRIAL_EVERY = 900, // seconds until one that did not answer is tried again
 	XY_FLEET_SAMPLE = 64,	    // known round trips; then one trial at a time,

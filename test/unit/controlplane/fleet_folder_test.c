@@ -94,7 +94,7 @@ static void put(const char *name, const char *text)
 
 static const char *at(const char *name)
 {
-	static char path[4][200];
+	static char path[4][400];
 	static unsigned n;
 	snprintf(path[++n % 4], sizeof(path[0]), "%s/%s", folder, name);
 	return path[n % 4];
@@ -277,6 +277,50 @@ static void test_own(void)
 	end();
 }
 
+// A pipe, a link or a folder where ours is written first: it is done without, and never waited for.
+static void test_own_in_the_way(void)
+{
+	static const char mine[] = "{\"mine\":1}";
+	const struct xy_fleet_self self = {.name = "n", .address = {.b = {2, 1}}};
+	const char *beside = "02010000000000000000000000000000.json.new";
+	begin(true);
+	CU_ASSERT(until("up"));
+	dones = 0;
+	CU_ASSERT_FATAL(mkfifo(at(beside), 0666) == 0);
+	int held = open(at(beside), O_RDWR | O_NONBLOCK | O_CLOEXEC); // who reads it
+	source->publish(source, &self, mine, strlen(mine), on_done, NULL);
+	done_until(1);
+	CU_ASSERT(code == 0 && until("+0201"));
+	close(held);
+	CU_ASSERT_FATAL(mkfifo(at(beside), 0666) == 0); // and nobody
+	source->publish(source, &self, "{}", 2, on_done, NULL);
+	done_until(2);
+	CU_ASSERT(code == 0 && until("json {}"));
+	put("other.json", "{}");
+	CU_ASSERT_FATAL(symlink(at("other.json"), at(beside)) == 0);
+	source->publish(source, &self, mine, strlen(mine), on_done, NULL);
+	done_until(3);
+	CU_ASSERT(code == 0 && until("+other.json {}"));
+	quiet();
+	CU_ASSERT_PTR_NULL(strstr(told, "other.json {\"mine"));
+	end();
+}
+
+static void test_told_again(void)
+{
+	begin(true);
+	put("a.json", "{\"a\":1}");
+	CU_ASSERT(until("+a.json"));
+	told[0] = 0;
+	quiet();
+	CU_ASSERT_STRING_EQUAL(told, "");
+	source->tell_again(source);
+	CU_ASSERT(until("+a.json {\"a\":1}"));
+	quiet();
+	CU_ASSERT_STRING_EQUAL(told, "+a.json {\"a\":1}\n");
+	end();
+}
+
 static void test_own_later(void)
 {
 	static const char mine[] = "{\"mine\":1}";
@@ -351,4 +395,5 @@ static void test_store(void)
 
 XY_UNIT_MAIN("fleet_folder", {"entries", test_entries}, {"editors", test_editors},
 	     {"half", test_half}, {"odd", test_odd}, {"folder itself", test_folder_itself},
-	     {"own", test_own}, {"own later", test_own_later}, {"store", test_store})
+	     {"own", test_own}, {"own in the way", test_own_in_the_way},
+	     {"told again", test_told_again}, {"own later", test_own_later}, {"store", test_store})

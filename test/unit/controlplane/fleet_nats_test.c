@@ -374,6 +374,26 @@ static void test_claims(void)
 }
 
 // What is written or deleted at a node's key is mended by it, and ends nobody.
+static bool unseen(void *arg)
+{
+	const struct expected *x = arg;
+	for (unsigned i = 0; i < x->who->count; i++)
+		if (strcmp(x->who->seen[i].name, x->name) == 0)
+			return false;
+	return true;
+}
+
+struct told {
+	struct node *who;
+	unsigned puts;
+};
+
+static bool told_more(void *arg)
+{
+	const struct told *t = arg;
+	return t->who->puts >= t->puts;
+}
+
 static void test_hostile(void)
 {
 	pid_t server = rig_server(4222, "s3", "");
@@ -390,7 +410,7 @@ static void test_hostile(void)
 	struct stands own = {x.name, text[0]};
 	kvStore_Delete(kv, x.name);
 	CU_ASSERT_TRUE(rig_until(stands, &own, RIG_WAIT_S));
-	CU_ASSERT_TRUE(sees(&x)); // and the other was not told that it is gone
+	CU_ASSERT_TRUE(rig_until(sees, &x, RIG_WAIT_S));
 	// An older record of its own, another node's record, nothing that is one: refused or told
 	// as it is, and in the end its own again.
 	static char large[XY_FLEET_ENTRY_BYTES + 2];
@@ -419,6 +439,13 @@ static void test_hostile(void)
 	snprintf(last.name, sizeof(last.name), "%s", key);
 	CU_ASSERT_TRUE(rig_until(sees, &last, RIG_WAIT_S));
 	CU_ASSERT_EQUAL(node[1].puts, puts + 1);
+	kvStore_Delete(kv, key); // what is gone has its name no longer
+	CU_ASSERT_TRUE(rig_until(unseen, &last, RIG_WAIT_S));
+	// All of it once more, as it is.
+	puts = node[1].puts;
+	node[1].source->tell_again(node[1].source);
+	struct told more = {&node[1], puts + 1};
+	CU_ASSERT_TRUE(rig_until(told_more, &more, RIG_WAIT_S));
 	hostile_end();
 	end(&node[0]);
 	end(&node[1]);

@@ -153,6 +153,31 @@ static void test_expiry(void)
 	end(&g);
 }
 
+// A record that never ends would have its place for ever, and its epoch, too.
+static void test_for_ever(void)
+{
+	const uint64_t ever = XY_FLEET_NUMBER_MAX, most = NOW + XY_FLEET_VALID_MOST;
+	struct rig g;
+	begin(&g);
+	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){5, ever}, NOW) == XY_FLEET_EXPIRED);
+	CU_ASSERT(word(&g, "is for more than 8") && !find(&g, 1));
+	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){5, ever, .ended = true}, NOW) ==
+		  XY_FLEET_EXPIRED);
+	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){5, most + 1}, NOW) == XY_FLEET_EXPIRED);
+	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){5, most}, NOW) == XY_FLEET_NEW);
+	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){6, ever}, NOW) == XY_FLEET_EXPIRED);
+	CU_ASSERT(!is_live(&g, 1) && find(&g, 1)->epoch_until == most);
+	xy_fleet_book_expire(g.book, most);
+	CU_ASSERT(!find(&g, 1));
+	// Taken with a clock that was not set yet, looked at again when it is.
+	CU_ASSERT(put(&g, NATS, "b", 2, (struct says){5, NOW + 99}, 1000) == XY_FLEET_NEW);
+	CU_ASSERT(put(&g, NATS, "c", 3, (struct says){5, ever}, 1000) == XY_FLEET_NEW);
+	CU_ASSERT(xy_fleet_book_review(g.book, NOW) == 1 && is_live(&g, 2) && !is_live(&g, 3));
+	xy_fleet_book_expire(g.book, most);
+	CU_ASSERT(!find(&g, 3));
+	end(&g);
+}
+
 static void test_leaving(void)
 {
 	struct rig g;
@@ -358,6 +383,27 @@ static void test_members(void)
 	end(&g);
 }
 
+// A revocation looks at the one it is of: thousands of them may come at once.
+static void test_revoked_alone(void)
+{
+	struct rig g;
+	struct xy_err err;
+	char *text;
+	struct xy_identity ca = identity(CA);
+	begin(&g);
+	xy_fleet_trust_ca(&g.trust, &ca.ed25519);
+	for (unsigned i = 1; i < 3; i++)
+		CU_ASSERT(put(&g, NATS, i == 1 ? "a" : "b", i,
+			      (struct says){5, NOW + 100, .member = member_of(i, NOW + 30)},
+			      NOW) == XY_FLEET_NEW);
+	struct xy_fleet_revocation r = {.key = identity(1).ed25519, .epoch = NOW};
+	CU_ASSERT_FATAL(xy_fleet_revocation_sign(&r, &ca, &text, &err) == 0);
+	CU_ASSERT(put_text(&g, NATS, "r", text, NOW + 31) == XY_FLEET_REVOKES);
+	CU_ASSERT(!is_live(&g, 1) && is_live(&g, 2)); // its membership's end is another's to see
+	free(text);
+	end(&g);
+}
+
 // Another Ed25519 key has the same X25519 form (the other sign of x), and so the same address.
 static void test_other_sign(void)
 {
@@ -401,7 +447,42 @@ static void test_full(void)
 	CU_ASSERT(xy_fleet_book_count(g.book) == 0);
 	uint32_t at = 0;
 	CU_ASSERT_PTR_NULL(xy_fleet_book_next(g.book, &at));
-	CU_ASSERT(put(&g, NATS, "late", 1, (struct says){6, NOW + 900000}, NOW) == XY_FLEET_NEW);
+	CU_ASSERT(put(&g, NATS, "late", 1, (struct says){6, NOW + 600000}, NOW) == XY_FLEET_NEW);
+	end(&g);
+}
+
+static void test_rubbish(void)
+{
+	struct rig g;
+	char hold[16];
+	begin(&g);
+	CU_ASSERT(put(&g, NATS, "good", 1, (struct says){5, NOW + 100}, NOW) == XY_FLEET_NEW);
+	for (unsigned i = 0; i < XY_FLEET_HOLDS + 5; i++) {
+		snprintf(hold, sizeof(hold), "%u", i);
+		CU_ASSERT_FATAL(put_text(&g, NATS, hold, "no", NOW) == XY_FLEET_MALFORMED);
+	}
+	CU_ASSERT(put(&g, NATS, "late", 2, (struct says){5, NOW + 100}, NOW) == XY_FLEET_NEW);
+	CU_ASSERT(put(&g, NATS, "good", 1, (struct says){5, NOW + 100}, NOW) == XY_FLEET_SAME);
+	end(&g);
+}
+
+static void test_unread(void)
+{
+	struct rig g;
+	begin(&g);
+	CU_ASSERT(put(&g, FOLDER, "a", 1, (struct says){5, NOW + 100}, NOW) == XY_FLEET_NEW);
+	xy_fleet_book_unread(g.book, FOLDER, "a", NOW, "cannot be read");
+	xy_fleet_book_unread(g.book, FOLDER, "a", NOW + 5, "cannot be read");
+	const struct xy_fleet_refusal *r = refusal_of(&g, "a");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+	CU_ASSERT(r->outcome == XY_FLEET_MALFORMED && r->count == 2 && r->last == NOW + 5);
+	CU_ASSERT_STRING_EQUAL(r->why, "cannot be read");
+	CU_ASSERT(is_live(&g, 1)); // what it said before stays
+	CU_ASSERT(put(&g, FOLDER, "a", 1, (struct says){5, NOW + 100}, NOW) == XY_FLEET_SAME);
+	CU_ASSERT(!refusal_of(&g, "a"));
+	xy_fleet_book_unread(g.book, FOLDER, "b", NOW, "is larger");
+	xy_fleet_book_gone(g.book, FOLDER, "b");
+	CU_ASSERT(!refusal_of(&g, "b"));
 	end(&g);
 }
 
@@ -443,7 +524,9 @@ static void test_names(void)
 }
 
 XY_UNIT_MAIN("fleet_book", {"epochs", test_epochs}, {"expiry", test_expiry},
-	     {"leaving", test_leaving}, {"ours", test_ours}, {"sources", test_sources},
-	     {"resync", test_resync}, {"refusals", test_refusals}, {"members", test_members},
+	     {"for ever", test_for_ever}, {"leaving", test_leaving}, {"ours", test_ours},
+	     {"sources", test_sources}, {"resync", test_resync}, {"refusals", test_refusals},
+	     {"members", test_members}, {"revoked alone", test_revoked_alone},
+	     {"rubbish", test_rubbish}, {"unread", test_unread},
 	     {"the other sign", test_other_sign}, {"full", test_full}, {"places", test_places},
 	     {"names", test_names})

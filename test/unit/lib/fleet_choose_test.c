@@ -108,6 +108,25 @@ static void test_both_ends(void)
 			CU_ASSERT(has[a][b] == has[b][a]);
 }
 
+// Whoever makes keys until their fingers lead to one node.
+static void test_fingers_here(void)
+{
+	struct rig *g = begin(MOST, 0);
+	struct xy_key self = key_of(0);
+	for (unsigned i = 100; i < MOST; i++)
+		g->node[i].finger = xy_fleet_ring(&self) - MOST - 1 + i; // the last is the nearest
+	choose(g);
+	CU_ASSERT(with(g, XY_FLEET_WHY_FINGER) <= XY_FLEET_FINGERS_HERE + 1);
+	CU_ASSERT(g->out[MOST - 1] != XY_FLEET_WHY_NOT && g->out[100] == XY_FLEET_WHY_NOT);
+	for (unsigned i = 100; i < 104; i++)
+		g->node[i].was = XY_FLEET_WHY_FINGER; // who was there first stays
+	choose(g);
+	for (unsigned i = 100; i < 104; i++)
+		CU_ASSERT(g->out[i] != XY_FLEET_WHY_NOT);
+	CU_ASSERT(with(g, XY_FLEET_WHY_FINGER) <= XY_FLEET_FINGERS_HERE + 1);
+	free(g);
+}
+
 static void test_down(void)
 {
 	struct rig *g = begin(50, 0);
@@ -245,6 +264,6 @@ static void test_pinned_and_full(void)
 }
 
 XY_UNIT_MAIN("fleet_choose", {"vector", test_vector}, {"few", test_few},
-	     {"both ends", test_both_ends}, {"down", test_down}, {"near", test_near},
-	     {"relays", test_relays}, {"trials", test_trials},
-	     {"pinned and full", test_pinned_and_full})
+	     {"both ends", test_both_ends}, {"fingers here", test_fingers_here},
+	     {"down", test_down}, {"near", test_near}, {"relays", test_relays},
+	     {"trials", test_trials}, {"pinned and full", test_pinned_and_full})
