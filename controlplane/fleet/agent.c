@@ -155,6 +155,23 @@ static void on_state(void *arg, struct xy_fleet_source *s, bool up, const char *
 
 // --- addresses that are claimed
 
+static void on_claim(void *arg, struct xy_fleet_source *s, const struct xy_addr *address,
+		     const char *text, size_t len)
+{
+	struct agent *a = arg;
+	struct xy_fleet *f = &a->face;
+	struct xy_claims_stood stood = {.prefix.addr = *address};
+	struct xy_fleet_claim c;
+	uint64_t wall = xy_fleet_wall();
+	if (text && !xy_fleet_claim_parse(text, len, &c, NULL) &&
+	    xy_addr_eq(&c.prefix.addr, address) &&
+	    !xy_fleet_trust_admit(&f->trust, &c.key, &c.membership, wall))
+		stood = (struct xy_claims_stood){
+			.prefix = c.prefix, .key = c.key, .since = c.since, .expires = c.expires};
+	xy_claims_table_set(&f->claims, &stood);
+	xy_fleet_links_look(f->links);
+}
+
 static void on_claim_told(void *arg, const struct xy_ask_answer *answer)
 {
 	struct agent *a = arg;
@@ -251,6 +268,7 @@ static void wish(struct agent *a)
 static const struct xy_fleet_source_ops source_ops = {.put = on_put,
 						      .device = on_device,
 						      .gone = on_gone,
+						      .claim = on_claim,
 						      .state = on_state,
 						      .claimed = on_claimed,
 						      .sign = on_sign};
@@ -497,6 +515,7 @@ int xy_fleet_agent_create(uv_loop_t *loop, const struct xy_fleet_setup *s, struc
 	int r = xy_fleet_store_open(loop, s->state, &f->store, &lost);
 	if (!r && lost.text[0])
 		xy_log_warn("%s", lost.text);
+	r = r ? r : xy_claims_table_init(&f->claims);
 	r = r ? r : xy_fleet_own_create(f, &f->own);
 	r = r ? r : xy_fleet_links_create(f, &f->links);
 	r = r ? xy_err_set(err, -r, "not enough memory")
@@ -511,6 +530,7 @@ static void freed(uv_handle_t *h)
 {
 	struct agent *a = h->data;
 	xy_fleet_book_destroy(a->face.book);
+	xy_claims_table_fini(&a->face.claims);
 	if (a->face.met)
 		xy_fleet_trust_fini(&a->face.trust);
 	free(a);

@@ -232,3 +232,66 @@ int xy_claims_weigh(struct xy_claims_weighed *v, unsigned count)
 	free(turn);
 	return 0;
 }
+
+// --- since when
+
+enum { STOOD_MOST = 16384 };
+
+static uint64_t address_hash(const struct xy_claims_table *t, const struct xy_addr *a)
+{
+	uint64_t h;
+	crypto_shorthash((unsigned char *)&h, a->b, sizeof(a->b), t->secret);
+	return h;
+}
+
+int xy_claims_table_init(struct xy_claims_table *t)
+{
+	*t = (struct xy_claims_table){0};
+	randombytes_buf(t->secret, sizeof(t->secret));
+	return xy_map_init(&t->by_address);
+}
+
+void xy_claims_table_fini(struct xy_claims_table *t)
+{
+	xy_map_fini(&t->by_address);
+	free(t->v);
+}
+
+static void stood_del(struct xy_claims_table *t, uint32_t at)
+{
+	xy_map_del(&t->by_address, address_hash(t, &t->v[at].prefix.addr));
+	t->v[at] = t->v[--t->count];
+	if (at < t->count) // it is there: no memory is needed
+		xy_map_set(&t->by_address, address_hash(t, &t->v[at].prefix.addr), at);
+}
+
+void xy_claims_table_set(struct xy_claims_table *t, const struct xy_claims_stood *c)
+{
+	uint32_t at;
+	if (xy_map_get(&t->by_address, address_hash(t, &c->prefix.addr), &at))
+		stood_del(t, at);
+	if (!c->since || t->count == STOOD_MOST)
+		return;
+	if (t->count == t->room) {
+		unsigned room = t->room ? 2 * t->room : 64;
+		struct xy_claims_stood *v = reallocarray(t->v, room, sizeof(*v));
+		if (!v)
+			return;
+		t->v = v;
+		t->room = room;
+	}
+	if (xy_map_set(&t->by_address, address_hash(t, &c->prefix.addr), t->count) == 0)
+		t->v[t->count++] = *c;
+}
+
+uint64_t xy_claims_table_since(const struct xy_claims_table *t, const struct xy_prefix *p,
+			       const struct xy_key *key, uint64_t wall)
+{
+	uint32_t at;
+	if (!xy_map_get(&t->by_address, address_hash(t, &p->addr), &at))
+		return UINT64_MAX;
+	const struct xy_claims_stood *c = &t->v[at];
+	bool is = xy_prefix_eq(&c->prefix, p) && memcmp(&c->key, key, sizeof(*key)) == 0 &&
+		  c->expires > wall;
+	return is ? c->since : UINT64_MAX;
+}

@@ -3,6 +3,7 @@
 // parts of what is given out otherwise. Pure.
 #pragma once
 
+#include "base/map.h"
 #include "fleet/ipam.h"
 #include "fleet/trust.h"
 
@@ -53,6 +54,25 @@ struct xy_claims_weighed {
 	bool below;	       // likewise
 };
 int xy_claims_weigh(struct xy_claims_weighed *v, unsigned count); // in another order; -ENOMEM
+
+// Since when who claims what, as claims in a registry say that are let in.
+struct xy_claims_stood {
+	struct xy_prefix prefix;
+	struct xy_key key; // Ed25519
+	uint64_t since, expires;
+};
+struct xy_claims_table {
+	struct xy_claims_stood *v;
+	unsigned count, room;
+	struct xy_map by_address; // of a hash
+	uint8_t secret[16];
+};
+int xy_claims_table_init(struct xy_claims_table *t); // -ENOMEM
+void xy_claims_table_fini(struct xy_claims_table *t);
+// Of each address the last; since 0: it is gone. More than a book has nodes are not kept.
+void xy_claims_table_set(struct xy_claims_table *t, const struct xy_claims_stood *c);
+uint64_t xy_claims_table_since(const struct xy_claims_table *t, const struct xy_prefix *p,
+			       const struct xy_key *key, uint64_t wall); // UINT64_MAX: not known
 
 // "node." and the address in hex.
 void xy_claims_record_key(const struct xy_addr *a, char out[static XY_IPAM_KEY]);

@@ -10,6 +10,7 @@
 
 #include "config/fleet.h"
 #include "fleet/book.h"
+#include "fleet/claims.h"
 #include "fleet/source.h"
 
 #include <jansson.h>
@@ -46,6 +47,7 @@ struct xy_fleet {
 	bool claim_said;	     // by the source; until then it is what stood before
 	uint64_t claim_until;	     // and no longer than this, Unix seconds
 	char claim_why[XY_FLEET_WHY_SIZE];
+	struct xy_claims_table claims; // of the source
 	struct xy_fleet_daemon *daemon;
 	struct xy_fleet_links *links;
 	struct xy_fleet_own *own;

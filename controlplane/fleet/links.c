@@ -518,6 +518,7 @@ static bool may_be_others(const struct xy_fleet *f, const struct xy_prefix *p)
 static int claims_weigh(struct xy_fleet_links *l, unsigned count)
 {
 	struct xy_claims_weighed *v = malloc((count + 1) * sizeof(*v));
+	uint64_t wall = xy_fleet_wall();
 	unsigned n = 0;
 	for (unsigned i = 0; v && i < count; i++) {
 		uint32_t at = l->at[i];
@@ -530,7 +531,8 @@ static int claims_weigh(struct xy_fleet_links *l, unsigned count)
 			.prefix = e->record.claim,
 			.key = e->record.key,
 			.stood = p->claim.len && xy_prefix_eq(&p->claim, &e->record.claim),
-			.since = UINT64_MAX,
+			.since = xy_claims_table_since(&l->f->claims, &e->record.claim,
+						       &e->record.key, wall),
 			.first = e->first,
 			.at = at};
 	}

@@ -388,6 +388,15 @@ static void revoked(struct nats *n, const struct xy_kv_entry *e)
 	put(n, e);
 }
 
+static void tell_claim(struct nats *n, const struct xy_kv_entry *e)
+{
+	struct xy_addr a;
+	sodium_hex2bin(a.b, sizeof(a.b), e->key + 6, 32, NULL, NULL, NULL);
+	if (n->face.ops->claim)
+		n->face.ops->claim(n->face.arg, &n->face, &a,
+				   e->gone ? NULL : (const char *)e->value, e->len);
+}
+
 static void xylem_entry(struct nats *n, const struct xy_kv_entry *e)
 {
 	if (e->key[0] == 'r') {
@@ -397,6 +406,7 @@ static void xylem_entry(struct nats *n, const struct xy_kv_entry *e)
 	if (!e->gone || e->key[0] == 'c')
 		xy_claims_note(&n->claims, e->key, e->value, e->len, (uint64_t)time(NULL));
 	if (e->key[0] == 'c') {
+		tell_claim(n, e);
 		xy_ipam_heard(&n->ipam, now(), e->key);
 		drive(n);
 		return;

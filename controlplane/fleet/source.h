@@ -55,6 +55,10 @@ struct xy_fleet_source_ops {
 	void (*device)(void *arg, struct xy_fleet_source *s, const char *name,
 		       const struct xy_fleet_device *d);
 	void (*gone)(void *arg, struct xy_fleet_source *s, const char *name);
+	// A claim stands at the key of this address, as its node signed it; text NULL: none does.
+	// NULL as a function: nobody asks.
+	void (*claim)(void *arg, struct xy_fleet_source *s, const struct xy_addr *address,
+		      const char *text, size_t len);
 	// Up: what it tells is whole and new; said after the first look at all entries. Down: what
 	// it told stays until records end. Called at each change, and with another why.
 	void (*state)(void *arg, struct xy_fleet_source *s, bool up, const char *why);

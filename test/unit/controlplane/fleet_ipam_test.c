@@ -575,6 +575,40 @@ static void test_weigh(void)
 	CU_ASSERT_EQUAL(xy_claims_weigh(NULL, 0), 0);
 }
 
+// Since when it is claimed is the word of its own claim, of whole networks, until that ends.
+static void test_table(void)
+{
+	struct xy_claims_table table;
+	struct xy_claims_stood c[300], gone;
+	CU_ASSERT_EQUAL_FATAL(xy_claims_table_init(&table), 0);
+	for (unsigned i = 0; i < 300; i++) {
+		c[i] = (struct xy_claims_stood){
+			.prefix.len = 48, .since = 100 + i, .expires = WALL};
+		c[i].prefix.addr.b[0] = 0xfd;
+		c[i].prefix.addr.b[4] = (uint8_t)(i >> 8);
+		c[i].prefix.addr.b[5] = (uint8_t)i;
+		c[i].key.b[0] = (uint8_t)i;
+		xy_claims_table_set(&table, &c[i]);
+	}
+	for (unsigned i = 0; i < 300; i += 3) {
+		gone = (struct xy_claims_stood){.prefix.addr = c[i].prefix.addr};
+		xy_claims_table_set(&table, &gone);
+	}
+	for (unsigned i = 0; i < 300; i++)
+		CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[i].prefix, &c[i].key, WALL - 1),
+				i % 3 ? 100 + i : UINT64_MAX);
+	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[2].key, 1), UINT64_MAX);
+	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[1].key, WALL), UINT64_MAX);
+	c[1].since = 7; // another's
+	c[1].key = c[2].key;
+	xy_claims_table_set(&table, &c[1]);
+	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[1].key, 1), 7);
+	CU_ASSERT_EQUAL(table.count, 200);
+	c[1].prefix.len = 64;
+	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[1].key, 1), UINT64_MAX);
+	xy_claims_table_fini(&table);
+}
+
 static void test_grid(void)
 {
 	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true),
@@ -611,4 +645,5 @@ static void test_grid(void)
 XY_UNIT_MAIN("fleet_ipam", {"one", test_one}, {"many", test_many}, {"full", test_full},
 	     {"same", test_same}, {"restart", test_restart}, {"forgets", test_forgets},
 	     {"replayed", test_replayed}, {"strangers", test_strangers},
-	     {"overlaps", test_overlaps}, {"weigh", test_weigh}, {"grid", test_grid})
+	     {"overlaps", test_overlaps}, {"weigh", test_weigh}, {"table", test_table},
+	     {"grid", test_grid})

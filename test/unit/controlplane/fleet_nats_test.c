@@ -28,6 +28,7 @@ struct node {
 	bool up, has, done;
 	int code;
 	unsigned claims_told, puts, cancelled;
+	unsigned others, gone; // claims of others that were told
 	struct xy_prefix claim;
 	char why[300], state_why[300];
 	unsigned count;
@@ -74,6 +75,17 @@ static void on_gone(void *arg, struct xy_fleet_source *s, const char *name)
 	*it = n->seen[--n->count];
 }
 
+static void on_claim(void *arg, struct xy_fleet_source *s, const struct xy_addr *address,
+		     const char *text, size_t len)
+{
+	struct node *n = arg;
+	struct xy_fleet_claim c;
+	n->gone += !text;
+	if (text && !xy_fleet_claim_parse(text, len, &c, NULL) &&
+	    xy_addr_eq(&c.prefix.addr, address))
+		n->others += memcmp(&c.key, &n->self.key, sizeof(c.key)) != 0;
+}
+
 static void on_state(void *arg, struct xy_fleet_source *s, bool up, const char *why)
 {
 	struct node *n = arg;
@@ -109,6 +121,7 @@ static void on_claimed(void *arg, struct xy_fleet_source *s, const struct xy_pre
 static const struct xy_fleet_source_ops ops = {.put = on_put,
 					       .device = on_device,
 					       .gone = on_gone,
+					       .claim = on_claim,
 					       .state = on_state,
 					       .sign = on_sign,
 					       .claimed = on_claimed};
@@ -355,6 +368,9 @@ static void test_claims(void)
 	char *after = value_of(key);
 	CU_ASSERT_PTR_NOT_NULL(after);
 	CU_ASSERT_TRUE(first->has);
+	// All hear whose which is, and that one is gone.
+	for (unsigned i = 0; i < 3; i++)
+		CU_ASSERT_TRUE(node[i].others > 0 && node[i].gone > 0);
 	// It leaves, and the key goes: who wants that one alone would have it next.
 	if (first != &node[2])
 		end(&node[2]);
