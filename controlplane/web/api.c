@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "web/capture.h"
+#include "web/errand.h"
 #include "web/events.h"
 #include "web/redact.h"
 
@@ -270,6 +271,8 @@ static void logout(struct xy_api_call *c)
 	if (c->who.csrf[0])
 		xy_events_end(c->web->events, c->who.csrf);
 	xy_auth_logout(c->web->auth, c->q);
+	xy_capture_look(c->web);
+	xy_errands_look(c->web->errands);
 	xy_api_answer_once(c, access_of(c->web, c->q, &who));
 }
 

@@ -499,6 +499,8 @@ static bool who_by_token(struct xy_auth *a, struct xy_http_request *q, const cha
 	unsigned long more;
 	if (found) {
 		who->scopes = found->scopes;
+		who->by_token = true;
+		memcpy(who->token, found->hash, sizeof(who->token));
 		snprintf(who->name, sizeof(who->name), "token %s", found->name);
 		return true;
 	}
@@ -730,6 +732,17 @@ bool xy_auth_is_alive(struct xy_auth *a, const char *csrf)
 		return true;
 	}
 	return false;
+}
+
+bool xy_auth_holds(struct xy_auth *a, const struct xy_auth_who *who)
+{
+	const struct xy_config_web *c = &a->web->config;
+	if (who->csrf[0])
+		return xy_auth_is_alive(a, who->csrf);
+	for (unsigned i = 0; who->by_token && i < c->token_count; i++)
+		if (memcmp(c->tokens[i].hash, who->token, sizeof(who->token)) == 0)
+			return (who->scopes & ~c->tokens[i].scopes) == 0;
+	return !who->by_token && !xy_config_web_has_login(c);
 }
 
 void xy_auth_sessions_end(struct xy_auth *a)

@@ -36,6 +36,8 @@ struct xy_auth_who {
 	unsigned scopes; // enum xy_web_scope
 	bool cookie;	 // it came by itself, so what changes something must say the session's csrf
 	char csrf[48];	 // "": no session
+	bool by_token;
+	uint8_t token[sizeof(((struct xy_config_web_token *)NULL)->hash)];
 	char name[XY_NAME_LEN + 16]; // for the log: "session", "token NAME", "nobody"
 };
 
@@ -56,5 +58,7 @@ void xy_auth_login(struct xy_auth *a, struct xy_http_request *q, const char *pas
 		   xy_auth_then *then);
 // Does the session of this csrf still hold? It is in use, then: a stream goes on.
 bool xy_auth_is_alive(struct xy_auth *a, const char *csrf);
+// Who was let in: would he be so now, and with as much? As above.
+bool xy_auth_holds(struct xy_auth *a, const struct xy_auth_who *who);
 void xy_auth_sessions_end(struct xy_auth *a);			   // all of them
 void xy_auth_logout(struct xy_auth *a, struct xy_http_request *q); // adds the header; no answer

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Packets as a pcapng file that is sent while it grows: the daemon is asked for them by a
 // connection of its own; who reads slowly has them lost there, counted, and not here. It ends with
-// so many packets, bytes or seconds, or when who asked has gone. One at a time, which is the
-// daemon's limit.
+// so many packets, bytes or seconds, or when who asked has gone or may no more. One at a time,
+// which is the daemon's limit.
 #include "web/capture.h"
 
 #include "client/pcapng.h"
 #include "client/sight.h"
 #include "log.h"
+#include "web/auth.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum {
 	MOST_BYTES = 64 << 20,
 	ROOM = 1 << 20, // bytes that may wait for who asked
 	PAUSE_MS = 40,
+	LOOK_MS = 500,	// at who takes the rest
 	KEEP_MS = 1000, // the daemon ends one that is not asked for five seconds
 };
 
@@ -25,11 +27,13 @@ struct xy_web_capture {
 	struct xy_web *web;
 	struct xy_api_call *call;  // until it is answered
 	struct xy_http_request *q; // NULL: gone
+	struct xy_auth_who who;
 	uv_timer_t timer;
 	json_int_t number; // the daemon's; 0: none
 	json_int_t most, packets, lost;
-	uint64_t until, kept; // ms
+	uint64_t until, kept; // ms; until: once it is over, that who asked may take the rest
 	size_t bytes;
+	bool cut;	   // nobody looks any more whether who asked takes it
 	bool asking, over; // over: no more comes; what waits is sent
 	FILE *to;
 	struct xy_pcapng *file;
@@ -39,6 +43,7 @@ struct xy_web_capture {
 };
 
 static void go_on(struct xy_web_capture *c);
+static void on_timer(uv_timer_t *t);
 
 // --- what waits to be sent
 
@@ -118,12 +123,16 @@ static void end(struct xy_web_capture *c)
 		if (c->file && xy_pcapng_lost(c->file, (uint64_t)c->lost, NULL) == 0)
 			fflush(c->to);
 		c->over = true;
+		c->until = uv_now(c->web->loop) + XY_HTTP_TAKE_MS;
 		xy_log_info("a capture ends: %lld packets, %lld lost for want of room",
 			    (long long)c->packets, (long long)c->lost);
 		if (c->q)
 			xy_http_stream_wake(c->q);
 	}
-	uv_timer_stop(&c->timer);
+	if (c->q && !c->cut)
+		uv_timer_start(&c->timer, on_timer, LOOK_MS, LOOK_MS);
+	else
+		uv_timer_stop(&c->timer);
 	if (c->number && !c->asking)
 		ask(c, "/xylem/capture_end", false, on_ended);
 	else
@@ -186,16 +195,25 @@ static void on_packets(void *arg, const struct xy_ask_answer *a)
 		go_on(c);
 }
 
+static void cut(struct xy_web_capture *c)
+{
+	c->cut = true;
+	xy_http_stream_cut(c->q);
+	end(c);
+}
+
 static void on_timer(uv_timer_t *t)
 {
 	struct xy_web_capture *c = t->data;
 	uint64_t now = uv_now(t->loop);
 	bool full = c->len - c->at >= ROOM;
-	if (c->q && xy_http_has_left(c->q)) {
-		xy_http_stream_cut(c->q);
-		end(c);
+	if (c->q && (xy_http_has_left(c->q) || !xy_auth_holds(c->web->auth, &c->who) ||
+		     (c->over && now >= c->until))) {
+		cut(c);
 		return;
 	}
+	if (c->over)
+		return;
 	if (is_enough(c)) {
 		end(c);
 		return;
@@ -289,6 +307,7 @@ void xy_capture_serve(struct xy_api_call *call)
 	c->web = w;
 	c->call = call;
 	c->q = call->q;
+	c->who = call->who;
 	c->most = xy_api_number(call, "packets", PACKETS);
 	uv_timer_init(w->loop, &c->timer);
 	c->timer.data = c;
@@ -299,8 +318,17 @@ void xy_capture_serve(struct xy_api_call *call)
 	free(params);
 }
 
+void xy_capture_look(struct xy_web *w)
+{
+	struct xy_web_capture *c = w->capture;
+	if (c && c->q && !c->call && !c->cut && !xy_auth_holds(w->auth, &c->who))
+		cut(c);
+}
+
 void xy_capture_close(struct xy_web *w)
 {
-	if (w->capture)
-		end(w->capture);
+	if (!w->capture)
+		return;
+	w->capture->cut = true;
+	end(w->capture);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "web/errand.h"
 
+#include "web/auth.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,8 @@ struct xy_errand {
 	void *arg;
 	struct xy_api_call *call;  // until it is answered
 	struct xy_http_request *q; // NULL: it is gone
+	struct xy_auth_who who;
+	uint64_t until; // ms; once it is done: that who asked may take the rest
 	uv_thread_t thread;
 	uv_async_t async; // something was said, or it is done
 	uv_timer_t timer;
@@ -159,7 +163,9 @@ static void answer(struct xy_errand *e)
 	struct xy_api_call *c = e->call;
 	e->call = NULL;
 	e->q = NULL;
-	if (e->result)
+	if (!xy_auth_holds(e->all->web->auth, &e->who))
+		xy_api_problem(c, 401, "who asked may no more: log in again");
+	else if (e->result)
 		xy_api_problem(c, status_of(e->result), "%s", xy_ask_plain(e->err.text));
 	else
 		xy_api_answer_once(c, e->said ? json_loads(e->said, 0, NULL) : NULL);
@@ -181,21 +187,27 @@ static void on_said(uv_async_t *async)
 		return;
 	uv_thread_join(&e->thread);
 	e->joined = true;
-	uv_timer_stop(&e->timer);
+	e->until = uv_now(e->timer.loop) + XY_HTTP_TAKE_MS;
 	e->ops->free(e->arg);
 	if (e->call)
 		answer(e);
 	end_if_over(e);
 }
 
-static void on_look(uv_timer_t *t)
+static void look(struct xy_errand *e)
 {
-	struct xy_errand *e = t->data;
-	if (!e->q || !xy_http_has_left(e->q))
+	if (!e->q || e->all->closing ||
+	    (!xy_http_has_left(e->q) && xy_auth_holds(e->all->web->auth, &e->who) &&
+	     (!e->joined || uv_now(e->timer.loop) < e->until)))
 		return;
 	atomic_store(&e->over, true);
 	if (e->streams)
 		xy_http_stream_cut(e->q);
+}
+
+static void on_look(uv_timer_t *t)
+{
+	look(t->data);
 }
 
 static void refuse(struct xy_api_call *c, const char *why)
@@ -238,6 +250,7 @@ void xy_errand_begin(struct xy_api_call *c, const struct xy_errand_ops *ops, voi
 	e->arg = arg;
 	e->call = c;
 	e->q = c->q;
+	e->who = c->who;
 	e->next = all->first;
 	e->pprev = &all->first;
 	if (e->next)
@@ -265,6 +278,12 @@ struct xy_errands *xy_errands_create(struct xy_web *w)
 	if (all)
 		all->web = w;
 	return all;
+}
+
+void xy_errands_look(struct xy_errands *all)
+{
+	for (struct xy_errand *e = all->first; e; e = e->next)
+		look(e);
 }
 
 void xy_errands_close(struct xy_errands *all)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What takes seconds and waits meanwhile (ping, netcheck), on a thread of its own, which shares
 // nothing with the loop but its answer: lines as they come, or one object. It is over when it is
-// done, when who asked has gone, or when the process ends. Few at a time. The loop's thread, unless
-// it says otherwise.
+// done, when who asked has gone or may no more, or when the process ends. Few at a time. The loop's
+// thread, unless it says otherwise.
 #pragma once
 
 #include "web/api.h"
@@ -25,6 +25,7 @@ struct xy_errand_ops {
 };
 
 struct xy_errands *xy_errands_create(struct xy_web *w);
+void xy_errands_look(struct xy_errands *all);  // those of who may no more end
 void xy_errands_close(struct xy_errands *all); // who waits is told; each ends soon
 void xy_errands_free(struct xy_errands *all);  // behind the loop's end
 

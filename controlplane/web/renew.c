@@ -3,7 +3,9 @@
 
 #include "log.h"
 #include "web/auth.h"
+#include "web/capture.h"
 #include "web/certificate.h"
+#include "web/errand.h"
 #include "web/events.h"
 
 #include <string.h>
@@ -76,5 +78,7 @@ void xy_renew(struct xy_web *w, const char *path, bool optional)
 		xy_auth_sessions_end(w->auth);
 	if (password || tokens) // who may listen yet comes again
 		xy_events_end_private(w->events);
+	xy_capture_look(w);
+	xy_errands_look(w->errands);
 	xy_log_info("the config was read again%s", password ? "; sessions have ended" : "");
 }

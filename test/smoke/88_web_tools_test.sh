@@ -86,6 +86,51 @@ check_within 10 "who goes has it end" tool 200 '' capture '{"seconds":1}'
 check "it is logged, who and how many" grep -qE 'token actor: POST /capture: begins' "$LAB/a.web.log"
 check "and how many were lost" grep -qE 'a capture ends: [0-9]+ packets, [0-9]+ lost' "$LAB/a.web.log"
 
+# --- who may no more hears no more
+config() { # PASSWORD TOKEN...: others than these are none any more
+  local password=$1
+  shift
+  echo "tokens = ( $(for name in "$@"; do tail -n 1 "$LAB/$name.token"; done | paste -sd,) );"
+  echo "$password" | "$WEB" --password
+}
+both_begin() { # OPTION OF curl...
+  rm -f "$LAB/capture" "$LAB/ping"
+  json=(-X POST -H 'Content-Type: application/json' "$@")
+  begin capture '{"seconds":300,"packets":100000}' -o "$LAB/capture"
+  capturing=$begun
+  begin ping "$long" -o "$LAB/ping"
+  pinging=$begun
+  wait_for 10 test -s "$LAB/capture" -a -s "$LAB/ping"
+}
+is_there() { kill -0 "$1" 2>/dev/null; }
+both_run() { is_there "$capturing" && is_there "$pinging"; }
+both_ended() { ! is_there "$capturing" && ! is_there "$pinging"; }
+has_password() { grep -q 'the config was read again; sessions' "$LAB/a.web.log"; }
+log_in() {
+  csrf=$(api a login -c "$LAB/jar" -H 'Content-Type: application/json' -d "{\"password\":\"$1\"}" | jq -r .csrf)
+  both_begin -b "$LAB/jar" -H "X-CSRF-Token: $csrf"
+}
+token other act >/dev/null
+both_begin -H "$(as actor)"
+config first-one actor other >"$LAB/a.web.conf"
+kill -HUP "${WEB_PID[a]}"
+check_within 10 "the config has another token, and a password" has_password
+sleep 0.7
+check "who has his yet goes on" both_run
+config first-one other >"$LAB/a.web.conf"
+kill -HUP "${WEB_PID[a]}"
+check_within 5 "without it both end" both_ended
+log_in first-one
+check "both run for a session" both_run
+config second-one actor other >"$LAB/a.web.conf"
+kill -HUP "${WEB_PID[a]}"
+check_within 5 "with another password both end" both_ended
+log_in second-one
+check "both run again" both_run
+check "by a logout" same 200 "$(status a /api/v1/logout "${json[@]}" -d '{}')"
+check_within 3 "both end" both_ended
+json=(-X POST -H 'Content-Type: application/json' -H "$(as actor)")
+
 # --- the end of xylem-web while they run
 begin ping "$long"
 begin capture '{"seconds":300,"packets":100000}' -o "$LAB/cut"
