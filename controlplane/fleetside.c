@@ -82,6 +82,12 @@ static int flag_of(const json_t *o, const char *key, bool *out, struct xy_err *e
 					: xy_err_set(err, EINVAL, "%s: write true or false", key);
 }
 
+// Of one run of an agent; none is 0.
+static int session_of(struct xy_registry *g, const json_t *o, struct xy_err *err)
+{
+	return number_of(o, "session", 1, XY_FLEET_NUMBER_MAX, 0, &g->session, err);
+}
+
 static int until_of(const json_t *o, xy_nsec *out, struct xy_err *err)
 {
 	uint64_t seconds = 0;
@@ -536,7 +542,7 @@ static json_t *peer_answer(const struct xy_daemon *d, const struct xy_key *key)
 static json_t *peer(void *arg, struct xy_request *q)
 {
 	static const char *const keys[] = {"key",     "name",	   "endpoints", "lifetime", "node",
-					   "allowed", "keepalive", "mtu",	NULL};
+					   "allowed", "keepalive", "mtu",	"session",  NULL};
 	struct xy_daemon *d = arg;
 	struct xy_registry_want w = {0};
 	struct named named;
@@ -549,6 +555,7 @@ static json_t *peer(void *arg, struct xy_request *q)
 	json_t *o = xy_steering_params(q, keys, &err);
 	int r = o ? peer_read(d, o, &named, &w, &err) : -EINVAL;
 	r = r ? r : until_of(o, &until, &err);
+	r = r ? r : session_of(&d->fleetside->registry, o, &err);
 	r = r ? r : peer_room(d, &w.key, &err);
 	r = r ? r
 	      : xy_registry_set(&d->fleetside->registry, &w, &d->plan.config, until, &changed,
@@ -643,7 +650,7 @@ static int admit_one(struct xy_daemon *d, const json_t *v, xy_nsec until, struct
 
 static json_t *admit(void *arg, struct xy_request *q)
 {
-	static const char *const keys[] = {"keys", "lifetime", NULL};
+	static const char *const keys[] = {"keys", "lifetime", "session", NULL};
 	struct xy_daemon *d = arg;
 	struct xy_err err;
 	xy_nsec until = 0;
@@ -653,6 +660,7 @@ static json_t *admit(void *arg, struct xy_request *q)
 	bool ends = json_is_integer(json_object_get(o, "lifetime")) &&
 		    !json_integer_value(json_object_get(o, "lifetime"));
 	int r = !o ? -EINVAL : ends ? 0 : until_of(o, &until, &err);
+	r = r ? r : session_of(&d->fleetside->registry, o, &err);
 	if (!r && !json_is_array(v))
 		r = xy_err_set(&err, EINVAL, "keys: write a list");
 	for (size_t i = 0; !r && i < json_array_size(v); i++)
@@ -664,6 +672,34 @@ static json_t *admit(void *arg, struct xy_request *q)
 	return json_pack("{s:i, s:i, s:i}", "admitted", (int)d->fleetside->registry.admitted_count,
 			 "claims_outside", (int)left_out.outside, "claims_taken",
 			 (int)left_out.taken);
+}
+
+// An agent that was started anew has said all that it knows: what one before said besides goes.
+static json_t *session(void *arg, struct xy_request *q)
+{
+	static const char *const keys[] = {"session", NULL};
+	struct xy_daemon *d = arg;
+	struct xy_registry *g = &d->fleetside->registry;
+	struct xy_err err;
+	unsigned let_in = g->admitted_count, ended;
+	json_t *not_now;
+	if (xy_steering_waits(d, q, session, &not_now))
+		return not_now;
+	json_t *o = xy_steering_params(q, keys, &err);
+	int r = o ? session_of(g, o, &err) : -EINVAL;
+	if (!r && !g->session)
+		r = xy_err_set(&err, EINVAL, "session: write a number");
+	json_decref(o);
+	if (r)
+		return xy_steering_refused(q, &err);
+	ended = xy_registry_only(g, g->session);
+	let_in -= g->admitted_count;
+	links_review(d);
+	json_t *a = json_pack("{s:i, s:i}", "peers", (int)ended, "admitted", (int)let_in);
+	if (!ended && !let_in)
+		return a;
+	return xy_steering_said(d, q, a, "fleet: %u peers and %u admissions of before ended", ended,
+				let_in);
 }
 
 bool xy_fleetside_admits(const struct xy_daemon *d, const struct xy_key *key)
@@ -965,12 +1001,17 @@ int xy_fleetside_register(struct xy_daemon *d)
 		 record},
 		{"/xylem/fleet_peer",
 		 "A peer that a registry names. Params: key, lifetime, node or allowed, name, "
-		 "endpoints, keepalive, mtu.",
+		 "endpoints, keepalive, mtu, session.",
 		 peer},
 		{"/xylem/fleet_forget", "Takes that back. Params: key.", forget},
 		{"/xylem/fleet_admit",
-		 "Who may come by himself, and what he may announce. Params: keys, lifetime.",
+		 "Who may come by himself, and what he may announce. Params: keys, lifetime, "
+		 "session.",
 		 admit},
+		{"/xylem/fleet_session",
+		 "Ends peers and admissions that were said in other sessions only. Params: "
+		 "session.",
+		 session},
 		{"/xylem/fleet_claim",
 		 "The prefix that is announced as ours. Params: prefix (null: none), address, "
 		 "lifetime.",

@@ -100,7 +100,9 @@ struct xy_fleet_links {
 	struct xy_map back_by_key; // of a hash
 	uint32_t number;
 	uint64_t looks, leave_until;
-	struct xy_fleet_node *node; // for choosing: malloc'd, grown
+	uint64_t session;	     // of what we say; what others said ends
+	bool whole, failed, settled; // all was said; not all was taken; they did
+	struct xy_fleet_node *node;  // for choosing: malloc'd, grown
 	enum xy_fleet_why *why;
 	uint32_t *at;
 	unsigned room;
@@ -150,9 +152,12 @@ static void maybe_left(struct xy_fleet_links *l)
 	left(l->left_arg);
 }
 
+static void maybe_settle(struct xy_fleet_links *l);
+
 static void answered(struct xy_fleet_links *l)
 {
 	l->under_way--;
+	maybe_settle(l);
 	if (l->waits && l->under_way < UNDER_WAY / 2)
 		arm(l, 0);
 	maybe_left(l);
@@ -179,9 +184,10 @@ static void on_told(void *arg, const struct xy_ask_answer *a)
 				t->in_force[0] = 0;
 			t->trouble[0] = 0;
 		} else {
+			l->failed = l->failed || a->code != -EREMOTE;
 			t->is = false; // `has` stays: it may have it of before, or be late
 			memset(t->hash, 0, sizeof(t->hash));
-			t->again = uv_now(l->f->loop) + (a->code == -ENOTCONN ? 0 : REFUSED_AGAIN);
+			t->again = uv_now(l->f->loop) + (a->code == -EREMOTE ? REFUSED_AGAIN : 0);
 			snprintf(t->trouble, sizeof(t->trouble), "%s", a->text);
 			l->sum.refused += a->code == -EREMOTE;
 			if (a->code == -EREMOTE && !was)
@@ -427,6 +433,7 @@ static void tell(struct xy_fleet_links *l, struct told *t, json_t *params, uint6
 	t->until = until;
 	memcpy(t->hash, hash, sizeof(hash));
 	json_object_set_new(params, "lifetime", json_integer((json_int_t)(until - wall)));
+	json_object_set_new(params, "session", json_integer((json_int_t)l->session));
 	xy_fleet_daemon_tell(l->f->daemon, "/xylem/fleet_peer", params, on_told, q);
 }
 
@@ -469,6 +476,7 @@ static void on_admitted(void *arg, const struct xy_ask_answer *a)
 			l->place[at].admitted = 0; // said again
 	if (json_integer_value(json_object_get(a->answer, "claims_taken")) > 0 && !l->claims_again)
 		l->claims_again = uv_now(l->f->loop) + REFUSED_AGAIN;
+	l->failed = l->failed || (!a->answer && a->code != -EREMOTE);
 	if (!l->closing && a->code == -EREMOTE)
 		xy_log_debug("the daemon admits nobody: %s", a->text);
 	if (!l->closing)
@@ -491,8 +499,9 @@ static void admit_some(struct xy_fleet_links *l, struct chunk *c)
 	}
 	if (q)
 		xy_fleet_daemon_tell(l->f->daemon, "/xylem/fleet_admit",
-				     json_pack("{s:O, s:I}", "keys", c->keys, "lifetime",
-					       (json_int_t)(c->least - wall)),
+				     json_pack("{s:O, s:I, s:I}", "keys", c->keys, "lifetime",
+					       (json_int_t)(c->least - wall), "session",
+					       (json_int_t)l->session),
 				     on_admitted, q);
 	json_decref(c->keys);
 	*c = (struct chunk){0};
@@ -766,6 +775,33 @@ static void follow(struct xy_fleet_links *l, unsigned n)
 		tell(l, &l->device[i].t, params_of_device(&l->device[i].d), until);
 }
 
+static void on_settled(void *arg, const struct xy_ask_answer *a)
+{
+	struct asked *q = arg;
+	struct xy_fleet_links *l = q->l;
+	if (!l->closing) {
+		l->settled = a->answer || a->code == -EREMOTE;
+		answered(l);
+	}
+	json_decref(a->answer);
+	free(q);
+}
+
+// An agent before this one may have said more than we did: somebody may have left, or been revoked,
+// since. Once all that the source has was said, and answered.
+static void maybe_settle(struct xy_fleet_links *l)
+{
+	static const struct xy_key nobody = {0};
+	if (l->settled || !l->whole || l->failed || l->under_way || l->leaving)
+		return;
+	l->whole = false;
+	struct asked *q = ask_new(l, &nobody, 0);
+	if (q)
+		xy_fleet_daemon_tell(l->f->daemon, "/xylem/fleet_session",
+				     json_pack("{s:I}", "session", (json_int_t)l->session),
+				     on_settled, q);
+}
+
 static void on_timer(uv_timer_t *t)
 {
 	struct xy_fleet_links *l = t->data;
@@ -786,7 +822,7 @@ static void on_timer(uv_timer_t *t)
 	}
 	uint64_t begun = uv_hrtime();
 	l->pass++;
-	l->waits = false;
+	l->waits = l->whole = l->failed = false;
 	if (!grow(l, xy_fleet_book_count(f->book) + 64))
 		return;
 	unsigned n = gather(l);
@@ -795,6 +831,8 @@ static void on_timer(uv_timer_t *t)
 	take_back(l);
 	follow(l, n);
 	admit(l, n);
+	l->whole = f->up_once && !l->waits;
+	maybe_settle(l);
 	l->took = (uv_hrtime() - begun) / 1000000;
 	uv_update_time(f->loop);
 	l->passed = uv_now(f->loop);
@@ -840,6 +878,7 @@ void xy_fleet_links_untold(struct xy_fleet_links *l)
 	for (unsigned i = 0; i < l->backs; i++)
 		xy_map_del(&l->back_by_key, key_hash(l, &l->back[i].link_key));
 	l->backs = 0;
+	l->whole = false;
 	arm(l, 0);
 }
 
@@ -1068,6 +1107,8 @@ int xy_fleet_links_create(struct xy_fleet *f, struct xy_fleet_links **out)
 	if (!l)
 		return -ENOMEM;
 	l->f = f;
+	randombytes_buf(&l->session, sizeof(l->session));
+	l->session = l->session % XY_FLEET_NUMBER_MAX + 1;
 	randombytes_buf(&l->seed, sizeof(l->seed));
 	randombytes_buf(l->secret, sizeof(l->secret));
 	if (xy_map_init(&l->back_by_key)) {

@@ -211,10 +211,12 @@ int xy_registry_set(struct xy_registry *r, const struct xy_registry_want *want,
 				  e == -EBADMSG ? "key: no handshake can be done with it"
 						: strerror(-e));
 	p->until = until;
+	p->session = r->session;
 	ends_at(r, until);
 	*changed = at == r->count || !is_same(&r->peer[at]->says, &p->says);
 	if (!*changed) {
 		r->peer[at]->until = until;
+		r->peer[at]->session = r->session;
 		peer_free(p);
 		return 0;
 	}
@@ -295,6 +297,7 @@ int xy_registry_admit(struct xy_registry *r, const struct xy_key *key,
 		r->claims++;
 	}
 	a->until = until;
+	a->session = r->session;
 	ends_at(r, until);
 	return 0;
 }
@@ -337,6 +340,23 @@ static void admitted_run(struct xy_registry *r, xy_nsec now)
 
 // --- what ends
 
+unsigned xy_registry_only(struct xy_registry *r, uint64_t session)
+{
+	unsigned ended = 0;
+	for (unsigned i = 0; i < r->admitted_count;)
+		if (r->admitted[i].session == session)
+			i++;
+		else
+			admitted_end(r, &r->admitted[i]);
+	for (unsigned i = 0; i < r->count;)
+		if (r->peer[i]->session == session || admitted(r, &r->peer[i]->says.key) ||
+		    remove_at(r, i)) // without memory: it ends by itself
+			i++;
+		else
+			ended++;
+	return ended;
+}
+
 unsigned xy_registry_run(struct xy_registry *r, xy_nsec now, char name[static XY_NAME_LEN + 1])
 {
 	unsigned ended = 0;
@@ -373,6 +393,7 @@ static void renew(struct xy_registry *r, unsigned at, const struct xy_config *c)
 	if (made(r, &want, c, &p))
 		return;
 	p->until = r->peer[at]->until;
+	p->session = r->peer[at]->session;
 	if (replace(r, at, p))
 		peer_free(p);
 }

@@ -32,6 +32,7 @@ struct xy_registry_peer {
 	struct xy_config_peer says;
 	struct xy_hs_remote remote;
 	xy_nsec until;
+	uint64_t session;
 };
 
 struct xy_registry_admitted {
@@ -39,6 +40,7 @@ struct xy_registry_admitted {
 	bool has_claim;
 	struct xy_prefix claim; // what it may announce besides its /64
 	xy_nsec until;
+	uint64_t session;
 };
 
 struct xy_registry {
@@ -54,6 +56,7 @@ struct xy_registry {
 	unsigned admitted_count, admitted_room;
 	struct xy_map by_key; // of those
 	uint8_t hash_key[16];
+	uint64_t session;  // who says what is set and let in from now on; the caller's
 	uint64_t claims;   // changes with what the admitted ones claim
 	uint64_t left_out; // how many were let in no more
 	xy_nsec next;	   // when the first of them ends; XY_NEVER
@@ -76,6 +79,9 @@ int xy_registry_admit(struct xy_registry *r, const struct xy_key *key,
 void xy_registry_unadmit(struct xy_registry *r, const struct xy_key *key);
 bool xy_registry_admits(const struct xy_registry *r, const struct xy_key *key, xy_nsec now);
 
+// Lets in no more, and names no more, what was not said in this session; a peer who was let in in
+// it may stay until it ends. How many peers.
+unsigned xy_registry_only(struct xy_registry *r, uint64_t session);
 // Ends what nobody said again: how many peers, and the name of one.
 unsigned xy_registry_run(struct xy_registry *r, xy_nsec now, char name[static XY_NAME_LEN + 1]);
 static inline xy_nsec xy_registry_deadline(const struct xy_registry *r)

@@ -88,3 +88,18 @@ check_within 10 "a's agent reads its config again" grep -q 'fleet.conf is in for
 check_within 10 "and goes on" fleet_is a '.records == 1 and .wanted == 1'
 for node in a b; do end_fleet $node; done
 check "the link stays" linked a b
+
+# --- one leaves while an agent is away
+start_fleet b
+check "b leaves" xylem fleet leave -n b
+check_within 10 "its agent has ended" gone "${FLEET_PID[b]}"
+end_fleet b
+check "a's daemon has it still" same 1 "$(show a peers | jq '[.peers[] | select(.source == "registry")] | length')"
+start_fleet a
+nobody() { ! show a peers | jq -e '.peers[] | select(.source == "registry" or .source == "open")' && [ "$(hello a)" = '[0,0]' ]; }
+hello() { # NODE
+  /usr/bin/python3 "$TOP/test/smoke/_control.py" "${XDG_RUNTIME_DIR:-/run}/xylem/$LAB_PREFIX$1/control" /xylem/fleet_hello "" |
+    jq -c '[.peers, .admitted]'
+}
+check_within 20 "a lets it go once its agent is back" nobody
+end_fleet a

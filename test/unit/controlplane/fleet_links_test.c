@@ -25,8 +25,9 @@ static struct {
 	struct xy_fleet f;
 	uint64_t wall;
 	struct said said[KEYS];
-	unsigned fails; // so many of the next takings back
-	bool is_left, empty;
+	unsigned fails;	   // so many of the next takings back
+	unsigned sessions; // how often others were ended
+	bool is_left, empty, tells_fail;
 } w;
 
 uint64_t xy_fleet_wall(void)
@@ -76,7 +77,9 @@ void xy_fleet_daemon_tell(struct xy_fleet_daemon *d, const char *command, json_t
 	bool forgets = strcmp(command, "/xylem/fleet_forget") == 0;
 	bool admits = strcmp(command, "/xylem/fleet_admit") == 0;
 	struct xy_ask_answer yes = {.answer = json_object()};
-	bool fails = (forgets || (admits && !life)) && w.fails;
+	bool back = forgets || (admits && !life);
+	bool fails = w.fails && (back || w.tells_fail);
+	w.sessions += !fails && strcmp(command, "/xylem/fleet_session") == 0;
 	w.fails -= fails;
 	if (admits && !fails)
 		say_admitted(params);
@@ -214,6 +217,35 @@ static void test_again(void)
 	end();
 }
 
+static bool is_settled(void)
+{
+	return w.sessions;
+}
+
+// What an agent before said besides ends once all that the source has was said, and taken.
+static void test_session(void)
+{
+	begin();
+	w.f.up_once = false;
+	w.f.since = 1;
+	put(0, 600);
+	CU_ASSERT(until(all_told) && !w.sessions);
+	for (unsigned i = 0; i < 5; i++)
+		uv_run(&w.loop, UV_RUN_ONCE);
+	CU_ASSERT(!w.sessions);
+	w.f.up_once = true;
+	w.fails = 3; // two nodes, and an admission of both
+	w.tells_fail = true;
+	put(1, 600);
+	put(2, 600);
+	CU_ASSERT(until(is_settled) && all_told() && !w.fails && w.sessions == 1);
+	xy_fleet_links_look(w.f.links);
+	for (unsigned i = 0; i < 5; i++)
+		uv_run(&w.loop, UV_RUN_ONCE);
+	CU_ASSERT(w.sessions == 1);
+	end();
+}
+
 static bool is_left(void)
 {
 	return w.is_left;
@@ -280,5 +312,5 @@ static void test_up(void)
 	end();
 }
 
-XY_UNIT_MAIN("fleet links", {"lives", test_lives}, {"again", test_again}, {"leave", test_leave},
-	     {"places", test_places}, {"up", test_up})
+XY_UNIT_MAIN("fleet links", {"lives", test_lives}, {"again", test_again}, {"session", test_session},
+	     {"leave", test_leave}, {"places", test_places}, {"up", test_up})

@@ -253,5 +253,32 @@ static void test_admitted(void)
 	end();
 }
 
+// An agent that was started anew: what the one before said besides ends.
+static void test_session(void)
+{
+	struct xy_key k[4];
+	begin();
+	for (unsigned i = 0; i < 4; i++)
+		k[i] = key_of(i);
+	w.r.session = 1;
+	for (unsigned i = 0; i < 4; i++) {
+		CU_ASSERT(set(i, "n", NULL, 100) == 0);
+		CU_ASSERT(xy_registry_admit(&w.r, &k[i], NULL, 100) == 0);
+	}
+	w.r.session = 2;
+	CU_ASSERT(set(0, "n", NULL, 100) == 0 && !w.changed);
+	CU_ASSERT(set(1, "n", "192.0.2.1:1", 100) == 0 && w.changed);
+	CU_ASSERT(xy_registry_admit(&w.r, &k[2], NULL, 100) == 0);
+	CU_ASSERT(xy_registry_only(&w.r, 2) == 1);
+	CU_ASSERT(peer(0) && peer(1) && peer(2) && !peer(3));
+	CU_ASSERT(w.r.admitted_count == 1 && xy_registry_admits(&w.r, &k[2], 50));
+	CU_ASSERT(w.r.left_out == 3 && xy_registry_only(&w.r, 2) == 0);
+	w.c.has_network_secret = true; // made anew, it is of the same session
+	xy_registry_settle(&w.r, &w.c);
+	CU_ASSERT(xy_registry_only(&w.r, 2) == 0);
+	end();
+}
+
 XY_UNIT_MAIN("registry", {"life", test_life}, {"behind", test_behind}, {"names", test_names},
-	     {"secret", test_secret}, {"bounds", test_bounds}, {"admitted", test_admitted})
+	     {"secret", test_secret}, {"bounds", test_bounds}, {"admitted", test_admitted},
+	     {"session", test_session})
