@@ -90,7 +90,9 @@ static bool overlap(const struct xy_prefix *a, const struct xy_prefix *b)
 static void add(struct xy_claims *c, const uint8_t name[static 16], const char *node,
 		const struct xy_prefix *p, uint64_t expires)
 {
-	if (c->count == XY_CLAIMS_FOREIGN || !overlap(p, &c->wish.cidr))
+	// the way to all of it, as an exit's or a gateway's, is no use of a part
+	if (c->count == XY_CLAIMS_FOREIGN || !xy_prefix_covers(&c->wish.cidr, p) ||
+	    xy_prefix_eq(&c->wish.cidr, p))
 		return;
 	struct xy_claims_foreign *f = &c->foreign[c->count++];
 	*f = (struct xy_claims_foreign){.prefix = *p, .expires = expires};

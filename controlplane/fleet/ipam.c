@@ -231,7 +231,8 @@ static void lost(struct xy_ipam *m, struct xy_ipam_now now, const char *who)
 static void sign_next(struct xy_ipam *m, struct xy_ipam_now now, uint64_t since, uint64_t bound)
 {
 	char who[120];
-	if (m->kind->overlaps && m->kind->overlaps(m->arg, &m->prefix, who, sizeof(who))) {
+	bool drawn = !m->stood && !m->len; // what is ours stays so, whatever others say later
+	if (drawn && m->kind->overlaps && m->kind->overlaps(m->arg, &m->prefix, who, sizeof(who))) {
 		lost(m, now, who);
 		return;
 	}
@@ -270,7 +271,8 @@ static void hold(struct xy_ipam *m, struct xy_ipam_now now)
 
 static bool is_to_renew(const struct xy_ipam *m, uint64_t wall)
 {
-	return m->mine.expires && wall >= m->signed_at + (m->mine.expires - m->signed_at) / RENEW;
+	return m->renew ||
+	       (m->mine.expires && wall >= m->signed_at + (m->mine.expires - m->signed_at) / RENEW);
 }
 
 // What stands at our key.
@@ -280,6 +282,7 @@ static void looked(struct xy_ipam *m, struct xy_ipam_now now, const struct xy_kv
 	if (e->value)
 		m->kind->judge(m->arg, &m->prefix, e->value, e->len, now.wall, &h);
 	m->bound = e->revision;
+	m->stood = m->stood || h.who == XY_IPAM_MINE;
 	if (m->state == XY_IPAM_GIVE_BACK)
 		go(m, h.who == XY_IPAM_MINE ? XY_IPAM_DELETE_IT : XY_IPAM_IDLE, now.mono);
 	else if (h.who == XY_IPAM_NOBODY) // of one that we had: it was lost
@@ -388,13 +391,13 @@ void xy_ipam_signed(struct xy_ipam *m, struct xy_ipam_now now, const char *text,
 	m->len = len;
 	m->mine = h;
 	m->signed_at = now.wall;
+	m->renew = false;
 	go(m, XY_IPAM_TAKE, now.mono);
 }
 
 void xy_ipam_renew(struct xy_ipam *m, struct xy_ipam_now now)
 {
-	m->signed_at = 0;
-	m->mine.expires = 1;
+	m->renew = true;
 	if (m->state == XY_IPAM_HELD && !m->asked)
 		m->at = now.mono;
 }

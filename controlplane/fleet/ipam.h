@@ -91,6 +91,7 @@ struct xy_ipam {
 	unsigned losses;	   // draws that were somebody's, in a row
 	char text[XY_KV_VALUE];
 	size_t len;    // of text: our claim as it is signed
+	bool renew;    // it is to be signed anew
 	bool stood;    // it was written, or seen in the registry: who is later yields to it
 	char why[300]; // what was said last
 };

@@ -403,8 +403,7 @@ static void xylem_entry(struct nats *n, const struct xy_kv_entry *e)
 		revoked(n, e);
 		return;
 	}
-	if (!e->gone || e->key[0] == 'c')
-		xy_claims_note(&n->claims, e->key, e->value, e->len, (uint64_t)time(NULL));
+	xy_claims_note(&n->claims, e->key, e->value, e->len, (uint64_t)time(NULL));
 	if (e->key[0] == 'c') {
 		tell_claim(n, e);
 		xy_ipam_heard(&n->ipam, now(), e->key);

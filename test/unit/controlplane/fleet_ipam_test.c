@@ -475,6 +475,8 @@ static void test_overlaps(void)
 		{"fd10:7::/64", NULL, true},  {"fd10::/20", NULL, true},
 		{"fd10:8::/48", NULL, false}, {"fd11::/16", NULL, false},
 		{NULL, "fd10:7::/56", true},  {NULL, "fd10::/24", true},
+		{"::/0", NULL, false},	      {"fd10::/16", NULL, false}, // an exit, a gateway
+		{"fd00::/8", NULL, false},    {NULL, "fd10::/16", false},
 		{NULL, "fd10:7::/48", false}, // as they are given out: the claim's own key says
 					      // whose
 	};
@@ -511,6 +513,24 @@ static void test_overlaps(void)
 	run(5, true);
 	CU_ASSERT_FALSE(node[0].has);
 	CU_ASSERT_PTR_NOT_NULL(strstr(node[0].why, "fd10:7::/48 is in use: other has fd10:7::/64"));
+	end();
+	// Who has it keeps it, over renewals and a restart.
+	begin(1, &w);
+	run(10, true);
+	CU_ASSERT_TRUE_FATAL(node[0].has && xy_prefix_eq(&node[0].prefix, &p));
+	text = record_text(&node[1], "fd10:7::/64", NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		xy_claims_note(&node[0].claims, "node.x", text, strlen(text), t.wall);
+		xy_ipam_renew(&node[0].ipam, t);
+		run(20, true);
+		CU_ASSERT_TRUE(node[0].has);
+		CU_ASSERT_EQUAL(node[0].told, i ? 2 : 1);
+		xy_ipam_init(&node[0].ipam, &kind, &node[0]);
+		node[0].has = i;
+		node[0].due = 0;
+		xy_ipam_want(&node[0].ipam, &w, t, NULL);
+	}
+	free(text);
 	end();
 }
 
