@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GREETING_MAX = 4096, SOCKET_NAME_MAX = 11 };
+enum { GREETING_MAX = 4096, SOCKET_NAME_MAX = 11, LOOK_MS = 200 };
 #define PATH_LEN (XY_RUNDIR_LEN + 1 + SOCKET_NAME_MAX)
 
 struct xy_client {
@@ -26,6 +26,8 @@ struct xy_client {
 	size_t most;
 	size_t max; // bytes of the next message, and one more: a longer one is seen
 	char *buf;
+	bool (*is_over)(void *arg); // NULL: never
+	void *arg;
 	size_t got;			// bytes of the last answer
 	bool unknown;			// the daemon knows nobody of that name
 	bool broken;			// an answer may come that is another question's
@@ -129,8 +131,21 @@ static int out_of_step(struct xy_client *c, int code, const char *what, struct x
 	return xy_err_set(err, code, "%s: %s", c->path, what);
 }
 
+static int not_wanted(struct xy_client *c, struct xy_err *err)
+{
+	c->broken = true;
+	return xy_err_set(err, ECANCELED, "it is no longer wanted");
+}
+
+static bool is_over(const struct xy_client *c)
+{
+	return c->is_over && c->is_over(c->arg);
+}
+
 static int failed(struct xy_client *c, int code, struct xy_err *err)
 {
+	if (code == ECANCELED)
+		return not_wanted(c, err);
 	c->broken = true;
 	return xy_err_set(err, code, "%s: the daemon does not answer: %s; look at its log", c->path,
 			  code == EAGAIN ? "timed out" : strerror(code));
@@ -164,7 +179,7 @@ static int receive(struct xy_client *c, json_t **out, struct xy_err *err)
 			  where.text);
 }
 
-// Until the descriptor is ready, or it is time: -EAGAIN.
+// Until the descriptor is ready, it is time (-EAGAIN), or nobody wants it any more (-ECANCELED).
 static int wait_for(const struct xy_client *c, short events, uint64_t until)
 {
 	struct pollfd p = {.fd = c->fd, .events = events};
@@ -172,7 +187,10 @@ static int wait_for(const struct xy_client *c, short events, uint64_t until)
 		uint64_t now = clock_ms();
 		if (now >= until)
 			return -EAGAIN;
-		int n = poll(&p, 1, (int)(until - now));
+		if (is_over(c))
+			return -ECANCELED;
+		uint64_t left = until - now;
+		int n = poll(&p, 1, c->is_over && left > LOOK_MS ? LOOK_MS : (int)left);
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
@@ -229,6 +247,8 @@ int xy_client_open(const struct xy_client_config *cfg, struct xy_client **out, s
 		return no_memory(err);
 	c->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : XY_CLIENT_TIMEOUT_MS;
 	c->most = cfg->most ? cfg->most : XY_CLIENT_MOST;
+	c->is_over = cfg->is_over;
+	c->arg = cfg->arg;
 	c->fd = dial_any(c, cfg, err);
 	int ret = c->fd < 0 ? c->fd : greet(c, err);
 	if (ret)
@@ -313,6 +333,8 @@ static int send_until(struct xy_client *c, const char *request, uint64_t until, 
 		int ret = errno == EAGAIN || errno == EINTR ? wait_for(c, POLLOUT, until) : -errno;
 		if (!ret)
 			continue;
+		if (ret == -ECANCELED)
+			return not_wanted(c, err);
 		c->broken = true;
 		return xy_err_set(err, -ret, "%s: cannot ask the daemon: %s", c->path,
 				  ret == -EAGAIN ? "timed out" : strerror(-ret));
@@ -327,6 +349,8 @@ static int ask_by(struct xy_client *c, const char *command, const char *params, 
 	if (c->broken)
 		return xy_err_set(err, ENOTCONN, "%s: this connection has failed; make another",
 				  c->path);
+	if (is_over(c)) // between pages, too
+		return not_wanted(c, err);
 	int ret = xy_request_write(request, command, params);
 	if (ret == -EMSGSIZE)
 		return xy_err_set(err, EMSGSIZE,

@@ -22,6 +22,10 @@ struct xy_client_config {
 	const char *socket;  // in it: XY_RUNDIR_TELEMETRY
 	unsigned timeout_ms; // for each message; 0: as above
 	size_t most;	     // bytes, of all pages of an answer; 0: as above
+	// Looked at while something is waited for, and between pages; it ends that: -ECANCELED.
+	// NULL: never.
+	bool (*is_over)(void *arg);
+	void *arg;
 };
 
 struct xy_client;

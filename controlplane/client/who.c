@@ -19,7 +19,9 @@ static struct xy_client_config client_of(const struct xy_who *w)
 {
 	return (struct xy_client_config){.instance = w->cfg.instance,
 					 .socket = XY_RUNDIR_TELEMETRY,
-					 .timeout_ms = w->cfg.timeout_ms};
+					 .timeout_ms = w->cfg.timeout_ms,
+					 .is_over = w->cfg.is_over,
+					 .arg = w->cfg.arg};
 }
 
 int xy_who_connect(const struct xy_who *w, struct xy_client **out, struct xy_err *err)

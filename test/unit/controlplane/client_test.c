@@ -258,6 +258,44 @@ static void test_pages(void)
 	CU_ASSERT_EQUAL(ask_all(&refuses, 0, &o, &err), -EREMOTE);
 }
 
+static bool is_enough(void *arg)
+{
+	return ++*(unsigned *)arg > 4;
+}
+
+static int ask_until(struct daemon *d, json_t **o, struct xy_err *err)
+{
+	struct xy_client *c = NULL;
+	unsigned looks = 0;
+	struct xy_client_config cfg = {.instance = NAME,
+				       .socket = XY_RUNDIR_TELEMETRY,
+				       .is_over = is_enough,
+				       .arg = &looks};
+	start(d);
+	CU_ASSERT_EQUAL_FATAL(xy_client_open(&cfg, &c, err), 0);
+	int ret = xy_client_ask_all(c, "/x", NULL, o, err);
+	CU_ASSERT(xy_client_is_broken(c));
+	xy_client_close(c);
+	stop(d);
+	return ret;
+}
+
+// Neither the next page nor a daemon that hangs keeps who wants no more.
+static void test_unwanted(void)
+{
+	struct daemon endless = {.greeting = GREETING},
+		      silent = {.greeting = GREETING, .hangs = true};
+	struct xy_err err = {""};
+	json_t *o = NULL;
+	for (unsigned i = 0; i < 7; i++)
+		endless.words[i] = i % 2 ? "{\"/x\":{\"v\":[1],\"next\":\"a\"}}"
+					 : "{\"/x\":{\"v\":[1],\"next\":\"b\"}}";
+	CU_ASSERT_EQUAL(ask_until(&endless, &o, &err), -ECANCELED);
+	CU_ASSERT_STRING_EQUAL(err.text, "it is no longer wanted");
+	CU_ASSERT_EQUAL(ask_until(&silent, &o, &err), -ECANCELED);
+	CU_ASSERT_PTR_NULL(o);
+}
+
 static void test_requests(void)
 {
 	struct daemon d = {.greeting = GREETING, .hangs = true};
@@ -412,7 +450,8 @@ static void test_rundir_remove(void)
 
 XY_UNIT_MAIN("client", {"answers", test_answers}, {"greetings", test_greetings},
 	     {"a daemon that falls silent", test_silent}, {"its last word", test_last_word},
-	     {"pages", test_pages}, {"requests", test_requests}, {"in two steps", test_steps},
+	     {"pages", test_pages}, {"no longer wanted", test_unwanted},
+	     {"requests", test_requests}, {"in two steps", test_steps},
 	     {"nobody there", test_nobody}, {"folders", test_rundir},
 	     {"folders of others", test_rundir_trusted},
 	     {"a folder that root gave", test_rundir_given},
