@@ -130,22 +130,27 @@ static bool overlap(const struct xy_prefix *a, const struct xy_prefix *b)
 	return xy_prefix_covers(a, b) || xy_prefix_covers(b, a);
 }
 
-// An exit's default routes leave room for everybody.
-static bool is_among(const struct xy_config_prefixes *all, const struct xy_prefix *p)
+// An exit's default routes leave room for everybody; what is announced or accepted for many, as a
+// gateway's, for devices that are a part of it.
+static bool is_in_way(const struct xy_prefix *has, const struct xy_prefix *p, bool leaf)
+{
+	return !xy_prefix_is_default(has) && (leaf ? xy_prefix_covers(p, has) : overlap(p, has));
+}
+
+static bool is_among(const struct xy_config_prefixes *all, const struct xy_prefix *p, bool leaf)
 {
 	for (unsigned i = 0; i < all->count; i++)
-		if (!xy_prefix_is_default(&all->v[i]) && overlap(&all->v[i], p))
+		if (is_in_way(&all->v[i], p, leaf))
 			return true;
 	return false;
 }
 
 static bool is_anothers_accept(const struct xy_config *c, unsigned count, const struct xy_prefix *p,
-			       const struct xy_key *key)
+			       const struct xy_key *key, bool leaf)
 {
 	for (unsigned i = 0; i < count; i++) {
 		const struct xy_config_accept *a = &c->routing.accept[i];
-		if (!xy_prefix_is_default(&a->prefix) && overlap(&a->prefix, p) &&
-		    memcmp(&a->key, key, sizeof(*key)) != 0)
+		if (is_in_way(&a->prefix, p, leaf) && memcmp(&a->key, key, sizeof(*key)) != 0)
 			return true;
 	}
 	return false;
@@ -155,7 +160,7 @@ static bool is_leafs(const struct xy_config_peer *peer, const struct xy_prefix *
 		     const struct xy_key *key)
 {
 	return peer->allowed.count && memcmp(&peer->key, key, sizeof(*key)) != 0 &&
-	       is_among(&peer->allowed, p);
+	       is_among(&peer->allowed, p, false);
 }
 
 static bool is_on_host(const struct xy_config *c, const struct xy_prefix *p)
@@ -166,8 +171,7 @@ static bool is_on_host(const struct xy_config *c, const struct xy_prefix *p)
 	return false;
 }
 
-// Who has a part of it, of those before whom a registry's key has to yield; NULL: nobody. Of what
-// is announced for many a device's may be a part.
+// Who has a part of it, of those before whom a registry's key has to yield; NULL: nobody.
 static const char *before_others(const struct xy_fleetside *f, const struct xy_config *c,
 				 unsigned accepts, const struct xy_prefix *p,
 				 const struct xy_key *key, bool leaf)
@@ -179,9 +183,9 @@ static const char *before_others(const struct xy_fleetside *f, const struct xy_c
 		return "has an address of this host";
 	if (f->claim.set && overlap(&f->claim.prefix, p))
 		return "is this node's claim";
-	if (!leaf && is_among(&c->routing.announce, p))
+	if (is_among(&c->routing.announce, p, leaf))
 		return "is announced by this node";
-	if (is_anothers_accept(c, accepts, p, key))
+	if (is_anothers_accept(c, accepts, p, key, leaf))
 		return "is another node's by routing.accept";
 	return NULL;
 }

@@ -500,7 +500,8 @@ static void be(struct nats *n, const struct xy_fleet_self *self)
 	n->claims.self = self->key;
 	xy_claims_record_key(&self->address, n->key);
 	if (n->ikto)
-		xy_ikto_mesh_self(n->mesh, &self->link_key, &n->claimed);
+		xy_ikto_mesh_self(n->mesh, &self->link_key,
+				  n->claimed.len ? &n->claimed : &n->config->ikto.allowed_ip);
 }
 
 static void set_record(struct nats *n, const char *text, size_t len)

@@ -10,15 +10,15 @@ need "$XYLEMD" "$XYLEM" jq
 add_node a b
 join a b
 make_key a b c d e
-of() { # NODE FURTHER HOST
+of() { # NODE FURTHER HOST ANNOUNCE
   configure "$1" <<END
 host = { allow = "all"; ${3:-} };
 node_info = { name = "$1"; };
-routing = { claims = [ "fd10::/16" ]; announce = [ "fd99::/64" ]; };
+routing = { claims = [ "fd10::/16" ]; announce = [ "fd99::/64"${4:-} ]; };
 peers = ( ${2:-} );
 END
 }
-of a "$(peer_text c "${LAB_KEY[c]}" 'endpoint = "10.9.1.9:51820";')" 'addresses = [ "fd10:6::1/64" ];'
+of a "$(peer_text c "${LAB_KEY[c]}" 'endpoint = "10.9.1.9:51820";')" 'addresses = [ "fd10:6::1/64" ];' ', "fd10:9::/40"'
 of b
 start_node a --sandbox
 start_node b --sandbox
@@ -32,7 +32,7 @@ now=$(date +%s)
 
 # --- who it is, and what it signs
 check "hello" says ".link_key == \"${LAB_KEY[a]}\" and .address == \"${LAB_ADDR[a]}\" and .peers == 0" a fleet_hello
-check "a record of its own, with where it is" says '.record | fromjson | .name == "a" and .epoch == 7 and .prefixes == ["fd99::/64"] and
+check "a record of its own, with where it is" says '.record | fromjson | .name == "a" and .epoch == 7 and .prefixes == ["fd99::/64","fd10:9::/40"] and
   any(.endpoints[]; .at == "10.9.1.1:51820" and .from == "own") and (.signature | length) == 88' a fleet_record \
   "{\"epoch\":7,\"expires\":$((now + 60)),\"prefixes\":true}"
 check "with what its operator wrote first" says '.record | fromjson | .endpoints[0] == {"at":"192.0.2.7:1","from":"config"}' a fleet_record \
@@ -87,7 +87,11 @@ check "and no other a part of it" refuses "is another device's of the registry" 
   "{\"key\":\"${LAB_KEY[e]}\",\"allowed\":[\"fd10:5::1/128\"],\"lifetime\":9}"
 check "nor what the host has" refuses "has an address of this host" a fleet_peer \
   "{\"key\":\"${LAB_KEY[e]}\",\"allowed\":[\"fd10:6::/48\"],\"lifetime\":9}"
-check "it is forgotten" says .was a fleet_forget "{\"key\":\"${LAB_KEY[d]}\"}"
+check "nor all that is announced" refuses "is announced by this node" a fleet_peer \
+  "{\"key\":\"${LAB_KEY[e]}\",\"allowed\":[\"fd10:9::/32\"],\"lifetime\":9}"
+check "but a part of it" sh -c '[ "$1" != null ]' - "$(device "${LAB_KEY[e]}" fd10:9:1::/64 | jq .name)"
+check "it is forgotten" says .was a fleet_forget "{\"key\":\"${LAB_KEY[e]}\"}"
+check "so is the other" says .was a fleet_forget "{\"key\":\"${LAB_KEY[d]}\"}"
 check "what the config announces is the config's" refuses 'lies in none' a fleet_claim '{"prefix":"fd99::/64","lifetime":9}'
 check "what lies outside is nobody's to claim" refuses 'lies in none' a fleet_claim '{"prefix":"::/0","lifetime":9}'
 check "an address of it" refuses 'address: write one of' a fleet_claim '{"prefix":"fd10:1::/48","address":"fd10:2::1","lifetime":9}'
