@@ -20,10 +20,9 @@ enum {
 	LIFETIME_LEAST = 1,
 	EXPIRES_MOST =
 		8 * 86400, // seconds ahead that a record of ours may be valid; no agent takes more
+	EPOCH_MOST = 365 * 86400, // and its epoch be, so that a later record can always be above
 	ADDRESSES = 64,
 };
-// Far from the end of what a number may be, so that a later record can always be above.
-#define EPOCH_MOST (UINT64_C(1) << 48)
 
 struct claim {
 	bool set, has_address;
@@ -363,7 +362,7 @@ static int times_read(const struct xy_daemon *d, const json_t *o, struct xy_flee
 	uint64_t now;
 	uint32_t nsec;
 	xy_env_wall(&d->env, &now, &nsec);
-	int e = number_of(o, "epoch", 1, EPOCH_MOST, UINT64_MAX, &r->epoch, err);
+	int e = number_of(o, "epoch", 1, now + EPOCH_MOST, UINT64_MAX, &r->epoch, err);
 	return e ? e : number_of(o, "expires", 1, now + EXPIRES_MOST, UINT64_MAX, &r->expires, err);
 }
 

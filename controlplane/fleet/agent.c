@@ -323,10 +323,10 @@ static int book_make(struct agent *a, struct xy_err *err)
 	return source_make(a, err);
 }
 
-static void end(struct agent *a, bool again)
+static void end(struct agent *a, enum xy_fleet_end how)
 {
 	if (!a->ends)
-		a->setup.ended(a->setup.arg, again);
+		a->setup.ended(a->setup.arg, how);
 	a->ends = true;
 }
 
@@ -351,7 +351,7 @@ static void on_met(void *arg, const struct xy_fleet_self *self, bool anew)
 	char text[XY_ADDR_STRLEN];
 	if (f->met && memcmp(&self->key, &f->self.key, sizeof(self->key)) != 0) {
 		xy_log_warn("the node has another key than before: all begins anew");
-		end(a, true);
+		end(a, XY_FLEET_END_AGAIN);
 		return;
 	}
 	xy_log_info("the daemon of instance %s answers: %s", f->instance,
@@ -362,7 +362,7 @@ static void on_met(void *arg, const struct xy_fleet_self *self, bool anew)
 		a->clock_set = xy_fleet_clock_is_set(xy_fleet_wall());
 		if (book_make(a, &err)) {
 			xy_log_error("%s", err.text);
-			end(a, false);
+			end(a, XY_FLEET_END_FAILED);
 			return;
 		}
 		// first whom the CA revoked: its word stands there first, and must be known before
@@ -370,7 +370,7 @@ static void on_met(void *arg, const struct xy_fleet_self *self, bool anew)
 		a->reading = xy_fleet_store_read(f->store, FIRST_SLICE, cache_each, a);
 		if (f->source->start(f->source, &err)) {
 			xy_log_error("%s", err.text);
-			end(a, false);
+			end(a, XY_FLEET_END_FAILED);
 			return;
 		}
 		f->met = true;
@@ -456,7 +456,7 @@ static void after_leaving(struct agent *a)
 	if (done)
 		done(a->left_arg, a->left_code, a->left_why[0] ? a->left_why : NULL);
 	if (!a->left_code)
-		end(a, false);
+		end(a, XY_FLEET_END_LEFT);
 }
 
 static void on_links_left(void *arg)

@@ -5,12 +5,13 @@
 
 #include "fleet/fleet.h"
 
+enum xy_fleet_end { XY_FLEET_END_LEFT, XY_FLEET_END_AGAIN, XY_FLEET_END_FAILED };
+
 struct xy_fleet_setup {
 	const char *instance;
-	const struct xy_config_fleet *config; // it must stay
-	const char *state;		      // folder
-	// No more is to be done: it left the fleet; or (again) all is to begin anew.
-	void (*ended)(void *arg, bool again);
+	const struct xy_config_fleet *config;		 // it must stay
+	const char *state;				 // folder
+	void (*ended)(void *arg, enum xy_fleet_end how); // no more is to be done
 	void *arg;
 };
 

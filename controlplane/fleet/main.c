@@ -39,13 +39,13 @@ struct options {
 	char path[128], folder[256];
 };
 
-enum why_ended { ENDED_NOT, ENDED_SIGNAL, ENDED_LEFT, ENDED_RELOAD };
+enum why_ended { ENDED_NOT, ENDED_SIGNAL, ENDED_LEFT, ENDED_RELOAD, ENDED_FAILED };
 
 struct program {
 	struct options o;
 	struct xy_config_fleet config;
 	uv_loop_t loop;
-	uv_signal_t signals[3];
+	uv_async_t woken; // by a signal
 	struct xy_fleet *agent;
 	enum why_ended ended;
 };
@@ -153,34 +153,56 @@ static void end(struct program *p, enum why_ended why)
 	uv_stop(&p->loop);
 }
 
-static void on_ended(void *arg, bool again)
+static void on_ended(void *arg, enum xy_fleet_end how)
 {
-	end(arg, again ? ENDED_RELOAD : ENDED_LEFT);
+	end(arg, how == XY_FLEET_END_AGAIN    ? ENDED_RELOAD
+		 : how == XY_FLEET_END_FAILED ? ENDED_FAILED
+					      : ENDED_LEFT);
 }
 
-static void on_signal(uv_signal_t *s, int signum)
+// Kept from the start to the end of the process, whichever loop runs: none is lost amid a reload.
+static volatile sig_atomic_t told_end, told_reload;
+static uv_async_t *volatile waker; // of the loop that runs
+
+static void on_signal(int signum)
 {
-	end(s->data, signum == SIGHUP ? ENDED_RELOAD : ENDED_SIGNAL);
+	uv_async_t *w = waker;
+	if (signum == SIGHUP)
+		told_reload = 1;
+	else
+		told_end = 1;
+	if (w)
+		uv_async_send(w);
 }
 
-static void signals_open(struct program *p)
+static void signals_look(struct program *p)
+{
+	if (told_end)
+		end(p, ENDED_SIGNAL);
+	else if (told_reload)
+		end(p, ENDED_RELOAD);
+	told_reload = 0;
+}
+
+static void on_woken(uv_async_t *a)
+{
+	signals_look(a->data);
+}
+
+static void signals_take(void)
 {
 	static const int which[] = {SIGTERM, SIGINT, SIGHUP};
+	const struct sigaction how = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	signal(SIGPIPE, SIG_IGN);
-	for (unsigned i = 0; i < XY_ARRAY_SIZE(which); i++) {
-		uv_signal_init(&p->loop, &p->signals[i]);
-		p->signals[i].data = p;
-		uv_signal_start(&p->signals[i], on_signal, which[i]);
-	}
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(which); i++)
+		sigaction(which[i], &how, NULL);
 }
 
 static void stop(struct program *p)
 {
+	waker = NULL;
 	xy_fleet_agent_close(p->agent);
-	for (unsigned i = 0; i < XY_ARRAY_SIZE(p->signals); i++)
-		uv_close((uv_handle_t *)&p->signals[i], NULL);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGTERM, SIG_IGN); // libuv has let go of it: a second one would be an end half-way
+	uv_close((uv_handle_t *)&p->woken, NULL);
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&p->loop);
 }
@@ -196,7 +218,10 @@ static int run_once(struct program *p, struct xy_err *err)
 	uv_loop_init(&p->loop);
 	p->ended = ENDED_NOT;
 	p->agent = NULL;
-	signals_open(p);
+	uv_async_init(&p->loop, &p->woken, on_woken);
+	p->woken.data = p;
+	waker = &p->woken;
+	uv_async_send(&p->woken); // for what came before
 	int ret = xy_fleet_agent_create(&p->loop, &setup, &p->agent, err);
 	if (!ret) {
 		xy_notify("READY=1");
@@ -225,9 +250,10 @@ static int run(struct program *p, struct xy_err *err)
 {
 	int ret;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	while ((ret = run_once(p, err)) == 0 && p->ended == ENDED_RELOAD)
+	signals_take();
+	while ((ret = run_once(p, err)) == 0 && p->ended == ENDED_RELOAD && !told_end)
 		reload(p);
-	return ret;
+	return ret || p->ended != ENDED_FAILED ? ret : -EIO; // it said why
 }
 
 // As root it makes what its user may not; the unit's folders are there.
@@ -262,7 +288,7 @@ int main(int argc, char **argv)
 	xy_log_word_set("fleet");
 	ret = folders_make(&p.o, &err);
 	ret = ret ? ret : run(&p, &err);
-	if (ret)
+	if (ret && err.text[0])
 		xy_log_error("%s", err.text);
 	xy_config_fleet_free(&p.config);
 	return ret ? EX_UNAVAILABLE : 0;

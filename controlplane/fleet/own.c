@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 enum {
-	LOOK_MS = 5000,		 // has anything changed?
-	APART_MS = 3000,	 // two records, at least; doubled while they go on to change,
-	APART_MOST = 60000,	 // up to this,
-	CALM_MS = 120000,	 // and begun anew after so long
-	FIGHT_MOST = 300000,	 // of another who speaks with our key
-	MEMBER_SOON = 7 * 86400, // a membership's end is said before it comes
+	LOOK_MS = 5000,		   // has anything changed?
+	APART_MS = 3000,	   // two records, at least; doubled while they go on to change,
+	APART_MOST = 60000,	   // up to this,
+	CALM_MS = 120000,	   // and begun anew after so long
+	LEAVE_MS = 15000,	   // then nobody waits for it any more, and we stay
+	EPOCH_AHEAD = 300 * 86400, // of the clock; the daemon signs none that is a year ahead
+	FIGHT_MOST = 300000,	   // of another who speaks with our key
+	MEMBER_SOON = 7 * 86400,   // a membership's end is said before it comes
 };
 
 struct signing {
@@ -37,11 +39,13 @@ struct xy_fleet_own {
 	uint64_t refresh; // uv_now, when half of its life is over
 	uint64_t apart, fight, fight_until;
 	uint64_t foreign; // epoch of another with our key; 0: none
+	uint64_t leave_until;
 	xy_fleet_source_done *left;
 	void *left_arg;
 	struct xy_fleet_membership member;
 	char *member_text; // malloc'd
-	char member_why[XY_FLEET_WHY_SIZE], why[XY_FLEET_WHY_SIZE], place_why[XY_FLEET_WHY_SIZE];
+	char member_why[XY_FLEET_WHY_SIZE], why[XY_FLEET_WHY_SIZE], place_why[XY_FLEET_WHY_SIZE],
+		sign_why[XY_FLEET_WHY_SIZE];
 	struct xy_fleet_own_state told;
 };
 
@@ -116,7 +120,9 @@ static uint64_t epoch_next(struct xy_fleet_own *o)
 	uint64_t seen = xy_fleet_book_own_epoch(o->f->book), next = xy_fleet_wall();
 	next = k.epoch + 1 > next ? k.epoch + 1 : next;
 	next = seen + 1 > next ? seen + 1 : next;
-	return next <= XY_FLEET_NUMBER_MAX ? next : XY_FLEET_NUMBER_MAX;
+	uint64_t most =
+		xy_fleet_wall() + EPOCH_AHEAD; // a clock that was wrong once counts for nothing
+	return next <= most ? next : most;
 }
 
 static json_t *params_of(struct xy_fleet_own *o, const struct xy_prefix *claim, uint64_t since,
@@ -187,12 +193,30 @@ static void on_left(void *arg, int code, const char *why)
 {
 	struct xy_fleet_own *o = arg;
 	xy_fleet_source_done *done = o->left;
+	if (o->closing || !done) // it was given up
+		return;
 	o->left = NULL;
+	if (code) { // others may have read that we left: a later record says that we are here
+		o->leaving = o->leave_given = false;
+		o->refresh = 0;
+		o->given = 0;
+		arm(o, 0);
+	}
 	if (code == 0)
 		xy_log_info("our record says that we left, epoch %llu",
 			    (unsigned long long)o->record.epoch);
-	if (done)
-		done(o->left_arg, code, why);
+	done(o->left_arg, code, why);
+}
+
+// The source may be away, or its folder full.
+static void leave_bound(struct xy_fleet_own *o)
+{
+	char why[XY_FLEET_WHY_SIZE + 80];
+	if (!o->leaving || !o->left || uv_now(o->f->loop) < o->leave_until)
+		return;
+	snprintf(why, sizeof(why), "that we leave could not be published in %d s%s%s",
+		 LEAVE_MS / 1000, o->f->why[0] ? ": " : "", o->f->why);
+	on_left(o, -ETIMEDOUT, why);
 }
 
 static bool same_endpoints(const struct xy_fleet_record *a, const struct xy_fleet_record *b)
@@ -278,10 +302,10 @@ static void on_record(void *arg, const struct xy_ask_answer *a)
 			 a->text ? a->text : "its answer has none");
 	else if (xy_fleet_record_parse(text, strlen(text), &r, &err))
 		snprintf(why, sizeof(why), "the daemon's record is none: %.250s", err.text);
-	else if (is_due(o, &r))
+	else if (r.ended == o->leaving && is_due(o, &r)) // asked for before that changed: no more
 		give(o, text, &r);
-	if (why[0] && a->code != -ENOTCONN)
-		say(o->why, why);
+	if (!why[0] || a->code != -ENOTCONN)
+		say(o->sign_why, why);
 	if (why[0] && o->leaving)
 		on_left(o, -EIO, why);
 	json_decref(a->answer);
@@ -300,9 +324,10 @@ static void look(struct xy_fleet_own *o)
 		return;
 	}
 	if (!xy_fleet_clock_is_set(wall)) {
-		say(o->why, "the clock of this host is not set, so our record would have expired "
-			    "for all others; it is published "
-			    "when it is");
+		say(o->sign_why,
+		    "the clock of this host is not set, so our record would have expired "
+		    "for all others; it is published "
+		    "when it is");
 		return;
 	}
 	member_read(o);
@@ -333,6 +358,7 @@ static void look_plain(struct xy_fleet_own *o)
 static void on_timer(uv_timer_t *t)
 {
 	struct xy_fleet_own *o = t->data;
+	leave_bound(o);
 	if (o->f->config->mode == XY_CONFIG_FLEET_IKTO)
 		look_plain(o);
 	else
@@ -414,6 +440,7 @@ void xy_fleet_own_leave(struct xy_fleet_own *o, xy_fleet_source_done *done, void
 		return;
 	}
 	o->leaving = true;
+	o->leave_until = uv_now(o->f->loop) + LEAVE_MS;
 	o->left = done;
 	o->left_arg = arg;
 	xy_fleet_own_look(o);
@@ -426,7 +453,8 @@ void xy_fleet_own_tell(const struct xy_fleet_own *o, struct xy_fleet_own_state *
 					   .published = o->published,
 					   .count = o->count,
 					   .ended = o->leaving,
-					   .why = o->why[0]	     ? o->why
+					   .why = o->sign_why[0]     ? o->sign_why
+						  : o->why[0]	     ? o->why
 						  : o->member_why[0] ? o->member_why
 						  : o->place_why[0]  ? o->place_why
 								     : NULL,

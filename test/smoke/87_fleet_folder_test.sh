@@ -102,4 +102,5 @@ hello() { # NODE
     jq -c '[.peers, .admitted]'
 }
 check_within 20 "a lets it go once its agent is back" nobody
+kill -HUP "${FLEET_PID[a]}" # an end that comes amid a reload is one
 end_fleet a
