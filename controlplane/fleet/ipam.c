@@ -11,8 +11,9 @@ enum {
 	REFUSED_S = 30, // what is somebody's may be free later
 	LOSSES = 16,	// draws in a row, then a pause: hardly any are free
 	LOSSES_PAUSE_S = 5,
-	FRESH_S = 120, // a claim so young counts, whatever its owner's record does not say yet
-	RENEW = 2,     // when 1/RENEW of its time is left
+	FRESH_S = 120,	 // a claim so young counts, whatever its owner's record does not say yet
+	SETTLED_S = 300, // clocks differ by less
+	RENEW = 2,	 // when 1/RENEW of its time is left
 };
 
 static unsigned v4_bits(const struct xy_prefix *p)
@@ -248,12 +249,19 @@ static bool mine_is_before(const struct xy_ipam *m, const struct xy_ipam_holder 
 	return memcmp(&m->mine.key, &other->key, sizeof(other->key)) < 0;
 }
 
+// Held for longer than a claim lives without a renewal: an earlier one would have been seen since.
+static bool is_settled(const struct xy_ipam *m, uint64_t wall)
+{
+	return m->len && m->mine.expires &&
+	       wall > m->since + (m->mine.expires - m->signed_at) + SETTLED_S;
+}
+
 // Another's claim stands, and counts. What stood there as ours is so again if it is the earlier:
 // who was not let write has lost, whatever the clocks say.
 static void conflict(struct xy_ipam *m, struct xy_ipam_now now)
 {
 	char who[100];
-	if (m->stood && mine_is_before(m, &m->other)) {
+	if (m->stood && (mine_is_before(m, &m->other) || is_settled(m, now.wall))) {
 		go(m, XY_IPAM_TAKE, in(now, PAUSE_MS));
 		return;
 	}

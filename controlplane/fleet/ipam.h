@@ -3,7 +3,8 @@
 // optimistic locking: draw one, look whether it is somebody's, write that it is ours bound to what
 // was read, and read again after a while. A registry's servers may disagree, or lose what they
 // said they have, so what is held is looked at again and again, and of two who hold one the one
-// who claimed it first stays: the other draws anew. A pure machine: it says what is to be asked,
+// who claimed it first stays: the other draws anew, unless he has it for longer than a claim lives
+// and would have seen it. A pure machine: it says what is to be asked,
 // one thing at a time, and is given answers and the time.
 #pragma once
 

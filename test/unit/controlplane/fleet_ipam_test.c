@@ -402,6 +402,31 @@ static void test_forgets(void)
 	}
 }
 
+// Of a claim that is held for long nobody can say that it was his before.
+static void test_backdated(void)
+{
+	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true);
+	seed = 12;
+	begin(2, &w);
+	run(LIFETIME_S + 400, true);
+	struct xy_prefix first = node[0].prefix;
+	char key[XY_IPAM_KEY];
+	xy_claims_key(&first, key);
+	char *text = claim_text(&node[1], &first, 1, t.wall);
+	for (unsigned i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(write_row(key, text, strlen(text), XY_KV_ANY, false), 0);
+		run(90, true);
+		CU_ASSERT_TRUE(node[0].has && xy_prefix_eq(&node[0].prefix, &first));
+		CU_ASSERT_EQUAL(node[0].told, 1);
+		struct xy_fleet_claim c;
+		CU_ASSERT_EQUAL(
+			xy_fleet_claim_parse(row_of(key)->value, row_of(key)->len, &c, NULL), 0);
+		CU_ASSERT_EQUAL(memcmp(&c.key, &node[0].id.ed25519, sizeof(c.key)), 0);
+	}
+	free(text);
+	end();
+}
+
 // Who may write the registry puts back what a node claimed once: what that node said later counts.
 static void test_replayed(void)
 {
@@ -664,6 +689,6 @@ static void test_grid(void)
 
 XY_UNIT_MAIN("fleet_ipam", {"one", test_one}, {"many", test_many}, {"full", test_full},
 	     {"same", test_same}, {"restart", test_restart}, {"forgets", test_forgets},
-	     {"replayed", test_replayed}, {"strangers", test_strangers},
-	     {"overlaps", test_overlaps}, {"weigh", test_weigh}, {"table", test_table},
-	     {"grid", test_grid})
+	     {"backdated", test_backdated}, {"replayed", test_replayed},
+	     {"strangers", test_strangers}, {"overlaps", test_overlaps}, {"weigh", test_weigh},
+	     {"table", test_table}, {"grid", test_grid})
