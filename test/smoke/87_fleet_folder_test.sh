@@ -9,7 +9,7 @@ need jq
 star a b c
 make_key a b c
 for node in a b c; do
-  echo "node_info = { name = \"$node\"; };" | configure $node
+  echo "node_info = { name = \"$node\"; }; suite = \"chacha\";" | configure $node # so that no session is changed for another suite
   start_node $node
 done
 mkdir "$LAB/fleet.d"

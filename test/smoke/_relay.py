@@ -304,7 +304,7 @@ class Relay:
             self.to_stranger(p[40:])
             return
         if not is_sealed(p):
-            self.unsealed += p[6] != ICMPV6
+            self.unsealed += p[6] != ICMPV6 and p[24:40] != self.me  # what ends here may be read here
             self.put(1 - side, p)
             return
         if is_data(p) and side == LEFT and len(p) > 72:
