@@ -84,6 +84,8 @@ static void take(struct agent *a, unsigned source, const char *name, const char 
 	uint64_t before = xy_fleet_book_generation(f->book);
 	enum xy_fleet_outcome o =
 		xy_fleet_book_put(f->book, source, name, text, len, xy_fleet_wall(), &why);
+	if (o == XY_FLEET_REVOKES && source != XY_FLEET_FROM_SOURCE && f->source->revoked)
+		f->source->revoked(f->source, text, len);
 	if (o == XY_FLEET_OURS && source == XY_FLEET_FROM_SOURCE)
 		xy_fleet_own_seen(f->own, text, len);
 	else if (o >= XY_FLEET_MALFORMED && source == XY_FLEET_FROM_SOURCE)

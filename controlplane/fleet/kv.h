@@ -37,6 +37,7 @@ struct xy_kv_entry {
 	const uint8_t *value;
 	size_t len;	   // of the value as the bucket has it; value is NULL beyond XY_KV_VALUE
 	uint64_t revision; // 0: never written
+	uint64_t at;	   // that it was written, Unix seconds; of what was heard alone, else 0
 	bool gone;	   // deleted: it has a revision, and no value
 };
 

@@ -220,6 +220,7 @@ static void heard(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void 
 		struct xy_kv_entry e = {.key = subject + skip,
 					.len = (size_t)natsMsg_GetDataLength(msg),
 					.revision = meta->Sequence.Stream,
+					.at = (uint64_t)meta->Timestamp / 1000000000,
 					.gone = xy_kv_is_marker(msg)};
 		const void *value = natsMsg_GetData(msg);
 		e.value = e.len <= XY_KV_VALUE && !e.gone ? value : NULL;

@@ -3,6 +3,7 @@
 // come. In a bucket of Xylem's what is deleted ends nobody: who may write it is not who signs.
 #include "fleet/source.h"
 
+#include "base/map.h"
 #include "config/fleet.h"
 #include "fleet/bucket.h"
 #include "fleet/claims.h"
@@ -20,6 +21,17 @@ enum {
 	HEAL_MS = 3000,	   // after another wrote at our key
 	LEADER_MS = 10000, // after another server leads: within that
 	HANDLES = 2,	   // timer, bucket
+	BACK_MS = 5000, // until a revocation that is missing is put back, at most; others do, too
+	BACK_MAX_MS = 600000,
+	BACK_DAYS = 20, // then it is written anew: a bucket of ours forgets what is 30 days old
+	BACK_MORE_DAYS = 5,
+};
+
+// A revocation that is known, and what stands at its key.
+struct back {
+	struct xy_key key;
+	uint64_t due;	   // wall, when it is to be written; 0: it is not there
+	uint64_t revision; // of whatever is there; 0: nothing was ever
 };
 
 struct nats {
@@ -52,6 +64,11 @@ struct nats {
 	struct xy_fleet_wish wish;
 	bool wished;
 	struct xy_claims claims;
+	struct back *back;
+	struct xy_map back_by_key;
+	unsigned back_count, back_room, back_ms, back_asked;
+	xy_nsec back_at;
+
 	struct xy_ikto_mesh *mesh;
 	struct xy_log_limit kept;
 	struct xy_prefix claimed; // ikto: what is ours
@@ -225,6 +242,147 @@ static void claimed(void *arg, const struct xy_prefix *p, const char *why)
 	n->face.ops->claimed(n->face.arg, &n->face, p, why[0] ? why : NULL);
 }
 
+// --- revocations
+
+static uint64_t back_hash(const struct xy_key *key) // the CA chose it
+{
+	uint64_t h;
+	memcpy(&h, key->b + 8, sizeof(h));
+	return h;
+}
+
+static struct back *back_find(const struct nats *n, const struct xy_key *key)
+{
+	uint32_t at;
+	if (!xy_map_get(&n->back_by_key, back_hash(key), &at) ||
+	    memcmp(&n->back[at].key, key, sizeof(*key)) != 0)
+		return NULL;
+	return &n->back[at];
+}
+
+static void back_soon(struct nats *n)
+{
+	n->back_ms = BACK_MS;
+	n->back_at = mono() + randombytes_uniform(BACK_MS) * XY_MSEC;
+}
+
+static struct back *back_make(struct nats *n, const struct xy_key *key)
+{
+	struct back *b = back_find(n, key);
+	if (b)
+		return b;
+	if (n->back_count == n->back_room) {
+		unsigned room = n->back_room ? 2 * n->back_room : 16;
+		struct back *more = reallocarray(n->back, room, sizeof(*more));
+		if (!more)
+			return NULL;
+		n->back = more;
+		n->back_room = room;
+	}
+	if (xy_map_set(&n->back_by_key, back_hash(key), n->back_count))
+		return NULL;
+	b = &n->back[n->back_count++];
+	*b = (struct back){.key = *key};
+	back_soon(n);
+	return b;
+}
+
+static uint64_t back_due(uint64_t written)
+{
+	return written + BACK_DAYS * 86400 + randombytes_uniform(BACK_MORE_DAYS * 86400);
+}
+
+// A revocation of our CA's becomes known. NULL: it is none.
+static struct back *back_take(struct nats *n, const void *text, size_t len)
+{
+	struct xy_fleet_revocation r;
+	struct xy_fleet_trust *t = &n->claims.trust;
+	if (t->kind != XY_FLEET_TRUST_CA || !text ||
+	    xy_fleet_revocation_parse(text, len, &t->ca, &r, NULL) ||
+	    xy_fleet_trust_revoke(t, &r) < 0)
+		return NULL;
+	return back_make(n, &r.key);
+}
+
+static bool back_key_of(const char *name, struct xy_key *out)
+{
+	return sodium_hex2bin(out->b, sizeof(out->b), name + sizeof("revoked.") - 1, 64, NULL, NULL,
+			      NULL) == 0;
+}
+
+// What stands at a key, as it was heard or read.
+static void back_see(struct nats *n, const struct xy_kv_entry *e)
+{
+	struct xy_key key;
+	struct back *is = back_take(n, e->value, e->len);
+	struct back *at = back_key_of(e->key, &key) ? back_find(n, &key) : NULL;
+	if (!at)
+		return;
+	at->due = is == at ? back_due(e->at ? e->at : (uint64_t)time(NULL)) : 0;
+	at->revision = e->revision;
+	if (!at->due)
+		back_soon(n);
+}
+
+static void back_answer(void *arg, const struct xy_bucket_answer *a)
+{
+	struct nats *n = arg;
+	struct xy_key key;
+	n->back_asked--;
+	if (n->closing)
+		return;
+	struct back *b = back_key_of(a->entry.key, &key) ? back_find(n, &key) : NULL;
+	if (a->what == XY_BUCKET_GET && !a->code) {
+		back_see(n, &a->entry);
+	} else if (a->code == -EEXIST) { // what is it, then?
+		n->back_asked += xy_bucket_ask(n->bucket, XY_BUCKET_GET, a->entry.key, NULL, 0, 0,
+					       back_answer, n);
+	} else if (a->code) {
+		n->back_ms = n->back_ms * 2 < BACK_MAX_MS ? n->back_ms * 2 : BACK_MAX_MS;
+		n->back_at = about(n->back_ms);
+	} else if (b) {
+		b->due = back_due((uint64_t)time(NULL));
+		b->revision = a->revision;
+		n->back_ms = BACK_MS;
+	}
+	drive(n);
+}
+
+static bool back_write(struct nats *n, const struct back *b)
+{
+	const struct xy_fleet_trust *t = &n->claims.trust;
+	char name[XY_IPAM_KEY] = "revoked.", hex[65], *text = NULL;
+	for (unsigned i = 0; i < t->revoked_count && !text; i++)
+		if (memcmp(&t->revoked[i].key, &b->key, sizeof(b->key)) == 0)
+			text = xy_fleet_revocation_text(&t->revoked[i]);
+	if (!text)
+		return false;
+	sodium_bin2hex(hex, sizeof(hex), b->key.b, sizeof(b->key.b));
+	snprintf(name, sizeof(name), "revoked.%s", hex);
+	bool asked = xy_bucket_ask(n->bucket, XY_BUCKET_PUT, name, text, strlen(text), b->revision,
+				   back_answer, n);
+	n->back_asked += asked;
+	free(text);
+	return asked;
+}
+
+// One at a time: what is missing in the bucket, or would be soon.
+static xy_nsec put_back(struct nats *n)
+{
+	uint64_t wall = (uint64_t)time(NULL), next = UINT64_MAX;
+	if (n->back_asked || !n->back_count || !xy_bucket_is_up(n->bucket))
+		return XY_NEVER;
+	if (mono() < n->back_at)
+		return n->back_at;
+	for (unsigned i = 0; i < n->back_count; i++) {
+		if (n->back[i].due <= wall && back_write(n, &n->back[i]))
+			return XY_NEVER;
+		next = n->back[i].due < next ? n->back[i].due : next;
+	}
+	n->back_at = mono() + (next > wall && next - wall < 3600 ? next - wall : 3600) * XY_SEC;
+	return n->back_at;
+}
+
 static void left(struct nats *n)
 {
 	if (n->leaving && n->done && xy_ipam_is_idle(&n->ipam) && (n->ikto || n->there))
@@ -240,8 +398,9 @@ static void drive(struct nats *n)
 {
 	if (n->closing)
 		return;
-	xy_nsec at = write_record(n), then = addresses(n);
+	xy_nsec at = write_record(n), then = addresses(n), back = put_back(n);
 	at = then < at ? then : at;
+	at = back < at ? back : at;
 	left(n);
 	if (n->closing || at == XY_NEVER) {
 		uv_timer_stop(&n->timer);
@@ -378,14 +537,11 @@ static void put(struct nats *n, const struct xy_kv_entry *e)
 			 why ? 0 : e->len, e->revision, why);
 }
 
-static void revoked(struct nats *n, const struct xy_kv_entry *e)
+static void revocation(struct nats *n, const struct xy_kv_entry *e)
 {
-	struct xy_fleet_revocation r;
-	struct xy_fleet_trust *t = &n->claims.trust;
-	if (t->kind == XY_FLEET_TRUST_CA && e->value &&
-	    !xy_fleet_revocation_parse(e->value, e->len, &t->ca, &r, NULL))
-		xy_fleet_trust_revoke(t, &r);
+	back_see(n, e);
 	put(n, e);
+	drive(n);
 }
 
 static void tell_claim(struct nats *n, const struct xy_kv_entry *e)
@@ -400,7 +556,7 @@ static void tell_claim(struct nats *n, const struct xy_kv_entry *e)
 static void xylem_entry(struct nats *n, const struct xy_kv_entry *e)
 {
 	if (e->key[0] == 'r') {
-		revoked(n, e);
+		revocation(n, e);
 		return;
 	}
 	xy_claims_note(&n->claims, e->key, e->value, e->len, (uint64_t)time(NULL));
@@ -438,6 +594,8 @@ static void state(void *arg, bool up, const char *why)
 	if (n->closing)
 		return;
 	tell_state(n, up, up ? n->trouble : why);
+	if (up)
+		back_soon(n);
 	drive(n);
 }
 
@@ -575,6 +733,13 @@ static void claim(struct xy_fleet_source *s, const struct xy_fleet_self *self,
 	drive(n);
 }
 
+static void revoked(struct xy_fleet_source *s, const char *text, size_t len)
+{
+	struct nats *n = (struct nats *)s;
+	if (!n->ikto && back_take(n, text, len) && n->bucket)
+		drive(n);
+}
+
 static void tell_again(struct xy_fleet_source *s)
 {
 	struct nats *n = (struct nats *)s;
@@ -587,6 +752,8 @@ static void freed(struct nats *n)
 	if (--n->handles)
 		return;
 	xy_claims_fini(&n->claims);
+	xy_map_fini(&n->back_by_key);
+	free(n->back);
 	xy_ikto_mesh_free(n->mesh);
 	free(n);
 }
@@ -658,6 +825,7 @@ int xy_fleet_nats_create(uv_loop_t *loop, const struct xy_config_fleet *config, 
 					   .publish = publish,
 					   .leave = leave,
 					   .claim = claim,
+					   .revoked = revoked,
 					   .tell_again = tell_again,
 					   .close = close_source,
 					   .ops = ops,
@@ -668,7 +836,7 @@ int xy_fleet_nats_create(uv_loop_t *loop, const struct xy_config_fleet *config, 
 	place(n);
 	xy_ipam_init(&n->ipam, n->ikto ? &ikto_kind : &xylem_kind, n);
 	n->mesh = xy_ikto_mesh_make(&config->ikto.mesh_cidr, &mesh, n);
-	if (!n->mesh || xy_claims_init(&n->claims) || trust(n)) {
+	if (!n->mesh || xy_claims_init(&n->claims) || trust(n) || xy_map_init(&n->back_by_key)) {
 		xy_claims_fini(&n->claims);
 		xy_ikto_mesh_free(n->mesh);
 		free(n);

@@ -102,6 +102,10 @@ struct xy_fleet_source {
 	// change. NULL as a function: this kind gives no addresses.
 	void (*claim)(struct xy_fleet_source *s, const struct xy_fleet_self *self,
 		      const struct xy_fleet_wish *wish);
+	// The fleet's CA revoked a key, as another source or the cache says: it is put there where
+	// it is missing, so that a bucket's age or writer takes none back. NULL as a function: it
+	// is not.
+	void (*revoked)(struct xy_fleet_source *s, const char *text, size_t len);
 	// All that stands there is told again, also what is as it was: what was refused for a while
 	// alone (a clock that was wrong, no room) may count now.
 	void (*tell_again)(struct xy_fleet_source *s);

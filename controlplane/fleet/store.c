@@ -31,6 +31,7 @@ struct xy_fleet_store {
 	char folder[FOLDER];
 	struct xy_fleet_kept kept;
 	char *records; // as read, until they were told
+	char *revoked; // lines of them: kept where trust names no CA now, and may again
 	size_t len, at;
 	struct writing *writing;
 	uint64_t generation; // of the book, as it was written last
@@ -121,6 +122,12 @@ static void records_load(struct xy_fleet_store *s)
 	}
 	s->len = (size_t)n;
 	s->at = sizeof(head) - 1;
+	size_t end = s->at;
+	for (const char *nl; (nl = memchr(s->records + end, '\n', s->len - end)) &&
+			     xy_fleet_kind_of(s->records + end, (size_t)(nl - s->records) - end) ==
+				     XY_FLEET_IS_REVOCATION;)
+		end = (size_t)(nl - s->records) + 1;
+	s->revoked = strndup(s->records + s->at, end - s->at);
 }
 
 bool xy_fleet_store_read(struct xy_fleet_store *s, unsigned most,
@@ -148,8 +155,8 @@ static void line_put(FILE *to, const char *text)
 	fputc('\n', to);
 }
 
-static char *records_text(const struct xy_fleet_book *b, const struct xy_fleet_trust *t,
-			  size_t *len)
+static char *records_text(const struct xy_fleet_store *s, const struct xy_fleet_book *b,
+			  const struct xy_fleet_trust *t, size_t *len)
 {
 	const struct xy_fleet_entry *e;
 	char *text = NULL;
@@ -157,6 +164,8 @@ static char *records_text(const struct xy_fleet_book *b, const struct xy_fleet_t
 	if (!to)
 		return NULL;
 	fputs(head, to);
+	if (t->kind != XY_FLEET_TRUST_CA && s->revoked)
+		fputs(s->revoked, to);
 	for (unsigned i = 0; i < t->revoked_count; i++) { // first, so that none comes back
 		char *one = xy_fleet_revocation_text(&t->revoked[i]);
 		if (one)
@@ -215,7 +224,7 @@ void xy_fleet_store_save(struct xy_fleet_store *s, const struct xy_fleet_book *b
 	*w = (struct writing){.s = s, .generation = generation};
 	w->work.data = w;
 	memcpy(w->folder, s->folder, sizeof(w->folder));
-	w->text = records_text(b, t, &w->len);
+	w->text = records_text(s, b, t, &w->len);
 	if (!w->text || uv_queue_work(s->loop, &w->work, write_it, written)) {
 		free(w->text);
 		free(w);
@@ -274,6 +283,7 @@ void xy_fleet_store_close(struct xy_fleet_store *s)
 		return;
 	if (s->writing)
 		s->writing->s = NULL;
+	free(s->revoked);
 	free(s->records);
 	free(s);
 }

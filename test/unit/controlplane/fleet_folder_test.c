@@ -383,6 +383,35 @@ static void test_store(void)
 	CU_ASSERT(xy_fleet_store_read(s, 2, on_line, NULL) && lines == 2);
 	CU_ASSERT(!xy_fleet_store_read(s, 2, on_line, NULL) && lines == 3);
 	xy_fleet_store_close(s);
+	// Whom a CA revoked stays so while trust names no CA.
+	struct xy_fleet_trust trust;
+	struct xy_fleet_book *book;
+	struct xy_identity id, self;
+	struct xy_fleet_record r = {.name = "n", .epoch = 1, .expires = 100};
+	char *text;
+	xy_fleet_trust_init(&trust);
+	CU_ASSERT_FATAL(xy_identity_from_seed((const uint8_t[32]){1}, &id) == 0 &&
+			xy_identity_from_seed((const uint8_t[32]){2}, &self) == 0 &&
+			xy_fleet_record_sign(&r, &id, &text, &why) == 0 &&
+			xy_fleet_book_create(&(struct xy_fleet_book_config){.trust = &trust,
+									    .self = self.ed25519},
+					     &book) == 0);
+	CU_ASSERT(xy_fleet_book_put(book, 0, "n", text, strlen(text), 1, &why) == XY_FLEET_NEW);
+	put("records", "xylem-fleet-records-v1\n{\"v\":1,\"revokes\":1}\n{\"v\":1,\"revokes\":2}\n{"
+		       "}\n{}\n{}\n");
+	CU_ASSERT(xy_fleet_store_open(&loop, where, &s, &why) == 0);
+	CU_ASSERT(!xy_fleet_store_read(s, 9, on_line, NULL));
+	xy_fleet_store_save(s, book, &trust);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	xy_fleet_store_close(s);
+	CU_ASSERT(xy_fleet_store_open(&loop, where, &s, &why) == 0);
+	lines = 0;
+	CU_ASSERT(!xy_fleet_store_read(s, 9, on_line, NULL) && lines == 3);
+	xy_fleet_store_close(s);
+	xy_fleet_book_destroy(book);
+	xy_fleet_trust_fini(&trust);
+	free(text);
+	lines = 3;
 	put("records", "something else\n");
 	CU_ASSERT(xy_fleet_store_open(&loop, where, &s, &why) == 0);
 	CU_ASSERT(!xy_fleet_store_read(s, 2, on_line, NULL) && lines == 3);

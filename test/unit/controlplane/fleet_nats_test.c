@@ -8,6 +8,7 @@
 #include "nats_rig.h"
 
 #include <nats/nats.h>
+#include <sodium.h>
 
 #define URL "nats://127.0.0.1:4222"
 
@@ -126,6 +127,8 @@ static const struct xy_fleet_source_ops ops = {.put = on_put,
 					       .sign = on_sign,
 					       .claimed = on_claimed};
 
+static const struct xy_key *with_ca;
+
 static void begin(struct node *n, unsigned number, enum xy_config_fleet_mode mode)
 {
 	struct xy_err err = {""};
@@ -141,6 +144,10 @@ static void begin(struct node *n, unsigned number, enum xy_config_fleet_mode mod
 	snprintf(n->config.bucket, sizeof(n->config.bucket),
 		 mode == XY_CONFIG_FLEET_IKTO ? "ikto-mesh" : "xylem");
 	n->config.mode = mode;
+	if (with_ca) {
+		n->config.trust = XY_CONFIG_FLEET_CA;
+		n->config.ca = *with_ca;
+	}
 	xy_addr_parse("192.0.2.1", &n->config.ikto.advertise_address);
 	n->config.ikto.wg_port = 51820;
 	xy_prefix_parse("fd10::/16", &n->config.ikto.mesh_cidr);
@@ -390,6 +397,44 @@ static void test_claims(void)
 }
 
 // What is written or deleted at a node's key is mended by it, and ends nobody.
+// A revocation that is deleted, or was never there, is put back by who knows it.
+static void test_revoked(void)
+{
+	pid_t server = rig_server(4222, "s5", "");
+	struct xy_identity ca, gone[2];
+	char *text[2], key[2][80], hex[65];
+	CU_ASSERT_TRUE_FATAL(rig_until(opens, "xylem", RIG_WAIT_S));
+	xy_identity_from_seed((const uint8_t[32]){5, 5}, &ca);
+	for (unsigned i = 0; i < 2; i++) {
+		xy_identity_from_seed((const uint8_t[32]){6, (uint8_t)i}, &gone[i]);
+		struct xy_fleet_revocation r = {.key = gone[i].ed25519, .epoch = 7};
+		CU_ASSERT_EQUAL_FATAL(xy_fleet_revocation_sign(&r, &ca, &text[i], NULL), 0);
+		sodium_bin2hex(hex, sizeof(hex), gone[i].ed25519.b, 32);
+		snprintf(key[i], sizeof(key[i]), "revoked.%s", hex);
+	}
+	with_ca = &ca.ed25519;
+	begin(&node[0], 1, XY_CONFIG_FLEET_XYLEM);
+	with_ca = NULL;
+	kvStore_PutString(NULL, kv, key[0], text[0]);
+	struct expected first = {.who = &node[0], .text = text[0]};
+	snprintf(first.name, sizeof(first.name), "%s", key[0]);
+	CU_ASSERT_TRUE(rig_until(sees, &first, RIG_WAIT_S));
+	struct stands back = {key[0], text[0]}, cached = {key[1], text[1]};
+	kvStore_Delete(kv, key[0]);
+	CU_ASSERT_TRUE(rig_until(stands, &back, RIG_WAIT_S));
+	kvStore_PutString(NULL, kv, key[0], "{}");
+	CU_ASSERT_TRUE(rig_until(stands, &back, RIG_WAIT_S));
+	kvStore_PutString(NULL, kv, key[1], "x");
+	kvStore_Delete(kv, key[1]); // a mark of it is there, which no look tells of
+	node[0].source->revoked(node[0].source, text[1], strlen(text[1]));
+	CU_ASSERT_TRUE(rig_until(stands, &cached, RIG_WAIT_S));
+	hostile_end();
+	end(&node[0]);
+	rig_kill(server, SIGTERM);
+	free(text[0]);
+	free(text[1]);
+}
+
 static bool unseen(void *arg)
 {
 	const struct expected *x = arg;
@@ -575,6 +620,7 @@ int main(int argc, char **argv)
 	static const struct xy_unit_case cases[] = {{"join", test_join},
 						    {"claims", test_claims},
 						    {"hostile", test_hostile},
+						    {"revoked", test_revoked},
 						    {"ikto", test_ikto}};
 	if (!rig_begin()) {
 		printf("no namespaces, or no nats-server here\n");
