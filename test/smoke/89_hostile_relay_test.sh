@@ -34,7 +34,7 @@ start_wg x 51820 <<<"$(all_of a 10.9.1.1)"
 start_wg y 51820 <<<"$(all_of b 10.9.2.2)"
 text=$(/usr/bin/python3 -c 'import secrets; print("known-text-" + secrets.token_hex(16))')
 spawn x "$LAB/relay.log" "$TOP/test/smoke/_relay.py" run x wg-x y wg-y "$LAB/relay.sock" "$text" \
-  left="${LAB_ADDR[a]}" right="${LAB_ADDR[b]}" me="$me" left_key="${LAB_KEY[a]}" right_key="${LAB_KEY[b]}" \
+  left="${LAB_ADDR[a]}" right="${LAB_ADDR[b]}" me="$me" me_right="$(address_of "${LAB_WG_KEY[y]}")" left_key="${LAB_KEY[a]}" right_key="${LAB_KEY[b]}" \
   aliases="$inner_a,$inner_b"
 wait_for 10 test -S "$LAB/relay.sock"
 relay() { "$TOP/test/smoke/_relay.py" tell "$LAB/relay.sock" "$@"; }

@@ -270,6 +270,7 @@ class Relay:
         given = dict(a.split("=", 1) for a in arguments)
         self.side = [in_namespace(left_ns, lambda: tun(left_if)), in_namespace(right_ns, lambda: tun(right_if))]
         self.left, self.right, self.me = (ip_address(given[k]).packed for k in ("left", "right", "me"))
+        self.ends = [self.me, ip_address(given["me_right"]).packed]
         self.left_key, self.right_key = b64decode(given["left_key"]), b64decode(given["right_key"])
         self.inner = [ip_address(a).packed for a in given["aliases"].split(",")]
         self.secrets = [text.encode(), *self.inner]
@@ -304,7 +305,7 @@ class Relay:
             self.to_stranger(p[40:])
             return
         if not is_sealed(p):
-            self.unsealed += p[6] != ICMPV6 and p[24:40] != self.me  # what ends here may be read here
+            self.unsealed += p[6] != ICMPV6 and p[24:40] not in self.ends  # what ends here may be read here
             self.put(1 - side, p)
             return
         if is_data(p) and side == LEFT and len(p) > 72:
