@@ -36,7 +36,7 @@ struct agent {
 	bool clock_set;
 	uint64_t full; // outcomes FULL when all was told again
 	bool reading, closing, ends;
-	struct xy_log_limit refusals;
+	struct xy_log_limit refusals, log_claim;
 	unsigned links_left;
 	xy_fleet_source_done *left;
 	void *left_arg;
@@ -214,8 +214,10 @@ static void on_claimed(void *arg, struct xy_fleet_source *s, const struct xy_pre
 	struct xy_prefix is = claim ? *claim : none;
 	bool changed = !f->claim_said || is.len != f->claim.len ||
 		       memcmp(&is.addr, &f->claim.addr, sizeof(is.addr)) != 0;
-	if (why && strcmp(f->claim_why, why) != 0)
-		xy_log_warn("claim: %s", why);
+	unsigned long missed;
+	if (why && strcmp(f->claim_why, why) != 0 &&
+	    xy_log_limit_pass(&a->log_claim, uv_hrtime(), &missed))
+		xy_log_warn("claim: %s (%lu more like this)", why, missed);
 	snprintf(f->claim_why, sizeof(f->claim_why), "%s", why ? why : "");
 	if (!changed)
 		return;

@@ -377,8 +377,10 @@ void xy_ikto_mesh_gone(struct xy_ikto_mesh *m, const char *key)
 	struct entry *it = find(m, key);
 	if (!it)
 		return;
-	if (it->peer || it->said)
+	bool was = it->peer;
+	if (was || it->said)
 		m->ops.gone(m->arg, key);
 	*it = m->entry[--m->count];
-	again(m);
+	if (was) // what was refused itself stood in nobody's way
+		again(m);
 }
