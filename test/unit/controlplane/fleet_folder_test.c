@@ -385,10 +385,10 @@ static void test_store(void)
 	xy_fleet_store_close(s);
 	// Whom a CA revoked stays so while trust names no CA.
 	struct xy_fleet_trust trust;
-	struct xy_fleet_book *book;
+	struct xy_fleet_book *book = NULL;
 	struct xy_identity id, self;
 	struct xy_fleet_record r = {.name = "n", .epoch = 1, .expires = 100};
-	char *text;
+	char *text = NULL;
 	xy_fleet_trust_init(&trust);
 	CU_ASSERT_FATAL(xy_identity_from_seed((const uint8_t[32]){1}, &id) == 0 &&
 			xy_identity_from_seed((const uint8_t[32]){2}, &self) == 0 &&
