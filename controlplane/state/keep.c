@@ -97,7 +97,9 @@ int xy_keep_write_as(const char *folder, const char *name, const char *text, siz
 	char path[PATH_LEN], beside[PATH_LEN];
 	path_of(folder, name, "", path);
 	path_of(folder, name, ".new", beside);
-	unlink(beside); // whatever it is: a pipe there would hold us up
+	// Whatever it is: a pipe there would hold us up.
+	if (unlink(beside) && errno != ENOENT)
+		return -errno;
 	int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 		      0600);
 	int r = fd < 0 ? -errno : write_all(fd, text, len);
