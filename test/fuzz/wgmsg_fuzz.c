@@ -78,7 +78,8 @@ static void initiation(const uint8_t *data, size_t len)
 	uint8_t pk[XY_WG_KEY_LEN], t[XY_WG_TAI64N_LEN];
 	memcpy(&m, data, len);
 	xy_cookie_check(&check_responder, data, len, &src, XY_SEC);
-	bool right = memcmp(m.ephemeral, msg1.ephemeral,
+	bool right = m.suite == msg1.suite && // it is in the hash
+		     memcmp(m.ephemeral, msg1.ephemeral,
 			    offsetof(struct xy_wg_initiation, macs) -
 				    offsetof(struct xy_wg_initiation, ephemeral)) == 0;
 	bool opened = xy_hs_initiation_open(&responder, &m, &s, pk) == 0 &&
@@ -95,7 +96,8 @@ static void response(const uint8_t *data, size_t len)
 	struct xy_hs_keys keys;
 	memcpy(&m, data, len);
 	xy_cookie_check(&check_initiator, data, len, &src, XY_SEC);
-	bool right = memcmp(&m.receiver, &msg2.receiver,
+	bool right = m.suite == msg2.suite &&
+		     memcmp(&m.receiver, &msg2.receiver,
 			    offsetof(struct xy_wg_response, macs) -
 				    offsetof(struct xy_wg_response, receiver)) == 0;
 	bool opened = xy_hs_response_consume(&initiator, &at_initiator, &s, &m, &keys) == 0;
