@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Docs that can drift: generated pages are fresh, links lead somewhere, the example config is what
+# Docs that can drift: generated pages are fresh, records of benchmarks whole, links lead somewhere, the example config is what
 # the command prints, and the picture shows the graph's nodes.
 #   XYLEM=build/xylem docs_test.sh      checks the example config against that program too
 set -u
@@ -12,6 +12,9 @@ fail() {
 }
 
 scripts/gen-docs --check || bad=1
+
+# Records of benchmarks: each as it was written, their plots and their summary.
+test/bench/record.py check || bad=1
 
 # The picture of the graph: each node that the code registers is a word in it.
 while IFS= read -r node; do
