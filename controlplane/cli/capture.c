@@ -208,14 +208,7 @@ static int show(struct capture *c)
 		fprintf(c->to, "%s\n", line);
 		return CLI_OK;
 	}
-	const struct xy_pcapng_packet p = {.interface = s->place,
-					   .at = s->at,
-					   .direction = s->direction,
-					   .comment = s->comment[0] ? s->comment : NULL,
-					   .data = s->data,
-					   .caplen = s->caplen,
-					   .len = s->len};
-	return xy_pcapng_put(c->file, &p, &err) ? xy_cli_fail("%s: %s", c->path, err.text) : CLI_OK;
+	return xy_sight_put(s, c->file, &err) ? xy_cli_fail("%s: %s", c->path, err.text) : CLI_OK;
 }
 
 // --- the daemon

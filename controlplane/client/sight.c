@@ -237,6 +237,18 @@ static void printable(char *text)
 			*text = '?';
 }
 
+int xy_sight_put(const struct xy_sight *s, struct xy_pcapng *f, struct xy_err *err)
+{
+	const struct xy_pcapng_packet p = {.interface = s->place,
+					   .at = s->at,
+					   .direction = s->direction,
+					   .comment = s->comment[0] ? s->comment : NULL,
+					   .data = s->data,
+					   .caplen = s->caplen,
+					   .len = s->len};
+	return xy_pcapng_put(f, &p, err);
+}
+
 void xy_sight_line(const struct xy_sight *s, char to[static XY_SIGHT_LINE])
 {
 	struct xy_inner ip;

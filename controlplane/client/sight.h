@@ -22,5 +22,7 @@ struct xy_sight {
 
 // -EBADMSG: it is no such packet.
 int xy_sight_take(const json_t *packet, struct xy_sight *out);
+// Writes it behind what the file has; as xy_pcapng_put.
+int xy_sight_put(const struct xy_sight *s, struct xy_pcapng *f, struct xy_err *err);
 // Time, where it was, who from, who to, what: one line without control characters or newline.
 void xy_sight_line(const struct xy_sight *s, char to[static XY_SIGHT_LINE]);

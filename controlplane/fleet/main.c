@@ -7,8 +7,8 @@
 #include "client/rundir.h"
 #include "log.h"
 #include "notify.h"
+#include "program.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -34,14 +34,15 @@ static const char usage[] =
 	"      --genconf       print a commented example\n";
 
 struct options {
-	const char *config, *instance, *user, *state;
-	bool check;
-	char path[128], folder[256];
+	struct xy_program_options all;
+	const char *state;
+	char folder[256];
 };
 
 enum why_ended { ENDED_NOT, ENDED_SIGNAL, ENDED_LEFT, ENDED_RELOAD, ENDED_FAILED };
 
 struct program {
+	struct xy_program about;
 	struct options o;
 	struct xy_config_fleet config;
 	uv_loop_t loop;
@@ -52,96 +53,23 @@ struct program {
 
 // --- options
 
-static int print_example(void)
-{
-	char *text = xy_config_fleet_example();
-	if (!text || fputs(text, stdout) == EOF)
-		return EX_OSERR;
-	free(text);
-	return -1;
-}
+enum { STATE_IS = XY_PROGRAM_OWN };
 
-static int instance_check(struct options *o)
+static const struct option own[] = {{"state", required_argument, NULL, STATE_IS}, {0}};
+
+static int own_take(void *arg, int val, const char *value, char **rest, int count)
 {
-	const char *wrong = xy_instance_name_wrong(o->instance);
-	bool plain = strcmp(o->instance, "xylem") == 0;
-	if (wrong) {
-		fprintf(stderr, "xylem-fleet: \"%.40s\" %s\n", o->instance, wrong);
-		return EX_USAGE;
-	}
-	snprintf(o->path, sizeof(o->path), "/etc/xylem/%s%sfleet.conf", plain ? "" : o->instance,
-		 plain ? "" : ".");
-	snprintf(o->folder, sizeof(o->folder), STATE "/%s", o->instance);
-	o->config = o->config ? o->config : o->path;
-	o->state = o->state ? o->state : o->folder;
+	(void)val, (void)rest, (void)count;
+	*(const char **)arg = value;
 	return 0;
 }
 
-// -1: done, and all is well.
-static int options_read(struct options *o, int argc, char **argv)
-{
-	enum { CHECK = 256, GENCONF, USER_IS, STATE_IS, VERSION };
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"name", required_argument, NULL, 'n'},
-		{"state", required_argument, NULL, STATE_IS},
-		{"user", required_argument, NULL, USER_IS},
-		{"check", no_argument, NULL, CHECK},
-		{"genconf", no_argument, NULL, GENCONF},
-		{"version", no_argument, NULL, VERSION},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	int c;
-	*o = (struct options){.instance = "xylem"};
-	while ((c = getopt_long(argc, argv, "c:n:h", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'n':
-			o->instance = optarg;
-			break;
-		case STATE_IS:
-			o->state = optarg;
-			break;
-		case USER_IS:
-			o->user = optarg;
-			break;
-		case CHECK:
-			o->check = true;
-			break;
-		case GENCONF:
-			return print_example();
-		case VERSION:
-			puts("xylem-fleet " XY_VERSION);
-			return -1;
-		case 'h':
-			fputs(usage, stdout);
-			return -1;
-		default:
-			fputs(usage, stderr);
-			return EX_USAGE;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "xylem-fleet: '%s' is too much\n%s", argv[optind], usage);
-		return EX_USAGE;
-	}
-	return instance_check(o);
-}
-
-// What is wrong is said, all of it.
-static int config_read(const struct options *o, struct xy_config_fleet *c)
+static int config_read(const struct xy_program *p, const struct options *o,
+		       struct xy_config_fleet *c)
 {
 	struct xy_err err = {""};
-	int ret = xy_config_fleet_load(o->config, c, &err);
-	for (unsigned i = 0; i < c->notes.warnings.count; i++)
-		fprintf(stderr, "warning: %s\n", c->notes.warnings.v[i].text);
-	for (unsigned i = 0; ret && i < c->notes.errors.count; i++)
-		fprintf(stderr, "xylem-fleet: %s\n", c->notes.errors.v[i].text);
-	if (ret && !c->notes.errors.count)
-		fprintf(stderr, "xylem-fleet: %s\n", err.text);
+	int ret = xy_config_fleet_load(o->all.config, c, &err);
+	xy_program_notes(p, ret, &c->notes, &err);
 	return ret ? EX_CONFIG : 0;
 }
 
@@ -210,7 +138,7 @@ static void stop(struct program *p)
 // Links stay: the daemon has peers until their records end, whoever runs here.
 static int run_once(struct program *p, struct xy_err *err)
 {
-	const struct xy_fleet_setup setup = {.instance = p->o.instance,
+	const struct xy_fleet_setup setup = {.instance = p->o.all.instance,
 					     .config = &p->config,
 					     .state = p->o.state,
 					     .ended = on_ended,
@@ -236,14 +164,14 @@ static int run_once(struct program *p, struct xy_err *err)
 static void reload(struct program *p)
 {
 	struct xy_config_fleet c;
-	if (config_read(&p->o, &c)) {
-		xy_log_error("%s: refused, the one before stays in force", p->o.config);
+	if (config_read(&p->about, &p->o, &c)) {
+		xy_log_error("%s: refused, the one before stays in force", p->o.all.config);
 		xy_config_fleet_free(&c);
 		return;
 	}
 	xy_config_fleet_free(&p->config);
 	p->config = c;
-	xy_log_info("%s is in force", p->o.config);
+	xy_log_info("%s is in force", p->o.all.config);
 }
 
 static int run(struct program *p, struct xy_err *err)
@@ -265,24 +193,33 @@ static int folders_make(const struct options *o, struct xy_err *err)
 	mkdir(STATE, 0755);
 	if (mkdir(o->state, 0700) && errno != EEXIST)
 		return xy_err_set(err, errno, "%s: cannot be made: %s", o->state, strerror(errno));
-	int ret = xy_rundir_make(XY_RUNDIR_AGENT, o->instance, &dir, err);
+	int ret = xy_rundir_make(XY_RUNDIR_AGENT, o->all.instance, &dir, err);
 	return ret ? ret
-		   : xy_become(USER, o->user, (const char *const[]){dir.path, o->state, NULL}, err);
+		   : xy_become(USER, o->all.user, (const char *const[]){dir.path, o->state, NULL},
+			       err);
 }
 
 int main(int argc, char **argv)
 {
-	static struct program p;
+	static struct program p = {.about = {.name = "xylem-fleet",
+					     .usage = usage,
+					     .kind = "fleet",
+					     .example = xy_config_fleet_example,
+					     .own = own,
+					     .take = own_take,
+					     .arg = &p.o.state}};
 	struct xy_err err = {""};
 	if (sodium_init() < 0)
 		return EX_OSERR;
-	int ret = options_read(&p.o, argc, argv);
+	int ret = xy_program_options(&p.about, argc, argv, &p.o.all);
 	if (ret)
-		return ret < 0 ? 0 : ret;
-	ret = config_read(&p.o, &p.config);
-	if (!ret && p.o.check)
-		printf("%s: is right\n", p.o.config);
-	if (ret || p.o.check)
+		return ret == XY_PROGRAM_DONE ? 0 : ret;
+	snprintf(p.o.folder, sizeof(p.o.folder), STATE "/%s", p.o.all.instance);
+	p.o.state = p.o.state ? p.o.state : p.o.folder;
+	ret = config_read(&p.about, &p.o, &p.config);
+	if (!ret && p.o.all.check)
+		printf("%s: is right\n", p.o.all.config);
+	if (ret || p.o.all.check)
 		return ret;
 	xy_log_init(XY_LOG_INFO);
 	xy_log_word_set("fleet");

@@ -150,18 +150,10 @@ static void on_gone(void *arg)
 
 static bool put(struct xy_web_capture *c, const json_t *packet)
 {
-	const struct xy_sight *s = &c->sight;
 	if (xy_sight_take(packet, &c->sight))
 		return false;
-	const struct xy_pcapng_packet p = {.interface = s->place,
-					   .at = s->at,
-					   .direction = s->direction,
-					   .comment = s->comment[0] ? s->comment : NULL,
-					   .data = s->data,
-					   .caplen = s->caplen,
-					   .len = s->len};
 	c->packets++;
-	return xy_pcapng_put(c->file, &p, NULL) == 0;
+	return xy_sight_put(&c->sight, c->file, NULL) == 0;
 }
 
 static bool is_enough(const struct xy_web_capture *c)

@@ -16,10 +16,10 @@
 #include "client/rundir.h"
 #include "log.h"
 #include "notify.h"
+#include "program.h"
 #include "web/table.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -67,12 +67,6 @@ static const char usage[] =
 	"                     make one, with scopes of read, act, metrics; print it, and its\n"
 	"                     entry for the config\n";
 
-struct options {
-	const char *config, *instance, *user;
-	bool check;
-	char path[128];
-};
-
 struct program {
 	struct xy_web web;
 	uv_loop_t loop;
@@ -85,92 +79,33 @@ struct program {
 
 // --- options
 
-static int print_example(void)
+enum { PASSWORD = XY_PROGRAM_OWN, TOKEN };
+
+static const struct option own[] = {
+	{"password", no_argument, NULL, PASSWORD}, {"token", required_argument, NULL, TOKEN}, {0}};
+
+static int own_take(void *arg, int val, const char *value, char **rest, int count)
 {
-	char *text = xy_config_web_example();
-	if (!text || fputs(text, stdout) == EOF)
-		return EX_OSERR;
-	free(text);
-	return -1;
+	(void)arg;
+	int ret = val == PASSWORD ? xy_credentials_password()
+				  : xy_credentials_token(value, rest, count);
+	return ret ? ret : XY_PROGRAM_DONE;
 }
 
-// -1: done, and all is well.
-static int options_read(struct options *o, int argc, char **argv)
-{
-	enum { CHECK = 256, GENCONF, USER_IS, VERSION, PASSWORD, TOKEN };
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"name", required_argument, NULL, 'n'},
-		{"user", required_argument, NULL, USER_IS},
-		{"check", no_argument, NULL, CHECK},
-		{"genconf", no_argument, NULL, GENCONF},
-		{"password", no_argument, NULL, PASSWORD},
-		{"token", required_argument, NULL, TOKEN},
-		{"version", no_argument, NULL, VERSION},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	int c;
-	*o = (struct options){.instance = "xylem"};
-	while ((c = getopt_long(argc, argv, "c:n:h", longs, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'n':
-			o->instance = optarg;
-			break;
-		case USER_IS:
-			o->user = optarg;
-			break;
-		case CHECK:
-			o->check = true;
-			break;
-		case GENCONF:
-			return print_example();
-		case PASSWORD:
-			return xy_credentials_password() ?: -1;
-		case TOKEN:
-			return xy_credentials_token(optarg, argv + optind, argc - optind) ?: -1;
-		case VERSION:
-			puts("xylem-web " XY_VERSION);
-			return -1;
-		case 'h':
-			fputs(usage, stdout);
-			return -1;
-		default:
-			fputs(usage, stderr);
-			return EX_USAGE;
-		}
-	}
-	const char *wrong = xy_instance_name_wrong(o->instance);
-	if (optind == argc && !wrong)
-		return 0;
-	if (optind < argc)
-		fprintf(stderr, "xylem-web: '%s' is too much\n%s", argv[optind], usage);
-	else
-		fprintf(stderr, "xylem-web: -n %.40s: it %s\n", o->instance, wrong);
-	return EX_USAGE;
-}
+static const struct xy_program about = {.name = "xylem-web",
+					.usage = usage,
+					.kind = "web",
+					.example = xy_config_web_example,
+					.own = own,
+					.take = own_take};
 
-// What is wrong is said, all of it.
-static int config_read(struct options *o, struct xy_config_web *w)
+// Without -c there need be none.
+static int config_read(const struct xy_program_options *o, struct xy_config_web *w)
 {
-	struct xy_err err;
-	bool ours = !o->config;
-	const char *prefix = strcmp(o->instance, "xylem") == 0 ? "" : o->instance;
-	snprintf(o->path, sizeof(o->path), "/etc/xylem/%s%sweb.conf", prefix, *prefix ? "." : "");
-	if (ours)
-		o->config = o->path;
+	struct xy_err err = {""};
 	int ret = xy_config_web_load(o->config, w, &err);
-	for (unsigned i = 0; i < w->notes.warnings.count; i++)
-		fprintf(stderr, "warning: %s\n", w->notes.warnings.v[i].text);
-	if (ret == -ENOENT && ours)
-		return 0;
-	for (unsigned i = 0; ret && i < w->notes.errors.count; i++)
-		fprintf(stderr, "xylem-web: %s\n", w->notes.errors.v[i].text);
-	if (ret && !w->notes.errors.count)
-		fprintf(stderr, "xylem-web: %s\n", err.text);
+	ret = ret == -ENOENT && !o->given ? 0 : ret;
+	xy_program_notes(&about, ret, &w->notes, &err);
 	if (!ret && w->tls.certificate[0] && o->check &&
 	    (ret = xy_certificate_check(w->tls.certificate, w->tls.key, &err)))
 		fprintf(stderr, "xylem-web: %s\n", err.text);
@@ -459,16 +394,16 @@ static void wipe_and_free(void *p)
 int main(int argc, char **argv)
 {
 	static struct program p = {.fds = {-1, -1}};
-	struct options o;
+	struct xy_program_options o;
 	struct xy_err err;
 	json_set_alloc_funcs(malloc, wipe_and_free);
 	if (sodium_init() < 0)
 		return EX_OSERR;
-	int ret = options_read(&o, argc, argv);
+	int ret = xy_program_options(&about, argc, argv, &o);
 	if (ret)
-		return ret < 0 ? 0 : ret;
+		return ret == XY_PROGRAM_DONE ? 0 : ret;
 	p.web.instance = o.instance;
-	p.optional = !o.config;
+	p.optional = !o.given;
 	ret = config_read(&o, &p.web.config);
 	if (!ret && o.check)
 		printf("%s: is right\n", o.config);
