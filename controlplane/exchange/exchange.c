@@ -77,6 +77,16 @@ struct xy_exchange_owner *xy_exchange_owner_of(const struct xy_exchanges *e, uin
 	return NULL;
 }
 
+const char *xy_exchange_kind(const struct xy_exchanges *e, const struct xy_exchange *x)
+{
+	return xy_exchange_owner_of(e, x->number)->ops->kind;
+}
+
+const char *xy_exchange_name(const struct xy_exchanges *e, const struct xy_exchange *x)
+{
+	return xy_exchange_owner_of(e, x->number)->ops->name(x);
+}
+
 struct xy_exchange *xy_exchanges_by_index(const struct xy_exchanges *e,
 					  const struct xy_exchange_owner *o, uint32_t index)
 {

@@ -26,6 +26,9 @@ struct xy_exchanges {
 
 // --- exchange.c
 struct xy_exchange_owner *xy_exchange_owner_of(const struct xy_exchanges *e, uint32_t number);
+// For the log: what it is ("peer"), and its name.
+const char *xy_exchange_kind(const struct xy_exchanges *e, const struct xy_exchange *x);
+const char *xy_exchange_name(const struct xy_exchanges *e, const struct xy_exchange *x);
 void xy_exchange_tell(struct xy_exchanges *e, struct xy_exchange *x, enum xy_exchange_change what,
 		      xy_nsec now);
 

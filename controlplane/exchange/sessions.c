@@ -9,16 +9,6 @@
 
 #define MOVE_MIN_PACKETS 32 // judged over at least so many
 
-static const char *kind(const struct xy_exchanges *e, const struct xy_exchange *x)
-{
-	return xy_exchange_owner_of(e, x->number)->ops->kind;
-}
-
-static const char *name(const struct xy_exchanges *e, const struct xy_exchange *x)
-{
-	return xy_exchange_owner_of(e, x->number)->ops->name(x);
-}
-
 int xy_exchange_session_reserve(struct xy_exchanges *e, struct xy_exchange *x, uint32_t *index,
 				const struct xy_exchange_place *asked_from, xy_nsec now)
 {
@@ -34,7 +24,7 @@ int xy_exchange_session_reserve(struct xy_exchanges *e, struct xy_exchange *x, u
 		if (xy_log_limit_pass(&e->log_no_index, now, &missed))
 			xy_log_warn("no free session for %s %s: raise max_sessions in the config "
 				    "(%lu more like this)",
-				    kind(e, x), name(e, x), missed);
+				    xy_exchange_kind(e, x), xy_exchange_name(e, x), missed);
 	}
 	return r;
 }
@@ -162,8 +152,9 @@ void xy_exchange_session_place(struct xy_exchanges *e, struct xy_exchange *x)
 	x->moved_handed = s.handed_over;
 	if (handed > rx / 2 && s.handed_from != s.owner &&
 	    xy_dp_session_move(e->dp, current->index, s.handed_from) == 0)
-		xy_log_debug("%s %s: session %08" PRIx32 " moves to worker %u", kind(e, x),
-			     name(e, x), current->index, s.handed_from);
+		xy_log_debug("%s %s: session %08" PRIx32 " moves to worker %u",
+			     xy_exchange_kind(e, x), xy_exchange_name(e, x), current->index,
+			     s.handed_from);
 }
 
 void xy_exchange_activity(const struct xy_exchanges *e, const struct xy_exchange *x,

@@ -12,16 +12,6 @@ enum { ASKED_MOST = 2 };
 #define AGAIN_AFTER (3600 * XY_SEC)
 #define ASK_AGAIN   (10 * XY_SEC)
 
-static const char *name(const struct xy_exchanges *e, const struct xy_exchange *x)
-{
-	return xy_exchange_owner_of(e, x->number)->ops->name(x);
-}
-
-static const char *kind(const struct xy_exchanges *e, const struct xy_exchange *x)
-{
-	return xy_exchange_owner_of(e, x->number)->ops->kind;
-}
-
 static bool has(uint8_t suites, uint8_t suite)
 {
 	return suites >> suite & 1;
@@ -81,7 +71,7 @@ static void fell_back(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now
 		xy_log_warn("%s %s: did not answer a handshake with AES-256-GCM, and answers "
 			    "WireGuard's own: its sessions are with ChaCha20-Poly1305 for an hour "
 			    "(%lu more like this)",
-			    kind(e, x), name(e, x), missed);
+			    xy_exchange_kind(e, x), xy_exchange_name(e, x), missed);
 }
 
 void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint8_t suite,
