@@ -35,7 +35,6 @@ struct xy_fleetside {
 	struct xy_registry registry;
 	struct claim claim;
 	uint64_t left_out;    // of the registry, of whom links know
-	uint64_t laid;	      // which of the registry's claims are in the plan
 	unsigned own_accepts; // of the plan, before those that were laid behind them
 	char start[33];	      // of this daemon: another one knows nothing
 };
@@ -892,20 +891,20 @@ bool xy_fleetside_lay(struct xy_daemon *d, struct xy_plan *plan)
 {
 	struct xy_fleetside *f = d->fleetside;
 	f->own_accepts = plan->config.routing.accept_count;
-	f->laid = f->registry.claims;
+	xy_registry_claims_laid(&f->registry);
 	lay(f, &plan->config, f->own_accepts);
 	return plan->config.routing.accept_count != f->own_accepts;
 }
 
-// Once in a second at most, and never while a plan comes into force.
+// Not at each change, and never while a plan comes into force.
 static void lay_again(struct xy_daemon *d)
 {
 	struct xy_fleetside *f = d->fleetside;
 	struct xy_accepts none = {0};
-	if (f->laid == f->registry.claims || d->reloads.enforcing != XY_ENFORCING_NONE ||
-	    xy_routing_applying(d->routing))
+	if (!xy_registry_claims_due(&f->registry, xy_now()) ||
+	    d->reloads.enforcing != XY_ENFORCING_NONE || xy_routing_applying(d->routing))
 		return;
-	f->laid = f->registry.claims;
+	xy_registry_claims_laid(&f->registry);
 	lay(f, &d->plan.config, f->own_accepts);
 	xy_sealing_accepts(d, &none);
 	xy_links_accepts_changed(d->links);

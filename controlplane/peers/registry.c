@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "peers/registry.h"
 
+#include "base/grow.h"
 #include "base/secret.h"
 
 #include <sodium.h>
@@ -21,7 +22,8 @@ static void peer_free(struct xy_registry_peer *p)
 
 int xy_registry_init(struct xy_registry *r, struct xy_book *book, const struct xy_identity *id)
 {
-	*r = (struct xy_registry){.book = book, .identity = id, .next = XY_NEVER};
+	*r = (struct xy_registry){
+		.book = book, .identity = id, .next = XY_NEVER, .claims_changed = XY_NEVER};
 	randombytes_buf(r->hash_key, sizeof(r->hash_key));
 	return xy_map_init(&r->by_key);
 }
@@ -261,17 +263,6 @@ static struct xy_registry_admitted *admitted(const struct xy_registry *r, const 
 	return memcmp(&r->admitted[at].key, key, sizeof(*key)) == 0 ? &r->admitted[at] : NULL;
 }
 
-static int admitted_grow(struct xy_registry *r)
-{
-	unsigned room = r->admitted_room ? 2 * r->admitted_room : 64;
-	void *v = reallocarray(r->admitted, room, sizeof(*r->admitted));
-	if (!v)
-		return -ENOMEM;
-	r->admitted = v;
-	r->admitted_room = room;
-	return 0;
-}
-
 static bool claims_same(const struct xy_registry_admitted *a, const struct xy_prefix *claim)
 {
 	return a->has_claim ? claim && xy_prefix_eq(&a->claim, claim) : !claim;
@@ -284,8 +275,10 @@ int xy_registry_admit(struct xy_registry *r, const struct xy_key *key,
 	if (!a) {
 		if (r->admitted_count == XY_REGISTRY_ADMITTED)
 			return -ENOSPC;
-		if (r->admitted_count == r->admitted_room && admitted_grow(r))
+		a = xy_grow(r->admitted, &r->admitted_room, r->admitted_count, sizeof(*a));
+		if (!a)
 			return -ENOMEM;
+		r->admitted = a;
 		if (xy_map_set(&r->by_key, hash(r, key), r->admitted_count))
 			return -ENOMEM;
 		a = &r->admitted[r->admitted_count++];
@@ -336,6 +329,25 @@ static void admitted_run(struct xy_registry *r, xy_nsec now)
 		else
 			admitted_end(r, &r->admitted[i]);
 	}
+}
+
+bool xy_registry_claims_due(struct xy_registry *r, xy_nsec now)
+{
+	if (r->claims == r->laid)
+		return false;
+	if (r->claims_changed == XY_NEVER)
+		r->claims_changed = now;
+	if (r->claims != r->claims_seen)
+		r->claims_last = now;
+	r->claims_seen = r->claims;
+	return now >= r->claims_last + XY_REGISTRY_CALM_MS * XY_MSEC ||
+	       now >= r->claims_changed + XY_REGISTRY_CALM_MOST_MS * XY_MSEC;
+}
+
+void xy_registry_claims_laid(struct xy_registry *r)
+{
+	r->laid = r->claims_seen = r->claims;
+	r->claims_changed = XY_NEVER;
 }
 
 // --- what ends

@@ -16,6 +16,10 @@ enum {
 	XY_REGISTRY_PEERS = 4096,
 	XY_REGISTRY_ADMITTED = 16384,
 	XY_REGISTRY_LIFETIME = 7 * 86400, // seconds, at most
+	// What is claimed comes into force so long after the last change, and no longer than that
+	// after the first: each time all of routing is gone through.
+	XY_REGISTRY_CALM_MS = 2000,
+	XY_REGISTRY_CALM_MOST_MS = 10000,
 };
 
 struct xy_registry_want {
@@ -56,10 +60,12 @@ struct xy_registry {
 	unsigned admitted_count, admitted_room;
 	struct xy_map by_key; // of those
 	uint8_t hash_key[16];
-	uint64_t session;  // who says what is set and let in from now on; the caller's
-	uint64_t claims;   // changes with what the admitted ones claim
-	uint64_t left_out; // how many were let in no more
-	xy_nsec next;	   // when the first of them ends; XY_NEVER
+	uint64_t session;	    // who says what is set and let in from now on; the caller's
+	uint64_t claims;	    // changes with what the admitted ones claim
+	uint64_t laid, claims_seen; // those in force; at the last look
+	xy_nsec claims_changed, claims_last; // first and last change since; XY_NEVER: none
+	uint64_t left_out;		     // how many were let in no more
+	xy_nsec next;			     // when the first of them ends; XY_NEVER
 };
 
 int xy_registry_init(struct xy_registry *r, struct xy_book *book, const struct xy_identity *id);
@@ -78,6 +84,10 @@ int xy_registry_admit(struct xy_registry *r, const struct xy_key *key,
 		      const struct xy_prefix *claim, xy_nsec until); // -ENOSPC, -ENOMEM
 void xy_registry_unadmit(struct xy_registry *r, const struct xy_key *key);
 bool xy_registry_admits(const struct xy_registry *r, const struct xy_key *key, xy_nsec now);
+
+// Is what they claim to come into force now? To be asked about each second.
+bool xy_registry_claims_due(struct xy_registry *r, xy_nsec now);
+void xy_registry_claims_laid(struct xy_registry *r); // it is
 
 // Lets in no more, and names no more, what was not said in this session; a peer who was let in in
 // it may stay until it ends. How many peers.

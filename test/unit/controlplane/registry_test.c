@@ -279,6 +279,41 @@ static void test_session(void)
 	end();
 }
 
+// Claims that come one after the other come into force together, and none waits for long.
+static void test_calm(void)
+{
+	struct xy_prefix claim = {.addr = {{0xfd, 0x10}}, .len = 48};
+	struct xy_key k = {{1}};
+	xy_nsec now = 1000 * XY_SEC;
+	unsigned laid = 0;
+	begin();
+	CU_ASSERT_FALSE(xy_registry_claims_due(&w.r, now));
+	CU_ASSERT(xy_registry_admit(&w.r, &k, &claim, XY_NEVER) == 0);
+	CU_ASSERT_FALSE(xy_registry_claims_due(&w.r, now));
+	CU_ASSERT_FALSE(xy_registry_claims_due(&w.r, now + XY_SEC));
+	CU_ASSERT_TRUE(xy_registry_claims_due(&w.r, now + 2 * XY_SEC));
+	CU_ASSERT_TRUE(xy_registry_claims_due(&w.r, now + 3 * XY_SEC)); // until it is
+	xy_registry_claims_laid(&w.r);
+	CU_ASSERT_FALSE(xy_registry_claims_due(&w.r, now + 4 * XY_SEC));
+	// One each second for a minute: not 60 times, nor once at its end.
+	now += 100 * XY_SEC;
+	for (unsigned i = 0; i < 60; i++, now += XY_SEC) {
+		claim.addr.b[5] = (uint8_t)i;
+		CU_ASSERT(xy_registry_admit(&w.r, &k, &claim, XY_NEVER) == 0);
+		if (!xy_registry_claims_due(&w.r, now))
+			continue;
+		xy_registry_claims_laid(&w.r);
+		laid++;
+	}
+	CU_ASSERT(laid == 5);
+	// A change right after it was laid waits as the first did.
+	xy_registry_claims_laid(&w.r);
+	xy_registry_unadmit(&w.r, &k);
+	CU_ASSERT_FALSE(xy_registry_claims_due(&w.r, now));
+	CU_ASSERT_TRUE(xy_registry_claims_due(&w.r, now + 2 * XY_SEC));
+	end();
+}
+
 XY_UNIT_MAIN("registry", {"life", test_life}, {"behind", test_behind}, {"names", test_names},
 	     {"secret", test_secret}, {"bounds", test_bounds}, {"admitted", test_admitted},
-	     {"session", test_session})
+	     {"session", test_session}, {"calm", test_calm})
