@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fleet/ikto.h"
 
+#include "base/grow.h"
 #include "base/map.h"
 
 #include <jansson.h>
@@ -133,25 +134,42 @@ struct xy_ikto_mesh {
 	struct xy_prefix cidr, own;
 	struct xy_key link_key;
 	const struct xy_key *trusted;
-	unsigned trusted_count, count, room;
+	unsigned trusted_count;
 	struct xy_ikto_ops ops;
 	void *arg;
+	uint32_t count, room;
 	struct entry *entry;
+	struct xy_map by_name; // of the bucket's keys
+	struct xy_map by_key;  // peers, of their own
+	uint32_t *order;       // [peers] by network: none is a part of another
+	uint32_t peers, order_room;
+	uint8_t secret[crypto_shorthash_KEYBYTES]; // strangers choose what is hashed
+	bool overfull;				   // there was one that had no room
+	bool lacks;				   // and it was not told again since
 };
 
 struct xy_ikto_mesh *xy_ikto_mesh_make(const struct xy_prefix *cidr, const struct xy_ikto_ops *ops,
 				       void *arg)
 {
 	struct xy_ikto_mesh *m = calloc(1, sizeof(*m));
-	if (m)
-		*m = (struct xy_ikto_mesh){.cidr = *cidr, .ops = *ops, .arg = arg};
-	return m;
+	if (!m)
+		return NULL;
+	*m = (struct xy_ikto_mesh){.cidr = *cidr, .ops = *ops, .arg = arg};
+	randombytes_buf(m->secret, sizeof(m->secret));
+	if (!xy_map_init(&m->by_name) && !xy_map_init(&m->by_key))
+		return m;
+	xy_ikto_mesh_free(m);
+	return NULL;
 }
 
 void xy_ikto_mesh_free(struct xy_ikto_mesh *m)
 {
-	if (m)
-		free(m->entry);
+	if (!m)
+		return;
+	xy_map_fini(&m->by_name);
+	xy_map_fini(&m->by_key);
+	free(m->order);
+	free(m->entry);
 	free(m);
 }
 
@@ -166,32 +184,109 @@ static bool overlap(const struct xy_prefix *a, const struct xy_prefix *b)
 	return a->len && b->len && (xy_prefix_covers(a, b) || xy_prefix_covers(b, a));
 }
 
-// Of the entries, a peer's whose network overlaps, or whose key it is.
-static struct entry *peer_like(const struct xy_ikto_mesh *m, const struct entry *but,
-			       const struct xy_ikto_record *r)
+// --- finding
+
+static uint64_t hash(const struct xy_ikto_mesh *m, const void *what, size_t len)
 {
-	for (unsigned i = 0; i < m->count; i++) {
-		struct entry *it = &m->entry[i];
-		if (it != but && it->peer &&
-		    (overlap(&it->record.allowed, &r->allowed) ||
-		     memcmp(&it->record.key, &r->key, sizeof(r->key)) == 0))
+	uint64_t h;
+	crypto_shorthash((uint8_t *)&h, what, len, m->secret);
+	return h;
+}
+
+static struct entry *find(struct xy_ikto_mesh *m, const char *key)
+{
+	uint32_t at;
+	if (!xy_map_get(&m->by_name, hash(m, key, strlen(key)), &at) ||
+	    strcmp(m->entry[at].key, key) != 0)
+		return NULL;
+	return &m->entry[at];
+}
+
+static struct entry *peer_with(const struct xy_ikto_mesh *m, const struct xy_key *key)
+{
+	uint32_t at;
+	if (!xy_map_get(&m->by_key, hash(m, key->b, sizeof(key->b)), &at) ||
+	    memcmp(&m->entry[at].record.key, key, sizeof(*key)) != 0)
+		return NULL;
+	return &m->entry[at];
+}
+
+// How many peers' networks begin at that address or before.
+static uint32_t order_at(const struct xy_ikto_mesh *m, const struct xy_addr *a)
+{
+	uint32_t from = 0, to = m->peers;
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+		if (memcmp(&m->entry[m->order[mid]].record.allowed.addr, a, sizeof(*a)) <= 0)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return from;
+}
+
+// Of networks that are no part of one another only the neighbours of p can overlap with it.
+static struct entry *peer_on(const struct xy_ikto_mesh *m, const struct xy_prefix *p)
+{
+	uint32_t at = order_at(m, &p->addr);
+	for (uint32_t i = at ? at - 1 : 0; i <= at && i < m->peers; i++) {
+		struct entry *it = &m->entry[m->order[i]];
+		if (overlap(&it->record.allowed, p))
 			return it;
 	}
 	return NULL;
+}
+
+// A peer whose network overlaps, or whose key it is.
+static struct entry *peer_like(const struct xy_ikto_mesh *m, const struct entry *but,
+			       const struct xy_ikto_record *r)
+{
+	struct entry *it = peer_with(m, &r->key);
+	if (it && it != but)
+		return it;
+	it = peer_on(m, &r->allowed);
+	return it == but ? NULL : it;
+}
+
+static int peer_add(struct xy_ikto_mesh *m, struct entry *it)
+{
+	uint32_t at = order_at(m, &it->record.allowed.addr), is = (uint32_t)(it - m->entry);
+	const struct xy_key *key = &it->record.key;
+	uint32_t *order = xy_grow(m->order, &m->order_room, m->peers, sizeof(*order));
+	m->order = order ? order : m->order;
+	if (!order || xy_map_set(&m->by_key, hash(m, key->b, sizeof(key->b)), is))
+		return -ENOMEM;
+	memmove(&order[at + 1], &order[at], (m->peers - at) * sizeof(*order));
+	order[at] = is;
+	m->peers++;
+	it->peer = true;
+	return 0;
+}
+
+static void peer_del(struct xy_ikto_mesh *m, struct entry *it)
+{
+	const struct xy_key *key = &it->record.key;
+	if (!it->peer)
+		return;
+	uint32_t at = order_at(m, &it->record.allowed.addr) - 1;
+	m->peers--;
+	memmove(&m->order[at], &m->order[at + 1], (m->peers - at) * sizeof(*m->order));
+	xy_map_del(&m->by_key, hash(m, key->b, sizeof(key->b)));
+	it->peer = false;
 }
 
 bool xy_ikto_mesh_overlaps(const struct xy_ikto_mesh *m, const struct xy_prefix *p, char *why,
 			   size_t size)
 {
 	char text[XY_PREFIX_STRLEN];
-	for (unsigned i = 0; i < m->count; i++)
-		if (m->entry[i].peer && overlap(&m->entry[i].record.allowed, p)) {
-			snprintf(why, size, "in use: %.60s has %s", m->entry[i].record.name,
-				 xy_prefix_str(&m->entry[i].record.allowed, text));
-			return true;
-		}
-	return false;
+	const struct entry *it = peer_on(m, p);
+	if (it)
+		snprintf(why, size, "in use: %.60s has %s", it->record.name,
+			 xy_prefix_str(&it->record.allowed, text));
+	return it;
 }
+
+// --- deciding
 
 static bool is_trusted(const struct xy_ikto_mesh *m, const struct xy_key *key)
 {
@@ -253,26 +348,29 @@ static void device_name(const struct xy_ikto_record *r, char out[static XY_FLEET
 	}
 }
 
+static void refuse(struct xy_ikto_mesh *m, struct entry *it, const char *why)
+{
+	if (it->peer)
+		m->ops.gone(m->arg, it->key);
+	peer_del(m, it);
+	it->said = true;
+	m->ops.refused(m->arg, it->key, why);
+}
+
 static void tell_peer(struct xy_ikto_mesh *m, struct entry *it)
 {
 	struct xy_fleet_device d = {
 		.link_key = it->record.key, .allowed = {it->record.allowed}, .allowed_count = 1};
 	struct xy_endpoint at = {.addr = it->record.at, .port = it->record.port};
 	char text[XY_ENDPOINT_STRLEN];
+	if (!it->peer && peer_add(m, it)) {
+		refuse(m, it, "there is no memory for it");
+		return;
+	}
 	device_name(&it->record, d.name);
 	snprintf(d.endpoint, sizeof(d.endpoint), "%.63s", xy_endpoint_str(&at, text));
-	it->peer = true;
 	it->said = false;
 	m->ops.device(m->arg, it->key, &d);
-}
-
-static void refuse(struct xy_ikto_mesh *m, struct entry *it, const char *why)
-{
-	if (it->peer)
-		m->ops.gone(m->arg, it->key);
-	it->peer = false;
-	it->said = true;
-	m->ops.refused(m->arg, it->key, why);
 }
 
 static void decide(struct xy_ikto_mesh *m, struct entry *it)
@@ -281,7 +379,7 @@ static void decide(struct xy_ikto_mesh *m, struct entry *it)
 	if (is_self(m, &it->record.key)) {
 		if (it->peer)
 			m->ops.gone(m->arg, it->key);
-		it->peer = false;
+		peer_del(m, it);
 		return;
 	}
 	object(m, it, why, sizeof(why));
@@ -291,13 +389,16 @@ static void decide(struct xy_ikto_mesh *m, struct entry *it)
 		tell_peer(m, it);
 }
 
-// One that was refused may be let in since another went.
-static void again(struct xy_ikto_mesh *m)
+// One that was refused may be let in since another went, whose network or key it has; NULL: since
+// ours is another.
+static void again(struct xy_ikto_mesh *m, const struct xy_ikto_record *went)
 {
 	char why[240];
-	for (unsigned i = 0; i < m->count; i++) {
+	for (uint32_t i = 0; i < m->count; i++) {
 		struct entry *it = &m->entry[i];
-		if (!it->valid || it->peer || is_self(m, &it->record.key))
+		if (!it->valid || it->peer || is_self(m, &it->record.key) ||
+		    (went && !overlap(&went->allowed, &it->record.allowed) &&
+		     memcmp(&went->key, &it->record.key, sizeof(went->key)) != 0))
 			continue;
 		object(m, it, why, sizeof(why));
 		if (!why[0])
@@ -310,37 +411,58 @@ void xy_ikto_mesh_self(struct xy_ikto_mesh *m, const struct xy_key *link_key,
 {
 	m->link_key = *link_key;
 	m->own = *allowed;
-	for (unsigned i = 0; i < m->count; i++)
+	for (uint32_t i = 0; i < m->count; i++)
 		if (m->entry[i].peer && (is_self(m, &m->entry[i].record.key) ||
 					 overlap(&m->own, &m->entry[i].record.allowed)))
 			decide(m, &m->entry[i]);
-	again(m);
+	again(m, NULL);
 }
 
-static struct entry *find(struct xy_ikto_mesh *m, const char *key)
-{
-	for (unsigned i = 0; i < m->count; i++)
-		if (strcmp(m->entry[i].key, key) == 0)
-			return &m->entry[i];
-	return NULL;
-}
-
+// NULL: no memory, or too many.
 static struct entry *add(struct xy_ikto_mesh *m, const char *key)
 {
 	if (m->count == XY_IKTO_DEVICES)
 		return NULL;
-	if (m->count == m->room) {
-		unsigned room = m->room ? 2 * m->room : 16;
-		struct entry *more = realloc(m->entry, room * sizeof(*more));
-		if (!more)
-			return NULL;
-		m->entry = more;
-		m->room = room;
-	}
+	struct entry *v = xy_grow(m->entry, &m->room, m->count, sizeof(*v));
+	if (!v)
+		return NULL;
+	m->entry = v;
+	if (xy_map_set(&m->by_name, hash(m, key, strlen(key)), m->count))
+		return NULL;
 	struct entry *it = &m->entry[m->count++];
 	*it = (struct entry){0};
 	snprintf(it->key, sizeof(it->key), "%s", key);
 	return it;
+}
+
+// The last takes its place.
+static void drop(struct xy_ikto_mesh *m, struct entry *it)
+{
+	struct entry *last = &m->entry[m->count - 1];
+	bool peer = last->peer && last != it;
+	xy_map_del(&m->by_name, hash(m, it->key, strlen(it->key)));
+	peer_del(m, it);
+	if (peer)
+		peer_del(m, last);
+	m->count--;
+	if (it == last)
+		return;
+	*it = *last;
+	xy_map_set(&m->by_name, hash(m, it->key, strlen(it->key)), // is there
+		   (uint32_t)(it - m->entry));
+	if (peer)
+		peer_add(m, it); // there is room
+}
+
+static void no_room(struct xy_ikto_mesh *m, const char *key, const struct xy_ikto_record *r)
+{
+	char why[160];
+	snprintf(why, sizeof(why),
+		 "%.60s has no room: %d devices are kept, and no more; it is looked at again when "
+		 "one of them went",
+		 r->name[0] ? r->name : "the device", XY_IKTO_DEVICES);
+	m->overfull = m->lacks = true;
+	m->ops.refused(m->arg, key, why);
 }
 
 void xy_ikto_mesh_put(struct xy_ikto_mesh *m, const char *key, const void *value, size_t len)
@@ -350,14 +472,14 @@ void xy_ikto_mesh_put(struct xy_ikto_mesh *m, const char *key, const void *value
 	struct xy_err err = {""};
 	struct entry *it = find(m, key);
 	bool was = it && it->peer;
-	if (!it && !(it = add(m, key))) {
-		m->ops.refused(m->arg, key, "there are too many devices");
-		return;
-	}
 	int e = value ? xy_ikto_parse(value, len, &r, &err)
 		      : xy_err_set(&err, EINVAL, "it has %zu bytes", len);
 	if (!e && (xy_ikto_key_parse(key, &named) || !xy_prefix_eq(&named, &r.allowed)))
 		e = xy_err_set(&err, EINVAL, "its key is not that of its allowed_ip");
+	if (!it && !(it = add(m, key))) {
+		no_room(m, key, &r);
+		return;
+	}
 	if (was && (e || memcmp(&it->record.key, &r.key, sizeof(r.key)) != 0)) {
 		m->ops.kept(m->arg, key, e ? err.text : "it has another device's key now");
 		return;
@@ -369,18 +491,29 @@ void xy_ikto_mesh_put(struct xy_ikto_mesh *m, const char *key, const void *value
 	else
 		decide(m, it);
 	if (was && !it->peer)
-		again(m);
+		again(m, &r);
 }
 
 void xy_ikto_mesh_gone(struct xy_ikto_mesh *m, const char *key)
 {
 	struct entry *it = find(m, key);
-	if (!it)
+	if (!it) {
+		if (m->overfull) // it may have been refused without being kept
+			m->ops.gone(m->arg, key);
 		return;
+	}
+	struct xy_ikto_record went = it->record;
 	bool was = it->peer;
 	if (was || it->said)
 		m->ops.gone(m->arg, key);
-	*it = m->entry[--m->count];
+	drop(m, it);
 	if (was) // what was refused itself stood in nobody's way
-		again(m);
+		again(m, &went);
+}
+
+bool xy_ikto_mesh_wants_again(struct xy_ikto_mesh *m)
+{
+	bool wants = m->lacks && m->count < XY_IKTO_DEVICES;
+	m->lacks = m->lacks && !wants;
+	return wants;
 }

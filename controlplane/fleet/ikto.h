@@ -56,6 +56,9 @@ void xy_ikto_mesh_trust(struct xy_ikto_mesh *m, const struct xy_key *key, unsign
 // value NULL: larger than XY_KV_VALUE.
 void xy_ikto_mesh_put(struct xy_ikto_mesh *m, const char *key, const void *value, size_t len);
 void xy_ikto_mesh_gone(struct xy_ikto_mesh *m, const char *key);
+// True, once: a device was refused for want of room, and there is some now: all of the bucket is to
+// be told again.
+bool xy_ikto_mesh_wants_again(struct xy_ikto_mesh *m);
 // Does a device that is a peer use a part of p?
 bool xy_ikto_mesh_overlaps(const struct xy_ikto_mesh *m, const struct xy_prefix *p, char *why,
 			   size_t size);

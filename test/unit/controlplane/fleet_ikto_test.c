@@ -262,21 +262,76 @@ static void test_hostile(void)
 	xy_ikto_mesh_free(m);
 }
 
+static void put_number(struct xy_ikto_mesh *m, unsigned i, const char *allowed)
+{
+	char name[16], key[XY_KEY_STRLEN];
+	struct xy_key k = {.b = {1, (uint8_t)i, (uint8_t)(i >> 8)}};
+	snprintf(name, sizeof(name), "n%u", i);
+	put(m, name, xy_key_str(&k, key), allowed);
+}
+
+static const char *network(unsigned i)
+{
+	static char text[64];
+	snprintf(text, sizeof(text), "fd10:%x:%x::/48", i / 65536, i % 65536);
+	return text;
+}
+
 static void test_many(void)
 {
 	struct xy_ikto_mesh *m = begin(NULL);
-	char text[64], key[XY_KEY_STRLEN];
-	struct xy_key k = {.b = {1}};
-	for (unsigned i = 0; i < XY_IKTO_DEVICES + 5; i++) {
-		snprintf(text, sizeof(text), "fd10:%x:%x::/48", i / 65536, i % 65536);
-		k.b[1] = (uint8_t)i;
-		k.b[2] = (uint8_t)(i >> 8);
-		put(m, "n", xy_key_str(&k, key), text);
-	}
+	for (unsigned i = 0; i < XY_IKTO_DEVICES + 5; i++)
+		put_number(m, i, network(i));
 	CU_ASSERT_EQUAL(devices, XY_IKTO_DEVICES);
 	CU_ASSERT_EQUAL(refusals, 5);
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "n4100 has no room: 4096 devices"));
+	CU_ASSERT_FALSE(xy_ikto_mesh_wants_again(m)); // there is none yet
+	gone(m, network(XY_IKTO_DEVICES));	      // one of those without: it is no more refused
+	CU_ASSERT_EQUAL(gones, 1);
+	CU_ASSERT_FALSE(xy_ikto_mesh_wants_again(m));
+	gone(m, network(7));
+	CU_ASSERT_EQUAL(gones, 2);
+	CU_ASSERT_TRUE(xy_ikto_mesh_wants_again(m));
+	CU_ASSERT_FALSE(xy_ikto_mesh_wants_again(m)); // said
+	put_number(m, XY_IKTO_DEVICES + 4, network(XY_IKTO_DEVICES + 4));
+	CU_ASSERT_EQUAL(devices, XY_IKTO_DEVICES + 1);
+	CU_ASSERT_STRING_EQUAL(last.name, "n4100");
+	xy_ikto_mesh_free(m);
+}
+
+// Half of a full mesh stands in the way of the other half, each of one, and all go: to look at all
+// again with all for each that went were 2 * 10^10 comparisons.
+static void test_many_go(void)
+{
+	enum { HALF = XY_IKTO_DEVICES / 2 };
+	struct xy_ikto_mesh *m = begin(NULL);
+	char part[64];
+	for (unsigned i = 0; i < HALF; i++)
+		put_number(m, i, network(i));
+	for (unsigned i = 0; i < HALF; i++) {
+		snprintf(part, sizeof(part), "fd10:0:%x:8000::/49", i);
+		put_number(m, HALF + i, part);
+	}
+	CU_ASSERT_EQUAL(devices, HALF);
+	CU_ASSERT_EQUAL(refusals, HALF);
+	for (unsigned i = 0; i < HALF; i++) {
+		unsigned n = i * 1021 % HALF; // in no order
+		gone(m, network(n));
+		snprintf(part, sizeof(part), "n%u", HALF + n);
+		CU_ASSERT_STRING_EQUAL(last.name, part); // whom it stood in the way
+	}
+	CU_ASSERT_EQUAL(devices, 2 * HALF);
+	CU_ASSERT_EQUAL(gones, HALF);
+	for (unsigned i = 0; i < HALF; i++) {
+		snprintf(part, sizeof(part), "fd10:0:%x:8000::/49", i);
+		struct xy_prefix p = prefix(part);
+		CU_ASSERT_TRUE(xy_ikto_mesh_overlaps(m, &p, why, sizeof(why)));
+		gone(m, part);
+		CU_ASSERT_FALSE(xy_ikto_mesh_overlaps(m, &p, why, sizeof(why)));
+	}
+	CU_ASSERT_EQUAL(gones, 2 * HALF);
 	xy_ikto_mesh_free(m);
 }
 
 XY_UNIT_MAIN("fleet_ikto", {"keys", test_keys}, {"record", test_record}, {"peers", test_peers},
-	     {"hostile", test_hostile}, {"many", test_many})
+	     {"hostile", test_hostile}, {"many", test_many}, {"many_go", test_many_go})
