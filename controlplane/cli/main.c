@@ -73,7 +73,8 @@ const struct xy_cli_command xy_cli_commands[] = {
 	{"fleet", xy_cli_fleet,
 	 "fleet init|agent|info|list|leave|ca [new|sign|revoke] [KEY|FILE] [--folder FOLDER] "
 	 "[--nats URL] "
-	 "[--bucket NAME] [--creds FILE] [--cidr PREFIX] [--prefix N] [--no-retry] [--ca KEY|FILE] "
+	 "[--bucket NAME] [--creds FILE] [--cidr PREFIX] [--prefix N] [--retry|--no-retry] [--ca "
+	 "KEY|FILE] "
 	 "[--until DAYS|DATE] "
 	 "[--write FILE] [--record] [-v] [--json] [-n NAME]",
 	 "peers from a folder or from NATS, by xylem-fleet: write its config, run it, see what it "

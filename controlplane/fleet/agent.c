@@ -125,6 +125,7 @@ static void on_device(void *arg, struct xy_fleet_source *s, const char *name,
 		      const struct xy_fleet_device *d)
 {
 	struct agent *a = arg;
+	xy_fleet_book_gone(a->face.book, XY_FLEET_FROM_SOURCE, name); // it is refused no more
 	xy_fleet_links_device(a->face.links, name, d);
 }
 
@@ -172,6 +173,36 @@ static void on_claim(void *arg, struct xy_fleet_source *s, const struct xy_addr 
 			.prefix = c.prefix, .key = c.key, .since = c.since, .expires = c.expires};
 	xy_claims_table_set(&f->claims, &stood);
 	xy_fleet_links_look(f->links);
+}
+
+static uint64_t on_names(void *arg, struct xy_fleet_source *s, const struct xy_key *key,
+			 const struct xy_prefix *claim)
+{
+	struct agent *a = arg;
+	struct xy_key link;
+	uint32_t at;
+	const struct xy_fleet_entry *e = NULL;
+	if (!xy_key_from_ed25519(key, &link))
+		e = xy_fleet_book_find(a->face.book, &link, &at);
+	bool is = e && e->live && e->record.has_claim && xy_prefix_eq(&e->record.claim, claim);
+	return is ? e->claimed : 0;
+}
+
+static bool on_named(void *arg, struct xy_fleet_source *s, const struct xy_prefix *p, char *who,
+		     size_t size)
+{
+	struct agent *a = arg;
+	char text[XY_ADDR_STRLEN];
+	const struct xy_fleet_entry *e;
+	for (uint32_t at = 0; (e = xy_fleet_book_next(a->face.book, &at)); at++) {
+		const struct xy_fleet_record *r = &e->record;
+		if (!e->live || !r->has_claim ||
+		    (!xy_prefix_covers(p, &r->claim) && !xy_prefix_covers(&r->claim, p)))
+			continue;
+		snprintf(who, size, "%s", r->name[0] ? r->name : xy_addr_str(&r->address, text));
+		return true;
+	}
+	return false;
 }
 
 static void on_claim_told(void *arg, const struct xy_ask_answer *answer)
@@ -273,6 +304,8 @@ static const struct xy_fleet_source_ops source_ops = {.put = on_put,
 						      .device = on_device,
 						      .gone = on_gone,
 						      .claim = on_claim,
+						      .names = on_names,
+						      .named = on_named,
 						      .state = on_state,
 						      .claimed = on_claimed,
 						      .sign = on_sign};
@@ -289,6 +322,18 @@ static bool book_pins(void *arg, const struct xy_fleet_record *r)
 		     memcmp(&c->pins[i].key, &r->link_key, sizeof(r->key)) == 0))
 			return true;
 	return false;
+}
+
+static uint64_t book_claimed(void *arg, const struct xy_fleet_record *r)
+{
+	struct agent *a = arg;
+	return xy_fleet_store_claimed(a->face.store, r, xy_fleet_wall());
+}
+
+static void claim_each(void *arg, const struct xy_claims_stood *c)
+{
+	struct agent *a = arg;
+	xy_claims_table_set(&a->face.claims, c);
 }
 
 static int trust_make(struct xy_fleet *f)
@@ -321,6 +366,7 @@ static int book_make(struct agent *a, struct xy_err *err)
 					    .deletes = f->config->folder[0] ? folder : 0,
 					    .trust = &f->trust,
 					    .is_pinned = book_pins,
+					    .claimed = book_claimed,
 					    .arg = a};
 	if (trust_make(f) || xy_fleet_book_create(&book, &f->book))
 		return xy_err_set(err, ENOMEM, "not enough memory");
@@ -371,6 +417,7 @@ static void on_met(void *arg, const struct xy_fleet_self *self, bool anew)
 		}
 		// first whom the CA revoked: its word stands there first, and must be known before
 		// records
+		xy_fleet_store_claims(f->store, xy_fleet_wall(), claim_each, a);
 		a->reading = xy_fleet_store_read(f->store, FIRST_SLICE, cache_each, a);
 		if (f->source->start(f->source, &err)) {
 			xy_log_error("%s", err.text);
@@ -442,7 +489,7 @@ static void on_tick(uv_timer_t *t)
 	bool many = xy_fleet_book_count(f->book) >= MANY;
 	if (now - a->saved >= (many ? SAVE_MANY_MS : SAVE_MS)) {
 		a->saved = now;
-		xy_fleet_store_save(f->store, f->book, &f->trust);
+		xy_fleet_store_save(f->store, f->book, &f->trust, &f->claims);
 	}
 	if (f->claim.len && !f->claim_said && wall >= f->claim_until)
 		on_claimed(a, f->source, NULL,
@@ -547,7 +594,7 @@ void xy_fleet_agent_close(struct xy_fleet *f)
 		return;
 	a->closing = true;
 	if (f->met)
-		xy_fleet_store_save(f->store, f->book, &f->trust);
+		xy_fleet_store_save(f->store, f->book, &f->trust, &f->claims);
 	xy_fleet_answers_close(f->answers);
 	xy_fleet_own_close(f->own);
 	xy_fleet_links_close(f->links);

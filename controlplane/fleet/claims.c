@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fleet/claims.h"
 
+#include "base/grow.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,10 +170,12 @@ static int before(const struct xy_claims_weighed *a, const struct xy_claims_weig
 {
 	if (a->stood != b->stood)
 		return a->stood ? -1 : 1;
-	if (a->since != b->since)
-		return a->since < b->since ? -1 : 1;
-	if (a->first != b->first)
-		return a->first < b->first ? -1 : 1;
+	uint64_t one = xy_claims_believed(a->since, a->seen),
+		 other = xy_claims_believed(b->since, b->seen);
+	if (one != other)
+		return one < other ? -1 : 1;
+	if (a->seen != b->seen)
+		return a->seen < b->seen ? -1 : 1;
 	return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
@@ -272,28 +276,31 @@ void xy_claims_table_set(struct xy_claims_table *t, const struct xy_claims_stood
 	uint32_t at;
 	if (xy_map_get(&t->by_address, address_hash(t, &c->prefix.addr), &at))
 		stood_del(t, at);
+	t->generation++;
 	if (!c->since || t->count == STOOD_MOST)
 		return;
-	if (t->count == t->room) {
-		unsigned room = t->room ? 2 * t->room : 64;
-		struct xy_claims_stood *v = reallocarray(t->v, room, sizeof(*v));
-		if (!v)
-			return;
-		t->v = v;
-		t->room = room;
-	}
+	struct xy_claims_stood *v = xy_grow(t->v, &t->room, t->count, sizeof(*v));
+	if (!v)
+		return;
+	t->v = v;
 	if (xy_map_set(&t->by_address, address_hash(t, &c->prefix.addr), t->count) == 0)
 		t->v[t->count++] = *c;
+}
+
+bool xy_claims_table_find(const struct xy_claims_table *t, const struct xy_prefix *p,
+			  const struct xy_key *key, uint64_t wall, struct xy_claims_stood *out)
+{
+	uint32_t at;
+	if (!xy_map_get(&t->by_address, address_hash(t, &p->addr), &at))
+		return false;
+	*out = t->v[at];
+	return xy_prefix_eq(&out->prefix, p) && memcmp(&out->key, key, sizeof(*key)) == 0 &&
+	       out->expires > wall;
 }
 
 uint64_t xy_claims_table_since(const struct xy_claims_table *t, const struct xy_prefix *p,
 			       const struct xy_key *key, uint64_t wall)
 {
-	uint32_t at;
-	if (!xy_map_get(&t->by_address, address_hash(t, &p->addr), &at))
-		return UINT64_MAX;
-	const struct xy_claims_stood *c = &t->v[at];
-	bool is = xy_prefix_eq(&c->prefix, p) && memcmp(&c->key, key, sizeof(*key)) == 0 &&
-		  c->expires > wall;
-	return is ? c->since : UINT64_MAX;
+	struct xy_claims_stood c;
+	return xy_claims_table_find(t, p, key, wall, &c) ? c.since : UINT64_MAX;
 }

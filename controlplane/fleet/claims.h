@@ -41,17 +41,28 @@ bool xy_claims_let_go(const struct xy_prefix *p, const struct xy_ipam_holder *h,
 bool xy_claims_overlap(const struct xy_claims *c, const struct xy_prefix *p, char *why,
 		       size_t size);
 
+enum { XY_CLAIMS_SLACK_S = 300 }; // clocks differ by less; what servers lost is back by then
+
+// Since when a claim counts: as it says (UINT64_MAX: it was not heard) - its node may write there
+// what it likes -, but no earlier than shortly before it was seen.
+static inline uint64_t xy_claims_believed(uint64_t since, uint64_t seen)
+{
+	uint64_t least = seen > XY_CLAIMS_SLACK_S ? seen - XY_CLAIMS_SLACK_S : 0;
+	return since == UINT64_MAX ? seen : since > least ? since : least;
+}
+
 // Claims of networks that are no part of one another are given; of others the first as here: what
-// was given before, by `since`, by `first`, by key.
+// was given before, as it is believed, as it was seen, by key.
 struct xy_claims_weighed {
 	struct xy_prefix prefix;
 	struct xy_key key; // Ed25519
 	bool stood;
-	uint64_t since, first; // UINT64_MAX: not known
-	uint32_t at;	       // the caller's
-	bool given;	       // what came of it
-	unsigned within;       // used meanwhile,
-	bool below;	       // likewise
+	uint64_t since; // as it says; UINT64_MAX: not known
+	uint64_t seen;
+	uint32_t at;	 // the caller's
+	bool given;	 // what came of it
+	unsigned within; // used meanwhile,
+	bool below;	 // likewise
 };
 int xy_claims_weigh(struct xy_claims_weighed *v, unsigned count); // in another order; -ENOMEM
 
@@ -62,8 +73,9 @@ struct xy_claims_stood {
 	uint64_t since, expires;
 };
 struct xy_claims_table {
+	uint64_t generation; // changes with each change
 	struct xy_claims_stood *v;
-	unsigned count, room;
+	uint32_t count, room;
 	struct xy_map by_address; // of a hash
 	uint8_t secret[16];
 };
@@ -71,6 +83,9 @@ int xy_claims_table_init(struct xy_claims_table *t); // -ENOMEM
 void xy_claims_table_fini(struct xy_claims_table *t);
 // Of each address the last; since 0: it is gone. More than a book has nodes are not kept.
 void xy_claims_table_set(struct xy_claims_table *t, const struct xy_claims_stood *c);
+// That claim as it stands. False: none does, or its time is over.
+bool xy_claims_table_find(const struct xy_claims_table *t, const struct xy_prefix *p,
+			  const struct xy_key *key, uint64_t wall, struct xy_claims_stood *out);
 uint64_t xy_claims_table_since(const struct xy_claims_table *t, const struct xy_prefix *p,
 			       const struct xy_key *key, uint64_t wall); // UINT64_MAX: not known
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fleet/ipam.h"
 
+#include "fleet/claims.h"
+
 #include <jansson.h>
 #include <sodium.h>
 #include <string.h>
@@ -11,9 +13,8 @@ enum {
 	REFUSED_S = 30, // what is somebody's may be free later
 	LOSSES = 16,	// draws in a row, then a pause: hardly any are free
 	LOSSES_PAUSE_S = 5,
-	FRESH_S = 120,	 // a claim so young counts, whatever its owner's record does not say yet
-	SETTLED_S = 300, // clocks differ by less
-	RENEW = 2,	 // when 1/RENEW of its time is left
+	FRESH_S = 120, // a claim so young counts, whatever its owner's record does not say yet
+	RENEW = 2,     // when 1/RENEW of its time is left
 };
 
 static unsigned v4_bits(const struct xy_prefix *p)
@@ -113,6 +114,7 @@ static void begin(struct xy_ipam *m, xy_nsec at)
 {
 	m->len = 0;
 	m->stood = false;
+	m->contested = 0;
 	go(m, m->kind->grid ? XY_IPAM_GRID : XY_IPAM_LOOK, at);
 }
 
@@ -253,7 +255,16 @@ static bool mine_is_before(const struct xy_ipam *m, const struct xy_ipam_holder 
 static bool is_settled(const struct xy_ipam *m, uint64_t wall)
 {
 	return m->len && m->mine.expires &&
-	       wall > m->since + (m->mine.expires - m->signed_at) + SETTLED_S;
+	       wall > m->since + (m->mine.expires - m->signed_at) + XY_CLAIMS_SLACK_S;
+}
+
+// Two who were never seen by one another while they held it believe each other nothing. Who was
+// away renews no claim then, so it ends.
+static void contest(struct xy_ipam *m, const struct xy_ipam_holder *other, uint64_t wall)
+{
+	bool goes_on = m->contested && wall < m->contested + XY_CLAIMS_SLACK_S;
+	bool was_away = other->since > m->stood_at && wall > m->stood_at + XY_CLAIMS_SLACK_S;
+	m->contested = goes_on || was_away ? wall : 0;
 }
 
 // Another's claim stands, and counts. What stood there as ours is so again if it is the earlier:
@@ -261,7 +272,8 @@ static bool is_settled(const struct xy_ipam *m, uint64_t wall)
 static void conflict(struct xy_ipam *m, struct xy_ipam_now now)
 {
 	char who[100];
-	if (m->stood && (mine_is_before(m, &m->other) || is_settled(m, now.wall))) {
+	bool mine = mine_is_before(m, &m->other) || is_settled(m, now.wall);
+	if (m->stood && mine && !is_over(m, now.wall)) {
 		go(m, XY_IPAM_TAKE, in(now, PAUSE_MS));
 		return;
 	}
@@ -273,12 +285,15 @@ static void hold(struct xy_ipam *m, struct xy_ipam_now now)
 {
 	m->losses = 0;
 	m->stood = true;
+	m->stood_at = now.wall;
 	say(m, &m->prefix, "");
 	go(m, XY_IPAM_HELD, in(now, XY_IPAM_CHECK_S * 1000));
 }
 
 static bool is_to_renew(const struct xy_ipam *m, uint64_t wall)
 {
+	if (m->contested && wall < m->contested + XY_CLAIMS_SLACK_S)
+		return false;
 	return m->renew ||
 	       (m->mine.expires && wall >= m->signed_at + (m->mine.expires - m->signed_at) / RENEW);
 }
@@ -300,6 +315,10 @@ static void looked(struct xy_ipam *m, struct xy_ipam_now now, const struct xy_kv
 	else if (h.who == XY_IPAM_MINE)
 		hold(m, now);
 	else {
+		contest(m, &h, now.wall);
+		uint64_t seen = m->kind->seen ? m->kind->seen(m->arg, &m->prefix, &h) : 0;
+		if (m->kind->seen)
+			h.since = xy_claims_believed(h.since, seen ? seen : now.wall);
 		m->other = h;
 		if (h.owner[0] && m->kind->let_go && h.since + FRESH_S < now.wall)
 			go(m, XY_IPAM_OWNER, now.mono);

@@ -3,9 +3,11 @@
 // optimistic locking: draw one, look whether it is somebody's, write that it is ours bound to what
 // was read, and read again after a while. A registry's servers may disagree, or lose what they
 // said they have, so what is held is looked at again and again, and of two who hold one the one
-// who claimed it first stays: the other draws anew, unless he has it for longer than a claim lives
-// and would have seen it. A pure machine: it says what is to be asked,
-// one thing at a time, and is given answers and the time.
+// who claimed it first stays: the other draws anew. That somebody was first is believed of a claim
+// (which anybody may date as he likes) for no longer before it was seen than servers need to lose
+// one and be given it again; so who has held one for longer than that yields to no claim that was
+// not seen before his. A pure machine: it says what is to be asked, one thing at a time, and is
+// given answers and the time.
 #pragma once
 
 #include "base/time.h"
@@ -44,6 +46,9 @@ struct xy_ipam_kind {
 	// Has who claimed p let it go, by the value of `owner`? NULL: there is none of these.
 	bool (*let_go)(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h,
 		       const void *value, size_t len);
+	// Since when records of who claimed p were seen to name it, Unix seconds; 0: none does.
+	// NULL: there is none of these, and `since` of a claim is as it is.
+	uint64_t (*seen)(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h);
 	// Does anybody else use a part of p, as far as is known? why: who, in words.
 	bool (*overlaps)(void *arg, const struct xy_prefix *p, char *why, size_t size);
 	// It holds it now, or (NULL) nothing, and why.
@@ -91,10 +96,12 @@ struct xy_ipam {
 	uint64_t since, signed_at; // of our claim
 	unsigned losses;	   // draws that were somebody's, in a row
 	char text[XY_KV_VALUE];
-	size_t len;    // of text: our claim as it is signed
-	bool renew;    // it is to be signed anew
-	bool stood;    // it was written, or seen in the registry: who is later yields to it
-	char why[300]; // what was said last
+	size_t len;	    // of text: our claim as it is signed
+	bool renew;	    // it is to be signed anew
+	bool stood;	    // it was written, or seen in the registry: who is later yields to it
+	uint64_t stood_at;  // Unix seconds, when that was last so
+	uint64_t contested; // another took it while we were away, and may not believe us; 0: none
+	char why[300];	    // what was said last
 };
 
 void xy_ipam_init(struct xy_ipam *m, const struct xy_ipam_kind *kind, void *arg);

@@ -6,6 +6,8 @@
 // (3.4.1), and they may give up without a word.
 #include "fleet/kvstate.h"
 
+#include "base/grow.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +48,10 @@ static struct kv_known *find(struct xy_kv *kv, const char *key)
 // NULL: no memory, or too many.
 static struct kv_known *add(struct xy_kv *kv, const char *key)
 {
-	if (kv->known_count == kv->known_room) {
-		uint32_t room = kv->known_room ? 2 * kv->known_room : 64;
-		struct kv_known *more = realloc(kv->known, room * sizeof(*more));
-		if (!more)
-			return NULL;
-		kv->known = more;
-		kv->known_room = room;
-	}
+	struct kv_known *more = xy_grow(kv->known, &kv->known_room, kv->known_count, sizeof(*more));
+	if (!more)
+		return NULL;
+	kv->known = more;
 	char *copy = strdup(key);
 	if (!copy || xy_map_set(&kv->index, hash(kv, key), kv->known_count)) {
 		free(copy);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fleet/links.h"
 
+#include "base/grow.h"
 #include "base/map.h"
 #include "fleet/claims.h"
 #include "fleet/talk.h"
@@ -237,14 +238,10 @@ static struct back *back_find(const struct xy_fleet_links *l, const struct xy_ke
 // Without memory it is not taken back, and ends by itself.
 static struct back *back_new(struct xy_fleet_links *l, const struct xy_key *key)
 {
-	if (l->backs == l->back_room) {
-		unsigned room = l->back_room ? l->back_room * 2 : 16;
-		struct back *v = reallocarray(l->back, room, sizeof(*v));
-		if (!v)
-			return NULL;
-		l->back = v;
-		l->back_room = room;
-	}
+	struct back *v = xy_grow(l->back, &l->back_room, l->backs, sizeof(*v));
+	if (!v)
+		return NULL;
+	l->back = v;
 	if (xy_map_set(&l->back_by_key, key_hash(l, key), l->backs))
 		return NULL;
 	l->back[l->backs] = (struct back){.link_key = *key};
@@ -542,7 +539,7 @@ static int claims_weigh(struct xy_fleet_links *l, unsigned count)
 			.stood = p->claim.len && xy_prefix_eq(&p->claim, &e->record.claim),
 			.since = xy_claims_table_since(&l->f->claims, &e->record.claim,
 						       &e->record.key, wall),
-			.first = e->first,
+			.seen = e->claimed,
 			.at = at};
 	}
 	int r = v ? xy_claims_weigh(v, n) : -ENOMEM;

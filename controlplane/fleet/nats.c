@@ -3,6 +3,7 @@
 // come. In a bucket of Xylem's what is deleted ends nobody: who may write it is not who signs.
 #include "fleet/source.h"
 
+#include "base/grow.h"
 #include "base/map.h"
 #include "config/fleet.h"
 #include "fleet/bucket.h"
@@ -25,6 +26,7 @@ enum {
 	BACK_MAX_MS = 600000,
 	BACK_DAYS = 20, // then it is written anew: a bucket of ours forgets what is 30 days old
 	BACK_MORE_DAYS = 5,
+	ROOM_S = 10, // between two looks for what had no room
 };
 
 // A revocation that is known, and what stands at its key.
@@ -71,6 +73,8 @@ struct nats {
 
 	struct xy_ikto_mesh *mesh;
 	struct xy_log_limit kept;
+	bool wants_again;	  // of ikto's devices some had no room, and there is some
+	xy_nsec wants_at;	  // not before
 	struct xy_prefix claimed; // ikto: what is ours
 };
 
@@ -271,14 +275,10 @@ static struct back *back_make(struct nats *n, const struct xy_key *key)
 	struct back *b = back_find(n, key);
 	if (b)
 		return b;
-	if (n->back_count == n->back_room) {
-		unsigned room = n->back_room ? 2 * n->back_room : 16;
-		struct back *more = reallocarray(n->back, room, sizeof(*more));
-		if (!more)
-			return NULL;
-		n->back = more;
-		n->back_room = room;
-	}
+	struct back *more = xy_grow(n->back, &n->back_room, n->back_count, sizeof(*more));
+	if (!more)
+		return NULL;
+	n->back = more;
 	if (xy_map_set(&n->back_by_key, back_hash(key), n->back_count))
 		return NULL;
 	b = &n->back[n->back_count++];
@@ -383,6 +383,19 @@ static xy_nsec put_back(struct nats *n)
 	return n->back_at;
 }
 
+// What had no room among ikto's devices is told again, since one went.
+static xy_nsec look_for_room(struct nats *n)
+{
+	if (!n->wants_again)
+		return XY_NEVER;
+	if (mono() < n->wants_at)
+		return n->wants_at;
+	n->wants_again = false;
+	n->wants_at = mono() + ROOM_S * XY_SEC;
+	xy_bucket_tell_again(n->bucket);
+	return XY_NEVER;
+}
+
 static void left(struct nats *n)
 {
 	if (n->leaving && n->done && xy_ipam_is_idle(&n->ipam) && (n->ikto || n->there))
@@ -401,6 +414,8 @@ static void drive(struct nats *n)
 	xy_nsec at = write_record(n), then = addresses(n), back = put_back(n);
 	at = then < at ? then : at;
 	at = back < at ? back : at;
+	xy_nsec room = look_for_room(n);
+	at = room < at ? room : at;
 	left(n);
 	if (n->closing || at == XY_NEVER) {
 		uv_timer_stop(&n->timer);
@@ -428,14 +443,27 @@ static bool let_go(void *arg, const struct xy_prefix *p, const struct xy_ipam_ho
 static bool overlaps(void *arg, const struct xy_prefix *p, char *why, size_t size)
 {
 	struct nats *n = arg;
+	char who[XY_FLEET_NAME + XY_ADDR_STRLEN];
 	n->claims.wall = (uint64_t)time(NULL);
-	return xy_claims_overlap(&n->claims, p, why, size);
+	if (xy_claims_overlap(&n->claims, p, why, size))
+		return true;
+	if (!n->face.ops->named || !n->face.ops->named(n->face.arg, &n->face, p, who, sizeof(who)))
+		return false;
+	snprintf(why, size, "in use: the record of %s names it", who);
+	return true;
+}
+
+static uint64_t seen(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h)
+{
+	struct nats *n = arg;
+	return n->face.ops->names ? n->face.ops->names(n->face.arg, &n->face, &h->key, p) : 0;
 }
 
 static const struct xy_ipam_kind xylem_kind = {.grid = "ipam",
 					       .key = xy_claims_key,
 					       .judge = judge,
 					       .let_go = let_go,
+					       .seen = seen,
 					       .overlaps = overlaps,
 					       .claimed = claimed};
 
@@ -584,6 +612,7 @@ static void entry(void *arg, const struct xy_kv_entry *e)
 		xy_ikto_mesh_gone(n->mesh, e->key);
 	else
 		xy_ikto_mesh_put(n->mesh, e->key, e->value, e->len);
+	n->wants_again = n->wants_again || xy_ikto_mesh_wants_again(n->mesh);
 	xy_ipam_heard(&n->ipam, now(), e->key);
 	drive(n);
 }

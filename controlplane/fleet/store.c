@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fleet/store.h"
 
+#include "base/grow.h"
 #include "log.h"
 #include "state/keep.h"
 
@@ -11,17 +12,34 @@
 
 #define OWN_FILE     "own"
 #define RECORDS_FILE "records"
+#define CLAIMS_FILE  "claims"
 
-enum { FOLDER = 4000, OWN_MOST = 4096, RECORDS_MOST = (XY_FLEET_TEXT + 1) * 2 * XY_FLEET_RECORDS };
+enum {
+	FOLDER = 4000,
+	OWN_MOST = 4096,
+	RECORDS_MOST = (XY_FLEET_TEXT + 1) * 2 * XY_FLEET_RECORDS,
+	CLAIM_MOST = 200,
+	CLAIMS_MOST = CLAIM_MOST * (XY_FLEET_RECORDS + 1)
+};
 
 static const char head[] = "xylem-fleet-records-v1\n";
+static const char claims_head[] = "xylem-fleet-claims-v1\n";
+
+// A node's claim, as it was seen.
+struct claim {
+	struct xy_key key; // Ed25519
+	struct xy_prefix prefix;
+	uint64_t seen;		 // since when, Unix seconds; 0: was asked about
+	uint64_t until;		 // its record counts
+	uint64_t since, expires; // as it says in the registry; 0: there was none
+};
 
 struct writing {
 	uv_work_t work;
 	struct xy_fleet_store *s; // NULL: it was closed
 	char folder[FOLDER];
-	char *text;
-	size_t len;
+	char *text, *claims;
+	size_t len, claims_len;
 	uint64_t generation;
 	int result;
 };
@@ -33,6 +51,8 @@ struct xy_fleet_store {
 	char *records; // as read, until they were told
 	char *revoked; // lines of them: kept where trust names no CA now, and may again
 	size_t len, at;
+	struct claim *claim; // [claims] of the run before, by key
+	uint32_t claims, claims_room;
 	struct writing *writing;
 	uint64_t generation; // of the book, as it was written last
 	char why[XY_FLEET_WHY_SIZE];
@@ -181,10 +201,127 @@ static char *records_text(const struct xy_fleet_store *s, const struct xy_fleet_
 	return NULL;
 }
 
+// --- who claims what since when
+
+static int by_key(const void *one, const void *other)
+{
+	const struct claim *a = one, *b = other;
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+// "KEY PREFIX SEEN UNTIL SINCE EXPIRES"
+static bool claim_read(const char *line, struct claim *c)
+{
+	char key[XY_KEY_STRLEN + 1], prefix[XY_PREFIX_STRLEN + 1];
+	int end = 0;
+	unsigned long long seen, until, since, expires;
+	_Static_assert(XY_KEY_STRLEN >= 45 && XY_PREFIX_STRLEN >= 44, "");
+	bool good = sscanf(line, "%44s %43s %19llu %19llu %19llu %19llu%n", key, prefix, &seen,
+			   &until, &since, &expires, &end) == 6 &&
+		    !line[end] && !xy_key_parse(key, &c->key, NULL) &&
+		    !xy_prefix_parse(prefix, &c->prefix);
+	c->seen = seen;
+	c->until = until;
+	c->since = since;
+	c->expires = expires;
+	return good;
+}
+
+// A line that makes no sense is none; of two of one key the first counts.
+static void claims_load(struct xy_fleet_store *s)
+{
+	char *text = NULL;
+	ssize_t n = xy_keep_read(s->folder, CLAIMS_FILE, CLAIMS_MOST, &text);
+	if (n < 0)
+		return;
+	if (strncmp(text, claims_head, sizeof(claims_head) - 1) != 0) {
+		xy_keep_aside(s->folder, CLAIMS_FILE);
+		free(text);
+		return;
+	}
+	char *rest = text + sizeof(claims_head) - 1;
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		struct claim c;
+		struct claim *v = s->claims < XY_FLEET_RECORDS ? xy_grow(s->claim, &s->claims_room,
+									 s->claims, sizeof(*v))
+							       : NULL;
+		s->claim = v ? v : s->claim;
+		if (v && claim_read(line, &c))
+			v[s->claims++] = c;
+	}
+	free(text);
+	if (s->claims)
+		qsort(s->claim, s->claims, sizeof(*s->claim), by_key);
+}
+
+void xy_fleet_store_claims(const struct xy_fleet_store *s, uint64_t wall,
+			   void (*each)(void *arg, const struct xy_claims_stood *c), void *arg)
+{
+	for (uint32_t i = 0; i < s->claims; i++) {
+		const struct claim *c = &s->claim[i];
+		struct xy_claims_stood stood = {.prefix = c->prefix,
+						.key = c->key,
+						.since = c->since,
+						.expires = c->expires};
+		if (c->since && c->expires > wall && c->expires <= wall + XY_FLEET_VALID_MOST)
+			each(arg, &stood);
+	}
+}
+
+uint64_t xy_fleet_store_claimed(struct xy_fleet_store *s, const struct xy_fleet_record *r,
+				uint64_t wall)
+{
+	struct claim like = {.key = r->key};
+	struct claim *c =
+		s->claims ? bsearch(&like, s->claim, s->claims, sizeof(*c), by_key) : NULL;
+	if (!c)
+		return 0;
+	uint64_t seen = c->seen;
+	c->seen = 0;
+	return c->until > wall && xy_prefix_eq(&c->prefix, &r->claim) ? seen : 0;
+}
+
+static char *claims_text(const struct xy_fleet_book *b, const struct xy_claims_table *t,
+			 uint64_t wall, size_t *len)
+{
+	char *text = NULL, key[XY_KEY_STRLEN], prefix[XY_PREFIX_STRLEN];
+	const struct xy_fleet_entry *e;
+	FILE *to = open_memstream(&text, len);
+	if (!to)
+		return NULL;
+	fputs(claims_head, to);
+	for (uint32_t at = 0; (e = xy_fleet_book_next(b, &at)); at++) {
+		const struct xy_fleet_record *r = &e->record;
+		if (!e->live || !r->has_claim)
+			continue;
+		struct xy_claims_stood c = {0};
+		bool stands = xy_claims_table_find(t, &r->claim, &r->key, wall, &c);
+		fprintf(to, "%s %s %llu %llu %llu %llu\n", xy_key_str(&r->key, key),
+			xy_prefix_str(&r->claim, prefix), (unsigned long long)e->claimed,
+			(unsigned long long)e->until, stands ? (unsigned long long)c.since : 0,
+			stands ? (unsigned long long)c.expires : 0);
+	}
+	if (fclose(to) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+// --- writing
+
 static void write_it(uv_work_t *work)
 {
 	struct writing *w = work->data;
+	int claims = xy_keep_write(w->folder, CLAIMS_FILE, w->claims, w->claims_len);
 	w->result = xy_keep_write(w->folder, RECORDS_FILE, w->text, w->len);
+	w->result = w->result ? w->result : claims;
+}
+
+static void writing_free(struct writing *w)
+{
+	free(w->text);
+	free(w->claims);
+	free(w);
 }
 
 static void written(uv_work_t *work, int status)
@@ -208,14 +345,13 @@ static void written(uv_work_t *work, int status)
 		if (!r)
 			s->generation = w->generation;
 	}
-	free(w->text);
-	free(w);
+	writing_free(w);
 }
 
 void xy_fleet_store_save(struct xy_fleet_store *s, const struct xy_fleet_book *b,
-			 const struct xy_fleet_trust *t)
+			 const struct xy_fleet_trust *t, const struct xy_claims_table *claims)
 {
-	uint64_t generation = xy_fleet_book_generation(b) + t->revoked_count;
+	uint64_t generation = xy_fleet_book_generation(b) + t->revoked_count + claims->generation;
 	if (s->writing || s->records || generation == s->generation)
 		return;
 	struct writing *w = calloc(1, sizeof(*w));
@@ -225,9 +361,9 @@ void xy_fleet_store_save(struct xy_fleet_store *s, const struct xy_fleet_book *b
 	w->work.data = w;
 	memcpy(w->folder, s->folder, sizeof(w->folder));
 	w->text = records_text(s, b, t, &w->len);
-	if (!w->text || uv_queue_work(s->loop, &w->work, write_it, written)) {
-		free(w->text);
-		free(w);
+	w->claims = claims_text(b, claims, xy_fleet_wall(), &w->claims_len);
+	if (!w->text || !w->claims || uv_queue_work(s->loop, &w->work, write_it, written)) {
+		writing_free(w);
 		return;
 	}
 	s->writing = w;
@@ -268,6 +404,7 @@ int xy_fleet_store_open(uv_loop_t *loop, const char *folder, struct xy_fleet_sto
 			   folder, strerror(-r));
 	own_load(s, why);
 	records_load(s);
+	claims_load(s);
 	*out = s;
 	return 0;
 }
@@ -285,5 +422,6 @@ void xy_fleet_store_close(struct xy_fleet_store *s)
 		s->writing->s = NULL;
 	free(s->revoked);
 	free(s->records);
+	free(s->claim);
 	free(s);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the agent remembers from one start to the next, in a folder of its own: the epoch of our
-// record, which never goes back, whatever the clock does; what we claimed; and the records of
-// others, so that both may be started while the registry is away. No loss of it is an error. The
+// record, which never goes back, whatever the clock does; what we claimed; the records of others,
+// and since when they were seen to claim what, so that both may be started while the registry is
+// away and say the same of whose a network is. No loss of it is an error. The
 // loop's thread; records are written by a helper.
 #pragma once
 
@@ -27,10 +28,17 @@ int xy_fleet_store_keep(struct xy_fleet_store *s, const struct xy_fleet_kept *k,
 // Each text that was kept, in slices; more: true while there are more.
 bool xy_fleet_store_read(struct xy_fleet_store *s, unsigned most,
 			 void (*each)(void *arg, const char *text, size_t len), void *arg);
-// Begins to write what is live in the book, and what the CA revoked, unless it is what was written
-// last.
+// Each claim as it stood in the registry, of those whose time is not over.
+void xy_fleet_store_claims(const struct xy_fleet_store *s, uint64_t wall,
+			   void (*each)(void *arg, const struct xy_claims_stood *c), void *arg);
+// Since when the claim of that record was seen, in the run before; 0: it was not, or the record of
+// then has ended. Once of each node: what it claims later is seen in this run.
+uint64_t xy_fleet_store_claimed(struct xy_fleet_store *s, const struct xy_fleet_record *r,
+				uint64_t wall);
+// Begins to write what is live in the book, what the CA revoked, and who claims what since when,
+// unless it is what was written last.
 void xy_fleet_store_save(struct xy_fleet_store *s, const struct xy_fleet_book *b,
-			 const struct xy_fleet_trust *t);
+			 const struct xy_fleet_trust *t, const struct xy_claims_table *claims);
 const char *xy_fleet_store_why(const struct xy_fleet_store *s); // the last write failed; NULL: not
 // Waits for what is being written. Memory goes when the loop is through.
 void xy_fleet_store_close(struct xy_fleet_store *s);

@@ -3,6 +3,7 @@
 // its holds on places.
 #include "fleet/book.h"
 
+#include "base/grow.h"
 #include "base/list.h"
 #include "base/map.h"
 
@@ -161,25 +162,15 @@ static uint32_t free_place(struct xy_fleet_book *b)
 	return at;
 }
 
-static int places_grow(struct xy_fleet_book *b)
-{
-	uint32_t room = b->places_room ? 2 * b->places_room : 64;
-	struct place **v = reallocarray(b->place, room, sizeof(struct place *));
-	if (!v)
-		return -ENOMEM;
-	b->place = v;
-	b->places_room = room;
-	return 0;
-}
-
 static uint32_t place_make(struct xy_fleet_book *b, const struct xy_key *link_key)
 {
 	if (b->places_count == XY_FLEET_PLACES && !forget_one(b))
 		return NOWHERE;
 	uint32_t at = free_place(b);
 	struct place *p = calloc(1, sizeof(*p));
-	if (!p || (at == b->places_room && places_grow(b)) ||
-	    xy_map_set(&b->by_link, link_hash(b, link_key), at)) {
+	struct place **v = xy_grow(b->place, &b->places_room, at, sizeof(struct place *));
+	b->place = v ? v : b->place;
+	if (!p || !v || xy_map_set(&b->by_link, link_hash(b, link_key), at)) {
 		free(p);
 		return NOWHERE;
 	}
@@ -238,17 +229,6 @@ static struct hold *hold_find(const struct xy_fleet_book *b, unsigned source, co
 	return h->source == source && strcmp(h->name, name) == 0 ? h : NULL;
 }
 
-static int holds_grow(struct xy_fleet_book *b)
-{
-	uint32_t room = b->holds_room ? 2 * b->holds_room : 64;
-	struct hold *v = reallocarray(b->hold, room, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	b->hold = v;
-	b->holds_room = room;
-	return 0;
-}
-
 static void hold_free(struct xy_fleet_book *b, struct hold *h)
 {
 	xy_map_del(&b->by_hold, hold_hash(b, h->source, h->name));
@@ -261,8 +241,12 @@ static void hold_free(struct xy_fleet_book *b, struct hold *h)
 static struct hold *hold_make(struct xy_fleet_book *b, unsigned source, const char *name)
 {
 	uint32_t at = b->holds_free == NOWHERE ? b->holds_used : b->holds_free;
-	if (b->holds_count == XY_FLEET_HOLDS || (at == b->holds_room && holds_grow(b)))
+	if (b->holds_count == XY_FLEET_HOLDS)
 		return NULL;
+	struct hold *v = xy_grow(b->hold, &b->holds_room, at, sizeof(*v));
+	if (!v)
+		return NULL;
+	b->hold = v;
 	char *copy = strdup(name);
 	if (!copy || xy_map_set(&b->by_hold, hold_hash(b, source, name), at)) {
 		free(copy);
@@ -389,9 +373,26 @@ static uint64_t valid_most(uint64_t now)
 	return now < XY_FLEET_CLOCK_SET ? UINT64_MAX : now + XY_FLEET_VALID_MOST;
 }
 
+static bool is_same_claim(const struct xy_fleet_record *a, const struct xy_fleet_record *r)
+{
+	return a->has_claim && r->has_claim && xy_prefix_eq(&a->claim, &r->claim);
+}
+
+// Who names another claim meanwhile, or lets his record end, has let go of it.
+static uint64_t claimed_since(const struct xy_fleet_book *b, const struct place *p,
+			      const struct coming *c)
+{
+	if (p->e.live && is_same_claim(&p->e.record, &c->record))
+		return p->e.claimed;
+	uint64_t before =
+		c->record.has_claim && b->cfg.claimed ? b->cfg.claimed(b->cfg.arg, &c->record) : 0;
+	return before && before < c->now ? before : c->now;
+}
+
 // The node's word is this record from here on, whether it counts or not.
 static void place_set(struct xy_fleet_book *b, struct place *p, const struct coming *c)
 {
+	p->e.claimed = claimed_since(b, p, c);
 	unlive(b, p);
 	p->e.record = c->record;
 	p->digest = c->digest;

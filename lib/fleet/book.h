@@ -56,6 +56,7 @@ struct xy_fleet_entry {
 	unsigned sources;     // that have it now, a bit each
 	uint64_t taken;	      // when this record came
 	uint64_t first;	      // when the node became known
+	uint64_t claimed;     // since when its records were seen to name their claim, without a gap
 	uint64_t until;	      // it counts: `expires`, or the end of its membership before
 	uint64_t epoch_until; // older records could be valid
 };
@@ -80,6 +81,9 @@ struct xy_fleet_book_config {
 	struct xy_fleet_trust *trust; // the caller's; REVOKES changes it
 	// May take reserved places; NULL: none may. What the record calls itself proves nothing.
 	bool (*is_pinned)(void *arg, const struct xy_fleet_record *r);
+	// Since when a record's claim was seen by a book before this one; 0: it was not. Asked of
+	// each claim that becomes known. NULL: none was.
+	uint64_t (*claimed)(void *arg, const struct xy_fleet_record *r);
 	void *arg;
 };
 

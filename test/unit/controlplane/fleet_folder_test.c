@@ -401,7 +401,7 @@ static void test_store(void)
 		       "}\n{}\n{}\n");
 	CU_ASSERT(xy_fleet_store_open(&loop, where, &s, &why) == 0);
 	CU_ASSERT(!xy_fleet_store_read(s, 9, on_line, NULL));
-	xy_fleet_store_save(s, book, &trust);
+	xy_fleet_store_save(s, book, &trust, &(struct xy_claims_table){0});
 	uv_run(&loop, UV_RUN_DEFAULT);
 	xy_fleet_store_close(s);
 	CU_ASSERT(xy_fleet_store_open(&loop, where, &s, &why) == 0);
@@ -422,7 +422,97 @@ static void test_store(void)
 	CU_ASSERT(system(command) == 0);
 }
 
+static unsigned stood_told;
+static struct xy_claims_stood stood;
+
+static void on_stood(void *arg, const struct xy_claims_stood *c)
+{
+	stood_told++;
+	stood = *c;
+}
+
+// Who claims what since when, over a restart; lines that make no sense count for nothing.
+static void test_claims_kept(void)
+{
+	char command[200], key[XY_KEY_STRLEN], line[400];
+	struct xy_fleet_store *s;
+	struct xy_fleet_trust trust;
+	struct xy_fleet_book *book = NULL;
+	struct xy_claims_table table;
+	struct xy_identity id, self;
+	struct xy_err why;
+	uint64_t now = xy_fleet_wall();
+	char *text = NULL;
+	struct xy_fleet_record r = {.name = "n",
+				    .epoch = now,
+				    .expires = now + 900,
+				    .has_claim = true,
+				    .claim = {.addr = {{0xfd, 0x10, 0, 1}}, .len = 48}};
+	snprintf(dir, sizeof(dir), "/tmp/fleet_store_test.XXXXXX");
+	CU_ASSERT_FATAL(mkdtemp(dir) != NULL);
+	snprintf(folder, sizeof(folder), "%s", dir);
+	uv_loop_init(&loop);
+	xy_fleet_trust_init(&trust);
+	CU_ASSERT_FATAL(xy_identity_from_seed((const uint8_t[32]){1}, &id) == 0 &&
+			xy_identity_from_seed((const uint8_t[32]){2}, &self) == 0 &&
+			xy_fleet_record_sign(&r, &id, &text, &why) == 0 &&
+			xy_claims_table_init(&table) == 0 &&
+			xy_fleet_book_create(&(struct xy_fleet_book_config){.trust = &trust,
+									    .self = self.ed25519},
+					     &book) == 0);
+	CU_ASSERT(xy_fleet_book_put(book, 0, "n", text, strlen(text), now - 40, &why) ==
+		  XY_FLEET_NEW);
+	struct xy_claims_stood c = {
+		.prefix = r.claim, .key = r.key, .since = now - 50, .expires = now + 800};
+	xy_claims_table_set(&table, &c);
+	CU_ASSERT(xy_fleet_store_open(&loop, dir, &s, &why) == 0);
+	CU_ASSERT(xy_fleet_store_claimed(s, &r, now) == 0);
+	xy_fleet_store_save(s, book, &trust, &table);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	xy_fleet_store_close(s);
+	CU_ASSERT(xy_fleet_store_open(&loop, dir, &s, &why) == 0);
+	xy_fleet_store_claims(s, now, on_stood, NULL);
+	CU_ASSERT(stood_told == 1 && stood.since == now - 50 && stood.expires == now + 800 &&
+		  xy_prefix_eq(&stood.prefix, &r.claim) &&
+		  memcmp(&stood.key, &r.key, sizeof(r.key)) == 0);
+	xy_fleet_store_claims(s, now + 800, on_stood, NULL); // its time is over
+	CU_ASSERT(stood_told == 1);
+	CU_ASSERT(xy_fleet_store_claimed(s, &r, now) == now - 40);
+	CU_ASSERT(xy_fleet_store_claimed(s, &r, now) == 0); // what it claims anew is seen now
+	xy_fleet_store_close(s);
+	CU_ASSERT(xy_fleet_store_open(&loop, dir, &s, &why) == 0);
+	CU_ASSERT(xy_fleet_store_claimed(s, &r, now + 900) == 0); // its record has ended since
+	xy_fleet_store_close(s);
+	xy_key_str(&r.key, key);
+	snprintf(line, sizeof(line),
+		 "xylem-fleet-claims-v1\n%s fd10:1::/48 1 2 3\nx fd10:1::/48 1 2 3 4\n"
+		 "%s fd10:1:/48 1 2 3 4\n%s fd10:1::/48 1 2 3 4 5\n\n"
+		 "%s fd10:1::/48 7 18446744073709551615 9 99999999999",
+		 key, key, key, key);
+	put("claims", line);
+	CU_ASSERT(xy_fleet_store_open(&loop, dir, &s, &why) == 0);
+	xy_fleet_store_claims(s, now, on_stood, NULL);
+	CU_ASSERT(stood_told == 1);			    // none may be valid for so long
+	CU_ASSERT(xy_fleet_store_claimed(s, &r, now) == 0); // a number of more digits than any
+	xy_fleet_store_close(s);
+	put("claims", "something else\n");
+	CU_ASSERT(xy_fleet_store_open(&loop, dir, &s, &why) == 0);
+	CU_ASSERT(xy_fleet_store_claimed(s, &r, now) == 0);
+	xy_fleet_store_close(s);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT(uv_loop_close(&loop) == 0);
+	snprintf(line, sizeof(line), "%s/claims.lost", dir);
+	CU_ASSERT(access(line, F_OK) == 0);
+	xy_fleet_book_destroy(book);
+	xy_fleet_trust_fini(&trust);
+	xy_claims_table_fini(&table);
+	free(text);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	CU_ASSERT(system(command) == 0);
+}
+
 XY_UNIT_MAIN("fleet_folder", {"entries", test_entries}, {"editors", test_editors},
 	     {"half", test_half}, {"odd", test_odd}, {"folder itself", test_folder_itself},
 	     {"own", test_own}, {"own in the way", test_own_in_the_way},
-	     {"told again", test_told_again}, {"own later", test_own_later}, {"store", test_store})
+	     {"told again", test_told_again}, {"own later", test_own_later}, {"store", test_store},
+	     {"claims_kept", test_claims_kept})

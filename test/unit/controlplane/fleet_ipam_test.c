@@ -28,7 +28,8 @@ struct node {
 	struct xy_identity id;
 	struct xy_ipam ipam;
 	struct xy_claims claims;
-	bool has; // as claimed() said
+	uint64_t seen; // since when others' records name what it has; 0: none does
+	bool has;      // as claimed() said
 	struct xy_prefix prefix;
 	char why[200];
 	unsigned told;
@@ -104,6 +105,11 @@ static bool let_go(void *arg, const struct xy_prefix *p, const struct xy_ipam_ho
 	return xy_claims_let_go(p, h, value, len);
 }
 
+static uint64_t seen(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h)
+{
+	return ((struct node *)arg)->seen;
+}
+
 static bool overlaps(void *arg, const struct xy_prefix *p, char *why, size_t size)
 {
 	return xy_claims_overlap(&((struct node *)arg)->claims, p, why, size);
@@ -113,6 +119,7 @@ static const struct xy_ipam_kind kind = {.grid = "ipam",
 					 .key = xy_claims_key,
 					 .judge = judge,
 					 .let_go = let_go,
+					 .seen = seen,
 					 .overlaps = overlaps,
 					 .claimed = claimed};
 
@@ -408,7 +415,7 @@ static void test_backdated(void)
 	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true);
 	seed = 12;
 	begin(2, &w);
-	run(LIFETIME_S + 400, true);
+	run(XY_CLAIMS_SLACK_S + 100, true); // its first lifetime has hardly begun
 	struct xy_prefix first = node[0].prefix;
 	char key[XY_IPAM_KEY];
 	xy_claims_key(&first, key);
@@ -423,7 +430,42 @@ static void test_backdated(void)
 			xy_fleet_claim_parse(row_of(key)->value, row_of(key)->len, &c, NULL), 0);
 		CU_ASSERT_EQUAL(memcmp(&c.key, &node[0].id.ed25519, sizeof(c.key)), 0);
 	}
+	// It was seen since before: it is believed, but no earlier than that.
+	uint64_t since = node[0].ipam.since;
+	node[0].seen = since + XY_CLAIMS_SLACK_S + 1;
+	write_row(key, text, strlen(text), XY_KV_ANY, false);
+	run(90, true);
+	CU_ASSERT_TRUE(node[0].has && xy_prefix_eq(&node[0].prefix, &first));
+	node[0].seen = since + XY_CLAIMS_SLACK_S - 1;
+	write_row(key, text, strlen(text), XY_KV_ANY, false);
+	run(90, false);
+	CU_ASSERT_TRUE(node[0].has && !xy_prefix_eq(&node[0].prefix, &first));
 	free(text);
+	end();
+}
+
+// Servers lose what the one has while he is away, the other takes it and never saw his: neither
+// believes the other, and it is over when the claim ends of who was away.
+static void test_contested(void)
+{
+	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true);
+	seed = 21;
+	begin(2, &w);
+	node[1].ipam.at = t.mono + 100000 * XY_SEC;
+	run(600, true);
+	struct xy_prefix first = node[0].prefix;
+	char key[XY_IPAM_KEY];
+	xy_claims_key(&first, key);
+	memset(row_of(key), 0, sizeof(struct row));
+	node[0].ipam.at = t.mono + 1200 * XY_SEC; // is away
+	w.drawn = first;
+	xy_ipam_want(&node[1].ipam, &w, t, NULL);
+	run(1100, false); // it believes still that it has it
+	CU_ASSERT_TRUE(node[1].has && xy_prefix_eq(&node[1].prefix, &first));
+	run(LIFETIME_S + 1200, false);
+	CU_ASSERT_EQUAL(holders(), 2);
+	CU_ASSERT_EQUAL(duplicates(), 0);
+	CU_ASSERT_TRUE(xy_prefix_eq(&node[1].prefix, &first));
 	end();
 }
 
@@ -562,7 +604,7 @@ static void test_overlaps(void)
 static struct xy_claims_weighed weighed(const char *prefix, bool stood, uint64_t since, uint8_t key)
 {
 	struct xy_claims_weighed c = {
-		.stood = stood, .since = since, .first = 7, .key = {{key}}, .at = key};
+		.stood = stood, .since = since, .seen = 7, .key = {{key}}, .at = key};
 	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse(prefix, &c.prefix), 0);
 	return c;
 }
@@ -591,6 +633,7 @@ static void test_weigh(void)
 		{"earlier", {{"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 4}}, "2"},
 		{"what stands", {{"fd10:1::/48", 1, 5}, {"fd10::/16", 0, 1}}, "1"},
 		{"by key", {{"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 5}}, "1"},
+		{"not known", {{"fd10:1::/48", 0, UINT64_MAX}, {"fd10:1::/48", 0, 6}}, "2"},
 		{"of one prefix, within another's",
 		 {{"fd10::/16", 1, 5}, {"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 4}},
 		 "1"},
@@ -618,6 +661,25 @@ static void test_weigh(void)
 			printf("%s: %s\n", row[i].what, given);
 	}
 	CU_ASSERT_EQUAL(xy_claims_weigh(NULL, 0), 0);
+	// Who was seen first, whatever the other says; of two that were seen at about the same
+	// time, as they say.
+	static const struct {
+		uint64_t since, seen;
+		bool first;
+	} late[] = {{1, WALL + 3600, false},
+		    {1, WALL + XY_CLAIMS_SLACK_S + 1, false},
+		    {1, WALL + XY_CLAIMS_SLACK_S - 1, true},
+		    {UINT64_MAX, WALL + 1, false},
+		    {UINT64_MAX, WALL - 1, true}};
+	for (unsigned i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
+		struct xy_claims_weighed v[2] = {weighed("fd10:1::/48", false, WALL, 2),
+						 weighed("fd10:1::/48", false, late[i].since, 1)};
+		v[0].seen = WALL;
+		v[1].seen = late[i].seen;
+		CU_ASSERT_EQUAL(xy_claims_weigh(v, 2), 0);
+		CU_ASSERT_EQUAL(v[0].given ? v[0].at : v[1].at, late[i].first ? 1 : 2);
+		CU_ASSERT_TRUE(v[0].given != v[1].given);
+	}
 }
 
 // Since when it is claimed is the word of its own claim, of whole networks, until that ends.
@@ -689,6 +751,7 @@ static void test_grid(void)
 
 XY_UNIT_MAIN("fleet_ipam", {"one", test_one}, {"many", test_many}, {"full", test_full},
 	     {"same", test_same}, {"restart", test_restart}, {"forgets", test_forgets},
-	     {"backdated", test_backdated}, {"replayed", test_replayed},
-	     {"strangers", test_strangers}, {"overlaps", test_overlaps}, {"weigh", test_weigh},
-	     {"table", test_table}, {"grid", test_grid})
+	     {"backdated", test_backdated}, {"contested", test_contested},
+	     {"replayed", test_replayed}, {"strangers", test_strangers},
+	     {"overlaps", test_overlaps}, {"weigh", test_weigh}, {"table", test_table},
+	     {"grid", test_grid})

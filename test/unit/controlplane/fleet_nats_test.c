@@ -30,6 +30,7 @@ struct node {
 	int code;
 	unsigned claims_told, puts, cancelled;
 	unsigned others, gone; // claims of others that were told
+	unsigned devices;      // told
 	struct xy_prefix claim;
 	char why[300], state_why[300];
 	unsigned count;
@@ -63,6 +64,11 @@ static void on_put(void *arg, struct xy_fleet_source *s, const char *name, const
 static void on_device(void *arg, struct xy_fleet_source *s, const char *name,
 		      const struct xy_fleet_device *d)
 {
+	struct node *n = arg;
+	if (n->devices++ >= SEEN / 2) // more than are looked at one by one
+		snprintf(n->why, sizeof(n->why), "%s", d->name);
+	if (n->devices > SEEN / 2)
+		return;
 	struct seen *it = seen_of(arg, name);
 	it->device = true;
 	it->refused = false;
@@ -615,13 +621,67 @@ static void test_ikto(void)
 	rig_kill(server, SIGTERM);
 }
 
+static bool has_devices(void *arg)
+{
+	return node[0].devices >= *(unsigned *)arg;
+}
+
+static bool is_late_refused(void *arg)
+{
+	for (unsigned i = 0; i < node[0].count; i++)
+		if (node[0].seen[i].refused &&
+		    strstr(node[0].seen[i].why, "late has no room: 4096 devices"))
+			return true;
+	return false;
+}
+
+static bool is_late_told(void *arg)
+{
+	return strcmp(node[0].why, "late") == 0;
+}
+
+static void device_put(unsigned i, const char *name, char key[static XY_IPAM_KEY])
+{
+	struct xy_ikto_record r = {.key = {.b = {1, (uint8_t)i, (uint8_t)(i >> 8)}}, .port = 1};
+	char text[XY_IKTO_TEXT], subject[XY_IPAM_KEY + 32];
+	snprintf(r.name, sizeof(r.name), "%s", name);
+	snprintf(text, sizeof(text), "fd10:%x::/48", i + 16);
+	xy_prefix_parse(text, &r.allowed);
+	xy_addr_parse("192.0.2.9", &r.at);
+	xy_ikto_text(&r, text, sizeof(text));
+	xy_ikto_key(&r.allowed, key);
+	snprintf(subject, sizeof(subject), "$KV.ikto-mesh.%s", key);
+	CU_ASSERT_EQUAL(natsConnection_PublishString(nc, subject, text), NATS_OK);
+}
+
+// More devices than are kept: the last is refused by name, and taken as soon as another went.
+static void test_ikto_full(void)
+{
+	pid_t server = rig_server(4222, "s5", "");
+	char first[XY_IPAM_KEY], key[XY_IPAM_KEY];
+	unsigned all = XY_IKTO_DEVICES;
+	CU_ASSERT_TRUE_FATAL(rig_until(opens, "ikto-mesh", RIG_WAIT_S));
+	device_put(0, "first", first);
+	for (unsigned i = 1; i < all; i++)
+		device_put(i, "n", key);
+	device_put(all, "late", key);
+	CU_ASSERT_EQUAL(natsConnection_FlushTimeout(nc, 60000), NATS_OK);
+	begin(&node[0], 1, XY_CONFIG_FLEET_IKTO);
+	CU_ASSERT_TRUE(rig_until(has_devices, &all, 4 * RIG_WAIT_S));
+	CU_ASSERT_TRUE(rig_until(is_late_refused, NULL, RIG_WAIT_S));
+	CU_ASSERT_EQUAL(node[0].devices, all);
+	kvStore_Delete(kv, first);
+	CU_ASSERT_TRUE(rig_until(is_late_told, NULL, 4 * RIG_WAIT_S));
+	hostile_end();
+	end(&node[0]);
+	rig_kill(server, SIGTERM);
+}
+
 int main(int argc, char **argv)
 {
-	static const struct xy_unit_case cases[] = {{"join", test_join},
-						    {"claims", test_claims},
-						    {"hostile", test_hostile},
-						    {"revoked", test_revoked},
-						    {"ikto", test_ikto}};
+	static const struct xy_unit_case cases[] = {
+		{"join", test_join},	   {"claims", test_claims}, {"hostile", test_hostile},
+		{"revoked", test_revoked}, {"ikto", test_ikto},	    {"ikto_full", test_ikto_full}};
 	if (!rig_begin()) {
 		printf("no namespaces, or no nats-server here\n");
 		return RIG_SKIPPED;

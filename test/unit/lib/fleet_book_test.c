@@ -48,6 +48,7 @@ struct says {
 	const char *name;
 	bool ended, relay;
 	struct xy_fleet_membership member;
+	uint8_t claim; // fd10:CLAIM::/48; 0: none
 };
 
 static char *record_of(unsigned n, const struct says *s)
@@ -57,6 +58,8 @@ static char *record_of(unsigned n, const struct says *s)
 				    .expires = s->expires,
 				    .ended = s->ended,
 				    .relay = s->relay,
+				    .has_claim = s->claim,
+				    .claim = {.addr = {{0xfd, 0x10, 0, s->claim}}, .len = 48},
 				    .membership = s->member};
 	struct xy_err err;
 	char *text;
@@ -125,6 +128,41 @@ static void test_epochs(void)
 	CU_ASSERT(strstr(find(&g, 1)->text, "\"new\"") && xy_fleet_book_count(g.book) == 1);
 	// A source that still has the one of before, as it had it.
 	CU_ASSERT(put(&g, FOLDER, "b", 1, (struct says){5, NOW + 100}, NOW) == XY_FLEET_OLDER);
+	end(&g);
+}
+
+static uint64_t asked_claimed(void *arg, const struct xy_fleet_record *r)
+{
+	unsigned *asked = arg;
+	++*asked;
+	return r->claim.addr.b[3] == 1 ? NOW - 500 : 0;
+}
+
+// Since when a node has claimed what it does: without a gap, also over a restart.
+static void test_claimed(void)
+{
+	struct rig g;
+	unsigned asked = 0;
+	begin(&g);
+	xy_fleet_book_destroy(g.book);
+	struct xy_fleet_book_config cfg = {.trust = &g.trust,
+					   .self = identity(200).ed25519,
+					   .claimed = asked_claimed,
+					   .arg = &asked};
+	CU_ASSERT_FATAL(xy_fleet_book_create(&cfg, &g.book) == 0);
+	put(&g, NATS, "a", 1, (struct says){1, NOW + 900}, NOW);
+	CU_ASSERT(asked == 0);
+	put(&g, NATS, "a", 1, (struct says){2, NOW + 900, .claim = 1}, NOW);
+	CU_ASSERT(find(&g, 1)->claimed == NOW - 500 && asked == 1);
+	put(&g, NATS, "a", 1, (struct says){3, NOW + 900, .claim = 1}, NOW + 10);
+	CU_ASSERT(find(&g, 1)->claimed == NOW - 500 && asked == 1);
+	put(&g, NATS, "a", 1, (struct says){4, NOW + 900, .claim = 2}, NOW + 20);
+	CU_ASSERT(find(&g, 1)->claimed == NOW + 20);
+	put(&g, NATS, "a", 1, (struct says){5, NOW + 100, .claim = 2}, NOW + 30);
+	CU_ASSERT(find(&g, 1)->claimed == NOW + 20);
+	xy_fleet_book_expire(g.book, NOW + 100);
+	put(&g, NATS, "a", 1, (struct says){6, NOW + 900, .claim = 2}, NOW + 110);
+	CU_ASSERT(find(&g, 1)->claimed == NOW + 110); // it let go
 	end(&g);
 }
 
@@ -523,10 +561,10 @@ static void test_names(void)
 	CU_ASSERT_STRING_EQUAL(xy_fleet_outcome_names[XY_FLEET_FULL], "full");
 }
 
-XY_UNIT_MAIN("fleet_book", {"epochs", test_epochs}, {"expiry", test_expiry},
-	     {"for ever", test_for_ever}, {"leaving", test_leaving}, {"ours", test_ours},
-	     {"sources", test_sources}, {"resync", test_resync}, {"refusals", test_refusals},
-	     {"members", test_members}, {"revoked alone", test_revoked_alone},
-	     {"rubbish", test_rubbish}, {"unread", test_unread},
-	     {"the other sign", test_other_sign}, {"full", test_full}, {"places", test_places},
-	     {"names", test_names})
+XY_UNIT_MAIN("fleet_book", {"epochs", test_epochs}, {"claimed", test_claimed},
+	     {"expiry", test_expiry}, {"for ever", test_for_ever}, {"leaving", test_leaving},
+	     {"ours", test_ours}, {"sources", test_sources}, {"resync", test_resync},
+	     {"refusals", test_refusals}, {"members", test_members},
+	     {"revoked alone", test_revoked_alone}, {"rubbish", test_rubbish},
+	     {"unread", test_unread}, {"the other sign", test_other_sign}, {"full", test_full},
+	     {"places", test_places}, {"names", test_names})
