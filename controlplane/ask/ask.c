@@ -236,6 +236,7 @@ static void begin_open(struct xy_ask *a)
 		return;
 	}
 	*o = (struct opening){.config = {.instance = a->cfg.instance,
+					 .program = a->cfg.program,
 					 .socket = a->cfg.socket,
 					 .timeout_ms = OPEN_MS},
 			      .ask = a};

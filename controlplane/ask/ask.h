@@ -15,11 +15,12 @@
 struct xy_ask;
 
 struct xy_ask_config {
-	const char *instance, *socket; // as xy_client_config has them; they must stay
-	unsigned answer_ms;	       // a question's, from when it is sent
-	unsigned per_second;	       // questions; as many at once after a second of rest
-	unsigned queue;		       // questions that may wait
-	bool lazy;		       // made for who asks, and left when nobody did for a while
+	// As xy_client_config has them; they must stay. program NULL: the daemon.
+	const char *instance, *program, *socket;
+	unsigned answer_ms;  // a question's, from when it is sent
+	unsigned per_second; // questions; as many at once after a second of rest
+	unsigned queue;	     // questions that may wait
+	bool lazy;	     // made for who asks, and left when nobody did for a while
 	// When the daemon is reached, or no longer: xy_ask_why says why. May be NULL.
 	void (*changed)(void *arg, bool reached);
 	void *arg;

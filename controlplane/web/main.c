@@ -267,6 +267,14 @@ static int asks_open(struct program *p)
 	everybody.lazy = true;
 	if (!r && p->fds[1] >= 0)
 		r = xy_ask_create(w->loop, &everybody, &w->everybody);
+	struct xy_ask_config fleet = {.instance = w->instance,
+				      .program = XY_RUNDIR_AGENT,
+				      .socket = XY_RUNDIR_FLEET,
+				      .answer_ms = ANSWER_MS,
+				      .per_second = CONTROL_PER_SECOND,
+				      .queue = 1,
+				      .lazy = true};
+	r = r ? r : xy_ask_create(w->loop, &fleet, &w->fleet);
 	ask.per_second = FOLLOW_PER_SECOND;
 	ask.changed = on_changed;
 	ask.arg = p;
@@ -346,6 +354,7 @@ static void stop(struct program *p)
 	xy_ask_close(w->control);
 	xy_ask_close(w->capturing);
 	xy_ask_close(w->follow);
+	xy_ask_close(w->fleet);
 	xy_watch_close(w->watch);
 	xy_events_close(w->events);
 	xy_metrics_free(w->metrics);

@@ -20,11 +20,15 @@ enum {
 	// minute. Of each address, so that nobody keeps another's.
 	HELD_BYTES = 16 << 20,
 	FORMATS = XY_EXPOSITION_OPENMETRICS + 1,
+	FLEET_MS = 2000, // that xylem-fleet is waited for, all in all
 };
 
 // In this order: the node says how many peers there are, and peers say whose neighbours count.
 static const char *const replies[] = {"node",	 "peers", "neighbours", "config", "routing",
 				      "workers", "graph", "drops",	"ports",  "policy"};
+
+// Behind all nodes of the fleet, which have no series.
+static const char fleet_place[] = "4294967294";
 
 struct xy_metrics {
 	struct xy_web *web;
@@ -37,7 +41,10 @@ struct xy_metrics {
 	bool hurry;			  // nothing more is asked for
 	struct xy_http_request *waiting[2 * WAITING];
 	unsigned count, publics; // that wait; those of the public address
-	uv_timer_t late;
+	uv_timer_t late, fleet_late;
+	bool fleet_asked;  // xylem-fleet was, and has not answered; maybe for one before
+	bool fleet_waited; // for alone: all else is there
+	unsigned handles;
 	// Of the last, by format and whether it is for everybody; NULL: nobody asked for it yet.
 	struct xy_http_text *texts[FORMATS][2];
 	size_t lens[FORMATS][2], held[2]; // bytes, as it was last; in memory
@@ -136,10 +143,48 @@ static void finish(struct xy_metrics *m)
 	tell(m, x);
 }
 
-static void finish_done(struct xy_metrics *m)
+static void finish_all(struct xy_metrics *m)
 {
+	m->fleet_waited = false;
+	uv_timer_stop(&m->fleet_late);
 	xy_exposition_done(m->now, (double)spent(m) / 1000);
 	finish(m);
+}
+
+static void on_fleet_late(uv_timer_t *t)
+{
+	finish_all(t->data);
+}
+
+static void finish_done(struct xy_metrics *m)
+{
+	if (!m->fleet_asked || spent(m) >= FLEET_MS) {
+		finish_all(m);
+		return;
+	}
+	m->fleet_waited = true;
+	uv_timer_start(&m->fleet_late, on_fleet_late, FLEET_MS - spent(m), 0);
+}
+
+// Where no agent runs, or it is not for us, there is no answer, and no series.
+static void on_fleet(void *arg, const struct xy_ask_answer *a)
+{
+	struct xy_metrics *m = arg;
+	m->fleet_asked = false;
+	if (a->answer && m->now)
+		xy_exposition_take(m->now, "fleet", a->answer);
+	json_decref(a->answer);
+	if (m->fleet_waited)
+		finish_all(m);
+}
+
+static void ask_fleet(struct xy_metrics *m)
+{
+	const struct xy_reply *r = xy_agent_reply_find("fleet");
+	if (m->fleet_asked)
+		return;
+	m->fleet_asked = true;
+	xy_ask_first(m->web->fleet, r->command, fleet_place, on_fleet, m);
 }
 
 static void give_up(struct xy_metrics *m, const char *why)
@@ -262,6 +307,7 @@ static void begin(struct xy_metrics *m)
 	m->reply = m->pages = 0;
 	m->peers = 0;
 	uv_timer_start(&m->late, on_late, LATE_MS, 0);
+	ask_fleet(m);
 	ask(m, NULL);
 }
 
@@ -321,15 +367,19 @@ int xy_metrics_create(struct xy_web *w, struct xy_metrics **out)
 	if (!m)
 		return -ENOMEM;
 	m->web = w;
-	m->late.data = m;
+	m->late.data = m->fleet_late.data = m;
+	m->handles = 2;
 	uv_timer_init(w->loop, &m->late);
+	uv_timer_init(w->loop, &m->fleet_late);
 	*out = m;
 	return 0;
 }
 
 static void freed(uv_handle_t *h)
 {
-	free(h->data);
+	struct xy_metrics *m = h->data;
+	if (!--m->handles)
+		free(m);
 }
 
 void xy_metrics_free(struct xy_metrics *m)
@@ -340,4 +390,5 @@ void xy_metrics_free(struct xy_metrics *m)
 	xy_exposition_free(m->now);
 	xy_exposition_free(m->last);
 	uv_close((uv_handle_t *)&m->late, freed);
+	uv_close((uv_handle_t *)&m->fleet_late, freed);
 }

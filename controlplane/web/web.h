@@ -27,6 +27,7 @@ struct xy_web {
 	// packets. Each has a rate and a queue of its own, so that none of them is kept from it by
 	// another.
 	struct xy_ask *ask, *everybody, *follow, *control, *capturing;
+	struct xy_ask *fleet; // xylem-fleet's socket, where one runs
 	struct xy_auth *auth;
 	struct xy_watch *watch;
 	struct xy_events *events;

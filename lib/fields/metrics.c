@@ -32,6 +32,8 @@ static const struct xy_metric_set sets[] = {
 	 .of = "each rule of what the mesh may reach", .labels = "rule what from does"},
 	{OF(peer), .reply = "peers", .list = "peers", .name = "peer", .of = "each peer",
 	 .labels = "name=peer", .info = "address kind peering", .peers = true},
+	{OF(fleet), .reply = "fleet", .name = "fleet", .of = "xylem-fleet, where it runs",
+	 .info = "version source"},
 	{OF(neighbour), .reply = "neighbours", .list = "neighbours", .name = "neighbour",
 	 .of = "routing with each peer", .labels = "peer", .peers = true},
 };
@@ -71,6 +73,7 @@ static const struct odd {
 	ODD(peer, unfragmented, AS_IT_IS, "bytes", NULL),
 	ODD(peer, path_limit, AS_IT_IS, "bytes", NULL),
 	ODD(neighbour, refusals, NEVER, NULL, NULL), // of each peer each reason: most are 0
+	ODD(fleet, outcomes, XY_METRIC_MAP, NULL, "outcome"),
 #undef ACCOUNT
 #undef ODD
 };
@@ -272,7 +275,9 @@ static void field_of(const struct xy_metric_set *s, const struct xy_field *f, in
 				  .field = f};
 	out->unit = unit_of(f, odd, &out->divisor);
 	out->label = how == XY_METRIC_WORD ? f->key : odd ? odd->label : NULL;
-	name_of(out, s, how == XY_METRIC_UP ? "up" : f->key);
+	char up[XY_METRIC_NAME_LEN]; // of "state" or "..._state"
+	snprintf(up, sizeof(up), "%.*sup", (int)(strlen(f->key) - strlen("state")), f->key);
+	name_of(out, s, how == XY_METRIC_UP ? up : f->key);
 	help_of(out, s, f, what[how] ? what[how] : "");
 }
 

@@ -7,6 +7,7 @@
 . "$(dirname "$0")/_init.sh"
 . "$(dirname "$0")/_mesh.sh"
 . "$(dirname "$0")/_web.sh"
+[ ! -x "$BUILD/xylem-fleet" ] || . "$(dirname "$0")/_fleet.sh"
 unset XYLEM_TEST_NO_RTT # round trips are what is looked at
 need curl jq promtool prometheus
 tree=$(realpath "$(dirname "$0")/../..")
@@ -19,6 +20,15 @@ MESH_PEERS[a]+=", $(peer_text ghost "${LAB_KEY[ghost]}" 'endpoint = "10.9.1.9:51
 EXTRA_a='host = { allow = [ "tcp/22" ]; };'
 MESH=(b a) # who is asked is there first
 mesh_start
+fleet_rules='xylem_fleet_'
+if [ -x "$BUILD/xylem-fleet" ]; then
+  fleet_rules='^$'
+  echo "fleet = { folder = \"$LAB/fleet.d\"; };" >"$LAB/a.fleet.conf"
+  mkdir "$LAB/fleet.d"
+  echo rubbish >"$LAB/fleet.d/x.json"
+  start_fleet a --state "$LAB/fleet.state"
+  check_within 10 "its agent has read the folder" fleet_is a '.source_state == "up" and .outcomes.malformed == 1'
+fi
 start_web a
 start_web b
 check_within 30 "a reaches b" pings a "${LAB_ADDR[b]}"
@@ -46,8 +56,18 @@ check "round trips are in seconds" jq -en "$(value 'xylem_neighbour_rtt_seconds{
 check "what may be reached, by rule" grep -q '^xylem_policy_rule_packets_total{rule="[0-9]*",what="tcp/22",from="all",does="accept"} ' "$LAB/metrics"
 check "nobody is left out" same "0 0 0" "$(value 'xylem_peers_left_out{why="limit"}') $(value 'xylem_peers_left_out{why="open"}') $(value xylem_rows_left_out)"
 check "all that rules and dashboard ask for is there" same "" "$(comm -23 \
-  <(grep -ohE '\bxylem_[a-z0-9_]+' "$tree/config/grafana/xylem.json" "$tree/config/prometheus/xylem.rules.yml" | sort -u) \
+  <(grep -ohE '\bxylem_[a-z0-9_]+' "$tree/config/grafana/xylem.json" "$tree/config/prometheus/xylem.rules.yml" | grep -v "$fleet_rules" | sort -u) \
   <({ cat "$LAB/metrics" && metrics b; } | sed -n 's/^\(xylem_[a-z0-9_]*\).*/\1/p' | sort -u))"
+if [ "$fleet_rules" = '^$' ]; then
+  check "what its agent counts" same "1 1 0" "$(value xylem_fleet_source_up) $(value 'xylem_fleet_outcomes_total{outcome="malformed"}') $(value xylem_fleet_records)"
+  check "b has none" same "" "$(metrics b | grep '^xylem_fleet' || true)"
+  kill -STOP "${FLEET_PID[a]}"
+  sleep 1.1 # no answer is shared for longer
+  check "an agent that hangs is waited for, and nothing more" same "1 " "$(metrics a | sed -n 's/^xylem_daemon_up //p') $(metrics a | grep '^xylem_fleet' || true)"
+  kill -CONT "${FLEET_PID[a]}"
+  back() { metrics a | grep -qx 'xylem_fleet_source_up 1'; }
+  check_within 20 "it is told again" back
+fi
 check "only read" same 405 "$(status a /metrics -X POST)"
 
 # --- who comes at once has the same answer

@@ -52,15 +52,17 @@ static json_t *object_of(const struct xy_object *o, unsigned row)
 
 static void take(struct xy_exposition *x, const char *reply)
 {
-	json_t *page = object_of(xy_reply_find(reply)->object(), 1);
+	const struct xy_reply *r = xy_reply_find(reply);
+	json_t *page = object_of((r ? r : xy_agent_reply_find(reply))->object(), 1);
 	xy_exposition_take(x, reply, page);
 	json_decref(page);
 }
 
 static void take_all(struct xy_exposition *x)
 {
-	static const char *const all[] = {"node",  "config", "routing", "workers", "graph",
-					  "drops", "ports",  "policy",	"peers",   "neighbours"};
+	static const char *const all[] = {"node",  "config",	 "routing", "workers",
+					  "graph", "drops",	 "ports",   "policy",
+					  "peers", "neighbours", "fleet"};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		take(x, all[i]);
 	take(x, "node"); // after that of peers: joining; and all else twice

@@ -144,6 +144,7 @@ static void test_sets(void)
 	char key[XY_METRIC_LABEL_LEN], label[XY_METRIC_LABEL_LEN];
 	for (unsigned i = 0; (s = xy_metric_set_at(i)); i++) {
 		const struct xy_reply *r = xy_reply_find(s->reply);
+		r = r ? r : xy_agent_reply_find(s->reply);
 		CU_ASSERT_FATAL(r != NULL);
 		const struct xy_field *list = s->list ? find(r->object(), s->list) : NULL;
 		CU_ASSERT(s->list ? list && list->of() == s->object() : r->object() == s->object());
@@ -181,6 +182,10 @@ static void test_some(void)
 	CU_ASSERT_STRING_EQUAL(metric("xylem_peer_session_age_seconds", &m)->help,
 			       "session age of each peer.");
 	CU_ASSERT(metric("xylem_peer_up", &m)->how == XY_METRIC_UP);
+	CU_ASSERT(metric("xylem_fleet_source_up", &m)->how == XY_METRIC_UP);
+	CU_ASSERT(metric("xylem_fleet_up", &m)->how == XY_METRIC_VALUE); // links
+	CU_ASSERT(metric("xylem_fleet_outcomes", &m)->type == XY_METRIC_COUNTER &&
+		  m.how == XY_METRIC_MAP && !strcmp(m.label, "outcome"));
 	CU_ASSERT(metric("xylem_peer_state", &m)->how == XY_METRIC_WORD &&
 		  !strcmp(m.label, "state"));
 }
