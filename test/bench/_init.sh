@@ -86,6 +86,24 @@ version_of() { # PROGRAM
   echo "${text:-unknown}"
 }
 
+# When it was made: what it says itself, or its package, or its version; else "date unknown".
+date_of() { # PROGRAM VERSION
+  local path package date
+  if [ "$1" = xylemd ]; then
+    git -C "$TOP" log -1 --format=%cs 2>/dev/null || echo 'date unknown'
+    return
+  fi
+  path=$(command -v "$1")
+  date=$(grep -aoE 'vcs\.time=[0-9]{4}-[0-9]{2}-[0-9]{2}' "$path" | head -n 1 | cut -d= -f2 || true)
+  [ -n "$date" ] || date=$(sed -nE 's/.*\b(20[0-9]{2})([01][0-9])([0-3][0-9])\b.*/\1-\2-\3/p' <<<"$2")
+  if [ -z "$date" ]; then
+    package=$(dpkg-query -S "$path" 2>/dev/null | cut -d: -f1 | head -n 1 || true)
+    date=$(zcat "/usr/share/doc/$package/changelog.Debian.gz" 2>/dev/null | sed -nE 's/^ -- .*>  (.*)/\1/p' | head -n 1 || true)
+    [ -z "$date" ] || date=$(date -u -d "$date" +%F)
+  fi
+  echo "${date:-date unknown}"
+}
+
 # The machine as JSON in $LAB/machine.json.
 machine() { # PLACEMENT
   local cpu

@@ -184,6 +184,9 @@ def peers_plot(text):
     tcp = [(n, (value(r['TCP Mbit/s']),)) for n, r in rows.items() if value(r.get('TCP Mbit/s', '-')) is not None]
     if tcp:
         panels.append(svg.bars('One TCP flow through the relay', 'Mbit/s', tcp))
+    slow = [(n, (value(r['1000/s: p50 us']),)) for n, r in rows.items() if value(r.get('1000/s: p50 us', '-')) is not None]
+    if slow:
+        panels.append(svg.bars('How long a datagram takes, 1000 a second', 'us, the median', slow))
     series = [(n, [(rate_of(k), value(c)) for k, c in r.items() if rate_of(k) and value(c)]) for n, r in rows.items()]
     series = [(n, p) for n, p in series if p]
     if series:

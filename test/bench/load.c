@@ -150,19 +150,20 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double at_percent(unsigned percent) // ms
+static double at(unsigned of_1000) // ms
 {
-	return taken ? took[(uint64_t)(taken - 1) * percent / 100] / 1e6 : 0;
+	return taken ? took[(uint64_t)(taken - 1) * of_1000 / 1000] / 1e6 : 0;
 }
 
 static int receiver(char **argv)
 {
-	struct sockaddr_in6 at = {.sin6_family = AF_INET6,
-				  .sin6_port = htons((uint16_t)number(argv[0], "port", 1, 65535))};
+	struct sockaddr_in6 here = {.sin6_family = AF_INET6,
+				    .sin6_port =
+					    htons((uint16_t)number(argv[0], "port", 1, 65535))};
 	struct timeval wait = {.tv_sec = (time_t)number(argv[1], "seconds", 1, 3600)};
 	int fd = udp(), on = 1;
 	took = malloc(sizeof(*took) * SAMPLES);
-	if (!took || bind(fd, (struct sockaddr *)&at, sizeof(at)) ||
+	if (!took || bind(fd, (struct sockaddr *)&here, sizeof(here)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)))
 		die("receive");
@@ -170,9 +171,9 @@ static int receiver(char **argv)
 		;
 	qsort(took, taken, sizeof(*took), compare);
 	printf("{\"packets\": %u, \"bytes\": %llu, \"seconds\": %.3f, \"p50_ms\": %.4f, "
-	       "\"p99_ms\": %.4f, \"max_ms\": %.4f}\n",
-	       taken, (unsigned long long)bytes, (double)(ended - began) / 1e9, at_percent(50),
-	       at_percent(99), at_percent(100));
+	       "\"p99_ms\": %.4f, \"p999_ms\": %.4f, \"max_ms\": %.4f}\n",
+	       taken, (unsigned long long)bytes, (double)(ended - began) / 1e9, at(500), at(990),
+	       at(999), at(1000));
 	return 0;
 }
 

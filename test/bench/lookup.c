@@ -9,6 +9,7 @@
 // that.
 //   bench_lookup [--short] [--json]
 #include "base/bytes.h"
+#include "cpu.h"
 #include "table/exact.h"
 #include "table/exact_hash.h"
 #include "table/lpm.h"
@@ -604,30 +605,24 @@ static void measure_changes_with_reader(struct table *t)
 
 // --- telling
 
-static const char *cpu_name(void)
+static const char *cpu(void)
 {
-	static char line[256];
-	FILE *f = fopen("/proc/cpuinfo", "r");
-	while (f && fgets(line, sizeof(line), f) && strncmp(line, "model name", 10) != 0)
-		;
-	if (f)
-		fclose(f);
-	line[strcspn(line, "\n")] = '\0';
-	char *colon = strchr(line, ':');
-	return colon ? colon + 2 : "unknown";
+	static char name[192];
+	cpu_name(name, sizeof(name));
+	return name;
 }
 
 static void tell_head(void)
 {
 	if (is_json) {
-		printf("{\"bench\": \"lookup\", \"cpu\": \"%s\", \"rows\": [", cpu_name());
+		printf("{\"bench\": \"lookup\", \"cpu\": \"%s\", \"rows\": [", cpu());
 		return;
 	}
-	printf("%s; one core, bursts of %u\n"
+	printf("CPU: %s; one core, bursts of %u\n"
 	       "a change is one entry out and one in: the median after other work, the median and "
 	       "the worst of %u in a row\n"
 	       "%-6s %8s %10s  %-36s %9s %9s %9s %10s   with a reader: %10s %10s\n",
-	       cpu_name(), BURST, changes, "table", "entries", "Mlookup/s", "rivals'", "bytes/ent",
+	       cpu(), BURST, changes, "table", "entries", "Mlookup/s", "rivals'", "bytes/ent",
 	       "change ns", "in a row", "worst ns", "changes/s", "Mlookup/s");
 }
 

@@ -12,7 +12,7 @@
 # A check fails when nothing arrived, when the relay's own counters do not show it, or when Xylem's flows
 # were not sealed from A to B.
 # Besides, steady flows of UDP 512 at given rates, by test/bench/load: what the relay's CPU costs where there
-# is little to do, how long a datagram takes, and what it costs to do nothing.
+# is little to do, how long a datagram takes (and how long by the kernel alone), and what it costs to do nothing.
 # Programs are taken from PATH, so a newer build that stands first is what is measured. ONLY='a|b' in
 # the environment measures some of them.
 . "$(dirname "$0")/_init.sh"
@@ -24,13 +24,14 @@ steady_seconds=4 steady_rates=${RATES:-1000 5000 20000 60000} idle_seconds=30 lo
 # --- the systems: NAME_up brings one up and sets DEST (B's address) and the processes of LAB_PID;
 # NAME_carried prints the bytes that R's own counters say went to B
 
-xylem_up() { # DRIVER
+xylem_up() { # DRIVER [IDLE]: how R's worker waits
   local node
   local -A cards=([A]='to-R' [R]='to-A to-B' [B]='to-R')
   make_key A R B
   {
     xylem_ports "$1" "${cards[R]}"
     echo "peers = ( $(peer_text A "${LAB_KEY[A]}"), $(peer_text B "${LAB_KEY[B]}") );"
+    [ -z "${2:-}" ] || echo "workers = { idle = \"$2\"; };"
     echo 'log = { level = "warn"; };'
   } | configure R
   for node in A B; do
@@ -81,7 +82,6 @@ tunnel_up() { # PROGRAM ARGUMENT...: any userspace WireGuard that `wg` can talk 
     ip -n "$LAB_PREFIX$node" addr add "fd77::${host[$node]}/64" dev "wg-$node" nodad
     ip -n "$LAB_PREFIX$node" link set "wg-$node" mtu 1420 up
   done
-  in_node R sysctl -qw net.ipv6.conf.all.forwarding=1
   DEST=fd77::b
 }
 tunnel_carried() { in_node R wg show wg-R transfer | awk -v key="${LAB_WG_KEY[B]}" '$1 == key { print $3 }'; }
@@ -131,6 +131,7 @@ wire_carried() { ip -n "${LAB_PREFIX}R" -j -s link show to-B | jq '.[0].stats64.
 
 # NAME|LABEL|PROGRAM|UP COMMAND|CARRIED COMMAND|WHERE IT IS SEALED|HOW TO SEE THAT
 systems='xylem-socket|Xylem, sockets|xylemd|xylem_up socket|xylem_carried|A to B, and each link|xylem_sealed
+xylem-poll|Xylem, sockets, polling|xylemd|xylem_up socket poll|xylem_carried|A to B, and each link|xylem_sealed
 xylem-af_xdp|Xylem, af_xdp|xylemd|xylem_up af_xdp|xylem_carried|A to B, and each link|xylem_sealed
 wireguard-go|wireguard-go|wireguard-go|tunnel_up wireguard-go -f|tunnel_carried|each link|-
 boringtun|boringtun|boringtun-cli|tunnel_up boringtun-cli -f --disable-drop-privileges|tunnel_carried|each link|-
@@ -207,13 +208,13 @@ run_udp() { # CARRIED WHAT SIZE
 }
 
 # A steady flow of 512-byte datagrams, so many a second; its figures as JSON in $LAB/run.json.
-steady() { # WHAT RATE
+steady() { # WHAT RATE ADDRESS
   local cpu packets receiver
   spawn B "$LAB/steady.json" "$load" receive 5300 1
   receiver=$LAB_SPAWNED
   wait_for 10 listens_udp B 5300
   cpu=$(cpus_ns)
-  in_node A "$load" send "$DEST" 5300 "$2" "$steady_seconds" 512
+  in_node A "$load" send "$3" 5300 "$2" "$steady_seconds" 512
   cpu=$(jq -nc --argjson from "$cpu" --argjson to "$(cpus_ns)" "$JQ_SPENT"' spent($from; $to; 1)')
   wait "$receiver" || return 1
   jq --argjson cpu "$cpu" --argjson rate "$2" --argjson sent $(($2 * steady_seconds)) '. + {rate: $rate,
@@ -229,6 +230,19 @@ steady() { # WHAT RATE
 }
 listens_udp() { in_node "$1" ss -Hlun "sport = :$2" | grep -q .; }
 
+# How long the same flow takes where R's kernel forwards it and nothing else is done, added to the row's KEY: what a
+# system's own time is more than. A has that way only meanwhile, so that no system finds it.
+without() { # WHAT KEY
+  local rate ok=0
+  rate=$(jq --arg key "$2" '.[$key].rate' "$LAB/row.json")
+  ip -n "${LAB_PREFIX}A" route add fd09:2::/64 via fd09:1::2
+  steady "$1, the kernel alone" "$rate" fd09:2::2 || ok=1
+  ip -n "${LAB_PREFIX}A" route del fd09:2::/64 via fd09:1::2
+  [ $ok = 0 ] || return 1
+  jq --slurpfile run "$LAB/run.json" --arg key "$2" '.[$key].kernel = ($run[0] | {packets, p50_ms, p99_ms, p999_ms, lost})' \
+    "$LAB/row.json" >"$LAB/row.new" && mv "$LAB/row.new" "$LAB/row.json"
+}
+
 idle() { # ms of CPU a minute; links and timers go on, and what the last flow left to do is over
   local cpu
   sleep 5
@@ -239,11 +253,12 @@ idle() { # ms of CPU a minute; links and timers go on, and what the last flow le
 }
 
 measure() { # NAME LABEL PROGRAM CARRIED SEALED SEE
-  local size rate ok=0 if
+  local size rate ok=0 if version
+  version=$(version_of "$3")
   if=$(in_node A ip -o route get "$DEST" | grep -oP 'dev \K\S+')
-  jq -n --arg name "$1" --arg title "$2" --arg version "$(version_of "$3")" \
+  jq -n --arg name "$1" --arg title "$2" --arg version "$version" --arg date "$(date_of "$3" "$version")" \
     --argjson mtu "$(ip -n "${LAB_PREFIX}A" -j link show "$if" | jq '.[0].mtu')" --argjson rtt "$(rtt_ms)" \
-    --arg sealed "$5" '{name: $name, label: $title, version: $version, sealed: $sealed, mtu: $mtu, rtt_ms: $rtt}' >"$LAB/row.json"
+    --arg sealed "$5" '{name: $name, label: $title, version: $version, date: $date, sealed: $sealed, mtu: $mtu, rtt_ms: $rtt}' >"$LAB/row.json"
   add() { jq --slurpfile run "$LAB/run.json" --arg key "$1" '.[$key] = $run[0]' "$LAB/row.json" >"$LAB/row.new" && mv "$LAB/row.new" "$LAB/row.json"; }
   if run "$4" "$2: TCP" "$tcp_seconds" ""; then add tcp; else ok=1; fi
   if [ "$6" != - ] && ! "$6" "$(jq '.tcp.bytes // 0 | floor' "$LAB/row.json")"; then
@@ -254,10 +269,16 @@ measure() { # NAME LABEL PROGRAM CARRIED SEALED SEE
     if run_udp "$4" "$2: UDP $size" "$size"; then add "udp$size"; else ok=1; fi
   done
   for rate in $steady_rates; do
-    if steady "$2" "$rate"; then add "steady$rate"; else ok=1; fi
+    if steady "$2" "$rate" "$DEST"; then add "steady$rate"; else ok=1; fi
+  done
+  for rate in 1000 20000; do
+    [ "$(jq "has(\"steady$rate\")" "$LAB/row.json")" = false ] || without "$2" "steady$rate" || ok=1
   done
   rate=$(jq '.udp512.kpps // 0 | . * 500 | floor' "$LAB/row.json")
-  if [ "$rate" -gt 0 ] && steady "$2" "$rate"; then add half; else ok=1; fi
+  if [ "$rate" -gt 0 ] && steady "$2" "$rate" "$DEST"; then
+    add half
+    without "$2" half || ok=1
+  else ok=1; fi
   idle && add idle
   return $ok
 }
@@ -287,9 +308,9 @@ one() { # NAME LABEL PROGRAM UP CARRIED SEALED SEE
 table() {
   jq -r -s "$JQ_CELL"'
     .[0] as $x |
-    ["system", "version", "MTU", "RTT ms", "TCP Mbit/s", "CPU-s/GB", "UDP 64 kpps", "CPU-s/Mpkt", "UDP 512 kpps",
+    ["system", "version (date)", "MTU", "RTT ms", "TCP Mbit/s", "CPU-s/GB", "UDP 64 kpps", "CPU-s/Mpkt", "UDP 512 kpps",
      "CPU-s/Mpkt", "UDP 1300 kpps", "CPU-s/Mpkt"],
-    (.[] as $s | [$s.label, $s.version, cell($s.mtu), cell($s.rtt_ms) + ratio($s.rtt_ms; $x.rtt_ms),
+    (.[] as $s | [$s.label, "\($s.version) (\($s.date))", cell($s.mtu), cell($s.rtt_ms) + ratio($s.rtt_ms; $x.rtt_ms),
      cell($s.tcp.mbit_s) + ratio($s.tcp.mbit_s; $x.tcp.mbit_s),
      cell($s.tcp.cpu_s_per_gb) + ratio($s.tcp.cpu_s_per_gb; $x.tcp.cpu_s_per_gb),
      ("udp64", "udp512", "udp1300" | . as $k |
@@ -297,16 +318,33 @@ table() {
        cell($s[$k].cpu_s_per_mpkt) + ratio($s[$k].cpu_s_per_mpkt; $x[$k].cpu_s_per_mpkt))])
     | @tsv' "$LAB/rows.json" | column -t -s $'\t'
 }
+JQ_LOST='def lost($x): if ($x // 0) >= 0.00005 then " -\(cell($x * 100))%" else "" end;'
 steady_table() {
-  jq -r -s "$JQ_CELL"'
+  jq -r -s "$JQ_CELL$JQ_LOST"'
     .[0] as $x | ["1000", "5000", "20000", "60000"] as $rates |
-    ["system", ($rates[] | "us at " + .), "p50 ms at 20000", "p99 ms", "half load kpps", "p50 ms", "p99 ms", "idle ms/min"],
+    ["system", ($rates[] | "us at " + .), "idle ms/min"],
     (.[] as $s | [$s.label,
-     ($rates[] | "steady" + . | . as $k | cell($s[$k].cpu_us) + ratio($s[$k].cpu_us; $x[$k].cpu_us) +
-       if ($s[$k].lost // 0) > 0.01 then " -\($s[$k].lost * 100 | round)%" else "" end),
-     cell($s.steady20000.p50_ms), cell($s.steady20000.p99_ms) + ratio($s.steady20000.p99_ms; $x.steady20000.p99_ms),
-     cell(if $s.half then $s.half.rate / 1e3 else null end), cell($s.half.p50_ms), cell($s.half.p99_ms),
+     ($rates[] | "steady" + . | . as $k | cell($s[$k].cpu_us) + ratio($s[$k].cpu_us; $x[$k].cpu_us) + lost($s[$k].lost)),
      cell($s.idle.cpu_ms_min)])
+    | @tsv' "$LAB/rows.json" | column -t -s $'\t'
+  jq -r -s '. as $rows | [.[] | keys[] | select(startswith("steady"))] | unique |
+    map(select(. as $k | all($rows[]; (.[$k].lost // 1) < 0.01)) | ltrimstr("steady") | tonumber) | sort |
+    "all of them delivered, each with less than 1 % lost, at: \(if . == [] then "none" else map(tostring) | join(" ") end)"' \
+    "$LAB/rows.json"
+}
+# How long a datagram takes, us, and by how much longer than by the kernel's forwarding alone.
+latency_table() {
+  jq -r -s "$JQ_CELL$JQ_LOST"'
+    def us($s; $p): if $s[$p] == null then "-" else cell($s[$p] * 1000) +
+      if $s.kernel then " +\(cell(($s[$p] - $s.kernel[$p]) * 1000))" else "" end end;
+    def three($s): us($s; "p50_ms"), us($s; "p99_ms"), us($s; "p999_ms") + lost($s.lost);
+    def middle: map(select(. != null)) | if . == [] then null else sort[(length - 1) / 2 | floor] end;
+    . as $rows | def alone($key): {p50_ms: [$rows[] | .[$key].kernel.p50_ms] | middle,
+      p99_ms: [$rows[] | .[$key].kernel.p99_ms] | middle, p999_ms: [$rows[] | .[$key].kernel.p999_ms] | middle};
+    ["system", "1000/s: p50 us", "p99", "p99.9", "20000/s: p50", "p99", "p99.9", "half load kpps", "p50", "p99", "p99.9"],
+    (.[] as $s | [$s.label, three($s.steady1000), three($s.steady20000),
+     cell(if $s.half then $s.half.rate / 1e3 else null end), three($s.half)]),
+    ["the kernel alone", three(alone("steady1000")), three(alone("steady20000")), "-", "-", "-", "-"]
     | @tsv' "$LAB/rows.json" | column -t -s $'\t'
 }
 # Of the edges beside the relay's: A, who seals; B, who opens; R, who carries.
@@ -323,6 +361,7 @@ machine "nothing pinned; A, R, B, iperf3 and the kernel share all CPUs"
 add_node A R B
 join A R
 join R B
+in_node R sysctl -qw net.ipv6.conf.all.forwarding=1
 : >"$LAB/rows.json"
 [ -z "${ONLY:-}" ] || systems=$(grep -E "^($ONLY)\|" <<<"$systems")
 while IFS='|' read -r name label program up carried sealed see; do
@@ -337,11 +376,14 @@ else
   echo
   steady_table
   echo
+  latency_table
+  echo
   nodes_table
   cat <<'END'
 xN: that many times Xylem on sockets. CPU-s: user and system time of the relay's own process (in the last table: of A's,
 R's and B's), for each GB or million packets that arrived at B. What the kernel does in softirq (veth, UDP, forwarding) counts for whom it interrupts: most
-of it for the process that sends. UDP: packets a second that arrived at B, as many as came through.
+of it for the process that sends. UDP: packets a second that arrived at B, as many as came through. -N%: so many were lost.
+Latency: from A's send to the arrival in B's kernel; +N: so much longer than where R's kernel forwards and nothing is sealed.
 END
 fi
 exit $failed

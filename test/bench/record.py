@@ -225,6 +225,9 @@ def put(pages, args):
     write(pages.page(args.name), join(before, blocks))
     pages.renew()
     print(f'{pages.page(args.name)}: record {key}', file=sys.stderr)
+    if args.name in figures.SHORT and not figures.SHORT[args.name](text):
+        print(f'bench record: {args.name} prints another form than test/bench/figures.py reads: no figures in the summary',
+              file=sys.stderr)
 
 
 def main():
