@@ -51,65 +51,79 @@ static const char *tell(const void *state)
 	return ((const struct chacha *)state)->choice->text;
 }
 
-// Which of them the kernel does faster, when they are as many as `burst` says.
-static uint64_t mark(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n,
-		     int burst)
+enum { WHO = 1 + XY_BATCH_KERNELS }; // ipsec-mb, and the kernels
+
+// Who does each of them fastest, when they are as many as `burst` says.
+static void mark(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n, int burst,
+		 uint8_t who[XY_BURST], unsigned count[WHO])
 {
-	uint64_t own = 0;
+	memset(count, 0, WHO * sizeof(*count));
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t faster = c->use[xy_aead_size_class(op[i].len)] >> burst & 1;
-		own |= faster << i;
+		who[i] = c->use[xy_aead_size_class(op[i].len)][burst];
+		count[who[i]]++;
 	}
-	return own;
 }
 
-// The rest may be so few that less is faster with them.
-static uint64_t choose(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n)
+// A kernel's part may be so few that another is faster with them: the class of the smallest part.
+static int least_class(const unsigned count[WHO])
 {
-	uint64_t own = 0;
+	int least = XY_AEAD_BURSTS;
+	for (unsigned k = 1; k < WHO; k++)
+		if (count[k])
+			least = RTE_MIN(least, xy_aead_burst_class(count[k]));
+	return least;
+}
+
+static void choose(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n,
+		   uint8_t who[XY_BURST], unsigned count[WHO])
+{
 	for (int burst = xy_aead_burst_class(n), now; burst >= 0; burst = RTE_MIN(now, burst - 1)) {
-		own = mark(c, op, n, burst);
-		now = xy_aead_burst_class((unsigned)__builtin_popcountll(own));
+		mark(c, op, n, burst, who, count);
+		now = least_class(count);
 		if (now >= burst)
-			return own;
+			return;
 	}
-	return 0;
+	memset(count, 0, WHO * sizeof(*count));
+	count[0] = n; // who is not asked
 }
 
-static void by_mb(const struct chacha *c, struct xy_aead_op *op, unsigned n, bool seal)
+static void run_by(const struct chacha *c, unsigned who, struct xy_aead_op *op, unsigned n,
+		   bool seal)
 {
-	if (seal)
+	if (who)
+		xy_aead_batch(c->choice->kernel[who - 1], op, n, seal);
+	else if (seal)
 		xy_aead_chacha_mb.seal_burst(c->mb, op, n);
 	else
 		xy_aead_chacha_mb.open_burst(c->mb, op, n);
 }
 
-static void both(const struct chacha *c, struct xy_aead_op *op, unsigned n, uint64_t own, bool seal)
+static void run_part(const struct chacha *c, unsigned by, struct xy_aead_op *op, unsigned n,
+		     const uint8_t who[XY_BURST], bool seal)
 {
-	struct xy_aead_op part[2][XY_BURST];
-	unsigned count[2] = {0, 0};
-	for (unsigned i = 0; i < n; i++) {
-		unsigned to = own >> i & 1;
-		part[to][count[to]++] = op[i];
-	}
-	by_mb(c, part[0], count[0], seal);
-	xy_aead_batch(c->choice->kernel, part[1], count[1], seal);
-	count[0] = count[1] = 0;
-	for (unsigned i = 0; i < n; i++) {
-		unsigned from = own >> i & 1;
-		op[i].ok = part[from][count[from]++].ok;
-	}
+	struct xy_aead_op part[XY_BURST];
+	unsigned count = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (who[i] == by)
+			part[count++] = op[i];
+	run_by(c, by, part, count, seal);
+	count = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (who[i] == by)
+			op[i].ok = part[count++].ok;
 }
 
 static void run(const struct chacha *c, struct xy_aead_op *op, unsigned n, bool seal)
 {
-	uint64_t own = choose(c->choice, op, n);
-	if (!own)
-		by_mb(c, op, n, seal);
-	else if ((unsigned)__builtin_popcountll(own) == n)
-		xy_aead_batch(c->choice->kernel, op, n, seal);
-	else
-		both(c, op, n, own, seal);
+	uint8_t who[XY_BURST];
+	unsigned count[WHO];
+	choose(c->choice, op, n, who, count);
+	for (unsigned by = 0; by < WHO; by++) {
+		if (count[by] == n)
+			run_by(c, by, op, n, seal);
+		else if (count[by])
+			run_part(c, by, op, n, who, seal);
+	}
 }
 
 static void seal_burst(void *state, struct xy_aead_op *op, unsigned n)

@@ -8,6 +8,7 @@ enum {
 	STRIDE = 1472, // whole lines, and what has the same place in each buffer is in other sets
 	TRIES = 7,     // the least of them counts: others may have the machine in between
 	LONGEST = 1420,
+	WHO = 1 + XY_BATCH_KERNELS, // ipsec-mb, and the kernels
 };
 
 const uint16_t xy_aead_size[XY_AEAD_SIZES] = {64, 256, 512, 1024, LONGEST};
@@ -39,6 +40,7 @@ static void by_mb(void *mb, struct xy_aead_op *op, unsigned n, bool seal)
 // Does the kernel make of packets of all lengths what the library makes, and open that?
 static bool agree(struct trial *t, const struct xy_batch_kernel *k, void *mb)
 {
+	memcpy(t->other, t->data, sizeof(t->other));
 	ops_make(t, t->other, 0);
 	by_mb(mb, t->op, XY_BURST, true);
 	ops_make(t, t->data, 0);
@@ -50,23 +52,27 @@ static bool agree(struct trial *t, const struct xy_batch_kernel *k, void *mb)
 	return same;
 }
 
-// The cycles to seal and to open a burst, of either, at best.
-static void time_both(struct trial *t, const struct xy_batch_kernel *k, void *mb, unsigned n,
-		      uint64_t best[2])
+// The cycles to seal and to open a burst, at best: of ipsec-mb, then of each kernel.
+static void time_all(struct trial *t, const struct xy_aead_choice *c, void *mb, unsigned n,
+		     uint64_t best[WHO])
 {
-	uint64_t least[2][2] = {{UINT64_MAX, UINT64_MAX}, {UINT64_MAX, UINT64_MAX}};
-	for (unsigned i = 0; i < TRIES * 4; i++) { // by turns
-		bool own = i & 1, seal = i & 2;
-		uint64_t start = rte_rdtsc();
-		if (own)
-			xy_aead_batch(k, t->op, n, seal);
-		else
-			by_mb(mb, t->op, n, seal);
-		uint64_t spent = rte_rdtsc() - start;
-		least[own][seal] = RTE_MIN(least[own][seal], spent);
-	}
-	for (unsigned own = 0; own < 2; own++)
-		best[own] = least[own][0] + least[own][1];
+	uint64_t least[WHO][2];
+	memset(least, 0xff, sizeof(least));
+	for (unsigned i = 0; i < TRIES * 2; i++) // by turns
+		for (unsigned who = 0; who < WHO; who++) {
+			bool seal = i & 1;
+			if (who && !c->kernel[who - 1])
+				continue;
+			uint64_t start = rte_rdtsc();
+			if (who)
+				xy_aead_batch(c->kernel[who - 1], t->op, n, seal);
+			else
+				by_mb(mb, t->op, n, seal);
+			uint64_t spent = rte_rdtsc() - start;
+			least[who][seal] = RTE_MIN(least[who][seal], spent);
+		}
+	for (unsigned who = 0; who < WHO; who++)
+		best[who] = who && !c->kernel[who - 1] ? UINT64_MAX : least[who][0] + least[who][1];
 }
 
 static void measure(struct xy_aead_choice *c, struct trial *t, void *mb)
@@ -74,63 +80,89 @@ static void measure(struct xy_aead_choice *c, struct trial *t, void *mb)
 	for (unsigned size = 0; size < XY_AEAD_SIZES; size++) {
 		ops_make(t, t->data, xy_aead_size[size]);
 		for (unsigned burst = 0; burst < XY_AEAD_BURSTS; burst++) {
-			uint64_t best[2];
-			time_both(t, c->kernel, mb, xy_aead_burst[burst], best);
-			if (best[1] + best[0] / 64 < best[0]) // level: the library
-				c->use[size] |= (uint8_t)(1 << burst);
+			uint64_t best[WHO], least;
+			time_all(t, c, mb, xy_aead_burst[burst], best);
+			least = best[0] - best[0] / 64; // level: the library
+			for (unsigned who = 1; who < WHO; who++)
+				if (best[who] < least) {
+					least = best[who];
+					c->use[size][burst] = (uint8_t)who;
+				}
 		}
 	}
+}
+
+// The sizes of that kernel at that burst, as "64/256" or "any size"; returns how many.
+static unsigned sizes_tell(const struct xy_aead_choice *c, unsigned who, unsigned burst,
+			   char text[40])
+{
+	size_t end = 0;
+	unsigned n = 0;
+	for (unsigned size = 0; size < XY_AEAD_SIZES; size++)
+		if (c->use[size][burst] == who) {
+			end += (size_t)snprintf(text + end, 40 - end, "%s%u", n ? "/" : "",
+						xy_aead_size[size]);
+			n++;
+		}
+	if (n == XY_AEAD_SIZES)
+		snprintf(text, 40, "any size");
+	return n;
 }
 
 void xy_aead_choice_tell(struct xy_aead_choice *c)
 {
 	size_t at = 0;
-	bool any = false;
-	for (int burst = XY_AEAD_BURSTS - 1; c->kernel && burst >= 0; burst--) {
-		char sizes[40] = "";
-		size_t end = 0;
-		unsigned n = 0;
-		for (unsigned size = 0; size < XY_AEAD_SIZES; size++) {
-			if (!(c->use[size] & 1 << burst))
+	for (unsigned who = 1; who < WHO && c->kernel[who - 1]; who++) {
+		bool any = false;
+		for (unsigned burst = XY_AEAD_BURSTS; burst-- > 0;) {
+			char sizes[40], from[80] = ", ";
+			if (!sizes_tell(c, who, burst, sizes))
 				continue;
-			end += (size_t)snprintf(sizes + end, sizeof(sizes) - end, "%s%u",
-						n ? "/" : "", xy_aead_size[size]);
-			n++;
+			if (!any)
+				snprintf(from, sizeof(from), "%s in bursts from ",
+					 xy_batch_name(c->kernel[who - 1]));
+			at += (size_t)snprintf(c->text + at, sizeof(c->text) - at, "%s%u of %s",
+					       from, xy_aead_burst[burst], sizes);
+			any = true;
 		}
-		if (!n)
-			continue;
-		at += (size_t)snprintf(c->text + at, sizeof(c->text) - at, "%s%u of %s",
-				       any ? ", " : "", xy_aead_burst[burst],
-				       n == XY_AEAD_SIZES ? "any size" : sizes);
-		any = true;
+		if (any)
+			at += (size_t)snprintf(c->text + at, sizeof(c->text) - at, "; ");
 	}
-	if (!any) {
-		snprintf(c->text, sizeof(c->text), "ipsec-mb");
-		return;
+	snprintf(c->text + at, sizeof(c->text) - at, "%sipsec-mb", at ? "else " : "");
+}
+
+// Those that agree with the library; of one that does not, the name.
+static const char *kernels_find(struct xy_aead_choice *c, struct trial *t, void *mb)
+{
+	const char *wrong = NULL;
+	const struct xy_batch_kernel *k;
+	unsigned n = 0;
+	for (unsigned i = 0; (k = xy_batch_kernel(i)) != NULL; i++) {
+		if (agree(t, k, mb))
+			c->kernel[n++] = k;
+		else
+			wrong = xy_batch_name(k);
 	}
-	char bursts[sizeof(c->text)];
-	memcpy(bursts, c->text, sizeof(bursts));
-	snprintf(c->text, sizeof(c->text), "%s in bursts from %.*s; else ipsec-mb",
-		 xy_batch_name(c->kernel), (int)at, bursts);
+	return wrong;
 }
 
 void xy_aead_choice_make(struct xy_aead_choice *c, void *mb)
 {
-	*c = (struct xy_aead_choice){.kernel = xy_batch_kernel()};
-	bool wrong = false;
-	struct trial *t = c->kernel ? aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*t), 64)) : NULL;
+	*c = (struct xy_aead_choice){.use = {{0}}};
+	const char *wrong = NULL;
+	struct trial *t = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*t), 64));
 	if (t) {
 		for (size_t i = 0; i < sizeof(*t); i++)
 			((uint8_t *)t)[i] = (uint8_t)(i * 7);
-		wrong = !agree(t, c->kernel, mb);
-		if (!wrong)
-			measure(c, t, mb);
+		wrong = kernels_find(c, t, mb);
+		measure(c, t, mb);
 	}
 	free(t);
 	xy_aead_choice_tell(c);
+	size_t at = strlen(c->text);
 	if (wrong)
-		snprintf(c->text, sizeof(c->text), "ipsec-mb (%s gives wrong results here)",
-			 xy_batch_name(c->kernel));
+		snprintf(c->text + at, sizeof(c->text) - at, " (%s gives wrong results here)",
+			 wrong);
 }
 
 struct xy_aead_choice *xy_aead_choice(void *mb)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which of two computes a burst of ChaCha20-Poly1305: the kernel that this machine has (lib/aead),
-// or ipsec-mb. Measured once in a process, when the first worker is made, by the control thread;
+// Which computes a burst of ChaCha20-Poly1305: a kernel that this machine has (lib/aead), or
+// ipsec-mb. Measured once in a process, when the first worker is made, by the control thread;
 // then all only read it. dataplane/aead*.c, their test and their benchmark.
 #pragma once
 
@@ -13,9 +13,9 @@ enum { XY_AEAD_SIZES = 5, XY_AEAD_BURSTS = 3 };
 extern const uint16_t xy_aead_size[XY_AEAD_SIZES], xy_aead_burst[XY_AEAD_BURSTS];
 
 struct xy_aead_choice {
-	const struct xy_batch_kernel *kernel; // NULL: none, so use is all 0
-	uint8_t use[XY_AEAD_SIZES];	      // a bit for each of the bursts: the kernel is faster
-	char text[120];			      // of it all, for operators
+	const struct xy_batch_kernel *kernel[XY_BATCH_KERNELS]; // of this machine, then NULL
+	uint8_t use[XY_AEAD_SIZES][XY_AEAD_BURSTS];		// 0: ipsec-mb; k + 1: kernel[k]
+	char text[240];						// of it all, for operators
 };
 
 static inline unsigned xy_aead_size_class(uint32_t len) // the nearest, by ratio

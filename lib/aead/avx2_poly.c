@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Poly1305 (RFC 8439 section 2.5) with AVX2: a number below 2^130 is five limbs of 26 bits, and a
-// vector has a limb of four numbers. Its lanes are four messages, or one message's every fourth
-// block, by r^4 (Goll and Gueron, "Vectorization of Poly1305 message authentication code", 2015).
-// Two such vectors go side by side, for while one waits for its products the other may have its
-// own.
-//
-// All end together: a lane with fewer blocks begins later, and is zero until then.
+// vector has a limb of four numbers. poly_rows.h says which.
 #include "aead/avx2.h"
 
 #include <immintrin.h>
-#include <stdbool.h>
-#include <string.h>
 
-enum {
-	LANES = 4,
-	PAIR = 2, // vectors side by side
-	BLOCK = 16,
-	LIMBS = 5,
-	MESSAGES = 64, // XY_BATCH_MAX
-	// What it costs, in steps of a vector, to make the powers of r and to begin and end.
-	SPLIT_COST = 4,
-	SPLIT_LEAST = 16, // blocks
-};
+enum { LANES = 4, LIMBS = 5 };
+#define BIT (1 << 24)
+
+#include "aead/poly_rows.h"
 
 typedef __m256i v4; // four words of 64 bits
 
@@ -35,31 +22,11 @@ struct factor { // a number, and five times it
 	struct number r, s;
 };
 
-// What one vector works on.
-struct row {
-	unsigned steps, messages; // messages: one where it is split
-	bool split;
-	uint8_t message[LANES];
-};
-
-struct lane {
-	const uint8_t *next; // block
-	uint32_t stride;     // from it to the one after
-	uint32_t first;	     // the step that is its first
-	const uint8_t *last[2];
-};
-
 struct work {
 	struct factor by[PAIR], at_end[PAIR];
 	struct number sum[PAIR];
-	uint64_t bit[PAIR * LANES] __attribute__((aligned(32))); // 2^128 of a block, in limb 4
-	const uint8_t *from[PAIR * LANES];
-	uint32_t stride[PAIR * LANES];
-	struct lane lane[PAIR * LANES];
-	uint8_t tail[PAIR * LANES][BLOCK], length[PAIR * LANES][BLOCK];
+	struct lanes lanes;
 };
-
-static const uint8_t zeros[BLOCK];
 
 INLINE v4 mask26(void)
 {
@@ -152,20 +119,37 @@ INLINE struct number key_of(const uint8_t *const key[LANES])
 	return limbs(low, high);
 }
 
-// r^4 until the end, and there each lane's own power, so that the sum of lanes is the message's.
-INLINE void powers(const struct number *r, struct factor *by, struct factor *at_end)
+// r^per until the end, and there (where per is more than 1) each lane's own power, the last lane's
+// r, so that the sum of lanes is the message's.
+INLINE void powers(const struct number *r, unsigned per, struct factor *by, struct factor *at_end)
 {
-	struct factor f = factor_of(r);
-	struct number r2 = product(r, &f), r3 = product(&r2, &f), end;
-	struct factor f2 = factor_of(&r2);
-	struct number r4 = product(&r2, &f2);
-	for (int i = 0; i < LIMBS; i++) {
-		v4 high = _mm256_blend_epi32(r2.limb[i], r->limb[i], 0xc0); // lanes 2 and 3
-		v4 low = _mm256_blend_epi32(r4.limb[i], r3.limb[i], 0x0c);  // lanes 0 and 1
-		end.limb[i] = _mm256_blend_epi32(low, high, 0xf0);
+	struct number all = *r, end = *r;
+	*by = factor_of(r);
+	if (per == 1)
+		return;
+	all = product(r, by);
+	for (int i = 0; i < LIMBS; i++) // lanes 0 and 2
+		end.limb[i] = _mm256_blend_epi32(r->limb[i], all.limb[i], 0x33);
+	*by = factor_of(&all);
+	if (per > 2) {
+		struct number more = product(&end, by);
+		for (int i = 0; i < LIMBS; i++) // lanes 0 and 1
+			end.limb[i] = _mm256_blend_epi32(end.limb[i], more.limb[i], 0x0f);
+		all = product(&all, by);
+		*by = factor_of(&all);
 	}
-	*by = factor_of(&r4);
 	*at_end = factor_of(&end);
+}
+
+static void row_begin(struct work *w, unsigned v, const struct row *r,
+		      const struct xy_batch_text *t, uint32_t steps)
+{
+	const uint8_t *key[LANES];
+	row_keys(r, t, 0, key);
+	struct number k = key_of(key);
+	powers(&k, r->per, &w->by[v], &w->at_end[v]);
+	memset(&w->sum[v], 0, sizeof(w->sum[v]));
+	lanes_begin(&w->lanes, v, r, t, steps);
 }
 
 // --- the sum
@@ -173,9 +157,13 @@ INLINE void powers(const struct number *r, struct factor *by, struct factor *at_
 // Inlined for a number of vectors that the compiler knows.
 INLINE void sum_over(struct work *w, uint32_t steps, const int vectors)
 {
+	struct lanes *l = &w->lanes;
 	const uint8_t *from[PAIR * LANES];
+	uint32_t stride[PAIR * LANES];
 	struct number sum[PAIR];
-	memcpy(from, w->from, sizeof(from));
+	memcpy(from, l->from, sizeof(from));
+	for (int i = 0; i < LANES * vectors; i++) // what has not begun reads the same zeros
+		stride[i] = l->bit[i] ? l->stride[i / LANES] : 0;
 	memcpy(sum, w->sum, sizeof(sum));
 	for (; steps; steps--) {
 #pragma GCC unroll 2
@@ -184,15 +172,15 @@ INLINE void sum_over(struct work *w, uint32_t steps, const int vectors)
 			load(from + LANES * v, &low, &high);
 			struct number m = limbs(low, high);
 			m.limb[4] = _mm256_or_si256(
-				m.limb[4], _mm256_load_si256((const v4 *)(w->bit + LANES * v)));
+				m.limb[4], _mm256_load_si256((const v4 *)(l->bit + LANES * v)));
 			for (int i = 0; i < LIMBS; i++)
 				sum[v].limb[i] = _mm256_add_epi64(sum[v].limb[i], m.limb[i]);
 			sum[v] = product(&sum[v], &w->by[v]);
 			for (int i = LANES * v; i < LANES * (v + 1); i++)
-				from[i] += w->stride[i];
+				from[i] += stride[i];
 		}
 	}
-	memcpy(w->from, from, sizeof(from));
+	memcpy(l->from, from, sizeof(from));
 	memcpy(w->sum, sum, sizeof(sum));
 }
 
@@ -204,89 +192,6 @@ static void sum_one(struct work *w, uint32_t steps)
 static void sum_pair(struct work *w, uint32_t steps)
 {
 	sum_over(w, steps, PAIR);
-}
-
-// --- lanes
-
-static uint32_t blocks_of(const struct xy_batch_text *t) // and the one of its length
-{
-	return t->len / BLOCK + (t->len % BLOCK != 0) + 1;
-}
-
-// The last block but one of a message, filled with zeros; then its length.
-static void ends_make(const struct xy_batch_text *t, uint8_t tail[BLOCK], uint8_t length[BLOCK])
-{
-	uint32_t rest = t->len % BLOCK;
-	uint64_t len = t->len;
-	if (rest)
-		for (uint32_t i = 0; i < BLOCK; i++)
-			tail[i] = i < rest ? t->data[t->len - rest + i] : 0;
-	memset(length, 0, 8);
-	memcpy(length + 8, &len, 8);
-}
-
-// Where block i of all `count` is.
-static const uint8_t *block_at(const struct xy_batch_text *t, uint32_t i, uint32_t count,
-			       const uint8_t *tail, const uint8_t *length)
-{
-	if (i + 1 == count)
-		return length;
-	return i + 2 == count && t->len % BLOCK ? tail : t->data + (size_t)BLOCK * i;
-}
-
-static void lane_whole(struct work *w, unsigned at, const struct xy_batch_text *t, uint32_t steps)
-{
-	uint32_t count = blocks_of(t);
-	ends_make(t, w->tail[at], w->length[at]);
-	w->lane[at] = (struct lane){
-		.next = t->data,
-		.stride = BLOCK,
-		.first = steps - count,
-		.last = {count > 1 ? block_at(t, count - 2, count, w->tail[at], w->length[at])
-				   : zeros,
-			 w->length[at]}};
-}
-
-// Every fourth block, so that the last lane has the length: the first ones may begin a step later.
-static void lanes_split(struct work *w, unsigned at, const struct xy_batch_text *t, uint32_t steps)
-{
-	uint32_t count = blocks_of(t), own = (count + LANES - 1) / LANES;
-	uint32_t lack = own * LANES - count;
-	ends_make(t, w->tail[at], w->length[at]);
-	for (uint32_t i = 0; i < LANES; i++) {
-		uint32_t first = i < lack ? i + LANES - lack : i - lack, end = count - LANES + i;
-		w->lane[at + i] = (struct lane){
-			.next = t->data + (size_t)BLOCK * first,
-			.stride = BLOCK * LANES,
-			.first = steps - own + (i < lack),
-			.last = {block_at(t, end - LANES, count, w->tail[at], w->length[at]),
-				 block_at(t, end, count, w->tail[at], w->length[at])}};
-	}
-}
-
-static void row_begin(struct work *w, unsigned v, const struct row *r,
-		      const struct xy_batch_text *t, uint32_t steps)
-{
-	const uint8_t *key[LANES];
-	for (unsigned i = 0; i < LANES; i++)
-		key[i] = t[r->message[r->split || i >= r->messages ? 0 : i]].key;
-	struct number k = key_of(key);
-	if (r->split)
-		powers(&k, &w->by[v], &w->at_end[v]);
-	else
-		w->by[v] = factor_of(&k);
-	memset(&w->sum[v], 0, sizeof(w->sum[v]));
-	if (r->split) {
-		lanes_split(w, LANES * v, &t[r->message[0]], steps);
-		return;
-	}
-	for (unsigned i = 0; i < LANES; i++) {
-		if (i < r->messages)
-			lane_whole(w, LANES * v + i, &t[r->message[i]], steps);
-		else
-			w->lane[LANES * v + i] =
-				(struct lane){.first = steps, .last = {zeros, zeros}};
-	}
 }
 
 // --- tags
@@ -318,11 +223,12 @@ static void row_end(struct work *w, unsigned v, const struct row *r, const struc
 	const v4 sign = _mm256_set1_epi64x(INT64_MIN);
 	const uint8_t *key[LANES];
 	v4 low, high, s_low, s_high, *d = w->sum[v].limb;
-	for (unsigned i = 0; i < LANES; i++)
-		key[i] = t[r->message[r->split || i >= r->messages ? 0 : i]].key + 16;
-	for (int i = 0; r->split && i < LIMBS; i++) {
-		d[i] = _mm256_add_epi64(d[i], _mm256_permute4x64_epi64(d[i], 0x4e));
-		d[i] = _mm256_add_epi64(d[i], _mm256_shuffle_epi32(d[i], 0x4e));
+	row_keys(r, t, 16, key);
+	for (int i = 0; i < LIMBS; i++) { // a message's lanes, each of which then has it
+		if (r->per > 1)
+			d[i] = _mm256_add_epi64(d[i], _mm256_shuffle_epi32(d[i], 0x4e));
+		if (r->per > 2)
+			d[i] = _mm256_add_epi64(d[i], _mm256_permute4x64_epi64(d[i], 0x4e));
 	}
 	struct number x = reduced(w->sum[v]);
 	low = _mm256_or_si256(x.limb[0], _mm256_or_si256(_mm256_slli_epi64(x.limb[1], 26),
@@ -339,10 +245,10 @@ static void row_end(struct work *w, unsigned v, const struct row *r, const struc
 				    _mm256_extracti128_si256(even, 1),
 				    _mm256_extracti128_si256(odd, 1)};
 	for (unsigned i = 0; i < r->messages; i++)
-		_mm_storeu_si128((__m128i *)t[r->message[i]].tag, tag[i]);
+		_mm_storeu_si128((__m128i *)t[r->message[i]].tag, tag[i * r->per]);
 }
 
-// --- a pair of vectors
+// --- a burst
 
 static void sum(struct work *w, uint32_t steps, unsigned vectors)
 {
@@ -352,96 +258,14 @@ static void sum(struct work *w, uint32_t steps, unsigned vectors)
 		sum_pair(w, steps);
 }
 
-// Lanes whose first step this is begin; returns the next step at which one does, or `end`.
-static uint32_t begin(struct work *w, uint32_t step, uint32_t end, unsigned lanes)
+static void row_last(struct work *w, unsigned v)
 {
-	uint32_t next = end;
-	for (unsigned i = 0; i < lanes; i++) {
-		const struct lane *l = &w->lane[i];
-		if (l->first == step) {
-			w->from[i] = l->next;
-			w->stride[i] = l->stride;
-			w->bit[i] = 1 << 24;
-		} else if (l->first > step && l->first < next) {
-			next = l->first;
-		}
-	}
-	return next;
+	w->by[v] = w->at_end[v];
 }
 
-static void pair_sum(struct work *w, const struct row *r, unsigned vectors,
-		     const struct xy_batch_text *t)
-{
-	const unsigned lanes = LANES * vectors;
-	uint32_t steps = r[0].steps;
-	if (vectors > 1 && r[1].steps > steps)
-		steps = r[1].steps;
-	for (unsigned v = 0; v < vectors; v++)
-		row_begin(w, v, &r[v], t, steps);
-	for (unsigned i = 0; i < lanes; i++) {
-		w->from[i] = zeros;
-		w->stride[i] = 0;
-		w->bit[i] = 0;
-	}
-	uint32_t body = steps > 2 ? steps - 2 : 0;
-	for (uint32_t step = 0, next; step < body; step = next) {
-		next = begin(w, step, body, lanes);
-		sum(w, next - step, vectors);
-	}
-	for (uint32_t step = body; step < steps; step++) {
-		begin(w, step, steps, lanes);
-		for (unsigned i = 0; i < lanes; i++)
-			w->from[i] = w->lane[i].last[step + 2 - steps];
-		for (unsigned v = 0; v < vectors && step + 1 == steps; v++)
-			if (r[v].split)
-				w->by[v] = w->at_end[v];
-		sum(w, 1, vectors);
-	}
-	for (unsigned v = 0; v < vectors; v++)
-		row_end(w, v, &r[v], t);
-}
-
-// --- a burst
-
-// Of at most MESSAGES, the longest first, so that what is in a vector is about as long.
-static void sort(const struct xy_batch_text *t, unsigned n, uint8_t order[MESSAGES])
-{
-	for (unsigned i = 0; i < n; i++) {
-		unsigned at = i;
-		for (; at && t[order[at - 1]].len < t[i].len; at--)
-			order[at] = order[at - 1];
-		order[at] = (uint8_t)i;
-	}
-}
-
-// The next row of those: four messages, or one that is so much longer that it is better split.
-static struct row row_of(const struct xy_batch_text *t, const uint8_t *order, unsigned n)
-{
-	struct row r = {.steps = blocks_of(&t[order[0]]), .messages = n < LANES ? n : LANES};
-	uint32_t split = 0;
-	for (unsigned i = 0; i < r.messages; i++)
-		split += (blocks_of(&t[order[i]]) + LANES - 1) / LANES + SPLIT_COST;
-	if (r.steps >= SPLIT_LEAST && r.steps > split) {
-		r.split = true;
-		r.messages = 1;
-		r.steps = (r.steps + LANES - 1) / LANES;
-	}
-	memcpy(r.message, order, r.messages);
-	return r;
-}
+#include "aead/poly_burst.h"
 
 void xy_batch_avx2_tags(const struct xy_batch_text *t, unsigned n)
 {
-	struct work w;
-	uint8_t order[MESSAGES];
-	sort(t, n, order);
-	for (unsigned at = 0; at < n;) {
-		struct row r[PAIR] = {{0}};
-		unsigned vectors = 0;
-		for (; vectors < PAIR && at < n; vectors++) {
-			r[vectors] = row_of(t, order + at, n - at);
-			at += r[vectors].messages;
-		}
-		pair_sum(&w, r, vectors, t);
-	}
+	burst_tags(t, n);
 }

@@ -193,23 +193,33 @@ void xy_batch_open(const struct xy_batch_kernel *k, struct xy_batch_op *op, unsi
 
 // --- which one
 
+// These ask for what the CPU has, and by XGETBV whether the system keeps its registers.
 static bool has_avx2(void)
 {
-	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx2"); // and the system keeps its registers
+	return __builtin_cpu_supports("avx2");
+}
+
+static bool has_avx512(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512ifma");
 }
 
 // Those that want more come first.
 static const struct {
 	const struct xy_batch_kernel *kernel;
 	bool (*usable)(void);
-} kernels[] = {{&xy_batch_avx2, has_avx2}};
+} kernels[] = {{&xy_batch_avx512, has_avx512}, {&xy_batch_avx2, has_avx2}};
 
-const struct xy_batch_kernel *xy_batch_kernel(void)
+_Static_assert(sizeof(kernels) / sizeof(*kernels) == XY_BATCH_KERNELS, "all are in the list");
+
+const struct xy_batch_kernel *xy_batch_kernel(unsigned i)
 {
-	for (size_t i = 0; i < sizeof(kernels) / sizeof(*kernels); i++)
-		if (kernels[i].usable())
-			return kernels[i].kernel;
+	__builtin_cpu_init();
+	for (size_t k = 0; k < XY_BATCH_KERNELS; k++)
+		if (kernels[k].usable() && !i--)
+			return kernels[k].kernel;
 	return NULL;
 }
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { XY_BATCH_MAX = 64, XY_BATCH_KEY_LEN = 32, XY_BATCH_TAG_LEN = 16 };
+enum { XY_BATCH_MAX = 64, XY_BATCH_KEY_LEN = 32, XY_BATCH_TAG_LEN = 16, XY_BATCH_KERNELS = 2 };
 
 struct xy_batch_op {
 	const uint8_t *key; // 32 bytes
@@ -25,8 +25,8 @@ struct xy_batch_op {
 
 struct xy_batch_kernel;
 
-// The best one that this machine can run; NULL: there is none.
-const struct xy_batch_kernel *xy_batch_kernel(void);
+// Those that this machine can run, at most XY_BATCH_KERNELS, the widest first; NULL: no more.
+const struct xy_batch_kernel *xy_batch_kernel(unsigned i);
 const char *xy_batch_name(const struct xy_batch_kernel *k); // of its instruction set
 
 // n at most XY_BATCH_MAX.

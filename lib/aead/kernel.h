@@ -36,4 +36,4 @@ struct xy_batch_kernel {
 	void (*wipe)(void);
 };
 
-extern const struct xy_batch_kernel xy_batch_avx2;
+extern const struct xy_batch_kernel xy_batch_avx2, xy_batch_avx512;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What sealing and opening cost: our kernel for this CPU (lib/aead) beside ipsec-mb's burst of
-// jobs, in one run and by turns, for each size and number of packets at once, each with a key of
-// its own.
+// What sealing and opening cost: each kernel that this CPU can run (lib/aead) beside ipsec-mb's
+// burst of jobs, in one run and by turns, for each size and number of packets at once, each with a
+// key of its own.
 //   bench_aead [--short] [--json]
 // Told is the least of many tries, for others may have the machine in between, and how far the 90th
 // of 100 is above it. The buffers are in a near cache. `used` is what the daemon would choose here.
@@ -53,11 +53,16 @@ static void measure(const struct xy_batch_kernel *k, void *mb, uint32_t size, un
 			qsort(spent[who][seal], tries, sizeof(uint64_t), order);
 }
 
-static void row_print(const struct xy_aead_choice *c, unsigned size, unsigned n, unsigned tries,
-		      bool json, bool first)
+static const char *used(const struct xy_aead_choice *c, unsigned size, unsigned n)
+{
+	unsigned who = c->use[size][xy_aead_burst_class(n)];
+	return who ? xy_batch_name(c->kernel[who - 1]) : "ipsec-mb";
+}
+
+static void row_print(const struct xy_aead_choice *c, const struct xy_batch_kernel *k,
+		      unsigned size, unsigned n, unsigned tries, bool json, bool first)
 {
 	double least[WHO][2], spread[WHO][2];
-	bool used = c->use[size] >> xy_aead_burst_class(n) & 1;
 	for (unsigned who = 0; who < WHO; who++)
 		for (unsigned seal = 0; seal < 2; seal++) {
 			const uint64_t *s = spent[who][seal];
@@ -65,17 +70,17 @@ static void row_print(const struct xy_aead_choice *c, unsigned size, unsigned n,
 			spread[who][seal] = 100.0 * (double)s[tries * 9 / 10] / (double)s[0] - 100;
 		}
 	if (json) {
-		printf("%s{\"bytes\": %u, \"burst\": %u, \"seal\": %.1f, \"seal_mb\": %.1f, "
+		printf("%s{\"kernel\": \"%s\", \"bytes\": %u, \"burst\": %u, \"seal\": %.1f, "
+		       "\"seal_mb\": %.1f, "
 		       "\"open\": %.1f, \"open_mb\": %.1f, \"used\": \"%s\"}",
-		       first ? "" : ", ", xy_aead_size[size], n, least[OWN][1], least[MB][1],
-		       least[OWN][0], least[MB][0], used ? xy_batch_name(c->kernel) : "ipsec-mb");
+		       first ? "" : ", ", xy_batch_name(k), xy_aead_size[size], n, least[OWN][1],
+		       least[MB][1], least[OWN][0], least[MB][0], used(c, size, n));
 		return;
 	}
 	printf("%6u %6u %8.0f +%-4.0f %8.0f +%-4.0f %6.2f %8.0f +%-4.0f %8.0f +%-4.0f %6.2f  %s\n",
 	       n, xy_aead_size[size], least[OWN][1], spread[OWN][1], least[MB][1], spread[MB][1],
 	       least[MB][1] / least[OWN][1], least[OWN][0], spread[OWN][0], least[MB][0],
-	       spread[MB][0], least[MB][0] / least[OWN][0],
-	       used ? xy_batch_name(c->kernel) : "ipsec-mb");
+	       spread[MB][0], least[MB][0] / least[OWN][0], used(c, size, n));
 }
 
 static void head_print(const struct xy_aead_choice *c, bool json)
@@ -89,8 +94,14 @@ static void head_print(const struct xy_aead_choice *c, bool json)
 	}
 	printf("CPU: %s\nchosen: %s\n", cpu, c->text);
 	printf("TSC cycles for a packet, the least and how many %% the 90th of 100 is above it; "
-	       "ratio: ipsec-mb / %s\n",
-	       xy_batch_name(c->kernel));
+	       "ratio: ipsec-mb / kernel\n");
+}
+
+static void kernel_print(const struct xy_batch_kernel *k, bool json)
+{
+	if (json)
+		return;
+	printf("kernel: %s\n", xy_batch_name(k));
 	printf("%6s %6s %14s %14s %6s %14s %14s %6s  used\n", "burst", "bytes", "seal", "ipsec-mb",
 	       "ratio", "open", "ipsec-mb", "ratio");
 }
@@ -115,18 +126,22 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	xy_aead_choice_make(&c, mb);
-	if (!c.kernel) {
+	if (!c.kernel[0]) {
 		fprintf(stderr, "bench aead: there is no kernel for this CPU, ipsec-mb is used\n");
 		xy_aead_chacha_mb.destroy(mb);
 		return 0;
 	}
 	head_print(&c, json);
 	unsigned tries = brief ? TRIES_SHORT : TRIES;
-	for (unsigned b = 0; b < RTE_DIM(bursts); b++)
-		for (unsigned size = 0; size < XY_AEAD_SIZES; size++) {
-			measure(c.kernel, mb, xy_aead_size[size], bursts[b], tries);
-			row_print(&c, size, bursts[b], tries, json, !b && !size);
-		}
+	for (unsigned i = 0; i < XY_BATCH_KERNELS && c.kernel[i]; i++) {
+		kernel_print(c.kernel[i], json);
+		for (unsigned b = 0; b < RTE_DIM(bursts); b++)
+			for (unsigned size = 0; size < XY_AEAD_SIZES; size++) {
+				measure(c.kernel[i], mb, xy_aead_size[size], bursts[b], tries);
+				row_print(&c, c.kernel[i], size, bursts[b], tries, json,
+					  !i && !b && !size);
+			}
+	}
 	if (json)
 		printf("]}\n");
 	xy_aead_chacha_mb.destroy(mb);

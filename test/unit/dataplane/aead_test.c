@@ -266,13 +266,17 @@ static void test_choice(void)
 	struct xy_aead_choice *c = xy_aead_choice(NULL); // made by create
 	struct xy_aead_choice kept = *c;
 	void *alone = xy_aead_chacha_mb.create();
+	unsigned kernels = 0;
+	while (kernels < XY_BATCH_KERNELS && c->kernel[kernels])
+		kernels++;
 	CU_ASSERT_PTR_NOT_NULL_FATAL(alone);
 	randombytes_buf(key, sizeof(key));
 	randombytes_buf(first, sizeof(first));
 	for (unsigned done = 0; done < CASES;) {
 		unsigned n = 1 + below(XY_BURST);
 		for (unsigned i = 0; i < XY_AEAD_SIZES; i++) // by size, by burst, all, none
-			c->use[i] = c->kernel ? (uint8_t)below(8) : 0;
+			for (unsigned b = 0; b < XY_AEAD_BURSTS; b++)
+				c->use[i][b] = (uint8_t)below(kernels + 1);
 		as_mb(alone, n);
 		done += n;
 	}
@@ -282,21 +286,31 @@ static void test_choice(void)
 
 static void test_tell(void)
 {
-	struct xy_aead_choice c = {.kernel = xy_batch_kernel()};
+	struct xy_aead_choice c = {.kernel = {xy_batch_kernel(0), xy_batch_kernel(1)}};
 	printf("(%s) ", xy_aead_tell(aead, CHACHA));
 	CU_ASSERT(strstr(xy_aead_tell(aead, CHACHA), "ipsec-mb") != NULL);
+	CU_ASSERT(strstr(xy_aead_tell(aead, CHACHA), "wrong") == NULL);
 	xy_aead_choice_tell(&c);
 	CU_ASSERT_STRING_EQUAL(c.text, "ipsec-mb");
-	if (!c.kernel)
+	if (!c.kernel[0])
 		return;
-	memset(c.use, 7, sizeof(c.use));
-	c.use[4] = 2;
+	memset(c.use, 1, sizeof(c.use));
+	c.use[4][0] = c.use[4][2] = 0;
 	xy_aead_choice_tell(&c);
 	char want[sizeof(c.text)];
 	snprintf(want, sizeof(want),
 		 "%s in bursts from 64 of 64/256/512/1024, 8 of any size, 4 of 64/256/512/1024; "
 		 "else ipsec-mb",
-		 xy_batch_name(c.kernel));
+		 xy_batch_name(c.kernel[0]));
+	CU_ASSERT_STRING_EQUAL(c.text, want);
+	if (!c.kernel[1])
+		return;
+	c.use[3][1] = 2;
+	xy_aead_choice_tell(&c);
+	snprintf(want, sizeof(want),
+		 "%s in bursts from 64 of 64/256/512/1024, 8 of 64/256/512/1420, 4 of "
+		 "64/256/512/1024; %s in bursts from 8 of 1024; else ipsec-mb",
+		 xy_batch_name(c.kernel[0]), xy_batch_name(c.kernel[1]));
 	CU_ASSERT_STRING_EQUAL(c.text, want);
 }
 
