@@ -132,6 +132,7 @@ struct xy_daemon {
 	struct xy_seat seat[XY_SEATS];
 	struct xy_tick tick;
 	uv_poll_t dp_poll;
+	bool events_taken; // of workers, in this turn
 	uv_signal_t sigterm, sigint, sighup;
 	xy_nsec grace_at;
 	uv_async_t asked; // by a client of DPDK's telemetry

@@ -296,12 +296,17 @@ static void on_event(void *arg, const struct xy_dp_event *ev)
 		xy_ports_mtu_told(d);
 }
 
-static void on_dp(uv_poll_t *poll, int status, int events)
+static void events_take(struct xy_daemon *d)
 {
-	struct xy_daemon *d = poll->data;
 	xy_loop_begin(&d->loop);
 	xy_dp_poll(d->dp, EVENTS_PER_TURN, on_event, d);
 	xy_loop_end(&d->loop, &d->seat[XY_SEAT_EVENTS]);
+	d->events_taken = true;
+}
+
+static void on_dp(uv_poll_t *poll, int status, int events)
+{
+	events_take(poll->data);
 }
 
 static int dp_watch(struct xy_daemon *d)
@@ -352,9 +357,16 @@ static int signals_catch(struct xy_daemon *d)
 
 // --- life
 
+_Static_assert(XY_TICK_REST <= XY_DP_PATIENCE, "a turn at least so often");
+
+// What workers told, and did not wake us for, comes before whatever is due.
 static void woken(void *arg)
 {
-	xy_resume_look(arg);
+	struct xy_daemon *d = arg;
+	xy_resume_look(d);
+	if (!d->events_taken && xy_dp_waits(d->dp))
+		events_take(d);
+	d->events_taken = false; // in the next turn
 }
 
 static void take(struct xy_daemon *d)

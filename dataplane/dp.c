@@ -390,8 +390,8 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 {
 	uint64_t wakes;
 	unsigned n = 0;
-	while (read(dp->event_fd, &wakes, sizeof(wakes)) > 0)
-		;
+	ssize_t r = read(dp->event_fd, &wakes, sizeof(wakes)); // all of it, if there is any
+	(void)r;
 	// Said before the look, so that what comes after it wakes us.
 	__atomic_store_n(&dp->control_waiting, 1, __ATOMIC_SEQ_CST);
 	struct reader reader = {
@@ -403,10 +403,18 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 	n += rings_read(&reader, HANDSHAKES, max - n);
 	if (n == max) { // more may wait: be called again
 		uint64_t one = 1;
-		ssize_t r = write(dp->event_fd, &one, sizeof(one));
+		r = write(dp->event_fd, &one, sizeof(one));
 		(void)r;
 	}
 	return n;
+}
+
+bool xy_dp_waits(const struct xy_dp *dp)
+{
+	unsigned waiting = 0;
+	for (unsigned i = 0; i < dp->workers && !waiting; i++)
+		waiting = rte_ring_count(dp->worker[i]->to_control);
+	return waiting;
 }
 
 static int send_datagram(struct xy_dp *dp, const struct xy_packet *how, const void *data,

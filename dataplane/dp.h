@@ -77,6 +77,8 @@ struct xy_dp {
 	// Control only.
 	unsigned poll_first
 		__rte_cache_aligned; // the worker whose events come first at the next poll
+	bool gathers;		     // orders: xy_dp_orders_gather
+	uint64_t given;		     // workers with orders that they were not woken for
 	uint32_t mark;		     // of what ports send that have none of their own
 	bool mesh_routed;	     // 200::/7 as a whole has a route
 	struct xy_reclaim reclaim;   // hands table memory to retire

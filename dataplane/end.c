@@ -47,6 +47,7 @@ void xy_end_forget(struct xy_dp *dp, uint32_t end)
 	xy_sessions_del_end(dp, end);
 	xy_accepts_set(dp, end, NULL, 0);
 	__atomic_store_n(&e->exits, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->link.patient, false, __ATOMIC_RELAXED);
 	memset(&e->gone, 0, sizeof(e->gone));
 	xy_end_incarnate(e);
 	xy_end_release_held(dp, end);

@@ -17,6 +17,7 @@ struct xy_end {
 		uint64_t known;		  // control only: where it is, among all peers' (known.h)
 		uint32_t overlay_waiting; // Babel packets on the rings: workers add, control
 					  // subtracts
+		bool patient;		  // its Hellos may wait: xy_dp_peer_patient
 	} link;
 	uint64_t net;		    // a node's own /64, as xy_be64_load gives it; 0: it is a leaf
 	struct xy_far_end *far;	    // of far ends alone; RCU; NULL: no such node

@@ -3,6 +3,9 @@
 
 #include "end.h"
 
+#include "babel/wire.h"
+#include "wire/inet.h"
+
 #include <rte_ring_elem.h>
 #include <unistd.h>
 
@@ -12,6 +15,11 @@
 #define MTU_INTERVAL_SAME (100 * XY_MSEC) // about one peer
 
 #define RING_NEIGHBOUR	  (XY_RING_SIZE / 8) // packets of one neighbour, over all workers
+
+// Hellos that wait until the control thread has a turn: so many, and those that come again no
+// sooner than in this time, in centiseconds: twice what it sleeps at most.
+#define PATIENT_MOST	 32
+#define PATIENT_INTERVAL (2 * XY_DP_PATIENCE / (10 * XY_MSEC))
 
 // What strangers may bring in a second, over all workers: 5 us each, so a twentieth of the control
 // thread, and ten times what it answers before it asks for cookies.
@@ -54,9 +62,14 @@ static void control_wake(struct xy_dp *dp)
 	}
 }
 
+static bool put_silently(struct rte_ring *ring, struct xy_msg *msg)
+{
+	return rte_ring_sp_enqueue_elem(ring, msg, sizeof(*msg)) == 0;
+}
+
 static bool put(struct xy_worker *w, struct rte_ring *ring, struct xy_msg *msg)
 {
-	if (rte_ring_sp_enqueue_elem(ring, msg, sizeof(*msg)))
+	if (!put_silently(ring, msg))
 		return false;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	control_wake(w->dp);
@@ -128,13 +141,27 @@ static enum xy_drop punt_far_stranger(struct xy_worker *w, struct xy_msg *msg)
 	return put(w, w->strangers, msg) ? XY_DROP_COUNT : XY_DROP_STRANGER_FULL;
 }
 
+// A Hello of a link that is well, with nothing else, is read in the control thread's next turn,
+// whatever that is for: the thread is not woken. Where many have come it is, so that they are taken
+// piece by piece.
+static bool may_wait(const struct xy_worker *w, struct rte_mbuf *m)
+{
+	const struct xy_end *e = &w->dp->end[xy_packet(m)->from];
+	const size_t headers = XY_IPV6_LEN + XY_UDP_LEN;
+	return __atomic_load_n(&e->link.patient, __ATOMIC_RELAXED) && m->data_len >= headers &&
+	       rte_ring_count(w->to_control) < PATIENT_MOST &&
+	       xy_babel_keeps_alive(rte_pktmbuf_mtod_offset(m, const uint8_t *, headers),
+				    m->data_len - headers, PATIENT_INTERVAL);
+}
+
 static enum xy_drop punt_routing(struct xy_worker *w, struct xy_msg *msg)
 {
+	bool waits = may_wait(w, msg->m);
 	uint32_t *waiting = &w->dp->end[xy_packet(msg->m)->from].link.overlay_waiting;
 	if (__atomic_load_n(waiting, __ATOMIC_RELAXED) >= RING_NEIGHBOUR)
 		return XY_DROP_PUNT_FULL;
 	__atomic_add_fetch(waiting, 1, __ATOMIC_RELAXED); // before the control thread can take it
-	if (put(w, w->to_control, msg))
+	if (waits ? put_silently(w->to_control, msg) : put(w, w->to_control, msg))
 		return XY_DROP_COUNT;
 	__atomic_sub_fetch(waiting, 1, __ATOMIC_RELAXED);
 	return XY_DROP_PUNT_FULL;
@@ -243,6 +270,23 @@ int xy_order_put(struct xy_worker *w, enum xy_order type, uint8_t port, uint32_t
 		rte_pktmbuf_free(m);
 		return -ENOBUFS;
 	}
-	xy_worker_wake(w);
+	if (w->dp->gathers)
+		w->dp->given |= UINT64_C(1) << w->id;
+	else
+		xy_worker_wake(w);
 	return 0;
+}
+
+_Static_assert(XY_DP_WORKERS <= 64, "a bit each");
+
+void xy_dp_orders_gather(struct xy_dp *dp)
+{
+	dp->gathers = true;
+}
+
+void xy_dp_orders_give(struct xy_dp *dp)
+{
+	for (; dp->given; dp->given &= dp->given - 1)
+		xy_worker_wake(dp->worker[__builtin_ctzll(dp->given)]);
+	dp->gathers = false;
 }

@@ -93,6 +93,14 @@ void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer)
 	xy_end_forget(dp, peer);
 }
 
+int xy_dp_peer_patient(struct xy_dp *dp, uint32_t peer, bool patient)
+{
+	if (!is_there(dp, peer))
+		return -ENOENT;
+	__atomic_store_n(&dp->end[peer].link.patient, patient, __ATOMIC_RELAXED);
+	return 0;
+}
+
 void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer)
 {
 	if (peer < dp->cfg.max_peers)

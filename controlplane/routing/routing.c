@@ -475,8 +475,10 @@ static void take_notice(struct xy_routing *r, const struct xy_babel_action *a, x
 	unsigned long missed;
 	struct link *lost = lost_by(r, a);
 	r->notice[a->notice.code]++;
-	if (lost)
+	if (lost) {
 		lost->lost_at[lost->losses++ % LOSSES] = now;
+		xy_dp_peer_patient(r->cfg.dp, a->notice.link, false); // till the next look at it
+	}
 	if (!say_neighbour(r, a, now) && xy_log_limit_pass(&r->log[a->notice.code], now, &missed))
 		say_notice(r, a, missed);
 	if (a->notice.code == XY_BABEL_NOTICE_NO_ANSWER)
@@ -511,8 +513,10 @@ static void act(struct xy_routing *r, const struct xy_babel_action *a, xy_nsec n
 static void act_all(struct xy_routing *r, unsigned max, xy_nsec now)
 {
 	const struct xy_babel_action *a = NULL;
+	xy_dp_orders_gather(r->cfg.dp); // Hellos go to all neighbours at once
 	while (max-- && (a = xy_babel_action(r->babel)))
 		act(r, a, now);
+	xy_dp_orders_give(r->cfg.dp);
 	r->pending = a != NULL;
 	room_tell(r, now);
 	xy_rib_commit(r->rib);
@@ -539,6 +543,7 @@ static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	xy_nsec late = s.tx_carried > s.rx_data ? UNANSWERED : CARRIED_LATE;
 	r->look_busy |= s.tx_carried && now < s.tx_carried + late;
 	xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_data, s.tx_carried, now);
+	xy_dp_peer_patient(r->cfg.dp, slot, xy_babel_link_is_well(r->babel, (uint16_t)slot));
 	r->look_busy |= xy_probing_look(r->probing, r->babel, slot, &s, now);
 }
 

@@ -106,8 +106,12 @@ int xy_dp_start(struct xy_dp *dp, struct xy_err *err);
 // must end then.
 void xy_dp_destroy(struct xy_dp *dp);
 
-// Readable when xy_dp_poll has something to do.
+// Readable when xy_dp_poll has something to do that does not wait.
 int xy_dp_event_fd(const struct xy_dp *dp);
+// Is there something that does wait (xy_dp_peer_patient)? Ask in each turn, and have one at least
+// each XY_DP_PATIENCE.
+#define XY_DP_PATIENCE (2 * XY_SEC)
+bool xy_dp_waits(const struct xy_dp *dp);
 // Anything that the control plane wants to do with old memory: call it a few times a second as
 // well. True: there is more to do at once.
 bool xy_dp_housekeep(struct xy_dp *dp);
@@ -274,6 +278,10 @@ struct xy_dp_peer {
 int xy_dp_peer_set(struct xy_dp *dp, uint32_t peer, const struct xy_dp_peer *cfg);
 // Forgets it, its sessions and what is held for it. Routes to it must be gone.
 void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer);
+// May its Hellos wait, where they say nothing else, until the control plane has a turn anyway
+// (xy_dp_waits)? Until this is said, and for each peer anew, no. When they arrived is known.
+// -ENOENT.
+int xy_dp_peer_patient(struct xy_dp *dp, uint32_t peer, bool patient);
 // Packets held for it are dropped (`no_session`): the handshake was given up.
 void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer);
 
@@ -474,6 +482,9 @@ int xy_dp_send(struct xy_dp *dp, unsigned port, const struct xy_endpoint *remote
 // The same to a peer, where and as xy_dp_peer_set said: on a card by its next hop, not by the
 // kernel's socket. -ENOENT: no such peer, or it is nowhere.
 int xy_dp_peer_send(struct xy_dp *dp, uint32_t peer, const void *data, size_t len);
+// What is sent between the two is given to workers at once, by one wake-up of each.
+void xy_dp_orders_gather(struct xy_dp *dp);
+void xy_dp_orders_give(struct xy_dp *dp);
 // Sends an IPv6 packet of ours inside the overlay: sealed to that peer (without a session it is
 // dropped, `no_session`), or with XY_DP_NO_PEER routed by its destination as the host's packets
 // are. -ENOBUFS; -EINVAL (no whole IPv6 packet, too long, no such peer).

@@ -267,6 +267,10 @@ void xy_babel_link_doubt(struct xy_babel *b, uint16_t link, xy_nsec now);
 // once, and in doubt.
 void xy_babel_link_way(struct xy_babel *b, uint16_t link, bool there, xy_nsec now);
 
+// All is well with it, both ways, and has been for some Hellos: those to come tell nothing new if
+// they come at all, and may be given to xy_babel_receive late.
+bool xy_babel_link_is_well(const struct xy_babel *b, uint16_t link);
+
 // Shut: the neighbour is heard and told of the link as before, and nothing goes over it, by us or
 // by it, until it is opened again.
 void xy_babel_link_shut(struct xy_babel *b, uint16_t link, bool shut, xy_nsec now);

@@ -59,6 +59,15 @@ int xy_babel_link_info(const struct xy_babel *b, uint16_t link, struct xy_babel_
 	return 0;
 }
 
+bool xy_babel_link_is_well(const struct xy_babel *b, uint16_t link)
+{
+	enum { LAST_THREE = 0xe000 };
+	const struct neigh *n = babel_link_of(b, link);
+	return n && n->usable && !n->quiet && !n->told && !n->unwanting && !b->starting &&
+	       n->hellos_sent >= QUICK_HELLOS &&
+	       ((n->hist[0] | n->hist[1]) & LAST_THREE) == LAST_THREE;
+}
+
 static void origin_of(const struct xy_babel *b, uint32_t proof, struct xy_babel_entry *e)
 {
 	if (!proof)

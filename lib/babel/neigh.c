@@ -219,6 +219,13 @@ static void hello_stamp(struct xy_babel *b, struct neigh *n, const struct xy_bab
 	n->stamp_ours = (uint32_t)(b->arrived / XY_USEC);
 }
 
+// A packet may have waited for us (xy_babel_link_is_well). One that did so for longer did since we
+// stood still, and others are behind it.
+static xy_nsec heard_at(const struct xy_babel *b)
+{
+	return b->now - b->arrived < 3 * XY_SEC ? b->arrived : b->now;
+}
+
 void babel_neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babel_hello *h)
 {
 	int kind = h->flags & XY_BABEL_HELLO_UNICAST ? UNICAST : MULTICAST;
@@ -231,7 +238,7 @@ void babel_neigh_hello(struct xy_babel *b, struct neigh *n, const struct xy_babe
 	}
 	if (h->interval) {
 		n->hello_interval[kind] = h->interval * 10 * XY_MSEC;
-		n->hello_due[kind] = b->now + n->hello_interval[kind] * 3 / 2;
+		n->hello_due[kind] = heard_at(b) + n->hello_interval[kind] * 3 / 2;
 	}
 	if (!n->has_stamp || !h->has_time)
 		hello_stamp(b, n, h); // else after the IHU of this packet has used the older one
@@ -265,7 +272,7 @@ void babel_neigh_ihu(struct xy_babel *b, struct neigh *n, const struct xy_babel_
 		n->unwanting = true;
 	n->txcost = ihu->rxcost;
 	n->left &= ihu->rxcost == XY_BABEL_INFINITY;
-	n->ihu_due = b->now + ihu->interval * 10 * XY_MSEC * 7 / 2;
+	n->ihu_due = heard_at(b) + ihu->interval * 10 * XY_MSEC * 7 / 2;
 	if (ihu->has_time && hello->has_time && !n->c.no_rtt)
 		rtt_sample(b, n, ihu, hello);
 	if (hello->has_time)

@@ -365,3 +365,22 @@ bool xy_babel_parse_next(struct xy_babel_parser *p, struct xy_babel_tlv *out)
 	}
 	return false;
 }
+
+bool xy_babel_keeps_alive(const void *data, size_t len, uint16_t interval)
+{
+	static const struct xy_addr none;
+	struct xy_babel_parser p;
+	struct xy_babel_tlv t;
+	bool hello = false, ihu = false;
+	if (xy_babel_parse(&p, data, len, &none) < 0)
+		return false;
+	while (xy_babel_parse_next(&p, &t)) {
+		if (t.type == XY_BABEL_HELLO && t.hello.interval >= interval)
+			hello = true;
+		else if (t.type == XY_BABEL_IHU && t.ihu.rxcost != XY_BABEL_INFINITY)
+			ihu = true;
+		else
+			return false;
+	}
+	return hello && ihu && !p.ignored;
+}

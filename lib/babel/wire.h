@@ -144,6 +144,11 @@ int xy_babel_parse(struct xy_babel_parser *p, const void *data, size_t len,
 // out too (their effect is already in the Updates that follow).
 bool xy_babel_parse_next(struct xy_babel_parser *p, struct xy_babel_tlv *out);
 
+// A datagram that says nothing but that all is as it was: Hello and IHU, which hears us and will
+// say so again in `interval` centiseconds or later. No harm where it is read late, if its arrival
+// is known.
+bool xy_babel_keeps_alive(const void *data, size_t len, uint16_t interval);
+
 struct xy_babel_builder {
 	uint8_t *data;
 	size_t size, len; // len counts the header

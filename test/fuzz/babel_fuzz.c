@@ -73,6 +73,18 @@ static void round_trip(const struct xy_babel_tlv *t)
 	check(!xy_babel_parse_next(&p, &again) && p.ignored == 0);
 }
 
+// What is said to keep a link alive says nothing else.
+static void keep_alive(const uint8_t *data, size_t size)
+{
+	struct xy_babel_parser p;
+	struct xy_babel_tlv t;
+	if (!xy_babel_keeps_alive(data, size, 100))
+		return;
+	check(xy_babel_parse(&p, data, size, &source) == 0);
+	while (xy_babel_parse_next(&p, &t))
+		check(t.type == XY_BABEL_HELLO || t.type == XY_BABEL_IHU);
+}
+
 // ---- a node ----
 
 static void act(struct xy_babel *b, xy_nsec now)
@@ -174,6 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct xy_babel_parser p;
 	drive(data, size);
+	keep_alive(data, size);
 	struct xy_babel_tlv t;
 	if (xy_babel_parse(&p, data, size, &source) < 0)
 		return 0;

@@ -276,6 +276,24 @@ void xy_dp_peer_del(struct xy_dp *dp, uint32_t peer)
 	dp->peer[peer] = (struct fake_peer){0};
 }
 
+int xy_dp_peer_patient(struct xy_dp *dp, uint32_t peer, bool patient)
+{
+	if (peer >= FAKE_PEERS || !dp->peer[peer].there)
+		return -ENOENT;
+	dp->peer[peer].patient = patient;
+	return 0;
+}
+
+void xy_dp_orders_gather(struct xy_dp *dp)
+{
+	dp->gathers++;
+}
+
+void xy_dp_orders_give(struct xy_dp *dp)
+{
+	dp->gathers--;
+}
+
 void xy_dp_peer_release_held(struct xy_dp *dp, uint32_t peer)
 {
 	dp->peer[peer].released += dp->peer[peer].held;

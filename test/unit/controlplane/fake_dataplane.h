@@ -28,7 +28,7 @@ struct fake_peer { // or far node: their numbers are of one kind
 	struct xy_dp_peer cfg;
 	struct xy_dp_far far;
 	unsigned accepts, accepts_told;
-	bool exits;
+	bool exits, patient;
 	struct xy_prefix accept[FAKE_ACCEPTS];
 	unsigned sessions; // taken
 	xy_nsec left;	   // a far node: when
@@ -63,6 +63,7 @@ struct xy_dp {
 	xy_nsec rest;	     // of a far node's number, before it is another's
 	uint32_t session_at; // where a free one is looked for
 	unsigned own, ports;
+	int gathers;
 	uint32_t last_index;
 	unsigned dangling;	// routes to a peer that was deleted
 	unsigned route_changes; // calls of xy_dp_route_set and _del

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Packets of the control plane inside the mesh: Babel's, the service's, and ours.
+#include "babel/wire.h" // before what has `at` as a name
+
 #include "graph_rig.h"
 
 #include "event.h"
+
+#include <poll.h>
+#include <unistd.h>
 
 static const struct xy_addr babel_group = {.b = {0xff, 2, [13] = 1, [15] = 6}};
 
@@ -245,8 +250,132 @@ static void test_overlay_stale(void)
 	settle();
 }
 
+// --- Hellos that wait
+
+struct says {			// what a packet of Babel has
+	uint16_t hello, rxcost; // interval in centiseconds; 0: there is none
+	bool asks;
+};
+
+static struct rte_mbuf *babel(const struct says *s)
+{
+	uint8_t data[128];
+	struct xy_babel_builder b;
+	xy_babel_build(&b, data, sizeof(data), &link_a);
+	if (s->hello)
+		xy_babel_build_hello(
+			&b, &(struct xy_babel_hello){.interval = s->hello, .has_time = true});
+	if (s->rxcost)
+		xy_babel_build_ihu(&b, &(struct xy_babel_ihu){.address = link_us,
+							      .rxcost = s->rxcost,
+							      .interval = 1200,
+							      .has_time = true});
+	if (s->asks)
+		xy_babel_build_ack_request(&b, 1, 5);
+	uint16_t len = (uint16_t)xy_babel_build_end(&b);
+	struct rte_mbuf *m = udp(&link_a, &babel_group, BABEL, BABEL, (uint16_t)(48 + len));
+	memcpy(rte_pktmbuf_mtod(m, uint8_t *) + 48, data, len);
+	return m;
+}
+
+static bool readable(void)
+{
+	struct pollfd p = {.fd = xy_dp_event_fd(dp), .events = POLLIN};
+	return poll(&p, 1, 0) == 1;
+}
+
+// Does a packet that says this wake the control thread? It gets it anyway, as it came.
+static bool wakes(const struct says *s)
+{
+	struct rte_mbuf *m = babel(s);
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	bool woke = readable();
+	CU_ASSERT(xy_dp_waits(dp));
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 1);
+	CU_ASSERT_EQUAL(last.at, at);
+	CU_ASSERT(!xy_dp_waits(dp) && !readable());
+	settle();
+	return woke;
+}
+
+// Of a link that is well what says nothing new waits for the control thread's next turn, and all
+// else does not.
+static void test_hellos_wait(void)
+{
+	const struct says usual = {.hello = 400, .rxcost = 96};
+	peer_set(NODE_A, true);
+	session_new(NODE_A, 0, true);
+	events();
+	CU_ASSERT(wakes(&usual)); // it was not said that all is well
+	CU_ASSERT_EQUAL(xy_dp_peer_patient(dp, NODE_A, true), 0);
+	CU_ASSERT_FALSE(wakes(&usual));
+	CU_ASSERT_FALSE(wakes(&(struct says){.hello = 6000, .rxcost = 96}));
+	CU_ASSERT(wakes(&(struct says){.hello = 400})); // does it hear us?
+	CU_ASSERT(wakes(&(struct says){.hello = 400, .rxcost = XY_BABEL_INFINITY}));
+	CU_ASSERT(wakes(&(struct says){.hello = 10, .rxcost = 96})); // it leaves
+	CU_ASSERT(wakes(&(struct says){.rxcost = 96}));
+	CU_ASSERT(wakes(&(struct says){.hello = 400, .rxcost = 96, .asks = true}));
+	for (unsigned i = 0; i < 32; i++) {
+		struct rte_mbuf *m = babel(&usual);
+		seal(NODE_A, m);
+		feed(m);
+		CU_ASSERT_EQUAL(run(), 0);
+		CU_ASSERT_FALSE(readable());
+	}
+	struct rte_mbuf *m = babel(&usual); // many are a reason
+	seal(NODE_A, m);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT(readable());
+	events();
+	CU_ASSERT_EQUAL(seen[XY_DP_OVERLAY], 33);
+	settle();
+	xy_dp_peer_del(dp, NODE_A); // who has the number next begins anew
+	CU_ASSERT_EQUAL(xy_dp_peer_patient(dp, NODE_A, true), -ENOENT);
+	peer_set(NODE_A, true);
+	session_new(NODE_A, 0, true);
+	CU_ASSERT(wakes(&usual));
+	peer_set(NODE_A, false);
+}
+
+static unsigned wake_ups(void)
+{
+	uint64_t n = 0;
+	return read(dp->worker[0]->wake_fd, &n, sizeof(n)) == sizeof(n) ? (unsigned)n : 0;
+}
+
+// What goes to several neighbours at once is one wake-up of the worker.
+static void test_orders_gathered(void)
+{
+	struct xy_worker *worker = dp->worker[0];
+	uint8_t packet[48] = {0x60, [4] = 0, [5] = 8, [6] = 17, [7] = 1};
+	wake_ups();
+	for (unsigned gathers = 0; gathers < 2; gathers++) {
+		if (gathers)
+			xy_dp_orders_gather(dp);
+		for (unsigned i = 0; i < 3; i++) {
+			__atomic_store_n(&worker->sleeping, 1, __ATOMIC_RELAXED);
+			CU_ASSERT_EQUAL(xy_dp_overlay_send(dp, NODE_A, packet, sizeof(packet)), 0);
+		}
+		CU_ASSERT_EQUAL(wake_ups(), gathers ? 0 : 3);
+		if (gathers)
+			xy_dp_orders_give(dp);
+		CU_ASSERT_EQUAL(wake_ups(), gathers);
+		xy_dp_orders_give(dp); // and not again
+		CU_ASSERT_EQUAL(wake_ups(), 0);
+	}
+	__atomic_store_n(&worker->sleeping, 0, __ATOMIC_RELAXED);
+	run();
+	events();
+	settle();
+}
+
 XY_UNIT_MAIN("graph_overlay", {"create", test_create, .always = true},
 	     {"Babel packets", test_babel_packets}, {"service port", test_service},
+	     {"Hellos that wait", test_hellos_wait}, {"orders gathered", test_orders_gathered},
 	     {"packets of ours to a peer", test_overlay_send}, {"carried for others", test_carried},
 	     {"packets of ours, routed", test_overlay_routed},
 	     {"shares of the ring to the control plane", test_overlay_shares},

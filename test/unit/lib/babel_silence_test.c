@@ -502,6 +502,46 @@ static void test_idle_dead(void)
 	rig_free(r);
 }
 
+// The last Hello is read 1.9 s after it arrived: that is no more time for the neighbour.
+static void test_read_late(void)
+{
+	struct rig *r = two_ways();
+	struct flow f = flow_new(r);
+	uint8_t data[256];
+	struct xy_babel_builder p;
+	f.on = false;
+	hello(&f);
+	run(&f, 8 * XY_SEC);
+	CU_ASSERT(xy_babel_link_is_well(r->b, 0));
+	xy_nsec last = f.hello_at;
+	quiet_from(&f);
+	run(&f, last + 1900 * XY_MSEC - r->now);
+	CU_ASSERT(xy_babel_link_is_well(r->b, 0));
+	xy_babel_build(&p, data, sizeof(data), &r->peers[0]);
+	xy_babel_build_hello(&p, &(struct xy_babel_hello){.seqno = r->hello[0]++, .interval = 400});
+	xy_babel_receive(r->b, 0, &r->peers[0], data, xy_babel_build_end(&p), last, r->now);
+	act(r);
+	until_by(&f, 1, 20 * XY_SEC);
+	CU_ASSERT(r->now - last >= 6 * XY_SEC && r->now - last <= 7500 * XY_MSEC);
+	CU_ASSERT_FALSE(xy_babel_link_is_well(r->b, 0));
+	CU_ASSERT(xy_babel_link_is_well(r->b, 1));
+	rig_free(r);
+}
+
+// Each Hello of a link that begins is wanted at once.
+static void test_well(void)
+{
+	struct rig *r = rig_new(false);
+	link_up(r, 0);
+	CU_ASSERT_FALSE(xy_babel_link_is_well(r->b, 0));
+	CU_ASSERT_FALSE(xy_babel_link_is_well(r->b, 1)); // there is none
+	pass(r, 15 * XY_SEC);
+	CU_ASSERT(xy_babel_link_is_well(r->b, 0));
+	xy_babel_link_doubt(r->b, 0, r->now);
+	CU_ASSERT_FALSE(xy_babel_link_is_well(r->b, 0));
+	rig_free(r);
+}
+
 // One that cannot be asked is left to its Hellos, and the word is the same.
 static void test_idle_mute(void)
 {
@@ -742,6 +782,7 @@ XY_UNIT_MAIN("babel_silence", {"a dead neighbour under traffic", test_prompt},
 	     {"a link that flaps", test_flapping}, {"restarted", test_restarted},
 	     {"a sign, and it is gone", test_doubt}, {"signs that are forged", test_doubt_forged},
 	     {"doubt of one that is far", test_doubt_far}, {"gone without traffic", test_idle_dead},
+	     {"a Hello read late", test_read_late}, {"well", test_well},
 	     {"one that is not asked", test_idle_mute}, {"no way, and one again", test_no_way},
 	     {"one way", test_one_way_word}, {"one way, at first", test_one_way_begins},
 	     {"heard, and deaf", test_deaf}, {"Updates, and no Hello", test_unheard},
