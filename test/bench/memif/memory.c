@@ -10,10 +10,10 @@ _Noreturn void die(const char *what, const struct xy_err *err)
 
 static struct memif_row row_of(struct samples *s, double tsc_hz)
 {
-	return (struct memif_row){.mpps = tsc_hz / percentile(s, 50) / 1e6,
-				  .mpps_p10 = tsc_hz / percentile(s, 90) / 1e6,
-				  .mpps_p90 = tsc_hz / percentile(s, 10) / 1e6,
-				  .cycles = percentile(s, 50)};
+	return (struct memif_row){.mpps = tsc_hz / percentile(s, 50, XY_BURST) / 1e6,
+				  .mpps_p10 = tsc_hz / percentile(s, 90, XY_BURST) / 1e6,
+				  .mpps_p90 = tsc_hz / percentile(s, 10, XY_BURST) / 1e6,
+				  .cycles = percentile(s, 50, XY_BURST)};
 }
 
 void memory_run(struct memif_shared *s, unsigned size)

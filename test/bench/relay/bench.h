@@ -54,8 +54,9 @@ struct node_cost {
 
 struct result { // cycles per packet; a child leaves it in shared memory
 	struct load load;
-	double forward, forward_p10, forward_p90, aead, tsc_hz;
-	char memory[64];
+	double forward, forward_p10, forward_p90, tsc_hz;
+	double aead, best; // the bare cipher over the same buffers, and over hot ones
+	char memory[64], cipher[128];
 	unsigned nodes;
 	struct node_cost node[NODES_MAX];
 	double way[WAYS];
@@ -81,8 +82,9 @@ struct bench {
 	uint32_t *route_link;
 	struct xy_aead *cipher;
 	uint64_t random;
-	struct samples *forward, *aead, *node; // node: [NODES_MAX] with --nodes, else NULL
-	struct samples *way;		       // [WAYS] with --frames
+	struct samples *forward, *aead;
+	struct samples *node; // [NODES_MAX] with --nodes, else NULL
+	struct samples *way;  // [WAYS] with --frames
 	uint64_t errors;
 };
 
@@ -109,6 +111,10 @@ void walk(struct bench *b); // in bursts, till all that was put in is through
 
 // --- timed.c
 void turn_timed(struct bench *b);
+
+// --- best.c: the bare cipher at its best: a few buffers that are in the nearest caches and begin a
+// line, keys likewise, as many packets, bursts and passes as the load has. Adds to `best`.
+void best_measure(const struct bench *b, unsigned rounds, struct samples *best);
 
 // --- relay.c, edge.c: a round
 void relay_round(struct bench *b);

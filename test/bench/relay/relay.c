@@ -13,7 +13,7 @@ static void packet_make(struct bench *b, struct rte_mbuf *m)
 		from = b->links == 2 ? 0 : (uint32_t)(next_random(b) % b->links);
 	while (from == b->route_link[route]);
 	rte_pktmbuf_reset(m);
-	m->data_off = XY_HEADROOM + XY_WG_DATA_HEADER_LEN;
+	m->data_off = XY_HEADROOM; // where sources put it: what is sealed begins a line
 	uint8_t *pkt = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)b->load.size);
 	memset(pkt, 0, b->load.size);
 	pkt[0] = 0x60;
@@ -46,6 +46,8 @@ static void bare_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 		uint32_t len = m[i]->data_len - XY_WG_DATA_OVERHEAD;
 		if (msg->receiver >= b->links)
 			die("a packet for nobody came out", NULL);
+		if ((uintptr_t)msg->box % RTE_CACHE_LINE_SIZE)
+			die("a packet came out that does not begin a line", NULL);
 		op[i] = (struct xy_aead_op){.key = &b->tx_key[msg->receiver],
 					    .suite = b->load.suite,
 					    .counter = msg->counter,
@@ -99,8 +101,8 @@ void relay_round(struct bench *b)
 	b->errors += b->ring.out_count != BUFFERS;
 	for (unsigned i = 0; b->ring.frames && i < BUFFERS; i++)
 		frame_check(b, b->out[i], !b->dp->ports->port[0]->sums);
-	for (unsigned i = 0; i < BUFFERS; i += XY_BURST)
-		bare_chunk(b, &b->out[i], XY_BURST);
+	for (unsigned i = 0; i < BUFFERS; i += b->load.burst)
+		bare_chunk(b, &b->out[i], b->load.burst);
 	if (b->errors)
 		die("a packet came out wrong", NULL);
 	memcpy(b->in, b->out, sizeof(b->in));
@@ -117,5 +119,6 @@ void relay_ways(struct bench *b, unsigned rounds, struct result *r)
 			sample_add(s, b->forward->cycles[n]);
 	}
 	for (unsigned i = 0; i < WAYS; i++)
-		r->way[i] = percentile(&b->way[i], 10); // differences are small: the undisturbed
+		r->way[i] = percentile(&b->way[i], 10,
+				       b->load.burst); // differences are small: the undisturbed
 }

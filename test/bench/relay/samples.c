@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "samples.h"
 
-#include "packet.h"
-
 #include <stdlib.h>
 
 void sample_add(struct samples *s, uint64_t cycles)
@@ -17,10 +15,10 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-double percentile(struct samples *s, unsigned percent)
+double percentile(struct samples *s, unsigned percent, unsigned burst)
 {
 	if (!s->n)
 		return 0;
 	qsort(s->cycles, s->n, sizeof(s->cycles[0]), compare);
-	return (double)s->cycles[(s->n - 1) * percent / 100] / XY_BURST;
+	return (double)s->cycles[(s->n - 1) * percent / 100] / burst;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cycles of bursts, and what half of them, or so many in a hundred, stayed below.
+// Cycles of bursts, and what half of them, or so many in a hundred, stayed below. What is more than
+// there is room for is not looked at: of bursts of one packet, the first rounds' are.
 #pragma once
 
 #include <stdint.h>
 
-enum { SAMPLES = 24 * 128 };
+enum { SAMPLES = 1 << 15 };
 
 struct samples { // TSC cycles per burst
 	unsigned n;
@@ -12,4 +13,4 @@ struct samples { // TSC cycles per burst
 };
 
 void sample_add(struct samples *s, uint64_t cycles);
-double percentile(struct samples *s, unsigned percent); // a packet's; sorts
+double percentile(struct samples *s, unsigned percent, unsigned burst); // a packet's; sorts
