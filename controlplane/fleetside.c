@@ -9,6 +9,7 @@
 #include "interface.h"
 #include "kernel/addresses.h"
 #include "peers/registry.h"
+#include "peers/seen.h"
 #include "steering.h"
 
 #include <jansson.h>
@@ -23,6 +24,7 @@ enum {
 	EPOCH_MOST = 365 * 86400, // and its epoch be, so that a later record can always be above
 	ADDRESSES = 64,
 };
+#define SEEN_APART (4 * XY_SEC) // two neighbours are asked from where they see us
 
 struct claim {
 	bool set, has_address;
@@ -34,9 +36,13 @@ struct claim {
 struct xy_fleetside {
 	struct xy_registry registry;
 	struct claim claim;
-	uint64_t left_out;    // of the registry, of whom links know
-	unsigned own_accepts; // of the plan, before those that were laid behind them
-	char start[33];	      // of this daemon: another one knows nothing
+	uint64_t left_out; // of the registry, of whom links know
+	struct xy_seen seen;
+	enum xy_seen_mapping mapping; // that was said
+	unsigned seen_at;	      // neighbour that is asked next,
+	xy_nsec seen_next;	      // and when
+	unsigned own_accepts;	      // of the plan, before those that were laid behind them
+	char start[33];		      // of this daemon: another one knows nothing
 };
 
 // --- params
@@ -277,6 +283,77 @@ static void own_endpoints(struct xy_daemon *d, struct xy_fleet_record *r)
 	xy_host_addresses_free(&all);
 }
 
+// --- from where neighbours see this node
+
+// One neighbour at a time, and only while an agent asks for records.
+static void seen_ask(struct xy_daemon *d)
+{
+	struct xy_fleetside *f = d->fleetside;
+	xy_nsec now = xy_now();
+	unsigned count = xy_links_count(d->links);
+	if (now < f->seen_next)
+		return;
+	f->seen_next = now + SEEN_APART;
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t slot = xy_links_slot_at(d->links, (f->seen_at + i) % count);
+		struct xy_addr at;
+		if (!xy_links_is_up(d->links, slot, now) ||
+		    !xy_links_node_addr(d->links, slot, &at))
+			continue;
+		f->seen_at = (f->seen_at + i + 1) % count;
+		xy_nodeinfo_seen_ask(d->nodeinfo, &at, now);
+		return;
+	}
+}
+
+static bool has_address(const struct xy_fleet_record *r, const struct xy_addr *a)
+{
+	for (unsigned i = 0; i < r->endpoint_count; i++)
+		if (xy_addr_eq(&r->endpoint[i].at.addr, a))
+			return true;
+	return false;
+}
+
+void xy_fleetside_seen_told(void *daemon, const struct xy_addr *from,
+			    const struct xy_nodeinfo_seen *ours, xy_nsec now)
+{
+	struct xy_daemon *d = daemon;
+	if (d->fleetside)
+		xy_seen_told(&d->fleetside->seen, from, &ours->at, now);
+}
+
+static void seen_say(struct xy_fleetside *f, const struct xy_endpoint *at, unsigned count)
+{
+	char one[XY_ENDPOINT_STRLEN], two[XY_ENDPOINT_STRLEN];
+	enum xy_seen_mapping is = xy_seen_mapping(&f->seen, xy_now());
+	if (is == f->mapping)
+		return;
+	f->mapping = is;
+	if (is == XY_SEEN_APART)
+		xy_log_info("fleet: a NAT gives this node another port for each peer, so others "
+			    "do not reach it there unless it calls them");
+	else if (is == XY_SEEN_ALIKE && count)
+		xy_log_info("fleet: a NAT gives this node one port for all peers, who see it at "
+			    "%s%s%s: that is in its record",
+			    xy_endpoint_str(&at[0], one), count > 1 ? " and " : "",
+			    count > 1 ? xy_endpoint_str(&at[1], two) : "");
+}
+
+// An address of this host is no NAT's.
+static void seen_endpoints(struct xy_fleetside *f, struct xy_fleet_record *r)
+{
+	struct xy_endpoint at[XY_SEEN_PLACES];
+	unsigned n = xy_seen_places(&f->seen, xy_now(), at), count = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (!has_address(r, &at[i].addr) && r->endpoint_count < XY_FLEET_ENDPOINTS) {
+			at[count++] = at[i];
+			r->endpoint[r->endpoint_count++] =
+				(struct xy_fleet_endpoint){.at = at[i], .from = XY_FLEET_FROM_SEEN};
+		}
+	if (count || xy_seen_mapping(&f->seen, xy_now()) != XY_SEEN_ALIKE)
+		seen_say(f, at, count);
+}
+
 // What the operator wrote, or the agent learned; a name is none: others need not believe in our
 // DNS.
 static int endpoint_read(const json_t *v, struct xy_fleet_endpoint *out, struct xy_err *err)
@@ -379,8 +456,11 @@ static int record_read(struct xy_daemon *d, const json_t *o, struct xy_fleet_rec
 	e = e ? e : membership_read(d, o, &r->membership, err);
 	if (!e && prefixes)
 		prefixes_fill(d, r);
-	if (!e && !r->ended)
+	if (!e && !r->ended) {
 		own_endpoints(d, r);
+		seen_endpoints(d->fleetside, r);
+		seen_ask(d);
+	}
 	return e;
 }
 

@@ -10,9 +10,11 @@
 
 #include <stdbool.h>
 
+struct xy_addr;
 struct xy_config_peer;
 struct xy_daemon;
 struct xy_key;
+struct xy_nodeinfo_seen;
 struct xy_plan;
 
 int xy_fleetside_up(struct xy_daemon *d, struct xy_err *err); // the book is there; before links
@@ -25,4 +27,7 @@ void xy_fleetside_second(struct xy_daemon *d); // once a tick
 // True: something is.
 bool xy_fleetside_lay(struct xy_daemon *d, struct xy_plan *plan);
 void xy_fleetside_settle(struct xy_daemon *d); // it is in force, or a peer was added
+// A neighbour said from where it sees this node.
+void xy_fleetside_seen_told(void *daemon, const struct xy_addr *from,
+			    const struct xy_nodeinfo_seen *ours, xy_nsec now);
 bool xy_fleetside_admits(const struct xy_daemon *d, const struct xy_key *key);

@@ -2,6 +2,8 @@
 // Node info's place in the daemon: what it sends by, what it is told of links and routes, and its
 // timer.
 #include "daemon.h"
+#include "fleetside.h"
+#include "naming.h"
 #include "suites.h"
 
 static int send_packet(void *arg, const void *packet, size_t len)
@@ -62,6 +64,26 @@ static void route(void *arg, const struct xy_addr *to, struct xy_nodeinfo_route 
 	}
 }
 
+// Of a link with it alone: who is reached by others is seen by them.
+static void seen(void *arg, const struct xy_addr *of, struct xy_nodeinfo_seen *out)
+{
+	const struct xy_daemon *d = arg;
+	struct xy_link_info link;
+	xy_nsec now = xy_now();
+	uint32_t slot;
+	*out = (struct xy_nodeinfo_seen){0};
+	if (!xy_naming_neighbour(d, of, &slot) || !xy_links_is_up(d->links, slot, now))
+		return;
+	for (unsigned i = 0; i < xy_links_count(d->links); i++) {
+		if (xy_links_slot_at(d->links, i) != slot)
+			continue;
+		xy_links_info(d->links, i, now, &link);
+		const struct xy_prefix host = {.addr = link.remote.addr, .len = 128};
+		if (link.remote.port && !xy_prefix_is_martian(&host))
+			out->at = link.remote;
+	}
+}
+
 static struct xy_nodeinfo_fields fields_of(const struct xy_config *c)
 {
 	struct xy_nodeinfo_fields f = {.enabled = c->node_info.enabled,
@@ -83,7 +105,9 @@ int xy_informer_up(struct xy_daemon *d, struct xy_err *err)
 						 .neighbours = neighbours,
 						 .route = route,
 						 .suites = xy_suites_ours,
-						 .suites_told = xy_suites_told}};
+						 .suites_told = xy_suites_told,
+						 .seen = seen,
+						 .seen_told = xy_fleetside_seen_told}};
 	if (xy_nodeinfo_create(&cfg, &d->nodeinfo))
 		return xy_err_set(err, ENOMEM, "no memory for node info");
 	return 0;

@@ -125,7 +125,8 @@ static void answer_next(struct xy_nodeinfo *n, const struct xy_nodeinfo_request 
 static enum xy_nodeinfo_drop judge(struct xy_nodeinfo *n, uint8_t kind, const struct xy_udp6 *u,
 				   xy_nsec now)
 {
-	if (!n->fields.enabled && kind != XY_NODEINFO_SUITES) // which tells nobody anything
+	// these two tell nobody anything of others
+	if (!n->fields.enabled && kind != XY_NODEINFO_SUITES && kind != XY_NODEINFO_SEEN)
 		return XY_NODEINFO_DROP_DISABLED;
 	if (!xy_limiter_take(&n->per_source, &u->src, now))
 		return XY_NODEINFO_DROP_LIMITED;
@@ -150,6 +151,8 @@ static void serve(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
 		answer_info(n, &q, now, &r.info);
 	else if (q.kind == XY_NODEINFO_NEXT)
 		answer_next(n, &q, &r.next);
+	else if (q.kind == XY_NODEINFO_SEEN)
+		n->ops.seen(n->ops.arg, &u->src, &r.seen);
 	else
 		n->ops.suites(n->ops.arg, &r.suites);
 	size_t len = xy_nodeinfo_reply_write(&q, &r, data);
@@ -222,8 +225,11 @@ static void ask_done(struct xy_nodeinfo *n, struct ask *a, const struct xy_nodei
 {
 	if (a->owner == OWNER_SUITES) {
 		const struct xy_addr from = a->to;
+		uint8_t kind = a->kind;
 		ask_end(n, a);
-		if (reply)
+		if (reply && kind == XY_NODEINFO_SEEN)
+			n->ops.seen_told(n->ops.arg, &from, &reply->seen, now);
+		else if (reply)
 			n->ops.suites_told(n->ops.arg, &from, &reply->suites, true, now);
 		return;
 	}
@@ -242,13 +248,23 @@ static void ask_done(struct xy_nodeinfo *n, struct ask *a, const struct xy_nodei
 	a->due = now + PAGE_PAUSE;
 }
 
-bool xy_nodeinfo_suites_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now)
+static bool ask_one(struct xy_nodeinfo *n, uint8_t kind, const struct xy_addr *to, xy_nsec now)
 {
-	struct ask a = {.owner = OWNER_SUITES, .kind = XY_NODEINFO_SUITES, .to = *to};
+	struct ask a = {.owner = OWNER_SUITES, .kind = kind, .to = *to};
 	if (n->asking_suites == SUITES_ASKS || !xy_ask_begin(n, &a, now))
 		return false;
 	n->asking_suites++;
 	return true;
+}
+
+bool xy_nodeinfo_suites_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now)
+{
+	return ask_one(n, XY_NODEINFO_SUITES, to, now);
+}
+
+bool xy_nodeinfo_seen_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now)
+{
+	return ask_one(n, XY_NODEINFO_SEEN, to, now);
 }
 
 static void ask_run(struct xy_nodeinfo *n, struct ask *a, xy_nsec now)

@@ -12,7 +12,7 @@ enum {
 	ASKS = 64,			 // under way at a time
 	CRAWL_ASKS = 32,		 // so that there is a place for each walk, and for suites
 	OWNER_CRAWL = XY_NODEINFO_WALKS, // below it: the walk of that number
-	OWNER_SUITES,
+	OWNER_SUITES,			 // and SEEN
 	SUITES_ASKS = ASKS - CRAWL_ASKS - XY_NODEINFO_WALKS,
 };
 #define TRY_TIME     (1 * XY_SEC)

@@ -47,7 +47,7 @@ int xy_nodeinfo_request_read(const void *data, size_t len, struct xy_nodeinfo_re
 	struct xy_cursor c = xy_cursor(data, len);
 	*out = (struct xy_nodeinfo_request){.len = len};
 	bool known = head_read(&c, &out->kind, out->nonce);
-	known = known && out->kind >= XY_NODEINFO_INFO && out->kind <= XY_NODEINFO_SUITES;
+	known = known && out->kind >= XY_NODEINFO_INFO && out->kind <= XY_NODEINFO_SEEN;
 	struct xy_cursor about = c;
 	xy_cursor_copy(&c, &out->addr, sizeof(out->addr));
 	if (known && out->kind == XY_NODEINFO_SUITES) {
@@ -117,6 +117,16 @@ static void next_read(struct xy_cursor *c, struct xy_nodeinfo_next *n)
 		c->bad = true;
 }
 
+// What nobody can send from is no answer; what else it is, is for who asked.
+static void seen_read(struct xy_cursor *c, struct xy_nodeinfo_seen *s)
+{
+	xy_cursor_copy(c, &s->at.addr, sizeof(s->at.addr));
+	s->at.port = xy_cursor_be16(c);
+	const struct xy_prefix host = {.addr = s->at.addr, .len = 128};
+	bool none = xy_addr_is_unspecified(&s->at.addr) && !s->at.port;
+	c->bad = c->bad || (!none && (!s->at.port || xy_prefix_is_martian(&host)));
+}
+
 int xy_nodeinfo_reply_read(const void *data, size_t len, struct xy_nodeinfo_reply *out)
 {
 	struct xy_cursor c = xy_cursor(data, len);
@@ -131,6 +141,8 @@ int xy_nodeinfo_reply_read(const void *data, size_t len, struct xy_nodeinfo_repl
 		next_read(&c, &out->next);
 	else if (known && out->kind == XY_NODEINFO_SUITES)
 		suites_read(&c, &out->suites);
+	else if (known && out->kind == XY_NODEINFO_SEEN)
+		seen_read(&c, &out->seen);
 	else
 		return -ENOTSUP;
 	return c.bad ? -EBADMSG : 0;
@@ -152,6 +164,13 @@ static uint8_t *suites_write(uint8_t *p, const struct xy_nodeinfo_suites *s)
 	*p++ = s->can;
 	*p++ = s->best;
 	return p;
+}
+
+static uint8_t *seen_write(uint8_t *p, const struct xy_nodeinfo_seen *s)
+{
+	memcpy(p, &s->at.addr, sizeof(s->at.addr));
+	xy_be16_store(p + sizeof(s->at.addr), s->at.port);
+	return p + sizeof(s->at.addr) + 2;
 }
 
 size_t xy_nodeinfo_request_write(const struct xy_nodeinfo_request *r,
@@ -221,7 +240,8 @@ size_t xy_nodeinfo_reply_write(const struct xy_nodeinfo_request *to,
 {
 	static const size_t least[] = {[XY_NODEINFO_INFO] = XY_NODEINFO_INFO_LEN,
 				       [XY_NODEINFO_NEXT] = XY_NODEINFO_NEXT_LEN,
-				       [XY_NODEINFO_SUITES] = XY_NODEINFO_SUITES_LEN};
+				       [XY_NODEINFO_SUITES] = XY_NODEINFO_SUITES_LEN,
+				       [XY_NODEINFO_SEEN] = XY_NODEINFO_SEEN_LEN};
 	size_t room = to->len < XY_NODEINFO_REPLY_MAX ? to->len : XY_NODEINFO_REPLY_MAX;
 	if (room < least[r->kind])
 		return 0;
@@ -230,6 +250,8 @@ size_t xy_nodeinfo_reply_write(const struct xy_nodeinfo_request *to,
 		p = info_write(p, &r->info, room);
 	else if (r->kind == XY_NODEINFO_NEXT)
 		p = next_write(p, &r->next);
+	else if (r->kind == XY_NODEINFO_SEEN)
+		p = seen_write(p, &r->seen);
 	else
 		p = suites_write(p, &r->suites);
 	return (size_t)(p - out);

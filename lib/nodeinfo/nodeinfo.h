@@ -28,6 +28,7 @@ enum {
 	// count 1.
 	XY_NODEINFO_INFO_LEN = 90,
 	XY_NODEINFO_SUITES_LEN = 22, // reply to SUITES: head 20, can 1, best 1
+	XY_NODEINFO_SEEN_LEN = 38,   // reply to SEEN: head 20, address 16, port 2
 	XY_NODEINFO_NEIGHBOUR_LEN = 22,
 	// With both texts empty.
 	XY_NODEINFO_PAGE =
@@ -40,11 +41,16 @@ enum xy_nodeinfo_kind {
 	XY_NODEINFO_INFO = 1,	// what it tells about itself, and a page of its neighbours
 	XY_NODEINFO_NEXT = 2,	// its next hop towards an address
 	XY_NODEINFO_SUITES = 3, // which cipher suites it has; the request tells the asker's
+	XY_NODEINFO_SEEN = 4,	// from where the asker's datagrams come, of the link with it
 	XY_NODEINFO_REPLY = 0x80,
 };
 
 struct xy_nodeinfo_suites {
 	uint8_t can, best; // enum xy_wg_suite: a bit each; the one that it would have, of those
+};
+
+struct xy_nodeinfo_seen {
+	struct xy_endpoint at; // port 0, and address ::, where there is no link with the asker
 };
 
 struct xy_nodeinfo_request {
@@ -90,6 +96,7 @@ struct xy_nodeinfo_reply {
 		struct xy_nodeinfo_info info;
 		struct xy_nodeinfo_next next;
 		struct xy_nodeinfo_suites suites;
+		struct xy_nodeinfo_seen seen;
 	};
 };
 

@@ -28,6 +28,8 @@ static void answer(const struct xy_nodeinfo_request *q, const struct xy_nodeinfo
 		need(memcmp(&got.next, &r->next, sizeof(got.next)) == 0);
 	else if (r->kind == XY_NODEINFO_SUITES)
 		need(memcmp(&got.suites, &r->suites, sizeof(got.suites)) == 0);
+	else if (r->kind == XY_NODEINFO_SEEN)
+		need(memcmp(&got.seen, &r->seen, sizeof(got.seen)) == 0);
 	else
 		need(got.info.count <= r->info.count && strcmp(got.info.name, r->info.name) == 0);
 }
@@ -48,6 +50,9 @@ static void request(const uint8_t *data, size_t len)
 					       .next = {.result = XY_NODEINFO_NONE}};
 	if (q.kind == XY_NODEINFO_SUITES)
 		r = (struct xy_nodeinfo_reply){.kind = q.kind, .suites = q.suites};
+	if (q.kind == XY_NODEINFO_SEEN)
+		r = (struct xy_nodeinfo_reply){.kind = q.kind,
+					       .seen.at = {.addr = {{0x20, 1}}, .port = 9}};
 	answer(&q, &r);
 }
 
@@ -61,6 +66,8 @@ static void reply(const uint8_t *data, size_t len)
 		need(r.info.count <= XY_NODEINFO_PAGE && r.info.count <= r.info.total);
 		need(xy_nodeinfo_text_ok(r.info.version, strlen(r.info.version)));
 	}
+	if (r.kind == XY_NODEINFO_SEEN)
+		need(!r.seen.at.port == xy_addr_is_unspecified(&r.seen.at.addr));
 	memcpy(q.nonce, r.nonce, sizeof(q.nonce));
 	answer(&q, &r);
 }

@@ -157,6 +157,22 @@ static void suites(void *arg, struct xy_nodeinfo_suites *ours)
 	*ours = (struct xy_nodeinfo_suites){.can = 3, .best = (uint8_t)((n - w.node) % 2)};
 }
 
+static void seen(void *arg, const struct xy_addr *of, struct xy_nodeinfo_seen *out)
+{
+	*out = (struct xy_nodeinfo_seen){.at = {.addr = *of, .port = 7}};
+	out->at.addr.b[0] = 0x20; // as if it were there
+}
+
+static struct xy_nodeinfo_seen seen_of_us;
+static struct xy_addr seen_by;
+
+static void seen_told(void *arg, const struct xy_addr *from, const struct xy_nodeinfo_seen *ours,
+		      xy_nsec now)
+{
+	seen_of_us = *ours;
+	seen_by = *from;
+}
+
 static void suites_told(void *arg, const struct xy_addr *from, const struct xy_nodeinfo_suites *its,
 			bool asked, xy_nsec now)
 {
@@ -181,7 +197,8 @@ static void world(unsigned count)
 			.version = "1.2",
 			.fields = {.enabled = true, .neighbours = true, .version = true},
 			.env = &env,
-			.ops = {&w.node[i], send_packet, neighbours, route, suites, suites_told}};
+			.ops = {&w.node[i], send_packet, neighbours, route, suites, suites_told,
+				seen, seen_told}};
 		w.forced[i] = NONE;
 		w.node[i].addr = cfg.addr = addr_of(i);
 		cfg.fields.name[0] = (char)letters[i % 26];
@@ -701,11 +718,11 @@ static void liar_neighbour(void *arg, xy_nodeinfo_each *each, void *to)
 static void liar_world(void)
 {
 	world(1);
-	struct xy_nodeinfo_config cfg = {
-		.addr = addr_of(0),
-		.version = "1.2",
-		.env = &env,
-		.ops = {&w.node[0], send_packet, liar_neighbour, route, suites, suites_told}};
+	struct xy_nodeinfo_config cfg = {.addr = addr_of(0),
+					 .version = "1.2",
+					 .env = &env,
+					 .ops = {&w.node[0], send_packet, liar_neighbour, route,
+						 suites, suites_told, seen, seen_told}};
 	xy_nodeinfo_destroy(w.node[0].ni);
 	CU_ASSERT_FATAL(xy_nodeinfo_create(&cfg, &w.node[0].ni) == 0);
 	memset(&liar, 0, sizeof(liar));
@@ -855,6 +872,21 @@ static void test_suites(void)
 	end_world();
 }
 
+// From where a neighbour sees us; also of one that tells nothing else, and never by who was not
+// asked.
+static void test_seen(void)
+{
+	line(3);
+	fields(2, false, false);
+	seen_by = (struct xy_addr){0};
+	CU_ASSERT(xy_nodeinfo_seen_ask(w.node[1].ni, &w.node[2].addr, w.now));
+	run(w.now + XY_SEC);
+	CU_ASSERT(xy_addr_eq(&seen_by, &w.node[2].addr) && seen_of_us.at.port == 7 &&
+		  seen_of_us.at.addr.b[7] == w.node[1].addr.b[7]);
+	CU_ASSERT(!w.node[1].told_asked && !w.node[2].told_unasked);
+	end_world();
+}
+
 XY_UNIT_MAIN("nodeinfo_mesh", {"names", test_names}, {"a ring", test_ring}, {"pages", test_pages},
 	     {"pace", test_pace}, {"silent and reticent nodes", test_silent}, {"loss", test_loss},
 	     {"late answers", test_late}, {"walk", test_walk},
@@ -865,4 +897,5 @@ XY_UNIT_MAIN("nodeinfo_mesh", {"names", test_names}, {"a ring", test_ring}, {"pa
 	     {"limits", test_limits}, {"a liar", test_liar},
 	     {"a liar who leads back", test_liar_back}, {"forged replies", test_forged},
 	     {"a slow walk", test_walk_slow}, {"a liar and the clock", test_liar_time},
-	     {"cipher suites", test_suites}, {"a hub", test_hub}, {"a stub", test_walk_stub})
+	     {"cipher suites", test_suites}, {"seen", test_seen}, {"a hub", test_hub},
+	     {"a stub", test_walk_stub})

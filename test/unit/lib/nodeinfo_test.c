@@ -46,6 +46,45 @@ static const char suites_request[] =
 	"01 03 0000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 03 01 0000000000000000000000000000";
 static const char suites_reply[] = "01 83 0000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 03 00";
 
+static const char seen_request[] = "01 04 0000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
+static const char seen_reply[] = "01 84 0000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
+				 "00000000000000000000ffffc0000207 ca6c";
+
+static void test_seen(void)
+{
+	uint8_t want[XY_NODEINFO_REQUEST_MAX] = {0}, made[XY_NODEINFO_REQUEST_MAX];
+	struct xy_nodeinfo_request got, q = {.kind = XY_NODEINFO_SEEN, .len = XY_NODEINFO_SEEN_LEN};
+	struct xy_nodeinfo_reply back, r = {.kind = XY_NODEINFO_SEEN};
+	CU_ASSERT_FATAL(xy_endpoint_parse("192.0.2.7:51820", &r.seen.at) == 0);
+	for (unsigned i = 0; i < sizeof(q.nonce); i++)
+		q.nonce[i] = (uint8_t)(0xa0 + i);
+	unhex(seen_request, want);
+	CU_ASSERT(xy_nodeinfo_request_write(&q, made) == q.len && memcmp(made, want, q.len) == 0);
+	CU_ASSERT(xy_nodeinfo_request_read(made, q.len, &got) == 0 && got.len == q.len);
+	size_t len = unhex(seen_reply, want);
+	CU_ASSERT(xy_nodeinfo_reply_write(&q, &r, made) == len && memcmp(made, want, len) == 0);
+	CU_ASSERT(xy_nodeinfo_reply_read(made, len, &back) == 0);
+	CU_ASSERT(xy_endpoint_eq(&back.seen.at, &r.seen.at));
+	CU_ASSERT(xy_nodeinfo_reply_read(made, len - 1, &back) == -EBADMSG);
+	q.len = XY_NODEINFO_REQUEST_MIN; // no room for an answer
+	CU_ASSERT(xy_nodeinfo_reply_write(&q, &r, made) == 0);
+	static const struct {
+		const char *at;
+		int is;
+	} row[] = {{"00000000000000000000000000000000 0000", 0}, // it has no link with us
+		   {"00000000000000000000000000000000 0001", -EBADMSG},
+		   {"00000000000000000000ffffc0000207 0000", -EBADMSG},
+		   {"00000000000000000000ffff7f000001 0001", -EBADMSG},
+		   {"fe800000000000000000000000000001 0001", -EBADMSG},
+		   {"ff020000000000000000000000000001 0001", -EBADMSG},
+		   {"00000000000000000000ffff0a000001 0001", 0}}; // for the asker to judge
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		unhex(seen_reply, want);
+		unhex(row[i].at, want + 20);
+		CU_ASSERT(xy_nodeinfo_reply_read(want, len, &back) == row[i].is);
+	}
+}
+
 static void test_suites(void)
 {
 	uint8_t want[XY_NODEINFO_REQUEST_MAX], made[XY_NODEINFO_REQUEST_MAX];
@@ -121,7 +160,7 @@ static void test_requests(void)
 	for (size_t len = 0; len < XY_NODEINFO_REQUEST_MIN; len++)
 		CU_ASSERT(xy_nodeinfo_request_read(b, len, &got) == -EBADMSG);
 	CU_ASSERT(xy_nodeinfo_request_read(b, sizeof(b), &got) == -EBADMSG); // too long
-	b[1] = 4;
+	b[1] = 5;
 	CU_ASSERT(xy_nodeinfo_request_read(b, 100, &got) == -ENOTSUP);
 	b[1] = XY_NODEINFO_INFO;
 	b[0] = 2;
@@ -242,7 +281,7 @@ static void test_refused(void)
 			printf("\n  taken: %s", t[i].what);
 		CU_ASSERT(xy_nodeinfo_reply_read(copy, len, &got) == -EBADMSG);
 	}
-	b[1] = XY_NODEINFO_REPLY | 4;
+	b[1] = XY_NODEINFO_REPLY | 5;
 	CU_ASSERT(xy_nodeinfo_reply_read(b, len, &got) == -ENOTSUP);
 	len = unhex(next_reply, b);
 	b[29] = 0xfd; // a hop outside 200::/7
@@ -260,5 +299,5 @@ static void test_text(void)
 
 XY_UNIT_MAIN("nodeinfo", {"vectors", test_vectors}, {"requests", test_requests},
 	     {"INFO: never longer than asked", test_info}, {"INFO: a whole page", test_page},
-	     {"NEXT", test_next}, {"SUITES", test_suites}, {"refused", test_refused},
-	     {"texts", test_text})
+	     {"NEXT", test_next}, {"SUITES", test_suites}, {"SEEN", test_seen},
+	     {"refused", test_refused}, {"texts", test_text})
