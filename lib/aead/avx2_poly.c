@@ -6,7 +6,6 @@
 #include <immintrin.h>
 
 enum { LANES = 4, LIMBS = 5 };
-#define BIT (1 << 24)
 
 #include "aead/poly_rows.h"
 
@@ -154,6 +153,14 @@ static void row_begin(struct work *w, unsigned v, const struct row *r,
 
 // --- the sum
 
+// 2^128 of a block, in limb 4, of those lanes.
+INLINE v4 bits(uint32_t lanes)
+{
+	const v4 lane = _mm256_setr_epi64x(1, 2, 4, 8);
+	v4 is = _mm256_and_si256(_mm256_set1_epi64x(lanes), lane);
+	return _mm256_and_si256(_mm256_cmpeq_epi64(is, lane), _mm256_set1_epi64x(1 << 24));
+}
+
 // Inlined for a number of vectors that the compiler knows.
 INLINE void sum_over(struct work *w, uint32_t steps, const int vectors)
 {
@@ -161,9 +168,12 @@ INLINE void sum_over(struct work *w, uint32_t steps, const int vectors)
 	const uint8_t *from[PAIR * LANES];
 	uint32_t stride[PAIR * LANES];
 	struct number sum[PAIR];
+	v4 bit[PAIR];
 	memcpy(from, l->from, sizeof(from));
+	for (int v = 0; v < vectors; v++)
+		bit[v] = bits(l->begun[v]);
 	for (int i = 0; i < LANES * vectors; i++) // what has not begun reads the same zeros
-		stride[i] = l->bit[i] ? l->stride[i / LANES] : 0;
+		stride[i] = l->begun[i / LANES] >> i % LANES & 1 ? l->stride[i / LANES] : 0;
 	memcpy(sum, w->sum, sizeof(sum));
 	for (; steps; steps--) {
 #pragma GCC unroll 2
@@ -171,8 +181,7 @@ INLINE void sum_over(struct work *w, uint32_t steps, const int vectors)
 			v4 low, high;
 			load(from + LANES * v, &low, &high);
 			struct number m = limbs(low, high);
-			m.limb[4] = _mm256_or_si256(
-				m.limb[4], _mm256_load_si256((const v4 *)(l->bit + LANES * v)));
+			m.limb[4] = _mm256_or_si256(m.limb[4], bit[v]);
 			for (int i = 0; i < LIMBS; i++)
 				sum[v].limb[i] = _mm256_add_epi64(sum[v].limb[i], m.limb[i]);
 			sum[v] = product(&sum[v], &w->by[v]);

@@ -100,15 +100,17 @@ INLINE void constants_set(struct states *s)
 		s->word[i] = _mm512_set1_epi32((int)word[i]);
 }
 
-// The keystream, word by word. The states are taken from memory again: no registers are left for
-// them, and gcc 12 would keep copies.
-INLINE void keystream(const struct states *s, v16 x[16])
+// The keystream, word by word: mixed, and the states added to it.
+INLINE void mix(const struct states *s, v16 x[16])
 {
 #pragma GCC unroll 16
 	for (int i = 0; i < 16; i++)
 		x[i] = s->word[i];
 	rounds(x);
-	__asm__ volatile("" : : "r"(s) : "memory");
+}
+
+INLINE void add(const struct states *s, v16 x[16])
+{
 #pragma GCC unroll 16
 	for (int i = 0; i < 16; i++)
 		x[i] = _mm512_add_epi32(x[i], s->word[i]);
@@ -153,7 +155,8 @@ void xy_batch_avx512_blocks(const struct xy_batch_block *b, unsigned n)
 	constants_set(&s);
 	for (int i = 0; i < 3; i++)
 		gather(from[i], s.word + 4 * (i + 1));
-	keystream(&s, x);
+	mix(&s, x);
+	add(&s, x);
 	turn(x);
 	for (unsigned i = 0; i < n; i++) {
 		if (b[i].len == BLOCK)
@@ -183,7 +186,9 @@ void xy_batch_avx512_stretch(const struct xy_batch_block *b, unsigned times)
 	s.word[14] = _mm512_set1_epi32((int)b->counter);
 	s.word[15] = _mm512_set1_epi32((int)(b->counter >> 32));
 	for (; times; times--, src += LANES * BLOCK, dst += LANES * BLOCK) {
-		keystream(&s, x);
+		mix(&s, x);
+		__asm__ volatile("" : : "r"(&s) : "memory"); // gcc 12 would make copies of states
+		add(&s, x);
 		turn(x);
 #pragma GCC unroll 16
 		for (int i = 0; i < LANES; i++)

@@ -13,7 +13,6 @@ enum {
 	TOGETHER = 4,	     // blocks of a lane, before limbs are made small again
 	TOGETHER_LEAST = 12, // steps
 };
-#define BIT (UINT64_C(1) << 40)
 
 #include "aead/poly_rows.h"
 
@@ -70,7 +69,7 @@ INLINE void load(const uint8_t *const from[LANES], size_t at, v8 *low, v8 *high)
 // Of those lanes; the others are 0.
 INLINE struct number limbs(v8 low, v8 high, __mmask8 lanes)
 {
-	v8 across = _mm512_or_si512(_mm512_srli_epi64(low, 44), _mm512_slli_epi64(high, 20));
+	v8 across = _mm512_shrdi_epi64(low, high, 44);
 	return (struct number){{_mm512_maskz_and_epi64(lanes, low, mask44()),
 				_mm512_maskz_and_epi64(lanes, across, mask44()),
 				_mm512_maskz_srli_epi64(lanes, high, 24)}};
@@ -187,23 +186,35 @@ static void row_begin(struct work *w, unsigned v, const struct row *r,
 
 // --- the sum
 
-// Lanes that have not begun read where one has that did.
-INLINE __mmask8 active(const struct lanes *l, int v, const uint8_t *from[LANES], v8 *bit)
+// Lanes that have not begun read where one has that did. By words, as they were written: a vector
+// of what was just written by words would wait until that is in the cache.
+INLINE __mmask8 active(struct lanes *l, int v)
 {
-	*bit = _mm512_load_si512(l->bit + LANES * v);
-	__mmask8 lanes = _mm512_test_epi64_mask(*bit, *bit);
-	const uint8_t *any = l->from[LANES * v + (lanes ? __builtin_ctz(lanes) : 0)];
-	for (int i = 0; i < LANES; i++)
-		from[i] = lanes >> i & 1 ? l->from[LANES * v + i] : any;
+	__mmask8 lanes = (__mmask8)l->begun[v];
+	const uint8_t **from = l->from + LANES * v;
+	if (lanes != 0xff && lanes)
+		for (int i = 0; i < LANES; i++)
+			from[i] = lanes >> i & 1 ? from[i] : from[__builtin_ctz(lanes)];
 	return lanes;
 }
 
-INLINE struct number block(const uint8_t *const from[LANES], size_t at, __mmask8 lanes, v8 bit)
+INLINE v8 bits(__mmask8 lanes) // 2^128 of a block, in limb 2, of those
+{
+	return _mm512_maskz_set1_epi64(lanes, INT64_C(1) << 40);
+}
+
+INLINE void advance(struct lanes *l, int v, size_t by)
+{
+	for (int i = 0; i < LANES; i++)
+		l->from[LANES * v + i] += by;
+}
+
+INLINE struct number block(const uint8_t *const from[LANES], size_t at, __mmask8 lanes)
 {
 	v8 low, high;
 	load(from, at, &low, &high);
 	struct number m = limbs(low, high, lanes);
-	m.limb[2] = _mm512_or_si512(m.limb[2], bit);
+	m.limb[2] = _mm512_or_si512(m.limb[2], bits(lanes));
 	return m;
 }
 
@@ -213,37 +224,29 @@ INLINE void add(struct number *x, const struct number *y)
 		x->limb[i] = _mm512_add_epi64(x->limb[i], y->limb[i]);
 }
 
-INLINE void advance(struct lanes *l, int v, __mmask8 lanes, size_t by)
-{
-	for (int i = 0; i < LANES; i++)
-		l->from[LANES * v + i] += lanes >> i & 1 ? by : 0;
-}
-
 // Steps one by one, of vectors from `first` on; inlined for a number of them that the compiler
 // knows.
 INLINE void sum_over(struct work *w, uint32_t steps, int first, const int vectors)
 {
 	struct lanes *l = &w->lanes;
-	const uint8_t *from[PAIR][LANES];
 	struct number sum[PAIR];
-	v8 bit[PAIR];
 	__mmask8 lanes[PAIR];
 	size_t at[PAIR] = {0};
 	for (int v = 0; v < vectors; v++) {
-		lanes[v] = active(l, first + v, from[v], &bit[v]);
+		lanes[v] = active(l, first + v);
 		sum[v] = w->sum[first + v];
 	}
 	for (; steps; steps--)
 #pragma GCC unroll 2
 		for (int v = 0; v < vectors; v++) {
-			struct number m = block(from[v], at[v], lanes[v], bit[v]);
+			struct number m = block(l->from + LANES * (first + v), at[v], lanes[v]);
 			add(&m, &sum[v]);
 			sum[v] = product(&m, w->by[first + v]);
 			at[v] += l->stride[first + v];
 		}
 	for (int v = 0; v < vectors; v++) {
 		w->sum[first + v] = sum[v];
-		advance(l, first + v, lanes[v], at[v]);
+		advance(l, first + v, at[v]);
 	}
 }
 
@@ -261,17 +264,16 @@ static void sum_pair(struct work *w, uint32_t steps)
 static void sum_together(struct work *w, uint32_t times, int v)
 {
 	struct lanes *l = &w->lanes;
-	const uint8_t *from[LANES];
 	struct number sum = w->sum[v];
-	v8 bit;
-	__mmask8 lanes = active(l, v, from, &bit);
+	__mmask8 lanes = active(l, v);
+	const uint8_t *const *from = l->from + LANES * v;
 	const size_t stride = l->stride[v];
 	size_t at = 0;
 	for (; times; times--) {
 		struct wide x = nothing();
 #pragma GCC unroll 4
 		for (int k = TOGETHER - 1; k >= 0; k--) {
-			struct number m = block(from, at + k * stride, lanes, bit);
+			struct number m = block(from, at + k * stride, lanes);
 			if (k == 0)
 				add(&m, &sum);
 			multiply(&x, &m, &w->by[v][TOGETHER - 1 - k]);
@@ -280,7 +282,7 @@ static void sum_together(struct work *w, uint32_t times, int v)
 		at += TOGETHER * stride;
 	}
 	w->sum[v] = sum;
-	advance(l, v, lanes, at);
+	advance(l, v, at);
 }
 
 // A vector that has not begun is left alone.
@@ -288,10 +290,7 @@ static void sum(struct work *w, uint32_t steps, unsigned vectors)
 {
 	uint32_t rest[PAIR] = {0};
 	for (unsigned v = 0; v < vectors; v++) {
-		bool begun = false;
-		for (unsigned i = 0; i < LANES; i++)
-			begun |= w->lanes.bit[LANES * v + i] != 0;
-		if (!begun)
+		if (!w->lanes.begun[v])
 			continue;
 		rest[v] = w->together[v] ? steps % TOGETHER : steps;
 		if (rest[v] < steps)

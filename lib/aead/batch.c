@@ -203,7 +203,7 @@ static bool has_avx512(void)
 {
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-	       __builtin_cpu_supports("avx512ifma");
+	       __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512vbmi2");
 }
 
 // Those that want more come first.

@@ -14,6 +14,7 @@ static void pair_sum(struct work *w, const struct row *r, unsigned vectors,
 	uint32_t steps = r[0].steps;
 	if (vectors > 1 && r[1].steps > steps)
 		steps = r[1].steps;
+	l->latest = 0;
 	for (unsigned v = 0; v < vectors; v++)
 		row_begin(w, v, &r[v], t, steps);
 	uint32_t body = steps > 2 ? steps - 2 : 0;

@@ -38,8 +38,9 @@ struct lane {
 
 struct lanes {
 	const uint8_t *from[PAIR * LANES]; // of those that have begun
-	uint64_t bit[PAIR * LANES] __attribute__((aligned(64)));
-	uint32_t stride[PAIR]; // from a block to the next one of a lane
+	uint32_t begun[PAIR];		   // a bit for each lane
+	uint32_t stride[PAIR];		   // from a block to the next one of a lane
+	uint32_t latest;		   // the last step at which a lane begins
 	struct lane lane[PAIR * LANES];
 	uint8_t tail[PAIR * LANES][POLY_BLOCK], length[PAIR * LANES][POLY_BLOCK];
 };
@@ -66,7 +67,7 @@ static void sort(const struct xy_batch_text *t, unsigned n, uint8_t order[MESSAG
 
 static uint32_t steps_of(uint32_t blocks, unsigned per)
 {
-	return (blocks + per - 1) / per;
+	return (blocks + per - 1) >> __builtin_ctz(per); // a power of 2
 }
 
 // How many lanes each of the first messages is to have, so that all of them (at most LANES) take
@@ -157,6 +158,8 @@ static void lanes_set(struct lanes *l, unsigned at, const struct xy_batch_text *
 	uint32_t count = blocks_of(t), own = steps_of(count, per), lack = own * per - count;
 	uint8_t *tail = l->tail[at], *length = l->length[at];
 	ends_make(t, tail, length);
+	if (steps - own + (lack != 0) > l->latest)
+		l->latest = steps - own + (lack != 0);
 	for (uint32_t i = 0; i < per; i++) {
 		uint32_t first = i < lack ? i + per - lack : i - lack, end = count - per + i;
 		l->lane[at + i] = (struct lane){
@@ -177,21 +180,22 @@ static void lanes_begin(struct lanes *l, unsigned v, const struct row *r,
 		lanes_set(l, at + i * r->per, &t[r->message[i]], steps, r->per);
 	for (unsigned i = r->messages * r->per; i < LANES; i++)
 		l->lane[at + i] = (struct lane){.first = steps, .last = {poly_zeros, poly_zeros}};
-	for (unsigned i = at; i < at + LANES; i++) {
+	for (unsigned i = at; i < at + LANES; i++)
 		l->from[i] = poly_zeros;
-		l->bit[i] = 0;
-	}
+	l->begun[v] = 0;
 }
 
 // Lanes whose first step this is begin; returns the next step at which one does, or `end`.
 static uint32_t lanes_step(struct lanes *l, uint32_t step, uint32_t end, unsigned vectors)
 {
 	uint32_t next = end;
+	if (step > l->latest)
+		return end;
 	for (unsigned i = 0; i < LANES * vectors; i++) {
 		const struct lane *lane = &l->lane[i];
 		if (lane->first == step) {
 			l->from[i] = lane->next;
-			l->bit[i] = BIT;
+			l->begun[i / LANES] |= 1u << i % LANES;
 		} else if (lane->first > step && lane->first < next) {
 			next = lane->first;
 		}

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sealing and opening with keys and text of which valgrind, or clang's MemorySanitizer, is told that
-// they are undefined: it complains where a branch or an address depends on them. What may depend on
-// them, the tag's comparison, is told to be known only after. batch_secret_test.sh runs it.
+// Sealing and opening with keys and text of which valgrind, or clang's MemorySanitizer, is told
+// that they are undefined: it complains where a branch or an address depends on them. What may
+// depend on them, the tag's comparison, is told to be known only after. batch_secret_test.sh runs
+// it.
 //   unit_batch_secret          exit code as the tool's
-//   unit_batch_secret leak N   with a branch on what kernel N makes of secrets, which must be found;
+//   unit_batch_secret leak N   with a branch on what kernel N makes of secrets, which must be
+//   found;
 //                              77: there is no such kernel
 // Kernels are those that this CPU has the instructions of. Valgrind has none of AVX-512; for it,
-// last, the kernel with those in plain C (emulated/immintrin.h). MemorySanitizer knows the real ones,
-// but what it makes of a product is coarse.
+// last, the kernel with those in plain C (emulated/immintrin.h). MemorySanitizer knows the real
+// ones, but what it makes of a product is coarse.
 #include "aead/batch.h"
 #include "aead/kernel.h"
 
@@ -18,12 +20,12 @@
 #ifdef MEMORY_SANITIZER
 #include <sanitizer/msan_interface.h>
 #define SECRET __msan_poison
-#define KNOWN __msan_unpoison
+#define KNOWN  __msan_unpoison
 static const struct xy_batch_kernel *const emulated = NULL;
 #else
 #include <valgrind/memcheck.h>
 #define SECRET VALGRIND_MAKE_MEM_UNDEFINED
-#define KNOWN VALGRIND_MAKE_MEM_DEFINED
+#define KNOWN  VALGRIND_MAKE_MEM_DEFINED
 extern const struct xy_batch_kernel xy_batch_emulated;
 static const struct xy_batch_kernel *const emulated = &xy_batch_emulated;
 #endif

@@ -143,6 +143,11 @@ EMULATED __m512i _mm512_srli_epi64(__m512i x, unsigned bits)
 	return (__m512i)((emulated_q)x >> bits);
 }
 
+EMULATED __m512i _mm512_shrdi_epi64(__m512i low, __m512i high, int bits)
+{
+	return (__m512i)((emulated_q)low >> bits | (emulated_q)high << (64 - bits));
+}
+
 EMULATED __m512i _mm512_rol_epi32(__m512i x, int bits)
 {
 	return (__m512i)((emulated_d)x << bits | (emulated_d)x >> (32 - bits));
@@ -197,6 +202,11 @@ EMULATED __m512i _mm512_maskz_and_epi64(__mmask8 mask, __m512i a, __m512i b)
 EMULATED __m512i _mm512_maskz_srli_epi64(__mmask8 mask, __m512i x, unsigned bits)
 {
 	return _mm512_mask_mov_epi64(_mm512_setzero_si512(), mask, _mm512_srli_epi64(x, bits));
+}
+
+EMULATED __m512i _mm512_maskz_set1_epi64(__mmask8 mask, long long x)
+{
+	return _mm512_mask_mov_epi64(_mm512_setzero_si512(), mask, _mm512_set1_epi64(x));
 }
 
 EMULATED __mmask8 _mm512_test_epi64_mask(__m512i a, __m512i b)
