@@ -84,7 +84,7 @@ static void choose(const struct xy_aead_choice *c, const struct xy_aead_op *op, 
 			return;
 	}
 	memset(count, 0, WHO * sizeof(*count));
-	count[0] = n; // who is not asked
+	count[0] = n; // `who` is not asked then
 }
 
 static void run_by(const struct chacha *c, unsigned who, struct xy_aead_op *op, unsigned n,
@@ -117,6 +117,10 @@ static void run(const struct chacha *c, struct xy_aead_op *op, unsigned n, bool 
 {
 	uint8_t who[XY_BURST];
 	unsigned count[WHO];
+	if (xy_aead_burst_class(n) < 0) {
+		run_by(c, 0, op, n, seal);
+		return;
+	}
 	choose(c->choice, op, n, who, count);
 	for (unsigned by = 0; by < WHO; by++) {
 		if (count[by] == n)
