@@ -355,11 +355,11 @@ static void plan_check(struct xy_kv *kv)
 		       about((XY_KV_CHECK_S + xy_kv_look_keys(kv) / KEYS_PER_CHECK_S) * XY_SEC);
 }
 
-static void plan_look(struct xy_kv *kv)
+static void plan_look(struct xy_kv *kv, xy_nsec from)
 {
-	uint64_t keys = xy_kv_look_keys(kv);
-	uint64_t times = keys > KEYS_AT_ONCE ? keys : KEYS_AT_ONCE;
-	kv->look_at = xy_kv_now() + about(XY_KV_LOOK_S * XY_SEC / 4 * 3 * times / KEYS_AT_ONCE);
+	kv->planned = xy_kv_look_keys(kv);
+	uint64_t times = kv->planned > KEYS_AT_ONCE ? kv->planned : KEYS_AT_ONCE;
+	kv->look_at = from + about(XY_KV_LOOK_S * XY_SEC / 4 * 3 * times / KEYS_AT_ONCE);
 }
 
 static int begin_look(struct xy_kv *kv, struct xy_err *err)
@@ -368,7 +368,7 @@ static int begin_look(struct xy_kv *kv, struct xy_err *err)
 	kv->look_wanted = false;
 	pthread_mutex_unlock(&kv->lock);
 	kv->behind = 0;
-	plan_look(kv);
+	plan_look(kv, xy_kv_now());
 	return xy_kv_look_begin(kv, err);
 }
 
@@ -463,7 +463,11 @@ static int due_look(struct xy_kv *kv, xy_nsec now, struct xy_err *err)
 	pthread_mutex_lock(&kv->lock);
 	bool wanted = kv->look_wanted;
 	pthread_mutex_unlock(&kv->lock);
-	if (!(wanted && now >= kv->looked_at + AGAIN) && now < kv->look_at)
+	wanted = wanted && now >= kv->looked_at + AGAIN;
+	// the first look did not know how many keys it would find
+	if (!wanted && now >= kv->look_at && xy_kv_look_keys(kv) > kv->planned)
+		plan_look(kv, kv->looked_at);
+	if (!wanted && now < kv->look_at)
 		return 0;
 	int e = begin_look(kv, err);
 	if (e && ++kv->failures < FAILURES) {

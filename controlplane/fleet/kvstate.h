@@ -50,6 +50,7 @@ struct xy_kv {
 	natsConnection *nc;
 	jsCtx *js;
 	xy_nsec check_at, look_at, looked_at;
+	uint32_t planned; // keys that look_at is of
 	struct kv_look *dead;
 	unsigned failures; // of checks, in a row
 	uint64_t behind;   // the stream was this far at the last check, and the look was not; 0: it
