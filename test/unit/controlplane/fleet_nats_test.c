@@ -207,6 +207,12 @@ static bool is_up(void *arg)
 	return ((struct node *)arg)->up;
 }
 
+static bool knows_whose(void *arg) // it has one, or was told who has it
+{
+	const struct node *n = arg;
+	return n->has || n->why[0];
+}
+
 static bool has_claim(void *arg)
 {
 	return ((struct node *)arg)->has;
@@ -359,6 +365,7 @@ static void test_claims(void)
 	CU_ASSERT_TRUE(rig_until(has_claim, &node[0], RIG_WAIT_S));
 	CU_ASSERT_TRUE(rig_until(has_claim, &node[1], RIG_WAIT_S));
 	CU_ASSERT_FALSE(xy_prefix_eq(&node[0].claim, &node[1].claim));
+	CU_ASSERT_TRUE(rig_until(knows_whose, &node[2], RIG_WAIT_S));
 	struct xy_prefix p;
 	xy_prefix_parse("fd10:7::/48", &p);
 	unsigned n =
