@@ -158,6 +158,9 @@ static void origin_free(struct xy_babel *b, uint32_t i)
 	babel_map_remove(&b->origin_map, i);
 	babel_map_remove(&b->x_map, i);
 	era_drop(b, ORIGIN(b, i)->era);
+	if (ORIGIN(b, i)->kept)
+		babel_pool_give(&b->kepts, ORIGIN(b, i)->kept);
+	ORIGIN(b, i)->kept = 0; // an Update on its way may still look (struct out)
 	babel_pool_give(&b->origins, i);
 }
 
@@ -340,6 +343,49 @@ void babel_proof_claim(const struct xy_babel *b, const struct proof *p, struct x
 	memcpy(out->origin.signature, p->signature, 64);
 }
 
+// ---- the claim that shows the newest epoch ----
+// It is mostly one that some route is by, so it is not kept twice.
+
+bool babel_origin_shown(const struct xy_babel *b, uint32_t origin, struct xy_babel_claim *out)
+{
+	const struct origin *o = ORIGIN(b, origin);
+	if (o->shown)
+		babel_proof_claim(b, PROOF(b, o->shown), out);
+	else if (o->kept)
+		*out = KEPT(b, o->kept)->claim;
+	return o->shown || o->kept;
+}
+
+static bool same_claim(const struct xy_babel_claim *a, const struct xy_babel_claim *c)
+{
+	return xy_prefix_eq(&a->prefix, &c->prefix) && a->rid == c->rid && a->seqno == c->seqno &&
+	       a->origin.flags == c->origin.flags && a->origin.epoch == c->origin.epoch &&
+	       a->origin.tag == c->origin.tag && !memcmp(a->origin.key, c->origin.key, 32) &&
+	       !memcmp(a->origin.signature, c->origin.signature, 64);
+}
+
+static void show_kept(struct xy_babel *b, uint32_t origin, const struct xy_babel_claim *c)
+{
+	struct origin *o = ORIGIN(b, origin);
+	o->shown = 0;
+	if (!o->kept)
+		o->kept = babel_pool_take(&b->kepts);
+	if (o->kept)
+		KEPT(b, o->kept)->claim = *c;
+}
+
+static void show_proof(struct xy_babel *b, uint32_t proof)
+{
+	struct origin *o = ORIGIN(b, PROOF(b, proof)->origin);
+	struct xy_babel_claim c;
+	babel_proof_claim(b, PROOF(b, proof), &c);
+	if (!o->kept || !same_claim(&KEPT(b, o->kept)->claim, &c))
+		return;
+	babel_pool_give(&b->kepts, o->kept);
+	o->kept = 0;
+	o->shown = proof;
+}
+
 static uint32_t proof_find(const struct xy_babel *b, uint32_t dest, uint32_t origin,
 			   const struct xy_babel_claim *c)
 {
@@ -367,6 +413,11 @@ static void proof_free(struct xy_babel *b, uint32_t i)
 {
 	struct proof *p = PROOF(b, i);
 	struct origin *o = ORIGIN(b, p->origin);
+	struct xy_babel_claim c;
+	if (o->shown == i) {
+		babel_proof_claim(b, p, &c);
+		show_kept(b, p->origin, &c);
+	}
 	*(p->oprev ? &PROOF(b, p->oprev)->onext : &o->proofs) = p->onext;
 	if (p->onext)
 		PROOF(b, p->onext)->oprev = p->oprev;
@@ -424,6 +475,7 @@ static uint32_t proof_add(struct xy_babel *b, uint32_t dest, uint32_t origin,
 		PROOF(b, p->onext)->oprev = i;
 	o->proofs = i;
 	o->proof_count++;
+	show_proof(b, i);
 	babel_origin_idle(b, origin);
 	return i;
 }
@@ -523,7 +575,7 @@ static void raise_epoch(struct xy_babel *b, uint32_t origin, const struct xy_bab
 	o->rid = c->rid;
 	o->era = era_hold(b, origin, c);
 	era_drop(b, old);
-	o->shown = *c;
+	show_kept(b, origin, c);
 	if (o->proof_count) {
 		o->retire_at = b->now + RETIRE;
 		if (!o->retiring)
@@ -533,11 +585,12 @@ static void raise_epoch(struct xy_babel *b, uint32_t origin, const struct xy_bab
 
 // The /64 of the key shows an epoch better than a mapping: nobody else announces it, so that a
 // retraction with this claim takes nothing away.
-static void show_better(struct origin *o, const struct xy_babel_claim *c)
+static void show_better(struct xy_babel *b, uint32_t origin, const struct xy_babel_claim *c)
 {
-	if (c->origin.epoch == o->epoch && xy_addr_is_mesh(&c->prefix.addr) &&
-	    !xy_addr_is_mesh(&o->shown.prefix.addr))
-		o->shown = *c;
+	struct xy_babel_claim now;
+	if (c->origin.epoch == ORIGIN(b, origin)->epoch && xy_addr_is_mesh(&c->prefix.addr) &&
+	    (!babel_origin_shown(b, origin, &now) || !xy_addr_is_mesh(&now.prefix.addr)))
+		show_kept(b, origin, c);
 }
 
 void babel_origin_timer(struct xy_babel *b, uint32_t i)
@@ -619,14 +672,6 @@ void babel_wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_pref
 	uint32_t i = n->wait_count ? wait_find(b, n, p, rid) : 0;
 	if (i)
 		wait_drop(b, i);
-}
-
-static bool same_claim(const struct xy_babel_claim *a, const struct xy_babel_claim *c)
-{
-	return xy_prefix_eq(&a->prefix, &c->prefix) && a->rid == c->rid && a->seqno == c->seqno &&
-	       a->origin.flags == c->origin.flags && a->origin.epoch == c->origin.epoch &&
-	       a->origin.tag == c->origin.tag && !memcmp(a->origin.key, c->origin.key, 32) &&
-	       !memcmp(a->origin.signature, c->origin.signature, 64);
 }
 
 static uint32_t job_find(const struct xy_babel *b, const struct xy_babel_claim *c)
@@ -848,7 +893,7 @@ static void verified(struct xy_babel *b, struct job *j, int result, const struct
 	if (origin && (j->claim.origin.epoch > ORIGIN(b, origin)->epoch || !ORIGIN(b, origin)->rid))
 		raise_epoch(b, origin, &j->claim);
 	else if (origin)
-		show_better(ORIGIN(b, origin), &j->claim);
+		show_better(b, origin, &j->claim);
 	while (j->waits) {
 		uint32_t i = j->waits;
 		struct wait w = *WAIT(b, i);

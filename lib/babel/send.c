@@ -306,7 +306,9 @@ void babel_send_one(struct xy_babel *b, struct neigh *n, uint32_t dest)
 
 void babel_send_answer(struct xy_babel *b, struct neigh *n, uint32_t origin)
 {
-	uint32_t dest = babel_dest_get(b, &ORIGIN(b, origin)->shown.prefix, origin);
+	struct xy_babel_claim c;
+	bool shown = babel_origin_shown(b, origin, &c);
+	uint32_t dest = shown ? babel_dest_get(b, &c.prefix, origin) : 0;
 	if (!dest)
 		return;
 	babel_send_one(b, n, dest);
@@ -583,13 +585,13 @@ static bool add_claim(const struct xy_babel *b, const struct neigh *n, uint32_t 
 {
 	uint32_t i = out_find(b, n, dest);
 	uint32_t origin = i ? OUT(b, i)->origin : 0;
-	if (!origin || !xy_prefix_eq(&ORIGIN(b, origin)->shown.prefix, &u->prefix))
+	struct xy_babel_claim c;
+	if (!origin || !babel_origin_shown(b, origin, &c) || !xy_prefix_eq(&c.prefix, &u->prefix))
 		return false;
-	const struct xy_babel_claim *c = &ORIGIN(b, origin)->shown;
 	u->has_rid = u->has_origin = true;
-	u->rid = c->rid;
-	u->seqno = c->seqno;
-	u->origin = c->origin;
+	u->rid = c.rid;
+	u->seqno = c.seqno;
+	u->origin = c.origin;
 	return true;
 }
 

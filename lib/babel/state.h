@@ -167,9 +167,14 @@ struct origin {
 	bool dead;
 	struct charge charge;
 	uint32_t epoch, prefer, era;
-	uint64_t rid;		     // in that epoch
-	struct xy_babel_claim shown; // the claim that showed it
+	uint64_t rid;	// in that epoch
+	uint32_t shown; // the proof that shows it; 0: a claim that has none does, or nothing
+	uint32_t kept;	// that claim
 	xy_nsec retire_at, dead_since;
+};
+
+struct kept { // a claim that shows an epoch, and is in nobody's proof
+	struct xy_babel_claim claim;
 };
 
 struct job {
@@ -415,8 +420,8 @@ struct xy_babel {
 	bool starting;
 	bool leaving; // xy_babel_goodbye
 	bool doubts;  // some link is in doubt: xy_babel_look_soon
-	struct pool dests, routes, sources, proofs, origins, eras, jobs, waits, owns, outs, reqs,
-		wants, interests, shares, answers, flaps;
+	struct pool dests, routes, sources, proofs, origins, kepts, eras, jobs, waits, owns, outs,
+		reqs, wants, interests, shares, answers, flaps;
 	struct map dest_map, route_map, proof_map, origin_map, x_map, era_map, job_map, wait_map,
 		out_map, req_map, want_map, interest_map, share_map, answer_map, flap_map;
 	struct heap timers, hellos; // hellos: of neighbours, which wait for nothing else
@@ -480,6 +485,7 @@ struct xy_babel {
 #define SOURCE(b, i)   ((struct source *)babel_pool_at(&(b)->sources, (i)))
 #define PROOF(b, i)    ((struct proof *)babel_pool_at(&(b)->proofs, (i)))
 #define ORIGIN(b, i)   ((struct origin *)babel_pool_at(&(b)->origins, (i)))
+#define KEPT(b, i)     ((struct kept *)babel_pool_at(&(b)->kepts, (i)))
 #define ERA(b, i)      ((struct era *)babel_pool_at(&(b)->eras, (i)))
 #define JOB(b, i)      ((struct job *)babel_pool_at(&(b)->jobs, (i)))
 #define WAIT(b, i)     ((struct wait *)babel_pool_at(&(b)->waits, (i)))
@@ -492,10 +498,10 @@ struct xy_babel {
 #define FLAP(b, i)     ((struct flap *)babel_pool_at(&(b)->flaps, (i)))
 #define ANSWER(b, i)   ((struct answer *)babel_pool_at(&(b)->answers, (i)))
 
-#define XY_BABEL_POOLS(b)                                                                  \
-	&(b)->dests, &(b)->routes, &(b)->sources, &(b)->proofs, &(b)->origins, &(b)->eras, \
-		&(b)->jobs, &(b)->waits, &(b)->owns, &(b)->outs, &(b)->reqs, &(b)->wants,  \
-		&(b)->interests, &(b)->shares, &(b)->answers, &(b)->flaps
+#define XY_BABEL_POOLS(b)                                                                   \
+	&(b)->dests, &(b)->routes, &(b)->sources, &(b)->proofs, &(b)->origins, &(b)->kepts, \
+		&(b)->eras, &(b)->jobs, &(b)->waits, &(b)->owns, &(b)->outs, &(b)->reqs,    \
+		&(b)->wants, &(b)->interests, &(b)->shares, &(b)->answers, &(b)->flaps
 #define XY_BABEL_MAPS(b)                                                                    \
 	&(b)->dest_map, &(b)->route_map, &(b)->proof_map, &(b)->origin_map, &(b)->x_map,    \
 		&(b)->era_map, &(b)->job_map, &(b)->wait_map, &(b)->out_map, &(b)->req_map, \
@@ -666,6 +672,8 @@ void babel_proofs_expire(struct xy_babel *b);
 void babel_claim_receive(struct xy_babel *b, struct neigh *n, const struct xy_babel_update *u);
 void babel_wait_cancel(struct xy_babel *b, struct neigh *n, const struct xy_prefix *p,
 		       uint64_t rid);
+// The claim that shows the newest epoch of an origin. false: there is none, or was no memory.
+bool babel_origin_shown(const struct xy_babel *b, uint32_t origin, struct xy_babel_claim *out);
 void babel_proof_claim(const struct xy_babel *b, const struct proof *p, struct xy_babel_claim *out);
 
 // flap.c: what comes and goes again and again is held back

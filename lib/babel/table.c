@@ -137,6 +137,7 @@ void babel_table_init(struct xy_babel *b)
 	babel_pool_init(&b->sources, sizeof(struct source), KEY_SOURCES * b->c.max_dests);
 	babel_pool_init(&b->proofs, sizeof(struct proof), routes);
 	babel_pool_init(&b->origins, sizeof(struct origin), origins);
+	babel_pool_init(&b->kepts, sizeof(struct kept), origins);
 	babel_pool_init(&b->eras, sizeof(struct era), origins + routes);
 	babel_pool_init(&b->jobs, sizeof(struct job), JOBS);
 	babel_pool_init(&b->waits, sizeof(struct wait), 4 * JOBS);

@@ -393,6 +393,60 @@ static void test_epoch_remembered_reconnect(void)
 	rig_free(r);
 }
 
+// What shows an epoch is a claim that some route is by, or one that is kept since there is none
+// any more: who says an older one is answered with it, signature and all, in either case, and a
+// newer epoch's claim takes its place.
+static void test_epoch_shown(void)
+{
+	struct rig *r = rig_up(2);
+	struct xy_identity id = identity(9);
+	struct xy_prefix p = xy_key_prefix(&id.x25519);
+	struct xy_babel_update u = claim_update(&id, &p, 7, 3, 100);
+	tell(r, 0, &u);
+	pass(r, XY_SEC);
+	for (unsigned i = 0; i < 4; i++) {
+		if (i == 1)
+			retract(r, 0, &p);
+		if (i == 2) { // it only tells of the epoch
+			u = claim_update(&id, &p, 8, 1, XY_BABEL_INFINITY);
+			tell(r, 0, &u);
+		}
+		pass(r, i == 3 ? 5 * XY_SEC : 90 * XY_SEC);
+		struct xy_babel_update old = claim_update(&id, &p, 5, 1, 50);
+		r->update_count = 0;
+		tell(r, 1, &old);
+		pass(r, XY_SEC);
+		const struct xy_babel_update *answer = said(r, 1, &p);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(answer);
+		CU_ASSERT_EQUAL(answer->metric, i ? XY_BABEL_INFINITY : answer->metric);
+		CU_ASSERT(answer->has_origin && answer->origin.epoch == (i < 2 ? 7 : 8));
+		CU_ASSERT_EQUAL(answer->rid, u.rid);
+		CU_ASSERT_EQUAL(answer->seqno, u.seqno);
+		CU_ASSERT_EQUAL(memcmp(answer->origin.signature, u.origin.signature, 64), 0);
+	}
+	rig_free(r);
+}
+
+// Routes that each have a key of their own, as /64s of the mesh do: what one costs. Chunks and
+// tables that double are some of it.
+static void test_memory(void)
+{
+	enum { KEYS = 1000, MOST = 640 };
+	struct rig *r = small_rig(4 * KEYS, 2 * KEYS, XY_BABEL_CONFIGURED);
+	size_t before = stats(r).bytes;
+	for (unsigned i = 0; i < KEYS; i++) {
+		struct xy_key x = made_up(i);
+		struct xy_babel_update u = made_up_update(&x, 100);
+		tell(r, 0, &u);
+		step(r, 20 * XY_MSEC);
+	}
+	step(r, 5 * XY_SEC);
+	CU_ASSERT(stats(r).routes == KEYS && stats(r).origins >= KEYS);
+	printf("    %zu bytes a route\n", (stats(r).bytes - before) / KEYS);
+	CU_ASSERT((stats(r).bytes - before) / KEYS <= MOST);
+	rig_free(r);
+}
+
 // ---- more than can be done ----
 
 // Takes actions as the daemon does, so many in a turn. Counts Acknowledgments, and the Hellos of
@@ -888,7 +942,8 @@ static void test_stub_scan(void)
 	}
 }
 
-XY_UNIT_MAIN("babel_hostile", {"two Acknowledgment Requests", test_two_requests},
+XY_UNIT_MAIN("babel_hostile", {"the claim of an epoch", test_epoch_shown},
+	     {"memory of a route", test_memory}, {"two Acknowledgment Requests", test_two_requests},
 	     {"a lost epoch is told though another asks", test_starve},
 	     {"epochs said again", test_replayed_epochs},
 	     {"never acknowledges", test_never_acknowledges},
