@@ -52,8 +52,8 @@ static inline struct xy_session *xy_end_session_rcu(const struct xy_dp *dp, uint
 	if (!slot)
 		return NULL;
 	struct xy_session *s = &dp->session[slot - 1];
-	if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != XY_SESSION_LIVE ||
-	    now >= s->reject_at || s->end != end || xy_lane_used_up(dp, &s->lane[0]))
+	if (now >= __atomic_load_n(&s->send_until, __ATOMIC_ACQUIRE) || s->send_end != end ||
+	    xy_lane_used_up(dp, &s->lane[0]))
 		return NULL;
 	return s;
 }

@@ -116,15 +116,14 @@ static int parts_create(struct xy_worker *w)
 {
 	struct xy_dp *dp = w->dp;
 	w->aead = xy_aead_create();
-	w->use = xy_pages_reserve((dp->session_mask + 1) * sizeof(*w->use));
 	w->handed = xy_pages_reserve((dp->session_mask + 1) * sizeof(*w->handed));
 	w->hold = xy_hold_create(dp, w->pool);
 	w->ask = xy_ask_create(dp);
 	w->used = xy_used_create();
 	w->icmp = xy_icmp_rate_create(dp);
 	w->blames = xy_blames_create();
-	if (!w->aead || !w->use || !w->handed || !w->hold || !w->ask || !w->used || !w->icmp ||
-	    !w->blames || rings_create(w))
+	if (!w->aead || !w->handed || !w->hold || !w->ask || !w->used || !w->icmp || !w->blames ||
+	    rings_create(w))
 		return -ENOMEM;
 	int r = descriptors_create(w);
 	r = r ? r : xy_port_worker_init(w);
@@ -157,7 +156,6 @@ void xy_worker_fini(struct xy_worker *w)
 	xy_blames_destroy(w->blames);
 	w->blames = NULL;
 	xy_pages_release(w->handed, (w->dp->session_mask + 1) * sizeof(*w->handed));
-	xy_pages_release(w->use, (w->dp->session_mask + 1) * sizeof(*w->use));
 	xy_aead_destroy(w->aead);
 }
 

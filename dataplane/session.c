@@ -129,10 +129,12 @@ int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_sessi
 		return r;
 	s->remote_index = keys->remote_index;
 	s->born = keys->born;
-	s->reject_at = keys->born + dp->cfg.limits.reject_after_time;
+	s->send_suite = s->suite;
+	s->send_end = s->end;
 	for (unsigned i = 0; i < XY_LANES; i++)
-		s->owner[i].worker = keys->owner < dp->workers ? keys->owner : 0;
+		s->owner[i] = keys->owner < dp->workers ? keys->owner : 0;
 	memset(s->lane, 0, sizeof(s->lane));
+	xy_session_ends_at(s, keys->born + dp->cfg.limits.reject_after_time);
 	__atomic_store_n(&s->state, XY_SESSION_LIVE, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -161,30 +163,27 @@ int xy_dp_session_use(struct xy_dp *dp, uint32_t index)
 	return 0;
 }
 
-static void use_add(struct xy_dp_peer_stats *sum, const struct xy_session_use *u)
+static void lane_add(struct xy_dp_peer_stats *sum, const struct xy_lane *l)
 {
-#define ADD(f) sum->f += __atomic_load_n(&u->f, __ATOMIC_RELAXED)
-#define MAX(f) sum->f = RTE_MAX(sum->f, __atomic_load_n(&u->f, __ATOMIC_RELAXED))
+#define ADD(f) sum->f += __atomic_load_n(&l->f, __ATOMIC_RELAXED)
+#define MAX(f) sum->f = RTE_MAX(sum->f, __atomic_load_n(&l->f, __ATOMIC_RELAXED))
 	ADD(rx_packets);
 	ADD(rx_bytes);
-	ADD(tx_packets);
 	ADD(tx_bytes);
 	MAX(rx_any);
 	MAX(rx_data);
 	MAX(tx_any);
 	MAX(tx_data);
+	MAX(tx_carried);
+	sum->tx_packets += __atomic_load_n(&l->tx_counter, __ATOMIC_RELAXED);
 #undef ADD
 #undef MAX
 }
 
 static void session_sum(const struct xy_dp *dp, uint32_t slot, struct xy_dp_peer_stats *sum)
 {
-	for (unsigned i = 0; i < dp->workers; i++)
-		use_add(sum, &dp->worker[i]->use[slot]);
 	for (unsigned i = 0; i < XY_LANES; i++)
-		sum->tx_carried = RTE_MAX(
-			sum->tx_carried,
-			__atomic_load_n(&dp->session[slot].lane[i].tx_carried, __ATOMIC_RELAXED));
+		lane_add(sum, &dp->session[slot].lane[i]);
 }
 
 // After the grace period: no worker can hold the session, so its counts are final.
@@ -196,10 +195,8 @@ static void session_release(struct xy_dp *dp, void *ptr)
 
 	if (e->incarnation == s->incarnation)
 		session_sum(dp, slot, &e->gone);
-	for (unsigned i = 0; i < dp->workers; i++) {
-		memset(&dp->worker[i]->use[slot], 0, sizeof(struct xy_session_use));
+	for (unsigned i = 0; i < dp->workers; i++)
 		dp->worker[i]->handed[slot] = 0;
-	}
 	wipe(s);
 	s->generation = generation;
 	slot_give(dp, slot);
@@ -223,6 +220,7 @@ static void session_kill(struct xy_dp *dp, struct xy_session *s)
 {
 	unlink_from_end(dp, s);
 	__atomic_store_n(&s->state, XY_SESSION_DYING, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->send_until, 0, __ATOMIC_RELEASE);
 	xy_dp_retire(dp, s, session_release);
 }
 
@@ -251,7 +249,7 @@ int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
 	struct xy_session *s = session_any(dp, index);
 	if (!s || s->state != XY_SESSION_LIVE)
 		return -ENOENT;
-	struct xy_worker *w = dp->worker[(s->owner[0].worker & ~XY_OWNER_MOVING) % dp->workers];
+	struct xy_worker *w = dp->worker[(s->owner[0] & ~XY_OWNER_MOVING) % dp->workers];
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
 	if (!m)
 		return -ENOBUFS;
@@ -262,8 +260,8 @@ int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index)
 static void move_done(struct xy_dp *dp, void *ptr)
 {
 	(void)dp;
-	struct xy_lane_owner *o = ptr;
-	__atomic_fetch_and(&o->worker, ~XY_OWNER_MOVING, __ATOMIC_RELEASE);
+	uint32_t *owner = ptr;
+	__atomic_fetch_and(owner, ~XY_OWNER_MOVING, __ATOMIC_RELEASE);
 }
 
 int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker)
@@ -273,21 +271,21 @@ int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker)
 		return -ENOENT;
 	if (worker >= dp->workers)
 		return -EINVAL;
-	struct xy_lane_owner *o = &s->owner[0];
-	if (o->worker & XY_OWNER_MOVING)
+	uint32_t *owner = &s->owner[0];
+	if (*owner & XY_OWNER_MOVING)
 		return -EBUSY;
-	if (o->worker == worker)
+	if (*owner == worker)
 		return 0;
 	// From here on both workers put packets of this lane on the new owner's rings; the old one
 	// may still be in a burst with the window until it has passed the token, which must be
 	// taken after it can see the new owner. Workers that sleep have passed.
-	__atomic_store_n(&o->moved, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&o->worker, worker | XY_OWNER_MOVING, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&o->moved, rte_rcu_qsbr_start(dp->rcu), __ATOMIC_RELEASE);
+	__atomic_store_n(&s->moved[0], 0, __ATOMIC_RELAXED);
+	__atomic_store_n(owner, worker | XY_OWNER_MOVING, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&s->moved[0], rte_rcu_qsbr_start(dp->rcu), __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < dp->workers; i++)
 		__atomic_store_n(&dp->worker[i]->handed[xy_session_number(dp, s)], 0,
 				 __ATOMIC_RELAXED);
-	xy_dp_retire(dp, o, move_done);
+	xy_dp_retire(dp, owner, move_done);
 	return 0;
 }
 
@@ -302,7 +300,7 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 	session_sum(dp, slot, &sum);
 	*out = (struct xy_dp_session_stats){
 		.peer = s->end,
-		.owner = s->owner[0].worker & ~XY_OWNER_MOVING,
+		.owner = s->owner[0] & ~XY_OWNER_MOVING,
 		.born = s->born,
 		.suite = s->suite,
 		.tx_counter = __atomic_load_n(&s->lane[0].tx_counter, __ATOMIC_RELAXED),

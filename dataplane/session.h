@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sessions as workers see them: one array access from the receiver index on the wire. The control
-// thread writes keys and state, a lane's owner its replay window, transmitting workers its counter;
-// statistics are per worker, in lines of their own (struct xy_session_use). Whom a session is with
-// is an end (end.h): it knows no link.
+// thread writes keys and state, a lane's owner its replay window and what it counts of what came,
+// transmitting workers its counter and what was sent. A packet that is opened touches two lines of
+// its session, and one that is sealed two others. Whom a session is with is an end (end.h): it
+// knows no link.
 //
 // Life of a slot: FREE -> RESERVED (a handshake has its index) -> LIVE (keys are there; set last,
 // with release) -> FREE by unlinking, a grace period, wiping; only then may it be reserved again,
@@ -23,53 +24,53 @@ enum { XY_LANES = 1 };
 // the mark away, may come by only at its next tick.
 #define XY_OWNER_MOVING UINT32_C(0x80000000)
 
-struct xy_lane_owner {	 // control: rw, workers: ro
-	uint64_t moved;	 // while XY_OWNER_MOVING; acquire / release
-	uint32_t worker; // with the replay window, | XY_OWNER_MOVING
-};
-
 struct xy_lane {
-	// Transmitting workers: rw.
-	uint64_t tx_counter __rte_cache_aligned; // next to use; fetch-add
+	// Transmitting workers: rw. Who takes numbers has the line, and counts in it.
+	uint64_t tx_counter __rte_cache_aligned; // next to use, so many were sent; fetch-add
+	uint64_t tx_bytes;			 // of packets, without their padding; fetch-add
+	xy_nsec tx_any, tx_data;		 // whoever stores last
+	xy_nsec tx_carried;			 // likewise, of what is not our own
 	uint32_t tx_nudged;			 // NUDGE was sent; exchange
-	xy_nsec tx_carried;			 // of what is not our own; whoever stores last
 
-	// Owner: rw.
+	// Owner: rw; control: ro, what is counted. A line, and the bitmap behind it.
 	xy_nsec roam_told __rte_cache_aligned;
+	uint64_t rx_packets, rx_bytes;
+	xy_nsec rx_any, rx_data;
 	bool first_seen;
 	struct xy_replay replay;
 };
 _Static_assert(offsetof(struct xy_lane, tx_counter) == 0, "transmitters have a line");
 _Static_assert(offsetof(struct xy_lane, roam_told) == 64, "and the owner has others");
+_Static_assert(offsetof(struct xy_lane, replay.bitmap) == 128, "one, for packets in order");
 
 struct xy_session {
-	// Control: rw, workers: ro. One line: what wg_open and wg_seal look at first.
-	uint32_t state;	       // enum xy_session_state; acquire / release
-	uint32_t index;	       // ours, as on the wire
-	uint32_t remote_index; // theirs, as on the wire
+	// Control: rw, workers: ro. What opening looks at.
+	uint32_t state; // enum xy_session_state; acquire / release
+	uint32_t index; // ours, as on the wire
 	uint32_t end;
-	uint32_t generation;
-	uint32_t next_of_end; // control only: slot + 1 of the end's next session
-	uint32_t incarnation; // control only: of the end
-	uint8_t suite;	      // enum xy_aead_suite, of both keys
-	xy_nsec born, reject_at;
-	struct xy_lane_owner owner[XY_LANES];
+	uint32_t incarnation;	  // of the end
+	uint32_t owner[XY_LANES]; // with the replay window, | XY_OWNER_MOVING
+	uint8_t suite;		  // enum xy_aead_suite, of both keys
+	xy_nsec reject_at;
+	struct xy_aead_schedule recv;
 
-	// Control: rw, workers: ro.
-	struct xy_aead_schedule recv __rte_cache_aligned;
+	// Control: rw, workers: ro. What sealing looks at.
 	struct xy_aead_schedule send;
+	xy_nsec send_until;    // reject_at while it is live, else 0; acquire / release
+	uint32_t send_end;     // end
+	uint32_t remote_index; // theirs, as on the wire
+	uint8_t send_suite;    // suite
+	uint32_t generation;   // control only
+	uint32_t next_of_end;  // control only: slot + 1 of the end's next session
 
 	struct xy_lane lane[XY_LANES];
-};
-_Static_assert(offsetof(struct xy_session, recv) == 64, "line 0: what is looked at first; 1: keys");
-_Static_assert(offsetof(struct xy_session, lane) == 128, "then lanes");
 
-// One worker's share in one session: worker rw, control ro.
-struct xy_session_use {
-	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
-	xy_nsec rx_any, rx_data, tx_any, tx_data;
-};
-_Static_assert(sizeof(struct xy_session_use) == 64, "one cache line");
+	// Control: rw.
+	xy_nsec born;
+	uint64_t moved[XY_LANES]; // workers: ro, while XY_OWNER_MOVING; acquire / release
+} __rte_cache_aligned;
+_Static_assert(offsetof(struct xy_session, send) == 64, "line 0: opening; 1: sealing");
+_Static_assert(offsetof(struct xy_session, lane) == 128, "then lanes");
 
 static inline uint32_t xy_session_slot(const struct xy_dp *dp, uint32_t index)
 {
@@ -77,9 +78,10 @@ static inline uint32_t xy_session_slot(const struct xy_dp *dp, uint32_t index)
 }
 
 // May the new owner touch the window?
-static inline bool xy_lane_has_moved_rcu(const struct xy_dp *dp, const struct xy_lane_owner *o)
+static inline bool xy_lane_has_moved_rcu(const struct xy_dp *dp, const struct xy_session *s,
+					 unsigned lane)
 {
-	uint64_t token = __atomic_load_n(&o->moved, __ATOMIC_ACQUIRE);
+	uint64_t token = __atomic_load_n(&s->moved[lane], __ATOMIC_ACQUIRE);
 	return token && rte_rcu_qsbr_check(dp->rcu, token, false) == 1;
 }
 
@@ -109,6 +111,13 @@ static inline bool xy_session_is_ours_rcu(const struct xy_dp *dp, uint32_t index
 static inline uint32_t xy_session_number(const struct xy_dp *dp, const struct xy_session *s)
 {
 	return (uint32_t)(s - dp->session);
+}
+
+// All else that sealing reads is set: nothing is opened nor sealed from then on. Control.
+static inline void xy_session_ends_at(struct xy_session *s, xy_nsec when)
+{
+	__atomic_store_n(&s->reject_at, when, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->send_until, when, __ATOMIC_RELEASE);
 }
 
 // REJECT_AFTER_MESSAGES (paper, section 6.2): a nonce must never come again.

@@ -17,7 +17,6 @@ struct xy_ask;
 struct xy_blames;
 struct xy_hold;
 struct xy_icmp_rate;
-struct xy_session_use;
 struct xy_used;
 
 // With queues that no descriptor tells of, ns: see docs/operating.md for what it costs.
@@ -61,13 +60,12 @@ struct xy_worker {
 	uint32_t sleeping __rte_cache_aligned;
 
 	// Our own.
-	struct xy_session_use *use __rte_cache_aligned; // per session slot, our share
-	uint32_t *handed;	   // per session slot: packets that we handed to its owner
-	struct xy_hold *hold;	   // packets waiting for sessions
-	struct xy_ask *ask;	   // packets waiting for routes
-	struct xy_used *used;	   // mesh /64s in use, while there are routes to ask for
-	struct xy_icmp_rate *icmp; // ICMP errors that may be made
-	struct xy_blames *blames;  // whose packets were dropped; control reads
+	uint32_t *handed __rte_cache_aligned; // per session slot: packets handed to its owner
+	struct xy_hold *hold;		      // packets waiting for sessions
+	struct xy_ask *ask;		      // packets waiting for routes
+	struct xy_used *used;		      // mesh /64s in use, while there are routes to ask for
+	struct xy_icmp_rate *icmp;	      // ICMP errors that may be made
+	struct xy_blames *blames;	      // whose packets were dropped; control reads
 	xy_nsec mtu_told; // the last event that a datagram was too large, and for which peer
 	uint32_t mtu_peer;
 	xy_nsec far_mtu_told;
@@ -95,7 +93,7 @@ struct xy_worker {
 	void *host_scratch, *port_scratch; // of host/ and port/, made by their _worker_init
 };
 
-_Static_assert(offsetof(struct xy_worker, use) ==
+_Static_assert(offsetof(struct xy_worker, handed) ==
 		       offsetof(struct xy_worker, sleeping) + RTE_CACHE_LINE_SIZE,
 	       "what others look at has a line of its own");
 

@@ -106,8 +106,8 @@ static struct rte_mbuf *look(struct xy_worker *w, const struct xy_e2e_quote *q,
 	}
 	memset(inner, 0, q->sealed_len);
 	memcpy(inner, q->box, q->box_len);
-	xy_aead_look((enum xy_aead_suite)s->suite, &s->send, q->counter, inner, q->box_len);
-	if (leave_head(w, q, m) && is_between(w, m, s->end))
+	xy_aead_look((enum xy_aead_suite)s->send_suite, &s->send, q->counter, inner, q->box_len);
+	if (leave_head(w, q, m) && is_between(w, m, s->send_end))
 		return m;
 	rte_pktmbuf_free(m);
 	return NULL;

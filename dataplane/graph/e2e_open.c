@@ -58,14 +58,14 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	for (unsigned i = 0; i < n; i++) {
 		session[i] = find(w->dp, xy_packet(xy_node_mbuf(objs[i])));
 		if (session[i]) {
-			rte_prefetch0(&session[i]->recv);
+			rte_prefetch0(&session[i]->lane[0].roam_told);
 			rte_prefetch0(xy_far_end_rcu(w->dp, session[i]->end));
 		}
 	}
 	for (unsigned i = 0; i < n; i++) {
 		edge[i] = admit(w, xy_node_mbuf(objs[i]), session[i]);
 		if (edge[i] == XY_OPEN_GOOD)
-			xy_open_add(w, &b, i, xy_node_mbuf(objs[i]), session[i]);
+			xy_open_add(&b, i, xy_node_mbuf(objs[i]), session[i]);
 	}
 	xy_aead_open_burst(w->aead, b.op, b.n);
 	for (unsigned i = 0; i < b.n; i++)

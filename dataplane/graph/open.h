@@ -41,10 +41,10 @@ static inline rte_edge_t xy_open_admit(struct xy_worker *w, struct rte_mbuf *m,
 		return XY_OPEN_DROP_UNKNOWN_INDEX;
 	if (w->now >= s->reject_at)
 		return XY_OPEN_DROP_EXPIRED;
-	uint32_t owner = __atomic_load_n(&s->owner[0].worker, __ATOMIC_ACQUIRE);
+	uint32_t owner = __atomic_load_n(&s->owner[0], __ATOMIC_ACQUIRE);
 	if (owner != w->id) { // another's window, or ours as soon as it has moved
 		if (owner == (w->id | XY_OWNER_MOVING) &&
-		    xy_lane_has_moved_rcu(w->dp, &s->owner[0]))
+		    xy_lane_has_moved_rcu(w->dp, s, 0))
 			return XY_OPEN_GOOD;
 		xy_packet(m)->worker = (uint8_t)(owner & ~XY_OWNER_MOVING);
 		if (xy_packet(m)->worker != w->id)
@@ -56,12 +56,11 @@ static inline rte_edge_t xy_open_admit(struct xy_worker *w, struct rte_mbuf *m,
 }
 
 // One that was admitted: from now on it is from the session's end.
-static inline void xy_open_add(const struct xy_worker *w, struct xy_open *b, unsigned at,
-			       struct rte_mbuf *m, struct xy_session *s)
+static inline void xy_open_add(struct xy_open *b, unsigned at, struct rte_mbuf *m,
+			       struct xy_session *s)
 {
 	struct xy_wg_data *msg = rte_pktmbuf_mtod(m, struct xy_wg_data *);
 	uint32_t len = m->data_len - XY_WG_DATA_OVERHEAD;
-	struct xy_lane *lane = &s->lane[0];
 
 	xy_packet(m)->from = s->end;
 	b->session[b->n] = s;
@@ -73,9 +72,6 @@ static inline void xy_open_add(const struct xy_worker *w, struct xy_open *b, uns
 					    .len = len,
 					    .tag = msg->box + len,
 					    .suite = s->suite};
-	rte_prefetch0(&lane->replay.bitmap[msg->counter / 64 % XY_REPLAY_WORDS]);
-	rte_prefetch0(&lane->roam_told);
-	rte_prefetch0(&w->use[xy_session_number(w->dp, s)]);
 }
 
 // Behind the AEAD: is it the session's, and new?
@@ -94,13 +90,12 @@ static inline rte_edge_t xy_open_check(const struct xy_worker *w, struct xy_sess
 static inline void xy_open_take(struct xy_worker *w, struct rte_mbuf *m, struct xy_session *s,
 				const struct xy_aead_op *op)
 {
-	struct xy_session_use *u = &w->use[xy_session_number(w->dp, s)];
 	struct xy_lane *lane = &s->lane[0];
-	XY_SET(u->rx_packets, u->rx_packets + 1);
-	XY_SET(u->rx_any, w->now);
+	XY_SET(lane->rx_packets, lane->rx_packets + 1);
+	XY_SET(lane->rx_any, w->now);
 	if (op->len) {
-		XY_SET(u->rx_bytes, u->rx_bytes + op->len);
-		XY_SET(u->rx_data, w->now);
+		XY_SET(lane->rx_bytes, lane->rx_bytes + op->len);
+		XY_SET(lane->rx_data, w->now);
 	}
 	if (!lane->first_seen)
 		lane->first_seen = xy_event_put(w, XY_DP_FIRST, xy_packet(m)->port, s->index, NULL);

@@ -14,15 +14,27 @@ static struct xy_wg_data *message(const struct xy_aead_op *op)
 	return (struct xy_wg_data *)(op->data - offsetof(struct xy_wg_data, box));
 }
 
-// The next `n` of a session's. Where no other worker takes any there is no need to lock the line.
-static uint64_t take_numbers(const struct xy_dp *dp, struct xy_session *s, unsigned n)
+// Adds to what transmitting workers share, and says what it was. Where no other worker seals there
+// is no need to lock the line.
+static uint64_t add(const struct xy_dp *dp, uint64_t *place, uint64_t n)
 {
-	uint64_t *next = &s->lane[0].tx_counter;
 	if (dp->workers > 1)
-		return __atomic_fetch_add(next, n, __ATOMIC_RELAXED);
-	uint64_t first = __atomic_load_n(next, __ATOMIC_RELAXED);
-	__atomic_store_n(next, first + n, __ATOMIC_RELAXED);
-	return first;
+		return __atomic_fetch_add(place, n, __ATOMIC_RELAXED);
+	uint64_t before = __atomic_load_n(place, __ATOMIC_RELAXED);
+	__atomic_store_n(place, before + n, __ATOMIC_RELAXED);
+	return before;
+}
+
+// All that a run writes in its session's line, once: it is counted here, as sealing does not fail.
+static void account(const struct xy_worker *w, struct xy_lane *l, uint64_t bytes, bool carried)
+{
+	XY_SET(l->tx_any, w->now);
+	if (bytes) {
+		add(w->dp, &l->tx_bytes, bytes);
+		XY_SET(l->tx_data, w->now);
+	}
+	if (carried)
+		XY_SET(l->tx_carried, w->now);
 }
 
 // Numbers for each run of one session: one fetch-add, exactly the packets in it. What is reserved
@@ -35,32 +47,19 @@ static void number(struct xy_worker *w, struct xy_seal *b)
 		unsigned run = 1;
 		while (i + run < b->n && b->session[i + run] == s)
 			run++;
-		uint64_t first = take_numbers(w->dp, s, run);
+		uint64_t first = add(w->dp, &s->lane[0].tx_counter, run), bytes = 0;
 		if (first + run > w->dp->cfg.limits.rekey_after_messages)
 			nudge(w, s);
 		bool carried = false;
 		for (unsigned k = 0; k < run; k++) {
+			const struct xy_packet *p = xy_packet(b->m[i + k]);
 			b->op[i + k].counter = first + k;
 			message(&b->op[i + k])->counter = first + k;
-			carried |= !xy_seal_is_ours(xy_packet(b->m[i + k]));
+			carried |= !xy_seal_is_ours(p);
+			bytes += p->len;
 		}
-		if (carried) // beside the counter: the cache line is ours by the fetch-add
-			__atomic_store_n(&s->lane[0].tx_carried, w->now, __ATOMIC_RELAXED);
+		account(w, &s->lane[0], bytes, carried);
 		i += run;
-	}
-}
-
-static void account(struct xy_worker *w, const struct xy_seal *b)
-{
-	for (unsigned i = 0; i < b->n; i++) {
-		struct xy_session_use *u = &w->use[xy_session_number(w->dp, b->session[i])];
-		uint32_t len = xy_packet(b->m[i])->len;
-		XY_SET(u->tx_packets, u->tx_packets + 1);
-		XY_SET(u->tx_any, w->now);
-		if (len) {
-			XY_SET(u->tx_bytes, u->tx_bytes + len);
-			XY_SET(u->tx_data, w->now);
-		}
 	}
 }
 
@@ -68,7 +67,6 @@ void xy_seal_run(struct xy_worker *w, struct xy_seal *b)
 {
 	number(w, b);
 	xy_aead_seal_burst(w->aead, b->op, b->n);
-	account(w, b);
 }
 
 // Ends are told apart by 64 bits; one more that goes round is but a little later.

@@ -37,10 +37,8 @@ static inline void xy_seal_fetch(const struct xy_worker *w, uint32_t end)
 {
 	uint32_t slot = __atomic_load_n(&w->dp->end[end].current, __ATOMIC_RELAXED);
 	if (slot) {
-		rte_prefetch0(&w->dp->session[slot - 1]);
-		rte_prefetch0(&w->dp->session[slot - 1].lane[0].tx_counter);
 		rte_prefetch0(&w->dp->session[slot - 1].send);
-		rte_prefetch0(&w->use[slot - 1]);
+		rte_prefetch0(&w->dp->session[slot - 1].lane[0].tx_counter);
 	}
 }
 
@@ -65,7 +63,7 @@ static inline void xy_seal_add(struct xy_seal *b, struct rte_mbuf *m, struct xy_
 					    .data = msg->box,
 					    .tag = msg->box + padded,
 					    .len = padded,
-					    .suite = s->suite};
+					    .suite = s->send_suite};
 	xy_packet(m)->len = len;
 }
 

@@ -68,18 +68,19 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 
 	for (unsigned i = 0; i < n; i++) {
 		session[i] = find(w->dp, xy_packet(xy_node_mbuf(objs[i])));
-		if (session[i])
-			rte_prefetch0(&session[i]->recv);
+		if (session[i]) {
+			rte_prefetch0(&session[i]->lane[0].roam_told);
+			rte_prefetch0(&w->dp->end[session[i]->end]);
+		}
 	}
 	for (unsigned i = 0; i < n; i++) {
 		edge[i] = xy_open_admit(w, xy_node_mbuf(objs[i]), session[i]);
 		if (edge[i] != XY_OPEN_GOOD)
 			continue;
-		xy_open_add(w, &b, i, xy_node_mbuf(objs[i]), session[i]);
-		rte_prefetch0(&w->dp->end[session[i]->end]);
+		xy_open_add(&b, i, xy_node_mbuf(objs[i]), session[i]);
+		// Comes while the burst is opened.
+		rte_prefetch0(xy_adjacency_rcu(w->dp, session[i]->end));
 	}
-	for (unsigned i = 0; i < b.n; i++) // comes while the burst is opened
-		rte_prefetch0(xy_adjacency_rcu(w->dp, b.session[i]->end));
 	xy_aead_open_burst(w->aead, b.op, b.n);
 	struct xy_capture *c = xy_capture_at(w, XY_DP_CAPTURE_IN);
 	for (unsigned i = 0; i < b.n; i++) {

@@ -350,7 +350,8 @@ static void test_icmp_lanes(void)
 	for (unsigned second = 0; second < 40; second++) {
 		at += XY_SEC;
 		session_new(NODE_A, 0, true);
-		dp->session[xy_session_slot(dp, peer[NODE_A].index)].reject_at = at + XY_SEC;
+		xy_session_ends_at(&dp->session[xy_session_slot(dp, peer[NODE_A].index)],
+				   at + XY_SEC);
 		feed_from(NODE_A, &at_a, &at_b, LINK_MAX + 1, 100);
 		feed_from(NODE_A, &beside, &at_b, LINK_MAX + 1, 1);
 		run();

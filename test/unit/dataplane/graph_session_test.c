@@ -245,7 +245,8 @@ static void test_expired(void)
 {
 	session_new(NODE_A, 0, true);
 	struct xy_session *s = xy_session_find_rcu(dp, peer[NODE_A].index);
-	s->reject_at = NOW;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+	xy_session_ends_at(s, NOW);
 	expect_drop(NODE_A, packet(&at_a, &at_b, 64, 100), XY_DROP_SESSION_EXPIRED);
 	session_new(NODE_A, 0, true);
 	settle();
@@ -257,7 +258,7 @@ static void test_epoch_wakes(void)
 	session_new(NODE_A, 0, true);
 	session_new(NODE_B, 0, false);
 	for (uint32_t i = NODE_A; i <= NODE_B; i++)
-		dp->session[xy_session_slot(dp, peer[i].index)].reject_at = at + XY_SEC;
+		xy_session_ends_at(&dp->session[xy_session_slot(dp, peer[i].index)], at + XY_SEC);
 	dp->worker[0]->sleeping = dp->worker[1]->sleeping = 1;
 	xy_dp_epoch_raise(dp, &dp->session_epoch);
 	CU_ASSERT(dp->worker[0]->sleeping && dp->worker[1]->sleeping);
