@@ -19,10 +19,10 @@ static bool knows(const struct xy_dp *dp, struct rte_mbuf *m)
 	return xy_known_has(dp, &xy_packet(m)->remote);
 }
 
-static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
+static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m, struct xy_message_last *last)
 {
 	static const struct xy_message_punts punts = {knows, XY_PUNT_HANDSHAKE, XY_PUNT_STRANGER};
-	rte_edge_t edge = xy_message_look(dp, m, &punts);
+	rte_edge_t edge = xy_message_look(dp, m, &punts, last);
 	if (edge == XY_MESSAGE_DROP_NOT_WIREGUARD &&
 	    is_probe(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len)) {
 		xy_packet(m)->punt = XY_PUNT_STRANGER;
@@ -35,10 +35,11 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		  unsigned n)
 {
 	rte_edge_t edge[XY_BURST];
+	struct xy_message_last last = {.index = XY_MESSAGE_FIRST};
 	for (unsigned i = 0; i < n; i++) // not every port's driver has read them
 		rte_prefetch0(rte_pktmbuf_mtod(xy_node_mbuf(objs[i]), const uint8_t *));
 	for (unsigned i = 0; i < n; i++)
-		edge[i] = look(w->dp, xy_node_mbuf(objs[i]));
+		edge[i] = look(w->dp, xy_node_mbuf(objs[i]), &last);
 	xy_node_pass(graph, node, objs, edge, n);
 }
 XY_NODE_CHUNKS(chunk)

@@ -12,7 +12,7 @@ static bool knows(const struct xy_dp *dp, struct rte_mbuf *m)
 	return xy_far_end_find_rcu(dp, xy_be64_load(xy_packet(m)->remote.addr.b)) != XY_TABLE_MISS;
 }
 
-static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
+static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m, struct xy_message_last *last)
 {
 	static const struct xy_message_punts punts = {knows, XY_PUNT_FAR, XY_PUNT_FAR_STRANGER};
 	struct xy_packet *p = xy_packet(m);
@@ -24,15 +24,16 @@ static rte_edge_t look(const struct xy_dp *dp, struct rte_mbuf *m)
 	p->ecn = xy_ecn_encap(pkt, 6) & XY_ECN_MASK;
 	p->hops = pkt[7];
 	rte_pktmbuf_adj(m, XY_IPV6_LEN);
-	return xy_message_look(dp, m, &punts);
+	return xy_message_look(dp, m, &punts, last);
 }
 
 static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
 		  unsigned n)
 {
 	rte_edge_t edge[XY_BURST];
+	struct xy_message_last last = {.index = XY_MESSAGE_FIRST};
 	for (unsigned i = 0; i < n; i++)
-		edge[i] = look(w->dp, xy_node_mbuf(objs[i]));
+		edge[i] = look(w->dp, xy_node_mbuf(objs[i]), &last);
 	xy_node_pass(graph, node, objs, edge, n);
 }
 XY_NODE_CHUNKS(chunk)

@@ -31,22 +31,35 @@ static inline rte_edge_t xy_message_punt(const struct xy_dp *dp, struct rte_mbuf
 	return XY_MESSAGE_PUNT;
 }
 
-static inline rte_edge_t xy_message_open(const struct xy_dp *dp, struct rte_mbuf *m)
+// Of the message before, in a burst: the next one mostly is of the same session or of any other.
+struct xy_message_last {
+	uint64_t index; // of 32 bits, or XY_MESSAGE_FIRST
+	uint32_t slot;
+};
+#define XY_MESSAGE_FIRST UINT64_MAX
+
+static inline rte_edge_t xy_message_open(const struct xy_dp *dp, struct rte_mbuf *m,
+					 struct xy_message_last *last)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct xy_packet *p = xy_packet(m);
-	p->index = xy_le32_load(data + offsetof(struct xy_wg_data, receiver));
-	p->slot = xy_session_slot(dp, p->index);
-	rte_prefetch0(&dp->session[p->slot]);
+	uint64_t index = xy_le32_load(data + offsetof(struct xy_wg_data, receiver));
+	if (index != last->index) {
+		*last = (struct xy_message_last){index, xy_session_slot(dp, (uint32_t)index)};
+		rte_prefetch0(&dp->session[last->slot]);
+	}
+	p->index = (uint32_t)index;
+	p->slot = last->slot;
 	return XY_MESSAGE_OPEN;
 }
 
 static inline rte_edge_t xy_message_look(const struct xy_dp *dp, struct rte_mbuf *m,
-					 const struct xy_message_punts *p)
+					 const struct xy_message_punts *p,
+					 struct xy_message_last *last)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	if (likely(xy_wg_is_data(data, m->data_len)))
-		return xy_message_open(dp, m);
+		return xy_message_open(dp, m, last);
 	switch (xy_wg_classify(data, m->data_len)) {
 	case XY_WG_INITIATION:
 		return xy_message_punt(dp, m, p, 0);

@@ -43,8 +43,7 @@ static inline rte_edge_t xy_open_admit(struct xy_worker *w, struct rte_mbuf *m,
 		return XY_OPEN_DROP_EXPIRED;
 	uint32_t owner = __atomic_load_n(&s->owner[0], __ATOMIC_ACQUIRE);
 	if (owner != w->id) { // another's window, or ours as soon as it has moved
-		if (owner == (w->id | XY_OWNER_MOVING) &&
-		    xy_lane_has_moved_rcu(w->dp, s, 0))
+		if (owner == (w->id | XY_OWNER_MOVING) && xy_lane_has_moved_rcu(w->dp, s, 0))
 			return XY_OPEN_GOOD;
 		xy_packet(m)->worker = (uint8_t)(owner & ~XY_OWNER_MOVING);
 		if (xy_packet(m)->worker != w->id)
@@ -97,7 +96,7 @@ static inline void xy_open_take(struct xy_worker *w, struct rte_mbuf *m, struct 
 		XY_SET(lane->rx_bytes, lane->rx_bytes + op->len);
 		XY_SET(lane->rx_data, w->now);
 	}
-	if (!lane->first_seen)
+	if (unlikely(!lane->first_seen))
 		lane->first_seen = xy_event_put(w, XY_DP_FIRST, xy_packet(m)->port, s->index, NULL);
 	m->data_off += XY_WG_DATA_HEADER_LEN;
 	m->data_len = (uint16_t)op->len;

@@ -67,19 +67,27 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	b.n = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		session[i] = find(w->dp, xy_packet(xy_node_mbuf(objs[i])));
+		const struct xy_packet *p = xy_packet(xy_node_mbuf(objs[i]));
+		if (i && p->index == xy_packet(xy_node_mbuf(objs[i - 1]))->index) {
+			session[i] = session[i - 1];
+			continue;
+		}
+		session[i] = find(w->dp, p);
 		if (session[i]) {
 			rte_prefetch0(&session[i]->lane[0].roam_told);
 			rte_prefetch0(&w->dp->end[session[i]->end]);
 		}
 	}
 	for (unsigned i = 0; i < n; i++) {
-		edge[i] = xy_open_admit(w, xy_node_mbuf(objs[i]), session[i]);
+		// What goes for one of a session's goes for its next; only another's are counted.
+		bool again = i && session[i] == session[i - 1] && edge[i - 1] == XY_OPEN_GOOD;
+		edge[i] =
+			again ? XY_OPEN_GOOD : xy_open_admit(w, xy_node_mbuf(objs[i]), session[i]);
 		if (edge[i] != XY_OPEN_GOOD)
 			continue;
 		xy_open_add(&b, i, xy_node_mbuf(objs[i]), session[i]);
-		// Comes while the burst is opened.
-		rte_prefetch0(xy_adjacency_rcu(w->dp, session[i]->end));
+		if (!again) // comes while the burst is opened
+			rte_prefetch0(xy_adjacency_rcu(w->dp, session[i]->end));
 	}
 	xy_aead_open_burst(w->aead, b.op, b.n);
 	struct xy_capture *c = xy_capture_at(w, XY_DP_CAPTURE_IN);

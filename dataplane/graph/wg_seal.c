@@ -63,13 +63,23 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_sessi
 	return ADMITTED;
 }
 
+// Behind one that was admitted to the same peer, and no larger than the link carries.
+static bool as_before(void *obj, void *before, const struct xy_adjacency *a)
+{
+	struct rte_mbuf *m = xy_node_mbuf(obj);
+	return xy_packet(m)->next == xy_packet(xy_node_mbuf(before))->next &&
+	       m->data_len <= RTE_MIN(a->payload_max, xy_seal_room(m));
+}
+
 // What admit() will look at.
 static void fetch(const struct xy_worker *w, void **objs, unsigned n)
 {
+	uint32_t before = XY_PEER_NONE;
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t peer = xy_packet(xy_node_mbuf(objs[i]))->next;
-		if (peer >= w->dp->cfg.max_peers)
+		if (peer >= w->dp->cfg.max_peers || peer == before)
 			continue;
+		before = peer;
 		rte_prefetch0(xy_adjacency_rcu(w->dp, peer));
 		xy_seal_fetch(w, peer);
 	}
@@ -111,6 +121,13 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 
 	fetch(w, objs, n);
 	for (unsigned i = 0; i < n; i++) {
+		if (i && edge[i - 1] == ADMITTED &&
+		    as_before(objs[i], objs[i - 1], adjacency[i - 1])) {
+			edge[i] = ADMITTED;
+			session[i] = session[i - 1];
+			adjacency[i] = adjacency[i - 1];
+			continue;
+		}
 		edge[i] = admit(w, xy_node_mbuf(objs[i]), &session[i], &adjacency[i]);
 		cut |= edge[i] == FRAGMENT;
 	}
