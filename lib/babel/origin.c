@@ -160,7 +160,8 @@ static void origin_free(struct xy_babel *b, uint32_t i)
 	era_drop(b, ORIGIN(b, i)->era);
 	if (ORIGIN(b, i)->kept)
 		babel_pool_give(&b->kepts, ORIGIN(b, i)->kept);
-	ORIGIN(b, i)->kept = 0; // an Update on its way may still look (struct out)
+	ORIGIN(b, i)->shown = ORIGIN(b, i)->kept =
+		0; // an Update on its way may still look (struct out)
 	babel_pool_give(&b->origins, i);
 }
 

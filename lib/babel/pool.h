@@ -21,6 +21,12 @@ void babel_pool_init(struct pool *p, size_t object, uint32_t limit);
 void babel_pool_clear(struct pool *p);
 uint32_t babel_pool_take(struct pool *p); // a zeroed object; 0 at the limit or without memory
 void babel_pool_give(struct pool *p, uint32_t i); // with the last one chunks go, a bounded lot
+// Whether there is memory behind a number that may be out of date: of an object that was given
+// back, or is another one now.
+static inline bool babel_pool_has(const struct pool *p, uint32_t i)
+{
+	return i && i <= p->top;
+}
 size_t babel_pool_bytes(const struct pool *p);
 
 static inline void *babel_pool_at(const struct pool *p, uint32_t i)

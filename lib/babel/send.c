@@ -584,9 +584,10 @@ static bool add_claim(const struct xy_babel *b, const struct neigh *n, uint32_t 
 		      struct xy_babel_update *u)
 {
 	uint32_t i = out_find(b, n, dest);
-	uint32_t origin = i ? OUT(b, i)->origin : 0;
+	uint32_t origin = i ? OUT(b, i)->origin : 0; // it may be gone, or another one's number now
 	struct xy_babel_claim c;
-	if (!origin || !babel_origin_shown(b, origin, &c) || !xy_prefix_eq(&c.prefix, &u->prefix))
+	if (!babel_pool_has(&b->origins, origin) || !babel_origin_shown(b, origin, &c) ||
+	    !xy_prefix_eq(&c.prefix, &u->prefix))
 		return false;
 	u->has_rid = u->has_origin = true;
 	u->rid = c.rid;

@@ -383,11 +383,15 @@ static void test_pool(void)
 			memset(babel_pool_at(&p, taken[i]), 0xa5, SIZE);
 		}
 		CU_ASSERT_EQUAL(babel_pool_take(&p), 0);
+		CU_ASSERT_TRUE(babel_pool_has(&p, OBJECTS));
+		CU_ASSERT_FALSE(babel_pool_has(&p, 0));
 		CU_ASSERT_TRUE(babel_pool_bytes(&p) >= OBJECTS * SIZE);
 		for (unsigned i = 0; i < OBJECTS; i++)
 			babel_pool_give(&p, taken[(i * 7 + 5) % OBJECTS]);
 		CU_ASSERT_EQUAL(p.used, 0);
 		CU_ASSERT_EQUAL(babel_pool_bytes(&p), POOL_CHUNK * SIZE);
+		CU_ASSERT_FALSE(babel_pool_has(&p, 1)); // who still has a number
+		CU_ASSERT_FALSE(babel_pool_has(&p, OBJECTS));
 	}
 	babel_pool_clear(&p);
 }
