@@ -24,6 +24,8 @@ enum {
 	CLAIM_MS = 60000, // is told the daemon again
 	CLAIM_LIFE = 86400,
 	STEP_S = 30,	  // of the clock: what it refused is looked at again
+	LISTEN_S = 600,	  // without a gap: who said nothing meanwhile is gone
+	GAP_S = 30,	  // between two ticks: the host slept
 	ROOM_MS = 300000, // between two looks for what had no room
 };
 
@@ -32,7 +34,9 @@ struct agent {
 	struct xy_fleet_setup setup;
 	uv_timer_t tick;
 	uint64_t saved, claimed, tended, told_again;
-	int64_t clock; // the wall's, less the time since the boot, at its last step
+	uint64_t listens, ticked; // seconds since the boot: without a gap, since; the last tick
+	bool listened;		  // for long enough, once
+	int64_t clock;		  // the wall's, less the time since the boot, at its last step
 	bool clock_set;
 	uint64_t full; // outcomes FULL when all was told again
 	bool reading, closing, ends;
@@ -55,11 +59,16 @@ bool xy_fleet_clock_is_set(uint64_t wall)
 	return wall >= XY_FLEET_CLOCK_SET;
 }
 
-static int64_t clock_now(void)
+static uint64_t boot_now(void)
 {
 	struct timespec up;
 	clock_gettime(CLOCK_BOOTTIME, &up);
-	return (int64_t)xy_fleet_wall() - (int64_t)up.tv_sec;
+	return (uint64_t)up.tv_sec;
+}
+
+static int64_t clock_now(void)
+{
+	return (int64_t)xy_fleet_wall() - (int64_t)boot_now();
 }
 
 // --- what a source tells
@@ -137,8 +146,10 @@ static void on_state(void *arg, struct xy_fleet_source *s, bool up, const char *
 	snprintf(f->why, sizeof(f->why), "%s", why ? why : "");
 	if (!changed && f->up_once)
 		return;
-	if (up != f->up || !f->up_once)
+	if (up != f->up || !f->up_once) {
 		f->since = uv_now(f->loop);
+		a->listens = boot_now();
+	}
 	f->up = up;
 	if (up && why)
 		xy_log_warn("%s: %s", s->kind, why);
@@ -166,17 +177,19 @@ static void on_claim(void *arg, struct xy_fleet_source *s, const struct xy_addr 
 	struct xy_claims_stood stood = {.prefix.addr = *address};
 	struct xy_fleet_claim c;
 	uint64_t wall = xy_fleet_wall();
-	if (text && !xy_fleet_claim_parse(text, len, &c, NULL) &&
-	    xy_addr_eq(&c.prefix.addr, address) &&
-	    !xy_fleet_trust_admit(&f->trust, &c.key, &c.membership, wall))
+	if (text && !xy_fleet_claim_parse(text, len, &c, NULL) && c.expires > wall &&
+	    c.expires <= xy_fleet_valid_most(wall) && xy_addr_eq(&c.prefix.addr, address) &&
+	    !xy_fleet_trust_admit(&f->trust, &c.key, &c.membership, wall)) {
 		stood = (struct xy_claims_stood){
 			.prefix = c.prefix, .key = c.key, .since = c.since, .expires = c.expires};
+		xy_fleet_book_claim_heard(f->book, &c.key, &c.prefix, c.since, wall);
+	}
 	xy_claims_table_set(&f->claims, &stood);
 	xy_fleet_links_look(f->links);
 }
 
-static uint64_t on_names(void *arg, struct xy_fleet_source *s, const struct xy_key *key,
-			 const struct xy_prefix *claim)
+static uint64_t on_dated(void *arg, struct xy_fleet_source *s, const struct xy_key *key,
+			 const struct xy_prefix *claim, uint64_t since)
 {
 	struct agent *a = arg;
 	struct xy_key link;
@@ -184,8 +197,9 @@ static uint64_t on_names(void *arg, struct xy_fleet_source *s, const struct xy_k
 	const struct xy_fleet_entry *e = NULL;
 	if (!xy_key_from_ed25519(key, &link))
 		e = xy_fleet_book_find(a->face.book, &link, &at);
-	bool is = e && e->live && e->record.has_claim && xy_prefix_eq(&e->record.claim, claim);
-	return is ? e->claimed : 0;
+	bool is = e && (e->live || e->awaited) && e->record.has_claim &&
+		  xy_prefix_eq(&e->record.claim, claim);
+	return xy_fleet_claim_since(is ? &e->claimed : NULL, since, xy_fleet_wall());
 }
 
 static bool on_named(void *arg, struct xy_fleet_source *s, const struct xy_prefix *p, char *who,
@@ -193,16 +207,13 @@ static bool on_named(void *arg, struct xy_fleet_source *s, const struct xy_prefi
 {
 	struct agent *a = arg;
 	char text[XY_ADDR_STRLEN];
-	const struct xy_fleet_entry *e;
-	for (uint32_t at = 0; (e = xy_fleet_book_next(a->face.book, &at)); at++) {
-		const struct xy_fleet_record *r = &e->record;
-		if (!e->live || !r->has_claim ||
-		    (!xy_prefix_covers(p, &r->claim) && !xy_prefix_covers(&r->claim, p)))
-			continue;
-		snprintf(who, size, "%s", r->name[0] ? r->name : xy_addr_str(&r->address, text));
-		return true;
-	}
-	return false;
+	// of another size it is none that is given out, and keeps nobody from those
+	const struct xy_fleet_entry *e = xy_fleet_book_claimer(a->face.book, p);
+	if (e)
+		snprintf(who, size, "%s",
+			 e->record.name[0] ? e->record.name
+					   : xy_addr_str(&e->record.address, text));
+	return e;
 }
 
 static void on_claim_told(void *arg, const struct xy_ask_answer *answer)
@@ -304,7 +315,7 @@ static const struct xy_fleet_source_ops source_ops = {.put = on_put,
 						      .device = on_device,
 						      .gone = on_gone,
 						      .claim = on_claim,
-						      .names = on_names,
+						      .dated = on_dated,
 						      .named = on_named,
 						      .state = on_state,
 						      .claimed = on_claimed,
@@ -324,16 +335,14 @@ static bool book_pins(void *arg, const struct xy_fleet_record *r)
 	return false;
 }
 
-static uint64_t book_claimed(void *arg, const struct xy_fleet_record *r)
+static struct xy_fleet_claimed book_claimed(void *arg, const struct xy_fleet_record *r)
 {
 	struct agent *a = arg;
-	return xy_fleet_store_claimed(a->face.store, r, xy_fleet_wall());
-}
-
-static void claim_each(void *arg, const struct xy_claims_stood *c)
-{
-	struct agent *a = arg;
-	xy_claims_table_set(&a->face.claims, c);
+	struct xy_fleet_claimed k = xy_fleet_store_claimed(a->face.store, r);
+	if (!k.seen)
+		k.dated =
+			xy_claims_table_since(&a->face.claims, &r->claim, &r->key, xy_fleet_wall());
+	return k;
 }
 
 static int trust_make(struct xy_fleet *f)
@@ -417,7 +426,6 @@ static void on_met(void *arg, const struct xy_fleet_self *self, bool anew)
 		}
 		// first whom the CA revoked: its word stands there first, and must be known before
 		// records
-		xy_fleet_store_claims(f->store, xy_fleet_wall(), claim_each, a);
 		a->reading = xy_fleet_store_read(f->store, FIRST_SLICE, cache_each, a);
 		if (f->source->start(f->source, &err)) {
 			xy_log_error("%s", err.text);
@@ -463,9 +471,36 @@ static void tend_refused(struct agent *a)
 		xy_log_info("the clock was set by %lld s: all records are looked at again",
 			    (long long)step);
 	a->clock = clock;
+	a->listens = stepped ? boot_now() : a->listens;
 	a->full = full;
 	a->told_again = now;
 	f->source->tell_again(f->source);
+}
+
+// Has all that nodes said been heard for long enough to know who is silent?
+static bool listened(struct agent *a)
+{
+	uint64_t now = boot_now();
+	if (now - a->ticked > GAP_S)
+		a->listens = now;
+	a->ticked = now;
+	bool is = a->face.up && now - a->listens >= LISTEN_S;
+	if (is && !a->listened)
+		xy_fleet_store_claims_end(a->face.store);
+	a->listened = a->listened || is;
+	return is;
+}
+
+static void expire(struct agent *a, uint64_t wall)
+{
+	struct xy_fleet *f = &a->face;
+	bool is = listened(a);
+	uint64_t before = xy_fleet_book_generation(f->book);
+	if (xy_fleet_book_next_end(f->book) > wall)
+		return;
+	xy_fleet_book_expire(f->book, wall, is);
+	if (before != xy_fleet_book_generation(f->book))
+		xy_fleet_links_look(f->links);
 }
 
 static void on_tick(uv_timer_t *t)
@@ -484,12 +519,11 @@ static void on_tick(uv_timer_t *t)
 		uv_timer_start(&a->tick, on_tick, a->reading ? 1 : TICK_MS, TICK_MS);
 	}
 	tend_refused(a);
-	if (xy_fleet_book_next_end(f->book) <= wall && xy_fleet_book_expire(f->book, wall))
-		xy_fleet_links_look(f->links);
+	expire(a, wall);
 	bool many = xy_fleet_book_count(f->book) >= MANY;
 	if (now - a->saved >= (many ? SAVE_MANY_MS : SAVE_MS)) {
 		a->saved = now;
-		xy_fleet_store_save(f->store, f->book, &f->trust, &f->claims);
+		xy_fleet_store_save(f->store, f->book, &f->trust);
 	}
 	if (f->claim.len && !f->claim_said && wall >= f->claim_until)
 		on_claimed(a, f->source, NULL,
@@ -594,7 +628,7 @@ void xy_fleet_agent_close(struct xy_fleet *f)
 		return;
 	a->closing = true;
 	if (f->met)
-		xy_fleet_store_save(f->store, f->book, &f->trust, &f->claims);
+		xy_fleet_store_save(f->store, f->book, &f->trust);
 	xy_fleet_answers_close(f->answers);
 	xy_fleet_own_close(f->own);
 	xy_fleet_links_close(f->links);

@@ -41,7 +41,7 @@ void xy_claims_judge(const struct xy_claims *c, const struct xy_prefix *p, const
 	char key[XY_KEY_STRLEN];
 	*out = (struct xy_ipam_holder){.who = XY_IPAM_NOBODY};
 	if (xy_fleet_claim_parse(value, len, &claim, NULL) || !xy_prefix_eq(&claim.prefix, p) ||
-	    claim.expires <= wall)
+	    claim.expires <= wall || claim.expires > xy_fleet_valid_most(wall))
 		return;
 	bool mine = memcmp(&claim.key, &c->self, sizeof(claim.key)) == 0;
 	if (!mine && xy_fleet_trust_admit(&c->trust, &claim.key, &claim.membership, wall))
@@ -104,7 +104,7 @@ static void add(struct xy_claims *c, const uint8_t name[static 16], const char *
 
 static bool is_given_out(const struct xy_claims *c, const struct xy_prefix *p)
 {
-	return p->len == c->wish.bits && xy_prefix_covers(&c->wish.cidr, p);
+	return xy_claims_is_given_out(&c->wish.cidr, c->wish.bits, p);
 }
 
 static void note_record(struct xy_claims *c, const uint8_t name[static 16], const void *text,
@@ -127,6 +127,7 @@ static void note_claim(struct xy_claims *c, const uint8_t name[static 16], const
 {
 	struct xy_fleet_claim claim;
 	if (xy_fleet_claim_parse(text, len, &claim, NULL) || is_given_out(c, &claim.prefix) ||
+	    claim.expires > xy_fleet_valid_most(wall) ||
 	    memcmp(&claim.key, &c->self, sizeof(claim.key)) == 0 ||
 	    xy_fleet_trust_admit(&c->trust, &claim.key, &claim.membership, wall))
 		return;
@@ -170,8 +171,7 @@ static int before(const struct xy_claims_weighed *a, const struct xy_claims_weig
 {
 	if (a->stood != b->stood)
 		return a->stood ? -1 : 1;
-	uint64_t one = xy_claims_believed(a->since, a->seen),
-		 other = xy_claims_believed(b->since, b->seen);
+	uint64_t one = a->dated ? a->dated : a->seen, other = b->dated ? b->dated : b->seen;
 	if (one != other)
 		return one < other ? -1 : 1;
 	if (a->seen != b->seen)
@@ -276,7 +276,6 @@ void xy_claims_table_set(struct xy_claims_table *t, const struct xy_claims_stood
 	uint32_t at;
 	if (xy_map_get(&t->by_address, address_hash(t, &c->prefix.addr), &at))
 		stood_del(t, at);
-	t->generation++;
 	if (!c->since || t->count == STOOD_MOST)
 		return;
 	struct xy_claims_stood *v = xy_grow(t->v, &t->room, t->count, sizeof(*v));
@@ -287,20 +286,14 @@ void xy_claims_table_set(struct xy_claims_table *t, const struct xy_claims_stood
 		t->v[t->count++] = *c;
 }
 
-bool xy_claims_table_find(const struct xy_claims_table *t, const struct xy_prefix *p,
-			  const struct xy_key *key, uint64_t wall, struct xy_claims_stood *out)
-{
-	uint32_t at;
-	if (!xy_map_get(&t->by_address, address_hash(t, &p->addr), &at))
-		return false;
-	*out = t->v[at];
-	return xy_prefix_eq(&out->prefix, p) && memcmp(&out->key, key, sizeof(*key)) == 0 &&
-	       out->expires > wall;
-}
-
 uint64_t xy_claims_table_since(const struct xy_claims_table *t, const struct xy_prefix *p,
 			       const struct xy_key *key, uint64_t wall)
 {
-	struct xy_claims_stood c;
-	return xy_claims_table_find(t, p, key, wall, &c) ? c.since : UINT64_MAX;
+	uint32_t at;
+	if (!xy_map_get(&t->by_address, address_hash(t, &p->addr), &at))
+		return 0;
+	const struct xy_claims_stood *c = &t->v[at];
+	bool is = xy_prefix_eq(&c->prefix, p) && memcmp(&c->key, key, sizeof(*key)) == 0 &&
+		  c->expires > wall;
+	return is ? c->since : 0;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "fleet/book.h"
 #include "fleet/ipam.h"
 #include "fleet/trust.h"
 
@@ -41,28 +42,24 @@ bool xy_claims_let_go(const struct xy_prefix *p, const struct xy_ipam_holder *h,
 bool xy_claims_overlap(const struct xy_claims *c, const struct xy_prefix *p, char *why,
 		       size_t size);
 
-enum { XY_CLAIMS_SLACK_S = 300 }; // clocks differ by less; what servers lost is back by then
-
-// Since when a claim counts: as it says (UINT64_MAX: it was not heard) - its node may write there
-// what it likes -, but no earlier than shortly before it was seen.
-static inline uint64_t xy_claims_believed(uint64_t since, uint64_t seen)
+// A network of those that are given out: in the cidr, of so many bits, as prefixes have them.
+static inline bool xy_claims_is_given_out(const struct xy_prefix *cidr, unsigned bits,
+					  const struct xy_prefix *p)
 {
-	uint64_t least = seen > XY_CLAIMS_SLACK_S ? seen - XY_CLAIMS_SLACK_S : 0;
-	return since == UINT64_MAX ? seen : since > least ? since : least;
+	return p->len == bits && xy_prefix_covers(cidr, p);
 }
 
 // Claims of networks that are no part of one another are given; of others the first as here: what
-// was given before, as it is believed, as it was seen, by key.
+// was given before, by its date, as it was seen, by key.
 struct xy_claims_weighed {
 	struct xy_prefix prefix;
 	struct xy_key key; // Ed25519
 	bool stood;
-	uint64_t since; // as it says; UINT64_MAX: not known
-	uint64_t seen;
-	uint32_t at;	 // the caller's
-	bool given;	 // what came of it
-	unsigned within; // used meanwhile,
-	bool below;	 // likewise
+	uint64_t dated, seen; // as xy_fleet_claimed
+	uint32_t at;	      // the caller's
+	bool given;	      // what came of it
+	unsigned within;      // used meanwhile,
+	bool below;	      // likewise
 };
 int xy_claims_weigh(struct xy_claims_weighed *v, unsigned count); // in another order; -ENOMEM
 
@@ -73,7 +70,6 @@ struct xy_claims_stood {
 	uint64_t since, expires;
 };
 struct xy_claims_table {
-	uint64_t generation; // changes with each change
 	struct xy_claims_stood *v;
 	uint32_t count, room;
 	struct xy_map by_address; // of a hash
@@ -83,11 +79,9 @@ int xy_claims_table_init(struct xy_claims_table *t); // -ENOMEM
 void xy_claims_table_fini(struct xy_claims_table *t);
 // Of each address the last; since 0: it is gone. More than a book has nodes are not kept.
 void xy_claims_table_set(struct xy_claims_table *t, const struct xy_claims_stood *c);
-// That claim as it stands. False: none does, or its time is over.
-bool xy_claims_table_find(const struct xy_claims_table *t, const struct xy_prefix *p,
-			  const struct xy_key *key, uint64_t wall, struct xy_claims_stood *out);
+// As that claim says; 0: none stands, or its time is over.
 uint64_t xy_claims_table_since(const struct xy_claims_table *t, const struct xy_prefix *p,
-			       const struct xy_key *key, uint64_t wall); // UINT64_MAX: not known
+			       const struct xy_key *key, uint64_t wall);
 
 // "node." and the address in hex.
 void xy_claims_record_key(const struct xy_addr *a, char out[static XY_IPAM_KEY]);

@@ -255,16 +255,16 @@ static bool mine_is_before(const struct xy_ipam *m, const struct xy_ipam_holder 
 static bool is_settled(const struct xy_ipam *m, uint64_t wall)
 {
 	return m->len && m->mine.expires &&
-	       wall > m->since + (m->mine.expires - m->signed_at) + XY_CLAIMS_SLACK_S;
+	       wall > m->since + (m->mine.expires - m->signed_at) + XY_FLEET_SLACK_S;
 }
 
-// Two who were never seen by one another while they held it believe each other nothing. Who was
-// away renews no claim then, so it ends.
-static void contest(struct xy_ipam *m, const struct xy_ipam_holder *other, uint64_t wall)
+// Two who were never seen by one another while they held it believe each other nothing: the bucket
+// was lost and made anew while the one was away. He renews no claim then, so it ends. In a bucket
+// that had his claim nobody can say that he did not see it.
+static void contest(struct xy_ipam *m, uint64_t made, xy_nsec mono)
 {
-	bool goes_on = m->contested && wall < m->contested + XY_CLAIMS_SLACK_S;
-	bool was_away = other->since > m->stood_at && wall > m->stood_at + XY_CLAIMS_SLACK_S;
-	m->contested = goes_on || was_away ? wall : 0;
+	bool was_away = m->stood && mono > m->stood_at + XY_FLEET_SLACK_S * XY_SEC;
+	m->contested = m->contested || (was_away && made != m->made) ? mono : 0;
 }
 
 // Another's claim stands, and counts. What stood there as ours is so again if it is the earlier:
@@ -274,7 +274,7 @@ static void conflict(struct xy_ipam *m, struct xy_ipam_now now)
 	char who[100];
 	bool mine = mine_is_before(m, &m->other) || is_settled(m, now.wall);
 	if (m->stood && mine && !is_over(m, now.wall)) {
-		go(m, XY_IPAM_TAKE, in(now, PAUSE_MS));
+		go(m, m->len ? XY_IPAM_TAKE : XY_IPAM_SIGNING, in(now, PAUSE_MS));
 		return;
 	}
 	snprintf(who, sizeof(who), "%s's", m->other.name);
@@ -285,14 +285,16 @@ static void hold(struct xy_ipam *m, struct xy_ipam_now now)
 {
 	m->losses = 0;
 	m->stood = true;
-	m->stood_at = now.wall;
+	if (m->contested && now.mono > m->contested + XY_FLEET_SLACK_S * XY_SEC)
+		m->contested = 0; // nobody does any more
+	m->stood_at = now.mono;
 	say(m, &m->prefix, "");
 	go(m, XY_IPAM_HELD, in(now, XY_IPAM_CHECK_S * 1000));
 }
 
 static bool is_to_renew(const struct xy_ipam *m, uint64_t wall)
 {
-	if (m->contested && wall < m->contested + XY_CLAIMS_SLACK_S)
+	if (m->contested)
 		return false;
 	return m->renew ||
 	       (m->mine.expires && wall >= m->signed_at + (m->mine.expires - m->signed_at) / RENEW);
@@ -306,6 +308,7 @@ static void looked(struct xy_ipam *m, struct xy_ipam_now now, const struct xy_kv
 		m->kind->judge(m->arg, &m->prefix, e->value, e->len, now.wall, &h);
 	m->bound = e->revision;
 	m->stood = m->stood || h.who == XY_IPAM_MINE;
+	m->made = h.who == XY_IPAM_MINE || !m->made ? e->made : m->made;
 	if (m->state == XY_IPAM_GIVE_BACK)
 		go(m, h.who == XY_IPAM_MINE ? XY_IPAM_DELETE_IT : XY_IPAM_IDLE, now.mono);
 	else if (h.who == XY_IPAM_NOBODY) // of one that we had: it was lost
@@ -315,10 +318,9 @@ static void looked(struct xy_ipam *m, struct xy_ipam_now now, const struct xy_kv
 	else if (h.who == XY_IPAM_MINE)
 		hold(m, now);
 	else {
-		contest(m, &h, now.wall);
-		uint64_t seen = m->kind->seen ? m->kind->seen(m->arg, &m->prefix, &h) : 0;
-		if (m->kind->seen)
-			h.since = xy_claims_believed(h.since, seen ? seen : now.wall);
+		contest(m, e->made, now.mono);
+		if (m->kind->dated)
+			h.since = m->kind->dated(m->arg, &m->prefix, &h);
 		m->other = h;
 		if (h.owner[0] && m->kind->let_go && h.since + FRESH_S < now.wall)
 			go(m, XY_IPAM_OWNER, now.mono);

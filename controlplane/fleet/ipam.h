@@ -46,9 +46,8 @@ struct xy_ipam_kind {
 	// Has who claimed p let it go, by the value of `owner`? NULL: there is none of these.
 	bool (*let_go)(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h,
 		       const void *value, size_t len);
-	// Since when records of who claimed p were seen to name it, Unix seconds; 0: none does.
-	// NULL: there is none of these, and `since` of a claim is as it is.
-	uint64_t (*seen)(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h);
+	// Since when h's claim of p counts, Unix seconds. NULL: `since` of a claim is as it is.
+	uint64_t (*dated)(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h);
 	// Does anybody else use a part of p, as far as is known? why: who, in words.
 	bool (*overlaps)(void *arg, const struct xy_prefix *p, char *why, size_t size);
 	// It holds it now, or (NULL) nothing, and why.
@@ -96,12 +95,13 @@ struct xy_ipam {
 	uint64_t since, signed_at; // of our claim
 	unsigned losses;	   // draws that were somebody's, in a row
 	char text[XY_KV_VALUE];
-	size_t len;	    // of text: our claim as it is signed
-	bool renew;	    // it is to be signed anew
-	bool stood;	    // it was written, or seen in the registry: who is later yields to it
-	uint64_t stood_at;  // Unix seconds, when that was last so
-	uint64_t contested; // another took it while we were away, and may not believe us; 0: none
-	char why[300];	    // what was said last
+	size_t len;	   // of text: our claim as it is signed
+	bool renew;	   // it is to be signed anew
+	bool stood;	   // it was written, or seen in the registry: who is later yields to it
+	xy_nsec stood_at;  // when that was last so,
+	uint64_t made;	   // in the bucket that was made then
+	xy_nsec contested; // another's stood there last, in a bucket that never had ours; 0: none
+	char why[300];	   // what was said last
 };
 
 void xy_ipam_init(struct xy_ipam *m, const struct xy_ipam_kind *kind, void *arg);

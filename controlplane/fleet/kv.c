@@ -313,6 +313,7 @@ static void take_info(struct xy_kv *kv, const jsStreamInfo *info)
 	if (leader[0])
 		snprintf(kv->leader, sizeof(kv->leader), "%s", leader);
 	kv->last = info->State.LastSeq;
+	kv->made = (uint64_t)info->Created;
 	if (other || less)
 		kv->ops.event(kv->arg, XY_KV_LEADER, NULL, leader);
 	if (less) {
@@ -540,7 +541,7 @@ int xy_kv_get(struct xy_kv *kv, const char *key, uint8_t value[static XY_KV_VALU
 	char subj[256];
 	natsMsg *msg = NULL;
 	jsErrCode code = 0;
-	*out = (struct xy_kv_entry){.key = key};
+	*out = (struct xy_kv_entry){.key = key, .made = kv->made};
 	int e = subject(kv, key, subj, err);
 	if (e)
 		return e;

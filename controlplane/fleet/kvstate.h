@@ -57,6 +57,7 @@ struct xy_kv {
 			   // was
 	char leader[64];
 	uint64_t last; // of the stream, at the last check
+	uint64_t made; // when the stream was, in ns: its servers' word
 
 	pthread_mutex_t lock, telling;
 	pthread_cond_t quiet; // lives has changed

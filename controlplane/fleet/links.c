@@ -517,34 +517,45 @@ static bool may_be_others(const struct xy_fleet *f, const struct xy_prefix *p)
 	if (f->claim.len && overlap(&f->claim, p))
 		return false;
 	return !bits || !overlap(cidr, p) ||
-	       (xy_prefix_covers(cidr, p) && p->len == bits + (xy_prefix_is_v4(cidr) ? 96u : 0u));
+	       xy_claims_is_given_out(cidr, bits + (xy_prefix_is_v4(cidr) ? 96u : 0u), p);
 }
 
-// Whose each claim is, as `given` of its place.
-static int claims_weigh(struct xy_fleet_links *l, unsigned count)
+static bool has_word(const struct xy_fleet *f, const struct xy_fleet_entry *e)
 {
-	struct xy_claims_weighed *v = malloc((count + 1) * sizeof(*v));
-	uint64_t wall = xy_fleet_wall();
-	unsigned n = 0;
-	for (unsigned i = 0; v && i < count; i++) {
-		uint32_t at = l->at[i];
-		const struct xy_fleet_entry *e = xy_fleet_book_next(l->f->book, &at);
-		struct place *p = &l->place[at];
-		p->given = false;
-		if (!e->record.has_claim || !may_be_others(l->f, &e->record.claim))
+	return (e->live || e->awaited) && e->record.has_claim && may_be_others(f, &e->record.claim);
+}
+
+// Whose each claim is, as `given` of its place; also of those whose word is awaited.
+static int claims_weigh(struct xy_fleet_links *l)
+{
+	struct xy_claims_weighed *v = NULL, *more;
+	const struct xy_fleet_entry *e;
+	uint32_t n = 0, room = 0;
+	for (uint32_t at = 0; (e = xy_fleet_book_next(l->f->book, &at)) && at < XY_FLEET_PLACES;
+	     at++) {
+		l->place[at].given = false;
+		if (!has_word(l->f, e)) {
+			xy_fleet_book_claim_given(l->f->book, at, false);
 			continue;
-		v[n++] = (struct xy_claims_weighed){
-			.prefix = e->record.claim,
-			.key = e->record.key,
-			.stood = p->claim.len && xy_prefix_eq(&p->claim, &e->record.claim),
-			.since = xy_claims_table_since(&l->f->claims, &e->record.claim,
-						       &e->record.key, wall),
-			.seen = e->claimed,
-			.at = at};
+		}
+		more = xy_grow(v, &room, n, sizeof(*v));
+		if (!more) {
+			free(v);
+			return -ENOMEM;
+		}
+		v = more;
+		v[n++] = (struct xy_claims_weighed){.prefix = e->record.claim,
+						    .key = e->record.key,
+						    .stood = e->claimed.given,
+						    .dated = e->claimed.dated,
+						    .seen = e->claimed.seen,
+						    .at = at};
 	}
-	int r = v ? xy_claims_weigh(v, n) : -ENOMEM;
-	for (unsigned i = 0; !r && i < n; i++)
+	int r = xy_claims_weigh(v, n);
+	for (uint32_t i = 0; !r && i < n; i++) {
 		l->place[v[i].at].given = v[i].given;
+		xy_fleet_book_claim_given(l->f->book, v[i].at, v[i].given);
+	}
 	free(v);
 	return r;
 }
@@ -596,7 +607,7 @@ static void admit(struct xy_fleet_links *l, unsigned count)
 {
 	uint64_t wall = xy_fleet_wall();
 	struct chunk chunk[LIVES] = {0};
-	int r = claims_weigh(l, count);
+	int r = claims_weigh(l);
 	bool again = l->claims_again && uv_now(l->f->loop) >= l->claims_again;
 	l->claims_again = again ? 0 : l->claims_again;
 	// first who has no more what he had: another may have it now

@@ -453,17 +453,18 @@ static bool overlaps(void *arg, const struct xy_prefix *p, char *why, size_t siz
 	return true;
 }
 
-static uint64_t seen(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h)
+static uint64_t dated(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h)
 {
 	struct nats *n = arg;
-	return n->face.ops->names ? n->face.ops->names(n->face.arg, &n->face, &h->key, p) : 0;
+	return n->face.ops->dated ? n->face.ops->dated(n->face.arg, &n->face, &h->key, p, h->since)
+				  : h->since;
 }
 
 static const struct xy_ipam_kind xylem_kind = {.grid = "ipam",
 					       .key = xy_claims_key,
 					       .judge = judge,
 					       .let_go = let_go,
-					       .seen = seen,
+					       .dated = dated,
 					       .overlaps = overlaps,
 					       .claimed = claimed};
 

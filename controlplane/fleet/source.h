@@ -59,12 +59,11 @@ struct xy_fleet_source_ops {
 	// NULL as a function: nobody asks.
 	void (*claim)(void *arg, struct xy_fleet_source *s, const struct xy_addr *address,
 		      const char *text, size_t len);
-	// Since when records of that node (Ed25519) were seen to name that claim, Unix seconds; 0:
-	// none does. NULL as a function: not known.
-	uint64_t (*names)(void *arg, struct xy_fleet_source *s, const struct xy_key *key,
-			  const struct xy_prefix *claim);
-	// Does another's record name a claim of which p is a part, or the other way round? who: its
-	// node. NULL as a function: not known.
+	// Since when the claim of that node (Ed25519) counts, which says `since` of itself: Unix
+	// seconds. NULL as a function: as it says.
+	uint64_t (*dated)(void *arg, struct xy_fleet_source *s, const struct xy_key *key,
+			  const struct xy_prefix *claim, uint64_t since);
+	// Does another's record name p as its claim? who: its node. NULL as a function: not known.
 	bool (*named)(void *arg, struct xy_fleet_source *s, const struct xy_prefix *p, char *who,
 		      size_t size);
 	// Up: what it tells is whole and new; said after the first look at all entries. Down: what

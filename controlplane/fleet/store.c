@@ -19,19 +19,18 @@ enum {
 	OWN_MOST = 4096,
 	RECORDS_MOST = (XY_FLEET_TEXT + 1) * 2 * XY_FLEET_RECORDS,
 	CLAIM_MOST = 200,
-	CLAIMS_MOST = CLAIM_MOST * (XY_FLEET_RECORDS + 1)
+	CLAIMS_MOST = CLAIM_MOST * (XY_FLEET_PLACES + 1)
 };
 
 static const char head[] = "xylem-fleet-records-v1\n";
-static const char claims_head[] = "xylem-fleet-claims-v1\n";
+static const char claims_head[] = "xylem-fleet-claims-v2\n";
 
 // A node's claim, as it was seen.
 struct claim {
 	struct xy_key key; // Ed25519
 	struct xy_prefix prefix;
-	uint64_t seen;		 // since when, Unix seconds; 0: was asked about
-	uint64_t until;		 // its record counts
-	uint64_t since, expires; // as it says in the registry; 0: there was none
+	uint64_t epoch;		    // of its record
+	struct xy_fleet_claimed is; // seen 0: was asked about
 };
 
 struct writing {
@@ -209,31 +208,31 @@ static int by_key(const void *one, const void *other)
 	return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
-// "KEY PREFIX SEEN UNTIL SINCE EXPIRES"
+// "KEY PREFIX EPOCH SEEN DATED GIVEN"
 static bool claim_read(const char *line, struct claim *c)
 {
 	char key[XY_KEY_STRLEN + 1], prefix[XY_PREFIX_STRLEN + 1];
 	int end = 0;
-	unsigned long long seen, until, since, expires;
+	unsigned long long epoch, seen, dated, given;
 	_Static_assert(XY_KEY_STRLEN >= 45 && XY_PREFIX_STRLEN >= 44, "");
-	bool good = sscanf(line, "%44s %43s %19llu %19llu %19llu %19llu%n", key, prefix, &seen,
-			   &until, &since, &expires, &end) == 6 &&
-		    !line[end] && !xy_key_parse(key, &c->key, NULL) &&
+	bool good = sscanf(line, "%44s %43s %19llu %19llu %19llu %19llu%n", key, prefix, &epoch,
+			   &seen, &dated, &given, &end) == 6 &&
+		    !line[end] && given <= 1 && !xy_key_parse(key, &c->key, NULL) &&
 		    !xy_prefix_parse(prefix, &c->prefix);
-	c->seen = seen;
-	c->until = until;
-	c->since = since;
-	c->expires = expires;
+	c->epoch = epoch;
+	c->is = (struct xy_fleet_claimed){.seen = seen, .dated = dated, .given = given};
 	return good;
 }
 
-// A line that makes no sense is none; of two of one key the first counts.
+// A line that makes no sense is none; of two of one key either counts.
 static void claims_load(struct xy_fleet_store *s)
 {
 	char *text = NULL;
 	ssize_t n = xy_keep_read(s->folder, CLAIMS_FILE, CLAIMS_MOST, &text);
-	if (n < 0)
+	if (n < 0) {
+		free(text);
 		return;
+	}
 	if (strncmp(text, claims_head, sizeof(claims_head) - 1) != 0) {
 		xy_keep_aside(s->folder, CLAIMS_FILE);
 		free(text);
@@ -242,9 +241,9 @@ static void claims_load(struct xy_fleet_store *s)
 	char *rest = text + sizeof(claims_head) - 1;
 	for (char *line; (line = strsep(&rest, "\n"));) {
 		struct claim c;
-		struct claim *v = s->claims < XY_FLEET_RECORDS ? xy_grow(s->claim, &s->claims_room,
-									 s->claims, sizeof(*v))
-							       : NULL;
+		struct claim *v = s->claims < XY_FLEET_PLACES ? xy_grow(s->claim, &s->claims_room,
+									s->claims, sizeof(*v))
+							      : NULL;
 		s->claim = v ? v : s->claim;
 		if (v && claim_read(line, &c))
 			v[s->claims++] = c;
@@ -254,37 +253,38 @@ static void claims_load(struct xy_fleet_store *s)
 		qsort(s->claim, s->claims, sizeof(*s->claim), by_key);
 }
 
-void xy_fleet_store_claims(const struct xy_fleet_store *s, uint64_t wall,
-			   void (*each)(void *arg, const struct xy_claims_stood *c), void *arg)
-{
-	for (uint32_t i = 0; i < s->claims; i++) {
-		const struct claim *c = &s->claim[i];
-		struct xy_claims_stood stood = {.prefix = c->prefix,
-						.key = c->key,
-						.since = c->since,
-						.expires = c->expires};
-		if (c->since && c->expires > wall && c->expires <= wall + XY_FLEET_VALID_MOST)
-			each(arg, &stood);
-	}
-}
-
-uint64_t xy_fleet_store_claimed(struct xy_fleet_store *s, const struct xy_fleet_record *r,
-				uint64_t wall)
+// An old record that somebody plays back says nothing of it.
+struct xy_fleet_claimed xy_fleet_store_claimed(struct xy_fleet_store *s,
+					       const struct xy_fleet_record *r)
 {
 	struct claim like = {.key = r->key};
 	struct claim *c =
 		s->claims ? bsearch(&like, s->claim, s->claims, sizeof(*c), by_key) : NULL;
-	if (!c)
-		return 0;
-	uint64_t seen = c->seen;
-	c->seen = 0;
-	return c->until > wall && xy_prefix_eq(&c->prefix, &r->claim) ? seen : 0;
+	struct xy_fleet_claimed none = {0};
+	if (!c || r->epoch < c->epoch)
+		return none;
+	struct xy_fleet_claimed is = c->is;
+	c->is = none;
+	return xy_prefix_eq(&c->prefix, &r->claim) ? is : none;
 }
 
-static char *claims_text(const struct xy_fleet_book *b, const struct xy_claims_table *t,
-			 uint64_t wall, size_t *len)
+void xy_fleet_store_claims_end(struct xy_fleet_store *s)
 {
-	char *text = NULL, key[XY_KEY_STRLEN], prefix[XY_PREFIX_STRLEN];
+	s->claims = 0;
+}
+
+static void claim_put(FILE *to, const struct xy_key *key, const struct xy_prefix *p, uint64_t epoch,
+		      const struct xy_fleet_claimed *is)
+{
+	char text[XY_KEY_STRLEN], prefix[XY_PREFIX_STRLEN];
+	fprintf(to, "%s %s %llu %llu %llu %d\n", xy_key_str(key, text), xy_prefix_str(p, prefix),
+		(unsigned long long)epoch, (unsigned long long)is->seen,
+		(unsigned long long)is->dated, is->given);
+}
+
+static char *claims_text(const struct xy_fleet_store *s, const struct xy_fleet_book *b, size_t *len)
+{
+	char *text = NULL;
 	const struct xy_fleet_entry *e;
 	FILE *to = open_memstream(&text, len);
 	if (!to)
@@ -292,14 +292,13 @@ static char *claims_text(const struct xy_fleet_book *b, const struct xy_claims_t
 	fputs(claims_head, to);
 	for (uint32_t at = 0; (e = xy_fleet_book_next(b, &at)); at++) {
 		const struct xy_fleet_record *r = &e->record;
-		if (!e->live || !r->has_claim)
-			continue;
-		struct xy_claims_stood c = {0};
-		bool stands = xy_claims_table_find(t, &r->claim, &r->key, wall, &c);
-		fprintf(to, "%s %s %llu %llu %llu %llu\n", xy_key_str(&r->key, key),
-			xy_prefix_str(&r->claim, prefix), (unsigned long long)e->claimed,
-			(unsigned long long)e->until, stands ? (unsigned long long)c.since : 0,
-			stands ? (unsigned long long)c.expires : 0);
+		if ((e->live || e->awaited) && r->has_claim)
+			claim_put(to, &r->key, &r->claim, r->epoch, &e->claimed);
+	}
+	for (uint32_t i = 0; i < s->claims; i++) {
+		const struct claim *c = &s->claim[i];
+		if (c->is.seen)
+			claim_put(to, &c->key, &c->prefix, c->epoch, &c->is);
 	}
 	if (fclose(to) == 0)
 		return text;
@@ -349,9 +348,9 @@ static void written(uv_work_t *work, int status)
 }
 
 void xy_fleet_store_save(struct xy_fleet_store *s, const struct xy_fleet_book *b,
-			 const struct xy_fleet_trust *t, const struct xy_claims_table *claims)
+			 const struct xy_fleet_trust *t)
 {
-	uint64_t generation = xy_fleet_book_generation(b) + t->revoked_count + claims->generation;
+	uint64_t generation = xy_fleet_book_generation(b) + t->revoked_count;
 	if (s->writing || s->records || generation == s->generation)
 		return;
 	struct writing *w = calloc(1, sizeof(*w));
@@ -361,7 +360,7 @@ void xy_fleet_store_save(struct xy_fleet_store *s, const struct xy_fleet_book *b
 	w->work.data = w;
 	memcpy(w->folder, s->folder, sizeof(w->folder));
 	w->text = records_text(s, b, t, &w->len);
-	w->claims = claims_text(b, claims, xy_fleet_wall(), &w->claims_len);
+	w->claims = claims_text(s, b, &w->claims_len);
 	if (!w->text || !w->claims || uv_queue_work(s->loop, &w->work, write_it, written)) {
 		writing_free(w);
 		return;

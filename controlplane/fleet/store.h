@@ -28,17 +28,16 @@ int xy_fleet_store_keep(struct xy_fleet_store *s, const struct xy_fleet_kept *k,
 // Each text that was kept, in slices; more: true while there are more.
 bool xy_fleet_store_read(struct xy_fleet_store *s, unsigned most,
 			 void (*each)(void *arg, const char *text, size_t len), void *arg);
-// Each claim as it stood in the registry, of those whose time is not over.
-void xy_fleet_store_claims(const struct xy_fleet_store *s, uint64_t wall,
-			   void (*each)(void *arg, const struct xy_claims_stood *c), void *arg);
-// Since when the claim of that record was seen, in the run before; 0: it was not, or the record of
-// then has ended. Once of each node: what it claims later is seen in this run.
-uint64_t xy_fleet_store_claimed(struct xy_fleet_store *s, const struct xy_fleet_record *r,
-				uint64_t wall);
+// What the run before knew of the claim that this record names; seen 0: nothing. Once of each node,
+// at its first record that is no older than the one of then.
+struct xy_fleet_claimed xy_fleet_store_claimed(struct xy_fleet_store *s,
+					       const struct xy_fleet_record *r);
+// Whoever says nothing of it until now has let go of it. Till then it is kept as it was.
+void xy_fleet_store_claims_end(struct xy_fleet_store *s);
 // Begins to write what is live in the book, what the CA revoked, and who claims what since when,
 // unless it is what was written last.
 void xy_fleet_store_save(struct xy_fleet_store *s, const struct xy_fleet_book *b,
-			 const struct xy_fleet_trust *t, const struct xy_claims_table *claims);
+			 const struct xy_fleet_trust *t);
 const char *xy_fleet_store_why(const struct xy_fleet_store *s); // the last write failed; NULL: not
 // Waits for what is being written. Memory goes when the loop is through.
 void xy_fleet_store_close(struct xy_fleet_store *s);

@@ -13,6 +13,8 @@
 
 #define NOWHERE UINT32_MAX
 
+enum { AWAITED_S = 60 }; // between two looks for what is awaited
+
 const char *const xy_fleet_outcome_names[] = {XY_FLEET_OUTCOMES(XY_LIST_NAME) NULL};
 const char *const xy_fleet_outcome_texts[] = {XY_FLEET_OUTCOMES(XY_LIST_TEXT) NULL};
 
@@ -368,7 +370,7 @@ static void ends_at(struct xy_fleet_book *b, uint64_t at)
 	b->next_end = at < b->next_end ? at : b->next_end;
 }
 
-static uint64_t valid_most(uint64_t now)
+uint64_t xy_fleet_valid_most(uint64_t now)
 {
 	return now < XY_FLEET_CLOCK_SET ? UINT64_MAX : now + XY_FLEET_VALID_MOST;
 }
@@ -378,28 +380,39 @@ static bool is_same_claim(const struct xy_fleet_record *a, const struct xy_fleet
 	return a->has_claim && r->has_claim && xy_prefix_eq(&a->claim, &r->claim);
 }
 
-// Who names another claim meanwhile, or lets his record end, has let go of it.
-static uint64_t claimed_since(const struct xy_fleet_book *b, const struct place *p,
-			      const struct coming *c)
+static bool holds_on(const struct place *p, const struct xy_fleet_record *r)
 {
-	if (p->e.live && is_same_claim(&p->e.record, &c->record))
+	return (p->e.live || p->e.awaited) && !r->ended && is_same_claim(&p->e.record, r);
+}
+
+// Who names another claim meanwhile, or lets his record end while we listen, has let go of it.
+static struct xy_fleet_claimed claimed_before(const struct xy_fleet_book *b, const struct place *p,
+					      const struct coming *c)
+{
+	struct xy_fleet_claimed k = {0};
+	if (holds_on(p, &c->record))
 		return p->e.claimed;
-	uint64_t before =
-		c->record.has_claim && b->cfg.claimed ? b->cfg.claimed(b->cfg.arg, &c->record) : 0;
-	return before && before < c->now ? before : c->now;
+	if (c->record.has_claim && b->cfg.claimed)
+		k = b->cfg.claimed(b->cfg.arg, &c->record);
+	if (k.seen && k.seen < c->now)
+		return k;
+	k.seen = c->now;
+	k.dated = k.dated ? xy_fleet_claim_dated(k.dated, k.seen) : 0;
+	return k;
 }
 
 // The node's word is this record from here on, whether it counts or not.
 static void place_set(struct xy_fleet_book *b, struct place *p, const struct coming *c)
 {
-	p->e.claimed = claimed_since(b, p, c);
+	p->e.claimed = claimed_before(b, p, c);
+	p->e.awaited = c->record.expires <= c->now && holds_on(p, &c->record);
 	unlive(b, p);
 	p->e.record = c->record;
 	p->digest = c->digest;
 	p->e.taken = c->now;
 	p->e.first = p->e.first ? p->e.first : c->now;
 	p->e.until = c->record.expires;
-	uint64_t most = valid_most(c->now);
+	uint64_t most = xy_fleet_valid_most(c->now);
 	uint64_t epoch_until = c->record.expires < most ? c->record.expires : most;
 	if (epoch_until > p->e.epoch_until)
 		p->e.epoch_until = epoch_until;
@@ -417,6 +430,7 @@ static bool liven(struct xy_fleet_book *b, struct place *p, const struct coming 
 	p->e.len = c->len;
 	p->e.until = member < p->e.until ? member : p->e.until;
 	p->e.live = true;
+	p->e.awaited = false;
 	b->text_bytes += c->len;
 	b->live++;
 	b->generation++;
@@ -450,7 +464,7 @@ static enum xy_fleet_outcome weighed(const struct xy_fleet_book *b, struct comin
 			   c->called, (unsigned long long)(c->now - r->expires));
 		return XY_FLEET_EXPIRED;
 	}
-	if (r->expires > valid_most(c->now)) {
+	if (r->expires > xy_fleet_valid_most(c->now)) {
 		xy_err_set(&c->why, ERANGE,
 			   "record of %s: would be valid for another %llu days, and none is for "
 			   "more than %d: its clock and ours differ, or it is to fill the memory",
@@ -548,8 +562,10 @@ static void end_revoked(struct xy_fleet_book *b, const struct xy_key *key, uint6
 {
 	struct xy_key link;
 	uint32_t at = xy_key_from_ed25519(key, &link) ? NOWHERE : place_find(b, &link);
-	if (at != NOWHERE && b->place[at]->e.live && !is_let_in(b, b->place[at], now))
-		unlive(b, b->place[at]);
+	if (at == NOWHERE || is_let_in(b, b->place[at], now))
+		return;
+	unlive(b, b->place[at]);
+	b->place[at]->e.awaited = false;
 }
 
 static enum xy_fleet_outcome take_revocation(struct xy_fleet_book *b, struct coming *c)
@@ -691,7 +707,18 @@ void xy_fleet_book_resync_end(struct xy_fleet_book *b, unsigned source)
 	}
 }
 
-unsigned xy_fleet_book_expire(struct xy_fleet_book *b, uint64_t now)
+// What is awaited goes once we listen again, and its node does not say it.
+static void await(struct xy_fleet_book *b, struct place *p, uint64_t now, bool listened)
+{
+	bool ends = p->e.live && p->e.until <= now;
+	bool awaited = !listened && (p->e.awaited || (ends && p->e.record.has_claim));
+	b->generation += p->e.awaited != awaited;
+	p->e.awaited = awaited;
+	if (awaited)
+		ends_at(b, now + AWAITED_S);
+}
+
+unsigned xy_fleet_book_expire(struct xy_fleet_book *b, uint64_t now, bool listened)
 {
 	unsigned ended = 0;
 	bool freed = false;
@@ -700,6 +727,7 @@ unsigned xy_fleet_book_expire(struct xy_fleet_book *b, uint64_t now)
 		struct place *p = b->place[i];
 		if (!p)
 			continue;
+		await(b, p, now, listened);
 		if (p->e.live && p->e.until <= now) {
 			unlive(b, p);
 			ended++;
@@ -708,12 +736,48 @@ unsigned xy_fleet_book_expire(struct xy_fleet_book *b, uint64_t now)
 			ends_at(b, p->e.live ? p->e.until : p->e.epoch_until);
 			continue;
 		}
+		if (p->e.awaited)
+			continue;
 		place_free(b, i);
 		freed = true;
 	}
 	if (freed)
 		holds_clear(b);
 	return ended;
+}
+
+void xy_fleet_book_claim_heard(struct xy_fleet_book *b, const struct xy_key *key,
+			       const struct xy_prefix *claim, uint64_t since, uint64_t now)
+{
+	struct xy_key link;
+	uint32_t at = xy_key_from_ed25519(key, &link) ? NOWHERE : place_find(b, &link);
+	struct xy_fleet_entry *e = at == NOWHERE ? NULL : &b->place[at]->e;
+	if (!e || !e->live || !e->record.has_claim || !xy_prefix_eq(&e->record.claim, claim) ||
+	    e->claimed.dated || now > e->claimed.seen + XY_FLEET_SLACK_S)
+		return;
+	e->claimed.dated = xy_fleet_claim_dated(since, e->claimed.seen);
+	b->generation++;
+}
+
+const struct xy_fleet_entry *xy_fleet_book_claimer(const struct xy_fleet_book *b,
+						   const struct xy_prefix *claim)
+{
+	for (uint32_t i = 0; i < b->places_used; i++) {
+		const struct xy_fleet_entry *e = b->place[i] ? &b->place[i]->e : NULL;
+		if (e && (e->live || e->awaited) && e->record.has_claim &&
+		    xy_prefix_eq(&e->record.claim, claim))
+			return e;
+	}
+	return NULL;
+}
+
+void xy_fleet_book_claim_given(struct xy_fleet_book *b, uint32_t at, bool given)
+{
+	struct place *p = at < b->places_used ? b->place[at] : NULL;
+	if (!p || p->e.claimed.given == given)
+		return;
+	p->e.claimed.given = given;
+	b->generation++;
 }
 
 uint64_t xy_fleet_book_next_end(const struct xy_fleet_book *b)
@@ -724,7 +788,7 @@ uint64_t xy_fleet_book_next_end(const struct xy_fleet_book *b)
 unsigned xy_fleet_book_review(struct xy_fleet_book *b, uint64_t now)
 {
 	unsigned ended = 0;
-	uint64_t most = valid_most(now);
+	uint64_t most = xy_fleet_valid_most(now);
 	for (uint32_t i = 0; i < b->places_used; i++) {
 		struct place *p = b->place[i];
 		if (p && p->e.epoch_until > most) {

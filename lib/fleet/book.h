@@ -48,16 +48,45 @@ enum xy_fleet_outcome {
 };
 extern const char *const xy_fleet_outcome_names[], *const xy_fleet_outcome_texts[];
 
+// What is known of a node's claim. Its date is fixed when it is heard first, and is another only
+// once the node has let go of that network.
+struct xy_fleet_claimed {
+	uint64_t seen;	// since when its records were seen to name it
+	uint64_t dated; // since when it counts, Unix seconds: xy_fleet_claim_dated; 0: not heard
+	bool given;	// it was its own here
+};
+
+enum { XY_FLEET_SLACK_S = 300 }; // clocks differ by less; what servers lost is back by then
+
+// A claim's own date, as it is believed: its node may write there what it likes.
+static inline uint64_t xy_fleet_claim_dated(uint64_t since, uint64_t seen)
+{
+	uint64_t least = seen > XY_FLEET_SLACK_S ? seen - XY_FLEET_SLACK_S : 0;
+	return since < least ? least : since < seen ? since : seen;
+}
+
+// The same of who claims it now; k NULL: no record of its node names it.
+static inline uint64_t xy_fleet_claim_since(const struct xy_fleet_claimed *k, uint64_t since,
+					    uint64_t now)
+{
+	if (k && k->dated)
+		return k->dated;
+	if (k && now > k->seen + XY_FLEET_SLACK_S)
+		return k->seen;
+	return xy_fleet_claim_dated(since, k ? k->seen : now);
+}
+
 struct xy_fleet_entry {
 	struct xy_fleet_record record;
 	char *text; // as it came, NUL-terminated: for a cache
 	size_t len;
-	bool live;	      // let in and not ended; else it is here for its epoch alone
-	unsigned sources;     // that have it now, a bit each
-	uint64_t taken;	      // when this record came
-	uint64_t first;	      // when the node became known
-	uint64_t claimed;     // since when its records were seen to name their claim, without a gap
-	uint64_t until;	      // it counts: `expires`, or the end of its membership before
+	bool live;	  // let in and not ended; else it is here for its epoch alone
+	unsigned sources; // that have it now, a bit each
+	uint64_t taken;	  // when this record came
+	uint64_t first;	  // when the node became known
+	struct xy_fleet_claimed claimed; // of its record's claim
+	bool awaited;	// not live, but nobody listened when it ended: its claim is its own still
+	uint64_t until; // it counts: `expires`, or the end of its membership before
 	uint64_t epoch_until; // older records could be valid
 };
 
@@ -81,9 +110,9 @@ struct xy_fleet_book_config {
 	struct xy_fleet_trust *trust; // the caller's; REVOKES changes it
 	// May take reserved places; NULL: none may. What the record calls itself proves nothing.
 	bool (*is_pinned)(void *arg, const struct xy_fleet_record *r);
-	// Since when a record's claim was seen by a book before this one; 0: it was not. Asked of
-	// each claim that becomes known. NULL: none was.
-	uint64_t (*claimed)(void *arg, const struct xy_fleet_record *r);
+	// What a book before this one knew of a record's claim, or what was heard of it before the
+	// record came; seen 0: nothing before. Asked of each claim that becomes known. NULL: none.
+	struct xy_fleet_claimed (*claimed)(void *arg, const struct xy_fleet_record *r);
 	void *arg;
 };
 
@@ -105,8 +134,19 @@ bool xy_fleet_book_gone(struct xy_fleet_book *b, unsigned source, const char *ho
 // Names that the source has now are put between begin and end; what it has no more is gone at end.
 void xy_fleet_book_resync_begin(struct xy_fleet_book *b, unsigned source);
 void xy_fleet_book_resync_end(struct xy_fleet_book *b, unsigned source);
-// Ends what has expired; how many. Call at xy_fleet_book_next_end at the latest.
-unsigned xy_fleet_book_expire(struct xy_fleet_book *b, uint64_t now);
+// Ends what has expired; how many. Call at xy_fleet_book_next_end at the latest. listened: what
+// their nodes said meanwhile would have been heard, so they let go of what they claimed.
+unsigned xy_fleet_book_expire(struct xy_fleet_book *b, uint64_t now, bool listened);
+// A claim of the node's own date was heard; it counts if it is the first, and came soon after its
+// record.
+void xy_fleet_book_claim_heard(struct xy_fleet_book *b, const struct xy_key *key,
+			       const struct xy_prefix *claim, uint64_t since, uint64_t now);
+// Whose record names that network; NULL: nobody's.
+const struct xy_fleet_entry *xy_fleet_book_claimer(const struct xy_fleet_book *b,
+						   const struct xy_prefix *claim);
+void xy_fleet_book_claim_given(struct xy_fleet_book *b, uint32_t at, bool given);
+// When what is signed may end at most, so that it is believed now.
+uint64_t xy_fleet_valid_most(uint64_t now);
 uint64_t xy_fleet_book_next_end(const struct xy_fleet_book *b); // UINT64_MAX: nothing ends
 // Trust is another, or the clock was set: who is not let in any more goes. How many. Who would be
 // let in now comes when it is put again.

@@ -111,7 +111,7 @@ static void book(const void *text, size_t len, unsigned how)
 	enum xy_fleet_outcome two = xy_fleet_book_put(b, 0, "a", text, len, NOW, &why);
 	need(one < XY_FLEET_OUTCOME_COUNT && (one != XY_FLEET_NEW || two == XY_FLEET_SAME));
 	need(xy_fleet_book_count(b) == (one == XY_FLEET_NEW));
-	xy_fleet_book_expire(b, NOW + 1);
+	xy_fleet_book_expire(b, NOW + 1, true);
 	xy_fleet_book_gone(b, 0, "a");
 	need(xy_fleet_book_count(b) == 0);
 	xy_fleet_book_destroy(b);

@@ -21,15 +21,16 @@ struct row {
 struct registry {
 	struct row row[KEYS];
 	unsigned count;
-	uint64_t revision;
+	uint64_t revision, made;
 };
 
 struct node {
 	struct xy_identity id;
 	struct xy_ipam ipam;
 	struct xy_claims claims;
-	uint64_t seen; // since when others' records name what it has; 0: none does
-	bool has;      // as claimed() said
+	struct xy_fleet_claimed others; // of what it has; seen 0: no record names it
+	bool dumb;			// the daemon signs nothing
+	bool has;			// as claimed() said
 	struct xy_prefix prefix;
 	char why[200];
 	unsigned told;
@@ -105,9 +106,10 @@ static bool let_go(void *arg, const struct xy_prefix *p, const struct xy_ipam_ho
 	return xy_claims_let_go(p, h, value, len);
 }
 
-static uint64_t seen(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h)
+static uint64_t dated(void *arg, const struct xy_prefix *p, const struct xy_ipam_holder *h)
 {
-	return ((struct node *)arg)->seen;
+	const struct xy_fleet_claimed *k = &((struct node *)arg)->others;
+	return xy_fleet_claim_since(k->seen ? k : NULL, h->since, t.wall);
 }
 
 static bool overlaps(void *arg, const struct xy_prefix *p, char *why, size_t size)
@@ -119,7 +121,7 @@ static const struct xy_ipam_kind kind = {.grid = "ipam",
 					 .key = xy_claims_key,
 					 .judge = judge,
 					 .let_go = let_go,
-					 .seen = seen,
+					 .dated = dated,
 					 .overlaps = overlaps,
 					 .claimed = claimed};
 
@@ -134,6 +136,7 @@ static struct xy_fleet_wish wish_of(const char *cidr, unsigned bits, bool retry)
 static void begin(unsigned count, const struct xy_fleet_wish *w)
 {
 	memset(&reg, 0, sizeof(reg));
+	reg.made = 1;
 	t = (struct xy_ipam_now){.mono = 1000 * XY_SEC, .wall = WALL};
 	node_count = count;
 	lose_answer = lose_request = refuse = 0;
@@ -195,8 +198,13 @@ static void deliver(struct node *n)
 								      : NULL,
 				.len = n->read.len,
 				.revision = n->read.revision,
-				.gone = n->read.gone};
+				.gone = n->read.gone,
+				.made = reg.made};
 	n->due = 0;
+	if (n->step.what == XY_IPAM_SIGN && n->dumb) {
+		xy_ipam_signed(&n->ipam, t, NULL, 0, "the daemon is away");
+		return;
+	}
 	if (n->step.what == XY_IPAM_SIGN) {
 		char *text = claim_text(n, &n->step.prefix, n->step.since, t.wall);
 		xy_ipam_signed(&n->ipam, t, text, strlen(text), NULL);
@@ -415,7 +423,7 @@ static void test_backdated(void)
 	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true);
 	seed = 12;
 	begin(2, &w);
-	run(XY_CLAIMS_SLACK_S + 100, true); // its first lifetime has hardly begun
+	run(XY_FLEET_SLACK_S + 100, true); // its first lifetime has hardly begun
 	struct xy_prefix first = node[0].prefix;
 	char key[XY_IPAM_KEY];
 	xy_claims_key(&first, key);
@@ -430,13 +438,14 @@ static void test_backdated(void)
 			xy_fleet_claim_parse(row_of(key)->value, row_of(key)->len, &c, NULL), 0);
 		CU_ASSERT_EQUAL(memcmp(&c.key, &node[0].id.ed25519, sizeof(c.key)), 0);
 	}
-	// It was seen since before: it is believed, but no earlier than that.
+	// Its record named it soon after ours, and its claim comes now: its date is that of its
+	// record. But what was heard in time counts.
 	uint64_t since = node[0].ipam.since;
-	node[0].seen = since + XY_CLAIMS_SLACK_S + 1;
+	node[0].others.seen = since + 10;
 	write_row(key, text, strlen(text), XY_KV_ANY, false);
 	run(90, true);
 	CU_ASSERT_TRUE(node[0].has && xy_prefix_eq(&node[0].prefix, &first));
-	node[0].seen = since + XY_CLAIMS_SLACK_S - 1;
+	node[0].others.dated = since - 290;
 	write_row(key, text, strlen(text), XY_KV_ANY, false);
 	run(90, false);
 	CU_ASSERT_TRUE(node[0].has && !xy_prefix_eq(&node[0].prefix, &first));
@@ -457,6 +466,7 @@ static void test_contested(void)
 	char key[XY_IPAM_KEY];
 	xy_claims_key(&first, key);
 	memset(row_of(key), 0, sizeof(struct row));
+	reg.made = 2;
 	node[0].ipam.at = t.mono + 1200 * XY_SEC; // is away
 	w.drawn = first;
 	xy_ipam_want(&node[1].ipam, &w, t, NULL);
@@ -466,6 +476,85 @@ static void test_contested(void)
 	CU_ASSERT_EQUAL(holders(), 2);
 	CU_ASSERT_EQUAL(duplicates(), 0);
 	CU_ASSERT_TRUE(xy_prefix_eq(&node[1].prefix, &first));
+	end();
+}
+
+// In a bucket that had the one's claim another cannot have missed it: whoever writes over it while
+// its holder is away, and again and again, has it not, and it is renewed.
+static void test_away(void)
+{
+	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true);
+	seed = 22;
+	begin(2, &w);
+	node[1].ipam.at = t.mono + 100000 * XY_SEC;
+	run(LIFETIME_S * 3, true);
+	struct xy_prefix first = node[0].prefix;
+	char key[XY_IPAM_KEY];
+	xy_claims_key(&first, key);
+	node[0].ipam.at = t.mono + 400 * XY_SEC; // is away
+	run(350, true);
+	for (unsigned i = 0; i < 2 * LIFETIME_S / 200; i++) {
+		char *text = claim_text(&node[1], &first, t.wall - 5, t.wall);
+		write_row(key, text, strlen(text), XY_KV_ANY, false);
+		free(text);
+		run(200, true);
+		CU_ASSERT_TRUE(node[0].has && xy_prefix_eq(&node[0].prefix, &first));
+	}
+	CU_ASSERT_EQUAL(node[0].told, 1);
+	end();
+}
+
+// A date may be no later than when its record was seen, and no claim is for longer than a record.
+static void test_bounds(void)
+{
+	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true);
+	struct xy_ipam_holder h;
+	begin(2, &w);
+	CU_ASSERT_EQUAL(xy_fleet_claim_dated(WALL + 1200, WALL), WALL);
+	CU_ASSERT_EQUAL(xy_fleet_claim_dated(1, WALL), WALL - XY_FLEET_SLACK_S);
+	CU_ASSERT_EQUAL(xy_fleet_claim_dated(WALL - 9, WALL), WALL - 9);
+	struct xy_prefix p = xy_ipam_draw(&w);
+	for (unsigned i = 0; i < 2; i++) {
+		struct xy_fleet_claim c = {.prefix = p,
+					   .epoch = 1,
+					   .since = WALL,
+					   .expires = WALL + XY_FLEET_VALID_MOST + i};
+		char *text = NULL;
+		CU_ASSERT_EQUAL_FATAL(xy_fleet_claim_sign(&c, &node[1].id, &text, NULL), 0);
+		xy_claims_judge(&node[0].claims, &p, text, strlen(text), WALL, &h);
+		CU_ASSERT_EQUAL(h.who, i ? XY_IPAM_NOBODY : XY_IPAM_OTHERS);
+		free(text);
+	}
+	end();
+}
+
+// Started anew, with a daemon that signs nothing: another's claim is not written over with nothing.
+static void test_unsigned(void)
+{
+	struct xy_fleet_wish w = wish_of("fd10::/16", 48, true);
+	seed = 23;
+	begin(2, &w);
+	node[1].ipam.at = t.mono + 100000 * XY_SEC;
+	run(60, true);
+	struct xy_prefix first = node[0].prefix;
+	char key[XY_IPAM_KEY];
+	xy_claims_key(&first, key);
+	w.drawn = first;
+	xy_ipam_init(&node[0].ipam, &kind, &node[0]);
+	xy_ipam_want(&node[0].ipam, &w, t, NULL);
+	node[0].dumb = true;
+	node[0].due = 0;
+	run(10, false);
+	char *text = claim_text(&node[1], &first, t.wall, t.wall);
+	write_row(key, text, strlen(text), XY_KV_ANY, false);
+	run(60, false);
+	CU_ASSERT_STRING_EQUAL(row_of(key)->value, text);
+	CU_ASSERT_EQUAL(row_of(key)->len, strlen(text));
+	node[0].dumb = false; // and it is the earlier still
+	run(60, false);
+	CU_ASSERT_TRUE(node[0].has && xy_prefix_eq(&node[0].prefix, &first));
+	CU_ASSERT_TRUE(row_of(key)->len && strcmp(row_of(key)->value, text) != 0);
+	free(text);
 	end();
 }
 
@@ -601,10 +690,10 @@ static void test_overlaps(void)
 	end();
 }
 
-static struct xy_claims_weighed weighed(const char *prefix, bool stood, uint64_t since, uint8_t key)
+static struct xy_claims_weighed weighed(const char *prefix, bool stood, uint64_t dated, uint8_t key)
 {
 	struct xy_claims_weighed c = {
-		.stood = stood, .since = since, .seen = 7, .key = {{key}}, .at = key};
+		.stood = stood, .dated = dated, .seen = 7, .key = {{key}}, .at = key};
 	CU_ASSERT_EQUAL_FATAL(xy_prefix_parse(prefix, &c.prefix), 0);
 	return c;
 }
@@ -617,7 +706,7 @@ static void test_weigh(void)
 		struct {
 			const char *prefix;
 			bool stood;
-			uint64_t since;
+			uint64_t dated;
 		} claim[4];
 		const char *given; // by number
 	} row[] = {
@@ -633,7 +722,7 @@ static void test_weigh(void)
 		{"earlier", {{"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 4}}, "2"},
 		{"what stands", {{"fd10:1::/48", 1, 5}, {"fd10::/16", 0, 1}}, "1"},
 		{"by key", {{"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 5}}, "1"},
-		{"not known", {{"fd10:1::/48", 0, UINT64_MAX}, {"fd10:1::/48", 0, 6}}, "2"},
+		{"not known", {{"fd10:1::/48", 0, 0}, {"fd10:1::/48", 0, 6}}, "2"},
 		{"of one prefix, within another's",
 		 {{"fd10::/16", 1, 5}, {"fd10:1::/48", 0, 5}, {"fd10:1::/48", 0, 4}},
 		 "1"},
@@ -650,7 +739,7 @@ static void test_weigh(void)
 		char given[5] = "";
 		for (; n < 4 && row[i].claim[n].prefix; n++)
 			v[n] = weighed(row[i].claim[n].prefix, row[i].claim[n].stood,
-				       row[i].claim[n].since, (uint8_t)(n + 1));
+				       row[i].claim[n].dated, (uint8_t)(n + 1));
 		CU_ASSERT_EQUAL(xy_claims_weigh(v, n), 0);
 		for (unsigned at = 1, len = 0; at <= n; at++)
 			for (unsigned k = 0; k < n; k++)
@@ -661,19 +750,17 @@ static void test_weigh(void)
 			printf("%s: %s\n", row[i].what, given);
 	}
 	CU_ASSERT_EQUAL(xy_claims_weigh(NULL, 0), 0);
-	// Who was seen first, whatever the other says; of two that were seen at about the same
-	// time, as they say.
+	// By dates; of who has none, when it was seen.
 	static const struct {
-		uint64_t since, seen;
+		uint64_t dated, seen;
 		bool first;
-	} late[] = {{1, WALL + 3600, false},
-		    {1, WALL + XY_CLAIMS_SLACK_S + 1, false},
-		    {1, WALL + XY_CLAIMS_SLACK_S - 1, true},
-		    {UINT64_MAX, WALL + 1, false},
-		    {UINT64_MAX, WALL - 1, true}};
+	} late[] = {{WALL + 1, WALL - 5, false},
+		    {WALL - 1, WALL + 5, true},
+		    {0, WALL + 1, false},
+		    {0, WALL - 1, true}};
 	for (unsigned i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
 		struct xy_claims_weighed v[2] = {weighed("fd10:1::/48", false, WALL, 2),
-						 weighed("fd10:1::/48", false, late[i].since, 1)};
+						 weighed("fd10:1::/48", false, late[i].dated, 1)};
 		v[0].seen = WALL;
 		v[1].seen = late[i].seen;
 		CU_ASSERT_EQUAL(xy_claims_weigh(v, 2), 0);
@@ -703,16 +790,16 @@ static void test_table(void)
 	}
 	for (unsigned i = 0; i < 300; i++)
 		CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[i].prefix, &c[i].key, WALL - 1),
-				i % 3 ? 100 + i : UINT64_MAX);
-	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[2].key, 1), UINT64_MAX);
-	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[1].key, WALL), UINT64_MAX);
+				i % 3 ? 100 + i : 0);
+	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[2].key, 1), 0);
+	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[1].key, WALL), 0);
 	c[1].since = 7; // another's
 	c[1].key = c[2].key;
 	xy_claims_table_set(&table, &c[1]);
 	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[1].key, 1), 7);
 	CU_ASSERT_EQUAL(table.count, 200);
 	c[1].prefix.len = 64;
-	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[1].key, 1), UINT64_MAX);
+	CU_ASSERT_EQUAL(xy_claims_table_since(&table, &c[1].prefix, &c[1].key, 1), 0);
 	xy_claims_table_fini(&table);
 }
 
@@ -751,7 +838,7 @@ static void test_grid(void)
 
 XY_UNIT_MAIN("fleet_ipam", {"one", test_one}, {"many", test_many}, {"full", test_full},
 	     {"same", test_same}, {"restart", test_restart}, {"forgets", test_forgets},
-	     {"backdated", test_backdated}, {"contested", test_contested},
-	     {"replayed", test_replayed}, {"strangers", test_strangers},
-	     {"overlaps", test_overlaps}, {"weigh", test_weigh}, {"table", test_table},
-	     {"grid", test_grid})
+	     {"backdated", test_backdated}, {"contested", test_contested}, {"away", test_away},
+	     {"bounds", test_bounds}, {"unsigned", test_unsigned}, {"replayed", test_replayed},
+	     {"strangers", test_strangers}, {"overlaps", test_overlaps}, {"weigh", test_weigh},
+	     {"table", test_table}, {"grid", test_grid})

@@ -279,7 +279,7 @@ static void test_places(void)
 	CU_ASSERT(until(all_told));
 	xy_fleet_book_gone(w.f.book, XY_FLEET_FROM_SOURCE, "n0");
 	w.wall += 700;
-	xy_fleet_book_expire(w.f.book, w.wall);
+	xy_fleet_book_expire(w.f.book, w.wall, true);
 	put_as(2, 2, 600, false);
 	put_as(0, 2, 600, false);
 	CU_ASSERT(until(all_told));

@@ -131,38 +131,119 @@ static void test_epochs(void)
 	end(&g);
 }
 
-static uint64_t asked_claimed(void *arg, const struct xy_fleet_record *r)
+static struct xy_fleet_claimed asked_claimed(void *arg, const struct xy_fleet_record *r)
 {
 	unsigned *asked = arg;
 	++*asked;
-	return r->claim.addr.b[3] == 1 ? NOW - 500 : 0;
+	return r->claim.addr.b[3] == 1 ? (struct xy_fleet_claimed){.seen = NOW - 500,
+								   .dated = NOW - 510,
+								   .given = true}
+				       : (struct xy_fleet_claimed){.dated = 1};
+}
+
+static bool is_claimed(struct rig *g, uint64_t seen, uint64_t dated, bool given)
+{
+	const struct xy_fleet_claimed *k = &find(g, 1)->claimed;
+	return k->seen == seen && k->dated == dated && k->given == given;
+}
+
+static void begin_claimed(struct rig *g, unsigned *asked)
+{
+	*asked = 0;
+	begin(g);
+	xy_fleet_book_destroy(g->book);
+	struct xy_fleet_book_config cfg = {.trust = &g->trust,
+					   .self = identity(200).ed25519,
+					   .claimed = asked_claimed,
+					   .arg = asked};
+	CU_ASSERT_FATAL(xy_fleet_book_create(&cfg, &g->book) == 0);
 }
 
 // Since when a node has claimed what it does: without a gap, also over a restart.
 static void test_claimed(void)
 {
 	struct rig g;
-	unsigned asked = 0;
-	begin(&g);
-	xy_fleet_book_destroy(g.book);
-	struct xy_fleet_book_config cfg = {.trust = &g.trust,
-					   .self = identity(200).ed25519,
-					   .claimed = asked_claimed,
-					   .arg = &asked};
-	CU_ASSERT_FATAL(xy_fleet_book_create(&cfg, &g.book) == 0);
+	unsigned asked;
+	begin_claimed(&g, &asked);
 	put(&g, NATS, "a", 1, (struct says){1, NOW + 900}, NOW);
 	CU_ASSERT(asked == 0);
 	put(&g, NATS, "a", 1, (struct says){2, NOW + 900, .claim = 1}, NOW);
-	CU_ASSERT(find(&g, 1)->claimed == NOW - 500 && asked == 1);
+	CU_ASSERT(is_claimed(&g, NOW - 500, NOW - 510, true) && asked == 1);
 	put(&g, NATS, "a", 1, (struct says){3, NOW + 900, .claim = 1}, NOW + 10);
-	CU_ASSERT(find(&g, 1)->claimed == NOW - 500 && asked == 1);
+	CU_ASSERT(is_claimed(&g, NOW - 500, NOW - 510, true) && asked == 1);
 	put(&g, NATS, "a", 1, (struct says){4, NOW + 900, .claim = 2}, NOW + 20);
-	CU_ASSERT(find(&g, 1)->claimed == NOW + 20);
+	CU_ASSERT(is_claimed(&g, NOW + 20, NOW + 20 - XY_FLEET_SLACK_S, false));
 	put(&g, NATS, "a", 1, (struct says){5, NOW + 100, .claim = 2}, NOW + 30);
-	CU_ASSERT(find(&g, 1)->claimed == NOW + 20);
-	xy_fleet_book_expire(g.book, NOW + 100);
+	CU_ASSERT(is_claimed(&g, NOW + 20, NOW + 20 - XY_FLEET_SLACK_S, false));
+	xy_fleet_book_expire(g.book, NOW + 100, true);
 	put(&g, NATS, "a", 1, (struct says){6, NOW + 900, .claim = 2}, NOW + 110);
-	CU_ASSERT(find(&g, 1)->claimed == NOW + 110); // it let go
+	CU_ASSERT(find(&g, 1)->claimed.seen == NOW + 110); // it let go
+	end(&g);
+}
+
+// While nobody listens nobody lets go; once somebody does, who is silent has.
+static void test_awaited(void)
+{
+	struct rig g;
+	unsigned asked;
+	begin_claimed(&g, &asked);
+	put(&g, NATS, "a", 1, (struct says){2, NOW + 100, .claim = 1}, NOW);
+	xy_fleet_book_expire(g.book, NOW + 100, false);
+	CU_ASSERT(!is_live(&g, 1) && find(&g, 1)->awaited);
+	xy_fleet_book_expire(g.book, NOW + 50000, false);
+	CU_ASSERT_FATAL(find(&g, 1) != NULL);
+	CU_ASSERT(xy_fleet_book_next_end(g.book) <= NOW + 50060);
+	put(&g, NATS, "a", 1, (struct says){3, NOW + 60000, .claim = 1}, NOW + 50010);
+	CU_ASSERT(is_claimed(&g, NOW - 500, NOW - 510, true) && asked == 1);
+	CU_ASSERT(is_live(&g, 1) && !find(&g, 1)->awaited);
+	// Its word still ends it at once,
+	xy_fleet_book_expire(g.book, NOW + 60000, false);
+	put(&g, NATS, "a", 1, (struct says){4, NOW + 70000, .claim = 2}, NOW + 60010);
+	put(&g, NATS, "a", 1, (struct says){5, NOW + 70000}, NOW + 60020);
+	CU_ASSERT(!find(&g, 1)->awaited);
+	put(&g, NATS, "a", 1, (struct says){6, NOW + 70000, .claim = 3}, NOW + 60030);
+	CU_ASSERT(find(&g, 1)->claimed.seen == NOW + 60030);
+	// and its silence.
+	xy_fleet_book_expire(g.book, NOW + 70000, false);
+	CU_ASSERT(find(&g, 1)->awaited);
+	xy_fleet_book_expire(g.book, NOW + 70060, true);
+	CU_ASSERT(!find(&g, 1));
+	end(&g);
+}
+
+// The date of a claim is fixed by what was heard soon after its record, and by nothing later.
+static void test_dated(void)
+{
+	struct rig g;
+	unsigned asked;
+	begin_claimed(&g, &asked);
+	xy_fleet_book_destroy(g.book);
+	struct xy_fleet_book_config cfg = {.trust = &g.trust, .self = identity(200).ed25519};
+	CU_ASSERT_FATAL(xy_fleet_book_create(&cfg, &g.book) == 0);
+	put(&g, NATS, "a", 1, (struct says){1, NOW + 9000, .claim = 1}, NOW);
+	const struct xy_fleet_record r = find(&g, 1)->record;
+	struct xy_prefix other = r.claim;
+	other.addr.b[3] ^= 1;
+	xy_fleet_book_claim_heard(g.book, &r.key, &other, 1, NOW + 1);
+	CU_ASSERT(is_claimed(&g, NOW, 0, false));
+	xy_fleet_book_claim_heard(g.book, &r.key, &r.claim, 1, NOW + XY_FLEET_SLACK_S + 1);
+	CU_ASSERT(is_claimed(&g, NOW, 0, false));
+	CU_ASSERT(xy_fleet_claim_since(&find(&g, 1)->claimed, 1, NOW + 9999) == NOW);
+	xy_fleet_book_claim_heard(g.book, &r.key, &r.claim, NOW - 7, NOW + 5);
+	xy_fleet_book_claim_heard(g.book, &r.key, &r.claim, 1, NOW + 6);
+	CU_ASSERT(is_claimed(&g, NOW, NOW - 7, false));
+	// What is wider, or a part of it, is another network.
+	other = r.claim;
+	CU_ASSERT(xy_fleet_book_claimer(g.book, &other) == find(&g, 1));
+	other.len--;
+	CU_ASSERT(!xy_fleet_book_claimer(g.book, &other));
+	other.len += 2;
+	CU_ASSERT(!xy_fleet_book_claimer(g.book, &other));
+	uint32_t at;
+	uint64_t before = xy_fleet_book_generation(g.book);
+	CU_ASSERT_FATAL(xy_fleet_book_find(g.book, &r.link_key, &at) != NULL);
+	xy_fleet_book_claim_given(g.book, at, true);
+	CU_ASSERT(is_claimed(&g, NOW, NOW - 7, true) && before != xy_fleet_book_generation(g.book));
 	end(&g);
 }
 
@@ -176,12 +257,12 @@ static void test_expiry(void)
 	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){5, NOW + 100}, NOW) == XY_FLEET_NEW);
 	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){6, NOW + 50}, NOW) == XY_FLEET_CHANGED);
 	CU_ASSERT(xy_fleet_book_next_end(g.book) == NOW + 50);
-	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 49) == 0 && is_live(&g, 1));
-	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 50) == 1 && !is_live(&g, 1));
+	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 49, true) == 0 && is_live(&g, 1));
+	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 50, true) == 1 && !is_live(&g, 1));
 	// The one of before would be valid still: its node has said otherwise since.
 	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){5, NOW + 100}, NOW + 60) == XY_FLEET_OLDER);
 	CU_ASSERT(xy_fleet_book_next_end(g.book) == NOW + 100 && find(&g, 1));
-	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 100) == 0 && !find(&g, 1));
+	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 100, true) == 0 && !find(&g, 1));
 	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){5, NOW + 100}, NOW + 100) ==
 		  XY_FLEET_EXPIRED);
 	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){7, NOW + 300}, NOW + 100) == XY_FLEET_NEW);
@@ -205,13 +286,13 @@ static void test_for_ever(void)
 	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){5, most}, NOW) == XY_FLEET_NEW);
 	CU_ASSERT(put(&g, NATS, "a", 1, (struct says){6, ever}, NOW) == XY_FLEET_EXPIRED);
 	CU_ASSERT(!is_live(&g, 1) && find(&g, 1)->epoch_until == most);
-	xy_fleet_book_expire(g.book, most);
+	xy_fleet_book_expire(g.book, most, true);
 	CU_ASSERT(!find(&g, 1));
 	// Taken with a clock that was not set yet, looked at again when it is.
 	CU_ASSERT(put(&g, NATS, "b", 2, (struct says){5, NOW + 99}, 1000) == XY_FLEET_NEW);
 	CU_ASSERT(put(&g, NATS, "c", 3, (struct says){5, ever}, 1000) == XY_FLEET_NEW);
 	CU_ASSERT(xy_fleet_book_review(g.book, NOW) == 1 && is_live(&g, 2) && !is_live(&g, 3));
-	xy_fleet_book_expire(g.book, most);
+	xy_fleet_book_expire(g.book, most, true);
 	CU_ASSERT(!find(&g, 3));
 	end(&g);
 }
@@ -397,7 +478,8 @@ static void test_members(void)
 	CU_ASSERT(put(&g, NATS, "b", 2,
 		      (struct says){6, NOW + 100, .member = member_of(2, NOW + 90)},
 		      NOW) == XY_FLEET_NEW);
-	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 30) == 1 && !is_live(&g, 1) && is_live(&g, 2));
+	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 30, true) == 1 && !is_live(&g, 1) &&
+		  is_live(&g, 2));
 	CU_ASSERT(put(&g, NATS, "a", 1, s, NOW + 31) == XY_FLEET_UNTRUSTED &&
 		  word(&g, "has ended"));
 	CU_ASSERT(put(&g, NATS, "a", 1,
@@ -478,10 +560,10 @@ static void test_full(void)
 	CU_ASSERT(xy_fleet_book_memory(g.book) < 64u << 20);
 	printf("%u records: %zu bytes each; ", xy_fleet_book_count(g.book),
 	       xy_fleet_book_memory(g.book) / xy_fleet_book_count(g.book));
-	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 100) == 1);
+	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 100, true) == 1);
 	CU_ASSERT(put(&g, NATS, "late", 1, (struct says){6, NOW + 900}, NOW + 100) ==
 		  XY_FLEET_FULL);
-	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 100000) == LIMIT);
+	CU_ASSERT(xy_fleet_book_expire(g.book, NOW + 100000, true) == LIMIT);
 	CU_ASSERT(xy_fleet_book_count(g.book) == 0);
 	uint32_t at = 0;
 	CU_ASSERT_PTR_NULL(xy_fleet_book_next(g.book, &at));
@@ -536,7 +618,7 @@ static void test_places(void)
 		put(&g, NATS, hold, i, (struct says){5, NOW + (i % 2 ? 50 : 100)}, NOW);
 		xy_fleet_book_find(g.book, &link, &places[i]);
 	}
-	xy_fleet_book_expire(g.book, NOW + 50);
+	xy_fleet_book_expire(g.book, NOW + 50, true);
 	for (unsigned i = 0; i < 100; i += 2) { // who stays keeps its place
 		struct xy_key link = identity(i).x25519;
 		CU_ASSERT(xy_fleet_book_find(g.book, &link, &at) && at == places[i]);
@@ -562,9 +644,10 @@ static void test_names(void)
 }
 
 XY_UNIT_MAIN("fleet_book", {"epochs", test_epochs}, {"claimed", test_claimed},
-	     {"expiry", test_expiry}, {"for ever", test_for_ever}, {"leaving", test_leaving},
-	     {"ours", test_ours}, {"sources", test_sources}, {"resync", test_resync},
-	     {"refusals", test_refusals}, {"members", test_members},
-	     {"revoked alone", test_revoked_alone}, {"rubbish", test_rubbish},
-	     {"unread", test_unread}, {"the other sign", test_other_sign}, {"full", test_full},
-	     {"places", test_places}, {"names", test_names})
+	     {"awaited", test_awaited}, {"dated", test_dated}, {"expiry", test_expiry},
+	     {"for ever", test_for_ever}, {"leaving", test_leaving}, {"ours", test_ours},
+	     {"sources", test_sources}, {"resync", test_resync}, {"refusals", test_refusals},
+	     {"members", test_members}, {"revoked alone", test_revoked_alone},
+	     {"rubbish", test_rubbish}, {"unread", test_unread},
+	     {"the other sign", test_other_sign}, {"full", test_full}, {"places", test_places},
+	     {"names", test_names})
