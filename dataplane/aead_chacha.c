@@ -51,42 +51,6 @@ static const char *tell(const void *state)
 	return ((const struct chacha *)state)->choice->text;
 }
 
-enum { WHO = 1 + XY_BATCH_KERNELS }; // ipsec-mb, and the kernels
-
-// Who does each of them fastest, when they are as many as `burst` says.
-static void mark(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n, int burst,
-		 uint8_t who[XY_BURST], unsigned count[WHO])
-{
-	memset(count, 0, WHO * sizeof(*count));
-	for (unsigned i = 0; i < n; i++) {
-		who[i] = c->use[xy_aead_size_class(op[i].len)][burst];
-		count[who[i]]++;
-	}
-}
-
-// A kernel's part may be so few that another is faster with them: the class of the smallest part.
-static int least_class(const unsigned count[WHO])
-{
-	int least = XY_AEAD_BURSTS;
-	for (unsigned k = 1; k < WHO; k++)
-		if (count[k])
-			least = RTE_MIN(least, xy_aead_burst_class(count[k]));
-	return least;
-}
-
-static void choose(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n,
-		   uint8_t who[XY_BURST], unsigned count[WHO])
-{
-	for (int burst = xy_aead_burst_class(n), now; burst >= 0; burst = RTE_MIN(now, burst - 1)) {
-		mark(c, op, n, burst, who, count);
-		now = least_class(count);
-		if (now >= burst)
-			return;
-	}
-	memset(count, 0, WHO * sizeof(*count));
-	count[0] = n; // `who` is not asked then
-}
-
 static void run_by(const struct chacha *c, unsigned who, struct xy_aead_op *op, unsigned n,
 		   bool seal)
 {
@@ -99,34 +63,34 @@ static void run_by(const struct chacha *c, unsigned who, struct xy_aead_op *op, 
 }
 
 static void run_part(const struct chacha *c, unsigned by, struct xy_aead_op *op, unsigned n,
-		     const uint8_t who[XY_BURST], bool seal)
+		     const struct xy_aead_parts *p, bool seal)
 {
 	struct xy_aead_op part[XY_BURST];
+	uint8_t from[XY_BURST];
 	unsigned count = 0;
 	for (unsigned i = 0; i < n; i++)
-		if (who[i] == by)
+		if (p->who[xy_aead_size_class(op[i].len)] == by) {
+			from[count] = (uint8_t)i;
 			part[count++] = op[i];
+		}
 	run_by(c, by, part, count, seal);
-	count = 0;
-	for (unsigned i = 0; i < n; i++)
-		if (who[i] == by)
-			op[i].ok = part[count++].ok;
+	for (unsigned i = 0; i < count; i++)
+		op[from[i]].ok = part[i].ok;
 }
 
 static void run(const struct chacha *c, struct xy_aead_op *op, unsigned n, bool seal)
 {
-	uint8_t who[XY_BURST];
-	unsigned count[WHO];
+	struct xy_aead_parts p;
 	if (xy_aead_burst_class(n) < 0) {
 		run_by(c, 0, op, n, seal);
 		return;
 	}
-	choose(c->choice, op, n, who, count);
-	for (unsigned by = 0; by < WHO; by++) {
-		if (count[by] == n)
+	xy_aead_divide(c->choice, op, n, &p);
+	for (unsigned by = 0; by < XY_AEAD_WHO; by++) {
+		if (p.count[by] == n)
 			run_by(c, by, op, n, seal);
-		else if (count[by])
-			run_part(c, by, op, n, who, seal);
+		else if (p.count[by])
+			run_part(c, by, op, n, &p, seal);
 	}
 }
 

@@ -8,7 +8,7 @@ enum {
 	STRIDE = 1472, // whole lines, and what has the same place in each buffer is in other sets
 	TRIES = 7,     // the least of them counts: others may have the machine in between
 	LONGEST = 1420,
-	WHO = 1 + XY_BATCH_KERNELS, // ipsec-mb, and the kernels
+	WHO = XY_AEAD_WHO,
 };
 
 const uint16_t xy_aead_size[XY_AEAD_SIZES] = {64, 256, 512, 1024, LONGEST};
@@ -173,6 +173,73 @@ struct xy_aead_choice *xy_aead_choice(void *mb)
 		xy_aead_choice_make(&choice, mb);
 	made = true;
 	return &choice;
+}
+
+// --- a burst
+
+struct division {
+	const struct xy_aead_choice *c;
+	unsigned packets[XY_AEAD_SIZES];
+	int burst[XY_AEAD_SIZES]; // the class by which a size is given; -1: too few for all
+	struct xy_aead_parts *p;
+};
+
+static void give(struct division *d, unsigned size, unsigned who, int burst)
+{
+	d->p->who[size] = (uint8_t)who;
+	d->p->count[who] = (uint16_t)(d->p->count[who] + d->packets[size]);
+	d->burst[size] = burst;
+}
+
+// The kernel with the smallest part, of those whose part is of a lower class than it was given by;
+// 0: there is none.
+static unsigned too_few(const struct division *d)
+{
+	unsigned least = 0;
+	for (unsigned size = 0; size < XY_AEAD_SIZES; size++) {
+		unsigned who = d->p->who[size], count = d->p->count[who];
+		if (d->packets[size] && who && xy_aead_burst_class(count) < d->burst[size] &&
+		    (!least || count < d->p->count[least]))
+			least = who;
+	}
+	return least;
+}
+
+static unsigned most(const uint16_t count[WHO])
+{
+	unsigned who = 0;
+	for (unsigned k = 1; k < WHO; k++)
+		if (count[k] > count[who])
+			who = k;
+	return who;
+}
+
+// A kernel's part is given again, by how many they are.
+static void give_again(struct division *d, unsigned who)
+{
+	int now = xy_aead_burst_class(d->p->count[who]);
+	d->p->count[who] = 0;
+	const unsigned rest = most(d->p->count);
+	for (unsigned size = 0; size < XY_AEAD_SIZES; size++) {
+		if (d->p->who[size] != who || !d->packets[size])
+			continue;
+		int burst = RTE_MIN(now, d->burst[size]);
+		give(d, size, burst < 0 ? rest : d->c->use[size][burst], burst);
+	}
+}
+
+void xy_aead_divide(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n,
+		    struct xy_aead_parts *p)
+{
+	struct division d = {.c = c, .p = p};
+	*p = (struct xy_aead_parts){.who = {0}};
+	for (unsigned i = 0; i < n; i++)
+		d.packets[xy_aead_size_class(op[i].len)]++;
+	const int burst = xy_aead_burst_class(n);
+	for (unsigned size = 0; size < XY_AEAD_SIZES; size++)
+		give(&d, size, c->use[size][burst], burst);
+	for (unsigned who; (who = too_few(&d)) != 0;) // each time a size's class falls
+		give_again(&d, who);
 }
 
 void xy_aead_batch(const struct xy_batch_kernel *k, struct xy_aead_op *op, unsigned n, bool seal)

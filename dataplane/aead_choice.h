@@ -29,6 +29,18 @@ static inline int xy_aead_burst_class(unsigned n)
 	return (n >= 4) + (n >= 8) + (n >= 32) - 1;
 }
 
+enum { XY_AEAD_WHO = 1 + XY_BATCH_KERNELS }; // ipsec-mb, and the kernels
+
+struct xy_aead_parts {
+	uint8_t who[XY_AEAD_SIZES];  // computes the packets of a class of sizes
+	uint16_t count[XY_AEAD_WHO]; // the packets of each; all of them: n
+};
+
+// A burst of n, at least xy_aead_burst[0]. A part whose kernel was faster only with more of them
+// goes to who is fastest with so few; below xy_aead_burst[0], to who has most. All else stays.
+void xy_aead_divide(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n,
+		    struct xy_aead_parts *p);
+
 // Some milliseconds. `mb` is of xy_aead_chacha_mb. Without memory it chooses that.
 void xy_aead_choice_make(struct xy_aead_choice *c, void *mb);
 // From `use`; a test may set that.

@@ -284,6 +284,51 @@ static void test_choice(void)
 	*c = kept;
 }
 
+// Packets by size, who computes those of a size by their number (from 4, from 8, from 32; 1 and 2
+// are kernels), and how many each then has.
+static const struct {
+	uint8_t packets[XY_AEAD_SIZES], use[XY_AEAD_SIZES][XY_AEAD_BURSTS];
+	uint16_t count[XY_AEAD_WHO];
+} divisions[] = {
+	// A few of another kernel's size go with the rest.
+	{{1, 0, 0, 0, 63}, {{2, 2, 2}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}}, {0, 64, 0}},
+	{{3, 0, 0, 0, 61}, {{2, 2, 2}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}}, {0, 64, 0}},
+	{{4, 0, 0, 0, 60}, {{2, 2, 2}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}}, {0, 60, 4}},
+	{{3, 0, 0, 0, 61}, {{2, 2, 2}, {0}, {0}, {0}, {0, 0, 0}}, {64, 0, 0}},
+	{{2, 2, 0, 0, 60}, {{2, 2, 2}, {2, 2, 2}, {0}, {0}, {1, 1, 1}}, {0, 60, 4}},
+	{{1, 1, 0, 0, 60}, {{2, 2, 2}, {2, 2, 2}, {0}, {0}, {1, 1, 1}}, {0, 62, 0}},
+	{{1, 0, 2, 0, 61}, {{2, 2, 2}, {0}, {1, 1, 1}, {0}, {0, 0, 0}}, {64, 0, 0}},
+	{{3, 0, 0, 0, 3}, {{2, 2, 2}, {0}, {0}, {0}, {1, 1, 1}}, {0, 6, 0}},
+	// Not enough for the kernel to be faster: by who is with so many, and only those.
+	{{20, 0, 0, 0, 44}, {{0, 0, 2}, {0}, {0}, {0}, {0, 0, 1}}, {20, 44, 0}},
+	{{20, 0, 0, 0, 44}, {{0, 1, 2}, {0}, {0}, {0}, {2, 2, 1}}, {0, 64, 0}},
+	{{6, 0, 0, 0, 58}, {{0, 2, 1}, {0}, {0}, {0}, {2, 2, 2}}, {6, 0, 58}},
+	{{6, 0, 0, 0, 40}, {{0, 2, 2}, {0}, {0}, {0}, {2, 2, 1}}, {6, 40, 0}},
+	{{0, 0, 0, 0, 4}, {{0}, {0}, {0}, {0}, {1, 0, 0}}, {0, 4, 0}},
+	{{0, 0, 0, 0, 8}, {{0}, {0}, {0}, {0}, {1, 0, 1}}, {8, 0, 0}},
+};
+
+static void test_division(void)
+{
+	for (size_t d = 0; d < RTE_DIM(divisions); d++) {
+		struct xy_aead_choice c = {.use = {{0}}};
+		struct xy_aead_op op[XY_BURST];
+		struct xy_aead_parts p;
+		unsigned n = 0, sum[XY_AEAD_WHO] = {0};
+		memcpy(c.use, divisions[d].use, sizeof(c.use));
+		for (unsigned size = 0; size < XY_AEAD_SIZES; size++)
+			for (unsigned i = 0; i < divisions[d].packets[size]; i++)
+				op[n++] = (struct xy_aead_op){.len = xy_aead_size[size]};
+		xy_aead_divide(&c, op, n, &p);
+		for (unsigned i = 0; i < n; i++)
+			sum[p.who[xy_aead_size_class(op[i].len)]]++;
+		for (unsigned who = 0; who < XY_AEAD_WHO; who++) {
+			CU_ASSERT_EQUAL(p.count[who], divisions[d].count[who]);
+			CU_ASSERT_EQUAL(p.count[who], sum[who]);
+		}
+	}
+}
+
 static void test_tell(void)
 {
 	struct xy_aead_choice c = {.kernel = {xy_batch_kernel(0), xy_batch_kernel(1)}};
@@ -332,4 +377,5 @@ XY_UNIT_MAIN("aead", {"create", test_create, .always = true},
 	     {"slots of schedules", test_aes_slots}, {"which is faster", test_fastest},
 	     {"a flipped bit or another counter is refused", test_refuses},
 	     {"either computes, as ipsec-mb alone", test_choice},
-	     {"what computes is told", test_tell}, {"destroy", test_destroy, .always = true})
+	     {"who has how many of a burst", test_division}, {"what computes is told", test_tell},
+	     {"destroy", test_destroy, .always = true})
