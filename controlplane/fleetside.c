@@ -698,11 +698,11 @@ static bool claim_counts(const struct xy_daemon *d, const struct xy_key *key,
 	const struct xy_fleetside *f = d->fleetside;
 	const struct xy_config *c = &d->plan.config;
 	bool within = !xy_prefix_is_default(claim) && may_claim(c, claim);
-	bool taken =
-		within && (is_claimed(&f->registry, claim, key) || whose(f, c, claim, key, false));
+	bool taken = !xy_prefix_is_default(claim) && (is_claimed(&f->registry, claim, key) ||
+						      (within && whose(f, c, claim, key, false)));
 	n->outside += !within;
 	n->taken += taken;
-	return within && !taken;
+	return !xy_prefix_is_default(claim) && !taken; // routing.claims may have it later
 }
 
 static int admit_one(struct xy_daemon *d, const json_t *v, xy_nsec until, struct left_out *n,
@@ -948,15 +948,19 @@ static void laid_free(struct xy_config *c, unsigned own)
 }
 
 // Behind what the config accepts itself; what lies outside of routing.claims, or is another's by
-// now, counts for nothing.
-static void lay(const struct xy_fleetside *f, struct xy_config *c, unsigned own)
+// now, counts for nothing. Without memory it stays as it is, and is tried again.
+static bool lay(struct xy_fleetside *f, struct xy_config *c, unsigned own)
 {
-	const struct xy_registry *g = &f->registry;
-	laid_free(c, own);
+	struct xy_registry *g = &f->registry;
 	struct xy_config_accept *v =
 		reallocarray(c->routing.accept, own + g->admitted_count + 1u, sizeof(*v));
-	if (!v)
-		return;
+	if (!v) {
+		xy_log_warn("fleet: no memory for what %u nodes claim", g->admitted_count);
+		g->claims++;
+		return false;
+	}
+	xy_registry_claims_laid(g);
+	laid_free(c, own);
 	c->routing.accept = v;
 	for (unsigned i = 0; i < g->admitted_count; i++) {
 		const struct xy_registry_admitted *a = &g->admitted[i];
@@ -965,13 +969,13 @@ static void lay(const struct xy_fleetside *f, struct xy_config *c, unsigned own)
 			v[c->routing.accept_count++] =
 				(struct xy_config_accept){.key = a->key, .prefix = a->claim};
 	}
+	return true;
 }
 
 bool xy_fleetside_lay(struct xy_daemon *d, struct xy_plan *plan)
 {
 	struct xy_fleetside *f = d->fleetside;
 	f->own_accepts = plan->config.routing.accept_count;
-	xy_registry_claims_laid(&f->registry);
 	lay(f, &plan->config, f->own_accepts);
 	return plan->config.routing.accept_count != f->own_accepts;
 }
@@ -984,8 +988,8 @@ static void lay_again(struct xy_daemon *d)
 	if (!xy_registry_claims_due(&f->registry, xy_now()) ||
 	    d->reloads.enforcing != XY_ENFORCING_NONE || xy_routing_applying(d->routing))
 		return;
-	xy_registry_claims_laid(&f->registry);
-	lay(f, &d->plan.config, f->own_accepts);
+	if (!lay(f, &d->plan.config, f->own_accepts))
+		return;
 	xy_sealing_accepts(d, &none);
 	xy_links_accepts_changed(d->links);
 	xy_routing_apply_begin(d->routing, &d->plan.config);

@@ -69,6 +69,9 @@ check "its address is there" a_has fd10:1::1/128
 check_within 20 "it is used by who was told whose it is" pings b fd10:1::1 -I "${LAB_ADDR[b]}"
 check "another's prefix is not taken for it" says '.claims_outside == 1' b fleet_admit \
   "{\"keys\":[{\"key\":\"${LAB_KEY[c]}\",\"claim\":\"10.0.0.0/8\"}],\"lifetime\":600}"
+check "but it is kept: routing.claims may have it later" says '.claims_taken == 1' b fleet_admit \
+  "{\"keys\":[{\"key\":\"${LAB_KEY[d]}\",\"claim\":\"10.1.0.0/16\"}],\"lifetime\":600}"
+check "who was another's is let in no more" says '.admitted >= 1' b fleet_admit "{\"keys\":[\"${LAB_KEY[d]}\"],\"lifetime\":0}"
 admitted() { # CLAIM: c with that claim
   ask b fleet_admit "{\"keys\":[{\"key\":\"${LAB_KEY[c]}\",\"claim\":\"$1\"}],\"lifetime\":600}"
 }
