@@ -144,8 +144,9 @@ struct xy_ikto_mesh {
 	uint32_t *order;       // [peers] by network: none is a part of another
 	uint32_t peers, order_room;
 	uint8_t secret[crypto_shorthash_KEYBYTES]; // strangers choose what is hashed
-	bool overfull;				   // there was one that had no room
-	bool lacks;				   // and it was not told again since
+	uint32_t evict_at;
+	bool overfull; // there was one that had no room
+	bool lacks;    // and it was not told again since
 };
 
 struct xy_ikto_mesh *xy_ikto_mesh_make(const struct xy_prefix *cidr, const struct xy_ikto_ops *ops,
@@ -418,9 +419,29 @@ void xy_ikto_mesh_self(struct xy_ikto_mesh *m, const struct xy_key *link_key,
 	again(m, NULL);
 }
 
-// NULL: no memory, or too many.
-static struct entry *add(struct xy_ikto_mesh *m, const char *key)
+static void drop(struct xy_ikto_mesh *m, struct entry *it);
+
+// What can be no peer makes room: who fills the bucket with rubbish keeps nobody out.
+static void evict_one(struct xy_ikto_mesh *m)
 {
+	for (uint32_t i = 0; i < m->count; i++) {
+		m->evict_at = (m->evict_at + 1) % m->count;
+		struct entry *it = &m->entry[m->evict_at];
+		if (it->peer || (it->valid && is_trusted(m, &it->record.key)))
+			continue;
+		if (it->said)
+			m->ops.gone(m->arg, it->key);
+		m->overfull = true;
+		drop(m, it);
+		return;
+	}
+}
+
+// NULL: no memory, or too many.
+static struct entry *add(struct xy_ikto_mesh *m, const char *key, bool may_be_peer)
+{
+	if (m->count == XY_IKTO_DEVICES && may_be_peer)
+		evict_one(m);
 	if (m->count == XY_IKTO_DEVICES)
 		return NULL;
 	struct entry *v = xy_grow(m->entry, &m->room, m->count, sizeof(*v));
@@ -476,7 +497,7 @@ void xy_ikto_mesh_put(struct xy_ikto_mesh *m, const char *key, const void *value
 		      : xy_err_set(&err, EINVAL, "it has %zu bytes", len);
 	if (!e && (xy_ikto_key_parse(key, &named) || !xy_prefix_eq(&named, &r.allowed)))
 		e = xy_err_set(&err, EINVAL, "its key is not that of its allowed_ip");
-	if (!it && !(it = add(m, key))) {
+	if (!it && !(it = add(m, key, !e && is_trusted(m, &r.key)))) {
 		no_room(m, key, &r);
 		return;
 	}

@@ -299,6 +299,28 @@ static void test_many(void)
 	xy_ikto_mesh_free(m);
 }
 
+// Whoever fills the bucket with what can be no peer keeps out nobody who can.
+static void test_rubbish(void)
+{
+	struct xy_ikto_mesh *m = begin(NULL);
+	char key[XY_IPAM_KEY];
+	for (unsigned i = 0; i < XY_IKTO_DEVICES; i++) {
+		snprintf(key, sizeof(key), "peers.x%u", i);
+		xy_ikto_mesh_put(m, key, (const uint8_t *)"{}", 2);
+	}
+	CU_ASSERT_EQUAL(refusals, XY_IKTO_DEVICES);
+	for (unsigned i = 0; i < 100; i++)
+		put_number(m, i, network(i));
+	CU_ASSERT_EQUAL(devices, 100);
+	xy_ikto_mesh_put(m, "peers.more", (const uint8_t *)"{}", 2); // and is not put before them
+	put_number(m, 100, network(100));
+	CU_ASSERT_EQUAL(devices, 101);
+	for (unsigned i = 0; i < 101; i++)
+		gone(m, network(i));
+	CU_ASSERT_EQUAL(gones, 101 + 101); // rubbish that made room is refused no more
+	xy_ikto_mesh_free(m);
+}
+
 // Half of a full mesh stands in the way of the other half, each of one, and all go: to look at all
 // again with all for each that went were 2 * 10^10 comparisons.
 static void test_many_go(void)
@@ -334,4 +356,5 @@ static void test_many_go(void)
 }
 
 XY_UNIT_MAIN("fleet_ikto", {"keys", test_keys}, {"record", test_record}, {"peers", test_peers},
-	     {"hostile", test_hostile}, {"many", test_many}, {"many_go", test_many_go})
+	     {"hostile", test_hostile}, {"many", test_many}, {"many_go", test_many_go},
+	     {"rubbish", test_rubbish})
