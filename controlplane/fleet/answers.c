@@ -175,6 +175,15 @@ static json_t *outcomes(const struct xy_fleet *f)
 	return o;
 }
 
+static json_t *refused(const struct xy_fleet *f)
+{
+	json_t *o = json_object();
+	for (unsigned i = XY_FLEET_MALFORMED; f->book && i < XY_FLEET_OUTCOME_COUNT; i++)
+		json_object_set_new(o, xy_fleet_outcome_names[i],
+				    json_integer((json_int_t)xy_fleet_book_refused(f->book, i)));
+	return o;
+}
+
 static const char *trust_text(const struct xy_config_fleet *c, char *buf, size_t size)
 {
 	char key[XY_KEY_STRLEN];
@@ -247,6 +256,7 @@ static json_t *answer(void *arg, struct xy_request *q)
 		.peers_refused = (int64_t)sum.refused,
 		.unread = (int64_t)f->unread,
 		.outcomes = outcomes(f),
+		.refused = refused(f),
 		.memory_bytes = f->book ? (int64_t)xy_fleet_book_memory(f->book) : 0,
 		.record = own.text,
 		.nodes = nodes,

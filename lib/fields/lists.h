@@ -593,6 +593,7 @@
 	X(peers_refused, COUNT, COUNTER, WIDE(32), "that the daemon did not take")               \
 	X(unread, COUNT, COUNTER, WIDE(33), "entries of the source that could not be read")      \
 	X(outcomes, MAP, COUNTER, 0, "entries of the source, by what became of them")            \
+	X(refused, MAP, GAUGE, 0, "entries that stand there and are not believed, by why")       \
 	X(memory_bytes, BYTES, GAUGE, WIDE(34), "of the records")                                \
 	X(record, TEXT, INFO, 0, "ours, as it is published; null: there is none yet")            \
 	L(nodes, LIST, fleet_node, 35, "of the fleet, in no order")                              \

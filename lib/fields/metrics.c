@@ -74,6 +74,7 @@ static const struct odd {
 	ODD(peer, path_limit, AS_IT_IS, "bytes", NULL),
 	ODD(neighbour, refusals, NEVER, NULL, NULL), // of each peer each reason: most are 0
 	ODD(fleet, outcomes, XY_METRIC_MAP, NULL, "outcome"),
+	ODD(fleet, refused, XY_METRIC_MAP, NULL, "outcome"),
 #undef ACCOUNT
 #undef ODD
 };

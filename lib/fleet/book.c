@@ -850,6 +850,17 @@ const struct xy_fleet_entry *xy_fleet_book_find(const struct xy_fleet_book *b,
 	return &b->place[found]->e;
 }
 
+unsigned xy_fleet_book_refused(const struct xy_fleet_book *b, enum xy_fleet_outcome o)
+{
+	unsigned n = 0;
+	for (uint32_t i = 0; i < b->holds_used; i++)
+		n += b->hold[i].name && b->hold[i].outcome == o;
+	for (unsigned i = 0; i < b->refusals && o == XY_FLEET_FULL; i++)
+		n += b->refusal[i].outcome == o &&
+		     !hold_find(b, b->refusal[i].source, b->refusal[i].hold);
+	return n;
+}
+
 const struct xy_fleet_refusal *xy_fleet_book_refusal(const struct xy_fleet_book *b, unsigned nth)
 {
 	return nth < b->refusals ? &b->refusal[nth] : NULL;

@@ -165,5 +165,8 @@ size_t xy_fleet_book_memory(const struct xy_fleet_book *b); // bytes, about
 const struct xy_fleet_entry *xy_fleet_book_next(const struct xy_fleet_book *b, uint32_t *at);
 const struct xy_fleet_entry *xy_fleet_book_find(const struct xy_fleet_book *b,
 						const struct xy_key *link_key, uint32_t *at);
+// Names of sources that stand there now and are refused so, how many; of FULL no more than are
+// shown.
+unsigned xy_fleet_book_refused(const struct xy_fleet_book *b, enum xy_fleet_outcome o);
 // What was refused and still stands in a source, or came last: nth, NULL: there are no more.
 const struct xy_fleet_refusal *xy_fleet_book_refusal(const struct xy_fleet_book *b, unsigned nth);

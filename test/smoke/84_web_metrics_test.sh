@@ -59,11 +59,11 @@ check "all that rules and dashboard ask for is there" same "" "$(comm -23 \
   <(grep -ohE '\bxylem_[a-z0-9_]+' "$tree/config/grafana/xylem.json" "$tree/config/prometheus/xylem.rules.yml" | grep -v "$fleet_rules" | sort -u) \
   <({ cat "$LAB/metrics" && metrics b; } | sed -n 's/^\(xylem_[a-z0-9_]*\).*/\1/p' | sort -u))"
 if [ "$fleet_rules" = '^$' ]; then
-  check "what its agent counts" same "1 1 0" "$(value xylem_fleet_source_up) $(value 'xylem_fleet_outcomes_total{outcome="malformed"}') $(value xylem_fleet_records)"
+  check "what its agent counts" same "1 1 1 0" "$(value xylem_fleet_source_up) $(value 'xylem_fleet_outcomes_total{outcome="malformed"}') $(value 'xylem_fleet_refused{outcome="malformed"}') $(value xylem_fleet_records)"
   check "b has none" same "" "$(metrics b | grep '^xylem_fleet' || true)"
   kill -STOP "${FLEET_PID[a]}"
   sleep 1.1 # no answer is shared for longer
-  check "an agent that hangs is waited for, and nothing more" same "1 " "$(metrics a | sed -n 's/^xylem_daemon_up //p') $(metrics a | grep '^xylem_fleet' || true)"
+  check "of an agent that hangs nothing is told, and all else is" same "1 " "$(metrics a | sed -n 's/^xylem_daemon_up //p') $(metrics a | grep '^xylem_fleet' || true)"
   kill -CONT "${FLEET_PID[a]}"
   back() { metrics a | grep -qx 'xylem_fleet_source_up 1'; }
   check_within 20 "it is told again" back

@@ -58,7 +58,8 @@ static const struct {
 	 "instance version pid uptime daemon name address key link_key source place source_state "
 	 "source_since source_trouble trust endpoints epoch published expires trouble claim "
 	 "claim_trouble links records wanted up devices publishes peers_added peers_changed "
-	 "peers_forgotten peers_refused unread outcomes memory_bytes record nodes refusals next"},
+	 "peers_forgotten peers_refused unread outcomes refused memory_bytes record nodes refusals "
+	 "next"},
 	{xy_object_fleet_node,
 	 "name address key link_key linked state rtt_us age expires endpoints relay epoch version "
 	 "prefixes claim source peer in_force trouble"},

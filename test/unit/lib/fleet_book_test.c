@@ -412,10 +412,11 @@ static void test_refusals(void)
 	CU_ASSERT(strcmp(r->node, "good") == 0 && strstr(r->why, "signature"));
 	CU_ASSERT(put_text(&g, NATS, "k", forged, NOW + 5) == XY_FLEET_FORGED); // not verified anew
 	CU_ASSERT(word(&g, "signature") && r->count == 2 && r->last == NOW + 5 && r->first == NOW);
+	CU_ASSERT(xy_fleet_book_refused(g.book, XY_FLEET_FORGED) == 1); // however often it is told
 	CU_ASSERT(put_text(&g, NATS, "k", text, NOW) == XY_FLEET_NEW && !refusal_of(&g, "k"));
 	CU_ASSERT(put_text(&g, NATS, "k", forged, NOW) == XY_FLEET_FORGED && is_live(&g, 1));
 	xy_fleet_book_gone(g.book, NATS, "k");
-	CU_ASSERT(!refusal_of(&g, "k"));
+	CU_ASSERT(!refusal_of(&g, "k") && !xy_fleet_book_refused(g.book, XY_FLEET_FORGED));
 	CU_ASSERT(put_text(&g, NATS, "k", "hello", NOW) == XY_FLEET_MALFORMED);
 	CU_ASSERT(put_text(&g, NATS, "", "", NOW) == XY_FLEET_MALFORMED);
 	char *big = malloc(XY_FLEET_TEXT + 2);
