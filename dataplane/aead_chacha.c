@@ -78,13 +78,10 @@ static void run_part(const struct chacha *c, unsigned by, struct xy_aead_op *op,
 		op[from[i]].ok = part[i].ok;
 }
 
-static void run(const struct chacha *c, struct xy_aead_op *op, unsigned n, bool seal)
+static __attribute__((noinline)) void run_divided(const struct chacha *c, struct xy_aead_op *op,
+						  unsigned n, bool seal)
 {
 	struct xy_aead_parts p;
-	if (xy_aead_burst_class(n) < 0) {
-		run_by(c, 0, op, n, seal);
-		return;
-	}
 	xy_aead_divide(c->choice, op, n, &p);
 	for (unsigned by = 0; by < XY_AEAD_WHO; by++) {
 		if (p.count[by] == n)
@@ -92,6 +89,14 @@ static void run(const struct chacha *c, struct xy_aead_op *op, unsigned n, bool 
 		else if (p.count[by])
 			run_part(c, by, op, n, &p, seal);
 	}
+}
+
+static void run(const struct chacha *c, struct xy_aead_op *op, unsigned n, bool seal)
+{
+	if (xy_aead_burst_class(n) < 0)
+		run_by(c, 0, op, n, seal);
+	else
+		run_divided(c, op, n, seal);
 }
 
 static void seal_burst(void *state, struct xy_aead_op *op, unsigned n)

@@ -238,6 +238,8 @@ void xy_aead_divide(const struct xy_aead_choice *c, const struct xy_aead_op *op,
 	const int burst = xy_aead_burst_class(n);
 	for (unsigned size = 0; size < XY_AEAD_SIZES; size++)
 		give(&d, size, c->use[size][burst], burst);
+	if (p->count[p->who[xy_aead_size_class(op[0].len)]] == n)
+		return;				      // as nearly always
 	for (unsigned who; (who = too_few(&d)) != 0;) // each time a size's class falls
 		give_again(&d, who);
 }
