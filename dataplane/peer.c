@@ -97,7 +97,9 @@ int xy_dp_peer_patient(struct xy_dp *dp, uint32_t peer, bool patient)
 {
 	if (!is_there(dp, peer))
 		return -ENOENT;
-	__atomic_store_n(&dp->end[peer].link.patient, patient, __ATOMIC_RELAXED);
+	bool *p = &dp->end[peer].link.patient;
+	if (__atomic_load_n(p, __ATOMIC_RELAXED) != patient) // workers read the line it is in
+		__atomic_store_n(p, patient, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -470,6 +470,15 @@ unsigned xy_routing_losses(const struct xy_routing *r, uint32_t slot, xy_nsec no
 	return lately;
 }
 
+// Hellos of the link may wait while all is well with it and no longer: asked wherever that may have
+// changed.
+static void patience_follow(struct xy_routing *r, uint32_t slot)
+{
+	const struct link *k = &r->link[slot];
+	bool well = k->there && k->up && xy_babel_link_is_well(r->babel, (uint16_t)slot);
+	xy_dp_peer_patient(r->cfg.dp, slot, well);
+}
+
 static void take_notice(struct xy_routing *r, const struct xy_babel_action *a, xy_nsec now)
 {
 	unsigned long missed;
@@ -477,7 +486,7 @@ static void take_notice(struct xy_routing *r, const struct xy_babel_action *a, x
 	r->notice[a->notice.code]++;
 	if (lost) {
 		lost->lost_at[lost->losses++ % LOSSES] = now;
-		xy_dp_peer_patient(r->cfg.dp, a->notice.link, false); // till the next look at it
+		patience_follow(r, a->notice.link);
 	}
 	if (!say_neighbour(r, a, now) && xy_log_limit_pass(&r->log[a->notice.code], now, &missed))
 		say_notice(r, a, missed);
@@ -543,7 +552,7 @@ static void look(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	xy_nsec late = s.tx_carried > s.rx_data ? UNANSWERED : CARRIED_LATE;
 	r->look_busy |= s.tx_carried && now < s.tx_carried + late;
 	xy_babel_link_traffic(r->babel, (uint16_t)slot, s.rx_data, s.tx_carried, now);
-	xy_dp_peer_patient(r->cfg.dp, slot, xy_babel_link_is_well(r->babel, (uint16_t)slot));
+	patience_follow(r, slot);
 	r->look_busy |= xy_probing_look(r->probing, r->babel, slot, &s, now);
 }
 
@@ -614,6 +623,8 @@ unsigned xy_routing_goodbye(struct xy_routing *r, xy_nsec now)
 void xy_routing_stay(struct xy_routing *r, xy_nsec now)
 {
 	xy_babel_stay(r->babel, now);
+	for (uint32_t slot = 0; slot < r->slots; slot++)
+		patience_follow(r, slot);
 	r->pending = true;
 }
 
@@ -636,6 +647,7 @@ static void take_packet(struct xy_routing *r, const struct xy_dp_event *ev, xy_n
 		return;
 	}
 	xy_babel_receive(r->babel, (uint16_t)ev->peer, &u.src, u.data, u.len, ev->at, now);
+	patience_follow(r, ev->peer);
 }
 
 static void want(struct xy_routing *r, const struct xy_addr *a, uint32_t source, xy_nsec now)
@@ -666,6 +678,7 @@ static void link_end(struct xy_routing *r, uint32_t slot, xy_nsec now)
 	xy_probing_gone(r->probing, slot);
 	xy_babel_link_remove(r->babel, (uint16_t)slot, now); // what it brought goes in slices
 	k->there = false;
+	patience_follow(r, slot);
 	r->pending = true;
 }
 
@@ -852,7 +865,7 @@ static void link_set(struct xy_routing *r, uint32_t slot, xy_nsec now)
 		       &err);
 }
 
-void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now)
+static void link_changed(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now)
 {
 	struct link *k = &r->link[slot];
 	if (what == XY_LINK_NO_WAY || what == XY_LINK_WAY || what == XY_LINK_DOUBT) {
@@ -877,6 +890,12 @@ void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change wh
 		xy_babel_link_down(r->babel, (uint16_t)slot, now);
 	}
 	r->pending = true;
+}
+
+void xy_routing_link(struct xy_routing *r, uint32_t slot, enum xy_link_change what, xy_nsec now)
+{
+	link_changed(r, slot, what, now);
+	patience_follow(r, slot);
 }
 
 // --- the config

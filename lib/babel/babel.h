@@ -255,8 +255,8 @@ void xy_babel_receive(struct xy_babel *b, uint16_t link, const struct xy_addr *f
 void xy_babel_link_traffic(struct xy_babel *b, uint16_t link, xy_nsec received, xy_nsec carried,
 			   xy_nsec now);
 // True: some link is in doubt (since xy_babel_link_doubt, a Hello that was missed, or the last look
-// at it), and xy_babel_link_traffic should be called again within 200 ms. Asked once after each
-// round of looks, and after xy_babel_poll.
+// at it) or one way, and xy_babel_link_traffic should be called again within 200 ms. Asked once
+// after each round of looks, and after xy_babel_poll.
 bool xy_babel_look_soon(struct xy_babel *b);
 
 // Something says that the neighbour may be gone, or the way to it another (an ICMP error, a route

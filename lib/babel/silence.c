@@ -240,8 +240,10 @@ void babel_silence_lost(struct xy_babel *b, struct neigh *n)
 		tell(b, n, XY_BABEL_NOTICE_NO_WAY);
 	else if (n->rxcost == XY_BABEL_INFINITY)
 		tell(b, n, is_lossy(b, n) ? XY_BABEL_NOTICE_LOSSY : XY_BABEL_NOTICE_SILENT);
-	else
+	else {
 		n->word_at = b->now + ONE_WAY_WORD;
+		b->doubts = true;
+	}
 }
 
 static void greet(struct xy_babel *b, struct neigh *n)

@@ -135,11 +135,21 @@ static bool open_to(void *arg, const struct xy_endpoint *from)
 	return ((struct node *)arg)->plan.config.peering != XY_PEERING_CLOSED;
 }
 
+// Hellos of a link wait for a turn only while it is used.
+static void patience_check(const struct node *n, uint32_t slot)
+{
+	struct xy_babel_link_info i;
+	bool used = xy_routing_link_info(n->routing, slot, &i) == 0 && i.up && i.usable;
+	CU_ASSERT(used || !n->dp.peer[slot].patient);
+}
+
 static void on_link(void *arg, uint32_t slot, enum xy_link_change what)
 {
 	struct node *n = arg;
-	if (n->routing)
-		xy_routing_link(n->routing, slot, what, w.now);
+	if (!n->routing)
+		return;
+	xy_routing_link(n->routing, slot, what, w.now);
+	patience_check(n, slot);
 }
 
 static void on_event(void *arg, const struct xy_dp_event *ev)
@@ -407,6 +417,7 @@ static void deliver(const struct packet *p)
 	struct xy_dp_event ev = {
 		.type = XY_DP_OVERLAY, .peer = slot, .data = p->data, .len = p->len, .at = at};
 	xy_routing_event(n->routing, &ev, w.now);
+	patience_check(n, slot);
 }
 
 static void network_step(void)
@@ -431,6 +442,7 @@ static void step(void)
 		}
 		if (xy_routing_deadline(n->routing) <= w.now)
 			xy_routing_run(n->routing, TURN, w.now);
+		CU_ASSERT_EQUAL(n->dp.gathers, 0); // no Hello is kept back in a turn's end
 	}
 }
 
@@ -1324,6 +1336,74 @@ static void test_stub_mistaken(void)
 }
 
 // A restart in the middle: with the epoch that follows, and with a lost one.
+static bool patient(const struct node *n, const struct node *peer)
+{
+	return n->dp.peer[slot_of(n, peer)].patient;
+}
+
+// Hellos may wait while all is well, and each is wanted at once as soon as it is not: step() and
+// what it calls ask in each state between.
+static void test_patience(void)
+{
+	world_make();
+	world_start();
+	line();
+	run_for(XY_SEC / 10);
+	CU_ASSERT(!patient(R, A) && !patient(R, B));
+	run_for(30 * XY_SEC);
+	CU_ASSERT(patient(R, A) && patient(R, B) && patient(A, R) && patient(B, R));
+
+	xy_routing_link(R->routing, slot_of(R, A), XY_LINK_WENT_DOWN, w.now); // its session
+	CU_ASSERT(!patient(R, A) && patient(R, B));
+	xy_routing_link(R->routing, slot_of(R, A), XY_LINK_CAME_UP, w.now);
+	CU_ASSERT_FALSE(patient(R, A));
+	run_for(30 * XY_SEC);
+	CU_ASSERT(patient(R, A));
+
+	xy_routing_link(R->routing, slot_of(R, A), XY_LINK_DOUBT, w.now);
+	CU_ASSERT(!patient(R, A) && patient(R, B));
+	run_for(30 * XY_SEC);
+	CU_ASSERT(patient(R, A));
+
+	CONFIGURE(R, "", {"a", "stub = true;"}, {"b", ""}); // begun anew, over the same session
+	CU_ASSERT(!patient(R, A) && patient(R, B));
+	CONFIGURE(R, "", {"a", ""}, {"b", ""});
+	CU_ASSERT_FALSE(patient(R, A));
+	run_for(30 * XY_SEC);
+	CU_ASSERT(patient(R, A));
+
+	w.cut[number_of(R)][number_of(A)] =
+		true; // deaf: it says so before routing has a word for it
+	xy_nsec end = w.now + 60 * XY_SEC;
+	while (link_info(A, R).usable && w.now < end)
+		run_for(XY_SEC / 20);
+	run_for(XY_SEC / 4);
+	CU_ASSERT_FALSE(patient(A, R));
+	run_for(20 * XY_SEC);
+	CU_ASSERT_FALSE(patient(R, A));
+	w.cut[number_of(R)][number_of(A)] = false;
+	run_for(60 * XY_SEC);
+	CU_ASSERT(patient(R, A) && patient(A, R));
+
+	node_stop(B); // and here again before it is missed
+	w.queued = 0;
+	dp_make(B);
+	node_start(B, 1700000100);
+	CONFIGURE(B, "", {"r", ""});
+	run_for(60 * XY_SEC);
+	CU_ASSERT(patient(R, B) && patient(B, R));
+
+	xy_routing_goodbye(A->routing, w.now);
+	CU_ASSERT(patient(A, R)); // it hears as before
+	run_for(XY_SEC);
+	CU_ASSERT_FALSE(patient(R, A));
+	xy_routing_stay(A->routing, w.now);
+	CU_ASSERT_FALSE(patient(A, R)); // spoken with anew
+	run_for(60 * XY_SEC);
+	CU_ASSERT(patient(R, A) && patient(A, R));
+	world_end();
+}
+
 static void test_restart(void)
 {
 	world_make();
@@ -1651,4 +1731,5 @@ XY_UNIT_MAIN("routing", {"a line: everyone reaches everyone", test_line},
 	     {"a leaf that does not answer", test_dead_leaf},
 	     {"a limit, and who is accepted", test_accept_prefers}, {"an open peer", test_open},
 	     {"a stub asks", test_stub}, {"a stub that is none", test_stub_mistaken},
-	     {"restart", test_restart}, {"strange packets", test_strange_packets})
+	     {"Hellos that may wait", test_patience}, {"restart", test_restart},
+	     {"strange packets", test_strange_packets})
