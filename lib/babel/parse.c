@@ -377,7 +377,8 @@ bool xy_babel_keeps_alive(const void *data, size_t len, uint16_t interval)
 	while (xy_babel_parse_next(&p, &t)) {
 		if (t.type == XY_BABEL_HELLO && t.hello.interval >= interval)
 			hello = true;
-		else if (t.type == XY_BABEL_IHU && t.ihu.rxcost != XY_BABEL_INFINITY)
+		else if (t.type == XY_BABEL_IHU && t.ihu.rxcost != XY_BABEL_INFINITY &&
+			 t.ihu.interval >= interval)
 			ihu = true;
 		else
 			return false;

@@ -144,9 +144,9 @@ int xy_babel_parse(struct xy_babel_parser *p, const void *data, size_t len,
 // out too (their effect is already in the Updates that follow).
 bool xy_babel_parse_next(struct xy_babel_parser *p, struct xy_babel_tlv *out);
 
-// A datagram that says nothing but that all is as it was: Hello and IHU, which hears us and will
-// say so again in `interval` centiseconds or later. No harm where it is read late, if its arrival
-// is known.
+// A datagram that says nothing but that all is as it was: Hellos and IHUs, of one who hears us and
+// will say so again in `interval` centiseconds or later (each of them; whose address the IHU bears
+// is not asked: two are on a link). No harm where it is read late, if its arrival is known.
 bool xy_babel_keeps_alive(const void *data, size_t len, uint16_t interval);
 
 struct xy_babel_builder {

@@ -73,16 +73,27 @@ static void round_trip(const struct xy_babel_tlv *t)
 	check(!xy_babel_parse_next(&p, &again) && p.ignored == 0);
 }
 
-// What is said to keep a link alive says nothing else.
+// What is said to keep a link alive says nothing else, and again no sooner.
 static void keep_alive(const uint8_t *data, size_t size)
 {
+	enum { INTERVAL = 100 };
 	struct xy_babel_parser p;
 	struct xy_babel_tlv t;
-	if (!xy_babel_keeps_alive(data, size, 100))
+	unsigned hellos = 0, ihus = 0;
+	if (!xy_babel_keeps_alive(data, size, INTERVAL))
 		return;
 	check(xy_babel_parse(&p, data, size, &source) == 0);
-	while (xy_babel_parse_next(&p, &t))
+	while (xy_babel_parse_next(&p, &t)) {
 		check(t.type == XY_BABEL_HELLO || t.type == XY_BABEL_IHU);
+		if (t.type == XY_BABEL_HELLO) {
+			check(t.hello.interval >= INTERVAL);
+			hellos++;
+		} else {
+			check(t.ihu.rxcost != XY_BABEL_INFINITY && t.ihu.interval >= INTERVAL);
+			ihus++;
+		}
+	}
+	check(hellos && ihus && !p.ignored);
 }
 
 // ---- a node ----
