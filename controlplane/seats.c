@@ -358,6 +358,7 @@ static int signals_catch(struct xy_daemon *d)
 // --- life
 
 _Static_assert(XY_TICK_REST <= XY_DP_PATIENCE, "a turn at least so often");
+_Static_assert(EVENTS_PER_TURN >= 2 * XY_DP_PATIENT_MOST, "all that waited, in each turn");
 
 // What workers told, and did not wake us for, comes before whatever is due.
 static void woken(void *arg)

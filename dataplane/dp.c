@@ -370,8 +370,9 @@ static unsigned ring_read(const struct reader *r, unsigned worker, struct rte_ri
 
 enum rings { TOLD, HANDSHAKES, STRANGERS };
 
-// Another worker first each time, so that a flood on one does not silence the others.
-static unsigned rings_read(const struct reader *r, enum rings which, unsigned max)
+// Another worker first each time, so that a flood on one does not silence the others. So many of
+// each, and of all.
+static unsigned rings_read(const struct reader *r, enum rings which, unsigned each, unsigned max)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < r->dp->workers && n < max; i++) {
@@ -380,7 +381,7 @@ static unsigned rings_read(const struct reader *r, enum rings which, unsigned ma
 		struct rte_ring *ring[] = {[TOLD] = w->to_control,
 					   [HANDSHAKES] = w->handshakes,
 					   [STRANGERS] = w->strangers};
-		n += ring_read(r, id, ring[which], max - n);
+		n += ring_read(r, id, ring[which], RTE_MIN(each, max - n));
 	}
 	return n;
 }
@@ -396,11 +397,13 @@ unsigned xy_dp_poll(struct xy_dp *dp, unsigned max,
 	__atomic_store_n(&dp->control_waiting, 1, __ATOMIC_SEQ_CST);
 	struct reader reader = {
 		.dp = dp, .first = dp->poll_first++ % dp->workers, .fn = fn, .arg = arg};
-	n += rings_read(&reader, TOLD, max - max / 4);
-	n += rings_read(&reader, HANDSHAKES, max - max / 16 - n);
-	n += rings_read(&reader, STRANGERS, max - n);
-	n += rings_read(&reader, TOLD, max - n);
-	n += rings_read(&reader, HANDSHAKES, max - n);
+	// Whatever waited is among the first of each ring.
+	n += rings_read(&reader, TOLD, xy_event_patient_most(dp), max - max / 4);
+	n += rings_read(&reader, TOLD, max, max - max / 4 - n);
+	n += rings_read(&reader, HANDSHAKES, max, max - max / 16 - n);
+	n += rings_read(&reader, STRANGERS, max, max - n);
+	n += rings_read(&reader, TOLD, max, max - n);
+	n += rings_read(&reader, HANDSHAKES, max, max - n);
 	if (n == max) { // more may wait: be called again
 		uint64_t one = 1;
 		r = write(dp->event_fd, &one, sizeof(one));

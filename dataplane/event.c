@@ -16,10 +16,11 @@
 
 #define RING_NEIGHBOUR	  (XY_RING_SIZE / 8) // packets of one neighbour, over all workers
 
-// Hellos that wait until the control thread has a turn: so many, and those that come again no
-// sooner than in this time, in centiseconds: twice what it sleeps at most.
-#define PATIENT_MOST	 32
+// Hellos that wait until the control thread has a turn: those that come again no sooner than in
+// this time, in centiseconds: twice what it sleeps at most. One with its IHU and stamps takes half
+// of this length; more is not looked at for what it says.
 #define PATIENT_INTERVAL (2 * XY_DP_PATIENCE / (10 * XY_MSEC))
+#define PATIENT_LEN	 128
 
 // What strangers may bring in a second, over all workers: 5 us each, so a twentieth of the control
 // thread, and ten times what it answers before it asks for cookies.
@@ -141,25 +142,33 @@ static enum xy_drop punt_far_stranger(struct xy_worker *w, struct xy_msg *msg)
 	return put(w, w->strangers, msg) ? XY_DROP_COUNT : XY_DROP_STRANGER_FULL;
 }
 
+_Static_assert(XY_DP_PATIENT_MOST >= XY_DP_WORKERS, "one of each at least");
+
+unsigned xy_event_patient_most(const struct xy_dp *dp)
+{
+	return RTE_MIN(XY_DP_PATIENT_MOST / dp->workers, XY_DP_PATIENT_MOST / 2u);
+}
+
 // A Hello of a link that is well, with nothing else, is read in the control thread's next turn,
 // whatever that is for: the thread is not woken. Where many have come it is, so that they are taken
-// piece by piece.
+// piece by piece, and so that what waits lies where that turn's first look comes (xy_dp_poll).
 static bool may_wait(const struct xy_worker *w, struct rte_mbuf *m)
 {
 	const struct xy_end *e = &w->dp->end[xy_packet(m)->from];
 	const size_t headers = XY_IPV6_LEN + XY_UDP_LEN;
 	return __atomic_load_n(&e->link.patient, __ATOMIC_RELAXED) && m->data_len >= headers &&
-	       rte_ring_count(w->to_control) < PATIENT_MOST &&
+	       m->data_len <= headers + PATIENT_LEN &&
+	       rte_ring_count(w->to_control) < xy_event_patient_most(w->dp) &&
 	       xy_babel_keeps_alive(rte_pktmbuf_mtod_offset(m, const uint8_t *, headers),
 				    m->data_len - headers, PATIENT_INTERVAL);
 }
 
 static enum xy_drop punt_routing(struct xy_worker *w, struct xy_msg *msg)
 {
-	bool waits = may_wait(w, msg->m);
 	uint32_t *waiting = &w->dp->end[xy_packet(msg->m)->from].link.overlay_waiting;
 	if (__atomic_load_n(waiting, __ATOMIC_RELAXED) >= RING_NEIGHBOUR)
 		return XY_DROP_PUNT_FULL;
+	bool waits = may_wait(w, msg->m);
 	__atomic_add_fetch(waiting, 1, __ATOMIC_RELAXED); // before the control thread can take it
 	if (waits ? put_silently(w->to_control, msg) : put(w, w->to_control, msg))
 		return XY_DROP_COUNT;

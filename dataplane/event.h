@@ -51,6 +51,9 @@ bool xy_event_net(struct xy_worker *w, enum xy_dp_event_type type, uint64_t net,
 // the rate of strangers. XY_DROP_COUNT: it is taken; else why it is not (the caller keeps m).
 enum xy_drop xy_event_punt(struct xy_worker *w, enum xy_punt kind, struct rte_mbuf *m);
 void xy_event_rates_init(struct xy_worker *w);
+// Events that wake nobody are among so many first ones of a worker's ring: all workers' are no more
+// than XY_DP_PATIENT_MOST.
+unsigned xy_event_patient_most(const struct xy_dp *dp);
 // The control thread took a packet of this kind.
 void xy_event_punt_taken(struct xy_dp *dp, const struct xy_msg *msg);
 // A sealed packet to this far node was too large for its path; told at a bounded rate.

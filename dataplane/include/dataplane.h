@@ -111,6 +111,9 @@ int xy_dp_event_fd(const struct xy_dp *dp);
 // Is there something that does wait (xy_dp_peer_patient)? Ask in each turn, and have one at least
 // each XY_DP_PATIENCE.
 #define XY_DP_PATIENCE (2 * XY_SEC)
+// No more of it lies unread, over all workers, and the first xy_dp_poll of a turn reads all that
+// did so before, if its max is twice that: whatever else there is.
+#define XY_DP_PATIENT_MOST 64
 bool xy_dp_waits(const struct xy_dp *dp);
 // Anything that the control plane wants to do with old memory: call it a few times a second as
 // well. True: there is more to do at once.

@@ -254,12 +254,14 @@ static void test_overlay_stale(void)
 
 struct says {			// what a packet of Babel has
 	uint16_t hello, rxcost; // interval in centiseconds; 0: there is none
+	uint16_t ihu;		// its interval; 0: 12 s
 	bool asks;
+	unsigned padded; // so many TLVs of nothing
 };
 
 static struct rte_mbuf *babel(const struct says *s)
 {
-	uint8_t data[128];
+	uint8_t data[256];
 	struct xy_babel_builder b;
 	xy_babel_build(&b, data, sizeof(data), &link_a);
 	if (s->hello)
@@ -268,11 +270,14 @@ static struct rte_mbuf *babel(const struct says *s)
 	if (s->rxcost)
 		xy_babel_build_ihu(&b, &(struct xy_babel_ihu){.address = link_us,
 							      .rxcost = s->rxcost,
-							      .interval = 1200,
+							      .interval = s->ihu ? s->ihu : 1200,
 							      .has_time = true});
 	if (s->asks)
 		xy_babel_build_ack_request(&b, 1, 5);
 	uint16_t len = (uint16_t)xy_babel_build_end(&b);
+	memset(data + len, 0, s->padded); // Pad1
+	len += s->padded;
+	data[3] += s->padded;
 	struct rte_mbuf *m = udp(&link_a, &babel_group, BABEL, BABEL, (uint16_t)(48 + len));
 	memcpy(rte_pktmbuf_mtod(m, uint8_t *) + 48, data, len);
 	return m;
@@ -318,6 +323,10 @@ static void test_hellos_wait(void)
 	CU_ASSERT(wakes(&(struct says){.hello = 10, .rxcost = 96})); // it leaves
 	CU_ASSERT(wakes(&(struct says){.rxcost = 96}));
 	CU_ASSERT(wakes(&(struct says){.hello = 400, .rxcost = 96, .asks = true}));
+	CU_ASSERT(wakes(&(struct says){.hello = 400, .rxcost = 96, .ihu = 50})); // and soon again
+	CU_ASSERT_FALSE(wakes(&(struct says){.hello = 400, .rxcost = 96, .padded = 8}));
+	CU_ASSERT(
+		wakes(&(struct says){.hello = 400, .rxcost = 96, .padded = 120})); // not looked at
 	for (unsigned i = 0; i < 32; i++) {
 		struct rte_mbuf *m = babel(&usual);
 		seal(NODE_A, m);
@@ -338,6 +347,55 @@ static void test_hellos_wait(void)
 	peer_set(NODE_A, true);
 	session_new(NODE_A, 0, true);
 	CU_ASSERT(wakes(&usual));
+	peer_set(NODE_A, false);
+}
+
+static unsigned hellos; // among the events
+static void on_hello(void *arg, const struct xy_dp_event *ev)
+{
+	hellos += ev->type == XY_DP_OVERLAY;
+}
+
+// Whatever else the workers tell, one look takes all that waited before it: what is due when a
+// Hello is missed comes after that look.
+static void test_hellos_taken(void)
+{
+	const struct says usual = {.hello = 400, .rxcost = 96};
+	unsigned waiting = 0;
+	peer_set(NODE_A, true);
+	session_new(NODE_A, 0, true);
+	events();
+	CU_ASSERT_EQUAL(xy_dp_peer_patient(dp, NODE_A, true), 0);
+	for (unsigned first = 0; first < 2; first++) { // whichever worker's come first
+		struct rte_mbuf *m = babel(&usual);
+		seal(NODE_A, m);
+		feed(m);
+		CU_ASSERT_EQUAL(run(), 0);
+		for (unsigned i = 0; i < 500; i++)
+			for (unsigned id = 0; id < 2; id++)
+				CU_ASSERT(xy_event_net(dp->worker[id], XY_DP_USED, i, NODE_B));
+		hellos = 0;
+		CU_ASSERT_EQUAL(xy_dp_poll(dp, 2 * XY_DP_PATIENT_MOST, on_hello, NULL),
+				2 * XY_DP_PATIENT_MOST);
+		CU_ASSERT_EQUAL(hellos, 1);
+		events();
+		events();
+	}
+	// So all workers together leave no more waiting than one look takes.
+	for (unsigned id = 0; id < 2; id++) {
+		uint64_t woken = 0;
+		for (; !woken && waiting < 1000; waiting += !woken) {
+			struct rte_mbuf *m = babel(&usual);
+			xy_packet(m)->from = NODE_A;
+			CU_ASSERT_EQUAL(xy_event_punt(dp->worker[id], XY_PUNT_ROUTING, m),
+					XY_DROP_COUNT);
+			if (read(xy_dp_event_fd(dp), &woken, sizeof(woken)) < 0)
+				woken = 0;
+		}
+		__atomic_store_n(&dp->control_waiting, 1, __ATOMIC_RELAXED); // and goes to sleep
+	}
+	events();
+	CU_ASSERT(waiting > 0 && waiting <= XY_DP_PATIENT_MOST);
 	peer_set(NODE_A, false);
 }
 
@@ -375,7 +433,8 @@ static void test_orders_gathered(void)
 
 XY_UNIT_MAIN("graph_overlay", {"create", test_create, .always = true},
 	     {"Babel packets", test_babel_packets}, {"service port", test_service},
-	     {"Hellos that wait", test_hellos_wait}, {"orders gathered", test_orders_gathered},
+	     {"Hellos that wait", test_hellos_wait}, {"Hellos that waited", test_hellos_taken},
+	     {"orders gathered", test_orders_gathered},
 	     {"packets of ours to a peer", test_overlay_send}, {"carried for others", test_carried},
 	     {"packets of ours, routed", test_overlay_routed},
 	     {"shares of the ring to the control plane", test_overlay_shares},
