@@ -146,12 +146,12 @@ start_node() {
   start_bare "$node" -c "$LAB/$node.conf" "$@"
 }
 # start_bare NODE [ARGUMENT...]: the same without a config file. XYLEM_TEST_FLAGS: further options of every daemon,
-# such as --sandbox.
+# such as --sandbox. XYLEMD_NODE: what is started in its place.
 start_bare() {
-  local node=$1
+  local node=$1 own=XYLEMD_$1
   shift
   # shellcheck disable=SC2086  # words
-  spawn "$node" "$LAB/$node.log" "$XYLEMD" -n "$LAB_PREFIX$node" ${XYLEM_TEST_FLAGS:-} "$@"
+  spawn "$node" "$LAB/$node.log" "${!own:-$XYLEMD}" -n "$LAB_PREFIX$node" ${XYLEM_TEST_FLAGS:-} "$@"
   LAB_PID[$node]=$LAB_SPAWNED
   [[ " ${LAB_DAEMONS[*]:-} " == *" $node "* ]] || LAB_DAEMONS+=("$node")
   wait_for 30 show "$node" node || {
