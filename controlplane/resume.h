@@ -24,4 +24,4 @@ struct xy_resume {
 
 void xy_resume_start(struct xy_daemon *d); // what there is none of is not watched
 void xy_resume_stop(struct xy_daemon *d);
-void xy_resume_look(struct xy_daemon *d); // in each turn of the loop, at least once a second
+void xy_resume_look(struct xy_daemon *d); // in each turn of the loop: at rest each other second
