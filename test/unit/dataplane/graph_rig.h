@@ -18,6 +18,7 @@
 #include "wire/inet.h"
 
 #include <sodium.h>
+#include <unistd.h>
 
 enum { SERVICE = 7000, BABEL = 6696 };
 enum { NODE_A, NODE_B, LEAF, NODE_C, NODE_D, PEERS, OUT_MAX = 1024, LINK_MAX = 1420, NOW = 1000 };
@@ -342,7 +343,9 @@ static inline void unroute(const struct xy_addr *a, uint8_t len)
 static inline void test_create(void)
 {
 	struct xy_err err = {{0}};
-	struct xy_dp_config cfg = {.name = "test",
+	static char name[32]; // of this process alone: EAL's folder goes with who ends
+	snprintf(name, sizeof(name), "test-%d", (int)getpid());
+	struct xy_dp_config cfg = {.name = name,
 				   .workers = 2,
 				   .max_peers = 16,
 				   .max_sessions = 64,
