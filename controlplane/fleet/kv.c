@@ -313,7 +313,8 @@ static void take_info(struct xy_kv *kv, const jsStreamInfo *info)
 	if (leader[0])
 		snprintf(kv->leader, sizeof(kv->leader), "%s", leader);
 	kv->last = info->State.LastSeq;
-	kv->made = (uint64_t)info->Created;
+	kv->lessened += less;
+	kv->made = (uint64_t)info->Created + kv->lessened;
 	if (other || less)
 		kv->ops.event(kv->arg, XY_KV_LEADER, NULL, leader);
 	if (less) {

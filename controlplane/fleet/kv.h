@@ -39,7 +39,7 @@ struct xy_kv_entry {
 	uint64_t revision; // 0: never written
 	uint64_t at;	   // that it was written, Unix seconds; of what was heard alone, else 0
 	bool gone;	   // deleted: it has a revision, and no value
-	uint64_t made;	   // by xy_kv_get: tells this bucket from another that had its name; else 0
+	uint64_t made;	   // by xy_kv_get: another once it was made anew, or lost something; else 0
 };
 
 enum xy_kv_event {

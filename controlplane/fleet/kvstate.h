@@ -56,8 +56,9 @@ struct xy_kv {
 	uint64_t behind;   // the stream was this far at the last check, and the look was not; 0: it
 			   // was
 	char leader[64];
-	uint64_t last; // of the stream, at the last check
-	uint64_t made; // when the stream was, in ns: its servers' word
+	uint64_t last;	   // of the stream, at the last check
+	uint64_t made;	   // tells the stream from what it was before it was made anew, or had less
+	uint64_t lessened; // how often it had
 
 	pthread_mutex_t lock, telling;
 	pthread_cond_t quiet; // lives has changed

@@ -17,6 +17,7 @@ struct said { // of a key, by the daemon
 	unsigned peers, forgets;
 	uint64_t life, admitted_life; // of the last that was said
 	bool peer, admitted;
+	char claim[48]; // that it was admitted with
 };
 
 static struct {
@@ -25,8 +26,9 @@ static struct {
 	struct xy_fleet f;
 	uint64_t wall;
 	struct said said[KEYS];
-	unsigned fails;	   // so many of the next takings back
-	unsigned sessions; // how often others were ended
+	struct xy_prefix claim; // of records that are put
+	unsigned fails;		// so many of the next takings back
+	unsigned sessions;	// how often others were ended
 	bool is_left, empty, tells_fail;
 } w;
 
@@ -65,6 +67,8 @@ static void say_admitted(const json_t *params)
 		s->admitted_life =
 			(uint64_t)json_integer_value(json_object_get(params, "lifetime"));
 		s->admitted = s->admitted_life;
+		const char *claim = json_string_value(json_object_get(v, "claim"));
+		snprintf(s->claim, sizeof(s->claim), "%s", claim ? claim : "");
 	}
 }
 
@@ -121,7 +125,11 @@ const char *xy_fleet_daemon_why(const struct xy_fleet_daemon *d)
 static void put_as(unsigned n, uint64_t epoch, uint64_t life, bool ended)
 {
 	struct xy_identity id = identity(n);
-	struct xy_fleet_record r = {.epoch = epoch, .expires = w.wall + life, .ended = ended};
+	struct xy_fleet_record r = {.epoch = epoch,
+				    .expires = w.wall + life,
+				    .ended = ended,
+				    .has_claim = w.claim.len,
+				    .claim = w.claim};
 	char *text = NULL, name[16];
 	struct xy_err err = {""};
 	snprintf(name, sizeof(name), "n%u", n);
@@ -312,5 +320,55 @@ static void test_up(void)
 	end();
 }
 
+static bool has_claim(unsigned n)
+{
+	return w.said[n].admitted && w.said[n].claim[0];
+}
+
+static bool first_has(void)
+{
+	return has_claim(0);
+}
+
+static bool second_is_in(void)
+{
+	return w.said[1].admitted;
+}
+
+static bool second_has(void)
+{
+	return has_claim(1);
+}
+
+// A claim is its node's also while nobody listens, and whatever another says meanwhile; it is
+// another's once its node was silent.
+static void test_claims(void)
+{
+	begin();
+	CU_ASSERT_FATAL(xy_prefix_parse("fd10:1::/48", &w.claim) == 0);
+	put(0, 600);
+	CU_ASSERT(until(first_has));
+	w.wall += 700;
+	xy_fleet_book_expire(w.f.book, w.wall, false);
+	put(1, 6000);
+	const struct xy_identity one = identity(1);
+	xy_fleet_book_claim_heard(w.f.book, &one.ed25519, &w.claim, 1, w.wall);
+	CU_ASSERT(until(second_is_in) && !second_has());
+	w.said[0] = (struct said){.key = w.said[0].key};
+	put_as(0, 2, 600, false);
+	CU_ASSERT(until(first_has) && !second_has());
+	w.wall += 700;
+	xy_fleet_book_expire(w.f.book, w.wall, true);
+	xy_fleet_links_look(w.f.links);
+	CU_ASSERT(until(second_has));
+	w.said[0] = (struct said){.key = w.said[0].key};
+	put_as(0, 3, 600, false);
+	for (unsigned i = 0; i < 5; i++)
+		uv_run(&w.loop, UV_RUN_ONCE);
+	CU_ASSERT(second_has() && !first_has());
+	end();
+}
+
 XY_UNIT_MAIN("fleet links", {"lives", test_lives}, {"again", test_again}, {"session", test_session},
-	     {"leave", test_leave}, {"places", test_places}, {"up", test_up})
+	     {"leave", test_leave}, {"places", test_places}, {"up", test_up},
+	     {"claims", test_claims})
