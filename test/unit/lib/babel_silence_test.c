@@ -613,7 +613,10 @@ static void say_cost(struct rig *r, uint16_t rxcost)
 static void test_one_way_word(void)
 {
 	struct rig *r = two_ways();
+	xy_babel_look_soon(r->b);
 	say_cost(r, XY_BABEL_INFINITY);
+	CU_ASSERT(xy_babel_look_soon(r->b)); // before there is a word for it
+	CU_ASSERT_EQUAL(r->notices[XY_BABEL_NOTICE_ONE_WAY], 0);
 	pass(r, XY_SEC);
 	CU_ASSERT_EQUAL(r->last.hops[0], 1);
 	CU_ASSERT_EQUAL(info_of(r).word, XY_BABEL_ONE_WAY);
