@@ -21,7 +21,30 @@ struct lanes {
 struct secrets {
 	uint8_t key[XY_BATCH_MAX][XY_BATCH_KEY_LEN];
 	uint8_t rest[XY_BATCH_LANES_MAX][BLOCK];
+	uint8_t tags[XY_BATCH_MAX][XY_BATCH_TAG_LEN];
 };
+
+// What lies above all that computes on secrets, so that the kernel's wipe() reaches that: its array
+// begins below what a compiler lays on top of a frame (saved registers, a protector's canary, up to
+// 63 bytes to begin at a line), and this is more. So frames of what computes hold nothing else.
+struct burst {
+	const struct xy_batch_kernel *k;
+	struct xy_batch_op *op;
+	unsigned n;
+	struct lanes lanes;
+	struct xy_batch_text text[XY_BATCH_MAX];
+	struct secrets s;
+};
+
+enum { ABOVE = 512 };
+
+static __attribute__((noinline)) void below(void (*f)(struct burst *b), struct burst *b)
+{
+	uint8_t above[ABOVE];
+	__asm__ volatile("" : "+r"(f) : "r"(above) : "memory"); // it is there, and `f` is anything
+	f(b);
+	__asm__ volatile("" : : "r"(above) : "memory"); // still, so `f` has a frame of its own
+}
 
 static const uint8_t zeros[BLOCK];
 
@@ -29,6 +52,34 @@ static void wipe(void *p, size_t n)
 {
 	memset(p, 0, n);
 	__asm__ volatile("" : : "r"(p) : "memory"); // it is read, for all the compiler knows
+}
+
+// Written by 128 bits, a register is zero above.
+static __attribute__((noinline, target("avx512vl"))) void upper_registers_wipe(void)
+{
+#define ZERO(i) "vpxord %%xmm" #i ", %%xmm" #i ", %%xmm" #i "\n\t"
+	__asm__ volatile(ZERO(16) ZERO(17) ZERO(18) ZERO(19) ZERO(20) ZERO(21) ZERO(22) ZERO(23)
+				 ZERO(24) ZERO(25) ZERO(26) ZERO(27) ZERO(28) ZERO(29) ZERO(30)
+					 ZERO(31)
+			 :
+			 :
+			 : "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",
+			   "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31");
+#undef ZERO
+}
+
+// A signal's frame, or the loader's, would have them; and the C library's copies use them as well.
+static void registers_wipe(void)
+{
+	if (__builtin_cpu_supports("avx"))
+		__asm__ volatile("vzeroall"
+				 :
+				 :
+				 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+				   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+				   "xmm15");
+	if (__builtin_cpu_supports("avx512vl"))
+		upper_registers_wipe();
 }
 
 static void flush(struct lanes *l)
@@ -99,31 +150,38 @@ static void put_message(struct lanes *l, const struct xy_batch_op *op, uint32_t 
 	}
 }
 
-static void tags_make(const struct xy_batch_kernel *k, const struct xy_batch_op *op, unsigned n,
-		      const struct secrets *s, uint8_t (*tags)[XY_BATCH_TAG_LEN])
+static void tags_make(struct burst *b, uint8_t (*tags)[XY_BATCH_TAG_LEN])
 {
-	struct xy_batch_text text[XY_BATCH_MAX];
-	if (!n)
+	if (!b->n)
 		return;
-	for (unsigned i = 0; i < n; i++)
-		text[i] = (struct xy_batch_text){.data = tags ? op[i].src : op[i].dst,
-						 .key = s->key[i],
-						 .tag = tags ? tags[i] : op[i].tag,
-						 .len = op[i].len};
-	k->tags(text, n);
+	for (unsigned i = 0; i < b->n; i++)
+		b->text[i] = (struct xy_batch_text){.data = tags ? b->op[i].src : b->op[i].dst,
+						    .key = b->s.key[i],
+						    .tag = tags ? tags[i] : b->op[i].tag,
+						    .len = b->op[i].len};
+	b->k->tags(b->text, b->n);
+}
+
+static void seal(struct burst *b)
+{
+	put_keys(&b->lanes, b->op, b->n, &b->s);
+	for (unsigned i = 0; i < b->n; i++)
+		put_message(&b->lanes, &b->op[i], 1);
+	flush(&b->lanes);
+	tags_make(b, NULL);
 }
 
 void xy_batch_seal(const struct xy_batch_kernel *k, struct xy_batch_op *op, unsigned n)
 {
-	struct secrets s;
-	struct lanes l = {.k = k};
-	put_keys(&l, op, n, &s);
-	for (unsigned i = 0; i < n; i++)
-		put_message(&l, &op[i], 1);
-	flush(&l);
-	tags_make(k, op, n, &s, NULL);
+	struct burst b;
+	b.k = b.lanes.k = k;
+	b.op = op;
+	b.n = n;
+	b.lanes.n = 0;
+	below(seal, &b);
+	registers_wipe(); // what follows may call, and the loader keep them
 	k->wipe();
-	wipe(s.key, n * sizeof(*s.key));
+	wipe(b.s.key, n * sizeof(*b.s.key));
 }
 
 // --- open: a tag is made over what came, so in place nothing may be opened before
@@ -154,11 +212,24 @@ static void put_ahead(struct lanes *l, const struct xy_batch_op *op, unsigned n,
 	flush(l);
 }
 
+static inline void on_part(uint8_t *dst, const uint8_t *src, const uint8_t *keystream, uint32_t n)
+{
+	uint32_t k = 0;
+	for (; k + 8 <= n; k += 8) {
+		uint64_t x, y;
+		memcpy(&x, src + k, 8);
+		memcpy(&y, keystream + k, 8);
+		x ^= y;
+		memcpy(dst + k, &x, 8);
+	}
+	for (; k < n; k++)
+		dst[k] = src[k] ^ keystream[k];
+}
+
 static void take_ahead(const struct ahead *a, struct secrets *s)
 {
 	for (unsigned i = 0; i < a->n; i++)
-		for (uint32_t k = 0; k < a->block[i].len; k++)
-			a->block[i].dst[k] = a->block[i].src[k] ^ s->rest[i][k];
+		on_part(a->block[i].dst, a->block[i].src, s->rest[i], a->block[i].len);
 	wipe(s->rest, a->n * sizeof(*s->rest));
 }
 
@@ -171,24 +242,33 @@ static bool tag_equal(const uint8_t *a, const uint8_t *b)
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 }
 
+static void open_all(struct burst *b)
+{
+	struct ahead a;
+	a.n = a.op = 0;
+	put_keys(&b->lanes, b->op, b->n, &b->s);
+	put_ahead(&b->lanes, b->op, b->n, &a, &b->s);
+	tags_make(b, b->s.tags);
+	for (unsigned i = 0; i < b->n; i++)
+		b->op[i].ok = tag_equal(b->s.tags[i], b->op[i].tag); // before dst is written
+	take_ahead(&a, &b->s);
+	for (unsigned i = a.op; i < b->n; i++)
+		put_message(&b->lanes, &b->op[i], i == a.op ? a.number : 1);
+	flush(&b->lanes);
+}
+
 void xy_batch_open(const struct xy_batch_kernel *k, struct xy_batch_op *op, unsigned n)
 {
-	struct secrets s;
-	struct lanes l = {.k = k};
-	struct ahead a = {.n = 0};
-	uint8_t tags[XY_BATCH_MAX][XY_BATCH_TAG_LEN];
-	put_keys(&l, op, n, &s);
-	put_ahead(&l, op, n, &a, &s);
-	tags_make(k, op, n, &s, tags);
-	for (unsigned i = 0; i < n; i++)
-		op[i].ok = tag_equal(tags[i], op[i].tag); // before dst is written
-	take_ahead(&a, &s);
-	for (unsigned i = a.op; i < n; i++)
-		put_message(&l, &op[i], i == a.op ? a.number : 1);
-	flush(&l);
+	struct burst b;
+	b.k = b.lanes.k = k;
+	b.op = op;
+	b.n = n;
+	b.lanes.n = 0;
+	below(open_all, &b);
+	registers_wipe(); // what follows may call, and the loader keep them
 	k->wipe();
-	wipe(s.key, n * sizeof(*s.key));
-	wipe(tags, n * sizeof(*tags)); // of what was forged: it would be right
+	wipe(b.s.key, n * sizeof(*b.s.key));
+	wipe(b.s.tags, n * sizeof(*b.s.tags)); // of what was forged: it would be right
 }
 
 // --- which one
@@ -201,9 +281,10 @@ static bool has_avx2(void)
 
 static bool has_avx512(void)
 {
-	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-	       __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("avx512vbmi2");
+	return has_avx2() && __builtin_cpu_supports("avx512f") &&
+	       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512ifma") &&
+	       __builtin_cpu_supports("avx512vbmi2");
 }
 
 // Those that want more come first.
