@@ -41,6 +41,10 @@ struct xy_aead_parts {
 void xy_aead_divide(const struct xy_aead_choice *c, const struct xy_aead_op *op, unsigned n,
 		    struct xy_aead_parts *p);
 
+// Does the kernel, in bursts of all layouts, seal as the library and as RFC 8439, open that, and
+// refuse what is wrong? Without memory: no.
+bool xy_aead_agrees(const struct xy_batch_kernel *k, void *mb);
+
 // Some milliseconds. `mb` is of xy_aead_chacha_mb. Without memory it chooses that.
 void xy_aead_choice_make(struct xy_aead_choice *c, void *mb);
 // From `use`; a test may set that.

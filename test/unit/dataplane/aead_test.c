@@ -2,6 +2,7 @@
 // The burst AEAD against libsodium; and whoever of the two computes which part of a burst (the
 // choice is set by hand), as ipsec-mb alone.
 #include "aead.h"
+#include "aead/kernel.h"
 #include "aead_choice.h"
 #include "unit.h"
 
@@ -329,6 +330,97 @@ static void test_division(void)
 	}
 }
 
+// --- a kernel that is wrong somewhere is not used
+
+static const struct xy_batch_kernel *right;
+static struct xy_batch_kernel wrong;
+static bool opening; // tags are made before what is opened, and after what is sealed
+
+static void blocks(const struct xy_batch_block *b, unsigned n)
+{
+	right->blocks(b, n);
+}
+
+// What is opened is wrong; its tag is right.
+static void blocks_open(const struct xy_batch_block *b, unsigned n)
+{
+	right->blocks(b, n);
+	if (opening)
+		b[n - 1].dst[0] ^= 1;
+}
+
+static void stretch_open(const struct xy_batch_block *b, unsigned times)
+{
+	right->stretch(b, times);
+	if (opening)
+		b->dst[63] ^= 1;
+}
+
+// A vector that is not full, not of keys alone.
+static void blocks_partial(const struct xy_batch_block *b, unsigned n)
+{
+	right->blocks(b, n);
+	if (n < right->lanes && n > right->lanes / 2 && b[n - 1].number)
+		b[n - 1].dst[0] ^= 1;
+}
+
+// Lanes 8 apart are taken for each other.
+static void blocks_far(const struct xy_batch_block *b, unsigned n)
+{
+	struct xy_batch_block mixed[XY_BATCH_LANES_MAX];
+	memcpy(mixed, b, n * sizeof(*b));
+	if (n > 8)
+		mixed[8].key = b[0].key;
+	right->blocks(mixed, n);
+}
+
+static void tags(const struct xy_batch_text *t, unsigned n)
+{
+	right->tags(t, n);
+	opening = true;
+}
+
+static void tags_few(const struct xy_batch_text *t, unsigned n) // a message has several lanes
+{
+	right->tags(t, n);
+	if (n == 2 && t[0].len > 1000 && t[1].len > 1000)
+		t[1].tag[15] ^= 0x80;
+}
+
+static void done(void)
+{
+	right->wipe();
+	opening = false;
+}
+
+static void test_agrees(void)
+{
+	void *alone = xy_aead_chacha_mb.create();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(alone);
+	for (unsigned k = 0; (right = xy_batch_kernel(k)) != NULL; k++) {
+		wrong = *right;
+		wrong.blocks = blocks;
+		wrong.tags = tags;
+		wrong.wipe = done;
+		CU_ASSERT(xy_aead_agrees(right, alone));
+		CU_ASSERT(xy_aead_agrees(&wrong, alone));
+		wrong.blocks = blocks_open;
+		CU_ASSERT(!xy_aead_agrees(&wrong, alone));
+		wrong.blocks = blocks;
+		wrong.stretch = stretch_open;
+		CU_ASSERT(!xy_aead_agrees(&wrong, alone));
+		wrong.stretch = right->stretch;
+		wrong.blocks = blocks_partial;
+		CU_ASSERT(!xy_aead_agrees(&wrong, alone));
+		wrong.blocks = blocks_far;
+		CU_ASSERT(right->lanes < 9 || !xy_aead_agrees(&wrong, alone));
+		wrong.blocks = blocks;
+		wrong.tags = tags_few;
+		CU_ASSERT(!xy_aead_agrees(&wrong, alone));
+	}
+	xy_aead_chacha_mb.destroy(alone);
+}
+
 static void test_tell(void)
 {
 	struct xy_aead_choice c = {.kernel = {xy_batch_kernel(0), xy_batch_kernel(1)}};
@@ -377,5 +469,6 @@ XY_UNIT_MAIN("aead", {"create", test_create, .always = true},
 	     {"slots of schedules", test_aes_slots}, {"which is faster", test_fastest},
 	     {"a flipped bit or another counter is refused", test_refuses},
 	     {"either computes, as ipsec-mb alone", test_choice},
-	     {"who has how many of a burst", test_division}, {"what computes is told", test_tell},
+	     {"who has how many of a burst", test_division},
+	     {"a kernel that is wrong is seen", test_agrees}, {"what computes is told", test_tell},
 	     {"destroy", test_destroy, .always = true})
