@@ -339,7 +339,15 @@ capture() {
   LAB_PID[capture-$node-$if]=$LAB_SPAWNED
   wait_for 10 grep -q 'listening on' "$LAB/$node-$if.tcpdump"
 }
+# What came is in the file: tcpdump, told to end, leaves unread what it was not awake for.
+capture_is_read() { # NODE INTERFACE
+  local size
+  size=$(stat -c %s "$LAB/$1-$2.pcap")
+  sleep 0.2
+  [ "$(awk '{ print $3 }' "/proc/${LAB_PID[capture-$1-$2]}/stat")" = S ] && [ "$(stat -c %s "$LAB/$1-$2.pcap")" = "$size" ]
+}
 end_capture() { # NODE INTERFACE
+  wait_for 5 capture_is_read "$1" "$2" || true
   end_process "${LAB_PID[capture-$1-$2]}" || true
 }
 
