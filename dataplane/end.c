@@ -9,7 +9,7 @@
 int xy_ends_init(struct xy_dp *dp, struct xy_err *err)
 {
 	dp->ends = dp->cfg.max_peers + dp->cfg.max_far;
-	dp->end = xy_pages_reserve(dp->ends * sizeof(*dp->end));
+	dp->end = xy_pages_reserve_large(dp->ends * sizeof(*dp->end));
 	return dp->end ? 0
 		       : xy_err_set(err, ENOMEM,
 				    "no memory for %u peers: lower max_peers or max_sessions in "
@@ -49,6 +49,7 @@ void xy_end_forget(struct xy_dp *dp, uint32_t end)
 	__atomic_store_n(&e->exits, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->link.patient, false, __ATOMIC_RELAXED);
 	memset(&e->gone, 0, sizeof(e->gone));
+	e->dying = 0; // they are of the one that was
 	xy_end_incarnate(e);
 	xy_end_release_held(dp, end);
 }

@@ -29,6 +29,7 @@ struct xy_end {
 
 	// Control only.
 	uint32_t sessions; // slot + 1, a list by next_of_end
+	uint32_t dying;	   // likewise: of those that end, until their grace period is over
 	uint64_t left;	   // a far node: RCU's token of when the last one left; 0: none did
 	struct xy_dp_peer_stats gone; // of sessions that are no more
 } __rte_cache_aligned;

@@ -16,7 +16,7 @@ static size_t bytes(const struct xy_dp *dp)
 int xy_known_init(struct xy_dp *dp)
 {
 	dp->known_mask = rte_align32pow2(RTE_MAX(dp->cfg.max_peers * SPARE / WAYS, 1u)) - 1;
-	dp->known = xy_pages_reserve(bytes(dp));
+	dp->known = xy_pages_reserve_large(bytes(dp));
 	randombytes_buf(dp->known_key, sizeof(dp->known_key));
 	return dp->known ? 0 : -ENOMEM;
 }

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HUGE ((size_t)2 << 20)
 
@@ -31,10 +32,16 @@ static void *map_huge(size_t size)
 
 static size_t whole(size_t size)
 {
-	return (size + 4095) & ~(size_t)4095;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	return (size + page - 1) & ~(page - 1);
 }
 
 void *xy_pages_reserve(size_t size)
+{
+	return map(size);
+}
+
+void *xy_pages_reserve_large(size_t size)
 {
 	return size > HUGE ? map_huge(whole(size)) : map(size);
 }

@@ -47,7 +47,7 @@ static void wipe(struct xy_session *s)
 int xy_sessions_init(struct xy_dp *dp, struct xy_err *err)
 {
 	dp->session_mask = rte_align32pow2(dp->cfg.max_sessions) - 1;
-	dp->session = xy_pages_reserve(sessions_size(dp));
+	dp->session = xy_pages_reserve_large(sessions_size(dp));
 	xy_secret_hide(dp->session, sessions_size(dp));
 	dp->slots = calloc(1, sizeof(struct xy_slots) +
 				      (dp->session_mask + 1) * sizeof(dp->slots->slot[0]));
@@ -186,6 +186,14 @@ static void session_sum(const struct xy_dp *dp, uint32_t slot, struct xy_dp_peer
 		lane_add(sum, &dp->session[slot].lane[i]);
 }
 
+static void list_remove(const struct xy_dp *dp, uint32_t *at, const struct xy_session *s)
+{
+	while (*at && &dp->session[*at - 1] != s)
+		at = &dp->session[*at - 1].next_of_end;
+	if (*at)
+		*at = s->next_of_end;
+}
+
 // After the grace period: no worker can hold the session, so its counts are final.
 static void session_release(struct xy_dp *dp, void *ptr)
 {
@@ -193,8 +201,10 @@ static void session_release(struct xy_dp *dp, void *ptr)
 	uint32_t slot = xy_session_number(dp, s), generation = s->generation;
 	struct xy_end *e = &dp->end[s->end];
 
-	if (e->incarnation == s->incarnation)
+	if (e->incarnation == s->incarnation) {
+		list_remove(dp, &e->dying, s);
 		session_sum(dp, slot, &e->gone);
+	}
 	for (unsigned i = 0; i < dp->workers; i++)
 		dp->worker[i]->handed[slot] = 0;
 	wipe(s);
@@ -206,12 +216,8 @@ static void unlink_from_end(struct xy_dp *dp, struct xy_session *s)
 {
 	struct xy_end *e = &dp->end[s->end];
 	uint32_t slot = xy_session_number(dp, s);
-	uint32_t *at = &e->sessions;
 
-	while (*at && *at != slot + 1)
-		at = &dp->session[*at - 1].next_of_end;
-	if (*at)
-		*at = s->next_of_end;
+	list_remove(dp, &e->sessions, s);
 	if (e->current == slot + 1)
 		__atomic_store_n(&e->current, 0, __ATOMIC_RELEASE);
 }
@@ -221,6 +227,8 @@ static void session_kill(struct xy_dp *dp, struct xy_session *s)
 	unlink_from_end(dp, s);
 	__atomic_store_n(&s->state, XY_SESSION_DYING, __ATOMIC_RELEASE);
 	__atomic_store_n(&s->send_until, 0, __ATOMIC_RELEASE);
+	s->next_of_end = dp->end[s->end].dying; // its packets are still counted
+	dp->end[s->end].dying = xy_session_number(dp, s) + 1;
 	xy_dp_retire(dp, s, session_release);
 }
 
@@ -241,6 +249,8 @@ void xy_sessions_sum(const struct xy_dp *dp, uint32_t end, struct xy_dp_peer_sta
 {
 	*out = dp->end[end].gone;
 	for (uint32_t at = dp->end[end].sessions; at; at = dp->session[at - 1].next_of_end)
+		session_sum(dp, at - 1, out);
+	for (uint32_t at = dp->end[end].dying; at; at = dp->session[at - 1].next_of_end)
 		session_sum(dp, at - 1, out);
 }
 

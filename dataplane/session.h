@@ -61,7 +61,7 @@ struct xy_session {
 	uint32_t remote_index; // theirs, as on the wire
 	uint8_t send_suite;    // suite
 	uint32_t generation;   // control only
-	uint32_t next_of_end;  // control only: slot + 1 of the end's next session
+	uint32_t next_of_end;  // control only: slot + 1 of the next in the end's list
 
 	struct xy_lane lane[XY_LANES];
 

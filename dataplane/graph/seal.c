@@ -25,16 +25,23 @@ static uint64_t add(const struct xy_dp *dp, uint64_t *place, uint64_t n)
 	return before;
 }
 
+// Others store, too, and one of them may have looked at the clock later.
+static void later(xy_nsec *at, xy_nsec now)
+{
+	if (__atomic_load_n(at, __ATOMIC_RELAXED) < now)
+		XY_SET(*at, now);
+}
+
 // All that a run writes in its session's line, once: it is counted here, as sealing does not fail.
 static void account(const struct xy_worker *w, struct xy_lane *l, uint64_t bytes, bool carried)
 {
-	XY_SET(l->tx_any, w->now);
+	later(&l->tx_any, w->now);
 	if (bytes) {
 		add(w->dp, &l->tx_bytes, bytes);
-		XY_SET(l->tx_data, w->now);
+		later(&l->tx_data, w->now);
 	}
 	if (carried)
-		XY_SET(l->tx_carried, w->now);
+		later(&l->tx_carried, w->now);
 }
 
 // Numbers for each run of one session: one fetch-add, exactly the packets in it. What is reserved

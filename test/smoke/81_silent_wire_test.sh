@@ -12,6 +12,7 @@
 . "$(dirname "$0")/_mesh.sh"
 need "$XYLEMD" "$XYLEM" jq nft
 
+export EXTRA_a='suite = "chacha";' EXTRA_b='suite = "chacha";' # no session is changed for another suite
 mesh_link a p
 mesh_link p b
 mesh_link a q "cost = 300;" "cost = 300;"

@@ -53,6 +53,11 @@ static void test_first_and_stats(void)
 	CU_ASSERT(!ss.rx_packets && !ss.rx_bytes && !ss.rx_any && !ss.rx_data);
 	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_A, &s), 0);
 	uint64_t before = s.rx_packets, bytes = s.rx_bytes;
+	xy_dp_session_del(dp, peer[NODE_A].index);
+	peer[NODE_A].index = 0;
+	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_A, &s),
+			0); // also before its grace period is over
+	CU_ASSERT(s.rx_packets == before && s.rx_bytes == bytes);
 	session_new(NODE_A, 0, true); // the peer's sum outlives the session
 	CU_ASSERT_EQUAL(xy_dp_peer_stats(dp, NODE_A, &s), 0);
 	CU_ASSERT(s.rx_packets == before && s.rx_bytes == bytes && bytes >= 3 * 96);
