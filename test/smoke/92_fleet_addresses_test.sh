@@ -69,7 +69,8 @@ check "twenty come: all hold one" never_twice 120 all_hold 60
 fleetnodes n2 301 1 -c 10.9.0.0/16 -p 24
 refused() { grep -q 'the registry gives out /22 of 10.9.0.0/16, and here /24' "$LAB/fleet/claim.301"; }
 check_within 60 "who wants another size is told what there is" refused
-taken=$(cat "$LAB/fleet/claim.201")
+holds() { taken=$(grep -xE '10\.9\.[0-9]+\.0/22' "$LAB/fleet/claim.201"); }
+check_within 60 "the first of them holds one" holds
 fleetnodes n2 302 1 -c 10.9.0.0/16 -p 22 -w "$taken"
 refused() { grep -q "$taken is the node .*'s: another is drawn with retry" "$LAB/fleet/claim.302"; }
 check_within 60 "and who wants another's, whose it is" refused
