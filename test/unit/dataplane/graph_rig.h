@@ -18,6 +18,7 @@
 #include "wire/inet.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { SERVICE = 7000, BABEL = 6696 };
@@ -360,9 +361,10 @@ static inline void test_create(void)
 	cfg.limits.rekey_after_messages = 200;
 	cfg.limits.reject_after_messages = 300;
 	int r = xy_dp_create(&cfg, &dp, &err);
-	if (r)
+	if (r) { // the other cases have nothing to stand on
 		fprintf(stderr, "%s\n", err.text);
-	CU_ASSERT_EQUAL_FATAL(r, 0);
+		exit(1);
+	}
 	memcpy(dp->flow_key,
 	       (uint64_t[]){UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)},
 	       sizeof(dp->flow_key)); // where flows go, each time alike
