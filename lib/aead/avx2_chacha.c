@@ -4,16 +4,9 @@
 #include "aead/avx2.h"
 
 #include <immintrin.h>
-#include <stddef.h>
 #include <string.h>
 
 enum { LANES = 8, BLOCK = 64 };
-
-_Static_assert(offsetof(struct xy_batch_block, zero) ==
-			       offsetof(struct xy_batch_block, number) + 4 &&
-		       offsetof(struct xy_batch_block, counter) ==
-			       offsetof(struct xy_batch_block, number) + 8,
-	       "number and nonce are the last row of a state");
 
 typedef __m256i v8; // eight words of 32 bits
 

@@ -5,16 +5,9 @@
 #include "aead/avx512.h"
 
 #include <immintrin.h>
-#include <stddef.h>
 #include <string.h>
 
 enum { LANES = 16, BLOCK = 64 };
-
-_Static_assert(offsetof(struct xy_batch_block, zero) ==
-			       offsetof(struct xy_batch_block, number) + 4 &&
-		       offsetof(struct xy_batch_block, counter) ==
-			       offsetof(struct xy_batch_block, number) + 8,
-	       "number and nonce are the last row of a state");
 
 typedef __m512i v16; // sixteen words of 32 bits
 

@@ -171,17 +171,24 @@ static void seal(struct burst *b)
 	tags_make(b, NULL);
 }
 
+static inline __attribute__((always_inline)) void run(struct burst *b, void (*part)(struct burst *),
+						      const struct xy_batch_kernel *k,
+						      struct xy_batch_op *op, unsigned n)
+{
+	b->k = b->lanes.k = k;
+	b->op = op;
+	b->n = n;
+	b->lanes.n = 0;
+	below(part, b);
+	registers_wipe(); // what follows may call, and the loader keep them
+	k->wipe();
+	wipe(b->s.key, n * sizeof(*b->s.key));
+}
+
 void xy_batch_seal(const struct xy_batch_kernel *k, struct xy_batch_op *op, unsigned n)
 {
 	struct burst b;
-	b.k = b.lanes.k = k;
-	b.op = op;
-	b.n = n;
-	b.lanes.n = 0;
-	below(seal, &b);
-	registers_wipe(); // what follows may call, and the loader keep them
-	k->wipe();
-	wipe(b.s.key, n * sizeof(*b.s.key));
+	run(&b, seal, k, op, n);
 }
 
 // --- open: a tag is made over what came, so in place nothing may be opened before
@@ -260,14 +267,7 @@ static void open_all(struct burst *b)
 void xy_batch_open(const struct xy_batch_kernel *k, struct xy_batch_op *op, unsigned n)
 {
 	struct burst b;
-	b.k = b.lanes.k = k;
-	b.op = op;
-	b.n = n;
-	b.lanes.n = 0;
-	below(open_all, &b);
-	registers_wipe(); // what follows may call, and the loader keep them
-	k->wipe();
-	wipe(b.s.key, n * sizeof(*b.s.key));
+	run(&b, open_all, k, op, n);
 	wipe(b.s.tags, n * sizeof(*b.s.tags)); // of what was forged: it would be right
 }
 

@@ -3,6 +3,7 @@
 // (meson.build), and a line in batch.c that says what of the machine it wants. lib/aead alone.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { XY_BATCH_LANES_MAX = 16 }; // of any kernel
@@ -15,6 +16,11 @@ struct xy_batch_block {
 	uint8_t *dst;
 	uint32_t len;
 };
+_Static_assert(offsetof(struct xy_batch_block, zero) ==
+			       offsetof(struct xy_batch_block, number) + 4 &&
+		       offsetof(struct xy_batch_block, counter) ==
+			       offsetof(struct xy_batch_block, number) + 8,
+	       "number and nonce are the last row of a state");
 
 // What Poly1305 is made over: a message, padded to whole blocks, and its length (RFC 8439, 2.8).
 struct xy_batch_text {
