@@ -11,7 +11,6 @@
 #include "wire/inet.h"
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
@@ -40,30 +39,11 @@ struct generator {
 
 static void memif_start(struct generator *g)
 {
-	char device[160], cpu[16];
-	snprintf(device, sizeof(device),
-		 "--vdev=net_memif0,role=client,socket-abstract=no,socket=%s", g->s->socket);
-	snprintf(cpu, sizeof(cpu), "%d", g->s->generator_cpu);
-	char *argv[] = {"bench",
-			"-l",
-			cpu,
-			device,
-			"--no-huge",
-			"--no-shconf",
-			"--no-pci",
-			"--no-telemetry",
-			"-m",
-			"256",
-			"--log-level=lib.*:error",
-			"--log-level=pmd.net.memif:critical"};
-	struct rte_eth_conf conf = {0};
-	if (rte_eal_init(RTE_DIM(argv), argv) < 0)
-		fail("generator", "DPDK does not start");
-	g->pool = rte_pktmbuf_pool_create("generator", 3 * PACKETS - 1, 256, 0, 2048 + 128, -1);
-	if (!g->pool || rte_eth_dev_configure(0, 1, 1, &conf) ||
-	    rte_eth_rx_queue_setup(0, 0, 1024, 0, NULL, g->pool) ||
-	    rte_eth_tx_queue_setup(0, 0, 1024, 0, NULL) || rte_eth_dev_start(0))
-		fail("generator", "its memif does not start");
+	g->pool = memif_open(g->s, &(struct memif_end){.who = "generator",
+						       .role = "client",
+						       .megabytes = "256",
+						       .cpu = g->s->generator_cpu,
+						       .buffers = 3 * PACKETS - 1});
 	struct rte_eth_link link = {0};
 	for (unsigned ms = 0; !link.link_status; ms++, usleep(1000))
 		if (rte_eth_link_get_nowait(0, &link) || ms > 10000)

@@ -38,6 +38,14 @@ struct memif_shared { // by all processes
 
 _Noreturn void fail(const char *what, const char *why);
 
+// An end of the memif, as ethdev 0 of this process, which it starts EAL in.
+struct memif_end {
+	const char *who, *role, *megabytes; // role: "client" or "server"
+	int cpu;
+	unsigned buffers;
+};
+struct rte_mempool *memif_open(const struct memif_shared *s, const struct memif_end *e);
+
 // Each is a process's whole work.
 void memory_run(struct memif_shared *s, unsigned size); // a row of `bench relay`
 void relay_run(struct memif_shared *s);			// till it is ended

@@ -8,7 +8,6 @@
 #include "dataplane.h"
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <stdio.h>
@@ -110,31 +109,12 @@ void relay_run(struct memif_shared *s)
 
 void pass_on_run(struct memif_shared *s)
 {
-	char device[160], cpu[16];
-	snprintf(device, sizeof(device),
-		 "--vdev=net_memif0,role=server,socket-abstract=no,socket=%s", s->socket);
-	snprintf(cpu, sizeof(cpu), "%d", s->relay_cpu);
-	char *argv[] = {"bench",
-			"-l",
-			cpu,
-			device,
-			"--no-huge",
-			"--no-shconf",
-			"--no-pci",
-			"--no-telemetry",
-			"-m",
-			"128",
-			"--log-level=lib.*:error",
-			"--log-level=pmd.net.memif:critical"};
-	struct rte_eth_conf conf = {0};
 	struct rte_mbuf *m[64];
-	if (rte_eal_init(RTE_DIM(argv), argv) < 0)
-		fail("who passes frames on", "DPDK does not start");
-	struct rte_mempool *pool = rte_pktmbuf_pool_create("pass", 8191, 256, 0, 2048 + 128, -1);
-	if (!pool || rte_eth_dev_configure(0, 1, 1, &conf) ||
-	    rte_eth_rx_queue_setup(0, 0, 1024, 0, NULL, pool) ||
-	    rte_eth_tx_queue_setup(0, 0, 1024, 0, NULL) || rte_eth_dev_start(0))
-		fail("who passes frames on", "its memif does not start");
+	memif_open(s, &(struct memif_end){.who = "who passes frames on",
+					  .role = "server",
+					  .megabytes = "128",
+					  .cpu = s->relay_cpu,
+					  .buffers = 8191});
 	for (atomic_store(&s->ready, true);;) {
 		uint16_t n = rte_eth_rx_burst(0, 0, m, RTE_DIM(m));
 		for (uint16_t sent = 0; sent < n;)
