@@ -77,11 +77,10 @@ int xy_program_options(const struct xy_program *p, int argc, char **argv,
 		       struct xy_program_options *o)
 {
 	struct option longs[OPTIONS] = {0};
-	unsigned n = 0;
 	int c, ret;
 	memcpy(longs, all_have, sizeof(all_have));
-	for (n = 0; p->own[n].name && XY_ARRAY_SIZE(all_have) + n + 1 < OPTIONS; n++)
-		longs[XY_ARRAY_SIZE(all_have) + n] = p->own[n];
+	for (unsigned i = 0; p->own[i].name && XY_ARRAY_SIZE(all_have) + i + 1 < OPTIONS; i++)
+		longs[XY_ARRAY_SIZE(all_have) + i] = p->own[i];
 	*o = (struct xy_program_options){.instance = "xylem"};
 	while ((c = getopt_long(argc, argv, "c:n:h", longs, NULL)) != -1) {
 		if ((ret = take(p, c, argv, argc, o)))

@@ -28,7 +28,7 @@ struct xy_lane {
 	// Transmitting workers: rw. Who takes numbers has the line, and counts in it.
 	uint64_t tx_counter __rte_cache_aligned; // next to use, so many were sent; fetch-add
 	uint64_t tx_bytes;			 // of packets, without their padding; fetch-add
-	xy_nsec tx_any, tx_data;		 // whoever stores last
+	xy_nsec tx_any, tx_data;		 // the latest
 	xy_nsec tx_carried;			 // likewise, of what is not our own
 	uint32_t tx_nudged;			 // NUDGE was sent; exchange
 
