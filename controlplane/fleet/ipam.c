@@ -95,6 +95,7 @@ static int wish_check(const struct xy_fleet_wish *w, struct xy_err *err)
 
 // --- what is said
 
+// The last thing that is done: who is told may ask for the next step at once.
 static void say(struct xy_ipam *m, const struct xy_prefix *p, const char *why)
 {
 	if (m->held == (p != NULL) && strncmp(m->why, why, sizeof(m->why) - 1) == 0)
@@ -174,8 +175,10 @@ xy_nsec xy_ipam_step(struct xy_ipam *m, struct xy_ipam_now now, struct xy_ipam_s
 	if (m->asked || m->state == XY_IPAM_IDLE)
 		return XY_NEVER;
 	if (m->state == XY_IPAM_HELD && is_over(m, now.wall)) {
-		say(m, NULL, "the registry could not be reached until the claim's end");
 		begin(m, now.mono);
+		say(m, NULL, "the registry could not be reached until the claim's end");
+		if (m->asked)
+			return XY_NEVER;
 	}
 	if (now.mono < m->at)
 		return m->at;
@@ -222,13 +225,12 @@ static void lost(struct xy_ipam *m, struct xy_ipam_now now, const char *who)
 	m->losses++;
 	if (!m->wish.retry) {
 		snprintf(why, sizeof(why), "%s is %.140s: another is drawn with retry", text, who);
-		say(m, NULL, why);
 		begin(m, in(now, REFUSED_S * 1000));
-		return;
+	} else {
+		m->prefix = xy_ipam_draw(&m->wish);
+		begin(m, m->losses % LOSSES ? now.mono : in(now, LOSSES_PAUSE_S * 1000));
 	}
 	say(m, NULL, why);
-	m->prefix = xy_ipam_draw(&m->wish);
-	begin(m, m->losses % LOSSES ? now.mono : in(now, LOSSES_PAUSE_S * 1000));
 }
 
 static void sign_next(struct xy_ipam *m, struct xy_ipam_now now, uint64_t since, uint64_t bound)
@@ -288,8 +290,8 @@ static void hold(struct xy_ipam *m, struct xy_ipam_now now)
 	if (m->contested && now.mono > m->contested + XY_FLEET_SLACK_S * XY_SEC)
 		m->contested = 0; // nobody does any more
 	m->stood_at = now.mono;
-	say(m, &m->prefix, "");
 	go(m, XY_IPAM_HELD, in(now, XY_IPAM_CHECK_S * 1000));
+	say(m, &m->prefix, "");
 }
 
 static bool is_to_renew(const struct xy_ipam *m, uint64_t wall)
@@ -346,8 +348,8 @@ static void grid_read(struct xy_ipam *m, struct xy_ipam_now now, const struct xy
 	else if (!xy_ipam_grid_check(&m->wish, e->value, e->len, &err))
 		go(m, XY_IPAM_LOOK, now.mono);
 	else {
-		say(m, NULL, err.text);
 		go(m, XY_IPAM_GRID, in(now, REFUSED_S * 1000));
+		say(m, NULL, err.text);
 	}
 }
 
@@ -411,9 +413,9 @@ void xy_ipam_signed(struct xy_ipam *m, struct xy_ipam_now now, const char *text,
 	if (text && len <= sizeof(m->text))
 		m->kind->judge(m->arg, &m->prefix, text, len, now.wall, &h);
 	if (h.who != XY_IPAM_MINE) {
+		go(m, m->held ? XY_IPAM_HELD : XY_IPAM_LOOK, in(now, PAUSE_MS));
 		if (!m->held)
 			say(m, NULL, text ? "the daemon signed another claim than was asked" : why);
-		go(m, m->held ? XY_IPAM_HELD : XY_IPAM_LOOK, in(now, PAUSE_MS));
 		return;
 	}
 	memcpy(m->text, text, len);

@@ -83,6 +83,9 @@ static int write_row(const char *key, const void *value, size_t len, uint64_t bo
 
 // --- a node
 
+static xy_nsec turn(struct node *n);
+
+// As a source does whose agent publishes its record at once: the next step is asked for in here.
 static void claimed(void *arg, const struct xy_prefix *p, const char *why)
 {
 	struct node *n = arg;
@@ -91,6 +94,7 @@ static void claimed(void *arg, const struct xy_prefix *p, const char *why)
 	if (p)
 		n->prefix = *p;
 	snprintf(n->why, sizeof(n->why), "%s", why);
+	turn(n);
 }
 
 static void judge(void *arg, const struct xy_prefix *p, const void *value, size_t len,
@@ -220,9 +224,12 @@ static xy_nsec turn(struct node *n)
 		deliver(n);
 	if (n->due)
 		return n->due;
-	xy_nsec at = xy_ipam_step(&n->ipam, t, &n->step);
-	if (n->step.what == XY_IPAM_WAIT)
-		return at;
+	struct xy_ipam_step step;
+	xy_nsec at = xy_ipam_step(&n->ipam, t, &step);
+	if (step.what == XY_IPAM_WAIT)
+		return n->due ? n->due : at;
+	CU_ASSERT_EQUAL_FATAL(n->due, 0); // one thing at a time
+	n->step = step;
 	if (n->step.what == XY_IPAM_SIGN)
 		n->due = t.mono + (1 + chance(50)) * XY_MSEC;
 	else
