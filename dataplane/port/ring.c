@@ -6,10 +6,22 @@
 
 #include <stdlib.h>
 
+struct ring_port {
+	struct xy_port port;
+	struct xy_port_ring *ring;
+	unsigned rings;
+};
+
+static struct xy_port_ring *ring_of(const struct xy_port *port, const struct xy_worker *w)
+{
+	const struct ring_port *p = port->driver_data;
+	return &p->ring[w->id % p->rings];
+}
+
 static uint16_t rx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **out,
 			 uint16_t n)
 {
-	struct xy_port_ring *r = port->driver_data;
+	struct xy_port_ring *r = ring_of(port, w);
 	uint16_t take = (uint16_t)RTE_MIN((uint32_t)n, r->in_count);
 	memcpy(out, r->in, take * sizeof(*out));
 	r->in += take;
@@ -29,7 +41,7 @@ static void put_on(const struct xy_worker *w, struct rte_mbuf **pkts, uint16_t n
 static uint16_t tx_burst(struct xy_port *port, struct xy_worker *w, struct rte_mbuf **pkts,
 			 uint16_t n)
 {
-	struct xy_port_ring *r = port->driver_data;
+	struct xy_port_ring *r = ring_of(port, w);
 	uint16_t put = (uint16_t)RTE_MIN((uint32_t)n, r->out_max - r->out_count);
 	if (r->frames)
 		put_on(w, pkts, put);
@@ -46,16 +58,16 @@ static uint16_t tx_burst(struct xy_port *port, struct xy_worker *w, struct rte_m
 static void close_port(struct xy_port *port)
 {
 	free(port->counters);
-	free(port);
+	free(port->driver_data);
 }
 
 static const struct xy_port_ops ops = {
 	.driver = "ring", .rx_burst_rcu = rx_burst, .tx_burst_rcu = tx_burst, .close = close_port};
 
-int xy_port_ring_open(struct xy_dp *dp, unsigned id, struct xy_port_ring *ring,
+int xy_port_ring_open(struct xy_dp *dp, unsigned id, struct xy_port_ring *ring, unsigned rings,
 		      struct xy_port **out, struct xy_err *err)
 {
-	struct xy_port *p = calloc(1, sizeof(*p));
+	struct ring_port *p = calloc(1, sizeof(*p));
 	struct xy_port_counters *c = aligned_alloc(RTE_CACHE_LINE_SIZE, dp->workers * sizeof(*c));
 	if (!p || !c) {
 		free(p);
@@ -63,8 +75,9 @@ int xy_port_ring_open(struct xy_dp *dp, unsigned id, struct xy_port_ring *ring,
 		return xy_err_set(err, ENOMEM, "no memory for a ring port");
 	}
 	memset(c, 0, dp->workers * sizeof(*c));
-	*p = (struct xy_port){
-		.ops = &ops, .id = id, .workers = dp->workers, .counters = c, .driver_data = ring};
-	*out = p;
+	*p = (struct ring_port){.ring = ring, .rings = rings};
+	p->port = (struct xy_port){
+		.ops = &ops, .id = id, .workers = dp->workers, .counters = c, .driver_data = p};
+	*out = &p->port;
 	return 0;
 }

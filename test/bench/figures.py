@@ -126,6 +126,30 @@ def lookup_plot(text):
     return [svg.lines('Look-ups on one core', 'entries', 'million a second', list(series.items()))] if series else []
 
 
+# --- scale
+
+def scale_rows(text):
+    return [r for r in dicts(text, ['sessions', 'routes', 'seal-in']) if r['workers'] != '1']
+
+
+def scale_name(r):
+    return f'{r["sessions"]} {"session" if r["sessions"] == "1" else "sessions"}, {r["seal-in"]}'
+
+
+def scale_short(text):
+    out, rows = [], scale_rows(text)
+    for name in dict.fromkeys((scale_name(r), r['workers']) for r in rows):
+        found = [r for r in rows if (scale_name(r), r['workers']) == name]
+        out.append(f'{name[1]} workers, {name[0]}, at {slashed(r["bytes"] for r in found)} bytes: '
+                   f'{slashed(r["times"] for r in found)} times one (the bare cipher {slashed(r["cipher"] for r in found)})')
+    return '; '.join(out)
+
+
+def scale_plot(text):
+    rows = [(f'{r["workers"]}: {scale_name(r)}, {r["bytes"]}', (float(r['times']),)) for r in scale_rows(text)]
+    return [svg.bars('Several workers', 'times one', rows)] if rows else []
+
+
 # --- memif
 
 def memif_rows(text):
@@ -221,7 +245,7 @@ def grid_short(text):
     return 'gaps, s: ' + '; '.join(f'{r["what"]} {r["gap s"]}' for r in rows) if rows else ''
 
 
-SHORT = {'relay': relay_short, 'aead': aead_short, 'lookup': lookup_short, 'memif': memif_short, 'peers': peers_short,
+SHORT = {'relay': relay_short, 'aead': aead_short, 'lookup': lookup_short, 'scale': scale_short, 'memif': memif_short, 'peers': peers_short,
          'routing': routing_short, 'grid': grid_short}
-PLOT = {'relay': relay_plot, 'aead': aead_plot, 'lookup': lookup_plot, 'memif': memif_plot, 'peers': peers_plot,
+PLOT = {'relay': relay_plot, 'aead': aead_plot, 'lookup': lookup_plot, 'scale': scale_plot, 'memif': memif_plot, 'peers': peers_plot,
         'routing': routing_plot}

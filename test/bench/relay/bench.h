@@ -45,6 +45,9 @@ struct load { // one line of the table
 	uint32_t sessions, routes, size;
 	uint32_t burst; // packets that come at once
 	enum xy_aead_suite suite;
+	uint32_t workers; // of a relay; 0: one
+	bool shared;	  // they seal in the same sessions, and each has others without
+	const int *cpus;  // [workers], or NULL: anywhere
 };
 
 struct node_cost {
@@ -71,7 +74,8 @@ struct bench {
 	uint32_t links, fars; // ends: links from 0, far nodes behind them
 	struct xy_dp *dp;
 	void (*turn)(struct bench *b); // one of the worker's loop, over what is put in
-	struct xy_port_ring ring;
+	unsigned worker;	       // whose turns are taken
+	struct xy_port_ring *ring;     // its
 	struct host_memory host;
 	struct rte_mbuf *in[BUFFERS], *out[BUFFERS];
 	// Of each end: the index that we have for it, their keys, and what they send next.
@@ -83,8 +87,9 @@ struct bench {
 	struct xy_aead *cipher;
 	uint64_t random;
 	struct samples *forward, *aead;
-	struct samples *node; // [NODES_MAX] with --nodes, else NULL
-	struct samples *way;  // [WAYS] with --frames
+	bool (*counts)(struct bench *b); // does what was timed just now? NULL: always
+	struct samples *node;		 // [NODES_MAX] with --nodes, else NULL
+	struct samples *way;		 // [WAYS] with --frames
 	uint64_t errors;
 };
 
@@ -98,6 +103,11 @@ struct xy_addr link_address(uint32_t link);			  // likewise
 struct xy_addr node_address(const struct bench *b, uint32_t end); // in the overlay
 void mesh_make(struct bench *b);
 void link_place(struct bench *b, uint32_t link);
+// Another worker of the same dataplane and mesh: with buffers, a cipher and chance of its own. In
+// the thread that is to take its turns.
+void mesh_worker(const struct bench *mesh, unsigned worker, struct bench *b);
+uint32_t mesh_source(struct bench *b); // a link whose session this worker owns, by chance
+bool mesh_may_send(const struct bench *b, uint32_t link); // does this worker send by it?
 void mesh_check(struct bench *b); // nothing was dropped or lost, by the workers' accounts
 
 // --- sealing.c: as an end does. The header comes before the packet, padding and room for the tag
@@ -111,6 +121,7 @@ void walk(struct bench *b); // in bursts, till all that was put in is through
 
 // --- timed.c
 void turn_timed(struct bench *b);
+void timed_add(struct bench *b, struct samples *s, uint64_t cycles); // if it counts
 
 // --- best.c: the bare cipher at its best: a few buffers that are in the nearest caches and begin a
 // line, keys likewise, as many packets, bursts and passes as the load has. Adds to `best`.
@@ -118,6 +129,8 @@ void best_measure(const struct bench *b, unsigned rounds, struct samples *best);
 
 // --- relay.c, edge.c: a round
 void relay_round(struct bench *b);
+void relay_begin(struct bench *b); // its parts: what is put in; then a walk; then the bare cipher
+void relay_end(struct bench *b);
 void edge_round(struct bench *b);
 void relay_ways(struct bench *b, unsigned rounds, struct result *r); // --frames
 

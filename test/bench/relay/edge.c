@@ -195,7 +195,7 @@ static void send_round(struct bench *b)
 	b->host.in = b->in;
 	b->host.in_count = BUFFERS;
 	walk(b);
-	b->errors += b->ring.out_count != BUFFERS;
+	b->errors += b->ring->out_count != BUFFERS;
 	for (unsigned i = 0; i < BUFFERS && !b->errors; i += XY_BURST)
 		sent_check(b, i);
 	for (unsigned i = 0; i < BUFFERS && !b->errors; i += XY_BURST)
@@ -270,8 +270,8 @@ static void receive_round(struct bench *b)
 	}
 	for (unsigned i = 0; i < BUFFERS; i += XY_BURST)
 		seal_chunk(b, &b->in[i], i);
-	b->ring.in = b->in;
-	b->ring.in_count = BUFFERS;
+	b->ring->in = b->in;
+	b->ring->in_count = BUFFERS;
 	walk(b);
 	b->errors += b->host.out_count != BUFFERS;
 	for (unsigned i = 0; i < BUFFERS && !b->errors; i++) {

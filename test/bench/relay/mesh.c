@@ -21,31 +21,43 @@ void *need(size_t n, size_t size)
 	return p;
 }
 
+static unsigned workers(const struct bench *b)
+{
+	return RTE_MAX(b->load.workers, 1u);
+}
+
+static void worker_online(struct bench *b)
+{
+	rte_rcu_qsbr_thread_register(b->dp->rcu, b->worker);
+	rte_rcu_qsbr_thread_online(b->dp->rcu, b->worker);
+}
+
 static void dataplane_make(struct bench *b)
 {
 	struct xy_err err;
 	uint32_t ends = b->links + b->fars;
 	struct xy_dp_config cfg = {.name = "bench",
-				   .workers = 1,
+				   .workers = workers(b),
+				   .cpus = b->load.cpus,
 				   .max_peers = b->links,
 				   .max_far = b->fars,
 				   .max_sessions = ends * 2 < 4 ? 4 : ends * 2,
 				   .max_routes = b->load.routes + 16,
 				   .max_packet = 1500,
-				   .buffers = BUFFERS * 2 - 1,
+				   .buffers = BUFFERS * 2 * workers(b) - 1,
 				   .limits = xy_wg_limits_default};
 	cfg.node_addr.b[0] = XY_MESH_BYTE;
 	if (xy_dp_create(&cfg, &b->dp, &err))
 		die("dataplane", &err);
 	struct xy_port *port;
-	if (xy_port_ring_open(b->dp, 0, &b->ring, &port, &err))
+	if (xy_port_ring_open(b->dp, 0, b->ring, workers(b), &port, &err))
 		die("port", &err);
 	port->udp_port = 51820;
 	xy_dp_port_publish(b->dp, 0, port);
-	if (host_memory_open(b->dp, XY_DP_HOST_MAIN, &b->host))
+	// Only an edge's, and of one worker.
+	if (workers(b) == 1 && host_memory_open(b->dp, XY_DP_HOST_MAIN, &b->host))
 		die("host interface", NULL);
-	rte_rcu_qsbr_thread_register(b->dp->rcu, 0);
-	rte_rcu_qsbr_thread_online(b->dp->rcu, 0);
+	worker_online(b);
 }
 
 struct xy_addr own_address(void)
@@ -80,8 +92,10 @@ void link_place(struct bench *b, uint32_t link)
 
 static void session_make(struct bench *b, uint32_t end)
 {
-	struct xy_dp_session_keys keys = {
-		.remote_index = end, .suite = b->load.suite, .born = clock_now()};
+	struct xy_dp_session_keys keys = {.remote_index = end,
+					  .suite = b->load.suite,
+					  .born = clock_now(),
+					  .owner = end % workers(b)};
 	randombytes_buf(keys.recv, sizeof(keys.recv));
 	randombytes_buf(keys.send, sizeof(keys.send));
 	xy_aead_key_set(b->load.suite, &b->rx_key[end], keys.recv);
@@ -117,11 +131,13 @@ static uint64_t route_net(struct bench *b, uint32_t i)
 	return xy_be64_load(a.b);
 }
 
-// With one session of a relay there are two peers: all comes from 0 and goes to 1.
+// With one session of a relay for each worker there are the peers that all comes from, 0 for worker
+// 0, and behind them those that it goes to: one for each worker, or one for all.
 static uint32_t route_way(struct bench *b, uint32_t i)
 {
 	if (b->load.path == RELAY)
-		return b->links == 2 ? 1 : (uint32_t)(next_random(b) % b->links);
+		return b->load.sessions == 1 ? workers(b) + i % (b->links - workers(b))
+					     : (uint32_t)(next_random(b) % b->links);
 	return b->fars ? i % b->links : i;
 }
 
@@ -146,11 +162,43 @@ static void ends_count(struct bench *b)
 	uint32_t n = b->load.sessions;
 	bool far = b->load.path == TO_FAR || b->load.path == FROM_FAR;
 	b->fars = far ? n : 0;
-	b->links = far ? RTE_MIN(n, (uint32_t)FAR_LINKS) : b->load.path == RELAY && n == 1 ? 2 : n;
+	b->links = far ? RTE_MIN(n, (uint32_t)FAR_LINKS)
+		   : b->load.path == RELAY && n == 1
+			   ? workers(b) + (b->load.shared ? 1 : workers(b))
+			   : n;
+}
+
+uint32_t mesh_source(struct bench *b)
+{
+	uint32_t each = b->load.sessions == 1 ? 1 : b->links / workers(b);
+	uint32_t which = each == 1 ? 0 : (uint32_t)(next_random(b) % each);
+	return which * workers(b) + b->worker;
+}
+
+bool mesh_may_send(const struct bench *b, uint32_t link)
+{
+	return b->load.shared || link % workers(b) == b->worker;
+}
+
+static struct xy_port_ring *rings_make(unsigned n)
+{
+	struct xy_port_ring *r = aligned_alloc(RTE_CACHE_LINE_SIZE, n * sizeof(*r));
+	if (!r)
+		die("memory", NULL);
+	return memset(r, 0, n * sizeof(*r));
+}
+
+static void buffers_take(struct bench *b)
+{
+	b->cipher = xy_aead_create();
+	b->ring->in = b->host.in = b->in; // and none of them yet
+	if (!b->cipher || rte_pktmbuf_alloc_bulk(b->dp->worker[b->worker]->pool, b->in, BUFFERS))
+		die("buffers", NULL);
 }
 
 void mesh_make(struct bench *b)
 {
+	b->ring = rings_make(workers(b));
 	b->random = 88172645463325252u;
 	ends_count(b);
 	uint32_t ends = b->links + b->fars;
@@ -169,16 +217,23 @@ void mesh_make(struct bench *b)
 		session_make(b, i);
 	}
 	routes_make(b);
-	b->cipher = xy_aead_create();
-	b->ring.in = b->host.in = b->in; // and none of them yet
-	if (!b->cipher || rte_pktmbuf_alloc_bulk(b->dp->worker[0]->pool, b->in, BUFFERS))
-		die("buffers", NULL);
+	buffers_take(b);
+}
+
+void mesh_worker(const struct bench *mesh, unsigned worker, struct bench *b)
+{
+	*b = *mesh;
+	b->worker = worker;
+	b->ring = mesh->ring + worker;
+	b->random += worker;
+	worker_online(b);
+	buffers_take(b);
 }
 
 void mesh_check(struct bench *b)
 {
 	struct xy_dp_worker_stats s;
-	xy_dp_worker_stats(b->dp, 0, &s);
+	xy_dp_worker_stats(b->dp, b->worker, &s);
 	if (s.drops || xy_dp_accounts_balance(&s))
 		die("packets were dropped", NULL);
 }

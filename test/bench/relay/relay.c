@@ -8,9 +8,12 @@
 // back to; xy_packet from remembers the peer for sealing.
 static void packet_make(struct bench *b, struct rte_mbuf *m)
 {
-	uint32_t route = (uint32_t)(next_random(b) % b->load.routes), from;
+	uint32_t route, from;
 	do
-		from = b->links == 2 ? 0 : (uint32_t)(next_random(b) % b->links);
+		route = (uint32_t)(next_random(b) % b->load.routes);
+	while (!mesh_may_send(b, b->route_link[route]));
+	do
+		from = mesh_source(b);
 	while (from == b->route_link[route]);
 	rte_pktmbuf_reset(m);
 	m->data_off = XY_HEADROOM; // where sources put it: what is sealed begins a line
@@ -62,7 +65,7 @@ static void bare_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 		b->errors += !op[i].ok || op[i].data[7] != 63; // opened, and one hop less
 	start = rte_rdtsc();
 	xy_aead_seal_burst(b->cipher, op, n);
-	sample_add(b->aead, spent + rte_rdtsc() - start);
+	timed_add(b, b->aead, spent + rte_rdtsc() - start);
 }
 
 // Takes the frame off again, after a look at its checksums.
@@ -81,7 +84,7 @@ static void frame_check(struct bench *b, struct rte_mbuf *m, bool summed)
 // One round by one way; its bursts are that way's samples.
 static void way_begin(struct bench *b, enum way way)
 {
-	b->ring.frames = way != BARE;
+	b->ring->frames = way != BARE;
 	b->dp->ports->port[0]->sums = way == UNSUMMED ? XY_FRAME_SUM_NONE_V4 : 0;
 	for (uint32_t i = 0; i < b->links; i++)
 		link_place(b, i);
@@ -89,23 +92,33 @@ static void way_begin(struct bench *b, enum way way)
 	xy_dp_housekeep(b->dp);
 }
 
-void relay_round(struct bench *b)
+void relay_begin(struct bench *b)
 {
 	for (unsigned i = 0; i < BUFFERS; i++)
 		packet_make(b, b->in[i]);
 	for (unsigned i = 0; i < BUFFERS; i += XY_BURST)
 		seal_chunk(b, &b->in[i], XY_BURST);
-	b->ring.in = b->in;
-	b->ring.in_count = BUFFERS;
-	walk(b);
-	b->errors += b->ring.out_count != BUFFERS;
-	for (unsigned i = 0; b->ring.frames && i < BUFFERS; i++)
+	b->ring->in = b->in;
+	b->ring->in_count = BUFFERS;
+}
+
+void relay_end(struct bench *b)
+{
+	b->errors += b->ring->out_count != BUFFERS;
+	for (unsigned i = 0; b->ring->frames && i < BUFFERS; i++)
 		frame_check(b, b->out[i], !b->dp->ports->port[0]->sums);
 	for (unsigned i = 0; i < BUFFERS; i += b->load.burst)
 		bare_chunk(b, &b->out[i], b->load.burst);
 	if (b->errors)
 		die("a packet came out wrong", NULL);
 	memcpy(b->in, b->out, sizeof(b->in));
+}
+
+void relay_round(struct bench *b)
+{
+	relay_begin(b);
+	walk(b);
+	relay_end(b);
 }
 
 void relay_ways(struct bench *b, unsigned rounds, struct result *r)

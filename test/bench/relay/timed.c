@@ -19,16 +19,22 @@ static void nodes_end(struct bench *b, const struct xy_dp_node_stats *before)
 			sample_add(&b->node[i], after[i].cycles - before[i].cycles);
 }
 
+void timed_add(struct bench *b, struct samples *s, uint64_t cycles)
+{
+	if (!b->counts || b->counts(b))
+		sample_add(s, cycles);
+}
+
 // One turn of a worker's loop: the clock, the graph, and the report to RCU.
 void turn_timed(struct bench *b)
 {
-	struct xy_worker *w = b->dp->worker[0];
+	struct xy_worker *w = b->dp->worker[b->worker];
 	struct xy_dp_node_stats before[NODES_MAX];
 	nodes_begin(b, before);
 	uint64_t start = rte_rdtsc();
 	w->now = clock_now();
 	rte_graph_walk(w->graph);
-	rte_rcu_qsbr_quiescent(b->dp->rcu, 0);
-	sample_add(b->forward, rte_rdtsc() - start);
+	rte_rcu_qsbr_quiescent(b->dp->rcu, b->worker);
+	timed_add(b, b->forward, rte_rdtsc() - start);
 	nodes_end(b, before);
 }

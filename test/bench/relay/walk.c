@@ -20,12 +20,12 @@ static void feed(uint32_t *in_count, uint32_t *left, uint32_t burst)
 
 void walk(struct bench *b)
 {
-	uint32_t ring = b->ring.in_count, host = b->host.in_count;
-	b->ring.out = b->host.out = b->out;
-	b->ring.out_count = b->host.out_count = 0;
-	b->ring.out_max = b->host.out_max = BUFFERS;
+	uint32_t ring = b->ring->in_count, host = b->host.in_count;
+	b->ring->out = b->host.out = b->out;
+	b->ring->out_count = b->host.out_count = 0;
+	b->ring->out_max = b->host.out_max = BUFFERS;
 	while (ring || host) {
-		feed(&b->ring.in_count, &ring, b->load.burst);
+		feed(&b->ring->in_count, &ring, b->load.burst);
 		feed(&b->host.in_count, &host, b->load.burst);
 		b->turn(b);
 	}

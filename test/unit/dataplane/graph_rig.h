@@ -368,7 +368,7 @@ static inline void test_create(void)
 	memcpy(dp->flow_key,
 	       (uint64_t[]){UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)},
 	       sizeof(dp->flow_key)); // where flows go, each time alike
-	CU_ASSERT_EQUAL_FATAL(xy_port_ring_open(dp, 0, &ring, &port, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(xy_port_ring_open(dp, 0, &ring, 1, &port, &err), 0);
 	xy_dp_port_publish(dp, 0, port);
 	for (unsigned i = 0; i < 2; i++) {
 		rte_rcu_qsbr_thread_register(dp->rcu, i);
