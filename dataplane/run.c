@@ -167,7 +167,7 @@ static void walk(struct xy_worker *w)
 	w->now = clock_now();
 	w->busy = w->more = w->dry = false;
 	w->gave_count = 0;
-	rte_graph_walk(w->graph);
+	xy_graph_walk(w);
 	uint64_t end = rte_rdtsc();
 	XY_COUNT(w, walks, 1);
 	if (end > w->walked) // else the counter began anew: after a suspend it may

@@ -74,8 +74,10 @@ struct xy_worker {
 	bool busy;	       // this walk moved something
 	bool dry;	       // a queue has no buffers to receive into
 	bool more; // and a source that gave something may have more, or its queue wants tending
-	uint64_t walked; // TSC at the end of the last walk
-	uint64_t came;	 // packets that sources took, ever
+	uint64_t walked;  // TSC at the end of the last walk
+	uint64_t came;	  // packets that sources took, ever
+	uint32_t untimed; // short walks since one was timed node by node (graph.c)
+	bool short_walk;  // the last one was
 	struct xy_rest rest;
 	// Which watched descriptors the next walk looks at, beside all that has no descriptor: only
 	// those, or (not listed) all.

@@ -57,7 +57,52 @@ void xy_graph_destroy(struct xy_worker *w)
 	w->graph = NULL;
 }
 
-// The worker adds to these in rte_graph_walk meanwhile: read once, whole, never twice.
+// --- walking
+
+// Reading the TSC costs some 30 cycles, and rte_graph_walk does it twice for each node: a third of
+// what a packet costs that comes alone. So it is read once between two nodes, and of short walks
+// one in so many stands for all.
+enum { SHORT = 16, ONE_OF = 16 };
+
+// As rte_graph_walk; sources have places below zero.
+static inline __attribute__((always_inline)) void walk(struct rte_graph *g, unsigned stands_for)
+{
+	const rte_graph_off_t *at = g->cir_start;
+	uint32_t head = g->head;
+	uint64_t before = stands_for ? rte_rdtsc() : 0;
+
+	while (likely(head != g->tail)) {
+		struct rte_node *node = RTE_PTR_ADD(g, at[(int32_t)head++]);
+		uint16_t n = node->process(g, node, node->objs, node->idx);
+		if (stands_for) {
+			uint64_t now = rte_rdtsc();
+			node->total_cycles += (now - before) * stands_for;
+			before = now;
+		}
+		node->total_calls++;
+		node->total_objs += n;
+		node->idx = 0;
+		head = (int32_t)head > 0 ? head & g->cir_mask : head;
+	}
+	g->tail = 0;
+}
+
+// By the walk before: what this one finds is not known yet, and must not decide.
+void xy_graph_walk(struct xy_worker *w)
+{
+	uint64_t came = w->came;
+	if (!w->short_walk)
+		walk(w->graph, 1);
+	else if (++w->untimed < ONE_OF)
+		walk(w->graph, 0);
+	else {
+		w->untimed = 0;
+		walk(w->graph, ONE_OF);
+	}
+	w->short_walk = w->came - came < SHORT;
+}
+
+// The worker adds to these in its walk meanwhile: read once, whole, never twice.
 static struct xy_dp_node_stats stats_of(const struct rte_node *node)
 {
 	return (struct xy_dp_node_stats){

@@ -585,7 +585,8 @@ int xy_dp_blame_compare(const void *a, const void *b); // for qsort: that order
 
 struct xy_dp_node_stats {
 	const char *name;
-	uint64_t calls, packets, cycles; // TSC
+	uint64_t calls, packets;
+	uint64_t cycles; // TSC; of turns with few packets some are timed, and stand for the others
 };
 // Fills up to max nodes of one worker's graph; returns how many there are.
 unsigned xy_dp_graph_stats(const struct xy_dp *dp, unsigned worker, struct xy_dp_node_stats *out,

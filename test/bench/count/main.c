@@ -117,7 +117,7 @@ static void turn(struct bench *b)
 	unsigned node = count.node;
 	if (++count.turns > TURNS)
 		count.node = NODES_MAX;
-	rte_graph_walk(w->graph);
+	xy_graph_walk(w);
 	count.node = node;
 	rte_rcu_qsbr_quiescent(b->dp->rcu, 0);
 }

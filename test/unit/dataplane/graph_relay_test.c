@@ -366,11 +366,64 @@ static void test_icmp_lanes(void)
 	CU_ASSERT(told > 20); // 5 of 6, by chance
 }
 
+static struct xy_dp_node_stats node_stats(const char *name)
+{
+	struct xy_dp_node_stats s[128], none = {0};
+	unsigned n = xy_dp_graph_stats(dp, 0, s, RTE_DIM(s));
+	CU_ASSERT_FATAL(n <= RTE_DIM(s));
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(s[i].name, name) == 0)
+			return s[i];
+	CU_FAIL("no such node");
+	return none;
+}
+
+// What nodes did is counted in each turn; what they took is, too, where turns are short and not
+// each is timed, and where they are long.
+static void test_node_stats(void)
+{
+	enum { SHORT = 40, LONG = 32 };
+	session_new(NODE_A, 0, true);
+	session_new(NODE_B, 0, true);
+	struct xy_dp_node_stats before = node_stats("route"), after;
+	for (unsigned i = 0; i < SHORT; i++) {
+		feed_from(NODE_A, &at_a, &at_b, 100, 1);
+		CU_ASSERT_EQUAL(run(), 1);
+		free_out();
+	}
+	after = node_stats("route");
+	CU_ASSERT_EQUAL(after.calls - before.calls, SHORT);
+	CU_ASSERT_EQUAL(after.packets - before.packets, SHORT);
+
+	// A run is eight turns: of two, one is timed.
+	before = node_stats("port_rx");
+	for (unsigned i = 0; i < 2; i++)
+		run();
+	after = node_stats("port_rx");
+	CU_ASSERT_EQUAL(after.calls - before.calls, 16);
+	CU_ASSERT_EQUAL(after.packets, before.packets);
+	CU_ASSERT(after.cycles > before.cycles);
+
+	for (unsigned turn = 0; turn < 2; turn++) { // and the second of two long ones is timed
+		before = node_stats("route");
+		feed_from(NODE_A, &at_a, &at_b, 100, LONG);
+		ring = (struct xy_port_ring){
+			.in = in, .in_count = fed, .out = out, .out_max = OUT_MAX};
+		fed = 0;
+		walk_one(0);
+		free_out();
+		after = node_stats("route");
+	}
+	CU_ASSERT_EQUAL(after.packets - before.packets, LONG);
+	CU_ASSERT(after.cycles > before.cycles);
+	settle();
+}
+
 XY_UNIT_MAIN("graph_relay", {"create", test_create, .always = true},
 	     {"relay, every length", test_relay},
 	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
 	     {"refused messages", test_refused_messages}, {"replay", test_replay},
-	     {"inner checks, sources", test_inner_checks},
+	     {"counts of nodes", test_node_stats}, {"inner checks, sources", test_inner_checks},
 	     {"a leaf of ::/0", test_leaf_of_everything}, {"a default route", test_default_route},
 	     {"full of routes", test_route_limit}, {"ICMP errors", test_icmp},
 	     {"no room behind a packet", test_buffer_full}, {"ICMP rate", test_icmp_limit},

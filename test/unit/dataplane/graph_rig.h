@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "dp.h"
 #include "far_end.h"
+#include "graph/graph.h"
 #include "peer.h"
 #include "port/ring.h"
 #include "retire.h"
@@ -203,7 +204,7 @@ static inline void walk_one(unsigned id)
 {
 	struct xy_worker *w = dp->worker[id];
 	w->now = at;
-	rte_graph_walk(w->graph);
+	xy_graph_walk(w);
 	rte_rcu_qsbr_quiescent(dp->rcu, id);
 }
 
