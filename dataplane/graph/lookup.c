@@ -9,38 +9,37 @@ struct part { // some of a lookup's addresses, and where they stand in it
 };
 
 // Packets of a flow come behind each other: each run of one /64 is looked up once.
-static void mesh_runs(const struct xy_tables *t, struct xy_lookup *l, const struct part *p,
-		      const uint64_t *key)
+static void exact_runs(const struct xy_exact *t, const uint64_t *key, uint32_t *value, unsigned n)
 {
 	uint64_t run[XY_BURST];
-	uint32_t value[XY_BURST];
-	unsigned of[XY_BURST], runs = 0;
-	for (unsigned i = 0; i < p->n; i++) {
-		if (!i || key[i] != key[i - 1])
+	uint32_t found[XY_BURST];
+	unsigned of[XY_BURST], runs = 1;
+	run[0] = key[0];
+	of[0] = 0;
+	for (unsigned i = 1; i < n; i++) {
+		if (key[i] != key[i - 1])
 			run[runs++] = key[i];
 		of[i] = runs - 1;
 	}
-	xy_exact_lookup_burst_rcu(t->mesh, run, value, runs);
-	for (unsigned i = 0; i < p->n; i++)
-		l->value[p->at[i]] = value[of[i]];
+	xy_exact_lookup_burst_rcu(t, run, found, runs);
+	for (unsigned i = 0; i < n; i++)
+		value[i] = found[of[i]];
 }
 
-// Where all are such, as on a relay, nothing is gathered and nothing put back.
-static void mesh(const struct xy_tables *t, struct xy_lookup *l, const struct part *p,
-		 const uint64_t *key, unsigned repeated)
+// repeated: of how many keys is it said that they are the one before?
+static void exact(const struct xy_exact *t, const uint64_t *key, unsigned repeated, uint32_t *value,
+		  unsigned n)
 {
-	uint32_t value[XY_BURST];
-	if (repeated > p->n / 2) {
-		mesh_runs(t, l, p, key);
-		return;
+	if (repeated + 1 == n) {
+		uint32_t one;
+		xy_exact_lookup_burst_rcu(t, key, &one, 1);
+		for (unsigned i = 0; i < n; i++)
+			value[i] = one;
+	} else if (repeated > n / 2) {
+		exact_runs(t, key, value, n);
+	} else {
+		xy_exact_lookup_burst_rcu(t, key, value, n);
 	}
-	if (p->n == l->n) {
-		xy_exact_lookup_burst_rcu(t->mesh, key, l->value, l->n);
-		return;
-	}
-	xy_exact_lookup_burst_rcu(t->mesh, key, value, p->n);
-	for (unsigned i = 0; i < p->n; i++)
-		l->value[p->at[i]] = value[i];
 }
 
 static void longest(const struct xy_lpm *t, struct xy_lookup *l, const struct part *p)
@@ -54,34 +53,74 @@ static void longest(const struct xy_lpm *t, struct xy_lookup *l, const struct pa
 		l->value[p->at[i]] = value[i];
 }
 
-void xy_lookup_run_rcu(const struct xy_tables *t, struct xy_lookup *l)
+static bool is_mesh(const struct xy_lookup *l, unsigned i)
 {
-	struct part exact, v6, v4;
+	return !l->v4[i] && (l->addr[i][0] & XY_MESH_MASK) == XY_MESH_BYTE;
+}
+
+// Adds the /64 of a mesh address, and counts whether it is the one before.
+static void key_add(uint64_t *key, unsigned n, const uint8_t *addr, unsigned *repeated)
+{
+	key[n] = xy_be64_load(addr);
+	*repeated += n && key[n] == key[n - 1];
+}
+
+// Where all are of the mesh, as on a relay, nothing is gathered and nothing put back. False: they
+// are not.
+static bool run_mesh(const struct xy_tables *t, struct xy_lookup *l)
+{
 	uint64_t key[XY_BURST];
-	uint64_t before = 0; // of no mesh address
 	unsigned repeated = 0;
-	exact.n = v6.n = v4.n = 0;
+	struct part v6 = {.n = 0};
+
+	for (unsigned i = 0; i < l->n; i++) {
+		if (!is_mesh(l, i))
+			return false;
+		key_add(key, i, l->addr[i], &repeated);
+	}
+	exact(t->mesh, key, repeated, l->value, l->n);
+	for (unsigned i = 0; i < l->n; i++)
+		if (unlikely(l->value[i] == XY_TABLE_MISS))
+			v6.at[v6.n++] = i;
+	if (v6.n)
+		longest(t->v6, l, &v6);
+	return true;
+}
+
+static void run_parts(const struct xy_tables *t, struct xy_lookup *l)
+{
+	struct part mesh, v6, v4;
+	uint64_t key[XY_BURST];
+	uint32_t value[XY_BURST];
+	unsigned repeated = 0;
+	mesh.n = v6.n = v4.n = 0;
 
 	for (unsigned i = 0; i < l->n; i++) {
 		l->value[i] = XY_TABLE_MISS;
-		if (l->v4[i]) {
+		if (is_mesh(l, i)) {
+			key_add(key, mesh.n, l->addr[i], &repeated);
+			mesh.at[mesh.n++] = i;
+		} else if (l->v4[i]) {
 			v4.at[v4.n++] = i;
-		} else if ((l->addr[i][0] & XY_MESH_MASK) == XY_MESH_BYTE) {
-			key[exact.n] = xy_be64_load(l->addr[i]);
-			repeated += key[exact.n] == before;
-			before = key[exact.n];
-			exact.at[exact.n++] = i;
 		} else {
 			v6.at[v6.n++] = i;
 		}
 	}
-	if (exact.n)
-		mesh(t, l, &exact, key, repeated);
-	for (unsigned i = 0; i < exact.n; i++)
-		if (l->value[exact.at[i]] == XY_TABLE_MISS)
-			v6.at[v6.n++] = exact.at[i];
+	if (mesh.n)
+		exact(t->mesh, key, repeated, value, mesh.n);
+	for (unsigned i = 0; i < mesh.n; i++) {
+		l->value[mesh.at[i]] = value[i];
+		if (value[i] == XY_TABLE_MISS)
+			v6.at[v6.n++] = mesh.at[i];
+	}
 	if (v6.n)
 		longest(t->v6, l, &v6);
 	if (v4.n)
 		longest(t->v4, l, &v4);
+}
+
+void xy_lookup_run_rcu(const struct xy_tables *t, struct xy_lookup *l)
+{
+	if (l->n && !run_mesh(t, l))
+		run_parts(t, l);
 }

@@ -63,9 +63,12 @@ static void order(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	rte_node_enqueue_x1(graph, node, edge, msg->m);
 }
 
+// Most turns find nothing on any ring, and see that by two loads of each.
 static unsigned take_orders(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w)
 {
 	struct xy_msg msg[XY_BURST];
+	if (likely(rte_ring_empty(w->from_control)))
+		return 0;
 	unsigned n = rte_ring_sc_dequeue_burst_elem(w->from_control, msg, sizeof(msg[0]), XY_BURST,
 						    NULL);
 	for (unsigned i = 0; i < n; i++)
@@ -114,6 +117,8 @@ static unsigned take_handed(struct rte_graph *graph, struct rte_node *node, stru
 	unsigned total = 0;
 	for (unsigned from = 0; from < w->dp->workers; from++) {
 		void *objs[XY_BURST];
+		if (likely(rte_ring_empty(w->handover[from])))
+			continue;
 		unsigned n = rte_ring_sc_dequeue_burst(w->handover[from], objs, XY_BURST, NULL);
 		rte_edge_t edge[XY_BURST];
 		for (unsigned i = 0; i < n; i++)
@@ -121,7 +126,8 @@ static unsigned take_handed(struct rte_graph *graph, struct rte_node *node, stru
 		xy_node_pass(graph, node, objs, edge, n);
 		total += n;
 	}
-	XY_COUNT(w, ring_in, total);
+	if (total)
+		XY_COUNT(w, ring_in, total);
 	return total;
 }
 

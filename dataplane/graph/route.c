@@ -86,8 +86,25 @@ static void clamp(const struct xy_dp *dp, struct rte_mbuf *m, uint32_t peer)
 			     a->payload_max);
 }
 
+// What is for the next hop itself, if that is where it ends. SEAL: so it goes, if it has a hop
+// left.
+static __rte_noinline rte_edge_t plain_to_peer(const struct xy_dp *dp, struct rte_mbuf *m,
+					       uint32_t peer)
+{
+	if (xy_end_net(dp, peer) && looks_sealed(m))
+		return DROP_NOT_SEALED;
+	if (!ends_at(dp, m, peer))
+		return to_far(dp, m, XY_PEER_NONE);
+	if (xy_end_net(dp, peer)) {
+		if (is_from_node(dp, xy_packet(m)))
+			return DROP_NOT_SEALED;
+		clamp(dp, m, peer);
+	}
+	return SEAL;
+}
+
 // Between links of nodes sealed packets pass, and what is said about them.
-static rte_edge_t to_peer(struct xy_worker *w, struct rte_mbuf *m, uint32_t peer)
+static inline rte_edge_t to_peer(struct xy_worker *w, struct rte_mbuf *m, uint32_t peer)
 {
 	struct xy_packet *p = xy_packet(m);
 	uint8_t *pkt = rte_pktmbuf_mtod(m, uint8_t *);
@@ -95,15 +112,9 @@ static rte_edge_t to_peer(struct xy_worker *w, struct rte_mbuf *m, uint32_t peer
 	if (p->from == peer)
 		return DROP_SAME_PEER;
 	if (p->mesh == XY_MESH_PLAIN) {
-		if (xy_end_net(w->dp, peer) && looks_sealed(m))
-			return DROP_NOT_SEALED;
-		if (!ends_at(w->dp, m, peer))
-			return to_far(w->dp, m, XY_PEER_NONE);
-		if (xy_end_net(w->dp, peer)) {
-			if (is_from_node(w->dp, p))
-				return DROP_NOT_SEALED;
-			clamp(w->dp, m, peer);
-		}
+		rte_edge_t edge = plain_to_peer(w->dp, m, peer);
+		if (edge != SEAL)
+			return edge;
 	} else if (!xy_end_net(w->dp, peer) || (pkt[24] & XY_MESH_MASK) != XY_MESH_BYTE) {
 		return DROP_NOT_SEALED; // no node can open it there
 	}
@@ -171,13 +182,9 @@ static bool is_hosts_alone(struct rte_mbuf *m)
 	return xy_addr_is_multicast(&dst) || xy_addr_is_link_local(&dst);
 }
 
-static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value)
+static __rte_noinline rte_edge_t otherwise(struct xy_worker *w, struct rte_mbuf *m, uint32_t value)
 {
-	if (is_hosts_alone(m))
-		return DROP_NOT_FORWARDED;
 	switch (xy_fib_kind(value)) {
-	case XY_DP_ROUTE_PEER:
-		return to_peer(w, m, xy_fib_arg(value));
 	case XY_FIB_GROUP:
 		return to_peer(w, m, xy_spread(w->dp, m, xy_group_rcu(w->dp, xy_fib_arg(value))));
 	case XY_DP_ROUTE_FAR:
@@ -193,6 +200,15 @@ static rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value
 		return ASK;
 	}
 	return refuse(xy_packet(m), XY_ICMP_NO_ROUTE);
+}
+
+static inline rte_edge_t decide(struct xy_worker *w, struct rte_mbuf *m, uint32_t value)
+{
+	if (is_hosts_alone(m))
+		return DROP_NOT_FORWARDED;
+	if (likely(xy_fib_kind(value) == XY_DP_ROUTE_PEER))
+		return to_peer(w, m, xy_fib_arg(value));
+	return otherwise(w, m, value);
 }
 
 // What this node's traffic goes to, where only such routes are kept.

@@ -126,9 +126,9 @@ static uint8_t hops_of(const uint8_t *pkt, uint8_t version)
 	return pkt[version == 6 ? V6_HOPS : V4_TTL];
 }
 
-void xy_inner_hop(uint8_t *pkt, uint8_t version)
+void xy_inner_hop_v4(uint8_t *pkt)
 {
-	set_hops(pkt, version, (uint8_t)(hops_of(pkt, version) - 1));
+	set_hops(pkt, 4, (uint8_t)(hops_of(pkt, 4) - 1));
 }
 
 void xy_inner_hops_limit(uint8_t *pkt, uint8_t version, uint8_t most)

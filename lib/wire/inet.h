@@ -68,7 +68,14 @@ static inline struct xy_addr xy_inner_dst(const uint8_t *pkt, uint8_t version)
 	return a;
 }
 // One hop less, with IPv4's checksum updated (RFC 1624). hop limit must be > 0.
-void xy_inner_hop(uint8_t *pkt, uint8_t version);
+void xy_inner_hop_v4(uint8_t *pkt);
+static inline void xy_inner_hop(uint8_t *pkt, uint8_t version)
+{
+	if (version == 6)
+		pkt[7]--;
+	else
+		xy_inner_hop_v4(pkt);
+}
 // And no more than so many, likewise.
 void xy_inner_hops_limit(uint8_t *pkt, uint8_t version, uint8_t most);
 // RFC 6040 (normal mode): the outer header's ECN for a packet, and the inner's after opening.
