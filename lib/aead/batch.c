@@ -4,6 +4,7 @@
 #include "aead/batch.h"
 
 #include "aead/kernel.h"
+#include "base/wipe.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -52,34 +53,6 @@ static void wipe(void *p, size_t n)
 {
 	memset(p, 0, n);
 	__asm__ volatile("" : : "r"(p) : "memory"); // it is read, for all the compiler knows
-}
-
-// Written by 128 bits, a register is zero above.
-static __attribute__((noinline, target("avx512vl"))) void upper_registers_wipe(void)
-{
-#define ZERO(i) "vpxord %%xmm" #i ", %%xmm" #i ", %%xmm" #i "\n\t"
-	__asm__ volatile(ZERO(16) ZERO(17) ZERO(18) ZERO(19) ZERO(20) ZERO(21) ZERO(22) ZERO(23)
-				 ZERO(24) ZERO(25) ZERO(26) ZERO(27) ZERO(28) ZERO(29) ZERO(30)
-					 ZERO(31)
-			 :
-			 :
-			 : "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",
-			   "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31");
-#undef ZERO
-}
-
-// A signal's frame, or the loader's, would have them; and the C library's copies use them as well.
-static void registers_wipe(void)
-{
-	if (__builtin_cpu_supports("avx"))
-		__asm__ volatile("vzeroall"
-				 :
-				 :
-				 : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-				   "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-				   "xmm15");
-	if (__builtin_cpu_supports("avx512vl"))
-		upper_registers_wipe();
 }
 
 static void flush(struct lanes *l)
@@ -180,7 +153,7 @@ static inline __attribute__((always_inline)) void run(struct burst *b, void (*pa
 	b->n = n;
 	b->lanes.n = 0;
 	below(part, b);
-	registers_wipe(); // what follows may call, and the loader keep them
+	xy_registers_wipe(); // what follows may call, and the loader keep them
 	k->wipe();
 	wipe(b->s.key, n * sizeof(*b->s.key));
 }
