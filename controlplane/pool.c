@@ -9,11 +9,15 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+// A call of a helper. It takes what waits by then, as much as a burst.
 struct work {
 	uv_work_t req;
 	struct xy_daemon *d;
-	struct xy_job *job;
-	struct work *next; // free, or done
+	struct work *next; // free
+};
+
+struct jobs {
+	struct xy_job *first, **last;
 };
 
 struct name {
@@ -26,58 +30,145 @@ struct name {
 struct xy_pool {
 	struct work work[XY_JOBS];
 	struct work *free;
-	struct work *done, **done_last; // and not yet told
-	unsigned names;			// being resolved
+	unsigned burst; // jobs that a helper takes at once
+	uv_mutex_t lock;
+	struct { // by control thread and helpers, under the lock
+		struct jobs waiting, finished;
+		unsigned jobs, calls; // that wait, or have not begun: calls are enough for the jobs
+	} shared;
+	struct jobs done; // and not yet told
+	unsigned names;	  // being resolved
 	unsigned errands;
 };
 
 // --- handshake steps
 
+static void jobs_init(struct jobs *j)
+{
+	j->first = NULL;
+	j->last = &j->first;
+}
+
+static void jobs_put(struct jobs *j, struct xy_job *job)
+{
+	job->next = NULL;
+	*j->last = job;
+	j->last = &job->next;
+}
+
+static struct xy_job *jobs_take(struct jobs *j)
+{
+	struct xy_job *job = j->first;
+	if (job && !(j->first = job->next))
+		j->last = &j->first;
+	return job;
+}
+
+static void jobs_move(struct jobs *from, struct jobs *to)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	jobs_init(from);
+}
+
+// What a call takes.
+static unsigned call_begin(struct xy_pool *h, struct xy_job *job[static XY_JOB_BURST])
+{
+	unsigned n = 0;
+	uv_mutex_lock(&h->lock);
+	while (n < h->burst && (job[n] = jobs_take(&h->shared.waiting)))
+		n++;
+	h->shared.jobs -= n;
+	h->shared.calls--;
+	uv_mutex_unlock(&h->lock);
+	return n;
+}
+
+static void call_end(struct xy_pool *h, struct xy_job *const *job, unsigned n)
+{
+	uv_mutex_lock(&h->lock);
+	for (unsigned i = 0; i < n; i++)
+		jobs_put(&h->shared.finished, job[i]);
+	uv_mutex_unlock(&h->lock);
+}
+
 static void job_run(uv_work_t *req)
 {
-	xy_job_run(((struct work *)req)->job);
+	struct xy_pool *h = ((struct work *)req)->d->pool;
+	struct xy_job *job[XY_JOB_BURST];
+	unsigned n = call_begin(h, job);
+	xy_job_run_burst(job, n);
+	call_end(h, job, n);
+}
+
+static void job_cancel(struct xy_pool *h)
+{
+	struct xy_job *job[XY_JOB_BURST];
+	unsigned n = call_begin(h, job);
+	for (unsigned i = 0; i < n; i++)
+		job[i]->result = -ECANCELED;
+	call_end(h, job, n);
+}
+
+static void job_done(uv_work_t *req, int status);
+
+// Where no call is free, its end comes here again.
+static void call(struct xy_daemon *d)
+{
+	struct xy_pool *h = d->pool;
+	struct work *w = NULL;
+	uv_mutex_lock(&h->lock);
+	if (h->free && h->shared.jobs > h->shared.calls * h->burst) {
+		w = h->free;
+		h->free = w->next;
+		h->shared.calls++;
+	}
+	uv_mutex_unlock(&h->lock);
+	if (w)
+		uv_queue_work(&d->loop.uv, &w->req, job_run,
+			      job_done); // fails only without job_run
 }
 
 static void job_done(uv_work_t *req, int status)
 {
 	struct work *w = (struct work *)req;
 	struct xy_daemon *d = w->d;
+	struct xy_pool *h = d->pool;
 	if (status)
-		w->job->result = -ECANCELED;
-	w->next = NULL;
-	*d->pool->done_last = w;
-	d->pool->done_last = &w->next;
+		job_cancel(h);
+	uv_mutex_lock(&h->lock);
+	jobs_move(&h->shared.finished, &h->done);
+	uv_mutex_unlock(&h->lock);
+	w->next = h->free;
+	h->free = w;
+	call(d);
 	if (d->loop.stopping) // no seat runs any more
 		xy_pool_results(d, UINT_MAX, xy_now());
 }
 
 bool xy_pool_has_results(const struct xy_daemon *d)
 {
-	return d->pool->done != NULL;
+	return d->pool->done.first != NULL;
 }
 
 void xy_pool_results(struct xy_daemon *d, unsigned max, xy_nsec now)
 {
-	struct xy_pool *h = d->pool;
-	while (max-- && h->done) {
-		struct work *w = h->done;
-		struct xy_job *job = w->job;
-		h->done = w->next;
-		if (!h->done)
-			h->done_last = &h->done;
-		w->next = h->free;
-		h->free = w;
+	struct xy_job *job;
+	while (max-- && (job = jobs_take(&d->pool->done)))
 		xy_exchanges_job_done(d->exchanges, job, now);
-	}
 }
 
 void xy_pool_job(void *arg, struct xy_job *job)
 {
 	struct xy_daemon *d = arg;
-	struct work *w = d->pool->free; // there are as many as jobs
-	d->pool->free = w->next;
-	w->job = job;
-	uv_queue_work(&d->loop.uv, &w->req, job_run, job_done); // fails only without job_run
+	struct xy_pool *h = d->pool;
+	uv_mutex_lock(&h->lock);
+	jobs_put(&h->shared.waiting, job);
+	h->shared.jobs++;
+	uv_mutex_unlock(&h->lock);
+	call(d);
 }
 
 // --- anything else
@@ -260,7 +351,12 @@ int xy_pool_open(struct xy_daemon *d, struct xy_err *err)
 		h->work[i].next = h->free;
 		h->free = &h->work[i];
 	}
-	h->done_last = &h->done;
+	jobs_init(&h->done);
+	jobs_init(&h->shared.waiting);
+	jobs_init(&h->shared.finished);
+	// One job a helper, where there is nothing to gain from more: so they share them best.
+	h->burst = xy_x25519_side_by_side() ? XY_JOB_BURST : 1;
+	uv_mutex_init(&h->lock); // fails only in a system that lacks memory for anything
 	d->pool = h;
 	return d->sandbox.wanted ? pool_confine(d, err) : 0;
 }
@@ -268,6 +364,7 @@ int xy_pool_open(struct xy_daemon *d, struct xy_err *err)
 void xy_pool_close(struct xy_daemon *d)
 {
 	if (d->pool && xy_pool_idle(d) && !xy_pool_busy(d)) {
+		uv_mutex_destroy(&d->pool->lock);
 		free(d->pool);
 	} // else a name is still being resolved, and its end looks here
 	d->pool = NULL;

@@ -27,11 +27,11 @@ struct xy_exchange_place {
 
 struct xy_job {
 	enum xy_job_type type;
-	bool asked;    // MEET: by its message 1, which is checked; else by its beacon
-	bool stranger; // not known to come from a peer: the first to be refused
-	int result;    // of run
-	unsigned era;  // of the jobs' when it was taken
-	struct xy_job *next_free;
+	bool asked;	     // MEET: by its message 1, which is checked; else by its beacon
+	bool stranger;	     // not known to come from a peer: the first to be refused
+	int result;	     // of run
+	unsigned era;	     // of the jobs' when it was taken
+	struct xy_job *next; // free; or whoever runs it has it
 
 	struct xy_exchange_owner *owner;
 	uint32_t number;   // of the exchange it is for, but for OPEN and MEET
@@ -53,6 +53,7 @@ struct xy_job {
 
 enum {
 	XY_JOBS = 256,		// under way at once
+	XY_JOB_BURST = 8,	// of them that a helper takes at once
 	XY_JOBS_STRANGERS = 32, // of these for strangers: about 2 ms of waiting for a known peer
 };
 
@@ -66,4 +67,6 @@ struct xy_jobs {
 void xy_jobs_init(struct xy_jobs *jobs);
 struct xy_job *xy_job_take(struct xy_jobs *jobs, bool stranger); // NULL when there is none left
 void xy_job_give(struct xy_jobs *jobs, struct xy_job *job);	 // wipes it
-void xy_job_run(struct xy_job *job);				 // any thread
+// Any thread. Jobs of a burst have their X25519 done side by side; n is 1 to XY_JOB_BURST.
+void xy_job_run(struct xy_job *job);
+void xy_job_run_burst(struct xy_job *const *job, unsigned n);

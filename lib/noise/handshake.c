@@ -53,35 +53,22 @@ static bool is_canonical(const uint8_t pk[static XY_WG_KEY_LEN])
 	return pk[0] < 0xed;
 }
 
-static int dh(const uint8_t sk[static XY_WG_KEY_LEN], const uint8_t pk[static XY_WG_KEY_LEN],
-	      uint8_t out[static XY_WG_KEY_LEN])
+// pk NULL: sk's public key.
+static void dh_add(struct xy_hs_dh *dh, const uint8_t sk[static XY_WG_KEY_LEN], const uint8_t *pk)
 {
-	// libsodium fails on an all-zero result
-	if (!is_canonical(pk) || crypto_scalarmult(out, sk, pk) != 0)
-		return -EBADMSG;
-	return 0;
+	if (pk && !is_canonical(pk))
+		dh->bad = true;
+	dh->op[dh->n] = (struct xy_x25519_op){.sk = sk, .pk = pk, .out = dh->out[dh->n]};
+	dh->n++;
 }
 
-static int mix_dh(struct xy_hs_state *s, const uint8_t sk[static XY_WG_KEY_LEN],
-		  const uint8_t pk[static XY_WG_KEY_LEN])
+// A zero result is what points of small order give.
+static int dh_check(const struct xy_hs_dh *dh)
 {
-	uint8_t shared[XY_WG_KEY_LEN];
-	int rc = dh(sk, pk, shared);
-	if (rc == 0)
-		mix_chain(s, shared);
-	sodium_memzero(shared, sizeof(shared));
-	return rc;
-}
-
-static int mix_dh_key(struct xy_hs_state *s, const uint8_t sk[static XY_WG_KEY_LEN],
-		      const uint8_t pk[static XY_WG_KEY_LEN], uint8_t key[static XY_WG_KEY_LEN])
-{
-	uint8_t shared[XY_WG_KEY_LEN];
-	int rc = dh(sk, pk, shared);
-	if (rc == 0)
-		mix_key(s, shared, key);
-	sodium_memzero(shared, sizeof(shared));
-	return rc;
+	int r = dh->bad ? -EBADMSG : 0;
+	for (unsigned i = 0; i < dh->n; i++)
+		r = sodium_is_zero(dh->out[i], sizeof(dh->out[i])) ? -EBADMSG : r;
+	return r;
 }
 
 // Both sides mix the ephemeral the same way: into the hash, and as KDF1 (5.4.2: the psk variant).
@@ -167,12 +154,33 @@ int xy_hs_remote_init(const uint8_t pk[static XY_WG_KEY_LEN],
 	return 0;
 }
 
-int xy_hs_remote_meet(const struct xy_hs_local *local, struct xy_hs_remote *remote)
+void xy_hs_remote_meet_dh(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			  struct xy_hs_dh *dh)
 {
-	if (!remote->has_ss && dh(local->sk, remote->pk, remote->ss))
+	*dh = (struct xy_hs_dh){0};
+	if (!remote->has_ss)
+		dh_add(dh, local->sk, remote->pk);
+}
+
+int xy_hs_remote_met(struct xy_hs_remote *remote, const struct xy_hs_dh *dh)
+{
+	if (remote->has_ss)
+		return 0;
+	if (dh_check(dh))
 		return -EBADMSG;
+	memcpy(remote->ss, dh->out[0], sizeof(remote->ss));
 	remote->has_ss = true;
 	return 0;
+}
+
+int xy_hs_remote_meet(const struct xy_hs_local *local, struct xy_hs_remote *remote)
+{
+	struct xy_hs_dh dh;
+	xy_hs_remote_meet_dh(local, remote, &dh);
+	xy_x25519_burst(dh.op, dh.n);
+	int r = xy_hs_remote_met(remote, &dh);
+	sodium_memzero(&dh, sizeof(dh));
+	return r;
 }
 
 bool xy_hs_remote_same(const struct xy_hs_remote *a, const struct xy_hs_remote *b)
@@ -181,36 +189,69 @@ bool xy_hs_remote_same(const struct xy_hs_remote *a, const struct xy_hs_remote *
 	       sodium_memcmp(a->psk, b->psk, sizeof(a->psk)) == 0;
 }
 
-int xy_hs_initiation_create(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
-			    const uint8_t ephemeral_sk[static XY_WG_KEY_LEN],
-			    const uint8_t timestamp[static XY_WG_TAI64N_LEN], uint32_t local_index,
-			    struct xy_hs_state *state, struct xy_wg_initiation *msg)
+// --- message 1
+
+void xy_hs_initiation_create_dh(const struct xy_hs_remote *remote,
+				const uint8_t ephemeral_sk[static XY_WG_KEY_LEN],
+				struct xy_hs_dh *dh)
+{
+	*dh = (struct xy_hs_dh){0};
+	dh_add(dh, ephemeral_sk, NULL);
+	dh_add(dh, ephemeral_sk, remote->pk); // es
+}
+
+int xy_hs_initiation_create_with(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+				 const struct xy_hs_dh *dh,
+				 const uint8_t timestamp[static XY_WG_TAI64N_LEN],
+				 uint32_t local_index, struct xy_hs_state *state,
+				 struct xy_wg_initiation *msg)
 {
 	uint8_t key[XY_WG_KEY_LEN];
+	if (dh_check(dh)) {
+		sodium_memzero(state, sizeof(*state));
+		return -EBADMSG;
+	}
 	memset(msg, 0, sizeof(*msg));
 	msg->type = XY_WG_INITIATION;
 	msg->suite = remote->suite;
 	msg->sender = local_index;
 	state_init(state, local->label, remote->suite, remote->pk);
 	state->local_index = local_index;
-	memcpy(state->e_sk, ephemeral_sk, sizeof(state->e_sk));
-	int rc = crypto_scalarmult_base(msg->ephemeral, state->e_sk) ? -EBADMSG : 0;
+	memcpy(state->e_sk, dh->op[0].sk, sizeof(state->e_sk));
+	memcpy(msg->ephemeral, dh->out[0], sizeof(msg->ephemeral));
 	mix_ephemeral(state, msg->ephemeral);
-	if (rc == 0)
-		rc = mix_dh_key(state, state->e_sk, remote->pk, key); // es
-	if (rc == 0) {
-		seal(state, key, local->pk, sizeof(local->pk), msg->static_box);
-		mix_key(state, remote->ss, key); // ss
-		seal(state, key, timestamp, XY_WG_TAI64N_LEN, msg->timestamp_box);
-	} else {
-		sodium_memzero(state, sizeof(*state));
-	}
+	mix_key(state, dh->out[1], key); // es
+	seal(state, key, local->pk, sizeof(local->pk), msg->static_box);
+	mix_key(state, remote->ss, key); // ss
+	seal(state, key, timestamp, XY_WG_TAI64N_LEN, msg->timestamp_box);
 	sodium_memzero(key, sizeof(key));
-	return rc;
+	return 0;
 }
 
-int xy_hs_initiation_open(const struct xy_hs_local *local, const struct xy_wg_initiation *msg,
-			  struct xy_hs_state *state, uint8_t remote_pk[static XY_WG_KEY_LEN])
+int xy_hs_initiation_create(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			    const uint8_t ephemeral_sk[static XY_WG_KEY_LEN],
+			    const uint8_t timestamp[static XY_WG_TAI64N_LEN], uint32_t local_index,
+			    struct xy_hs_state *state, struct xy_wg_initiation *msg)
+{
+	struct xy_hs_dh dh;
+	xy_hs_initiation_create_dh(remote, ephemeral_sk, &dh);
+	xy_x25519_burst(dh.op, dh.n);
+	int r = xy_hs_initiation_create_with(local, remote, &dh, timestamp, local_index, state,
+					     msg);
+	sodium_memzero(&dh, sizeof(dh));
+	return r;
+}
+
+void xy_hs_initiation_open_dh(const struct xy_hs_local *local, const struct xy_wg_initiation *msg,
+			      struct xy_hs_dh *dh)
+{
+	*dh = (struct xy_hs_dh){0};
+	dh_add(dh, local->sk, msg->ephemeral); // es
+}
+
+int xy_hs_initiation_open_with(const struct xy_hs_local *local, const struct xy_wg_initiation *msg,
+			       const struct xy_hs_dh *dh, struct xy_hs_state *state,
+			       uint8_t remote_pk[static XY_WG_KEY_LEN])
 {
 	uint8_t key[XY_WG_KEY_LEN];
 	if (msg->suite >= XY_WG_SUITES)
@@ -219,15 +260,28 @@ int xy_hs_initiation_open(const struct xy_hs_local *local, const struct xy_wg_in
 	state->remote_index = msg->sender;
 	memcpy(state->re, msg->ephemeral, sizeof(state->re));
 	mix_ephemeral(state, state->re);
-	int rc = mix_dh_key(state, local->sk, state->re, key); // es
-	if (rc == 0)
+	int rc = dh_check(dh);
+	if (rc == 0) {
+		mix_key(state, dh->out[0], key); // es
 		rc = open_box(state, key, msg->static_box, sizeof(msg->static_box), remote_pk);
+	}
 	if (rc == 0 && !is_canonical(remote_pk))
 		rc = -EBADMSG;
 	if (rc != 0)
 		sodium_memzero(state, sizeof(*state));
 	sodium_memzero(key, sizeof(key));
 	return rc;
+}
+
+int xy_hs_initiation_open(const struct xy_hs_local *local, const struct xy_wg_initiation *msg,
+			  struct xy_hs_state *state, uint8_t remote_pk[static XY_WG_KEY_LEN])
+{
+	struct xy_hs_dh dh;
+	xy_hs_initiation_open_dh(local, msg, &dh);
+	xy_x25519_burst(dh.op, dh.n);
+	int r = xy_hs_initiation_open_with(local, msg, &dh, state, remote_pk);
+	sodium_memzero(&dh, sizeof(dh));
+	return r;
 }
 
 int xy_hs_initiation_verify(const struct xy_hs_remote *remote, const struct xy_wg_initiation *msg,
@@ -250,9 +304,20 @@ static void keys_derive(const struct xy_hs_state *s, bool initiator, struct xy_h
 	xy_blake2s_kdf(s->chain, NULL, 0, 2, (uint8_t *[]){first, second});
 }
 
-int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state *state,
-			  const uint8_t ephemeral_sk[static XY_WG_KEY_LEN], uint32_t local_index,
-			  struct xy_wg_response *msg, struct xy_hs_keys *keys)
+// --- message 2
+
+void xy_hs_response_create_dh(const struct xy_hs_remote *remote, const struct xy_hs_state *state,
+			      const uint8_t ephemeral_sk[static XY_WG_KEY_LEN], struct xy_hs_dh *dh)
+{
+	*dh = (struct xy_hs_dh){0};
+	dh_add(dh, ephemeral_sk, NULL);
+	dh_add(dh, ephemeral_sk, state->re);  // ee
+	dh_add(dh, ephemeral_sk, remote->pk); // se
+}
+
+int xy_hs_response_create_with(const struct xy_hs_remote *remote, const struct xy_hs_dh *dh,
+			       struct xy_hs_state *state, uint32_t local_index,
+			       struct xy_wg_response *msg, struct xy_hs_keys *keys)
 {
 	uint8_t key[XY_WG_KEY_LEN];
 	memset(msg, 0, sizeof(*msg));
@@ -261,14 +326,12 @@ int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state 
 	msg->sender = local_index;
 	msg->receiver = state->remote_index;
 	state->local_index = local_index;
-	memcpy(state->e_sk, ephemeral_sk, sizeof(state->e_sk));
-	int rc = crypto_scalarmult_base(msg->ephemeral, state->e_sk) ? -EBADMSG : 0;
-	mix_ephemeral(state, msg->ephemeral);
-	if (rc == 0)
-		rc = mix_dh(state, state->e_sk, state->re); // ee
-	if (rc == 0)
-		rc = mix_dh(state, state->e_sk, remote->pk); // se
+	int rc = dh_check(dh);
 	if (rc == 0) {
+		memcpy(msg->ephemeral, dh->out[0], sizeof(msg->ephemeral));
+		mix_ephemeral(state, msg->ephemeral);
+		mix_chain(state, dh->out[1]); // ee
+		mix_chain(state, dh->out[2]); // se
 		mix_psk(state, remote->psk, key);
 		seal(state, key, NULL, 0, msg->empty_box);
 		keys_derive(state, false, keys);
@@ -278,33 +341,57 @@ int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state 
 	return rc;
 }
 
-static int response_open(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state *state,
+			  const uint8_t ephemeral_sk[static XY_WG_KEY_LEN], uint32_t local_index,
+			  struct xy_wg_response *msg, struct xy_hs_keys *keys)
+{
+	struct xy_hs_dh dh;
+	xy_hs_response_create_dh(remote, state, ephemeral_sk, &dh);
+	xy_x25519_burst(dh.op, dh.n);
+	int r = xy_hs_response_create_with(remote, &dh, state, local_index, msg, keys);
+	sodium_memzero(&dh, sizeof(dh));
+	return r;
+}
+
+// A state that was finished or wiped has chain and ephemeral that anybody knows: whoever picks
+// msg->ephemeral could answer it. So it takes nothing.
+static bool is_answer(const struct xy_hs_state *state, const struct xy_wg_response *msg)
+{
+	return !sodium_is_zero(state->e_sk, sizeof(state->e_sk)) &&
+	       msg->receiver == state->local_index && msg->suite == state->suite;
+}
+
+void xy_hs_response_consume_dh(const struct xy_hs_local *local, const struct xy_hs_state *state,
+			       const struct xy_wg_response *msg, struct xy_hs_dh *dh)
+{
+	*dh = (struct xy_hs_dh){0};
+	if (!is_answer(state, msg))
+		return;
+	dh_add(dh, state->e_sk, msg->ephemeral); // ee
+	dh_add(dh, local->sk, msg->ephemeral);	 // se
+}
+
+static int response_open(const struct xy_hs_remote *remote, const struct xy_hs_dh *dh,
 			 struct xy_hs_state *s, const struct xy_wg_response *msg)
 {
 	uint8_t key[XY_WG_KEY_LEN];
 	mix_ephemeral(s, msg->ephemeral);
-	int rc = mix_dh(s, s->e_sk, msg->ephemeral); // ee
-	if (rc == 0)
-		rc = mix_dh(s, local->sk, msg->ephemeral); // se
-	if (rc == 0) {
-		mix_psk(s, remote->psk, key);
-		rc = open_box(s, key, msg->empty_box, sizeof(msg->empty_box), NULL);
-	}
+	mix_chain(s, dh->out[0]); // ee
+	mix_chain(s, dh->out[1]); // se
+	mix_psk(s, remote->psk, key);
+	int rc = open_box(s, key, msg->empty_box, sizeof(msg->empty_box), NULL);
 	sodium_memzero(key, sizeof(key));
 	return rc;
 }
 
-int xy_hs_response_consume(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
-			   struct xy_hs_state *state, const struct xy_wg_response *msg,
-			   struct xy_hs_keys *keys)
+int xy_hs_response_consume_with(const struct xy_hs_remote *remote, const struct xy_hs_dh *dh,
+				struct xy_hs_state *state, const struct xy_wg_response *msg,
+				struct xy_hs_keys *keys)
 {
-	// A state that was finished or wiped has chain and ephemeral that anybody knows: whoever
-	// picks msg->ephemeral could answer it. So it takes nothing.
-	if (sodium_is_zero(state->e_sk, sizeof(state->e_sk)) ||
-	    msg->receiver != state->local_index || msg->suite != state->suite)
+	if (!is_answer(state, msg) || dh_check(dh))
 		return -EBADMSG;
 	struct xy_hs_state s = *state;
-	int rc = response_open(local, remote, &s, msg);
+	int rc = response_open(remote, dh, &s, msg);
 	if (rc == 0) {
 		keys_derive(&s, true, keys);
 		state->remote_index = msg->sender;
@@ -312,6 +399,18 @@ int xy_hs_response_consume(const struct xy_hs_local *local, const struct xy_hs_r
 	}
 	sodium_memzero(&s, sizeof(s));
 	return rc;
+}
+
+int xy_hs_response_consume(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			   struct xy_hs_state *state, const struct xy_wg_response *msg,
+			   struct xy_hs_keys *keys)
+{
+	struct xy_hs_dh dh;
+	xy_hs_response_consume_dh(local, state, msg, &dh);
+	xy_x25519_burst(dh.op, dh.n);
+	int r = xy_hs_response_consume_with(remote, &dh, state, msg, keys);
+	sodium_memzero(&dh, sizeof(dh));
+	return r;
 }
 
 void xy_tai64n(uint64_t unix_sec, uint32_t nsec, uint8_t out[static XY_WG_TAI64N_LEN])

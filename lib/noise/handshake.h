@@ -13,6 +13,7 @@
 #pragma once
 
 #include "noise/wg.h"
+#include "x25519/x25519.h"
 
 // Our static key, and what it is used for: handshakes of one label open none of another's, though
 // they are of the same keys.
@@ -79,6 +80,48 @@ int xy_hs_response_create(const struct xy_hs_remote *remote, struct xy_hs_state 
 int xy_hs_response_consume(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
 			   struct xy_hs_state *state, const struct xy_wg_response *msg,
 			   struct xy_hs_keys *keys);
+
+// --- many steps at once
+
+// The X25519 of a step, none of which waits for another: _dh says which they are, xy_x25519_burst
+// does those of any number of steps, and _with is the rest of the step, which says what was wrong
+// with the keys. What is pointed to stays as it is until then, and so does this, which is secret,
+// where it is.
+enum { XY_HS_DH = 3 };
+struct xy_hs_dh {
+	unsigned n;
+	bool bad;
+	struct xy_x25519_op op[XY_HS_DH];
+	uint8_t out[XY_HS_DH][XY_WG_KEY_LEN];
+};
+
+void xy_hs_remote_meet_dh(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+			  struct xy_hs_dh *dh);
+int xy_hs_remote_met(struct xy_hs_remote *remote, const struct xy_hs_dh *dh);
+void xy_hs_initiation_create_dh(const struct xy_hs_remote *remote,
+				const uint8_t ephemeral_sk[static XY_WG_KEY_LEN],
+				struct xy_hs_dh *dh);
+int xy_hs_initiation_create_with(const struct xy_hs_local *local, const struct xy_hs_remote *remote,
+				 const struct xy_hs_dh *dh,
+				 const uint8_t timestamp[static XY_WG_TAI64N_LEN],
+				 uint32_t local_index, struct xy_hs_state *state,
+				 struct xy_wg_initiation *msg);
+void xy_hs_initiation_open_dh(const struct xy_hs_local *local, const struct xy_wg_initiation *msg,
+			      struct xy_hs_dh *dh);
+int xy_hs_initiation_open_with(const struct xy_hs_local *local, const struct xy_wg_initiation *msg,
+			       const struct xy_hs_dh *dh, struct xy_hs_state *state,
+			       uint8_t remote_pk[static XY_WG_KEY_LEN]);
+void xy_hs_response_create_dh(const struct xy_hs_remote *remote, const struct xy_hs_state *state,
+			      const uint8_t ephemeral_sk[static XY_WG_KEY_LEN],
+			      struct xy_hs_dh *dh);
+int xy_hs_response_create_with(const struct xy_hs_remote *remote, const struct xy_hs_dh *dh,
+			       struct xy_hs_state *state, uint32_t local_index,
+			       struct xy_wg_response *msg, struct xy_hs_keys *keys);
+void xy_hs_response_consume_dh(const struct xy_hs_local *local, const struct xy_hs_state *state,
+			       const struct xy_wg_response *msg, struct xy_hs_dh *dh);
+int xy_hs_response_consume_with(const struct xy_hs_remote *remote, const struct xy_hs_dh *dh,
+				struct xy_hs_state *state, const struct xy_wg_response *msg,
+				struct xy_hs_keys *keys);
 
 // TAI64N of a Unix time, with the nanoseconds rounded down to 2^24 ns as WireGuard does (so that it
 // is no oracle of the clock).
