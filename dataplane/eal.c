@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "eal.h"
 
+#include <dlfcn.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -138,6 +139,22 @@ static int devices(const struct xy_dp *dp, char **argv, int argc)
 	return argc;
 }
 
+// EAL of shared libraries loads every driver that is installed, card or not: 130 libraries, 16 MB
+// that a node without such a port has no use for. It takes itself for one of shared libraries by
+// finding its own, and no argument says otherwise; so without a device it is told, and only while
+// it starts, that there is none. What buffers need (rte_mempool_ring) we are linked with.
+static bool drivers_hidden;
+
+void *dlopen(const char *file, int mode)
+{
+	static void *(*real)(const char *file, int mode);
+	if (drivers_hidden && mode & RTLD_NOLOAD && file && strncmp(file, "librte_eal.so", 13) == 0)
+		return NULL;
+	if (!real) // each thread that is first finds the same
+		*(void **)&real = dlsym(RTLD_NEXT, "dlopen");
+	return real(file, mode);
+}
+
 static int eal_init(struct xy_dp *dp, bool huge, size_t need)
 {
 	static char *cores, prefix[80], memory[32]; // EAL keeps pointers into its arguments
@@ -171,7 +188,10 @@ static int eal_init(struct xy_dp *dp, bool huge, size_t need)
 		argv[argc++] = memory;
 	}
 	argv[argc] = NULL;
-	return rte_eal_init(argc, argv);
+	drivers_hidden = !dp->cfg.device_count;
+	int r = rte_eal_init(argc, argv);
+	drivers_hidden = false;
+	return r;
 }
 
 int xy_eal_start(struct xy_dp *dp, size_t need, struct xy_err *err)
