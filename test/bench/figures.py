@@ -245,7 +245,24 @@ def grid_short(text):
     return 'gaps, s: ' + '; '.join(f'{r["what"]} {r["gap s"]}' for r in rows) if rows else ''
 
 
+# --- handshakes
+
+def handshakes_rows(text):
+    return [r for r in dicts(text, ['who', 'version'], spaced) if value(r['us of CPU']) is not None]
+
+
+def handshakes_short(text):
+    out = [f'{r["who"]} {value(r["us of CPU"]):g} us' for r in handshakes_rows(text)]
+    share = re.search(r'bare X25519 is ([0-9.]+) of a handshake', text)
+    return '; '.join(out + ([f'bare X25519 is {share[1]} of what is computed for one'] if share else []))
+
+
+def handshakes_plot(text):
+    rows = [(r['who'], (value(r['us of CPU']),)) for r in handshakes_rows(text)]
+    return [svg.bars('A handshake answered', 'us of CPU', rows)] if rows else []
+
+
 SHORT = {'relay': relay_short, 'aead': aead_short, 'lookup': lookup_short, 'scale': scale_short, 'memif': memif_short, 'peers': peers_short,
-         'routing': routing_short, 'grid': grid_short}
+         'routing': routing_short, 'handshakes': handshakes_short, 'grid': grid_short}
 PLOT = {'relay': relay_plot, 'aead': aead_plot, 'lookup': lookup_plot, 'scale': scale_plot, 'memif': memif_plot, 'peers': peers_plot,
-        'routing': routing_plot}
+        'routing': routing_plot, 'handshakes': handshakes_plot}

@@ -20,7 +20,7 @@ import figures
 import svg
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BENCHES = ['relay', 'scale', 'memif', 'peers', 'aead', 'lookup', 'sockets', 'routing', 'reload', 'grid']
+BENCHES = ['relay', 'scale', 'memif', 'peers', 'aead', 'lookup', 'sockets', 'handshakes', 'routing', 'reload', 'grid']
 BEGIN = re.compile(r'<!-- record ([a-z0-9.-]+) ([0-9a-f]{16}) -->$')
 END = '<!-- end of record -->'
 SUMMARY = ('<!-- summary: written by scripts/bench -->', '<!-- end of summary -->')
