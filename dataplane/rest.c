@@ -176,6 +176,7 @@ void xy_rest(struct xy_worker *w)
 		return;
 	}
 	rte_rcu_qsbr_thread_offline(w->dp->rcu, w->id);
+	xy_clock_forget(&w->clock);
 	if (time)
 		linger(w, time);
 	else

@@ -19,15 +19,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
-
-static xy_nsec clock_now(void)
-{
-	struct timespec t;
-	clock_gettime(XY_DP_CLOCK, &t); // vDSO: no system call
-	return (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
-}
 
 // --- rings, descriptors
 
@@ -115,6 +107,7 @@ static int descriptors_create(struct xy_worker *w)
 static int parts_create(struct xy_worker *w)
 {
 	struct xy_dp *dp = w->dp;
+	xy_clock_begin(&w->clock, rte_get_tsc_hz());
 	w->aead = xy_aead_create();
 	w->handed = xy_pages_reserve((dp->session_mask + 1) * sizeof(*w->handed));
 	w->hold = xy_hold_create(dp, w->pool);
@@ -164,7 +157,7 @@ void xy_worker_fini(struct xy_worker *w)
 static void walk(struct xy_worker *w)
 {
 	uint64_t start = rte_rdtsc();
-	w->now = clock_now();
+	xy_worker_clock(w, start);
 	w->busy = w->more = w->dry = false;
 	w->gave_count = 0;
 	xy_graph_walk(w);
@@ -188,7 +181,8 @@ int xy_worker_main(void *arg)
 		w->dp->cfg.worker_begin(w->dp->cfg.worker_arg, w->id);
 
 	w->walked = rte_rdtsc();
-	xy_rest_begin(w, clock_now());
+	xy_worker_clock(w, w->walked);
+	xy_rest_begin(w, w->now);
 	rte_rcu_qsbr_thread_register(rcu, w->id);
 	rte_rcu_qsbr_thread_online(rcu, w->id);
 	while (!__atomic_load_n(&w->dp->stop, __ATOMIC_RELAXED)) {

@@ -4,7 +4,9 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <rte_cycles.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n)
@@ -17,6 +19,20 @@ int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n)
 		xy_packet(out[i])->mesh = XY_MESH_PLAIN;
 	}
 	return 0;
+}
+
+// What the TSC says may be a little ahead of what is looked up behind it: time does not go back.
+void xy_worker_clock(struct xy_worker *w, uint64_t tsc)
+{
+	xy_nsec now;
+	if (!xy_clock_tells(&w->clock, tsc, &now)) {
+		struct timespec t;
+		clock_gettime(XY_DP_CLOCK, &t); // vDSO: no system call
+		now = (xy_nsec)t.tv_sec * XY_SEC + (xy_nsec)t.tv_nsec;
+		xy_clock_look(&w->clock, rte_rdtsc(), now);
+	}
+	if (now > w->now)
+		w->now = now;
 }
 
 int xy_worker_watch(struct xy_worker *w, int fd)

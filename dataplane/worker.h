@@ -3,6 +3,7 @@
 // own; others read the counters and put onto the rings.
 #pragma once
 
+#include "clock.h"
 #include "dataplane.h"
 #include "noise/limiter.h"
 #include "packet.h"
@@ -78,6 +79,7 @@ struct xy_worker {
 	uint64_t came;	  // packets that sources took, ever
 	uint32_t untimed; // short walks since one was timed node by node (graph.c)
 	bool short_walk;  // the last one was
+	struct xy_clock clock;
 	struct xy_rest rest;
 	// Which watched descriptors the next walk looks at, beside all that has no descriptor: only
 	// those, or (not listed) all.
@@ -119,6 +121,8 @@ static inline struct xy_worker *xy_node_worker(const struct rte_node *node)
 // n buffers from the worker's pool, data empty and XY_HEADROOM before it, from = XY_PEER_NONE; all
 // or none (-ENOBUFS, counted by the caller).
 int xy_buffers_alloc(struct xy_worker *w, struct rte_mbuf **out, unsigned n);
+// Sets w->now, at the beginning of a walk; tsc: read just now. Worker w only.
+void xy_worker_clock(struct xy_worker *w, uint64_t tsc);
 // Wakes a worker that sleeps; any thread. Costs a load when it does not.
 void xy_worker_wake(struct xy_worker *w);
 // Adds or removes a descriptor that wakes this worker (level triggered, readable). Control thread.

@@ -33,7 +33,7 @@ void turn_timed(struct bench *b)
 	nodes_begin(b, before);
 	w->short_walk &= !b->node; // each node of each turn is timed where that is told
 	uint64_t start = rte_rdtsc();
-	w->now = clock_now();
+	xy_worker_clock(w, start);
 	xy_graph_walk(w);
 	rte_rcu_qsbr_quiescent(b->dp->rcu, b->worker);
 	timed_add(b, b->forward, rte_rdtsc() - start);

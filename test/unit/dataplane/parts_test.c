@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Parts of the dataplane that need no graph: which pools there are, where threads may run, how long
 // a worker spins or lingers, and what it looks at.
+#include "clock.h"
 #include "dp.h"
 #include "eal.h"
 #include "rest.h"
@@ -139,6 +140,35 @@ static void test_lcores(void)
 	CU_ASSERT_STRING_EQUAL(text + strlen(text) - strlen(far_end), far_end);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, ",64@(1,3,5,"));
 	free(text);
+}
+
+// By the TSC for a millisecond, whatever its speed; never without a look, behind a sleep, or where
+// it began anew.
+static void test_clock(void)
+{
+	static const uint64_t speeds[] = {UINT64_C(1000000000), UINT64_C(2300000000),
+					  UINT64_C(2450000000), UINT64_C(5700000000)};
+	const xy_nsec at = 77 * 86400 * XY_SEC + 12345;
+	for (unsigned i = 0; i < RTE_DIM(speeds); i++) {
+		uint64_t hz = speeds[i], ms = hz / 1000, tsc = UINT64_MAX - ms / 2;
+		struct xy_clock c;
+		xy_nsec now = 1, before = at;
+		xy_clock_begin(&c, hz);
+		CU_ASSERT(!xy_clock_tells(&c, 0, &now) && !xy_clock_tells(&c, tsc, &now));
+		xy_clock_look(&c, tsc, at); // and the counter goes over its end meanwhile
+		for (uint64_t d = 0; d < ms - 2; d += 997, before = now) {
+			double right = (double)d * 1e9 / (double)hz;
+			CU_ASSERT_FATAL(xy_clock_tells(&c, tsc + d, &now));
+			CU_ASSERT(now >= before && (double)(now - at) <= right + 1 &&
+				  (double)(now - at) >= right - 2);
+		}
+		CU_ASSERT(!xy_clock_tells(&c, tsc + ms + 2, &now));
+		CU_ASSERT(!xy_clock_tells(&c, tsc - 1, &now)); // began anew
+		xy_clock_forget(&c);
+		CU_ASSERT(!xy_clock_tells(&c, tsc, &now));
+		xy_clock_look(&c, tsc, at + XY_SEC);
+		CU_ASSERT(xy_clock_tells(&c, tsc, &now) && now == at + XY_SEC);
+	}
 }
 
 // Longer while something comes at once, shorter when it does not, and none while others want the
@@ -287,6 +317,6 @@ static void test_looks(void)
 	free(dp);
 }
 
-XY_UNIT_MAIN("parts", {"pools", test_pools}, {"lcores", test_lcores},
+XY_UNIT_MAIN("parts", {"pools", test_pools}, {"lcores", test_lcores}, {"clock", test_clock},
 	     {"spin that learns", test_spin}, {"lingers for trains", test_linger},
 	     {"looks at what has something", test_looks})
