@@ -3,6 +3,8 @@
 // does not fit the burst stays in the queue's frame, and is counted when it is cut.
 #include "tun.h"
 
+#include "train.h"
+
 #include <unistd.h>
 
 #define VNET_AT 6 // so that the packet behind the header is aligned to 16
@@ -108,21 +110,35 @@ static uint16_t cut_some(struct xy_tun_queue *q, struct xy_worker *w, struct rte
 	return (uint16_t)done;
 }
 
+// How many packets of the frame, sealed end to end and for the link, go in one train: a burst takes
+// no more of them, or there would be a long train and a short one of each.
+static unsigned train(const struct xy_gso_cut *cut)
+{
+	uint32_t inner = RTE_ALIGN_CEIL(cut->hdr_len + (uint32_t)cut->size, (uint32_t)XY_WG_PAD);
+	uint32_t outer = RTE_ALIGN_CEIL(inner + XY_E2E_OVERHEAD, (uint32_t)XY_WG_PAD);
+	return RTE_MAX(XY_TRAIN_BYTES / (outer + XY_WG_DATA_OVERHEAD), 1u);
+}
+
 uint16_t xy_tun_rx_burst_rcu(struct xy_host *host, struct xy_worker *w, struct rte_mbuf **out,
 			     uint16_t n)
 {
 	struct xy_tun_queue *q = &xy_tun(host)->queue[w->id];
-	uint16_t got = 0;
+	unsigned got = 0, most = n;
 
 	if (!left(q) && !xy_worker_ready(w, q->fd))
 		return 0;
 	// A frame that gives nothing counts as one: bad ones must not keep us here.
-	for (unsigned frames = 0; got < n && frames < n && q->watched; frames++) {
+	for (unsigned frames = 0; frames < n && q->watched; frames++) {
 		if (left(q) == 0 && !take(q, w, q->fd))
 			break;
-		got += cut_some(q, w, out + got, n - got, host->id);
+		if (q->cut.count > 1)
+			most = RTE_MIN(most, train(&q->cut));
+		if (got < most)
+			got += cut_some(q, w, out + got, most - got, host->id);
+		if (got >= most)
+			break;
 	}
 	if (got || left(q))
-		xy_worker_gave(w, q->fd, left(q) > 0 || got == n);
-	return got;
+		xy_worker_gave(w, q->fd, left(q) > 0 || got >= most);
+	return (uint16_t)got;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "port.h"
+#include "train.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -15,10 +16,8 @@ enum {
 	XY_SOCKET_FRAME = 65536, // no UDP datagram and no train is longer
 	// Slots begin at different cache sets: at 64 KB apart they would all share the same ones.
 	XY_SOCKET_STRIDE = XY_SOCKET_FRAME + 26 * RTE_CACHE_LINE_SIZE,
-	XY_SOCKET_TRAIN = 64,	       // segments of one send: UDP_MAX_SEGMENTS before Linux 6.9
-	XY_SOCKET_TRAIN_BYTES = 65000, // payload of one send; IPv4's limit is 65507
-	XY_SOCKET_CONTROL = 128,       // bytes of ancillary data, either way
-	XY_SOCKET_SINGLY = 512,	       // places of remotes that take no trains
+	XY_SOCKET_CONTROL = 128, // bytes of ancillary data, either way
+	XY_SOCKET_SINGLY = 512,	 // places of remotes that take no trains
 };
 #define XY_SOCKET_RETRY (30 * XY_SEC) // until such a one is asked again
 

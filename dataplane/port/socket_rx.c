@@ -157,6 +157,20 @@ static void discard(struct xy_socket_queue *q, struct xy_worker *w, struct taken
 	}
 }
 
+// Of the datagrams that wait, so many as go into a burst without cutting a train in two: what came
+// as one can go on as one. The first of a burst is taken however long it is.
+static unsigned whole(const struct xy_socket_queue *q, unsigned room, bool first)
+{
+	unsigned n = 0;
+	for (unsigned i = q->head; i < q->filled; i++) {
+		unsigned left = q->message[i].count - q->message[i].next;
+		if (n + left > room)
+			break;
+		n += left;
+	}
+	return n || !first ? n : RTE_MIN(room, q->waiting);
+}
+
 // Moves up to n waiting datagrams into buffers.
 static uint16_t move(struct xy_socket_queue *q, unsigned port, struct xy_worker *w,
 		     struct rte_mbuf **out, uint16_t n, struct taken *t)
@@ -196,7 +210,10 @@ uint16_t xy_socket_rx_burst_rcu(struct xy_port *port, struct xy_worker *w, struc
 			if (!q->waiting)
 				break;
 		}
-		got += move(q, port->id, w, out + got, (uint16_t)(n - t.packets), &t);
+		unsigned room = whole(q, n - t.packets, t.packets == 0);
+		if (!room)
+			break;
+		got += move(q, port->id, w, out + got, (uint16_t)room, &t);
 	}
 	if (t.packets || q->errors) {
 		w->busy = true; // also when all were dropped

@@ -166,11 +166,11 @@ static unsigned train(const struct xy_socket_queue *q, struct rte_mbuf *const *p
 
 	if (!q->gso || size == 0 || n == 1 || a->pieces || now < q->singly[place_of(&a->remote)])
 		return 1;
-	for (; i < RTE_MIN(n, (unsigned)XY_SOCKET_TRAIN); i++) {
+	for (; i < RTE_MIN(n, (unsigned)XY_TRAIN); i++) {
 		const struct xy_packet *b = xy_packet(pkts[i]);
 		uint32_t len = pkts[i]->data_len;
-		if (len == 0 || len > size || bytes + len > XY_SOCKET_TRAIN_BYTES ||
-		    b->ecn != a->ecn || b->pieces || !same_way(a, b))
+		if (len == 0 || len > size || bytes + len > XY_TRAIN_BYTES || b->ecn != a->ecn ||
+		    b->pieces || !same_way(a, b))
 			break;
 		bytes += len;
 		if (len < size) // a shorter one ends it

@@ -8,6 +8,7 @@
 #include "rig.h"
 
 #include "base/bytes.h"
+#include "train.h"
 #include "wire/inet.h"
 
 #include <arpa/inet.h>
@@ -118,6 +119,8 @@ static unsigned burst_size = XY_BURST;
 static unsigned carry(unsigned from, unsigned to)
 {
 	struct rte_mbuf *m[XY_BURST];
+	uint64_t split = stats(from)->split;
+	uint32_t sealed = 0; // twice, as by links
 	unsigned n = host_rx(from, worker(from), m, (uint16_t)burst_size);
 	for (unsigned i = 0; i < n; i++) {
 		const uint8_t *pkt = rte_pktmbuf_mtod(m[i], const uint8_t *);
@@ -125,7 +128,9 @@ static unsigned carry(unsigned from, unsigned to)
 		CU_ASSERT_EQUAL(xy_packet(m[i])->from, XY_PEER_NONE);
 		CU_ASSERT(m[i]->data_len <= 1500 && m[i]->data_off == XY_HEADROOM);
 		CU_ASSERT(RIG_BEGINS_LINE(pkt));
+		sealed += m[i]->data_len + XY_E2E_OVERHEAD + XY_WG_DATA_OVERHEAD;
 	}
+	CU_ASSERT(stats(from)->split == split || sealed <= XY_TRAIN_BYTES); // one train of them
 	XY_COUNT(worker(from), consumed, n);
 	XY_COUNT(worker(to), generated, n);
 	host_tx(to, worker(to), m, (uint16_t)n);

@@ -235,6 +235,36 @@ static void test_trains(void)
 	round_trip("127.0.0.1", len, 200, 1);
 }
 
+// What came as one train goes on in one burst, so that it can be one again; but for one that is
+// longer than a burst.
+static void test_whole(void)
+{
+	struct rte_mbuf *m[3 * 40];
+	start(1);
+	struct xy_port *a = opened("::", 0, 0), *b = opened("::", 0, 1);
+	struct xy_endpoint remote = at("127.0.0.1", b->udp_port);
+	for (unsigned i = 0; i < RTE_DIM(m); i++)
+		m[i] = made(i, 1400, &remote);
+	messages = 0;
+	for (unsigned i = 0; i < RTE_DIM(m); i += 40)
+		CU_ASSERT_EQUAL_FATAL(sent(a, m + i, 40), 40);
+	CU_ASSERT_EQUAL(messages, 3);
+	for (unsigned i = 0, waits = 0; i < 80 && waits < WAITS;
+	     waits++) { // two would not go into it
+		unsigned n = b->ops->rx_burst_rcu(b, &rig.worker[0], m + i, XY_BURST);
+		CU_ASSERT_FATAL(n == 0 || n == 40);
+		i += n;
+		if (!n)
+			rig_pause();
+	}
+	CU_ASSERT_EQUAL(take_by(b, 0, m + 80, 40, 30), 40);
+	CU_ASSERT_EQUAL(b->counters[0].rx_packets, RTE_DIM(m));
+	for (unsigned i = 0; i < RTE_DIM(m); i++)
+		CU_ASSERT(intact(m[i], i, 1400));
+	rig_consume(&rig.worker[0], m, RTE_DIM(m));
+	finish(a, b);
+}
+
 // What a train is on the wire: a plain socket without UDP_GRO counts the same datagrams.
 static void test_train_is_datagrams(void)
 {
@@ -805,6 +835,7 @@ int main(int argc, char **argv)
 	static const struct xy_unit_case cases[] = {
 		{"echo, both families", test_echo},
 		{"trains, byte by byte", test_trains},
+		{"whole trains", test_whole},
 		{"a train is datagrams", test_train_is_datagrams},
 		{"several remotes in turn", test_interleaved},
 		{"link-local", test_link_local},
