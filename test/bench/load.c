@@ -2,6 +2,8 @@
 // A steady flow of UDP over IPv6 and how long each datagram took, for scripts/bench peers:
 //   bench_load receive PORT SECONDS             until nothing came for SECONDS; prints JSON
 //   bench_load send ADDRESS PORT RATE SECONDS SIZE
+//   bench_load forward PORT ADDRESS PORT        what comes goes on to there, until it is killed: what a
+//   program between has to do at least, which sleeps, takes all that is there, and sends it
 //   bench_load cpu PID                          ns of CPU that a process has had, of all its
 //   threads
 //   bench_load gap SECONDS                      us of CPU time in one step of a loop that does
@@ -99,6 +101,46 @@ static int sender(char **argv)
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	send_all(fd, rate, seconds, size);
 	return 0;
+}
+
+// --- forward
+
+static int forward_all(int in, int out)
+{
+	static uint8_t data[BATCH][LEN_MAX];
+	struct mmsghdr h[BATCH] = {0};
+	struct iovec iov[BATCH];
+	for (;;) {
+		for (unsigned i = 0; i < BATCH; i++) {
+			iov[i] = (struct iovec){.iov_base = data[i], .iov_len = LEN_MAX};
+			h[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
+		}
+		int n = recvmmsg(in, h, BATCH, MSG_WAITFORONE, NULL);
+		if (n < 0 && errno != EINTR)
+			die("forward: receive");
+		for (int i = 0; i < n; i++)
+			iov[i].iov_len = h[i].msg_len;
+		for (int sent = 0, r; sent < n; sent += r > 0 ? r : 1) // what is refused is lost
+			r = sendmmsg(out, h + sent, (unsigned)(n - sent), 0);
+	}
+}
+
+static int forwarder(char **argv)
+{
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+				  .sin6_port = htons((uint16_t)number(argv[2], "port", 1, 65535))};
+	struct sockaddr_in6 here = {.sin6_family = AF_INET6,
+				    .sin6_port =
+					    htons((uint16_t)number(argv[0], "port", 1, 65535))};
+	int in = udp(), out = udp();
+	if (inet_pton(AF_INET6, argv[1], &to.sin6_addr) != 1) {
+		fprintf(stderr, "bench load: %s is no IPv6 address\n", argv[1]);
+		return 2;
+	}
+	if (bind(in, (struct sockaddr *)&here, sizeof(here)) ||
+	    connect(out, (struct sockaddr *)&to, sizeof(to)))
+		die("forward");
+	return forward_all(in, out);
 }
 
 // --- receive
@@ -211,9 +253,12 @@ int main(int argc, char **argv)
 		return gap(argv + 2);
 	if (argc == 7 && strcmp(argv[1], "send") == 0)
 		return sender(argv + 2);
+	if (argc == 5 && strcmp(argv[1], "forward") == 0)
+		return forwarder(argv + 2);
 	if (argc == 4 && strcmp(argv[1], "receive") == 0)
 		return receiver(argv + 2);
 	fputs("usage: bench_load send ADDRESS PORT RATE SECONDS SIZE\n"
+	      "       bench_load forward PORT ADDRESS PORT\n"
 	      "       bench_load receive PORT SECONDS\n"
 	      "       bench_load cpu PID\n"
 	      "       bench_load gap SECONDS\n",
