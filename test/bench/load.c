@@ -2,8 +2,8 @@
 // A steady flow of UDP over IPv6 and how long each datagram took, for scripts/bench peers:
 //   bench_load receive PORT SECONDS             until nothing came for SECONDS; prints JSON
 //   bench_load send ADDRESS PORT RATE SECONDS SIZE
-//   bench_load forward PORT ADDRESS PORT        what comes goes on to there, until it is killed: what a
-//   program between has to do at least, which sleeps, takes all that is there, and sends it
+//   bench_load forward PORT ADDRESS PORT        what comes goes on to there, until it is killed:
+//   what a program between has to do at least, which sleeps, takes all that is there, and sends it
 //   bench_load cpu PID                          ns of CPU that a process has had, of all its
 //   threads
 //   bench_load gap SECONDS                      us of CPU time in one step of a loop that does
@@ -120,7 +120,7 @@ static int forward_all(int in, int out)
 			die("forward: receive");
 		for (int i = 0; i < n; i++)
 			iov[i].iov_len = h[i].msg_len;
-		for (int sent = 0, r; sent < n; sent += r > 0 ? r : 1) // what is refused is lost
+		for (int sent = 0, r; sent<n; sent += r> 0 ? r : 1) // what is refused is lost
 			r = sendmmsg(out, h + sent, (unsigned)(n - sent), 0);
 	}
 }
