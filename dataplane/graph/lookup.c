@@ -72,6 +72,7 @@ static bool run_mesh(const struct xy_tables *t, struct xy_lookup *l)
 	uint64_t key[XY_BURST];
 	unsigned repeated = 0;
 	struct part v6 = {.n = 0};
+	key[0] = 0; // there is one: gcc 12 does not see it with sanitizers
 
 	for (unsigned i = 0; i < l->n; i++) {
 		if (!is_mesh(l, i))
