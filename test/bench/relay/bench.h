@@ -59,6 +59,7 @@ struct result { // cycles per packet; a child leaves it in shared memory
 	struct load load;
 	double forward, forward_p10, forward_p90, tsc_hz;
 	double aead, best; // the bare cipher over the same buffers, and over hot ones
+	double floor;	   // of a relay; 0: not measured
 	char memory[64], cipher[128];
 	unsigned nodes;
 	struct node_cost node[NODES_MAX];
@@ -87,6 +88,7 @@ struct bench {
 	struct xy_aead *cipher;
 	uint64_t random;
 	struct samples *forward, *aead;
+	struct samples *floor;		 // with --nodes
 	bool (*counts)(struct bench *b); // does what was timed just now? NULL: always
 	struct samples *node;		 // [NODES_MAX] with --nodes, else NULL
 	struct samples *way;		 // [WAYS] with --frames
@@ -122,6 +124,9 @@ void walk(struct bench *b); // in bursts, till all that was put in is through
 // --- timed.c
 void turn_timed(struct bench *b);
 void timed_add(struct bench *b, struct samples *s, uint64_t cycles); // if it counts
+
+// --- floor.c
+void turn_floor(struct bench *b); // in place of turn_timed; adds to b->floor
 
 // --- best.c: the bare cipher at its best: a few buffers that are in the nearest caches and begin a
 // line, keys likewise, as many packets, bursts and passes as the load has. Adds to `best`.

@@ -11,6 +11,7 @@
 // so it is measured on hot ones as well, and what is ours is told against both.
 // A figure is the median over bursts, not a mean: a burst that the scheduler interrupts costs
 // a thousand others, and half of all would have to be hit to move a median.
+// --nodes: cycles of each node, and of the least that any relay does here (floor.c).
 // --frames: what a card's frames cost on top, round by round in turn: without them, with UDP over
 // IPv4 without a checksum, with one; of the 10th of 100 bursts each. Every packet that comes out is
 // opened and compared; a drop or a wrong tag fails the run, a budget that is not met does not.
@@ -60,6 +61,16 @@ static void sum(struct bench *b, struct samples *best, struct result *r)
 	nodes_sum(b, r);
 }
 
+static double floor_measure(struct bench *b, unsigned rounds)
+{
+	b->floor = need(1, sizeof(*b->floor));
+	b->turn = turn_floor;
+	for (unsigned i = 0; i < rounds; i++)
+		relay_round(b);
+	b->turn = turn_timed;
+	return percentile(b->floor, 50, b->load.burst);
+}
+
 static void load_measure(struct bench *b, const struct options *o, struct result *r)
 {
 	unsigned rounds = o->brief ? ROUNDS_SHORT : ROUNDS;
@@ -78,6 +89,8 @@ static void load_measure(struct bench *b, const struct options *o, struct result
 		best_measure(b, 1, best);
 	}
 	sum(b, best, r);
+	if (o->nodes && b->load.path == RELAY)
+		r->floor = floor_measure(b, rounds);
 	if (!o->frames || b->load.path != RELAY)
 		return;
 	b->way = need(WAYS, sizeof(*b->way));

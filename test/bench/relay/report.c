@@ -37,6 +37,8 @@ void result_print(const struct result *r, bool json)
 		       r->aead, beyond, r->best, beyond_best, ratio);
 		nodes_print(r, true);
 		printf("}");
+		if (r->floor > 0)
+			printf(", \"floor\": %.1f", r->floor);
 		if (r->way[BARE] > 0)
 			printf(", \"frames\": {\"without\": %.1f, \"unsummed\": %.1f, \"summed\": "
 			       "%.1f}",
@@ -52,6 +54,8 @@ void result_print(const struct result *r, bool json)
 	       r->load.burst, mpps, gbit, r->forward, r->forward_p90, r->aead, r->best, beyond,
 	       beyond_best, ratio);
 	nodes_print(r, false);
+	if (r->floor > 0)
+		printf("    %-16s %7.1f\n", "floor", r->floor);
 	if (r->way[BARE] > 0)
 		printf("    frames: %.0f without, %.0f around them without a checksum (+%.0f), "
 		       "%.0f "
