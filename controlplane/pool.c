@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+enum { TRIM_ROUTES = 1000, TRIM_AFTER = 10 };
+
 // A call of a helper. It takes what waits by then, as much as a burst.
 struct work {
 	uv_work_t req;
@@ -36,8 +38,10 @@ struct xy_pool {
 		struct jobs waiting, finished;
 		unsigned jobs, calls; // that wait, or have not begun: calls are enough for the jobs
 	} shared;
-	struct jobs done; // and not yet told
-	unsigned names;	  // being resolved
+	struct jobs done;	  // and not yet told
+	unsigned names;		  // being resolved
+	uint32_t routes, trimmed; // how many there were when they last moved, and at the last trim
+	uint32_t calm;		  // seconds since they did
 	unsigned errands;
 };
 
@@ -230,6 +234,23 @@ static void trimmed(void *what)
 void xy_pool_trim(struct xy_daemon *d)
 {
 	xy_pool_run(d, trim, trimmed, NULL);
+}
+
+// Packets that wait, claims at the signer, actions: what comes at once leaves room for that behind,
+// between what stays. When it is over for ten seconds, that goes back as well.
+void xy_pool_second(struct xy_daemon *d)
+{
+	struct xy_pool *h = d->pool;
+	uint32_t routes = d->rib.count;
+	uint32_t apart = routes > h->trimmed ? routes - h->trimmed : h->trimmed - routes;
+	bool moves = (routes > h->routes ? routes - h->routes : h->routes - routes) > routes / 64;
+	h->calm = moves ? 0 : h->calm + d->tick.passed;
+	if (moves || h->calm >= TRIM_AFTER)
+		h->routes = routes;
+	if (h->calm < TRIM_AFTER || apart < TRIM_ROUTES || apart < h->trimmed / 8)
+		return;
+	h->trimmed = routes;
+	xy_pool_trim(d);
 }
 
 // --- names

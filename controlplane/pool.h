@@ -26,6 +26,8 @@ void xy_pool_results(struct xy_daemon *d, unsigned max, xy_nsec now);
 void xy_pool_run(void *arg, void (*work)(void *what), void (*done)(void *what), void *what);
 bool xy_pool_busy(const struct xy_daemon *d); // with what xy_pool_run gave them
 void xy_pool_trim(struct xy_daemon *d);	      // what a config took while it was read goes back
+void xy_pool_second(
+	struct xy_daemon *d); // once a tick: and what a table of routes took while it came
 // As xy_env resolve.
 int xy_pool_resolve(void *arg, const struct xy_env_asker *by, const char *host, uint16_t port);
 bool xy_pool_idle(const struct xy_daemon *d); // no name is being resolved

@@ -251,6 +251,7 @@ static void tick_run(void *arg, xy_nsec now)
 	xy_discovery_second(d);
 	xy_capturing_second(d);
 	xy_sandbox_second(d);
+	xy_pool_second(d);
 	xy_tick_arm(t, may_rest(d, packets), xy_now(), xy_awake());
 }
 

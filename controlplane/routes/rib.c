@@ -20,16 +20,19 @@ struct xy_rib_node {
 	struct xy_rib_origin origin; // if r has one: without whom to seal it for none may be kept
 	uint32_t rank;
 	bool in_force;
-	bool in_news, told_none;  // LEARNED: and what was last said of its room
-	bool unsealed;		  // a refusal is told: it could not be sealed
-	bool narrowed;		  // of several next hops one is told: its origin itself
-	uint32_t far;		  // in force: the far node that it is sealed for, or NO_FAR
-	struct xy_rib_list *list; // yielding or waiting, or NULL
+	bool in_news, told_none; // LEARNED: and what was last said of its room
+	bool unsealed;		 // a refusal is told: it could not be sealed
+	bool narrowed;		 // of several next hops one is told: its origin itself
+	uint8_t list;		 // enum list: where its place is
+	uint32_t far;		 // in force: the far node that it is sealed for, or NO_FAR
 	struct link place, news, again;
 	struct xy_rib_node *left, *right;
 };
 
 enum { NO_FAR = UINT32_MAX };
+
+// Waiting is +1 for what yields.
+enum list { NOWHERE, YIELDING, WAITING };
 
 // --- lists of nodes
 
@@ -56,20 +59,25 @@ enum {
 	AGAIN = offsetof(struct xy_rib_node, again),
 };
 
-static bool is_waiting(const struct xy_rib *rib, const struct xy_rib_node *n)
+static struct xy_rib_list *list_of(struct xy_rib *rib, unsigned list)
 {
-	return n->list && n->list != &rib->yielding;
+	return list >= WAITING ? &rib->waiting[list - WAITING] : &rib->yielding;
 }
 
-static void move_to(struct xy_rib *rib, struct xy_rib_node *n, struct xy_rib_list *to, bool first)
+static bool is_waiting(const struct xy_rib_node *n)
 {
-	rib->waiting_count -= is_waiting(rib, n);
+	return n->list >= WAITING;
+}
+
+static void move_to(struct xy_rib *rib, struct xy_rib_node *n, unsigned list, bool first)
+{
+	rib->waiting_count -= is_waiting(n);
 	if (n->list)
-		list_take(n->list, n, PLACE);
-	n->list = to;
-	if (to)
-		list_put(to, n, PLACE, first);
-	rib->waiting_count += is_waiting(rib, n);
+		list_take(list_of(rib, n->list), n, PLACE);
+	n->list = (uint8_t)list;
+	if (list)
+		list_put(list_of(rib, list), n, PLACE, first);
+	rib->waiting_count += is_waiting(n);
 }
 
 static void unsealed_set(struct xy_rib *rib, struct xy_rib_node *n, bool unsealed)
@@ -84,7 +92,7 @@ static void unsealed_set(struct xy_rib *rib, struct xy_rib_node *n, bool unseale
 // What is said of its room follows what is so.
 static void news_follow(struct xy_rib *rib, struct xy_rib_node *n)
 {
-	bool is_news = n->r.source == XY_ROUTE_LEARNED && is_waiting(rib, n) != n->told_none;
+	bool is_news = n->r.source == XY_ROUTE_LEARNED && is_waiting(n) != n->told_none;
 	if (is_news == n->in_news)
 		return;
 	n->in_news = is_news;
@@ -242,7 +250,7 @@ static void take_out(struct xy_rib *rib, struct xy_rib_node **at)
 	*at = l ? l : r;
 	rib->count--;
 	each_peer(rib, &out->r.route, xy_rib_release);
-	move_to(rib, out, NULL, false);
+	move_to(rib, out, NOWHERE, false);
 	unsealed_set(rib, out, false);
 	if (out->in_news)
 		list_take(&rib->news, out, NEWS);
@@ -363,11 +371,11 @@ static void tell(struct xy_rib *rib, const struct xy_rib_route *was, const struc
 static void stand(struct xy_rib *rib, struct xy_rib_node *n, int refused)
 {
 	bool waits = refused == -ENOSPC || refused == -ENOMEM;
-	struct xy_rib_list *to = waits ? &rib->waiting[n->r.yields] : NULL;
+	unsigned to = waits ? WAITING + n->r.yields : NOWHERE;
 	rib->lacking = rib->lacking || refused == -ENOMEM;
 	n->in_force = !refused;
 	if (n->in_force && n->r.yields)
-		to = &rib->yielding;
+		to = YIELDING;
 	if (n->list != to)
 		move_to(rib, n, to, false);
 	news_follow(rib, n);
@@ -395,7 +403,7 @@ static bool make_room(struct xy_rib *rib)
 	xy_dp_route_del(rib->dp, &n->r.prefix);
 	n->in_force = false;
 	unseal(rib, n);
-	move_to(rib, n, &rib->waiting[true], true);
+	move_to(rib, n, WAITING + true, true);
 	news_follow(rib, n);
 	tell(rib, &n->r, NULL);
 	return true;
@@ -477,7 +485,7 @@ static int settle(struct xy_rib *rib, const struct was *was, const struct xy_pre
 	if (below && xy_prefix_eq(&below->r.prefix, p)) {
 		below->in_force = false;
 		unsealed_set(rib, below, false);
-		move_to(rib, below, NULL, false);
+		move_to(rib, below, NOWHERE, false);
 		news_follow(rib, below);
 	}
 	tell(rib, told_of(was), r ? NULL : is);

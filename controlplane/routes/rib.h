@@ -25,10 +25,10 @@ extern const char *const xy_route_source_text[XY_ROUTE_SOURCES];
 
 // Whose a route is, where somebody vouches for it.
 struct xy_rib_origin {
-	bool has_key; // else it came from a plain neighbour
 	struct xy_key key;
 	uint32_t epoch; // that the key signed it in
 	uint16_t metric;
+	bool has_key; // else it came from a plain neighbour
 };
 
 struct xy_rib_route {

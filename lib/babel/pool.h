@@ -87,10 +87,10 @@ static inline uint32_t babel_map_next(const struct map *m, uint32_t i)
 	return *(uint32_t *)((uint8_t *)babel_pool_at(m->pool, i) + m->next);
 }
 
-struct heap_entry {
+struct heap_entry { // 12 bytes: every route has two
 	xy_nsec at;
 	uint32_t ref;
-};
+} __attribute__((packed, aligned(4)));
 
 // A binary heap of deadlines; `place` gives where the owner of a reference keeps its position.
 struct heap {

@@ -161,10 +161,10 @@ struct proof {
 struct origin {
 	struct xy_key ed25519, x25519;
 	uint32_t hnext, xnext, tpos;
-	uint32_t dnext, dprev; // among those without a live route, oldest first (dead_list)
-	uint32_t proofs, proof_count, dest_count; // proof_count: those that are not idle
+	uint32_t dnext, dprev;	      // among those without a live route, oldest first (dead_list)
+	uint32_t proofs, proof_count; // proof_count: those that are not idle
+	uint32_t dest_count : 31, dead : 1;
 	uint32_t retiring; // proof that a walk over the older ones comes to next
-	bool dead;
 	struct charge charge;
 	uint32_t epoch, prefer, era;
 	uint64_t rid;	// in that epoch

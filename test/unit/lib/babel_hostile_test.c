@@ -431,7 +431,7 @@ static void test_epoch_shown(void)
 // tables that double are some of it.
 static void test_memory(void)
 {
-	enum { KEYS = 1000, MOST = 640 };
+	enum { KEYS = 1000, MOST = 600 };
 	struct rig *r = small_rig(4 * KEYS, 2 * KEYS, XY_BABEL_CONFIGURED);
 	size_t before = stats(r).bytes;
 	for (unsigned i = 0; i < KEYS; i++) {
