@@ -131,11 +131,9 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		  unsigned n)
 {
 	rte_edge_t edge[XY_BURST];
-	const struct xy_far_end *far[XY_BURST];
-	struct xy_session *session[XY_BURST];
 	struct xy_e2e_header header[XY_BURST];
 	struct xy_seal b;
-	bool cut = false;
+	uint64_t cut = 0;
 	b.n = 0;
 
 	find(w->dp, objs, n);
@@ -143,18 +141,19 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		if (xy_packet(xy_node_mbuf(objs[i]))->far != XY_PEER_NONE)
 			xy_seal_fetch(w, xy_packet(xy_node_mbuf(objs[i]))->far);
 	for (unsigned i = 0; i < n; i++) {
-		edge[i] = admit(w, xy_node_mbuf(objs[i]), &far[i], &session[i]);
-		cut |= edge[i] == FRAGMENT;
-	}
-	if (cut)
-		xy_seal_follow(objs, edge, n, ADMITTED, FRAGMENT);
-	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
+		const struct xy_far_end *far;
+		struct xy_session *session;
+		edge[i] = admit(w, m, &far, &session);
+		if (edge[i] == ADMITTED && xy_seal_follows(cut, m))
+			edge[i] = FRAGMENT;
+		if (edge[i] == FRAGMENT)
+			xy_seal_cut(&cut, m);
 		if (edge[i] != ADMITTED)
 			continue;
-		header[b.n] = outside(w, m, far[i]);
+		header[b.n] = outside(w, m, far);
 		uint32_t padded = RTE_ALIGN_CEIL(m->data_len, (uint32_t)XY_WG_PAD);
-		xy_seal_add(&b, m, session[i], RTE_MIN(padded, limit_of(m, far[i])));
+		xy_seal_add(&b, m, session, RTE_MIN(padded, limit_of(m, far)));
 		edge[i] = ROUTE;
 	}
 	xy_seal_run(w, &b);

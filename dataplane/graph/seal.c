@@ -75,20 +75,3 @@ void xy_seal_run(struct xy_worker *w, struct xy_seal *b)
 	number(w, b);
 	xy_aead_seal_burst(w->aead, b->op, b->n);
 }
-
-// Ends are told apart by 64 bits; one more that goes round is but a little later.
-void xy_seal_follow(void **objs, rte_edge_t *edge, unsigned n, rte_edge_t admitted,
-		    rte_edge_t fragment)
-{
-	uint64_t cut = 0;
-	for (unsigned i = 0; i < n; i++) {
-		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
-		uint64_t end = UINT64_C(1) << (xy_packet(m)->next % 64);
-		if (edge[i] == fragment) {
-			cut |= end;
-		} else if (edge[i] == admitted && cut & end) {
-			xy_packet(m)->limit = m->data_len; // fits
-			edge[i] = fragment;
-		}
-	}
-}

@@ -68,7 +68,19 @@ static inline void xy_seal_add(struct xy_seal *b, struct rte_mbuf *m, struct xy_
 }
 
 // What follows a packet that is cut, to the same end, goes round with it: a flow stays in order. Of
-// a chunk's edges, those that are `admitted` may become `fragment`.
-void xy_seal_follow(void **objs, rte_edge_t *edge, unsigned n, rte_edge_t admitted,
-		    rte_edge_t fragment);
+// a chunk, *cut has the ends of those that were cut so far, told apart by 64 bits: one more that
+// goes round is but a little later.
+static inline void xy_seal_cut(uint64_t *cut, struct rte_mbuf *m)
+{
+	*cut |= UINT64_C(1) << (xy_packet(m)->next % 64);
+}
+
+static inline bool xy_seal_follows(uint64_t cut, struct rte_mbuf *m)
+{
+	if (likely(!(cut & UINT64_C(1) << (xy_packet(m)->next % 64))))
+		return false;
+	xy_packet(m)->limit = m->data_len; // fits
+	return true;
+}
+
 void xy_seal_run(struct xy_worker *w, struct xy_seal *b);

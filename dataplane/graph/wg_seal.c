@@ -41,8 +41,14 @@ static bool is_probe(struct rte_mbuf *m)
 	return xy_packet(m)->from == XY_PEER_PROBE && m->data_len <= xy_seal_room(m);
 }
 
-static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_session **session,
-			const struct xy_adjacency **adjacency)
+// To whom a packet was admitted.
+struct admitted {
+	uint64_t next; // of 32 bits; UINT64_MAX: none was yet
+	struct xy_session *session;
+	const struct xy_adjacency *adjacency;
+};
+
+static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct admitted *to)
 {
 	struct xy_packet *p = xy_packet(m);
 	if (p->next >= w->dp->cfg.max_peers)
@@ -58,17 +64,15 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, struct xy_sessi
 		return p->version ? HOLD : DROP_STALE; // a keepalive is worth nothing later
 	if (!a->remote.port)
 		return DROP_NO_ENDPOINT;
-	*session = s;
-	*adjacency = a;
+	*to = (struct admitted){p->next, s, a};
 	return ADMITTED;
 }
 
-// Behind one that was admitted to the same peer, and no larger than the link carries.
-static bool as_before(void *obj, void *before, const struct xy_adjacency *a)
+// To the same peer, and no larger than the link carries: what goes for one goes for the next.
+static inline bool is_as_before(const struct admitted *to, struct rte_mbuf *m)
 {
-	struct rte_mbuf *m = xy_node_mbuf(obj);
-	return xy_packet(m)->next == xy_packet(xy_node_mbuf(before))->next &&
-	       m->data_len <= RTE_MIN(a->payload_max, xy_seal_room(m));
+	return xy_packet(m)->next == to->next &&
+	       m->data_len <= RTE_MIN(to->adjacency->payload_max, xy_seal_room(m));
 }
 
 // What admit() will look at.
@@ -113,34 +117,27 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		  unsigned n)
 {
 	rte_edge_t edge[XY_BURST];
-	struct xy_session *session[XY_BURST];
-	const struct xy_adjacency *adjacency[XY_BURST];
+	struct admitted to = {.next = UINT64_MAX};
+	struct xy_capture *c = xy_capture_at(w, XY_DP_CAPTURE_OUT);
+	uint64_t cut = 0;
 	struct xy_seal b;
-	bool cut = false; // some are to be fragmented
 	b.n = 0;
 
 	fetch(w, objs, n);
 	for (unsigned i = 0; i < n; i++) {
-		if (i && edge[i - 1] == ADMITTED &&
-		    as_before(objs[i], objs[i - 1], adjacency[i - 1])) {
-			edge[i] = ADMITTED;
-			session[i] = session[i - 1];
-			adjacency[i] = adjacency[i - 1];
+		struct rte_mbuf *m = xy_node_mbuf(objs[i]);
+		edge[i] = likely(is_as_before(&to, m)) ? ADMITTED : admit(w, m, &to);
+		if (edge[i] == ADMITTED && xy_seal_follows(cut, m))
+			edge[i] = FRAGMENT;
+		if (edge[i] == FRAGMENT)
+			xy_seal_cut(&cut, m);
+		if (edge[i] != ADMITTED)
 			continue;
-		}
-		edge[i] = admit(w, xy_node_mbuf(objs[i]), &session[i], &adjacency[i]);
-		cut |= edge[i] == FRAGMENT;
+		if (unlikely(c != NULL))
+			xy_capture_put(w, c, XY_DP_CAPTURE_OUT, 0, &objs[i], 1);
+		prepare(&b, m, to.session, to.adjacency);
+		edge[i] = PORT_TX;
 	}
-	if (cut)
-		xy_seal_follow(objs, edge, n, ADMITTED, FRAGMENT);
-	struct xy_capture *c = xy_capture_at(w, XY_DP_CAPTURE_OUT);
-	for (unsigned i = 0; i < n; i++)
-		if (edge[i] == ADMITTED) {
-			if (unlikely(c != NULL))
-				xy_capture_put(w, c, XY_DP_CAPTURE_OUT, 0, &objs[i], 1);
-			prepare(&b, xy_node_mbuf(objs[i]), session[i], adjacency[i]);
-			edge[i] = PORT_TX;
-		}
 	xy_seal_run(w, &b);
 	xy_node_pass(graph, node, objs, edge, n);
 }
