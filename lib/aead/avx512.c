@@ -6,7 +6,7 @@
 // What lies below batch.c's frame: the largest of the parts' frames, with what they call, and a
 // little more. batch_wiped_test.c sees where it is too small.
 #ifdef __OPTIMIZE__
-enum { STACK = 12288 };
+enum { STACK = 9216 };
 #else
 enum { STACK = 65536 }; // each of what is inlined has its own room
 #endif
@@ -25,5 +25,6 @@ const struct xy_batch_kernel xy_batch_avx512 = {
 	.blocks = xy_batch_avx512_blocks,
 	.stretch = xy_batch_avx512_stretch,
 	.tags = xy_batch_avx512_tags,
+	.packets = xy_batch_avx512_packets,
 	.wipe = wipe,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cuts packets into blocks and fills lanes with them. Each packet's block 0 makes the key of its
-// tag; the message begins with block 1.
+// Packets of as many blocks go side by side, where the kernel has a way for that and they are
+// enough to fill a vector. The others are cut into blocks, and lanes filled with those. Each
+// packet's block 0 makes the key of its tag; the message begins with block 1.
 #include "aead/batch.h"
 
 #include "aead/kernel.h"
@@ -32,6 +33,8 @@ struct burst {
 	const struct xy_batch_kernel *k;
 	struct xy_batch_op *op;
 	unsigned n;
+	uint8_t rest[XY_BATCH_MAX]; // those that are cut into blocks, so many
+	unsigned rests;
 	struct lanes lanes;
 	struct xy_batch_text text[XY_BATCH_MAX];
 	struct secrets s;
@@ -92,16 +95,23 @@ static inline uint32_t blocks_of(const struct xy_batch_op *op)
 	return op->len / BLOCK + (op->len % BLOCK != 0);
 }
 
-static void put_keys(struct lanes *l, const struct xy_batch_op *op, unsigned n, struct secrets *s)
+static inline struct xy_batch_op *rest(const struct burst *b, unsigned i)
 {
-	for (unsigned i = 0; i < n; i++) {
-		struct xy_batch_block *b = next(l);
-		b->key = op[i].key;
-		b->src = zeros;
-		b->dst = s->key[i];
-		b->len = XY_BATCH_KEY_LEN;
-		b->number = b->zero = 0;
-		b->counter = op[i].counter;
+	return &b->op[b->rest[i]];
+}
+
+static void put_keys(struct burst *b)
+{
+	struct lanes *l = &b->lanes;
+	for (unsigned i = 0; i < b->rests; i++) {
+		const struct xy_batch_op *op = rest(b, i);
+		struct xy_batch_block *block = next(l);
+		block->key = op->key;
+		block->src = zeros;
+		block->dst = b->s.key[i];
+		block->len = XY_BATCH_KEY_LEN;
+		block->number = block->zero = 0;
+		block->counter = op->counter;
 		put(l);
 	}
 }
@@ -125,21 +135,99 @@ static void put_message(struct lanes *l, const struct xy_batch_op *op, uint32_t 
 
 static void tags_make(struct burst *b, uint8_t (*tags)[XY_BATCH_TAG_LEN])
 {
-	if (!b->n)
+	if (!b->rests)
 		return;
-	for (unsigned i = 0; i < b->n; i++)
-		b->text[i] = (struct xy_batch_text){.data = tags ? b->op[i].src : b->op[i].dst,
+	for (unsigned i = 0; i < b->rests; i++) {
+		const struct xy_batch_op *op = rest(b, i);
+		b->text[i] = (struct xy_batch_text){.data = tags ? op->src : op->dst,
 						    .key = b->s.key[i],
-						    .tag = tags ? tags[i] : b->op[i].tag,
-						    .len = b->op[i].len};
-	b->k->tags(b->text, b->n);
+						    .tag = tags ? tags[b->rest[i]] : op->tag,
+						    .len = op->len};
+	}
+	b->k->tags(b->text, b->rests);
+}
+
+// --- packets of as many blocks
+
+enum { SIZES = 32 }; // blocks; those that have more are cut
+
+struct sizes {
+	uint32_t used; // a bit for each size that packets have
+	uint8_t count[SIZES], first[SIZES], next[XY_BATCH_MAX];
+};
+
+static void sizes_find(struct burst *b, struct sizes *s)
+{
+	s->used = 0;
+	for (unsigned i = b->n; i-- > 0;) {
+		uint32_t blocks = blocks_of(&b->op[i]);
+		if (blocks >= SIZES) {
+			b->rest[b->rests++] = (uint8_t)i;
+			continue;
+		}
+		bool any = s->used >> blocks & 1;
+		s->used |= 1u << blocks;
+		s->next[i] = s->first[blocks];
+		s->first[blocks] = (uint8_t)i;
+		s->count[blocks] = (uint8_t)(any ? s->count[blocks] + 1 : 1);
+	}
+}
+
+// With fewer than eight a vector is not full, while a packet that is cut takes only what it has.
+// But that costs more for each, which counts where it has few blocks.
+static bool worth(unsigned n, uint32_t blocks)
+{
+	return n >= (blocks < 2 ? 4 : 7);
+}
+
+// How many of n with so many blocks go together next; 0: none.
+static unsigned together(unsigned n, uint32_t blocks)
+{
+	if (n >= 16)
+		return 16;
+	if (n > 8)
+		return worth(n - 8, blocks) ? n : 8;
+	return worth(n, blocks) ? n : 0;
+}
+
+static void one_size(struct burst *b, const struct sizes *s, uint32_t blocks, bool open)
+{
+	unsigned left = s->count[blocks], n, i = s->first[blocks];
+	while (left && (n = together(left, blocks)) != 0) {
+		uint8_t which[XY_BATCH_LANES_MAX], *tag[XY_BATCH_LANES_MAX];
+		for (unsigned k = 0; k < n; k++, i = s->next[i]) {
+			which[k] = (uint8_t)i;
+			tag[k] = open ? b->s.tags[i] : b->op[i].tag;
+		}
+		b->k->packets(b->op, which, n, open, tag);
+		left -= n;
+	}
+	for (; left; left--, i = s->next[i])
+		b->rest[b->rests++] = (uint8_t)i;
+}
+
+// Those that are not worth it are `rest`.
+static void sizes_run(struct burst *b, bool open)
+{
+	b->rests = 0;
+	if (!b->k->packets) {
+		for (unsigned i = 0; i < b->n; i++)
+			b->rest[i] = (uint8_t)i;
+		b->rests = b->n;
+		return;
+	}
+	struct sizes s;
+	sizes_find(b, &s);
+	for (; s.used; s.used &= s.used - 1)
+		one_size(b, &s, (uint32_t)__builtin_ctz(s.used), open);
 }
 
 static void seal(struct burst *b)
 {
-	put_keys(&b->lanes, b->op, b->n, &b->s);
-	for (unsigned i = 0; i < b->n; i++)
-		put_message(&b->lanes, &b->op[i], 1);
+	sizes_run(b, false);
+	put_keys(b);
+	for (unsigned i = 0; i < b->rests; i++)
+		put_message(&b->lanes, rest(b, i), 1);
 	flush(&b->lanes);
 	tags_make(b, NULL);
 }
@@ -164,7 +252,7 @@ void xy_batch_seal(const struct xy_batch_kernel *k, struct xy_batch_op *op, unsi
 	run(&b, seal, k, op, n);
 }
 
-// --- open: a tag is made over what came, so in place nothing may be opened before
+// --- open: a tag is made over what came, so of `rest` in place nothing may be opened before
 
 // Where the keys leave lanes free, keystream for the first blocks of messages is made in them.
 struct ahead {
@@ -173,20 +261,21 @@ struct ahead {
 	uint32_t number; // whose next block that is
 };
 
-static void put_ahead(struct lanes *l, const struct xy_batch_op *op, unsigned n, struct ahead *a,
-		      struct secrets *s)
+static void put_ahead(struct burst *b, struct ahead *a)
 {
-	for (a->number = 1; l->n && a->op < n;) {
-		if (a->number > blocks_of(&op[a->op])) {
+	struct lanes *l = &b->lanes;
+	for (a->number = 1; l->n && a->op < b->rests;) {
+		const struct xy_batch_op *op = rest(b, a->op);
+		if (a->number > blocks_of(op)) {
 			a->op++;
 			a->number = 1;
 			continue;
 		}
-		struct xy_batch_block *b = next(l);
-		block_set(b, &op[a->op], a->number++);
-		a->block[a->n] = *b;
-		b->src = zeros;
-		b->dst = s->rest[a->n++];
+		struct xy_batch_block *block = next(l);
+		block_set(block, op, a->number++);
+		a->block[a->n] = *block;
+		block->src = zeros;
+		block->dst = b->s.rest[a->n++];
 		put(l);
 	}
 	flush(l);
@@ -226,14 +315,15 @@ static void open_all(struct burst *b)
 {
 	struct ahead a;
 	a.n = a.op = 0;
-	put_keys(&b->lanes, b->op, b->n, &b->s);
-	put_ahead(&b->lanes, b->op, b->n, &a, &b->s);
+	sizes_run(b, true);
+	put_keys(b);
+	put_ahead(b, &a);
 	tags_make(b, b->s.tags);
 	for (unsigned i = 0; i < b->n; i++)
-		b->op[i].ok = tag_equal(b->s.tags[i], b->op[i].tag); // before dst is written
+		b->op[i].ok = tag_equal(b->s.tags[i], b->op[i].tag);
 	take_ahead(&a, &b->s);
-	for (unsigned i = a.op; i < b->n; i++)
-		put_message(&b->lanes, &b->op[i], i == a.op ? a.number : 1);
+	for (unsigned i = a.op; i < b->rests; i++)
+		put_message(&b->lanes, rest(b, i), i == a.op ? a.number : 1);
 	flush(&b->lanes);
 }
 

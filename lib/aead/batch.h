@@ -3,9 +3,10 @@
 // length of its own. The nonce is WireGuard's: four zero bytes and the counter, little-endian; no
 // associated data.
 //
-// A block of any packet may lie in any lane of a vector (kernel.h), so lengths mix. Nothing keeps
-// state, any thread may call. No branch and no index depends on a key or on data; lengths,
-// addresses and the number of packets are no secrets. What was made of keys is wiped from memory.
+// Packets of as many blocks go side by side; of others a block may lie in any lane of a vector
+// (kernel.h), so lengths mix. Nothing keeps state, any thread may call. No branch and no index
+// depends on a key or on data; lengths, addresses and the number of packets are no secrets. What
+// was made of keys is wiped from memory.
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@ struct xy_batch_op {
 	uint64_t counter;
 	const uint8_t *src; // may be dst; must not else overlap with it
 	uint8_t *dst;
-	uint8_t *tag; // seal: written here (16 bytes); open: compared with this
+	uint8_t *tag; // seal: written here (16 bytes); open: compared with this, not in any dst
 	uint32_t len; // bytes, without the tag; below 2^32 - 64
 	bool ok;      // open: the tag was right (what is in dst is garbage otherwise)
 };

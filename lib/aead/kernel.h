@@ -3,6 +3,7 @@
 // (meson.build), and a line in batch.c that says what of the machine it wants. lib/aead alone.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,8 @@ struct xy_batch_text {
 	uint32_t len;
 };
 
+struct xy_batch_op;
+
 struct xy_batch_kernel {
 	const char *name;
 	unsigned lanes; // blocks at once
@@ -38,6 +41,10 @@ struct xy_batch_kernel {
 	// `lanes` whole blocks of one packet, one after the other, so many times; b: the first.
 	void (*stretch)(const struct xy_batch_block *b, unsigned times);
 	void (*tags)(const struct xy_batch_text *t, unsigned n); // at most XY_BATCH_MAX
+	// At most `lanes` packets, op[which[i]], which have as many blocks each, from beginning to
+	// end: their tags to tag[i]. NULL: there is no such way.
+	void (*packets)(const struct xy_batch_op *op, const uint8_t *which, unsigned n, bool open,
+			uint8_t *const tag[]);
 	// After a burst: what the above left on the stack below, where registers were kept as well.
 	void (*wipe)(void);
 };

@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #ifndef __has_feature // clang has
@@ -175,6 +176,8 @@ static void long_ones(void)
 
 EACH(long_ones)
 
+static uint64_t blocks_of_burst;
+
 static uint32_t some_length(unsigned kind)
 {
 	switch (kind) {
@@ -186,6 +189,8 @@ static uint32_t some_length(unsigned kind)
 		return below(8) ? 64 : 1420;
 	case 3:
 		return below(8) ? 1420 : (uint32_t)below(64);
+	case 4: // as many blocks, or about
+		return 64 * (uint32_t)(blocks_of_burst) + (uint32_t)below(66);
 	default:
 		return 16 * (uint32_t)below(20);
 	}
@@ -196,6 +201,7 @@ static void random_bursts(void)
 {
 	for (unsigned done = 0; done < CASES / slower(100);) {
 		unsigned n = (unsigned)below(XY_BATCH_MAX) + 1, kind = (unsigned)below(8);
+		blocks_of_burst = below(30);
 		for (unsigned i = 0; i < n; i++)
 			packet(i, some_length(kind), chance(), (unsigned)below(48), below(2));
 		check(n);
@@ -204,6 +210,127 @@ static void random_bursts(void)
 }
 
 EACH(random_bursts)
+
+// Packets of as many blocks each, so many at once, in any order; in place and not.
+static void packets_alone(void)
+{
+	for (unsigned blocks = 0; kernel->packets && blocks < 32; blocks += slower(3))
+		for (unsigned n = 1; n <= kernel->lanes; n++)
+			for (unsigned open = 0; open < 2; open++) {
+				uint8_t which[XY_BATCH_LANES_MAX], *to[XY_BATCH_LANES_MAX];
+				static uint8_t out[XY_BATCH_LANES_MAX][ROOM];
+				const bool whole = below(3) == 0, in_place = below(2);
+				for (unsigned i = 0; i < n; i++) {
+					uint32_t end = whole ? 64 : (uint32_t)below(64) + 1;
+					packet(i, blocks ? 64 * (blocks - 1) + end : 0, chance(), i,
+					       in_place);
+					which[i] = (uint8_t)i;
+					to[i] = op[i].tag;
+				}
+				for (unsigned i = 0; i < n; i++) {
+					unsigned k = (unsigned)below(n);
+					uint8_t w = which[i], *p = to[i];
+					which[i] = which[k];
+					which[k] = w;
+					to[i] = to[k];
+					to[k] = p;
+				}
+				kernel->packets(op, which, n, false, to);
+				for (unsigned i = 0; i < n; i++)
+					CU_ASSERT_FATAL(as_sodium(i));
+				if (!open)
+					continue;
+				for (unsigned i = 0; i < n; i++) {
+					op[i].src = op[i].dst;
+					op[i].dst = in_place ? op[i].dst : out[i];
+				}
+				uint8_t made[XY_BATCH_LANES_MAX][16];
+				for (unsigned i = 0; i < n; i++)
+					to[i] = made[i];
+				kernel->packets(op, which, n, true, to);
+				for (unsigned i = 0; i < n; i++) {
+					const struct xy_batch_op *o = &op[which[i]];
+					const uint8_t *from = plain[which[i]] + which[i];
+					CU_ASSERT_FATAL(memcmp(made[i], o->tag, 16) == 0);
+					CU_ASSERT_FATAL(memcmp(from, o->dst, o->len) == 0);
+				}
+			}
+}
+
+EACH(packets_alone)
+
+// --- nothing beside a packet is read or written
+
+enum { PAGE = 4096, ALONE = 2000, PLACES = 4 };
+
+struct places { // each at the end, or at the beginning, of memory that has none beside it
+	uint8_t *page[PLACES];
+};
+
+static void places_make(struct places *p)
+{
+	for (unsigned i = 0; i < PLACES; i++) {
+		uint8_t *all = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CU_ASSERT_FATAL(all != MAP_FAILED);
+		p->page[i] = all + PAGE;
+		CU_ASSERT_FATAL(mprotect(p->page[i], PAGE, PROT_READ | PROT_WRITE) == 0);
+	}
+}
+
+static void places_free(const struct places *p)
+{
+	for (unsigned i = 0; i < PLACES; i++)
+		munmap(p->page[i] - PAGE, 3 * PAGE);
+}
+
+static uint8_t *place(const struct places *p, unsigned i, uint32_t len, bool at_end)
+{
+	return p->page[i] + (at_end ? PAGE - len : 0);
+}
+
+// Key, text, result and tag each have a page; a fault ends the test. Sealed and opened.
+static void beside(const struct places *p, unsigned n, uint32_t len, bool at_end, bool in_place)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *src = place(&p[i], 0, len, at_end);
+		uint8_t *dst = in_place ? src : place(&p[i], 1, len, at_end);
+		uint8_t *k = place(&p[i], 2, 32, at_end);
+		fill(k, 32);
+		fill(src, len);
+		memcpy(plain[i], src, len);
+		op[i] = (struct xy_batch_op){.key = k,
+					     .counter = i,
+					     .src = src,
+					     .dst = dst,
+					     .tag = place(&p[i], 3, 16, at_end),
+					     .len = len};
+	}
+	xy_batch_seal(kernel, op, n);
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *src = op[i].dst;
+		op[i].dst = in_place ? src : place(&p[i], 0, len, at_end);
+		op[i].src = src;
+	}
+	xy_batch_open(kernel, op, n);
+	for (unsigned i = 0; i < n; i++)
+		CU_ASSERT_FATAL(op[i].ok && memcmp(op[i].dst, plain[i], len) == 0);
+}
+
+static void nothing_beside(void)
+{
+	static const uint8_t many[] = {1, 3, 8, 16, 31};
+	struct places p[31];
+	for (unsigned i = 0; i < 31; i++)
+		places_make(&p[i]);
+	for (uint32_t len = 0; len <= ALONE; len += slower(7))
+		for (unsigned m = 0; m < sizeof(many); m++)
+			for (unsigned way = 0; way < 4; way++)
+				beside(p, many[m], len, way & 1, way & 2);
+	for (unsigned i = 0; i < 31; i++)
+		places_free(&p[i]);
+}
+
+EACH(nothing_beside)
 
 static void counters(void)
 {
@@ -487,7 +614,9 @@ EACH(rfc_8439)
 
 XY_UNIT_MAIN("batch", {"kernel", test_kernel, .always = true}, {"RFC 8439", test_rfc_8439},
 	     {"every length as libsodium", test_every_length},
-	     {"random bursts as libsodium", test_random_bursts}, {"counters", test_counters},
+	     {"random bursts as libsodium", test_random_bursts},
+	     {"packets of as many blocks", test_packets_alone},
+	     {"nothing beside a packet", test_nothing_beside}, {"counters", test_counters},
 	     {"long ones", test_long_ones}, {"Poly1305 as libsodium, odd keys", test_poly1305},
 	     {"sums at 2^130 - 5", test_sums_at_border}, {"rows of ones", test_rows_of_ones},
 	     {"nothing of keys is left", test_wiped},

@@ -55,6 +55,16 @@ EMULATED __m128i _mm_loadu_si128(const __m128i *p)
 	return x;
 }
 
+EMULATED __m128i _mm_load_si128(const __m128i *p)
+{
+	return _mm_loadu_si128(p);
+}
+
+EMULATED void _mm_storeu_si128(__m128i *p, __m128i x)
+{
+	memcpy(p, &x, sizeof(x));
+}
+
 EMULATED __m512i _mm512_maskz_loadu_epi8(__mmask64 mask, const void *p)
 {
 	uint8_t b[64] = {0};
@@ -204,9 +214,19 @@ EMULATED __m512i _mm512_maskz_srli_epi64(__mmask8 mask, __m512i x, unsigned bits
 	return _mm512_mask_mov_epi64(_mm512_setzero_si512(), mask, _mm512_srli_epi64(x, bits));
 }
 
-EMULATED __m512i _mm512_maskz_set1_epi64(__mmask8 mask, long long x)
+EMULATED __m512i _mm512_maskz_shrdi_epi64(__mmask8 mask, __m512i low, __m512i high, int bits)
 {
-	return _mm512_mask_mov_epi64(_mm512_setzero_si512(), mask, _mm512_set1_epi64(x));
+	return _mm512_mask_mov_epi64(_mm512_setzero_si512(), mask,
+				     _mm512_shrdi_epi64(low, high, bits));
+}
+
+EMULATED __m512i _mm512_maskz_mov_epi8(__mmask64 mask, __m512i x)
+{
+	uint8_t b[64];
+	memcpy(b, &x, sizeof(b));
+	for (int i = 0; i < 64; i++)
+		b[i] &= (uint8_t)emulated_bit(mask, i);
+	return _mm512_loadu_si512(b);
 }
 
 EMULATED __mmask8 _mm512_test_epi64_mask(__m512i a, __m512i b)
@@ -241,6 +261,24 @@ EMULATED __m512i _mm512_inserti64x2(__m512i x, __m128i y, int at)
 EMULATED __m512i _mm512_inserti32x4(__m512i x, __m128i y, int at)
 {
 	return _mm512_inserti64x2(x, y, at);
+}
+
+EMULATED __m256i _mm512_castsi512_si256(__m512i x)
+{
+	return (__m256i){x[0], x[1], x[2], x[3]};
+}
+
+EMULATED __m256i _mm512_extracti64x4_epi64(__m512i x, int at)
+{
+	return (__m256i){x[4 * at], x[4 * at + 1], x[4 * at + 2], x[4 * at + 3]};
+}
+
+EMULATED __m512i _mm512_cvtepu32_epi64(__m256i x)
+{
+	__m512i y = {0};
+	for (int i = 0; i < 8; i++)
+		y[i] = (long long)((uint64_t)x[i / 2] >> 32 * (i % 2) & UINT32_MAX);
+	return y;
 }
 
 EMULATED __m512i _mm512_unpacklo_epi64(__m512i a, __m512i b)
