@@ -14,6 +14,7 @@ extern const uint16_t xy_aead_size[XY_AEAD_SIZES], xy_aead_burst[XY_AEAD_BURSTS]
 
 struct xy_aead_choice {
 	const struct xy_batch_kernel *kernel[XY_BATCH_KERNELS]; // of this machine, then NULL
+	const struct xy_batch_kernel *wrong[XY_BATCH_KERNELS];	// which it has, but not used
 	uint8_t use[XY_AEAD_SIZES][XY_AEAD_BURSTS];		// 0: ipsec-mb; k + 1: kernel[k]
 	char text[240];						// of it all, for operators
 };
@@ -47,8 +48,18 @@ bool xy_aead_agrees(const struct xy_batch_kernel *k, void *mb);
 
 // Some milliseconds. `mb` is of xy_aead_chacha_mb. Without memory it chooses that.
 void xy_aead_choice_make(struct xy_aead_choice *c, void *mb);
-// From `use`; a test may set that.
+// From `use`, `kernel` and `wrong`; a test may set those.
 void xy_aead_choice_tell(struct xy_aead_choice *c);
+
+// Its parts. Those of `kernels` that agree, and those that do not; at most XY_BATCH_KERNELS.
+typedef const struct xy_batch_kernel *xy_aead_kernels(unsigned i);
+void xy_aead_choice_find(struct xy_aead_choice *c, xy_aead_kernels *kernels, void *mb);
+// What it costs `who` (0: ipsec-mb; k + 1: kernel[k]) to seal or open a burst of those classes,
+// once.
+typedef uint64_t xy_aead_clock(void *of, const struct xy_aead_choice *c, unsigned who,
+			       unsigned size, unsigned burst, bool seal);
+// Fills `use`, by a clock that may be disturbed.
+void xy_aead_choice_measure(struct xy_aead_choice *c, xy_aead_clock *clock, void *of);
 
 // The process's own; made by the first who asks.
 struct xy_aead_choice *xy_aead_choice(void *mb);

@@ -474,6 +474,135 @@ static void test_tell(void)
 	CU_ASSERT_STRING_EQUAL(c.text, want);
 }
 
+static const struct xy_batch_kernel *two_wrong(unsigned i)
+{
+	static struct xy_batch_kernel bad[2];
+	if (i == 2)
+		return NULL;
+	bad[i] = *right;
+	bad[i].name = i ? "second" : "first";
+	bad[i].blocks = blocks_partial;
+	return &bad[i];
+}
+
+static void test_all_wrong(void)
+{
+	struct xy_aead_choice c = {.use = {{0}}};
+	void *alone = xy_aead_chacha_mb.create();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(alone);
+	if ((right = xy_batch_kernel(0)) != NULL) {
+		xy_aead_choice_find(&c, two_wrong, alone);
+		xy_aead_choice_tell(&c);
+		CU_ASSERT_PTR_NULL(c.kernel[0]);
+		CU_ASSERT_STRING_EQUAL(c.text, "ipsec-mb (wrong results here: first, second)");
+	}
+	xy_aead_chacha_mb.destroy(alone);
+}
+
+// --- what is measured by a clock that others disturb
+
+struct fake_clock {
+	unsigned cost[XY_AEAD_SIZES][XY_AEAD_BURSTS][XY_AEAD_WHO];
+	unsigned now, from, until, times; // between those calls all takes so many times as long
+	unsigned every, by;		  // and of each `every` calls one takes `by` times
+	unsigned who;			  // of whom alone; XY_AEAD_WHO: of all
+};
+
+static uint64_t fake_clock(void *of, const struct xy_aead_choice *c, unsigned who, unsigned size,
+			   unsigned burst, bool seal)
+{
+	struct fake_clock *f = of;
+	(void)c;
+	(void)seal;
+	uint64_t spent = f->cost[size][burst][who];
+	f->now++;
+	if (f->who == XY_AEAD_WHO || f->who == who) {
+		if (f->now >= f->from && f->now < f->until)
+			spent *= f->times;
+		if (f->every && below(f->every))
+			spent = spent * (10 + below(10 * f->by)) / 10;
+	}
+	return spent;
+}
+
+static void costs_set(struct fake_clock *f, unsigned lib, unsigned one, unsigned two)
+{
+	const unsigned cost[] = {lib, one, two};
+	for (unsigned size = 0; size < XY_AEAD_SIZES; size++)
+		for (unsigned b = 0; b < XY_AEAD_BURSTS; b++)
+			memcpy(f->cost[size][b], cost, sizeof(cost));
+}
+
+static bool all_use(const struct xy_aead_choice *c, unsigned who)
+{
+	bool is = true;
+	for (unsigned size = 0; size < XY_AEAD_SIZES; size++)
+		for (unsigned b = 0; b < XY_AEAD_BURSTS; b++)
+			is &= c->use[size][b] == who;
+	return is;
+}
+
+static void test_measure(void)
+{
+	static const struct {
+		unsigned cost[XY_AEAD_WHO], use;
+	} still[] = {
+		{{1000, 1000, 1000}, 0}, {{1000, 950, 960}, 0}, // level is the library
+		{{1000, 900, 870}, 1},				// and the first kernel
+		{{1000, 900, 800}, 2},	 {{1000, 2000, 900}, 2}, {{1000, 500, 2000}, 1},
+	};
+	struct xy_aead_choice c = {.kernel = {xy_batch_kernel(0), xy_batch_kernel(1)}};
+	if (!c.kernel[1])
+		return;
+	for (size_t i = 0; i < RTE_DIM(still); i++) {
+		struct fake_clock f = {.who = XY_AEAD_WHO};
+		costs_set(&f, still[i].cost[0], still[i].cost[1], still[i].cost[2]);
+		xy_aead_choice_measure(&c, fake_clock, &f);
+		CU_ASSERT(all_use(&c, still[i].use));
+	}
+	// Somebody has the machine for half of all tries, wherever that begins.
+	struct fake_clock quiet = {.who = XY_AEAD_WHO};
+	costs_set(&quiet, 1000, 500, 2000);
+	xy_aead_choice_measure(&c, fake_clock, &quiet);
+	for (unsigned from = 1; from <= quiet.now; from += 7)
+		for (unsigned who = 0; who <= XY_AEAD_WHO; who++) {
+			struct fake_clock f = {.from = from,
+					       .until = from + quiet.now / 2,
+					       .times = 9,
+					       .who = who};
+			costs_set(&f, 1000, 500, 2000);
+			xy_aead_choice_measure(&c, fake_clock, &f);
+			CU_ASSERT(all_use(&c, 1));
+			costs_set(&f, 1000, 2000, 2500);
+			f.now = 0;
+			xy_aead_choice_measure(&c, fake_clock, &f);
+			CU_ASSERT(all_use(&c, 0));
+		}
+	// Four of five take up to four times as long.
+	for (unsigned run = 0; run < 500; run++) {
+		struct fake_clock f = {.every = 5, .by = 3, .who = XY_AEAD_WHO};
+		costs_set(&f, 1000, 2000, 2500);
+		xy_aead_choice_measure(&c, fake_clock, &f);
+		CU_ASSERT(all_use(&c, 0));
+	}
+}
+
+// Slower with more packets than with few: that is measured again, and what is so then stays.
+static void test_measure_again(void)
+{
+	struct xy_aead_choice c = {.kernel = {xy_batch_kernel(0)}};
+	struct fake_clock usual = {.who = XY_AEAD_WHO}, odd = usual;
+	if (!c.kernel[0])
+		return;
+	costs_set(&usual, 1000, 500, 0);
+	xy_aead_choice_measure(&c, fake_clock, &usual);
+	costs_set(&odd, 1000, 500, 0);
+	odd.cost[2][2][1] = 1500;
+	xy_aead_choice_measure(&c, fake_clock, &odd);
+	CU_ASSERT(odd.now > usual.now && odd.now < 2 * usual.now);
+	CU_ASSERT(c.use[2][0] == 1 && c.use[2][1] == 1 && c.use[2][2] == 0 && c.use[1][2] == 1);
+}
+
 static void test_create(void)
 {
 	CU_ASSERT_FATAL(sodium_init() >= 0);
@@ -493,5 +622,8 @@ XY_UNIT_MAIN("aead", {"create", test_create, .always = true},
 	     {"a flipped bit or another counter is refused", test_refuses},
 	     {"either computes, as ipsec-mb alone", test_choice},
 	     {"who has how many of a burst", test_division},
-	     {"a kernel that is wrong is seen", test_agrees}, {"what computes is told", test_tell},
-	     {"destroy", test_destroy, .always = true})
+	     {"a kernel that is wrong is seen", test_agrees},
+	     {"all that are wrong are told", test_all_wrong},
+	     {"who is faster, however it is disturbed", test_measure},
+	     {"what is at odds is measured again", test_measure_again},
+	     {"what computes is told", test_tell}, {"destroy", test_destroy, .always = true})
