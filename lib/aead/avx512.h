@@ -9,4 +9,4 @@ void xy_batch_avx512_blocks(const struct xy_batch_block *b, unsigned n);
 void xy_batch_avx512_stretch(const struct xy_batch_block *b, unsigned times);
 void xy_batch_avx512_tags(const struct xy_batch_text *t, unsigned n);
 void xy_batch_avx512_packets(const struct xy_batch_op *op, const uint8_t *which, unsigned n,
-			     bool open, uint8_t *const tag[]);
+			     uint8_t (*tags)[16]);

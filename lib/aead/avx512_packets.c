@@ -240,13 +240,17 @@ static __attribute__((noinline)) void run_sixteen(struct group *g, uint8_t *cons
 }
 
 void xy_batch_avx512_packets(const struct xy_batch_op *op, const uint8_t *which, unsigned n,
-			     bool open, uint8_t *const tag[])
+			     uint8_t (*tags)[16])
 {
 	struct group g;
+	uint8_t *tag[STATES];
 	g.n = n;
-	g.open = open;
-	for (unsigned i = 0; i < STATES; i++)
-		g.op[i] = &op[which[i < n ? i : 0]];
+	g.open = tags != NULL;
+	for (unsigned i = 0; i < STATES; i++) {
+		const unsigned w = which[i < n ? i : 0];
+		g.op[i] = &op[w];
+		tag[i] = tags ? tags[w] : op[w].tag;
+	}
 	g.last = (g.op[0]->len + BLOCK - 1) / BLOCK;
 	if (n > 8)
 		run_sixteen(&g, tag);

@@ -149,29 +149,7 @@ static void tags_make(struct burst *b, uint8_t (*tags)[XY_BATCH_TAG_LEN])
 
 // --- packets of as many blocks
 
-enum { SIZES = 32 }; // blocks; those that have more are cut
-
-struct sizes {
-	uint32_t used; // a bit for each size that packets have
-	uint8_t count[SIZES], first[SIZES], next[XY_BATCH_MAX];
-};
-
-static void sizes_find(struct burst *b, struct sizes *s)
-{
-	s->used = 0;
-	for (unsigned i = b->n; i-- > 0;) {
-		uint32_t blocks = blocks_of(&b->op[i]);
-		if (blocks >= SIZES) {
-			b->rest[b->rests++] = (uint8_t)i;
-			continue;
-		}
-		bool any = s->used >> blocks & 1;
-		s->used |= 1u << blocks;
-		s->next[i] = s->first[blocks];
-		s->first[blocks] = (uint8_t)i;
-		s->count[blocks] = (uint8_t)(any ? s->count[blocks] + 1 : 1);
-	}
-}
+enum { SIZES = 32 }; // blocks; those that have more are cut, if not all have as many
 
 // With fewer than eight a vector is not full, while a packet that is cut takes only what it has.
 // But that costs more for each, which counts where it has few blocks.
@@ -190,36 +168,73 @@ static unsigned together(unsigned n, uint32_t blocks)
 	return worth(n, blocks) ? n : 0;
 }
 
-static void one_size(struct burst *b, const struct sizes *s, uint32_t blocks, bool open)
+// Those of one size; the ones that are not worth it are `rest`.
+static void one_size(struct burst *b, const uint8_t *which, unsigned n, bool open)
 {
-	unsigned left = s->count[blocks], n, i = s->first[blocks];
-	while (left && (n = together(left, blocks)) != 0) {
-		uint8_t which[XY_BATCH_LANES_MAX], *tag[XY_BATCH_LANES_MAX];
-		for (unsigned k = 0; k < n; k++, i = s->next[i]) {
-			which[k] = (uint8_t)i;
-			tag[k] = open ? b->s.tags[i] : b->op[i].tag;
-		}
-		b->k->packets(b->op, which, n, open, tag);
-		left -= n;
-	}
-	for (; left; left--, i = s->next[i])
-		b->rest[b->rests++] = (uint8_t)i;
+	const uint32_t blocks = blocks_of(&b->op[which[0]]);
+	for (unsigned now; n && (now = together(n, blocks)) != 0; n -= now, which += now)
+		b->k->packets(b->op, which, now, open ? b->s.tags : NULL);
+	memcpy(b->rest + b->rests, which, n);
+	b->rests += n;
 }
 
-// Those that are not worth it are `rest`.
+// Lists of packets, by size.
+struct sizes {
+	uint32_t used;				  // a bit for each size that packets have
+	uint8_t first[SIZES], next[XY_BATCH_MAX]; // each ends with itself
+};
+
+static void sizes_find(struct burst *b, struct sizes *s)
+{
+	s->used = 0;
+	for (unsigned i = b->n; i-- > 0;) {
+		uint32_t blocks = blocks_of(&b->op[i]);
+		if (blocks >= SIZES) {
+			b->rest[b->rests++] = (uint8_t)i;
+			continue;
+		}
+		s->next[i] = s->used >> blocks & 1 ? s->first[blocks] : (uint8_t)i;
+		s->used |= 1u << blocks;
+		s->first[blocks] = (uint8_t)i;
+	}
+}
+
+static void mixed_sizes(struct burst *b, bool open)
+{
+	struct sizes s;
+	sizes_find(b, &s);
+	for (; s.used; s.used &= s.used - 1) {
+		uint8_t which[XY_BATCH_MAX];
+		unsigned n = 0, i = s.first[__builtin_ctz(s.used)];
+		for (which[n++] = (uint8_t)i; s.next[i] != i; which[n++] = (uint8_t)i)
+			i = s.next[i];
+		one_size(b, which, n, open);
+	}
+}
+
 static void sizes_run(struct burst *b, bool open)
 {
+	static const uint8_t all[XY_BATCH_MAX] = {
+		0,  1,	2,  3,	4,  5,	6,  7,	8,  9,	10, 11, 12, 13, 14, 15,
+		16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+		32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47,
+		48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
 	b->rests = 0;
+	if (!b->n)
+		return;
 	if (!b->k->packets) {
-		for (unsigned i = 0; i < b->n; i++)
-			b->rest[i] = (uint8_t)i;
+		memcpy(b->rest, all, sizeof(all));
 		b->rests = b->n;
 		return;
 	}
-	struct sizes s;
-	sizes_find(b, &s);
-	for (; s.used; s.used &= s.used - 1)
-		one_size(b, &s, (uint32_t)__builtin_ctz(s.used), open);
+	const uint32_t blocks = blocks_of(&b->op[0]);
+	uint32_t differ = 0;
+	for (unsigned i = 1; i < b->n; i++)
+		differ |= blocks ^ blocks_of(&b->op[i]);
+	if (differ)
+		mixed_sizes(b, open);
+	else
+		one_size(b, all, b->n, open);
 }
 
 static void seal(struct burst *b)

@@ -42,9 +42,10 @@ struct xy_batch_kernel {
 	void (*stretch)(const struct xy_batch_block *b, unsigned times);
 	void (*tags)(const struct xy_batch_text *t, unsigned n); // at most XY_BATCH_MAX
 	// At most `lanes` packets, op[which[i]], which have as many blocks each, from beginning to
-	// end: their tags to tag[i]. NULL: there is no such way.
-	void (*packets)(const struct xy_batch_op *op, const uint8_t *which, unsigned n, bool open,
-			uint8_t *const tag[]);
+	// end. Sealed, with their tags where those belong; or opened, and what their tags are to be
+	// is in tags[which[i]]. NULL: there is no such way.
+	void (*packets)(const struct xy_batch_op *op, const uint8_t *which, unsigned n,
+			uint8_t (*tags)[16]);
 	// After a burst: what the above left on the stack below, where registers were kept as well.
 	void (*wipe)(void);
 };

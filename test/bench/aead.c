@@ -5,6 +5,7 @@
 //   bench_aead [--short] [--json]
 // Told is the least of many tries, for others may have the machine in between, and how far the 90th
 // of 100 is above it. The buffers are in a near cache. `used` is what the daemon would choose here.
+#include "aead_ceiling.h"
 #include "aead_choice.h"
 #include "cpu.h"
 
@@ -83,6 +84,11 @@ static void row_print(const struct xy_aead_choice *c, const struct xy_batch_kern
 	       spread[MB][0], least[MB][0] / least[OWN][0], used(c, size, n));
 }
 
+static bool has_ceiling(const struct xy_aead_choice *c)
+{
+	return strncmp(xy_batch_name(c->kernel[0]), "avx512", 6) == 0;
+}
+
 static void head_print(const struct xy_aead_choice *c, bool json)
 {
 	char cpu[192];
@@ -95,6 +101,20 @@ static void head_print(const struct xy_aead_choice *c, bool json)
 	printf("CPU: %s\nchosen: %s\n", cpu, c->text);
 	printf("TSC cycles for a packet, the least and how many %% the 90th of 100 is above it; "
 	       "ratio: ipsec-mb / kernel\n");
+}
+
+// Of packets in full vectors, and how many times ipsec-mb's cycles that is, in the largest burst.
+static void ceiling_print(const struct ceiling *c, const double mb[XY_AEAD_SIZES], bool json)
+{
+	if (json)
+		return;
+	printf("bound: rounds in registers %.1f for 64 bytes, products %.2f for 16, nothing else\n",
+	       c->block, c->product);
+	for (unsigned size = 0; size < XY_AEAD_SIZES; size++) {
+		double least = ceiling_packet(c, xy_aead_size[size]);
+		printf("bound: %4u bytes %4.0f, ipsec-mb's seal by that %.2f\n", xy_aead_size[size],
+		       least, mb[size] / least);
+	}
 }
 
 static void kernel_print(const struct xy_batch_kernel *k, bool json)
@@ -133,6 +153,7 @@ int main(int argc, char **argv)
 	}
 	head_print(&c, json);
 	unsigned tries = brief ? TRIES_SHORT : TRIES;
+	double mb_seal[XY_AEAD_SIZES];
 	for (unsigned i = 0; i < XY_BATCH_KERNELS && c.kernel[i]; i++) {
 		kernel_print(c.kernel[i], json);
 		for (unsigned b = 0; b < RTE_DIM(bursts); b++)
@@ -140,7 +161,12 @@ int main(int argc, char **argv)
 				measure(c.kernel[i], mb, xy_aead_size[size], bursts[b], tries);
 				row_print(&c, c.kernel[i], size, bursts[b], tries, json,
 					  !i && !b && !size);
+				mb_seal[size] = (double)spent[MB][1][0] / bursts[b];
 			}
+	}
+	if (has_ceiling(&c)) {
+		struct ceiling least = ceiling_measure(tries);
+		ceiling_print(&least, mb_seal, json);
 	}
 	if (json)
 		printf("]}\n");

@@ -389,20 +389,20 @@ static void tags_few(const struct xy_batch_text *t, unsigned n) // a message has
 
 // The last of those that are together is opened wrong, or one that has not as long a text as the
 // others is sealed with a wrong tag.
-static void packets_open(const struct xy_batch_op *op, const uint8_t *which, unsigned n, bool open,
-			 uint8_t *const tag[])
+static void packets_open(const struct xy_batch_op *op, const uint8_t *which, unsigned n,
+			 uint8_t (*made)[16])
 {
-	right->packets(op, which, n, open, tag);
-	if (open)
+	right->packets(op, which, n, made);
+	if (made)
 		op[which[n - 1]].dst[op[which[n - 1]].len - 1] ^= 1;
 }
 
-static void packets_near(const struct xy_batch_op *op, const uint8_t *which, unsigned n, bool open,
-			 uint8_t *const tag[])
+static void packets_near(const struct xy_batch_op *op, const uint8_t *which, unsigned n,
+			 uint8_t (*made)[16])
 {
-	right->packets(op, which, n, open, tag);
+	right->packets(op, which, n, made);
 	if (op[which[1]].len != op[which[0]].len)
-		tag[1][0] ^= 1;
+		(made ? made[which[1]] : op[which[1]].tag)[0] ^= 1;
 }
 
 static void done(void)

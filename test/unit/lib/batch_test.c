@@ -212,49 +212,37 @@ static void random_bursts(void)
 EACH(random_bursts)
 
 // Packets of as many blocks each, so many at once, in any order; in place and not.
+static void packets_check(unsigned n, unsigned blocks)
+{
+	static uint8_t out[XY_BATCH_LANES_MAX][ROOM], made[XY_BATCH_LANES_MAX][16];
+	uint8_t which[XY_BATCH_LANES_MAX];
+	const bool whole = below(3) == 0, in_place = below(2);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t end = whole ? 64 : (uint32_t)below(64) + 1;
+		packet(i, blocks ? 64 * (blocks - 1) + end : 0, chance(), i, in_place);
+		unsigned k = (unsigned)below(i + 1);
+		which[i] = which[k];
+		which[k] = (uint8_t)i;
+	}
+	kernel->packets(op, which, n, NULL);
+	for (unsigned i = 0; i < n; i++) {
+		CU_ASSERT_FATAL(as_sodium(i));
+		op[i].src = op[i].dst;
+		op[i].dst = in_place ? op[i].dst : out[i];
+	}
+	kernel->packets(op, which, n, made);
+	for (unsigned i = 0; i < n; i++) {
+		CU_ASSERT_FATAL(memcmp(made[i], op[i].tag, 16) == 0);
+		CU_ASSERT_FATAL(memcmp(plain[i] + i, op[i].dst, op[i].len) == 0);
+	}
+}
+
 static void packets_alone(void)
 {
 	for (unsigned blocks = 0; kernel->packets && blocks < 32; blocks += slower(3))
 		for (unsigned n = 1; n <= kernel->lanes; n++)
-			for (unsigned open = 0; open < 2; open++) {
-				uint8_t which[XY_BATCH_LANES_MAX], *to[XY_BATCH_LANES_MAX];
-				static uint8_t out[XY_BATCH_LANES_MAX][ROOM];
-				const bool whole = below(3) == 0, in_place = below(2);
-				for (unsigned i = 0; i < n; i++) {
-					uint32_t end = whole ? 64 : (uint32_t)below(64) + 1;
-					packet(i, blocks ? 64 * (blocks - 1) + end : 0, chance(), i,
-					       in_place);
-					which[i] = (uint8_t)i;
-					to[i] = op[i].tag;
-				}
-				for (unsigned i = 0; i < n; i++) {
-					unsigned k = (unsigned)below(n);
-					uint8_t w = which[i], *p = to[i];
-					which[i] = which[k];
-					which[k] = w;
-					to[i] = to[k];
-					to[k] = p;
-				}
-				kernel->packets(op, which, n, false, to);
-				for (unsigned i = 0; i < n; i++)
-					CU_ASSERT_FATAL(as_sodium(i));
-				if (!open)
-					continue;
-				for (unsigned i = 0; i < n; i++) {
-					op[i].src = op[i].dst;
-					op[i].dst = in_place ? op[i].dst : out[i];
-				}
-				uint8_t made[XY_BATCH_LANES_MAX][16];
-				for (unsigned i = 0; i < n; i++)
-					to[i] = made[i];
-				kernel->packets(op, which, n, true, to);
-				for (unsigned i = 0; i < n; i++) {
-					const struct xy_batch_op *o = &op[which[i]];
-					const uint8_t *from = plain[which[i]] + which[i];
-					CU_ASSERT_FATAL(memcmp(made[i], o->tag, 16) == 0);
-					CU_ASSERT_FATAL(memcmp(from, o->dst, o->len) == 0);
-				}
-			}
+			for (unsigned run = 0; run < 4; run++)
+				packets_check(n, blocks);
 }
 
 EACH(packets_alone)
