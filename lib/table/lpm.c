@@ -18,7 +18,7 @@
 #include "table/lpm.h"
 
 #include "base/bytes.h"
-#include "table/blocks.h"
+#include "table/lpm_kernel.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,27 +28,13 @@
 #include <string.h>
 
 enum {
-	STRIDE = 6,
-	FAN = 1 << STRIDE,
-	ROOT_BITS = 7,
-	ROOT_FAN = 1 << ROOT_BITS,
 	SKIP_MAX = 8, // strides: a step sees 57 bits of the key, the six that it takes included
 	MAX_NODES = (128 - ROOT_BITS) / STRIDE + 1,
-	LANES = 64,	 // a million IPv4, Zen 3: 16, 32, 64 lanes do 12, 19, 27 M lookups/s
 	PAGE_FROM = 144, // prefixes that share seven bits: a page is at most 16 bytes for each
-	UNIT = XY_BLOCK_ALIGN,
-	MAX_UNITS = 74, // the largest block: 64 children and 63 values, 2336 bytes
+	MAX_UNITS = 74,	 // the largest block: 64 children and 63 values, 2336 bytes
+	INLINE_MOST = 4,
+	FEW = 4, // keys: what steps through one by one is as fast
 };
-
-struct node {
-	uint64_t children; // bit i: there is a child for the six bits i
-	uint64_t prefixes; // bit 64 - (2 << len) + bits: prefixes of len 0..5 bits, longest first
-	uint64_t skip;	   // bits 63..16: bits that all keys here share, from the left; 13..7: the
-			   // depth at which they begin; 6: the values lie in `at`; 5..0: how many
-	struct node *at;   // the children; before them the values, backwards
-};
-static_assert(sizeof(struct node) == 32, "two nodes in a cache line");
-static_assert(UNIT == sizeof(struct node), "children begin where a node may");
 
 // What a block begins with. Readers do not look here.
 struct head {
@@ -58,22 +44,10 @@ struct head {
 	};
 };
 
-// Below seven bits that many keys share: the nodes of the next level, and the longest prefix above
-// each. All of it can be had from the writer's node; it saves readers that one.
-struct page {
-	struct node node[FAN];
-	uint32_t best[FAN];
-};
-enum { PAGED = 1 };
-
-struct root {
-	uint64_t start[ROOT_FAN]; // a node, or PAGED and a page
-	uint32_t best[ROOT_FAN];  // longest of the prefixes below, for each seven bits
-};
-
 struct xy_lpm {
 	// workers: ro
 	_Atomic(struct root *) root;
+	const struct xy_lpm_kernel *kernel;
 	unsigned bits;
 	// writer's alone
 	alignas(64) struct xy_reclaim *reclaim;
@@ -129,8 +103,6 @@ static inline unsigned count(uint64_t map)
 	return (unsigned)__builtin_popcountll(map);
 }
 
-enum { INLINE = 1 << 6, INLINE_MOST = 2 };
-
 static inline unsigned skipped(const struct node *n) // bits
 {
 	return n->skip & 63;
@@ -157,7 +129,12 @@ static void set_skip(struct node *to, unsigned depth, unsigned strides, uint64_t
 	to->skip = (n ? bits << (64 - n) : 0) | depth << 7 | (to->skip & INLINE) | n;
 }
 
-// A node without children that has one value or two needs no block.
+static inline uint64_t children_of(const struct node *n)
+{
+	return n->skip & INLINE ? 0 : n->children;
+}
+
+// A node without children that has at most four values needs no block. n: not inline yet.
 static bool fits_inline(const struct node *n)
 {
 	return !n->children && count(n->prefixes) <= INLINE_MOST;
@@ -190,15 +167,6 @@ static struct head *head_of(const struct node *n)
 }
 
 // --- readers
-
-// Entry i: the prefixes of a node, as bits of its map, that cover the six bits i.
-#define COVER1(i)                                                              \
-	(UINT64_C(1) << ((i) >> 1) | UINT64_C(1) << (32 + ((i) >> 2)) |        \
-	 UINT64_C(1) << (48 + ((i) >> 3)) | UINT64_C(1) << (56 + ((i) >> 4)) | \
-	 UINT64_C(1) << (60 + ((i) >> 5)) | UINT64_C(1) << 62)
-#define COVER4(i)  COVER1(i), COVER1((i) + 1), COVER1((i) + 2), COVER1((i) + 3)
-#define COVER16(i) COVER4(i), COVER4((i) + 4), COVER4((i) + 8), COVER4((i) + 12)
-static const uint64_t covering[FAN] = {COVER16(0), COVER16(16), COVER16(32), COVER16(48)};
 
 // Bits below the lowest of `map`, among those of `of`: how many values stand before the longest.
 static inline unsigned before_longest(uint64_t of, uint64_t map)
@@ -249,7 +217,7 @@ static inline bool lane_step(struct lanes *l, unsigned i, unsigned bits)
 	uint64_t other = ((key ^ skip) >> 1) >> (~skip & 63);
 	uint64_t rest = key << (skip & 63), at = rest >> (64 - STRIDE);
 	uint64_t match = pick(other, 0, n->prefixes & covering[at]);
-	uint64_t upto = pick(other, 0, n->children << (~at & 63));
+	uint64_t upto = pick(other | (skip & INLINE), 0, n->children << (~at & 63));
 	uint64_t next = (uintptr_t)n->at + (count(upto) - 1) * sizeof(*n);
 	next = pick(upto >> 63, next, (uintptr_t)n);
 	l->best[i] = pick(match, at << BEST_SHIFT | (uintptr_t)n, l->best[i]);
@@ -326,23 +294,48 @@ static inline __attribute__((always_inline)) void lookup_lanes(const struct root
 	}
 }
 
-static inline __attribute__((always_inline)) void lookup(const struct xy_lpm *t,
-							 const uint8_t *const *keys, uint32_t *out,
-							 unsigned n, unsigned bits)
+static void lookup_scalar(const struct root *r, const uint8_t *const *keys, uint32_t *out,
+			  unsigned n, unsigned bits)
 {
-	const struct root *r = atomic_load_explicit(&t->root, memory_order_acquire);
-	for (; n > LANES; n -= LANES, keys += LANES, out += LANES)
-		lookup_lanes(r, keys, out, LANES, bits);
-	lookup_lanes(r, keys, out, n, bits);
+	if (bits == 32)
+		lookup_lanes(r, keys, out, n, 32);
+	else
+		lookup_lanes(r, keys, out, n, 128);
 }
+
+static const struct xy_lpm_kernel scalar = {.name = "scalar", .lookup = lookup_scalar};
 
 void xy_lpm_lookup_burst_rcu(const struct xy_lpm *t, const uint8_t *const *keys, uint32_t *out,
 			     unsigned n)
 {
-	if (t->bits == 32)
-		lookup(t, keys, out, n, 32);
-	else
-		lookup(t, keys, out, n, 128);
+	const struct root *r = atomic_load_explicit(&t->root, memory_order_acquire);
+	for (; n > LANES; n -= LANES, keys += LANES, out += LANES)
+		t->kernel->lookup(r, keys, out, LANES, t->bits);
+	(n < FEW ? &scalar : t->kernel)->lookup(r, keys, out, n, t->bits);
+}
+
+static bool has_avx512(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+	       __builtin_cpu_supports("avx512vpopcntdq");
+}
+
+const struct xy_lpm_kernel *xy_lpm_kernel(unsigned i)
+{
+	if (!has_avx512())
+		i++;
+	return i == 0 ? &xy_lpm_avx512 : i == 1 ? &scalar : NULL;
+}
+
+const char *xy_lpm_kernel_name(const struct xy_lpm_kernel *k)
+{
+	return k->name;
+}
+
+void xy_lpm_use(struct xy_lpm *t, const struct xy_lpm_kernel *k)
+{
+	t->kernel = k;
 }
 
 // --- blocks
@@ -382,7 +375,7 @@ static void block_drop(struct xy_lpm *t, const struct node *n)
 
 static void copy_children(struct node *to, const struct node *from)
 {
-	for (uint64_t both = to->children & from->children; both; both &= both - 1) {
+	for (uint64_t both = to->children & children_of(from); both; both &= both - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(both);
 		to->at[rank(to->children, i)] = from->at[rank(from->children, i)];
 	}
@@ -454,7 +447,7 @@ static void drop_below(struct xy_lpm *t, const struct node *n)
 {
 	if (is_empty(n))
 		return;
-	for (unsigned i = 0; i < count(n->children); i++)
+	for (unsigned i = 0; i < count(children_of(n)); i++)
 		drop_below(t, &n->at[i]);
 	block_drop(t, n);
 }
@@ -536,7 +529,7 @@ static int split(struct xy_lpm *t, struct node *n, unsigned strides)
 static int set_value(struct xy_lpm *t, struct node *n, unsigned at, uint32_t value)
 {
 	int r = n->prefixes & bit(at) ? own(t, n)
-				      : reshape(t, n, n->children, n->prefixes | bit(at));
+				      : reshape(t, n, children_of(n), n->prefixes | bit(at));
 	if (r == 0)
 		*value_at(n, rank(n->prefixes, at)) = value;
 	return r;
@@ -550,7 +543,7 @@ static int add_child(struct xy_lpm *t, struct node *n, unsigned at, struct bits 
 	int r = lone(t, &below, depth, key, len, value);
 	if (r < 0)
 		return r;
-	r = reshape(t, n, n->children | bit(at), n->prefixes);
+	r = reshape(t, n, children_of(n) | bit(at), n->prefixes);
 	if (r < 0) {
 		drop_below(t, &below);
 		return r;
@@ -577,7 +570,7 @@ static int set_below(struct xy_lpm *t, struct node *n, struct bits key, unsigned
 		unsigned i = (unsigned)top(key, STRIDE);
 		key = shifted(key, STRIDE);
 		len -= STRIDE;
-		if (!(n->children & bit(i)))
+		if (!(children_of(n) & bit(i)))
 			return add_child(t, n, i, key, len, value);
 		r = own(t, n);
 		if (r < 0)
@@ -630,7 +623,7 @@ int xy_lpm_set(struct xy_lpm *t, const uint8_t *key, uint8_t len, uint32_t value
 // Takes in the only child of a node that has no prefix of its own, when one skip can hold both.
 static void join(struct xy_lpm *t, struct node *n)
 {
-	if (n->prefixes || count(n->children) != 1)
+	if (n->prefixes || count(children_of(n)) != 1)
 		return;
 	struct node below = n->at[0];
 	unsigned strides = skip_strides(n) + 1 + skip_strides(&below);
@@ -675,14 +668,14 @@ static int descend(struct xy_lpm *t, struct node *n, struct bits key, unsigned l
 static int del_node(struct xy_lpm *t, const struct path *p)
 {
 	unsigned k = p->depth;
-	while (k > 0 && !p->node[k - 1]->prefixes && count(p->node[k - 1]->children) == 1)
+	while (k > 0 && !p->node[k - 1]->prefixes && count(children_of(p->node[k - 1])) == 1)
 		k--;
 	struct node gone = *p->node[k];
 	if (k == 0) {
 		*p->node[0] = (struct node){0};
 	} else {
 		struct node *n = p->node[k - 1];
-		int r = reshape(t, n, n->children & ~bit(p->index[k - 1]), n->prefixes);
+		int r = reshape(t, n, children_of(n) & ~bit(p->index[k - 1]), n->prefixes);
 		if (r < 0)
 			return r;
 		join(t, n);
@@ -699,9 +692,9 @@ static int del_below(struct xy_lpm *t, struct node *n, struct bits key, unsigned
 		return r;
 	n = p.node[p.depth];
 	uint64_t prefixes = n->prefixes & ~bit(p.position);
-	if (!prefixes && !n->children)
+	if (!prefixes && !children_of(n))
 		return del_node(t, &p);
-	r = reshape(t, n, n->children, prefixes);
+	r = reshape(t, n, children_of(n), prefixes);
 	if (r == 0)
 		join(t, n);
 	return r;
@@ -742,7 +735,7 @@ static void retire_replaced(struct xy_lpm *t)
 
 static void page_fill(struct page *p, const struct node *n)
 {
-	if (n->children != UINT64_MAX || skipped(n))
+	if (children_of(n) != UINT64_MAX || skipped(n))
 		memset(p->node, 0, sizeof(p->node));
 	memset(p->best, 0xff, sizeof(p->best)); // XY_TABLE_MISS
 	if (skipped(n)) {
@@ -750,7 +743,7 @@ static void page_fill(struct page *p, const struct node *n)
 		return;
 	}
 	const struct node *from = n->at;
-	for (uint64_t left = n->children; left; left &= left - 1)
+	for (uint64_t left = children_of(n); left; left &= left - 1)
 		p->node[__builtin_ctzll(left)] = *from++;
 	if (!n->prefixes)
 		return;
@@ -848,7 +841,7 @@ uint32_t xy_lpm_get(const struct xy_lpm *t, const uint8_t *key, uint8_t len)
 		if (left < STRIDE)
 			break;
 		unsigned i = (unsigned)top(k, STRIDE);
-		if (!(n->children & bit(i)))
+		if (!(children_of(n) & bit(i)))
 			return XY_TABLE_MISS;
 		n = child(n, i);
 	}
@@ -896,7 +889,7 @@ static void walk_part(const struct walk *w, const struct node *n, unsigned __int
 		      unsigned len, unsigned depth, unsigned bits)
 {
 	if (depth == STRIDE) {
-		if (n->children & bit(bits))
+		if (children_of(n) & bit(bits))
 			walk_node(w, child(n, bits), deeper(key, len, bits, STRIDE), len + STRIDE);
 		return;
 	}
@@ -944,8 +937,12 @@ struct xy_lpm *xy_lpm_create(unsigned bits, uint32_t limit, struct xy_reclaim *r
 	for (unsigned i = 0; i < ROOT_FAN; i++)
 		r->start[i] = (uintptr_t)&nothing;
 	memset(r->best, 0xff, sizeof(r->best)); // XY_TABLE_MISS
-	*t = (struct xy_lpm){
-		.bits = bits, .limit = limit, .reclaim = reclaim, .blocks = blocks, .next = r};
+	*t = (struct xy_lpm){.bits = bits,
+			     .kernel = xy_lpm_kernel(0),
+			     .limit = limit,
+			     .reclaim = reclaim,
+			     .blocks = blocks,
+			     .next = r};
 	memset(t->prefix, 0xff, sizeof(t->prefix));
 	t->bytes = sizeof(*t) + xy_blocks_size(sizeof(*r));
 	atomic_init(&t->root, r);
@@ -961,7 +958,7 @@ static void free_below(const struct node *n)
 {
 	if (is_empty(n))
 		return;
-	for (unsigned i = 0; i < count(n->children); i++)
+	for (unsigned i = 0; i < count(children_of(n)); i++)
 		free_below(&n->at[i]);
 	if (!(n->skip & INLINE))
 		xy_blocks_free(head_of(n));

@@ -30,6 +30,13 @@ size_t xy_lpm_bytes(const struct xy_lpm *t);
 void xy_lpm_lookup_burst_rcu(const struct xy_lpm *t, const uint8_t *const *keys, uint32_t *out,
 			     unsigned n);
 
+// What looks up: those that this machine can run, the fastest first; NULL: no more. A table takes
+// the first. _use: before there are readers.
+struct xy_lpm_kernel;
+const struct xy_lpm_kernel *xy_lpm_kernel(unsigned i);
+const char *xy_lpm_kernel_name(const struct xy_lpm_kernel *k); // of its instruction set
+void xy_lpm_use(struct xy_lpm *t, const struct xy_lpm_kernel *k);
+
 // Writer: calls fn for every prefix in address order, shorter first.
 void xy_lpm_walk(const struct xy_lpm *t,
 		 void (*fn)(void *arg, const uint8_t *key, uint8_t len, uint32_t value), void *arg);

@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MOST = 200, CHANGE = 10 };
+enum { MOST = 200, CHANGE = 10, BURST = 9 };
 
 struct prefix {
 	uint8_t key[16], len, value;
@@ -55,12 +55,19 @@ static struct prefix *find(const struct prefix *p)
 static void lookup(const uint8_t *address)
 {
 	const struct prefix *best = NULL;
-	uint32_t out;
+	const uint8_t *addresses[BURST];
+	uint32_t out[BURST];
 	for (unsigned i = 0; i < table.n; i++)
 		if (covers(&table.prefix[i], address) && (!best || table.prefix[i].len > best->len))
 			best = &table.prefix[i];
-	xy_lpm_lookup_burst_rcu(table.t, &address, &out, 1);
-	must(out == (best ? best->value : XY_TABLE_MISS));
+	for (unsigned i = 0; i < BURST; i++)
+		addresses[i] = address;
+	for (unsigned k = 0; xy_lpm_kernel(k); k++) {
+		xy_lpm_use(table.t, xy_lpm_kernel(k));
+		xy_lpm_lookup_burst_rcu(table.t, addresses, out, BURST);
+		for (unsigned i = 0; i < BURST; i++)
+			must(out[i] == (best ? best->value : XY_TABLE_MISS));
+	}
 }
 
 // IPv6: three of the seven lie anywhere beyond the first four, so that few bytes reach all depths.

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 // --- what the tests share
 
@@ -395,6 +397,19 @@ static void lpm_finish(void)
 	let_go(&keeper);
 }
 
+// All that can look up give the same answers.
+static void lpm_lookup(const uint8_t *const *keys, uint32_t *out, unsigned n)
+{
+	enum { MOST = 1000 };
+	uint32_t other[MOST];
+	CHECK(n <= MOST);
+	for (unsigned k = 0; xy_lpm_kernel(k); k++) {
+		xy_lpm_use(lm.t, xy_lpm_kernel(k));
+		xy_lpm_lookup_burst_rcu(lm.t, keys, k ? other : out, n);
+		CHECK(!k || memcmp(other, out, n * sizeof(*out)) == 0);
+	}
+}
+
 static bool covers(const uint8_t *key, unsigned len, const uint8_t *address)
 {
 	for (unsigned i = 0; i < len; i++)
@@ -457,7 +472,7 @@ static void lpm_check_lookups(unsigned n)
 		lpm_near(key[i]);
 		keys[i] = key[i];
 	}
-	xy_lpm_lookup_burst_rcu(lm.t, keys, out, n);
+	lpm_lookup(keys, out, n);
 	for (unsigned i = 0; i < n; i++)
 		CHECK(out[i] == lpm_model_lookup(keys[i]));
 }
@@ -589,11 +604,23 @@ static void test_lpm_model_v4(void)
 }
 
 // The prefixes of all lengths of one address: flipping bit i leaves the one of length i.
+// In so many lanes that all that can look up are asked.
+static uint32_t lpm_lookup_one(const uint8_t *key)
+{
+	enum { LANES = 9 };
+	const uint8_t *keys[LANES];
+	uint32_t out[LANES];
+	for (unsigned i = 0; i < LANES; i++)
+		keys[i] = key;
+	lpm_lookup(keys, out, LANES);
+	for (unsigned i = 1; i < LANES; i++)
+		CHECK(out[i] == out[0]);
+	return out[0];
+}
+
 static void lpm_every_length(unsigned bits, bool backwards)
 {
 	uint8_t key[16];
-	const uint8_t *keys[1] = {key};
-	uint32_t out;
 	lpm_start(bits, 129, bits);
 	for (unsigned i = 0; i < 16; i++)
 		key[i] = (uint8_t)rnd();
@@ -605,16 +632,14 @@ static void lpm_every_length(unsigned bits, bool backwards)
 	for (unsigned len = 0; len <= bits; len++) {
 		if (len < bits)
 			key[len / 8] ^= 128 >> len % 8;
-		xy_lpm_lookup_burst_rcu(lm.t, keys, &out, 1);
-		CHECK(out == len);
+		CHECK(lpm_lookup_one(key) == len);
 		if (len < bits)
 			key[len / 8] ^= 128 >> len % 8;
 	}
 	for (unsigned len = bits + 1; len-- > 0;) {
 		CHECK(xy_lpm_del(lm.t, key, (uint8_t)len) == 0);
 		xy_lpm_commit(lm.t);
-		xy_lpm_lookup_burst_rcu(lm.t, keys, &out, 1);
-		CHECK(out == (len ? len - 1 : XY_TABLE_MISS));
+		CHECK(lpm_lookup_one(key) == (len ? len - 1 : XY_TABLE_MISS));
 	}
 	lpm_finish();
 }
@@ -624,6 +649,91 @@ static void test_lpm_every_length(void)
 	for (unsigned backwards = 0; backwards < 2; backwards++) {
 		lpm_every_length(128, backwards);
 		lpm_every_length(32, backwards);
+	}
+}
+
+// Memory that ends, and begins, where nothing may be read.
+struct fenced {
+	uint8_t *begin, *end;
+};
+
+static struct fenced fence(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *p = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CU_ASSERT_FATAL(p != MAP_FAILED && !mprotect(p + page, page, PROT_READ | PROT_WRITE));
+	return (struct fenced){.begin = p + page, .end = p + 2 * page};
+}
+
+static void unfence(const struct fenced *f)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	munmap(f->begin - page, 3 * page);
+}
+
+// Keys, pointers to them and answers side by side at the border; each key is a prefix.
+static void lpm_at_border(unsigned bits, unsigned n, const struct fenced f[3], bool at_end)
+{
+	size_t len = bits / 8;
+	uint8_t *key = at_end ? f[0].end - n * len : f[0].begin;
+	const uint8_t **keys = (void *)(at_end ? f[1].end - n * sizeof(*keys) : f[1].begin);
+	uint32_t *out = (void *)(at_end ? f[2].end - n * sizeof(*out) : f[2].begin);
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t random[16] = {0};
+		lpm_address(random);
+		memcpy(key + i * len, random, len);
+		keys[i] = key + i * len;
+		CHECK(xy_lpm_set(lm.t, random, (uint8_t)bits, i) == 0);
+	}
+	xy_lpm_commit(lm.t);
+	for (unsigned k = 0; xy_lpm_kernel(k); k++) {
+		xy_lpm_use(lm.t, xy_lpm_kernel(k));
+		memset(out, 0xff, n * sizeof(*out));
+		xy_lpm_lookup_burst_rcu(lm.t, keys, out, n);
+		for (unsigned i = 0; i < n; i++)
+			CHECK(out[i] == xy_lpm_get(lm.t, keys[i], (uint8_t)bits));
+	}
+}
+
+static void test_lpm_borders(void)
+{
+	struct fenced f[3] = {fence(), fence(), fence()};
+	for (unsigned bits = 32; bits <= 128; bits += 96) {
+		lpm_start(bits, 100000, bits);
+		for (unsigned n = 1; n <= 130; n++) {
+			lpm_at_border(bits, n, f, true);
+			lpm_at_border(bits, n, f, false);
+		}
+		lpm_finish();
+	}
+	for (unsigned i = 0; i < 3; i++)
+		unfence(&f[i]);
+}
+
+// Each number of values on either side of where they fit into a node, with a child and without.
+static void test_lpm_inline(void)
+{
+	for (unsigned with_child = 0; with_child < 2; with_child++) {
+		lpm_start(128, 100, 3);
+		size_t empty = xy_lpm_bytes(lm.t);
+		uint8_t key[16] = {0x20, 0x01}, child[16] = {0x20, 0x01, 0, 1};
+		for (unsigned n = 0; n < 12; n++) {
+			bool up = n < 6;
+			uint8_t len =
+				(uint8_t)(19 + (up ? n : 11 - n)); // all in the node at bit 19
+			if (with_child && n == 3)
+				CHECK(xy_lpm_set(lm.t, child, 64, 99) == 0);
+			CHECK((up ? xy_lpm_set(lm.t, key, len, len) : xy_lpm_del(lm.t, key, len)) ==
+			      0);
+			xy_lpm_commit(lm.t);
+			uint32_t best = up ? len : len > 19 ? len - 1U : XY_TABLE_MISS;
+			CHECK(lpm_lookup_one(key) == best);
+			CHECK(lpm_lookup_one(child) == (with_child && n >= 3 ? 99 : best));
+		}
+		CHECK(!with_child || xy_lpm_del(lm.t, child, 64) == 0);
+		xy_lpm_commit(lm.t);
+		CU_ASSERT_EQUAL(xy_lpm_bytes(lm.t), empty);
+		lpm_finish();
 	}
 }
 
@@ -682,15 +792,15 @@ static void test_lpm_commit(void)
 				lpm_near(key[i]);
 				keys[i] = key[i];
 			}
-			xy_lpm_lookup_burst_rcu(lm.t, keys, before, PROBES);
+			lpm_lookup(keys, before, PROBES);
 			size_t retired = keeper.n;
 			for (unsigned n = 1 << rnd() % 8; n > 0; n--)
 				lpm_change(round < 40 ? 6 : 2);
 			CHECK(keeper.n == retired); // an old root still leads there
-			xy_lpm_lookup_burst_rcu(lm.t, keys, after, PROBES);
+			lpm_lookup(keys, after, PROBES);
 			CHECK(memcmp(before, after, sizeof(after)) == 0);
 			xy_lpm_commit(lm.t);
-			xy_lpm_lookup_burst_rcu(lm.t, keys, after, PROBES);
+			lpm_lookup(keys, after, PROBES);
 			for (unsigned i = 0; i < PROBES; i++)
 				CHECK(after[i] == lpm_model_lookup(keys[i]));
 			let_go(&keeper);
@@ -832,7 +942,7 @@ static void pool_check(unsigned bits, unsigned n)
 		memset(address[i] + bits / 8, 0, 16 - bits / 8);
 		keys[i] = address[i];
 	}
-	xy_lpm_lookup_burst_rcu(lm.t, keys, out, n);
+	lpm_lookup(keys, out, n);
 	for (unsigned i = 0; i < n; i++)
 		CHECK(out[i] == pool_lookup(address[i], bits));
 }
@@ -945,6 +1055,8 @@ XY_UNIT_MAIN("table", {"exact: random changes against a model", test_exact_model
 	     {"lpm: random changes against a model, IPv4", test_lpm_model_v4},
 	     {"lpm: a million changes, all lengths", test_lpm_million},
 	     {"lpm: every length on one path", test_lpm_every_length},
+	     {"lpm: nothing beyond keys and answers is touched", test_lpm_borders},
+	     {"lpm: values in a node and beside it", test_lpm_inline},
 	     {"lpm: the limit", test_lpm_limit},
 	     {"lpm: a prefix that went leaves no trace", test_lpm_no_trace},
 	     {"lpm: nothing is seen before the commit", test_lpm_commit},
