@@ -64,6 +64,7 @@ struct xy_dp {
 	uint32_t route_epoch;	    // rises when routes were committed
 	uint32_t far_epoch;	    // rises when packets for a far node may go
 	uint32_t ask_routes;	    // routes of kind ASK: is there one?
+	uint32_t sessions_opened;   // slots that were ever in use: those below
 	struct xy_port_list *ports; // RCU
 	struct xy_host_list *hosts; // RCU
 	struct xy_own *own;	    // RCU

@@ -15,7 +15,6 @@
 // are taken only while few of the others are free, and those rest as long as there are many in use.
 struct xy_slots {
 	uint32_t head, count;
-	uint32_t opened; // ever in use: those below
 	uint32_t slot[];
 };
 enum { RESTING = 64 }; // free ones at least, and a quarter of those in use
@@ -62,7 +61,7 @@ int xy_sessions_init(struct xy_dp *dp, struct xy_err *err)
 void xy_sessions_fini(struct xy_dp *dp)
 {
 	if (dp->session && dp->slots)
-		for (uint32_t i = 0; i < dp->slots->opened; i++)
+		for (uint32_t i = 0; i < dp->sessions_opened; i++)
 			if (dp->session[i].state != XY_SESSION_FREE)
 				wipe(&dp->session[i]);
 	xy_pages_release(dp->session, dp->session ? sessions_size(dp) : 0);
@@ -73,9 +72,10 @@ void xy_sessions_fini(struct xy_dp *dp)
 static bool slot_take(struct xy_dp *dp, uint32_t *slot)
 {
 	struct xy_slots *f = dp->slots;
-	uint32_t used = f->opened - f->count;
-	if (f->opened <= dp->session_mask && f->count <= RESTING + used / 4) {
-		*slot = f->opened++;
+	uint32_t opened = dp->sessions_opened, used = opened - f->count;
+	if (opened <= dp->session_mask && f->count <= RESTING + used / 4) {
+		*slot = opened;
+		__atomic_store_n(&dp->sessions_opened, opened + 1, __ATOMIC_RELEASE);
 		return true;
 	}
 	if (!f->count)
@@ -95,8 +95,9 @@ static void slot_give(struct xy_dp *dp, uint32_t slot)
 // The session of an index in any state but free; control thread.
 static struct xy_session *session_any(const struct xy_dp *dp, uint32_t index)
 {
-	struct xy_session *s = &dp->session[xy_session_slot(dp, index)];
-	bool mine = s->index == index &&
+	uint32_t slot = xy_session_slot(dp, index);
+	struct xy_session *s = &dp->session[slot];
+	bool mine = xy_session_was_opened(dp, slot) && s->index == index &&
 		    (s->state == XY_SESSION_RESERVED || s->state == XY_SESSION_LIVE);
 	return mine ? s : NULL;
 }

@@ -85,12 +85,19 @@ static inline bool xy_lane_has_moved_rcu(const struct xy_dp *dp, const struct xy
 	return token && rte_rcu_qsbr_check(dp->rcu, token, false) == 1;
 }
 
+// Was a slot ever in use? One that was not has no memory, and who guesses at indices gives it none.
+static inline bool xy_session_was_opened(const struct xy_dp *dp, uint32_t slot)
+{
+	return slot < __atomic_load_n(&dp->sessions_opened, __ATOMIC_ACQUIRE);
+}
+
 // The live session of a receiver index whose slot is known, or NULL. Workers under RCU; control.
 static inline struct xy_session *xy_session_at_rcu(const struct xy_dp *dp, uint32_t slot,
 						   uint32_t index)
 {
 	struct xy_session *s = &dp->session[slot];
-	if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != XY_SESSION_LIVE || s->index != index)
+	if (!xy_session_was_opened(dp, slot) ||
+	    __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != XY_SESSION_LIVE || s->index != index)
 		return NULL;
 	return s;
 }
@@ -103,7 +110,10 @@ static inline struct xy_session *xy_session_find_rcu(const struct xy_dp *dp, uin
 // Did we give this index out, and is it not over: a handshake's that is under way, or a session's?
 static inline bool xy_session_is_ours_rcu(const struct xy_dp *dp, uint32_t index)
 {
-	const struct xy_session *s = &dp->session[xy_session_slot(dp, index)];
+	uint32_t slot = xy_session_slot(dp, index);
+	if (!xy_session_was_opened(dp, slot))
+		return false;
+	const struct xy_session *s = &dp->session[slot];
 	enum xy_session_state state = __atomic_load_n(&s->state, __ATOMIC_ACQUIRE);
 	return (state == XY_SESSION_RESERVED || state == XY_SESSION_LIVE) && s->index == index;
 }

@@ -5,6 +5,31 @@
 
 #include "hold.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+// An index that nobody was given leads to a session that was never used: that is not so much as
+// read, as what has no memory yet would get some.
+static void test_never_used(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+		  first = (uintptr_t)&dp->session[dp->sessions_opened],
+		  end = (uintptr_t)&dp->session[dp->session_mask + 1] & -page;
+	uint32_t ours = peer[NODE_A].index;
+	first = (first + page - 1) & -page;
+	CU_ASSERT_FATAL(first < end);
+	CU_ASSERT_EQUAL_FATAL(mprotect((void *)first, end - first, PROT_NONE), 0); // NOLINT
+	for (uint32_t slot = dp->sessions_opened; slot <= dp->session_mask; slot++) {
+		uint32_t index = xy_index_hide(&dp->index_key, dp->session_mask + 1 + slot);
+		CU_ASSERT_FALSE(xy_session_is_ours_rcu(dp, index)); // a handshake's
+		peer[NODE_A].index = index;
+		expect_drop(NODE_A, packet(&at_a, &at_b, 64, 100), XY_DROP_UNKNOWN_INDEX);
+		CU_ASSERT_EQUAL(xy_dp_session_use(dp, index), -ENOENT);
+	}
+	peer[NODE_A].index = ours;
+	mprotect((void *)first, end - first, PROT_READ | PROT_WRITE); // NOLINT
+}
+
 static void test_hold(void)
 {
 	session_new(NODE_B, 0, false);
@@ -311,8 +336,8 @@ static void test_indices_run_out(void)
 }
 
 XY_UNIT_MAIN("graph_session", {"create", test_create, .always = true},
-	     {"hold and release", test_hold}, {"roaming", test_roam},
-	     {"hand-over, move of ownership", test_handover_and_move},
+	     {"sessions never used", test_never_used}, {"hold and release", test_hold},
+	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
 	     {"hand-over wakes", test_handover_wakes},
 	     {"a move while control is busy", test_move_alone},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},
