@@ -220,7 +220,8 @@ static char *slab_base(struct slab *s)
 void *xy_blocks_alloc(struct xy_blocks *b, size_t size)
 {
 	if (IS_PLAIN)
-		return aligned_alloc(XY_BLOCK_ALIGN, xy_blocks_size(size));
+		return aligned_alloc(xy_blocks_size(size) % 64 ? XY_BLOCK_ALIGN : 64,
+				     xy_blocks_size(size));
 	unsigned number = size_number(size);
 	struct slab *s = b->with_room[number].next;
 	if (!s && !(s = slab_new(b, number)))

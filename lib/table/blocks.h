@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-enum { XY_BLOCK_MOST = 2432, XY_BLOCK_ALIGN = 32 };
+enum { XY_BLOCK_MOST = 3840, XY_BLOCK_ALIGN = 32 };
 
 struct xy_blocks;
 
@@ -15,7 +15,8 @@ struct xy_blocks *xy_blocks_create(void);
 // What was not freed yet stays: the last block freed takes the rest with it.
 void xy_blocks_destroy(struct xy_blocks *b);
 
-void *xy_blocks_alloc(struct xy_blocks *b, size_t size); // 1..XY_BLOCK_MOST bytes, or NULL
+// 1..XY_BLOCK_MOST bytes, or NULL. Where the size is a multiple of 64, so is the address.
+void *xy_blocks_alloc(struct xy_blocks *b, size_t size);
 void xy_blocks_free(void *block);
 size_t xy_blocks_size(size_t size);		  // what a block of that size takes
 size_t xy_blocks_held(const struct xy_blocks *b); // from the system: pages that are in use

@@ -20,6 +20,7 @@
 // moment, in the old group or in the new one.
 #include "table/exact.h"
 
+#include "table/blocks.h"
 #include "table/exact_hash.h"
 
 #include <assert.h>
@@ -51,6 +52,7 @@ struct line {
 	uint16_t note; // writer's, in a group's first line: live entries, and its depth above
 };
 static_assert(sizeof(struct line) == LINE, "a line is a cache line");
+static_assert(MAX_LINES * LINE <= XY_BLOCK_MOST, "a group is a block");
 static_assert(MAX_ENTRIES < DEPTH_UNIT && (MAX_DEPTH + 1) * DEPTH_UNIT <= UINT16_MAX, "a note");
 
 struct dir {
@@ -64,6 +66,7 @@ struct xy_exact {
 	struct xy_exact_secret secret;
 	// writer's alone
 	alignas(LINE) struct xy_reclaim *reclaim;
+	struct xy_blocks *blocks; // of the groups
 	uint32_t limit, count;
 	unsigned max_depth;
 	uint32_t groups[MAX_DEPTH + 1]; // by depth
@@ -197,9 +200,9 @@ static unsigned lines_for(unsigned entries)
 	return lines < MIN_LINES ? MIN_LINES : lines;
 }
 
-static uint64_t group_new(unsigned lines, unsigned depth)
+static uint64_t group_new(const struct xy_exact *t, unsigned lines, unsigned depth)
 {
-	struct line *g = aligned_alloc(LINE, (size_t)lines * LINE);
+	struct line *g = xy_blocks_alloc(t->blocks, (size_t)lines * LINE);
 	if (!g)
 		return 0;
 	memset(g, 0, (size_t)lines * LINE);
@@ -276,14 +279,14 @@ static int group_build(const struct xy_exact *t, const struct entry *e, unsigned
 		       unsigned depth, uint64_t *out)
 {
 	for (; lines <= MAX_LINES; lines += lines / 8 + 1) {
-		uint64_t ref = group_new(lines, depth);
+		uint64_t ref = group_new(t, lines, depth);
 		if (!ref)
 			return -ENOMEM;
 		if (group_fill(t, ref, e, n)) {
 			*out = ref;
 			return 0;
 		}
-		free(group_at(ref));
+		xy_blocks_free(group_at(ref));
 	}
 	return -ENOSPC;
 }
@@ -357,14 +360,14 @@ static void dir_point(struct xy_exact *t, uint64_t h, uint64_t ref)
 	for (size_t i = 0; i < (size_t)1 << below; i++)
 		atomic_store_explicit(&d->slot[first + i], ref, memory_order_release);
 	t->groups[depth_of(ref)]++;
-	t->bytes += group_size(ref);
+	t->bytes += xy_blocks_size(group_size(ref));
 }
 
 static void group_retire(struct xy_exact *t, uint64_t ref)
 {
 	t->groups[depth_of(ref)]--;
-	t->bytes -= group_size(ref);
-	t->reclaim->retire(t->reclaim, group_at(ref), group_size(ref), free);
+	t->bytes -= xy_blocks_size(group_size(ref));
+	t->reclaim->retire(t->reclaim, group_at(ref), group_size(ref), xy_blocks_free);
 }
 
 // --- the writer
@@ -418,9 +421,9 @@ static int split(struct xy_exact *t, uint64_t h, struct entry *e, unsigned n)
 	group_retire(t, old);
 	return 0;
 no_dir:
-	free(group_at(high));
+	xy_blocks_free(group_at(high));
 no_high:
-	free(group_at(low));
+	xy_blocks_free(group_at(low));
 	return r;
 }
 
@@ -612,26 +615,33 @@ static unsigned depth_limit(uint32_t limit)
 struct xy_exact *xy_exact_create(uint32_t limit, uint64_t seed, struct xy_reclaim *reclaim)
 {
 	struct xy_exact *t = aligned_alloc(LINE, sizeof(*t));
-	struct dir *d = dir_new(0);
-	uint64_t ref = group_new(MIN_LINES, 0);
-	if (!t || !d || !ref)
+	struct xy_blocks *blocks = t ? xy_blocks_create() : NULL;
+	struct dir *d = blocks ? dir_new(0) : NULL;
+	if (!d)
 		goto no_memory;
-	*t = (struct xy_exact){.reclaim = reclaim, .limit = limit, .max_depth = depth_limit(limit)};
+	*t = (struct xy_exact){.reclaim = reclaim,
+			       .blocks = blocks,
+			       .limit = limit,
+			       .max_depth = depth_limit(limit)};
+	uint64_t ref = group_new(t, MIN_LINES, 0);
+	if (!ref)
+		goto no_memory;
 	t->secret = xy_exact_secret(seed);
 	t->bytes = sizeof(*t) + dir_size(0);
 	atomic_init(&t->dir, d);
 	dir_point(t, 0, ref);
 	return t;
 no_memory:
-	free(group_at(ref));
 	free(d);
+	if (blocks)
+		xy_blocks_destroy(blocks);
 	free(t);
 	return NULL;
 }
 
 static void free_group(void *arg, uint64_t ref)
 {
-	free(group_at(ref));
+	xy_blocks_free(group_at(ref));
 }
 
 void xy_exact_destroy(struct xy_exact *t)
@@ -639,6 +649,7 @@ void xy_exact_destroy(struct xy_exact *t)
 	if (!t)
 		return;
 	each_group(t, free_group, NULL);
+	xy_blocks_destroy(t->blocks);
 	free(dir_of(t));
 	sodium_memzero(&t->secret, sizeof(t->secret));
 	free(t);

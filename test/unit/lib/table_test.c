@@ -1026,9 +1026,12 @@ static void test_blocks(void)
 			h->at = NULL;
 		} else {
 			h->size = 1 + rnd() % XY_BLOCK_MOST;
+			if (rnd() % 2)
+				h->size = (h->size + 63) / 64 * 64;
 			h->fill = (uint8_t)n;
 			h->at = xy_blocks_alloc(b, h->size);
 			CHECK(h->at && (uintptr_t)h->at % XY_BLOCK_ALIGN == 0);
+			CHECK(h->size % 64 || (uintptr_t)h->at % 64 == 0);
 			memset(h->at, h->fill, h->size);
 		}
 	}
