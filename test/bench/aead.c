@@ -111,7 +111,7 @@ static void ceiling_print(const struct ceiling *c, const double mb[XY_AEAD_SIZES
 	printf("bound: rounds in registers %.1f for 64 bytes, products %.2f for 16, nothing else\n",
 	       c->block, c->product);
 	for (unsigned size = 0; size < XY_AEAD_SIZES; size++) {
-		double least = ceiling_packet(c, xy_aead_size[size]);
+		double least = xy_ceiling_packet(c, xy_aead_size[size]);
 		printf("bound: %4u bytes %4.0f, ipsec-mb's seal by that %.2f\n", xy_aead_size[size],
 		       least, mb[size] / least);
 	}
@@ -165,7 +165,7 @@ int main(int argc, char **argv)
 			}
 	}
 	if (has_ceiling(&c)) {
-		struct ceiling least = ceiling_measure(tries);
+		struct ceiling least = xy_ceiling_measure(tries);
 		ceiling_print(&least, mb_seal, json);
 	}
 	if (json)

@@ -44,7 +44,7 @@ static __attribute__((noinline)) void products(struct number sum[SUMS], const st
 	memcpy(sum, s, sizeof(s));
 }
 
-struct ceiling ceiling_measure(unsigned tries)
+struct ceiling xy_ceiling_measure(unsigned tries)
 {
 	static v16 x[STATES];
 	static struct number sum[SUMS], text;
@@ -68,7 +68,7 @@ struct ceiling ceiling_measure(unsigned tries)
 				.product = (double)least[1] / (TIMES * SUMS * TOGETHER * NUMBERS)};
 }
 
-double ceiling_packet(const struct ceiling *c, uint32_t len)
+double xy_ceiling_packet(const struct ceiling *c, uint32_t len)
 {
 	return c->block * (1 + (len + 63) / 64) + c->product * ((len + 15) / 16 + 1);
 }

@@ -12,5 +12,5 @@ struct ceiling {
 	double product; // for 16 bytes of Poly1305
 };
 
-struct ceiling ceiling_measure(unsigned tries);
-double ceiling_packet(const struct ceiling *c, uint32_t len); // TSC cycles
+struct ceiling xy_ceiling_measure(unsigned tries);
+double xy_ceiling_packet(const struct ceiling *c, uint32_t len); // TSC cycles
