@@ -6,7 +6,7 @@
 
 enum { WIREGUARDS = 1 << XY_WG_CHACHA20_POLY1305, AES = 1 << XY_WG_AES_256_GCM };
 
-int xy_suites_make(const struct xy_daemon *d, struct xy_suites *out, struct xy_err *err)
+static int ciphers_make(const struct xy_daemon *d, struct xy_suites *out, struct xy_err *err)
 {
 	*out = (struct xy_suites){.can = WIREGUARDS, .best = XY_WG_CHACHA20_POLY1305};
 	if (d->plan.config.suite == XY_SUITE_CHACHA)
@@ -22,6 +22,23 @@ int xy_suites_make(const struct xy_daemon *d, struct xy_suites *out, struct xy_e
 	out->best = XY_WG_AES_256_GCM;
 	out->only = true;
 	return 0;
+}
+
+int xy_suites_make(const struct xy_daemon *d, struct xy_suites *out, struct xy_err *err)
+{
+	int r = ciphers_make(d, out, err);
+	if (r || d->plan.config.transit != XY_TRANSIT_LIGHT)
+		return r;
+	out->can |= (uint8_t)(out->can << XY_WG_CIPHERS);
+	out->best = xy_wg_light_of(out->best);
+	return 0;
+}
+
+// Whole and light, of its cipher.
+static uint8_t of_cipher(uint8_t suite)
+{
+	uint8_t cipher = (uint8_t)xy_wg_cipher_of(suite);
+	return (uint8_t)(1 << cipher | 1 << xy_wg_light_of(cipher));
 }
 
 void xy_suites_reload(struct xy_daemon *d)
@@ -43,9 +60,17 @@ const char *xy_suites_tell(const struct xy_daemon *d)
 		return d->plan.config.suite == XY_SUITE_CHACHA
 			       ? "chacha: ChaCha20-Poly1305 alone"
 			       : "auto: ChaCha20-Poly1305 (this CPU has no AES-NI)";
-	return s->best == XY_WG_AES_256_GCM
+	return xy_wg_cipher_of(s->best) == XY_WG_AES_256_GCM
 		       ? "auto: AES-256-GCM with nodes that are faster at it, too"
 		       : "auto: ChaCha20-Poly1305, at which this CPU is faster";
+}
+
+const char *xy_suites_transit_tell(const struct xy_daemon *d)
+{
+	return xy_wg_is_light(xy_exchanges_suites(d->exchanges)->best)
+		       ? "light: heads alone of what is sealed end to end, with nodes that say so, "
+			 "too"
+		       : "whole";
 }
 
 void xy_suites_ask(void *daemon, const struct xy_exchange *x)
@@ -64,7 +89,7 @@ void xy_suites_ours(void *daemon, struct xy_nodeinfo_suites *ours)
 {
 	const struct xy_daemon *d = daemon;
 	const struct xy_suites *s = xy_exchanges_suites(d->exchanges);
-	ours->can = s->only ? (uint8_t)(1 << s->best) : s->can;
+	ours->can = s->only ? s->can & of_cipher(s->best) : s->can;
 	ours->best = s->best;
 }
 

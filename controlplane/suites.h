@@ -11,7 +11,8 @@ struct xy_daemon;
 
 // By the config in force. -ENOTSUP: it demands one that this CPU has not.
 int xy_suites_make(const struct xy_daemon *d, struct xy_suites *out, struct xy_err *err);
-const char *xy_suites_tell(const struct xy_daemon *d); // static text
+const char *xy_suites_tell(const struct xy_daemon *d);	       // static text
+const char *xy_suites_transit_tell(const struct xy_daemon *d); // static text
 void xy_suites_reload(struct xy_daemon *d);
 // Of exchanges (xy_exchanges_config), and of node info (xy_nodeinfo_ops).
 void xy_suites_ask(void *daemon, const struct xy_exchange *x);

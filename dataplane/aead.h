@@ -14,7 +14,7 @@ enum { XY_AEAD_KEY_LEN = 32, XY_AEAD_TAG_LEN = 16 };
 enum xy_aead_suite { // as handshakes name them
 	XY_AEAD_CHACHA20_POLY1305 = XY_WG_CHACHA20_POLY1305,
 	XY_AEAD_AES_256_GCM = XY_WG_AES_256_GCM,
-	XY_AEAD_SUITES = XY_WG_SUITES
+	XY_AEAD_SUITES = XY_WG_CIPHERS
 };
 
 // What a suite computes with, in half a cache line: ChaCha's is the key itself. A suite with a

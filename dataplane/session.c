@@ -26,7 +26,8 @@ static size_t sessions_size(const struct xy_dp *dp)
 
 static int keys_set(struct xy_session *s, const struct xy_dp_session_keys *keys)
 {
-	s->suite = keys->suite;
+	s->suite = (uint8_t)xy_wg_cipher_of(keys->suite);
+	s->light = xy_wg_is_light(keys->suite);
 	int r = xy_aead_key_set(s->suite, &s->recv, keys->recv);
 	if (r)
 		return r;
@@ -131,6 +132,7 @@ int xy_dp_session_set(struct xy_dp *dp, uint32_t index, const struct xy_dp_sessi
 	s->remote_index = keys->remote_index;
 	s->born = keys->born;
 	s->send_suite = s->suite;
+	s->send_light = s->light;
 	s->send_end = s->end;
 	for (unsigned i = 0; i < XY_LANES; i++)
 		s->owner[i] = keys->owner < dp->workers ? keys->owner : 0;
@@ -313,7 +315,7 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 		.peer = s->end,
 		.owner = s->owner[0] & ~XY_OWNER_MOVING,
 		.born = s->born,
-		.suite = s->suite,
+		.suite = s->light ? xy_wg_light_of(s->suite) : s->suite,
 		.tx_counter = __atomic_load_n(&s->lane[0].tx_counter, __ATOMIC_RELAXED),
 		.rx_packets = sum.rx_packets,
 		.rx_bytes = sum.rx_bytes,

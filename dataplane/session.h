@@ -51,6 +51,7 @@ struct xy_session {
 	uint32_t incarnation;	  // of the end
 	uint32_t owner[XY_LANES]; // with the replay window, | XY_OWNER_MOVING
 	uint8_t suite;		  // enum xy_aead_suite, of both keys
+	bool light;		  // of what is sealed end to end, the head alone
 	xy_nsec reject_at;
 	struct xy_aead_schedule recv;
 
@@ -60,6 +61,7 @@ struct xy_session {
 	uint32_t send_end;     // end
 	uint32_t remote_index; // theirs, as on the wire
 	uint8_t send_suite;    // suite
+	bool send_light;       // light
 	uint32_t generation;   // control only
 	uint32_t next_of_end;  // control only: slot + 1 of the next in the end's list
 
@@ -130,11 +132,12 @@ static inline void xy_session_ends_at(struct xy_session *s, xy_nsec when)
 	__atomic_store_n(&s->send_until, when, __ATOMIC_RELEASE);
 }
 
-// REJECT_AFTER_MESSAGES (paper, section 6.2): a nonce must never come again.
+// REJECT_AFTER_MESSAGES (paper, section 6.2): a nonce must never come again. Nobody sends as many
+// as the light suites' mark is in 180 s.
 static inline bool xy_lane_used_up(const struct xy_dp *dp, const struct xy_lane *l)
 {
-	return __atomic_load_n(&l->tx_counter, __ATOMIC_RELAXED) >=
-	       dp->cfg.limits.reject_after_messages;
+	uint64_t next = __atomic_load_n(&l->tx_counter, __ATOMIC_RELAXED);
+	return next >= dp->cfg.limits.reject_after_messages || next >= XY_WG_LIGHT_MARK;
 }
 
 int xy_sessions_init(struct xy_dp *dp, struct xy_err *err);

@@ -70,6 +70,7 @@ enum xy_exchange_hs {
 // session, that another is its choice, too.
 struct xy_exchange_suite {
 	bool plain;	    // a device that has WireGuard's alone
+	bool whole;	    // what it seals is nobody else's to vouch for: no light suite
 	bool asked;	    // the last initiation asked for another than WireGuard's
 	uint8_t tried;	    // initiations that did, and were not answered though packets come
 	unsigned edition;   // of ours, that this is by

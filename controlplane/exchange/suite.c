@@ -17,18 +17,29 @@ static bool has(uint8_t suites, uint8_t suite)
 	return suites >> suite & 1;
 }
 
-// Which one both would have.
-static uint8_t wanted(const struct xy_exchanges *e, const struct xy_exchange *x)
+// Which cipher both would have.
+static uint8_t cipher_wanted(const struct xy_exchanges *e, const struct xy_exchange *x)
 {
 	const struct xy_suites *ours = &e->cfg.suites;
 	const struct xy_exchange_suite *s = &x->suite;
+	uint8_t best = (uint8_t)xy_wg_cipher_of(s->best);
+	if (ours->only)
+		return (uint8_t)xy_wg_cipher_of(ours->best);
+	bool both = best == xy_wg_cipher_of(ours->best) && has(s->can, best);
+	bool only = !has(s->can, XY_WG_CHACHA20_POLY1305) && has(ours->can, best);
+	return s->told && (both || only) ? best : (uint8_t)XY_WG_CHACHA20_POLY1305;
+}
+
+// And how much it covers: light only where both say so.
+static uint8_t wanted(const struct xy_exchanges *e, const struct xy_exchange *x)
+{
+	const struct xy_exchange_suite *s = &x->suite;
 	if (s->plain)
 		return XY_WG_CHACHA20_POLY1305;
-	if (ours->only)
-		return ours->best;
-	bool both = s->best == ours->best && has(s->can, s->best);
-	bool only = !has(s->can, XY_WG_CHACHA20_POLY1305) && has(ours->can, s->best);
-	return s->told && (both || only) ? s->best : (uint8_t)XY_WG_CHACHA20_POLY1305;
+	uint8_t cipher = cipher_wanted(e, x);
+	bool light = s->told && !s->whole && xy_wg_is_light(s->best) &&
+		     xy_wg_is_light(e->cfg.suites.best) && has(s->can, xy_wg_light_of(cipher));
+	return light ? xy_wg_light_of(cipher) : cipher;
 }
 
 // Who does not answer at all says nothing of suites: then they take turns. Where packets come and
@@ -59,7 +70,11 @@ bool xy_exchange_suite_allowed(const struct xy_exchanges *e, const struct xy_exc
 	const struct xy_suites *ours = &e->cfg.suites;
 	if (x->suite.plain)
 		return suite == XY_WG_CHACHA20_POLY1305;
-	return ours->only ? suite == ours->best : has(ours->can, suite);
+	if (x->suite.whole && xy_wg_is_light(suite))
+		return false;
+	if (ours->only && xy_wg_cipher_of(suite) != xy_wg_cipher_of(ours->best))
+		return false;
+	return has(ours->can, suite);
 }
 
 static void fell_back(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
@@ -68,10 +83,11 @@ static void fell_back(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now
 	x->suite.fallbacks++;
 	x->suite.not_before = now + AGAIN_AFTER;
 	if (xy_log_limit_pass(&e->log_fallback, now, &missed))
-		xy_log_warn("%s %s: did not answer a handshake with AES-256-GCM, and answers "
+		xy_log_warn("%s %s: did not answer a handshake with %s, and answers "
 			    "WireGuard's own: its sessions are with ChaCha20-Poly1305 for an hour "
 			    "(%lu more like this)",
-			    xy_exchange_kind(e, x), xy_exchange_name(e, x), missed);
+			    xy_exchange_kind(e, x), xy_exchange_name(e, x),
+			    xy_wg_suite_name[wanted(e, x)], missed);
 }
 
 void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint8_t suite,
@@ -79,16 +95,19 @@ void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint
 {
 	struct xy_exchange_suite *s = &x->suite;
 	bool other = suite != XY_WG_CHACHA20_POLY1305;
+	uint8_t ours = e->cfg.suites.best;
+	if (s->whole)
+		ours = (uint8_t)xy_wg_cipher_of(ours);
 	if (initiator && !other && s->tried >= ASKED_MOST)
 		fell_back(e, x, now);
 	s->tried = 0;
 	s->due = 0;
 	if (initiator && other)
 		s->not_before = 0;
-	// Whoever began it asks, and tells. It may be another machine by now than the one that
-	// told.
-	if (initiator && !(other && s->told) && !s->plain && e->cfg.suites_ask &&
-	    e->cfg.suites.best != XY_WG_CHACHA20_POLY1305)
+	// Whoever began it asks, and tells, where it is not what it would have. It may be another
+	// machine by now than the one that told, or another config.
+	if (initiator && !(suite == ours && s->told) && !s->plain && e->cfg.suites_ask &&
+	    ours != XY_WG_CHACHA20_POLY1305)
 		e->cfg.suites_ask(e->cfg.arg, x);
 }
 
@@ -116,6 +135,8 @@ void xy_exchange_suites(struct xy_exchanges *e, struct xy_exchange *x, uint8_t c
 		said_unasked(e, x, can, best, now);
 		return;
 	}
+	if (s->can != can || s->best != best) // that is why it did not answer
+		s->not_before = 0;
 	s->can = can;
 	s->best = best;
 	s->told = true;

@@ -357,6 +357,7 @@ void xy_far_ready(struct xy_fars *f, struct xy_far_node *n, const struct xy_job 
 		meet_take(f, n);
 	n->phase = XY_FAR_READY;
 	xy_exchange_init(f->cfg.exchanges, &n->exchange, n->number, &theirs, 0);
+	n->exchange.suite.whole = true;
 	sodium_memzero(&theirs, sizeof(theirs));
 	if (n->wanted)
 		xy_far_want(f, n, now);

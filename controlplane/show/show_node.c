@@ -219,6 +219,7 @@ static void fill_identity(struct xy_fields_node *f, const struct xy_daemon *d,
 	f->memory = xy_dp_memory(d->dp);
 	f->cipher = xy_dp_cipher(d->dp, XY_WG_CHACHA20_POLY1305);
 	f->suite = xy_suites_tell(d);
+	f->transit = xy_suites_transit_tell(d);
 	f->rss_bytes = (int64_t)rss_bytes();
 }
 

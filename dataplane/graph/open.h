@@ -60,6 +60,7 @@ static inline void xy_open_add(struct xy_open *b, unsigned at, struct rte_mbuf *
 {
 	struct xy_wg_data *msg = rte_pktmbuf_mtod(m, struct xy_wg_data *);
 	uint32_t len = m->data_len - XY_WG_DATA_OVERHEAD;
+	bool light = s->light && msg->counter & XY_WG_LIGHT_MARK && len > XY_WG_LIGHT_LEN;
 
 	xy_packet(m)->from = s->end;
 	b->session[b->n] = s;
@@ -68,7 +69,7 @@ static inline void xy_open_add(struct xy_open *b, unsigned at, struct rte_mbuf *
 	b->op[b->n++] = (struct xy_aead_op){.key = &s->recv,
 					    .counter = msg->counter,
 					    .data = msg->box,
-					    .len = len,
+					    .len = light ? (uint32_t)XY_WG_LIGHT_LEN : len,
 					    .tag = msg->box + len,
 					    .suite = s->suite};
 }
@@ -79,8 +80,8 @@ static inline rte_edge_t xy_open_check(const struct xy_worker *w, struct xy_sess
 {
 	if (!op->ok)
 		return XY_OPEN_DROP_BAD_TAG;
-	if (!xy_replay_accept(&s->lane[0].replay, op->counter,
-			      w->dp->cfg.limits.reject_after_messages))
+	uint64_t counter = op->counter & (s->light ? ~XY_WG_LIGHT_MARK : UINT64_MAX);
+	if (!xy_replay_accept(&s->lane[0].replay, counter, w->dp->cfg.limits.reject_after_messages))
 		return XY_OPEN_DROP_REPLAY;
 	return XY_OPEN_GOOD;
 }
@@ -90,15 +91,17 @@ static inline void xy_open_take(struct xy_worker *w, struct rte_mbuf *m, struct 
 				const struct xy_aead_op *op)
 {
 	struct xy_lane *lane = &s->lane[0];
+	uint32_t len =
+		(uint32_t)(op->tag - op->data); // more than what it covers, where that is light
 	XY_SET(lane->rx_packets, lane->rx_packets + 1);
 	XY_SET(lane->rx_any, w->now);
-	if (op->len) {
-		XY_SET(lane->rx_bytes, lane->rx_bytes + op->len);
+	if (len) {
+		XY_SET(lane->rx_bytes, lane->rx_bytes + len);
 		XY_SET(lane->rx_data, w->now);
 	}
 	if (unlikely(!lane->first_seen))
 		lane->first_seen = xy_event_put(w, XY_DP_FIRST, xy_packet(m)->port, s->index, NULL);
 	m->data_off += XY_WG_DATA_HEADER_LEN;
-	m->data_len = (uint16_t)op->len;
-	m->pkt_len = op->len;
+	m->data_len = (uint16_t)len;
+	m->pkt_len = len;
 }

@@ -14,6 +14,12 @@ static struct xy_wg_data *message(const struct xy_aead_op *op)
 	return (struct xy_wg_data *)(op->data - offsetof(struct xy_wg_data, box));
 }
 
+// Covers its head alone: then the tag is further behind.
+static bool is_light(const struct xy_aead_op *op)
+{
+	return op->tag != op->data + op->len;
+}
+
 // Adds to what transmitting workers share, and says what it was. Where no other worker seals there
 // is no need to lock the line.
 static uint64_t add(const struct xy_dp *dp, uint64_t *place, uint64_t n)
@@ -60,8 +66,9 @@ static void number(struct xy_worker *w, struct xy_seal *b)
 		bool carried = false;
 		for (unsigned k = 0; k < run; k++) {
 			const struct xy_packet *p = xy_packet(b->m[i + k]);
-			b->op[i + k].counter = first + k;
-			message(&b->op[i + k])->counter = first + k;
+			struct xy_aead_op *op = &b->op[i + k];
+			op->counter = (first + k) | (is_light(op) ? XY_WG_LIGHT_MARK : 0);
+			message(op)->counter = op->counter;
 			carried |= !xy_seal_is_ours(p);
 			bytes += p->len;
 		}

@@ -8,6 +8,7 @@
 
 #include "aead.h"
 #include "end.h"
+#include "wire/e2e.h"
 
 struct xy_seal { // those of a chunk that go to the AEAD; not cleared before use: 4 KB
 	struct xy_session *session[XY_BURST];
@@ -57,12 +58,13 @@ static inline void xy_seal_add(struct xy_seal *b, struct rte_mbuf *m, struct xy_
 	m->data_len = (uint16_t)(padded + XY_WG_DATA_OVERHEAD);
 	m->pkt_len = m->data_len;
 	*msg = (struct xy_wg_data){.type = XY_WG_DATA, .receiver = s->remote_index};
+	bool light = s->send_light && padded > XY_WG_LIGHT_LEN && xy_e2e_is_data(pkt, len);
 	b->session[b->n] = s;
 	b->m[b->n] = m;
 	b->op[b->n++] = (struct xy_aead_op){.key = &s->send,
 					    .data = msg->box,
 					    .tag = msg->box + padded,
-					    .len = padded,
+					    .len = light ? (uint32_t)XY_WG_LIGHT_LEN : padded,
 					    .suite = s->send_suite};
 	xy_packet(m)->len = len;
 }

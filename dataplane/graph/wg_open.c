@@ -4,8 +4,9 @@
 #include "open.h"
 
 #include "peer.h"
+#include "wire/e2e.h"
 
-enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_STALE, EDGES };
+enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_NOT_SEALED, DROP_STALE, EDGES };
 
 #define ROAM_INTERVAL (100 * XY_MSEC) // between two tellings about one session
 
@@ -51,11 +52,15 @@ static rte_edge_t finish(struct xy_worker *w, struct rte_mbuf *m, struct xy_sess
 		xy_packet_incarnation_set(xy_packet(m), s->incarnation);
 		return DROP_STALE;
 	}
+	size_t len = (size_t)(op->tag - op->data);
+	bool light = op->len != len; // nothing vouches for the rest but the seal that it has itself
 	xy_open_take(w, m, s, op);
 	if (moved(a, xy_packet(m)))
 		tell_roam(w, s, xy_packet(m));
 	xy_packet_incarnation_set(xy_packet(m), s->incarnation);
-	return op->len ? OVERLAY : KEEPALIVE;
+	if (light && !xy_e2e_is_data(op->data, len))
+		return DROP_NOT_SEALED;
+	return len ? OVERLAY : KEEPALIVE;
 }
 
 static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_worker *w, void **objs,
@@ -105,6 +110,6 @@ static struct rte_node_register wg_open = {
 	.process = process,
 	.nb_edges = EDGES,
 	.next_nodes = {XY_OPEN_NEXT, [OVERLAY] = "overlay_input", [KEEPALIVE] = "keepalive",
-		       [DROP_STALE] = "drop_stale"},
+		       [DROP_NOT_SEALED] = "drop_not_sealed", [DROP_STALE] = "drop_stale"},
 };
 RTE_NODE_REGISTER(wg_open);

@@ -36,6 +36,7 @@ enum xy_config_idle { XY_IDLE_ADAPTIVE, XY_IDLE_POLL };
 enum xy_log_level { XY_LOG_ERROR, XY_LOG_WARN, XY_LOG_INFO, XY_LOG_DEBUG };
 enum { XY_LOG_AS_IT_IS = 4 }; // behind the levels: as what stands above it says
 enum xy_config_suite { XY_SUITE_AUTO, XY_SUITE_CHACHA, XY_SUITE_AES };
+enum xy_config_transit { XY_TRANSIT_WHOLE, XY_TRANSIT_LIGHT };
 enum xy_log_format { XY_LOG_TEXT, XY_LOG_JSON, XY_LOG_JOURNALD };
 
 // Whose a line of the log is. X(NAME, name, what of)
@@ -183,7 +184,8 @@ struct xy_config {
 		enum xy_config_idle idle;
 	} workers;
 
-	enum xy_config_suite suite;		      // between nodes
+	enum xy_config_suite suite; // between nodes
+	enum xy_config_transit transit;
 	uint32_t max_peers, max_sessions, max_routes; // 1024, 4096, 65536
 	enum xy_log_level log_level;
 	uint8_t log_levels[XY_LOG_PART_COUNT]; // enum xy_log_level, or XY_LOG_AS_IT_IS

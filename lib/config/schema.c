@@ -868,6 +868,9 @@ static const struct xy_config_group port_group = GROUP("ports", port_keys);
 static const struct xy_config_group peer_group = GROUP("peers", peer_keys);
 static const struct xy_config_group route_group = GROUP("routes", route_keys);
 
+static const char *const transit_choices[] = {
+	[XY_TRANSIT_WHOLE] = "whole", [XY_TRANSIT_LIGHT] = "light", NULL};
+
 // Limits stand before the lists that they limit: keys are read in this order.
 static const struct xy_config_key root_keys[] = {
 	{.name = "key_file", .type = XY_CONFIG_STRING, .def = "\"/etc/xylem/key\"", ROOT(key_file),
@@ -884,6 +887,13 @@ static const struct xy_config_key root_keys[] = {
 	 .help = "What sessions with nodes are sealed with. auto: AES-256-GCM where both CPUs are "
 		 "faster at it, else ChaCha20-Poly1305; chacha, aes: that alone. With other WireGuard "
 		 "devices it is ChaCha20-Poly1305."},
+	{.name = "transit", .type = XY_CONFIG_STRING, .choices = transit_choices,
+	 .def = "\"whole\"", ROOT(transit),
+	 .help = "What links seal of a packet that is sealed from end to end already. whole: all of "
+		 "it; light, where the neighbour says so, too: its head, which relays read and change. "
+		 "What relays then carry costs them half or less; whoever hears two links can tell that "
+		 "they carry the same packet, and a packet that was changed on the way is found out at "
+		 "its end alone."},
 	{.name = "listen", .type = XY_CONFIG_INT, .max = 65535, .def = "51820",
 	 .store = store_listen,
 	 .help = "UDP port on all addresses; 0 takes any free one."},

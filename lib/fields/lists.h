@@ -72,6 +72,8 @@
 	X(refused_calls, COUNT, COUNTER, 41, "of the system, by the sandbox")                     \
 	X(suite, TEXT, INFO, WIDE(43),                                                            \
 	  "the config's, and what sessions with nodes are sealed with by it")                     \
+	X(transit, TEXT, INFO, WIDE(44),                                                          \
+	  "the config's: what links seal of what is sealed end to end already")                   \
 	X(cipher, TEXT, INFO, WIDE(42),                                                           \
 	  "what does ChaCha20-Poly1305: the code for this CPU where it was faster at the start, " \
 	  "by "                                                                                   \
@@ -458,9 +460,10 @@
 	X(tx_bytes, TRAFFIC, COUNTER, 12, "sealed")                                               \
 	X(last_handshake, AGO, GAUGE, 0, "with it, ago, or null")                                 \
 	X(path, TEXT, INFO, 7, "end to end: the peer that it leads over, or null")                \
-	X(suite, TEXT, INFO, WIDE(15), "`ChaCha20-Poly1305`, `AES-256-GCM`, or null")             \
+	X(suite, TEXT, INFO, WIDE(15),                                                            \
+	  "`ChaCha20-Poly1305`, `AES-256-GCM`, with `, light` behind where it is, or null")       \
 	X(fallbacks, COUNT, COUNTER, 0,                                                           \
-	  "handshakes with AES-256-GCM that it did not answer, but then WireGuard's own")         \
+	  "handshakes with another suite that it did not answer, but then WireGuard's own")       \
 	X(mtu, NUMBER, GAUGE, WIDE(13),                                                           \
 	  "the largest packet; end to end: with what seals it, as relays said, or null")          \
 	X(idle, SPAN, GAUGE, WIDE(10), "since something was carried, or null")

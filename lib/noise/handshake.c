@@ -99,6 +99,8 @@ static int open_box(struct xy_hs_state *s, const uint8_t key[static XY_WG_KEY_LE
 // Who names another suite means it: without this somebody between could name it for him.
 static const char *const suite_label[XY_WG_SUITES] = {
 	[XY_WG_AES_256_GCM] = "xylem-aes-256-gcm-v1",
+	[XY_WG_CHACHA20_POLY1305_LIGHT] = "xylem-chacha20-poly1305-light-v1",
+	[XY_WG_AES_256_GCM_LIGHT] = "xylem-aes-256-gcm-light-v1",
 };
 
 static void state_init(struct xy_hs_state *s, const char *label, uint8_t suite,

@@ -19,6 +19,8 @@ const struct xy_wg_limits xy_wg_limits_default = {
 const char *const xy_wg_suite_name[XY_WG_SUITES] = {
 	[XY_WG_CHACHA20_POLY1305] = "ChaCha20-Poly1305",
 	[XY_WG_AES_256_GCM] = "AES-256-GCM",
+	[XY_WG_CHACHA20_POLY1305_LIGHT] = "ChaCha20-Poly1305, light",
+	[XY_WG_AES_256_GCM_LIGHT] = "AES-256-GCM, light",
 };
 
 // Type and reserved bytes; 0: none.

@@ -19,13 +19,32 @@ enum xy_wg_type {
 };
 
 // What data is sealed with. WireGuard has the first; between nodes another is named in the first
-// reserved byte of messages 1 and 2.
+// reserved byte of messages 1 and 2. A cipher, and how much of a packet it covers: in the light
+// ones only the head of what is sealed from end to end already.
 enum xy_wg_suite {
 	XY_WG_CHACHA20_POLY1305, // RFC 8439
 	XY_WG_AES_256_GCM,	 // NIST SP 800-38D
+	XY_WG_CIPHERS,
+	XY_WG_CHACHA20_POLY1305_LIGHT = XY_WG_CIPHERS,
+	XY_WG_AES_256_GCM_LIGHT,
 	XY_WG_SUITES
 };
 extern const char *const xy_wg_suite_name[XY_WG_SUITES];
+
+static inline enum xy_wg_suite xy_wg_cipher_of(uint8_t suite)
+{
+	return (enum xy_wg_suite)(suite % XY_WG_CIPHERS);
+}
+
+static inline bool xy_wg_is_light(uint8_t suite)
+{
+	return suite >= XY_WG_CIPHERS;
+}
+
+static inline uint8_t xy_wg_light_of(uint8_t cipher)
+{
+	return (uint8_t)(cipher + XY_WG_CIPHERS);
+}
 
 enum {
 	XY_WG_KEY_LEN = 32,
@@ -39,8 +58,14 @@ enum {
 	XY_WG_DATA_HEADER_LEN = 16,
 	XY_WG_DATA_OVERHEAD = XY_WG_DATA_HEADER_LEN + XY_WG_TAG_LEN, // 32
 	XY_WG_PAD = 16,
+	XY_WG_LIGHT_LEN =
+		64, // what a light suite seals of a packet of which it seals the head alone
 	XY_E2E_OVERHEAD = 72, // of sealing from end to end, inside a link: 40 + 16 + 16
 };
+
+// In the counter of a message of which a light suite covers the head alone. It is part of the
+// nonce: so it cannot be changed on the way, and no nonce comes twice.
+#define XY_WG_LIGHT_MARK (UINT64_C(1) << 55)
 
 // What a link adds to each packet, bytes: headers of the underlay and of its carrier, WireGuard's
 // and the tag. 60 over UDP and IPv4, 80 over UDP and IPv6.

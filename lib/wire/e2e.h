@@ -27,6 +27,14 @@ static inline bool xy_e2e_is_sealed(const uint8_t *pkt)
 	return pkt[6] == XY_PROTO_E2E;
 }
 
+// Is it sealed data, for an IP packet of `len` bytes that xy_inner_parse need not have taken?
+// Whoever has the destination's key opens it whole, or not at all.
+static inline bool xy_e2e_is_data(const uint8_t *pkt, size_t len)
+{
+	return len >= XY_IPV6_LEN + XY_WG_DATA_OVERHEAD && pkt[0] >> 4 == 6 &&
+	       xy_e2e_is_sealed(pkt) && pkt[XY_IPV6_LEN] == XY_WG_DATA;
+}
+
 // Is it an ICMPv6 error whose receiver had sent what it quotes, and that was sealed? Nothing else
 // of it is checked.
 bool xy_e2e_is_about_sealed(const uint8_t *pkt, size_t len);

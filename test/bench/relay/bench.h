@@ -45,6 +45,7 @@ struct load { // one line of the table
 	uint32_t sessions, routes, size;
 	uint32_t burst; // packets that come at once
 	enum xy_aead_suite suite;
+	bool light;	  // links' sessions are
 	uint32_t workers; // of a relay; 0: one
 	bool shared;	  // they seal in the same sessions, and each has others without
 	const int *cpus;  // [workers], or NULL: anywhere
@@ -67,7 +68,7 @@ struct result { // cycles per packet; a child leaves it in shared memory
 };
 
 struct options {
-	bool brief, json, nodes, frames, aes;
+	bool brief, json, nodes, frames, aes, light;
 };
 
 struct bench {
@@ -114,6 +115,8 @@ void mesh_check(struct bench *b); // nothing was dropped or lost, by the workers
 
 // --- sealing.c: as an end does. The header comes before the packet, padding and room for the tag
 // behind it; the job is to be done, and is that session's next.
+// How much of a message with `len` bytes in its box its tag is about, between links' ends.
+uint32_t covered(const struct bench *b, const struct xy_wg_data *msg, uint32_t len);
 struct xy_aead_op seal_begin(struct bench *b, struct rte_mbuf *m, uint32_t end);
 void received_by(struct rte_mbuf *m, uint32_t link);
 

@@ -97,6 +97,7 @@ static void link_ops(struct bench *b, unsigned first, const struct xy_aead_sched
 		struct rte_mbuf *m = b->out[first + i];
 		op[i] = op_of(b, message(m), m->data_len - XY_WG_DATA_OVERHEAD,
 			      &key[whose[first + i].link]);
+		op[i].len = covered(b, message(m), op[i].len);
 	}
 }
 

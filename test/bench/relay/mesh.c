@@ -93,7 +93,9 @@ void link_place(struct bench *b, uint32_t link)
 static void session_make(struct bench *b, uint32_t end)
 {
 	struct xy_dp_session_keys keys = {.remote_index = end,
-					  .suite = b->load.suite,
+					  .suite = b->load.light && end < b->links
+							   ? xy_wg_light_of(b->load.suite)
+							   : b->load.suite,
 					  .born = clock_now(),
 					  .owner = end % workers(b)};
 	randombytes_buf(keys.recv, sizeof(keys.recv));

@@ -23,6 +23,7 @@ static void packet_make(struct bench *b, struct rte_mbuf *m)
 	xy_be16_store(pkt + 4, (uint16_t)(b->load.size - XY_IPV6_LEN));
 	pkt[6] = XY_PROTO_E2E;
 	pkt[7] = 64;
+	pkt[XY_IPV6_LEN] = XY_WG_DATA;
 	memcpy(pkt + 8, node_address(b, from).b, sizeof(struct xy_addr));
 	xy_be64_store(pkt + 24, b->route[route]);
 	xy_packet(m)->from = from;
@@ -55,7 +56,7 @@ static void bare_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 					    .suite = b->load.suite,
 					    .counter = msg->counter,
 					    .data = msg->box,
-					    .len = len,
+					    .len = covered(b, msg, len),
 					    .tag = msg->box + len};
 	}
 	uint64_t start = rte_rdtsc();

@@ -127,6 +127,11 @@ static void columns_print(bool edge)
 	       "cycles", "p90", "aead", "best", "beyond", "of-best", "ratio");
 }
 
+static const char *suite_name(const struct load *l)
+{
+	return xy_wg_suite_name[l->light ? xy_wg_light_of(l->suite) : l->suite];
+}
+
 void head_print(const struct result *first, unsigned rounds, bool json)
 {
 	char cpu[192];
@@ -135,13 +140,13 @@ void head_print(const struct result *first, unsigned rounds, bool json)
 		printf("{\"bench\": \"relay\", \"cpu\": \"%s\", \"tsc_mhz\": %.0f, \"memory\": "
 		       "\"%s\", \"suite\": \"%s\", \"cipher\": \"%s\", \"dpdk\": \"%s\", "
 		       "\"packets\": %u, \"rows\": [",
-		       cpu, first->tsc_hz / 1e6, first->memory, xy_wg_suite_name[first->load.suite],
+		       cpu, first->tsc_hz / 1e6, first->memory, suite_name(&first->load),
 		       first->cipher, rte_version(), rounds * BUFFERS);
 		return;
 	}
 	printf("CPU: %s, TSC %.0f MHz, one core; %s; %s\n", cpu, first->tsc_hz / 1e6, first->memory,
 	       rte_version());
-	printf("sealed with %s: %s\n", xy_wg_suite_name[first->load.suite], first->cipher);
+	printf("sealed with %s: %s\n", suite_name(&first->load), first->cipher);
 	printf("TSC cycles for a packet, medians of the bursts of %u packets. From memory to "
 	       "memory: no headers of frames, nothing allocated, nothing parsed before WireGuard's "
 	       "header, no driver, which a card has\n",

@@ -88,6 +88,14 @@ static void run(void *arg, struct xy_job *job)
 }
 
 // As node info does it, inside a session: both learn what the other has.
+// As xy_suites_ours tells: what is refused is as if it were not there.
+static uint8_t can_of(const struct xy_suites *s)
+{
+	unsigned cipher = xy_wg_cipher_of(s->best);
+	unsigned mask = 1U << cipher | 1U << xy_wg_light_of((uint8_t)cipher);
+	return (uint8_t)(s->only ? s->can & mask : s->can);
+}
+
 static void suites_ask(void *arg, const struct xy_exchange *x)
 {
 	struct end *n = arg, *o = &w.end[other(n)];
@@ -96,9 +104,8 @@ static void suites_ask(void *arg, const struct xy_exchange *x)
 	n->suites_asked++;
 	if (o->tells_nothing)
 		return;
-	xy_exchange_suites(n->exchanges, &n->x, its->only ? 2 : its->can, its->best, true, w.now);
-	xy_exchange_suites(o->exchanges, &o->x, ours->only ? 2 : ours->can, ours->best, false,
-			   w.now);
+	xy_exchange_suites(n->exchanges, &n->x, can_of(its), its->best, true, w.now);
+	xy_exchange_suites(o->exchanges, &o->x, can_of(ours), ours->best, false, w.now);
 }
 
 // --- the owner
@@ -1024,11 +1031,21 @@ static void test_turns_of_the_living(void)
 
 // --- cipher suites
 
-enum { CHACHA = XY_WG_CHACHA20_POLY1305, AES = XY_WG_AES_256_GCM, NONE = 99 };
+enum {
+	CHACHA = XY_WG_CHACHA20_POLY1305,
+	AES = XY_WG_AES_256_GCM,
+	CHACHA_LIGHT = XY_WG_CHACHA20_POLY1305_LIGHT,
+	AES_LIGHT = XY_WG_AES_256_GCM_LIGHT,
+	NONE = 99
+};
 static const struct xy_suites chacha = {.can = 1, .best = CHACHA};
 static const struct xy_suites slow = {.can = 3, .best = CHACHA}; // has AES, and would not
 static const struct xy_suites fast = {.can = 3, .best = AES};
 static const struct xy_suites only = {.can = 3, .best = AES, .only = true};
+static const struct xy_suites chacha_light = {.can = 5, .best = CHACHA_LIGHT};
+static const struct xy_suites slow_light = {.can = 15, .best = CHACHA_LIGHT};
+static const struct xy_suites fast_light = {.can = 15, .best = AES_LIGHT};
+static const struct xy_suites only_light = {.can = 15, .best = AES_LIGHT, .only = true};
 
 static unsigned suite_of(const struct end *n)
 {
@@ -1059,13 +1076,33 @@ static void test_suites(void)
 		const struct xy_suites *a, *b;
 		unsigned first, then;
 	} rows[] = {
-		{&fast, &fast, CHACHA, AES},	  {&fast, &slow, CHACHA, CHACHA},
-		{&slow, &fast, CHACHA, CHACHA},	  {&fast, &chacha, CHACHA, CHACHA},
-		{&chacha, &fast, CHACHA, CHACHA}, {&slow, &slow, CHACHA, CHACHA},
-		{&only, &fast, AES, AES},	  {&only, &slow, AES, AES},
-		{&fast, &only, NONE, AES},	  {&slow, &only, NONE, AES},
-		{&only, &only, AES, AES},	  {&only, &chacha, NONE, NONE},
+		{&fast, &fast, CHACHA, AES},
+		{&fast, &slow, CHACHA, CHACHA},
+		{&slow, &fast, CHACHA, CHACHA},
+		{&fast, &chacha, CHACHA, CHACHA},
+		{&chacha, &fast, CHACHA, CHACHA},
+		{&slow, &slow, CHACHA, CHACHA},
+		{&only, &fast, AES, AES},
+		{&only, &slow, AES, AES},
+		{&fast, &only, NONE, AES},
+		{&slow, &only, NONE, AES},
+		{&only, &only, AES, AES},
+		{&only, &chacha, NONE, NONE},
 		{&chacha, &only, NONE, NONE},
+		// light where both say so, in the cipher that both would have
+		{&fast_light, &fast_light, CHACHA, AES_LIGHT},
+		{&fast_light, &slow_light, CHACHA, CHACHA_LIGHT},
+		{&slow_light, &fast_light, CHACHA, CHACHA_LIGHT},
+		{&chacha_light, &fast_light, CHACHA, CHACHA_LIGHT},
+		{&chacha_light, &chacha_light, CHACHA, CHACHA_LIGHT},
+		{&fast_light, &fast, CHACHA, AES},
+		{&fast, &fast_light, CHACHA, AES},
+		{&slow_light, &chacha, CHACHA, CHACHA},
+		{&only_light, &fast_light, AES, AES_LIGHT},
+		{&slow_light, &only_light, NONE, AES_LIGHT},
+		{&only_light, &only_light, AES, AES_LIGHT},
+		{&only_light, &slow, AES, AES},
+		{&chacha_light, &only_light, NONE, NONE},
 	};
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		world_make();
@@ -1123,6 +1160,41 @@ static void test_suite_plain(void)
 	talk(300);
 	CU_ASSERT(suite_of(A) == CHACHA && suite_of(B) == CHACHA);
 	CU_ASSERT(!A->suites_asked && !drops(A, XY_HS_DROP_SUITE));
+	world_end();
+}
+
+// One that has it light by now is found out with the next session that is begun.
+static void test_suite_light_later(void)
+{
+	world_make();
+	suites_set(A, &fast_light);
+	suites_set(B, &fast);
+	talk(30);
+	CU_ASSERT(suite_of(A) == AES && suite_of(B) == AES);
+	suites_set(B, &fast_light);
+	talk(130);
+	CU_ASSERT(suite_of(A) == AES_LIGHT && suite_of(B) == AES_LIGHT);
+	suites_set(B, &fast); // and one that has not
+	talk(400);
+	CU_ASSERT(suite_of(A) == AES && suite_of(B) == AES);
+	CU_ASSERT(A->x.suite.fallbacks + B->x.suite.fallbacks < 2);
+	world_end();
+}
+
+// Between those whose packets are sealed nowhere else; nor does it let itself be asked for it.
+static void test_suite_whole(void)
+{
+	world_make();
+	suites_set(A, &fast_light);
+	suites_set(B, &fast_light);
+	A->x.suite.whole = true;
+	talk(30);
+	CU_ASSERT(suite_of(A) == AES && suite_of(B) == AES);
+	xy_exchange_want(B->exchanges, &B->x, w.now); // B would have it light
+	talk(60);
+	CU_ASSERT(suite_of(A) != AES_LIGHT && suite_of(A) != CHACHA_LIGHT);
+	CU_ASSERT(suite_of(A) == suite_of(B));
+	CU_ASSERT(drops(A, XY_HS_DROP_SUITE) > 0);
 	world_end();
 }
 
@@ -1281,6 +1353,7 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"the living wait for no turn", test_turns_of_the_living},
 	     {"cipher suites", test_suites}, {"begun again in another", test_suite_begun_again},
 	     {"a node that tells nothing", test_suite_untold}, {"a plain device", test_suite_plain},
+	     {"light later", test_suite_light_later}, {"never light", test_suite_whole},
 	     {"another is not answered", test_suite_unanswered}, {"an outage", test_suite_outage},
 	     {"said by somebody else", test_suite_slander},
 	     {"changed meanwhile", test_suite_changed_meanwhile},

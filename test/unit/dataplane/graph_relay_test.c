@@ -462,6 +462,154 @@ static void test_node_stats(void)
 	settle();
 }
 
+// --- a light suite: of what is sealed end to end, the head alone
+
+#define LIGHT XY_WG_CHACHA20_POLY1305_LIGHT
+
+static struct rte_mbuf *sealed_data(uint16_t len)
+{
+	struct rte_mbuf *m = packet(&at_a, &at_b, 64, len);
+	rte_pktmbuf_mtod(m, uint8_t *)[XY_IPV6_LEN] = XY_WG_DATA;
+	return m;
+}
+
+// Does what came out have its head alone sealed?
+static bool sent_light(const struct rte_mbuf *m)
+{
+	return rte_pktmbuf_mtod(m, const struct xy_wg_data *)->counter & XY_WG_LIGHT_MARK;
+}
+
+// Between any two kinds of links, at each length; what is behind the head comes out as it came in.
+static void test_light(void)
+{
+	for (unsigned kind = 0; kind < 4; kind++) {
+		bool from_light = kind & 1, out_light = kind & 2;
+		uint64_t bad = drops(XY_DROP_BAD_TAG);
+		for (uint16_t len = XY_IPV6_LEN + XY_WG_DATA_OVERHEAD; len <= LINK_MAX; len++) {
+			if (len % 128 == XY_IPV6_LEN + XY_WG_DATA_OVERHEAD) {
+				session_new_in(NODE_A, from_light ? LIGHT : XY_WG_CHACHA20_POLY1305,
+					       0, true);
+				session_new_in(NODE_B, out_light ? LIGHT : XY_WG_CHACHA20_POLY1305,
+					       0, true);
+			}
+			struct rte_mbuf *m = sealed_data(len);
+			seal_as(NODE_A, m, from_light);
+			feed(m);
+			CU_ASSERT_EQUAL_FATAL(run(), 1);
+			CU_ASSERT_EQUAL(sent_light(out[0]), out_light);
+			const uint8_t *p = rte_pktmbuf_mtod(out[0], uint8_t *);
+			bool clear = memcmp(p + XY_WG_DATA_HEADER_LEN + XY_WG_LIGHT_LEN,
+					    (uint8_t[]){64, 65, 66, 67, 68, 69, 70, 71}, 8) == 0;
+			CU_ASSERT_EQUAL(clear, out_light);
+			CU_ASSERT(open_sent(NODE_B, out[0]) >= len);
+			p = rte_pktmbuf_mtod(out[0], uint8_t *);
+			CU_ASSERT_EQUAL(p[7], 63);
+			for (unsigned i = XY_IPV6_LEN + 1; i < len; i++)
+				CU_ASSERT_EQUAL_FATAL(p[i], (uint8_t)i);
+			free_out();
+		}
+		CU_ASSERT_EQUAL(drops(XY_DROP_BAD_TAG), bad);
+	}
+	struct xy_dp_session_stats s;
+	CU_ASSERT_EQUAL(xy_dp_session_stats(dp, peer[NODE_A].index, &s), 0);
+	CU_ASSERT_EQUAL(s.suite, LIGHT);
+	CU_ASSERT(s.rx_packets && s.rx_bytes > s.rx_packets * 1000); // whole ones are counted
+	settle();
+}
+
+// All else goes whole: handshakes inside, errors, what is for us and from us.
+static void test_light_others(void)
+{
+	session_new_in(NODE_A, LIGHT, 0, true);
+	session_new_in(NODE_B, LIGHT, 0, true);
+	for (uint8_t type = XY_WG_INITIATION; type < XY_WG_DATA; type++) {
+		struct rte_mbuf *m = sealed_data(200);
+		rte_pktmbuf_mtod(m, uint8_t *)[XY_IPV6_LEN] = type;
+		seal(NODE_A, m);
+		feed(m);
+		CU_ASSERT_EQUAL_FATAL(run(), 1);
+		CU_ASSERT(!sent_light(out[0]));
+		CU_ASSERT_EQUAL(open_sent(NODE_B, out[0]), 208);
+		free_out();
+	}
+	struct rte_mbuf *m = packet(&at_a, &nowhere, 64, 200); // no route: an error comes back
+	rte_pktmbuf_mtod(m, uint8_t *)[6] = XY_PROTO_E2E;
+	rte_pktmbuf_mtod(m, uint8_t *)[XY_IPV6_LEN] = XY_WG_DATA;
+	seal_as(NODE_A, m, true);
+	feed(m);
+	CU_ASSERT_EQUAL_FATAL(run(), 1);
+	CU_ASSERT(!sent_light(out[0]));
+	CU_ASSERT(open_sent(NODE_A, out[0]) > 0);
+	free_out();
+	settle();
+}
+
+// A head that was changed, or a mark: refused. What is behind it: its end finds it out. Nothing but
+// sealed data may come so, and not in a session that is not light.
+static void test_light_refused(void)
+{
+	session_new_in(NODE_A, LIGHT, 0, true);
+	session_new_in(NODE_B, LIGHT, 0, true);
+	const struct row {
+		unsigned at; // of the message, changed by a bit
+		unsigned passes;
+		uint64_t tags;
+	} rows[] = {
+		{16, 0, 1},	  // head, first
+		{79, 0, 1},	  // and last
+		{80, 1, 0},	  // behind it
+		{14, 0, 1},	  // the mark: 7th byte of the counter
+		{16 + 208, 0, 1}, // tag
+	};
+	for (unsigned i = 0; i < XY_ARRAY_SIZE(rows); i++) {
+		uint64_t tags = drops(XY_DROP_BAD_TAG);
+		struct rte_mbuf *m = sealed_data(200);
+		seal_as(NODE_A, m, true);
+		rte_pktmbuf_mtod(m, uint8_t *)[rows[i].at] ^= 0x80;
+		feed(m);
+		CU_ASSERT_EQUAL(run(), rows[i].passes);
+		CU_ASSERT_EQUAL(drops(XY_DROP_BAD_TAG), tags + rows[i].tags);
+		free_out();
+	}
+	uint64_t clear = drops(XY_DROP_NOT_SEALED), tags = drops(XY_DROP_BAD_TAG);
+	struct rte_mbuf *m = udp(&at_a, &us, 9, 9, 200);
+	seal_as(NODE_A, m, true);
+	feed(m);
+	m = sealed_data(200);
+	rte_pktmbuf_mtod(m, uint8_t *)[XY_IPV6_LEN] = XY_WG_INITIATION;
+	seal_as(NODE_A, m, true);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_NOT_SEALED), clear + 2);
+	session_new(NODE_A, 0, true); // knows no mark
+	m = sealed_data(200);
+	seal_as(NODE_A, m, true);
+	feed(m);
+	CU_ASSERT_EQUAL(run(), 0);
+	CU_ASSERT_EQUAL(drops(XY_DROP_BAD_TAG), tags + 1);
+	settle();
+}
+
+// One window for both: a number comes once, with the mark or without.
+static void test_light_replay(void)
+{
+	session_new_in(NODE_A, LIGHT, 0, true);
+	session_new_in(NODE_B, LIGHT, 0, true);
+	uint64_t before = drops(XY_DROP_REPLAY);
+	for (unsigned i = 0; i < 4; i++) { // marked and not, in both orders
+		struct rte_mbuf *m = sealed_data(200);
+		seal_as(NODE_A, m, i == 0 || i == 3);
+		feed(m);
+		if (i % 2 == 0)
+			peer[NODE_A].counter--;
+	}
+	CU_ASSERT_EQUAL(run(), 2);
+	CU_ASSERT_EQUAL(drops(XY_DROP_REPLAY), before + 2);
+	session_new(NODE_A, 0, true);
+	session_new(NODE_B, 0, true);
+	settle();
+}
+
 XY_UNIT_MAIN("graph_relay", {"create", test_create, .always = true},
 	     {"relay, every length", test_relay},
 	     {"first packet, statistics", test_first_and_stats}, {"keepalive", test_keepalive},
@@ -472,5 +620,6 @@ XY_UNIT_MAIN("graph_relay", {"create", test_create, .always = true},
 	     {"full of routes", test_route_limit}, {"ICMP errors", test_icmp},
 	     {"no room behind a packet", test_buffer_full}, {"ICMP rate", test_icmp_limit},
 	     {"ICMP, each peer its own", test_icmp_apart},
-	     {"too big, each source its turn", test_icmp_lanes},
-	     {"destroy", test_destroy, .always = true})
+	     {"too big, each source its turn", test_icmp_lanes}, {"light", test_light},
+	     {"light, all else", test_light_others}, {"light, refused", test_light_refused},
+	     {"light, replay", test_light_replay}, {"destroy", test_destroy, .always = true})

@@ -62,9 +62,10 @@ static inline void grace(void)
 	CU_ASSERT_PTR_NULL_FATAL(dp->retired_head);
 }
 
-static inline void session_new(uint32_t who, unsigned owner, bool use)
+static inline void session_new_in(uint32_t who, enum xy_wg_suite suite, unsigned owner, bool use)
 {
-	struct xy_dp_session_keys k = {.remote_index = 100 + who, .owner = owner, .born = NOW};
+	struct xy_dp_session_keys k = {
+		.remote_index = 100 + who, .owner = owner, .suite = (uint8_t)suite, .born = NOW};
 	if (peer[who].index)
 		xy_dp_session_del(dp, peer[who].index);
 	grace();
@@ -77,6 +78,11 @@ static inline void session_new(uint32_t who, unsigned owner, bool use)
 	CU_ASSERT_EQUAL_FATAL(xy_dp_session_set(dp, peer[who].index, &k), 0);
 	if (use)
 		CU_ASSERT_EQUAL_FATAL(xy_dp_session_use(dp, peer[who].index), 0);
+}
+
+static inline void session_new(uint32_t who, unsigned owner, bool use)
+{
+	session_new_in(who, XY_WG_CHACHA20_POLY1305, owner, use);
 }
 
 static inline struct rte_mbuf *buffer(void)
@@ -126,22 +132,29 @@ static inline struct rte_mbuf *packet(const struct xy_addr *src, const struct xy
 	return m;
 }
 
-static inline void seal(uint32_t who, struct rte_mbuf *m)
+// light: its head alone, and marked as such.
+static inline void seal_as(uint32_t who, struct rte_mbuf *m, bool light)
 {
 	uint32_t len = m->data_len, padded = RTE_ALIGN_CEIL(len, 16u);
 	memset(rte_pktmbuf_append(m, (uint16_t)(padded - len + 16)), 0, padded - len);
 	struct xy_wg_data *msg = (struct xy_wg_data *)rte_pktmbuf_prepend(m, sizeof(*msg));
-	*msg = (struct xy_wg_data){
-		.type = XY_WG_DATA, .receiver = peer[who].index, .counter = peer[who].counter++};
+	*msg = (struct xy_wg_data){.type = XY_WG_DATA,
+				   .receiver = peer[who].index,
+				   .counter = peer[who].counter++ | (light ? XY_WG_LIGHT_MARK : 0)};
 	struct xy_aead_op op = {.key = &peer[who].to_us,
 				.counter = msg->counter,
 				.data = msg->box,
-				.len = padded,
+				.len = light ? (uint32_t)XY_WG_LIGHT_LEN : padded,
 				.tag = msg->box + padded};
 	xy_aead_seal_burst(dp->worker[0]->aead, &op, 1);
 	xy_packet(m)->remote = endpoint(who);
 	xy_packet(m)->local = (struct xy_addr){.b = {0}};
 	xy_packet(m)->ecn = 0;
+}
+
+static inline void seal(uint32_t who, struct rte_mbuf *m)
+{
+	seal_as(who, m, false);
 }
 
 // Opens what we sent to a peer in place; its length, or -1.
@@ -152,7 +165,8 @@ static inline int open_sent(uint32_t who, struct rte_mbuf *m)
 	struct xy_aead_op op = {.key = &peer[who].from_us,
 				.counter = msg->counter,
 				.data = msg->box,
-				.len = len,
+				.len = msg->counter & XY_WG_LIGHT_MARK ? (uint32_t)XY_WG_LIGHT_LEN
+								       : len,
 				.tag = msg->box + len};
 	struct xy_endpoint e = endpoint(who);
 	CU_ASSERT_EQUAL(msg->receiver, 100 + who);

@@ -11,14 +11,15 @@ static const struct {
 	const struct xy_object *(*of)(void);
 	const char *keys;
 } recorded[] = {
-	{xy_object_node, "name version pid address prefix public_key ed25519_key uptime "
-			 "interface mtu memory rss_bytes workers peers peers_up sessions "
-			 "far_nodes far_node_limit routes "
-			 "route_limit route_memory_bytes loop_lag_p99_us loop_lag_max_us "
-			 "longest_turn_cpu_us longest_work_cpu_us telemetry_clients "
-			 "telemetry_clients_ended peering state_folder pinned_keys reloads "
-			 "reloads_refused joining discovery waiting_for warnings policy "
-			 "refused_packets exit sandbox confined refused_calls suite cipher"},
+	{xy_object_node,
+	 "name version pid address prefix public_key ed25519_key uptime "
+	 "interface mtu memory rss_bytes workers peers peers_up sessions "
+	 "far_nodes far_node_limit routes "
+	 "route_limit route_memory_bytes loop_lag_p99_us loop_lag_max_us "
+	 "longest_turn_cpu_us longest_work_cpu_us telemetry_clients "
+	 "telemetry_clients_ended peering state_folder pinned_keys reloads "
+	 "reloads_refused joining discovery waiting_for warnings policy "
+	 "refused_packets exit sandbox confined refused_calls suite transit cipher"},
 	{xy_object_policy, "policy interface table rules"},
 	{xy_object_policy_rule, "rule what from does packets bytes"},
 	{xy_object_joining, "peer endpoint state probes key"},
