@@ -3,6 +3,7 @@
 // timer.
 #include "daemon.h"
 #include "fleetside.h"
+#include "lanes.h"
 #include "naming.h"
 #include "suites.h"
 
@@ -106,6 +107,8 @@ int xy_informer_up(struct xy_daemon *d, struct xy_err *err)
 						 .route = route,
 						 .suites = xy_suites_ours,
 						 .suites_told = xy_suites_told,
+						 .lanes = xy_lanes_asked,
+						 .lanes_told = xy_lanes_told,
 						 .seen = seen,
 						 .seen_told = xy_fleetside_seen_told}};
 	if (xy_nodeinfo_create(&cfg, &d->nodeinfo))

@@ -15,6 +15,7 @@
 #include "inbound.h"
 #include "interface.h"
 #include "kernel/underlay.h"
+#include "lanes.h"
 #include "memory.h"
 #include "notify.h"
 #include "ports.h"
@@ -231,10 +232,11 @@ static int dataplane_up(struct xy_daemon *d, struct xy_err *err)
 	return xy_dp_create(&dp, &d->dp, err);
 }
 
-// Each worker has a handful, and a socket of each port; clients of both of our sockets have some.
+// Each worker has a handful, and two sockets of each port; clients of both of our sockets have
+// some.
 static rlim_t files_need(const struct xy_config *c)
 {
-	rlim_t need = FILES_MIN + (FILES_PER_WORKER + c->port_count) * c->workers.count;
+	rlim_t need = FILES_MIN + (FILES_PER_WORKER + 2 * c->port_count) * c->workers.count;
 	for (unsigned i = 0; i < c->port_count; i++)
 		if (c->ports[i].driver == XY_DRIVER_AF_XDP)
 			need += FILES_PER_CARD + xy_dp_card_queues(c->ports[i].interface);
@@ -268,6 +270,8 @@ static int exchanges_up(struct xy_daemon *d, struct xy_err *err)
 					  .room = d->plan.config.max_sessions,
 					  .env = &d->env,
 					  .suites_ask = xy_suites_ask,
+					  .lanes = xy_lanes_most(d),
+					  .lanes_ask = xy_lanes_ask,
 					  .run = xy_pool_job,
 					  .arg = d};
 	d->fastest_suite = xy_dp_suite_fastest(d->dp);

@@ -54,7 +54,7 @@ static inline struct xy_session *xy_end_session_rcu(const struct xy_dp *dp, uint
 		return NULL;
 	struct xy_session *s = &dp->session[slot - 1];
 	if (now >= __atomic_load_n(&s->send_until, __ATOMIC_ACQUIRE) || s->send_end != end ||
-	    xy_lane_used_up(dp, &s->lane[0]))
+	    xy_lane_used_up(dp, &s->lane))
 		return NULL;
 	return s;
 }

@@ -21,7 +21,7 @@ _Static_assert(sizeof(struct xy_msg) == 16, "ring element");
 
 enum xy_order {		    // control -> worker
 	XY_ORDER_SEND,	    // m: a datagram for port_tx
-	XY_ORDER_KEEPALIVE, // m: an empty buffer; arg: session index
+	XY_ORDER_KEEPALIVE, // m: an empty buffer; arg: session index; port: in the worker's lane?
 	XY_ORDER_OVERLAY,   // m: an inner packet; arg: peer, or XY_PEER_NONE to be routed
 	XY_ORDER_PROBE,	    // likewise, of a size that is to be tried; port: may IP cut it?
 };

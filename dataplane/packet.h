@@ -31,7 +31,8 @@ enum {
 #define XY_PEER_NONE   UINT32_MAX	// from the host
 #define XY_PEER_SELF   (UINT32_MAX - 1) // made here (ICMP errors, keepalives)
 #define XY_PEER_PROBE  (UINT32_MAX - 2) // made here to see whether its size passes; to wg_seal alone
-#define XY_PEER_SEALED (UINT32_MAX - 3) // sealed here for a far node, and to be routed as that
+#define XY_PEER_LANE   (UINT32_MAX - 3) // made here to see whether this worker's lane passes
+#define XY_PEER_SEALED (UINT32_MAX - 4) // sealed here for a far node, and to be routed as that
 
 // What a packet is to the links between nodes, which carry no other (docs/wire-format.md).
 enum {

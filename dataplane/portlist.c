@@ -89,6 +89,12 @@ int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_inf
 	return 0;
 }
 
+bool xy_dp_port_takes_lanes(const struct xy_dp *dp, unsigned port)
+{
+	const struct xy_port *p = port_at(dp, port);
+	return p && p->steered;
+}
+
 int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *addr,
 			 unsigned count)
 {

@@ -16,13 +16,21 @@
 
 enum xy_session_state { XY_SESSION_FREE, XY_SESSION_RESERVED, XY_SESSION_LIVE, XY_SESSION_DYING };
 
-// A lane is one counter and the window that it is checked by. WireGuard has one.
-enum { XY_LANES = 1 };
+// A lane is one counter and the window that it is checked by. WireGuard has one, and so has each
+// session until its end, a node, says inside it that it takes more (docs/adr/0029). Then the top 8
+// bits of a message's counter are its lane, and the others its number there and the light suites'
+// mark; all are the nonce.
+#define XY_LANE_AT 56
+_Static_assert(XY_WG_LIGHT_MARK == UINT64_C(1) << (XY_LANE_AT - 1), "numbers end below the mark");
+// REJECT_AFTER_MESSAGES of a lane, which has the paper's distance from where its numbers end.
+#define XY_LANE_MESSAGES (XY_WG_LIGHT_MARK - (UINT64_C(1) << 13) - 1)
 
 // Beside the worker's number: the window has moved, so the new owner must not touch it until all
 // workers have passed `moved`, a token of RCU. It looks for itself: the control thread, which takes
 // the mark away, may come by only at its next tick.
 #define XY_OWNER_MOVING UINT32_C(0x80000000)
+// A lane that nothing has come in: the worker that opens its first packet has it.
+#define XY_OWNER_NONE UINT32_C(0x7fffffff)
 
 struct xy_lane {
 	// Transmitting workers: rw. Who takes numbers has the line, and counts in it.
@@ -43,15 +51,37 @@ _Static_assert(offsetof(struct xy_lane, tx_counter) == 0, "transmitters have a l
 _Static_assert(offsetof(struct xy_lane, roam_told) == 64, "and the owner has others");
 _Static_assert(offsetof(struct xy_lane, replay.bitmap) == 128, "one, for packets in order");
 
+struct xy_lane_more {
+	struct xy_lane lane;
+	// Control: rw; of NONE workers make their own number, by exchange.
+	uint32_t owner __rte_cache_aligned;
+	uint32_t was;	// the owner before, while XY_OWNER_MOVING
+	uint64_t moved; // acquire / release
+	// Workers that hand its packets over: rw.
+	uint32_t handed __rte_cache_aligned;
+	uint32_t handed_from; // the last of them
+	// Control only.
+	uint64_t told;	    // packets, when the other side asked last
+	uint64_t placed_rx; // and when its owner was last judged
+	uint32_t placed_handed;
+};
+
+struct xy_lanes {	// of a session, beside its first; freed with it
+	unsigned count; // with the first
+	uint64_t send;	// control: rw, workers: ro. Those that data goes in, a bit each
+	struct xy_lane_more more[];
+};
+
 struct xy_session {
 	// Control: rw, workers: ro. What opening looks at.
 	uint32_t state; // enum xy_session_state; acquire / release
 	uint32_t index; // ours, as on the wire
 	uint32_t end;
-	uint32_t incarnation;	  // of the end
-	uint32_t owner[XY_LANES]; // with the replay window, | XY_OWNER_MOVING
-	uint8_t suite;		  // enum xy_aead_suite, of both keys
-	bool light;		  // of what is sealed end to end, the head alone
+	uint32_t incarnation; // of the end
+	uint32_t owner;	      // with the first lane's replay window, | XY_OWNER_MOVING
+	uint8_t suite;	      // enum xy_aead_suite, of both keys
+	bool light;	      // of what is sealed end to end, the head alone
+	uint8_t lanes;	      // how many; 0: WireGuard's one. acquire / release
 	xy_nsec reject_at;
 	struct xy_aead_schedule recv;
 
@@ -62,14 +92,15 @@ struct xy_session {
 	uint32_t remote_index; // theirs, as on the wire
 	uint8_t send_suite;    // suite
 	bool send_light;       // light
-	uint32_t generation;   // control only
-	uint32_t next_of_end;  // control only: slot + 1 of the next in the end's list
+	struct xy_lanes *more; // as `lanes`, and set before that
 
-	struct xy_lane lane[XY_LANES];
+	struct xy_lane lane; // the first
 
 	// Control: rw.
 	xy_nsec born;
-	uint64_t moved[XY_LANES]; // workers: ro, while XY_OWNER_MOVING; acquire / release
+	uint64_t moved; // workers: ro, while XY_OWNER_MOVING; acquire / release
+	uint32_t generation;
+	uint32_t next_of_end; // slot + 1 of the next in the end's list
 } __rte_cache_aligned;
 _Static_assert(offsetof(struct xy_session, send) == 64, "line 0: opening; 1: sealing");
 _Static_assert(offsetof(struct xy_session, lane) == 128, "then lanes");
@@ -80,10 +111,9 @@ static inline uint32_t xy_session_slot(const struct xy_dp *dp, uint32_t index)
 }
 
 // May the new owner touch the window?
-static inline bool xy_lane_has_moved_rcu(const struct xy_dp *dp, const struct xy_session *s,
-					 unsigned lane)
+static inline bool xy_lane_has_moved_rcu(const struct xy_dp *dp, const uint64_t *moved)
 {
-	uint64_t token = __atomic_load_n(&s->moved[lane], __ATOMIC_ACQUIRE);
+	uint64_t token = __atomic_load_n(moved, __ATOMIC_ACQUIRE);
 	return token && rte_rcu_qsbr_check(dp->rcu, token, false) == 1;
 }
 
@@ -132,12 +162,47 @@ static inline void xy_session_ends_at(struct xy_session *s, xy_nsec when)
 	__atomic_store_n(&s->send_until, when, __ATOMIC_RELEASE);
 }
 
-// REJECT_AFTER_MESSAGES (paper, section 6.2): a nonce must never come again. Nobody sends as many
-// as the light suites' mark is in 180 s.
+// How many; 0: WireGuard's one, whose counter is its whole number. What they are is set before.
+static inline unsigned xy_session_lanes(const struct xy_session *s)
+{
+	return __atomic_load_n(&s->lanes, __ATOMIC_ACQUIRE);
+}
+
+// The same for who seals, and has no use for the other line; NULL: one.
+static inline struct xy_lanes *xy_session_more(const struct xy_session *s)
+{
+	return __atomic_load_n(&s->more, __ATOMIC_ACQUIRE);
+}
+
+// The lane of a counter, and its number there; NULL: the session has none such. Whose it is says
+// the caller: the control thread, or a worker under RCU.
+static inline struct xy_lane *xy_session_lane(const struct xy_session *s, uint64_t counter,
+					      uint64_t *number)
+{
+	unsigned lanes = xy_session_lanes(s), lane = (unsigned)(counter >> XY_LANE_AT);
+	*number = s->light ? counter & ~XY_WG_LIGHT_MARK : counter;
+	if (likely(!lanes || !lane))
+		return (struct xy_lane *)(uintptr_t)&s->lane;
+	*number &= (UINT64_C(1) << XY_LANE_AT) - 1;
+	return lane < lanes ? &s->more->more[lane - 1].lane : NULL;
+}
+
+// REJECT_AFTER_MESSAGES (paper, section 6.2) of a lane: a nonce must never come again. Each session
+// keeps to it, one of one lane as well: nobody sends as many in 180 s.
+static inline uint64_t xy_lane_reject_after(const struct xy_dp *dp)
+{
+	return RTE_MIN(dp->cfg.limits.reject_after_messages, XY_LANE_MESSAGES);
+}
+
 static inline bool xy_lane_used_up(const struct xy_dp *dp, const struct xy_lane *l)
 {
-	uint64_t next = __atomic_load_n(&l->tx_counter, __ATOMIC_RELAXED);
-	return next >= dp->cfg.limits.reject_after_messages || next >= XY_WG_LIGHT_MARK;
+	return __atomic_load_n(&l->tx_counter, __ATOMIC_RELAXED) >= xy_lane_reject_after(dp);
+}
+
+// REKEY_AFTER_MESSAGES of a lane: its share of the session's, and far from where its numbers end.
+static inline uint64_t xy_lane_rekey_after(const struct xy_dp *dp, const struct xy_lanes *more)
+{
+	return RTE_MIN(dp->cfg.limits.rekey_after_messages / more->count, XY_LANE_MESSAGES / 2);
 }
 
 int xy_sessions_init(struct xy_dp *dp, struct xy_err *err);

@@ -302,6 +302,7 @@ void xy_exchange_run(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now)
 	if (now >= xy_exchange_handshake_ends(x))
 		xy_exchange_handshake_end(e, x);
 	xy_exchange_suite_run(e, x, now);
+	xy_exchange_lanes_run(e, x, now);
 	xy_exchange_activity(e, x, &activity);
 	xy_exchange_act(e, x, xy_wg_timers_run(&x->timers, &activity, now), now);
 	xy_exchange_sessions_expire(e, x, now);
@@ -312,7 +313,8 @@ xy_nsec xy_exchange_deadline(const struct xy_exchanges *e, const struct xy_excha
 {
 	const xy_nsec due[] = {xy_wg_timers_deadline(&x->timers, now),
 			       xy_exchange_sessions_deadline(e, x), xy_exchange_handshake_ends(x),
-			       x->suite.due ? x->suite.due : XY_NEVER};
+			       x->suite.due ? x->suite.due : XY_NEVER,
+			       x->lanes.due ? x->lanes.due : XY_NEVER};
 	xy_nsec at = XY_NEVER;
 	for (unsigned i = 0; i < sizeof(due) / sizeof(due[0]); i++)
 		at = due[i] < at ? due[i] : at;

@@ -20,6 +20,7 @@
 #include "env.h"
 #include "exchange/job.h"
 #include "identity/identity.h"
+#include "nodeinfo/nodeinfo.h"
 #include "noise/cookie.h"
 #include "noise/keypairs.h"
 #include "noise/limiter.h"
@@ -82,6 +83,18 @@ struct xy_exchange_suite {
 	uint64_t fallbacks; // sessions in WireGuard's since another was not answered
 };
 
+// The lanes that its current session is sent in (lanes.c).
+struct xy_exchange_lanes {
+	uint32_t index; // of that session: ours
+	uint8_t count;	// that both take; 0: not told yet
+	uint8_t step;	// what is done when it is due
+	uint8_t looks;	// at whether it is worth it
+	uint8_t missed; // answers in a row that some lane is not heard by
+	uint64_t used;	// a bit each, the first always
+	xy_nsec checked;
+	xy_nsec due; // 0: nothing is
+};
+
 struct xy_exchange {
 	uint32_t number;	    // the dataplane's; by it its owner is known
 	uint32_t hs_index;	    // our initiation's
@@ -110,6 +123,7 @@ struct xy_exchange {
 	bool responding;	 // a RESPOND job is under way
 	bool unanswered;	 // the last attempt was given up
 	struct xy_exchange_suite suite;
+	struct xy_exchange_lanes lanes;
 };
 
 // --- owners
@@ -214,6 +228,12 @@ struct xy_exchanges_config {
 	// To be asked, inside the session that it has now, which suites it has
 	// (xy_exchange_suites).
 	void (*suites_ask)(void *arg, const struct xy_exchange *x);
+	// Most lanes of a session, either way, up to XY_DP_LANES; below 2: as WireGuard.
+	uint8_t lanes;
+	// To be asked, inside the session that it has now, how many it takes, for
+	// xy_exchange_lanes_told. False: later.
+	bool (*lanes_ask)(void *arg, const struct xy_exchange *x,
+			  const struct xy_nodeinfo_lanes *q);
 	// Has xy_job_run called on a helper and, on the control thread, xy_exchanges_job_done
 	// after. Takes the job in any case, and needs no memory for it: there are XY_JOBS.
 	void (*run)(void *arg, struct xy_job *job);
@@ -304,6 +324,16 @@ void xy_exchange_answer(struct xy_exchanges *e, struct xy_exchange *x, const str
 // the session begins again where both would have another.
 void xy_exchange_suites(struct xy_exchanges *e, struct xy_exchange *x, uint8_t can, uint8_t best,
 			bool asked, xy_nsec now);
+
+// It asked, inside a session, for lanes of one of ours with it; the answer. False: that is none.
+bool xy_exchange_lanes_asked(struct xy_exchanges *e, struct xy_exchange *x,
+			     const struct xy_nodeinfo_lanes *q, struct xy_nodeinfo_lanes *out);
+// What it answered us.
+void xy_exchange_lanes_told(struct xy_exchanges *e, struct xy_exchange *x,
+			    const struct xy_nodeinfo_lanes *its, xy_nsec now);
+unsigned xy_exchange_lanes(const struct xy_exchange *x); // that its current session is sent in
+// Why so many, for people; static text.
+const char *xy_exchange_lanes_why(const struct xy_exchanges *e, const struct xy_exchange *x);
 
 // There is a session to send in.
 bool xy_exchange_is_up(const struct xy_exchanges *e, const struct xy_exchange *x, xy_nsec now);

@@ -54,6 +54,12 @@ bool xy_exchange_suite_allowed(const struct xy_exchanges *e, const struct xy_exc
 void xy_exchange_suite_begun(struct xy_exchanges *e, struct xy_exchange *x, uint8_t suite,
 			     bool initiator, xy_nsec now);
 
+// --- lanes.c
+// A session became current.
+void xy_exchange_lanes_begun(const struct xy_exchanges *e, struct xy_exchange *x, uint32_t index,
+			     xy_nsec now);
+void xy_exchange_lanes_run(struct xy_exchanges *e, struct xy_exchange *x, xy_nsec now);
+
 // --- sessions.c
 // asked_from NULL: it is for a handshake of our own.
 int xy_exchange_session_reserve(struct xy_exchanges *e, struct xy_exchange *x, uint32_t *index,

@@ -57,6 +57,7 @@ static void became_current(struct xy_exchanges *e, struct xy_exchange *x, uint32
 	x->last_handshake = now;
 	x->unanswered = false;
 	x->answers_unused = 0;
+	xy_exchange_lanes_begun(e, x, index, now);
 	xy_exchange_tell(e, x, XY_EXCHANGE_CURRENT, now);
 }
 
@@ -67,6 +68,7 @@ bool xy_exchange_session_begun(struct xy_exchanges *e, struct xy_exchange *x,
 	struct xy_keypair_drops drops = {0};
 	struct xy_dp_session_keys keys = {.remote_index = job->state.remote_index,
 					  .owner = job->at.worker,
+					  .port = job->at.inside ? XY_DP_PORTS : job->at.heard.port,
 					  .suite = job->state.suite,
 					  .born = now};
 	memcpy(keys.send, job->keys.send, sizeof(keys.send));
@@ -139,6 +141,7 @@ void xy_exchange_session_place(struct xy_exchanges *e, struct xy_exchange *x)
 
 	if (xy_dp_workers(e->dp) < 2 || !current || xy_dp_session_stats(e->dp, current->index, &s))
 		return;
+	xy_dp_session_lanes_place(e->dp, current->index);
 	if (x->moved_index != current->index || s.handed_over < x->moved_handed) {
 		x->moved_index = current->index;
 		x->moved_rx = s.rx_packets;
@@ -171,6 +174,6 @@ void xy_exchange_activity(const struct xy_exchanges *e, const struct xy_exchange
 				       .rx_data = p.rx_data,
 				       .tx_any = p.tx_any,
 				       .tx_data = p.tx_data,
-				       .tx_counter = s.tx_counter,
+				       .tx_counter = s.tx_used,
 				       .messages = p.rx_packets + p.tx_packets};
 }

@@ -12,6 +12,8 @@
 #include "dataplane.h"
 #include "identity/identity.h"
 
+struct xy_nodeinfo_lanes;
+
 struct xy_accepts;
 struct xy_exchanges;
 struct xy_rib;
@@ -91,11 +93,19 @@ struct xy_far_info {
 	xy_nsec active;			      // something was carried last, or was to be
 	uint32_t mtu;			      // as relays told; 0: they did not
 	uint64_t handshakes_sent, handshakes_failed, fallbacks;
+	unsigned lanes;	       // that its current session is sent in
+	const char *lanes_why; // static text
 	struct xy_dp_peer_stats stats;
 	unsigned session_count;
 	struct xy_far_session session[3];
 };
 
+// The node of that address asked for lanes of a session with us, and what it answered us
+// (xy_exchange_lanes_asked, _told).
+bool xy_fars_lanes_asked(struct xy_fars *f, const struct xy_addr *addr,
+			 const struct xy_nodeinfo_lanes *q, struct xy_nodeinfo_lanes *out);
+void xy_fars_lanes_told(struct xy_fars *f, const struct xy_addr *addr,
+			const struct xy_nodeinfo_lanes *its, xy_nsec now);
 // The node of that address, if there is one, told inside a session which cipher suites it has
 // (xy_exchange_suites).
 void xy_fars_suites(struct xy_fars *f, const struct xy_addr *addr, uint8_t can, uint8_t best,

@@ -282,11 +282,34 @@ const struct xy_exchange_ops xy_far_exchange_ops = {
 	.renew = renew,
 };
 
+static struct xy_far_node *ready(struct xy_fars *f, const struct xy_addr *addr)
+{
+	struct xy_far_node *n = xy_far_by_net(f, addr);
+	return n && n->phase == XY_FAR_READY && xy_addr_eq(&n->addr, addr) ? n : NULL;
+}
+
+bool xy_fars_lanes_asked(struct xy_fars *f, const struct xy_addr *addr,
+			 const struct xy_nodeinfo_lanes *q, struct xy_nodeinfo_lanes *out)
+{
+	struct xy_far_node *n = ready(f, addr);
+	return n && xy_exchange_lanes_asked(f->cfg.exchanges, &n->exchange, q, out);
+}
+
+void xy_fars_lanes_told(struct xy_fars *f, const struct xy_addr *addr,
+			const struct xy_nodeinfo_lanes *its, xy_nsec now)
+{
+	struct xy_far_node *n = ready(f, addr);
+	if (!n)
+		return;
+	xy_exchange_lanes_told(f->cfg.exchanges, &n->exchange, its, now);
+	xy_far_schedule(f, n, now);
+}
+
 void xy_fars_suites(struct xy_fars *f, const struct xy_addr *addr, uint8_t can, uint8_t best,
 		    bool asked, xy_nsec now)
 {
-	struct xy_far_node *n = xy_far_by_net(f, addr);
-	if (!n || n->phase != XY_FAR_READY || !xy_addr_eq(&n->addr, addr))
+	struct xy_far_node *n = ready(f, addr);
+	if (!n)
 		return;
 	xy_exchange_suites(f->cfg.exchanges, &n->exchange, can, best, asked, now);
 	xy_far_schedule(f, n, now);

@@ -70,6 +70,8 @@ bool xy_fars_info(const struct xy_fars *f, uint32_t number, xy_nsec now, struct 
 		.handshakes_sent = n->exchange.sent,
 		.handshakes_failed = n->exchange.failed,
 		.fallbacks = n->exchange.suite.fallbacks,
+		.lanes = xy_exchange_lanes(&n->exchange),
+		.lanes_why = xy_exchange_lanes_why(f->cfg.exchanges, &n->exchange),
 	};
 	out->session_count = sessions_of(n, out->session);
 	xy_dp_peer_stats(f->cfg.dp, number, &out->stats);

@@ -125,8 +125,9 @@ static void answer_next(struct xy_nodeinfo *n, const struct xy_nodeinfo_request 
 static enum xy_nodeinfo_drop judge(struct xy_nodeinfo *n, uint8_t kind, const struct xy_udp6 *u,
 				   xy_nsec now)
 {
-	// these two tell nobody anything of others
-	if (!n->fields.enabled && kind != XY_NODEINFO_SUITES && kind != XY_NODEINFO_SEEN)
+	// these tell nobody anything of others
+	if (!n->fields.enabled && kind != XY_NODEINFO_SUITES && kind != XY_NODEINFO_SEEN &&
+	    kind != XY_NODEINFO_LANES)
 		return XY_NODEINFO_DROP_DISABLED;
 	if (!xy_limiter_take(&n->per_source, &u->src, now))
 		return XY_NODEINFO_DROP_LIMITED;
@@ -153,7 +154,10 @@ static void serve(struct xy_nodeinfo *n, const struct xy_udp6 *u, xy_nsec now)
 		answer_next(n, &q, &r.next);
 	else if (q.kind == XY_NODEINFO_SEEN)
 		n->ops.seen(n->ops.arg, &u->src, &r.seen);
-	else
+	else if (q.kind == XY_NODEINFO_LANES) {
+		if (!n->ops.lanes(n->ops.arg, &u->src, &q.lanes, &r.lanes))
+			return; // of a session that has ended
+	} else
 		n->ops.suites(n->ops.arg, &r.suites);
 	size_t len = xy_nodeinfo_reply_write(&q, &r, data);
 	if (!len) {
@@ -209,6 +213,10 @@ static void ask_send(struct xy_nodeinfo *n, struct ask *a, xy_nsec now)
 		q.len = XY_NODEINFO_REQUEST_MIN;
 		n->ops.suites(n->ops.arg, &q.suites);
 	}
+	if (a->kind == XY_NODEINFO_LANES) {
+		q.len = XY_NODEINFO_REQUEST_MIN;
+		q.lanes = a->lanes;
+	}
 	if (!a->tries)
 		xy_env_random(n->env, a->nonce, sizeof(a->nonce));
 	a->nonce[XY_NODEINFO_NONCE_LEN - 1] = (uint8_t)a->tries;
@@ -229,6 +237,8 @@ static void ask_done(struct xy_nodeinfo *n, struct ask *a, const struct xy_nodei
 		ask_end(n, a);
 		if (reply && kind == XY_NODEINFO_SEEN)
 			n->ops.seen_told(n->ops.arg, &from, &reply->seen, now);
+		else if (reply && kind == XY_NODEINFO_LANES)
+			n->ops.lanes_told(n->ops.arg, &from, &reply->lanes, now);
 		else if (reply)
 			n->ops.suites_told(n->ops.arg, &from, &reply->suites, true, now);
 		return;
@@ -248,9 +258,12 @@ static void ask_done(struct xy_nodeinfo *n, struct ask *a, const struct xy_nodei
 	a->due = now + PAGE_PAUSE;
 }
 
-static bool ask_one(struct xy_nodeinfo *n, uint8_t kind, const struct xy_addr *to, xy_nsec now)
+static bool ask_one(struct xy_nodeinfo *n, uint8_t kind, const struct xy_addr *to,
+		    const struct xy_nodeinfo_lanes *lanes, xy_nsec now)
 {
 	struct ask a = {.owner = OWNER_SUITES, .kind = kind, .to = *to};
+	if (lanes)
+		a.lanes = *lanes;
 	if (n->asking_suites == SUITES_ASKS || !xy_ask_begin(n, &a, now))
 		return false;
 	n->asking_suites++;
@@ -259,12 +272,18 @@ static bool ask_one(struct xy_nodeinfo *n, uint8_t kind, const struct xy_addr *t
 
 bool xy_nodeinfo_suites_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now)
 {
-	return ask_one(n, XY_NODEINFO_SUITES, to, now);
+	return ask_one(n, XY_NODEINFO_SUITES, to, NULL, now);
 }
 
 bool xy_nodeinfo_seen_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now)
 {
-	return ask_one(n, XY_NODEINFO_SEEN, to, now);
+	return ask_one(n, XY_NODEINFO_SEEN, to, NULL, now);
+}
+
+bool xy_nodeinfo_lanes_ask(struct xy_nodeinfo *n, const struct xy_addr *to,
+			   const struct xy_nodeinfo_lanes *q, xy_nsec now)
+{
+	return ask_one(n, XY_NODEINFO_LANES, to, q, now);
 }
 
 static void ask_run(struct xy_nodeinfo *n, struct ask *a, xy_nsec now)

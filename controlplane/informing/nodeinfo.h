@@ -82,6 +82,12 @@ struct xy_nodeinfo_ops {
 	void (*suites)(void *arg, struct xy_nodeinfo_suites *ours);
 	void (*suites_told)(void *arg, const struct xy_addr *from,
 			    const struct xy_nodeinfo_suites *its, bool asked, xy_nsec now);
+	// A node asks for lanes of a session with us: false, and it is not answered. And what one
+	// answered us.
+	bool (*lanes)(void *arg, const struct xy_addr *from, const struct xy_nodeinfo_lanes *q,
+		      struct xy_nodeinfo_lanes *out);
+	void (*lanes_told)(void *arg, const struct xy_addr *from,
+			   const struct xy_nodeinfo_lanes *its, xy_nsec now);
 	// From where a node sends, of our link with it; and what a node said of us that was asked.
 	void (*seen)(void *arg, const struct xy_addr *of, struct xy_nodeinfo_seen *out);
 	void (*seen_told)(void *arg, const struct xy_addr *from,
@@ -115,6 +121,9 @@ const struct xy_offenders *xy_nodeinfo_offenders(const struct xy_nodeinfo *n);
 bool xy_nodeinfo_suites_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now);
 // Asks a neighbour from where it sees us send, for ops.seen_told. False: as above.
 bool xy_nodeinfo_seen_ask(struct xy_nodeinfo *n, const struct xy_addr *to, xy_nsec now);
+// Asks a node for lanes of a session with it, for ops.lanes_told. False: as above.
+bool xy_nodeinfo_lanes_ask(struct xy_nodeinfo *n, const struct xy_addr *to,
+			   const struct xy_nodeinfo_lanes *q, xy_nsec now);
 uint64_t xy_nodeinfo_answered(const struct xy_nodeinfo *n); // requests
 
 // --- walk: hop by hop to an address. The first call begins it, and each tells how far it is; a

@@ -12,7 +12,7 @@ enum {
 	ASKS = 64,			 // under way at a time
 	CRAWL_ASKS = 32,		 // so that there is a place for each walk, and for suites
 	OWNER_CRAWL = XY_NODEINFO_WALKS, // below it: the walk of that number
-	OWNER_SUITES,			 // and SEEN
+	OWNER_SUITES,			 // and SEEN, LANES
 	SUITES_ASKS = ASKS - CRAWL_ASKS - XY_NODEINFO_WALKS,
 };
 #define TRY_TIME     (1 * XY_SEC)
@@ -24,6 +24,7 @@ struct ask {
 	uint8_t owner, kind;
 	uint32_t node; // of its owner: hop or node
 	struct xy_addr to, about;
+	struct xy_nodeinfo_lanes lanes;	      // LANES
 	uint8_t nonce[XY_NODEINFO_NONCE_LEN]; // its last byte is the try
 	unsigned tries;			      // that were sent
 	xy_nsec sent[XY_NODEINFO_TRIES];

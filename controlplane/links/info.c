@@ -88,6 +88,8 @@ static void describe(const struct xy_links *l, const struct xy_link *k, xy_nsec 
 		.handshakes_sent = k->exchange.sent,
 		.handshakes_failed = k->exchange.failed,
 		.fallbacks = k->exchange.suite.fallbacks,
+		.lanes = xy_exchange_lanes(&k->exchange),
+		.lanes_why = xy_exchange_lanes_why(l->exchanges, &k->exchange),
 	};
 	xy_dp_peer_stats(l->dp, k->slot, &out->stats);
 	out->last_received = last_received(k, &out->stats);

@@ -13,6 +13,8 @@
 #include "linkview.h"
 #include "peers/plan.h"
 
+struct xy_nodeinfo_lanes;
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -167,7 +169,9 @@ struct xy_link_info {
 	const struct xy_prefix *allowed;
 	unsigned sessions;
 	uint64_t handshakes_sent, handshakes_failed, fallbacks;
-	const char *trouble; // why it does not come up, in few words; NULL: nothing is known
+	unsigned lanes;	       // that its current session is sent in
+	const char *lanes_why; // static text
+	const char *trouble;   // why it does not come up, in few words; NULL: nothing is known
 	struct xy_dp_peer_stats stats;
 };
 
@@ -205,6 +209,12 @@ void xy_links_reset(struct xy_links *l, uint32_t slot, xy_nsec now);
 // It told, inside a session, which cipher suites it has (xy_exchange_suites).
 void xy_links_suites(struct xy_links *l, uint32_t slot, uint8_t can, uint8_t best, bool asked,
 		     xy_nsec now);
+// It asked for lanes of a session with us, and what it answered us (xy_exchange_lanes_asked,
+// _told).
+bool xy_links_lanes_asked(struct xy_links *l, uint32_t slot, const struct xy_nodeinfo_lanes *q,
+			  struct xy_nodeinfo_lanes *out);
+void xy_links_lanes_told(struct xy_links *l, uint32_t slot, const struct xy_nodeinfo_lanes *its,
+			 xy_nsec now);
 bool xy_links_is_open(const struct xy_links *l, uint32_t slot); // nobody configured it
 // What is in force for it in the book; NULL: no such peer.
 const struct xy_config_peer *xy_links_says(const struct xy_links *l, uint32_t slot);

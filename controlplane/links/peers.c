@@ -199,6 +199,28 @@ void xy_link_order_drop(struct xy_links *l, const struct xy_link *k)
 		memmove(&l->order[at], &l->order[at + 1], (--l->count - at) * sizeof(*l->order));
 }
 
+bool xy_links_lanes_asked(struct xy_links *l, uint32_t slot, const struct xy_nodeinfo_lanes *q,
+			  struct xy_nodeinfo_lanes *out)
+{
+	struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	if (!k)
+		return false;
+	struct xy_nodeinfo_lanes of = *q;
+	if (!xy_dp_port_takes_lanes(l->dp, k->told.heard.port))
+		of.count = 1;
+	return xy_exchange_lanes_asked(l->exchanges, &k->exchange, &of, out);
+}
+
+void xy_links_lanes_told(struct xy_links *l, uint32_t slot, const struct xy_nodeinfo_lanes *its,
+			 xy_nsec now)
+{
+	struct xy_link *k = slot < l->cfg.max_peers ? l->link[slot] : NULL;
+	if (!k)
+		return;
+	xy_exchange_lanes_told(l->exchanges, &k->exchange, its, now);
+	xy_link_schedule(l, k, now);
+}
+
 void xy_links_suites(struct xy_links *l, uint32_t slot, uint8_t can, uint8_t best, bool asked,
 		     xy_nsec now)
 {

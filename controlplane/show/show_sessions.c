@@ -21,6 +21,13 @@ static xy_nsec later(xy_nsec a, xy_nsec b)
 }
 
 // What is told of the end that a session is with.
+static void fill_lanes(struct xy_fields_session *f, unsigned lanes, const char *why)
+{
+	bool current = f->use && strcmp(f->use, "current") == 0;
+	f->lanes = current ? (int64_t)lanes : 1;
+	f->lanes_why = current ? why : NULL;
+}
+
 static void fill_stats(struct xy_fields_session *f, const struct xy_dp_session_stats *s,
 		       xy_nsec now)
 {
@@ -58,6 +65,7 @@ static json_t *of_link(const struct xy_daemon *d, const struct xy_link_info *k,
 	};
 	xy_dp_session_stats(d->dp, s->index, &stats);
 	fill_stats(&f, &stats, now);
+	fill_lanes(&f, k->lanes, k->lanes_why);
 	return xy_tell_session(&f);
 }
 
@@ -110,6 +118,7 @@ static void of_far(const struct xy_daemon *d, struct xy_filter *filter, json_t *
 		.key = &n->key,
 		.state = xy_far_state_text[n->state],
 		.owner = XY_FIELD_NULL,
+		.lanes = XY_FIELD_NULL,
 		.age = XY_FIELD_NULL,
 		.path = next_hop(d, &n->addr),
 		.last_handshake = seconds_since(n->last_handshake, now),
@@ -126,6 +135,7 @@ static void of_far(const struct xy_daemon *d, struct xy_filter *filter, json_t *
 		f.role = n->session[i].initiator ? "initiator" : "responder";
 		xy_dp_session_stats(d->dp, n->session[i].index, &stats);
 		fill_stats(&f, &stats, now);
+		fill_lanes(&f, n->lanes, n->lanes_why);
 		XY_FILTER_PUT(filter, list, xy_tell_session(&f));
 	}
 }

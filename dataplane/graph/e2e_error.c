@@ -47,10 +47,11 @@ static const struct xy_session *session_of(const struct xy_worker *w, const stru
 	if (!far || !xy_addr_eq(&far->addr, &q->dst))
 		return NULL;
 	const struct xy_session *s = xy_end_session_rcu(w->dp, end, w->now);
-	if (!s || s->remote_index != q->receiver ||
-	    q->counter >= __atomic_load_n(&s->lane[0].tx_counter, __ATOMIC_RELAXED))
+	if (!s || s->remote_index != q->receiver)
 		return NULL;
-	return s;
+	uint64_t number;
+	const struct xy_lane *l = xy_session_lane(s, q->counter, &number);
+	return l && number < __atomic_load_n(&l->tx_counter, __ATOMIC_RELAXED) ? s : NULL;
 }
 
 // Is it routed to whom it was sealed for, and back to here, to a leaf of ours, or out by our exit?

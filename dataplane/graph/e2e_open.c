@@ -7,7 +7,7 @@
 #include "event.h"
 #include "far_end.h"
 
-enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_SPOOFED, DROP_STALE, EDGES };
+enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_SPOOFED, EDGES };
 
 // The session of its index, if that is with a far node.
 static struct xy_session *find(const struct xy_dp *dp, const struct xy_packet *p)
@@ -30,7 +30,7 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy
 	if (!s)
 		tell_lost(w, m);
 	if (s && !far)
-		return DROP_STALE;
+		return XY_OPEN_DROP_STALE;
 	if (far && !xy_addr_eq(&far->addr, &xy_packet(m)->remote.addr))
 		return DROP_SPOOFED;
 	return xy_open_admit(w, m, s);
@@ -39,10 +39,11 @@ static rte_edge_t admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy
 static rte_edge_t finish(struct xy_worker *w, struct rte_mbuf *m, struct xy_session *s,
 			 const struct xy_aead_op *op)
 {
-	rte_edge_t edge = xy_open_check(w, s, op);
+	struct xy_lane *lane;
+	rte_edge_t edge = xy_open_check(w, s, op, &lane);
 	if (edge != XY_OPEN_GOOD)
 		return edge;
-	xy_open_take(w, m, s, op);
+	xy_open_take(w, m, s, lane, op);
 	xy_packet_incarnation_set(xy_packet(m), s->incarnation);
 	return op->len ? OVERLAY : KEEPALIVE;
 }
@@ -58,7 +59,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 	for (unsigned i = 0; i < n; i++) {
 		session[i] = find(w->dp, xy_packet(xy_node_mbuf(objs[i])));
 		if (session[i]) {
-			rte_prefetch0(&session[i]->lane[0].roam_told);
+			rte_prefetch0(&session[i]->lane.roam_told);
 			rte_prefetch0(xy_far_end_rcu(w->dp, session[i]->end));
 		}
 	}
@@ -79,6 +80,6 @@ static struct rte_node_register e2e_open = {
 	.process = process,
 	.nb_edges = EDGES,
 	.next_nodes = {XY_OPEN_NEXT, [OVERLAY] = "overlay_input", [KEEPALIVE] = "keepalive",
-		       [DROP_SPOOFED] = "drop_spoofed", [DROP_STALE] = "drop_stale"},
+		       [DROP_SPOOFED] = "drop_spoofed"},
 };
 RTE_NODE_REGISTER(e2e_open);

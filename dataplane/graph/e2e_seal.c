@@ -122,7 +122,8 @@ static void wrap(struct rte_mbuf *m, struct xy_e2e_header *h)
 	struct xy_packet *p = xy_packet(m);
 	h->len = m->data_len;
 	xy_e2e_header_write(h, (uint8_t *)rte_pktmbuf_prepend(m, XY_IPV6_LEN));
-	p->from = xy_seal_is_ours(p) ? XY_PEER_SELF : XY_PEER_SEALED;
+	bool ours = xy_seal_is_ours(p) && p->from != XY_PEER_LANE; // which goes as data does
+	p->from = ours ? XY_PEER_SELF : XY_PEER_SEALED;
 	p->version = 6;
 	p->mesh = XY_MESH_SEALED;
 }

@@ -18,13 +18,16 @@ enum {
 	XY_OPEN_DROP_EXPIRED,
 	XY_OPEN_DROP_BAD_TAG,
 	XY_OPEN_DROP_REPLAY,
+	XY_OPEN_DROP_UNKNOWN_LANE,
+	XY_OPEN_DROP_STALE,
 	XY_OPEN_EDGES,
 	XY_OPEN_GOOD = UINT8_MAX, // no edge: goes on
 };
 #define XY_OPEN_NEXT                                                                              \
 	[XY_OPEN_HANDOVER] = "handover", [XY_OPEN_DROP_UNKNOWN_INDEX] = "drop_unknown_index",     \
 	[XY_OPEN_DROP_EXPIRED] = "drop_session_expired", [XY_OPEN_DROP_BAD_TAG] = "drop_bad_tag", \
-	[XY_OPEN_DROP_REPLAY] = "drop_replay"
+	[XY_OPEN_DROP_REPLAY] = "drop_replay", [XY_OPEN_DROP_UNKNOWN_LANE] = "drop_unknown_lane", \
+	[XY_OPEN_DROP_STALE] = "drop_stale"
 
 struct xy_open { // those of a chunk that go to the AEAD; not cleared before use: 4 KB
 	struct xy_session *session[XY_BURST];
@@ -34,6 +37,17 @@ struct xy_open { // those of a chunk that go to the AEAD; not cleared before use
 	unsigned n;
 };
 
+// The counter of a message, which is checked by its tag alone.
+static inline uint64_t xy_open_counter(struct rte_mbuf *m)
+{
+	return rte_pktmbuf_mtod(m, const struct xy_wg_data *)->counter;
+}
+
+// Of sessions with several lanes (open.c): as xy_open_admit and xy_open_check, of a lane beside the
+// first, and of any.
+rte_edge_t xy_open_lane_admit(struct xy_worker *w, struct rte_mbuf *m, const struct xy_session *s);
+rte_edge_t xy_open_lane_check(const struct xy_worker *w, struct xy_session *s, uint64_t counter);
+
 static inline rte_edge_t xy_open_admit(struct xy_worker *w, struct rte_mbuf *m,
 				       const struct xy_session *s)
 {
@@ -41,9 +55,11 @@ static inline rte_edge_t xy_open_admit(struct xy_worker *w, struct rte_mbuf *m,
 		return XY_OPEN_DROP_UNKNOWN_INDEX;
 	if (w->now >= s->reject_at)
 		return XY_OPEN_DROP_EXPIRED;
-	uint32_t owner = __atomic_load_n(&s->owner[0], __ATOMIC_ACQUIRE);
+	if (unlikely(xy_session_lanes(s)) && xy_open_counter(m) >> XY_LANE_AT)
+		return xy_open_lane_admit(w, m, s);
+	uint32_t owner = __atomic_load_n(&s->owner, __ATOMIC_ACQUIRE);
 	if (owner != w->id) { // another's window, or ours as soon as it has moved
-		if (owner == (w->id | XY_OWNER_MOVING) && xy_lane_has_moved_rcu(w->dp, s, 0))
+		if (owner == (w->id | XY_OWNER_MOVING) && xy_lane_has_moved_rcu(w->dp, &s->moved))
 			return XY_OPEN_GOOD;
 		xy_packet(m)->worker = (uint8_t)(owner & ~XY_OWNER_MOVING);
 		if (xy_packet(m)->worker != w->id)
@@ -74,23 +90,28 @@ static inline void xy_open_add(struct xy_open *b, unsigned at, struct rte_mbuf *
 					    .suite = s->suite};
 }
 
-// Behind the AEAD: is it the session's, and new?
+// Behind the AEAD: is it the session's, and new? In which of its lanes.
 static inline rte_edge_t xy_open_check(const struct xy_worker *w, struct xy_session *s,
-				       const struct xy_aead_op *op)
+				       const struct xy_aead_op *op, struct xy_lane **lane)
 {
 	if (!op->ok)
 		return XY_OPEN_DROP_BAD_TAG;
+	*lane = &s->lane;
+	if (unlikely(xy_session_lanes(s))) {
+		uint64_t number;
+		*lane = xy_session_lane(s, op->counter, &number);
+		return xy_open_lane_check(w, s, op->counter);
+	}
 	uint64_t counter = op->counter & (s->light ? ~XY_WG_LIGHT_MARK : UINT64_MAX);
-	if (!xy_replay_accept(&s->lane[0].replay, counter, w->dp->cfg.limits.reject_after_messages))
+	if (!xy_replay_accept(&s->lane.replay, counter, w->dp->cfg.limits.reject_after_messages))
 		return XY_OPEN_DROP_REPLAY;
 	return XY_OPEN_GOOD;
 }
 
 // Counts it, tells of a session's first, and leaves the overlay packet and its padding as the data.
-static inline void xy_open_take(struct xy_worker *w, struct rte_mbuf *m, struct xy_session *s,
-				const struct xy_aead_op *op)
+static inline void xy_open_take(struct xy_worker *w, struct rte_mbuf *m, const struct xy_session *s,
+				struct xy_lane *lane, const struct xy_aead_op *op)
 {
-	struct xy_lane *lane = &s->lane[0];
 	uint32_t len =
 		(uint32_t)(op->tag - op->data); // more than what it covers, where that is light
 	XY_SET(lane->rx_packets, lane->rx_packets + 1);

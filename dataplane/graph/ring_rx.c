@@ -26,7 +26,7 @@ static rte_edge_t keepalive(struct xy_worker *w, const struct xy_msg *msg)
 {
 	const struct xy_session *s = xy_session_find_rcu(w->dp, msg->arg);
 	struct xy_packet *p = xy_packet(msg->m);
-	p->from = XY_PEER_SELF;
+	p->from = msg->port ? XY_PEER_LANE : XY_PEER_SELF;
 	p->version = 0;
 	p->mesh = XY_MESH_PLAIN;
 	if (!s)

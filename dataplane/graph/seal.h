@@ -17,12 +17,13 @@ struct xy_seal { // those of a chunk that go to the AEAD; not cleared before use
 	unsigned n;
 };
 
-_Static_assert(XY_PEER_SELF == XY_PEER_PROBE + 1 && XY_PEER_NONE == XY_PEER_SELF + 1,
+_Static_assert(XY_PEER_PROBE == XY_PEER_LANE + 1 && XY_PEER_SELF == XY_PEER_PROBE + 1 &&
+		       XY_PEER_NONE == XY_PEER_SELF + 1,
 	       "one comparison");
 // Made here: nobody carries it for others.
 static inline bool xy_seal_is_ours(const struct xy_packet *p)
 {
-	return p->from - XY_PEER_PROBE < 2;
+	return p->from - XY_PEER_LANE < 3;
 }
 
 // The longest packet whose padding and tag find room behind it: one from an ordinary card may be
@@ -39,7 +40,7 @@ static inline void xy_seal_fetch(const struct xy_worker *w, uint32_t end)
 	uint32_t slot = __atomic_load_n(&w->dp->end[end].current, __ATOMIC_RELAXED);
 	if (slot) {
 		rte_prefetch0(&w->dp->session[slot - 1].send);
-		rte_prefetch0(&w->dp->session[slot - 1].lane[0].tx_counter);
+		rte_prefetch0(&w->dp->session[slot - 1].lane.tx_counter);
 	}
 }
 

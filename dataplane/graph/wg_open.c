@@ -6,7 +6,7 @@
 #include "peer.h"
 #include "wire/e2e.h"
 
-enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_NOT_SEALED, DROP_STALE, EDGES };
+enum { OVERLAY = XY_OPEN_EDGES, KEEPALIVE, DROP_NOT_SEALED, EDGES };
 
 #define ROAM_INTERVAL (100 * XY_MSEC) // between two tellings about one session
 
@@ -23,13 +23,13 @@ static bool moved(const struct xy_adjacency *a, const struct xy_packet *p)
 static void tell_roam(struct xy_worker *w, struct xy_session *s, const struct xy_packet *p)
 {
 	struct rte_mbuf *note;
-	if (s->lane[0].roam_told && w->now - s->lane[0].roam_told < ROAM_INTERVAL)
+	if (s->lane.roam_told && w->now - s->lane.roam_told < ROAM_INTERVAL)
 		return;
 	if (xy_buffers_alloc(w, &note, 1))
 		return;
 	*xy_packet(note) = *p;
 	if (xy_event_put(w, XY_DP_ROAM, p->port, s->index, note))
-		s->lane[0].roam_told = w->now;
+		s->lane.roam_told = w->now;
 	else
 		rte_pktmbuf_free(note);
 }
@@ -44,18 +44,20 @@ static struct xy_session *find(const struct xy_dp *dp, const struct xy_packet *p
 static rte_edge_t finish(struct xy_worker *w, struct rte_mbuf *m, struct xy_session *s,
 			 const struct xy_aead_op *op)
 {
-	rte_edge_t edge = xy_open_check(w, s, op);
+	struct xy_lane *lane;
+	rte_edge_t edge = xy_open_check(w, s, op, &lane);
 	if (edge != XY_OPEN_GOOD)
 		return edge;
 	const struct xy_adjacency *a = xy_adjacency_rcu(w->dp, s->end);
 	if (!a) {
 		xy_packet_incarnation_set(xy_packet(m), s->incarnation);
-		return DROP_STALE;
+		return XY_OPEN_DROP_STALE;
 	}
 	size_t len = (size_t)(op->tag - op->data);
 	bool light = op->len != len; // nothing vouches for the rest but the seal that it has itself
-	xy_open_take(w, m, s, op);
-	if (moved(a, xy_packet(m)))
+	xy_open_take(w, m, s, lane, op);
+	if (moved(a, xy_packet(m)) &&
+	    lane == &s->lane) // by the first alone it is known where they are
 		tell_roam(w, s, xy_packet(m));
 	xy_packet_incarnation_set(xy_packet(m), s->incarnation);
 	if (light && !xy_e2e_is_data(op->data, len))
@@ -68,6 +70,7 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 {
 	rte_edge_t edge[XY_BURST];
 	struct xy_session *session[XY_BURST];
+	const void *good = NULL; // whose last was admitted, and who has one lane
 	struct xy_open b;
 	b.n = 0;
 
@@ -79,20 +82,24 @@ static void chunk(struct rte_graph *graph, struct rte_node *node, struct xy_work
 		}
 		session[i] = find(w->dp, p);
 		if (session[i]) {
-			rte_prefetch0(&session[i]->lane[0].roam_told);
+			rte_prefetch0(&session[i]->lane.roam_told);
 			rte_prefetch0(&w->dp->end[session[i]->end]);
 		}
 	}
 	for (unsigned i = 0; i < n; i++) {
-		// What goes for one of a session's goes for its next; only another's are counted.
-		bool again = i && session[i] == session[i - 1] && edge[i - 1] == XY_OPEN_GOOD;
+		// What goes for one of a session's goes for its next, where it has one lane; only
+		// another's are counted.
+		bool again = good && session[i] == good;
 		edge[i] =
 			again ? XY_OPEN_GOOD : xy_open_admit(w, xy_node_mbuf(objs[i]), session[i]);
 		if (edge[i] != XY_OPEN_GOOD)
 			continue;
 		xy_open_add(&b, i, xy_node_mbuf(objs[i]), session[i]);
-		if (!again) // comes while the burst is opened
-			rte_prefetch0(xy_adjacency_rcu(w->dp, session[i]->end));
+		if (again)
+			continue;
+		good = xy_session_lanes(session[i]) ? NULL : session[i];
+		// comes while the burst is opened
+		rte_prefetch0(xy_adjacency_rcu(w->dp, session[i]->end));
 	}
 	xy_aead_open_burst(w->aead, b.op, b.n);
 	struct xy_capture *c = xy_capture_at(w, XY_DP_CAPTURE_IN);
@@ -110,6 +117,6 @@ static struct rte_node_register wg_open = {
 	.process = process,
 	.nb_edges = EDGES,
 	.next_nodes = {XY_OPEN_NEXT, [OVERLAY] = "overlay_input", [KEEPALIVE] = "keepalive",
-		       [DROP_NOT_SEALED] = "drop_not_sealed", [DROP_STALE] = "drop_stale"},
+		       [DROP_NOT_SEALED] = "drop_not_sealed"},
 };
 RTE_NODE_REGISTER(wg_open);

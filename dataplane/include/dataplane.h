@@ -30,6 +30,7 @@ enum {
 	XY_DP_NO_PEER = 1 << 28,   // ends are below this
 	XY_DP_HELD_PER_PEER = 128, // packets that wait for a session, per peer and worker
 	XY_DP_HOPS = 4,		   // next hops of equal cost
+	XY_DP_LANES = 64,	   // of a session
 	// Packets that wait for a route or a far node, per /64 over all workers
 	XY_DP_ASKED_PER_NET = 8,
 	XY_DP_ASKED_ALL = 1000, // and in all
@@ -166,6 +167,9 @@ int xy_dp_port_add(struct xy_dp *dp, const struct xy_dp_port_config *cfg, unsign
 		   struct xy_err *err);
 void xy_dp_port_del(struct xy_dp *dp, unsigned port);
 int xy_dp_port_info(const struct xy_dp *dp, unsigned port, struct xy_dp_port_info *out); // -ENOENT
+// Which worker a packet comes to goes by its session and lane; else, as with a card's queues, by
+// addresses and ports.
+bool xy_dp_port_takes_lanes(const struct xy_dp *dp, unsigned port);
 // af_xdp: the addresses whose UDP is ours (v4-mapped for IPv4); none before the first call.
 int xy_dp_port_addresses(struct xy_dp *dp, unsigned port, const struct xy_addr *addr,
 			 unsigned count);
@@ -338,6 +342,7 @@ struct xy_dp_session_keys {
 	uint8_t send[XY_WG_KEY_LEN], recv[XY_WG_KEY_LEN]; // wiped by the caller after the call
 	uint32_t remote_index;
 	unsigned owner;
+	unsigned port; // where the handshake arrived, which may know better; XY_DP_PORTS: at none
 	uint8_t suite; // enum xy_wg_suite
 	xy_nsec born;
 };
@@ -352,15 +357,37 @@ int xy_dp_session_keepalive(struct xy_dp *dp, uint32_t index);
 // meanwhile wait in rings, for a walk of the workers'. -EBUSY until the next _housekeep or so.
 int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker);
 
+// Lanes: a session that both sides are told of more than one of, by their control planes, inside
+// it. Each worker seals in one of its own, with a counter of its own; the worker that opens a
+// lane's first packet has its replay window. What this node makes itself goes in the first, but for
+// _lanes_probe.
+//
+// Takes `count` lanes (2..XY_DP_LANES) from now on, until the session ends. How many it takes: as
+// many as the first call said, 1 where that said less than 2; -ENOENT, -ENOMEM.
+int xy_dp_session_lanes(struct xy_dp *dp, uint32_t index, unsigned count);
+// In which lanes packets came since the last call, a bit each; always in the first.
+int xy_dp_session_lanes_heard(struct xy_dp *dp, uint32_t index, uint64_t *mask);
+// Packets go in these lanes of those it has, a bit each; the worker of another one seals in the
+// first. -ENOENT: it has but one.
+int xy_dp_session_lanes_send(struct xy_dp *dp, uint32_t index, uint64_t mask);
+// Orders a keepalive in each lane beside the first, whether packets go in it or not.
+int xy_dp_session_lanes_probe(struct xy_dp *dp, uint32_t index);
+// Hands windows of lanes beside the first to the workers that most of their packets come to.
+void xy_dp_session_lanes_place(struct xy_dp *dp, uint32_t index);
+
 struct xy_dp_session_stats {
 	uint32_t peer; // end
+	uint32_t remote_index;
 	unsigned owner;
-	uint8_t suite; // enum xy_wg_suite
+	unsigned lanes;	  // at least 1
+	uint64_t tx_used; // of limits' messages: as if all lanes had sent as much as the fullest
+	uint8_t suite;	  // enum xy_wg_suite
 	xy_nsec born;
-	uint64_t tx_counter;
+	uint64_t tx_counter; // of the first lane
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t handed_over; // arrived at another worker than the owner
-	unsigned handed_from; // the worker that handed most, for _move
+	unsigned handed_from; // the worker that handed most of the first lane, for _move; none:
+			      // owner
 	xy_nsec rx_any, rx_data, tx_any, tx_data;
 };
 int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_session_stats *out);

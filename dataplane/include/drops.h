@@ -12,6 +12,7 @@
 	X(SESSION_EXPIRED, session_expired, "session older than REJECT_AFTER_TIME or used up")     \
 	X(BAD_TAG, bad_tag, "authentication failed: forged, damaged or wrong key")                 \
 	X(REPLAY, replay, "counter seen before or behind the window")                              \
+	X(UNKNOWN_LANE, unknown_lane, "lane that the other side was not told of in this session")  \
 	X(BAD_INNER, bad_inner, "opened packet is no valid IPv4 or IPv6")                          \
 	X(BAD_ECN, bad_ecn, "congestion mark over a packet that cannot carry it (RFC 6040)")       \
 	X(SOURCE_NOT_ALLOWED, source_not_allowed,                                                  \

@@ -41,6 +41,7 @@ struct xy_port {
 	struct xy_addr address;
 	uint16_t udp_port;
 	unsigned workers;
+	bool steered;			   // packets come to workers by xy_port_worker_of
 	unsigned sums;			   // cards: XY_FRAME_SUM_ of frames that are sent
 	struct xy_port_counters *counters; // [workers]
 	void *driver_data;
@@ -50,6 +51,13 @@ struct xy_port_list { // published by RCU; NULL where a number is free
 	struct xy_port *port[XY_DP_PORTS];
 	unsigned end; // numbers from here on are free: no worker looks at them
 };
+
+// To which worker a steered port brings data of a session of ours, by its receiver index as on the
+// wire and its lane: all lanes to others, from wherever it comes. By the kernel (socket.c).
+static inline unsigned xy_port_worker_of(unsigned workers, uint32_t index, unsigned lane)
+{
+	return (rte_be_to_cpu_32(index) % workers + lane) % workers;
+}
 
 // Drivers count by these: datagrams taken (those dropped for want of a buffer too), put and
 // refused. Worker w only.

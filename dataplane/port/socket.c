@@ -10,6 +10,7 @@
 #include "dp.h"
 #include "privileges.h"
 
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -167,6 +168,34 @@ static int bound_port(const struct xy_socket_queue *q, uint16_t *port, struct xy
 	return 0;
 }
 
+// --- by which socket what comes is read
+
+// The kernel's choice by addresses and ports would bring all that one peer sends to one worker. The
+// session and the lane choose instead, so that no window's packets come elsewhere
+// (xy_port_worker_of): the index is at byte 4 of data, the lane at 15. What else comes goes by the
+// same word, which is random. A datagram that is too short is the first worker's.
+static int steer(const struct xy_socket_port *p)
+{
+	const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, p->port.workers),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, XY_WG_DATA, 2, 0),
+		BPF_STMT(BPF_MISC | BPF_TXA, 0),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 15),
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, p->port.workers),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	const struct sock_fprog program = {RTE_DIM(code), (struct sock_filter *)(uintptr_t)code};
+	return setsockopt(p->queue[0].fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+			  sizeof(program))
+		       ? -errno
+		       : 0;
+}
+
 // --- a queue, a port
 
 static int queue_memory(struct xy_socket_queue *q, struct xy_err *err)
@@ -295,6 +324,7 @@ int xy_port_socket_open(struct xy_dp *dp, const struct xy_dp_port_config *cfg, u
 	for (unsigned i = 0; !r && i < dp->workers; i++)
 		r = queue_open(p, i, cfg, err);
 	r = r ? r : queues_watch(p, err);
+	p->port.steered = !r && dp->workers > 1 && steer(p) == 0;
 	if (r) {
 		socket_close(&p->port);
 		return r;

@@ -18,7 +18,7 @@ void xy_config_init(struct xy_config *c)
 		.port_count = 1,
 		.ports[0] = {.driver = XY_DRIVER_SOCKET, .port = XY_PORT_DEFAULT},
 		.host = {.enabled = true, .name = "xylem0"},
-		.workers = {.count = 1, .idle = XY_IDLE_ADAPTIVE},
+		.workers = {.count = 1, .idle = XY_IDLE_ADAPTIVE, .lanes = 64},
 		.max_peers = 1024,
 		.max_sessions = 4096,
 		.max_routes = 65536,

@@ -182,6 +182,7 @@ struct xy_config {
 		unsigned cpu_count; // 0 = automatic
 		int cpus[XY_CONFIG_CPUS];
 		enum xy_config_idle idle;
+		unsigned lanes; // at most, with one node; default 64
 	} workers;
 
 	enum xy_config_suite suite; // between nodes

@@ -707,6 +707,10 @@ static const struct xy_config_key worker_keys[] = {
 	{.name = "idle", .type = XY_CONFIG_STRING, .choices = idle_choices, .def = "\"adaptive\"",
 	 ROOT(workers.idle),
 	 .help = "adaptive sleeps when there is no traffic; poll never does, and takes a whole CPU."},
+	{.name = "lanes", .type = XY_CONFIG_INT, .min = 1, .max = 64, .def = "64",
+	 ROOT(workers.lanes),
+	 .help = "How many of them at most share what goes to one node that has several, too; 1: none "
+		 "do."},
 };
 
 #define X(NAME, part, text)                                                              \

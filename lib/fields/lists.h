@@ -464,6 +464,12 @@
 	  "`ChaCha20-Poly1305`, `AES-256-GCM`, with `, light` behind where it is, or null")       \
 	X(fallbacks, COUNT, COUNTER, 0,                                                           \
 	  "handshakes with another suite that it did not answer, but then WireGuard's own")       \
+	X(lanes, NUMBER, GAUGE, WIDE(16),                                                         \
+	  "in which it is sent: with more than one by several workers")                           \
+	X(lanes_why, TEXT, INFO, 0,                                                               \
+	  "`in use`, `some not heard`, `not heard`, `probing`, `asking`, `no answer`, `one "      \
+	  "here`, "                                                                               \
+	  "`one there`, `little to carry`, `WireGuard`; null: not the current one")               \
 	X(mtu, NUMBER, GAUGE, WIDE(13),                                                           \
 	  "the largest packet; end to end: with what seals it, as relays said, or null")          \
 	X(idle, SPAN, GAUGE, WIDE(10), "since something was carried, or null")

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "nodeinfo/nodeinfo.h"
+#include "base/bytes.h"
 #include "base/cursor.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { HEAD = 20, FLAG_TELLS = 1, FLAG_MORE = 2 };
+enum { HEAD = 20, FLAG_TELLS = 1, FLAG_MORE = 2, LANES = 64 };
 
 bool xy_nodeinfo_text_ok(const char *text, size_t len)
 {
@@ -42,16 +43,33 @@ static void suites_read(struct xy_cursor *c, struct xy_nodeinfo_suites *s)
 	c->bad = c->bad || s->best > 7 || !(s->can >> s->best & 1);
 }
 
+static void lanes_ask_read(struct xy_cursor *c, struct xy_nodeinfo_lanes *l)
+{
+	xy_cursor_copy(c, &l->session, sizeof(l->session));
+	l->count = xy_cursor_u8(c);
+	c->bad = c->bad || !l->count || l->count > LANES;
+}
+
+static void lanes_read(struct xy_cursor *c, struct xy_nodeinfo_lanes *l)
+{
+	lanes_ask_read(c, l);
+	l->heard = xy_cursor_be64(c);
+}
+
 int xy_nodeinfo_request_read(const void *data, size_t len, struct xy_nodeinfo_request *out)
 {
 	struct xy_cursor c = xy_cursor(data, len);
 	*out = (struct xy_nodeinfo_request){.len = len};
 	bool known = head_read(&c, &out->kind, out->nonce);
-	known = known && out->kind >= XY_NODEINFO_INFO && out->kind <= XY_NODEINFO_SEEN;
+	known = known && out->kind >= XY_NODEINFO_INFO && out->kind <= XY_NODEINFO_LANES;
 	struct xy_cursor about = c;
 	xy_cursor_copy(&c, &out->addr, sizeof(out->addr));
 	if (known && out->kind == XY_NODEINFO_SUITES) {
 		suites_read(&about, &out->suites);
+		c.bad = c.bad || about.bad;
+	}
+	if (known && out->kind == XY_NODEINFO_LANES) {
+		lanes_ask_read(&about, &out->lanes);
 		c.bad = c.bad || about.bad;
 	}
 	if (c.bad || len > XY_NODEINFO_REQUEST_MAX)
@@ -143,6 +161,8 @@ int xy_nodeinfo_reply_read(const void *data, size_t len, struct xy_nodeinfo_repl
 		suites_read(&c, &out->suites);
 	else if (known && out->kind == XY_NODEINFO_SEEN)
 		seen_read(&c, &out->seen);
+	else if (known && out->kind == XY_NODEINFO_LANES)
+		lanes_read(&c, &out->lanes);
 	else
 		return -ENOTSUP;
 	return c.bad ? -EBADMSG : 0;
@@ -173,6 +193,15 @@ static uint8_t *seen_write(uint8_t *p, const struct xy_nodeinfo_seen *s)
 	return p + sizeof(s->at.addr) + 2;
 }
 
+static uint8_t *lanes_write(uint8_t *p, const struct xy_nodeinfo_lanes *l)
+{
+	memcpy(p, &l->session, sizeof(l->session));
+	p[4] = l->count;
+	xy_be32_store(p + 5, (uint32_t)(l->heard >> 32));
+	xy_be32_store(p + 9, (uint32_t)l->heard);
+	return p + 13;
+}
+
 size_t xy_nodeinfo_request_write(const struct xy_nodeinfo_request *r,
 				 uint8_t out[static XY_NODEINFO_REQUEST_MAX])
 {
@@ -180,6 +209,9 @@ size_t xy_nodeinfo_request_write(const struct xy_nodeinfo_request *r,
 	uint8_t *p = head_write(out, r->kind, r->nonce);
 	if (r->kind == XY_NODEINFO_SUITES)
 		suites_write(p, &r->suites);
+	else if (r->kind == XY_NODEINFO_LANES)
+		lanes_write(p, &(struct xy_nodeinfo_lanes){.session = r->lanes.session,
+							   .count = r->lanes.count});
 	else
 		memcpy(p, &r->addr, sizeof(r->addr));
 	return r->len;
@@ -241,7 +273,8 @@ size_t xy_nodeinfo_reply_write(const struct xy_nodeinfo_request *to,
 	static const size_t least[] = {[XY_NODEINFO_INFO] = XY_NODEINFO_INFO_LEN,
 				       [XY_NODEINFO_NEXT] = XY_NODEINFO_NEXT_LEN,
 				       [XY_NODEINFO_SUITES] = XY_NODEINFO_SUITES_LEN,
-				       [XY_NODEINFO_SEEN] = XY_NODEINFO_SEEN_LEN};
+				       [XY_NODEINFO_SEEN] = XY_NODEINFO_SEEN_LEN,
+				       [XY_NODEINFO_LANES] = XY_NODEINFO_LANES_LEN};
 	size_t room = to->len < XY_NODEINFO_REPLY_MAX ? to->len : XY_NODEINFO_REPLY_MAX;
 	if (room < least[r->kind])
 		return 0;
@@ -252,6 +285,8 @@ size_t xy_nodeinfo_reply_write(const struct xy_nodeinfo_request *to,
 		p = next_write(p, &r->next);
 	else if (r->kind == XY_NODEINFO_SEEN)
 		p = seen_write(p, &r->seen);
+	else if (r->kind == XY_NODEINFO_LANES)
+		p = lanes_write(p, &r->lanes);
 	else
 		p = suites_write(p, &r->suites);
 	return (size_t)(p - out);

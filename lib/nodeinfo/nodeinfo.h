@@ -29,6 +29,7 @@ enum {
 	XY_NODEINFO_INFO_LEN = 90,
 	XY_NODEINFO_SUITES_LEN = 22, // reply to SUITES: head 20, can 1, best 1
 	XY_NODEINFO_SEEN_LEN = 38,   // reply to SEEN: head 20, address 16, port 2
+	XY_NODEINFO_LANES_LEN = 33,  // reply to LANES: head 20, session 4, count 1, heard 8
 	XY_NODEINFO_NEIGHBOUR_LEN = 22,
 	// With both texts empty.
 	XY_NODEINFO_PAGE =
@@ -42,6 +43,7 @@ enum xy_nodeinfo_kind {
 	XY_NODEINFO_NEXT = 2,	// its next hop towards an address
 	XY_NODEINFO_SUITES = 3, // which cipher suites it has; the request tells the asker's
 	XY_NODEINFO_SEEN = 4,	// from where the asker's datagrams come, of the link with it
+	XY_NODEINFO_LANES = 5,	// which lanes of a session it takes, and heard
 	XY_NODEINFO_REPLY = 0x80,
 };
 
@@ -53,11 +55,18 @@ struct xy_nodeinfo_seen {
 	struct xy_endpoint at; // port 0, and address ::, where there is no link with the asker
 };
 
+struct xy_nodeinfo_lanes {
+	uint32_t session; // by the receiver index of who answers, as on the wire
+	uint8_t count;	  // that are taken, 1..64; of a request: that who asks would send in
+	uint64_t heard; // replies: lanes in which packets came since the last question, a bit each
+};
+
 struct xy_nodeinfo_request {
 	uint8_t kind;
 	uint8_t nonce[XY_NODEINFO_NONCE_LEN]; // random: only who saw the request can answer it
 	struct xy_addr addr;		  // INFO: neighbours above this one; NEXT: the destination
 	struct xy_nodeinfo_suites suites; // SUITES: the asker's
+	struct xy_nodeinfo_lanes lanes;	  // LANES
 	size_t len;			  // of the request, and so the most that its reply may have
 };
 
@@ -97,6 +106,7 @@ struct xy_nodeinfo_reply {
 		struct xy_nodeinfo_next next;
 		struct xy_nodeinfo_suites suites;
 		struct xy_nodeinfo_seen seen;
+		struct xy_nodeinfo_lanes lanes;
 	};
 };
 

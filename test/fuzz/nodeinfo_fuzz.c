@@ -30,6 +30,9 @@ static void answer(const struct xy_nodeinfo_request *q, const struct xy_nodeinfo
 		need(memcmp(&got.suites, &r->suites, sizeof(got.suites)) == 0);
 	else if (r->kind == XY_NODEINFO_SEEN)
 		need(memcmp(&got.seen, &r->seen, sizeof(got.seen)) == 0);
+	else if (r->kind == XY_NODEINFO_LANES)
+		need(got.lanes.session == r->lanes.session && got.lanes.count == r->lanes.count &&
+		     got.lanes.heard == r->lanes.heard);
 	else
 		need(got.info.count <= r->info.count && strcmp(got.info.name, r->info.name) == 0);
 }
@@ -53,6 +56,11 @@ static void request(const uint8_t *data, size_t len)
 	if (q.kind == XY_NODEINFO_SEEN)
 		r = (struct xy_nodeinfo_reply){.kind = q.kind,
 					       .seen.at = {.addr = {{0x20, 1}}, .port = 9}};
+	if (q.kind == XY_NODEINFO_LANES) {
+		need(q.lanes.count && q.lanes.count <= 64);
+		r = (struct xy_nodeinfo_reply){.kind = q.kind, .lanes = q.lanes};
+		r.lanes.heard = UINT64_C(0x8000000000000001);
+	}
 	answer(&q, &r);
 }
 
@@ -68,6 +76,8 @@ static void reply(const uint8_t *data, size_t len)
 	}
 	if (r.kind == XY_NODEINFO_SEEN)
 		need(!r.seen.at.port == xy_addr_is_unspecified(&r.seen.at.addr));
+	if (r.kind == XY_NODEINFO_LANES)
+		need(r.lanes.count && r.lanes.count <= 64);
 	memcpy(q.nonce, r.nonce, sizeof(q.nonce));
 	answer(&q, &r);
 }

@@ -30,6 +30,10 @@ struct end {
 	// what it was told
 	unsigned changed[XY_EXCHANGE_GIVEN_UP + 1], noted[XY_NOTE_OTHER_KEY + 1];
 	unsigned came, released, renewed, places, again, cookies, suites_asked;
+	unsigned lanes_asked;
+	bool no_place;	     // for one more question
+	bool lanes_answered; // and told in the next turn
+	struct xy_nodeinfo_lanes lanes_answer;
 
 	struct xy_job *job[XY_JOBS];
 	unsigned jobs;
@@ -106,6 +110,21 @@ static void suites_ask(void *arg, const struct xy_exchange *x)
 		return;
 	xy_exchange_suites(n->exchanges, &n->x, can_of(its), its->best, true, w.now);
 	xy_exchange_suites(o->exchanges, &o->x, can_of(ours), ours->best, false, w.now);
+}
+
+// As node info does it: the answer comes at once, or none does.
+static bool lanes_ask(void *arg, const struct xy_exchange *x, const struct xy_nodeinfo_lanes *q)
+{
+	struct end *n = arg, *o = &w.end[other(n)];
+	struct xy_nodeinfo_lanes r = {0};
+	n->lanes_asked++;
+	if (n->no_place)
+		return false;
+	if (o->tells_nothing || !xy_exchange_lanes_asked(o->exchanges, &o->x, q, &r))
+		return true;
+	n->lanes_answer = r;
+	n->lanes_answered = true;
+	return true;
 }
 
 // --- the owner
@@ -293,6 +312,7 @@ static void end_start(struct end *n)
 						.limits = xy_wg_limits_default,
 						.env = &env,
 						.suites_ask = suites_ask,
+						.lanes_ask = lanes_ask,
 						.run = run,
 						.arg = n};
 	fake_init(&n->dp, &w.now);
@@ -377,6 +397,11 @@ static void step(void)
 		struct end *n = &w.end[i];
 		if (!n->jobs_wait)
 			jobs_finish(n);
+		if (n->lanes_answered && n->there) {
+			n->lanes_answered = false;
+			xy_exchange_lanes_told(n->exchanges, &n->x, &n->lanes_answer, w.now);
+			schedule(n, &n->x, w.now);
+		}
 		if (n->there && n->due <= w.now) {
 			xy_exchange_run(n->exchanges, &n->x, w.now);
 			schedule(n, &n->x, w.now);
@@ -1336,6 +1361,156 @@ static void test_suite_forged(void)
 	}
 }
 
+// --- lanes
+
+static void lanes_make(unsigned a, unsigned b)
+{
+	world_make();
+	A->exchanges->cfg.lanes = (uint8_t)a;
+	B->exchanges->cfg.lanes = (uint8_t)b;
+	A->dp.heard = B->dp.heard = UINT64_MAX;
+}
+
+// Enough to be worth it, both ways.
+static void busy(unsigned seconds)
+{
+	for (unsigned s = 0; s < seconds; s++) {
+		for (unsigned i = 0; i < 100; i++) {
+			data(A);
+			data(B);
+			run_for(XY_SEC / 100);
+		}
+	}
+}
+
+static uint64_t lanes_of(const struct end *n) // as its dataplane was told; 1 where it was not
+{
+	const struct xy_keypair *current = xy_keypairs_current(&n->x.keypairs);
+	for (unsigned i = 0; current && i < FAKE_SESSIONS; i++)
+		if (n->dp.session[i].live && n->dp.session[i].index == current->index)
+			return n->dp.session[i].lanes_sent ? n->dp.session[i].lanes_sent : 1;
+	return 0;
+}
+
+static const char *why(const struct end *n)
+{
+	return xy_exchange_lanes_why(n->exchanges, &n->x);
+}
+
+static void test_lanes(void)
+{
+	static const struct {
+		unsigned a, b;
+		uint64_t used;
+		const char *why_a, *why_b;
+	} rows[] = {
+		{8, 8, 0xff, "in use", "in use"},   {8, 2, 3, "in use", "in use"},
+		{2, 8, 3, "in use", "in use"},	    {64, 64, UINT64_MAX, "in use", "in use"},
+		{8, 1, 1, "one there", "one here"}, {0, 8, 1, "one here", "one there"},
+		{0, 0, 1, "one here", "one here"},
+	};
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		lanes_make(rows[i].a, rows[i].b);
+		busy(10);
+		for (unsigned again = 0; again < 2; again++) {
+			CU_ASSERT(lanes_of(A) == rows[i].used && lanes_of(B) == rows[i].used);
+			CU_ASSERT_STRING_EQUAL(why(A), rows[i].why_a);
+			CU_ASSERT_STRING_EQUAL(why(B), rows[i].why_b);
+			busy(200); // and so in the next session
+		}
+		CU_ASSERT(data_rx(A) >= 40990 && data_rx(B) >= 40990);
+		world_end();
+	}
+}
+
+// Who has little to say asks nothing.
+static void test_lanes_little(void)
+{
+	lanes_make(8, 8);
+	talk(200);
+	CU_ASSERT(!A->lanes_asked && !B->lanes_asked && lanes_of(A) == 1);
+	CU_ASSERT_STRING_EQUAL(why(A), "little to carry");
+	world_end();
+}
+
+// A firewall that lets only some through, or from some time on none: what goes there goes in the
+// first, and no other.
+static void test_lanes_not_heard(void)
+{
+	lanes_make(4, 4);
+	B->dp.heard = 5;
+	busy(10);
+	CU_ASSERT(lanes_of(A) == 5 && lanes_of(B) == 15);
+	CU_ASSERT_STRING_EQUAL(why(A), "some not heard");
+	B->dp.heard = 1;
+	busy(15);
+	CU_ASSERT(lanes_of(A) == 1 && lanes_of(B) == 15);
+	CU_ASSERT_STRING_EQUAL(why(A), "not heard");
+	B->dp.heard = 15;
+	busy(30); // it opens again
+	CU_ASSERT_EQUAL(lanes_of(A), 15);
+	world_end();
+}
+
+// The other one is begun anew by something that does not know of lanes, or of fewer: nothing goes
+// in one that it was not told of in that session.
+static void test_lanes_withdrawn(void)
+{
+	lanes_make(4, 4);
+	busy(10);
+	CU_ASSERT_EQUAL(lanes_of(A), 15);
+	B->tells_nothing = true;
+	B->exchanges->cfg.lanes = 0;
+	xy_exchange_restart(B->exchanges, &B->x);
+	schedule(B, &B->x, w.now);
+	busy(20);
+	CU_ASSERT(is_up(A) && lanes_of(A) == 1);
+	CU_ASSERT_STRING_EQUAL(why(A), "no answer");
+	unsigned asked = A->lanes_asked;
+	busy(60);
+	CU_ASSERT_EQUAL(A->lanes_asked, asked); // until the next
+	B->tells_nothing = false;
+	B->exchanges->cfg.lanes = 2;
+	busy(150);
+	CU_ASSERT_EQUAL(lanes_of(A), 3);
+	world_end();
+}
+
+// What comes late, twice, unasked, or of another session says nothing.
+static void test_lanes_untimely(void)
+{
+	lanes_make(4, 4);
+	struct xy_nodeinfo_lanes r = {.count = 4, .heard = UINT64_MAX};
+	talk(3);
+	r.session = A->dp.session[0].remote_index;
+	xy_exchange_lanes_told(A->exchanges, &A->x, &r, w.now);
+	CU_ASSERT_EQUAL(lanes_of(A), 1);
+	A->no_place = true;
+	busy(20);
+	CU_ASSERT(lanes_of(A) == 1 && A->lanes_asked > 5); // it comes again
+	CU_ASSERT_STRING_EQUAL(why(A), "asking");
+	A->no_place = false;
+	busy(5);
+	CU_ASSERT_EQUAL(lanes_of(A), 15);
+	r.heard = 1;
+	for (unsigned i = 0; i < 10; i++)
+		xy_exchange_lanes_told(A->exchanges, &A->x, &r, w.now);
+	CU_ASSERT_EQUAL(lanes_of(A), 15);
+	struct xy_nodeinfo_lanes q = {.session = 12345, .count = 2}, out;
+	CU_ASSERT_FALSE(xy_exchange_lanes_asked(B->exchanges, &B->x, &q, &out));
+	world_end();
+}
+
+static void test_lanes_plain(void)
+{
+	lanes_make(4, 4);
+	A->x.suite.plain = true;
+	busy(10);
+	CU_ASSERT(!A->lanes_asked && lanes_of(A) == 1 && lanes_of(B) == 1);
+	CU_ASSERT_STRING_EQUAL(why(A), "WireGuard");
+	world_end();
+}
+
 XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", test_retry},
 	     {"rekey", test_rekey}, {"both start at once", test_both_at_once},
 	     {"a response too late", test_too_late}, {"a helper too late", test_stale_job},
@@ -1359,4 +1534,7 @@ XY_UNIT_MAIN("exchange", {"handshake", test_handshake}, {"a response is lost", t
 	     {"changed meanwhile", test_suite_changed_meanwhile},
 	     {"one that is demanded", test_suite_demanded},
 	     {"a node that has it no more", test_suite_gone},
-	     {"named by somebody else", test_suite_forged})
+	     {"named by somebody else", test_suite_forged}, {"lanes", test_lanes},
+	     {"lanes: little to carry", test_lanes_little},
+	     {"lanes: not heard", test_lanes_not_heard}, {"lanes: withdrawn", test_lanes_withdrawn},
+	     {"lanes: untimely", test_lanes_untimely}, {"lanes: a device", test_lanes_plain})

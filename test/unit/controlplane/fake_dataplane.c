@@ -69,7 +69,7 @@ static void seal(struct xy_dp *dp, struct fake_session *s, uint8_t payload)
 	p->stats.tx_packets++;
 	p->stats.tx_any = *dp->now;
 	if (payload)
-		p->stats.tx_data = p->stats.tx_carried = *dp->now;
+		p->stats.tx_data = p->stats.tx_carried = s->tx_data = *dp->now;
 	if (p->is_far)
 		far_transmit(dp, &p->far.addr, &m, sizeof(m));
 	else if (p->cfg.remote.port)
@@ -380,6 +380,56 @@ int xy_dp_session_move(struct xy_dp *dp, uint32_t index, unsigned worker)
 	return 0;
 }
 
+int xy_dp_session_lanes(struct xy_dp *dp, uint32_t index, unsigned count)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s)
+		return -ENOENT;
+	if (!s->lanes && count > 1)
+		s->lanes = count;
+	return s->lanes ? (int)s->lanes : 1;
+}
+
+int xy_dp_session_lanes_send(struct xy_dp *dp, uint32_t index, uint64_t mask)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s || !s->lanes)
+		return -ENOENT;
+	s->lanes_sent = mask;
+	return 0;
+}
+
+int xy_dp_session_lanes_probe(struct xy_dp *dp, uint32_t index)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s || !s->lanes)
+		return -ENOENT;
+	s->probes++;
+	return 0;
+}
+
+int xy_dp_session_lanes_heard(struct xy_dp *dp, uint32_t index, uint64_t *mask)
+{
+	struct fake_session *s = session_of(dp, index);
+	if (!s)
+		return -ENOENT;
+	*mask = dp->heard;
+	return 0;
+}
+
+void xy_dp_session_lanes_place(struct xy_dp *dp, uint32_t index)
+{
+	(void)dp;
+	(void)index;
+}
+
+bool xy_dp_port_takes_lanes(const struct xy_dp *dp, unsigned port)
+{
+	(void)dp;
+	(void)port;
+	return true;
+}
+
 int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_session_stats *out)
 {
 	const struct fake_session *s = session_of(dp, index);
@@ -390,6 +440,11 @@ int xy_dp_session_stats(const struct xy_dp *dp, uint32_t index, struct xy_dp_ses
 					    .suite = s->suite,
 					    .born = s->born,
 					    .tx_counter = s->tx_counter,
+					    .tx_used = s->tx_counter,
+					    .tx_packets = s->tx_counter,
+					    .tx_data = s->tx_data,
+					    .remote_index = s->remote_index,
+					    .lanes = s->lanes ? s->lanes : 1,
 					    .rx_packets = s->rx_packets,
 					    .handed_over = s->handed_over,
 					    .handed_from = s->handed_from};

@@ -21,6 +21,9 @@ struct fake_session {
 	xy_nsec born;
 	uint64_t tx_counter, rx_packets, handed_over;
 	unsigned handed_from;
+	xy_nsec tx_data;
+	unsigned lanes, probes; // lanes 0: one
+	uint64_t lanes_sent;
 };
 
 struct fake_peer { // or far node: their numbers are of one kind
@@ -67,6 +70,7 @@ struct xy_dp {
 	uint32_t last_index;
 	unsigned dangling;	// routes to a peer that was deleted
 	unsigned route_changes; // calls of xy_dp_route_set and _del
+	uint64_t heard;		// lanes in which something comes
 	bool send_fails;
 	bool no_memory; // for what an end may send from, a far node's settings, a new route
 	// set by the test

@@ -183,6 +183,25 @@ static void suites_told(void *arg, const struct xy_addr *from, const struct xy_n
 	n->told_unasked += !asked;
 }
 
+static struct xy_nodeinfo_lanes lanes_of_it;
+static unsigned lanes_answered;
+
+static bool lanes(void *arg, const struct xy_addr *from, const struct xy_nodeinfo_lanes *q,
+		  struct xy_nodeinfo_lanes *out)
+{
+	CU_ASSERT(index_of(from) != NONE && q->count == 4);
+	*out = (struct xy_nodeinfo_lanes){.session = q->session, .count = 3, .heard = 5};
+	return q->session != 99; // which it has not
+}
+
+static void lanes_told(void *arg, const struct xy_addr *from, const struct xy_nodeinfo_lanes *its,
+		       xy_nsec now)
+{
+	CU_ASSERT(index_of(from) == 2 && now == w.now);
+	lanes_of_it = *its;
+	lanes_answered++;
+}
+
 static void world(unsigned count)
 {
 	static const uint8_t letters[] = "abcdefghijklmnopqrstuvwxyz";
@@ -198,7 +217,7 @@ static void world(unsigned count)
 			.fields = {.enabled = true, .neighbours = true, .version = true},
 			.env = &env,
 			.ops = {&w.node[i], send_packet, neighbours, route, suites, suites_told,
-				seen, seen_told}};
+				lanes, lanes_told, seen, seen_told}};
 		w.forced[i] = NONE;
 		w.node[i].addr = cfg.addr = addr_of(i);
 		cfg.fields.name[0] = (char)letters[i % 26];
@@ -722,7 +741,8 @@ static void liar_world(void)
 					 .version = "1.2",
 					 .env = &env,
 					 .ops = {&w.node[0], send_packet, liar_neighbour, route,
-						 suites, suites_told, seen, seen_told}};
+						 suites, suites_told, lanes, lanes_told, seen,
+						 seen_told}};
 	xy_nodeinfo_destroy(w.node[0].ni);
 	CU_ASSERT_FATAL(xy_nodeinfo_create(&cfg, &w.node[0].ni) == 0);
 	memset(&liar, 0, sizeof(liar));
@@ -887,6 +907,25 @@ static void test_seen(void)
 	end_world();
 }
 
+// Of a session: who does not have it does not answer; where node info tells nothing else it does.
+static void test_lanes(void)
+{
+	struct xy_nodeinfo_lanes q = {.session = 0x01020304, .count = 4};
+	line(3);
+	fields(2, false, false);
+	lanes_answered = 0;
+	CU_ASSERT(xy_nodeinfo_lanes_ask(w.node[1].ni, &w.node[2].addr, &q, w.now));
+	run(w.now + XY_SEC);
+	CU_ASSERT(lanes_answered == 1 && lanes_of_it.session == 0x01020304 &&
+		  lanes_of_it.count == 3 && lanes_of_it.heard == 5);
+	q.session = 99;
+	CU_ASSERT(xy_nodeinfo_lanes_ask(w.node[1].ni, &w.node[2].addr, &q, w.now));
+	run(w.now + 10 * XY_SEC);
+	CU_ASSERT_EQUAL(lanes_answered, 1);
+	CU_ASSERT(!w.node[1].told_asked && !w.node[2].told_unasked);
+	end_world();
+}
+
 XY_UNIT_MAIN("nodeinfo_mesh", {"names", test_names}, {"a ring", test_ring}, {"pages", test_pages},
 	     {"pace", test_pace}, {"silent and reticent nodes", test_silent}, {"loss", test_loss},
 	     {"late answers", test_late}, {"walk", test_walk},
@@ -897,5 +936,5 @@ XY_UNIT_MAIN("nodeinfo_mesh", {"names", test_names}, {"a ring", test_ring}, {"pa
 	     {"limits", test_limits}, {"a liar", test_liar},
 	     {"a liar who leads back", test_liar_back}, {"forged replies", test_forged},
 	     {"a slow walk", test_walk_slow}, {"a liar and the clock", test_liar_time},
-	     {"cipher suites", test_suites}, {"seen", test_seen}, {"a hub", test_hub},
-	     {"a stub", test_walk_stub})
+	     {"cipher suites", test_suites}, {"lanes", test_lanes}, {"seen", test_seen},
+	     {"a hub", test_hub}, {"a stub", test_walk_stub})

@@ -45,6 +45,7 @@ static void test_texts(void)
 	       "\"state\":null,\"owner\":0,\"age\":0,\"tx_counter\":0,\"rx_packets\":0,"
 	       "\"tx_packets\":0,\"handed_over\":0,\"role\":null,\"use\":null,\"rx_bytes\":0,"
 	       "\"tx_bytes\":0,\"last_handshake\":0,\"path\":null,\"suite\":null,\"fallbacks\":0,"
+	       "\"lanes\":0,\"lanes_why\":null,"
 	       "\"mtu\":0,\"idle\":0}");
 	json_t *o = xy_tell_session(&(struct xy_fields_session){.index = XY_FIELD_NO_HEX});
 	CU_ASSERT(json_is_null(json_object_get(o, "index")));

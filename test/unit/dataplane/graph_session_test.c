@@ -30,6 +30,18 @@ static void test_never_used(void)
 	mprotect((void *)first, end - first, PROT_READ | PROT_WRITE); // NOLINT
 }
 
+// Where the kernel brings packets to workers by session, an end's are one worker's, always.
+static void test_index_worker(void)
+{
+	for (unsigned i = 0; i < 50; i++) {
+		session_new(NODE_A, 0, true);
+		session_new(NODE_B, 0, true);
+		CU_ASSERT_EQUAL(xy_port_worker_of(2, peer[NODE_A].index, 0), NODE_A % 2);
+		CU_ASSERT_EQUAL(xy_port_worker_of(2, peer[NODE_B].index, 0), NODE_B % 2);
+	}
+	settle();
+}
+
 static void test_hold(void)
 {
 	session_new(NODE_B, 0, false);
@@ -336,8 +348,9 @@ static void test_indices_run_out(void)
 }
 
 XY_UNIT_MAIN("graph_session", {"create", test_create, .always = true},
-	     {"sessions never used", test_never_used}, {"hold and release", test_hold},
-	     {"roaming", test_roam}, {"hand-over, move of ownership", test_handover_and_move},
+	     {"sessions never used", test_never_used}, {"an index's worker", test_index_worker},
+	     {"hold and release", test_hold}, {"roaming", test_roam},
+	     {"hand-over, move of ownership", test_handover_and_move},
 	     {"hand-over wakes", test_handover_wakes},
 	     {"a move while control is busy", test_move_alone},
 	     {"counter limits", test_counter_limits}, {"expired session", test_expired},

@@ -717,32 +717,44 @@ static void test_busy(void)
 	}
 }
 
-// Many flows reach both workers' sockets, each datagram one of them.
+// Data goes to the worker of its session and lane, wherever it comes from; each datagram to one.
 static void test_workers(void)
 {
 	enum { FLOWS = 64 };
 	struct rte_mbuf *m[FLOWS];
-	unsigned got[2] = {0};
+	unsigned got[2] = {0}, want[2] = {0};
 	start(2);
 	struct xy_port *b = opened("::", 0, 0);
 	CU_ASSERT_EQUAL(rig_watched, 2);
+	CU_ASSERT_TRUE_FATAL(b->steered);
 	struct sockaddr_in to = {.sin_family = AF_INET,
 				 .sin_port = htons(b->udp_port),
 				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	for (unsigned i = 0; i < FLOWS; i++) {
 		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-		CU_ASSERT_EQUAL(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+		struct xy_wg_data data = {.type = XY_WG_DATA,
+					  .receiver = i * UINT32_C(2654435761),
+					  .counter = (uint64_t)(i / 2) << 56 | i};
+		CU_ASSERT_EQUAL(
+			sendto(fd, &data, sizeof(data), 0, (struct sockaddr *)&to, sizeof(to)),
+			(ssize_t)sizeof(data));
+		want[xy_port_worker_of(2, data.receiver, i / 2)]++;
 		close(fd);
 	}
+	CU_ASSERT(want[0] && want[1]);
 	for (unsigned i = 0; got[0] + got[1] < FLOWS && i < WAITS; i++)
 		for (unsigned w = 0; w < 2; w++) {
 			unsigned k = b->ops->rx_burst_rcu(b, &rig.worker[w], m, XY_BURST);
+			for (unsigned n = 0; n < k; n++) {
+				const struct xy_wg_data *d = rte_pktmbuf_mtod(m[n], void *);
+				unsigned lane = (unsigned)(d->counter >> 56);
+				CU_ASSERT_EQUAL(xy_port_worker_of(2, d->receiver, lane), w);
+			}
 			rig_consume(&rig.worker[w], m, k);
 			got[w] += k;
 		}
-	CU_ASSERT_EQUAL(got[0] + got[1], FLOWS);
-	CU_ASSERT(got[0] > 0);
-	CU_ASSERT(got[1] > 0);
+	CU_ASSERT_EQUAL(got[0], want[0]);
+	CU_ASSERT_EQUAL(got[1], want[1]);
 	CU_ASSERT_EQUAL(b->counters[0].rx_packets, got[0]);
 	CU_ASSERT_EQUAL(b->counters[1].rx_packets, got[1]);
 	finish(b, NULL);
@@ -847,7 +859,7 @@ int main(int argc, char **argv)
 		{"errors about another", test_closed},
 		{"too big, says a router", test_too_big},
 		{"busy port", test_busy},
-		{"flows over workers", test_workers},
+		{"data over workers", test_workers},
 		{"no buffers", test_no_buffers},
 		{"missed by the kernel", test_missed},
 		{"after a sleep that ran its time", test_quiet},

@@ -54,7 +54,8 @@ static const struct {
 	{xy_object_sessions, "sessions next count"},
 	{xy_object_session,
 	 "index peer kind address key state owner age tx_counter rx_packets tx_packets "
-	 "handed_over role use rx_bytes tx_bytes last_handshake path suite fallbacks mtu idle"},
+	 "handed_over role use rx_bytes tx_bytes last_handshake path suite fallbacks "
+	 "lanes lanes_why mtu idle"},
 	{xy_object_fleet,
 	 "instance version pid uptime daemon name address key link_key source place source_state "
 	 "source_since source_trouble trust endpoints epoch published expires trouble claim "

@@ -116,6 +116,40 @@ static void test_suites(void)
 	}
 }
 
+static void test_lanes(void)
+{
+	static const char request[] = "01 05 0000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0a0b0c0d 08 "
+				      "0000000000000000000000";
+	static const char reply[] = "01 85 0000 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf 0a0b0c0d 04 "
+				    "000000000000000b";
+	uint8_t want[XY_NODEINFO_REQUEST_MAX], made[XY_NODEINFO_REQUEST_MAX];
+	struct xy_nodeinfo_request got,
+		q = {.kind = XY_NODEINFO_LANES, .lanes.count = 8, .len = XY_NODEINFO_REQUEST_MIN};
+	struct xy_nodeinfo_reply back,
+		r = {.kind = XY_NODEINFO_LANES, .lanes = {.count = 4, .heard = 11}};
+	memcpy(&q.lanes.session, "\x0a\x0b\x0c\x0d", 4); // as on the wire
+	r.lanes.session = q.lanes.session;
+	for (unsigned i = 0; i < sizeof(q.nonce); i++)
+		q.nonce[i] = (uint8_t)(0xa0 + i);
+	size_t len = unhex(request, want);
+	CU_ASSERT(xy_nodeinfo_request_write(&q, made) == len && memcmp(made, want, len) == 0);
+	CU_ASSERT(xy_nodeinfo_request_read(made, len, &got) == 0);
+	CU_ASSERT(got.lanes.session == q.lanes.session && got.lanes.count == 8);
+	for (unsigned bad = 0; bad < 256; bad++) { // none, or more than there can be
+		made[24] = (uint8_t)bad;
+		CU_ASSERT_EQUAL(xy_nodeinfo_request_read(made, len, &got) == 0,
+				bad >= 1 && bad <= 64);
+	}
+	len = unhex(reply, want);
+	CU_ASSERT(xy_nodeinfo_reply_write(&q, &r, made) == len && memcmp(made, want, len) == 0);
+	CU_ASSERT(xy_nodeinfo_reply_read(made, len, &back) == 0);
+	CU_ASSERT(back.lanes.session == q.lanes.session && back.lanes.count == 4 &&
+		  back.lanes.heard == 11);
+	CU_ASSERT(xy_nodeinfo_reply_read(made, len - 1, &back) == -EBADMSG);
+	made[24] = 65;
+	CU_ASSERT(xy_nodeinfo_reply_read(made, len, &back) == -EBADMSG);
+}
+
 static void test_vectors(void)
 {
 	uint8_t want[XY_NODEINFO_REPLY_MAX], made[XY_NODEINFO_REPLY_MAX];
@@ -160,7 +194,7 @@ static void test_requests(void)
 	for (size_t len = 0; len < XY_NODEINFO_REQUEST_MIN; len++)
 		CU_ASSERT(xy_nodeinfo_request_read(b, len, &got) == -EBADMSG);
 	CU_ASSERT(xy_nodeinfo_request_read(b, sizeof(b), &got) == -EBADMSG); // too long
-	b[1] = 5;
+	b[1] = 6;
 	CU_ASSERT(xy_nodeinfo_request_read(b, 100, &got) == -ENOTSUP);
 	b[1] = XY_NODEINFO_INFO;
 	b[0] = 2;
@@ -281,7 +315,7 @@ static void test_refused(void)
 			printf("\n  taken: %s", t[i].what);
 		CU_ASSERT(xy_nodeinfo_reply_read(copy, len, &got) == -EBADMSG);
 	}
-	b[1] = XY_NODEINFO_REPLY | 5;
+	b[1] = XY_NODEINFO_REPLY | 6;
 	CU_ASSERT(xy_nodeinfo_reply_read(b, len, &got) == -ENOTSUP);
 	len = unhex(next_reply, b);
 	b[29] = 0xfd; // a hop outside 200::/7
@@ -299,5 +333,5 @@ static void test_text(void)
 
 XY_UNIT_MAIN("nodeinfo", {"vectors", test_vectors}, {"requests", test_requests},
 	     {"INFO: never longer than asked", test_info}, {"INFO: a whole page", test_page},
-	     {"NEXT", test_next}, {"SUITES", test_suites}, {"SEEN", test_seen},
-	     {"refused", test_refused}, {"texts", test_text})
+	     {"NEXT", test_next}, {"SUITES", test_suites}, {"LANES", test_lanes},
+	     {"SEEN", test_seen}, {"refused", test_refused}, {"texts", test_text})

@@ -42,7 +42,7 @@ told() {
 DP=dataplane/include/dataplane.h
 told xy_dp_port_info $DP may_train trained # in a port's note
 told xy_dp_peer_stats $DP rx_any rx_data tx_any tx_data tx_carried # times, for timers
-told xy_dp_session_stats $DP rx_any rx_data tx_any tx_data handed_from
+told xy_dp_session_stats $DP rx_any rx_data tx_any tx_data handed_from remote_index tx_used lanes
 told xy_dp_worker_stats $DP busy_walks # a share of cycles is
 told xy_dp_node_stats $DP
 told xy_dp_route_info $DP refused # it is routing's, which says why
