@@ -43,7 +43,8 @@ static void lengths_set(struct trial *t, uint8_t (*data)[STRIDE], unsigned n, ui
 	ops_make(t, data, size);
 	for (unsigned i = 0; size <= NEAR && i < n; i++) {
 		t->op[i].len =
-			size ? 21 * 64 + 1 + i * 13 % 64 : (i + 1) * LONGEST / n - (i & 1 ? 7 : 0);
+			size ? 21 * 64 + 1 + i * 13 % 64
+			     : (n > 1 && i == 0 ? 0 : (i + 1) * LONGEST / n - (i & 1 ? 7 : 0));
 		t->op[i].tag = data[i] + t->op[i].len;
 	}
 }

@@ -342,5 +342,5 @@ bool xy_exchange_is_heard(const struct xy_exchanges *e, const struct xy_exchange
 	const struct xy_wg_limits *w = &e->cfg.limits;
 	struct xy_dp_peer_stats s;
 	return xy_dp_peer_stats(e->dp, x->number, &s) == 0 && s.rx_any &&
-	       now - s.rx_any < w->keepalive_timeout + w->rekey_timeout;
+	       xy_since(s.rx_any, now) < w->keepalive_timeout + w->rekey_timeout;
 }

@@ -28,7 +28,8 @@ static bool is_silent(const struct xy_link *k, xy_nsec heard, xy_nsec now)
 {
 	xy_nsec asking =
 		k->exchange.timers.attempt_start ? now - k->exchange.timers.attempt_start : 0;
-	return (k->exchange.unanswered || asking > SILENT_AFTER) && now - heard > SILENT_AFTER;
+	return (k->exchange.unanswered || asking > SILENT_AFTER) &&
+	       xy_since(heard, now) > SILENT_AFTER;
 }
 
 static enum xy_link_state state_of(const struct xy_links *l, const struct xy_link *k, xy_nsec heard,

@@ -12,3 +12,10 @@ typedef uint64_t xy_nsec;
 #define XY_SEC	 (1000 * XY_MSEC)
 
 #define XY_NEVER UINT64_MAX // a deadline that does not come
+
+// How long ago it was; 0 if it is ahead, as another thread's look at the clock may be by some
+// microseconds.
+static inline xy_nsec xy_since(xy_nsec then, xy_nsec now)
+{
+	return now > then ? now - then : 0;
+}

@@ -174,7 +174,8 @@ static inline unsigned before_longest(uint64_t of, uint64_t map)
 	return count(of & ~map & (map - 1));
 }
 
-static const struct node nothing; // what a lane without a match points to, and an empty slot
+// What a lane without a match points to, and an empty slot; kernels load a node at once.
+static alignas(UNIT) const struct node nothing;
 
 // test ? yes : no, without a branch, which compilers make of it.
 static inline uint64_t pick(uint64_t test, uint64_t yes, uint64_t no)
