@@ -146,22 +146,22 @@ $2
 peers = ( $(peer_text a "${LAB_KEY[a]}"),
   $(peer_text b "${LAB_KEY[b]}" "endpoint = \"$at:51820\"; keepalive = 1;") );
 END
-    route_plain $family near
-    start_node r
-    check_within $WAIT "$1, IPv$family: a pings b" goes_on
     for where in near wire; do
       for routes in plain group; do
         what="$1, IPv$family, $where, $routes"
-        route_none $family
         route_$routes $family $where
+        # Both begin anew: to who saw b come and go a dozen times, it is held back for a minute each time.
+        start_node r
+        start_node a
         check_within $WAIT "$what: a pings b" goes_on
         die_in_turn $family $where $routes "$what"
         [ "$driver" = sockets ] || check_within 20 "$what: r sends by its cards" by_card
+        check_accounts
+        stop_node a
+        stop_node r
+        route_none $family
       done
     done
-    route_none $family
-    check_accounts
-    stop_node r
   done
 }
 by_card() { # ten packets and their answers leave r's kernel out
@@ -176,7 +176,6 @@ configure a <<END
 peers = ( $(peer_text r "${LAB_KEY[r]}" 'endpoint = "10.9.1.2:51820"; keepalive = 1;') );
 END
 configure b <<<"peers = ( $(peer_text r "${LAB_KEY[r]}") );"
-start_node a
 start_node b
 # The kernel chooses for sockets; it looks at neighbours when it is told to.
 sysctls r net.ipv4.fib_multipath_use_neigh=1
