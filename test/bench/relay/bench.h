@@ -115,8 +115,9 @@ void mesh_check(struct bench *b); // nothing was dropped or lost, by the workers
 
 // --- sealing.c: as an end does. The header comes before the packet, padding and room for the tag
 // behind it; the job is to be done, and is that session's next.
-// How much of a message with `len` bytes in its box its tag is about, between links' ends.
-uint32_t covered(const struct bench *b, const struct xy_wg_data *msg, uint32_t len);
+// Of a message with `len` bytes in its box; a light one's tag is about its head alone.
+struct xy_aead_op op_of(const struct bench *b, struct xy_wg_data *msg, uint32_t len,
+			const struct xy_aead_schedule *key);
 struct xy_aead_op seal_begin(struct bench *b, struct rte_mbuf *m, uint32_t end);
 void received_by(struct rte_mbuf *m, uint32_t link);
 

@@ -64,17 +64,6 @@ static uint32_t link_of(const struct bench *b, uint32_t end)
 
 // --- the bare library's jobs: the datagram's, and of what is inside it
 
-static struct xy_aead_op op_of(const struct bench *b, struct xy_wg_data *msg, uint32_t len,
-			       const struct xy_aead_schedule *key)
-{
-	return (struct xy_aead_op){.key = key,
-				   .suite = b->load.suite,
-				   .counter = msg->counter,
-				   .data = msg->box,
-				   .len = len,
-				   .tag = msg->box + len};
-}
-
 static struct xy_wg_data *message(struct rte_mbuf *m)
 {
 	return rte_pktmbuf_mtod(m, struct xy_wg_data *);
@@ -97,7 +86,6 @@ static void link_ops(struct bench *b, unsigned first, const struct xy_aead_sched
 		struct rte_mbuf *m = b->out[first + i];
 		op[i] = op_of(b, message(m), m->data_len - XY_WG_DATA_OVERHEAD,
 			      &key[whose[first + i].link]);
-		op[i].len = covered(b, message(m), op[i].len);
 	}
 }
 

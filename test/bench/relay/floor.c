@@ -51,17 +51,9 @@ static void links_find(const struct xy_dp *dp, struct rte_mbuf **m, struct floor
 	}
 }
 
-static struct xy_aead_op op_of(const struct bench *b, struct rte_mbuf *m,
-			       const struct xy_aead_schedule *key)
+static uint32_t box_len(const struct rte_mbuf *m)
 {
-	struct xy_wg_data *msg = message(m);
-	uint32_t len = m->data_len - XY_WG_DATA_OVERHEAD;
-	return (struct xy_aead_op){.key = key,
-				   .suite = b->load.suite,
-				   .counter = msg->counter,
-				   .data = msg->box,
-				   .len = len,
-				   .tag = msg->box + len};
+	return m->data_len - XY_WG_DATA_OVERHEAD;
 }
 
 static uint64_t number = UINT64_C(1) << 40; // beyond all that the graph has sealed with these keys
@@ -72,7 +64,7 @@ static void send_on(const struct xy_dp *dp, struct rte_mbuf *m, struct floor *f,
 	struct xy_wg_data *msg = message(m);
 	struct xy_packet *p = xy_packet(m);
 	msg->receiver = f->out[i]->remote_index;
-	msg->counter = number++;
+	msg->counter = number++ | (msg->counter & XY_WG_LIGHT_MARK);
 	msg->box[7]--;
 	p->remote = a->remote;
 	p->local = a->local;
@@ -88,14 +80,14 @@ void turn_floor(struct bench *b)
 	uint64_t start = rte_rdtsc();
 	sessions_find(dp, m, &f, n);
 	for (unsigned i = 0; i < n; i++)
-		f.op[i] = op_of(b, m[i], &f.in[i]->recv);
+		f.op[i] = op_of(b, message(m[i]), box_len(m[i]), &f.in[i]->recv);
 	xy_aead_open_burst(b->cipher, f.op, n);
 	for (unsigned i = 0; i < n; i++)
 		b->errors += !f.op[i].ok;
 	links_find(dp, m, &f, n);
 	for (unsigned i = 0; i < n; i++) {
 		send_on(dp, m[i], &f, i);
-		f.op[i] = op_of(b, m[i], &f.out[i]->send);
+		f.op[i] = op_of(b, message(m[i]), box_len(m[i]), &f.out[i]->send);
 	}
 	xy_aead_seal_burst(b->cipher, f.op, n);
 	memcpy(b->ring->out + b->ring->out_count, m, n * sizeof(*m));

@@ -52,12 +52,7 @@ static void bare_chunk(struct bench *b, struct rte_mbuf **m, unsigned n)
 			die("a packet for nobody came out", NULL);
 		if ((uintptr_t)msg->box % RTE_CACHE_LINE_SIZE)
 			die("a packet came out that does not begin a line", NULL);
-		op[i] = (struct xy_aead_op){.key = &b->tx_key[msg->receiver],
-					    .suite = b->load.suite,
-					    .counter = msg->counter,
-					    .data = msg->box,
-					    .len = covered(b, msg, len),
-					    .tag = msg->box + len};
+		op[i] = op_of(b, msg, len, &b->tx_key[msg->receiver]);
 	}
 	uint64_t start = rte_rdtsc();
 	xy_aead_open_burst(b->cipher, op, n);

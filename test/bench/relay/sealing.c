@@ -4,9 +4,16 @@
 
 #include "wire/e2e.h"
 
-uint32_t covered(const struct bench *b, const struct xy_wg_data *msg, uint32_t len)
+struct xy_aead_op op_of(const struct bench *b, struct xy_wg_data *msg, uint32_t len,
+			const struct xy_aead_schedule *key)
 {
-	return b->load.light && msg->counter & XY_WG_LIGHT_MARK ? (uint32_t)XY_WG_LIGHT_LEN : len;
+	bool light = b->load.light && msg->counter & XY_WG_LIGHT_MARK;
+	return (struct xy_aead_op){.key = key,
+				   .suite = b->load.suite,
+				   .counter = msg->counter,
+				   .data = msg->box,
+				   .len = light ? (uint32_t)XY_WG_LIGHT_LEN : len,
+				   .tag = msg->box + len};
 }
 
 struct xy_aead_op seal_begin(struct bench *b, struct rte_mbuf *m, uint32_t end)
@@ -20,12 +27,7 @@ struct xy_aead_op seal_begin(struct bench *b, struct rte_mbuf *m, uint32_t end)
 		.type = XY_WG_DATA, .receiver = b->index[end], .counter = b->rx_counter[end]++};
 	if (light)
 		msg->counter |= XY_WG_LIGHT_MARK;
-	return (struct xy_aead_op){.key = &b->rx_key[end],
-				   .suite = b->load.suite,
-				   .counter = msg->counter,
-				   .data = msg->box,
-				   .len = light ? (uint32_t)XY_WG_LIGHT_LEN : padded,
-				   .tag = msg->box + padded};
+	return op_of(b, msg, padded, &b->rx_key[end]);
 }
 
 void received_by(struct rte_mbuf *m, uint32_t link)
